@@ -1,0 +1,36 @@
+/* The one struct of module state. Each .c file owns one member and documents it there.
+ * Lock order: none nested; the GIL guards all of it except what sampler.c documents. */
+#ifndef FOOTFALL_STATE_H
+#define FOOTFALL_STATE_H
+
+#define PY_SSIZE_T_CLEAN
+#include <Python.h>
+
+typedef struct module_state {
+    struct recorder *recorder; /* owned; recorder.c: the open record file, NULL when off */
+    struct monitoring *monitoring; /* owned; monitoring.c */
+    struct probes *probes; /* owned; probes.c */
+    struct sampler *sampler; /* owned; sampler.c */
+} module_state;
+
+static inline module_state *
+get_state(PyObject *module)
+{
+    return (module_state *)PyModule_GetState(module);
+}
+
+/* One exec function for each .c file that adds functions or types to the module. */
+int recorder_exec(PyObject *module);
+int monitoring_exec(PyObject *module);
+int probes_exec(PyObject *module);
+int sampler_exec(PyObject *module);
+
+/* Members visited by the garbage collector and freed with the module, in struct order. */
+int monitoring_traverse(module_state *state, visitproc visit, void *arg);
+void monitoring_clear(module_state *state);
+int probes_traverse(module_state *state, visitproc visit, void *arg);
+void probes_clear(module_state *state);
+void recorder_free(module_state *state);
+void sampler_free(module_state *state);
+
+#endif

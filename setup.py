@@ -1,0 +1,54 @@
+"""Build the C core and put the start hook beside the package.
+
+Everything declarative is in pyproject.toml; here is only what setuptools cannot declare:
+the extension (CPython only, PyPy runs pure Python) and `footfall.pth`, which must land in
+the root of site-packages.
+"""
+
+import glob
+import os
+import sys
+
+from setuptools import Extension, setup
+from setuptools.command.build_py import build_py
+
+HOOK = "footfall.pth"
+
+FLAGS = ["-std=c11", "-O2", "-g", "-fvisibility=hidden", "-Wall", "-Wextra", "-Wshadow"]
+LINK_FLAGS: list[str] = []
+if os.environ.get("FOOTFALL_WERROR"):
+    FLAGS.append("-Werror")
+if os.environ.get("FOOTFALL_SANITIZE"):
+    FLAGS += ["-fsanitize=" + os.environ["FOOTFALL_SANITIZE"], "-fno-omit-frame-pointer", "-O1"]
+    LINK_FLAGS.append("-fsanitize=" + os.environ["FOOTFALL_SANITIZE"])
+
+
+class BuildPyWithHook(build_py):
+    """Copy the start hook to the root of the built tree."""
+
+    def run(self) -> None:
+        super().run()
+        if not self.editable_mode:
+            self.copy_file(HOOK, os.path.join(self.build_lib, HOOK))
+
+    def get_outputs(self, include_bytecode: bool = True) -> list[str]:
+        return [*super().get_outputs(include_bytecode), os.path.join(self.build_lib, HOOK)]
+
+
+def extensions() -> list[Extension]:
+    if sys.implementation.name != "cpython":
+        return []
+    return [
+        Extension(
+            "footfall._core",
+            sources=sorted(glob.glob("native/*/*.c")),
+            depends=sorted(glob.glob("native/*/*.h")),
+            include_dirs=["native"],
+            define_macros=[("_GNU_SOURCE", "1")],
+            extra_compile_args=FLAGS,
+            extra_link_args=LINK_FLAGS,
+        )
+    ]
+
+
+setup(ext_modules=extensions(), cmdclass={"build_py": BuildPyWithHook})

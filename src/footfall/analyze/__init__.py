@@ -1,0 +1,1 @@
+"""Pure functions from recorded data and source text to results."""

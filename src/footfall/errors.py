@@ -1,0 +1,33 @@
+"""Errors that a user can act on: what happened, where, and the next step.
+
+Raised by every phase outside the measured process; only `cli.main` prints them and picks the exit code.
+Each slug has an entry in docs/messages.md.
+"""
+
+__all__ = ["EXIT_ENVIRONMENT", "EXIT_FINDINGS", "EXIT_USAGE", "FootfallError", "UsageError"]
+
+EXIT_FINDINGS = 1
+EXIT_USAGE = 2
+EXIT_ENVIRONMENT = 3
+
+
+class FootfallError(Exception):
+    """Something the user can mend. `help` says what to try next, as a command where there is one."""
+
+    exit_code = EXIT_ENVIRONMENT
+
+    def __init__(self, slug: str, message: str, help: str = "") -> None:
+        super().__init__(message)
+        self.slug = slug
+        self.message = message
+        self.help = help
+
+    def __str__(self) -> str:
+        text = f"{self.message} {self.help}".rstrip()
+        return f"{text} [{self.slug}]"
+
+
+class UsageError(FootfallError):
+    """The command line or a configuration file asks for something that cannot be."""
+
+    exit_code = EXIT_USAGE

@@ -1,0 +1,1 @@
+"""Stacks: the sampler inside the measured process."""
