@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -23,27 +24,51 @@ int
 maplog_open(maplog *log, const char *path)
 {
     memset(log, 0, sizeof *log);
-    log->fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-    if (log->fd < 0) {
+    int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+    if (fd < 0) {
         log->error = errno;
         return -1;
     }
+    close(fd);
+    log->path = strdup(path);
+    if (log->path == NULL) {
+        log->error = ENOMEM;
+        return -1;
+    }
     return 0;
+}
+
+/* Reserve and map `bytes` more of the file. NULL with log->error set. */
+static void *
+map_more(maplog *log, size_t bytes)
+{
+    int fd = open(log->path, O_RDWR | O_CLOEXEC);
+    if (fd < 0) {
+        log->error = errno;
+        return NULL;
+    }
+    void *mapping = NULL;
+    do {
+        log->error = posix_fallocate(fd, (off_t)log->file_bytes, (off_t)bytes);
+    } while (log->error == EINTR);
+    if (log->error == 0) {
+        mapping = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd,
+                       (off_t)log->file_bytes);
+        if (mapping == MAP_FAILED) {
+            log->error = errno;
+            mapping = NULL;
+        }
+    }
+    close(fd);
+    return mapping;
 }
 
 static int
 next_segment(maplog *log, size_t at_least)
 {
     size_t bytes = round_up(at_least, MAPLOG_SEGMENT_BYTES);
-    int error = posix_fallocate(log->fd, (off_t)log->file_bytes, (off_t)bytes);
-    if (error != 0) {
-        log->error = error;
-        return -1;
-    }
-    void *mapping = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, log->fd,
-                         (off_t)log->file_bytes);
-    if (mapping == MAP_FAILED) {
-        log->error = errno;
+    void *mapping = map_more(log, bytes);
+    if (mapping == NULL) {
         return -1;
     }
     if (log->segment != NULL && log->used + ENTRY_HEADER_BYTES <= log->segment_bytes) {
@@ -61,7 +86,7 @@ next_segment(maplog *log, size_t at_least)
 void *
 maplog_reserve(maplog *log, size_t size)
 {
-    if (log->fd < 0 || log->error != 0) {
+    if (log->path == NULL || log->error != 0) {
         return NULL;
     }
     if (size > MAX_ENTRY_BYTES) {
@@ -92,10 +117,8 @@ maplog_commit(maplog *log, void *payload, uint32_t kind)
 void
 maplog_close(maplog *log)
 {
-    if (log->fd >= 0) {
-        close(log->fd);
-        log->fd = -1;
-    }
+    free(log->path);
+    log->path = NULL;
 }
 
 unsigned char *

@@ -1,6 +1,7 @@
 /* An append-only log of entries in a growing, memory-mapped file. Plain C: no Python.h.
  * What is committed survives any death of the process: the mapping is the file.
- * Not thread-safe: one writer at a time, which the caller ensures. */
+ * Not thread-safe: one writer at a time, which the caller ensures.
+ * No descriptor is held between growths: programs close descriptors that they do not know. */
 #ifndef FOOTFALL_MAPLOG_H
 #define FOOTFALL_MAPLOG_H
 
@@ -10,7 +11,7 @@
 #define MAPLOG_SEGMENT_BYTES (1u << 18)
 
 typedef struct maplog {
-    int fd;                /* -1 when closed */
+    char *path;            /* owned, malloc; NULL when closed */
     unsigned char *segment; /* start of the current mapping */
     size_t segment_bytes;
     size_t used;           /* bytes used in the current segment */
@@ -28,7 +29,7 @@ void *maplog_reserve(maplog *log, size_t size);
 /* Publish the payload that maplog_reserve returned last. */
 void maplog_commit(maplog *log, void *payload, uint32_t kind);
 
-/* Close the descriptor. Mappings stay: hits may still be stored into them. */
+/* Take no more entries. Mappings stay: hits may still be stored into them. */
 void maplog_close(maplog *log);
 
 /* Little helpers to fill payloads; each returns the place after what it wrote. */

@@ -1,0 +1,57 @@
+/* module.c defines footfall._core and its life cycle; what it offers is added by each .c file's
+ * *_exec function. No state outside module_state. */
+#include "core/state.h"
+
+static int
+module_traverse(PyObject *module, visitproc visit, void *arg)
+{
+    module_state *state = get_state(module);
+    int status = monitoring_traverse(state, visit, arg);
+    return status != 0 ? status : probes_traverse(state, visit, arg);
+}
+
+static int
+module_clear(PyObject *module)
+{
+    module_state *state = get_state(module);
+    monitoring_clear(state);
+    probes_clear(state);
+    return 0;
+}
+
+static void
+module_free(void *module)
+{
+    module_state *state = get_state((PyObject *)module);
+    module_clear((PyObject *)module);
+    sampler_free(state);
+    recorder_free(state);
+}
+
+static PyModuleDef_Slot module_slots[] = {
+    {Py_mod_exec, recorder_exec},
+    {Py_mod_exec, monitoring_exec},
+    {Py_mod_exec, probes_exec},
+    {Py_mod_exec, sampler_exec},
+#if PY_VERSION_HEX >= 0x030C0000
+    {Py_mod_multiple_interpreters, Py_MOD_MULTIPLE_INTERPRETERS_SUPPORTED},
+#endif
+    {0, NULL},
+};
+
+static struct PyModuleDef core_module = {
+    PyModuleDef_HEAD_INIT,
+    .m_name = "footfall._core",
+    .m_doc = "The part of footfall that runs inside the measured process.",
+    .m_size = sizeof(module_state),
+    .m_slots = module_slots,
+    .m_traverse = module_traverse,
+    .m_clear = module_clear,
+    .m_free = module_free,
+};
+
+PyMODINIT_FUNC
+PyInit__core(void)
+{
+    return PyModuleDef_Init(&core_module);
+}

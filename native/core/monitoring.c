@@ -1,0 +1,406 @@
+/* monitoring.c is the engine on sys.monitoring (PEP 669, CPython 3.12+): PY_START is seen once for
+ * each code object of the process and decides whether it is measured; then its own LINE and, from
+ * 3.14, BRANCH_LEFT and BRANCH_RIGHT events each set one byte's flag at an instruction's offset and
+ * are disabled. Offsets become lines and arcs after the run; nothing is computed here.
+ * Threads: callbacks run under the GIL. */
+#include "core/recorder.h"
+#include "core/state.h"
+
+#include <string.h>
+
+#if PY_VERSION_HEX >= 0x030C0000
+
+#define HIT_LINE 1
+#define HIT_LEFT 2
+#define HIT_RIGHT 4
+
+/* What a measured code object carries in its co_extra slot. */
+typedef struct code_hits {
+    unsigned char *hits; /* borrowed from the record file's mapping */
+    uint32_t n_units;
+    uint32_t code_id;
+    uint32_t generation; /* the recorder's when registered */
+} code_hits;
+
+struct monitoring {
+    PyObject *decide; /* owned: scope decision, str -> str | None */
+    PyObject *decisions; /* owned: dict co_filename -> absolute path | None */
+    PyObject *set_local_events; /* owned: sys.monitoring.set_local_events */
+    PyObject *disable; /* owned: sys.monitoring.DISABLE */
+    PyObject *tool_id; /* owned: int */
+    PyObject *local_events; /* owned: int */
+    Py_ssize_t extra_index; /* of code_hits in co_extra; 0 is valid, -1 is none */
+    int is_off; /* after an internal failure */
+};
+
+static void
+free_code_hits(void *extra)
+{
+    PyMem_RawFree(extra);
+}
+
+static code_hits *
+code_hits_of(struct monitoring *mon, PyObject *code)
+{
+    void *extra = NULL;
+    if (PyUnstable_Code_GetExtra(code, mon->extra_index, &extra) < 0) {
+        PyErr_Clear(); /* only for a bad index, which ours is not */
+    }
+    return extra;
+}
+
+/* Record the code object in the current file. 1 done, 0 not recorded, -1 with an exception. */
+static int
+register_code(module_state *state, PyObject *code, PyObject *path)
+{
+    struct monitoring *mon = state->monitoring;
+    uint32_t code_id = 0;
+    uint32_t n_units = 0;
+    unsigned char *hits =
+        recorder_add_code(state->recorder, (PyCodeObject *)code, path, &code_id, &n_units);
+    if (hits == NULL) {
+        return PyErr_Occurred() ? -1 : 0;
+    }
+    code_hits *extra = code_hits_of(mon, code);
+    if (extra == NULL) {
+        extra = PyMem_RawMalloc(sizeof *extra);
+        if (extra == NULL) {
+            PyErr_NoMemory();
+            return -1;
+        }
+        if (PyUnstable_Code_SetExtra(code, mon->extra_index, extra) < 0) {
+            PyMem_RawFree(extra);
+            return -1;
+        }
+    }
+    extra->hits = hits;
+    extra->n_units = n_units;
+    extra->code_id = code_id;
+    extra->generation = state->recorder->generation;
+    return 1;
+}
+
+/* The absolute path when this file is measured, else None. Borrowed; NULL with an exception. */
+static PyObject *
+decision_for(struct monitoring *mon, PyObject *filename)
+{
+    PyObject *known = PyDict_GetItemWithError(mon->decisions, filename); // borrowed
+    if (known != NULL || PyErr_Occurred()) {
+        return known;
+    }
+    PyObject *path = PyObject_CallOneArg(mon->decide, filename); // owned
+    if (path == NULL) {
+        return NULL;
+    }
+    int stored = PyDict_SetItem(mon->decisions, filename, path);
+    Py_DECREF(path);
+    return stored < 0 ? NULL : path; /* the dict holds it */
+}
+
+/* A failure of ours must not reach the program: measuring stops, once, loudly. */
+static PyObject *
+fail(module_state *state)
+{
+    struct monitoring *mon = state->monitoring;
+    if (!mon->is_off) {
+        mon->is_off = 1;
+        PyObject *error = PyErr_GetRaisedException(); // owned
+        PySys_FormatStderr("footfall: coverage stopped by an internal error: %R. What ran before "
+                           "is kept; please report it. [engine-failed]\n",
+                           error == NULL ? Py_None : error);
+        Py_XDECREF(error);
+        recorder_add_message(state->recorder, "engine-failed",
+                             "coverage stopped by an internal error");
+    }
+    PyErr_Clear();
+    return Py_NewRef(mon->disable);
+}
+
+static PyObject *
+on_py_start(PyObject *module, PyObject *const *args, Py_ssize_t n_args)
+{
+    module_state *state = get_state(module);
+    struct monitoring *mon = state->monitoring;
+    PyObject *code = args[0];
+    if (mon == NULL) {
+        Py_RETURN_NONE; /* the module is being torn down */
+    }
+    if (n_args < 1 || mon->is_off || !PyCode_Check(code)) {
+        return Py_NewRef(mon->disable);
+    }
+    PyObject *path = decision_for(mon, ((PyCodeObject *)code)->co_filename);
+    if (path == NULL) {
+        return fail(state);
+    }
+    if (path == Py_None) {
+        return Py_NewRef(mon->disable);
+    }
+    code_hits *known = code_hits_of(mon, code);
+    if (known == NULL) {
+        int registered = register_code(state, code, path);
+        if (registered < 0) {
+            return fail(state);
+        }
+        if (registered == 0) {
+            return Py_NewRef(mon->disable);
+        }
+        PyObject *set_args[] = {NULL, mon->tool_id, code, mon->local_events};
+        PyObject *set = PyObject_Vectorcall(mon->set_local_events, set_args + 1,
+                                            3 | PY_VECTORCALL_ARGUMENTS_OFFSET, NULL);
+        if (set == NULL) {
+            return fail(state);
+        }
+        Py_DECREF(set);
+    }
+    return Py_NewRef(mon->disable);
+}
+
+/* Set a flag at a code unit. After a fork the code is recorded anew in the child's file first. */
+static PyObject *
+hit(module_state *state, PyObject *code, Py_ssize_t byte_offset, unsigned char flag)
+{
+    struct monitoring *mon = state->monitoring;
+    code_hits *extra = code_hits_of(mon, code);
+    if (extra != NULL && extra->generation != state->recorder->generation && !mon->is_off) {
+        PyObject *path = decision_for(mon, ((PyCodeObject *)code)->co_filename);
+        if (path == NULL || (path != Py_None && register_code(state, code, path) < 0)) {
+            return fail(state);
+        }
+    }
+    if (extra != NULL && byte_offset >= 0 && (size_t)byte_offset / 2 < extra->n_units) {
+        __atomic_fetch_or(&extra->hits[byte_offset / 2], flag, __ATOMIC_RELAXED);
+    }
+    return Py_NewRef(mon->disable);
+}
+
+static struct _PyInterpreterFrame *
+running_frame(void)
+{
+#if PY_VERSION_HEX >= 0x030D0000
+    return PyThreadState_Get()->current_frame;
+#else
+    return PyThreadState_Get()->cframe->current_frame;
+#endif
+}
+
+static PyObject *
+on_line(PyObject *module, PyObject *const *args, Py_ssize_t n_args)
+{
+    module_state *state = get_state(module);
+    if (state->monitoring == NULL) {
+        Py_RETURN_NONE;
+    }
+    if (n_args < 1 || !PyCode_Check(args[0])) {
+        return Py_NewRef(state->monitoring->disable);
+    }
+    /* The callback is native, so the running frame is the one that the event is about. Its offset
+     * says which copy of the line it is (a finally body is compiled more than once). */
+    return hit(state, args[0], PyUnstable_InterpreterFrame_GetLasti(running_frame()), HIT_LINE);
+}
+
+static PyObject *
+on_branch(PyObject *module, PyObject *const *args, Py_ssize_t n_args, unsigned char flag)
+{
+    module_state *state = get_state(module);
+    if (state->monitoring == NULL) {
+        Py_RETURN_NONE;
+    }
+    if (n_args < 2 || !PyCode_Check(args[0])) {
+        return Py_NewRef(state->monitoring->disable);
+    }
+    return hit(state, args[0], PyLong_AsSsize_t(args[1]), flag);
+}
+
+static PyObject *
+on_branch_left(PyObject *module, PyObject *const *args, Py_ssize_t n_args)
+{
+    return on_branch(module, args, n_args, HIT_LEFT);
+}
+
+static PyObject *
+on_branch_right(PyObject *module, PyObject *const *args, Py_ssize_t n_args)
+{
+    return on_branch(module, args, n_args, HIT_RIGHT);
+}
+
+static PyMethodDef py_start_callback = {
+    "footfall_py_start", (PyCFunction)(void (*)(void))on_py_start, METH_FASTCALL, NULL};
+static PyMethodDef line_callback = {"footfall_line", (PyCFunction)(void (*)(void))on_line,
+                                    METH_FASTCALL, NULL};
+static PyMethodDef branch_left_callback = {
+    "footfall_branch_left", (PyCFunction)(void (*)(void))on_branch_left, METH_FASTCALL, NULL};
+static PyMethodDef branch_right_callback = {
+    "footfall_branch_right", (PyCFunction)(void (*)(void))on_branch_right, METH_FASTCALL, NULL};
+
+/* Value of `sys.monitoring.events.<name>`; 0 with an exception. */
+static long
+event_value(PyObject *monitoring, const char *name)
+{
+    PyObject *events = PyObject_GetAttrString(monitoring, "events"); // owned
+    PyObject *value = events == NULL ? NULL : PyObject_GetAttrString(events, name); // owned
+    long event = value == NULL ? 0 : PyLong_AsLong(value);
+    Py_XDECREF(value);
+    Py_XDECREF(events);
+    return event;
+}
+
+static int
+register_callback(PyObject *module, PyObject *monitoring, PyMethodDef *def, const char *event_name,
+                  long *events)
+{
+    long event = event_value(monitoring, event_name);
+    if (event <= 0) {
+        return -1;
+    }
+    PyObject *function = PyCFunction_New(def, module); // owned
+    if (function == NULL) {
+        return -1;
+    }
+    PyObject *old = PyObject_CallMethod(monitoring, "register_callback", "OlO",
+                                        get_state(module)->monitoring->tool_id, event, function);
+    Py_DECREF(function);
+    if (old == NULL) {
+        return -1;
+    }
+    Py_DECREF(old);
+    *events |= event;
+    return 0;
+}
+
+static int
+start_events(PyObject *module, PyObject *monitoring, int with_branches)
+{
+    struct monitoring *mon = get_state(module)->monitoring;
+    long global_events = 0;
+    long local_events = 0;
+    if (register_callback(module, monitoring, &py_start_callback, "PY_START", &global_events) < 0 ||
+        register_callback(module, monitoring, &line_callback, "LINE", &local_events) < 0) {
+        return -1;
+    }
+    if (with_branches &&
+        (register_callback(module, monitoring, &branch_left_callback, "BRANCH_LEFT",
+                           &local_events) < 0 ||
+         register_callback(module, monitoring, &branch_right_callback, "BRANCH_RIGHT",
+                           &local_events) < 0)) {
+        return -1;
+    }
+    mon->local_events = PyLong_FromLong(local_events);
+    if (mon->local_events == NULL) {
+        return -1;
+    }
+    PyObject *set =
+        PyObject_CallMethod(monitoring, "set_events", "Ol", mon->tool_id, global_events);
+    Py_XDECREF(set);
+    return set == NULL ? -1 : 0;
+}
+
+PyDoc_STRVAR(monitoring_start_doc,
+             "monitoring_start($module, tool_id, decide, with_branches, /)\n--\n\n"
+             "Measure every code object whose file `decide(co_filename)` gives a path for.\n\n"
+             "The record file must be open and the tool id taken. Branches need CPython 3.14.");
+
+static PyObject *
+monitoring_start(PyObject *module, PyObject *args)
+{
+    module_state *state = get_state(module);
+    PyObject *tool_id;
+    PyObject *decide;
+    int with_branches;
+    if (!PyArg_ParseTuple(args, "O!Op:monitoring_start", &PyLong_Type, &tool_id, &decide,
+                          &with_branches)) {
+        return NULL;
+    }
+    if (state->recorder == NULL || state->monitoring != NULL) {
+        PyErr_SetString(PyExc_RuntimeError, "no record file is open, or the engine runs already");
+        return NULL;
+    }
+    PyObject *monitoring = PySys_GetObject("monitoring"); // borrowed
+    if (monitoring == NULL) {
+        PyErr_SetString(PyExc_RuntimeError, "this interpreter has no sys.monitoring");
+        return NULL;
+    }
+    struct monitoring *mon = PyMem_Calloc(1, sizeof *mon);
+    if (mon == NULL) {
+        return PyErr_NoMemory();
+    }
+    state->monitoring = mon;
+    mon->tool_id = Py_NewRef(tool_id);
+    mon->decide = Py_NewRef(decide);
+    mon->decisions = PyDict_New();
+    mon->disable = PyObject_GetAttrString(monitoring, "DISABLE");
+    mon->set_local_events = PyObject_GetAttrString(monitoring, "set_local_events");
+    mon->extra_index = PyUnstable_Eval_RequestCodeExtraIndex(free_code_hits);
+    if (mon->decisions == NULL || mon->disable == NULL || mon->set_local_events == NULL) {
+        return NULL;
+    }
+    if (mon->extra_index < 0) {
+        PyErr_SetString(PyExc_RuntimeError, "no co_extra slot is free");
+        return NULL;
+    }
+    if (start_events(module, monitoring, with_branches) < 0) {
+        return NULL;
+    }
+    Py_RETURN_NONE;
+}
+
+static PyMethodDef monitoring_methods[] = {
+    {"monitoring_start", monitoring_start, METH_VARARGS, monitoring_start_doc},
+    {NULL, NULL, 0, NULL},
+};
+
+int
+monitoring_exec(PyObject *module)
+{
+    return PyModule_AddFunctions(module, monitoring_methods);
+}
+
+int
+monitoring_traverse(module_state *state, visitproc visit, void *arg)
+{
+    struct monitoring *mon = state->monitoring;
+    if (mon != NULL) {
+        Py_VISIT(mon->decide);
+        Py_VISIT(mon->decisions);
+        Py_VISIT(mon->set_local_events);
+    }
+    return 0;
+}
+
+void
+monitoring_clear(module_state *state)
+{
+    struct monitoring *mon = state->monitoring;
+    if (mon == NULL) {
+        return;
+    }
+    state->monitoring = NULL;
+    Py_CLEAR(mon->decide);
+    Py_CLEAR(mon->decisions);
+    Py_CLEAR(mon->set_local_events);
+    Py_CLEAR(mon->disable);
+    Py_CLEAR(mon->tool_id);
+    Py_CLEAR(mon->local_events);
+    PyMem_Free(mon);
+}
+
+#else /* CPython 3.11 has no sys.monitoring: the engine is not offered. */
+
+int
+monitoring_exec(PyObject *Py_UNUSED(module))
+{
+    return 0;
+}
+
+int
+monitoring_traverse(module_state *Py_UNUSED(state), visitproc Py_UNUSED(visit),
+                    void *Py_UNUSED(arg))
+{
+    return 0;
+}
+
+void
+monitoring_clear(module_state *Py_UNUSED(state))
+{
+}
+
+#endif

@@ -1,0 +1,198 @@
+"""Which files are measured: the same answers as coverage.py's source, include and omit give.
+
+Asked once for each file name by the engines, inside the measured process; imports only `os` and `sys`.
+"""
+
+import os
+import sys
+
+from footfall.observe.settings import Settings
+
+__all__ = ["Scope", "glob_matches"]
+
+
+class Scope:
+    """Decides by file name, and by module name where packages were asked for."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._cwd = os.getcwd()
+        self._source_dirs = settings.source_dir
+        self._source_pkgs = settings.source_pkg
+        self._include = settings.include
+        self._omit = settings.omit
+        self._has_source = bool(self._source_dirs or self._source_pkgs)
+        self._third_party = _third_party_directories()
+        self._standard_library = _standard_library_directories()
+        self._own = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+        self._own_real = os.path.realpath(self._own)
+        self._third_party_sources = [
+            path for path in self._source_dirs if _is_in_any(path, self._third_party)
+        ]
+
+    def decide(self, filename: str, module_name: str | None = None) -> str | None:
+        """Return the canonical absolute path when the file is measured, else None.
+
+        `module_name` is looked up in the running frame when it is not given and matters.
+        """
+        if not filename or filename[0] == "<":
+            return None
+        path = os.path.realpath(os.path.join(self._cwd, filename))
+        if not self._is_candidate(path):
+            return None
+        if self._has_source:
+            if not self._is_in_source(path, module_name):
+                return None
+        elif self._include:
+            if not any(glob_matches(pattern, path) for pattern in self._include):
+                return None
+        elif _is_in_any(path, self._standard_library) or _is_in_any(path, self._third_party):
+            return None
+        if any(glob_matches(pattern, path) for pattern in self._omit):
+            return None
+        return path
+
+    def _is_candidate(self, path: str) -> bool:
+        if _is_in(path, self._own) or _is_in(path, self._own_real):
+            return False
+        try:
+            path.encode("utf-8")
+        except UnicodeEncodeError:
+            return False  # the data file could not name it
+        return True
+
+    def _is_in_source(self, path: str, module_name: str | None) -> bool:
+        if self._source_pkgs:
+            name = module_name if module_name is not None else _running_module_name(path)
+            for package in self._source_pkgs:
+                if name == package or name.startswith(package + "."):
+                    return True
+        if not _is_in_any(path, self._source_dirs):
+            return False
+        return not _is_in_any(path, self._third_party) or _is_in_any(path, self._third_party_sources)
+
+
+def _is_in(path: str, directory: str) -> bool:
+    return path == directory or path.startswith(directory.rstrip("/") + "/")
+
+
+def _is_in_any(path: str, directories: list[str]) -> bool:
+    return any(_is_in(path, directory) for directory in directories)
+
+
+def _running_module_name(path: str) -> str:
+    """Name of the module whose code runs now in the file `path`; `__main__` by its file or spec."""
+    frame = sys._getframe(1)
+    while frame is not None:
+        if os.path.realpath(frame.f_code.co_filename) == path:
+            break
+        frame = frame.f_back
+    if frame is None:
+        return ""
+    name = frame.f_globals.get("__name__")
+    if name != "__main__":
+        return name if isinstance(name, str) else ""
+    spec = frame.f_globals.get("__spec__")
+    if spec is not None and getattr(spec, "name", None):
+        return spec.name
+    return os.path.splitext(os.path.basename(path))[0]
+
+
+def _both(paths: list[str]) -> list[str]:
+    """Each path as given and with its links resolved."""
+    found: list[str] = []
+    for path in paths:
+        for form in (os.path.abspath(path), os.path.realpath(path)):
+            if form not in found:
+                found.append(form)
+    return found
+
+
+def _standard_library_directories() -> list[str]:
+    return _both([os.path.dirname(os.__file__)])
+
+
+def _third_party_directories() -> list[str]:
+    site = sys.modules.get("site")
+    paths: list[str] = []
+    if site is not None:
+        paths += site.getsitepackages()
+        if site.USER_SITE:
+            paths.append(site.USER_SITE)
+    for entry in sys.path:
+        if entry.rstrip("/").endswith(("site-packages", "dist-packages")):
+            paths.append(entry)
+    return _both(paths)
+
+
+def glob_matches(pattern: str, path: str) -> bool:
+    """Match a whole path: `*` and `?` stay within a folder, `**/` crosses folders, `[...]` is a set.
+
+    As in coverage.py's patterns, one without a slash matches in any folder, a leading `*/` stands for
+    any prefix, and a final `/*` for everything below.
+    """
+    return _match(_normalized(pattern), 0, path, 0)
+
+
+_ANYTHING = "\0"
+
+
+def _normalized(pattern: str) -> str:
+    if "/" not in pattern:
+        pattern = "**/" + pattern
+    without_lead = pattern.lstrip("*")
+    if without_lead != pattern and without_lead.startswith("/"):
+        pattern = "**" + without_lead
+    without_tail = pattern.rstrip("*")
+    if without_tail != pattern and without_tail.endswith("/"):
+        pattern = without_tail + _ANYTHING
+    return pattern
+
+
+def _match(pattern: str, i: int, path: str, j: int) -> bool:
+    while i < len(pattern):
+        char = pattern[i]
+        if char == _ANYTHING:
+            return True
+        if pattern.startswith("**/", i):
+            if _match(pattern, i + 3, path, j):
+                return True
+            slash = path.find("/", j)
+            while slash >= 0:
+                if _match(pattern, i + 3, path, slash + 1):
+                    return True
+                slash = path.find("/", slash + 1)
+            return False
+        if char == "*":
+            end = path.find("/", j)
+            stop = len(path) if end < 0 else end
+            return any(_match(pattern, i + 1, path, k) for k in range(j, stop + 1))
+        if j >= len(path):
+            return False
+        if char == "[" and "]" in pattern[i + 2 :]:
+            close = pattern.index("]", i + 2)
+            if not _in_set(pattern[i + 1 : close], path[j]):
+                return False
+            i = close
+        elif char == "?":
+            if path[j] == "/":
+                return False
+        elif char != path[j]:
+            return False
+        i, j = i + 1, j + 1
+    return j == len(path)
+
+
+def _in_set(spec: str, char: str) -> bool:
+    negated = spec[:1] in ("!", "^")
+    if negated:
+        spec = spec[1:]
+    k = 0
+    found = False
+    while k < len(spec):
+        if k + 2 < len(spec) and spec[k + 1] == "-":
+            found = found or spec[k] <= char <= spec[k + 2]
+            k += 3
+        else:
+            found = found or spec[k] == char
+            k += 1
+    return found != negated

@@ -1,0 +1,61 @@
+"""What the supervisor tells a measured process: the `settings` file of the run directory.
+
+Read at the start of every measured interpreter, so nothing is imported here.
+"""
+
+from footfall.model import ENGINE_MONITORING
+
+__all__ = ["Settings", "escape", "read_settings"]
+
+_LISTS = ("source_dir", "source_pkg", "include", "omit")
+
+
+class Settings:
+    """One run's settings. Paths and patterns are absolute; `rate_hz` samples per second."""
+
+    def __init__(self, directory: str) -> None:
+        self.directory = directory
+        self.cwd = ""
+        self.branch = True
+        self.cover = True
+        self.profile = True
+        self.rate_hz = 1000
+        self.context = ""
+        self.cache_dir = ""
+        self.source_dir: list[str] = []
+        self.source_pkg: list[str] = []
+        self.include: list[str] = []
+        self.omit: list[str] = []
+        self.engine = ENGINE_MONITORING
+
+
+def escape(value: str) -> str:
+    """Write a value on one line; `_unescape` reads it back."""
+    return value.replace("\\", "\\\\").replace("\n", "\\n").replace("\t", "\\t")
+
+
+def _unescape(value: str) -> str:
+    if "\\" not in value:
+        return value
+    parts = value.split("\\\\")
+    return "\\".join(part.replace("\\n", "\n").replace("\\t", "\t") for part in parts)
+
+
+def read_settings(directory: str) -> Settings:
+    """Read `<directory>/settings`. Raises OSError or ValueError; unknown keys are skipped."""
+    settings = Settings(directory)
+    with open(directory + "/settings", encoding="utf-8", errors="surrogateescape", newline="\n") as file:
+        for line in file:
+            key, tab, value = line.rstrip("\n").partition("\t")
+            if not tab:
+                continue
+            value = _unescape(value)
+            if key in _LISTS:
+                getattr(settings, key).append(value)
+            elif key in ("branch", "cover", "profile"):
+                setattr(settings, key, value == "1")
+            elif key == "rate_hz":
+                settings.rate_hz = int(value)
+            elif key in ("cwd", "context", "cache_dir"):
+                setattr(settings, key, value)
+    return settings
