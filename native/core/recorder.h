@@ -5,8 +5,9 @@
 #ifndef FOOTFALL_RECORDER_H
 #define FOOTFALL_RECORDER_H
 
+#include "core/state.h" /* first: Python.h must come before the system headers */
+
 #include "core/maplog.h"
-#include "core/state.h"
 
 enum record_kind {
     RECORD_HEADER = 1,

@@ -1,0 +1,197 @@
+"""Reader of a process's record file (`.rec`): what its engine saw, still as raw offsets and probe numbers.
+
+The writer is native/core/recorder.c (and observe/pure_recorder.py on PyPy); docs/formats.md describes the entries.
+"""
+
+from __future__ import annotations
+
+import os
+import struct
+from typing import NamedTuple
+
+from footfall.errors import FootfallError
+from footfall.record.segments import read_entries
+
+__all__ = ["ProbedModule", "Record", "RecordedCode", "RecordHeader", "read_record"]
+
+_MAGIC = b"FOOTFALL"
+_FORMAT = 1
+
+_HEADER, _FILE, _CODE, _HITS, _CONTEXT, _PROBES, _MESSAGE = range(1, 8)
+
+
+class RecordHeader(NamedTuple):
+    """The process that wrote the record. `start_ns` is wall time since the epoch."""
+
+    version: int
+    """sys.hexversion"""
+    implementation: int
+    engine: int
+    has_branches: bool
+    stopped_errno: int
+    """Not zero when recording stopped before the process ended (28 = the disk was full)."""
+    pid: int
+    start_ns: int
+    cwd: str
+    executable: str
+
+
+class RecordedCode(NamedTuple):
+    """One code object that ran under the monitoring engine, with the events that fired in it."""
+
+    path: str
+    version: int
+    first_line: int
+    co_flags: int
+    qualname: str
+    line_table: bytes
+    code: bytes
+    exception_table: bytes
+    branches: tuple[tuple[int, int, int], ...]
+    """(source, left, right) byte offsets where the interpreter gave them, else empty."""
+    context: str
+    hits: bytes
+    """One byte for each code unit (2 bytes of bytecode): HIT_LINE, HIT_LEFT, HIT_RIGHT."""
+
+
+class ProbedModule(NamedTuple):
+    """One module that ran under the probes engine: `hits[k]` is not zero when probe k fired."""
+
+    path: str
+    version: int
+    has_branches: bool
+    digest: bytes
+    """16 bytes that name the source text which was instrumented."""
+    context: str
+    hits: bytes
+
+
+class Record(NamedTuple):
+    """All of one record file."""
+
+    header: RecordHeader
+    codes: list[RecordedCode]
+    modules: list[ProbedModule]
+    messages: list[tuple[str, str]]
+
+
+class _Cursor:
+    """Takes fields from a payload in order; raises ValueError past its end."""
+
+    def __init__(self, payload: memoryview) -> None:
+        self._payload = payload
+        self._at = 0
+
+    def numbers(self, layout: str) -> tuple[int, ...]:
+        size = struct.calcsize(layout)
+        found = struct.unpack(layout, self.take(size))
+        return found
+
+    def take(self, size: int) -> bytes:
+        end = self._at + size
+        if end > len(self._payload):
+            raise ValueError("an entry is shorter than its fields")
+        found = bytes(self._payload[self._at : end])
+        self._at = end
+        return found
+
+    def sized(self) -> bytes:
+        (size,) = self.numbers("<I")
+        return self.take(size)
+
+
+def read_record(path: str) -> Record:
+    """Read a record file, also one whose process was killed while it wrote.
+
+    Raises FootfallError (`record-corrupt`) when it is no record file or an entry is not as it must be.
+    """
+    header: RecordHeader | None = None
+    files: dict[int, str] = {}
+    contexts: dict[int, str] = {0: ""}
+    codes: list[RecordedCode] = []
+    code_by_id: dict[int, RecordedCode] = {}
+    modules: list[ProbedModule] = []
+    messages: list[tuple[str, str]] = []
+    try:
+        for kind, payload in read_entries(path):
+            cursor = _Cursor(payload)
+            if kind == _HEADER:
+                header = _read_header(cursor)
+            elif header is None:
+                raise ValueError("it does not start with a header")
+            elif kind == _FILE:
+                file_id, _flags = cursor.numbers("<II")
+                cursor.sized()
+                files[file_id] = os.fsdecode(cursor.sized())
+            elif kind == _CODE:
+                code_id, code = _read_code(cursor, header, files, contexts)
+                code_by_id[code_id] = code
+                codes.append(code)
+            elif kind == _HITS:
+                code_id, context_id, n_units, _ = cursor.numbers("<IIII")
+                codes.append(
+                    code_by_id[code_id]._replace(context=contexts[context_id], hits=cursor.take(n_units))
+                )
+            elif kind == _CONTEXT:
+                (context_id,) = cursor.numbers("<I")
+                contexts[context_id] = cursor.sized().decode("utf-8", "surrogateescape")
+            elif kind == _PROBES:
+                modules.append(_read_probes(cursor, header, files, contexts))
+            elif kind == _MESSAGE:
+                slug = cursor.sized().decode("utf-8", "replace")
+                messages.append((slug, cursor.sized().decode("utf-8", "replace")))
+    except (ValueError, KeyError) as error:
+        raise FootfallError(
+            "record-corrupt",
+            f"Can't read the record file {path}: {error}.",
+            "Remove it and run again; the other processes' records are not affected.",
+        ) from error
+    if header is None:
+        raise FootfallError("record-corrupt", f"The record file {path} is empty.", "Run again.")
+    return Record(header, codes, modules, messages)
+
+
+def _read_header(cursor: _Cursor) -> RecordHeader:
+    if cursor.take(8) != _MAGIC:
+        raise ValueError("it is not a record file of footfall")
+    format_version, version, implementation, engine, flags, stopped = cursor.numbers("<6I")
+    if format_version != _FORMAT:
+        raise ValueError(f"its format is {format_version}, and this footfall reads {_FORMAT}")
+    pid, start_ns, _monotonic_ns = cursor.numbers("<3Q")
+    cwd = os.fsdecode(cursor.sized())
+    executable = os.fsdecode(cursor.sized())
+    return RecordHeader(
+        version, implementation, engine, bool(flags & 1), stopped, pid, start_ns, cwd, executable
+    )
+
+
+def _read_code(
+    cursor: _Cursor, header: RecordHeader, files: dict[int, str], contexts: dict[int, str]
+) -> tuple[int, RecordedCode]:
+    code_id, file_id, first_line, co_flags, context_id, n_units = cursor.numbers("<6I")
+    qualname = cursor.sized().decode("utf-8", "surrogateescape")
+    line_table, code, exception_table, branches = (cursor.sized() for _ in range(4))
+    triples = tuple(struct.iter_unpack("<III", branches))
+    return code_id, RecordedCode(
+        files[file_id],
+        header.version,
+        first_line,
+        co_flags,
+        qualname,
+        line_table,
+        code,
+        exception_table,
+        triples,
+        contexts[context_id],
+        cursor.take(n_units),
+    )
+
+
+def _read_probes(
+    cursor: _Cursor, header: RecordHeader, files: dict[int, str], contexts: dict[int, str]
+) -> ProbedModule:
+    file_id, context_id, n_probes, mode = cursor.numbers("<IIII")
+    digest = cursor.take(16)
+    return ProbedModule(
+        files[file_id], header.version, bool(mode & 1), digest, contexts[context_id], cursor.take(n_probes)
+    )
