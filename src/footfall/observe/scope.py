@@ -183,7 +183,7 @@ def _match(pattern: str, i: int, path: str, j: int) -> bool:
 
 
 def _in_set(spec: str, char: str) -> bool:
-    negated = spec[:1] in ("!", "^")
+    negated = spec[:1] == "^"  # a set is a regex set, as in coverage.py
     if negated:
         spec = spec[1:]
     k = 0
