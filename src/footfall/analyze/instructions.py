@@ -1,0 +1,200 @@
+"""One code object's bytecode as a graph of instructions, for any CPython version with branch events.
+
+Built by bytecode_arcs from what was recorded; nothing here needs the interpreter that ran the code.
+All positions are code units (2 bytes), not byte offsets.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from footfall.analyze.opcodes import CACHE, Opcodes
+
+__all__ = ["Graph", "build_graph", "lines_of_units", "read_exception_table"]
+
+
+class Graph(NamedTuple):
+    """The instructions of a code object. Lists are indexed by unit; cache units hold CACHE."""
+
+    opcodes: list[int]
+    next_unit: list[int]
+    """The unit after this instruction and its caches."""
+    jump_to: dict[int, int]
+    """Where each unconditional jump, and SEND, goes."""
+    branches: dict[int, tuple[int, int]]
+    """(left, right) of each instruction that BRANCH events are about."""
+    handlers: list[int]
+    """The unit that handles an exception which leaves this unit; -1 when it leaves the frame."""
+    lines: list[int]
+    """-1 where an instruction has no line."""
+    line_starts: list[bool]
+    """Where the interpreter can send a LINE event."""
+    first_unit: int
+    """The RESUME that starts the code."""
+
+
+def build_graph(
+    code: bytes,
+    line_table: bytes,
+    exception_table: bytes,
+    first_line: int,
+    branches: tuple[tuple[int, int, int], ...],
+    ops: Opcodes,
+) -> Graph:
+    """Read the tables of a code object. Raises ValueError when they do not fit together."""
+    n_units = len(code) // 2
+    opcodes = list(code[0 : 2 * n_units : 2])
+    lines = lines_of_units(line_table, first_line, n_units)
+    next_unit = _ends_of_instructions(opcodes)
+    jump_to = _jumps(code, opcodes, next_unit, ops)
+    entries = read_exception_table(exception_table)
+    handlers = [-1] * n_units
+    for start, end, handler in entries:
+        if end > n_units or handler >= n_units:
+            raise ValueError("the exception table points past the end of the code")
+        handlers[start:end] = [handler] * (end - start)
+    branch_map = {source // 2: (left // 2, right // 2) for source, left, right in branches}
+    first_unit = opcodes.index(ops.resume) if ops.resume in opcodes else 0
+    starts = _line_starts(opcodes, next_unit, lines, first_unit, ops)
+    targets = {_after_end_marker(opcodes, unit, ops) for unit in jump_to.values()}
+    targets.update(_conditional_targets(code, opcodes, next_unit, ops))
+    for unit in targets:
+        if 0 <= unit < n_units and lines[unit] >= 0:
+            starts[unit] = True
+    for _start, _end, handler in entries:
+        if lines[handler] >= 0 and opcodes[handler] != ops.end_async_for:
+            starts[handler] = True
+    return Graph(opcodes, next_unit, jump_to, branch_map, handlers, lines, starts, first_unit)
+
+
+def _ends_of_instructions(opcodes: list[int]) -> list[int]:
+    """Caches read as opcode 0 in co_code, so that they need no table of sizes."""
+    n_units = len(opcodes)
+    ends = [0] * n_units
+    end = n_units
+    for unit in range(n_units - 1, -1, -1):
+        ends[unit] = end
+        if opcodes[unit] != CACHE:
+            end = unit
+    return ends
+
+
+def _arguments(code: bytes, opcodes: list[int], next_unit: list[int], ops: Opcodes) -> list[tuple[int, int]]:
+    """(unit, argument) of each instruction, with what EXTENDED_ARG adds."""
+    found = []
+    unit = 0
+    extended = 0
+    while unit < len(opcodes):
+        argument = extended << 8 | code[2 * unit + 1]
+        if opcodes[unit] == ops.extended_arg:
+            extended = argument
+        else:
+            found.append((unit, argument))
+            extended = 0
+        unit = next_unit[unit]
+    return found
+
+
+def _jumps(code: bytes, opcodes: list[int], next_unit: list[int], ops: Opcodes) -> dict[int, int]:
+    forward = {ops.jump_forward, ops.send}
+    backward = {ops.jump_backward, ops.jump_backward_no_interrupt}
+    targets = {}
+    for unit, argument in _arguments(code, opcodes, next_unit, ops):
+        if opcodes[unit] in forward:
+            targets[unit] = next_unit[unit] + argument
+        elif opcodes[unit] in backward:
+            targets[unit] = next_unit[unit] - argument
+    if any(not 0 <= target < len(opcodes) for target in targets.values()):
+        raise ValueError("a jump leaves the code")
+    return targets
+
+
+def _conditional_targets(
+    code: bytes, opcodes: list[int], next_unit: list[int], ops: Opcodes
+) -> list[int]:
+    conditional = {
+        ops.pop_jump_if_false,
+        ops.pop_jump_if_true,
+        ops.pop_jump_if_none,
+        ops.pop_jump_if_not_none,
+        ops.for_iter,
+    }
+    return [
+        _after_end_marker(opcodes, next_unit[unit] + argument, ops)
+        for unit, argument in _arguments(code, opcodes, next_unit, ops)
+        if opcodes[unit] in conditional
+    ]
+
+
+def _after_end_marker(opcodes: list[int], unit: int, ops: Opcodes) -> int:
+    """FOR_ITER and SEND jump over the END_FOR or END_SEND that they point at."""
+    if 0 <= unit < len(opcodes) and opcodes[unit] in (ops.end_for, ops.end_send):
+        return unit + 1
+    return unit
+
+
+def _line_starts(
+    opcodes: list[int], next_unit: list[int], lines: list[int], first_unit: int, ops: Opcodes
+) -> list[bool]:
+    """As CPython's instrumentation marks them: where the line is another than the instruction's before."""
+    never = {ops.end_async_for, ops.end_for, ops.end_send, ops.resume, ops.pop_iter}
+    starts = [False] * len(opcodes)
+    current = -1
+    unit = first_unit
+    while unit < len(opcodes):
+        if opcodes[unit] not in never:
+            starts[unit] = lines[unit] != current and lines[unit] >= 0
+            current = lines[unit]
+        unit = next_unit[unit]
+    return starts
+
+
+def lines_of_units(line_table: bytes, first_line: int, n_units: int) -> list[int]:
+    """The line of each code unit, -1 where there is none (the format is CPython's Objects/locations.md)."""
+    lines = [-1] * n_units
+    unit = 0
+    line = first_line
+    at = 0
+    while at < len(line_table) and unit < n_units:
+        head = line_table[at]
+        kind = head >> 3 & 15
+        length = (head & 7) + 1
+        at += 1
+        if kind in (13, 14):
+            delta, _ = _read_signed(line_table, at)
+            line += delta
+        elif 10 <= kind <= 12:
+            line += kind - 10
+        if kind != 15:
+            lines[unit : unit + length] = [line] * min(length, n_units - unit)
+        unit += length
+        while at < len(line_table) and not line_table[at] & 128:
+            at += 1
+    return lines
+
+
+def _read_signed(data: bytes, at: int) -> tuple[int, int]:
+    value = shift = 0
+    while True:
+        byte = data[at]
+        value |= (byte & 63) << shift
+        shift += 6
+        at += 1
+        if not byte & 64:
+            break
+    return (-(value >> 1) if value & 1 else value >> 1), at
+
+
+def read_exception_table(table: bytes) -> list[tuple[int, int, int]]:
+    """(start, end, handler) of each entry. Raises ValueError when the table is cut short."""
+    values: list[int] = []
+    value = 0
+    for byte in table:
+        value = value << 6 | byte & 63
+        if not byte & 64:
+            values.append(value)
+            value = 0
+    if len(values) % 4:
+        raise ValueError("the exception table is cut short")
+    fields = zip(values[0::4], values[1::4], values[2::4], strict=True)
+    return [(start, start + size, handler) for start, size, handler in fields]

@@ -1,0 +1,115 @@
+"""A finished run's raw records to results: called once by the supervisor when the command has ended.
+
+Hits of the same code in many processes are merged first, so that each code object is worked out once
+however many workers ran it.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import NamedTuple, TypeVar
+
+from footfall.analyze.bytecode_arcs import arcs_of_code
+from footfall.analyze.calltree import profile_of_logs
+from footfall.analyze.probe_arcs import arcs_of_module
+from footfall.analyze.rundata import FileData, RunData
+from footfall.errors import FootfallError
+from footfall.record.recordfile import ProbedModule, RecordedCode, read_record
+from footfall.record.samplelog import read_sample_logs
+
+__all__ = ["resolve"]
+
+_T = TypeVar("_T", RecordedCode, ProbedModule)
+Progress = Callable[[int, int], None]
+
+
+class _Merged(NamedTuple):
+    codes: list[RecordedCode]
+    modules: list[ProbedModule]
+    messages: list[tuple[str, str]]
+    has_branches: bool
+    n_processes: int
+
+
+def resolve(run_directory: str | Path, context: str = "", progress: Progress | None = None) -> RunData:
+    """Work out lines, arcs and profile of the run in `run_directory`.
+
+    `context` names the static context of everything that has none. `progress(done, total)` is called
+    as code objects and modules are worked out. A damaged record is skipped and named in the messages.
+    """
+    directory = Path(run_directory)
+    merged = _merge_records(sorted(directory.glob("*.rec")))
+    files: dict[str, FileData] = {}
+    total = len(merged.codes) + len(merged.modules)
+    done = 0
+    for code in merged.codes:
+        lines, arcs = arcs_of_code(code)
+        _add(files, code.path, code.context or context, lines, arcs)
+        done += 1
+        if progress is not None:
+            progress(done, total)
+    messages = list(merged.messages)
+    for module in merged.modules:
+        try:
+            lines, arcs = arcs_of_module(module)
+        except FootfallError as error:
+            messages.append((error.slug, str(error)))
+            lines, arcs = set(), set()
+        _add(files, module.path, module.context or context, lines, arcs)
+        done += 1
+        if progress is not None:
+            progress(done, total)
+    profile = profile_of_logs(read_sample_logs(str(directory), messages))
+    return RunData(
+        files=files,
+        has_arcs=merged.has_branches,
+        messages=messages,
+        profile=profile,
+        n_processes=merged.n_processes,
+    )
+
+
+def _add(
+    files: dict[str, FileData], path: str, context: str, lines: set[int], arcs: set[tuple[int, int]]
+) -> None:
+    data = files.setdefault(path, FileData())
+    data.lines.setdefault(context, set()).update(lines)
+    data.arcs.setdefault(context, set()).update(arcs)
+
+
+def _merge_records(paths: Iterable[Path]) -> _Merged:
+    codes: dict[RecordedCode, RecordedCode] = {}
+    modules: dict[ProbedModule, ProbedModule] = {}
+    messages: list[tuple[str, str]] = []
+    has_branches = False
+    n_processes = 0
+    for path in paths:
+        try:
+            record = read_record(str(path))
+        except FootfallError as error:
+            messages.append((error.slug, str(error)))
+            continue
+        n_processes += 1
+        has_branches = has_branches or record.header.has_branches
+        messages += record.messages
+        if record.header.stopped_errno:
+            reason = os.strerror(record.header.stopped_errno)
+            messages.append(("record-full", f"recording of process {record.header.pid} stopped: {reason}."))
+        for code in record.codes:
+            _merge(codes, code._replace(hits=b""), code)
+        for module in record.modules:
+            _merge(modules, module._replace(hits=b""), module)
+    return _Merged(list(codes.values()), list(modules.values()), messages, has_branches, n_processes)
+
+
+def _merge(known: dict[_T, _T], key: _T, found: _T) -> None:
+    if key in known:
+        found = found._replace(hits=_either(known[key].hits, found.hits))
+    known[key] = found
+
+
+def _either(a: bytes, b: bytes) -> bytes:
+    """Bitwise or of two hit fields of one length."""
+    return (int.from_bytes(a, "little") | int.from_bytes(b, "little")).to_bytes(len(a), "little")
