@@ -1,0 +1,167 @@
+"""Real test suites under footfall: the same results, the same coverage as coverage.py's C tracer, and the cost.
+
+    python bench/suites.py --python python3.11 --python python3.14 --work /tmp/footfall-bench
+    python bench/suites.py --project jinja2 --runs 7 --only cost
+
+For each project and interpreter: makes an environment (pinned source distribution, its test requirements,
+coverage.py, this footfall), then
+
+check  runs the suite bare, under `footfall run`, and twice under `COVERAGE_CORE=ctrace coverage run --branch`;
+       the results must be equal, and coverage.py's JSON report of both data files is compared file by file.
+       What differs between the two ctrace runs as well is unstable by itself and told apart.
+cost   CPU of all processes (user + system), modes interleaved, medians of N runs after an uncounted one.
+       "program" is the suite alone; "with tool" adds what the tool does before and after it.
+
+Exit status 1 when a check found a difference. Times are never compared across runs of this script.
+"""
+
+import argparse
+import json
+import pathlib
+import statistics
+import sys
+import tempfile
+
+from differences import Difference, differences, ranges
+from modes import MODES, Outcome, coverage_json, run_suite
+from projects import PROJECTS, Environment, prepare
+
+
+def main() -> int:
+    """Run what was asked for; print tables; return the exit status."""
+    options = _options().parse_args()
+    work = pathlib.Path(options.work or tempfile.mkdtemp(prefix="footfall-bench-")).resolve()
+    _say(f"work directory: {work}")
+    rows: list[dict[str, object]] = []
+    count = 0
+    for interpreter in options.python or [sys.executable]:
+        for name in options.project or list(PROJECTS):
+            _say(f"{name} on {interpreter}: preparing")
+            environment = prepare(PROJECTS[name], interpreter, work)
+            scratch = environment.directory.parent / f"scratch-{name}"
+            if options.only in (None, "check"):
+                count += _check(environment, scratch)
+            if options.only in (None, "cost"):
+                rows.append(_cost(environment, scratch, options.runs, options.mode or list(MODES)))
+    if rows:
+        print(_table(rows))
+        (work / "cost.json").write_text(json.dumps(rows, indent=1), encoding="utf-8")
+    return 1 if count else 0
+
+
+def _options() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--python", action="append", help="an interpreter (repeatable; default: this one)")
+    parser.add_argument("--project", action="append", choices=list(PROJECTS), help="repeatable; default: all")
+    parser.add_argument("--only", choices=["check", "cost"])
+    parser.add_argument("--mode", action="append", choices=list(MODES), help="for cost; repeatable; default: all")
+    parser.add_argument("--runs", type=int, default=5, help="counted runs of each mode (default 5)")
+    parser.add_argument("--work", help="directory for downloads and environments, kept for the next time")
+    return parser
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+def _check(environment: Environment, scratch: pathlib.Path) -> int:
+    """Compare results and coverage; print each difference; return how many there are."""
+    title = f"{environment.project.requirement} on {environment.label}"
+    _say(f"{title}: bare")
+    bare = run_suite(environment, MODES["bare"], scratch)
+    _say(f"{title}: footfall")
+    data = scratch / "footfall.data"
+    data.unlink(missing_ok=True)
+    ours = run_suite(environment, MODES["footfall"], scratch, data)
+    count = _print_results(title, bare, ours)
+    if environment.label.startswith("PyPy"):
+        return count  # there is no C tracer to compare with
+    reports = []
+    for number in (1, 2):
+        _say(f"{title}: coverage ctrace, {number} of 2")
+        theirs = scratch / f"ctrace-{number}.data"
+        theirs.unlink(missing_ok=True)
+        run_suite(environment, MODES["coverage ctrace"], scratch, theirs)
+        reports.append(coverage_json(environment, theirs, scratch / f"ctrace-{number}.json"))
+    footfall = coverage_json(environment, data, scratch / "footfall.json")
+    unstable = {(each.file, each.key) for each in differences(*reports)}
+    found = differences(footfall, reports[0])
+    _print_differences(found, unstable, len(reports[0]))
+    return count + sum((each.file, each.key) not in unstable for each in found)
+
+
+def _print_results(title: str, bare: Outcome, ours: Outcome) -> int:
+    same = (bare.counts, bare.failures, bare.returncode) == (ours.counts, ours.failures, ours.returncode)
+    counts = ", ".join(f"{number} {name}" for name, number in bare.counts.items())
+    print(f"{title}: {counts}; {'the same' if same else 'NOT THE SAME'} under footfall", flush=True)
+    if same:
+        return 0
+    print(f"  under footfall: {ours.counts}, exit status {ours.returncode} (bare: {bare.returncode})")
+    for failure in sorted(ours.failures ^ bare.failures):
+        print(f"  fails {'under footfall' if failure in ours.failures else 'bare'} only: {failure}")
+    return 1
+
+
+def _print_differences(found: list[Difference], unstable: set[tuple[str, str]], files: int) -> None:
+    settled = [each for each in found if (each.file, each.key) not in unstable]
+    names = {each.file for each in settled}
+    print(f"  coverage: {files} files, {len(names)} differ ({len(found) - len(settled)} unstable differences besides)")
+    for each in found:
+        mark = " (unstable: two ctrace runs differ too)" if (each.file, each.key) in unstable else ""
+        print(f"  {each.file}: {each.key}{mark}")
+        if each.only_left:
+            print(f"    footfall only: {ranges(each.only_left)}")
+        if each.only_right:
+            print(f"    ctrace only:   {ranges(each.only_right)}")
+    sys.stdout.flush()
+
+
+def _cost(environment: Environment, scratch: pathlib.Path, runs: int, names: list[str]) -> dict[str, object]:
+    """Median CPU of each mode, interleaved; the first round warms caches and is not counted."""
+    names = ["bare", *(name for name in names if name != "bare")]
+    if environment.label.startswith("PyPy"):
+        names = [name for name in names if MODES[name].core != "ctrace"]
+    program: dict[str, list[float]] = {name: [] for name in names}
+    total: dict[str, list[float]] = {name: [] for name in names}
+    for number in range(runs + 1):
+        for name in names:
+            _say(f"{environment.project.name} on {environment.label}: round {number} of {runs}, {name}")
+            outcome = run_suite(environment, MODES[name], scratch)
+            if number:
+                program[name].append(outcome.program_cpu)
+                total[name].append(outcome.total_cpu)
+    return {
+        "project": environment.project.requirement,
+        "python": environment.label,
+        "runs": runs,
+        "program": {name: statistics.median(seconds) for name, seconds in program.items()},
+        "total": {name: statistics.median(seconds) for name, seconds in total.items()},
+        "all": program,
+    }
+
+
+def _table(rows: list[dict[str, object]]) -> str:
+    """Markdown: bare CPU seconds, then each mode's ratio to it (program / with tool)."""
+    names = [name for name in MODES if any(name in _seconds(row, "program") for row in rows)]
+    lines = [
+        "| project | python | bare, CPU s | " + " | ".join(names[1:]) + " |",
+        "|---|---|---|" + "---|" * len(names[1:]),
+    ]
+    for row in rows:
+        program, total = _seconds(row, "program"), _seconds(row, "total")
+        cells = [
+            f"{program[name] / program['bare']:.2f}x / {total[name] / total['bare']:.2f}x" if name in program else "–"
+            for name in names[1:]
+        ]
+        lines.append(f"| {row['project']} | {row['python']} | {program['bare']:.2f} | " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def _seconds(row: dict[str, object], key: str) -> dict[str, float]:
+    value = row[key]
+    assert isinstance(value, dict)
+    return value
+
+
+if __name__ == "__main__":
+    sys.exit(main())
