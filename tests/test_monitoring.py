@@ -1,0 +1,192 @@
+"""The monitoring engine in real processes: what it records, and that nothing is lost."""
+
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+
+import pytest
+
+from footfall.model import HIT_LEFT, HIT_LINE, HIT_RIGHT
+from footfall.record.recordfile import Record, read_record
+
+pytestmark = pytest.mark.skipif(
+    sys.implementation.name != "cpython" or sys.version_info < (3, 12),
+    reason="sys.monitoring came with CPython 3.12",
+)
+
+# lines come from sys.monitoring on 3.12+ when branches are off, branches on 3.14+
+_SETTINGS = f"branch\t{int(sys.version_info >= (3, 14))}\ncover\t1\nprofile\t0\n"
+
+
+@pytest.fixture
+def measured(tmp_path):
+    """Run a program text in a measured process; returns (completed process, its records)."""
+    run_directory = tmp_path / "run"
+    run_directory.mkdir()
+    (run_directory / "settings").write_text(_SETTINGS)
+
+    def run(text: str, check: bool = True) -> tuple[subprocess.CompletedProcess[str], list[Record]]:
+        program = tmp_path / "program.py"
+        program.write_text(textwrap.dedent(text))
+        environment = {**os.environ, "FOOTFALL_RUN": str(run_directory)}
+        done = subprocess.run(
+            [sys.executable, str(program)], env=environment, text=True, capture_output=True, check=check
+        )
+        return done, [read_record(str(path)) for path in sorted(run_directory.glob("*.rec"))]
+
+    return run
+
+
+def _lines(records: list[Record], qualname: str) -> set[int]:
+    """Lines of the function whose LINE events fired, by the interpreter's own line table."""
+    from footfall.analyze.linetable import positions
+
+    found = set()
+    for record in records:
+        for code in record.codes:
+            if code.qualname == qualname:
+                table = positions(code.line_table, code.first_line)
+                found |= {table[unit][0] for unit, hit in enumerate(code.hits) if hit & HIT_LINE}
+    return found
+
+
+_TWO_WAYS = """
+    import os, signal, sys
+    def choose(flag):
+        if flag:
+            return 1
+        return 2
+    choose({flag})
+    {end}
+"""
+
+
+@pytest.mark.parametrize("flag, ran", [(True, {4, 5}), (False, {4, 6})])
+def test_lines_that_ran_are_recorded(measured, flag: bool, ran: set[int]) -> None:
+    """Exactly the lines that ran have a hit."""
+    _, records = measured(_TWO_WAYS.format(flag=flag, end=""))
+    assert _lines(records, "choose") == ran
+
+
+@pytest.mark.skipif(sys.version_info < (3, 14), reason="one-shot branch events came with 3.14")
+@pytest.mark.parametrize("flag, direction", [(True, HIT_LEFT), (False, HIT_RIGHT)])
+def test_one_direction_of_a_branch_is_recorded(measured, flag: bool, direction: int) -> None:
+    """A branch that went one way has that direction's flag and not the other's."""
+    _, [record] = measured(_TWO_WAYS.format(flag=flag, end=""))
+    [choose] = [code for code in record.codes if code.qualname == "choose"]
+    seen = {hit & (HIT_LEFT | HIT_RIGHT) for hit in choose.hits}
+    assert seen == {0, direction}
+
+
+@pytest.mark.parametrize(
+    "end",
+    [
+        "os.kill(os.getpid(), signal.SIGKILL)",
+        "os._exit(0)",
+        "import ctypes; ctypes.string_at(0)",
+        "os.abort()",
+    ],
+    ids=["SIGKILL", "os._exit", "segmentation fault", "abort"],
+)
+def test_nothing_is_lost_when_the_process_dies(measured, end: str) -> None:
+    """What ran before the end is in the record, however the process ends."""
+    _, records = measured(_TWO_WAYS.format(flag=False, end=end), check=False)
+    assert _lines(records, "choose") == {4, 6}
+    assert 8 in _lines(records, "<module>")
+
+
+def test_a_forked_child_has_a_record_of_its_own(measured) -> None:
+    """Parent and child after os.fork write two files, which together hold what both ran."""
+    _, records = measured(
+        """
+        import os
+        def in_child():
+            return "child"
+        def in_parent():
+            return "parent"
+        def in_both():
+            return "both"
+        in_both()
+        if os.fork() == 0:
+            in_child()
+            os._exit(0)
+        os.wait()
+        in_parent()
+        """
+    )
+    assert len(records) == 2
+    by_pid = {record.header.pid: {code.qualname for code in record.codes} for record in records}
+    names = sorted(by_pid.values(), key=len)
+    assert any({"in_child"} <= found and "in_parent" not in found for found in names)
+    assert any({"in_parent"} <= found and "in_child" not in found for found in names)
+
+
+def test_a_full_disk_stops_recording_and_not_the_program(tmp_path) -> None:
+    """When space cannot be reserved the program goes on, and one line with a slug says so."""
+    run_directory = tmp_path / "run"
+    run_directory.mkdir()
+    (run_directory / "settings").write_text(_SETTINGS)
+    functions = "\n".join(f"def f{n}(x):\n    y = x + {n}\n    return y\nf{n}({n})" for n in range(2000))
+    program = tmp_path / "program.py"
+    # a file size limit stands in for the full disk: reserving fails the same way
+    program.write_text(
+        "import resource, signal\n"
+        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (300000, 300000))\n"
+        f"{functions}\nprint('finished')\n"
+    )
+    done = subprocess.run(
+        [sys.executable, str(program)],
+        env={**os.environ, "FOOTFALL_RUN": str(run_directory)},
+        text=True,
+        capture_output=True,
+        check=True,
+    )
+    assert done.stdout == "finished\n"
+    assert done.stderr.count("[record-full]") == 1
+    [path] = run_directory.glob("*.rec")
+    record = read_record(str(path))
+    assert record.header.stopped_errno != 0
+    assert {code.qualname for code in record.codes} >= {"f0", "f1"}
+
+
+def test_an_interpreter_that_is_not_measured_imports_nothing_of_footfall() -> None:
+    """Without FOOTFALL_RUN the start hook loads no module."""
+    environment = {key: value for key, value in os.environ.items() if key != "FOOTFALL_RUN"}
+    done = subprocess.run(
+        [sys.executable, "-c", "import sys; print([name for name in sys.modules if 'footfall' in name])"],
+        env=environment,
+        text=True,
+        capture_output=True,
+        check=True,
+    )
+    assert done.stdout.strip() == "[]"
+
+
+def test_a_missing_run_directory_is_said_once_and_the_program_runs(tmp_path) -> None:
+    """A stale FOOTFALL_RUN costs one line on stderr, not the program."""
+    done = subprocess.run(
+        [sys.executable, "-c", "print('ran')"],
+        env={**os.environ, "FOOTFALL_RUN": str(tmp_path / "gone")},
+        text=True,
+        capture_output=True,
+        check=True,
+    )
+    assert done.stdout == "ran\n"
+    assert done.stderr.count("[run-unreadable]") == 1
+
+
+def test_signals_still_reach_a_measured_program(measured) -> None:
+    """A program that handles SIGTERM does so under measurement."""
+    done, _ = measured(
+        """
+        import os, signal
+        def stop(number, frame):
+            print("stopped by", number)
+        signal.signal(signal.SIGTERM, stop)
+        os.kill(os.getpid(), signal.SIGTERM)
+        """
+    )
+    assert done.stdout == f"stopped by {int(signal.SIGTERM)}\n"
