@@ -115,6 +115,8 @@ class _Walker:
                 self._leave(unit, last_line)
         if unit in graph.branches:
             left, right = graph.branches[unit]
+            if opcode == ops.end_send:
+                hit |= self._hits[left - 1] & HIT_LEFT  # an `async for` reports LEFT at its NOT_TAKEN
             if hit & HIT_LEFT:
                 targets.append(left)
             if hit & HIT_RIGHT:

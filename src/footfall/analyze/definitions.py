@@ -58,7 +58,7 @@ def outline_module(tree: ast.Module) -> Outline:
     todo: list[tuple[list[ast.stmt], int]] = [(tree.body, -1)]
     while todo:
         body, parent = todo.pop()
-        for node in reversed(body):
+        for node in body:
             kind = type(node)
             if kind in _DEFINITIONS:
                 todo.append((node.body, len(outline.nodes)))  # type: ignore[attr-defined]
