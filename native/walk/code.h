@@ -1,0 +1,33 @@
+/* Reading what names a code object: its file, its qualified name, its location table. Plain C: no Python.h. */
+#ifndef FOOTFALL_WALK_CODE_H
+#define FOOTFALL_WALK_CODE_H
+
+#include "walk/offsets.h"
+
+/* Longer texts are cut: no path or name is that long, a damaged length is. */
+#define MAX_TEXT_CHARS 8192u
+#define MAX_TEXT_BYTES (MAX_TEXT_CHARS * 3 + 4)
+/* A function of 2 MiB of bytecode; a longer table is left out and its samples have no lines. */
+#define MAX_LINETABLE_BYTES (1u << 22)
+#define MAX_CODE_UNITS (1u << 26)
+
+typedef struct code_names {
+    uint32_t first_line;
+    uint32_t n_units;
+    uint32_t filename_bytes;
+    uint32_t qualname_bytes;
+    uint32_t linetable_bytes;
+    char filename[MAX_TEXT_BYTES]; /* UTF-8; undecodable bytes as they were */
+    char qualname[MAX_TEXT_BYTES];
+    unsigned char *linetable; /* owned: grows, reused from one code object to the next */
+    uint32_t linetable_room;
+} code_names;
+
+/* Read the code object at `code`, whose type must be at `code_type`. WALK_OK; WALK_TORN when it is
+ * no code object; WALK_UNREADABLE; WALK_NO_MEMORY. */
+walk_status code_names_read(pid_t pid, const walk_offsets *offsets, uint64_t code, uint64_t code_type,
+                            code_names *names);
+
+void code_names_free(code_names *names);
+
+#endif

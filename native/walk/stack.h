@@ -1,0 +1,58 @@
+/* The stack walk: from a thread state to its frames, over memory that changes meanwhile. Plain C: no Python.h.
+ * One `stack_walker` belongs to one sampling thread; one `stack_lane` to each thread that is sampled. */
+#ifndef FOOTFALL_WALK_STACK_H
+#define FOOTFALL_WALK_STACK_H
+
+#include "walk/offsets.h"
+
+/* Deeper stacks are dropped as torn: a cycle through damaged frames ends here. */
+#define MAX_STACK_FRAMES 65536u
+/* CPython takes data-stack chunks of 16 KiB, doubled for a function with very many locals. Frames in a
+ * greater chunk are read one by one. */
+#define MAX_CHUNK_BYTES (1u << 18)
+#define MAX_THREADS 4096u
+
+typedef struct raw_frame {
+    uint64_t code;  /* address of the code object */
+    uint64_t instr; /* address of the instruction (a unit before it where instr_is_before) */
+} raw_frame;
+
+typedef struct thread_fields {
+    uint64_t next;
+    uint64_t interp;
+    uint64_t native_id;
+    uint64_t frame; /* current_frame, or the _PyCFrame where has_cframe */
+    uint64_t base_frame;
+    uint64_t chunk;
+    uint64_t top;
+    uint64_t limit;
+} thread_fields;
+
+/* What the last walk of a thread found, as a guess that saves system calls in the next. */
+typedef struct stack_lane {
+    uint64_t chunk;
+    uint64_t cframe;
+    uint32_t used_bytes; /* of the chunk, its header included; 0 = no guess */
+} stack_lane;
+
+typedef struct stack_walker {
+    pid_t pid;
+    const walk_offsets *offsets; /* borrowed */
+    raw_frame *frames; /* owned: leaf first */
+    uint32_t n_frames;
+    uint32_t room;
+    unsigned char *chunk; /* owned, MAX_CHUNK_BYTES: the thread's current chunk */
+    unsigned char *older; /* owned, MAX_CHUNK_BYTES: the older chunk that the walk is in */
+} stack_walker;
+
+walk_status stack_walker_open(stack_walker *walker, pid_t pid, const walk_offsets *offsets);
+void stack_walker_close(stack_walker *walker);
+
+/* Take the fields that we need out of thread_bytes bytes of a thread state. */
+void thread_fields_load(const walk_offsets *offsets, const unsigned char *bytes, thread_fields *fields);
+
+/* Walk one thread's stack into walker->frames (n_frames may be 0: no Python code runs there).
+ * WALK_OK, WALK_TORN, WALK_UNREADABLE or WALK_NO_MEMORY. */
+walk_status stack_walk(stack_walker *walker, uint64_t thread, stack_lane *lane);
+
+#endif
