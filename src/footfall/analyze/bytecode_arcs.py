@@ -18,10 +18,14 @@ from footfall.analyze.opcodes import OPCODES_BY_VERSION, Opcodes
 from footfall.model import HIT_LEFT, HIT_LINE, HIT_RIGHT
 from footfall.record.recordfile import RecordedCode
 
-__all__ = ["HIT_RAISE", "arcs_of_code"]
+__all__ = ["HIT_ASYNC_STOP", "HIT_RAISE", "HIT_STOP", "arcs_of_code"]
 
 HIT_RAISE = 8
-"""An exception left the instruction at this unit (RAISE, at each frame that it passes)."""
+"""An exception left the instruction at this unit (RAISE in each frame that it passes, PY_THROW)."""
+HIT_STOP = 16
+"""The same for a StopIteration, which FOR_ITER and SEND swallow."""
+HIT_ASYNC_STOP = 32
+"""The same for a StopAsyncIteration, which ends an `async for`."""
 
 Arc = tuple[int, int]
 
@@ -107,8 +111,8 @@ class _Walker:
         opcode = graph.opcodes[unit]
         went_on = hit & self._exit_flag == self._exit_flag
         targets = []
-        raises = opcode in (ops.raise_varargs, ops.reraise)
-        if raises or hit & HIT_RAISE:
+        raises = opcode in (ops.raise_varargs, ops.reraise, ops.end_async_for)
+        if raises or opcode == ops.cleanup_throw or self._lets_exception_out(unit):
             if graph.handlers[unit] >= 0:
                 targets.append(graph.handlers[unit])
             elif not self._is_suspended(unit):
@@ -133,6 +137,16 @@ class _Walker:
             if opcode != ops.jump_backward_no_interrupt and graph.next_unit[unit] < len(self._hits):
                 targets.append(graph.next_unit[unit])
         return targets
+
+    def _lets_exception_out(self, unit: int) -> bool:
+        hit, graph, ops = self._hits[unit], self._graph, self._ops
+        if hit & HIT_STOP and graph.opcodes[unit] not in (ops.for_iter, ops.send):
+            return True
+        if hit & HIT_ASYNC_STOP:
+            handler = graph.handlers[unit]
+            if handler < 0 or graph.opcodes[handler] != ops.end_async_for:
+                return True
+        return bool(hit & HIT_RAISE)
 
     def _is_suspended(self, unit: int) -> bool:
         """The C tracer takes an exception out of an instruction before a RESUME for a yield."""
