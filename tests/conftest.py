@@ -1,0 +1,34 @@
+"""Fixtures that every area shares: a plain environment, and the command line as a user runs it."""
+
+import os
+import pathlib
+import subprocess
+import sysconfig
+from collections.abc import Callable
+
+import pytest
+
+REPOSITORY = pathlib.Path(__file__).resolve().parent.parent
+COMMAND = os.path.join(sysconfig.get_path("scripts"), "footfall")
+
+
+@pytest.fixture(autouse=True)
+def plain_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hide what would change a measured child: the tests may themselves run under a coverage tool."""
+    for name in list(os.environ):
+        if name.startswith(("FOOTFALL_", "COVERAGE_")) or name == "PYTHONDONTWRITEBYTECODE":
+            monkeypatch.delenv(name)
+
+
+@pytest.fixture
+def footfall(tmp_path: pathlib.Path) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Run `footfall ARGUMENTS...` in `tmp_path` (or `cwd`); returns the completed process, whatever its status."""
+
+    def run(*arguments: object, cwd: object = tmp_path, **options: object) -> subprocess.CompletedProcess[str]:
+        options.setdefault("stdin", subprocess.DEVNULL)
+        command = [COMMAND, *map(str, arguments)]
+        return subprocess.run(
+            command, cwd=cwd, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=60, **options
+        )
+
+    return run
