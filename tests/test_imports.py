@@ -36,9 +36,14 @@ def _module(path: pathlib.Path) -> str:
 
 
 def _imports(path: pathlib.Path) -> list[tuple[int, str]]:
-    """Every module that a file imports, at any depth, with the line; names imported from footfall resolved."""
+    """Every module that a file imports when it runs, at any depth, with the line; footfall's submodules by name."""
     found = []
-    for node in ast.walk(ast.parse(path.read_bytes())):
+    todo: list[ast.AST] = [ast.parse(path.read_bytes())]
+    for node in todo:
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
+            todo += node.orelse
+            continue
+        todo += ast.iter_child_nodes(node)
         if isinstance(node, ast.Import):
             found += [(node.lineno, alias.name) for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
