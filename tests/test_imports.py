@@ -22,7 +22,7 @@ MEASURED_FOLDERS = ("observe",)
 MEASURED_FILES = ("model", "sample.inside", "sample.pypy")
 ALWAYS_THERE = {
     "sys", "os", "io", "codecs", "builtins", "marshal", "time", "posix", "errno", "gc", "itertools", "_ast", "_imp",
-    "_io", "_signal", "_thread", "_warnings", "_weakref", "_frozen_importlib", "_frozen_importlib_external",
+    "_io", "_md5", "_signal", "_thread", "_warnings", "_weakref", "_frozen_importlib", "_frozen_importlib_external",
     "zipimport", "__future__", "mmap", "_vmprof", "__pypy__", "_posixsubprocess",
 }  # fmt: skip
 
