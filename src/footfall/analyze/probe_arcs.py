@@ -1,0 +1,110 @@
+"""Probe hits and source to executed lines and arcs. Called by `resolve`.
+
+The source is walked again by the code that numbered the probes when it was measured.
+"""
+
+import ast
+from functools import lru_cache
+from pathlib import Path
+
+from footfall.analyze.lines import find_first_lines
+from footfall.analyze.probe_flow import ModuleFlow
+from footfall.analyze.source import decode_source
+from footfall.errors import FootfallError
+from footfall.observe import probe_plan as plan
+from footfall.observe.probe_source import digest_source, split_lines
+from footfall.record.recordfile import ProbedModule
+
+__all__ = ["ProbeMeaning", "arcs_of_hits", "arcs_of_module", "meanings_of_source"]
+
+Arc = tuple[int, int]
+ProbeMeaning = tuple[frozenset[int], frozenset[Arc]]
+"""What a hit of one probe says: lines that were reached, arcs that were taken."""
+
+
+def arcs_of_module(module: ProbedModule) -> tuple[set[int], set[Arc]]:
+    """Return the executed lines and the arcs taken from lines with several ways out.
+
+    Raises FootfallError when the source is not there any more or is another one than was measured.
+    """
+    source = _read_source(module)
+    meanings = meanings_of_source(source, module.has_branches)
+    if len(meanings) != len(module.hits):
+        raise FootfallError(
+            "source-changed",
+            f"Can't work out coverage of {module.path}: {len(module.hits)} probes recorded, {len(meanings)} expected.",
+            "Run again with the same version of footfall.",
+        )
+    return arcs_of_hits(meanings, module.hits)
+
+
+def arcs_of_hits(meanings: tuple[ProbeMeaning, ...], hits: bytes) -> tuple[set[int], set[Arc]]:
+    """Join the meanings of the probes whose byte in `hits` is set."""
+    lines: set[int] = set()
+    arcs: set[Arc] = set()
+    for (probe_lines, probe_arcs), hit in zip(meanings, hits, strict=True):
+        if hit:
+            lines |= probe_lines
+            arcs |= probe_arcs
+    return lines, arcs
+
+
+@lru_cache(maxsize=64)
+def meanings_of_source(source: bytes, with_branches: bool) -> tuple[ProbeMeaning, ...]:
+    """Return each probe's meaning, in order of numbers. Raises FootfallError when it is not Python."""
+    try:
+        tree = compile(source, "<measured>", "exec", ast.PyCF_ONLY_AST, dont_inherit=True)
+    except (SyntaxError, ValueError, RecursionError) as error:
+        raise FootfallError("not-python", f"Can't parse the measured source: {error}.") from error
+    flow = ModuleFlow(tree, find_first_lines(decode_source(source)))
+    lines: dict[int, set[int]] = {}
+    arcs: dict[int, set[Arc]] = {}
+
+    def take(number: int, notes: list[tuple[int, ast.AST]]) -> None:
+        for kind, node in notes:
+            line, arc = _meaning(flow, kind, node)
+            lines.setdefault(number, set()).add(line)
+            if arc is not None:
+                arcs.setdefault(number, set()).add(arc)
+
+    count = plan.insert_probes(tree, split_lines(source), with_branches, b"", take)
+    return tuple((frozenset(lines.get(n, ())), frozenset(arcs.get(n, ()))) for n in range(count))
+
+
+def _meaning(flow: ModuleFlow, kind: int, node: ast.AST) -> tuple[int, Arc | None]:
+    """Return the line that a note says was reached, and the arc, if it tells of one."""
+    line = flow.line_of(node)
+    if kind == plan.LINE:
+        return line, None
+    if kind == plan.HEADER_LINE:
+        return flow.line(node.lineno), None  # type: ignore[attr-defined]
+    if kind == plan.EXITED:
+        return line, (line, -line)
+    if kind == plan.DEFINED:
+        last = flow.line(node.lineno)  # type: ignore[attr-defined]
+        return last, (last, flow.after[node])
+    ends = {
+        plan.ENTERED: flow.enters,
+        plan.LEFT: flow.leaves,
+        plan.CASE_FAILED: flow.leaves,
+        plan.ENDED: flow.after,
+        plan.JUMPED: flow.jumps,
+        plan.RAISED: flow.raises,
+    }[kind]
+    return line, (line, ends[node])
+
+
+def _read_source(module: ProbedModule) -> bytes:
+    try:
+        source = Path(module.path).read_bytes()
+    except OSError as error:
+        raise FootfallError(
+            "source-unreadable", f"Can't read the measured source {module.path}: {error.strerror}.", "Put it back."
+        ) from error
+    if digest_source(source) != module.digest:
+        raise FootfallError(
+            "source-changed",
+            f"{module.path} is not the source that was measured any more.",
+            "Run again without editing it meanwhile.",
+        )
+    return source

@@ -1,0 +1,136 @@
+"""Where control goes next, line to line, for each statement of a module: what turns a probe's note into an arc.
+
+These are the lines that a tracer would report one after the other, so leaving a `with` goes to its own line
+first, and leaving a `try` by `return`, `break`, `continue` or an exception goes to its `finally` first.
+Ends < 0 leave the code object that begins on that line. Lines are first lines of statements.
+"""
+
+import ast
+from collections.abc import Mapping, Sequence
+
+__all__ = ["ModuleFlow"]
+
+_Definition = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+
+
+class _Ways:
+    """Where each way out of a block leads."""
+
+    __slots__ = ("breaks", "continues", "raises", "returns")
+
+    def __init__(self, breaks: int, continues: int, raises: int, returns: int) -> None:
+        self.breaks = breaks
+        self.continues = continues
+        self.raises = raises
+        self.returns = returns
+
+    def through(self, line: int) -> "_Ways":
+        """All ways lead through this line first."""
+        return _Ways(line, line, line, line)
+
+
+class ModuleFlow:
+    """Answers for one tree, by node: `after` it, its `else`, where it jumps, where an exception goes."""
+
+    def __init__(self, tree: ast.Module, first_line: Mapping[int, int]) -> None:
+        self._first_line = first_line
+        self.after: dict[ast.AST, int] = {}
+        self.enters: dict[ast.AST, int] = {}
+        self.leaves: dict[ast.AST, int] = {}
+        self.jumps: dict[ast.AST, int] = {}
+        self.raises: dict[ast.AST, int] = {}
+        self._block(tree.body, -1, _Ways(-1, -1, -1, -1))
+
+    def line(self, line: int) -> int:
+        """Return the first line of the statement that `line` is in."""
+        return self._first_line.get(line, line)
+
+    def line_of(self, node: ast.AST) -> int:
+        """Return the line on which a statement, handler or case begins."""
+        if isinstance(node, ast.match_case):
+            return self.line(node.pattern.lineno)
+        if isinstance(node, _Definition) and node.decorator_list:
+            return self.line(node.decorator_list[0].lineno)
+        return self.line(node.lineno)  # type: ignore[attr-defined]
+
+    def _entry(self, body: Sequence[ast.stmt], after: int) -> int:
+        for node in body:
+            if not isinstance(node, (ast.Global, ast.Nonlocal)):
+                return self.line_of(node)
+        return after
+
+    def _block(self, body: Sequence[ast.stmt], after: int, ways: _Ways) -> None:
+        following = after
+        for node in reversed(body):
+            if isinstance(node, (ast.Global, ast.Nonlocal)):
+                continue
+            self.after[node] = following
+            self._statement(node, following, ways)
+            following = self.line_of(node)
+
+    def _statement(self, node: ast.stmt, after: int, ways: _Ways) -> None:
+        match node:
+            case ast.Return():
+                self.jumps[node] = ways.returns
+            case ast.Raise():
+                self.jumps[node] = ways.raises
+            case ast.Break():
+                self.jumps[node] = ways.breaks
+            case ast.Continue():
+                self.jumps[node] = ways.continues
+            case ast.If():
+                self._if(node, after, ways)
+            case ast.For() | ast.AsyncFor() | ast.While():
+                self._loop(node, after, ways)
+            case ast.Try() | ast.TryStar():
+                self._try(node, after, ways)
+            case ast.With() | ast.AsyncWith():
+                line = self.line_of(node)
+                self._block(node.body, line, ways.through(line))
+            case ast.Match():
+                self._match(node, after, ways)
+            case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef():
+                end = -self.line_of(node)
+                self._block(node.body, end, _Ways(end, end, end, end))
+
+    def _if(self, node: ast.If, after: int, ways: _Ways) -> None:
+        while True:
+            self.after[node] = after
+            self.raises[node] = ways.raises
+            self.enters[node] = self._entry(node.body, after)
+            self.leaves[node] = self._entry(node.orelse, after)
+            self._block(node.body, after, ways)
+            if len(node.orelse) != 1 or not isinstance(node.orelse[0], ast.If):
+                break
+            node = node.orelse[0]
+        self._block(node.orelse, after, ways)
+
+    def _loop(self, node: ast.For | ast.AsyncFor | ast.While, after: int, ways: _Ways) -> None:
+        line = self.line_of(node)
+        self.enters[node] = self._entry(node.body, line)
+        self.leaves[node] = self._entry(node.orelse, after)
+        self._block(node.body, line, _Ways(after, line, ways.raises, ways.returns))
+        self._block(node.orelse, after, ways)
+
+    def _try(self, node: ast.Try | ast.TryStar, after: int, ways: _Ways) -> None:
+        outside = ways
+        if node.finalbody:
+            self._block(node.finalbody, after, ways)
+            after = self._entry(node.finalbody, after)
+            outside = ways.through(after)
+        inside = outside
+        if node.handlers:
+            handler = self.line(node.handlers[0].lineno)
+            inside = _Ways(outside.breaks, outside.continues, handler, outside.returns)
+        self._block(node.body, self._entry(node.orelse, after), inside)
+        self._block(node.orelse, after, outside)
+        for clause in node.handlers:
+            self._block(clause.body, after, outside)
+
+    def _match(self, node: ast.Match, after: int, ways: _Ways) -> None:
+        for index, case in enumerate(node.cases):
+            self.after[case] = after
+            self.enters[case] = self._entry(case.body, after)
+            is_last = index + 1 == len(node.cases)
+            self.leaves[case] = after if is_last else self.line_of(node.cases[index + 1])
+            self._block(case.body, after, ways)

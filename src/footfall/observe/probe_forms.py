@@ -1,0 +1,114 @@
+"""What a probe looks like in a syntax tree, and how a module says that it holds some.
+
+A probe is a comparison of a constant string, the mark, with the probe's number. Left alone it does nothing:
+a string never equals a number. When the module's code is armed, another object takes the mark's place in the
+constants, and the comparison stores a hit. On PyPy statement probes store into that object directly.
+"""
+
+import sys
+from _ast import (
+    AST,
+    Assign,
+    BoolOp,
+    Compare,
+    Constant,
+    Eq,
+    Expr,
+    Load,
+    MatchAs,
+    Or,
+    Pass,
+    Raise,
+    Store,
+    Subscript,
+    Try,
+    Tuple,
+    ExceptHandler,
+    expr,
+    match_case,
+    stmt,
+)
+
+__all__ = ["HEADER", "MARK", "PLAN_VERSION", "Forms", "header_text"]
+
+PLAN_VERSION = 1
+"""Counts up whenever the numbering of probes changes, so that no cached bytecode outlives its meaning."""
+
+MARK = "\0footfall probe"
+"""The constant that stands for the module's hits until the code is armed."""
+HEADER = "\0footfall module "
+"""How the first probe's mark begins; the rest says what the module's probes belong to."""
+
+_EQ = Eq()
+_LOAD = Load()
+_STORE = Store()
+_OR = Or()
+_STORES_DIRECTLY = sys.implementation.name == "pypy"
+
+
+def header_text(mode: int, n_probes: int, digest: bytes) -> str:
+    """Return the first probe's mark: plan version, mode (bit 0 branches), number of probes, source digest."""
+    return HEADER + "%d %d %d " % (PLAN_VERSION, mode, n_probes) + digest.hex()
+
+
+class Forms:
+    """Makes probes. The numbers count from 0 in the order of making."""
+
+    __slots__ = ("count", "header")
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.header: Constant | None = None
+
+    def statement(self, at: AST) -> stmt:
+        """Return a probe as a statement, at the position of `at`."""
+        number = self.count
+        self.count = number + 1
+        position = _position(at)
+        mark = Constant(MARK, **position)
+        if number == 0:
+            self.header = mark
+        elif _STORES_DIRECTLY:
+            slot = Subscript(mark, Constant(number, **position), _STORE, **position)
+            return Assign([slot], Constant(1, **position), **position)
+        compare = Compare(mark, [_EQ], [Constant(number, **position)], **position)
+        return Expr(compare, **position)
+
+    def expression(self, at: AST) -> expr:
+        """Return a probe as an expression, which is always false."""
+        number = self.count
+        self.count = number + 1
+        position = _position(at)
+        return Compare(
+            Constant(MARK, **position), [_EQ], [Constant(number, **position)], **position
+        )
+
+    def before(self, value: expr) -> expr:
+        """Return an expression that fires a probe and then is `value`."""
+        return BoolOp(_OR, [self.expression(value), value], **_position(value))
+
+    def after(self, value: expr) -> expr:
+        """Return an expression that evaluates `value`, fires a probe and then is that value."""
+        position = _position(value)
+        pair = Tuple([value, self.expression(value)], _LOAD, **position)
+        return Subscript(pair, Constant(0, **position), _LOAD, **position)
+
+    def case(self, at: AST) -> match_case:
+        """Return a `case` that fires a probe when it is reached and never matches."""
+        position = _position(at)
+        return match_case(MatchAs(**position), self.expression(at), [Pass(**position)])
+
+    def guarded(self, statement: stmt) -> stmt:
+        """Return `statement` with a probe that fires when an exception leaves it."""
+        position = _position(statement)
+        handler = ExceptHandler(None, None, [self.statement(statement), Raise(**position)], **position)
+        return Try([statement], [handler], [], [], **position)
+
+
+def _position(node: AST) -> dict[str, int]:
+    return {
+        "lineno": node.lineno,
+        "col_offset": node.col_offset,
+        "end_lineno": node.end_lineno,
+        "end_col_offset": node.end_col_offset,
+    }

@@ -1,0 +1,416 @@
+"""Where probes go: one walk over a module's statements that inserts and numbers them.
+
+The measured process runs it to instrument; `analyze.probe_arcs` runs it again over the same source, with a
+`note` function, to learn what each number means. So the numbering depends on nothing but the source and
+the mode.
+
+Lines: a probe stands before each statement whose start is not implied. A statement that cannot raise implies
+the start of the next one. Branches: each way out of a line that has several gets a probe, or shares the one
+of the statement it leads to where nothing else leads there.
+"""
+
+from _ast import (
+    Assign,
+    AST,
+    AsyncFor,
+    AsyncFunctionDef,
+    AsyncWith,
+    Attribute,
+    Break,
+    ClassDef,
+    Constant,
+    Continue,
+    ExceptHandler,
+    Expr,
+    For,
+    FunctionDef,
+    Global,
+    If,
+    ImportFrom,
+    Match,
+    MatchAs,
+    MatchOr,
+    Module,
+    Name,
+    Nonlocal,
+    Pass,
+    Raise,
+    Return,
+    Try,
+    TryStar,
+    While,
+    With,
+    match_case,
+    stmt,
+)
+
+from footfall.observe.probe_forms import Forms, header_text
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    Note = tuple[int, AST]
+    Taker = Callable[[int, list[Note]], None]
+
+__all__ = [
+    "CASE_FAILED",
+    "DEFINED",
+    "ENDED",
+    "ENTERED",
+    "EXITED",
+    "JUMPED",
+    "LEFT",
+    "HEADER_LINE",
+    "LINE",
+    "RAISED",
+    "insert_probes",
+]
+
+# What a hit means; each note is a pair of one of these and a node.
+LINE = 0
+"""The node's first line was reached."""
+ENTERED = 1
+"""From the line of the node (if, loop, case) into its body."""
+LEFT = 2
+"""From the line of the node to its `else`, or on to what follows it: false, exhausted, not matched."""
+ENDED = 3
+"""The body that stands on the line of the node (if, case) was completed."""
+JUMPED = 4
+"""The node (return, break, continue, raise), on the line of its `if`, loop or `case`, was carried out."""
+RAISED = 5
+"""An exception left the node."""
+CASE_FAILED = 6
+"""The case that is the node was not matched, so the next one was tried."""
+EXITED = 7
+"""The function or class that is the node, all on one line, was run."""
+DEFINED = 8
+"""The definition that is the node, all on one line, was carried out."""
+HEADER_LINE = 9
+"""The line of the node itself (a decorated definition's `def` or `class`) was reached."""
+
+_DEFINITIONS = (FunctionDef, AsyncFunctionDef, ClassDef)
+_NO_CODE = (Global, Nonlocal)
+_JUMPS = (Return, Raise, Break, Continue)
+
+
+def insert_probes(
+    tree: Module, lines: list[bytes], with_branches: bool, digest: bytes, note: "Taker | None" = None
+) -> int:
+    """Insert probes into `tree` in place and return how many there are, numbered from 0.
+
+    `lines` is the source in UTF-8, or with an equal width of what precedes a line's first word, split at line
+    ends. `note(number, notes)` is told what each probe means, in order of numbers.
+    """
+    plan = _Plan(lines, with_branches, note)
+    plan.walk_module(tree)
+    header = plan.forms.header
+    assert header is not None
+    header.value = header_text(1 if with_branches else 0, plan.forms.count, digest)
+    return plan.forms.count
+
+
+def _cannot_raise(node: stmt) -> bool:
+    """Whether the next statement is sure to be reached from `node`."""
+    kind = type(node)
+    if kind is Pass:
+        return True
+    if kind is Expr:
+        return type(node.value) is Constant
+    if kind is Assign:
+        return type(node.value) is Constant and all(type(target) is Name for target in node.targets)
+    if kind is FunctionDef:
+        arguments = node.args
+        return not (
+            node.decorator_list
+            or arguments.defaults
+            or arguments.kw_defaults
+            or node.returns is not None
+            or getattr(node, "type_params", None)
+            or any(argument.annotation is not None for argument in arguments.args)
+            or any(argument.annotation is not None for argument in arguments.posonlyargs)
+            or any(argument.annotation is not None for argument in arguments.kwonlyargs)
+            or (arguments.vararg is not None and arguments.vararg.annotation is not None)
+            or (arguments.kwarg is not None and arguments.kwarg.annotation is not None)
+        )
+    return False
+
+
+def _is_irrefutable(case: match_case) -> bool:
+    if case.guard is not None:
+        return False
+    pattern = case.pattern
+    while type(pattern) is MatchOr:
+        pattern = pattern.patterns[-1]
+    while type(pattern) is MatchAs and pattern.pattern is not None:
+        pattern = pattern.pattern
+    return type(pattern) is MatchAs and pattern.pattern is None
+
+
+def _is_docstring(node: stmt) -> bool:
+    return type(node) is Expr and type(node.value) is Constant and type(node.value.value) is str
+
+
+def _first_line(node: stmt) -> int:
+    if type(node) in _DEFINITIONS and node.decorator_list:
+        return node.decorator_list[0].lineno
+    return node.lineno
+
+
+class _Plan:
+    """One walk. Block methods return whether the block can be completed normally."""
+
+    __slots__ = ("_breaks", "_entry", "_lines", "_note", "_with_branches", "forms")
+
+    def __init__(self, lines: list[bytes], with_branches: bool, note: "Taker | None") -> None:
+        self.forms = Forms()
+        self._lines = lines
+        self._with_branches = with_branches
+        self._note = note
+        self._breaks: list[bool] = []  # of the loops around, whether a `break` was met
+        self._entry = 0  # the probe that implies the start of the statement being handled
+
+    # Blocks
+
+    def walk_module(self, tree: Module) -> None:
+        body = tree.body
+        start = 1 if body and _is_docstring(body[0]) else 0
+        while start < len(body) and type(body[start]) is ImportFrom and body[start].module == "__future__":
+            start += 1
+        if start < len(body):
+            at: AST = body[start]
+            if type(at) in _DEFINITIONS and at.decorator_list:
+                at = at.decorator_list[0]
+        elif body:
+            at = body[-1]
+        else:
+            at = Pass(lineno=1, col_offset=0, end_lineno=1, end_col_offset=0)
+        first = self._probe(at, [(LINE, node) for node in body[:start] if not _is_docstring(node)])
+        rest = body[start:]
+        self._walk_block(rest, [], chain=0)
+        body[start:] = [first, *rest]
+
+    def _walk_definition_body(self, body: list[stmt], notes: "list[Note]") -> None:
+        breaks = self._breaks
+        self._breaks = []
+        start = 1 if _is_docstring(body[0]) else 0
+        rest = body[start:]
+        if rest:
+            self._walk_block(rest, notes)
+            body[start:] = rest
+        elif notes:
+            body.append(self._probe(body[0], notes))
+        self._breaks = breaks
+
+    def _walk_block(
+        self, body: list[stmt], notes: "list[Note]", known_line: int = 0, chain: int = -1
+    ) -> bool:
+        """Insert probes into one straight list of statements, in place.
+
+        `notes` must be told by the first probe (with any, there is one). `known_line` was certainly reached
+        when the block is. `chain` is the probe that implies the first statement's start, or -1.
+        """
+        out: list[stmt] = []
+        completes = True
+        for node in body:
+            kind = type(node)
+            if kind in _NO_CODE:
+                out.append(node)
+                continue
+            line = _first_line(node)
+            if notes or (line != known_line and chain < 0):
+                notes.append((LINE, node))
+                chain = self.forms.count
+                at = node if line == node.lineno else node.decorator_list[0]
+                out.append(self._probe(at, notes))
+            elif chain >= 0:
+                self._tell(chain, [(LINE, node)])
+            known_line = line
+            handler = _HANDLERS.get(kind)
+            if handler is not None:
+                self._entry = chain
+                completes, notes = handler(self, node, out)
+                known_line = node.lineno if kind in _DEFINITIONS else 0
+            else:
+                notes = []
+                out.append(node)
+                if kind in _JUMPS:
+                    completes = False
+                    if kind is Break and self._breaks:
+                        self._breaks[-1] = True
+            if not _cannot_raise(node):
+                chain = -1
+        if notes:
+            out.append(self._probe(body[-1], notes))
+        body[:] = out
+        return completes
+
+    def _probe(self, at: AST, notes: "list[Note]") -> stmt:
+        if self._note is not None:
+            self._note(self.forms.count, notes)
+        return self.forms.statement(at)
+
+    def _is_one_line(self, body: list[stmt]) -> bool:
+        """Whether the body begins on the line of its header, as in `if x: y`."""
+        first = body[0]
+        if first.lineno > len(self._lines):
+            return False
+        before = self._lines[first.lineno - 1][: first.col_offset]
+        if before and not before.isspace():
+            return True
+        return first.lineno > 1 and self._lines[first.lineno - 2].rstrip(b"\r").endswith(b"\\")
+
+    def _walk_body(self, owner: AST, body: list[stmt]) -> bool:
+        """Walk the body of an `if`, a loop or a `case` that may stand on its owner's line."""
+        if not self._with_branches:
+            line = owner.pattern.lineno if type(owner) is match_case else owner.lineno
+            return self._walk_block(body, [], known_line=line)
+        notes: list[Note] = [(ENTERED, owner)]
+        if not self._is_one_line(body):
+            return self._walk_block(body, notes)
+        last = body[-1]
+        if type(last) in _JUMPS:
+            notes.append((JUMPED, last))
+        completes = self._walk_block(body, notes, known_line=body[0].lineno)
+        if completes and type(owner) in (If, match_case):
+            body.append(self._probe(last, [(ENDED, owner)]))
+        return completes
+
+    # Statements with bodies: each appends to `out` and returns whether it can be completed normally, and what
+    # the probe after it must tell
+
+    def _walk_definition(self, node: "FunctionDef | AsyncFunctionDef | ClassDef", out: list[stmt]) -> "tuple[bool, list[Note]]":
+        decorators = node.decorator_list
+        number = self._entry
+        for index, decorator in enumerate(decorators):
+            if type(decorator) not in (Name, Attribute):  # those count as evaluated when they are reached
+                number = self.forms.count
+                decorators[index] = self.forms.after(decorator)
+            is_last = index + 1 == len(decorators)
+            self._tell(number, [(HEADER_LINE, node) if is_last else (LINE, decorators[index + 1])])
+        is_one_line = self._with_branches and self._is_one_line(node.body)
+        self._walk_definition_body(node.body, [(EXITED, node)] if is_one_line else [])
+        out.append(node)
+        return True, [(DEFINED, node)] if is_one_line else []
+
+    def _tell(self, number: int, notes: "list[Note]") -> None:
+        if self._note is not None:
+            self._note(number, notes)
+
+    def _walk_if(self, node: If, out: list[stmt]) -> "tuple[bool, list[Note]]":
+        top = node
+        is_alone = not node.orelse
+        completes = False
+        notes: list[Note] = []
+        while True:
+            body_completes = self._walk_body(node, node.body)
+            completes = completes or body_completes
+            orelse = node.orelse
+            notes = [(LEFT, node)] if self._with_branches else []
+            if not orelse:
+                if body_completes and notes:
+                    orelse.append(self._probe(node, notes))
+                    notes = []
+                completes = True
+                break
+            if len(orelse) != 1 or type(orelse[0]) is not If:
+                completes = self._walk_block(orelse, notes) or completes
+                notes = []
+                break
+            # An `elif`: going round here keeps long chains off the stack.
+            following = orelse[0]
+            notes.append((LINE, following))
+            orelse.insert(0, self._probe(following, notes))
+            node = following
+        out.append(self._guard(node) if top is node and is_alone else top)
+        return completes, notes
+
+    def _guard(self, node: If) -> stmt:
+        """Let an exception be seen that leaves an `if` on one line whose body may leave likewise."""
+        if self._with_branches and type(node.body[-1]) in (Raise, Return) and self._is_one_line(node.body):
+            self._tell(self.forms.count, [(RAISED, node)])
+            return self.forms.guarded(node)
+        return node
+
+    def _walk_loop(self, node: "For | AsyncFor | While", out: list[stmt]) -> "tuple[bool, list[Note]]":
+        self._breaks.append(False)
+        self._walk_body(node, node.body)
+        has_break = self._breaks.pop()
+        notes: list[Note] = [(LEFT, node)] if self._with_branches else []
+        out.append(node)
+        if type(node) is While and type(node.test) is Constant:
+            notes = []  # it has one way out at most
+        if node.orelse:
+            return self._walk_block(node.orelse, notes) or has_break, []
+        if has_break and notes:
+            node.orelse.append(self._probe(node, notes))
+            notes = []
+        return True, notes
+
+    def _walk_try(self, node: "Try | TryStar", out: list[stmt]) -> "tuple[bool, list[Note]]":
+        completes = self._walk_block(node.body, [], known_line=node.lineno)
+        for handler in node.handlers:
+            completes = self._walk_handler(handler) or completes
+        if node.orelse:
+            self._walk_block(node.orelse, [])
+        if node.finalbody:
+            completes = self._walk_block(node.finalbody, []) and completes
+        out.append(node)
+        return completes, []
+
+    def _walk_handler(self, handler: ExceptHandler) -> bool:
+        notes: list[Note] = [(LINE, handler)]
+        if handler.type is not None:
+            self._tell(self.forms.count, notes)
+            handler.type = self.forms.before(handler.type)
+            notes = []
+        return self._walk_block(handler.body, notes, known_line=handler.lineno)
+
+    def _walk_with(self, node: "With | AsyncWith", out: list[stmt]) -> "tuple[bool, list[Note]]":
+        self._walk_block(node.body, [], known_line=node.lineno)
+        out.append(node)
+        return True, []  # it may swallow an exception
+
+    def _walk_match(self, node: Match, out: list[stmt]) -> "tuple[bool, list[Note]]":
+        entry = self._entry
+        cases: list[match_case] = []
+        completes = False
+        before: match_case | None = None
+        for case in node.cases:
+            notes: list[Note] = [(LINE, case.pattern)]
+            if before is not None:
+                notes.append((CASE_FAILED, before))
+            if before is not None or type(node.subject) not in (Name, Constant):
+                self._tell(self.forms.count, notes)
+                cases.append(self.forms.case(case.pattern))
+            else:
+                self._tell(entry, notes)
+            cases.append(case)
+            completes = self._walk_body(case, case.body) or completes
+            before = case
+        node.cases = cases
+        out.append(node)
+        if before is None or _is_irrefutable(before):
+            return completes, []
+        notes = [(LEFT, before)] if self._with_branches else []
+        if completes and notes:
+            self._tell(self.forms.count, notes)
+            cases.append(self.forms.case(before.pattern))
+            notes = []
+        return True, notes
+
+
+_HANDLERS = {
+    FunctionDef: _Plan._walk_definition,
+    AsyncFunctionDef: _Plan._walk_definition,
+    ClassDef: _Plan._walk_definition,
+    If: _Plan._walk_if,
+    For: _Plan._walk_loop,
+    AsyncFor: _Plan._walk_loop,
+    While: _Plan._walk_loop,
+    Try: _Plan._walk_try,
+    TryStar: _Plan._walk_try,
+    With: _Plan._walk_with,
+    AsyncWith: _Plan._walk_with,
+    Match: _Plan._walk_match,
+}
