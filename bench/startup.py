@@ -109,7 +109,8 @@ def _print_table(results: dict[str, dict[str, Any]]) -> None:
     bare_count = results["instructions"]["bare"]
     for way, values in results["milliseconds"].items():
         count = results["instructions"][way]
-        cells = [f"{statistics.median(values):.1f}", f"+{statistics.median(values) - bare_ms:.2f}", f"{min(values):.1f}"]
+        median = statistics.median(values)
+        cells = [f"{median:.1f}", f"+{median - bare_ms:.2f}", f"{min(values):.1f}"]
         if count is None or bare_count is None:
             cells += ["–", "–"]
         else:

@@ -25,10 +25,9 @@ def footfall(tmp_path: pathlib.Path) -> Callable[..., subprocess.CompletedProces
     """Run `footfall ARGUMENTS...` in `tmp_path` (or `cwd`); returns the completed process, whatever its status."""
 
     def run(*arguments: object, cwd: object = tmp_path, **options: object) -> subprocess.CompletedProcess[str]:
-        options.setdefault("stdin", subprocess.DEVNULL)
+        if "input" not in options:
+            options.setdefault("stdin", subprocess.DEVNULL)
         command = [COMMAND, *map(str, arguments)]
-        return subprocess.run(
-            command, cwd=cwd, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=60, **options
-        )
+        return subprocess.run(command, cwd=cwd, text=True, capture_output=True, timeout=60, **options)
 
     return run

@@ -59,7 +59,8 @@ def year() -> tuple[str, list[StatementLine]]:
         date = datetime.date(2024, 1, 1) + datetime.timedelta(days=number)
         payee, cents = chance.choice(PAYEES), chance.choice([990, 1250, 1999, 4500])
         amount = f"{cents // 100}.{cents % 100:02d} EUR"
-        blocks.append(f"{date} {payee}\n    expenses:shopping:{payee.split()[0].lower()}  {amount}\n    assets:checking\n")
+        account = f"expenses:shopping:{payee.split()[0].lower()}"
+        blocks.append(f"{date} {payee}\n    {account}  {amount}\n    assets:checking\n")
         bank = payee.upper().replace("E", "3", chance.randrange(3)) + f" {chance.randrange(10_000):04d} BERLIN DE"
         statement.append((date + datetime.timedelta(days=chance.randrange(4)), bank, -cents))
     text = "\n".join(blocks)

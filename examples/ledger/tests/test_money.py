@@ -37,7 +37,12 @@ def test_currencies_do_not_mix():
 
 @pytest.mark.parametrize(
     ("cents", "weights", "shares"),
-    [(100, [1, 1, 1], [34, 33, 33]), (1000, [3, 1], [750, 250]), (-100, [1, 2], [-33, -67]), (5, [1] * 7, [1] * 5 + [0, 0])],
+    [
+        (100, [1, 1, 1], [34, 33, 33]),
+        (1000, [3, 1], [750, 250]),
+        (-100, [1, 2], [-33, -67]),
+        (5, [1] * 7, [1] * 5 + [0, 0]),
+    ],
 )
 def test_split_loses_no_cent(cents, weights, shares):
     assert [share.cents for share in Money(cents).split(weights)] == shares

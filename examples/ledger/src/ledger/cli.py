@@ -25,10 +25,10 @@ def _options() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="ledger", description="Plain-text accounting.")
     parser.add_argument("--strict", action="store_true", help="each account must be declared")
     commands = parser.add_subparsers(dest="command", required=True)
-    for name, account in [("balance", False), ("register", True), ("months", True), ("reconcile", True), ("csv", False)]:
+    for name in ("balance", "register", "months", "reconcile", "csv"):
         command = commands.add_parser(name)
         command.add_argument("journal")
-        if account:
+        if name not in ("balance", "csv"):
             command.add_argument("account")
         if name == "balance":
             command.add_argument("--depth", type=int)
