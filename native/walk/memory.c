@@ -23,11 +23,18 @@ memory_read_spans(pid_t pid, const memory_span *spans, int n_spans)
             errno = EFAULT;
             return -1;
         }
+        if (pid == MEMORY_DIRECT) {
+            memcpy(spans[i].to, (const void *)(uintptr_t)spans[i].address, spans[i].size);
+            continue;
+        }
         local[i].iov_base = spans[i].to;
         local[i].iov_len = spans[i].size;
         remote[i].iov_base = (void *)(uintptr_t)spans[i].address;
         remote[i].iov_len = spans[i].size;
         total += spans[i].size;
+    }
+    if (pid == MEMORY_DIRECT) {
+        return 0;
     }
     ssize_t got = process_vm_readv(pid, local, (unsigned long)n_spans, remote,
                                    (unsigned long)n_spans, 0);

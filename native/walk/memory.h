@@ -11,6 +11,10 @@
 
 #define MAX_SPANS 64 /* per call; the kernel takes 1024 */
 
+/* In the place of a pid: plain loads from this process. Only for a caller that holds the GIL and reads what the
+ * GIL keeps alive. */
+#define MEMORY_DIRECT 0
+
 typedef struct memory_span {
     uint64_t address; /* in the target */
     void *to;

@@ -264,7 +264,12 @@ follow_frames(walk_run *walk)
         uint64_t previous = load_u64(frame + offsets->frame_previous);
         if (owner == OWNER_THREAD || owner == OWNER_GENERATOR) {
             uint64_t code = load_u64(frame + offsets->frame_code) & ~offsets->code_tag_mask;
-            walk_status status = add_frame(walker, code, load_u64(frame + offsets->frame_instr));
+            walk_status status = WALK_OK;
+            /* 3.14 and later clear the code of a frame that ends: copied between its end and its next use,
+             * the youngest frame was not there yet, or no longer, and its caller is the youngest. */
+            if (code != 0 || walker->n_frames != 0) {
+                status = add_frame(walker, code, load_u64(frame + offsets->frame_instr));
+            }
             if (status != WALK_OK) {
                 return status;
             }

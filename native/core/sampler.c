@@ -1,0 +1,383 @@
+/* sampler.c is the Python side of the inside sampler: its life cycle and its functions in footfall._core.
+ * Binding C; every function needs the GIL. The sampling thread runs without it and touches no Python object:
+ * while it runs, struct sampler is its own, except `context` (atomic), the ring, and what `mutex` guards. */
+#include "core/state.h" /* first: Python.h must come before the system headers */
+
+#include "core/sampler_thread.h"
+
+#include <dlfcn.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#define MIN_INTERVAL_NS 1000
+#define MAX_INTERVAL_NS 3600000000000
+#define FINE_CLOCK_NS 200000u /* a CPU clock that stands still that long while we spin is a coarse one */
+
+static void
+free_sampler(sampler *s)
+{
+    stack_walker_close(&s->walker);
+    sampler_free_lanes(s);
+    code_names_free(&s->names);
+    pthread_cond_destroy(&s->wake);
+    pthread_mutex_destroy(&s->mutex);
+    free(s);
+}
+
+/* Whether our CPU clock moves while we spin; some sandboxes count by ticks of 10 ms. */
+static int
+is_cpu_clock_fine(void)
+{
+    struct timespec first, now;
+    uint64_t start = sampler_now_ns();
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &first);
+    do {
+        clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+        if (now.tv_nsec != first.tv_nsec) {
+            return 1;
+        }
+    } while (sampler_now_ns() - start < FINE_CLOCK_NS);
+    return 0;
+}
+
+/* Fill what is known of the interpreter. -1 with an exception. */
+static int
+find_interpreter(sampler *s)
+{
+    const void *runtime = dlsym(RTLD_DEFAULT, "_PyRuntime");
+    if (runtime == NULL) {
+        PyErr_SetString(PyExc_RuntimeError, "this interpreter does not export _PyRuntime");
+        return -1;
+    }
+    PyThreadState *current = PyThreadState_Get();
+    s->runtime = (uint64_t)(uintptr_t)runtime;
+    s->interp = (uint64_t)(uintptr_t)PyInterpreterState_Main();
+    s->code_type = (uint64_t)(uintptr_t)&PyCode_Type;
+    s->start_thread = (uint64_t)(uintptr_t)current;
+    s->start_native_id = (uint64_t)syscall(SYS_gettid);
+    if (PyThreadState_GetInterpreter(current) != PyInterpreterState_Main()) {
+        PyErr_SetString(PyExc_RuntimeError, "only the main interpreter can be sampled");
+        return -1;
+    }
+    walk_status status = walk_find_offsets(s->read_pid, s->runtime, PY_VERSION_HEX, &s->offsets);
+    if (status == WALK_UNREADABLE) {
+        PyErr_SetFromErrno(PyExc_PermissionError);
+        return -1;
+    }
+    if (status != WALK_OK) {
+        PyErr_SetString(PyExc_RuntimeError, "the layout of this interpreter is not known");
+        return -1;
+    }
+    return 0;
+}
+
+/* -1 with PermissionError where the kernel does not let us read our own memory safely. */
+static int
+check_reading(pid_t pid)
+{
+    uint64_t here = 1, copy = 0;
+    if (memory_read(pid, (uint64_t)(uintptr_t)&here, &copy, sizeof copy) < 0 || copy != here) {
+        PyErr_Format(PyExc_PermissionError, "process_vm_readv on this process: %s", strerror(errno));
+        return -1;
+    }
+    return 0;
+}
+
+static sampler *
+new_sampler(pid_t read_pid, uint64_t interval_ns, uint64_t seed)
+{
+    sampler *s = calloc(1, sizeof *s);
+    if (s == NULL) {
+        PyErr_NoMemory();
+        return NULL;
+    }
+    pthread_condattr_t attributes;
+    pthread_condattr_init(&attributes);
+    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    pthread_cond_init(&s->wake, &attributes);
+    pthread_condattr_destroy(&attributes);
+    pthread_mutex_init(&s->mutex, NULL);
+    s->pid = getpid();
+    s->read_pid = read_pid;
+    s->interval_ns = interval_ns;
+    s->random = seed != 0 ? seed : sampler_now_ns() ^ (uint64_t)s->pid << 32;
+    s->has_fine_clock = is_cpu_clock_fine();
+    if (check_reading(read_pid) < 0 || find_interpreter(s) < 0) {
+        free_sampler(s);
+        return NULL;
+    }
+    if (stack_walker_open(&s->walker, s->read_pid, &s->offsets) != WALK_OK) {
+        PyErr_NoMemory();
+        free_sampler(s);
+        return NULL;
+    }
+    return s;
+}
+
+/* Make the sampler of this process; no thread yet. -1 with an exception. */
+static int
+open_sampler(module_state *state, PyObject *path, pid_t read_pid, uint64_t interval_ns, uint64_t seed)
+{
+    if (state->sampler != NULL) {
+        PyErr_SetString(PyExc_RuntimeError, "the sampler runs already");
+        return -1;
+    }
+    sampler *s = new_sampler(read_pid, interval_ns, seed);
+    if (s == NULL) {
+        return -1;
+    }
+    if (sample_log_open(&s->log, PyBytes_AS_STRING(path), PY_VERSION_HEX, interval_ns) < 0) {
+        PyErr_SetFromErrnoWithFilename(PyExc_OSError, PyBytes_AS_STRING(path));
+        free_sampler(s);
+        return -1;
+    }
+    if (watch_code_start(&s->ring) < 0) {
+        sample_log_close(&s->log);
+        free_sampler(s);
+        return -1;
+    }
+    state->sampler = s;
+    return 0;
+}
+
+/* Stop the thread and free all. In the child of a fork that nobody told us of, the thread and perhaps a
+ * held lock are the parent's: then all is left as it is. */
+static void
+close_sampler(module_state *state)
+{
+    sampler *s = state->sampler;
+    state->sampler = NULL;
+    if (s == NULL) {
+        return;
+    }
+    watch_code_stop();
+    if (s->pid != getpid()) {
+        return;
+    }
+    sampler_thread_stop(s);
+    sample_log_close(&s->log);
+    free_sampler(s);
+}
+
+void
+sampler_free(module_state *state)
+{
+    close_sampler(state);
+}
+
+static int
+parse_start(PyObject *args, PyObject *kwargs, PyObject **path, uint64_t *interval_ns, uint64_t *seed)
+{
+    static const char *const names[] = {"path", "interval_ns", "seed", NULL};
+    long long interval;
+    unsigned long long seed_given = 0;
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O&L|K", (char **)(uintptr_t)names,
+                                     PyUnicode_FSConverter, path, &interval, &seed_given)) {
+        return -1;
+    }
+    if (interval < MIN_INTERVAL_NS || interval > MAX_INTERVAL_NS) {
+        PyErr_Format(PyExc_ValueError, "the interval must be 1 us to 1 h, not %lld ns", interval);
+        Py_CLEAR(*path);
+        return -1;
+    }
+    *interval_ns = (uint64_t)interval;
+    *seed = seed_given;
+    return 0;
+}
+
+PyDoc_STRVAR(sampler_start_doc,
+"sampler_start(path, interval_ns, seed=0)\n--\n\n"
+"Sample all threads of the main interpreter into a new file from a native thread.\n\n"
+"Raises PermissionError where the process may not read its own memory by process_vm_readv,\n"
+"RuntimeError where the interpreter's layout is not known or a sampler runs already, OSError.");
+
+static PyObject *
+start_sampler(PyObject *module, PyObject *args, PyObject *kwargs)
+{
+    PyObject *path; /* owned */
+    uint64_t interval_ns, seed;
+    if (parse_start(args, kwargs, &path, &interval_ns, &seed) < 0) {
+        return NULL;
+    }
+    module_state *state = get_state(module);
+    int opened = open_sampler(state, path, getpid(), interval_ns, seed);
+    Py_DECREF(path);
+    if (opened < 0) {
+        return NULL;
+    }
+    int error = sampler_thread_start(state->sampler);
+    if (error != 0) {
+        close_sampler(state);
+        errno = error;
+        return PyErr_SetFromErrno(PyExc_OSError);
+    }
+    Py_RETURN_NONE;
+}
+
+PyDoc_STRVAR(sampler_open_fallback_doc,
+"sampler_open_fallback(path, interval_ns, seed=0)\n--\n\n"
+"As sampler_start, but without a native thread: the caller's own thread takes the samples by\n"
+"sampler_take(), with the GIL held.");
+
+static PyObject *
+open_fallback(PyObject *module, PyObject *args, PyObject *kwargs)
+{
+    PyObject *path; /* owned */
+    uint64_t interval_ns, seed;
+    if (parse_start(args, kwargs, &path, &interval_ns, &seed) < 0) {
+        return NULL;
+    }
+    int opened = open_sampler(get_state(module), path, MEMORY_DIRECT, interval_ns, seed);
+    Py_DECREF(path);
+    if (opened < 0) {
+        return NULL;
+    }
+    Py_RETURN_NONE;
+}
+
+PyDoc_STRVAR(sampler_take_doc,
+"sampler_take()\n--\n\n"
+"Take one sample of every thread but the caller's. Returns False when the log has ended.");
+
+static PyObject *
+take_sample(PyObject *module, PyObject *Py_UNUSED(ignored))
+{
+    sampler *s = get_state(module)->sampler;
+    if (s == NULL || s->read_pid != MEMORY_DIRECT || s->pid != getpid()) {
+        Py_RETURN_FALSE;
+    }
+    uint64_t now = sampler_now_ns();
+    s->skip_native_id = (uint64_t)syscall(SYS_gettid);
+    sampler_tick(s, now);
+    s->busy_ns += sampler_now_ns() - now;
+    return PyBool_FromLong(sample_log_is_open(&s->log));
+}
+
+PyDoc_STRVAR(sampler_stop_doc,
+"sampler_stop()\n--\n\n"
+"Stop sampling and close the log. Does nothing when no sampler runs.");
+
+static PyObject *
+stop_sampler(PyObject *module, PyObject *Py_UNUSED(ignored))
+{
+    close_sampler(get_state(module));
+    Py_RETURN_NONE;
+}
+
+PyDoc_STRVAR(sampler_before_fork_doc,
+"sampler_before_fork()\n--\n\n"
+"End the native thread for the time of a fork: os.fork warns of programs with threads, and this one\n"
+"is not the program's. sampler_after_fork_parent() goes on.");
+
+static PyObject *
+before_fork(PyObject *module, PyObject *Py_UNUSED(ignored))
+{
+    sampler *s = get_state(module)->sampler;
+    if (s != NULL && s->pid == getpid()) {
+        sampler_thread_stop(s);
+    }
+    Py_RETURN_NONE;
+}
+
+PyDoc_STRVAR(sampler_after_fork_parent_doc,
+"sampler_after_fork_parent()\n--\n\n"
+"Go on sampling after sampler_before_fork().");
+
+static PyObject *
+after_fork_parent(PyObject *module, PyObject *Py_UNUSED(ignored))
+{
+    sampler *s = get_state(module)->sampler;
+    if (s == NULL || s->pid != getpid() || s->has_thread || s->read_pid == MEMORY_DIRECT) {
+        Py_RETURN_NONE;
+    }
+    int error = sampler_thread_start(s);
+    if (error != 0) {
+        errno = error;
+        return PyErr_SetFromErrno(PyExc_OSError);
+    }
+    Py_RETURN_NONE;
+}
+
+PyDoc_STRVAR(sampler_after_fork_child_doc,
+"sampler_after_fork_child()\n--\n\n"
+"Forget the parent's sampler without touching its log. A new one may be started then.");
+
+static PyObject *
+after_fork_child(PyObject *module, PyObject *Py_UNUSED(ignored))
+{
+    module_state *state = get_state(module);
+    if (state->sampler != NULL) {
+        /* Its memory is left: some kilobytes, shared with the parent until they are written. */
+        state->sampler = NULL;
+        watch_code_stop();
+    }
+    Py_RETURN_NONE;
+}
+
+PyDoc_STRVAR(sampler_set_context_doc,
+"sampler_set_context(context_id)\n--\n\n"
+"Give samples from now on this context (an id of the record file).");
+
+static PyObject *
+set_context(PyObject *module, PyObject *argument)
+{
+    unsigned long context = PyLong_AsUnsignedLong(argument);
+    if (context == (unsigned long)-1 && PyErr_Occurred()) {
+        return NULL;
+    }
+    sampler *s = get_state(module)->sampler;
+    if (s != NULL) {
+        atomic_store_explicit(&s->context, (uint32_t)context, memory_order_relaxed);
+    }
+    Py_RETURN_NONE;
+}
+
+PyDoc_STRVAR(sampler_stats_doc,
+"sampler_stats()\n--\n\n"
+"What the running sampler has counted, as a dict of int; empty when none runs. Times in nanoseconds:\n"
+"busy_ns is wall time in ticks, cpu_ns what the native thread used. Counters are read while they change.");
+
+static PyObject *
+get_stats(PyObject *module, PyObject *Py_UNUSED(ignored))
+{
+    const sampler *s = get_state(module)->sampler;
+    if (s == NULL) {
+        return PyDict_New();
+    }
+    uint64_t cpu_ns = 0;
+    clockid_t clock;
+    struct timespec used;
+    if (s->has_thread && pthread_getcpuclockid(s->thread, &clock) == 0
+        && clock_gettime(clock, &used) == 0) {
+        cpu_ns = (uint64_t)used.tv_sec * 1000000000u + (uint64_t)used.tv_nsec;
+    }
+    const uint64_t *n = s->log.n;
+    return Py_BuildValue("{sK sK sK sK sK sK sK sK sK sK sK}", "ticks", n[COUNT_TICKS], "samples",
+                         n[COUNT_SAMPLES], "torn", n[COUNT_TORN], "unreadable", n[COUNT_UNREADABLE],
+                         "late", n[COUNT_LATE], "codes", n[COUNT_CODES], "nodes", n[COUNT_NODES],
+                         "full", n[COUNT_FULL], "walks", s->n_walks, "busy_ns", s->busy_ns, "cpu_ns",
+                         cpu_ns);
+}
+
+static PyMethodDef sampler_methods[] = {
+    {"sampler_start", (PyCFunction)(void (*)(void))start_sampler, METH_VARARGS | METH_KEYWORDS,
+     sampler_start_doc},
+    {"sampler_open_fallback", (PyCFunction)(void (*)(void))open_fallback,
+     METH_VARARGS | METH_KEYWORDS, sampler_open_fallback_doc},
+    {"sampler_take", take_sample, METH_NOARGS, sampler_take_doc},
+    {"sampler_stop", stop_sampler, METH_NOARGS, sampler_stop_doc},
+    {"sampler_before_fork", before_fork, METH_NOARGS, sampler_before_fork_doc},
+    {"sampler_after_fork_parent", after_fork_parent, METH_NOARGS, sampler_after_fork_parent_doc},
+    {"sampler_after_fork_child", after_fork_child, METH_NOARGS, sampler_after_fork_child_doc},
+    {"sampler_set_context", set_context, METH_O, sampler_set_context_doc},
+    {"sampler_stats", get_stats, METH_NOARGS, sampler_stats_doc},
+    {NULL, NULL, 0, NULL},
+};
+
+int
+sampler_exec(PyObject *module)
+{
+    return PyModule_AddFunctions(module, sampler_methods);
+}

@@ -1,0 +1,85 @@
+/* The inside sampler: what one tick does, and the native thread that ticks. Plain C: no Python.h. */
+#ifndef FOOTFALL_SAMPLER_THREAD_H
+#define FOOTFALL_SAMPLER_THREAD_H
+
+#include "core/sampler_log.h"
+#include "core/sampler_watch.h"
+#include "walk/memory.h"
+#include "walk/stack.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <time.h>
+
+/* Threads whose states are read by one call; with more, one call each. */
+#define MAX_BATCH (MAX_SPANS - 2)
+
+typedef struct path_step {
+    uint64_t code;
+    uint64_t instr;
+    uint32_t node;
+} path_step;
+
+/* One sampled thread. */
+typedef struct thread_lane {
+    uint64_t thread; /* address of its PyThreadState */
+    uint64_t native_id; /* 0: not bound to a thread yet, not sampled */
+    uint32_t index; /* in the log */
+    clockid_t clock; /* its CPU clock */
+    int is_settled; /* node is what it ran when its CPU clock showed cpu_ns */
+    uint32_t node;
+    uint64_t cpu_ns;
+    unsigned char *payload; /* borrowed: its last sample in the log, perhaps unmapped by now */
+    sample_fields last;
+    stack_lane guess;
+    path_step *path; /* owned: the last stack, root first */
+    uint32_t depth;
+    uint32_t room;
+    uint32_t generation; /* of the log's tables, for `path` */
+} thread_lane;
+
+typedef struct sampler {
+    pid_t pid; /* whose sampler it is: a fork that told nobody is seen by it */
+    pid_t read_pid; /* pid, or MEMORY_DIRECT */
+    walk_offsets offsets;
+    uint64_t runtime; /* address of _PyRuntime */
+    uint64_t interp; /* of the main interpreter */
+    uint64_t code_type; /* of PyCode_Type */
+    uint64_t start_thread; /* the PyThreadState that started us, and its native id: after a fork */
+    uint64_t start_native_id; /* CPython 3.11 leaves the parent's in the state */
+    uint64_t skip_native_id; /* the fall-back's own thread, not sampled; 0 = none */
+    uint64_t interval_ns;
+    uint64_t random;
+    int has_fine_clock; /* CPU clocks move within microseconds: an unmoved one means that it did not run */
+    stack_walker walker;
+    sample_log log;
+    code_names names;
+    thread_lane *lanes; /* owned: in the order of the interpreter's list */
+    uint32_t n_lanes;
+    uint64_t gil_holder; /* a PyThreadState, 0 = nobody */
+    uint64_t n_walks;
+    uint64_t busy_ns; /* in ticks */
+    death_ring ring;
+    uint64_t ring_tail; /* deaths that were applied */
+    _Atomic uint32_t context;
+    pthread_t thread;
+    pid_t thread_id; /* kernel's, for stop to see it gone */
+    int has_thread;
+    pthread_mutex_t mutex; /* guards is_stopping and thread_id */
+    pthread_cond_t wake;
+    int is_stopping;
+    unsigned char states[MAX_BATCH * (MAX_THREAD_OFFSET + 32)];
+} sampler;
+
+/* Sample every thread once. */
+void sampler_tick(sampler *s, uint64_t now_ns);
+
+uint64_t sampler_now_ns(void);
+
+/* Start and stop (join) the thread that ticks. Start: 0 or an errno. */
+int sampler_thread_start(sampler *s);
+void sampler_thread_stop(sampler *s);
+
+void sampler_free_lanes(sampler *s);
+
+#endif

@@ -1,0 +1,172 @@
+/* sampler_threads.c owns the list of sampled threads (lanes): following the interpreter's own list, which changes
+ * while it is read, the CPU clock of each, and who holds the GIL. Called by the sampling thread only. */
+#include "core/sampler_threads.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+/* Linux: a thread's CPU clock as a clockid_t (include/linux/posix-timers.h: CPUCLOCK_SCHED, per thread). */
+#define CPU_CLOCK_OF(native_id) ((clockid_t)(~(uint32_t)(native_id) << 3 | 6u))
+
+static void
+read_thread_name(uint64_t native_id, char name[MAX_THREAD_NAME])
+{
+    char path[64];
+    name[0] = '\0';
+    snprintf(path, sizeof path, "/proc/self/task/%lu/comm", (unsigned long)native_id);
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0) {
+        return;
+    }
+    ssize_t got = read(fd, name, MAX_THREAD_NAME - 1);
+    close(fd);
+    got = got > 0 && name[got - 1] == '\n' ? got - 1 : got;
+    name[got > 0 ? got : 0] = '\0';
+}
+
+uint64_t
+lane_cpu_ns(const thread_lane *lane)
+{
+    struct timespec now;
+    if (clock_gettime(lane->clock, &now) < 0) {
+        return lane->cpu_ns; /* it has ended */
+    }
+    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+static uint64_t
+native_id_of(const sampler *s, uint64_t thread, const thread_fields *fields)
+{
+    return thread == s->start_thread ? s->start_native_id : fields->native_id;
+}
+
+static void
+load_gil_holder(sampler *s, const unsigned char gil[16])
+{
+    s->gil_holder = load_u32(gil + 8) == 1 ? load_u64(gil) : 0;
+}
+
+/* Read the list's head, the GIL and all known threads by one call.
+ * 1 when the list is as it was, 0 when it must be followed anew, -1 unreadable. */
+static int
+is_list_unchanged(sampler *s)
+{
+    memory_span spans[MAX_SPANS];
+    uint64_t head = 0;
+    unsigned char gil[16];
+    uint32_t bytes = s->offsets.thread_bytes;
+    int n = 0;
+    uint64_t gil_base = s->offsets.gil_in_runtime ? s->runtime : s->interp;
+    spans[n++] = (memory_span){s->interp + s->offsets.interp_threads, &head, sizeof head};
+    spans[n++] = (memory_span){gil_base + s->offsets.gil_holder, gil, sizeof gil};
+    uint32_t n_batch = s->n_lanes <= MAX_BATCH ? s->n_lanes : 0;
+    for (uint32_t i = 0; i < n_batch; i++) {
+        spans[n++] = (memory_span){s->lanes[i].thread, s->states + (size_t)i * bytes, bytes};
+    }
+    if (memory_read_spans(s->read_pid, spans, n) < 0) {
+        return memory_read_spans(s->read_pid, spans, 2) < 0 ? -1 : (load_gil_holder(s, gil), 0);
+    }
+    load_gil_holder(s, gil);
+    for (uint32_t i = 0; i < n_batch; i++) {
+        thread_fields fields;
+        thread_fields_load(&s->offsets, s->states + (size_t)i * bytes, &fields);
+        if (head != s->lanes[i].thread || fields.interp != s->interp
+            || native_id_of(s, head, &fields) != s->lanes[i].native_id) {
+            return 0;
+        }
+        head = fields.next;
+    }
+    return n_batch == s->n_lanes && head == 0;
+}
+
+static void
+open_lane(sampler *s, thread_lane *lane, uint64_t thread, uint64_t native_id)
+{
+    memset(lane, 0, sizeof *lane);
+    lane->thread = thread;
+    lane->native_id = native_id;
+    if (native_id != 0) {
+        char name[MAX_THREAD_NAME];
+        read_thread_name(native_id, name);
+        lane->index = sample_log_add_thread(&s->log, native_id, name);
+        lane->clock = CPU_CLOCK_OF(native_id);
+    }
+}
+
+/* Move the lane of a thread out of the old list, or open one. */
+static void
+take_lane(sampler *s, thread_lane *to, uint64_t thread, uint64_t native_id)
+{
+    for (uint32_t i = 0; i < s->n_lanes; i++) {
+        if (s->lanes[i].thread == thread && s->lanes[i].native_id == native_id) {
+            *to = s->lanes[i];
+            s->lanes[i].thread = 0;
+            s->lanes[i].path = NULL;
+            return;
+        }
+    }
+    open_lane(s, to, thread, native_id);
+}
+
+void
+sampler_free_lanes(sampler *s)
+{
+    for (uint32_t i = 0; i < s->n_lanes; i++) {
+        free(s->lanes[i].path);
+    }
+    free(s->lanes);
+    s->lanes = NULL;
+    s->n_lanes = 0;
+}
+
+/* Follow the interpreter's list from its head. A thread that ends meanwhile ends the list here; it is whole
+ * again at the next tick. */
+static walk_status
+follow_list(sampler *s)
+{
+    unsigned char state[MAX_THREAD_OFFSET + 32];
+    uint32_t room = 8;
+    uint32_t n = 0;
+    uint64_t at = 0;
+    thread_lane *lanes = malloc(room * sizeof *lanes);
+    if (lanes == NULL) {
+        return WALK_NO_MEMORY;
+    }
+    memory_read(s->read_pid, s->interp + s->offsets.interp_threads, &at, sizeof at);
+    while (at != 0 && n < MAX_THREADS) {
+        thread_fields fields;
+        if (memory_read(s->read_pid, at, state, s->offsets.thread_bytes) < 0) {
+            break;
+        }
+        thread_fields_load(&s->offsets, state, &fields);
+        if (fields.interp != s->interp) {
+            break;
+        }
+        if (n == room) {
+            thread_lane *more = realloc(lanes, (size_t)room * 2 * sizeof *lanes);
+            if (more == NULL) {
+                break;
+            }
+            lanes = more;
+            room *= 2;
+        }
+        take_lane(s, &lanes[n++], at, native_id_of(s, at, &fields));
+        at = fields.next;
+    }
+    sampler_free_lanes(s);
+    s->lanes = lanes;
+    s->n_lanes = n;
+    return WALK_OK;
+}
+
+walk_status
+sampler_find_threads(sampler *s)
+{
+    int unchanged = is_list_unchanged(s);
+    if (unchanged < 0) {
+        return WALK_UNREADABLE;
+    }
+    return unchanged ? WALK_OK : follow_list(s);
+}

@@ -1,0 +1,233 @@
+/* sampler_tick.c owns one tick: walk each thread that ran, give its frames their numbers, log the sample.
+ *
+ * Why a reused address is not misnamed: deaths of code objects are told (sampler_watch.c) before their memory is
+ * freed. They are applied after the stack was copied and before addresses are looked up, so what is in the table
+ * is right for the copy. What is not in the table is read now, after the copy: if its death was told since before
+ * the copy, it may be somebody else, and the sample is dropped. */
+#include "core/sampler_threads.h"
+
+#include <stdlib.h>
+
+#define FIRST_PATH_ROOM 64u
+#define MAX_REPEAT 65535u
+
+uint64_t
+sampler_now_ns(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+static uint64_t
+count_deaths(sampler *s)
+{
+    return atomic_load_explicit(&s->ring.head, memory_order_acquire);
+}
+
+/* The slots from `from` on may be overwritten while they are read: near the limit it is as if they were. */
+static int
+is_ring_lost(uint64_t head, uint64_t from)
+{
+    return head - from > RING_SLOTS - 64;
+}
+
+static void
+apply_deaths(sampler *s)
+{
+    uint64_t head = count_deaths(s);
+    for (uint64_t i = s->ring_tail; i < head && !is_ring_lost(head, s->ring_tail); i++) {
+        sample_log_erase_code(&s->log, s->ring.slots[i % RING_SLOTS]);
+    }
+    if (is_ring_lost(count_deaths(s), s->ring_tail)) {
+        sample_log_erase_all_codes(&s->log);
+    }
+    s->ring_tail = head;
+}
+
+/* Whether a code object that this walk was the first to read died since before the walk. Such are erased. */
+static int
+has_doubtful_code(sampler *s, uint64_t deaths_before)
+{
+    uint64_t head = count_deaths(s);
+    if (is_ring_lost(head, deaths_before)) {
+        sample_log_erase_all_codes(&s->log);
+        return 1;
+    }
+    int found = 0;
+    for (uint64_t i = deaths_before; i < head; i++) {
+        uint64_t address = s->ring.slots[i % RING_SLOTS];
+        const code_entry *entry = sample_log_find_code(&s->log, address);
+        if (entry != NULL && entry->born == s->n_walks) {
+            sample_log_erase_code(&s->log, address);
+            found = 1;
+        }
+    }
+    return found;
+}
+
+static walk_status
+find_code(sampler *s, uint64_t address, const code_entry **entry, int *has_read)
+{
+    *entry = sample_log_find_code(&s->log, address);
+    if (*entry != NULL) {
+        return WALK_OK;
+    }
+    walk_status status = code_names_read(s->read_pid, &s->offsets, address, s->code_type, &s->names);
+    if (status != WALK_OK) {
+        return status;
+    }
+    *has_read = 1;
+    *entry = sample_log_add_code(&s->log, address, &s->names, s->n_walks);
+    return *entry != NULL ? WALK_OK : WALK_NO_MEMORY;
+}
+
+static uint32_t
+unit_of(const sampler *s, const raw_frame *frame, uint32_t n_units)
+{
+    uint64_t first = frame->code + s->offsets.code_adaptive;
+    if (frame->instr < first) {
+        /* prev_instr of a frame that has not begun: it is about to run unit 0. */
+        return s->offsets.instr_is_before && frame->instr == first - 2 ? 0 : UNIT_UNKNOWN;
+    }
+    uint64_t unit = (frame->instr - first) / 2;
+    return unit < n_units ? (uint32_t)unit : UNIT_UNKNOWN;
+}
+
+static int
+make_path_room(thread_lane *lane, uint32_t depth)
+{
+    if (depth <= lane->room) {
+        return 0;
+    }
+    uint32_t room = lane->room != 0 ? lane->room : FIRST_PATH_ROOM;
+    while (room < depth) {
+        room *= 2;
+    }
+    path_step *path = realloc(lane->path, room * sizeof *path);
+    if (path == NULL) {
+        return -1;
+    }
+    lane->path = path;
+    lane->room = room;
+    return 0;
+}
+
+/* Number the walked frames, root first; steps equal to the last walk's keep their numbers without a look-up. */
+static walk_status
+intern_path(sampler *s, thread_lane *lane, int *has_read)
+{
+    const stack_walker *walker = &s->walker;
+    uint32_t n = walker->n_frames;
+    if (make_path_room(lane, n) < 0) {
+        return WALK_NO_MEMORY;
+    }
+    if (lane->generation != s->log.generation) {
+        lane->depth = 0;
+        lane->generation = s->log.generation;
+    }
+    uint32_t parent = NO_NODE;
+    for (uint32_t i = 0; i < n; i++) {
+        const raw_frame *frame = &walker->frames[n - 1 - i];
+        path_step *step = &lane->path[i];
+        if (i < lane->depth && step->code == frame->code && step->instr == frame->instr) {
+            parent = step->node;
+            continue;
+        }
+        lane->depth = i;
+        const code_entry *entry;
+        walk_status status = find_code(s, frame->code, &entry, has_read);
+        if (status != WALK_OK) {
+            return status;
+        }
+        uint32_t unit = unit_of(s, frame, entry->n_units);
+        parent = sample_log_intern_node(&s->log, parent, entry->id, unit);
+        if (parent == NO_NODE) {
+            return WALK_NO_MEMORY;
+        }
+        *step = (path_step){frame->code, frame->instr, parent};
+        lane->depth = i + 1;
+    }
+    lane->depth = n;
+    lane->node = parent;
+    return WALK_OK;
+}
+
+static walk_status
+walk_lane(sampler *s, thread_lane *lane)
+{
+    uint64_t deaths_before = count_deaths(s);
+    s->n_walks++;
+    walk_status status = stack_walk(&s->walker, lane->thread, &lane->guess);
+    if (status != WALK_OK) {
+        return status;
+    }
+    apply_deaths(s);
+    int has_read = 0;
+    status = intern_path(s, lane, &has_read);
+    if (status == WALK_OK && has_read && has_doubtful_code(s, deaths_before)) {
+        status = WALK_UNREADABLE;
+    }
+    if (status != WALK_OK) {
+        lane->depth = 0;
+    }
+    return status;
+}
+
+static void
+log_sample(sampler *s, thread_lane *lane, uint64_t time_ns, int is_idle)
+{
+    sample_fields sample = {
+        .thread_index = lane->index,
+        .node = lane->node,
+        .time_ns = time_ns - s->log.start_ns,
+        .cpu_ns = lane->cpu_ns,
+        .context = atomic_load_explicit(&s->context, memory_order_relaxed),
+        .flags = lane->thread == s->gil_holder ? SAMPLE_HOLDS_GIL : 0,
+        .repeat = 1,
+    };
+    s->log.n[COUNT_SAMPLES]++;
+    if (is_idle && lane->last.context == sample.context && lane->last.flags == sample.flags
+        && lane->last.repeat < MAX_REPEAT && sample_log_is_mapped(&s->log, lane->payload)) {
+        lane->last.repeat++;
+        sample_log_put_repeat(lane->payload, sample.time_ns, lane->last.repeat);
+        return;
+    }
+    lane->payload = sample_log_add_sample(&s->log, &sample);
+    lane->last = sample;
+}
+
+static void
+sample_lane(sampler *s, thread_lane *lane, uint64_t now_ns)
+{
+    uint64_t cpu_ns = lane_cpu_ns(lane);
+    int is_idle = s->has_fine_clock && lane->is_settled && cpu_ns == lane->cpu_ns;
+    lane->cpu_ns = cpu_ns;
+    if (!is_idle) {
+        walk_status status = walk_lane(s, lane);
+        lane->is_settled = status == WALK_OK;
+        if (status != WALK_OK) {
+            s->log.n[status == WALK_TORN ? COUNT_TORN : COUNT_UNREADABLE]++;
+            return;
+        }
+    }
+    log_sample(s, lane, now_ns, is_idle);
+}
+
+void
+sampler_tick(sampler *s, uint64_t now_ns)
+{
+    s->log.n[COUNT_TICKS]++;
+    if (sampler_find_threads(s) != WALK_OK) {
+        s->log.n[COUNT_UNREADABLE]++;
+    }
+    else {
+        for (uint32_t i = 0; i < s->n_lanes; i++) {
+            thread_lane *lane = &s->lanes[i];
+            if (lane->native_id != 0 && lane->native_id != s->skip_native_id) {
+                sample_lane(s, lane, now_ns);
+            }
+        }
+    }
+    sample_log_publish(&s->log);
+}
