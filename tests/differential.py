@@ -9,6 +9,7 @@ in pure Python on sys.monitoring (CPython 3.14+); it records what the C engine r
 from __future__ import annotations
 
 import contextlib
+import gc
 import io
 import os
 import sys
@@ -19,7 +20,7 @@ import coverage
 from coverage.python import PythonFileReporter
 from coverage.results import analysis_from_file_reporter
 
-from footfall.analyze.bytecode_arcs import HIT_ASYNC_STOP, HIT_RAISE, HIT_STOP, arcs_of_code
+from footfall.analyze.bytecode_arcs import HIT_ASYNC_STOP, HIT_RAISE, HIT_UNWIND, arcs_of_code
 from footfall.model import HIT_LEFT, HIT_LINE, HIT_RIGHT
 from footfall.record.recordfile import RecordedCode
 
@@ -29,8 +30,8 @@ Arcs = set[tuple[int, int]]
 class Collector:
     """Records every code object of the files that `is_measured` accepts, as the C engine does.
 
-    `exits` adds the events of instructions that leave: JUMP, PY_RETURN and (for the whole process) RAISE and
-    PY_THROW.
+    `exits` adds the events of instructions that leave: JUMP and PY_RETURN, and for the whole process
+    EXCEPTION_HANDLED and PY_UNWIND.
     """
 
     def __init__(self, is_measured: Callable[[str], bool], exits: bool = True, tool_id: int = 4) -> None:
@@ -52,7 +53,10 @@ class Collector:
         everywhere = {events.PY_START: self._on_start}
         if self._exits:
             local |= {events.JUMP: self._on_left, events.PY_RETURN: self._on_left}
-            everywhere |= {events.RAISE: self._on_raise, events.PY_THROW: self._on_raise}
+            everywhere |= {
+                events.EXCEPTION_HANDLED: self._on_handled,
+                events.PY_UNWIND: self._on_unwind,
+            }
         for event, callback in (local | everywhere).items():
             monitoring.register_callback(self._tool_id, event, callback)
         self._local_events = sum(local)
@@ -84,16 +88,18 @@ class Collector:
     def _on_right(self, code: Any, offset: int, _to: object) -> Any:
         return self._hit(code, offset, HIT_RIGHT)
 
-    def _on_raise(self, code: Any, _offset: int, error: BaseException) -> None:
+    def _on_handled(self, code: Any, _handler: int, error: BaseException) -> None:
+        flag = HIT_ASYNC_STOP if isinstance(error, StopAsyncIteration) else HIT_RAISE
+        self._hit_origin(code, sys._getframe(1).f_lasti, flag)
+
+    def _on_unwind(self, code: Any, _offset: int, _error: BaseException) -> None:
+        self._hit_origin(code, sys._getframe(1).f_lasti, HIT_UNWIND)
+
+    def _hit_origin(self, code: Any, offset: int, flag: int) -> None:
+        """The frame says where the exception came from; the event's offset is the handler's or a RERAISE's."""
         known = self._codes.get(id(code))
         if known is not None:
-            flag = HIT_RAISE
-            if isinstance(error, StopIteration):
-                flag = HIT_STOP
-            elif isinstance(error, StopAsyncIteration):
-                flag = HIT_ASYNC_STOP
-            # The event's own offset is one unit off where a call raised; the frame's is right.
-            known[1][sys._getframe(1).f_lasti // 2] |= flag
+            known[1][offset // 2] |= flag
 
 
 def _recorded(code: Any, hits: bytearray) -> RecordedCode:
@@ -181,10 +187,12 @@ def compare_programs(
     collector.start()
     for path, source in paths.items():
         run_program(path, source)
+    gc.collect()  # what cycles keep alive ends under this engine too
     ours = arcs_of_codes(collector.stop(), exits)
     with c_tracer(os.path.join(directory, "*")) as theirs:
         for path, source in paths.items():
             run_program(path, source)
+        gc.collect()
     for path in paths:
         try:
             expected = summarize(path, theirs.get(path, set()))

@@ -18,14 +18,14 @@ from footfall.analyze.opcodes import OPCODES_BY_VERSION, Opcodes
 from footfall.model import HIT_LEFT, HIT_LINE, HIT_RIGHT
 from footfall.record.recordfile import RecordedCode
 
-__all__ = ["HIT_ASYNC_STOP", "HIT_RAISE", "HIT_STOP", "arcs_of_code"]
+__all__ = ["HIT_ASYNC_STOP", "HIT_RAISE", "HIT_UNWIND", "arcs_of_code"]
 
 HIT_RAISE = 8
-"""An exception left the instruction at this unit (RAISE in each frame that it passes, PY_THROW)."""
-HIT_STOP = 16
-"""The same for a StopIteration, which FOR_ITER and SEND swallow."""
-HIT_ASYNC_STOP = 32
-"""The same for a StopAsyncIteration, which ends an `async for`."""
+"""An exception went from this unit to a handler in the same frame (EXCEPTION_HANDLED, the frame's offset)."""
+HIT_ASYNC_STOP = 16
+"""The same for a StopAsyncIteration."""
+HIT_UNWIND = 32
+"""An exception from this unit left the frame (PY_UNWIND, the frame's offset)."""
 
 Arc = tuple[int, int]
 
@@ -51,6 +51,8 @@ def arcs_of_code(code: RecordedCode, has_exits: bool = False) -> tuple[set[int],
         if hit & HIT_LINE:
             walker.lines.add(graph.lines[unit])
             walker.walk(unit, graph.lines[unit])
+        if hit & HIT_UNWIND:
+            walker.unwind(unit)
     walker.walk(graph.first_unit, -code.first_line)
     return walker.lines, walker.arcs
 
@@ -115,7 +117,7 @@ class _Walker:
         if raises or opcode == ops.cleanup_throw or self._lets_exception_out(unit):
             if graph.handlers[unit] >= 0:
                 targets.append(graph.handlers[unit])
-            elif not self._is_suspended(unit):
+            elif raises and not self._exit_flag:
                 self._leave(unit, last_line)
         if unit in graph.branches:
             left, right = graph.branches[unit]
@@ -139,18 +141,22 @@ class _Walker:
         return targets
 
     def _lets_exception_out(self, unit: int) -> bool:
-        hit, graph, ops = self._hits[unit], self._graph, self._ops
-        if hit & HIT_STOP and graph.opcodes[unit] not in (ops.for_iter, ops.send):
-            return True
-        if hit & HIT_ASYNC_STOP:
-            handler = graph.handlers[unit]
-            if handler < 0 or graph.opcodes[handler] != ops.end_async_for:
-                return True
-        return bool(hit & HIT_RAISE)
+        """Did an exception go from this unit to its handler?"""
+        handler = self._graph.handlers[unit]
+        if handler >= 0 and self._graph.opcodes[handler] == self._ops.end_async_for:
+            return bool(self._hits[unit] & HIT_RAISE)
+        return bool(self._hits[unit] & (HIT_RAISE | HIT_ASYNC_STOP))
 
-    def _is_suspended(self, unit: int) -> bool:
-        """The C tracer takes an exception out of an instruction before a RESUME for a yield."""
-        return self._graph.opcodes[unit + 1 : unit + 2] == [self._ops.resume]
+    def unwind(self, unit: int) -> None:
+        """Record that an exception from `unit` left the code.
+
+        The C tracer takes an exception out of an instruction before a RESUME for a yield.
+        """
+        opcodes = self._graph.opcodes
+        line = self._graph.lines[unit]
+        if line >= 0 and opcodes[unit + 1 : unit + 2] != [self._ops.resume]:
+            self.lines.add(line)
+            self.arcs.add((line, self._exit))
 
     def _leave(self, unit: int, last_line: int) -> None:
         """From 3.14 the tracer looks at the line of the frame once more when it returns."""

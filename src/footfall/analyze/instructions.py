@@ -53,6 +53,10 @@ def build_graph(
         if end > n_units or handler >= n_units:
             raise ValueError("the exception table points past the end of the code")
         handlers[start:end] = [handler] * (end - start)
+    for unit in range(1, n_units):
+        if opcodes[unit] == ops.resume and opcodes[unit - 1] == ops.yield_value:
+            # What is thrown into a generator is raised by the yield, with the frame at the RESUME.
+            handlers[unit] = handlers[unit - 1]
     branch_map = {source // 2: (left // 2, right // 2) for source, left, right in branches}
     first_unit = opcodes.index(ops.resume) if ops.resume in opcodes else 0
     starts = _line_starts(opcodes, next_unit, lines, first_unit, ops)
