@@ -32,10 +32,13 @@ class Project:
         return f"{self.name}=={self.version}"
 
 
+# The last Hypothesis that has a wheel for PyPy.
+_ATTRS_TESTS = ("pytest", "hypothesis==6.155.7", "cloudpickle; implementation_name == 'cpython'", "pympler")
+
 PROJECTS = {
     project.name: project
     for project in [
-        Project("attrs", "26.1.0", ("pytest", "hypothesis", "cloudpickle", "pympler"), ("--hypothesis-seed=0",)),
+        Project("attrs", "26.1.0", _ATTRS_TESTS, ("--hypothesis-seed=0",)),
         Project("jinja2", "3.1.6", ("pytest", "trio")),
         Project("click", "8.5.1", ("pytest",)),
         # Its development server's tests start servers and wait for them: not a thing to measure CPU on.
