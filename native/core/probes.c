@@ -1,0 +1,469 @@
+/* probes.c arms the code of instrumented modules: it puts a Hits object where the compiled code has
+ * the mark (see observe/probe_forms.py). Comparing a Hits object with a probe's number stores a byte
+ * into the record file's mapping and then takes the probe out of the running bytecode.
+ * Nothing here raises into the measured program: what does not look as expected is left as it is.
+ * Threads: all under the GIL. */
+#include "core/recorder.h"
+#include "core/probes_site.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define DIGEST_BYTES 16
+#define MAX_NESTING 200 /* of code objects; the compiler allows fewer */
+
+/* Where a probe was taken out. One list for each code object, in its co_extra slot. */
+typedef struct removed_probes {
+    struct removed_probes *next; /* in probes.removed */
+    struct removed_probes *previous;
+    struct probes *owner;  /* NULL once the module is gone */
+    PyCodeObject *code;    /* borrowed: freed with the code object */
+    uint32_t n_sites;
+    uint32_t room;
+    uint32_t *units;
+    uint16_t *originals;
+} removed_probes;
+
+struct probes {
+    PyTypeObject *hits_type; /* owned */
+    PyObject *armed; /* owned: dict (header mark, path) -> Hits */
+    removed_probes *removed; /* owned by their code objects */
+    Py_ssize_t extra_index; /* -1 when no slot is free */
+};
+
+/* Stands in for the mark in the constants of one module's code. */
+typedef struct hits_object {
+    PyObject_HEAD
+    unsigned char *hits; /* borrowed from the mapping; NULL when recording is off */
+    PyObject *mark;      /* owned: the str it stands for */
+    PyObject *header;    /* owned: the module's header mark */
+    PyObject *path;      /* owned: as in co_filename */
+    PyObject *absolute_path; /* owned */
+    module_state *state; /* borrowed: of the module that made the type, which the type keeps alive */
+    uint32_t n_probes;
+    uint32_t generation; /* the recorder's when registered */
+} hits_object;
+
+/* The header mark's parts. 0, or -1 when it is none. */
+static int
+read_header(PyObject *header, unsigned *mode, unsigned *n_probes, unsigned char *digest)
+{
+    static const char prefix[] = "\0footfall module ";
+    Py_ssize_t size = 0;
+    const char *text = PyUnicode_AsUTF8AndSize(header, &size);
+    if (text == NULL) {
+        PyErr_Clear(); /* a lone surrogate: not one of ours */
+        return -1;
+    }
+    unsigned version = 0;
+    int digest_at = 0;
+    Py_ssize_t prefix_size = (Py_ssize_t)sizeof prefix - 1;
+    if (size <= prefix_size || memcmp(text, prefix, (size_t)prefix_size) != 0 ||
+        sscanf(text + prefix_size, "%u %u %u %n", &version, mode, n_probes, &digest_at) != 3 ||
+        size - prefix_size - digest_at != 2 * DIGEST_BYTES) {
+        return -1;
+    }
+    const char *hex = text + prefix_size + digest_at;
+    for (int i = 0; i < DIGEST_BYTES; i++) {
+        unsigned byte;
+        if (sscanf(hex + 2 * i, "%2x", &byte) != 1) {
+            return -1;
+        }
+        digest[i] = (unsigned char)byte;
+    }
+    return 0;
+}
+
+/* Get a hits area of the current record file. 0, or -1 with or without an exception. */
+static int
+hits_register(hits_object *self)
+{
+    recorder *rec = self->state->recorder;
+    unsigned mode = 0;
+    unsigned n_probes = 0;
+    unsigned char digest[DIGEST_BYTES];
+    self->hits = NULL;
+    if (rec == NULL || read_header(self->header, &mode, &n_probes, digest) < 0) {
+        return -1;
+    }
+    self->n_probes = n_probes;
+    self->generation = rec->generation;
+    self->hits =
+        recorder_add_probes(rec, self->path, self->absolute_path, n_probes, mode, digest);
+    return self->hits == NULL ? -1 : 0;
+}
+
+static void
+free_removed(void *extra)
+{
+    removed_probes *removed = extra;
+    if (removed->owner != NULL) {
+        if (removed->previous == NULL) {
+            removed->owner->removed = removed->next;
+        }
+        else {
+            removed->previous->next = removed->next;
+        }
+        if (removed->next != NULL) {
+            removed->next->previous = removed->previous;
+        }
+    }
+    PyMem_RawFree(removed->units);
+    PyMem_RawFree(removed->originals);
+    PyMem_RawFree(removed);
+}
+
+#if PY_VERSION_HEX < 0x030C0000
+#define PyUnstable_Code_GetExtra _PyCode_GetExtra
+#define PyUnstable_Code_SetExtra _PyCode_SetExtra
+#define PyUnstable_Eval_RequestCodeExtraIndex _PyEval_RequestCodeExtraIndex
+#endif
+
+/* The code object's list, made when it has none. NULL without an exception when that fails. */
+static removed_probes *
+removed_of(struct probes *probes, PyCodeObject *code)
+{
+    void *extra = NULL;
+    if (probes->extra_index < 0 ||
+        PyUnstable_Code_GetExtra((PyObject *)code, probes->extra_index, &extra) < 0) {
+        PyErr_Clear(); /* a bad index only */
+        return NULL;
+    }
+    if (extra != NULL) {
+        return extra;
+    }
+    removed_probes *removed = PyMem_RawCalloc(1, sizeof *removed);
+    if (removed == NULL) {
+        return NULL;
+    }
+    if (PyUnstable_Code_SetExtra((PyObject *)code, probes->extra_index, removed) < 0) {
+        PyErr_Clear(); /* out of memory: the probe stays in, which is only slower */
+        PyMem_RawFree(removed);
+        return NULL;
+    }
+    removed->owner = probes;
+    removed->code = code;
+    removed->next = probes->removed;
+    if (removed->next != NULL) {
+        removed->next->previous = removed;
+    }
+    probes->removed = removed;
+    return removed;
+}
+
+/* Remember where a probe was. 0, or -1 without an exception. */
+static int
+remember_site(removed_probes *removed, const probe_site *site)
+{
+    if (removed->n_sites == removed->room) {
+        uint32_t room = removed->room == 0 ? 8 : removed->room * 2;
+        uint32_t *units = PyMem_RawRealloc(removed->units, room * sizeof *units);
+        if (units == NULL) {
+            return -1;
+        }
+        removed->units = units;
+        uint16_t *originals = PyMem_RawRealloc(removed->originals, room * sizeof *originals);
+        if (originals == NULL) {
+            return -1;
+        }
+        removed->originals = originals;
+        removed->room = room;
+    }
+    removed->units[removed->n_sites] = site->unit;
+    removed->originals[removed->n_sites] = site->original;
+    removed->n_sites++;
+    return 0;
+}
+
+static void
+remove_probe(hits_object *self, PyObject *number)
+{
+    probe_site site;
+    if (self->state->probes == NULL) {
+        return; /* the module is being torn down */
+    }
+    if (!probe_site_find((PyObject *)self, number, &site)) {
+        return;
+    }
+    removed_probes *removed = removed_of(self->state->probes, site.code);
+    if (removed != NULL && remember_site(removed, &site) == 0) {
+        probe_site_write(site.code, site.unit, site.jump);
+    }
+}
+
+static PyObject *
+hits_richcompare(PyObject *op, PyObject *other, int operation)
+{
+    hits_object *self = (hits_object *)op;
+    if (!PyLong_CheckExact(other) || operation != Py_EQ) {
+        /* Someone compares constants, as code objects do: be the mark. */
+        if (Py_TYPE(other) == Py_TYPE(op)) {
+            other = ((hits_object *)other)->mark;
+        }
+        return PyObject_RichCompare(self->mark, other, operation);
+    }
+    module_state *state = self->state;
+    long number = PyLong_AsLong(other);
+    if (number == -1 && PyErr_Occurred()) {
+        PyErr_Clear(); /* too large to be a probe's */
+    }
+    if (state->recorder != NULL) {
+        if (self->generation != state->recorder->generation && hits_register(self) < 0) {
+            PyErr_Clear(); /* recording has stopped, which was said */
+        }
+        if (self->hits != NULL && number >= 0 && number < (long)self->n_probes) {
+            self->hits[number] = 1;
+            remove_probe(self, other);
+        }
+    }
+    Py_RETURN_FALSE;
+}
+
+static Py_hash_t
+hits_hash(PyObject *self)
+{
+    return PyObject_Hash(((hits_object *)self)->mark);
+}
+
+static PyObject *
+hits_repr(PyObject *self)
+{
+    return PyObject_Repr(((hits_object *)self)->mark);
+}
+
+/* Pickled, as tools that ship code objects do, it is the mark again. */
+static PyObject *
+hits_reduce(PyObject *self, PyObject *Py_UNUSED(ignored))
+{
+    return Py_BuildValue("O(O)", &PyUnicode_Type, ((hits_object *)self)->mark);
+}
+
+/* marshal writes what has a buffer as bytes: no mark, but as harmless to compare with a number. */
+static int
+hits_getbuffer(PyObject *self, Py_buffer *view, int flags)
+{
+    Py_ssize_t size = 0;
+    const char *text = PyUnicode_AsUTF8AndSize(((hits_object *)self)->mark, &size);
+    if (text == NULL) {
+        view->obj = NULL;
+        return -1;
+    }
+    return PyBuffer_FillInfo(view, self, (void *)text, size, 1, flags);
+}
+
+static void
+hits_dealloc(PyObject *op)
+{
+    hits_object *self = (hits_object *)op;
+    PyTypeObject *type = Py_TYPE(op);
+    Py_XDECREF(self->mark);
+    Py_XDECREF(self->header);
+    Py_XDECREF(self->path);
+    Py_XDECREF(self->absolute_path);
+    type->tp_free(op);
+    Py_DECREF(type);
+}
+
+static PyMethodDef hits_methods[] = {
+    {"__reduce__", hits_reduce, METH_NOARGS, NULL},
+    {NULL, NULL, 0, NULL},
+};
+
+static PyType_Slot hits_slots[] = {
+    {Py_tp_dealloc, hits_dealloc},
+    {Py_tp_richcompare, hits_richcompare},
+    {Py_tp_hash, hits_hash},
+    {Py_tp_repr, hits_repr},
+    {Py_tp_methods, hits_methods},
+    {Py_bf_getbuffer, hits_getbuffer},
+    {0, NULL},
+};
+
+static PyType_Spec hits_spec = {
+    .name = "footfall._core.Hits",
+    .basicsize = sizeof(hits_object),
+    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_IMMUTABLETYPE | Py_TPFLAGS_DISALLOW_INSTANTIATION,
+    .slots = hits_slots,
+};
+
+static int
+is_mark(PyObject *constant)
+{
+    if (!PyUnicode_CheckExact(constant) || PyUnicode_GET_LENGTH(constant) < 15 ||
+        PyUnicode_READ_CHAR(constant, 0) != 0) {
+        return 0;
+    }
+    static const char mark[] = "\0footfall probe";
+    if (PyUnicode_KIND(constant) != PyUnicode_1BYTE_KIND) {
+        return 0;
+    }
+    const void *data = PyUnicode_DATA(constant);
+    return (PyUnicode_GET_LENGTH(constant) == sizeof mark - 1 &&
+            memcmp(data, mark, sizeof mark - 1) == 0) ||
+           memcmp(data, "\0footfall modul", 15) == 0;
+}
+
+/* Put `hits` where the mark is, in the constants of `code` and of all code inside it. */
+static void
+arm_constants(PyCodeObject *code, PyObject *hits, int depth)
+{
+    PyObject *constants = code->co_consts;
+    Py_ssize_t size = PyTuple_GET_SIZE(constants);
+    for (Py_ssize_t i = 0; i < size; i++) {
+        PyObject *constant = PyTuple_GET_ITEM(constants, i); // borrowed
+        if (PyCode_Check(constant)) {
+            if (depth < MAX_NESTING) {
+                arm_constants((PyCodeObject *)constant, hits, depth + 1);
+            }
+        }
+        else if (is_mark(constant)) {
+            PyTuple_SET_ITEM(constants, i, Py_NewRef(hits));
+            Py_DECREF(constant);
+        }
+    }
+}
+
+/* The module's header mark among the constants of its code; borrowed, NULL when it has none. */
+static PyObject *
+find_header(PyCodeObject *code)
+{
+    Py_ssize_t size = PyTuple_GET_SIZE(code->co_consts);
+    for (Py_ssize_t i = 0; i < size; i++) {
+        PyObject *constant = PyTuple_GET_ITEM(code->co_consts, i); // borrowed
+        if (PyUnicode_CheckExact(constant) && is_mark(constant) &&
+            PyUnicode_READ_CHAR(constant, 10) == 'm') {
+            return constant;
+        }
+    }
+    return NULL;
+}
+
+/* A new Hits object, or NULL: with an exception, or without one when recording is off. */
+static PyObject *
+hits_new(module_state *state, PyObject *header, PyObject *path, PyObject *absolute_path)
+{
+    PyTypeObject *type = state->probes->hits_type;
+    hits_object *self = (hits_object *)type->tp_alloc(type, 0);
+    if (self == NULL) {
+        return NULL;
+    }
+    self->state = state;
+    self->mark = Py_NewRef(header);
+    self->header = Py_NewRef(header);
+    self->path = Py_NewRef(path);
+    self->absolute_path = Py_NewRef(absolute_path);
+    if (hits_register(self) < 0) {
+        Py_DECREF(self);
+        return NULL;
+    }
+    return (PyObject *)self;
+}
+
+PyDoc_STRVAR(probes_arm_doc,
+             "probes_arm($module, code, absolute_path, /)\n--\n\n"
+             "Let the probes in a module's code record. True when it has some and they do now.");
+
+static PyObject *
+probes_arm(PyObject *module, PyObject *args)
+{
+    module_state *state = get_state(module);
+    PyCodeObject *code;      // borrowed
+    PyObject *absolute_path; // borrowed
+    if (!PyArg_ParseTuple(args, "O!U:probes_arm", &PyCode_Type, &code, &absolute_path)) {
+        return NULL;
+    }
+    PyObject *header = find_header(code); // borrowed
+    if (header == NULL || state->probes == NULL || state->recorder == NULL) {
+        Py_RETURN_FALSE;
+    }
+    PyObject *key = PyTuple_Pack(2, header, code->co_filename); // owned
+    if (key == NULL) {
+        return NULL;
+    }
+    PyObject *hits = Py_XNewRef(PyDict_GetItemWithError(state->probes->armed, key)); // owned
+    if (hits == NULL && !PyErr_Occurred()) {
+        hits = hits_new(state, header, code->co_filename, absolute_path);
+        if (hits != NULL && PyDict_SetItem(state->probes->armed, key, hits) < 0) {
+            Py_CLEAR(hits);
+        }
+    }
+    Py_DECREF(key);
+    if (hits == NULL) {
+        if (PyErr_Occurred()) {
+            return NULL;
+        }
+        Py_RETURN_FALSE;
+    }
+    arm_constants(code, hits, 0);
+    Py_DECREF(hits);
+    Py_RETURN_TRUE;
+}
+
+PyDoc_STRVAR(probes_rearm_doc,
+             "probes_rearm($module, /)\n--\n\n"
+             "Put all probes that were taken out back in. Return how many.");
+
+static PyObject *
+probes_rearm(PyObject *module, PyObject *Py_UNUSED(ignored))
+{
+    struct probes *probes = get_state(module)->probes;
+    size_t count = 0;
+    for (removed_probes *at = probes == NULL ? NULL : probes->removed; at != NULL; at = at->next) {
+        for (uint32_t i = 0; i < at->n_sites; i++) {
+            probe_site_write(at->code, at->units[i], at->originals[i]);
+        }
+        count += at->n_sites;
+        at->n_sites = 0;
+    }
+    return PyLong_FromSize_t(count);
+}
+
+static PyMethodDef probes_methods[] = {
+    {"probes_arm", probes_arm, METH_VARARGS, probes_arm_doc},
+    {"probes_rearm", probes_rearm, METH_NOARGS, probes_rearm_doc},
+    {NULL, NULL, 0, NULL},
+};
+
+int
+probes_exec(PyObject *module)
+{
+    struct probes *probes = PyMem_Calloc(1, sizeof *probes);
+    if (probes == NULL) {
+        PyErr_NoMemory();
+        return -1;
+    }
+    get_state(module)->probes = probes;
+    probes->extra_index = PyUnstable_Eval_RequestCodeExtraIndex(free_removed);
+    probes->armed = PyDict_New();
+    probes->hits_type = (PyTypeObject *)PyType_FromModuleAndSpec(module, &hits_spec, NULL);
+    if (probes->armed == NULL || probes->hits_type == NULL) {
+        return -1;
+    }
+    return PyModule_AddFunctions(module, probes_methods);
+}
+
+int
+probes_traverse(module_state *state, visitproc visit, void *arg)
+{
+    if (state->probes != NULL) {
+        Py_VISIT(state->probes->hits_type);
+        Py_VISIT(state->probes->armed);
+    }
+    return 0;
+}
+
+void
+probes_clear(module_state *state)
+{
+    struct probes *probes = state->probes;
+    if (probes == NULL) {
+        return;
+    }
+    state->probes = NULL;
+    for (removed_probes *at = probes->removed; at != NULL; at = at->next) {
+        at->owner = NULL;
+    }
+    Py_CLEAR(probes->armed);
+    Py_CLEAR(probes->hits_type);
+    PyMem_Free(probes);
+}

@@ -1,0 +1,53 @@
+"""Source to instrumented code, from the cache where it is known. Called by the hooks on loading and compiling."""
+
+from footfall.observe.probe_cache import ProbeCache
+from footfall.observe.probe_plan import insert_probes
+from footfall.observe.probe_source import digest_source, split_lines
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from _ast import Module
+    from types import CodeType
+
+__all__ = ["Instrumenter"]
+
+_ONLY_AST = 0x400
+
+
+class Instrumenter:
+    """Compiles with probes, for one mode. Methods raise what the compiler raises."""
+
+    def __init__(self, cache_dir: str, with_branches: bool) -> None:
+        self._with_branches = with_branches
+        self._cache = ProbeCache(cache_dir, 1 if with_branches else 0)
+
+    def code_of_file(self, path: str, filename: str) -> "CodeType":
+        """Return the instrumented code of a source file, unarmed, under `filename`."""
+        code = self._cache.load(path)
+        if code is not None:
+            if code.co_filename != filename:
+                _rename(code, filename)
+            return code
+        key = self._cache.key(path)
+        with open(path, "rb", buffering=0) as file:
+            source = file.read()
+        code = self.code_of_source(source, filename)
+        self._cache.store(path, key, code)
+        return code
+
+    def code_of_source(self, source: "str | bytes", filename: str, flags: int = 0, optimize: int = -1) -> "CodeType":
+        """Return the instrumented code of source text, unarmed. `flags` are the future features' and the like."""
+        tree = compile(source, filename, "exec", flags | _ONLY_AST, dont_inherit=True, optimize=optimize)
+        self.instrument(tree, source)
+        return compile(tree, filename, "exec", flags, dont_inherit=True, optimize=optimize)
+
+    def instrument(self, tree: "Module", source: "str | bytes") -> None:
+        """Insert probes into the tree of `source`, in place."""
+        data = source.encode("utf-8", "surrogatepass") if isinstance(source, str) else bytes(source)
+        insert_probes(tree, split_lines(data), self._with_branches, digest_source(data))
+
+
+def _rename(code: "CodeType", filename: str) -> None:
+    import _imp
+
+    _imp._fix_co_filename(code, filename)

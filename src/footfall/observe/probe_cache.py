@@ -1,0 +1,93 @@
+"""Instrumented bytecode kept between runs, as `.pyc` files keep plain bytecode; never in the user's __pycache__.
+
+An entry is found by the source's path and believed only while the file's inode, size, mtime and ctime are
+those it was made from. Failing to read or write an entry is never an error: the module is instrumented anew.
+"""
+
+import os
+import sys
+import time
+from _md5 import md5
+from marshal import dumps, loads
+
+from footfall.observe.probe_forms import PLAN_VERSION
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from types import CodeType
+
+__all__ = ["ProbeCache"]
+
+_MAGIC = b"ffprobe1"
+_SETTLED_NS = 100_000_000
+"""A file changed so recently might change again within one tick of its clock, unseen: not cached yet."""
+
+
+class ProbeCache:
+    """The entries of one interpreter version, optimization level and mode in `directory`."""
+
+    def __init__(self, directory: str, mode: int) -> None:
+        tag = "%s-%x-%d-%d-%d" % (
+            sys.implementation.cache_tag or sys.implementation.name,
+            sys.hexversion,
+            sys.flags.optimize,
+            PLAN_VERSION,
+            mode,
+        )
+        self._directory = os.path.join(directory, tag) if directory else ""
+
+    def load(self, path: str) -> "CodeType | None":
+        """Return the instrumented, unarmed code of the file, if a current entry is there."""
+        if not self._directory:
+            return None
+        try:
+            with open(self._entry(path), "rb", buffering=0) as file:
+                data = file.read()
+            key = _state(path)
+            if key is None or data[: len(key)] != key:
+                return None
+            return loads(memoryview(data)[len(key) :])
+        except (OSError, ValueError, EOFError, TypeError):
+            return None
+
+    def key(self, path: str) -> bytes | None:
+        """Return what must still be true of the file when an entry is used; take it before reading the file."""
+        return _state(path) if self._directory else None
+
+    def store(self, path: str, key: bytes | None, code: "CodeType") -> None:
+        """Keep the code made from the file in the state `key`."""
+        if key is None or _was_just_changed(path):
+            return
+        entry = self._entry(path)
+        temporary = "%s.%d" % (entry, os.getpid())
+        try:
+            os.makedirs(self._directory, exist_ok=True)
+            with open(temporary, "wb", buffering=0) as file:
+                file.write(key + dumps(code))
+            os.replace(temporary, entry)
+        except (OSError, ValueError):
+            try:
+                os.unlink(temporary)
+            except OSError:
+                pass
+
+    def _entry(self, path: str) -> str:
+        name = md5(os.fsencode(path), usedforsecurity=False).hexdigest()
+        return os.path.join(self._directory, name)
+
+
+def _state(path: str) -> bytes | None:
+    try:
+        info = os.stat(path)
+    except (OSError, ValueError):
+        return None
+    text = "%d %d %d %d " % (info.st_ino, info.st_size, info.st_mtime_ns, info.st_ctime_ns)
+    return _MAGIC + text.encode().ljust(88)
+
+
+def _was_just_changed(path: str) -> bool:
+    try:
+        info = os.stat(path)
+    except OSError:
+        return True
+    return abs(time.time_ns() - info.st_ctime_ns) < _SETTLED_NS
