@@ -120,13 +120,11 @@ class _Walker:
             elif raises and not self._exit_flag:
                 self._leave(unit, last_line)
         if unit in graph.branches:
-            left, right = graph.branches[unit]
-            if opcode == ops.end_send:
-                hit |= self._hits[left - 1] & HIT_LEFT  # an `async for` reports LEFT at its NOT_TAKEN
-            if hit & HIT_LEFT:
-                targets.append(left)
-            if hit & HIT_RIGHT:
-                targets.append(right)
+            branch = graph.branches[unit]
+            if self._hits[branch.left_event] & HIT_LEFT:
+                targets.append(branch.left)
+            if self._hits[branch.right_event] & HIT_RIGHT:
+                targets.append(branch.right)
         elif opcode in (ops.jump_forward, ops.jump_backward):
             if went_on:
                 targets.append(graph.jump_to[unit])

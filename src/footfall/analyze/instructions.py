@@ -10,7 +10,16 @@ from typing import NamedTuple
 
 from footfall.analyze.opcodes import CACHE, Opcodes
 
-__all__ = ["Graph", "build_graph", "lines_of_units", "read_exception_table"]
+__all__ = ["Branch", "Graph", "build_graph", "lines_of_units", "read_exception_table"]
+
+
+class Branch(NamedTuple):
+    """Where an instruction with BRANCH events goes, and the units at which its events are recorded."""
+
+    left: int
+    right: int
+    left_event: int
+    right_event: int
 
 
 class Graph(NamedTuple):
@@ -21,8 +30,7 @@ class Graph(NamedTuple):
     """The unit after this instruction and its caches."""
     jump_to: dict[int, int]
     """Where each unconditional jump, and SEND, goes."""
-    branches: dict[int, tuple[int, int]]
-    """(left, right) of each instruction that BRANCH events are about."""
+    branches: dict[int, Branch]
     handlers: list[int]
     """The unit that handles an exception which leaves this unit; -1 when it leaves the frame."""
     lines: list[int]
@@ -57,7 +65,9 @@ def build_graph(
         if opcodes[unit] == ops.resume and opcodes[unit - 1] == ops.yield_value:
             # What is thrown into a generator is raised by the yield, with the frame at the RESUME.
             handlers[unit] = handlers[unit - 1]
-    branch_map = {source // 2: (left // 2, right // 2) for source, left, right in branches}
+    branch_map = dict(
+        _branch(opcodes, source // 2, left // 2, right // 2, ops) for source, left, right in branches
+    )
     first_unit = opcodes.index(ops.resume) if ops.resume in opcodes else 0
     starts = _line_starts(opcodes, next_unit, lines, first_unit, ops)
     targets = {_after_end_marker(opcodes, unit, ops) for unit in jump_to.values()}
@@ -69,6 +79,20 @@ def build_graph(
         if lines[handler] >= 0 and opcodes[handler] != ops.end_async_for:
             starts[handler] = True
     return Graph(opcodes, next_unit, jump_to, branch_map, handlers, lines, starts, first_unit)
+
+
+def _branch(
+    opcodes: list[int], source: int, left: int, right: int, ops: Opcodes
+) -> tuple[int, Branch]:
+    """One entry of co_branches by the unit that branches.
+
+    An `async for` branches at END_SEND, reports LEFT at the NOT_TAKEN behind it and RIGHT where
+    END_ASYNC_FOR thinks that END_SEND is, which is sometimes the CLEANUP_THROW before it (3.14, 3.15).
+    """
+    if opcodes[source] not in (ops.end_send, ops.cleanup_throw):
+        return source, Branch(left, right, source, source)
+    unit = opcodes.index(ops.end_send, source)
+    return unit, Branch(unit + 2, right, unit + 1, source)
 
 
 def _ends_of_instructions(opcodes: list[int]) -> list[int]:
