@@ -1,0 +1,337 @@
+"""The data file: coverage.py's SQLite schema 7, written so that coverage.py reads it, and read whoever wrote it.
+
+The supervisor writes it once when a run is resolved; the reports read it. `footfall_*` tables of the profile live in
+the same file and belong to record/profiledb.py.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import sqlite3
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from itertools import chain
+from pathlib import Path
+
+from footfall._version import VERSION
+from footfall.errors import FootfallError, UsageError
+
+__all__ = [
+    "Arc",
+    "FileData",
+    "StoredCoverage",
+    "StoredFile",
+    "check_replaceable",
+    "numbers_from_numbits",
+    "numbits_from_numbers",
+    "open_data_file",
+    "read_contexts_by_line",
+    "read_coverage",
+    "write_coverage",
+]
+
+_SCHEMA_VERSION = 7
+_SQLITE_MAGIC = b"SQLite format 3\0"
+_OLD_COVERAGE_MAGIC = b"!coverage.py"
+
+# Names and types are coverage.py's, which looks for nothing else.
+_SCHEMA = """
+create table coverage_schema (version integer);
+create table meta (key text, value text, unique (key));
+create table file (id integer primary key, path text, unique (path));
+create table context (id integer primary key, context text, unique (context));
+create table line_bits (file_id integer, context_id integer, numbits blob,
+    foreign key (file_id) references file (id), foreign key (context_id) references context (id),
+    unique (file_id, context_id));
+create table arc (file_id integer, context_id integer, fromno integer, tono integer,
+    foreign key (file_id) references file (id), foreign key (context_id) references context (id),
+    unique (file_id, context_id, fromno, tono));
+create table tracer (file_id integer primary key, tracer text, foreign key (file_id) references file (id));
+"""
+
+
+Arc = tuple[int, int]
+"""(from line, to line); a negative number is the first line of a code object: entered (from) or left (to)."""
+
+
+@dataclass(slots=True)
+class FileData:
+    """What ran in one file, by context ("" = none). `arcs` is empty unless branches were measured."""
+
+    lines: dict[str, set[int]] = field(default_factory=dict)
+    arcs: dict[str, set[Arc]] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class StoredFile:
+    """What ran in one file, over the contexts asked for. `arcs` is empty when branches were not measured."""
+
+    lines: set[int] = field(default_factory=set)
+    arcs: set[Arc] = field(default_factory=set)
+    tracer: str = ""
+    """The coverage.py plugin that measured the file, "" for Python."""
+
+
+@dataclass(slots=True)
+class StoredCoverage:
+    """A data file's coverage. Keys are paths as stored: absolute, or relative to the project."""
+
+    has_arcs: bool = False
+    files: dict[str, StoredFile] = field(default_factory=dict)
+
+
+def numbits_from_numbers(numbers: Iterable[int]) -> bytes:
+    """Pack line numbers as coverage.py does: number n is bit n % 8 of byte n // 8."""
+    bits = 0
+    for number in numbers:
+        bits |= 1 << number
+    return bits.to_bytes((bits.bit_length() + 7) // 8, "little")
+
+
+def numbers_from_numbits(numbits: bytes) -> set[int]:
+    """Unpack line numbers. O(bytes)."""
+    return {
+        8 * index + bit for index, byte in enumerate(numbits) if byte for bit in range(8) if byte >> bit & 1
+    }
+
+
+@contextlib.contextmanager
+def write_coverage(
+    path: str | Path, files: Mapping[str, FileData], *, has_arcs: bool, touched: Iterable[str] = ()
+) -> Iterator[sqlite3.Connection]:
+    """Write a data file and yield its connection, to add tables; it appears under its name, whole, on leaving.
+
+    `touched` are files that were measured and have no lines that ran. On an error inside nothing is replaced.
+    Raises FootfallError (`data-unwritable`).
+    """
+    target = os.path.abspath(path)
+    beside = f"{target}.{os.getpid()}.new"
+    try:
+        os.makedirs(os.path.dirname(target), exist_ok=True)
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(beside)
+        with contextlib.closing(sqlite3.connect(beside, isolation_level=None)) as connection:
+            connection.execute("pragma synchronous = off")
+            connection.execute("pragma journal_mode = memory")
+            connection.execute("begin")
+            _write_all(connection, files, has_arcs, touched)
+            yield connection
+            connection.execute("commit")
+        os.replace(beside, target)
+    except (OSError, sqlite3.OperationalError) as error:
+        reason = error.strerror if isinstance(error, OSError) else str(error)
+        raise FootfallError(
+            "data-unwritable",
+            f"Can't write the data file {target}: {reason or error}.",
+            "Make room or choose another place with --data-file.",
+        ) from error
+    finally:
+        with contextlib.suppress(OSError):
+            os.unlink(beside)
+
+
+def _write_all(
+    connection: sqlite3.Connection, files: Mapping[str, FileData], has_arcs: bool, touched: Iterable[str]
+) -> None:
+    for statement in _SCHEMA.split(";"):
+        if statement.strip():
+            connection.execute(statement)
+    connection.execute("insert into coverage_schema values (?)", (_SCHEMA_VERSION,))
+    meta = [("has_arcs", str(int(has_arcs))), ("version", f"footfall {VERSION}")]
+    connection.executemany("insert into meta values (?, ?)", meta)
+    paths = sorted({*files, *touched})
+    file_ids = {path: number for number, path in enumerate(paths, 1)}
+    connection.executemany("insert into file values (?, ?)", [(file_ids[path], path) for path in paths])
+    labels = sorted({label for data in files.values() for label in (*data.lines, *data.arcs)})
+    context_ids = {label: number for number, label in enumerate(labels, 1)}
+    connection.executemany("insert into context values (?, ?)", [(context_ids[name], name) for name in labels])
+    for path, data in files.items():
+        if has_arcs:
+            for label in {*data.lines, *data.arcs}:
+                arcs = _arcs_with_lines(data.arcs.get(label, set()), data.lines.get(label, set()))
+                row = (file_ids[path], context_ids[label])
+                connection.executemany("insert into arc values (?, ?, ?, ?)", [row + arc for arc in sorted(arcs)])
+        else:
+            rows = [
+                (file_ids[path], context_ids[label], numbits_from_numbers(lines))
+                for label, lines in data.lines.items()
+            ]
+            connection.executemany("insert into line_bits values (?, ?, ?)", rows)
+
+
+def _arcs_with_lines(arcs: set[Arc], lines: set[int]) -> set[Arc]:
+    """Add (line, line) for each line that no arc names: with arcs, coverage.py takes the lines from their ends."""
+    return arcs | {(line, line) for line in lines - set(chain.from_iterable(arcs))}
+
+
+def check_replaceable(path: str | Path) -> None:
+    """Raise FootfallError (`data-foreign`) when a file of that name holds something else than coverage data."""
+    try:
+        with open(path, "rb") as file:
+            head = file.read(16)
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise _unreadable(path, error) from error
+    if not head or head.startswith(_OLD_COVERAGE_MAGIC):
+        return
+    if head == _SQLITE_MAGIC:
+        with (
+            # a damaged database under the data file's name: nothing in it can be saved
+            contextlib.suppress(sqlite3.DatabaseError),
+            contextlib.closing(_connect_read_only(path)) as connection,
+        ):
+            if not _has_table(connection, "coverage_schema") and _count_tables(connection):
+                raise _foreign(path, "it is another program's database")
+        return
+    raise _foreign(path, "it is not a data file of coverage.py or footfall")
+
+
+def _foreign(path: str | Path, what: str) -> FootfallError:
+    return FootfallError(
+        "data-foreign", f"Won't use {path}: {what}.", "Give another name with --data-file, or move that file away."
+    )
+
+
+def _unreadable(path: str | Path, error: OSError) -> FootfallError:
+    return FootfallError(
+        "data-unreadable",
+        f"Can't read the data file {path}: {error.strerror or error}.",
+        "Check its permissions, or give another with --data-file.",
+    )
+
+
+def _connect_read_only(path: str | Path) -> sqlite3.Connection:
+    # immutable: no lock, and no journal beside the file is ever acted on
+    uri = Path(path).absolute().as_uri() + "?mode=ro&immutable=1"
+    return sqlite3.connect(uri, uri=True)
+
+
+def _has_table(connection: sqlite3.Connection, name: str) -> bool:
+    query = "select 1 from sqlite_master where type = 'table' and name = ?"
+    return connection.execute(query, (name,)).fetchone() is not None
+
+
+def _count_tables(connection: sqlite3.Connection) -> int:
+    (count,) = connection.execute("select count(*) from sqlite_master").fetchone()
+    return int(count)
+
+
+@contextlib.contextmanager
+def open_data_file(path: str | Path) -> Iterator[sqlite3.Connection]:
+    """Open an existing data file for reading.
+
+    Raises FootfallError: `no-data` (not there), `data-foreign`, `data-corrupt`, `data-schema`, `data-unreadable`;
+    database errors while the file is read in the block become `data-corrupt` too.
+    """
+    try:
+        with open(path, "rb") as file:
+            head = file.read(16)
+    except FileNotFoundError as error:
+        raise FootfallError(
+            "no-data", f"No data file {str(path)!r}.", "Make one with `footfall run COMMAND`."
+        ) from error
+    except OSError as error:
+        raise _unreadable(path, error) from error
+    if head.startswith(_OLD_COVERAGE_MAGIC):
+        raise FootfallError("data-schema", f"{path} is of coverage.py before 5.0.", "Run the program again.")
+    if head and head != _SQLITE_MAGIC:
+        raise _foreign(path, "it is not a data file of coverage.py or footfall")
+    try:
+        with contextlib.closing(_connect_read_only(path)) as connection:
+            _check_schema(connection, path)
+            yield connection
+    except sqlite3.DatabaseError as error:
+        raise FootfallError(
+            "data-corrupt",
+            f"The data file {path} is damaged: {error}.",
+            "Remove it with `footfall erase` and run the program again.",
+        ) from error
+
+
+def _check_schema(connection: sqlite3.Connection, path: str | Path) -> None:
+    if not _has_table(connection, "coverage_schema"):
+        if _count_tables(connection):
+            raise _foreign(path, "it is another program's database")
+        raise FootfallError("no-data", f"The data file {path} is empty.", "Run `footfall run COMMAND` again.")
+    row = connection.execute("select version from coverage_schema").fetchone()
+    if row is None or row[0] != _SCHEMA_VERSION:
+        found = None if row is None else row[0]
+        raise FootfallError(
+            "data-schema",
+            f"The data file {path} has schema {found}, and this footfall reads {_SCHEMA_VERSION}.",
+            "Run the program again, or update footfall.",
+        )
+
+
+def read_coverage(path: str | Path, contexts: Iterable[str] = ()) -> StoredCoverage:
+    """Read all lines and arcs; with `contexts`, only those in contexts that one of these regular expressions finds.
+
+    With arcs, the lines are their positive ends, as in coverage.py. Raises as `open_data_file`.
+    """
+    with open_data_file(path) as connection:
+        try:
+            return _read_all(connection, list(contexts))
+        except (KeyError, TypeError) as error:  # rows of files that are not there, values of another type
+            raise sqlite3.DatabaseError(f"its tables do not fit together ({error!r})") from error
+
+
+def _read_all(connection: sqlite3.Connection, contexts: list[str]) -> StoredCoverage:
+    row = connection.execute("select value from meta where key = 'has_arcs'").fetchone()
+    stored = StoredCoverage(has_arcs=row is not None and row[0] not in ("0", ""))
+    by_id: dict[int, StoredFile] = {}
+    for file_id, name in connection.execute("select id, path from file"):
+        by_id[file_id] = stored.files[name] = StoredFile()
+    for file_id, tracer in connection.execute("select file_id, tracer from tracer"):
+        by_id[file_id].tracer = tracer or ""
+    where = _context_condition(connection, contexts)
+    if stored.has_arcs:
+        for file_id, start, end in connection.execute(f"select file_id, fromno, tono from arc {where}"):
+            by_id[file_id].arcs.add((start, end))
+        for found in stored.files.values():
+            found.lines = {line for line in chain.from_iterable(found.arcs) if line > 0}
+    else:
+        for file_id, numbits in connection.execute(f"select file_id, numbits from line_bits {where}"):
+            by_id[file_id].lines |= numbers_from_numbits(numbits)
+    return stored
+
+
+def _context_condition(connection: sqlite3.Connection, patterns: list[str]) -> str:
+    """Return the `where` clause for the contexts that a pattern finds; ids are integers of our own query."""
+    if not patterns:
+        return ""
+    try:
+        searches = [re.compile(pattern).search for pattern in patterns]
+    except re.error as error:
+        raise UsageError(
+            "bad-pattern",
+            f"Can't use a context pattern of {patterns}: {error}.",
+            "See Python's re module for the syntax.",
+        ) from error
+    rows = connection.execute("select id, context from context")
+    ids = [context_id for context_id, label in rows if any(search(label) for search in searches)]
+    return f"where context_id in ({', '.join(str(int(each)) for each in ids)})"
+
+
+def read_contexts_by_line(path: str | Path) -> dict[str, dict[int, set[str]]]:
+    """Return for each stored path and line the labels of the contexts in which it ran."""
+    found: dict[str, dict[int, set[str]]] = {}
+    with open_data_file(path) as connection:
+        rows = connection.execute(
+            "select path, context, fromno, tono from arc join file on file.id = file_id"
+            " join context on context.id = context_id"
+        )
+        for name, label, start, end in rows:
+            for line in (start, end):
+                if line > 0:
+                    found.setdefault(name, {}).setdefault(line, set()).add(label)
+        rows = connection.execute(
+            "select path, context, numbits from line_bits join file on file.id = file_id"
+            " join context on context.id = context_id"
+        )
+        for name, label, numbits in rows:
+            for line in numbers_from_numbits(numbits):
+                found.setdefault(name, {}).setdefault(line, set()).add(label)
+    return found
