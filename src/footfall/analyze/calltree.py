@@ -1,0 +1,297 @@
+"""Samples to a tree of calls, and the tree to time per line, function and thread.
+
+`profile_of_logs` merges the logs of all processes of a run into one tree; the other functions read it. The
+tree keeps exact source positions; reports take what they show: lines, functions, or collapsed stacks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import NamedTuple, TypeVar
+
+from footfall.analyze.linetable import positions
+from footfall.record.samplelog import SampledCode, SampleLog
+
+__all__ = [
+    "Cost",
+    "Frame",
+    "Function",
+    "Profile",
+    "ProfiledThread",
+    "Times",
+    "TreeNode",
+    "collapse_stacks",
+    "profile_of_logs",
+    "times_of_functions",
+    "times_of_lines",
+    "times_of_threads",
+]
+
+
+class Function(NamedTuple):
+    """A function, or a module's or class's body, by where it is defined."""
+
+    path: str
+    qualname: str
+    first_line: int
+
+
+class Frame(NamedTuple):
+    """A function at one place of its source. Columns are UTF-8 byte offsets, None where not known."""
+
+    function: Function
+    line: int
+    end_line: int
+    column: int | None
+    end_column: int | None
+
+
+class TreeNode(NamedTuple):
+    """A frame below its callers. Indexes into `Profile.nodes` and `Profile.frames`."""
+
+    parent: int
+    frame: int
+
+
+class ProfiledThread(NamedTuple):
+    """One thread of one process."""
+
+    pid: int
+    native_id: int
+    name: str
+
+
+@dataclass(slots=True)
+class Cost:
+    """Nanoseconds and looks. `gil_ns` is the part of `wall_ns` in which the thread held the GIL."""
+
+    wall_ns: int = 0
+    cpu_ns: int = 0
+    gil_ns: int = 0
+    samples: int = 0
+
+    def add(self, other: Cost) -> None:
+        self.wall_ns += other.wall_ns
+        self.cpu_ns += other.cpu_ns
+        self.gil_ns += other.gil_ns
+        self.samples += other.samples
+
+
+@dataclass(slots=True)
+class Times:
+    """What a line or function cost itself, and with all that it called (recursion counted once)."""
+
+    own: Cost = field(default_factory=Cost)
+    total: Cost = field(default_factory=Cost)
+
+
+_K = TypeVar("_K", bound=Hashable)
+
+CostKey = tuple[int, int, str]
+"""(node, thread, context)"""
+
+
+@dataclass(slots=True)
+class Profile:
+    """All processes' samples as one tree. Node 0 is the root and stands for no Python code running.
+
+    A node's parent always has a lower index. `costs` are the leaves' own.
+    """
+
+    frames: list[Frame] = field(default_factory=list)
+    nodes: list[TreeNode] = field(default_factory=lambda: [TreeNode(-1, -1)])
+    threads: list[ProfiledThread] = field(default_factory=list)
+    costs: dict[CostKey, Cost] = field(default_factory=dict)
+    n_processes: int = 0
+    n_samples: int = 0
+    n_dropped: int = 0
+    n_late: int = 0
+    interval_ns: int = 0
+
+    def total(self) -> Cost:
+        """All samples together."""
+        found = Cost()
+        for cost in self.costs.values():
+            found.add(cost)
+        return found
+
+
+class _Builder:
+    """Merges logs into a profile, numbering equal frames and equal nodes once."""
+
+    def __init__(self, find_path: Callable[[SampleLog, str], str] | None) -> None:
+        self.profile = Profile()
+        self._find_path = find_path
+        self._frame_ids: dict[Frame, int] = {}
+        self._node_ids: dict[TreeNode, int] = {}
+
+    def add(self, log: SampleLog, contexts: Mapping[int, str]) -> None:
+        profile = self.profile
+        profile.n_processes += 1
+        profile.n_dropped += log.n_dropped
+        profile.n_late += log.n_late
+        profile.interval_ns = max(profile.interval_ns, log.interval_ns)
+        thread_ids = {}
+        for index, thread in log.threads.items():
+            thread_ids[index] = len(profile.threads)
+            profile.threads.append(ProfiledThread(log.pid, thread.native_id, thread.name))
+        node_ids = self._add_nodes(log)
+        for sample in log.samples:
+            key = (node_ids[sample.node], thread_ids[sample.thread], contexts.get(sample.context, ""))
+            cost = profile.costs.get(key)
+            if cost is None:
+                cost = profile.costs[key] = Cost()
+            cost.wall_ns += sample.wall_ns
+            cost.cpu_ns += sample.cpu_ns
+            cost.gil_ns += sample.wall_ns if sample.holds_gil else 0
+            cost.samples += sample.repeat
+            profile.n_samples += sample.repeat
+
+    def _add_nodes(self, log: SampleLog) -> dict[int, int]:
+        """Number the log's nodes in the profile."""
+        places: dict[tuple[int, int], int] = {}
+        decoders = {code_id: _CodePlaces(log, code, self._find_path) for code_id, code in log.codes.items()}
+        found = {0: 0}
+        for node_id, node in log.nodes.items():
+            place = (node.code, node.unit)
+            frame_id = places.get(place)
+            if frame_id is None:
+                frame = decoders[node.code].frame(node.unit)
+                frame_id = places[place] = self._number(self._frame_ids, self.profile.frames, frame)
+            tree_node = TreeNode(found[node.parent], frame_id)
+            number = self._node_ids.get(tree_node)
+            if number is None:
+                number = self._node_ids[tree_node] = len(self.profile.nodes)
+                self.profile.nodes.append(tree_node)
+            found[node_id] = number
+        return found
+
+    @staticmethod
+    def _number(ids: dict[Frame, int], items: list[Frame], item: Frame) -> int:
+        number = ids.get(item)
+        if number is None:
+            number = ids[item] = len(items)
+            items.append(item)
+        return number
+
+
+class _CodePlaces:
+    """The frames of one code object, by code unit; the location table is decoded when first asked."""
+
+    def __init__(
+        self, log: SampleLog, code: SampledCode, find_path: Callable[[SampleLog, str], str] | None
+    ) -> None:
+        path = find_path(log, code.path) if find_path is not None else code.path
+        self._function = Function(path, code.qualname, code.first_line)
+        self._code = code
+        self._units_are_lines = log.units_are_lines
+        self._positions: list[tuple[int | None, int | None, int | None, int | None]] | None = None
+
+    def frame(self, unit: int) -> Frame:
+        if self._units_are_lines:
+            return Frame(self._function, unit, unit, None, None)
+        if self._positions is None:
+            self._positions = positions(self._code.line_table, self._code.first_line)
+        if unit >= len(self._positions):
+            return self._at_first_line()
+        line, end_line, column, end_column = self._positions[unit]
+        if line is not None:
+            return Frame(self._function, line, end_line or line, column, end_column)
+        # Instructions that the compiler added have no line: they belong to what is before them.
+        for line, _, _, _ in reversed(self._positions[:unit]):
+            if line is not None:
+                return Frame(self._function, line, line, None, None)
+        return self._at_first_line()
+
+    def _at_first_line(self) -> Frame:
+        line = self._function.first_line
+        return Frame(self._function, line, line, None, None)
+
+
+def profile_of_logs(
+    logs: Iterable[SampleLog],
+    find_path: Callable[[SampleLog, str], str] | None = None,
+    contexts: Callable[[SampleLog], Mapping[int, str]] | None = None,
+) -> Profile | None:
+    """Merge the logs into one profile; None without logs.
+
+    `find_path(log, co_filename)` gives the path to use, `contexts(log)` the labels of its context ids;
+    without them, paths stay as they are and all contexts are "".
+    """
+    builder = _Builder(find_path)
+    for log in logs:
+        builder.add(log, contexts(log) if contexts is not None else {})
+    return builder.profile if builder.profile.n_processes else None
+
+
+def times_of_lines(profile: Profile) -> dict[tuple[str, int], Times]:
+    """Return the times by (path, line), in no set order."""
+    return _times_by(profile, [(frame.function.path, frame.line) for frame in profile.frames])
+
+
+def times_of_functions(profile: Profile) -> dict[Function, Times]:
+    """Return the times by function, in no set order."""
+    return _times_by(profile, [frame.function for frame in profile.frames])
+
+
+def times_of_threads(profile: Profile) -> list[Cost]:
+    """Return each thread's cost, in the order of `profile.threads`; time without Python code counts too."""
+    found = [Cost() for _ in profile.threads]
+    for (_, thread, _), cost in profile.costs.items():
+        found[thread].add(cost)
+    return found
+
+
+def collapse_stacks(profile: Profile, with_lines: bool = False) -> dict[tuple[str, ...], Cost]:
+    """Return costs by stack, outermost frame first, each frame as `qualname (path)` or `qualname (path:line)`.
+
+    Time in which no Python code ran has the empty stack.
+    """
+    names = [
+        f"{frame.function.qualname} ({frame.function.path}{f':{frame.line}' if with_lines else ''})"
+        for frame in profile.frames
+    ]
+    stacks: list[tuple[str, ...]] = [()]
+    for node in profile.nodes[1:]:
+        stacks.append((*stacks[node.parent], names[node.frame]))
+    found: dict[tuple[str, ...], Cost] = {}
+    for (node_id, _, _), cost in profile.costs.items():
+        found.setdefault(stacks[node_id], Cost()).add(cost)
+    return found
+
+
+def _own_costs(profile: Profile) -> list[Cost]:
+    own = [Cost() for _ in profile.nodes]
+    for (node, _, _), cost in profile.costs.items():
+        own[node].add(cost)
+    return own
+
+
+def _times_by(profile: Profile, keys: list[_K]) -> dict[_K, Times]:
+    """Sum the tree by a key of each frame. O(nodes), however deep the recursion."""
+    own = _own_costs(profile)
+    subtree = _own_costs(profile)
+    children: list[list[int]] = [[] for _ in profile.nodes]
+    for node_id in range(len(profile.nodes) - 1, 0, -1):
+        parent = profile.nodes[node_id].parent
+        subtree[parent].add(subtree[node_id])
+        children[parent].append(node_id)
+    found: dict[_K, Times] = {}
+    active: dict[_K, int] = {}
+    # Depth first; ~n leaves node n again. Only the outermost occurrence of a key adds its subtree.
+    pending = list(children[0])
+    while pending:
+        node_id = pending.pop()
+        if node_id < 0:
+            active[keys[profile.nodes[~node_id].frame]] -= 1
+            continue
+        key = keys[profile.nodes[node_id].frame]
+        times = found.setdefault(key, Times())
+        times.own.add(own[node_id])
+        if not active.get(key):
+            times.total.add(subtree[node_id])
+        active[key] = active.get(key, 0) + 1
+        pending.append(~node_id)
+        pending += children[node_id]
+    return found

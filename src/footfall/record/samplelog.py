@@ -1,0 +1,233 @@
+"""Sample logs in one common form: `.smp` files of CPython's inside sampler (docs/formats.md) and, by
+record/vmprof.py, `.vmprof` files of PyPy. The writer is native/core/sampler_log.c.
+
+Read once when a run is resolved, and again whenever a stored run is looked at as a tree of calls.
+"""
+
+from __future__ import annotations
+
+import os
+import struct
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from footfall.errors import FootfallError
+from footfall.record.segments import read_entries
+
+__all__ = [
+    "UNIT_UNKNOWN",
+    "Node",
+    "Sample",
+    "SampleLog",
+    "SampledCode",
+    "SampledThread",
+    "read_sample_log",
+    "read_sample_logs",
+]
+
+UNIT_UNKNOWN = 0xFFFFFFFF
+
+_MAGIC = b"FOOTFALL"
+_FORMAT = 1
+_HEADER, _CODE, _THREAD, _NODE, _SAMPLE = range(1, 6)
+_HEADER_LAYOUT = struct.Struct("<8sII4Q16Q")
+_SAMPLE_LAYOUT = struct.Struct("<IIQQIHH")
+_NODE_LAYOUT = struct.Struct("<4I")
+_HOLDS_GIL = 1
+
+
+class SampledCode(NamedTuple):
+    """A code object that was seen on a stack."""
+
+    path: str
+    qualname: str
+    first_line: int
+    line_table: bytes
+
+
+class Node(NamedTuple):
+    """A frame in its place: the node of its caller (0 = none), its code's id, and where it was in it."""
+
+    parent: int
+    code: int
+    unit: int
+    """Code unit of the instruction, UNIT_UNKNOWN, or the line where the log has `units_are_lines`."""
+
+
+class SampledThread(NamedTuple):
+    """A thread of the process; `name` is the kernel's, not Python's."""
+
+    native_id: int
+    name: str
+
+
+class Sample(NamedTuple):
+    """What one thread did at one moment, and the time that it stands for."""
+
+    thread: int
+    node: int
+    """The leaf; 0 when the thread ran no Python code."""
+    time_ns: int
+    """Since the log's start."""
+    wall_ns: int
+    """Since the thread's sample before; one interval for its first."""
+    cpu_ns: int
+    """CPU time that the thread used in `wall_ns`."""
+    context: int
+    holds_gil: bool
+    repeat: int
+    """How many looks at the thread this stands for: an idle thread's are kept as one."""
+
+
+class SampleLog:
+    """All of one process's log. Ids index the dicts; a node's parent always has the lower id."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        self.version = 0
+        """sys.hexversion of the process"""
+        self.pid = 0
+        self.start_ns = 0
+        """Wall clock, since the epoch."""
+        self.interval_ns = 0
+        self.units_are_lines = False
+        self.n_ticks = 0
+        self.n_dropped = 0
+        """Looks at a thread that gave no whole stack."""
+        self.n_late = 0
+        self.stopped_errno = 0
+        """Not zero when the log ended before the process (28 = the disk was full, 27 = it got too long)."""
+        self.codes: dict[int, SampledCode] = {}
+        self.nodes: dict[int, Node] = {}
+        self.threads: dict[int, SampledThread] = {}
+        self.samples: list[Sample] = []
+        self.damage: list[str] = []
+
+
+class _ThreadClock:
+    """Time and CPU of a thread's sample before."""
+
+    __slots__ = ("cpu_ns", "time_ns")
+
+    def __init__(self, time_ns: int, cpu_ns: int) -> None:
+        self.time_ns = time_ns
+        self.cpu_ns = cpu_ns
+
+
+def read_sample_logs(directory: str, messages: list[tuple[str, str]] | None = None) -> list[SampleLog]:
+    """Read every sample log of a run directory, in the order of their names.
+
+    A file that cannot be read, or only in part, is said in `messages` as (slug, sentence) and the rest is kept.
+    """
+    from footfall.record.vmprof import read_vmprof
+
+    logs: list[SampleLog] = []
+    said = messages if messages is not None else []
+    for file in sorted(Path(directory).iterdir()):
+        if file.suffix not in (".smp", ".vmprof"):
+            continue
+        try:
+            log = (read_sample_log if file.suffix == ".smp" else read_vmprof)(str(file))
+        except FootfallError as error:
+            said.append((error.slug, str(error)))
+            continue
+        except OSError as error:
+            said.append(("record-unreadable", f"Can't read {file}: {error.strerror}."))
+            continue
+        said += [("record-damaged", sentence) for sentence in log.damage]
+        if log.stopped_errno:
+            said.append(
+                ("sample-log-full", f"The profile of process {log.pid} stopped: {os.strerror(log.stopped_errno)}.")
+            )
+        logs.append(log)
+    return logs
+
+
+def read_sample_log(path: str) -> SampleLog:
+    """Read a `.smp` file, also one whose process was killed. A log without a header is empty.
+
+    Raises FootfallError (`record-corrupt`) when it is no sample log, OSError when it cannot be opened.
+    """
+    log = SampleLog(path)
+    clocks: dict[int, _ThreadClock] = {}
+    try:
+        for kind, payload in read_entries(path, log.damage):
+            if kind == _SAMPLE:
+                _add_sample(log, clocks, payload)
+            elif kind == _NODE:
+                node_id, parent, code, unit = _NODE_LAYOUT.unpack_from(payload)
+                log.nodes[node_id] = Node(parent, code, unit)
+            elif kind == _CODE:
+                code_id, first_line = struct.unpack_from("<II", payload)
+                filename, qualname, line_table = _sized_fields(payload, 8, 3)
+                log.codes[code_id] = SampledCode(
+                    os.fsdecode(filename), _text(qualname), first_line, line_table
+                )
+            elif kind == _THREAD:
+                index, _, native_id = struct.unpack_from("<IIQ", payload)
+                (name,) = _sized_fields(payload, 16, 1)
+                log.threads[index] = SampledThread(native_id, _text(name))
+            elif kind == _HEADER:
+                _read_header(log, payload)
+    except (struct.error, ValueError) as error:
+        log.damage.append(f"{path} has a damaged entry: {error}.")
+    _drop_dangling(log)
+    return log
+
+
+def _read_header(log: SampleLog, payload: memoryview) -> None:
+    if len(payload) < _HEADER_LAYOUT.size:
+        raise _corrupt(log.path, "its header is too short")
+    fields = _HEADER_LAYOUT.unpack_from(payload)
+    if fields[1] != _FORMAT:
+        raise _corrupt(log.path, f"its format is {fields[1]}, and this footfall reads {_FORMAT}")
+    log.version, log.pid, log.start_ns, _, log.interval_ns = fields[2:7]
+    log.n_ticks, _, torn, unreadable, log.n_late, _, _, log.stopped_errno = fields[7:15]
+    log.n_dropped = torn + unreadable
+
+
+def _corrupt(path: str, why: str) -> FootfallError:
+    return FootfallError("record-corrupt", f"Can't read the sample log {path}: {why}.", "Remove it and run again.")
+
+
+def _add_sample(log: SampleLog, clocks: dict[int, _ThreadClock], payload: memoryview) -> None:
+    thread, node, time_ns, cpu_ns, context, flags, repeat = _SAMPLE_LAYOUT.unpack_from(payload)
+    before = clocks.get(thread)
+    if before is None:
+        clocks[thread] = _ThreadClock(time_ns, cpu_ns)
+        wall, cpu = log.interval_ns * repeat, 0
+    else:
+        wall, cpu = time_ns - before.time_ns, cpu_ns - before.cpu_ns
+        before.time_ns, before.cpu_ns = time_ns, cpu_ns
+    log.samples.append(
+        Sample(thread, node, time_ns, max(wall, 0), max(cpu, 0), context, bool(flags & _HOLDS_GIL), repeat)
+    )
+
+
+def _sized_fields(payload: memoryview, at: int, count: int) -> Iterator[bytes]:
+    """Yield `count` fields of `u32 length, bytes` from `at` on. Raises ValueError past the end."""
+    for _ in range(count):
+        (size,) = struct.unpack_from("<I", payload, at)
+        at += 4
+        if at + size > len(payload):
+            raise ValueError("a field is longer than its entry")
+        yield bytes(payload[at : at + size])
+        at += size
+
+
+def _text(field: bytes) -> str:
+    return field.decode("utf-8", "surrogateescape")
+
+
+def _drop_dangling(log: SampleLog) -> None:
+    """Remove samples and nodes that refer to what is not in the log: the damaged part held it."""
+    if not log.damage:
+        return
+    kept: dict[int, Node] = {}
+    for node_id in sorted(log.nodes):
+        node = log.nodes[node_id]
+        if node.code in log.codes and (node.parent == 0 or (node.parent in kept and node.parent < node_id)):
+            kept[node_id] = node
+    log.nodes = kept
+    log.samples = [sample for sample in log.samples if sample.node == 0 or sample.node in kept]

@@ -1,0 +1,74 @@
+"""The inside sampler's start and stop: called by the start hook in each measured CPython process.
+
+The sampling is C (native/core/sampler.c): a native thread that reads this process's own stacks. Where the
+kernel forbids that, sample/fallback.py takes its place.
+"""
+
+import atexit
+import os
+
+from footfall import _core
+
+__all__ = ["start", "stop"]
+
+_MAX_LOGS_PER_PID = 100000
+
+
+def start(directory: str, rate_hz: int) -> None:
+    """Sample this process `rate_hz` times a second into `<directory>/<pid>-<n>.smp`, and its forks likewise.
+
+    Raises OSError or RuntimeError when that cannot be.
+    """
+    interval_ns = 1_000_000_000 // rate_hz
+    _start_here(directory, interval_ns)
+
+    def start_in_child() -> None:
+        _core.sampler_after_fork_child()
+        try:
+            _start_here(directory, interval_ns)
+        except (OSError, RuntimeError) as error:  # the child must run on, unsampled
+            _say("the profile did not start in a forked process: " + str(error) + ". [sampler-failed]")
+
+    # os.fork() warns in a program with threads: ours must not be there when it counts them.
+    os.register_at_fork(
+        before=_core.sampler_before_fork,
+        after_in_parent=_core.sampler_after_fork_parent,
+        after_in_child=start_in_child,
+    )
+    # Registered before all of the program's own, hence called after them.
+    atexit.register(stop)
+
+
+def stop() -> None:
+    """Stop sampling this process and close its log."""
+    _core.sampler_stop()
+
+
+def _start_here(directory: str, interval_ns: int) -> None:
+    stem = directory + "/" + str(os.getpid()) + "-"
+    for number in range(_MAX_LOGS_PER_PID):
+        path = stem + str(number) + ".smp"
+        if os.path.exists(path):
+            continue
+        try:
+            _core.sampler_start(path, interval_ns)
+        except FileExistsError:
+            continue
+        except PermissionError as error:
+            from footfall.sample import fallback
+
+            _say(
+                "reading memory is not permitted (" + str(error) + "): a Python thread samples instead, which "
+                "sees less. Allow process_vm_readv for this process. [sampler-fallback]"
+            )
+            fallback.start(path, interval_ns)
+        return
+    raise OSError("too many sample logs for process " + str(os.getpid()))
+
+
+def _say(text: str) -> None:
+    """One line on the descriptor itself: sys.stderr may be replaced."""
+    try:
+        os.write(2, ("footfall: " + text + "\n").encode("utf-8", "surrogateescape"))
+    except OSError:  # no stderr to say it on
+        pass
