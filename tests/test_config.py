@@ -186,7 +186,12 @@ def test_unknown_options_are_warned_of(files: dict[str, str], expected: str) -> 
         (".coveragerc", b"[report]\nexclude_also=\n  ok\n  (\n", "config-value", ".coveragerc, line 2"),
         (".coveragerc", b"[report]\nprecision=two\n", "config-value", "[report] precision"),
         (".coveragerc", b"[run]\nsource=${FOOTFALL_NOT_SET?}\n", "config-value", "FOOTFALL_NOT_SET is not set"),
-        ("pyproject.toml", b"[tool.coverage.run]\nsource='src'\n", "config-value", "line 2: [tool.coverage.run] source"),
+        (
+            "pyproject.toml",
+            b"[tool.coverage.run]\nsource='src'\n",
+            "config-value",
+            "line 2: [tool.coverage.run] source",
+        ),
         ("pyproject.toml", b"[tool.coverage.run]\nbranch=1\n", "config-value", "not a boolean: 1"),
         ("pyproject.toml", b"[tool.footfall]\nrate=0\n", "bad-rate", "sampling rate is 0"),
     ],

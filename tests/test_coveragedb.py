@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from footfall.analyze.profiles import profile_from_rows, rows_from_profile
 from footfall.errors import FootfallError
 from footfall.record.aliases import PathAliases
 from footfall.record.coveragedb import (
@@ -19,12 +20,11 @@ from footfall.record.coveragedb import (
     write_coverage,
 )
 from footfall.record.profiledb import (
+    StoredCost,
     StoredFrame,
     StoredNode,
-    StoredProcess,
     StoredProfile,
     StoredThread,
-    StoredTime,
     read_profile,
     write_profile,
 )
@@ -206,11 +206,18 @@ def test_rows_of_files_that_are_not_there_are_damage(tmp_path: pathlib.Path) -> 
 
 
 PROFILE = StoredProfile(
-    processes=[StoredProcess(4711, 1_700_000_000_000_000_000, 1_000_000, 2000, 3, 1)],
-    threads=[StoredThread(0, 4711, "main"), StoredThread(0, 4712, "")],
-    frames=[StoredFrame("/p/a.py", "main", 1, 5), StoredFrame("/p/a.py", "Class.method", 10, 12)],
-    nodes=[StoredNode(-1, 0), StoredNode(0, 1)],
-    times=[StoredTime(0, 1, "", 10, 9, 10_000_000, 9_000_000), StoredTime(1, -1, "t", 1, 0, 1_000_000, 0)],
+    n_processes=1,
+    n_samples=11,
+    n_dropped=3,
+    n_late=1,
+    interval_ns=1_000_000,
+    threads=[StoredThread(4711, 4711, "main"), StoredThread(4711, 4712, "")],
+    frames=[
+        StoredFrame("/p/a.py", "main", 1, 5, 5, 4, 9),
+        StoredFrame("/p/a.py", "Class.method", 10, 12, 13, None, None),
+    ],
+    nodes=[StoredNode(-1, -1), StoredNode(0, 0), StoredNode(1, 1)],
+    costs=[StoredCost(2, 0, "", 10, 10_000_000, 9_000_000, 8_000_000), StoredCost(0, 1, "t", 1, 1_000_000, 0, 0)],
 )
 
 
@@ -219,7 +226,9 @@ def test_a_profile_comes_back_and_does_not_disturb_coverage(tmp_path: pathlib.Pa
     path = tmp_path / ".coverage"
     with write_coverage(path, ARCS, has_arcs=True) as connection:
         write_profile(connection, PROFILE)
-    assert read_profile(path) == PROFILE
+    stored = read_profile(path)
+    assert stored == PROFILE
+    assert rows_from_profile(profile_from_rows(stored)) == PROFILE
     theirs = coverage.CoverageData(str(path))
     theirs.read()
     assert set(theirs.lines("/p/b.py")) == {7}
@@ -237,7 +246,7 @@ def test_a_file_of_coverage_has_no_profile(tmp_path: pathlib.Path) -> None:
 
 @pytest.mark.parametrize(
     "change",
-    ["update footfall_stack set parent_id = 5", "delete from footfall_thread", "update footfall_time set stack_id = 9"],
+    ["update footfall_node set parent_id = 5", "delete from footfall_thread", "update footfall_cost set node_id = 9"],
 )
 def test_a_profile_that_does_not_fit_together_is_damage(tmp_path: pathlib.Path, change: str) -> None:
     """A number that points nowhere is found when the profile is read."""
@@ -255,7 +264,14 @@ def test_a_profile_that_does_not_fit_together_is_damage(tmp_path: pathlib.Path, 
 )
 @pytest.mark.parametrize(
     "path",
-    ["/ci/job/src/a.py", "/ci/job/src/gone.py", "/x/site-packages/a.py", "c:\\work\\src\\a.py", "else/src/a.py", "a.py"],
+    [
+        "/ci/job/src/a.py",
+        "/ci/job/src/gone.py",
+        "/x/site-packages/a.py",
+        "c:\\work\\src\\a.py",
+        "else/src/a.py",
+        "a.py",
+    ],
 )
 def test_paths_are_mapped_as_in_coverage(tmp_path, monkeypatch, patterns, path, relative) -> None:
     """`[paths]` maps a recorded path to the file that coverage.py finds."""

@@ -27,8 +27,8 @@ __all__ = [
 DEFAULT_RATE_HZ: Final = 1000
 MAX_RATE_HZ: Final = 100_000
 
-# (section, option) -> (field of Config, kind as in configfile); a field of None is coverage.py's alone: accepted, unused.
-_KNOWN: Final[dict[tuple[str, str], tuple[str | None, str]]] = {
+# (section, option) -> (field of Config, kind as in configfile)
+_KNOWN: Final[dict[tuple[str, str], tuple[str, str]]] = {
     ("run", "branch"): ("branch", "flag"),
     ("run", "context"): ("context", "text"),
     ("run", "data_file"): ("data_file", "file"),
@@ -61,6 +61,7 @@ _KNOWN: Final[dict[tuple[str, str], tuple[str | None, str]]] = {
     ("tool.footfall", "profile"): ("profile", "flag"),
 }
 
+# coverage.py's own options, of no use here and no reason to warn
 _ACCEPTED: Final[dict[str, str]] = {
     "run": "command_line concurrency core cover_pylib debug debug_file dynamic_context parallel patch plugins sigterm"
     " timid _crash",
@@ -199,8 +200,8 @@ def _apply_section(config: Config, found: SettingsFile, section: str) -> bool:
     accepted = _ACCEPTED[section].split()
     is_used = False
     for option in found.options(section):
-        field_name, kind = _KNOWN.get((section, option), (None, ""))
-        if field_name is not None:
+        if (section, option) in _KNOWN:
+            field_name, kind = _KNOWN[section, option]
             setattr(config, field_name, found.read(section, option, kind))
         elif option not in accepted:
             config.warnings.append(
@@ -239,4 +240,3 @@ def make_patterns_absolute(patterns: Iterable[str]) -> list[str]:
         if not pattern.startswith(("*", "?")):
             prepared.append(canonical_path(pattern))
     return prepared
-

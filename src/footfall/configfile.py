@@ -110,9 +110,7 @@ class _File:
             try:
                 re.compile(pattern)
             except re.error as error:
-                raise self._wrong(
-                    section_name, option, f"{pattern!r} is not a regular expression: {error}"
-                ) from error
+                raise self._wrong(section_name, option, f"{pattern!r} is not a regular expression: {error}") from error
         return [pattern for pattern in stripped if pattern]
 
 

@@ -92,9 +92,7 @@ def numbits_from_numbers(numbers: Iterable[int]) -> bytes:
 
 def numbers_from_numbits(numbits: bytes) -> set[int]:
     """Unpack line numbers. O(bytes)."""
-    return {
-        8 * index + bit for index, byte in enumerate(numbits) if byte for bit in range(8) if byte >> bit & 1
-    }
+    return {8 * index + bit for index, byte in enumerate(numbits) if byte for bit in range(8) if byte >> bit & 1}
 
 
 @contextlib.contextmanager
@@ -155,8 +153,7 @@ def _write_all(
                 connection.executemany("insert into arc values (?, ?, ?, ?)", [row + arc for arc in sorted(arcs)])
         else:
             rows = [
-                (file_ids[path], context_ids[label], numbits_from_numbers(lines))
-                for label, lines in data.lines.items()
+                (file_ids[path], context_ids[label], numbits_from_numbers(lines)) for label, lines in data.lines.items()
             ]
             connection.executemany("insert into line_bits values (?, ?, ?)", rows)
 

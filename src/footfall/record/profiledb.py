@@ -1,7 +1,8 @@
 """The profile in the data file: `footfall_*` tables beside coverage.py's, writer and reader.
 
-Stacks are interned as a tree, each node a frame and its caller; times are summed by thread, stack and context, so the
-size goes with the number of different stacks, not with how long the program ran. All times are integer nanoseconds.
+Stacks are interned as a tree, each node a frame and its caller; costs are summed by node, thread and context, so the
+size goes with the number of different stacks, not with how long the program ran. `analyze/profiles.py` makes these rows
+from a profile and a profile from them.
 """
 
 from __future__ import annotations
@@ -16,12 +17,11 @@ from footfall.errors import FootfallError
 from footfall.record.coveragedb import open_data_file
 
 __all__ = [
+    "StoredCost",
     "StoredFrame",
     "StoredNode",
-    "StoredProcess",
     "StoredProfile",
     "StoredThread",
-    "StoredTime",
     "read_profile",
     "write_profile",
 ]
@@ -29,77 +29,69 @@ __all__ = [
 _FORMAT: Final = 1
 
 _SCHEMA: Final = """
-create table footfall_profile (format integer);
-create table footfall_process (id integer primary key, pid integer, start_ns integer, interval_ns integer,
-    ticks integer, dropped integer, late integer);
-create table footfall_thread (id integer primary key, process_id integer, tid integer, name text);
-create table footfall_frame (id integer primary key, path text, function text, first_line integer, line integer);
-create table footfall_stack (id integer primary key, parent_id integer, frame_id integer);
-create table footfall_time (thread_id integer, stack_id integer, context text, samples integer, gil integer,
-    wall_ns integer, cpu_ns integer);
+create table footfall_profile (format integer, processes integer, samples integer, dropped integer, late integer,
+    interval_ns integer);
+create table footfall_thread (id integer primary key, pid integer, native_id integer, name text);
+create table footfall_frame (id integer primary key, path text, qualname text, first_line integer, line integer,
+    end_line integer, start_column integer, end_column integer);
+create table footfall_node (id integer primary key, parent_id integer, frame_id integer);
+create table footfall_cost (node_id integer, thread_id integer, context text, samples integer, wall_ns integer,
+    cpu_ns integer, gil_ns integer);
 """
 
 
-class StoredProcess(NamedTuple):
-    """A sampled process. `start_ns` is wall time since the epoch."""
+class StoredThread(NamedTuple):
+    """One thread of one process; `native_id` is the system's."""
 
     pid: int
-    start_ns: int
-    interval_ns: int
-    n_ticks: int
-    n_dropped: int
-    """Looks at a thread that gave no whole stack."""
-    n_late: int
-
-
-class StoredThread(NamedTuple):
-    """A thread of process number `process`; `tid` is the system's."""
-
-    process: int
-    tid: int
+    native_id: int
     name: str
 
 
 class StoredFrame(NamedTuple):
-    """A place in a function. `line` is 0 where it is not known."""
+    """A function at one place of its source. Columns are UTF-8 byte offsets, None where not known."""
 
     path: str
-    function: str
+    qualname: str
     first_line: int
     line: int
+    end_line: int
+    column: int | None
+    end_column: int | None
 
 
 class StoredNode(NamedTuple):
-    """A stack: frame number `frame`, called from the stack number `parent` (-1: from none). Parents come first."""
+    """Frame number `frame`, called from node number `parent`. Node 0 is the root, (-1, -1); parents come first."""
 
     parent: int
     frame: int
 
 
-class StoredTime(NamedTuple):
-    """What was sampled with stack number `node` as the whole stack of a thread in one context.
+class StoredCost(NamedTuple):
+    """What thread number `thread` spent with node number `node` as its innermost frame, in one context."""
 
-    `node` is -1 when the thread ran no Python code. `n_gil` of the `n_samples` held the GIL.
-    """
-
-    thread: int
     node: int
+    thread: int
     context: str
-    n_samples: int
-    n_gil: int
+    samples: int
     wall_ns: int
     cpu_ns: int
+    gil_ns: int
 
 
 @dataclass(slots=True)
 class StoredProfile:
-    """A profile; numbers in the tuples index these lists, from 0."""
+    """A profile as rows. Numbers in them index these lists, from 0."""
 
-    processes: list[StoredProcess] = field(default_factory=list)
+    n_processes: int = 0
+    n_samples: int = 0
+    n_dropped: int = 0
+    n_late: int = 0
+    interval_ns: int = 0
     threads: list[StoredThread] = field(default_factory=list)
     frames: list[StoredFrame] = field(default_factory=list)
     nodes: list[StoredNode] = field(default_factory=list)
-    times: list[StoredTime] = field(default_factory=list)
+    costs: list[StoredCost] = field(default_factory=list)
 
 
 def write_profile(connection: sqlite3.Connection, profile: StoredProfile) -> None:
@@ -107,21 +99,21 @@ def write_profile(connection: sqlite3.Connection, profile: StoredProfile) -> Non
     for statement in _SCHEMA.split(";"):
         if statement.strip():
             connection.execute(statement)
-    connection.execute("insert into footfall_profile values (?)", (_FORMAT,))
-    _insert(connection, "footfall_process", profile.processes)
-    _insert(connection, "footfall_thread", profile.threads)
-    _insert(connection, "footfall_frame", profile.frames)
-    _insert(connection, "footfall_stack", profile.nodes)
-    marks = ", ".join("?" * len(StoredTime._fields))
-    connection.executemany(f"insert into footfall_time values ({marks})", profile.times)
+    totals = (profile.n_processes, profile.n_samples, profile.n_dropped, profile.n_late, profile.interval_ns)
+    _insert(connection, "footfall_profile", [(_FORMAT, *totals)])
+    for table, rows in (
+        ("footfall_thread", profile.threads),
+        ("footfall_frame", profile.frames),
+        ("footfall_node", profile.nodes),
+    ):
+        _insert(connection, table, ((index, *row) for index, row in enumerate(rows)))
+    _insert(connection, "footfall_cost", profile.costs)
 
 
 def _insert(connection: sqlite3.Connection, table: str, rows: Iterable[tuple[object, ...]]) -> None:
-    """Insert rows with their index as id."""
-    numbered = [(index, *row) for index, row in enumerate(rows)]
-    if numbered:
-        marks = ", ".join("?" * len(numbered[0]))
-        connection.executemany(f"insert into {table} values ({marks})", numbered)
+    rows = list(rows)
+    if rows:
+        connection.executemany(f"insert into {table} values ({', '.join('?' * len(rows[0]))})", rows)
 
 
 def read_profile(path: str | Path) -> StoredProfile | None:
@@ -133,7 +125,7 @@ def read_profile(path: str | Path) -> StoredProfile | None:
         query = "select name from sqlite_master where type = 'table' and name = 'footfall_profile'"
         if connection.execute(query).fetchone() is None:
             return None
-        row = connection.execute("select format from footfall_profile").fetchone()
+        row = connection.execute("select * from footfall_profile").fetchone()
         if row is None or row[0] != _FORMAT:
             found = None if row is None else row[0]
             raise FootfallError(
@@ -141,39 +133,28 @@ def read_profile(path: str | Path) -> StoredProfile | None:
                 f"The profile in {path} has format {found}, and this footfall reads {_FORMAT}.",
                 "Run the program again, or update footfall.",
             )
-
-        def rows(table: str, columns: str) -> list[tuple[int, ...]]:
-            return connection.execute(f"select {columns} from {table} order by id").fetchall()
-
-        times = connection.execute(
-            "select thread_id, stack_id, context, samples, gil, wall_ns, cpu_ns from footfall_time"
-        )
-        profile = StoredProfile(
-            processes=[
-                StoredProcess(*row)
-                for row in rows("footfall_process", "pid, start_ns, interval_ns, ticks, dropped, late")
-            ],
-            threads=[StoredThread(*row) for row in rows("footfall_thread", "process_id, tid, name")],  # type: ignore[arg-type]
-            frames=[StoredFrame(*row) for row in rows("footfall_frame", "path, function, first_line, line")],  # type: ignore[arg-type]
-            nodes=[StoredNode(*row) for row in rows("footfall_stack", "parent_id, frame_id")],
-            times=[StoredTime(*row) for row in times],
-        )
+        profile = StoredProfile(*row[1:])
+        for _, *fields in connection.execute("select * from footfall_thread order by id"):
+            profile.threads.append(StoredThread(*fields))
+        for _, *fields in connection.execute("select * from footfall_frame order by id"):
+            profile.frames.append(StoredFrame(*fields))
+        for _, *fields in connection.execute("select * from footfall_node order by id"):
+            profile.nodes.append(StoredNode(*fields))
+        for fields in connection.execute("select * from footfall_cost"):
+            profile.costs.append(StoredCost(*fields))
         _check_numbers(profile)
         return profile
 
 
 def _check_numbers(profile: StoredProfile) -> None:
     """Raise sqlite3.DatabaseError when a number points outside its list, so that no reader need check."""
+    n_nodes, n_frames, n_threads = len(profile.nodes), len(profile.frames), len(profile.threads)
     fits = (
-        all(0 <= thread.process < len(profile.processes) for thread in profile.threads)
+        profile.nodes[:1] == [StoredNode(-1, -1)]
         and all(
-            -1 <= node.parent < index and 0 <= node.frame < len(profile.frames)
-            for index, node in enumerate(profile.nodes)
+            0 <= node.parent < index and 0 <= node.frame < n_frames for index, node in enumerate(profile.nodes[1:], 1)
         )
-        and all(
-            0 <= time.thread < len(profile.threads) and -1 <= time.node < len(profile.nodes)
-            for time in profile.times
-        )
+        and all(0 <= cost.node < n_nodes and 0 <= cost.thread < n_threads for cost in profile.costs)
     )
     if not fits:
         raise sqlite3.DatabaseError("the profile's tables do not fit together")

@@ -1,0 +1,52 @@
+"""A profile to the rows of the data file, and back. `record/profiledb.py` writes and reads the rows."""
+
+from __future__ import annotations
+
+from footfall.analyze.calltree import Cost, Frame, Function, Profile, ProfiledThread, TreeNode
+from footfall.record.profiledb import StoredCost, StoredFrame, StoredNode, StoredProfile, StoredThread
+
+__all__ = ["profile_from_rows", "rows_from_profile"]
+
+
+def rows_from_profile(profile: Profile) -> StoredProfile:
+    """Return the profile as rows to write."""
+    return StoredProfile(
+        n_processes=profile.n_processes,
+        n_samples=profile.n_samples,
+        n_dropped=profile.n_dropped,
+        n_late=profile.n_late,
+        interval_ns=profile.interval_ns,
+        threads=[StoredThread(*thread) for thread in profile.threads],
+        frames=[
+            StoredFrame(*frame.function, frame.line, frame.end_line, frame.column, frame.end_column)
+            for frame in profile.frames
+        ],
+        nodes=[StoredNode(*node) for node in profile.nodes],
+        costs=[
+            StoredCost(*key, cost.samples, cost.wall_ns, cost.cpu_ns, cost.gil_ns)
+            for key, cost in profile.costs.items()
+        ],
+    )
+
+
+def profile_from_rows(stored: StoredProfile) -> Profile:
+    """Return the profile whose rows these are."""
+    return Profile(
+        frames=[
+            Frame(Function(row.path, row.qualname, row.first_line), row.line, row.end_line, row.column, row.end_column)
+            for row in stored.frames
+        ],
+        nodes=[TreeNode(*row) for row in stored.nodes],
+        threads=[ProfiledThread(*row) for row in stored.threads],
+        costs={
+            (row.node, row.thread, row.context): Cost(
+                wall_ns=row.wall_ns, cpu_ns=row.cpu_ns, gil_ns=row.gil_ns, samples=row.samples
+            )
+            for row in stored.costs
+        },
+        n_processes=stored.n_processes,
+        n_samples=stored.n_samples,
+        n_dropped=stored.n_dropped,
+        n_late=stored.n_late,
+        interval_ns=stored.interval_ns,
+    )

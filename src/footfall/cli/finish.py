@@ -1,0 +1,110 @@
+"""From a finished command's run directory to the data file and the summary: the end of `run`, and all of `resolve`.
+
+Nothing is lost when this fails: the run directory stays, and the error says how to try again.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import click
+
+from footfall.analyze.profiles import rows_from_profile
+from footfall.analyze.resolve import resolve
+from footfall.analyze.rundata import FileData, RunData
+from footfall.cli.options import warn
+from footfall.cli.terminal import print_lines, progress_bar
+from footfall.config import Config
+from footfall.errors import FootfallError
+from footfall.observe.settings import Settings
+from footfall.record.coveragedb import write_coverage
+from footfall.record.locate import find_unexecuted_files
+from footfall.record.profiledb import write_profile
+from footfall.record.rundir import RunDirectory, remove_run_directory
+from footfall.report.gather import gather, shown_path
+from footfall.report.summary import Summary, render_summary
+from footfall.report.times import profile_summary
+
+__all__ = ["KEEP_VARIABLE", "finish_run"]
+
+KEEP_VARIABLE = "FOOTFALL_KEEP"
+"""When set and not empty, run directories are kept, for `footfall resolve` and for looking at."""
+
+_N_HOTTEST = 10
+
+
+def finish_run(directory: RunDirectory, settings: Settings, config: Config, data_file: str, *, is_quiet: bool) -> None:
+    """Resolve a run, write its data file, show the summary, remove the directory.
+
+    Raises FootfallError with a next step that names the directory, which is then kept.
+    """
+    try:
+        with progress_bar("Working out what ran", is_quiet=is_quiet) as progress:
+            run = resolve(directory.path, settings.context, progress)
+        warnings = list(run.messages)
+        _write(run, settings, config, data_file, warnings)
+    except Exception as error:  # whatever it is, the raw data is whole: say where it is
+        raise _kept(directory, config, data_file, error) from error
+    is_kept = bool(os.environ.get(KEEP_VARIABLE))
+    if not is_kept:
+        remove_run_directory(directory, keep=Path(data_file).absolute())
+    warn(warnings, config.disable_warnings)
+    if is_kept:
+        click.echo(f"footfall: the run directory is kept: {directory.path}", err=True)
+    if not is_quiet:
+        _show_summary(run, config, data_file)
+
+
+def _kept(directory: RunDirectory, config: Config, data_file: str, error: Exception) -> FootfallError:
+    again = f"footfall resolve {directory.path}"
+    if data_file != config.data_file:
+        again += f" --data-file={data_file}"
+    kept = f"What was recorded is in {directory.path}; try again with: {again}"
+    if isinstance(error, FootfallError):
+        return FootfallError(error.slug, error.message, f"{error.help} {kept}")
+    return FootfallError(
+        "resolve-failed", f"footfall failed to work out the results: {error!r}.", f"Please report it. {kept}"
+    )
+
+
+def _write(run: RunData, settings: Settings, config: Config, data_file: str, warnings: list[tuple[str, str]]) -> None:
+    touched: set[str] = set()
+    if settings.cover:
+        touched, never_imported = find_unexecuted_files(
+            run.files,
+            settings.source_dir,
+            settings.source_pkg,
+            settings.omit,
+            namespace_packages=config.include_namespace_packages,
+        )
+        warnings += [("module-not-imported", f"Module {name} was never imported.") for name in never_imported]
+        if not run.files:
+            warnings.append(("no-data-collected", "No Python code to measure ran."))
+    files: dict[str, FileData] = run.files
+    if config.relative_files:
+        files = {shown_path(path): data for path, data in run.files.items()}
+        touched = {shown_path(path) for path in touched}
+    with write_coverage(data_file, files, has_arcs=run.has_arcs, touched=touched) as connection:
+        if run.profile is not None:
+            write_profile(connection, rows_from_profile(run.profile))
+
+
+def _show_summary(run: RunData, config: Config, data_file: str) -> None:
+    total = None
+    if run.files:
+        coverage = gather(config, data_file, ignore_errors=True)
+        total = coverage.total
+        warn(coverage.warnings, config.disable_warnings)
+    print_lines(
+        render_summary(
+            Summary(
+                coverage=total,
+                has_arcs=run.has_arcs,
+                precision=config.precision,
+                data_file=data_file,
+                is_default_data_file=data_file == config.data_file,
+                times=None if run.profile is None else profile_summary(run.profile, _N_HOTTEST),
+            )
+        )
+    )

@@ -1,0 +1,79 @@
+"""The `footfall` command: finds the subcommand, prints errors, picks the exit status.
+
+Each subcommand's module is imported when it is called for, so that `footfall report` never pays for `run`.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+from typing import Final
+
+import click
+
+from footfall._version import VERSION
+from footfall.errors import EXIT_USAGE, FootfallError
+
+__all__ = ["main"]
+
+_INTERRUPTED: Final = 130
+
+# name -> (line for the help, shown to users)
+_COMMANDS: Final = {
+    "run": "Run a command and measure it: coverage and a profile.",
+    "report": "Show coverage and time, file by file.",
+    "json": "Write coverage and times as JSON.",
+    "flame": "Write the profile as collapsed stacks.",
+    "erase": "Remove the data file and what runs left.",
+    "resolve": "Make the data file from a run directory that was kept.",
+}
+
+
+class _LazyGroup(click.Group):
+    """A group whose commands are modules of `footfall.cli` with an attribute `command`."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in _COMMANDS:
+            return None
+        command = importlib.import_module(f"footfall.cli.{cmd_name}").command
+        assert isinstance(command, click.Command)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(_COMMANDS.items()))
+
+
+@click.group(
+    cls=_LazyGroup,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="Start with `footfall run pytest -q` or `footfall run script.py`, then `footfall report -m`.",
+)
+@click.version_option(VERSION, prog_name="footfall")
+def _footfall() -> None:
+    """What ran and where the time went, from one run of any command that runs Python."""
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line and exit: 0, 1 for findings, 2 for usage and --fail-under, 3 for the environment."""
+    try:
+        result = _footfall.main(args=arguments, prog_name="footfall", standalone_mode=False)
+        sys.stdout.flush()
+    except FootfallError as error:
+        click.echo(f"footfall: {error}", err=True)
+        sys.exit(error.exit_code)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(EXIT_USAGE)
+    except (click.Abort, KeyboardInterrupt):
+        sys.exit(_INTERRUPTED)
+    except BrokenPipeError:
+        # the reader of a pipe left; what Python would still flush at exit has nowhere to go
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+    sys.exit(result if isinstance(result, int) else 0)

@@ -1,0 +1,101 @@
+"""Options that several commands share, and how their values reach the configuration."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Callable, Iterable
+from typing import TypeVar
+
+import click
+
+from footfall.config import Config, read_config
+from footfall.errors import FootfallError
+
+__all__ = ["config_option", "data_file_option", "load_config", "report_options", "split_list", "warn", "write_output"]
+
+_Command = TypeVar("_Command", bound=Callable[..., object])
+
+
+def config_option(function: _Command) -> _Command:
+    """Add --config, with coverage.py's name for it."""
+    return click.option(
+        "--config",
+        "--rcfile",
+        "config_file",
+        metavar="FILE",
+        help="Configuration file. [default: .coveragerc, setup.cfg, tox.ini or pyproject.toml]",
+    )(function)
+
+
+def data_file_option(function: _Command) -> _Command:
+    """Add --data-file."""
+    return click.option("--data-file", metavar="FILE", help="The data file. [default: .coverage]")(function)
+
+
+def report_options(function: _Command) -> _Command:
+    """Add what every coverage report takes."""
+    for decorate in (
+        click.option(
+            "--fail-under", type=float, metavar="MIN", help="Exit with 2 when the total is less than MIN per cent."
+        ),
+        click.option("-i", "--ignore-errors", is_flag=True, help="Leave out files that can't be read."),
+        click.option("--omit", metavar="PAT1,PAT2,...", help="Leave out files that match."),
+        click.option("--include", metavar="PAT1,PAT2,...", help="Report only files that match."),
+        config_option,
+        data_file_option,
+    ):
+        function = decorate(function)
+    return function
+
+
+def split_list(value: str | None) -> list[str] | None:
+    """Split a comma-separated option; None when it was not given."""
+    return None if not value else value.split(",")
+
+
+def load_config(config_file: str | None, quiet: bool = False, **given: object) -> Config:
+    """Read the configuration and put the options that were given (not None) in place of its values."""
+    config = read_config(config_file)
+    for name, value in given.items():
+        if value is not None:
+            setattr(config, name, value)
+    if not quiet:
+        warn(config.warnings, config.disable_warnings)
+    return config
+
+
+def warn(warnings: Iterable[tuple[str, str]], disabled: Iterable[str] = ()) -> None:
+    """Print warnings, (slug, text) each, once each, on stderr."""
+    disabled = set(disabled)
+    for slug, text in dict.fromkeys(warnings):
+        if slug not in disabled:
+            click.echo(f"footfall: {text} [{slug}]", err=True)
+
+
+def write_output(output: str, text: str, what: str, *, is_quiet: bool = False) -> None:
+    """Write a report to a file, whose directory is made, or for "-" to stdout.
+
+    Raises FootfallError (`output-unwritable`); no half-written file is left.
+    """
+    if output == "-":
+        click.echo(text, nl=not text.endswith("\n"))
+        return
+    try:
+        os.makedirs(os.path.dirname(os.path.abspath(output)), exist_ok=True)
+        with open(output, "w", encoding="utf-8", errors="surrogateescape") as file:
+            try:
+                file.write(text)
+                file.flush()
+            except OSError:
+                with contextlib.suppress(OSError):
+                    os.unlink(output)
+                raise
+    except OSError as error:
+        raise FootfallError(
+            "output-unwritable",
+            f"Can't write the {what} to {output}: {error.strerror or error}.",
+            "Choose another place with -o.",
+        ) from error
+    if not is_quiet:
+        click.echo(f"Wrote {what} to {output}", err=True)

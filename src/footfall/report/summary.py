@@ -1,0 +1,136 @@
+"""The summary that `footfall run` ends with: coverage total, hottest lines and functions, where the data is.
+
+Pure: returns lines of styled pieces; `cli/terminal.py` prints them, in colour where there is a terminal.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from footfall.analyze.results import Numbers
+from footfall.report.text import printable
+
+__all__ = ["HotSpot", "Line", "Piece", "Summary", "Times", "plain_text", "render_summary"]
+
+Piece = tuple[str, str]
+"""(text, style): a style is "", "bold", "dim", "good", "fair" or "bad"."""
+Line = list[Piece]
+
+_NS_PER_SECOND = 1_000_000_000
+_GOOD_PERCENT = 90
+_FAIR_PERCENT = 70
+
+
+@dataclass(frozen=True, slots=True)
+class HotSpot:
+    """A line or function with its own time, without what it called."""
+
+    name: str
+    place: str
+    """path:line, as reports show paths"""
+    self_ns: int
+    percent: float
+
+
+@dataclass(frozen=True, slots=True)
+class Times:
+    """The profile's part, hottest first."""
+
+    sampled_ns: int
+    n_samples: int
+    n_dropped: int
+    n_processes: int
+    hot_lines: Sequence[HotSpot]
+    hot_functions: Sequence[HotSpot]
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """All that is shown. `coverage` is None when no file of the project ran or coverage was off."""
+
+    coverage: Numbers | None
+    has_arcs: bool
+    precision: int
+    data_file: str
+    is_default_data_file: bool
+    times: Times | None = None
+
+
+def render_summary(summary: Summary) -> list[Line]:
+    """Return the lines to show, without line ends."""
+    lines: list[Line] = [[]]
+    lines += _coverage_lines(summary)
+    if summary.times is not None:
+        lines += _hot_lines("Hottest lines", summary.times.hot_lines)
+        lines += _hot_lines("Hottest functions", summary.times.hot_functions)
+        lines.append(_samples_line(summary.times))
+    lines += _next_lines(summary)
+    return lines
+
+
+def _coverage_lines(summary: Summary) -> list[Line]:
+    numbers = summary.coverage
+    if numbers is None:
+        return []
+    percent = numbers.pc_covered
+    style = "good" if percent >= _GOOD_PERCENT else "fair" if percent >= _FAIR_PERCENT else "bad"
+    counts = f"{numbers.n_missing} of {_plural(numbers.n_statements, 'statement')} missing"
+    if summary.has_arcs:
+        counts += f", {numbers.n_missing_branches} of {_plural(numbers.n_branches, 'branch', 'branches')} not taken"
+    return [
+        [
+            ("Coverage ", "bold"),
+            (f"{numbers.pc_covered_str(summary.precision)}%", style),
+            (f"  ({counts}; {_plural(numbers.n_files, 'file')})", ""),
+        ]
+    ]
+
+
+def _hot_lines(title: str, spots: Sequence[HotSpot]) -> list[Line]:
+    if not spots:
+        return []
+    width = max(len(printable(spot.place)) for spot in spots)
+    lines: list[Line] = [[(f"{title}, own time", "bold")]]
+    for spot in spots:
+        lines.append(
+            [
+                (f"  {spot.percent:5.1f}%  {_seconds(spot.self_ns):>9}  ", ""),
+                (f"{printable(spot.place):{width}}", ""),
+                (f"  {printable(spot.name)}".rstrip(), "dim"),
+            ]
+        )
+    return lines
+
+
+def _samples_line(times: Times) -> Line:
+    total = times.n_samples + times.n_dropped
+    share = 100 * times.n_dropped / total if total else 0.0
+    text = f"{_plural(times.n_samples, 'sample')} of {_plural(times.n_processes, 'process', 'processes')}"
+    text += f", {_seconds(times.sampled_ns)} in all; {times.n_dropped} dropped ({share:.1f}%)"
+    return [(text, "dim")]
+
+
+def _next_lines(summary: Summary) -> list[Line]:
+    option = "" if summary.is_default_data_file else f" --data-file={summary.data_file}"
+    commands = [f"footfall report -m{option}"] if summary.coverage is not None else []
+    if summary.times is not None:
+        commands.append(f"footfall flame -o stacks.txt{option}")
+    lines: list[Line] = [[("Data ", "bold"), (summary.data_file, "")]]
+    if commands:
+        lines.append([("Next ", "bold"), ("   ".join(commands), "")])
+    return lines
+
+
+def plain_text(lines: Iterable[Line]) -> str:
+    """Return the lines without styles."""
+    return "".join("".join(text for text, _style in line).rstrip() + "\n" for line in lines)
+
+
+def _seconds(duration_ns: int) -> str:
+    seconds = duration_ns / _NS_PER_SECOND
+    return f"{seconds:.2f} s" if seconds >= 1 else f"{seconds * 1000:.0f} ms"
+
+
+def _plural(count: int, noun: str, nouns: str = "") -> str:
+    return f"{count} {noun if count == 1 else nouns or noun + 's'}"

@@ -1,0 +1,138 @@
+"""The profile as the reports show it: own time by file, line and function, hottest first.
+
+The clock is the CPU time of the threads; where the sampler could not read it (PyPy), the time between samples.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+from footfall.analyze.calltree import Cost, Profile, Times, times_of_functions, times_of_lines
+from footfall.analyze.profiles import profile_from_rows
+from footfall.config import Config
+from footfall.record.aliases import PathAliases
+from footfall.record.profiledb import read_profile
+from footfall.report.gather import shown_path
+from footfall.report.json import Json
+from footfall.report.summary import HotSpot
+from footfall.report.summary import Times as SummaryTimes
+
+__all__ = ["load_profile", "profile_summary", "time_share_by_file", "times_report"]
+
+_NS_PER_SECOND = 1_000_000_000
+
+
+def load_profile(config: Config, data_file: str | Path) -> Profile | None:
+    """Read the profile of a data file, with the paths of other machines mapped as for coverage; None without one."""
+    stored = read_profile(data_file)
+    if stored is None:
+        return None
+    map_path: Callable[[str], str] = str
+    if config.paths:
+        map_path = PathAliases(config.paths.values(), relative=config.relative_files).map
+    paths = {row.path: map_path(row.path) for row in stored.frames}
+    stored.frames = [row._replace(path=paths[row.path]) for row in stored.frames]
+    return profile_from_rows(stored)
+
+
+def _clock(profile: Profile) -> Callable[[Cost], int]:
+    """Return what reads the time, in nanoseconds, that shares are taken of."""
+    if any(cost.cpu_ns for cost in profile.costs.values()):
+        return lambda cost: cost.cpu_ns
+    return lambda cost: cost.wall_ns
+
+
+def _sampled_ns(profile: Profile, clock: Callable[[Cost], int]) -> int:
+    """Return the time of all samples that had Python code running."""
+    return sum(clock(cost) for (node, _, _), cost in profile.costs.items() if node)
+
+
+def time_share_by_file(profile: Profile) -> dict[str, float]:
+    """Return each file's own time in per cent of all, by absolute path."""
+    clock = _clock(profile)
+    total = _sampled_ns(profile, clock) or 1
+    shares: dict[str, float] = {}
+    for (path, _line), times in times_of_lines(profile).items():
+        path = os.path.abspath(path)
+        shares[path] = shares.get(path, 0.0) + 100 * clock(times.own) / total
+    return shares
+
+
+def profile_summary(profile: Profile, count: int) -> SummaryTimes:
+    """Return the `count` hottest lines and functions, and how well the profile is founded."""
+    clock = _clock(profile)
+    total = _sampled_ns(profile, clock)
+    functions = times_of_functions(profile)
+    lines = times_of_lines(profile)
+    names = _function_names(profile)
+    return SummaryTimes(
+        sampled_ns=total,
+        n_samples=profile.n_samples,
+        n_dropped=profile.n_dropped,
+        n_processes=profile.n_processes,
+        hot_lines=_hottest(
+            [(place, names.get(place, ""), times) for place, times in lines.items()], clock, total, count
+        ),
+        hot_functions=_hottest(
+            [((function.path, function.first_line), function.qualname, times) for function, times in functions.items()],
+            clock,
+            total,
+            count,
+        ),
+    )
+
+
+def _function_names(profile: Profile) -> dict[tuple[str, int], str]:
+    """Return for each line the function that was seen on it."""
+    return {(frame.function.path, frame.line): frame.function.qualname for frame in profile.frames}
+
+
+def _hottest(
+    rows: list[tuple[tuple[str, int], str, Times]], clock: Callable[[Cost], int], total: int, count: int
+) -> list[HotSpot]:
+    ranked = sorted(rows, key=lambda row: (-clock(row[2].own), row[0]))
+    return [
+        HotSpot(name, f"{shown_path(path)}:{line}", clock(times.own), 100 * clock(times.own) / (total or 1))
+        for (path, line), name, times in ranked[:count]
+        if clock(times.own) > 0
+    ]
+
+
+def times_report(profile: Profile) -> Json:
+    """Return the times for the JSON report, in seconds: totals, and own and whole times by file, line and function."""
+    total = profile.total()
+    files: dict[str, dict[str, dict[str, Json]]] = {}
+    for (path, line), times in sorted(times_of_lines(profile).items()):
+        lines = files.setdefault(shown_path(path), {"lines": {}, "functions": {}})["lines"]
+        lines[str(line)] = _times(times)
+    for function, times in sorted(times_of_functions(profile).items()):
+        entry = files.setdefault(shown_path(function.path), {"lines": {}, "functions": {}})
+        name = function.qualname
+        if name in entry["functions"]:
+            name += f"@{function.first_line}"
+        entry["functions"][name] = {"start_line": function.first_line, **_times(times)}
+    return {
+        "times": {
+            "interval_seconds": profile.interval_ns / _NS_PER_SECOND,
+            "processes": profile.n_processes,
+            "samples": profile.n_samples,
+            "dropped_samples": profile.n_dropped,
+            "total": _cost(total),
+            "files": files,
+        }
+    }
+
+
+def _times(times: Times) -> Json:
+    return {"own": _cost(times.own), "total": _cost(times.total)}
+
+
+def _cost(cost: Cost) -> Json:
+    return {
+        "wall_seconds": cost.wall_ns / _NS_PER_SECOND,
+        "cpu_seconds": cost.cpu_ns / _NS_PER_SECOND,
+        "gil_seconds": cost.gil_ns / _NS_PER_SECOND,
+        "samples": cost.samples,
+    }
