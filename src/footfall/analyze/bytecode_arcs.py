@@ -12,6 +12,7 @@ Called by resolve, after the run.
 from __future__ import annotations
 
 from functools import lru_cache
+from typing import NamedTuple
 
 from footfall.analyze.instructions import Graph, build_graph, lines_of_units
 from footfall.analyze.opcodes import OPCODES_BY_VERSION, Opcodes
@@ -70,6 +71,18 @@ def _graph_of(
     return build_graph(code, line_table, exception_table, first_line, branches, ops)
 
 
+_UNKNOWN = -1
+
+
+class _Step(NamedTuple):
+    """Where a walk is: at `unit`, after a LINE event for `last_line`."""
+
+    unit: int
+    last_line: int
+    origin: int
+    """The unit that raised the exception in hand, if the walk saw it."""
+
+
 class _Walker:
     """Collects the arcs of one code object."""
 
@@ -84,41 +97,54 @@ class _Walker:
 
     def walk(self, start: int, line: int) -> None:
         """Follow what ran from `start`, when the last LINE event was for `line`."""
-        graph = self._graph
-        todo = [(start, line)]
-        seen = set(todo)
+        graph, ops = self._graph, self._ops
+        first = _Step(start, line, _UNKNOWN)
+        todo = [first]
+        seen = {first}
         while todo:
-            unit, last_line = todo.pop()
-            if graph.opcodes[unit] == self._ops.resume and graph.lines[unit] >= 0 and unit != graph.first_unit:
-                last_line = graph.lines[unit]  # the tracer starts again from the line of the yield
-            for target in self._targets(unit, last_line):
-                if not self._sends_line(unit, target):
-                    step = (target, last_line)
-                    if step not in seen:
-                        seen.add(step)
-                        todo.append(step)
-                elif self._hits[target] & HIT_LINE:
-                    self.arcs.add((last_line, graph.lines[target]))
+            step = todo.pop()
+            unit, last_line, origin = step
+            if graph.opcodes[unit] == ops.resume and graph.lines[unit] >= 0 and unit != graph.first_unit:
+                # The tracer starts again from the line of the yield.
+                step = step._replace(last_line=graph.lines[unit])
+            following = [self._go(step, target, unit) for target in self._targets(unit, last_line)]
+            handler = graph.handlers[unit]
+            if handler >= 0 and self._raised(unit):
+                if unit not in graph.restoring:
+                    origin = unit
+                following.append(self._go(step._replace(origin=origin), handler, origin))
+            for next_step in following:
+                if next_step is not None and next_step not in seen:
+                    seen.add(next_step)
+                    todo.append(next_step)
 
-    def _sends_line(self, unit: int, target: int) -> bool:
-        """Would going from `unit` to `target` send a LINE event?"""
+    def _go(self, step: _Step, target: int, previous: int) -> _Step | None:
+        """The next step of the walk, or None (and an arc) where a LINE event ended it.
+
+        CPython sends no LINE event when the instruction that the frame was at has the same line. It was at
+        `previous`; where that is unknown, an event that never fired was not sent.
+        """
         graph = self._graph
-        if not graph.line_starts[target]:
-            return False
-        return graph.lines[unit] != graph.lines[target] or graph.opcodes[unit] == self._ops.resume
+        is_sent = graph.line_starts[target]
+        has_fired = self._hits[target] & HIT_LINE
+        if is_sent and previous == _UNKNOWN:
+            is_sent = bool(has_fired)
+        elif is_sent and graph.opcodes[previous] != self._ops.resume:
+            is_sent = graph.lines[previous] != graph.lines[target]
+        if not is_sent:
+            return step._replace(unit=target)
+        if has_fired:
+            self.arcs.add((step.last_line, graph.lines[target]))
+        return None
 
     def _targets(self, unit: int, last_line: int) -> list[int]:
-        """The units that ran after `unit`. Records the arc out of the code when that is where it led."""
+        """The units that ran after `unit` without an exception. Records the arc when the code ended there."""
         graph, ops, hit = self._graph, self._ops, self._hits[unit]
         opcode = graph.opcodes[unit]
         went_on = hit & self._exit_flag == self._exit_flag
         targets = []
-        raises = opcode in (ops.raise_varargs, ops.reraise, ops.end_async_for)
-        if raises or opcode == ops.cleanup_throw or self._lets_exception_out(unit):
-            if graph.handlers[unit] >= 0:
-                targets.append(graph.handlers[unit])
-            elif raises and not self._exit_flag:
-                self._leave(unit, last_line)
+        if hit & HIT_UNWIND and graph.lines[unit] < 0:
+            self._leave(unit, last_line)
         if unit in graph.branches:
             branch = graph.branches[unit]
             if self._hits[branch.left_event] & HIT_LEFT:
@@ -131,17 +157,22 @@ class _Walker:
         elif opcode == ops.return_value:
             if went_on:
                 self._leave(unit, last_line)
-        elif not raises:
+        elif opcode in (ops.raise_varargs, ops.reraise):
+            if not self._exit_flag and graph.handlers[unit] < 0:
+                self._leave(unit, last_line)
+        elif opcode != ops.end_async_for:  # what follows it is the right side of the branch at END_SEND
             if unit in graph.jump_to:
                 targets.append(graph.jump_to[unit])
             if opcode != ops.jump_backward_no_interrupt and graph.next_unit[unit] < len(self._hits):
                 targets.append(graph.next_unit[unit])
         return targets
 
-    def _lets_exception_out(self, unit: int) -> bool:
-        """Did an exception go from this unit to its handler?"""
-        handler = self._graph.handlers[unit]
-        if handler >= 0 and self._graph.opcodes[handler] == self._ops.end_async_for:
+    def _raised(self, unit: int) -> bool:
+        """Did an exception go from this unit to its handler? Instructions that only raise always did."""
+        graph, ops = self._graph, self._ops
+        if graph.opcodes[unit] in (ops.raise_varargs, ops.reraise, ops.end_async_for, ops.cleanup_throw):
+            return True
+        if graph.opcodes[graph.handlers[unit]] == ops.end_async_for:
             return bool(self._hits[unit] & HIT_RAISE)
         return bool(self._hits[unit] & (HIT_RAISE | HIT_ASYNC_STOP))
 
@@ -153,14 +184,13 @@ class _Walker:
         opcodes = self._graph.opcodes
         line = self._graph.lines[unit]
         if line >= 0 and opcodes[unit + 1 : unit + 2] != [self._ops.resume]:
-            self.lines.add(line)
-            self.arcs.add((line, self._exit))
+            self._leave(unit, line)
 
     def _leave(self, unit: int, last_line: int) -> None:
-        """From 3.14 the tracer looks at the line of the frame once more when it returns."""
+        """From 3.14 the tracer looks at the line of the frame once more when it returns, and takes none as -1."""
         line = self._graph.lines[unit]
-        if line >= 0 and line != last_line:
-            self.lines.add(line)
+        if line != last_line:
             self.arcs.add((last_line, line))
-            last_line = line
-        self.arcs.add((last_line, self._exit))
+        if line >= 0:
+            self.lines.add(line)
+        self.arcs.add((line, self._exit))

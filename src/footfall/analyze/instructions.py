@@ -33,6 +33,8 @@ class Graph(NamedTuple):
     branches: dict[int, Branch]
     handlers: list[int]
     """The unit that handles an exception which leaves this unit; -1 when it leaves the frame."""
+    restoring: frozenset[int]
+    """Each RERAISE that puts the frame back to where its exception was raised first."""
     lines: list[int]
     """-1 where an instruction has no line."""
     line_starts: list[bool]
@@ -78,7 +80,14 @@ def build_graph(
     for _start, _end, handler in entries:
         if lines[handler] >= 0 and opcodes[handler] != ops.end_async_for:
             starts[handler] = True
-    return Graph(opcodes, next_unit, jump_to, branch_map, handlers, lines, starts, first_unit)
+    restoring = frozenset(
+        unit
+        for unit, argument in _arguments(code, opcodes, next_unit, ops)
+        if argument and opcodes[unit] == ops.reraise
+    )
+    return Graph(
+        opcodes, next_unit, jump_to, branch_map, handlers, restoring, lines, starts, first_unit
+    )
 
 
 def _branch(
