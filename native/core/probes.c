@@ -3,8 +3,9 @@
  * into the record file's mapping and then takes the probe out of the running bytecode.
  * Nothing here raises into the measured program: what does not look as expected is left as it is.
  * Threads: all under the GIL. */
-#include "core/recorder.h"
+#include "core/probes.h"
 #include "core/probes_site.h"
+#include "core/recorder.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -29,6 +30,7 @@ struct probes {
     PyObject *armed; /* owned: dict (header mark, path) -> Hits */
     removed_probes *removed; /* owned by their code objects */
     Py_ssize_t extra_index; /* -1 when no slot is free */
+    PyObject *callbacks[N_PROBES_CALLBACKS]; /* owned; NULL until set */
 };
 
 /* Stands in for the mark in the constants of one module's code. */
@@ -97,6 +99,9 @@ static void
 free_removed(void *extra)
 {
     removed_probes *removed = extra;
+    if (removed == NULL) {
+        return; /* the interpreter also calls for slots that were never set */
+    }
     if (removed->owner != NULL) {
         if (removed->previous == NULL) {
             removed->owner->removed = removed->next;
@@ -338,6 +343,26 @@ find_header(PyCodeObject *code)
     return NULL;
 }
 
+PyObject *
+probes_callback(module_state *state, enum probes_callback which)
+{
+    return state->probes == NULL ? NULL : state->probes->callbacks[which];
+}
+
+void
+probes_set_callbacks(module_state *state, PyObject *const *callbacks)
+{
+    for (int i = 0; state->probes != NULL && i < N_PROBES_CALLBACKS; i++) {
+        Py_XSETREF(state->probes->callbacks[i], Py_NewRef(callbacks[i]));
+    }
+}
+
+int
+probes_has_header(PyObject *code)
+{
+    return find_header((PyCodeObject *)code) != NULL;
+}
+
 /* A new Hits object, or NULL: with an exception, or without one when recording is off. */
 static PyObject *
 hits_new(module_state *state, PyObject *header, PyObject *path, PyObject *absolute_path)
@@ -439,7 +464,10 @@ probes_exec(PyObject *module)
     if (probes->armed == NULL || probes->hits_type == NULL) {
         return -1;
     }
-    return PyModule_AddFunctions(module, probes_methods);
+    if (PyModule_AddFunctions(module, probes_methods) < 0) {
+        return -1;
+    }
+    return probes_hooks_exec(module);
 }
 
 int
@@ -448,6 +476,9 @@ probes_traverse(module_state *state, visitproc visit, void *arg)
     if (state->probes != NULL) {
         Py_VISIT(state->probes->hits_type);
         Py_VISIT(state->probes->armed);
+        for (int i = 0; i < N_PROBES_CALLBACKS; i++) {
+            Py_VISIT(state->probes->callbacks[i]);
+        }
     }
     return 0;
 }
@@ -465,5 +496,8 @@ probes_clear(module_state *state)
     }
     Py_CLEAR(probes->armed);
     Py_CLEAR(probes->hits_type);
+    for (int i = 0; i < N_PROBES_CALLBACKS; i++) {
+        Py_CLEAR(probes->callbacks[i]);
+    }
     PyMem_Free(probes);
 }

@@ -18,7 +18,7 @@ class Instrumenter:
     """Compiles with probes, for one mode. Methods raise what the compiler raises."""
 
     def __init__(self, cache_dir: str, with_branches: bool) -> None:
-        self._with_branches = with_branches
+        self.with_branches = with_branches
         self._cache = ProbeCache(cache_dir, 1 if with_branches else 0)
 
     def code_of_file(self, path: str, filename: str) -> "CodeType":
@@ -44,7 +44,7 @@ class Instrumenter:
     def instrument(self, tree: "Module", source: "str | bytes") -> None:
         """Insert probes into the tree of `source`, in place."""
         data = source.encode("utf-8", "surrogatepass") if isinstance(source, str) else bytes(source)
-        insert_probes(tree, split_lines(data), self._with_branches, digest_source(data))
+        insert_probes(tree, split_lines(data), self.with_branches, digest_source(data))
 
 
 def _rename(code: "CodeType", filename: str) -> None:

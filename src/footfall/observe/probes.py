@@ -1,7 +1,7 @@
 """The `probes` engine: measured modules are compiled with probes in them, however they are loaded.
 
-`start` puts hooks into the import system and on `compile` and `exec`. A hook that fails leaves the original at
-work, so the module runs unmeasured; that is said once.
+`start` puts hooks into the import system, on `compile` and on the main script. A hook that fails leaves the
+original at work, so the module runs unmeasured; that is said once.
 """
 
 import os
@@ -11,6 +11,7 @@ from footfall.observe.instrument import Instrumenter
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from _ast import Module
     from collections.abc import Callable
     from types import CodeType
 
@@ -19,38 +20,86 @@ if TYPE_CHECKING:
 
 __all__ = ["Probes", "start"]
 
-_IMPORT_FILE = "<frozen importlib._bootstrap_external>"
-
 
 class Probes:
-    """What the hooks share: which files are measured, how to instrument, how to arm."""
+    """What the hooks share: which files are measured, how to instrument, how to arm. Methods never raise."""
 
-    def __init__(self, settings: "Settings", scope: "Scope") -> None:
-        self.scope = scope
+    def __init__(
+        self, settings: "Settings", scope: "Scope", arm: "Callable[[CodeType, str], CodeType]"
+    ) -> None:
         self.instrumenter = Instrumenter(settings.cache_dir, settings.branch)
+        self._scope = scope
+        self._arm = arm
+        self._paths: dict[str, str | None] = {}
         self._has_failed = False
-        self._arm = _arm_function(settings)
 
-    def arm(self, code: "CodeType", absolute_path: str) -> "CodeType":
-        """Return the code with its probes recording."""
-        return self._arm(code, absolute_path)
+    def path_of(self, filename: str, name: str | None = None) -> str | None:
+        """Return the absolute path of the file when it is measured."""
+        if name is not None:
+            return self._scope.decide(filename, name)
+        if filename not in self._paths:
+            self._paths[filename] = self._scope.decide(filename)
+        return self._paths[filename]
 
     def code_for_import(self, filename: str, name: str) -> "CodeType | None":
         """Return the armed code of a module's source file; None when it is not measured."""
-        path = self.scope.decide(filename, name)
+        path = self.path_of(filename, name)
         if path is None:
             return None
         try:
-            code = self.instrumenter.code_of_file(path, filename)
-            return self.arm(code, path)
+            return self._arm(self.instrumenter.code_of_file(path, filename), path)
         except (OSError, SyntaxError):
             return None  # the import system finds and says the same
         except Exception as error:  # ours: the module runs as it is
             self.failed(path, error)
             return None
 
+    def code_for_main(self, filename: str) -> "CodeType | None":
+        """Return the armed code of the script that the interpreter has just compiled by itself."""
+        path = self.path_of(filename, "__main__")
+        if path is None or not os.path.isfile(path) or path.endswith(".pyc"):
+            return None
+        with _Silence():  # the interpreter has shown the compiler's warnings
+            return self.code_for_import(filename, "__main__")
+
+    def code_for_source(
+        self, source: "str | bytes", filename: str, flags: int, optimize: int
+    ) -> "CodeType | None":
+        """Return the armed code of text that is compiled under the name of a measured file."""
+        path = self.path_of(filename)
+        if path is None:
+            return None
+        try:
+            if not _is_content(path, source):
+                return None
+            return self._arm(self.instrumenter.code_of_source(source, filename, flags, optimize), path)
+        except (OSError, SyntaxError):
+            return None  # the plain compilation says so
+        except Exception as error:  # as above
+            self.failed(path, error)
+            return None
+
+    def arm_before_run(self, code: "CodeType") -> "CodeType":
+        """Return instrumented code that comes from another's cache, armed."""
+        path = self.path_of(code.co_filename)
+        try:
+            return code if path is None else self._arm(code, path)
+        except Exception as error:  # as above
+            self.failed(code.co_filename, error)
+            return code
+
+    def instrument_tree(self, tree: "Module", source: bytes, filename: str) -> None:
+        """Insert probes into the tree of a measured file that another tool is about to rewrite."""
+        path = self.path_of(filename)
+        if path is None:
+            return
+        try:
+            self.instrumenter.instrument(tree, source)
+        except Exception as error:  # as above
+            self.failed(path, error)
+
     def failed(self, path: str, error: BaseException) -> None:
-        """Say that a module is not measured because of us; in full for the first one."""
+        """Say, for the first one, that a module is not measured because of us."""
         if self._has_failed:
             return
         self._has_failed = True
@@ -59,48 +108,46 @@ class Probes:
         report("not-instrumented", path + " runs unmeasured: " + repr(error) + ".", "Please report it.")
 
 
+class _Silence:
+    """Hold back the compiler's warnings, in C or through the warnings module."""
+
+    def __enter__(self) -> None:
+        import _warnings
+
+        self._filters = getattr(sys.modules.get("warnings"), "filters", _warnings.filters)
+        self._filter = ("ignore", None, Warning, None, 0)
+        self._filters.insert(0, self._filter)
+        _warnings._filters_mutated()
+
+    def __exit__(self, *error: object) -> None:
+        import _warnings
+
+        self._filters.remove(self._filter)
+        _warnings._filters_mutated()
+
+
+def _is_content(path: str, source: "str | bytes") -> bool:
+    """Whether the text is that of the file, so that its lines are the file's."""
+    with open(path, "rb", buffering=0) as file:
+        content = file.read()
+    if isinstance(source, bytes):
+        return source == content
+    data = source.encode("utf-8", "surrogatepass")
+    if data == content:
+        return True
+    return data == content.removeprefix(b"\xef\xbb\xbf").replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+
+
 def start(settings: "Settings", scope: "Scope") -> Probes:
     """Measure every module in scope that is loaded from now on."""
-    probes = Probes(settings, scope)
-    _hook_imports(probes)
+    if sys.implementation.name == "cpython":
+        from footfall.observe import cpython_hooks as hooks
+    else:
+        from footfall.observe import pypy_hooks as hooks
+    probes = Probes(settings, scope, hooks.arm_function(settings))
+    from footfall.observe import probe_hooks
+
+    exec_code = hooks.hook_compile(probes)
+    hooks.hook_main(probes)
+    probe_hooks.hook_imports(probes, settings.cache_dir, exec_code)
     return probes
-
-
-def _arm_function(settings: "Settings") -> "Callable[[CodeType, str], CodeType]":
-    if sys.implementation.name != "cpython":
-        from footfall.observe.pure_recorder import PureRecorder
-
-        return PureRecorder(settings).arm
-    from footfall import _core
-
-    def arm(code: "CodeType", absolute_path: str) -> "CodeType":
-        _core.probes_arm(code, absolute_path)
-        return code
-
-    return arm
-
-
-def _hook_imports(probes: Probes) -> None:
-    external = sys.modules.get("_frozen_importlib_external") or sys.modules["importlib._bootstrap_external"]
-    loader = external.SourceLoader
-    original = loader.get_code
-    plain_compile = loader.source_to_code
-
-    def get_code(self: object, fullname: str) -> "CodeType":
-        if type(self).source_to_code is plain_compile:
-            code = probes.code_for_import(self.get_filename(fullname), fullname)
-            if code is not None:
-                return code
-        return original(self, fullname)
-
-    _pose_as(get_code, original)
-    loader.get_code = get_code
-
-
-def _pose_as(function: "Callable[..., object]", original: "Callable[..., object]") -> None:
-    """Let a wrapper look like the original, and its frame like the import system's, which tracebacks leave out."""
-    function.__code__ = function.__code__.replace(co_filename=original.__code__.co_filename, co_name=original.__code__.co_name, co_qualname=original.__code__.co_qualname, co_firstlineno=original.__code__.co_firstlineno)
-    function.__name__ = original.__name__
-    function.__qualname__ = original.__qualname__
-    function.__doc__ = original.__doc__
-    function.__module__ = original.__module__

@@ -1,0 +1,26 @@
+/* Between probes.c and probes_hooks.c. All need the GIL; pointers returned are borrowed. */
+#ifndef FOOTFALL_PROBES_H
+#define FOOTFALL_PROBES_H
+
+#include "core/state.h"
+
+enum probes_callback {
+    PROBES_PLAIN_COMPILE,
+    PROBES_ON_COMPILE,
+    PROBES_PLAIN_EXEC,
+    PROBES_ON_EXEC,
+    N_PROBES_CALLBACKS,
+};
+
+/* NULL without an exception when there is none. */
+PyObject *probes_callback(module_state *state, enum probes_callback which);
+
+/* Take new references to N_PROBES_CALLBACKS objects. */
+void probes_set_callbacks(module_state *state, PyObject *const *callbacks);
+
+/* Whether the code is an instrumented module's, not armed. */
+int probes_has_header(PyObject *code);
+
+int probes_hooks_exec(PyObject *module);
+
+#endif

@@ -1,0 +1,46 @@
+"""The probes engine's ties to CPython, which are in C: arming, `compile`, the main script."""
+
+import builtins
+import os
+import sys
+
+from footfall import _core
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import CodeType
+
+    from footfall.observe.probes import Probes
+    from footfall.observe.settings import Settings
+
+__all__ = ["arm_function", "hook_compile", "hook_main"]
+
+
+def arm_function(settings: "Settings") -> "Callable[[CodeType, str], CodeType]":
+    """Return what lets the probes in code record, in place."""
+
+    def arm(code: "CodeType", absolute_path: str) -> "CodeType":
+        _core.probes_arm(code, absolute_path)
+        return code
+
+    return arm
+
+
+def hook_compile(probes: "Probes") -> "Callable[..., None]":
+    """Put a look-alike in the place of `compile`; return one of `exec` that arms what it runs."""
+    wrapped, wrapped_exec = _core.probes_wrap(
+        builtins.compile, probes.code_for_source, builtins.exec, probes.arm_before_run
+    )
+    builtins.compile = wrapped
+    return wrapped_exec
+
+
+def hook_main(probes: "Probes") -> None:
+    """Swap the main script's code when the interpreter is about to run it.
+
+    Modules, directories and zip files go through the import system.
+    """
+    script = sys.argv[0] if sys.argv else ""
+    if script not in ("", "-", "-c", "-m") and os.path.isfile(script):
+        _core.probes_hook_main(probes.code_for_main)

@@ -1,0 +1,98 @@
+"""The probes engine's hooks into the import system and into pytest's assertion rewriting."""
+
+import os
+import sys
+
+from footfall.observe.probe_forms import PLAN_VERSION
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import CodeType, ModuleType
+
+    from footfall.observe.probes import Probes
+
+__all__ = ["hook_imports"]
+
+_REWRITER = "_pytest.assertion.rewrite"
+
+
+def hook_imports(probes: "Probes", cache_dir: str, exec_code: "Callable[..., None]") -> None:
+    """Give the import system instrumented code for measured source files."""
+    external = sys.modules["_frozen_importlib_external"]
+    loader = external.SourceLoader
+    original = loader.get_code
+    plain_compile = loader.source_to_code
+    modules = sys.modules
+    waits_for_pytest = True
+
+    def get_code(self, fullname):  # type: ignore[no-untyped-def]
+        nonlocal waits_for_pytest
+        if waits_for_pytest and _REWRITER in modules:
+            waits_for_pytest = not _hook_rewriter(modules[_REWRITER], probes, cache_dir, exec_code)
+        if type(self).source_to_code is plain_compile:
+            code = probes.code_for_import(self.get_filename(fullname), fullname)
+            if code is not None:
+                return code
+        return original(self, fullname)
+
+    _pose_as(get_code, original)
+    loader.get_code = get_code
+
+
+def _pose_as(function: "Callable[..., object]", original: "Callable[..., object]") -> None:
+    """Make a wrapper look like the original, its frame too: tracebacks leave the import system's frames out."""
+    code = original.__code__
+    function.__code__ = function.__code__.replace(
+        co_filename=code.co_filename,
+        co_name=code.co_name,
+        co_qualname=code.co_qualname,
+        co_firstlineno=code.co_firstlineno,
+    )
+    function.__name__ = original.__name__
+    function.__qualname__ = original.__qualname__
+    function.__doc__ = original.__doc__
+    function.__module__ = original.__module__
+
+
+def _hook_rewriter(
+    rewriter: "ModuleType", probes: "Probes", cache_dir: str, exec_code: "Callable[..., None]"
+) -> bool:
+    """Instrument test modules before pytest rewrites their asserts. False while it is still being imported."""
+    if getattr(getattr(rewriter, "__spec__", None), "_initializing", False):
+        return False
+    original = getattr(rewriter, "rewrite_asserts", None)
+    tail = getattr(rewriter, "PYC_TAIL", None)
+    if original is None or not isinstance(tail, str):
+        from footfall.observe.start import report
+
+        report("pytest-unknown", "test modules are not measured: this pytest rewrites asserts in a way of its own.")
+        return True
+
+    def rewrite_asserts(mod, source, module_path=None, config=None):  # type: ignore[no-untyped-def]
+        if module_path is not None:
+            probes.instrument_tree(mod, source, os.fspath(module_path))
+        original(mod, source, module_path, config)
+
+    mode = "b" if probes.instrumenter.with_branches else "l"
+    rewriter.rewrite_asserts = rewrite_asserts
+    rewriter.PYC_TAIL = "-footfall%d%s%s" % (PLAN_VERSION, mode, tail)
+    rewriter.exec = exec_code
+    _move_cache(rewriter, cache_dir)
+    return True
+
+
+def _move_cache(rewriter: "ModuleType", cache_dir: str) -> None:
+    """Keep pytest's instrumented bytecode beside ours, or nowhere; never in the user's __pycache__."""
+    original = getattr(rewriter, "get_cache_dir", None)
+    if original is None:
+        return
+
+    def get_cache_dir(file_path):  # type: ignore[no-untyped-def]
+        plain = original(file_path)
+        kind = type(plain)
+        if not cache_dir:
+            return kind(os.devnull, "footfall")
+        return kind(cache_dir, "pytest", os.path.abspath(os.fspath(plain)).lstrip(os.sep))
+
+    rewriter.get_cache_dir = get_cache_dir
