@@ -21,7 +21,7 @@ SAME_LAYER = {"configfile": "config"}
 MEASURED_FOLDERS = ("observe",)
 MEASURED_FILES = ("model", "sample.inside", "sample.pypy")
 ALWAYS_THERE = {
-    "sys", "os", "io", "codecs", "builtins", "marshal", "time", "posix", "errno", "gc", "itertools", "_ast", "_imp",
+    "sys", "os", "io", "codecs", "atexit", "builtins", "marshal", "time", "posix", "errno", "gc", "itertools", "_ast", "_imp",
     "_io", "_md5", "_signal", "_thread", "_warnings", "_weakref", "_frozen_importlib", "_frozen_importlib_external",
     "zipimport", "__future__", "mmap", "_vmprof", "__pypy__", "_posixsubprocess",
 }  # fmt: skip
