@@ -72,7 +72,7 @@ def _table_lines(rows: list[_Row], total: _Row, options: TableOptions, has_branc
     name_width = max(5, *(len(row.name) for row in rows)) + 1 if rows else 6
     all_rows = [*rows, total]
     covers = [row.numbers.pc_covered_str(options.precision) for row in all_rows]
-    cover_width = max(len(" Cover"), *(len(cover) + 2 for cover in covers)) + 1
+    cover_width = max(len(" Cover") + 1, len(covers[-1]) + 3, *(len(cover) + 2 for cover in covers))
 
     def line(row: _Row, cover: str) -> str:
         numbers = row.numbers

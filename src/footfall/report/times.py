@@ -6,6 +6,7 @@ The clock is the CPU time of the threads; where the sampler could not read it (P
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -89,12 +90,21 @@ def _function_names(profile: Profile) -> dict[tuple[str, int], str]:
     return {(frame.function.path, frame.line): frame.function.qualname for frame in profile.frames}
 
 
+_LIBRARY = re.compile(r".*/(?:site|dist)-packages/|.*/lib/(?:python|pypy)\d+\.\d+t?/")
+
+
+def _short_path(path: str) -> str:
+    """Return a path for a narrow column: from the project, or from the library's directory, on."""
+    shown = shown_path(path)
+    return shown if shown != path else _LIBRARY.sub("", path)
+
+
 def _hottest(
     rows: list[tuple[tuple[str, int], str, Times]], clock: Callable[[Cost], int], total: int, count: int
 ) -> list[HotSpot]:
     ranked = sorted(rows, key=lambda row: (-clock(row[2].own), row[0]))
     return [
-        HotSpot(name, f"{shown_path(path)}:{line}", clock(times.own), 100 * clock(times.own) / (total or 1))
+        HotSpot(name, f"{_short_path(path)}:{line}", clock(times.own), 100 * clock(times.own) / (total or 1))
         for (path, line), name, times in ranked[:count]
         if clock(times.own) > 0
     ]
