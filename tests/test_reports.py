@@ -1,6 +1,7 @@
 """The coverage reports: the numbers, the text and the JSON of coverage.py, from the same data file."""
 
 import contextlib
+import gc
 import io
 import json
 import pathlib
@@ -8,6 +9,7 @@ import shutil
 import sqlite3
 import subprocess
 import sys
+import warnings
 from collections.abc import Iterator
 
 import pytest
@@ -128,8 +130,11 @@ def _theirs(*arguments: str) -> tuple[int, str]:
     from coverage.cmdline import main as coverage_main
 
     text = io.StringIO()
-    with contextlib.redirect_stdout(text):
+    with contextlib.redirect_stdout(text), warnings.catch_warnings():
+        # it leaves its databases to the garbage collector, which may complain about them in any later test
+        warnings.simplefilter("ignore", ResourceWarning)
         status = coverage_main(list(arguments))
+        gc.collect(1)
     return status or 0, text.getvalue()
 
 

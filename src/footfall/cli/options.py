@@ -70,7 +70,8 @@ def warn(warnings: Iterable[tuple[str, str]], disabled: Iterable[str] = ()) -> N
     disabled = set(disabled)
     for slug, text in dict.fromkeys(warnings):
         if slug not in disabled:
-            click.echo(f"footfall: {text} [{slug}]", err=True)
+            ending = "" if text.endswith(f"[{slug}]") else f" [{slug}]"
+            click.echo(f"footfall: {text}{ending}", err=True)
 
 
 def write_output(output: str, text: str, what: str, *, is_quiet: bool = False) -> None:
