@@ -3,16 +3,25 @@
 Not a test module: the exactness tests and the long command use it. `Collector` is a reference collector
 in pure Python on sys.monitoring (CPython 3.14+); it records what the C engine records.
 
-    python tests/differential.py [--seeds A B] [--file F ...]    prints programs tried and programs that differ
+    python tests/differential.py programs 0 5000               random programs of tests/programs.py
+    python tests/differential.py command '*/lib/*' -m unittest test_textwrap
+                                                               the files that match, while their tests run
 """
 
 from __future__ import annotations
 
 import contextlib
+import fnmatch
 import gc
 import io
+import marshal
 import os
+import re
+import runpy
+import subprocess
 import sys
+import tempfile
+import warnings
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple
 
@@ -166,6 +175,27 @@ def c_tracer(include: str) -> Iterator[dict[str, Arcs]]:
         found.update({path: set(data.arcs(path) or ()) for path in data.measured_files()})
 
 
+@contextlib.contextmanager
+def reference(include: str, exits: bool = True) -> Iterator[dict[str, Arcs]]:
+    """Measure the block with the reference collector; the dict is filled at the end."""
+    own = os.path.dirname(coverage.__file__)
+    matches = re.compile(fnmatch.translate(include)).match
+
+    def is_measured(path: str) -> bool:
+        return bool(matches(path)) and not path.startswith(own) and path != __file__
+
+    collector = Collector(is_measured, exits)
+    found: dict[str, Arcs] = {}
+    collector.start()
+    try:
+        yield found
+    finally:
+        found.update(arcs_of_codes(collector.stop(), exits))
+
+
+ENGINES = {"ctrace": c_tracer, "reference": reference}
+
+
 def run_program(path: str, source: str) -> None:
     """Run a program as a fresh module; what it prints and raises is dropped."""
     code = compile(source, path, "exec", dont_inherit=True)
@@ -174,25 +204,28 @@ def run_program(path: str, source: str) -> None:
 
 
 def compare_programs(
-    sources: Iterable[str], directory: str, exits: bool = True
+    sources: Iterable[str], directory: str, engine: str = "reference"
 ) -> Iterator[tuple[str, Summary, Summary]]:
-    """Run each program under both and yield (path, ours, theirs) where they differ."""
+    """Run each program under `engine` and under the C tracer; yield (path, ours, theirs) where they differ."""
     paths = {}
     for number, source in enumerate(sources):
         path = os.path.join(directory, f"program{number}.py")
         with open(path, "w") as file:
             file.write(source)
         paths[path] = source
-    collector = Collector(paths.__contains__, exits)
-    collector.start()
-    for path, source in paths.items():
-        run_program(path, source)
-    gc.collect()  # what cycles keep alive ends under this engine too
-    ours = arcs_of_codes(collector.stop(), exits)
-    with c_tracer(os.path.join(directory, "*")) as theirs:
-        for path, source in paths.items():
-            run_program(path, source)
-        gc.collect()
+    found = {}
+    for name in (engine, "ctrace"):
+        with ENGINES[name](os.path.join(directory, "*")) as found[name]:
+            for path, source in paths.items():
+                run_program(path, source)
+            gc.collect()  # what only cycles keep alive ends under this engine too
+    yield from compare_arcs(paths, found[engine], found["ctrace"])
+
+
+def compare_arcs(
+    paths: Iterable[str], ours: dict[str, Arcs], theirs: dict[str, Arcs]
+) -> Iterator[tuple[str, Summary, Summary]]:
+    """Let coverage.py analyse both; yield (path, ours, theirs) where they differ."""
     for path in paths:
         try:
             expected = summarize(path, theirs.get(path, set()))
@@ -201,3 +234,78 @@ def compare_programs(
         found = summarize(path, ours.get(path, set()))
         if found != expected:
             yield path, found, expected
+
+
+def describe(ours: Summary, theirs: Summary) -> str:
+    """Say in one line what differs; plus is what only we have."""
+    parts = []
+    for what, mine, other in (
+        ("lines", ours.executed, theirs.executed),
+        ("missing", ours.missing, theirs.missing),
+        ("missing branches", _pairs(ours), _pairs(theirs)),
+    ):
+        if mine != other:
+            parts.append(f"{what}: +{sorted(mine - other)} -{sorted(other - mine)}")
+    return "; ".join(parts) or f"branch stats: {ours.branch_stats} {theirs.branch_stats}"
+
+
+def _pairs(summary: Summary) -> frozenset[tuple[int, int]]:
+    return frozenset((line, to) for line, exits in summary.missing_branches.items() for to in exits)
+
+
+def _measure_command(engine: str, include: str, output: str, arguments: list[str]) -> None:
+    """Run `-m module arguments` or `script arguments` in this process and write the arcs."""
+    with ENGINES[engine](include) as found, contextlib.suppress(SystemExit):
+        if arguments[0] == "-m":
+            sys.argv = arguments[1:]
+            runpy.run_module(arguments[1], run_name="__main__", alter_sys=True)
+        else:
+            sys.argv = arguments
+            runpy.run_path(arguments[0], run_name="__main__")
+    with open(output, "wb") as file:
+        marshal.dump(found, file)
+
+
+def compare_command(include: str, arguments: list[str]) -> tuple[int, list[str]]:
+    """Run a command in two fresh processes. Returns the number of files and a line for each that differs."""
+    found: dict[str, dict[str, Arcs]] = {}
+    for engine in ("reference", "ctrace"):
+        with tempfile.TemporaryDirectory() as directory:
+            output = os.path.join(directory, "arcs")
+            command = [sys.executable, __file__, "measure", engine, include, output, *arguments]
+            subprocess.run(command, check=True)
+            with open(output, "rb") as file:
+                found[engine] = marshal.load(file)
+    paths = sorted(path for path in found["reference"] | found["ctrace"] if os.path.exists(path))
+    differences = compare_arcs(paths, found["reference"], found["ctrace"])
+    return len(paths), [f"{path}: {describe(ours, theirs)}" for path, ours, theirs in differences]
+
+
+def main(arguments: list[str]) -> int:
+    """The command line; returns 1 when something differs."""
+    mode, *rest = arguments
+    if mode == "measure":
+        _measure_command(rest[0], rest[1], rest[2], rest[3:])
+        return 0
+    if mode == "command":
+        tried, lines = compare_command(rest[0], rest[1:])
+    else:
+        from programs import generate_program
+
+        sys.unraisablehook = lambda _: None
+        warnings.simplefilter("ignore")
+        tried, lines = 0, []
+        for first in range(int(rest[0]), int(rest[1]), 250):
+            seeds = range(first, min(first + 250, int(rest[1])))
+            tried += len(seeds)
+            with tempfile.TemporaryDirectory() as directory:
+                sources = [generate_program(seed) for seed in seeds]
+                for path, ours, theirs in compare_programs(sources, directory):
+                    seed = first + int(os.path.basename(path)[7:-3])
+                    lines.append(f"program {seed}: {describe(ours, theirs)}")
+    print(*lines, f"tried {tried}, differ {len(lines)}", sep="\n")
+    return 1 if lines else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

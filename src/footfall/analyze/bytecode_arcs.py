@@ -113,6 +113,8 @@ class _Walker:
                 if unit not in graph.restoring:
                     origin = unit
                 following.append(self._go(step._replace(origin=origin), handler, origin))
+            if handler >= 0 and self._ends_loop(unit):
+                following.append(self._go(step, handler + 1, handler))
             for next_step in following:
                 if next_step is not None and next_step not in seen:
                     seen.add(next_step)
@@ -149,7 +151,9 @@ class _Walker:
             branch = graph.branches[unit]
             if self._hits[branch.left_event] & HIT_LEFT:
                 targets.append(branch.left)
-            if self._hits[branch.right_event] & HIT_RIGHT:
+            # RIGHT of an `async for` also fires for exceptions that are not its end.
+            is_known = opcode == ops.end_send and self._exit_flag
+            if self._hits[branch.right_event] & HIT_RIGHT and not is_known:
                 targets.append(branch.right)
         elif opcode in (ops.jump_forward, ops.jump_backward):
             if went_on:
@@ -175,6 +179,11 @@ class _Walker:
         if graph.opcodes[graph.handlers[unit]] == ops.end_async_for:
             return bool(self._hits[unit] & HIT_RAISE)
         return bool(self._hits[unit] & (HIT_RAISE | HIT_ASYNC_STOP))
+
+    def _ends_loop(self, unit: int) -> bool:
+        """Did a StopAsyncIteration from this unit end an `async for`?"""
+        is_loop = self._graph.opcodes[self._graph.handlers[unit]] == self._ops.end_async_for
+        return is_loop and bool(self._hits[unit] & HIT_ASYNC_STOP)
 
     def unwind(self, unit: int) -> None:
         """Record that an exception from `unit` left the code.
