@@ -100,7 +100,7 @@ def coverage_json(environment: Environment, data: pathlib.Path, out: pathlib.Pat
     """Analyse a data file with coverage.py; return its JSON report's files, by name."""
     command = [str(environment.python), "-m", "coverage", "json", "-q", f"--rcfile={environment.config}"]
     done = subprocess.run(
-        [*command, f"--data-file={data}", "-o", str(out), "--fail-under=0"],
+        [*command, f"--data-file={data}", "-o", str(out), "--fail-under=0", "--ignore-errors"],
         cwd=environment.directory, env=clean_environment(), text=True, capture_output=True,
     )
     if done.returncode:
