@@ -5,14 +5,13 @@ The source is walked again by the code that numbered the probes when it was meas
 
 import ast
 from functools import lru_cache
-from pathlib import Path
 
 from footfall.analyze.lines import find_first_lines
 from footfall.analyze.probe_flow import ModuleFlow
 from footfall.analyze.source import decode_source
 from footfall.errors import FootfallError
 from footfall.observe import probe_plan as plan
-from footfall.observe.probe_source import digest_source, split_lines
+from footfall.observe.probe_source import digest_source, read_source, split_lines
 from footfall.record.recordfile import ProbedModule
 
 __all__ = ["ProbeMeaning", "arcs_of_hits", "arcs_of_module", "meanings_of_source"]
@@ -96,10 +95,10 @@ def _meaning(flow: ModuleFlow, kind: int, node: ast.AST) -> tuple[int, Arc | Non
 
 def _read_source(module: ProbedModule) -> bytes:
     try:
-        source = Path(module.path).read_bytes()
+        source = read_source(module.path)
     except OSError as error:
         raise FootfallError(
-            "source-unreadable", f"Can't read the measured source {module.path}: {error.strerror}.", "Put it back."
+            "source-unreadable", f"Can't read the measured source {module.path}: {error.strerror or error}.", "Put it back."
         ) from error
     if digest_source(source) != module.digest:
         raise FootfallError(

@@ -2,7 +2,7 @@
 
 from footfall.observe.probe_cache import ProbeCache
 from footfall.observe.probe_plan import insert_probes
-from footfall.observe.probe_source import digest_source, split_lines
+from footfall.observe.probe_source import digest_source, read_source, split_lines
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -29,22 +29,26 @@ class Instrumenter:
                 _rename(code, filename)
             return code
         key = self._cache.key(path)
-        with open(path, "rb", buffering=0) as file:
-            source = file.read()
-        code = self.code_of_source(source, filename)
+        source = read_source(path)
+        code = self.code_of_source(source, filename, digest_source(source))
         self._cache.store(path, key, code)
         return code
 
-    def code_of_source(self, source: "str | bytes", filename: str, flags: int = 0, optimize: int = -1) -> "CodeType":
-        """Return the instrumented code of source text, unarmed. `flags` are the future features' and the like."""
+    def code_of_source(
+        self, source: "str | bytes", filename: str, digest: bytes, flags: int = 0, optimize: int = -1
+    ) -> "CodeType":
+        """Return the instrumented code of source text, unarmed.
+
+        `digest` is that of the file which holds the text; `flags` are the future features' and the like.
+        """
         tree = compile(source, filename, "exec", flags | _ONLY_AST, dont_inherit=True, optimize=optimize)
-        self.instrument(tree, source)
+        self.instrument(tree, source, digest)
         return compile(tree, filename, "exec", flags, dont_inherit=True, optimize=optimize)
 
-    def instrument(self, tree: "Module", source: "str | bytes") -> None:
+    def instrument(self, tree: "Module", source: "str | bytes", digest: bytes) -> None:
         """Insert probes into the tree of `source`, in place."""
         data = source.encode("utf-8", "surrogatepass") if isinstance(source, str) else bytes(source)
-        insert_probes(tree, split_lines(data), self.with_branches, digest_source(data))
+        insert_probes(tree, split_lines(data), self.with_branches, digest)
 
 
 def _rename(code: "CodeType", filename: str) -> None:

@@ -13,6 +13,7 @@ from _ast import (
     Compare,
     Constant,
     Eq,
+    ExceptHandler,
     Expr,
     Load,
     MatchAs,
@@ -23,13 +24,12 @@ from _ast import (
     Subscript,
     Try,
     Tuple,
-    ExceptHandler,
     expr,
     match_case,
     stmt,
 )
 
-__all__ = ["HEADER", "MARK", "PLAN_VERSION", "Forms", "header_text"]
+__all__ = ["EQUAL_MARK", "HEADER", "MARK", "PLAN_VERSION", "Forms", "header_text", "read_header"]
 
 PLAN_VERSION = 1
 """Counts up whenever the numbering of probes changes, so that no cached bytecode outlives its meaning."""
@@ -38,6 +38,9 @@ MARK = "\0footfall probe"
 """The constant that stands for the module's hits until the code is armed."""
 HEADER = "\0footfall module "
 """How the first probe's mark begins; the rest says what the module's probes belong to."""
+
+EQUAL_MARK = MARK + " equal"
+"""The mark of probes in expressions where those of statements have a form of their own."""
 
 _EQ = Eq()
 _LOAD = Load()
@@ -49,6 +52,14 @@ _STORES_DIRECTLY = sys.implementation.name == "pypy"
 def header_text(mode: int, n_probes: int, digest: bytes) -> str:
     """Return the first probe's mark: plan version, mode (bit 0 branches), number of probes, source digest."""
     return HEADER + "%d %d %d " % (PLAN_VERSION, mode, n_probes) + digest.hex()
+
+
+def read_header(mark: str) -> tuple[int, int, bytes] | None:
+    """Return mode, number of probes and source digest; None when another plan made the code."""
+    version, mode, n_probes, digest = mark[len(HEADER) :].split()
+    if int(version) != PLAN_VERSION:
+        return None
+    return int(mode), int(n_probes), bytes.fromhex(digest)
 
 
 class Forms:
@@ -80,7 +91,7 @@ class Forms:
         self.count = number + 1
         position = _position(at)
         return Compare(
-            Constant(MARK, **position), [_EQ], [Constant(number, **position)], **position
+            Constant(EQUAL_MARK if _STORES_DIRECTLY else MARK, **position), [_EQ], [Constant(number, **position)], **position
         )
 
     def before(self, value: expr) -> expr:

@@ -8,6 +8,7 @@ import os
 import sys
 
 from footfall.observe.instrument import Instrumenter
+from footfall.observe.probe_source import digest_source, read_source
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -19,6 +20,10 @@ if TYPE_CHECKING:
     from footfall.observe.settings import Settings
 
 __all__ = ["Probes", "start"]
+
+_IMPORT_CALLER = "<frozen importlib._bootstrap>"
+"""Where the import system compiles. What it loads goes through `get_code`; the rest it writes to `.pyc` files
+(py_compile, loaders with a `source_to_code` of their own), which must stay free of probes."""
 
 
 class Probes:
@@ -67,12 +72,15 @@ class Probes:
     ) -> "CodeType | None":
         """Return the armed code of text that is compiled under the name of a measured file."""
         path = self.path_of(filename)
-        if path is None:
+        if path is None or _is_import_compiling():
             return None
         try:
-            if not _is_content(path, source):
+            digest = _digest_of_content(path, source)
+            if digest is None:
                 return None
-            return self._arm(self.instrumenter.code_of_source(source, filename, flags, optimize), path)
+            return self._arm(
+                self.instrumenter.code_of_source(source, filename, digest, flags, optimize), path
+            )
         except (OSError, SyntaxError):
             return None  # the plain compilation says so
         except Exception as error:  # as above
@@ -94,7 +102,7 @@ class Probes:
         if path is None:
             return
         try:
-            self.instrumenter.instrument(tree, source)
+            self.instrumenter.instrument(tree, source, digest_source(source))
         except Exception as error:  # as above
             self.failed(path, error)
 
@@ -126,16 +134,24 @@ class _Silence:
         _warnings._filters_mutated()
 
 
-def _is_content(path: str, source: "str | bytes") -> bool:
-    """Whether the text is that of the file, so that its lines are the file's."""
-    with open(path, "rb", buffering=0) as file:
-        content = file.read()
-    if isinstance(source, bytes):
-        return source == content
-    data = source.encode("utf-8", "surrogatepass")
-    if data == content:
-        return True
-    return data == content.removeprefix(b"\xef\xbb\xbf").replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+def _is_import_compiling() -> bool:
+    """Whether the import system called `compile`, two frames up (`compile` itself has none)."""
+    try:
+        return sys._getframe(2).f_code.co_filename == _IMPORT_CALLER
+    except ValueError:
+        return False  # nobody did: PyPy's main script
+
+
+def _digest_of_content(path: str, source: "str | bytes") -> bytes | None:
+    """Return the file's digest when the text is that of the file, so that its lines are the file's."""
+    content = read_source(path)
+    digest = digest_source(content)
+    data = source if isinstance(source, bytes) else source.encode("utf-8", "surrogatepass")
+    if data != content:
+        content = content.removeprefix(b"\xef\xbb\xbf").replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+        if data != content and data != content + b"\n":
+            return None
+    return digest
 
 
 def start(settings: "Settings", scope: "Scope") -> Probes:

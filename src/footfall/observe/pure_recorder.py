@@ -1,0 +1,140 @@
+"""The record file of a process without our C core (PyPy), written straight into its mapping (docs/formats.md).
+
+A module's hits are a cffi array over the mapping: there PyPy's JIT stores a byte as quickly as into a list of
+its own, and what is stored survives any death of the process.
+"""
+
+import mmap
+import os
+import sys
+import time
+from _struct import pack_into
+
+from footfall.model import ENGINE_PROBES
+from footfall.observe.probe_forms import read_header
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from footfall.observe.settings import Settings
+
+__all__ = ["PureRecorder"]
+
+_SEGMENT_BYTES = 1 << 18
+_PADDING = 0xFFFFFFFF
+_HEADER, _FILE, _PROBES, _MESSAGE = 1, 2, 6, 7
+_FORMAT = 1
+_IMPLEMENTATION_PYPY = 2
+_PROBES_HEAD_BYTES = 32
+
+
+class PureRecorder:
+    """Appends entries to a segment log of this process. After a failure it takes nothing more, said once."""
+
+    def __init__(self, settings: "Settings") -> None:
+        self._settings = settings
+        self._open()
+
+    def _open(self) -> None:
+        directory = self._settings.directory
+        self._segment: mmap.mmap | None = None
+        self._used = 0
+        self._file_bytes = 0
+        self._file_ids: dict[str, int] = {}
+        self.is_off = False
+        for n in range(100_000):
+            self._path = "%s/%d-%d.rec" % (directory, os.getpid(), n)
+            try:
+                os.close(os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o666))
+                break
+            except FileExistsError:
+                continue
+        cwd = os.fsencode(os.getcwd())
+        executable = os.fsencode(sys.executable or "")
+        head = bytearray(56)
+        pack_into("<8s6I3Q", head, 0, b"FOOTFALL", _FORMAT, sys.hexversion, _IMPLEMENTATION_PYPY, ENGINE_PROBES,
+                  1 if self._settings.branch else 0, 0, os.getpid(), time.time_ns(), time.monotonic_ns())
+        self._append(_HEADER, bytes(head) + _sized(cwd) + _sized(executable))
+
+    def after_fork(self) -> None:
+        """Begin a file of the child's own; modules that the parent loaded go on in the parent's, also read."""
+        try:
+            self._open()
+        except OSError as error:
+            self._stop(error)
+
+    def add_probes(self, path: str, absolute_path: str, header_mark: str) -> memoryview | None:
+        """Return the hits of a module, in the mapping; None when recording is off."""
+        header = read_header(header_mark)
+        file_id = None if header is None else self._file_id(path, absolute_path)
+        if header is None or file_id is None:
+            return None
+        mode, n_probes, digest = header
+        payload = bytearray(_PROBES_HEAD_BYTES + n_probes)
+        pack_into("<4I16s", payload, 0, file_id, 0, n_probes, mode, digest)
+        at = self._append(_PROBES, payload)
+        if at is None or self._segment is None:
+            return None
+        start = at + _PROBES_HEAD_BYTES
+        return memoryview(self._segment)[start : start + n_probes]
+
+    def add_message(self, slug: str, text: str) -> None:
+        """Record a message with its slug."""
+        self._append(_MESSAGE, _sized(slug.encode()) + _sized(text.encode("utf-8", "replace")))
+
+    def _file_id(self, path: str, absolute_path: str) -> int | None:
+        file_id = self._file_ids.get(path)
+        if file_id is None:
+            file_id = len(self._file_ids) + 1
+            head = bytearray(8)
+            pack_into("<2I", head, 0, file_id, 1)
+            entry = bytes(head) + _sized(os.fsencode(path)) + _sized(os.fsencode(absolute_path))
+            if self._append(_FILE, entry) is None:
+                return None
+            self._file_ids[path] = file_id
+        return file_id
+
+    def _append(self, kind: int, payload: "bytes | bytearray") -> int | None:
+        """Write an entry, its kind last; return where its payload begins in the current segment."""
+        if self.is_off:
+            return None
+        needed = 8 + (len(payload) + 7) // 8 * 8
+        try:
+            if self._segment is None or self._used + needed > len(self._segment):
+                self._map_more((needed + _SEGMENT_BYTES - 1) // _SEGMENT_BYTES * _SEGMENT_BYTES)
+        except OSError as error:
+            self._stop(error)
+            return None
+        segment, at = self._segment, self._used
+        assert segment is not None
+        segment[at + 8 : at + 8 + len(payload)] = bytes(payload)
+        pack_into("<I", segment, at + 4, len(payload))
+        pack_into("<I", segment, at, kind)
+        self._used = at + needed
+        return at + 8
+
+    def _map_more(self, size: int) -> None:
+        fd = os.open(self._path, os.O_RDWR)
+        try:
+            # Space is reserved first: a store into a sparse mapping on a full disk would be a SIGBUS.
+            os.posix_fallocate(fd, self._file_bytes, size)
+            segment = mmap.mmap(fd, size, offset=self._file_bytes)
+        finally:
+            os.close(fd)
+        if self._segment is not None and self._used + 8 <= len(self._segment):
+            pack_into("<I", self._segment, self._used + 4, len(self._segment) - self._used - 8)
+            pack_into("<I", self._segment, self._used, _PADDING)
+        self._segment = segment
+        self._file_bytes += size
+        self._used = 0
+
+    def _stop(self, error: OSError) -> None:
+        self.is_off = True
+        text = "footfall: coverage recording stopped: %s (%s). What ran before is kept; free space there and run again. [record-full]\n"
+        try:
+            os.write(2, (text % (error.strerror, self._settings.directory)).encode("utf-8", "replace"))
+        except OSError:
+            pass  # no stderr to say it on
+
+
+def _sized(data: bytes) -> bytes:
+    return len(data).to_bytes(4, "little") + data

@@ -1,0 +1,141 @@
+"""The probes engine's ties to PyPy: arming by new code objects, and a `compile` in Python that no traceback shows.
+
+The main script needs no hook: PyPy compiles it with the same `compile`.
+"""
+
+import builtins
+import copyreg
+import os
+import sys
+
+import __pypy__
+from _cffi_backend import FFI
+
+from footfall.observe.probe_forms import EQUAL_MARK, HEADER, MARK
+from footfall.observe.pure_recorder import PureRecorder
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import CodeType
+
+    from footfall.observe.probes import Probes
+    from footfall.observe.settings import Settings
+
+__all__ = ["arm_function", "hook_compile", "hook_main"]
+
+_ONLY_AST = 0x400
+_FUTURES = 0x1FE0000  # co_flags that `from __future__ import ...` sets
+
+
+class _Hits:
+    """Compared with a number, it stores a hit: what a probe inside an expression needs."""
+
+    __slots__ = ("_hits", "_mark")
+
+    def __init__(self, hits: bytearray, mark: str) -> None:
+        self._hits = hits
+        self._mark = mark
+
+    def __eq__(self, other: object) -> bool:
+        if type(other) is int:
+            self._hits[other] = 1
+            return False
+        return other is self or self._mark == other
+
+    def __hash__(self) -> int:
+        return hash(self._mark)
+
+    def __reduce__(self) -> "tuple[type, tuple[str]]":
+        return str, (self._mark,)
+
+
+def arm_function(settings: "Settings") -> "Callable[[CodeType, str], CodeType]":
+    """Return what makes code whose probes record."""
+    recorder = PureRecorder(settings)
+    os.register_at_fork(after_in_child=recorder.after_fork)
+    ffi = FFI()
+    # Code that is pickled by value takes along something that can be stored into as well.
+    copyreg.pickle(type(ffi.from_buffer("unsigned char[]", bytearray(1))), _reduce_hits)
+    known: dict[tuple[str, str], tuple[bytearray, _Hits]] = {}
+
+    def arm(code: "CodeType", absolute_path: str) -> "CodeType":
+        for constant in code.co_consts:
+            if type(constant) is str and constant.startswith(HEADER):
+                key = (constant, code.co_filename)
+                if key not in known:
+                    view = recorder.add_probes(code.co_filename, absolute_path, constant)
+                    if view is None:
+                        return code
+                    hits = ffi.from_buffer("unsigned char[]", view)
+                    known[key] = (hits, _Hits(hits, constant))
+                return _armed(code, *known[key])
+        return code
+
+    return arm
+
+
+def _reduce_hits(hits: bytearray) -> "tuple[type, tuple[int]]":
+    return bytearray, (len(hits),)
+
+
+def _armed(code: "CodeType", hits: bytearray, comparable: _Hits) -> "CodeType":
+    constants = []
+    for constant in code.co_consts:
+        kind = type(constant)
+        if kind is str and constant == MARK:
+            constants.append(hits)
+        elif kind is str and (constant == EQUAL_MARK or constant.startswith(HEADER)):
+            constants.append(comparable)
+        elif kind is type(code):
+            constants.append(_armed(constant, hits, comparable))
+        else:
+            constants.append(constant)
+    return code.replace(co_consts=tuple(constants))
+
+
+def hook_compile(probes: "Probes") -> "Callable[..., None]":
+    """Wrap `compile`; return a wrapper of `exec`, for whole modules, that arms what it runs."""
+    plain_compile = builtins.compile
+    plain_exec = builtins.exec
+
+    # Hidden frames are no caller's frame: the plain functions see through to the program's.
+    @__pypy__.hidden_applevel
+    def compile(source, filename, mode, flags=0, dont_inherit=False, optimize=-1, **more):
+        if (
+            mode == "exec"
+            and type(filename) is str
+            and filename[:1] != "<"
+            and type(source) in (str, bytes)
+            and not more
+            and type(flags) is int
+            and not flags & _ONLY_AST
+        ):
+            code = probes.code_for_source(source, filename, flags | _inherited(dont_inherit), optimize)
+            if code is not None:
+                return code
+        return plain_compile(source, filename, mode, flags, dont_inherit, optimize, **more)
+
+    @__pypy__.hidden_applevel
+    def exec(code, namespace):
+        return plain_exec(probes.arm_before_run(code), namespace)
+
+    compile.__module__ = "builtins"
+    compile.__qualname__ = "compile"
+    compile.__doc__ = plain_compile.__doc__
+    builtins.compile = compile
+    return exec
+
+
+def _inherited(dont_inherit: object) -> int:
+    """The future features of the code that called `compile`."""
+    if dont_inherit:
+        return 0
+    try:
+        return sys._getframe(1).f_code.co_flags & _FUTURES
+    except ValueError:  # called by the interpreter itself, for the main script
+        return 0
+
+
+def hook_main(probes: "Probes") -> None:
+    """Nothing to do."""
