@@ -7,6 +7,7 @@ Imported by tests; as a command it goes through whole trees and prints how many 
 """
 
 import argparse
+import contextlib
 import os
 import random
 import site
@@ -14,6 +15,7 @@ import sys
 import sysconfig
 import time
 import warnings
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -22,6 +24,7 @@ from coverage.misc import join_regex
 from coverage.parser import PythonParser
 from coverage.regions import code_regions
 from coverage.results import AnalysisNarrower, analysis_from_file_reporter
+from programs import generate_program
 
 from footfall.analyze.exclude import ExclusionRules
 from footfall.analyze.regions import find_outside_lines, find_regions, narrow_result
@@ -69,8 +72,15 @@ class Reporter:
         return self.parser.translate_arcs(arcs)
 
 
+class CoverageFailure(Exception):
+    """coverage.py fails on this file with an internal error; footfall does not."""
+
+
 def find_differences(text: str, path: str, rules: ExclusionRules, seed: int = 0) -> list[str]:
-    """Return what differs, one line each. What coverage.py cannot analyse must be refused here too, or merely work."""
+    """Return what differs, one line each. What coverage.py says is not Python must be refused here too.
+
+    Raises CoverageFailure where coverage.py itself breaks.
+    """
     try:
         reporter = Reporter(text, path, rules)
         reporter.parser.arcs()
@@ -81,7 +91,9 @@ def find_differences(text: str, path: str, rules: ExclusionRules, seed: int = 0)
             return []
         return ["coverage.py cannot parse it, footfall does"]
     except (AssertionError, RecursionError, ValueError) as error:
-        return [] if _is_robust(text, path, rules) else [f"coverage.py: {error!r}; footfall fails as well"]
+        with contextlib.suppress(SourceError):
+            analyze_source(text, path, rules)
+        raise CoverageFailure(repr(error)) from error
     try:
         ours = analyze_source(text, path, rules)
     except SourceError as error:
@@ -92,14 +104,6 @@ def find_differences(text: str, path: str, rules: ExclusionRules, seed: int = 0)
         differences += _compare_results(ours, reporter, text, *_make_up_run(ours, chooser))
     differences += _compare_results(ours, reporter, text, _make_up_run(ours, chooser)[0], None)
     return differences
-
-
-def _is_robust(text: str, path: str, rules: ExclusionRules) -> bool:
-    try:
-        analyze_source(text, path, rules)
-    except SourceError:
-        pass
-    return True
 
 
 def _compare_static(ours: SourceAnalysis, reporter: Reporter) -> Iterator[str]:
@@ -133,8 +137,9 @@ def _show(one: object, other: object) -> list[object]:
 
 
 def _parts(description: str) -> set[str]:
-    # coverage.py leaves "because" without a reason where it has none.
-    return {part.removesuffix(" because ") for part in description.split(" or ")}
+    # coverage.py writes "because" without a reason where it has none; that part says nothing, and ours leaves it out.
+    parts = set(description.split(" or "))
+    return {part for part in parts if not part.endswith(" because ")} or {part.split(" because ")[0] for part in parts}
 
 
 def _make_up_run(ours: SourceAnalysis, chooser: random.Random) -> tuple[set[int], set[Arc]]:
@@ -246,33 +251,45 @@ def main() -> int:
         paths = standard_library() + installed_packages() + paths
     n_programs = options.programs or (2000 if options.all else 0)
     warnings.simplefilter("ignore")
-    rules = ExclusionRules()
-    n_differ = n_lines = 0
-    started = time.process_time()
-    for index, path in enumerate(paths):
-        try:
-            text = decode_source(path.read_bytes())
-        except SourceError:
-            continue
-        n_lines += text.count("\n")
-        n_differ += _report(find_differences(text, os.fspath(path), rules, index), path)
     version = sys.implementation.name + " " + ".".join(map(str, sys.version_info[:3]))
-    print(f"{version}: {len(paths)} files, {n_lines} lines, {n_differ} files differ")
-    n_programs_differ = 0
-    for seed in range(options.seed, options.seed + n_programs):
-        from programs import generate_program
-
-        n_programs_differ += _report(find_differences(generate_program(seed), "program.py", rules, seed), seed)
-    if n_programs:
-        print(f"{version}: {n_programs} programs, {n_programs_differ} differ")
+    started = time.process_time()
+    is_equal = True
+    for what, texts in (("files", _read_all(paths)), ("programs", _generate(options.seed, n_programs))):
+        counts: Counter[str] = Counter()
+        for index, (name, text) in enumerate(texts):
+            counts["tried"] += 1
+            counts["lines"] += text.count("\n")
+            _count(counts, name, text, index)
+        is_equal = is_equal and not counts["differ"]
+        print(
+            f"{version}: {counts['tried']} {what} of {counts['lines']} lines, {counts['differ']} differ, "
+            f"coverage.py fails on {counts['fails']}"
+        )
     print(f"{time.process_time() - started:.0f} s CPU", file=sys.stderr)
-    return int(n_differ + n_programs_differ > 0)
+    return int(not is_equal)
 
 
-def _report(differences: list[str], what: object) -> bool:
+def _read_all(paths: list[Path]) -> Iterator[tuple[str, str]]:
+    for path in paths:
+        with contextlib.suppress(SourceError):
+            yield os.fspath(path), decode_source(path.read_bytes())
+
+
+def _generate(first_seed: int, n_programs: int) -> Iterator[tuple[str, str]]:
+    for seed in range(first_seed, first_seed + n_programs):
+        yield f"program {seed}", generate_program(seed)
+
+
+def _count(counts: "Counter[str]", name: str, text: str, seed: int) -> None:
+    try:
+        differences = find_differences(text, name, ExclusionRules(), seed)
+    except CoverageFailure as error:
+        counts["fails"] += 1
+        print(f"{name}: coverage.py: {error}")
+        return
+    counts["differ"] += bool(differences)
     for difference in differences[:5]:
-        print(f"{what}: {difference}")
-    return bool(differences)
+        print(f"{name}: {difference}")
 
 
 if __name__ == "__main__":

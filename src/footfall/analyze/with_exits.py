@@ -21,7 +21,8 @@ def find_with_exits(flow: Flow) -> dict[Arc, Arc | None]:
     if not flow.with_starts:
         return {}
     for start, end in flow.arcs - flow.with_entries:
-        if start in flow.with_starts:
+        # A body without bytecode (only `global x`, say) seems to go from the line to itself.
+        if start in flow.with_starts and start != end:
             # There is only one; the least of several would at least not vary from run to run.
             following[start] = min(end, following.get(start, end))
     replacements: dict[Arc, Arc | None] = {}
