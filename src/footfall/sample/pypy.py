@@ -3,7 +3,7 @@
 vmprof samples on SIGPROF, by CPU time of the process, and names functions, not lines. It writes the names of the
 functions that exist when it starts at once, and those of later ones, once, when it stops next. So that a killed
 process's profile can be read, it is stopped and started again at intervals that double: what a kill leaves unnamed
-is what was compiled in the last half of the run. For the same reason it is stopped over a fork; the child's file
+is what was compiled in the last half of the run (in a forked child: since the fork). For the same reason it is stopped over a fork; the child's file
 names the parent's and how much of it holds for the child (two META records of ours).
 """
 
@@ -35,6 +35,7 @@ class _Profile:
         self._name = ""
         self._is_running = False
         self._stopped_for_fork = False
+        self._bytes_at_fork = 0
 
     def open(self, parent: str = "", parent_bytes: int = 0) -> None:
         """Begin a new file; `parent` is the file of the process that forked us. Raises OSError or VMProfError."""
@@ -58,6 +59,9 @@ class _Profile:
         if parent:
             os.write(self._descriptor, _meta("footfall_parent", parent))
             os.write(self._descriptor, _meta("footfall_parent_bytes", str(parent_bytes)))
+
+    def start_renewals(self) -> None:
+        """Let names be written now and then. Not in a fork's child: PyPy crashes when its hook starts a thread."""
         _thread.start_new_thread(self._renew, (_FIRST_RENEWAL_S,))
 
     def resume(self) -> None:
@@ -87,6 +91,10 @@ class _Profile:
         if self._is_running:
             self._is_running = False
             _disable()
+            try:
+                self._bytes_at_fork = os.fstat(self._descriptor).st_size
+            except OSError:  # the program has closed it
+                self._bytes_at_fork = 0
 
     def after_fork_in_parent(self) -> None:
         """Go on."""
@@ -98,13 +106,11 @@ class _Profile:
         """Begin a file of our own."""
         self._lock.release()
         if self._stopped_for_fork:
-            parent, parent_bytes = self._name, 0
             try:
-                parent_bytes = os.fstat(self._descriptor).st_size
                 os.close(self._descriptor)
             except OSError:  # the program has closed it
                 pass
-            self._try(lambda: self.open(parent, parent_bytes))
+            self._try(lambda: self.open(self._name, self._bytes_at_fork))
 
     def _try(self, function) -> None:
         """Call what starts vmprof; where it cannot, the program runs on, unsampled."""
@@ -129,6 +135,7 @@ def start(directory: str, rate_hz: int) -> None:
     """Sample this process `rate_hz` times a second of its CPU time. Raises OSError or VMProfError."""
     profile = _Profile(directory, 1.0 / rate_hz)
     profile.open()
+    profile.start_renewals()
     atexit.register(profile.pause)
     os.register_at_fork(
         before=profile.before_fork,
