@@ -90,9 +90,9 @@ def command(
     if config.run_include and (config.source or config.source_pkgs or config.source_dirs) and not quiet:
         click.echo("footfall: --include is ignored because --source is set [include-ignored]", err=True)
     program = command_line(arguments, is_module=is_module)
-    check_replaceable(data_file or config.data_file)
     if data_file is not None:
         _check_writable(data_file)
+    check_replaceable(data_file or config.data_file)
     directory = make_run_directory(settings_from_config(config, cover=not no_cover))
     environment = {**os.environ, RUN_VARIABLE: str(directory.path)}
     try:
@@ -105,18 +105,18 @@ def command(
 
 def _check_writable(data_file: str) -> None:
     """Say before a long run, not after it, that its results can't be written where they were asked for."""
-    folder = os.path.dirname(os.path.abspath(data_file))
+    path = os.path.abspath(data_file)
+    probe = f"{path}.{os.getpid()}.try"
     try:
-        os.makedirs(folder, exist_ok=True)
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        os.close(os.open(probe, os.O_WRONLY | os.O_CREAT | os.O_EXCL))
+        os.unlink(probe)
     except OSError as error:
-        reason = error.strerror or str(error)
-    else:
-        if os.access(folder, os.W_OK | os.X_OK) and not os.path.isdir(data_file):
-            return
-        reason = "it is a directory" if os.path.isdir(data_file) else "permission denied"
-    raise FootfallError(
-        "data-unwritable", f"Can't write the data file {data_file}: {reason}.", "Choose another with --data-file."
-    )
+        raise FootfallError(
+            "data-unwritable",
+            f"Can't write the data file {data_file}: {error.strerror or error}.",
+            "Choose another place with --data-file.",
+        ) from error
 
 
 def _finish(

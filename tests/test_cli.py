@@ -1,0 +1,150 @@
+"""The command line's errors, exit statuses and small commands, as a user meets them."""
+
+import json
+import pathlib
+import re
+import sys
+
+import pytest
+
+from footfall._version import VERSION
+from footfall.record.coveragedb import read_coverage
+
+PROGRAM = "def f():\n    return 1\n\nprint('out', f())\n"
+
+
+@pytest.fixture
+def script(tmp_path: pathlib.Path) -> pathlib.Path:
+    """A small program in the directory where `footfall` runs."""
+    path = tmp_path / "script.py"
+    path.write_text(PROGRAM, encoding="utf-8")
+    return path
+
+
+def test_version_and_help(footfall) -> None:
+    """--version names the version; the help lists every command, each with its own help and examples for run."""
+    assert footfall("--version").stdout == f"footfall, version {VERSION}\n"
+    commands = re.findall(r"^  (\w+)  +\S", footfall("--help").stdout, re.MULTILINE)
+    assert commands == ["run", "report", "json", "flame", "erase", "resolve"]
+    for command in commands:
+        shown = footfall(command, "--help")
+        assert shown.returncode == 0
+        assert shown.stdout.startswith(f"Usage: footfall {command}")
+    assert "footfall run pytest -q" in footfall("run", "-h").stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "slug"),
+    [
+        (["run"], "no-command"),
+        (["run", "-m"], "no-command"),
+        (["run", "nowhere.py"], "no-such-script"),
+        (["run", "-m", "no_such_module.part"], "no-such-module"),
+        (["run", "no-such-command-here"], "no-such-command"),
+        (["run", "./gone"], "no-such-command"),
+        (["run", "./plain.txt"], "not-executable"),
+        (["run", "plain.txt"], "not-executable"),
+        (["run", "./folder"], "not-executable"),
+        (["run", "--no-cover", "--no-profile", "script.py"], "nothing-to-measure"),
+        (["run", "--rate=0", "script.py"], "bad-rate"),
+        (["run", "--omit=a***", "script.py"], "bad-glob"),
+        (["run", "--config=nowhere.ini", "script.py"], "config-missing"),
+        (["run", "--source=/", "script.py"], "source-is-root"),
+        (["report", "--config=broken.toml"], "config-syntax"),
+        (["resolve", "folder"], "not-a-run"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else value,
+)
+def test_a_wrong_command_line_is_status_2(footfall, script, tmp_path, arguments: list[str], slug: str) -> None:
+    """What can't be run is refused before anything starts: one line, its slug, a next step, nothing left behind."""
+    (tmp_path / "plain.txt").write_text("text\n", encoding="utf-8")
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "broken.toml").write_text("[tool\n", encoding="utf-8")
+    done = footfall(*arguments)
+    assert (done.returncode, done.stdout) == (2, "")
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("footfall: ")
+    assert line.endswith(f" [{slug}]")
+    assert not (tmp_path / ".footfall").exists()
+
+
+@pytest.mark.parametrize("arguments", [["nonsense"], ["run", "--nonsense", "x"], ["report", "--precision=x"]])
+def test_an_unknown_option_is_status_2(footfall, arguments: list[str]) -> None:
+    """click's own complaints end with 2 and name the command's help."""
+    done = footfall(*arguments)
+    assert done.returncode == 2
+    assert "--help" in done.stderr
+
+
+def test_environment_troubles_are_status_3(footfall, script, tmp_path) -> None:
+    """A foreign data file and one that can't be written are found before the command runs."""
+    (tmp_path / "notes").write_text("my notes\n", encoding="utf-8")
+    for name, slug in (("notes", "data-foreign"), ("notes/data", "data-unwritable"), ("/proc/data", "data-unwritable")):
+        done = footfall("run", f"--data-file={name}", "script.py")
+        assert (done.returncode, done.stdout) == (3, "")
+        assert f"[{slug}]" in done.stderr
+    assert (tmp_path / "notes").read_text(encoding="utf-8") == "my notes\n"
+
+
+def test_run_report_json_flame_erase(footfall, script, tmp_path) -> None:
+    """The main path: each command works on what `run` left, and `erase` leaves nothing."""
+    done = footfall("run", "script.py")
+    assert (done.returncode, done.stdout) == (0, "out 1\n")
+    assert "Coverage 100%  (0 of 3 statements missing, 0 of 0 branches not taken; 1 file)" in done.stderr
+    assert "Data .coverage" in done.stderr
+    assert "footfall report -m" in done.stderr
+    assert footfall("report").stdout.splitlines()[-1].split()[:6] == ["TOTAL", "3", "0", "0", "0", "100%"]
+    assert footfall("report", "--fail-under=100").returncode == 0
+    written = footfall("json", "-o", "-")
+    assert json.loads(written.stdout)["files"]["script.py"]["missing_lines"] == []
+    assert footfall("flame").returncode == 0
+    assert [path.name for path in (tmp_path / ".footfall").iterdir() if path.name == "runs"] == []
+    assert footfall("erase").returncode == 0
+    assert not (tmp_path / ".coverage").exists()
+    assert "[no-data]" in footfall("report").stderr
+    assert footfall("erase").returncode == 0
+
+
+def test_quiet_shows_nothing_but_the_program(footfall, script) -> None:
+    """With --quiet only the command's own output is there."""
+    done = footfall("run", "--quiet", "script.py")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "out 1\n", "")
+
+
+def test_the_environment_s_python_runs_scripts(footfall, script, tmp_path) -> None:
+    """A script and -m run under the Python that footfall is installed in."""
+    script.write_text("import sys; print(sys.executable)\n", encoding="utf-8")
+    for arguments in (["script.py"], ["-m", "script"], [str(script)]):
+        assert footfall("run", "-q", *arguments).stdout.strip() == sys.executable
+
+
+def test_switches_choose_what_is_measured(footfall, script, tmp_path) -> None:
+    """--no-branch measures lines; --no-cover leaves coverage out; --no-profile the profile; --context names the run."""
+    footfall("run", "-q", "--no-branch", "--context=night", "script.py")
+    stored = read_coverage(tmp_path / ".coverage")
+    assert not stored.has_arcs
+    assert stored.files[str(script)].lines == {1, 2, 4}
+    assert read_coverage(tmp_path / ".coverage", ["^night$"]).files[str(script)].lines == {1, 2, 4}
+    assert read_coverage(tmp_path / ".coverage", ["^day$"]).files[str(script)].lines == set()
+    footfall("run", "-q", "--no-profile", "script.py")
+    assert read_coverage(tmp_path / ".coverage").has_arcs
+    assert "[no-profile]" in footfall("flame").stderr
+    done = footfall("run", "--no-cover", "script.py")
+    assert done.returncode == 0
+    assert "Coverage" not in done.stderr
+    assert "[no-report-data]" in footfall("report").stderr
+    assert footfall("flame").returncode == 0
+
+
+def test_warnings_can_be_disabled(footfall, script, tmp_path) -> None:
+    """A warning has its slug, and `disable_warnings` turns it off."""
+    done = footfall("run", "--source=never_seen", "script.py")
+    assert "[module-not-imported]" in done.stderr
+    assert "[no-data-collected]" in done.stderr
+    (tmp_path / ".coveragerc").write_text(
+        "[run]\ndisable_warnings = module-not-imported, no-data-collected\n", encoding="utf-8"
+    )
+    assert "-not-imported" not in footfall("run", "--source=never_seen", "script.py").stderr
+    done = footfall("run", "-q", "--source=.", "--include=*.py", "script.py")
+    assert done.stderr == ""
+    assert "[include-ignored]" in footfall("run", "--source=.", "--include=*.py", "script.py").stderr

@@ -1,0 +1,259 @@
+"""`footfall run` as a supervisor: the command is unchanged, signals reach it, nothing it did is lost."""
+
+import fcntl
+import os
+import pathlib
+import re
+import signal
+import stat
+import subprocess
+import sys
+import termios
+
+import pytest
+
+from conftest import COMMAND
+from footfall.record.coveragedb import read_coverage
+
+WAIT_SECONDS = 30
+
+
+def _write(path: pathlib.Path, text: str) -> pathlib.Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def _start(folder: pathlib.Path, *arguments: object, **options: object) -> subprocess.Popen[str]:
+    command = [COMMAND, "run", *map(str, arguments)]
+    return subprocess.Popen(command, cwd=folder, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE, **options)
+
+
+def test_streams_arguments_and_status_are_the_command_s_own(footfall, tmp_path) -> None:
+    """stdin, stdout, arguments that look like ours, environment and exit status go through."""
+    _write(tmp_path / "p.py", "import os, sys\nprint(sys.argv, sys.stdin.read(), os.environ['X'])\nsys.exit(7)\n")
+    done = footfall("run", "-q", "p.py", "--source", "-q", "a b", input="hello", env={**os.environ, "X": "y"})
+    assert (done.returncode, done.stdout, done.stderr) == (7, "['p.py', '--source', '-q', 'a b'] hello y\n", "")
+
+
+def test_open_files_are_inherited(tmp_path) -> None:
+    """A descriptor that was passed to us reaches the command, as a make jobserver's must."""
+    _write(tmp_path / "p.py", "import os, sys\nos.write(int(sys.argv[1]), b'through')\n")
+    reading, writing = os.pipe()
+    process = _start(tmp_path, "-q", "p.py", writing, pass_fds=[writing])
+    os.close(writing)
+    with os.fdopen(reading, "rb") as pipe:
+        assert pipe.read() == b"through"
+    process.communicate(timeout=WAIT_SECONDS)
+    assert process.returncode == 0
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGSEGV, signal.SIGABRT])
+def test_we_die_of_the_command_s_signal_after_writing_its_data(footfall, tmp_path, number: signal.Signals) -> None:
+    """A command that a signal killed leaves its data, and a caller sees that signal."""
+    script = _write(tmp_path / "p.py", f"import os\nx = 1\nos.kill(os.getpid(), {int(number)})\nnever = 1\n")
+    done = footfall("run", "p.py")
+    assert done.returncode == -number
+    assert "Coverage" in done.stderr
+    assert read_coverage(tmp_path / ".coverage").files[str(script)].lines == {1, 2, 3}
+
+
+WAITING = """\
+import signal
+signal.pthread_sigmask(signal.SIG_BLOCK, {wanted})
+print("ready", flush=True)
+got = signal.sigwait({wanted})
+more = signal.sigtimedwait({wanted}, 0.2) if hasattr(signal, "sigtimedwait") else None
+print(got, "again" if more else "once", flush=True)
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1])
+def test_a_signal_sent_to_us_reaches_the_command(tmp_path, number: signal.Signals) -> None:
+    """A signal for the supervisor alone is passed on once; the supervisor stays until the command ends."""
+    _write(tmp_path / "p.py", WAITING.replace("{wanted}", f"{{{int(number)}}}"))
+    process = _start(tmp_path, "-q", "p.py")
+    assert process.stdout.readline() == "ready\n"
+    process.send_signal(number)
+    output, errors = process.communicate(timeout=WAIT_SECONDS)
+    assert (process.returncode, output, errors) == (0, f"{int(number)} once\n", "")
+    assert (tmp_path / ".coverage").exists()
+
+
+def test_control_c_in_a_terminal_reaches_the_command_once(tmp_path) -> None:
+    """The terminal sends SIGINT to both; we don't send it again, and go on to write the data."""
+    _write(tmp_path / "p.py", WAITING.replace("{wanted}", f"{{{int(signal.SIGINT)}}}"))
+    master, terminal = os.openpty()
+
+    def own_terminal() -> None:
+        os.setsid()
+        fcntl.ioctl(terminal, termios.TIOCSCTTY, 0)
+
+    process = _start(tmp_path, "-q", "p.py", stdin=terminal, preexec_fn=own_terminal)
+    os.close(terminal)
+    assert process.stdout.readline() == "ready\n"
+    os.write(master, b"\x03")
+    output, errors = process.communicate(timeout=WAIT_SECONDS)
+    os.close(master)
+    assert (process.returncode, output, errors) == (0, f"{int(signal.SIGINT)} once\n", "")
+    assert (tmp_path / ".coverage").exists()
+
+
+def test_a_terminal_gets_colours_and_no_color_is_honoured(tmp_path) -> None:
+    """The summary is coloured on a terminal, plain with NO_COLOR."""
+    _write(tmp_path / "p.py", "x = 1\n")
+    shown = []
+    for extra in ({}, {"NO_COLOR": "1"}):
+        master, terminal = os.openpty()
+        plain = {name: value for name, value in os.environ.items() if name != "NO_COLOR"}
+        environment = {**plain, "TERM": "xterm", **extra}
+        subprocess.run([COMMAND, "run", "p.py"], cwd=tmp_path, stderr=terminal, env=environment, check=True)
+        os.close(terminal)
+        shown.append(os.read(master, 100_000).decode())
+        os.close(master)
+    assert "\x1b[" in shown[0]
+    assert "\x1b[" not in shown[1]
+    assert "100%" in re.sub(r"\x1b\[[\d;]*m", "", shown[0])
+
+
+def test_a_killed_supervisor_s_run_can_be_resolved(footfall, tmp_path) -> None:
+    """After SIGKILL of the supervisor the run directory is left, found and made into a data file."""
+    script = _write(tmp_path / "p.py", "print('ready', flush=True)\ninput()\nlast = 1\n")
+    process = _start(tmp_path, "p.py", stdin=subprocess.PIPE)
+    assert process.stdout.readline() == "ready\n"
+    process.kill()
+    process.communicate("\n", timeout=WAIT_SECONDS)
+    assert not (tmp_path / ".coverage").exists()
+    (run,) = (tmp_path / ".footfall" / "runs").iterdir()
+    named = footfall("resolve", "elsewhere").stderr
+    assert str(run.relative_to(tmp_path)) in named
+    done = footfall("resolve", run.relative_to(tmp_path))
+    assert done.returncode == 0
+    assert {1, 2} <= read_coverage(tmp_path / ".coverage").files[str(script)].lines
+    assert not run.exists()
+
+
+def test_nothing_is_lost_when_the_data_file_cannot_be_written(footfall, tmp_path) -> None:
+    """Then the run directory is kept, the message has the command that tries again, and that works."""
+    _write(tmp_path / "p.py", "import os\nos.mkdir('.coverage')\n")
+    done = footfall("run", "p.py")
+    assert done.returncode == 3
+    assert "[data-unwritable]" in done.stderr
+    again = re.search(r"footfall (resolve \S+)", done.stderr)
+    (tmp_path / ".coverage").rmdir()
+    assert footfall(*again[1].split()).returncode == 0
+    assert footfall("report").returncode == 0
+
+
+def test_a_kept_run_directory_is_erased_with_the_data(footfall, tmp_path) -> None:
+    """FOOTFALL_KEEP keeps the run directory; `erase` removes it."""
+    _write(tmp_path / "p.py", "x = 1\n")
+    done = footfall("run", "p.py", env={**os.environ, "FOOTFALL_KEEP": "1"})
+    (run,) = (tmp_path / ".footfall" / "runs").iterdir()
+    assert str(run) in done.stderr
+    assert any(entry.suffix == ".rec" for entry in run.iterdir())
+    footfall("erase")
+    assert not run.exists()
+
+
+def test_an_unwritable_working_directory_is_no_obstacle(footfall, tmp_path) -> None:
+    """The run and its data go to a temporary directory, which the message names."""
+    script = _write(tmp_path / "p.py", "x = 1\n")
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    done = footfall("run", script, cwd="/proc", env={**os.environ, "TMPDIR": str(temporary)})
+    assert done.returncode == 0
+    assert "[data-elsewhere]" in done.stderr
+    data = re.search(r"footfall report --data-file=(\S+?)`", done.stderr)[1]
+    (run,) = temporary.iterdir()
+    assert [str(entry) for entry in run.iterdir() if entry.is_file()] == [data]
+    assert footfall("report", f"--data-file={data}").returncode == 0
+
+
+def test_a_command_that_runs_no_python_says_so(footfall, tmp_path) -> None:
+    """Its status stays, an old data file stays, and nothing else is left."""
+    done = footfall("run", "sh", "-c", "exit 5")
+    assert done.returncode == 5
+    assert "[nothing-recorded]" in done.stderr
+    assert not (tmp_path / ".coverage").exists()
+    assert not (tmp_path / ".footfall" / "runs").exists()
+
+
+def test_a_python_without_footfall_is_named_with_the_remedy(footfall, tmp_path) -> None:
+    """An interpreter of another environment, by itself or on a script's first line, is told from no Python at all."""
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(tmp_path / "other")], check=True)
+    python = tmp_path / "other" / "bin" / "python"
+    tool = _write(tmp_path / "tool", f"#!{python}\nprint('ran')\n")
+    tool.chmod(tool.stat().st_mode | stat.S_IXUSR)
+    for arguments in ([python, "-c", "print('ran')"], ["./tool"]):
+        done = footfall("run", *arguments)
+        assert (done.returncode, done.stdout) == (0, "ran\n")
+        assert f"Install it: {python} -m pip install footfall. [no-footfall-there]" in done.stderr
+
+
+def test_an_old_python_is_named(footfall, tmp_path) -> None:
+    """A Python that footfall does not measure is said to be that."""
+    old = _write(tmp_path / "python3.9", "#!/bin/sh\necho 3 9 cpython False\n")
+    old.chmod(old.stat().st_mode | stat.S_IXUSR)
+    done = footfall("run", "./python3.9")
+    assert "is Python 3.9" in done.stderr
+    assert "[python-unsupported]" in done.stderr
+
+
+def test_switched_off_start_hooks_are_suspected(footfall, tmp_path) -> None:
+    """With `python -S` there is no start hook; the message says what kept it from running."""
+    _write(tmp_path / "p.py", "x = 1\n")
+    done = footfall("run", sys.executable, "-S", "p.py")
+    assert "its start hook did not run" in done.stderr
+    assert "[nothing-recorded]" in done.stderr
+
+
+PROJECT = {
+    "start.py": "import one.used\nimport plain\n",
+    "one/__init__.py": "",
+    "one/used.py": "x = 1\n",
+    "one/unused.py": "y = 1\n",
+    "one/sub/__init__.py": "",
+    "one/sub/unused.py": "y = 1\n",
+    "one/data/no_package.py": "y = 1\n",
+    "one/with.dot.py": "y = 1\n",
+    "plain.py": "z = 1\n",
+    "other/__init__.py": "",
+}
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ["--source=."],
+        ["--source=one"],
+        ["--source=one,plain"],
+        ["--source=one.sub"],
+        ["--source=.", "--omit=*/sub/*"],
+        [],
+    ],
+    ids=" ".join,
+)
+def test_files_that_never_ran_are_in_the_data_as_with_coverage(footfall, tmp_path, options: list[str]) -> None:
+    """The same files are measured, or counted as never run, as by coverage.py with the same sources."""
+    pytest.importorskip("coverage")
+    for name, text in PROJECT.items():
+        _write(tmp_path / name, text)
+    subprocess.run(
+        [sys.executable, "-m", "coverage", "run", "--data-file=theirs", *options, "start.py"], cwd=tmp_path, check=True
+    )
+    done = footfall("run", "-q", "--data-file=ours", *options, "start.py")
+    assert done.returncode == 0
+    assert set(read_coverage(tmp_path / "ours").files) == set(read_coverage(tmp_path / "theirs").files)
+
+
+def test_relative_files_are_stored_relative(footfall, tmp_path) -> None:
+    """With `relative_files` the data file names files from the project's directory."""
+    for name, text in PROJECT.items():
+        _write(tmp_path / name, text)
+    _write(tmp_path / ".coveragerc", "[run]\nrelative_files = true\nsource = one\n")
+    assert footfall("run", "-q", "start.py").returncode == 0
+    assert set(read_coverage(tmp_path / ".coverage").files) == {
+        f"one/{name}.py" for name in ("__init__", "used", "unused", "sub/__init__", "sub/unused")
+    }
+    assert "one/unused.py" in footfall("report").stdout
