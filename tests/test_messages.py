@@ -61,13 +61,13 @@ def _documented() -> list[str]:
 
 def test_every_slug_is_documented() -> None:
     """An error or warning that a user meets has an entry that says what to do."""
-    undocumented = {slug: name for slug, name in _used().items() if slug not in _documented()}
-    assert undocumented == {}
+    documented = _documented()
+    assert {slug: name for slug, name in _used().items() if slug not in documented} == {}
 
 
 def test_every_entry_is_in_use() -> None:
     """docs/messages.md describes nothing that footfall never says."""
-    assert [slug for slug in _documented() if slug not in _used()] == []
+    assert set(_documented()) - set(_used()) == set()
 
 
 def test_entries_are_unique_and_in_order() -> None:
