@@ -1,7 +1,9 @@
 /* monitoring.c is the engine on sys.monitoring (PEP 669, CPython 3.12+): PY_START is seen once for
  * each code object of the process and decides whether it is measured; then its own LINE and, from
- * 3.14, BRANCH_LEFT and BRANCH_RIGHT events each set one byte's flag at an instruction's offset and
- * are disabled. Offsets become lines and arcs after the run; nothing is computed here.
+ * 3.14, BRANCH_LEFT, BRANCH_RIGHT, JUMP and PY_RETURN events each set one byte's flag at an
+ * instruction's offset and are disabled. Exceptions that are handled or leave a frame say where they
+ * came from; these events cannot be disabled (and are global in 3.14), but cost little beside the
+ * exception itself. Offsets become lines and arcs after the run; nothing is computed here.
  * Threads: callbacks run under the GIL. */
 #include "core/recorder.h"
 #include "core/state.h"
@@ -10,9 +12,13 @@
 
 #if PY_VERSION_HEX >= 0x030C0000
 
+/* As in model.py, which says what they mean. */
 #define HIT_LINE 1
 #define HIT_LEFT 2
 #define HIT_RIGHT 4
+#define HIT_RAISE 8
+#define HIT_ASYNC_STOP 16
+#define HIT_UNWIND 32
 
 /* What a measured code object carries in its co_extra slot. */
 typedef struct code_hits {
@@ -155,22 +161,31 @@ on_py_start(PyObject *module, PyObject *const *args, Py_ssize_t n_args)
     return Py_NewRef(mon->disable);
 }
 
-/* Set a flag at a code unit. After a fork the code is recorded anew in the child's file first. */
-static PyObject *
-hit(module_state *state, PyObject *code, Py_ssize_t byte_offset, unsigned char flag)
+/* Set a flag at a code unit of a measured code object; of another, do nothing.
+ * After a fork the code is recorded anew in the child's file first. */
+static void
+set_flag(module_state *state, PyObject *code, Py_ssize_t byte_offset, unsigned char flag)
 {
     struct monitoring *mon = state->monitoring;
     code_hits *extra = code_hits_of(mon, code);
-    if (extra != NULL && extra->generation != state->recorder->generation && !mon->is_off) {
+    if (extra == NULL || byte_offset < 0 || (size_t)byte_offset / 2 >= extra->n_units) {
+        return;
+    }
+    if (extra->generation != state->recorder->generation && !mon->is_off) {
         PyObject *path = decision_for(mon, ((PyCodeObject *)code)->co_filename);
         if (path == NULL || (path != Py_None && register_code(state, code, path) < 0)) {
-            return fail(state);
+            Py_DECREF(fail(state));
         }
     }
-    if (extra != NULL && byte_offset >= 0 && (size_t)byte_offset / 2 < extra->n_units) {
-        __atomic_fetch_or(&extra->hits[byte_offset / 2], flag, __ATOMIC_RELAXED);
-    }
-    return Py_NewRef(mon->disable);
+    __atomic_fetch_or(&extra->hits[byte_offset / 2], flag, __ATOMIC_RELAXED);
+}
+
+/* The end of a callback whose event has done its work at this place. */
+static PyObject *
+hit_once(module_state *state, PyObject *code, Py_ssize_t byte_offset, unsigned char flag)
+{
+    set_flag(state, code, byte_offset, flag);
+    return Py_NewRef(state->monitoring->disable);
 }
 
 static struct _PyInterpreterFrame *
@@ -195,7 +210,7 @@ on_line(PyObject *module, PyObject *const *args, Py_ssize_t n_args)
     }
     /* The callback is native, so the running frame is the one that the event is about. Its offset
      * says which copy of the line it is (a finally body is compiled more than once). */
-    return hit(state, args[0], PyUnstable_InterpreterFrame_GetLasti(running_frame()), HIT_LINE);
+    return hit_once(state, args[0], PyUnstable_InterpreterFrame_GetLasti(running_frame()), HIT_LINE);
 }
 
 static PyObject *
@@ -208,7 +223,7 @@ on_branch(PyObject *module, PyObject *const *args, Py_ssize_t n_args, unsigned c
     if (n_args < 2 || !PyCode_Check(args[0])) {
         return Py_NewRef(state->monitoring->disable);
     }
-    return hit(state, args[0], PyLong_AsSsize_t(args[1]), flag);
+    return hit_once(state, args[0], PyLong_AsSsize_t(args[1]), flag);
 }
 
 static PyObject *
@@ -223,6 +238,32 @@ on_branch_right(PyObject *module, PyObject *const *args, Py_ssize_t n_args)
     return on_branch(module, args, n_args, HIT_RIGHT);
 }
 
+/* Set a flag where the running frame is. The event's own offset is the handler's or a RERAISE's; the
+ * frame still knows where the exception came from. */
+static PyObject *
+on_exception(PyObject *module, PyObject *const *args, Py_ssize_t n_args, unsigned char flag)
+{
+    module_state *state = get_state(module);
+    if (state->monitoring != NULL && n_args >= 1 && PyCode_Check(args[0]) &&
+        code_hits_of(state->monitoring, args[0]) != NULL) {
+        set_flag(state, args[0], PyUnstable_InterpreterFrame_GetLasti(running_frame()), flag);
+    }
+    Py_RETURN_NONE;
+}
+
+static PyObject *
+on_exception_handled(PyObject *module, PyObject *const *args, Py_ssize_t n_args)
+{
+    int is_stop = n_args >= 3 && PyErr_GivenExceptionMatches(args[2], PyExc_StopAsyncIteration);
+    return on_exception(module, args, n_args, is_stop ? HIT_ASYNC_STOP : HIT_RAISE);
+}
+
+static PyObject *
+on_unwind(PyObject *module, PyObject *const *args, Py_ssize_t n_args)
+{
+    return on_exception(module, args, n_args, HIT_UNWIND);
+}
+
 static PyMethodDef py_start_callback = {
     "footfall_py_start", (PyCFunction)(void (*)(void))on_py_start, METH_FASTCALL, NULL};
 static PyMethodDef line_callback = {"footfall_line", (PyCFunction)(void (*)(void))on_line,
@@ -231,6 +272,16 @@ static PyMethodDef branch_left_callback = {
     "footfall_branch_left", (PyCFunction)(void (*)(void))on_branch_left, METH_FASTCALL, NULL};
 static PyMethodDef branch_right_callback = {
     "footfall_branch_right", (PyCFunction)(void (*)(void))on_branch_right, METH_FASTCALL, NULL};
+
+static PyMethodDef jump_callback = {"footfall_jump", (PyCFunction)(void (*)(void))on_branch_left,
+                                    METH_FASTCALL, NULL};
+static PyMethodDef py_return_callback = {
+    "footfall_py_return", (PyCFunction)(void (*)(void))on_branch_left, METH_FASTCALL, NULL};
+static PyMethodDef exception_handled_callback = {
+    "footfall_exception_handled", (PyCFunction)(void (*)(void))on_exception_handled,
+    METH_FASTCALL, NULL};
+static PyMethodDef unwind_callback = {
+    "footfall_py_unwind", (PyCFunction)(void (*)(void))on_unwind, METH_FASTCALL, NULL};
 
 /* Value of `sys.monitoring.events.<name>`; 0 with an exception. */
 static long
@@ -268,6 +319,37 @@ register_callback(PyObject *module, PyObject *monitoring, PyMethodDef *def, cons
 }
 
 static int
+register_branch_callbacks(PyObject *module, PyObject *monitoring, long *global_events,
+                          long *local_events)
+{
+#if PY_VERSION_HEX >= 0x030F0000
+    long *exception_events = local_events;
+#else
+    long *exception_events = global_events;
+#endif
+    (void)global_events;
+    const struct {
+        PyMethodDef *callback;
+        const char *event;
+        long *events;
+    } wanted[] = {
+        {&branch_left_callback, "BRANCH_LEFT", local_events},
+        {&branch_right_callback, "BRANCH_RIGHT", local_events},
+        {&jump_callback, "JUMP", local_events},
+        {&py_return_callback, "PY_RETURN", local_events},
+        {&exception_handled_callback, "EXCEPTION_HANDLED", exception_events},
+        {&unwind_callback, "PY_UNWIND", exception_events},
+    };
+    for (size_t i = 0; i < sizeof wanted / sizeof *wanted; i++) {
+        if (register_callback(module, monitoring, wanted[i].callback, wanted[i].event,
+                              wanted[i].events) < 0) {
+            return -1;
+        }
+    }
+    return 0;
+}
+
+static int
 start_events(PyObject *module, PyObject *monitoring, int with_branches)
 {
     struct monitoring *mon = get_state(module)->monitoring;
@@ -277,11 +359,8 @@ start_events(PyObject *module, PyObject *monitoring, int with_branches)
         register_callback(module, monitoring, &line_callback, "LINE", &local_events) < 0) {
         return -1;
     }
-    if (with_branches &&
-        (register_callback(module, monitoring, &branch_left_callback, "BRANCH_LEFT",
-                           &local_events) < 0 ||
-         register_callback(module, monitoring, &branch_right_callback, "BRANCH_RIGHT",
-                           &local_events) < 0)) {
+    if (with_branches && register_branch_callbacks(module, monitoring, &global_events,
+                                                   &local_events) < 0) {
         return -1;
     }
     mon->local_events = PyLong_FromLong(local_events);

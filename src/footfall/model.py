@@ -9,9 +9,12 @@ __all__ = [
     "ENGINE_MONITORING",
     "ENGINE_PROBES",
     "ENGINE_SETTRACE",
+    "HIT_ASYNC_STOP",
     "HIT_LEFT",
     "HIT_LINE",
+    "HIT_RAISE",
     "HIT_RIGHT",
+    "HIT_UNWIND",
     "RUN_VARIABLE",
 ]
 
@@ -26,6 +29,13 @@ ENGINE_SETTRACE = 3
 HIT_LINE = 1
 """A LINE event fired at this code unit."""
 HIT_LEFT = 2
-"""The branch instruction at this unit went left (sys.monitoring BRANCH_LEFT: fell through)."""
+"""The branch instruction at this unit went left (sys.monitoring BRANCH_LEFT: fell through), or the jump or
+return there was done (JUMP, PY_RETURN)."""
 HIT_RIGHT = 4
 """The branch instruction at this unit went right (BRANCH_RIGHT: jumped)."""
+HIT_RAISE = 8
+"""An exception went from this unit to a handler in the same frame (EXCEPTION_HANDLED, the frame's offset)."""
+HIT_ASYNC_STOP = 16
+"""The same for a StopAsyncIteration."""
+HIT_UNWIND = 32
+"""An exception from this unit left the frame (PY_UNWIND, the frame's offset)."""

@@ -11,8 +11,10 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
+from footfall.analyze.branches import find_branches
 from footfall.analyze.bytecode_arcs import arcs_of_code
 from footfall.analyze.calltree import profile_of_logs
+from footfall.analyze.opcodes import OPCODES_BY_VERSION
 from footfall.analyze.probe_arcs import arcs_of_module
 from footfall.analyze.rundata import FileData, RunData
 from footfall.errors import FootfallError
@@ -45,7 +47,7 @@ def resolve(run_directory: str | Path, context: str = "", progress: Progress | N
     total = len(merged.codes) + len(merged.modules)
     done = 0
     for code in merged.codes:
-        lines, arcs = arcs_of_code(code)
+        lines, arcs = arcs_of_code(_with_branches(code), has_exits=True)
         _add(files, code.path, code.context or context, lines, arcs)
         done += 1
         if progress is not None:
@@ -69,6 +71,13 @@ def resolve(run_directory: str | Path, context: str = "", progress: Progress | N
         profile=profile,
         n_processes=merged.n_processes,
     )
+
+
+def _with_branches(code: RecordedCode) -> RecordedCode:
+    ops = OPCODES_BY_VERSION.get((code.version >> 24, code.version >> 16 & 255))
+    if ops is None or code.branches:
+        return code
+    return code._replace(branches=find_branches(code.code, ops))
 
 
 def _add(
