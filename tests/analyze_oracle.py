@@ -137,9 +137,9 @@ def _show(one: object, other: object) -> list[object]:
 
 
 def _parts(description: str) -> set[str]:
-    # coverage.py writes "because" without a reason where it has none; that part says nothing, and ours leaves it out.
-    parts = set(description.split(" or "))
-    return {part for part in parts if not part.endswith(" because ")} or {part.split(" because ")[0] for part in parts}
+    # coverage.py writes "because" without a reason where it has none; a bare jump beside a reason says nothing more.
+    parts = {part.removesuffix(" because ") for part in description.split(" or ")}
+    return {part for part in parts if " because " in part or "didn't jump" not in part} or parts
 
 
 def _make_up_run(ours: SourceAnalysis, chooser: random.Random) -> tuple[set[int], set[Arc]]:

@@ -1,0 +1,46 @@
+"""The source analysis against coverage.py's own, over random programs and the standard library."""
+
+import random
+
+import pytest
+
+pytest.importorskip("coverage", minversion="7.17")
+
+from analyze_oracle import CoverageFailure, find_differences, standard_library
+from programs import generate_program
+
+from footfall.analyze.exclude import ExclusionRules
+from footfall.analyze.source import decode_source
+
+pytestmark = pytest.mark.filterwarnings("ignore::SyntaxWarning", "ignore::DeprecationWarning")
+
+
+@pytest.mark.parametrize("first_seed", range(0, 80, 20))
+def test_random_programs(first_seed: int) -> None:
+    """Statements, exclusions, arcs, numbers and regions of random programs equal coverage.py's."""
+    for seed in range(first_seed, first_seed + 20):
+        try:
+            differences = find_differences(generate_program(seed), f"program {seed}", ExclusionRules(), seed)
+        except CoverageFailure:
+            continue
+        assert not differences
+
+
+def test_standard_library() -> None:
+    """The same holds for 40 files of the standard library."""
+    paths = [path for path in standard_library() if path.stat().st_size < 20_000]
+    for path in random.Random(7).sample(paths, 40):
+        assert not find_differences(decode_source(path.read_bytes()), str(path), ExclusionRules())
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_programs_run_the_same_each_time(seed: int) -> None:
+    """A random program ends without an error and computes the same again."""
+    code = compile(generate_program(seed), "program.py", "exec")
+    results = []
+    for _ in range(2):
+        namespace: dict[str, object] = {"__name__": "__main__"}
+        exec(code, namespace)
+        results.append(namespace["RESULT"])
+    assert results[0] == results[1]
+    assert results[0]
