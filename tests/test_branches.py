@@ -31,7 +31,7 @@ async def f(xs):
     async for x in xs:
         async with x:
             yield x
-    return [y async for y in xs if y]
+    kept = [y async for y in xs if y]
 """
 
 
