@@ -158,6 +158,7 @@ class _Walker:
         elif opcode in (ops.jump_forward, ops.jump_backward):
             if went_on:
                 targets.append(graph.jump_to[unit])
+                self._repeat_line(unit, last_line)
         elif opcode == ops.return_value:
             if went_on:
                 self._leave(unit, last_line)
@@ -170,6 +171,13 @@ class _Walker:
             if opcode != ops.jump_backward_no_interrupt and graph.next_unit[unit] < len(self._hits):
                 targets.append(graph.next_unit[unit])
         return targets
+
+    def _repeat_line(self, unit: int, last_line: int) -> None:
+        """sys.settrace reports the line again where a loop jumps back within one line."""
+        graph = self._graph
+        line = graph.lines[unit]
+        if graph.opcodes[unit] == self._ops.jump_backward and graph.lines[graph.jump_to[unit]] == line >= 0:
+            self.arcs.add((last_line, line))
 
     def _raised(self, unit: int) -> bool:
         """Did an exception go from this unit to its handler? Instructions that only raise always did."""
