@@ -6,7 +6,6 @@ import os
 
 import click
 
-from footfall.cli.finish import finish_run
 from footfall.cli.options import config_option, load_config, split_list
 from footfall.cli.supervise import end_like, run_command
 from footfall.cli.target import command_line, find_interpreter, inspect_interpreter
@@ -135,6 +134,8 @@ def _finish(
             f" Look at it with `footfall report --data-file={chosen}`. [data-elsewhere]",
             err=True,
         )
+    from footfall.cli.finish import finish_run  # imported when it is needed: the command need not wait for it
+
     try:
         _, settings = open_run_directory(directory.path)
         finish_run(directory, settings, config, chosen, is_quiet=quiet)

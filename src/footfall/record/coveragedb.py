@@ -112,7 +112,7 @@ def write_coverage(
             os.unlink(beside)
         with contextlib.closing(sqlite3.connect(beside, isolation_level=None)) as connection:
             connection.execute("pragma synchronous = off")
-            connection.execute("pragma journal_mode = memory")
+            connection.execute("pragma journal_mode = memory").fetchall()  # left open, it would forbid the commit (PyPy)
             connection.execute("begin")
             _write_all(connection, files, has_arcs, touched)
             yield connection
