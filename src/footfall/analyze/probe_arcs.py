@@ -27,7 +27,7 @@ def arcs_of_module(module: ProbedModule) -> tuple[set[int], set[Arc]]:
     Raises FootfallError when the source is not there any more or is another one than was measured.
     """
     source = _read_source(module)
-    meanings = meanings_of_source(source, module.has_branches)
+    meanings = meanings_of_source(source, module.has_branches, module.version)
     if len(meanings) != len(module.hits):
         raise FootfallError(
             "source-changed",
@@ -49,13 +49,13 @@ def arcs_of_hits(meanings: tuple[ProbeMeaning, ...], hits: bytes) -> tuple[set[i
 
 
 @lru_cache(maxsize=64)
-def meanings_of_source(source: bytes, with_branches: bool) -> tuple[ProbeMeaning, ...]:
+def meanings_of_source(source: bytes, with_branches: bool, version: int) -> tuple[ProbeMeaning, ...]:
     """Return each probe's meaning, in order of numbers. Raises FootfallError when it is not Python."""
     try:
         tree = compile(source, "<measured>", "exec", ast.PyCF_ONLY_AST, dont_inherit=True)
     except (SyntaxError, ValueError, RecursionError) as error:
         raise FootfallError("not-python", f"Can't parse the measured source: {error}.") from error
-    flow = ModuleFlow(tree, find_first_lines(decode_source(source)))
+    flow = ModuleFlow(tree, find_first_lines(decode_source(source)), version)
     lines: dict[int, set[int]] = {}
     arcs: dict[int, set[Arc]] = {}
 
@@ -78,7 +78,8 @@ def _meaning(flow: ModuleFlow, kind: int, node: ast.AST) -> tuple[int, Arc | Non
     if kind == plan.HEADER_LINE:
         return flow.line(node.lineno), None  # type: ignore[attr-defined]
     if kind == plan.EXITED:
-        return line, (line, -line)
+        last = flow.line(node.lineno)  # type: ignore[attr-defined]
+        return last, (last, -line)
     if kind == plan.DEFINED:
         last = flow.line(node.lineno)  # type: ignore[attr-defined]
         return last, (last, flow.after[node])

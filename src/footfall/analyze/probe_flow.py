@@ -30,15 +30,21 @@ class _Ways:
 
 
 class ModuleFlow:
-    """Answers for one tree, by node: `after` it, its `else`, where it jumps, where an exception goes."""
+    """Answers for one tree, by node: `after` it, its `else`, where it jumps, where an exception goes.
 
-    def __init__(self, tree: ast.Module, first_line: Mapping[int, int]) -> None:
+    `version` is the measuring interpreter's hexversion.
+    """
+
+    def __init__(self, tree: ast.Module, first_line: Mapping[int, int], version: int) -> None:
         self._first_line = first_line
+        # CPython 3.11 leaves a function that ends with the last `except*` by that clause's line.
+        self._star_returns_by_clause = version < 0x030C0000
         self.after: dict[ast.AST, int] = {}
         self.enters: dict[ast.AST, int] = {}
         self.leaves: dict[ast.AST, int] = {}
         self.jumps: dict[ast.AST, int] = {}
         self.raises: dict[ast.AST, int] = {}
+        self._is_in_function = False
         self._block(tree.body, -1, _Ways(-1, -1, -1, -1))
 
     def line(self, line: int) -> int:
@@ -55,18 +61,23 @@ class ModuleFlow:
 
     def _entry(self, body: Sequence[ast.stmt], after: int) -> int:
         for node in body:
-            if not isinstance(node, (ast.Global, ast.Nonlocal)):
+            if not self._is_nothing(node):
                 return self.line_of(node)
         return after
+
+    def _is_nothing(self, node: ast.stmt) -> bool:
+        """Whether the compiler makes nothing of the statement: control passes it by."""
+        if isinstance(node, ast.AnnAssign):
+            return node.value is None and node.simple == 1 and self._is_in_function
+        return isinstance(node, (ast.Global, ast.Nonlocal))
 
     def _block(self, body: Sequence[ast.stmt], after: int, ways: _Ways) -> None:
         following = after
         for node in reversed(body):
-            if isinstance(node, (ast.Global, ast.Nonlocal)):
-                continue
             self.after[node] = following
             self._statement(node, following, ways)
-            following = self.line_of(node)
+            if not self._is_nothing(node):
+                following = self.line_of(node)
 
     def _statement(self, node: ast.stmt, after: int, ways: _Ways) -> None:
         match node:
@@ -91,7 +102,10 @@ class ModuleFlow:
                 self._match(node, after, ways)
             case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef():
                 end = -self.line_of(node)
+                outer = self._is_in_function
+                self._is_in_function = not isinstance(node, ast.ClassDef)
                 self._block(node.body, end, _Ways(end, end, end, end))
+                self._is_in_function = outer
 
     def _if(self, node: ast.If, after: int, ways: _Ways) -> None:
         while True:
@@ -124,8 +138,21 @@ class ModuleFlow:
             inside = _Ways(outside.breaks, outside.continues, handler, outside.returns)
         self._block(node.body, self._entry(node.orelse, after), inside)
         self._block(node.orelse, after, outside)
+        if isinstance(node, ast.TryStar):
+            self._star_handlers(node.handlers, after, outside)
+            return
         for clause in node.handlers:
             self._block(clause.body, after, outside)
+
+    def _star_handlers(self, handlers: Sequence[ast.ExceptHandler], after: int, outside: _Ways) -> None:
+        """What is left of an exception group is offered to the next clause, also after an exception in one."""
+        for clause, following in zip(handlers, handlers[1:], strict=False):
+            line = self.line(following.lineno)
+            self._block(clause.body, line, outside.through(line))
+        last = handlers[-1]
+        if after < 0 and self._star_returns_by_clause:
+            after = self.line(last.lineno)
+        self._block(last.body, after, outside)
 
     def _match(self, node: ast.Match, after: int, ways: _Ways) -> None:
         for index, case in enumerate(node.cases):

@@ -77,7 +77,7 @@ LEFT = 2
 ENDED = 3
 """The body that stands on the line of the node (if, case) was completed."""
 JUMPED = 4
-"""The node (return, break, continue, raise), on the line of its `if`, loop or `case`, was carried out."""
+"""The node (return, break, continue, raise) was reached; it may share its line with other ways out."""
 RAISED = 5
 """An exception left the node."""
 CASE_FAILED = 6
@@ -203,12 +203,18 @@ class _Plan:
         self._breaks = breaks
 
     def _walk_block(
-        self, body: list[stmt], notes: "list[Note]", known_line: int = 0, chain: int = -1
+        self,
+        body: list[stmt],
+        notes: "list[Note]",
+        known_line: int = 0,
+        chain: int = -1,
+        is_owned: bool = False,
     ) -> bool:
         """Insert probes into one straight list of statements, in place.
 
         `notes` must be told by the first probe (with any, there is one). `known_line` was certainly reached
-        when the block is. `chain` is the probe that implies the first statement's start, or -1.
+        when the block is. `chain` is the probe that implies the first statement's start, or -1. `is_owned` says that
+        the block stands on the line of an `if`, a loop or a `case`.
         """
         out: list[stmt] = []
         completes = True
@@ -225,6 +231,10 @@ class _Plan:
                 out.append(self._probe(at, notes))
             elif chain >= 0:
                 self._tell(chain, [(LINE, node)])
+            elif kind in _JUMPS and self._with_branches and (is_owned or node is not body[-1]):
+                # It shares its line with other ways out, and what stands before it may raise.
+                chain = self.forms.count
+                out.append(self._probe(node, [(LINE, node)]))
             known_line = line
             handler = _HANDLERS.get(kind)
             if handler is not None:
@@ -236,6 +246,8 @@ class _Plan:
                 out.append(node)
                 if kind in _JUMPS:
                     completes = False
+                    if chain >= 0 and self._with_branches:
+                        self._tell(chain, [(JUMPED, node)])
                     if kind is Break and self._breaks:
                         self._breaks[-1] = True
             if not _cannot_raise(node):
@@ -269,9 +281,7 @@ class _Plan:
         if not self._is_one_line(body):
             return self._walk_block(body, notes)
         last = body[-1]
-        if type(last) in _JUMPS:
-            notes.append((JUMPED, last))
-        completes = self._walk_block(body, notes, known_line=body[0].lineno)
+        completes = self._walk_block(body, notes, known_line=body[0].lineno, is_owned=True)
         if completes and type(owner) in (If, match_case):
             body.append(self._probe(last, [(ENDED, owner)]))
         return completes
@@ -308,7 +318,7 @@ class _Plan:
             orelse = node.orelse
             notes = [(LEFT, node)] if self._with_branches else []
             if not orelse:
-                if body_completes and notes:
+                if completes and notes:
                     orelse.append(self._probe(node, notes))
                     notes = []
                 completes = True
@@ -327,7 +337,11 @@ class _Plan:
 
     def _guard(self, node: If) -> stmt:
         """Let an exception be seen that leaves an `if` on one line whose body may leave likewise."""
-        if self._with_branches and type(node.body[-1]) in (Raise, Return) and self._is_one_line(node.body):
+        if (
+            self._with_branches
+            and any(type(inner) in (Raise, Return) for inner in node.body)
+            and self._is_one_line(node.body)
+        ):
             self._tell(self.forms.count, [(RAISED, node)])
             return self.forms.guarded(node)
         return node
@@ -348,7 +362,7 @@ class _Plan:
         return True, notes
 
     def _walk_try(self, node: "Try | TryStar", out: list[stmt]) -> "tuple[bool, list[Note]]":
-        completes = self._walk_block(node.body, [], known_line=node.lineno)
+        completes = self._walk_block(node.body, [], known_line=node.lineno, chain=self._entry)
         for handler in node.handlers:
             completes = self._walk_handler(handler) or completes
         if node.orelse:
