@@ -24,12 +24,12 @@ from coverage.misc import join_regex
 from coverage.parser import PythonParser
 from coverage.regions import code_regions
 from coverage.results import AnalysisNarrower, analysis_from_file_reporter
-from programs import generate_program
 
 from footfall.analyze.exclude import ExclusionRules
 from footfall.analyze.regions import find_outside_lines, find_regions, narrow_result
 from footfall.analyze.results import compare
 from footfall.analyze.source import SourceAnalysis, SourceError, analyze_source, decode_source
+from programs import generate_program
 
 Arc = tuple[int, int]
 
@@ -174,6 +174,8 @@ def _compare_results(
     theirs = analysis_from_file_reporter(reporter, 2, reporter, ours.path)  # type: ignore[arg-type]
     mine = compare(ours, lines, arcs)
     yield from _compare_one("file", mine, theirs)
+    if mine.executed_arcs != theirs.arcs_executed_set:
+        yield f"translated arcs: {sorted(mine.executed_arcs ^ theirs.arcs_executed_set)[:6]}"
     our_regions = find_regions(ours)
     their_regions = sorted(code_regions(text), key=lambda region: region.start)
     if [(r.kind, r.name, r.start, set(r.lines)) for r in our_regions] != [
@@ -203,7 +205,12 @@ def _compare_one(where: str, mine: object, theirs: object) -> Iterator[str]:
         "missing text": (mine.missing_text(), theirs.missing_formatted(branches=True)),
         "missing lines text": (mine.missing_text(branches=False), theirs.missing_formatted()),
         "percentages": (
-            [numbers.pc_covered_str(2), numbers.pc_statements_str(2), numbers.pc_branches_str(2), numbers.ratio_covered],
+            [
+                numbers.pc_covered_str(2),
+                numbers.pc_statements_str(2),
+                numbers.pc_branches_str(2),
+                numbers.ratio_covered,
+            ],
             [
                 their_numbers.pc_covered_str,
                 their_numbers.pc_statements_str,

@@ -76,7 +76,15 @@ class Expressions:
         """Return an expression of whole-number value."""
         makers: list[Callable[[Scope, int], str]] = [self._simple]
         if depth > 0:
-            makers += [self._sum, self._ternary, self._lambda, self._comprehension, self._lines, self._text, self._display]
+            makers += [
+                self._sum,
+                self._ternary,
+                self._lambda,
+                self._comprehension,
+                self._lines,
+                self._text,
+                self._display,
+            ]
             makers += [self._call] * 3
             if scope.can_raise:
                 makers.append(lambda scope, depth: self.chance.choice(("(6 // pick(3))", "{0: 1, 1: 2}[pick(3)]")))
@@ -146,7 +154,13 @@ class Expressions:
         ))  # fmt: skip
 
     def _text(self, scope: Scope, depth: int) -> str:
-        forms = ['len("""two\nlines # (\n""")', "len('a \\\nb')", 'len(f"{a!r:>4}")', 'len(f"""{b}\n{c + 1:d}""")', 'len(r"\\\\")']
+        forms = [
+            'len("""two\nlines # (\n""")',
+            "len('a \\\nb')",
+            'len(f"{a!r:>4}")',
+            'len(f"""{b}\n{c + 1:d}""")',
+            'len(r"\\\\")',
+        ]
         if self.version >= (3, 12):
             forms += ['len(f"{"x" + f"{a}{"}"}"}")', 'len(f"{a:{len("]")}}{{")', 'len(f"{\n    b # }\n    + 1}")']
         if self.version >= (3, 14):

@@ -118,7 +118,11 @@ class _Writer(Expressions):
         forms = {"generator": f"list({call})", "coroutine": f"drive({call})"}
         if callee.kind == "async generator":
             runner = self.new_name("runner")
-            return [f"async def {runner}():", f"    return [v async for v in {call}]", f"attempt(lambda: drive({runner}()))"]
+            return [
+                f"async def {runner}():",
+                f"    return [v async for v in {call}]",
+                f"attempt(lambda: drive({runner}()))",
+            ]
         return [f"attempt(lambda: {forms.get(callee.kind, call)})"]
 
     # Suites
@@ -199,7 +203,12 @@ class _Writer(Expressions):
     def _jumps(self, scope: Scope) -> Lines:
         jumps: Lines = []
         if scope.can_raise:
-            jumps += ["raise ValueError", "raise Oops('why')", "raise KeyError(\n    1) from None", "assert pick(3), 'seldom'"]
+            jumps += [
+                "raise ValueError",
+                "raise Oops('why')",
+                "raise KeyError(\n    1) from None",
+                "assert pick(3), 'seldom'",
+            ]
         if scope.in_loop:
             jumps += ["break", "continue"] * 2
         if scope.can_return:
@@ -218,7 +227,9 @@ class _Writer(Expressions):
         return lines
 
     def _constant_test(self, scope: Scope, depth: int) -> Lines:
-        test = self.chance.choice(("0", "1", "True", "not 0", "__debug__", "not __debug__", "0 or 1", "TYPE_CHECKING", "None"))
+        test = self.chance.choice(
+            ("0", "1", "True", "not 0", "__debug__", "not __debug__", "0 or 1", "TYPE_CHECKING", "None")
+        )
         lines = self._clause(f"if {test}", scope, depth)
         if self.often(0.5):
             lines += self._clause("else", scope, depth)
@@ -230,7 +241,9 @@ class _Writer(Expressions):
     def _for(self, scope: Scope, depth: int) -> Lines:
         inner = self._loop_scope(scope)
         name = self.chance.choice(NAMES)
-        source = self.chance.choice(("range(3)", "range(pick(4))", "(1, 2)", "[\n    0, pick(2)]", "zip((1, 2), (3, 4))"))
+        source = self.chance.choice(
+            ("range(3)", "range(pick(4))", "(1, 2)", "[\n    0, pick(2)]", "zip((1, 2), (3, 4))")
+        )
         target = f"({name}, _)" if source.startswith("zip") else name
         head = "for"
         if scope.is_async and self.often(0.5):
@@ -247,7 +260,9 @@ class _Writer(Expressions):
         count = self.new_name("n")
         if self.often(0.15):
             return [f"{count} = 0", f"while {count} < 3: {count} += 1"]
-        test = self.chance.choice((f"{count} < 3", "True", "1", self.condition(scope), f"{count} < 2 and (\n    pick(3))", "0"))
+        test = self.chance.choice(
+            (f"{count} < 3", "True", "1", self.condition(scope), f"{count} < 2 and (\n    pick(3))", "0")
+        )
         stop = [f"{count} += 1", f"if {count} > 3: break"]
         if self.often(0.5):
             stop[1:] = [f"if {count} > 3:", "    break"]
@@ -293,7 +308,7 @@ class _Writer(Expressions):
             f"Guard({swallows}) as a",
             f"Guard(), Guard({swallows})",
             f"(Guard({swallows}) as a,\n    Guard())",
-            f"(\n    Guard(\n    1),\n    Guard() as b\n)",
+            "(\n    Guard(\n    1),\n    Guard() as b\n)",
             f"Guard({swallows}), \\\n    Guard()",
         ))  # fmt: skip
         head = "async with" if scope.is_async and self.often(0.5) else "with"
@@ -301,14 +316,29 @@ class _Writer(Expressions):
         return self._clause(f"{head} {items}", scope.inside(can_raise=scope.can_raise or swallows_all), depth)
 
     def _match(self, scope: Scope, depth: int) -> Lines:
-        subject = self.chance.choice(("pick(4)", "(pick(2), pick(3))", "{'k': pick(2)}", "[pick(2),\n    a]", "Guard(pick(2))"))
-        patterns = ["0", "1 | 2", "(0, y)", "[1, *_]", "{'k': 1, **rest}", "Guard(swallows=1)", "int(y)", "(\n    3)", "-1", "[_, _]"]
+        subject = self.chance.choice(
+            ("pick(4)", "(pick(2), pick(3))", "{'k': pick(2)}", "[pick(2),\n    a]", "Guard(pick(2))")
+        )
+        patterns = [
+            "0",
+            "1 | 2",
+            "(0, y)",
+            "[1, *_]",
+            "{'k': 1, **rest}",
+            "Guard(swallows=1)",
+            "int(y)",
+            "(\n    3)",
+            "-1",
+            "[_, _]",
+        ]
         cases: Lines = []
         for _ in range(self.chance.randint(1, 3)):
             guard = f" if {self.condition(scope, 1)}" if self.often(0.3) else ""
             cases += self._clause(f"case {self.chance.choice(patterns)}{guard}", scope, depth)
         if self.often(0.5):
-            cases += self._clause(self.chance.choice(("case _", "case other", "case (1 | _)", "case _ if pick(2)")), scope, depth)
+            cases += self._clause(
+                self.chance.choice(("case _", "case other", "case (1 | _)", "case _ if pick(2)")), scope, depth
+            )
         return [f"match {subject}:", *_indent(cases)]
 
     def _class(self, scope: Scope, depth: int) -> Lines:

@@ -7,10 +7,9 @@ import pytest
 pytest.importorskip("coverage", minversion="7.17")
 
 from analyze_oracle import CoverageFailure, find_differences, standard_library
-from programs import generate_program
-
 from footfall.analyze.exclude import ExclusionRules
 from footfall.analyze.source import decode_source
+from programs import generate_program
 
 pytestmark = pytest.mark.filterwarnings("ignore::SyntaxWarning", "ignore::DeprecationWarning")
 

@@ -77,6 +77,10 @@ def test_branches_to_excluded_lines_do_not_count() -> None:
     result = compare(analysis, {1, 3, 5}, {(1, 3), (3, 5)})
     assert result.missing_branches == ()
     assert result.branch_stats == {3: (2, 2)}
+    text = "def f():\n  try:\n    if a: raise b; return\n    c  # pragma: no cover\n  except d:\n    e\n"
+    result = compare(analyze_source(text, "p.py", ExclusionRules()), {1, 2, 3, 6}, {(3, -1), (1, -1)})
+    assert result.missing_branches == ((3, 5),)
+    assert result.branch_stats == {3: (2, 1)}
 
 
 def test_functions_and_classes(analysis: SourceAnalysis) -> None:

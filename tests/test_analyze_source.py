@@ -144,7 +144,10 @@ DECODINGS = {
     "no newline at the end": (b"a", "a\n"),
     "BOM": (b"\xef\xbb\xbfa = 1\n", "a = 1\n"),
     "PEP 263": (b"# -*- coding: latin-1 -*-\na = '\xe9'\n", "# -*- coding: latin-1 -*-\na = 'é'\n"),
-    "PEP 263 on the second line": (b"#!x\n# vim: set fileencoding=cp1252 :\n'\x80'\n", "#!x\n# vim: set fileencoding=cp1252 :\n'€'\n"),
+    "PEP 263 on the second line": (
+        b"#!x\n# vim: set fileencoding=cp1252 :\n'\x80'\n",
+        "#!x\n# vim: set fileencoding=cp1252 :\n'€'\n",
+    ),
     "line ends": (b"a\r\nb\rc\n", "a\nb\nc\n"),
     "form feed": (b"a\n\x0c\nb\n", "a\n \nb\n"),
     "wrong bytes": (b"a\nb\nc = '\xff'\n", "a\nb\nc = '�'\n"),
@@ -172,6 +175,7 @@ LOGICAL_LINES = {
     "brackets and strings in a chain": ("a = (\n1) + '''\n''' + [\n]\nb\n", {1: 1, 2: 1, 3: 1, 4: 1}),
     "quotes in comments": ("a  # don't (\nb  # '''\nc\n", {}),
     "escapes": ("a = '\\'('\nb = \"\\\\\"\nc = r'\\'(' + (\n')')\n", {3: 3, 4: 3}),
+    "a bracket and a quote in a long string": ('a = ("""b"c)""", d)\ne = (\n1)\n', {2: 2, 3: 2}),
     "an f-string that is none": ("a = b if'x' else(\n1)\n", {1: 1, 2: 1}),
     "fields": ("a = f'{b}('\nc = f'''{d:{e}}\n{{(}}'''\nf\n", {2: 2, 3: 2}),
 }

@@ -29,7 +29,17 @@ class Flow:
     `first_lines` maps lines inside multi-line statements; `lines` are the first lines that have bytecode.
     """
 
-    __slots__ = ("_blocks", "_first_lines", "_lines", "_open_withs", "arcs", "notes", "with_ends", "with_entries", "with_starts")
+    __slots__ = (
+        "_blocks",
+        "_first_lines",
+        "_lines",
+        "_open_withs",
+        "arcs",
+        "notes",
+        "with_ends",
+        "with_entries",
+        "with_starts",
+    )
 
     def __init__(self, first_lines: dict[int, int], lines: set[int]) -> None:
         self.arcs: set[tuple[int, int]] = set()

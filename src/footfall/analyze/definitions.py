@@ -1,4 +1,4 @@
-"""The functions, classes, docstrings and `case` clauses of a file, reachable or not. Called by `source`; analysis phase.
+"""The functions, classes, docstrings and `case` clauses of a file, reachable or not. Called by `source`; analysis.
 
 One walk over statements (never expressions) serves all who need them: code objects for arcs, docstrings, what an
 exclusion on a signature covers, and the regions of functions and classes.

@@ -61,7 +61,7 @@ class ExclusionRules:
         """
         exclude = DEFAULT_EXCLUDE if exclude_lines is None else _check_patterns(exclude_lines)
         partial = DEFAULT_PARTIAL if partial_branches is None else _check_patterns(partial_branches)
-        always = DEFAULT_PARTIAL_ALWAYS
+        always: tuple[str, ...] = DEFAULT_PARTIAL_ALWAYS
         if partial_branches_always is not None:
             always = _check_patterns(partial_branches_always)
         return cls(exclude + _check_patterns(exclude_also), partial + _check_patterns(partial_also), always)

@@ -37,8 +37,7 @@ _is_simple_fstring = re.compile(
 
 # Where the literal part of an f-string may end, by opening quote.
 _LITERAL_STOPS = {
-    quote: re.compile(rf"\\(?:N\{{[^}}]*\}}|[^{{}}]|(?=[{{}}]))|\{{|\}}|{quote}")
-    for quote in ('"', "'", '"""', "'''")
+    quote: re.compile(rf"\\(?:N\{{[^}}]*\}}|[^{{}}]|(?=[{{}}]))|\{{|\}}|{quote}") for quote in ('"', "'", '"""', "'''")
 }
 
 
@@ -140,7 +139,7 @@ def _find_multi_line_spans(text: str) -> list[tuple[int, int]]:
 
 
 def _is_fstring_with_fields(text: str, quote: int, token: str) -> bool:
-    """Is the string `token`, whose opening quote is at offset `quote`, an f- or t-string with more than plain fields?"""
+    """Is the string `token`, whose opening quote is at offset `quote`, an f-string that other strings may nest in?"""
     if text[quote - 1] not in "fFtTrR" or not quote:
         return False
     start = quote

@@ -103,7 +103,9 @@ def format_percent(percentage: float, precision: int) -> str:
     Raises UsageError (`bad-precision`) for a negative precision.
     """
     if precision < 0:
-        raise UsageError("bad-precision", f"precision={precision} is negative.", "Give the number of decimals, 0 or more.")
+        raise UsageError(
+            "bad-precision", f"precision={precision} is negative.", "Give the number of decimals, 0 or more."
+        )
     least = 1.0 / 10**precision
     if 0 < percentage < least:
         percentage = least

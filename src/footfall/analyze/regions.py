@@ -74,7 +74,7 @@ def find_outside_lines(analysis: SourceAnalysis, regions: Iterable[CodeRegion]) 
 def narrow_result(result: FileResult, line_sets: Sequence[frozenset[int]]) -> list[FileResult]:
     """Return the result of each set of lines by itself, in one pass over the file's arcs.
 
-    An arc belongs to the sets of both its ends, a line that is in several sets to the last of them.
+    An arc belongs to the set that its start is in, a line that is in several sets to the last of them.
     """
     set_of: dict[int, frozenset[int]] = {}
     for lines in line_sets:
@@ -105,7 +105,6 @@ def narrow_result(result: FileResult, line_sets: Sequence[frozenset[int]]) -> li
 def _group_arcs(arcs: Iterable[Arc], set_of: dict[int, frozenset[int]]) -> dict[frozenset[int], set[Arc]]:
     grouped: dict[frozenset[int], set[Arc]] = {}
     for arc in arcs:
-        for line in arc:
-            if line in set_of:
-                grouped.setdefault(set_of[line], set()).add(arc)
+        if arc[0] in set_of:
+            grouped.setdefault(set_of[arc[0]], set()).add(arc)
     return grouped

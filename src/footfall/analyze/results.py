@@ -152,7 +152,9 @@ def format_lines(statements: Iterable[int], lines: Collection[int], arcs: Iterab
 
     `arcs` are added as "8->10" or "8->exit" where neither end is in `lines`.
     """
-    items = [(first, f"{first}" if first == last else f"{first}-{last}") for first, last in _find_ranges(statements, lines)]
+    items = [
+        (first, f"{first}" if first == last else f"{first}-{last}") for first, last in _find_ranges(statements, lines)
+    ]
     for start, end in arcs:
         if start not in lines and end not in lines:
             items.append((start, f"{start}->{end if end > 0 else 'exit'}"))

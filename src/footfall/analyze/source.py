@@ -1,4 +1,4 @@
-"""Source text to statements, excluded lines, possible arcs and branch numbers: all that a report needs to know of a file.
+"""Source text to statements, excluded lines, possible arcs and branch numbers: what a report must know of a file.
 
 The answers equal coverage.py 7.17's `PythonParser`. Two of its properties follow from that:
 
@@ -161,6 +161,7 @@ def _compile(text: str, path: str) -> tuple[ast.Module, CodeType]:
             # The program's own warnings were shown when it ran; as errors they would spoil the report.
             warnings.simplefilter("ignore")
             tree = compile(text, path, "exec", ast.PyCF_ONLY_AST, dont_inherit=True)
+            assert isinstance(tree, ast.Module)
             return tree, compile(text, path, "exec", dont_inherit=True)
     except SyntaxError as error:
         message = f"Can't read {path} as Python source: {error.msg} on line {error.lineno}."
