@@ -11,7 +11,8 @@
 #define CHUNK_HEADER_BYTES 24u /* previous, size, top (an index into the data that follows) */
 /* Copied past the used part, for calls between two looks: a few frames. */
 #define SLACK_BYTES 512u
-#define MAX_SNAPSHOT_TRIES 3
+#define MIN_CHUNK_BYTES (16u << 10)
+#define MAX_SNAPSHOT_TRIES 4
 #define MAX_OLDER_CHUNKS 1024u
 #define FIRST_ROOM 256u
 
@@ -33,6 +34,11 @@ typedef struct walk_run {
     uint32_t n_chunks;
     uint64_t frame;
     uint64_t base_frame;
+    uint32_t n_outside; /* copied with the chunk */
+    uint32_t next_outside; /* they are met in the order of the last walk */
+    stack_lane *lane; /* borrowed: collects the frames outside that this walk meets */
+    uint64_t outside[MAX_OUTSIDE]; /* from here on not zeroed */
+    unsigned char outside_bytes[MAX_OUTSIDE][MAX_FRAME_OFFSET];
 } walk_run;
 
 walk_status
@@ -75,66 +81,103 @@ thread_fields_load(const walk_offsets *offsets, const unsigned char *bytes, thre
     fields->limit = load_u64(bytes + offsets->thread_chunk + 16);
 }
 
-/* How much of the chunk to copy next time. 0 where the fields do not fit each other. */
+/* How much of the chunk to copy next time. While a thread gives a chunk back (a munmap long), its top and limit
+ * are still those of that chunk: then all of the smallest chunk is copied. 0 without a chunk. */
 static uint32_t
 used_bytes(const thread_fields *fields)
 {
-    if (fields->chunk == 0 || fields->top < fields->chunk || fields->limit < fields->top
-        || fields->limit - fields->chunk > UINT32_MAX) {
+    if (fields->chunk == 0) {
         return 0;
+    }
+    if (fields->top < fields->chunk || fields->limit < fields->top
+        || fields->limit - fields->chunk > MAX_CHUNK_BYTES) {
+        return MIN_CHUNK_BYTES;
     }
     uint64_t whole = fields->limit - fields->chunk;
     uint64_t used = fields->top - fields->chunk + SLACK_BYTES;
-    used = used < whole ? used : whole;
-    return (uint32_t)(used < MAX_CHUNK_BYTES ? used : MAX_CHUNK_BYTES);
+    return (uint32_t)(used < whole ? used : whole);
 }
 
-/* Copy chunk, current frame and thread state in that order by one call, from where the last look says
- * that they are; look again until it was right. */
+/* What one look at a thread gave. */
+typedef struct thread_look {
+    unsigned char state[MAX_THREAD_OFFSET + 32];
+    uint64_t cframe_frame; /* the current frame where has_cframe */
+    thread_fields fields;
+} thread_look;
+
+/* Copy frames outside, chunk, current frame and thread state, in that order and by one call, from where the last
+ * look says that they are. 0, or -1 when not all of it was readable. */
+static int
+read_guess(walk_run *walk, uint64_t thread, const stack_lane *guess, thread_look *look)
+{
+    const walk_offsets *offsets = walk->walker->offsets;
+    memory_span spans[MAX_OUTSIDE + 3];
+    int n = 0;
+    for (uint32_t i = 0; i < guess->n_outside; i++) {
+        walk->outside[i] = guess->outside[i];
+        spans[n++] = (memory_span){guess->outside[i], walk->outside_bytes[i], offsets->frame_bytes};
+    }
+    walk->n_outside = guess->n_outside;
+    if (guess->used_bytes != 0) {
+        spans[n++] = (memory_span){guess->chunk, walk->walker->chunk, guess->used_bytes};
+    }
+    if (guess->cframe != 0) {
+        spans[n++] = (memory_span){guess->cframe + offsets->cframe_frame, &look->cframe_frame, 8};
+    }
+    spans[n++] = (memory_span){thread, look->state, offsets->thread_bytes};
+    if (memory_read_spans(walk->walker->pid, spans, n) < 0) {
+        return -1;
+    }
+    thread_fields_load(offsets, look->state, &look->fields);
+    return 0;
+}
+
+static void
+accept_snapshot(walk_run *walk, const stack_lane *copied, uint64_t frame, uint64_t base_frame)
+{
+    walk->current = (copied_region){copied->chunk, copied->used_bytes, walk->walker->chunk};
+    walk->next_chunk = copied->used_bytes >= 8 ? load_u64(walk->walker->chunk) : 0;
+    walk->frame = frame;
+    walk->base_frame = base_frame;
+}
+
+/* Look until a look was right about where to look. A thread that keeps on crossing chunks moves on faster
+ * than we look: then its current frame of the look before last is taken, if it is in what was copied. */
 static walk_status
 take_snapshot(walk_run *walk, uint64_t thread, stack_lane *lane)
 {
-    stack_walker *walker = walk->walker;
-    const walk_offsets *offsets = walker->offsets;
-    unsigned char state[MAX_THREAD_OFFSET + 32];
-    unsigned char cframe[16];
-    thread_fields fields;
+    const walk_offsets *offsets = walk->walker->offsets;
+    uint64_t frame_before = 0;
+    thread_look look;
     for (int tries = 0; tries < MAX_SNAPSHOT_TRIES; tries++) {
-        memory_span spans[3];
-        int n = 0;
-        uint32_t copied = lane->used_bytes;
-        if (copied != 0) {
-            spans[n++] = (memory_span){lane->chunk, walker->chunk, copied};
-        }
-        if (offsets->has_cframe && lane->cframe != 0) {
-            spans[n++] = (memory_span){lane->cframe + offsets->cframe_frame, cframe, 8};
-        }
-        spans[n++] = (memory_span){thread, state, offsets->thread_bytes};
-        int guessed = n > 1;
-        if (memory_read_spans(walker->pid, spans, n) < 0) {
-            if (!guessed) {
+        stack_lane copied = *lane;
+        if (read_guess(walk, thread, &copied, &look) < 0) {
+            /* Most often the chunk, or the frame of a generator, is no more: look where it is now. */
+            copied = (stack_lane){0};
+            if (read_guess(walk, thread, &copied, &look) < 0) {
                 return WALK_UNREADABLE;
             }
-            lane->used_bytes = 0;
-            lane->cframe = 0;
-            continue;
+            lane->n_outside = 0;
         }
-        thread_fields_load(offsets, state, &fields);
-        int was_right = (copied != 0 ? lane->chunk == fields.chunk : fields.chunk == 0)
-                        && (!offsets->has_cframe || (lane->cframe != 0 && lane->cframe == fields.frame));
-        lane->chunk = fields.chunk;
-        lane->used_bytes = used_bytes(&fields);
-        lane->cframe = offsets->has_cframe ? fields.frame : 0;
-        if (was_right) {
-            walk->current = (copied_region){fields.chunk, copied, walker->chunk};
-            walk->next_chunk = copied >= 8 ? load_u64(walker->chunk) : 0;
-            walk->frame = offsets->has_cframe ? load_u64(cframe) : fields.frame;
-            walk->base_frame = fields.base_frame;
+        const thread_fields *fields = &look.fields;
+        int is_cframe_right = !offsets->has_cframe || (copied.cframe != 0 && copied.cframe == fields->frame);
+        uint64_t frame = offsets->has_cframe ? look.cframe_frame : fields->frame;
+        lane->chunk = fields->chunk;
+        lane->used_bytes = used_bytes(fields);
+        lane->cframe = offsets->has_cframe ? fields->frame : 0;
+        if (is_cframe_right && (copied.used_bytes != 0 ? copied.chunk == fields->chunk : fields->chunk == 0)) {
+            accept_snapshot(walk, &copied, frame, fields->base_frame);
             return WALK_OK;
         }
-        if (offsets->has_cframe && fields.frame == 0) {
+        if (tries == MAX_SNAPSHOT_TRIES - 1 && frame_before > copied.chunk
+            && frame_before - copied.chunk < copied.used_bytes) {
+            accept_snapshot(walk, &copied, frame_before, fields->base_frame);
+            return WALK_OK;
+        }
+        if (offsets->has_cframe && fields->frame == 0) {
             return WALK_TORN; /* a thread state that is not set up, or no longer */
         }
+        frame_before = is_cframe_right ? frame : 0;
     }
     return WALK_TORN;
 }
@@ -179,6 +222,24 @@ enter_older_chunk(walk_run *walk, uint64_t address)
     return 1;
 }
 
+/* The bytes of a frame that is in no chunk: among those guessed, or read into `buffer`. NULL when unreadable. */
+static const unsigned char *
+find_outside(walk_run *walk, uint64_t address, unsigned char *buffer)
+{
+    if (walk->lane->n_outside < MAX_OUTSIDE) {
+        walk->lane->outside[walk->lane->n_outside++] = address;
+    }
+    for (uint32_t i = 0; i < walk->n_outside; i++) {
+        uint32_t place = (walk->next_outside + i) % walk->n_outside;
+        if (walk->outside[place] == address) {
+            walk->next_outside = place + 1;
+            return walk->outside_bytes[place];
+        }
+    }
+    return memory_read(walk->walker->pid, address, buffer, walk->walker->offsets->frame_bytes) < 0 ? NULL
+                                                                                                  : buffer;
+}
+
 /* The bytes of the frame at `address`: in a copy, or read into `buffer`. NULL when unreadable. */
 static const unsigned char *
 find_frame(walk_run *walk, uint64_t address, unsigned char *buffer)
@@ -188,20 +249,10 @@ find_frame(walk_run *walk, uint64_t address, unsigned char *buffer)
     if (found == NULL) {
         found = find_in_region(&walk->older, address, size);
     }
-    if (found != NULL) {
-        return found;
-    }
-    int entered = enter_older_chunk(walk, address);
-    if (entered < 0) {
-        return NULL;
-    }
-    if (entered) {
+    if (found == NULL && enter_older_chunk(walk, address) > 0) {
         found = find_in_region(&walk->older, address, size);
-        if (found != NULL) {
-            return found;
-        }
     }
-    return memory_read(walk->walker->pid, address, buffer, size) < 0 ? NULL : buffer;
+    return found != NULL ? found : find_outside(walk, address, buffer);
 }
 
 static walk_status
@@ -291,8 +342,12 @@ follow_frames(walk_run *walk)
 walk_status
 stack_walk(stack_walker *walker, uint64_t thread, stack_lane *lane)
 {
-    walk_run walk = {.walker = walker};
+    walk_run walk;
+    memset(&walk, 0, offsetof(walk_run, outside));
+    walk.walker = walker;
+    walk.lane = lane;
     walker->n_frames = 0;
     walk_status status = take_snapshot(&walk, thread, lane);
+    lane->n_outside = 0;
     return status == WALK_OK ? follow_frames(&walk) : status;
 }

@@ -28,11 +28,16 @@ typedef struct thread_fields {
     uint64_t limit;
 } thread_fields;
 
+/* Frames outside of the data stack (shims on the C stack, generators) that are guessed in one call. */
+#define MAX_OUTSIDE 32u
+
 /* What the last walk of a thread found, as a guess that saves system calls in the next. */
 typedef struct stack_lane {
     uint64_t chunk;
     uint64_t cframe;
     uint32_t used_bytes; /* of the chunk, its header included; 0 = no guess */
+    uint32_t n_outside;
+    uint64_t outside[MAX_OUTSIDE]; /* leaf first */
 } stack_lane;
 
 typedef struct stack_walker {
