@@ -1,10 +1,13 @@
 """Source text to statements, excluded lines, possible arcs and branch numbers: what a report must know of a file.
 
-The answers equal coverage.py 7.17's `PythonParser`. Two of its properties follow from that:
+The answers equal coverage.py 7.17's `PythonParser` on the same interpreter. Both depend on it a little:
 
-- What is a statement is read from the line tables of the compiled code, so it may vary with the interpreter that
-  analyses (by what its compiler drops or folds), here exactly as there. Analyse with the interpreter that ran.
-- Arcs come from the syntax tree and do not vary, but for statements that the compiler dropped.
+- What is a statement is read from the line tables of the compiled code. On 3.14+ a bare annotation (`x: int`) in a
+  module or class body is none, since its code is put off; 3.11 keeps the code of a generator expression in a suite
+  that it drops (`if 0:`). Of 1,660 files, 63 had other statements on 3.14 and 3.15 than before, and one on 3.11.
+- Arcs come from the syntax tree and vary only with those statements. Branches differed in none of the 1,660 files.
+
+So a report is comparable with coverage.py's when the same interpreter makes both.
 
 Pure functions: text in, values out. Called by the reports and by `resolve`; analysis phase.
 """
