@@ -12,13 +12,13 @@ from footfall.errors import FootfallError
 from footfall.record.aliases import PathAliases
 from footfall.record.coveragedb import (
     FileData,
-    check_replaceable,
     numbers_from_numbits,
     numbits_from_numbers,
     read_contexts_by_line,
     read_coverage,
     write_coverage,
 )
+from footfall.record.datafile import check_replaceable
 from footfall.record.profiledb import (
     StoredCost,
     StoredFrame,

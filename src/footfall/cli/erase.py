@@ -10,7 +10,7 @@ import click
 
 from footfall.cli.options import config_option, data_file_option, load_config
 from footfall.errors import FootfallError
-from footfall.record.coveragedb import check_replaceable
+from footfall.record.datafile import check_replaceable
 from footfall.record.rundir import RunDirectory, find_unresolved_runs, is_running, remove_run_directory
 
 __all__ = ["command"]

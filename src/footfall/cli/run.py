@@ -12,7 +12,7 @@ from footfall.cli.target import command_line, find_interpreter, inspect_interpre
 from footfall.config import Config, check_rate
 from footfall.errors import EXIT_ENVIRONMENT, FootfallError, UsageError
 from footfall.model import RUN_VARIABLE
-from footfall.record.coveragedb import check_replaceable
+from footfall.record.datafile import check_replaceable
 from footfall.record.rundir import (
     RunDirectory,
     make_run_directory,

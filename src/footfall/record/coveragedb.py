@@ -17,24 +17,19 @@ from pathlib import Path
 
 from footfall._version import VERSION
 from footfall.errors import FootfallError, UsageError
+from footfall.record.datafile import SCHEMA_VERSION, open_data_file
 
 __all__ = [
     "Arc",
     "FileData",
     "StoredCoverage",
     "StoredFile",
-    "check_replaceable",
     "numbers_from_numbits",
     "numbits_from_numbers",
-    "open_data_file",
     "read_contexts_by_line",
     "read_coverage",
     "write_coverage",
 ]
-
-_SCHEMA_VERSION = 7
-_SQLITE_MAGIC = b"SQLite format 3\0"
-_OLD_COVERAGE_MAGIC = b"!coverage.py"
 
 # Names and types are coverage.py's, which looks for nothing else.
 _SCHEMA = """
@@ -112,7 +107,8 @@ def write_coverage(
             os.unlink(beside)
         with contextlib.closing(sqlite3.connect(beside, isolation_level=None)) as connection:
             connection.execute("pragma synchronous = off")
-            connection.execute("pragma journal_mode = memory").fetchall()  # left open, it would forbid the commit (PyPy)
+            # its row is fetched because an open cursor would forbid the commit (PyPy)
+            connection.execute("pragma journal_mode = memory").fetchall()
             connection.execute("begin")
             _write_all(connection, files, has_arcs, touched)
             yield connection
@@ -136,7 +132,7 @@ def _write_all(
     for statement in _SCHEMA.split(";"):
         if statement.strip():
             connection.execute(statement)
-    connection.execute("insert into coverage_schema values (?)", (_SCHEMA_VERSION,))
+    connection.execute("insert into coverage_schema values (?)", (SCHEMA_VERSION,))
     meta = [("has_arcs", str(int(has_arcs))), ("version", f"footfall {VERSION}")]
     connection.executemany("insert into meta values (?, ?)", meta)
     paths = sorted({*files, *touched})
@@ -161,106 +157,6 @@ def _write_all(
 def _arcs_with_lines(arcs: set[Arc], lines: set[int]) -> set[Arc]:
     """Add (line, line) for each line that no arc names: with arcs, coverage.py takes the lines from their ends."""
     return arcs | {(line, line) for line in lines - set(chain.from_iterable(arcs))}
-
-
-def check_replaceable(path: str | Path) -> None:
-    """Raise FootfallError (`data-foreign`) when a file of that name holds something else than coverage data."""
-    try:
-        with open(path, "rb") as file:
-            head = file.read(16)
-    except FileNotFoundError:
-        return
-    except OSError as error:
-        raise _unreadable(path, error) from error
-    if not head or head.startswith(_OLD_COVERAGE_MAGIC):
-        return
-    if head == _SQLITE_MAGIC:
-        with (
-            # a damaged database under the data file's name: nothing in it can be saved
-            contextlib.suppress(sqlite3.DatabaseError),
-            contextlib.closing(_connect_read_only(path)) as connection,
-        ):
-            if not _has_table(connection, "coverage_schema") and _count_tables(connection):
-                raise _foreign(path, "it is another program's database")
-        return
-    raise _foreign(path, "it is not a data file of coverage.py or footfall")
-
-
-def _foreign(path: str | Path, what: str) -> FootfallError:
-    return FootfallError(
-        "data-foreign", f"Won't use {path}: {what}.", "Give another name with --data-file, or move that file away."
-    )
-
-
-def _unreadable(path: str | Path, error: OSError) -> FootfallError:
-    return FootfallError(
-        "data-unreadable",
-        f"Can't read the data file {path}: {error.strerror or error}.",
-        "Check its permissions, or give another with --data-file.",
-    )
-
-
-def _connect_read_only(path: str | Path) -> sqlite3.Connection:
-    # immutable: no lock, and no journal beside the file is ever acted on
-    uri = Path(path).absolute().as_uri() + "?mode=ro&immutable=1"
-    return sqlite3.connect(uri, uri=True)
-
-
-def _has_table(connection: sqlite3.Connection, name: str) -> bool:
-    query = "select 1 from sqlite_master where type = 'table' and name = ?"
-    return connection.execute(query, (name,)).fetchone() is not None
-
-
-def _count_tables(connection: sqlite3.Connection) -> int:
-    (count,) = connection.execute("select count(*) from sqlite_master").fetchone()
-    return int(count)
-
-
-@contextlib.contextmanager
-def open_data_file(path: str | Path) -> Iterator[sqlite3.Connection]:
-    """Open an existing data file for reading.
-
-    Raises FootfallError: `no-data` (not there), `data-foreign`, `data-corrupt`, `data-schema`, `data-unreadable`;
-    database errors while the file is read in the block become `data-corrupt` too.
-    """
-    try:
-        with open(path, "rb") as file:
-            head = file.read(16)
-    except FileNotFoundError as error:
-        raise FootfallError(
-            "no-data", f"No data file {str(path)!r}.", "Make one with `footfall run COMMAND`."
-        ) from error
-    except OSError as error:
-        raise _unreadable(path, error) from error
-    if head.startswith(_OLD_COVERAGE_MAGIC):
-        raise FootfallError("data-schema", f"{path} is of coverage.py before 5.0.", "Run the program again.")
-    if head and head != _SQLITE_MAGIC:
-        raise _foreign(path, "it is not a data file of coverage.py or footfall")
-    try:
-        with contextlib.closing(_connect_read_only(path)) as connection:
-            _check_schema(connection, path)
-            yield connection
-    except sqlite3.DatabaseError as error:
-        raise FootfallError(
-            "data-corrupt",
-            f"The data file {path} is damaged: {error}.",
-            "Remove it with `footfall erase` and run the program again.",
-        ) from error
-
-
-def _check_schema(connection: sqlite3.Connection, path: str | Path) -> None:
-    if not _has_table(connection, "coverage_schema"):
-        if _count_tables(connection):
-            raise _foreign(path, "it is another program's database")
-        raise FootfallError("no-data", f"The data file {path} is empty.", "Run `footfall run COMMAND` again.")
-    row = connection.execute("select version from coverage_schema").fetchone()
-    if row is None or row[0] != _SCHEMA_VERSION:
-        found = None if row is None else row[0]
-        raise FootfallError(
-            "data-schema",
-            f"The data file {path} has schema {found}, and this footfall reads {_SCHEMA_VERSION}.",
-            "Run the program again, or update footfall.",
-        )
 
 
 def read_coverage(path: str | Path, contexts: Iterable[str] = ()) -> StoredCoverage:

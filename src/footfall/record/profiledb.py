@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from footfall.errors import FootfallError
-from footfall.record.coveragedb import open_data_file
+from footfall.record.datafile import open_data_file
 
 __all__ = [
     "StoredCost",
