@@ -109,6 +109,10 @@ class Forms:
         position = _position(at)
         return match_case(MatchAs(**position), self.expression(at), [Pass(**position)])
 
+    def last_case(self, at: AST, body: stmt) -> match_case:
+        """Return a `case` that matches whatever is left."""
+        return match_case(MatchAs(**_position(at)), None, [body])
+
     def guarded(self, statement: stmt) -> stmt:
         """Return `statement` with a probe that fires when an exception leaves it."""
         position = _position(statement)

@@ -301,7 +301,10 @@ class _Plan:
         is_one_line = self._with_branches and self._is_one_line(node.body)
         self._walk_definition_body(node.body, [(EXITED, node)] if is_one_line else [])
         out.append(node)
-        return True, [(DEFINED, node)] if is_one_line else []
+        notes: list[Note] = [(DEFINED, node)] if is_one_line else []
+        if notes and getattr(node, "type_params", None):
+            notes.append((EXITED, node))  # the scope of type parameters is code of its own, run and left here
+        return True, notes
 
     def _tell(self, number: int, notes: "list[Note]") -> None:
         if self._note is not None:
@@ -352,8 +355,6 @@ class _Plan:
         has_break = self._breaks.pop()
         notes: list[Note] = [(LEFT, node)] if self._with_branches else []
         out.append(node)
-        if type(node) is While and type(node.test) is Constant:
-            notes = []  # it has one way out at most
         if node.orelse:
             return self._walk_block(node.orelse, notes) or has_break, []
         if has_break and notes:
@@ -408,8 +409,7 @@ class _Plan:
             return completes, []
         notes = [(LEFT, before)] if self._with_branches else []
         if completes and notes:
-            self._tell(self.forms.count, notes)
-            cases.append(self.forms.case(before.pattern))
+            cases.append(self.forms.last_case(before.pattern, self._probe(before.pattern, notes)))
             notes = []
         return True, notes
 
