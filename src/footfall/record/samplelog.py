@@ -221,13 +221,16 @@ def _text(field: bytes) -> str:
 
 
 def _drop_dangling(log: SampleLog) -> None:
-    """Remove samples and nodes that refer to what is not in the log: the damaged part held it."""
-    if not log.damage:
-        return
+    """Remove what refers to what is not there: damage may hide an entry, or change a number, unseen."""
     kept: dict[int, Node] = {}
     for node_id in sorted(log.nodes):
         node = log.nodes[node_id]
-        if node.code in log.codes and (node.parent == 0 or (node.parent in kept and node.parent < node_id)):
+        if node.code in log.codes and (node.parent == 0 or node.parent in kept):
             kept[node_id] = node
+    n_samples = len(log.samples)
     log.nodes = kept
-    log.samples = [sample for sample in log.samples if sample.node == 0 or sample.node in kept]
+    log.samples = [
+        sample for sample in log.samples if sample.thread in log.threads and (sample.node == 0 or sample.node in kept)
+    ]
+    if len(log.samples) < n_samples and not log.damage:
+        log.damage.append(f"{log.path} is damaged: {n_samples - len(log.samples)} samples refer to nothing.")

@@ -1,0 +1,341 @@
+"""The inside sampler in real programs: whole stacks, right names, no crash, forks, kills, and the fall-back."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import pytest
+
+from footfall.analyze.calltree import profile_of_logs, times_of_functions
+from footfall.record.samplelog import SampleLog, read_sample_log, read_sample_logs
+
+pytestmark = pytest.mark.skipif(sys.implementation.name != "cpython", reason="PyPy has its own sampler")
+
+PRELUDE = """
+import os, sys, threading, time
+from footfall import _core
+sys.setrecursionlimit(20000)
+path, interval_ns = sys.argv[1], int(sys.argv[2])
+def until(seconds):
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        yield
+_core.sampler_start(path, interval_ns)
+"""
+
+
+def run_program(program: str, path: Path, interval_us: int = 1000, *options: str) -> subprocess.CompletedProcess[str]:
+    """Run a program after PRELUDE, sampling into `path`. It may die; the caller looks."""
+    code = PRELUDE + textwrap.dedent(program)
+    command = [sys.executable, *options, "-c", code, str(path), str(interval_us * 1000)]
+    environment = {key: value for key, value in os.environ.items() if key != "FOOTFALL_RUN"}
+    return subprocess.run(command, capture_output=True, text=True, timeout=50, env=environment)
+
+
+def sample_program(program: str, path: Path, interval_us: int = 1000, *options: str) -> SampleLog:
+    """The log of a program that must end well and silently."""
+    done = run_program(program, path, interval_us, *options)
+    assert (done.returncode, done.stderr) == (0, "")
+    return read_sample_log(str(path))
+
+
+def stacks(log: SampleLog) -> dict[int, tuple[str, ...]]:
+    """Qualified names by node, outermost first."""
+    found: dict[int, tuple[str, ...]] = {0: ()}
+    for node_id, node in log.nodes.items():
+        found[node_id] = (*found[node.parent], log.codes[node.code].qualname)
+    return found
+
+
+def test_recursive_stacks_are_whole(tmp_path: Path) -> None:
+    """Stacks of a quick recursion begin at the module, and never mix two recursions but for a few."""
+    program = """
+    def fib(n):
+        return n if n < 2 else fib(n - 1) + fib(n - 2)
+    def fib2(n):
+        return n if n < 2 else fib2(n - 1) + fib2(n - 2)
+    for _ in until(0.8):
+        fib(14)
+        fib2(14)
+    """
+    log = sample_program(program, tmp_path / "a.smp")
+    names = stacks(log)
+    taken = [names[sample.node] for sample in log.samples for _ in range(sample.repeat)]
+    assert len(taken) > 100
+    assert all(stack[0] == "<module>" for stack in taken if stack)
+    mixed = [stack for stack in taken if "fib" in stack and "fib2" in stack]
+    assert len(mixed) + log.n_dropped <= 0.04 * len(taken)
+
+
+PROGRAMS = {
+    "deep recursion across chunks": """
+    def down(n):
+        return down(n - 1) if n else 0
+    for _ in until(1.5):
+        down(5000)
+    """,
+    "threads that start and end": """
+    def down(n):
+        return down(n - 1) if n else 0
+    for _ in until(1.5):
+        threads = [threading.Thread(target=down, args=(300,)) for _ in range(8)]
+        for thread in threads: thread.start()
+        for thread in threads: thread.join()
+    """,
+    "generators within generators": """
+    def count(n):
+        if n:
+            yield from count(n - 1)
+        yield n
+    for _ in until(1.5):
+        for _ in count(100): pass
+    """,
+    "code that comes and goes": """
+    number = 0
+    for _ in until(1.5):
+        number += 1
+        exec(compile(f"def f(n):\\n  return n\\nfor z in range(9): f({number})", "gen.py", "exec"), {})
+    """,
+}
+
+
+@pytest.mark.parametrize("program", PROGRAMS.values(), ids=PROGRAMS.keys())
+def test_survives_at_5_us(tmp_path: Path, program: str) -> None:
+    """Sampling every 5 us does not hurt a program that frees what is being read, and most stacks are whole."""
+    log = sample_program(program, tmp_path / "a.smp", 5)
+    n_samples = sum(sample.repeat for sample in log.samples)
+    assert n_samples > 100
+    assert log.n_dropped < n_samples
+
+
+def test_reused_addresses_are_not_misnamed(tmp_path: Path) -> None:
+    """Code objects made and dropped in a loop get one another's memory; frames keep their own names."""
+    program = """
+    number = 0
+    for _ in until(2):
+        number += 1
+        source = (
+            f"def f_{number}():\\n for j in range(20): g_{number}(j)\\n"
+            f"def g_{number}(j):\\n return j * 2\\n"
+            f"for z in range(5): f_{number}()"
+        )
+        exec(compile(source, f"gen_{number}", "exec"), {})
+    """
+    log = sample_program(program, tmp_path / "a.smp", 20)
+    used = {node.code for node in log.nodes.values()}
+    numbers: dict[int, frozenset[str]] = {0: frozenset()}
+    for node_id, node in log.nodes.items():
+        code = log.codes[node.code]
+        found = numbers[node.parent]
+        if code.path.startswith("gen_"):
+            assert code.qualname in ("<module>", "f" + code.path[3:], "g" + code.path[3:])
+            found |= {code.path}
+        numbers[node_id] = found
+    assert len(used) > 20
+    mixed = sum(sample.repeat for sample in log.samples if len(numbers[sample.node]) > 1)
+    assert mixed <= 0.01 * sum(sample.repeat for sample in log.samples)
+
+
+def test_shares_of_known_work(tmp_path: Path) -> None:
+    """Functions that spin 50, 30 and 20 % of the time have those shares."""
+    program = """
+    def spin(seconds):
+        end = time.perf_counter() + seconds
+        while time.perf_counter() < end: pass
+    def a(): spin(0.005)
+    def b(): spin(0.003)
+    def c(): spin(0.002)
+    for _ in until(2):
+        a(); b(); c()
+    """
+    profile = profile_of_logs([sample_program(program, tmp_path / "a.smp")])
+    assert profile is not None
+    times = {function.qualname: times.total.wall_ns for function, times in times_of_functions(profile).items()}
+    total = times["a"] + times["b"] + times["c"]
+    shares = [round(100 * times[name] / total) for name in "abc"]
+    assert shares == [pytest.approx(50, abs=6), pytest.approx(30, abs=6), pytest.approx(20, abs=6)]
+
+
+def test_threads_are_told_apart(tmp_path: Path) -> None:
+    """Each thread has its own stacks, under its native id; an idle one's looks are kept as one entry."""
+    program = """
+    def work():
+        for _ in until(0.4): sum(range(100))
+    def idle():
+        time.sleep(0.4)
+    threads = [threading.Thread(target=work), threading.Thread(target=idle)]
+    for thread in threads: thread.start()
+    ids = [thread.native_id for thread in threads]
+    for thread in threads: thread.join()
+    print(*ids)
+    """
+    done = run_program(program, tmp_path / "a.smp")
+    assert done.returncode == 0
+    log = read_sample_log(str(tmp_path / "a.smp"))
+    working, idling = (int(word) for word in done.stdout.split())
+    names = stacks(log)
+    seen: dict[int, set[str]] = {}
+    entries: dict[int, int] = {}
+    looks: dict[int, int] = {}
+    cpu: dict[int, int] = {}
+    for sample in log.samples:
+        thread = log.threads[sample.thread].native_id
+        seen.setdefault(thread, set()).update(names[sample.node])
+        entries[thread] = entries.get(thread, 0) + 1
+        looks[thread] = looks.get(thread, 0) + sample.repeat
+        cpu[thread] = cpu.get(thread, 0) + sample.cpu_ns
+    assert "work" in seen[working] and "idle" not in seen[working]
+    assert "idle" in seen[idling] and "work" not in seen[idling]
+    assert cpu[working] > 10 * cpu[idling]
+    assert looks[idling] > 5 * entries[idling]
+
+
+def test_generators_and_their_callers(tmp_path: Path) -> None:
+    """Generator frames, which lie outside of the thread's stack, are in their place."""
+    program = """
+    def spin():
+        for _ in until(0.3): pass
+    def inner():
+        spin()
+        yield 1
+    def outer():
+        yield from inner()
+    def main():
+        for _ in outer(): pass
+    main()
+    """
+    log = sample_program(program, tmp_path / "a.smp")
+    assert ("<module>", "main", "outer", "inner", "spin") in {stack[:5] for stack in stacks(log).values()}
+
+
+def test_killed_process_keeps_its_log(tmp_path: Path) -> None:
+    """What was sampled before SIGKILL is there."""
+    program = """
+    def work():
+        for _ in until(0.3): sum(range(100))
+    work()
+    os.kill(os.getpid(), 9)
+    """
+    assert run_program(program, tmp_path / "a.smp").returncode == -signal.SIGKILL
+    log = read_sample_log(str(tmp_path / "a.smp"))
+    assert log.damage == []
+    assert any("work" in stack for stack in stacks(log).values())
+
+
+def test_fork_samples_parent_and_child(tmp_path: Path) -> None:
+    """The start hook's sampler goes on in the parent, begins anew in the child, and os.fork does not warn."""
+    program = """
+    _core.sampler_stop()
+    from footfall.sample import inside
+    inside.start(os.path.dirname(path), 1000)
+    def parent():
+        for _ in until(0.3): pass
+    def child():
+        for _ in until(0.3): pass
+    pid = os.fork()
+    if pid:
+        parent()
+        assert os.waitpid(pid, 0)[1] == 0
+    else:
+        child()
+        os._exit(0)
+    """
+    first = tmp_path / "first.smp"
+    done = run_program(program, first, 1000, "-W", "error")
+    assert (done.returncode, done.stderr) == (0, "")
+    first.unlink()
+    logs = read_sample_logs(str(tmp_path))
+    assert len({log.pid for log in logs}) == 2
+    seen = [{name for stack in stacks(log).values() for name in stack} for log in logs]
+    assert sorted("parent" in names for names in seen) == [False, True]
+    assert sorted("child" in names for names in seen) == [False, True]
+
+
+def test_daemon_threads_at_exit(tmp_path: Path) -> None:
+    """An interpreter that ends under a running daemon thread, sampled every 5 us, ends well."""
+    program = """
+    def work():
+        while True: sum(range(10))
+    for _ in range(3):
+        threading.Thread(target=work, daemon=True).start()
+    time.sleep(0.1)
+    """
+    for attempt in range(5):
+        assert run_program(program, tmp_path / f"{attempt}.smp", 5).returncode == 0
+
+
+SECCOMP = """
+import ctypes, struct
+def forbid(number):
+    # Load the system call's number; equal: return EPERM; else allow.
+    rules = [(0x20, 0, 0, 0), (0x15, 0, 1, number), (0x06, 0, 0, 0x00050001), (0x06, 0, 0, 0x7FFF0000)]
+    code = ctypes.create_string_buffer(b"".join(struct.pack("<HBBI", *rule) for rule in rules))
+    program = ctypes.create_string_buffer(struct.pack("<HxxxxxxQ", len(rules), ctypes.addressof(code)))
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.prctl(38, 1, 0, 0, 0) or libc.prctl(22, 2, program, 0, 0):
+        raise SystemExit(77)
+forbid(310)
+"""
+
+
+@pytest.mark.skipif(os.uname().machine != "x86_64", reason="the system call's number is x86-64's")
+def test_forbidden_reading_falls_back(tmp_path: Path) -> None:
+    """Without process_vm_readv, sampler_start says so, and the start hook's sampler is a Python thread."""
+    program = textwrap.dedent(SECCOMP) + textwrap.dedent("""
+    _core.sampler_stop()
+    try:
+        _core.sampler_start(path + "x", interval_ns)
+    except PermissionError:
+        print("forbidden")
+    from footfall.sample import inside
+    inside.start(os.path.dirname(path), 1000)
+    def work():
+        for _ in until(0.6): time.sleep(0.0001)
+    work()
+    """)
+    first = tmp_path / "first.smp"
+    done = run_program(program, first)
+    if done.returncode == 77:
+        pytest.skip("seccomp filters are not allowed here")
+    assert done.returncode == 0
+    assert done.stdout == "forbidden\n"
+    assert done.stderr.count("[sampler-fallback]") == 1
+    first.unlink()
+    (log,) = read_sample_logs(str(tmp_path))
+    assert any(stack[:2] == ("<module>", "work") for stack in stacks(log).values())
+    assert log.samples
+
+
+def test_misuse_is_refused(tmp_path: Path) -> None:
+    """A second sampler, an existing file, and an impossible interval raise; stopping twice does not."""
+    program = """
+    def error_of(*arguments):
+        try:
+            _core.sampler_start(*arguments)
+        except Exception as error:
+            return type(error).__name__
+    found = [error_of(path + "2", 1000000)]
+    _core.sampler_set_context(3)
+    found.append(sorted(_core.sampler_stats()))
+    _core.sampler_stop()
+    _core.sampler_stop()
+    found += [error_of(path, 1000000), error_of(path + "3", 10), error_of("/nowhere/at/all", 1000000)]
+    found.append(_core.sampler_stats())
+    import json
+    print(json.dumps(found))
+    """
+    done = run_program(program, tmp_path / "a.smp")
+    assert (done.returncode, done.stderr) == (0, "")
+    second, stats, exists, interval, nowhere, none = json.loads(done.stdout)
+    assert (second, exists, interval, nowhere) == (
+        "RuntimeError",
+        "FileExistsError",
+        "ValueError",
+        "FileNotFoundError",
+    )
+    assert {"ticks", "samples", "torn", "unreadable", "late", "busy_ns", "cpu_ns"} <= set(stats)
+    assert none == {}
