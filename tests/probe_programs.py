@@ -1,0 +1,62 @@
+"""A helper of the probe tests: instrument a program, run it in this process, and read what its probes say."""
+
+from __future__ import annotations
+
+import ast
+import sys
+import types
+
+from footfall.analyze.probe_arcs import arcs_of_hits, meanings_of_source
+from footfall.observe.probe_forms import HEADER, MARK
+from footfall.observe.probe_plan import insert_probes
+from footfall.observe.probe_source import digest_source, split_lines
+
+Arcs = set[tuple[int, int]]
+
+
+class RecordingMark:
+    """Takes the mark's place and notes the numbers that it is compared with, or stored under."""
+
+    def __init__(self, n_probes: int) -> None:
+        self.hits = bytearray(n_probes)
+
+    def __eq__(self, other: object) -> bool:
+        assert isinstance(other, int)
+        self.hits[other] = 1
+        return False
+
+    def __setitem__(self, number: int, value: int) -> None:
+        self.hits[number] = value
+
+    __hash__ = None  # type: ignore[assignment]
+
+
+def instrument(source: str, filename: str, with_branches: bool = True) -> tuple[types.CodeType, int]:
+    """Return the program's code with probes in it, unarmed, and how many there are."""
+    data = source.encode()
+    tree = compile(source, filename, "exec", ast.PyCF_ONLY_AST, dont_inherit=True)
+    count = insert_probes(tree, split_lines(data), with_branches, digest_source(data))
+    return compile(tree, filename, "exec", dont_inherit=True), count
+
+
+def run_with_probes(source: str, filename: str, with_branches: bool = True) -> tuple[set[int], Arcs]:
+    """Run the program and return the lines and arcs that its probes tell of. Its exceptions end it, no more."""
+    code, count = instrument(source, filename, with_branches)
+    mark = RecordingMark(count)
+    try:
+        exec(_armed(code, mark), {"__name__": "__main__", "__file__": filename})
+    except Exception:
+        pass
+    return arcs_of_hits(meanings_of_source(source.encode(), with_branches, sys.hexversion), bytes(mark.hits))
+
+
+def _armed(code: types.CodeType, mark: RecordingMark) -> types.CodeType:
+    constants: list[object] = []
+    for constant in code.co_consts:
+        if isinstance(constant, types.CodeType):
+            constants.append(_armed(constant, mark))
+        elif isinstance(constant, str) and constant.startswith((MARK, HEADER)):
+            constants.append(mark)
+        else:
+            constants.append(constant)
+    return code.replace(co_consts=tuple(constants))
