@@ -39,6 +39,7 @@ def main() -> None:
     console.print(Text.assemble(("$ ", "bold green"), ("footfall " + " ".join(COMMAND), "bold")))
     console.print(Text.from_ansi(shown.strip("\n")))
     svg = console.export_svg(title="examples/ledger")
+    svg = re.sub(r"\s*@font-face \{.*?\n    \}", "", svg, flags=re.DOTALL)  # a picture loads nothing from elsewhere
     (HERE / "summary.svg").write_text(svg + "\n", encoding="utf-8")
 
 
