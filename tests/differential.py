@@ -21,6 +21,7 @@ import runpy
 import subprocess
 import sys
 import tempfile
+import threading
 import warnings
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple
@@ -146,12 +147,14 @@ def arcs_of_codes(codes: Iterable[RecordedCode], has_exits: bool) -> dict[str, A
     return found
 
 
-def summarize(path: str, arcs: Arcs) -> Summary:
+def summarize(reporter: PythonFileReporter, arcs: Arcs) -> Summary:
     """Let coverage.py analyse the arcs."""
-    reporter_of = coverage.Coverage(branch=True, data_file=None, config_file=False)
     data = coverage.CoverageData(no_disk=True)
-    data.add_arcs({path: arcs})
-    found = analysis_from_file_reporter(data, 2, PythonFileReporter(path, reporter_of), path)
+    try:
+        data.add_arcs({reporter.filename: arcs})
+        found = analysis_from_file_reporter(data, 2, reporter, reporter.filename)
+    finally:
+        data.close(force=True)
     return Summary(
         frozenset(found.executed),
         frozenset(found.missing),
@@ -173,6 +176,7 @@ def c_tracer(include: str) -> Iterator[dict[str, Arcs]]:
         measured.stop()
         data = measured.get_data()
         found.update({path: set(data.arcs(path) or ()) for path in data.measured_files()})
+        data.close(force=True)
 
 
 @contextlib.contextmanager
@@ -226,12 +230,16 @@ def compare_arcs(
     paths: Iterable[str], ours: dict[str, Arcs], theirs: dict[str, Arcs]
 ) -> Iterator[tuple[str, Summary, Summary]]:
     """Let coverage.py analyse both; yield (path, ours, theirs) where they differ."""
+    settings = coverage.Coverage(branch=True, data_file=None, config_file=False)
     for path in paths:
+        if ours.get(path) == theirs.get(path):
+            continue
+        reporter = PythonFileReporter(path, settings)
         try:
-            expected = summarize(path, theirs.get(path, set()))
+            expected = summarize(reporter, theirs.get(path, set()))
         except AssertionError:
             continue  # coverage.py's own analysis gives up on some one-line `with` statements
-        found = summarize(path, ours.get(path, set()))
+        found = summarize(reporter, ours.get(path, set()))
         if found != expected:
             yield path, found, expected
 
@@ -276,7 +284,10 @@ def compare_command(include: str, arguments: list[str]) -> tuple[int, list[str]]
             subprocess.run(command, check=True)
             with open(output, "rb") as file:
                 found[engine] = marshal.load(file)
-    paths = sorted(path for path in found["reference"] | found["ctrace"] if os.path.exists(path))
+    # Starting an engine runs code of its own, of coverage.py and (for the C tracer) of threading.
+    own = (os.path.dirname(coverage.__file__), __file__, threading.__file__)
+    measured = found["reference"] | found["ctrace"]
+    paths = sorted(path for path in measured if os.path.exists(path) and not path.startswith(own))
     differences = compare_arcs(paths, found["reference"], found["ctrace"])
     return len(paths), [f"{path}: {describe(ours, theirs)}" for path, ours, theirs in differences]
 

@@ -113,8 +113,9 @@ class _Walker:
                 if unit not in graph.restoring:
                     origin = unit
                 following.append(self._go(step._replace(origin=origin), handler, origin))
-            if handler >= 0 and self._ends_loop(unit):
-                following.append(self._go(step, handler + 1, handler))
+            if handler in graph.loop_ends and self._hits[unit] & HIT_ASYNC_STOP:
+                end = graph.loop_ends[handler]
+                following.append(self._go(step, end + 1, end))
             for next_step in following:
                 if next_step is not None and next_step not in seen:
                     seen.add(next_step)
@@ -184,14 +185,9 @@ class _Walker:
         graph, ops = self._graph, self._ops
         if graph.opcodes[unit] in (ops.raise_varargs, ops.reraise, ops.end_async_for, ops.cleanup_throw):
             return True
-        if graph.opcodes[graph.handlers[unit]] == ops.end_async_for:
+        if graph.handlers[unit] in graph.loop_ends:
             return bool(self._hits[unit] & HIT_RAISE)
         return bool(self._hits[unit] & (HIT_RAISE | HIT_ASYNC_STOP))
-
-    def _ends_loop(self, unit: int) -> bool:
-        """Did a StopAsyncIteration from this unit end an `async for`?"""
-        is_loop = self._graph.opcodes[self._graph.handlers[unit]] == self._ops.end_async_for
-        return is_loop and bool(self._hits[unit] & HIT_ASYNC_STOP)
 
     def unwind(self, unit: int) -> None:
         """Record that an exception from `unit` left the code.

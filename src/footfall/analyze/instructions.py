@@ -33,6 +33,8 @@ class Graph(NamedTuple):
     branches: dict[int, Branch]
     handlers: list[int]
     """The unit that handles an exception which leaves this unit; -1 when it leaves the frame."""
+    loop_ends: dict[int, int]
+    """The END_ASYNC_FOR that each handler which is one starts with (after EXTENDED_ARG)."""
     restoring: frozenset[int]
     """Each RERAISE that puts the frame back to where its exception was raised first."""
     lines: list[int]
@@ -80,13 +82,20 @@ def build_graph(
     for _start, _end, handler in entries:
         if lines[handler] >= 0 and opcodes[handler] != ops.end_async_for:
             starts[handler] = True
+    loop_ends = {}
+    for _start, _end, handler in entries:
+        unit = handler
+        while opcodes[unit] == ops.extended_arg:
+            unit += 1
+        if opcodes[unit] == ops.end_async_for:
+            loop_ends[handler] = unit
     restoring = frozenset(
         unit
         for unit, argument in _arguments(code, opcodes, next_unit, ops)
         if argument and opcodes[unit] == ops.reraise
     )
     return Graph(
-        opcodes, next_unit, jump_to, branch_map, handlers, restoring, lines, starts, first_unit
+        opcodes, next_unit, jump_to, branch_map, handlers, loop_ends, restoring, lines, starts, first_unit
     )
 
 

@@ -1,0 +1,195 @@
+"""Small programs, one for each way that control can flow; the differential tests run them under both engines.
+
+`CONSTRUCTS` maps a name that reads as a sentence to the program's text. `PRELUDE` comes first in each.
+"""
+
+__all__ = ["CONSTRUCTS", "PRELUDE"]
+
+PRELUDE = '''\
+import contextlib
+def boom(*args): raise ValueError(args)
+def attempt(function, *args):
+    try: return function(*args)
+    except ValueError: return None
+class Guard:
+    def __init__(self, swallows=False): self.swallows = swallows
+    def __enter__(self): return self
+    def __exit__(self, *error): return self.swallows
+    async def __aenter__(self): return self
+    async def __aexit__(self, *error): return self.swallows
+class Count:
+    def __init__(self, stop, fails=False): self.left, self.fails = stop, fails
+    def __aiter__(self): return self
+    async def __anext__(self):
+        if self.left == 0: raise ValueError if self.fails else StopAsyncIteration
+        self.left -= 1
+        return self.left
+def drive(coroutine):
+    try:
+        while True: coroutine.send(None)
+    except StopIteration as stop: return stop.value
+'''
+
+_BODIES = {
+    "raise in a one-line if": ("if a: raise ValueError\nreturn 1", "0"),
+    "return in a one-line if": ("if a: return 1\nreturn 2", "0"),
+    "one-line if at the end": ("if a: print()", "0"),
+    "one-line if that ran": ("if a: len('')\nreturn 2", "1"),
+    "one-line if and else": ("if a: len('')\nelse: len('a')\nreturn 2", "1"),
+    "one-line body that raises, with else": ("try:\n    if a: boom()\n    else: len('')\n    len('b')\nfinally:\n    pass", "0, 1"),
+    "condition that raises at the end": ("if boom(a):\n    len('')", "1"),
+    "condition that raises and is false": ("if a and boom(): return 1\nreturn 2", "0, 1"),
+    "condition that raises inside try finally": ("try:\n    if a and boom():\n        len('')\nfinally:\n    len('')", "1"),
+    "condition that raises inside with": ("with Guard(True):\n    if boom(a):\n        len('')\nreturn 2", "1"),
+    "loop that raises at the end": ("for i in boom():\n    len('')", "1"),
+    "elif chain": ("if a == 0:\n    x = 1\nelif a == 1:\n    x = 2\nelif a == 2:\n    x = 3\nelse:\n    x = 4\nreturn x", "0, 2"),
+    "one-line elif chain": ("if a == 0: x = 1\nelif a == 1: x = 2\nelse: x = 4\nreturn x", "1"),
+    "nested if": ("if a:\n    if a > 1:\n        x = 1\nreturn 1", "0, 1"),
+    "and over two lines": ("if (a and\n    a > 1):\n    return 1\nreturn 2", "0, 1"),
+    "or over three lines": ("if (a or\n    len('') or\n    len('x')):\n    return 1\nreturn 2", "0"),
+    "not": ("if not a:\n    return 1\nreturn 2", "1"),
+    "ternary": ("x = (1 if a\n    else 2)\nreturn x", "1"),
+    "chained comparison": ("if 0 < a < 3:\n    return 1\nreturn 2", "0, 5"),
+    "walrus": ("if (n := a) > 1:\n    return n", "0"),
+    "constant if": ("if 0:\n    x = 1\nelse:\n    x = 2\nif 1: x = 3\nreturn x", "1"),
+    "assert that holds": ("assert a, 'no'\nreturn 1", "1"),
+    "assert that fails": ("try:\n    assert not a\nexcept AssertionError:\n    pass", "1"),
+    "while true with break": ("while True:\n    a -= 1\n    if a < 0: break\nreturn a", "2"),
+    "while true with one-line continue": ("n = 0\nwhile True:\n    n += 1\n    if n != 2:\n        if n: continue\n    return n", "1"),
+    "while with else": ("while a:\n    a -= 1\nelse:\n    a = 5\nreturn a", "0, 2"),
+    "while with else and break": ("while a:\n    a -= 1\n    if a == 1: break\nelse:\n    a = 5\nreturn a", "2"),
+    "while on one line": ("while a: a -= 1\nreturn a", "2"),
+    "while that raises on one line": ("while a: boom()\nreturn a", "0, 1"),
+    "while with a double condition": ("while a and a < 5:\n    a += 1\nreturn a", "3"),
+    "for on one line": ("for i in range(a): len('')\nreturn 1", "0"),
+    "for with else": ("for i in range(a):\n    if i == 1:\n        break\nelse:\n    return 1\nreturn 2", "0, 3"),
+    "for with continue": ("for i in range(a):\n    if i: continue\n    len('')\nreturn 1", "3"),
+    "for that never started": ("for i in ():\n    len('')\nreturn 1", "3"),
+    "for that only breaks": ("for i in range(a):\n    break\nreturn 1", "3"),
+    "for whose iterator raises": ("def it():\n    yield 1\n    boom()\nfor i in it():\n    len('')\nreturn 1", "3"),
+    "for left by return": ("for i in range(a):\n    return i", "1"),
+    "nested loops": ("for i in range(a):\n    for j in range(i):\n        if j: break\n    else:\n        continue\n    break\nreturn 1", "3"),
+    "try except": ("try:\n    x = 1\nexcept ValueError:\n    x = 2\nreturn x", "1"),
+    "try except that ran": ("try:\n    boom()\nexcept ValueError:\n    x = 2\nreturn x", "1"),
+    "try except else finally": ("try:\n    if a: boom()\nexcept ValueError:\n    x = 2\nelse:\n    x = 3\nfinally:\n    len('')\nreturn x", "0"),
+    "raise to a handler on one line": ("try:\n    if a: raise ValueError\n    x = 1\nexcept ValueError:\n    x = 2\nreturn x", "0"),
+    "raise to a second handler": ("try:\n    if a: raise KeyError\n    x = 1\nexcept ValueError: x = 2\nexcept KeyError as e: x = 3\nreturn x", "1"),
+    "handler that does not match": ("try:\n    boom()\nexcept KeyError:\n    pass", "1"),
+    "bare except that raises again": ("try:\n    boom()\nexcept:\n    if a: raise\nreturn 1", "0, 1"),
+    "return through finally": ("try:\n    if a: return 1\nfinally:\n    len('')\nreturn 2", "0"),
+    "break through finally": ("for i in range(a):\n    try:\n        if i: break\n    finally:\n        len('')\nreturn 2", "1, 3"),
+    "continue through finally": ("for i in range(a):\n    try:\n        if i: continue\n        len('')\n    finally:\n        len('')\nreturn 2", "3"),
+    "if in a finally": ("try:\n    len('')\nfinally:\n    if a:\n        len('x')\nreturn 2", "0"),
+    "if in a finally of an exception": ("try:\n    boom()\nfinally:\n    if a:\n        len('x')\nreturn 2", "0"),
+    "if in a finally both ways": ("try:\n    if a: boom()\nfinally:\n    if a:\n        len('x')\nreturn 2", "0, 1"),
+    "return in a finally": ("try:\n    boom()\nfinally:\n    return 2", "1"),
+    "nested finally": ("try:\n    try:\n        if a: return 1\n    finally:\n        len('')\nfinally:\n    len('a')\nreturn 3", "0, 1"),
+    "loop in a finally": ("try:\n    boom()\nfinally:\n    for i in range(a): len('')", "1"),
+    "try in a loop": ("for i in range(a):\n    try:\n        if i == 1: boom()\n    except ValueError:\n        continue\n    len('')", "3"),
+    "except group": ("try:\n    if a: raise ExceptionGroup('g', [ValueError()])\nexcept* ValueError:\n    x = 1\nexcept* KeyError:\n    x = 2\nreturn 3", "0, 1"),
+    "except group on one line": ("try: raise ExceptionGroup('g', [ValueError(), KeyError()])\nexcept* ValueError: x = 1\nexcept* KeyError: x = 2; del x", "1"),
+    "with": ("with Guard():\n    x = 1\nreturn x", "1"),
+    "with on one line": ("with Guard(): x = 1\nreturn x", "1"),
+    "with on one line that raises": ("with Guard(True): boom()\nreturn 1", "1"),
+    "with and a comprehension on one line": ("with Guard(): x = [i for i in range(3)]\nreturn x", "1"),
+    "two managers on one line that raise": ("try:\n    with Guard(), Guard(a): raise ValueError\n    x = 1\nexcept ValueError:\n    x = 2", "0, 1"),
+    "if at the end of with": ("with Guard():\n    if a:\n        x = 1\nreturn 2", "0"),
+    "raise at the end of with": ("with Guard(True):\n    if a: raise ValueError\n    x = 1\nreturn 2", "0"),
+    "return through with": ("with Guard():\n    if a:\n        return 1\nreturn 2", "1"),
+    "break through with": ("for i in range(a):\n    with Guard():\n        if i: break\nreturn 2", "1, 2"),
+    "continue through with": ("for i in range(a):\n    with Guard():\n        if i: continue\n        len('')\nreturn 2", "2"),
+    "two managers over two lines": ("with (Guard(),\n    Guard(True)):\n    if a: boom()\n    x = 1\nreturn 2", "0, 1"),
+    "nested with": ("with Guard():\n    with Guard(True):\n        if a:\n            boom()\nreturn 2", "0"),
+    "with in a loop": ("for i in range(a):\n    with Guard(True):\n        if i == 1: boom()\n        len('')", "3"),
+    "with that raises out of the function": ("with Guard():\n    while a: raise ValueError\nreturn 1", "1"),
+    "with in try finally": ("try:\n    with Guard():\n        if a: return 1\nfinally:\n    len('')\nreturn 2", "0, 1"),
+    "match": ("match a:\n    case 0:\n        x = 1\n    case 1 | 2:\n        x = 2\n    case _:\n        x = 3\nreturn x", "0, 5"),
+    "match without a default": ("match a:\n    case 0:\n        x = 1\n    case 1: x = 2\nreturn 2", "0"),
+    "match that always falls through": ("match a:\n    case 0: x = 1\nreturn 2", "7"),
+    "match with guards": ("match a:\n    case int() if a > 5:\n        x = 1\n    case int(y) if y:\n        x = 2\nreturn 2", "0, 1"),
+    "match with a guard that raises": ("match a:\n    case int() if boom():\n        x = 1\n    case _: x = 2\nreturn 2", "0"),
+    "match on shapes": ("match (a, {'k': a}):\n    case (0, {'k': v}): x = v\n    case (x, {'z': _}): pass\n    case [x, *rest]: pass\nreturn 2", "0, 1"),
+    "match, then a not taken if": ("match a:\n    case 0:\n        if a: x = 1\n    case _: x = 2\nreturn 2", "0"),
+    "match at the end": ("match a:\n    case 0:\n        x = 1", "0, 1"),
+    "list comprehension": ("x = [i for i in range(a) if i]\nif x:\n    return 1", "1"),
+    "comprehension over lines": ("x = [\n    i\n    for i in range(a)\n    if i\n]\nreturn x", "3"),
+    "comprehension that raises": ("x = [boom(i) for i in range(a)]\nif x: return 1", "0, 1"),
+    "generator expression": ("return any(i\n    for i in range(a))", "3"),
+    "dict and set comprehensions": ("x = {i: i for i in range(a)}; y = {i for i in x}\nreturn x", "3"),
+    "lambda": ("f = lambda x: x + 1\nif a: return f(1)", "0, 1"),
+    "lambda over lines": ("f = (lambda x:\n    x + 1)\nreturn f(1)", "1"),
+    "lambda that never ran": ("f = lambda: 1\nreturn 2", "1"),
+    "nested function": ("def inner():\n    if a:\n        return 1\nreturn inner()", "0"),
+    "one-line function": ("def inner(): return 1\nreturn inner()", "0"),
+    "one-line function that never ran": ("def inner(): return 1\nreturn 2", "0"),
+    "one-line function that raises": ("def inner(): boom()\nreturn inner()", "0"),
+    "decorated function": ("@(lambda f: f)\n@(lambda f:\n    f)\ndef inner():\n    return 1\nreturn inner()", "0"),
+    "class body": ("class Inner:\n    x = 1\n    if a:\n        y = 2\n    def m(self): return 1\nreturn Inner().m()", "0"),
+    "one-line class": ("class Inner: x = 1\nreturn 2", "0"),
+    "class body that raises": ("class Inner: x = boom()\nreturn 2", "0"),
+    "defaults over lines": ("def inner(\n    x=1,\n    y=len(''),\n): return x\nreturn inner()", "0"),
+    "call over lines": ("x = max(\n    a,\n    2,\n)\nif (\n    x\n): return 1", "0"),
+    "string over lines": ("x = '''\na\n'''\nreturn x", "0"),
+    "semicolons": ("x = 1; y = 2; return x", "0"),
+    "raise from": ("try:\n    boom()\nexcept ValueError as e:\n    raise ValueError from e", "0"),
+    "del, global and annotation": ("global g\ng = 1\ndel g\nx: int = 1\nreturn x", "0"),
+    "import": ("import os, sys\nfrom os import path\nif a: import re", "0"),
+    "unpacking": ("x, *y = (1,\n    2)\nreturn [*y,\n    x]", "0"),
+    "generator": ("def g():\n    for i in range(3):\n        yield i\n    return 4\nreturn list(g())", "0"),
+    "generator not run to its end": ("def g():\n    yield 1\n    yield 2\nreturn next(g())", "0"),
+    "generator closed in a try": ("def g():\n    try:\n        yield 1\n    finally:\n        if a: len('')\nit = g(); next(it); it.close()", "0"),
+    "generator closed on one line": ("def g(): yield 1\nit = g(); next(it); it.close()", "0"),
+    "generator that gets a throw": ("def g():\n    try:\n        if a: yield 1\n        yield 2\n    except ValueError:\n        yield 3\nit = g(); next(it); it.throw(ValueError)", "0, 1"),
+    "yield in a condition": ("def g():\n    if (yield 1):\n        return 2\nit = g(); next(it)\ntry: it.send(a)\nexcept StopIteration: pass", "0"),
+    "one-line yield": ("def g():\n    for i in range(3):\n        if i: yield i\n    if a: yield 9\nreturn list(g())", "0"),
+    "yield from": ("def g():\n    if a: yield from ()\n    x = yield from [1]\nreturn list(g())", "0"),
+    "context manager function": ("@contextlib.contextmanager\ndef cm():\n    try: yield 1\n    finally:\n        if a: len('')\nwith cm(): boom()", "0"),
+    "recursion": ("def f(n):\n    if n: return f(n - 1)\n    return n\nreturn f(a)", "2"),
+    "star arguments": ("def f(*x, **y):\n    if y: return x\nreturn f(*[1], **{})", "2"),
+    "f-string": ("x = f'{a!r:>{5}}'\nif f'{a}': return x", "2"),
+    "type alias and type parameters": ("type X = int\ndef f[T](x: T) -> T: return x\nclass C[T]: y: T\nreturn f(1)", "2"),
+    "exception in an argument": ("try:\n    if len(boom()): return 1\n    return 2\nexcept ValueError:\n    return 3", "1"),
+    "always raising call that returns": ("try:\n    if a: return boom()\n    x = 1\nexcept ValueError: x = 2\nreturn x", "0, 1"),
+    "stop iteration out of next": ("try:\n    if next(iter(())): x = 1\nexcept StopIteration:\n    x = 2\nreturn x", "0"),
+}
+
+_ASYNC = {
+    "async for": ("async for i in Count(a):\n    len('')\nreturn 1", "0, 2"),
+    "async for on one line": ("async for i in Count(a): len('')\nreturn 1", "0"),
+    "async for with else": ("async for i in Count(a):\n    if i: break\nelse:\n    return 1\nreturn 2", "0, 2"),
+    "async for left only by break": ("async for i in Count(a):\n    break\nreturn 2", "2"),
+    "async for that raises": ("async for i in Count(a, True):\n    len('')\nreturn 2", "1"),
+    "async for that raises after a break": ("async for i in Count(a, True):\n    break\nreturn 2", "0, 1"),
+    "async comprehension": ("x = [i async for i in Count(a) if i]\nif x: return 1", "0, 3"),
+    "async with": ("async with Guard():\n    if a:\n        x = 1\nreturn 2", "0"),
+    "async with that swallows": ("async with Guard(True): boom()\nreturn 2", "0"),
+    "async with over two lines": ("async with (Guard(),\n    Guard(True)):\n    if a: boom()\nreturn 2", "0, 1"),
+    "await in a condition": ("async def f(): return a\nif await f():\n    return 1", "0"),
+    "async generator": ("async def g():\n    yield 1\n    if a: yield 2\nasync for i in g(): len('')", "0"),
+    "async generator not run to its end": ("async def g():\n    yield 1\n    yield 2\nasync for i in g(): break", "0"),
+}
+
+
+def _function(body: str, arguments: str, head: str, call: str) -> str:
+    lines = "".join(f"    {line}\n" for line in body.split("\n"))
+    calls = "".join(f"{call.format(argument.strip())}\n" for argument in arguments.split(","))
+    return f"{PRELUDE}{head} f(a):\n{lines}{calls}"
+
+
+def _at_module_level(body: str, argument: str) -> str:
+    return f"{PRELUDE}a = {argument.split(',')[0]}\n{body}\n"
+
+
+CONSTRUCTS = {
+    **{name: _function(body, args, "def", "attempt(f, {})") for name, (body, args) in _BODIES.items()},
+    **{
+        f"{name} (async)": _function(body, args, "async def", "attempt(drive, f({}))")
+        for name, (body, args) in (_BODIES | _ASYNC).items()
+        if "yield from" not in name
+    },
+    **{
+        f"{name} (module)": _at_module_level(body, args)
+        for name, (body, args) in _BODIES.items()
+        if "return" not in body.replace("return 1\n", "").split("def ")[0] and "return" not in body
+    },
+}
