@@ -1,5 +1,7 @@
 """Source to instrumented code, from the cache where it is known. Called by the hooks on loading and compiling."""
 
+import gc
+
 from footfall.observe.probe_cache import ProbeCache
 from footfall.observe.probe_plan import insert_probes
 from footfall.observe.probe_source import digest_source, read_source, split_lines
@@ -41,9 +43,18 @@ class Instrumenter:
 
         `digest` is that of the file which holds the text; `flags` are the future features' and the like.
         """
-        tree = compile(source, filename, "exec", flags | _ONLY_AST, dont_inherit=True, optimize=optimize)
-        self.instrument(tree, source, digest)
-        return compile(tree, filename, "exec", flags, dont_inherit=True, optimize=optimize)
+        # The tree is garbage at the end, but not before: collections would only walk it, and the program's heap.
+        was_enabled = gc.isenabled()
+        gc.disable()
+        try:
+            tree = compile(source, filename, "exec", flags | _ONLY_AST, dont_inherit=True, optimize=optimize)
+            self.instrument(tree, source, digest)
+            code: CodeType = compile(tree, filename, "exec", flags, dont_inherit=True, optimize=optimize)
+            del tree
+            return code
+        finally:
+            if was_enabled:
+                gc.enable()
 
     def instrument(self, tree: "Module", source: "str | bytes", digest: bytes) -> None:
         """Insert probes into the tree of `source`, in place."""
