@@ -168,13 +168,15 @@ sampler_free(module_state *state)
 }
 
 static int
-parse_start(PyObject *args, PyObject *kwargs, PyObject **path, uint64_t *interval_ns, uint64_t *seed)
+parse_start(PyObject *args, PyObject *kwargs, PyObject **path, uint64_t *interval_ns, uint64_t *seed,
+            int *follow)
 {
-    static const char *const names[] = {"path", "interval_ns", "seed", NULL};
+    static const char *const names[] = {"path", "interval_ns", "seed", "follow", NULL};
     long long interval;
     unsigned long long seed_given = 0;
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O&L|K", (char **)(uintptr_t)names,
-                                     PyUnicode_FSConverter, path, &interval, &seed_given)) {
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O&L|Kp", (char **)(uintptr_t)names,
+                                     PyUnicode_FSConverter, path, &interval, &seed_given,
+                                     follow)) {
         return -1;
     }
     if (interval < MIN_INTERVAL_NS || interval > MAX_INTERVAL_NS) {
@@ -188,8 +190,10 @@ parse_start(PyObject *args, PyObject *kwargs, PyObject **path, uint64_t *interva
 }
 
 PyDoc_STRVAR(sampler_start_doc,
-"sampler_start(path, interval_ns, seed=0)\n--\n\n"
-"Sample all threads of the main interpreter into a new file from a native thread.\n\n"
+"sampler_start(path, interval_ns, seed=0, follow=True)\n--\n\n"
+"Sample all threads of the main interpreter into a new file from a native thread. With `follow`, and an\n"
+"interval of 0.4 ms or more, that thread keeps to the CPU of the thread which holds the GIL: stacks stand\n"
+"still while they are read, at two context switches a sample.\n\n"
 "Raises PermissionError where the process may not read its own memory by process_vm_readv,\n"
 "RuntimeError where the interpreter's layout is not known or a sampler runs already, OSError.");
 
@@ -198,7 +202,8 @@ start_sampler(PyObject *module, PyObject *args, PyObject *kwargs)
 {
     PyObject *path; /* owned */
     uint64_t interval_ns, seed;
-    if (parse_start(args, kwargs, &path, &interval_ns, &seed) < 0) {
+    int follow = 1;
+    if (parse_start(args, kwargs, &path, &interval_ns, &seed, &follow) < 0) {
         return NULL;
     }
     module_state *state = get_state(module);
@@ -207,6 +212,7 @@ start_sampler(PyObject *module, PyObject *args, PyObject *kwargs)
     if (opened < 0) {
         return NULL;
     }
+    state->sampler->follows_cpu = follow;
     int error = sampler_thread_start(state->sampler);
     if (error != 0) {
         close_sampler(state);
@@ -226,7 +232,8 @@ open_fallback(PyObject *module, PyObject *args, PyObject *kwargs)
 {
     PyObject *path; /* owned */
     uint64_t interval_ns, seed;
-    if (parse_start(args, kwargs, &path, &interval_ns, &seed) < 0) {
+    int follow = 0; /* means nothing here */
+    if (parse_start(args, kwargs, &path, &interval_ns, &seed, &follow) < 0) {
         return NULL;
     }
     int opened = open_sampler(get_state(module), path, MEMORY_DIRECT, interval_ns, seed);

@@ -1,6 +1,6 @@
 /* sampler_thread.c owns the native thread: its clock, its jitter, its start and stop.
  * It has no Python thread state, never takes the GIL, and takes no signal. */
-#include "core/sampler_thread.h"
+#include "core/sampler_follow.h"
 
 #include <errno.h>
 #include <sched.h>
@@ -72,10 +72,12 @@ run_thread(void *argument)
     pthread_mutex_lock(&s->mutex);
     s->thread_id = (pid_t)syscall(SYS_gettid);
     pthread_mutex_unlock(&s->mutex);
+    sampler_follow_open(s);
     uint64_t due = sampler_now_ns() + jittered_interval(s);
     while (wait_until(s, due)) {
         uint64_t now = sampler_now_ns();
         sampler_tick(s, now);
+        sampler_follow(s, now - due);
         if (!sample_log_is_open(&s->log)) {
             report_end(s);
             break;

@@ -12,7 +12,7 @@
 #include <time.h>
 
 /* Threads whose states are read by one call; with more, one call each. */
-#define MAX_BATCH (MAX_SPANS - 2)
+#define MAX_BATCH (MAX_SPANS - 3)
 
 typedef struct path_step {
     uint64_t code;
@@ -23,6 +23,7 @@ typedef struct path_step {
 /* One sampled thread. */
 typedef struct thread_lane {
     uint64_t thread; /* address of its PyThreadState */
+    uint64_t thread_id; /* its pthread_t */
     uint64_t native_id; /* 0: not bound to a thread yet, not sampled */
     uint32_t index; /* in the log */
     clockid_t clock; /* its CPU clock */
@@ -50,6 +51,11 @@ typedef struct sampler {
     uint64_t skip_native_id; /* the fall-back's own thread, not sampled; 0 = none */
     uint64_t interval_ns;
     uint64_t random;
+    int follows_cpu; /* sampler_follow.c */
+    int cpu; /* that the sampling thread is bound to, -1 = none */
+    int64_t rseq_offset; /* of a thread's CPU number from its pthread_t; 0 = not known */
+    uint64_t cpu_address; /* of the CPU number of the thread to follow, 0 = none */
+    uint32_t cpu_seen; /* what was read there */
     int has_fine_clock; /* CPU clocks move within microseconds: an unmoved one means that it did not run */
     stack_walker walker;
     sample_log log;

@@ -61,11 +61,15 @@ is_list_unchanged(sampler *s)
     uint64_t gil_base = s->offsets.gil_in_runtime ? s->runtime : s->interp;
     spans[n++] = (memory_span){s->interp + s->offsets.interp_threads, &head, sizeof head};
     spans[n++] = (memory_span){gil_base + s->offsets.gil_holder, gil, sizeof gil};
+    if (s->cpu_address != 0) {
+        spans[n++] = (memory_span){s->cpu_address, &s->cpu_seen, sizeof s->cpu_seen};
+    }
     uint32_t n_batch = s->n_lanes <= MAX_BATCH ? s->n_lanes : 0;
     for (uint32_t i = 0; i < n_batch; i++) {
         spans[n++] = (memory_span){s->lanes[i].thread, s->states + (size_t)i * bytes, bytes};
     }
     if (memory_read_spans(s->read_pid, spans, n) < 0) {
+        s->cpu_address = 0;
         return memory_read_spans(s->read_pid, spans, 2) < 0 ? -1 : (load_gil_holder(s, gil), 0);
     }
     load_gil_holder(s, gil);
@@ -82,10 +86,12 @@ is_list_unchanged(sampler *s)
 }
 
 static void
-open_lane(sampler *s, thread_lane *lane, uint64_t thread, uint64_t native_id)
+open_lane(sampler *s, thread_lane *lane, uint64_t thread, const thread_fields *fields)
 {
+    uint64_t native_id = native_id_of(s, thread, fields);
     memset(lane, 0, sizeof *lane);
     lane->thread = thread;
+    lane->thread_id = fields->thread_id;
     lane->native_id = native_id;
     if (native_id != 0) {
         char name[MAX_THREAD_NAME];
@@ -97,8 +103,9 @@ open_lane(sampler *s, thread_lane *lane, uint64_t thread, uint64_t native_id)
 
 /* Move the lane of a thread out of the old list, or open one. */
 static void
-take_lane(sampler *s, thread_lane *to, uint64_t thread, uint64_t native_id)
+take_lane(sampler *s, thread_lane *to, uint64_t thread, const thread_fields *fields)
 {
+    uint64_t native_id = native_id_of(s, thread, fields);
     for (uint32_t i = 0; i < s->n_lanes; i++) {
         if (s->lanes[i].thread == thread && s->lanes[i].native_id == native_id) {
             *to = s->lanes[i];
@@ -107,7 +114,7 @@ take_lane(sampler *s, thread_lane *to, uint64_t thread, uint64_t native_id)
             return;
         }
     }
-    open_lane(s, to, thread, native_id);
+    open_lane(s, to, thread, fields);
 }
 
 void
@@ -152,7 +159,7 @@ follow_list(sampler *s)
             lanes = more;
             room *= 2;
         }
-        take_lane(s, &lanes[n++], at, native_id_of(s, at, &fields));
+        take_lane(s, &lanes[n++], at, &fields);
         at = fields.next;
     }
     sampler_free_lanes(s);

@@ -181,6 +181,9 @@ layout_from_words(const uint64_t *words, const debug_words *at, walk_offsets *ou
     out->thread_interp = (uint32_t)words[at->thread_first + 3];
     out->thread_frame = (uint32_t)words[at->thread_first + 4];
     out->thread_base_frame = at->base_frame != 0 ? (uint32_t)words[at->base_frame] : 0;
+    if (words[at->native_id] != words[at->native_id - 1] + 8) {
+        return WALK_UNKNOWN; /* thread_id is read as the word before native_thread_id */
+    }
     out->thread_native_id = (uint32_t)words[at->native_id];
     out->thread_chunk = (uint32_t)words[at->native_id + 1];
     out->frame_previous = (uint32_t)words[at->frame_first + 1];

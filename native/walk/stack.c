@@ -72,6 +72,7 @@ thread_fields_load(const walk_offsets *offsets, const unsigned char *bytes, thre
 {
     fields->next = load_u64(bytes + offsets->thread_next);
     fields->interp = load_u64(bytes + offsets->thread_interp);
+    fields->thread_id = load_u64(bytes + offsets->thread_native_id - 8); /* so in every version */
     fields->native_id = load_u64(bytes + offsets->thread_native_id);
     fields->frame = load_u64(bytes + offsets->thread_frame);
     fields->base_frame =

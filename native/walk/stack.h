@@ -20,6 +20,7 @@ typedef struct raw_frame {
 typedef struct thread_fields {
     uint64_t next;
     uint64_t interp;
+    uint64_t thread_id; /* its pthread_t */
     uint64_t native_id;
     uint64_t frame; /* current_frame, or the _PyCFrame where has_cframe */
     uint64_t base_frame;

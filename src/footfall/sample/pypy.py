@@ -3,17 +3,19 @@
 vmprof samples on SIGPROF, by CPU time of the process, and names functions, not lines. It writes the names of the
 functions that exist when it starts at once, and those of later ones, once, when it stops next. So that a killed
 process's profile can be read, it is stopped and started again at intervals that double: what a kill leaves unnamed
-is what was compiled in the last half of the run (in a forked child: since the fork). For the same reason it is stopped over a fork; the child's file
-names the parent's and how much of it holds for the child (two META records of ours).
+is what was compiled in the last half of the run (in a forked child: since the fork). For the same reason it is
+stopped over a fork; the child's file names the parent's and how much of it holds for the child (two META records
+of ours).
 """
 
 import _thread
-import _vmprof
 import atexit
 import fcntl
 import os
 import posix
 import time
+
+import _vmprof  # type: ignore[import-not-found]
 
 __all__ = ["start"]
 
@@ -112,7 +114,7 @@ class _Profile:
                 pass
             self._try(lambda: self.open(self._name, self._bytes_at_fork))
 
-    def _try(self, function) -> None:
+    def _try(self, function) -> None:  # type: ignore[no-untyped-def]
         """Call what starts vmprof; where it cannot, the program runs on, unsampled."""
         try:
             function()
