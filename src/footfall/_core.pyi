@@ -1,0 +1,66 @@
+"""The C core: what runs inside the measured process. CPython only; a test holds this file against the module."""
+
+import sys
+from collections.abc import Callable
+from types import CodeType
+from typing import Any
+
+def record_open(directory: bytes, engine: int, flags: int, cwd: bytes, executable: bytes, /) -> None:
+    """Open this process's record file in the run directory. Raises OSError when it cannot be created."""
+
+def record_after_fork() -> None:
+    """Give a forked child a record file of its own."""
+
+def record_message(slug: str, text: str, /) -> None:
+    """Keep a message in the record file, when one is open."""
+
+if sys.version_info >= (3, 12):
+    def monitoring_start(
+        tool_id: int, decide: Callable[[str], str | None], with_branches: bool, /
+    ) -> None:
+        """Measure every code object whose file `decide(co_filename)` gives a path for."""
+
+def probes_arm(code: CodeType, absolute_path: str, /) -> bool:
+    """Let the probes in a module's code record. True when it has some and they do now."""
+
+def probes_hook_main(code_for: Callable[[str], CodeType | None], /) -> None:
+    """Run `code_for(filename)` in place of the main script's code, unless it is None."""
+
+def probes_rearm() -> int:
+    """Put all probes that were taken out back in. Return how many."""
+
+def probes_wrap(
+    plain_compile: Callable[..., Any],
+    on_compile: Callable[..., Any],
+    plain_exec: Callable[..., Any],
+    on_exec: Callable[..., Any],
+    /,
+) -> tuple[Callable[..., Any], Callable[..., Any]]:
+    """Return look-alikes of compile and exec."""
+
+def sampler_start(path: str, interval_ns: int, seed: int = 0, follow: bool = True) -> None:
+    """Sample all threads into a new file from a native thread. Raises OSError, PermissionError."""
+
+def sampler_open_fallback(path: str, interval_ns: int, seed: int = 0) -> None:
+    """As sampler_start, but the caller's own thread takes the samples by sampler_take()."""
+
+def sampler_take() -> bool:
+    """Take one sample of every thread but the caller's. False when the log has ended."""
+
+def sampler_stop() -> None:
+    """Stop sampling and close the log. Does nothing when no sampler runs."""
+
+def sampler_stats() -> dict[str, int]:
+    """What the running sampler has counted; empty when none runs. Times in nanoseconds."""
+
+def sampler_set_context(context_id: int) -> None:
+    """Give samples from now on this context (an id of the record file)."""
+
+def sampler_before_fork() -> None:
+    """End the native thread for the time of a fork."""
+
+def sampler_after_fork_parent() -> None:
+    """Go on sampling after sampler_before_fork()."""
+
+def sampler_after_fork_child() -> None:
+    """Forget the parent's sampler without touching its log."""
