@@ -81,6 +81,8 @@ class _Step(NamedTuple):
     last_line: int
     origin: int
     """The unit that raised the exception in hand, if the walk saw it."""
+    is_raised: bool
+    """Is that exception still in hand?"""
 
 
 class _Walker:
@@ -98,21 +100,23 @@ class _Walker:
     def walk(self, start: int, line: int) -> None:
         """Follow what ran from `start`, when the last LINE event was for `line`."""
         graph, ops = self._graph, self._ops
-        first = _Step(start, line, _UNKNOWN)
+        first = _Step(start, line, _UNKNOWN, False)
         todo = [first]
         seen = {first}
         while todo:
             step = todo.pop()
-            unit, last_line, origin = step
+            unit, last_line, origin, is_raised = step
+            if graph.opcodes[unit] == ops.pop_except:
+                step = step._replace(is_raised=False)
             if graph.opcodes[unit] == ops.resume and graph.lines[unit] >= 0 and unit != graph.first_unit:
                 # The tracer starts again from the line of the yield.
                 step = step._replace(last_line=graph.lines[unit])
-            following = [self._go(step, target, unit) for target in self._targets(unit, last_line)]
+            following = [self._go(step, target, unit) for target in self._targets(unit, last_line, is_raised)]
             handler = graph.handlers[unit]
             if handler >= 0 and self._raised(unit):
                 if unit not in graph.restoring:
                     origin = unit
-                following.append(self._go(step._replace(origin=origin), handler, origin))
+                following.append(self._go(step._replace(origin=origin, is_raised=True), handler, origin))
             if handler in graph.loop_ends and self._hits[unit] & HIT_ASYNC_STOP:
                 end = graph.loop_ends[handler]
                 following.append(self._go(step, end + 1, end))
@@ -140,7 +144,7 @@ class _Walker:
             self.arcs.add((step.last_line, graph.lines[target]))
         return None
 
-    def _targets(self, unit: int, last_line: int) -> list[int]:
+    def _targets(self, unit: int, last_line: int, is_raised: bool) -> list[int]:
         """The units that ran after `unit` without an exception. Records the arc when the code ended there."""
         graph, ops, hit = self._graph, self._ops, self._hits[unit]
         opcode = graph.opcodes[unit]
@@ -150,7 +154,9 @@ class _Walker:
             self._leave(unit, last_line)
         if unit in graph.branches:
             branch = graph.branches[unit]
-            if self._hits[branch.left_event] & HIT_LEFT:
+            # What is raised in an `except*` body is raised again at the end of all of them.
+            is_star = is_raised and opcode == ops.pop_jump_if_not_none and graph.lines[unit] < 0
+            if self._hits[branch.left_event] & HIT_LEFT and not is_star:
                 targets.append(branch.left)
             # RIGHT of an `async for` also fires for exceptions that are not its end.
             is_known = opcode == ops.end_send and self._exit_flag
