@@ -19,7 +19,7 @@ from footfall.analyze.probe_arcs import arcs_of_module
 from footfall.analyze.rundata import FileData, RunData
 from footfall.errors import FootfallError
 from footfall.record.recordfile import ProbedModule, RecordedCode, read_record
-from footfall.record.samplelog import read_sample_logs
+from footfall.record.samplelog import SampleLog, read_sample_logs
 
 __all__ = ["resolve"]
 
@@ -32,7 +32,8 @@ class _Merged(NamedTuple):
     modules: list[ProbedModule]
     messages: list[tuple[str, str]]
     has_branches: bool
-    n_processes: int
+    cwd_by_pid: dict[int, str]
+    """Where each process started: relative file names are of there."""
 
 
 def resolve(run_directory: str | Path, context: str = "", progress: Progress | None = None) -> RunData:
@@ -63,14 +64,33 @@ def resolve(run_directory: str | Path, context: str = "", progress: Progress | N
         done += 1
         if progress is not None:
             progress(done, total)
-    profile = profile_of_logs(read_sample_logs(str(directory), messages))
+    paths = _PathFinder(merged.cwd_by_pid)
+    profile = profile_of_logs(read_sample_logs(str(directory), messages), paths.find, lambda _log: {0: context})
     return RunData(
         files=files,
         has_arcs=merged.has_branches,
         messages=messages,
         profile=profile,
-        n_processes=merged.n_processes,
+        n_processes=len(merged.cwd_by_pid),
     )
+
+
+class _PathFinder:
+    """Gives sampled code the path that coverage has for its file: absolute, links resolved."""
+
+    def __init__(self, cwd_by_pid: dict[int, str]) -> None:
+        self._cwd_by_pid = cwd_by_pid
+        self._found: dict[str, str] = {}
+
+    def find(self, log: SampleLog, filename: str) -> str:
+        if not filename or filename.startswith("<"):
+            return filename
+        path = os.path.join(self._cwd_by_pid.get(log.pid, ""), filename)
+        if not os.path.isabs(path):
+            return filename
+        if path not in self._found:
+            self._found[path] = os.path.realpath(path)
+        return self._found[path]
 
 
 def _with_branches(code: RecordedCode) -> RecordedCode:
@@ -93,14 +113,14 @@ def _merge_records(paths: Iterable[Path]) -> _Merged:
     modules: dict[ProbedModule, ProbedModule] = {}
     messages: list[tuple[str, str]] = []
     has_branches = False
-    n_processes = 0
+    cwd_by_pid: dict[int, str] = {}
     for path in paths:
         try:
             record = read_record(str(path))
         except FootfallError as error:
             messages.append((error.slug, str(error)))
             continue
-        n_processes += 1
+        cwd_by_pid[record.header.pid] = record.header.cwd
         has_branches = has_branches or record.header.has_branches
         messages += record.messages
         if record.header.stopped_errno:
@@ -110,7 +130,7 @@ def _merge_records(paths: Iterable[Path]) -> _Merged:
             _merge(codes, code._replace(hits=b""), code)
         for module in record.modules:
             _merge(modules, module._replace(hits=b""), module)
-    return _Merged(list(codes.values()), list(modules.values()), messages, has_branches, n_processes)
+    return _Merged(list(codes.values()), list(modules.values()), messages, has_branches, cwd_by_pid)
 
 
 def _merge(known: dict[_T, _T], key: _T, found: _T) -> None:
