@@ -8,6 +8,10 @@ import sys
 
 from footfall.observe.settings import Settings
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:  # typing is not imported in measured processes
+    from types import FrameType
+
 __all__ = ["Scope", "glob_matches"]
 
 
@@ -81,10 +85,8 @@ def _is_in_any(path: str, directories: list[str]) -> bool:
 
 def _running_module_name(path: str) -> str:
     """Name of the module whose code runs now in the file `path`; `__main__` by its file or spec."""
-    frame = sys._getframe(1)
-    while frame is not None:
-        if os.path.realpath(frame.f_code.co_filename) == path:
-            break
+    frame: "FrameType | None" = sys._getframe(1)
+    while frame is not None and os.path.realpath(frame.f_code.co_filename) != path:
         frame = frame.f_back
     if frame is None:
         return ""
@@ -92,8 +94,9 @@ def _running_module_name(path: str) -> str:
     if name != "__main__":
         return name if isinstance(name, str) else ""
     spec = frame.f_globals.get("__spec__")
-    if spec is not None and getattr(spec, "name", None):
-        return spec.name
+    spec_name = getattr(spec, "name", None)
+    if isinstance(spec_name, str):
+        return spec_name
     return os.path.splitext(os.path.basename(path))[0]
 
 
