@@ -10,9 +10,6 @@ from probe_programs import instrument, run_with_probes
 
 from footfall.observe.probe_forms import HEADER, read_header
 
-coverage = pytest.importorskip("coverage")
-parser = pytest.importorskip("coverage.parser")
-
 PROGRAMS = {
     "if, elif and else": """\
 x = 1
@@ -270,12 +267,70 @@ def f(x):
 try: f(1)
 except AttributeError: pass
 """,
+    "a loop left through a finally that ends with an if": """\
+def f(x):
+    for i in range(3):
+        try:
+            if x == 1: continue
+            if x == 2: break
+            if x == 3: return i + 1
+            if x == 4: raise ValueError
+        finally:
+            if i == 9:
+                z = 1
+            else:
+                for q in range(1): z = 2
+for k in (1, 2, 3, 4):
+    try: f(k)
+    except ValueError: pass
+""",
+    "nested finally clauses that end with branches": """\
+def f(x):
+    try:
+        try:
+            return g(x)
+        except KeyError: y = 2
+        finally:
+            match x:
+                case 1: y = 1
+                case 3: y = 3
+    finally:
+        while x > 10: x -= 1
+    return 4
+def g(x):
+    if x == 1: raise KeyError
+    if x == 2: raise ValueError
+    return x
+for k in (3,2,11):
+    try: f(k)
+    except ValueError: pass
+try:
+    x = 1
+finally:
+    if x > 2: x = 4
+y = 1
+for i in range(3):
+    try:
+        if i: break
+        undefined
+    except NameError: continue
+    finally:
+        if i > 1: x = 2
+class A:
+    try:
+        x = 1
+    finally:
+        if x == 3:
+            x = 2
+    z = list(locals())
+assert A.z == ["__module__", "__qualname__", "x"], A.z
+""",
 }
 
 
 def _missing(source: str, filename: str, lines: set[int], arcs: set[tuple[int, int]]) -> tuple[list[int], list[object]]:
     """Missing statements and missing branch arcs, as coverage.py works them out."""
-    parsed = parser.PythonParser(text=source, filename=filename, exclude="# nothing")
+    parsed = pytest.importorskip("coverage.parser").PythonParser(text=source, filename=filename, exclude="# nothing")
     parsed.parse_source()
     taken = parsed.translate_arcs(arcs)
     branch_lines = {line for line, count in parsed.exit_counts().items() if count > 1}
@@ -284,6 +339,7 @@ def _missing(source: str, filename: str, lines: set[int], arcs: set[tuple[int, i
 
 
 def _run_with_tracer(source: str, filename: str) -> set[tuple[int, int]]:
+    coverage = pytest.importorskip("coverage")
     code = compile(source, filename, "exec", dont_inherit=True)
     tool = coverage.Coverage(branch=True, data_file=None, config_file=False, include=[filename])
     tool.start()

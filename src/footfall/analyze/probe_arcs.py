@@ -11,6 +11,7 @@ from footfall.analyze.probe_flow import ModuleFlow
 from footfall.analyze.source import decode_source
 from footfall.errors import FootfallError
 from footfall.observe import probe_plan as plan
+from footfall.observe.probe_finals import BREAK, CONTINUE, EXCEPTION, NORMAL, RETURN, split_reason
 from footfall.observe.probe_source import digest_source, read_source, split_lines
 from footfall.record.recordfile import ProbedModule
 
@@ -72,26 +73,28 @@ def meanings_of_source(source: bytes, with_branches: bool, version: int) -> tupl
 
 def _meaning(flow: ModuleFlow, kind: int, node: ast.AST) -> tuple[int, Arc | None]:
     """Return the line that a note says was reached, and the arc, if it tells of one."""
+    kind, reason = split_reason(kind)
     line = flow.line_of(node)
     if kind == plan.LINE:
         return line, None
-    if kind == plan.HEADER_LINE:
-        return flow.line(node.lineno), None  # type: ignore[attr-defined]
-    if kind == plan.EXITED:
+    if kind in (plan.HEADER_LINE, plan.EXITED, plan.DEFINED):
         last = flow.line(node.lineno)  # type: ignore[attr-defined]
-        return last, (last, -line)
-    if kind == plan.DEFINED:
-        last = flow.line(node.lineno)  # type: ignore[attr-defined]
-        return last, (last, flow.after[node])
-    ends = {
+        ends = {plan.EXITED: -line, plan.DEFINED: flow.after.get(node)}
+        end = ends.get(kind)
+        return last, None if end is None else (last, end)
+    if kind == plan.RAISED:
+        return line, (line, flow.ways[node].raises)
+    if reason != NORMAL:
+        ways = flow.ways[node]
+        return line, (line, {EXCEPTION: ways.raises, RETURN: ways.returns, BREAK: ways.breaks, CONTINUE: ways.continues}[reason])
+    nexts = {
         plan.ENTERED: flow.enters,
         plan.LEFT: flow.leaves,
         plan.CASE_FAILED: flow.leaves,
         plan.ENDED: flow.after,
         plan.JUMPED: flow.jumps,
-        plan.RAISED: flow.raises,
     }[kind]
-    return line, (line, ends[node])
+    return line, (line, nexts[node])
 
 
 def _read_source(module: ProbedModule) -> bytes:

@@ -8,12 +8,12 @@ Ends < 0 leave the code object that begins on that line. Lines are first lines o
 import ast
 from collections.abc import Mapping, Sequence
 
-__all__ = ["ModuleFlow"]
+__all__ = ["ModuleFlow", "Ways"]
 
 _Definition = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 
 
-class _Ways:
+class Ways:
     """Where each way out of a block leads."""
 
     __slots__ = ("breaks", "continues", "raises", "returns")
@@ -24,13 +24,13 @@ class _Ways:
         self.raises = raises
         self.returns = returns
 
-    def through(self, line: int) -> "_Ways":
+    def through(self, line: int) -> "Ways":
         """All ways lead through this line first."""
-        return _Ways(line, line, line, line)
+        return Ways(line, line, line, line)
 
 
 class ModuleFlow:
-    """Answers for one tree, by node: `after` it, its `else`, where it jumps, where an exception goes.
+    """Answers for one tree, by node: `after` it, its `else`, where it jumps, its other `ways` out.
 
     `version` is the measuring interpreter's hexversion.
     """
@@ -43,9 +43,9 @@ class ModuleFlow:
         self.enters: dict[ast.AST, int] = {}
         self.leaves: dict[ast.AST, int] = {}
         self.jumps: dict[ast.AST, int] = {}
-        self.raises: dict[ast.AST, int] = {}
+        self.ways: dict[ast.AST, Ways] = {}
         self._is_in_function = False
-        self._block(tree.body, -1, _Ways(-1, -1, -1, -1))
+        self._block(tree.body, -1, Ways(-1, -1, -1, -1))
 
     def line(self, line: int) -> int:
         """Return the first line of the statement that `line` is in."""
@@ -71,7 +71,7 @@ class ModuleFlow:
             return node.value is None and node.simple == 1 and self._is_in_function
         return isinstance(node, (ast.Global, ast.Nonlocal))
 
-    def _block(self, body: Sequence[ast.stmt], after: int, ways: _Ways) -> None:
+    def _block(self, body: Sequence[ast.stmt], after: int, ways: Ways) -> None:
         following = after
         for node in reversed(body):
             self.after[node] = following
@@ -79,7 +79,7 @@ class ModuleFlow:
             if not self._is_nothing(node):
                 following = self.line_of(node)
 
-    def _statement(self, node: ast.stmt, after: int, ways: _Ways) -> None:
+    def _statement(self, node: ast.stmt, after: int, ways: Ways) -> None:
         match node:
             case ast.Return():
                 self.jumps[node] = ways.returns
@@ -104,13 +104,13 @@ class ModuleFlow:
                 end = -self.line_of(node)
                 outer = self._is_in_function
                 self._is_in_function = not isinstance(node, ast.ClassDef)
-                self._block(node.body, end, _Ways(end, end, end, end))
+                self._block(node.body, end, Ways(end, end, end, end))
                 self._is_in_function = outer
 
-    def _if(self, node: ast.If, after: int, ways: _Ways) -> None:
+    def _if(self, node: ast.If, after: int, ways: Ways) -> None:
         while True:
             self.after[node] = after
-            self.raises[node] = ways.raises
+            self.ways[node] = ways
             self.enters[node] = self._entry(node.body, after)
             self.leaves[node] = self._entry(node.orelse, after)
             self._block(node.body, after, ways)
@@ -119,14 +119,15 @@ class ModuleFlow:
             node = node.orelse[0]
         self._block(node.orelse, after, ways)
 
-    def _loop(self, node: ast.For | ast.AsyncFor | ast.While, after: int, ways: _Ways) -> None:
+    def _loop(self, node: ast.For | ast.AsyncFor | ast.While, after: int, ways: Ways) -> None:
         line = self.line_of(node)
+        self.ways[node] = ways
         self.enters[node] = self._entry(node.body, line)
         self.leaves[node] = self._entry(node.orelse, after)
-        self._block(node.body, line, _Ways(after, line, ways.raises, ways.returns))
+        self._block(node.body, line, Ways(after, line, ways.raises, ways.returns))
         self._block(node.orelse, after, ways)
 
-    def _try(self, node: ast.Try | ast.TryStar, after: int, ways: _Ways) -> None:
+    def _try(self, node: ast.Try | ast.TryStar, after: int, ways: Ways) -> None:
         outside = ways
         if node.finalbody:
             self._block(node.finalbody, after, ways)
@@ -135,7 +136,7 @@ class ModuleFlow:
         inside = outside
         if node.handlers:
             handler = self.line(node.handlers[0].lineno)
-            inside = _Ways(outside.breaks, outside.continues, handler, outside.returns)
+            inside = Ways(outside.breaks, outside.continues, handler, outside.returns)
         self._block(node.body, self._entry(node.orelse, after), inside)
         self._block(node.orelse, after, outside)
         if isinstance(node, ast.TryStar):
@@ -144,7 +145,7 @@ class ModuleFlow:
         for clause in node.handlers:
             self._block(clause.body, after, outside)
 
-    def _star_handlers(self, handlers: Sequence[ast.ExceptHandler], after: int, outside: _Ways) -> None:
+    def _star_handlers(self, handlers: Sequence[ast.ExceptHandler], after: int, outside: Ways) -> None:
         """What is left of an exception group is offered to the next clause, also after an exception in one."""
         for clause, following in zip(handlers, handlers[1:], strict=False):
             line = self.line(following.lineno)
@@ -154,9 +155,10 @@ class ModuleFlow:
             after = self.line(last.lineno)
         self._block(last.body, after, outside)
 
-    def _match(self, node: ast.Match, after: int, ways: _Ways) -> None:
+    def _match(self, node: ast.Match, after: int, ways: Ways) -> None:
         for index, case in enumerate(node.cases):
             self.after[case] = after
+            self.ways[case] = ways
             self.enters[case] = self._entry(case.body, after)
             is_last = index + 1 == len(node.cases)
             self.leaves[case] = after if is_last else self.line_of(node.cases[index + 1])

@@ -29,9 +29,9 @@ from _ast import (
     stmt,
 )
 
-__all__ = ["EQUAL_MARK", "HEADER", "MARK", "PLAN_VERSION", "Forms", "header_text", "read_header"]
+__all__ = ["EQUAL_MARK", "HEADER", "MARK", "PLAN_VERSION", "Forms", "header_text", "position_of", "read_header"]
 
-PLAN_VERSION = 1
+PLAN_VERSION = 2
 """Counts up whenever the numbering of probes changes, so that no cached bytecode outlives its meaning."""
 
 MARK = "\0footfall probe"
@@ -75,7 +75,7 @@ class Forms:
         """Return a probe as a statement, at the position of `at`."""
         number = self.count
         self.count = number + 1
-        position = _position(at)
+        position = position_of(at)
         mark = Constant(MARK, **position)
         if number == 0:
             self.header = mark
@@ -89,38 +89,39 @@ class Forms:
         """Return a probe as an expression, which is always false."""
         number = self.count
         self.count = number + 1
-        position = _position(at)
+        position = position_of(at)
         return Compare(
             Constant(EQUAL_MARK if _STORES_DIRECTLY else MARK, **position), [_EQ], [Constant(number, **position)], **position
         )
 
     def before(self, value: expr) -> expr:
         """Return an expression that fires a probe and then is `value`."""
-        return BoolOp(_OR, [self.expression(value), value], **_position(value))
+        return BoolOp(_OR, [self.expression(value), value], **position_of(value))
 
     def after(self, value: expr) -> expr:
         """Return an expression that evaluates `value`, fires a probe and then is that value."""
-        position = _position(value)
+        position = position_of(value)
         pair = Tuple([value, self.expression(value)], _LOAD, **position)
         return Subscript(pair, Constant(0, **position), _LOAD, **position)
 
     def case(self, at: AST) -> match_case:
         """Return a `case` that fires a probe when it is reached and never matches."""
-        position = _position(at)
+        position = position_of(at)
         return match_case(MatchAs(**position), self.expression(at), [Pass(**position)])
 
     def last_case(self, at: AST, body: stmt) -> match_case:
         """Return a `case` that matches whatever is left."""
-        return match_case(MatchAs(**_position(at)), None, [body])
+        return match_case(MatchAs(**position_of(at)), None, [body])
 
     def guarded(self, statement: stmt) -> stmt:
         """Return `statement` with a probe that fires when an exception leaves it."""
-        position = _position(statement)
+        position = position_of(statement)
         handler = ExceptHandler(None, None, [self.statement(statement), Raise(**position)], **position)
         return Try([statement], [handler], [], [], **position)
 
 
-def _position(node: AST) -> dict[str, int]:
+def position_of(node: AST) -> dict[str, int]:
+    """Return a node's position as the arguments of another's."""
     return {
         "lineno": node.lineno,
         "col_offset": node.col_offset,

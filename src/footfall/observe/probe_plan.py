@@ -44,6 +44,7 @@ from _ast import (
     stmt,
 )
 
+from footfall.observe.probe_finals import Final, add_reason, is_left_by_branch, note_jump
 from footfall.observe.probe_forms import Forms, header_text
 
 TYPE_CHECKING = False
@@ -147,6 +148,13 @@ def _is_irrefutable(case: match_case) -> bool:
     return type(pattern) is MatchAs and pattern.pattern is None
 
 
+def _last_with_code(body: list[stmt]) -> stmt | None:
+    for node in reversed(body):
+        if type(node) not in _NO_CODE:
+            return node
+    return None
+
+
 def _is_docstring(node: stmt) -> bool:
     return type(node) is Expr and type(node.value) is Constant and type(node.value.value) is str
 
@@ -160,7 +168,17 @@ def _first_line(node: stmt) -> int:
 class _Plan:
     """One walk. Block methods return whether the block can be completed normally."""
 
-    __slots__ = ("_breaks", "_entry", "_lines", "_note", "_with_branches", "forms")
+    __slots__ = (
+        "_breaks",
+        "_entry",
+        "_finals",
+        "_is_in_function",
+        "_lines",
+        "_note",
+        "_tail",
+        "_with_branches",
+        "forms",
+    )
 
     def __init__(self, lines: list[bytes], with_branches: bool, note: "Taker | None") -> None:
         self.forms = Forms()
@@ -169,6 +187,9 @@ class _Plan:
         self._note = note
         self._breaks: list[bool] = []  # of the loops around, whether a `break` was met
         self._entry = 0  # the probe that implies the start of the statement being handled
+        self._finals: list[Final] = []  # of the `try` statements around that keep a reason
+        self._tail: Final | None = None  # that whose `finally` is left by completing the statement being handled
+        self._is_in_function = False
 
     # Blocks
 
@@ -190,9 +211,12 @@ class _Plan:
         self._walk_block(rest, [], chain=0)
         body[start:] = [first, *rest]
 
-    def _walk_definition_body(self, body: list[stmt], notes: "list[Note]") -> None:
-        breaks = self._breaks
+    def _walk_definition_body(self, body: list[stmt], notes: "list[Note]", is_function: bool) -> None:
+        outside = self._breaks, self._finals, self._tail, self._is_in_function
         self._breaks = []
+        self._finals = []
+        self._tail = None
+        self._is_in_function = is_function
         start = 1 if _is_docstring(body[0]) else 0
         rest = body[start:]
         if rest:
@@ -200,7 +224,7 @@ class _Plan:
             body[start:] = rest
         elif notes:
             body.append(self._probe(body[0], notes))
-        self._breaks = breaks
+        self._breaks, self._finals, self._tail, self._is_in_function = outside
 
     def _walk_block(
         self,
@@ -218,7 +242,10 @@ class _Plan:
         """
         out: list[stmt] = []
         completes = True
+        tail = self._tail
+        last = _last_with_code(body)
         for node in body:
+            self._tail = tail if node is last else None
             kind = type(node)
             if kind in _NO_CODE:
                 out.append(node)
@@ -243,17 +270,20 @@ class _Plan:
                 known_line = node.lineno if kind in _DEFINITIONS else 0
             else:
                 notes = []
-                out.append(node)
                 if kind in _JUMPS:
                     completes = False
                     if chain >= 0 and self._with_branches:
                         self._tell(chain, [(JUMPED, node)])
+                    if self._finals:
+                        note_jump(self._finals, node, len(self._breaks), out)
                     if kind is Break and self._breaks:
                         self._breaks[-1] = True
+                out.append(node)
             if not _cannot_raise(node):
                 chain = -1
+        self._tail = tail
         if notes:
-            out.append(self._probe(body[-1], notes))
+            out.append(self._exit_probe(body[-1], notes))
         body[:] = out
         return completes
 
@@ -261,6 +291,13 @@ class _Plan:
         if self._note is not None:
             self._note(self.forms.count, notes)
         return self.forms.statement(at)
+
+    def _exit_probe(self, at: AST, notes: "list[Note]") -> stmt:
+        """Return a probe on the way out of a block; one for each reason why, where a `finally` ends with it."""
+        final = self._tail
+        if final is None:
+            return self._probe(at, notes)
+        return final.choose(at, [(reason, self._probe(at, add_reason(notes, reason))) for reason in final.reasons])
 
     def _is_one_line(self, body: list[stmt]) -> bool:
         """Whether the body begins on the line of its header, as in `if x: y`."""
@@ -283,7 +320,7 @@ class _Plan:
         last = body[-1]
         completes = self._walk_block(body, notes, known_line=body[0].lineno, is_owned=True)
         if completes and type(owner) in (If, match_case):
-            body.append(self._probe(last, [(ENDED, owner)]))
+            body.append(self._exit_probe(last, [(ENDED, owner)]))
         return completes
 
     # Statements with bodies: each appends to `out` and returns whether it can be completed normally, and what
@@ -299,9 +336,10 @@ class _Plan:
             is_last = index + 1 == len(decorators)
             self._tell(number, [(HEADER_LINE, node) if is_last else (LINE, decorators[index + 1])])
         is_one_line = self._with_branches and self._is_one_line(node.body)
-        self._walk_definition_body(node.body, [(EXITED, node)] if is_one_line else [])
+        notes = [(EXITED, node)] if is_one_line else []
+        self._walk_definition_body(node.body, notes, type(node) is not ClassDef)
         out.append(node)
-        notes: list[Note] = [(DEFINED, node)] if is_one_line else []
+        notes = [(DEFINED, node)] if is_one_line else []
         if notes and getattr(node, "type_params", None):
             notes.append((EXITED, node))  # the scope of type parameters is code of its own, run and left here
         return True, notes
@@ -322,7 +360,7 @@ class _Plan:
             notes = [(LEFT, node)] if self._with_branches else []
             if not orelse:
                 if completes and notes:
-                    orelse.append(self._probe(node, notes))
+                    orelse.append(self._exit_probe(node, notes))
                     notes = []
                 completes = True
                 break
@@ -351,26 +389,43 @@ class _Plan:
 
     def _walk_loop(self, node: "For | AsyncFor | While", out: list[stmt]) -> "tuple[bool, list[Note]]":
         self._breaks.append(False)
+        tail = self._tail
+        self._tail = None
         self._walk_body(node, node.body)
+        self._tail = tail
         has_break = self._breaks.pop()
         notes: list[Note] = [(LEFT, node)] if self._with_branches else []
         out.append(node)
         if node.orelse:
             return self._walk_block(node.orelse, notes) or has_break, []
         if has_break and notes:
-            node.orelse.append(self._probe(node, notes))
+            node.orelse.append(self._exit_probe(node, notes))
             notes = []
         return True, notes
 
     def _walk_try(self, node: "Try | TryStar", out: list[stmt]) -> "tuple[bool, list[Note]]":
+        tail = self._tail
+        final = None
+        if node.finalbody:
+            self._tail = None  # the `finally` comes first
+            if self._with_branches and is_left_by_branch(node.finalbody):
+                final = Final(self.forms.count, len(self._breaks))
+                self._finals.append(final)
         completes = self._walk_block(node.body, [], known_line=node.lineno, chain=self._entry)
         for handler in node.handlers:
             completes = self._walk_handler(handler) or completes
         if node.orelse:
             self._walk_block(node.orelse, [])
+        if final is not None:
+            self._finals.pop()
+            final.keep_reasons(node, out)
+        self._tail = tail if final is None else final
         if node.finalbody:
             completes = self._walk_block(node.finalbody, []) and completes
+        self._tail = tail
         out.append(node)
+        if final is not None and not self._is_in_function:
+            out.append(final.forget(node))
         return completes, []
 
     def _walk_handler(self, handler: ExceptHandler) -> bool:
@@ -382,7 +437,10 @@ class _Plan:
         return self._walk_block(handler.body, notes, known_line=handler.lineno)
 
     def _walk_with(self, node: "With | AsyncWith", out: list[stmt]) -> "tuple[bool, list[Note]]":
+        tail = self._tail
+        self._tail = None
         self._walk_block(node.body, [], known_line=node.lineno)
+        self._tail = tail
         out.append(node)
         return True, []  # it may swallow an exception
 
@@ -409,7 +467,7 @@ class _Plan:
             return completes, []
         notes = [(LEFT, before)] if self._with_branches else []
         if completes and notes:
-            cases.append(self.forms.last_case(before.pattern, self._probe(before.pattern, notes)))
+            cases.append(self.forms.last_case(before.pattern, self._exit_probe(before.pattern, notes)))
             notes = []
         return True, notes
 

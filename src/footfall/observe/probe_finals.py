@@ -1,0 +1,130 @@
+"""Why a `finally` clause was entered, kept in a local of the program's frame, for the branches that end it.
+
+Where the clause ends with a branch (`if` without `else`, a loop), the line that follows depends on that reason.
+Only there is it kept. No program can name the local, since names hold no dots.
+"""
+
+from _ast import (
+    AST,
+    Assign,
+    AsyncFor,
+    Break,
+    Compare,
+    Constant,
+    Continue,
+    Del,
+    Delete,
+    Eq,
+    For,
+    If,
+    Load,
+    Match,
+    Name,
+    Return,
+    Store,
+    Try,
+    TryStar,
+    While,
+    stmt,
+)
+
+from footfall.observe.probe_forms import position_of
+
+__all__ = [
+    "BREAK",
+    "CONTINUE",
+    "EXCEPTION",
+    "NORMAL",
+    "RETURN",
+    "Final",
+    "add_reason",
+    "is_left_by_branch",
+    "note_jump",
+    "split_reason",
+]
+
+NORMAL, EXCEPTION, RETURN, BREAK, CONTINUE = range(5)
+_JUMPS = {Return: RETURN, Break: BREAK, Continue: CONTINUE}
+_BRANCHES = (If, For, AsyncFor, While, Match)
+_SHIFT = 8
+
+_EQ = Eq()
+_LOAD = Load()
+_STORE = Store()
+
+
+def add_reason(notes: "list[tuple[int, AST]]", reason: int) -> "list[tuple[int, AST]]":
+    """Return the notes as true for one reason only."""
+    return [(kind | reason << _SHIFT, node) for kind, node in notes]
+
+
+def split_reason(kind: int) -> tuple[int, int]:
+    """Return a note's kind and reason."""
+    return kind & (1 << _SHIFT) - 1, kind >> _SHIFT
+
+
+def is_left_by_branch(body: list[stmt]) -> bool:
+    """Whether the block may be left from a line that has other ways out."""
+    last = body[-1]
+    if type(last) in (Try, TryStar):
+        blocks = [last.body, last.orelse, last.finalbody, *(handler.body for handler in last.handlers)]
+        return any(block and is_left_by_branch(block) for block in blocks)
+    return type(last) in _BRANCHES
+
+
+def note_jump(finals: "list[Final]", node: stmt, loop_depth: int, out: list[stmt]) -> None:
+    """Append what keeps the reason in each `try` that a jump leaves, before the jump itself."""
+    reason = _JUMPS.get(type(node))
+    if reason is None:
+        return
+    left = [final for final in finals if reason == RETURN or final.loop_depth == loop_depth]
+    if not left:
+        return
+    if type(node) is Return and node.value is not None and type(node.value) is not Constant:
+        # The value comes first: it may raise, and then it was no return.
+        position = position_of(node.value)
+        out.append(Assign([Name(left[0].value_name, _STORE, **position)], node.value, **position_of(node)))
+        node.value = Name(left[0].value_name, _LOAD, **position)
+    for final in left:
+        if reason not in final.reasons:
+            final.reasons.append(reason)
+        out.append(final.keep(node, reason))
+
+
+class Final:
+    """The reason of one `try` with a `finally`, and the reasons that occur."""
+
+    __slots__ = ("_name", "loop_depth", "reasons", "value_name")
+
+    def __init__(self, number: int, loop_depth: int) -> None:
+        self._name = ".ff%d" % number
+        self.value_name = ".fv%d" % number
+        self.loop_depth = loop_depth
+        self.reasons = [NORMAL, EXCEPTION]
+
+    def keep(self, at: AST, reason: int) -> stmt:
+        """Return the statement that sets the reason."""
+        position = position_of(at)
+        return Assign([Name(self._name, _STORE, **position)], Constant(reason, **position), **position)
+
+    def keep_reasons(self, node: "Try | TryStar", out: list[stmt]) -> None:
+        """Let it be an exception until the statement's parts are completed."""
+        out.append(self.keep(node, EXCEPTION))
+        for block in [node.orelse or node.body, *(handler.body for handler in node.handlers)]:
+            block.append(self.keep(block[-1], NORMAL))
+
+    def choose(self, at: AST, by_reason: "list[tuple[int, stmt]]") -> stmt:
+        """Return the statement that does what is given for the reason kept."""
+        position = position_of(at)
+        chosen = by_reason[-1][1]
+        for reason, statement in reversed(by_reason[:-1]):
+            test = Compare(
+                Name(self._name, _LOAD, **position), [_EQ], [Constant(reason, **position)], **position
+            )
+            chosen = If(test, [statement], [chosen], **position)
+        return chosen
+
+    def forget(self, at: AST) -> stmt:
+        """Return the statement that takes the name out of a module's or class's namespace."""
+        position = position_of(at)
+        return Delete([Name(self._name, Del(), **position)], **position)
