@@ -423,9 +423,9 @@ class _Plan:
         if node.finalbody:
             completes = self._walk_block(node.finalbody, []) and completes
         self._tail = tail
-        out.append(node)
         if final is not None and not self._is_in_function:
-            out.append(final.forget(node))
+            node.finalbody.append(final.forget(node.finalbody[-1]))
+        out.append(node)
         return completes, []
 
     def _walk_handler(self, handler: ExceptHandler) -> bool:
