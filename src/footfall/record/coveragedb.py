@@ -17,7 +17,7 @@ from pathlib import Path
 
 from footfall._version import VERSION
 from footfall.errors import FootfallError, UsageError
-from footfall.record.datafile import SCHEMA_VERSION, open_data_file
+from footfall.record.datafile import SCHEMA_VERSION, has_table, open_data_file
 
 __all__ = [
     "Arc",
@@ -74,6 +74,8 @@ class StoredCoverage:
     """A data file's coverage. Keys are paths as stored: absolute, or relative to the project."""
 
     has_arcs: bool = False
+    has_profile: bool = False
+    """Whether record/profiledb.py has something to read there."""
     files: dict[str, StoredFile] = field(default_factory=dict)
 
 
@@ -167,13 +169,16 @@ def read_coverage(path: str | Path, contexts: Iterable[str] = ()) -> StoredCover
     with open_data_file(path) as connection:
         try:
             return _read_all(connection, list(contexts))
-        except (KeyError, TypeError) as error:  # rows of files that are not there, values of another type
+        # rows of files that are not there, values that are no numbers
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise sqlite3.DatabaseError(f"its tables do not fit together ({error!r})") from error
 
 
 def _read_all(connection: sqlite3.Connection, contexts: list[str]) -> StoredCoverage:
     row = connection.execute("select value from meta where key = 'has_arcs'").fetchone()
-    stored = StoredCoverage(has_arcs=row is not None and row[0] not in ("0", ""))
+    stored = StoredCoverage(
+        has_arcs=row is not None and row[0] not in ("0", ""), has_profile=has_table(connection, "footfall_profile")
+    )
     by_id: dict[int, StoredFile] = {}
     for file_id, name in connection.execute("select id, path from file"):
         by_id[file_id] = stored.files[name] = StoredFile()
@@ -181,10 +186,11 @@ def _read_all(connection: sqlite3.Connection, contexts: list[str]) -> StoredCove
         by_id[file_id].tracer = tracer or ""
     where = _context_condition(connection, contexts)
     if stored.has_arcs:
-        for file_id, start, end in connection.execute(f"select file_id, fromno, tono from arc {where}"):
-            by_id[file_id].arcs.add((start, end))
-        for found in stored.files.values():
-            found.lines = {line for line in chain.from_iterable(found.arcs) if line > 0}
+        # two texts for each file are a third of the cost of a tuple for each row
+        query = f"select file_id, group_concat(fromno), group_concat(tono) from arc {where} group by file_id"
+        for file_id, starts, ends in connection.execute(query):
+            arcs = by_id[file_id].arcs = set(zip(map(int, starts.split(",")), map(int, ends.split(",")), strict=True))
+            by_id[file_id].lines = {line for line in set(chain.from_iterable(arcs)) if line > 0}
     else:
         for file_id, numbits in connection.execute(f"select file_id, numbits from line_bits {where}"):
             by_id[file_id].lines |= numbers_from_numbits(numbits)
@@ -208,23 +214,24 @@ def _context_condition(connection: sqlite3.Connection, patterns: list[str]) -> s
     return f"where context_id in ({', '.join(str(int(each)) for each in ids)})"
 
 
-def read_contexts_by_line(path: str | Path) -> dict[str, dict[int, set[str]]]:
-    """Return for each stored path and line the labels of the contexts in which it ran."""
+def read_contexts_by_line(path: str | Path, contexts: Iterable[str] = ()) -> dict[str, dict[int, set[str]]]:
+    """Return for each stored path and line the labels of the contexts in which it ran.
+
+    `contexts` are regular expressions; with some, contexts that none of them finds are left out.
+    """
     found: dict[str, dict[int, set[str]]] = {}
     with open_data_file(path) as connection:
-        rows = connection.execute(
-            "select path, context, fromno, tono from arc join file on file.id = file_id"
-            " join context on context.id = context_id"
-        )
-        for name, label, start, end in rows:
+        where = _context_condition(connection, list(contexts))
+        tables = "join file on file.id = file_id join context on context.id = context_id"
+        for name, label, start, end in connection.execute(
+            f"select path, context, fromno, tono from arc {tables} {where}"
+        ):
             for line in (start, end):
                 if line > 0:
                     found.setdefault(name, {}).setdefault(line, set()).add(label)
-        rows = connection.execute(
-            "select path, context, numbits from line_bits join file on file.id = file_id"
-            " join context on context.id = context_id"
-        )
-        for name, label, numbits in rows:
+        for name, label, numbits in connection.execute(
+            f"select path, context, numbits from line_bits {tables} {where}"
+        ):
             for line in numbers_from_numbits(numbits):
                 found.setdefault(name, {}).setdefault(line, set()).add(label)
     return found

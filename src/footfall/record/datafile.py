@@ -12,7 +12,7 @@ from pathlib import Path
 
 from footfall.errors import FootfallError
 
-__all__ = ["SCHEMA_VERSION", "check_replaceable", "open_data_file"]
+__all__ = ["SCHEMA_VERSION", "check_replaceable", "has_table", "open_data_file"]
 
 SCHEMA_VERSION = 7
 """coverage.py's, since 5.0."""
@@ -38,7 +38,7 @@ def check_replaceable(path: str | Path) -> None:
             contextlib.suppress(sqlite3.DatabaseError),
             contextlib.closing(_connect_read_only(path)) as connection,
         ):
-            if not _has_table(connection, "coverage_schema") and _count_tables(connection):
+            if not has_table(connection, "coverage_schema") and _count_tables(connection):
                 raise _foreign(path, "it is another program's database")
         return
     raise _foreign(path, "it is not a data file of coverage.py or footfall")
@@ -64,7 +64,8 @@ def _connect_read_only(path: str | Path) -> sqlite3.Connection:
     return sqlite3.connect(uri, uri=True)
 
 
-def _has_table(connection: sqlite3.Connection, name: str) -> bool:
+def has_table(connection: sqlite3.Connection, name: str) -> bool:
+    """Tell whether a database has a table of that name."""
     query = "select 1 from sqlite_master where type = 'table' and name = ?"
     return connection.execute(query, (name,)).fetchone() is not None
 
@@ -107,7 +108,7 @@ def open_data_file(path: str | Path) -> Iterator[sqlite3.Connection]:
 
 
 def _check_schema(connection: sqlite3.Connection, path: str | Path) -> None:
-    if not _has_table(connection, "coverage_schema"):
+    if not has_table(connection, "coverage_schema"):
         if _count_tables(connection):
             raise _foreign(path, "it is another program's database")
         raise FootfallError("no-data", f"The data file {path} is empty.", "Run `footfall run COMMAND` again.")

@@ -1,26 +1,30 @@
 """What every coverage report starts from: the data file's files, chosen, analysed and compared with their source.
 
-The text and JSON reports and the summary call it; they only write what it found.
+All reports and the summary call it; they only write what it found. Analyses come from the cache or are made here, by
+several processes when there are many.
 """
 
 from __future__ import annotations
 
+import contextlib
+import gc
 import os
-import zipimport
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from footfall.analyze.exclude import ExclusionRules
 from footfall.analyze.results import FileResult, Numbers, compare
-from footfall.analyze.source import SourceAnalysis, SourceError, analyze_source, decode_source
+from footfall.analyze.source import SourceAnalysis, SourceError
 from footfall.config import Config, canonical_path, make_patterns_absolute
 from footfall.errors import FootfallError
 from footfall.observe.scope import glob_matches
 from footfall.record.aliases import PathAliases
 from footfall.record.coveragedb import StoredCoverage, StoredFile, read_coverage
+from footfall.report.analyses import analyze_sources
+from footfall.report.sources import looks_like_python, read_source_bytes
 
-__all__ = ["Coverage", "ReportedFile", "gather", "read_source", "shown_path"]
+__all__ = ["Coverage", "ReportedFile", "gather", "shown_path"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +46,7 @@ class Coverage:
     """The files of a report in the order of their paths, and what could not be in it as (slug, text)."""
 
     has_arcs: bool = False
+    has_profile: bool = False
     files: list[ReportedFile] = field(default_factory=list)
     warnings: list[tuple[str, str]] = field(default_factory=list)
 
@@ -51,13 +56,62 @@ class Coverage:
         return sum((file.result.numbers for file in self.files), Numbers())
 
 
-def gather(config: Config, data_file: str | Path, *, ignore_errors: bool = False) -> Coverage:
+def gather(
+    config: Config,
+    data_file: str | Path,
+    *,
+    ignore_errors: bool = False,
+    contexts: Sequence[str] = (),
+    paths: Sequence[str] = (),
+) -> Coverage:
     """Read the data file and compare each file that the configuration includes with its source.
 
-    With `ignore_errors` (or the setting) a file that can't be read or is no Python is named in the warnings instead.
+    `contexts` are regular expressions: only what ran in a context that one of them finds counts. `paths`, when there
+    are some, are the files to report, measured or not, instead of all measured ones. With `ignore_errors` (or the
+    setting) a file that can't be read or is no Python is named in the warnings instead.
     Raises FootfallError: what reading the data raises, `no-report-data`, `no-source`, `not-python`.
     """
-    stored, names = _apply_paths(config, read_coverage(data_file))
+    with _paused_collector():
+        stored, names = _apply_paths(config, read_coverage(data_file, contexts))
+        coverage = Coverage(has_arcs=stored.has_arcs, has_profile=stored.has_profile)
+        wanted = [path if config.relative_files else canonical_path(path) for path in paths]
+        chosen = _choose(config, wanted or stored.files)
+        if not chosen:
+            raise FootfallError(
+                "no-report-data",
+                f"No data to report in {data_file}.",
+                "Check --include and --omit, and that the command ran Python code of the project.",
+            )
+        is_ignored = config.ignore_errors or ignore_errors
+        for path, analysis in _analyze_all(config, data_file, chosen, stored, coverage, is_ignored):
+            found = stored.files.get(path) or StoredFile()
+            arcs = found.arcs if stored.has_arcs else None
+            result = compare(analysis, found.lines, arcs, shown_path(path))
+            coverage.files.append(ReportedFile(result, analysis, names.get(path, (path,))))
+    return coverage
+
+
+@contextlib.contextmanager
+def _paused_collector() -> Iterator[None]:
+    """Stop the garbage collector, which would walk all that is gathered again and again and find nothing to free."""
+    is_paused = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if is_paused:
+            gc.enable()
+
+
+def _analyze_all(
+    config: Config,
+    data_file: str | Path,
+    chosen: Sequence[str],
+    stored: StoredCoverage,
+    coverage: Coverage,
+    is_ignored: bool,
+) -> Iterator[tuple[str, SourceAnalysis]]:
+    """Yield the files that can be analysed, in their order; note or raise the errors of the others."""
     rules = ExclusionRules.from_settings(
         exclude_lines=config.exclude_lines,
         exclude_also=config.exclude_also,
@@ -65,31 +119,26 @@ def gather(config: Config, data_file: str | Path, *, ignore_errors: bool = False
         partial_also=config.partial_also,
         partial_branches_always=config.partial_branches_always,
     )
-    coverage = Coverage(has_arcs=stored.has_arcs)
-    chosen = _choose(config, stored.files)
-    if not chosen:
-        raise FootfallError(
-            "no-report-data",
-            f"No data to report in {data_file}.",
-            "Check --include and --omit, and that the command ran Python code of the project.",
-        )
-    for path in chosen:
-        found = stored.files[path]
-        if found.tracer:
-            coverage.warnings.append(("plugin-file", f"{path} was measured by the plugin {found.tracer}."))
+    sources: dict[str, bytes] = {}
+    errors: dict[str, FootfallError] = {}
+    for path in dict.fromkeys(chosen):
+        found = stored.files.get(path)
+        if found is not None and found.tracer:
             continue
         try:
-            analysis = analyze_source(read_source(path), path, rules)
-        except SourceError as error:
-            if _looks_like_python(path):
-                _raise_or_note(error, config.ignore_errors or ignore_errors, coverage)
+            sources[path] = read_source_bytes(path)
         except FootfallError as error:
-            _raise_or_note(error, config.ignore_errors or ignore_errors, coverage)
-        else:
-            arcs = found.arcs if stored.has_arcs else None
-            result = compare(analysis, found.lines, arcs, shown_path(path))
-            coverage.files.append(ReportedFile(result, analysis, names[path]))
-    return coverage
+            errors[path] = error
+    results = analyze_sources(sources, rules, data_file)
+    for path in chosen:
+        result = errors.get(path) or results.get(path)
+        if result is None:
+            tracer = stored.files[path].tracer
+            coverage.warnings.append(("plugin-file", f"{path} was measured by the plugin {tracer}."))
+        elif isinstance(result, SourceAnalysis):
+            yield path, result
+        elif not isinstance(result, SourceError) or looks_like_python(path):
+            _raise_or_note(result, is_ignored, coverage)
 
 
 def _raise_or_note(error: FootfallError, is_ignored: bool, coverage: Coverage) -> None:
@@ -101,7 +150,7 @@ def _raise_or_note(error: FootfallError, is_ignored: bool, coverage: Coverage) -
 def _apply_paths(config: Config, stored: StoredCoverage) -> tuple[StoredCoverage, dict[str, tuple[str, ...]]]:
     """Map stored paths to those here; also return for each of these the names it had."""
     aliases = PathAliases(config.paths.values(), relative=config.relative_files) if config.paths else None
-    mapped = StoredCoverage(has_arcs=stored.has_arcs)
+    mapped = StoredCoverage(has_arcs=stored.has_arcs, has_profile=stored.has_profile)
     names: dict[str, tuple[str, ...]] = {}
     for path, found in stored.files.items():
         here = path if aliases is None else aliases.map(path)
@@ -128,40 +177,3 @@ def _choose(config: Config, paths: Iterable[str]) -> list[str]:
 def shown_path(path: str) -> str:
     """Return a path as reports show it: relative when it is below the current directory."""
     return path.removeprefix(os.path.abspath(os.curdir).rstrip("/") + "/")
-
-
-def _looks_like_python(path: str) -> bool:
-    """A template or the like may be measured under its own name; that is nothing to fail a report for."""
-    extension = os.path.splitext(path)[1]
-    return not extension or extension.startswith(".py")
-
-
-def read_source(path: str) -> str:
-    """Return the text of a source file, also of one inside a zip file on the path.
-
-    Raises FootfallError (`no-source`), SourceError (`not-python`).
-    """
-    try:
-        with open(path, "rb") as file:
-            content = file.read()
-    except OSError as error:
-        in_zip = _read_from_zip(path)
-        if in_zip is None:
-            raise FootfallError(
-                "no-source",
-                f"Can't read the source {path}: {error.strerror or error}.",
-                "Leave it out with --omit, map its directory in [paths], or use --ignore-errors.",
-            ) from error
-        content = in_zip
-    return decode_source(content)
-
-
-def _read_from_zip(path: str) -> bytes | None:
-    for extension in (".zip", ".whl", ".egg", ".pex", ".par"):
-        base, separator, inner = path.partition(extension + "/")
-        if separator and os.path.exists(base + extension):
-            try:
-                return zipimport.zipimporter(base + extension).get_data(inner)
-            except (OSError, zipimport.ZipImportError):
-                return None
-    return None
