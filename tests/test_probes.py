@@ -6,9 +6,9 @@ import os
 import sys
 
 import pytest
-from probe_programs import instrument, run_with_probes
 
 from footfall.observe.probe_forms import HEADER, read_header
+from probe_programs import instrument, run_with_probes
 
 PROGRAMS = {
     "if, elif and else": """\

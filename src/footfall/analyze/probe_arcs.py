@@ -53,7 +53,7 @@ def arcs_of_hits(meanings: tuple[ProbeMeaning, ...], hits: bytes) -> tuple[set[i
 def meanings_of_source(source: bytes, with_branches: bool, version: int) -> tuple[ProbeMeaning, ...]:
     """Return each probe's meaning, in order of numbers. Raises FootfallError when it is not Python."""
     try:
-        tree = compile(source, "<measured>", "exec", ast.PyCF_ONLY_AST, dont_inherit=True)
+        tree = ast.parse(source, "<measured>")
     except (SyntaxError, ValueError, RecursionError) as error:
         raise FootfallError("not-python", f"Can't parse the measured source: {error}.") from error
     flow = ModuleFlow(tree, find_first_lines(decode_source(source)), version)
@@ -86,7 +86,8 @@ def _meaning(flow: ModuleFlow, kind: int, node: ast.AST) -> tuple[int, Arc | Non
         return line, (line, flow.ways[node].raises)
     if reason != NORMAL:
         ways = flow.ways[node]
-        return line, (line, {EXCEPTION: ways.raises, RETURN: ways.returns, BREAK: ways.breaks, CONTINUE: ways.continues}[reason])
+        others = {EXCEPTION: ways.raises, RETURN: ways.returns, BREAK: ways.breaks, CONTINUE: ways.continues}
+        return line, (line, others[reason])
     nexts = {
         plan.ENTERED: flow.enters,
         plan.LEFT: flow.leaves,
@@ -102,7 +103,9 @@ def _read_source(module: ProbedModule) -> bytes:
         source = read_source(module.path)
     except OSError as error:
         raise FootfallError(
-            "source-unreadable", f"Can't read the measured source {module.path}: {error.strerror or error}.", "Put it back."
+            "source-unreadable",
+            f"Can't read the measured source {module.path}: {error.strerror or error}.",
+            "Put it back.",
         ) from error
     if digest_source(source) != module.digest:
         raise FootfallError(

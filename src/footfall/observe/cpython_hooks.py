@@ -29,6 +29,7 @@ def arm_function(settings: "Settings") -> "Callable[[CodeType, str], CodeType]":
 
 def hook_compile(probes: "Probes") -> "Callable[..., None]":
     """Put a look-alike in the place of `compile`; return one of `exec` that arms what it runs."""
+    wrapped_exec: Callable[..., None]
     wrapped, wrapped_exec = _core.probes_wrap(
         builtins.compile, probes.code_for_source, builtins.exec, probes.arm_before_run
     )

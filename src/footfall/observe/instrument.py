@@ -65,4 +65,4 @@ class Instrumenter:
 def _rename(code: "CodeType", filename: str) -> None:
     import _imp
 
-    _imp._fix_co_filename(code, filename)
+    _imp._fix_co_filename(code, filename)  # type: ignore[attr-defined]

@@ -7,7 +7,7 @@ those it was made from. Failing to read or write an entry is never an error: the
 import os
 import sys
 import time
-from _md5 import md5
+from _md5 import md5  # type: ignore[import-not-found]
 from marshal import dumps, loads
 
 from footfall.observe.probe_forms import PLAN_VERSION
@@ -27,13 +27,8 @@ class ProbeCache:
     """The entries of one interpreter version, optimization level and mode in `directory`."""
 
     def __init__(self, directory: str, mode: int) -> None:
-        tag = "%s-%x-%d-%d-%d" % (
-            sys.implementation.cache_tag or sys.implementation.name,
-            sys.hexversion,
-            sys.flags.optimize,
-            PLAN_VERSION,
-            mode,
-        )
+        python = sys.implementation.cache_tag or sys.implementation.name
+        tag = f"{python}-{sys.hexversion:x}-{sys.flags.optimize}-{PLAN_VERSION}-{mode}"
         self._directory = os.path.join(directory, tag) if directory else ""
 
     def load(self, path: str) -> "CodeType | None":
@@ -46,7 +41,8 @@ class ProbeCache:
             key = _state(path)
             if key is None or data[: len(key)] != key:
                 return None
-            return loads(memoryview(data)[len(key) :])
+            code: CodeType = loads(memoryview(data)[len(key) :])
+            return code
         except (OSError, ValueError, EOFError, TypeError):
             return None
 
@@ -59,7 +55,7 @@ class ProbeCache:
         if key is None or _was_just_changed(path):
             return
         entry = self._entry(path)
-        temporary = "%s.%d" % (entry, os.getpid())
+        temporary = f"{entry}.{os.getpid()}"
         try:
             os.makedirs(self._directory, exist_ok=True)
             with open(temporary, "wb", buffering=0) as file:
@@ -81,7 +77,7 @@ def _state(path: str) -> bytes | None:
         info = os.stat(path)
     except (OSError, ValueError):
         return None
-    text = "%d %d %d %d " % (info.st_ino, info.st_size, info.st_mtime_ns, info.st_ctime_ns)
+    text = f"{info.st_ino} {info.st_size} {info.st_mtime_ns} {info.st_ctime_ns} "
     return _MAGIC + text.encode().ljust(88)
 
 

@@ -30,6 +30,10 @@ from _ast import (
 
 from footfall.observe.probe_forms import position_of
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
 __all__ = [
     "BREAK",
     "CONTINUE",
@@ -65,7 +69,7 @@ def split_reason(kind: int) -> tuple[int, int]:
 
 def is_left_by_branch(body: list[stmt]) -> bool:
     """Whether the block may be left from a line that has other ways out."""
-    last = body[-1]
+    last: Any = body[-1]
     if type(last) in (Try, TryStar):
         blocks = [last.body, last.orelse, last.finalbody, *(handler.body for handler in last.handlers)]
         return any(block and is_left_by_branch(block) for block in blocks)
@@ -97,8 +101,8 @@ class Final:
     __slots__ = ("_name", "loop_depth", "reasons", "value_name")
 
     def __init__(self, number: int, loop_depth: int) -> None:
-        self._name = ".ff%d" % number
-        self.value_name = ".fv%d" % number
+        self._name = f".ff{number}"
+        self.value_name = f".fv{number}"
         self.loop_depth = loop_depth
         self.reasons = [NORMAL, EXCEPTION]
 

@@ -29,6 +29,10 @@ from _ast import (
     stmt,
 )
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
 __all__ = ["EQUAL_MARK", "HEADER", "MARK", "PLAN_VERSION", "Forms", "header_text", "position_of", "read_header"]
 
 PLAN_VERSION = 2
@@ -51,7 +55,7 @@ _STORES_DIRECTLY = sys.implementation.name == "pypy"
 
 def header_text(mode: int, n_probes: int, digest: bytes) -> str:
     """Return the first probe's mark: plan version, mode (bit 0 branches), number of probes, source digest."""
-    return HEADER + "%d %d %d " % (PLAN_VERSION, mode, n_probes) + digest.hex()
+    return f"{HEADER}{PLAN_VERSION} {mode} {n_probes} {digest.hex()}"
 
 
 def read_header(mark: str) -> tuple[int, int, bytes] | None:
@@ -90,8 +94,9 @@ class Forms:
         number = self.count
         self.count = number + 1
         position = position_of(at)
+        mark = EQUAL_MARK if _STORES_DIRECTLY else MARK
         return Compare(
-            Constant(EQUAL_MARK if _STORES_DIRECTLY else MARK, **position), [_EQ], [Constant(number, **position)], **position
+            Constant(mark, **position), [_EQ], [Constant(number, **position)], **position
         )
 
     def before(self, value: expr) -> expr:
@@ -120,11 +125,12 @@ class Forms:
         return Try([statement], [handler], [], [], **position)
 
 
-def position_of(node: AST) -> dict[str, int]:
+def position_of(node: AST) -> "Any":
     """Return a node's position as the arguments of another's."""
+    at: Any = node
     return {
-        "lineno": node.lineno,
-        "col_offset": node.col_offset,
-        "end_lineno": node.end_lineno,
-        "end_col_offset": node.end_col_offset,
+        "lineno": at.lineno,
+        "col_offset": at.col_offset,
+        "end_lineno": at.end_lineno,
+        "end_col_offset": at.end_col_offset,
     }

@@ -8,7 +8,7 @@ from footfall.observe.probe_forms import PLAN_VERSION
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from types import CodeType, ModuleType
+    from typing import Any
 
     from footfall.observe.probes import Probes
 
@@ -56,7 +56,7 @@ def _pose_as(function: "Callable[..., object]", original: "Callable[..., object]
 
 
 def _hook_rewriter(
-    rewriter: "ModuleType", probes: "Probes", cache_dir: str, exec_code: "Callable[..., None]"
+    rewriter: "Any", probes: "Probes", cache_dir: str, exec_code: "Callable[..., None]"
 ) -> bool:
     """Instrument test modules before pytest rewrites their asserts. False while it is still being imported."""
     if getattr(getattr(rewriter, "__spec__", None), "_initializing", False):
@@ -76,13 +76,13 @@ def _hook_rewriter(
 
     mode = "b" if probes.instrumenter.with_branches else "l"
     rewriter.rewrite_asserts = rewrite_asserts
-    rewriter.PYC_TAIL = "-footfall%d%s%s" % (PLAN_VERSION, mode, tail)
+    rewriter.PYC_TAIL = f"-footfall{PLAN_VERSION}{mode}{tail}"
     rewriter.exec = exec_code
     _move_cache(rewriter, cache_dir)
     return True
 
 
-def _move_cache(rewriter: "ModuleType", cache_dir: str) -> None:
+def _move_cache(rewriter: "Any", cache_dir: str) -> None:
     """Keep pytest's instrumented bytecode beside ours, or nowhere; never in the user's __pycache__."""
     original = getattr(rewriter, "get_cache_dir", None)
     if original is None:

@@ -10,8 +10,8 @@ of the statement it leads to where nothing else leads there.
 """
 
 from _ast import (
-    Assign,
     AST,
+    Assign,
     AsyncFor,
     AsyncFunctionDef,
     AsyncWith,
@@ -50,6 +50,7 @@ from footfall.observe.probe_forms import Forms, header_text
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Any
 
     Note = tuple[int, AST]
     Taker = Callable[[int, list[Note]], None]
@@ -111,7 +112,7 @@ def insert_probes(
     return plan.forms.count
 
 
-def _cannot_raise(node: stmt) -> bool:
+def _cannot_raise(node: "Any") -> bool:
     """Whether the next statement is sure to be reached from `node`."""
     kind = type(node)
     if kind is Pass:
@@ -155,14 +156,15 @@ def _last_with_code(body: list[stmt]) -> stmt | None:
     return None
 
 
-def _is_docstring(node: stmt) -> bool:
-    return type(node) is Expr and type(node.value) is Constant and type(node.value.value) is str
+def _is_docstring(node: "Any") -> bool:
+    is_text: bool = type(node) is Expr and type(node.value) is Constant and type(node.value.value) is str
+    return is_text
 
 
-def _first_line(node: stmt) -> int:
-    if type(node) in _DEFINITIONS and node.decorator_list:
-        return node.decorator_list[0].lineno
-    return node.lineno
+def _first_line(node: "Any") -> int:
+    at = node.decorator_list[0] if type(node) in _DEFINITIONS and node.decorator_list else node
+    line: int = at.lineno
+    return line
 
 
 class _Plan:
@@ -194,12 +196,12 @@ class _Plan:
     # Blocks
 
     def walk_module(self, tree: Module) -> None:
-        body = tree.body
+        body: list[Any] = tree.body
         start = 1 if body and _is_docstring(body[0]) else 0
         while start < len(body) and type(body[start]) is ImportFrom and body[start].module == "__future__":
             start += 1
         if start < len(body):
-            at: AST = body[start]
+            at: Any = body[start]
             if type(at) in _DEFINITIONS and at.decorator_list:
                 at = at.decorator_list[0]
         elif body:
@@ -228,7 +230,7 @@ class _Plan:
 
     def _walk_block(
         self,
-        body: list[stmt],
+        body: "list[Any]",
         notes: "list[Note]",
         known_line: int = 0,
         chain: int = -1,
@@ -309,7 +311,7 @@ class _Plan:
             return True
         return first.lineno > 1 and self._lines[first.lineno - 2].rstrip(b"\r").endswith(b"\\")
 
-    def _walk_body(self, owner: AST, body: list[stmt]) -> bool:
+    def _walk_body(self, owner: "Any", body: list[stmt]) -> bool:
         """Walk the body of an `if`, a loop or a `case` that may stand on its owner's line."""
         if not self._with_branches:
             line = owner.pattern.lineno if type(owner) is match_case else owner.lineno
@@ -326,7 +328,9 @@ class _Plan:
     # Statements with bodies: each appends to `out` and returns whether it can be completed normally, and what
     # the probe after it must tell
 
-    def _walk_definition(self, node: "FunctionDef | AsyncFunctionDef | ClassDef", out: list[stmt]) -> "tuple[bool, list[Note]]":
+    def _walk_definition(
+        self, node: "FunctionDef | AsyncFunctionDef | ClassDef", out: list[stmt]
+    ) -> "tuple[bool, list[Note]]":
         decorators = node.decorator_list
         number = self._entry
         for index, decorator in enumerate(decorators):
@@ -336,7 +340,7 @@ class _Plan:
             is_last = index + 1 == len(decorators)
             self._tell(number, [(HEADER_LINE, node) if is_last else (LINE, decorators[index + 1])])
         is_one_line = self._with_branches and self._is_one_line(node.body)
-        notes = [(EXITED, node)] if is_one_line else []
+        notes: list[Note] = [(EXITED, node)] if is_one_line else []
         self._walk_definition_body(node.body, notes, type(node) is not ClassDef)
         out.append(node)
         notes = [(DEFINED, node)] if is_one_line else []
@@ -472,7 +476,7 @@ class _Plan:
         return True, notes
 
 
-_HANDLERS = {
+_HANDLERS: "dict[type, Callable[[_Plan, Any, list[stmt]], tuple[bool, list[Note]]]]" = {
     FunctionDef: _Plan._walk_definition,
     AsyncFunctionDef: _Plan._walk_definition,
     ClassDef: _Plan._walk_definition,

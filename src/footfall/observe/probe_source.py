@@ -1,14 +1,15 @@
 """How a source is identified and cut into lines: by its bytes, alike when measured and when resolved."""
 
 import os
-from _md5 import md5
+from _md5 import md5  # type: ignore[import-not-found]
 
 __all__ = ["digest_source", "read_source", "split_lines"]
 
 
 def digest_source(source: bytes) -> bytes:
     """Return the 16 bytes that stand for a source file's content. Not for security."""
-    return md5(source, usedforsecurity=False).digest()
+    digest: bytes = md5(source, usedforsecurity=False).digest()
+    return digest
 
 
 def read_source(path: str) -> bytes:

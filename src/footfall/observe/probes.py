@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from _ast import Module
     from collections.abc import Callable
     from types import CodeType
+    from typing import Any
 
     from footfall.observe.scope import Scope
     from footfall.observe.settings import Settings
@@ -125,13 +126,17 @@ class _Silence:
         self._filters = getattr(sys.modules.get("warnings"), "filters", _warnings.filters)
         self._filter = ("ignore", None, Warning, None, 0)
         self._filters.insert(0, self._filter)
-        _warnings._filters_mutated()
+        _refresh_filters(_warnings)
 
     def __exit__(self, *error: object) -> None:
         import _warnings
 
         self._filters.remove(self._filter)
-        _warnings._filters_mutated()
+        _refresh_filters(_warnings)
+
+
+def _refresh_filters(warnings: "Any") -> None:
+    warnings._filters_mutated()
 
 
 def _is_import_compiling() -> bool:
@@ -156,10 +161,15 @@ def _digest_of_content(path: str, source: "str | bytes") -> bytes | None:
 
 def start(settings: "Settings", scope: "Scope") -> Probes:
     """Measure every module in scope that is loaded from now on."""
+    hooks: Any
     if sys.implementation.name == "cpython":
-        from footfall.observe import cpython_hooks as hooks
+        from footfall.observe import cpython_hooks
+
+        hooks = cpython_hooks
     else:
-        from footfall.observe import pypy_hooks as hooks
+        from footfall.observe import pypy_hooks
+
+        hooks = pypy_hooks
     probes = Probes(settings, scope, hooks.arm_function(settings))
     from footfall.observe import probe_hooks
 

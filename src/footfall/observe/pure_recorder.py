@@ -42,7 +42,7 @@ class PureRecorder:
         self._file_ids: dict[str, int] = {}
         self.is_off = False
         for n in range(100_000):
-            self._path = "%s/%d-%d.rec" % (directory, os.getpid(), n)
+            self._path = f"{directory}/{os.getpid()}-{n}.rec"
             try:
                 os.close(os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o666))
                 break
@@ -129,9 +129,12 @@ class PureRecorder:
 
     def _stop(self, error: OSError) -> None:
         self.is_off = True
-        text = "footfall: coverage recording stopped: %s (%s). What ran before is kept; free space there and run again. [record-full]\n"
+        text = (
+            f"footfall: coverage recording stopped: {error.strerror} ({self._settings.directory}). "
+            "What ran before is kept; free space there and run again. [record-full]\n"
+        )
         try:
-            os.write(2, (text % (error.strerror, self._settings.directory)).encode("utf-8", "replace"))
+            os.write(2, text.encode("utf-8", "replace"))
         except OSError:
             pass  # no stderr to say it on
 

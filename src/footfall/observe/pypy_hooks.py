@@ -8,8 +8,8 @@ import copyreg
 import os
 import sys
 
-import __pypy__
-from _cffi_backend import FFI
+import __pypy__  # type: ignore[import-not-found]
+from _cffi_backend import FFI  # type: ignore[import-untyped]
 
 from footfall.observe.probe_forms import EQUAL_MARK, HEADER, MARK
 from footfall.observe.pure_recorder import PureRecorder
@@ -80,7 +80,7 @@ def _reduce_hits(hits: bytearray) -> "tuple[type, tuple[int]]":
 
 
 def _armed(code: "CodeType", hits: bytearray, comparable: _Hits) -> "CodeType":
-    constants = []
+    constants: list[object] = []
     for constant in code.co_consts:
         kind = type(constant)
         if kind is str and constant == MARK:
@@ -101,7 +101,7 @@ def hook_compile(probes: "Probes") -> "Callable[..., None]":
 
     # Hidden frames are no caller's frame: the plain functions see through to the program's.
     @__pypy__.hidden_applevel
-    def compile(source, filename, mode, flags=0, dont_inherit=False, optimize=-1, **more):
+    def compile(source, filename, mode, flags=0, dont_inherit=False, optimize=-1, **more):  # type: ignore[no-untyped-def]
         if (
             mode == "exec"
             and type(filename) is str
@@ -117,14 +117,14 @@ def hook_compile(probes: "Probes") -> "Callable[..., None]":
         return plain_compile(source, filename, mode, flags, dont_inherit, optimize, **more)
 
     @__pypy__.hidden_applevel
-    def exec(code, namespace):
+    def exec(code, namespace):  # type: ignore[no-untyped-def]
         return plain_exec(probes.arm_before_run(code), namespace)
 
     compile.__module__ = "builtins"
     compile.__qualname__ = "compile"
     compile.__doc__ = plain_compile.__doc__
     builtins.compile = compile
-    return exec
+    return exec  # type: ignore[no-any-return]
 
 
 def _inherited(dont_inherit: object) -> int:
