@@ -39,9 +39,11 @@ _KNOWN: Final[dict[tuple[str, str], tuple[str, str]]] = {
     ("run", "source"): ("source", "list"),
     ("run", "source_pkgs"): ("source_pkgs", "list"),
     ("run", "source_dirs"): ("source_dirs", "list"),
+    ("report", "contexts"): ("report_contexts", "list"),
     ("report", "exclude_lines"): ("exclude_lines", "patterns"),
     ("report", "exclude_also"): ("exclude_also", "patterns"),
     ("report", "fail_under"): ("fail_under", "float"),
+    ("report", "format"): ("report_format", "text"),
     ("report", "ignore_errors"): ("ignore_errors", "flag"),
     ("report", "include_namespace_packages"): ("include_namespace_packages", "flag"),
     ("report", "partial_branches_always"): ("partial_branches_always", "patterns"),
@@ -57,6 +59,10 @@ _KNOWN: Final[dict[tuple[str, str], tuple[str, str]]] = {
     ("json", "output"): ("json_output", "file"),
     ("json", "pretty_print"): ("json_pretty_print", "flag"),
     ("json", "show_contexts"): ("json_show_contexts", "flag"),
+    ("lcov", "line_checksums"): ("lcov_line_checksums", "flag"),
+    ("lcov", "output"): ("lcov_output", "file"),
+    ("xml", "output"): ("xml_output", "file"),
+    ("xml", "package_depth"): ("xml_package_depth", "int"),
     ("tool.footfall", "rate"): ("rate_hz", "int"),
     ("tool.footfall", "profile"): ("profile", "flag"),
 }
@@ -65,11 +71,11 @@ _KNOWN: Final[dict[tuple[str, str], tuple[str, str]]] = {
 _ACCEPTED: Final[dict[str, str]] = {
     "run": "command_line concurrency core cover_pylib debug debug_file dynamic_context parallel patch plugins sigterm"
     " timid _crash",
-    "report": "format contexts",
+    "report": "",
     "html": "extra_css directory skip_covered skip_empty title show_contexts",
-    "xml": "output package_depth",
+    "xml": "",
     "json": "",
-    "lcov": "output line_checksums",
+    "lcov": "",
     "tool.footfall": "",
 }
 
@@ -100,6 +106,8 @@ class Config:
     # reports
     report_include: list[str] = field(default_factory=list)
     report_omit: list[str] = field(default_factory=list)
+    report_contexts: list[str] = field(default_factory=list)
+    report_format: str = "text"
     fail_under: float = 0.0
     precision: int = 0
     show_missing: bool = False
@@ -111,6 +119,10 @@ class Config:
     json_output: str = "coverage.json"
     json_pretty_print: bool = False
     json_show_contexts: bool = False
+    lcov_output: str = "coverage.lcov"
+    lcov_line_checksums: bool = False
+    xml_output: str = "coverage.xml"
+    xml_package_depth: int = 99
     paths: dict[str, list[str]] = field(default_factory=dict)
     """Name -> [the path here, other machines' paths as patterns...]."""
     # where all this came from

@@ -25,6 +25,8 @@ _COMMANDS: Final = {
     "run": "Run a command and measure it: coverage and a profile.",
     "report": "Show coverage and time, file by file.",
     "json": "Write coverage and times as JSON.",
+    "xml": "Write coverage as Cobertura XML.",
+    "lcov": "Write coverage as LCOV records.",
     "flame": "Write the profile as collapsed stacks.",
     "erase": "Remove the data file and what runs left.",
     "resolve": "Make the data file from a run directory that was kept.",

@@ -12,7 +12,7 @@ import click
 from footfall.config import Config, read_config
 from footfall.errors import FootfallError
 
-__all__ = ["config_option", "data_file_option", "load_config", "report_options", "split_list", "warn", "write_output"]
+__all__ = ["config_option", "data_file_option", "load_config", "split_list", "warn", "write_output"]
 
 _Command = TypeVar("_Command", bound=Callable[..., object])
 
@@ -31,22 +31,6 @@ def config_option(function: _Command) -> _Command:
 def data_file_option(function: _Command) -> _Command:
     """Add --data-file."""
     return click.option("--data-file", metavar="FILE", help="The data file. [default: .coverage]")(function)
-
-
-def report_options(function: _Command) -> _Command:
-    """Add what every coverage report takes."""
-    for decorate in (
-        click.option(
-            "--fail-under", type=float, metavar="MIN", help="Exit with 2 when the total is less than MIN per cent."
-        ),
-        click.option("-i", "--ignore-errors", is_flag=True, help="Leave out files that can't be read."),
-        click.option("--omit", metavar="PAT1,PAT2,...", help="Leave out files that match."),
-        click.option("--include", metavar="PAT1,PAT2,...", help="Report only files that match."),
-        config_option,
-        data_file_option,
-    ):
-        function = decorate(function)
-    return function
 
 
 def split_list(value: str | None) -> list[str] | None:

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import click
 
-from footfall.analyze.results import fail_under_message, should_fail_under
-from footfall.cli.options import load_config, report_options, split_list, warn
-from footfall.errors import EXIT_USAGE
-from footfall.report.gather import gather
+from footfall.cli.options import load_config, split_list
+from footfall.cli.reporting import contexts_option, exit_status, gather_report, report_options
+from footfall.errors import FootfallError
 from footfall.report.text import TableOptions, render_table
-from footfall.report.times import load_profile, time_share_by_file
 
 __all__ = ["command"]
 
@@ -20,6 +18,8 @@ __all__ = ["command"]
     "  footfall report --fail-under=90",
 )
 @report_options
+@contexts_option
+@click.option("--format", "format_", metavar="FORMAT", help="text, markdown or total. [default: text]")
 @click.option("-m", "--show-missing", is_flag=True, default=None, help="Show the lines and branches that did not run.")
 @click.option("--skip-covered/--no-skip-covered", default=None, help="Leave out files with 100% coverage.")
 @click.option("--skip-empty", is_flag=True, default=None, help="Leave out files with no code.")
@@ -30,19 +30,22 @@ __all__ = ["command"]
 )
 @click.option("--precision", type=int, metavar="N", help="Digits after the decimal point of percentages.")
 def command(
+    files: tuple[str, ...],
     data_file: str | None,
     config_file: str | None,
     include: str | None,
     omit: str | None,
     ignore_errors: bool,
     fail_under: float | None,
+    contexts: str | None,
+    format_: str | None,
     show_missing: bool | None,
     skip_covered: bool | None,
     skip_empty: bool | None,
     sort: str | None,
     precision: int | None,
 ) -> int:
-    """Show coverage and time, file by file.
+    """Show coverage and time, file by file; all files or those named.
 
     Reads the data file of `footfall run`, or one that coverage.py wrote. Time is each file's own share of the
     profile, without what it called in other files.
@@ -52,6 +55,8 @@ def command(
         data_file=data_file,
         report_include=split_list(include),
         report_omit=split_list(omit),
+        report_contexts=split_list(contexts),
+        report_format=format_,
         fail_under=fail_under,
         show_missing=show_missing,
         skip_covered=skip_covered,
@@ -59,20 +64,24 @@ def command(
         sort=sort,
         precision=precision,
     )
-    coverage = gather(config, config.data_file, ignore_errors=ignore_errors)
-    warn(coverage.warnings, config.disable_warnings)
+    coverage = gather_report(config, files, ignore_errors=ignore_errors, contexts=config.report_contexts)
+    if not coverage.files:
+        raise FootfallError(
+            "no-report-data", f"No data to report in {config.data_file}.", "None of its files could be read."
+        )
     options = TableOptions(
+        format=config.report_format or "text",
         precision=config.precision,
         show_missing=config.show_missing,
         skip_covered=config.skip_covered,
         skip_empty=config.skip_empty,
         sort=config.sort,
     )
-    profile = load_profile(config, config.data_file)
-    shares = None if profile is None else time_share_by_file(profile)
+    shares = None
+    if coverage.has_profile:
+        from footfall.report.times import load_profile, time_share_by_file  # the half of all imports, for some only
+
+        profile = load_profile(config, config.data_file, config.report_contexts)
+        shares = None if profile is None else time_share_by_file(profile)
     click.echo(render_table([file.result for file in coverage.files], options, shares), nl=False)
-    total = coverage.total.pc_covered
-    if should_fail_under(total, config.fail_under, config.precision):
-        click.echo(f"Coverage failure: {fail_under_message(total, config.fail_under, config.precision)}")
-        return EXIT_USAGE
-    return 0
+    return exit_status(config, coverage.total.pc_covered)

@@ -1,6 +1,7 @@
 """The coverage table of `footfall report`: coverage.py's text report, and a column of time where there is a profile.
 
-Pure: results in, text out. Without a profile it is coverage.py's table, character for character.
+Pure: results in, text out. Without a profile it is coverage.py's table, character for character, in each of its
+formats: text, markdown and total. markdown.py lays out the same cells another way.
 """
 
 from __future__ import annotations
@@ -12,13 +13,16 @@ from dataclasses import dataclass
 from footfall.analyze.results import FileResult, Numbers
 from footfall.errors import UsageError
 
-__all__ = ["TableOptions", "human_key", "printable", "render_table"]
+__all__ = ["FORMATS", "Table", "TableOptions", "human_key", "printable", "render_table"]
+
+FORMATS = ("text", "markdown", "total")
 
 
 @dataclass(frozen=True, slots=True)
 class TableOptions:
     """How the table is laid out. `sort` is a column's name, with a leading - for descending."""
 
+    format: str = "text"
     precision: int = 0
     show_missing: bool = False
     skip_covered: bool = False
@@ -35,6 +39,19 @@ class _Row:
     """Per cent of all samples' time; None where there is no profile."""
 
 
+@dataclass(frozen=True, slots=True)
+class Table:
+    """The cells, as text without per cent signs: each row and the total have one for each column.
+
+    `notes` are lines to stand below the table, with an empty one before each.
+    """
+
+    columns: list[str]
+    rows: list[list[str]]
+    total: list[str]
+    notes: list[str]
+
+
 def render_table(
     results: Sequence[FileResult],
     options: TableOptions,
@@ -42,8 +59,29 @@ def render_table(
 ) -> str:
     """Return the table. `time_shares` are per cent of the profile's time by a result's path; None without a profile.
 
-    Raises UsageError (`bad-sort`, `bad-precision`).
+    Raises UsageError (`bad-format`, `bad-sort`, `bad-precision`).
     """
+    if options.format not in FORMATS:
+        raise UsageError("bad-format", f"No report format {options.format!r}.", f"There are: {', '.join(FORMATS)}.")
+    if options.format == "total":
+        return f"{_add_up(results).pc_covered_str(options.precision)}\n"
+    table = _make_table(results, options, time_shares)
+    if options.format == "markdown":
+        from footfall.report.markdown import lay_out_markdown
+
+        lines = lay_out_markdown(table)
+    else:
+        lines = _lay_out_text(table)
+    for note in table.notes:
+        lines += ["", note]
+    return "".join(f"{line.rstrip()}\n" for line in lines)
+
+
+def _add_up(results: Sequence[FileResult]) -> Numbers:
+    return sum((result.numbers for result in results), Numbers())
+
+
+def _make_table(results: Sequence[FileResult], options: TableOptions, time_shares: Mapping[str, float] | None) -> Table:
     has_branches = any(result.has_arcs for result in results)
     rows: list[_Row] = []
     n_covered = n_empty = 0
@@ -57,46 +95,65 @@ def render_table(
             share = None if time_shares is None else time_shares.get(result.path, 0.0)
             missing = result.missing_text() if options.show_missing else ""
             rows.append(_Row(printable(result.name), numbers, missing, share))
-    rows = _sorted_rows(rows, options.sort, has_branches)
-    total = sum((result.numbers for result in results), Numbers())
     total_share = None if time_shares is None else sum(time_shares.get(result.path, 0.0) for result in results)
-    lines = _table_lines(rows, _Row("TOTAL", total, "", total_share), options, has_branches)
+    notes = []
     if n_covered:
-        lines += ["", f"{_plural(n_covered, 'file')} skipped due to complete coverage."]
+        notes.append(f"{_plural(n_covered, 'file')} skipped due to complete coverage.")
     if n_empty:
-        lines += ["", f"{_plural(n_empty, 'empty file')} skipped."]
-    return "".join(f"{line.rstrip()}\n" for line in lines)
+        notes.append(f"{_plural(n_empty, 'empty file')} skipped.")
 
-
-def _table_lines(rows: list[_Row], total: _Row, options: TableOptions, has_branches: bool) -> list[str]:
-    name_width = max(5, *(len(row.name) for row in rows)) + 1 if rows else 6
-    all_rows = [*rows, total]
-    covers = [row.numbers.pc_covered_str(options.precision) for row in all_rows]
-    cover_width = max(len(" Cover") + 1, len(covers[-1]) + 3, *(len(cover) + 2 for cover in covers))
-
-    def line(row: _Row, cover: str) -> str:
+    def cells(row: _Row) -> list[str]:
         numbers = row.numbers
-        cells = [f"{row.name:{name_width}}{numbers.n_statements:>7}{numbers.n_missing:>7}"]
+        found = [row.name, str(numbers.n_statements), str(numbers.n_missing)]
         if has_branches:
-            cells.append(f"{numbers.n_branches:>7}{numbers.n_partial_branches:>7}")
-        cells.append(f"{cover:>{cover_width - 1}}%")
+            found += [str(numbers.n_branches), str(numbers.n_partial_branches)]
+        found.append(numbers.pc_covered_str(options.precision))
         if row.time_share is not None:
-            cells.append(f"{row.time_share:>7.1f}%")
+            found.append(f"{row.time_share:.1f}")
         if options.show_missing:
-            cells.append(f"   {row.missing:9}")
-        return "".join(cells)
+            found.append(row.missing)
+        return found
 
-    header = f"{'Name':{name_width}}{'Stmts':>7}{'Miss':>7}"
-    if has_branches:
-        header += f"{'Branch':>7}{'BrPart':>7}"
-    header += f"{'Cover':>{cover_width}}"
-    if total.time_share is not None:
-        header += f"{'Time':>8}"
-    if options.show_missing:
-        header += f"{'Missing':>10}"
+    columns = ["Name", "Stmts", "Miss", *(["Branch", "BrPart"] if has_branches else []), "Cover"]
+    columns += ["Time"] if time_shares is not None else []
+    columns += ["Missing"] if options.show_missing else []
+    return Table(
+        columns=columns,
+        rows=[cells(row) for row in _sorted_rows(rows, options.sort, has_branches)],
+        total=cells(_Row("TOTAL", _add_up(results), "", total_share)),
+        notes=notes,
+    )
+
+
+_PERCENT_COLUMNS = ("Cover", "Time")
+_TIME_WIDTH = 8
+
+
+def _lay_out_text(table: Table) -> list[str]:
+    cover = table.columns.index("Cover")
+    widths = dict.fromkeys(table.columns, 7)
+    widths["Name"] = max(5, *(len(row[0]) for row in table.rows)) + 1 if table.rows else 6
+    widths["Cover"] = max(len(" Cover") + 1, len(table.total[cover]) + 3, *(len(row[cover]) + 2 for row in table.rows))
+    widths["Time"] = _TIME_WIDTH
+
+    def line(cells: list[str]) -> str:
+        parts = []
+        for column, cell in zip(table.columns, cells, strict=True):
+            if column == "Name":
+                parts.append(f"{cell:{widths[column]}}")
+            elif column == "Missing":
+                parts.append(f"   {cell:9}")
+            elif column in _PERCENT_COLUMNS:
+                parts.append(f"{cell:>{widths[column] - 1}}%")
+            else:
+                parts.append(f"{cell:>{widths[column]}}")
+        return "".join(parts)
+
+    header = f"{'Name':{widths['Name']}}" + "".join(
+        f"{column:>{10 if column == 'Missing' else widths[column]}}" for column in table.columns[1:]
+    )
     rule = "-" * len(header)
-    body = [line(row, cover) for row, cover in zip(rows, covers, strict=False)]
-    return [header, rule, *body, *([rule] if rows else []), line(total, covers[-1])]
+    return [header, rule, *map(line, table.rows), *([rule] if table.rows else []), line(table.total)]
 
 
 def _sorted_rows(rows: list[_Row], sort: str, has_branches: bool) -> list[_Row]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from footfall.analyze.calltree import Cost, Profile, Times, times_of_functions, times_of_lines
@@ -25,8 +25,11 @@ __all__ = ["load_profile", "profile_summary", "time_share_by_file", "times_repor
 _NS_PER_SECOND = 1_000_000_000
 
 
-def load_profile(config: Config, data_file: str | Path) -> Profile | None:
-    """Read the profile of a data file, with the paths of other machines mapped as for coverage; None without one."""
+def load_profile(config: Config, data_file: str | Path, contexts: Iterable[str] = ()) -> Profile | None:
+    """Read the profile of a data file, with the paths of other machines mapped as for coverage; None without one.
+
+    `contexts` are regular expressions: with some, only time in contexts that one of them finds is in the profile.
+    """
     stored = read_profile(data_file)
     if stored is None:
         return None
@@ -35,6 +38,9 @@ def load_profile(config: Config, data_file: str | Path) -> Profile | None:
         map_path = PathAliases(config.paths.values(), relative=config.relative_files).map
     paths = {row.path: map_path(row.path) for row in stored.frames}
     stored.frames = [row._replace(path=paths[row.path]) for row in stored.frames]
+    searches = [re.compile(pattern).search for pattern in contexts]
+    if searches:
+        stored.costs = [row for row in stored.costs if any(search(row.context) for search in searches)]
     return profile_from_rows(stored)
 
 
