@@ -25,14 +25,14 @@ def work(n):
         else:
             total -= 1
     return total
-ARGUMENT = 3_000_000
+WARM_UP, ARGUMENT = 100, 15_000_000
 """,
     "fib": """
 def work(n):
     if n < 2:
         return n
     return work(n - 1) + work(n - 2)
-ARGUMENT = 29
+WARM_UP, ARGUMENT = 10, 32
 """,
     "sieve": """
 def work(n):
@@ -46,12 +46,12 @@ def work(n):
                 j += i
         i += 1
     return sum(flags)
-ARGUMENT = 1_000_000
+WARM_UP, ARGUMENT = 100, 10_000_000
 """,
 }
 TIMED = """
 import sys, time
-work(100)
+work(WARM_UP)
 start = time.process_time()
 work(ARGUMENT)
 print(time.process_time() - start, file=sys.stderr)

@@ -2,9 +2,10 @@
 
     python bench/startup.py [--runs 100]
 
-Run it by an interpreter that has footfall installed. Three ways to start `python -c pass` are interleaved:
+Run it by an interpreter that has footfall installed. Four ways to start `python -c pass` are interleaved:
 
-bare       in a new environment without footfall
+bare       in a new environment with nothing in it
+any .pth   in one with an empty .pth file: what `site` itself takes to read the first one
 installed  in one with nothing but footfall, not measuring (its start hook looks for one variable)
 measured   the same, as a child of `footfall run`
 
@@ -36,7 +37,11 @@ def main() -> None:
         return
     with tempfile.TemporaryDirectory(prefix="footfall-startup-") as directory:
         base = pathlib.Path(directory)
-        pythons = {"bare": str(_environment(base / "bare")), "installed": str(_environment(base / "with", True))}
+        pythons = {
+            "bare": str(_environment(base / "bare")),
+            "any .pth": str(_environment(base / "any", with_hook=True)),
+            "installed": str(_environment(base / "with", with_footfall=True)),
+        }
         footfall = pathlib.Path(sysconfig.get_path("scripts"), "footfall")
         driver = [sys.executable, "-I", "-S", os.path.abspath(__file__)]
         driver += ["--runs", str(options.runs), "--inside", json.dumps(pythons)]
@@ -54,14 +59,18 @@ def _options() -> argparse.ArgumentParser:
     return parser
 
 
-def _environment(directory: pathlib.Path, with_footfall: bool = False) -> pathlib.Path:
-    """A new environment without pip; with the installed footfall copied in when asked for."""
+def _environment(
+    directory: pathlib.Path, *, with_hook: bool = False, with_footfall: bool = False
+) -> pathlib.Path:
+    """A new environment without pip; with an empty .pth file, or the installed footfall, when asked for."""
     base_python = getattr(sys, "_base_executable", sys.executable)
     subprocess.run([base_python, "-m", "venv", "--without-pip", str(directory)], check=True)
     python = directory / "bin" / "python"
+    there = next((directory / "lib").glob("*/site-packages"))
+    if with_hook:
+        (there / "empty.pth").write_text("\n", encoding="utf-8")
     if with_footfall:
         here = pathlib.Path(sysconfig.get_path("platlib"))
-        there = next((directory / "lib").glob("*/site-packages"))
         shutil.copytree(here / "footfall", there / "footfall")
         for hook in here.glob("footfall.*"):
             shutil.copy(hook, there)
@@ -74,6 +83,7 @@ def _measure(pythons: dict[str, str], runs: int) -> None:
     unmeasured = {name: value for name, value in os.environ.items() if not name.startswith("FOOTFALL")}
     ways = {
         "bare": (pythons["bare"], unmeasured),
+        "any .pth": (pythons["any .pth"], unmeasured),
         "installed": (pythons["installed"], unmeasured),
         "measured": (pythons["installed"], dict(os.environ)),
     }
