@@ -43,9 +43,10 @@ def main() -> int:
                 count += _check(environment, scratch)
             if options.only in (None, "cost"):
                 rows.append(_cost(environment, scratch, options.runs, options.mode or list(MODES)))
+                _say(_table(rows[-1:]))
+                (work / "cost.json").write_text(json.dumps(rows, indent=1), encoding="utf-8")
     if rows:
         print(_table(rows))
-        (work / "cost.json").write_text(json.dumps(rows, indent=1), encoding="utf-8")
     return 1 if count else 0
 
 
