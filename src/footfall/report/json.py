@@ -63,15 +63,19 @@ def _file_report(file: ReportedFile, precision: int, contexts: LineContexts | No
 
 
 def _region_report(result: FileResult, precision: int, start: int, by_line: Mapping[int, list[str]] | None) -> Json:
-    return {**_result_report(result, precision, by_line), "start_line": start}
+    return _result_report(result, precision, by_line, {"start_line": start})
 
 
-def _result_report(result: FileResult, precision: int, by_line: Mapping[int, list[str]] | None) -> Json:
+def _result_report(
+    result: FileResult, precision: int, by_line: Mapping[int, list[str]] | None, more: Json | None = None
+) -> Json:
+    """Keys are in coverage.py's order, with `more` in the middle."""
     report: Json = {
         "executed_lines": sorted(result.executed),
         "summary": _summary(result.numbers, precision, result.has_arcs),
         "missing_lines": sorted(result.missing),
         "excluded_lines": sorted(result.excluded),
+        **(more or {}),
     }
     if by_line is not None:
         report["contexts"] = by_line
