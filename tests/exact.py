@@ -1,0 +1,282 @@
+"""Exactness in one command: random programs under footfall and under coverage.py's C tracer, all numbers compared.
+
+    python tests/exact.py --programs 5000 --jobs 2     prints programs tried, programs that differ, first differences
+    python tests/exact.py --constructs                 the table of constructs, each a program
+    python tests/exact.py --save FILE                  keep the C tracer's answers ...
+    python tests/exact.py --expect FILE                ... for PyPy, which has no C tracer: CPython 3.11's are its truth
+
+footfall measures as for a user: by its start hook, with a run directory, its engine for this interpreter, its own
+analysis. The truth is coverage.py's analysis of what its C tracer recorded. Compared are statements, excluded and
+missing lines, possible and missing branches, and totals; and what the program computed, with a run of it bare.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import json
+import marshal
+import os
+import subprocess
+import sys
+import tempfile
+import warnings
+from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+from typing import Any
+
+from footfall.analyze.exclude import ExclusionRules
+from footfall.analyze.resolve import resolve
+from footfall.analyze.results import compare
+from footfall.analyze.source import analyze_source
+from footfall.model import RUN_VARIABLE
+from footfall.record.rundir import RunSettings, make_run_directory
+from flow_constructs import CONSTRUCTS
+from programs import generate_program
+
+__all__ = ["compare_programs", "constructs", "random_programs", "true_answers"]
+
+Answer = dict[str, Any]
+"""One program's numbers by name, in lists and dicts that JSON keeps as they are."""
+
+_RUNNER = Path(__file__).with_name("exact_runner.py")
+_BATCH = 100
+
+
+def random_programs(seeds: Iterable[int]) -> dict[str, str]:
+    """Return {name: text}. The same seeds give the same programs on the same version of Python."""
+    return {f"program{seed}": generate_program(seed) for seed in seeds}
+
+
+def constructs() -> dict[str, str]:
+    """Return the table of constructs as programs, those that this version of Python can read."""
+    programs = {}
+    for number, text in enumerate(CONSTRUCTS.values()):
+        try:
+            compile(text, "construct", "exec")
+        except SyntaxError:
+            continue
+        programs[f"construct{number}"] = text
+    return programs
+
+
+def compare_programs(
+    programs: Mapping[str, str], expected: Mapping[str, Answer] | None = None
+) -> tuple[dict[str, str], int]:
+    """Run programs under footfall; return {name: what differs} and how many coverage.py could not analyse.
+
+    `expected` are the true answers; without them the C tracer runs here. What the program computes under
+    footfall and bare, or under the C tracer, must be the same.
+    """
+    with tempfile.TemporaryDirectory() as work:
+        directory = _write_programs(programs, Path(work))
+        if expected is None:
+            expected, results = _trace(directory, Path(work))
+        else:
+            results = _run(directory, Path(work))
+        answers, own_results = _measure(directory, Path(work))
+    differences = {}
+    unknown = 0
+    for name in programs:
+        if results[name] != own_results[name]:
+            differences[name] = f"it computed something else: {own_results[name][-200:]} != {results[name][-200:]}"
+        elif name not in expected:
+            unknown += 1
+        elif answers[name] != expected[name]:
+            differences[name] = _describe(answers[name], expected[name])
+    return differences, unknown
+
+
+def true_answers(programs: Mapping[str, str]) -> dict[str, Answer]:
+    """Return what coverage.py says of the programs under its C tracer; without those that it cannot analyse."""
+    with tempfile.TemporaryDirectory() as work:
+        return _trace(_write_programs(programs, Path(work)), Path(work))[0]
+
+
+def _write_programs(programs: Mapping[str, str], work: Path) -> Path:
+    directory = work.resolve() / "programs"
+    directory.mkdir()
+    for name, text in programs.items():
+        (directory / f"{name}.py").write_text(text)
+    return directory
+
+
+def _run(directory: Path, work: Path, *arguments: str, **variables: str) -> dict[str, str]:
+    """Run the programs in a fresh process; return what each computed."""
+    results = work / "results"
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("FOOTFALL", "COVERAGE"))}
+    environment |= {"PYTHONDONTWRITEBYTECODE": "1", "PYTHONHASHSEED": "0", **variables}
+    command = [sys.executable, str(_RUNNER), str(directory), str(results), *arguments]
+    done = subprocess.run(command, env=environment, cwd=work, capture_output=True, text=True)
+    if done.returncode or done.stderr:
+        raise SystemExit(f"The programs ended with status {done.returncode}:\n{done.stderr}")
+    found: dict[str, str] = marshal.loads(results.read_bytes())
+    return found
+
+
+def _trace(directory: Path, work: Path) -> tuple[dict[str, Answer], dict[str, str]]:
+    """Return the true answers and what the programs computed."""
+    results = _run(directory, work, str(work / "arcs"), COVERAGE_CORE="ctrace")
+    arcs = marshal.loads((work / "arcs").read_bytes())
+    answers = {}
+    for name in results:
+        try:
+            answers[name] = _true_answer(str(directory / f"{name}.py"), arcs.get(name, ()))
+        except AssertionError:
+            continue  # coverage.py's own analysis gives up on some one-line `with` statements
+    return answers, results
+
+
+def _true_answer(path: str, arcs: Iterable[tuple[int, int]]) -> Answer:
+    import coverage
+    from coverage.python import PythonFileReporter
+    from coverage.results import analysis_from_file_reporter
+
+    settings = coverage.Coverage(branch=True, data_file=None, config_file=False)
+    data = coverage.CoverageData(no_disk=True)
+    try:
+        data.add_arcs({path: arcs})
+        found = analysis_from_file_reporter(data, 2, PythonFileReporter(path, settings), path)
+    finally:
+        data.close(force=True)
+    missing = found.missing_branch_arcs()
+    return _answer(
+        found.statements,
+        found.excluded,
+        found.missing,
+        ((line, to) for line, ends in missing.items() for to in ends),
+        found.branch_stats(),
+        found.numbers,
+    )
+
+
+def _measure(directory: Path, work: Path) -> tuple[dict[str, Answer], dict[str, str]]:
+    """Return footfall's answers and what the programs computed under it."""
+    settings = RunSettings(cwd=str(work), branch=True, profile=False, source_dir=[str(directory)])
+    run = make_run_directory(settings).path
+    results = _run(directory, work, **{RUN_VARIABLE: str(run)})
+    data = resolve(run)
+    if data.messages:
+        raise SystemExit(f"footfall says: {data.messages}")
+    answers = {}
+    for name in results:
+        path = str(directory / f"{name}.py")
+        file = data.files.get(path)
+        lines = file.lines[""] if file is not None else set()
+        arcs = file.arcs[""] if file is not None else set()
+        with open(path) as source:
+            analysis = analyze_source(source.read(), path, ExclusionRules())
+        found = compare(analysis, {*lines, *(abs(line) for arc in arcs for line in arc)}, arcs)
+        answers[name] = _answer(
+            found.statements,
+            found.excluded,
+            found.missing,
+            found.missing_branches,
+            found.branch_stats,
+            found.numbers,
+        )
+    return answers, results
+
+
+def _answer(
+    statements: Iterable[int],
+    excluded: Iterable[int],
+    missing: Iterable[int],
+    missing_branches: Iterable[tuple[int, int]],
+    branch_stats: Mapping[int, tuple[int, int]],
+    numbers: Any,
+) -> Answer:
+    return {
+        "statements": sorted(statements),
+        "excluded": sorted(excluded),
+        "missing": sorted(missing),
+        "missing branches": sorted(map(list, missing_branches)),
+        "branches": sorted([line, *counts] for line, counts in branch_stats.items()),
+        "totals": [
+            numbers.n_statements,
+            numbers.n_excluded,
+            numbers.n_missing,
+            numbers.n_branches,
+            numbers.n_partial_branches,
+            numbers.n_missing_branches,
+            *numbers.ratio_covered,
+            numbers.pc_covered,
+        ],
+    }
+
+
+def _describe(ours: Answer, theirs: Answer) -> str:
+    """Say what differs; plus is what only we have."""
+    parts = []
+    for what, mine in ours.items():
+        other = theirs[what]
+        if mine == other:
+            continue
+        if what != "totals":
+            more, less = ([item for item in one if item not in two] for one, two in ((mine, other), (other, mine)))
+            parts.append(f"{what} +{more} -{less}")
+    return "; ".join(parts) or f"totals {ours['totals']} != {theirs['totals']}"
+
+
+def _batches(seeds: range) -> Iterator[range]:
+    for first in range(seeds.start, seeds.stop, _BATCH):
+        yield range(first, min(first + _BATCH, seeds.stop))
+
+
+def main() -> int:
+    """The command line; returns 1 when something differs."""
+    parser = argparse.ArgumentParser(description="Compare footfall with coverage.py's C tracer on random programs.")
+    parser.add_argument("--programs", type=int, default=5000, help="how many (default: 5000)")
+    parser.add_argument("--seed", type=int, default=0, help="of the first program (default: 0)")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="batches at a time (default: all cores)")
+    parser.add_argument("--constructs", action="store_true", help="try the table of constructs instead")
+    parser.add_argument("--show", type=int, default=20, help="differences to print (default: 20)")
+    parser.add_argument("--save", metavar="FILE", help="only write the C tracer's answers to FILE")
+    parser.add_argument("--expect", metavar="FILE", help="compare with the answers in FILE")
+    arguments = parser.parse_args()
+    seeds = range(arguments.seed, arguments.seed + arguments.programs)
+    batches = [constructs()] if arguments.constructs else list(_batches(seeds))
+    if arguments.save:
+        return _save(arguments.save, batches)
+    expected = json.loads(Path(arguments.expect).read_text()) if arguments.expect else None
+    tried = unknown = 0
+    differences: dict[str, str] = {}
+    with ProcessPoolExecutor(arguments.jobs) as pool:
+        for n_tried, found, n_unknown in pool.map(_compare_batch, batches, itertools.repeat(expected)):
+            tried += n_tried
+            unknown += n_unknown
+            for name, what in found.items():
+                if len(differences) < arguments.show:
+                    print(f"{name}: {what}", flush=True)
+                differences[name] = what
+    print(f"{_interpreter()}: programs tried {tried}, differ {len(differences)}", end="")
+    print(f" (coverage.py cannot analyse {unknown}, their results are the same)" if unknown else "")
+    return 1 if differences else 0
+
+
+def _compare_batch(
+    seeds: range | dict[str, str], expected: Mapping[str, Answer] | None
+) -> tuple[int, dict[str, str], int]:
+    """Compare in a process of the pool; seeds are made programs there."""
+    warnings.simplefilter("ignore")  # compiling random programs warns of what they do
+    programs = random_programs(seeds) if isinstance(seeds, range) else seeds
+    return len(programs), *compare_programs(programs, expected)
+
+
+def _save(path: str, batches: Iterable[range | dict[str, str]]) -> int:
+    answers: dict[str, Answer] = {}
+    warnings.simplefilter("ignore")
+    for batch in batches:
+        answers |= true_answers(random_programs(batch) if isinstance(batch, range) else batch)
+    Path(path).write_text(json.dumps(answers))
+    print(f"{len(answers)} answers of {_interpreter()} written to {path}")
+    return 0
+
+
+def _interpreter() -> str:
+    return f"{sys.implementation.name} {'.'.join(map(str, sys.version_info[:3]))}"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

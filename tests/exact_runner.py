@@ -1,0 +1,56 @@
+"""Imports every program of a directory, one after the other, and writes down what each computed.
+
+A process of its own: under whatever its environment measures it with, or under coverage.py's C tracer.
+
+    python tests/exact_runner.py DIRECTORY RESULTS [ARCS]
+
+With ARCS the C tracer measures, and its arcs are written there. Imports little: it runs inside measured processes.
+"""
+
+import gc
+import marshal
+import os
+import sys
+
+
+def run_programs(directory):
+    """Return {name: the program's RESULT, or the exception that ended it, as text}."""
+    sys.path.insert(0, directory)
+    sys.unraisablehook = lambda _: None  # generators that fail while they are closed
+    names = sorted(name[:-3] for name in os.listdir(directory) if name.endswith(".py"))
+    results = {}
+    for name in names:
+        try:
+            results[name] = repr(getattr(__import__(name), "RESULT", None))
+        except Exception as error:
+            results[name] = repr(error)
+        gc.collect()  # what only cycles keep alive ends now, whatever measures
+        gc.collect()
+    return results
+
+
+def main(directory, results_path, arcs_path=None):
+    """Run the programs, under the C tracer when there is a path for its arcs."""
+    import warnings
+
+    warnings.simplefilter("ignore")
+    tracer = None
+    if arcs_path is not None:
+        import coverage
+
+        tracer = coverage.Coverage(branch=True, data_file=None, config_file=False, include=[directory + "/*"])
+        tracer.set_option("run:core", "ctrace")
+        tracer.start()
+    results = run_programs(directory)
+    if tracer is not None:
+        tracer.stop()
+        data = tracer.get_data()
+        arcs = {os.path.basename(path)[:-3]: sorted(data.arcs(path) or ()) for path in data.measured_files()}
+        with open(arcs_path, "wb") as file:
+            marshal.dump(arcs, file)
+    with open(results_path, "wb") as file:
+        marshal.dump(results, file)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
