@@ -30,8 +30,8 @@ import coverage
 from coverage.python import PythonFileReporter
 from coverage.results import analysis_from_file_reporter
 
-from footfall.analyze.bytecode_arcs import HIT_ASYNC_STOP, HIT_RAISE, HIT_UNWIND, arcs_of_code
-from footfall.model import HIT_LEFT, HIT_LINE, HIT_RIGHT
+from footfall.analyze.bytecode_arcs import arcs_of_code
+from footfall.model import HIT_ASYNC_STOP, HIT_LEFT, HIT_LINE, HIT_RAISE, HIT_RIGHT, HIT_UNWIND
 from footfall.record.recordfile import RecordedCode
 
 Arcs = set[tuple[int, int]]

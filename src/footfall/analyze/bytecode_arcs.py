@@ -16,17 +16,10 @@ from typing import NamedTuple
 
 from footfall.analyze.instructions import Graph, build_graph, lines_of_units
 from footfall.analyze.opcodes import OPCODES_BY_VERSION, Opcodes
-from footfall.model import HIT_LEFT, HIT_LINE, HIT_RIGHT
+from footfall.model import HIT_ASYNC_STOP, HIT_LEFT, HIT_LINE, HIT_RAISE, HIT_RIGHT, HIT_UNWIND
 from footfall.record.recordfile import RecordedCode
 
-__all__ = ["HIT_ASYNC_STOP", "HIT_RAISE", "HIT_UNWIND", "arcs_of_code"]
-
-HIT_RAISE = 8
-"""An exception went from this unit to a handler in the same frame (EXCEPTION_HANDLED, the frame's offset)."""
-HIT_ASYNC_STOP = 16
-"""The same for a StopAsyncIteration."""
-HIT_UNWIND = 32
-"""An exception from this unit left the frame (PY_UNWIND, the frame's offset)."""
+__all__ = ["arcs_of_code"]
 
 Arc = tuple[int, int]
 

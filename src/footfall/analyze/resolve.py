@@ -47,13 +47,17 @@ def resolve(run_directory: str | Path, context: str = "", progress: Progress | N
     files: dict[str, FileData] = {}
     total = len(merged.codes) + len(merged.modules)
     done = 0
+    messages = list(merged.messages)
     for code in merged.codes:
-        lines, arcs = arcs_of_code(_with_branches(code), has_exits=True)
+        try:
+            lines, arcs = arcs_of_code(_with_branches(code), has_exits=True)
+        except ValueError as error:
+            messages.append(("record-corrupt", f"Left out {code.qualname} of {code.path}: {error}."))
+            continue
         _add(files, code.path, code.context or context, lines, arcs)
         done += 1
         if progress is not None:
             progress(done, total)
-    messages = list(merged.messages)
     for module in merged.modules:
         try:
             lines, arcs = arcs_of_module(module)
