@@ -43,6 +43,13 @@ def _analyze(text: str, path: str = "a.py") -> SourceAnalysis:
     return analyze_source(text, path, RULES)
 
 
+@pytest.fixture(autouse=True)
+def in_an_empty_directory(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Caches are kept in the current directory; the user's own stays untouched."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "caches"))
+
+
 @pytest.mark.parametrize("name", SOURCES)
 def test_an_analysis_survives_packing(name: str) -> None:
     """Unpacked, every field is what it was; the path is the one asked for."""
@@ -140,17 +147,30 @@ def test_a_locked_cache_is_left_alone(tmp_path: pathlib.Path) -> None:
     other.close()
 
 
-def test_where_nothing_can_be_written_there_is_no_cache(tmp_path: pathlib.Path, monkeypatch) -> None:
-    """The user's cache directory serves where the data file's can't be written, and none where neither can."""
-    (tmp_path / ".footfall").write_text("a file in the way", encoding="utf-8")
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "caches"))
-    cache = open_cache(tmp_path / "data")
-    assert cache is not None
-    cache.close()
-    assert list((tmp_path / "caches" / "footfall").iterdir())
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / ".footfall"))
-    assert open_cache(tmp_path / "data") is None
-    assert isinstance(analyze_sources({"a.py": b""}, RULES, tmp_path / "data")["a.py"], SourceAnalysis)
+def _place_of(data_file: pathlib.Path) -> pathlib.Path | None:
+    cache = open_cache(data_file)
+    if cache is not None:
+        cache.put({b"key": b"data"})
+        cache.close()
+    found = list(pathlib.Path.cwd().rglob("*.sqlite"))
+    for path in found:
+        path.unlink()
+    return found[0].parent.relative_to(pathlib.Path.cwd()) if found else None
+
+
+def test_the_cache_is_where_runs_keep_theirs(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is in `.footfall` here; in the user's cache directory when the data is elsewhere and footfall never ran here."""
+    elsewhere = tmp_path.parent / "elsewhere"
+    users, here = pathlib.Path("caches/footfall"), pathlib.Path(".footfall/cache")
+    assert _place_of(elsewhere) == users
+    assert _place_of(tmp_path / "data") == here
+    assert _place_of(elsewhere) == here
+    here.chmod(0o777)
+    assert _place_of(elsewhere) == users
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
+    assert _place_of(elsewhere) is None
+    assert isinstance(analyze_sources({"a.py": b""}, RULES, elsewhere)["a.py"], SourceAnalysis)
 
 
 def test_the_cache_is_bounded(tmp_path: pathlib.Path) -> None:

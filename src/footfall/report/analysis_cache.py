@@ -1,7 +1,7 @@
 """Analyses of source files kept from report to report, by content.
 
-One SQLite file in `.footfall/cache` beside the data file, or in the user's cache directory where that can't be
-written. A key is made of the source's bytes and of all else that an analysis depends on, so that an entry never is
+One SQLite file in `.footfall/cache` of the current directory, where runs keep their caches too, or in the user's cache
+directory. A key is made of the source's bytes and of all else that an analysis depends on, so that an entry never is
 out of date; what can't be read is analysed again, and what can't be written is not kept. Nothing here ever raises.
 """
 
@@ -11,6 +11,7 @@ import contextlib
 import hashlib
 import os
 import sqlite3
+import stat
 import sys
 import time
 from collections.abc import Iterable, Mapping
@@ -164,11 +165,11 @@ def _today() -> int:
 
 
 def open_cache(data_file: str | Path) -> AnalysisCache | None:
-    """Open the cache that goes with a data file; None where no place for it can be written."""
+    """Open the cache for reports of a data file; None where no place for it can be written."""
     for folder, home in _places(data_file):
         with contextlib.suppress(OSError):
             os.makedirs(folder, exist_ok=True)
-            if not os.access(folder, os.W_OK | os.X_OK):
+            if not _is_ours(folder):
                 continue
             if home:
                 _ignore_in_git(home)
@@ -177,12 +178,21 @@ def open_cache(data_file: str | Path) -> AnalysisCache | None:
 
 
 def _places(data_file: str | Path) -> Iterable[tuple[str, str]]:
-    """Yield (directory, the `.footfall` it is in), best first."""
-    home = os.path.join(os.path.dirname(os.path.abspath(data_file)), ".footfall")
-    yield os.path.join(home, "cache"), home
+    """Yield (directory, the `.footfall` it is in or ""), best first."""
+    home = os.path.abspath(".footfall")
+    # a report on data from elsewhere leaves nothing in a directory that has nothing to do with footfall
+    if os.path.isdir(home) or os.path.dirname(home) == os.path.dirname(os.path.abspath(data_file)):
+        yield os.path.join(home, "cache"), home
     caches = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
     if os.path.isabs(caches):
         yield os.path.join(caches, "footfall"), ""
+
+
+def _is_ours(folder: str) -> bool:
+    """Tell whether we can write there and others can't: they could make our reports wrong."""
+    status = os.stat(folder)
+    is_private = status.st_uid == os.geteuid() and not status.st_mode & stat.S_IWOTH
+    return is_private and os.access(folder, os.W_OK | os.X_OK)
 
 
 def _ignore_in_git(home: str) -> None:
