@@ -289,6 +289,14 @@ def test_options_do_the_same(capsys, options: str) -> None:
 
 
 @pytest.mark.usefixtures("project")
+@pytest.mark.parametrize("format_", ["json", "xml", "lcov"])
+def test_stdout_has_the_same(capsys, format_: str) -> None:
+    """With `-o -` a report goes to stdout, the same bytes and nothing else."""
+    (status, ours), (their_status, theirs) = _ours(capsys, format_, "-o", "-"), _theirs(format_, "-o", "-")
+    assert (status, _without_writer(ours)) == (their_status, _without_writer(theirs))
+
+
+@pytest.mark.usefixtures("project")
 @pytest.mark.parametrize("options", ["--show-contexts", "--show-contexts --contexts=_add,classify"])
 def test_contexts_are_shown_alike(capsys, options: str) -> None:
     """The contexts of each line are the same ones."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import sys
 from collections.abc import Callable, Iterable
 from typing import TypeVar
 
@@ -64,7 +65,8 @@ def write_output(output: str, text: str, what: str, *, is_quiet: bool = False) -
     Raises FootfallError (`output-unwritable`); no half-written file is left.
     """
     if output == "-":
-        click.echo(text, nl=not text.endswith("\n"))
+        # the bytes are the report's alone, but on a terminal the prompt that follows has a line of its own
+        click.echo(text, nl=sys.stdout.isatty() and not text.endswith("\n"))
         return
     try:
         os.makedirs(os.path.dirname(os.path.abspath(output)), exist_ok=True)
