@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-from footfall.analyze.opcodes import CACHE, Opcodes
+from footfall.analyze.instructions import steering_instructions
+from footfall.analyze.opcodes import Opcodes
 
 __all__ = ["find_branches"]
 
@@ -22,14 +23,8 @@ def find_branches(code: bytes, ops: Opcodes) -> tuple[tuple[int, int, int], ...]
         ops.pop_jump_if_true,
     }
     found: list[tuple[int, int, int]] = []
-    argument = 0
-    for unit in range(len(code) // 2):
+    for unit, argument in steering_instructions(code, ops):
         opcode = code[2 * unit]
-        if opcode == CACHE:
-            continue
-        argument = argument << 8 | code[2 * unit + 1]
-        if opcode == ops.extended_arg:
-            continue
         if opcode in conditional or opcode == ops.for_iter:
             after = unit + 2  # one cache unit follows
             # left skips the NOT_TAKEN, right the END_FOR and POP_ITER
@@ -39,7 +34,6 @@ def find_branches(code: bytes, ops: Opcodes) -> tuple[tuple[int, int, int], ...]
             # 3.14 and 3.15 count back from behind the instruction and its cache, where there is one
             source = _async_source(code, unit, argument, ops)
             found.append((2 * source, 2 * (source + 2), 2 * (unit + 1)))
-        argument = 0
     return tuple(sorted(found))
 
 

@@ -86,6 +86,7 @@ class _Walker:
         self._hits = hits
         self._exit = -first_line
         self._ops = ops
+        self._steering = frozenset(ops)
         self._exit_flag = HIT_LEFT if has_exits else 0
         self.lines: set[int] = set()
         self.arcs: set[Arc] = set()
@@ -99,6 +100,7 @@ class _Walker:
         while todo:
             step = todo.pop()
             unit, last_line, origin, is_raised = step
+            unit = self._skip_plain(unit)
             if graph.opcodes[unit] == ops.pop_except:
                 step = step._replace(is_raised=False)
             if graph.opcodes[unit] == ops.resume and graph.lines[unit] >= 0 and unit != graph.first_unit:
@@ -117,6 +119,16 @@ class _Walker:
                 if next_step is not None and next_step not in seen:
                     seen.add(next_step)
                     todo.append(next_step)
+
+    def _skip_plain(self, unit: int) -> int:
+        """The last instruction that is reached from `unit` with nothing on the way to look at."""
+        graph, hits, steering = self._graph, self._hits, self._steering
+        while graph.opcodes[unit] not in steering and not hits[unit] & ~HIT_LINE:
+            target = graph.next_unit[unit]
+            if target >= len(hits) or graph.line_starts[target]:
+                break
+            unit = target
+        return unit
 
     def _go(self, step: _Step, target: int, previous: int) -> _Step | None:
         """The next step of the walk, or None (and an arc) where a LINE event ended it.
@@ -195,7 +207,7 @@ class _Walker:
         """
         opcodes = self._graph.opcodes
         line = self._graph.lines[unit]
-        if line >= 0 and opcodes[unit + 1 : unit + 2] != [self._ops.resume]:
+        if line >= 0 and opcodes[unit + 1 : unit + 2] != bytes([self._ops.resume]):
             self._leave(unit, line)
 
     def _leave(self, unit: int, last_line: int) -> None:

@@ -6,11 +6,24 @@ All positions are code units (2 bytes), not byte offsets.
 
 from __future__ import annotations
 
+import re
+from functools import lru_cache
 from typing import NamedTuple
 
 from footfall.analyze.opcodes import CACHE, Opcodes
 
-__all__ = ["Branch", "Graph", "build_graph", "lines_of_units", "read_exception_table"]
+__all__ = [
+    "Branch",
+    "Graph",
+    "build_graph",
+    "lines_of_units",
+    "read_exception_table",
+    "steering_instructions",
+]
+
+_LOCATIONS = re.compile(rb"[\x80-\xff][\x00-\x7f]*")
+"""One entry of a location table: only its first byte has the high bit."""
+_CACHES = re.compile(re.escape(bytes([CACHE])) + b"+")
 
 
 class Branch(NamedTuple):
@@ -23,9 +36,9 @@ class Branch(NamedTuple):
 
 
 class Graph(NamedTuple):
-    """The instructions of a code object. Lists are indexed by unit; cache units hold CACHE."""
+    """The instructions of a code object. Sequences are indexed by unit; cache units hold CACHE."""
 
-    opcodes: list[int]
+    opcodes: bytes
     next_unit: list[int]
     """The unit after this instruction and its caches."""
     jump_to: dict[int, int]
@@ -55,18 +68,19 @@ def build_graph(
 ) -> Graph:
     """Read the tables of a code object. Raises ValueError when they do not fit together."""
     n_units = len(code) // 2
-    opcodes = list(code[0 : 2 * n_units : 2])
+    opcodes = code[0 : 2 * n_units : 2]
+    steering = steering_instructions(code[: 2 * n_units], ops)
     lines = lines_of_units(line_table, first_line, n_units)
     next_unit = _ends_of_instructions(opcodes)
-    jump_to = _jumps(code, opcodes, next_unit, ops)
+    jump_to = _jumps(steering, opcodes, next_unit, ops)
     entries = read_exception_table(exception_table)
     handlers = [-1] * n_units
     for start, end, handler in entries:
         if end > n_units or handler >= n_units:
             raise ValueError("the exception table points past the end of the code")
         handlers[start:end] = [handler] * (end - start)
-    for unit in range(1, n_units):
-        if opcodes[unit] == ops.resume and opcodes[unit - 1] == ops.yield_value:
+    for unit, _argument in steering:
+        if opcodes[unit] == ops.resume and unit > 0 and opcodes[unit - 1] == ops.yield_value:
             # What is thrown into a generator is raised by the yield, with the frame at the RESUME.
             handlers[unit] = handlers[unit - 1]
     branch_map = dict(
@@ -75,7 +89,7 @@ def build_graph(
     first_unit = opcodes.index(ops.resume) if ops.resume in opcodes else 0
     starts = _line_starts(opcodes, next_unit, lines, first_unit, ops)
     targets = {_after_end_marker(opcodes, unit, ops) for unit in jump_to.values()}
-    targets.update(_conditional_targets(code, opcodes, next_unit, ops))
+    targets.update(_conditional_targets(steering, opcodes, next_unit, ops))
     for unit in targets:
         if 0 <= unit < n_units and lines[unit] >= 0:
             starts[unit] = True
@@ -91,7 +105,7 @@ def build_graph(
             loop_ends[handler] = unit
     restoring = frozenset(
         unit
-        for unit, argument in _arguments(code, opcodes, next_unit, ops)
+        for unit, argument in steering
         if argument and opcodes[unit] == ops.reraise
     )
     return Graph(
@@ -100,7 +114,7 @@ def build_graph(
 
 
 def _branch(
-    opcodes: list[int], source: int, left: int, right: int, ops: Opcodes
+    opcodes: bytes, source: int, left: int, right: int, ops: Opcodes
 ) -> tuple[int, Branch]:
     """One entry of co_branches by the unit that branches.
 
@@ -113,39 +127,42 @@ def _branch(
     return unit, Branch(unit + 2, right, unit + 1, source)
 
 
-def _ends_of_instructions(opcodes: list[int]) -> list[int]:
+def _ends_of_instructions(opcodes: bytes) -> list[int]:
     """Caches read as opcode 0 in co_code, so that they need no table of sizes."""
-    n_units = len(opcodes)
-    ends = [0] * n_units
-    end = n_units
-    for unit in range(n_units - 1, -1, -1):
-        ends[unit] = end
-        if opcodes[unit] != CACHE:
-            end = unit
+    ends = list(range(1, len(opcodes) + 1))
+    for caches in _CACHES.finditer(opcodes):
+        start, end = caches.span()
+        first = max(start - 1, 0)
+        ends[first:end] = [end] * (end - first)
     return ends
 
 
-def _arguments(code: bytes, opcodes: list[int], next_unit: list[int], ops: Opcodes) -> list[tuple[int, int]]:
-    """(unit, argument) of each instruction, with what EXTENDED_ARG adds."""
+def steering_instructions(code: bytes, ops: Opcodes) -> list[tuple[int, int]]:
+    """(unit, argument) of each instruction of `ops`, in order, with what EXTENDED_ARG adds to the argument."""
+    opcodes = code[::2]
     found = []
-    unit = 0
-    extended = 0
-    while unit < len(opcodes):
-        argument = extended << 8 | code[2 * unit + 1]
-        if opcodes[unit] == ops.extended_arg:
-            extended = argument
-        else:
-            found.append((unit, argument))
-            extended = 0
-        unit = next_unit[unit]
+    for match in _steering_pattern(ops).finditer(opcodes):
+        unit = match.start()
+        argument = code[2 * unit + 1]
+        before, shift = unit - 1, 8
+        while before >= 0 and opcodes[before] == ops.extended_arg:
+            argument |= code[2 * before + 1] << shift
+            before, shift = before - 1, shift + 8
+        found.append((unit, argument))
     return found
 
 
-def _jumps(code: bytes, opcodes: list[int], next_unit: list[int], ops: Opcodes) -> dict[int, int]:
+@lru_cache(maxsize=8)
+def _steering_pattern(ops: Opcodes) -> re.Pattern[bytes]:
+    numbers = bytes(sorted({*ops} - {ops.extended_arg}))
+    return re.compile(b"[" + re.escape(numbers) + b"]")
+
+
+def _jumps(steering: list[tuple[int, int]], opcodes: bytes, next_unit: list[int], ops: Opcodes) -> dict[int, int]:
     forward = {ops.jump_forward, ops.send}
     backward = {ops.jump_backward, ops.jump_backward_no_interrupt}
     targets = {}
-    for unit, argument in _arguments(code, opcodes, next_unit, ops):
+    for unit, argument in steering:
         if opcodes[unit] in forward:
             targets[unit] = next_unit[unit] + argument
         elif opcodes[unit] in backward:
@@ -156,7 +173,7 @@ def _jumps(code: bytes, opcodes: list[int], next_unit: list[int], ops: Opcodes) 
 
 
 def _conditional_targets(
-    code: bytes, opcodes: list[int], next_unit: list[int], ops: Opcodes
+    steering: list[tuple[int, int]], opcodes: bytes, next_unit: list[int], ops: Opcodes
 ) -> list[int]:
     conditional = {
         ops.pop_jump_if_false,
@@ -167,12 +184,12 @@ def _conditional_targets(
     }
     return [
         _after_end_marker(opcodes, next_unit[unit] + argument, ops)
-        for unit, argument in _arguments(code, opcodes, next_unit, ops)
+        for unit, argument in steering
         if opcodes[unit] in conditional
     ]
 
 
-def _after_end_marker(opcodes: list[int], unit: int, ops: Opcodes) -> int:
+def _after_end_marker(opcodes: bytes, unit: int, ops: Opcodes) -> int:
     """FOR_ITER and SEND jump over the END_FOR or END_SEND that they point at."""
     if 0 <= unit < len(opcodes) and opcodes[unit] in (ops.end_for, ops.end_send):
         return unit + 1
@@ -180,7 +197,7 @@ def _after_end_marker(opcodes: list[int], unit: int, ops: Opcodes) -> int:
 
 
 def _line_starts(
-    opcodes: list[int], next_unit: list[int], lines: list[int], first_unit: int, ops: Opcodes
+    opcodes: bytes, next_unit: list[int], lines: list[int], first_unit: int, ops: Opcodes
 ) -> list[bool]:
     """As CPython's instrumentation marks them: where the line is another than the instruction's before."""
     never = {ops.end_async_for, ops.end_for, ops.end_send, ops.resume, ops.pop_iter}
@@ -196,32 +213,36 @@ def _line_starts(
 
 
 def lines_of_units(line_table: bytes, first_line: int, n_units: int) -> list[int]:
-    """The line of each code unit, -1 where there is none (the format is CPython's Objects/locations.md)."""
+    """The line of each code unit, -1 where there is none (the format is CPython's Objects/locations.md).
+
+    Raises ValueError when the table is longer than the code.
+    """
     lines = [-1] * n_units
     unit = 0
     line = first_line
-    at = 0
-    while at < len(line_table) and unit < n_units:
+    for entry in _LOCATIONS.finditer(line_table):
+        at = entry.start()
         head = line_table[at]
         kind = head >> 3 & 15
-        length = (head & 7) + 1
-        at += 1
         if kind in (13, 14):
-            delta, _ = _read_signed(line_table, at)
+            delta, _ = _read_signed(line_table, at + 1)
             line += delta
         elif 10 <= kind <= 12:
             line += kind - 10
+        end = unit + (head & 7) + 1
+        if end > n_units:
+            raise ValueError("the line table is longer than the code")
         if kind != 15:
-            lines[unit : unit + length] = [line] * min(length, n_units - unit)
-        unit += length
-        while at < len(line_table) and not line_table[at] & 128:
-            at += 1
+            lines[unit:end] = [line] * (end - unit)
+        unit = end
     return lines
 
 
 def _read_signed(data: bytes, at: int) -> tuple[int, int]:
     value = shift = 0
     while True:
+        if at >= len(data):
+            raise ValueError("the line table is cut short")
         byte = data[at]
         value |= (byte & 63) << shift
         shift += 6
