@@ -196,11 +196,12 @@ def test_what_is_no_data_file_is_refused_by_name(tmp_path: pathlib.Path, name: s
             check_replaceable(path)
 
 
-def test_rows_of_files_that_are_not_there_are_damage(tmp_path: pathlib.Path) -> None:
-    """An arc of an unknown file is reported as a damaged data file."""
+@pytest.mark.parametrize("row", ["77, 1, 1, 2", "1, 1, 'x', 2", "1, 1, 5, null", "1, 1, 1.5, 2", "null, 1, 1, 2"])
+def test_rows_that_do_not_fit_are_damage(tmp_path: pathlib.Path, row: str) -> None:
+    """An arc of an unknown file, or one whose ends are no lines, is reported as a damaged data file."""
     path = tmp_path / ".coverage"
     with write_coverage(path, ARCS, has_arcs=True) as connection:
-        connection.execute("insert into arc values (77, 1, 1, 2)")
+        connection.execute(f"insert into arc values ({row})")
     with pytest.raises(FootfallError, match="damaged"):
         read_coverage(path)
 
