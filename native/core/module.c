@@ -7,7 +7,8 @@ module_traverse(PyObject *module, visitproc visit, void *arg)
 {
     module_state *state = get_state(module);
     int status = monitoring_traverse(state, visit, arg);
-    return status != 0 ? status : probes_traverse(state, visit, arg);
+    status = status != 0 ? status : probes_traverse(state, visit, arg);
+    return status != 0 ? status : settrace_traverse(state, visit, arg);
 }
 
 static int
@@ -16,6 +17,7 @@ module_clear(PyObject *module)
     module_state *state = get_state(module);
     monitoring_clear(state);
     probes_clear(state);
+    settrace_clear(state);
     return 0;
 }
 
@@ -32,6 +34,7 @@ static PyModuleDef_Slot module_slots[] = {
     {Py_mod_exec, recorder_exec},
     {Py_mod_exec, monitoring_exec},
     {Py_mod_exec, probes_exec},
+    {Py_mod_exec, settrace_exec},
     {Py_mod_exec, sampler_exec},
 #if PY_VERSION_HEX >= 0x030C0000
     {Py_mod_multiple_interpreters, Py_MOD_MULTIPLE_INTERPRETERS_SUPPORTED},

@@ -216,6 +216,26 @@ recorder_add_probes(recorder *rec, PyObject *path, PyObject *absolute_path, uint
     return to + 16;
 }
 
+unsigned char *
+recorder_add_trace(recorder *rec, PyObject *path, PyObject *absolute_path, uint32_t n_slots,
+                   uint32_t mode)
+{
+    uint32_t file = 0;
+    if (rec->is_off || file_id(rec, path, absolute_path, &file) < 0) {
+        return NULL;
+    }
+    unsigned char *payload = reserve(rec, 16 + 8 * (size_t)n_slots);
+    if (payload == NULL) {
+        return NULL;
+    }
+    unsigned char *to = maplog_put_u32(payload, file);
+    to = maplog_put_u32(to, rec->context_id);
+    to = maplog_put_u32(to, n_slots);
+    to = maplog_put_u32(to, mode);
+    maplog_commit(&rec->log, payload, RECORD_TRACE);
+    return to;
+}
+
 void
 recorder_add_message(recorder *rec, const char *slug, const char *text)
 {

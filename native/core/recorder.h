@@ -17,6 +17,7 @@ enum record_kind {
     RECORD_CONTEXT = 5,
     RECORD_PROBES = 6,
     RECORD_MESSAGE = 7,
+    RECORD_TRACE = 8,
 };
 
 typedef struct recorder {
@@ -44,6 +45,11 @@ unsigned char *recorder_add_code(recorder *rec, PyCodeObject *code, PyObject *ab
 unsigned char *recorder_add_probes(recorder *rec, PyObject *path, PyObject *absolute_path,
                                    uint32_t n_probes, uint32_t mode,
                                    const unsigned char digest[16]);
+
+/* Slots (n_slots of 8 bytes, 8-byte aligned) of one TRACE entry. Arguments as for recorder_add_probes.
+ * NULL without an exception when recording is off. */
+unsigned char *recorder_add_trace(recorder *rec, PyObject *path, PyObject *absolute_path,
+                                  uint32_t n_slots, uint32_t mode);
 
 /* Record a message with its slug; never fails loudly. */
 void recorder_add_message(recorder *rec, const char *slug, const char *text);

@@ -10,6 +10,7 @@ typedef struct module_state {
     struct recorder *recorder; /* owned; recorder.c: the open record file, NULL when off */
     struct monitoring *monitoring; /* owned; monitoring.c */
     struct probes *probes; /* owned; probes.c */
+    struct settrace *settrace; /* owned; settrace.c */
     struct sampler *sampler; /* owned; sampler.c */
 } module_state;
 
@@ -23,6 +24,7 @@ get_state(PyObject *module)
 int recorder_exec(PyObject *module);
 int monitoring_exec(PyObject *module);
 int probes_exec(PyObject *module);
+int settrace_exec(PyObject *module);
 int sampler_exec(PyObject *module);
 
 /* Members visited by the garbage collector and freed with the module, in struct order. */
@@ -30,6 +32,8 @@ int monitoring_traverse(module_state *state, visitproc visit, void *arg);
 void monitoring_clear(module_state *state);
 int probes_traverse(module_state *state, visitproc visit, void *arg);
 void probes_clear(module_state *state);
+int settrace_traverse(module_state *state, visitproc visit, void *arg);
+void settrace_clear(module_state *state);
 void recorder_free(module_state *state);
 void sampler_free(module_state *state);
 

@@ -38,6 +38,12 @@ def probes_wrap(
 ) -> tuple[Callable[..., Any], Callable[..., Any]]:
     """Return look-alikes of compile and exec."""
 
+def settrace_start(decide: Callable[[str], str | None], with_arcs: bool, /) -> None:
+    """Trace all threads; measure files for which `decide(co_filename)` gives a path."""
+
+def settrace_wrap_thread_start(plain: Callable[..., Any], is_joinable: bool, /) -> Callable[..., Any]:
+    """Return a look-alike of `_thread.start_new_thread` that traces the threads which it starts."""
+
 def sampler_start(path: str, interval_ns: int, seed: int = 0, follow: bool = True) -> None:
     """Sample all threads into a new file from a native thread. Raises OSError, PermissionError."""
 

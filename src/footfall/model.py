@@ -9,6 +9,7 @@ __all__ = [
     "ENGINE_MONITORING",
     "ENGINE_PROBES",
     "ENGINE_SETTRACE",
+    "ENGINE_VARIABLE",
     "HIT_ASYNC_STOP",
     "HIT_LEFT",
     "HIT_LINE",
@@ -20,6 +21,9 @@ __all__ = [
 
 RUN_VARIABLE = "FOOTFALL_RUN"
 """The environment variable that names the run directory (absolute) to every measured process."""
+
+ENGINE_VARIABLE = "FOOTFALL_ENGINE"
+"""The environment variable that asks for an engine by its name in every measured process."""
 
 ENGINE_MONITORING = 1
 ENGINE_PROBES = 2

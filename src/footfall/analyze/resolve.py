@@ -18,7 +18,7 @@ from footfall.analyze.opcodes import OPCODES_BY_VERSION
 from footfall.analyze.probe_arcs import arcs_of_module
 from footfall.analyze.rundata import FileData, RunData
 from footfall.errors import FootfallError
-from footfall.record.recordfile import ProbedModule, RecordedCode, read_record
+from footfall.record.recordfile import ProbedModule, RecordedCode, TracedCode, read_record
 from footfall.record.samplelog import SampleLog, read_sample_logs
 
 __all__ = ["resolve"]
@@ -30,6 +30,7 @@ Progress = Callable[[int, int], None]
 class _Merged(NamedTuple):
     codes: list[RecordedCode]
     modules: list[ProbedModule]
+    traces: list[TracedCode]
     messages: list[tuple[str, str]]
     has_branches: bool
     cwd_by_pid: dict[int, str]
@@ -68,6 +69,8 @@ def resolve(run_directory: str | Path, context: str = "", progress: Progress | N
         done += 1
         if progress is not None:
             progress(done, total)
+    for trace in merged.traces:  # worked out by the engine already
+        _add(files, trace.path, trace.context or context, trace.lines, trace.arcs)
     paths = _PathFinder(merged.cwd_by_pid)
     profile = profile_of_logs(read_sample_logs(str(directory), messages), paths.find, lambda _log: {0: context})
     return RunData(
@@ -115,6 +118,7 @@ def _add(
 def _merge_records(paths: Iterable[Path]) -> _Merged:
     codes: dict[RecordedCode, RecordedCode] = {}
     modules: dict[ProbedModule, ProbedModule] = {}
+    traces: list[TracedCode] = []
     messages: list[tuple[str, str]] = []
     has_branches = False
     cwd_by_pid: dict[int, str] = {}
@@ -127,6 +131,7 @@ def _merge_records(paths: Iterable[Path]) -> _Merged:
         cwd_by_pid[record.header.pid] = record.header.cwd
         has_branches = has_branches or record.header.has_branches
         messages += record.messages
+        traces += record.traces
         if record.header.stopped_errno:
             reason = os.strerror(record.header.stopped_errno)
             messages.append(("record-full", f"recording of process {record.header.pid} stopped: {reason}."))
@@ -134,7 +139,7 @@ def _merge_records(paths: Iterable[Path]) -> _Merged:
             _merge(codes, code._replace(hits=b""), code)
         for module in record.modules:
             _merge(modules, module._replace(hits=b""), module)
-    return _Merged(list(codes.values()), list(modules.values()), messages, has_branches, cwd_by_pid)
+    return _Merged(list(codes.values()), list(modules.values()), traces, messages, has_branches, cwd_by_pid)
 
 
 def _merge(known: dict[_T, _T], key: _T, found: _T) -> None:

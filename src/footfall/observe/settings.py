@@ -3,15 +3,13 @@
 Read at the start of every measured interpreter, so nothing is imported here.
 """
 
-from footfall.model import ENGINE_MONITORING
-
 __all__ = ["Settings", "escape", "read_settings"]
 
 _LISTS = ("source_dir", "source_pkg", "include", "omit")
 
 
 class Settings:
-    """One run's settings. Paths and patterns are absolute; `rate_hz` samples per second."""
+    """One run's settings. Paths and patterns are absolute; `rate_hz` samples per second; `engine` "" is the default."""
 
     def __init__(self, directory: str) -> None:
         self.directory = directory
@@ -26,7 +24,7 @@ class Settings:
         self.source_pkg: list[str] = []
         self.include: list[str] = []
         self.omit: list[str] = []
-        self.engine = ENGINE_MONITORING
+        self.engine = ""
 
 
 def escape(value: str) -> str:
@@ -56,6 +54,6 @@ def read_settings(directory: str) -> Settings:
                 setattr(settings, key, value == "1")
             elif key == "rate_hz":
                 settings.rate_hz = int(value)
-            elif key in ("cwd", "context", "cache_dir"):
+            elif key in ("cwd", "context", "cache_dir", "engine"):
                 setattr(settings, key, value)
     return settings

@@ -7,7 +7,7 @@ wrong here is said once on stderr with a slug, and the program runs unmeasured.
 import os
 import sys
 
-from footfall.model import ENGINE_MONITORING, ENGINE_PROBES, RUN_VARIABLE
+from footfall.model import ENGINE_MONITORING, ENGINE_PROBES, ENGINE_SETTRACE, ENGINE_VARIABLE, RUN_VARIABLE
 from footfall.observe.scope import Scope
 from footfall.observe.settings import Settings, read_settings
 
@@ -17,6 +17,7 @@ _TOOL_NAME = "footfall"
 # Ids that no other tool is known to ask for come first: 0 debuggers, 1 coverage, 2 profilers,
 # 3 Hypothesis, 5 optimizers.
 _TOOL_IDS = (4, 1, 3, 5, 2, 0)
+_ENGINES = {"monitoring": ENGINE_MONITORING, "probes": ENGINE_PROBES, "settrace": ENGINE_SETTRACE}
 
 
 def report(slug: str, what: str, next_step: str = "") -> None:
@@ -51,17 +52,43 @@ def start(directory: str) -> None:
         report("sampler-failed", "the profile did not start: " + repr(error) + ".")
 
 
-def _engine(settings: Settings) -> int:
+def _default_engine(branch: bool) -> int:
     if sys.implementation.name != "cpython" or sys.version_info < (3, 12):
         return ENGINE_PROBES
-    if settings.branch and sys.version_info < (3, 14):
+    if branch and sys.version_info < (3, 14):
         return ENGINE_PROBES  # DISABLE on BRANCH would kill both directions there
     return ENGINE_MONITORING
 
 
+def _choose_engine(settings: Settings) -> "tuple[int, tuple[str, str, str] | None]":
+    """Return the engine, and what `report` is to be told once it can be recorded."""
+    default = _default_engine(settings.branch)
+    name = os.environ.get(ENGINE_VARIABLE) or settings.engine
+    engine = _ENGINES.get(name, default)
+    warning = None
+    if name and name not in _ENGINES:
+        what = "there is no engine " + repr(name) + ": the default is used."
+        warning = ("engine-unusable", what, "Choose monitoring, probes or settrace.")
+    elif engine == ENGINE_MONITORING and default != ENGINE_MONITORING:
+        what = "the engine monitoring needs CPython 3.14, or 3.12 without branches: the default is used."
+        warning = ("engine-unusable", what, "")
+        engine = default
+    if engine == ENGINE_MONITORING and _free_tool_id() is None:
+        what = "all six sys.monitoring tools are taken: coverage uses the slower engine settrace."
+        warning = ("no-tool-id", what, "")
+        engine = ENGINE_SETTRACE
+    return engine, warning
+
+
+def _free_tool_id() -> int | None:
+    for tool_id in _TOOL_IDS:
+        if sys.monitoring.get_tool(tool_id) is None:
+            return tool_id
+    return None
+
+
 def _start_coverage(settings: Settings) -> None:
-    engine = _engine(settings)
-    flags = 1 if settings.branch else 0
+    engine, warning = _choose_engine(settings)
     scope = Scope(settings)
     if sys.implementation.name == "cpython":
         from footfall import _core
@@ -69,13 +96,19 @@ def _start_coverage(settings: Settings) -> None:
         _core.record_open(
             os.fsencode(settings.directory),
             engine,
-            flags,
+            1 if settings.branch else 0,
             os.fsencode(os.getcwd()),
             os.fsencode(sys.executable or ""),
         )
         os.register_at_fork(after_in_child=_core.record_after_fork)
+    if warning is not None:
+        report(*warning)
     if engine == ENGINE_MONITORING:
         _start_monitoring(scope, settings.branch)
+    elif engine == ENGINE_SETTRACE:
+        from footfall.observe import settrace
+
+        settrace.start(settings, scope)
     else:
         from footfall.observe import probes
 
@@ -85,14 +118,9 @@ def _start_coverage(settings: Settings) -> None:
 def _start_monitoring(scope: Scope, with_branches: bool) -> None:
     from footfall import _core
 
-    monitoring = sys.monitoring
-    for tool_id in _TOOL_IDS:
-        if monitoring.get_tool(tool_id) is None:
-            monitoring.use_tool_id(tool_id, _TOOL_NAME)
-            break
-    else:
-        report("no-tool-id", "coverage did not start: all six sys.monitoring tools are taken.")
-        return
+    tool_id = _free_tool_id()
+    assert tool_id is not None  # asked a moment ago
+    sys.monitoring.use_tool_id(tool_id, _TOOL_NAME)
     _core.monitoring_start(tool_id, scope.decide, with_branches)
 
 

@@ -12,12 +12,12 @@ from typing import NamedTuple
 from footfall.errors import FootfallError
 from footfall.record.segments import read_entries
 
-__all__ = ["ProbedModule", "Record", "RecordedCode", "RecordHeader", "read_record"]
+__all__ = ["ProbedModule", "Record", "RecordedCode", "RecordHeader", "TracedCode", "read_record"]
 
 _MAGIC = b"FOOTFALL"
 _FORMAT = 1
 
-_HEADER, _FILE, _CODE, _HITS, _CONTEXT, _PROBES, _MESSAGE = range(1, 8)
+_HEADER, _FILE, _CODE, _HITS, _CONTEXT, _PROBES, _MESSAGE, _TRACE = range(1, 9)
 
 
 class RecordHeader(NamedTuple):
@@ -66,6 +66,15 @@ class ProbedModule(NamedTuple):
     hits: bytes
 
 
+class TracedCode(NamedTuple):
+    """What the settrace engine saw of one code object, or of a part of it."""
+
+    path: str
+    context: str
+    lines: set[int]
+    arcs: set[tuple[int, int]]
+
+
 class Record(NamedTuple):
     """All of one record file."""
 
@@ -73,6 +82,7 @@ class Record(NamedTuple):
     codes: list[RecordedCode]
     modules: list[ProbedModule]
     messages: list[tuple[str, str]]
+    traces: list[TracedCode]
 
 
 class _Cursor:
@@ -111,6 +121,7 @@ def read_record(path: str) -> Record:
     codes: list[RecordedCode] = []
     code_by_id: dict[int, RecordedCode] = {}
     modules: list[ProbedModule] = []
+    traces: list[TracedCode] = []
     messages: list[tuple[str, str]] = []
     try:
         for kind, payload in read_entries(path):
@@ -140,6 +151,8 @@ def read_record(path: str) -> Record:
             elif kind == _MESSAGE:
                 slug = cursor.sized().decode("utf-8", "replace")
                 messages.append((slug, cursor.sized().decode("utf-8", "replace")))
+            elif kind == _TRACE:
+                traces.append(_read_trace(cursor, files, contexts))
     except (ValueError, KeyError) as error:
         raise FootfallError(
             "record-corrupt",
@@ -148,7 +161,7 @@ def read_record(path: str) -> Record:
         ) from error
     if header is None:
         raise FootfallError("record-corrupt", f"The record file {path} is empty.", "Run again.")
-    return Record(header, codes, modules, messages)
+    return Record(header, codes, modules, messages, traces)
 
 
 def _read_header(cursor: _Cursor) -> RecordHeader:
@@ -195,3 +208,11 @@ def _read_probes(
     return ProbedModule(
         files[file_id], header.version, bool(mode & 1), digest, contexts[context_id], cursor.take(n_probes)
     )
+
+
+def _read_trace(cursor: _Cursor, files: dict[int, str], contexts: dict[int, str]) -> TracedCode:
+    file_id, context_id, n_slots, _mode = cursor.numbers("<IIII")
+    pairs = set(struct.iter_unpack("<ii", cursor.take(8 * n_slots)))
+    lines = {line for pair in pairs for line in pair if line > 0}
+    arcs = {(start, end) for start, end in pairs if start and end}  # 0 is no line, and an empty slot has two
+    return TracedCode(files[file_id], contexts[context_id], lines, arcs)

@@ -1,0 +1,485 @@
+/* settrace.c is the engine on the interpreter's trace function, the fall-back where neither monitoring nor
+ * probes can be used. Each line of a measured frame adds the pair (last line, this line) to a set in
+ * the record file; pairs follow coverage.py's C tracer, so nothing is left to work out after the run.
+ * Sets belong to code objects (their co_extra slot), last lines to frames. Threads started later are
+ * traced because `_thread`'s functions that start them are wrapped; all runs under the GIL. */
+#include "core/recorder.h"
+#include "core/state.h"
+#include "core/trace_sets.h"
+
+#include <frameobject.h>
+#include <opcode.h>
+#include <string.h>
+
+#if PY_VERSION_HEX < 0x030C0000
+#define PyUnstable_Code_GetExtra _PyCode_GetExtra
+#define PyUnstable_Code_SetExtra _PyCode_SetExtra
+#define PyUnstable_Eval_RequestCodeExtraIndex _PyEval_RequestCodeExtraIndex
+#endif
+
+/* A frame that yields stands at its YIELD_VALUE, except in 3.13: at the RESUME after it. */
+#define YIELD_TO_RESUME_BYTES ((PY_VERSION_HEX & 0xFFFF0000) == 0x030D0000 ? 0 : 2)
+#define UNITS_PER_PAIR 4 /* a guess: code units for each pair of lines that will run */
+#define NO_LINE 0 /* `from` of a pair of which only the line is known */
+
+/* What a measured code object carries in its co_extra slot. */
+typedef struct traced_code {
+    pair_set pairs;
+    PyObject *bytecode; /* owned: bytes, without instrumentation */
+    uint32_t generation; /* the recorder's when registered */
+} traced_code;
+
+/* In the slot of a code object that is not measured. */
+#define NOT_MEASURED ((traced_code *)(uintptr_t)1)
+
+struct settrace {
+    PyObject *decide; /* owned: scope decision, str -> str | None */
+    PyObject *decisions; /* owned: dict co_filename -> absolute path | None */
+    PyObject *function; /* owned: the trace function as the program sees it */
+    PyObject *f_trace; /* owned: the interned name */
+    frame_lines running;
+    Py_ssize_t extra_index;
+    int with_arcs;
+    int is_off; /* stopped, or after an internal failure */
+};
+
+static void
+free_traced_code(void *extra)
+{
+    traced_code *traced = extra;
+    if (traced != NULL && traced != NOT_MEASURED) {
+        Py_XDECREF(traced->bytecode);
+        PyMem_RawFree(traced);
+    }
+}
+
+/* A failure of ours must not reach the program: measuring stops, once, loudly. */
+static void
+fail(module_state *state)
+{
+    struct settrace *engine = state->settrace;
+    PyObject *type = NULL, *value = NULL, *traceback = NULL; // owned
+    PyErr_Fetch(&type, &value, &traceback);
+    if (!engine->is_off) {
+        engine->is_off = 1;
+        PySys_FormatStderr("footfall: coverage stopped by an internal error: %R. What ran before "
+                           "is kept; please report it. [engine-failed]\n",
+                           value == NULL ? Py_None : value);
+        recorder_add_message(state->recorder, "engine-failed",
+                             "coverage stopped by an internal error");
+    }
+    Py_XDECREF(type);
+    Py_XDECREF(value);
+    Py_XDECREF(traceback);
+    PyErr_Clear();
+}
+
+/* The absolute path when this file is measured, else None. Borrowed; NULL with an exception. */
+static PyObject *
+decision_for(struct settrace *engine, PyObject *filename)
+{
+    PyObject *known = PyDict_GetItemWithError(engine->decisions, filename); // borrowed
+    if (known != NULL || PyErr_Occurred()) {
+        return known;
+    }
+    PyObject *path = PyObject_CallOneArg(engine->decide, filename); // owned
+    if (path == NULL) {
+        return NULL;
+    }
+    int stored = PyDict_SetItem(engine->decisions, filename, path);
+    Py_DECREF(path);
+    return stored < 0 ? NULL : path; /* the dict holds it */
+}
+
+/* Give the code object a new set with room for `n_expected` pairs; its older sets stay in the file. */
+static int
+begin_set(module_state *state, PyCodeObject *code, traced_code *traced, uint32_t n_expected)
+{
+    PyObject *path = decision_for(state->settrace, code->co_filename); // borrowed
+    if (path == NULL) {
+        return -1;
+    }
+    uint32_t n_slots = pair_set_room(n_expected);
+    traced->generation = state->recorder->generation;
+    traced->pairs.slots = (uint64_t *)(void *)recorder_add_trace(
+        state->recorder, code->co_filename, path, n_slots, (uint32_t)state->settrace->with_arcs);
+    traced->pairs.n_slots = n_slots;
+    traced->pairs.n_used = 0;
+    return PyErr_Occurred() ? -1 : 0;
+}
+
+static traced_code *
+register_code(module_state *state, PyCodeObject *code)
+{
+    PyObject *path = decision_for(state->settrace, code->co_filename); // borrowed
+    if (path == NULL) {
+        return NULL;
+    }
+    traced_code *traced = NOT_MEASURED;
+    if (path != Py_None) {
+        traced = PyMem_RawCalloc(1, sizeof *traced);
+        if (traced == NULL) {
+            PyErr_NoMemory();
+            return NULL;
+        }
+        traced->bytecode = PyCode_GetCode(code);
+        if (traced->bytecode == NULL ||
+            begin_set(state, code, traced,
+                      (uint32_t)PyBytes_GET_SIZE(traced->bytecode) / 2 / UNITS_PER_PAIR) < 0) {
+            free_traced_code(traced);
+            return NULL;
+        }
+    }
+    if (PyUnstable_Code_SetExtra((PyObject *)code, state->settrace->extra_index, traced) < 0) {
+        free_traced_code(traced);
+        return NULL;
+    }
+    return traced;
+}
+
+/* What the frame's code carries; NOT_MEASURED, or NULL with an exception. */
+static traced_code *
+traced_code_of(module_state *state, PyCodeObject *code)
+{
+    void *extra = NULL;
+    if (PyUnstable_Code_GetExtra((PyObject *)code, state->settrace->extra_index, &extra) < 0) {
+        return NULL;
+    }
+    return extra != NULL ? extra : register_code(state, code);
+}
+
+static int
+add_pair(module_state *state, PyCodeObject *code, traced_code *traced, int32_t from, int32_t to)
+{
+    if (!state->settrace->with_arcs) {
+        if (to < 0) {
+            return 0; /* an exit is no line */
+        }
+        from = NO_LINE;
+    }
+    if (traced->generation != state->recorder->generation) {
+        /* a forked child has a file of its own */
+        if (begin_set(state, code, traced, traced->pairs.n_used + 1) < 0) {
+            return -1;
+        }
+    }
+    if (pair_set_add(&traced->pairs, from, to) || state->recorder->is_off) {
+        return 0;
+    }
+    if (begin_set(state, code, traced, traced->pairs.n_slots) < 0) {
+        return -1;
+    }
+    pair_set_add(&traced->pairs, from, to);
+    return 0;
+}
+
+static int
+on_call(module_state *state, PyFrameObject *frame, PyCodeObject *code, traced_code *traced)
+{
+    struct settrace *engine = state->settrace;
+    /* A program may take our function with sys.gettrace and set it again later: then the interpreter
+     * asks the frame. */
+    if (PyObject_SetAttr((PyObject *)frame, engine->f_trace, engine->function) < 0) {
+        return -1;
+    }
+    /* The frame stands at a RESUME, whose argument is 0 at the start of a function. */
+    int unit = PyFrame_GetLasti(frame);
+    int is_resumed = unit >= 0 && unit + 1 < PyBytes_GET_SIZE(traced->bytecode) &&
+                     PyBytes_AS_STRING(traced->bytecode)[unit + 1] != 0;
+    int32_t last = is_resumed ? PyFrame_GetLineNumber(frame) : -code->co_firstlineno;
+    if (frame_lines_put(&engine->running, frame, last) < 0) {
+        PyErr_NoMemory();
+        return -1;
+    }
+    return 0;
+}
+
+static int
+on_line(module_state *state, PyFrameObject *frame, PyCodeObject *code, traced_code *traced)
+{
+    struct settrace *engine = state->settrace;
+    int32_t line = PyFrame_GetLineNumber(frame);
+    frame_line *running = frame_lines_find(&engine->running, frame);
+    int32_t last = running != NULL ? running->last_line : NO_LINE;
+    if (running != NULL) {
+        running->last_line = line;
+    }
+    else if (frame_lines_put(&engine->running, frame, line) < 0) { /* it began before measuring */
+        PyErr_NoMemory();
+        return -1;
+    }
+    return add_pair(state, code, traced, last, line);
+}
+
+static int
+is_yield(PyFrameObject *frame, traced_code *traced)
+{
+    Py_ssize_t size = PyBytes_GET_SIZE(traced->bytecode);
+    Py_ssize_t at = PyFrame_GetLasti(frame);
+    if (at < 0 || at == size - 2) {
+        return 0;
+    }
+    at += YIELD_TO_RESUME_BYTES;
+    return at < size && (unsigned char)PyBytes_AS_STRING(traced->bytecode)[at] == RESUME;
+}
+
+static int
+on_return(module_state *state, PyFrameObject *frame, PyCodeObject *code, traced_code *traced)
+{
+    frame_line *running = frame_lines_find(&state->settrace->running, frame);
+    if (running == NULL) {
+        return 0;
+    }
+    int32_t last = running->last_line;
+    frame_lines_remove(&state->settrace->running, running);
+    if (is_yield(frame, traced)) {
+        return 0;
+    }
+#if PY_VERSION_HEX >= 0x030E0000
+    int32_t line = PyFrame_GetLineNumber(frame); /* 3.14 can be at a new line here without an event */
+    if (line != last) {
+        if (add_pair(state, code, traced, last, line) < 0) {
+            return -1;
+        }
+        last = line;
+    }
+#endif
+    return add_pair(state, code, traced, last, -code->co_firstlineno);
+}
+
+/* The trace function. Always 0: the program must not see our failures. */
+static int
+trace(PyObject *function, PyFrameObject *frame, int what, PyObject *Py_UNUSED(arg))
+{
+    module_state *state = get_state(PyCFunction_GET_SELF(function));
+    struct settrace *engine = state->settrace;
+    if (engine == NULL || engine->is_off) {
+        PyEval_SetTrace(NULL, NULL); /* stopped by another thread */
+        return 0;
+    }
+    if (what != PyTrace_CALL && what != PyTrace_LINE && what != PyTrace_RETURN) {
+        return 0;
+    }
+    PyCodeObject *code = PyFrame_GetCode(frame); // owned
+    traced_code *traced = traced_code_of(state, code);
+    int status = traced == NULL ? -1 : 0;
+    if (traced != NULL && traced != NOT_MEASURED) {
+        status = what == PyTrace_CALL   ? on_call(state, frame, code, traced)
+                 : what == PyTrace_LINE ? on_line(state, frame, code, traced)
+                                        : on_return(state, frame, code, traced);
+    }
+    if (status < 0) {
+        fail(state);
+    }
+    Py_DECREF(code);
+    return 0;
+}
+
+/* The same for programs that call what sys.gettrace gives them: a Python trace function. */
+static PyObject *
+trace_from_python(PyObject *module, PyObject *const *args, Py_ssize_t n_args)
+{
+    struct settrace *engine = get_state(module)->settrace;
+    if (n_args < 2 || !PyFrame_Check(args[0]) || !PyUnicode_Check(args[1])) {
+        PyErr_SetString(PyExc_TypeError, "a trace function takes a frame, an event and a value");
+        return NULL;
+    }
+    if (engine == NULL || engine->is_off) {
+        Py_RETURN_NONE;
+    }
+    int what = PyUnicode_CompareWithASCIIString(args[1], "call") == 0     ? PyTrace_CALL
+               : PyUnicode_CompareWithASCIIString(args[1], "line") == 0   ? PyTrace_LINE
+               : PyUnicode_CompareWithASCIIString(args[1], "return") == 0 ? PyTrace_RETURN
+                                                                          : PyTrace_EXCEPTION;
+    PyObject *function = Py_NewRef(engine->function); // owned
+    trace(function, (PyFrameObject *)args[0], what, Py_None);
+    if (what == PyTrace_CALL && !engine->is_off) {
+        PyEval_SetTrace(trace, function); /* back to the quick way, now that a frame begins */
+    }
+    return function;
+}
+
+static PyMethodDef trace_function = {"footfall_trace", (PyCFunction)(void (*)(void))trace_from_python,
+                                     METH_FASTCALL, "footfall's trace function."};
+
+/* What a new thread runs: self is (the trace function, what the program wants to run). */
+static PyObject *
+run_thread(PyObject *self, PyObject *args, PyObject *kwargs)
+{
+    PyObject *function = PyTuple_GET_ITEM(self, 0); // borrowed
+    module_state *state = get_state(PyCFunction_GET_SELF(function));
+    if (state->settrace != NULL && !state->settrace->is_off) {
+        PyEval_SetTrace(trace, function);
+    }
+    return PyObject_Call(PyTuple_GET_ITEM(self, 1), args, kwargs);
+}
+
+static PyMethodDef run_thread_def = {"footfall_run_thread", (PyCFunction)(void (*)(void))run_thread,
+                                     METH_VARARGS | METH_KEYWORDS, NULL};
+
+/* A look-alike of a function that starts a thread: self is (the trace function, the plain one). */
+static PyObject *
+start_thread(PyObject *self, PyObject *args, PyObject *kwargs)
+{
+    PyObject *plain = PyTuple_GET_ITEM(self, 1); // borrowed
+    if (PyTuple_GET_SIZE(args) == 0 || !PyCallable_Check(PyTuple_GET_ITEM(args, 0))) {
+        return PyObject_Call(plain, args, kwargs);
+    }
+    PyObject *result = NULL;
+    PyObject *new_args = NULL; // owned
+    PyObject *pair = PyTuple_Pack(2, PyTuple_GET_ITEM(self, 0), PyTuple_GET_ITEM(args, 0)); // owned
+    PyObject *runner = pair == NULL ? NULL : PyCFunction_New(&run_thread_def, pair); // owned
+    if (runner == NULL) {
+        goto done;
+    }
+    new_args = PyTuple_New(PyTuple_GET_SIZE(args));
+    if (new_args == NULL) {
+        goto done;
+    }
+    PyTuple_SET_ITEM(new_args, 0, Py_NewRef(runner));
+    for (Py_ssize_t i = 1; i < PyTuple_GET_SIZE(args); i++) {
+        PyTuple_SET_ITEM(new_args, i, Py_NewRef(PyTuple_GET_ITEM(args, i)));
+    }
+    result = PyObject_Call(plain, new_args, kwargs);
+done:
+    Py_XDECREF(pair);
+    Py_XDECREF(runner);
+    Py_XDECREF(new_args);
+    return result;
+}
+
+static PyMethodDef start_new_thread_def = {
+    "start_new_thread", (PyCFunction)(void (*)(void))start_thread, METH_VARARGS | METH_KEYWORDS, NULL};
+static PyMethodDef start_joinable_thread_def = {
+    "start_joinable_thread", (PyCFunction)(void (*)(void))start_thread, METH_VARARGS | METH_KEYWORDS,
+    NULL};
+
+PyDoc_STRVAR(settrace_wrap_thread_start_doc,
+             "settrace_wrap_thread_start($module, plain, is_joinable, /)\n--\n\n"
+             "Return a look-alike of `_thread.start_new_thread`, or of `start_joinable_thread`,\n"
+             "that traces the threads which it starts. The engine must run.");
+
+static PyObject *
+settrace_wrap_thread_start(PyObject *module, PyObject *args)
+{
+    struct settrace *engine = get_state(module)->settrace;
+    PyObject *plain; // borrowed
+    int is_joinable;
+    if (!PyArg_ParseTuple(args, "Op:settrace_wrap_thread_start", &plain, &is_joinable)) {
+        return NULL;
+    }
+    if (engine == NULL) {
+        PyErr_SetString(PyExc_RuntimeError, "the engine does not run");
+        return NULL;
+    }
+    PyObject *self = PyTuple_Pack(2, engine->function, plain); // owned
+    PyObject *name = PyUnicode_FromString("_thread"); // owned
+    PyObject *wrapper = NULL;
+    if (self != NULL && name != NULL) {
+        wrapper = PyCFunction_NewEx(is_joinable ? &start_joinable_thread_def : &start_new_thread_def,
+                                    self, name);
+    }
+    Py_XDECREF(self);
+    Py_XDECREF(name);
+    return wrapper;
+}
+
+static int
+trace_all_threads(Py_tracefunc function, PyObject *argument)
+{
+#if PY_VERSION_HEX >= 0x030C0000
+    PyEval_SetTraceAllThreads(function, argument);
+    return PyErr_Occurred() ? -1 : 0;
+#else
+    PyThreadState *thread = PyInterpreterState_ThreadHead(PyInterpreterState_Get());
+    for (; thread != NULL; thread = PyThreadState_Next(thread)) {
+        if (_PyEval_SetTrace(thread, function, argument) < 0) {
+            return -1;
+        }
+    }
+    return 0;
+#endif
+}
+
+PyDoc_STRVAR(settrace_start_doc,
+             "settrace_start($module, decide, with_arcs, /)\n--\n\n"
+             "Trace all threads; measure files for which `decide(co_filename)` gives a path.\n\n"
+             "The record file must be open.");
+
+static PyObject *
+settrace_start(PyObject *module, PyObject *args)
+{
+    module_state *state = get_state(module);
+    PyObject *decide; // borrowed
+    int with_arcs;
+    if (!PyArg_ParseTuple(args, "Op:settrace_start", &decide, &with_arcs)) {
+        return NULL;
+    }
+    if (state->recorder == NULL || state->settrace != NULL) {
+        PyErr_SetString(PyExc_RuntimeError, "no record file is open, or the engine runs already");
+        return NULL;
+    }
+    struct settrace *engine = PyMem_Calloc(1, sizeof *engine);
+    if (engine == NULL) {
+        return PyErr_NoMemory();
+    }
+    state->settrace = engine;
+    engine->with_arcs = with_arcs;
+    engine->decide = Py_NewRef(decide);
+    engine->decisions = PyDict_New();
+    engine->f_trace = PyUnicode_InternFromString("f_trace");
+    engine->function = PyCFunction_New(&trace_function, module);
+    engine->extra_index = PyUnstable_Eval_RequestCodeExtraIndex(free_traced_code);
+    if (engine->decisions == NULL || engine->f_trace == NULL || engine->function == NULL) {
+        return NULL;
+    }
+    if (engine->extra_index < 0) {
+        PyErr_SetString(PyExc_RuntimeError, "no co_extra slot is free");
+        return NULL;
+    }
+    if (trace_all_threads(trace, engine->function) < 0) {
+        return NULL;
+    }
+    Py_RETURN_NONE;
+}
+
+static PyMethodDef settrace_methods[] = {
+    {"settrace_start", settrace_start, METH_VARARGS, settrace_start_doc},
+    {"settrace_wrap_thread_start", settrace_wrap_thread_start, METH_VARARGS,
+     settrace_wrap_thread_start_doc},
+    {NULL, NULL, 0, NULL},
+};
+
+int
+settrace_exec(PyObject *module)
+{
+    return PyModule_AddFunctions(module, settrace_methods);
+}
+
+int
+settrace_traverse(module_state *state, visitproc visit, void *arg)
+{
+    struct settrace *engine = state->settrace;
+    if (engine != NULL) {
+        Py_VISIT(engine->decide);
+        Py_VISIT(engine->decisions);
+        Py_VISIT(engine->function);
+    }
+    return 0;
+}
+
+void
+settrace_clear(module_state *state)
+{
+    struct settrace *engine = state->settrace;
+    if (engine == NULL) {
+        return;
+    }
+    state->settrace = NULL;
+    Py_CLEAR(engine->decide);
+    Py_CLEAR(engine->decisions);
+    Py_CLEAR(engine->function);
+    Py_CLEAR(engine->f_trace);
+    frame_lines_free(&engine->running);
+    PyMem_Free(engine);
+}
