@@ -21,6 +21,13 @@ class RecordingMark:
         self.hits = bytearray(n_probes)
 
     def __eq__(self, other: object) -> bool:
+        if isinstance(other, tuple):
+            number, first, last = other
+            error = sys.exception()
+            assert error is not None and error.__traceback__ is not None
+            if first <= error.__traceback__.tb_lineno <= last:
+                self.hits[number] = 1
+            return False
         assert isinstance(other, int)
         self.hits[other] = 1
         return False
@@ -41,13 +48,19 @@ def instrument(source: str, filename: str, with_branches: bool = True) -> tuple[
 
 def run_with_probes(source: str, filename: str, with_branches: bool = True) -> tuple[set[int], Arcs]:
     """Run the program and return the lines and arcs that its probes tell of. Its exceptions end it, no more."""
-    code, count = instrument(source, filename, with_branches)
-    mark = RecordingMark(count)
+    code, mark = armed(source, filename, with_branches)
     try:
-        exec(_armed(code, mark), {"__name__": "__main__", "__file__": filename})
+        exec(code, {"__name__": "__main__", "__file__": filename})
     except Exception:
         pass
     return arcs_of_hits(meanings_of_source(source.encode(), with_branches, sys.hexversion), bytes(mark.hits))
+
+
+def armed(source: str, filename: str, with_branches: bool = True) -> tuple[types.CodeType, RecordingMark]:
+    """Return the program's code with probes that record, and what they record into."""
+    code, count = instrument(source, filename, with_branches)
+    mark = RecordingMark(count)
+    return _armed(code, mark), mark
 
 
 def _armed(code: types.CodeType, mark: RecordingMark) -> types.CodeType:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
+import traceback
 
 import pytest
 
 from footfall.observe.probe_forms import HEADER, read_header
-from probe_programs import instrument, run_with_probes
+from probe_programs import armed, instrument, run_with_probes
 
 PROGRAMS = {
     "if, elif and else": """\
@@ -389,6 +391,84 @@ def test_unarmed_probes_do_nothing(name):
             outcomes.append((type(error), str(error)))
         outcomes.append(sorted(name for name in namespace if name != "__builtins__"))
     assert outcomes[: len(outcomes) // 2] == outcomes[len(outcomes) // 2 :]
+
+
+_FAILING = """\
+import sys
+import traceback
+def boom(x=1):
+    raise ValueError(x)
+def in_test(x):
+    if x:
+        if x > 1 and boom():
+            return 1
+def in_iterator(x):
+    for i in boom():
+        x = i
+def in_with(x):
+    class Guard:
+        def __enter__(self): return self
+        def __exit__(self, *error): assert error[2].tb_lineno == 16, error[2].tb_lineno
+    with Guard():
+        while boom(): x = 1
+def in_try(x):
+    try:
+        if boom(): x = 1
+    finally:
+        if sys.exc_info()[1].args[0] == 1: x = 2
+def in_case(x):
+    match x:
+        case 1: x = 1
+        case int() if boom(): x = 3
+def in_body(x):
+    if x:
+        for i in range(3):
+            boom(i)
+def in_return(x):
+    try:
+        if x: return boom()
+    except ValueError as error:
+        if error.__context__ is None: raise KeyError(2)
+def unmatched(x):
+    try: boom()
+    except KeyError: return; x = 2
+def chained(x):
+    try:
+        boom()
+    except ValueError as error:
+        if boom(2): x = 1
+"""
+
+
+def _traceback_of(code, name):
+    namespace = {"__name__": "__main__"}
+    exec(code, namespace)
+    try:
+        namespace[name](2)
+    except Exception as error:
+        found = []
+        while error is not None:
+            frames = list(traceback.walk_tb(error.__traceback__))[1:]
+            found.append((repr(error), [(frame.f_code.co_name, line) for frame, line in frames]))
+            error = error.__context__
+        return found
+
+
+@pytest.mark.parametrize("name", re.findall(r"^def (in_\w+|unmatched|chained)", _FAILING, re.MULTILINE))
+def test_tracebacks_are_those_of_a_plain_run(name):
+    """An exception that probes watch keeps its traceback and its context, and they see it pass."""
+    plain = _traceback_of(compile(_FAILING, "program.py", "exec"), name)
+    assert plain
+    assert _traceback_of(armed(_FAILING, "program.py")[0], name) == plain
+
+
+def test_deeply_nested_blocks_still_compile():
+    """Probes never nest blocks deeper than the compiler allows."""
+    lines = ["def f(x):"]
+    for depth in range(13):
+        lines.append(f"{'  ' * depth} {'with x:' if depth % 2 else 'if x:'}")
+    code = armed("\n".join([*lines, f"{'  ' * 13} x = 1", ""]), "program.py")[0]
+    assert code.co_filename == "program.py"
 
 
 def test_the_header_names_its_source():

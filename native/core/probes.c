@@ -196,32 +196,75 @@ remove_probe(hits_object *self, PyObject *number)
     }
 }
 
+/* A probe was reached: store its hit. */
+static void
+hits_take(hits_object *self, PyObject *number_object)
+{
+    module_state *state = self->state;
+    long number = PyLong_AsLong(number_object);
+    if (number == -1 && PyErr_Occurred()) {
+        PyErr_Clear(); /* too large to be a probe's */
+    }
+    if (state->recorder == NULL) {
+        return;
+    }
+    if (self->generation != state->recorder->generation && hits_register(self) < 0) {
+        PyErr_Clear(); /* recording has stopped, which was said */
+    }
+    if (self->hits != NULL && number >= 0 && number < (long)self->n_probes) {
+        self->hits[number] = 1;
+        remove_probe(self, number_object);
+    }
+}
+
+/* The line of the running frame that the exception being handled came from; -1 when there is none. */
+static long
+line_of_handled(void)
+{
+    PyObject *error = PyErr_GetHandledException(); // owned
+    PyObject *traceback = error == NULL ? NULL : PyException_GetTraceback(error); // owned
+    PyObject *line = traceback == NULL ? NULL : PyObject_GetAttrString(traceback, "tb_lineno"); // owned
+    long number = line == NULL || !PyLong_Check(line) ? -1 : PyLong_AsLong(line);
+    PyErr_Clear();
+    Py_XDECREF(line);
+    Py_XDECREF(traceback);
+    Py_XDECREF(error);
+    return number;
+}
+
+/* (probe number, first line, last line): a hit when the exception being handled is from those lines. */
+static void
+hits_watch(hits_object *self, PyObject *watch)
+{
+    long first = PyLong_AsLong(PyTuple_GET_ITEM(watch, 1));
+    long last = PyLong_AsLong(PyTuple_GET_ITEM(watch, 2));
+    if (PyErr_Occurred()) {
+        PyErr_Clear(); /* not one of ours */
+        return;
+    }
+    long line = line_of_handled();
+    if (first <= line && line <= last && PyLong_CheckExact(PyTuple_GET_ITEM(watch, 0))) {
+        hits_take(self, PyTuple_GET_ITEM(watch, 0));
+    }
+}
+
 static PyObject *
 hits_richcompare(PyObject *op, PyObject *other, int operation)
 {
     hits_object *self = (hits_object *)op;
-    if (!PyLong_CheckExact(other) || operation != Py_EQ) {
-        /* Someone compares constants, as code objects do: be the mark. */
-        if (Py_TYPE(other) == Py_TYPE(op)) {
-            other = ((hits_object *)other)->mark;
-        }
-        return PyObject_RichCompare(self->mark, other, operation);
+    if (operation == Py_EQ && PyLong_CheckExact(other)) {
+        hits_take(self, other);
+        Py_RETURN_FALSE;
     }
-    module_state *state = self->state;
-    long number = PyLong_AsLong(other);
-    if (number == -1 && PyErr_Occurred()) {
-        PyErr_Clear(); /* too large to be a probe's */
+    if (operation == Py_EQ && PyTuple_CheckExact(other) && PyTuple_GET_SIZE(other) == 3) {
+        hits_watch(self, other);
+        Py_RETURN_FALSE;
     }
-    if (state->recorder != NULL) {
-        if (self->generation != state->recorder->generation && hits_register(self) < 0) {
-            PyErr_Clear(); /* recording has stopped, which was said */
-        }
-        if (self->hits != NULL && number >= 0 && number < (long)self->n_probes) {
-            self->hits[number] = 1;
-            remove_probe(self, other);
-        }
+    /* Someone compares constants, as code objects do: be the mark. */
+    if (Py_TYPE(other) == Py_TYPE(op)) {
+        other = ((hits_object *)other)->mark;
     }
-    Py_RETURN_FALSE;
+    return PyObject_RichCompare(self->mark, other, operation);
 }
 
 static Py_hash_t

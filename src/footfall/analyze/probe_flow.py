@@ -143,6 +143,7 @@ class ModuleFlow:
             self._star_handlers(node.handlers, after, outside)
             return
         for clause in node.handlers:
+            self.ways[clause] = outside
             self._block(clause.body, after, outside)
 
     def _star_handlers(self, handlers: Sequence[ast.ExceptHandler], after: int, outside: Ways) -> None:

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 __all__ = ["EQUAL_MARK", "HEADER", "MARK", "PLAN_VERSION", "Forms", "header_text", "position_of", "read_header"]
 
-PLAN_VERSION = 2
+PLAN_VERSION = 3
 """Counts up whenever the numbering of probes changes, so that no cached bytecode outlives its meaning."""
 
 MARK = "\0footfall probe"
@@ -117,6 +117,26 @@ class Forms:
     def last_case(self, at: AST, body: stmt) -> match_case:
         """Return a `case` that matches whatever is left."""
         return match_case(MatchAs(**position_of(at)), None, [body])
+
+    def watched(self, statements: list[stmt], lines: "list[tuple[int, int, int]]") -> stmt:
+        """Return the statements with probes that fire when an exception leaves them from certain lines.
+
+        `lines` are (probe number, first line, last line). Which line it was the traceback tells the mark, which
+        is compared with the three numbers.
+        """
+        position = position_of(statements[0])
+        mark = EQUAL_MARK if _STORES_DIRECTLY else MARK
+        probes: list[stmt] = [
+            Expr(Compare(Constant(mark, **position), [_EQ], [Constant(watch, **position)], **position), **position)
+            for watch in lines
+        ]
+        handler = ExceptHandler(None, None, [*probes, Raise(**position)], **position)
+        return Try(statements, [handler], [], [], **position)
+
+    def unmatched(self, at: ExceptHandler) -> ExceptHandler:
+        """Return a last `except` clause with a probe, for exceptions that the clauses before did not match."""
+        position = position_of(at)
+        return ExceptHandler(None, None, [self.statement(at), Raise(**position)], **position)
 
     def guarded(self, statement: stmt) -> stmt:
         """Return `statement` with a probe that fires when an exception leaves it."""

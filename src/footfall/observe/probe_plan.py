@@ -94,6 +94,9 @@ HEADER_LINE = 9
 _DEFINITIONS = (FunctionDef, AsyncFunctionDef, ClassDef)
 _NO_CODE = (Global, Nonlocal)
 _JUMPS = (Return, Raise, Break, Continue)
+_SAFE_VALUES = (type(None), Constant, Name)
+_MAX_REGIONS = 6
+"""Nested blocks in one function that are watched for exceptions: the compiler nests 20 blocks at most, ours too."""
 
 
 def insert_probes(
@@ -174,10 +177,14 @@ class _Plan:
         "_breaks",
         "_entry",
         "_finals",
+        "_is_caught",
         "_is_in_function",
+        "_is_tail",
         "_lines",
+        "_n_regions",
         "_note",
         "_tail",
+        "_watched",
         "_with_branches",
         "forms",
     )
@@ -192,6 +199,12 @@ class _Plan:
         self._finals: list[Final] = []  # of the `try` statements around that keep a reason
         self._tail: Final | None = None  # that whose `finally` is left by completing the statement being handled
         self._is_in_function = False
+        # In the innermost block that an exception leaves for the line to which its end leads (a function's, a
+        # `with` statement's, one before a `finally`): whether the statement being handled ends it; what is watched.
+        self._is_tail = False
+        self._is_caught = False  # whether an exception leads elsewhere than a `return`: to an `except`
+        self._watched: list[tuple[int, int, int]] = []
+        self._n_regions = 0
 
     # Blocks
 
@@ -210,23 +223,50 @@ class _Plan:
             at = Pass(lineno=1, col_offset=0, end_lineno=1, end_col_offset=0)
         first = self._probe(at, [(LINE, node) for node in body[:start] if not _is_docstring(node)])
         rest = body[start:]
-        self._walk_block(rest, [], chain=0)
+        self._walk_region(rest, [], chain=0)
         body[start:] = [first, *rest]
 
     def _walk_definition_body(self, body: list[stmt], notes: "list[Note]", is_function: bool) -> None:
-        outside = self._breaks, self._finals, self._tail, self._is_in_function
+        outside = self._breaks, self._finals, self._tail, self._is_in_function, self._n_regions
         self._breaks = []
         self._finals = []
         self._tail = None
         self._is_in_function = is_function
+        self._n_regions = 0
         start = 1 if _is_docstring(body[0]) else 0
         rest = body[start:]
         if rest:
-            self._walk_block(rest, notes)
+            self._walk_region(rest, notes)
             body[start:] = rest
         elif notes:
             body.append(self._probe(body[0], notes))
-        self._breaks, self._finals, self._tail, self._is_in_function = outside
+        self._breaks, self._finals, self._tail, self._is_in_function, self._n_regions = outside
+
+    def _walk_region(
+        self, body: "list[Any]", notes: "list[Note]", known_line: int = 0, chain: int = -1
+    ) -> bool:
+        """Walk a block that an exception leaves for the line to which its end leads.
+
+        There an exception on a line that has several ways out, as in the test of an `if`, takes one of them.
+        """
+        outside = self._is_tail, self._is_caught, self._watched
+        self._is_caught = False
+        self._watched = []
+        self._n_regions += 1
+        self._is_tail = self._with_branches and self._n_regions <= _MAX_REGIONS
+        completes = self._walk_block(body, notes, known_line, chain, is_region=True)
+        self._n_regions -= 1
+        self._is_tail, self._is_caught, self._watched = outside
+        return completes
+
+    def _watch(self, node: "Any", body: list[stmt]) -> None:
+        """See exceptions on the line of the node that owns `body`; the node ends its region."""
+        number = self.forms.count
+        self.forms.count = number + 1
+        self._tell(number, [(RAISED, node)])
+        at = node.pattern if type(node) is match_case else node
+        last = body[-1].end_lineno if self._is_one_line(body) else _first_line(body[0]) - 1
+        self._watched.append((number, at.lineno, max(at.lineno, last or 0)))
 
     def _walk_block(
         self,
@@ -235,6 +275,7 @@ class _Plan:
         known_line: int = 0,
         chain: int = -1,
         is_owned: bool = False,
+        is_region: bool = False,
     ) -> bool:
         """Insert probes into one straight list of statements, in place.
 
@@ -244,10 +285,11 @@ class _Plan:
         """
         out: list[stmt] = []
         completes = True
-        tail = self._tail
+        tail, is_tail = self._tail, self._is_tail
         last = _last_with_code(body)
         for node in body:
             self._tail = tail if node is last else None
+            self._is_tail = is_tail and node is last
             kind = type(node)
             if kind in _NO_CODE:
                 out.append(node)
@@ -268,14 +310,17 @@ class _Plan:
             handler = _HANDLERS.get(kind)
             if handler is not None:
                 self._entry = chain
+                start = len(out)
                 completes, notes = handler(self, node, out)
+                if is_region and node is last and self._watched:
+                    out[start:] = [self.forms.watched(out[start:], self._watched)]
                 known_line = node.lineno if kind in _DEFINITIONS else 0
             else:
                 notes = []
                 if kind in _JUMPS:
                     completes = False
                     if chain >= 0 and self._with_branches:
-                        self._tell(chain, [(JUMPED, node)])
+                        self._tell_jump(chain, node, is_owned)
                     if self._finals:
                         note_jump(self._finals, node, len(self._breaks), out)
                     if kind is Break and self._breaks:
@@ -283,11 +328,18 @@ class _Plan:
                 out.append(node)
             if not _cannot_raise(node):
                 chain = -1
-        self._tail = tail
+        self._tail, self._is_tail = tail, is_tail
         if notes:
             out.append(self._exit_probe(body[-1], notes))
         body[:] = out
         return completes
+
+    def _tell_jump(self, chain: int, node: "Any", is_owned: bool) -> None:
+        """Tell of a jump: when it is reached, or once its value is there, where failing to get it leads elsewhere."""
+        if is_owned and self._is_caught and type(node) is Return and type(node.value) not in _SAFE_VALUES:
+            chain = self.forms.count
+            node.value = self.forms.after(node.value)
+        self._tell(chain, [(JUMPED, node)])
 
     def _probe(self, at: AST, notes: "list[Note]") -> stmt:
         if self._note is not None:
@@ -358,9 +410,11 @@ class _Plan:
         completes = False
         notes: list[Note] = []
         while True:
+            orelse = node.orelse
+            if self._is_tail and (not orelse or self._is_one_line(node.body)):
+                self._watch(node, node.body)
             body_completes = self._walk_body(node, node.body)
             completes = completes or body_completes
-            orelse = node.orelse
             notes = [(LEFT, node)] if self._with_branches else []
             if not orelse:
                 if completes and notes:
@@ -393,10 +447,13 @@ class _Plan:
 
     def _walk_loop(self, node: "For | AsyncFor | While", out: list[stmt]) -> "tuple[bool, list[Note]]":
         self._breaks.append(False)
-        tail = self._tail
+        tail, is_tail = self._tail, self._is_tail
+        if self._is_tail and not node.orelse:
+            self._watch(node, node.body)
         self._tail = None
+        self._is_tail = False
         self._walk_body(node, node.body)
-        self._tail = tail
+        self._tail, self._is_tail = tail, is_tail
         has_break = self._breaks.pop()
         notes: list[Note] = [(LEFT, node)] if self._with_branches else []
         out.append(node)
@@ -415,35 +472,56 @@ class _Plan:
             if self._with_branches and is_left_by_branch(node.finalbody):
                 final = Final(self.forms.count, len(self._breaks))
                 self._finals.append(final)
-        completes = self._walk_block(node.body, [], known_line=node.lineno, chain=self._entry)
+        is_tail, is_caught = self._is_tail, self._is_caught
+        self._is_tail = False
+        self._is_caught = is_caught or bool(node.handlers)
+        walk = self._walk_region if node.finalbody else self._walk_block
+        walk_body = self._walk_block if node.handlers else walk
+        completes = walk_body(node.body, [], known_line=node.lineno, chain=self._entry)
+        self._is_tail, self._is_caught = is_tail and type(node) is Try, is_caught
         for handler in node.handlers:
-            completes = self._walk_handler(handler) or completes
+            completes = self._walk_handler(handler, walk if type(node) is Try else self._walk_block) or completes
         if node.orelse:
-            self._walk_block(node.orelse, [])
+            walk(node.orelse, [])
+        self._is_tail = is_tail
+        if type(node) is Try and self._with_branches:
+            self._add_unmatched(node)
         if final is not None:
             self._finals.pop()
             final.keep_reasons(node, out)
         self._tail = tail if final is None else final
         if node.finalbody:
-            completes = self._walk_block(node.finalbody, []) and completes
+            completes = self._walk_region(node.finalbody, []) and completes
         self._tail = tail
         if final is not None and not self._is_in_function:
             node.finalbody.append(final.forget(node.finalbody[-1]))
         out.append(node)
         return completes, []
 
-    def _walk_handler(self, handler: ExceptHandler) -> bool:
+    def _add_unmatched(self, node: Try) -> None:
+        """See exceptions that no clause matches, where the last clause's line has statements behind a jump."""
+        last = node.handlers[-1] if node.handlers else None
+        if (
+            last is not None
+            and last.type is not None
+            and self._is_one_line(last.body)
+            and any(type(inner) in _JUMPS for inner in last.body[:-1])
+        ):
+            self._tell(self.forms.count, [(RAISED, last)])
+            node.handlers.append(self.forms.unmatched(last))
+
+    def _walk_handler(self, handler: ExceptHandler, walk: "Callable[..., bool]") -> bool:
         notes: list[Note] = [(LINE, handler)]
         if handler.type is not None:
             self._tell(self.forms.count, notes)
             handler.type = self.forms.before(handler.type)
             notes = []
-        return self._walk_block(handler.body, notes, known_line=handler.lineno)
+        return walk(handler.body, notes, known_line=handler.lineno)
 
     def _walk_with(self, node: "With | AsyncWith", out: list[stmt]) -> "tuple[bool, list[Note]]":
         tail = self._tail
         self._tail = None
-        self._walk_block(node.body, [], known_line=node.lineno)
+        self._walk_region(node.body, [], known_line=node.lineno)
         self._tail = tail
         out.append(node)
         return True, []  # it may swallow an exception
@@ -463,6 +541,9 @@ class _Plan:
             else:
                 self._tell(entry, notes)
             cases.append(case)
+            is_left = case is node.cases[-1] and not _is_irrefutable(case)
+            if self._is_tail and (is_left or self._is_one_line(case.body)):
+                self._watch(case, case.body)
             completes = self._walk_body(case, case.body) or completes
             before = case
         node.cases = cases

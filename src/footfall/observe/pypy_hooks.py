@@ -29,7 +29,10 @@ _FUTURES = 0x1FE0000  # co_flags that `from __future__ import ...` sets
 
 
 class _Hits:
-    """Compared with a number, it stores a hit: what a probe inside an expression needs."""
+    """Compared with a number, it stores a hit: what a probe inside an expression needs.
+
+    Compared with a number, a first and a last line it does so when the exception being handled is from there.
+    """
 
     __slots__ = ("_hits", "_mark")
 
@@ -40,6 +43,12 @@ class _Hits:
     def __eq__(self, other: object) -> bool:
         if type(other) is int:
             self._hits[other] = 1
+            return False
+        if type(other) is tuple:
+            number, first, last = other
+            traceback = sys.exc_info()[2]
+            if traceback is not None and first <= traceback.tb_lineno <= last:
+                self._hits[number] = 1
             return False
         return other is self or self._mark == other
 
