@@ -21,17 +21,19 @@ __all__ = ["PureRecorder"]
 
 _SEGMENT_BYTES = 1 << 18
 _PADDING = 0xFFFFFFFF
-_HEADER, _FILE, _PROBES, _MESSAGE = 1, 2, 6, 7
+_HEADER, _FILE, _PROBES, _MESSAGE, _TRACE = 1, 2, 6, 7, 8
 _FORMAT = 1
 _IMPLEMENTATION_PYPY = 2
 _PROBES_HEAD_BYTES = 32
+_TRACE_HEAD_BYTES = 16
 
 
 class PureRecorder:
     """Appends entries to a segment log of this process. After a failure it takes nothing more, said once."""
 
-    def __init__(self, settings: "Settings") -> None:
+    def __init__(self, settings: "Settings", engine: int = ENGINE_PROBES) -> None:
         self._settings = settings
+        self._engine = engine
         self._open()
 
     def _open(self) -> None:
@@ -51,7 +53,7 @@ class PureRecorder:
         cwd = os.fsencode(os.getcwd())
         executable = os.fsencode(sys.executable or "")
         head = bytearray(56)
-        pack_into("<8s6I3Q", head, 0, b"FOOTFALL", _FORMAT, sys.hexversion, _IMPLEMENTATION_PYPY, ENGINE_PROBES,
+        pack_into("<8s6I3Q", head, 0, b"FOOTFALL", _FORMAT, sys.hexversion, _IMPLEMENTATION_PYPY, self._engine,
                   1 if self._settings.branch else 0, 0, os.getpid(), time.time_ns(), time.monotonic_ns())
         self._append(_HEADER, bytes(head) + _sized(cwd) + _sized(executable))
 
@@ -76,6 +78,19 @@ class PureRecorder:
             return None
         start = at + _PROBES_HEAD_BYTES
         return memoryview(self._segment)[start : start + n_probes]
+
+    def add_trace(self, path: str, absolute_path: str, n_slots: int) -> memoryview | None:
+        """Return the slots of a TRACE entry as 64-bit numbers, in the mapping; None when recording is off."""
+        file_id = self._file_id(path, absolute_path)
+        if file_id is None:
+            return None
+        payload = bytearray(_TRACE_HEAD_BYTES + 8 * n_slots)
+        pack_into("<4I", payload, 0, file_id, 0, n_slots, 1 if self._settings.branch else 0)
+        at = self._append(_TRACE, payload)
+        if at is None or self._segment is None:
+            return None
+        start = at + _TRACE_HEAD_BYTES
+        return memoryview(self._segment)[start : start + 8 * n_slots].cast("q")
 
     def add_message(self, slug: str, text: str) -> None:
         """Record a message with its slug."""

@@ -1,0 +1,140 @@
+"""The `settrace` engine on PyPy: a trace function in Python, one closure for each measured frame.
+
+Frames that are not measured get no local trace function, so their lines cost nothing. Pairs of lines go into the
+record file when they are seen first; a set of them is kept for each file.
+"""
+
+import os
+import sys
+
+from footfall.model import ENGINE_SETTRACE
+from footfall.observe.pure_recorder import PureRecorder
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import FrameType
+    from typing import Any
+
+    from footfall.observe.scope import Scope
+    from footfall.observe.settings import Settings
+
+    Trace = Callable[[FrameType, str, object], Any]
+    Add = Callable[[int, int], None]
+
+__all__ = ["start"]
+
+_YIELD_VALUE, _YIELD_FROM = 86, 72
+_SLOTS = 256
+_UNKNOWN = object()
+
+
+def start(settings: "Settings", scope: "Scope") -> "Callable[[Callable[..., Any], bool], Callable[..., Any]]":
+    """Trace this thread; return what wraps a function that starts threads."""
+    recorder = PureRecorder(settings, ENGINE_SETTRACE)
+    files = _Files(recorder, scope, settings.branch)
+    os.register_at_fork(after_in_child=files.after_fork)
+    trace = _trace_function(files)
+
+    def wrap(plain: "Callable[..., Any]", _is_joinable: bool) -> "Callable[..., Any]":
+        def start_new_thread(function, args, *more):  # type: ignore[no-untyped-def]
+            def run(*args, **kwargs):  # type: ignore[no-untyped-def]
+                sys.settrace(trace)
+                return function(*args, **kwargs)
+
+            return plain(run, args, *more)
+
+        start_new_thread.__module__ = "_thread"
+        start_new_thread.__qualname__ = "start_new_thread"
+        start_new_thread.__doc__ = plain.__doc__
+        return start_new_thread
+
+    sys.settrace(trace)
+    return wrap
+
+
+class _Files:
+    """The measured files by `co_filename`, each with what adds a pair of lines to its record."""
+
+    def __init__(self, recorder: PureRecorder, scope: "Scope", with_arcs: bool) -> None:
+        self._recorder = recorder
+        self._scope = scope
+        self._with_arcs = with_arcs
+        self._seen: list[set[tuple[int, int]]] = []
+        self._rooms: list[list[Any]] = []
+        self.adders: dict[str, Add | None] = {}
+
+    def adder(self, filename: str) -> "Add | None":
+        """Decide about a file seen for the first time."""
+        path = self._scope.decide(filename)
+        found = self.adders[filename] = None if path is None else self._make_adder(filename, path)
+        return found
+
+    def after_fork(self) -> None:
+        """A forked child begins a file of its own, with nothing seen."""
+        self._recorder.after_fork()
+        for seen in self._seen:
+            seen.clear()
+        for room in self._rooms:
+            room[:] = [None, 0, 0]
+
+    def _make_adder(self, filename: str, path: str) -> "Add":
+        seen: set[tuple[int, int]] = set()
+        room: list[Any] = [None, 0, 0]  # the entry's slots, how many are used, how many there are
+        self._seen.append(seen)
+        self._rooms.append(room)
+        recorder, with_arcs = self._recorder, self._with_arcs
+
+        def add(start: int, end: int) -> None:
+            if not with_arcs:
+                if end < 0:
+                    return
+                start = 0
+            if (start, end) in seen:
+                return
+            seen.add((start, end))
+            if room[1] == room[2]:
+                slots = recorder.add_trace(filename, path, _SLOTS)
+                if slots is None:
+                    return
+                room[:] = [slots, 0, _SLOTS]
+            at = room[1]
+            room[1] = at + 1
+            room[0][at] = end << 32 | start & 0xFFFFFFFF
+
+        return add
+
+
+def _trace_function(files: _Files) -> "Trace":
+    adders = files.adders
+
+    def trace(frame: "FrameType", event: str, arg: object) -> "Trace | None":
+        code = frame.f_code
+        add: Any = adders.get(code.co_filename, _UNKNOWN)
+        if add is _UNKNOWN:
+            add = files.adder(code.co_filename)
+        if add is None:
+            return None
+        first = -code.co_firstlineno
+        last = first if frame.f_lasti < 0 else frame.f_lineno  # a generator goes on where it was
+
+        def trace_frame(frame: "FrameType", event: str, arg: object) -> "Trace":
+            nonlocal last
+            if event == "line":
+                line = frame.f_lineno
+                add(last, line)
+                last = line
+            elif event == "return" and not _is_yield(frame):
+                add(last, first)
+            return trace_frame
+
+        return trace_frame
+
+    return trace
+
+
+def _is_yield(frame: "FrameType") -> bool:
+    """Whether the frame will go on: it stands at a yield, or before the `yield from` that it waits in."""
+    code = frame.f_code.co_code
+    at = frame.f_lasti
+    return code[at] in (_YIELD_VALUE, _YIELD_FROM) or (at + 2 < len(code) and code[at + 2] == _YIELD_FROM)
