@@ -152,6 +152,8 @@ class ModuleFlow:
             line = self.line(following.lineno)
             self._block(clause.body, line, outside.through(line))
         last = handlers[-1]
+        self.after[last] = after
+        self.ways[last] = outside
         if after < 0 and self._star_returns_by_clause:
             after = self.line(last.lineno)
         self._block(last.body, after, outside)

@@ -138,12 +138,6 @@ class Forms:
         position = position_of(at)
         return ExceptHandler(None, None, [self.statement(at), Raise(**position)], **position)
 
-    def guarded(self, statement: stmt) -> stmt:
-        """Return `statement` with a probe that fires when an exception leaves it."""
-        position = position_of(statement)
-        handler = ExceptHandler(None, None, [self.statement(statement), Raise(**position)], **position)
-        return Try([statement], [handler], [], [], **position)
-
 
 def position_of(node: AST) -> "Any":
     """Return a node's position as the arguments of another's."""

@@ -44,8 +44,9 @@ from _ast import (
     stmt,
 )
 
-from footfall.observe.probe_finals import Final, add_reason, is_left_by_branch, note_jump
+from footfall.observe.probe_finals import EXCEPTION, Final, add_reason, is_left_by_branch, note_jump
 from footfall.observe.probe_forms import Forms, header_text
+from footfall.observe.probe_stars import StarExits
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -197,7 +198,7 @@ class _Plan:
         self._breaks: list[bool] = []  # of the loops around, whether a `break` was met
         self._entry = 0  # the probe that implies the start of the statement being handled
         self._finals: list[Final] = []  # of the `try` statements around that keep a reason
-        self._tail: Final | None = None  # that whose `finally` is left by completing the statement being handled
+        self._tail: Final | StarExits | None = None  # that whose `finally` is left by completing the statement being handled
         self._is_in_function = False
         # In the innermost block that an exception leaves for the line to which its end leads (a function's, a
         # `with` statement's, one before a `finally`): whether the statement being handled ends it; what is watched.
@@ -261,12 +262,16 @@ class _Plan:
 
     def _watch(self, node: "Any", body: list[stmt]) -> None:
         """See exceptions on the line of the node that owns `body`; the node ends its region."""
+        self._watched.append(self._watch_lines(node, body))
+
+    def _watch_lines(self, node: "Any", body: list[stmt]) -> tuple[int, int, int]:
+        """Return a new probe for exceptions on the line of the node, and which lines of the file that are."""
         number = self.forms.count
         self.forms.count = number + 1
         self._tell(number, [(RAISED, node)])
         at = node.pattern if type(node) is match_case else node
         last = body[-1].end_lineno if self._is_one_line(body) else _first_line(body[0]) - 1
-        self._watched.append((number, at.lineno, max(at.lineno, last or 0)))
+        return number, at.lineno, max(at.lineno, last or 0)
 
     def _walk_block(
         self,
@@ -295,6 +300,7 @@ class _Plan:
                 out.append(node)
                 continue
             line = _first_line(node)
+            shares_line = is_owned or line == known_line or node is not body[-1]
             if notes or (line != known_line and chain < 0):
                 notes.append((LINE, node))
                 chain = self.forms.count
@@ -320,7 +326,7 @@ class _Plan:
                 if kind in _JUMPS:
                     completes = False
                     if chain >= 0 and self._with_branches:
-                        self._tell_jump(chain, node, is_owned)
+                        self._tell_jump(chain, node, shares_line)
                     if self._finals:
                         note_jump(self._finals, node, len(self._breaks), out)
                     if kind is Break and self._breaks:
@@ -334,9 +340,9 @@ class _Plan:
         body[:] = out
         return completes
 
-    def _tell_jump(self, chain: int, node: "Any", is_owned: bool) -> None:
+    def _tell_jump(self, chain: int, node: "Any", shares_line: bool) -> None:
         """Tell of a jump: when it is reached, or once its value is there, where failing to get it leads elsewhere."""
-        if is_owned and self._is_caught and type(node) is Return and type(node.value) not in _SAFE_VALUES:
+        if shares_line and self._is_caught and type(node) is Return and type(node.value) not in _SAFE_VALUES:
             chain = self.forms.count
             node.value = self.forms.after(node.value)
         self._tell(chain, [(JUMPED, node)])
@@ -351,6 +357,8 @@ class _Plan:
         final = self._tail
         if final is None:
             return self._probe(at, notes)
+        if type(final) is StarExits:
+            return final.keep(at, notes)
         return final.choose(at, [(reason, self._probe(at, add_reason(notes, reason))) for reason in final.reasons])
 
     def _is_one_line(self, body: list[stmt]) -> bool:
@@ -406,13 +414,14 @@ class _Plan:
 
     def _walk_if(self, node: If, out: list[stmt]) -> "tuple[bool, list[Note]]":
         top = node
-        is_alone = not node.orelse
+        watched: list[tuple[int, int, int]] = []
         completes = False
         notes: list[Note] = []
         while True:
             orelse = node.orelse
             if self._is_tail and (not orelse or self._is_one_line(node.body)):
                 self._watch(node, node.body)
+            self._watch_jump(node, node.body, watched)
             body_completes = self._walk_body(node, node.body)
             completes = completes or body_completes
             notes = [(LEFT, node)] if self._with_branches else []
@@ -431,19 +440,17 @@ class _Plan:
             notes.append((LINE, following))
             orelse.insert(0, self._probe(following, notes))
             node = following
-        out.append(self._guard(node) if top is node and is_alone else top)
+        out.append(self.forms.watched([top], watched) if watched else top)
         return completes, notes
 
-    def _guard(self, node: If) -> stmt:
-        """Let an exception be seen that leaves an `if` on one line whose body may leave likewise."""
+    def _watch_jump(self, node: "Any", body: list[stmt], watched: "list[tuple[int, int, int]]") -> None:
+        """See an exception on the line of the node where its body, on that line too, may leave likewise."""
         if (
             self._with_branches
-            and any(type(inner) in (Raise, Return) for inner in node.body)
-            and self._is_one_line(node.body)
+            and any(type(inner) in (Raise, Return) for inner in body)
+            and self._is_one_line(body)
         ):
-            self._tell(self.forms.count, [(RAISED, node)])
-            return self.forms.guarded(node)
-        return node
+            watched.append(self._watch_lines(node, body))
 
     def _walk_loop(self, node: "For | AsyncFor | While", out: list[stmt]) -> "tuple[bool, list[Note]]":
         self._breaks.append(False)
@@ -478,12 +485,23 @@ class _Plan:
         walk = self._walk_region if node.finalbody else self._walk_block
         walk_body = self._walk_block if node.handlers else walk
         completes = walk_body(node.body, [], known_line=node.lineno, chain=self._entry)
-        self._is_tail, self._is_caught = is_tail and type(node) is Try, is_caught
+        self._is_tail, self._is_caught = is_tail, is_caught
+        star: StarExits | None = None
         for handler in node.handlers:
-            completes = self._walk_handler(handler, walk if type(node) is Try else self._walk_block) or completes
+            if type(node) is TryStar:
+                walk_body = self._walk_region
+                self._tail = None
+                if handler is node.handlers[-1] and self._with_branches and not node.finalbody:
+                    self._tail = star = StarExits(self.forms.count)
+            else:
+                walk_body = walk
+            completes = self._walk_handler(handler, walk_body) or completes
+        if star is not None:
+            self._keep_passed_by(node, star)
+            self._tail = tail
         if node.orelse:
             walk(node.orelse, [])
-        self._is_tail = is_tail
+        self._tail = tail if not node.finalbody else None
         if type(node) is Try and self._with_branches:
             self._add_unmatched(node)
         if final is not None:
@@ -495,8 +513,21 @@ class _Plan:
         self._tail = tail
         if final is not None and not self._is_in_function:
             node.finalbody.append(final.forget(node.finalbody[-1]))
-        out.append(node)
+        if star is None:
+            out.append(node)
+        else:
+            out.append(star.surround(node, self._is_in_function, self._exit_probe, self._raise_probe))
         return completes, []
+
+    def _raise_probe(self, at: AST, notes: "list[Note]") -> stmt:
+        return self._probe(at, add_reason(notes, EXCEPTION))
+
+    def _keep_passed_by(self, node: "Try | TryStar", star: StarExits) -> None:
+        """The last clause's line is passed by on the way out, which counts where its body ends with a jump."""
+        last = node.handlers[-1]
+        if self._is_one_line(last.body) and any(type(inner) in _JUMPS for inner in last.body):
+            assert last.type is not None
+            last.type = star.keep_before(last.type, [(ENDED, last)])
 
     def _add_unmatched(self, node: Try) -> None:
         """See exceptions that no clause matches, where the last clause's line has statements behind a jump."""
