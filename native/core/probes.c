@@ -4,7 +4,7 @@
  * Nothing here raises into the measured program: what does not look as expected is left as it is.
  * Threads: all under the GIL. */
 #include "core/probes.h"
-#include "core/probes_site.h"
+#include "core/probes_removed.h"
 #include "core/recorder.h"
 
 #include <stdio.h>
@@ -13,23 +13,10 @@
 #define DIGEST_BYTES 16
 #define MAX_NESTING 200 /* of code objects; the compiler allows fewer */
 
-/* Where a probe was taken out. One list for each code object, in its co_extra slot. */
-typedef struct removed_probes {
-    struct removed_probes *next; /* in probes.removed */
-    struct removed_probes *previous;
-    struct probes *owner;  /* NULL once the module is gone */
-    PyCodeObject *code;    /* borrowed: freed with the code object */
-    uint32_t n_sites;
-    uint32_t room;
-    uint32_t *units;
-    uint16_t *originals;
-} removed_probes;
-
 struct probes {
     PyTypeObject *hits_type; /* owned */
     PyObject *armed; /* owned: dict (header mark, path) -> Hits */
-    removed_probes *removed; /* owned by their code objects */
-    Py_ssize_t extra_index; /* -1 when no slot is free */
+    removed_list removed;
     PyObject *callbacks[N_PROBES_CALLBACKS]; /* owned; NULL until set */
 };
 
@@ -96,91 +83,6 @@ hits_register(hits_object *self)
 }
 
 static void
-free_removed(void *extra)
-{
-    removed_probes *removed = extra;
-    if (removed == NULL) {
-        return; /* the interpreter also calls for slots that were never set */
-    }
-    if (removed->owner != NULL) {
-        if (removed->previous == NULL) {
-            removed->owner->removed = removed->next;
-        }
-        else {
-            removed->previous->next = removed->next;
-        }
-        if (removed->next != NULL) {
-            removed->next->previous = removed->previous;
-        }
-    }
-    PyMem_RawFree(removed->units);
-    PyMem_RawFree(removed->originals);
-    PyMem_RawFree(removed);
-}
-
-#if PY_VERSION_HEX < 0x030C0000
-#define PyUnstable_Code_GetExtra _PyCode_GetExtra
-#define PyUnstable_Code_SetExtra _PyCode_SetExtra
-#define PyUnstable_Eval_RequestCodeExtraIndex _PyEval_RequestCodeExtraIndex
-#endif
-
-/* The code object's list, made when it has none. NULL without an exception when that fails. */
-static removed_probes *
-removed_of(struct probes *probes, PyCodeObject *code)
-{
-    void *extra = NULL;
-    if (probes->extra_index < 0 ||
-        PyUnstable_Code_GetExtra((PyObject *)code, probes->extra_index, &extra) < 0) {
-        PyErr_Clear(); /* a bad index only */
-        return NULL;
-    }
-    if (extra != NULL) {
-        return extra;
-    }
-    removed_probes *removed = PyMem_RawCalloc(1, sizeof *removed);
-    if (removed == NULL) {
-        return NULL;
-    }
-    if (PyUnstable_Code_SetExtra((PyObject *)code, probes->extra_index, removed) < 0) {
-        PyErr_Clear(); /* out of memory: the probe stays in, which is only slower */
-        PyMem_RawFree(removed);
-        return NULL;
-    }
-    removed->owner = probes;
-    removed->code = code;
-    removed->next = probes->removed;
-    if (removed->next != NULL) {
-        removed->next->previous = removed;
-    }
-    probes->removed = removed;
-    return removed;
-}
-
-/* Remember where a probe was. 0, or -1 without an exception. */
-static int
-remember_site(removed_probes *removed, const probe_site *site)
-{
-    if (removed->n_sites == removed->room) {
-        uint32_t room = removed->room == 0 ? 8 : removed->room * 2;
-        uint32_t *units = PyMem_RawRealloc(removed->units, room * sizeof *units);
-        if (units == NULL) {
-            return -1;
-        }
-        removed->units = units;
-        uint16_t *originals = PyMem_RawRealloc(removed->originals, room * sizeof *originals);
-        if (originals == NULL) {
-            return -1;
-        }
-        removed->originals = originals;
-        removed->room = room;
-    }
-    removed->units[removed->n_sites] = site->unit;
-    removed->originals[removed->n_sites] = site->original;
-    removed->n_sites++;
-    return 0;
-}
-
-static void
 remove_probe(hits_object *self, PyObject *number)
 {
     probe_site site;
@@ -190,10 +92,7 @@ remove_probe(hits_object *self, PyObject *number)
     if (!probe_site_find((PyObject *)self, number, &site)) {
         return;
     }
-    removed_probes *removed = removed_of(self->state->probes, site.code);
-    if (removed != NULL && remember_site(removed, &site) == 0) {
-        probe_site_write(site.code, site.unit, site.jump);
-    }
+    removed_list_add(&self->state->probes->removed, &site);
 }
 
 /* A probe was reached: store its hit. */
@@ -444,6 +343,7 @@ probes_arm(PyObject *module, PyObject *args)
     if (header == NULL || state->probes == NULL || state->recorder == NULL) {
         Py_RETURN_FALSE;
     }
+    removed_list_open(&state->probes->removed);
     PyObject *key = PyTuple_Pack(2, header, code->co_filename); // owned
     if (key == NULL) {
         return NULL;
@@ -475,15 +375,7 @@ static PyObject *
 probes_rearm(PyObject *module, PyObject *Py_UNUSED(ignored))
 {
     struct probes *probes = get_state(module)->probes;
-    size_t count = 0;
-    for (removed_probes *at = probes == NULL ? NULL : probes->removed; at != NULL; at = at->next) {
-        for (uint32_t i = 0; i < at->n_sites; i++) {
-            probe_site_write(at->code, at->units[i], at->originals[i]);
-        }
-        count += at->n_sites;
-        at->n_sites = 0;
-    }
-    return PyLong_FromSize_t(count);
+    return PyLong_FromSize_t(probes == NULL ? 0 : removed_list_put_back(&probes->removed));
 }
 
 static PyMethodDef probes_methods[] = {
@@ -501,7 +393,6 @@ probes_exec(PyObject *module)
         return -1;
     }
     get_state(module)->probes = probes;
-    probes->extra_index = PyUnstable_Eval_RequestCodeExtraIndex(free_removed);
     probes->armed = PyDict_New();
     probes->hits_type = (PyTypeObject *)PyType_FromModuleAndSpec(module, &hits_spec, NULL);
     if (probes->armed == NULL || probes->hits_type == NULL) {
@@ -534,9 +425,7 @@ probes_clear(module_state *state)
         return;
     }
     state->probes = NULL;
-    for (removed_probes *at = probes->removed; at != NULL; at = at->next) {
-        at->owner = NULL;
-    }
+    removed_list_close(&probes->removed);
     Py_CLEAR(probes->armed);
     Py_CLEAR(probes->hits_type);
     for (int i = 0; i < N_PROBES_CALLBACKS; i++) {

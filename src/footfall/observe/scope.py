@@ -85,7 +85,7 @@ def _is_in_any(path: str, directories: list[str]) -> bool:
 
 def _running_module_name(path: str) -> str:
     """Name of the module whose code runs now in the file `path`; `__main__` by its file or spec."""
-    frame: "FrameType | None" = sys._getframe(1)
+    frame: FrameType | None = sys._getframe(1)
     while frame is not None and os.path.realpath(frame.f_code.co_filename) != path:
         frame = frame.f_back
     if frame is None:
