@@ -27,10 +27,9 @@ def report(slug: str, what: str, next_step: str = "") -> None:
         sys.stderr.write("footfall: " + text + " [" + slug + "]\n")
     except Exception:  # stderr may be closed or replaced by anything: there is no one to tell
         pass
-    if sys.implementation.name == "cpython":
-        from footfall import _core
-
-        _core.record_message(slug, text)
+    core = sys.modules.get("footfall._core")  # a core that does not load is one thing to report
+    if core is not None:
+        core.record_message(slug, text)
 
 
 def start(directory: str) -> None:
@@ -60,22 +59,22 @@ def _default_engine(branch: bool) -> int:
     return ENGINE_MONITORING
 
 
-def _choose_engine(settings: Settings) -> "tuple[int, tuple[str, str, str] | None]":
+def _choose_engine(settings: Settings) -> "tuple[int, tuple[str, str] | None]":
     """Return the engine, and what `report` is to be told once it can be recorded."""
     default = _default_engine(settings.branch)
     name = os.environ.get(ENGINE_VARIABLE) or settings.engine
     engine = _ENGINES.get(name, default)
     warning = None
     if name and name not in _ENGINES:
-        what = "there is no engine " + repr(name) + ": the default is used."
-        warning = ("engine-unusable", what, "Choose monitoring, probes or settrace.")
+        what = "there is no engine " + repr(name) + ": the default is used. Choose monitoring, probes or settrace."
+        warning = ("engine-unusable", what)
     elif engine == ENGINE_MONITORING and default != ENGINE_MONITORING:
         what = "the engine monitoring needs CPython 3.14, or 3.12 without branches: the default is used."
-        warning = ("engine-unusable", what, "")
+        warning = ("engine-unusable", what)
         engine = default
     if engine == ENGINE_MONITORING and _free_tool_id() is None:
         what = "all six sys.monitoring tools are taken: coverage uses the slower engine settrace."
-        warning = ("no-tool-id", what, "")
+        warning = ("no-tool-id", what)
         engine = ENGINE_SETTRACE
     return engine, warning
 
