@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
+from footfall.analyze.branch_outcomes import OutcomeCollector
 from footfall.analyze.branches import find_branches
 from footfall.analyze.bytecode_arcs import arcs_of_code
 from footfall.analyze.calltree import profile_of_logs
@@ -49,6 +50,7 @@ def resolve(run_directory: str | Path, context: str = "", progress: Progress | N
     total = len(merged.codes) + len(merged.modules)
     done = 0
     messages = list(merged.messages)
+    outcomes = OutcomeCollector()
     for code in merged.codes:
         try:
             lines, arcs = arcs_of_code(_with_branches(code), has_exits=True)
@@ -56,6 +58,8 @@ def resolve(run_directory: str | Path, context: str = "", progress: Progress | N
             messages.append(("record-corrupt", f"Left out {code.qualname} of {code.path}: {error}."))
             continue
         _add(files, code.path, code.context or context, lines, arcs)
+        if merged.has_branches:
+            outcomes.add(code, code.context or context)
         done += 1
         if progress is not None:
             progress(done, total)
@@ -79,6 +83,7 @@ def resolve(run_directory: str | Path, context: str = "", progress: Progress | N
         messages=messages,
         profile=profile,
         n_processes=len(merged.cwd_by_pid),
+        conditions=outcomes.conditions(),
     )
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from footfall.record.conditionsdb import Conditions
 from footfall.record.coveragedb import Arc, FileData
 
 if TYPE_CHECKING:
@@ -21,7 +22,8 @@ class RunData:
     """All that one run gave. Keys of `files` are absolute paths.
 
     `messages` are (slug, text) of what went wrong in measured processes or while resolving;
-    `profile` is None when no process was sampled.
+    `profile` is None when no process was sampled. `conditions` is empty where no branches were seen as events
+    (before CPython 3.14, on PyPy).
     """
 
     files: dict[str, FileData] = field(default_factory=dict)
@@ -29,3 +31,4 @@ class RunData:
     messages: list[tuple[str, str]] = field(default_factory=list)
     profile: Profile | None = None
     n_processes: int = 0
+    conditions: Conditions = field(default_factory=dict)

@@ -18,6 +18,7 @@ from footfall.cli.terminal import print_lines, progress_bar
 from footfall.config import Config
 from footfall.errors import FootfallError
 from footfall.observe.settings import Settings
+from footfall.record.conditionsdb import write_conditions
 from footfall.record.coveragedb import write_coverage
 from footfall.record.locate import find_unexecuted_files
 from footfall.record.profiledb import write_profile
@@ -82,10 +83,14 @@ def _write(run: RunData, settings: Settings, config: Config, data_file: str, war
         if not run.files:
             warnings.append(("no-data-collected", "No Python code to measure ran."))
     files: dict[str, FileData] = run.files
+    conditions = run.conditions
     if config.relative_files:
+        conditions = {shown_path(path): codes for path, codes in conditions.items()}
         files = {shown_path(path): data for path, data in run.files.items()}
         touched = {shown_path(path) for path in touched}
     with write_coverage(data_file, files, has_arcs=run.has_arcs, touched=touched) as connection:
+        if conditions:
+            write_conditions(connection, conditions)
         if run.profile is not None:
             write_profile(connection, rows_from_profile(run.profile))
 
