@@ -79,15 +79,14 @@ def _meaning(flow: ModuleFlow, kind: int, node: ast.AST) -> tuple[int, Arc | Non
         return line, None
     if kind in (plan.HEADER_LINE, plan.EXITED, plan.DEFINED):
         last = flow.line(node.lineno)  # type: ignore[attr-defined]
-        ends = {plan.EXITED: -line, plan.DEFINED: flow.after.get(node)}
+        after = flow.after.get(node) if reason == NORMAL else _exit(flow, node, reason)
+        ends = {plan.EXITED: -line, plan.DEFINED: after}
         end = ends.get(kind)
         return last, None if end is None else (last, end)
     if kind == plan.RAISED:
         return line, (line, flow.ways[node].raises)
     if reason != NORMAL:
-        ways = flow.ways[node]
-        others = {EXCEPTION: ways.raises, RETURN: ways.returns, BREAK: ways.breaks, CONTINUE: ways.continues}
-        return line, (line, others[reason])
+        return line, (line, _exit(flow, node, reason))
     nexts = {
         plan.ENTERED: flow.enters,
         plan.LEFT: flow.leaves,
@@ -96,6 +95,12 @@ def _meaning(flow: ModuleFlow, kind: int, node: ast.AST) -> tuple[int, Arc | Non
         plan.JUMPED: flow.jumps,
     }[kind]
     return line, (line, nexts[node])
+
+
+def _exit(flow: ModuleFlow, node: ast.AST, reason: int) -> int:
+    """Return where control goes from the end of the block around the node, for a reason that is not NORMAL."""
+    ways = flow.exits[node]
+    return {EXCEPTION: ways.raises, RETURN: ways.returns, BREAK: ways.breaks, CONTINUE: ways.continues}[reason]
 
 
 def _read_source(module: ProbedModule) -> bytes:

@@ -32,6 +32,8 @@ class Ways:
 class ModuleFlow:
     """Answers for one tree, by node: `after` it, its `else`, where it jumps, its other `ways` out.
 
+    `exits` are the ways out of the `finally` or last `except*` around the node, for nodes that end it.
+
     `version` is the measuring interpreter's hexversion.
     """
 
@@ -44,7 +46,9 @@ class ModuleFlow:
         self.leaves: dict[ast.AST, int] = {}
         self.jumps: dict[ast.AST, int] = {}
         self.ways: dict[ast.AST, Ways] = {}
+        self.exits: dict[ast.AST, Ways] = {}
         self._is_in_function = False
+        self._exits = Ways(-1, -1, -1, -1)  # of the innermost `finally` or last `except*`, at its end
         self._block(tree.body, -1, Ways(-1, -1, -1, -1))
 
     def line(self, line: int) -> int:
@@ -79,7 +83,15 @@ class ModuleFlow:
             if not self._is_nothing(node):
                 following = self.line_of(node)
 
+    def _exit_block(self, body: Sequence[ast.stmt], after: int, ways: Ways) -> None:
+        """Walk a block that has other ways on from its end than `after`."""
+        outer = self._exits
+        self._exits = ways
+        self._block(body, after, ways)
+        self._exits = outer
+
     def _statement(self, node: ast.stmt, after: int, ways: Ways) -> None:
+        self.exits[node] = self._exits
         match node:
             case ast.Return():
                 self.jumps[node] = ways.returns
@@ -111,6 +123,7 @@ class ModuleFlow:
         while True:
             self.after[node] = after
             self.ways[node] = ways
+            self.exits[node] = self._exits
             self.enters[node] = self._entry(node.body, after)
             self.leaves[node] = self._entry(node.orelse, after)
             self._block(node.body, after, ways)
@@ -130,7 +143,7 @@ class ModuleFlow:
     def _try(self, node: ast.Try | ast.TryStar, after: int, ways: Ways) -> None:
         outside = ways
         if node.finalbody:
-            self._block(node.finalbody, after, ways)
+            self._exit_block(node.finalbody, after, ways)
             after = self._entry(node.finalbody, after)
             outside = ways.through(after)
         inside = outside
@@ -156,12 +169,14 @@ class ModuleFlow:
         self.ways[last] = outside
         if after < 0 and self._star_returns_by_clause:
             after = self.line(last.lineno)
-        self._block(last.body, after, outside)
+        self.exits[last] = outside
+        self._exit_block(last.body, after, outside)
 
     def _match(self, node: ast.Match, after: int, ways: Ways) -> None:
         for index, case in enumerate(node.cases):
             self.after[case] = after
             self.ways[case] = ways
+            self.exits[case] = self._exits
             self.enters[case] = self._entry(case.body, after)
             is_last = index + 1 == len(node.cases)
             self.leaves[case] = after if is_last else self.line_of(node.cases[index + 1])

@@ -182,6 +182,7 @@ class _Plan:
         "_is_in_function",
         "_is_tail",
         "_lines",
+        "_loop_tails",
         "_n_regions",
         "_note",
         "_tail",
@@ -199,6 +200,7 @@ class _Plan:
         self._entry = 0  # the probe that implies the start of the statement being handled
         self._finals: list[Final] = []  # of the `try` statements around that keep a reason
         self._tail: Final | StarExits | None = None  # that whose `finally` is left by completing the statement being handled
+        self._loop_tails: list[Final | StarExits | None] = [None]  # of the loops around, what a `break` ends
         self._is_in_function = False
         # In the innermost block that an exception leaves for the line to which its end leads (a function's, a
         # `with` statement's, one before a `finally`): whether the statement being handled ends it; what is watched.
@@ -254,9 +256,11 @@ class _Plan:
         self._is_caught = False
         self._watched = []
         self._n_regions += 1
+        self._loop_tails.append(None)  # a `break` goes elsewhere first
         self._is_tail = self._with_branches and self._n_regions <= _MAX_REGIONS
         completes = self._walk_block(body, notes, known_line, chain, is_region=True)
         self._n_regions -= 1
+        self._loop_tails.pop()
         self._is_tail, self._is_caught, self._watched = outside
         return completes
 
@@ -326,7 +330,11 @@ class _Plan:
                 if kind in _JUMPS:
                     completes = False
                     if chain >= 0 and self._with_branches:
-                        self._tell_jump(chain, node, shares_line)
+                        if kind is Break and self._loop_tails[-1] is not None:
+                            self._tail = self._loop_tails[-1]
+                            out.append(self._exit_probe(node, [(JUMPED, node)]))
+                        else:
+                            self._tell_jump(chain, node, shares_line)
                     if self._finals:
                         note_jump(self._finals, node, len(self._breaks), out)
                     if kind is Break and self._breaks:
@@ -459,7 +467,9 @@ class _Plan:
             self._watch(node, node.body)
         self._tail = None
         self._is_tail = False
+        self._loop_tails.append(tail)
         self._walk_body(node, node.body)
+        self._loop_tails.pop()
         self._tail, self._is_tail = tail, is_tail
         has_break = self._breaks.pop()
         notes: list[Note] = [(LEFT, node)] if self._with_branches else []
