@@ -40,6 +40,8 @@ from _ast import (
     TryStar,
     While,
     With,
+    Yield,
+    YieldFrom,
     match_case,
     stmt,
 )
@@ -409,7 +411,11 @@ class _Plan:
             self._tell(number, [(HEADER_LINE, node) if is_last else (LINE, decorators[index + 1])])
         is_one_line = self._with_branches and self._is_one_line(node.body)
         notes: list[Note] = [(EXITED, node)] if is_one_line else []
-        self._walk_definition_body(node.body, notes, type(node) is not ClassDef)
+        last = node.body[-1]
+        may_be_closed = is_one_line and type(last) is Expr and type(last.value) in (Yield, YieldFrom)
+        self._walk_definition_body(node.body, [] if may_be_closed else notes, type(node) is not ClassDef)
+        if may_be_closed:
+            node.body.append(self._probe(last, notes))
         out.append(node)
         notes = [(DEFINED, node)] if is_one_line else []
         if notes and getattr(node, "type_params", None):

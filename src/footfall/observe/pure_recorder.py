@@ -17,12 +17,13 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from footfall.observe.settings import Settings
 
-__all__ = ["PureRecorder"]
+__all__ = ["PureRecorder", "record_message"]
 
 _SEGMENT_BYTES = 1 << 18
 _PADDING = 0xFFFFFFFF
 _HEADER, _FILE, _PROBES, _MESSAGE, _TRACE = 1, 2, 6, 7, 8
 _FORMAT = 1
+_STOPPED_OFFSET = 36  # in the file: the header's field, after the entry's own 8 bytes
 _IMPLEMENTATION_PYPY = 2
 _PROBES_HEAD_BYTES = 32
 _TRACE_HEAD_BYTES = 16
@@ -39,6 +40,7 @@ class PureRecorder:
     def _open(self) -> None:
         directory = self._settings.directory
         self._segment: mmap.mmap | None = None
+        self._first_segment: mmap.mmap | None = None
         self._used = 0
         self._file_bytes = 0
         self._file_ids: dict[str, int] = {}
@@ -131,19 +133,25 @@ class PureRecorder:
         fd = os.open(self._path, os.O_RDWR)
         try:
             # Space is reserved first: a store into a sparse mapping on a full disk would be a SIGBUS.
-            os.posix_fallocate(fd, self._file_bytes, size)
+            errno: int | None = os.posix_fallocate(fd, self._file_bytes, size)  # type: ignore[func-returns-value]
+            if errno:  # PyPy returns it and does not raise
+                raise OSError(errno, os.strerror(errno))
             segment = mmap.mmap(fd, size, offset=self._file_bytes)
         finally:
             os.close(fd)
         if self._segment is not None and self._used + 8 <= len(self._segment):
             pack_into("<I", self._segment, self._used + 4, len(self._segment) - self._used - 8)
             pack_into("<I", self._segment, self._used, _PADDING)
+        if self._file_bytes == 0:
+            self._first_segment = segment
         self._segment = segment
         self._file_bytes += size
         self._used = 0
 
     def _stop(self, error: OSError) -> None:
         self.is_off = True
+        if self._first_segment is not None:
+            pack_into("<I", self._first_segment, _STOPPED_OFFSET, error.errno or 0)
         text = (
             f"footfall: coverage recording stopped: {error.strerror} ({self._settings.directory}). "
             "What ran before is kept; free space there and run again. [record-full]\n"
@@ -152,6 +160,12 @@ class PureRecorder:
             os.write(2, text.encode("utf-8", "replace"))
         except OSError:
             pass  # no stderr to say it on
+
+
+def record_message(slug: str, text: str) -> None:
+    """Record a message of this process, when it has a record file."""
+    if PureRecorder.current is not None:
+        PureRecorder.current.add_message(slug, text)
 
 
 def _sized(data: bytes) -> bytes:

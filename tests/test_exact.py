@@ -1,0 +1,27 @@
+"""A quick share of the exactness command: random programs and a table of constructs under footfall and the C tracer."""
+
+import sys
+
+import pytest
+
+pytest.importorskip("coverage", minversion="7.17")
+if sys.implementation.name != "cpython":
+    pytest.skip("the C tracer is for CPython; tests/exact.py compares PyPy with its answers", allow_module_level=True)
+
+from exact import compare_programs, constructs, random_programs
+
+pytestmark = pytest.mark.filterwarnings("ignore::SyntaxWarning", "ignore::DeprecationWarning")
+
+FIRST_SEED = 1000
+
+
+def test_random_programs() -> None:
+    """Statements, exclusions, missing lines and branches, totals and the programs' own results are equal."""
+    differences, _ = compare_programs(random_programs(range(FIRST_SEED, FIRST_SEED + 60)))
+    assert not differences
+
+
+def test_constructs() -> None:
+    """The same holds for every construct of the table."""
+    differences, _ = compare_programs(constructs())
+    assert not differences
