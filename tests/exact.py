@@ -2,8 +2,8 @@
 
     python tests/exact.py --programs 5000 --jobs 2     prints programs tried, programs that differ, first differences
     python tests/exact.py --constructs                 the table of constructs, each a program
-    python tests/exact.py --save FILE                  keep the C tracer's answers ...
-    python tests/exact.py --expect FILE                ... for PyPy, which has no C tracer: CPython 3.11's are its truth
+    python tests/exact.py --save FILE                  keep what the C tracer recorded ...
+    python tests/exact.py --expect FILE                ... for PyPy, which has none: CPython 3.11's record is its truth
 
 footfall measures as for a user: by its start hook, with a run directory, its engine for this interpreter, its own
 analysis. The truth is coverage.py's analysis of what its C tracer recorded. Compared are statements, excluded and
@@ -21,7 +21,7 @@ import subprocess
 import sys
 import tempfile
 import warnings
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -35,10 +35,12 @@ from footfall.record.rundir import RunSettings, make_run_directory
 from flow_constructs import CONSTRUCTS
 from programs import generate_program
 
-__all__ = ["compare_programs", "constructs", "random_programs", "true_answers"]
+__all__ = ["compare_programs", "constructs", "random_programs", "true_arcs"]
 
 Answer = dict[str, Any]
 """One program's numbers by name, in lists and dicts that JSON keeps as they are."""
+
+Arc = tuple[int, int]
 
 _RUNNER = Path(__file__).with_name("exact_runner.py")
 _BATCH = 100
@@ -62,19 +64,20 @@ def constructs() -> dict[str, str]:
 
 
 def compare_programs(
-    programs: Mapping[str, str], expected: Mapping[str, Answer] | None = None
+    programs: Mapping[str, str], recorded: Mapping[str, Sequence[Arc]] | None = None
 ) -> tuple[dict[str, str], int]:
     """Run programs under footfall; return {name: what differs} and how many coverage.py could not analyse.
 
-    `expected` are the true answers; without them the C tracer runs here. What the program computes under
+    `recorded` are the true arcs; without them the C tracer runs here. What the program computes under
     footfall and bare, or under the C tracer, must be the same.
     """
     with tempfile.TemporaryDirectory() as work:
         directory = _write_programs(programs, Path(work))
-        if expected is None:
-            expected, results = _trace(directory, Path(work))
+        if recorded is None:
+            recorded, results = _trace(directory, Path(work))
         else:
             results = _run(directory, Path(work))
+        expected = _true_answers(directory, {name: recorded[name] for name in results})
         answers, own_results = _measure(directory, Path(work))
     differences = {}
     unknown = 0
@@ -88,8 +91,8 @@ def compare_programs(
     return differences, unknown
 
 
-def true_answers(programs: Mapping[str, str]) -> dict[str, Answer]:
-    """Return what coverage.py says of the programs under its C tracer; without those that it cannot analyse."""
+def true_arcs(programs: Mapping[str, str]) -> dict[str, Sequence[Arc]]:
+    """Return what coverage.py's C tracer records of the programs."""
     with tempfile.TemporaryDirectory() as work:
         return _trace(_write_programs(programs, Path(work)), Path(work))[0]
 
@@ -115,20 +118,25 @@ def _run(directory: Path, work: Path, *arguments: str, **variables: str) -> dict
     return found
 
 
-def _trace(directory: Path, work: Path) -> tuple[dict[str, Answer], dict[str, str]]:
-    """Return the true answers and what the programs computed."""
+def _trace(directory: Path, work: Path) -> tuple[dict[str, Sequence[Arc]], dict[str, str]]:
+    """Return the arcs that the C tracer records, and what the programs computed."""
     results = _run(directory, work, str(work / "arcs"), COVERAGE_CORE="ctrace")
     arcs = marshal.loads((work / "arcs").read_bytes())
+    return {name: arcs.get(name, ()) for name in results}, results
+
+
+def _true_answers(directory: Path, recorded: Mapping[str, Sequence[Arc]]) -> dict[str, Answer]:
+    """Return what coverage.py says of what its C tracer recorded; without the programs that it cannot analyse."""
     answers = {}
-    for name in results:
+    for name, arcs in recorded.items():
         try:
-            answers[name] = _true_answer(str(directory / f"{name}.py"), arcs.get(name, ()))
+            answers[name] = _true_answer(str(directory / f"{name}.py"), [(start, end) for start, end in arcs])
         except AssertionError:
             continue  # coverage.py's own analysis gives up on some one-line `with` statements
-    return answers, results
+    return answers
 
 
-def _true_answer(path: str, arcs: Iterable[tuple[int, int]]) -> Answer:
+def _true_answer(path: str, arcs: Sequence[Arc]) -> Answer:
     import coverage
     from coverage.python import PythonFileReporter
     from coverage.results import analysis_from_file_reporter
@@ -183,7 +191,7 @@ def _answer(
     statements: Iterable[int],
     excluded: Iterable[int],
     missing: Iterable[int],
-    missing_branches: Iterable[tuple[int, int]],
+    missing_branches: Iterable[Arc],
     branch_stats: Mapping[int, tuple[int, int]],
     numbers: Any,
 ) -> Answer:
@@ -232,18 +240,18 @@ def main() -> int:
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="batches at a time (default: all cores)")
     parser.add_argument("--constructs", action="store_true", help="try the table of constructs instead")
     parser.add_argument("--show", type=int, default=20, help="differences to print (default: 20)")
-    parser.add_argument("--save", metavar="FILE", help="only write the C tracer's answers to FILE")
-    parser.add_argument("--expect", metavar="FILE", help="compare with the answers in FILE")
+    parser.add_argument("--save", metavar="FILE", help="only write what the C tracer records to FILE")
+    parser.add_argument("--expect", metavar="FILE", help="compare with the record in FILE")
     arguments = parser.parse_args()
     seeds = range(arguments.seed, arguments.seed + arguments.programs)
     batches = [constructs()] if arguments.constructs else list(_batches(seeds))
     if arguments.save:
         return _save(arguments.save, batches)
-    expected = json.loads(Path(arguments.expect).read_text()) if arguments.expect else None
+    recorded = json.loads(Path(arguments.expect).read_text()) if arguments.expect else None
     tried = unknown = 0
     differences: dict[str, str] = {}
     with ProcessPoolExecutor(arguments.jobs) as pool:
-        for n_tried, found, n_unknown in pool.map(_compare_batch, batches, itertools.repeat(expected)):
+        for n_tried, found, n_unknown in pool.map(_compare_batch, batches, itertools.repeat(recorded)):
             tried += n_tried
             unknown += n_unknown
             for name, what in found.items():
@@ -256,21 +264,21 @@ def main() -> int:
 
 
 def _compare_batch(
-    seeds: range | dict[str, str], expected: Mapping[str, Answer] | None
+    seeds: range | dict[str, str], recorded: Mapping[str, Sequence[Arc]] | None
 ) -> tuple[int, dict[str, str], int]:
     """Compare in a process of the pool; seeds are made programs there."""
     warnings.simplefilter("ignore")  # compiling random programs warns of what they do
     programs = random_programs(seeds) if isinstance(seeds, range) else seeds
-    return len(programs), *compare_programs(programs, expected)
+    return len(programs), *compare_programs(programs, recorded)
 
 
 def _save(path: str, batches: Iterable[range | dict[str, str]]) -> int:
-    answers: dict[str, Answer] = {}
+    arcs: dict[str, Sequence[Arc]] = {}
     warnings.simplefilter("ignore")
     for batch in batches:
-        answers |= true_answers(random_programs(batch) if isinstance(batch, range) else batch)
-    Path(path).write_text(json.dumps(answers))
-    print(f"{len(answers)} answers of {_interpreter()} written to {path}")
+        arcs |= true_arcs(random_programs(batch) if isinstance(batch, range) else batch)
+    Path(path).write_text(json.dumps(arcs))
+    print(f"{len(arcs)} programs under {_interpreter()} written to {path}")
     return 0
 
 
