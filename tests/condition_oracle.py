@@ -40,7 +40,7 @@ class _Wrapper(ast.NodeTransformer):
         return ast.Call(ast.Name(function, ast.Load()), values, [])
 
     def wrap(self, node: ast.expr, new: ast.expr, is_flipped: bool = False) -> ast.expr:
-        return node if isinstance(node, ast.Constant) else self.call(
+        return new if isinstance(node, ast.Constant) else self.call(
             "_seen", self.name, ast.Tuple([ast.Constant(n) for n in _position(node)], ast.Load()), is_flipped, new
         )
 

@@ -88,7 +88,9 @@ def _describe(
     constant = {
         (node.lineno, node.col_offset, node.end_lineno, node.end_col_offset)
         for node in ast.walk(ast.parse(text))
-        if isinstance(node, ast.expr) and not any(isinstance(part, ast.Name | ast.Call) for part in ast.walk(node))
+        if isinstance(node, ast.expr) and not any(
+            isinstance(part, ast.Name | ast.Call) and getattr(part, "id", "") != "__debug__" for part in ast.walk(node)
+        )
     }
     parts += [f"{position} is unknown" for position in true if position not in {*found, *told, *constant}]
     return "; ".join(parts)

@@ -10,7 +10,7 @@ from functools import lru_cache
 
 from footfall.analyze.instructions import steering_instructions
 from footfall.analyze.linetable import positions
-from footfall.analyze.opcodes import CACHE, OPCODES_BY_VERSION, Opcodes
+from footfall.analyze.opcodes import CACHE, CONSTANT_TESTS_BY_VERSION, OPCODES_BY_VERSION, ConstantTest, Opcodes
 from footfall.model import HIT_LEFT, HIT_RIGHT
 from footfall.record.conditionsdb import IS_FALSE, IS_NONE, IS_NOT_NONE, IS_TRUE, BranchedCode, Conditions, Place, SourcePosition
 from footfall.record.recordfile import RecordedCode
@@ -41,10 +41,10 @@ def find_outcomes(code: RecordedCode) -> tuple[tuple[Place, ...], bytes]:
 
     Both are empty where the interpreter records no branches (before CPython 3.14). O(len(code.code)).
     """
-    ops = OPCODES_BY_VERSION.get((code.version >> 24, code.version >> 16 & 255))
-    if ops is None:
+    version = code.version >> 24, code.version >> 16 & 255
+    if version not in OPCODES_BY_VERSION:
         return (), b""
-    places, jumps = _find_jumps(code.code, code.line_table, code.first_line, ops)
+    places, jumps = _find_jumps(code.code, code.line_table, code.first_line, version)
     hits = code.hits
     return places, bytes(
         (left if hits[unit] & HIT_LEFT else 0) | (right if hits[unit] & HIT_RIGHT else 0)
@@ -53,35 +53,74 @@ def find_outcomes(code: RecordedCode) -> tuple[tuple[Place, ...], bytes]:
     )
 
 
-def find_places(code: bytes, line_table: bytes, first_line: int, ops: Opcodes) -> tuple[Place, ...]:
-    """Return the conditional jumps of a code object in their order."""
-    return _find_jumps(code, line_table, first_line, ops)[0]
+def find_places(code: bytes, line_table: bytes, first_line: int, version: tuple[int, int]) -> tuple[Place, ...]:
+    """Return the conditional jumps of a code object in their order, those of `with` exits and constants left out."""
+    return _find_jumps(code, line_table, first_line, version)[0]
 
 
 @lru_cache(maxsize=4096)  # with contexts, one code object comes back once for each test that ran it
 def _find_jumps(
-    code: bytes, line_table: bytes, first_line: int, ops: Opcodes
+    code: bytes, line_table: bytes, first_line: int, version: tuple[int, int]
 ) -> tuple[tuple[Place, ...], tuple[tuple[int, int, int], ...]]:
     """Places, and for each (unit, flag when it fell through, flag when it jumped)."""
+    ops = OPCODES_BY_VERSION[version]
     meaning = {
         ops.pop_jump_if_false: (IS_TRUE, IS_FALSE),
         ops.pop_jump_if_true: (IS_FALSE, IS_TRUE),
         ops.pop_jump_if_none: (IS_NOT_NONE, IS_NONE),
         ops.pop_jump_if_not_none: (IS_NONE, IS_NOT_NONE),
     }
-    found = [(unit, *meaning[code[2 * unit]]) for unit, _ in steering_instructions(code, ops) if code[2 * unit] in meaning]
-    # what follows the jump of a `with` exit when the exception goes on; its place is the context manager's
-    jumps = tuple(jump for jump in found if code[2 * (jump[0] + 3) : 2 * (jump[0] + 3) + 1] != bytes([ops.reraise]))
-    if not jumps:
+    opcodes = code[::2]
+    steering = steering_instructions(code, ops)
+    found = [(unit, *meaning[opcodes[unit]]) for unit, _ in steering if opcodes[unit] in meaning]
+    if not found:
         return (), ()
+    targets = _targets(opcodes, steering, ops)
     where = positions(line_table, first_line)
-    places = []
-    for unit, _, _ in jumps:
-        tester = unit - 1
-        while tester > 0 and code[2 * tester] in (CACHE, ops.extended_arg):
-            tester -= 1
-        places.append(Place(_position(where, tester), _position(where, unit)))
-    return tuple(places), jumps
+    jumps, places = [], []
+    for jump in found:
+        unit = jump[0]
+        tester = _unit_before(opcodes, unit, ops)
+        # the jump of a `with` exit has the place of the context manager; a RERAISE with 2 follows only there
+        is_exit = code[2 * unit + 6 : 2 * unit + 8] == bytes([ops.reraise, 2])
+        if not is_exit and not _tests_constant(opcodes, tester, targets, ops, CONSTANT_TESTS_BY_VERSION[version]):
+            jumps.append(jump)
+            places.append(Place(_position(where, tester), _position(where, unit)))
+    return tuple(places), tuple(jumps)
+
+
+def _targets(opcodes: bytes, steering: list[tuple[int, int]], ops: Opcodes) -> set[int]:
+    """Where forward jumps lead."""
+    forward = {
+        ops.jump_forward,
+        ops.pop_jump_if_false,
+        ops.pop_jump_if_true,
+        ops.pop_jump_if_none,
+        ops.pop_jump_if_not_none,
+    }
+    # one cache unit follows each conditional jump, none an unconditional one
+    return {
+        unit + argument + (1 if opcodes[unit] == ops.jump_forward else 2)
+        for unit, argument in steering
+        if opcodes[unit] in forward
+    }
+
+
+def _unit_before(opcodes: bytes, unit: int, ops: Opcodes) -> int:
+    unit -= 1
+    while unit > 0 and opcodes[unit] in (CACHE, ops.extended_arg):
+        unit -= 1
+    return max(unit, 0)
+
+
+def _tests_constant(opcodes: bytes, tester: int, targets: set[int], ops: Opcodes, test: ConstantTest) -> bool:
+    """Whether a jump tests only what is loaded right before: the compiler leaves some such tests."""
+    if opcodes[tester] == test.to_bool:
+        copy = _unit_before(opcodes, tester, ops)
+        if opcodes[copy] == test.copy and copy not in targets:
+            loads = (test.load_common_constant, test.load_const, test.load_small_int)
+            return opcodes[_unit_before(opcodes, copy, ops)] in loads
+    return False
 
 
 def _position(where: list[tuple[int | None, int | None, int | None, int | None]], unit: int) -> SourcePosition:

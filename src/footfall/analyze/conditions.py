@@ -98,9 +98,9 @@ def outcomes_by_operand(text: str, codes: Iterable[BranchedCode]) -> dict[Source
         groups, told = find_operands(tree)
     matcher = _Matcher(groups)
     owners: dict[Operand, set[tuple[str, int]]] = {}
-    ops = OPCODES_BY_VERSION[sys.version_info[:2]]
+    version = sys.version_info[:2]
     for code in _all_codes(compiled):
-        places = find_places(code.co_code, code.co_linetable, code.co_firstlineno, ops)
+        places = find_places(code.co_code, code.co_linetable, code.co_firstlineno, version)
         for operand, _ in matcher.match(places, bytes(len(places))):
             owners.setdefault(operand, set()).add((code.co_qualname, code.co_firstlineno))
     seen: dict[Operand, int] = {}
@@ -131,7 +131,7 @@ class _Matcher:
 
     def __init__(self, groups: list[Group]) -> None:
         self._by_key = {key: group for group in groups for key in group.keys}
-        self._by_value = {group.value: group for group in groups if group.value is not None}
+        self._by_value = {value: group for group in groups for value in group.values}
 
     def match(self, places: tuple[Place, ...], outcomes: bytes) -> Iterator[tuple[Operand, int]]:
         """Yield operands with the flags of their jumps; groups that have other numbers of jumps are left out."""

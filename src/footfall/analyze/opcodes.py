@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-__all__ = ["CACHE", "OPCODES_BY_VERSION", "Opcodes"]
+__all__ = ["CACHE", "CONSTANT_TESTS_BY_VERSION", "OPCODES_BY_VERSION", "ConstantTest", "Opcodes"]
 
 CACHE = 0
 """The number that fills inline caches in co_code, in every version."""
@@ -88,4 +88,20 @@ OPCODES_BY_VERSION: dict[tuple[int, int], Opcodes] = {
         send=105,
         yield_value=119,
     ),
+}
+
+
+class ConstantTest(NamedTuple):
+    """The instructions of a test of a constant whose value is kept: a load, COPY and TO_BOOL."""
+
+    load_common_constant: int
+    load_const: int
+    load_small_int: int
+    copy: int
+    to_bool: int
+
+
+CONSTANT_TESTS_BY_VERSION: dict[tuple[int, int], ConstantTest] = {
+    (3, 14): ConstantTest(load_common_constant=81, load_const=82, load_small_int=94, copy=59, to_bool=39),
+    (3, 15): ConstantTest(load_common_constant=80, load_const=81, load_small_int=93, copy=57, to_bool=37),
 }

@@ -33,8 +33,8 @@ class Group:
 
     keys: list[SourcePosition]
     operands: list[Operand] = field(default_factory=list)
-    value: SourcePosition | None = None
-    """What is compared with None, where that is all there is: the jump for it may be known by this position."""
+    values: list[SourcePosition] = field(default_factory=list)
+    """What may have made the value that is compared with None, where that is all there is."""
 
 
 def position_of(node: ast.expr) -> SourcePosition:
@@ -129,8 +129,13 @@ class _Finder(ast.NodeVisitor):
 
     def visit_comprehension(self, node: ast.comprehension) -> None:
         self.visit(node.iter)
+        n_groups = len(self.groups)
         for each in node.ifs:
             self.test(each)
+        # one instruction may store the loop's variable and load it for the first test, with the place of the storing
+        for group in self.groups[n_groups : n_groups + 1]:
+            if group.values:
+                group.values += [position_of(each) for each in ast.walk(node.target) if isinstance(each, ast.Name)]
 
     def _collect(self, node: ast.expr, group: Group, *, is_tested: bool) -> None:
         """Add the operands of nested `and` / `or`: jumps between them take each other's positions."""
@@ -142,8 +147,8 @@ class _Finder(ast.NodeVisitor):
                 truth = _truth_of_constant(value)
                 if truth is None:
                     self._collect(value, group, is_tested=is_tested or number < last)
-                elif truth == is_or:
-                    break  # what follows is dropped
+                elif truth == is_or and isinstance(value, ast.Constant):
+                    break  # what follows is dropped; after other constants, such as (), it is not
             return
         if isinstance(node, ast.IfExp):
             self.test(node.test)
@@ -177,8 +182,8 @@ class _Finder(ast.NodeVisitor):
         else:
             self.visit(node)
             none_test = _none_test(node.ops[0], node.comparators[0]) if isinstance(node, ast.Compare) else None
-            value = position_of(node.left) if none_test and isinstance(node, ast.Compare) else None
-            group = Group([position_of(node)], [Operand(position_of(node), none_test=none_test)], value)
+            values = [position_of(node.left)] if none_test and isinstance(node, ast.Compare) else []
+            group = Group([position_of(node)], [Operand(position_of(node), none_test=none_test)], values)
         self._add(group)
         return group.operands
 
