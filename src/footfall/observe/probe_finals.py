@@ -8,7 +8,9 @@ from _ast import (
     AST,
     Assign,
     AsyncFor,
+    AsyncFunctionDef,
     Break,
+    ClassDef,
     Compare,
     Constant,
     Continue,
@@ -16,6 +18,7 @@ from _ast import (
     Delete,
     Eq,
     For,
+    FunctionDef,
     If,
     Load,
     Match,
@@ -49,7 +52,8 @@ __all__ = [
 
 NORMAL, EXCEPTION, RETURN, BREAK, CONTINUE = range(5)
 _JUMPS = {Return: RETURN, Break: BREAK, Continue: CONTINUE}
-_BRANCHES = (If, For, AsyncFor, While, Match)
+# A definition on one line is a line with two ways on as well: by its own end, and to what follows.
+_BRANCHES = (If, For, AsyncFor, While, Match, FunctionDef, AsyncFunctionDef, ClassDef)
 _SHIFT = 8
 
 _EQ = Eq()

@@ -126,9 +126,10 @@ class Forms:
         """
         position = position_of(statements[0])
         mark = EQUAL_MARK if _STORES_DIRECTLY else MARK
+        watches: list[Any] = list(lines)  # the compiler takes tuples for constants, whatever type checkers know
         probes: list[stmt] = [
             Expr(Compare(Constant(mark, **position), [_EQ], [Constant(watch, **position)], **position), **position)
-            for watch in lines
+            for watch in watches
         ]
         handler = ExceptHandler(None, None, [*probes, Raise(**position)], **position)
         return Try(statements, [handler], [], [], **position)

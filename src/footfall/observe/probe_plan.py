@@ -248,17 +248,23 @@ class _Plan:
         self._breaks, self._finals, self._tail, self._is_in_function, self._n_regions = outside
 
     def _walk_region(
-        self, body: "list[Any]", notes: "list[Note]", known_line: int = 0, chain: int = -1
+        self,
+        body: "list[Any]",
+        notes: "list[Note]",
+        known_line: int = 0,
+        chain: int = -1,
+        loop_tail: "Final | StarExits | None" = None,
     ) -> bool:
         """Walk a block that an exception leaves for the line to which its end leads.
 
         There an exception on a line that has several ways out, as in the test of an `if`, takes one of them.
+        A `break` out of the block goes by other lines, so `loop_tail` is None, but not out of a `finally`.
         """
         outside = self._is_tail, self._is_caught, self._watched
         self._is_caught = False
         self._watched = []
         self._n_regions += 1
-        self._loop_tails.append(None)  # a `break` goes elsewhere first
+        self._loop_tails.append(loop_tail)
         self._is_tail = self._with_branches and self._n_regions <= _MAX_REGIONS
         completes = self._walk_block(body, notes, known_line, chain, is_region=True)
         self._n_regions -= 1
@@ -352,9 +358,10 @@ class _Plan:
 
     def _tell_jump(self, chain: int, node: "Any", shares_line: bool) -> None:
         """Tell of a jump: when it is reached, or once its value is there, where failing to get it leads elsewhere."""
-        if shares_line and self._is_caught and type(node) is Return and type(node.value) not in _SAFE_VALUES:
+        if shares_line and self._is_caught and type(node) is Return and not isinstance(node.value, _SAFE_VALUES):
             chain = self.forms.count
-            node.value = self.forms.after(node.value)
+            value: Any = node.value
+            node.value = self.forms.after(value)
         self._tell(chain, [(JUMPED, node)])
 
     def _probe(self, at: AST, notes: "list[Note]") -> stmt:
@@ -367,7 +374,7 @@ class _Plan:
         final = self._tail
         if final is None:
             return self._probe(at, notes)
-        if type(final) is StarExits:
+        if isinstance(final, StarExits):
             return final.keep(at, notes)
         return final.choose(at, [(reason, self._probe(at, add_reason(notes, reason))) for reason in final.reasons])
 
@@ -525,7 +532,7 @@ class _Plan:
             final.keep_reasons(node, out)
         self._tail = tail if final is None else final
         if node.finalbody:
-            completes = self._walk_region(node.finalbody, []) and completes
+            completes = self._walk_region(node.finalbody, [], loop_tail=self._loop_tails[-1]) and completes
         self._tail = tail
         if final is not None and not self._is_in_function:
             node.finalbody.append(final.forget(node.finalbody[-1]))

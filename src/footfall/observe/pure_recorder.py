@@ -32,10 +32,14 @@ _TRACE_HEAD_BYTES = 16
 class PureRecorder:
     """Appends entries to a segment log of this process. After a failure it takes nothing more, said once."""
 
+    current: "PureRecorder | None" = None
+    """The one of this process, once there is one."""
+
     def __init__(self, settings: "Settings", engine: int = ENGINE_PROBES) -> None:
         self._settings = settings
         self._engine = engine
         self._open()
+        PureRecorder.current = self
 
     def _open(self) -> None:
         directory = self._settings.directory
