@@ -478,6 +478,8 @@ class _Plan:
         tail, is_tail = self._tail, self._is_tail
         if self._is_tail and not node.orelse:
             self._watch(node, node.body)
+        watched: list[tuple[int, int, int]] = []
+        self._watch_jump(node, node.body, watched)
         self._tail = None
         self._is_tail = False
         self._loop_tails.append(tail)
@@ -486,7 +488,7 @@ class _Plan:
         self._tail, self._is_tail = tail, is_tail
         has_break = self._breaks.pop()
         notes: list[Note] = [(LEFT, node)] if self._with_branches else []
-        out.append(node)
+        out.append(self.forms.watched([node], watched) if watched else node)
         if node.orelse:
             return self._walk_block(node.orelse, notes) or has_break, []
         if has_break and notes:
@@ -583,6 +585,7 @@ class _Plan:
     def _walk_match(self, node: Match, out: list[stmt]) -> "tuple[bool, list[Note]]":
         entry = self._entry
         cases: list[match_case] = []
+        watched: list[tuple[int, int, int]] = []
         completes = False
         before: match_case | None = None
         for case in node.cases:
@@ -598,10 +601,11 @@ class _Plan:
             is_left = case is node.cases[-1] and not _is_irrefutable(case)
             if self._is_tail and (is_left or self._is_one_line(case.body)):
                 self._watch(case, case.body)
+            self._watch_jump(case, case.body, watched)
             completes = self._walk_body(case, case.body) or completes
             before = case
         node.cases = cases
-        out.append(node)
+        out.append(self.forms.watched([node], watched) if watched else node)
         if before is None or _is_irrefutable(before):
             return completes, []
         notes = [(LEFT, before)] if self._with_branches else []

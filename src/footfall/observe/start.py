@@ -11,7 +11,7 @@ from footfall.model import ENGINE_MONITORING, ENGINE_PROBES, ENGINE_SETTRACE, EN
 from footfall.observe.scope import Scope
 from footfall.observe.settings import Settings, read_settings
 
-__all__ = ["report", "start"]
+__all__ = ["choose_late_engine", "report", "start", "start_monitoring"]
 
 _TOOL_NAME = "footfall"
 # Ids that no other tool is known to ask for come first: 0 debuggers, 1 coverage, 2 profilers,
@@ -30,6 +30,9 @@ def report(slug: str, what: str, next_step: str = "") -> None:
     core = sys.modules.get("footfall._core")  # a core that does not load is one thing to report
     if core is not None:
         core.record_message(slug, text)
+    recorder = sys.modules.get("footfall.observe.pure_recorder")  # PyPy's
+    if recorder is not None:
+        recorder.record_message(slug, text)
 
 
 def start(directory: str) -> None:
@@ -79,6 +82,12 @@ def _choose_engine(settings: Settings) -> "tuple[int, tuple[str, str] | None]":
     return engine, warning
 
 
+def choose_late_engine(settings: Settings) -> "tuple[int, tuple[str, str] | None]":
+    """Return the same for a running program, whose functions have no probes."""
+    engine, warning = _choose_engine(settings)
+    return (ENGINE_SETTRACE if engine == ENGINE_PROBES else engine), warning
+
+
 def _free_tool_id() -> int | None:
     for tool_id in _TOOL_IDS:
         if sys.monitoring.get_tool(tool_id) is None:
@@ -103,7 +112,7 @@ def _start_coverage(settings: Settings) -> None:
     if warning is not None:
         report(*warning)
     if engine == ENGINE_MONITORING:
-        _start_monitoring(scope, settings.branch)
+        start_monitoring(scope, settings.branch)
     elif engine == ENGINE_SETTRACE:
         from footfall.observe import settrace
 
@@ -114,7 +123,8 @@ def _start_coverage(settings: Settings) -> None:
         probes.start(settings, scope)
 
 
-def _start_monitoring(scope: Scope, with_branches: bool) -> None:
+def start_monitoring(scope: Scope, with_branches: bool) -> None:
+    """Take a tool of sys.monitoring, one of which must be free, and measure. The record file must be open."""
     from footfall import _core
 
     tool_id = _free_tool_id()
