@@ -9,7 +9,7 @@ import click
 from footfall.cli.options import load_config, split_list, write_output
 from footfall.cli.reporting import contexts_option, exit_status, gather_report, output_options, report_options
 from footfall.record.coveragedb import read_contexts_by_line
-from footfall.report.json import coverage_report
+from footfall.report.json import Json, coverage_report
 
 __all__ = ["command"]
 
@@ -36,7 +36,7 @@ def command(
     pretty_print: bool | None,
     show_contexts: bool | None,
 ) -> int:
-    """Write coverage as JSON, of all files or of those named: coverage.py's format 3, and times under "footfall"."""
+    """Write coverage as JSON, of all files or of those named: coverage.py's format 3, and more under "footfall"."""
     config = load_config(
         config_file,
         data_file=data_file,
@@ -53,12 +53,21 @@ def command(
     if config.json_show_contexts:
         by_line = read_contexts_by_line(config.data_file, config.report_contexts)
     report = coverage_report(coverage, config.precision, by_line)
+    ours: Json = {}
     if coverage.has_profile:
         from footfall.report.times import load_profile, times_report
 
         profile = load_profile(config, config.data_file, config.report_contexts)
         if profile is not None:
-            report["footfall"] = times_report(profile)
+            ours |= times_report(profile)
+    if coverage.has_conditions:
+        from footfall.report.conditions import conditions_report, load_conditions
+
+        results = load_conditions(coverage, config.data_file, config.report_contexts)
+        if results is not None:
+            ours["conditions"] = conditions_report(coverage, results)
+    if ours:
+        report["footfall"] = ours
     text = json.dumps(report, indent=_INDENT if config.json_pretty_print else None)
     write_output(config.json_output, text, "JSON report", is_quiet=quiet)
     numbers = coverage.total

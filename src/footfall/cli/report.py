@@ -21,6 +21,7 @@ __all__ = ["command"]
 @contexts_option
 @click.option("--format", "format_", metavar="FORMAT", help="text, markdown or total. [default: text]")
 @click.option("-m", "--show-missing", is_flag=True, default=None, help="Show the lines and branches that did not run.")
+@click.option("--conditions", is_flag=True, help="Show conditions: with -m, what no operand of them ever was.")
 @click.option("--skip-covered/--no-skip-covered", default=None, help="Leave out files with 100% coverage.")
 @click.option("--skip-empty", is_flag=True, default=None, help="Leave out files with no code.")
 @click.option(
@@ -40,6 +41,7 @@ def command(
     contexts: str | None,
     format_: str | None,
     show_missing: bool | None,
+    conditions: bool,
     skip_covered: bool | None,
     skip_empty: bool | None,
     sort: str | None,
@@ -83,5 +85,10 @@ def command(
 
         profile = load_profile(config, config.data_file, config.report_contexts)
         shares = None if profile is None else time_share_by_file(profile)
-    click.echo(render_table([file.result for file in coverage.files], options, shares), nl=False)
+    outcomes = None
+    if conditions:
+        from footfall.report.conditions import need_conditions, outcomes_by_path
+
+        outcomes = outcomes_by_path(coverage, need_conditions(coverage, config.data_file, config.report_contexts))
+    click.echo(render_table([file.result for file in coverage.files], options, shares, outcomes), nl=False)
     return exit_status(config, coverage.total.pc_covered)

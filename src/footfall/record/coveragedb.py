@@ -76,6 +76,8 @@ class StoredCoverage:
     has_arcs: bool = False
     has_profile: bool = False
     """Whether record/profiledb.py has something to read there."""
+    has_conditions: bool = False
+    """The same for record/conditionsdb.py."""
     files: dict[str, StoredFile] = field(default_factory=dict)
 
 
@@ -177,7 +179,9 @@ def read_coverage(path: str | Path, contexts: Iterable[str] = ()) -> StoredCover
 def _read_all(connection: sqlite3.Connection, contexts: list[str]) -> StoredCoverage:
     row = connection.execute("select value from meta where key = 'has_arcs'").fetchone()
     stored = StoredCoverage(
-        has_arcs=row is not None and row[0] not in ("0", ""), has_profile=has_table(connection, "footfall_profile")
+        has_arcs=row is not None and row[0] not in ("0", ""),
+        has_profile=has_table(connection, "footfall_profile"),
+        has_conditions=has_table(connection, "footfall_conditions_format"),
     )
     by_id: dict[int, StoredFile] = {}
     for file_id, name in connection.execute("select id, path from file"):

@@ -47,6 +47,7 @@ class Coverage:
 
     has_arcs: bool = False
     has_profile: bool = False
+    has_conditions: bool = False
     files: list[ReportedFile] = field(default_factory=list)
     warnings: list[tuple[str, str]] = field(default_factory=list)
 
@@ -73,7 +74,9 @@ def gather(
     """
     with _paused_collector():
         stored, names = _apply_paths(config, read_coverage(data_file, contexts))
-        coverage = Coverage(has_arcs=stored.has_arcs, has_profile=stored.has_profile)
+        coverage = Coverage(
+            has_arcs=stored.has_arcs, has_profile=stored.has_profile, has_conditions=stored.has_conditions
+        )
         wanted = [path if config.relative_files else canonical_path(path) for path in paths]
         chosen = _choose(config, wanted or stored.files)
         if not chosen:
@@ -150,7 +153,9 @@ def _raise_or_note(error: FootfallError, is_ignored: bool, coverage: Coverage) -
 def _apply_paths(config: Config, stored: StoredCoverage) -> tuple[StoredCoverage, dict[str, tuple[str, ...]]]:
     """Map stored paths to those here; also return for each of these the names it had."""
     aliases = PathAliases(config.paths.values(), relative=config.relative_files) if config.paths else None
-    mapped = StoredCoverage(has_arcs=stored.has_arcs, has_profile=stored.has_profile)
+    mapped = StoredCoverage(
+        has_arcs=stored.has_arcs, has_profile=stored.has_profile, has_conditions=stored.has_conditions
+    )
     names: dict[str, tuple[str, ...]] = {}
     for path, found in stored.files.items():
         here = path if aliases is None else aliases.map(path)

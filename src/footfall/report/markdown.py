@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import string
 
-from footfall.report.text import Table
+from footfall.report.text import PERCENT_COLUMNS, Table
 
 __all__ = ["lay_out_markdown"]
 
@@ -22,6 +22,9 @@ def lay_out_markdown(table: Table) -> list[str]:
     widths["Cover"] = max(len(table.total[cover]) + 6, len(" Cover "))
     widths["Time"] = _TIME_WIDTH
     widths["Missing"] = _MISSING_WIDTH
+    if "Cond" in table.columns:
+        cond = table.columns.index("Cond")
+        widths["Cond"] = max(len(_escape(row[cond])) for row in (*table.rows, table.total)) + 6
     header = [
         f"| {column:{widths[column]}}|" if column == "Name" else f"{column:>{widths[column]}} |"
         for column in table.columns
@@ -33,7 +36,7 @@ def lay_out_markdown(table: Table) -> list[str]:
         for column, cell in zip(table.columns, map(_escape, row), strict=True):
             if column == "Name":
                 cells.append(f"| {cell:{widths[column]}}|")
-            elif column in ("Cover", "Time"):
+            elif column in PERCENT_COLUMNS:
                 cells.append(f"{cell:>{widths[column] - 1}}% |")
             else:
                 cells.append(f"{cell:>{widths[column]}} |")
@@ -44,7 +47,7 @@ def lay_out_markdown(table: Table) -> list[str]:
 def _total_line(table: Table, widths: dict[str, int]) -> str:
     cells = []
     for column, cell in zip(table.columns, table.total, strict=True):
-        sign = "%" if column in ("Cover", "Time") else ""
+        sign = "%" if column in PERCENT_COLUMNS else ""
         text = f" **{cell}{sign}**" if cell else ""
         cells.append(f"|{text:{widths[column]}} |" if column == "Name" else f"{text:>{widths[column]}} |")
     return "".join(cells)

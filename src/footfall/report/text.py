@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from footfall.analyze.results import FileResult, Numbers
 from footfall.errors import UsageError
 
-__all__ = ["FORMATS", "Table", "TableOptions", "human_key", "printable", "render_table"]
+__all__ = ["FORMATS", "PERCENT_COLUMNS", "Outcomes", "Table", "TableOptions", "human_key", "printable", "render_table"]
 
 FORMATS = ("text", "markdown", "total")
 
@@ -31,12 +31,26 @@ class TableOptions:
 
 
 @dataclass(frozen=True, slots=True)
+class Outcomes:
+    """What of its conditions' outcomes a file has seen; `lines` name those that were never seen."""
+
+    n_seen: int = 0
+    n_total: int = 0
+    lines: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        percent = 100 * self.n_seen // self.n_total if self.n_total else 100
+        return f"{self.n_seen}/{self.n_total} {percent}"
+
+
+@dataclass(frozen=True, slots=True)
 class _Row:
     name: str
     numbers: Numbers
     missing: str = ""
     time_share: float | None = None
     """Per cent of all samples' time; None where there is no profile."""
+    outcomes: Outcomes | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +70,10 @@ def render_table(
     results: Sequence[FileResult],
     options: TableOptions,
     time_shares: Mapping[str, float] | None = None,
+    outcomes: Mapping[str, Outcomes] | None = None,
 ) -> str:
     """Return the table. `time_shares` are per cent of the profile's time by a result's path; None without a profile.
+    `outcomes` by a result's path add a column of conditions.
 
     Raises UsageError (`bad-format`, `bad-sort`, `bad-precision`).
     """
@@ -65,7 +81,7 @@ def render_table(
         raise UsageError("bad-format", f"No report format {options.format!r}.", f"There are: {', '.join(FORMATS)}.")
     if options.format == "total":
         return f"{_add_up(results).pc_covered_str(options.precision)}\n"
-    table = _make_table(results, options, time_shares)
+    table = _make_table(results, options, time_shares, outcomes)
     if options.format == "markdown":
         from footfall.report.markdown import lay_out_markdown
 
@@ -81,7 +97,12 @@ def _add_up(results: Sequence[FileResult]) -> Numbers:
     return sum((result.numbers for result in results), Numbers())
 
 
-def _make_table(results: Sequence[FileResult], options: TableOptions, time_shares: Mapping[str, float] | None) -> Table:
+def _make_table(
+    results: Sequence[FileResult],
+    options: TableOptions,
+    time_shares: Mapping[str, float] | None,
+    outcomes: Mapping[str, Outcomes] | None,
+) -> Table:
     has_branches = any(result.has_arcs for result in results)
     rows: list[_Row] = []
     n_covered = n_empty = 0
@@ -94,13 +115,16 @@ def _make_table(results: Sequence[FileResult], options: TableOptions, time_share
         else:
             share = None if time_shares is None else time_shares.get(result.path, 0.0)
             missing = result.missing_text() if options.show_missing else ""
-            rows.append(_Row(printable(result.name), numbers, missing, share))
+            seen = None if outcomes is None else outcomes.get(result.path, Outcomes())
+            rows.append(_Row(printable(result.name), numbers, missing, share, seen))
     total_share = None if time_shares is None else sum(time_shares.get(result.path, 0.0) for result in results)
     notes = []
     if n_covered:
         notes.append(f"{_plural(n_covered, 'file')} skipped due to complete coverage.")
     if n_empty:
         notes.append(f"{_plural(n_empty, 'empty file')} skipped.")
+    if options.show_missing and (never := [line for each in (outcomes or {}).values() for line in each.lines]):
+        notes.append("\n".join(["Outcomes of conditions that were never seen:", *map(printable, never)]))
 
     def cells(row: _Row) -> list[str]:
         numbers = row.numbers
@@ -108,6 +132,8 @@ def _make_table(results: Sequence[FileResult], options: TableOptions, time_share
         if has_branches:
             found += [str(numbers.n_branches), str(numbers.n_partial_branches)]
         found.append(numbers.pc_covered_str(options.precision))
+        if row.outcomes is not None:
+            found.append(str(row.outcomes))
         if row.time_share is not None:
             found.append(f"{row.time_share:.1f}")
         if options.show_missing:
@@ -115,17 +141,24 @@ def _make_table(results: Sequence[FileResult], options: TableOptions, time_share
         return found
 
     columns = ["Name", "Stmts", "Miss", *(["Branch", "BrPart"] if has_branches else []), "Cover"]
+    columns += ["Cond"] if outcomes is not None else []
     columns += ["Time"] if time_shares is not None else []
     columns += ["Missing"] if options.show_missing else []
     return Table(
         columns=columns,
         rows=[cells(row) for row in _sorted_rows(rows, options.sort, has_branches)],
-        total=cells(_Row("TOTAL", _add_up(results), "", total_share)),
+        total=cells(_Row("TOTAL", _add_up(results), "", total_share, _add_outcomes(outcomes))),
         notes=notes,
     )
 
 
-_PERCENT_COLUMNS = ("Cover", "Time")
+def _add_outcomes(outcomes: Mapping[str, Outcomes] | None) -> Outcomes | None:
+    if outcomes is None:
+        return None
+    return Outcomes(sum(each.n_seen for each in outcomes.values()), sum(each.n_total for each in outcomes.values()))
+
+
+PERCENT_COLUMNS = ("Cover", "Cond", "Time")
 _TIME_WIDTH = 8
 
 
@@ -135,6 +168,9 @@ def _lay_out_text(table: Table) -> list[str]:
     widths["Name"] = max(5, *(len(row[0]) for row in table.rows)) + 1 if table.rows else 6
     widths["Cover"] = max(len(" Cover") + 1, len(table.total[cover]) + 3, *(len(row[cover]) + 2 for row in table.rows))
     widths["Time"] = _TIME_WIDTH
+    if "Cond" in table.columns:
+        cond = table.columns.index("Cond")
+        widths["Cond"] = max(len(row[cond]) for row in (*table.rows, table.total)) + 3
 
     def line(cells: list[str]) -> str:
         parts = []
@@ -143,7 +179,7 @@ def _lay_out_text(table: Table) -> list[str]:
                 parts.append(f"{cell:{widths[column]}}")
             elif column == "Missing":
                 parts.append(f"   {cell:9}")
-            elif column in _PERCENT_COLUMNS:
+            elif column in PERCENT_COLUMNS:
                 parts.append(f"{cell:>{widths[column] - 1}}%")
             else:
                 parts.append(f"{cell:>{widths[column]}}")

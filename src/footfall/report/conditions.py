@@ -1,0 +1,97 @@
+"""Condition coverage in the reports: `report --conditions` and the JSON report. Only from data of CPython 3.14 and later.
+
+Analysed anew for each report, apart from lines and branches, whose numbers it leaves as they are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+from footfall.analyze.conditions import ConditionResult, can_analyze, compare_conditions
+from footfall.errors import FootfallError
+from footfall.record.conditionsdb import BranchedCode, read_conditions
+from footfall.report.gather import Coverage, ReportedFile
+from footfall.report.json import Json
+from footfall.report.sources import read_source
+from footfall.report.text import Outcomes
+
+__all__ = ["condition_lines", "conditions_report", "load_conditions", "need_conditions", "outcomes_by_path"]
+
+
+def load_conditions(
+    coverage: Coverage, data_file: str | Path, contexts: Iterable[str] = ()
+) -> dict[str, ConditionResult] | None:
+    """Return each reported file's conditions by its path; None where the data has none or this interpreter is older.
+
+    `contexts` as for `gather`.
+    """
+    if not can_analyze():
+        return None
+    stored = read_conditions(data_file, contexts)
+    if stored is None:
+        return None
+    return {file.result.path: _compare(file, stored) for file in coverage.files}
+
+
+def _compare(file: ReportedFile, stored: Mapping[str, Sequence[BranchedCode]]) -> ConditionResult:
+    codes = [code for path in file.stored_paths for code in stored.get(path, ())]
+    return compare_conditions(read_source(file.result.path), file.analysis, file.result.executed, codes)
+
+
+def need_conditions(
+    coverage: Coverage, data_file: str | Path, contexts: Iterable[str] = ()
+) -> dict[str, ConditionResult]:
+    """As `load_conditions`, but raise FootfallError (`no-conditions`) where there are none."""
+    found = load_conditions(coverage, data_file, contexts)
+    if found is not None:
+        return found
+    if not can_analyze():
+        reason, help = "this Python is older than CPython 3.14", "Make the report with CPython 3.14 or later."
+    else:
+        reason = f"{data_file} says nothing of them"
+        help = "Measure branches with `footfall run` on CPython 3.14 or later; coverage.py's files have none."
+    raise FootfallError("no-conditions", f"Can't show conditions: {reason}.", help)
+
+
+def outcomes_by_path(coverage: Coverage, results: Mapping[str, ConditionResult]) -> dict[str, Outcomes]:
+    """Return the conditions for the table."""
+    found = {}
+    for file in coverage.files:
+        result = results[file.result.path]
+        lines = tuple(condition_lines(file.name, result))
+        found[file.result.path] = Outcomes(result.n_seen, result.n_total, lines)
+    return found
+
+
+def condition_lines(name: str, result: ConditionResult) -> list[str]:
+    """Return a line for each outcome that was never seen in code that ran, as "main.py:12:8 b > 0 never false"."""
+    return [
+        f"{name}:{each.line}:{each.column} {each.text} never {str(each.never).lower()}"
+        for each in result.missing
+        if each.has_run
+    ]
+
+
+def conditions_report(coverage: Coverage, results: Mapping[str, ConditionResult]) -> Json:
+    """Return the conditions for the JSON report. Columns are characters from 0; the end is behind the operand."""
+    return {
+        "total": sum(result.n_total for result in results.values()),
+        "seen": sum(result.n_seen for result in results.values()),
+        "files": {file.name: _file_report(results[file.result.path]) for file in coverage.files},
+    }
+
+
+def _file_report(result: ConditionResult) -> Json:
+    missing = [
+        {
+            "line": each.line,
+            "column": each.column,
+            "end_line": each.end_line,
+            "end_column": each.end_column,
+            "text": each.text,
+            "never": str(each.never).lower(),
+        }
+        for each in result.missing
+    ]
+    return {"total": result.n_total, "seen": result.n_seen, "missing": missing}
