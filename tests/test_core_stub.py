@@ -20,7 +20,7 @@ def _declared() -> dict[str, list[str]]:
             arguments = [*node.args.posonlyargs, *node.args.args]
             found[node.name] = [argument.arg for argument in arguments]
     if sys.version_info < (3, 12):
-        del found["monitoring_start"]
+        del found["monitoring_start"], found["monitoring_stop"]
     return found
 
 

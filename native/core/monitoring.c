@@ -184,6 +184,9 @@ set_flag(module_state *state, PyObject *code, Py_ssize_t byte_offset, unsigned c
 static PyObject *
 hit_once(module_state *state, PyObject *code, Py_ssize_t byte_offset, unsigned char flag)
 {
+    if (code_hits_of(state->monitoring, code) == NULL) {
+        Py_RETURN_NONE; /* of a measurement that ended: this one sees the place when the code starts anew */
+    }
     set_flag(state, code, byte_offset, flag);
     return Py_NewRef(state->monitoring->disable);
 }
@@ -422,8 +425,20 @@ monitoring_start(PyObject *module, PyObject *args)
     Py_RETURN_NONE;
 }
 
+PyDoc_STRVAR(monitoring_stop_doc,
+             "monitoring_stop($module, /)\n--\n\n"
+             "Record no more. The caller takes the tool's callbacks away first.");
+
+static PyObject *
+monitoring_stop(PyObject *module, PyObject *Py_UNUSED(ignored))
+{
+    monitoring_clear(get_state(module));
+    Py_RETURN_NONE;
+}
+
 static PyMethodDef monitoring_methods[] = {
     {"monitoring_start", monitoring_start, METH_VARARGS, monitoring_start_doc},
+    {"monitoring_stop", monitoring_stop, METH_NOARGS, monitoring_stop_doc},
     {NULL, NULL, 0, NULL},
 };
 

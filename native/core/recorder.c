@@ -14,6 +14,7 @@
 #define IMPLEMENTATION_CPYTHON 1
 #define MAX_RECORDS_PER_PID 100000
 #define HEADER_STOPPED_OFFSET 28
+#define FLAG_LATE 2u
 
 static uint64_t
 clock_ns(clockid_t clock)
@@ -92,6 +93,7 @@ open_file(recorder *rec)
         return -1;
     }
     rec->header = payload;
+    rec->pid = (int)getpid();
     unsigned char *to = payload;
     memcpy(to, "FOOTFALL", 8);
     to = maplog_put_u32(to + 8, FORMAT_VERSION);
@@ -320,8 +322,8 @@ static PyObject *
 record_after_fork(PyObject *module, PyObject *Py_UNUSED(ignored))
 {
     recorder *rec = get_state(module)->recorder;
-    if (rec == NULL || rec->is_off) {
-        Py_RETURN_NONE;
+    if (rec == NULL || rec->is_off || rec->pid == (int)getpid()) {
+        Py_RETURN_NONE; /* measuring that was started twice registers this twice */
     }
     maplog_close(&rec->log);
     rec->header = NULL;
@@ -351,7 +353,58 @@ record_message(PyObject *module, PyObject *args)
     Py_RETURN_NONE;
 }
 
+PyDoc_STRVAR(record_imported_doc, "record_imported($module, path, absolute_path, /)\n--\n\n"
+                                  "Note a file whose module was imported before measuring began.");
+
+static PyObject *
+record_imported(PyObject *module, PyObject *args)
+{
+    PyObject *path;          // borrowed
+    PyObject *absolute_path; // borrowed
+    if (!PyArg_ParseTuple(args, "UU:record_imported", &path, &absolute_path)) {
+        return NULL;
+    }
+    recorder *rec = get_state(module)->recorder;
+    uint32_t file = 0;
+    if (rec == NULL || rec->is_off) {
+        Py_RETURN_NONE;
+    }
+    if (file_id(rec, path, absolute_path, &file) < 0) {
+        return NULL;
+    }
+    unsigned char *payload = reserve(rec, 8);
+    if (payload != NULL) {
+        maplog_put_u32(maplog_put_u32(payload, file), 0);
+        maplog_commit(&rec->log, payload, RECORD_IMPORTED);
+    }
+    Py_RETURN_NONE;
+}
+
+PyDoc_STRVAR(record_close_doc, "record_close($module, /)\n--\n\n"
+                               "Close a record file that was opened late (flag 2); return its directory, else None.\n\n"
+                               "The engine must have stopped.");
+
+static PyObject *
+record_close(PyObject *module, PyObject *Py_UNUSED(ignored))
+{
+    module_state *state = get_state(module);
+    if (state->recorder == NULL || !(state->recorder->flags & FLAG_LATE)) {
+        Py_RETURN_NONE; /* what the start hook opened stays open, with probes that point into it */
+    }
+    if (state->monitoring != NULL || state->settrace != NULL) {
+        PyErr_SetString(PyExc_RuntimeError, "an engine still records");
+        return NULL;
+    }
+    PyObject *directory = PyBytes_FromString(state->recorder->directory); // owned
+    if (directory != NULL) {
+        recorder_free(state);
+    }
+    return directory;
+}
+
 static PyMethodDef recorder_methods[] = {
+    {"record_imported", record_imported, METH_VARARGS, record_imported_doc},
+    {"record_close", record_close, METH_NOARGS, record_close_doc},
     {"record_open", record_open, METH_VARARGS, record_open_doc},
     {"record_after_fork", record_after_fork, METH_NOARGS, record_after_fork_doc},
     {"record_message", record_message, METH_VARARGS, record_message_doc},

@@ -18,6 +18,7 @@ enum record_kind {
     RECORD_PROBES = 6,
     RECORD_MESSAGE = 7,
     RECORD_TRACE = 8,
+    RECORD_IMPORTED = 9,
 };
 
 typedef struct recorder {
@@ -33,6 +34,7 @@ typedef struct recorder {
     uint32_t context_id;
     uint32_t next_file_id;
     uint32_t next_code_id;
+    int pid; /* that opened the current file */
     int is_off; /* after a failure: nothing is registered any more */
 } recorder;
 

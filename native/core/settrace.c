@@ -443,8 +443,25 @@ settrace_start(PyObject *module, PyObject *args)
     Py_RETURN_NONE;
 }
 
+PyDoc_STRVAR(settrace_stop_doc, "settrace_stop($module, /)\n--\n\n"
+                                "Trace no thread any more. Does nothing when the engine does not run.");
+
+static PyObject *
+settrace_stop(PyObject *module, PyObject *Py_UNUSED(ignored))
+{
+    module_state *state = get_state(module);
+    if (state->settrace != NULL) {
+        settrace_clear(state); /* what still calls the trace function finds no engine, and unsets it */
+        if (trace_all_threads(NULL, NULL) < 0) {
+            return NULL;
+        }
+    }
+    Py_RETURN_NONE;
+}
+
 static PyMethodDef settrace_methods[] = {
     {"settrace_start", settrace_start, METH_VARARGS, settrace_start_doc},
+    {"settrace_stop", settrace_stop, METH_NOARGS, settrace_stop_doc},
     {"settrace_wrap_thread_start", settrace_wrap_thread_start, METH_VARARGS,
      settrace_wrap_thread_start_doc},
     {NULL, NULL, 0, NULL},

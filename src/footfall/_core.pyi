@@ -14,11 +14,20 @@ def record_after_fork() -> None:
 def record_message(slug: str, text: str, /) -> None:
     """Keep a message in the record file, when one is open."""
 
+def record_imported(path: str, absolute_path: str, /) -> None:
+    """Note a file whose module was imported before measuring began."""
+
+def record_close() -> bytes | None:
+    """Close a record file that was opened late (flag 2); return its directory, else None. The engine must have stopped."""
+
 if sys.version_info >= (3, 12):
     def monitoring_start(
         tool_id: int, decide: Callable[[str], str | None], with_branches: bool, /
     ) -> None:
         """Measure every code object whose file `decide(co_filename)` gives a path for."""
+
+    def monitoring_stop() -> None:
+        """Record no more. The caller takes the tool's callbacks away first."""
 
 def probes_arm(code: CodeType, absolute_path: str, /) -> bool:
     """Let the probes in a module's code record. True when it has some and they do now."""
@@ -40,6 +49,9 @@ def probes_wrap(
 
 def settrace_start(decide: Callable[[str], str | None], with_arcs: bool, /) -> None:
     """Trace all threads; measure files for which `decide(co_filename)` gives a path."""
+
+def settrace_stop() -> None:
+    """Trace no thread any more. Does nothing when the engine does not run."""
 
 def settrace_wrap_thread_start(plain: Callable[..., Any], is_joinable: bool, /) -> Callable[..., Any]:
     """Return a look-alike of `_thread.start_new_thread` that traces the threads which it starts."""

@@ -15,6 +15,7 @@ from footfall.analyze.branch_outcomes import OutcomeCollector
 from footfall.analyze.branches import find_branches
 from footfall.analyze.bytecode_arcs import arcs_of_code
 from footfall.analyze.calltree import profile_of_logs
+from footfall.analyze.imported import infer_lines
 from footfall.analyze.opcodes import OPCODES_BY_VERSION
 from footfall.analyze.probe_arcs import arcs_of_module
 from footfall.analyze.rundata import FileData, RunData
@@ -32,6 +33,7 @@ class _Merged(NamedTuple):
     codes: list[RecordedCode]
     modules: list[ProbedModule]
     traces: list[TracedCode]
+    imported: set[str]
     messages: list[tuple[str, str]]
     has_branches: bool
     cwd_by_pid: dict[int, str]
@@ -75,6 +77,7 @@ def resolve(run_directory: str | Path, context: str = "", progress: Progress | N
             progress(done, total)
     for trace in merged.traces:  # worked out by the engine already
         _add(files, trace.path, trace.context or context, trace.lines, trace.arcs)
+    _add_inferred(files, sorted(merged.imported), context, messages)
     paths = _PathFinder(merged.cwd_by_pid)
     profile = profile_of_logs(read_sample_logs(str(directory), messages), paths.find, lambda _log: {0: context})
     return RunData(
@@ -112,6 +115,24 @@ def _with_branches(code: RecordedCode) -> RecordedCode:
     return code._replace(branches=find_branches(code.code, ops))
 
 
+def _add_inferred(
+    files: dict[str, FileData], imported: list[str], context: str, messages: list[tuple[str, str]]
+) -> None:
+    """Add what must have run of modules that were imported before measuring began, and say so."""
+    n_lines = 0
+    for path in imported:
+        try:
+            inferred = infer_lines(Path(path).read_bytes())
+        except (OSError, SyntaxError, ValueError):
+            continue  # the report says that the source can't be read
+        known = files[path].lines.get(context, set()) if path in files else set()
+        n_lines += len(inferred - known)
+        _add(files, path, context, inferred, set())
+    if n_lines:
+        what = f"Inferred, not seen: {n_lines} lines of files imported before measuring began ({len(imported)})."
+        messages.append(("lines-inferred", what))
+
+
 def _add(
     files: dict[str, FileData], path: str, context: str, lines: set[int], arcs: set[tuple[int, int]]
 ) -> None:
@@ -124,6 +145,7 @@ def _merge_records(paths: Iterable[Path]) -> _Merged:
     codes: dict[RecordedCode, RecordedCode] = {}
     modules: dict[ProbedModule, ProbedModule] = {}
     traces: list[TracedCode] = []
+    imported: set[str] = set()
     messages: list[tuple[str, str]] = []
     has_branches = False
     cwd_by_pid: dict[int, str] = {}
@@ -137,6 +159,7 @@ def _merge_records(paths: Iterable[Path]) -> _Merged:
         has_branches = has_branches or record.header.has_branches
         messages += record.messages
         traces += record.traces
+        imported.update(record.imported)
         if record.header.stopped_errno:
             reason = os.strerror(record.header.stopped_errno)
             messages.append(("record-full", f"recording of process {record.header.pid} stopped: {reason}."))
@@ -144,7 +167,7 @@ def _merge_records(paths: Iterable[Path]) -> _Merged:
             _merge(codes, code._replace(hits=b""), code)
         for module in record.modules:
             _merge(modules, module._replace(hits=b""), module)
-    return _Merged(list(codes.values()), list(modules.values()), traces, messages, has_branches, cwd_by_pid)
+    return _Merged(list(codes.values()), list(modules.values()), traces, imported, messages, has_branches, cwd_by_pid)
 
 
 def _merge(known: dict[_T, _T], key: _T, found: _T) -> None:

@@ -37,8 +37,8 @@ def _wrap_thread_starters(wrap: "Callable[[Callable[..., Any], bool], Callable[.
     threading = sys.modules.get("threading")  # imported already, it has the functions under names of its own
     for name in _THREAD_STARTERS:
         plain = getattr(_thread, name, None)
-        if plain is None:
-            continue
+        if plain is None or type(getattr(plain, "__self__", None)) is tuple:
+            continue  # not in this version, or wrapped when measuring was started before
         wrapped = wrap(plain, name == "start_joinable_thread")
         setattr(_thread, name, wrapped)
         if threading is not None and getattr(threading, "_" + name, None) is plain:

@@ -17,7 +17,7 @@ __all__ = ["ProbedModule", "Record", "RecordedCode", "RecordHeader", "TracedCode
 _MAGIC = b"FOOTFALL"
 _FORMAT = 1
 
-_HEADER, _FILE, _CODE, _HITS, _CONTEXT, _PROBES, _MESSAGE, _TRACE = range(1, 9)
+_HEADER, _FILE, _CODE, _HITS, _CONTEXT, _PROBES, _MESSAGE, _TRACE, _IMPORTED = range(1, 10)
 
 
 class RecordHeader(NamedTuple):
@@ -83,6 +83,8 @@ class Record(NamedTuple):
     modules: list[ProbedModule]
     messages: list[tuple[str, str]]
     traces: list[TracedCode]
+    imported: list[str]
+    """Files of modules that were imported before measuring began."""
 
 
 class _Cursor:
@@ -122,6 +124,7 @@ def read_record(path: str) -> Record:
     code_by_id: dict[int, RecordedCode] = {}
     modules: list[ProbedModule] = []
     traces: list[TracedCode] = []
+    imported: list[str] = []
     messages: list[tuple[str, str]] = []
     try:
         for kind, payload in read_entries(path):
@@ -153,6 +156,8 @@ def read_record(path: str) -> Record:
                 messages.append((slug, cursor.sized().decode("utf-8", "replace")))
             elif kind == _TRACE:
                 traces.append(_read_trace(cursor, files, contexts))
+            elif kind == _IMPORTED:
+                imported.append(files[cursor.numbers("<II")[0]])
     except (ValueError, KeyError) as error:
         raise FootfallError(
             "record-corrupt",
@@ -161,7 +166,7 @@ def read_record(path: str) -> Record:
         ) from error
     if header is None:
         raise FootfallError("record-corrupt", f"The record file {path} is empty.", "Run again.")
-    return Record(header, codes, modules, messages, traces)
+    return Record(header, codes, modules, messages, traces, imported)
 
 
 def _read_header(cursor: _Cursor) -> RecordHeader:

@@ -1,0 +1,78 @@
+"""Starting and stopping in a running process: what `footfall.start` and `footfall.stop` do inside it. CPython only.
+
+Functions that exist already can be seen by `monitoring` and `settrace`, not by `probes`. What ran before is not seen: the
+record names the modules that were imported, and the analysis infers from their source what must have run.
+"""
+
+import os
+import sys
+
+from footfall import _core
+from footfall.model import ENGINE_MONITORING, ENGINE_SETTRACE, RUN_VARIABLE
+from footfall.observe import settrace
+from footfall.observe.scope import Scope
+from footfall.observe.start import choose_late_engine, report, start_monitoring
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from footfall.observe.settings import Settings
+
+__all__ = ["start_late", "stop_late"]
+
+_LATE = 2  # a flag of the record's header
+
+
+def start_late(settings: "Settings") -> None:
+    """Measure all threads from now on. Raises RuntimeError when this process is measured already."""
+    engine, warning = choose_late_engine(settings)
+    _core.record_open(
+        os.fsencode(settings.directory),
+        engine,
+        _LATE | (1 if settings.branch else 0),
+        os.fsencode(os.getcwd()),
+        os.fsencode(sys.executable or ""),
+    )
+    os.register_at_fork(after_in_child=_core.record_after_fork)
+    if warning is not None:
+        report(*warning)
+    scope = Scope(settings)
+    _record_imported(scope)
+    if engine == ENGINE_MONITORING:
+        start_monitoring(scope, settings.branch)
+        sys.monitoring.restart_events()  # places that an earlier measurement has seen
+    elif engine == ENGINE_SETTRACE:
+        settrace.start(settings, scope)
+
+
+def _record_imported(scope: Scope) -> None:
+    for name, module in list(sys.modules.items()):
+        spec = getattr(module, "__spec__", None)
+        filename = getattr(module, "__file__", None)
+        if name == "__main__" or not isinstance(filename, str) or not filename.endswith(".py"):
+            continue
+        if getattr(spec, "_initializing", False):
+            continue  # its import has not come to its end
+        path = scope.decide(filename, name)
+        if path is not None:
+            _core.record_imported(filename, path)
+
+
+def stop_late() -> str | None:
+    """Measure no more, and close the record. Return the run directory, None in a process that is not measured."""
+    if os.environ.get(RUN_VARIABLE):
+        return None  # what `footfall run` started is not ours to end
+    _core.settrace_stop()
+    if sys.version_info >= (3, 12):
+        monitoring = sys.monitoring
+        for tool_id in range(6):
+            if monitoring.get_tool(tool_id) == "footfall":
+                monitoring.set_events(tool_id, 0)
+                for shift in range(20):
+                    try:
+                        monitoring.register_callback(tool_id, 1 << shift, None)
+                    except ValueError:
+                        continue  # this version has no such event
+                monitoring.free_tool_id(tool_id)
+        _core.monitoring_stop()
+    directory = _core.record_close()
+    return None if directory is None else os.fsdecode(directory)

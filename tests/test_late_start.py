@@ -1,0 +1,200 @@
+"""Measuring that starts in a running program: what is inferred, what is seen from then on, and what is refused."""
+
+import os
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import pytest
+
+from footfall.analyze.imported import infer_lines
+from footfall.record.coveragedb import StoredFile, read_coverage
+
+needs_core = pytest.mark.skipif(sys.implementation.name != "cpython", reason="PyPy can't be measured from inside")
+refused_on_pypy = pytest.mark.skipif(sys.implementation.name == "cpython", reason="CPython can")
+
+
+@pytest.mark.parametrize(
+    "text, lines",
+    [
+        ("import os\nx = (1 +\n    2)\ny = 3\n", {1, 2, 4}),
+        ("def f():\n    return 1\nasync def g():\n    return 2\n", {1, 3}),
+        ("@first\n@second(\n    1)\ndef f():\n    return 1\n", {1, 2, 4}),
+        ("class C(\n    object):\n    a = 1\n    def m(self):\n        return 1\n    if a:\n        b = 2\n", {1, 3, 4, 6}),
+        ("if a:\n    b = 1\nelse:\n    c = 2\nd = 3\n", {1, 5}),
+        ("for i in a:\n    b = 1\nelse:\n    c = 2\nwhile a:\n    d = 3\n", {1, 5}),
+        ("try:\n    a = 1\n    b = 2\nexcept E:\n    c = 3\nelse:\n    d = 4\nfinally:\n    e = 5\n", {1, 2, 9}),
+        ("try:\n    a = 1\n    b = 2\nfinally:\n    c = 3\n", {1, 2, 3, 5}),
+        ("with a:\n    b = 1\n    c = 2\n", {1, 2}),
+        ("with a:\n    @first\n    def f():\n        return 1\n", {1, 2}),
+        ("match a:\n    case 1:\n        b = 1\n", {1}),
+    ],
+    ids=["statements", "functions", "decorators", "classes", "if", "loops", "try except", "try finally", "with",
+         "with and a decorator", "match"],
+)  # fmt: skip
+def test_lines_that_every_import_runs_are_inferred(text, lines) -> None:
+    """Statements that no branch, loop or exception passes by are inferred, others are not."""
+    assert infer_lines(text.encode()) == lines
+
+
+_LIBRARY = """\
+import os
+def choose(flag):
+    if flag:
+        return 1
+    return 2
+class Thing:
+    kind = 1
+    def work(self):
+        return 3
+if os:
+    other = 4
+"""
+
+
+class Program:
+    """A library that is imported early, and programs that measure it late."""
+
+    def __init__(self, work: Path) -> None:
+        self.work = work.resolve()
+        (self.work / "library.py").write_text(_LIBRARY)
+
+    def run(self, text: str, **variables: str) -> subprocess.CompletedProcess[str]:
+        path = self.work / "program.py"
+        path.write_text(textwrap.dedent(text))
+        return subprocess.run(
+            [sys.executable, str(path)],
+            cwd=self.work,
+            env={**os.environ, **variables},
+            text=True,
+            capture_output=True,
+            timeout=60,
+        )
+
+    def library(self, data_file: str = ".coverage") -> StoredFile:
+        """What the data file has of the library."""
+        return read_coverage(self.work / data_file).files[str(self.work / "library.py")]
+
+
+@pytest.fixture
+def program(tmp_path: Path) -> Program:
+    """The library and an empty directory around it."""
+    return Program(tmp_path)
+
+
+engines = pytest.mark.parametrize("engine", ["", "settrace"], ids=["default engine", "settrace"])
+
+
+@needs_core
+@engines
+def test_functions_that_were_there_are_measured_from_then_on(program, engine) -> None:
+    """Calls after the start are seen and those before are not; the rest of the module is inferred, which is said."""
+    done = program.run(
+        """
+        import footfall, library
+        library.choose(1)
+        footfall.start()
+        library.choose(0)
+        footfall.stop()
+        library.Thing().work()
+        """,
+        FOOTFALL_ENGINE=engine,
+    )
+    assert done.returncode == 0
+    assert done.stderr.count("[lines-inferred]") == 1
+    found = program.library()
+    assert found.lines == {1, 2, 3, 5, 6, 7, 8, 10}
+    assert (3, 5) in found.arcs
+    assert (3, 4) not in found.arcs
+    assert not list(program.work.glob(".footfall/runs/*"))
+
+
+@needs_core
+@engines
+def test_threads_that_were_there_are_measured(program, engine) -> None:
+    """A function that an older thread calls after the start is seen."""
+    program.run(
+        """
+        import footfall, library, threading
+        go = threading.Event()
+        def wait_and_work():
+            go.wait()
+            library.Thing().work()
+        thread = threading.Thread(target=wait_and_work)
+        thread.start()
+        footfall.start()
+        go.set()
+        thread.join()
+        footfall.stop()
+        """,
+        FOOTFALL_ENGINE=engine,
+    )
+    assert 9 in program.library().lines
+
+
+@needs_core
+@engines
+def test_measuring_can_start_again(program, engine) -> None:
+    """Two measurements in one process each see what ran during them, also lines that the other saw."""
+    done = program.run(
+        """
+        import footfall, library
+        for name, flag in (("one", 0), ("two", 1), ("three", 0)):
+            footfall.start()
+            library.choose(flag)
+            print(footfall.stop(name).name)
+        """,
+        FOOTFALL_ENGINE=engine,
+    )
+    assert done.stdout.split() == ["one", "two", "three"]
+    assert [sorted(program.library(name).lines & {4, 5}) for name in done.stdout.split()] == [[5], [4], [5]]
+
+
+@needs_core
+def test_a_module_imported_later_is_seen_not_inferred(program) -> None:
+    """What is imported during the measurement is measured as ever, and nothing is said to be inferred."""
+    done = program.run("import footfall\nfootfall.start()\nimport library\nfootfall.stop()\n")
+    assert done.stderr == ""
+    assert program.library().lines == {1, 2, 6, 7, 8, 10, 11}
+
+
+@needs_core
+@pytest.mark.parametrize(
+    "calls, slug",
+    [("footfall.start(); footfall.start()", "already-measured"), ("footfall.stop()", "not-measured")],
+    ids=["started twice", "not started"],
+)
+def test_a_call_out_of_order_is_refused(program, calls, slug) -> None:
+    """Starting twice and stopping what was not started raise an error with a slug."""
+    done = program.run(f"import footfall\n{calls}\n")
+    assert f"[{slug}]" in done.stderr.splitlines()[-1]
+    assert len(list(program.work.glob(".footfall/runs/*"))) == (slug == "already-measured")  # the first's, not stopped
+
+
+@needs_core
+@pytest.mark.parametrize("call", ["start", "stop"])
+def test_what_run_measures_is_left_alone(program, tmp_path, call) -> None:
+    """In a process of `footfall run` the API refuses, and the measurement goes on."""
+    run = tmp_path / "a run"
+    run.mkdir()
+    (run / "settings").write_text("branch\t1\ncover\t1\nprofile\t0\n")
+    done = program.run(
+        f"import footfall\ntry: footfall.{call}()\nexcept Exception as error: print(error)\n", FOOTFALL_RUN=str(run)
+    )
+    assert done.returncode == 0
+    assert ("[already-measured]" if call == "start" else "[not-measured]") in done.stdout
+
+
+@refused_on_pypy
+def test_pypy_says_that_it_cannot(program) -> None:
+    """On PyPy starting from inside raises an error that says what to do."""
+    done = program.run("import footfall\nfootfall.start()\n")
+    assert "[late-start-unsupported]" in done.stderr.splitlines()[-1]
+
+
+def test_the_package_alone_loads_no_api() -> None:
+    """`import footfall` loads none of the API's modules until start or stop is asked for."""
+    program = "import sys, footfall; print([n for n in sys.modules if n.startswith('footfall.')])"
+    done = subprocess.run([sys.executable, "-c", program], text=True, capture_output=True, check=True)
+    assert done.stdout == "[]\n"
