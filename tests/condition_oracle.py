@@ -40,8 +40,12 @@ class _Wrapper(ast.NodeTransformer):
         return ast.Call(ast.Name(function, ast.Load()), values, [])
 
     def wrap(self, node: ast.expr, new: ast.expr, is_flipped: bool = False) -> ast.expr:
-        return new if isinstance(node, ast.Constant) else self.call(
-            "_seen", self.name, ast.Tuple([ast.Constant(n) for n in _position(node)], ast.Load()), is_flipped, new
+        return (
+            new
+            if isinstance(node, ast.Constant)
+            else self.call(
+                "_seen", self.name, ast.Tuple([ast.Constant(n) for n in _position(node)], ast.Load()), is_flipped, new
+            )
         )
 
     def truth(self, node: ast.expr) -> ast.expr:
@@ -60,7 +64,7 @@ class _Wrapper(ast.NodeTransformer):
     def chain(self, node: ast.Compare, n_links: int) -> ast.expr:
         """Wrap the left side of each link, so that it tells of the comparison; and `in` and `is` not at all."""
         sides = [node.left, *node.comparators]
-        positions = [_position(left, right) for left, right in zip(sides, sides[1:])]
+        positions = [_position(left, right) for left, right in zip(sides, sides[1:], strict=False)]
         new = [self.visit(side) for side in sides]
         if all(type(op) in _ORDERED for op in node.ops):
             for number in range(len(node.ops)):

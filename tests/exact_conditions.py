@@ -1,6 +1,6 @@
 """Condition coverage of random programs, against what wrapped operands tell: programs tried, and those that differ.
 
-    python tests/exact_conditions.py --programs 500        from CPython 3.14
+python tests/exact_conditions.py --programs 500        from CPython 3.14
 """
 
 from __future__ import annotations
@@ -21,10 +21,11 @@ from footfall.analyze.conditions import outcomes_by_operand
 from footfall.analyze.operands import find_operands
 from footfall.analyze.resolve import resolve
 from footfall.model import RUN_VARIABLE
+from footfall.record.conditionsdb import BranchedCode
 from footfall.record.rundir import RunSettings, make_run_directory
 from programs import generate_program
 
-__all__ = ["compare_conditions_of", "random_programs"]
+__all__ = ["compare_conditions_of", "measure", "random_programs"]
 
 _HERE = Path(__file__).parent
 _BATCH = 100
@@ -34,46 +35,56 @@ def compare_conditions_of(programs: Mapping[str, str]) -> tuple[dict[str, str], 
     """Return {name: what differs} and the number of operands that were compared."""
     with tempfile.TemporaryDirectory() as folder:
         work = Path(folder).resolve()
-        for kind, change in (("plain", lambda _, text: text), ("wrapped", instrument)):
-            (work / kind).mkdir()
-            for name, text in programs.items():
-                (work / kind / f"{name}.py").write_text(change(name, text))
-        own = _run(work, "exact_runner.py", "wrapped_seen", "plain", **_run_variable(work))
-        true = _run(work, "condition_oracle.py", "wrapped_seen", "wrapped", str(work / "seen"))
+        codes, own = measure(programs, work)
+        _write(work / "wrapped", {name: instrument(name, text) for name, text in programs.items()})
+        true = _run(work, "condition_oracle.py", "wrapped", str(work / "seen"))
         seen = marshal.loads((work / "seen").read_bytes())
-        data = resolve(next((work / ".footfall/runs").iterdir()))
         differences = {}
         n_operands = 0
         for name, text in programs.items():
             if own[name] != true[name]:
                 differences[name] = f"it computed something else: {own[name][-200:]} != {true[name][-200:]}"
                 continue
-            found = outcomes_by_operand(text, data.conditions.get(str(work / "plain" / f"{name}.py"), []))
+            found = outcomes_by_operand(text, codes[name])
             n_operands += len(found)
             if what := _describe(text, {tuple(at): seen_ for at, seen_ in found.items()}, seen.get(name, [])):
                 differences[name] = what
         return differences, n_operands
 
 
-def _run_variable(work: Path) -> dict[str, str]:
-    settings = RunSettings(cwd=str(work), branch=True, profile=False, source_dir=[str(work / "plain")])
-    return {RUN_VARIABLE: str(make_run_directory(settings).path)}
+def measure(programs: Mapping[str, str], work: Path) -> tuple[dict[str, list[BranchedCode]], dict[str, str]]:
+    """Run the programs measured, in one process; return what each recorded of its jumps, and what it computed."""
+    directory = work.resolve() / "plain"
+    _write(directory, programs)
+    settings = RunSettings(cwd=str(work), branch=True, profile=False, source_dir=[str(directory)])
+    run = make_run_directory(settings).path
+    results = _run(work, "exact_runner.py", "plain", **{RUN_VARIABLE: str(run)})
+    data = resolve(run)
+    if data.messages:
+        raise SystemExit(f"footfall says: {data.messages}")
+    return {name: data.conditions.get(str(directory / f"{name}.py"), []) for name in programs}, results
 
 
-def _run(work: Path, script: str, results: str, kind: str, *arguments: str, **variables: str) -> dict[str, str]:
+def _write(directory: Path, programs: Mapping[str, str]) -> None:
+    directory.mkdir()
+    for name, text in programs.items():
+        (directory / f"{name}.py").write_text(text)
+
+
+def _run(work: Path, script: str, kind: str, *arguments: str, **variables: str) -> dict[str, str]:
+    """Run the programs of a directory in a fresh process; return what each computed."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("FOOTFALL", "COVERAGE"))}
     environment |= {"PYTHONDONTWRITEBYTECODE": "1", "PYTHONHASHSEED": "0", **variables}
-    command = [sys.executable, "-W", "ignore", str(_HERE / script), str(work / kind), str(work / results), *arguments]
+    results = work / "results"
+    command = [sys.executable, "-W", "ignore", str(_HERE / script), str(work / kind), str(results), *arguments]
     done = subprocess.run(command, env=environment, cwd=work, capture_output=True, text=True)
     if done.returncode or done.stderr:
         raise SystemExit(f"The programs ended with status {done.returncode}:\n{done.stderr}")
-    found: dict[str, str] = marshal.loads((work / results).read_bytes())
+    found: dict[str, str] = marshal.loads(results.read_bytes())
     return found
 
 
-def _describe(
-    text: str, found: Mapping[tuple[int, ...], tuple[bool, bool]], seen: list[tuple[Position, bool]]
-) -> str:
+def _describe(text: str, found: Mapping[tuple[int, ...], tuple[bool, bool]], seen: list[tuple[Position, bool]]) -> str:
     """Say what differs: operands whose outcomes are others, and operands that had outcomes and are not known."""
     true: dict[tuple[int, ...], set[bool]] = {}
     for position, outcome in seen:
@@ -88,7 +99,8 @@ def _describe(
     constant = {
         (node.lineno, node.col_offset, node.end_lineno, node.end_col_offset)
         for node in ast.walk(ast.parse(text))
-        if isinstance(node, ast.expr) and not any(
+        if isinstance(node, ast.expr)
+        and not any(
             isinstance(part, ast.Name | ast.Call) and getattr(part, "id", "") != "__debug__" for part in ast.walk(node)
         )
     }
@@ -100,7 +112,9 @@ def _silent(text: str) -> set[tuple[int, ...]]:
     """Links of comparisons with `is` and `in`, which the oracle can't see."""
     silent = set()
     for node in ast.walk(ast.parse(text)):
-        if isinstance(node, ast.Compare) and any(isinstance(op, ast.Is | ast.IsNot | ast.In | ast.NotIn) for op in node.ops):
+        if isinstance(node, ast.Compare) and any(
+            isinstance(op, ast.Is | ast.IsNot | ast.In | ast.NotIn) for op in node.ops
+        ):
             sides = [node.left, *node.comparators]
             if len(node.ops) > 1:
                 silent |= {
@@ -135,7 +149,9 @@ def main() -> int:
     for name, what in list(differences.items())[: arguments.show]:
         print(f"{name}: {what[:400]}")
     version = ".".join(map(str, sys.version_info[:3]))
-    print(f"{version}: programs tried {arguments.programs}, operands {n_operands}, programs that differ {len(differences)}")
+    print(
+        f"{version}: programs tried {arguments.programs}, operands {n_operands}, programs that differ {len(differences)}"
+    )
     return 1 if differences else 0
 
 

@@ -12,7 +12,16 @@ from footfall.analyze.instructions import steering_instructions
 from footfall.analyze.linetable import positions
 from footfall.analyze.opcodes import CACHE, CONSTANT_TESTS_BY_VERSION, OPCODES_BY_VERSION, ConstantTest, Opcodes
 from footfall.model import HIT_LEFT, HIT_RIGHT
-from footfall.record.conditionsdb import IS_FALSE, IS_NONE, IS_NOT_NONE, IS_TRUE, BranchedCode, Conditions, Place, SourcePosition
+from footfall.record.conditionsdb import (
+    IS_FALSE,
+    IS_NONE,
+    IS_NOT_NONE,
+    IS_TRUE,
+    BranchedCode,
+    Conditions,
+    Place,
+    SourcePosition,
+)
 from footfall.record.recordfile import RecordedCode
 
 __all__ = ["OutcomeCollector", "find_outcomes", "find_places"]

@@ -137,9 +137,7 @@ class _Matcher:
         """Yield operands with the flags of their jumps; groups that have other numbers of jumps are left out."""
         jumps: dict[int, tuple[Group, list[int]]] = {}
         for place, flags in zip(places, outcomes, strict=False):
-            group = (
-                self._by_key.get(place.tester) or self._by_value.get(place.tester) or self._by_key.get(place.jump)
-            )
+            group = self._by_key.get(place.tester) or self._by_value.get(place.tester) or self._by_key.get(place.jump)
             if group is not None:
                 jumps.setdefault(id(group), (group, []))[1].append(flags)
         for group, found in jumps.values():

@@ -10,6 +10,7 @@ Called by conditions. Pure: syntax tree in, values out.
 from __future__ import annotations
 
 import ast
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from footfall.record.conditionsdb import SourcePosition
@@ -69,7 +70,7 @@ class _Finder(ast.NodeVisitor):
             self.told.update(operands)
         self._visit_all([*node.body, *node.orelse])
 
-    visit_While = visit_If  # type: ignore[assignment]
+    visit_While = visit_If
 
     def visit_Assert(self, node: ast.Assert) -> None:
         self.test(node.test)
@@ -98,7 +99,7 @@ class _Finder(ast.NodeVisitor):
         """Also for `async def`."""
         self._visit_all([*node.decorator_list, node.args, *node.body])
 
-    visit_AsyncFunctionDef = visit_FunctionDef  # type: ignore[assignment]
+    visit_AsyncFunctionDef = visit_FunctionDef
 
     def visit_ClassDef(self, node: ast.ClassDef) -> None:
         self._visit_all([*node.decorator_list, *node.bases, *node.keywords, *node.body])
@@ -106,7 +107,7 @@ class _Finder(ast.NodeVisitor):
     def visit_arg(self, node: ast.arg) -> None:
         """Only an annotation."""
 
-    def _visit_all(self, nodes: list[ast.AST] | list[ast.stmt]) -> None:
+    def _visit_all(self, nodes: Iterable[ast.AST]) -> None:
         for node in nodes:
             self.visit(node)
 

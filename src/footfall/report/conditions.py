@@ -1,4 +1,4 @@
-"""Condition coverage in the reports: `report --conditions` and the JSON report. Only from data of CPython 3.14 and later.
+"""Condition coverage in the reports: `report --conditions` and the JSON report. From data of CPython 3.14 and later.
 
 Analysed anew for each report, apart from lines and branches, whose numbers it leaves as they are.
 """
