@@ -10,13 +10,11 @@ import time
 from _md5 import md5  # type: ignore[import-not-found]
 from marshal import dumps, loads
 
-from footfall.observe.probe_forms import PLAN_VERSION
-
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import CodeType
 
-__all__ = ["ProbeCache"]
+__all__ = ["ProbeCache", "code_state"]
 
 _MAGIC = b"ffprobe1"
 _SETTLED_NS = 100_000_000
@@ -28,7 +26,7 @@ class ProbeCache:
 
     def __init__(self, directory: str, mode: int) -> None:
         python = sys.implementation.cache_tag or sys.implementation.name
-        tag = f"{python}-{sys.hexversion:x}-{sys.flags.optimize}-{PLAN_VERSION}-{mode}"
+        tag = f"{python}-{sys.hexversion:x}-{sys.flags.optimize}-{code_state()}-{mode}"
         self._directory = os.path.join(directory, tag) if directory else ""
 
     def load(self, path: str) -> "CodeType | None":
@@ -70,6 +68,21 @@ class ProbeCache:
     def _entry(self, path: str) -> str:
         name = md5(os.fsencode(path), usedforsecurity=False).hexdigest()
         return os.path.join(self._directory, name)
+
+
+def code_state() -> str:
+    """Return 8 characters that change whenever footfall's own instrumenting code does.
+
+    Probes are numbered anew after the run by the code that is then installed: an entry that another
+    version made, or the same one before an edit, must never be used.
+    """
+    state = []
+    with os.scandir(os.path.dirname(__file__)) as entries:
+        for entry in entries:
+            if entry.name.startswith(("probe_", "instrument")) and entry.name.endswith(".py"):
+                info = entry.stat()
+                state.append(f"{entry.name} {info.st_size} {info.st_mtime_ns}")
+    return md5("\n".join(sorted(state)).encode(), usedforsecurity=False).hexdigest()[:8]
 
 
 def _state(path: str) -> bytes | None:

@@ -3,7 +3,7 @@
 import os
 import sys
 
-from footfall.observe.probe_forms import PLAN_VERSION
+from footfall.observe.probe_cache import code_state
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ def _hook_rewriter(
 
     mode = "b" if probes.instrumenter.with_branches else "l"
     rewriter.rewrite_asserts = rewrite_asserts
-    rewriter.PYC_TAIL = f"-footfall{PLAN_VERSION}{mode}{tail}"
+    rewriter.PYC_TAIL = f"-footfall{code_state()}{mode}{tail}"
     rewriter.exec = exec_code
     _move_cache(rewriter, cache_dir)
     return True
