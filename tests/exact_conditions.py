@@ -95,17 +95,31 @@ def _describe(text: str, found: Mapping[tuple[int, ...], tuple[bool, bool]], see
         ours = {outcome for outcome, has in ((True, has_true), (False, has_false)) if has}
         if ours != true.get(position, set()) and position not in silent:
             parts.append(f"{position} {ours} != {true.get(position, set())}")
-    told = {tuple(operand.position) for operand in find_operands(ast.parse(text))[1]}
-    constant = {
-        (node.lineno, node.col_offset, node.end_lineno, node.end_col_offset)
-        for node in ast.walk(ast.parse(text))
-        if isinstance(node, ast.expr)
-        and not any(
-            isinstance(part, ast.Name | ast.Call) and getattr(part, "id", "") != "__debug__" for part in ast.walk(node)
-        )
-    }
-    parts += [f"{position} is unknown" for position in true if position not in {*found, *told, *constant}]
+    known = {*found, *(tuple(operand.position) for operand in find_operands(ast.parse(text))[1])}
+    parts += [
+        f"{position} is unknown" for position in true if position not in known and not _may_be_unknown(text, position)
+    ]
     return "; ".join(parts)
+
+
+def _may_be_unknown(text: str, position: tuple[int, ...]) -> bool:
+    """Whether an operand is a constant, or in an `and` / `or` that has constants: these are left out rather than guessed."""
+    line, column, end_line, end_column = position
+    for node in ast.walk(ast.parse(text)):
+        if not isinstance(node, ast.expr) or (node.lineno, node.col_offset) > (line, column):
+            continue
+        if (node.end_lineno, node.end_col_offset) == (end_line, end_column) and _is_constant(node):
+            return True
+        is_around = (node.end_lineno or 0, node.end_col_offset or 0) >= (end_line, end_column)
+        if is_around and isinstance(node, ast.BoolOp) and any(map(_is_constant, node.values)):
+            return True
+    return False
+
+
+def _is_constant(node: ast.expr) -> bool:
+    return not any(
+        isinstance(part, ast.Name | ast.Call) and getattr(part, "id", "") != "__debug__" for part in ast.walk(node)
+    )
 
 
 def _silent(text: str) -> set[tuple[int, ...]]:

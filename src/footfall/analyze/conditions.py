@@ -142,7 +142,7 @@ class _Matcher:
                 jumps.setdefault(id(group), (group, []))[1].append(flags)
         for group, found in jumps.values():
             size = len(group.operands)
-            if len(found) % size == 0:
+            if len(found) == size or (len(found) % size == 0 and not group.has_constants):
                 for number, flags in enumerate(found):
                     yield group.operands[number % size], flags
 

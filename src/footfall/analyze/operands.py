@@ -36,6 +36,8 @@ class Group:
     operands: list[Operand] = field(default_factory=list)
     values: list[SourcePosition] = field(default_factory=list)
     """What may have made the value that is compared with None, where that is all there is."""
+    has_constants: bool = False
+    """Constants are tested among the operands: how many jumps the compiler leaves for them is not known for sure."""
 
 
 def position_of(node: ast.expr) -> SourcePosition:
@@ -146,6 +148,8 @@ class _Finder(ast.NodeVisitor):
             last = len(node.values) - 1
             for number, value in enumerate(node.values):
                 truth = _truth_of_constant(value)
+                if truth is not None and (is_tested or number < last):
+                    group.has_constants = True
                 if truth is None:
                     self._collect(value, group, is_tested=is_tested or number < last)
                 elif truth == is_or and isinstance(value, ast.Constant):
