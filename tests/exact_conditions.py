@@ -111,8 +111,10 @@ def _may_be_unknown(text: str, position: tuple[int, ...]) -> bool:
         if (node.end_lineno, node.end_col_offset) == (end_line, end_column) and _is_constant(node):
             return True
         is_around = (node.end_lineno or 0, node.end_col_offset or 0) >= (end_line, end_column)
-        if is_around and isinstance(node, ast.BoolOp) and any(map(_is_constant, node.values)):
-            return True
+        if is_around and isinstance(node, ast.BoolOp):
+            nested = [each for each in ast.walk(node) if isinstance(each, ast.BoolOp)]
+            if any(_is_constant(value) for each in nested for value in each.values):
+                return True
     return False
 
 
