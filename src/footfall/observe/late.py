@@ -1,7 +1,7 @@
 """Starting and stopping in a running process: what `footfall.start` and `footfall.stop` do inside it. CPython only.
 
-Functions that exist already can be seen by `monitoring` and `settrace`, not by `probes`. What ran before is not seen: the
-record names the modules that were imported, and the analysis infers from their source what must have run.
+Functions that exist already can be seen by `monitoring` and `settrace`, not by `probes`. What ran before is not seen:
+the record names the modules that were imported, and the analysis infers from their source what must have run.
 """
 
 import os
