@@ -26,13 +26,13 @@ from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any
 
+from flow_constructs import CONSTRUCTS
 from footfall.analyze.exclude import ExclusionRules
 from footfall.analyze.resolve import resolve
 from footfall.analyze.results import compare
 from footfall.analyze.source import analyze_source
 from footfall.model import RUN_VARIABLE
 from footfall.record.rundir import RunSettings, make_run_directory
-from flow_constructs import CONSTRUCTS
 from programs import generate_program
 
 __all__ = ["compare_programs", "constructs", "random_programs", "true_arcs"]

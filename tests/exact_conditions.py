@@ -112,8 +112,9 @@ def _may_be_unknown(text: str, position: tuple[int, ...]) -> bool:
             return True
         is_around = (node.end_lineno or 0, node.end_col_offset or 0) >= (end_line, end_column)
         if is_around and isinstance(node, ast.BoolOp):
-            nested = [each for each in ast.walk(node) if isinstance(each, ast.BoolOp)]
-            if any(_is_constant(value) for each in nested for value in each.values):
+            nested = [each.values for each in ast.walk(node) if isinstance(each, ast.BoolOp)]
+            nested += [[each.test] for each in ast.walk(node) if isinstance(each, ast.IfExp)]
+            if any(_is_constant(value) for values in nested for value in values):
                 return True
     return False
 

@@ -5,8 +5,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from flow_constructs import CONSTRUCTS
 
+from flow_constructs import CONSTRUCTS
 from footfall.analyze.bytecode_arcs import arcs_of_code
 from footfall.analyze.opcodes import OPCODES_BY_VERSION
 from footfall.model import HIT_LEFT, HIT_LINE, HIT_RIGHT

@@ -18,7 +18,10 @@ def record_imported(path: str, absolute_path: str, /) -> None:
     """Note a file whose module was imported before measuring began."""
 
 def record_close() -> bytes | None:
-    """Close a record file that was opened late (flag 2); return its directory, else None. The engine must have stopped."""
+    """Close a record file that was opened late (flag 2) and return its directory, else None.
+
+    The engine must have stopped.
+    """
 
 if sys.version_info >= (3, 12):
     def monitoring_start(

@@ -156,6 +156,8 @@ class _Finder(ast.NodeVisitor):
                     break  # what follows is dropped; after other constants, such as (), it is not
             return
         if isinstance(node, ast.IfExp):
+            if _truth_of_constant(node.test) is not None:
+                group.has_constants = True
             self.test(node.test)
             self._collect(node.body, group, is_tested=False)
             self._collect(node.orelse, group, is_tested=False)

@@ -82,7 +82,8 @@ def code_state() -> str:
             if entry.name.startswith(("probe_", "instrument")) and entry.name.endswith(".py"):
                 info = entry.stat()
                 state.append(f"{entry.name} {info.st_size} {info.st_mtime_ns}")
-    return md5("\n".join(sorted(state)).encode(), usedforsecurity=False).hexdigest()[:8]
+    digest: str = md5("\n".join(sorted(state)).encode(), usedforsecurity=False).hexdigest()
+    return digest[:8]
 
 
 def _state(path: str) -> bytes | None:

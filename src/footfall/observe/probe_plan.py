@@ -201,7 +201,8 @@ class _Plan:
         self._breaks: list[bool] = []  # of the loops around, whether a `break` was met
         self._entry = 0  # the probe that implies the start of the statement being handled
         self._finals: list[Final] = []  # of the `try` statements around that keep a reason
-        self._tail: Final | StarExits | None = None  # that whose `finally` is left by completing the statement being handled
+        # that whose `finally` is left by completing the statement being handled
+        self._tail: Final | StarExits | None = None
         self._loop_tails: list[Final | StarExits | None] = [None]  # of the loops around, what a `break` ends
         self._is_in_function = False
         # In the innermost block that an exception leaves for the line to which its end leads (a function's, a
