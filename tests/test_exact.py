@@ -18,14 +18,19 @@ FIRST_SEED = 1000
 # the line of a statement that did not run, so its C tracer reports that statement. Later versions do not.
 _STRAY_LINES = {"program1046", "program1056", "construct246"} if sys.version_info < (3, 12) else set()
 
+# From 3.14 on, how one-line cases inside `except*` went on can't be told apart by events: the bodies meet in
+# instructions without a line (docs/how-it-works.md).
+_UNDECIDED = {"program1057"} if sys.version_info >= (3, 14) else set()
+_KNOWN = _STRAY_LINES | _UNDECIDED
+
 
 def test_random_programs() -> None:
     """Statements, exclusions, missing lines and branches, totals and the programs' own results are equal."""
     differences, _ = compare_programs(random_programs(range(FIRST_SEED, FIRST_SEED + 60)))
-    assert set(differences) <= _STRAY_LINES, differences
+    assert set(differences) <= _KNOWN, differences
 
 
 def test_constructs() -> None:
     """The same holds for every construct of the table."""
     differences, _ = compare_programs(constructs())
-    assert set(differences) <= _STRAY_LINES, differences
+    assert set(differences) <= _KNOWN, differences

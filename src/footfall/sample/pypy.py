@@ -8,6 +8,7 @@ stopped over a fork; the child's file names the parent's and how much of it hold
 of ours).
 """
 
+import _signal
 import _thread
 import atexit
 import fcntl
@@ -64,7 +65,12 @@ class _Profile:
 
     def start_renewals(self) -> None:
         """Let names be written now and then. Not in a fork's child: PyPy crashes when its hook starts a thread."""
-        _thread.start_new_thread(self._renew, (_FIRST_RENEWAL_S,))
+        # the thread inherits the mask: a signal that the program waits for must not go to us
+        before = _signal.pthread_sigmask(_signal.SIG_BLOCK, range(1, _signal.NSIG))
+        try:
+            _thread.start_new_thread(self._renew, (_FIRST_RENEWAL_S,))
+        finally:
+            _signal.pthread_sigmask(_signal.SIG_SETMASK, before)
 
     def resume(self) -> None:
         """Sample, and write the names of all functions that exist."""
