@@ -52,7 +52,7 @@ def stacks(log: SampleLog) -> dict[int, tuple[str, ...]]:
 
 
 def test_recursive_stacks_are_whole(tmp_path: Path) -> None:
-    """Stacks of a quick recursion begin at the module, and never mix two recursions but for a few."""
+    """Stacks of a quick recursion begin at the module and do not mix two recursions, but for a few."""
     program = """
     def fib(n):
         return n if n < 2 else fib(n - 1) + fib(n - 2)
@@ -66,9 +66,10 @@ def test_recursive_stacks_are_whole(tmp_path: Path) -> None:
     names = stacks(log)
     taken = [names[sample.node] for sample in log.samples for _ in range(sample.repeat)]
     assert len(taken) > 100
-    assert all(stack[0] == "<module>" for stack in taken if stack)
-    mixed = [stack for stack in taken if "fib" in stack and "fib2" in stack]
-    assert len(mixed) + log.n_dropped <= 0.04 * len(taken)
+    recursive = [stack for stack in taken if "fib" in stack or "fib2" in stack]
+    impossible = [stack for stack in recursive if stack[0] != "<module>" or {"fib", "fib2"} <= set(stack)]
+    assert len(recursive) > 100
+    assert len(impossible) + log.n_dropped <= 0.04 * len(taken)
 
 
 PROGRAMS = {

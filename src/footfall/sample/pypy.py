@@ -8,7 +8,7 @@ stopped over a fork; the child's file names the parent's and how much of it hold
 of ours).
 """
 
-import _signal
+import _signal  # type: ignore[import-not-found]
 import _thread
 import atexit
 import fcntl
