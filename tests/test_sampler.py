@@ -70,6 +70,8 @@ def test_recursive_stacks_are_whole(tmp_path: Path) -> None:
     impossible = [stack for stack in recursive if stack[0] != "<module>" or {"fib", "fib2"} <= set(stack)]
     assert len(recursive) > 100
     assert len(impossible) + log.n_dropped <= 0.04 * len(taken)
+    rootless = [stack for stack in recursive if stack[0] != "<module>"]
+    assert len(rootless) <= max(1, 0.005 * len(taken))
 
 
 PROGRAMS = {
