@@ -56,6 +56,8 @@ _KNOWN: Final[dict[tuple[str, str], tuple[str, str]]] = {
     ("report", "skip_covered"): ("skip_covered", "flag"),
     ("report", "skip_empty"): ("skip_empty", "flag"),
     ("report", "sort"): ("sort", "text"),
+    ("html", "directory"): ("html_directory", "file"),
+    ("html", "title"): ("html_title", "text"),
     ("json", "output"): ("json_output", "file"),
     ("json", "pretty_print"): ("json_pretty_print", "flag"),
     ("json", "show_contexts"): ("json_show_contexts", "flag"),
@@ -72,7 +74,7 @@ _ACCEPTED: Final[dict[str, str]] = {
     "run": "command_line concurrency core cover_pylib debug debug_file dynamic_context parallel patch plugins sigterm"
     " timid _crash",
     "report": "",
-    "html": "extra_css directory skip_covered skip_empty title show_contexts",
+    "html": "extra_css skip_covered skip_empty show_contexts",
     "xml": "",
     "json": "",
     "lcov": "",
@@ -116,6 +118,8 @@ class Config:
     sort: str = "name"
     ignore_errors: bool = False
     include_namespace_packages: bool = False
+    html_directory: str = "htmlcov"
+    html_title: str = "footfall report"
     json_output: str = "coverage.json"
     json_pretty_print: bool = False
     json_show_contexts: bool = False

@@ -1,34 +1,58 @@
-"""`footfall flame`: the profile as collapsed stacks, for any flame graph viewer."""
+"""`footfall flame`: the profile as a flame graph page, or as collapsed stacks for other viewers."""
 
 from __future__ import annotations
 
 import click
 
 from footfall.cli.options import config_option, data_file_option, load_config, write_output
-from footfall.errors import FootfallError
-from footfall.report.collapsed import render_collapsed
-from footfall.report.times import load_profile
+from footfall.errors import UsageError
+from footfall.report.times import need_profile
 
 __all__ = ["command"]
+
+_PAGE_ENDINGS = (".html", ".htm")
 
 
 @click.command(
     "flame",
-    epilog="Open the file with a flame graph viewer such as speedscope, or: flamegraph.pl stacks.txt > stacks.svg",
+    epilog="Examples:  footfall flame  |  footfall flame before.data after.data -o diff.html  |"
+    "  footfall flame -o stacks.txt",
 )
-@click.option("-o", "output", metavar="FILE", default="-", help="Where to write; - is stdout. [default: -]")
-@click.option("--lines", is_flag=True, help="Tell the lines of a function apart.")
+@click.argument("data_files", nargs=-1, metavar="[BEFORE] [FILE]")
+@click.option(
+    "-o",
+    "output",
+    metavar="FILE",
+    default="flame.html",
+    help="Where to write: a page where it ends in .html, else collapsed stacks; - is stdout. [default: flame.html]",
+)
+@click.option("--lines", is_flag=True, help="Tell the lines of a function apart in collapsed stacks.")
 @data_file_option
 @config_option
-def command(output: str, lines: bool, data_file: str | None, config_file: str | None) -> int:
-    """Write the profile as collapsed stacks: one line for each stack, with its number of samples."""
-    config = load_config(config_file, data_file=data_file)
-    profile = load_profile(config, config.data_file)
-    if profile is None:
-        raise FootfallError(
-            "no-profile",
-            f"There is no profile in {config.data_file}.",
-            "Record one with `footfall run COMMAND`, without --no-profile.",
-        )
+def command(
+    data_files: tuple[str, ...], output: str, lines: bool, data_file: str | None, config_file: str | None
+) -> int:
+    """Write a flame graph of the profile: one page that needs nothing else, to open with any browser.
+
+    With two data files, frames are coloured by what changed from the first to the second. A name that does not end in
+    .html gets collapsed stacks (one line for each stack, with its number of samples), for other viewers.
+    """
+    if len(data_files) > 2:
+        raise UsageError("too-many-files", "A flame graph shows one data file, or compares two.", "Name fewer files.")
+    if data_files and data_file is not None:
+        raise UsageError("too-many-files", "The data file is named twice.", "Leave --data-file out.")
+    config = load_config(config_file, data_file=data_files[-1] if data_files else data_file)
+    profile = need_profile(config, config.data_file)
+    if output.lower().endswith(_PAGE_ENDINGS):
+        from footfall.report.site.flame_file import render_flame_file
+
+        before = need_profile(config, data_files[0]) if len(data_files) == 2 else None
+        title = config.data_file if before is None else f"{data_files[0]} and {data_files[1]}"
+        write_output(output, render_flame_file(profile, title=title, before=before), "flame graph")
+        return 0
+    if len(data_files) == 2:
+        raise UsageError("too-many-files", "Collapsed stacks show one data file.", "Name a page: -o diff.html.")
+    from footfall.report.collapsed import render_collapsed
+
     write_output(output, render_collapsed(profile, with_lines=lines), "collapsed stacks")
     return 0

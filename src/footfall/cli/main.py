@@ -24,10 +24,13 @@ _INTERRUPTED: Final = 130
 _COMMANDS: Final = {
     "run": "Run a command and measure it: coverage and a profile.",
     "report": "Show coverage and time, file by file.",
+    "html": "Write a site: coverage, heat, flame graph and tests.",
+    "gaps": "Rank untested code by the time it takes.",
+    "tests": "List tests by time, or those that a change touches.",
     "json": "Write coverage and times as JSON.",
     "xml": "Write coverage as Cobertura XML.",
     "lcov": "Write coverage as LCOV records.",
-    "flame": "Write the profile as collapsed stacks.",
+    "flame": "Write a flame graph, also of what changed between two runs.",
     "erase": "Remove the data file and what runs left.",
     "resolve": "Make the data file from a run directory that was kept.",
 }

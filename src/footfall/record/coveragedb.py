@@ -28,6 +28,7 @@ __all__ = [
     "numbits_from_numbers",
     "read_contexts_by_line",
     "read_coverage",
+    "read_lines_by_context",
     "write_coverage",
 ]
 
@@ -216,6 +217,28 @@ def _context_condition(connection: sqlite3.Connection, patterns: list[str]) -> s
     rows = connection.execute("select id, context from context")
     ids = [context_id for context_id, label in rows if any(search(label) for search in searches)]
     return f"where context_id in ({', '.join(str(int(each)) for each in ids)})"
+
+
+def read_lines_by_context(path: str | Path, contexts: Iterable[str] = ()) -> dict[str, dict[str, set[int]]]:
+    """Return for each stored path and context label the lines that ran: those that the rows of `read_coverage` give.
+
+    `contexts` as for `read_contexts_by_line`. For many contexts this is much less than a set for each line.
+    """
+    found: dict[str, dict[str, set[int]]] = {}
+    tables = "join file on file.id = file_id join context on context.id = context_id"
+    with open_data_file(path) as connection:
+        where = _context_condition(connection, list(contexts))
+        query = (
+            "select path, context, group_concat(fromno), group_concat(tono) "
+            f"from arc {tables} {where} group by file_id, context_id"
+        )
+        for name, label, starts, ends in connection.execute(query):
+            lines = {int(line) for line in chain(starts.split(","), ends.split(","))}
+            found.setdefault(name, {})[label] = {line for line in lines if line > 0}
+        query = f"select path, context, numbits from line_bits {tables} {where}"
+        for name, label, numbits in connection.execute(query):
+            found.setdefault(name, {}).setdefault(label, set()).update(numbers_from_numbits(numbits))
+    return found
 
 
 def read_contexts_by_line(path: str | Path, contexts: Iterable[str] = ()) -> dict[str, dict[int, set[str]]]:

@@ -115,7 +115,7 @@ def _next_lines(summary: Summary) -> list[Line]:
     option = "" if summary.is_default_data_file else f" --data-file={summary.data_file}"
     commands = [f"footfall report -m{option}"] if summary.coverage is not None else []
     if summary.times is not None:
-        commands.append(f"footfall flame -o stacks.txt{option}")
+        commands.append(f"footfall html{option}")
     lines: list[Line] = [[("Data ", "bold"), (summary.data_file, "")]]
     if commands:
         lines.append([("Next ", "bold"), ("   ".join(commands), "")])

@@ -13,6 +13,7 @@ from pathlib import Path
 from footfall.analyze.calltree import Cost, Profile, Times, times_of_functions, times_of_lines
 from footfall.analyze.profiles import profile_from_rows
 from footfall.config import Config
+from footfall.errors import FootfallError
 from footfall.record.aliases import PathAliases
 from footfall.record.profiledb import read_profile
 from footfall.report.gather import shown_path
@@ -20,7 +21,16 @@ from footfall.report.json import Json
 from footfall.report.summary import HotSpot
 from footfall.report.summary import Times as SummaryTimes
 
-__all__ = ["load_profile", "profile_summary", "time_share_by_file", "times_report"]
+__all__ = [
+    "clock_of",
+    "load_profile",
+    "need_profile",
+    "profile_summary",
+    "sampled_ns",
+    "short_path",
+    "time_share_by_file",
+    "times_report",
+]
 
 _NS_PER_SECOND = 1_000_000_000
 
@@ -44,22 +54,34 @@ def load_profile(config: Config, data_file: str | Path, contexts: Iterable[str] 
     return profile_from_rows(stored)
 
 
-def _clock(profile: Profile) -> Callable[[Cost], int]:
+def need_profile(config: Config, data_file: str | Path, contexts: Iterable[str] = ()) -> Profile:
+    """As `load_profile`, but raise FootfallError (`no-profile`) where there is none."""
+    profile = load_profile(config, data_file, contexts)
+    if profile is None:
+        raise FootfallError(
+            "no-profile",
+            f"There is no profile in {data_file}.",
+            "Record one with `footfall run COMMAND`, without --no-profile.",
+        )
+    return profile
+
+
+def clock_of(profile: Profile) -> Callable[[Cost], int]:
     """Return what reads the time, in nanoseconds, that shares are taken of."""
     if any(cost.cpu_ns for cost in profile.costs.values()):
         return lambda cost: cost.cpu_ns
     return lambda cost: cost.wall_ns
 
 
-def _sampled_ns(profile: Profile, clock: Callable[[Cost], int]) -> int:
+def sampled_ns(profile: Profile, clock: Callable[[Cost], int]) -> int:
     """Return the time of all samples that had Python code running."""
     return sum(clock(cost) for (node, _, _), cost in profile.costs.items() if node)
 
 
 def time_share_by_file(profile: Profile) -> dict[str, float]:
     """Return each file's own time in per cent of all, by absolute path."""
-    clock = _clock(profile)
-    total = _sampled_ns(profile, clock) or 1
+    clock = clock_of(profile)
+    total = sampled_ns(profile, clock) or 1
     shares: dict[str, float] = {}
     for (path, _line), times in times_of_lines(profile).items():
         path = os.path.abspath(path)
@@ -69,8 +91,8 @@ def time_share_by_file(profile: Profile) -> dict[str, float]:
 
 def profile_summary(profile: Profile, count: int) -> SummaryTimes:
     """Return the `count` hottest lines and functions, and how well the profile is founded."""
-    clock = _clock(profile)
-    total = _sampled_ns(profile, clock)
+    clock = clock_of(profile)
+    total = sampled_ns(profile, clock)
     functions = times_of_functions(profile)
     lines = times_of_lines(profile)
     names = _function_names(profile)
@@ -99,7 +121,7 @@ def _function_names(profile: Profile) -> dict[tuple[str, int], str]:
 _LIBRARY = re.compile(r".*/(?:site|dist)-packages/|.*/lib/(?:python|pypy)\d+\.\d+t?/")
 
 
-def _short_path(path: str) -> str:
+def short_path(path: str) -> str:
     """Return a path for a narrow column: from the project, or from the library's directory, on."""
     shown = shown_path(path)
     return shown if shown != path else _LIBRARY.sub("", path)
@@ -110,7 +132,7 @@ def _hottest(
 ) -> list[HotSpot]:
     ranked = sorted(rows, key=lambda row: (-clock(row[2].own), row[0]))
     return [
-        HotSpot(name, f"{_short_path(path)}:{line}", clock(times.own), 100 * clock(times.own) / (total or 1))
+        HotSpot(name, f"{short_path(path)}:{line}", clock(times.own), 100 * clock(times.own) / (total or 1))
         for (path, line), name, times in ranked[:count]
         if clock(times.own) > 0
     ]

@@ -1,0 +1,92 @@
+"""A git diff to the tests whose recorded lines it touches. Pure: texts and sets in, names out. For `footfall tests`.
+
+The data was recorded on the diff's old side, so old line numbers count: those that were changed or removed, and around
+an insertion the line before and the line after.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+
+from footfall.analyze.definitions import FUNCTION
+from footfall.analyze.source import SourceAnalysis
+from footfall.analyze.tests import name_of_test
+
+__all__ = ["Change", "parse_diff", "touched_tests", "widen_change"]
+
+_HUNK = re.compile(r"@@ -(\d+)(?:,(\d+))? \+\d+(?:,\d+)? @@")
+
+
+@dataclass(slots=True)
+class Change:
+    """What a diff did to one file. `old_name` is "" for a new file; names are as git gives them, from its top."""
+
+    old_name: str
+    new_name: str
+    old_lines: set[int] = field(default_factory=set)
+
+
+def parse_diff(text: str) -> list[Change]:
+    """Read what `git diff -U0` prints: one Change for each file, also for binary and mode changes."""
+    changes: list[Change] = []
+    for line in text.split("\n"):
+        if line.startswith("diff --git "):
+            changes.append(Change("", ""))
+        elif not changes:
+            continue
+        elif line.startswith("--- "):
+            changes[-1].old_name = _name(line[4:])
+        elif line.startswith("+++ "):
+            changes[-1].new_name = _name(line[4:])
+        elif line.startswith("rename from "):
+            changes[-1].old_name = _unquoted(line[12:])
+        elif line.startswith("rename to "):
+            changes[-1].new_name = _unquoted(line[10:])
+        elif found := _HUNK.match(line):
+            first, count = int(found[1]), int(found[2] or 1)
+            if count == 0:  # inserted after line `first`
+                changes[-1].old_lines |= {first, first + 1}
+            else:
+                changes[-1].old_lines |= set(range(first, first + count))
+    return [change for change in changes if change.old_name or change.new_name]
+
+
+def _name(text: str) -> str:
+    name = _unquoted(text.rstrip("\t"))
+    return "" if name == "/dev/null" else re.sub(r"^[ab]/", "", name)
+
+
+def _unquoted(text: str) -> str:
+    """Undo git's quoting of unusual names: C escapes, octal for bytes that are not ASCII."""
+    if not (text.startswith('"') and text.endswith('"') and len(text) > 1):
+        return text
+    plain = {"n": b"\n", "t": b"\t", "r": b"\r", '"': b'"', "\\": b"\\", "a": b"\a", "b": b"\b", "f": b"\f", "v": b"\v"}
+    found = b""
+    for escaped, octal, other in re.findall(r'\\([abfnrtv"\\])|\\([0-7]{3})|([^\\])', text[1:-1]):
+        found += plain[escaped] if escaped else bytes([int(octal, 8) & 255]) if octal else other.encode()
+    return found.decode("utf-8", "surrogateescape")
+
+
+def widen_change(lines: Collection[int], analysis: SourceAnalysis) -> tuple[set[int], bool]:
+    """Return the first lines of the statements that the old lines are in, and whether any runs when the file is loaded.
+
+    A line without code of its own (a comment, a blank) counts for nothing.
+    """
+    touched = analysis.translate_lines(lines) & set(analysis.raw_statements)
+    inside: set[int] = set()
+    for definition in analysis.definitions:
+        if definition.kind == FUNCTION:
+            inside.update(range(definition.first, definition.last + 1))
+    return touched, bool(touched - inside)
+
+
+def touched_tests(ran: Mapping[str, Collection[int]], touched: Collection[int] | None) -> set[str]:
+    """Return the tests that ran any of the touched lines of a file; None means any line of it.
+
+    `ran` is the file's lines by context label.
+    """
+    wanted = None if touched is None else frozenset(touched)
+    names = {name_of_test(label) for label, lines in ran.items() if (lines if wanted is None else wanted & set(lines))}
+    return names - {""}

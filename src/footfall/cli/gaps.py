@@ -1,0 +1,62 @@
+"""`footfall gaps`: untested code, ranked by the time that it takes."""
+
+from __future__ import annotations
+
+import json
+
+import click
+
+from footfall.cli.options import load_config, split_list
+from footfall.cli.reporting import contexts_option, gather_report, report_options
+from footfall.errors import EXIT_FINDINGS
+from footfall.report.gaps import gaps_report, rank_gaps, render_gaps
+
+__all__ = ["command"]
+
+
+@click.command(
+    "gaps",
+    epilog="Examples:  footfall gaps  |  footfall gaps --profile production.data  |  footfall gaps -n 5 --fail  |"
+    "  footfall gaps --format json",
+)
+@report_options
+@contexts_option
+@click.option("--profile", "gaps_file", metavar="FILE", help="Rank by the profile in this data file (production's).")
+@click.option("-n", "--count", type=click.IntRange(min=0), default=20, show_default=True, help="How many; 0 is all.")
+@click.option("--format", "format_", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@click.option("--fail", is_flag=True, help="Exit with 1 when untested code took time in the profile.")
+def command(
+    files: tuple[str, ...],
+    data_file: str | None,
+    config_file: str | None,
+    include: str | None,
+    omit: str | None,
+    ignore_errors: bool,
+    fail_under: float | None,
+    contexts: str | None,
+    gaps_file: str | None,
+    count: int,
+    format_: str,
+    fail: bool,
+) -> int:
+    """List functions with lines or branches that no test ran, those first that take the most time.
+
+    With --profile, time is what another run spent (production, recorded by `footfall attach` or `footfall run`): code
+    that is hot there and untested here comes first. Without it, partly tested functions are ranked by their own time.
+    Time in libraries counts for the line that called them.
+    """
+    config = load_config(
+        config_file,
+        data_file=data_file,
+        report_include=split_list(include),
+        report_omit=split_list(omit),
+        report_contexts=split_list(contexts),
+        fail_under=fail_under,
+    )
+    coverage = gather_report(config, files, ignore_errors=ignore_errors, contexts=config.report_contexts)
+    ranking = rank_gaps(config, coverage, gaps_file)
+    if format_ == "json":
+        click.echo(json.dumps(gaps_report(ranking), indent=4))
+    else:
+        click.echo(render_gaps(ranking, count), nl=False)
+    return EXIT_FINDINGS if fail and ranking.untested_ns else 0

@@ -1,0 +1,76 @@
+"""`footfall html`: the site with coverage, heat, flame graph and tests."""
+
+from __future__ import annotations
+
+import click
+
+from footfall.cli.options import load_config, split_list
+from footfall.cli.reporting import contexts_option, exit_status, gather_report, report_options
+from footfall.cli.terminal import progress_bar
+
+__all__ = ["command"]
+
+
+@click.command(
+    "html",
+    epilog="Examples:  footfall html  |  footfall html -d site --title 'Nightly'  |"
+    "  footfall html --before last-week.data  |  footfall html --profile production.data",
+)
+@report_options
+@contexts_option
+@click.option("-d", "--directory", metavar="DIR", help="Where to write. [default: htmlcov]")
+@click.option("--title", metavar="TEXT", help="The title of all pages.")
+@click.option("--precision", type=int, metavar="N", help="Digits after the decimal point of percentages.")
+@click.option("--before", metavar="FILE", help="A data file to compare the flame graph with.")
+@click.option("--profile", "gaps_file", metavar="FILE", help="Rank gaps by the profile in this data file.")
+@click.option("-q", "--quiet", is_flag=True, help="Don't say what was written.")
+def command(
+    files: tuple[str, ...],
+    data_file: str | None,
+    config_file: str | None,
+    include: str | None,
+    omit: str | None,
+    ignore_errors: bool,
+    fail_under: float | None,
+    contexts: str | None,
+    directory: str | None,
+    title: str | None,
+    precision: int | None,
+    before: str | None,
+    gaps_file: str | None,
+    quiet: bool,
+) -> int:
+    """Write a site from one run's data: an overview, each file's source, the flame graph, the tests.
+
+    It opens from disk and loads nothing from elsewhere. A site that is already in the directory is replaced, and
+    the new one says what changed since.
+    """
+    config = load_config(
+        config_file,
+        data_file=data_file,
+        report_include=split_list(include),
+        report_omit=split_list(omit),
+        report_contexts=split_list(contexts),
+        fail_under=fail_under,
+        html_directory=directory,
+        html_title=title,
+        precision=precision,
+    )
+    from footfall.report.site.build import write_site
+    from footfall.report.site.gather import gather_site
+
+    coverage = gather_report(config, files, ignore_errors=ignore_errors, contexts=config.report_contexts)
+    data = gather_site(config, coverage, before_file=before, gaps_file=gaps_file)
+    with progress_bar("Writing pages", is_quiet=quiet) as show:
+        done = 0
+
+        def note_page() -> None:
+            nonlocal done
+            done += 1
+            if show is not None:
+                show(done, len(coverage.files))
+
+        index = write_site(config.html_directory, data, note_page)
+    if not quiet:
+        click.echo(f"Wrote HTML report to {index}", err=True)
+    return exit_status(config, coverage.total.pc_covered)

@@ -1,0 +1,146 @@
+"""`footfall tests`: tests by time with what only they cover, or the tests that a change touches."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+
+import click
+
+from footfall.analyze.calltree import Profile
+from footfall.analyze.changes import Change, parse_diff, touched_tests, widen_change
+from footfall.analyze.exclude import ExclusionRules
+from footfall.analyze.source import analyze_source, decode_source
+from footfall.analyze.tests import LinesByTest, TestRecord, find_tests
+from footfall.cli.git import diff_since, file_at, top_directory
+from footfall.cli.options import load_config, split_list, write_output
+from footfall.cli.reporting import gather_report, report_options
+from footfall.config import Config, canonical_path
+from footfall.errors import FootfallError
+from footfall.record.aliases import PathAliases
+from footfall.record.coveragedb import read_lines_by_context
+from footfall.report.site.gather import lines_by_context
+from footfall.report.tests import render_tests, tests_report
+from footfall.report.times import load_profile
+
+__all__ = ["command"]
+
+
+@click.command(
+    "tests",
+    epilog="Examples:  footfall tests --slow -n 10  |  footfall tests --changed -o touched.txt && pytest @touched.txt"
+    "  |  footfall tests --changed=main",
+)
+@report_options
+@click.option("--slow", is_flag=True, help="The slowest first; this is the default.")
+@click.option(
+    "--changed",
+    metavar="[REV]",
+    is_flag=False,
+    flag_value="HEAD",
+    help="Only tests whose recorded lines the git diff since REV touches, the fastest first, as pytest takes them."
+    " [default: HEAD]",
+)
+@click.option("-n", "--count", type=click.IntRange(min=0), default=0, help="How many; 0 is all. [default: 0]")
+@click.option("--format", "format_", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@click.option("-o", "output", metavar="FILE", default="-", help="Where to write; - is stdout. [default: -]")
+def command(
+    files: tuple[str, ...],
+    data_file: str | None,
+    config_file: str | None,
+    include: str | None,
+    omit: str | None,
+    ignore_errors: bool,
+    fail_under: float | None,
+    slow: bool,
+    changed: str | None,
+    count: int,
+    format_: str,
+    output: str,
+) -> int:
+    """List the tests: time, lines, and lines that no other test runs.
+
+    Needs data with a context for each test, as `pytest --footfall` records it. With --changed, only names of tests are
+    written, one on each line: those that ran a changed line (a line that runs on import counts for every test that
+    uses its file), and changed test files themselves.
+    """
+    config = load_config(
+        config_file,
+        data_file=data_file,
+        report_include=split_list(include),
+        report_omit=split_list(omit),
+        fail_under=fail_under,
+    )
+    if changed is not None:
+        names = _touched(config, changed)
+        names = names[:count] if count else names
+        text = json.dumps(names, indent=4) + "\n" if format_ == "json" else "".join(name + "\n" for name in names)
+        write_output(output, text, "names of tests")
+        return 0
+    coverage = gather_report(config, files, ignore_errors=ignore_errors)
+    profile = load_profile(config, config.data_file) if coverage.has_profile else None
+    tests = _need_tests(config, lines_by_context(config, coverage), profile)
+    shown = tests[:count] if count else tests
+    if format_ == "json":
+        write_output(output, json.dumps(tests_report(shown, coverage), indent=4) + "\n", "tests")
+    else:
+        has_times = any(test.cost.samples for test in tests)
+        write_output(output, render_tests(shown, has_times=has_times), "tests")
+    return 0
+
+
+def _need_tests(config: Config, ran: LinesByTest, profile: Profile | None) -> list[TestRecord]:
+    tests = find_tests(ran, profile)
+    if not tests:
+        raise FootfallError(
+            "no-contexts",
+            f"{config.data_file} does not say which test ran what.",
+            "Record it with `pytest --footfall`.",
+        )
+    return tests
+
+
+def _touched(config: Config, revision: str) -> list[str]:
+    """Return the names of the tests to run, fastest first, then changed test files.
+
+    Lines are those of the recorded source, the revision's: what the files are now is not looked at.
+    """
+    aliases = PathAliases(config.paths.values(), relative=config.relative_files)
+    stored = read_lines_by_context(config.data_file)
+    ran = {canonical_path(aliases.map(path) if config.paths else path): lines for path, lines in stored.items()}
+    tests = _need_tests(config, ran, load_profile(config, config.data_file))
+    top = top_directory()
+    found: set[str] = set()
+    test_files: list[str] = []
+    for change in parse_diff(diff_since(revision)):
+        path = canonical_path(os.path.join(top, change.old_name)) if change.old_name else ""
+        if path in ran:
+            found |= _touched_by(change, ran[path], revision)
+        name = os.path.relpath(os.path.join(top, change.new_name)) if change.new_name else ""
+        if _is_test_file(name):
+            test_files.append(name)
+    fastest = sorted(tests, key=lambda test: (test.cost.wall_ns, test.name))
+    names = [test.name for test in fastest if test.name in found]
+    return [name for name in names if name.partition("::")[0] not in test_files] + sorted(test_files)
+
+
+def _touched_by(change: Change, ran: Mapping[str, set[int]], revision: str) -> set[str]:
+    """Return the tests that ran a statement which the change touches; all of the file's where it can't be told."""
+    if not change.old_lines and change.new_name:
+        return set()  # renamed, or another mode
+    source = file_at(revision, change.old_name)
+    try:
+        if source is None or not change.new_name:
+            return touched_tests(ran, None)
+        analysis = analyze_source(decode_source(source), change.old_name, ExclusionRules.from_settings())
+    except FootfallError:
+        return touched_tests(ran, None)
+    lines, runs_on_import = widen_change(change.old_lines, analysis)
+    theirs = {label: analysis.translate_lines(every) for label, every in ran.items()}
+    return touched_tests(theirs, None if runs_on_import else lines)
+
+
+def _is_test_file(name: str) -> bool:
+    base = os.path.basename(name)
+    return base.endswith(".py") and (base.startswith("test_") or base.endswith("_test.py"))

@@ -1,0 +1,116 @@
+"""`footfall gaps` as text and as JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from footfall.analyze.calltree import Profile
+from footfall.analyze.gaps import Gap, find_gaps, times_in_files
+from footfall.config import Config
+from footfall.report.gather import Coverage
+from footfall.report.json import Json
+from footfall.report.text import printable
+from footfall.report.times import clock_of, load_profile, need_profile, sampled_ns
+
+__all__ = ["Ranking", "gaps_report", "rank_gaps", "render_gaps"]
+
+_NS_PER_SECOND = 1_000_000_000
+_MIN_SHARE = 0.0005  # what would be shown as 0.0 %
+
+
+@dataclass(frozen=True, slots=True)
+class Ranking:
+    """All gaps, and the time that their shares are of (0 without a profile). `is_other`: of another run's profile."""
+
+    gaps: list[Gap]
+    total_ns: int
+    is_other: bool
+
+    @property
+    def untested_ns(self) -> int:
+        """The time at lines that no test ran."""
+        return sum(gap.untested_ns for gap in self.gaps)
+
+
+def rank_gaps(config: Config, coverage: Coverage, gaps_file: str | Path | None) -> Ranking:
+    """Find the gaps and rank them by the named profile, or the data file's own. Raises as `need_profile`."""
+    profile: Profile | None = None
+    if gaps_file is not None:
+        profile = need_profile(config, gaps_file)
+    elif coverage.has_profile:
+        profile = load_profile(config, config.data_file, config.report_contexts)
+    pairs = [(file.result, file.analysis) for file in coverage.files]
+    if profile is None:
+        return Ranking(find_gaps(pairs, {}), 0, False)
+    clock = clock_of(profile)
+    times = times_in_files(profile, [result.path for result, _ in pairs], clock)
+    return Ranking(find_gaps(pairs, times), sampled_ns(profile, clock), gaps_file is not None)
+
+
+def render_gaps(ranking: Ranking, count: int = 0) -> str:
+    """Return one sentence for each gap, as "no test runs Invoice.retry (11.2 % of the time, 14 lines)"."""
+    if not ranking.gaps:
+        return "No gaps: every line and branch ran.\n"
+    shown = ranking.gaps[:count] if count else ranking.gaps
+    lines = [line for gap in shown for line in _lines(gap, ranking)]
+    if len(shown) < len(ranking.gaps):
+        lines.append(f"... and {len(ranking.gaps) - len(shown)} more (-n 0 shows all)")
+    if ranking.is_other:
+        share = ranking.untested_ns / (ranking.total_ns or 1)
+        lines.append(f"Untested code took {100 * share:.1f} % of the time of the other profile.")
+    return "".join(line + "\n" for line in lines)
+
+
+def _lines(gap: Gap, ranking: Ranking) -> Iterable[str]:
+    place = f"{printable(gap.file_name)}:{gap.start}"
+    name = printable(gap.name) or "the top level"
+    if gap.is_untested:
+        text = f"no test runs {name} ({_details(gap, ranking, _plural(gap.n_statements, 'line'))})"
+    elif gap.n_missing:
+        part = f"{gap.n_missing} of {_plural(gap.n_statements, 'line')}"
+        text = f"no test runs {part} of {name} ({_details(gap, ranking, f'missing {gap.missing_text}')})"
+    else:
+        branches = _plural(gap.n_missing_branches, "branch", "branches")
+        text = f"no test takes {branches} of {name} ({_details(gap, ranking, gap.missing_text)})"
+    yield f"{place}: {text}"
+
+
+def _details(gap: Gap, ranking: Ranking, what: str) -> str:
+    parts = [what]
+    if ranking.total_ns:
+        untested, own = gap.untested_ns / ranking.total_ns, gap.own_ns / ranking.total_ns
+        whose = "production time" if ranking.is_other else "the time"
+        if untested >= _MIN_SHARE:
+            parts.insert(0, f"{100 * untested:.1f} % of {whose}")
+        elif own >= _MIN_SHARE:
+            parts.insert(0, f"the function takes {100 * own:.1f} % of {whose}")
+    return ", ".join(parts)
+
+
+def gaps_report(ranking: Ranking) -> Json:
+    """Return the gaps for machines; times in seconds."""
+    return {
+        "format": 1,
+        "total_seconds": ranking.total_ns / _NS_PER_SECOND,
+        "untested_seconds": ranking.untested_ns / _NS_PER_SECOND,
+        "gaps": [
+            {
+                "file": gap.file_name,
+                "function": gap.name,
+                "start_line": gap.start,
+                "statements": gap.n_statements,
+                "missing_lines": gap.n_missing,
+                "missing_branches": gap.n_missing_branches,
+                "missing": gap.missing_text,
+                "untested_seconds": gap.untested_ns / _NS_PER_SECOND,
+                "own_seconds": gap.own_ns / _NS_PER_SECOND,
+            }
+            for gap in ranking.gaps
+        ],
+    }
+
+
+def _plural(count: int, noun: str, nouns: str = "") -> str:
+    return f"{count} {noun if count == 1 else nouns or noun + 's'}"

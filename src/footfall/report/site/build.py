@@ -1,0 +1,301 @@
+"""All pages of `footfall html`, written to a folder. Called by the command."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import re
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from importlib import resources
+from pathlib import Path
+from typing import Any, Final
+
+from footfall._version import VERSION
+from footfall.analyze.calltree import Cost, Function, Profile, Times, times_of_functions, times_of_lines
+from footfall.analyze.conditions import ConditionResult
+from footfall.analyze.gaps import find_gaps, times_in_files
+from footfall.analyze.regions import FUNCTION, find_outside_lines, find_regions, narrow_result
+from footfall.analyze.tests import TestRecord, find_tests, name_of_test
+from footfall.errors import FootfallError
+from footfall.report.gather import Coverage, ReportedFile, shown_path
+from footfall.report.site.flame_page import flame_payload
+from footfall.report.site.overview import FILE_COLUMNS, changes_since, file_rows, gap_rows, numbers_row
+from footfall.report.site.shell import render_page
+from footfall.report.site.source_page import source_payload
+from footfall.report.site.tests_page import tests_payload
+from footfall.report.sources import read_source
+from footfall.report.times import clock_of, sampled_ns, short_path
+
+__all__ = ["SiteData", "write_site"]
+
+_ASSETS: Final = ("app.js", "app.css")
+_NUMBERS_FILE: Final = "footfall.json"
+_SOURCES: Final = "source"
+_MARK: Final = "Made by `footfall html`.\n*\n"
+_N_GAPS: Final = 10
+_N_HOT: Final = 10
+_NS_PER_US: Final = 1000
+
+
+@dataclass(slots=True)
+class SiteData:
+    """What a site is made from. `lines_by_context`: by reported path and context label, statements that ran.
+
+    `gaps_profile` is the profile by which gaps are ranked (production's), `before` the one to compare with.
+    """
+
+    coverage: Coverage
+    title: str = "footfall report"
+    precision: int = 0
+    profile: Profile | None = None
+    before: Profile | None = None
+    gaps_profile: Profile | None = None
+    conditions: Mapping[str, ConditionResult] = field(default_factory=dict)
+    lines_by_context: Mapping[str, Mapping[str, set[int]]] = field(default_factory=dict)
+
+
+def write_site(directory: str | Path, data: SiteData, note_page: Callable[[], object] = lambda: None) -> Path:
+    """Write all pages and return the first one's path; `note_page` is called as each source page is done.
+
+    Only files that a site has are written or removed. Raises FootfallError (`output-unwritable`).
+    """
+    root = Path(directory)
+    try:
+        (root / _SOURCES).mkdir(parents=True, exist_ok=True)
+        before = _read_numbers(root)
+        _Site(root, data, before, note_page).write()
+    except OSError as error:
+        raise FootfallError(
+            "output-unwritable",
+            f"Can't write the HTML report to {directory}: {error.strerror or error}.",
+            "Choose another place with -d.",
+        ) from error
+    return root / "index.html"
+
+
+def _read_numbers(root: Path) -> Mapping[str, Any] | None:
+    try:
+        found = json.loads((root / _NUMBERS_FILE).read_bytes())
+    except (OSError, ValueError, RecursionError):
+        return None
+    return found if isinstance(found, dict) else None
+
+
+class _Site:
+    def __init__(
+        self, root: Path, data: SiteData, before: Mapping[str, Any] | None, note_page: Callable[[], object]
+    ) -> None:
+        self.root = root
+        self.data = data
+        self.before = before
+        self.note_page = note_page
+        self.files = data.coverage.files
+        self.pages = {file.result.path: f"{_SOURCES}/{_page_name(file.name)}" for file in self.files}
+        self.clock = clock_of(data.profile or Profile())
+        self.heat = _heat_by_path(data.profile)
+        self.tests = find_tests(data.lines_by_context, data.profile)
+
+    def write(self) -> None:
+        wanted = set()
+        for file in self.files:
+            wanted.add(self._write_source(file))
+            self.note_page()
+        self._write_overview()
+        if self.data.profile is not None:
+            self._write("flame.html", "flame", "Flame graph", self._flame(self.data.profile))
+        if self.tests:
+            self._write("tests.html", "tests", "Tests", self._tests(self.tests))
+        for name in _ASSETS:
+            asset = resources.files("footfall.report").joinpath("assets", name).read_bytes()
+            (self.root / name).write_bytes(asset)
+        (self.root / ".gitignore").write_text("# " + _MARK)
+        self._write_numbers()
+        self._remove_stale(wanted)
+
+    def _write(self, path: str, page: str, title: str, payload: dict[str, Any]) -> None:
+        payload["site"] = {
+            "title": self.data.title,
+            "hasBranches": self.data.coverage.has_arcs,
+            "hasProfile": self.data.profile is not None,
+            "hasTests": bool(self.tests),
+            "hasConditions": bool(self.data.conditions),
+            "precision": self.data.precision,
+            "version": VERSION,
+            "created": time.strftime("%Y-%m-%d %H:%M"),
+        }
+        text = render_page(page, f"{title} – {self.data.title}", payload, "../" if "/" in path else "")
+        (self.root / path).write_text(text, encoding="utf-8")
+
+    def _write_source(self, file: ReportedFile) -> str:
+        path = file.result.path
+        by_test: dict[str, set[int]] = {}
+        for label, lines in self.data.lines_by_context.get(path, {}).items():
+            by_test.setdefault(name_of_test(label), set()).update(lines)
+        payload = source_payload(
+            file,
+            read_source(path),
+            heat=self.heat.get(path, {}),
+            sampled_us=self._sampled_us(),
+            conditions=self.data.conditions.get(path),
+            lines_by_test=by_test,
+            test_us=self._test_times().get(path, {}),
+        )
+        page = self.pages[path]
+        self._write(page, "source", file.name, payload)
+        return page
+
+    def _sampled_us(self) -> list[int]:
+        profile = self.data.profile
+        if profile is None:
+            return [0, 0, 0]
+        total = Cost()
+        for (node, _, _), cost in profile.costs.items():
+            if node:
+                total.add(cost)
+        return [value // _NS_PER_US for value in (total.cpu_ns, total.wall_ns, total.gil_ns)]
+
+    def _test_times(self) -> dict[str, dict[tuple[int, str], int]]:
+        if not hasattr(self, "_by_test"):
+            self._by_test: dict[str, dict[tuple[int, str], int]] = {}
+            for test in self.tests:
+                for (path, line), cost in test.lines.items():
+                    spent = self.clock(cost) // _NS_PER_US
+                    if spent:
+                        self._by_test.setdefault(path, {})[line, test.name] = spent
+        return self._by_test
+
+    def _write_overview(self) -> None:
+        coverage = self.data.coverage
+        names_before, total_before = changes_since(self.before)
+        profile = self.data.gaps_profile or self.data.profile
+        times: Mapping[str, Mapping[int, int]] = {}
+        total_ns = 0
+        if profile is not None:
+            clock = clock_of(profile)
+            times = times_in_files(profile, self.pages, clock)
+            total_ns = sampled_ns(profile, clock)
+        gaps = find_gaps([(file.result, file.analysis) for file in self.files], times)
+        own_us = {
+            path: sum(self.clock(times.own) for times in lines.values()) // _NS_PER_US
+            for path, lines in self.heat.items()
+        }
+        conditions = {
+            path: (result.n_total, result.n_total - result.n_seen) for path, result in self.data.conditions.items()
+        }
+        payload = {
+            "columns": FILE_COLUMNS,
+            "files": file_rows(self.files, self.pages, own_us, conditions, names_before),
+            "totals": numbers_row(coverage.total),
+            "totalBefore": total_before,
+            "gaps": gap_rows(gaps[:_N_GAPS], self.pages, total_ns),
+            "gapCount": len(gaps),
+            "gapsAreOfAnotherProfile": self.data.gaps_profile is not None,
+            "sampledUs": self._sampled_us(),
+            "hot": self._hot_functions(),
+            "samples": 0 if self.data.profile is None else self.data.profile.n_samples,
+            "dropped": 0 if self.data.profile is None else self.data.profile.n_dropped,
+            "tests": len(self.tests),
+        }
+        self._write("index.html", "overview", "Overview", payload)
+
+    def _hot_functions(self) -> list[list[Any]]:
+        """[function, file, line, page or "", own microseconds, total microseconds], hottest first."""
+        if self.data.profile is None:
+            return []
+        found = times_of_functions(self.data.profile)
+        ranked = sorted(found.items(), key=lambda item: (-self.clock(item[1].own), item[0]))
+        return [
+            [
+                function.qualname,
+                short_path(function.path),
+                function.first_line,
+                self.pages.get(function.path, ""),
+                self.clock(times.own) // _NS_PER_US,
+                self.clock(times.total) // _NS_PER_US,
+            ]
+            for function, times in ranked[:_N_HOT]
+            if self.clock(times.own)
+        ]
+
+    def _flame(self, profile: Profile) -> dict[str, Any]:
+        return flame_payload(
+            profile,
+            shown=short_path,
+            pages=self.pages,
+            coverage_of=_FunctionCoverage(self.files).of,
+            before=self.data.before,
+        )
+
+    def _tests(self, tests: list[TestRecord]) -> dict[str, Any]:
+        statements = {file.result.path: file.result.statements for file in self.files}
+        return tests_payload(tests, shown=shown_path, pages=self.pages, statements=statements)
+
+    def _write_numbers(self) -> None:
+        """Leave the percentages for the next site in this folder to compare with."""
+        coverage = self.data.coverage
+        numbers = {
+            "format": 1,
+            "version": VERSION,
+            "total": coverage.total.pc_covered,
+            "files": {file.name: file.result.numbers.pc_covered for file in coverage.files},
+            "pages": sorted(self.pages.values()),
+        }
+        (self.root / _NUMBERS_FILE).write_text(json.dumps(numbers), encoding="utf-8")
+
+    def _remove_stale(self, wanted: set[str]) -> None:
+        """Remove pages that the earlier site had and this one has not; names that we would not give are let be."""
+        pages = self.before.get("pages") if self.before is not None else None
+        for page in pages if isinstance(pages, list) else ():
+            if isinstance(page, str) and page not in wanted and re.fullmatch(rf"{_SOURCES}/[\w.-]+\.html", page):
+                with contextlib.suppress(OSError):
+                    (self.root / page).unlink()
+        for name, is_there in (("flame.html", self.data.profile is not None), ("tests.html", bool(self.tests))):
+            if self.before is not None and not is_there:
+                with contextlib.suppress(OSError):
+                    (self.root / name).unlink()
+
+
+class _FunctionCoverage:
+    """How much of a function's statements ran: by file, made when first asked."""
+
+    def __init__(self, files: list[ReportedFile]) -> None:
+        self._files = {file.result.path: file for file in files}
+        self._known: dict[str, dict[str, float | None]] = {}
+
+    def of(self, function: Function) -> float | None:
+        """Return the part that ran, 0 to 1; None for a function of another file, or without statements."""
+        if function.path not in self._files:
+            return None
+        if function.path not in self._known:
+            self._known[function.path] = self._read(self._files[function.path])
+        return self._known[function.path].get(function.qualname.replace(".<locals>", ""))
+
+    @staticmethod
+    def _read(file: ReportedFile) -> dict[str, float | None]:
+        regions = [region for region in find_regions(file.analysis) if region.kind == FUNCTION]
+        outside = find_outside_lines(file.analysis, regions)
+        parts = narrow_result(file.result, [*(region.lines for region in regions), outside])
+        names = [*(region.name for region in regions), "<module>"]
+        return {
+            name: len(part.executed) / len(part.statements) if part.statements else None
+            for name, part in zip(names, parts, strict=True)
+        }
+
+
+def _heat_by_path(profile: Profile | None) -> dict[str, dict[int, Times]]:
+    found: dict[str, dict[int, Times]] = {}
+    if profile is not None:
+        for (path, line), times in times_of_lines(profile).items():
+            found.setdefault(os.path.abspath(path), {})[line] = times
+    return found
+
+
+def _page_name(name: str) -> str:
+    """Return a file name that no other file's page has, whatever the file is called."""
+    digest = hashlib.sha256(name.encode("utf-8", "surrogateescape")).hexdigest()[:8]
+    readable = re.sub(r"[^A-Za-z0-9]+", "_", os.path.splitext(name)[0])[-60:].strip("_")
+    return f"{readable or 'file'}_{digest}.html"

@@ -1,0 +1,120 @@
+"""The payload of the flame graph: the tree of calls in columns, its costs by thread and test, and a second profile.
+
+Nodes are frames at lines; the viewer joins the lines of a function, and takes them apart for the one that is chosen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from footfall.analyze.calltree import Function, Profile
+from footfall.analyze.tests import name_of_test
+
+__all__ = ["flame_payload"]
+
+_NS_PER_US = 1000
+
+
+class _Tables:
+    """Numbers files, functions, frames and nodes of one or two profiles once."""
+
+    def __init__(self, shown: Callable[[str], str], with_first_line: bool) -> None:
+        self._shown = shown
+        self._with_first_line = with_first_line
+        self.files: dict[str, int] = {}
+        self.paths: list[str] = []
+        self.functions: dict[tuple[int, str, int], int] = {}
+        self.first_lines: list[int] = []
+        self.members: list[Function] = []
+        self.frames: dict[tuple[int, int], int] = {}
+        self.nodes: dict[tuple[int, int], int] = {(-1, -1): 0}
+
+    def _function(self, function: Function) -> int:
+        shown = self._shown(function.path)
+        file = self.files.setdefault(shown, len(self.files))
+        if file == len(self.paths):
+            self.paths.append(function.path)
+        key = (file, function.qualname, function.first_line if self._with_first_line else 0)
+        number = self.functions.setdefault(key, len(self.functions))
+        if number == len(self.first_lines):
+            self.first_lines.append(function.first_line)
+            self.members.append(function)
+        return number
+
+    def add(self, profile: Profile) -> list[int]:
+        """Return the number here of each of the profile's nodes."""
+        functions: dict[Function, int] = {}
+        frames = []
+        for frame in profile.frames:
+            number = functions.get(frame.function)
+            if number is None:
+                number = functions[frame.function] = self._function(frame.function)
+            frames.append(self.frames.setdefault((number, frame.line), len(self.frames)))
+        found = [0] * len(profile.nodes)
+        for number, node in enumerate(profile.nodes):
+            if number:
+                found[number] = self.nodes.setdefault((found[node.parent], frames[node.frame]), len(self.nodes))
+        return found
+
+
+def flame_payload(
+    profile: Profile,
+    *,
+    shown: Callable[[str], str],
+    pages: Mapping[str, str],
+    coverage_of: Callable[[Function], float | None],
+    before: Profile | None = None,
+) -> dict[str, Any]:
+    """Return the flame graph's data; costs in microseconds.
+
+    `shown` gives a path as reports show it, `pages` the source page of a path, `coverage_of` the part of a function
+    (0 to 1) that tests ran. `before` is a profile to compare with: functions are then told apart by name alone.
+    """
+    tables = _Tables(shown, with_first_line=before is None)
+    tests: dict[str, int] = {"": 0}
+    threads: list[str] = []
+    costs = _costs(profile, tables.add(profile), tests, threads)
+    old: list[list[int]] = []
+    if before is not None:
+        old = _costs(before, tables.add(before), tests, [])
+    return {
+        "files": [[name, pages.get(path, "")] for name, path in zip(tables.files, tables.paths, strict=True)],
+        "functions": [
+            [file, qualname, first_line, coverage_of(function)]
+            for (file, qualname, _), first_line, function in zip(
+                tables.functions, tables.first_lines, tables.members, strict=True
+            )
+        ],
+        "frames": _columns(list(tables.frames), 2),
+        "nodes": _columns(list(tables.nodes), 2),
+        "threads": threads,
+        "tests": list(tests),
+        "costs": costs,
+        "before": old,
+        "intervalUs": profile.interval_ns / _NS_PER_US,
+        "samples": profile.n_samples,
+        "dropped": profile.n_dropped,
+        "processes": profile.n_processes,
+    }
+
+
+def _costs(profile: Profile, node_of: Sequence[int], tests: dict[str, int], threads: list[str]) -> list[list[int]]:
+    """Return columns: node, thread, test, samples, CPU, wall, GIL."""
+    test_of: dict[str, int] = {}
+    summed: dict[tuple[int, int, int], list[int]] = {}
+    for (node, thread, label), cost in profile.costs.items():
+        test = test_of.get(label)
+        if test is None:
+            test = test_of[label] = tests.setdefault(name_of_test(label), len(tests))
+        row = summed.setdefault((node_of[node], thread, test), [0, 0, 0, 0])
+        row[0] += cost.samples
+        row[1] += cost.cpu_ns
+        row[2] += cost.wall_ns
+        row[3] += cost.gil_ns
+    threads += [f"{each.name or 'thread'} {each.native_id} (process {each.pid})" for each in profile.threads]
+    return _columns([(*key, row[0], *(value // _NS_PER_US for value in row[1:])) for key, row in summed.items()], 7)
+
+
+def _columns(rows: Sequence[tuple[int, ...]], width: int) -> list[list[int]]:
+    return [list(column) for column in zip(*rows, strict=True)] if rows else [[] for _ in range(width)]

@@ -1,0 +1,48 @@
+"""From data files to what a site is made of. Called by the command."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from footfall.config import Config
+from footfall.record.coveragedb import read_lines_by_context
+from footfall.report.conditions import load_conditions
+from footfall.report.gather import Coverage
+from footfall.report.site.build import SiteData
+from footfall.report.times import load_profile, need_profile
+
+__all__ = ["gather_site", "lines_by_context"]
+
+
+def gather_site(
+    config: Config, coverage: Coverage, *, before_file: str | Path | None = None, gaps_file: str | Path | None = None
+) -> SiteData:
+    """Read what is in the data file beside coverage, and the profiles of two others.
+
+    Raises FootfallError: as reading a data file does, and `no-profile` for a named file without one.
+    """
+    contexts = config.report_contexts
+    return SiteData(
+        coverage=coverage,
+        title=config.html_title,
+        precision=config.precision,
+        profile=load_profile(config, config.data_file, contexts) if coverage.has_profile else None,
+        before=need_profile(config, before_file) if before_file is not None else None,
+        gaps_profile=need_profile(config, gaps_file) if gaps_file is not None else None,
+        conditions=(load_conditions(coverage, config.data_file, contexts) or {}) if coverage.has_conditions else {},
+        lines_by_context=lines_by_context(config, coverage),
+    )
+
+
+def lines_by_context(config: Config, coverage: Coverage) -> dict[str, dict[str, set[int]]]:
+    """Return by reported path and context label the statements that ran, as first lines."""
+    stored = read_lines_by_context(config.data_file, config.report_contexts)
+    found: dict[str, dict[str, set[int]]] = {}
+    for file in coverage.files:
+        by_label: dict[str, set[int]] = {}
+        for path in file.stored_paths:
+            for label, lines in stored.get(path, {}).items():
+                by_label.setdefault(label, set()).update(file.analysis.translate_lines(lines))
+        executed = file.result.executed
+        found[file.result.path] = {label: lines & executed for label, lines in by_label.items()}
+    return found

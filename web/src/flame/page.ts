@@ -1,0 +1,512 @@
+// The flame graph page: choosers, search, breadcrumb, the graph with its keys, the source beside it, the table.
+
+import { openPage } from "../chrome";
+import { coverageColor, differenceColor, moduleColor } from "../colors";
+import { announce, h, root, sourceLink } from "../dom";
+import { coveredText, percent, seconds, standardError } from "../format";
+import { type FlamePayload, readPayload } from "../payload";
+import { sortedTable } from "../table";
+import { FlameCanvas, type Look, ROW, type View } from "./canvas";
+import { buildTree, type Choice, CLOCKS, type Clock, functionTimes, joinLines, matchedTime, timeByLine, type Tree } from "./tree";
+
+type Coloring = "module" | "coverage" | "difference";
+const ZOOM_MS = 180;
+const MAX_HEIGHT = 640;
+const CLOCK_NAMES: Record<Clock, string> = { cpu: "CPU time", wall: "wall time", gil: "time with the GIL", samples: "samples" };
+
+export function showFlame(): void {
+  new FlamePage(readPayload<FlamePayload>());
+}
+
+class FlamePage {
+  private readonly joined;
+  private readonly choice: Choice;
+  private coloring: Coloring;
+  private tree: Tree;
+  private view: View = { from: 0, to: 1 };
+  private hovered = 0;
+  private focused = 0;
+  private zoomed = 0;
+  private matches: Uint8Array | null = null;
+  private animation = 0;
+  private isDrawPending = false;
+  private readonly canvas: FlameCanvas;
+  private readonly scroller: HTMLElement;
+  private readonly spacer = h("div", { class: "spacer" });
+  private readonly tip = h("div", { class: "tip", role: "presentation" });
+  private readonly crumbs = h("nav", { class: "crumbs", "aria-label": "Frames above the one zoomed to" });
+  private readonly found = h("span", { class: "found", "aria-live": "polite" });
+  private readonly search: HTMLInputElement;
+  private readonly status = h("p", { class: "dim" });
+  private readonly beside = h("aside", { class: "beside", "aria-label": "Source of the chosen frame", hidden: true });
+  private readonly split: HTMLElement;
+  private readonly tablePlace = h("section");
+
+  constructor(private readonly payload: FlamePayload) {
+    const main = openPage(payload.site, [
+      { key: "f /", what: "search", action: () => this.search.focus() },
+      { key: "Escape", what: "zoom out, then close the source", action: () => this.leave() },
+      { key: "i", what: "callers or callees first", action: () => this.change({ isInverted: !this.choice.isInverted }) },
+      { key: "c", what: "colour by module, coverage, difference", action: () => this.nextColoring() },
+      { key: "0", what: "the whole graph", action: () => this.zoomTo(0) },
+    ]);
+    this.joined = joinLines(payload);
+    this.choice = { clock: this.firstClock(), thread: -1, test: -1, isInverted: false, order: "heaviest" };
+    this.coloring = payload.before.length ? "difference" : "module";
+    this.tree = buildTree(payload, this.joined, this.choice);
+    this.search = h("input", {
+      type: "search",
+      placeholder: "Search functions and files (F)",
+      "aria-label": "Search functions and files",
+      input: () => this.searchFor(this.search.value),
+    });
+    const element = h("canvas", {
+      tabindex: "0",
+      role: "application",
+      "aria-label": "Flame graph. Arrow keys move between frames, Enter zooms, Escape zooms out. The table below has the same functions.",
+    });
+    this.canvas = new FlameCanvas(element);
+    this.scroller = h("div", { class: "flame", scroll: () => this.draw() }, element, this.spacer);
+    this.split = h("div", { class: "split" }, h("div", { class: "graph" }, this.crumbs, this.scroller), this.beside);
+    main.append(
+      h("h1", {}, "Flame graph"),
+      this.controls(),
+      this.status,
+      this.split,
+      this.tip,
+      this.legend(),
+      this.tablePlace,
+    );
+    this.listen(element);
+    this.rebuilt();
+    const wanted = new URLSearchParams(location.hash.slice(1)).get("q");
+    if (wanted) {
+      this.search.value = wanted;
+      this.searchFor(wanted);
+    }
+  }
+
+  /** CPU, unless no sample has it (PyPy). */
+  private firstClock(): Clock {
+    return this.payload.costs[4]?.some((each) => each > 0) ? "cpu" : "wall";
+  }
+
+  private controls(): HTMLElement {
+    const { payload } = this;
+    const choose = (name: string, options: [string, string][], value: string, then: (value: string) => void) => {
+      const select = h("select", { change: () => then(select.value) });
+      for (const [key, text] of options) select.append(h("option", { value: key, selected: key === value }, text));
+      return h("label", {}, h("span", {}, name), select);
+    };
+    const colorings: [string, string][] = [["module", "module"], ["coverage", "coverage"]];
+    if (payload.before.length) colorings.push(["difference", "difference"]);
+    return h(
+      "div",
+      { class: "controls" },
+      this.search,
+      this.found,
+      choose("Clock", CLOCKS.map((each) => [each, CLOCK_NAMES[each]]), this.choice.clock, (value) => this.change({ clock: value as Clock })),
+      choose("View", [["calls", "callees first"], ["inverted", "callers first"]], "calls", (value) =>
+        this.change({ isInverted: value === "inverted" })),
+      choose("Order", [["heaviest", "heaviest left"], ["appearance", "as first seen"], ["name", "by name"]], "heaviest", (value) =>
+        this.change({ order: value as Choice["order"] })),
+      payload.threads.length > 1 &&
+        choose("Thread", [["-1", "all"], ...payload.threads.map((name, i): [string, string] => [String(i), name])], "-1", (value) =>
+          this.change({ thread: Number(value) })),
+      payload.tests.length > 1 &&
+        choose("Test", [["-1", "all"], ...payload.tests.map((name, i): [string, string] => [String(i), name || "(outside of tests)"])], "-1",
+          (value) => this.change({ test: Number(value) })),
+      choose("Colour", colorings, this.coloring, (value) => {
+        this.coloring = value as Coloring;
+        this.draw();
+      }),
+    );
+  }
+
+  private legend(): HTMLElement {
+    return h(
+      "p",
+      { class: "dim" },
+      "Each bar is a function, as wide as the time spent in it and in what it calls. Click to zoom and to see its source; drag to move, Ctrl and wheel to zoom.",
+    );
+  }
+
+  private change(change: Partial<Choice>): void {
+    Object.assign(this.choice, change);
+    this.tree = buildTree(this.payload, this.joined, this.choice);
+    this.rebuilt();
+  }
+
+  private rebuilt(): void {
+    cancelAnimationFrame(this.animation);
+    this.view = { from: 0, to: this.tree.total[0] || 1 };
+    this.zoomed = this.focused = this.hovered = 0;
+    this.scroller.scrollTop = 0;
+    this.fit();
+    this.showCrumbs();
+    this.showStatus();
+    this.showTable();
+    if (this.matches) this.showFound();
+  }
+
+  private fit(): void {
+    const height = Math.max(6 * ROW, Math.min(MAX_HEIGHT, this.tree.maxDepth * ROW + 2));
+    this.canvas.resize(this.scroller.clientWidth || 900, height);
+    this.scroller.style.height = `${height}px`;
+    this.spacer.style.height = `${Math.max(0, this.tree.maxDepth * ROW + 2 - height)}px`;
+    this.draw();
+  }
+
+  private showStatus(): void {
+    const { payload, tree } = this;
+    const parts = [
+      tree.total[0] ? `${this.amount(tree.total[0])} in ${tree.samples.toLocaleString("en")} samples` : "No samples match this choice",
+      `${payload.dropped} dropped`,
+      `${payload.processes} ${payload.processes === 1 ? "process" : "processes"}`,
+    ];
+    if (payload.before.length) parts.push(`compared with ${this.amount(tree.sumBefore)} before`);
+    this.status.textContent = parts.join(" · ");
+  }
+
+  private showTable(): void {
+    const { payload, tree } = this;
+    const all = tree.total[0] || 1;
+    const rows = functionTimes(buildTree(payload, this.joined, { ...this.choice, isInverted: false }), payload.functions.length);
+    rows.sort((a, b) => b.self - a.self);
+    const name = (func: number) => payload.functions[func][1];
+    const place = (func: number) => `${payload.files[payload.functions[func][0]][0]}:${payload.functions[func][2]}`;
+    const table = sortedTable(
+      "Functions by time",
+      [
+        { title: "Function", value: (row) => name(row.func), isText: true, cell: (row) =>
+            h("button", { class: "link", click: () => this.open(row.func, -1) }, name(row.func)) },
+        { title: "Own", value: (row) => row.self, cell: (row) => this.amount(row.self) },
+        { title: "Own share", value: (row) => row.self, cell: (row) => this.shareText(row.self / all) },
+        { title: "Total", value: (row) => row.total, cell: (row) => this.amount(row.total) },
+        { title: "Total share", value: (row) => row.total, cell: (row) => percent(row.total / all) },
+        ...(payload.before.length
+          ? [{ title: "Change", hint: "of its share of all time", value: (row: (typeof rows)[0]) => this.changeOf(row.total, row.before),
+               cell: (row: (typeof rows)[0]) => signed(this.changeOf(row.total, row.before)) }]
+          : []),
+        { title: "Covered", value: (row) => payload.functions[row.func][3] ?? -1, cell: (row) => {
+            const part = payload.functions[row.func][3];
+            return part === null ? "" : coveredText(part, 0);
+          } },
+        { title: "Place", value: (row) => place(row.func), isText: true, cell: (row) => {
+            const [file, , line] = payload.functions[row.func];
+            return sourceLink(payload.files[file][1], line, place(row.func));
+          } },
+      ],
+      rows.slice(0, 500),
+      1,
+      false,
+    );
+    this.tablePlace.replaceChildren(h("h2", {}, "Functions"), table.element);
+  }
+
+  private shareText(share: number): string {
+    return `${percent(share)} ± ${(100 * standardError(share, this.tree.samples)).toFixed(1)}`;
+  }
+
+  private changeOf(after: number, before: number): number {
+    return after / (this.tree.total[0] || 1) - before / (this.tree.sumBefore || 1);
+  }
+
+  private amount(value: number): string {
+    return this.choice.clock === "samples" ? value.toLocaleString("en") : seconds(value);
+  }
+
+  // Drawing
+
+  private draw(): void {
+    if (this.isDrawPending) return;
+    this.isDrawPending = true;
+    requestAnimationFrame(() => {
+      this.isDrawPending = false;
+      const began = performance.now();
+      const drawn = this.canvas.draw(this.tree, this.view, this.scroller.scrollTop, this.look());
+      this.canvas.element.dataset.drawn = String(drawn);
+      this.canvas.element.dataset.drawMs = (performance.now() - began).toFixed(2);
+    });
+  }
+
+  private look(): Look {
+    const { payload, tree, matches } = this;
+    const name = (node: number) => payload.functions[tree.func[node]];
+    const color = (node: number): string => {
+      const [file, , , covered] = name(node);
+      if (this.coloring === "coverage") return coverageColor(covered);
+      if (this.coloring === "difference") return differenceColor(this.changeOf(tree.total[node], tree.totalBefore[node]));
+      return moduleColor(payload.files[file][0], payload.files[file][1] !== "");
+    };
+    return {
+      color,
+      label: (node) => name(node)[1],
+      isMatch: (node) => matches !== null && matches[tree.func[node]] === 1,
+      isDimmed: (node) => matches !== null && matches[tree.func[node]] === 0,
+      hovered: this.hovered,
+      focused: document.activeElement === this.canvas.element ? this.focused : 0,
+    };
+  }
+
+  // Moving
+
+  private zoomTo(node: number): void {
+    this.zoomed = node;
+    const { tree } = this;
+    const goal = { from: tree.start[node], to: tree.start[node] + (tree.total[node] || 1) };
+    const begin = { ...this.view };
+    const began = performance.now();
+    const isStill = matchMedia("(prefers-reduced-motion: reduce)").matches;
+    const step = (now: number) => {
+      const part = isStill ? 1 : Math.min(1, (now - began) / ZOOM_MS);
+      const eased = 1 - (1 - part) ** 3;
+      this.view = { from: begin.from + (goal.from - begin.from) * eased, to: begin.to + (goal.to - begin.to) * eased };
+      this.draw();
+      if (part < 1) this.animation = requestAnimationFrame(step);
+    };
+    cancelAnimationFrame(this.animation);
+    step(began + (isStill ? ZOOM_MS : 0));
+    this.animation = requestAnimationFrame(step);
+    this.showCrumbs();
+  }
+
+  private showCrumbs(): void {
+    const { tree, payload } = this;
+    const nodes: number[] = [];
+    for (let node = this.zoomed; node > 0; node = tree.parent[node]) nodes.unshift(node);
+    const item = (node: number, text: string) =>
+      h("button", { class: "crumb", "aria-current": node === this.zoomed ? "true" : undefined, click: () => this.zoomTo(node) }, text);
+    this.crumbs.replaceChildren(item(0, "all"), ...nodes.slice(-12).map((node) => item(node, payload.functions[tree.func[node]][1])));
+  }
+
+  private leave(): void {
+    if (this.zoomed) this.zoomTo(0);
+    else if (this.view.from > 0 || this.view.to < this.tree.total[0]) this.zoomTo(0);
+    else if (!this.beside.hidden) this.closeSource();
+    else if (this.search.value) {
+      this.search.value = "";
+      this.searchFor("");
+    }
+  }
+
+  private nextColoring(): void {
+    const all: Coloring[] = this.payload.before.length ? ["module", "coverage", "difference"] : ["module", "coverage"];
+    this.coloring = all[(all.indexOf(this.coloring) + 1) % all.length];
+    announce(`Coloured by ${this.coloring}`);
+    this.draw();
+  }
+
+  private listen(element: HTMLCanvasElement): void {
+    let drag: { x: number; view: View; moved: boolean } | null = null;
+    const nodeAt = (event: MouseEvent): number => {
+      const box = element.getBoundingClientRect();
+      return this.canvas.find(this.tree, this.view, this.scroller.scrollTop, event.clientX - box.left, event.clientY - box.top);
+    };
+    element.addEventListener("pointerdown", (event) => {
+      drag = { x: event.clientX, view: { ...this.view }, moved: false };
+      element.setPointerCapture(event.pointerId);
+    });
+    element.addEventListener("pointermove", (event) => {
+      if (drag && Math.abs(event.clientX - drag.x) > 3) {
+        drag.moved = true;
+        this.pan(drag.view, ((drag.x - event.clientX) / element.clientWidth) * (drag.view.to - drag.view.from));
+        return;
+      }
+      this.hover(nodeAt(event), event);
+    });
+    element.addEventListener("pointerup", (event) => {
+      const wasMoved = drag?.moved;
+      drag = null;
+      if (wasMoved) return;
+      const node = nodeAt(event);
+      this.focused = node;
+      if (node) this.choose(node);
+    });
+    element.addEventListener("pointerleave", () => this.hover(0));
+    element.addEventListener(
+      "wheel",
+      (event) => {
+        if (!event.ctrlKey && Math.abs(event.deltaY) >= Math.abs(event.deltaX)) return; // the page or the graph scrolls
+        event.preventDefault();
+        const width = this.view.to - this.view.from;
+        if (!event.ctrlKey) {
+          this.pan(this.view, (event.deltaX / element.clientWidth) * width);
+          return;
+        }
+        const box = element.getBoundingClientRect();
+        const at = this.view.from + ((event.clientX - box.left) / box.width) * width;
+        const factor = Math.exp(event.deltaY * 0.002);
+        const all = this.tree.total[0] || 1;
+        const next = Math.min(all, Math.max(all / 1e6, width * factor));
+        const from = Math.max(0, Math.min(all - next, at - ((at - this.view.from) / width) * next));
+        this.view = { from, to: from + next };
+        this.draw();
+      },
+      { passive: false },
+    );
+    element.addEventListener("keydown", (event) => this.onKey(event));
+    element.addEventListener("focus", () => {
+      if (!this.focused && this.tree.children.length) this.focused = this.tree.children[0];
+      this.draw();
+    });
+    element.addEventListener("blur", () => this.draw());
+    new ResizeObserver(() => this.fit()).observe(this.scroller);
+    addEventListener("themechange", () => this.draw());
+  }
+
+  private pan(view: View, by: number): void {
+    const all = this.tree.total[0] || 1;
+    const width = view.to - view.from;
+    const from = Math.max(0, Math.min(all - width, view.from + by));
+    this.view = { from, to: from + width };
+    this.draw();
+  }
+
+  private hover(node: number, event?: MouseEvent): void {
+    if (node !== this.hovered) {
+      this.hovered = node;
+      this.draw();
+    }
+    this.tip.hidden = !node;
+    if (!node || !event) return;
+    this.tip.replaceChildren(...this.describe(node).map((text, i) => h(i ? "div" : "strong", {}, text)));
+    const left = Math.min(event.clientX + 14, innerWidth - this.tip.offsetWidth - 8);
+    const isLow = event.clientY + 20 + this.tip.offsetHeight > innerHeight;
+    this.tip.style.left = `${Math.max(4, left)}px`;
+    this.tip.style.top = `${isLow ? event.clientY - this.tip.offsetHeight - 12 : event.clientY + 18}px`;
+  }
+
+  private describe(node: number): string[] {
+    const { payload, tree } = this;
+    const [file, name, line, covered] = payload.functions[tree.func[node]];
+    const all = tree.total[0] || 1;
+    const found = [
+      name,
+      `${payload.files[file][0]}:${line}`,
+      `${this.amount(tree.total[node])} (${this.shareText(tree.total[node] / all)})`,
+      `own ${this.amount(tree.self[node])} (${percent(tree.self[node] / all)})`,
+    ];
+    if (covered !== null) found.push(covered === 0 ? "not tested" : `${coveredText(covered, 0)} of it tested`);
+    if (payload.before.length) found.push(`${signed(this.changeOf(tree.total[node], tree.totalBefore[node]))} of all time`);
+    return found;
+  }
+
+  private onKey(event: KeyboardEvent): void {
+    const { tree } = this;
+    const node = this.focused;
+    const siblings = tree.children.subarray(tree.first[tree.parent[node] ?? 0], tree.first[(tree.parent[node] ?? 0) + 1]);
+    const at = siblings.indexOf(node);
+    const firstChild = tree.first[node] < tree.first[node + 1] ? tree.children[tree.first[node]] : 0;
+    const moves: Record<string, number> = {
+      ArrowDown: firstChild,
+      ArrowUp: node > 0 ? tree.parent[node] : 0,
+      ArrowLeft: at > 0 ? siblings[at - 1] : 0,
+      ArrowRight: at >= 0 && at + 1 < siblings.length ? siblings[at + 1] : 0,
+    };
+    if (event.key in moves) {
+      event.preventDefault();
+      const next = moves[event.key];
+      if (next > 0 && tree.total[next] > 0) this.focus(next);
+    } else if (event.key === "Enter" && node > 0) {
+      event.preventDefault();
+      this.choose(node);
+    }
+  }
+
+  private focus(node: number): void {
+    this.focused = node;
+    const y = (this.tree.depth[node] - 1) * ROW;
+    if (y < this.scroller.scrollTop) this.scroller.scrollTop = y;
+    else if (y + ROW > this.scroller.scrollTop + this.scroller.clientHeight) this.scroller.scrollTop = y + ROW - this.scroller.clientHeight;
+    const begins = this.tree.start[node];
+    if (begins + this.tree.total[node] <= this.view.from || begins >= this.view.to) this.zoomTo(this.tree.parent[node]);
+    announce(this.describe(node).join(", "));
+    this.draw();
+  }
+
+  private choose(node: number): void {
+    this.zoomTo(node);
+    this.open(this.tree.func[node], this.choice.isInverted ? -1 : node);
+  }
+
+  // The source beside the graph
+
+  private open(func: number, node: number): void {
+    const { payload } = this;
+    const [file, name, line] = payload.functions[func];
+    const [shown, page] = payload.files[file];
+    const byLine = timeByLine(payload, this.joined, this.choice, func, node);
+    const all = this.tree.total[0] || 1;
+    const shares: Record<number, number> = {};
+    for (const [at, value] of byLine) shares[at] = value / all;
+    const head = h(
+      "div",
+      { class: "beside-head" },
+      h("strong", {}, name),
+      sourceLink(page, line, `${shown}:${line}`),
+      h("button", { class: "icon", "aria-label": "Close the source", click: () => this.closeSource() }, "×"),
+    );
+    const rows = [...byLine].sort((a, b) => b[1] - a[1]).slice(0, 12);
+    const list = h(
+      "table",
+      { class: "lines" },
+      h("caption", {}, "Time by line of this function, share of all"),
+      h("tbody", {}, rows.map(([at, value]) =>
+        h("tr", {}, h("td", { class: "number" }, percent(value / all)), h("td", {}, sourceLink(page, at, `line ${at}`))))),
+    );
+    this.beside.replaceChildren(head, list);
+    if (page) {
+      const hottest = rows.length ? rows[0][0] : line;
+      const frame = h("iframe", { title: `Source of ${name}`, src: `${root()}${page}?beside#L${hottest}` });
+      frame.addEventListener("load", () => frame.contentWindow?.postMessage({ footfall: "lines", shares }, "*"));
+      this.beside.append(frame);
+    }
+    this.beside.hidden = false;
+    this.split.classList.add("open");
+  }
+
+  private closeSource(): void {
+    this.beside.hidden = true;
+    this.split.classList.remove("open");
+  }
+
+  // Search
+
+  private searchFor(text: string): void {
+    const { payload } = this;
+    if (!text) {
+      this.matches = null;
+      this.found.textContent = "";
+      this.draw();
+      return;
+    }
+    const isMatch = matcher(text);
+    this.matches = Uint8Array.from(payload.functions, ([file, name]) =>
+      isMatch(name) || isMatch(payload.files[file][0]) ? 1 : 0);
+    this.showFound();
+    this.draw();
+  }
+
+  private showFound(): void {
+    const matches = this.matches as Uint8Array;
+    const n = matches.reduce((sum, each) => sum + each, 0);
+    const share = matchedTime(this.tree, matches) / (this.tree.total[0] || 1);
+    this.found.textContent = `${n} ${n === 1 ? "function" : "functions"}, ${this.shareText(share)} of all`;
+  }
+}
+
+function signed(change: number): string {
+  return `${change >= 0 ? "+" : "−"}${(100 * Math.abs(change)).toFixed(1)} points`;
+}
+
+/** A regular expression where the text is one, else the text itself, in any case. */
+function matcher(text: string): (name: string) => boolean {
+  try {
+    const expression = new RegExp(text, "i");
+    return (name) => expression.test(name);
+  } catch {
+    const wanted = text.toLowerCase();
+    return (name) => name.toLowerCase().includes(wanted);
+  }
+}

@@ -1,0 +1,253 @@
+// From the payload to the tree that is drawn: lines joined to functions, costs of one clock, thread and test summed,
+// callers or callees first. All in typed arrays: 100,000 nodes are built in a few tens of milliseconds.
+
+import type { FlamePayload } from "../payload";
+
+export const CLOCKS = ["cpu", "wall", "gil", "samples"] as const;
+export type Clock = (typeof CLOCKS)[number];
+const COLUMN: Record<Clock, number> = { samples: 3, cpu: 4, wall: 5, gil: 6 };
+
+export interface Choice {
+  clock: Clock;
+  /** -1: all */
+  thread: number;
+  test: number;
+  isInverted: boolean;
+  order: "heaviest" | "appearance" | "name";
+}
+
+export interface Tree {
+  /** Node 0 is the root; parents come first. */
+  parent: Int32Array;
+  func: Int32Array;
+  self: Float64Array;
+  total: Float64Array;
+  totalBefore: Float64Array;
+  depth: Int32Array;
+  maxDepth: number;
+  /** Where a node begins, in the unit of the clock. */
+  start: Float64Array;
+  /** Children of node n: children[first[n]] to children[first[n + 1] - 1], in the order they are drawn. */
+  first: Int32Array;
+  children: Int32Array;
+  /** Number of samples under the root. */
+  samples: number;
+  /** The sum of the profile to compare with. */
+  sumBefore: number;
+  order: Choice["order"];
+}
+
+interface Nodes {
+  parent: number[];
+  func: number[];
+  self: Float64Array;
+  before: Float64Array;
+}
+
+/** By line node its cost; node 0 (no Python code) is left out. */
+function lineCosts(payload: FlamePayload, costs: number[][], choice: Choice, column: number): Float64Array {
+  const found = new Float64Array(payload.nodes[0].length);
+  if (!costs.length) return found;
+  const [nodes, threads, tests] = costs;
+  const values = costs[column];
+  for (let i = 0; i < nodes.length; i++) {
+    if (nodes[i] !== 0 && (choice.thread < 0 || threads[i] === choice.thread) && (choice.test < 0 || tests[i] === choice.test))
+      found[nodes[i]] += values[i];
+  }
+  return found;
+}
+
+/** Join line nodes of one function below one caller. Also returns the node of each line node. */
+export function joinLines(payload: FlamePayload): { parent: number[]; func: number[]; nodeOf: Int32Array } {
+  const [parents, frames] = payload.nodes;
+  const functionOf = payload.frames[0];
+  const nFunctions = payload.functions.length + 1;
+  const parent = [-1];
+  const func = [-1];
+  const nodeOf = new Int32Array(parents.length);
+  const known = new Map<number, number>();
+  for (let i = 1; i < parents.length; i++) {
+    const above = nodeOf[parents[i]];
+    const key = above * nFunctions + functionOf[frames[i]];
+    let node = known.get(key);
+    if (node === undefined) {
+      node = parent.length;
+      known.set(key, node);
+      parent.push(above);
+      func.push(functionOf[frames[i]]);
+    }
+    nodeOf[i] = node;
+  }
+  return { parent, func, nodeOf };
+}
+
+export type Joined = ReturnType<typeof joinLines>;
+
+export function buildTree(payload: FlamePayload, joined: Joined, choice: Choice): Tree {
+  const after = lineCosts(payload, payload.costs, choice, COLUMN[choice.clock]);
+  const before = lineCosts(payload, payload.before, { ...choice, thread: -1, test: -1 }, COLUMN[choice.clock]);
+  const n = joined.parent.length;
+  const nodes: Nodes = { parent: joined.parent, func: joined.func, self: new Float64Array(n), before: new Float64Array(n) };
+  for (let i = 1; i < after.length; i++) {
+    nodes.self[joined.nodeOf[i]] += after[i];
+    nodes.before[joined.nodeOf[i]] += before[i];
+  }
+  const samples = lineCosts(payload, payload.costs, choice, COLUMN.samples).reduce((sum, each) => sum + each, 0);
+  return finish(payload, choice.isInverted ? invert(nodes, payload.functions.length) : nodes, choice.order, samples);
+}
+
+/** The tree that begins with the functions that ran and goes on with their callers. */
+function invert(nodes: Nodes, nFunctions: number): Nodes {
+  const parent = [-1];
+  const func = [-1];
+  const self = [0];
+  const before = [0];
+  const known = new Map<number, number>();
+  for (let leaf = 1; leaf < nodes.parent.length; leaf++) {
+    if (!nodes.self[leaf] && !nodes.before[leaf]) continue;
+    let above = 0;
+    for (let node = leaf; node > 0; node = nodes.parent[node]) {
+      const key = above * (nFunctions + 1) + nodes.func[node];
+      let found = known.get(key);
+      if (found === undefined) {
+        found = parent.length;
+        known.set(key, found);
+        parent.push(above);
+        func.push(nodes.func[node]);
+        self.push(0);
+        before.push(0);
+      }
+      above = found;
+    }
+    self[above] += nodes.self[leaf];
+    before[above] += nodes.before[leaf];
+  }
+  return { parent, func, self: Float64Array.from(self), before: Float64Array.from(before) };
+}
+
+function finish(payload: FlamePayload, nodes: Nodes, order: Choice["order"], samples: number): Tree {
+  const n = nodes.parent.length;
+  const parent = Int32Array.from(nodes.parent);
+  const func = Int32Array.from(nodes.func);
+  const total = nodes.self.slice();
+  const totalBefore = nodes.before.slice();
+  const depth = new Int32Array(n);
+  const first = new Int32Array(n + 1);
+  let maxDepth = 0;
+  for (let i = 1; i < n; i++) {
+    depth[i] = depth[parent[i]] + 1;
+    first[parent[i] + 1]++;
+  }
+  for (let i = n - 1; i > 0; i--) {
+    total[parent[i]] += total[i];
+    totalBefore[parent[i]] += totalBefore[i];
+    if (total[i] > 0 && depth[i] > maxDepth) maxDepth = depth[i];
+  }
+  for (let i = 0; i < n; i++) first[i + 1] += first[i];
+  const children = new Int32Array(n - 1);
+  const next = first.slice();
+  for (let i = 1; i < n; i++) children[next[parent[i]]++] = i;
+  sortChildren(payload, func, total, first, children, order);
+  const start = new Float64Array(n);
+  for (let i = 0; i < n; i++) place(i, start, total, first, children);
+  return {
+    parent, func, self: nodes.self, total, totalBefore, depth, maxDepth, start, first, children, samples, order,
+    sumBefore: totalBefore[0],
+  };
+}
+
+function place(node: number, start: Float64Array, total: Float64Array, first: Int32Array, children: Int32Array): void {
+  let at = start[node];
+  for (let i = first[node]; i < first[node + 1]; i++) {
+    start[children[i]] = at;
+    at += total[children[i]];
+  }
+}
+
+function sortChildren(
+  payload: FlamePayload,
+  func: Int32Array,
+  total: Float64Array,
+  first: Int32Array,
+  children: Int32Array,
+  order: Choice["order"],
+): void {
+  if (order === "appearance") return; // as they were numbered
+  const name = (node: number) => payload.functions[func[node]][1];
+  const compare =
+    order === "heaviest"
+      ? (a: number, b: number) => total[b] - total[a] || a - b
+      : (a: number, b: number) => (name(a) < name(b) ? -1 : name(a) > name(b) ? 1 : a - b);
+  for (let node = 0; node + 1 < first.length; node++) {
+    if (first[node + 1] - first[node] > 1) children.subarray(first[node], first[node + 1]).sort(compare);
+  }
+}
+
+export interface FunctionTimes {
+  func: number;
+  self: number;
+  total: number;
+  before: number;
+}
+
+/** Own and whole time of each function; recursion is counted once. */
+export function functionTimes(tree: Tree, nFunctions: number): FunctionTimes[] {
+  const found = Array.from({ length: nFunctions }, (_, func) => ({ func, self: 0, total: 0, before: 0 }));
+  const active = new Int32Array(nFunctions);
+  const todo = [0];
+  while (todo.length) {
+    const node = todo.pop() as number;
+    if (node < 0) {
+      active[tree.func[~node]]--;
+      continue;
+    }
+    if (node > 0) {
+      const entry = found[tree.func[node]];
+      entry.self += tree.self[node];
+      if (active[tree.func[node]]++ === 0) {
+        entry.total += tree.total[node];
+        entry.before += tree.totalBefore[node];
+      }
+      todo.push(~node);
+    }
+    for (let i = tree.first[node]; i < tree.first[node + 1]; i++) todo.push(tree.children[i]);
+  }
+  return found.filter((each) => each.total > 0 || each.before > 0);
+}
+
+/** The time below frames that match, each counted once. */
+export function matchedTime(tree: Tree, isMatch: Uint8Array): number {
+  let sum = 0;
+  const todo = [0];
+  while (todo.length) {
+    const node = todo.pop() as number;
+    if (node > 0 && isMatch[tree.func[node]]) {
+      sum += tree.total[node];
+      continue;
+    }
+    for (let i = tree.first[node]; i < tree.first[node + 1]; i++) todo.push(tree.children[i]);
+  }
+  return sum;
+}
+
+/** The time of a function by line of it, within one node of the tree of calls (or all of them: node -1). */
+export function timeByLine(payload: FlamePayload, joined: Joined, choice: Choice, func: number, node: number): Map<number, number> {
+  const costs = lineCosts(payload, payload.costs, choice, COLUMN[choice.clock]);
+  const [parents, frames] = payload.nodes;
+  const [functionOf, lineOf] = payload.frames;
+  for (let i = costs.length - 1; i > 0; i--) if (parents[i] > 0) costs[parents[i]] += costs[i];
+  const found = new Map<number, number>();
+  for (let i = 1; i < costs.length; i++) {
+    if (functionOf[frames[i]] !== func || (node >= 0 && joined.nodeOf[i] !== node) || costs[i] === 0) continue;
+    if (node < 0 && isWithin(payload, i, func)) continue;
+    found.set(lineOf[frames[i]], (found.get(lineOf[frames[i]]) ?? 0) + costs[i]);
+  }
+  return found;
+}
+
+/** Whether a frame of the same function is above: then its time is in that one's already. */
+function isWithin(payload: FlamePayload, node: number, func: number): boolean {
+  const [parents, frames] = payload.nodes;
+  for (let above = parents[node]; above > 0; above = parents[above]) if (payload.frames[0][frames[above]] === func) return true;
+  return false;
+}

@@ -1,0 +1,197 @@
+// The first page: totals, a map and a table of the files, the worst gaps, the hottest functions.
+
+import { openPage } from "./chrome";
+import { announce, h, sourceLink } from "./dom";
+import { count, covered, coveredText, percent, seconds } from "./format";
+import { type Gap, type Numbers, type OverviewPayload, readPayload } from "./payload";
+import { type SortedTable, sortedTable } from "./table";
+import { type Area, drawTreemap } from "./treemap";
+
+interface File extends Numbers {
+  name: string;
+  page: string;
+  conditions: number;
+  missingConditions: number;
+  ownUs: number;
+  change: number | null;
+}
+
+export function showOverview(): void {
+  const payload = readPayload<OverviewPayload>();
+  const filter = h("input", { type: "search", placeholder: "Filter files (F)", "aria-label": "Filter files by name" });
+  const state = h(
+    "select",
+    { "aria-label": "Which files" },
+    h("option", { value: "all" }, "all files"),
+    h("option", { value: "partial" }, "not fully covered"),
+    h("option", { value: "none" }, "nothing ran"),
+    h("option", { value: "changed" }, "changed"),
+  );
+  const main = openPage(payload.site, [
+    { key: "f /", what: "filter the files", action: () => filter.focus() },
+  ]);
+  const files = payload.files.map(
+    (row) => Object.fromEntries(payload.columns.map((name, i) => [name, row[i]])) as unknown as File,
+  );
+  const table = fileTable(payload, files);
+  const shown = h("span", { class: "dim" });
+  const apply = () => {
+    const words = filter.value.toLowerCase().split(/\s+/).filter(Boolean);
+    const n = table.filter((file) => words.every((word) => file.name.toLowerCase().includes(word)) && isWanted(file, state.value));
+    shown.textContent = `${n} of ${count(files.length, "file")}`;
+    announce(shown.textContent);
+  };
+  filter.addEventListener("input", apply);
+  state.addEventListener("change", apply);
+  main.append(
+    h("h1", {}, payload.site.title),
+    totals(payload),
+    treemapSection(payload, files),
+    h("div", { class: "columns" }, gapSection(payload), hotSection(payload)),
+    h("section", {}, h("h2", {}, "Files"), h("div", { class: "controls" }, filter, state, shown), table.element),
+  );
+  shown.textContent = `${files.length} of ${count(files.length, "file")}`;
+}
+
+function isWanted(file: File, state: string): boolean {
+  if (state === "partial") return covered(file) < 1;
+  if (state === "none") return file.statements > 0 && file.missing === file.statements;
+  if (state === "changed") return file.change !== null && Math.abs(file.change) >= 0.005;
+  return true;
+}
+
+function totals(payload: OverviewPayload): HTMLElement {
+  const { totals: all, site } = payload;
+  const part = covered(all);
+  const tiles: [string, string, string][] = [
+    [coveredText(part, Math.max(site.precision, 1)), "covered", changeText(part, payload.totalBefore)],
+    [(all.statements - all.missing).toLocaleString("en"), `of ${count(all.statements, "statement")} ran`, count(all.missing, "missing", "missing")],
+  ];
+  if (site.hasBranches)
+    tiles.push([(all.branches - all.missingBranches).toLocaleString("en"), `of ${count(all.branches, "branch", "branches")} taken`,
+      `${count(all.partial, "missing", "missing")} on lines that ran`]);
+  if (site.hasConditions) {
+    const column = (name: string) => payload.files.reduce((sum, row) => sum + Number(row[payload.columns.indexOf(name)]), 0);
+    const [n, missing] = [column("conditions"), column("missingConditions")];
+    tiles.push([(n - missing).toLocaleString("en"), `of ${count(n, "condition outcome")} seen`, `${missing} never`]);
+  }
+  if (site.hasProfile) {
+    const [cpu, wall] = payload.sampledUs;
+    const dropped = payload.samples + payload.dropped ? payload.dropped / (payload.samples + payload.dropped) : 0;
+    tiles.push([seconds(cpu || wall), cpu ? "of CPU time" : "of time", `${count(payload.samples, "sample")}, ${percent(dropped)} dropped`]);
+  }
+  if (payload.tests) tiles.push([payload.tests.toLocaleString("en"), payload.tests === 1 ? "test" : "tests", ""]);
+  return h(
+    "div",
+    { class: "tiles" },
+    tiles.map(([value, what, more]) => h("div", { class: "tile" }, h("b", {}, value), h("span", {}, what), h("small", {}, more))),
+  );
+}
+
+function changeText(part: number, before: number | null): string {
+  if (before === null) return "";
+  const change = 100 * part - before;
+  return Math.abs(change) < 0.005 ? "as in the last report" : `${change > 0 ? "+" : "−"}${Math.abs(change).toFixed(2)} points since the last report`;
+}
+
+function treemapSection(payload: OverviewPayload, files: File[]): HTMLElement {
+  const place = h("div");
+  const draw = (by: "statements" | "ownUs") => {
+    const areas = files.map(
+      (file): Area => ({
+        name: file.name,
+        href: file.page,
+        size: file[by],
+        covered: covered(file),
+        title: `${coveredText(covered(file), 1)} covered, ${count(file.statements, "statement")}${file.ownUs ? `, ${seconds(file.ownUs)}` : ""}`,
+      }),
+    );
+    place.replaceChildren(drawTreemap(areas, `Files by ${by === "statements" ? "statements" : "own time"}, coloured by coverage`));
+  };
+  draw("statements");
+  const select = h("select", { "aria-label": "Area of a file" }, h("option", { value: "statements" }, "area: statements"),
+    payload.site.hasProfile && h("option", { value: "ownUs" }, "area: own time"));
+  select.addEventListener("change", () => draw(select.value as "statements" | "ownUs"));
+  return h("section", {}, h("h2", {}, "Map"), h("div", { class: "controls" }, select, h("span", { class: "scale", "aria-hidden": "true" }, "0%", h("i"), "100%")), place);
+}
+
+function gapSection(payload: OverviewPayload): HTMLElement {
+  const { gaps } = payload;
+  const title = payload.gapsAreOfAnotherProfile ? "Untested code by its time in the other profile" : "Worst gaps";
+  if (!gaps.length) return h("section", {}, h("h2", {}, title), h("p", {}, "Every line and branch ran."));
+  return h(
+    "section",
+    {},
+    h("h2", {}, title),
+    h("ol", { class: "gaps" }, gaps.map((gap) => h("li", {}, sourceLink(gap.page, firstLine(gap), gap.name || "top level"), " ", h("span", { class: "dim" }, gap.file), h("div", {}, gapText(gap))))),
+    payload.gapCount > gaps.length && h("p", { class: "dim" }, `${payload.gapCount - gaps.length} more: footfall gaps`),
+  );
+}
+
+function firstLine(gap: Gap): number {
+  const found = /\d+/.exec(gap.text);
+  return found ? Number(found[0]) : gap.line;
+}
+
+function gapText(gap: Gap): string {
+  const parts = [];
+  if (gap.missing === gap.statements) parts.push(`no test runs it (${count(gap.statements, "line")})`);
+  else if (gap.missing) parts.push(`${gap.missing} of ${count(gap.statements, "line")} missing: ${gap.text}`);
+  else parts.push(`${count(gap.missingBranches, "branch", "branches")} never taken: ${gap.text}`);
+  if (gap.untestedShare >= 0.0005) parts.push(`${percent(gap.untestedShare)} of time untested`);
+  else if (gap.ownShare >= 0.0005) parts.push(`${percent(gap.ownShare)} of time`);
+  return parts.join(" · ");
+}
+
+function hotSection(payload: OverviewPayload): HTMLElement | null {
+  if (!payload.hot.length) return null;
+  const all = payload.sampledUs[0] || payload.sampledUs[1] || 1;
+  return h(
+    "section",
+    {},
+    h("h2", {}, "Hottest functions"),
+    h("ol", { class: "hot" }, payload.hot.map(([name, file, line, page, own, total]) =>
+      h("li", {}, h("span", { class: "bar-back" }, h("i", { style: `width:${(100 * own) / (payload.hot[0][4] || 1)}%` })),
+        sourceLink(page, line, name), " ", h("span", { class: "dim" }, `${file}:${line}`),
+        h("div", {}, `${percent(own / all)} own, ${percent(total / all)} with what it calls`)))),
+    h("p", {}, h("a", { href: "flame.html" }, "Flame graph")),
+  );
+}
+
+function fileTable(payload: OverviewPayload, files: File[]): SortedTable<File> {
+  const { site } = payload;
+  const all = payload.sampledUs[0] || payload.sampledUs[1] || 1;
+  const number = (value: number) => (value ? value.toLocaleString("en") : h("span", { class: "dim" }, "0"));
+  return sortedTable<File>(
+    "Files",
+    [
+      { title: "File", value: (file) => file.name, isText: true, cell: (file) => sourceLink(file.page, 1, file.name) },
+      { title: "Statements", value: (file) => file.statements },
+      { title: "Missing", value: (file) => file.missing, cell: (file) => number(file.missing) },
+      { title: "Excluded", value: (file) => file.excluded, cell: (file) => number(file.excluded) },
+      ...(site.hasBranches
+        ? [
+            { title: "Branches", value: (file: File) => file.branches, cell: (file: File) => number(file.branches) },
+            { title: "Partial", hint: "missing branches of lines that ran", value: (file: File) => file.partial, cell: (file: File) => number(file.partial) },
+          ]
+        : []),
+      ...(site.hasConditions
+        ? [{ title: "Conditions", hint: "outcomes never seen", value: (file: File) => file.missingConditions,
+             cell: (file: File) => (file.conditions ? `${file.conditions - file.missingConditions}/${file.conditions}` : "") }]
+        : []),
+      ...(site.hasProfile
+        ? [{ title: "Own time", value: (file: File) => file.ownUs, cell: (file: File) => (file.ownUs ? percent(file.ownUs / all) : "") }]
+        : []),
+      { title: "Covered", value: (file) => covered(file), cell: (file) => coverBar(covered(file), site.precision) },
+      ...(files.some((file) => file.change)
+        ? [{ title: "Change", hint: "points since the last report", value: (file: File) => file.change ?? 0,
+             cell: (file: File) => (file.change === null ? "new" : file.change ? `${file.change > 0 ? "+" : "−"}${Math.abs(file.change).toFixed(1)}` : "") }]
+        : []),
+    ],
+    files,
+  );
+}
+
+function coverBar(part: number, digits: number): Node {
+  return h("span", { class: "cover" }, h("span", { class: "cover-back" }, h("i", { style: `width:${100 * part}%` })), coveredText(part, digits));
+}

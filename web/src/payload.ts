@@ -1,0 +1,118 @@
+// What the pages are given: see src/footfall/report/site in the Python package, which writes it.
+
+export interface Site {
+  title: string;
+  hasBranches: boolean;
+  hasProfile: boolean;
+  hasTests: boolean;
+  hasConditions: boolean;
+  /** A page by itself, without a site around it. */
+  isAlone?: boolean;
+  precision: number;
+  version: string;
+  created: string;
+}
+
+export interface Numbers {
+  statements: number;
+  missing: number;
+  excluded: number;
+  branches: number;
+  partial: number;
+  missingBranches: number;
+}
+
+export interface Gap {
+  file: string;
+  page: string;
+  name: string;
+  line: number;
+  statements: number;
+  missing: number;
+  missingBranches: number;
+  text: string;
+  untestedShare: number;
+  ownShare: number;
+}
+
+export interface OverviewPayload {
+  site: Site;
+  columns: string[];
+  files: (string | number | null)[][];
+  totals: Numbers;
+  totalBefore: number | null;
+  gaps: Gap[];
+  gapCount: number;
+  gapsAreOfAnotherProfile: boolean;
+  /** CPU, wall, GIL of the whole profile. */
+  sampledUs: [number, number, number];
+  /** function, file, line, page, own, total */
+  hot: [string, string, number, string, number, number][];
+  samples: number;
+  dropped: number;
+  tests: number;
+}
+
+export interface SourcePayload {
+  site: Site;
+  name: string;
+  numbers: Numbers;
+  text: string;
+  /** A letter for each line: r m p x or ".", upper case for further lines of a statement. */
+  states: string;
+  /** By line: where it leads (< 0: out of the code), taken, what was not done. */
+  branches: Record<string, [number, number, string][]>;
+  /** By line: first column, last column (-1: the line's end), text, the outcome that never was. */
+  conditions: Record<string, [number, number, string, number][]>;
+  /** By line: own CPU, wall, GIL, total CPU, wall, GIL, own samples. */
+  heat: Record<string, number[]>;
+  sampledUs: [number, number, number];
+  tests: string[];
+  testSets: number[][];
+  testsOf: Record<string, number>;
+  /** By line: pairs of test and own time. */
+  testUs: Record<string, [number, number][]>;
+  /** name, first line, last line, is a class */
+  functions: [string, number, number, number][];
+}
+
+export interface FlamePayload {
+  site: Site;
+  files: [string, string][];
+  /** file, qualified name, first line, part that tests ran */
+  functions: [number, string, number, number | null][];
+  /** columns: function, line */
+  frames: [number[], number[]];
+  /** columns: parent, frame; node 0 is the root */
+  nodes: [number[], number[]];
+  threads: string[];
+  tests: string[];
+  /** columns: node, thread, test, samples, CPU, wall, GIL */
+  costs: number[][];
+  before: number[][];
+  intervalUs: number;
+  samples: number;
+  dropped: number;
+  processes: number;
+}
+
+export interface TestsPayload {
+  site: Site;
+  /** name, CPU, wall, samples, lines, only lines, slowest [file, line, CPU, wall], only [file, line, text] */
+  rows: [
+    string,
+    number,
+    number,
+    number,
+    number,
+    number,
+    [number, number, number, number][],
+    [number, number, string][],
+  ][];
+  files: [string, string][];
+}
+
+export function readPayload<T>(): T {
+  const element = document.getElementById("payload");
+  return JSON.parse(element?.textContent ?? "null") as T;
+}
