@@ -17,6 +17,7 @@ import itertools
 import json
 import marshal
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -54,12 +55,12 @@ def random_programs(seeds: Iterable[int]) -> dict[str, str]:
 def constructs() -> dict[str, str]:
     """Return the table of constructs as programs, those that this version of Python can read."""
     programs = {}
-    for number, text in enumerate(CONSTRUCTS.values()):
+    for name, text in CONSTRUCTS.items():
         try:
             compile(text, "construct", "exec")
         except SyntaxError:
             continue
-        programs[f"construct{number}"] = text
+        programs["construct_" + re.sub(r"\W+", "_", name).strip("_")] = text
     return programs
 
 

@@ -73,20 +73,20 @@ def meanings_of_source(source: bytes, with_branches: bool, version: int) -> tupl
 
 def _meaning(flow: ModuleFlow, kind: int, node: ast.AST) -> tuple[int, Arc | None]:
     """Return the line that a note says was reached, and the arc, if it tells of one."""
-    kind, reason = split_reason(kind)
+    kind, reason, level = split_reason(kind)
     line = flow.line_of(node)
     if kind == plan.LINE:
         return line, None
     if kind in (plan.HEADER_LINE, plan.EXITED, plan.DEFINED):
         last = flow.line(node.lineno)  # type: ignore[attr-defined]
-        after = flow.after.get(node) if reason == NORMAL else _exit(flow, node, reason)
+        after = flow.after.get(node) if reason == NORMAL else _exit(flow, node, reason, level)
         ends = {plan.EXITED: -line, plan.DEFINED: after}
         end = ends.get(kind)
         return last, None if end is None else (last, end)
     if kind == plan.RAISED:
         return line, (line, flow.ways[node].raises)
     if reason != NORMAL:
-        return line, (line, _exit(flow, node, reason))
+        return line, (line, _exit(flow, node, reason, level))
     nexts = {
         plan.ENTERED: flow.enters,
         plan.LEFT: flow.leaves,
@@ -97,9 +97,15 @@ def _meaning(flow: ModuleFlow, kind: int, node: ast.AST) -> tuple[int, Arc | Non
     return line, (line, nexts[node])
 
 
-def _exit(flow: ModuleFlow, node: ast.AST, reason: int) -> int:
-    """Return where control goes from the end of the block around the node, for a reason that is not NORMAL."""
+def _exit(flow: ModuleFlow, node: ast.AST, reason: int, level: int) -> int:
+    """Return where control goes from the end of a block around the node, for a reason that is not NORMAL.
+
+    Level 0 is the innermost block that has other ways on from its end, 1 the one around it.
+    """
     ways = flow.exits[node]
+    for _ in range(level):
+        assert ways.around is not None
+        ways = ways.around
     return {EXCEPTION: ways.raises, RETURN: ways.returns, BREAK: ways.breaks, CONTINUE: ways.continues}[reason]
 
 

@@ -14,11 +14,14 @@ _Definition = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 
 
 class Ways:
-    """Where each way out of a block leads."""
+    """Where each way out of a block leads; `around` are those of the block around it."""
 
-    __slots__ = ("breaks", "continues", "raises", "returns")
+    __slots__ = ("around", "breaks", "continues", "raises", "returns")
 
-    def __init__(self, breaks: int, continues: int, raises: int, returns: int) -> None:
+    def __init__(
+        self, breaks: int, continues: int, raises: int, returns: int, around: "Ways | None" = None
+    ) -> None:
+        self.around = around
         self.breaks = breaks
         self.continues = continues
         self.raises = raises
@@ -27,6 +30,10 @@ class Ways:
     def through(self, line: int) -> "Ways":
         """All ways lead through this line first."""
         return Ways(line, line, line, line)
+
+    def within(self, around: "Ways | None") -> "Ways":
+        """The same ways, as those of a block inside another."""
+        return Ways(self.breaks, self.continues, self.raises, self.returns, around)
 
 
 class ModuleFlow:
@@ -86,7 +93,7 @@ class ModuleFlow:
     def _exit_block(self, body: Sequence[ast.stmt], after: int, ways: Ways) -> None:
         """Walk a block that has other ways on from its end than `after`."""
         outer = self._exits
-        self._exits = ways
+        self._exits = ways.within(outer)
         self._block(body, after, ways)
         self._exits = outer
 
@@ -169,8 +176,11 @@ class ModuleFlow:
         self.ways[last] = outside
         if after < 0 and self._star_returns_by_clause:
             after = self.line(last.lineno)
-        self.exits[last] = outside
-        self._exit_block(last.body, after, outside)
+        # Leaving the clause leaves the `finally` that it ends as well: they are one level.
+        outer = self._exits
+        self._exits = self.exits[last] = outside.within(outer.around)
+        self._block(last.body, after, outside)
+        self._exits = outer
 
     def _match(self, node: ast.Match, after: int, ways: Ways) -> None:
         for index, case in enumerate(node.cases):

@@ -37,6 +37,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+    from footfall.observe.probe_stars import StarExits
+
 __all__ = [
     "BREAK",
     "CONTINUE",
@@ -55,20 +57,22 @@ _JUMPS = {Return: RETURN, Break: BREAK, Continue: CONTINUE}
 # A definition on one line is a line with two ways on as well: by its own end, and to what follows.
 _BRANCHES = (If, For, AsyncFor, While, Match, FunctionDef, AsyncFunctionDef, ClassDef)
 _SHIFT = 8
+_LEVEL_SHIFT = 11
+"""Above the three bits of a reason: how many `finally` clauses around it the reason is of."""
 
 _EQ = Eq()
 _LOAD = Load()
 _STORE = Store()
 
 
-def add_reason(notes: "list[tuple[int, AST]]", reason: int) -> "list[tuple[int, AST]]":
-    """Return the notes as true for one reason only."""
-    return [(kind | reason << _SHIFT, node) for kind, node in notes]
+def add_reason(notes: "list[tuple[int, AST]]", reason: int, level: int = 0) -> "list[tuple[int, AST]]":
+    """Return the notes as true for one reason only: that of the clause that ends, or of one `level` around it."""
+    return [(kind | reason << _SHIFT | level << _LEVEL_SHIFT, node) for kind, node in notes]
 
 
-def split_reason(kind: int) -> tuple[int, int]:
-    """Return a note's kind and reason."""
-    return kind & (1 << _SHIFT) - 1, kind >> _SHIFT
+def split_reason(kind: int) -> tuple[int, int, int]:
+    """Return a note's kind, reason and level."""
+    return kind & (1 << _SHIFT) - 1, kind >> _SHIFT & (1 << _LEVEL_SHIFT - _SHIFT) - 1, kind >> _LEVEL_SHIFT
 
 
 def is_left_by_branch(body: list[stmt]) -> bool:
@@ -100,11 +104,15 @@ def note_jump(finals: "list[Final]", node: stmt, loop_depth: int, out: list[stmt
 
 
 class Final:
-    """The reason of one `try` with a `finally`, and the reasons that occur."""
+    """The reason of one `try` with a `finally`, and the reasons that occur.
 
-    __slots__ = ("_name", "loop_depth", "reasons", "value_name")
+    `around` is that of the clause which ends with this statement, if any: being left normally leaves that one as well.
+    """
 
-    def __init__(self, number: int, loop_depth: int) -> None:
+    __slots__ = ("_name", "around", "loop_depth", "reasons", "value_name")
+
+    def __init__(self, number: int, loop_depth: int, around: "Final | StarExits | None") -> None:
+        self.around = around
         self._name = f".ff{number}"
         self.value_name = f".fv{number}"
         self.loop_depth = loop_depth

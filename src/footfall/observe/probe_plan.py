@@ -46,7 +46,7 @@ from _ast import (
     stmt,
 )
 
-from footfall.observe.probe_finals import EXCEPTION, Final, add_reason, is_left_by_branch, note_jump
+from footfall.observe.probe_finals import EXCEPTION, NORMAL, Final, add_reason, is_left_by_branch, note_jump
 from footfall.observe.probe_forms import Forms, header_text
 from footfall.observe.probe_stars import StarExits
 
@@ -185,6 +185,7 @@ class _Plan:
         "_is_tail",
         "_lines",
         "_loop_tails",
+        "_n_names",
         "_n_regions",
         "_note",
         "_tail",
@@ -205,6 +206,7 @@ class _Plan:
         self._tail: Final | StarExits | None = None
         self._loop_tails: list[Final | StarExits | None] = [None]  # of the loops around, what a `break` ends
         self._is_in_function = False
+        self._n_names = 0
         # In the innermost block that an exception leaves for the line to which its end leads (a function's, a
         # `with` statement's, one before a `finally`): whether the statement being handled ends it; what is watched.
         self._is_tail = False
@@ -372,12 +374,20 @@ class _Plan:
 
     def _exit_probe(self, at: AST, notes: "list[Note]") -> stmt:
         """Return a probe on the way out of a block; one for each reason why, where a `finally` ends with it."""
-        final = self._tail
-        if final is None:
+        return self._exit_of(self._tail, at, notes, 0)
+
+    def _exit_of(self, tail: "Final | StarExits | None", at: AST, notes: "list[Note]", level: int) -> stmt:
+        if tail is None:
             return self._probe(at, notes)
-        if isinstance(final, StarExits):
-            return final.keep(at, notes)
-        return final.choose(at, [(reason, self._probe(at, add_reason(notes, reason))) for reason in final.reasons])
+        if isinstance(tail, StarExits):
+            return tail.keep(at, notes)
+        exits = []
+        for reason in tail.reasons:
+            if reason == NORMAL:
+                exits.append((reason, self._exit_of(tail.around, at, notes, level + 1)))
+            else:
+                exits.append((reason, self._probe(at, add_reason(notes, reason, level))))
+        return tail.choose(at, exits)
 
     def _is_one_line(self, body: list[stmt]) -> bool:
         """Whether the body begins on the line of its header, as in `if x: y`."""
@@ -503,7 +513,7 @@ class _Plan:
         if node.finalbody:
             self._tail = None  # the `finally` comes first
             if self._with_branches and is_left_by_branch(node.finalbody):
-                final = Final(self.forms.count, len(self._breaks))
+                final = Final(self._new_name(), len(self._breaks), tail)
                 self._finals.append(final)
         is_tail, is_caught = self._is_tail, self._is_caught
         self._is_tail = False
@@ -518,7 +528,7 @@ class _Plan:
                 walk_body = self._walk_region
                 self._tail = None
                 if handler is node.handlers[-1] and self._with_branches and not node.finalbody:
-                    self._tail = star = StarExits(self.forms.count)
+                    self._tail = star = StarExits(self._new_name())
             else:
                 walk_body = walk
             completes = self._walk_handler(handler, walk_body) or completes
@@ -544,6 +554,11 @@ class _Plan:
         else:
             out.append(star.surround(node, self._is_in_function, self._exit_probe, self._raise_probe))
         return completes, []
+
+    def _new_name(self) -> int:
+        """Return a number that no other local of ours has."""
+        self._n_names += 1
+        return self._n_names
 
     def _raise_probe(self, at: AST, notes: "list[Note]") -> stmt:
         return self._probe(at, add_reason(notes, EXCEPTION))
