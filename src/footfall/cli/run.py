@@ -2,24 +2,14 @@
 
 from __future__ import annotations
 
-import os
-
 import click
 
+from footfall.cli.measure import measure
 from footfall.cli.options import config_option, load_config, split_list
-from footfall.cli.supervise import end_like, run_command
-from footfall.cli.target import command_line, find_interpreter, inspect_interpreter
-from footfall.config import Config, check_rate
-from footfall.errors import EXIT_ENVIRONMENT, FootfallError, UsageError
-from footfall.model import RUN_VARIABLE
-from footfall.record.datafile import check_replaceable
-from footfall.record.rundir import (
-    RunDirectory,
-    make_run_directory,
-    open_run_directory,
-    remove_run_directory,
-    settings_from_config,
-)
+from footfall.cli.supervise import end_like
+from footfall.cli.target import command_line
+from footfall.config import check_rate
+from footfall.errors import UsageError
 
 __all__ = ["command"]
 
@@ -89,86 +79,4 @@ def command(
     if config.run_include and (config.source or config.source_pkgs or config.source_dirs) and not quiet:
         click.echo("footfall: --include is ignored because --source is set [include-ignored]", err=True)
     program = command_line(arguments, is_module=is_module)
-    if data_file is not None:
-        _check_writable(data_file)
-    check_replaceable(data_file or config.data_file)
-    directory = make_run_directory(settings_from_config(config, cover=not no_cover))
-    environment = {**os.environ, RUN_VARIABLE: str(directory.path)}
-    try:
-        status = run_command(program, environment)
-    except FootfallError:
-        remove_run_directory(directory)
-        raise
-    return _finish(directory, config, program, status, data_file, quiet)
-
-
-def _check_writable(data_file: str) -> None:
-    """Say before a long run, not after it, that its results can't be written where they were asked for."""
-    path = os.path.abspath(data_file)
-    probe = f"{path}.{os.getpid()}.try"
-    try:
-        os.makedirs(os.path.dirname(path), exist_ok=True)
-        os.close(os.open(probe, os.O_WRONLY | os.O_CREAT | os.O_EXCL))
-        os.unlink(probe)
-    except OSError as error:
-        raise FootfallError(
-            "data-unwritable",
-            f"Can't write the data file {data_file}: {error.strerror or error}.",
-            "Choose another place with --data-file.",
-        ) from error
-
-
-def _finish(
-    directory: RunDirectory, config: Config, program: list[str], status: int, data_file: str | None, quiet: bool
-) -> int:
-    """Make the results of a command that ended with `status`; return the exit status, or die of its signal."""
-    if not directory.has_records():
-        click.echo(f"footfall: {_why_nothing(program)}", err=True)
-        remove_run_directory(directory)
-        return end_like(status)
-    chosen = data_file or config.data_file
-    if data_file is None and directory.is_temporary:
-        chosen = str(directory.path / os.path.basename(config.data_file))
-        click.echo(
-            f"footfall: Can't write here ({directory.why_temporary}): the data is in {chosen}."
-            f" Look at it with `footfall report --data-file={chosen}`. [data-elsewhere]",
-            err=True,
-        )
-    from footfall.cli.finish import finish_run  # imported when it is needed: the command need not wait for it
-
-    try:
-        _, settings = open_run_directory(directory.path)
-        finish_run(directory, settings, config, chosen, is_quiet=quiet)
-    except FootfallError as error:
-        click.echo(f"footfall: {error}", err=True)
-        return end_like(status or EXIT_ENVIRONMENT)
-    return end_like(status)
-
-
-def _why_nothing(program: list[str]) -> FootfallError:
-    """Say why a command left no record, as far as its interpreter tells."""
-    path = find_interpreter(program)
-    what = f"Nothing was recorded of {program[0]}:"
-    if path is None:
-        return FootfallError(
-            "nothing-recorded",
-            f"{what} it ran no Python, or a Python without footfall.",
-            "Install footfall in the environment whose Python it runs: PYTHON -m pip install footfall.",
-        )
-    found = inspect_interpreter(path, {key: value for key, value in os.environ.items() if key != RUN_VARIABLE})
-    if not found.is_supported and found.version is not None:
-        version = ".".join(map(str, found.version))
-        return FootfallError(
-            "python-unsupported",
-            f"{what} {path} is Python {version}, and footfall measures 3.11 to 3.15.",
-            "Run it with one of these.",
-        )
-    if not found.has_footfall:
-        return FootfallError(
-            "no-footfall-there", f"{what} {path} has no footfall.", f"Install it: {path} -m pip install footfall."
-        )
-    return FootfallError(
-        "nothing-recorded",
-        f"{what} {path} has footfall, but its start hook did not run.",
-        "Options like -S, -I or -E and a changed environment keep site-packages' start hooks from running.",
-    )
+    return end_like(measure(program, config, cover=not no_cover, data_file=data_file, is_quiet=quiet).status)

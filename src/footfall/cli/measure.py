@@ -1,0 +1,132 @@
+"""Measure a command from its start to its data file: what `footfall run` does once it knows what is wanted."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import click
+
+from footfall.cli.supervise import run_command
+from footfall.cli.target import find_interpreter, inspect_interpreter
+from footfall.config import Config
+from footfall.errors import EXIT_ENVIRONMENT, FootfallError
+from footfall.model import RUN_VARIABLE
+from footfall.record.datafile import check_replaceable
+from footfall.record.rundir import (
+    RunDirectory,
+    make_run_directory,
+    open_run_directory,
+    remove_run_directory,
+    settings_from_config,
+)
+
+__all__ = ["Measurement", "measure"]
+
+
+class Measurement(NamedTuple):
+    """How a command ended, and where its results are."""
+
+    status: int
+    """The exit status to end with, as of `run_command`: minus the number of the signal that killed it."""
+    data_file: str | None
+    """None when there are no results, which has been said."""
+
+
+def measure(
+    program: list[str],
+    config: Config,
+    *,
+    cover: bool = True,
+    data_file: str | None = None,
+    is_quiet: bool = False,
+    environment: Mapping[str, str] | None = None,
+) -> Measurement:
+    """Run a program with its arguments, write its data file (default: the configured one) and show the summary.
+
+    `environment` is added to ours. Raises FootfallError when it can't be started, or results could not be written.
+    """
+    if data_file is not None:
+        _check_writable(data_file)
+    check_replaceable(data_file or config.data_file)
+    directory = make_run_directory(settings_from_config(config, cover=cover))
+    full = {**os.environ, **(environment or {}), RUN_VARIABLE: str(directory.path)}
+    try:
+        status = run_command(program, full)
+    except FootfallError:
+        remove_run_directory(directory)
+        raise
+    return _finish(directory, config, program, status, data_file, is_quiet)
+
+
+def _check_writable(data_file: str) -> None:
+    """Say before a long run, not after it, that its results can't be written where they were asked for."""
+    path = os.path.abspath(data_file)
+    probe = f"{path}.{os.getpid()}.try"
+    try:
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        os.close(os.open(probe, os.O_WRONLY | os.O_CREAT | os.O_EXCL))
+        os.unlink(probe)
+    except OSError as error:
+        raise FootfallError(
+            "data-unwritable",
+            f"Can't write the data file {data_file}: {error.strerror or error}.",
+            "Choose another place with --data-file.",
+        ) from error
+
+
+def _finish(
+    directory: RunDirectory, config: Config, program: list[str], status: int, data_file: str | None, is_quiet: bool
+) -> Measurement:
+    """Make the results of a command that ended with `status`."""
+    if not directory.has_records():
+        click.echo(f"footfall: {_why_nothing(program)}", err=True)
+        remove_run_directory(directory)
+        return Measurement(status, None)
+    chosen = data_file or config.data_file
+    if data_file is None and directory.is_temporary:
+        chosen = str(directory.path / os.path.basename(config.data_file))
+        click.echo(
+            f"footfall: Can't write here ({directory.why_temporary}): the data is in {chosen}."
+            f" Look at it with `footfall report --data-file={chosen}`. [data-elsewhere]",
+            err=True,
+        )
+    from footfall.cli.finish import finish_run  # imported when it is needed: the command need not wait for it
+
+    try:
+        _, settings = open_run_directory(directory.path)
+        finish_run(directory, settings, config, chosen, is_quiet=is_quiet)
+    except FootfallError as error:
+        click.echo(f"footfall: {error}", err=True)
+        return Measurement(status or EXIT_ENVIRONMENT, None)
+    return Measurement(status, chosen)
+
+
+def _why_nothing(program: list[str]) -> FootfallError:
+    """Say why a command left no record, as far as its interpreter tells."""
+    path = find_interpreter(program)
+    what = f"Nothing was recorded of {program[0]}:"
+    if path is None:
+        return FootfallError(
+            "nothing-recorded",
+            f"{what} it ran no Python, or a Python without footfall.",
+            "Install footfall in the environment whose Python it runs: PYTHON -m pip install footfall.",
+        )
+    found = inspect_interpreter(path, {key: value for key, value in os.environ.items() if key != RUN_VARIABLE})
+    if not found.is_supported and found.version is not None:
+        version = ".".join(map(str, found.version))
+        return FootfallError(
+            "python-unsupported",
+            f"{what} {path} is Python {version}, and footfall measures 3.11 to 3.15.",
+            "Run it with one of these.",
+        )
+    if not found.has_footfall:
+        return FootfallError(
+            "no-footfall-there", f"{what} {path} has no footfall.", f"Install it: {path} -m pip install footfall."
+        )
+    return FootfallError(
+        "nothing-recorded",
+        f"{what} {path} has footfall, but its start hook did not run.",
+        "Options like -S, -I or -E and a changed environment keep site-packages' start hooks from running.",
+    )
