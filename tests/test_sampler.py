@@ -277,6 +277,47 @@ def test_daemon_threads_at_exit(tmp_path: Path) -> None:
         assert run_program(program, tmp_path / f"{attempt}.smp", 5).returncode == 0
 
 
+def test_descriptors_are_not_shared(tmp_path: Path) -> None:
+    """A program that closes every descriptor and opens its own is not written to, and its pipes end; sampling goes on."""
+    program = """
+    def work():
+        for _ in until(0.3): sum(range(100))
+    reader, writer = os.pipe()
+    work()
+    os.close(writer)
+    assert os.read(reader, 1) == b""
+    os.closerange(3, 256)
+    files = [os.open(path + str(number), os.O_CREAT | os.O_RDWR) for number in range(40)]
+    before = _core.sampler_stats()["samples"]
+    work()
+    assert _core.sampler_stats()["samples"] > before
+    assert {os.fstat(file).st_size for file in files} == {0}
+    """
+    log = sample_program(program, tmp_path / "a.smp")
+    assert any("work" in stack for stack in stacks(log).values())
+
+
+def test_pace_is_kept(tmp_path: Path) -> None:
+    """With a limit to its CPU time the sampler looks more rarely, and what it saw still stands for all the time."""
+    program = """
+    start = time.thread_time_ns()
+    for _ in until(0.6): sum(range(100))
+    print(time.thread_time_ns() - start)
+    _core.sampler_stop()
+    _core.sampler_start(path + "2", interval_ns, max_cpu_ppm=10000)
+    start = time.thread_time_ns()
+    for _ in until(0.6): sum(range(100))
+    print(time.thread_time_ns() - start)
+    """
+    done = run_program(program, tmp_path / "a.smp", 200)
+    assert (done.returncode, done.stderr) == (0, "")
+    free, limited = read_sample_log(str(tmp_path / "a.smp")), read_sample_log(str(tmp_path / "a.smp2"))
+    assert 0 < 4 * limited.n_ticks < free.n_ticks
+    assert limited.cpu_ns < free.cpu_ns
+    for log, used in zip((free, limited), done.stdout.split(), strict=True):
+        assert sum(sample.cpu_ns for sample in log.samples) == pytest.approx(int(used), rel=0.2)
+
+
 SECCOMP = """
 import ctypes, struct
 def forbid(number):

@@ -61,7 +61,7 @@ find_interpreter(sampler *s)
         PyErr_SetString(PyExc_RuntimeError, "only the main interpreter can be sampled");
         return -1;
     }
-    walk_status status = walk_find_offsets(s->read_pid, s->runtime, PY_VERSION_HEX, &s->offsets);
+    walk_status status = walk_find_offsets(&s->memory, s->runtime, PY_VERSION_HEX, &s->offsets);
     if (status == WALK_UNREADABLE) {
         PyErr_SetFromErrno(PyExc_PermissionError);
         return -1;
@@ -75,10 +75,10 @@ find_interpreter(sampler *s)
 
 /* -1 with PermissionError where the kernel does not let us read our own memory safely. */
 static int
-check_reading(pid_t pid)
+check_reading(const memory_source *memory)
 {
     uint64_t here = 1, copy = 0;
-    if (memory_read(pid, (uint64_t)(uintptr_t)&here, &copy, sizeof copy) < 0 || copy != here) {
+    if (memory_read(memory, (uint64_t)(uintptr_t)&here, &copy, sizeof copy) < 0 || copy != here) {
         PyErr_Format(PyExc_PermissionError, "process_vm_readv on this process: %s", strerror(errno));
         return -1;
     }
@@ -100,15 +100,15 @@ new_sampler(pid_t read_pid, uint64_t interval_ns, uint64_t seed)
     pthread_condattr_destroy(&attributes);
     pthread_mutex_init(&s->mutex, NULL);
     s->pid = getpid();
-    s->read_pid = read_pid;
-    s->interval_ns = interval_ns;
+    s->memory.pid = read_pid;
+    s->interval_ns = s->pace_ns = interval_ns;
     s->random = seed != 0 ? seed : sampler_now_ns() ^ (uint64_t)s->pid << 32;
     s->has_fine_clock = is_cpu_clock_fine();
-    if (check_reading(read_pid) < 0 || find_interpreter(s) < 0) {
+    if (check_reading(&s->memory) < 0 || find_interpreter(s) < 0) {
         free_sampler(s);
         return NULL;
     }
-    if (stack_walker_open(&s->walker, s->read_pid, &s->offsets) != WALK_OK) {
+    if (stack_walker_open(&s->walker, &s->memory, &s->offsets) != WALK_OK) {
         PyErr_NoMemory();
         free_sampler(s);
         return NULL;
@@ -167,52 +167,62 @@ sampler_free(module_state *state)
     close_sampler(state);
 }
 
+typedef struct start_options {
+    PyObject *path; /* owned */
+    uint64_t interval_ns;
+    uint64_t seed;
+    int follow;
+    uint32_t max_cpu_ppm;
+} start_options;
+
 static int
-parse_start(PyObject *args, PyObject *kwargs, PyObject **path, uint64_t *interval_ns, uint64_t *seed,
-            int *follow)
+parse_start(PyObject *args, PyObject *kwargs, start_options *options)
 {
-    static const char *const names[] = {"path", "interval_ns", "seed", "follow", NULL};
+    static const char *const names[] = {"path", "interval_ns", "seed", "follow", "max_cpu_ppm", NULL};
     long long interval;
-    unsigned long long seed_given = 0;
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O&L|Kp", (char **)(uintptr_t)names,
-                                     PyUnicode_FSConverter, path, &interval, &seed_given,
-                                     follow)) {
+    unsigned long long seed = 0;
+    unsigned int max_cpu_ppm = 0;
+    options->follow = 1;
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O&L|KpI", (char **)(uintptr_t)names,
+                                     PyUnicode_FSConverter, &options->path, &interval, &seed,
+                                     &options->follow, &max_cpu_ppm)) {
         return -1;
     }
     if (interval < MIN_INTERVAL_NS || interval > MAX_INTERVAL_NS) {
         PyErr_Format(PyExc_ValueError, "the interval must be 1 us to 1 h, not %lld ns", interval);
-        Py_CLEAR(*path);
+        Py_CLEAR(options->path);
         return -1;
     }
-    *interval_ns = (uint64_t)interval;
-    *seed = seed_given;
+    options->interval_ns = (uint64_t)interval;
+    options->seed = seed;
+    options->max_cpu_ppm = max_cpu_ppm;
     return 0;
 }
 
 PyDoc_STRVAR(sampler_start_doc,
-"sampler_start(path, interval_ns, seed=0, follow=True)\n--\n\n"
+"sampler_start(path, interval_ns, seed=0, follow=True, max_cpu_ppm=0)\n--\n\n"
 "Sample all threads of the main interpreter into a new file from a native thread. With `follow`, and an\n"
 "interval of 0.4 ms or more, that thread keeps to the CPU of the thread which holds the GIL: stacks stand\n"
-"still while they are read, at two context switches a sample.\n\n"
+"still while they are read, at two context switches a sample. With `max_cpu_ppm`, intervals get longer, up to\n"
+"10 ms, where the thread would use more than that many millionths of the process's CPU time.\n\n"
 "Raises PermissionError where the process may not read its own memory by process_vm_readv,\n"
 "RuntimeError where the interpreter's layout is not known or a sampler runs already, OSError.");
 
 static PyObject *
 start_sampler(PyObject *module, PyObject *args, PyObject *kwargs)
 {
-    PyObject *path; /* owned */
-    uint64_t interval_ns, seed;
-    int follow = 1;
-    if (parse_start(args, kwargs, &path, &interval_ns, &seed, &follow) < 0) {
+    start_options options;
+    if (parse_start(args, kwargs, &options) < 0) {
         return NULL;
     }
     module_state *state = get_state(module);
-    int opened = open_sampler(state, path, getpid(), interval_ns, seed);
-    Py_DECREF(path);
+    int opened = open_sampler(state, options.path, getpid(), options.interval_ns, options.seed);
+    Py_DECREF(options.path);
     if (opened < 0) {
         return NULL;
     }
-    state->sampler->follows_cpu = follow;
+    state->sampler->follows_cpu = options.follow;
+    state->sampler->max_cpu_ppm = options.max_cpu_ppm;
     int error = sampler_thread_start(state->sampler);
     if (error != 0) {
         close_sampler(state);
@@ -230,14 +240,12 @@ PyDoc_STRVAR(sampler_open_fallback_doc,
 static PyObject *
 open_fallback(PyObject *module, PyObject *args, PyObject *kwargs)
 {
-    PyObject *path; /* owned */
-    uint64_t interval_ns, seed;
-    int follow = 0; /* means nothing here */
-    if (parse_start(args, kwargs, &path, &interval_ns, &seed, &follow) < 0) {
+    start_options options; /* the two of a thread mean nothing here */
+    if (parse_start(args, kwargs, &options) < 0) {
         return NULL;
     }
-    int opened = open_sampler(get_state(module), path, MEMORY_DIRECT, interval_ns, seed);
-    Py_DECREF(path);
+    int opened = open_sampler(get_state(module), options.path, MEMORY_DIRECT, options.interval_ns, options.seed);
+    Py_DECREF(options.path);
     if (opened < 0) {
         return NULL;
     }
@@ -252,7 +260,7 @@ static PyObject *
 take_sample(PyObject *module, PyObject *Py_UNUSED(ignored))
 {
     sampler *s = get_state(module)->sampler;
-    if (s == NULL || s->read_pid != MEMORY_DIRECT || s->pid != getpid()) {
+    if (s == NULL || s->memory.pid != MEMORY_DIRECT || s->pid != getpid()) {
         Py_RETURN_FALSE;
     }
     uint64_t now = sampler_now_ns();
@@ -296,7 +304,7 @@ static PyObject *
 after_fork_parent(PyObject *module, PyObject *Py_UNUSED(ignored))
 {
     sampler *s = get_state(module)->sampler;
-    if (s == NULL || s->pid != getpid() || s->has_thread || s->read_pid == MEMORY_DIRECT) {
+    if (s == NULL || s->pid != getpid() || s->has_thread || s->memory.pid == MEMORY_DIRECT) {
         Py_RETURN_NONE;
     }
     int error = sampler_thread_start(s);
@@ -361,11 +369,11 @@ get_stats(PyObject *module, PyObject *Py_UNUSED(ignored))
         cpu_ns = (uint64_t)used.tv_sec * 1000000000u + (uint64_t)used.tv_nsec;
     }
     const uint64_t *n = s->log.n;
-    return Py_BuildValue("{sK sK sK sK sK sK sK sK sK sK sK}", "ticks", n[COUNT_TICKS], "samples",
+    return Py_BuildValue("{sK sK sK sK sK sK sK sK sK sK sK sK}", "ticks", n[COUNT_TICKS], "samples",
                          n[COUNT_SAMPLES], "torn", n[COUNT_TORN], "unreadable", n[COUNT_UNREADABLE],
                          "late", n[COUNT_LATE], "codes", n[COUNT_CODES], "nodes", n[COUNT_NODES],
                          "full", n[COUNT_FULL], "walks", s->n_walks, "busy_ns", s->busy_ns, "cpu_ns",
-                         cpu_ns);
+                         cpu_ns, "moves", s->n_moves);
 }
 
 static PyMethodDef sampler_methods[] = {

@@ -37,6 +37,7 @@ bind_to(sampler *s, int cpu)
     /* It fails where the program may no longer use that CPU; then we stay where we are. */
     if (sched_setaffinity(0, sizeof one, &one) == 0) {
         s->cpu = cpu;
+        s->n_moves++;
     }
 }
 

@@ -35,6 +35,7 @@ enum sample_counter {
     COUNT_CODES,
     COUNT_NODES,
     COUNT_FULL, /* errno of what ended the log, 0 while it goes on */
+    COUNT_CPU,  /* nanoseconds of CPU that the sampling thread used, as of a moment ago */
     N_COUNTERS = 16,
 };
 

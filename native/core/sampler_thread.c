@@ -3,6 +3,7 @@
 #include "core/sampler_follow.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -11,6 +12,12 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#ifndef SYS_close_range
+#define SYS_close_range 436 /* on every machine */
+#endif
+#ifndef CLOSE_RANGE_UNSHARE
+#define CLOSE_RANGE_UNSHARE 2u
+#endif
 #define STACK_BYTES (512u * 1024) /* code.c keeps a text of 32 KiB on it */
 #define TIMER_SLACK_NS 1000ul     /* 50 us by default, which is late for short intervals */
 
@@ -24,12 +31,15 @@ next_random(sampler *s)
     return s->random * 0x2545f4914f6cdd1du;
 }
 
+#define PACED_TICKS 32u /* looks at our own CPU clock: each costs half a microsecond */
+#define MAX_PACE_NS 10000000u /* however dear a tick is, 100 samples a second are taken */
+
 /* The interval times a uniform factor of 0.5 to 1.5: right on average, and never in step with the program. */
 static uint64_t
 jittered_interval(sampler *s)
 {
     uint64_t share = next_random(s) >> 44; /* 20 bits: intervals up to 4 h do not overflow */
-    return s->interval_ns / 2 + ((s->interval_ns * share) >> 20);
+    return s->pace_ns / 2 + ((s->pace_ns * share) >> 20);
 }
 
 /* Sleep until the deadline or until stop wakes us. 1 to go on, 0 to end. */
@@ -49,17 +59,69 @@ wait_until(sampler *s, uint64_t deadline_ns)
     return goes_on;
 }
 
+static uint64_t
+clock_ns(clockid_t clock)
+{
+    struct timespec now;
+    clock_gettime(clock, &now);
+    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+/* Set the pace by what the last ticks cost, against what the process did: a program that waits is looked at rarely. It depends on the past only, never on what the next tick will see, and
+ * a sample stands for the time since the one before: shares stay right, at any pace. */
+static void
+set_pace(sampler *s)
+{
+    if (++s->paced_ticks < PACED_TICKS) {
+        return;
+    }
+    pace_clocks now = {sampler_now_ns(), clock_ns(CLOCK_PROCESS_CPUTIME_ID), clock_ns(CLOCK_THREAD_CPUTIME_ID)};
+    uint64_t wall_ns = now.wall_ns - s->paced_at.wall_ns;
+    uint64_t used_ns = now.process_ns - s->paced_at.process_ns;
+    uint64_t own_ns = now.own_ns - s->paced_at.own_ns;
+    uint32_t ticks = s->paced_ticks;
+    s->log.n[COUNT_CPU] = s->cpu_before_ns + now.own_ns;
+    s->paced_ticks = 0;
+    s->paced_at = now;
+    if (s->max_cpu_ppm == 0 || !s->has_fine_clock) {
+        return;
+    }
+    /* What the process may spend in a second of its own; more than one CPU of it does not count. */
+    uint64_t busy_ppm = used_ns < wall_ns ? used_ns * 1000u / (wall_ns / 1000u + 1u) : 1000000u;
+    uint64_t pace = own_ns / ticks * 1000000u / s->max_cpu_ppm;
+    pace = pace * 1000000u / (busy_ppm + 1000u);
+    pace = (s->pace_ns + pace) / 2; /* one dear tick is not the rule */
+    pace = pace < MAX_PACE_NS ? pace : MAX_PACE_NS;
+    s->pace_ns = pace > s->interval_ns ? pace : s->interval_ns;
+}
+
+/* Leave the program's table of file descriptors for an empty one of our own (Linux 5.9), and have a window to read
+ * memory through in it: a program that closes descriptors it did not open does not meet ours. */
+static int
+open_window(sampler *s)
+{
+    if (syscall(SYS_close_range, 0u, ~0u, CLOSE_RANGE_UNSHARE) < 0) {
+        return -1;
+    }
+    return memory_window_open(&s->memory);
+}
+
 static void
 report_end(const sampler *s)
 {
     char line[512];
+    int error_stream = open("/proc/self/fd/2", O_WRONLY | O_APPEND | O_NOCTTY | O_CLOEXEC);
     int error = (int)s->log.n[COUNT_FULL];
     int size = snprintf(line, sizeof line,
                         "footfall: the profile stopped: %s (%s). What was sampled before is kept; "
                         "free space there and run again. [sample-log-full]\n",
                         strerror(error), s->log.log.path != NULL ? s->log.log.path : "");
-    if (size > 0 && write(STDERR_FILENO, line, (size_t)size < sizeof line ? (size_t)size : sizeof line - 1) < 0) {
-        return; /* no stderr to say it on */
+    /* Our own table has no stderr; that of the process is the main thread's. */
+    if (size > 0 && write(error_stream, line, (size_t)size < sizeof line ? (size_t)size : sizeof line - 1) < 0) {
+        error_stream = -1; /* no stderr to say it on */
+    }
+    if (error_stream >= 0) {
+        close(error_stream);
     }
 }
 
@@ -72,12 +134,16 @@ run_thread(void *argument)
     pthread_mutex_lock(&s->mutex);
     s->thread_id = (pid_t)syscall(SYS_gettid);
     pthread_mutex_unlock(&s->mutex);
+    open_window(s);
     sampler_follow_open(s);
+    s->paced_ticks = 0;
+    s->paced_at = (pace_clocks){sampler_now_ns(), clock_ns(CLOCK_PROCESS_CPUTIME_ID), 0};
     uint64_t due = sampler_now_ns() + jittered_interval(s);
     while (wait_until(s, due)) {
         uint64_t now = sampler_now_ns();
         sampler_tick(s, now);
         sampler_follow(s, now - due);
+        set_pace(s);
         if (!sample_log_is_open(&s->log)) {
             report_end(s);
             break;
@@ -90,6 +156,9 @@ run_thread(void *argument)
             due = after + (jittered_interval(s) >> 1);
         }
     }
+    s->cpu_before_ns += clock_ns(CLOCK_THREAD_CPUTIME_ID);
+    s->log.n[COUNT_CPU] = s->cpu_before_ns;
+    memory_window_close(&s->memory);
     return NULL;
 }
 

@@ -39,9 +39,16 @@ typedef struct thread_lane {
     uint32_t generation; /* of the log's tables, for `path` */
 } thread_lane;
 
+/* What the clocks showed at one moment. */
+typedef struct pace_clocks {
+    uint64_t wall_ns;
+    uint64_t process_ns; /* CPU time of the process */
+    uint64_t own_ns; /* CPU time of the sampling thread */
+} pace_clocks;
+
 typedef struct sampler {
     pid_t pid; /* whose sampler it is: a fork that told nobody is seen by it */
-    pid_t read_pid; /* pid, or MEMORY_DIRECT */
+    memory_source memory; /* of this process */
     walk_offsets offsets;
     uint64_t runtime; /* address of _PyRuntime */
     uint64_t interp; /* of the main interpreter */
@@ -49,13 +56,19 @@ typedef struct sampler {
     uint64_t start_thread; /* the PyThreadState that started us, and its native id: after a fork */
     uint64_t start_native_id; /* CPython 3.11 leaves the parent's in the state */
     uint64_t skip_native_id; /* the fall-back's own thread, not sampled; 0 = none */
-    uint64_t interval_ns;
+    uint64_t interval_ns; /* the shortest */
+    uint64_t pace_ns; /* the mean interval now: longer where a tick costs more than max_cpu_ppm allows */
+    uint32_t max_cpu_ppm; /* of the process's CPU time that the sampling thread may use, 0 = no limit */
+    uint32_t paced_ticks; /* since pace_ns was set */
+    pace_clocks paced_at;
+    uint64_t cpu_before_ns; /* that ended sampling threads used */
     uint64_t random;
     int follows_cpu; /* sampler_follow.c */
     int cpu; /* that the sampling thread is bound to, -1 = none */
     int64_t rseq_offset; /* of a thread's CPU number from its pthread_t; 0 = not known */
     uint64_t cpu_address; /* of the CPU number of the thread to follow, 0 = none */
     uint32_t cpu_seen; /* what was read there */
+    uint64_t n_moves; /* to another CPU */
     int has_fine_clock; /* CPU clocks move within microseconds: an unmoved one means that it did not run */
     stack_walker walker;
     sample_log log;

@@ -68,9 +68,9 @@ is_list_unchanged(sampler *s)
     for (uint32_t i = 0; i < n_batch; i++) {
         spans[n++] = (memory_span){s->lanes[i].thread, s->states + (size_t)i * bytes, bytes};
     }
-    if (memory_read_spans(s->read_pid, spans, n) < 0) {
+    if (memory_read_spans(&s->memory, spans, n) < 0) {
         s->cpu_address = 0;
-        return memory_read_spans(s->read_pid, spans, 2) < 0 ? -1 : (load_gil_holder(s, gil), 0);
+        return memory_read_spans(&s->memory, spans, 2) < 0 ? -1 : (load_gil_holder(s, gil), 0);
     }
     load_gil_holder(s, gil);
     for (uint32_t i = 0; i < n_batch; i++) {
@@ -141,10 +141,10 @@ follow_list(sampler *s)
     if (lanes == NULL) {
         return WALK_NO_MEMORY;
     }
-    memory_read(s->read_pid, s->interp + s->offsets.interp_threads, &at, sizeof at);
+    memory_read(&s->memory, s->interp + s->offsets.interp_threads, &at, sizeof at);
     while (at != 0 && n < MAX_THREADS) {
         thread_fields fields;
-        if (memory_read(s->read_pid, at, state, s->offsets.thread_bytes) < 0) {
+        if (memory_read(&s->memory, at, state, s->offsets.thread_bytes) < 0) {
             break;
         }
         thread_fields_load(&s->offsets, state, &fields);

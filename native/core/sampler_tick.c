@@ -73,7 +73,7 @@ find_code(sampler *s, uint64_t address, const code_entry **entry, int *has_read)
     if (*entry != NULL) {
         return WALK_OK;
     }
-    walk_status status = code_names_read(s->read_pid, &s->offsets, address, s->code_type, &s->names);
+    walk_status status = code_names_read(&s->memory, &s->offsets, address, s->code_type, &s->names);
     if (status != WALK_OK) {
         return status;
     }

@@ -55,10 +55,10 @@ encode_text(const unsigned char *data, uint32_t n_chars, uint32_t kind, char *te
 
 /* Read a str object as UTF-8 into `text` (MAX_TEXT_BYTES). */
 static walk_status
-read_text(pid_t pid, const walk_offsets *offsets, uint64_t address, char *text, uint32_t *n_bytes)
+read_text(const memory_source *source, const walk_offsets *offsets, uint64_t address, char *text, uint32_t *n_bytes)
 {
     unsigned char header[MAX_TEXT_HEADER];
-    if (memory_read(pid, address, header, offsets->text_ascii_data) < 0) {
+    if (memory_read(source, address, header, offsets->text_ascii_data) < 0) {
         return WALK_UNREADABLE;
     }
     uint64_t length = load_u64(header + offsets->text_length);
@@ -75,10 +75,10 @@ read_text(pid_t pid, const walk_offsets *offsets, uint64_t address, char *text, 
     }
     if (STATE_IS_ASCII(state)) {
         *n_bytes = n_chars;
-        return memory_read(pid, address + data_at, text, n_chars) < 0 ? WALK_UNREADABLE : WALK_OK;
+        return memory_read(source, address + data_at, text, n_chars) < 0 ? WALK_UNREADABLE : WALK_OK;
     }
     unsigned char data[MAX_TEXT_CHARS * 4];
-    if (memory_read(pid, address + data_at, data, (size_t)n_chars * kind) < 0) {
+    if (memory_read(source, address + data_at, data, (size_t)n_chars * kind) < 0) {
         return WALK_UNREADABLE;
     }
     *n_bytes = encode_text(data, n_chars, kind, text);
@@ -87,10 +87,10 @@ read_text(pid_t pid, const walk_offsets *offsets, uint64_t address, char *text, 
 
 /* Read a bytes object into names->linetable. */
 static walk_status
-read_linetable(pid_t pid, const walk_offsets *offsets, uint64_t address, code_names *names)
+read_linetable(const memory_source *source, const walk_offsets *offsets, uint64_t address, code_names *names)
 {
     uint64_t size;
-    if (memory_read(pid, address + offsets->object_size, &size, sizeof size) < 0) {
+    if (memory_read(source, address + offsets->object_size, &size, sizeof size) < 0) {
         return WALK_UNREADABLE;
     }
     if (size > MAX_LINETABLE_BYTES) {
@@ -105,21 +105,21 @@ read_linetable(pid_t pid, const walk_offsets *offsets, uint64_t address, code_na
         names->linetable_room = (uint32_t)size;
     }
     names->linetable_bytes = (uint32_t)size;
-    if (size != 0 && memory_read(pid, address + offsets->bytes_data, names->linetable, size) < 0) {
+    if (size != 0 && memory_read(source, address + offsets->bytes_data, names->linetable, size) < 0) {
         return WALK_UNREADABLE;
     }
     return WALK_OK;
 }
 
 walk_status
-code_names_read(pid_t pid, const walk_offsets *offsets, uint64_t code, uint64_t code_type,
+code_names_read(const memory_source *source, const walk_offsets *offsets, uint64_t code, uint64_t code_type,
                 code_names *names)
 {
     unsigned char object[MAX_CODE_OFFSET + 8];
     if ((code & 7) != 0) {
         return WALK_TORN;
     }
-    if (memory_read(pid, code, object, offsets->code_linetable + 8) < 0) {
+    if (memory_read(source, code, object, offsets->code_linetable + 8) < 0) {
         return WALK_UNREADABLE;
     }
     uint64_t n_units = load_u64(object + offsets->object_size);
@@ -128,14 +128,14 @@ code_names_read(pid_t pid, const walk_offsets *offsets, uint64_t code, uint64_t 
     }
     names->n_units = (uint32_t)n_units;
     names->first_line = load_u32(object + offsets->code_firstlineno);
-    walk_status status = read_text(pid, offsets, load_u64(object + offsets->code_filename),
+    walk_status status = read_text(source, offsets, load_u64(object + offsets->code_filename),
                                    names->filename, &names->filename_bytes);
     if (status == WALK_OK) {
-        status = read_text(pid, offsets, load_u64(object + offsets->code_qualname), names->qualname,
+        status = read_text(source, offsets, load_u64(object + offsets->code_qualname), names->qualname,
                            &names->qualname_bytes);
     }
     if (status == WALK_OK) {
-        status = read_linetable(pid, offsets, load_u64(object + offsets->code_linetable), names);
+        status = read_linetable(source, offsets, load_u64(object + offsets->code_linetable), names);
     }
     return status;
 }

@@ -25,7 +25,7 @@ typedef struct code_names {
 
 /* Read the code object at `code`, whose type must be at `code_type`. WALK_OK; WALK_TORN when it is
  * no code object; WALK_UNREADABLE; WALK_NO_MEMORY. */
-walk_status code_names_read(pid_t pid, const walk_offsets *offsets, uint64_t code, uint64_t code_type,
+walk_status code_names_read(const memory_source *source, const walk_offsets *offsets, uint64_t code, uint64_t code_type,
                             code_names *names);
 
 void code_names_free(code_names *names);

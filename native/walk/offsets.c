@@ -224,7 +224,7 @@ end_of_thread_fields(const walk_offsets *offsets)
 }
 
 walk_status
-walk_find_offsets(pid_t pid, uint64_t runtime, uint32_t version, walk_offsets *offsets)
+walk_find_offsets(const memory_source *source, uint64_t runtime, uint32_t version, walk_offsets *offsets)
 {
     const debug_words *at = NULL;
     if (MAJOR(version) != 3) {
@@ -253,7 +253,7 @@ walk_find_offsets(pid_t pid, uint64_t runtime, uint32_t version, walk_offsets *o
         uint64_t words[MAX_WORDS];
         memset(offsets, 0, sizeof *offsets);
         offsets->version = version;
-        if (memory_read(pid, runtime, words, at->count * sizeof words[0]) < 0) {
+        if (memory_read(source, runtime, words, at->count * sizeof words[0]) < 0) {
             return WALK_UNREADABLE;
         }
         walk_status status = layout_from_words(words, at, offsets);

@@ -4,9 +4,10 @@
 #ifndef FOOTFALL_WALK_OFFSETS_H
 #define FOOTFALL_WALK_OFFSETS_H
 
+#include "walk/memory.h"
+
 #include <stddef.h>
 #include <stdint.h>
-#include <sys/types.h>
 
 /* No field that we read lies further; a greater offset is a wrong or damaged table. */
 #define MAX_RUNTIME_OFFSET (1u << 20)
@@ -80,6 +81,6 @@ typedef struct walk_offsets {
 
 /* Find the layout of an interpreter of `version` (PY_VERSION_HEX) whose _PyRuntime is at `runtime`.
  * WALK_OK, WALK_UNREADABLE or WALK_UNKNOWN. */
-walk_status walk_find_offsets(pid_t pid, uint64_t runtime, uint32_t version, walk_offsets *offsets);
+walk_status walk_find_offsets(const memory_source *source, uint64_t runtime, uint32_t version, walk_offsets *offsets);
 
 #endif

@@ -42,10 +42,10 @@ typedef struct walk_run {
 } walk_run;
 
 walk_status
-stack_walker_open(stack_walker *walker, pid_t pid, const walk_offsets *offsets)
+stack_walker_open(stack_walker *walker, const memory_source *source, const walk_offsets *offsets)
 {
     memset(walker, 0, sizeof *walker);
-    walker->pid = pid;
+    walker->source = source;
     walker->offsets = offsets;
     walker->room = FIRST_ROOM;
     walker->frames = malloc(walker->room * sizeof *walker->frames);
@@ -126,7 +126,7 @@ read_guess(walk_run *walk, uint64_t thread, const stack_lane *guess, thread_look
         spans[n++] = (memory_span){guess->cframe + offsets->cframe_frame, &look->cframe_frame, 8};
     }
     spans[n++] = (memory_span){thread, look->state, offsets->thread_bytes};
-    if (memory_read_spans(walk->walker->pid, spans, n) < 0) {
+    if (memory_read_spans(walk->walker->source, spans, n) < 0) {
         return -1;
     }
     thread_fields_load(offsets, look->state, &look->fields);
@@ -202,7 +202,7 @@ enter_older_chunk(walk_run *walk, uint64_t address)
         return 0;
     }
     if (!walk->has_next_header) {
-        if (memory_read(walker->pid, walk->next_chunk, walk->next_header, CHUNK_HEADER_BYTES) < 0) {
+        if (memory_read(walker->source, walk->next_chunk, walk->next_header, CHUNK_HEADER_BYTES) < 0) {
             return -1;
         }
         walk->has_next_header = 1;
@@ -214,7 +214,7 @@ enter_older_chunk(walk_run *walk, uint64_t address)
         return 0;
     }
     if (++walk->n_chunks > MAX_OLDER_CHUNKS
-        || memory_read(walker->pid, walk->next_chunk, walker->older, used) < 0) {
+        || memory_read(walker->source, walk->next_chunk, walker->older, used) < 0) {
         return -1;
     }
     walk->older = (copied_region){walk->next_chunk, (uint32_t)used, walker->older};
@@ -237,7 +237,7 @@ find_outside(walk_run *walk, uint64_t address, unsigned char *buffer)
             return walk->outside_bytes[place];
         }
     }
-    return memory_read(walk->walker->pid, address, buffer, walk->walker->offsets->frame_bytes) < 0 ? NULL
+    return memory_read(walk->walker->source, address, buffer, walk->walker->offsets->frame_bytes) < 0 ? NULL
                                                                                                   : buffer;
 }
 

@@ -42,7 +42,7 @@ typedef struct stack_lane {
 } stack_lane;
 
 typedef struct stack_walker {
-    pid_t pid;
+    const memory_source *source; /* borrowed */
     const walk_offsets *offsets; /* borrowed */
     raw_frame *frames; /* owned: leaf first */
     uint32_t n_frames;
@@ -51,7 +51,7 @@ typedef struct stack_walker {
     unsigned char *older; /* owned, MAX_CHUNK_BYTES: the older chunk that the walk is in */
 } stack_walker;
 
-walk_status stack_walker_open(stack_walker *walker, pid_t pid, const walk_offsets *offsets);
+walk_status stack_walker_open(stack_walker *walker, const memory_source *source, const walk_offsets *offsets);
 void stack_walker_close(stack_walker *walker);
 
 /* Take the fields that we need out of thread_bytes bytes of a thread state. */

@@ -94,7 +94,8 @@ class Config:
     run_omit: list[str] = field(default_factory=list)
     branch: bool = True
     profile: bool = True
-    rate_hz: int = DEFAULT_RATE_HZ
+    rate_hz: int | None = None
+    """Samples per second; None: DEFAULT_RATE_HZ, or fewer where that many cost too much."""
     context: str = ""
     data_file: str = ".coverage"
     relative_files: bool = False
@@ -184,13 +185,13 @@ def _read_usual_files(config: Config) -> None:
             _apply_own(config, found)
 
 
-def check_rate(rate_hz: int) -> None:
+def check_rate(rate_hz: int | None) -> None:
     """Raise UsageError (`bad-rate`) when a sampling rate is out of range."""
-    if not 1 <= rate_hz <= MAX_RATE_HZ:
+    if rate_hz is not None and not 1 <= rate_hz <= MAX_RATE_HZ:
         raise UsageError(
             "bad-rate",
             f"The sampling rate is {rate_hz}; it must be 1 to {MAX_RATE_HZ} samples per second.",
-            "The default of 1000 suits most programs; leave it out, or use --no-profile.",
+            "The default, up to 1000, suits most programs; leave it out, or use --no-profile.",
         )
 
 

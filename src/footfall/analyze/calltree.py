@@ -122,6 +122,8 @@ class _Builder:
 
     def __init__(self, find_path: Callable[[SampleLog, str], str] | None) -> None:
         self.profile = Profile()
+        self._sampled_ns = 0
+        self._n_ticks = 0
         self._find_path = find_path
         self._frame_ids: dict[Frame, int] = {}
         self._node_ids: dict[TreeNode, int] = {}
@@ -131,7 +133,10 @@ class _Builder:
         profile.n_processes += 1
         profile.n_dropped += log.n_dropped
         profile.n_late += log.n_late
-        profile.interval_ns = max(profile.interval_ns, log.interval_ns)
+        self._sampled_ns += log.samples[-1].time_ns if log.samples else 0
+        self._n_ticks += log.n_ticks
+        # The mean: the sampler looks more rarely than was asked for where looking costs too much.
+        profile.interval_ns = max(log.interval_ns, self._sampled_ns // self._n_ticks if self._n_ticks else 0)
         thread_ids = {}
         for index, thread in log.threads.items():
             thread_ids[index] = len(profile.threads)

@@ -36,7 +36,12 @@ Examples:
 @click.option("--no-branch", is_flag=True, help="Measure lines only.")
 @click.option("--no-cover", is_flag=True, help="No coverage, only the profile.")
 @click.option("--no-profile", is_flag=True, help="No profile, only coverage.")
-@click.option("--rate", type=int, metavar="HZ", help="Samples per second of each process. [default: 1000]")
+@click.option(
+    "--rate",
+    type=int,
+    metavar="HZ",
+    help="Samples per second of each process. [default: 1000, or as few, down to 100, as take 0.5% of its CPU time]",
+)
 @click.option("--context", metavar="LABEL", help="A name for this run in the data.")
 @click.option("-q", "--quiet", is_flag=True, help="Show nothing but errors.")
 @config_option

@@ -18,6 +18,7 @@ class Settings:
         self.cover = True
         self.profile = True
         self.rate_hz = 1000
+        self.max_cpu_ppm = 0
         self.context = ""
         self.cache_dir = ""
         self.source_dir: list[str] = []
@@ -52,8 +53,8 @@ def read_settings(directory: str) -> Settings:
                 getattr(settings, key).append(value)
             elif key in ("branch", "cover", "profile"):
                 setattr(settings, key, value == "1")
-            elif key == "rate_hz":
-                settings.rate_hz = int(value)
+            elif key in ("rate_hz", "max_cpu_ppm"):
+                setattr(settings, key, int(value))
             elif key in ("cwd", "context", "cache_dir", "engine"):
                 setattr(settings, key, value)
     return settings

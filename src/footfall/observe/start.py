@@ -137,7 +137,7 @@ def _start_sampler(settings: Settings) -> None:
     if sys.implementation.name == "cpython":
         from footfall.sample import inside
 
-        inside.start(settings.directory, settings.rate_hz)
+        inside.start(settings.directory, settings.rate_hz, settings.max_cpu_ppm)
     else:
         from footfall.sample import pypy
 

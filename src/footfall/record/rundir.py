@@ -13,7 +13,7 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from footfall.config import Config, canonical_path, make_patterns_absolute
+from footfall.config import DEFAULT_RATE_HZ, Config, canonical_path, make_patterns_absolute
 from footfall.errors import FootfallError, UsageError
 from footfall.observe.settings import Settings, escape, read_settings
 
@@ -30,6 +30,7 @@ __all__ = [
 
 _HOME = ".footfall"
 _MAX_IDS = 1000
+_MAX_CPU_PPM = 5000
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +41,9 @@ class RunSettings:
     branch: bool = True
     cover: bool = True
     profile: bool = True
-    rate_hz: int = 1000
+    rate_hz: int = DEFAULT_RATE_HZ
+    max_cpu_ppm: int = 0
+    """Of a process's CPU time, in millionths, what its sampler may use: it samples more rarely then. 0: no limit."""
     context: str = ""
     source_dir: list[str] = field(default_factory=list)
     source_pkg: list[str] = field(default_factory=list)
@@ -75,7 +78,8 @@ def settings_from_config(config: Config, *, cover: bool = True) -> RunSettings:
         branch=config.branch,
         cover=cover,
         profile=config.profile,
-        rate_hz=config.rate_hz,
+        rate_hz=DEFAULT_RATE_HZ if config.rate_hz is None else config.rate_hz,
+        max_cpu_ppm=_MAX_CPU_PPM if config.rate_hz is None else 0,
         context=config.context,
         source_dir=[_checked_directory(directory) for directory in directories],
         source_pkg=packages,
@@ -154,6 +158,7 @@ def _write_settings(path: Path, settings: RunSettings, cache: Path) -> None:
         ("cover", str(int(settings.cover))),
         ("profile", str(int(settings.profile))),
         ("rate_hz", str(settings.rate_hz)),
+        ("max_cpu_ppm", str(settings.max_cpu_ppm)),
         ("context", settings.context),
         ("cache_dir", str(cache)),
     ]

@@ -92,6 +92,8 @@ class SampleLog:
         """Wall clock, since the epoch."""
         self.interval_ns = 0
         self.units_are_lines = False
+        self.cpu_ns = 0
+        """CPU time that the sampler itself took."""
         self.n_ticks = 0
         self.n_dropped = 0
         """Looks at a thread that gave no whole stack."""
@@ -183,7 +185,7 @@ def _read_header(log: SampleLog, payload: memoryview) -> None:
     if fields[1] != _FORMAT:
         raise _corrupt(log.path, f"its format is {fields[1]}, and this footfall reads {_FORMAT}")
     log.version, log.pid, log.start_ns, _, log.interval_ns = fields[2:7]
-    log.n_ticks, _, torn, unreadable, log.n_late, _, _, log.stopped_errno = fields[7:15]
+    log.n_ticks, _, torn, unreadable, log.n_late, _, _, log.stopped_errno, log.cpu_ns = fields[7:16]
     log.n_dropped = torn + unreadable
 
 

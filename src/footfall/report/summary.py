@@ -41,6 +41,8 @@ class Times:
     n_samples: int
     n_dropped: int
     n_processes: int
+    interval_ns: int
+    """The mean time between two looks at a process; 0 when not known."""
     hot_lines: Sequence[HotSpot]
     hot_functions: Sequence[HotSpot]
 
@@ -107,6 +109,8 @@ def _samples_line(times: Times) -> Line:
     total = times.n_samples + times.n_dropped
     share = 100 * times.n_dropped / total if total else 0.0
     text = f"{_plural(times.n_samples, 'sample')} of {_plural(times.n_processes, 'process', 'processes')}"
+    if times.interval_ns:
+        text += f", {_NS_PER_SECOND / times.interval_ns:.0f} a second"
     text += f", {_seconds(times.sampled_ns)} in all; {times.n_dropped} dropped ({share:.1f}%)"
     return [(text, "dim")]
 

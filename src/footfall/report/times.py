@@ -101,6 +101,7 @@ def profile_summary(profile: Profile, count: int) -> SummaryTimes:
         n_samples=profile.n_samples,
         n_dropped=profile.n_dropped,
         n_processes=profile.n_processes,
+        interval_ns=profile.interval_ns,
         hot_lines=_hottest(
             [(place, names.get(place, ""), times) for place, times in lines.items()], clock, total, count
         ),

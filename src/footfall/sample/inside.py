@@ -14,18 +14,19 @@ __all__ = ["start", "stop"]
 _MAX_LOGS_PER_PID = 100000
 
 
-def start(directory: str, rate_hz: int) -> None:
+def start(directory: str, rate_hz: int, max_cpu_ppm: int = 0) -> None:
     """Sample this process `rate_hz` times a second into `<directory>/<pid>-<n>.smp`, and its forks likewise.
 
+    With `max_cpu_ppm`, more rarely (down to 100) where it would use more than so many millionths of the CPU time.
     Raises OSError or RuntimeError when that cannot be.
     """
     interval_ns = 1_000_000_000 // rate_hz
-    _start_here(directory, interval_ns)
+    _start_here(directory, interval_ns, max_cpu_ppm)
 
     def start_in_child() -> None:
         _core.sampler_after_fork_child()
         try:
-            _start_here(directory, interval_ns)
+            _start_here(directory, interval_ns, max_cpu_ppm)
         except (OSError, RuntimeError) as error:  # the child must run on, unsampled
             _say("the profile did not start in a forked process: " + str(error) + ". [sampler-failed]")
 
@@ -44,14 +45,14 @@ def stop() -> None:
     _core.sampler_stop()
 
 
-def _start_here(directory: str, interval_ns: int) -> None:
+def _start_here(directory: str, interval_ns: int, max_cpu_ppm: int) -> None:
     stem = directory + "/" + str(os.getpid()) + "-"
     for number in range(_MAX_LOGS_PER_PID):
         path = stem + str(number) + ".smp"
         if os.path.exists(path):
             continue
         try:
-            _core.sampler_start(path, interval_ns)
+            _core.sampler_start(path, interval_ns, 0, True, max_cpu_ppm)
         except FileExistsError:
             continue
         except PermissionError as error:
