@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+
 import click
 
 from footfall.cli.options import load_config, split_list
@@ -59,6 +61,8 @@ def command(
     from footfall.report.site.build import write_site
     from footfall.report.site.gather import gather_site
 
+    # No cycles are made here, and looking for some among a million small objects costs a third of the time.
+    gc.disable()
     coverage = gather_report(config, files, ignore_errors=ignore_errors, contexts=config.report_contexts)
     data = gather_site(config, coverage, before_file=before, gaps_file=gaps_file)
     with progress_bar("Writing pages", is_quiet=quiet) as show:

@@ -97,7 +97,9 @@ class _Site:
         self.pages = {file.result.path: f"{_SOURCES}/{_page_name(file.name)}" for file in self.files}
         self.clock = clock_of(data.profile or Profile())
         self.heat = _heat_by_path(data.profile)
+        self.sampled_us = _sampled_us(data.profile)
         self.tests = find_tests(data.lines_by_context, data.profile)
+        self.test_us = self._test_times()
 
     def write(self) -> None:
         wanted = set()
@@ -139,34 +141,24 @@ class _Site:
             file,
             read_source(path),
             heat=self.heat.get(path, {}),
-            sampled_us=self._sampled_us(),
+            sampled_us=self.sampled_us,
             conditions=self.data.conditions.get(path),
             lines_by_test=by_test,
-            test_us=self._test_times().get(path, {}),
+            test_us=self.test_us.get(path, {}),
         )
         page = self.pages[path]
         self._write(page, "source", file.name, payload)
         return page
 
-    def _sampled_us(self) -> list[int]:
-        profile = self.data.profile
-        if profile is None:
-            return [0, 0, 0]
-        total = Cost()
-        for (node, _, _), cost in profile.costs.items():
-            if node:
-                total.add(cost)
-        return [value // _NS_PER_US for value in (total.cpu_ns, total.wall_ns, total.gil_ns)]
-
     def _test_times(self) -> dict[str, dict[tuple[int, str], int]]:
-        if not hasattr(self, "_by_test"):
-            self._by_test: dict[str, dict[tuple[int, str], int]] = {}
-            for test in self.tests:
-                for (path, line), cost in test.lines.items():
-                    spent = self.clock(cost) // _NS_PER_US
-                    if spent:
-                        self._by_test.setdefault(path, {})[line, test.name] = spent
-        return self._by_test
+        """By path, the microseconds of each line and test."""
+        found: dict[str, dict[tuple[int, str], int]] = {}
+        for test in self.tests:
+            for (path, line), cost in test.lines.items():
+                spent = self.clock(cost) // _NS_PER_US
+                if spent:
+                    found.setdefault(path, {})[line, test.name] = spent
+        return found
 
     def _write_overview(self) -> None:
         coverage = self.data.coverage
@@ -194,7 +186,7 @@ class _Site:
             "gaps": gap_rows(gaps[:_N_GAPS], self.pages, total_ns),
             "gapCount": len(gaps),
             "gapsAreOfAnotherProfile": self.data.gaps_profile is not None,
-            "sampledUs": self._sampled_us(),
+            "sampledUs": self.sampled_us,
             "hot": self._hot_functions(),
             "samples": 0 if self.data.profile is None else self.data.profile.n_samples,
             "dropped": 0 if self.data.profile is None else self.data.profile.n_dropped,
@@ -284,6 +276,16 @@ class _FunctionCoverage:
             name: len(part.executed) / len(part.statements) if part.statements else None
             for name, part in zip(names, parts, strict=True)
         }
+
+
+def _sampled_us(profile: Profile | None) -> list[int]:
+    """Return the time of all samples with Python code: CPU, wall, with the GIL."""
+    total = Cost()
+    if profile is not None:
+        for (node, _, _), cost in profile.costs.items():
+            if node:
+                total.add(cost)
+    return [value // _NS_PER_US for value in (total.cpu_ns, total.wall_ns, total.gil_ns)]
 
 
 def _heat_by_path(profile: Profile | None) -> dict[str, dict[int, Times]]:
