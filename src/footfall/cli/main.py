@@ -31,6 +31,7 @@ _COMMANDS: Final = {
     "xml": "Write coverage as Cobertura XML.",
     "lcov": "Write coverage as LCOV records.",
     "flame": "Write a flame graph, also of what changed between two runs.",
+    "export": "Write the profile for other viewers.",
     "erase": "Remove the data file and what runs left.",
     "resolve": "Make the data file from a run directory that was kept.",
 }

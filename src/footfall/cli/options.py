@@ -13,7 +13,7 @@ import click
 from footfall.config import Config, read_config
 from footfall.errors import FootfallError
 
-__all__ = ["config_option", "data_file_option", "load_config", "split_list", "warn", "write_output"]
+__all__ = ["config_option", "data_file_option", "load_config", "split_list", "warn", "write_bytes", "write_output"]
 
 _Command = TypeVar("_Command", bound=Callable[..., object])
 
@@ -68,11 +68,23 @@ def write_output(output: str, text: str, what: str, *, is_quiet: bool = False) -
         # the bytes are the report's alone, but on a terminal the prompt that follows has a line of its own
         click.echo(text, nl=sys.stdout.isatty() and not text.endswith("\n"))
         return
+    _write_file(output, text.encode("utf-8", "surrogateescape"), what, is_quiet)
+
+
+def write_bytes(output: str, content: bytes, what: str, *, is_quiet: bool = False) -> None:
+    """As `write_output`, for a report that is no text."""
+    if output == "-":
+        sys.stdout.buffer.write(content)
+        return
+    _write_file(output, content, what, is_quiet)
+
+
+def _write_file(output: str, content: bytes, what: str, is_quiet: bool) -> None:
     try:
         os.makedirs(os.path.dirname(os.path.abspath(output)), exist_ok=True)
-        with open(output, "w", encoding="utf-8", errors="surrogateescape") as file:
+        with open(output, "wb") as file:
             try:
-                file.write(text)
+                file.write(content)
                 file.flush()
             except OSError:
                 with contextlib.suppress(OSError):

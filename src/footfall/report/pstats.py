@@ -1,0 +1,70 @@
+"""cProfile's format, for `pstats.Stats` and the viewers built on it (snakeviz, gprof2dot).
+
+A sampling profile has no calls to count: the numbers of calls are numbers of samples. Pure: a profile in, bytes out.
+"""
+
+from __future__ import annotations
+
+import marshal
+
+from footfall.analyze.calltree import Profile, times_of_functions
+from footfall.analyze.clocks import Clock, reader
+
+__all__ = ["render_pstats"]
+
+_NS_PER_SECOND = 1_000_000_000
+
+_Key = tuple[str, int, str]
+_Callers = dict[_Key, tuple[int, int, float, float]]
+
+
+def render_pstats(profile: Profile, clock: Clock = Clock.CPU) -> bytes:
+    """Return the file's bytes: by (path, first line, name) samples, own and whole seconds, and the same by caller."""
+    read = reader(clock)
+    scale = 1 if clock is Clock.SAMPLES else _NS_PER_SECOND
+    callers = _callers(profile, clock, scale)
+    stats: dict[_Key, tuple[int, int, float, float, _Callers]] = {}
+    for function, times in times_of_functions(profile).items():
+        key = (function.path, function.first_line, function.qualname)
+        own, total = read(times.own) / scale, read(times.total) / scale
+        stats[key] = (times.total.samples, times.total.samples, own, total, callers.get(key, {}))
+    return marshal.dumps(stats, 4)  # older readers know no later version
+
+
+def _callers(profile: Profile, clock: Clock, scale: int) -> dict[_Key, _Callers]:
+    """Return for each function what it took below each of its callers; recursion counts at the outermost call."""
+    read = reader(clock)
+    keys = [(each.function.path, each.function.first_line, each.function.qualname) for each in profile.frames]
+    own = [[0, 0] for _ in profile.nodes]
+    for (node_id, _, _), cost in profile.costs.items():
+        own[node_id][0] += cost.samples
+        own[node_id][1] += read(cost)
+    whole = [list(pair) for pair in own]
+    for number in range(len(profile.nodes) - 1, 0, -1):
+        parent = profile.nodes[number].parent
+        whole[parent][0] += whole[number][0]
+        whole[parent][1] += whole[number][1]
+    found: dict[_Key, dict[_Key, list[float]]] = {}
+    for number, node in enumerate(profile.nodes):
+        if not number or not node.parent:
+            continue
+        key, caller = keys[node.frame], keys[profile.nodes[node.parent].frame]
+        row = found.setdefault(key, {}).setdefault(caller, [0, 0.0, 0.0])
+        row[1] += own[number][1] / scale
+        if not _is_below_itself(profile, keys, number):
+            row[0] += whole[number][0]
+            row[2] += whole[number][1] / scale
+    return {
+        key: {caller: (int(row[0]), int(row[0]), row[1], row[2]) for caller, row in rows.items()}
+        for key, rows in found.items()
+    }
+
+
+def _is_below_itself(profile: Profile, keys: list[_Key], number: int) -> bool:
+    key = keys[profile.nodes[number].frame]
+    above = profile.nodes[number].parent
+    while above:
+        if keys[profile.nodes[above].frame] == key:
+            return True
+        above = profile.nodes[above].parent
+    return False
