@@ -3,7 +3,7 @@
  * while it runs, struct sampler is its own, except `context` (atomic), the ring, and what `mutex` guards. */
 #include "core/state.h" /* first: Python.h must come before the system headers */
 
-#include "core/sampler_thread.h"
+#include "core/sampler_precise.h"
 
 #include <dlfcn.h>
 #include <errno.h>
@@ -173,19 +173,22 @@ typedef struct start_options {
     uint64_t seed;
     int follow;
     uint32_t max_cpu_ppm;
+    int precise;
 } start_options;
 
 static int
 parse_start(PyObject *args, PyObject *kwargs, start_options *options)
 {
-    static const char *const names[] = {"path", "interval_ns", "seed", "follow", "max_cpu_ppm", NULL};
+    static const char *const names[] = {"path", "interval_ns", "seed", "follow", "max_cpu_ppm", "precise",
+                                        NULL};
     long long interval;
     unsigned long long seed = 0;
     unsigned int max_cpu_ppm = 0;
     options->follow = 1;
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O&L|KpI", (char **)(uintptr_t)names,
+    options->precise = 0;
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O&L|KpIp", (char **)(uintptr_t)names,
                                      PyUnicode_FSConverter, &options->path, &interval, &seed,
-                                     &options->follow, &max_cpu_ppm)) {
+                                     &options->follow, &max_cpu_ppm, &options->precise)) {
         return -1;
     }
     if (interval < MIN_INTERVAL_NS || interval > MAX_INTERVAL_NS) {
@@ -200,11 +203,12 @@ parse_start(PyObject *args, PyObject *kwargs, start_options *options)
 }
 
 PyDoc_STRVAR(sampler_start_doc,
-"sampler_start(path, interval_ns, seed=0, follow=True, max_cpu_ppm=0)\n--\n\n"
+"sampler_start(path, interval_ns, seed=0, follow=True, max_cpu_ppm=0, precise=False)\n--\n\n"
 "Sample all threads of the main interpreter into a new file from a native thread. With `follow`, and an\n"
 "interval of 0.4 ms or more, that thread keeps to the CPU of the thread which holds the GIL: stacks stand\n"
 "still while they are read, at two context switches a sample. With `max_cpu_ppm`, intervals get longer, up to\n"
-"10 ms, where the thread would use more than that many millionths of the process's CPU time.\n\n"
+"10 ms, where the thread would use more than that many millionths of the process's CPU time. With `precise`,\n"
+"each thread walks its own stack in the handler of a real-time signal.\n\n"
 "Raises PermissionError where the process may not read its own memory by process_vm_readv,\n"
 "RuntimeError where the interpreter's layout is not known or a sampler runs already, OSError.");
 
@@ -221,9 +225,19 @@ start_sampler(PyObject *module, PyObject *args, PyObject *kwargs)
     if (opened < 0) {
         return NULL;
     }
-    state->sampler->follows_cpu = options.follow;
-    state->sampler->max_cpu_ppm = options.max_cpu_ppm;
-    int error = sampler_thread_start(state->sampler);
+    sampler *s = state->sampler;
+    s->follows_cpu = options.follow && !options.precise;
+    s->max_cpu_ppm = options.max_cpu_ppm;
+    int error = 0;
+    if (options.precise && stack_walker_fix(&s->walker) != WALK_OK) {
+        error = ENOMEM;
+    }
+    if (options.precise && error == 0 && precise_open(s) < 0) {
+        error = errno;
+    }
+    if (error == 0) {
+        error = sampler_thread_start(s);
+    }
     if (error != 0) {
         close_sampler(state);
         errno = error;

@@ -33,6 +33,7 @@ typedef struct thread_lane {
     unsigned char *payload; /* borrowed: its last sample in the log, perhaps unmapped by now */
     sample_fields last;
     stack_lane guess;
+    uint32_t n_unanswered; /* times in a row that it did not walk its own stack */
     path_step *path; /* owned: the last stack, root first */
     uint32_t depth;
     uint32_t room;
@@ -69,6 +70,8 @@ typedef struct sampler {
     uint64_t cpu_address; /* of the CPU number of the thread to follow, 0 = none */
     uint32_t cpu_seen; /* what was read there */
     uint64_t n_moves; /* to another CPU */
+    int is_precise; /* sampler_precise.c: threads walk their own stacks */
+    int signal; /* by which they are asked */
     int has_fine_clock; /* CPU clocks move within microseconds: an unmoved one means that it did not run */
     stack_walker walker;
     sample_log log;

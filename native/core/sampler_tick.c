@@ -4,6 +4,7 @@
  * freed. They are applied after the stack was copied and before addresses are looked up, so what is in the table
  * is right for the copy. What is not in the table is read now, after the copy: if its death was told since before
  * the copy, it may be somebody else, and the sample is dropped. */
+#include "core/sampler_precise.h"
 #include "core/sampler_threads.h"
 
 #include <stdlib.h>
@@ -158,7 +159,13 @@ walk_lane(sampler *s, thread_lane *lane)
 {
     uint64_t deaths_before = count_deaths(s);
     s->n_walks++;
-    walk_status status = stack_walk(&s->walker, lane->thread, &lane->guess);
+    walk_status status = WALK_UNKNOWN;
+    if (s->is_precise) {
+        status = precise_walk(s, lane);
+    }
+    if (status == WALK_UNKNOWN) {
+        status = stack_walk(&s->walker, lane->thread, &lane->guess);
+    }
     if (status != WALK_OK) {
         return status;
     }

@@ -58,6 +58,19 @@ stack_walker_open(stack_walker *walker, const memory_source *source, const walk_
     return WALK_OK;
 }
 
+walk_status
+stack_walker_fix(stack_walker *walker)
+{
+    raw_frame *frames = realloc(walker->frames, MAX_STACK_FRAMES * sizeof *frames);
+    if (frames == NULL) {
+        return WALK_NO_MEMORY;
+    }
+    walker->frames = frames;
+    walker->room = MAX_STACK_FRAMES;
+    walker->is_fixed = 1;
+    return WALK_OK;
+}
+
 void
 stack_walker_close(stack_walker *walker)
 {
@@ -261,7 +274,7 @@ add_frame(stack_walker *walker, uint64_t code, uint64_t instr)
 {
     if (walker->n_frames == walker->room) {
         uint32_t room = walker->room * 2;
-        if (room > MAX_STACK_FRAMES) {
+        if (room > MAX_STACK_FRAMES || walker->is_fixed) {
             return WALK_TORN;
         }
         raw_frame *frames = realloc(walker->frames, room * sizeof *frames);

@@ -47,11 +47,14 @@ typedef struct stack_walker {
     raw_frame *frames; /* owned: leaf first */
     uint32_t n_frames;
     uint32_t room;
+    int is_fixed; /* no more room is made: a signal handler must not allocate */
     unsigned char *chunk; /* owned, MAX_CHUNK_BYTES: the thread's current chunk */
     unsigned char *older; /* owned, MAX_CHUNK_BYTES: the older chunk that the walk is in */
 } stack_walker;
 
 walk_status stack_walker_open(stack_walker *walker, const memory_source *source, const walk_offsets *offsets);
+/* Make all the room that a walk may need, now. WALK_OK or WALK_NO_MEMORY. */
+walk_status stack_walker_fix(stack_walker *walker);
 void stack_walker_close(stack_walker *walker);
 
 /* Take the fields that we need out of thread_bytes bytes of a thread state. */

@@ -60,7 +60,7 @@ def settrace_wrap_thread_start(plain: Callable[..., Any], is_joinable: bool, /) 
     """Return a look-alike of `_thread.start_new_thread` that traces the threads which it starts."""
 
 def sampler_start(
-    path: str, interval_ns: int, seed: int = 0, follow: bool = True, max_cpu_ppm: int = 0
+    path: str, interval_ns: int, seed: int = 0, follow: bool = True, max_cpu_ppm: int = 0, precise: bool = False
 ) -> None:
     """Sample all threads into a new file from a native thread. Raises OSError, PermissionError."""
 

@@ -2,7 +2,7 @@
 
 coverage.py's precedence: defaults, the first configuration file found, environment variables, the command line.
 Two things differ, on purpose: branches are measured unless `branch = false` is written, and `[tool.footfall]` of a
-TOML file adds `rate` (samples per second) and `profile` (true or false).
+TOML file adds `rate` (samples per second), `profile` and `precise` (true or false).
 """
 
 from __future__ import annotations
@@ -67,6 +67,7 @@ _KNOWN: Final[dict[tuple[str, str], tuple[str, str]]] = {
     ("xml", "package_depth"): ("xml_package_depth", "int"),
     ("tool.footfall", "rate"): ("rate_hz", "int"),
     ("tool.footfall", "profile"): ("profile", "flag"),
+    ("tool.footfall", "precise"): ("precise", "flag"),
 }
 
 # coverage.py's own options, of no use here and no reason to warn
@@ -96,6 +97,8 @@ class Config:
     profile: bool = True
     rate_hz: int | None = None
     """Samples per second; None: DEFAULT_RATE_HZ, or fewer where that many cost too much."""
+    precise: bool = False
+    """Each thread walks its own stack, in a signal handler."""
     context: str = ""
     data_file: str = ".coverage"
     relative_files: bool = False

@@ -42,6 +42,7 @@ Examples:
     metavar="HZ",
     help="Samples per second of each process. [default: 1000, or as few, down to 100, as take 0.5% of its CPU time]",
 )
+@click.option("--precise", is_flag=True, help="Stop threads by a signal for each sample: exact to the instruction.")
 @click.option("--context", metavar="LABEL", help="A name for this run in the data.")
 @click.option("-q", "--quiet", is_flag=True, help="Show nothing but errors.")
 @config_option
@@ -56,6 +57,7 @@ def command(
     no_cover: bool,
     no_profile: bool,
     rate: int | None,
+    precise: bool,
     context: str | None,
     quiet: bool,
     config_file: str | None,
@@ -76,6 +78,7 @@ def command(
         branch=False if no_branch else None,
         profile=False if no_profile else None,
         rate_hz=rate,
+        precise=precise or None,
         context=context,
     )
     if no_cover and not config.profile:

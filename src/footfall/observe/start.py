@@ -137,7 +137,7 @@ def _start_sampler(settings: Settings) -> None:
     if sys.implementation.name == "cpython":
         from footfall.sample import inside
 
-        inside.start(settings.directory, settings.rate_hz, settings.max_cpu_ppm)
+        inside.start(settings.directory, settings.rate_hz, settings.max_cpu_ppm, settings.precise)
     else:
         from footfall.sample import pypy
 

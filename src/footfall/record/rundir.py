@@ -44,6 +44,8 @@ class RunSettings:
     rate_hz: int = DEFAULT_RATE_HZ
     max_cpu_ppm: int = 0
     """Of a process's CPU time, in millionths, what its sampler may use: it samples more rarely then. 0: no limit."""
+    precise: bool = False
+    """Each thread walks its own stack, in a signal handler."""
     context: str = ""
     source_dir: list[str] = field(default_factory=list)
     source_pkg: list[str] = field(default_factory=list)
@@ -80,6 +82,7 @@ def settings_from_config(config: Config, *, cover: bool = True) -> RunSettings:
         profile=config.profile,
         rate_hz=DEFAULT_RATE_HZ if config.rate_hz is None else config.rate_hz,
         max_cpu_ppm=_MAX_CPU_PPM if config.rate_hz is None else 0,
+        precise=config.precise,
         context=config.context,
         source_dir=[_checked_directory(directory) for directory in directories],
         source_pkg=packages,
@@ -159,6 +162,7 @@ def _write_settings(path: Path, settings: RunSettings, cache: Path) -> None:
         ("profile", str(int(settings.profile))),
         ("rate_hz", str(settings.rate_hz)),
         ("max_cpu_ppm", str(settings.max_cpu_ppm)),
+        ("precise", str(int(settings.precise))),
         ("context", settings.context),
         ("cache_dir", str(cache)),
     ]
