@@ -24,10 +24,11 @@ ALWAYS_THERE = {
     "sys", "os", "io", "atexit", "codecs", "builtins", "marshal", "time", "posix", "errno", "gc", "itertools", "_ast",
     "_imp", "_io", "_md5", "_signal", "_thread", "_warnings", "_weakref", "_frozen_importlib",
     "_frozen_importlib_external", "zipimport", "__future__",
+    "_posixsubprocess",  # built in from CPython 3.14 on; before, one small library that subprocess needs
 }  # fmt: skip
 PYPY_HAS = {"__pypy__", "_cffi_backend", "_struct", "_vmprof", "fcntl", "mmap"}  # built in there, files on CPython
 PYPY_FILES = {"copyreg"}  # one small file that imports nothing
-PYPY_ONLY = ("observe.pypy_hooks", "observe.pure_recorder", "sample.pypy")
+PYPY_ONLY = ("observe.pypy_children", "observe.pypy_hooks", "observe.pure_recorder", "sample.pypy")
 
 FILES = sorted(PACKAGE.rglob("*.py"))
 

@@ -59,3 +59,9 @@ def test_equal_on_standard_library_modules() -> None:
 def test_damaged_tables_do_not_raise(table: bytes, first_line: int) -> None:
     """Any bytes give a list with at most 8 units for each byte."""
     assert len(positions(table, first_line)) <= 8 * len(table)
+
+
+def test_impossible_numbers_end_the_table() -> None:
+    """Memory that was reused while it was read can spell a number of any size: no line is one that a database can't hold."""
+    huge = bytes([0x80 | 14 << 3, *[0x7F] * 20, 0x01, 0, 0, 0])
+    assert positions(b"\x80\x00" + huge, 1) == [(1, 1, 0, 0)]

@@ -108,11 +108,28 @@ PROGRAMS = {
 
 @pytest.mark.parametrize("program", PROGRAMS.values(), ids=PROGRAMS.keys())
 def test_survives_at_5_us(tmp_path: Path, program: str) -> None:
-    """Sampling every 5 us does not hurt a program that frees what is being read, and most stacks are whole."""
+    """Sampling every 5 us does not hurt a program that frees what is being read, and kept stacks are whole.
+
+    How many are dropped is up to the machine: from another CPU, a hundred generators deep stack is not copied before it
+    has changed.
+    """
     log = sample_program(program, tmp_path / "a.smp", 5)
-    n_samples = sum(sample.repeat for sample in log.samples)
-    assert n_samples > 100
-    assert log.n_dropped < n_samples
+    names = stacks(log)
+    taken = [names[sample.node] for sample in log.samples for _ in range(sample.repeat)]
+    assert len(taken) > 100
+    # a thread that begins, and the interpreter's end, have no module below them
+    roots = {"<module>", "Thread._bootstrap", "_shutdown", "Thread._stop"}
+    rootless = [stack for stack in taken if stack and stack[0] not in roots]
+    assert len(rootless) <= max(1, 0.005 * len(taken)), rootless[:5]
+
+
+def test_still_stacks_are_not_dropped(tmp_path: Path) -> None:
+    """At a rate that lets the sampler sit on the program's CPU, next to no deep stack of generators is torn."""
+    log = sample_program(PROGRAMS["generators within generators"], tmp_path / "a.smp", 1000)
+    names = stacks(log)
+    depths = [len(names[sample.node]) for sample in log.samples]
+    assert max(depths) > 50
+    assert log.n_dropped <= 0.25 * len(depths)
 
 
 def test_reused_addresses_are_not_misnamed(tmp_path: Path) -> None:

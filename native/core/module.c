@@ -35,6 +35,7 @@ static PyModuleDef_Slot module_slots[] = {
     {Py_mod_exec, monitoring_exec},
     {Py_mod_exec, probes_exec},
     {Py_mod_exec, settrace_exec},
+    {Py_mod_exec, children_exec},
     {Py_mod_exec, sampler_exec},
 #if PY_VERSION_HEX >= 0x030C0000
     {Py_mod_multiple_interpreters, Py_MOD_MULTIPLE_INTERPRETERS_SUPPORTED},

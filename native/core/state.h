@@ -25,6 +25,7 @@ int recorder_exec(PyObject *module);
 int monitoring_exec(PyObject *module);
 int probes_exec(PyObject *module);
 int settrace_exec(PyObject *module);
+int children_exec(PyObject *module);
 int sampler_exec(PyObject *module);
 
 /* Members visited by the garbage collector and freed with the module, in struct order. */

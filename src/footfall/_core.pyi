@@ -59,6 +59,11 @@ def settrace_stop() -> None:
 def settrace_wrap_thread_start(plain: Callable[..., Any], is_joinable: bool, /) -> Callable[..., Any]:
     """Return a look-alike of `_thread.start_new_thread` that traces the threads which it starts."""
 
+def children_wrap(
+    plain: Callable[..., Any], change: Callable[..., Any] | None, after: Callable[..., Any] | None, /
+) -> Callable[..., Any]:
+    """Return a look-alike of a built-in function that passes its arguments through `change`."""
+
 def sampler_start(
     path: str, interval_ns: int, seed: int = 0, follow: bool = True, max_cpu_ppm: int = 0, precise: bool = False
 ) -> None:

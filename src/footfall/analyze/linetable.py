@@ -16,6 +16,7 @@ _NO_POSITION: Position = (None, None, None, None)
 # Kinds of a location entry (CPython: Objects/locations.md). 0-9 are the short forms.
 _ONE_LINE_0 = 10  # 11 and 12 are one and two lines further
 _NO_COLUMNS, _LONG, _NO_LOCATION = 13, 14, 15
+_MAX_SHIFT = 30  # lines are C ints
 
 
 def positions(linetable: bytes, first_line: int) -> list[Position]:
@@ -69,7 +70,10 @@ def positions(linetable: bytes, first_line: int) -> list[Position]:
 
 
 def _varint(table: bytes, at: int) -> tuple[int, int]:
-    """Read 6 bits a byte, low bits first; bit 6 says that more follow. Returns (value, next place)."""
+    """Read 6 bits a byte, low bits first; bit 6 says that more follow. Returns (value, next place).
+
+    A number that no compiler writes is damage as well: IndexError, as for a table that ends too early.
+    """
     byte = table[at]
     at += 1
     value = byte & 63
@@ -78,6 +82,8 @@ def _varint(table: bytes, at: int) -> tuple[int, int]:
         byte = table[at]
         at += 1
         shift += 6
+        if shift > _MAX_SHIFT:
+            raise IndexError("no line or column is that large")
         value |= (byte & 63) << shift
     return value, at
 

@@ -128,5 +128,5 @@ def _why_nothing(program: list[str]) -> FootfallError:
     return FootfallError(
         "nothing-recorded",
         f"{what} {path} has footfall, but its start hook did not run.",
-        "Options like -S, -I or -E and a changed environment keep site-packages' start hooks from running.",
+        "The option -S keeps site-packages' start hooks from running, an emptied environment (env -i) from knowing.",
     )

@@ -10,7 +10,7 @@ import sys
 from footfall import _core
 from footfall.model import ENGINE_MONITORING, ENGINE_SETTRACE, RUN_VARIABLE
 from footfall.observe import settrace
-from footfall.observe.scope import Scope
+from footfall.observe.scope import Scope, current_directory
 from footfall.observe.start import choose_late_engine, report, start_monitoring
 
 TYPE_CHECKING = False
@@ -29,7 +29,7 @@ def start_late(settings: "Settings") -> None:
         os.fsencode(settings.directory),
         engine,
         _LATE | (1 if settings.branch else 0),
-        os.fsencode(os.getcwd()),
+        os.fsencode(current_directory()),
         os.fsencode(sys.executable or ""),
     )
     os.register_at_fork(after_in_child=_core.record_after_fork)

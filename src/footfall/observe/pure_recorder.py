@@ -12,6 +12,7 @@ from _struct import pack_into
 
 from footfall.model import ENGINE_PROBES
 from footfall.observe.probe_forms import read_header
+from footfall.observe.scope import current_directory
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ class PureRecorder:
                 break
             except FileExistsError:
                 continue
-        cwd = os.fsencode(os.getcwd())
+        cwd = os.fsencode(current_directory())
         executable = os.fsencode(sys.executable or "")
         head = bytearray(56)
         pack_into("<8s6I3Q", head, 0, b"FOOTFALL", _FORMAT, sys.hexversion, _IMPLEMENTATION_PYPY, self._engine,

@@ -12,14 +12,22 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:  # typing is not imported in measured processes
     from types import FrameType
 
-__all__ = ["Scope", "glob_matches"]
+__all__ = ["Scope", "current_directory", "glob_matches"]
+
+
+def current_directory() -> str:
+    """Return the working directory; "/" when it was removed, for a relative name means nothing then."""
+    try:
+        return os.getcwd()
+    except OSError:
+        return "/"
 
 
 class Scope:
     """Decides by file name, and by module name where packages were asked for."""
 
     def __init__(self, settings: Settings) -> None:
-        self._cwd = os.getcwd()
+        self._cwd = current_directory()
         self._source_dirs = settings.source_dir
         self._source_pkgs = settings.source_pkg
         self._include = settings.include

@@ -8,7 +8,8 @@ import os
 import sys
 
 from footfall.model import ENGINE_MONITORING, ENGINE_PROBES, ENGINE_SETTRACE, ENGINE_VARIABLE, RUN_VARIABLE
-from footfall.observe.scope import Scope
+from footfall.observe.children import carry_run_on
+from footfall.observe.scope import Scope, current_directory
 from footfall.observe.settings import Settings, read_settings
 
 __all__ = ["choose_late_engine", "report", "start", "start_monitoring"]
@@ -43,9 +44,13 @@ def start(directory: str) -> None:
         report("run-unreadable", "not measured: " + str(error) + ".", "Start it with `footfall run`.")
         return
     try:
+        carry_run_on(directory)
+    except Exception as error:  # any failure of ours must leave the program as it is
+        report("start-failed", "programs that this one starts in another environment are not measured: " + repr(error))
+    try:
         if settings.cover:
             _start_coverage(settings)
-    except Exception as error:  # any failure of ours must leave the program as it is
+    except Exception as error:  # as above
         report("start-failed", "coverage did not start: " + repr(error) + ".")
     try:
         if settings.profile:
@@ -105,7 +110,7 @@ def _start_coverage(settings: Settings) -> None:
             os.fsencode(settings.directory),
             engine,
             1 if settings.branch else 0,
-            os.fsencode(os.getcwd()),
+            os.fsencode(current_directory()),
             os.fsencode(sys.executable or ""),
         )
         os.register_at_fork(after_in_child=_core.record_after_fork)

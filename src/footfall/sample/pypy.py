@@ -8,6 +8,7 @@ stopped over a fork; the child's file names the parent's and how much of it hold
 of ours).
 """
 
+import _posixsubprocess
 import _signal  # type: ignore[import-not-found]
 import _thread
 import atexit
@@ -16,6 +17,7 @@ import os
 import posix
 import time
 
+import __pypy__  # type: ignore[import-not-found]
 import _vmprof  # type: ignore[import-not-found]
 
 __all__ = ["start"]
@@ -39,6 +41,7 @@ class _Profile:
         self._is_running = False
         self._stopped_for_fork = False
         self._bytes_at_fork = 0
+        self._execs_next = False
 
     def open(self, parent: str = "", parent_bytes: int = 0) -> None:
         """Begin a new file; `parent` is the file of the process that forked us. Raises OSError or VMProfError."""
@@ -113,12 +116,20 @@ class _Profile:
     def after_fork_in_child(self) -> None:
         """Begin a file of our own."""
         self._lock.release()
-        if self._stopped_for_fork:
+        if self._stopped_for_fork and not self._execs_next:
             try:
                 os.close(self._descriptor)
             except OSError:  # the program has closed it
                 pass
             self._try(lambda: self.open(self._name, self._bytes_at_fork))
+
+    def fork_exec(self, original, arguments):  # type: ignore[no-untyped-def]
+        """Fork for an exec: in the child no timer may run that would outlive this program's handler."""
+        self._execs_next = True
+        try:
+            return original(*arguments)
+        finally:
+            self._execs_next = False
 
     def _try(self, function) -> None:  # type: ignore[no-untyped-def]
         """Call what starts vmprof; where it cannot, the program runs on, unsampled."""
@@ -180,9 +191,17 @@ def _guard_exec(profile: _Profile) -> None:
         wrapper = _guarded(profile, getattr(posix, name))
         setattr(posix, name, wrapper)
         setattr(os, name, wrapper)
+    plain = _posixsubprocess.fork_exec
+
+    @__pypy__.hidden_applevel
+    def fork_exec(*args):  # type: ignore[no-untyped-def]
+        return profile.fork_exec(plain, args)  # type: ignore[no-untyped-call]
+
+    _posixsubprocess.fork_exec = fork_exec
 
 
 def _guarded(profile: _Profile, original):  # type: ignore[no-untyped-def]
+    @__pypy__.hidden_applevel
     def guarded(*args, **named):  # type: ignore[no-untyped-def]
         was_running = profile.is_running()
         profile.pause()

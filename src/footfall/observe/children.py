@@ -1,0 +1,123 @@
+"""Programs that a measured one starts in an environment of its own making are told of the run all the same.
+
+The environment variable reaches every process that inherits the environment. Where a program gives another mapping, or
+takes names out of its own environment, the functions of the system that do so are given look-alikes: a new program's
+environment gets the variable when that program may run Python, and removing names leaves the variable in the process's
+environment, though not in `os.environ`. The program's own mappings stay as they are. An empty value is respected: it
+says that a program is not to be measured.
+"""
+
+import os
+import posix
+import sys
+
+from footfall.model import RUN_VARIABLE
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from typing import Any
+
+    Arguments = tuple[Any, ...]
+    Named = dict[str, Any]
+    Change = Callable[[Arguments, Named], tuple[Arguments, Named] | None]
+
+__all__ = ["carry_run_on"]
+
+_PYTHON_NAMES = ("python", "pypy")
+_SHELLS = ("sh", "bash", "dash", "ash", "busybox", "ksh", "mksh", "zsh", "fish", "csh", "tcsh")
+_FORK_EXEC_ENVIRONMENT = 5  # place of the environment among _posixsubprocess.fork_exec's arguments
+
+
+def carry_run_on(directory: str) -> None:
+    """Let programs that this one starts from now on know of the run in `directory`."""
+    name = os.fsencode(RUN_VARIABLE)
+    value = os.fsencode(directory)
+
+    def has_name(names: "Iterable[Any]") -> bool:
+        return any(os.fsencode(key) == name for key in names)
+
+    def change_fork_exec(args: "Arguments", named: "Named") -> "tuple[Arguments, Named] | None":
+        listed = args[_FORK_EXEC_ENVIRONMENT]
+        if listed is None or has_name(entry.partition(b"=")[0] for entry in listed):
+            return None
+        if not _may_run_python(args[1], args[0], args[4]):
+            return None
+        at = _FORK_EXEC_ENVIRONMENT
+        return (*args[:at], [*listed, name + b"=" + value], *args[at + 1 :]), named
+
+    def change_environment(args: "Arguments", named: "Named") -> "tuple[Arguments, Named] | None":
+        path, argv, env = (*args, *(named[key] for key in ("path", "argv", "env")[len(args) :]))[:3]
+        if env is None or has_name(env.keys()) or not _may_run_python([path], argv, None):
+            return None
+        # keys of one type: the interpreter takes either
+        is_bytes = any(type(key) is bytes for key in env.keys())
+        changed = dict(zip(env.keys(), env.values(), strict=True))
+        changed[name if is_bytes else RUN_VARIABLE] = value if is_bytes else directory
+        if len(args) >= 3:
+            return (*args[:2], changed, *args[3:]), named
+        return args, {**named, "env": changed}
+
+    def put_back(args: "Arguments") -> None:
+        if not args or os.fsencode(args[0]) == name:
+            posix.putenv(name, value)
+
+    import _posixsubprocess  # built in, or a small library that most programs load some day
+
+    _replace(_posixsubprocess, "fork_exec", change_fork_exec, None)
+    for function in ("execve", "posix_spawn", "posix_spawnp"):
+        _replace(posix, function, change_environment, None)
+    for function in ("unsetenv", "_clearenv"):
+        _replace(posix, function, None, put_back)
+
+
+def _replace(
+    module: "Any", name: str, change: "Change | None", after: "Callable[[Arguments], None] | None"
+) -> None:
+    """Put a look-alike in the place of a function of the system, also where `os` has it."""
+    plain = getattr(module, name, None)
+    if plain is None:
+        return  # not in this version
+    if sys.implementation.name == "cpython":
+        from footfall import _core
+
+        look_alike = _core.children_wrap(plain, change, after)
+    else:
+        from footfall.observe import pypy_children
+
+        look_alike = pypy_children.wrap(plain, change, after)
+    setattr(module, name, look_alike)
+    if module is posix and getattr(os, name, None) is plain:
+        setattr(os, name, look_alike)
+        for known in (os.supports_fd, os.supports_dir_fd, os.supports_follow_symlinks, os.supports_effective_ids):
+            if plain in known:
+                known.add(look_alike)
+
+
+def _may_run_python(programs: "Iterable[Any]", arguments: "Iterable[Any]", directory: "Any") -> bool:
+    """Whether a program is Python, a script or a shell, or is told of one: others need not know of the run."""
+    for word in arguments:
+        name = os.path.basename(os.fsdecode(word))
+        if name.startswith(_PYTHON_NAMES) or name.endswith(".py"):
+            return True
+    for program in programs:
+        if type(program) is int:
+            return True  # a descriptor
+        path = os.path.join(os.fsdecode(directory or ""), os.fsdecode(program))
+        name = os.path.basename(path)
+        if name.startswith(_PYTHON_NAMES) or name in _SHELLS or _is_script(path):
+            return True
+    return False
+
+
+def _is_script(path: str) -> bool:
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    except (OSError, ValueError):
+        return False
+    try:
+        return os.read(descriptor, 2) == b"#!"
+    except OSError:
+        return False
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,58 @@
+"""Programs whose source says what must have run: every statement, except those on lines marked `# missed`.
+
+A branching line may be marked with the ways it must have taken: `# true` (into its body, which begins on the next line),
+`# false` (anywhere else) or `# both`.
+"""
+
+from __future__ import annotations
+
+import ast
+import pathlib
+import re
+import textwrap
+
+from footfall.record.coveragedb import StoredCoverage
+
+__all__ = ["check_marks", "differences", "write_program"]
+
+_WAYS = {"true": {True}, "false": {False}, "both": {True, False}}
+
+
+def write_program(path: pathlib.Path, text: str) -> pathlib.Path:
+    """Write a program, without its indentation and the empty line before it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(textwrap.dedent(text).lstrip("\n"), encoding="utf-8")
+    return path
+
+
+def _statements(source: str) -> set[int]:
+    lines = {node.lineno for node in ast.walk(ast.parse(source)) if isinstance(node, ast.stmt)}
+    return lines - {node.lineno for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Global | ast.Nonlocal)}
+
+
+def differences(path: pathlib.Path, data: StoredCoverage) -> list[str]:
+    """Say where the data differ from the marks of one program."""
+    source = path.read_text(encoding="utf-8")
+    texts = dict(enumerate(source.splitlines(), 1))
+    stored = data.files.get(str(path.resolve()))
+    ran = stored.lines if stored is not None else set()
+    arcs = stored.arcs if stored is not None else set()
+    found = []
+    for line in sorted(_statements(source)):
+        marks = set(re.findall(r"\w+", texts[line].partition("  # ")[2]))
+        if (line in ran) == ("missed" in marks):
+            found.append(f"{path.name}:{line}: {'ran' if line in ran else 'did not run'}: {texts[line]}")
+        for mark in marks & set(_WAYS):
+            taken = {to == line + 1 for start, to in arcs if start == line}
+            if taken != _WAYS[mark]:
+                found.append(f"{path.name}:{line}: not {mark}: {texts[line]}")
+    return found
+
+
+def check_marks(folder: pathlib.Path, data: StoredCoverage) -> None:
+    """Fail with the differences of all programs in a folder."""
+    programs = sorted(folder.rglob("*.py"))
+    assert programs
+    found = [line for path in programs for line in differences(path, data)]
+    if found:
+        raise AssertionError("\n".join(found))
