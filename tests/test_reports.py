@@ -15,6 +15,7 @@ from collections.abc import Iterator
 import pytest
 
 from footfall.analyze.calltree import Cost, Frame, Function, Profile, ProfiledThread, TreeNode
+from footfall.analyze.clocks import Clock
 from footfall.analyze.profiles import rows_from_profile
 from footfall.cli.main import main
 from footfall.errors import FootfallError, UsageError
@@ -358,6 +359,8 @@ def test_stacks_are_collapsed(capsys, program, tmp_path) -> None:
     assert render_collapsed(_profile(program)) == text
     _run(capsys, "flame", f"--data-file={data}", "-o", str(tmp_path / "new" / "stacks.txt"), "--lines")
     assert f"choose ({part}:28) 30" in (tmp_path / "new" / "stacks.txt").read_text(encoding="utf-8")
+    _, text, _ = _run(capsys, "flame", f"--data-file={data}", "-o", "-", "--clock=cpu")
+    assert f"run ({main_file}) 10000\n" in text
     status, _, errors = _run(capsys, "flame")
     assert status == 3
     assert "[no-profile]" in errors
@@ -370,6 +373,19 @@ def test_the_clock_is_cpu_time_where_there_is_some(program) -> None:
     for cost in profile.costs.values():
         cost.cpu_ns = 0
     assert time_share_by_file(profile)[str(program / "main.py")] == pytest.approx(70)
+
+
+def test_a_clock_is_chosen_afterwards(capsys, program, tmp_path) -> None:
+    """`report --clock` takes the shares of another clock of the same recording."""
+    data = tmp_path / "data"
+    _copy_with_profile(program, data)
+    profile = _profile(program)
+    assert time_share_by_file(profile, Clock.GIL)[str(program / "main.py")] == pytest.approx(25)
+    assert time_share_by_file(profile, Clock.SAMPLES)[str(program / "main.py")] == pytest.approx(70)
+    for clock, share in (("cpu", "25"), ("wall", "70"), ("gil", "25"), ("samples", "70")):
+        _, text, _ = _run(capsys, "report", f"--data-file={data}", f"--clock={clock}")
+        (row,) = [line for line in text.splitlines() if line.startswith("main.py")]
+        assert f" {share}" in row
 
 
 def test_the_summary_names_the_hottest_first(program) -> None:

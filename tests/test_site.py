@@ -186,6 +186,9 @@ def test_a_flame_graph_is_one_file(project, tmp_path, capsys) -> None:
     page = json.loads(_payload(tmp_path / "two.html"))
     assert sum(page["before"][4]) == 100_000
     assert sum(page["costs"][4]) == 200_000
+    assert page["clock"] is None
+    assert _run("flame", str(project), "-o", "wall.html", "--clock=wall") == 0
+    assert json.loads(_payload(tmp_path / "wall.html"))["clock"] == "wall"
     assert _run("flame", str(project), "-o", "stacks.txt") == 0
     assert "Invoice.total" in (tmp_path / "stacks.txt").read_text()
     for wrong in (["a", "b", "c"], [str(project), str(production), "-o", "x.txt"], [str(project), "--data-file=x"]):

@@ -90,6 +90,8 @@ export interface FlamePayload {
   /** columns: node, thread, test, samples, CPU, wall, GIL */
   costs: number[][];
   before: number[][];
+  /** what is shown first, where somebody chose it */
+  clock?: "cpu" | "wall" | "gil" | "samples" | null;
   intervalUs: number;
   samples: number;
   dropped: number;

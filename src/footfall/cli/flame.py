@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from footfall.analyze.clocks import Clock
 from footfall.cli.options import config_option, data_file_option, load_config, write_output
 from footfall.errors import UsageError
 from footfall.report.times import need_profile
@@ -26,11 +27,22 @@ _PAGE_ENDINGS = (".html", ".htm")
     default="flame.html",
     help="Where to write: a page where it ends in .html, else collapsed stacks; - is stdout. [default: flame.html]",
 )
+@click.option(
+    "--clock",
+    type=click.Choice([clock.value for clock in Clock]),
+    help="What the page shows first, or what stacks count: CPU, wall or GIL time (in us), or samples."
+    " [default: cpu for a page, samples for stacks]",
+)
 @click.option("--lines", is_flag=True, help="Tell the lines of a function apart in collapsed stacks.")
 @data_file_option
 @config_option
 def command(
-    data_files: tuple[str, ...], output: str, lines: bool, data_file: str | None, config_file: str | None
+    data_files: tuple[str, ...],
+    output: str,
+    clock: str | None,
+    lines: bool,
+    data_file: str | None,
+    config_file: str | None,
 ) -> int:
     """Write a flame graph of the profile: one page that needs nothing else, to open with any browser.
 
@@ -48,11 +60,13 @@ def command(
 
         before = need_profile(config, data_files[0]) if len(data_files) == 2 else None
         title = config.data_file if before is None else f"{data_files[0]} and {data_files[1]}"
-        write_output(output, render_flame_file(profile, title=title, before=before), "flame graph")
+        page = render_flame_file(profile, title=title, before=before, clock=Clock(clock) if clock else None)
+        write_output(output, page, "flame graph")
         return 0
     if len(data_files) == 2:
         raise UsageError("too-many-files", "Collapsed stacks show one data file.", "Name a page: -o diff.html.")
     from footfall.report.collapsed import render_collapsed
 
-    write_output(output, render_collapsed(profile, with_lines=lines), "collapsed stacks")
+    stacks = render_collapsed(profile, with_lines=lines, clock=Clock(clock or "samples"))
+    write_output(output, stacks, "collapsed stacks")
     return 0

@@ -29,6 +29,11 @@ __all__ = ["command"]
     metavar="COLUMN",
     help="name, stmts, miss, branch, brpart, cover or time; -COLUMN for descending. [default: name]",
 )
+@click.option(
+    "--clock",
+    type=click.Choice(["cpu", "wall", "gil", "samples"]),
+    help="What time is: CPU, wall or GIL time, or samples. [default: cpu, or wall where there is none]",
+)
 @click.option("--precision", type=int, metavar="N", help="Digits after the decimal point of percentages.")
 def command(
     files: tuple[str, ...],
@@ -45,6 +50,7 @@ def command(
     skip_covered: bool | None,
     skip_empty: bool | None,
     sort: str | None,
+    clock: str | None,
     precision: int | None,
 ) -> int:
     """Show coverage and time, file by file; all files or those named.
@@ -81,10 +87,11 @@ def command(
     )
     shares = None
     if coverage.has_profile:
+        from footfall.analyze.clocks import Clock
         from footfall.report.times import load_profile, time_share_by_file  # the half of all imports, for some only
 
         profile = load_profile(config, config.data_file, config.report_contexts)
-        shares = None if profile is None else time_share_by_file(profile)
+        shares = None if profile is None else time_share_by_file(profile, Clock(clock) if clock else None)
     outcomes = None
     if conditions:
         from footfall.report.conditions import need_conditions, outcomes_by_path

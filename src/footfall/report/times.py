@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from footfall.analyze.calltree import Cost, Profile, Times, times_of_functions, times_of_lines
+from footfall.analyze.clocks import Clock, default_clock, reader
 from footfall.analyze.profiles import profile_from_rows
 from footfall.config import Config
 from footfall.errors import FootfallError
@@ -68,9 +69,7 @@ def need_profile(config: Config, data_file: str | Path, contexts: Iterable[str] 
 
 def clock_of(profile: Profile) -> Callable[[Cost], int]:
     """Return what reads the time, in nanoseconds, that shares are taken of."""
-    if any(cost.cpu_ns for cost in profile.costs.values()):
-        return lambda cost: cost.cpu_ns
-    return lambda cost: cost.wall_ns
+    return reader(default_clock(profile))
 
 
 def sampled_ns(profile: Profile, clock: Callable[[Cost], int]) -> int:
@@ -78,9 +77,9 @@ def sampled_ns(profile: Profile, clock: Callable[[Cost], int]) -> int:
     return sum(clock(cost) for (node, _, _), cost in profile.costs.items() if node)
 
 
-def time_share_by_file(profile: Profile) -> dict[str, float]:
-    """Return each file's own time in per cent of all, by absolute path."""
-    clock = clock_of(profile)
+def time_share_by_file(profile: Profile, chosen: Clock | None = None) -> dict[str, float]:
+    """Return each file's own time in per cent of all, by absolute path; by the usual clock where none is chosen."""
+    clock = clock_of(profile) if chosen is None else reader(chosen)
     total = sampled_ns(profile, clock) or 1
     shares: dict[str, float] = {}
     for (path, _line), times in times_of_lines(profile).items():

@@ -88,6 +88,7 @@ class FlamePage {
 
   /** CPU, unless no sample has it (PyPy). */
   private firstClock(): Clock {
+    if (this.payload.clock) return this.payload.clock;
     return this.payload.costs[4]?.some((each) => each > 0) ? "cpu" : "wall";
   }
 

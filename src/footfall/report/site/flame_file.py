@@ -7,6 +7,7 @@ from importlib import resources
 
 from footfall._version import VERSION
 from footfall.analyze.calltree import Profile
+from footfall.analyze.clocks import Clock
 from footfall.report.site.flame_page import flame_payload
 from footfall.report.site.shell import render_single_page
 from footfall.report.times import short_path
@@ -14,9 +15,12 @@ from footfall.report.times import short_path
 __all__ = ["render_flame_file"]
 
 
-def render_flame_file(profile: Profile, *, title: str, before: Profile | None = None) -> str:
-    """Return the page; `before` is a profile to compare with."""
+def render_flame_file(
+    profile: Profile, *, title: str, before: Profile | None = None, clock: Clock | None = None
+) -> str:
+    """Return the page; `before` is a profile to compare with, `clock` what is shown first."""
     payload = flame_payload(profile, shown=short_path, pages={}, coverage_of=lambda _: None, before=before)
+    payload["clock"] = clock
     payload["site"] = {
         "title": title,
         "hasBranches": False,
