@@ -5,6 +5,7 @@
  * came from; these events cannot be disabled (and are global in 3.14), but cost little beside the
  * exception itself. Offsets become lines and arcs after the run; nothing is computed here.
  * Threads: callbacks run under the GIL. */
+#include "core/contexts.h"
 #include "core/recorder.h"
 #include "core/state.h"
 
@@ -19,6 +20,7 @@
 #define HIT_RAISE 8
 #define HIT_ASYNC_STOP 16
 #define HIT_UNWIND 32
+#define HIT_RESUMED 64
 
 /* What a measured code object carries in its co_extra slot. */
 typedef struct code_hits {
@@ -26,6 +28,9 @@ typedef struct code_hits {
     uint32_t n_units;
     uint32_t code_id;
     uint32_t generation; /* the recorder's when registered */
+    int is_dirty; /* in the list of code objects with a hit in this context */
+    struct code_hits *next_dirty;
+    PyCodeObject *code; /* borrowed; NULL when it is gone, then the list owns this */
 } code_hits;
 
 struct monitoring {
@@ -35,6 +40,12 @@ struct monitoring {
     PyObject *disable; /* owned: sys.monitoring.DISABLE */
     PyObject *tool_id; /* owned: int */
     PyObject *local_events; /* owned: int */
+    PyObject *no_events; /* owned: int 0 */
+    PyObject *set_events; /* owned: sys.monitoring.set_events */
+    code_hits *dirty; /* first of the list */
+    long global_events;
+    long context_events; /* further global events, once there are contexts */
+    int with_branches;
     Py_ssize_t extra_index; /* of code_hits in co_extra; 0 is valid, -1 is none */
     int is_off; /* after an internal failure */
 };
@@ -42,7 +53,34 @@ struct monitoring {
 static void
 free_code_hits(void *extra)
 {
-    PyMem_RawFree(extra);
+    code_hits *gone = extra;
+    if (gone != NULL && gone->is_dirty) {
+        gone->code = NULL; /* its hits are still to be recorded when the context ends */
+        return;
+    }
+    PyMem_RawFree(gone);
+}
+
+static void
+mark_dirty(struct monitoring *mon, code_hits *extra)
+{
+    if (!extra->is_dirty) {
+        extra->is_dirty = 1;
+        extra->next_dirty = mon->dirty;
+        mon->dirty = extra;
+    }
+}
+
+/* Take the first code object out of the list. */
+static code_hits *
+pop_dirty(struct monitoring *mon)
+{
+    code_hits *first = mon->dirty;
+    if (first != NULL) {
+        mon->dirty = first->next_dirty;
+        first->is_dirty = 0;
+    }
+    return first;
 }
 
 static code_hits *
@@ -69,7 +107,7 @@ register_code(module_state *state, PyObject *code, PyObject *path)
     }
     code_hits *extra = code_hits_of(mon, code);
     if (extra == NULL) {
-        extra = PyMem_RawMalloc(sizeof *extra);
+        extra = PyMem_RawCalloc(1, sizeof *extra);
         if (extra == NULL) {
             PyErr_NoMemory();
             return -1;
@@ -83,7 +121,18 @@ register_code(module_state *state, PyObject *code, PyObject *path)
     extra->n_units = n_units;
     extra->code_id = code_id;
     extra->generation = state->recorder->generation;
+    extra->code = (PyCodeObject *)code;
     return 1;
+}
+
+static int
+set_local_events(struct monitoring *mon, PyObject *code, PyObject *events)
+{
+    PyObject *args[] = {NULL, mon->tool_id, code, events};
+    PyObject *set = PyObject_Vectorcall(mon->set_local_events, args + 1,
+                                        3 | PY_VECTORCALL_ARGUMENTS_OFFSET, NULL);
+    Py_XDECREF(set);
+    return set == NULL ? -1 : 0;
 }
 
 /* The absolute path when this file is measured, else None. Borrowed; NULL with an exception. */
@@ -150,13 +199,9 @@ on_py_start(PyObject *module, PyObject *const *args, Py_ssize_t n_args)
         if (registered == 0) {
             return Py_NewRef(mon->disable);
         }
-        PyObject *set_args[] = {NULL, mon->tool_id, code, mon->local_events};
-        PyObject *set = PyObject_Vectorcall(mon->set_local_events, set_args + 1,
-                                            3 | PY_VECTORCALL_ARGUMENTS_OFFSET, NULL);
-        if (set == NULL) {
+        if (set_local_events(mon, code, mon->local_events) < 0) {
             return fail(state);
         }
-        Py_DECREF(set);
     }
     return Py_NewRef(mon->disable);
 }
@@ -178,6 +223,7 @@ set_flag(module_state *state, PyObject *code, Py_ssize_t byte_offset, unsigned c
         }
     }
     __atomic_fetch_or(&extra->hits[byte_offset / 2], flag, __ATOMIC_RELAXED);
+    mark_dirty(mon, extra);
 }
 
 /* The end of a callback whose event has done its work at this place. */
@@ -267,6 +313,20 @@ on_unwind(PyObject *module, PyObject *const *args, Py_ssize_t n_args)
     return on_exception(module, args, n_args, HIT_UNWIND);
 }
 
+/* A generator or coroutine goes on. */
+static PyObject *
+on_resume(PyObject *module, PyObject *const *args, Py_ssize_t n_args)
+{
+    return on_branch(module, args, n_args, HIT_RESUMED);
+}
+
+/* An exception is thrown into one. */
+static PyObject *
+on_throw(PyObject *module, PyObject *const *args, Py_ssize_t n_args)
+{
+    return on_exception(module, args, n_args, HIT_RESUMED);
+}
+
 static PyMethodDef py_start_callback = {
     "footfall_py_start", (PyCFunction)(void (*)(void))on_py_start, METH_FASTCALL, NULL};
 static PyMethodDef line_callback = {"footfall_line", (PyCFunction)(void (*)(void))on_line,
@@ -280,6 +340,10 @@ static PyMethodDef jump_callback = {"footfall_jump", (PyCFunction)(void (*)(void
                                     METH_FASTCALL, NULL};
 static PyMethodDef py_return_callback = {
     "footfall_py_return", (PyCFunction)(void (*)(void))on_branch_left, METH_FASTCALL, NULL};
+static PyMethodDef py_resume_callback = {
+    "footfall_py_resume", (PyCFunction)(void (*)(void))on_resume, METH_FASTCALL, NULL};
+static PyMethodDef py_throw_callback = {
+    "footfall_py_throw", (PyCFunction)(void (*)(void))on_throw, METH_FASTCALL, NULL};
 static PyMethodDef exception_handled_callback = {
     "footfall_exception_handled", (PyCFunction)(void (*)(void))on_exception_handled,
     METH_FASTCALL, NULL};
@@ -327,8 +391,10 @@ register_branch_callbacks(PyObject *module, PyObject *monitoring, long *global_e
 {
 #if PY_VERSION_HEX >= 0x030F0000
     long *exception_events = local_events;
+    long *throw_events = local_events;
 #else
     long *exception_events = global_events;
+    long *throw_events = &get_state(module)->monitoring->context_events;
 #endif
     (void)global_events;
     const struct {
@@ -342,6 +408,8 @@ register_branch_callbacks(PyObject *module, PyObject *monitoring, long *global_e
         {&py_return_callback, "PY_RETURN", local_events},
         {&exception_handled_callback, "EXCEPTION_HANDLED", exception_events},
         {&unwind_callback, "PY_UNWIND", exception_events},
+        {&py_resume_callback, "PY_RESUME", local_events},
+        {&py_throw_callback, "PY_THROW", throw_events},
     };
     for (size_t i = 0; i < sizeof wanted / sizeof *wanted; i++) {
         if (register_callback(module, monitoring, wanted[i].callback, wanted[i].event,
@@ -370,10 +438,100 @@ start_events(PyObject *module, PyObject *monitoring, int with_branches)
     if (mon->local_events == NULL) {
         return -1;
     }
-    PyObject *set =
-        PyObject_CallMethod(monitoring, "set_events", "Ol", mon->tool_id, global_events);
+    mon->global_events = global_events;
+    mon->with_branches = with_branches;
+    PyObject *set = PyObject_CallFunction(mon->set_events, "Ol", mon->tool_id, global_events);
     Py_XDECREF(set);
     return set == NULL ? -1 : 0;
+}
+
+/* Let all places of the code object fire again. Not sys.monitoring.restart_events: that lets every code
+ * object of the process start anew, measured or not, and leaves a running frame as it is until it jumps back. */
+static int
+arm_again(struct monitoring *mon, PyObject *code)
+{
+    return set_local_events(mon, code, mon->no_events) < 0
+               ? -1
+               : set_local_events(mon, code, mon->local_events);
+}
+
+/* Record and clear the hits of one code object, which is in the list no more. -1 when recording is off. */
+static int
+flush_code(module_state *state, code_hits *extra)
+{
+    recorder *rec = state->recorder;
+    if (extra->generation != rec->generation) {
+        return 0; /* a forked child has nothing of it; the bytes are the parent's */
+    }
+    if (recorder_add_hits(rec, RECORD_HITS, extra->code_id, rec->context_id, extra->hits,
+                          extra->n_units) < 0) {
+        return -1;
+    }
+    memset(extra->hits, 0, extra->n_units);
+    return 0;
+}
+
+int
+monitoring_flush(module_state *state)
+{
+    struct monitoring *mon = state->monitoring;
+    if (mon == NULL || mon->is_off) {
+        return 0;
+    }
+    if (mon->context_events != 0) {
+        mon->global_events |= mon->context_events;
+        mon->context_events = 0;
+        PyObject *set = PyObject_CallFunction(mon->set_events, "Ol", mon->tool_id, mon->global_events);
+        if (set == NULL) {
+            return -1;
+        }
+        Py_DECREF(set);
+    }
+    int status = 0;
+    for (code_hits *extra = pop_dirty(mon); extra != NULL; extra = pop_dirty(mon)) {
+        PyObject *code = Py_XNewRef((PyObject *)extra->code); // owned
+        int is_flushed = flush_code(state, extra) == 0;
+        if (code == NULL) {
+            PyMem_RawFree(extra);
+        }
+        else if (is_flushed && arm_again(mon, code) < 0) {
+            status = -1;
+        }
+        Py_XDECREF(code);
+        if (!is_flushed || status < 0) {
+            break;
+        }
+    }
+    return status;
+}
+
+/* Note where each measured frame of a thread is. */
+static void
+mark_frames(module_state *state, PyThreadState *thread)
+{
+    PyFrameObject *frame = PyThreadState_GetFrame(thread); // owned
+    while (frame != NULL) {
+        PyCodeObject *code = PyFrame_GetCode(frame); // owned
+        if (code_hits_of(state->monitoring, (PyObject *)code) != NULL) {
+            set_flag(state, (PyObject *)code, PyFrame_GetLasti(frame), HIT_RESUMED);
+        }
+        Py_DECREF(code);
+        PyFrameObject *back = PyFrame_GetBack(frame); // owned
+        Py_DECREF(frame);
+        frame = back;
+    }
+}
+
+void
+monitoring_mark_running(module_state *state)
+{
+    if (state->monitoring == NULL || state->monitoring->is_off || !state->monitoring->with_branches) {
+        return;
+    }
+    PyThreadState *thread = PyInterpreterState_ThreadHead(PyInterpreterState_Get());
+    for (; thread != NULL; thread = PyThreadState_Next(thread)) {
+        mark_frames(state, thread);
+    }
 }
 
 PyDoc_STRVAR(monitoring_start_doc,
@@ -411,8 +569,11 @@ monitoring_start(PyObject *module, PyObject *args)
     mon->decisions = PyDict_New();
     mon->disable = PyObject_GetAttrString(monitoring, "DISABLE");
     mon->set_local_events = PyObject_GetAttrString(monitoring, "set_local_events");
+    mon->set_events = PyObject_GetAttrString(monitoring, "set_events");
+    mon->no_events = PyLong_FromLong(0);
     mon->extra_index = PyUnstable_Eval_RequestCodeExtraIndex(free_code_hits);
-    if (mon->decisions == NULL || mon->disable == NULL || mon->set_local_events == NULL) {
+    if (mon->decisions == NULL || mon->disable == NULL || mon->set_local_events == NULL ||
+        mon->set_events == NULL || mon->no_events == NULL) {
         return NULL;
     }
     if (mon->extra_index < 0) {
@@ -456,6 +617,7 @@ monitoring_traverse(module_state *state, visitproc visit, void *arg)
         Py_VISIT(mon->decide);
         Py_VISIT(mon->decisions);
         Py_VISIT(mon->set_local_events);
+        Py_VISIT(mon->set_events);
     }
     return 0;
 }
@@ -468,9 +630,16 @@ monitoring_clear(module_state *state)
         return;
     }
     state->monitoring = NULL;
+    for (code_hits *at = pop_dirty(mon); at != NULL; at = pop_dirty(mon)) {
+        if (at->code == NULL) {
+            PyMem_RawFree(at);
+        }
+    }
     Py_CLEAR(mon->decide);
     Py_CLEAR(mon->decisions);
     Py_CLEAR(mon->set_local_events);
+    Py_CLEAR(mon->set_events);
+    Py_CLEAR(mon->no_events);
     Py_CLEAR(mon->disable);
     Py_CLEAR(mon->tool_id);
     Py_CLEAR(mon->local_events);
@@ -494,6 +663,17 @@ monitoring_traverse(module_state *Py_UNUSED(state), visitproc Py_UNUSED(visit),
 
 void
 monitoring_clear(module_state *Py_UNUSED(state))
+{
+}
+
+int
+monitoring_flush(module_state *Py_UNUSED(state))
+{
+    return 0;
+}
+
+void
+monitoring_mark_running(module_state *Py_UNUSED(state))
 {
 }
 

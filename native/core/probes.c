@@ -3,6 +3,7 @@
  * into the record file's mapping and then takes the probe out of the running bytecode.
  * Nothing here raises into the measured program: what does not look as expected is left as it is.
  * Threads: all under the GIL. */
+#include "core/contexts.h"
 #include "core/probes.h"
 #include "core/probes_removed.h"
 #include "core/recorder.h"
@@ -11,11 +12,15 @@
 #include <string.h>
 
 #define DIGEST_BYTES 16
+/* With contexts a probe stays until it was hit so often in one of them. */
+#define KEPT_HITS 4
 #define MAX_NESTING 200 /* of code objects; the compiler allows fewer */
 
 struct probes {
     PyTypeObject *hits_type; /* owned */
     PyObject *armed; /* owned: dict (header mark, path) -> Hits */
+    struct hits_object *dirty; /* first of the list of those with a hit in this context; owned references */
+    int has_contexts;
     removed_list removed;
     PyObject *callbacks[N_PROBES_CALLBACKS]; /* owned; NULL until set */
 };
@@ -23,6 +28,9 @@ struct probes {
 /* Stands in for the mark in the constants of one module's code. */
 typedef struct hits_object {
     PyObject_HEAD
+    struct hits_object *next_dirty;
+    int is_dirty;
+    uint32_t probes_id;
     unsigned char *hits; /* borrowed from the mapping; NULL when recording is off */
     PyObject *mark;      /* owned: the str it stands for */
     PyObject *header;    /* owned: the module's header mark */
@@ -78,7 +86,7 @@ hits_register(hits_object *self)
     self->n_probes = n_probes;
     self->generation = rec->generation;
     self->hits =
-        recorder_add_probes(rec, self->path, self->absolute_path, n_probes, mode, digest);
+        recorder_add_probes(rec, self->path, self->absolute_path, n_probes, mode, digest, &self->probes_id);
     return self->hits == NULL ? -1 : 0;
 }
 
@@ -110,10 +118,20 @@ hits_take(hits_object *self, PyObject *number_object)
     if (self->generation != state->recorder->generation && hits_register(self) < 0) {
         PyErr_Clear(); /* recording has stopped, which was said */
     }
-    if (self->hits != NULL && number >= 0 && number < (long)self->n_probes) {
-        self->hits[number] = 1;
-        remove_probe(self, number_object);
+    if (self->hits == NULL || number < 0 || number >= (long)self->n_probes || state->probes == NULL) {
+        return;
     }
+    if (!self->is_dirty) {
+        self->is_dirty = 1;
+        self->next_dirty = state->probes->dirty;
+        state->probes->dirty = (hits_object *)Py_NewRef((PyObject *)self);
+    }
+    if (self->hits[number] < KEPT_HITS && state->probes->has_contexts) {
+        self->hits[number]++; /* taking it out and putting it back would cost more */
+        return;
+    }
+    self->hits[number] |= 1;
+    remove_probe(self, number_object);
 }
 
 /* The line of the running frame that the exception being handled came from; -1 when there is none. */
@@ -378,6 +396,40 @@ probes_rearm(PyObject *module, PyObject *Py_UNUSED(ignored))
     return PyLong_FromSize_t(probes == NULL ? 0 : removed_list_put_back(&probes->removed));
 }
 
+/* Take the first module out of the list; an owned reference, or NULL. */
+static hits_object *
+pop_dirty(struct probes *probes)
+{
+    hits_object *first = probes->dirty;
+    if (first != NULL) {
+        probes->dirty = first->next_dirty;
+        first->is_dirty = 0;
+    }
+    return first;
+}
+
+int
+probes_flush(module_state *state)
+{
+    struct probes *probes = state->probes;
+    recorder *rec = state->recorder;
+    if (probes == NULL) {
+        return 0;
+    }
+    probes->has_contexts = 1;
+    for (hits_object *hits = pop_dirty(probes); hits != NULL; hits = pop_dirty(probes)) {
+        /* Of another generation: a forked child has nothing of it; the bytes are the parent's. */
+        if (hits->hits != NULL && hits->generation == rec->generation &&
+            recorder_add_hits(rec, RECORD_PROBE_HITS, hits->probes_id, rec->context_id, hits->hits,
+                              hits->n_probes) == 0) {
+            memset(hits->hits, 0, hits->n_probes);
+        }
+        Py_DECREF(hits);
+    }
+    removed_list_put_back(&probes->removed);
+    return 0;
+}
+
 static PyMethodDef probes_methods[] = {
     {"probes_arm", probes_arm, METH_VARARGS, probes_arm_doc},
     {"probes_rearm", probes_rearm, METH_NOARGS, probes_rearm_doc},
@@ -425,6 +477,9 @@ probes_clear(module_state *state)
         return;
     }
     state->probes = NULL;
+    for (hits_object *hits = pop_dirty(probes); hits != NULL; hits = pop_dirty(probes)) {
+        Py_DECREF(hits);
+    }
     removed_list_close(&probes->removed);
     Py_CLEAR(probes->armed);
     Py_CLEAR(probes->hits_type);

@@ -24,6 +24,7 @@ typedef struct removed_probes {
     struct removed_probes *previous;
     removed_list *list; /* NULL once the list is closed */
     PyCodeObject *code; /* borrowed: freed with the code object */
+    int is_linked; /* in the list: has sites */
     uint32_t n_sites;
     uint32_t room;
     removed_site *sites; /* owned */
@@ -41,7 +42,7 @@ free_removed(void *extra)
     if (removed == NULL) {
         return; /* the interpreter also calls for slots that were never set */
     }
-    if (removed->list != NULL) {
+    if (removed->list != NULL && removed->is_linked) {
         if (removed->previous == NULL) {
             removed->list->first = removed->next;
         }
@@ -83,12 +84,22 @@ make_removed(removed_list *list, PyCodeObject *code)
     }
     removed->list = list;
     removed->code = code;
+    return removed;
+}
+
+static void
+link_removed(removed_list *list, removed_probes *removed)
+{
+    if (removed->is_linked) {
+        return;
+    }
+    removed->is_linked = 1;
+    removed->previous = NULL;
     removed->next = list->first;
     if (removed->next != NULL) {
         removed->next->previous = removed;
     }
     list->first = removed;
-    return removed;
 }
 
 int
@@ -110,6 +121,7 @@ removed_list_add(removed_list *list, const probe_site *site)
         removed->sites = sites;
         removed->room = room;
     }
+    link_removed(list, removed);
     removed->sites[removed->n_sites++] = (removed_site){site->unit, site->original, site->jump};
     probe_site_write(site->code, site->unit, site->jump);
     return 0;
@@ -139,7 +151,9 @@ removed_list_put_back(removed_list *list)
         write_originals(at);
         count += at->n_sites;
         at->n_sites = 0;
+        at->is_linked = 0;
     }
+    list->first = NULL;
     return count;
 }
 

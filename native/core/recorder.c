@@ -3,6 +3,8 @@
  * It does not decide what is measured. When the disk is full, recording stops once and says so. */
 #include "core/recorder.h"
 
+#include "core/contexts.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,6 +17,7 @@
 #define MAX_RECORDS_PER_PID 100000
 #define HEADER_STOPPED_OFFSET 28
 #define FLAG_LATE 2u
+#define TRACE_IS_FINAL 2u /* mode: the pairs are of the entry's own context */
 
 static uint64_t
 clock_ns(clockid_t clock)
@@ -199,7 +202,7 @@ recorder_add_code(recorder *rec, PyCodeObject *code, PyObject *absolute_path, ui
 
 unsigned char *
 recorder_add_probes(recorder *rec, PyObject *path, PyObject *absolute_path, uint32_t n_probes,
-                    uint32_t mode, const unsigned char digest[16])
+                    uint32_t mode, const unsigned char digest[16], uint32_t *probes_id)
 {
     uint32_t file = 0;
     if (rec->is_off || file_id(rec, path, absolute_path, &file) < 0) {
@@ -215,6 +218,7 @@ recorder_add_probes(recorder *rec, PyObject *path, PyObject *absolute_path, uint
     to = maplog_put_u32(to, mode);
     memcpy(to, digest, 16);
     maplog_commit(&rec->log, payload, RECORD_PROBES);
+    *probes_id = rec->next_probes_id++;
     return to + 16;
 }
 
@@ -236,6 +240,132 @@ recorder_add_trace(recorder *rec, PyObject *path, PyObject *absolute_path, uint3
     to = maplog_put_u32(to, mode);
     maplog_commit(&rec->log, payload, RECORD_TRACE);
     return to;
+}
+
+int
+recorder_add_trace_pairs(recorder *rec, PyObject *path, PyObject *absolute_path, const uint64_t *slots,
+                         uint32_t n_slots, uint32_t n_used, uint32_t mode, uint32_t context_id)
+{
+    uint32_t file = 0;
+    if (rec->is_off || file_id(rec, path, absolute_path, &file) < 0) {
+        PyErr_Clear();
+        return -1;
+    }
+    unsigned char *payload = reserve(rec, 16 + 8 * (size_t)n_used);
+    if (payload == NULL) {
+        return -1;
+    }
+    unsigned char *to = maplog_put_u32(payload, file);
+    to = maplog_put_u32(to, context_id);
+    to = maplog_put_u32(to, n_used);
+    to = maplog_put_u32(to, mode | TRACE_IS_FINAL);
+    for (uint32_t i = 0, left = n_used; i < n_slots && left > 0; i++) {
+        if (slots[i] != 0) {
+            to = maplog_put_u64(to, slots[i]);
+            left--;
+        }
+    }
+    maplog_commit(&rec->log, payload, RECORD_TRACE);
+    return 0;
+}
+
+int
+recorder_context_id(recorder *rec, PyObject *label, uint32_t *id)
+{
+    *id = 0;
+    if (PyUnicode_GET_LENGTH(label) == 0) {
+        return 0;
+    }
+    PyObject *known = PyDict_GetItemWithError(rec->context_ids, label); // borrowed
+    if (known != NULL) {
+        *id = (uint32_t)PyLong_AsUnsignedLong(known);
+        return 0;
+    }
+    if (PyErr_Occurred()) {
+        return -1;
+    }
+    int result = -1;
+    PyObject *raw = PyUnicode_AsEncodedString(label, "utf-8", "backslashreplace"); // owned
+    PyObject *number = raw == NULL ? NULL : PyLong_FromUnsignedLong(rec->next_context_id); // owned
+    if (number == NULL || PyDict_SetItem(rec->context_ids, label, number) < 0) {
+        goto done;
+    }
+    *id = rec->next_context_id++;
+    unsigned char *payload = reserve(rec, 8 + (size_t)PyBytes_GET_SIZE(raw));
+    if (payload != NULL) {
+        put_object(maplog_put_u32(payload, *id), raw);
+        maplog_commit(&rec->log, payload, RECORD_CONTEXT);
+    }
+    result = 0;
+done:
+    Py_XDECREF(raw);
+    Py_XDECREF(number);
+    return result;
+}
+
+int
+recorder_switch(recorder *rec, PyObject *label, uint32_t id)
+{
+    rec->context_id = id;
+    Py_XSETREF(rec->context_label, Py_NewRef(label));
+    unsigned char *payload = reserve(rec, 8);
+    if (payload == NULL) {
+        return -1;
+    }
+    maplog_put_u32(maplog_put_u32(payload, id), 0);
+    maplog_commit(&rec->log, payload, RECORD_SWITCH);
+    return 0;
+}
+
+/* How many of the first `n` bytes are not zero. They may begin at any address. */
+static size_t
+count_hits(const unsigned char *hits, size_t n)
+{
+    size_t count = 0;
+    size_t at = 0;
+    uint64_t word;
+    for (; at + sizeof word <= n; at += sizeof word) {
+        memcpy(&word, hits + at, sizeof word);
+        for (; word != 0; word >>= 8) {
+            count += (word & 255) != 0;
+        }
+    }
+    for (; at < n; at++) {
+        count += hits[at] != 0;
+    }
+    return count;
+}
+
+int
+recorder_add_hits(recorder *rec, enum record_kind kind, uint32_t id, uint32_t context_id,
+                  const unsigned char *hits, size_t n)
+{
+    size_t count = count_hits(hits, n);
+    if (count == 0) {
+        return 0;
+    }
+    unsigned char *payload = reserve(rec, 16 + 5 * count);
+    if (payload == NULL) {
+        return -1;
+    }
+    unsigned char *place = maplog_put_u32(payload, id);
+    place = maplog_put_u32(place, context_id);
+    place = maplog_put_u32(place, (uint32_t)count);
+    place = maplog_put_u32(place, 0);
+    unsigned char *flags = place + 4 * count;
+    uint64_t word;
+    for (size_t at = 0; at < n && count > 0; at++) {
+        if (at + sizeof word <= n && (memcpy(&word, hits + at, sizeof word), word == 0)) {
+            at += sizeof word - 1;
+        }
+        else if (hits[at] != 0) {
+            place = maplog_put_u32(place, (uint32_t)at);
+            *flags++ = hits[at];
+            count--;
+        }
+    }
+    maplog_commit(&rec->log, payload, kind);
+    return 0;
 }
 
 void
@@ -260,6 +390,8 @@ recorder_free(module_state *state)
     }
     state->recorder = NULL;
     Py_CLEAR(rec->file_ids);
+    Py_CLEAR(rec->context_ids);
+    Py_CLEAR(rec->context_label);
     Py_CLEAR(rec->cwd);
     Py_CLEAR(rec->executable);
     maplog_close(&rec->log);
@@ -303,7 +435,11 @@ record_open(PyObject *module, PyObject *args)
     rec->flags = flags;
     rec->next_file_id = 1;
     rec->next_code_id = 1;
-    if (rec->directory == NULL || rec->file_ids == NULL) {
+    rec->context_ids = PyDict_New();
+    rec->context_label = PyUnicode_FromString("");
+    rec->next_context_id = 1;
+    if (rec->directory == NULL || rec->file_ids == NULL || rec->context_ids == NULL ||
+        rec->context_label == NULL) {
         recorder_free(state);
         return PyErr_NoMemory();
     }
@@ -329,8 +465,21 @@ record_after_fork(PyObject *module, PyObject *Py_UNUSED(ignored))
     rec->header = NULL;
     rec->generation++;
     PyDict_Clear(rec->file_ids);
+    PyDict_Clear(rec->context_ids);
+    rec->next_probes_id = 0;
     if (open_file(rec) < 0) {
         recorder_stop(rec);
+        Py_RETURN_NONE;
+    }
+    uint32_t context = 0;
+    if (recorder_context_id(rec, rec->context_label, &context) < 0) {
+        return NULL;
+    }
+    if (rec->next_context_id > 1) { /* there have been contexts: frames are in their middle */
+        PyObject *label = Py_NewRef(rec->context_label); // owned
+        recorder_switch(rec, label, context);
+        Py_DECREF(label);
+        monitoring_mark_running(get_state(module));
     }
     Py_RETURN_NONE;
 }

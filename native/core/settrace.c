@@ -3,6 +3,7 @@
  * the record file; pairs follow coverage.py's C tracer, so nothing is left to work out after the run.
  * Sets belong to code objects (their co_extra slot), last lines to frames. Threads started later are
  * traced because `_thread`'s functions that start them are wrapped; all runs under the GIL. */
+#include "core/contexts.h"
 #include "core/recorder.h"
 #include "core/state.h"
 #include "core/trace_sets.h"
@@ -26,7 +27,11 @@
 typedef struct traced_code {
     pair_set pairs;
     PyObject *bytecode; /* owned: bytes, without instrumentation */
+    PyObject *filename; /* owned: co_filename */
     uint32_t generation; /* the recorder's when registered */
+    int is_dirty; /* in the list of code objects with a pair in this context */
+    int is_orphan; /* its code object is gone: the list owns it */
+    struct traced_code *next_dirty;
 } traced_code;
 
 /* In the slot of a code object that is not measured. */
@@ -38,6 +43,7 @@ struct settrace {
     PyObject *function; /* owned: the trace function as the program sees it */
     PyObject *f_trace; /* owned: the interned name */
     frame_lines running;
+    traced_code *dirty; /* first of the list */
     Py_ssize_t extra_index;
     int with_arcs;
     int is_off; /* stopped, or after an internal failure */
@@ -47,10 +53,38 @@ static void
 free_traced_code(void *extra)
 {
     traced_code *traced = extra;
-    if (traced != NULL && traced != NOT_MEASURED) {
-        Py_XDECREF(traced->bytecode);
-        PyMem_RawFree(traced);
+    if (traced == NULL || traced == NOT_MEASURED) {
+        return;
     }
+    Py_CLEAR(traced->bytecode);
+    if (traced->is_dirty) {
+        traced->is_orphan = 1; /* its pairs are still to be recorded when the context ends */
+        return;
+    }
+    Py_XDECREF(traced->filename);
+    PyMem_RawFree(traced);
+}
+
+static void
+mark_dirty(struct settrace *engine, traced_code *traced)
+{
+    if (!traced->is_dirty) {
+        traced->is_dirty = 1;
+        traced->next_dirty = engine->dirty;
+        engine->dirty = traced;
+    }
+}
+
+/* Take the first code object out of the list. */
+static traced_code *
+pop_dirty(struct settrace *engine)
+{
+    traced_code *first = engine->dirty;
+    if (first != NULL) {
+        engine->dirty = first->next_dirty;
+        first->is_dirty = 0;
+    }
+    return first;
 }
 
 /* A failure of ours must not reach the program: measuring stops, once, loudly. */
@@ -122,6 +156,7 @@ register_code(module_state *state, PyCodeObject *code)
             PyErr_NoMemory();
             return NULL;
         }
+        traced->filename = Py_NewRef(code->co_filename);
         traced->bytecode = PyCode_GetCode(code);
         if (traced->bytecode == NULL ||
             begin_set(state, code, traced,
@@ -148,6 +183,24 @@ traced_code_of(module_state *state, PyCodeObject *code)
     return extra != NULL ? extra : register_code(state, code);
 }
 
+/* Move the pairs of a set that is full into a bigger one; killed in between, they are in both. */
+static int
+grow_set(module_state *state, PyCodeObject *code, traced_code *traced)
+{
+    pair_set old = traced->pairs;
+    if (begin_set(state, code, traced, old.n_slots) < 0) {
+        return -1;
+    }
+    if (traced->pairs.slots == NULL || traced->pairs.n_slots <= old.n_slots) {
+        return 0; /* recording is off; or the largest set there is, whose predecessor stays as it is */
+    }
+    for (uint32_t i = 0; i < old.n_slots; i++) {
+        pair_set_add(&traced->pairs, (int32_t)(uint32_t)old.slots[i], (int32_t)(old.slots[i] >> 32));
+    }
+    memset(old.slots, 0, old.n_slots * sizeof *old.slots);
+    return 0;
+}
+
 static int
 add_pair(module_state *state, PyCodeObject *code, traced_code *traced, int32_t from, int32_t to)
 {
@@ -163,13 +216,51 @@ add_pair(module_state *state, PyCodeObject *code, traced_code *traced, int32_t f
             return -1;
         }
     }
+    mark_dirty(state->settrace, traced);
     if (pair_set_add(&traced->pairs, from, to) || state->recorder->is_off) {
         return 0;
     }
-    if (begin_set(state, code, traced, traced->pairs.n_slots) < 0) {
+    if (grow_set(state, code, traced) < 0) {
         return -1;
     }
     pair_set_add(&traced->pairs, from, to);
+    return 0;
+}
+
+/* Record and clear the pairs of one code object, which is in the list no more. */
+static void
+flush_traced(module_state *state, traced_code *traced)
+{
+    recorder *rec = state->recorder;
+    PyObject *path = decision_for(state->settrace, traced->filename); // borrowed
+    if (path == NULL) {
+        PyErr_Clear(); /* it was decided when the code was registered */
+    }
+    /* Of another generation: a forked child has nothing of it; the slots are the parent's. */
+    if (path == NULL || traced->pairs.slots == NULL || traced->generation != rec->generation) {
+        return;
+    }
+    if (recorder_add_trace_pairs(rec, traced->filename, path, traced->pairs.slots, traced->pairs.n_slots,
+                                 traced->pairs.n_used, (uint32_t)state->settrace->with_arcs,
+                                 rec->context_id) == 0) {
+        memset(traced->pairs.slots, 0, traced->pairs.n_slots * sizeof *traced->pairs.slots);
+        traced->pairs.n_used = 0;
+    }
+}
+
+int
+settrace_flush(module_state *state)
+{
+    struct settrace *engine = state->settrace;
+    if (engine == NULL || engine->is_off) {
+        return 0;
+    }
+    for (traced_code *traced = pop_dirty(engine); traced != NULL; traced = pop_dirty(engine)) {
+        flush_traced(state, traced);
+        if (traced->is_orphan) {
+            free_traced_code(traced);
+        }
+    }
     return 0;
 }
 
@@ -497,6 +588,11 @@ settrace_clear(module_state *state)
     Py_CLEAR(engine->decisions);
     Py_CLEAR(engine->function);
     Py_CLEAR(engine->f_trace);
+    for (traced_code *traced = pop_dirty(engine); traced != NULL; traced = pop_dirty(engine)) {
+        if (traced->is_orphan) {
+            free_traced_code(traced);
+        }
+    }
     frame_lines_free(&engine->running);
     PyMem_Free(engine);
 }

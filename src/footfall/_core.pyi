@@ -63,6 +63,11 @@ def children_wrap(
     plain: Callable[..., Any], change: Callable[..., Any] | None, after: Callable[..., Any] | None, /
 ) -> Callable[..., Any]:
     """Return a look-alike of a built-in function that passes its arguments through `change`."""
+def context_switch(label: str, /) -> bool:
+    """All that runs from now on belongs to the context, samples too. False when no record file is open."""
+
+def context_switch_samples(label: str, /) -> bool:
+    """The same for samples only."""
 
 def sampler_start(
     path: str, interval_ns: int, seed: int = 0, follow: bool = True, max_cpu_ppm: int = 0, precise: bool = False

@@ -14,6 +14,7 @@ __all__ = [
     "HIT_LEFT",
     "HIT_LINE",
     "HIT_RAISE",
+    "HIT_RESUMED",
     "HIT_RIGHT",
     "HIT_UNWIND",
     "RUN_VARIABLE",
@@ -43,3 +44,5 @@ HIT_ASYNC_STOP = 16
 """The same for a StopAsyncIteration."""
 HIT_UNWIND = 32
 """An exception from this unit left the frame (PY_UNWIND, the frame's offset)."""
+HIT_RESUMED = 64
+"""A frame went on from this unit: it is where a generator was resumed, or where the frame was when its context began."""

@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 from footfall.analyze.instructions import Graph, build_graph, lines_of_units
 from footfall.analyze.opcodes import OPCODES_BY_VERSION, Opcodes
-from footfall.model import HIT_ASYNC_STOP, HIT_LEFT, HIT_LINE, HIT_RAISE, HIT_RIGHT, HIT_UNWIND
+from footfall.model import HIT_ASYNC_STOP, HIT_LEFT, HIT_LINE, HIT_RAISE, HIT_RESUMED, HIT_RIGHT, HIT_UNWIND
 from footfall.record.recordfile import RecordedCode
 
 __all__ = ["arcs_of_code"]
@@ -24,14 +24,17 @@ __all__ = ["arcs_of_code"]
 Arc = tuple[int, int]
 
 
-def arcs_of_code(code: RecordedCode, has_exits: bool = False) -> tuple[set[int], set[Arc]]:
+def arcs_of_code(
+    code: RecordedCode, has_exits: bool = False, is_partial: bool = False
+) -> tuple[set[int], set[Arc]]:
     """Return the executed lines, and the executed arcs as coverage.py's C tracer writes them.
 
     An arc is (from line, to line); (-first_line, n) enters the code object and (n, -first_line) leaves it.
     Every executed line is in at least one arc. No arcs are found where the interpreter records
     no branches (before CPython 3.14). `has_exits` says that JUMP and PY_RETURN events set HIT_LEFT at their
     instruction and RAISE sets HIT_RAISE; without them jumps and returns that can be reached are taken
-    to have run, and exceptions only come from `raise`. O(len(code.code)).
+    to have run, and exceptions only come from `raise`. `is_partial` says that these are the hits of one context:
+    frames may have been on their way when it began; HIT_RESUMED is set where. O(len(code.code)).
     """
     ops = OPCODES_BY_VERSION.get((code.version >> 24, code.version >> 16 & 255))
     if ops is None:
@@ -47,7 +50,16 @@ def arcs_of_code(code: RecordedCode, has_exits: bool = False) -> tuple[set[int],
             walker.walk(unit, graph.lines[unit])
         if hit & HIT_UNWIND:
             walker.unwind(unit)
-    walker.walk(graph.first_unit, -code.first_line)
+        if is_partial and hit & HIT_RESUMED and graph.lines[unit] >= 0:
+            walker.walk(unit, graph.lines[unit])
+    if is_partial and any(hit & HIT_RESUMED for hit in code.hits):
+        # Frames that went on reached the first line too, or one began: only what else has not been reached says so.
+        start = _Walker(graph, code.hits, code.first_line, ops, has_exits)
+        start.walk(graph.first_unit, -code.first_line)
+        if {line for _, line in start.arcs} - {line for _, line in walker.arcs}:
+            walker.arcs |= start.arcs
+    else:
+        walker.walk(graph.first_unit, -code.first_line)
     return walker.lines, walker.arcs
 
 

@@ -15,7 +15,7 @@ from footfall.observe.probe_finals import BREAK, CONTINUE, EXCEPTION, NORMAL, RE
 from footfall.observe.probe_source import digest_source, read_source, split_lines
 from footfall.record.recordfile import ProbedModule
 
-__all__ = ["ProbeMeaning", "arcs_of_hits", "arcs_of_module", "meanings_of_source"]
+__all__ = ["ProbeMeaning", "arcs_of_hits", "arcs_of_module", "meanings_of_module", "meanings_of_source"]
 
 Arc = tuple[int, int]
 ProbeMeaning = tuple[frozenset[int], frozenset[Arc]]
@@ -23,7 +23,12 @@ ProbeMeaning = tuple[frozenset[int], frozenset[Arc]]
 
 
 def arcs_of_module(module: ProbedModule) -> tuple[set[int], set[Arc]]:
-    """Return the executed lines and the arcs taken from lines with several ways out.
+    """Return the executed lines and the arcs taken from lines with several ways out. Raises as `meanings_of_module`."""
+    return arcs_of_hits(meanings_of_module(module), module.hits)
+
+
+def meanings_of_module(module: ProbedModule) -> tuple[ProbeMeaning, ...]:
+    """Return each probe's meaning, in order of numbers.
 
     Raises FootfallError when the source is not there any more or is another one than was measured.
     """
@@ -35,7 +40,7 @@ def arcs_of_module(module: ProbedModule) -> tuple[set[int], set[Arc]]:
             f"Can't work out coverage of {module.path}: {len(module.hits)} probes recorded, {len(meanings)} expected.",
             "Run again with the same version of footfall.",
         )
-    return arcs_of_hits(meanings, module.hits)
+    return meanings
 
 
 def arcs_of_hits(meanings: tuple[ProbeMeaning, ...], hits: bytes) -> tuple[set[int], set[Arc]]:

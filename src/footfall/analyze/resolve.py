@@ -17,77 +17,187 @@ from footfall.analyze.bytecode_arcs import arcs_of_code
 from footfall.analyze.calltree import profile_of_logs
 from footfall.analyze.imported import infer_lines
 from footfall.analyze.opcodes import OPCODES_BY_VERSION
-from footfall.analyze.probe_arcs import arcs_of_module
+from footfall.analyze.probe_arcs import arcs_of_hits, arcs_of_module, meanings_of_module
 from footfall.analyze.rundata import FileData, RunData
 from footfall.errors import FootfallError
-from footfall.record.recordfile import ProbedModule, RecordedCode, TracedCode, read_record
+from footfall.record.recordfile import (
+    ContextHits,
+    ProbedModule,
+    Record,
+    RecordedCode,
+    TracedCode,
+    gather_hits,
+    read_record,
+    spread_hits,
+)
 from footfall.record.samplelog import SampleLog, read_sample_logs
 
-__all__ = ["resolve"]
+__all__ = ["join_context", "resolve"]
 
 _T = TypeVar("_T", RecordedCode, ProbedModule)
 Progress = Callable[[int, int], None]
 
 
-class _Merged(NamedTuple):
-    codes: list[RecordedCode]
-    modules: list[ProbedModule]
-    traces: list[TracedCode]
-    imported: set[str]
-    messages: list[tuple[str, str]]
-    has_branches: bool
-    cwd_by_pid: dict[int, str]
-    """Where each process started: relative file names are of there."""
+_Visits = dict[_T, dict[bytes, set[str]]]
+"""By code object or module, with no hits and no context: each set of hits (`ContextHits.places`) that some contexts saw,
+and those. Tests that take the same way through a function have it worked out once."""
+
+
+class _Merged:
+    """The records of all processes. What ran in processes that never switched contexts is in `codes`, `modules`."""
+
+    def __init__(self) -> None:
+        self.codes: dict[RecordedCode, RecordedCode] = {}
+        self.modules: dict[ProbedModule, ProbedModule] = {}
+        self.code_visits: _Visits[RecordedCode] = {}
+        self.module_visits: _Visits[ProbedModule] = {}
+        self.traces: list[TracedCode] = []
+        self.imported: set[str] = set()
+        self.messages: list[tuple[str, str]] = []
+        self.has_branches = False
+        self.processes: list[_Process] = []
+
+    def cwd_by_pid(self) -> dict[int, str]:
+        """Where each process started: relative file names are of there."""
+        return {process.pid: process.cwd for process in self.processes}
+
+    def contexts_of(self, log: SampleLog) -> dict[int, str]:
+        """The labels of a sample log's context ids: those of the record that the process had open then."""
+        found: dict[int, str] = {}
+        latest = -1
+        for process in self.processes:
+            if process.pid == log.pid and latest < process.start_ns <= log.start_ns:
+                latest, found = process.start_ns, process.contexts
+        return found
+
+
+class _Process(NamedTuple):
+    """One record's process; after `exec` one process has several. `start_ns` is wall time since the epoch."""
+
+    pid: int
+    start_ns: int
+    cwd: str
+    contexts: dict[int, str]
 
 
 def resolve(run_directory: str | Path, context: str = "", progress: Progress | None = None) -> RunData:
     """Work out lines, arcs and profile of the run in `run_directory`.
 
-    `context` names the static context of everything that has none. `progress(done, total)` is called
+    `context` names the static context of everything, which a dynamic one follows after a "|". `progress(done, total)` is called
     as code objects and modules are worked out. A damaged record is skipped and named in the messages.
     """
     directory = Path(run_directory)
     merged = _merge_records(sorted(directory.glob("*.rec")))
     files: dict[str, FileData] = {}
-    total = len(merged.codes) + len(merged.modules)
+    total = len(merged.codes) + len(merged.modules) + len(merged.code_visits) + len(merged.module_visits)
     done = 0
     messages = list(merged.messages)
     outcomes = OutcomeCollector()
-    for code in merged.codes:
+    for code in merged.codes.values():
         try:
             lines, arcs = arcs_of_code(_with_branches(code), has_exits=True)
         except ValueError as error:
             messages.append(("record-corrupt", f"Left out {code.qualname} of {code.path}: {error}."))
             continue
-        _add(files, code.path, code.context or context, lines, arcs)
+        _add(files, code.path, context, lines, arcs)
         if merged.has_branches:
-            outcomes.add(code, code.context or context)
+            outcomes.add(code, context)
         done += 1
         if progress is not None:
             progress(done, total)
-    for module in merged.modules:
+    for module in merged.modules.values():
         try:
             lines, arcs = arcs_of_module(module)
         except FootfallError as error:
             messages.append((error.slug, str(error)))
             lines, arcs = set(), set()
-        _add(files, module.path, module.context or context, lines, arcs)
+        _add(files, module.path, context, lines, arcs)
+        done += 1
+        if progress is not None:
+            progress(done, total)
+    for code, code_visits in merged.code_visits.items():
+        try:
+            _add_code_visits(files, code, code_visits, context, outcomes if merged.has_branches else None)
+        except ValueError as error:
+            messages.append(("record-corrupt", f"Left out {code.qualname} of {code.path}: {error}."))
+        done += 1
+        if progress is not None:
+            progress(done, total)
+    for module, module_visits in merged.module_visits.items():
+        try:
+            _add_module_visits(files, module, module_visits, context)
+        except FootfallError as error:
+            messages.append((error.slug, str(error)))
+        except ValueError as error:
+            messages.append(("record-corrupt", f"Left out {module.path}: {error}."))
         done += 1
         if progress is not None:
             progress(done, total)
     for trace in merged.traces:  # worked out by the engine already
-        _add(files, trace.path, trace.context or context, trace.lines, trace.arcs)
+        _add_visited(files, trace.path, join_context(context, trace.context), trace.lines, trace.arcs)
     _add_inferred(files, sorted(merged.imported), context, messages)
-    paths = _PathFinder(merged.cwd_by_pid)
-    profile = profile_of_logs(read_sample_logs(str(directory), messages), paths.find, lambda _log: {0: context})
+    cwd_by_pid = merged.cwd_by_pid()
+
+    def contexts_of(log: SampleLog) -> dict[int, str]:
+        labels = {0: context}
+        labels.update((key, join_context(context, label)) for key, label in merged.contexts_of(log).items())
+        return labels
+
+    paths = _PathFinder(cwd_by_pid)
+    profile = profile_of_logs(read_sample_logs(str(directory), messages), paths.find, contexts_of)
     return RunData(
         files=files,
         has_arcs=merged.has_branches,
         messages=messages,
         profile=profile,
-        n_processes=len(merged.cwd_by_pid),
+        n_processes=len(cwd_by_pid),
         conditions=outcomes.conditions(),
     )
+
+
+def join_context(static: str, dynamic: str) -> str:
+    """Return the label of a dynamic context under a static one, as coverage.py joins them; either may be ""."""
+    return f"{static}|{dynamic}" if static and dynamic else static or dynamic
+
+
+def _add_code_visits(
+    files: dict[str, FileData],
+    code: RecordedCode,
+    visits: dict[bytes, set[str]],
+    context: str,
+    outcomes: OutcomeCollector | None,
+) -> None:
+    n_units = len(code.code) // 2
+    code = _with_branches(code)
+    files.setdefault(code.path, FileData())
+    for places, labels in visits.items():
+        code = code._replace(hits=spread_hits(places, n_units))
+        lines, arcs = arcs_of_code(code, has_exits=True, is_partial=True)
+        for label in labels:
+            joined = join_context(context, label)
+            _add_visited(files, code.path, joined, lines, arcs)
+            if outcomes is not None:
+                outcomes.add(code, joined)
+
+
+def _add_module_visits(
+    files: dict[str, FileData], module: ProbedModule, visits: dict[bytes, set[str]], context: str
+) -> None:
+    files.setdefault(module.path, FileData())
+    meanings = meanings_of_module(module)
+    for places, labels in visits.items():
+        lines, arcs = arcs_of_hits(meanings, spread_hits(places, len(meanings)))
+        for label in labels:
+            _add_visited(files, module.path, join_context(context, label), lines, arcs)
+
+
+def _add_visited(
+    files: dict[str, FileData], path: str, label: str, lines: set[int], arcs: set[tuple[int, int]]
+) -> None:
+    """Add what a context saw of a file, and no context that saw nothing of it."""
+    files.setdefault(path, FileData())
+    if lines or arcs:
+        _add(files, path, label, lines, arcs)
 
 
 class _PathFinder:
@@ -142,32 +252,46 @@ def _add(
 
 
 def _merge_records(paths: Iterable[Path]) -> _Merged:
-    codes: dict[RecordedCode, RecordedCode] = {}
-    modules: dict[ProbedModule, ProbedModule] = {}
-    traces: list[TracedCode] = []
-    imported: set[str] = set()
-    messages: list[tuple[str, str]] = []
-    has_branches = False
-    cwd_by_pid: dict[int, str] = {}
+    merged = _Merged()
     for path in paths:
         try:
             record = read_record(str(path))
         except FootfallError as error:
-            messages.append((error.slug, str(error)))
+            merged.messages.append((error.slug, str(error)))
             continue
-        cwd_by_pid[record.header.pid] = record.header.cwd
-        has_branches = has_branches or record.header.has_branches
-        messages += record.messages
-        traces += record.traces
-        imported.update(record.imported)
-        if record.header.stopped_errno:
-            reason = os.strerror(record.header.stopped_errno)
-            messages.append(("record-full", f"recording of process {record.header.pid} stopped: {reason}."))
+        header = record.header
+        merged.processes.append(_Process(header.pid, header.start_ns, header.cwd, record.contexts))
+        merged.has_branches = merged.has_branches or header.has_branches
+        merged.messages += record.messages
+        merged.traces += record.traces
+        merged.imported.update(record.imported)
+        if header.stopped_errno:
+            reason = os.strerror(header.stopped_errno)
+            merged.messages.append(("record-full", f"recording of process {header.pid} stopped: {reason}."))
+        if record.has_switched:
+            _merge_visits(merged, record)
+            continue
         for code in record.codes:
-            _merge(codes, code._replace(hits=b""), code)
+            _merge(merged.codes, code._replace(hits=b""), code)
         for module in record.modules:
-            _merge(modules, module._replace(hits=b""), module)
-    return _Merged(list(codes.values()), list(modules.values()), traces, imported, messages, has_branches, cwd_by_pid)
+            _merge(merged.modules, module._replace(hits=b""), module)
+    return merged
+
+
+def _merge_visits(merged: _Merged, record: Record) -> None:
+    by_code = [merged.code_visits.setdefault(code._replace(hits=b"", context=""), {}) for code in record.codes]
+    by_module = [
+        merged.module_visits.setdefault(module._replace(hits=bytes(len(module.hits)), context=""), {})
+        for module in record.modules
+    ]
+    last_code_hits = [ContextHits(at, code.context, gather_hits(code.hits)) for at, code in enumerate(record.codes)]
+    last_module_hits = [
+        ContextHits(at, module.context, gather_hits(module.hits)) for at, module in enumerate(record.modules)
+    ]
+    for hits in (*record.code_hits, *last_code_hits):
+        by_code[hits.index].setdefault(hits.places, set()).add(hits.context)
+    for hits in (*record.module_hits, *last_module_hits):
+        by_module[hits.index].setdefault(hits.places, set()).add(hits.context)
 
 
 def _merge(known: dict[_T, _T], key: _T, found: _T) -> None:

@@ -16,18 +16,21 @@ from footfall.observe.scope import current_directory
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from footfall.observe.settings import Settings
 
-__all__ = ["PureRecorder", "record_message"]
+__all__ = ["PureRecorder", "record_message", "switch_context"]
 
 _SEGMENT_BYTES = 1 << 18
 _PADDING = 0xFFFFFFFF
-_HEADER, _FILE, _PROBES, _MESSAGE, _TRACE = 1, 2, 6, 7, 8
+_HEADER, _FILE, _CONTEXT, _PROBES, _MESSAGE, _TRACE, _SWITCH, _PROBE_HITS = 1, 2, 5, 6, 7, 8, 10, 11
 _FORMAT = 1
 _STOPPED_OFFSET = 36  # in the file: the header's field, after the entry's own 8 bytes
 _IMPLEMENTATION_PYPY = 2
 _PROBES_HEAD_BYTES = 32
 _TRACE_HEAD_BYTES = 16
+_TRACE_IS_FINAL = 2
 
 
 class PureRecorder:
@@ -39,6 +42,10 @@ class PureRecorder:
     def __init__(self, settings: "Settings", engine: int = ENGINE_PROBES) -> None:
         self._settings = settings
         self._engine = engine
+        self._flushers: list[Callable[[int], None]] = []
+        self._next_context_id = 1
+        self.context_id = 0
+        self._label = ""
         self._open()
         PureRecorder.current = self
 
@@ -49,6 +56,8 @@ class PureRecorder:
         self._used = 0
         self._file_bytes = 0
         self._file_ids: dict[str, int] = {}
+        self._context_ids: dict[str, int] = {"": 0}
+        self._n_probes_entries = 0
         self.is_off = False
         for n in range(100_000):
             self._path = f"{directory}/{os.getpid()}-{n}.rec"
@@ -70,21 +79,71 @@ class PureRecorder:
             self._open()
         except OSError as error:
             self._stop(error)
+            return
+        if self._next_context_id > 1:
+            self._begin_context(self._label)
 
-    def add_probes(self, path: str, absolute_path: str, header_mark: str) -> memoryview | None:
-        """Return the hits of a module, in the mapping; None when recording is off."""
+    def on_switch(self, flush: "Callable[[int], None]") -> None:
+        """Have `flush(context id)` called when a context ends: it records what was hit in it, and clears that."""
+        self._flushers.append(flush)
+
+    def switch_context(self, label: str) -> None:
+        """All that runs from now on belongs to the context."""
+        if label != self._label:
+            for flush in self._flushers:
+                flush(self.context_id)
+            self._begin_context(label)
+
+    def _begin_context(self, label: str) -> None:
+        context_id = self._context_ids.get(label)
+        if context_id is None:
+            context_id = self._context_ids[label] = self._next_context_id
+            self._next_context_id += 1
+            encoded = label.encode("utf-8", "backslashreplace")
+            self._append(_CONTEXT, context_id.to_bytes(4, "little") + _sized(encoded))
+        self.context_id = context_id
+        self._label = label
+        self._append(_SWITCH, context_id.to_bytes(8, "little"))
+
+    def add_probe_hits(self, probes_id: int, context_id: int, numbers: list[int]) -> bool:
+        """Record which probes of a PROBES entry were hit in a context that ends. False when recording is off."""
+        count = len(numbers)
+        payload = bytearray(16 + 5 * count)
+        pack_into("<4I", payload, 0, probes_id, context_id, count, 0)
+        pack_into(f"<{count}I", payload, 16, *numbers)
+        payload[16 + 4 * count :] = b"\1" * count
+        return self._append(_PROBE_HITS, payload) is not None
+
+    def add_trace_pairs(self, path: str, absolute_path: str, context_id: int, pairs: list[int]) -> bool:
+        """Record pairs (as in a TRACE entry's slots) of a context that ends. False when recording is off."""
+        file_id = self._file_id(path, absolute_path)
+        if file_id is None:
+            return False
+        payload = bytearray(_TRACE_HEAD_BYTES + 8 * len(pairs))
+        mode = _TRACE_IS_FINAL | (1 if self._settings.branch else 0)
+        pack_into("<4I", payload, 0, file_id, context_id, len(pairs), mode)
+        pack_into(f"<{len(pairs)}q", payload, _TRACE_HEAD_BYTES, *pairs)
+        return self._append(_TRACE, payload) is not None
+
+    def add_probes(self, path: str, absolute_path: str, header_mark: str) -> "tuple[int, memoryview] | None":
+        """Return the number of the entry and the hits of a module, in the mapping; None when recording is off.
+
+        The hits begin at an address divisible by 8 and are filled up to whole 8 bytes.
+        """
         header = read_header(header_mark)
         file_id = None if header is None else self._file_id(path, absolute_path)
         if header is None or file_id is None:
             return None
         mode, n_probes, digest = header
         payload = bytearray(_PROBES_HEAD_BYTES + n_probes)
+        room = (n_probes + 7) // 8 * 8
         pack_into("<4I16s", payload, 0, file_id, 0, n_probes, mode, digest)
         at = self._append(_PROBES, payload)
         if at is None or self._segment is None:
             return None
         start = at + _PROBES_HEAD_BYTES
-        return memoryview(self._segment)[start : start + n_probes]
+        self._n_probes_entries += 1
+        return self._n_probes_entries - 1, memoryview(self._segment)[start : start + room]
 
     def add_trace(self, path: str, absolute_path: str, n_slots: int) -> memoryview | None:
         """Return the slots of a TRACE entry as 64-bit numbers, in the mapping; None when recording is off."""
@@ -171,6 +230,12 @@ def record_message(slug: str, text: str) -> None:
     """Record a message of this process, when it has a record file."""
     if PureRecorder.current is not None:
         PureRecorder.current.add_message(slug, text)
+
+
+def switch_context(label: str) -> None:
+    """Switch this process's context, when it has a record file."""
+    if PureRecorder.current is not None:
+        PureRecorder.current.switch_context(label)
 
 
 def _sized(data: bytes) -> bytes:

@@ -18,6 +18,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
     from types import CodeType
+    from typing import Any
 
     from footfall.observe.probes import Probes
     from footfall.observe.settings import Settings
@@ -62,7 +63,9 @@ class _Hits:
 def arm_function(settings: "Settings") -> "Callable[[CodeType, str], CodeType]":
     """Return what makes code whose probes record."""
     recorder = PureRecorder(settings)
-    os.register_at_fork(after_in_child=recorder.after_fork)
+    areas = _Areas(recorder)
+    recorder.on_switch(areas.flush)
+    os.register_at_fork(after_in_child=areas.after_fork)
     ffi = FFI()
     # Code that is pickled by value takes along something that can be stored into as well.
     copyreg.pickle(type(ffi.from_buffer("unsigned char[]", bytearray(1))), _reduce_hits)
@@ -73,15 +76,59 @@ def arm_function(settings: "Settings") -> "Callable[[CodeType, str], CodeType]":
             if type(constant) is str and constant.startswith(HEADER):
                 key = (constant, code.co_filename)
                 if key not in known:
-                    view = recorder.add_probes(code.co_filename, absolute_path, constant)
-                    if view is None:
+                    added = recorder.add_probes(code.co_filename, absolute_path, constant)
+                    if added is None:
                         return code
+                    probes_id, view = added
                     hits = ffi.from_buffer("unsigned char[]", view)
+                    areas.add(probes_id, ffi.from_buffer("unsigned long long[]", view), hits)
                     known[key] = (hits, _Hits(hits, constant))
                 return _armed(code, *known[key])
         return code
 
     return arm
+
+
+class _Areas:
+    """The hits of all modules, for the moment when a context ends.
+
+    A forked child's hits in modules that were loaded before go on into the parent's file, and into its contexts.
+    """
+
+    def __init__(self, recorder: PureRecorder) -> None:
+        self._recorder = recorder
+        self._areas: list[tuple[int, Any, Any]] = []
+
+    def add(self, probes_id: int, words: "Any", hits: "Any") -> None:
+        self._areas.append((probes_id, words, hits))
+
+    def after_fork(self) -> None:
+        self._areas.clear()
+        self._recorder.after_fork()
+
+    def flush(self, context_id: int) -> None:
+        """Record the hits of a context, and clear those that were recorded: another thread may set one meanwhile."""
+        for probes_id, words, hits in self._areas:
+            found = _find_hits(words, len(words))
+            if found and self._recorder.add_probe_hits(probes_id, context_id, found):
+                for number in found:
+                    hits[number] = 0
+
+
+def _find_hits(words: "Any", n_words: int) -> list[int]:
+    """Return which bytes are not zero."""
+    found = []
+    at = 0
+    while at < n_words:
+        word = words[at]
+        number = at * 8
+        while word:
+            if word & 255:
+                found.append(number)
+            word >>= 8
+            number += 1
+        at += 1
+    return found
 
 
 def _reduce_hits(hits: bytearray) -> "tuple[type, tuple[int]]":

@@ -33,6 +33,7 @@ def start(settings: "Settings", scope: "Scope") -> "Callable[[Callable[..., Any]
     """Trace this thread; return what wraps a function that starts threads."""
     recorder = PureRecorder(settings, ENGINE_SETTRACE)
     files = _Files(recorder, scope, settings.branch)
+    recorder.on_switch(files.flush)
     os.register_at_fork(after_in_child=files.after_fork)
     trace = _trace_function(files)
 
@@ -61,7 +62,8 @@ class _Files:
         self._scope = scope
         self._with_arcs = with_arcs
         self._seen: list[set[tuple[int, int]]] = []
-        self._rooms: list[list[Any]] = []
+        self._rooms: list[_Room] = []
+        self._names: list[tuple[str, str]] = []
         self.adders: dict[str, Add | None] = {}
 
     def adder(self, filename: str) -> "Add | None":
@@ -76,13 +78,25 @@ class _Files:
         for seen in self._seen:
             seen.clear()
         for room in self._rooms:
-            room[:] = [None, 0, 0]
+            room.__init__()  # type: ignore[misc]
+
+    def flush(self, context_id: int) -> None:
+        """Record the pairs of a context that ends, and let them be seen again."""
+        for names, seen, room in zip(self._names, self._seen, self._rooms, strict=True):
+            ended = seen.copy()
+            pairs = {_slot(*pair) for pair in ended}
+            if not ended or not self._recorder.add_trace_pairs(*names, context_id, list(pairs)):
+                continue
+            # only what was recorded: another thread may see more meanwhile
+            seen.difference_update(ended)
+            room.clear(pairs)
 
     def _make_adder(self, filename: str, path: str) -> "Add":
         seen: set[tuple[int, int]] = set()
-        room: list[Any] = [None, 0, 0]  # the entry's slots, how many are used, how many there are
+        room = _Room()
         self._seen.append(seen)
         self._rooms.append(room)
+        self._names.append((filename, path))
         recorder, with_arcs = self._recorder, self._with_arcs
 
         def add(start: int, end: int) -> None:
@@ -93,16 +107,46 @@ class _Files:
             if (start, end) in seen:
                 return
             seen.add((start, end))
-            if room[1] == room[2]:
+            if room.n_free == 0:
                 slots = recorder.add_trace(filename, path, _SLOTS)
                 if slots is None:
                     return
-                room[:] = [slots, 0, _SLOTS]
-            at = room[1]
-            room[1] = at + 1
-            room[0][at] = end << 32 | start & 0xFFFFFFFF
+                room.add(slots)
+            room.put(_slot(start, end))
 
         return add
+
+
+def _slot(start: int, end: int) -> int:
+    return end << 32 | start & 0xFFFFFFFF
+
+
+class _Room:
+    """The slots of one file's TRACE entries."""
+
+    def __init__(self) -> None:
+        self._all: list[memoryview] = []
+        self._free: list[tuple[memoryview, int]] = []
+        self.n_free = 0
+
+    def add(self, slots: memoryview) -> None:
+        self._all.append(slots)
+        self._free += [(slots, at) for at in range(len(slots))]
+        self.n_free += len(slots)
+
+    def put(self, pair: int) -> None:
+        slots, at = self._free.pop()
+        slots[at] = pair
+        self.n_free -= 1
+
+    def clear(self, pairs: set[int]) -> None:
+        """Empty the slots of these pairs."""
+        for slots in self._all:
+            for at in range(len(slots)):
+                if slots[at] in pairs:
+                    slots[at] = 0
+                    self._free.append((slots, at))
+                    self.n_free += 1
 
 
 def _trace_function(files: _Files) -> "Trace":

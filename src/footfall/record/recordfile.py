@@ -12,12 +12,15 @@ from typing import NamedTuple
 from footfall.errors import FootfallError
 from footfall.record.segments import read_entries
 
-__all__ = ["ProbedModule", "Record", "RecordedCode", "RecordHeader", "TracedCode", "read_record"]
+__all__ = ["ContextHits", "ProbedModule", "Record", "RecordedCode", "RecordHeader", "TracedCode", "gather_hits", "read_record", "spread_hits"]
 
 _MAGIC = b"FOOTFALL"
 _FORMAT = 1
+_TRACE_IS_FINAL = 2
 
-_HEADER, _FILE, _CODE, _HITS, _CONTEXT, _PROBES, _MESSAGE, _TRACE, _IMPORTED = range(1, 10)
+_HEADER, _FILE, _CODE, _HITS, _CONTEXT, _PROBES, _MESSAGE, _TRACE, _IMPORTED, _SWITCH, _PROBE_HITS = range(
+    1, 12
+)
 
 
 class RecordHeader(NamedTuple):
@@ -51,7 +54,8 @@ class RecordedCode(NamedTuple):
     """(source, left, right) byte offsets where the interpreter gave them, else empty."""
     context: str
     hits: bytes
-    """One byte for each code unit (2 bytes of bytecode): HIT_LINE, HIT_LEFT, HIT_RIGHT."""
+    """One byte for each code unit (2 bytes of bytecode): HIT_LINE, HIT_LEFT, HIT_RIGHT. With contexts, those of the
+    last one, `context`."""
 
 
 class ProbedModule(NamedTuple):
@@ -64,6 +68,16 @@ class ProbedModule(NamedTuple):
     """16 bytes that name the source text which was instrumented."""
     context: str
     hits: bytes
+
+
+class ContextHits(NamedTuple):
+    """What one code object or module saw while a context lasted that is over."""
+
+    index: int
+    """In `Record.codes` or `Record.modules`."""
+    context: str
+    places: bytes
+    """n code units or probes as u32, then n bytes of flags: `spread_hits` reads it."""
 
 
 class TracedCode(NamedTuple):
@@ -85,6 +99,12 @@ class Record(NamedTuple):
     traces: list[TracedCode]
     imported: list[str]
     """Files of modules that were imported before measuring began."""
+    code_hits: list[ContextHits]
+    module_hits: list[ContextHits]
+    has_switched: bool
+    """Whether contexts were switched: then hits may begin in the middle of a frame."""
+    contexts: dict[int, str]
+    """Labels by the ids that samples have."""
 
 
 class _Cursor:
@@ -121,7 +141,12 @@ def read_record(path: str) -> Record:
     files: dict[int, str] = {}
     contexts: dict[int, str] = {0: ""}
     codes: list[RecordedCode] = []
-    code_by_id: dict[int, RecordedCode] = {}
+    code_index: dict[int, int] = {}
+    code_hits: list[ContextHits] = []
+    module_hits: list[ContextHits] = []
+    live_traces: list[int] = []
+    last_context = ""
+    has_switched = False
     modules: list[ProbedModule] = []
     traces: list[TracedCode] = []
     imported: list[str] = []
@@ -138,35 +163,70 @@ def read_record(path: str) -> Record:
                 cursor.sized()
                 files[file_id] = os.fsdecode(cursor.sized())
             elif kind == _CODE:
-                code_id, code = _read_code(cursor, header, files, contexts)
-                code_by_id[code_id] = code
+                code_id, code = _read_code(cursor, header, files)
+                code_index[code_id] = len(codes)
                 codes.append(code)
             elif kind == _HITS:
-                code_id, context_id, n_units, _ = cursor.numbers("<IIII")
-                codes.append(
-                    code_by_id[code_id]._replace(context=contexts[context_id], hits=cursor.take(n_units))
-                )
+                code_id, context_id, count, _ = cursor.numbers("<IIII")
+                code_hits.append(ContextHits(code_index[code_id], contexts[context_id], cursor.take(5 * count)))
+            elif kind == _PROBE_HITS:
+                index, context_id, count, _ = cursor.numbers("<IIII")
+                module_hits.append(ContextHits(index, contexts[context_id], cursor.take(5 * count)))
+            elif kind == _SWITCH:
+                last_context = contexts[cursor.numbers("<II")[0]]
+                has_switched = True
             elif kind == _CONTEXT:
                 (context_id,) = cursor.numbers("<I")
                 contexts[context_id] = cursor.sized().decode("utf-8", "surrogateescape")
             elif kind == _PROBES:
-                modules.append(_read_probes(cursor, header, files, contexts))
+                modules.append(_read_probes(cursor, header, files))
             elif kind == _MESSAGE:
                 slug = cursor.sized().decode("utf-8", "replace")
                 messages.append((slug, cursor.sized().decode("utf-8", "replace")))
             elif kind == _TRACE:
-                traces.append(_read_trace(cursor, files, contexts))
+                trace, is_final = _read_trace(cursor, files, contexts)
+                if not is_final:
+                    live_traces.append(len(traces))
+                traces.append(trace)
             elif kind == _IMPORTED:
                 imported.append(files[cursor.numbers("<II")[0]])
     except (ValueError, KeyError) as error:
-        raise FootfallError(
-            "record-corrupt",
-            f"Can't read the record file {path}: {error}.",
-            "Remove it and run again; the other processes' records are not affected.",
-        ) from error
+        raise _corrupt(path, error) from error
     if header is None:
         raise FootfallError("record-corrupt", f"The record file {path} is empty.", "Run again.")
-    return Record(header, codes, modules, messages, traces, imported)
+    if has_switched:  # what was not recorded as a context's yet is the last one's
+        codes = [code._replace(context=last_context) for code in codes]
+        modules = [module._replace(context=last_context) for module in modules]
+        for at in live_traces:
+            traces[at] = traces[at]._replace(context=last_context)
+    if any(hits.index >= len(modules) for hits in module_hits):
+        raise _corrupt(path, "hits of a module that is not there")
+    return Record(header, codes, modules, messages, traces, imported, code_hits, module_hits, has_switched, contexts)
+
+
+def spread_hits(places: bytes, n: int) -> bytes:
+    """Return `n` bytes with the flags of `ContextHits.places`. Raises ValueError for a place that is not there."""
+    count = len(places) // 5
+    hits = bytearray(n)
+    for place, flags in zip(struct.unpack(f"<{count}I", places[: 4 * count]), places[4 * count :], strict=True):
+        if place >= n:
+            raise ValueError(f"a hit at {place} of {n}")
+        hits[place] = flags
+    return bytes(hits)
+
+
+def gather_hits(hits: bytes) -> bytes:
+    """Return `ContextHits.places` of one byte for each place."""
+    places = [place for place, flags in enumerate(hits) if flags]
+    return struct.pack(f"<{len(places)}I", *places) + hits.replace(b"\0", b"")
+
+
+def _corrupt(path: str, why: object) -> FootfallError:
+    return FootfallError(
+        "record-corrupt",
+        f"Can't read the record file {path}: {why}.",
+        "Remove it and run again; the other processes' records are not affected.",
+    )
 
 
 def _read_header(cursor: _Cursor) -> RecordHeader:
@@ -184,9 +244,9 @@ def _read_header(cursor: _Cursor) -> RecordHeader:
 
 
 def _read_code(
-    cursor: _Cursor, header: RecordHeader, files: dict[int, str], contexts: dict[int, str]
+    cursor: _Cursor, header: RecordHeader, files: dict[int, str]
 ) -> tuple[int, RecordedCode]:
-    code_id, file_id, first_line, co_flags, context_id, n_units = cursor.numbers("<6I")
+    code_id, file_id, first_line, co_flags, _, n_units = cursor.numbers("<6I")
     qualname = cursor.sized().decode("utf-8", "surrogateescape")
     line_table, code, exception_table, branches = (cursor.sized() for _ in range(4))
     triples = tuple(struct.iter_unpack("<III", branches))
@@ -200,24 +260,22 @@ def _read_code(
         code,
         exception_table,
         triples,
-        contexts[context_id],
+        "",
         cursor.take(n_units),
     )
 
 
-def _read_probes(
-    cursor: _Cursor, header: RecordHeader, files: dict[int, str], contexts: dict[int, str]
-) -> ProbedModule:
-    file_id, context_id, n_probes, mode = cursor.numbers("<IIII")
+def _read_probes(cursor: _Cursor, header: RecordHeader, files: dict[int, str]) -> ProbedModule:
+    file_id, _, n_probes, mode = cursor.numbers("<IIII")
     digest = cursor.take(16)
-    return ProbedModule(
-        files[file_id], header.version, bool(mode & 1), digest, contexts[context_id], cursor.take(n_probes)
-    )
+    return ProbedModule(files[file_id], header.version, bool(mode & 1), digest, "", cursor.take(n_probes))
 
 
-def _read_trace(cursor: _Cursor, files: dict[int, str], contexts: dict[int, str]) -> TracedCode:
-    file_id, context_id, n_slots, _mode = cursor.numbers("<IIII")
+def _read_trace(cursor: _Cursor, files: dict[int, str], contexts: dict[int, str]) -> tuple[TracedCode, bool]:
+    """Return the entry, and whether its context is its own for good."""
+    file_id, context_id, n_slots, mode = cursor.numbers("<IIII")
     pairs = set(struct.iter_unpack("<ii", cursor.take(8 * n_slots)))
     lines = {line for pair in pairs for line in pair if line > 0}
     arcs = {(start, end) for start, end in pairs if start and end}  # 0 is no line, and an empty slot has two
-    return TracedCode(files[file_id], contexts[context_id], lines, arcs)
+    is_final = bool(mode & _TRACE_IS_FINAL)
+    return TracedCode(files[file_id], contexts[context_id] if is_final else "", lines, arcs), is_final

@@ -1,0 +1,18 @@
+/* What each engine does when the context changes. All need the GIL. Record first and clear later, so that a
+ * killed process has lost nothing. */
+#ifndef FOOTFALL_CONTEXTS_H
+#define FOOTFALL_CONTEXTS_H
+
+#include "core/state.h"
+
+/* Record what was hit since the last switch under the recorder's context, clear it, and let it be hit again.
+ * 0 (also when the engine does not run or recording is off), or -1 with an exception. */
+int monitoring_flush(module_state *state);
+int probes_flush(module_state *state);
+int settrace_flush(module_state *state);
+
+/* Note in the new context where the measured frames of all threads are, so that their next lines have a line to
+ * come from. Sets no exception. */
+void monitoring_mark_running(module_state *state);
+
+#endif
