@@ -45,4 +45,4 @@ HIT_ASYNC_STOP = 16
 HIT_UNWIND = 32
 """An exception from this unit left the frame (PY_UNWIND, the frame's offset)."""
 HIT_RESUMED = 64
-"""A frame went on from this unit: it is where a generator was resumed, or where the frame was when its context began."""
+"""A frame went on from this unit: a generator was resumed there, or the frame was there when its context began."""

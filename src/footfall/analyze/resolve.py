@@ -39,8 +39,8 @@ Progress = Callable[[int, int], None]
 
 
 _Visits = dict[_T, dict[bytes, set[str]]]
-"""By code object or module, with no hits and no context: each set of hits (`ContextHits.places`) that some contexts saw,
-and those. Tests that take the same way through a function have it worked out once."""
+"""By code object or module, with no hits and no context: each set of hits (`ContextHits.places`) that some contexts
+saw, and those contexts. Tests that take the same way through a function have it worked out once."""
 
 
 class _Merged:
@@ -83,8 +83,8 @@ class _Process(NamedTuple):
 def resolve(run_directory: str | Path, context: str = "", progress: Progress | None = None) -> RunData:
     """Work out lines, arcs and profile of the run in `run_directory`.
 
-    `context` names the static context of everything, which a dynamic one follows after a "|". `progress(done, total)` is called
-    as code objects and modules are worked out. A damaged record is skipped and named in the messages.
+    `context` names the static context of everything, which a dynamic one follows after a "|".
+    `progress(done, total)` is called as code objects and modules are worked out. A damaged record is skipped and named in the messages.
     """
     directory = Path(run_directory)
     merged = _merge_records(sorted(directory.glob("*.rec")))
@@ -289,9 +289,9 @@ def _merge_visits(merged: _Merged, record: Record) -> None:
         ContextHits(at, module.context, gather_hits(module.hits)) for at, module in enumerate(record.modules)
     ]
     for hits in (*record.code_hits, *last_code_hits):
-        by_code[hits.index].setdefault(hits.places, set()).add(hits.context)
+        by_code[hits.number].setdefault(hits.places, set()).add(hits.context)
     for hits in (*record.module_hits, *last_module_hits):
-        by_module[hits.index].setdefault(hits.places, set()).add(hits.context)
+        by_module[hits.number].setdefault(hits.places, set()).add(hits.context)
 
 
 def _merge(known: dict[_T, _T], key: _T, found: _T) -> None:

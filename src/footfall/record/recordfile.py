@@ -12,7 +12,17 @@ from typing import NamedTuple
 from footfall.errors import FootfallError
 from footfall.record.segments import read_entries
 
-__all__ = ["ContextHits", "ProbedModule", "Record", "RecordedCode", "RecordHeader", "TracedCode", "gather_hits", "read_record", "spread_hits"]
+__all__ = [
+    "ContextHits",
+    "ProbedModule",
+    "Record",
+    "RecordedCode",
+    "RecordHeader",
+    "TracedCode",
+    "gather_hits",
+    "read_record",
+    "spread_hits",
+]
 
 _MAGIC = b"FOOTFALL"
 _FORMAT = 1
@@ -73,7 +83,7 @@ class ProbedModule(NamedTuple):
 class ContextHits(NamedTuple):
     """What one code object or module saw while a context lasted that is over."""
 
-    index: int
+    number: int
     """In `Record.codes` or `Record.modules`."""
     context: str
     places: bytes
@@ -199,7 +209,7 @@ def read_record(path: str) -> Record:
         modules = [module._replace(context=last_context) for module in modules]
         for at in live_traces:
             traces[at] = traces[at]._replace(context=last_context)
-    if any(hits.index >= len(modules) for hits in module_hits):
+    if any(hits.number >= len(modules) for hits in module_hits):
         raise _corrupt(path, "hits of a module that is not there")
     return Record(header, codes, modules, messages, traces, imported, code_hits, module_hits, has_switched, contexts)
 
