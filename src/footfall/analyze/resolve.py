@@ -84,7 +84,8 @@ def resolve(run_directory: str | Path, context: str = "", progress: Progress | N
     """Work out lines, arcs and profile of the run in `run_directory`.
 
     `context` names the static context of everything, which a dynamic one follows after a "|".
-    `progress(done, total)` is called as code objects and modules are worked out. A damaged record is skipped and named in the messages.
+    `progress(done, total)` is called as code objects and modules are worked out. A damaged record is skipped and
+    named in the messages.
     """
     directory = Path(run_directory)
     merged = _merge_records(sorted(directory.glob("*.rec")))
