@@ -25,7 +25,8 @@ def test_version_and_help(footfall) -> None:
     """--version names the version; the help lists every command, each with its own help and examples for run."""
     assert footfall("--version").stdout == f"footfall, version {VERSION}\n"
     commands = re.findall(r"^  (\w+)  +\S", footfall("--help").stdout, re.MULTILINE)
-    assert commands == ["run", "report", "html", "gaps", "tests", "json", "xml", "lcov", "flame", "export", "erase", "resolve"]
+    reports = ["report", "html", "gaps", "tests", "json", "xml", "lcov", "flame", "export"]
+    assert commands == ["run", *reports, "combine", "erase", "resolve"]
     for command in commands:
         shown = footfall(command, "--help")
         assert shown.returncode == 0

@@ -35,6 +35,7 @@ _KNOWN: Final[dict[tuple[str, str], tuple[str, str]]] = {
     ("run", "disable_warnings"): ("disable_warnings", "list"),
     ("run", "include"): ("run_include", "list"),
     ("run", "omit"): ("run_omit", "list"),
+    ("run", "parallel"): ("parallel", "flag"),
     ("run", "relative_files"): ("relative_files", "flag"),
     ("run", "source"): ("source", "list"),
     ("run", "source_pkgs"): ("source_pkgs", "list"),
@@ -72,7 +73,7 @@ _KNOWN: Final[dict[tuple[str, str], tuple[str, str]]] = {
 
 # coverage.py's own options, of no use here and no reason to warn
 _ACCEPTED: Final[dict[str, str]] = {
-    "run": "command_line concurrency core cover_pylib debug debug_file dynamic_context parallel patch plugins sigterm"
+    "run": "command_line concurrency core cover_pylib debug debug_file dynamic_context patch plugins sigterm"
     " timid _crash",
     "report": "",
     "html": "extra_css skip_covered skip_empty show_contexts",
@@ -101,6 +102,7 @@ class Config:
     """Each thread walks its own stack, in a signal handler."""
     context: str = ""
     data_file: str = ".coverage"
+    parallel: bool = False
     relative_files: bool = False
     disable_warnings: list[str] = field(default_factory=list)
     # what counts: None keeps coverage.py's defaults

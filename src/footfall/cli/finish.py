@@ -5,6 +5,7 @@ Nothing is lost when this fails: the run directory stays, and the error says how
 
 from __future__ import annotations
 
+import contextlib
 import os
 from pathlib import Path
 
@@ -18,9 +19,11 @@ from footfall.cli.terminal import print_lines, progress_bar
 from footfall.config import Config
 from footfall.errors import FootfallError
 from footfall.observe.settings import Settings
+from footfall.record.combine import combine_files
 from footfall.record.conditionsdb import write_conditions
 from footfall.record.coveragedb import write_coverage
 from footfall.record.locate import find_unexecuted_files
+from footfall.record.parallelfiles import SIDE_FILE_ENDING, base_of_parallel_name
 from footfall.record.profiledb import write_profile
 from footfall.record.rundir import RunDirectory, remove_run_directory
 from footfall.report.gather import gather, shown_path
@@ -35,8 +38,16 @@ KEEP_VARIABLE = "FOOTFALL_KEEP"
 _N_HOTTEST = 10
 
 
-def finish_run(directory: RunDirectory, settings: Settings, config: Config, data_file: str, *, is_quiet: bool) -> None:
-    """Resolve a run, write its data file, show the summary, remove the directory.
+def finish_run(
+    directory: RunDirectory,
+    settings: Settings,
+    config: Config,
+    data_file: str,
+    *,
+    append: bool = False,
+    is_quiet: bool,
+) -> None:
+    """Resolve a run, write its data file, or add to it with `append`, show the summary, remove the directory.
 
     Raises FootfallError with a next step that names the directory, which is then kept.
     """
@@ -44,9 +55,12 @@ def finish_run(directory: RunDirectory, settings: Settings, config: Config, data
         with progress_bar("Working out what ran", is_quiet=is_quiet) as progress:
             run = resolve(directory.path, settings.context, progress)
         warnings = list(run.messages)
-        _write(run, settings, config, data_file, warnings)
+        if append and os.path.exists(data_file):
+            _append(run, directory, settings, config, data_file, warnings)
+        else:
+            _write(run, directory, settings, config, data_file, warnings)
     except Exception as error:  # whatever it is, the raw data is whole: say where it is
-        raise _kept(directory, config, data_file, error) from error
+        raise _kept(directory, config, data_file, append, error) from error
     is_kept = bool(os.environ.get(KEEP_VARIABLE))
     if not is_kept:
         remove_run_directory(directory, keep=Path(data_file).absolute())
@@ -57,8 +71,8 @@ def finish_run(directory: RunDirectory, settings: Settings, config: Config, data
         _show_summary(run, config, data_file)
 
 
-def _kept(directory: RunDirectory, config: Config, data_file: str, error: Exception) -> FootfallError:
-    again = f"footfall resolve {directory.path}"
+def _kept(directory: RunDirectory, config: Config, data_file: str, append: bool, error: Exception) -> FootfallError:
+    again = f"footfall resolve {'--append ' if append else ''}{directory.path}"
     if data_file != config.data_file:
         again += f" --data-file={data_file}"
     kept = f"What was recorded is in {directory.path}; try again with: {again}"
@@ -69,7 +83,14 @@ def _kept(directory: RunDirectory, config: Config, data_file: str, error: Except
     )
 
 
-def _write(run: RunData, settings: Settings, config: Config, data_file: str, warnings: list[tuple[str, str]]) -> None:
+def _write(
+    run: RunData,
+    directory: RunDirectory,
+    settings: Settings,
+    config: Config,
+    data_file: str,
+    warnings: list[tuple[str, str]],
+) -> None:
     touched: set[str] = set()
     if settings.cover:
         touched, never_imported = find_unexecuted_files(
@@ -92,7 +113,29 @@ def _write(run: RunData, settings: Settings, config: Config, data_file: str, war
         if conditions:
             write_conditions(connection, conditions)
         if run.profile is not None:
-            write_profile(connection, rows_from_profile(run.profile))
+            write_profile(connection, rows_from_profile(run.profile), directory.identity())
+
+
+def _append(
+    run: RunData,
+    directory: RunDirectory,
+    settings: Settings,
+    config: Config,
+    data_file: str,
+    warnings: list[tuple[str, str]],
+) -> None:
+    part = f"{data_file}.{os.getpid()}.run{SIDE_FILE_ENDING}"
+    try:
+        _write(run, directory, settings, config, part, warnings)
+        result = combine_files(
+            [part], data_file, base=data_file, paths=config.paths.values(), is_relative=config.relative_files
+        )
+        for _, error in result.failed:
+            raise error
+        warnings += result.warnings
+    finally:
+        with contextlib.suppress(OSError):
+            os.unlink(part)
 
 
 def _show_summary(run: RunData, config: Config, data_file: str) -> None:
@@ -109,6 +152,7 @@ def _show_summary(run: RunData, config: Config, data_file: str) -> None:
                 precision=config.precision,
                 data_file=data_file,
                 is_default_data_file=data_file == config.data_file,
+                parallel_base=base_of_parallel_name(data_file) if config.parallel else "",
                 times=None if run.profile is None else profile_summary(run.profile, _N_HOTTEST),
             )
         )

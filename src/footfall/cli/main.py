@@ -32,6 +32,7 @@ _COMMANDS: Final = {
     "lcov": "Write coverage as LCOV records.",
     "flame": "Write a flame graph, also of what changed between two runs.",
     "export": "Write the profile for other viewers.",
+    "combine": "Combine data files of several runs or machines into one.",
     "erase": "Remove the data file and what runs left.",
     "resolve": "Make the data file from a run directory that was kept.",
 }

@@ -13,7 +13,7 @@ from footfall.cli.target import find_interpreter, inspect_interpreter
 from footfall.config import Config
 from footfall.errors import EXIT_ENVIRONMENT, FootfallError
 from footfall.model import RUN_VARIABLE
-from footfall.record.datafile import check_replaceable
+from footfall.record.datafile import check_replaceable, open_data_file
 from footfall.record.rundir import (
     RunDirectory,
     make_run_directory,
@@ -40,16 +40,21 @@ def measure(
     *,
     cover: bool = True,
     data_file: str | None = None,
+    append: bool = False,
     is_quiet: bool = False,
     environment: Mapping[str, str] | None = None,
 ) -> Measurement:
     """Run a program with its arguments, write its data file (default: the configured one) and show the summary.
 
-    `environment` is added to ours. Raises FootfallError when it can't be started, or results could not be written.
+    `environment` is added to ours. With `append` results are added to those that the data file has.
+    Raises FootfallError when it can't be started, or results could not be written.
     """
     if data_file is not None:
         _check_writable(data_file)
     check_replaceable(data_file or config.data_file)
+    if append and os.path.exists(data_file or config.data_file):
+        with open_data_file(data_file or config.data_file):
+            pass  # better now than after a long run
     directory = make_run_directory(settings_from_config(config, cover=cover))
     full = {**os.environ, **(environment or {}), RUN_VARIABLE: str(directory.path)}
     try:
@@ -57,13 +62,13 @@ def measure(
     except FootfallError:
         remove_run_directory(directory)
         raise
-    return _finish(directory, config, program, status, data_file, is_quiet)
+    return _finish(directory, config, program, status, data_file, append, is_quiet)
 
 
 def _check_writable(data_file: str) -> None:
     """Say before a long run, not after it, that its results can't be written where they were asked for."""
     path = os.path.abspath(data_file)
-    probe = f"{path}.{os.getpid()}.try"
+    probe = f"{path}.{os.getpid()}.footfall-try"
     try:
         os.makedirs(os.path.dirname(path), exist_ok=True)
         os.close(os.open(probe, os.O_WRONLY | os.O_CREAT | os.O_EXCL))
@@ -77,7 +82,13 @@ def _check_writable(data_file: str) -> None:
 
 
 def _finish(
-    directory: RunDirectory, config: Config, program: list[str], status: int, data_file: str | None, is_quiet: bool
+    directory: RunDirectory,
+    config: Config,
+    program: list[str],
+    status: int,
+    data_file: str | None,
+    append: bool,
+    is_quiet: bool,
 ) -> Measurement:
     """Make the results of a command that ended with `status`."""
     if not directory.has_records():
@@ -96,7 +107,7 @@ def _finish(
 
     try:
         _, settings = open_run_directory(directory.path)
-        finish_run(directory, settings, config, chosen, is_quiet=is_quiet)
+        finish_run(directory, settings, config, chosen, append=append, is_quiet=is_quiet)
     except FootfallError as error:
         click.echo(f"footfall: {error}", err=True)
         return Measurement(status or EXIT_ENVIRONMENT, None)

@@ -9,6 +9,7 @@ import click
 from footfall.cli.finish import finish_run
 from footfall.cli.options import config_option, load_config
 from footfall.errors import UsageError
+from footfall.record.parallelfiles import make_parallel_name
 from footfall.record.rundir import open_run_directory
 
 __all__ = ["command"]
@@ -17,9 +18,10 @@ __all__ = ["command"]
 @click.command("resolve")
 @click.argument("run_directory", metavar="RUNDIR")
 @click.option("--data-file", metavar="FILE", help="Where the results go. [default: .coverage]")
+@click.option("-a", "--append", is_flag=True, help="Add to the data file instead of making it anew.")
 @click.option("-q", "--quiet", is_flag=True, help="Show nothing but errors.")
 @config_option
-def command(run_directory: str, data_file: str | None, quiet: bool, config_file: str | None) -> int:
+def command(run_directory: str, data_file: str | None, append: bool, quiet: bool, config_file: str | None) -> int:
     """Make the data file from RUNDIR, a run directory that was kept.
 
     One is kept when its results could not be worked out or written, when the supervisor itself was killed, and when
@@ -33,5 +35,7 @@ def command(run_directory: str, data_file: str | None, quiet: bool, config_file:
     if os.path.isdir(settings.cwd):
         os.chdir(settings.cwd)
     config = load_config(config_file, quiet, data_file=data_file)
-    finish_run(directory, settings, config, config.data_file, is_quiet=quiet)
+    if config.parallel and data_file is None and not append:
+        config.data_file = make_parallel_name(config.data_file)
+    finish_run(directory, settings, config, config.data_file, append=append, is_quiet=quiet)
     return 0

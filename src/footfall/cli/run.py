@@ -10,6 +10,7 @@ from footfall.cli.supervise import end_like
 from footfall.cli.target import command_line
 from footfall.config import check_rate
 from footfall.errors import UsageError
+from footfall.record.parallelfiles import make_parallel_name
 
 __all__ = ["command"]
 
@@ -20,6 +21,8 @@ Examples:
   footfall run -m package.module arguments
   footfall run --source=src --no-branch make test
   footfall run --no-profile --data-file=unit.cov pytest tests/unit
+  footfall run -a pytest tests/more             adds to .coverage
+  footfall run -p pytest tests/unit             leaves .coverage.HOST.pidN.Xabcdefx, for `footfall combine`
 """
 
 
@@ -44,6 +47,10 @@ Examples:
 )
 @click.option("--precise", is_flag=True, help="Stop threads by a signal for each sample: exact to the instruction.")
 @click.option("--context", metavar="LABEL", help="A name for this run in the data.")
+@click.option("-a", "--append", is_flag=True, help="Add to the data file instead of making it anew.")
+@click.option(
+    "-p", "--parallel-mode", is_flag=True, default=None, help="Make a data file of a name of its own, to combine."
+)
 @click.option("-q", "--quiet", is_flag=True, help="Show nothing but errors.")
 @config_option
 @click.argument("arguments", metavar="COMMAND [ARGUMENT]...", nargs=-1, type=click.UNPROCESSED)
@@ -59,6 +66,8 @@ def command(
     rate: int | None,
     precise: bool,
     context: str | None,
+    append: bool,
+    parallel_mode: bool | None,
     quiet: bool,
     config_file: str | None,
     arguments: tuple[str, ...],
@@ -80,6 +89,7 @@ def command(
         rate_hz=rate,
         precise=precise or None,
         context=context,
+        parallel=parallel_mode,
     )
     if no_cover and not config.profile:
         raise UsageError("nothing-to-measure", "Neither coverage nor profile is wanted.", "Leave one option out.")
@@ -87,4 +97,17 @@ def command(
     if config.run_include and (config.source or config.source_pkgs or config.source_dirs) and not quiet:
         click.echo("footfall: --include is ignored because --source is set [include-ignored]", err=True)
     program = command_line(arguments, is_module=is_module)
-    return end_like(measure(program, config, cover=not no_cover, data_file=data_file, is_quiet=quiet).status)
+    if append and config.parallel:
+        raise UsageError(
+            "append-parallel",
+            "Data can't be added to a data file in parallel mode, which makes a new one each time.",
+            "Leave out --append, and join the files with `footfall combine`.",
+        )
+    if config.parallel:
+        name = make_parallel_name(data_file or config.data_file)
+        if data_file is None:
+            config.data_file = name
+        else:
+            data_file = name
+    cover = not no_cover
+    return end_like(measure(program, config, cover=cover, data_file=data_file, append=append, is_quiet=quiet).status)

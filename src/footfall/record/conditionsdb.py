@@ -26,11 +26,15 @@ __all__ = [
     "Conditions",
     "Place",
     "SourcePosition",
+    "check_conditions_format",
+    "create_condition_tables",
     "read_conditions",
+    "unpack_places",
     "write_conditions",
 ]
 
 _FORMAT: Final = 1
+_MAX_PLACES_BYTES: Final = 8 << 20  # of one code object, unpacked; a thousand jumps take about 30 KB
 _SCHEMA: Final = """
 create table footfall_conditions_format (format integer);
 create table footfall_conditions_code (id integer primary key, path text, qualname text, first_line integer,
@@ -83,10 +87,7 @@ Conditions = dict[str, list[BranchedCode]]
 
 def write_conditions(connection: sqlite3.Connection, conditions: Mapping[str, Iterable[BranchedCode]]) -> None:
     """Add conditions to a data file that is being written. Raises sqlite3 errors."""
-    for statement in _SCHEMA.split(";"):
-        if statement.strip():
-            connection.execute(statement)
-    connection.execute("insert into footfall_conditions_format values (?)", (_FORMAT,))
+    create_condition_tables(connection)
     numbered = enumerate((path, code) for path, codes in conditions.items() for code in codes)
     for code_id, (path, code) in numbered:
         row = (code_id, path, code.qualname, code.first_line, _pack(code.places))
@@ -95,13 +96,26 @@ def write_conditions(connection: sqlite3.Connection, conditions: Mapping[str, It
         connection.executemany("insert into footfall_conditions values (?, ?, ?)", rows)
 
 
+def create_condition_tables(connection: sqlite3.Connection) -> None:
+    """Make the tables in a data file that is being written."""
+    for statement in _SCHEMA.split(";"):
+        if statement.strip():
+            connection.execute(statement)
+    connection.execute("insert into footfall_conditions_format values (?)", (_FORMAT,))
+
+
 def _pack(places: Iterable[Place]) -> bytes:
     numbers = [number for place in places for position in place for number in position]
     return zlib.compress(",".join(map(str, numbers)).encode(), 1)
 
 
-def _unpack(packed: bytes) -> tuple[Place, ...]:
-    numbers = [int(number) for number in zlib.decompress(packed).split(b",")]
+def unpack_places(packed: bytes) -> tuple[Place, ...]:
+    """Return the places of a code object's row. Raises ValueError, TypeError or zlib.error for what is none."""
+    unpacker = zlib.decompressobj()
+    text = unpacker.decompress(packed, _MAX_PLACES_BYTES)
+    if not unpacker.eof:
+        raise ValueError("the places of jumps are cut short, or too many")
+    numbers = [int(number) for number in text.split(b",")] if text else []
     if len(numbers) % 8:
         raise ValueError("a place of a jump is cut short")
     corners = [SourcePosition(*numbers[at : at + 4]) for at in range(0, len(numbers), 4)]
@@ -118,17 +132,22 @@ def read_conditions(path: str | Path, contexts: Iterable[str] = ()) -> Condition
     with open_data_file(path) as connection:
         if not has_table(connection, "footfall_conditions_format"):
             return None
-        row = connection.execute("select format from footfall_conditions_format").fetchone()
-        if row is None or row[0] != _FORMAT:
-            raise FootfallError(
-                "data-schema",
-                f"The conditions in {path} have format {row and row[0]}, and this footfall reads {_FORMAT}.",
-                "Run the program again, or update footfall.",
-            )
+        check_conditions_format(connection, path)
         try:
             return _read_codes(connection, searches)
         except (KeyError, TypeError, ValueError, zlib.error) as error:
             raise sqlite3.DatabaseError(f"its tables of conditions do not fit together ({error!r})") from error
+
+
+def check_conditions_format(connection: sqlite3.Connection, path: str | Path) -> None:
+    """Raise FootfallError (`data-schema`) when a data file's conditions have a format that this version can't read."""
+    row = connection.execute("select format from footfall_conditions_format").fetchone()
+    if row is None or row[0] != _FORMAT:
+        raise FootfallError(
+            "data-schema",
+            f"The conditions in {path} have format {row and row[0]}, and this footfall reads {_FORMAT}.",
+            "Run the program again, or update footfall.",
+        )
 
 
 def _read_codes(connection: sqlite3.Connection, searches: list[Callable[[str], object]]) -> Conditions:
@@ -136,7 +155,7 @@ def _read_codes(connection: sqlite3.Connection, searches: list[Callable[[str], o
     by_id: dict[int, BranchedCode] = {}
     query = "select id, path, qualname, first_line, places from footfall_conditions_code"
     for code_id, path, qualname, first_line, places in connection.execute(query):
-        by_id[code_id] = BranchedCode(qualname, first_line, _unpack(places))
+        by_id[code_id] = BranchedCode(qualname, first_line, unpack_places(places))
         found.setdefault(path, []).append(by_id[code_id])
     for code_id, context, outcomes in connection.execute("select code_id, context, outcomes from footfall_conditions"):
         if not searches or any(search(context) for search in searches):

@@ -18,12 +18,15 @@ from pathlib import Path
 from footfall._version import VERSION
 from footfall.errors import FootfallError, UsageError
 from footfall.record.datafile import SCHEMA_VERSION, has_table, open_data_file
+from footfall.record.parallelfiles import SIDE_FILE_ENDING
 
 __all__ = [
+    "LINES_ONLY_TABLE",
     "Arc",
     "FileData",
     "StoredCoverage",
     "StoredFile",
+    "create_data_file",
     "numbers_from_numbits",
     "numbits_from_numbers",
     "read_contexts_by_line",
@@ -47,6 +50,8 @@ create table arc (file_id integer, context_id integer, fromno integer, tono inte
 create table tracer (file_id integer primary key, tracer text, foreign key (file_id) references file (id));
 """
 
+LINES_ONLY_TABLE = "footfall_lines_only"
+"""One column, path; record/mergecoverage.py writes it."""
 
 Arc = tuple[int, int]
 """(from line, to line); a negative number is the first line of a code object: entered (from) or left (to)."""
@@ -79,6 +84,8 @@ class StoredCoverage:
     """Whether record/profiledb.py has something to read there."""
     has_conditions: bool = False
     """The same for record/conditionsdb.py."""
+    lines_only: set[str] = field(default_factory=set)
+    """Files of which some lines come from data without branches, in data that has arcs (combined data alone)."""
     files: dict[str, StoredFile] = field(default_factory=dict)
 
 
@@ -96,16 +103,14 @@ def numbers_from_numbits(numbits: bytes) -> set[int]:
 
 
 @contextlib.contextmanager
-def write_coverage(
-    path: str | Path, files: Mapping[str, FileData], *, has_arcs: bool, touched: Iterable[str] = ()
-) -> Iterator[sqlite3.Connection]:
-    """Write a data file and yield its connection, to add tables; it appears under its name, whole, on leaving.
+def create_data_file(path: str | Path, *, is_durable: bool = False) -> Iterator[sqlite3.Connection]:
+    """Make a data file with coverage.py's tables, empty, and yield its connection; it appears, whole, on leaving.
 
-    `touched` are files that were measured and have no lines that ran. On an error inside nothing is replaced.
-    Raises FootfallError (`data-unwritable`).
+    With `is_durable` it is on the disk by then, not only in the system's memory. On an error inside nothing is
+    replaced. Raises FootfallError (`data-unwritable`).
     """
     target = os.path.abspath(path)
-    beside = f"{target}.{os.getpid()}.new"
+    beside = f"{target}.{os.getpid()}{SIDE_FILE_ENDING}"
     try:
         os.makedirs(os.path.dirname(target), exist_ok=True)
         with contextlib.suppress(FileNotFoundError):
@@ -115,10 +120,18 @@ def write_coverage(
             # its row is fetched because an open cursor would forbid the commit (PyPy)
             connection.execute("pragma journal_mode = memory").fetchall()
             connection.execute("begin")
-            _write_all(connection, files, has_arcs, touched)
+            for statement in _SCHEMA.split(";"):
+                if statement.strip():
+                    connection.execute(statement)
+            connection.execute("insert into coverage_schema values (?)", (SCHEMA_VERSION,))
+            connection.execute("insert into meta values ('version', ?)", (f"footfall {VERSION}",))
             yield connection
             connection.execute("commit")
+        if is_durable:
+            _flush_to_disk(beside)
         os.replace(beside, target)
+        if is_durable:
+            _flush_to_disk(os.path.dirname(target))
     except (OSError, sqlite3.OperationalError) as error:
         reason = error.strerror if isinstance(error, OSError) else str(error)
         raise FootfallError(
@@ -131,15 +144,32 @@ def write_coverage(
             os.unlink(beside)
 
 
+def _flush_to_disk(path: str) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+@contextlib.contextmanager
+def write_coverage(
+    path: str | Path, files: Mapping[str, FileData], *, has_arcs: bool, touched: Iterable[str] = ()
+) -> Iterator[sqlite3.Connection]:
+    """Write a data file and yield its connection, to add tables; it appears under its name, whole, on leaving.
+
+    `touched` are files that were measured and have no lines that ran. On an error inside nothing is replaced.
+    Raises FootfallError (`data-unwritable`).
+    """
+    with create_data_file(path) as connection:
+        _write_all(connection, files, has_arcs, touched)
+        yield connection
+
+
 def _write_all(
     connection: sqlite3.Connection, files: Mapping[str, FileData], has_arcs: bool, touched: Iterable[str]
 ) -> None:
-    for statement in _SCHEMA.split(";"):
-        if statement.strip():
-            connection.execute(statement)
-    connection.execute("insert into coverage_schema values (?)", (SCHEMA_VERSION,))
-    meta = [("has_arcs", str(int(has_arcs))), ("version", f"footfall {VERSION}")]
-    connection.executemany("insert into meta values (?, ?)", meta)
+    connection.execute("insert into meta values ('has_arcs', ?)", (str(int(has_arcs)),))
     paths = sorted({*files, *touched})
     file_ids = {path: number for number, path in enumerate(paths, 1)}
     connection.executemany("insert into file values (?, ?)", [(file_ids[path], path) for path in paths])
@@ -184,6 +214,8 @@ def _read_all(connection: sqlite3.Connection, contexts: list[str]) -> StoredCove
         has_profile=has_table(connection, "footfall_profile"),
         has_conditions=has_table(connection, "footfall_conditions_format"),
     )
+    if has_table(connection, LINES_ONLY_TABLE):
+        stored.lines_only = {str(path) for (path,) in connection.execute(f"select path from {LINES_ONLY_TABLE}")}
     by_id: dict[int, StoredFile] = {}
     for file_id, name in connection.execute("select id, path from file"):
         by_id[file_id] = stored.files[name] = StoredFile()

@@ -11,12 +11,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from footfall.errors import FootfallError
+from footfall.record.parallelfiles import find_parallel_files
 
 __all__ = ["SCHEMA_VERSION", "check_replaceable", "has_table", "open_data_file"]
 
 SCHEMA_VERSION = 7
 """coverage.py's, since 5.0."""
 
+_COVERAGE_TABLES = frozenset({"coverage_schema", "meta", "file", "context", "line_bits", "arc", "tracer"})
 _SQLITE_MAGIC = b"SQLite format 3\0"
 _OLD_COVERAGE_MAGIC = b"!coverage.py"
 
@@ -50,6 +52,16 @@ def _foreign(path: str | Path, what: str) -> FootfallError:
     )
 
 
+def _missing(path: str | Path) -> FootfallError:
+    parts = find_parallel_files(path)
+    if parts:
+        files = "is a file" if len(parts) == 1 else f"are {len(parts)} files"
+        help = f"There {files} {path}.* to join: run `footfall combine`."
+    else:
+        help = "Make one with `footfall run COMMAND`."
+    return FootfallError("no-data", f"No data file {str(path)!r}.", help)
+
+
 def _unreadable(path: str | Path, error: OSError) -> FootfallError:
     return FootfallError(
         "data-unreadable",
@@ -61,7 +73,10 @@ def _unreadable(path: str | Path, error: OSError) -> FootfallError:
 def _connect_read_only(path: str | Path) -> sqlite3.Connection:
     # immutable: no lock, and no journal beside the file is ever acted on
     uri = Path(path).absolute().as_uri() + "?mode=ro&immutable=1"
-    return sqlite3.connect(uri, uri=True)
+    connection = sqlite3.connect(uri, uri=True)
+    # a file from elsewhere has no say in what runs here
+    connection.execute("pragma trusted_schema = off").fetchall()
+    return connection
 
 
 def has_table(connection: sqlite3.Connection, name: str) -> bool:
@@ -77,7 +92,7 @@ def _count_tables(connection: sqlite3.Connection) -> int:
 
 @contextlib.contextmanager
 def open_data_file(path: str | Path) -> Iterator[sqlite3.Connection]:
-    """Open an existing data file for reading.
+    """Open an existing data file for reading. Whoever wrote it, what is in it can't make reading run code or not end.
 
     Raises FootfallError: `no-data` (not there), `data-foreign`, `data-corrupt`, `data-schema`, `data-unreadable`;
     database errors while the file is read in the block become `data-corrupt` too.
@@ -86,9 +101,7 @@ def open_data_file(path: str | Path) -> Iterator[sqlite3.Connection]:
         with open(path, "rb") as file:
             head = file.read(16)
     except FileNotFoundError as error:
-        raise FootfallError(
-            "no-data", f"No data file {str(path)!r}.", "Make one with `footfall run COMMAND`."
-        ) from error
+        raise _missing(path) from error
     except OSError as error:
         raise _unreadable(path, error) from error
     if head.startswith(_OLD_COVERAGE_MAGIC):
@@ -112,6 +125,7 @@ def _check_schema(connection: sqlite3.Connection, path: str | Path) -> None:
         if _count_tables(connection):
             raise _foreign(path, "it is another program's database")
         raise FootfallError("no-data", f"The data file {path} is empty.", "Run `footfall run COMMAND` again.")
+    _check_plain_tables(connection)
     row = connection.execute("select version from coverage_schema").fetchone()
     if row is None or row[0] != SCHEMA_VERSION:
         found = None if row is None else row[0]
@@ -120,3 +134,15 @@ def _check_schema(connection: sqlite3.Connection, path: str | Path) -> None:
             f"The data file {path} has schema {found}, and this footfall reads {SCHEMA_VERSION}.",
             "Run the program again, or update footfall.",
         )
+
+
+def _check_plain_tables(connection: sqlite3.Connection) -> None:
+    """Refuse what only looks like a table we read: a view's or a generated column's rows are computed, without end."""
+    # the type says nothing of virtual tables; SQLite stores their statement with these words
+    query = "select name from sqlite_master where type = 'view' or sql like 'create virtual %'"
+    names = {name for (name,) in connection.execute(query)}
+    query = "select m.name from sqlite_master m join pragma_table_xinfo(m.name) where m.type = 'table' and hidden <> 0"
+    names |= {name for (name,) in connection.execute(query)}
+    for name in names:
+        if name in _COVERAGE_TABLES or str(name).startswith("footfall_"):
+            raise sqlite3.DatabaseError(f"{name!r} is not a plain table")

@@ -14,16 +14,22 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from footfall.errors import FootfallError
-from footfall.record.datafile import open_data_file
+from footfall.record.datafile import has_table, open_data_file
 
 __all__ = [
     "StoredCost",
     "StoredFrame",
     "StoredNode",
     "StoredProfile",
+    "StoredRun",
     "StoredThread",
+    "create_profile_tables",
     "read_profile",
+    "read_profile_tables",
+    "run_of_profile",
     "write_profile",
+    "write_runs",
+    "write_totals",
 ]
 
 _FORMAT: Final = 1
@@ -37,7 +43,22 @@ create table footfall_frame (id integer primary key, path text, qualname text, f
 create table footfall_node (id integer primary key, parent_id integer, frame_id integer);
 create table footfall_cost (node_id integer, thread_id integer, context text, samples integer, wall_ns integer,
     cpu_ns integer, gil_ns integer);
+create table footfall_run (identity text primary key, first_thread integer, n_threads integer, processes integer,
+    samples integer, dropped integer, late integer, interval_ns integer);
 """
+
+
+class StoredRun(NamedTuple):
+    """One run of a profile, which may be combined from several. Its threads are the `n_threads` from `first_thread`."""
+
+    identity: str
+    first_thread: int
+    n_threads: int
+    n_processes: int
+    n_samples: int
+    n_dropped: int
+    n_late: int
+    interval_ns: int
 
 
 class StoredThread(NamedTuple):
@@ -94,13 +115,22 @@ class StoredProfile:
     costs: list[StoredCost] = field(default_factory=list)
 
 
-def write_profile(connection: sqlite3.Connection, profile: StoredProfile) -> None:
-    """Add the profile to a data file that is being written. Raises sqlite3 errors."""
+def create_profile_tables(connection: sqlite3.Connection) -> None:
+    """Make the tables, empty, in a data file that is being written."""
     for statement in _SCHEMA.split(";"):
         if statement.strip():
             connection.execute(statement)
-    totals = (profile.n_processes, profile.n_samples, profile.n_dropped, profile.n_late, profile.interval_ns)
-    _insert(connection, "footfall_profile", [(_FORMAT, *totals)])
+
+
+def write_profile(connection: sqlite3.Connection, profile: StoredProfile, identity: str = "") -> None:
+    """Add the profile to a data file that is being written. Raises sqlite3 errors.
+
+    `identity` is what combining knows the run by, so that it is never counted twice; without, what was recorded is.
+    """
+    create_profile_tables(connection)
+    if identity:
+        write_runs(connection, [run_of_profile(profile, identity)])
+    write_totals(connection, profile)
     for table, rows in (
         ("footfall_thread", profile.threads),
         ("footfall_frame", profile.frames),
@@ -108,6 +138,23 @@ def write_profile(connection: sqlite3.Connection, profile: StoredProfile) -> Non
     ):
         _insert(connection, table, ((index, *row) for index, row in enumerate(rows)))
     _insert(connection, "footfall_cost", profile.costs)
+
+
+def run_of_profile(profile: StoredProfile, identity: str) -> StoredRun:
+    """Return the one run that a profile is of."""
+    totals = (profile.n_processes, profile.n_samples, profile.n_dropped, profile.n_late, profile.interval_ns)
+    return StoredRun(identity, 0, len(profile.threads), *totals)
+
+
+def write_runs(connection: sqlite3.Connection, runs: Iterable[StoredRun]) -> None:
+    """Add the runs of a profile."""
+    _insert(connection, "footfall_run", runs)
+
+
+def write_totals(connection: sqlite3.Connection, profile: StoredProfile) -> None:
+    """Add the row of a profile's totals."""
+    totals = (profile.n_processes, profile.n_samples, profile.n_dropped, profile.n_late, profile.interval_ns)
+    _insert(connection, "footfall_profile", [(_FORMAT, *totals)])
 
 
 def _insert(connection: sqlite3.Connection, table: str, rows: Iterable[tuple[object, ...]]) -> None:
@@ -122,17 +169,22 @@ def read_profile(path: str | Path) -> StoredProfile | None:
     Raises FootfallError: as `open_data_file`, and `data-schema` for a format this version does not know.
     """
     with open_data_file(path) as connection:
-        query = "select name from sqlite_master where type = 'table' and name = 'footfall_profile'"
-        if connection.execute(query).fetchone() is None:
-            return None
-        row = connection.execute("select * from footfall_profile").fetchone()
-        if row is None or row[0] != _FORMAT:
-            found = None if row is None else row[0]
-            raise FootfallError(
-                "data-schema",
-                f"The profile in {path} has format {found}, and this footfall reads {_FORMAT}.",
-                "Run the program again, or update footfall.",
-            )
+        return read_profile_tables(connection, path)
+
+
+def read_profile_tables(connection: sqlite3.Connection, path: str | Path) -> StoredProfile | None:
+    """Read the profile of an open data file; as `read_profile`, but what does not fit raises sqlite3.DatabaseError."""
+    if not has_table(connection, "footfall_profile"):
+        return None
+    row = connection.execute("select * from footfall_profile").fetchone()
+    if row is None or row[0] != _FORMAT:
+        found = None if row is None else row[0]
+        raise FootfallError(
+            "data-schema",
+            f"The profile in {path} has format {found}, and this footfall reads {_FORMAT}.",
+            "Run the program again, or update footfall.",
+        )
+    try:
         profile = StoredProfile(*row[1:])
         for _, *fields in connection.execute("select * from footfall_thread order by id"):
             profile.threads.append(StoredThread(*fields))
@@ -142,19 +194,35 @@ def read_profile(path: str | Path) -> StoredProfile | None:
             profile.nodes.append(StoredNode(*fields))
         for fields in connection.execute("select * from footfall_cost"):
             profile.costs.append(StoredCost(*fields))
-        _check_numbers(profile)
-        return profile
+        _check(profile)
+    except TypeError as error:  # a column too few or too many, a text where a number belongs
+        raise sqlite3.DatabaseError(f"the profile's tables do not fit together ({error})") from error
+    return profile
 
 
-def _check_numbers(profile: StoredProfile) -> None:
-    """Raise sqlite3.DatabaseError when a number points outside its list, so that no reader need check."""
+def _check(profile: StoredProfile) -> None:
+    """Raise sqlite3.DatabaseError or TypeError for what no profile has, so that no reader need check.
+
+    Numbers point into their lists, names are texts, times and counts are 0 or more.
+    """
     n_nodes, n_frames, n_threads = len(profile.nodes), len(profile.frames), len(profile.threads)
+    totals = (profile.n_processes, profile.n_samples, profile.n_dropped, profile.n_late, profile.interval_ns)
     fits = (
         profile.nodes[:1] == [StoredNode(-1, -1)]
         and all(
             0 <= node.parent < index and 0 <= node.frame < n_frames for index, node in enumerate(profile.nodes[1:], 1)
         )
-        and all(0 <= cost.node < n_nodes and 0 <= cost.thread < n_threads for cost in profile.costs)
+        and all(
+            0 <= cost.node < n_nodes
+            and 0 <= cost.thread < n_threads
+            and isinstance(cost.context, str)
+            and min(cost.samples, cost.wall_ns, cost.cpu_ns, cost.gil_ns) >= 0
+            for cost in profile.costs
+        )
+        and all(isinstance(frame.path, str) and isinstance(frame.qualname, str) for frame in profile.frames)
+        and all(all(number is None or isinstance(number, int) for number in frame[2:]) for frame in profile.frames)
+        and all(isinstance(thread.name, str) and thread.pid >= 0 for thread in profile.threads)
+        and min(totals) >= 0
     )
     if not fits:
         raise sqlite3.DatabaseError("the profile's tables do not fit together")

@@ -6,8 +6,10 @@ Its `settings` file says what to measure (docs/formats.md); observe/settings.py 
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import os
 import shutil
+import socket
 import tempfile
 import time
 from dataclasses import dataclass, field
@@ -60,6 +62,12 @@ class RunDirectory:
     path: Path
     is_temporary: bool = False
     why_temporary: str = ""
+
+    def identity(self) -> str:
+        """Return what no other run has, on any machine; the same however often this one is resolved."""
+        started_ns = (self.path / "settings").stat().st_mtime_ns
+        text = f"{socket.gethostname()}\n{self.path.name}\n{started_ns}"
+        return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()
 
     def has_records(self) -> bool:
         """Tell whether any process was measured for coverage or time."""

@@ -91,7 +91,22 @@ def gather(
             arcs = found.arcs if stored.has_arcs else None
             result = compare(analysis, found.lines, arcs, shown_path(path))
             coverage.files.append(ReportedFile(result, analysis, names.get(path, (path,))))
+        _note_unknown_branches(coverage, stored)
     return coverage
+
+
+def _note_unknown_branches(coverage: Coverage, stored: StoredCoverage) -> None:
+    """Say when branches count as missing that data without branches may have taken."""
+    unknown = [
+        each for each in coverage.files if each.result.path in stored.lines_only and each.result.missing_branches
+    ]
+    if unknown:
+        others = f" and {len(unknown) - 1} more" if len(unknown) > 1 else ""
+        text = (
+            f"Some data for {unknown[0].name}{others} was recorded without branches: its lines count as run, branches"
+            " that only it took count as missing."
+        )
+        coverage.warnings.append(("branches-partly-known", text))
 
 
 @contextlib.contextmanager
@@ -161,6 +176,8 @@ def _apply_paths(config: Config, stored: StoredCoverage) -> tuple[StoredCoverage
         here = path if aliases is None else aliases.map(path)
         if not config.relative_files:
             here = canonical_path(here)
+        if path in stored.lines_only:
+            mapped.lines_only.add(here)
         into = mapped.files.setdefault(here, StoredFile(tracer=found.tracer))
         into.lines |= found.lines
         into.arcs |= found.arcs

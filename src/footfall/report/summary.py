@@ -57,6 +57,8 @@ class Summary:
     data_file: str
     is_default_data_file: bool
     times: Times | None = None
+    parallel_base: str = ""
+    """The data file that this one is to be combined into; "" for none."""
 
 
 def render_summary(summary: Summary) -> list[Line]:
@@ -116,11 +118,14 @@ def _samples_line(times: Times) -> Line:
 
 
 def _next_lines(summary: Summary) -> list[Line]:
+    lines: list[Line] = [[("Data ", "bold"), (summary.data_file, "")]]
+    if summary.parallel_base:
+        option = "" if summary.is_default_data_file else f" --data-file={summary.parallel_base}"
+        return [*lines, [("Next ", "bold"), (f"footfall combine{option}", "")]]
     option = "" if summary.is_default_data_file else f" --data-file={summary.data_file}"
     commands = [f"footfall report -m{option}"] if summary.coverage is not None else []
     if summary.times is not None:
         commands.append(f"footfall html{option}")
-    lines: list[Line] = [[("Data ", "bold"), (summary.data_file, "")]]
     if commands:
         lines.append([("Next ", "bold"), ("   ".join(commands), "")])
     return lines

@@ -1,0 +1,57 @@
+"""Names of data files that are to be combined: coverage.py's `.coverage.HOST.pidN.XRANDOMx`, made and found.
+
+Called by `run --parallel-mode`, `combine`, `erase`, `debug`, and by whoever finds no data file.
+"""
+
+from __future__ import annotations
+
+import glob
+import os
+import random
+import re
+import socket
+import stat
+import string
+from pathlib import Path
+from typing import Final
+
+__all__ = ["SIDE_FILE_ENDING", "base_of_parallel_name", "find_parallel_files", "make_parallel_name"]
+
+SIDE_FILE_ENDING: Final = ".footfall-new"
+"""What a data file's name ends with while it is written."""
+
+_NO_DATA_ENDINGS: Final = (SIDE_FILE_ENDING, ".footfall-try", "-journal", "-wal", "-shm")
+_N_RANDOM: Final = 6
+_LETTERS: Final = string.ascii_letters + string.digits
+
+
+def make_parallel_name(data_file: str) -> str:
+    """Return a name that no other process on any machine makes, as coverage.py's `filename_suffix` does."""
+    host = socket.gethostname().replace(".", "_").replace("/", "_")
+    rolls = "".join(random.Random(os.urandom(8)).choices(_LETTERS, k=_N_RANDOM))
+    return f"{data_file}.{host}.pid{os.getpid()}.X{rolls}x"
+
+
+def base_of_parallel_name(path: str) -> str:
+    """Return the data file's name that a name of `make_parallel_name` was made from; "" when it is none."""
+    found = re.fullmatch(rf"(.*)\.[^.]+\.pid\d+\.X\w{{{_N_RANDOM}}}x", path)
+    return found[1] if found else ""
+
+
+def find_parallel_files(data_file: str | Path, directory: str | Path | None = None) -> list[str]:
+    """Return the files named like `data_file` with a dot and more behind, in its directory or another, sorted.
+
+    Absolute paths; what SQLite or a run leaves beside data files is no part of them.
+    """
+    folder, name = os.path.split(os.path.abspath(data_file))
+    pattern = os.path.join(os.path.abspath(directory) if directory is not None else folder, name)
+    found = glob.glob(glob.escape(pattern) + ".*")
+    return sorted(path for path in found if not path.endswith(_NO_DATA_ENDINGS) and _is_file(path))
+
+
+def _is_file(path: str) -> bool:
+    """A pipe or a device would block or never end."""
+    try:
+        return stat.S_ISREG(os.stat(path).st_mode)
+    except OSError:
+        return False
