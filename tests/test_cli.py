@@ -26,7 +26,7 @@ def test_version_and_help(footfall) -> None:
     assert footfall("--version").stdout == f"footfall, version {VERSION}\n"
     commands = re.findall(r"^  (\w+)  +\S", footfall("--help").stdout, re.MULTILINE)
     reports = ["report", "html", "gaps", "tests", "json", "xml", "lcov", "flame", "export"]
-    assert commands == ["run", *reports, "combine", "erase", "resolve"]
+    assert commands == ["run", *reports, "combine", "erase", "debug", "resolve"]
     for command in commands:
         shown = footfall(command, "--help")
         assert shown.returncode == 0

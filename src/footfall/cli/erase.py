@@ -1,4 +1,4 @@
-"""`footfall erase`: remove the data file, and the run directories that were kept."""
+"""`footfall erase`: remove the data files, the run directories that were kept, and the caches."""
 
 from __future__ import annotations
 
@@ -8,31 +8,55 @@ from pathlib import Path
 
 import click
 
-from footfall.cli.options import config_option, data_file_option, load_config
+from footfall.cli.options import config_option, data_file_option, load_config, warn
 from footfall.errors import FootfallError
 from footfall.record.datafile import check_replaceable
-from footfall.record.rundir import RunDirectory, find_unresolved_runs, is_running, remove_run_directory
+from footfall.record.parallelfiles import find_parallel_files
+from footfall.record.rundir import (
+    RunDirectory,
+    find_unresolved_runs,
+    is_running,
+    remove_caches,
+    remove_run_directory,
+)
 
 __all__ = ["command"]
 
 
-@click.command("erase")
+@click.command("erase", epilog="Examples:  footfall erase  |  footfall erase --data-file=unit.cov")
 @data_file_option
 @config_option
 def command(data_file: str | None, config_file: str | None) -> int:
-    """Remove the data file and the kept run directories here. Runs that are going on stay."""
+    """Remove the data file, and here the kept run directories and the caches. Runs that are going on stay.
+
+    In parallel mode (`parallel = true` in the configuration) the data files that are to be combined go too.
+    """
     config = load_config(config_file, data_file=data_file)
     check_replaceable(config.data_file)
+    _remove(config.data_file)
+    for path in find_parallel_files(config.data_file) if config.parallel else ():
+        try:
+            check_replaceable(path)
+        except FootfallError as error:
+            warn([("foreign-kept", f"{error.message} It stays.")], config.disable_warnings)
+        else:
+            _remove(path)
+    runs = find_unresolved_runs(Path.cwd())
+    for run in runs:
+        if not is_running(run):
+            remove_run_directory(RunDirectory(run))
+    if not any(map(is_running, runs)):
+        remove_caches(Path.cwd())
+    return 0
+
+
+def _remove(path: str) -> None:
     try:
         with contextlib.suppress(FileNotFoundError):
-            os.unlink(config.data_file)
+            os.unlink(path)
     except OSError as error:
         raise FootfallError(
             "data-unwritable",
-            f"Can't remove the data file {config.data_file}: {error.strerror or error}.",
+            f"Can't remove the data file {path}: {error.strerror or error}.",
             "Check the permissions of its directory.",
         ) from error
-    for path in find_unresolved_runs(Path.cwd()):
-        if not is_running(path):
-            remove_run_directory(RunDirectory(path))
-    return 0

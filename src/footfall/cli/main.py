@@ -34,6 +34,7 @@ _COMMANDS: Final = {
     "export": "Write the profile for other viewers.",
     "combine": "Combine data files of several runs or machines into one.",
     "erase": "Remove the data file and what runs left.",
+    "debug": "Show what footfall finds: sys, config or data.",
     "resolve": "Make the data file from a run directory that was kept.",
 }
 

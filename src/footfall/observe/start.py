@@ -12,7 +12,7 @@ from footfall.observe.children import carry_run_on
 from footfall.observe.scope import Scope, current_directory
 from footfall.observe.settings import Settings, read_settings
 
-__all__ = ["choose_late_engine", "report", "start", "start_monitoring"]
+__all__ = ["choose_engine", "choose_late_engine", "report", "start", "start_monitoring"]
 
 _TOOL_NAME = "footfall"
 # Ids that no other tool is known to ask for come first: 0 debuggers, 1 coverage, 2 profilers,
@@ -67,7 +67,7 @@ def _default_engine(branch: bool) -> int:
     return ENGINE_MONITORING
 
 
-def _choose_engine(settings: Settings) -> "tuple[int, tuple[str, str] | None]":
+def choose_engine(settings: Settings) -> "tuple[int, tuple[str, str] | None]":
     """Return the engine, and what `report` is to be told once it can be recorded."""
     default = _default_engine(settings.branch)
     name = os.environ.get(ENGINE_VARIABLE) or settings.engine
@@ -89,7 +89,7 @@ def _choose_engine(settings: Settings) -> "tuple[int, tuple[str, str] | None]":
 
 def choose_late_engine(settings: Settings) -> "tuple[int, tuple[str, str] | None]":
     """Return the same for a running program, whose functions have no probes."""
-    engine, warning = _choose_engine(settings)
+    engine, warning = choose_engine(settings)
     return (ENGINE_SETTRACE if engine == ENGINE_PROBES else engine), warning
 
 
@@ -101,7 +101,7 @@ def _free_tool_id() -> int | None:
 
 
 def _start_coverage(settings: Settings) -> None:
-    engine, warning = _choose_engine(settings)
+    engine, warning = choose_engine(settings)
     scope = Scope(settings)
     if sys.implementation.name == "cpython":
         from footfall import _core

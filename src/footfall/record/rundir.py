@@ -26,6 +26,7 @@ __all__ = [
     "is_running",
     "make_run_directory",
     "open_run_directory",
+    "remove_caches",
     "remove_run_directory",
     "settings_from_config",
 ]
@@ -224,6 +225,23 @@ def remove_run_directory(directory: RunDirectory, keep: Path | None = None) -> N
     if not directory.is_temporary:
         with contextlib.suppress(OSError):
             directory.path.parent.rmdir()
+
+
+def remove_caches(cwd: Path) -> None:
+    """Remove what runs and reports keep in `cwd` to be quicker next time; of `.footfall`, all that is ours.
+
+    It is known by the marker that we put there; what others put beside it stays. Never raises.
+    """
+    home = cwd / _HOME
+    marker = home / ".gitignore"
+    with contextlib.suppress(OSError):
+        if home.is_symlink() or marker.read_text(encoding="utf-8") != "*\n":
+            return
+        if not (home / "cache").is_symlink():
+            shutil.rmtree(home / "cache", ignore_errors=True)
+        if [entry.name for entry in home.iterdir()] == [marker.name]:
+            marker.unlink()
+            home.rmdir()
 
 
 def _remove(path: Path) -> None:

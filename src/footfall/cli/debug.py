@@ -1,0 +1,138 @@
+"""`footfall debug`: what to look at when something is not as expected. The topics have coverage.py's names."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import platform
+import sqlite3
+import sys
+from collections.abc import Iterator
+from typing import Final
+
+import click
+
+from footfall._version import VERSION
+from footfall.cli.options import config_option, data_file_option, load_config
+from footfall.config import Config
+from footfall.errors import EXIT_FINDINGS, FootfallError, UsageError
+from footfall.model import ENGINE_MONITORING, ENGINE_PROBES, ENGINE_SETTRACE
+from footfall.observe.settings import Settings
+from footfall.observe.start import choose_engine
+from footfall.record.coveragedb import read_coverage
+from footfall.record.datafile import open_data_file
+from footfall.record.parallelfiles import find_parallel_files
+
+__all__ = ["command"]
+
+_ENGINES: Final = {ENGINE_MONITORING: "monitoring", ENGINE_PROBES: "probes", ENGINE_SETTRACE: "settrace"}
+_Rows = Iterator[tuple[str, str]]
+
+
+@click.command(
+    "debug",
+    epilog="Examples:  footfall debug sys  |  footfall debug data  |  footfall debug data artifacts/.coverage.7",
+)
+@data_file_option
+@config_option
+@click.argument("topic", metavar="sys|config|data")
+@click.argument("files", metavar="[FILE]...", nargs=-1)
+def command(topic: str, files: tuple[str, ...], data_file: str | None, config_file: str | None) -> int:
+    """Show what footfall finds: `sys` this installation, `config` the settings, `data` what data files hold.
+
+    `data` tells of the FILEs, or of the data file and those to be combined into it.
+    """
+    if topic not in ("sys", "config", "data") or (files and topic != "data"):
+        raise UsageError("bad-topic", f"There is nothing to show of {topic!r}.", "Ask for sys, config or data.")
+    config = load_config(config_file, data_file=data_file)
+    if topic == "data":
+        return _show_files(list(files) or [config.data_file, *find_parallel_files(config.data_file)])
+    _show(topic, _system_rows(config) if topic == "sys" else _config_rows(config))
+    return 0
+
+
+def _show(title: str, rows: _Rows) -> None:
+    found = list(rows)
+    width = max(len(name) for name, _ in found)
+    click.echo(f"-- {title} {'-' * (60 - len(title))}")
+    for name, value in found:
+        click.echo(f"{name:>{width}}: {_printable(value)}")
+
+
+def _printable(text: str) -> str:
+    """A data file's names must not write to the terminal as they like."""
+    return "".join(char if char.isprintable() else repr(char)[1:-1] for char in text)
+
+
+def _system_rows(config: Config) -> _Rows:
+    yield "footfall", f"{VERSION} in {os.path.dirname(os.path.dirname(__file__))}"
+    python = f"{platform.python_implementation()} {sys.version.split()[0]} ({sys.version.splitlines()[0]})"
+    yield "Python", python
+    yield "executable", sys.executable
+    yield "platform", platform.platform()
+    yield "SQLite", sqlite3.sqlite_version
+    settings = Settings("")
+    settings.branch = config.branch
+    engine, warning = choose_engine(settings)
+    branches = "with branches" if config.branch else "lines only"
+    yield "engine", f"{_ENGINES[engine]}, {branches}" + (f" ({warning[1]})" if warning else "")
+    yield "sampler", f"{config.rate_hz} Hz" if config.profile else "off"
+    yield "start hook", _start_hook()
+    yield "current directory", os.getcwd()
+    yield "configuration", config.config_file or "none"
+    yield "data file", os.path.abspath(config.data_file)
+    for name in sorted(os.environ):
+        if name.startswith(("FOOTFALL_", "COVERAGE_", "PYTHON")):
+            yield name, os.environ[name]
+
+
+def _start_hook() -> str:
+    """Name the file that makes this Python measure itself when `footfall run` starts it."""
+    for folder in sys.path:
+        path = os.path.join(folder, "footfall.pth")
+        if os.path.isfile(path):
+            return path
+    return "not found: this Python would not be measured"
+
+
+def _config_rows(config: Config) -> _Rows:
+    for each in dataclasses.fields(config):
+        value = getattr(config, each.name)
+        yield each.name, ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+
+
+def _show_files(paths: list[str]) -> int:
+    """Show each file; the exit status tells of those that can't be read."""
+    status = 0
+    for path in paths:
+        try:
+            _show("data", _data_rows(path))
+        except FootfallError as error:
+            click.echo(f"footfall: {error}", err=True)
+            status = EXIT_FINDINGS
+    return status
+
+
+def _data_rows(path: str) -> _Rows:
+    coverage = read_coverage(path)
+    with open_data_file(path) as connection:
+        yield "path", os.path.abspath(path)
+        yield "size", f"{os.path.getsize(path)} bytes"
+        row = connection.execute("select value from meta where key = 'version'").fetchone()
+        yield "written by", "not known" if row is None else str(row[0])
+        yield "branches", "yes" if coverage.has_arcs else "no"
+        yield "contexts", str(_count_rows(connection, "context"))
+        for (name,) in connection.execute(
+            "select name from sqlite_master where type = 'table' order by name"
+        ).fetchall():
+            yield f"table {name}", f"{_count_rows(connection, name)} rows"
+        yield "files", str(len(coverage.files))
+    for name, found in sorted(coverage.files.items()):
+        detail = f"{len(found.lines)} lines" + (f", {len(found.arcs)} arcs" if coverage.has_arcs else "")
+        yield name, detail + (f" [{found.tracer}]" if found.tracer else "")
+
+
+def _count_rows(connection: sqlite3.Connection, table: str) -> int:
+    quoted = table.replace('"', '""')
+    (count,) = connection.execute(f'select count(*) from "{quoted}"').fetchone()
+    return int(count)
