@@ -62,7 +62,7 @@ def make_profile(root: pathlib.Path, retry_ms: int = 0) -> Profile:
     total = Function(invoice, "Invoice.total", 5)
     send = Function(invoice, "send", 18)
     retry = Function(invoice, "Invoice.retry", 12)
-    library = Function("/usr/lib/python3/json/__init__.py", "dumps", 180)
+    library = Function("/usr/lib/python3.13/json/__init__.py", "dumps", 180)
     frames = [
         Frame(send, 19, 19, 11, 30),
         Frame(total, 8, 8, 12, 30),

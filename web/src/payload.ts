@@ -78,7 +78,8 @@ export interface SourcePayload {
 
 export interface FlamePayload {
   site: Site;
-  files: [string, string][];
+  /** shown path, source page or "", is of the project (not of a library) */
+  files: [string, string, number][];
   /** file, qualified name, first line, part that tests ran */
   functions: [number, string, number, number | null][];
   /** columns: function, line */

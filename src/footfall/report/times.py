@@ -24,6 +24,7 @@ from footfall.report.summary import Times as SummaryTimes
 
 __all__ = [
     "clock_of",
+    "is_library",
     "load_profile",
     "need_profile",
     "profile_summary",
@@ -119,6 +120,11 @@ def _function_names(profile: Profile) -> dict[tuple[str, int], str]:
 
 
 _LIBRARY = re.compile(r".*/(?:site|dist)-packages/|.*/lib/(?:python|pypy)\d+\.\d+t?/")
+
+
+def is_library(path: str) -> bool:
+    """Tell whether a path is of an installed package or the standard library, or no file at all (frozen, eval)."""
+    return path.startswith("<") or _LIBRARY.match(path) is not None
 
 
 def short_path(path: str) -> str:

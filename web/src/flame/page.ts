@@ -7,7 +7,9 @@ import { coveredText, percent, seconds, standardError } from "../format";
 import { type FlamePayload, readPayload } from "../payload";
 import { sortedTable } from "../table";
 import { FlameCanvas, type Look, ROW, type View } from "./canvas";
-import { buildTree, type Choice, CLOCKS, type Clock, functionTimes, joinLines, matchedTime, timeByLine, type Tree } from "./tree";
+import {
+  buildTree, changeOf, type Choice, CLOCKS, type Clock, functionTimes, type Joined, joinLines, matchedTime, timeByLine, type Tree,
+} from "./tree";
 
 type Coloring = "module" | "coverage" | "difference";
 const ZOOM_MS = 180;
@@ -19,7 +21,8 @@ export function showFlame(): void {
 }
 
 class FlamePage {
-  private readonly joined;
+  private joined: Joined;
+  private ownOnly = false;
   private readonly choice: Choice;
   private coloring: Coloring;
   private tree: Tree;
@@ -48,9 +51,10 @@ class FlamePage {
       { key: "Escape", what: "zoom out, then close the source", action: () => this.leave() },
       { key: "i", what: "callers or callees first", action: () => this.change({ isInverted: !this.choice.isInverted }) },
       { key: "c", what: "colour by module, coverage, difference", action: () => this.nextColoring() },
+      { key: "m", what: "my code only, or all frames", action: () => this.showOwnOnly(!this.ownOnly) },
       { key: "0", what: "the whole graph", action: () => this.zoomTo(0) },
     ]);
-    this.joined = joinLines(payload);
+    this.joined = joinLines(payload, false);
     this.choice = { clock: this.firstClock(), thread: -1, test: -1, isInverted: false, order: "heaviest" };
     this.coloring = payload.before.length ? "difference" : "module";
     this.tree = buildTree(payload, this.joined, this.choice);
@@ -117,6 +121,8 @@ class FlamePage {
       payload.tests.length > 1 &&
         choose("Test", [["-1", "all"], ...payload.tests.map((name, i): [string, string] => [String(i), name || "(outside of tests)"])], "-1",
           (value) => this.change({ test: Number(value) })),
+      hasLibraries(payload) &&
+        choose("Frames", [["all", "all"], ["own", "my code only"]], "all", (value) => this.showOwnOnly(value === "own")),
       choose("Colour", colorings, this.coloring, (value) => {
         this.coloring = value as Coloring;
         this.draw();
@@ -130,6 +136,13 @@ class FlamePage {
       { class: "dim" },
       "Each bar is a function, as wide as the time spent in it and in what it calls. Click to zoom and to see its source; drag to move, Ctrl and wheel to zoom.",
     );
+  }
+
+  private showOwnOnly(ownOnly: boolean): void {
+    this.ownOnly = ownOnly;
+    this.joined = joinLines(this.payload, ownOnly);
+    announce(ownOnly ? "My code only" : "All frames");
+    this.change({});
   }
 
   private change(change: Partial<Choice>): void {
@@ -161,17 +174,18 @@ class FlamePage {
   private showStatus(): void {
     const { payload, tree } = this;
     const parts = [
-      tree.total[0] ? `${this.amount(tree.total[0])} in ${tree.samples.toLocaleString("en")} samples` : "No samples match this choice",
+      tree.sum ? `${this.amount(tree.sum)} in ${tree.samples.toLocaleString("en")} samples` : "No samples match this choice",
       `${payload.dropped} dropped`,
       `${payload.processes} ${payload.processes === 1 ? "process" : "processes"}`,
     ];
+    if (this.ownOnly && tree.sum) parts.push(`${percent(tree.total[0] / tree.sum)} in my code and what it calls`);
     if (payload.before.length) parts.push(`compared with ${this.amount(tree.sumBefore)} before`);
     this.status.textContent = parts.join(" · ");
   }
 
   private showTable(): void {
     const { payload, tree } = this;
-    const all = tree.total[0] || 1;
+    const all = tree.sum || 1;
     const rows = functionTimes(buildTree(payload, this.joined, { ...this.choice, isInverted: false }), payload.functions.length);
     rows.sort((a, b) => b.self - a.self);
     const name = (func: number) => payload.functions[func][1];
@@ -186,8 +200,8 @@ class FlamePage {
         { title: "Total", value: (row) => row.total, cell: (row) => this.amount(row.total) },
         { title: "Total share", value: (row) => row.total, cell: (row) => percent(row.total / all) },
         ...(payload.before.length
-          ? [{ title: "Change", hint: "of its share of all time", value: (row: (typeof rows)[0]) => this.changeOf(row.total, row.before),
-               cell: (row: (typeof rows)[0]) => signed(this.changeOf(row.total, row.before)) }]
+          ? [{ title: "Change", hint: "of its total; in brackets what may be chance", value: (row: (typeof rows)[0]) => row.total - row.before,
+               cell: (row: (typeof rows)[0]) => this.changeText(row.total, row.before) }]
           : []),
         { title: "Covered", value: (row) => payload.functions[row.func][3] ?? -1, cell: (row) => {
             const part = payload.functions[row.func][3];
@@ -209,8 +223,10 @@ class FlamePage {
     return `${percent(share)} ± ${(100 * standardError(share, this.tree.samples)).toFixed(1)}`;
   }
 
-  private changeOf(after: number, before: number): number {
-    return after / (this.tree.total[0] || 1) - before / (this.tree.sumBefore || 1);
+  private changeText(after: number, before: number): string {
+    const { time, isSure } = changeOf(this.tree, after, before);
+    const text = `${time >= 0 ? "+" : "−"}${this.amount(Math.abs(time))}`;
+    return isSure ? text : `(${text})`;
   }
 
   private amount(value: number): string {
@@ -237,8 +253,11 @@ class FlamePage {
     const color = (node: number): string => {
       const [file, , , covered] = name(node);
       if (this.coloring === "coverage") return coverageColor(covered);
-      if (this.coloring === "difference") return differenceColor(this.changeOf(tree.total[node], tree.totalBefore[node]));
-      return moduleColor(payload.files[file][0], payload.files[file][1] !== "");
+      if (this.coloring === "difference") {
+        const { time, isSure } = changeOf(tree, tree.total[node], tree.totalBefore[node]);
+        return differenceColor(isSure ? time / (tree.sumBefore || tree.sum || 1) : 0);
+      }
+      return moduleColor(payload.files[file][0], payload.files[file][2] === 1);
     };
     return {
       color,
@@ -381,7 +400,7 @@ class FlamePage {
   private describe(node: number): string[] {
     const { payload, tree } = this;
     const [file, name, line, covered] = payload.functions[tree.func[node]];
-    const all = tree.total[0] || 1;
+    const all = tree.sum || 1;
     const found = [
       name,
       `${payload.files[file][0]}:${line}`,
@@ -389,7 +408,7 @@ class FlamePage {
       `own ${this.amount(tree.self[node])} (${percent(tree.self[node] / all)})`,
     ];
     if (covered !== null) found.push(covered === 0 ? "not tested" : `${coveredText(covered, 0)} of it tested`);
-    if (payload.before.length) found.push(`${signed(this.changeOf(tree.total[node], tree.totalBefore[node]))} of all time`);
+    if (payload.before.length) found.push(`${this.changeText(tree.total[node], tree.totalBefore[node])} against ${this.amount(tree.totalBefore[node])} before`);
     return found;
   }
 
@@ -438,7 +457,7 @@ class FlamePage {
     const [file, name, line] = payload.functions[func];
     const [shown, page] = payload.files[file];
     const byLine = timeByLine(payload, this.joined, this.choice, func, node);
-    const all = this.tree.total[0] || 1;
+    const all = this.tree.sum || 1;
     const shares: Record<number, number> = {};
     for (const [at, value] of byLine) shares[at] = value / all;
     const head = h(
@@ -492,13 +511,15 @@ class FlamePage {
   private showFound(): void {
     const matches = this.matches as Uint8Array;
     const n = matches.reduce((sum, each) => sum + each, 0);
-    const share = matchedTime(this.tree, matches) / (this.tree.total[0] || 1);
+    const share = matchedTime(this.tree, matches) / (this.tree.sum || 1);
     this.found.textContent = `${n} ${n === 1 ? "function" : "functions"}, ${this.shareText(share)} of all`;
   }
 }
 
-function signed(change: number): string {
-  return `${change >= 0 ? "+" : "−"}${(100 * Math.abs(change)).toFixed(1)} points`;
+/** Whether there is something to tell apart from the project's own frames. */
+function hasLibraries(payload: FlamePayload): boolean {
+  const own = payload.files.reduce((sum, file) => sum + file[2], 0);
+  return own > 0 && own < payload.files.length;
 }
 
 /** A regular expression where the text is one, else the text itself, in any case. */

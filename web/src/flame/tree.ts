@@ -30,8 +30,11 @@ export interface Tree {
   /** Children of node n: children[first[n]] to children[first[n + 1] - 1], in the order they are drawn. */
   first: Int32Array;
   children: Int32Array;
-  /** Number of samples under the root. */
+  /** Number of samples of the choice, and of the profile to compare with. */
   samples: number;
+  samplesBefore: number;
+  /** All time of the choice, also of frames that are not shown. */
+  sum: number;
   /** The sum of the profile to compare with. */
   sumBefore: number;
   order: Choice["order"];
@@ -57,8 +60,12 @@ function lineCosts(payload: FlamePayload, costs: number[][], choice: Choice, col
   return found;
 }
 
-/** Join line nodes of one function below one caller. Also returns the node of each line node. */
-export function joinLines(payload: FlamePayload): { parent: number[]; func: number[]; nodeOf: Int32Array } {
+/**
+ * Join line nodes of one function below one caller. Also returns the node of each line node.
+ * With `ownOnly`, frames of libraries are left out: what they took is their caller's.
+ */
+export function joinLines(payload: FlamePayload, ownOnly: boolean): { parent: number[]; func: number[]; nodeOf: Int32Array } {
+  const isShown = payload.functions.map(([file]) => !ownOnly || payload.files[file][2] === 1);
   const [parents, frames] = payload.nodes;
   const functionOf = payload.frames[0];
   const nFunctions = payload.functions.length + 1;
@@ -68,6 +75,10 @@ export function joinLines(payload: FlamePayload): { parent: number[]; func: numb
   const known = new Map<number, number>();
   for (let i = 1; i < parents.length; i++) {
     const above = nodeOf[parents[i]];
+    if (!isShown[functionOf[frames[i]]]) {
+      nodeOf[i] = above;
+      continue;
+    }
     const key = above * nFunctions + functionOf[frames[i]];
     let node = known.get(key);
     if (node === undefined) {
@@ -89,11 +100,16 @@ export function buildTree(payload: FlamePayload, joined: Joined, choice: Choice)
   const n = joined.parent.length;
   const nodes: Nodes = { parent: joined.parent, func: joined.func, self: new Float64Array(n), before: new Float64Array(n) };
   for (let i = 1; i < after.length; i++) {
+    if (!joined.nodeOf[i]) continue; // nothing of it is shown
     nodes.self[joined.nodeOf[i]] += after[i];
     nodes.before[joined.nodeOf[i]] += before[i];
   }
-  const samples = lineCosts(payload, payload.costs, choice, COLUMN.samples).reduce((sum, each) => sum + each, 0);
-  return finish(payload, choice.isInverted ? invert(nodes, payload.functions.length) : nodes, choice.order, samples);
+  const all = { ...choice, thread: -1, test: -1 };
+  const counts = [lineCosts(payload, payload.costs, choice, COLUMN.samples), lineCosts(payload, payload.before, all, COLUMN.samples)];
+  const [samples, samplesBefore] = counts.map((each) => each.reduce((sum, n) => sum + n, 0));
+  const sum = after.reduce((total, each) => total + each, 0);
+  const shown = choice.isInverted ? invert(nodes, payload.functions.length) : nodes;
+  return { ...finish(payload, shown, choice.order), samples, samplesBefore, sum };
 }
 
 /** The tree that begins with the functions that ran and goes on with their callers. */
@@ -125,7 +141,7 @@ function invert(nodes: Nodes, nFunctions: number): Nodes {
   return { parent, func, self: Float64Array.from(self), before: Float64Array.from(before) };
 }
 
-function finish(payload: FlamePayload, nodes: Nodes, order: Choice["order"], samples: number): Tree {
+function finish(payload: FlamePayload, nodes: Nodes, order: Choice["order"]): Omit<Tree, "samples" | "samplesBefore" | "sum"> {
   const n = nodes.parent.length;
   const parent = Int32Array.from(nodes.parent);
   const func = Int32Array.from(nodes.func);
@@ -151,7 +167,7 @@ function finish(payload: FlamePayload, nodes: Nodes, order: Choice["order"], sam
   const start = new Float64Array(n);
   for (let i = 0; i < n; i++) place(i, start, total, first, children);
   return {
-    parent, func, self: nodes.self, total, totalBefore, depth, maxDepth, start, first, children, samples, order,
+    parent, func, self: nodes.self, total, totalBefore, depth, maxDepth, start, first, children, order,
     sumBefore: totalBefore[0],
   };
 }
@@ -250,4 +266,13 @@ function isWithin(payload: FlamePayload, node: number, func: number): boolean {
   const [parents, frames] = payload.nodes;
   for (let above = parents[node]; above > 0; above = parents[above]) if (payload.frames[0][frames[above]] === func) return true;
   return false;
+}
+
+/** By how much a node's time changed, and whether that is more than chance: beyond two standard errors of both counts. */
+export function changeOf(tree: Tree, after: number, before: number): { time: number; share: number; isSure: boolean } {
+  const unit = tree.sum / (tree.samples || 1);
+  const unitBefore = tree.sumBefore / (tree.samplesBefore || 1);
+  const error = Math.sqrt(after * unit + before * unitBefore);
+  const time = after - before;
+  return { time, share: after / (tree.sum || 1) - before / (tree.sumBefore || 1), isSure: Math.abs(time) > 2 * error };
 }

@@ -10,7 +10,7 @@ from footfall.analyze.calltree import Profile
 from footfall.analyze.clocks import Clock
 from footfall.report.site.flame_page import flame_payload
 from footfall.report.site.shell import render_single_page
-from footfall.report.times import short_path
+from footfall.report.times import is_library, short_path
 
 __all__ = ["render_flame_file"]
 
@@ -19,7 +19,9 @@ def render_flame_file(
     profile: Profile, *, title: str, before: Profile | None = None, clock: Clock | None = None
 ) -> str:
     """Return the page; `before` is a profile to compare with, `clock` what is shown first."""
-    payload = flame_payload(profile, shown=short_path, pages={}, coverage_of=lambda _: None, before=before)
+    payload = flame_payload(
+        profile, shown=short_path, pages={}, coverage_of=lambda _: None, is_library=is_library, before=before
+    )
     payload["clock"] = clock
     payload["site"] = {
         "title": title,

@@ -64,12 +64,14 @@ def flame_payload(
     shown: Callable[[str], str],
     pages: Mapping[str, str],
     coverage_of: Callable[[Function], float | None],
+    is_library: Callable[[str], bool],
     before: Profile | None = None,
 ) -> dict[str, Any]:
     """Return the flame graph's data; costs in microseconds.
 
     `shown` gives a path as reports show it, `pages` the source page of a path, `coverage_of` the part of a function
-    (0 to 1) that tests ran. `before` is a profile to compare with: functions are then told apart by name alone.
+    (0 to 1) that tests ran, `is_library` whether a path is none of the project's. `before` is a profile to compare
+    with: functions are then told apart by name alone.
     """
     tables = _Tables(shown, with_first_line=before is None)
     tests: dict[str, int] = {"": 0}
@@ -79,7 +81,10 @@ def flame_payload(
     if before is not None:
         old = _costs(before, tables.add(before), tests, [])
     return {
-        "files": [[name, pages.get(path, "")] for name, path in zip(tables.files, tables.paths, strict=True)],
+        "files": [
+            [name, pages.get(path, ""), int(not is_library(path))]
+            for name, path in zip(tables.files, tables.paths, strict=True)
+        ],
         "functions": [
             [file, qualname, first_line, coverage_of(function)]
             for (file, qualname, _), first_line, function in zip(
