@@ -1,4 +1,7 @@
-"""footfall: what ran and where the time went, from one run of any command."""
+"""footfall: what ran and where the time went, from one run of any command.
+
+PYTEST_DONT_REWRITE: pytest need not look for assertions here, nor warn that it comes too late to.
+"""
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

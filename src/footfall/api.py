@@ -11,11 +11,11 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
-from footfall.config import read_config
+from footfall.config import Config, read_config
 from footfall.errors import FootfallError
 from footfall.record.rundir import make_run_directory, open_run_directory, remove_run_directory, settings_from_config
 
-__all__ = ["start", "stop"]
+__all__ = ["start", "start_configured", "stop", "stop_configured"]
 
 
 def start(source: list[str] | None = None, *, branch: bool | None = None) -> None:
@@ -24,15 +24,20 @@ def start(source: list[str] | None = None, *, branch: bool | None = None) -> Non
     `source` are directories and packages. Raises FootfallError: `already-measured`, `late-start-unsupported`,
     or what a wrong configuration says.
     """
-    if sys.implementation.name != "cpython":
-        raise FootfallError(
-            "late-start-unsupported", "PyPy can't be measured from inside.", "Start the program with `footfall run`."
-        )
     config = read_config()
     if source is not None:
         config = replace(config, source=source)
     if branch is not None:
         config = replace(config, branch=branch)
+    start_configured(config)
+
+
+def start_configured(config: Config) -> None:
+    """Measure this process from now on as a configuration says; for footfall's own use. Raises as `start`."""
+    if sys.implementation.name != "cpython":
+        raise FootfallError(
+            "late-start-unsupported", "PyPy can't be measured from inside.", "Start the program with `footfall run`."
+        )
     from footfall.observe.late import start_late
 
     directory = make_run_directory(replace(settings_from_config(config), profile=False))
@@ -52,6 +57,12 @@ def stop(data_file: str | os.PathLike[str] | None = None) -> Path:
     Raises FootfallError: `not-measured` without a `start`, or why the data file can't be written; the run directory
     is then kept, and the error names it.
     """
+    config = read_config()
+    return stop_configured(config, os.path.abspath(config.data_file if data_file is None else data_file))
+
+
+def stop_configured(config: Config, data_file: str) -> Path:
+    """Stop measuring and write the data file as a configuration says; for footfall's own use. Raises as `stop`."""
     from footfall.cli.finish import finish_run
     from footfall.observe.late import stop_late
 
@@ -59,7 +70,5 @@ def stop(data_file: str | os.PathLike[str] | None = None) -> Path:
     if stopped is None:
         raise FootfallError("not-measured", "There is no measuring to stop.", "Call `footfall.start()` first.")
     directory, settings = open_run_directory(stopped)
-    config = read_config()
-    chosen = os.path.abspath(config.data_file if data_file is None else data_file)
-    finish_run(directory, settings, config, chosen, is_quiet=True)
-    return Path(chosen)
+    finish_run(directory, settings, config, data_file, is_quiet=True)
+    return Path(data_file)

@@ -141,14 +141,15 @@ class Config:
     """(slug, text) of what was wrong but does not stop us."""
 
 
-def read_config(config_file: str | None = None) -> Config:
+def read_config(config_file: str | None = None, *, branch: bool = True) -> Config:
     """Read the settings that hold in the current directory.
 
     `config_file` is the file that the user named: it alone is read then, and it must be there. Otherwise
-    COVERAGE_RCFILE names one, or the first of coverage.py's usual files with settings for it.
+    COVERAGE_RCFILE names one, or the first of coverage.py's usual files with settings for it. `branch` is what holds
+    where none of them says whether branches are measured.
     Raises UsageError (`config-missing`, `config-syntax`, `config-value`).
     """
-    config = Config()
+    config = Config(branch=branch)
     named = config_file or os.environ.get("COVERAGE_RCFILE") or None
     if named == ".coveragerc":
         named = None  # coverage.py's own reading of that name: the usual places, of which it is the first

@@ -18,10 +18,14 @@ __all__ = [
     "HIT_RIGHT",
     "HIT_UNWIND",
     "RUN_VARIABLE",
+    "SESSION_VARIABLE",
 ]
 
 RUN_VARIABLE = "FOOTFALL_RUN"
 """The environment variable that names the run directory (absolute) to every measured process."""
+
+SESSION_VARIABLE = "FOOTFALL_PYTEST"
+"""The environment variable that tells pytest that it is measured because its own options asked for it."""
 
 ENGINE_VARIABLE = "FOOTFALL_ENGINE"
 """The environment variable that asks for an engine by its name in every measured process."""

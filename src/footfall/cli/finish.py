@@ -46,6 +46,7 @@ def finish_run(
     *,
     append: bool = False,
     is_quiet: bool,
+    has_summary: bool = True,
 ) -> None:
     """Resolve a run, write its data file, or add to it with `append`, show the summary, remove the directory.
 
@@ -67,7 +68,7 @@ def finish_run(
     warn(warnings, config.disable_warnings)
     if is_kept:
         click.echo(f"footfall: the run directory is kept: {directory.path}", err=True)
-    if not is_quiet:
+    if has_summary and not is_quiet:
         _show_summary(run, config, data_file)
 
 

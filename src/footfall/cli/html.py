@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import gc
+from pathlib import Path
 
 import click
 
 from footfall.cli.options import load_config, split_list
 from footfall.cli.reporting import contexts_option, exit_status, gather_report, report_options
 from footfall.cli.terminal import progress_bar
+from footfall.config import Config
+from footfall.report.gather import Coverage
 
-__all__ = ["command"]
+__all__ = ["command", "write_html"]
 
 
 @click.command(
@@ -58,14 +61,29 @@ def command(
         html_title=title,
         precision=precision,
     )
-    from footfall.report.site.build import write_site
-    from footfall.report.site.gather import gather_site
-
     # No cycles are made here, and looking for some among a million small objects costs a third of the time.
     gc.disable()
     coverage = gather_report(config, files, ignore_errors=ignore_errors, contexts=config.report_contexts)
-    data = gather_site(config, coverage, before_file=before, gaps_file=gaps_file)
-    with progress_bar("Writing pages", is_quiet=quiet) as show:
+    index = write_html(config, coverage, before_file=before, gaps_file=gaps_file, is_quiet=quiet)
+    if not quiet:
+        click.echo(f"Wrote HTML report to {index}", err=True)
+    return exit_status(config, coverage.total.pc_covered)
+
+
+def write_html(
+    config: Config,
+    coverage: Coverage,
+    *,
+    before_file: str | None = None,
+    gaps_file: str | None = None,
+    is_quiet: bool = False,
+) -> Path:
+    """Write the site to the configured directory and return the path of its first page."""
+    from footfall.report.site.build import write_site
+    from footfall.report.site.gather import gather_site
+
+    data = gather_site(config, coverage, before_file=before_file, gaps_file=gaps_file)
+    with progress_bar("Writing pages", is_quiet=is_quiet) as show:
         done = 0
 
         def note_page() -> None:
@@ -74,7 +92,4 @@ def command(
             if show is not None:
                 show(done, len(coverage.files))
 
-        index = write_site(config.html_directory, data, note_page)
-    if not quiet:
-        click.echo(f"Wrote HTML report to {index}", err=True)
-    return exit_status(config, coverage.total.pc_covered)
+        return write_site(config.html_directory, data, note_page)

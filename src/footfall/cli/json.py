@@ -8,10 +8,12 @@ import click
 
 from footfall.cli.options import load_config, split_list, write_output
 from footfall.cli.reporting import contexts_option, exit_status, gather_report, output_options, report_options
+from footfall.config import Config
 from footfall.record.coveragedb import read_contexts_by_line
+from footfall.report.gather import Coverage
 from footfall.report.json import Json, coverage_report
 
-__all__ = ["command"]
+__all__ = ["command", "json_text"]
 
 _INDENT = 4
 
@@ -49,6 +51,14 @@ def command(
         json_show_contexts=show_contexts,
     )
     coverage = gather_report(config, files, ignore_errors=ignore_errors, contexts=config.report_contexts)
+    write_output(config.json_output, json_text(config, coverage), "JSON report", is_quiet=quiet)
+    numbers = coverage.total
+    # as in coverage.py, a report without anything to cover fails any threshold
+    return exit_status(config, numbers.pc_covered if numbers.n_statements else 0)
+
+
+def json_text(config: Config, coverage: Coverage) -> str:
+    """Return the report as the configuration wants it, with all that the data file has."""
     by_line = None
     if config.json_show_contexts:
         by_line = read_contexts_by_line(config.data_file, config.report_contexts)
@@ -68,8 +78,4 @@ def command(
             ours["conditions"] = conditions_report(coverage, results)
     if ours:
         report["footfall"] = ours
-    text = json.dumps(report, indent=_INDENT if config.json_pretty_print else None)
-    write_output(config.json_output, text, "JSON report", is_quiet=quiet)
-    numbers = coverage.total
-    # as in coverage.py, a report without anything to cover fails any threshold
-    return exit_status(config, numbers.pc_covered if numbers.n_statements else 0)
+    return json.dumps(report, indent=_INDENT if config.json_pretty_print else None)

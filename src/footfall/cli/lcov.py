@@ -6,10 +6,12 @@ import click
 
 from footfall.cli.options import load_config, split_list, write_output
 from footfall.cli.reporting import exit_status, gather_report, output_options, report_options
+from footfall.config import Config
+from footfall.report.gather import Coverage
 from footfall.report.lcov import render_lcov
 from footfall.report.sources import read_source
 
-__all__ = ["command"]
+__all__ = ["command", "lcov_text"]
 
 
 @click.command("lcov", epilog="Example:  footfall lcov && genhtml coverage.lcov")
@@ -36,9 +38,13 @@ def command(
         lcov_output=output,
     )
     coverage = gather_report(config, files, ignore_errors=ignore_errors)
-    read_lines = (lambda path: read_source(path).splitlines()) if config.lcov_line_checksums else None
-    text = render_lcov(coverage, skip_empty=config.skip_empty, read_lines=read_lines)
-    write_output(config.lcov_output, text, "LCOV report", is_quiet=quiet)
+    write_output(config.lcov_output, lcov_text(config, coverage), "LCOV report", is_quiet=quiet)
     numbers = coverage.total
     # as in coverage.py, a report without anything to cover fails any threshold
     return exit_status(config, numbers.pc_covered if numbers.n_statements else 0)
+
+
+def lcov_text(config: Config, coverage: Coverage) -> str:
+    """Return the report as the configuration wants it."""
+    read_lines = (lambda path: read_source(path).splitlines()) if config.lcov_line_checksums else None
+    return render_lcov(coverage, skip_empty=config.skip_empty, read_lines=read_lines)

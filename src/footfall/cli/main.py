@@ -39,6 +39,10 @@ _COMMANDS: Final = {
 }
 
 
+# started by other parts of footfall, not by people
+_HIDDEN: Final = ("pytest-session",)
+
+
 class _LazyGroup(click.Group):
     """A group whose commands are modules of `footfall.cli` with an attribute `command`."""
 
@@ -46,9 +50,9 @@ class _LazyGroup(click.Group):
         return list(_COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in _COMMANDS:
+        if cmd_name not in _COMMANDS and cmd_name not in _HIDDEN:
             return None
-        command = importlib.import_module(f"footfall.cli.{cmd_name}").command
+        command = importlib.import_module(f"footfall.cli.{cmd_name.replace('-', '_')}").command
         assert isinstance(command, click.Command)
         return command
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 import click
@@ -42,11 +42,13 @@ def measure(
     data_file: str | None = None,
     append: bool = False,
     is_quiet: bool = False,
+    wants_summary: Callable[[int], bool] = lambda _status: True,
     environment: Mapping[str, str] | None = None,
 ) -> Measurement:
     """Run a program with its arguments, write its data file (default: the configured one) and show the summary.
 
-    `environment` is added to ours. With `append` results are added to those that the data file has.
+    `wants_summary` is asked once the exit status is known. `environment` is added to ours.
+    With `append` results are added to those that the data file has.
     Raises FootfallError when it can't be started, or results could not be written.
     """
     if data_file is not None:
@@ -62,7 +64,7 @@ def measure(
     except FootfallError:
         remove_run_directory(directory)
         raise
-    return _finish(directory, config, program, status, data_file, append, is_quiet)
+    return _finish(directory, config, program, status, data_file, append, is_quiet, wants_summary(status))
 
 
 def _check_writable(data_file: str) -> None:
@@ -89,6 +91,7 @@ def _finish(
     data_file: str | None,
     append: bool,
     is_quiet: bool,
+    has_summary: bool,
 ) -> Measurement:
     """Make the results of a command that ended with `status`."""
     if not directory.has_records():
@@ -107,7 +110,7 @@ def _finish(
 
     try:
         _, settings = open_run_directory(directory.path)
-        finish_run(directory, settings, config, chosen, append=append, is_quiet=is_quiet)
+        finish_run(directory, settings, config, chosen, append=append, is_quiet=is_quiet, has_summary=has_summary)
     except FootfallError as error:
         click.echo(f"footfall: {error}", err=True)
         return Measurement(status or EXIT_ENVIRONMENT, None)

@@ -7,7 +7,7 @@ import os
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
-from typing import Final
+from typing import Final, TextIO
 
 from footfall.report.summary import Line, plain_text
 
@@ -17,20 +17,21 @@ _STYLES: Final = {"bold": "bold", "dim": "dim", "good": "bold green", "fair": "b
 _QUIET_SECONDS: Final = 0.7  # a bar that is gone at once only flickers
 
 
-def _is_terminal() -> bool:
-    return sys.stderr.isatty() and os.environ.get("TERM", "") != "dumb"
+def _is_terminal(stream: TextIO) -> bool:
+    return stream.isatty() and os.environ.get("TERM", "") != "dumb"
 
 
-def print_lines(lines: Iterable[Line]) -> None:
-    """Print styled lines on stderr: in colour on a terminal unless NO_COLOR is set, plain elsewhere."""
+def print_lines(lines: Iterable[Line], stream: TextIO | None = None) -> None:
+    """Print styled lines, on stderr if not told: in colour on a terminal unless NO_COLOR is set, plain elsewhere."""
     lines = list(lines)
-    if not _is_terminal() or os.environ.get("NO_COLOR"):
-        sys.stderr.write(plain_text(lines))
+    stream = stream or sys.stderr
+    if not _is_terminal(stream) or os.environ.get("NO_COLOR"):
+        stream.write(plain_text(lines))
         return
     from rich.console import Console
     from rich.text import Text
 
-    console = Console(stderr=True, highlight=False)
+    console = Console(file=stream, highlight=False)
     for line in lines:
         text = Text()
         for piece, style in line:
@@ -41,7 +42,7 @@ def print_lines(lines: Iterable[Line]) -> None:
 @contextlib.contextmanager
 def progress_bar(title: str, *, is_quiet: bool) -> Iterator[Callable[[int, int], None] | None]:
     """Yield a function of (done, total) that draws a bar when the work takes long; None where none is wanted."""
-    if is_quiet or not _is_terminal():
+    if is_quiet or not _is_terminal(sys.stderr):
         yield None
         return
     bar = _LateBar(title)

@@ -8,9 +8,11 @@ import click
 
 from footfall.cli.options import load_config, split_list, write_output
 from footfall.cli.reporting import exit_status, gather_report, output_options, report_options
+from footfall.config import Config
+from footfall.report.gather import Coverage
 from footfall.report.xml import XmlOptions, render_xml
 
-__all__ = ["command"]
+__all__ = ["command", "xml_text"]
 
 
 @click.command("xml", epilog="Example:  footfall xml -o build/coverage.xml")
@@ -40,6 +42,14 @@ def command(
         skip_empty=skip_empty,
     )
     coverage = gather_report(config, files, ignore_errors=ignore_errors)
+    write_output(config.xml_output, xml_text(config, coverage), "XML report", is_quiet=quiet)
+    numbers = coverage.total
+    # as in coverage.py, a report without anything to cover fails any threshold
+    return exit_status(config, numbers.pc_covered if numbers.n_statements else 0)
+
+
+def xml_text(config: Config, coverage: Coverage) -> str:
+    """Return the report as the configuration wants it, made now."""
     options = XmlOptions(
         timestamp_ms=time.time_ns() // 1_000_000,
         sources=config.source,
@@ -47,7 +57,4 @@ def command(
         package_depth=config.xml_package_depth,
         skip_empty=config.skip_empty,
     )
-    write_output(config.xml_output, render_xml(coverage, options), "XML report", is_quiet=quiet)
-    numbers = coverage.total
-    # as in coverage.py, a report without anything to cover fails any threshold
-    return exit_status(config, numbers.pc_covered if numbers.n_statements else 0)
+    return render_xml(coverage, options)

@@ -1,0 +1,66 @@
+"""`footfall pytest-session`: what `pytest --footfall` turns itself into, not meant to be typed.
+
+The plugin starts over by it, so that pytest is measured from its first line on, as by `footfall run`. It ends with
+pytest's status, or with 1 where the tests passed and the coverage is too low, as with pytest-cov.
+"""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from footfall.cli.measure import measure
+from footfall.cli.options import warn
+from footfall.cli.pytest_request import PytestRequest
+from footfall.cli.session_reports import (
+    PYTEST_NO_TESTS,
+    PYTEST_OK,
+    PYTEST_TESTS_FAILED,
+    PYTEST_USAGE_ERROR,
+    make_session_reports,
+    wants_reports,
+    wants_summary,
+)
+from footfall.cli.supervise import end_like
+from footfall.cli.terminal import print_lines
+from footfall.config import check_rate
+from footfall.errors import FootfallError, UsageError
+from footfall.model import SESSION_VARIABLE
+
+__all__ = ["command"]
+
+
+@click.command("pytest-session", hidden=True, context_settings={"allow_interspersed_args": False})
+@click.argument("request_text", metavar="REQUEST")
+@click.argument("program", nargs=-1, required=True, type=click.UNPROCESSED)
+def command(request_text: str, program: tuple[str, ...]) -> int:
+    """Measure PROGRAM, a pytest, as REQUEST says."""
+    try:
+        request = PytestRequest.from_json(request_text)
+        config = request.to_config()
+        check_rate(config.rate_hz)
+        warn(config.warnings, config.disable_warnings)
+        measurement = measure(
+            list(program),
+            config,
+            append=request.is_added,
+            is_quiet=request.is_like_pytest_cov,
+            wants_summary=lambda status: wants_summary(request, status),
+            environment={SESSION_VARIABLE: "1"},
+        )
+    except UsageError as error:
+        click.echo(f"footfall: {error}", err=True)
+        return PYTEST_USAGE_ERROR
+    status = measurement.status
+    if measurement.data_file is None or not wants_reports(request, status):
+        return end_like(status)
+    try:
+        reports = make_session_reports(request, config, measurement.data_file)
+    except FootfallError as error:
+        click.echo(f"footfall: {error}", err=True)
+        return end_like(status or PYTEST_TESTS_FAILED)
+    print_lines(reports.lines, sys.stdout)
+    if reports.is_below and status in (PYTEST_OK, PYTEST_NO_TESTS):
+        status = PYTEST_TESTS_FAILED
+    return end_like(status)

@@ -1,0 +1,94 @@
+"""The pytest plugin: options, and what each of them leads to.
+
+Loaded by every pytest in an environment that has footfall, so it imports little and does nothing unless it is asked
+or the process is measured:
+
+- `pytest --footfall` (or pytest-cov's `--cov`, where that is not installed): start over under the supervisor
+  (restart.py); where pytest was called by another program, measure from here on (embedded.py).
+- In a measured process: tell the sampler which test runs, and the engine too when contexts are wanted (labels.py).
+
+PYTEST_DONT_REWRITE: there are no assertions in here to explain.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import os
+from collections.abc import Generator
+
+import pytest
+
+from footfall.model import RUN_VARIABLE, SESSION_VARIABLE
+from footfall.pytest_plugin import options
+
+__all__: list[str] = []
+
+_COV_NAMES = "footfall.pytest_plugin.cov_names"
+
+# Sessions may be nested: a test may call pytest.main() itself.
+_open_sessions: list[pytest.Config] = []
+
+
+def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginManager) -> None:
+    """Add our options, and pytest-cov's unless it is there to add them."""
+    options.add_options(parser)
+    if importlib.util.find_spec("pytest_cov") is None or pluginmanager.is_blocked("pytest_cov"):
+        pluginmanager.import_plugin(_COV_NAMES)
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_load_initial_conftests(
+    early_config: pytest.Config,
+) -> Generator[None, object, object]:
+    """Start over, measured, if that is asked for: before output is captured and the first conftest.py is imported."""
+    given = early_config.known_args_namespace
+    is_first = not _open_sessions
+    _open_sessions.append(early_config)
+    early_config.add_cleanup(lambda: _open_sessions.remove(early_config))
+    if is_first and _wants_measuring(early_config, given):
+        from footfall.pytest_plugin import restart
+
+        request = options.make_request(given)
+        if restart.is_main_program(early_config.invocation_params.args):
+            restart.start_over(request)
+        from footfall.pytest_plugin.embedded import EmbeddedSession
+
+        early_config.pluginmanager.register(EmbeddedSession(request), "footfall_embedded")
+    return (yield)
+
+
+def _wants_measuring(config: pytest.Config, given: argparse.Namespace) -> bool:
+    if not options.is_measuring_asked(given) or RUN_VARIABLE in os.environ:
+        return False
+    if hasattr(config, "workerinput") or os.environ.get("PYTEST_XDIST_WORKER"):
+        return False  # a worker on another machine: its measurement could not come back
+    return options.runs_tests(given)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """In a measured process, follow the tests; not in the controller of pytest-xdist, which runs none."""
+    config = session.config
+    is_embedded = config.pluginmanager.hasplugin("footfall_embedded")
+    if _open_sessions[:1] != [config] or not (RUN_VARIABLE in os.environ or is_embedded):
+        return
+    if not config.pluginmanager.hasplugin("dsession"):
+        from footfall.pytest_plugin import labels
+
+        labels.register(config, options.wants_contexts(config.option))
+
+
+def pytest_report_header(config: pytest.Config) -> str | None:
+    """Say when the options can't do what they say."""
+    if (
+        options.is_measuring_asked(config.option)
+        and _open_sessions[:1] == [config]
+        and RUN_VARIABLE in os.environ
+        and SESSION_VARIABLE not in os.environ
+    ):
+        return (
+            "footfall: measured by `footfall run` already, whose options hold; those given to pytest for measuring"
+            " and reporting are ignored [pytest-measured]"
+        )
+    return None

@@ -1,0 +1,71 @@
+"""A session of `pytest.main()` inside another program: measured from here to its end, by the late start.
+
+PYTEST_DONT_REWRITE
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+
+from footfall.errors import FootfallError
+
+if TYPE_CHECKING:
+    from footfall.cli.pytest_request import PytestRequest
+    from footfall.cli.session_reports import SessionReports
+
+__all__ = ["EmbeddedSession"]
+
+
+class EmbeddedSession:
+    """Measures from its making to the end of the tests; coverage only, with lines of earlier imports inferred."""
+
+    def __init__(self, request: PytestRequest) -> None:
+        """Raises pytest.UsageError when that can't be."""
+        from footfall.api import start_configured
+
+        # the summary tells of time, which a late start does not measure
+        reports = [("term", None) if kind == "summary" else (kind, where) for kind, where in request.reports]
+        self._request = replace(request, reports=reports)
+        self._directory = os.getcwd()
+        self._reports: SessionReports | None = None
+        try:
+            self._config = request.to_config()
+            start_configured(self._config)
+        except FootfallError as error:
+            raise pytest.UsageError(f"footfall: {error}") from error
+        self._is_measuring = True
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
+        """Write the data before pytest's own summary; a total that is too low fails the session."""
+        from footfall.api import stop_configured
+        from footfall.cli.session_reports import make_session_reports, wants_reports
+
+        self._is_measuring = False
+        try:
+            data_file = stop_configured(self._config, os.path.join(self._directory, self._config.data_file))
+            if not wants_reports(self._request, int(exitstatus)):
+                return
+            self._reports = make_session_reports(self._request, self._config, str(data_file))
+        except FootfallError as error:
+            raise pytest.UsageError(f"footfall: {error}") from error
+        if self._reports.is_below and exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED):
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        """Show the reports in pytest's summary."""
+        from footfall.report.summary import plain_text
+
+        if self._reports is not None and self._reports.lines:
+            terminalreporter.write("\n" + plain_text(self._reports.lines))
+
+    def pytest_unconfigure(self) -> None:
+        """Stop where the session never came to its end (a wrong command line)."""
+        if self._is_measuring:
+            from footfall.observe.late import stop_late
+
+            stop_late()
