@@ -23,6 +23,7 @@ __all__ = [
     "TreeNode",
     "collapse_stacks",
     "profile_of_logs",
+    "times_of_files",
     "times_of_functions",
     "times_of_lines",
     "times_of_threads",
@@ -238,6 +239,11 @@ def times_of_lines(profile: Profile) -> dict[tuple[str, int], Times]:
 def times_of_functions(profile: Profile) -> dict[Function, Times]:
     """Return the times by function, in no set order."""
     return _times_by(profile, [frame.function for frame in profile.frames])
+
+
+def times_of_files(profile: Profile) -> dict[str, Times]:
+    """Return the times by path, in no set order."""
+    return _times_by(profile, [frame.function.path for frame in profile.frames])
 
 
 def times_of_threads(profile: Profile) -> list[Cost]:

@@ -6,20 +6,24 @@ import click
 
 from footfall.cli.options import load_config, split_list
 from footfall.cli.reporting import contexts_option, exit_status, gather_report, report_options
-from footfall.errors import FootfallError
+from footfall.errors import FootfallError, UsageError
 from footfall.report.text import TableOptions, render_table
 
 __all__ = ["command"]
+
+_N_ROWS = 30
+# as in analyze/timeviews.py, whose import is the half of all imports
+_VIEWS = ("test", "function", "file", "line", "thread", "process")
 
 
 @click.command(
     "report",
     epilog="Examples:  footfall report -m  |  footfall report --sort=-time --skip-covered  |"
-    "  footfall report --fail-under=90",
+    "  footfall report --fail-under=90  |  footfall report --by test",
 )
 @report_options
 @contexts_option
-@click.option("--format", "format_", metavar="FORMAT", help="text, markdown or total. [default: text]")
+@click.option("--format", "format_", metavar="FORMAT", help="text, markdown or total; json with --by. [default: text]")
 @click.option("-m", "--show-missing", is_flag=True, default=None, help="Show the lines and branches that did not run.")
 @click.option("--conditions", is_flag=True, help="Show conditions: with -m, what no operand of them ever was.")
 @click.option("--skip-covered/--no-skip-covered", default=None, help="Leave out files with 100% coverage.")
@@ -27,8 +31,11 @@ __all__ = ["command"]
 @click.option(
     "--sort",
     metavar="COLUMN",
-    help="name, stmts, miss, branch, brpart, cover or time; -COLUMN for descending. [default: name]",
+    help="name, stmts, miss, branch, brpart, cover or time; -COLUMN for descending. [default: name]"
+    " With --by: self, total, samples or name, the most first. [default: self]",
 )
+@click.option("--by", type=click.Choice(_VIEWS), help="Show the profile instead: time by test, function and so on.")
+@click.option("-n", "--count", type=click.IntRange(min=0), help="With --by: how many rows; 0 is all. [default: 30]")
 @click.option(
     "--clock",
     type=click.Choice(["cpu", "wall", "gil", "samples"]),
@@ -50,6 +57,8 @@ def command(
     skip_covered: bool | None,
     skip_empty: bool | None,
     sort: str | None,
+    by: str | None,
+    count: int | None,
     clock: str | None,
     precision: int | None,
 ) -> int:
@@ -57,6 +66,9 @@ def command(
 
     Reads the data file of `footfall run`, or one that coverage.py wrote. Time is each file's own share of the
     profile, without what it called in other files.
+
+    With --by, shows the profile: own time (Self) and time with all that was called (Total), in seconds and per cent
+    with the standard error that the number of samples gives; of each test its slowest lines.
     """
     config = load_config(
         config_file,
@@ -72,6 +84,17 @@ def command(
         sort=sort,
         precision=precision,
     )
+    if by is not None:
+        from footfall.analyze.clocks import Clock
+        from footfall.cli.report_by import show_times
+        from footfall.report.timetable import TimeTableOptions
+
+        n_rows = count if count is not None else 0 if format_ == "json" else _N_ROWS
+        options_by = TimeTableOptions(by, Clock(clock) if clock else None, sort or "self", n_rows)
+        show_times(config, options_by, format_ or "text")
+        return 0
+    if count is not None:
+        raise UsageError("by-missing", "--count is of the profile's rows.", "Add --by function, or leave it out.")
     coverage = gather_report(config, files, ignore_errors=ignore_errors, contexts=config.report_contexts)
     if not coverage.files:
         raise FootfallError(

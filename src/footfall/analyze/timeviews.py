@@ -1,0 +1,129 @@
+"""One profile seen by test, function, file, line, thread or process: a row for each, with its own and its whole time.
+
+Pure. `report/timetable.py` shows the rows.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from footfall.analyze.calltree import (
+    Cost,
+    Function,
+    Profile,
+    Times,
+    times_of_files,
+    times_of_functions,
+    times_of_lines,
+    times_of_threads,
+)
+from footfall.analyze.tests import find_tests, name_of_test
+
+__all__ = ["VIEWS", "TimeRow", "View", "standard_error", "view_profile"]
+
+Reader = Callable[[Cost], int]
+"""Nanoseconds of a clock, as of `clocks.reader`, or the number of samples."""
+VIEWS: Final = ("test", "function", "file", "line", "thread", "process")
+
+
+@dataclass(frozen=True, slots=True)
+class TimeRow:
+    """One test, function, file, line, thread or process. `path` and `line` are where it is, as far as it is there."""
+
+    name: str
+    times: Times
+    path: str = ""
+    line: int = 0
+    slowest: tuple[tuple[str, int, Cost], ...] = ()
+    """The (path, line, own time) of a test's slowest lines, slowest first."""
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """All rows, in no set order, and what their shares are taken of."""
+
+    rows: list[TimeRow]
+    has_calls: bool
+    """Whether own and whole time differ: a test's, thread's or process's do not."""
+    total: int
+    n_looks: int
+    """How many samples the shares are founded on: those of threads whose clock stood still say nothing."""
+
+
+def standard_error(share: float, n_looks: int) -> float:
+    """Return the standard error of a share (0 to 1) that `n_looks` random looks gave: the binomial's."""
+    return math.sqrt(max(share * (1 - share), 0.0) / n_looks) if n_looks > 0 else 0.0
+
+
+def view_profile(profile: Profile, by: str, clock: Reader, n_slowest: int = 3) -> View:
+    """Return the rows of the view `by`, one of VIEWS, that have any time or sample.
+
+    Shares are of the time in which Python code ran; by thread and process, of all time.
+    """
+    rows = _ROWS[by](profile, clock, n_slowest)
+    has_calls = by in ("function", "file", "line")
+    needs_code = by not in ("thread", "process")
+    costs = [cost for (node, _, _), cost in profile.costs.items() if node or not needs_code]
+    n_looks = round(sum(cost.samples * min(1.0, clock(cost) / (cost.wall_ns or 1)) for cost in costs))
+    return View([row for row in rows if row.times.total.samples], has_calls, sum(map(clock, costs)), n_looks)
+
+
+def _by_function(profile: Profile, _clock: Reader, _n: int) -> list[TimeRow]:
+    return [
+        TimeRow(function.qualname, times, function.path, function.first_line)
+        for function, times in times_of_functions(profile).items()
+    ]
+
+
+def _by_file(profile: Profile, _clock: Reader, _n: int) -> list[TimeRow]:
+    return [TimeRow(path, times, path) for path, times in times_of_files(profile).items()]
+
+
+def _by_line(profile: Profile, _clock: Reader, _n: int) -> list[TimeRow]:
+    functions: dict[tuple[str, int], Function] = {
+        (frame.function.path, frame.line): frame.function for frame in profile.frames
+    }
+    return [
+        TimeRow(functions[path, line].qualname, times, path, line)
+        for (path, line), times in times_of_lines(profile).items()
+    ]
+
+
+def _by_thread(profile: Profile, _clock: Reader, _n: int) -> list[TimeRow]:
+    return [
+        TimeRow(f"{thread.name or 'thread'} ({thread.native_id} of process {thread.pid})", Times(cost, cost))
+        for thread, cost in zip(profile.threads, times_of_threads(profile), strict=True)
+    ]
+
+
+def _by_process(profile: Profile, _clock: Reader, _n: int) -> list[TimeRow]:
+    costs: dict[int, Cost] = {}
+    for thread, cost in zip(profile.threads, times_of_threads(profile), strict=True):
+        costs.setdefault(thread.pid, Cost()).add(cost)
+    return [TimeRow(f"process {pid}", Times(cost, cost)) for pid, cost in costs.items()]
+
+
+def _by_test(profile: Profile, clock: Reader, n_slowest: int) -> list[TimeRow]:
+    rows = []
+    for test in find_tests({}, profile):
+        ranked = sorted(test.lines.items(), key=lambda item: (-clock(item[1]), item[0]))
+        slowest = tuple((path, line, cost) for (path, line), cost in ranked[:n_slowest] if clock(cost))
+        rows.append(TimeRow(test.name, Times(test.cost, test.cost), slowest=slowest))
+    outside = Cost()
+    for (node, _, label), cost in profile.costs.items():
+        if node and not name_of_test(label):
+            outside.add(cost)
+    return [*rows, TimeRow("(outside of tests)", Times(outside, outside))]
+
+
+_ROWS: Final[dict[str, Callable[[Profile, Reader, int], list[TimeRow]]]] = {
+    "test": _by_test,
+    "function": _by_function,
+    "file": _by_file,
+    "line": _by_line,
+    "thread": _by_thread,
+    "process": _by_process,
+}

@@ -1,0 +1,32 @@
+"""`footfall report --by`: the stored profile by test, function, file, line, thread or process."""
+
+from __future__ import annotations
+
+import json
+import sys
+
+import click
+
+from footfall.cli.terminal import print_lines
+from footfall.config import Config
+from footfall.errors import UsageError
+from footfall.report.times import need_profile
+from footfall.report.timetable import TimeTableOptions, render_times, times_by_report
+
+__all__ = ["show_times"]
+
+_FORMATS = ("text", "json")
+_INDENT = 4
+
+
+def show_times(config: Config, options: TimeTableOptions, format_: str) -> None:
+    """Print the times. Raises FootfallError: `no-profile`, `bad-sort`, `bad-format`, what reading the data raises."""
+    if format_ not in _FORMATS:
+        raise UsageError(
+            "bad-format", f"Can't show times in the format {format_!r}.", f"There are: {', '.join(_FORMATS)}."
+        )
+    profile = need_profile(config, config.data_file, config.report_contexts)
+    if format_ == "json":
+        click.echo(json.dumps(times_by_report(profile, options), indent=_INDENT))
+    else:
+        print_lines(render_times(profile, options), sys.stdout)

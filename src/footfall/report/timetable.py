@@ -1,0 +1,178 @@
+"""`footfall report --by`: a profile's times by test, function, file, line, thread or process, as text and as JSON.
+
+Each share stands with its standard error: how far another run's sampling of the same program would put it off.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from footfall.analyze.calltree import Cost, Profile
+from footfall.analyze.clocks import Clock, default_clock, reader
+from footfall.analyze.timeviews import TimeRow, View, standard_error, view_profile
+from footfall.errors import UsageError
+from footfall.report.gather import shown_path
+from footfall.report.json import Json
+from footfall.report.summary import Line
+from footfall.report.text import human_key, printable
+from footfall.report.times import short_path
+
+__all__ = ["SORTS", "TimeTableOptions", "render_times", "times_by_report"]
+
+SORTS: Final = ("self", "total", "samples", "name")
+_NS_PER_SECOND: Final = 1_000_000_000
+_TITLES: Final = {
+    Clock.CPU: "CPU time",
+    Clock.WALL: "Wall time",
+    Clock.GIL: "Wall time with the GIL held",
+    Clock.SAMPLES: "Looks at the threads",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class TimeTableOptions:
+    """`by` is one of timeviews' VIEWS; without a `clock` it is the usual one; `count` 0 is all rows."""
+
+    by: str
+    clock: Clock | None = None
+    sort: str = "self"
+    count: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Shown:
+    view: View
+    rows: list[TimeRow]
+    read: Callable[[Cost], int]
+    clock: Clock
+
+    def text(self, cost: Cost) -> str:
+        """The cost by the clock."""
+        value = self.read(cost)
+        return str(value) if self.clock is Clock.SAMPLES else f"{value / _NS_PER_SECOND:.3f} s"
+
+    def number(self, cost: Cost) -> float:
+        """The same for machines: seconds, or samples."""
+        value = self.read(cost)
+        return value if self.clock is Clock.SAMPLES else value / _NS_PER_SECOND
+
+
+def _choose(profile: Profile, options: TimeTableOptions) -> _Shown:
+    clock = options.clock or default_clock(profile)
+    read = reader(clock)
+    view = view_profile(profile, options.by, read)
+    column = options.sort.lstrip("-+")
+    keys: dict[str, Callable[[TimeRow], float]] = {
+        "self": lambda row: -read(row.times.own),
+        "total": lambda row: -read(row.times.total),
+        "samples": lambda row: -row.times.total.samples,
+    }
+    if column == "name":
+        rows = sorted(view.rows, key=lambda row: (human_key(row.name), row.path, row.line))
+    elif column in keys:
+        rows = sorted(view.rows, key=lambda row: (keys[column](row), row.path, row.line, row.name))
+    else:
+        raise UsageError("bad-sort", f"Can't sort times by {options.sort!r}.", f"Sort by one of: {', '.join(SORTS)}.")
+    if options.sort.startswith("+" if column != "name" else "-"):
+        rows.reverse()
+    return _Shown(view, rows[: options.count] if options.count else rows, read, clock)
+
+
+def render_times(profile: Profile, options: TimeTableOptions) -> list[Line]:
+    """Return the table as styled lines. Times are of the chosen clock. Raises UsageError (`bad-sort`)."""
+    shown = _choose(profile, options)
+    view = shown.view
+    heads = ["Self", "Self%", "+-", "Total", "Total%", "+-"] if view.has_calls else ["Time", "Time%", "+-"]
+    cells = [_cells(row, shown) for row in shown.rows]
+    widths = [max(len(head), *(len(row[at]) for row in cells)) if cells else len(head) for at, head in enumerate(heads)]
+    widths_of_samples = max([len("Samples"), *(len(str(row.times.total.samples)) for row in shown.rows)])
+
+    def join(texts: list[str], samples: str) -> str:
+        columns = [f"{text:>{width}}" for text, width in zip(texts, widths, strict=True)]
+        return "  ".join([*columns, f"{samples:>{widths_of_samples}}"])
+
+    lines: list[Line] = [[(join(heads, "Samples") + f"  {options.by.capitalize()}", "bold")]]
+    for row, texts in zip(shown.rows, cells, strict=True):
+        name, place = _name_and_place(row, options.by)
+        line: Line = [(join(texts, str(row.times.total.samples)), ""), (f"  {name}", "bold")]
+        lines.append([*line, (f"  {place}" if place else "", "dim")])
+        for path, number, cost in row.slowest:
+            share = shown.read(cost) / (shown.read(row.times.total) or 1)
+            indent = " " * (len(join(texts, "")) + 2)
+            text = f"{indent}  {100 * share:5.1f}%  {shown.text(cost):>7}  {short_path(path)}:{number}"
+            lines.append([(printable(text), "dim")])
+    return [*lines, [], *_notes(profile, shown)]
+
+
+def _cells(row: TimeRow, shown: _Shown) -> list[str]:
+    found = []
+    for cost in (row.times.own, row.times.total) if shown.view.has_calls else (row.times.total,):
+        share = _share(cost, shown)
+        error = standard_error(share, shown.view.n_looks)
+        found += [shown.text(cost), f"{100 * share:.1f}", f"{100 * error:.1f}"]
+    return found
+
+
+def _share(cost: Cost, shown: _Shown) -> float:
+    return min(shown.read(cost) / shown.view.total, 1.0) if shown.view.total else 0.0
+
+
+def _name_and_place(row: TimeRow, by: str) -> tuple[str, str]:
+    if by == "file":
+        return printable(short_path(row.path)), ""
+    place = f"{short_path(row.path)}:{row.line}" if row.path else ""
+    if by == "line":
+        return printable(place), printable(row.name)
+    return printable(row.name), printable(place)
+
+
+def _notes(profile: Profile, shown: _Shown) -> list[Line]:
+    n_left = len(shown.view.rows) - len(shown.rows)
+    text = _TITLES[shown.clock]
+    if shown.clock is not Clock.SAMPLES:
+        text += f", {shown.view.total / _NS_PER_SECOND:.3f} s in all"
+    text += f"; {profile.n_samples} samples"
+    if profile.interval_ns:
+        text += f", {_NS_PER_SECOND / profile.interval_ns:.0f} a second"
+    text += f"; {profile.n_dropped} dropped. +- is one standard error, in points."
+    notes: list[Line] = [[(text, "dim")]]
+    if n_left:
+        notes.insert(0, [(f"{n_left} more; -n 0 shows all.", "dim")])
+    return notes
+
+
+def times_by_report(profile: Profile, options: TimeTableOptions) -> Json:
+    """Return the same for machines: seconds (or samples, if these are the clock), shares and errors from 0 to 1."""
+    shown = _choose(profile, options)
+    return {
+        "format": 1,
+        "by": options.by,
+        "clock": shown.clock,
+        "interval_seconds": profile.interval_ns / _NS_PER_SECOND,
+        "samples": profile.n_samples,
+        "dropped_samples": profile.n_dropped,
+        "total": shown.view.total if shown.clock is Clock.SAMPLES else shown.view.total / _NS_PER_SECOND,
+        "rows": [_row_report(row, shown, options.by) for row in shown.rows],
+    }
+
+
+def _row_report(row: TimeRow, shown: _Shown, by: str) -> Json:
+    found: Json = {"name": shown_path(row.path) if by == "file" else row.name}
+    if row.path and by != "file":
+        found |= {"file": shown_path(row.path), "line": row.line}
+    for key, cost in (("self", row.times.own), ("total", row.times.total)):
+        share = _share(cost, shown)
+        found[key] = {
+            "time": shown.number(cost),
+            "share": share,
+            "error": standard_error(share, shown.view.n_looks),
+            "samples": cost.samples,
+        }
+    if by == "test":
+        found["slowest_lines"] = [
+            {"file": shown_path(path), "line": line, "time": shown.number(cost)}
+            for path, line, cost in row.slowest
+        ]
+    return found
