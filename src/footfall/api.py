@@ -61,8 +61,11 @@ def stop(data_file: str | os.PathLike[str] | None = None) -> Path:
     return stop_configured(config, os.path.abspath(config.data_file if data_file is None else data_file))
 
 
-def stop_configured(config: Config, data_file: str) -> Path:
-    """Stop measuring and write the data file as a configuration says; for footfall's own use. Raises as `stop`."""
+def stop_configured(config: Config, data_file: str, *, append: bool = False) -> Path:
+    """Stop measuring and write the data file, or add to it, as a configuration says; for footfall's own use.
+
+    Raises as `stop`.
+    """
     from footfall.cli.finish import finish_run
     from footfall.observe.late import stop_late
 
@@ -70,5 +73,5 @@ def stop_configured(config: Config, data_file: str) -> Path:
     if stopped is None:
         raise FootfallError("not-measured", "There is no measuring to stop.", "Call `footfall.start()` first.")
     directory, settings = open_run_directory(stopped)
-    finish_run(directory, settings, config, data_file, is_quiet=True)
+    finish_run(directory, settings, config, data_file, append=append, is_quiet=True)
     return Path(data_file)

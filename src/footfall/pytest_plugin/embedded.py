@@ -47,7 +47,11 @@ class EmbeddedSession:
 
         self._is_measuring = False
         try:
-            data_file = stop_configured(self._config, os.path.join(self._directory, self._config.data_file))
+            data_file = stop_configured(
+                self._config,
+                os.path.join(self._directory, self._config.data_file),
+                append=self._request.is_added,
+            )
             if not wants_reports(self._request, int(exitstatus)):
                 return
             self._reports = make_session_reports(self._request, self._config, str(data_file))

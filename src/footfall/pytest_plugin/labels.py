@@ -19,8 +19,9 @@ __all__ = ["register"]
 def register(config: pytest.Config, has_contexts: bool) -> None:
     """Follow the tests of this session."""
     if has_contexts:
-        config.pluginmanager.register(_PhaseLabels(contexts.switch), "footfall_phases")
-    config.pluginmanager.register(_SampleLabels(contexts.switch_samples), "footfall_samples")
+        config.pluginmanager.register(_PhaseLabels(contexts.switch), "footfall_labels")
+    else:
+        config.pluginmanager.register(_SampleLabels(contexts.switch_samples), "footfall_labels")
 
 
 class _SampleLabels:
