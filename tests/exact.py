@@ -2,6 +2,7 @@
 
     python tests/exact.py --programs 5000 --jobs 2     prints programs tried, programs that differ, first differences
     python tests/exact.py --constructs                 the table of constructs, each a program
+    python tests/exact.py --engine settrace --no-branch     another engine, only lines
     python tests/exact.py --save FILE                  keep what the C tracer recorded ...
     python tests/exact.py --expect FILE                ... for PyPy, which has none: CPython 3.11's record is its truth
 
@@ -25,23 +26,32 @@ import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from flow_constructs import CONSTRUCTS
 from footfall.analyze.exclude import ExclusionRules
 from footfall.analyze.resolve import resolve
 from footfall.analyze.results import compare
 from footfall.analyze.source import analyze_source
-from footfall.model import RUN_VARIABLE
+from footfall.model import ENGINE_VARIABLE, RUN_VARIABLE
 from footfall.record.rundir import RunSettings, make_run_directory
 from programs import generate_program
 
-__all__ = ["compare_programs", "constructs", "random_programs", "true_arcs"]
+__all__ = ["Measure", "compare_programs", "constructs", "random_programs", "true_arcs"]
 
 Answer = dict[str, Any]
 """One program's numbers by name, in lists and dicts that JSON keeps as they are."""
 
 Arc = tuple[int, int]
+
+
+
+class Measure(NamedTuple):
+    """How footfall measures: its default is what a user gets."""
+
+    engine: str = ""
+    branch: bool = True
+
 
 _RUNNER = Path(__file__).with_name("exact_runner.py")
 _BATCH = 100
@@ -65,7 +75,9 @@ def constructs() -> dict[str, str]:
 
 
 def compare_programs(
-    programs: Mapping[str, str], recorded: Mapping[str, Sequence[Arc]] | None = None
+    programs: Mapping[str, str],
+    recorded: Mapping[str, Sequence[Arc]] | None = None,
+    how: Measure = Measure(),  # noqa: B008, it is immutable
 ) -> tuple[dict[str, str], int]:
     """Run programs under footfall; return {name: what differs} and how many coverage.py could not analyse.
 
@@ -78,8 +90,8 @@ def compare_programs(
             recorded, results = _trace(directory, Path(work))
         else:
             results = _run(directory, Path(work))
-        expected = _true_answers(directory, {name: recorded[name] for name in results})
-        answers, own_results = _measure(directory, Path(work))
+        expected = _true_answers(directory, {name: recorded[name] for name in results}, how.branch)
+        answers, own_results = _measure(directory, Path(work), how)
     differences = {}
     unknown = 0
     for name in programs:
@@ -126,26 +138,31 @@ def _trace(directory: Path, work: Path) -> tuple[dict[str, Sequence[Arc]], dict[
     return {name: arcs.get(name, ()) for name in results}, results
 
 
-def _true_answers(directory: Path, recorded: Mapping[str, Sequence[Arc]]) -> dict[str, Answer]:
+def _true_answers(
+    directory: Path, recorded: Mapping[str, Sequence[Arc]], branch: bool
+) -> dict[str, Answer]:
     """Return what coverage.py says of what its C tracer recorded; without the programs that it cannot analyse."""
     answers = {}
     for name, arcs in recorded.items():
         try:
-            answers[name] = _true_answer(str(directory / f"{name}.py"), [(start, end) for start, end in arcs])
+            answers[name] = _true_answer(str(directory / f"{name}.py"), [(start, end) for start, end in arcs], branch)
         except AssertionError:
             continue  # coverage.py's own analysis gives up on some one-line `with` statements
     return answers
 
 
-def _true_answer(path: str, arcs: Sequence[Arc]) -> Answer:
+def _true_answer(path: str, arcs: Sequence[Arc], branch: bool) -> Answer:
     import coverage
     from coverage.python import PythonFileReporter
     from coverage.results import analysis_from_file_reporter
 
-    settings = coverage.Coverage(branch=True, data_file=None, config_file=False)
+    settings = coverage.Coverage(branch=branch, data_file=None, config_file=False)
     data = coverage.CoverageData(no_disk=True)
     try:
-        data.add_arcs({path: arcs})
+        if branch:
+            data.add_arcs({path: arcs})
+        else:
+            data.add_lines({path: {line for arc in arcs for line in arc if line > 0}})
         found = analysis_from_file_reporter(data, 2, PythonFileReporter(path, settings), path)
     finally:
         data.close(force=True)
@@ -160,11 +177,11 @@ def _true_answer(path: str, arcs: Sequence[Arc]) -> Answer:
     )
 
 
-def _measure(directory: Path, work: Path) -> tuple[dict[str, Answer], dict[str, str]]:
+def _measure(directory: Path, work: Path, how: Measure) -> tuple[dict[str, Answer], dict[str, str]]:
     """Return footfall's answers and what the programs computed under it."""
-    settings = RunSettings(cwd=str(work), branch=True, profile=False, source_dir=[str(directory)])
+    settings = RunSettings(cwd=str(work), branch=how.branch, profile=False, source_dir=[str(directory)])
     run = make_run_directory(settings).path
-    results = _run(directory, work, **{RUN_VARIABLE: str(run)})
+    results = _run(directory, work, **{RUN_VARIABLE: str(run), ENGINE_VARIABLE: how.engine})
     data = resolve(run)
     if data.messages:
         raise SystemExit(f"footfall says: {data.messages}")
@@ -176,7 +193,8 @@ def _measure(directory: Path, work: Path) -> tuple[dict[str, Answer], dict[str, 
         arcs = file.arcs[""] if file is not None else set()
         with open(path) as source:
             analysis = analyze_source(source.read(), path, ExclusionRules())
-        found = compare(analysis, {*lines, *(abs(line) for arc in arcs for line in arc)}, arcs)
+        reached = {*lines, *(abs(line) for arc in arcs for line in arc)}
+        found = compare(analysis, reached, arcs if how.branch else None)
         answers[name] = _answer(
             found.statements,
             found.excluded,
@@ -243,7 +261,10 @@ def main() -> int:
     parser.add_argument("--show", type=int, default=20, help="differences to print (default: 20)")
     parser.add_argument("--save", metavar="FILE", help="only write what the C tracer records to FILE")
     parser.add_argument("--expect", metavar="FILE", help="compare with the record in FILE")
+    parser.add_argument("--engine", default="", help="probes, monitoring or settrace (default: as footfall chooses)")
+    parser.add_argument("--no-branch", action="store_true", help="measure lines only")
     arguments = parser.parse_args()
+    how = Measure(arguments.engine, not arguments.no_branch)
     seeds = range(arguments.seed, arguments.seed + arguments.programs)
     batches = [constructs()] if arguments.constructs else list(_batches(seeds))
     if arguments.save:
@@ -252,7 +273,7 @@ def main() -> int:
     tried = unknown = 0
     differences: dict[str, str] = {}
     with ProcessPoolExecutor(arguments.jobs) as pool:
-        for n_tried, found, n_unknown in pool.map(_compare_batch, batches, itertools.repeat(recorded)):
+        for n_tried, found, n_unknown in pool.map(_compare_batch, batches, itertools.repeat(recorded), itertools.repeat(how)):
             tried += n_tried
             unknown += n_unknown
             for name, what in found.items():
@@ -265,12 +286,12 @@ def main() -> int:
 
 
 def _compare_batch(
-    seeds: range | dict[str, str], recorded: Mapping[str, Sequence[Arc]] | None
+    seeds: range | dict[str, str], recorded: Mapping[str, Sequence[Arc]] | None, how: Measure
 ) -> tuple[int, dict[str, str], int]:
     """Compare in a process of the pool; seeds are made programs there."""
     warnings.simplefilter("ignore")  # compiling random programs warns of what they do
     programs = random_programs(seeds) if isinstance(seeds, range) else seeds
-    return len(programs), *compare_programs(programs, recorded)
+    return len(programs), *compare_programs(programs, recorded, how)
 
 
 def _save(path: str, batches: Iterable[range | dict[str, str]]) -> int:

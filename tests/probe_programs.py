@@ -10,6 +10,7 @@ from footfall.analyze.probe_arcs import arcs_of_hits, meanings_of_source
 from footfall.observe.probe_forms import HEADER, MARK
 from footfall.observe.probe_plan import insert_probes
 from footfall.observe.probe_source import digest_source, split_lines
+from footfall.observe.probe_strays import HAS_STRAYS, find_strays
 
 Arcs = set[tuple[int, int]]
 
@@ -42,7 +43,8 @@ def instrument(source: str, filename: str, with_branches: bool = True) -> tuple[
     """Return the program's code with probes in it, unarmed, and how many there are."""
     data = source.encode()
     tree = compile(source, filename, "exec", ast.PyCF_ONLY_AST, dont_inherit=True)
-    count = insert_probes(tree, split_lines(data), with_branches, digest_source(data))
+    strays = find_strays(tree) if HAS_STRAYS else None
+    count = insert_probes(tree, split_lines(data), with_branches, digest_source(data), strays=strays)
     return compile(tree, filename, "exec", dont_inherit=True), count
 
 
@@ -53,7 +55,7 @@ def run_with_probes(source: str, filename: str, with_branches: bool = True) -> t
         exec(code, {"__name__": "__main__", "__file__": filename})
     except Exception:
         pass
-    return arcs_of_hits(meanings_of_source(source.encode(), with_branches, sys.hexversion), bytes(mark.hits))
+    return arcs_of_hits(meanings_of_source(source.encode(), with_branches, HAS_STRAYS, sys.hexversion), bytes(mark.hits))
 
 
 def armed(source: str, filename: str, with_branches: bool = True) -> tuple[types.CodeType, RecordingMark]:

@@ -11,8 +11,9 @@ from footfall.analyze.probe_flow import ModuleFlow
 from footfall.analyze.source import decode_source
 from footfall.errors import FootfallError
 from footfall.observe import probe_plan as plan
-from footfall.observe.probe_finals import BREAK, CONTINUE, EXCEPTION, NORMAL, RETURN, split_reason
+from footfall.observe.probe_finals import BREAK, CONTINUE, EXCEPTION, NORMAL, RETURN, STRAYED, split_reason
 from footfall.observe.probe_source import digest_source, read_source, split_lines
+from footfall.observe.probe_strays import find_strays
 from footfall.record.recordfile import ProbedModule
 
 __all__ = ["ProbeMeaning", "arcs_of_hits", "arcs_of_module", "meanings_of_module", "meanings_of_source"]
@@ -33,7 +34,7 @@ def meanings_of_module(module: ProbedModule) -> tuple[ProbeMeaning, ...]:
     Raises FootfallError when the source is not there any more or is another one than was measured.
     """
     source = _read_source(module)
-    meanings = meanings_of_source(source, module.has_branches, module.version)
+    meanings = meanings_of_source(source, module.has_branches, module.has_strays, module.version)
     if len(meanings) != len(module.hits):
         raise FootfallError(
             "source-changed",
@@ -55,13 +56,16 @@ def arcs_of_hits(meanings: tuple[ProbeMeaning, ...], hits: bytes) -> tuple[set[i
 
 
 @lru_cache(maxsize=64)
-def meanings_of_source(source: bytes, with_branches: bool, version: int) -> tuple[ProbeMeaning, ...]:
+def meanings_of_source(
+    source: bytes, with_branches: bool, has_strays: bool, version: int
+) -> tuple[ProbeMeaning, ...]:
     """Return each probe's meaning, in order of numbers. Raises FootfallError when it is not Python."""
     try:
         tree = ast.parse(source, "<measured>")
     except (SyntaxError, ValueError, RecursionError) as error:
         raise FootfallError("not-python", f"Can't parse the measured source: {error}.") from error
-    flow = ModuleFlow(tree, find_first_lines(decode_source(source)), version)
+    strays = find_strays(tree) if has_strays else None
+    flow = ModuleFlow(tree, find_first_lines(decode_source(source)), version, strays or {})
     lines: dict[int, set[int]] = {}
     arcs: dict[int, set[Arc]] = {}
 
@@ -72,7 +76,7 @@ def meanings_of_source(source: bytes, with_branches: bool, version: int) -> tupl
             if arc is not None:
                 arcs.setdefault(number, set()).add(arc)
 
-    count = plan.insert_probes(tree, split_lines(source), with_branches, b"", take)
+    count = plan.insert_probes(tree, split_lines(source), with_branches, b"", take, strays)
     return tuple((frozenset(lines.get(n, ())), frozenset(arcs.get(n, ()))) for n in range(count))
 
 
@@ -82,16 +86,19 @@ def _meaning(flow: ModuleFlow, kind: int, node: ast.AST) -> tuple[int, Arc | Non
     line = flow.line_of(node)
     if kind == plan.LINE:
         return line, None
+    if kind == plan.STRAY:
+        line, end = flow.strays[node]
+        return line, (line, end if reason == NORMAL else _exit(flow, node, line, reason, level))
     if kind in (plan.HEADER_LINE, plan.EXITED, plan.DEFINED):
         last = flow.line(node.lineno)  # type: ignore[attr-defined]
-        after = flow.after.get(node) if reason == NORMAL else _exit(flow, node, reason, level)
+        after = flow.after.get(node) if reason == NORMAL else _exit(flow, node, last, reason, level)
         ends = {plan.EXITED: -line, plan.DEFINED: after}
-        end = ends.get(kind)
-        return last, None if end is None else (last, end)
+        end_line = ends.get(kind)
+        return last, None if end_line is None else (last, end_line)
+    if reason != NORMAL:
+        return line, (line, _exit(flow, node, line, reason, level))
     if kind == plan.RAISED:
         return line, (line, flow.ways[node].raises)
-    if reason != NORMAL:
-        return line, (line, _exit(flow, node, reason, level))
     nexts = {
         plan.ENTERED: flow.enters,
         plan.LEFT: flow.leaves,
@@ -102,8 +109,8 @@ def _meaning(flow: ModuleFlow, kind: int, node: ast.AST) -> tuple[int, Arc | Non
     return line, (line, nexts[node])
 
 
-def _exit(flow: ModuleFlow, node: ast.AST, reason: int, level: int) -> int:
-    """Return where control goes from the end of a block around the node, for a reason that is not NORMAL.
+def _exit(flow: ModuleFlow, node: ast.AST, line: int, reason: int, level: int) -> int:
+    """Return where control goes from `line` at the end of a block around the node, for a reason that is not NORMAL.
 
     Level 0 is the innermost block that has other ways on from its end, 1 the one around it.
     """
@@ -111,7 +118,14 @@ def _exit(flow: ModuleFlow, node: ast.AST, reason: int, level: int) -> int:
     for _ in range(level):
         assert ways.around is not None
         ways = ways.around
-    return {EXCEPTION: ways.raises, RETURN: ways.returns, BREAK: ways.breaks, CONTINUE: ways.continues}[reason]
+    ends = {
+        STRAYED: ways.raises if ways.stray == line else ways.stray,
+        EXCEPTION: ways.raises,
+        RETURN: ways.returns,
+        BREAK: ways.breaks,
+        CONTINUE: ways.continues,
+    }
+    return ends[reason]
 
 
 def _read_source(module: ProbedModule) -> bytes:

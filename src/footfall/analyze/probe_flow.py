@@ -11,16 +11,21 @@ from collections.abc import Mapping, Sequence
 __all__ = ["ModuleFlow", "Ways"]
 
 _Definition = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+_Loop = (ast.For, ast.AsyncFor, ast.While)
 
 
 class Ways:
-    """Where each way out of a block leads; `around` are those of the block around it."""
+    """Where each way out of a block leads; `around` are those of the block around it.
 
-    __slots__ = ("around", "breaks", "continues", "raises", "returns")
+    `stray` is the line that is reported before where an exception leads, or 0.
+    """
+
+    __slots__ = ("around", "breaks", "continues", "raises", "returns", "stray")
 
     def __init__(
-        self, breaks: int, continues: int, raises: int, returns: int, around: "Ways | None" = None
+        self, breaks: int, continues: int, raises: int, returns: int, around: "Ways | None" = None, stray: int = 0
     ) -> None:
+        self.stray = stray
         self.around = around
         self.breaks = breaks
         self.continues = continues
@@ -31,9 +36,9 @@ class Ways:
         """All ways lead through this line first."""
         return Ways(line, line, line, line)
 
-    def within(self, around: "Ways | None") -> "Ways":
+    def within(self, around: "Ways | None", stray: int = 0) -> "Ways":
         """The same ways, as those of a block inside another."""
-        return Ways(self.breaks, self.continues, self.raises, self.returns, around)
+        return Ways(self.breaks, self.continues, self.raises, self.returns, around, stray)
 
 
 class ModuleFlow:
@@ -41,10 +46,19 @@ class ModuleFlow:
 
     `exits` are the ways out of the `finally` or last `except*` around the node, for nodes that end it.
 
-    `version` is the measuring interpreter's hexversion.
+    `version` is the measuring interpreter's hexversion, `stray_nodes` are those of `find_strays`. `strays` are the
+    lines reported behind `try` and `async with` statements, and where control goes from there.
     """
 
-    def __init__(self, tree: ast.Module, first_line: Mapping[int, int], version: int) -> None:
+    def __init__(
+        self,
+        tree: ast.Module,
+        first_line: Mapping[int, int],
+        version: int,
+        stray_nodes: Mapping[ast.AST, ast.AST],
+    ) -> None:
+        self._stray_nodes = stray_nodes
+        self.strays: dict[ast.AST, tuple[int, int]] = {}
         self._first_line = first_line
         # CPython 3.11 leaves a function that ends with the last `except*` by that clause's line.
         self._star_returns_by_clause = version < 0x030C0000
@@ -90,12 +104,32 @@ class ModuleFlow:
             if not self._is_nothing(node):
                 following = self.line_of(node)
 
-    def _exit_block(self, body: Sequence[ast.stmt], after: int, ways: Ways) -> None:
-        """Walk a block that has other ways on from its end than `after`."""
+    def _final_block(self, node: ast.Try | ast.TryStar, after: int, ways: Ways) -> None:
+        """Walk a `finally` clause, which has other ways on from its end than `after`."""
         outer = self._exits
-        self._exits = ways.within(outer)
-        self._block(body, after, ways)
+        stray = self._stray_nodes.get(node)
+        stray_line = 0 if stray is None else self.line(stray.lineno)  # type: ignore[attr-defined]
+        if stray is not None:
+            self.strays[node] = stray_line, ways.raises
+        self._exits = ways.within(outer, stray_line)
+        self._block(node.finalbody, after, ways)
         self._exits = outer
+
+    def _pass_stray_line(self, node: ast.AsyncWith, line: int) -> None:
+        """Lead the body's normal ends to the line that is reported before that of the statement itself, `line`."""
+        stray: ast.AST = self._stray_nodes[node]
+        stray_line = self.line(stray.lineno)  # type: ignore[attr-defined]
+        self.strays[node] = stray_line, line
+        inner = {found for statement in node.body for found in ast.walk(statement)}
+        for found in inner:
+            if isinstance(found, _Loop) and self.after.get(found) == line:
+                for jump in ast.walk(found):
+                    if isinstance(jump, ast.Break) and self.jumps.get(jump) == line:
+                        self.jumps[jump] = line if self.line_of(jump) == stray_line else stray_line
+        for nexts in (self.after, self.enters, self.leaves):
+            for found in inner & nexts.keys():
+                if nexts[found] == line and self.line_of(found) != stray_line:
+                    nexts[found] = stray_line
 
     def _statement(self, node: ast.stmt, after: int, ways: Ways) -> None:
         self.exits[node] = self._exits
@@ -104,6 +138,7 @@ class ModuleFlow:
                 self.jumps[node] = ways.returns
             case ast.Raise():
                 self.jumps[node] = ways.raises
+                self.ways[node] = ways
             case ast.Break():
                 self.jumps[node] = ways.breaks
             case ast.Continue():
@@ -117,6 +152,8 @@ class ModuleFlow:
             case ast.With() | ast.AsyncWith():
                 line = self.line_of(node)
                 self._block(node.body, line, ways.through(line))
+                if isinstance(node, ast.AsyncWith) and node in self._stray_nodes:
+                    self._pass_stray_line(node, line)
             case ast.Match():
                 self._match(node, after, ways)
             case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef():
@@ -150,7 +187,7 @@ class ModuleFlow:
     def _try(self, node: ast.Try | ast.TryStar, after: int, ways: Ways) -> None:
         outside = ways
         if node.finalbody:
-            self._exit_block(node.finalbody, after, ways)
+            self._final_block(node, after, ways)
             after = self._entry(node.finalbody, after)
             outside = ways.through(after)
         inside = outside
@@ -164,6 +201,7 @@ class ModuleFlow:
             return
         for clause in node.handlers:
             self.ways[clause] = outside
+            self.exits[clause] = self._exits
             self._block(clause.body, after, outside)
 
     def _star_handlers(self, handlers: Sequence[ast.ExceptHandler], after: int, outside: Ways) -> None:
@@ -178,7 +216,7 @@ class ModuleFlow:
             after = self.line(last.lineno)
         # Leaving the clause leaves the `finally` that it ends as well: they are one level.
         outer = self._exits
-        self._exits = self.exits[last] = outside.within(outer.around)
+        self._exits = self.exits[last] = outside.within(outer.around, outer.stray)
         self._block(last.body, after, outside)
         self._exits = outer
 

@@ -5,6 +5,7 @@ import gc
 from footfall.observe.probe_cache import ProbeCache
 from footfall.observe.probe_plan import insert_probes
 from footfall.observe.probe_source import digest_source, read_source, split_lines
+from footfall.observe.probe_strays import HAS_STRAYS, find_strays
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -59,7 +60,8 @@ class Instrumenter:
     def instrument(self, tree: "Module", source: "str | bytes", digest: bytes) -> None:
         """Insert probes into the tree of `source`, in place."""
         data = source.encode("utf-8", "surrogatepass") if isinstance(source, str) else bytes(source)
-        insert_probes(tree, split_lines(data), self.with_branches, digest)
+        strays = find_strays(tree) if HAS_STRAYS else None
+        insert_probes(tree, split_lines(data), self.with_branches, digest, strays=strays)
 
 
 def _rename(code: "CodeType", filename: str) -> None:

@@ -45,6 +45,7 @@ __all__ = [
     "EXCEPTION",
     "NORMAL",
     "RETURN",
+    "STRAYED",
     "Final",
     "add_reason",
     "is_left_by_branch",
@@ -52,7 +53,8 @@ __all__ = [
     "split_reason",
 ]
 
-NORMAL, EXCEPTION, RETURN, BREAK, CONTINUE = range(5)
+NORMAL, EXCEPTION, RETURN, BREAK, CONTINUE, STRAYED = range(6)
+"""STRAYED is an EXCEPTION that a stray line is reported of before it goes on; it is told of, never kept."""
 _JUMPS = {Return: RETURN, Break: BREAK, Continue: CONTINUE}
 # A definition on one line is a line with two ways on as well: by its own end, and to what follows.
 _BRANCHES = (If, For, AsyncFor, While, Match, FunctionDef, AsyncFunctionDef, ClassDef)
@@ -107,12 +109,16 @@ class Final:
     """The reason of one `try` with a `finally`, and the reasons that occur.
 
     `around` is that of the clause which ends with this statement, if any: being left normally leaves that one as well.
+    `has_stray` says that a stray line is reported behind the clause after an exception.
     """
 
-    __slots__ = ("_name", "around", "loop_depth", "reasons", "value_name")
+    __slots__ = ("_name", "around", "has_stray", "loop_depth", "reasons", "value_name")
 
-    def __init__(self, number: int, loop_depth: int, around: "Final | StarExits | None") -> None:
+    def __init__(
+        self, number: int, loop_depth: int, around: "Final | StarExits | None", has_stray: bool
+    ) -> None:
         self.around = around
+        self.has_stray = has_stray
         self._name = f".ff{number}"
         self.value_name = f".fv{number}"
         self.loop_depth = loop_depth
@@ -130,15 +136,17 @@ class Final:
             block.append(self.keep(block[-1], NORMAL))
 
     def choose(self, at: AST, by_reason: "list[tuple[int, stmt]]") -> stmt:
-        """Return the statement that does what is given for the reason kept."""
-        position = position_of(at)
+        """Return the statement that does what is given for the reason kept; the last is for any other."""
         chosen = by_reason[-1][1]
         for reason, statement in reversed(by_reason[:-1]):
-            test = Compare(
-                Name(self._name, _LOAD, **position), [_EQ], [Constant(reason, **position)], **position
-            )
-            chosen = If(test, [statement], [chosen], **position)
+            chosen = self.when(at, reason, [statement], [chosen])
         return chosen
+
+    def when(self, at: AST, reason: int, statements: list[stmt], otherwise: list[stmt]) -> stmt:
+        """Return the statement that does the one or the other, by the reason kept."""
+        position = position_of(at)
+        test = Compare(Name(self._name, _LOAD, **position), [_EQ], [Constant(reason, **position)], **position)
+        return If(test, statements, otherwise, **position)
 
     def forget(self, at: AST) -> stmt:
         """Return the statement that takes the name out of a module's or class's namespace."""

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 __all__ = ["EQUAL_MARK", "HEADER", "MARK", "PLAN_VERSION", "Forms", "header_text", "position_of", "read_header"]
 
-PLAN_VERSION = 4
+PLAN_VERSION = 6
 """Counts up whenever the numbering of probes changes, so that no cached bytecode outlives its meaning."""
 
 MARK = "\0footfall probe"
@@ -54,7 +54,10 @@ _STORES_DIRECTLY = sys.implementation.name == "pypy"
 
 
 def header_text(mode: int, n_probes: int, digest: bytes) -> str:
-    """Return the first probe's mark: plan version, mode (bit 0 branches), number of probes, source digest."""
+    """Return the first probe's mark: plan version, mode, number of probes, source digest.
+
+    Bit 0 of the mode stands for branches, bit 1 for CPython 3.11's stray lines.
+    """
     return f"{HEADER}{PLAN_VERSION} {mode} {n_probes} {digest.hex()}"
 
 
@@ -124,20 +127,26 @@ class Forms:
         `lines` are (probe number, first line, last line). Which line it was the traceback tells the mark, which
         is compared with the three numbers.
         """
-        position = position_of(statements[0])
-        mark = EQUAL_MARK if _STORES_DIRECTLY else MARK
-        watches: list[Any] = list(lines)  # the compiler takes tuples for constants, whatever type checkers know
-        probes: list[stmt] = [
-            Expr(Compare(Constant(mark, **position), [_EQ], [Constant(watch, **position)], **position), **position)
-            for watch in watches
-        ]
-        handler = ExceptHandler(None, None, [*probes, Raise(**position)], **position)
-        return Try(statements, [handler], [], [], **position)
+        return self.guarded(statements, [self.watch(statements[0], watch) for watch in lines], [])
 
-    def unmatched(self, at: ExceptHandler) -> ExceptHandler:
+    def watch(self, at: AST, lines: tuple[int, int, int]) -> stmt:
+        """Return the probe for an `except` clause that `watched` tells of."""
+        position = position_of(at)
+        mark = EQUAL_MARK if _STORES_DIRECTLY else MARK
+        watch: Any = lines  # the compiler takes tuples for constants, whatever type checkers know
+        compare = Compare(Constant(mark, **position), [_EQ], [Constant(watch, **position)], **position)
+        return Expr(compare, **position)
+
+    def guarded(self, statements: list[stmt], on_error: list[stmt], on_end: list[stmt]) -> stmt:
+        """Return the statements with others to run when an exception leaves them and when none does."""
+        position = position_of(statements[0])
+        handler = ExceptHandler(None, None, [*on_error, Raise(**position)], **position)
+        return Try(statements, [handler], on_end, [], **position)
+
+    def unmatched(self, at: ExceptHandler, probe: stmt) -> ExceptHandler:
         """Return a last `except` clause with a probe, for exceptions that the clauses before did not match."""
         position = position_of(at)
-        return ExceptHandler(None, None, [self.statement(at), Raise(**position)], **position)
+        return ExceptHandler(None, None, [probe, Raise(**position)], **position)
 
 
 def position_of(node: AST) -> "Any":

@@ -46,13 +46,14 @@ from _ast import (
     stmt,
 )
 
-from footfall.observe.probe_finals import EXCEPTION, NORMAL, Final, add_reason, is_left_by_branch, note_jump
+from footfall.observe.probe_finals import EXCEPTION, NORMAL, STRAYED, Final, add_reason, is_left_by_branch, note_jump
 from footfall.observe.probe_forms import Forms, header_text
 from footfall.observe.probe_stars import StarExits
+from footfall.observe.probe_strays import StrayClause
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from typing import Any
 
     Note = tuple[int, AST]
@@ -69,6 +70,7 @@ __all__ = [
     "HEADER_LINE",
     "LINE",
     "RAISED",
+    "STRAY",
     "insert_probes",
 ]
 
@@ -93,6 +95,8 @@ DEFINED = 8
 """The definition that is the node, all on one line, was carried out."""
 HEADER_LINE = 9
 """The line of the node itself (a decorated definition's `def` or `class`) was reached."""
+STRAY = 10
+"""The line that CPython 3.11 reports behind the node (`try`, `async with`) was reached."""
 
 _DEFINITIONS = (FunctionDef, AsyncFunctionDef, ClassDef)
 _NO_CODE = (Global, Nonlocal)
@@ -103,18 +107,24 @@ _MAX_REGIONS = 6
 
 
 def insert_probes(
-    tree: Module, lines: list[bytes], with_branches: bool, digest: bytes, note: "Taker | None" = None
+    tree: Module,
+    lines: list[bytes],
+    with_branches: bool,
+    digest: bytes,
+    note: "Taker | None" = None,
+    strays: "Mapping[AST, AST] | None" = None,
 ) -> int:
     """Insert probes into `tree` in place and return how many there are, numbered from 0.
 
+    `strays` come from `find_strays` where the interpreter has such lines.
     `lines` is the source in UTF-8, or with an equal width of what precedes a line's first word, split at line
     ends. `note(number, notes)` is told what each probe means, in order of numbers.
     """
-    plan = _Plan(lines, with_branches, note)
+    plan = _Plan(lines, with_branches, note, {} if strays is None else strays)
     plan.walk_module(tree)
     header = plan.forms.header
     assert header is not None
-    header.value = header_text(1 if with_branches else 0, plan.forms.count, digest)
+    header.value = header_text(with_branches | (strays is not None) << 1, plan.forms.count, digest)
     return plan.forms.count
 
 
@@ -188,13 +198,17 @@ class _Plan:
         "_n_names",
         "_n_regions",
         "_note",
+        "_strays",
+        "_stray_clause",
         "_tail",
         "_watched",
         "_with_branches",
         "forms",
     )
 
-    def __init__(self, lines: list[bytes], with_branches: bool, note: "Taker | None") -> None:
+    def __init__(
+        self, lines: list[bytes], with_branches: bool, note: "Taker | None", strays: "Mapping[AST, AST]"
+    ) -> None:
         self.forms = Forms()
         self._lines = lines
         self._with_branches = with_branches
@@ -213,6 +227,9 @@ class _Plan:
         self._is_caught = False  # whether an exception leads elsewhere than a `return`: to an `except`
         self._watched: list[tuple[int, int, int]] = []
         self._n_regions = 0
+        self._strays = strays
+        # The `finally` with a stray line behind it that an exception in the statement being handled would leave next.
+        self._stray_clause: StrayClause | None = None
 
     # Blocks
 
@@ -236,6 +253,8 @@ class _Plan:
 
     def _walk_definition_body(self, body: list[stmt], notes: "list[Note]", is_function: bool) -> None:
         outside = self._breaks, self._finals, self._tail, self._is_in_function, self._n_regions
+        stray_clause = self._stray_clause
+        self._stray_clause = None
         self._breaks = []
         self._finals = []
         self._tail = None
@@ -249,6 +268,7 @@ class _Plan:
         elif notes:
             body.append(self._probe(body[0], notes))
         self._breaks, self._finals, self._tail, self._is_in_function, self._n_regions = outside
+        self._stray_clause = stray_clause
 
     def _walk_region(
         self,
@@ -275,15 +295,31 @@ class _Plan:
         self._is_tail, self._is_caught, self._watched = outside
         return completes
 
-    def _watch(self, node: "Any", body: list[stmt]) -> None:
-        """See exceptions on the line of the node that owns `body`; the node ends its region."""
-        self._watched.append(self._watch_lines(node, body))
+    def _watch_exceptions(
+        self, node: "Any", body: list[stmt], is_left: bool, watched: list[tuple[int, int, int]]
+    ) -> None:
+        """See exceptions on the line of the node that owns `body`, where they go the way of something else there.
 
-    def _watch_lines(self, node: "Any", body: list[stmt]) -> tuple[int, int, int]:
+        `is_left` says that control may go on from that line. `watched` are those to see around the node alone.
+        """
+        if not self._with_branches:
+            return
+        if self._stray_clause is not None and self._stray_clause.watched is not None:
+            self._stray_clause.watched.append(
+                (self._watch_lines(node, body, STRAYED), self._watch_lines(node, body, NORMAL))
+            )
+            return
+        if self._is_tail and is_left:
+            self._watched.append(self._watch_lines(node, body))
+        # An exception where the body, on that line too, may leave likewise.
+        if any(type(inner) in (Raise, Return) for inner in body) and self._is_one_line(body):
+            watched.append(self._watch_lines(node, body))
+
+    def _watch_lines(self, node: "Any", body: list[stmt], reason: int = NORMAL) -> tuple[int, int, int]:
         """Return a new probe for exceptions on the line of the node, and which lines of the file that are."""
         number = self.forms.count
         self.forms.count = number + 1
-        self._tell(number, [(RAISED, node)])
+        self._tell(number, add_reason([(RAISED, node)], reason))
         at = node.pattern if type(node) is match_case else node
         last = body[-1].end_lineno if self._is_one_line(body) else _first_line(body[0]) - 1
         return number, at.lineno, max(at.lineno, last or 0)
@@ -305,6 +341,7 @@ class _Plan:
         """
         out: list[stmt] = []
         completes = True
+        dead_raise: tuple[int, int, int] | None = None
         tail, is_tail = self._tail, self._is_tail
         last = _last_with_code(body)
         for node in body:
@@ -339,11 +376,15 @@ class _Plan:
             else:
                 notes = []
                 if kind in _JUMPS:
+                    if kind is Raise and not completes and self._with_branches and not is_owned:
+                        dead_raise = self._watch_dead_raise(node, body) or dead_raise
                     completes = False
                     if chain >= 0 and self._with_branches:
                         if kind is Break and self._loop_tails[-1] is not None:
                             self._tail = self._loop_tails[-1]
                             out.append(self._exit_probe(node, [(JUMPED, node)]))
+                        elif kind is Raise and self._stray_clause is not None:
+                            out.append(self._raise_probe(node, [(JUMPED, node)]))
                         else:
                             self._tell_jump(chain, node, shares_line)
                     if self._finals:
@@ -356,8 +397,21 @@ class _Plan:
         self._tail, self._is_tail = tail, is_tail
         if notes:
             out.append(self._exit_probe(body[-1], notes))
-        body[:] = out
+        body[:] = out if dead_raise is None else [self.forms.watched(out, [dead_raise])]
         return completes
+
+    def _watch_dead_raise(self, node: Raise, body: list[stmt]) -> tuple[int, int, int] | None:
+        """See exceptions on the line of a `raise` behind a jump on that line: they go the way that only it has."""
+        at = body.index(node)
+        first = at
+        while first and body[first - 1].end_lineno == body[first].lineno:
+            first -= 1
+        if not any(type(before) in _JUMPS for before in body[first:at]):
+            return None
+        number = self.forms.count
+        self.forms.count = number + 1
+        self._tell(number, [(RAISED, node)])
+        return number, body[first].lineno, node.lineno
 
     def _tell_jump(self, chain: int, node: "Any", shares_line: bool) -> None:
         """Tell of a jump: when it is reached, or once its value is there, where failing to get it leads elsewhere."""
@@ -386,7 +440,8 @@ class _Plan:
             if reason == NORMAL:
                 exits.append((reason, self._exit_of(tail.around, at, notes, level + 1)))
             else:
-                exits.append((reason, self._probe(at, add_reason(notes, reason, level))))
+                told = STRAYED if reason == EXCEPTION and tail.has_stray else reason
+                exits.append((reason, self._probe(at, add_reason(notes, told, level))))
         return tail.choose(at, exits)
 
     def _is_one_line(self, body: list[stmt]) -> bool:
@@ -451,9 +506,7 @@ class _Plan:
         notes: list[Note] = []
         while True:
             orelse = node.orelse
-            if self._is_tail and (not orelse or self._is_one_line(node.body)):
-                self._watch(node, node.body)
-            self._watch_jump(node, node.body, watched)
+            self._watch_exceptions(node, node.body, not orelse or self._is_one_line(node.body), watched)
             body_completes = self._walk_body(node, node.body)
             completes = completes or body_completes
             notes = [(LEFT, node)] if self._with_branches else []
@@ -475,22 +528,11 @@ class _Plan:
         out.append(self.forms.watched([top], watched) if watched else top)
         return completes, notes
 
-    def _watch_jump(self, node: "Any", body: list[stmt], watched: "list[tuple[int, int, int]]") -> None:
-        """See an exception on the line of the node where its body, on that line too, may leave likewise."""
-        if (
-            self._with_branches
-            and any(type(inner) in (Raise, Return) for inner in body)
-            and self._is_one_line(body)
-        ):
-            watched.append(self._watch_lines(node, body))
-
     def _walk_loop(self, node: "For | AsyncFor | While", out: list[stmt]) -> "tuple[bool, list[Note]]":
         self._breaks.append(False)
         tail, is_tail = self._tail, self._is_tail
-        if self._is_tail and not node.orelse:
-            self._watch(node, node.body)
         watched: list[tuple[int, int, int]] = []
-        self._watch_jump(node, node.body, watched)
+        self._watch_exceptions(node, node.body, not node.orelse, watched)
         self._tail = None
         self._is_tail = False
         self._loop_tails.append(tail)
@@ -510,24 +552,31 @@ class _Plan:
     def _walk_try(self, node: "Try | TryStar", out: list[stmt]) -> "tuple[bool, list[Note]]":
         tail = self._tail
         final = None
+        has_stray = node in self._strays and self._n_regions < _MAX_REGIONS
         if node.finalbody:
             self._tail = None  # the `finally` comes first
-            if self._with_branches and is_left_by_branch(node.finalbody):
-                final = Final(self._new_name(), len(self._breaks), tail)
+            if has_stray or (self._with_branches and is_left_by_branch(node.finalbody)):
+                final = Final(self._new_name(), len(self._breaks), tail, has_stray)
                 self._finals.append(final)
         is_tail, is_caught = self._is_tail, self._is_caught
+        stray_clause = self._stray_clause
         self._is_tail = False
+        self._stray_clause = None
         self._is_caught = is_caught or bool(node.handlers)
         walk = self._walk_region if node.finalbody else self._walk_block
         walk_body = self._walk_block if node.handlers else walk
         completes = walk_body(node.body, [], known_line=node.lineno, chain=self._entry)
         self._is_tail, self._is_caught = is_tail, is_caught
+        if type(node) is Try and not node.finalbody:
+            self._stray_clause = stray_clause
         star: StarExits | None = None
         for handler in node.handlers:
             if type(node) is TryStar:
                 walk_body = self._walk_region
                 self._tail = None
                 if handler is node.handlers[-1] and self._with_branches and not node.finalbody:
+                    if stray_clause is not None:
+                        self._stray_clause = StrayClause(stray_clause.final, None)
                     self._tail = star = StarExits(self._new_name())
             else:
                 walk_body = walk
@@ -535,6 +584,8 @@ class _Plan:
         if star is not None:
             self._keep_passed_by(node, star)
             self._tail = tail
+        if not node.finalbody:
+            self._stray_clause = stray_clause
         if node.orelse:
             walk(node.orelse, [])
         self._tail = tail if not node.finalbody else None
@@ -545,14 +596,19 @@ class _Plan:
             final.keep_reasons(node, out)
         self._tail = tail if final is None else final
         if node.finalbody:
+            own_clause = StrayClause(final, []) if final is not None and has_stray else None
+            self._stray_clause = own_clause or stray_clause
             completes = self._walk_region(node.finalbody, [], loop_tail=self._loop_tails[-1]) and completes
+            self._stray_clause = stray_clause
+            if own_clause is not None:
+                self._add_stray_line(node, own_clause)
         self._tail = tail
         if final is not None and not self._is_in_function:
             node.finalbody.append(final.forget(node.finalbody[-1]))
         if star is None:
             out.append(node)
         else:
-            out.append(star.surround(node, self._is_in_function, self._exit_probe, self._raise_probe))
+            out.append(star.surround(node, self._is_in_function, self._exit_probe, self._star_raise_probe))
         return completes, []
 
     def _new_name(self) -> int:
@@ -560,8 +616,16 @@ class _Plan:
         self._n_names += 1
         return self._n_names
 
-    def _raise_probe(self, at: AST, notes: "list[Note]") -> stmt:
-        return self._probe(at, add_reason(notes, EXCEPTION))
+    def _raise_probe(self, at: AST, notes: "list[Note]", reason: int = NORMAL) -> stmt:
+        """Return a probe on the way of an exception, true for `reason`; one for each line to which it leads."""
+        probe = self._probe(at, add_reason(notes, reason))
+        if self._stray_clause is None:
+            return probe
+        strayed = self._probe(at, add_reason(notes, STRAYED))
+        return self._stray_clause.final.choose(at, [(EXCEPTION, strayed), (NORMAL, probe)])
+
+    def _star_raise_probe(self, at: AST, notes: "list[Note]") -> stmt:
+        return self._raise_probe(at, notes, EXCEPTION)
 
     def _keep_passed_by(self, node: "Try | TryStar", star: StarExits) -> None:
         """The last clause's line is passed by on the way out, which counts where its body ends with a jump."""
@@ -569,6 +633,20 @@ class _Plan:
         if self._is_one_line(last.body) and any(type(inner) in _JUMPS for inner in last.body):
             assert last.type is not None
             last.type = star.keep_before(last.type, [(ENDED, last)])
+
+    def _add_stray_line(self, node: "Try | TryStar", clause: StrayClause) -> None:
+        """See both ways out of the `finally` clause of `node` when an exception entered it."""
+        body, final = node.finalbody, clause.final
+        at = body[-1]
+        on_error: list[stmt] = [self._raise_probe(at, [(STRAY, node)])]
+        watched = clause.watched or []
+        on_error += [self.forms.watch(at, watch) for watch, _ in watched]
+        otherwise = [self.forms.watch(at, watch) for _, watch in watched]
+        ends = [final.when(at, EXCEPTION, on_error, otherwise)]
+        if not self._is_in_function:
+            ends.append(final.forget(at))
+        on_end = [final.when(at, EXCEPTION, [self._raise_probe(at, [(STRAY, node)])], [])]
+        node.finalbody = [self.forms.guarded(body, ends, on_end)]
 
     def _add_unmatched(self, node: Try) -> None:
         """See exceptions that no clause matches, where the last clause's line has statements behind a jump."""
@@ -579,8 +657,7 @@ class _Plan:
             and self._is_one_line(last.body)
             and any(type(inner) in _JUMPS for inner in last.body[:-1])
         ):
-            self._tell(self.forms.count, [(RAISED, last)])
-            node.handlers.append(self.forms.unmatched(last))
+            node.handlers.append(self.forms.unmatched(last, self._raise_probe(last, [(RAISED, last)])))
 
     def _walk_handler(self, handler: ExceptHandler, walk: "Callable[..., bool]") -> bool:
         notes: list[Note] = [(LINE, handler)]
@@ -591,10 +668,12 @@ class _Plan:
         return walk(handler.body, notes, known_line=handler.lineno)
 
     def _walk_with(self, node: "With | AsyncWith", out: list[stmt]) -> "tuple[bool, list[Note]]":
-        tail = self._tail
-        self._tail = None
-        self._walk_region(node.body, [], known_line=node.lineno)
-        self._tail = tail
+        tail, stray_clause = self._tail, self._stray_clause
+        self._tail = self._stray_clause = None
+        completes = self._walk_region(node.body, [], known_line=node.lineno)
+        if completes and type(node) is AsyncWith and node in self._strays:
+            node.body.append(self._probe(node.body[-1], [(STRAY, node)]))
+        self._tail, self._stray_clause = tail, stray_clause
         out.append(node)
         return True, []  # it may swallow an exception
 
@@ -615,9 +694,7 @@ class _Plan:
                 self._tell(entry, notes)
             cases.append(case)
             is_left = case is node.cases[-1] and not _is_irrefutable(case)
-            if self._is_tail and (is_left or self._is_one_line(case.body)):
-                self._watch(case, case.body)
-            self._watch_jump(case, case.body, watched)
+            self._watch_exceptions(case, case.body, is_left or self._is_one_line(case.body), watched)
             completes = self._walk_body(case, case.body) or completes
             before = case
         node.cases = cases

@@ -74,6 +74,8 @@ class ProbedModule(NamedTuple):
     path: str
     version: int
     has_branches: bool
+    has_strays: bool
+    """Whether the interpreter reports lines that did not run, and the probes tell of them (CPython 3.11)."""
     digest: bytes
     """16 bytes that name the source text which was instrumented."""
     context: str
@@ -278,7 +280,9 @@ def _read_code(
 def _read_probes(cursor: _Cursor, header: RecordHeader, files: dict[int, str]) -> ProbedModule:
     file_id, _, n_probes, mode = cursor.numbers("<IIII")
     digest = cursor.take(16)
-    return ProbedModule(files[file_id], header.version, bool(mode & 1), digest, "", cursor.take(n_probes))
+    return ProbedModule(
+        files[file_id], header.version, bool(mode & 1), bool(mode & 2), digest, "", cursor.take(n_probes)
+    )
 
 
 def _read_trace(cursor: _Cursor, files: dict[int, str], contexts: dict[int, str]) -> tuple[TracedCode, bool]:
