@@ -141,7 +141,7 @@ def _combine(target: pathlib.Path, *inputs: str) -> str:
     return str(target)
 
 
-@settings(deadline=None, max_examples=30)
+@settings(deadline=None, max_examples=12)
 @given(st.lists(_LINE_DATA, min_size=1, max_size=4) | st.lists(_ARC_DATA, min_size=1, max_size=4))
 def test_the_result_is_that_of_coverage(tmp_path_factory, files: list[Data]) -> None:
     """From files of coverage.py, lines alone or all with arcs, both combine to the same content."""
@@ -160,7 +160,7 @@ def test_the_result_is_that_of_coverage(tmp_path_factory, files: list[Data]) -> 
     assert mine[:4] == expected[:4]
 
 
-@settings(deadline=None, max_examples=30)
+@settings(deadline=None, max_examples=12)
 @given(st.lists(st.tuples(_LINE_DATA | _ARC_DATA, _PROFILES), min_size=3, max_size=3))
 def test_order_grouping_and_repetition_change_nothing(tmp_path_factory, files) -> None:
     """Of any mixture of lines, arcs, conditions and profiles: A+B is B+A, (A+B)+C is A+(B+C), and A+(A+B) is A+B."""
@@ -247,7 +247,7 @@ def _target(path: pathlib.Path) -> sqlite3.Connection:
     return sqlite3.connect(path)
 
 
-@settings(deadline=None, max_examples=30)
+@settings(deadline=None, max_examples=12)
 @given(st.lists(st.tuples(_LINE_DATA | _ARC_DATA, _PROFILES), min_size=2, max_size=4))
 def test_little_memory_gives_the_same(tmp_path_factory, files) -> None:
     """Writing what is held after each piece instead of at the end changes nothing."""

@@ -46,7 +46,9 @@ def command(topic: str, files: tuple[str, ...], data_file: str | None, config_fi
         raise UsageError("bad-topic", f"There is nothing to show of {topic!r}.", "Ask for sys, config or data.")
     config = load_config(config_file, data_file=data_file)
     if topic == "data":
-        return _show_files(list(files) or [config.data_file, *find_parallel_files(config.data_file)])
+        parts = find_parallel_files(config.data_file)
+        main = [config.data_file] if os.path.exists(config.data_file) or not parts else []
+        return _show_files(list(files) or [*main, *parts])
     _show(topic, _system_rows(config) if topic == "sys" else _config_rows(config))
     return 0
 
@@ -76,7 +78,8 @@ def _system_rows(config: Config) -> _Rows:
     engine, warning = choose_engine(settings)
     branches = "with branches" if config.branch else "lines only"
     yield "engine", f"{_ENGINES[engine]}, {branches}" + (f" ({warning[1]})" if warning else "")
-    yield "sampler", f"{config.rate_hz} Hz" if config.profile else "off"
+    rate = "the default rate" if config.rate_hz is None else f"{config.rate_hz} Hz"
+    yield "sampler", rate if config.profile else "off"
     yield "start hook", _start_hook()
     yield "current directory", os.getcwd()
     yield "configuration", config.config_file or "none"
