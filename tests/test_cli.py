@@ -74,7 +74,7 @@ def test_an_unknown_option_is_status_2(footfall, arguments: list[str]) -> None:
     """click's own complaints end with 2 and name the command's help."""
     done = footfall(*arguments)
     assert done.returncode == 2
-    assert "--help" in done.stderr
+    assert "Try 'footfall" in done.stderr
 
 
 def test_environment_troubles_are_status_3(footfall, script, tmp_path) -> None:

@@ -36,13 +36,14 @@ class FlamePage {
   private readonly canvas: FlameCanvas;
   private readonly scroller: HTMLElement;
   private readonly spacer = h("div", { class: "spacer" });
-  private readonly tip = h("div", { class: "tip", role: "presentation" });
+  private readonly tip = h("div", { class: "tip", role: "presentation", hidden: true });
   private readonly crumbs = h("nav", { class: "crumbs", "aria-label": "Frames above the one zoomed to" });
   private readonly found = h("span", { class: "found", "aria-live": "polite" });
   private readonly search: HTMLInputElement;
   private readonly status = h("p", { class: "dim" });
   private readonly beside = h("aside", { class: "beside", "aria-label": "Source of the chosen frame", hidden: true });
   private readonly split: HTMLElement;
+  private readonly selects = new Map<string, HTMLSelectElement>();
   private readonly tablePlace = h("section");
 
   constructor(private readonly payload: FlamePayload) {
@@ -100,6 +101,7 @@ class FlamePage {
     const { payload } = this;
     const choose = (name: string, options: [string, string][], value: string, then: (value: string) => void) => {
       const select = h("select", { change: () => then(select.value) });
+      this.selects.set(name, select);
       for (const [key, text] of options) select.append(h("option", { value: key, selected: key === value }, text));
       return h("label", {}, h("span", {}, name), select);
     };
@@ -147,8 +149,18 @@ class FlamePage {
 
   private change(change: Partial<Choice>): void {
     Object.assign(this.choice, change);
+    this.showChoice();
     this.tree = buildTree(this.payload, this.joined, this.choice);
     this.rebuilt();
+  }
+
+  /** The choosers follow the keys. */
+  private showChoice(): void {
+    const values = { View: this.choice.isInverted ? "inverted" : "calls", Frames: this.ownOnly ? "own" : "all", Colour: this.coloring };
+    for (const [name, value] of Object.entries(values)) {
+      const select = this.selects.get(name);
+      if (select) select.value = value;
+    }
   }
 
   private rebuilt(): void {
@@ -200,7 +212,7 @@ class FlamePage {
         { title: "Total", value: (row) => row.total, cell: (row) => this.amount(row.total) },
         { title: "Total share", value: (row) => row.total, cell: (row) => percent(row.total / all) },
         ...(payload.before.length
-          ? [{ title: "Change", hint: "of its total; in brackets what may be chance", value: (row: (typeof rows)[0]) => row.total - row.before,
+          ? [{ title: "Change", hint: "of its total, the greatest first; in brackets what may be chance", value: (row: (typeof rows)[0]) => this.rankOfChange(row.total, row.before),
                cell: (row: (typeof rows)[0]) => this.changeText(row.total, row.before) }]
           : []),
         { title: "Covered", value: (row) => payload.functions[row.func][3] ?? -1, cell: (row) => {
@@ -213,7 +225,7 @@ class FlamePage {
           } },
       ],
       rows.slice(0, 500),
-      1,
+      payload.before.length ? 5 : 1,
       false,
     );
     this.tablePlace.replaceChildren(h("h2", {}, "Functions"), table.element);
@@ -221,6 +233,12 @@ class FlamePage {
 
   private shareText(share: number): string {
     return `${percent(share)} ± ${(100 * standardError(share, this.tree.samples)).toFixed(1)}`;
+  }
+
+  /** Changes that are more than chance come before all others. */
+  private rankOfChange(after: number, before: number): number {
+    const { time, isSure } = changeOf(this.tree, after, before);
+    return isSure ? Math.abs(time) : Math.abs(time) / 1e9;
   }
 
   private changeText(after: number, before: number): string {
@@ -313,6 +331,7 @@ class FlamePage {
   private nextColoring(): void {
     const all: Coloring[] = this.payload.before.length ? ["module", "coverage", "difference"] : ["module", "coverage"];
     this.coloring = all[(all.indexOf(this.coloring) + 1) % all.length];
+    this.showChoice();
     announce(`Coloured by ${this.coloring}`);
     this.draw();
   }
@@ -505,7 +524,17 @@ class FlamePage {
     this.matches = Uint8Array.from(payload.functions, ([file, name]) =>
       isMatch(name) || isMatch(payload.files[file][0]) ? 1 : 0);
     this.showFound();
+    this.scrollToMatch();
     this.draw();
+  }
+
+  /** Bring the widest match into view. */
+  private scrollToMatch(): void {
+    const { tree } = this;
+    let widest = 0;
+    for (let node = 1; node < tree.func.length; node++)
+      if (this.matches?.[tree.func[node]] && tree.total[node] > (widest ? tree.total[widest] : 0)) widest = node;
+    if (widest) this.scroller.scrollTop = (tree.depth[widest] - 1) * ROW - this.scroller.clientHeight / 2;
   }
 
   private showFound(): void {

@@ -35,7 +35,7 @@ export interface Tree {
   samplesBefore: number;
   /** All time of the choice, also of frames that are not shown. */
   sum: number;
-  /** The sum of the profile to compare with. */
+  /** The same of the profile to compare with. */
   sumBefore: number;
   order: Choice["order"];
 }
@@ -109,7 +109,8 @@ export function buildTree(payload: FlamePayload, joined: Joined, choice: Choice)
   const [samples, samplesBefore] = counts.map((each) => each.reduce((sum, n) => sum + n, 0));
   const sum = after.reduce((total, each) => total + each, 0);
   const shown = choice.isInverted ? invert(nodes, payload.functions.length) : nodes;
-  return { ...finish(payload, shown, choice.order), samples, samplesBefore, sum };
+  const sumBefore = before.reduce((total, each) => total + each, 0);
+  return { ...finish(payload, shown, choice.order), samples, samplesBefore, sum, sumBefore };
 }
 
 /** The tree that begins with the functions that ran and goes on with their callers. */
@@ -141,7 +142,7 @@ function invert(nodes: Nodes, nFunctions: number): Nodes {
   return { parent, func, self: Float64Array.from(self), before: Float64Array.from(before) };
 }
 
-function finish(payload: FlamePayload, nodes: Nodes, order: Choice["order"]): Omit<Tree, "samples" | "samplesBefore" | "sum"> {
+function finish(payload: FlamePayload, nodes: Nodes, order: Choice["order"]): Omit<Tree, "samples" | "samplesBefore" | "sum" | "sumBefore"> {
   const n = nodes.parent.length;
   const parent = Int32Array.from(nodes.parent);
   const func = Int32Array.from(nodes.func);
@@ -168,7 +169,6 @@ function finish(payload: FlamePayload, nodes: Nodes, order: Choice["order"]): Om
   for (let i = 0; i < n; i++) place(i, start, total, first, children);
   return {
     parent, func, self: nodes.self, total, totalBefore, depth, maxDepth, start, first, children, order,
-    sumBefore: totalBefore[0],
   };
 }
 
