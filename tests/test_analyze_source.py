@@ -151,7 +151,8 @@ DECODINGS = {
         "#!x\n# vim: set fileencoding=cp1252 :\n'€'\n",
     ),
     "line ends": (b"a\r\nb\rc\n", "a\nb\nc\n"),
-    "form feed": (b"a\n\x0c\nb\n", "a\n \nb\n"),
+    "form feed": (b"a\x0c\nb\n", "a \nb\n"),
+    "form feed before the first word": (b"if a:\n \x0c  \x0c    b\n    c\n\x0c\n", "if a:\n    b\n    c\n\n"),
     "wrong bytes": (b"a\nb\nc = '\xff'\n", "a\nb\nc = '�'\n"),
     "nothing": (b"", ""),
 }

@@ -15,6 +15,7 @@ Pure functions: text in, values out. Called by the reports and by `resolve`; ana
 import ast
 import gc
 import io
+import re
 import tokenize
 import warnings
 from collections.abc import Iterable, Mapping
@@ -89,15 +90,20 @@ def _describe_action(action: str, end: int) -> str:
     return action or ("jump to the function exit" if end < 0 else f"jump to line {end}")
 
 
+_LEADING_FORM_FEEDS = re.compile(rb"^[ \t\f]*\f", re.MULTILINE)
+
+
 def decode_source(data: bytes) -> str:
     r"""Decode source by its BOM or PEP 263 comment (UTF-8 without one), line ends made "\n", the last one added.
 
-    Form feeds become blanks, as in coverage.py; bytes that are wrong in the encoding become U+FFFD.
+    Form feeds become blanks, as in coverage.py, but for those before a line's first word: Python counts its indentation
+    from there (coverage.py cannot read such a file). Bytes that are wrong in the encoding become U+FFFD.
     Raises SourceError when the encoding is not known.
     """
     if b"\r" in data:
         data = data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
-    data = data.replace(b"\f", b" ")
+    if b"\f" in data:
+        data = _LEADING_FORM_FEEDS.sub(b"", data).replace(b"\f", b" ")
     try:
         encoding, _ = tokenize.detect_encoding(io.BytesIO(data).readline)
     except SyntaxError as error:
