@@ -29,9 +29,14 @@ export function showTests(): void {
             { title: "Samples", value: (row: Row) => row[3] },
           ]
         : []),
-      { title: "Lines", value: (row) => row[4] },
-      { title: "Only it", hint: "lines that no other test runs", value: (row) => row[5] },
-      { title: "Which", isText: true, value: (row) => row[7].length, cell: (row) => (row[7].length ? list(row[7].map(([file, line, text]) => link(file, line, text))) : "") },
+      ...(payload.rows.some((row) => row[4] > 0)
+        ? [
+            { title: "Lines", value: (row: Row) => row[4] },
+            { title: "Only it", hint: "lines that no other test runs", value: (row: Row) => row[5] },
+            { title: "Which", isText: true, value: (row: Row) => row[7].length,
+              cell: (row: Row) => (row[7].length ? list(row[7].map(([file, line, text]) => link(file, line, text))) : "") },
+          ]
+        : []),
       ...(payload.site.hasProfile
         ? [{ title: "Slowest lines", isText: true, value: (row: Row) => row[6].length,
              cell: (row: Row) => row[6].length
