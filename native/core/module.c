@@ -1,5 +1,6 @@
 /* module.c defines footfall._core and its life cycle; what it offers is added by each .c file's
- * *_exec function. No state outside module_state. */
+ * *_exec function. No state outside module_state but what
+ * sampler_watch.c, sampler_precise.c and probes_removed.c tell of, which is the main interpreter's. */
 #include "core/state.h"
 
 static int
@@ -30,6 +31,20 @@ module_free(void *module)
     recorder_free(state);
 }
 
+PyDoc_STRVAR(is_main_interpreter_doc, "is_main_interpreter($module, /)\n--\n\n"
+                                      "Whether this is the process's first interpreter.");
+
+static PyObject *
+is_main_interpreter(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(ignored))
+{
+    return PyBool_FromLong(PyInterpreterState_Get() == PyInterpreterState_Main());
+}
+
+static PyMethodDef module_methods[] = {
+    {"is_main_interpreter", is_main_interpreter, METH_NOARGS, is_main_interpreter_doc},
+    {NULL, NULL, 0, NULL},
+};
+
 static PyModuleDef_Slot module_slots[] = {
     {Py_mod_exec, recorder_exec},
     {Py_mod_exec, monitoring_exec},
@@ -39,7 +54,7 @@ static PyModuleDef_Slot module_slots[] = {
     {Py_mod_exec, sampler_exec},
     {Py_mod_exec, contexts_exec},
 #if PY_VERSION_HEX >= 0x030C0000
-    {Py_mod_multiple_interpreters, Py_MOD_MULTIPLE_INTERPRETERS_SUPPORTED},
+    {Py_mod_multiple_interpreters, Py_MOD_PER_INTERPRETER_GIL_SUPPORTED},
 #endif
     {0, NULL},
 };
@@ -49,6 +64,7 @@ static struct PyModuleDef core_module = {
     .m_name = "footfall._core",
     .m_doc = "The part of footfall that runs inside the measured process.",
     .m_size = sizeof(module_state),
+    .m_methods = module_methods,
     .m_slots = module_slots,
     .m_traverse = module_traverse,
     .m_clear = module_clear,

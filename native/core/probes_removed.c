@@ -2,7 +2,8 @@
  * hash and equality cover its bytecode (Objects/codeobject.c: code_hash since 3.12, code_richcompare), and a
  * program may keep code objects in sets. So both are computed with the probes put back for the moment.
  * The type's slots carry no data of ours, hence the variables of file scope, set once by the main interpreter's
- * list. The GIL guards them. */
+ * list. The main interpreter's
+ * GIL guards them; others only read them, and find that nothing is theirs. */
 #include "core/probes_removed.h"
 
 #include <stdlib.h>
@@ -193,9 +194,13 @@ removed_list_open(removed_list *list)
         return;
     }
     list->is_open = 1;
+    list->extra_index = -1;
+    if (PyInterpreterState_Get() != PyInterpreterState_Main()) {
+        return; /* the slots are every interpreter's, perhaps under another GIL: here the probes stay in */
+    }
     list->extra_index = PyUnstable_Eval_RequestCodeExtraIndex(free_removed);
     if (open_list != NULL || list->extra_index < 0) {
-        return; /* another interpreter's list has the slots: this one's code objects show their jumps */
+        return; /* another copy of this module has the slots: this one's code objects show their jumps */
     }
     open_list = list;
     open_interpreter = PyInterpreterState_Get();

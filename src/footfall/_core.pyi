@@ -5,6 +5,9 @@ from collections.abc import Callable
 from types import CodeType
 from typing import Any
 
+def is_main_interpreter() -> bool:
+    """Whether this is the process's first interpreter."""
+
 def record_open(directory: bytes, engine: int, flags: int, cwd: bytes, executable: bytes, /) -> None:
     """Open this process's record file in the run directory. Raises OSError when it cannot be created."""
 

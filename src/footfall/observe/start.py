@@ -4,6 +4,7 @@ Reads the run's settings, opens this process's record file, starts an engine and
 wrong here is said once on stderr with a slug, and the program runs unmeasured.
 """
 
+import atexit
 import os
 import sys
 
@@ -117,7 +118,7 @@ def _start_coverage(settings: Settings) -> None:
     if warning is not None:
         report(*warning)
     if engine == ENGINE_MONITORING:
-        start_monitoring(scope, settings.branch)
+        atexit.register(_check_tool, start_monitoring(scope, settings.branch))
     elif engine == ENGINE_SETTRACE:
         from footfall.observe import settrace
 
@@ -128,20 +129,40 @@ def _start_coverage(settings: Settings) -> None:
         probes.start(settings, scope)
 
 
-def start_monitoring(scope: Scope, with_branches: bool) -> None:
-    """Take a tool of sys.monitoring, one of which must be free, and measure. The record file must be open."""
+def start_monitoring(scope: Scope, with_branches: bool) -> int:
+    """Take a tool of sys.monitoring, one of which must be free, and measure; return its id.
+
+    The record file must be open.
+    """
     from footfall import _core
 
     tool_id = _free_tool_id()
     assert tool_id is not None  # asked a moment ago
     sys.monitoring.use_tool_id(tool_id, _TOOL_NAME)
     _core.monitoring_start(tool_id, scope.decide, with_branches)
+    return tool_id
+
+
+def _check_tool(tool_id: int) -> None:
+    """Say at the end when the program has taken our tool away."""
+    if sys.monitoring.get_tool(tool_id) != _TOOL_NAME:
+        report(
+            "tool-freed",
+            "the program freed footfall's sys.monitoring tool: what ran after that is not in the data.",
+            "Let it free only its own, or set FOOTFALL_ENGINE=settrace.",
+        )
 
 
 def _start_sampler(settings: Settings) -> None:
     if sys.implementation.name == "cpython":
+        from footfall import _core
         from footfall.sample import inside
 
+        if not _core.is_main_interpreter():
+            # not on stderr, which a pool of them would fill
+            said = ("interpreter-unsampled", "code run in further interpreters of a process is not in the profile.")
+            _core.record_message(*said)
+            return
         inside.start(settings.directory, settings.rate_hz, settings.max_cpu_ppm, settings.precise)
     else:
         from footfall.sample import pypy
