@@ -256,7 +256,8 @@ def show_skid(seconds):
         name: max(abs(each["shares"].get(line, 0.0) - exact.get(line, 0.0)) for line in {*exact, *each["shares"]})
         for name, each in found.items()
     }
-    print("\nGreatest difference to precise, points:", ", ".join(f"{name} {points:.1f}" for name, points in worst.items()))
+    print("\nGreatest difference to precise, in points:")
+    print(", ".join(f"{name} {points:.1f}" for name, points in worst.items()))
 
 
 if __name__ == "__main__":

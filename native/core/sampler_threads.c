@@ -85,6 +85,28 @@ is_list_unchanged(sampler *s)
     return n_batch == s->n_lanes && head == 0;
 }
 
+void
+sampler_expect_one_thread(sampler *s)
+{
+    stack_walker *walker = &s->walker;
+    uint64_t gil_base = s->offsets.gil_in_runtime ? s->runtime : s->interp;
+    walker->extra[0] = (memory_span){s->interp + s->offsets.interp_threads, &s->list_head, sizeof s->list_head};
+    walker->extra[1] = (memory_span){gil_base + s->offsets.gil_holder, s->gil_seen, sizeof s->gil_seen};
+    walker->extra[2] = (memory_span){s->cpu_address, &s->cpu_seen, sizeof s->cpu_seen};
+    walker->n_extra = s->cpu_address != 0 ? 3 : 2;
+}
+
+int
+sampler_is_one_thread(sampler *s)
+{
+    const thread_lane *lane = &s->lanes[0];
+    const thread_fields *fields = &s->walker.fields;
+    s->walker.n_extra = 0;
+    load_gil_holder(s, s->gil_seen);
+    return s->list_head == lane->thread && fields->next == 0 && fields->interp == s->interp
+           && native_id_of(s, lane->thread, fields) == lane->native_id;
+}
+
 static void
 open_lane(sampler *s, thread_lane *lane, uint64_t thread, const thread_fields *fields)
 {

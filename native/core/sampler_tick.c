@@ -204,11 +204,17 @@ log_sample(sampler *s, thread_lane *lane, uint64_t time_ns, int is_idle)
     lane->last = sample;
 }
 
+static int
+is_idle_since(const sampler *s, const thread_lane *lane, uint64_t cpu_ns)
+{
+    return s->has_fine_clock && lane->is_settled && cpu_ns == lane->cpu_ns;
+}
+
 static void
 sample_lane(sampler *s, thread_lane *lane, uint64_t now_ns)
 {
     uint64_t cpu_ns = lane_cpu_ns(lane);
-    int is_idle = s->has_fine_clock && lane->is_settled && cpu_ns == lane->cpu_ns;
+    int is_idle = is_idle_since(s, lane, cpu_ns);
     lane->cpu_ns = cpu_ns;
     if (!is_idle) {
         walk_status status = walk_lane(s, lane);
@@ -221,10 +227,47 @@ sample_lane(sampler *s, thread_lane *lane, uint64_t now_ns)
     log_sample(s, lane, now_ns, is_idle);
 }
 
+/* The usual case, an only thread that runs: its stack and the list of threads are read by one call. 1 when the
+ * tick is done, 0 when it is to go the long way. */
+static int
+sample_only_thread(sampler *s, uint64_t now_ns)
+{
+    thread_lane *lane = s->lanes;
+    if (s->n_lanes != 1 || lane->native_id == 0 || lane->native_id == s->skip_native_id || s->is_precise) {
+        return 0;
+    }
+    uint64_t cpu_ns = lane_cpu_ns(lane);
+    if (is_idle_since(s, lane, cpu_ns)) {
+        return 0;
+    }
+    sampler_expect_one_thread(s);
+    walk_status status = walk_lane(s, lane);
+    int is_right = sampler_is_one_thread(s);
+    if (status != WALK_OK) {
+        /* Dropped, not tried again: that would prefer what is easy to read. */
+        s->log.n[status == WALK_TORN ? COUNT_TORN : COUNT_UNREADABLE]++;
+        lane->is_settled = 0;
+        s->cpu_address = 0;
+        sampler_find_threads(s);
+        return 1;
+    }
+    if (!is_right) {
+        return 0;
+    }
+    lane->cpu_ns = cpu_ns;
+    lane->is_settled = 1;
+    log_sample(s, lane, now_ns, 0);
+    return 1;
+}
+
 void
 sampler_tick(sampler *s, uint64_t now_ns)
 {
     s->log.n[COUNT_TICKS]++;
+    if (sample_only_thread(s, now_ns)) {
+        sample_log_publish(&s->log);
+        return;
+    }
     if (sampler_find_threads(s) != WALK_OK) {
         s->log.n[COUNT_UNREADABLE]++;
     }

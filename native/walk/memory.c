@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
@@ -56,7 +57,9 @@ static int
 read_through_window(const memory_source *source, const memory_span *spans, const struct iovec *remote, int n_spans,
                     size_t total)
 {
-    ssize_t got = pwritev(source->window_file, remote, n_spans, 0);
+    /* Not by the library's function: where AddressSanitizer stands in for it, it objects to memory that is freed,
+     * which is what may be read here. The offset is two words, low and high. */
+    ssize_t got = syscall(SYS_pwritev, source->window_file, remote, n_spans, 0L, 0L);
     if (got < 0 || (size_t)got != total) {
         errno = got < 0 ? errno : EFAULT;
         return -1;

@@ -125,8 +125,11 @@ static int
 read_guess(walk_run *walk, uint64_t thread, const stack_lane *guess, thread_look *look)
 {
     const walk_offsets *offsets = walk->walker->offsets;
-    memory_span spans[MAX_OUTSIDE + 3];
+    memory_span spans[MAX_OUTSIDE + MAX_EXTRA_SPANS + 3];
     int n = 0;
+    for (int i = 0; i < walk->walker->n_extra; i++) {
+        spans[n++] = walk->walker->extra[i];
+    }
     for (uint32_t i = 0; i < guess->n_outside; i++) {
         walk->outside[i] = guess->outside[i];
         spans[n++] = (memory_span){guess->outside[i], walk->outside_bytes[i], offsets->frame_bytes};
@@ -147,12 +150,13 @@ read_guess(walk_run *walk, uint64_t thread, const stack_lane *guess, thread_look
 }
 
 static void
-accept_snapshot(walk_run *walk, const stack_lane *copied, uint64_t frame, uint64_t base_frame)
+accept_snapshot(walk_run *walk, const stack_lane *copied, uint64_t frame, const thread_fields *fields)
 {
     walk->current = (copied_region){copied->chunk, copied->used_bytes, walk->walker->chunk};
     walk->next_chunk = copied->used_bytes >= 8 ? load_u64(walk->walker->chunk) : 0;
     walk->frame = frame;
-    walk->base_frame = base_frame;
+    walk->base_frame = fields->base_frame;
+    walk->walker->fields = *fields;
 }
 
 /* Look until a look was right about where to look. A thread that keeps on crossing chunks moves on faster
@@ -180,12 +184,12 @@ take_snapshot(walk_run *walk, uint64_t thread, stack_lane *lane)
         lane->used_bytes = used_bytes(fields);
         lane->cframe = offsets->has_cframe ? fields->frame : 0;
         if (is_cframe_right && (copied.used_bytes != 0 ? copied.chunk == fields->chunk : fields->chunk == 0)) {
-            accept_snapshot(walk, &copied, frame, fields->base_frame);
+            accept_snapshot(walk, &copied, frame, fields);
             return WALK_OK;
         }
         if (tries == MAX_SNAPSHOT_TRIES - 1 && frame_before > copied.chunk
             && frame_before - copied.chunk < copied.used_bytes) {
-            accept_snapshot(walk, &copied, frame_before, fields->base_frame);
+            accept_snapshot(walk, &copied, frame_before, fields);
             return WALK_OK;
         }
         if (offsets->has_cframe && fields->frame == 0) {

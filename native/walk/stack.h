@@ -32,6 +32,8 @@ typedef struct thread_fields {
 /* Frames outside of the data stack (shims on the C stack, generators) that are guessed in one call. */
 #define MAX_OUTSIDE 32u
 
+#define MAX_EXTRA_SPANS 4
+
 /* What the last walk of a thread found, as a guess that saves system calls in the next. */
 typedef struct stack_lane {
     uint64_t chunk;
@@ -48,6 +50,9 @@ typedef struct stack_walker {
     uint32_t n_frames;
     uint32_t room;
     int is_fixed; /* no more room is made: a signal handler must not allocate */
+    memory_span extra[MAX_EXTRA_SPANS]; /* read by the same call as a stack, before it */
+    int n_extra;
+    thread_fields fields; /* of the thread, as of the last walk that was OK */
     unsigned char *chunk; /* owned, MAX_CHUNK_BYTES: the thread's current chunk */
     unsigned char *older; /* owned, MAX_CHUNK_BYTES: the older chunk that the walk is in */
 } stack_walker;
