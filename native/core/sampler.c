@@ -310,6 +310,54 @@ before_fork(PyObject *module, PyObject *Py_UNUSED(ignored))
     Py_RETURN_NONE;
 }
 
+/* Start the thread that before_fork ended. 0; -1 with an exception. */
+static int
+go_on(PyObject *module)
+{
+    sampler *s = get_state(module)->sampler;
+    if (s == NULL || s->pid != getpid() || s->has_thread || s->memory.pid == MEMORY_DIRECT) {
+        return 0;
+    }
+    int error = sampler_thread_start(s);
+    if (error != 0) {
+        errno = error;
+        PyErr_SetFromErrno(PyExc_OSError);
+        return -1;
+    }
+    return 0;
+}
+
+#if PY_VERSION_HEX >= 0x030C0000 && PY_VERSION_HEX < 0x030E0000
+
+/* CPython 3.13 counts the threads it warns of after the parent's hooks: there we go on at the next chance. */
+static int
+go_on_pending(void *module)
+{
+    int status = go_on(module);
+    Py_DECREF((PyObject *)module);
+    return status;
+}
+
+static int
+go_on_soon(PyObject *module)
+{
+    if (Py_AddPendingCall(go_on_pending, Py_NewRef(module)) < 0) {
+        Py_DECREF(module);
+        return go_on(module);
+    }
+    return 0;
+}
+
+#else
+
+static int
+go_on_soon(PyObject *module)
+{
+    return go_on(module);
+}
+
+#endif
+
 PyDoc_STRVAR(sampler_after_fork_parent_doc,
 "sampler_after_fork_parent()\n--\n\n"
 "Go on sampling after sampler_before_fork().");
@@ -317,14 +365,8 @@ PyDoc_STRVAR(sampler_after_fork_parent_doc,
 static PyObject *
 after_fork_parent(PyObject *module, PyObject *Py_UNUSED(ignored))
 {
-    sampler *s = get_state(module)->sampler;
-    if (s == NULL || s->pid != getpid() || s->has_thread || s->memory.pid == MEMORY_DIRECT) {
-        Py_RETURN_NONE;
-    }
-    int error = sampler_thread_start(s);
-    if (error != 0) {
-        errno = error;
-        return PyErr_SetFromErrno(PyExc_OSError);
+    if (go_on_soon(module) < 0) {
+        return NULL;
     }
     Py_RETURN_NONE;
 }
