@@ -28,7 +28,7 @@ from footfall.report.site.shell import render_page
 from footfall.report.site.source_page import source_payload
 from footfall.report.site.tests_page import tests_payload
 from footfall.report.sources import read_source
-from footfall.report.times import clock_of, is_library, sampled_ns, short_path
+from footfall.report.times import clock_of, sampled_ns, short_path
 
 __all__ = ["SiteData", "write_site"]
 
@@ -219,7 +219,7 @@ class _Site:
             shown=short_path,
             pages=self.pages,
             coverage_of=_FunctionCoverage(self.files).of,
-            is_library=is_library,
+            is_library=lambda path: path not in self.pages,
             before=self.data.before,
         )
 
