@@ -10,8 +10,27 @@ from footfall.analyze.lines import find_first_lines
 from footfall.analyze.probe_flow import ModuleFlow
 from footfall.analyze.source import decode_source
 from footfall.errors import FootfallError
-from footfall.observe import probe_plan as plan
-from footfall.observe.probe_finals import BREAK, CONTINUE, EXCEPTION, NORMAL, RETURN, STRAYED, split_reason
+from footfall.observe.probe_notes import (
+    BREAK,
+    CASE_FAILED,
+    CONTINUE,
+    DEFINED,
+    ENDED,
+    ENTERED,
+    EXCEPTION,
+    EXITED,
+    HEADER_LINE,
+    JUMPED,
+    LEFT,
+    LINE,
+    NORMAL,
+    RAISED,
+    RETURN,
+    STRAY,
+    STRAYED,
+    split_reason,
+)
+from footfall.observe.probe_plan import insert_probes
 from footfall.observe.probe_source import digest_source, read_source, split_lines
 from footfall.observe.probe_strays import find_strays
 from footfall.record.recordfile import ProbedModule
@@ -76,7 +95,7 @@ def meanings_of_source(
             if arc is not None:
                 arcs.setdefault(number, set()).add(arc)
 
-    count = plan.insert_probes(tree, split_lines(source), with_branches, b"", take, strays)
+    count = insert_probes(tree, split_lines(source), with_branches, b"", take, strays)
     return tuple((frozenset(lines.get(n, ())), frozenset(arcs.get(n, ()))) for n in range(count))
 
 
@@ -84,27 +103,27 @@ def _meaning(flow: ModuleFlow, kind: int, node: ast.AST) -> tuple[int, Arc | Non
     """Return the line that a note says was reached, and the arc, if it tells of one."""
     kind, reason, level = split_reason(kind)
     line = flow.line_of(node)
-    if kind == plan.LINE:
+    if kind == LINE:
         return line, None
-    if kind == plan.STRAY:
+    if kind == STRAY:
         line, end = flow.strays[node]
         return line, (line, end if reason == NORMAL else _exit(flow, node, line, reason, level))
-    if kind in (plan.HEADER_LINE, plan.EXITED, plan.DEFINED):
+    if kind in (HEADER_LINE, EXITED, DEFINED):
         last = flow.line(node.lineno)  # type: ignore[attr-defined]
         after = flow.after.get(node) if reason == NORMAL else _exit(flow, node, last, reason, level)
-        ends = {plan.EXITED: -line, plan.DEFINED: after}
+        ends = {EXITED: -line, DEFINED: after}
         end_line = ends.get(kind)
         return last, None if end_line is None else (last, end_line)
     if reason != NORMAL:
         return line, (line, _exit(flow, node, line, reason, level))
-    if kind == plan.RAISED:
+    if kind == RAISED:
         return line, (line, flow.ways[node].raises)
     nexts = {
-        plan.ENTERED: flow.enters,
-        plan.LEFT: flow.leaves,
-        plan.CASE_FAILED: flow.leaves,
-        plan.ENDED: flow.after,
-        plan.JUMPED: flow.jumps,
+        ENTERED: flow.enters,
+        LEFT: flow.leaves,
+        CASE_FAILED: flow.leaves,
+        ENDED: flow.after,
+        JUMPED: flow.jumps,
     }[kind]
     return line, (line, nexts[node])
 

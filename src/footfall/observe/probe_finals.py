@@ -32,6 +32,7 @@ from _ast import (
 )
 
 from footfall.observe.probe_forms import position_of
+from footfall.observe.probe_notes import BREAK, CONTINUE, EXCEPTION, NORMAL, RETURN
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -39,42 +40,14 @@ if TYPE_CHECKING:
 
     from footfall.observe.probe_stars import StarExits
 
-__all__ = [
-    "BREAK",
-    "CONTINUE",
-    "EXCEPTION",
-    "NORMAL",
-    "RETURN",
-    "STRAYED",
-    "Final",
-    "add_reason",
-    "is_left_by_branch",
-    "note_jump",
-    "split_reason",
-]
+__all__ = ["Final", "is_left_by_branch", "note_jump"]
 
-NORMAL, EXCEPTION, RETURN, BREAK, CONTINUE, STRAYED = range(6)
-"""STRAYED is an EXCEPTION that a stray line is reported of before it goes on; it is told of, never kept."""
 _JUMPS = {Return: RETURN, Break: BREAK, Continue: CONTINUE}
 # A definition on one line is a line with two ways on as well: by its own end, and to what follows.
 _BRANCHES = (If, For, AsyncFor, While, Match, FunctionDef, AsyncFunctionDef, ClassDef)
-_SHIFT = 8
-_LEVEL_SHIFT = 11
-"""Above the three bits of a reason: how many `finally` clauses around it the reason is of."""
-
 _EQ = Eq()
 _LOAD = Load()
 _STORE = Store()
-
-
-def add_reason(notes: "list[tuple[int, AST]]", reason: int, level: int = 0) -> "list[tuple[int, AST]]":
-    """Return the notes as true for one reason only: that of the clause that ends, or of one `level` around it."""
-    return [(kind | reason << _SHIFT | level << _LEVEL_SHIFT, node) for kind, node in notes]
-
-
-def split_reason(kind: int) -> tuple[int, int, int]:
-    """Return a note's kind, reason and level."""
-    return kind & (1 << _SHIFT) - 1, kind >> _SHIFT & (1 << _LEVEL_SHIFT - _SHIFT) - 1, kind >> _LEVEL_SHIFT
 
 
 def is_left_by_branch(body: list[stmt]) -> bool:

@@ -11,7 +11,6 @@ of the statement it leads to where nothing else leads there.
 
 from _ast import (
     AST,
-    Assign,
     AsyncFor,
     AsyncFunctionDef,
     AsyncWith,
@@ -19,20 +18,15 @@ from _ast import (
     Break,
     ClassDef,
     Constant,
-    Continue,
     ExceptHandler,
     Expr,
     For,
     FunctionDef,
-    Global,
     If,
     ImportFrom,
     Match,
-    MatchAs,
-    MatchOr,
     Module,
     Name,
-    Nonlocal,
     Pass,
     Raise,
     Return,
@@ -46,10 +40,37 @@ from _ast import (
     stmt,
 )
 
-from footfall.observe.probe_finals import EXCEPTION, NORMAL, STRAYED, Final, add_reason, is_left_by_branch, note_jump
+from footfall.observe.probe_finals import Final, is_left_by_branch, note_jump
 from footfall.observe.probe_forms import Forms, header_text
+from footfall.observe.probe_notes import (
+    CASE_FAILED,
+    DEFINED,
+    ENDED,
+    ENTERED,
+    EXCEPTION,
+    EXITED,
+    HEADER_LINE,
+    JUMPED,
+    LEFT,
+    LINE,
+    NORMAL,
+    RAISED,
+    STRAY,
+    STRAYED,
+    add_reason,
+)
 from footfall.observe.probe_stars import StarExits
 from footfall.observe.probe_strays import StrayClause
+from footfall.observe.probe_syntax import (
+    DEFINITIONS,
+    JUMPS,
+    NO_CODE,
+    cannot_raise,
+    first_line,
+    is_docstring,
+    is_irrefutable,
+    last_with_code,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -59,48 +80,8 @@ if TYPE_CHECKING:
     Note = tuple[int, AST]
     Taker = Callable[[int, list[Note]], None]
 
-__all__ = [
-    "CASE_FAILED",
-    "DEFINED",
-    "ENDED",
-    "ENTERED",
-    "EXITED",
-    "JUMPED",
-    "LEFT",
-    "HEADER_LINE",
-    "LINE",
-    "RAISED",
-    "STRAY",
-    "insert_probes",
-]
+__all__ = ["insert_probes"]
 
-# What a hit means; each note is a pair of one of these and a node.
-LINE = 0
-"""The node's first line was reached."""
-ENTERED = 1
-"""From the line of the node (if, loop, case) into its body."""
-LEFT = 2
-"""From the line of the node to its `else`, or on to what follows it: false, exhausted, not matched."""
-ENDED = 3
-"""The body that stands on the line of the node (if, case) was completed."""
-JUMPED = 4
-"""The node (return, break, continue, raise) was reached; it may share its line with other ways out."""
-RAISED = 5
-"""An exception left the node."""
-CASE_FAILED = 6
-"""The case that is the node was not matched, so the next one was tried."""
-EXITED = 7
-"""The function or class that is the node, all on one line, was run."""
-DEFINED = 8
-"""The definition that is the node, all on one line, was carried out."""
-HEADER_LINE = 9
-"""The line of the node itself (a decorated definition's `def` or `class`) was reached."""
-STRAY = 10
-"""The line that CPython 3.11 reports behind the node (`try`, `async with`) was reached."""
-
-_DEFINITIONS = (FunctionDef, AsyncFunctionDef, ClassDef)
-_NO_CODE = (Global, Nonlocal)
-_JUMPS = (Return, Raise, Break, Continue)
 _SAFE_VALUES = (type(None), Constant, Name)
 _MAX_REGIONS = 6
 """Nested blocks in one function that are watched for exceptions: the compiler nests 20 blocks at most, ours too."""
@@ -126,61 +107,6 @@ def insert_probes(
     assert header is not None
     header.value = header_text(with_branches | (strays is not None) << 1, plan.forms.count, digest)
     return plan.forms.count
-
-
-def _cannot_raise(node: "Any") -> bool:
-    """Whether the next statement is sure to be reached from `node`."""
-    kind = type(node)
-    if kind is Pass:
-        return True
-    if kind is Expr:
-        return type(node.value) is Constant
-    if kind is Assign:
-        return type(node.value) is Constant and all(type(target) is Name for target in node.targets)
-    if kind is FunctionDef:
-        arguments = node.args
-        return not (
-            node.decorator_list
-            or arguments.defaults
-            or arguments.kw_defaults
-            or node.returns is not None
-            or getattr(node, "type_params", None)
-            or any(argument.annotation is not None for argument in arguments.args)
-            or any(argument.annotation is not None for argument in arguments.posonlyargs)
-            or any(argument.annotation is not None for argument in arguments.kwonlyargs)
-            or (arguments.vararg is not None and arguments.vararg.annotation is not None)
-            or (arguments.kwarg is not None and arguments.kwarg.annotation is not None)
-        )
-    return False
-
-
-def _is_irrefutable(case: match_case) -> bool:
-    if case.guard is not None:
-        return False
-    pattern = case.pattern
-    while type(pattern) is MatchOr:
-        pattern = pattern.patterns[-1]
-    while type(pattern) is MatchAs and pattern.pattern is not None:
-        pattern = pattern.pattern
-    return type(pattern) is MatchAs and pattern.pattern is None
-
-
-def _last_with_code(body: list[stmt]) -> stmt | None:
-    for node in reversed(body):
-        if type(node) not in _NO_CODE:
-            return node
-    return None
-
-
-def _is_docstring(node: "Any") -> bool:
-    is_text: bool = type(node) is Expr and type(node.value) is Constant and type(node.value.value) is str
-    return is_text
-
-
-def _first_line(node: "Any") -> int:
-    at = node.decorator_list[0] if type(node) in _DEFINITIONS and node.decorator_list else node
-    line: int = at.lineno
-    return line
 
 
 class _Plan:
@@ -235,18 +161,18 @@ class _Plan:
 
     def walk_module(self, tree: Module) -> None:
         body: list[Any] = tree.body
-        start = 1 if body and _is_docstring(body[0]) else 0
+        start = 1 if body and is_docstring(body[0]) else 0
         while start < len(body) and type(body[start]) is ImportFrom and body[start].module == "__future__":
             start += 1
         if start < len(body):
             at: Any = body[start]
-            if type(at) in _DEFINITIONS and at.decorator_list:
+            if type(at) in DEFINITIONS and at.decorator_list:
                 at = at.decorator_list[0]
         elif body:
             at = body[-1]
         else:
             at = Pass(lineno=1, col_offset=0, end_lineno=1, end_col_offset=0)
-        first = self._probe(at, [(LINE, node) for node in body[:start] if not _is_docstring(node)])
+        first = self._probe(at, [(LINE, node) for node in body[:start] if not is_docstring(node)])
         rest = body[start:]
         self._walk_region(rest, [], chain=0)
         body[start:] = [first, *rest]
@@ -260,7 +186,7 @@ class _Plan:
         self._tail = None
         self._is_in_function = is_function
         self._n_regions = 0
-        start = 1 if _is_docstring(body[0]) else 0
+        start = 1 if is_docstring(body[0]) else 0
         rest = body[start:]
         if rest:
             self._walk_region(rest, notes)
@@ -321,7 +247,7 @@ class _Plan:
         self.forms.count = number + 1
         self._tell(number, add_reason([(RAISED, node)], reason))
         at = node.pattern if type(node) is match_case else node
-        last = body[-1].end_lineno if self._is_one_line(body) else _first_line(body[0]) - 1
+        last = body[-1].end_lineno if self._is_one_line(body) else first_line(body[0]) - 1
         return number, at.lineno, max(at.lineno, last or 0)
 
     def _walk_block(
@@ -343,15 +269,15 @@ class _Plan:
         completes = True
         dead_raise: tuple[int, int, int] | None = None
         tail, is_tail = self._tail, self._is_tail
-        last = _last_with_code(body)
+        last = last_with_code(body)
         for node in body:
             self._tail = tail if node is last else None
             self._is_tail = is_tail and node is last
             kind = type(node)
-            if kind in _NO_CODE:
+            if kind in NO_CODE:
                 out.append(node)
                 continue
-            line = _first_line(node)
+            line = first_line(node)
             shares_line = is_owned or line == known_line or node is not body[-1]
             if notes or (line != known_line and chain < 0):
                 notes.append((LINE, node))
@@ -360,7 +286,7 @@ class _Plan:
                 out.append(self._probe(at, notes))
             elif chain >= 0:
                 self._tell(chain, [(LINE, node)])
-            elif kind in _JUMPS and self._with_branches and (is_owned or node is not body[-1]):
+            elif kind in JUMPS and self._with_branches and (is_owned or node is not body[-1]):
                 # It shares its line with other ways out, and what stands before it may raise.
                 chain = self.forms.count
                 out.append(self._probe(node, [(LINE, node)]))
@@ -372,10 +298,10 @@ class _Plan:
                 completes, notes = handler(self, node, out)
                 if is_region and node is last and self._watched:
                     out[start:] = [self.forms.watched(out[start:], self._watched)]
-                known_line = node.lineno if kind in _DEFINITIONS else 0
+                known_line = node.lineno if kind in DEFINITIONS else 0
             else:
                 notes = []
-                if kind in _JUMPS:
+                if kind in JUMPS:
                     if kind is Raise and not completes and self._with_branches and not is_owned:
                         dead_raise = self._watch_dead_raise(node, body) or dead_raise
                     completes = False
@@ -392,7 +318,7 @@ class _Plan:
                     if kind is Break and self._breaks:
                         self._breaks[-1] = True
                 out.append(node)
-            if not _cannot_raise(node):
+            if not cannot_raise(node):
                 chain = -1
         self._tail, self._is_tail = tail, is_tail
         if notes:
@@ -406,7 +332,7 @@ class _Plan:
         first = at
         while first and body[first - 1].end_lineno == body[first].lineno:
             first -= 1
-        if not any(type(before) in _JUMPS for before in body[first:at]):
+        if not any(type(before) in JUMPS for before in body[first:at]):
             return None
         number = self.forms.count
         self.forms.count = number + 1
@@ -630,7 +556,7 @@ class _Plan:
     def _keep_passed_by(self, node: "Try | TryStar", star: StarExits) -> None:
         """The last clause's line is passed by on the way out, which counts where its body ends with a jump."""
         last = node.handlers[-1]
-        if self._is_one_line(last.body) and any(type(inner) in _JUMPS for inner in last.body):
+        if self._is_one_line(last.body) and any(type(inner) in JUMPS for inner in last.body):
             assert last.type is not None
             last.type = star.keep_before(last.type, [(ENDED, last)])
 
@@ -655,7 +581,7 @@ class _Plan:
             last is not None
             and last.type is not None
             and self._is_one_line(last.body)
-            and any(type(inner) in _JUMPS for inner in last.body[:-1])
+            and any(type(inner) in JUMPS for inner in last.body[:-1])
         ):
             node.handlers.append(self.forms.unmatched(last, self._raise_probe(last, [(RAISED, last)])))
 
@@ -693,13 +619,13 @@ class _Plan:
             else:
                 self._tell(entry, notes)
             cases.append(case)
-            is_left = case is node.cases[-1] and not _is_irrefutable(case)
+            is_left = case is node.cases[-1] and not is_irrefutable(case)
             self._watch_exceptions(case, case.body, is_left or self._is_one_line(case.body), watched)
             completes = self._walk_body(case, case.body) or completes
             before = case
         node.cases = cases
         out.append(self.forms.watched([node], watched) if watched else node)
-        if before is None or _is_irrefutable(before):
+        if before is None or is_irrefutable(before):
             return completes, []
         notes = [(LEFT, before)] if self._with_branches else []
         if completes and notes:

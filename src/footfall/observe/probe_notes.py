@@ -1,0 +1,69 @@
+"""What a probe's hit means: the words in which the plan that numbers probes tells it, and `analyze` reads it.
+
+A note is a pair of a kind and a node; the kind may carry the reason for which a `finally` clause was entered.
+"""
+
+from _ast import AST
+
+__all__ = [
+    "BREAK",
+    "CASE_FAILED",
+    "CONTINUE",
+    "DEFINED",
+    "ENDED",
+    "ENTERED",
+    "EXCEPTION",
+    "EXITED",
+    "HEADER_LINE",
+    "JUMPED",
+    "LEFT",
+    "LINE",
+    "NORMAL",
+    "RAISED",
+    "RETURN",
+    "STRAY",
+    "STRAYED",
+    "add_reason",
+    "split_reason",
+]
+
+# Kinds
+LINE = 0
+"""The node's first line was reached."""
+ENTERED = 1
+"""From the line of the node (if, loop, case) into its body."""
+LEFT = 2
+"""From the line of the node to its `else`, or on to what follows it: false, exhausted, not matched."""
+ENDED = 3
+"""The body that stands on the line of the node (if, case) was completed."""
+JUMPED = 4
+"""The node (return, break, continue, raise) was reached; it may share its line with other ways out."""
+RAISED = 5
+"""An exception left the node."""
+CASE_FAILED = 6
+"""The case that is the node was not matched, so the next one was tried."""
+EXITED = 7
+"""The function or class that is the node, all on one line, was run."""
+DEFINED = 8
+"""The definition that is the node, all on one line, was carried out."""
+HEADER_LINE = 9
+"""The line of the node itself (a decorated definition's `def` or `class`) was reached."""
+STRAY = 10
+"""The line that CPython 3.11 reports behind the node (`try`, `async with`) was reached."""
+
+# Reasons
+NORMAL, EXCEPTION, RETURN, BREAK, CONTINUE, STRAYED = range(6)
+"""STRAYED is an EXCEPTION that a stray line is reported of before it goes on; it is told of, never kept."""
+_SHIFT = 8
+_LEVEL_SHIFT = 11
+"""Above the three bits of a reason: how many `finally` clauses around it the reason is of."""
+
+
+def add_reason(notes: "list[tuple[int, AST]]", reason: int, level: int = 0) -> "list[tuple[int, AST]]":
+    """Return the notes as true for one reason only: that of the clause that ends, or of one `level` around it."""
+    return [(kind | reason << _SHIFT | level << _LEVEL_SHIFT, node) for kind, node in notes]
+
+
+def split_reason(kind: int) -> tuple[int, int, int]:
+    """Return a note's kind, reason and level."""
+    return kind & (1 << _SHIFT) - 1, kind >> _SHIFT & (1 << _LEVEL_SHIFT - _SHIFT) - 1, kind >> _LEVEL_SHIFT
