@@ -56,7 +56,7 @@ def test_stacks_are_whole(tmp_path: Path) -> None:
         return n if n < 2 else fib(n - 1) + fib(n - 2)
     def fib2(n):
         return n if n < 2 else fib2(n - 1) + fib2(n - 2)
-    while _core.sampler_stats()["samples"] < 300:
+    while _core.sampler_stats()["walks"] < 300:
         fib(14)
         fib2(14)
     """
