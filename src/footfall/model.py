@@ -19,6 +19,7 @@ __all__ = [
     "HIT_UNWIND",
     "RUN_VARIABLE",
     "SESSION_VARIABLE",
+    "UNCOVERED_CONTEXT",
 ]
 
 RUN_VARIABLE = "FOOTFALL_RUN"
@@ -26,6 +27,9 @@ RUN_VARIABLE = "FOOTFALL_RUN"
 
 SESSION_VARIABLE = "FOOTFALL_PYTEST"
 """The environment variable that tells pytest that it is measured because its own options asked for it."""
+
+UNCOVERED_CONTEXT = "footfall: uncovered"
+"""The label of a context whose hits are left out: tests marked `no_cover`."""
 
 ENGINE_VARIABLE = "FOOTFALL_ENGINE"
 """The environment variable that asks for an engine by its name in every measured process."""

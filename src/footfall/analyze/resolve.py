@@ -20,6 +20,7 @@ from footfall.analyze.opcodes import OPCODES_BY_VERSION
 from footfall.analyze.probe_arcs import arcs_of_hits, arcs_of_module, meanings_of_module
 from footfall.analyze.rundata import FileData, RunData
 from footfall.errors import FootfallError
+from footfall.model import UNCOVERED_CONTEXT
 from footfall.record.recordfile import (
     ContextHits,
     ProbedModule,
@@ -135,7 +136,8 @@ def resolve(run_directory: str | Path, context: str = "", progress: Progress | N
         if progress is not None:
             progress(done, total)
     for trace in merged.traces:  # worked out by the engine already
-        _add_visited(files, trace.path, join_context(context, trace.context), trace.lines, trace.arcs)
+        if trace.context != UNCOVERED_CONTEXT:
+            _add_visited(files, trace.path, join_context(context, trace.context), trace.lines, trace.arcs)
     _add_inferred(files, sorted(merged.imported), context, messages)
     cwd_by_pid = merged.cwd_by_pid()
 
@@ -290,9 +292,11 @@ def _merge_visits(merged: _Merged, record: Record) -> None:
         ContextHits(at, module.context, gather_hits(module.hits)) for at, module in enumerate(record.modules)
     ]
     for hits in (*record.code_hits, *last_code_hits):
-        by_code[hits.number].setdefault(hits.places, set()).add(hits.context)
+        if hits.context != UNCOVERED_CONTEXT:
+            by_code[hits.number].setdefault(hits.places, set()).add(hits.context)
     for hits in (*record.module_hits, *last_module_hits):
-        by_module[hits.number].setdefault(hits.places, set()).add(hits.context)
+        if hits.context != UNCOVERED_CONTEXT:
+            by_module[hits.number].setdefault(hits.places, set()).add(hits.context)
 
 
 def _merge(known: dict[_T, _T], key: _T, found: _T) -> None:

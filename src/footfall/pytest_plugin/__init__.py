@@ -66,17 +66,15 @@ def _wants_measuring(config: pytest.Config, given: argparse.Namespace) -> bool:
     return options.runs_tests(given)
 
 
-@pytest.hookimpl(trylast=True)
-def pytest_sessionstart(session: pytest.Session) -> None:
-    """In a measured process, follow the tests; not in the controller of pytest-xdist, which runs none."""
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """In a measured process, follow the tests. The controller of pytest-xdist runs none, and does not come here."""
     config = session.config
     is_embedded = config.pluginmanager.hasplugin("footfall_embedded")
     if _open_sessions[:1] != [config] or not (RUN_VARIABLE in os.environ or is_embedded):
         return
-    if not config.pluginmanager.hasplugin("dsession"):
-        from footfall.pytest_plugin import labels
+    from footfall.pytest_plugin import labels
 
-        labels.register(config, options.wants_contexts(config.option))
+    labels.register(config, session.items, options.wants_contexts(config.option))
 
 
 def pytest_report_header(config: pytest.Config) -> str | None:

@@ -7,51 +7,85 @@ PYTEST_DONT_REWRITE
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import pytest
 
-from footfall.observe import contexts
+from footfall.model import UNCOVERED_CONTEXT
+from footfall.observe.contexts import switch, switch_samples
 
 __all__ = ["register"]
 
 
-def register(config: pytest.Config, has_contexts: bool) -> None:
-    """Follow the tests of this session."""
-    if has_contexts:
-        config.pluginmanager.register(_PhaseLabels(contexts.switch), "footfall_labels")
-    else:
-        config.pluginmanager.register(_SampleLabels(contexts.switch_samples), "footfall_labels")
+def register(config: pytest.Config, items: list[pytest.Item], has_contexts: bool) -> None:
+    """Follow the tests of this session, which are known by now."""
+    uncovered = {item for item in items if _is_uncovered(item)}
+    followers = {
+        (False, False): _SampleLabels,
+        (False, True): _SampleLabelsWithGaps,
+        (True, False): _PhaseLabels,
+        (True, True): _PhaseLabelsWithGaps,
+    }
+    follower = followers[has_contexts, bool(uncovered)]()
+    if isinstance(follower, _SampleLabelsWithGaps | _PhaseLabelsWithGaps):
+        follower.uncovered = uncovered
+    config.pluginmanager.register(follower, "footfall_labels")
+
+
+def _is_uncovered(item: pytest.Item) -> bool:
+    """Tell whether a test wants no coverage of its call: pytest-cov's marker or fixture."""
+    return item.get_closest_marker("no_cover") is not None or "no_cover" in getattr(item, "fixturenames", ())
 
 
 class _SampleLabels:
-    """The profile by test. Plain hooks, once a test each."""
-
-    def __init__(self, switch: Callable[[str], object]) -> None:
-        self._switch = switch
+    """The profile by test. Plain hooks, one call for each end of a test."""
 
     def pytest_runtest_logstart(self, nodeid: str) -> None:
-        self._switch(nodeid)
+        switch_samples(nodeid)
 
     def pytest_runtest_logfinish(self) -> None:
-        self._switch("")
+        switch_samples("")
+
+
+class _SampleLabelsWithGaps(_SampleLabels):
+    """The same, where the calls of some tests are to be left out."""
+
+    uncovered: set[pytest.Item]
+
+    def pytest_runtest_call(self, item: pytest.Item) -> None:
+        if item in self.uncovered:
+            switch(UNCOVERED_CONTEXT)
+            switch_samples(item.nodeid)
+
+    def pytest_runtest_teardown(self, item: pytest.Item) -> None:
+        if item in self.uncovered:
+            switch("")
+            switch_samples(item.nodeid)
 
 
 class _PhaseLabels:
-    """Which test ran which line."""
-
-    def __init__(self, switch: Callable[[str], object]) -> None:
-        self._switch = switch
+    """Which test ran which line, in which phase; the profile likewise."""
 
     def pytest_runtest_setup(self, item: pytest.Item) -> None:
-        self._switch(item.nodeid + "|setup")
+        switch(item.nodeid + "|setup")
 
     def pytest_runtest_call(self, item: pytest.Item) -> None:
-        self._switch(item.nodeid + "|run")
+        switch(item.nodeid + "|run")
 
     def pytest_runtest_teardown(self, item: pytest.Item) -> None:
-        self._switch(item.nodeid + "|teardown")
+        switch(item.nodeid + "|teardown")
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionfinish(self) -> None:
-        self._switch("")
+        switch("")
+
+
+class _PhaseLabelsWithGaps(_PhaseLabels):
+    """The same, where the calls of some tests are to be left out."""
+
+    uncovered: set[pytest.Item]
+
+    def pytest_runtest_call(self, item: pytest.Item) -> None:
+        if item in self.uncovered:
+            switch(UNCOVERED_CONTEXT)
+            switch_samples(item.nodeid + "|run")
+        else:
+            super().pytest_runtest_call(item)
