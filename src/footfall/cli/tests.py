@@ -61,9 +61,9 @@ def command(
 ) -> int:
     """List the tests: time, lines, and lines that no other test runs.
 
-    Needs data with a context for each test, as `pytest --footfall` records it. With --changed, only names of tests are
-    written, one on each line: those that ran a changed line (a line that runs on import counts for every test that
-    uses its file), and changed test files themselves.
+    Needs data with a context for each test, as `pytest --footfall --footfall-context=test` records it. With --changed,
+    only names of tests are written, one on each line: those that ran a changed line (a line that runs on import counts
+    for every test that uses its file), and changed test files themselves.
     """
     config = load_config(
         config_file,
@@ -96,7 +96,7 @@ def _need_tests(config: Config, ran: LinesByTest, profile: Profile | None) -> li
         raise FootfallError(
             "no-contexts",
             f"{config.data_file} does not say which test ran what.",
-            "Record it with `pytest --footfall`.",
+            "Record it with `pytest --footfall --footfall-context=test`.",
         )
     return tests
 
