@@ -13,7 +13,7 @@ from footfall.observe.pure_recorder import PureRecorder
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from types import FrameType
+    from types import CodeType, FrameType
     from typing import Any
 
     from footfall.observe.scope import Scope
@@ -24,7 +24,9 @@ if TYPE_CHECKING:
 
 __all__ = ["start"]
 
-_YIELD_VALUE, _YIELD_FROM = 86, 72
+_POP_TOP, _DUP_TOP, _NOP, _PUSH_EXC_INFO, _YIELD_FROM, _YIELD_VALUE = 1, 4, 9, 35, 72, 86
+_OFTEN_STRAY = (_POP_TOP, _DUP_TOP, _NOP, _PUSH_EXC_INFO)
+_NEVER_GOES_ON = (83, 110, 113, 119, 130)  # RETURN_VALUE, JUMP_FORWARD, JUMP_ABSOLUTE, RERAISE, RAISE_VARARGS
 _SLOTS = 256
 _UNKNOWN = object()
 
@@ -151,6 +153,7 @@ class _Room:
 
 def _trace_function(files: _Files) -> "Trace":
     adders = files.adders
+    is_stray = _Strays().is_stray
 
     def trace(frame: "FrameType", event: str, arg: object) -> "Trace | None":
         code = frame.f_code
@@ -161,13 +164,16 @@ def _trace_function(files: _Files) -> "Trace":
             return None
         first = -code.co_firstlineno
         last = first if frame.f_lasti < 0 else frame.f_lineno  # a generator goes on where it was
+        bytecode = code.co_code
 
         def trace_frame(frame: "FrameType", event: str, arg: object) -> "Trace":
             nonlocal last
             if event == "line":
                 line = frame.f_lineno
-                add(last, line)
-                last = line
+                at = frame.f_lasti
+                if bytecode[at] not in _OFTEN_STRAY or not is_stray(code, at):
+                    add(last, line)
+                    last = line
             elif event == "return" and not _is_yield(frame):
                 add(last, first)
             return trace_frame
@@ -182,3 +188,46 @@ def _is_yield(frame: "FrameType") -> bool:
     code = frame.f_code.co_code
     at = frame.f_lasti
     return code[at] in (_YIELD_VALUE, _YIELD_FROM) or (at + 2 < len(code) and code[at + 2] == _YIELD_FROM)
+
+
+class _Strays:
+    """Line events that tell of a statement that did not run.
+
+    PyPy gives what begins an exception handler, what follows a case that failed, and where some jumps end, the line of
+    the statement before it in the bytecode; CPython gives it none, or that of the statement that goes on.
+    """
+
+    def __init__(self) -> None:
+        self._offsets: dict[int, set[int]] = {}
+        self._codes: list[CodeType] = []  # so that the numbers in `_offsets` stay theirs
+
+    def is_stray(self, code: "CodeType", at: int) -> bool:
+        """Whether an event at this instruction is one of these."""
+        offsets = self._offsets.get(id(code))
+        if offsets is None:
+            self._codes.append(code)
+            offsets = self._offsets[id(code)] = _stray_offsets(code)
+        return at in offsets
+
+
+def _stray_offsets(code: "CodeType") -> set[int]:
+    bytecode = code.co_code
+    positions = list(code.co_positions())  # of each instruction of two bytes: line, last line, columns
+    strays = set()
+    before = positions[0]  # the last position that there was
+    for unit in range(1, len(positions) - 1):
+        if positions[unit - 1][0] is not None:
+            before = positions[unit - 1]
+        position = positions[unit]
+        opcode = bytecode[2 * unit]
+        if opcode not in _OFTEN_STRAY or position[0] is None or position[0] == positions[unit + 1][0]:
+            continue
+        if opcode == _NOP:  # where a jump out of nested statements ends; what `pass` becomes has its own position
+            is_stray = position == before
+        elif bytecode[2 * unit - 2] not in _NEVER_GOES_ON:
+            is_stray = False
+        else:  # `case _:` and `except:` too drop a value first, on their own line
+            is_stray = opcode != _POP_TOP or position[0] == before[0]
+        if is_stray:
+            strays.add(2 * unit)
+    return strays
