@@ -246,7 +246,6 @@ print("status", int(pytest.main(["-q", "-p", "no:cacheprovider", *sys.argv[1:]])
 """
 
 
-@pytest.mark.skipif(not IS_CPYTHON, reason="PyPy can't be measured from inside")
 def test_pytest_main_is_measured_from_there(project):
     """A program that calls pytest.main() is not started over; what it imported before is inferred."""
     (project / "caller.py").write_text("import shop.never\n" + CALLER)
@@ -257,16 +256,6 @@ def test_pytest_main_is_measured_from_there(project):
     assert done.stdout.count("before") == 1 and "status 1" in done.stdout, done.stderr
     assert total_line(done.stdout) == ["10", "2", "4", "1", "79%"]
     assert "FAIL Required test coverage of 90% not reached. Total coverage: 78.57%" in done.stdout
-
-
-@pytest.mark.skipif(IS_CPYTHON, reason="there it can be")
-def test_pypy_says_that_it_cant(project):
-    """As a wrong command line, with what to do."""
-    (project / "caller.py").write_text(CALLER)
-    done = subprocess.run(
-        [sys.executable, "caller.py", "--footfall"], cwd=project, text=True, capture_output=True, timeout=60
-    )
-    assert "status 4" in done.stdout and "[late-start-unsupported]" in done.stderr
 
 
 COMMANDS = [

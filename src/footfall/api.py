@@ -7,7 +7,6 @@ is marked as inferred by a message (`lines-inferred`).
 from __future__ import annotations
 
 import os
-import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,7 +20,7 @@ __all__ = ["start", "start_configured", "stop", "stop_configured"]
 def start(source: list[str] | None = None, *, branch: bool | None = None) -> None:
     """Measure this process from now on; settings that are not given come from the configuration.
 
-    `source` are directories and packages. Raises FootfallError: `already-measured`, `late-start-unsupported`,
+    `source` are directories and packages. Raises FootfallError: `already-measured`,
     or what a wrong configuration says.
     """
     config = read_config()
@@ -34,10 +33,6 @@ def start(source: list[str] | None = None, *, branch: bool | None = None) -> Non
 
 def start_configured(config: Config) -> None:
     """Measure this process from now on as a configuration says; for footfall's own use. Raises as `start`."""
-    if sys.implementation.name != "cpython":
-        raise FootfallError(
-            "late-start-unsupported", "PyPy can't be measured from inside.", "Start the program with `footfall run`."
-        )
     from footfall.observe.late import start_late
 
     directory = make_run_directory(replace(settings_from_config(config), profile=False))

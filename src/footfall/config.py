@@ -69,7 +69,10 @@ _KNOWN: Final[dict[tuple[str, str], tuple[str, str]]] = {
     ("tool.footfall", "rate"): ("rate_hz", "int"),
     ("tool.footfall", "profile"): ("profile", "flag"),
     ("tool.footfall", "precise"): ("precise", "flag"),
+    ("tool.footfall", "engine"): ("engine", "text"),
 }
+
+ENGINES: Final = ("monitoring", "probes", "settrace")
 
 # coverage.py's own options, of no use here and no reason to warn
 _ACCEPTED: Final[dict[str, str]] = {
@@ -100,6 +103,8 @@ class Config:
     """Samples per second; None: DEFAULT_RATE_HZ, or fewer where that many cost too much."""
     precise: bool = False
     """Each thread walks its own stack, in a signal handler."""
+    engine: str = ""
+    """monitoring, probes or settrace; empty: the default of the interpreter."""
     context: str = ""
     data_file: str = ".coverage"
     parallel: bool = False
@@ -147,7 +152,7 @@ def read_config(config_file: str | None = None, *, branch: bool = True) -> Confi
     `config_file` is the file that the user named: it alone is read then, and it must be there. Otherwise
     COVERAGE_RCFILE names one, or the first of coverage.py's usual files with settings for it. `branch` is what holds
     where none of them says whether branches are measured.
-    Raises UsageError (`config-missing`, `config-syntax`, `config-value`).
+    Raises UsageError (`config-missing`, `config-syntax`, `config-value`, `bad-rate`, `bad-engine`).
     """
     config = Config(branch=branch)
     named = config_file or os.environ.get("COVERAGE_RCFILE") or None
@@ -169,6 +174,7 @@ def read_config(config_file: str | None = None, *, branch: bool = True) -> Confi
         _read_usual_files(config)
     config.data_file = os.environ.get("COVERAGE_FILE") or config.data_file
     check_rate(config.rate_hz)
+    _check_engine(config.engine)
     return config
 
 
@@ -198,6 +204,15 @@ def check_rate(rate_hz: int | None) -> None:
             "bad-rate",
             f"The sampling rate is {rate_hz}; it must be 1 to {MAX_RATE_HZ} samples per second.",
             "The default, up to 1000, suits most programs; leave it out, or use --no-profile.",
+        )
+
+
+def _check_engine(engine: str) -> None:
+    if engine and engine not in ENGINES:
+        raise UsageError(
+            "bad-engine",
+            f"There is no engine {engine!r} ([tool.footfall] engine).",
+            f"Choose one of {', '.join(ENGINES)}, or leave it out: the default is the quickest that is exact.",
         )
 
 

@@ -1,4 +1,4 @@
-"""Starting and stopping in a running process: what `footfall.start` and `footfall.stop` do inside it. CPython only.
+"""Starting and stopping in a running process: what `footfall.start` and `footfall.stop` do inside it.
 
 Functions that exist already can be seen by `monitoring` and `settrace`, not by `probes`. What ran before is not seen:
 the record names the modules that were imported, and the analysis infers from their source what must have run.
@@ -7,7 +7,6 @@ the record names the modules that were imported, and the analysis infers from th
 import os
 import sys
 
-from footfall import _core
 from footfall.model import ENGINE_MONITORING, ENGINE_SETTRACE, RUN_VARIABLE
 from footfall.observe import settrace
 from footfall.observe.scope import Scope, current_directory
@@ -15,7 +14,11 @@ from footfall.observe.start import choose_late_engine, report, start_monitoring
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from footfall.observe.settings import Settings
+
+    Note = Callable[[str, str], None]
 
 __all__ = ["start_late", "stop_late"]
 
@@ -23,8 +26,17 @@ _LATE = 2  # a flag of the record's header
 
 
 def start_late(settings: "Settings") -> None:
-    """Measure all threads from now on. Raises RuntimeError when this process is measured already."""
+    """Measure all threads from now on, on PyPy this one and new ones. Raises RuntimeError when measured already."""
     engine, warning = choose_late_engine(settings)
+    if sys.implementation.name == "cpython":
+        _start_in_core(settings, engine, warning)
+    else:
+        _start_on_pypy(settings, warning)
+
+
+def _start_in_core(settings: "Settings", engine: int, warning: "tuple[str, str] | None") -> None:
+    from footfall import _core
+
     _core.record_open(
         os.fsencode(settings.directory),
         engine,
@@ -36,7 +48,7 @@ def start_late(settings: "Settings") -> None:
     if warning is not None:
         report(*warning)
     scope = Scope(settings)
-    _record_imported(scope)
+    _record_imported(scope, _core.record_imported)
     if engine == ENGINE_MONITORING:
         start_monitoring(scope, settings.branch)
         sys.monitoring.restart_events()  # places that an earlier measurement has seen
@@ -44,7 +56,27 @@ def start_late(settings: "Settings") -> None:
         settrace.start(settings, scope)
 
 
-def _record_imported(scope: Scope) -> None:
+def _start_on_pypy(settings: "Settings", warning: "tuple[str, str] | None") -> None:
+    """All by settrace, later modules as well: a process has one record, and that one engine."""
+    from footfall.observe.pure_recorder import PureRecorder
+
+    if PureRecorder.current is not None:
+        raise RuntimeError("the record file is open already")
+    scope = Scope(settings)
+    settrace.start(settings, scope, is_late=True)
+    recorder = PureRecorder.current
+    assert recorder is not None
+    if warning is not None:
+        report(*warning)
+    _record_imported(scope, recorder.add_imported)
+    n_others = len(sys._current_frames()) - 1
+    if n_others:  # said when measuring ends, with the other messages of the record
+        what = f"Not measured: {n_others} threads that ran already. PyPy traces the present thread and later ones."
+        message = ("threads-unmeasured", what)
+        recorder.add_message(*message)
+
+
+def _record_imported(scope: Scope, note: "Note") -> None:
     for name, module in list(sys.modules.items()):
         spec = getattr(module, "__spec__", None)
         filename = getattr(module, "__file__", None)
@@ -54,13 +86,17 @@ def _record_imported(scope: Scope) -> None:
             continue  # its import has not come to its end
         path = scope.decide(filename, name)
         if path is not None:
-            _core.record_imported(filename, path)
+            note(filename, path)
 
 
 def stop_late() -> str | None:
     """Measure no more, and close the record. Return the run directory, None in a process that is not measured."""
     if os.environ.get(RUN_VARIABLE):
         return None  # what `footfall run` started is not ours to end
+    if sys.implementation.name != "cpython":
+        return _stop_on_pypy()
+    from footfall import _core
+
     _core.settrace_stop()
     if sys.version_info >= (3, 12):
         monitoring = sys.monitoring
@@ -76,3 +112,14 @@ def stop_late() -> str | None:
         _core.monitoring_stop()
     directory = _core.record_close()
     return None if directory is None else os.fsdecode(directory)
+
+
+def _stop_on_pypy() -> str | None:
+    from footfall.observe import pypy_settrace
+    from footfall.observe.pure_recorder import PureRecorder
+
+    recorder = PureRecorder.current
+    if recorder is None:
+        return None
+    pypy_settrace.stop()
+    return recorder.close()

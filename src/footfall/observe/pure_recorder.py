@@ -24,13 +24,14 @@ __all__ = ["PureRecorder", "record_message", "switch_context"]
 
 _SEGMENT_BYTES = 1 << 18
 _PADDING = 0xFFFFFFFF
-_HEADER, _FILE, _CONTEXT, _PROBES, _MESSAGE, _TRACE, _SWITCH, _PROBE_HITS = 1, 2, 5, 6, 7, 8, 10, 11
+_HEADER, _FILE, _CONTEXT, _PROBES, _MESSAGE, _TRACE, _IMPORTED, _SWITCH, _PROBE_HITS = 1, 2, 5, 6, 7, 8, 9, 10, 11
 _FORMAT = 1
 _STOPPED_OFFSET = 36  # in the file: the header's field, after the entry's own 8 bytes
 _IMPLEMENTATION_PYPY = 2
 _PROBES_HEAD_BYTES = 32
 _TRACE_HEAD_BYTES = 16
 _TRACE_IS_FINAL = 2
+_LATE = 2  # a flag of the header: measuring began in a running program
 
 
 class PureRecorder:
@@ -39,9 +40,10 @@ class PureRecorder:
     current: "PureRecorder | None" = None
     """The one of this process, once there is one."""
 
-    def __init__(self, settings: "Settings", engine: int = ENGINE_PROBES) -> None:
+    def __init__(self, settings: "Settings", engine: int = ENGINE_PROBES, is_late: bool = False) -> None:
         self._settings = settings
         self._engine = engine
+        self._flags = (1 if settings.branch else 0) | (_LATE if is_late else 0)
         self._flushers: list[Callable[[int], None]] = []
         self._next_context_id = 1
         self.context_id = 0
@@ -70,7 +72,7 @@ class PureRecorder:
         executable = os.fsencode(sys.executable or "")
         head = bytearray(56)
         pack_into("<8s6I3Q", head, 0, b"FOOTFALL", _FORMAT, sys.hexversion, _IMPLEMENTATION_PYPY, self._engine,
-                  1 if self._settings.branch else 0, 0, os.getpid(), time.time_ns(), time.monotonic_ns())
+                  self._flags, 0, os.getpid(), time.time_ns(), time.monotonic_ns())
         self._append(_HEADER, bytes(head) + _sized(cwd) + _sized(executable))
 
     def after_fork(self) -> None:
@@ -157,6 +159,18 @@ class PureRecorder:
             return None
         start = at + _TRACE_HEAD_BYTES
         return memoryview(self._segment)[start : start + 8 * n_slots].cast("q")
+
+    def add_imported(self, path: str, absolute_path: str) -> None:
+        """Note a file whose module was imported before measuring began."""
+        file_id = self._file_id(path, absolute_path)
+        if file_id is not None:
+            self._append(_IMPORTED, file_id.to_bytes(8, "little"))
+
+    def close(self) -> str:
+        """Record no more. Return the run directory."""
+        self.is_off = True
+        PureRecorder.current = None
+        return self._settings.directory
 
     def add_message(self, slug: str, text: str) -> None:
         """Record a message with its slug."""

@@ -22,27 +22,38 @@ if TYPE_CHECKING:
     Trace = Callable[[FrameType, str, object], Any]
     Add = Callable[[int, int], None]
 
-__all__ = ["start"]
+__all__ = ["start", "stop"]
 
 _POP_TOP, _DUP_TOP, _NOP, _PUSH_EXC_INFO, _YIELD_FROM, _YIELD_VALUE = 1, 4, 9, 35, 72, 86
 _OFTEN_STRAY = (_POP_TOP, _DUP_TOP, _NOP, _PUSH_EXC_INFO)
 _NEVER_GOES_ON = (83, 110, 113, 119, 130)  # RETURN_VALUE, JUMP_FORWARD, JUMP_ABSOLUTE, RERAISE, RAISE_VARARGS
 _SLOTS = 256
 _UNKNOWN = object()
+_RUNNING = "running"
+"""An event of our own: the frame began before measuring."""
+_NO_LINE = 0
+_IS_OURS = "_footfall_traces"
 
 
-def start(settings: "Settings", scope: "Scope") -> "Callable[[Callable[..., Any], bool], Callable[..., Any]]":
-    """Trace this thread; return what wraps a function that starts threads."""
-    recorder = PureRecorder(settings, ENGINE_SETTRACE)
+def start(
+    settings: "Settings", scope: "Scope", is_late: bool = False
+) -> "Callable[[Callable[..., Any], bool], Callable[..., Any]]":
+    """Trace this thread, when it is late also the frames that run; return what wraps a function that starts threads."""
+    recorder = PureRecorder(settings, ENGINE_SETTRACE, is_late)
     files = _Files(recorder, scope, settings.branch)
     recorder.on_switch(files.flush)
     os.register_at_fork(after_in_child=files.after_fork)
-    trace = _trace_function(files)
+    files.trace = trace = _trace_function(files)
+    _Files.current = files
 
     def wrap(plain: "Callable[..., Any]", _is_joinable: bool) -> "Callable[..., Any]":
+        if getattr(plain, _IS_OURS, False):
+            return plain  # wrapped when measuring was started before
+
         def start_new_thread(function, args, *more):  # type: ignore[no-untyped-def]
             def run(*args, **kwargs):  # type: ignore[no-untyped-def]
-                sys.settrace(trace)
+                if _Files.current is not None:
+                    sys.settrace(_Files.current.trace)
                 return function(*args, **kwargs)
 
             return plain(run, args, *more)
@@ -50,14 +61,40 @@ def start(settings: "Settings", scope: "Scope") -> "Callable[[Callable[..., Any]
         start_new_thread.__module__ = "_thread"
         start_new_thread.__qualname__ = "start_new_thread"
         start_new_thread.__doc__ = plain.__doc__
+        setattr(start_new_thread, _IS_OURS, True)
         return start_new_thread
 
+    if is_late:
+        _trace_running(sys._getframe(1), files)
     sys.settrace(trace)
     return wrap
 
 
+def stop() -> None:
+    """Trace no more. Other threads let go of the trace function when they next call something."""
+    files, _Files.current = _Files.current, None
+    if files is not None:
+        files.is_stopped = True
+        sys.settrace(None)
+
+
+def _trace_running(frame: "FrameType | None", files: "_Files") -> None:
+    """Trace what runs already in this thread; from where the first line comes is not known."""
+    while frame is not None:
+        trace_frame = files.trace(frame, "call", None)
+        if trace_frame is not None:
+            trace_frame(frame, _RUNNING, None)
+            frame.f_trace = trace_frame
+        frame = frame.f_back
+
+
 class _Files:
     """The measured files by `co_filename`, each with what adds a pair of lines to its record."""
+
+    current: "_Files | None" = None
+    """Those that are measured now."""
+
+    trace: "Trace"
 
     def __init__(self, recorder: PureRecorder, scope: "Scope", with_arcs: bool) -> None:
         self._recorder = recorder
@@ -67,6 +104,7 @@ class _Files:
         self._rooms: list[_Room] = []
         self._names: list[tuple[str, str]] = []
         self.adders: dict[str, Add | None] = {}
+        self.is_stopped = False
 
     def adder(self, filename: str) -> "Add | None":
         """Decide about a file seen for the first time."""
@@ -76,6 +114,8 @@ class _Files:
 
     def after_fork(self) -> None:
         """A forked child begins a file of its own, with nothing seen."""
+        if self.is_stopped:
+            return
         self._recorder.after_fork()
         for seen in self._seen:
             seen.clear()
@@ -106,7 +146,7 @@ class _Files:
                 if end < 0:
                     return
                 start = 0
-            if (start, end) in seen:
+            if (start, end) in seen or self.is_stopped:
                 return
             seen.add((start, end))
             if room.n_free == 0:
@@ -156,6 +196,9 @@ def _trace_function(files: _Files) -> "Trace":
     is_stray = _Strays().is_stray
 
     def trace(frame: "FrameType", event: str, arg: object) -> "Trace | None":
+        if files.is_stopped:
+            sys.settrace(None)
+            return None
         code = frame.f_code
         add: Any = adders.get(code.co_filename, _UNKNOWN)
         if add is _UNKNOWN:
@@ -174,8 +217,11 @@ def _trace_function(files: _Files) -> "Trace":
                 if bytecode[at] not in _OFTEN_STRAY or not is_stray(code, at):
                     add(last, line)
                     last = line
-            elif event == "return" and not _is_yield(frame):
-                add(last, first)
+            elif event == "return":
+                if last != _NO_LINE and not _is_yield(frame):
+                    add(last, first)
+            elif event == _RUNNING:
+                last = _NO_LINE
             return trace_frame
 
         return trace_frame
@@ -222,8 +268,8 @@ def _stray_offsets(code: "CodeType") -> set[int]:
         opcode = bytecode[2 * unit]
         if opcode not in _OFTEN_STRAY or position[0] is None or position[0] == positions[unit + 1][0]:
             continue
-        if opcode == _NOP:  # where a jump out of nested statements ends; what `pass` becomes has its own position
-            is_stray = position == before
+        if opcode == _NOP:  # a jump out of nested statements ends there; to what `pass` becomes control falls through
+            is_stray = position[0] == before[0]
         elif bytecode[2 * unit - 2] not in _NEVER_GOES_ON:
             is_stray = False
         else:  # `case _:` and `except:` too drop a value first, on their own line

@@ -20,8 +20,11 @@ __all__ = ["start"]
 _THREAD_STARTERS = ("start_new_thread", "start_new", "start_joinable_thread")
 
 
-def start(settings: "Settings", scope: "Scope") -> None:
-    """Trace every thread from now on. On CPython the record file must be open."""
+def start(settings: "Settings", scope: "Scope", is_late: bool = False) -> None:
+    """Trace every thread from now on. On CPython the record file must be open.
+
+    PyPy traces new threads and this one, and what runs in it already when the start `is_late`.
+    """
     if sys.implementation.name == "cpython":
         from footfall import _core
 
@@ -30,7 +33,7 @@ def start(settings: "Settings", scope: "Scope") -> None:
     else:
         from footfall.observe import pypy_settrace
 
-        _wrap_thread_starters(pypy_settrace.start(settings, scope))
+        _wrap_thread_starters(pypy_settrace.start(settings, scope, is_late))
 
 
 def _wrap_thread_starters(wrap: "Callable[[Callable[..., Any], bool], Callable[..., Any]]") -> None:

@@ -49,6 +49,8 @@ class RunSettings:
     """Of a process's CPU time, in millionths, what its sampler may use: it samples more rarely then. 0: no limit."""
     precise: bool = False
     """Each thread walks its own stack, in a signal handler."""
+    engine: str = ""
+    """Empty: the default of the interpreter."""
     context: str = ""
     source_dir: list[str] = field(default_factory=list)
     source_pkg: list[str] = field(default_factory=list)
@@ -92,6 +94,7 @@ def settings_from_config(config: Config, *, cover: bool = True) -> RunSettings:
         rate_hz=DEFAULT_RATE_HZ if config.rate_hz is None else config.rate_hz,
         max_cpu_ppm=_MAX_CPU_PPM if config.rate_hz is None else 0,
         precise=config.precise,
+        engine=config.engine,
         context=config.context,
         source_dir=[_checked_directory(directory) for directory in directories],
         source_pkg=packages,
@@ -172,6 +175,7 @@ def _write_settings(path: Path, settings: RunSettings, cache: Path) -> None:
         ("rate_hz", str(settings.rate_hz)),
         ("max_cpu_ppm", str(settings.max_cpu_ppm)),
         ("precise", str(int(settings.precise))),
+        ("engine", settings.engine),
         ("context", settings.context),
         ("cache_dir", str(cache)),
     ]
