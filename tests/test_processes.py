@@ -7,6 +7,7 @@ import os
 import pathlib
 import signal
 import sys
+import tempfile
 import zipfile
 
 import pytest
@@ -560,3 +561,77 @@ CONDITIONS = {
 def test_conditions(footfall, tmp_path, text: str) -> None:
     """What a program does to its surroundings does not end measuring."""
     run_row(footfall, tmp_path, text)
+
+
+def test_a_process_that_outlives_the_command_is_named(footfall, tmp_path) -> None:
+    """What a daemon did until the command's end is in the data; that it goes on is said, and it goes on unharmed."""
+    text = """
+        import os, signal, time
+        reading, writing = os.pipe()
+        if os.fork() == 0:  # both
+            os.setsid()
+            if os.fork() == 0:  # both
+                signal.alarm(30)
+                os.closerange(0, 3)
+                before = 1
+                os.write(writing, b"%d" % os.getpid()); time.sleep(60)
+                never = 1  # missed
+            os._exit(0)
+        os.wait()
+        print(os.read(reading, 20).decode())
+    """
+    write_program(tmp_path / "main.py", text)
+    done = footfall("run", "-q", "main.py")
+    pid = int(done.stdout)
+    os.kill(pid, signal.SIGKILL)  # it was there
+    assert done.returncode == 0
+    assert f"Process {pid} outlives the command" in done.stderr
+    check_marks(tmp_path, read_coverage(tmp_path / ".coverage"))
+
+
+PRIVILEGED = {
+    "another user": """
+        import os, sys
+        os.setuid(65534)
+        import child
+        pid = os.fork()
+        if pid == 0:  # both
+            in_child = 1
+            os._exit(0)
+        os.wait()
+        assert os.spawnv(os.P_WAIT, sys.executable, [sys.executable, "child.py"]) in (0, 127)
+    """,
+    "another root directory": """
+        import os
+        os.mkdir("root")
+        os.chroot("root")
+        pid = os.fork()
+        if pid == 0:  # both
+            in_child = 1
+            os._exit(0)
+        os.wait()
+        after = 1
+    """,
+    "no file can grow": """
+        import os, resource
+        resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
+        pid = os.fork()
+        if pid == 0:  # both
+            in_child = 1
+            os._exit(0)
+        os.wait()
+        after = 1
+    """,
+}
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root may do so")
+@pytest.mark.parametrize("text", PRIVILEGED.values(), ids=PRIVILEGED.keys())
+def test_a_process_that_can_no_longer_write(footfall, text: str) -> None:
+    """Where no file can be made any more, what is mapped goes on to record, and it is said."""
+    with tempfile.TemporaryDirectory() as name:  # pytest's own directories are closed to other users
+        os.chmod(name, 0o755)
+        done = run_row(footfall, pathlib.Path(name), text, cwd=name)
+    assert ("[record-full]" in done.stderr) == ("setuid" not in text)
+    assert "[sampler-fallback]" not in done.stderr
+    assert "[record-corrupt]" not in done.stderr

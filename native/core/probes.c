@@ -115,8 +115,10 @@ hits_take(hits_object *self, PyObject *number_object)
     if (state->recorder == NULL) {
         return;
     }
+    unsigned char *before = self->hits;
     if (self->generation != state->recorder->generation && hits_register(self) < 0) {
-        PyErr_Clear(); /* recording has stopped, which was said */
+        PyErr_Clear(); /* recording has stopped, which was said; a parent's file that is mapped still takes hits */
+        self->hits = before;
     }
     if (self->hits == NULL || number < 0 || number >= (long)self->n_probes || state->probes == NULL) {
         return;

@@ -38,11 +38,14 @@ recorder_stop(recorder *rec)
     if (rec->header != NULL) {
         maplog_put_u32(rec->header + HEADER_STOPPED_OFFSET, (uint32_t)rec->log.error);
     }
+    int error = rec->log.error;
+    int is_out_of_reach = error == ENOENT || error == EACCES || error == EPERM || error == EROFS;
     char line[512];
     int size = snprintf(line, sizeof line,
                         "footfall: coverage recording stopped: %s (%s). What ran before is kept; "
-                        "free space there and run again. [record-full]\n",
-                        strerror(rec->log.error), rec->directory);
+                        "%s. [record-full]\n",
+                        strerror(error), rec->directory,
+                        is_out_of_reach ? "this process can no longer write there" : "free space there and run again");
     if (size > 0 && write(STDERR_FILENO, line, (size_t)size < sizeof line ? (size_t)size : sizeof line - 1) < 0) {
         return; /* no stderr to say it on */
     }
@@ -112,6 +115,15 @@ open_file(recorder *rec)
     put_object(to, rec->executable);
     maplog_commit(&rec->log, payload, RECORD_HEADER);
     return 0;
+}
+
+/* A file without a header tells nothing but that it could not be written, which is said otherwise. */
+static void
+drop_empty_file(const recorder *rec)
+{
+    if (rec->log.path != NULL && rec->log.file_bytes == 0) {
+        unlink(rec->log.path);
+    }
 }
 
 static int
@@ -444,6 +456,7 @@ record_open(PyObject *module, PyObject *args)
         return PyErr_NoMemory();
     }
     if (open_file(rec) < 0) {
+        drop_empty_file(rec);
         errno = rec->log.error;
         recorder_free(state);
         return PyErr_SetFromErrnoWithFilename(PyExc_OSError, directory);
@@ -468,6 +481,7 @@ record_after_fork(PyObject *module, PyObject *Py_UNUSED(ignored))
     PyDict_Clear(rec->context_ids);
     rec->next_probes_id = 0;
     if (open_file(rec) < 0) {
+        drop_empty_file(rec);
         recorder_stop(rec);
         Py_RETURN_NONE;
     }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import NamedTuple
 
 import click
@@ -98,6 +99,7 @@ def _finish(
         click.echo(f"footfall: {_why_nothing(program)}", err=True)
         remove_run_directory(directory)
         return Measurement(status, None)
+    _name_survivors(directory)
     chosen = data_file or config.data_file
     if data_file is None and directory.is_temporary:
         chosen = str(directory.path / os.path.basename(config.data_file))
@@ -115,6 +117,21 @@ def _finish(
         click.echo(f"footfall: {error}", err=True)
         return Measurement(status or EXIT_ENVIRONMENT, None)
     return Measurement(status, chosen)
+
+
+def _name_survivors(directory: RunDirectory) -> None:
+    """Say which processes still record: daemons that outlive the command."""
+    for pid in sorted({entry.name.partition("-")[0] for entry in directory.path.glob("*.rec")}):
+        try:
+            mapped = Path(f"/proc/{pid}/maps").read_bytes()
+        except OSError:
+            continue  # it has ended
+        if os.fsencode(directory.path) in mapped:
+            click.echo(
+                f"footfall: Process {pid} outlives the command: what it does from now on is not in the data."
+                " End it before the command ends. [still-running]",
+                err=True,
+            )
 
 
 def _why_nothing(program: list[str]) -> FootfallError:

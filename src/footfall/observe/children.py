@@ -5,6 +5,8 @@ takes names out of its own environment, the functions of the system that do so a
 environment gets the variable when that program may run Python, and removing names leaves the variable in the process's
 environment, though not in `os.environ`. The program's own mappings stay as they are. An empty value is respected: it
 says that a program is not to be measured.
+
+A process of root that becomes another user opens the run directory to that user first.
 """
 
 import os
@@ -26,7 +28,10 @@ __all__ = ["carry_run_on"]
 
 _PYTHON_NAMES = ("python", "pypy")
 _SHELLS = ("sh", "bash", "dash", "ash", "busybox", "ksh", "mksh", "zsh", "fish", "csh", "tcsh")
-_FORK_EXEC_ENVIRONMENT = 5  # place of the environment among _posixsubprocess.fork_exec's arguments
+# places among _posixsubprocess.fork_exec's arguments
+_FORK_EXEC_ENVIRONMENT = 5
+_FORK_EXEC_USER = 19
+_USER_CHANGES = ("setuid", "seteuid", "setreuid", "setresuid")
 
 
 def carry_run_on(directory: str) -> None:
@@ -38,6 +43,8 @@ def carry_run_on(directory: str) -> None:
         return any(os.fsencode(key) == name for key in names)
 
     def change_fork_exec(args: "Arguments", named: "Named") -> "tuple[Arguments, Named] | None":
+        if len(args) > _FORK_EXEC_USER and args[_FORK_EXEC_USER] not in (None, -1):
+            share(args, named)
         listed = args[_FORK_EXEC_ENVIRONMENT]
         if listed is None or has_name(entry.partition(b"=")[0] for entry in listed):
             return None
@@ -62,6 +69,15 @@ def carry_run_on(directory: str) -> None:
         if not args or os.fsencode(args[0]) == name:
             posix.putenv(name, value)
 
+    def share(args: "Arguments", named: "Named") -> None:
+        # what root becomes must be able to record there; the sticky bit keeps the files of others safe
+        if posix.geteuid() == 0:
+            posix.chmod(directory, 0o1777)
+            own = str(posix.getpid()) + "-"
+            for entry in os.listdir(directory):
+                if entry.startswith(own):
+                    posix.chmod(directory + "/" + entry, 0o666)
+
     import _posixsubprocess  # built in, or a small library that most programs load some day
 
     _replace(_posixsubprocess, "fork_exec", change_fork_exec, None)
@@ -69,6 +85,8 @@ def carry_run_on(directory: str) -> None:
         _replace(posix, function, change_environment, None)
     for function in ("unsetenv", "_clearenv"):
         _replace(posix, function, None, put_back)
+    for function in _USER_CHANGES:
+        _replace(posix, function, share, None)
 
 
 def _replace(

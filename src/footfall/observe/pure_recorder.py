@@ -74,6 +74,8 @@ class PureRecorder:
         pack_into("<8s6I3Q", head, 0, b"FOOTFALL", _FORMAT, sys.hexversion, _IMPLEMENTATION_PYPY, self._engine,
                   self._flags, 0, os.getpid(), time.time_ns(), time.monotonic_ns())
         self._append(_HEADER, bytes(head) + _sized(cwd) + _sized(executable))
+        if self._file_bytes == 0:
+            os.unlink(self._path)  # without a header it tells nothing
 
     def after_fork(self) -> None:
         """Begin a file of the child's own; modules that the parent loaded go on in the parent's, also read."""

@@ -57,6 +57,8 @@ def _start_here(directory: str, interval_ns: int, max_cpu_ppm: int, precise: boo
         except FileExistsError:
             continue
         except PermissionError as error:
+            if error.filename is not None:
+                raise  # of the log itself: another user's process can't write there
             from footfall.sample import fallback
 
             _say(
