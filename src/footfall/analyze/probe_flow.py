@@ -108,8 +108,9 @@ class ModuleFlow:
         """Walk a `finally` clause, which has other ways on from its end than `after`."""
         outer = self._exits
         stray = self._stray_nodes.get(node)
-        stray_line = 0 if stray is None else self.line(stray.lineno)  # type: ignore[attr-defined]
+        stray_line = outer.stray  # an exception that leaves the clause leaves the one around it next
         if stray is not None:
+            stray_line = self.line(stray.lineno)  # type: ignore[attr-defined]
             self.strays[node] = stray_line, ways.raises
         self._exits = ways.within(outer, stray_line)
         self._block(node.finalbody, after, ways)

@@ -365,6 +365,8 @@ class _Plan:
         for reason in tail.reasons:
             if reason == NORMAL:
                 exits.append((reason, self._exit_of(tail.around, at, notes, level + 1)))
+            elif reason == EXCEPTION and level == 0 and not tail.has_stray:
+                exits.append((reason, self._raise_probe(at, notes, reason)))
             else:
                 told = STRAYED if reason == EXCEPTION and tail.has_stray else reason
                 exits.append((reason, self._probe(at, add_reason(notes, told, level))))
