@@ -1,0 +1,180 @@
+"""What per-test contexts cost: a suite of many small tests, bare and with a switch of context at each phase of each test.
+
+    python bench/contexts.py [--tests 2000] [--runs 5] [--coverage]
+
+Run it by an interpreter that has pytest and footfall installed (coverage.py too for `--coverage`). CPU of the program
+and of what footfall does after it are apart. Modes are interleaved; ratios are medians of ratios to the bare run of the
+same round.
+"""
+
+import argparse
+import os
+import pathlib
+import statistics
+import subprocess
+import sys
+import sysconfig
+import tempfile
+import time
+
+PROGRAM_CPU = pathlib.Path(__file__).with_name("program_cpu.py")
+
+CONFTEST = """
+import os
+import pytest
+
+switch = None
+if os.environ.get("BENCH_SWITCH") == "footfall":
+    from footfall.observe.contexts import switch
+elif os.environ.get("BENCH_SWITCH") == "coverage":
+    import coverage
+    switch = coverage.Coverage.current().switch_context
+
+if switch is not None:
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_setup(item):
+        switch(item.nodeid + "|setup")
+        return (yield)
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_call(item):
+        switch(item.nodeid + "|run")
+        return (yield)
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_teardown(item):
+        switch(item.nodeid + "|teardown")
+        try:
+            return (yield)
+        finally:
+            switch("")
+"""
+
+FUNCTION = """
+def words_{n}(text):
+    found = []
+    for word in text.split():
+        if word.isdigit():
+            found.append(int(word) + {n})
+        elif word.startswith("-"):
+            found.append(-{n})
+        else:
+            found.append(word)
+    return found
+
+
+def total_{n}(values):
+    total = 0
+    for value in values:
+        if isinstance(value, str):
+            continue
+        total += value
+    if total < 0:
+        return 0
+    return total
+
+
+class Counter_{n}:
+    def __init__(self):
+        self.counts = {{}}
+
+    def add(self, key):
+        if key in self.counts:
+            self.counts[key] += 1
+        else:
+            self.counts[key] = 1
+        return self
+
+    def most(self):
+        return max(self.counts, key=self.counts.get) if self.counts else None
+"""
+
+TEST = """
+def test_{n}(sample):
+    values = words_{a}(sample + " {n}")
+    assert total_{a}(values) == {n} + {a} + 1 + {a}
+    counter = Counter_{b}()
+    for value in values:
+        counter.add(value)
+    assert counter.most() is not None
+    assert total_{b}([]) == 0
+"""
+
+FIXTURE = """
+@pytest.fixture
+def sample():
+    yield "one 1 two"
+"""
+
+
+def main() -> None:
+    """Make the suite, run it in each mode, print ratios."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--tests", type=int, default=2000)
+    parser.add_argument("--runs", type=int, default=5, help="counted rounds (default 5)")
+    parser.add_argument("--coverage", action="store_true", help="coverage.py's C tracer with the same switches too")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="footfall-contexts-") as directory:
+        _write_suite(pathlib.Path(directory), options.tests)
+        footfall = [os.path.join(sysconfig.get_path("scripts"), "footfall"), "run", "--quiet", "--source=."]
+        modes = {
+            "bare": ([], ""),
+            "footfall": (footfall, ""),
+            "footfall, contexts": (footfall, "footfall"),
+        }
+        if options.coverage:
+            modes["coverage ctrace, contexts"] = (["coverage"], "coverage")
+        program: dict[str, list[float]] = {mode: [] for mode in modes}
+        whole: dict[str, list[float]] = {mode: [] for mode in modes}
+        for number in range(options.runs + 1):
+            for mode, (prefix, switch) in modes.items():
+                own, total = _seconds(prefix, switch, directory)
+                if number:
+                    program[mode].append(own)
+                    whole[mode].append(total)
+    print("| mode | program's CPU, s | to bare | with what comes after, to bare |\n|---|---|---|---|")
+    for mode in modes:
+        own_ratio = statistics.median(a / b for a, b in zip(program[mode], program["bare"], strict=True))
+        whole_ratio = statistics.median(a / b for a, b in zip(whole[mode], program["bare"], strict=True))
+        print(f"| {mode} | {statistics.median(program[mode]):.3f} | {own_ratio:.3f}x | {whole_ratio:.3f}x |")
+
+
+def _write_suite(directory: pathlib.Path, n_tests: int) -> None:
+    n_modules = 20
+    (directory / "lib").mkdir()
+    (directory / "lib" / "__init__.py").write_text("")
+    for number in range(n_modules):
+        functions = "".join(FUNCTION.format(n=number * 10 + k) for k in range(10))
+        (directory / "lib" / f"m{number}.py").write_text(functions)
+    (directory / "conftest.py").write_text(CONFTEST)
+    for first in range(0, n_tests, 50):
+        module = first // 50 % n_modules
+        lines = ["import pytest", f"from lib.m{module} import *", FIXTURE]
+        for n in range(first, min(first + 50, n_tests)):
+            lines.append(TEST.format(n=n, a=module * 10 + n % 10, b=module * 10 + n // 10 % 10))
+        (directory / f"test_{first}.py").write_text("\n".join(lines))
+
+
+def _seconds(prefix: list[str], switch: str, directory: str) -> tuple[float, float]:
+    """CPU of the program, and of all of the command. The command is started cold but for bytecode caches."""
+    env = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "COVERAGE", "FOOTFALL"))}
+    env |= {"BENCH_SWITCH": switch, "COVERAGE_CORE": "ctrace"}
+    cpu = os.path.join(directory, "cpu")
+    python = [sys.executable]
+    if prefix == ["coverage"]:
+        prefix, python = [], [sys.executable, "-m", "coverage", "run", "--branch", "--source=."]
+    probe = [sys.executable, "-I", "-S", str(PROGRAM_CPU), cpu]
+    command = [*prefix, *probe, *python, "-m", "pytest", "-q", "-p", "no:cacheprovider"]
+    before = os.times()
+    done = subprocess.run(command, cwd=directory, env=env, capture_output=True, text=True)
+    after = os.times()
+    if done.returncode:
+        raise SystemExit(f"{' '.join(command)}\nended with {done.returncode}:\n{done.stdout}{done.stderr}")
+    total = after.children_user + after.children_system - before.children_user - before.children_system
+    return float(pathlib.Path(cpu).read_text(encoding="ascii")), total
+
+
+if __name__ == "__main__":
+    start = time.monotonic()
+    main()
+    print(f"{time.monotonic() - start:.0f} s", file=sys.stderr)
