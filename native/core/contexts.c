@@ -5,6 +5,65 @@
 #include "core/recorder.h"
 #include "core/sampler_thread.h"
 
+#include <string.h>
+
+/* The part of a label that its phases share: "test|setup" and "test|run" have one owner, "test". */
+static Py_ssize_t
+owner_size(PyObject *label)
+{
+    Py_ssize_t size = PyUnicode_GET_LENGTH(label);
+    Py_ssize_t bar = PyUnicode_FindChar(label, '|', 0, size, -1); /* the last one */
+    return bar < 0 ? size : bar;
+}
+
+static int
+has_same_owner(PyObject *one, PyObject *other)
+{
+    Py_ssize_t size = owner_size(one);
+    return size == owner_size(other) && PyUnicode_KIND(one) == PyUnicode_KIND(other) &&
+           memcmp(PyUnicode_DATA(one), PyUnicode_DATA(other), (size_t)size * PyUnicode_KIND(one)) == 0;
+}
+
+int
+context_is_foreign(module_state *state, uint32_t *id)
+{
+    if (state->context_variable == NULL || state->recorder == NULL) {
+        return 0;
+    }
+    PyObject *label = NULL; // owned
+    if (PyContextVar_Get(state->context_variable, NULL, &label) < 0) {
+        PyErr_Clear(); /* out of memory */
+        return 0;
+    }
+    if (label == NULL) {
+        return 0;
+    }
+    recorder *rec = state->recorder;
+    int is_foreign = label != rec->context_label && PyUnicode_Check(label) && PyUnicode_GET_LENGTH(label) != 0 &&
+                     !has_same_owner(label, rec->context_label);
+    if (is_foreign && recorder_context_id(rec, label, id) < 0) {
+        PyErr_Clear();
+        is_foreign = 0;
+    }
+    Py_DECREF(label);
+    return is_foreign;
+}
+
+/* The running thread or task, and those that it starts, belong to the label. -1 with an exception. */
+static int
+bind_label(module_state *state, PyObject *label)
+{
+    if (state->context_variable == NULL) {
+        state->context_variable = PyContextVar_New("footfall_context", NULL);
+        if (state->context_variable == NULL) {
+            return -1;
+        }
+    }
+    PyObject *token = PyContextVar_Set(state->context_variable, label); // owned
+    Py_XDECREF(token);
+    return token == NULL ? -1 : 0;
+}
+
 static void
 set_sample_context(module_state *state, uint32_t id)
 {
@@ -42,6 +101,9 @@ context_switch(PyObject *module, PyObject *label)
             monitoring_mark_running(state);
         }
     }
+    if (bind_label(state, label) < 0) {
+        return NULL;
+    }
     set_sample_context(state, id);
     Py_RETURN_TRUE;
 }
@@ -70,7 +132,62 @@ context_switch_samples(PyObject *module, PyObject *label)
     Py_RETURN_TRUE;
 }
 
+PyDoc_STRVAR(context_bind_doc,
+             "context_bind($module, label, /)\n--\n\n"
+             "The running thread or task, and those that it starts from now on, belong to the context `label`.");
+
+static PyObject *
+context_bind(PyObject *module, PyObject *label)
+{
+    if (!PyUnicode_Check(label)) {
+        PyErr_SetString(PyExc_TypeError, "a context label is a str");
+        return NULL;
+    }
+    if (bind_label(get_state(module), label) < 0) {
+        return NULL;
+    }
+    Py_RETURN_NONE;
+}
+
+/* What a new thread runs: self is (module, label, what the program wants to run). */
+static PyObject *
+run_thread(PyObject *self, PyObject *args, PyObject *kwargs)
+{
+    PyObject *module = PyTuple_GET_ITEM(self, 0); // borrowed
+    if (get_state(module) != NULL && bind_label(get_state(module), PyTuple_GET_ITEM(self, 1)) < 0) {
+        PyErr_Clear(); /* out of memory: the thread belongs to whatever runs */
+    }
+    return PyObject_Call(PyTuple_GET_ITEM(self, 2), args, kwargs);
+}
+
+static PyMethodDef run_thread_def = {"footfall_run_thread", (PyCFunction)(void (*)(void))run_thread,
+                                     METH_VARARGS | METH_KEYWORDS, NULL};
+
+PyDoc_STRVAR(context_carry_doc,
+             "context_carry($module, function, /)\n--\n\n"
+             "Return a look-alike of `function` that runs in the label that the caller is bound to now.");
+
+static PyObject *
+context_carry(PyObject *module, PyObject *function)
+{
+    module_state *state = get_state(module);
+    PyObject *label = NULL; // owned
+    if (state->context_variable != NULL && PyContextVar_Get(state->context_variable, NULL, &label) < 0) {
+        return NULL;
+    }
+    if (label == NULL) {
+        return Py_NewRef(function);
+    }
+    PyObject *self = PyTuple_Pack(3, module, label, function); // owned
+    PyObject *runner = self == NULL ? NULL : PyCFunction_New(&run_thread_def, self);
+    Py_XDECREF(self);
+    Py_DECREF(label);
+    return runner;
+}
+
 static PyMethodDef contexts_methods[] = {
+    {"context_bind", context_bind, METH_O, context_bind_doc},
+    {"context_carry", context_carry, METH_O, context_carry_doc},
     {"context_switch", context_switch, METH_O, context_switch_doc},
     {"context_switch_samples", context_switch_samples, METH_O, context_switch_samples_doc},
     {NULL, NULL, 0, NULL},
@@ -80,4 +197,17 @@ int
 contexts_exec(PyObject *module)
 {
     return PyModule_AddFunctions(module, contexts_methods);
+}
+
+int
+contexts_traverse(module_state *state, visitproc visit, void *arg)
+{
+    Py_VISIT(state->context_variable);
+    return 0;
+}
+
+void
+contexts_clear(module_state *state)
+{
+    Py_CLEAR(state->context_variable);
 }

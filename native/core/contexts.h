@@ -15,4 +15,8 @@ int settrace_flush(module_state *state);
  * come from. Sets no exception. */
 void monitoring_mark_running(module_state *state);
 
+/* Whether the running thread or task belongs to another context than the process is in; then its id. Sets no
+ * exception. */
+int context_is_foreign(module_state *state, uint32_t *id);
+
 #endif

@@ -8,6 +8,7 @@ module_traverse(PyObject *module, visitproc visit, void *arg)
 {
     module_state *state = get_state(module);
     int status = monitoring_traverse(state, visit, arg);
+    status = status != 0 ? status : contexts_traverse(state, visit, arg);
     status = status != 0 ? status : probes_traverse(state, visit, arg);
     return status != 0 ? status : settrace_traverse(state, visit, arg);
 }
@@ -19,6 +20,7 @@ module_clear(PyObject *module)
     monitoring_clear(state);
     probes_clear(state);
     settrace_clear(state);
+    contexts_clear(state);
     return 0;
 }
 

@@ -31,7 +31,17 @@ typedef struct code_hits {
     int is_dirty; /* in the list of code objects with a hit in this context */
     struct code_hits *next_dirty;
     PyCodeObject *code; /* borrowed; NULL when it is gone, then the list owns this */
+    struct foreign_hits *foreign; /* owned list */
 } code_hits;
+
+/* What threads and tasks of another context than the process's saw of one code object in one context. Each new
+ * hit is recorded at once; this says which are not new. */
+typedef struct foreign_hits {
+    struct foreign_hits *next;
+    uint32_t context_id;
+    uint32_t generation;
+    unsigned char hits[]; /* n_units */
+} foreign_hits;
 
 struct monitoring {
     PyObject *decide; /* owned: scope decision, str -> str | None */
@@ -43,6 +53,7 @@ struct monitoring {
     PyObject *no_events; /* owned: int 0 */
     PyObject *set_events; /* owned: sys.monitoring.set_events */
     code_hits *dirty; /* first of the list */
+    int has_foreign; /* work of another context was seen in this one: nothing is disabled until the next */
     long global_events;
     long context_events; /* further global events, once there are contexts */
     int with_branches;
@@ -54,6 +65,11 @@ static void
 free_code_hits(void *extra)
 {
     code_hits *gone = extra;
+    while (gone != NULL && gone->foreign != NULL) {
+        foreign_hits *next = gone->foreign->next;
+        PyMem_RawFree(gone->foreign);
+        gone->foreign = next;
+    }
     if (gone != NULL && gone->is_dirty) {
         gone->code = NULL; /* its hits are still to be recorded when the context ends */
         return;
@@ -226,6 +242,50 @@ set_flag(module_state *state, PyObject *code, Py_ssize_t byte_offset, unsigned c
     mark_dirty(mon, extra);
 }
 
+static int arm_dirty_again(struct monitoring *mon);
+
+/* The same for work of another context than the process's. */
+static void
+set_foreign_flag(module_state *state, PyObject *code, Py_ssize_t byte_offset, unsigned char flag,
+                 uint32_t context_id)
+{
+    struct monitoring *mon = state->monitoring;
+    recorder *rec = state->recorder;
+    code_hits *extra = code_hits_of(mon, code);
+    if (extra == NULL || byte_offset < 0 || (size_t)byte_offset / 2 >= extra->n_units) {
+        return;
+    }
+    if (extra->generation != rec->generation) {
+        set_flag(state, code, byte_offset, 0); /* record the code in this process's file */
+    }
+    if (!mon->has_foreign) {
+        mon->has_foreign = 1;
+        if (arm_dirty_again(mon) < 0) {
+            Py_DECREF(fail(state));
+            return;
+        }
+    }
+    foreign_hits *found = extra->foreign;
+    while (found != NULL && (found->context_id != context_id || found->generation != rec->generation)) {
+        found = found->next;
+    }
+    if (found == NULL) {
+        found = PyMem_RawCalloc(1, sizeof *found + extra->n_units);
+        if (found == NULL) {
+            return; /* not worth more than this one hit */
+        }
+        found->context_id = context_id;
+        found->generation = rec->generation;
+        found->next = extra->foreign;
+        extra->foreign = found;
+    }
+    size_t unit = (size_t)byte_offset / 2;
+    if ((found->hits[unit] & flag) != flag) {
+        found->hits[unit] |= flag;
+        recorder_add_hit(rec, extra->code_id, context_id, (uint32_t)unit, flag);
+    }
+}
+
 /* The end of a callback whose event has done its work at this place. */
 static PyObject *
 hit_once(module_state *state, PyObject *code, Py_ssize_t byte_offset, unsigned char flag)
@@ -233,7 +293,15 @@ hit_once(module_state *state, PyObject *code, Py_ssize_t byte_offset, unsigned c
     if (code_hits_of(state->monitoring, code) == NULL) {
         Py_RETURN_NONE; /* of a measurement that ended: this one sees the place when the code starts anew */
     }
+    uint32_t context_id;
+    if (context_is_foreign(state, &context_id)) {
+        set_foreign_flag(state, code, byte_offset, flag, context_id);
+        Py_RETURN_NONE;
+    }
     set_flag(state, code, byte_offset, flag);
+    if (state->monitoring->has_foreign) {
+        Py_RETURN_NONE;
+    }
     return Py_NewRef(state->monitoring->disable);
 }
 
@@ -295,7 +363,14 @@ on_exception(PyObject *module, PyObject *const *args, Py_ssize_t n_args, unsigne
     module_state *state = get_state(module);
     if (state->monitoring != NULL && n_args >= 1 && PyCode_Check(args[0]) &&
         code_hits_of(state->monitoring, args[0]) != NULL) {
-        set_flag(state, args[0], PyUnstable_InterpreterFrame_GetLasti(running_frame()), flag);
+        Py_ssize_t offset = PyUnstable_InterpreterFrame_GetLasti(running_frame());
+        uint32_t context_id;
+        if (context_is_foreign(state, &context_id)) {
+            set_foreign_flag(state, args[0], offset, flag, context_id);
+        }
+        else {
+            set_flag(state, args[0], offset, flag);
+        }
     }
     Py_RETURN_NONE;
 }
@@ -455,6 +530,23 @@ arm_again(struct monitoring *mon, PyObject *code)
                : set_local_events(mon, code, mon->local_events);
 }
 
+static int
+arm_dirty_again(struct monitoring *mon)
+{
+    /* Entries are only added at the head meanwhile; one whose code object goes stays in the list. */
+    for (code_hits *extra = mon->dirty; extra != NULL; extra = extra->next_dirty) {
+        if (extra->code != NULL) {
+            PyObject *code = Py_NewRef((PyObject *)extra->code); // owned
+            int status = arm_again(mon, code);
+            Py_DECREF(code);
+            if (status < 0) {
+                return -1;
+            }
+        }
+    }
+    return 0;
+}
+
 /* Record and clear the hits of one code object, which is in the list no more. -1 when recording is off. */
 static int
 flush_code(module_state *state, code_hits *extra)
@@ -487,6 +579,7 @@ monitoring_flush(module_state *state)
         }
         Py_DECREF(set);
     }
+    mon->has_foreign = 0;
     int status = 0;
     for (code_hits *extra = pop_dirty(mon); extra != NULL; extra = pop_dirty(mon)) {
         PyObject *code = Py_XNewRef((PyObject *)extra->code); // owned

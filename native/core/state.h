@@ -12,6 +12,7 @@ typedef struct module_state {
     struct probes *probes; /* owned; probes.c */
     struct settrace *settrace; /* owned; settrace.c */
     struct sampler *sampler; /* owned; sampler.c */
+    PyObject *context_variable; /* owned; contexts.c: the ContextVar with a thread's or task's label, NULL at first */
 } module_state;
 
 static inline module_state *
@@ -36,6 +37,8 @@ int probes_traverse(module_state *state, visitproc visit, void *arg);
 void probes_clear(module_state *state);
 int settrace_traverse(module_state *state, visitproc visit, void *arg);
 void settrace_clear(module_state *state);
+int contexts_traverse(module_state *state, visitproc visit, void *arg);
+void contexts_clear(module_state *state);
 void recorder_free(module_state *state);
 void sampler_free(module_state *state);
 

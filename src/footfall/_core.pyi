@@ -66,6 +66,13 @@ def children_wrap(
     plain: Callable[..., Any], change: Callable[..., Any] | None, after: Callable[..., Any] | None, /
 ) -> Callable[..., Any]:
     """Return a look-alike of a built-in function that passes its arguments through `change`."""
+
+def context_bind(label: str, /) -> None:
+    """The running thread or task, and those that it starts from now on, belong to the context `label`."""
+
+def context_carry(function: Callable[..., Any], /) -> Callable[..., Any]:
+    """Return a look-alike of `function` that runs in the label that the caller is bound to now."""
+
 def context_switch(label: str, /) -> bool:
     """All that runs from now on belongs to the context, samples too. False when no record file is open."""
 

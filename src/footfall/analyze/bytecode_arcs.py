@@ -11,6 +11,7 @@ Called by resolve, after the run.
 
 from __future__ import annotations
 
+import re
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -22,6 +23,7 @@ from footfall.record.recordfile import RecordedCode
 __all__ = ["arcs_of_code"]
 
 Arc = tuple[int, int]
+_HITS = re.compile(rb"[^\0]", re.DOTALL)
 
 
 def arcs_of_code(
@@ -44,7 +46,10 @@ def arcs_of_code(
         code.code, code.line_table, code.exception_table, code.first_line, code.branches, ops
     )
     walker = _Walker(graph, code.hits, code.first_line, ops, has_exits)
-    for unit, hit in enumerate(code.hits):
+    has_resumed = False
+    for found in _HITS.finditer(code.hits):
+        unit, hit = found.start(), found[0][0]
+        has_resumed = has_resumed or bool(hit & HIT_RESUMED)
         if hit & HIT_LINE:
             walker.lines.add(graph.lines[unit])
             walker.walk(unit, graph.lines[unit])
@@ -52,7 +57,7 @@ def arcs_of_code(
             walker.unwind(unit)
         if is_partial and hit & HIT_RESUMED and graph.lines[unit] >= 0:
             walker.walk(unit, graph.lines[unit])
-    if is_partial and any(hit & HIT_RESUMED for hit in code.hits):
+    if is_partial and has_resumed:
         # Frames that went on reached the first line too, or one began: only what else has not been reached says so.
         start = _Walker(graph, code.hits, code.first_line, ops, has_exits)
         start.walk(graph.first_unit, -code.first_line)

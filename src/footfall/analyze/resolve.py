@@ -7,7 +7,7 @@ however many workers ran it.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
@@ -28,6 +28,7 @@ from footfall.record.recordfile import (
     RecordedCode,
     TracedCode,
     gather_hits,
+    join_places,
     read_record,
     spread_hits,
 )
@@ -291,12 +292,21 @@ def _merge_visits(merged: _Merged, record: Record) -> None:
     last_module_hits = [
         ContextHits(at, module.context, gather_hits(module.hits)) for at, module in enumerate(record.modules)
     ]
-    for hits in (*record.code_hits, *last_code_hits):
-        if hits.context != UNCOVERED_CONTEXT:
-            by_code[hits.number].setdefault(hits.places, set()).add(hits.context)
-    for hits in (*record.module_hits, *last_module_hits):
-        if hits.context != UNCOVERED_CONTEXT:
-            by_module[hits.number].setdefault(hits.places, set()).add(hits.context)
+    for hits in _join_visits([*record.code_hits, *last_code_hits]):
+        by_code[hits.number].setdefault(hits.places, set()).add(hits.context)
+    for hits in _join_visits([*record.module_hits, *last_module_hits]):
+        by_module[hits.number].setdefault(hits.places, set()).add(hits.context)
+
+
+def _join_visits(found: list[ContextHits]) -> Iterator[ContextHits]:
+    """Yield one for each thing and context: a context may come back, and a thread of it may run on after it."""
+    by_key: dict[tuple[int, str], list[bytes]] = {}
+    for hits in found:
+        if hits.places and hits.context != UNCOVERED_CONTEXT:
+            by_key.setdefault((hits.number, hits.context), []).append(hits.places)
+    for (number, context), all_places in by_key.items():
+        places = all_places[0] if len(all_places) == 1 else join_places(all_places)
+        yield ContextHits(number, context, places)
 
 
 def _merge(known: dict[_T, _T], key: _T, found: _T) -> None:

@@ -20,6 +20,7 @@ __all__ = [
     "RecordHeader",
     "TracedCode",
     "gather_hits",
+    "join_places",
     "read_record",
     "spread_hits",
 ]
@@ -225,6 +226,17 @@ def spread_hits(places: bytes, n: int) -> bytes:
             raise ValueError(f"a hit at {place} of {n}")
         hits[place] = flags
     return bytes(hits)
+
+
+def join_places(found: list[bytes]) -> bytes:
+    """Return one `ContextHits.places` with the hits of several."""
+    flags: dict[int, int] = {}
+    for places in found:
+        count = len(places) // 5
+        for place, flag in zip(struct.unpack(f"<{count}I", places[: 4 * count]), places[4 * count :], strict=True):
+            flags[place] = flags.get(place, 0) | flag
+    ordered = sorted(flags)
+    return struct.pack(f"<{len(ordered)}I", *ordered) + bytes(flags[place] for place in ordered)
 
 
 def gather_hits(hits: bytes) -> bytes:

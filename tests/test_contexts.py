@@ -1,0 +1,295 @@
+"""What runs in a context is counted for it, on every engine, whatever ends or divides the process."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from footfall.analyze.resolve import join_context, resolve
+from footfall.analyze.rundata import RunData
+from footfall.observe.settings import escape
+from footfall.record.recordfile import gather_hits, join_places, spread_hits
+
+IS_PYPY = sys.implementation.name != "cpython"
+ENGINES = ["settrace", "probes" if IS_PYPY or sys.version_info < (3, 14) else "monitoring"]
+IS_MONITORING = ENGINES[1] == "monitoring"
+
+LIBRARY = """\
+def choose(x):
+    if x > 1:
+        return 2
+    return 3
+
+def count():
+    done = 0
+    while True:
+        yield done
+        done += 1
+
+def lend():
+    before = 1
+    yield before
+    after = 2
+    last = 3
+"""
+
+PRELUDE = """\
+import os, signal, sys
+from footfall.observe.contexts import bind, switch, switch_samples
+import lib
+"""
+
+
+def _run(tmp_path: Path, program: str, engine: str, *, context: str = "", returncode: int = 0) -> RunData:
+    (tmp_path / "lib.py").write_text(LIBRARY)
+    (tmp_path / "main.py").write_text(PRELUDE + program)
+    run_directory = tmp_path / "run"
+    run_directory.mkdir()
+    values = {"cwd": str(tmp_path), "branch": "1", "cover": "1", "profile": "0", "source_dir": str(tmp_path)}
+    lines = "".join(f"{key}\t{escape(value)}\n" for key, value in values.items())
+    (run_directory / "settings").write_text(lines)
+    env = {name: value for name, value in os.environ.items() if not name.startswith(("FOOTFALL", "COVERAGE"))}
+    env |= {"FOOTFALL_RUN": str(run_directory), "FOOTFALL_ENGINE": engine}
+    done = subprocess.run([sys.executable, "main.py"], cwd=tmp_path, env=env, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (returncode, "")
+    return resolve(run_directory, context)
+
+
+def _lines(run: RunData, tmp_path: Path, label: str, name: str = "lib.py") -> set[int]:
+    """The lines of a file that ran in a context: those that begin there."""
+    return run.files[str(tmp_path / name)].lines.get(label, set())
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_each_context_has_what_ran_in_it(tmp_path: Path, engine: str) -> None:
+    """Also what ran before, in between and again."""
+    program = """
+lib.choose(1)
+switch("one")
+lib.choose(2)
+switch("two|run")
+lib.choose(1)
+switch("one")
+lib.choose(2)
+switch("")
+"""
+    run = _run(tmp_path, program, engine)
+    assert _lines(run, tmp_path, "one") == {2, 3}
+    assert _lines(run, tmp_path, "two|run") == {2, 4}
+    assert {1, 2, 4, 6, 12} <= _lines(run, tmp_path, "")
+    arcs = run.files[str(tmp_path / "lib.py")].arcs
+    assert (2, 3) in arcs["one"]
+    assert (2, 4) not in arcs["one"]
+    assert (2, 4) in arcs["two|run"]
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_hot_loop_is_seen_in_every_context(tmp_path: Path, engine: str) -> None:
+    """What was seen so often that its probes or events were taken away comes back."""
+    program = """
+for label in ("one", "two", "three"):
+    switch(label)
+    for _ in range(50):
+        lib.choose(2)
+"""
+    run = _run(tmp_path, program, engine)
+    assert [_lines(run, tmp_path, label) for label in ("one", "two", "three")] == [{2, 3}] * 3
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_generator_goes_on_in_another_context(tmp_path: Path, engine: str) -> None:
+    """What it runs there is that context's."""
+    program = """
+switch("setup")
+lent = lib.lend()
+next(lent)
+switch("teardown")
+list(lent)
+"""
+    run = _run(tmp_path, program, engine)
+    assert {13, 14} <= _lines(run, tmp_path, "setup")
+    assert {15, 16} <= _lines(run, tmp_path, "teardown")
+    assert not {15, 16} & _lines(run, tmp_path, "setup")
+    assert 13 not in _lines(run, tmp_path, "teardown")
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_killed_process_keeps_its_contexts(tmp_path: Path, engine: str) -> None:
+    """The last one too, which nothing has ended."""
+    program = """
+switch("one")
+lib.choose(2)
+switch("two")
+lib.choose(1)
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+    run = _run(tmp_path, program, engine, returncode=-9)
+    assert _lines(run, tmp_path, "one") == {2, 3}
+    assert _lines(run, tmp_path, "two") == {2, 4}
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_forked_child_goes_on_in_the_context(tmp_path: Path, engine: str) -> None:
+    """The child's hits are of the context in which it was forked, until it switches itself."""
+    program = """
+switch("parent")
+lib.choose(2)
+if os.fork() == 0:
+    lib.choose(1)
+    os._exit(0)
+os.wait()
+switch("after")
+"""
+    run = _run(tmp_path, program, engine)
+    assert _lines(run, tmp_path, "parent") == {2, 3, 4}
+    assert _lines(run, tmp_path, "after") == set()
+
+
+@pytest.mark.skipif(IS_PYPY, reason="modules of the parent go on in its record")
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_forked_child_has_contexts_of_its_own(tmp_path: Path, engine: str) -> None:
+    """A switch in the child leaves the parent's alone, and the other way round."""
+    program = """
+switch("both")
+lib.choose(1)
+child = os.fork()
+switch("parent" if child else "child")
+lib.choose(2 if child else 1)
+if not child:
+    os._exit(0)
+os.wait()
+"""
+    run = _run(tmp_path, program, engine)
+    assert _lines(run, tmp_path, "both") == {2, 4}
+    assert _lines(run, tmp_path, "child") == {2, 4}
+    assert _lines(run, tmp_path, "parent") == {2, 3}
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_static_context_comes_first(tmp_path: Path, engine: str) -> None:
+    """As coverage.py joins them."""
+    run = _run(tmp_path, "switch('dynamic')\nlib.choose(2)\n", engine, context="static")
+    assert _lines(run, tmp_path, "static|dynamic") == {2, 3}
+    assert {1, 6, 12} <= _lines(run, tmp_path, "static")
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_code_that_is_gone_has_its_contexts(tmp_path: Path, engine: str) -> None:
+    """A function that is collected before its context ends was seen all the same."""
+    program = """
+source = open("lib.py").read()
+switch("one")
+space = {}
+exec(compile(source, os.path.abspath("lib.py"), "exec"), space)
+space["choose"](2)
+space.clear()
+del space
+import gc
+gc.collect()
+switch("two")
+"""
+    run = _run(tmp_path, program, engine)
+    assert {2, 3} <= _lines(run, tmp_path, "one")
+    assert not {2, 3} & _lines(run, tmp_path, "two")
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_labels_may_be_any_text(tmp_path: Path, engine: str) -> None:
+    """Also what UTF-8 has no bytes for."""
+    run = _run(tmp_path, "switch('h\\xf6r\\n\\u4e2d')\nlib.choose(2)\nswitch('\\udc80')\nlib.choose(1)\n", engine)
+    assert _lines(run, tmp_path, "h\xf6r\n\u4e2d") == {2, 3}
+    assert _lines(run, tmp_path, "\\udc80") == {2, 4}
+
+
+def test_an_unmeasured_process_may_switch() -> None:
+    """Nothing happens."""
+    env = {name: value for name, value in os.environ.items() if not name.startswith("FOOTFALL")}
+    program = "from footfall.observe.contexts import *\nswitch('a')\nswitch_samples('b')\nbind('c')\n"
+    subprocess.run([sys.executable, "-c", program], env=env, check=True)
+
+
+@pytest.mark.skipif(not IS_MONITORING, reason="only this engine knows of threads and tasks")
+def test_threads_and_tasks_carry_their_context(tmp_path: Path) -> None:
+    """What a test left running is counted for that test; a pool's thread works for whoever asks."""
+    program = """
+import asyncio, threading
+from concurrent.futures import ThreadPoolExecutor
+
+go, gone = threading.Event(), threading.Event()
+
+def late():
+    go.wait()
+    lib.choose(1)
+    gone.set()
+
+async def task(event):
+    await event.wait()
+    list(lib.lend())
+
+async def main():
+    event = asyncio.Event()
+    pool = ThreadPoolExecutor(1)
+    switch("one|run")
+    threading.Thread(target=late).start()
+    running = asyncio.create_task(task(event))
+    await asyncio.sleep(0)
+    pool.submit(lib.choose, 2).result()
+    switch("two|setup")
+    lib.choose(2)
+    go.set()
+    gone.wait()
+    event.set()
+    await running
+    switch("two|run")
+    pool.submit(lib.choose, 2).result()
+    switch("")
+
+asyncio.run(main())
+"""
+    run = _run(tmp_path, program, "monitoring")
+    assert _lines(run, tmp_path, "one|run") == {2, 3, 4, 13, 14, 15, 16}
+    assert _lines(run, tmp_path, "two|setup") == {2, 3}
+    assert _lines(run, tmp_path, "two|run") == {2, 3}
+
+
+@pytest.mark.skipif(not IS_MONITORING, reason="only this engine knows of threads and tasks")
+def test_a_test_in_an_older_loop_can_be_bound(tmp_path: Path) -> None:
+    """A loop made in another context gives its tasks that one's variables; `bind` says better."""
+    program = """
+import asyncio
+
+async def bound(label, x):
+    bind(label)
+    lib.choose(x)
+    await asyncio.create_task(child())
+
+async def child():
+    lib.lend().close()
+    next(lib.count())
+
+switch("one")
+with asyncio.Runner() as runner:
+    runner.get_loop()
+    switch("two")
+    runner.run(bound("two", 1))
+"""
+    run = _run(tmp_path, program, "monitoring")
+    assert _lines(run, tmp_path, "two") == {2, 4, 7, 8, 9}
+    assert _lines(run, tmp_path, "one") == set()
+
+
+def test_hits_keep_their_places() -> None:
+    """Sparse and dense forms hold the same."""
+    hits = b"\0\1\0\0\x21\0\0\0\0\7"
+    assert spread_hits(gather_hits(hits), len(hits)) == hits
+    both = join_places([gather_hits(hits), gather_hits(b"\0\2\3")])
+    assert spread_hits(both, len(hits)) == b"\0\3\3\0\x21\0\0\0\0\7"
+    with pytest.raises(ValueError, match="a hit at 9 of 9"):
+        spread_hits(gather_hits(hits), 9)
+
+
+def test_contexts_join_as_coverage_py_does() -> None:
+    """A "|" only between two."""
+    assert [join_context(*pair) for pair in (("", ""), ("a", ""), ("", "b"), ("a", "b"))] == ["", "a", "b", "a|b"]
