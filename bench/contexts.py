@@ -1,4 +1,4 @@
-"""What per-test contexts cost: a suite of many small tests, bare and with a switch of context at each phase of each test.
+"""What per-test contexts cost: a suite of many small tests, bare and with a switch at each phase of each test.
 
     python bench/contexts.py [--tests 2000] [--runs 5] [--coverage]
 

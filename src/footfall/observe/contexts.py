@@ -1,9 +1,9 @@
 """What runs now belongs to a context: one test, one request. Called by the pytest plugin, the API and programs.
 
-A switch records what each engine has seen since the one before, and lets it be seen again. Contexts are of the whole
-process. The `monitoring` engine knows better: threads and tasks carry the context that they were started in, and go on in
-it after the process has switched to the next. A label up to its last "|" names their owner: what "test|setup" started is
-counted for "test|run" while that lasts.
+A switch records what each engine has seen since the one before, and lets it be seen again. Contexts are of the
+whole process. The `monitoring` engine knows better: threads and tasks carry the context that they were started in,
+and go on in it after the process has switched to the next. A label up to its last "|" names their owner: what
+"test|setup" started is counted for "test|run" while that lasts.
 """
 
 import sys
@@ -47,8 +47,8 @@ def bind(label: str) -> None:
     """Let the running thread or task, and those that it starts, belong to the context `label` ("": to what runs).
 
     For event loops that outlive a test. Tasks get the context variables of who made the loop's runner
-    (`asyncio.Runner` copies them once), which may be an earlier test: call this first in the coroutine that is the test.
-    Does nothing where no context was switched to, and but for the `monitoring` engine.
+    (`asyncio.Runner` copies them once), which may be an earlier test: call this first in the coroutine that is the
+    test. Does nothing where no context was switched to, and but for the `monitoring` engine.
     """
     core = sys.modules.get("footfall._core")
     if core is not None:
