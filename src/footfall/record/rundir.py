@@ -33,7 +33,7 @@ __all__ = [
 
 _HOME = ".footfall"
 _MAX_IDS = 1000
-_MAX_CPU_PPM = 5000
+_MAX_CPU_PPM = 10_000
 
 
 @dataclass(frozen=True, slots=True)
