@@ -95,6 +95,7 @@ _BODIES = {
     "finally with a loop that is left": ("try:\n    boom()\nfinally:\n    while a:\n        if a == 1: break\n        a -= 1", "2, 0"),
     "finally with a match": ("try:\n    boom()\nfinally:\n    match a:\n        case 1: len('')\n        case 2: x = 1", "0, 1, 2"),
     "finally on one line in a finally": ("try:\n    boom()\nfinally:\n    if a: len('')\n    try: len('')\n    finally: raise KeyError; x = 1\n    y = 1", "0, 1"),
+    "return that fails in a finally": ("try:\n    try: len('')\n    finally: return boom(); assert a\n    x = 1\nexcept ValueError: len('')\nreturn 2", "0, 1"),
     "finally in a finally": ("try:\n    boom()\nfinally:\n    if a: len('')\n    try:\n        if a == 1: boom()\n    finally:\n        if a:\n            len('')\n        elif a == 3: x = 2", "0, 1, 2"),
     "try in a try, both with a finally": ("try:\n    try:\n        if a: boom()\n    finally:\n        if a > 5: len('')\nfinally:\n    if a > 6: len('')\nreturn 2", "1"),
     "loop in a finally": ("try:\n    boom()\nfinally:\n    for i in range(a): len('')", "1"),

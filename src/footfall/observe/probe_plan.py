@@ -203,6 +203,7 @@ class _Plan:
         known_line: int = 0,
         chain: int = -1,
         loop_tail: "Final | StarExits | None" = None,
+        is_caught: bool = False,
     ) -> bool:
         """Walk a block that an exception leaves for the line to which its end leads.
 
@@ -210,7 +211,7 @@ class _Plan:
         A `break` out of the block goes by other lines, so `loop_tail` is None, but not out of a `finally`.
         """
         outside = self._is_tail, self._is_caught, self._watched
-        self._is_caught = False
+        self._is_caught = is_caught
         self._watched = []
         self._n_regions += 1
         self._loop_tails.append(loop_tail)
@@ -526,7 +527,10 @@ class _Plan:
         if node.finalbody:
             own_clause = StrayClause(final, []) if final is not None and has_stray else None
             self._stray_clause = own_clause or stray_clause
-            completes = self._walk_region(node.finalbody, [], loop_tail=self._loop_tails[-1]) and completes
+            completes = (
+                self._walk_region(node.finalbody, [], loop_tail=self._loop_tails[-1], is_caught=self._is_caught)
+                and completes
+            )
             self._stray_clause = stray_clause
             if own_clause is not None:
                 self._add_stray_line(node, own_clause)
