@@ -293,3 +293,53 @@ def test_hits_keep_their_places() -> None:
 def test_contexts_join_as_coverage_py_does() -> None:
     """A "|" only between two."""
     assert [join_context(*pair) for pair in (("", ""), ("a", ""), ("", "b"), ("a", "b"))] == ["", "a", "b", "a|b"]
+
+
+@pytest.mark.skipif(not IS_MONITORING, reason="probes do not repeat the line at which a frame waited")
+def test_arcs_by_context_equal_coverage_py(tmp_path: Path) -> None:
+    """Switches in the middle of loops, generators and callers: each arc is in the context that the C tracer gives it."""
+    coverage = pytest.importorskip("coverage")
+    (tmp_path / "lib.py").write_text(LIBRARY)
+    (tmp_path / "main.py").write_text(
+        "import coverage, lib\n"
+        "measuring = coverage.Coverage.current()\n"
+        "if measuring is None:\n"
+        "    from footfall.observe.contexts import switch\n"
+        "else:\n"
+        "    switch = measuring.switch_context\n"
+        "def inner(number):\n"
+        "    switch('c%d' % number)\n"
+        "    lib.choose(number)\n"
+        "    return number\n"
+        "def outer():\n"
+        "    counting = lib.count()\n"
+        "    lent = lib.lend()\n"
+        "    next(lent)\n"
+        "    for number in (0, 1, 2, 1, 0):\n"
+        "        if inner(number):\n"
+        "            next(counting)\n"
+        "        else:\n"
+        "            switch('other')\n"
+        "            lib.choose(number)\n"
+        "    list(lent)\n"
+        "    switch('')\n"
+        "outer()\n"
+    )
+    env = {name: value for name, value in os.environ.items() if not name.startswith(("FOOTFALL", "COVERAGE"))}
+    env["COVERAGE_CORE"] = "ctrace"
+    ours = ["-m", "footfall", "run", "--quiet", "--no-profile", "--source=.", "--data-file=ours", sys.executable]
+    theirs = ["-m", "coverage", "run", "--branch", "--source=.", "--data-file=theirs"]
+    for command in (ours, theirs):
+        subprocess.run([sys.executable, *command, "main.py"], cwd=tmp_path, env=env, check=True)
+    found = []
+    for name in ("ours", "theirs"):
+        data = coverage.CoverageData(str(tmp_path / name))
+        data.read()
+        path = str(tmp_path / "lib.py")
+        by_label = {}
+        for label in sorted(data.measured_contexts()):
+            data.set_query_context(label)
+            by_label[label] = sorted(data.arcs(path) or ())
+        found.append(by_label)
+    assert found[0] == found[1]
+    assert set(found[0]) == {"", "c0", "c1", "c2", "other"}
