@@ -73,7 +73,7 @@ def session(project: pathlib.Path) -> Session:
             text=True,
             capture_output=True,
             stdin=subprocess.DEVNULL,
-            timeout=60,
+            timeout=120,
             **options,
         )
 
@@ -131,7 +131,7 @@ def test_options_of_the_interpreter_are_kept(project, session):
     command = [sys.executable, "-O", "-X", "importtime=0" if not IS_CPYTHON else "dev", "-W", "ignore::UserWarning"]
     done = subprocess.run(
         [*command, "-m", "pytest", "-p", "no:cacheprovider", "--footfall", "-s", "tests/test_flags.py"],
-        cwd=project, text=True, capture_output=True, timeout=60,
+        cwd=project, text=True, capture_output=True, timeout=120,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert "1 {'" in done.stdout and "'ignore::UserWarning'" in done.stdout and "False" in done.stdout
@@ -188,7 +188,7 @@ def test_help_shows_the_group(session):
 def test_plugin_can_be_left_out(session):
     """`-p no:footfall` takes all its options away."""
     command = [sys.executable, "-m", "pytest", "-p", "no:footfall", "--footfall"]
-    done = subprocess.run(command, text=True, capture_output=True, timeout=60)
+    done = subprocess.run(command, text=True, capture_output=True, timeout=120)
     assert done.returncode == 4 and "--footfall" in done.stderr
 
 
@@ -245,7 +245,7 @@ def test_pytest_main_is_measured_from_there(project):
     (project / "caller.py").write_text("import shop.never\n" + CALLER)
     done = subprocess.run(
         [sys.executable, "caller.py", "--cov=shop", "--cov-branch", "--cov-fail-under=90"],
-        cwd=project, text=True, capture_output=True, timeout=60,
+        cwd=project, text=True, capture_output=True, timeout=120,
     )  # fmt: skip
     assert done.stdout.count("before") == 1 and "status 1" in done.stdout, done.stderr
     assert total_line(done.stdout) == ["10", "2", "4", "1", "79%"]
@@ -395,7 +395,7 @@ def test_pytest_cov_has_its_own_options(project, session):
     environment = {**os.environ, "PYTHONPATH": str(project), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
     command = [sys.executable, "-m", "pytest", "-p", "footfall.pytest_plugin"]
     done = subprocess.run(
-        [*command, "--cov=shop"], cwd=project, env=environment, text=True, capture_output=True, timeout=60
+        [*command, "--cov=shop"], cwd=project, env=environment, text=True, capture_output=True, timeout=120
     )
     assert done.returncode == 4 and "unrecognized arguments: --cov=shop" in done.stderr
 
