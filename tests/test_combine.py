@@ -66,13 +66,19 @@ def _profile(number: int) -> StoredProfile:
     )
 
 
-def _write(path: pathlib.Path, data: Data, profile: int | None = None) -> str:
-    """Make a data file of ours; with a profile it has conditions too, of which some are the same in all."""
+def _write(path: pathlib.Path, data: Data, profile: int | None = None, inferred: int = -1) -> str:
+    """Make a data file of ours; with a profile it has conditions too, of which some are the same in all.
+
+    Of the lines below 100, those that leave `inferred` when divided by 3 are inferred.
+    """
     has_arcs, files = data
     if has_arcs:
         content = {name: FileData({}, {label: set(arcs) for label, arcs in by.items()}) for name, by in files.items()}
     else:
         content = {name: FileData({label: set(lines) for label, lines in by.items()}) for name, by in files.items()}
+    for each in content.values():
+        ends = {end for arcs in each.arcs.values() for arc in arcs for end in arc}
+        each.inferred = {line for line in ends.union(*each.lines.values()) if 0 < line < 100 and line % 3 == inferred}
     with write_coverage(path, content, has_arcs=has_arcs) as connection:
         if profile is not None:
             write_profile(connection, _profile(profile))
@@ -161,9 +167,9 @@ def test_the_result_is_that_of_coverage(tmp_path_factory, files: list[Data]) -> 
 
 
 @settings(deadline=None, max_examples=12)
-@given(st.lists(st.tuples(_LINE_DATA | _ARC_DATA, _PROFILES), min_size=3, max_size=3))
+@given(st.lists(st.tuples(_LINE_DATA | _ARC_DATA, _PROFILES, st.integers(-1, 2)), min_size=3, max_size=3))
 def test_order_grouping_and_repetition_change_nothing(tmp_path_factory, files) -> None:
-    """Of any mixture of lines, arcs, conditions and profiles: A+B is B+A, (A+B)+C is A+(B+C), and A+(A+B) is A+B."""
+    """Of any mixture of lines (some inferred), arcs, conditions and profiles: A+B is B+A, (A+B)+C is A+(B+C), and A+(A+B) is A+B."""
     folder = tmp_path_factory.mktemp("data")
     a, b, c = (_write(folder / name, *data) for name, data in zip("abc", files, strict=True))
     ab = _combine(folder / "ab", a, b)
@@ -205,6 +211,39 @@ def test_lines_without_branches_join_those_with(tmp_path: pathlib.Path) -> None:
     theirs.read()
     assert set(theirs.lines("/p/a.py")) == {1, 2, 7, 8}
     theirs.close()
+
+
+@pytest.mark.parametrize("order", [1, -1], ids=["inferred first", "seen first"])
+@pytest.mark.parametrize("has_arcs", [False, True], ids=["lines", "arcs"])
+def test_inferred_lines_stay_so_until_a_run_sees_them(tmp_path: pathlib.Path, has_arcs: bool, order: int) -> None:
+    """What was inferred in one data file and seen in another was seen; the rest stays inferred, under its mapped name."""
+
+    def lines(*numbers: int) -> dict[str, set]:
+        return {"": {(number, number) for number in numbers} if has_arcs else set(numbers)}
+
+    a, b, c = (str(tmp_path / name) for name in ("a.py", "b.py", "c.py"))
+    pathlib.Path(a).touch()
+    late = _write(tmp_path / "late", (has_arcs, {"/ci/a.py": lines(1, 2, 3, 4, 5), b: lines(1, 2)}), inferred=1)
+    whole = _write(tmp_path / "whole", (has_arcs, {a: lines(1, 2), c: lines(1)}))
+    combine_files([late, whole][::order], str(tmp_path / "both"), paths=[[str(tmp_path), "/ci"]])
+    found = {path: (file.lines, file.inferred) for path, file in read_coverage(tmp_path / "both").files.items()}
+    assert found == {a: ({1, 2, 3, 4, 5}, {4}), b: ({1, 2}, {1}), c: ({1}, set())}
+
+
+@pytest.mark.parametrize("row", [("/p/a.py", "text"), (7, b"1"), ("/p/a.py", bytes(3 << 20))])
+def test_inferred_lines_that_are_none_are_damage(tmp_path: pathlib.Path, row: tuple) -> None:
+    """A row that is no set of lines makes the file a damaged one, for the reports as for combining."""
+    path = _write(tmp_path / "bad", (False, {"/p/a.py": {"": {1}}}), inferred=1)
+    connection = sqlite3.connect(path)
+    connection.execute("drop table footfall_inferred")
+    connection.execute("create table footfall_inferred (path, numbits)")
+    connection.execute("insert into footfall_inferred values (?, ?)", row)
+    connection.commit()
+    connection.close()
+    with pytest.raises(FootfallError, match="inferred"):
+        read_coverage(path)
+    good = _write(tmp_path / "good", (False, {"/p/a.py": {"": {1}}}))
+    assert [name for name, _ in combine_files([path, good], str(tmp_path / "both")).failed] == [path]
 
 
 def test_plugins_are_kept_and_a_conflict_is_said(tmp_path: pathlib.Path) -> None:

@@ -1,5 +1,6 @@
 """Measuring that starts in a running program: what is inferred, what is seen from then on, and what is refused."""
 
+import json
 import os
 import subprocess
 import sys
@@ -10,6 +11,7 @@ import pytest
 
 from footfall.analyze.imported import infer_lines
 from footfall.record.coveragedb import StoredFile, read_coverage
+from site_data import payloads
 
 IS_CPYTHON = sys.implementation.name == "cpython"
 
@@ -103,9 +105,29 @@ def test_functions_that_were_there_are_measured_from_then_on(program, engine) ->
     assert done.stderr.count("[lines-inferred]") == 1
     found = program.library()
     assert found.lines == {1, 2, 3, 5, 6, 7, 8, 10}
+    assert found.inferred == {1, 2, 6, 7, 8, 10}
     assert (3, 5) in found.arcs
     assert (3, 4) not in found.arcs
     assert not list(program.work.glob(".footfall/runs/*"))
+
+
+def test_reports_tell_inferred_lines_from_those_seen(program, footfall) -> None:
+    """JSON and the HTML site name them; what a later run sees is inferred no more; coverage's numbers stay as they were."""
+    late = "import footfall, library\nfootfall.start()\nlibrary.choose(0)\nfootfall.stop()\n"
+    program.run(late)
+    assert footfall("json", "-q").returncode == 0
+    report = json.loads((program.work / "coverage.json").read_text())
+    assert report["footfall"]["inferred_lines"] == {"library.py": [1, 2, 6, 7, 8, 10]}
+    assert report["files"]["library.py"]["executed_lines"] == [1, 2, 3, 5, 6, 7, 8, 10]
+    assert footfall("html", "-q").returncode == 0
+    inferred = {page.get("name"): page.get("inferred") for page in payloads(program.work / "htmlcov").values()}
+    assert inferred["library.py"] == [1, 2, 6, 7, 8, 10]
+    assert inferred["program.py"] == []
+    program.run("import footfall\nfootfall.start()\nimport library\nfootfall.stop('second')\n")
+    assert footfall("combine", "--append", "second").returncode == 0
+    assert program.library().inferred == set()
+    footfall("json", "-q")
+    assert "inferred_lines" not in json.loads((program.work / "coverage.json").read_text()).get("footfall", {})
 
 
 @engines

@@ -60,6 +60,8 @@ export interface SourcePayload {
   text: string;
   /** A letter for each line: r m p x or ".", upper case for further lines of a statement. */
   states: string;
+  /** Lines that ran before measuring began: not seen, inferred from the source. */
+  inferred: number[];
   /** By line: where it leads (< 0: out of the code), taken, what was not done. */
   branches: Record<string, [number, number, string][]>;
   /** By line: first column, last column (-1: the line's end), text, the outcome that never was. */

@@ -19,8 +19,10 @@ class SourcePage {
   private clock = 0;
   private current = 0;
   private readonly heatCells = new Map<number, HTMLElement>();
+  private readonly inferred: Set<number>;
 
   constructor(private readonly payload: SourcePayload) {
+    this.inferred = new Set(payload.inferred);
     const isBeside = window.parent !== window;
     if (isBeside) document.body.classList.add("in-frame");
     const main = openPage(payload.site, [
@@ -84,11 +86,13 @@ class SourcePage {
     const heat = payload.site.hasProfile ? h("span", { class: "heat", role: "cell" }) : null;
     if (heat && payload.heat[number]) this.heatCells.set(number, heat);
     const set = payload.testsOf[number];
+    const isInferred = this.inferred.has(number);
+    const title = `${STATE_NAMES[state]}${isInferred ? ", inferred: imported before measuring began" : ""}`;
     return h(
       "div",
       { id: `L${number}`, class: `line ${STATE_NAMES[state] ?? ""}`, role: "row" },
       h("a", { class: "no", role: "cell", href: `#L${number}` }, String(number)),
-      h("span", { class: "mark", role: "cell", title: STATE_NAMES[state], "aria-label": letter in STATE_NAMES ? STATE_NAMES[letter] : undefined }, STATE_MARKS[state] ?? ""),
+      h("span", { class: "mark", role: "cell", title: state in STATE_NAMES ? title : undefined, "aria-label": letter in STATE_NAMES ? title : undefined }, isInferred && state === "r" ? "i" : STATE_MARKS[state] ?? ""),
       heat,
       payload.site.hasTests && h("span", { class: "by", role: "cell" }, set === undefined ? "" : this.testsButton(number, set)),
       h("code", { role: "cell" }, ...this.code(number, pieces), this.notes(number)),

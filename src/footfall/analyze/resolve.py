@@ -239,8 +239,10 @@ def _add_inferred(
             inferred = infer_lines(Path(path).read_bytes())
         except (OSError, SyntaxError, ValueError):
             continue  # the report says that the source can't be read
-        known = files[path].lines.get(context, set()) if path in files else set()
-        n_lines += len(inferred - known)
+        data = files.setdefault(path, FileData())
+        seen = set().union(*data.lines.values(), *(arc for arcs in data.arcs.values() for arc in arcs))
+        data.inferred = inferred - seen
+        n_lines += len(data.inferred)
         _add(files, path, context, inferred, set())
     if n_lines:
         what = f"Inferred, not seen: {n_lines} lines of files imported before measuring began ({len(imported)})."

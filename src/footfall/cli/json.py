@@ -76,6 +76,9 @@ def json_text(config: Config, coverage: Coverage) -> str:
         results = load_conditions(coverage, config.data_file, config.report_contexts)
         if results is not None:
             ours["conditions"] = conditions_report(coverage, results)
+    inferred = {file.name: sorted(file.inferred) for file in coverage.files if file.inferred}
+    if inferred:
+        ours["inferred_lines"] = inferred
     if ours:
         report["footfall"] = ours
     return json.dumps(report, indent=_INDENT if config.json_pretty_print else None)

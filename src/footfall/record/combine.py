@@ -20,7 +20,7 @@ from footfall.record.aliases import PathAliases
 from footfall.record.coveragedb import create_data_file
 from footfall.record.datafile import check_replaceable, open_data_file
 from footfall.record.mergeconditions import ConditionsMerge
-from footfall.record.mergecoverage import CoverageMerge
+from footfall.record.mergecoverage import CoverageMerge, inferred_paths
 from footfall.record.mergeprofiles import ProfilesMerge
 from footfall.record.parallelfiles import find_parallel_files
 
@@ -33,6 +33,7 @@ _KNOWN_TABLES: Final = frozenset(
         "footfall_conditions_format",
         "footfall_cost",
         "footfall_frame",
+        "footfall_inferred",
         "footfall_lines_only",
         "footfall_node",
         "footfall_profile",
@@ -94,10 +95,11 @@ def combine_files(
     """
     result = Combined()
     check_replaceable(target)
-    map_path = _path_mapper(inputs if base is None else [base, *inputs], paths, is_relative)
+    all_inputs = inputs if base is None else [base, *inputs]
+    map_path = _path_mapper(all_inputs, paths, is_relative)
     try:
         with create_data_file(target, is_durable=True) as connection:
-            merge = _Merge(connection, map_path)
+            merge = _Merge(connection, map_path, _find_inferred(all_inputs, map_path))
             digests: set[bytes] = set()
             if base is not None:
                 digests.add(_digest(base))
@@ -131,8 +133,8 @@ class _NothingUsed(Exception):
 class _Merge:
     """All tables of one result."""
 
-    def __init__(self, target: sqlite3.Connection, map_path: Callable[[str], str]) -> None:
-        self._coverage = CoverageMerge(target, map_path)
+    def __init__(self, target: sqlite3.Connection, map_path: Callable[[str], str], has_inferred: set[str]) -> None:
+        self._coverage = CoverageMerge(target, map_path, has_inferred=has_inferred)
         self._conditions = ConditionsMerge(target, map_path)
         self._profiles = ProfilesMerge(target, map_path)
         self._unknown_tables: dict[str, str] = {}
@@ -189,6 +191,18 @@ def _relative_paths(inputs: Iterable[str]) -> set[str]:
             with open_data_file(path) as connection:
                 rows = connection.execute("select path from file where path not like '/%'")
                 found.update(name for (name,) in rows if isinstance(name, str))
+        except FootfallError:
+            pass  # told when it is its turn
+    return found
+
+
+def _find_inferred(inputs: Iterable[str], map_path: Callable[[str], str]) -> set[str]:
+    """Return the paths of which some input has inferred lines: only of those is it kept which lines were seen."""
+    found: set[str] = set()
+    for path in inputs:
+        try:
+            with open_data_file(path) as connection:
+                found |= inferred_paths(connection, map_path)
         except FootfallError:
             pass  # told when it is its turn
     return found

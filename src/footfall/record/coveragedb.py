@@ -21,18 +21,22 @@ from footfall.record.datafile import SCHEMA_VERSION, has_table, open_data_file
 from footfall.record.parallelfiles import SIDE_FILE_ENDING
 
 __all__ = [
+    "INFERRED_TABLE",
     "LINES_ONLY_TABLE",
     "Arc",
     "FileData",
     "StoredCoverage",
     "StoredFile",
+    "MAX_NUMBITS_BYTES",
     "create_data_file",
     "numbers_from_numbits",
     "numbits_from_numbers",
     "read_contexts_by_line",
     "read_coverage",
+    "read_inferred",
     "read_lines_by_context",
     "write_coverage",
+    "write_inferred",
 ]
 
 # Names and types are coverage.py's, which looks for nothing else.
@@ -53,6 +57,12 @@ create table tracer (file_id integer primary key, tracer text, foreign key (file
 LINES_ONLY_TABLE = "footfall_lines_only"
 """One column, path; record/mergecoverage.py writes it."""
 
+INFERRED_TABLE = "footfall_inferred"
+"""Path and numbits: lines of a file that no run saw, and that ran when it was imported before measuring began."""
+
+MAX_NUMBITS_BYTES = 2 << 20
+"""16 million lines: no source, but a small file could ask for much memory."""
+
 Arc = tuple[int, int]
 """(from line, to line); a negative number is the first line of a code object: entered (from) or left (to)."""
 
@@ -63,6 +73,8 @@ class FileData:
 
     lines: dict[str, set[int]] = field(default_factory=dict)
     arcs: dict[str, set[Arc]] = field(default_factory=dict)
+    inferred: set[int] = field(default_factory=set)
+    """Those of all the lines that were seen in no context, and must have run."""
 
 
 @dataclass(slots=True)
@@ -73,6 +85,8 @@ class StoredFile:
     arcs: set[Arc] = field(default_factory=set)
     tracer: str = ""
     """The coverage.py plugin that measured the file, "" for Python."""
+    inferred: set[int] = field(default_factory=set)
+    """Lines that no run saw, in any context, and that must have run."""
 
 
 @dataclass(slots=True)
@@ -187,6 +201,26 @@ def _write_all(
                 (file_ids[path], context_ids[label], numbits_from_numbers(lines)) for label, lines in data.lines.items()
             ]
             connection.executemany("insert into line_bits values (?, ?, ?)", rows)
+    write_inferred(connection, {path: data.inferred for path, data in files.items()})
+
+
+def write_inferred(connection: sqlite3.Connection, inferred: Mapping[str, Iterable[int]]) -> None:
+    """Add inferred lines by path to a data file that is being written; nothing when there are none."""
+    rows = [(path, numbits_from_numbers(lines)) for path, lines in sorted(inferred.items()) if lines]
+    if rows:
+        connection.execute(f"create table {INFERRED_TABLE} (path text primary key, numbits blob)")
+        connection.executemany(f"insert into {INFERRED_TABLE} values (?, ?)", rows)
+
+
+def read_inferred(connection: sqlite3.Connection) -> dict[str, set[int]]:
+    """Return a data file's inferred lines by path. Raises sqlite3.DatabaseError for what does not fit."""
+    found: dict[str, set[int]] = {}
+    if has_table(connection, INFERRED_TABLE):
+        for path, numbits in connection.execute(f"select path, numbits from {INFERRED_TABLE}"):
+            if not isinstance(path, str) or not isinstance(numbits, bytes) or len(numbits) > MAX_NUMBITS_BYTES:
+                raise sqlite3.DatabaseError("inferred lines are no set of line numbers")
+            found[path] = numbers_from_numbits(numbits)
+    return found
 
 
 def _arcs_with_lines(arcs: set[Arc], lines: set[int]) -> set[Arc]:
@@ -231,6 +265,9 @@ def _read_all(connection: sqlite3.Connection, contexts: list[str]) -> StoredCove
     else:
         for file_id, numbits in connection.execute(f"select file_id, numbits from line_bits {where}"):
             by_id[file_id].lines |= numbers_from_numbits(numbits)
+    for path, lines in read_inferred(connection).items():
+        if path in stored.files:
+            stored.files[path].inferred = lines
     return stored
 
 

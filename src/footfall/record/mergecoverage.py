@@ -10,18 +10,23 @@ from __future__ import annotations
 
 import hashlib
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import chain
 from typing import Final
 
-from footfall.record.coveragedb import LINES_ONLY_TABLE, numbers_from_numbits
+from footfall.record.coveragedb import (
+    LINES_ONLY_TABLE,
+    MAX_NUMBITS_BYTES,
+    numbers_from_numbits,
+    read_inferred,
+    write_inferred,
+)
 from footfall.record.datafile import has_table
 
-__all__ = ["CoverageMerge"]
+__all__ = ["CoverageMerge", "inferred_paths"]
 
 _MAX_LINE: Final = 2**31 - 1  # as CPython's own
-_MAX_NUMBITS_BYTES: Final = 2 << 20  # 16 million lines: no source, but a small file could ask for much memory
 _MAX_HELD_BYTES: Final = 256 << 20
 _MAX_STAGED_BYTES: Final = 64 << 20
 # What Python's objects take, about, on a 64-bit system.
@@ -55,6 +60,7 @@ class _Source:
     tracers: dict[int, str]
     has_arcs: bool
     lines_only: set[str] = field(default_factory=set)
+    inferred: dict[int, set[int]] = field(default_factory=dict)
 
     def lines(self) -> Iterator[tuple[int, int, bytes]]:
         """Yield (file, context, numbits). Raises sqlite3.DatabaseError for what does not fit."""
@@ -62,7 +68,7 @@ class _Source:
         for file_id, context_id, numbits in self.connection.execute(query):
             if file_id not in self.paths or context_id not in self.contexts:
                 raise sqlite3.DatabaseError("a line is of a file or context that is not there")
-            if not isinstance(numbits, bytes) or len(numbits) > _MAX_NUMBITS_BYTES:
+            if not isinstance(numbits, bytes) or len(numbits) > MAX_NUMBITS_BYTES:
                 raise sqlite3.DatabaseError("lines are no set of line numbers")
             yield file_id, context_id, numbits
 
@@ -80,10 +86,17 @@ class CoverageMerge:
     """Merges into `target`, the connection of a data file that `create_data_file` makes."""
 
     def __init__(
-        self, target: sqlite3.Connection, map_path: Callable[[str], str], max_held_bytes: int = _MAX_HELD_BYTES
+        self,
+        target: sqlite3.Connection,
+        map_path: Callable[[str], str],
+        max_held_bytes: int = _MAX_HELD_BYTES,
+        has_inferred: Collection[str] = (),
     ) -> None:
+        """`has_inferred` are the paths of which some data file to come has inferred lines (`inferred_paths`)."""
         self._target = target
         self._map_path = map_path
+        self._inferred: dict[str, set[int]] = {path: set() for path in has_inferred}
+        self._seen_lines: dict[str, set[int]] = {path: set() for path in has_inferred}
         self._max_held_bytes = max_held_bytes
         self._held_bytes = 0
         self._has_arcs = False
@@ -119,10 +132,16 @@ class CoverageMerge:
         self._lines_only |= source.lines_only
         for number, tracer in source.tracers.items():
             self._take_tracer(source.paths[number], tracer)
+        for number, inferred in source.inferred.items():
+            self._inferred.setdefault(source.paths[number], set()).update(inferred)
         for file_id, context_id, text in arcs:
+            if (path := source.paths[file_id]) in self._seen_lines:
+                self._seen_lines[path] |= _lines_of_arcs(text) - source.inferred.get(file_id, set())
             self._take_arcs((files[file_id], contexts[context_id]), text)
         for file_id, context_id, numbits in lines:
             key = (files[file_id], contexts[context_id])
+            if (path := source.paths[file_id]) in self._seen_lines:
+                self._seen_lines[path] |= numbers_from_numbits(numbits) - source.inferred.get(file_id, set())
             self._held_bytes += _SET_BYTES + len(numbits) if key not in self._lines else 0
             self._lines[key] = self._lines.get(key, 0) | int.from_bytes(numbits, "little")
             self._flush_when_full()
@@ -205,6 +224,8 @@ class CoverageMerge:
             self._target.execute(f"create table {LINES_ONLY_TABLE} (path text primary key)")
             rows = [(path,) for path in sorted(self._lines_only)]
             self._target.executemany(f"insert into {LINES_ONLY_TABLE} values (?)", rows)
+        seen = self._seen_lines
+        write_inferred(self._target, {path: lines - seen.get(path, set()) for path, lines in self._inferred.items()})
 
     def _turn_lines_into_arcs(self) -> None:
         paths = {number: path for path, number in self._files.items()}
@@ -229,6 +250,7 @@ def _open_source(connection: sqlite3.Connection, map_path: Callable[[str], str])
         {},
         has_arcs=row is not None and row[0] not in ("0", ""),
     )
+    numbers = {path: number for number, path in source.paths.items()}
     source.paths = {number: map_path(path) for number, path in source.paths.items()}
     for file_id, tracer in _texts(connection, "select file_id, coalesce(tracer, '') from tracer").items():
         if file_id not in source.paths:
@@ -238,7 +260,22 @@ def _open_source(connection: sqlite3.Connection, map_path: Callable[[str], str])
     if has_table(connection, LINES_ONLY_TABLE):
         query = f"select rowid, path from {LINES_ONLY_TABLE}"
         source.lines_only = {map_path(path) for path in _texts(connection, query).values()}
+    source.inferred = {numbers[path]: lines for path, lines in read_inferred(connection).items() if path in numbers}
     return source
+
+
+def inferred_paths(connection: sqlite3.Connection, map_path: Callable[[str], str]) -> set[str]:
+    """Return the files of which an open data file has inferred lines. Raises sqlite3.DatabaseError."""
+    return set(map(map_path, read_inferred(connection)))
+
+
+def _lines_of_arcs(packed: str) -> set[int]:
+    """Return the lines at the ends of packed arcs (`_SELECT_ARCS`), as coverage.py takes them."""
+    found: set[int] = set()
+    for number in map(int, packed.split(",")):
+        start = (number + 2147483648) >> 32
+        found.update((start, number - (start << 32)))
+    return {line for line in found if line > 0}
 
 
 def _texts(connection: sqlite3.Connection, query: str) -> dict[int, str]:

@@ -29,11 +29,15 @@ __all__ = ["Coverage", "ReportedFile", "gather", "shown_path"]
 
 @dataclass(frozen=True, slots=True)
 class ReportedFile:
-    """One file of a report. `stored_paths` are its names in the data file, several where [paths] joined them."""
+    """One file of a report. `stored_paths` are its names in the data file, several where [paths] joined them.
+
+    `inferred` are the executed statements of which no line was seen: the file was imported before measuring began.
+    """
 
     result: FileResult
     analysis: SourceAnalysis
     stored_paths: tuple[str, ...]
+    inferred: frozenset[int] = frozenset()
 
     @property
     def name(self) -> str:
@@ -90,7 +94,9 @@ def gather(
             found = stored.files.get(path) or StoredFile()
             arcs = found.arcs if stored.has_arcs else None
             result = compare(analysis, found.lines, arcs, shown_path(path))
-            coverage.files.append(ReportedFile(result, analysis, names.get(path, (path,))))
+            seen = analysis.translate_lines(found.lines - found.inferred) if found.inferred else ()
+            inferred = result.executed & analysis.translate_lines(found.inferred) - frozenset(seen)
+            coverage.files.append(ReportedFile(result, analysis, names.get(path, (path,)), inferred))
         _note_unknown_branches(coverage, stored)
     return coverage
 
@@ -179,6 +185,8 @@ def _apply_paths(config: Config, stored: StoredCoverage) -> tuple[StoredCoverage
         if path in stored.lines_only:
             mapped.lines_only.add(here)
         into = mapped.files.setdefault(here, StoredFile(tracer=found.tracer))
+        seen = (into.lines - into.inferred) | (found.lines - found.inferred)
+        into.inferred = (into.inferred | found.inferred) - seen
         into.lines |= found.lines
         into.arcs |= found.arcs
         names[here] = (*names.get(here, ()), path)

@@ -42,6 +42,7 @@ def source_payload(
         "numbers": numbers_row(file.result.numbers),
         "text": text,
         "states": line_states(file),
+        "inferred": sorted(file.inferred),
         "branches": _branches(file),
         "conditions": _conditions(conditions),
         "heat": {line: heat_row(times) for line, times in heat.items()},
