@@ -3,8 +3,10 @@
     python tests/exact.py --programs 5000 --jobs 2     prints programs tried, programs that differ, first differences
     python tests/exact.py --constructs                 the table of constructs, each a program
     python tests/exact.py --engine settrace --no-branch     another engine, only lines
-    python tests/exact.py --save FILE                  keep what the C tracer recorded ...
-    python tests/exact.py --expect FILE                ... for PyPy, which has none: CPython 3.11's record is its truth
+    python3.13 tests/exact.py --syntax 3.11 --save FILE     keep what the C tracer recorded of 3.11's syntax ...
+    pypy tests/exact.py --expect FILE                  ... for PyPy 3.11, which has no C tracer
+
+PyPy's truth comes from CPython 3.13: 3.11's record has stray lines of its own compiler in it.
 
 footfall measures as for a user: by its start hook, with a run directory, its engine for this interpreter, its own
 analysis. The truth is coverage.py's analysis of what its C tracer recorded. Compared are statements, excluded and
@@ -14,6 +16,7 @@ missing lines, possible and missing branches, and totals; and what the program c
 from __future__ import annotations
 
 import argparse
+import functools
 import itertools
 import json
 import marshal
@@ -57,9 +60,9 @@ _RUNNER = Path(__file__).with_name("exact_runner.py")
 _BATCH = 100
 
 
-def random_programs(seeds: Iterable[int]) -> dict[str, str]:
-    """Return {name: text}. The same seeds give the same programs on the same version of Python."""
-    return {f"program{seed}": generate_program(seed) for seed in seeds}
+def random_programs(seeds: Iterable[int], syntax: tuple[int, int] = sys.version_info[:2]) -> dict[str, str]:
+    """Return {name: text}. The same seeds give the same programs in the syntax of the same version of Python."""
+    return {f"program{seed}": generate_program(seed, syntax) for seed in seeds}
 
 
 def constructs() -> dict[str, str]:
@@ -261,6 +264,9 @@ def main() -> int:
     parser.add_argument("--show", type=int, default=20, help="differences to print (default: 20)")
     parser.add_argument("--save", metavar="FILE", help="only write what the C tracer records to FILE")
     parser.add_argument("--expect", metavar="FILE", help="compare with the record in FILE")
+    parser.add_argument(
+        "--syntax", type=_version, default=sys.version_info[:2], metavar="X.Y", help="of the random programs (default: ours)"
+    )
     parser.add_argument("--engine", default="", help="probes, monitoring or settrace (default: as footfall chooses)")
     parser.add_argument("--no-branch", action="store_true", help="measure lines only")
     arguments = parser.parse_args()
@@ -268,12 +274,13 @@ def main() -> int:
     seeds = range(arguments.seed, arguments.seed + arguments.programs)
     batches = [constructs()] if arguments.constructs else list(_batches(seeds))
     if arguments.save:
-        return _save(arguments.save, batches)
+        return _save(arguments.save, batches, arguments.syntax)
     recorded = json.loads(Path(arguments.expect).read_text()) if arguments.expect else None
+    compare_batch = functools.partial(_compare_batch, how=how, syntax=arguments.syntax)
     tried = unknown = 0
     differences: dict[str, str] = {}
     with ProcessPoolExecutor(arguments.jobs) as pool:
-        for n_tried, found, n_unknown in pool.map(_compare_batch, batches, itertools.repeat(recorded), itertools.repeat(how)):
+        for n_tried, found, n_unknown in pool.map(compare_batch, batches, itertools.repeat(recorded)):
             tried += n_tried
             unknown += n_unknown
             for name, what in found.items():
@@ -286,22 +293,27 @@ def main() -> int:
 
 
 def _compare_batch(
-    seeds: range | dict[str, str], recorded: Mapping[str, Sequence[Arc]] | None, how: Measure
+    seeds: range | dict[str, str], recorded: Mapping[str, Sequence[Arc]] | None, how: Measure, syntax: tuple[int, int]
 ) -> tuple[int, dict[str, str], int]:
     """Compare in a process of the pool; seeds are made programs there."""
     warnings.simplefilter("ignore")  # compiling random programs warns of what they do
-    programs = random_programs(seeds) if isinstance(seeds, range) else seeds
+    programs = random_programs(seeds, syntax) if isinstance(seeds, range) else seeds
     return len(programs), *compare_programs(programs, recorded, how)
 
 
-def _save(path: str, batches: Iterable[range | dict[str, str]]) -> int:
+def _save(path: str, batches: Iterable[range | dict[str, str]], syntax: tuple[int, int]) -> int:
     arcs: dict[str, Sequence[Arc]] = {}
     warnings.simplefilter("ignore")
     for batch in batches:
-        arcs |= true_arcs(random_programs(batch) if isinstance(batch, range) else batch)
+        arcs |= true_arcs(random_programs(batch, syntax) if isinstance(batch, range) else batch)
     Path(path).write_text(json.dumps(arcs))
     print(f"{len(arcs)} programs under {_interpreter()} written to {path}")
     return 0
+
+
+def _version(text: str) -> tuple[int, int]:
+    major, minor = map(int, text.split("."))
+    return major, minor
 
 
 def _interpreter() -> str:
