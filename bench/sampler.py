@@ -31,7 +31,7 @@ sys.setrecursionlimit(10000)
 path, rate, precise, argument = sys.argv[1], int(sys.argv[2]), sys.argv[3] == "1", float(sys.argv[4])
 def start():
     if rate:
-        _core.sampler_start(path, 1_000_000_000 // abs(rate), 0, True, 5000 if rate < 0 else 0, precise)
+        _core.sampler_start(path, 1_000_000_000 // abs(rate), 0, True, 10_000 if rate < 0 else 0, precise)
 def stop():
     stats = _core.sampler_stats()
     _core.sampler_stop()
@@ -61,7 +61,7 @@ def measure(depth, count, n_threads):
 """
 
 COSTS = {
-    # name: (depth, threads, rate, precise); a rate below zero is the default's, which keeps to 0.5 % of the CPU time
+    # name: (depth, threads, rate, precise); a rate below zero is the default's, which keeps to 1 % of the CPU time
     "100 Hz": (10, 1, 100, 0),
     "default rate": (10, 1, -1000, 0),
     "1 kHz": (10, 1, 1000, 0),

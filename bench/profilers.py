@@ -1,0 +1,330 @@
+"""footfall, Austin, py-spy and CPython 3.15's profiling.sampling side by side, on the same programs.
+
+    python bench/profilers.py [--python PYTHON] [--rate 1000] [--runs 3] [--only fib,...] [--tools footfall,...]
+
+Run it by a CPython that has footfall installed. PYTHON (default: this one) runs the programs; tools that are not
+found, or do not know that version, are left out: `pip install austin-dist austin-python py-spy`. AUSTIN in the
+environment may hold a command line for Austin. Tachyon (profiling.sampling) profiles only a Python of its own version,
+3.15.
+
+samples     looks at a thread that ran Python code (one thread of each program is looked at)
+bad         impossible stacks (without their root, or fib and fib2 in one) and those that the tool itself counts as
+            dropped or as errors, in per cent of all looks
+sampler     CPU of the tool's own process, in per cent of the run; footfall's sampler is a thread of the program
+program     CPU of the program to the same work alone (medians of interleaved runs); for footfall with its sampler
+error       greatest deviation of a known share, in points
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import re
+import resource
+import shlex
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+END = """
+import json as _json, resource as _resource
+_used = _resource.getrusage(_resource.RUSAGE_SELF)
+open(sys.argv[1], "w").write(_json.dumps({"cpu": _used.ru_utime + _used.ru_stime, "truth": truth}))
+"""
+
+FIB = """
+import sys, time
+truth = {}
+def fib(n):
+    return n if n < 2 else fib(n - 1) + fib(n - 2)
+def fib2(n):
+    return n if n < 2 else fib2(n - 1) + fib2(n - 2)
+def timed(function, n):
+    begin = time.thread_time()
+    function(n)
+    truth[function.__name__] = truth.get(function.__name__, 0) + time.thread_time() - begin
+def main():
+    for _ in range(300):
+        timed(fib, 20)
+        timed(fib2, 21)
+main()
+"""
+
+SPIN = """
+import sys, time
+truth = dict.fromkeys("abc", 0.0)
+def spin(name, seconds):
+    begin = time.thread_time()
+    while time.thread_time() < begin + seconds: pass
+    truth[name] += time.thread_time() - begin
+def a(): spin("a", 0.005)
+def b(): spin("b", 0.003)
+def c(): spin("c", 0.002)
+def main():
+    for _ in range(200):
+        a(); b(); c()
+main()
+"""
+
+DEEP = """
+import sys
+truth = {}
+def fib(n):
+    return n if n < 2 else fib(n - 1) + fib(n - 2)
+def below(depth):
+    return fib(15) if depth == 0 else below(depth - 1)
+def main():
+    for _ in range(5000):
+        below(200)
+main()
+"""
+
+THREADS = """
+import sys, threading, time
+truth = {}
+def sleeper():
+    while not done: time.sleep(0.01)
+done = []
+def fib(n):
+    return n if n < 2 else fib(n - 1) + fib(n - 2)
+def main():
+    thread = threading.Thread(target=sleeper)
+    thread.start()
+    for _ in range(600):
+        fib(20)
+    done.append(1)
+    thread.join()
+main()
+"""
+
+IO = """
+import os, sys, time
+truth = {}
+def fetch():
+    os.read(file, 65536)
+    time.sleep(0.002)
+def main():
+    for _ in range(700):
+        fetch()
+file = os.open("/dev/zero", os.O_RDONLY)
+main()
+"""
+
+PROGRAMS = {"fib and fib2": FIB, "50/30/20": SPIN, "200 frames": DEEP, "two threads": THREADS, "waits": IO}
+
+
+@dataclass
+class Found:
+    """What one run of one tool gave. `stacks`: outermost function first, with its number of samples."""
+
+    stacks: list[tuple[tuple[str, ...], int]] = field(default_factory=list)
+    dropped: int = 0
+    cpu: float = 0.0
+    tool_cpu: float = 0.0
+    truth: dict[str, float] = field(default_factory=dict)
+
+
+def run(command: list[str], said: Path) -> tuple[Found, str]:
+    """Run a command whose program writes its own CPU to `said`; what other children used is the tool's."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    said.unlink(missing_ok=True)
+    said.with_name("out").unlink(missing_ok=True)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300, errors="replace")
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    if not said.exists():
+        raise RuntimeError(f"{shlex.join(command)}: {done.stdout[-300:]}{done.stderr[-300:]}")
+    told = json.loads(said.read_text())
+    used = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    return Found(cpu=told["cpu"], tool_cpu=max(0.0, used - told["cpu"]), truth=told["truth"]), done.stdout + done.stderr
+
+
+def collapsed(text: str, name: Callable[[str], str]) -> list[tuple[tuple[str, ...], int]]:
+    found = []
+    for line in text.splitlines():
+        stack, _, count = line.rpartition(" ")
+        if stack and count.isdigit():
+            found.append((tuple(name(part) for part in stack.split(";")), int(count)))
+    return found
+
+
+class Bench:
+    def __init__(self, python: str, rate: int, work: Path) -> None:
+        self.python = python
+        self.rate = rate
+        self.work = work
+        self.said = work / "said.json"
+        self.out = work / "out"
+        self.austin = shlex.split(os.environ.get("AUSTIN", "")) or [self._beside("austin")]
+        self.py_spy = self._beside("py-spy")
+
+    @staticmethod
+    def _beside(name: str) -> str:
+        return shutil.which(name, path=os.path.dirname(sys.executable) + ":" + os.environ.get("PATH", "")) or name
+
+    def bare(self, program: Path) -> Found:
+        return run([self.python, str(program), str(self.said)], self.said)[0]
+
+    def footfall(self, program: Path) -> Found:
+        from footfall.record.profiledb import read_profile
+        from footfall.report.collapsed import render_collapsed
+        from footfall.report.times import load_profile
+
+        command = [self._beside("footfall"), "run", "-q", "--no-cover", f"--rate={self.rate}"]
+        command.append(f"--data-file={self.out}")
+        found, _ = run([*command, self.python, str(program), str(self.said)], self.said)
+        found.tool_cpu = 0.0  # its supervisor is not the sampler; the sampler's CPU is the program's
+        stored = read_profile(self.out)
+        from footfall.config import read_config
+
+        profile = load_profile(read_config(), self.out)
+        assert stored is not None and profile is not None
+        found.dropped = stored.n_dropped
+        found.stacks = collapsed(render_collapsed(profile), lambda part: part.partition(" (")[0])
+        return found
+
+    def attach(self, program: Path) -> Found:
+        from footfall.config import read_config
+        from footfall.report.collapsed import render_collapsed
+        from footfall.report.times import load_profile
+
+        self.said.unlink(missing_ok=True)
+        self.out.unlink(missing_ok=True)
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        with subprocess.Popen([self.python, str(program), str(self.said)]) as target:
+            command = [self._beside("footfall"), "attach", str(target.pid), f"--rate={self.rate}"]
+            subprocess.run([*command, f"--data-file={self.out}"], capture_output=True, check=True)
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        told = json.loads(self.said.read_text())
+        used = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+        profile = load_profile(read_config(), self.out)
+        assert profile is not None
+        stacks = collapsed(render_collapsed(profile), lambda part: part.partition(" (")[0])
+        return Found(stacks, profile.n_dropped, told["cpu"], used - told["cpu"], told["truth"])
+
+    def austin_run(self, program: Path) -> Found:
+        command = [*self.austin, "-i", f"{1_000_000 // self.rate}us", "-o", str(self.out)]
+        found, text = run([*command, self.python, str(program), str(self.said)], self.said)
+        converted = self.work / "austin.txt"
+        subprocess.run([self._beside("mojo2austin"), str(self.out), str(converted)], check=True, capture_output=True)
+        lines = [line for line in converted.read_text(errors="replace").splitlines() if not line.startswith("#")]
+        for line in lines:
+            stack, _, _microseconds = line.rpartition(" ")
+            frames = [part.split(":")[1] for part in stack.split(";")[2:] if ":" in part]
+            if frames:
+                found.stacks.append((tuple(frames), 1))
+        if errors := re.search(r"Error rate.*?(\d+)/(\d+)", re.sub(r"\x1b\[[0-9;]*m", "", text), re.S):
+            found.dropped = int(errors[1])
+        return found
+
+    def py_spy_run(self, program: Path, *options: str) -> Found:
+        command = [self.py_spy, "record", "-r", str(self.rate), "-f", "raw", "-o", str(self.out), *options, "--"]
+        found, text = run([*command, self.python, str(program), str(self.said)], self.said)
+        found.stacks = collapsed(self.out.read_text(), lambda part: part.partition(" (")[0])
+        if errors := re.search(r"Errors: (\d+)", text):
+            found.dropped = int(errors[1])
+        return found
+
+    def py_spy_nonblocking(self, program: Path) -> Found:
+        return self.py_spy_run(program, "--nonblocking")
+
+    def tachyon(self, program: Path, *options: str) -> Found:
+        command = [self.python, "-m", "profiling.sampling", "run", "-r", str(self.rate), "--collapsed", *options]
+        found, text = run([*command, "-o", str(self.out), str(program), str(self.said)], self.said)
+        stacks = collapsed(self.out.read_text(), lambda part: part.rsplit(":", 2)[-2] if part.count(":") > 1 else part)
+        found.stacks = [(stack[1:] if stack[0].startswith("tid:") else stack, count) for stack, count in stacks]
+        total = sum(count for _, count in found.stacks)
+        if errors := re.search(r"Error rate: +([\d.]+)", text):
+            share = float(errors[1]) / 100
+            found.dropped = round(total * share / (1 - share)) if share < 1 else total
+        return found
+
+    def tachyon_blocking(self, program: Path) -> Found:
+        return self.tachyon(program, "--blocking")
+
+
+TOOLS = {
+    "footfall run": Bench.footfall,
+    "footfall attach": Bench.attach,
+    "austin": Bench.austin_run,
+    "py-spy": Bench.py_spy_run,
+    "py-spy --nonblocking": Bench.py_spy_nonblocking,
+    "Tachyon": Bench.tachyon,
+    "Tachyon --blocking": Bench.tachyon_blocking,
+}
+
+
+def is_impossible(stack: tuple[str, ...]) -> bool:
+    return "main" not in stack and any(name in stack for name in ("fib", "fib2", "a", "b", "c", "below")) or (
+        "fib" in stack and "fib2" in stack
+    )
+
+
+def error_of_shares(found: Found) -> float | None:
+    """Points by which the worst share is off, of those that the program itself clocked."""
+    if not found.truth:
+        return None
+    seen = dict.fromkeys(found.truth, 0)
+    for stack, count in found.stacks:
+        for name in {*stack} & seen.keys():
+            seen[name] += count
+    all_seen, all_true = sum(seen.values()) or 1, sum(found.truth.values())
+    return max(100 * abs(seen[name] / all_seen - found.truth[name] / all_true) for name in seen)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--python", default=sys.executable)
+    parser.add_argument("--rate", type=int, default=1000)
+    parser.add_argument("--runs", type=int, default=3)
+    parser.add_argument("--only", default=",".join(PROGRAMS))
+    parser.add_argument("--tools", default=",".join(TOOLS))
+    given = parser.parse_args()
+    with tempfile.TemporaryDirectory() as directory:
+        bench = Bench(given.python, given.rate, Path(directory))
+        print("| program | tool | samples | bad | sampler | program's CPU | error |\n|---|---|---|---|---|---|---|")
+        for name in given.only.split(","):
+            program = Path(directory) / "program.py"
+            program.write_text(PROGRAMS[name] + END)
+            measure(bench, name, program, given.tools.split(","), given.runs)
+
+
+def measure(bench: Bench, name: str, program: Path, tools: list[str], runs: int) -> None:
+    bare: list[float] = []
+    found: dict[str, list[Found]] = {}
+    failed: dict[str, str] = {}
+    for _ in range(runs):
+        bare.append(bench.bare(program).cpu)
+        for tool in tools:
+            if tool in failed:
+                continue
+            try:
+                found.setdefault(tool, []).append(TOOLS[tool](bench, program))
+            except (OSError, RuntimeError, subprocess.SubprocessError, ValueError) as error:
+                failed[tool] = str(error).strip().splitlines()[-1][:120] if str(error).strip() else repr(error)
+    for tool in tools:
+        if tool in failed:
+            print(f"| {name} | {tool} | not run: {failed[tool]} | | | | |", flush=True)
+            continue
+        each = found[tool]
+        samples = sum(count for one in each for _, count in one.stacks)
+        bad = sum(count for one in each for stack, count in one.stacks if is_impossible(stack))
+        dropped = sum(one.dropped for one in each)
+        ratio = statistics.median(one.cpu for one in each) / statistics.median(bare)
+        own = statistics.median(one.tool_cpu / (one.cpu or 1) for one in each)
+        errors = [error for one in each if (error := error_of_shares(one)) is not None]
+        shown = f"{statistics.median(errors):.1f}" if errors else ""
+        print(
+            f"| {name} | {tool} | {samples} | {100 * (bad + dropped) / (samples + dropped or 1):.2f} % "
+            f"({bad} impossible, {dropped} dropped) | {100 * own:.0f} % | {ratio:.2f}x | {shown} |",
+            flush=True,
+        )
+
+
+if __name__ == "__main__":
+    main()
