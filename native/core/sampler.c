@@ -70,6 +70,7 @@ find_interpreter(sampler *s)
         PyErr_SetString(PyExc_RuntimeError, "the layout of this interpreter is not known");
         return -1;
     }
+    s->gil_address = (s->offsets.gil_in_runtime ? s->runtime : s->interp) + s->offsets.gil_holder;
     return 0;
 }
 
@@ -128,7 +129,7 @@ open_sampler(module_state *state, PyObject *path, pid_t read_pid, uint64_t inter
     if (s == NULL) {
         return -1;
     }
-    if (sample_log_open(&s->log, PyBytes_AS_STRING(path), PY_VERSION_HEX, interval_ns) < 0) {
+    if (sample_log_open(&s->log, PyBytes_AS_STRING(path), s->pid, PY_VERSION_HEX, interval_ns) < 0) {
         PyErr_SetFromErrnoWithFilename(PyExc_OSError, PyBytes_AS_STRING(path));
         free_sampler(s);
         return -1;

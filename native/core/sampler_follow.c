@@ -17,10 +17,14 @@
 void
 sampler_follow_open(sampler *s)
 {
-    const int64_t *offset = dlsym(RTLD_DEFAULT, "__rseq_offset");
-    const unsigned int *size = dlsym(RTLD_DEFAULT, "__rseq_size");
     s->cpu = -1;
     s->cpu_address = 0;
+    if (s->remote != NULL) {
+        s->follows_cpu = s->rseq_offset != 0 && s->interval_ns >= MIN_INTERVAL_NS; /* who started us found it */
+        return;
+    }
+    const int64_t *offset = dlsym(RTLD_DEFAULT, "__rseq_offset");
+    const unsigned int *size = dlsym(RTLD_DEFAULT, "__rseq_size");
     if (offset == NULL || size == NULL || *size == 0 || s->interval_ns < MIN_INTERVAL_NS) {
         s->follows_cpu = 0;
         return;

@@ -70,7 +70,7 @@ fail_open(sample_log *log, int error)
 }
 
 int
-sample_log_open(sample_log *log, const char *path, uint32_t version, uint64_t interval_ns)
+sample_log_open(sample_log *log, const char *path, pid_t pid, uint32_t version, uint64_t interval_ns)
 {
     memset(log, 0, sizeof *log);
     if (maplog_open(&log->log, path) < 0) {
@@ -85,7 +85,7 @@ sample_log_open(sample_log *log, const char *path, uint32_t version, uint64_t in
     memcpy(payload, "FOOTFALL", 8);
     unsigned char *to = maplog_put_u32(payload + 8, FORMAT_VERSION);
     to = maplog_put_u32(to, version);
-    to = maplog_put_u64(to, (uint64_t)getpid());
+    to = maplog_put_u64(to, (uint64_t)pid);
     to = maplog_put_u64(to, clock_ns(CLOCK_REALTIME));
     to = maplog_put_u64(to, log->start_ns);
     log->counters = maplog_put_u64(to, interval_ns);
@@ -236,7 +236,7 @@ sample_log_add_code(sample_log *log, uint64_t address, const code_names *names, 
     log->n[COUNT_CODES]++;
     code_entry *entry = probe_code(log->codes, log->codes_room, address);
     log->codes_used += entry->address == 0;
-    *entry = (code_entry){address, walk, id, names->n_units};
+    *entry = (code_entry){.address = address, .born = walk, .id = id, .n_units = names->n_units};
     return entry;
 }
 

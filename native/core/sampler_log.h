@@ -44,6 +44,10 @@ typedef struct code_entry {
     uint64_t born;    /* number of the walk that read it */
     uint32_t id;      /* NO_CODE = erased */
     uint32_t n_units;
+    uint64_t header; /* the rest is remote/code.c's: digests, and when they were compared last */
+    uint64_t names;
+    uint64_t checked; /* number of the walk */
+    uint64_t checked_ns;
 } code_entry;
 
 typedef struct node_entry {
@@ -82,8 +86,8 @@ typedef struct sample_fields {
     uint16_t repeat;
 } sample_fields;
 
-/* Create the log and its header. 0; -1 with errno set. */
-int sample_log_open(sample_log *log, const char *path, uint32_t version, uint64_t interval_ns);
+/* Create the log of process `pid` and its header. 0; -1 with errno set. */
+int sample_log_open(sample_log *log, const char *path, pid_t pid, uint32_t version, uint64_t interval_ns);
 /* Free the tables and take no more entries. */
 void sample_log_close(sample_log *log);
 

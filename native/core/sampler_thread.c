@@ -1,6 +1,7 @@
 /* sampler_thread.c owns the native thread: its clock, its jitter, its start and stop.
  * It has no Python thread state, never takes the GIL, and takes no signal. */
 #include "core/sampler_follow.h"
+#include "remote/target.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -67,6 +68,12 @@ clock_ns(clockid_t clock)
     return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 }
 
+static clockid_t
+process_clock(const sampler *s)
+{
+    return s->remote != NULL ? s->remote->clock : CLOCK_PROCESS_CPUTIME_ID;
+}
+
 /* Set the pace by what the last ticks cost, against what the process did: a program that waits is looked at rarely. It depends on the past only, never on what the next tick will see, and
  * a sample stands for the time since the one before: shares stay right, at any pace. */
 static void
@@ -75,7 +82,7 @@ set_pace(sampler *s)
     if (++s->paced_ticks < PACED_TICKS) {
         return;
     }
-    pace_clocks now = {sampler_now_ns(), clock_ns(CLOCK_PROCESS_CPUTIME_ID), clock_ns(CLOCK_THREAD_CPUTIME_ID)};
+    pace_clocks now = {sampler_now_ns(), clock_ns(process_clock(s)), clock_ns(CLOCK_THREAD_CPUTIME_ID)};
     uint64_t wall_ns = now.wall_ns - s->paced_at.wall_ns;
     uint64_t used_ns = now.process_ns - s->paced_at.process_ns;
     uint64_t own_ns = now.own_ns - s->paced_at.own_ns;
@@ -134,18 +141,28 @@ run_thread(void *argument)
     pthread_mutex_lock(&s->mutex);
     s->thread_id = (pid_t)syscall(SYS_gettid);
     pthread_mutex_unlock(&s->mutex);
-    open_window(s);
+    if (s->remote == NULL) {
+        open_window(s);
+    }
     sampler_follow_open(s);
     s->paced_ticks = 0;
-    s->paced_at = (pace_clocks){sampler_now_ns(), clock_ns(CLOCK_PROCESS_CPUTIME_ID), 0};
+    s->paced_at = (pace_clocks){sampler_now_ns(), clock_ns(process_clock(s)), 0};
     uint64_t due = sampler_now_ns() + jittered_interval(s);
     while (wait_until(s, due)) {
         uint64_t now = sampler_now_ns();
+        if (s->remote != NULL) {
+            remote_before_tick(s, now, now - due);
+        }
         sampler_tick(s, now);
+        if (s->remote != NULL && !remote_after_tick(s)) {
+            break;
+        }
         sampler_follow(s, now - due);
         set_pace(s);
         if (!sample_log_is_open(&s->log)) {
-            report_end(s);
+            if (s->remote == NULL) {
+                report_end(s);
+            }
             break;
         }
         uint64_t after = sampler_now_ns();

@@ -1,4 +1,5 @@
-/* The inside sampler: what one tick does, and the native thread that ticks. Plain C: no Python.h. */
+/* The sampler: what one tick does, and the native thread that ticks. Plain C: no Python.h.
+ * It samples the process that it is in, or with `remote` another. */
 #ifndef FOOTFALL_SAMPLER_THREAD_H
 #define FOOTFALL_SAMPLER_THREAD_H
 
@@ -27,6 +28,10 @@ typedef struct thread_lane {
     uint64_t native_id; /* 0: not bound to a thread yet, not sampled */
     uint32_t index; /* in the log */
     clockid_t clock; /* its CPU clock */
+    pid_t task; /* with `remote`: the kernel's id of it, 0 = not known */
+    int clock_file; /* its CPU clock as a file */
+    uint64_t n_starts; /* times that it began to run */
+    uint64_t moved_ns; /* when that or its clock was last seen to have moved */
     int is_settled; /* node is what it ran when its CPU clock showed cpu_ns */
     uint32_t node;
     uint64_t cpu_ns;
@@ -53,6 +58,7 @@ typedef struct sampler {
     walk_offsets offsets;
     uint64_t runtime; /* address of _PyRuntime */
     uint64_t interp; /* of the main interpreter */
+    uint64_t gil_address; /* of the GIL's last holder, and whether it is held */
     uint64_t code_type; /* of PyCode_Type */
     uint64_t start_thread; /* the PyThreadState that started us, and its native id: after a fork */
     uint64_t start_native_id; /* CPython 3.11 leaves the parent's in the state */
@@ -92,6 +98,8 @@ typedef struct sampler {
     pthread_mutex_t mutex; /* guards is_stopping and thread_id */
     pthread_cond_t wake;
     int is_stopping;
+    struct remote_target *remote; /* borrowed; remote/: another process is sampled. NULL: this one */
+    uint64_t tick_ns; /* when the tick began; only with `remote` */
     unsigned char states[MAX_BATCH * (MAX_THREAD_OFFSET + 32)];
 } sampler;
 

@@ -2,6 +2,8 @@
  * while it is read, the CPU clock of each, and who holds the GIL. Called by the sampling thread only. */
 #include "core/sampler_threads.h"
 
+#include "remote/target.h"
+
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -58,9 +60,8 @@ is_list_unchanged(sampler *s)
     unsigned char gil[16];
     uint32_t bytes = s->offsets.thread_bytes;
     int n = 0;
-    uint64_t gil_base = s->offsets.gil_in_runtime ? s->runtime : s->interp;
     spans[n++] = (memory_span){s->interp + s->offsets.interp_threads, &head, sizeof head};
-    spans[n++] = (memory_span){gil_base + s->offsets.gil_holder, gil, sizeof gil};
+    spans[n++] = (memory_span){s->gil_address, gil, sizeof gil};
     if (s->cpu_address != 0) {
         spans[n++] = (memory_span){s->cpu_address, &s->cpu_seen, sizeof s->cpu_seen};
     }
@@ -89,9 +90,8 @@ void
 sampler_expect_one_thread(sampler *s)
 {
     stack_walker *walker = &s->walker;
-    uint64_t gil_base = s->offsets.gil_in_runtime ? s->runtime : s->interp;
     walker->extra[0] = (memory_span){s->interp + s->offsets.interp_threads, &s->list_head, sizeof s->list_head};
-    walker->extra[1] = (memory_span){gil_base + s->offsets.gil_holder, s->gil_seen, sizeof s->gil_seen};
+    walker->extra[1] = (memory_span){s->gil_address, s->gil_seen, sizeof s->gil_seen};
     walker->extra[2] = (memory_span){s->cpu_address, &s->cpu_seen, sizeof s->cpu_seen};
     walker->n_extra = s->cpu_address != 0 ? 3 : 2;
 }
@@ -115,7 +115,11 @@ open_lane(sampler *s, thread_lane *lane, uint64_t thread, const thread_fields *f
     lane->thread = thread;
     lane->thread_id = fields->thread_id;
     lane->native_id = native_id;
-    if (native_id != 0) {
+    lane->clock_file = -1;
+    if (native_id != 0 && s->remote != NULL) {
+        remote_open_lane(s, lane);
+    }
+    else if (native_id != 0) {
         char name[MAX_THREAD_NAME];
         read_thread_name(native_id, name);
         lane->index = sample_log_add_thread(&s->log, native_id, name);
@@ -133,6 +137,7 @@ take_lane(sampler *s, thread_lane *to, uint64_t thread, const thread_fields *fie
             *to = s->lanes[i];
             s->lanes[i].thread = 0;
             s->lanes[i].path = NULL;
+            s->lanes[i].clock_file = -1;
             return;
         }
     }
@@ -144,6 +149,7 @@ sampler_free_lanes(sampler *s)
 {
     for (uint32_t i = 0; i < s->n_lanes; i++) {
         free(s->lanes[i].path);
+        remote_close_lane(&s->lanes[i]);
     }
     free(s->lanes);
     s->lanes = NULL;

@@ -6,6 +6,7 @@
  * the copy, it may be somebody else, and the sample is dropped. */
 #include "core/sampler_precise.h"
 #include "core/sampler_threads.h"
+#include "remote/target.h"
 
 #include <stdlib.h>
 
@@ -67,9 +68,34 @@ has_doubtful_code(sampler *s, uint64_t deaths_before)
     return found;
 }
 
+/* As find_code, of another process, which does not tell of deaths: what is known is doubted. */
+static walk_status
+find_remote_code(sampler *s, uint64_t address, const code_entry **entry)
+{
+    code_entry *found = sample_log_find_code(&s->log, address);
+    *entry = found;
+    if (found != NULL && remote_is_same_code(s, found)) {
+        return WALK_OK;
+    }
+    uint64_t header;
+    walk_status status = remote_read_code(s, address, &header);
+    if (status != WALK_OK) {
+        return status;
+    }
+    *entry = found = sample_log_add_code(&s->log, address, &s->names, s->n_walks);
+    if (found == NULL) {
+        return WALK_NO_MEMORY;
+    }
+    remote_note_code(s, found, header);
+    return WALK_OK;
+}
+
 static walk_status
 find_code(sampler *s, uint64_t address, const code_entry **entry, int *has_read)
 {
+    if (s->remote != NULL) {
+        return find_remote_code(s, address, entry);
+    }
     *entry = sample_log_find_code(&s->log, address);
     if (*entry != NULL) {
         return WALK_OK;
@@ -182,7 +208,7 @@ walk_lane(sampler *s, thread_lane *lane)
 }
 
 static void
-log_sample(sampler *s, thread_lane *lane, uint64_t time_ns, int is_idle)
+log_sample(sampler *s, thread_lane *lane, uint64_t time_ns, int has_waited)
 {
     sample_fields sample = {
         .thread_index = lane->index,
@@ -194,7 +220,7 @@ log_sample(sampler *s, thread_lane *lane, uint64_t time_ns, int is_idle)
         .repeat = 1,
     };
     s->log.n[COUNT_SAMPLES]++;
-    if (is_idle && lane->last.context == sample.context && lane->last.flags == sample.flags
+    if (has_waited && lane->last.context == sample.context && lane->last.flags == sample.flags
         && lane->last.repeat < MAX_REPEAT && sample_log_is_mapped(&s->log, lane->payload)) {
         lane->last.repeat++;
         sample_log_put_repeat(lane->payload, sample.time_ns, lane->last.repeat);
@@ -204,19 +230,26 @@ log_sample(sampler *s, thread_lane *lane, uint64_t time_ns, int is_idle)
     lane->last = sample;
 }
 
+/* Look at the thread's CPU clock. Whether it did not run since its last sample, and is where it was. */
 static int
-is_idle_since(const sampler *s, const thread_lane *lane, uint64_t cpu_ns)
+is_idle(const sampler *s, thread_lane *lane, uint64_t now_ns, uint64_t *cpu_ns)
 {
-    return s->has_fine_clock && lane->is_settled && cpu_ns == lane->cpu_ns;
+    int has_slept;
+    if (s->remote != NULL) {
+        *cpu_ns = remote_lane_cpu_ns(lane, now_ns, &has_slept);
+        return lane->is_settled && has_slept && lane->thread != s->gil_holder;
+    }
+    *cpu_ns = lane_cpu_ns(lane);
+    return s->has_fine_clock && lane->is_settled && *cpu_ns == lane->cpu_ns;
 }
 
 static void
 sample_lane(sampler *s, thread_lane *lane, uint64_t now_ns)
 {
-    uint64_t cpu_ns = lane_cpu_ns(lane);
-    int is_idle = is_idle_since(s, lane, cpu_ns);
+    uint64_t cpu_ns;
+    int has_waited = is_idle(s, lane, now_ns, &cpu_ns);
     lane->cpu_ns = cpu_ns;
-    if (!is_idle) {
+    if (!has_waited) {
         walk_status status = walk_lane(s, lane);
         lane->is_settled = status == WALK_OK;
         if (status != WALK_OK) {
@@ -224,7 +257,7 @@ sample_lane(sampler *s, thread_lane *lane, uint64_t now_ns)
             return;
         }
     }
-    log_sample(s, lane, now_ns, is_idle);
+    log_sample(s, lane, now_ns, has_waited);
 }
 
 /* The usual case, an only thread that runs: its stack and the list of threads are read by one call. 1 when the
@@ -236,8 +269,8 @@ sample_only_thread(sampler *s, uint64_t now_ns)
     if (s->n_lanes != 1 || lane->native_id == 0 || lane->native_id == s->skip_native_id || s->is_precise) {
         return 0;
     }
-    uint64_t cpu_ns = lane_cpu_ns(lane);
-    if (is_idle_since(s, lane, cpu_ns)) {
+    uint64_t cpu_ns;
+    if (is_idle(s, lane, now_ns, &cpu_ns)) {
         return 0;
     }
     sampler_expect_one_thread(s);

@@ -51,6 +51,7 @@ static const walk_offsets layout_3_12 = {
     .interp_next = 0,
     .interp_id = 8,
     .interp_threads = 72,
+    .interp_gil = 384,
     .gil_holder = 1048,
     .gil_locked = 1056,
     .thread_next = 8,
@@ -69,6 +70,7 @@ static const walk_offsets layout_3_12 = {
     .code_qualname = 128,
     .code_linetable = 136,
     .code_firstlineno = 68,
+    .code_version = 92,
     .code_adaptive = 192,
     .object_type = 8,
     .object_size = 16,
@@ -100,6 +102,7 @@ typedef struct debug_words {
 #define WORD_INTERPRETERS 5
 #define WORD_INTERP_ID 7
 #define WORD_INTERP_NEXT 8
+#define WORD_INTERP_GIL(at) ((at)->gil_locked - 3)
 #define MAX_WORDS 111
 
 static const debug_words words_3_13 = {
@@ -154,9 +157,12 @@ static int
 is_sane(const uint64_t *words, const debug_words *at)
 {
     return are_all_below(words, WORD_FINALIZING, WORD_INTERPRETERS, MAX_RUNTIME_OFFSET)
-           && are_all_below(words, WORD_INTERP_ID, at->gil_locked + 1, MAX_INTERPRETER_OFFSET)
+           && are_all_below(words, WORD_INTERP_ID, at->gil_locked + 2, MAX_INTERPRETER_OFFSET)
            && are_all_below(words, at->thread_first + 1, at->native_id + 1, MAX_THREAD_OFFSET)
            && are_all_below(words, at->frame_first + 1, at->frame_first + 5, MAX_FRAME_OFFSET)
+           && words[at->frame_first + 4] >= 16
+           && are_all_below(words, at->frame_first + 1, at->frame_first + 3, words[at->frame_first + 4] - 7)
+           && words[at->frame_first + 5] < words[at->frame_first + 4]
            && are_all_below(words, at->code_first + 1, at->code_first + 9, MAX_CODE_OFFSET)
            && are_all_below(words, at->object_type, at->object_type, MAX_OBJECT_OFFSET)
            && are_all_below(words, at->bytes_first, at->bytes_first + 6, MAX_OBJECT_OFFSET);
@@ -177,6 +183,8 @@ layout_from_words(const uint64_t *words, const debug_words *at, walk_offsets *ou
     out->interp_threads = (uint32_t)words[at->threads_head];
     out->gil_locked = (uint32_t)words[at->gil_locked];
     out->gil_holder = (uint32_t)words[at->gil_locked + 1];
+    out->interp_gil = (uint32_t)words[WORD_INTERP_GIL(at)];
+    out->interp_code_generation = MINOR(out->version) >= 14 ? (uint32_t)words[at->gil_locked + 2] : 0;
     out->thread_next = (uint32_t)words[at->thread_first + 2];
     out->thread_interp = (uint32_t)words[at->thread_first + 3];
     out->thread_frame = (uint32_t)words[at->thread_first + 4];
@@ -197,6 +205,7 @@ layout_from_words(const uint64_t *words, const debug_words *at, walk_offsets *ou
     out->code_linetable = (uint32_t)words[at->code_first + 4];
     out->code_firstlineno = (uint32_t)words[at->code_first + 5];
     out->code_adaptive = (uint32_t)words[at->code_first + 9];
+    out->code_version = out->code_firstlineno + 24; /* five ints and it, since 3.12 */
     out->object_type = (uint32_t)words[at->object_type];
     out->object_size = (uint32_t)words[at->bytes_first + 1];
     out->bytes_data = (uint32_t)words[at->bytes_first + 2];
@@ -205,6 +214,18 @@ layout_from_words(const uint64_t *words, const debug_words *at, walk_offsets *ou
     out->text_ascii_data = (uint32_t)words[at->bytes_first + 6];
     out->text_compact_data = out->text_ascii_data + 16; /* utf8_length and utf8 */
     return WALK_OK;
+}
+
+static uint32_t
+end_of_code_fields(const walk_offsets *offsets)
+{
+    const uint32_t starts[] = {offsets->code_filename, offsets->code_qualname, offsets->code_linetable,
+                               offsets->code_version, offsets->code_firstlineno};
+    uint32_t end = 0;
+    for (size_t i = 0; i < sizeof starts / sizeof starts[0]; i++) {
+        end = starts[i] + 8 > end ? starts[i] + 8 : end;
+    }
+    return end < MAX_CODE_OFFSET ? end : MAX_CODE_OFFSET;
 }
 
 static uint32_t
@@ -263,5 +284,6 @@ walk_find_offsets(const memory_source *source, uint64_t runtime, uint32_t versio
     }
     offsets->version = version;
     offsets->thread_bytes = end_of_thread_fields(offsets);
+    offsets->code_header_bytes = end_of_code_fields(offsets);
     return WALK_OK;
 }

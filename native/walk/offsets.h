@@ -44,6 +44,8 @@ typedef struct walk_offsets {
     int gil_in_runtime; /* the two below count from _PyRuntime (3.11), else from the interpreter */
     uint32_t gil_holder;
     uint32_t gil_locked;
+    uint32_t interp_gil; /* a pointer to the GIL that the interpreter uses; 0 = there is only one (3.11) */
+    uint32_t interp_code_generation; /* a number that changes when a code object dies; 0 = there is none */
     uint32_t thread_next;
     uint32_t thread_interp;
     uint32_t thread_frame;
@@ -64,6 +66,8 @@ typedef struct walk_offsets {
     uint32_t code_linetable;
     uint32_t code_firstlineno;
     uint32_t code_adaptive;
+    uint32_t code_version;      /* co_version: no two code objects have the same; 0 = there is none (3.11) */
+    uint32_t code_header_bytes; /* up to the end of the fields that name it */
     uint32_t object_type;
     uint32_t object_size; /* ob_size of variable-size objects */
     uint32_t bytes_data;

@@ -107,3 +107,38 @@ def sampler_after_fork_parent() -> None:
 
 def sampler_after_fork_child() -> None:
     """Forget the parent's sampler without touching its log."""
+
+class RemoteSampler:
+    """Samples the threads of one interpreter of another process. Raises OSError and its kin, ValueError."""
+
+    def __new__(
+        cls,
+        pid: int,
+        runtime: int,
+        code_type: int,
+        version: int,
+        path: str | None = None,
+        interval_ns: int = 1000000,
+        interpreter: int = 0,
+        rseq_offset: int = 0,
+        max_cpu_ppm: int = 0,
+        pause: bool = False,
+        seed: int = 0,
+    ) -> RemoteSampler: ...
+    def start(self) -> None:
+        """Start the native thread that samples."""
+
+    def stop(self) -> None:
+        """Stop sampling and close the log."""
+
+    def stats(self) -> dict[str, int]:
+        """What was counted so far; `end` says why sampling ended by itself: 1 process gone, 2 lost, 3 forbidden."""
+
+    def interpreters(self) -> list[tuple[int, int]]:
+        """Addresses and ids of the process's interpreters."""
+
+    def stacks(self) -> list[tuple[int, int, int, int, list[tuple[int, int, bytes, bytes, int, bytes]] | None]]:
+        """One look at all threads: (pthread_t, native id there, thread id here, holds the GIL, frames)."""
+
+def read_memory(pid: int, address: int, size: int, /) -> bytes:
+    """Read another process's memory. Raises PermissionError, ProcessLookupError, OSError."""

@@ -18,6 +18,7 @@ __all__ = [
     "Frame",
     "Function",
     "Profile",
+    "ProfileBuilder",
     "ProfiledThread",
     "Times",
     "TreeNode",
@@ -118,20 +119,28 @@ class Profile:
         return found
 
 
-class _Builder:
-    """Merges logs into a profile, numbering equal frames and equal nodes once."""
+class ProfileBuilder:
+    """Merges logs into `profile`, numbering equal frames and equal nodes once.
 
-    def __init__(self, find_path: Callable[[SampleLog, str], str] | None) -> None:
+    `find_path(log, co_filename)` gives the path to use; without it paths stay as they are.
+    """
+
+    def __init__(self, find_path: Callable[[SampleLog, str], str] | None = None) -> None:
         self.profile = Profile()
         self._sampled_ns = 0
         self._n_ticks = 0
         self._find_path = find_path
         self._frame_ids: dict[Frame, int] = {}
         self._node_ids: dict[TreeNode, int] = {}
+        self._thread_ids: dict[ProfiledThread, int] = {}
 
-    def add(self, log: SampleLog, contexts: Mapping[int, str]) -> None:
+    def add(self, log: SampleLog, contexts: Mapping[int, str], *, is_continued: bool = False) -> None:
+        """Add a log, with the labels of its context ids.
+
+        With `is_continued` it goes on where a log of the same process ended, with the same threads.
+        """
         profile = self.profile
-        profile.n_processes += 1
+        profile.n_processes += not is_continued
         profile.n_dropped += log.n_dropped
         profile.n_late += log.n_late
         self._sampled_ns += log.samples[-1].time_ns if log.samples else 0
@@ -140,8 +149,12 @@ class _Builder:
         profile.interval_ns = max(log.interval_ns, self._sampled_ns // self._n_ticks if self._n_ticks else 0)
         thread_ids = {}
         for index, thread in log.threads.items():
-            thread_ids[index] = len(profile.threads)
-            profile.threads.append(ProfiledThread(log.pid, thread.native_id, thread.name))
+            found = ProfiledThread(log.pid, thread.native_id, thread.name)
+            known = self._thread_ids.get(found) if is_continued else None
+            if known is None:
+                known = self._thread_ids[found] = len(profile.threads)
+                profile.threads.append(found)
+            thread_ids[index] = known
         node_ids = self._add_nodes(log)
         for sample in log.samples:
             key = (node_ids[sample.node], thread_ids[sample.thread], contexts.get(sample.context, ""))
@@ -225,7 +238,7 @@ def profile_of_logs(
     `find_path(log, co_filename)` gives the path to use, `contexts(log)` the labels of its context ids;
     without them, paths stay as they are and all contexts are "".
     """
-    builder = _Builder(find_path)
+    builder = ProfileBuilder(find_path)
     for log in logs:
         builder.add(log, contexts(log) if contexts is not None else {})
     return builder.profile if builder.profile.n_processes else None

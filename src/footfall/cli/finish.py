@@ -30,7 +30,7 @@ from footfall.report.gather import gather, shown_path
 from footfall.report.summary import Summary, render_summary
 from footfall.report.times import profile_summary
 
-__all__ = ["KEEP_VARIABLE", "finish_run"]
+__all__ = ["KEEP_VARIABLE", "finish_run", "show_summary"]
 
 KEEP_VARIABLE = "FOOTFALL_KEEP"
 """When set and not empty, run directories are kept, for `footfall resolve` and for looking at."""
@@ -69,7 +69,7 @@ def finish_run(
     if is_kept:
         click.echo(f"footfall: the run directory is kept: {directory.path}", err=True)
     if has_summary and not is_quiet:
-        _show_summary(run, config, data_file)
+        show_summary(run, config, data_file)
 
 
 def _kept(directory: RunDirectory, config: Config, data_file: str, append: bool, error: Exception) -> FootfallError:
@@ -139,7 +139,8 @@ def _append(
             os.unlink(part)
 
 
-def _show_summary(run: RunData, config: Config, data_file: str) -> None:
+def show_summary(run: RunData, config: Config, data_file: str) -> None:
+    """Show the summary of what a data file got."""
     total = None
     if run.files:
         coverage = gather(config, data_file, ignore_errors=True)

@@ -14,7 +14,7 @@ from footfall.cli.target import find_interpreter, inspect_interpreter
 from footfall.config import Config
 from footfall.errors import EXIT_ENVIRONMENT, FootfallError
 from footfall.model import RUN_VARIABLE
-from footfall.record.datafile import check_replaceable, open_data_file
+from footfall.record.datafile import check_replaceable, check_writable, open_data_file
 from footfall.record.rundir import (
     RunDirectory,
     make_run_directory,
@@ -53,7 +53,7 @@ def measure(
     Raises FootfallError when it can't be started, or results could not be written.
     """
     if data_file is not None:
-        _check_writable(data_file)
+        check_writable(data_file)
     check_replaceable(data_file or config.data_file)
     if append and os.path.exists(data_file or config.data_file):
         with open_data_file(data_file or config.data_file):
@@ -66,22 +66,6 @@ def measure(
         remove_run_directory(directory)
         raise
     return _finish(directory, config, program, status, data_file, append, is_quiet, wants_summary(status))
-
-
-def _check_writable(data_file: str) -> None:
-    """Say before a long run, not after it, that its results can't be written where they were asked for."""
-    path = os.path.abspath(data_file)
-    probe = f"{path}.{os.getpid()}.footfall-try"
-    try:
-        os.makedirs(os.path.dirname(path), exist_ok=True)
-        os.close(os.open(probe, os.O_WRONLY | os.O_CREAT | os.O_EXCL))
-        os.unlink(probe)
-    except OSError as error:
-        raise FootfallError(
-            "data-unwritable",
-            f"Can't write the data file {data_file}: {error.strerror or error}.",
-            "Choose another place with --data-file.",
-        ) from error
 
 
 def _finish(

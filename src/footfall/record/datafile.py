@@ -6,6 +6,7 @@ What is in it belongs to coveragedb (coverage.py's tables) and profiledb (ours).
 from __future__ import annotations
 
 import contextlib
+import os
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,7 +14,7 @@ from pathlib import Path
 from footfall.errors import FootfallError
 from footfall.record.parallelfiles import find_parallel_files
 
-__all__ = ["SCHEMA_VERSION", "check_replaceable", "has_table", "open_data_file"]
+__all__ = ["SCHEMA_VERSION", "check_replaceable", "check_writable", "has_table", "open_data_file"]
 
 SCHEMA_VERSION = 7
 """coverage.py's, since 5.0."""
@@ -21,6 +22,25 @@ SCHEMA_VERSION = 7
 _COVERAGE_TABLES = frozenset({"coverage_schema", "meta", "file", "context", "line_bits", "arc", "tracer"})
 _SQLITE_MAGIC = b"SQLite format 3\0"
 _OLD_COVERAGE_MAGIC = b"!coverage.py"
+
+
+def check_writable(data_file: str) -> None:
+    """Say before a long run, not after it, that its results can't be written where they were asked for.
+
+    Raises FootfallError (`data-unwritable`).
+    """
+    path = os.path.abspath(data_file)
+    probe = f"{path}.{os.getpid()}.footfall-try"
+    try:
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        os.close(os.open(probe, os.O_WRONLY | os.O_CREAT | os.O_EXCL))
+        os.unlink(probe)
+    except OSError as error:
+        raise FootfallError(
+            "data-unwritable",
+            f"Can't write the data file {data_file}: {error.strerror or error}.",
+            "Choose another place with --data-file.",
+        ) from error
 
 
 def check_replaceable(path: str | Path) -> None:

@@ -1,0 +1,124 @@
+/* pause.c owns the stopping of a process's threads while they are read: seized, stopped and let go again at each
+ * tick (PTRACE_SEIZE, Linux 3.4), so that nothing is left to undo if we die: the kernel lets them go then.
+ * ptrace belongs to a thread: pause and resume are called by the same one. */
+#include "remote/target.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/ptrace.h>
+#include <sys/wait.h>
+
+#define MAX_STOP_NS 20000000u
+#define MAX_ROUNDS 3
+
+typedef struct seized_task {
+    pid_t id;
+    int is_stopped;
+    int signal; /* that it was about to get */
+} seized_task;
+
+static _Thread_local seized_task tasks[MAX_THREADS];
+static _Thread_local int n_tasks;
+
+static int
+is_seized(pid_t id)
+{
+    for (int i = 0; i < n_tasks; i++) {
+        if (tasks[i].id == id) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+/* Seize what threads are not yet. Their number, -1 with errno. */
+static int
+seize_new(pid_t pid)
+{
+    char path[64];
+    snprintf(path, sizeof path, "/proc/%d/task", (int)pid);
+    DIR *list = opendir(path);
+    if (list == NULL) {
+        return -1;
+    }
+    int n = 0;
+    int error = 0;
+    for (struct dirent *entry; (entry = readdir(list)) != NULL && n_tasks < (int)MAX_THREADS;) {
+        pid_t id = (pid_t)strtol(entry->d_name, NULL, 10);
+        if (id <= 0 || is_seized(id)) {
+            continue;
+        }
+        if (ptrace(PTRACE_SEIZE, id, NULL, NULL) < 0 || ptrace(PTRACE_INTERRUPT, id, NULL, NULL) < 0) {
+            error = errno != ESRCH ? errno : error;
+            continue;
+        }
+        tasks[n_tasks++] = (seized_task){id, 0, 0};
+        n++;
+    }
+    closedir(list);
+    errno = error;
+    return error != 0 ? -1 : n;
+}
+
+/* Wait until a task stands; one that does not in time is left to run. */
+static void
+wait_for(seized_task *task)
+{
+    uint64_t start = sampler_now_ns();
+    int status = 0;
+    while (!task->is_stopped && sampler_now_ns() - start < MAX_STOP_NS) {
+        pid_t got = waitpid(task->id, &status, __WALL | WNOHANG);
+        if (got == 0) {
+            sched_yield();
+            continue;
+        }
+        if (got < 0 || !WIFSTOPPED(status)) {
+            task->id = 0; /* it has ended */
+            return;
+        }
+        task->is_stopped = 1;
+        task->signal = status >> 16 == PTRACE_EVENT_STOP ? 0 : WSTOPSIG(status);
+    }
+}
+
+int
+remote_pause(pid_t pid)
+{
+    for (int round = 0; round < MAX_ROUNDS; round++) {
+        int n = seize_new(pid);
+        if (n < 0 && errno != ESRCH) {
+            int error = errno;
+            remote_resume();
+            errno = error;
+            return -1;
+        }
+        for (int i = 0; i < n_tasks; i++) {
+            wait_for(&tasks[i]);
+        }
+        if (n <= 0) {
+            break;
+        }
+    }
+    return 0;
+}
+
+void
+remote_resume(void)
+{
+    int kept = 0;
+    for (int i = 0; i < n_tasks; i++) {
+        if (tasks[i].id != 0 && !tasks[i].is_stopped) {
+            wait_for(&tasks[i]); /* a task that runs can't be let go */
+        }
+        if (tasks[i].id != 0 && tasks[i].is_stopped) {
+            ptrace(PTRACE_DETACH, tasks[i].id, NULL, (void *)(uintptr_t)tasks[i].signal);
+        }
+        else if (tasks[i].id != 0) {
+            tasks[kept++] = tasks[i];
+        }
+    }
+    n_tasks = kept;
+}

@@ -1,0 +1,479 @@
+/* remote.c is the Python side of sampling from outside: the type RemoteSampler in footfall._core, which is used by
+ * the supervisor, not in measured processes. Binding C; every function needs the GIL, which the sampling thread
+ * does without: while it runs, all of the sampler is its own but what its functions read for statistics. */
+#include "core/state.h" /* first: Python.h must come before the system headers */
+
+#include "core/sampler_threads.h"
+#include "remote/target.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#define MAX_INTERPRETERS 1024
+#define MIN_INTERVAL_NS 1000
+#define MAX_INTERVAL_NS 3600000000000
+
+typedef struct remote_sampler {
+    PyObject_HEAD
+    sampler *s; /* owned; NULL until it is made, and when it is stopped */
+    remote_target target;
+    sample_log last; /* its counters, once stopped */
+    int has_log;
+} remote_sampler;
+
+typedef struct remote_options {
+    int pid;
+    PyObject *path; /* owned; NULL: no log, for one look */
+    unsigned long long runtime;
+    unsigned long long code_type;
+    unsigned int version;
+    unsigned long long interpreter;
+    long long interval_ns;
+    long long rseq_offset;
+    unsigned int max_cpu_ppm;
+    int pauses;
+    unsigned long long seed;
+} remote_options;
+
+static void
+free_remote(sampler *s)
+{
+    sampler_thread_stop(s);
+    stack_walker_close(&s->walker);
+    sampler_free_lanes(s);
+    code_names_free(&s->names);
+    pthread_cond_destroy(&s->wake);
+    pthread_mutex_destroy(&s->mutex);
+    free(s);
+}
+
+static void
+set_read_error(const char *what)
+{
+    PyErr_Format(errno == EPERM ? PyExc_PermissionError : errno == ESRCH ? PyExc_ProcessLookupError : PyExc_OSError,
+                 "%s: %s", what, strerror(errno));
+}
+
+/* Fill what is known of the target's interpreter. -1 with an exception. */
+static int
+find_interpreter(sampler *s, const remote_options *options)
+{
+    s->runtime = options->runtime;
+    s->interp = options->interpreter;
+    s->code_type = options->code_type;
+    walk_status status = walk_find_offsets(&s->memory, s->runtime, options->version, &s->offsets);
+    if (status == WALK_UNREADABLE) {
+        set_read_error("reading the interpreter");
+        return -1;
+    }
+    if (status != WALK_OK) {
+        PyErr_SetString(PyExc_ValueError, "the layout of this interpreter is not known");
+        return -1;
+    }
+    if (s->interp == 0
+        && memory_read(&s->memory, s->runtime + s->offsets.runtime_interpreters, &s->interp, 8) < 0) {
+        set_read_error("reading the interpreter");
+        return -1;
+    }
+    s->gil_address = s->runtime + s->offsets.gil_holder;
+    if (!s->offsets.gil_in_runtime) {
+        uint64_t gil = 0;
+        s->gil_address = s->interp + s->offsets.gil_holder;
+        /* An interpreter that shares the main one's GIL points to it. The holder is its second word. */
+        if (memory_read(&s->memory, s->interp + s->offsets.interp_gil, &gil, 8) == 0 && gil != 0 && gil % 8 == 0) {
+            s->gil_address = gil + 8;
+        }
+    }
+    if (s->offsets.interp_code_generation != 0) {
+        s->remote->generation_address = s->interp + s->offsets.interp_code_generation;
+    }
+    return 0;
+}
+
+static sampler *
+new_sampler(remote_target *target, const remote_options *options)
+{
+    sampler *s = calloc(1, sizeof *s);
+    if (s == NULL) {
+        PyErr_NoMemory();
+        return NULL;
+    }
+    pthread_condattr_t attributes;
+    pthread_condattr_init(&attributes);
+    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    pthread_cond_init(&s->wake, &attributes);
+    pthread_condattr_destroy(&attributes);
+    pthread_mutex_init(&s->mutex, NULL);
+    s->pid = getpid();
+    s->memory.pid = options->pid;
+    s->remote = target;
+    s->interval_ns = s->pace_ns = (uint64_t)options->interval_ns;
+    s->max_cpu_ppm = options->max_cpu_ppm;
+    s->random = options->seed != 0 ? options->seed : sampler_now_ns() ^ (uint64_t)options->pid << 32;
+    s->has_fine_clock = 1;
+    s->rseq_offset = options->rseq_offset;
+    target->pauses = options->pauses;
+    if (find_interpreter(s, options) < 0) {
+        free_remote(s);
+        return NULL;
+    }
+    if (stack_walker_open(&s->walker, &s->memory, &s->offsets) != WALK_OK) {
+        PyErr_NoMemory();
+        free_remote(s);
+        return NULL;
+    }
+    return s;
+}
+
+static int
+parse_options(PyObject *args, PyObject *kwargs, remote_options *options)
+{
+    static const char *const names[] = {"pid", "runtime", "code_type", "version", "path", "interval_ns", "interpreter",
+                                        "rseq_offset", "max_cpu_ppm", "pause", "seed", NULL};
+    PyObject *path = Py_None;
+    memset(options, 0, sizeof *options);
+    options->interval_ns = 1000000;
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "iKKI|OLKLIpK", (char **)(uintptr_t)names, &options->pid,
+                                     &options->runtime, &options->code_type, &options->version, &path,
+                                     &options->interval_ns, &options->interpreter, &options->rseq_offset,
+                                     &options->max_cpu_ppm, &options->pauses, &options->seed)) {
+        return -1;
+    }
+    if (options->interval_ns < MIN_INTERVAL_NS || options->interval_ns > MAX_INTERVAL_NS) {
+        PyErr_Format(PyExc_ValueError, "the interval must be 1 us to 1 h, not %lld ns", options->interval_ns);
+        return -1;
+    }
+    if (options->pid <= 0) {
+        PyErr_Format(PyExc_ValueError, "a process id is greater than 0, not %d", options->pid);
+        return -1;
+    }
+    return path == Py_None || PyUnicode_FSConverter(path, &options->path) ? 0 : -1;
+}
+
+/* Open target, sampler and log. -1 with an exception. */
+static int
+open_remote(remote_sampler *self, const remote_options *options)
+{
+    if (remote_target_open(&self->target, options->pid) < 0) {
+        set_read_error("opening /proc");
+        return -1;
+    }
+    self->s = new_sampler(&self->target, options);
+    if (self->s == NULL) {
+        return -1;
+    }
+    if (options->path == NULL) {
+        self->s->log.n[COUNT_FULL] = ENOSPC; /* nothing is logged */
+        return 0;
+    }
+    const char *path = PyBytes_AS_STRING(options->path);
+    if (sample_log_open(&self->s->log, path, options->pid, options->version, (uint64_t)options->interval_ns) < 0) {
+        PyErr_SetFromErrnoWithFilename(PyExc_OSError, path);
+        return -1;
+    }
+    self->has_log = 1;
+    return 0;
+}
+
+static PyObject *
+remote_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
+{
+    remote_options options;
+    if (parse_options(args, kwargs, &options) < 0) {
+        return NULL;
+    }
+    remote_sampler *self = (remote_sampler *)type->tp_alloc(type, 0);
+    if (self != NULL) {
+        self->target.proc = self->target.pid_file = -1;
+        if (open_remote(self, &options) < 0) {
+            Py_CLEAR(self);
+        }
+    }
+    Py_XDECREF(options.path);
+    return (PyObject *)self;
+}
+
+static void
+close_remote(remote_sampler *self)
+{
+    sampler *s = self->s;
+    self->s = NULL;
+    if (s != NULL) {
+        Py_BEGIN_ALLOW_THREADS
+        sampler_thread_stop(s);
+        Py_END_ALLOW_THREADS
+        if (self->has_log) {
+            sample_log_close(&s->log);
+        }
+        memcpy(self->last.n, s->log.n, sizeof self->last.n);
+        free_remote(s);
+    }
+    remote_target_close(&self->target);
+}
+
+static void
+remote_dealloc(PyObject *object)
+{
+    PyTypeObject *type = Py_TYPE(object);
+    close_remote((remote_sampler *)object);
+    type->tp_free(object);
+    Py_DECREF(type);
+}
+
+PyDoc_STRVAR(remote_start_doc,
+"start()\n--\n\n"
+"Start the native thread that samples. Raises OSError, or RuntimeError when it runs or was stopped.");
+
+static PyObject *
+remote_start(PyObject *object, PyObject *Py_UNUSED(ignored))
+{
+    remote_sampler *self = (remote_sampler *)object;
+    if (self->s == NULL || self->s->has_thread || !self->has_log) {
+        PyErr_SetString(PyExc_RuntimeError, "this sampler can't be started");
+        return NULL;
+    }
+    int error = sampler_thread_start(self->s);
+    if (error != 0) {
+        errno = error;
+        return PyErr_SetFromErrno(PyExc_OSError);
+    }
+    Py_RETURN_NONE;
+}
+
+PyDoc_STRVAR(remote_stop_doc,
+"stop()\n--\n\n"
+"Stop sampling and close the log. Does nothing the second time.");
+
+static PyObject *
+remote_stop(PyObject *object, PyObject *Py_UNUSED(ignored))
+{
+    close_remote((remote_sampler *)object);
+    Py_RETURN_NONE;
+}
+
+PyDoc_STRVAR(remote_stats_doc,
+"stats()\n--\n\n"
+"What was counted so far, as a dict of int. `end`: why sampling ended by itself: 0 it goes on, 1 the process ended,\n"
+"2 its interpreter is no longer where it was, 3 it may no longer be read. `full`: the errno that ended the log.");
+
+static PyObject *
+remote_stats(PyObject *object, PyObject *Py_UNUSED(ignored))
+{
+    const remote_sampler *self = (remote_sampler *)object;
+    const uint64_t *n = self->s != NULL ? self->s->log.n : self->last.n;
+    return Py_BuildValue("{sK sK sK sK sK sK sK sK sK sK si}", "ticks", n[COUNT_TICKS], "samples",
+                         n[COUNT_SAMPLES], "torn", n[COUNT_TORN], "unreadable", n[COUNT_UNREADABLE], "late",
+                         n[COUNT_LATE], "codes", n[COUNT_CODES], "nodes", n[COUNT_NODES], "full",
+                         n[COUNT_FULL], "cpu_ns", n[COUNT_CPU], "walks",
+                         self->s != NULL ? self->s->n_walks : (uint64_t)0, "end", (int)self->target.end);
+}
+
+PyDoc_STRVAR(remote_interpreters_doc,
+"interpreters()\n--\n\n"
+"The addresses and ids of the process's interpreters, as a list of tuples; empty when it has none (yet, any longer).");
+
+static PyObject *
+remote_interpreters(PyObject *object, PyObject *Py_UNUSED(ignored))
+{
+    const remote_sampler *self = (remote_sampler *)object;
+    PyObject *found = PyList_New(0);
+    uint64_t at = 0;
+    if (found == NULL || self->s == NULL) {
+        return found;
+    }
+    const walk_offsets *offsets = &self->s->offsets;
+    if (memory_read(&self->s->memory, self->s->runtime + offsets->runtime_interpreters, &at, sizeof at) < 0) {
+        return found;
+    }
+    for (int i = 0; i < MAX_INTERPRETERS && at != 0; i++) {
+        uint64_t id = 0, next = 0;
+        if (memory_read(&self->s->memory, at + offsets->interp_id, &id, sizeof id) < 0
+            || memory_read(&self->s->memory, at + offsets->interp_next, &next, sizeof next) < 0) {
+            break;
+        }
+        PyObject *item = Py_BuildValue("KK", (unsigned long long)at, (unsigned long long)id);
+        if (item == NULL || PyList_Append(found, item) < 0) {
+            Py_XDECREF(item);
+            Py_DECREF(found);
+            return NULL;
+        }
+        Py_DECREF(item);
+        at = next;
+    }
+    return found;
+}
+
+/* One frame as (address, unit, filename, qualname, first line, line table): a new reference. */
+static PyObject *
+build_frame(sampler *s, const raw_frame *frame)
+{
+    if (code_names_read(&s->memory, &s->offsets, frame->code, s->code_type, &s->names) != WALK_OK) {
+        return NULL;
+    }
+    uint64_t first = frame->code + s->offsets.code_adaptive;
+    long long unit = frame->instr < first ? (s->offsets.instr_is_before && frame->instr == first - 2 ? 0 : -1)
+                                          : (long long)((frame->instr - first) / 2);
+    if (unit >= (long long)s->names.n_units) {
+        unit = -1;
+    }
+    return Py_BuildValue("KLy#y#Iy#", (unsigned long long)frame->code, unit, s->names.filename,
+                         (Py_ssize_t)s->names.filename_bytes, s->names.qualname,
+                         (Py_ssize_t)s->names.qualname_bytes, s->names.first_line, s->names.linetable,
+                         (Py_ssize_t)s->names.linetable_bytes);
+}
+
+/* The walked stack as a list, leaf first; None when a code object was not there any longer. */
+static PyObject *
+build_stack(sampler *s)
+{
+    PyObject *frames = PyList_New(0);
+    for (uint32_t i = 0; frames != NULL && i < s->walker.n_frames; i++) {
+        PyObject *item = build_frame(s, &s->walker.frames[i]);
+        if (item == NULL && !PyErr_Occurred()) {
+            Py_DECREF(frames);
+            Py_RETURN_NONE;
+        }
+        if (item == NULL || PyList_Append(frames, item) < 0) {
+            Py_CLEAR(frames);
+        }
+        Py_XDECREF(item);
+    }
+    return frames;
+}
+
+static PyObject *
+build_thread(sampler *s, thread_lane *lane)
+{
+    PyObject *stack;
+    if (stack_walk(&s->walker, lane->thread, &lane->guess) == WALK_OK) {
+        stack = build_stack(s);
+    }
+    else {
+        stack = Py_NewRef(Py_None);
+    }
+    if (stack == NULL) {
+        return NULL;
+    }
+    return Py_BuildValue("KKiiN", (unsigned long long)lane->thread_id, (unsigned long long)lane->native_id,
+                         (int)lane->task, lane->thread == s->gil_holder, stack);
+}
+
+PyDoc_STRVAR(remote_stacks_doc,
+"stacks()\n--\n\n"
+"Look once at all threads of the interpreter, newest first: a list of (pthread_t, native id there, thread id here or 0,\n"
+"holds the GIL, frames). `frames` is None when the stack changed while it was read, else a list, leaf first, of\n"
+"(address, code unit or -1, filename, qualname, first line, line table).\n\n"
+"Raises RuntimeError while sampling, OSError when the process can't be read (any longer).");
+
+static PyObject *
+remote_stacks(PyObject *object, PyObject *Py_UNUSED(ignored))
+{
+    remote_sampler *self = (remote_sampler *)object;
+    sampler *s = self->s;
+    if (s == NULL || s->has_thread) {
+        PyErr_SetString(PyExc_RuntimeError, "this sampler can't be asked for stacks");
+        return NULL;
+    }
+    if (self->target.pauses && remote_pause(self->target.pid) < 0 && errno != ESRCH) {
+        set_read_error("stopping the process");
+        return NULL;
+    }
+    PyObject *threads = NULL;
+    if (sampler_find_threads(s) != WALK_OK) {
+        set_read_error("reading the threads");
+    }
+    else {
+        threads = PyList_New(0);
+    }
+    for (uint32_t i = 0; threads != NULL && i < s->n_lanes; i++) {
+        PyObject *item = build_thread(s, &s->lanes[i]);
+        if (item == NULL || PyList_Append(threads, item) < 0) {
+            Py_CLEAR(threads);
+        }
+        Py_XDECREF(item);
+    }
+    if (self->target.pauses) {
+        remote_resume();
+    }
+    return threads;
+}
+
+PyDoc_STRVAR(remote_doc,
+"RemoteSampler(pid, runtime, code_type, version, path=None, interval_ns=1000000, interpreter=0, rseq_offset=0,\n"
+"              max_cpu_ppm=0, pause=False, seed=0)\n--\n\n"
+"Sample the threads of one interpreter of another process, whose _PyRuntime and PyCode_Type are at these addresses and\n"
+"whose PY_VERSION_HEX is `version`, into the new file `path`. `interpreter` is its address (0: the first). With\n"
+"`rseq_offset`, the distance from a thread's pthread_t to its CPU number, the sampling thread keeps to the CPU of the\n"
+"thread that holds the GIL. With `pause` the process's threads are stopped while they are read. Without a path only\n"
+"stacks() and interpreters() can be asked for.\n\n"
+"Raises PermissionError, ProcessLookupError, OSError when the process can't be read; ValueError when the layout of its\n"
+"interpreter is not known.");
+
+static PyMethodDef remote_methods[] = {
+    {"start", remote_start, METH_NOARGS, remote_start_doc},
+    {"stop", remote_stop, METH_NOARGS, remote_stop_doc},
+    {"stats", remote_stats, METH_NOARGS, remote_stats_doc},
+    {"interpreters", remote_interpreters, METH_NOARGS, remote_interpreters_doc},
+    {"stacks", remote_stacks, METH_NOARGS, remote_stacks_doc},
+    {NULL, NULL, 0, NULL},
+};
+
+static PyType_Slot remote_slots[] = {
+    {Py_tp_new, remote_new},
+    {Py_tp_dealloc, remote_dealloc},
+    {Py_tp_methods, remote_methods},
+    {Py_tp_doc, (void *)(uintptr_t)remote_doc},
+    {0, NULL},
+};
+
+static PyType_Spec remote_spec = {
+    .name = "footfall._core.RemoteSampler",
+    .basicsize = sizeof(remote_sampler),
+    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_IMMUTABLETYPE,
+    .slots = remote_slots,
+};
+
+PyDoc_STRVAR(read_memory_doc,
+"read_memory(pid, address, size)\n--\n\n"
+"Read up to 64 KiB of another process's memory, as bytes. Raises PermissionError, ProcessLookupError, OSError.");
+
+static PyObject *
+read_memory(PyObject *Py_UNUSED(module), PyObject *args)
+{
+    int pid;
+    unsigned long long address;
+    unsigned int size;
+    if (!PyArg_ParseTuple(args, "iKI", &pid, &address, &size)) {
+        return NULL;
+    }
+    if (pid <= 0 || size > 1u << 16) {
+        PyErr_SetString(PyExc_ValueError, "no such process, or too much at once");
+        return NULL;
+    }
+    memory_source source = {.pid = pid};
+    PyObject *bytes = PyBytes_FromStringAndSize(NULL, (Py_ssize_t)size);
+    if (bytes != NULL && memory_read(&source, address, PyBytes_AS_STRING(bytes), size) < 0) {
+        Py_DECREF(bytes);
+        set_read_error("reading the process");
+        return NULL;
+    }
+    return bytes;
+}
+
+static PyMethodDef module_methods[] = {
+    {"read_memory", read_memory, METH_VARARGS, read_memory_doc},
+    {NULL, NULL, 0, NULL},
+};
+
+int
+remote_exec(PyObject *module)
+{
+    PyObject *type = PyType_FromModuleAndSpec(module, &remote_spec, NULL);
+    if (type == NULL) {
+        return -1;
+    }
+    int status = PyModule_AddType(module, (PyTypeObject *)type);
+    Py_DECREF(type);
+    return status < 0 ? -1 : PyModule_AddFunctions(module, module_methods);
+}

@@ -1,0 +1,267 @@
+/* target.c owns the life of a process that is sampled from outside, and its threads as the kernel shows them. */
+#include "remote/target.h"
+
+#include <ctype.h>
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#ifndef SYS_pidfd_open
+#define SYS_pidfd_open 434 /* on every machine */
+#endif
+/* Linux: a process's CPU clock as a clockid_t (include/linux/posix-timers.h: CPUCLOCK_SCHED). */
+#define CPU_CLOCK_OF(pid) ((clockid_t)(~(uint32_t)(pid) << 3 | 2u))
+#define MAX_STATUS_BYTES 4096
+/* Ticks without any reading after which the interpreter is no longer there. */
+#define MAX_FAILED_TICKS 50u
+#define LOOK_EVERY_TICKS 256u
+/* A clock that other processes see moves at the scheduler's ticks, 100 to 1,000 a second, while its thread runs. */
+#define TICK_NS 12000000u
+#define LATE_NS 200000000u
+
+int
+remote_target_open(remote_target *target, pid_t pid)
+{
+    char path[64];
+    memset(target, 0, sizeof *target);
+    target->pid = pid;
+    target->pid_file = -1;
+    snprintf(path, sizeof path, "/proc/%d", (int)pid);
+    target->proc = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    if (target->proc < 0) {
+        return -1;
+    }
+    target->pid_file = (int)syscall(SYS_pidfd_open, pid, 0u);
+    target->clock = CPU_CLOCK_OF(pid);
+    target->has_own_pids = remote_find_task(target, 0) != 0;
+    return 0;
+}
+
+void
+remote_target_close(remote_target *target)
+{
+    if (target->proc >= 0) {
+        close(target->proc);
+    }
+    if (target->pid_file >= 0) {
+        close(target->pid_file);
+    }
+    target->proc = target->pid_file = -1;
+}
+
+int
+remote_is_alive(const remote_target *target)
+{
+    struct pollfd ended = {target->pid_file, POLLIN, 0};
+    if (target->pid_file >= 0) {
+        return poll(&ended, 1, 0) <= 0;
+    }
+    return faccessat(target->proc, "stat", F_OK, 0) == 0;
+}
+
+/* Read a small file of /proc whole. Its length, 0 when it could not be read; the text ends with a NUL. */
+static size_t
+read_small(int directory, const char *path, char *text, size_t room)
+{
+    int file = openat(directory, path, O_RDONLY | O_CLOEXEC);
+    if (file < 0) {
+        return 0;
+    }
+    ssize_t got = read(file, text, room - 1);
+    close(file);
+    text[got > 0 ? got : 0] = '\0';
+    return got > 0 ? (size_t)got : 0;
+}
+
+/* The ids of one thread, in our pid namespace and in its own, from the line NSpid of its status. Their number. */
+static int
+read_task_ids(const remote_target *target, const char *name, uint64_t *here, uint64_t *there)
+{
+    char path[64], text[MAX_STATUS_BYTES];
+    int n = 0;
+    snprintf(path, sizeof path, "task/%.20s/status", name);
+    if (read_small(target->proc, path, text, sizeof text) == 0) {
+        return 0;
+    }
+    const char *at = strstr(text, "\nNSpid:");
+    if (at == NULL) {
+        return 0;
+    }
+    at += strlen("\nNSpid:");
+    while (*at == '\t' || *at == ' ') {
+        char *end;
+        *there = strtoull(at, &end, 10);
+        if (end == at) {
+            break;
+        }
+        if (n++ == 0) {
+            *here = *there;
+        }
+        at = end;
+    }
+    return n;
+}
+
+/* With 0: not 0 when the process is in another pid namespace. */
+pid_t
+remote_find_task(const remote_target *target, uint64_t native_id)
+{
+    uint64_t here = 0, there = 0;
+    int tasks = openat(target->proc, "task", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *list = tasks >= 0 ? fdopendir(tasks) : NULL;
+    if (list == NULL) {
+        if (tasks >= 0) {
+            close(tasks);
+        }
+        return 0;
+    }
+    pid_t found = 0, only = 0;
+    int n_tasks = 0;
+    for (struct dirent *entry; (entry = readdir(list)) != NULL && found == 0;) {
+        if (!isdigit((unsigned char)entry->d_name[0])) {
+            continue;
+        }
+        int n = read_task_ids(target, entry->d_name, &here, &there);
+        n_tasks++;
+        only = (pid_t)here;
+        if (native_id == 0) {
+            closedir(list);
+            return n > 1;
+        }
+        if (n > 0 && there == native_id) {
+            found = (pid_t)here;
+        }
+    }
+    closedir(list);
+    /* After a fork CPython 3.11 leaves the parent's id in the state of the only thread. */
+    return found == 0 && n_tasks == 1 ? only : found;
+}
+
+static void
+read_thread_name(const remote_target *target, pid_t task, char name[MAX_THREAD_NAME])
+{
+    char path[64];
+    snprintf(path, sizeof path, "task/%d/comm", (int)task);
+    size_t got = read_small(target->proc, path, name, MAX_THREAD_NAME);
+    if (got > 0 && name[got - 1] == '\n') {
+        name[got - 1] = '\0';
+    }
+}
+
+void
+remote_open_lane(sampler *s, thread_lane *lane)
+{
+    char path[64];
+    char name[MAX_THREAD_NAME] = "";
+    const remote_target *target = s->remote;
+    pid_t task = (pid_t)lane->native_id;
+    snprintf(path, sizeof path, "task/%d/schedstat", (int)task);
+    lane->clock_file = -1;
+    if (target->has_own_pids || faccessat(target->proc, path, F_OK, 0) < 0) {
+        task = remote_find_task(target, lane->native_id);
+        snprintf(path, sizeof path, "task/%d/schedstat", (int)task);
+    }
+    if (task != 0) {
+        read_thread_name(target, task, name);
+        lane->clock_file = openat(target->proc, path, O_RDONLY | O_CLOEXEC);
+    }
+    lane->task = task;
+    if (sample_log_is_open(&s->log) && s->log.counters != NULL) {
+        lane->index = sample_log_add_thread(&s->log, task != 0 ? (uint64_t)task : lane->native_id, name);
+    }
+}
+
+void
+remote_close_lane(thread_lane *lane)
+{
+    if (lane->clock_file >= 0) {
+        close(lane->clock_file);
+        lane->clock_file = -1;
+    }
+}
+
+uint64_t
+remote_lane_cpu_ns(thread_lane *lane, uint64_t now_ns, int *has_slept)
+{
+    char text[96];
+    ssize_t got = lane->clock_file < 0 ? -1 : pread(lane->clock_file, text, sizeof text - 1, 0);
+    *has_slept = 0;
+    if (got <= 0) {
+        return lane->cpu_ns; /* it has ended, or the kernel does not tell */
+    }
+    text[got] = '\0';
+    char *end;
+    uint64_t cpu_ns = strtoull(text, &end, 10);
+    strtoull(end, &end, 10); /* time in the run queue */
+    uint64_t n_starts = strtoull(end, NULL, 10);
+    if (cpu_ns != lane->cpu_ns || n_starts != lane->n_starts) {
+        lane->n_starts = n_starts;
+        lane->moved_ns = now_ns;
+    }
+    *has_slept = now_ns - lane->moved_ns > TICK_NS;
+    return cpu_ns > lane->cpu_ns ? cpu_ns : lane->cpu_ns;
+}
+
+void
+remote_before_tick(sampler *s, uint64_t now_ns, uint64_t late_ns)
+{
+    remote_target *target = s->remote;
+    uint64_t generation = 0;
+    target->samples_before = s->log.n[COUNT_SAMPLES];
+    target->failures_before = s->log.n[COUNT_UNREADABLE];
+    if ((late_ns > LATE_NS || s->log.n[COUNT_TICKS] % LOOK_EVERY_TICKS == 0) && !remote_is_alive(target)) {
+        target->end = REMOTE_GONE; /* who has its pid now is somebody else */
+        return;
+    }
+    if (target->generation_address != 0) {
+        if (memory_read(&s->memory, target->generation_address, &generation, sizeof generation) == 0
+            && generation != target->generation) {
+            target->generation = generation;
+            target->checked_all_ns = now_ns;
+            s->log.generation++; /* stacks known by heart are looked up again */
+        }
+    }
+    else if (now_ns - target->checked_all_ns > CODE_DOUBT_NS) {
+        target->checked_all_ns = now_ns;
+        s->log.generation++;
+    }
+    s->tick_ns = now_ns;
+    if (target->pauses && remote_pause(target->pid) < 0 && errno == EPERM) {
+        target->end = REMOTE_FORBIDDEN;
+    }
+}
+
+int
+remote_after_tick(sampler *s)
+{
+    remote_target *target = s->remote;
+    if (target->pauses) {
+        remote_resume();
+    }
+    if (target->end != REMOTE_GOES_ON) {
+        return 0;
+    }
+    if (s->log.n[COUNT_SAMPLES] != target->samples_before
+        || s->log.n[COUNT_UNREADABLE] == target->failures_before) {
+        target->failed_in_row = 0;
+        return 1;
+    }
+    target->failed_in_row++;
+    if (!remote_is_alive(target)) {
+        target->end = REMOTE_GONE;
+    }
+    else if (target->failed_in_row > MAX_FAILED_TICKS) {
+        target->end = REMOTE_LOST;
+    }
+    if (target->end != REMOTE_GOES_ON) {
+        /* These were looks at nothing. */
+        s->log.n[COUNT_UNREADABLE] -= target->failed_in_row;
+        return 0;
+    }
+    return 1;
+}

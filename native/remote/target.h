@@ -1,0 +1,66 @@
+/* What is needed of a process that is sampled from outside. Plain C: no Python.h.
+ * Nobody there tells us of anything: code objects that die, a program that ends or executes another, are noticed. */
+#ifndef FOOTFALL_REMOTE_TARGET_H
+#define FOOTFALL_REMOTE_TARGET_H
+
+#include "core/sampler_thread.h"
+
+/* How long a code object that nobody doubted is taken to be what it was (before 3.14). */
+#define CODE_DOUBT_NS 20000000u
+
+/* Why sampling ended. */
+enum remote_end {
+    REMOTE_GOES_ON = 0,
+    REMOTE_GONE, /* the process ended */
+    REMOTE_LOST, /* its interpreter is not where it was: it executed another program, or is being torn down */
+    REMOTE_FORBIDDEN, /* it may no longer be read */
+};
+
+typedef struct remote_target {
+    pid_t pid;
+    int proc; /* /proc/PID, which stays this process's if the pid is used again; -1 = closed */
+    int pid_file; /* a pidfd, readable once it has ended; -1 = the kernel has none */
+    int has_own_pids; /* it is in another pid namespace: the interpreter's thread ids are not ours */
+    clockid_t clock; /* CPU clock of the process */
+    uint64_t generation_address; /* of a number that changes when a code object dies (3.14 and later), 0 = none */
+    uint64_t generation;
+    uint32_t failed_in_row; /* ticks that read nothing */
+    uint64_t failures_before; /* what the log had counted a tick ago */
+    uint64_t samples_before;
+    uint64_t checked_all_ns; /* when all known code objects were last doubted */
+    int pauses; /* stop its threads while they are read */
+    _Atomic int end;
+} remote_target;
+
+/* Open what a target needs in /proc. 0; -1 with errno. */
+int remote_target_open(remote_target *target, pid_t pid);
+void remote_target_close(remote_target *target);
+
+/* Whether the process is still there. */
+int remote_is_alive(const remote_target *target);
+
+/* Before a tick, and after it; after which sampling goes on (1) or ends (0). */
+void remote_before_tick(sampler *s, uint64_t now_ns, uint64_t late_ns);
+int remote_after_tick(sampler *s);
+
+/* The kernel's id, here, of a thread that has `native_id` there; 0 when it is not known. */
+pid_t remote_find_task(const remote_target *target, uint64_t native_id);
+/* Fill what the lane needs of the kernel: log entry, clock. */
+void remote_open_lane(sampler *s, thread_lane *lane);
+void remote_close_lane(thread_lane *lane);
+/* CPU time of the lane's thread, and whether it has slept for so long that its clock would have moved if not. */
+uint64_t remote_lane_cpu_ns(thread_lane *lane, uint64_t now_ns, int *has_slept);
+
+/* Whether `entry` is still what it was when it was read; if not it is erased. */
+int remote_is_same_code(sampler *s, code_entry *entry);
+/* Read a code object into s->names, with the digest of its header, which was the same before and after; then
+ * remember for its entry what tells it from its successors. */
+walk_status remote_read_code(sampler *s, uint64_t address, uint64_t *header);
+void remote_note_code(const sampler *s, code_entry *entry, uint64_t header);
+
+/* Stop all threads of a process, and let them go. Only one thread may use it. 0; -1 with errno (EPERM: another
+ * debugger has it). What could not be stopped in time runs on. */
+int remote_pause(pid_t pid);
+void remote_resume(void);
+
+#endif

@@ -1,0 +1,258 @@
+"""Record processes from outside: the loop that keeps up with them, and works finished logs into the profile.
+
+Logs go to a run directory. Each is worked in when it is finished, and removed once the data file has been written with
+it, about once a minute: a recording of hours holds little at any time, and loses nothing when it is killed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterator
+from types import FrameType
+from typing import NamedTuple
+
+import click
+
+from footfall.analyze.calltree import ProfileBuilder
+from footfall.config import Config
+from footfall.errors import EXIT_ENVIRONMENT, FootfallError
+from footfall.record.rundir import RunDirectory, make_run_directory, remove_run_directory, settings_from_config
+from footfall.record.samplelog import SampleLog, read_sample_log
+from footfall.sample.outside import OutsideSampler, SampleCounts, SampleOptions
+from footfall.sample.process import descendants
+
+__all__ = ["AttachLimits", "record"]
+
+_POLL_SECONDS = 0.05
+_CHILDREN_SECONDS = 0.25
+_RETRY_SECONDS = 1.0
+_SHOW_SECONDS = 0.5
+_WRITE_SECONDS = 60.0
+_ENDING = frozenset({signal.SIGINT, signal.SIGTERM, signal.SIGHUP})
+
+
+class AttachLimits(NamedTuple):
+    """What to record, and until when. `until` is of time.monotonic()."""
+
+    until: float | None
+    max_samples: int | None
+    interval_ns: int
+    max_cpu_ppm: int
+    children: bool
+    pause: bool
+
+
+def record(pid: int, limits: AttachLimits, config: Config, data_file: str, *, is_quiet: bool) -> int:
+    """Record until a limit, a signal or the end of the last process; write the data file. Returns the exit status.
+
+    Raises FootfallError when the process can't be read, or results not be written.
+    """
+    directory = make_run_directory(settings_from_config(config, cover=False))
+    recording = _Recording(pid, limits, directory, data_file)
+    try:
+        with _ending_signals() as signals:
+            recording.start()
+            recording.run(signals, is_quiet=is_quiet)
+            recording.stop()
+            status = recording.finish(config, is_quiet=is_quiet)
+    except BaseException:
+        recording.abandon()
+        if not directory.has_records():
+            remove_run_directory(directory)
+        raise
+    remove_run_directory(directory)
+    return status
+
+
+@contextlib.contextmanager
+def _ending_signals() -> Iterator[list[int]]:
+    """Collect the signals that end a recording instead of dying of them."""
+    received: list[int] = []
+
+    def note(number: int, _frame: FrameType | None) -> None:
+        received.append(number)
+
+    before = {number: signal.signal(number, note) for number in _ENDING}
+    try:
+        yield received
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler if handler is not None else signal.SIG_DFL)
+
+
+class _Recording:
+    """Samplers by pid, and the profile so far."""
+
+    def __init__(self, pid: int, limits: AttachLimits, directory: RunDirectory, data_file: str) -> None:
+        self._pid = pid
+        self._limits = limits
+        self._directory = directory
+        self._data_file = data_file
+        self._options = SampleOptions(limits.interval_ns, limits.max_cpu_ppm, limits.pause)
+        self._samplers: dict[int, OutsideSampler] = {}
+        self._refused: dict[int, float] = {}
+        self._builder = ProfileBuilder(self._path_of)
+        self._cwds: dict[int, str] = {}
+        self._known_pids: set[int] = set()
+        self._before = SampleCounts(0, 0, 0)
+        self._started = time.monotonic()
+        self._next_children = 0.0
+        self._next_write = self._started + _WRITE_SECONDS
+        self._worked_in: list[str] = []
+        self._messages: list[str] = []
+
+    def start(self) -> None:
+        """Start sampling the process, and with `children` those that stem from it."""
+        try:
+            self._add(self._pid)
+        except FootfallError as error:
+            if not self._limits.children or error.slug != "attach-not-python":
+                raise
+            self._add_children()
+            if not self._samplers:
+                raise
+        if self._limits.children:
+            self._add_children()
+
+    def run(self, signals: list[int], *, is_quiet: bool) -> None:
+        """Keep up until there is a reason to end."""
+        if not is_quiet:
+            click.echo(f"footfall: sampling {self._describe()}; Ctrl-C ends it.", err=True)
+        with _status_line(is_quiet=is_quiet) as show:
+            next_show = 0.0
+            while not signals and self._keep_up():
+                now = time.monotonic()
+                counts = self._counts()
+                if self._limits.until is not None and now >= self._limits.until:
+                    return
+                if self._limits.max_samples is not None and counts.samples >= self._limits.max_samples:
+                    return
+                if show is not None and now >= next_show:
+                    next_show = now + _SHOW_SECONDS
+                    show(f"{counts.samples} samples, {counts.dropped} dropped, {now - self._started:.0f} s")
+                time.sleep(_POLL_SECONDS)
+
+    def stop(self) -> None:
+        """Stop all samplers; their logs are worked in by `finish`."""
+        for sampler in self._samplers.values():
+            sampler.stop()
+
+    def finish(self, config: Config, *, is_quiet: bool) -> int:
+        """Write the data file and show the summary. Returns the exit status."""
+        from footfall.analyze.rundata import RunData
+        from footfall.cli.finish import show_summary
+
+        for sampler in self._samplers.values():
+            self._fold(sampler)
+        if not is_quiet:
+            for message in self._messages:
+                click.echo(f"footfall: {message}.", err=True)
+        profile = self._builder.profile
+        if not profile.n_samples:
+            click.echo(
+                f"footfall: No samples of process {self._pid} were taken: it ended, or was not looked at long enough."
+                " [nothing-sampled]",
+                err=True,
+            )
+            return EXIT_ENVIRONMENT
+        self._write()
+        if not is_quiet:
+            show_summary(RunData(profile=profile), config, self._data_file)
+        return 0
+
+    def abandon(self) -> None:
+        """Let go of all processes; logs that were not worked in stay."""
+        self.stop()
+
+    def _describe(self) -> str:
+        texts = []
+        for sampler in self._samplers.values():
+            assert sampler.interpreter is not None
+            texts.append(f"process {sampler.pid} (CPython {sampler.interpreter.version_text()})")
+        more = f" and {len(texts) - 3} more" if len(texts) > 3 else ""
+        return ", ".join(texts[:3]) + more
+
+    def _add(self, pid: int) -> None:
+        sampler = OutsideSampler(pid, str(self._directory.path), self._options)
+        sampler.start()
+        self._samplers[pid] = sampler
+        with contextlib.suppress(OSError):
+            self._cwds[pid] = os.readlink(f"/proc/{pid}/cwd")
+
+    def _add_children(self) -> None:
+        """Start sampling descendants that are new; those that are not Python (yet) are tried again later."""
+        now = time.monotonic()
+        for pid in descendants(self._pid):
+            if pid in self._samplers or pid == os.getpid() or now < self._refused.get(pid, 0.0):
+                continue
+            try:
+                self._add(pid)
+                self._refused.pop(pid, None)
+            except FootfallError as error:
+                if error.slug in ("attach-forbidden", "attach-unsupported") and pid not in self._refused:
+                    self._messages.append(str(error).partition(" [")[0].rstrip("."))
+                self._refused[pid] = now + _RETRY_SECONDS
+
+    def _keep_up(self) -> bool:
+        """Look after each process. False when the last has ended."""
+        for pid, sampler in list(self._samplers.items()):
+            goes_on = sampler.poll()
+            self._fold(sampler)
+            if not goes_on:
+                self._before = SampleCounts(*map(sum, zip(self._before, sampler.counts(), strict=True)))
+                self._messages.append(sampler.ended)
+                del self._samplers[pid]
+        if self._limits.children and time.monotonic() >= self._next_children:
+            self._next_children = time.monotonic() + _CHILDREN_SECONDS
+            self._add_children()
+        return bool(self._samplers)
+
+    def _counts(self) -> SampleCounts:
+        found = self._before
+        for sampler in self._samplers.values():
+            found = SampleCounts(*map(sum, zip(found, sampler.counts(), strict=True)))
+        return found
+
+    def _fold(self, sampler: OutsideSampler) -> None:
+        """Work finished logs into the profile."""
+        while sampler.finished:
+            path = sampler.finished.pop(0)
+            log = read_sample_log(path)
+            self._builder.add(log, {}, is_continued=log.pid in self._known_pids)
+            self._known_pids.add(log.pid)
+            self._worked_in.append(path)
+        if self._worked_in and time.monotonic() >= self._next_write:
+            self._write()
+
+    def _write(self) -> None:
+        from footfall.analyze.profiles import rows_from_profile
+        from footfall.record.coveragedb import write_coverage
+        from footfall.record.profiledb import write_profile
+
+        with write_coverage(self._data_file, {}, has_arcs=False, touched=set()) as connection:
+            write_profile(connection, rows_from_profile(self._builder.profile), self._directory.identity())
+        for path in self._worked_in:
+            os.unlink(path)
+        self._worked_in.clear()
+        self._next_write = time.monotonic() + _WRITE_SECONDS
+
+    def _path_of(self, log: SampleLog, filename: str) -> str:
+        if not filename or filename.startswith("<") or log.pid not in self._cwds:
+            return filename
+        return os.path.normpath(os.path.join(self._cwds[log.pid], filename))
+
+
+@contextlib.contextmanager
+def _status_line(*, is_quiet: bool) -> Iterator[Callable[[str], None] | None]:
+    """Yield a function that shows one line of text, over and over; None where nobody looks."""
+    if is_quiet or not sys.stderr.isatty() or os.environ.get("TERM", "") == "dumb":
+        yield None
+        return
+    from rich.console import Console
+
+    with Console(stderr=True).status("") as status:
+        yield status.update

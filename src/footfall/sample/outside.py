@@ -1,0 +1,230 @@
+"""Sampling a process that runs already, from outside: finding it, keeping up with what it does, its sample logs.
+
+The sampling is C (native/remote). A process may have several interpreters, each with its own sampler and log; it may
+execute another program, which is found anew; and logs are begun anew when they get long, so that they can be worked
+into a profile while sampling goes on.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from typing import NamedTuple
+
+from footfall import _core
+from footfall.errors import FootfallError
+from footfall.sample.interpreter import RemoteInterpreter, find_interpreter
+from footfall.sample.process import no_such_process, not_permitted, read_stat
+
+__all__ = ["OutsideSampler", "SampleCounts", "SampleOptions"]
+
+_MAX_LOG_SAMPLES = 200_000
+_SEARCH_SECONDS = 3.0
+_GONE, _LOST, _FORBIDDEN = 1, 2, 3
+
+
+class SampleOptions(NamedTuple):
+    """How to sample."""
+
+    interval_ns: int
+    max_cpu_ppm: int = 0
+    """Of the process's CPU time, in millionths, what a sampler may use; 0: no limit."""
+    pause: bool = False
+    """Stop the process's threads while they are read."""
+
+
+class SampleCounts(NamedTuple):
+    """What was counted so far."""
+
+    samples: int
+    dropped: int
+    cpu_ns: int
+
+
+class _Running:
+    """The sampler of one interpreter, and its log."""
+
+    def __init__(self, sampler: _core.RemoteSampler, path: str) -> None:
+        self.sampler = sampler
+        self.path = path
+
+
+class OutsideSampler:
+    """Samples all interpreters of one process into logs `<pid>-<n>.smp` of a directory.
+
+    `start` and then `poll`, several times a second, until that returns False; `stop` at any time.
+    `finished` are the logs that nothing is added to any longer. `ended` says why it ended by itself.
+    """
+
+    def __init__(self, pid: int, directory: str, options: SampleOptions) -> None:
+        self.pid = pid
+        self.finished: list[str] = []
+        self.ended = ""
+        self.interpreter: RemoteInterpreter | None = None
+        self._directory = directory
+        self._options = options
+        self._running: dict[int, _Running] = {}
+        self._before = SampleCounts(0, 0, 0)
+        self._searched_since: float | None = None
+        stat = read_stat(f"/proc/{pid}/stat")
+        if stat is None or stat.state in "ZX":
+            raise no_such_process(pid)
+        self._started_at = stat.start_ticks
+
+    def start(self) -> None:
+        """Find the interpreter and start sampling.
+
+        Raises FootfallError: `no-such-process`, `attach-forbidden`, `not-python`, `attach-unsupported`,
+        `run-unwritable`.
+        """
+        self._find()
+        if not self._running:
+            raise FootfallError(
+                "attach-not-python",
+                f"The Python of process {self.pid} has not begun, or has ended.",
+                "Try again when the program runs.",
+            )
+
+    def poll(self) -> bool:
+        """Keep up with the process. False once it has ended or is no longer Python."""
+        if self._searched_since is not None:
+            return self._search()
+        for address, running in list(self._running.items()):
+            stats = running.sampler.stats()
+            if stats["end"] == _LOST or (stats["end"] == _GONE and len(self._running) > 1):
+                self._finish(address)
+            elif stats["end"] == _GONE:
+                self.ended = f"process {self.pid} has ended"
+            elif stats["end"] == _FORBIDDEN:
+                self.ended = f"process {self.pid} may no longer be read"
+            elif stats["full"]:
+                self.ended = f"the log can't be written: {os.strerror(stats['full'])}"
+            elif stats["samples"] > _MAX_LOG_SAMPLES:
+                self._renew(address)
+            if self.ended:
+                self.stop()
+                return False
+        if not self._running:
+            self._searched_since = time.monotonic()
+            return self._search()
+        self._add_interpreters()
+        return True
+
+    def counts(self) -> SampleCounts:
+        """What all samplers of the process counted so far."""
+        found = self._before
+        for running in self._running.values():
+            found = _plus(found, running.sampler.stats())
+        return found
+
+    def stop(self) -> None:
+        """Stop sampling; all logs are finished."""
+        for address in list(self._running):
+            self._finish(address)
+
+    def _is_same_process(self) -> bool:
+        stat = read_stat(f"/proc/{self.pid}/stat")
+        return stat is not None and stat.state not in "ZX" and stat.start_ticks == self._started_at
+
+    def _search(self) -> bool:
+        """The interpreter is not where it was: wait for another program to have begun in the same process."""
+        assert self._searched_since is not None
+        if not self._is_same_process():
+            self.ended = f"process {self.pid} has ended"
+            return False
+        try:
+            self._find()
+        except FootfallError as error:
+            if time.monotonic() - self._searched_since > _SEARCH_SECONDS:
+                self.ended = error.message.rstrip(".")
+                return False
+            return True
+        if self._running:
+            self._searched_since = None
+        elif time.monotonic() - self._searched_since > _SEARCH_SECONDS:
+            self.ended = f"the Python of process {self.pid} has ended"
+            return False
+        return True
+
+    def _find(self) -> None:
+        self.interpreter = find_interpreter(self.pid)
+        self._add_interpreters()
+
+    def _add_interpreters(self) -> None:
+        """Start a sampler for each interpreter that has none."""
+        if self._running:
+            known = next(iter(self._running.values())).sampler.interpreters()
+        else:
+            known = self._open(None, 0).interpreters()
+        for address, _ in known:
+            if address not in self._running:
+                self._run(address)
+
+    def _run(self, address: int) -> None:
+        path = self._free_path()
+        sampler = self._open(path, address)
+        sampler.start()
+        self._running[address] = _Running(sampler, path)
+
+    def _renew(self, address: int) -> None:
+        """Go on in a new log; the old sampler stops when the new one runs."""
+        old = self._running[address]
+        self._run(address)
+        old.sampler.stop()
+        self._count(old)
+
+    def _finish(self, address: int) -> None:
+        running = self._running.pop(address)
+        running.sampler.stop()
+        self._count(running)
+
+    def _count(self, running: _Running) -> None:
+        self._before = _plus(self._before, running.sampler.stats())
+        self.finished.append(running.path)
+
+    def _open(self, path: str | None, address: int) -> _core.RemoteSampler:
+        found = self.interpreter
+        assert found is not None
+        try:
+            return _core.RemoteSampler(
+                self.pid,
+                found.runtime,
+                found.code_type,
+                found.version,
+                path,
+                interval_ns=self._options.interval_ns,
+                interpreter=address,
+                rseq_offset=found.rseq_offset,
+                max_cpu_ppm=self._options.max_cpu_ppm,
+                pause=self._options.pause,
+            )
+        except PermissionError as error:
+            raise not_permitted(self.pid) from error
+        except ValueError as error:
+            raise FootfallError(
+                "attach-unsupported",
+                f"Can't read the stacks of process {self.pid}: {error}.",
+                "Where that Python has footfall, start the program with `footfall run`.",
+            ) from error
+        except OSError as error:
+            if error.filename is not None:
+                raise FootfallError(
+                    "run-unwritable",
+                    f"Can't write to {self._directory}: {error.strerror}.",
+                    "Run in a directory that you can write to.",
+                ) from error
+            raise no_such_process(self.pid) from error
+
+    def _free_path(self) -> str:
+        number = 0
+        while os.path.exists(path := f"{self._directory}/{self.pid}-{number}.smp"):
+            number += 1
+        return path
+
+
+def _plus(counts: SampleCounts, stats: dict[str, int]) -> SampleCounts:
+    return SampleCounts(
+        counts.samples + stats["samples"],
+        counts.dropped + stats["torn"] + stats["unreadable"],
+        counts.cpu_ns + stats["cpu_ns"],
+    )

@@ -1,0 +1,449 @@
+"""`footfall attach`: real processes sampled from outside, of this and other versions, and all that they may do meanwhile."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from footfall.analyze.calltree import times_of_functions
+from footfall.analyze.profiles import profile_from_rows
+from footfall.record.profiledb import read_profile
+from footfall.record.samplelog import SampleLog, read_sample_log
+
+pytestmark = pytest.mark.skipif(sys.implementation.name != "cpython", reason="reads from CPython only")
+pytest.importorskip("elftools")
+
+OWN = f"{sys.version_info[0]}.{sys.version_info[1]}"
+OTHERS = [
+    str(path)
+    for version in ("3.11", "3.12", "3.13", "3.14", "3.15")
+    for path in [
+        *Path.home().glob(f".pyenv/versions/{version}.*/bin/python{version}"),
+        *Path.home().glob(f".interpreters/bin/python{version}"),
+        Path(f"/usr/bin/python{version}"),
+    ]
+    if path.exists() and version != OWN
+]
+FIB = """
+def fib(n):
+    return n if n < 2 else fib(n - 1) + fib(n - 2)
+def fib2(n):
+    return n if n < 2 else fib2(n - 1) + fib2(n - 2)
+print("ready", flush=True)
+while True:
+    fib(16)
+    fib2(16)
+"""
+ENVIRONMENT = {key: value for key, value in os.environ.items() if key != "FOOTFALL_RUN"}
+
+
+@contextlib.contextmanager
+def target(program: str, *command: str, **more: object) -> Iterator[subprocess.Popen[str]]:
+    """A process that runs `program`, from when it says that it is ready; killed at the end."""
+    code = textwrap.dedent(program)
+    process = subprocess.Popen(
+        [*(command or (sys.executable,)), "-c", code], stdout=subprocess.PIPE, text=True, env=ENVIRONMENT, **more
+    )
+    try:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+        process.stdout.close()
+
+
+def attach(pid: int, *options: str, cwd: Path, **more: object) -> subprocess.CompletedProcess[str]:
+    """Run `footfall attach` in `cwd`."""
+    return subprocess.run(
+        [sys.executable, "-m", "footfall", "attach", str(pid), *options],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        cwd=cwd,
+        env=ENVIRONMENT,
+        **more,
+    )
+
+
+def samples_by_function(data_file: Path) -> dict[str, int]:
+    """Own samples by qualified name."""
+    stored = read_profile(data_file)
+    assert stored is not None
+    found: dict[str, int] = {}
+    for function, times in times_of_functions(profile_from_rows(stored)).items():
+        found[function.qualname] = found.get(function.qualname, 0) + times.own.samples
+    return found
+
+
+def stacks(log: SampleLog) -> list[tuple[str, ...]]:
+    """The stack of each look, outermost first."""
+    names: dict[int, tuple[str, ...]] = {0: ()}
+    for node_id, node in log.nodes.items():
+        names[node_id] = (*names[node.parent], log.codes[node.code].qualname)
+    return [names[sample.node] for sample in log.samples for _ in range(sample.repeat)]
+
+
+def sample(pid: int, path: Path, n_samples: int, interval_us: int = 1000) -> SampleLog:
+    """The log of at least so many samples of a process."""
+    from footfall import _core
+    from footfall.sample.interpreter import find_interpreter
+
+    found = find_interpreter(pid)
+    sampler = _core.RemoteSampler(
+        pid, found.runtime, found.code_type, found.version, str(path), interval_us * 1000, rseq_offset=found.rseq_offset
+    )
+    sampler.start()
+    for _ in range(2000):
+        stats = sampler.stats()
+        if stats["samples"] >= n_samples or stats["end"]:
+            break
+        time.sleep(0.01)
+    sampler.stop()
+    return read_sample_log(str(path))
+
+
+def test_writes_a_data_file_with_the_profile(tmp_path: Path) -> None:
+    """--max-samples ends it; the summary, the data file and the exit status are as those of `run`."""
+    with target(FIB) as process:
+        done = attach(process.pid, "--max-samples", "200", "-o", "a.data", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "Hottest functions" in done.stderr and "samples of 1 process" in done.stderr
+    found = samples_by_function(tmp_path / "a.data")
+    assert found["fib"] > 20 and found["fib2"] > 20
+    assert os.listdir(tmp_path) == ["a.data"] or set(os.listdir(tmp_path)) == {"a.data", ".footfall"}
+
+
+@pytest.mark.parametrize("python", [sys.executable, *OTHERS])
+def test_stacks_of_a_quick_recursion_are_whole(tmp_path: Path, python: str) -> None:
+    """Next to no stack mixes two recursions or lacks its root, in a target of each version there is."""
+    with target(FIB, python) as process:
+        log = sample(process.pid, tmp_path / "a.smp", 300)
+    taken = [stack for stack in stacks(log) if stack]
+    assert len(taken) >= 250
+    impossible = [stack for stack in taken if stack[0] != "<module>" or {"fib", "fib2"} <= set(stack)]
+    assert len(impossible) + log.n_dropped <= 0.02 * len(taken) + 1, (impossible[:3], log.n_dropped)
+
+
+HOSTILE = {
+    "deep recursion": "def down(n):\n  return down(n - 1) if n else 0\nwhile True: down(5000)",
+    "threads": (
+        "def down(n):\n  return down(n - 1) if n else 0\n"
+        "while True:\n"
+        "  ts = [threading.Thread(target=down, args=(300,)) for _ in range(8)]\n"
+        "  for t in ts: t.start()\n"
+        "  for t in ts: t.join()"
+    ),
+    "generators": (
+        "def count(n):\n  if n: yield from count(n - 1)\n  yield n\nwhile True:\n  for _ in count(100): pass"
+    ),
+    "code that comes and goes": (
+        "n = 0\nwhile True:\n  n += 1\n"
+        "  exec(compile(f'def f{n}(n):\\n  return n\\nfor z in range(9): f{n}({n})', 'gen.py', 'exec'), {})"
+    ),
+}
+
+
+@pytest.mark.parametrize("program", HOSTILE.values(), ids=HOSTILE.keys())
+def test_reads_what_is_freed_meanwhile(tmp_path: Path, program: str) -> None:
+    """Every 20 us, memory that is unmapped under the reader: neither side is hurt, kept stacks have their roots."""
+    start = "import sys, threading\nsys.setrecursionlimit(20000)\nprint('ready', flush=True)\n"
+    with target(start + program) as process:
+        log = sample(process.pid, tmp_path / "a.smp", 3000, 20)
+        assert process.poll() is None
+    taken = [stack for stack in stacks(log) if stack]
+    assert len(taken) > 100
+    roots = {"<module>", "Thread._bootstrap", "_shutdown", "Thread._stop"}
+    rootless = [stack for stack in taken if stack[0] not in roots]
+    assert len(rootless) <= max(1, 0.005 * len(taken)), rootless[:5]
+
+
+def test_reused_addresses_are_not_misnamed(tmp_path: Path) -> None:
+    """Code objects that are made and dropped get one another's memory: a frame has the name of who runs."""
+    program = """
+    import time
+    print("ready", flush=True)
+    def spin():
+        end = time.perf_counter() + 0.002
+        while time.perf_counter() < end: pass
+    n = 0
+    while True:
+        n += 1
+        kind = "even" if n % 2 == 0 else "odd_"
+        space = {"spin": spin}
+        exec(compile(f"def {kind}_inner():\\n  spin()\\ndef {kind}_outer():\\n  {kind}_inner()", "gen.py", "exec"), space)
+        space[f"{kind}_outer"]()
+    """
+    with target(program) as process:
+        log = sample(process.pid, tmp_path / "a.smp", 600)
+    pairs = [
+        (stack[i], stack[i + 1])
+        for stack in stacks(log)
+        for i in range(len(stack) - 1)
+        if stack[i].endswith("_outer") and stack[i + 1].endswith("_inner")
+    ]
+    assert len(pairs) > 100
+    mixed = [pair for pair in pairs if pair[0][:4] != pair[1][:4]]
+    kinds = {pair[0][:4] for pair in pairs}
+    assert kinds == {"even", "odd_"}
+    assert len(mixed) <= 0.02 * len(pairs), mixed[:5]
+
+
+def test_threads_have_their_own_time(tmp_path: Path) -> None:
+    """A sleeping thread costs no CPU; the busy one holds the GIL; names are the kernel's."""
+    program = """
+    import threading, time
+    def sleeper():
+        time.sleep(100)
+    def busy():
+        while True: sum(range(100))
+    threading.Thread(target=sleeper, daemon=True).start()
+    print("ready", flush=True)
+    busy()
+    """
+    with target(program) as process:
+        log = sample(process.pid, tmp_path / "a.smp", 800)
+        assert {thread.native_id for thread in log.threads.values()} >= {process.pid}
+    names: dict[int, str] = {0: ""}
+    for node_id, node in log.nodes.items():
+        names[node_id] = log.codes[node.code].qualname
+    cpu = {"busy": 0, "sleeper": 0}
+    gil = {"busy": 0, "sleeper": 0}
+    for one in log.samples:
+        if names[one.node] in cpu:
+            cpu[names[one.node]] += one.cpu_ns
+            gil[names[one.node]] += one.repeat * one.holds_gil
+    assert cpu["busy"] > 20 * cpu["sleeper"]
+    assert gil["busy"] > 100 and gil["sleeper"] == 0
+    assert any(one.repeat > 3 for one in log.samples if names[one.node] == "sleeper")
+
+
+def test_ends_with_the_process(tmp_path: Path) -> None:
+    """When the process ends, what was sampled is written."""
+    program = "import time\nprint('ready', flush=True)\nend = time.monotonic() + 3\nwhile time.monotonic() < end: pass"
+    with target(program) as process:
+        done = attach(process.pid, cwd=tmp_path)
+        assert process.wait(10) == 0
+    assert done.returncode == 0
+    assert "has ended" in done.stderr
+    assert samples_by_function(tmp_path / f"attach-{process.pid}.coverage")["<module>"] > 10
+
+
+def test_follows_exec(tmp_path: Path) -> None:
+    """A process that executes another Python program is found anew there."""
+    program = """
+    import os, sys, time
+    def before():
+        end = time.monotonic() + 2
+        while time.monotonic() < end: pass
+    print("ready", flush=True)
+    before()
+    code = "def after():\\n  while True: pass\\nafter()"
+    os.execv(sys.executable, [sys.executable, "-c", code])
+    """
+    with target(program) as process:
+        done = attach(process.pid, "-d", "6", "-o", "a.data", cwd=tmp_path)
+        assert process.poll() is None
+    assert done.returncode == 0, done.stderr
+    found = samples_by_function(tmp_path / "a.data")
+    assert found["before"] > 10 and found["after"] > 10
+
+
+def test_children_are_found_while_it_runs(tmp_path: Path) -> None:
+    """--children: those that are there, and a fork that comes later; one recording of all."""
+    program = """
+    import os, subprocess, sys, time
+    def parent():
+        while True: time.sleep(0.01)
+    def forked():
+        while True: pass
+    child = subprocess.Popen([sys.executable, "-c", "def started():\\n  while True: pass\\nstarted()"])
+    print("ready", flush=True)
+    time.sleep(2)
+    pid = os.fork()
+    if pid == 0:
+        forked()
+    try:
+        parent()
+    finally:
+        child.kill()
+    """
+    with target(program, start_new_session=True) as process:
+        done = attach(process.pid, "--children", "-d", "6", "-o", "a.data", cwd=tmp_path)
+        os.killpg(process.pid, signal.SIGKILL)
+    assert done.returncode == 0, done.stderr
+    found = samples_by_function(tmp_path / "a.data")
+    assert found["started"] > 10 and found["forked"] > 10 and found["parent"] > 10
+    assert "of 3 processes" in done.stderr
+
+
+def test_ctrl_c_ends_it_with_results(tmp_path: Path) -> None:
+    """The first signal ends the recording; the data file is written and the status is 0."""
+    with target(FIB) as process:
+        command = [sys.executable, "-m", "footfall", "attach", str(process.pid), "-o", "a.data"]
+        recording = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, cwd=tmp_path, env=ENVIRONMENT)
+        assert recording.stderr is not None
+        assert "sampling process" in recording.stderr.readline()
+        time.sleep(1)
+        recording.send_signal(signal.SIGINT)
+        _, errors = recording.communicate(timeout=30)
+        assert process.poll() is None
+    assert recording.returncode == 0, errors
+    assert samples_by_function(tmp_path / "a.data")["fib"] > 10
+
+
+def test_a_stopped_process_is_sampled_on(tmp_path: Path) -> None:
+    """SIGSTOP stops its time, not the recording; it goes on with SIGCONT."""
+    with target(FIB) as process:
+        os.kill(process.pid, signal.SIGSTOP)
+        log = sample(process.pid, tmp_path / "stopped.smp", 100)
+        assert sum(one.cpu_ns for one in log.samples) == 0
+        assert len(set(stacks(log))) == 1
+        os.kill(process.pid, signal.SIGCONT)
+        log = sample(process.pid, tmp_path / "again.smp", 200)
+        assert len(set(stacks(log))) > 5
+
+
+def test_a_paused_process_is_unharmed(tmp_path: Path) -> None:
+    """--pause stops threads by ptrace at each look; the process runs on, and can be attached to again."""
+    with target(FIB) as process:
+        for name in ("a.data", "b.data"):
+            done = attach(process.pid, "--pause", "--max-samples", "100", "-o", name, cwd=tmp_path)
+            assert done.returncode == 0, done.stderr
+            assert "; 0 dropped" in done.stderr
+            assert samples_by_function(tmp_path / name)["fib"] > 10
+        status = Path(f"/proc/{process.pid}/status").read_text(encoding="utf-8")
+        assert "TracerPid:\t0\n" in status and "State:\tT" not in status
+
+
+@pytest.mark.skipif(sys.version_info < (3, 13), reason="no module for it before")
+def test_all_interpreters_are_sampled(tmp_path: Path) -> None:
+    """A thread of another interpreter of the process is seen too."""
+    program = """
+    import threading, time
+    try:
+        import _interpreters
+    except ImportError:
+        import _xxsubinterpreters as _interpreters
+    other = _interpreters.create()
+    code = "def within():\\n  while True: pass\\nwithin()"
+    threading.Thread(target=_interpreters.exec, args=(other, code), daemon=True).start()
+    def main():
+        while True: time.sleep(0.001)
+    print("ready", flush=True)
+    main()
+    """
+    with target(program) as process:
+        done = attach(process.pid, "-d", "3", "-o", "a.data", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    found = samples_by_function(tmp_path / "a.data")
+    assert found["within"] > 10 and found["main"] > 10
+    assert "of 1 process" in done.stderr
+
+
+def test_a_stripped_and_deleted_interpreter(tmp_path: Path) -> None:
+    """The symbols are found without .symtab, in a file that is no longer there."""
+    strip = shutil.which("strip")
+    copies = tmp_path / "copies"
+    copies.mkdir()
+    executable = copies / "python-copy"
+    shutil.copy(os.path.realpath(sys.executable), executable)
+    for library in (Path(sys.base_prefix) / "lib").glob("libpython3.*.so.*"):
+        shutil.copy(library, copies)
+    environment = {**ENVIRONMENT, "PYTHONHOME": sys.base_prefix, "LD_LIBRARY_PATH": str(copies)}
+    for path in list(copies.iterdir()):
+        path.chmod(0o755)
+        if strip is not None:
+            whole = path.read_bytes()
+            subprocess.run([strip, path], check=True, capture_output=True)
+            if subprocess.run([executable, "-c", ""], env=environment, capture_output=True).returncode != 0:
+                path.write_bytes(whole)  # strip breaks an executable that was patched to run elsewhere
+    process = subprocess.Popen([executable, "-c", FIB], stdout=subprocess.PIPE, text=True, env=environment)
+    try:
+        assert process.stdout is not None and process.stdout.readline() == "ready\n"
+        shutil.rmtree(copies)
+        done = attach(process.pid, "--max-samples", "100", "-o", "a.data", cwd=tmp_path)
+    finally:
+        process.kill()
+        process.communicate()
+    if os.geteuid() != 0 and "attach-not-python" in done.stderr:
+        pytest.skip("only root may open a deleted library")
+    assert done.returncode == 0, done.stderr
+    assert samples_by_function(tmp_path / "a.data")["fib"] > 5
+
+
+@pytest.mark.skipif(os.geteuid() != 0 or not shutil.which("unshare"), reason="needs root and unshare")
+def test_another_pid_and_mount_namespace(tmp_path: Path) -> None:
+    """As in a container: its thread ids are not ours, and its files are under /proc/PID/root."""
+    with target(FIB, "unshare", "-pm", "--fork", "--mount-proc", "--kill-child", sys.executable) as process:
+        done = attach(process.pid, "--children", "--max-samples", "100", "-o", "a.data", cwd=tmp_path)
+        assert done.returncode == 0, done.stderr
+        stored = read_profile(tmp_path / "a.data")
+        assert stored is not None
+        assert [thread.pid == thread.native_id for thread in stored.threads] == [True]
+        assert sum(cost.cpu_ns for cost in stored.costs) > 0
+
+
+def test_no_such_process(tmp_path: Path) -> None:
+    """A pid that is nobody's is a wrong command line."""
+    process = subprocess.Popen(["true"])
+    process.wait()
+    done = attach(process.pid, cwd=tmp_path)
+    assert done.returncode == 2 and "[no-such-process]" in done.stderr
+
+
+def test_not_python(tmp_path: Path) -> None:
+    """Another program is named in the error."""
+    process = subprocess.Popen(["sleep", "60"])
+    try:
+        time.sleep(0.2)
+        done = attach(process.pid, cwd=tmp_path)
+    finally:
+        process.kill()
+        process.wait()
+    assert done.returncode == 3 and "(sleep) does not run Python" in done.stderr and "[attach-not-python]" in done.stderr
+    assert list(tmp_path.iterdir()) in ([], [tmp_path / ".footfall"])
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root to be another user")
+def test_another_user_is_told_what_to_do() -> None:
+    """Without the permission the error says whose process it is, and how to get it."""
+    program = """
+    import os, sys
+    from footfall.errors import FootfallError
+    from footfall.sample.interpreter import find_interpreter
+    os.setgid(65534); os.setuid(65534)
+    try:
+        find_interpreter(int(sys.argv[1]))
+    except FootfallError as error:
+        print(error.slug, error)
+    """
+    with target(FIB) as process:
+        done = subprocess.run(
+            [sys.executable, "-c", textwrap.dedent(program), str(process.pid)], capture_output=True, text=True
+        )
+    assert done.stdout.startswith("attach-forbidden"), done.stderr
+    assert "belongs to user 0" in done.stdout and "sudo" in done.stdout and "SYS_PTRACE" in done.stdout
+
+
+@pytest.mark.skipif(not shutil.which("pypy3"), reason="no PyPy here")
+def test_pypy_is_refused() -> None:
+    """PyPy can't be read, and the error says what can be done."""
+    from footfall.errors import FootfallError
+    from footfall.sample.interpreter import find_interpreter
+
+    with target("print('ready', flush=True)\nwhile True: pass", "pypy3") as process:
+        with pytest.raises(FootfallError, match="PyPy") as raised:
+            find_interpreter(process.pid)
+    assert raised.value.slug == "attach-unsupported"
