@@ -6,8 +6,7 @@ import json
 
 import click
 
-from footfall.cli.options import load_config, split_list
-from footfall.cli.reporting import contexts_option, gather_report, report_options
+from footfall.cli.reporting import ReportRequest, contexts_option, report_options
 from footfall.errors import EXIT_FINDINGS
 from footfall.report.gaps import gaps_report, rank_gaps, render_gaps
 
@@ -26,14 +25,7 @@ __all__ = ["command"]
 @click.option("--format", "format_", type=click.Choice(["text", "json"]), default="text", show_default=True)
 @click.option("--fail", is_flag=True, help="Exit with 1 when untested code took time in the profile.")
 def command(
-    files: tuple[str, ...],
-    data_file: str | None,
-    config_file: str | None,
-    include: str | None,
-    omit: str | None,
-    ignore_errors: bool,
-    fail_under: float | None,
-    contexts: str | None,
+    request: ReportRequest,
     gaps_file: str | None,
     count: int,
     format_: str,
@@ -45,15 +37,8 @@ def command(
     that is hot there and untested here comes first. Without it, partly tested functions are ranked by their own time.
     Time in libraries counts for the line that called them.
     """
-    config = load_config(
-        config_file,
-        data_file=data_file,
-        report_include=split_list(include),
-        report_omit=split_list(omit),
-        report_contexts=split_list(contexts),
-        fail_under=fail_under,
-    )
-    coverage = gather_report(config, files, ignore_errors=ignore_errors, contexts=config.report_contexts)
+    config = request.load_config()
+    coverage = request.gather(config)
     ranking = rank_gaps(config, coverage, gaps_file)
     if format_ == "json":
         click.echo(json.dumps(gaps_report(ranking), indent=4))

@@ -7,8 +7,7 @@ from pathlib import Path
 
 import click
 
-from footfall.cli.options import load_config, split_list
-from footfall.cli.reporting import contexts_option, exit_status, gather_report, report_options
+from footfall.cli.reporting import ReportRequest, contexts_option, exit_status, report_options
 from footfall.cli.terminal import progress_bar
 from footfall.config import Config
 from footfall.report.gather import Coverage
@@ -30,14 +29,7 @@ __all__ = ["command", "write_html"]
 @click.option("--profile", "gaps_file", metavar="FILE", help="Rank gaps by the profile in this data file.")
 @click.option("-q", "--quiet", is_flag=True, help="Don't say what was written.")
 def command(
-    files: tuple[str, ...],
-    data_file: str | None,
-    config_file: str | None,
-    include: str | None,
-    omit: str | None,
-    ignore_errors: bool,
-    fail_under: float | None,
-    contexts: str | None,
+    request: ReportRequest,
     directory: str | None,
     title: str | None,
     precision: int | None,
@@ -50,20 +42,14 @@ def command(
     It opens from disk and loads nothing from elsewhere. A site that is already in the directory is replaced, and
     the new one says what changed since.
     """
-    config = load_config(
-        config_file,
-        data_file=data_file,
-        report_include=split_list(include),
-        report_omit=split_list(omit),
-        report_contexts=split_list(contexts),
-        fail_under=fail_under,
+    config = request.load_config(
         html_directory=directory,
         html_title=title,
         precision=precision,
     )
     # No cycles are made here, and looking for some among a million small objects costs a third of the time.
     gc.disable()
-    coverage = gather_report(config, files, ignore_errors=ignore_errors, contexts=config.report_contexts)
+    coverage = request.gather(config)
     index = write_html(config, coverage, before_file=before, gaps_file=gaps_file, is_quiet=quiet)
     if not quiet:
         click.echo(f"Wrote HTML report to {index}", err=True)

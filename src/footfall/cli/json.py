@@ -6,8 +6,8 @@ import json
 
 import click
 
-from footfall.cli.options import load_config, split_list, write_output
-from footfall.cli.reporting import contexts_option, exit_status, gather_report, output_options, report_options
+from footfall.cli.options import write_output
+from footfall.cli.reporting import ReportRequest, contexts_option, output_options, report_options, whole_exit_status
 from footfall.config import Config
 from footfall.record.coveragedb import read_contexts_by_line
 from footfall.report.gather import Coverage
@@ -25,36 +25,21 @@ _INDENT = 4
 @click.option("--pretty-print", is_flag=True, default=None, help="Format it for human readers.")
 @click.option("--show-contexts", is_flag=True, default=None, help="Name the contexts in which each line ran.")
 def command(
-    files: tuple[str, ...],
-    data_file: str | None,
-    config_file: str | None,
-    include: str | None,
-    omit: str | None,
-    ignore_errors: bool,
-    fail_under: float | None,
+    request: ReportRequest,
     output: str | None,
     quiet: bool,
-    contexts: str | None,
     pretty_print: bool | None,
     show_contexts: bool | None,
 ) -> int:
     """Write coverage as JSON, of all files or of those named: coverage.py's format 3, and more under "footfall"."""
-    config = load_config(
-        config_file,
-        data_file=data_file,
-        report_include=split_list(include),
-        report_omit=split_list(omit),
-        report_contexts=split_list(contexts),
-        fail_under=fail_under,
+    config = request.load_config(
         json_output=output,
         json_pretty_print=pretty_print,
         json_show_contexts=show_contexts,
     )
-    coverage = gather_report(config, files, ignore_errors=ignore_errors, contexts=config.report_contexts)
+    coverage = request.gather(config)
     write_output(config.json_output, json_text(config, coverage), "JSON report", is_quiet=quiet)
-    numbers = coverage.total
-    # as in coverage.py, a report without anything to cover fails any threshold
-    return exit_status(config, numbers.pc_covered if numbers.n_statements else 0)
+    return whole_exit_status(config, coverage)
 
 
 def json_text(config: Config, coverage: Coverage) -> str:

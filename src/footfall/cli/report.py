@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import click
 
-from footfall.cli.options import load_config, split_list
-from footfall.cli.reporting import contexts_option, exit_status, gather_report, report_options
+from footfall.cli.reporting import ReportRequest, contexts_option, exit_status, report_options
 from footfall.errors import FootfallError, UsageError
 from footfall.report.text import TableOptions, render_table
 
@@ -43,14 +42,7 @@ _VIEWS = ("test", "function", "file", "line", "thread", "process")
 )
 @click.option("--precision", type=int, metavar="N", help="Digits after the decimal point of percentages.")
 def command(
-    files: tuple[str, ...],
-    data_file: str | None,
-    config_file: str | None,
-    include: str | None,
-    omit: str | None,
-    ignore_errors: bool,
-    fail_under: float | None,
-    contexts: str | None,
+    request: ReportRequest,
     format_: str | None,
     show_missing: bool | None,
     conditions: bool,
@@ -70,14 +62,8 @@ def command(
     With --by, shows the profile: own time (Self) and time with all that was called (Total), in seconds and per cent
     with the standard error that the number of samples gives; of each test its slowest lines.
     """
-    config = load_config(
-        config_file,
-        data_file=data_file,
-        report_include=split_list(include),
-        report_omit=split_list(omit),
-        report_contexts=split_list(contexts),
+    config = request.load_config(
         report_format=format_,
-        fail_under=fail_under,
         show_missing=show_missing,
         skip_covered=skip_covered,
         skip_empty=skip_empty,
@@ -95,7 +81,7 @@ def command(
         return 0
     if count is not None:
         raise UsageError("by-missing", "--count is of the profile's rows.", "Add --by function, or leave it out.")
-    coverage = gather_report(config, files, ignore_errors=ignore_errors, contexts=config.report_contexts)
+    coverage = request.gather(config)
     if not coverage.files:
         raise FootfallError(
             "no-report-data", f"No data to report in {config.data_file}.", "None of its files could be read."

@@ -2,24 +2,69 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import TypeVar
+import functools
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 import click
 
 from footfall.analyze.numbers import fail_under_message, should_fail_under
-from footfall.cli.options import config_option, data_file_option, warn
+from footfall.cli.options import config_option, data_file_option, load_config, split_list, warn
 from footfall.config import Config
 from footfall.errors import EXIT_USAGE
 from footfall.report.gather import Coverage, gather
 
-__all__ = ["contexts_option", "exit_status", "gather_report", "output_options", "report_options"]
+__all__ = ["ReportRequest", "contexts_option", "exit_status", "output_options", "report_options", "whole_exit_status"]
 
 _Command = TypeVar("_Command", bound=Callable[..., object])
+_Rest = ParamSpec("_Rest")
 
 
-def report_options(function: _Command) -> _Command:
-    """Add what every coverage report takes."""
+@dataclass(frozen=True, slots=True)
+class ReportRequest:
+    """What the options that all reports share ask for. Texts are as given; None was not."""
+
+    files: tuple[str, ...]
+    data_file: str | None
+    config_file: str | None
+    include: str | None
+    omit: str | None
+    ignore_errors: bool
+    fail_under: float | None
+    contexts: str | None
+
+    def load_config(self, **given: Any) -> Config:
+        """Read the configuration and put these options, and those that only this report has, in place of its values."""
+        return load_config(
+            self.config_file,
+            data_file=self.data_file,
+            report_include=split_list(self.include),
+            report_omit=split_list(self.omit),
+            report_contexts=split_list(self.contexts),
+            fail_under=self.fail_under,
+            **given,
+        )
+
+    def gather(self, config: Config, *, all_contexts: bool = False) -> Coverage:
+        """Do what every report begins with, and print the warnings."""
+        contexts = () if all_contexts else config.report_contexts
+        coverage = gather(
+            config, config.data_file, ignore_errors=self.ignore_errors, contexts=contexts, paths=self.files
+        )
+        warn(coverage.warnings, config.disable_warnings)
+        return coverage
+
+
+def report_options(function: Callable[Concatenate[ReportRequest, _Rest], int]) -> Callable[..., int]:
+    """Add what every coverage report takes; the function gets it as one ReportRequest, and its own options by name."""
+
+    @functools.wraps(function)
+    def command(*args: _Rest.args, **given: _Rest.kwargs) -> int:
+        values: dict[str, Any] = {each.name: given.pop(each.name, None) for each in fields(ReportRequest)}
+        return function(ReportRequest(**values), *args, **given)
+
+    decorated: Callable[..., int] = command
     for decorate in (
         click.argument("files", nargs=-1, metavar="[FILE]..."),
         click.option(
@@ -31,8 +76,8 @@ def report_options(function: _Command) -> _Command:
         config_option,
         data_file_option,
     ):
-        function = decorate(function)
-    return function
+        decorated = decorate(decorated)
+    return decorated
 
 
 def output_options(default: str) -> Callable[[_Command], _Command]:
@@ -55,18 +100,15 @@ def contexts_option(function: _Command) -> _Command:
     )(function)
 
 
-def gather_report(
-    config: Config, files: Sequence[str], *, ignore_errors: bool, contexts: Sequence[str] = ()
-) -> Coverage:
-    """Do what every report begins with, and print the warnings."""
-    coverage = gather(config, config.data_file, ignore_errors=ignore_errors, contexts=contexts, paths=files)
-    warn(coverage.warnings, config.disable_warnings)
-    return coverage
-
-
 def exit_status(config: Config, total: float) -> int:
     """Return 0, or 2 with a message on stdout, as coverage.py has it, when the total percentage is too low."""
     if not should_fail_under(total, config.fail_under, config.precision):
         return 0
     click.echo(f"Coverage failure: {fail_under_message(total, config.fail_under, config.precision)}")
     return EXIT_USAGE
+
+
+def whole_exit_status(config: Config, coverage: Coverage) -> int:
+    """As `exit_status`; as in coverage.py, a report without anything to cover fails any threshold."""
+    numbers = coverage.total
+    return exit_status(config, numbers.pc_covered if numbers.n_statements else 0)

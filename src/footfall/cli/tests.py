@@ -14,8 +14,8 @@ from footfall.analyze.exclude import ExclusionRules
 from footfall.analyze.source import analyze_source, decode_source
 from footfall.analyze.tests import LinesByTest, TestRecord, find_tests
 from footfall.cli.git import diff_since, file_at, top_directory
-from footfall.cli.options import load_config, split_list, write_output
-from footfall.cli.reporting import gather_report, report_options
+from footfall.cli.options import write_output
+from footfall.cli.reporting import ReportRequest, report_options
 from footfall.config import Config, canonical_path
 from footfall.errors import FootfallError
 from footfall.record.aliases import PathAliases
@@ -46,13 +46,7 @@ __all__ = ["command"]
 @click.option("--format", "format_", type=click.Choice(["text", "json"]), default="text", show_default=True)
 @click.option("-o", "output", metavar="FILE", default="-", help="Where to write; - is stdout. [default: -]")
 def command(
-    files: tuple[str, ...],
-    data_file: str | None,
-    config_file: str | None,
-    include: str | None,
-    omit: str | None,
-    ignore_errors: bool,
-    fail_under: float | None,
+    request: ReportRequest,
     slow: bool,
     changed: str | None,
     count: int,
@@ -65,20 +59,14 @@ def command(
     only names of tests are written, one on each line: those that ran a changed line (a line that runs on import counts
     for every test that uses its file), and changed test files themselves.
     """
-    config = load_config(
-        config_file,
-        data_file=data_file,
-        report_include=split_list(include),
-        report_omit=split_list(omit),
-        fail_under=fail_under,
-    )
+    config = request.load_config()
     if changed is not None:
         names = _touched(config, changed)
         names = names[:count] if count else names
         text = json.dumps(names, indent=4) + "\n" if format_ == "json" else "".join(name + "\n" for name in names)
         write_output(output, text, "names of tests")
         return 0
-    coverage = gather_report(config, files, ignore_errors=ignore_errors)
+    coverage = request.gather(config, all_contexts=True)
     profile = load_profile(config, config.data_file) if coverage.has_profile else None
     tests = _need_tests(config, lines_by_context(config, coverage), profile)
     shown = tests[:count] if count else tests

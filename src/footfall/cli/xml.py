@@ -6,8 +6,8 @@ import time
 
 import click
 
-from footfall.cli.options import load_config, split_list, write_output
-from footfall.cli.reporting import exit_status, gather_report, output_options, report_options
+from footfall.cli.options import write_output
+from footfall.cli.reporting import ReportRequest, output_options, report_options, whole_exit_status
 from footfall.config import Config
 from footfall.report.gather import Coverage
 from footfall.report.xml import XmlOptions, render_xml
@@ -20,32 +20,19 @@ __all__ = ["command", "xml_text"]
 @output_options("coverage.xml")
 @click.option("--skip-empty", is_flag=True, default=None, help="Leave out files with no code.")
 def command(
-    files: tuple[str, ...],
-    data_file: str | None,
-    config_file: str | None,
-    include: str | None,
-    omit: str | None,
-    ignore_errors: bool,
-    fail_under: float | None,
+    request: ReportRequest,
     output: str | None,
     quiet: bool,
     skip_empty: bool | None,
 ) -> int:
     """Write coverage as Cobertura XML, of all files or of those named."""
-    config = load_config(
-        config_file,
-        data_file=data_file,
-        report_include=split_list(include),
-        report_omit=split_list(omit),
-        fail_under=fail_under,
+    config = request.load_config(
         xml_output=output,
         skip_empty=skip_empty,
     )
-    coverage = gather_report(config, files, ignore_errors=ignore_errors)
+    coverage = request.gather(config, all_contexts=True)
     write_output(config.xml_output, xml_text(config, coverage), "XML report", is_quiet=quiet)
-    numbers = coverage.total
-    # as in coverage.py, a report without anything to cover fails any threshold
-    return exit_status(config, numbers.pc_covered if numbers.n_statements else 0)
+    return whole_exit_status(config, coverage)
 
 
 def xml_text(config: Config, coverage: Coverage) -> str:
