@@ -24,6 +24,7 @@ _INTERRUPTED: Final = 130
 _COMMANDS: Final = {
     "run": "Run a command and measure it: coverage and a profile.",
     "attach": "Profile a running process, from outside.",
+    "dump": "Show the stacks of a running process now.",
     "report": "Show coverage and time, file by file.",
     "html": "Write a site: coverage, heat, flame graph and tests.",
     "gaps": "Rank untested code by the time it takes.",

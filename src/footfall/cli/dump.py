@@ -1,0 +1,48 @@
+"""`footfall dump`: the stacks of a running process now."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from footfall.cli.attach import check_can_attach
+from footfall.cli.terminal import print_lines
+from footfall.errors import FootfallError
+
+__all__ = ["command"]
+
+
+@click.command("dump", epilog="Examples:  footfall dump 1234  |  footfall dump --children --json 1234 > stacks.json")
+@click.argument("pid", type=click.IntRange(min=1), metavar="PID")
+@click.option("--json", "as_json", is_flag=True, help="Write JSON.")
+@click.option("--children", is_flag=True, help="The processes that stem from it too.")
+@click.option("--pause", is_flag=True, help="Stop its threads meanwhile, so that all are seen at one moment.")
+def command(pid: int, as_json: bool, children: bool, pause: bool) -> int:
+    """Show what every thread of the running process PID does now: innermost frame first, with its source and columns.
+
+    Which thread holds the GIL is marked. The process is neither stopped (without --pause) nor changed.
+    """
+    check_can_attach()
+    from footfall.report.dump import render_dump_json, render_dump_text  # these need the C core
+    from footfall.sample.dump import dump_process
+    from footfall.sample.process import descendants
+
+    processes = []
+    refused: FootfallError | None = None
+    for one in [pid, *(descendants(pid) if children else ())]:
+        try:
+            processes.append(dump_process(one, pause=pause))
+        except FootfallError as error:
+            if not children or (one == pid and error.slug != "attach-not-python"):
+                raise
+            refused = refused or error
+            if error.slug not in ("attach-not-python", "no-such-process"):
+                click.echo(f"footfall: {error}", err=True)
+    if not processes and refused is not None:
+        raise refused
+    if as_json:
+        click.echo(render_dump_json(processes), nl=False)
+    else:
+        print_lines(render_dump_text(processes), sys.stdout)
+    return 0

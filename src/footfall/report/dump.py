@@ -1,0 +1,174 @@
+"""The stacks of a running process as text, with the source and its columns marked, or as JSON."""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+from collections.abc import Callable, Iterable
+
+from footfall.analyze.linetable import Position, positions
+from footfall.report.summary import Line
+from footfall.report.text import printable
+from footfall.sample.dump import DumpedFrame, DumpedProcess, DumpedThread
+
+__all__ = ["SourceLines", "render_dump_json", "render_dump_text"]
+
+_MAX_SOURCE_BYTES = 10_000_000
+_MAX_SHOWN_WORDS = 300
+
+
+class SourceLines:
+    """Source lines as a process sees its files: another mount namespace has others under the same names."""
+
+    def __init__(self, pid: int, cwd: str) -> None:
+        self._root = f"/proc/{pid}/root"
+        self._cwd = cwd
+        self._files: dict[str, list[str]] = {}
+
+    def line(self, path: str, number: int) -> str:
+        """Return a line without its end, from 1; "" when there is none to be had."""
+        if path not in self._files:
+            self._files[path] = self._read(os.path.join(self._cwd, path))
+        lines = self._files[path]
+        return lines[number - 1] if 1 <= number <= len(lines) else ""
+
+    def _read(self, path: str) -> list[str]:
+        if not os.path.isabs(path):
+            return []
+        try:
+            # not a pipe or device, which a process could name to make us wait
+            descriptor = os.open(self._root + path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+            with open(descriptor, "rb") as file:
+                about = os.fstat(descriptor)
+                if not stat.S_ISREG(about.st_mode) or about.st_size > _MAX_SOURCE_BYTES:
+                    return []
+                return file.read(_MAX_SOURCE_BYTES).decode("utf-8", "replace").split("\n")
+        except OSError:
+            return []
+
+
+def _position(frame: DumpedFrame) -> Position:
+    """Where a frame is: (line, end line, column, end column); at worst its first line."""
+    table = positions(frame.line_table, frame.first_line)
+    if 0 <= frame.unit < len(table):
+        if table[frame.unit][0] is not None:
+            return table[frame.unit]
+        for line, _, _, _ in reversed(table[: frame.unit]):
+            if line is not None:
+                return (line, line, None, None)
+    return (frame.first_line, frame.first_line, None, None)
+
+
+def render_dump_text(processes: Iterable[DumpedProcess]) -> list[Line]:
+    """Return the lines to show."""
+    lines: list[Line] = []
+    for process in processes:
+        source = SourceLines(process.pid, process.cwd)
+        if lines:
+            lines.append([])
+        command = printable(" ".join(process.command))
+        if len(command) > _MAX_SHOWN_WORDS:
+            command = command[:_MAX_SHOWN_WORDS] + "..."
+        lines.append([(f"Process {process.pid}", "bold"), (f"  CPython {process.version}  {command}", "")])
+        for interpreter in process.interpreters:
+            if len(process.interpreters) > 1:
+                lines.append([(f"Interpreter {interpreter.id}", "bold")])
+            for thread in interpreter.threads:
+                lines += _thread_lines(thread, source.line)
+    return lines
+
+
+def _thread_lines(thread: DumpedThread, source: Callable[[str, int], str]) -> list[Line]:
+    title = f"Thread {thread.task or thread.native_id}"
+    about = f' "{printable(thread.name)}"' if thread.name else ""
+    about += f"  {thread.state}" if thread.state else ""
+    if thread.task and thread.task != thread.native_id:
+        about += f"  (there {thread.native_id})"
+    lines: list[Line] = [[], [(title, "bold"), (about, "")]]
+    if thread.holds_gil:
+        lines[-1].append(("  holds the GIL", "good"))
+    if not thread.is_whole:
+        lines.append([("  its stack kept on changing; --pause stops it", "dim")])
+    elif not thread.frames:
+        lines.append([("  runs no Python code", "dim")])
+    for frame in thread.frames:
+        lines += _frame_lines(frame, source)
+    return lines
+
+
+def _frame_lines(frame: DumpedFrame, source: Callable[[str, int], str]) -> list[Line]:
+    line, end_line, column, end_column = _position(frame)
+    place = f"{printable(frame.path)}:{line}"
+    text = source(frame.path, line or 0)
+    if column is not None and text:
+        place += f":{_characters(text, column) + 1}"
+    lines: list[Line] = [[(f"  {printable(frame.qualname)}", "bold"), (f"  {place}", "dim")]]
+    if not text.strip():
+        return lines
+    shown = printable(text.strip().replace("\t", " "))
+    lines.append([(f"      {shown}", "")])
+    marks = _marks(text, line, end_line, column, end_column)
+    if marks.strip() and len(marks.strip()) < len(shown):
+        lines.append([(f"      {marks}", "good")])
+    return lines
+
+
+def _marks(text: str, line: int | None, end_line: int | None, column: int | None, end_column: int | None) -> str:
+    """Return carets under the columns (UTF-8 bytes) of a line whose indentation is not shown."""
+    if column is None:
+        return ""
+    start = _characters(text, column)
+    end = len(text.rstrip())
+    if end_line == line and end_column is not None:
+        end = _characters(text, end_column)
+    indent = len(text) - len(text.lstrip())
+    start = max(start, indent)
+    return " " * (start - indent) + "^" * max(end - start, 0)
+
+
+def _characters(text: str, column: int) -> int:
+    """The number of characters in so many UTF-8 bytes."""
+    return len(text.encode("utf-8", "replace")[:column].decode("utf-8", "ignore"))
+
+
+def render_dump_json(processes: Iterable[DumpedProcess]) -> str:
+    """Return the stacks as JSON. Columns are UTF-8 bytes from 0, null where they are not known."""
+    document = {
+        "format": 1,
+        "processes": [
+            {
+                "pid": process.pid,
+                "python": process.version,
+                "command": process.command,
+                "interpreters": [
+                    {"id": interpreter.id, "threads": [_thread_object(thread) for thread in interpreter.threads]}
+                    for interpreter in process.interpreters
+                ],
+            }
+            for process in processes
+        ],
+    }
+    return json.dumps(document, indent=2) + "\n"
+
+
+def _thread_object(thread: DumpedThread) -> dict[str, object]:
+    return {
+        "id": thread.pthread,
+        "native_id": thread.native_id,
+        "task": thread.task or None,
+        "name": thread.name,
+        "state": thread.state,
+        "holds_gil": thread.holds_gil,
+        "whole": thread.is_whole,
+        "frames": [
+            dict(
+                zip(
+                    ("file", "function", "first_line", "line", "end_line", "column", "end_column"),
+                    (frame.path, frame.qualname, frame.first_line, *_position(frame)),
+                    strict=True,
+                )
+            )
+            for frame in thread.frames
+        ],
+    }

@@ -1,0 +1,123 @@
+"""`footfall dump`: the stacks of real processes, as text and JSON."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+IS_CPYTHON = sys.implementation.name == "cpython"
+pytestmark = pytest.mark.skipif(not IS_CPYTHON, reason="reads from CPython only")
+pytest.importorskip("elftools")
+
+PROGRAM = """\
+import sys, threading, time
+def deeper(n):
+    return n and deeper(n - 1)
+def sleeper():
+    ä = [1]; time.sleep(1000 + len(ä))
+def outer():
+    middle(
+        3,
+    )
+def middle(n):
+    print("ready", flush=True)
+    while True: deeper(n)
+threading.Thread(target=sleeper, name="drowsy", daemon=True).start()
+outer()
+"""
+
+Footfall = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture
+def program(tmp_path: Path) -> subprocess.Popen[str]:
+    """The program, running, as `target.py` under a relative name."""
+    (tmp_path / "target.py").write_text(PROGRAM, encoding="utf-8")
+    environment = {key: value for key, value in os.environ.items() if key != "FOOTFALL_RUN"}
+    process = subprocess.Popen(
+        [sys.executable, "-I", "target.py"], cwd=tmp_path, stdout=subprocess.PIPE, text=True, env=environment
+    )
+    assert process.stdout is not None and process.stdout.readline() == "ready\n"
+    yield process
+    process.kill()
+    process.communicate()
+
+
+def test_text_marks_the_columns(footfall: Footfall, program: subprocess.Popen[str]) -> None:
+    """Frames innermost first, source lines with carets under the expression that runs."""
+    done = footfall("dump", program.pid)
+    assert done.returncode == 0, done.stderr
+    assert f"Process {program.pid}  CPython {sys.version.split()[0].rstrip('+')}" in done.stdout
+    lines = done.stdout.splitlines()
+    at = next(number for number, line in enumerate(lines) if "sleeper  " in line)
+    assert lines[at].endswith("target.py:5:14")
+    assert lines[at + 1] == "      ä = [1]; time.sleep(1000 + len(ä))"
+    assert lines[at + 2] == "               ^^^^^^^^^^^^^^^^^^^^^^^^^"
+    assert done.stdout.index("  middle  ") < done.stdout.index("  outer  ") < done.stdout.rindex("  <module>  ")
+    assert "waiting" in done.stdout
+
+
+def _cpu_ticks(pid: int) -> int:
+    return int(Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()[11])
+
+
+def test_json_names_the_gil_holder(footfall: Footfall, program: subprocess.Popen[str]) -> None:
+    """Of a stopped program it is the same at each look: the thread that ran."""
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline and _cpu_ticks(program.pid) < 5:
+        time.sleep(0.01)  # it is past its first lines then, where it waits for its output
+    os.kill(program.pid, signal.SIGSTOP)
+    done = footfall("dump", "--json", program.pid)
+    os.kill(program.pid, signal.SIGCONT)
+    assert done.returncode == 0, done.stderr
+    (process,) = json.loads(done.stdout)["processes"]
+    assert process["pid"] == program.pid
+    (interpreter,) = process["interpreters"]
+    by_function = {}
+    for thread in interpreter["threads"]:
+        assert thread["whole"] and thread["state"] == "stopped"
+        for frame in thread["frames"]:
+            by_function.setdefault(frame["function"], (thread, frame))
+    busy, frame = by_function["middle"]
+    assert busy["holds_gil"] and busy["native_id"] == program.pid
+    assert os.path.basename(frame["file"]) == "target.py" and frame["line"] == 12
+    sleeping, frame = by_function["sleeper"]
+    assert not sleeping["holds_gil"]
+    assert (frame["line"], frame["column"], frame["end_column"]) == (5, 14, 40)
+    _, frame = by_function["outer"]
+    assert (frame["line"], frame["end_line"]) == (7, 9)
+    if sys.version_info >= (3, 14):
+        assert sleeping["name"] == "drowsy"
+
+
+def test_paused_and_again(footfall: Footfall, program: subprocess.Popen[str]) -> None:
+    """--pause sees every thread whole and leaves the process running."""
+    for _ in range(2):
+        done = footfall("dump", "--json", "--pause", program.pid)
+        assert done.returncode == 0, done.stderr
+        (process,) = json.loads(done.stdout)["processes"]
+        assert [thread["whole"] for thread in process["interpreters"][0]["threads"]] == [True, True]
+    assert "State:\tT" not in Path(f"/proc/{program.pid}/status").read_text(encoding="utf-8")
+
+
+def test_children(footfall: Footfall, tmp_path: Path) -> None:
+    """A shell's Python child is found with --children, and not without."""
+    command = f"{sys.executable} -I -c 'import time; print(1, flush=True); time.sleep(1000)'; true"
+    process = subprocess.Popen(["sh", "-c", command], stdout=subprocess.PIPE, text=True, start_new_session=True)
+    try:
+        assert process.stdout is not None and process.stdout.readline() == "1\n"
+        refused = footfall("dump", process.pid)
+        found = footfall("dump", "--children", process.pid)
+    finally:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.communicate()
+    assert refused.returncode == 3 and "[attach-not-python]" in refused.stderr
+    assert found.returncode == 0 and "<module>" in found.stdout
