@@ -410,8 +410,8 @@ def test_the_summary_says_what_comes_next() -> None:
     assert "f?[31m" in text
     assert "75.0%     1.50 s  a.py:3" in text
     assert "99 samples of 1 process, 500 a second, 2.00 s in all; 1 dropped (1.0%)" in text
-    assert "footfall html --data-file=x/data" in text
-    assert "footfall report" not in text
+    assert "footfall flame --data-file=x/data" in text
+    assert "footfall report -m" not in text
 
 
 def test_relative_files_are_reported_from_the_project(capsys, program, tmp_path, monkeypatch) -> None:

@@ -42,7 +42,7 @@ def check_can_attach() -> None:
     "--rate",
     type=int,
     metavar="HZ",
-    help="Samples per second. [default: 1000, or as few, down to 100, as take 0.5% of the process's CPU time]",
+    help="Samples per second. [default: 1000, or as few, down to 100, as take 1% of the process's CPU time]",
 )
 @click.option(
     "-o", "--data-file", metavar="FILE", help="Where the profile goes. [default: attach-PID.coverage]"

@@ -43,7 +43,7 @@ Examples:
     "--rate",
     type=int,
     metavar="HZ",
-    help="Samples per second of each process. [default: 1000, or as few, down to 100, as take 0.5% of its CPU time]",
+    help="Samples per second of each process. [default: 1000, or as few, down to 100, as take 1% of its CPU time]",
 )
 @click.option("--precise", is_flag=True, help="Stop threads by a signal for each sample: exact to the instruction.")
 @click.option("--context", metavar="LABEL", help="A name for this run in the data.")

@@ -123,9 +123,12 @@ def _next_lines(summary: Summary) -> list[Line]:
         option = "" if summary.is_default_data_file else f" --data-file={summary.parallel_base}"
         return [*lines, [("Next ", "bold"), (f"footfall combine{option}", "")]]
     option = "" if summary.is_default_data_file else f" --data-file={summary.data_file}"
-    commands = [f"footfall report -m{option}"] if summary.coverage is not None else []
-    if summary.times is not None:
-        commands.append(f"footfall html{option}")
+    if summary.coverage is not None:
+        commands = [f"footfall report -m{option}", f"footfall html{option}"]
+    elif summary.times is not None:
+        commands = [f"footfall flame{option}", f"footfall report --by function{option}"]
+    else:
+        commands = []
     if commands:
         lines.append([("Next ", "bold"), ("   ".join(commands), "")])
     return lines
