@@ -42,7 +42,7 @@ maplog_open(maplog *log, const char *path)
 static void *
 map_more(maplog *log, size_t bytes)
 {
-    int fd = open(log->path, O_RDWR | O_CLOEXEC);
+    int fd = open(log->path, O_RDWR | O_NOFOLLOW | O_CLOEXEC);
     if (fd < 0) {
         log->error = errno;
         return NULL;

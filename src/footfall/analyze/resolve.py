@@ -265,6 +265,9 @@ def _merge_records(paths: Iterable[Path]) -> _Merged:
         except FootfallError as error:
             merged.messages.append((error.slug, str(error)))
             continue
+        except OSError as error:
+            merged.messages.append(("record-unreadable", f"Can't read {path}: {error.strerror}."))
+            continue
         header = record.header
         merged.processes.append(_Process(header.pid, header.start_ns, header.cwd, record.contexts))
         merged.has_branches = merged.has_branches or header.has_branches

@@ -72,11 +72,7 @@ def carry_run_on(directory: str) -> None:
     def share(args: "Arguments", named: "Named") -> None:
         # what root becomes must be able to record there; the sticky bit keeps the files of others safe
         if posix.geteuid() == 0:
-            posix.chmod(directory, 0o1777)
-            own = str(posix.getpid()) + "-"
-            for entry in os.listdir(directory):
-                if entry.startswith(own):
-                    posix.chmod(directory + "/" + entry, 0o666)
+            _open_to_all(directory, str(posix.getpid()) + "-")
 
     import _posixsubprocess  # built in, or a small library that most programs load some day
 
@@ -87,6 +83,33 @@ def carry_run_on(directory: str) -> None:
         _replace(posix, function, None, put_back)
     for function in _USER_CHANGES:
         _replace(posix, function, share, None)
+
+
+def _open_to_all(directory: str, prefix: str) -> None:
+    """Let other users make files in a directory of root, and write its files whose names begin with `prefix`.
+
+    Where that was done before, other users may have put links there: their ends must keep their permissions.
+    """
+    safely = os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+    descriptor = posix.open(directory, os.O_RDONLY | os.O_DIRECTORY | safely)
+    try:
+        for name in posix.listdir(descriptor):
+            if not name.startswith(prefix):
+                continue
+            try:
+                file = posix.open(name, os.O_RDONLY | safely, dir_fd=descriptor)
+            except OSError:
+                continue  # a link, or gone
+            try:
+                found = posix.fstat(file)
+                is_regular = found.st_mode & 0o170000 == 0o100000  # the module stat may not be loaded here
+                if is_regular and found.st_nlink == 1 and found.st_uid == 0:
+                    posix.fchmod(file, 0o666)
+            finally:
+                posix.close(file)
+        posix.fchmod(descriptor, 0o1777)
+    finally:
+        posix.close(descriptor)
 
 
 def _replace(

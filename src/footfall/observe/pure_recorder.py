@@ -210,7 +210,7 @@ class PureRecorder:
         return at + 8
 
     def _map_more(self, size: int) -> None:
-        fd = os.open(self._path, os.O_RDWR)
+        fd = os.open(self._path, os.O_RDWR | os.O_NOFOLLOW)
         try:
             # Space is reserved first: a store into a sparse mapping on a full disk would be a SIGBUS.
             errno: int | None = os.posix_fallocate(fd, self._file_bytes, size)  # type: ignore[func-returns-value]

@@ -138,7 +138,8 @@ def make_run_directory(settings: RunSettings) -> RunDirectory:
         reason = error.strerror or str(error)
     try:
         path = Path(tempfile.mkdtemp(prefix="footfall-"))
-        # no cache shared with other users: it holds code
+        # no cache shared with other users: it holds code. Made now: the directory may be opened to them later
+        (path / "cache").mkdir(mode=0o755)
         _write_settings(path, settings, path / "cache")
     except OSError as error:
         raise FootfallError(

@@ -6,11 +6,11 @@ entry; a log with a damaged entry is read up to it. What the entries mean is kno
 
 from __future__ import annotations
 
-import mmap
 import struct
 from collections.abc import Iterator
 
 from footfall.errors import FootfallError
+from footfall.record.recordedfile import read_recorded_file
 
 __all__ = ["read_entries"]
 
@@ -28,14 +28,9 @@ def read_entries(path: str, damage: list[str] | None = None) -> Iterator[tuple[i
 
     Payloads are views of the file and stay valid while they are referenced. What stopped the reading before
     the end is appended to `damage` as a sentence. Raises FootfallError (`record-corrupt`) when the file is
-    no segment log, and OSError when it cannot be opened.
+    no segment log, (`record-refused`) when no measured process made it, and OSError when it cannot be opened.
     """
-    with open(path, "rb") as file:
-        file.seek(0, 2)
-        content: bytes | mmap.mmap = b""
-        if file.tell():
-            content = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-    view = memoryview(content)
+    view = memoryview(read_recorded_file(path))
     _check_header(path, view)
     at = 0
     while at + _ENTRY.size <= len(view):

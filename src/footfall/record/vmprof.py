@@ -13,6 +13,7 @@ import struct
 from pathlib import Path
 
 from footfall.errors import FootfallError
+from footfall.record.recordedfile import read_recorded_file
 from footfall.record.samplelog import Node, Sample, SampledCode, SampledThread, SampleLog
 
 __all__ = ["read_vmprof"]
@@ -84,15 +85,19 @@ class _Recording:
 def read_vmprof(path: str) -> SampleLog:
     """Read a `.vmprof` file, also one whose process was killed. An empty file gives an empty log.
 
-    There is no wall clock in it: `wall_ns` is the CPU time. Raises FootfallError (`record-corrupt`) when it is
-    no such file, OSError when it cannot be opened.
+    There is no wall clock in it: `wall_ns` is the CPU time. Raises FootfallError (`record-corrupt`,
+    `record-refused`) when it is no such file, OSError when it cannot be opened.
     """
     log = SampleLog(path)
     log.units_are_lines = True
-    recording = _read_recording(path, Path(path).read_bytes(), log.damage)
+    recording = _read_recording(path, _content(path), log.damage)
     recording.names = {**_names_of_parent(path, recording.meta, _MAX_FORKS), **recording.names}
     _fill(log, recording)
     return log
+
+
+def _content(path: str) -> bytes:
+    return bytes(memoryview(read_recorded_file(path)))
 
 
 def _read_recording(path: str, content: bytes, damage: list[str]) -> _Recording:
@@ -117,7 +122,7 @@ def _names_of_parent(path: str, meta: dict[str, str], depth: int) -> dict[int, s
         return {}
     parent = Path(path).with_name(name)
     try:
-        recording = _read_recording(str(parent), parent.read_bytes()[: int(size)], [])
+        recording = _read_recording(str(parent), _content(str(parent))[: int(size)], [])
     except (OSError, FootfallError):
         return {}
     return {**_names_of_parent(str(parent), recording.meta, depth - 1), **recording.names}
