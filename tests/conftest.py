@@ -2,6 +2,7 @@
 
 import os
 import pathlib
+import signal
 import subprocess
 import sysconfig
 from collections.abc import Callable
@@ -10,6 +11,11 @@ import pytest
 
 REPOSITORY = pathlib.Path(__file__).resolve().parent.parent
 COMMAND = os.path.join(sysconfig.get_path("scripts"), "footfall")
+
+
+# A job that a shell starts in the background ignores SIGINT, and so would every program that the tests start.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True)

@@ -106,17 +106,18 @@ PROGRAMS = {
 }
 
 
-@pytest.mark.parametrize("program", PROGRAMS.values(), ids=PROGRAMS.keys())
-def test_survives_at_5_us(tmp_path: Path, program: str) -> None:
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_survives_at_5_us(tmp_path: Path, name: str) -> None:
     """Sampling every 5 us does not hurt a program that frees what is being read, and kept stacks are whole.
 
-    How many are dropped is up to the machine: from another CPU, a hundred generators deep stack is not copied before it
-    has changed.
+    Most are kept, but for a stack of a hundred generators: from another CPU it is not copied before it has changed.
     """
-    log = sample_program(program, tmp_path / "a.smp", 5)
+    log = sample_program(PROGRAMS[name], tmp_path / "a.smp", 5)
     names = stacks(log)
     taken = [names[sample.node] for sample in log.samples for _ in range(sample.repeat)]
     assert len(taken) > 100
+    if name != "generators within generators":
+        assert log.n_dropped < len(taken)
     # a thread that begins, and the interpreter's end, have no module below them
     roots = {"<module>", "Thread._bootstrap", "_shutdown", "Thread._stop"}
     rootless = [stack for stack in taken if stack and stack[0] not in roots]

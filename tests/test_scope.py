@@ -107,7 +107,8 @@ def test_settings_values_survive_the_file(tmp_path_factory, value: str) -> None:
         value.encode("utf-8")
     except UnicodeEncodeError:
         return
-    directory = tmp_path_factory.mktemp("run")
+    directory = tmp_path_factory.getbasetemp() / "settings-survive"  # one for all: making each anew takes seconds
+    directory.mkdir(exist_ok=True)
     (directory / "settings").write_text(
         f"context\t{escape(value)}\nomit\t{escape(value)}\n", encoding="utf-8", newline="\n"
     )
