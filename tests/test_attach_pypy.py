@@ -10,7 +10,7 @@ import pytest
 
 
 @pytest.mark.skipif(sys.implementation.name == "cpython", reason="CPython can")
-@pytest.mark.parametrize("command", ["attach", "dump"])
+@pytest.mark.parametrize("command", ["attach", "dump", "top"])
 def test_footfall_under_pypy_says_what_is_needed(command: str) -> None:
     """The error names CPython, whatever the process runs."""
     done = subprocess.run(

@@ -13,9 +13,10 @@ from footfall.config import DEFAULT_RATE_HZ, check_rate
 from footfall.errors import FootfallError, UsageError
 from footfall.record.datafile import check_replaceable, check_writable
 
-__all__ = ["check_can_attach", "command"]
+__all__ = ["MAX_CPU_PPM", "check_can_attach", "command"]
 
-_MAX_CPU_PPM = 5000
+MAX_CPU_PPM = 5000
+"""Of a process's CPU time, in millionths, what sampling it may take where no rate was asked for."""
 _EXAMPLES = """\b
 Examples:
   footfall attach 1234                    until Ctrl-C, or the process ends
@@ -82,7 +83,7 @@ def command(
         until=None if duration is None else time.monotonic() + duration,
         max_samples=max_samples,
         interval_ns=1_000_000_000 // (config.rate_hz or DEFAULT_RATE_HZ),
-        max_cpu_ppm=_MAX_CPU_PPM if config.rate_hz is None else 0,
+        max_cpu_ppm=MAX_CPU_PPM if config.rate_hz is None else 0,
         children=children,
         pause=pause,
     )

@@ -24,6 +24,7 @@ _INTERRUPTED: Final = 130
 _COMMANDS: Final = {
     "run": "Run a command and measure it: coverage and a profile.",
     "attach": "Profile a running process, from outside.",
+    "top": "Follow a running process or a command on a live screen.",
     "dump": "Show the stacks of a running process now.",
     "report": "Show coverage and time, file by file.",
     "html": "Write a site: coverage, heat, flame graph and tests.",

@@ -13,13 +13,14 @@ from pathlib import Path
 from typing import NamedTuple
 
 from footfall.errors import FootfallError
-from footfall.record.segments import read_entries
+from footfall.record.segments import ENTRY_BYTES, follow_entries, read_entries
 
 __all__ = [
     "UNIT_UNKNOWN",
     "Node",
     "Sample",
     "SampleLog",
+    "SampleLogFollower",
     "SampledCode",
     "SampledThread",
     "read_sample_log",
@@ -155,27 +156,76 @@ def read_sample_log(path: str) -> SampleLog:
     clocks: dict[int, _ThreadClock] = {}
     try:
         for kind, payload in read_entries(path, log.damage):
-            if kind == _SAMPLE:
-                _add_sample(log, clocks, payload)
-            elif kind == _NODE:
-                node_id, parent, code, unit = _NODE_LAYOUT.unpack_from(payload)
-                log.nodes[node_id] = Node(parent, code, unit)
-            elif kind == _CODE:
-                code_id, first_line = struct.unpack_from("<II", payload)
-                filename, qualname, line_table = _sized_fields(payload, 8, 3)
-                log.codes[code_id] = SampledCode(
-                    os.fsdecode(filename), _text(qualname), first_line, line_table
-                )
-            elif kind == _THREAD:
-                index, _, native_id = struct.unpack_from("<IIQ", payload)
-                (name,) = _sized_fields(payload, 16, 1)
-                log.threads[index] = SampledThread(native_id, _text(name))
-            elif kind == _HEADER:
-                _read_header(log, payload)
+            _add_entry(log, clocks, kind, payload)
     except (struct.error, ValueError) as error:
         log.damage.append(f"{path} has a damaged entry: {error}.")
     _drop_dangling(log)
     return log
+
+
+def _add_entry(log: SampleLog, clocks: dict[int, _ThreadClock], kind: int, payload: memoryview) -> None:
+    if kind == _SAMPLE:
+        _add_sample(log, clocks, payload)
+    elif kind == _NODE:
+        node_id, parent, code, unit = _NODE_LAYOUT.unpack_from(payload)
+        log.nodes[node_id] = Node(parent, code, unit)
+    elif kind == _CODE:
+        code_id, first_line = struct.unpack_from("<II", payload)
+        filename, qualname, line_table = _sized_fields(payload, 8, 3)
+        log.codes[code_id] = SampledCode(os.fsdecode(filename), _text(qualname), first_line, line_table)
+    elif kind == _THREAD:
+        index, _, native_id = struct.unpack_from("<IIQ", payload)
+        (name,) = _sized_fields(payload, 16, 1)
+        log.threads[index] = SampledThread(native_id, _text(name))
+    elif kind == _HEADER:
+        _read_header(log, payload)
+
+
+class SampleLogFollower:
+    """Reads a sample log while it is being written. `log.samples` are those that the last `read` found."""
+
+    def __init__(self, path: str) -> None:
+        self.log = SampleLog(path)
+        self._clocks: dict[int, _ThreadClock] = {}
+        self._at = 0
+        self._last: dict[int, tuple[int, int]] = {}
+        """Place and count of the last sample of each thread; it goes on counting while the thread is idle."""
+
+    def read(self) -> None:
+        """Read what is new. Raises OSError, FootfallError (`record-corrupt`)."""
+        log = self.log
+        log.samples.clear()
+        with open(log.path, "rb") as file:
+            self._read_idle(file.fileno())
+            for place, kind, payload in follow_entries(file.fileno(), self._at):
+                if kind is None:
+                    self._at = place
+                    break
+                try:
+                    _add_entry(log, self._clocks, kind, payload)
+                except (struct.error, ValueError):
+                    continue  # a damaged entry: the others are whole
+                if kind == _SAMPLE:
+                    sample = log.samples[-1]
+                    self._last[sample.thread] = (place, sample.repeat)
+            header = os.pread(file.fileno(), _HEADER_LAYOUT.size, ENTRY_BYTES)
+        if self._at:
+            _read_header(log, memoryview(header))
+
+    def _read_idle(self, descriptor: int) -> None:
+        """Add what the last sample of each thread has counted since."""
+        for thread, (place, counted) in self._last.items():
+            payload = os.pread(descriptor, _SAMPLE_LAYOUT.size, place + ENTRY_BYTES)
+            _, node, time_ns, cpu_ns, context, flags, repeat = _SAMPLE_LAYOUT.unpack(payload)
+            if repeat > counted:
+                clock = self._clocks[thread]
+                wall = max(time_ns - clock.time_ns, 0)
+                clock.time_ns = time_ns
+                holds_gil = bool(flags & _HOLDS_GIL)
+                self.log.samples.append(
+                    Sample(thread, node, time_ns, wall, 0, context, holds_gil, repeat - counted)
+                )
+                self._last[thread] = (place, repeat)
 
 
 def _read_header(log: SampleLog, payload: memoryview) -> None:

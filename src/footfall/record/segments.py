@@ -6,17 +6,21 @@ entry; a log with a damaged entry is read up to it. What the entries mean is kno
 
 from __future__ import annotations
 
+import os
 import struct
 from collections.abc import Iterator
 
 from footfall.errors import FootfallError
 from footfall.record.recordedfile import read_recorded_file
 
-__all__ = ["read_entries"]
+__all__ = ["ENTRY_BYTES", "follow_entries", "read_entries"]
 
 MAGIC = b"FOOTFALL"
 
 _ENTRY = struct.Struct("<II")
+ENTRY_BYTES = _ENTRY.size
+"""What comes before an entry's payload."""
+_CHUNK_BYTES = 1 << 18  # no entry of a sample log is longer but for a line table of that size
 _END = 0
 _HEADER = 1
 _PADDING = 0xFFFFFFFF
@@ -49,6 +53,37 @@ def read_entries(path: str, damage: list[str] | None = None) -> Iterator[tuple[i
         at = start + (size + 7) // 8 * 8
     if at < len(view):
         _note(damage, f"{path} is cut off at byte {at}.")
+
+
+def follow_entries(descriptor: int, at: int) -> Iterator[tuple[int, int | None, memoryview]]:
+    """Yield (place, kind, payload) of the entries from `at` on that are whole; last (place to go on from, None, b"").
+
+    For a log that is being written; a damaged one ends there.
+    """
+    nothing = memoryview(b"")
+    wanted = _CHUNK_BYTES
+    while True:
+        chunk = memoryview(os.pread(descriptor, wanted, at))
+        here = 0
+        while here + _ENTRY.size <= len(chunk):
+            kind, size = _ENTRY.unpack_from(chunk, here)
+            if kind == _END or (kind > _MAX_KIND and kind != _PADDING):
+                yield at + here, None, nothing
+                return
+            start = here + _ENTRY.size
+            if kind != _PADDING and start + size > len(chunk):
+                break
+            if kind != _PADDING:
+                yield at + here, kind, chunk[start : start + size]
+            here = start + (size + 7) // 8 * 8
+        if len(chunk) < wanted or here == 0:
+            if len(chunk) == wanted and wanted < 1 << 26:
+                wanted *= 4  # an entry that is longer than the chunk
+                continue
+            yield at + here, None, nothing
+            return
+        wanted = _CHUNK_BYTES
+        at += here
 
 
 def _check_header(path: str, view: memoryview) -> None:

@@ -1,0 +1,174 @@
+"""What the live screen shows: costs by function and by line, kept up from growing sample logs."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from enum import Enum
+from typing import NamedTuple
+
+from footfall.analyze.linetable import positions
+from footfall.errors import FootfallError
+from footfall.record.samplelog import SampleLog, SampleLogFollower
+
+__all__ = ["LiveModel", "Measure", "Row", "Spot"]
+
+
+class Measure(Enum):
+    """What is counted: an index into the costs."""
+
+    CPU = 0
+    WALL = 1
+    GIL = 2
+
+
+class Spot(NamedTuple):
+    """A function (`line` 0), or a line of one."""
+
+    path: str
+    name: str
+    line: int
+
+
+class Row(NamedTuple):
+    """A spot's own time, and with all that it calls (recursion counted once), in nanoseconds."""
+
+    spot: Spot
+    own: int
+    total: int
+
+
+_Costs = list[int]
+"""Own CPU, wall, GIL, then the same in total: nanoseconds."""
+
+
+class _Log:
+    """One log that is followed. For each node the spots on its stack, once each, and its own."""
+
+    def __init__(self, path: str) -> None:
+        self.follower = SampleLogFollower(path)
+        self.stacks: dict[int, tuple[frozenset[Spot], Spot, Spot]] = {}
+
+    def spots(self, node_id: int) -> tuple[frozenset[Spot], Spot, Spot] | None:
+        """All spots on a node's stack, and its function and line; None for a node that is not there."""
+        todo = []
+        at = node_id
+        nodes = self.follower.log.nodes
+        while at and at not in self.stacks:
+            if at not in nodes or nodes[at].parent >= at:
+                return None
+            todo.append(at)
+            at = nodes[at].parent
+        while todo:
+            at = todo.pop()
+            parent = nodes[at].parent
+            above = self.stacks[parent][0] if parent else frozenset()
+            found = _spots_of(self.follower.log, nodes[at].code, nodes[at].unit)
+            if found is None:
+                return None
+            self.stacks[at] = (above | set(found), *found)
+        return self.stacks.get(node_id)
+
+
+def _spots_of(log: SampleLog, code_id: int, unit: int) -> tuple[Spot, Spot] | None:
+    code = log.codes.get(code_id)
+    if code is None:
+        return None
+    line: int | None = unit
+    if not log.units_are_lines:
+        table = positions(code.line_table, code.first_line)
+        line = table[unit][0] if unit < len(table) else None
+    return Spot(code.path, code.qualname, 0), Spot(code.path, code.qualname, line or code.first_line)
+
+
+class LiveModel:
+    """Costs so far. Not for several threads."""
+
+    def __init__(self) -> None:
+        self._logs: dict[str, _Log] = {}
+        self._costs: dict[tuple[str, Spot], _Costs] = {}
+        self._sums: dict[str, _Costs] = {}
+        self.samples = 0
+        self.messages: list[str] = []
+
+    def reset(self) -> None:
+        """Begin to count anew."""
+        self._costs.clear()
+        self._sums.clear()
+        self.samples = 0
+
+    @property
+    def dropped(self) -> int:
+        """Looks that gave no whole stack, since the beginning."""
+        return sum(log.follower.log.n_dropped for log in self._logs.values())
+
+    def threads(self) -> list[str]:
+        """Labels of the threads that were seen, most CPU first."""
+        return sorted(self._sums, key=lambda label: -self._sums[label][Measure.CPU.value])
+
+    def read(self, paths: Iterable[str]) -> None:
+        """Read what is new in these logs."""
+        for path in paths:
+            log = self._logs.get(path)
+            if log is None:
+                log = self._logs[path] = _Log(path)
+            try:
+                log.follower.read()
+            except (OSError, FootfallError) as error:
+                self.messages.append(str(error))
+                continue
+            self._add(log)
+
+    def _add(self, log: _Log) -> None:
+        data = log.follower.log
+        for sample in data.samples:
+            thread = data.threads.get(sample.thread)
+            if thread is None:
+                continue
+            label = f"{data.pid}/{thread.native_id} {thread.name}".rstrip()
+            cost = (sample.cpu_ns, sample.wall_ns, sample.wall_ns if sample.holds_gil else 0)
+            _add_to(self._sums.setdefault(label, [0] * 3), cost, 0)
+            self.samples += sample.repeat
+            found = log.spots(sample.node) if sample.node else None
+            if found is None:
+                continue
+            everything, *own = found
+            for spot in everything:
+                costs = self._costs.setdefault((label, spot), [0] * 6)
+                _add_to(costs, cost, 3)
+                if spot in own:
+                    _add_to(costs, cost, 0)
+
+    def total(self, measure: Measure, thread: str | None = None) -> int:
+        """Nanoseconds of one thread or all of them."""
+        return sum(costs[measure.value] for label, costs in self._sums.items() if thread in (None, label))
+
+    def rows(
+        self, measure: Measure, *, by_line: bool, by_total: bool, thread: str | None = None, search: str = ""
+    ) -> list[Row]:
+        """Functions or lines, dearest first; `search` is looked for in name and path, in any case."""
+        found: dict[Spot, _Costs] = {}
+        for (label, spot), costs in self._costs.items():
+            if bool(spot.line) == by_line and thread in (None, label):
+                _add_to(found.setdefault(spot, [0, 0]), (costs[measure.value], costs[measure.value + 3]), 0)
+        needle = search.casefold()
+        rows = [
+            Row(spot, own, total)
+            for spot, (own, total) in found.items()
+            if total and needle in f"{spot.name} {spot.path}".casefold()
+        ]
+        rows.sort(key=lambda row: (-(row.total if by_total else row.own), -row.total, row.spot))
+        return rows
+
+    @staticmethod
+    def logs_of(directory: str) -> list[str]:
+        """Return the sample logs of a run directory."""
+        try:
+            return sorted(entry.path for entry in os.scandir(directory) if entry.name.endswith(".smp"))
+        except OSError:
+            return []
+
+
+def _add_to(costs: _Costs, more: Iterable[int], at: int) -> None:
+    for index, value in enumerate(more, at):
+        costs[index] += value

@@ -1,0 +1,172 @@
+"""The live screen of `footfall top`, with textual: a table that follows a program."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import ClassVar
+
+from rich.text import Text
+from textual.app import App, ComposeResult
+from textual.binding import BindingType
+from textual.widgets import DataTable, Footer, Input, Static
+
+from footfall.live.model import LiveModel, Measure
+from footfall.report.text import printable
+
+__all__ = ["TopApp"]
+
+_MAX_ROWS = 200
+
+
+class TopApp(App[None]):
+    """`poll` brings the model up to date and returns False when the program has ended; called once a second."""
+
+    CSS = "#status { height: 1; } DataTable { height: 1fr; } Input { display: none; } Input.shown { display: block; }"
+    ENABLE_COMMAND_PALETTE = False
+    BINDINGS: ClassVar[list[BindingType]] = [
+        ("q", "quit", "Quit"),
+        ("s", "sort", "Own/total"),
+        ("l", "lines", "Lines/functions"),
+        ("c", "clock", "CPU/wall/GIL"),
+        ("t", "thread", "Thread"),
+        ("p", "pause", "Pause"),
+        ("slash", "search", "Search"),
+        ("r", "reset", "Reset"),
+        ("escape", "leave_search", ""),
+    ]
+
+    def __init__(self, model: LiveModel, title: str, poll: Callable[[], bool], interval_s: float = 1.0) -> None:
+        super().__init__()
+        self.model = model
+        self.title_text = title
+        self.poll = poll
+        self.interval_s = interval_s
+        self.measure = Measure.CPU
+        self.by_line = False
+        self.by_total = False
+        self.is_paused = False
+        self.has_ended = False
+        self.search = ""
+        self.thread_label: str | None = None
+        self._started = time.monotonic()
+
+    def compose(self) -> ComposeResult:
+        """Status line, table, search, keys."""
+        yield Static("", id="status", markup=False)
+        yield DataTable(cursor_type="row", zebra_stripes=True)
+        yield Input(placeholder="search in names and paths; Enter keeps it, Escape clears it")
+        yield Footer()
+
+    def on_mount(self) -> None:
+        """Start following."""
+        table = self.query_one(DataTable)
+        for name in ("Own %", "Own", "Total %", "Total", "Function", "Where"):
+            table.add_column(name, key=name)
+        table.focus()
+        self.set_interval(self.interval_s, self.tick)
+        self.tick()
+
+    def tick(self) -> None:
+        """Read what is new; show it unless paused."""
+        if not self.has_ended and not self.poll():
+            self.has_ended = True
+        if not self.is_paused:
+            self.refresh_rows()
+
+    def refresh_rows(self) -> None:
+        """Fill the table and the status line from the model."""
+        table = self.query_one(DataTable)
+        before = table.cursor_row
+        rows = self.model.rows(
+            self.measure, by_line=self.by_line, by_total=self.by_total, thread=self.thread_label, search=self.search
+        )
+        whole = self.model.total(self.measure, self.thread_label) or 1
+        table.clear()
+        for row in rows[:_MAX_ROWS]:
+            place = printable(row.spot.path) + (f":{row.spot.line}" if row.spot.line else "")
+            table.add_row(
+                f"{100 * row.own / whole:6.1f}",
+                f"{row.own / 1e9:8.2f} s",
+                f"{100 * row.total / whole:6.1f}",
+                f"{row.total / 1e9:8.2f} s",
+                Text(printable(row.spot.name)),
+                Text(place),
+            )
+        if table.row_count:
+            table.move_cursor(row=min(before, table.row_count - 1))
+        self.query_one("#status", Static).update(self.status())
+
+    def status(self) -> str:
+        """The line above the table."""
+        parts = [
+            printable(self.title_text),
+            f"{self.model.samples} samples, {self.model.dropped} dropped",
+            f"{time.monotonic() - self._started:.0f} s",
+            f"{self.measure.name} time, by {'total' if self.by_total else 'own'}",
+            f"thread {printable(self.thread_label)}" if self.thread_label else "all threads",
+        ]
+        if self.search:
+            parts.append(f"search: {printable(self.search)}")
+        if self.is_paused:
+            parts.append("PAUSED")
+        if self.has_ended:
+            parts.append("ENDED")
+        return "  |  ".join(parts)
+
+    def action_sort(self) -> None:
+        """Sort by total time instead of own, and back."""
+        self.by_total = not self.by_total
+        self.refresh_rows()
+
+    def action_lines(self) -> None:
+        """Show lines instead of functions, and back."""
+        self.by_line = not self.by_line
+        self.refresh_rows()
+
+    def action_clock(self) -> None:
+        """The next clock."""
+        self.measure = Measure((self.measure.value + 1) % len(Measure))
+        self.refresh_rows()
+
+    def action_thread(self) -> None:
+        """The next thread, then all."""
+        labels: list[str | None] = [None, *self.model.threads()]
+        at = labels.index(self.thread_label) if self.thread_label in labels else 0
+        self.thread_label = labels[(at + 1) % len(labels)]
+        self.refresh_rows()
+
+    def action_pause(self) -> None:
+        """Hold the picture; counting goes on."""
+        self.is_paused = not self.is_paused
+        self.refresh_rows()
+
+    def action_reset(self) -> None:
+        """Count from now on."""
+        self.model.reset()
+        self._started = time.monotonic()
+        self.refresh_rows()
+
+    def action_search(self) -> None:
+        """Open the search line."""
+        box = self.query_one(Input)
+        box.add_class("shown")
+        box.focus()
+
+    def action_leave_search(self) -> None:
+        """Close the search line and search no more."""
+        self.query_one(Input).value = ""
+        self._close_search()
+
+    def on_input_changed(self, event: Input.Changed) -> None:
+        """Search as it is typed."""
+        self.search = event.value
+        self.refresh_rows()
+
+    def on_input_submitted(self, _event: Input.Submitted) -> None:
+        """Keep the search, go back to the table."""
+        self._close_search()
+
+    def _close_search(self) -> None:
+        self.query_one(Input).remove_class("shown")
+        self.query_one(DataTable).focus()
