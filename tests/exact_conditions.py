@@ -17,7 +17,7 @@ from pathlib import Path
 
 from condition_oracle import Position, instrument
 from condition_programs import generate_conditions
-from footfall.analyze.conditions import outcomes_by_operand
+from footfall.analyze.conditions import find_conditions, outcomes_by_operand
 from footfall.analyze.operands import find_operands
 from footfall.analyze.resolve import resolve
 from footfall.model import RUN_VARIABLE
@@ -45,7 +45,7 @@ def compare_conditions_of(programs: Mapping[str, str]) -> tuple[dict[str, str], 
             if own[name] != true[name]:
                 differences[name] = f"it computed something else: {own[name][-200:]} != {true[name][-200:]}"
                 continue
-            found = outcomes_by_operand(text, codes[name])
+            found = outcomes_by_operand(find_conditions(text), codes[name])
             n_operands += len(found)
             if what := _describe(text, {tuple(at): seen_ for at, seen_ in found.items()}, seen.get(name, [])):
                 differences[name] = what

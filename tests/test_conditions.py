@@ -11,7 +11,7 @@ from contextlib import closing
 
 import pytest
 
-from footfall.analyze.conditions import compare_conditions, outcomes_by_operand
+from footfall.analyze.conditions import compare_conditions, find_conditions, outcomes_by_operand
 from footfall.analyze.exclude import ExclusionRules
 from footfall.analyze.opcodes import CONSTANT_TESTS_BY_VERSION
 from footfall.analyze.operands import find_operands
@@ -77,7 +77,7 @@ def measured(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, st
     answers = {}
     for name, (text, _) in MEASURED.items():
         analysis = analyze_source(text + "\n", names[name], ExclusionRules())
-        result = compare_conditions(text, analysis, analysis.statements, found[names[name]])
+        result = compare_conditions(text, find_conditions(text), analysis, analysis.statements, found[names[name]])
         assert result.n_total - result.n_seen == len(result.missing)
         never: dict[tuple[int, int, str], str] = {}
         for each in result.missing:
@@ -113,15 +113,15 @@ def test_rewritten_assertions_are_left_out() -> None:
     text = "def test(a):\n    assert a > 1 and a < 3\n"
     place = SourcePosition(2, 4, 2, 26)
     ran = BranchedCode("test", 1, (Place(place, place),), {"": bytes([IS_TRUE])})
-    assert outcomes_by_operand(text, [ran]) == {}
-    assert len(outcomes_by_operand(text, [])) == 2
+    assert outcomes_by_operand(find_conditions(text), [ran]) == {}
+    assert len(outcomes_by_operand(find_conditions(text), [])) == 2
 
 
 @has_branch_events
 def test_excluded_lines_do_not_count() -> None:
     """Operands on excluded lines and on partial branches are not in the numbers."""
     text = "a = 1\nif a or a:  # pragma: no cover\n    pass\nif a and a:  # pragma: no branch\n    pass\nx = a or 2\n"
-    result = compare_conditions(text, analyze_source(text, "x.py", ExclusionRules()), {1}, [])
+    result = compare_conditions(text, find_conditions(text), analyze_source(text, "x.py", ExclusionRules()), {1}, [])
     assert (result.n_total, result.n_seen) == (2, 0)
     assert [(each.line, each.text, each.never, each.has_run) for each in result.missing] == [
         (6, "a", True, False),

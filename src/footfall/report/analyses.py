@@ -11,8 +11,8 @@ from pathlib import Path
 from footfall.analyze.exclude import ExclusionRules
 from footfall.analyze.source import SourceAnalysis, analyze_source, decode_source
 from footfall.errors import FootfallError
-from footfall.report.analysis_cache import key_maker, open_cache
-from footfall.report.analysis_codec import CodecError, analysis_from_bytes, bytes_from_analysis
+from footfall.report.analysis_cache import key_maker, keys_by_path, open_cache
+from footfall.report.analysis_codec import FORMAT, CodecError, analysis_from_bytes, bytes_from_analysis
 from footfall.report.parallel import analyze_in_parallel, count_workers
 
 __all__ = ["analyze_sources"]
@@ -22,12 +22,8 @@ def analyze_sources(
     sources: Mapping[str, bytes], rules: ExclusionRules, data_file: str | Path
 ) -> dict[str, SourceAnalysis | FootfallError]:
     """Return each file's analysis, or the error that says why it has none; keys are the paths of `sources`."""
-    base = key_maker(rules)
-    keys: dict[str, bytes] = {}
-    for path, source in sources.items():
-        key = base.copy()
-        key.update(source)
-        keys[path] = key.digest()
+    base = key_maker("lines", FORMAT, rules)
+    keys = keys_by_path(base, sources)
     cache = open_cache(data_file)
     results: dict[str, SourceAnalysis | FootfallError] = {}
     try:

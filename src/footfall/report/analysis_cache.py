@@ -19,10 +19,8 @@ from pathlib import Path
 
 import footfall.analyze
 from footfall._version import VERSION
-from footfall.analyze.exclude import ExclusionRules
-from footfall.report.analysis_codec import FORMAT
 
-__all__ = ["AnalysisCache", "key_maker", "open_cache"]
+__all__ = ["AnalysisCache", "key_maker", "keys_by_path", "open_cache"]
 
 _FILE = "analyses.sqlite"
 _MAX_BYTES = 64 << 20  # about 1.5 million lines
@@ -31,21 +29,31 @@ _SECONDS_PER_DAY = 86_400
 _SCHEMA = "create table if not exists analysis (key blob unique, day integer, data blob)"
 
 
-def key_maker(rules: ExclusionRules) -> hashlib._Hash:
-    """Return a hash of all but the source that an analysis depends on; a copy updated with the source is its key."""
-    parts = (
-        FORMAT,
+def key_maker(*parts: object) -> hashlib._Hash:
+    """Return a hash of all but the source that an analysis depends on; a copy updated with the source is its key.
+
+    `parts` tell the kind of analysis, the version of its bytes and its settings, by their `repr`.
+    """
+    depends = (
+        parts,
         VERSION,
         _code_state(),
         sys.implementation.cache_tag,
         sys.hexversion,
         sys.flags.optimize,  # drops assert statements
         sys.byteorder,
-        rules.exclude,
-        rules.partial,
-        rules.partial_always,
     )
-    return hashlib.sha256(repr(parts).encode("utf-8", "surrogatepass"))
+    return hashlib.sha256(repr(depends).encode("utf-8", "surrogatepass"))
+
+
+def keys_by_path(base: hashlib._Hash, sources: Mapping[str, bytes]) -> dict[str, bytes]:
+    """Return the key of each source, from what `key_maker` made."""
+    keys: dict[str, bytes] = {}
+    for path, source in sources.items():
+        key = base.copy()
+        key.update(source)
+        keys[path] = key.digest()
+    return keys
 
 
 def _code_state() -> list[tuple[str, int, int]]:

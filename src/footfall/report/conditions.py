@@ -1,19 +1,22 @@
 """Condition coverage in the reports: `report --conditions` and the JSON report. From data of CPython 3.14 and later.
 
-Analysed anew for each report, apart from lines and branches, whose numbers it leaves as they are.
+Analysed apart from lines and branches, whose numbers it leaves as they are; what depends on the source alone is kept
+beside their analyses.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from footfall.analyze.conditions import ConditionResult, can_analyze, compare_conditions
+from footfall.analyze.source import decode_source
 from footfall.errors import FootfallError
-from footfall.record.conditionsdb import BranchedCode, read_conditions
-from footfall.report.gather import Coverage, ReportedFile
+from footfall.record.conditionsdb import read_conditions
+from footfall.report.condition_analyses import find_all_conditions
+from footfall.report.gather import Coverage
 from footfall.report.json import Json
-from footfall.report.sources import read_source
+from footfall.report.sources import read_source_bytes
 from footfall.report.text import Outcomes
 
 __all__ = ["condition_lines", "conditions_report", "load_conditions", "need_conditions", "outcomes_by_path"]
@@ -31,12 +34,15 @@ def load_conditions(
     stored = read_conditions(data_file, contexts)
     if stored is None:
         return None
-    return {file.result.path: _compare(file, stored) for file in coverage.files}
-
-
-def _compare(file: ReportedFile, stored: Mapping[str, Sequence[BranchedCode]]) -> ConditionResult:
-    codes = [code for path in file.stored_paths for code in stored.get(path, ())]
-    return compare_conditions(read_source(file.result.path), file.analysis, file.result.executed, codes)
+    sources = {file.result.path: read_source_bytes(file.result.path) for file in coverage.files}
+    conditions = find_all_conditions(sources, data_file)
+    found = {}
+    for file in coverage.files:
+        path, result = file.result.path, file.result
+        codes = [code for name in file.stored_paths for code in stored.get(name, ())]
+        text = decode_source(sources[path])
+        found[path] = compare_conditions(text, conditions[path], file.analysis, result.executed, codes)
+    return found
 
 
 def need_conditions(
