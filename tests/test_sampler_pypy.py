@@ -27,14 +27,14 @@ work = space["work"]
 """
 
 
-def run_program(program: str, directory: Path) -> tuple[int, str]:
-    """(exit status, output) of a program after PRELUDE, sampled into the directory."""
+def run_program(program: str, directory: Path, stderr: str = "") -> tuple[int, str]:
+    """(exit status, output) of a program after PRELUDE, sampled into the directory; it says `stderr`."""
     code = PRELUDE + textwrap.dedent(program)
     environment = {key: value for key, value in os.environ.items() if key != "FOOTFALL_RUN"}
     done = subprocess.run(
         [sys.executable, "-c", code, str(directory)], capture_output=True, text=True, timeout=50, env=environment
     )
-    assert done.stderr == ""
+    assert done.stderr == stderr
     return done.returncode, done.stdout
 
 
@@ -80,3 +80,69 @@ def test_exec(tmp_path: Path) -> None:
     os.execlp("sh", "sh", "-c", count)
     """
     assert run_program(program, tmp_path) == (0, "survived\n")
+
+
+COMPILING = """
+source = "\\n".join("def f%d(): pass" % number for number in range(300))
+def compile_for(seconds):
+    end = time.time() + seconds
+    while time.time() < end:
+        exec(compile(source, "many.py", "exec"), {})
+"""
+
+
+def test_compiling_while_names_are_written(tmp_path: Path) -> None:
+    """A program that compiles all the time survives our thread, which has vmprof write names, and its own forks."""
+    program = """
+    for _ in range(10):
+        compile_for(0.15)
+        pid = os.fork()
+        if not pid:
+            compile_for(0.02)
+            os._exit(0)
+        assert os.waitpid(pid, 0)[1] == 0
+    """
+    assert run_program(COMPILING + textwrap.dedent(program), tmp_path) == (0, "")
+    assert len(read_sample_logs(str(tmp_path))) == 11
+
+
+def test_a_thread_ends_the_profile(tmp_path: Path) -> None:
+    """The profile up to the first thread is kept; forks beside threads that compile do not crash in the child."""
+    program = """
+    import _thread
+    work(0.2)
+    for _ in range(2):
+        _thread.start_new_thread(compile_for, (60,))
+    for _ in range(20):
+        pid = os.fork()
+        if not pid:
+            compile_for(0.01)
+            os._exit(0)
+        assert os.waitpid(pid, 0)[1] == 0
+    os._exit(0)
+    """
+    said = (
+        "footfall: the profile ends where the program started its first thread: "
+        "PyPy's profiler is not safe with threads. [profile-ended]\n"
+    )
+    assert run_program(COMPILING + textwrap.dedent(program), tmp_path, said) == (0, "")
+    (log,) = read_sample_logs(str(tmp_path))
+    assert log.samples
+    assert ("work", "late.py") in names(log)
+
+
+def test_closing_all_descriptors(tmp_path: Path) -> None:
+    """A program that closes every descriptor, as daemons do, does not close vmprof's."""
+    program = """
+    os.closerange(3, 2000)
+    for descriptor in range(3, 2000):
+        try:
+            os.close(descriptor)
+        except OSError:
+            pass
+    work(0.1)
+    compile_for(0.3)
+    """
+    assert run_program(COMPILING + textwrap.dedent(program), tmp_path) == (0, "")
+    (log,) = read_sample_logs(str(tmp_path))
+    assert ("work", "late.py") in names(log)

@@ -1,47 +1,59 @@
 """PyPy's sampler: its builtin `_vmprof` on a file of the run directory, called by the start hook.
 
-vmprof samples on SIGPROF, by CPU time of the process, and names functions, not lines. It writes the names of the
-functions that exist when it starts at once, and those of later ones, once, when it stops next. So that a killed
-process's profile can be read, it is stopped and started again at intervals that double: what a kill leaves unnamed
-is what was compiled in the last half of the run (in a forked child: since the fork). For the same reason it is
-stopped over a fork; the child's file names the parent's and how much of it holds for the child (two META records
-of ours).
+vmprof samples on SIGPROF, by CPU time of the process, and names functions, not lines. It writes the name of a function
+when that is compiled, but keeps the last 8 kilobytes of names to itself. So that a killed process's profile can be
+read, they are pushed out at intervals that double, and before a fork; a child's file names the parent's and how much
+of it holds for the child (two META records of ours).
+
+Only one thread may run while vmprof does. `_vmprof.disable`, which a forked child cannot do without, frees buffers
+without holding the GIL, and other threads may be writing the names of what they compile to them, or a sample: a failed
+assertion or a segmentation fault (rpython/rlib/rvmprof/src/shared/vmprof_mt.c). So the profile ends, and says so, when
+the program starts its first thread; our own compiles nothing without the lock, and takes no signals.
 """
 
 import _posixsubprocess
 import _signal  # type: ignore[import-not-found]
 import _thread
 import atexit
+import errno
 import fcntl
 import os
 import posix
+import sys
 import time
 
 import __pypy__  # type: ignore[import-not-found]
 import _vmprof  # type: ignore[import-not-found]
 
+from footfall.observe import pure_recorder
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
 __all__ = ["start"]
 
 _MAX_LOGS_PER_PID = 100000
-_FIRST_RENEWAL_S = 0.5
-# A descriptor that the program does not get by chance: if it closes what it does not know, vmprof must not
-# write into the file that the program opens next.
+_FIRST_PAUSE_S = 0.5
+_BUFFER_BYTES = 8192
+_NAME_CHARACTERS = 110  # longer ones are cut
+# A descriptor that the program does not get by chance.
 _LOWEST_DESCRIPTOR = 900
 
 
 class _Profile:
-    """The vmprof file of this process. The lock keeps renewals and the stop apart."""
+    """The vmprof file of this process. The lock keeps the thread that pushes names out apart from all else."""
 
     def __init__(self, directory: str, interval_s: float) -> None:
         self._directory = directory
         self._interval_s = interval_s
         self._lock = _thread.allocate_lock()
-        self._descriptor = -1
         self._name = ""
-        self._is_running = False
-        self._stopped_for_fork = False
         self._bytes_at_fork = 0
         self._execs_next = False
+        self._is_enabled = False
+        self.descriptor = -1
+        """vmprof's file; -1 when there is none."""
 
     def open(self, parent: str = "", parent_bytes: int = 0) -> None:
         """Begin a new file; `parent` is the file of the process that forked us. Raises OSError or VMProfError."""
@@ -56,72 +68,71 @@ class _Profile:
         else:
             raise OSError("too many sample logs for process " + str(os.getpid()))
         try:
-            self._descriptor = fcntl.fcntl(descriptor, fcntl.F_DUPFD_CLOEXEC, _LOWEST_DESCRIPTOR)
+            self.descriptor = fcntl.fcntl(descriptor, fcntl.F_DUPFD_CLOEXEC, _LOWEST_DESCRIPTOR)
             os.close(descriptor)
         except OSError:  # fewer descriptors are allowed
-            self._descriptor = descriptor
+            self.descriptor = descriptor
         self._name = path[len(self._directory) + 1 :]
-        self.resume()
+        _vmprof.enable(self.descriptor, self._interval_s, 0, 0, 0, 0)
+        self._is_enabled = True
         if parent:
-            os.write(self._descriptor, _meta("footfall_parent", parent))
-            os.write(self._descriptor, _meta("footfall_parent_bytes", str(parent_bytes)))
+            os.write(self.descriptor, _meta("footfall_parent", parent))
+            os.write(self.descriptor, _meta("footfall_parent_bytes", str(parent_bytes)))
 
-    def start_renewals(self) -> None:
+    def start_pushing_names(self) -> None:
         """Let names be written now and then. Not in a fork's child: PyPy crashes when its hook starts a thread."""
         # the thread inherits the mask: a signal that the program waits for must not go to us
         before = _signal.pthread_sigmask(_signal.SIG_BLOCK, range(1, _signal.NSIG))
         try:
-            _thread.start_new_thread(self._renew, (_FIRST_RENEWAL_S,))
+            _thread.start_new_thread(self._push_names_repeatedly, (_FIRST_PAUSE_S,))
         finally:
             _signal.pthread_sigmask(_signal.SIG_SETMASK, before)
 
-    def resume(self) -> None:
-        """Sample, and write the names of all functions that exist."""
-        _vmprof.enable(self._descriptor, self._interval_s, 0, 0, 0, 0)
-        self._is_running = True
-
-    def is_running(self) -> bool:
-        """Whether samples are taken now."""
-        return self._is_running
-
     def pause(self) -> None:
-        """Write the names of the functions that are new, and stop sampling."""
-        with self._lock:
-            if self._is_running:
-                self._is_running = False
-                _disable()
+        """Take no samples, and let no timer run. The lock is held until `resume`."""
+        self._lock.acquire()
+        if self._is_enabled:
+            _signal.setitimer(_signal.ITIMER_PROF, 0)
+            _vmprof.stop_sampling()
+            _push_names()
 
-    def try_resume(self) -> None:
-        """Sample again after `pause`, if that is possible."""
-        self._try(self.resume)
+    def resume(self) -> None:
+        """Go on after `pause`."""
+        if self._is_enabled:
+            _vmprof.start_sampling()
+            _signal.setitimer(_signal.ITIMER_PROF, self._interval_s, self._interval_s)
+        self._lock.release()
+
+    def end(self) -> bool:
+        """Sample no more. Return whether that was so already. Only our own other thread may run."""
+        with self._lock:
+            if not self._is_enabled:
+                return True
+            self._is_enabled = False
+            _disable()
+            descriptor, self.descriptor = self.descriptor, -1
+            os.close(descriptor)
+            return False
 
     def before_fork(self) -> None:
-        """Stop, so that every name is in the file. The lock is held until the fork is done."""
-        self._lock.acquire()
-        self._stopped_for_fork = self._is_running
-        if self._is_running:
-            self._is_running = False
-            _disable()
-            try:
-                self._bytes_at_fork = os.fstat(self._descriptor).st_size
-            except OSError:  # the program has closed it
-                self._bytes_at_fork = 0
-
-    def after_fork_in_parent(self) -> None:
-        """Go on."""
-        if self._stopped_for_fork:
-            self._try(self.resume)
-        self._lock.release()
+        """Write every name. The lock is held until the fork is done."""
+        self.pause()
+        if self._is_enabled:
+            self._bytes_at_fork = os.fstat(self.descriptor).st_size
 
     def after_fork_in_child(self) -> None:
-        """Begin a file of our own."""
+        """Begin a file of our own. vmprof has closed the parent's, and no other thread is left."""
         self._lock.release()
-        if self._stopped_for_fork and not self._execs_next:
+        if not self._is_enabled:
+            return
+        self._is_enabled = False
+        self.descriptor = -1
+        _disable()
+        if not self._execs_next:
             try:
-                os.close(self._descriptor)
-            except OSError:  # the program has closed it
-                pass
-            self._try(lambda: self.open(self._name, self._bytes_at_fork))
+                self.open(self._name, self._bytes_at_fork)
+            except (OSError, _vmprof.VMProfError):
+                pass  # the program runs on, unsampled
 
     def fork_exec(self, original, arguments):  # type: ignore[no-untyped-def]
         """Fork for an exec: in the child no timer may run that would outlive this program's handler."""
@@ -131,37 +142,33 @@ class _Profile:
         finally:
             self._execs_next = False
 
-    def _try(self, function) -> None:  # type: ignore[no-untyped-def]
-        """Call what starts vmprof; where it cannot, the program runs on, unsampled."""
-        try:
-            function()
-        except (OSError, _vmprof.VMProfError):
-            self._is_running = False
-
-    def _renew(self, pause_s: float) -> None:
+    def _push_names_repeatedly(self, pause_s: float) -> None:
         pid = os.getpid()
         while True:
             time.sleep(pause_s)
             with self._lock:
-                if not self._is_running or os.getpid() != pid:
+                if not self._is_enabled or os.getpid() != pid:
                     return
-                _disable()
-                self._try(self.resume)
+                _push_names()
             pause_s *= 2
 
 
 def start(directory: str, rate_hz: int) -> None:
     """Sample this process `rate_hz` times a second of its CPU time. Raises OSError or VMProfError."""
+    if len(sys._current_frames()) > 1:
+        raise OSError("PyPy cannot sample a program with threads")
     profile = _Profile(directory, 1.0 / rate_hz)
     profile.open()
-    profile.start_renewals()
-    atexit.register(profile.pause)
+    profile.start_pushing_names()
+    atexit.register(profile.end)
     os.register_at_fork(
         before=profile.before_fork,
-        after_in_parent=profile.after_fork_in_parent,
+        after_in_parent=profile.resume,
         after_in_child=profile.after_fork_in_child,
     )
     _guard_exec(profile)
+    _guard_close(profile)
+    _end_at_first_thread(profile)
 
 
 def _meta(key: str, value: str) -> bytes:
@@ -174,15 +181,24 @@ def _meta(key: str, value: str) -> bytes:
 
 
 def _disable() -> None:
-    """Stop vmprof; its file may have been closed by the program, or by the fork."""
+    """Stop vmprof. In a forked child its buffers cannot be written, nor should they."""
+    _vmprof.stop_sampling()
     try:
         _vmprof.disable()
     except _vmprof.VMProfError:
         pass
 
 
+def _push_names() -> None:
+    """Make vmprof write the names it holds: by new code whose long names fill its buffer, and which is dropped."""
+    code = _push_names.__code__
+    filler = "x" * _NAME_CHARACTERS
+    for _ in range(_BUFFER_BYTES // (2 * _NAME_CHARACTERS) + 1):
+        code.replace(co_name=filler, co_filename=filler)
+
+
 def _guard_exec(profile: _Profile) -> None:
-    """Stop vmprof before another program takes this process's place.
+    """Stop the timer before another program takes this process's place.
 
     The kernel keeps the timer over an exec, and its signal would kill that program. PyPy raises no audit event
     for exec, so the two functions are wrapped.
@@ -203,15 +219,76 @@ def _guard_exec(profile: _Profile) -> None:
 def _guarded(profile: _Profile, original):  # type: ignore[no-untyped-def]
     @__pypy__.hidden_applevel
     def guarded(*args, **named):  # type: ignore[no-untyped-def]
-        was_running = profile.is_running()
         profile.pause()
         try:
             return original(*args, **named)
         finally:
-            if was_running:
-                profile.try_resume()
+            profile.resume()
 
-    guarded.__name__ = guarded.__qualname__ = original.__name__
-    guarded.__doc__ = original.__doc__
-    guarded.__module__ = original.__module__
-    return guarded
+    return _dressed(guarded, original)
+
+
+def _guard_close(profile: _Profile) -> None:
+    """Keep a program that closes all descriptors, as daemons do, from closing vmprof's.
+
+    Once its writes fail, vmprof waits half a minute at each new function and then raises SystemError there.
+    """
+    plain_close = posix.close
+    plain_closerange = posix.closerange
+
+    @__pypy__.hidden_applevel
+    def close(fd):  # type: ignore[no-untyped-def]
+        if fd == profile.descriptor:
+            raise OSError(errno.EBADF, os.strerror(errno.EBADF))
+        return plain_close(fd)
+
+    @__pypy__.hidden_applevel
+    def closerange(fd_low, fd_high):  # type: ignore[no-untyped-def]
+        kept = profile.descriptor
+        if type(fd_low) is type(fd_high) is int and fd_low <= kept < fd_high:
+            plain_closerange(fd_low, kept)
+            fd_low = kept + 1
+        return plain_closerange(fd_low, fd_high)
+
+    for plain, wrapper in ((plain_close, close), (plain_closerange, closerange)):
+        setattr(posix, plain.__name__, _dressed(wrapper, plain))
+        setattr(os, plain.__name__, wrapper)
+
+
+def _end_at_first_thread(profile: _Profile) -> None:
+    threading = sys.modules.get("threading")  # imported already, it has the function under a name of its own
+    for name in ("start_new_thread", "start_new"):
+        plain = getattr(_thread, name)
+        wrapper = _ending(profile, plain)
+        setattr(_thread, name, wrapper)
+        if threading is not None and getattr(threading, "_" + name, None) is plain:
+            setattr(threading, "_" + name, wrapper)
+
+
+def _ending(profile: _Profile, original):  # type: ignore[no-untyped-def]
+    @__pypy__.hidden_applevel
+    def starter(*args, **named):  # type: ignore[no-untyped-def]
+        if not profile.end():
+            _say_ended()
+        return original(*args, **named)
+
+    return _dressed(starter, original)
+
+
+def _say_ended() -> None:
+    what = "the profile ends where the program started its first thread: PyPy's profiler is not safe with threads."
+    if pure_recorder.PureRecorder.current is not None:
+        pure_recorder.record_message("profile-ended", what)
+        return
+    try:
+        os.write(2, ("footfall: " + what + " [profile-ended]\n").encode())
+    except OSError:  # no stderr to say it on
+        pass
+
+
+def _dressed(wrapper: "Any", original: "Any") -> "Any":
+    """Give the wrapper the name and the text of what it wraps."""
+    wrapper.__name__ = wrapper.__qualname__ = original.__name__
+    wrapper.__doc__ = original.__doc__
+    wrapper.__module__ = original.__module__
+    return wrapper
