@@ -77,6 +77,26 @@ def attach(pid: int, *options: str, cwd: Path, **more: object) -> subprocess.Com
     )
 
 
+@contextlib.contextmanager
+def recording(pid: int, *options: str, cwd: Path) -> Iterator[subprocess.Popen[str]]:
+    """A `footfall attach` from when it samples; killed at the end."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "footfall", "attach", str(pid), *options],
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=cwd,
+        env=ENVIRONMENT,
+    )
+    try:
+        assert process.stderr is not None
+        assert "sampling process" in process.stderr.readline()
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+        process.stderr.close()
+
+
 def samples_by_function(data_file: Path) -> dict[str, int]:
     """Own samples by qualified name."""
     stored = read_profile(data_file)
@@ -245,17 +265,26 @@ def test_follows_exec(tmp_path: Path) -> None:
     program = """
     import os, sys, time
     def before():
-        end = time.monotonic() + 2
-        while time.monotonic() < end: pass
+        for _ in range(100000): pass
     print("ready", flush=True)
-    before()
-    code = "def after():\\n  while True: pass\\nafter()"
+    while not os.path.exists("sampled"): before()
+    end = time.process_time() + 1
+    while time.process_time() < end: before()
+    code = (
+        "import time\\ndef after():\\n  for _ in range(100000): pass\\n"
+        "while time.process_time() < 2: after()\\nprint('seen', flush=True)\\nwhile True: after()"
+    )
     os.execv(sys.executable, [sys.executable, "-c", code])
     """
-    with target(program) as process:
-        done = attach(process.pid, "-d", "6", "-o", "a.data", cwd=tmp_path)
+    # Each waits for the other: on a busy machine the recording may begin seconds late.
+    with target(program, cwd=tmp_path) as process:
+        with recording(process.pid, "-o", "a.data", cwd=tmp_path) as attached:
+            (tmp_path / "sampled").touch()
+            assert process.stdout is not None and process.stdout.readline() == "seen\n"
+            attached.send_signal(signal.SIGINT)
+            _, errors = attached.communicate(timeout=30)
         assert process.poll() is None
-    assert done.returncode == 0, done.stderr
+    assert attached.returncode == 0, errors
     found = samples_by_function(tmp_path / "a.data")
     assert found["before"] > 10 and found["after"] > 10
 
@@ -291,15 +320,12 @@ def test_children_are_found_while_it_runs(tmp_path: Path) -> None:
 def test_ctrl_c_ends_it_with_results(tmp_path: Path) -> None:
     """The first signal ends the recording; the data file is written and the status is 0."""
     with target(FIB) as process:
-        command = [sys.executable, "-m", "footfall", "attach", str(process.pid), "-o", "a.data"]
-        recording = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, cwd=tmp_path, env=ENVIRONMENT)
-        assert recording.stderr is not None
-        assert "sampling process" in recording.stderr.readline()
-        time.sleep(1)
-        recording.send_signal(signal.SIGINT)
-        _, errors = recording.communicate(timeout=30)
+        with recording(process.pid, "-o", "a.data", cwd=tmp_path) as attached:
+            time.sleep(1)
+            attached.send_signal(signal.SIGINT)
+            _, errors = attached.communicate(timeout=30)
         assert process.poll() is None
-    assert recording.returncode == 0, errors
+    assert attached.returncode == 0, errors
     assert samples_by_function(tmp_path / "a.data")["fib"] > 10
 
 
@@ -421,6 +447,7 @@ def test_another_user_is_told_what_to_do() -> None:
     """Without the permission the error says whose process it is, and how to get it."""
     program = """
     import os, sys
+    import footfall._core  # now: that user may not read the directory that it is in
     from footfall.errors import FootfallError
     from footfall.sample.interpreter import find_interpreter
     os.setgid(65534); os.setuid(65534)
