@@ -5,7 +5,8 @@
 Runs a real suite with `pytest --footfall --footfall-context=test`, and twice with pytest-cov and
 `COVERAGE_CORE=ctrace` (on PyPy, which has no C tracer, pytest-cov's tracer there), and compares the two tables from
 (test, phase) to statements. What the two runs of pytest-cov say differently is unstable by itself and told apart.
-Exit status 1 when there is any other difference.
+Garbage is not collected meanwhile: which test's turn it is when finalizers and weakref callbacks run depends on how
+many objects the tool itself makes. Exit status 1 when there is any other difference.
 """
 
 import argparse
@@ -24,6 +25,9 @@ from projects import PROJECTS, Environment, clean_environment, prepare
 
 Table = dict[str, set[tuple[str, int]]]
 """Context label -> (path, first line of a statement)."""
+
+_NO_GARBAGE = "without_garbage_collection"
+"""A pytest plugin."""
 
 
 def main() -> int:
@@ -46,6 +50,7 @@ def main() -> int:
 def _compare(environment: Environment) -> int:
     scratch = environment.directory.parent / f"scratch-{environment.project.name}"
     scratch.mkdir(exist_ok=True)
+    (scratch / f"{_NO_GARBAGE}.py").write_text("import gc\n\ngc.disable()\n")
     ours = _run(
         environment,
         scratch / "footfall.data",
@@ -88,10 +93,12 @@ def _print_places(title: str, pairs: set[tuple[str, tuple[str, int]]]) -> None:
 def _run(environment: Environment, data: pathlib.Path, options: list[str], places: list[str]) -> Table:
     data.unlink(missing_ok=True)
     command = [str(environment.python), "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:xdist"]
+    command += ["-p", _NO_GARBAGE]
     core = {} if environment.label.startswith("PyPy") else {"COVERAGE_CORE": "ctrace"}
     done = subprocess.run(
         [*command, *environment.project.pytest_options, *options, *places],
-        cwd=environment.directory, env=clean_environment(COVERAGE_FILE=str(data), **core),
+        cwd=environment.directory,
+        env=clean_environment(COVERAGE_FILE=str(data), PYTHONPATH=str(data.parent), **core),
         stdin=subprocess.DEVNULL, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
     )  # fmt: skip
     if not data.exists():

@@ -280,6 +280,73 @@ with asyncio.Runner() as runner:
     assert _lines(run, tmp_path, "one") == set()
 
 
+ONE_LINERS = """\
+add = lambda x: x + 1
+
+def documented():
+    '''No more than this.'''
+
+def one(x): return x
+
+def total(items):
+    return sum(item for item in items)
+
+class Thing:
+    key = property(lambda self: self.method())
+
+    def method(self):
+        '''No more than this.'''
+
+    def idle(self): pass
+
+def lend():
+    yield 1
+    found = yield 2
+    yield found
+
+def choose(items):
+    return max(items, key=lambda item: -item if item else 0)
+"""
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_code_without_a_statement_of_its_own_is_seen_in_every_context(tmp_path: Path, engine: str) -> None:
+    """Lambdas, functions with a docstring only, one-liners, what a generator goes on from: as with the C tracer."""
+    (tmp_path / "short.py").write_text(ONE_LINERS)
+    program = """
+import short
+lent = [short.lend() for _ in range(3)]
+for at, label in enumerate(("one", "two", "three")):
+    switch(label)
+    short.add(1)
+    short.documented()
+    short.one(1)
+    short.total([1, 2])
+    thing = short.Thing()
+    thing.key, thing.idle()
+    short.choose([1, 0])
+    next(lent[0])
+switch("four")
+short.one(1)
+switch("five")
+next(lent[0], None)
+"""
+    run = _run(tmp_path, program, engine)
+    called = {1, 3, 6, 9, 12, 14, 17, 25}
+    data = run.files[str(tmp_path / "short.py")]
+    found = {  # a line with an arc ran, in the data file and for coverage.py
+        label: data.lines[label] | {line for arc in data.arcs[label] for line in arc if line > 0}
+        for label in ("one", "two", "three", "four", "five")
+    }
+    assert found == {
+        "one": called | {20},
+        "two": called | {20, 21},
+        "three": called | {21, 22},
+        "four": {6},
+        "five": {22},
+    }
+
+
 def test_hits_keep_their_places() -> None:
     """Sparse and dense forms hold the same."""
     hits = b"\0\1\0\0\x21\0\0\0\0\7"

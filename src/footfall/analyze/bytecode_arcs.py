@@ -45,9 +45,10 @@ def arcs_of_code(
     graph = _graph_of(
         code.code, code.line_table, code.exception_table, code.first_line, code.branches, ops
     )
-    walker = _Walker(graph, code.hits, code.first_line, ops, has_exits)
+    hits = _with_first_line(code.hits, graph, ops) if is_partial else code.hits
+    walker = _Walker(graph, hits, code.first_line, ops, has_exits)
     has_resumed = False
-    for found in _HITS.finditer(code.hits):
+    for found in _HITS.finditer(hits):
         unit, hit = found.start(), found[0][0]
         has_resumed = has_resumed or bool(hit & HIT_RESUMED)
         if hit & HIT_LINE:
@@ -59,13 +60,33 @@ def arcs_of_code(
             walker.walk(unit, graph.lines[unit])
     if is_partial and has_resumed:
         # Frames that went on reached the first line too, or one began: only what else has not been reached says so.
-        start = _Walker(graph, code.hits, code.first_line, ops, has_exits)
+        start = _Walker(graph, hits, code.first_line, ops, has_exits)
         start.walk(graph.first_unit, -code.first_line)
         if {line for _, line in start.arcs} - {line for _, line in walker.arcs}:
             walker.arcs |= start.arcs
     else:
         walker.walk(graph.first_unit, -code.first_line)
     return walker.lines, walker.arcs
+
+
+def _with_first_line(hits: bytes, graph: Graph, ops: Opcodes) -> bytes:
+    """Return the hits with the LINE event that CPython leaves out where code begins on the line of its RESUME.
+
+    It takes care to send that event behind RESUME and INSTRUMENTED_RESUME (Python/instrumentation.c,
+    _Py_call_instrumentation_line), but not behind the RESUME_CHECK that RESUME has become by the second call: lambdas,
+    one-line functions and those with only a docstring. What ran and was not on its way has begun.
+    """
+    unit = graph.next_unit[graph.first_unit]
+    if (
+        graph.opcodes[graph.first_unit] != ops.resume
+        or unit >= len(hits)
+        or graph.lines[unit] != graph.lines[graph.first_unit]
+        or not graph.line_starts[unit]
+        or hits[unit] & HIT_LINE
+        or any(hit[0][0] & HIT_RESUMED for hit in _HITS.finditer(hits))
+    ):
+        return hits
+    return hits[:unit] + bytes([hits[unit] | HIT_LINE]) + hits[unit + 1 :]
 
 
 @lru_cache(maxsize=4096)

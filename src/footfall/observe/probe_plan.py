@@ -11,10 +11,13 @@ of the statement it leads to where nothing else leads there.
 
 from _ast import (
     AST,
+    AnnAssign,
+    Assign,
     AsyncFor,
     AsyncFunctionDef,
     AsyncWith,
     Attribute,
+    AugAssign,
     Break,
     ClassDef,
     Constant,
@@ -24,6 +27,7 @@ from _ast import (
     FunctionDef,
     If,
     ImportFrom,
+    Lambda,
     Match,
     Module,
     Name,
@@ -42,6 +46,7 @@ from _ast import (
 
 from footfall.observe.probe_finals import Final, is_left_by_branch, note_jump
 from footfall.observe.probe_forms import Forms, header_text
+from footfall.observe.probe_lambdas import find_lambdas
 from footfall.observe.probe_notes import (
     CASE_FAILED,
     DEFINED,
@@ -82,6 +87,7 @@ if TYPE_CHECKING:
 
 __all__ = ["insert_probes"]
 
+_MAY_YIELD = (Expr, Assign, AugAssign, AnnAssign)
 _SAFE_VALUES = (type(None), Constant, Name)
 _MAX_REGIONS = 6
 """Nested blocks in one function that are watched for exceptions: the compiler nests 20 blocks at most, ours too."""
@@ -101,8 +107,10 @@ def insert_probes(
     `lines` is the source in UTF-8, or with an equal width of what precedes a line's first word, split at line
     ends. `note(number, notes)` is told what each probe means, in order of numbers.
     """
+    lambdas = find_lambdas(tree, lines)
     plan = _Plan(lines, with_branches, note, {} if strays is None else strays)
     plan.walk_module(tree)
+    plan.add_lambdas(lambdas)
     header = plan.forms.header
     assert header is not None
     header.value = header_text(with_branches | (strays is not None) << 1, plan.forms.count, digest)
@@ -176,6 +184,12 @@ class _Plan:
         rest = body[start:]
         self._walk_region(rest, [], chain=0)
         body[start:] = [first, *rest]
+
+    def add_lambdas(self, lambdas: "list[Lambda]") -> None:
+        """See the calls of lambdas."""
+        for node in lambdas:
+            self._tell(self.forms.count, [(LINE, node)])
+            node.body = self.forms.before(node.body)
 
     def _walk_definition_body(self, body: list[stmt], notes: "list[Note]", is_function: bool) -> None:
         outside = self._breaks, self._finals, self._tail, self._is_in_function, self._n_regions
@@ -319,7 +333,11 @@ class _Plan:
                     if kind is Break and self._breaks:
                         self._breaks[-1] = True
                 out.append(node)
-            if not cannot_raise(node):
+            if self._with_branches and kind in _MAY_YIELD and type(node.value) in (Yield, YieldFrom):
+                # Gone on from in another context, it counts there as well: the next arc begins on its line.
+                chain = self.forms.count
+                out.append(self._probe(node, [(LINE, node)]))
+            elif not cannot_raise(node):
                 chain = -1
         self._tail, self._is_tail = tail, is_tail
         if notes:
@@ -413,6 +431,8 @@ class _Plan:
             self._tell(number, [(HEADER_LINE, node) if is_last else (LINE, decorators[index + 1])])
         is_one_line = self._with_branches and self._is_one_line(node.body)
         notes: list[Note] = [(EXITED, node)] if is_one_line else []
+        if not notes and type(node) is not ClassDef and last_with_code(node.body[is_docstring(node.body[0]) :]) is None:
+            notes = [(LINE, node)]  # its calls return from there
         last = node.body[-1]
         may_be_closed = is_one_line and type(last) is Expr and type(last.value) in (Yield, YieldFrom)
         self._walk_definition_body(node.body, [] if may_be_closed else notes, type(node) is not ClassDef)

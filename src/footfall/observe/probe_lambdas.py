@@ -1,0 +1,43 @@
+"""Which functions need a probe of their own because no statement in them gets one: lambdas.
+
+The line of a lambda runs with the statement around it, but also whenever it is called, perhaps in another context.
+"""
+
+from _ast import AST, Lambda
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+__all__ = ["find_lambdas"]
+
+_NOT_RUN = ("annotation", "returns")
+"""Fields that `from __future__ import annotations` turns into text, ours with it."""
+
+
+def find_lambdas(tree: AST, lines: list[bytes]) -> list[Lambda]:
+    """Return the lambdas of a tree in order of the source; those of annotations are left out.
+
+    `lines` is the source: most have no lambda, and then the tree is not walked.
+    """
+    if not any(b"lambda" in line for line in lines):
+        return []
+    found: list[Lambda] = []
+    todo: list[AST] = [tree]
+    while todo:
+        node = todo.pop()
+        if type(node) is Lambda:
+            found.append(node)
+        for field in node._fields:
+            value: Any = getattr(node, field, None)
+            if isinstance(value, AST):
+                if field not in _NOT_RUN:
+                    todo.append(value)
+            elif type(value) is list:
+                todo += [inner for inner in value if isinstance(inner, AST)]
+    found.sort(key=_place)
+    return found
+
+
+def _place(node: Lambda) -> tuple[int, int]:
+    return node.lineno, node.col_offset
