@@ -34,6 +34,7 @@ OTHERS = [
     ]
     if path.exists() and version != OWN
 ]
+PYPY = shutil.which("pypy3", path=os.pathsep.join([os.environ["PATH"], str(Path.home() / ".interpreters/bin")]))
 FIB = """
 def fib(n):
     return n if n < 2 else fib(n - 1) + fib(n - 2)
@@ -464,13 +465,13 @@ def test_another_user_is_told_what_to_do() -> None:
     assert "belongs to user 0" in done.stdout and "sudo" in done.stdout and "SYS_PTRACE" in done.stdout
 
 
-@pytest.mark.skipif(not shutil.which("pypy3"), reason="no PyPy here")
+@pytest.mark.skipif(PYPY is None, reason="no PyPy here")
 def test_pypy_is_refused() -> None:
     """PyPy can't be read, and the error says what can be done."""
     from footfall.errors import FootfallError
     from footfall.sample.interpreter import find_interpreter
 
-    with target("print('ready', flush=True)\nwhile True: pass", "pypy3") as process:
+    with target("print('ready', flush=True)\nwhile True: pass", PYPY) as process:
         with pytest.raises(FootfallError, match="PyPy") as raised:
             find_interpreter(process.pid)
     assert raised.value.slug == "attach-unsupported"
