@@ -55,7 +55,7 @@ def run_with_probes(source: str, filename: str, with_branches: bool = True) -> t
         exec(code, {"__name__": "__main__", "__file__": filename})
     except Exception:
         pass
-    return arcs_of_hits(meanings_of_source(source.encode(), with_branches, HAS_STRAYS, sys.hexversion), bytes(mark.hits))
+    return arcs_of_hits(meanings_of_source(source.encode(), with_branches, HAS_STRAYS), bytes(mark.hits))
 
 
 def armed(source: str, filename: str, with_branches: bool = True) -> tuple[types.CodeType, RecordingMark]:

@@ -13,7 +13,11 @@ import termios
 import pytest
 
 from conftest import COMMAND
+from engines import Engine, each_engine
+from footfall.cli.finish import KEEP_VARIABLE
+from footfall.model import ENGINE_VARIABLE
 from footfall.record.coveragedb import read_coverage
+from footfall.record.recordfile import read_record
 
 WAIT_SECONDS = 30
 
@@ -257,3 +261,32 @@ def test_relative_files_are_stored_relative(footfall, tmp_path) -> None:
         f"one/{name}.py" for name in ("__init__", "used", "unused", "sub/__init__", "sub/unused")
     }
     assert "one/unused.py" in footfall("report").stdout
+
+
+@each_engine
+def test_the_configured_engine_reaches_the_measured_process(footfall, tmp_path, monkeypatch, engine: Engine) -> None:
+    """`engine` of [tool.footfall] says which engine runs; the record's header names it."""
+    monkeypatch.setenv(KEEP_VARIABLE, "1")
+    settings = f"[tool.footfall]\nengine = '{engine.name}'\n[tool.coverage.run]\nbranch = {str(engine.branch).lower()}\n"
+    _write(tmp_path / "pyproject.toml", settings)
+    script = _write(tmp_path / "p.py", "x = 1\nif x:\n    x = 2\n")
+    assert footfall("run", "-q", "p.py").returncode == 0
+    [path] = tmp_path.glob(".footfall/runs/*/*.rec")
+    header = read_record(str(path)).header
+    assert (header.engine, header.has_branches) == (engine.number, engine.branch)
+    assert read_coverage(tmp_path / ".coverage").files[str(script)].lines == {1, 2, 3}
+
+
+@each_engine
+def test_the_engine_of_the_environment_holds_for_children_with_another_one(
+    footfall, tmp_path, monkeypatch, engine: Engine
+) -> None:
+    """FOOTFALL_ENGINE comes before the configuration, in a child with an empty environment too."""
+    monkeypatch.setenv(KEEP_VARIABLE, "1")
+    monkeypatch.setenv(ENGINE_VARIABLE, engine.name)
+    _write(tmp_path / ".coveragerc", f"[run]\nbranch = {engine.branch}\n")
+    _write(tmp_path / "c.py", "x = 1\n")
+    _write(tmp_path / "p.py", "import subprocess, sys\nsubprocess.run([sys.executable, 'c.py'], env={}, check=True)\n")
+    assert footfall("run", "-q", "p.py").returncode == 0
+    headers = [read_record(str(path)).header for path in tmp_path.glob(".footfall/runs/*/*.rec")]
+    assert [header.engine for header in headers] == [engine.number] * 2

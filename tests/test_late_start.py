@@ -9,11 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from engines import IS_CPYTHON, Engine, each_engine
 from footfall.analyze.imported import infer_lines
 from footfall.record.coveragedb import StoredFile, read_coverage
 from site_data import payloads
-
-IS_CPYTHON = sys.implementation.name == "cpython"
 
 
 @pytest.mark.parametrize(
@@ -73,6 +72,11 @@ class Program:
             timeout=60,
         )
 
+    def use(self, engine: Engine) -> str:
+        """Leave branches out where the engine sees none; return what FOOTFALL_ENGINE is to be."""
+        (self.work / ".coveragerc").write_text(f"[run]\nbranch = {engine.branch}\n")
+        return engine.name
+
     def library(self, data_file: str = ".coverage") -> StoredFile:
         """What the data file has of the library."""
         return read_coverage(self.work / data_file).files[str(self.work / "library.py")]
@@ -84,10 +88,7 @@ def program(tmp_path: Path) -> Program:
     return Program(tmp_path)
 
 
-engines = pytest.mark.parametrize("engine", ["", "settrace"], ids=["default engine", "settrace"])
-
-
-@engines
+@each_engine
 def test_functions_that_were_there_are_measured_from_then_on(program, engine) -> None:
     """Calls after the start are seen and those before are not; the rest of the module is inferred, which is said."""
     done = program.run(
@@ -99,14 +100,14 @@ def test_functions_that_were_there_are_measured_from_then_on(program, engine) ->
         footfall.stop()
         library.Thing().work()
         """,
-        FOOTFALL_ENGINE=engine,
+        FOOTFALL_ENGINE=program.use(engine),
     )
     assert done.returncode == 0
     assert done.stderr.count("[lines-inferred]") == 1
     found = program.library()
     assert found.lines == {1, 2, 3, 5, 6, 7, 8, 10}
     assert found.inferred == {1, 2, 6, 7, 8, 10}
-    assert (3, 5) in found.arcs
+    assert ((3, 5) in found.arcs) == engine.branch
     assert (3, 4) not in found.arcs
     assert not list(program.work.glob(".footfall/runs/*"))
 
@@ -130,7 +131,7 @@ def test_reports_tell_inferred_lines_from_those_seen(program, footfall) -> None:
     assert "inferred_lines" not in json.loads((program.work / "coverage.json").read_text()).get("footfall", {})
 
 
-@engines
+@each_engine
 def test_threads_that_were_there_are_measured(program, engine) -> None:
     """A function that an older thread calls after the start is seen; PyPy, which can't, says so."""
     done = program.run(
@@ -147,13 +148,13 @@ def test_threads_that_were_there_are_measured(program, engine) -> None:
         thread.join()
         footfall.stop()
         """,
-        FOOTFALL_ENGINE=engine,
+        FOOTFALL_ENGINE=program.use(engine),
     )
     assert (9 in program.library().lines) == IS_CPYTHON
     assert done.stderr.count("[threads-unmeasured]") == (not IS_CPYTHON)
 
 
-@engines
+@each_engine
 def test_threads_that_start_later_are_measured(program, engine) -> None:
     """Threads that start during a measurement are seen by it, also when it is the second, and not after its end."""
     program.run(
@@ -170,12 +171,12 @@ def test_threads_that_start_later_are_measured(program, engine) -> None:
         footfall.stop()
         call(library.choose, 1)
         """,
-        FOOTFALL_ENGINE=engine,
+        FOOTFALL_ENGINE=program.use(engine),
     )
     assert program.library().lines & {4, 5, 9} == {5}
 
 
-@engines
+@each_engine
 def test_the_function_that_starts_measuring_is_seen(program, engine) -> None:
     """Lines and branches of frames that run already are seen from then on."""
     program.run(
@@ -189,14 +190,14 @@ def test_the_function_that_starts_measuring_is_seen(program, engine) -> None:
         measure(1)
         footfall.stop()
         """,
-        FOOTFALL_ENGINE=engine,
+        FOOTFALL_ENGINE=program.use(engine),
     )
     found = read_coverage(program.work / ".coverage").files[str(program.work / "program.py")]
     assert {5, 6, 7} <= found.lines
-    assert {(5, 6), (6, 7)} <= found.arcs
+    assert {(5, 6), (6, 7)} <= found.arcs or not engine.branch
 
 
-@engines
+@each_engine
 def test_measuring_can_start_again(program, engine) -> None:
     """Two measurements in one process each see what ran during them, also lines that the other saw."""
     done = program.run(
@@ -207,7 +208,7 @@ def test_measuring_can_start_again(program, engine) -> None:
             library.choose(flag)
             print(footfall.stop(name).name)
         """,
-        FOOTFALL_ENGINE=engine,
+        FOOTFALL_ENGINE=program.use(engine),
     )
     assert done.stdout.split() == ["one", "two", "three"]
     assert [sorted(program.library(name).lines & {4, 5}) for name in done.stdout.split()] == [[5], [4], [5]]

@@ -1,7 +1,6 @@
 """The monitoring engine in real processes: what it records, and that nothing is lost."""
 
 import os
-import signal
 import subprocess
 import sys
 import textwrap
@@ -82,49 +81,6 @@ def test_one_direction_of_a_branch_is_recorded(measured, flag: bool, direction: 
     assert choose.hits[source // 2] == direction
 
 
-@pytest.mark.parametrize(
-    "end",
-    [
-        "os.kill(os.getpid(), signal.SIGKILL)",
-        "os._exit(0)",
-        "import ctypes; ctypes.string_at(0)",
-        "os.abort()",
-    ],
-    ids=["SIGKILL", "os._exit", "segmentation fault", "abort"],
-)
-def test_nothing_is_lost_when_the_process_dies(measured, end: str) -> None:
-    """What ran before the end is in the record, however the process ends."""
-    _, records = measured(_TWO_WAYS.format(flag=False, end=end), check=False)
-    assert _lines(records, "choose") == {4, 6}
-    assert 8 in _lines(records, "<module>")
-
-
-def test_a_forked_child_has_a_record_of_its_own(measured) -> None:
-    """Parent and child after os.fork write two files, which together hold what both ran."""
-    _, records = measured(
-        """
-        import os
-        def in_child():
-            return "child"
-        def in_parent():
-            return "parent"
-        def in_both():
-            return "both"
-        in_both()
-        if os.fork() == 0:
-            in_child()
-            os._exit(0)
-        os.wait()
-        in_parent()
-        """
-    )
-    assert len(records) == 2
-    by_pid = {record.header.pid: {code.qualname for code in record.codes} for record in records}
-    names = sorted(by_pid.values(), key=len)
-    assert any({"in_child"} <= found and "in_parent" not in found for found in names)
-    assert any({"in_parent"} <= found and "in_child" not in found for found in names)
-
-
 def test_a_full_disk_stops_recording_and_not_the_program(tmp_path) -> None:
     """When space cannot be reserved the program goes on, and one line with a slug says so."""
     run_directory = tmp_path / "run"
@@ -178,17 +134,3 @@ def test_a_missing_run_directory_is_said_once_and_the_program_runs(tmp_path) -> 
     )
     assert done.stdout == "ran\n"
     assert done.stderr.count("[run-unreadable]") == 1
-
-
-def test_signals_still_reach_a_measured_program(measured) -> None:
-    """A program that handles SIGTERM does so under measurement."""
-    done, _ = measured(
-        """
-        import os, signal
-        def stop(number, frame):
-            print("stopped by", number)
-        signal.signal(signal.SIGTERM, stop)
-        os.kill(os.getpid(), signal.SIGTERM)
-        """
-    )
-    assert done.stdout == f"stopped by {int(signal.SIGTERM)}\n"

@@ -71,56 +71,6 @@ def test_cache_is_used_and_never_stale(measure, tmp_path):
     assert not list((tmp_path / "work").glob("__pycache__/choose*"))
 
 
-def test_nothing_is_lost_by_a_kill(measure):
-    """What ran before SIGKILL is recorded."""
-    program = "import os\nx = 1\nif x:\n    os.kill(os.getpid(), 9)\ny = 2\n"
-    done, found = measure({"main.py": program}, "main.py")
-    assert done.returncode == -9
-    assert found["main.py"] == ({1, 2, 3, 4}, {(3, 4)})
-
-
-def test_a_forked_child_records_too(measure):
-    """Lines that only the child runs, in old modules and in new ones, are recorded."""
-    program = """\
-        import os
-        def f(x):
-            if x:
-                import choose
-                return choose.choose(1)
-            return 2
-        if os.fork() == 0:
-            f(1)
-            os._exit(0)
-        os.wait()
-        f(0)
-    """
-    _done, found = measure({"main.py": program, "choose.py": _CHOOSE}, "main.py")
-    assert found["main.py"][0] == set(range(1, 12))
-    assert found["choose.py"][0] == {1, 2, 3}
-
-
-def test_pytest_rewrites_instrumented_tests(measure, tmp_path):
-    """Test modules are measured under pytest's assertion rewriting, from its cache too, which bare runs ignore."""
-    program = """\
-        '''Tests.'''
-        import choose
-        def test_one():
-            assert choose.choose(0) == 2
-        def test_two():
-            value = choose.choose(1)
-            assert value == 3, "the message"
-            value = 4
-    """
-    arguments = ["-m", "pytest", "-q", "-p", "no:cacheprovider", "test_it.py"]
-    for _ in range(2):
-        done, found = measure({"test_it.py": program, "choose.py": _CHOOSE}, *arguments)
-        assert "assert 1 == 3" in done.stdout
-        assert "the message" in done.stdout
-        assert found["test_it.py"][0] == {2, 3, 4, 5, 6, 7}
-        assert found["choose.py"][0] == {1, 2, 3, 4}
-    assert not list((tmp_path / "work").glob("__pycache__/*footfall*"))
-
-
 _INSIDE = """\
     import dis, marshal, pickle, sys, threading
     def loop(n):

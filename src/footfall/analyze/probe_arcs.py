@@ -53,7 +53,7 @@ def meanings_of_module(module: ProbedModule) -> tuple[ProbeMeaning, ...]:
     Raises FootfallError when the source is not there any more or is another one than was measured.
     """
     source = _read_source(module)
-    meanings = meanings_of_source(source, module.has_branches, module.has_strays, module.version)
+    meanings = meanings_of_source(source, module.has_branches, module.has_strays)
     if len(meanings) != len(module.hits):
         raise FootfallError(
             "source-changed",
@@ -75,16 +75,17 @@ def arcs_of_hits(meanings: tuple[ProbeMeaning, ...], hits: bytes) -> tuple[set[i
 
 
 @lru_cache(maxsize=64)
-def meanings_of_source(
-    source: bytes, with_branches: bool, has_strays: bool, version: int
-) -> tuple[ProbeMeaning, ...]:
-    """Return each probe's meaning, in order of numbers. Raises FootfallError when it is not Python."""
+def meanings_of_source(source: bytes, with_branches: bool, has_strays: bool) -> tuple[ProbeMeaning, ...]:
+    """Return each probe's meaning, in order of numbers. Raises FootfallError when it is not Python.
+
+    `has_strays` says that CPython 3.11 measured, whose compiler makes stray lines.
+    """
     try:
         tree = ast.parse(source, "<measured>")
     except (SyntaxError, ValueError, RecursionError) as error:
         raise FootfallError("not-python", f"Can't parse the measured source: {error}.") from error
     strays = find_strays(tree) if has_strays else None
-    flow = ModuleFlow(tree, find_first_lines(decode_source(source)), version, strays or {})
+    flow = ModuleFlow(tree, find_first_lines(decode_source(source)), has_strays, strays or {})
     lines: dict[int, set[int]] = {}
     arcs: dict[int, set[Arc]] = {}
 

@@ -46,22 +46,23 @@ class ModuleFlow:
 
     `exits` are the ways out of the `finally` or last `except*` around the node, for nodes that end it.
 
-    `version` is the measuring interpreter's hexversion, `stray_nodes` are those of `find_strays`. `strays` are the
-    lines reported behind `try` and `async with` statements, and where control goes from there.
+    `is_cpython_3_11` says that it measured: its compiler has lines of its own. `stray_nodes` are those of
+    `find_strays`. `strays` are the lines reported behind `try` and `async with` statements, and where control goes
+    from there.
     """
 
     def __init__(
         self,
         tree: ast.Module,
         first_line: Mapping[int, int],
-        version: int,
+        is_cpython_3_11: bool,
         stray_nodes: Mapping[ast.AST, ast.AST],
     ) -> None:
         self._stray_nodes = stray_nodes
         self.strays: dict[ast.AST, tuple[int, int]] = {}
         self._first_line = first_line
         # CPython 3.11 leaves a function that ends with the last `except*` by that clause's line.
-        self._star_returns_by_clause = version < 0x030C0000
+        self._star_returns_by_clause = is_cpython_3_11
         self.after: dict[ast.AST, int] = {}
         self.enters: dict[ast.AST, int] = {}
         self.leaves: dict[ast.AST, int] = {}

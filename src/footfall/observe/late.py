@@ -15,6 +15,8 @@ from footfall.observe.start import choose_late_engine, report, start_monitoring
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from types import FrameType
+    from typing import Any
 
     from footfall.observe.settings import Settings
 
@@ -50,10 +52,22 @@ def _start_in_core(settings: "Settings", engine: int, warning: "tuple[str, str] 
     scope = Scope(settings)
     _record_imported(scope, _core.record_imported)
     if engine == ENGINE_MONITORING:
-        start_monitoring(scope, settings.branch)
+        _watch_running(start_monitoring(scope, settings.branch))
         sys.monitoring.restart_events()  # places that an earlier measurement has seen
     elif engine == ENGINE_SETTRACE:
         settrace.start(settings, scope)
+
+
+def _watch_running(tool_id: int) -> None:
+    """Measure the code objects of frames that run already: they do not start anew, so the engine is told of them."""
+    monitoring = sys.monitoring
+    on_start: Any = monitoring.register_callback(tool_id, monitoring.events.PY_START, None)
+    monitoring.register_callback(tool_id, monitoring.events.PY_START, on_start)
+    for running in sys._current_frames().values():
+        frame: FrameType | None = running
+        while frame is not None:
+            on_start(frame.f_code, 0)
+            frame = frame.f_back
 
 
 def _start_on_pypy(settings: "Settings", warning: "tuple[str, str] | None") -> None:

@@ -81,6 +81,9 @@ def choose_engine(settings: Settings) -> "tuple[int, tuple[str, str] | None]":
         what = "the engine monitoring needs CPython 3.14, or 3.12 without branches: the default is used."
         warning = ("engine-unusable", what)
         engine = default
+    elif engine == ENGINE_PROBES and sys.implementation.name == "cpython" and sys.version_info >= (3, 14):
+        warning = ("engine-unusable", "probes are for CPython 3.11 to 3.13 and PyPy: the default engine is used.")
+        engine = default
     if engine == ENGINE_MONITORING and _free_tool_id() is None:
         what = "all six sys.monitoring tools are taken: coverage uses the slower engine settrace."
         warning = ("no-tool-id", what)

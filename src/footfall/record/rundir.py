@@ -17,6 +17,7 @@ from pathlib import Path
 
 from footfall.config import DEFAULT_RATE_HZ, Config, canonical_path, make_patterns_absolute
 from footfall.errors import FootfallError, UsageError
+from footfall.model import ENGINE_VARIABLE
 from footfall.observe.settings import Settings, escape, read_settings
 
 __all__ = [
@@ -94,7 +95,8 @@ def settings_from_config(config: Config, *, cover: bool = True) -> RunSettings:
         rate_hz=DEFAULT_RATE_HZ if config.rate_hz is None else config.rate_hz,
         max_cpu_ppm=_MAX_CPU_PPM if config.rate_hz is None else 0,
         precise=config.precise,
-        engine=config.engine,
+        # this environment's, for processes that are started with another one too
+        engine=os.environ.get(ENGINE_VARIABLE) or config.engine,
         context=config.context,
         source_dir=[_checked_directory(directory) for directory in directories],
         source_pkg=packages,
