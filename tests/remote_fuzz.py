@@ -160,9 +160,11 @@ def fuzz(seconds: float, seed: int) -> int:
             look(target, directory)
     finally:
         target.process.kill()
-        target.process.wait()
+        target.process.communicate()
+        os.close(target.memory)
     return rounds
 
 
 if __name__ == "__main__":
-    print(fuzz(*(float(sys.argv[1]) if len(sys.argv) > 1 else 10.0, int(sys.argv[2]) if len(sys.argv) > 2 else 1)), "rounds")
+    given = [*sys.argv[1:], "10", "1"][:2] if len(sys.argv) != 2 else [sys.argv[1], "1"]
+    print(fuzz(float(given[0]), int(given[1])), "rounds")

@@ -475,3 +475,63 @@ def test_pypy_is_refused() -> None:
         with pytest.raises(FootfallError, match="PyPy") as raised:
             find_interpreter(process.pid)
     assert raised.value.slug == "attach-unsupported"
+
+
+def test_long_logs_are_begun_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sampling goes on in a new log when one is long; together they are one process with its threads once."""
+    from footfall.analyze.calltree import ProfileBuilder
+    from footfall.sample import outside
+
+    monkeypatch.setattr(outside, "_MAX_LOG_SAMPLES", 50)
+    with target(FIB) as process:
+        sampler = outside.OutsideSampler(process.pid, str(tmp_path), outside.SampleOptions(1_000_000))
+        sampler.start()
+        deadline = time.monotonic() + 40
+        while len(sampler.finished) < 3 and time.monotonic() < deadline:
+            assert sampler.poll()
+            time.sleep(0.02)
+        sampler.stop()
+    assert len(sampler.finished) >= 4
+    builder = ProfileBuilder()
+    for number, path in enumerate(sampler.finished):
+        builder.add(read_sample_log(path), {}, is_continued=number > 0)
+    profile = builder.profile
+    assert profile.n_samples == sampler.counts().samples > 150
+    assert (profile.n_processes, len(profile.threads)) == (1, 1)
+    assert profile.total().wall_ns > 0
+
+
+LAST_PID = Path("/proc/sys/kernel/ns_last_pid")
+
+
+@pytest.mark.skipif(not os.access(LAST_PID, os.W_OK), reason="needs root, and a kernel that lets it choose pids")
+def test_a_pid_that_is_used_again_is_another_process(tmp_path: Path) -> None:
+    """When the process has ended and another got its pid, nothing of that is sampled."""
+    from footfall.sample.outside import OutsideSampler, SampleOptions
+
+    with target(FIB) as process:
+        pid = process.pid
+        sampler = OutsideSampler(pid, str(tmp_path), SampleOptions(1_000_000))
+        sampler.start()
+    for _ in range(50):
+        LAST_PID.write_text(str(pid - 1), encoding="ascii")
+        other = subprocess.Popen([sys.executable, "-c", "def other():\n  while True: pass\nother()"])
+        if other.pid == pid:
+            break
+        other.kill()
+        other.wait()
+    else:
+        sampler.stop()
+        pytest.skip("others took the pid each time")
+    try:
+        time.sleep(0.5)
+        deadline = time.monotonic() + 30
+        while sampler.poll() and time.monotonic() < deadline:
+            time.sleep(0.02)
+    finally:
+        sampler.stop()
+        other.kill()
+        other.wait()
+    assert sampler.ended == f"process {pid} has ended"
+    for path in sampler.finished:
+        assert "other" not in {code.qualname for code in read_sample_log(path).codes.values()}

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from footfall.errors import FootfallError
+from footfall.record.recordedfile import open_recorded_file
 from footfall.record.segments import ENTRY_BYTES, follow_entries, read_entries
 
 __all__ = [
@@ -195,7 +196,7 @@ class SampleLogFollower:
         """Read what is new. Raises OSError, FootfallError (`record-corrupt`)."""
         log = self.log
         log.samples.clear()
-        with open(log.path, "rb") as file:
+        with open_recorded_file(log.path) as file:
             self._read_idle(file.fileno())
             for place, kind, payload in follow_entries(file.fileno(), self._at):
                 if kind is None:

@@ -20,6 +20,8 @@ __all__ = ["OutsideSampler", "SampleCounts", "SampleOptions"]
 
 _MAX_LOG_SAMPLES = 200_000
 _SEARCH_SECONDS = 3.0
+_START_SECONDS = 1.0
+_RETRY_SECONDS = 0.02
 _GONE, _LOST, _FORBIDDEN = 1, 2, 3
 
 
@@ -77,13 +79,28 @@ class OutsideSampler:
         Raises FootfallError: `no-such-process`, `attach-forbidden`, `not-python`, `attach-unsupported`,
         `run-unwritable`.
         """
-        self._find()
-        if not self._running:
-            raise FootfallError(
-                "attach-not-python",
-                f"The Python of process {self.pid} has not begun, or has ended.",
-                "Try again when the program runs.",
-            )
+        give_up = time.monotonic() + _START_SECONDS
+        while True:
+            try:
+                self._find()
+                if self._running:
+                    return
+                raise FootfallError(
+                    "attach-not-python",
+                    f"The Python of process {self.pid} has not begun, or has ended.",
+                    "Try again when the program runs.",
+                )
+            except FootfallError as error:
+                # an interpreter that is just starting has not mapped its libraries, or made its first interpreter
+                if error.slug != "attach-not-python" or not self._may_begin() or time.monotonic() > give_up:
+                    raise
+            time.sleep(_RETRY_SECONDS)
+
+    def _may_begin(self) -> bool:
+        try:
+            return "python" in os.path.basename(os.readlink(f"/proc/{self.pid}/exe"))
+        except OSError:
+            return False
 
     def poll(self) -> bool:
         """Keep up with the process. False once it has ended or is no longer Python."""
