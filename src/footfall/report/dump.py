@@ -44,7 +44,7 @@ class SourceLines:
                 if not stat.S_ISREG(about.st_mode) or about.st_size > _MAX_SOURCE_BYTES:
                     return []
                 return file.read(_MAX_SOURCE_BYTES).decode("utf-8", "replace").split("\n")
-        except OSError:
+        except (OSError, ValueError):  # ValueError: no name of a file, which damaged memory may hold
             return []
 
 
