@@ -1,6 +1,7 @@
 """What per-test contexts cost: a suite of many small tests, bare and with a switch at each phase of each test.
 
     python bench/contexts.py [--tests 2000] [--runs 5] [--coverage]
+    python bench/contexts.py --capture [--runs 5]      CPU of an empty block of footfall.capture() (CPython 3.12+)
 
 Run it by an interpreter that has pytest and footfall installed (coverage.py too for `--coverage`). CPU of the program
 and of what footfall does after it are apart. Modes are interleaved; ratios are medians of ratios to the bare run of the
@@ -107,13 +108,70 @@ def sample():
 """
 
 
+CAPTURE = """
+import sys, time
+import footfall
+from words import words_0
+
+def reused(n):
+    for _ in range(n):
+        with series:
+            pass
+
+def called(n):
+    for _ in range(n):
+        with footfall.capture(source=["."]):
+            pass
+
+def seen(n):
+    for _ in range(n):
+        with series:
+            words_0("one 2 -3")
+
+def bare(n):
+    for _ in range(n):
+        words_0("one 2 -3")
+
+def us(function, n=20_000):
+    began = time.process_time_ns()
+    function(n)
+    return (time.process_time_ns() - began) / n / 1000
+
+print(us(bare))
+series = footfall.capture(source=["."])
+reused(1), called(1), seen(1)
+print(us(reused), us(called), us(seen))
+"""
+
+
+def measure_capture(runs: int) -> None:
+    """Print microseconds of CPU per block, medians over processes."""
+    with tempfile.TemporaryDirectory(prefix="footfall-capture-") as directory:
+        pathlib.Path(directory, "words.py").write_text(FUNCTION.format(n=0))
+        pathlib.Path(directory, "loop.py").write_text(CAPTURE)
+        rounds = []
+        for _ in range(runs):
+            done = subprocess.run(
+                [sys.executable, "loop.py"], cwd=directory, stdout=subprocess.PIPE, text=True, check=True
+            )
+            rounds.append([float(word) for word in done.stdout.split()])
+    bare, reused, called, seen = (statistics.median(column) for column in zip(*rounds, strict=True))
+    print(f"empty block, object kept            {reused:6.2f} us")
+    print(f"empty block, capture() called anew  {called:6.2f} us")
+    print(f"a small function seen before        {seen:6.2f} us, without capture {bare:.2f} us")
+
+
 def main() -> None:
     """Make the suite, run it in each mode, print ratios."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--tests", type=int, default=2000)
     parser.add_argument("--runs", type=int, default=5, help="counted rounds (default 5)")
     parser.add_argument("--coverage", action="store_true", help="coverage.py's C tracer with the same switches too")
+    parser.add_argument("--capture", action="store_true", help="what footfall.capture() costs, nothing else")
     options = parser.parse_args()
+    if options.capture:
+        measure_capture(options.runs)
+        return
     with tempfile.TemporaryDirectory(prefix="footfall-contexts-") as directory:
         _write_suite(pathlib.Path(directory), options.tests)
         footfall = [os.path.join(sysconfig.get_path("scripts"), "footfall"), "run", "--quiet", "--source=."]

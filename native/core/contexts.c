@@ -72,6 +72,20 @@ set_sample_context(module_state *state, uint32_t id)
     }
 }
 
+PyDoc_STRVAR(context_label_doc,
+             "context_label($module, /)\n--\n\n"
+             "The context of what runs in this process now; \"\" is none, as when no record file is open.");
+
+static PyObject *
+context_label(PyObject *module, PyObject *Py_UNUSED(ignored))
+{
+    recorder *rec = get_state(module)->recorder;
+    if (rec == NULL || rec->context_label == NULL) {
+        return PyUnicode_New(0, 0);
+    }
+    return Py_NewRef(rec->context_label);
+}
+
 PyDoc_STRVAR(context_switch_doc,
              "context_switch($module, label, /)\n--\n\n"
              "All that runs from now on belongs to the context `label`, samples too; \"\" is none.\n\n"
@@ -188,6 +202,7 @@ context_carry(PyObject *module, PyObject *function)
 static PyMethodDef contexts_methods[] = {
     {"context_bind", context_bind, METH_O, context_bind_doc},
     {"context_carry", context_carry, METH_O, context_carry_doc},
+    {"context_label", context_label, METH_NOARGS, context_label_doc},
     {"context_switch", context_switch, METH_O, context_switch_doc},
     {"context_switch_samples", context_switch_samples, METH_O, context_switch_samples_doc},
     {NULL, NULL, 0, NULL},

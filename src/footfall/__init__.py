@@ -5,10 +5,27 @@ PYTEST_DONT_REWRITE: pytest need not look for assertions here, nor warn that it 
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from footfall.api import Capture as Capture
+    from footfall.api import Captured as Captured
+    from footfall.api import Measurement as Measurement
+    from footfall.api import capture as capture
+    from footfall.api import context as context
+    from footfall.api import measure as measure
     from footfall.api import start as start
     from footfall.api import stop as stop
+    from footfall.api import switch_context as switch_context
 
-__all__ = ["start", "stop"]
+__all__ = [
+    "Capture",
+    "Captured",
+    "Measurement",
+    "capture",
+    "context",
+    "measure",
+    "start",
+    "stop",
+    "switch_context",
+]
 
 
 def __getattr__(name: str) -> object:

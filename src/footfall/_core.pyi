@@ -73,6 +73,9 @@ def context_bind(label: str, /) -> None:
 def context_carry(function: Callable[..., Any], /) -> Callable[..., Any]:
     """Return a look-alike of `function` that runs in the label that the caller is bound to now."""
 
+def context_label() -> str:
+    """The context of what runs in this process now; "" is none, as when no record file is open."""
+
 def context_switch(label: str, /) -> bool:
     """All that runs from now on belongs to the context, samples too. False when no record file is open."""
 

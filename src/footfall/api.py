@@ -1,34 +1,113 @@
-"""Measuring a part of a program from inside: `footfall.start()` and `footfall.stop()`.
+"""Measuring a part of a program from inside: `footfall.start()` and `stop()`, `measure()`, and contexts.
 
 For programs that can't be started by `footfall run`. Coverage only; what was imported before counts as imported, and
-is marked as inferred by a message (`lines-inferred`).
+is marked as inferred by a message (`lines-inferred`). `footfall.capture()` is in captures.py.
 """
 
 from __future__ import annotations
 
 import os
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import Final
 
+from footfall.captures import Capture, Captured, capture
 from footfall.config import Config, read_config
 from footfall.errors import FootfallError
 from footfall.record.rundir import make_run_directory, open_run_directory, remove_run_directory, settings_from_config
 
-__all__ = ["start", "start_configured", "stop", "stop_configured"]
+__all__ = [
+    "Capture",
+    "Captured",
+    "Measurement",
+    "capture",
+    "context",
+    "measure",
+    "start",
+    "start_configured",
+    "stop",
+    "stop_configured",
+    "switch_context",
+]
+
+_LOCK: Final = threading.RLock()  # one thread starts or stops at a time
+
+
+class Measurement:
+    """What `measure` measures. `data_file`: where the result is, None while it is being measured."""
+
+    def __init__(self) -> None:
+        self.data_file: Path | None = None
+
+
+@contextmanager
+def measure(
+    data_file: str | os.PathLike[str] | None = None,
+    *,
+    source: list[str] | None = None,
+    branch: bool | None = None,
+    context: str | None = None,
+) -> Iterator[Measurement]:
+    """Measure this process while the block runs, then write the data file, also when the block raises.
+
+    Settings that are not given come from the configuration; `context` names the run in the data. All threads are
+    measured, on PyPy the present one and those started in the block. Raises FootfallError as `start` and `stop`.
+    """
+    config = _configured(source, branch)
+    if context is not None:
+        config = replace(config, context=context)
+    wanted = os.path.abspath(config.data_file if data_file is None else data_file)
+    start_configured(config)
+    measurement = Measurement()
+    try:
+        yield measurement
+    finally:
+        measurement.data_file = stop_configured(config, wanted)
+
+
+def switch_context(label: str) -> None:
+    """Give all that runs in this process from now on the context `label`: a test, a request. "" is none.
+
+    Does nothing in a process that is not measured. Contexts are of the whole process; docs/how-it-works.md tells what
+    threads and tasks that were started before belong to.
+    """
+    from footfall.observe import contexts
+
+    if not isinstance(label, str):
+        raise TypeError(f"a context label is a str, not {type(label).__name__}")
+    contexts.switch(label)
+
+
+@contextmanager
+def context(label: str) -> Iterator[None]:
+    """Give what the block runs the context `label`; the one that was there before goes on after it."""
+    from footfall.observe import contexts
+
+    before = contexts.label()
+    switch_context(label)
+    try:
+        yield
+    finally:
+        contexts.switch(before)
 
 
 def start(source: list[str] | None = None, *, branch: bool | None = None) -> None:
     """Measure this process from now on; settings that are not given come from the configuration.
 
-    `source` are directories and packages. Raises FootfallError: `already-measured`,
-    or what a wrong configuration says.
+    Any thread may start and any stop; of several that start at once, one does. `source` are directories and packages.
+    Raises FootfallError: `already-measured`, or what a wrong configuration says.
     """
+    start_configured(_configured(source, branch))
+
+
+def _configured(source: list[str] | None, branch: bool | None) -> Config:
     config = read_config()
     if source is not None:
         config = replace(config, source=source)
-    if branch is not None:
-        config = replace(config, branch=branch)
-    start_configured(config)
+    return config if branch is None else replace(config, branch=branch)
 
 
 def start_configured(config: Config) -> None:
@@ -38,7 +117,8 @@ def start_configured(config: Config) -> None:
     directory = make_run_directory(replace(settings_from_config(config), profile=False))
     try:
         _, settings = open_run_directory(directory.path)
-        start_late(settings)
+        with _LOCK:
+            start_late(settings)
     except RuntimeError as error:
         remove_run_directory(directory)
         raise FootfallError(
@@ -64,7 +144,8 @@ def stop_configured(config: Config, data_file: str, *, append: bool = False) -> 
     from footfall.cli.finish import finish_run
     from footfall.observe.late import stop_late
 
-    stopped = stop_late()
+    with _LOCK:
+        stopped = stop_late()
     if stopped is None:
         raise FootfallError("not-measured", "There is no measuring to stop.", "Call `footfall.start()` first.")
     directory, settings = open_run_directory(stopped)

@@ -32,6 +32,7 @@ _KNOWN: Final[dict[tuple[str, str], tuple[str, str]]] = {
     ("run", "branch"): ("branch", "flag"),
     ("run", "context"): ("context", "text"),
     ("run", "data_file"): ("data_file", "file"),
+    ("run", "dynamic_context"): ("dynamic_context", "text"),
     ("run", "disable_warnings"): ("disable_warnings", "list"),
     ("run", "include"): ("run_include", "list"),
     ("run", "omit"): ("run_omit", "list"),
@@ -76,7 +77,7 @@ ENGINES: Final = ("monitoring", "probes", "settrace")
 
 # coverage.py's own options, of no use here and no reason to warn
 _ACCEPTED: Final[dict[str, str]] = {
-    "run": "command_line concurrency core cover_pylib debug debug_file dynamic_context patch plugins sigterm"
+    "run": "command_line concurrency core cover_pylib debug debug_file patch plugins sigterm"
     " timid _crash",
     "report": "",
     "html": "extra_css skip_covered skip_empty show_contexts",
@@ -110,6 +111,8 @@ class Config:
     parallel: bool = False
     relative_files: bool = False
     disable_warnings: list[str] = field(default_factory=list)
+    dynamic_context: str = ""
+    """coverage.py's way to name tests, which footfall's pytest plugin does: only looked at to say so."""
     # what counts: None keeps coverage.py's defaults
     exclude_lines: list[str] | None = None
     exclude_also: list[str] = field(default_factory=list)

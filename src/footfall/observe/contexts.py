@@ -12,7 +12,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-__all__ = ["bind", "switch", "switch_samples"]
+__all__ = ["bind", "label", "switch", "switch_samples"]
 
 _THREAD_STARTERS = ("start_new_thread", "start_new", "start_joinable_thread")
 _POOLS = ("concurrent.futures.thread", "multiprocessing.pool")
@@ -34,6 +34,19 @@ def switch(label: str) -> None:
     recorder = sys.modules.get("footfall.observe.pure_recorder")
     if recorder is not None:
         recorder.switch_context(label)
+
+
+def label() -> str:
+    """Return the context of what runs in this process now, "" when there is none."""
+    core = sys.modules.get("footfall._core")
+    if core is not None:
+        found: str = core.context_label()
+        return found
+    recorder = sys.modules.get("footfall.observe.pure_recorder")
+    if recorder is not None and recorder.PureRecorder.current is not None:
+        found = recorder.PureRecorder.current.label
+        return found
+    return ""
 
 
 def switch_samples(label: str) -> None:

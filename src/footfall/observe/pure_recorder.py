@@ -47,7 +47,7 @@ class PureRecorder:
         self._flushers: list[Callable[[int], None]] = []
         self._next_context_id = 1
         self.context_id = 0
-        self._label = ""
+        self.label = ""
         self._open()
         PureRecorder.current = self
 
@@ -85,7 +85,7 @@ class PureRecorder:
             self._stop(error)
             return
         if self._next_context_id > 1:
-            self._begin_context(self._label)
+            self._begin_context(self.label)
 
     def on_switch(self, flush: "Callable[[int], None]") -> None:
         """Have `flush(context id)` called when a context ends: it records what was hit in it, and clears that."""
@@ -93,7 +93,7 @@ class PureRecorder:
 
     def switch_context(self, label: str) -> None:
         """All that runs from now on belongs to the context."""
-        if label != self._label:
+        if label != self.label:
             for flush in self._flushers:
                 flush(self.context_id)
             self._begin_context(label)
@@ -106,7 +106,7 @@ class PureRecorder:
             encoded = label.encode("utf-8", "backslashreplace")
             self._append(_CONTEXT, context_id.to_bytes(4, "little") + _sized(encoded))
         self.context_id = context_id
-        self._label = label
+        self.label = label
         self._append(_SWITCH, context_id.to_bytes(8, "little"))
 
     def add_probe_hits(self, probes_id: int, context_id: int, numbers: list[int]) -> bool:

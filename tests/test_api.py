@@ -1,0 +1,139 @@
+"""`footfall.measure()`, contexts by the API, and starting and stopping from several threads."""
+
+import contextlib
+import os
+import sqlite3
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import pytest
+
+LIBRARY = """\
+def choose(x):
+    if x > 3:
+        return "big"
+    return "small"
+"""
+
+engines = pytest.mark.parametrize("engine", ["", "settrace"], ids=["default engine", "settrace"])
+
+
+def _run(tmp_path: Path, program: str, engine: str = "") -> str:
+    (tmp_path / "lib.py").write_text(LIBRARY)
+    (tmp_path / "program.py").write_text("import sys, threading, footfall, lib\n" + textwrap.dedent(program))
+    env = {**os.environ, "FOOTFALL_ENGINE": engine}
+    done = subprocess.run(
+        [sys.executable, "program.py"], cwd=tmp_path, env=env, capture_output=True, text=True, timeout=60
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def _arcs(data_file: Path, context: str) -> set[tuple[int, int]]:
+    with contextlib.closing(sqlite3.connect(data_file)) as file:
+        query = "select fromno, tono from arc join context on context.id = context_id where context = ?"
+        return set(file.execute(query, (context,)))
+
+
+@engines
+def test_measure_writes_what_the_block_ran(engine, tmp_path):
+    """The data file, the source and the context are those asked for; what ran after the block is not in it."""
+    output = _run(
+        tmp_path,
+        """
+        with footfall.measure(data_file="part.data", source=["lib"], context="part") as run:
+            print(run.data_file)
+            lib.choose(0)
+        print(run.data_file.name)
+        lib.choose(5)
+        """,
+        engine,
+    )
+    assert output == "None\npart.data\n"
+    arcs = _arcs(tmp_path / "part.data", "part")
+    assert (2, 4) in arcs
+    assert (2, 3) not in arcs
+    assert not list(tmp_path.glob(".footfall/runs/*"))
+
+
+def test_measure_writes_when_the_block_raises(tmp_path):
+    """The exception goes on; the data is there; measuring has ended."""
+    output = _run(
+        tmp_path,
+        """
+        try:
+            with footfall.measure() as run:
+                lib.choose(0)
+                1 / 0
+        except ZeroDivisionError:
+            print(run.data_file.name)
+        with footfall.measure(data_file="second") as run:
+            lib.choose(5)
+        """,
+    )
+    assert output == ".coverage\n"
+    assert (2, 4) in _arcs(tmp_path / ".coverage", "")
+    assert (2, 3) in _arcs(tmp_path / "second", "")
+    assert (2, 4) not in _arcs(tmp_path / "second", "")
+
+
+@engines
+def test_contexts_nest_and_end(engine, tmp_path):
+    """The context before goes on after a block; in an unmeasured process nothing happens; a label is a str."""
+    _run(
+        tmp_path,
+        """
+        with footfall.context("nothing"):
+            lib.choose(0)
+        footfall.switch_context("nothing")
+        try:
+            footfall.switch_context(3)
+        except TypeError:
+            pass
+        else:
+            raise SystemExit("no error")
+        with footfall.measure():
+            with footfall.context("outer"):
+                with footfall.context("inner"):
+                    lib.choose(0)
+                lib.choose(5)
+            footfall.switch_context("last")
+            lib.choose(0)
+            footfall.switch_context("")
+            lib.choose(0)
+        """,
+        engine,
+    )
+    data_file = tmp_path / ".coverage"
+    both, directions = {(2, 3), (2, 4)}, {"inner": (2, 4), "outer": (2, 3), "last": (2, 4)}
+    assert {label: _arcs(data_file, label) & both for label in directions} == {k: {v} for k, v in directions.items()}
+    assert (2, 4) in _arcs(data_file, "")
+    assert not _arcs(data_file, "nothing")
+
+
+def test_pytest_runs_within_measure(tmp_path):
+    """`pytest.main()` is measured as any other code."""
+    (tmp_path / "test_it.py").write_text("import lib\ndef test_small():\n    assert lib.choose(0) == 'small'\n")
+    _run(
+        tmp_path,
+        """
+        import pytest
+        with footfall.measure():
+            assert pytest.main(["-q", "-p", "no:cacheprovider", "test_it.py"]) == 0
+        """,
+    )
+    assert (2, 4) in _arcs(tmp_path / ".coverage", "")
+
+
+@pytest.mark.parametrize(
+    "arguments, is_told", [((), True), (("--footfall-context=test",), False)], ids=["without", "with the plugin's"]
+)
+def test_dynamic_context_is_not_passed_over_silently(arguments, is_told, tmp_path, footfall):
+    """coverage.py's setting is told to have no effect, with what has one, unless that is used."""
+    (tmp_path / ".coveragerc").write_text("[run]\ndynamic_context = test_function\n")
+    (tmp_path / "program.py").write_text("x = 1\n")
+    done = footfall("run", "program.py", *arguments)
+    assert done.stderr.count("[dynamic-context-ignored]") == is_told
+    assert done.stderr.count("--footfall-context=test") == is_told
