@@ -113,6 +113,48 @@ def test_contexts_nest_and_end(engine, tmp_path):
     assert not _arcs(data_file, "nothing")
 
 
+def test_one_of_several_threads_starts_and_one_stops(tmp_path):
+    """The others get `already-measured` and `not-measured`, while further threads run; the process can start again."""
+    output = _run(
+        tmp_path,
+        """
+        from footfall.errors import FootfallError
+        ended = threading.Event()
+        def work():
+            while not ended.is_set():
+                lib.choose(0)
+        def at_once(function):
+            barrier, results = threading.Barrier(4), []
+            def call():
+                barrier.wait()
+                try:
+                    function()
+                    results.append("done")
+                except FootfallError as error:
+                    results.append(error.slug)
+            threads = [threading.Thread(target=call) for _ in range(4)]
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join()
+            return sorted(results)
+        workers = [threading.Thread(target=work) for _ in range(2)]
+        for worker in workers:
+            worker.start()
+        for _ in range(3):
+            print(*at_once(footfall.start))
+            lib.choose(5)
+            print(*at_once(footfall.stop))
+        ended.set()
+        for worker in workers:
+            worker.join()
+        """,
+    )
+    one = "already-measured already-measured already-measured done\ndone not-measured not-measured not-measured\n"
+    assert output == one * 3
+    assert (2, 3) in _arcs(tmp_path / ".coverage", "")
+
+
 def test_pytest_runs_within_measure(tmp_path):
     """`pytest.main()` is measured as any other code."""
     (tmp_path / "test_it.py").write_text("import lib\ndef test_small():\n    assert lib.choose(0) == 'small'\n")

@@ -59,6 +59,8 @@ struct monitoring {
     int with_branches;
     Py_ssize_t extra_index; /* of code_hits in co_extra; 0 is valid, -1 is none */
     int is_off; /* after an internal failure */
+    int n_callers; /* callbacks that wait for Python code; another thread may stop the engine meanwhile */
+    int is_stopped; /* the last of them frees this */
 };
 
 static void
@@ -75,6 +77,20 @@ free_code_hits(void *extra)
         return;
     }
     PyMem_RawFree(gone);
+}
+
+static void
+free_monitoring(struct monitoring *mon)
+{
+    Py_CLEAR(mon->decide);
+    Py_CLEAR(mon->decisions);
+    Py_CLEAR(mon->set_local_events);
+    Py_CLEAR(mon->set_events);
+    Py_CLEAR(mon->no_events);
+    Py_CLEAR(mon->disable);
+    Py_CLEAR(mon->tool_id);
+    Py_CLEAR(mon->local_events);
+    PyMem_Free(mon);
 }
 
 static void
@@ -151,21 +167,33 @@ set_local_events(struct monitoring *mon, PyObject *code, PyObject *events)
     return set == NULL ? -1 : 0;
 }
 
-/* The absolute path when this file is measured, else None. Borrowed; NULL with an exception. */
+/* The absolute path when this file is measured, else None. Borrowed; NULL with an exception, and without one when
+ * the engine was stopped meanwhile by another thread: `decide` is Python code, in which threads take turns. */
 static PyObject *
-decision_for(struct monitoring *mon, PyObject *filename)
+decision_for(module_state *state, PyObject *filename)
 {
+    struct monitoring *mon = state->monitoring;
     PyObject *known = PyDict_GetItemWithError(mon->decisions, filename); // borrowed
     if (known != NULL || PyErr_Occurred()) {
         return known;
     }
+    mon->n_callers++;
     PyObject *path = PyObject_CallOneArg(mon->decide, filename); // owned
+    mon->n_callers--;
+    if (state->monitoring != mon) {
+        Py_XDECREF(path);
+        PyErr_Clear(); /* of no interest to anyone now */
+        if (mon->is_stopped && mon->n_callers == 0) {
+            free_monitoring(mon);
+        }
+        return NULL;
+    }
     if (path == NULL) {
         return NULL;
     }
     int stored = PyDict_SetItem(mon->decisions, filename, path);
     Py_DECREF(path);
-    return stored < 0 ? NULL : path; /* the dict holds it */
+    return stored < 0 ? NULL : PyDict_GetItemWithError(mon->decisions, filename); /* the dict holds it */
 }
 
 /* A failure of ours must not reach the program: measuring stops, once, loudly. */
@@ -199,7 +227,10 @@ on_py_start(PyObject *module, PyObject *const *args, Py_ssize_t n_args)
     if (n_args < 1 || mon->is_off || !PyCode_Check(code)) {
         return Py_NewRef(mon->disable);
     }
-    PyObject *path = decision_for(mon, ((PyCodeObject *)code)->co_filename);
+    PyObject *path = decision_for(state, ((PyCodeObject *)code)->co_filename);
+    if (path == NULL && !PyErr_Occurred()) {
+        Py_RETURN_NONE; /* stopped; DISABLE might be taken for a later engine's answer */
+    }
     if (path == NULL) {
         return fail(state);
     }
@@ -233,7 +264,10 @@ set_flag(module_state *state, PyObject *code, Py_ssize_t byte_offset, unsigned c
         return;
     }
     if (extra->generation != state->recorder->generation && !mon->is_off) {
-        PyObject *path = decision_for(mon, ((PyCodeObject *)code)->co_filename);
+        PyObject *path = decision_for(state, ((PyCodeObject *)code)->co_filename);
+        if (path == NULL && !PyErr_Occurred()) {
+            return; /* stopped */
+        }
         if (path == NULL || (path != Py_None && register_code(state, code, path) < 0)) {
             Py_DECREF(fail(state));
         }
@@ -299,7 +333,7 @@ hit_once(module_state *state, PyObject *code, Py_ssize_t byte_offset, unsigned c
         Py_RETURN_NONE;
     }
     set_flag(state, code, byte_offset, flag);
-    if (state->monitoring->has_foreign) {
+    if (state->monitoring == NULL || state->monitoring->has_foreign) {
         Py_RETURN_NONE;
     }
     return Py_NewRef(state->monitoring->disable);
@@ -728,15 +762,10 @@ monitoring_clear(module_state *state)
             PyMem_RawFree(at);
         }
     }
-    Py_CLEAR(mon->decide);
-    Py_CLEAR(mon->decisions);
-    Py_CLEAR(mon->set_local_events);
-    Py_CLEAR(mon->set_events);
-    Py_CLEAR(mon->no_events);
-    Py_CLEAR(mon->disable);
-    Py_CLEAR(mon->tool_id);
-    Py_CLEAR(mon->local_events);
-    PyMem_Free(mon);
+    mon->is_stopped = 1;
+    if (mon->n_callers == 0) {
+        free_monitoring(mon);
+    }
 }
 
 #else /* CPython 3.11 has no sys.monitoring: the engine is not offered. */
