@@ -113,6 +113,10 @@ def test_contexts_nest_and_end(engine, tmp_path):
     assert not _arcs(data_file, "nothing")
 
 
+@pytest.mark.skipif(
+    sys.implementation.name != "cpython" or sys.version_info < (3, 14),
+    reason="known defect, in docs/api.md: the settrace engine can't be stopped while other threads are in its callbacks",
+)
 def test_one_of_several_threads_starts_and_one_stops(tmp_path):
     """The others get `already-measured` and `not-measured`, while further threads run; the process can start again."""
     output = _run(

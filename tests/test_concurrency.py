@@ -137,7 +137,9 @@ def run_row(footfall, folder, text: str, **options: object):
     if "child.py" in text:
         write_program(folder / "child.py", "ran = 1\n")
     done = footfall("run", "-q", "main.py", **options)
-    assert (done.returncode, done.stderr) == (0, "")
+    # PyPy's profiler is not safe with threads: its end is said, coverage goes on
+    said = [line for line in done.stderr.splitlines() if sys.implementation.name != "pypy" or "[profile-ended]" not in line]
+    assert (done.returncode, said) == (0, [])
     check_marks(folder, read_coverage(folder / ".coverage"))
     return done
 
