@@ -131,3 +131,27 @@ def test_damage_is_said(tmp_path: Path) -> None:
     path = tmp_path / "1-0.smp"
     path.write_bytes(WHOLE.rstrip(b"\0") + entry(200000, b""))
     assert len(read_sample_log(str(path)).damage) == 1
+
+
+def test_names_that_are_none_are_stored_all_the_same(tmp_path):
+    """A name that was read while its memory changed hands is bytes of anything: the data file is written with it."""
+    import sqlite3
+    from contextlib import closing
+
+    from footfall.analyze.calltree import profile_of_logs
+    from footfall.analyze.profiles import rows_from_profile
+    from footfall.record.profiledb import write_profile
+    from footfall.record.samplelog import Node, Sample, SampledCode, SampledThread, SampleLog, _text
+
+    log = SampleLog("x.smp")
+    garbage = _text(b"\xe0\xbb\x05\xf0\xcf\x7f\x00\x00\xed\xa0\x80")
+    log.codes[1] = SampledCode("/p/a\udcff.py", garbage, 1, b"")
+    log.nodes[1] = Node(0, 1, 0)
+    log.threads[0] = SampledThread(1, garbage)
+    log.samples.append(Sample(0, 1, 0, 1, 1, 0, False, 1))
+    profile = profile_of_logs([log])
+    assert profile is not None
+    with closing(sqlite3.connect(tmp_path / "data")) as connection:
+        write_profile(connection, rows_from_profile(profile), identity="x")
+        row = connection.execute("select path, qualname from footfall_frame").fetchone()
+    assert row == ("/p/a?.py", garbage)

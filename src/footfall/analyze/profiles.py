@@ -18,7 +18,15 @@ def rows_from_profile(profile: Profile) -> StoredProfile:
         interval_ns=profile.interval_ns,
         threads=[StoredThread(*thread) for thread in profile.threads],
         frames=[
-            StoredFrame(*frame.function, frame.line, frame.end_line, frame.column, frame.end_column)
+            StoredFrame(
+                _storable(frame.function.path),
+                _storable(frame.function.qualname),
+                frame.function.first_line,
+                frame.line,
+                frame.end_line,
+                frame.column,
+                frame.end_column,
+            )
             for frame in profile.frames
         ],
         nodes=[StoredNode(*node) for node in profile.nodes],
@@ -27,6 +35,11 @@ def rows_from_profile(profile: Profile) -> StoredProfile:
             for key, cost in profile.costs.items()
         ],
     )
+
+
+def _storable(text: str) -> str:
+    """Return a text that SQLite takes: undecodable bytes of a file's name become question marks."""
+    return text.encode("utf-8", "replace").decode("utf-8")
 
 
 def profile_from_rows(stored: StoredProfile) -> Profile:

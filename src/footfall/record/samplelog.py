@@ -270,7 +270,8 @@ def _sized_fields(payload: memoryview, at: int, count: int) -> Iterator[bytes]:
 
 
 def _text(field: bytes) -> str:
-    return field.decode("utf-8", "surrogateescape")
+    """Whatever it is becomes text that can be stored: a name was read while the program went on, and may be none."""
+    return field.decode("utf-8", "replace")
 
 
 def _drop_dangling(log: SampleLog) -> None:
