@@ -7,6 +7,7 @@
  * Threads: callbacks run under the GIL. */
 #include "core/contexts.h"
 #include "core/recorder.h"
+#include "core/star_ends.h"
 #include "core/state.h"
 
 #include <string.h>
@@ -25,7 +26,8 @@
 /* What a measured code object carries in its co_extra slot. */
 typedef struct code_hits {
     unsigned char *hits; /* borrowed from the record file's mapping */
-    uint32_t n_units;
+    uint32_t n_places; /* one for each code unit, and those of `ends` */
+    star_ends *ends; /* owned; NULL in nearly all code */
     uint32_t code_id;
     uint32_t generation; /* the recorder's when registered */
     int is_dirty; /* in the list of code objects with a hit in this context */
@@ -40,7 +42,7 @@ typedef struct foreign_hits {
     struct foreign_hits *next;
     uint32_t context_id;
     uint32_t generation;
-    unsigned char hits[]; /* n_units */
+    unsigned char hits[]; /* n_places */
 } foreign_hits;
 
 struct monitoring {
@@ -53,6 +55,7 @@ struct monitoring {
     PyObject *no_events; /* owned: int 0 */
     PyObject *set_events; /* owned: sys.monitoring.set_events */
     code_hits *dirty; /* first of the list */
+    frame_lines last_lines; /* of frames in an `except*`, for star_ends */
     int has_foreign; /* work of another context was seen in this one: nothing is disabled until the next */
     long global_events;
     long context_events; /* further global events, once there are contexts */
@@ -72,6 +75,10 @@ free_code_hits(void *extra)
         PyMem_RawFree(gone->foreign);
         gone->foreign = next;
     }
+    if (gone != NULL) {
+        star_ends_free(gone->ends);
+        gone->ends = NULL;
+    }
     if (gone != NULL && gone->is_dirty) {
         gone->code = NULL; /* its hits are still to be recorded when the context ends */
         return;
@@ -90,6 +97,7 @@ free_monitoring(struct monitoring *mon)
     Py_CLEAR(mon->disable);
     Py_CLEAR(mon->tool_id);
     Py_CLEAR(mon->local_events);
+    frame_lines_free(&mon->last_lines);
     PyMem_Free(mon);
 }
 
@@ -125,35 +133,55 @@ code_hits_of(struct monitoring *mon, PyObject *code)
     return extra;
 }
 
+/* What a code object carries from now on; it owns `ends` then. NULL with an exception. */
+static code_hits *
+new_code_hits(struct monitoring *mon, PyObject *code, star_ends *ends)
+{
+    code_hits *extra = PyMem_RawCalloc(1, sizeof *extra);
+    if (extra == NULL) {
+        PyErr_NoMemory();
+        return NULL;
+    }
+    if (PyUnstable_Code_SetExtra(code, mon->extra_index, extra) < 0) {
+        PyMem_RawFree(extra);
+        return NULL;
+    }
+    extra->code = (PyCodeObject *)code;
+    extra->ends = ends;
+    return extra;
+}
+
 /* Record the code object in the current file. 1 done, 0 not recorded, -1 with an exception. */
 static int
 register_code(module_state *state, PyObject *code, PyObject *path)
 {
     struct monitoring *mon = state->monitoring;
-    uint32_t code_id = 0;
-    uint32_t n_units = 0;
-    unsigned char *hits =
-        recorder_add_code(state->recorder, (PyCodeObject *)code, path, &code_id, &n_units);
-    if (hits == NULL) {
-        return PyErr_Occurred() ? -1 : 0;
+    PyObject *bytecode = PyCode_GetCode((PyCodeObject *)code); // owned
+    if (bytecode == NULL) {
+        return -1;
     }
     code_hits *extra = code_hits_of(mon, code);
-    if (extra == NULL) {
-        extra = PyMem_RawCalloc(1, sizeof *extra);
-        if (extra == NULL) {
-            PyErr_NoMemory();
-            return -1;
-        }
-        if (PyUnstable_Code_SetExtra(code, mon->extra_index, extra) < 0) {
-            PyMem_RawFree(extra);
-            return -1;
-        }
+    star_ends *found = NULL; // owned
+    if (extra == NULL && mon->with_branches) {
+        found = star_ends_find((PyCodeObject *)code, bytecode);
+    }
+    uint32_t n_more = star_ends_places(extra != NULL ? extra->ends : found);
+    uint32_t n_units = (uint32_t)(PyBytes_GET_SIZE(bytecode) / 2);
+    uint32_t code_id = 0;
+    unsigned char *hits =
+        recorder_add_code(state->recorder, (PyCodeObject *)code, bytecode, n_more, path, &code_id);
+    Py_DECREF(bytecode);
+    if (hits != NULL && extra == NULL) {
+        extra = new_code_hits(mon, code, found);
+    }
+    if (hits == NULL || extra == NULL) {
+        star_ends_free(found);
+        return PyErr_Occurred() ? -1 : 0;
     }
     extra->hits = hits;
-    extra->n_units = n_units;
+    extra->n_places = n_units + n_more;
     extra->code_id = code_id;
     extra->generation = state->recorder->generation;
-    extra->code = (PyCodeObject *)code;
     return 1;
 }
 
@@ -260,7 +288,7 @@ set_flag(module_state *state, PyObject *code, Py_ssize_t byte_offset, unsigned c
 {
     struct monitoring *mon = state->monitoring;
     code_hits *extra = code_hits_of(mon, code);
-    if (extra == NULL || byte_offset < 0 || (size_t)byte_offset / 2 >= extra->n_units) {
+    if (extra == NULL || byte_offset < 0 || (size_t)byte_offset / 2 >= extra->n_places) {
         return;
     }
     if (extra->generation != state->recorder->generation && !mon->is_off) {
@@ -286,7 +314,7 @@ set_foreign_flag(module_state *state, PyObject *code, Py_ssize_t byte_offset, un
     struct monitoring *mon = state->monitoring;
     recorder *rec = state->recorder;
     code_hits *extra = code_hits_of(mon, code);
-    if (extra == NULL || byte_offset < 0 || (size_t)byte_offset / 2 >= extra->n_units) {
+    if (extra == NULL || byte_offset < 0 || (size_t)byte_offset / 2 >= extra->n_places) {
         return;
     }
     if (extra->generation != rec->generation) {
@@ -304,7 +332,7 @@ set_foreign_flag(module_state *state, PyObject *code, Py_ssize_t byte_offset, un
         found = found->next;
     }
     if (found == NULL) {
-        found = PyMem_RawCalloc(1, sizeof *found + extra->n_units);
+        found = PyMem_RawCalloc(1, sizeof *found + extra->n_places);
         if (found == NULL) {
             return; /* not worth more than this one hit */
         }
@@ -320,25 +348,6 @@ set_foreign_flag(module_state *state, PyObject *code, Py_ssize_t byte_offset, un
     }
 }
 
-/* The end of a callback whose event has done its work at this place. */
-static PyObject *
-hit_once(module_state *state, PyObject *code, Py_ssize_t byte_offset, unsigned char flag)
-{
-    if (code_hits_of(state->monitoring, code) == NULL) {
-        Py_RETURN_NONE; /* of a measurement that ended: this one sees the place when the code starts anew */
-    }
-    uint32_t context_id;
-    if (context_is_foreign(state, &context_id)) {
-        set_foreign_flag(state, code, byte_offset, flag, context_id);
-        Py_RETURN_NONE;
-    }
-    set_flag(state, code, byte_offset, flag);
-    if (state->monitoring == NULL || state->monitoring->has_foreign) {
-        Py_RETURN_NONE;
-    }
-    return Py_NewRef(state->monitoring->disable);
-}
-
 static struct _PyInterpreterFrame *
 running_frame(void)
 {
@@ -347,6 +356,56 @@ running_frame(void)
 #else
     return PyThreadState_Get()->cframe->current_frame;
 #endif
+}
+
+/* Set a flag, of the running thread's context. Whether it is the process's own. */
+static int
+set_flag_in_context(module_state *state, PyObject *code, Py_ssize_t byte_offset, unsigned char flag)
+{
+    uint32_t context_id;
+    if (context_is_foreign(state, &context_id)) {
+        set_foreign_flag(state, code, byte_offset, flag, context_id);
+        return 0;
+    }
+    set_flag(state, code, byte_offset, flag);
+    return 1;
+}
+
+/* A line that may lead to the end of an `except*`, or such an end: its event stays. */
+static void
+note_star_event(module_state *state, PyObject *code, const star_ends *ends, uint32_t unit, unsigned char flag)
+{
+    frame_lines *last_lines = &state->monitoring->last_lines;
+    if (flag == HIT_LINE) {
+        star_ends_note_line(last_lines, running_frame(), unit);
+    }
+    else {
+        uint32_t place = star_ends_place(last_lines, ends, running_frame(), unit);
+        set_flag_in_context(state, code, 2 * (Py_ssize_t)place, flag);
+    }
+}
+
+/* The end of a callback whose event has done its work at this place. */
+static PyObject *
+hit_once(module_state *state, PyObject *code, Py_ssize_t byte_offset, unsigned char flag)
+{
+    code_hits *extra = code_hits_of(state->monitoring, code);
+    if (extra == NULL) {
+        Py_RETURN_NONE; /* of a measurement that ended: this one sees the place when the code starts anew */
+    }
+    int is_own = set_flag_in_context(state, code, byte_offset, flag);
+    if (state->monitoring == NULL) {
+        Py_RETURN_NONE; /* stopped */
+    }
+    uint32_t unit = (uint32_t)(byte_offset / 2);
+    if (extra->ends != NULL && star_ends_watch(extra->ends, unit, flag == HIT_LINE)) {
+        note_star_event(state, code, extra->ends, unit, flag);
+        Py_RETURN_NONE;
+    }
+    if (!is_own || state->monitoring->has_foreign) {
+        Py_RETURN_NONE;
+    }
+    return Py_NewRef(state->monitoring->disable);
 }
 
 static PyObject *
@@ -397,14 +456,7 @@ on_exception(PyObject *module, PyObject *const *args, Py_ssize_t n_args, unsigne
     module_state *state = get_state(module);
     if (state->monitoring != NULL && n_args >= 1 && PyCode_Check(args[0]) &&
         code_hits_of(state->monitoring, args[0]) != NULL) {
-        Py_ssize_t offset = PyUnstable_InterpreterFrame_GetLasti(running_frame());
-        uint32_t context_id;
-        if (context_is_foreign(state, &context_id)) {
-            set_foreign_flag(state, args[0], offset, flag, context_id);
-        }
-        else {
-            set_flag(state, args[0], offset, flag);
-        }
+        set_flag_in_context(state, args[0], PyUnstable_InterpreterFrame_GetLasti(running_frame()), flag);
     }
     Py_RETURN_NONE;
 }
@@ -590,10 +642,10 @@ flush_code(module_state *state, code_hits *extra)
         return 0; /* a forked child has nothing of it; the bytes are the parent's */
     }
     if (recorder_add_hits(rec, RECORD_HITS, extra->code_id, rec->context_id, extra->hits,
-                          extra->n_units) < 0) {
+                          extra->n_places) < 0) {
         return -1;
     }
-    memset(extra->hits, 0, extra->n_units);
+    memset(extra->hits, 0, extra->n_places);
     return 0;
 }
 

@@ -169,32 +169,27 @@ done:
 }
 
 unsigned char *
-recorder_add_code(recorder *rec, PyCodeObject *code, PyObject *absolute_path, uint32_t *code_id,
-                  uint32_t *n_units)
+recorder_add_code(recorder *rec, PyCodeObject *code, PyObject *bytecode, uint32_t n_more,
+                  PyObject *absolute_path, uint32_t *code_id)
 {
     uint32_t file = 0;
     if (rec->is_off || file_id(rec, code->co_filename, absolute_path, &file) < 0) {
         return NULL;
     }
     unsigned char *hits = NULL;
-    PyObject *bytecode = PyCode_GetCode(code); // owned
     Py_ssize_t name_size = 0;
     const char *name = PyUnicode_AsUTF8AndSize(code->co_qualname, &name_size);
     if (name == NULL) {
         PyErr_Clear(); /* a lone surrogate in the name: names are for people, go on without */
         name_size = 0;
     }
-    if (bytecode == NULL) {
-        return NULL;
-    }
-    uint32_t units = (uint32_t)(PyBytes_GET_SIZE(bytecode) / 2);
+    uint32_t units = (uint32_t)(PyBytes_GET_SIZE(bytecode) / 2) + n_more;
     size_t size = 24 + 5 * 4 + (size_t)name_size + (size_t)PyBytes_GET_SIZE(code->co_linetable) +
                   (size_t)PyBytes_GET_SIZE(bytecode) +
                   (size_t)PyBytes_GET_SIZE(code->co_exceptiontable) + units;
     unsigned char *payload = reserve(rec, size);
     if (payload != NULL) {
         *code_id = rec->next_code_id++;
-        *n_units = units;
         unsigned char *to = maplog_put_u32(payload, *code_id);
         to = maplog_put_u32(to, file);
         to = maplog_put_u32(to, (uint32_t)code->co_firstlineno);
@@ -208,7 +203,6 @@ recorder_add_code(recorder *rec, PyCodeObject *code, PyObject *absolute_path, ui
         hits = maplog_put_bytes(to, "", 0); /* branches follow from the bytecode itself */
         maplog_commit(&rec->log, payload, RECORD_CODE);
     }
-    Py_DECREF(bytecode);
     return hits;
 }
 

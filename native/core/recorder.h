@@ -44,9 +44,10 @@ typedef struct recorder {
     int is_off; /* after a failure: nothing is registered any more */
 } recorder;
 
-/* Hit bytes of one CODE entry, never moved. NULL without an exception when recording is off. */
-unsigned char *recorder_add_code(recorder *rec, PyCodeObject *code, PyObject *absolute_path,
-                                 uint32_t *code_id, uint32_t *n_units);
+/* Hit bytes of one CODE entry, never moved: one for each unit of `bytecode` (bytes, without instrumentation) and
+ * `n_more`. NULL without an exception when recording is off. */
+unsigned char *recorder_add_code(recorder *rec, PyCodeObject *code, PyObject *bytecode, uint32_t n_more,
+                                 PyObject *absolute_path, uint32_t *code_id);
 
 /* Hit bytes (n_probes of them) of one PROBES entry. `path` is the co_filename, both str objects.
  * NULL without an exception when recording is off. */

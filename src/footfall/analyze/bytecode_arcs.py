@@ -40,13 +40,16 @@ def arcs_of_code(
     """
     ops = OPCODES_BY_VERSION.get((code.version >> 24, code.version >> 16 & 255))
     if ops is None:
-        lines = lines_of_units(code.line_table, code.first_line, len(code.hits))
+        lines = lines_of_units(code.line_table, code.first_line, len(code.code) // 2)
         return {lines[unit] for unit, hit in enumerate(code.hits) if hit & HIT_LINE} - {-1}, set()
     graph = _graph_of(
         code.code, code.line_table, code.exception_table, code.first_line, code.branches, ops
     )
-    hits = _with_first_line(code.hits, graph, ops) if is_partial else code.hits
-    walker = _Walker(graph, hits, code.first_line, ops, has_exits)
+    hits = code.hits[: len(graph.lines)]
+    if is_partial:
+        hits = _with_first_line(hits, graph, ops)
+    star_ways = _star_ways(code.hits, graph, ops)
+    walker = _Walker(graph, hits, code.first_line, ops, has_exits, star_ways)
     has_resumed = False
     for found in _HITS.finditer(hits):
         unit, hit = found.start(), found[0][0]
@@ -60,7 +63,7 @@ def arcs_of_code(
             walker.walk(unit, graph.lines[unit])
     if is_partial and has_resumed:
         # Frames that went on reached the first line too, or one began: only what else has not been reached says so.
-        start = _Walker(graph, hits, code.first_line, ops, has_exits)
+        start = _Walker(graph, hits, code.first_line, ops, has_exits, star_ways)
         start.walk(graph.first_unit, -code.first_line)
         if {line for _, line in start.arcs} - {line for _, line in walker.arcs}:
             walker.arcs |= start.arcs
@@ -102,6 +105,35 @@ def _graph_of(
     return build_graph(code, line_table, exception_table, first_line, branches, ops)
 
 
+_StarWays = dict[int, dict[int, int]]
+"""By the unit of each end of an `except*`: HIT_LEFT and HIT_RIGHT by the line that came before it."""
+
+
+def _star_ways(hits: bytes, graph: Graph, ops: Opcodes) -> _StarWays:
+    """Read what `RecordedCode.hits` has behind the hits of the code itself.
+
+    The clauses of an `except*` meet in instructions without a line, and one of them branches: the only branch without
+    a line that there is.
+    """
+    n_units = len(graph.lines)
+    if len(hits) == n_units:
+        return {}
+    ends = [
+        unit
+        for unit in sorted(graph.branches)
+        if graph.opcodes[unit] == ops.pop_jump_if_not_none and graph.lines[unit] < 0
+    ]
+    if len(hits) != n_units * (1 + len(ends)):
+        raise ValueError("the hits do not fit the code")
+    found: _StarWays = {}
+    for number, end in enumerate(ends, start=1):
+        ways = found.setdefault(end, {})
+        for place in _HITS.finditer(hits, number * n_units, (number + 1) * n_units):
+            line = graph.lines[place.start() % n_units]
+            ways[line] = ways.get(line, 0) | place[0][0]
+    return found
+
+
 _UNKNOWN = -1
 
 
@@ -112,15 +144,16 @@ class _Step(NamedTuple):
     last_line: int
     origin: int
     """The unit that raised the exception in hand, if the walk saw it."""
-    is_raised: bool
-    """Is that exception still in hand?"""
 
 
 class _Walker:
     """Collects the arcs of one code object."""
 
-    def __init__(self, graph: Graph, hits: bytes, first_line: int, ops: Opcodes, has_exits: bool) -> None:
+    def __init__(
+        self, graph: Graph, hits: bytes, first_line: int, ops: Opcodes, has_exits: bool, star_ways: _StarWays
+    ) -> None:
         self._graph = graph
+        self._star_ways = star_ways
         self._hits = hits
         self._exit = -first_line
         self._ops = ops
@@ -132,24 +165,22 @@ class _Walker:
     def walk(self, start: int, line: int) -> None:
         """Follow what ran from `start`, when the last LINE event was for `line`."""
         graph, ops = self._graph, self._ops
-        first = _Step(start, line, _UNKNOWN, False)
+        first = _Step(start, line, _UNKNOWN)
         todo = [first]
         seen = {first}
         while todo:
             step = todo.pop()
-            unit, last_line, origin, is_raised = step
+            unit, last_line, origin = step
             unit = self._skip_plain(unit)
-            if graph.opcodes[unit] == ops.pop_except:
-                step = step._replace(is_raised=False)
             if graph.opcodes[unit] == ops.resume and graph.lines[unit] >= 0 and unit != graph.first_unit:
                 # The tracer starts again from the line of the yield.
                 step = step._replace(last_line=graph.lines[unit])
-            following = [self._go(step, target, unit) for target in self._targets(unit, last_line, is_raised)]
+            following = [self._go(step, target, unit) for target in self._targets(unit, last_line)]
             handler = graph.handlers[unit]
             if handler >= 0 and self._raised(unit):
                 if unit not in graph.restoring:
                     origin = unit
-                following.append(self._go(step._replace(origin=origin, is_raised=True), handler, origin))
+                following.append(self._go(step._replace(origin=origin), handler, origin))
             if handler in graph.loop_ends and self._hits[unit] & HIT_ASYNC_STOP:
                 end = graph.loop_ends[handler]
                 following.append(self._go(step, end + 1, end))
@@ -187,7 +218,7 @@ class _Walker:
             self.arcs.add((step.last_line, graph.lines[target]))
         return None
 
-    def _targets(self, unit: int, last_line: int, is_raised: bool) -> list[int]:
+    def _targets(self, unit: int, last_line: int) -> list[int]:
         """The units that ran after `unit` without an exception. Records the arc when the code ended there."""
         graph, ops, hit = self._graph, self._ops, self._hits[unit]
         opcode = graph.opcodes[unit]
@@ -197,13 +228,12 @@ class _Walker:
             self._leave(unit, last_line)
         if unit in graph.branches:
             branch = graph.branches[unit]
-            # What is raised in an `except*` body is raised again at the end of all of them.
-            is_star = is_raised and opcode == ops.pop_jump_if_not_none and graph.lines[unit] < 0
-            if self._hits[branch.left_event] & HIT_LEFT and not is_star:
+            ways = self._ways(unit, last_line)
+            if self._hits[branch.left_event] & HIT_LEFT & ways:
                 targets.append(branch.left)
             # RIGHT of an `async for` also fires for exceptions that are not its end.
             is_known = opcode == ops.end_send and self._exit_flag
-            if self._hits[branch.right_event] & HIT_RIGHT and not is_known:
+            if self._hits[branch.right_event] & HIT_RIGHT & ways and not is_known:
                 targets.append(branch.right)
         elif opcode in (ops.jump_forward, ops.jump_backward):
             if went_on:
@@ -221,6 +251,13 @@ class _Walker:
             if opcode != ops.jump_backward_no_interrupt and graph.next_unit[unit] < len(self._hits):
                 targets.append(graph.next_unit[unit])
         return targets
+
+    def _ways(self, unit: int, last_line: int) -> int:
+        """The ways that a branch can have gone when `last_line` came before it."""
+        ways = self._star_ways.get(unit)
+        if ways is None:
+            return HIT_LEFT | HIT_RIGHT
+        return ways.get(last_line, 0) | ways.get(_UNKNOWN, 0)
 
     def _repeat_line(self, unit: int, last_line: int) -> None:
         """sys.settrace reports the line again where a loop jumps back within one line."""

@@ -27,7 +27,6 @@ class Opcodes(NamedTuple):
     jump_backward: int
     jump_backward_no_interrupt: int
     jump_forward: int
-    pop_except: int
     pop_iter: int
     pop_jump_if_false: int
     pop_jump_if_none: int
@@ -52,7 +51,6 @@ OPCODES_BY_VERSION: dict[tuple[int, int], Opcodes] = {
         jump_backward=75,
         jump_backward_no_interrupt=76,
         jump_forward=77,
-        pop_except=29,
         pop_iter=30,
         pop_jump_if_false=100,
         pop_jump_if_none=101,
@@ -75,7 +73,6 @@ OPCODES_BY_VERSION: dict[tuple[int, int], Opcodes] = {
         jump_backward=74,
         jump_backward_no_interrupt=75,
         jump_forward=76,
-        pop_except=27,
         pop_iter=28,
         pop_jump_if_false=99,
         pop_jump_if_none=100,

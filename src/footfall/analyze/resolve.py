@@ -171,11 +171,10 @@ def _add_code_visits(
     context: str,
     outcomes: OutcomeCollector | None,
 ) -> None:
-    n_units = len(code.code) // 2
     code = _with_branches(code)
     files.setdefault(code.path, FileData())
     for places, labels in visits.items():
-        code = code._replace(hits=spread_hits(places, n_units))
+        code = code._replace(hits=spread_hits(places, code.n_places))
         lines, arcs = arcs_of_code(code, has_exits=True, is_partial=True)
         for label in labels:
             joined = join_context(context, label)

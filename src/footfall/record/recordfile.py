@@ -65,8 +65,11 @@ class RecordedCode(NamedTuple):
     """(source, left, right) byte offsets where the interpreter gave them, else empty."""
     context: str
     hits: bytes
-    """One byte for each code unit (2 bytes of bytecode): HIT_LINE, HIT_LEFT, HIT_RIGHT. With contexts, those of the
-    last one, `context`."""
+    """One byte for each code unit (2 bytes of bytecode) with HIT_ flags. With contexts, those of the last one,
+    `context`. Behind them the same number again for each end of an `except*`, in order: which way it went (HIT_LEFT,
+    HIT_RIGHT) after the line that begins at the unit, or after one that is not known at the unit of the end itself."""
+    n_places: int = 0
+    """How many bytes `hits` has or had."""
 
 
 class ProbedModule(NamedTuple):
@@ -270,10 +273,12 @@ def _read_header(cursor: _Cursor) -> RecordHeader:
 def _read_code(
     cursor: _Cursor, header: RecordHeader, files: dict[int, str]
 ) -> tuple[int, RecordedCode]:
-    code_id, file_id, first_line, co_flags, _, n_units = cursor.numbers("<6I")
+    code_id, file_id, first_line, co_flags, _, n_places = cursor.numbers("<6I")
     qualname = cursor.sized().decode("utf-8", "surrogateescape")
     line_table, code, exception_table, branches = (cursor.sized() for _ in range(4))
     triples = tuple(struct.iter_unpack("<III", branches))
+    if n_places < len(code) // 2:
+        raise ValueError("a code object has fewer hits than instructions")
     return code_id, RecordedCode(
         files[file_id],
         header.version,
@@ -285,7 +290,8 @@ def _read_code(
         exception_table,
         triples,
         "",
-        cursor.take(n_units),
+        cursor.take(n_places),
+        n_places,
     )
 
 
