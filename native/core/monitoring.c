@@ -5,6 +5,7 @@
  * came from; these events cannot be disabled (and are global in 3.14), but cost little beside the
  * exception itself. Offsets become lines and arcs after the run; nothing is computed here.
  * Threads: callbacks run under the GIL. */
+#include "core/cold_jumps.h"
 #include "core/contexts.h"
 #include "core/recorder.h"
 #include "core/star_ends.h"
@@ -28,6 +29,9 @@ typedef struct code_hits {
     unsigned char *hits; /* borrowed from the record file's mapping */
     uint32_t n_places; /* one for each code unit, and those of `ends` */
     star_ends *ends; /* owned; NULL in nearly all code */
+    cold_jumps *jumps; /* owned; NULL in most code, and until it handles an exception */
+    int has_handled; /* an exception; `jumps` is known */
+    int is_watching; /* `jumps`, by INSTRUCTION events, in this context */
     uint32_t code_id;
     uint32_t generation; /* the recorder's when registered */
     int is_dirty; /* in the list of code objects with a hit in this context */
@@ -52,6 +56,7 @@ struct monitoring {
     PyObject *disable; /* owned: sys.monitoring.DISABLE */
     PyObject *tool_id; /* owned: int */
     PyObject *local_events; /* owned: int */
+    PyObject *watch_events; /* owned: int, the same with INSTRUCTION; NULL without branches */
     PyObject *no_events; /* owned: int 0 */
     PyObject *set_events; /* owned: sys.monitoring.set_events */
     code_hits *dirty; /* first of the list */
@@ -77,7 +82,9 @@ free_code_hits(void *extra)
     }
     if (gone != NULL) {
         star_ends_free(gone->ends);
+        PyMem_RawFree(gone->jumps);
         gone->ends = NULL;
+        gone->jumps = NULL;
     }
     if (gone != NULL && gone->is_dirty) {
         gone->code = NULL; /* its hits are still to be recorded when the context ends */
@@ -97,6 +104,7 @@ free_monitoring(struct monitoring *mon)
     Py_CLEAR(mon->disable);
     Py_CLEAR(mon->tool_id);
     Py_CLEAR(mon->local_events);
+    Py_CLEAR(mon->watch_events);
     frame_lines_free(&mon->last_lines);
     PyMem_Free(mon);
 }
@@ -461,11 +469,63 @@ on_exception(PyObject *module, PyObject *const *args, Py_ssize_t n_args, unsigne
     Py_RETURN_NONE;
 }
 
+/* A frame of this code is in a handler: see how it leaves. A watched jump is marked with HIT_RIGHT, and has HIT_LEFT
+ * once it was done. -1 with an exception. */
+static int
+watch_cold_jumps(module_state *state, PyObject *code)
+{
+    code_hits *extra = code_hits_of(state->monitoring, code);
+    if (extra == NULL || state->monitoring->watch_events == NULL) {
+        return 0;
+    }
+    if (!extra->has_handled) {
+        PyObject *bytecode = PyCode_GetCode((PyCodeObject *)code); // owned
+        if (bytecode == NULL) {
+            return -1;
+        }
+        extra->jumps = cold_jumps_find(bytecode);
+        extra->has_handled = 1;
+        Py_DECREF(bytecode);
+    }
+    if (extra->jumps == NULL) {
+        return 0;
+    }
+    for (uint32_t i = 0; i < extra->jumps->n; i++) {
+        set_flag_in_context(state, code, 2 * (Py_ssize_t)extra->jumps->units[i], HIT_RIGHT);
+    }
+    if (extra->is_watching || state->monitoring == NULL) {
+        return 0;
+    }
+    extra->is_watching = 1;
+    return set_local_events(state->monitoring, code, state->monitoring->watch_events);
+}
+
+static PyObject *
+on_instruction(PyObject *module, PyObject *const *args, Py_ssize_t n_args)
+{
+    module_state *state = get_state(module);
+    if (state->monitoring == NULL) {
+        Py_RETURN_NONE;
+    }
+    code_hits *extra = n_args >= 2 && PyCode_Check(args[0]) ? code_hits_of(state->monitoring, args[0]) : NULL;
+    Py_ssize_t offset = extra == NULL ? -1 : PyLong_AsSsize_t(args[1]);
+    if (offset >= 0 && extra->jumps != NULL && cold_jumps_has(extra->jumps, (uint32_t)(offset / 2))) {
+        return hit_once(state, args[0], offset, HIT_LEFT);
+    }
+    return Py_NewRef(state->monitoring->disable);
+}
+
 static PyObject *
 on_exception_handled(PyObject *module, PyObject *const *args, Py_ssize_t n_args)
 {
     int is_stop = n_args >= 3 && PyErr_GivenExceptionMatches(args[2], PyExc_StopAsyncIteration);
-    return on_exception(module, args, n_args, is_stop ? HIT_ASYNC_STOP : HIT_RAISE);
+    PyObject *answer = on_exception(module, args, n_args, is_stop ? HIT_ASYNC_STOP : HIT_RAISE);
+    module_state *state = get_state(module);
+    if (state->monitoring != NULL && n_args >= 1 && PyCode_Check(args[0]) &&
+        watch_cold_jumps(state, args[0]) < 0) {
+        Py_DECREF(fail(state));
+    }
+    return answer;
 }
 
 static PyObject *
@@ -508,6 +568,8 @@ static PyMethodDef py_throw_callback = {
 static PyMethodDef exception_handled_callback = {
     "footfall_exception_handled", (PyCFunction)(void (*)(void))on_exception_handled,
     METH_FASTCALL, NULL};
+static PyMethodDef instruction_callback = {
+    "footfall_instruction", (PyCFunction)(void (*)(void))on_instruction, METH_FASTCALL, NULL};
 static PyMethodDef unwind_callback = {
     "footfall_py_unwind", (PyCFunction)(void (*)(void))on_unwind, METH_FASTCALL, NULL};
 
@@ -548,7 +610,7 @@ register_callback(PyObject *module, PyObject *monitoring, PyMethodDef *def, cons
 
 static int
 register_branch_callbacks(PyObject *module, PyObject *monitoring, long *global_events,
-                          long *local_events)
+                          long *local_events, long *watch_events)
 {
 #if PY_VERSION_HEX >= 0x030F0000
     long *exception_events = local_events;
@@ -570,6 +632,7 @@ register_branch_callbacks(PyObject *module, PyObject *monitoring, long *global_e
         {&exception_handled_callback, "EXCEPTION_HANDLED", exception_events},
         {&unwind_callback, "PY_UNWIND", exception_events},
         {&py_resume_callback, "PY_RESUME", local_events},
+        {&instruction_callback, "INSTRUCTION", watch_events},
         {&py_throw_callback, "PY_THROW", throw_events},
     };
     for (size_t i = 0; i < sizeof wanted / sizeof *wanted; i++) {
@@ -587,16 +650,18 @@ start_events(PyObject *module, PyObject *monitoring, int with_branches)
     struct monitoring *mon = get_state(module)->monitoring;
     long global_events = 0;
     long local_events = 0;
+    long watch_events = 0;
     if (register_callback(module, monitoring, &py_start_callback, "PY_START", &global_events) < 0 ||
         register_callback(module, monitoring, &line_callback, "LINE", &local_events) < 0) {
         return -1;
     }
     if (with_branches && register_branch_callbacks(module, monitoring, &global_events,
-                                                   &local_events) < 0) {
+                                                   &local_events, &watch_events) < 0) {
         return -1;
     }
     mon->local_events = PyLong_FromLong(local_events);
-    if (mon->local_events == NULL) {
+    mon->watch_events = with_branches ? PyLong_FromLong(local_events | watch_events) : NULL;
+    if (mon->local_events == NULL || (with_branches && mon->watch_events == NULL)) {
         return -1;
     }
     mon->global_events = global_events;
@@ -609,11 +674,11 @@ start_events(PyObject *module, PyObject *monitoring, int with_branches)
 /* Let all places of the code object fire again. Not sys.monitoring.restart_events: that lets every code
  * object of the process start anew, measured or not, and leaves a running frame as it is until it jumps back. */
 static int
-arm_again(struct monitoring *mon, PyObject *code)
+arm_again(struct monitoring *mon, PyObject *code, int is_watching)
 {
     return set_local_events(mon, code, mon->no_events) < 0
                ? -1
-               : set_local_events(mon, code, mon->local_events);
+               : set_local_events(mon, code, is_watching ? mon->watch_events : mon->local_events);
 }
 
 static int
@@ -623,7 +688,7 @@ arm_dirty_again(struct monitoring *mon)
     for (code_hits *extra = mon->dirty; extra != NULL; extra = extra->next_dirty) {
         if (extra->code != NULL) {
             PyObject *code = Py_NewRef((PyObject *)extra->code); // owned
-            int status = arm_again(mon, code);
+            int status = arm_again(mon, code, extra->is_watching);
             Py_DECREF(code);
             if (status < 0) {
                 return -1;
@@ -670,10 +735,11 @@ monitoring_flush(module_state *state)
     for (code_hits *extra = pop_dirty(mon); extra != NULL; extra = pop_dirty(mon)) {
         PyObject *code = Py_XNewRef((PyObject *)extra->code); // owned
         int is_flushed = flush_code(state, extra) == 0;
+        extra->is_watching = 0; /* mark_frames does where a frame may be in a handler */
         if (code == NULL) {
             PyMem_RawFree(extra);
         }
-        else if (is_flushed && arm_again(mon, code) < 0) {
+        else if (is_flushed && arm_again(mon, code, 0) < 0) {
             status = -1;
         }
         Py_XDECREF(code);
@@ -693,6 +759,9 @@ mark_frames(module_state *state, PyThreadState *thread)
         PyCodeObject *code = PyFrame_GetCode(frame); // owned
         if (code_hits_of(state->monitoring, (PyObject *)code) != NULL) {
             set_flag(state, (PyObject *)code, PyFrame_GetLasti(frame), HIT_RESUMED);
+            if (watch_cold_jumps(state, (PyObject *)code) < 0) {
+                Py_DECREF(fail(state));
+            }
         }
         Py_DECREF(code);
         PyFrameObject *back = PyFrame_GetBack(frame); // owned

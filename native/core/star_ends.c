@@ -87,11 +87,14 @@ star_ends_places(const star_ends *ends)
     return ends == NULL ? 0 : ends->n_units * ends->n_ends;
 }
 
+/* While INSTRUCTION events are on, BRANCH_LEFT names the NOT_TAKEN behind the jump and its cache. */
+#define TO_NOT_TAKEN 2
+
 static uint32_t
 number_of_end(const star_ends *ends, uint32_t unit)
 {
     uint32_t number = 0;
-    while (number < ends->n_ends && ends->ends[number] != unit) {
+    while (number < ends->n_ends && ends->ends[number] != unit && ends->ends[number] + TO_NOT_TAKEN != unit) {
         number++;
     }
     return number;
@@ -100,7 +103,7 @@ number_of_end(const star_ends *ends, uint32_t unit)
 int
 star_ends_watch(const star_ends *ends, uint32_t unit, int is_line)
 {
-    if (unit < ends->first_unit || unit > ends->ends[ends->n_ends - 1]) {
+    if (unit < ends->first_unit || unit > ends->ends[ends->n_ends - 1] + TO_NOT_TAKEN) {
         return 0;
     }
     return is_line || number_of_end(ends, unit) < ends->n_ends;

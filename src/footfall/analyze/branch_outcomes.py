@@ -55,10 +55,11 @@ def find_outcomes(code: RecordedCode) -> tuple[tuple[Place, ...], bytes]:
         return (), b""
     places, jumps = _find_jumps(code.code, code.line_table, code.first_line, version)
     hits = code.hits
+    # While INSTRUCTION events are on, LEFT is recorded at the NOT_TAKEN, behind the jump and its one cache.
     return places, bytes(
-        (left if hits[unit] & HIT_LEFT else 0) | (right if hits[unit] & HIT_RIGHT else 0)
+        (left if (hits[unit] | hits[unit + 2]) & HIT_LEFT else 0) | (right if hits[unit] & HIT_RIGHT else 0)
         for unit, left, right in jumps
-        if unit < len(hits)
+        if unit + 2 < len(hits)
     )
 
 

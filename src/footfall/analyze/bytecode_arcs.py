@@ -229,7 +229,7 @@ class _Walker:
         if unit in graph.branches:
             branch = graph.branches[unit]
             ways = self._ways(unit, last_line)
-            if self._hits[branch.left_event] & HIT_LEFT & ways:
+            if (self._hits[branch.left_event] | self._hits[branch.not_taken]) & HIT_LEFT & ways:
                 targets.append(branch.left)
             # RIGHT of an `async for` also fires for exceptions that are not its end.
             is_known = opcode == ops.end_send and self._exit_flag
@@ -245,10 +245,14 @@ class _Walker:
         elif opcode in (ops.raise_varargs, ops.reraise):
             if not self._exit_flag and graph.handlers[unit] < 0:
                 self._leave(unit, last_line)
+        elif opcode == ops.jump_backward_no_interrupt:
+            # It has no event. Where a handler leaves by it HIT_RIGHT says that it was watched, HIT_LEFT that it was done.
+            if hit & (HIT_LEFT | HIT_RIGHT) != HIT_RIGHT:
+                targets.append(graph.jump_to[unit])
         elif opcode != ops.end_async_for:  # what follows it is the right side of the branch at END_SEND
             if unit in graph.jump_to:
                 targets.append(graph.jump_to[unit])
-            if opcode != ops.jump_backward_no_interrupt and graph.next_unit[unit] < len(self._hits):
+            if graph.next_unit[unit] < len(self._hits):
                 targets.append(graph.next_unit[unit])
         return targets
 
