@@ -11,6 +11,7 @@ in pure Python on sys.monitoring (CPython 3.14+); it records what the C engine r
 from __future__ import annotations
 
 import contextlib
+import dis
 import fnmatch
 import gc
 import io
@@ -41,7 +42,7 @@ class Collector:
     """Records every code object of the files that `is_measured` accepts, as the C engine does.
 
     `exits` adds the events of instructions that leave: JUMP and PY_RETURN, and for the whole process
-    EXCEPTION_HANDLED and PY_UNWIND.
+    EXCEPTION_HANDLED and PY_UNWIND. Jumps out of handlers are watched everywhere, and from the start.
     """
 
     def __init__(self, is_measured: Callable[[str], bool], exits: bool = True, tool_id: int = 4) -> None:
@@ -49,6 +50,9 @@ class Collector:
         self._exits = exits
         self._tool_id = tool_id
         self._codes: dict[int, tuple[Any, bytearray]] = {}
+        self._star_ends: dict[int, list[int]] = {}
+        self._cold_jumps: dict[int, list[int]] = {}
+        self._last_lines: dict[Any, int] = {}
 
     def start(self) -> None:
         """Begin to record. The tool id must be free."""
@@ -63,6 +67,7 @@ class Collector:
         everywhere = {events.PY_START: self._on_start}
         if self._exits:
             local |= {events.JUMP: self._on_left, events.PY_RETURN: self._on_left}
+            local |= {events.INSTRUCTION: self._on_instruction}
             everywhere |= {
                 events.EXCEPTION_HANDLED: self._on_handled,
                 events.PY_UNWIND: self._on_unwind,
@@ -81,7 +86,13 @@ class Collector:
 
     def _on_start(self, code: Any, _offset: int) -> Any:
         if self._is_measured(code.co_filename) and id(code) not in self._codes:
-            self._codes[id(code)] = (code, bytearray(len(code.co_code) // 2))
+            ends, jumps = _places_to_watch(code) if self._exits else ([], [])
+            hits = bytearray(len(code.co_code) // 2 * (1 + len(ends)))
+            for unit in jumps:
+                hits[unit] = HIT_RIGHT
+            self._codes[id(code)] = (code, hits)
+            self._star_ends[id(code)] = ends
+            self._cold_jumps[id(code)] = jumps
             sys.monitoring.set_local_events(self._tool_id, code, self._local_events)
         return sys.monitoring.DISABLE
 
@@ -90,13 +101,33 @@ class Collector:
         return sys.monitoring.DISABLE
 
     def _on_line(self, code: Any, _line: int) -> Any:
-        return self._hit(code, sys._getframe(1).f_lasti, HIT_LINE)
+        frame = sys._getframe(1)
+        disable = self._hit(code, frame.f_lasti, HIT_LINE)
+        if not self._star_ends[id(code)]:
+            return disable
+        self._last_lines[frame] = frame.f_lasti // 2
+        return None
 
     def _on_left(self, code: Any, offset: int, _to: object) -> Any:
-        return self._hit(code, offset, HIT_LEFT)
+        return self._hit_branch(code, offset, HIT_LEFT, sys._getframe(1))
 
     def _on_right(self, code: Any, offset: int, _to: object) -> Any:
-        return self._hit(code, offset, HIT_RIGHT)
+        return self._hit_branch(code, offset, HIT_RIGHT, sys._getframe(1))
+
+    def _hit_branch(self, code: Any, offset: int, flag: int, frame: Any) -> Any:
+        """Note a branch, and at the end of an `except*` from which line it was reached."""
+        disable = self._hit(code, offset, flag)
+        for number, end in enumerate(self._star_ends[id(code)], start=1):
+            if offset // 2 in (end, end + 2):  # the branch or its NOT_TAKEN
+                place = len(code.co_code) // 2 * number + self._last_lines[frame]
+                self._codes[id(code)][1][place] |= flag
+                return None
+        return disable
+
+    def _on_instruction(self, code: Any, offset: int) -> Any:
+        if offset // 2 in self._cold_jumps[id(code)]:
+            self._hit(code, offset, HIT_LEFT)
+        return sys.monitoring.DISABLE
 
     def _on_handled(self, code: Any, _handler: int, error: BaseException) -> None:
         flag = HIT_ASYNC_STOP if isinstance(error, StopAsyncIteration) else HIT_RAISE
@@ -112,6 +143,20 @@ class Collector:
             known[1][offset // 2] |= flag
 
 
+def _places_to_watch(code: Any) -> tuple[list[int], list[int]]:
+    """The units of the ends of `except*` statements, and of the jumps by which handlers go on."""
+    ends, jumps = [], []
+    before = ""
+    for found in dis.get_instructions(code):
+        if found.opname == "POP_JUMP_IF_NOT_NONE" and found.line_number is None:
+            ends.append(found.offset // 2)
+        if found.opname == "JUMP_BACKWARD_NO_INTERRUPT" and before != "RESUME":
+            jumps.append(found.offset // 2)
+        if found.opname != "EXTENDED_ARG":
+            before = found.opname
+    return ends, jumps
+
+
 def _recorded(code: Any, hits: bytearray) -> RecordedCode:
     return RecordedCode(
         code.co_filename,
@@ -125,6 +170,7 @@ def _recorded(code: Any, hits: bytearray) -> RecordedCode:
         tuple(code.co_branches()),
         "",
         bytes(hits),
+        len(hits),
     )
 
 

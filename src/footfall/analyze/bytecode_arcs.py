@@ -229,11 +229,12 @@ class _Walker:
         if unit in graph.branches:
             branch = graph.branches[unit]
             ways = self._ways(unit, last_line)
-            if (self._hits[branch.left_event] | self._hits[branch.not_taken]) & HIT_LEFT & ways:
+            if (self._hits[branch.left_event] | self._hits[branch.late_left]) & HIT_LEFT & ways:
                 targets.append(branch.left)
             # RIGHT of an `async for` also fires for exceptions that are not its end.
             is_known = opcode == ops.end_send and self._exit_flag
-            if self._hits[branch.right_event] & HIT_RIGHT & ways and not is_known:
+            went_right = (self._hits[branch.right_event] | self._hits[branch.late_right]) & HIT_RIGHT
+            if went_right & ways and not is_known:
                 targets.append(branch.right)
         elif opcode in (ops.jump_forward, ops.jump_backward):
             if went_on:

@@ -33,8 +33,10 @@ class Branch(NamedTuple):
     right: int
     left_event: int
     right_event: int
-    not_taken: int
-    """The NOT_TAKEN behind a conditional jump. LEFT is recorded there while INSTRUCTION events are on."""
+    late_left: int
+    """Where LEFT is recorded while INSTRUCTION events are on: the NOT_TAKEN behind a conditional jump."""
+    late_right: int
+    """The same for RIGHT: the POP_ITER behind the END_FOR that ends a loop."""
 
 
 class Graph(NamedTuple):
@@ -124,10 +126,10 @@ def _branch(
     END_ASYNC_FOR thinks that END_SEND is, which is sometimes the CLEANUP_THROW before it (3.14, 3.15).
     """
     if opcodes[source] not in (ops.end_send, ops.cleanup_throw):
-        not_taken = source if opcodes[source] == ops.for_iter else left - 1
-        return source, Branch(left, right, source, source, not_taken)
+        late = (source, right - 1) if opcodes[source] == ops.for_iter else (left - 1, source)
+        return source, Branch(left, right, source, source, *late)
     unit = opcodes.index(ops.end_send, source)
-    return unit, Branch(unit + 2, right, unit + 1, source, unit + 1)
+    return unit, Branch(unit + 2, right, unit + 1, source, unit + 1, source)
 
 
 def _ends_of_instructions(opcodes: bytes) -> list[int]:
