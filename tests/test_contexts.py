@@ -362,18 +362,45 @@ def test_contexts_join_as_coverage_py_does() -> None:
     assert [join_context(*pair) for pair in (("", ""), ("a", ""), ("", "b"), ("a", "b"))] == ["", "a", "b", "a|b"]
 
 
+_SWITCHING = """\
+import coverage, lib
+measuring = coverage.Coverage.current()
+if measuring is None:
+    from footfall.observe.contexts import switch
+else:
+    switch = measuring.switch_context
+"""
+
+
+def _arcs_by_context(tmp_path: Path, library: str, program: str) -> tuple[dict[str, object], dict[str, object]]:
+    """Run a program that calls `switch`; return the arcs of lib.py by context, footfall's and the C tracer's."""
+    coverage = pytest.importorskip("coverage")
+    (tmp_path / "lib.py").write_text(library)
+    (tmp_path / "main.py").write_text(_SWITCHING + program)
+    env = {name: value for name, value in os.environ.items() if not name.startswith(("FOOTFALL", "COVERAGE"))}
+    env["COVERAGE_CORE"] = "ctrace"
+    ours = ["-m", "footfall", "run", "--quiet", "--no-profile", "--source=.", "--data-file=ours", sys.executable]
+    theirs = ["-m", "coverage", "run", "--branch", "--source=.", "--data-file=theirs"]
+    for command in (ours, theirs):
+        subprocess.run([sys.executable, *command, "main.py"], cwd=tmp_path, env=env, check=True)
+    found: list[dict[str, object]] = []
+    for name in ("ours", "theirs"):
+        data = coverage.CoverageData(str(tmp_path / name))
+        data.read()
+        by_label: dict[str, object] = {}
+        for label in sorted(data.measured_contexts()):
+            data.set_query_context(label)
+            by_label[label] = sorted(data.arcs(str(tmp_path / "lib.py")) or ())
+        found.append(by_label)
+    return found[0], found[1]
+
+
 @pytest.mark.skipif(not IS_MONITORING, reason="probes do not repeat the line at which a frame waited")
 def test_arcs_by_context_equal_coverage_py(tmp_path: Path) -> None:
     """Switches in the middle of loops, generators and callers: each arc is in the context that the C tracer gives it."""
-    coverage = pytest.importorskip("coverage")
-    (tmp_path / "lib.py").write_text(LIBRARY)
-    (tmp_path / "main.py").write_text(
-        "import coverage, lib\n"
-        "measuring = coverage.Coverage.current()\n"
-        "if measuring is None:\n"
-        "    from footfall.observe.contexts import switch\n"
-        "else:\n"
-        "    switch = measuring.switch_context\n"
+    ours, theirs = _arcs_by_context(
+        tmp_path,
+        LIBRARY,
         "def inner(number):\n"
         "    switch('c%d' % number)\n"
         "    lib.choose(number)\n"
@@ -390,23 +417,57 @@ def test_arcs_by_context_equal_coverage_py(tmp_path: Path) -> None:
         "            lib.choose(number)\n"
         "    list(lent)\n"
         "    switch('')\n"
-        "outer()\n"
+        "outer()\n",
     )
-    env = {name: value for name, value in os.environ.items() if not name.startswith(("FOOTFALL", "COVERAGE"))}
-    env["COVERAGE_CORE"] = "ctrace"
-    ours = ["-m", "footfall", "run", "--quiet", "--no-profile", "--source=.", "--data-file=ours", sys.executable]
-    theirs = ["-m", "coverage", "run", "--branch", "--source=.", "--data-file=theirs"]
-    for command in (ours, theirs):
-        subprocess.run([sys.executable, *command, "main.py"], cwd=tmp_path, env=env, check=True)
-    found = []
-    for name in ("ours", "theirs"):
-        data = coverage.CoverageData(str(tmp_path / name))
-        data.read()
-        path = str(tmp_path / "lib.py")
-        by_label = {}
-        for label in sorted(data.measured_contexts()):
-            data.set_query_context(label)
-            by_label[label] = sorted(data.arcs(path) or ())
-        found.append(by_label)
-    assert found[0] == found[1]
-    assert set(found[0]) == {"", "c0", "c1", "c2", "other"}
+    assert ours == theirs
+    assert set(ours) == {"", "c0", "c1", "c2", "other"}
+
+
+HANDLERS = """\
+def fail():
+    raise ValueError
+
+def group(number, call):
+    try:
+        raise ExceptionGroup("", [ValueError()] + [KeyError()] * (number > 2))
+    except* ValueError:
+        call()
+        if number == 1: x = 1
+        elif number == 3: x = 2
+        else: x = 3
+    return 4
+
+def handle(number, call):
+    try:
+        fail()
+    except ValueError:
+        call()
+        if number == 1: fail()
+        elif number == 3: call()
+        else: x = 1
+    return 5
+"""
+
+
+@pytest.mark.skipif(not IS_MONITORING, reason="probes do not repeat the line at which a frame waited")
+def test_handlers_by_context_equal_coverage_py(tmp_path: Path) -> None:
+    """Which way each line of a handler went on is told apart in each context, also where one begins in a handler."""
+    ours, theirs = _arcs_by_context(
+        tmp_path,
+        HANDLERS,
+        "import contextlib\n"
+        "def visit(function, number, call):\n"
+        "    with contextlib.suppress(ValueError, ExceptionGroup):\n"
+        "        function(number, call)\n"
+        "for function in (lib.group, lib.handle):\n"
+        "    for number in (1, 2, 3, 4, 1):\n"
+        "        name = function.__name__ + str(number)\n"
+        "        switch(name)\n"
+        "        visit(function, number, list)\n"
+        "        visit(function, 2, lambda: switch(name + 'inside'))\n"
+        "        visit(function, number, lambda: switch(name + 'again'))\n"
+        "switch('')\n",
+    )
+    assert ours == theirs
+
+
