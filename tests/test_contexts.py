@@ -460,14 +460,14 @@ def test_handlers_by_context_equal_coverage_py(tmp_path: Path) -> None:
         "    with contextlib.suppress(ValueError, ExceptionGroup):\n"
         "        function(number, call)\n"
         "for function in (lib.group, lib.handle):\n"
-        "    for number in (1, 2, 3, 4, 1):\n"
-        "        name = function.__name__ + str(number)\n"
+        "    for numbers in ((1, 4), (3, 4), (2, 1), (1, 3)):\n"
+        "        name = f'{function.__name__}{numbers}'\n"
         "        switch(name)\n"
-        "        visit(function, number, list)\n"
-        "        visit(function, 2, lambda: switch(name + 'inside'))\n"
-        "        visit(function, number, lambda: switch(name + 'again'))\n"
+        "        for number in numbers:\n"
+        "            visit(function, number, list)\n"
+        "        for number in numbers:\n"
+        "            visit(function, number, lambda: switch(name + 'inside'))\n"
+        "            visit(function, 2, lambda: switch(name + 'again'))\n"
         "switch('')\n",
     )
     assert ours == theirs
-
-

@@ -45,7 +45,8 @@ HIT_LEFT = 2
 """The branch instruction at this unit went left (sys.monitoring BRANCH_LEFT: fell through), or the jump or
 return there was done (JUMP, PY_RETURN)."""
 HIT_RIGHT = 4
-"""The branch instruction at this unit went right (BRANCH_RIGHT: jumped)."""
+"""The branch instruction at this unit went right (BRANCH_RIGHT: jumped). At a JUMP_BACKWARD_NO_INTERRUPT: it was
+watched, and has HIT_LEFT if it was done."""
 HIT_RAISE = 8
 """An exception went from this unit to a handler in the same frame (EXCEPTION_HANDLED, the frame's offset)."""
 HIT_ASYNC_STOP = 16

@@ -247,7 +247,7 @@ class _Walker:
             if not self._exit_flag and graph.handlers[unit] < 0:
                 self._leave(unit, last_line)
         elif opcode == ops.jump_backward_no_interrupt:
-            # It has no event. Where a handler leaves by it HIT_RIGHT says that it was watched, HIT_LEFT that it was done.
+            # It has no event. Where handlers leave by it: HIT_RIGHT where it was watched, HIT_LEFT where it was done.
             if hit & (HIT_LEFT | HIT_RIGHT) != HIT_RIGHT:
                 targets.append(graph.jump_to[unit])
         elif opcode != ops.end_async_for:  # what follows it is the right side of the branch at END_SEND
