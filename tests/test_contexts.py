@@ -116,6 +116,96 @@ list(lent)
 
 
 @pytest.mark.parametrize("engine", ENGINES)
+def test_an_exception_is_thrown_into_a_generator_in_another_context(tmp_path: Path, engine: str) -> None:
+    """The handler that it runs there is that context's, though the generator does not go on at its `yield`."""
+    program = """
+def guard():
+    try:
+        yield 1
+    except KeyError:
+        noted = 2
+        yield 3
+    last = 4
+
+switch("setup")
+guarded = guard()
+next(guarded)
+switch("middle")
+guarded.throw(KeyError)
+switch("teardown")
+list(guarded)
+"""
+    run = _run(tmp_path, program, engine)
+    start = len(PRELUDE.splitlines()) + 2
+    labels = ("setup", "middle", "teardown")
+    seen = {label: {line - start for line in _lines(run, tmp_path, label, "main.py")} for label in labels}
+    assert {1, 2} <= seen["setup"]
+    assert {3, 4, 5} <= seen["middle"]
+    assert not {1, 6} & seen["middle"]
+    assert 6 in seen["teardown"]
+    assert not {1, 2, 3, 4} & seen["teardown"]
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_frames_that_wait_for_a_switch_go_on_in_the_new_context(tmp_path: Path, engine: str) -> None:
+    """Callers of any depth, in a loop that ran before, run their next lines there, with nothing called anew."""
+    program = """
+def inner(label):
+    for n in (1, 2):
+        if n == 2:
+            switch(label)
+        after = n
+    last = n
+
+def outer(label):
+    inner(label)
+    behind = 1
+
+for label in ("one", "two"):
+    outer(label)
+"""
+    run = _run(tmp_path, program, engine)
+    start = len(PRELUDE.splitlines()) + 2
+    for label in ("one", "two"):
+        seen = {line - start for line in _lines(run, tmp_path, label, "main.py")}
+        assert {1, 4, 5, 9} <= seen
+        assert (2 in seen) == (label == "one")  # the second call of inner begins in the first one's context
+
+
+@pytest.mark.skipif(IS_PYPY, reason="PyPy has greenlets of its own")
+@pytest.mark.parametrize("engine", ENGINES)
+def test_greenlets_go_on_in_another_context(tmp_path: Path, engine: str) -> None:
+    """One that was switched away from in the middle of a function is seen in the context in which it goes on."""
+    pytest.importorskip("greenlet")
+    program = """
+from greenlet import getcurrent, greenlet
+main = getcurrent()
+def work():
+    for n in (1, 2):
+        main.switch()
+        after = n
+    last = 3
+
+worker = greenlet(work)
+switch("one")
+worker.switch()
+switch("two")
+worker.switch()
+switch("three")
+worker.switch()
+"""
+    run = _run(tmp_path, program, engine)
+    start = len(PRELUDE.splitlines()) + 4
+    labels = ("one", "two", "three")
+    seen = {label: {line - start for line in _lines(run, tmp_path, label, "main.py")} for label in labels}
+    assert {1, 2} <= seen["one"]
+    assert not {3, 4} & seen["one"]
+    assert 3 in seen["two"]
+    assert 4 not in seen["two"]
+    assert {3, 4} <= seen["three"]
+
+
+@pytest.mark.parametrize("engine", ENGINES)
 def test_a_killed_process_keeps_its_contexts(tmp_path: Path, engine: str) -> None:
     """The last one too, which nothing has ended."""
     program = """

@@ -112,7 +112,7 @@ context_switch(PyObject *module, PyObject *label)
             return NULL;
         }
         if (recorder_switch(rec, label, id) == 0) {
-            monitoring_mark_running(state);
+            monitoring_begin(state);
         }
     }
     if (bind_label(state, label) < 0) {

@@ -11,9 +11,9 @@ int monitoring_flush(module_state *state);
 int probes_flush(module_state *state);
 int settrace_flush(module_state *state);
 
-/* Note in the new context where the measured frames of all threads are, so that their next lines have a line to
- * come from. Sets no exception. */
-void monitoring_mark_running(module_state *state);
+/* The new context has begun: let what is running be seen in it, and note where the measured frames of all threads
+ * are, so that their next lines have a line to come from. Sets no exception. */
+void monitoring_begin(module_state *state);
 
 /* Whether the running thread or task belongs to another context than the process is in; then its id. Sets no
  * exception. */

@@ -5,71 +5,17 @@
  * came from; these events cannot be disabled (and are global in 3.14), but cost little beside the
  * exception itself. Offsets become lines and arcs after the run; nothing is computed here.
  * Threads: callbacks run under the GIL. */
+#include "core/monitoring.h"
+
+#include "core/code_extra.h"
 #include "core/cold_jumps.h"
 #include "core/contexts.h"
+#include "core/frames.h"
 #include "core/recorder.h"
-#include "core/star_ends.h"
-#include "core/state.h"
 
 #include <string.h>
 
 #if PY_VERSION_HEX >= 0x030C0000
-
-/* As in model.py, which says what they mean. */
-#define HIT_LINE 1
-#define HIT_LEFT 2
-#define HIT_RIGHT 4
-#define HIT_RAISE 8
-#define HIT_ASYNC_STOP 16
-#define HIT_UNWIND 32
-#define HIT_RESUMED 64
-
-/* What a measured code object carries in its co_extra slot. */
-typedef struct code_hits {
-    unsigned char *hits; /* borrowed from the record file's mapping */
-    uint32_t n_places; /* one for each code unit, and those of `ends` */
-    star_ends *ends; /* owned; NULL in nearly all code */
-    cold_jumps *jumps; /* owned; NULL in most code, and until it handles an exception */
-    int has_handled; /* an exception; `jumps` is known */
-    int is_watching; /* `jumps`, by INSTRUCTION events, in this context */
-    uint32_t code_id;
-    uint32_t generation; /* the recorder's when registered */
-    int is_dirty; /* in the list of code objects with a hit in this context */
-    struct code_hits *next_dirty;
-    PyCodeObject *code; /* borrowed; NULL when it is gone, then the list owns this */
-    struct foreign_hits *foreign; /* owned list */
-} code_hits;
-
-/* What threads and tasks of another context than the process's saw of one code object in one context. Each new
- * hit is recorded at once; this says which are not new. */
-typedef struct foreign_hits {
-    struct foreign_hits *next;
-    uint32_t context_id;
-    uint32_t generation;
-    unsigned char hits[]; /* n_places */
-} foreign_hits;
-
-struct monitoring {
-    PyObject *decide; /* owned: scope decision, str -> str | None */
-    PyObject *decisions; /* owned: dict co_filename -> absolute path | None */
-    PyObject *set_local_events; /* owned: sys.monitoring.set_local_events */
-    PyObject *disable; /* owned: sys.monitoring.DISABLE */
-    PyObject *tool_id; /* owned: int */
-    PyObject *local_events; /* owned: int */
-    PyObject *watch_events; /* owned: int, the same with INSTRUCTION; NULL without branches */
-    PyObject *no_events; /* owned: int 0 */
-    PyObject *set_events; /* owned: sys.monitoring.set_events */
-    code_hits *dirty; /* first of the list */
-    frame_lines last_lines; /* of frames in an `except*`, for star_ends */
-    int has_foreign; /* work of another context was seen in this one: nothing is disabled until the next */
-    long global_events;
-    long context_events; /* further global events, once there are contexts */
-    int with_branches;
-    Py_ssize_t extra_index; /* of code_hits in co_extra; 0 is valid, -1 is none */
-    int is_off; /* after an internal failure */
-    int n_callers; /* callbacks that wait for Python code; another thread may stop the engine meanwhile */
-    int is_stopped; /* the last of them frees this */
-};
 
 static void
 free_code_hits(void *extra)
@@ -119,19 +65,7 @@ mark_dirty(struct monitoring *mon, code_hits *extra)
     }
 }
 
-/* Take the first code object out of the list. */
-static code_hits *
-pop_dirty(struct monitoring *mon)
-{
-    code_hits *first = mon->dirty;
-    if (first != NULL) {
-        mon->dirty = first->next_dirty;
-        first->is_dirty = 0;
-    }
-    return first;
-}
-
-static code_hits *
+code_hits *
 code_hits_of(struct monitoring *mon, PyObject *code)
 {
     void *extra = NULL;
@@ -150,7 +84,7 @@ new_code_hits(struct monitoring *mon, PyObject *code, star_ends *ends)
         PyErr_NoMemory();
         return NULL;
     }
-    if (PyUnstable_Code_SetExtra(code, mon->extra_index, extra) < 0) {
+    if (code_extra_set(code, mon->extra_index, extra) < 0) {
         PyMem_RawFree(extra);
         return NULL;
     }
@@ -193,8 +127,8 @@ register_code(module_state *state, PyObject *code, PyObject *path)
     return 1;
 }
 
-static int
-set_local_events(struct monitoring *mon, PyObject *code, PyObject *events)
+int
+monitoring_set_local_events(struct monitoring *mon, PyObject *code, PyObject *events)
 {
     PyObject *args[] = {NULL, mon->tool_id, code, events};
     PyObject *set = PyObject_Vectorcall(mon->set_local_events, args + 1,
@@ -233,8 +167,8 @@ decision_for(module_state *state, PyObject *filename)
 }
 
 /* A failure of ours must not reach the program: measuring stops, once, loudly. */
-static PyObject *
-fail(module_state *state)
+void
+monitoring_fail(module_state *state)
 {
     struct monitoring *mon = state->monitoring;
     if (!mon->is_off) {
@@ -248,7 +182,13 @@ fail(module_state *state)
                              "coverage stopped by an internal error");
     }
     PyErr_Clear();
-    return Py_NewRef(mon->disable);
+}
+
+static PyObject *
+fail(module_state *state)
+{
+    monitoring_fail(state);
+    return Py_NewRef(state->monitoring->disable);
 }
 
 static PyObject *
@@ -282,114 +222,58 @@ on_py_start(PyObject *module, PyObject *const *args, Py_ssize_t n_args)
         if (registered == 0) {
             return Py_NewRef(mon->disable);
         }
-        if (set_local_events(mon, code, mon->local_events) < 0) {
+        if (monitoring_set_local_events(mon, code, mon->local_events) < 0) {
             return fail(state);
         }
     }
     return Py_NewRef(mon->disable);
 }
 
-/* Set a flag at a code unit of a measured code object; of another, do nothing.
- * After a fork the code is recorded anew in the child's file first. */
-static void
-set_flag(module_state *state, PyObject *code, Py_ssize_t byte_offset, unsigned char flag)
+void
+monitoring_set_flag(module_state *state, code_hits *extra, Py_ssize_t byte_offset, unsigned char flag)
 {
     struct monitoring *mon = state->monitoring;
-    code_hits *extra = code_hits_of(mon, code);
-    if (extra == NULL || byte_offset < 0 || (size_t)byte_offset / 2 >= extra->n_places) {
+    if (byte_offset < 0 || (size_t)byte_offset / 2 >= extra->n_places) {
         return;
     }
     if (extra->generation != state->recorder->generation && !mon->is_off) {
+        PyObject *code = (PyObject *)extra->code; // borrowed
         PyObject *path = decision_for(state, ((PyCodeObject *)code)->co_filename);
         if (path == NULL && !PyErr_Occurred()) {
             return; /* stopped */
         }
         if (path == NULL || (path != Py_None && register_code(state, code, path) < 0)) {
-            Py_DECREF(fail(state));
+            monitoring_fail(state);
         }
     }
     __atomic_fetch_or(&extra->hits[byte_offset / 2], flag, __ATOMIC_RELAXED);
     mark_dirty(mon, extra);
 }
 
-static int arm_dirty_again(struct monitoring *mon);
-
-/* The same for work of another context than the process's. */
-static void
-set_foreign_flag(module_state *state, PyObject *code, Py_ssize_t byte_offset, unsigned char flag,
-                 uint32_t context_id)
-{
-    struct monitoring *mon = state->monitoring;
-    recorder *rec = state->recorder;
-    code_hits *extra = code_hits_of(mon, code);
-    if (extra == NULL || byte_offset < 0 || (size_t)byte_offset / 2 >= extra->n_places) {
-        return;
-    }
-    if (extra->generation != rec->generation) {
-        set_flag(state, code, byte_offset, 0); /* record the code in this process's file */
-    }
-    if (!mon->has_foreign) {
-        mon->has_foreign = 1;
-        if (arm_dirty_again(mon) < 0) {
-            Py_DECREF(fail(state));
-            return;
-        }
-    }
-    foreign_hits *found = extra->foreign;
-    while (found != NULL && (found->context_id != context_id || found->generation != rec->generation)) {
-        found = found->next;
-    }
-    if (found == NULL) {
-        found = PyMem_RawCalloc(1, sizeof *found + extra->n_places);
-        if (found == NULL) {
-            return; /* not worth more than this one hit */
-        }
-        found->context_id = context_id;
-        found->generation = rec->generation;
-        found->next = extra->foreign;
-        extra->foreign = found;
-    }
-    size_t unit = (size_t)byte_offset / 2;
-    if ((found->hits[unit] & flag) != flag) {
-        found->hits[unit] |= flag;
-        recorder_add_hit(rec, extra->code_id, context_id, (uint32_t)unit, flag);
-    }
-}
-
-static struct _PyInterpreterFrame *
-running_frame(void)
-{
-#if PY_VERSION_HEX >= 0x030D0000
-    return PyThreadState_Get()->current_frame;
-#else
-    return PyThreadState_Get()->cframe->current_frame;
-#endif
-}
-
 /* Set a flag, of the running thread's context. Whether it is the process's own. */
 static int
-set_flag_in_context(module_state *state, PyObject *code, Py_ssize_t byte_offset, unsigned char flag)
+set_flag_in_context(module_state *state, code_hits *extra, Py_ssize_t byte_offset, unsigned char flag)
 {
     uint32_t context_id;
     if (context_is_foreign(state, &context_id)) {
-        set_foreign_flag(state, code, byte_offset, flag, context_id);
+        monitoring_set_foreign_flag(state, extra, byte_offset, flag, context_id);
         return 0;
     }
-    set_flag(state, code, byte_offset, flag);
+    monitoring_set_flag(state, extra, byte_offset, flag);
     return 1;
 }
 
 /* A line that may lead to the end of an `except*`, or such an end: its event stays. */
 static void
-note_star_event(module_state *state, PyObject *code, const star_ends *ends, uint32_t unit, unsigned char flag)
+note_star_event(module_state *state, code_hits *extra, uint32_t unit, unsigned char flag)
 {
     frame_lines *last_lines = &state->monitoring->last_lines;
     if (flag == HIT_LINE) {
-        star_ends_note_line(last_lines, running_frame(), unit);
+        star_ends_note_line(last_lines, frame_running(), unit);
     }
     else {
-        uint32_t place = star_ends_place(last_lines, ends, running_frame(), unit);
-        set_flag_in_context(state, code, 2 * (Py_ssize_t)place, flag);
+        uint32_t place = star_ends_place(last_lines, extra->ends, frame_running(), unit);
+        set_flag_in_context(state, extra, 2 * (Py_ssize_t)place, flag);
     }
 }
 
@@ -401,13 +285,13 @@ hit_once(module_state *state, PyObject *code, Py_ssize_t byte_offset, unsigned c
     if (extra == NULL) {
         Py_RETURN_NONE; /* of a measurement that ended: this one sees the place when the code starts anew */
     }
-    int is_own = set_flag_in_context(state, code, byte_offset, flag);
+    int is_own = set_flag_in_context(state, extra, byte_offset, flag);
     if (state->monitoring == NULL) {
         Py_RETURN_NONE; /* stopped */
     }
     uint32_t unit = (uint32_t)(byte_offset / 2);
     if (extra->ends != NULL && star_ends_watch(extra->ends, unit, flag == HIT_LINE)) {
-        note_star_event(state, code, extra->ends, unit, flag);
+        note_star_event(state, extra, unit, flag);
         Py_RETURN_NONE;
     }
     if (!is_own || state->monitoring->has_foreign) {
@@ -428,7 +312,7 @@ on_line(PyObject *module, PyObject *const *args, Py_ssize_t n_args)
     }
     /* The callback is native, so the running frame is the one that the event is about. Its offset
      * says which copy of the line it is (a finally body is compiled more than once). */
-    return hit_once(state, args[0], PyUnstable_InterpreterFrame_GetLasti(running_frame()), HIT_LINE);
+    return hit_once(state, args[0], PyUnstable_InterpreterFrame_GetLasti(frame_running()), HIT_LINE);
 }
 
 static PyObject *
@@ -456,30 +340,45 @@ on_branch_right(PyObject *module, PyObject *const *args, Py_ssize_t n_args)
     return on_branch(module, args, n_args, HIT_RIGHT);
 }
 
+/* What the code object that an exception's event is about carries; NULL when it is not measured. These events are
+ * of the whole process in 3.14, so most end here. */
+static code_hits *
+excepting_code(module_state *state, PyObject *const *args, Py_ssize_t n_args)
+{
+    if (state->monitoring == NULL || n_args < 1 || !PyCode_Check(args[0])) {
+        return NULL;
+    }
+    return code_hits_of(state->monitoring, args[0]);
+}
+
 /* Set a flag where the running frame is. The event's own offset is the handler's or a RERAISE's; the
  * frame still knows where the exception came from. */
+static void
+set_flag_at_frame(module_state *state, code_hits *extra, unsigned char flag)
+{
+    set_flag_in_context(state, extra, PyUnstable_InterpreterFrame_GetLasti(frame_running()), flag);
+}
+
 static PyObject *
 on_exception(PyObject *module, PyObject *const *args, Py_ssize_t n_args, unsigned char flag)
 {
     module_state *state = get_state(module);
-    if (state->monitoring != NULL && n_args >= 1 && PyCode_Check(args[0]) &&
-        code_hits_of(state->monitoring, args[0]) != NULL) {
-        set_flag_in_context(state, args[0], PyUnstable_InterpreterFrame_GetLasti(running_frame()), flag);
+    code_hits *extra = excepting_code(state, args, n_args);
+    if (extra != NULL) {
+        set_flag_at_frame(state, extra, flag);
     }
     Py_RETURN_NONE;
 }
 
-/* A frame of this code is in a handler: see how it leaves. A watched jump is marked with HIT_RIGHT, and has HIT_LEFT
- * once it was done. -1 with an exception. */
-static int
-watch_cold_jumps(module_state *state, PyObject *code)
+int
+monitoring_watch_cold_jumps(module_state *state, code_hits *extra)
 {
-    code_hits *extra = code_hits_of(state->monitoring, code);
-    if (extra == NULL || state->monitoring->watch_events == NULL) {
+    PyObject *code = (PyObject *)extra->code; // borrowed
+    if (state->monitoring->watch_events == NULL) {
         return 0;
     }
     if (!extra->has_handled) {
-        PyObject *bytecode = PyCode_GetCode((PyCodeObject *)code); // owned
+        PyObject *bytecode = PyCode_GetCode(extra->code); // owned
         if (bytecode == NULL) {
             return -1;
         }
@@ -491,13 +390,13 @@ watch_cold_jumps(module_state *state, PyObject *code)
         return 0;
     }
     for (uint32_t i = 0; i < extra->jumps->n; i++) {
-        set_flag_in_context(state, code, 2 * (Py_ssize_t)extra->jumps->units[i], HIT_RIGHT);
+        set_flag_in_context(state, extra, 2 * (Py_ssize_t)extra->jumps->units[i], HIT_RIGHT);
     }
     if (extra->is_watching || state->monitoring == NULL) {
         return 0;
     }
     extra->is_watching = 1;
-    return set_local_events(state->monitoring, code, state->monitoring->watch_events);
+    return monitoring_set_local_events(state->monitoring, code, state->monitoring->watch_events);
 }
 
 static PyObject *
@@ -518,14 +417,16 @@ on_instruction(PyObject *module, PyObject *const *args, Py_ssize_t n_args)
 static PyObject *
 on_exception_handled(PyObject *module, PyObject *const *args, Py_ssize_t n_args)
 {
-    int is_stop = n_args >= 3 && PyErr_GivenExceptionMatches(args[2], PyExc_StopAsyncIteration);
-    PyObject *answer = on_exception(module, args, n_args, is_stop ? HIT_ASYNC_STOP : HIT_RAISE);
     module_state *state = get_state(module);
-    if (state->monitoring != NULL && n_args >= 1 && PyCode_Check(args[0]) &&
-        watch_cold_jumps(state, args[0]) < 0) {
-        Py_DECREF(fail(state));
+    code_hits *extra = excepting_code(state, args, n_args);
+    if (extra != NULL) {
+        int is_stop = n_args >= 3 && PyErr_GivenExceptionMatches(args[2], PyExc_StopAsyncIteration);
+        set_flag_at_frame(state, extra, is_stop ? HIT_ASYNC_STOP : HIT_RAISE);
+        if (state->monitoring != NULL && monitoring_watch_cold_jumps(state, extra) < 0) {
+            monitoring_fail(state);
+        }
     }
-    return answer;
+    Py_RETURN_NONE;
 }
 
 static PyObject *
@@ -666,120 +567,16 @@ start_events(PyObject *module, PyObject *monitoring, int with_branches)
     }
     mon->global_events = global_events;
     mon->with_branches = with_branches;
-    PyObject *set = PyObject_CallFunction(mon->set_events, "Ol", mon->tool_id, global_events);
+    PyObject *set = PyObject_CallFunction(mon->set_events, "Ol", mon->tool_id, global_events); // owned
     Py_XDECREF(set);
-    return set == NULL ? -1 : 0;
-}
-
-/* Let all places of the code object fire again. Not sys.monitoring.restart_events: that lets every code
- * object of the process start anew, measured or not, and leaves a running frame as it is until it jumps back. */
-static int
-arm_again(struct monitoring *mon, PyObject *code, int is_watching)
-{
-    return set_local_events(mon, code, mon->no_events) < 0
-               ? -1
-               : set_local_events(mon, code, is_watching ? mon->watch_events : mon->local_events);
-}
-
-static int
-arm_dirty_again(struct monitoring *mon)
-{
-    /* Entries are only added at the head meanwhile; one whose code object goes stays in the list. */
-    for (code_hits *extra = mon->dirty; extra != NULL; extra = extra->next_dirty) {
-        if (extra->code != NULL) {
-            PyObject *code = Py_NewRef((PyObject *)extra->code); // owned
-            int status = arm_again(mon, code, extra->is_watching);
-            Py_DECREF(code);
-            if (status < 0) {
-                return -1;
-            }
-        }
-    }
-    return 0;
-}
-
-/* Record and clear the hits of one code object, which is in the list no more. -1 when recording is off. */
-static int
-flush_code(module_state *state, code_hits *extra)
-{
-    recorder *rec = state->recorder;
-    if (extra->generation != rec->generation) {
-        return 0; /* a forked child has nothing of it; the bytes are the parent's */
-    }
-    if (recorder_add_hits(rec, RECORD_HITS, extra->code_id, rec->context_id, extra->hits,
-                          extra->n_places) < 0) {
+    if (set == NULL) {
         return -1;
     }
-    memset(extra->hits, 0, extra->n_places);
-    return 0;
-}
-
-int
-monitoring_flush(module_state *state)
-{
-    struct monitoring *mon = state->monitoring;
-    if (mon == NULL || mon->is_off) {
-        return 0;
-    }
-    if (mon->context_events != 0) {
-        mon->global_events |= mon->context_events;
-        mon->context_events = 0;
-        PyObject *set = PyObject_CallFunction(mon->set_events, "Ol", mon->tool_id, mon->global_events);
-        if (set == NULL) {
-            return -1;
-        }
-        Py_DECREF(set);
-    }
-    mon->has_foreign = 0;
-    int status = 0;
-    for (code_hits *extra = pop_dirty(mon); extra != NULL; extra = pop_dirty(mon)) {
-        PyObject *code = Py_XNewRef((PyObject *)extra->code); // owned
-        int is_flushed = flush_code(state, extra) == 0;
-        extra->is_watching = 0; /* mark_frames does where a frame may be in a handler */
-        if (code == NULL) {
-            PyMem_RawFree(extra);
-        }
-        else if (is_flushed && arm_again(mon, code, 0) < 0) {
-            status = -1;
-        }
-        Py_XDECREF(code);
-        if (!is_flushed || status < 0) {
-            break;
-        }
-    }
-    return status;
-}
-
-/* Note where each measured frame of a thread is. */
-static void
-mark_frames(module_state *state, PyThreadState *thread)
-{
-    PyFrameObject *frame = PyThreadState_GetFrame(thread); // owned
-    while (frame != NULL) {
-        PyCodeObject *code = PyFrame_GetCode(frame); // owned
-        if (code_hits_of(state->monitoring, (PyObject *)code) != NULL) {
-            set_flag(state, (PyObject *)code, PyFrame_GetLasti(frame), HIT_RESUMED);
-            if (watch_cold_jumps(state, (PyObject *)code) < 0) {
-                Py_DECREF(fail(state));
-            }
-        }
-        Py_DECREF(code);
-        PyFrameObject *back = PyFrame_GetBack(frame); // owned
-        Py_DECREF(frame);
-        frame = back;
-    }
-}
-
-void
-monitoring_mark_running(module_state *state)
-{
-    if (state->monitoring == NULL || state->monitoring->is_off || !state->monitoring->with_branches) {
-        return;
-    }
-    PyThreadState *thread = PyInterpreterState_ThreadHead(PyInterpreterState_Get());
-    for (; thread != NULL; thread = PyThreadState_Next(thread)) {
-        mark_frames(state, thread);
-    }
+    /* Code objects instrumented before this moment start anew when they are called: what monitoring_contexts.c
+     * lets some look like. */
+    PyObject *restarted = PyObject_CallMethod(monitoring, "restart_events", NULL); // owned
+    Py_XDECREF(restarted);
+    return restarted == NULL ? -1 : 0;
 }
 
 PyDoc_STRVAR(monitoring_start_doc,
@@ -826,6 +623,9 @@ monitoring_start(PyObject *module, PyObject *args)
     }
     if (mon->extra_index < 0) {
         PyErr_SetString(PyExc_RuntimeError, "no co_extra slot is free");
+        return NULL;
+    }
+    if (frame_layout_find(&mon->frames) < 0) {
         return NULL;
     }
     if (start_events(module, monitoring, with_branches) < 0) {
@@ -878,7 +678,7 @@ monitoring_clear(module_state *state)
         return;
     }
     state->monitoring = NULL;
-    for (code_hits *at = pop_dirty(mon); at != NULL; at = pop_dirty(mon)) {
+    for (code_hits *at = monitoring_pop_dirty(mon); at != NULL; at = monitoring_pop_dirty(mon)) {
         if (at->code == NULL) {
             PyMem_RawFree(at);
         }
@@ -906,17 +706,6 @@ monitoring_traverse(module_state *Py_UNUSED(state), visitproc Py_UNUSED(visit),
 
 void
 monitoring_clear(module_state *Py_UNUSED(state))
-{
-}
-
-int
-monitoring_flush(module_state *Py_UNUSED(state))
-{
-    return 0;
-}
-
-void
-monitoring_mark_running(module_state *Py_UNUSED(state))
 {
 }
 

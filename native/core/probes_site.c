@@ -3,6 +3,8 @@
  * EXTENDED_ARG before it. Other versions have the functions, and find nothing. */
 #include "core/probes_site.h"
 
+#include "core/frames.h"
+
 #if PY_VERSION_HEX < 0x030E0000 && !defined(Py_GIL_DISABLED)
 
 #define Py_BUILD_CORE
@@ -45,16 +47,6 @@ instruction(unsigned opcode, unsigned argument)
     return unit;
 }
 
-static _PyInterpreterFrame *
-running_frame(void)
-{
-#if PY_VERSION_HEX >= 0x030D0000
-    return PyThreadState_Get()->current_frame;
-#else
-    return PyThreadState_Get()->cframe->current_frame;
-#endif
-}
-
 static PyCodeObject *
 code_of(_PyInterpreterFrame *frame)
 {
@@ -91,7 +83,7 @@ load_start(PyCodeObject *code, const uint16_t *units, Py_ssize_t unit, PyObject 
 int
 probe_site_find(PyObject *mark, PyObject *number, probe_site *site)
 {
-    _PyInterpreterFrame *frame = running_frame();
+    _PyInterpreterFrame *frame = frame_running();
     PyCodeObject *code = frame == NULL ? NULL : code_of(frame);
     if (code == NULL) {
         return 0;

@@ -501,7 +501,7 @@ record_after_fork(PyObject *module, PyObject *Py_UNUSED(ignored))
         PyObject *label = Py_NewRef(rec->context_label); // owned
         recorder_switch(rec, label, context);
         Py_DECREF(label);
-        monitoring_mark_running(get_state(module));
+        monitoring_begin(get_state(module));
     }
     Py_RETURN_NONE;
 }

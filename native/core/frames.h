@@ -1,0 +1,43 @@
+/* The frames of this process's threads without frame objects, which would have to be made for each and stay as long
+ * as it runs. Every function needs the GIL. */
+#ifndef FOOTFALL_FRAMES_H
+#define FOOTFALL_FRAMES_H
+
+#define PY_SSIZE_T_CLEAN
+#include <Python.h>
+
+/* Where two fields of a frame are. */
+typedef struct frame_layout {
+    uint32_t previous;
+    uint32_t owner;
+} frame_layout;
+
+/* 0, or -1 with RuntimeError where the layout of this interpreter is not known. */
+int frame_layout_find(frame_layout *layout);
+
+/* The innermost frame of a thread, the evaluation loop's own ones included; NULL is none. */
+static inline struct _PyInterpreterFrame *
+frame_of_thread(PyThreadState *thread)
+{
+#if PY_VERSION_HEX >= 0x030D0000
+    return thread->current_frame;
+#else
+    return thread->cframe->current_frame;
+#endif
+}
+
+/* That of the running thread. In a native callback it is the frame that the callback is about. */
+static inline struct _PyInterpreterFrame *
+frame_running(void)
+{
+    return frame_of_thread(PyThreadState_Get());
+}
+
+#if PY_VERSION_HEX >= 0x030C0000
+/* This frame or the next caller that runs Python code; NULL at the end. */
+struct _PyInterpreterFrame *frame_with_code(const frame_layout *layout, struct _PyInterpreterFrame *frame);
+
+struct _PyInterpreterFrame *frame_caller(const frame_layout *layout, struct _PyInterpreterFrame *frame);
+#endif
+
+#endif

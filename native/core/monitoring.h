@@ -1,0 +1,96 @@
+/* What monitoring.c (events) and monitoring_contexts.c (what an event counts for) share. */
+#ifndef FOOTFALL_MONITORING_H
+#define FOOTFALL_MONITORING_H
+
+#include "core/state.h"
+
+#if PY_VERSION_HEX >= 0x030C0000
+
+#include "core/cold_jumps.h"
+#include "core/frames.h"
+#include "core/star_ends.h"
+
+/* As in model.py, which says what they mean. */
+#define HIT_LINE 1
+#define HIT_LEFT 2
+#define HIT_RIGHT 4
+#define HIT_RAISE 8
+#define HIT_ASYNC_STOP 16
+#define HIT_UNWIND 32
+#define HIT_RESUMED 64
+
+/* What a measured code object carries in its co_extra slot. */
+typedef struct code_hits {
+    unsigned char *hits; /* borrowed from the record file's mapping */
+    uint32_t n_places; /* one for each code unit, and those of `ends` */
+    star_ends *ends; /* owned; NULL in nearly all code */
+    cold_jumps *jumps; /* owned; NULL in most code, and until it handles an exception */
+    int has_handled; /* an exception; `jumps` is known */
+    int is_watching; /* `jumps`, by INSTRUCTION events, in this context */
+    uint32_t code_id;
+    uint32_t generation; /* the recorder's when registered */
+    int is_dirty; /* in the list of code objects with a hit in this context */
+    struct code_hits *next_dirty;
+    PyCodeObject *code; /* borrowed; NULL when it is gone, then the list owns this */
+    struct foreign_hits *foreign; /* owned list */
+} code_hits;
+
+/* What threads and tasks of another context than the process's saw of one code object in one context. Each new
+ * hit is recorded at once; this says which are not new. */
+typedef struct foreign_hits {
+    struct foreign_hits *next;
+    uint32_t context_id;
+    uint32_t generation;
+    unsigned char hits[]; /* n_places */
+} foreign_hits;
+
+struct monitoring {
+    PyObject *decide; /* owned: scope decision, str -> str | None */
+    PyObject *decisions; /* owned: dict co_filename -> absolute path | None */
+    PyObject *set_local_events; /* owned: sys.monitoring.set_local_events */
+    PyObject *disable; /* owned: sys.monitoring.DISABLE */
+    PyObject *tool_id; /* owned: int */
+    PyObject *local_events; /* owned: int */
+    PyObject *watch_events; /* owned: int, the same with INSTRUCTION; NULL without branches */
+    PyObject *no_events; /* owned: int 0 */
+    PyObject *set_events; /* owned: sys.monitoring.set_events */
+    code_hits *dirty; /* first of the list */
+    frame_layout frames;
+    frame_lines last_lines; /* of frames in an `except*`, for star_ends */
+    int has_foreign; /* work of another context was seen in this one: nothing is disabled until the next */
+    long global_events;
+    long context_events; /* further global events, once there are contexts */
+    int with_branches;
+    Py_ssize_t extra_index; /* of code_hits in co_extra; 0 is valid, -1 is none */
+    int is_off; /* after an internal failure */
+    int n_callers; /* callbacks that wait for Python code; another thread may stop the engine meanwhile */
+    int is_stopped; /* the last of them frees this */
+};
+
+/* What the code object carries; NULL when it is not measured. */
+code_hits *code_hits_of(struct monitoring *mon, PyObject *code);
+
+/* Set a flag at a code unit, for the process's context. After a fork the code is recorded anew in the child's
+ * file first. */
+void monitoring_set_flag(module_state *state, code_hits *extra, Py_ssize_t byte_offset, unsigned char flag);
+
+/* The same for work of another context than the process's. */
+void monitoring_set_foreign_flag(module_state *state, code_hits *extra, Py_ssize_t byte_offset, unsigned char flag,
+                                 uint32_t context_id);
+
+/* A frame of this code is in a handler: see how it leaves. A watched jump is marked with HIT_RIGHT, and has HIT_LEFT
+ * once it was done. -1 with an exception. */
+int monitoring_watch_cold_jumps(module_state *state, code_hits *extra);
+
+/* `sys.monitoring.set_local_events` of our tool. -1 with an exception. */
+int monitoring_set_local_events(struct monitoring *mon, PyObject *code, PyObject *events);
+
+/* A failure of ours must not reach the program: with an exception set, measuring stops, once, loudly. */
+void monitoring_fail(module_state *state);
+
+/* Take the first code object out of the list. */
+code_hits *monitoring_pop_dirty(struct monitoring *mon);
+
+#endif
+
+#endif
