@@ -7,7 +7,7 @@
 
 #if PY_VERSION_HEX >= 0x030E0000
 
-#define MAX_PLACES (1u << 26) /* of generated code, no more than the record file takes in one entry */
+#define MAX_PLACES (1u << 22) /* beyond, in generated code of that size, the ends are left as they are */
 
 static unsigned char
 opcode_at(const unsigned char *bytecode, Py_ssize_t unit)
