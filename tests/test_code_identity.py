@@ -1,5 +1,6 @@
 """A code object stays itself while its probes are taken out: hash, equality, membership."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -7,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from conftest import COMMAND
+from footfall.model import ENGINE_VARIABLE
 
 _PROGRAM = """
 import types
@@ -43,3 +45,60 @@ def test_hash_and_equality_survive_measuring(tmp_path: Path, options: list[str])
     )
     assert measured.stdout == plain.stdout
     assert plain.stdout.startswith("True True True True")
+
+_EXTRA_MODULE = """
+def f(n):
+    for i in range(n):
+        if i:
+            n += 1
+    return n
+
+def kept(n):
+    for i in range(n):
+        if i:
+            n += 1
+    return n
+"""
+
+_EXTRA_PROGRAM = """
+import ctypes, gc, sys
+
+freed = []
+free = ctypes.CFUNCTYPE(None, ctypes.c_void_p)(freed.append)
+new = sys.version_info >= (3, 12)
+request = ctypes.pythonapi["PyUnstable_Eval_RequestCodeExtraIndex" if new else "_PyEval_RequestCodeExtraIndex"]
+request.restype = ctypes.c_ssize_t
+index = request(free)
+set_extra = ctypes.pythonapi["PyUnstable_Code_SetExtra" if new else "_PyCode_SetExtra"]
+set_extra.argtypes = [ctypes.py_object, ctypes.c_ssize_t, ctypes.c_void_p]
+import module
+for _ in range(3000):
+    module.f(3)
+    module.kept(3)
+set_extra(module.kept.__code__, index, 100)
+for _ in range(3000):
+    module.kept(3)
+del sys.modules["module"], module
+gc.collect()
+print(freed)
+"""
+
+
+@pytest.mark.skipif(sys.implementation.name != "cpython", reason="PyPy's code objects have no slots")
+def test_slots_of_other_tools_are_left_alone(tmp_path: Path) -> None:
+    """A function that a program registers for the ends of code objects is called for those that it marked only."""
+    (tmp_path / "module.py").write_text(_EXTRA_MODULE)
+    program = tmp_path / "program.py"
+    program.write_text(_EXTRA_PROGRAM)
+    plain = subprocess.run([sys.executable, str(program)], capture_output=True, text=True, check=True)
+    for engine in ("", "settrace", "monitoring"):
+        measured = subprocess.run(
+            [COMMAND, "run", "-q", "--no-profile", str(program)],
+            cwd=tmp_path,
+            env={**os.environ, ENGINE_VARIABLE: engine},
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        assert measured.stdout == plain.stdout, engine
+    assert plain.stdout == "[100]\n"

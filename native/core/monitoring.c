@@ -5,6 +5,7 @@
  * came from; these events cannot be disabled (and are global in 3.14), but cost little beside the
  * exception itself. Offsets become lines and arcs after the run; nothing is computed here.
  * Threads: callbacks run under the GIL. */
+#include "core/code_extra.h"
 #include "core/contexts.h"
 #include "core/recorder.h"
 #include "core/state.h"
@@ -144,7 +145,7 @@ register_code(module_state *state, PyObject *code, PyObject *path)
             PyErr_NoMemory();
             return -1;
         }
-        if (PyUnstable_Code_SetExtra(code, mon->extra_index, extra) < 0) {
+        if (code_extra_set(code, mon->extra_index, extra) < 0) {
             PyMem_RawFree(extra);
             return -1;
         }

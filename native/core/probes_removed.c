@@ -5,14 +5,9 @@
  * list. The main interpreter's
  * GIL guards them; others only read them, and find that nothing is theirs. */
 #include "core/probes_removed.h"
+#include "core/code_extra.h"
 
 #include <stdlib.h>
-
-#if PY_VERSION_HEX < 0x030C0000
-#define PyUnstable_Code_GetExtra _PyCode_GetExtra
-#define PyUnstable_Code_SetExtra _PyCode_SetExtra
-#define PyUnstable_Eval_RequestCodeExtraIndex _PyEval_RequestCodeExtraIndex
-#endif
 
 typedef struct removed_site {
     uint32_t unit;
@@ -78,7 +73,7 @@ make_removed(removed_list *list, PyCodeObject *code)
     if (removed == NULL) {
         return NULL;
     }
-    if (PyUnstable_Code_SetExtra((PyObject *)code, list->extra_index, removed) < 0) {
+    if (code_extra_set((PyObject *)code, list->extra_index, removed) < 0) {
         PyErr_Clear(); /* out of memory */
         PyMem_RawFree(removed);
         return NULL;

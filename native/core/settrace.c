@@ -3,6 +3,7 @@
  * the record file; pairs follow coverage.py's C tracer, so nothing is left to work out after the run.
  * Sets belong to code objects (their co_extra slot), last lines to frames. Threads started later are
  * traced because `_thread`'s functions that start them are wrapped; all runs under the GIL. */
+#include "core/code_extra.h"
 #include "core/contexts.h"
 #include "core/recorder.h"
 #include "core/state.h"
@@ -11,12 +12,6 @@
 #include <frameobject.h>
 #include <opcode.h>
 #include <string.h>
-
-#if PY_VERSION_HEX < 0x030C0000
-#define PyUnstable_Code_GetExtra _PyCode_GetExtra
-#define PyUnstable_Code_SetExtra _PyCode_SetExtra
-#define PyUnstable_Eval_RequestCodeExtraIndex _PyEval_RequestCodeExtraIndex
-#endif
 
 /* A frame that yields stands at its YIELD_VALUE, except in 3.13: at the RESUME after it. */
 #define YIELD_TO_RESUME_BYTES ((PY_VERSION_HEX & 0xFFFF0000) == 0x030D0000 ? 0 : 2)
@@ -165,7 +160,7 @@ register_code(module_state *state, PyCodeObject *code)
             return NULL;
         }
     }
-    if (PyUnstable_Code_SetExtra((PyObject *)code, state->settrace->extra_index, traced) < 0) {
+    if (code_extra_set((PyObject *)code, state->settrace->extra_index, traced) < 0) {
         free_traced_code(traced);
         return NULL;
     }
