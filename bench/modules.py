@@ -96,6 +96,8 @@ for name in [name for name in sys.modules if name.startswith("encodings.") and n
 encodings._cache.clear()
 import random
 random.seed(0)
+import signal
+signal.signal(signal.SIGINT, signal.default_int_handler)  # which a job in the background of a shell ignores
 import unittest
 suite = unittest.TestSuite()
 # Who sets another trace function: not the C tracer itself, threads that it has asked to, or who sets it again.
