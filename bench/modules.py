@@ -32,15 +32,15 @@ from differences import differences, ranges
 from projects import clean_environment
 
 # Of modules in Python, that neither start many processes nor take the trace function away (the C tracer's: bdb,
-# doctest, trace). Not every version has every one. The first two load most modules and all encodings; the cheapest
-# come first.
+# doctest, trace), nor stop a server in a thread (robotparser: how far that gets is chance). Not every version has every
+# one. The first two load most modules and all encodings; the cheapest come first.
 TESTS = """
     __all__ codecs charmapcodec abc base64 cmd codeop colorsys copyreg csv contextlib contextlib_async fileinput
     fnmatch fractions genericpath getopt getpass gettext graphlib hmac html htmlparser keyword linecache minidom
     pulldom sax xml_dom_minicompat urllib_response unittest.test_loader unittest.test_result unittest.test_suite
     asyncio.test_queues asyncio.test_timeouts asyncio.test_protocols asyncio.test_transports asyncio.test_pep492
     asyncio.test_runners email.test_headerregistry email.test_policy email.test_generator email.test_parser
-    email.test_contentmanager email.test_utils importlib.test_abc wsgiref robotparser filecmp codecencodings_cn
+    email.test_contentmanager email.test_utils importlib.test_abc wsgiref filecmp codecencodings_cn
     codecencodings_hk codecencodings_iso2022 codecencodings_jp codecencodings_kr codecencodings_tw argparse
     collections configparser copy dataclasses difflib enum functools glob heapq http_cookiejar json xml_etree
     urlparse urllib unittest.test_case unittest.test_skipping unittest.testmock.testmock asyncio.test_locks
@@ -99,6 +99,9 @@ random.seed(0)
 import signal
 signal.signal(signal.SIGINT, signal.default_int_handler)  # which a job in the background of a shell ignores
 import unittest
+# With debug on, asyncio logs callbacks that took long: the machine's and the tool's business.
+from asyncio import base_events
+base_events.BaseEventLoop.slow_callback_duration = property(lambda loop: 1e9, lambda loop, seconds: None)
 suite = unittest.TestSuite()
 # Who sets another trace function: not the C tracer itself, threads that it has asked to, or who sets it again.
 tracing_test = None
