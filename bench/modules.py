@@ -163,6 +163,7 @@ atexit._clear()
 threading._threading_atexits.clear()
 """
 
+_NOT_COPIED = ("site-packages", "dist-packages", "__pycache__", "lib-dynload", "idlelib", "sitecustomize.py")
 _BATCH = 50
 _SECONDS = 600
 
@@ -182,7 +183,7 @@ def main() -> int:
     parser.add_argument("--with-tests", action="store_true", help="measure and compare the tests' own files too (slow)")
     parser.add_argument("--work", help="directory for the copy and the data, kept (default: a temporary one, removed)")
     options = parser.parse_args()
-    omitted = [] if options.with_tests else ["*/library/test/*", "*/tests/*", "*/unittest/test/*"]
+    omitted = [] if options.with_tests else ["*/library/test/*", "*/tests/*", "*/unittest/test/*", "*/ctypes/test/*"]
     quick_and_slow = TESTS + (SLOW_TESTS if options.slow else [])
     names = [name.removeprefix("test_") for name in options.test or quick_and_slow]
     batches = [names[start : start + options.batch] for start in range(0, len(names), options.batch)]
@@ -290,9 +291,14 @@ def _copy_library(python: str, tests: str | None, work: pathlib.Path) -> pathlib
         return library
     show = "import os; print(os.path.dirname(os.__file__))"
     found = subprocess.run([python, "-c", show], env=clean_environment(), text=True, capture_output=True, check=True)
-    left_out = ("site-packages", "dist-packages", "__pycache__", "lib-dynload", "idlelib", "test", "sitecustomize.py")
+    patterns = shutil.ignore_patterns(*_NOT_COPIED)
     source = pathlib.Path(found.stdout.strip())
-    shutil.copytree(source, library, ignore=shutil.ignore_patterns(*left_out))
+
+    def ignored(directory: str, names: list[str]) -> set[str]:
+        # On 3.11 unittest and ctypes have a directory `test` of their own, which stays.
+        return patterns(directory, names) | ({"test"} if pathlib.Path(directory) == source else set())
+
+    shutil.copytree(source, library, ignore=ignored)
     skipped = shutil.ignore_patterns("__pycache__")
     # The interpreter's own test.support goes over that of another version's tests.
     for directory in ([tests] if tests else []) + [str(source / "test")]:
