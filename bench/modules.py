@@ -75,6 +75,7 @@ import importlib
 import os
 import sys
 tracer = sys.gettrace()
+__loader__ = __spec__ = None  # that of `coverage run` has no source, which linecache looks for
 library, results, first, left_out, *names = sys.argv[1:]
 left_out = set(left_out.split(","))
 kept = {{*{kept!r}, "__main__", "sitecustomize", "usercustomize", "footfall", "coverage"}}
@@ -156,11 +157,9 @@ with open(results, "w", buffering=1) as stream:
         print("FAILED:", getattr(test, "test_case", test).id(), file=stream)  # the test of a subtest
     print(outcome.testsRun, len(outcome.errors), len(outcome.failures), len(outcome.skipped),
           *([] if sys.gettrace() is tracer or tracing else ["TRACE FUNCTION LOST"]), file=stream)
-# What runs at the interpreter's end footfall records, and `coverage run` does not, by intent: so nothing does.
-import atexit
-import threading
-atexit._clear()
-threading._threading_atexits.clear()
+# What runs when the interpreter ends is not compared: footfall records it, `coverage run` has stopped.
+if tracer is None:
+    os._exit(0)
 """
 
 _NOT_COPIED = ("site-packages", "dist-packages", "__pycache__", "lib-dynload", "idlelib", "sitecustomize.py")
