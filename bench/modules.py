@@ -337,7 +337,8 @@ def _run(comparison: _Comparison, mode: str, names: list[str]) -> tuple[Files | 
         run, tool = [python, "-m", "footfall", "run", "--quiet", "--no-profile"], "footfall"
         command = [python, str(program)]
     else:
-        run, tool = [python, "-m", "coverage", "run", "--branch"], "coverage"
+        # With `-m coverage` the stacks that tests print would begin with `<frozen runpy>`.
+        run, tool = [python, str(pathlib.Path(python).with_name("coverage")), "run", "--branch"], "coverage"
         command = [str(program)]
     run += [f"--include={library}/*", f"--data-file={data}"]
     run += [f"--omit={','.join(omitted)}"] if omitted else []
