@@ -24,17 +24,17 @@ def hook_marshal(hits_type: type, comparable_type: type) -> None:
     plain_dumps, plain_dump = marshal.dumps, marshal.dump
     without_probes = _Copier(hits_type, comparable_type).copy
 
-    @hidden_applevel  # type: ignore[untyped-decorator]
+    @hidden_applevel
     def dumps(value, version=marshal.version, /):  # type: ignore[no-untyped-def]
         try:
             return plain_dumps(value, version)
         except ValueError:
-            copy = without_probes(value)
+            copy: Any = without_probes(value)
             if copy is value:
                 raise
         return plain_dumps(copy, version)
 
-    @hidden_applevel  # type: ignore[untyped-decorator]
+    @hidden_applevel
     def dump(value, file, version=marshal.version, /):  # type: ignore[no-untyped-def]
         return file.write(dumps(value, version))
 

@@ -13,12 +13,13 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
     from types import FrameType
+    from typing import Any
 
 __all__ = ["end_recursion", "hidden_applevel", "stack_almost_full"]
 
 
 @hidden_applevel  # type: ignore[untyped-decorator]
-def end_recursion(trace: "Callable[[FrameType, str, object], object]") -> None:
+def end_recursion(trace: "Callable[[FrameType, str, object], Any]") -> None:
     """Raise a RecursionError; `trace`, which must let it pass, traces on in the calling frame."""
     profile = sys.getprofile()
 

@@ -232,7 +232,7 @@ def _trace_function(files: _Files) -> "Trace":
 
         return trace_frame
 
-    return trace
+    return trace  # type: ignore[no-any-return]
 
 
 def _is_yield(frame: "FrameType", is_raising: bool) -> bool:

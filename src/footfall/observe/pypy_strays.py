@@ -1,8 +1,8 @@
 """PyPy's line events that tell of a statement which did not run, found by the bytecode.
 
-PyPy gives the clean-up around statements (what begins an exception handler, what follows a `case` that failed, the end of
-`except*` clauses, jumps where branches meet, the return at a function's end) the line of the statement before it. CPython
-gives it none, or that of the statement that goes on.
+PyPy gives the clean-up around statements (what begins an exception handler, what follows a `case` that failed, the end
+of `except*` clauses, jumps where branches meet, the return at a function's end) the line of the statement before it.
+CPython gives it none, or that of the statement that goes on.
 
 One instruction may stand for a statement without any of its own (`pass`, text) and for clean-up. Where the statement in
 its place has instructions, it is dead code that left its place behind; the source tells.
