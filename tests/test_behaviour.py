@@ -81,6 +81,73 @@ FLOW = {
                 print("caught")
         print(down(50))
     """,
+    "recursion without an end, in threads": """
+        import threading, traceback
+        def without_end(n):
+            return without_end(n + 1)
+        def overflow():
+            try:
+                without_end(0)
+            except RecursionError as error:
+                last = traceback.extract_tb(error.__traceback__)[-1]
+                print(type(error), str(error)[:32], last.name)
+            after = 1
+            return after
+        def in_a_thread(n):
+            for _ in range(n):  # both
+                overflow()
+            print("after", n)
+        print(overflow())
+        for n in (0, 2):  # both
+            thread = threading.Thread(target=in_a_thread, args=(n,))
+            thread.start()
+            thread.join()
+        print(overflow())
+    """,
+    "lines of clean-up": """
+        def meet(a):
+            match a:
+                case int():
+                    if a > 4: x = 1
+                    elif a: assert a  # missed
+                case _:
+                    x = 2
+            return 1
+        def group(n):
+            try:
+                raise ExceptionGroup("g", [ValueError()])
+            except* KeyError:
+                never = 1  # missed
+            except* ValueError:
+                for i in range(n):  # both
+                    last = i
+        def dead(n):
+            while True:
+                n -= 1
+                if n < 0:  # both
+                    break
+            else:
+                never = 1  # missed
+        def final(n):
+            try:
+                raise ValueError(n)
+            finally:
+                if 1: n = 1
+                else:
+                    n = 2  # missed
+        def last_case(n):
+            match n:
+                case 5:
+                    return 5
+                case 1:
+                    n = 1  # missed
+                    len("")  # missed
+        print(meet(5), meet(""), group(0), group(2), dead(1), last_case(5), last_case(0))
+        try:
+            final(1)
+        except ValueError:
+            print("raised")
+    """,
     "generators": """
         def count(n):
             for i in range(n):  # both
@@ -361,14 +428,41 @@ LOOKED_AT = {
         print(type(f)(f.__code__.replace(co_name="g"), globals())(3))
     """,
     "marshalled code": """
-        import marshal
+        import io, marshal
         def f(x):
             if x:  # any
                 return x  # any
             return 0
         f(0)
         again = type(f)(marshal.loads(marshal.dumps(f.__code__)), globals())
-        print(again(0), again(2))
+        print(again(0), again(2), hash(again.__code__) == hash(again.__code__), again.__code__.co_name)
+        def outer(values):
+            def within(value):
+                match value:
+                    case [1, 2]:
+                        return "pair"
+                try:
+                    while value: raise ValueError(value)
+                finally:
+                    value = 0
+            found = []
+            for value in values:
+                try:
+                    found.append(within(value))
+                except ValueError as error:
+                    found.append(repr(error))
+            return found
+        print(outer(["x", 0, [1, 2]]))
+        file = io.BytesIO()
+        marshal.dump({"code": [outer.__code__, (1, f.__code__)], "text": "x"}, file)
+        file.seek(0)
+        loaded = marshal.load(file)
+        print(type(f)(loaded["code"][0], globals())(["x", 0, [1, 2]]), type(f)(loaded["code"][1][1], globals())(7), loaded["text"])
+        for wrong in (object(), [f.__code__, object()]):
+            try:
+                marshal.dumps(wrong)
+            except ValueError as error:
+                print(error)
     """,
     "doctest": """
         '''
@@ -433,11 +527,6 @@ if not IS_CPYTHON:
 
 def _check(measured: Measured, text: str) -> None:
     """Run a row measured and bare: the same is said, with the same status, and the marks hold."""
-    if not IS_CPYTHON:  # docs/how-it-works.md, Known differences
-        if measured.engine.name == "settrace" and "RecursionError" in text:
-            pytest.xfail("PyPy ends tracing at a RecursionError")
-        if measured.engine.name == "probes" and "marshal" in text:
-            pytest.xfail("PyPy marshals what probes store into as bytes")
     if "child.py" in text or "import child" in text:
         write_program(measured.work / "child.py", CHILD)
     done = measured.run(text)

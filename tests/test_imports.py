@@ -28,7 +28,10 @@ ALWAYS_THERE = {
 }  # fmt: skip
 PYPY_HAS = {"__pypy__", "_cffi_backend", "_struct", "_vmprof", "fcntl", "mmap"}  # built in there, files on CPython
 PYPY_FILES = {"copyreg"}  # one small file that imports nothing
-PYPY_ONLY = ("observe.pypy_children", "observe.pypy_hooks", "observe.pure_recorder", "sample.pypy")
+PYPY_ONLY = (
+    "observe.pypy_children", "observe.pypy_hooks", "observe.pypy_marshal", "observe.pypy_recursion",
+    "observe.pure_recorder", "sample.pypy",
+)  # fmt: skip
 
 FILES = sorted(PACKAGE.rglob("*.py"))
 

@@ -514,7 +514,11 @@ class _Plan:
         self._is_caught = is_caught or bool(node.handlers)
         walk = self._walk_region if node.finalbody else self._walk_block
         walk_body = self._walk_block if node.handlers else walk
+        inner_tail = self._tail
+        if node.orelse:
+            self._tail = None  # it comes next
         completes = walk_body(node.body, [], known_line=node.lineno, chain=self._entry)
+        self._tail = inner_tail
         self._is_tail, self._is_caught = is_tail, is_caught
         if type(node) is Try and not node.finalbody:
             self._stray_clause = stray_clause

@@ -13,6 +13,7 @@ from _cffi_backend import FFI  # type: ignore[import-untyped]
 
 from footfall.observe.probe_forms import EQUAL_MARK, HEADER, MARK
 from footfall.observe.pure_recorder import PureRecorder
+from footfall.observe.pypy_marshal import hook_marshal
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -68,7 +69,9 @@ def arm_function(settings: "Settings") -> "Callable[[CodeType, str], CodeType]":
     os.register_at_fork(after_in_child=areas.after_fork)
     ffi = FFI()
     # Code that is pickled by value takes along something that can be stored into as well.
-    copyreg.pickle(type(ffi.from_buffer("unsigned char[]", bytearray(1))), _reduce_hits)
+    hits_type = type(ffi.from_buffer("unsigned char[]", bytearray(1)))
+    copyreg.pickle(hits_type, _reduce_hits)
+    hook_marshal(hits_type, _Hits)
     known: dict[tuple[str, str], tuple[bytearray, _Hits]] = {}
 
     def arm(code: "CodeType", absolute_path: str) -> "CodeType":

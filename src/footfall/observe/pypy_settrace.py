@@ -9,11 +9,13 @@ import sys
 
 from footfall.model import ENGINE_SETTRACE
 from footfall.observe.pure_recorder import PureRecorder
+from footfall.observe.pypy_recursion import end_recursion, hidden_applevel, stack_almost_full
+from footfall.observe.pypy_strays import Strays
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from types import CodeType, FrameType
+    from types import FrameType
     from typing import Any
 
     from footfall.observe.scope import Scope
@@ -24,9 +26,7 @@ if TYPE_CHECKING:
 
 __all__ = ["start", "stop"]
 
-_POP_TOP, _DUP_TOP, _NOP, _PUSH_EXC_INFO, _YIELD_FROM, _YIELD_VALUE = 1, 4, 9, 35, 72, 86
-_OFTEN_STRAY = (_POP_TOP, _DUP_TOP, _NOP, _PUSH_EXC_INFO)
-_NEVER_GOES_ON = (83, 110, 113, 119, 130)  # RETURN_VALUE, JUMP_FORWARD, JUMP_ABSOLUTE, RERAISE, RAISE_VARARGS
+_YIELD_FROM, _YIELD_VALUE = 72, 86
 _SLOTS = 256
 _UNKNOWN = object()
 _RUNNING = "running"
@@ -193,12 +193,15 @@ class _Room:
 
 def _trace_function(files: _Files) -> "Trace":
     adders = files.adders
-    is_stray = _Strays().is_stray
+    stray_offsets = Strays().offsets
 
+    @hidden_applevel  # type: ignore[untyped-decorator]
     def trace(frame: "FrameType", event: str, arg: object) -> "Trace | None":
         if files.is_stopped:
             sys.settrace(None)
             return None
+        if stack_almost_full():
+            end_recursion(trace)
         code = frame.f_code
         add: Any = adders.get(code.co_filename, _UNKNOWN)
         if add is _UNKNOWN:
@@ -207,73 +210,39 @@ def _trace_function(files: _Files) -> "Trace":
             return None
         first = -code.co_firstlineno
         last = first if frame.f_lasti < 0 else frame.f_lineno  # a generator goes on where it was
-        bytecode = code.co_code
+        strays = stray_offsets(code)
+        is_raising = False
 
         def trace_frame(frame: "FrameType", event: str, arg: object) -> "Trace":
-            nonlocal last
+            nonlocal last, is_raising
             if event == "line":
-                line = frame.f_lineno
-                at = frame.f_lasti
-                if bytecode[at] not in _OFTEN_STRAY or not is_stray(code, at):
+                is_raising = False
+                if frame.f_lasti not in strays:
+                    line = frame.f_lineno
                     add(last, line)
                     last = line
             elif event == "return":
-                if last != _NO_LINE and not _is_yield(frame):
+                if last != _NO_LINE and not _is_yield(frame, is_raising and arg is None):
                     add(last, first)
+            elif event == "exception":
+                is_raising = True
             elif event == _RUNNING:
                 last = _NO_LINE
             return trace_frame
 
         return trace_frame
 
-    return trace
+    return trace  # type: ignore[no-any-return]
 
 
-def _is_yield(frame: "FrameType") -> bool:
-    """Whether the frame will go on: it stands at a yield, or before the `yield from` that it waits in."""
+def _is_yield(frame: "FrameType", is_raising: bool) -> bool:
+    """Whether the frame will go on: it stands at a yield, or before the `yield from` that it waits in.
+
+    An exception out of what it waits for leaves the frame there as well. The C tracer takes an exception that is thrown
+    into a yield for a yield.
+    """
     code = frame.f_code.co_code
     at = frame.f_lasti
-    return code[at] in (_YIELD_VALUE, _YIELD_FROM) or (at + 2 < len(code) and code[at + 2] == _YIELD_FROM)
-
-
-class _Strays:
-    """Line events that tell of a statement that did not run.
-
-    PyPy gives what begins an exception handler, what follows a case that failed, and where some jumps end, the line of
-    the statement before it in the bytecode; CPython gives it none, or that of the statement that goes on.
-    """
-
-    def __init__(self) -> None:
-        self._offsets: dict[int, set[int]] = {}
-        self._codes: list[CodeType] = []  # so that the numbers in `_offsets` stay theirs
-
-    def is_stray(self, code: "CodeType", at: int) -> bool:
-        """Whether an event at this instruction is one of these."""
-        offsets = self._offsets.get(id(code))
-        if offsets is None:
-            self._codes.append(code)
-            offsets = self._offsets[id(code)] = _stray_offsets(code)
-        return at in offsets
-
-
-def _stray_offsets(code: "CodeType") -> set[int]:
-    bytecode = code.co_code
-    positions = list(code.co_positions())  # of each instruction of two bytes: line, last line, columns
-    strays = set()
-    before = positions[0]  # the last position that there was
-    for unit in range(1, len(positions) - 1):
-        if positions[unit - 1][0] is not None:
-            before = positions[unit - 1]
-        position = positions[unit]
-        opcode = bytecode[2 * unit]
-        if opcode not in _OFTEN_STRAY or position[0] is None or position[0] == positions[unit + 1][0]:
-            continue
-        if opcode == _NOP:  # a jump out of nested statements ends there; to what `pass` becomes control falls through
-            is_stray = position[0] == before[0]
-        elif bytecode[2 * unit - 2] not in _NEVER_GOES_ON:
-            is_stray = False
-        else:  # `case _:` and `except:` too drop a value first, on their own line
-            is_stray = opcode != _POP_TOP or position[0] == before[0]
-        if is_stray:
-            strays.add(2 * unit)
-    return strays
+    if code[at] == _YIELD_VALUE:
+        return True
+    return not is_raising and (code[at] == _YIELD_FROM or (at + 2 < len(code) and code[at + 2] == _YIELD_FROM))
