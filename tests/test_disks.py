@@ -1,8 +1,10 @@
-"""A disk without room: the measured program does as ever, what was not recorded is said, and nothing is a bus error."""
+"""Disks without room, and one that is read-only: the measured program does as ever, and what was not recorded is said."""
 
 import contextlib
 import os
 import pathlib
+import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -10,7 +12,7 @@ from collections.abc import Iterator
 import pytest
 
 from footfall.record.coveragedb import read_coverage
-from marked import write_program
+from marked import check_marks, write_program
 
 IS_PYPY = sys.implementation.name == "pypy"
 
@@ -94,3 +96,36 @@ def test_the_data_file_finds_no_room(footfall, tmp_path) -> None:
         (run,) = disk.glob(".footfall/runs/*")
         assert footfall("resolve", run, cwd=disk).returncode == 0
         assert {1, 3, 4, 11, 12, 13, 14} <= read_coverage(disk / ".coverage").files[str(disk / "main.py")].lines
+
+
+def test_a_read_only_working_directory(footfall, tmp_path) -> None:
+    """Where nothing can be written all is recorded elsewhere, forks and started programs too."""
+    text = """
+        import os, subprocess, sys
+        import child
+        pid = os.fork()
+        if pid == 0:  # both
+            in_child = child.f(0)
+            os._exit(0)
+        os.wait()
+        subprocess.run([sys.executable, "-c", "import child; child.f(1)"], env={}, check=True)
+        try:
+            open("file", "w")
+            never = 1  # missed
+        except OSError:
+            refused = 1
+    """
+    with _disk(tmp_path / "disk", "1m") as disk:
+        write_program(disk / "main.py", text)
+        write_program(disk / "child.py", CHILD.replace("if x:", "if x:  # both"))
+        subprocess.run(["mount", "-o", "remount,ro", str(disk)], check=True)
+        data_file = tmp_path / "elsewhere.data"
+        command = [sys.executable, "-W", "ignore", "main.py"]
+        done = footfall("run", "-q", "--data-file", data_file, *command, cwd=disk)
+        assert (done.returncode, done.stderr) == (0, "")
+        check_marks(disk, read_coverage(data_file))
+        done = footfall("run", "-q", *command, cwd=disk)
+        assert done.returncode == 0 and "[data-elsewhere]" in done.stderr
+        (name,) = re.findall(r"--data-file=([^`]+)`", done.stderr)
+        check_marks(disk, read_coverage(pathlib.Path(name)))
+        shutil.rmtree(os.path.dirname(name))
