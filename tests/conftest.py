@@ -35,7 +35,8 @@ def footfall(tmp_path: pathlib.Path) -> Callable[..., subprocess.CompletedProces
     def run(*arguments: object, cwd: object = tmp_path, **options: object) -> subprocess.CompletedProcess[str]:
         if "input" not in options:
             options.setdefault("stdin", subprocess.DEVNULL)
+        options.setdefault("timeout", 60)
         command = [COMMAND, *map(str, arguments)]
-        return subprocess.run(command, cwd=cwd, text=True, capture_output=True, timeout=60, **options)
+        return subprocess.run(command, cwd=cwd, text=True, capture_output=True, **options)
 
     return run

@@ -113,11 +113,8 @@ def test_contexts_nest_and_end(engine, tmp_path):
     assert not _arcs(data_file, "nothing")
 
 
-@pytest.mark.skipif(
-    sys.implementation.name != "cpython" or sys.version_info < (3, 14),
-    reason="known defect, in docs/api.md: the settrace engine can't be stopped while other threads are in its callbacks",
-)
-def test_one_of_several_threads_starts_and_one_stops(tmp_path):
+@engines
+def test_one_of_several_threads_starts_and_one_stops(engine, tmp_path):
     """The others get `already-measured` and `not-measured`, while further threads run; the process can start again."""
     output = _run(
         tmp_path,
@@ -147,16 +144,57 @@ def test_one_of_several_threads_starts_and_one_stops(tmp_path):
             worker.start()
         for _ in range(3):
             print(*at_once(footfall.start))
-            lib.choose(5)
+            if sys.implementation.name == "pypy":  # it can't trace threads that are there
+                thread = threading.Thread(target=lib.choose, args=(5,))
+                thread.start()
+                thread.join()
+            else:
+                lib.choose(5)
             print(*at_once(footfall.stop))
         ended.set()
         for worker in workers:
             worker.join()
         """,
+        engine,
     )
     one = "already-measured already-measured already-measured done\ndone not-measured not-measured not-measured\n"
     assert output == one * 3
     assert (2, 3) in _arcs(tmp_path / ".coverage", "")
+
+
+@engines
+def test_threads_that_meet_new_files_outlive_a_stop(engine, tmp_path):
+    """Measuring stops and starts while threads are in the engine's decision about files that they run first."""
+    output = _run(
+        tmp_path,
+        """
+        import itertools
+        if sys.implementation.name == "cpython":
+            sys.setswitchinterval(1e-6)  # threads take turns within the decision
+        numbers = itertools.count()
+        def work():
+            while not ended.is_set():
+                space = {}
+                exec(compile("def f(x):\\n    return x\\n", f"new{next(numbers)}.py", "exec"), space)
+                assert space["f"](1) == 1
+        for n in range(8):
+            ended = threading.Event()
+            footfall.start()
+            workers = [threading.Thread(target=work) for _ in range(2)]
+            for worker in workers:
+                worker.start()
+            lib.choose(n)
+            footfall.stop(f"{n}.data")
+            ended.set()
+            for worker in workers:
+                worker.join()
+        print("whole")
+        """,
+        engine,
+    )
+    assert output == "whole\n"
+    assert [(2, 3) in _arcs(tmp_path / f"{n}.data", "") for n in range(8)] == [n > 3 for n in range(8)]
+    assert [(2, 4) in _arcs(tmp_path / f"{n}.data", "") for n in range(8)] == [n <= 3 for n in range(8)]
 
 
 def test_pytest_runs_within_measure(tmp_path):

@@ -19,22 +19,11 @@ from footfall.analyze.calltree import times_of_functions
 from footfall.analyze.profiles import profile_from_rows
 from footfall.record.profiledb import read_profile
 from footfall.record.samplelog import SampleLog, read_sample_log
+from interpreters import OTHERS, PYPY
 
 pytestmark = pytest.mark.skipif(sys.implementation.name != "cpython", reason="reads from CPython only")
 pytest.importorskip("elftools")
 
-OWN = f"{sys.version_info[0]}.{sys.version_info[1]}"
-OTHERS = [
-    str(path)
-    for version in ("3.11", "3.12", "3.13", "3.14", "3.15")
-    for path in [
-        *Path.home().glob(f".pyenv/versions/{version}.*/bin/python{version}"),
-        *Path.home().glob(f".interpreters/bin/python{version}"),
-        Path(f"/usr/bin/python{version}"),
-    ]
-    if path.exists() and version != OWN
-]
-PYPY = shutil.which("pypy3", path=os.pathsep.join([os.environ["PATH"], str(Path.home() / ".interpreters/bin")]))
 FIB = """
 def fib(n):
     return n if n < 2 else fib(n - 1) + fib(n - 2)

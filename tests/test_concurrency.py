@@ -80,6 +80,23 @@ THREADS = {
             os._exit(0)
         assert os.waitpid(pid, 0)[1] == 0
     """,
+    "threads that import modules at once": """
+        import sys, threading
+        for n in range(240):  # both
+            with open(f"part{n}.py", "w") as file:
+                file.write(f"def work(n):\\n    if n:  {'#'} both\\n        return {n}\\n    return 0\\nassert work(1) + work(0) == {n}\\n")
+        sys.path.insert(0, ".")
+        sys.setswitchinterval(1e-5)
+        def work(first):
+            for n in range(first, 240, 6):  # both
+                __import__(f"part{n}")
+        threads = [threading.Thread(target=work, args=(n,)) for n in range(6)]
+        for thread in threads:  # both
+            thread.start()
+        for thread in threads:  # both
+            thread.join()
+        assert all(f"part{n}" in sys.modules for n in range(240))
+    """,
     "asyncio tasks": """
         import asyncio
         async def child(n):

@@ -155,6 +155,40 @@ def test_threads_that_were_there_are_measured(program, engine) -> None:
 
 
 @each_engine
+def test_threads_in_the_middle_of_a_loop_are_measured(program, engine) -> None:
+    """What a thread that runs all the time does after the start is seen, in the frame that it is in and in those it calls."""
+    done = program.run(
+        """
+        import footfall, library, threading
+        ready, state, seen = threading.Event(), [0], threading.Event()
+        def spin():
+            while state[0] < 2:
+                ready.set()
+                if state[0]:
+                    library.choose(0)
+                    seen.set()
+                    state[0] = 2
+            return 5
+        thread = threading.Thread(target=spin)
+        thread.start()
+        ready.wait()
+        footfall.start()
+        state[0] = 1
+        seen.wait()
+        thread.join()
+        footfall.stop()
+        """,
+        FOOTFALL_ENGINE=program.use(engine),
+    )
+    assert done.returncode == 0, done.stderr
+    found = read_coverage(program.work / ".coverage").files[str(program.work / "program.py")]
+    assert ({5, 7, 8, 9, 10, 11} <= found.lines) == IS_CPYTHON
+    assert ({(7, 8), (5, 11)} <= found.arcs) == (IS_CPYTHON and engine.branch)
+    assert (5 in program.library().lines) == IS_CPYTHON
+    assert done.stderr.count("[threads-unmeasured]") == (not IS_CPYTHON)
+
+
+@each_engine
 def test_threads_that_start_later_are_measured(program, engine) -> None:
     """Threads that start during a measurement are seen by it, also when it is the second, and not after its end."""
     program.run(

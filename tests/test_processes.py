@@ -3,6 +3,7 @@
 Each row is a program whose marks say what must have run (marked.py), in all its processes together.
 """
 
+import importlib.util
 import os
 import pathlib
 import signal
@@ -332,6 +333,25 @@ FORKED = {
             os.execv(sys.executable, [sys.executable, "child.py"])
         assert os.waitpid(pid, 0)[1] == 0
     """,
+    "and a thread that execs": """
+        import os, sys, threading
+        def work():
+            os.execv(sys.executable, [sys.executable, "child.py"])
+        pid = os.fork()
+        if pid == 0:  # both
+            threading.Thread(target=work).start()
+            while True:  # any
+                threading.Event().wait(1)  # any
+        assert os.waitpid(pid, 0)[1] == 0
+        def spin():
+            ended = 0
+            while not ended:  # true
+                ended = 0
+        threading.Thread(target=spin, daemon=True).start()
+        thread = threading.Thread(target=work)
+        thread.start(); thread.join()
+        never = 1  # missed
+    """,
     "forkpty": """
         import os
         pid, terminal = os.forkpty()
@@ -635,3 +655,32 @@ def test_a_process_that_can_no_longer_write(footfall, text: str) -> None:
     assert ("[record-full]" in done.stderr) == ("setuid" not in text)
     assert "[sampler-fallback]" not in done.stderr
     assert "[record-corrupt]" not in done.stderr
+
+
+@pytest.mark.skipif(importlib.util.find_spec("xdist") is None, reason="needs pytest-xdist")
+def test_workers_of_pytest_xdist(footfall, tmp_path) -> None:
+    """Tests that pytest-xdist runs in workers, one of which dies, are measured without any setting."""
+    write_program(
+        tmp_path / "test_it.py",
+        """
+        import os, pytest
+        import child
+        def f(n):
+            if n % 2:  # both
+                return 1
+            return 0
+        @pytest.mark.parametrize("n", range(6))
+        def test_f(n):
+            value = f(n)
+            assert value == n % 2
+        def test_that_ends_its_worker():
+            before = 1
+            os._exit(3)
+        """,
+    )
+    write_program(tmp_path / "child.py", CHILD)
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST")}
+    done = footfall("run", "-q", sys.executable, "-m", "pytest", "-q", "-n", "2", "-p", "no:cacheprovider", env=environment, timeout=300)
+    assert done.returncode == 1, done.stdout
+    assert "1 failed, 6 passed" in done.stdout
+    check_marks(tmp_path, read_coverage(tmp_path / ".coverage"))

@@ -41,7 +41,9 @@ struct settrace {
     traced_code *dirty; /* first of the list */
     Py_ssize_t extra_index;
     int with_arcs;
-    int is_off; /* stopped, or after an internal failure */
+    int is_off; /* after an internal failure */
+    int n_callers; /* calls that wait for Python code; another thread may stop the engine meanwhile */
+    int is_stopped; /* the last of them frees this */
 };
 
 static void
@@ -82,6 +84,44 @@ pop_dirty(struct settrace *engine)
     return first;
 }
 
+static void
+free_settrace(struct settrace *engine)
+{
+    Py_CLEAR(engine->decide);
+    Py_CLEAR(engine->decisions);
+    Py_CLEAR(engine->function);
+    Py_CLEAR(engine->f_trace);
+    for (traced_code *traced = pop_dirty(engine); traced != NULL; traced = pop_dirty(engine)) {
+        if (traced->is_orphan) {
+            free_traced_code(traced);
+        }
+    }
+    frame_lines_free(&engine->running);
+    PyMem_Free(engine);
+}
+
+/* Python code may run from here to leave(), in which threads take turns: one may stop the engine. */
+static void
+enter(module_state *state)
+{
+    state->settrace->n_callers++;
+}
+
+/* 0 when the engine goes on; -1 when it was stopped: then it may be gone, and no exception is set. */
+static int
+leave(module_state *state, struct settrace *engine)
+{
+    engine->n_callers--;
+    if (state->settrace == engine) {
+        return 0;
+    }
+    PyErr_Clear(); /* of no interest to anyone now */
+    if (engine->is_stopped && engine->n_callers == 0) {
+        free_settrace(engine);
+    }
+    return -1;
+}
+
 /* A failure of ours must not reach the program: measuring stops, once, loudly. */
 static void
 fail(module_state *state)
@@ -91,11 +131,11 @@ fail(module_state *state)
     PyErr_Fetch(&type, &value, &traceback);
     if (!engine->is_off) {
         engine->is_off = 1;
+        recorder_add_message(state->recorder, "engine-failed",
+                             "coverage stopped by an internal error");
         PySys_FormatStderr("footfall: coverage stopped by an internal error: %R. What ran before "
                            "is kept; please report it. [engine-failed]\n",
                            value == NULL ? Py_None : value);
-        recorder_add_message(state->recorder, "engine-failed",
-                             "coverage stopped by an internal error");
     }
     Py_XDECREF(type);
     Py_XDECREF(value);
@@ -103,28 +143,35 @@ fail(module_state *state)
     PyErr_Clear();
 }
 
-/* The absolute path when this file is measured, else None. Borrowed; NULL with an exception. */
+/* The absolute path when this file is measured, else None. Borrowed; NULL with an exception, and without one
+ * when the engine was stopped meanwhile. */
 static PyObject *
-decision_for(struct settrace *engine, PyObject *filename)
+decision_for(module_state *state, PyObject *filename)
 {
+    struct settrace *engine = state->settrace;
     PyObject *known = PyDict_GetItemWithError(engine->decisions, filename); // borrowed
     if (known != NULL || PyErr_Occurred()) {
         return known;
     }
+    enter(state);
     PyObject *path = PyObject_CallOneArg(engine->decide, filename); // owned
+    if (leave(state, engine) < 0) {
+        Py_XDECREF(path);
+        return NULL;
+    }
     if (path == NULL) {
         return NULL;
     }
     int stored = PyDict_SetItem(engine->decisions, filename, path);
     Py_DECREF(path);
-    return stored < 0 ? NULL : path; /* the dict holds it */
+    return stored < 0 ? NULL : PyDict_GetItemWithError(engine->decisions, filename); /* the dict holds it */
 }
 
 /* Give the code object a new set with room for `n_expected` pairs; its older sets stay in the file. */
 static int
 begin_set(module_state *state, PyCodeObject *code, traced_code *traced, uint32_t n_expected)
 {
-    PyObject *path = decision_for(state->settrace, code->co_filename); // borrowed
+    PyObject *path = decision_for(state, code->co_filename); // borrowed
     if (path == NULL) {
         return -1;
     }
@@ -137,12 +184,17 @@ begin_set(module_state *state, PyCodeObject *code, traced_code *traced, uint32_t
     return PyErr_Occurred() ? -1 : 0;
 }
 
+/* As traced_code_of. */
 static traced_code *
 register_code(module_state *state, PyCodeObject *code)
 {
-    PyObject *path = decision_for(state->settrace, code->co_filename); // borrowed
-    if (path == NULL) {
+    PyObject *path = decision_for(state, code->co_filename); // borrowed
+    void *extra = NULL;
+    if (path == NULL || PyUnstable_Code_GetExtra((PyObject *)code, state->settrace->extra_index, &extra) < 0) {
         return NULL;
+    }
+    if (extra != NULL) {
+        return extra; /* another thread was quicker while this one decided */
     }
     traced_code *traced = NOT_MEASURED;
     if (path != Py_None) {
@@ -167,7 +219,7 @@ register_code(module_state *state, PyCodeObject *code)
     return traced;
 }
 
-/* What the frame's code carries; NOT_MEASURED, or NULL with an exception. */
+/* What the frame's code carries; NOT_MEASURED; or NULL after a failure, and when the engine was stopped meanwhile. */
 static traced_code *
 traced_code_of(module_state *state, PyCodeObject *code)
 {
@@ -227,7 +279,7 @@ static void
 flush_traced(module_state *state, traced_code *traced)
 {
     recorder *rec = state->recorder;
-    PyObject *path = decision_for(state->settrace, traced->filename); // borrowed
+    PyObject *path = decision_for(state, traced->filename); // borrowed
     if (path == NULL) {
         PyErr_Clear(); /* it was decided when the code was registered */
     }
@@ -265,7 +317,9 @@ on_call(module_state *state, PyFrameObject *frame, PyCodeObject *code, traced_co
     struct settrace *engine = state->settrace;
     /* A program may take our function with sys.gettrace and set it again later: then the interpreter
      * asks the frame. */
-    if (PyObject_SetAttr((PyObject *)frame, engine->f_trace, engine->function) < 0) {
+    enter(state); /* what was there may be an object of the program that ends */
+    int status = PyObject_SetAttr((PyObject *)frame, engine->f_trace, engine->function);
+    if (leave(state, engine) < 0 || status < 0) {
         return -1;
     }
     /* The frame stands at a RESUME, whose argument is 0 at the start of a function. */
@@ -354,8 +408,8 @@ trace(PyObject *function, PyFrameObject *frame, int what, PyObject *Py_UNUSED(ar
                  : what == PyTrace_LINE ? on_line(state, frame, code, traced)
                                         : on_return(state, frame, code, traced);
     }
-    if (status < 0) {
-        fail(state);
+    if (status < 0 && state->settrace == engine) {
+        fail(state); /* else it was stopped by another thread */
     }
     Py_DECREF(code);
     return 0;
@@ -365,7 +419,8 @@ trace(PyObject *function, PyFrameObject *frame, int what, PyObject *Py_UNUSED(ar
 static PyObject *
 trace_from_python(PyObject *module, PyObject *const *args, Py_ssize_t n_args)
 {
-    struct settrace *engine = get_state(module)->settrace;
+    module_state *state = get_state(module);
+    struct settrace *engine = state->settrace;
     if (n_args < 2 || !PyFrame_Check(args[0]) || !PyUnicode_Check(args[1])) {
         PyErr_SetString(PyExc_TypeError, "a trace function takes a frame, an event and a value");
         return NULL;
@@ -379,7 +434,7 @@ trace_from_python(PyObject *module, PyObject *const *args, Py_ssize_t n_args)
                                                                           : PyTrace_EXCEPTION;
     PyObject *function = Py_NewRef(engine->function); // owned
     trace(function, (PyFrameObject *)args[0], what, Py_None);
-    if (what == PyTrace_CALL && !engine->is_off) {
+    if (what == PyTrace_CALL && state->settrace == engine && !engine->is_off) {
         PyEval_SetTrace(trace, function); /* back to the quick way, now that a frame begins */
     }
     return function;
@@ -579,15 +634,8 @@ settrace_clear(module_state *state)
         return;
     }
     state->settrace = NULL;
-    Py_CLEAR(engine->decide);
-    Py_CLEAR(engine->decisions);
-    Py_CLEAR(engine->function);
-    Py_CLEAR(engine->f_trace);
-    for (traced_code *traced = pop_dirty(engine); traced != NULL; traced = pop_dirty(engine)) {
-        if (traced->is_orphan) {
-            free_traced_code(traced);
-        }
+    engine->is_stopped = 1;
+    if (engine->n_callers == 0) {
+        free_settrace(engine);
     }
-    frame_lines_free(&engine->running);
-    PyMem_Free(engine);
 }

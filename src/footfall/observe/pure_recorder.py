@@ -1,9 +1,11 @@
 """The record file of a process without our C core (PyPy), written straight into its mapping (docs/formats.md).
 
 A module's hits are a cffi array over the mapping: there PyPy's JIT stores a byte as quickly as into a list of
-its own, and what is stored survives any death of the process.
+its own, and what is stored survives any death of the process. Threads append one at a time; a signal's handler may come
+in between, so a place or a number is taken before anything is done with it.
 """
 
+import _thread
 import mmap
 import os
 import sys
@@ -45,6 +47,7 @@ class PureRecorder:
         self._engine = engine
         self._flags = (1 if settings.branch else 0) | (_LATE if is_late else 0)
         self._flushers: list[Callable[[int], None]] = []
+        self._lock = _thread.RLock()
         self._next_context_id = 1
         self.context_id = 0
         self.label = ""
@@ -79,6 +82,7 @@ class PureRecorder:
 
     def after_fork(self) -> None:
         """Begin a file of the child's own; modules that the parent loaded go on in the parent's, also read."""
+        self._lock = _thread.RLock()  # another thread of the parent may have held it
         try:
             self._open()
         except OSError as error:
@@ -93,10 +97,11 @@ class PureRecorder:
 
     def switch_context(self, label: str) -> None:
         """All that runs from now on belongs to the context."""
-        if label != self.label:
-            for flush in self._flushers:
-                flush(self.context_id)
-            self._begin_context(label)
+        with self._lock:
+            if label != self.label:
+                for flush in self._flushers:
+                    flush(self.context_id)
+                self._begin_context(label)
 
     def _begin_context(self, label: str) -> None:
         context_id = self._context_ids.get(label)
@@ -142,12 +147,15 @@ class PureRecorder:
         payload = bytearray(_PROBES_HEAD_BYTES + n_probes)
         room = (n_probes + 7) // 8 * 8
         pack_into("<4I16s", payload, 0, file_id, 0, n_probes, mode, digest)
-        at = self._append(_PROBES, payload)
-        if at is None or self._segment is None:
+        with self._lock:
+            number = self._n_probes_entries
+            self._n_probes_entries += 1
+            place = self._append(_PROBES, payload)
+        if place is None:
             return None
+        segment, at = place
         start = at + _PROBES_HEAD_BYTES
-        self._n_probes_entries += 1
-        return self._n_probes_entries - 1, memoryview(self._segment)[start : start + room]
+        return number, memoryview(segment)[start : start + room]
 
     def add_trace(self, path: str, absolute_path: str, n_slots: int) -> memoryview | None:
         """Return the slots of a TRACE entry as 64-bit numbers, in the mapping; None when recording is off."""
@@ -156,11 +164,12 @@ class PureRecorder:
             return None
         payload = bytearray(_TRACE_HEAD_BYTES + 8 * n_slots)
         pack_into("<4I", payload, 0, file_id, 0, n_slots, 1 if self._settings.branch else 0)
-        at = self._append(_TRACE, payload)
-        if at is None or self._segment is None:
+        place = self._append(_TRACE, payload)
+        if place is None:
             return None
+        segment, at = place
         start = at + _TRACE_HEAD_BYTES
-        return memoryview(self._segment)[start : start + 8 * n_slots].cast("q")
+        return memoryview(segment)[start : start + 8 * n_slots].cast("q")
 
     def add_imported(self, path: str, absolute_path: str) -> None:
         """Note a file whose module was imported before measuring began."""
@@ -179,35 +188,35 @@ class PureRecorder:
         self._append(_MESSAGE, _sized(slug.encode()) + _sized(text.encode("utf-8", "replace")))
 
     def _file_id(self, path: str, absolute_path: str) -> int | None:
-        file_id = self._file_ids.get(path)
-        if file_id is None:
-            file_id = len(self._file_ids) + 1
-            head = bytearray(8)
-            pack_into("<2I", head, 0, file_id, 1)
-            entry = bytes(head) + _sized(os.fsencode(path)) + _sized(os.fsencode(absolute_path))
-            if self._append(_FILE, entry) is None:
-                return None
-            self._file_ids[path] = file_id
-        return file_id
+        with self._lock:
+            file_id = self._file_ids.get(path)
+            if file_id is None:
+                file_id = self._file_ids[path] = len(self._file_ids) + 1
+                head = bytearray(8)
+                pack_into("<2I", head, 0, file_id, 1)
+                entry = bytes(head) + _sized(os.fsencode(path)) + _sized(os.fsencode(absolute_path))
+                self._append(_FILE, entry)
+            return None if self.is_off else file_id
 
-    def _append(self, kind: int, payload: "bytes | bytearray") -> int | None:
-        """Write an entry, its kind last; return where its payload begins in the current segment."""
-        if self.is_off:
-            return None
+    def _append(self, kind: int, payload: "bytes | bytearray") -> "tuple[mmap.mmap, int] | None":
+        """Write an entry, its kind last; return the segment and where the payload begins in it."""
         needed = 8 + (len(payload) + 7) // 8 * 8
-        try:
-            if self._segment is None or self._used + needed > len(self._segment):
-                self._map_more((needed + _SEGMENT_BYTES - 1) // _SEGMENT_BYTES * _SEGMENT_BYTES)
-        except OSError as error:
-            self._stop(error)
-            return None
-        segment, at = self._segment, self._used
-        assert segment is not None
-        segment[at + 8 : at + 8 + len(payload)] = bytes(payload)
-        pack_into("<I", segment, at + 4, len(payload))
-        pack_into("<I", segment, at, kind)
-        self._used = at + needed
-        return at + 8
+        with self._lock:
+            if self.is_off:
+                return None
+            try:
+                if self._segment is None or self._used + needed > len(self._segment):
+                    self._map_more((needed + _SEGMENT_BYTES - 1) // _SEGMENT_BYTES * _SEGMENT_BYTES)
+            except OSError as error:
+                self._stop(error)
+                return None
+            segment, at = self._segment, self._used
+            self._used = at + needed
+            assert segment is not None
+            segment[at + 8 : at + 8 + len(payload)] = bytes(payload)
+            pack_into("<I", segment, at + 4, len(payload))
+            pack_into("<I", segment, at, kind)
+            return segment, at + 8
 
     def _map_more(self, size: int) -> None:
         fd = os.open(self._path, os.O_RDWR | os.O_NOFOLLOW)

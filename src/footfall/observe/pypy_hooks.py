@@ -11,7 +11,7 @@ import sys
 import __pypy__  # type: ignore[import-not-found]
 from _cffi_backend import FFI  # type: ignore[import-untyped]
 
-from footfall.observe.probe_forms import EQUAL_MARK, HEADER, MARK
+from footfall.observe.probe_forms import EQUAL_MARK, HEADER, MARK, read_header
 from footfall.observe.pure_recorder import PureRecorder
 from footfall.observe.pypy_marshal import hook_marshal
 
@@ -79,12 +79,16 @@ def arm_function(settings: "Settings") -> "Callable[[CodeType, str], CodeType]":
             if type(constant) is str and constant.startswith(HEADER):
                 key = (constant, code.co_filename)
                 if key not in known:
+                    header = read_header(constant)
+                    if header is None:
+                        return code  # the program's own text
                     added = recorder.add_probes(code.co_filename, absolute_path, constant)
-                    if added is None:
-                        return code
-                    probes_id, view = added
-                    hits = ffi.from_buffer("unsigned char[]", view)
-                    areas.add(probes_id, ffi.from_buffer("unsigned long long[]", view), hits)
+                    if added is None:  # recording is off, but the code has its probes
+                        hits = ffi.from_buffer("unsigned char[]", bytearray(header[1]))
+                    else:
+                        probes_id, view = added
+                        hits = ffi.from_buffer("unsigned char[]", view)
+                        areas.add(probes_id, ffi.from_buffer("unsigned long long[]", view), hits)
                     known[key] = (hits, _Hits(hits, constant))
                 return _armed(code, *known[key])
         return code

@@ -100,9 +100,7 @@ class _Files:
         self._recorder = recorder
         self._scope = scope
         self._with_arcs = with_arcs
-        self._seen: list[set[tuple[int, int]]] = []
-        self._rooms: list[_Room] = []
-        self._names: list[tuple[str, str]] = []
+        self._measured: list[tuple[tuple[str, str], set[tuple[int, int]], _Room]] = []
         self.adders: dict[str, Add | None] = {}
         self.is_stopped = False
 
@@ -117,14 +115,13 @@ class _Files:
         if self.is_stopped:
             return
         self._recorder.after_fork()
-        for seen in self._seen:
+        for _, seen, room in self._measured:
             seen.clear()
-        for room in self._rooms:
             room.__init__()  # type: ignore[misc]
 
     def flush(self, context_id: int) -> None:
         """Record the pairs of a context that ends, and let them be seen again."""
-        for names, seen, room in zip(self._names, self._seen, self._rooms, strict=True):
+        for names, seen, room in self._measured:
             ended = seen.copy()
             pairs = {_slot(*pair) for pair in ended}
             if not ended or not self._recorder.add_trace_pairs(*names, context_id, list(pairs)):
@@ -136,9 +133,7 @@ class _Files:
     def _make_adder(self, filename: str, path: str) -> "Add":
         seen: set[tuple[int, int]] = set()
         room = _Room()
-        self._seen.append(seen)
-        self._rooms.append(room)
-        self._names.append((filename, path))
+        self._measured.append(((filename, path), seen, room))
         recorder, with_arcs = self._recorder, self._with_arcs
 
         def add(start: int, end: int) -> None:
@@ -149,12 +144,11 @@ class _Files:
             if (start, end) in seen or self.is_stopped:
                 return
             seen.add((start, end))
-            if room.n_free == 0:
+            while not room.put(_slot(start, end)):
                 slots = recorder.add_trace(filename, path, _SLOTS)
                 if slots is None:
                     return
                 room.add(slots)
-            room.put(_slot(start, end))
 
         return add
 
@@ -164,22 +158,24 @@ def _slot(start: int, end: int) -> int:
 
 
 class _Room:
-    """The slots of one file's TRACE entries."""
+    """The slots of one file's TRACE entries. Threads take turns between any two steps here."""
 
     def __init__(self) -> None:
         self._all: list[memoryview] = []
         self._free: list[tuple[memoryview, int]] = []
-        self.n_free = 0
 
     def add(self, slots: memoryview) -> None:
         self._all.append(slots)
         self._free += [(slots, at) for at in range(len(slots))]
-        self.n_free += len(slots)
 
-    def put(self, pair: int) -> None:
-        slots, at = self._free.pop()
+    def put(self, pair: int) -> bool:
+        """Write a pair; False when no slot is free."""
+        try:
+            slots, at = self._free.pop()
+        except IndexError:
+            return False
         slots[at] = pair
-        self.n_free -= 1
+        return True
 
     def clear(self, pairs: set[int]) -> None:
         """Empty the slots of these pairs."""
@@ -188,7 +184,6 @@ class _Room:
                 if slots[at] in pairs:
                     slots[at] = 0
                     self._free.append((slots, at))
-                    self.n_free += 1
 
 
 def _trace_function(files: _Files) -> "Trace":

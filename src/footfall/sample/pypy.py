@@ -37,6 +37,8 @@ _MAX_LOGS_PER_PID = 100000
 _FIRST_PAUSE_S = 0.5
 _BUFFER_BYTES = 8192
 _NAME_CHARACTERS = 110  # longer ones are cut
+_FREE_BYTES = 32 << 20
+"""Where less is free no profile begins: vmprof breaks a program as soon as a write fails (see _guard_close)."""
 # A descriptor that the program does not get by chance.
 _LOWEST_DESCRIPTOR = 900
 
@@ -57,6 +59,9 @@ class _Profile:
 
     def open(self, parent: str = "", parent_bytes: int = 0) -> None:
         """Begin a new file; `parent` is the file of the process that forked us. Raises OSError or VMProfError."""
+        disk = os.statvfs(self._directory)
+        if disk.f_bavail * disk.f_frsize < _FREE_BYTES:
+            raise OSError(errno.ENOSPC, "less than 32 MB are free for PyPy's profiler")
         stem = self._directory + "/" + str(os.getpid()) + "-"
         for number in range(_MAX_LOGS_PER_PID):
             path = stem + str(number) + ".vmprof"
