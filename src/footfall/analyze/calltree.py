@@ -12,6 +12,7 @@ from typing import NamedTuple, TypeVar
 
 from footfall.analyze.linetable import positions
 from footfall.record.samplelog import SampledCode, SampleLog
+from footfall.record.timelines import Span, Timelines
 
 __all__ = [
     "Cost",
@@ -110,6 +111,7 @@ class Profile:
     n_dropped: int = 0
     n_late: int = 0
     interval_ns: int = 0
+    timelines: Timelines = field(default_factory=Timelines)
 
     def total(self) -> Cost:
         """All samples together."""
@@ -156,16 +158,22 @@ class ProfileBuilder:
                 profile.threads.append(found)
             thread_ids[index] = known
         node_ids = self._add_nodes(log)
+        timelines = profile.timelines
         for sample in log.samples:
-            key = (node_ids[sample.node], thread_ids[sample.thread], contexts.get(sample.context, ""))
+            node, thread_id, label = node_ids[sample.node], thread_ids[sample.thread], contexts.get(sample.context, "")
+            key = (node, thread_id, label)
             cost = profile.costs.get(key)
             if cost is None:
                 cost = profile.costs[key] = Cost()
+            gil_ns = sample.wall_ns if sample.holds_gil else 0
             cost.wall_ns += sample.wall_ns
             cost.cpu_ns += sample.cpu_ns
-            cost.gil_ns += sample.wall_ns if sample.holds_gil else 0
+            cost.gil_ns += gil_ns
             cost.samples += sample.repeat
             profile.n_samples += sample.repeat
+            context = timelines.context(label)
+            span = Span(node, context, sample.repeat, sample.wall_ns, sample.cpu_ns, gil_ns)
+            timelines.add(thread_id, log.start_ns + sample.time_ns, span)
 
     def _add_nodes(self, log: SampleLog) -> dict[int, int]:
         """Number the log's nodes in the profile."""

@@ -34,6 +34,7 @@ def rows_from_profile(profile: Profile) -> StoredProfile:
             StoredCost(*key, cost.samples, cost.wall_ns, cost.cpu_ns, cost.gil_ns)
             for key, cost in profile.costs.items()
         ],
+        timelines=profile.timelines,
     )
 
 
@@ -62,4 +63,5 @@ def profile_from_rows(stored: StoredProfile) -> Profile:
         n_dropped=stored.n_dropped,
         n_late=stored.n_late,
         interval_ns=stored.interval_ns,
+        timelines=stored.timelines,
     )

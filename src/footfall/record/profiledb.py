@@ -1,8 +1,8 @@
 """The profile in the data file: `footfall_*` tables beside coverage.py's, writer and reader.
 
 Stacks are interned as a tree, each node a frame and its caller; costs are summed by node, thread and context, so the
-size goes with the number of different stacks, not with how long the program ran. `analyze/profiles.py` makes these rows
-from a profile and a profile from them.
+size goes with the number of different stacks, not with how long the program ran. The order in time is beside them,
+bounded (record/timelines.py). `analyze/profiles.py` makes these rows from a profile and a profile from them.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from typing import Final, NamedTuple
 
 from footfall.errors import FootfallError
 from footfall.record.datafile import has_table, open_data_file
+from footfall.record.timelines import ThreadTimeline, Timelines, pack_column, unpack_column
 
 __all__ = [
     "StoredCost",
@@ -26,13 +27,17 @@ __all__ = [
     "create_profile_tables",
     "read_profile",
     "read_profile_tables",
+    "read_timelines",
     "run_of_profile",
     "write_profile",
     "write_runs",
+    "write_timelines",
     "write_totals",
 ]
 
 _FORMAT: Final = 1
+_MAX_STORED_SPANS: Final = 1 << 20  # in one data file: what its reader takes memory for
+_MAX_STEP_NS: Final = 1 << 62
 
 _SCHEMA: Final = """
 create table footfall_profile (format integer, processes integer, samples integer, dropped integer, late integer,
@@ -45,6 +50,9 @@ create table footfall_cost (node_id integer, thread_id integer, context text, sa
     cpu_ns integer, gil_ns integer);
 create table footfall_run (identity text primary key, first_thread integer, n_threads integer, processes integer,
     samples integer, dropped integer, late integer, interval_ns integer);
+create table footfall_timeline (thread_id integer primary key, start_ns integer, step_ns integer, n_spans integer,
+    nodes blob, contexts blob, samples blob, wall_ns blob, cpu_ns blob, gil_ns blob);
+create table footfall_timeline_context (id integer primary key, context text);
 """
 
 
@@ -113,6 +121,7 @@ class StoredProfile:
     frames: list[StoredFrame] = field(default_factory=list)
     nodes: list[StoredNode] = field(default_factory=list)
     costs: list[StoredCost] = field(default_factory=list)
+    timelines: Timelines = field(default_factory=Timelines)
 
 
 def create_profile_tables(connection: sqlite3.Connection) -> None:
@@ -138,6 +147,7 @@ def write_profile(connection: sqlite3.Connection, profile: StoredProfile, identi
     ):
         _insert(connection, table, ((index, *row) for index, row in enumerate(rows)))
     _insert(connection, "footfall_cost", profile.costs)
+    write_timelines(connection, profile.timelines)
 
 
 def run_of_profile(profile: StoredProfile, identity: str) -> StoredRun:
@@ -157,19 +167,73 @@ def write_totals(connection: sqlite3.Connection, profile: StoredProfile) -> None
     _insert(connection, "footfall_profile", [(_FORMAT, *totals)])
 
 
+def write_timelines(connection: sqlite3.Connection, timelines: Timelines) -> None:
+    """Add the timelines, as many spans as may be stored."""
+    timelines.bound()
+    _insert(connection, "footfall_timeline_context", enumerate(timelines.labels))
+    rows = [
+        (
+            thread,
+            timeline.start_ns,
+            timelines.step_ns,
+            len(timeline),
+            *map(pack_column, timeline.columns()),
+        )
+        for thread, timeline in timelines.threads.items()
+    ]
+    _insert(connection, "footfall_timeline", rows)
+
+
 def _insert(connection: sqlite3.Connection, table: str, rows: Iterable[tuple[object, ...]]) -> None:
     rows = list(rows)
     if rows:
         connection.executemany(f"insert into {table} values ({', '.join('?' * len(rows[0]))})", rows)
 
 
-def read_profile(path: str | Path) -> StoredProfile | None:
+def read_profile(path: str | Path, *, has_timelines: bool = False) -> StoredProfile | None:
     """Read the profile of a data file; None when it has none, as files of coverage.py.
 
+    With `has_timelines` the order in time too, counted from the start of each run.
     Raises FootfallError: as `open_data_file`, and `data-schema` for a format this version does not know.
     """
     with open_data_file(path) as connection:
-        return read_profile_tables(connection, path)
+        profile = read_profile_tables(connection, path)
+        if profile is not None and has_timelines:
+            profile.timelines = read_timelines(connection, profile)
+            runs = has_table(connection, "footfall_run")
+            rows = connection.execute("select first_thread from footfall_run").fetchall() if runs else []
+            profile.timelines.count_from_start(first for (first,) in rows if isinstance(first, int))
+        return profile
+
+
+def read_timelines(connection: sqlite3.Connection, profile: StoredProfile) -> Timelines:
+    """Read the timelines of a profile's threads, empty when there are none.
+
+    Raises sqlite3.DatabaseError for what does not fit.
+    """
+    found = Timelines()
+    if not has_table(connection, "footfall_timeline"):
+        return found
+    try:
+        for number, label in connection.execute("select id, context from footfall_timeline_context order by id"):
+            if not isinstance(label, str) or found.context(label) != number:
+                raise ValueError("a context has no name or number of its own")
+        room = _MAX_STORED_SPANS
+        for thread, start_ns, step_ns, count, *columns in connection.execute("select * from footfall_timeline"):
+            if not (0 <= thread < len(profile.threads) and 0 <= step_ns <= _MAX_STEP_NS and 0 < count <= room):
+                raise ValueError("a thread's numbers are out of range")
+            room -= count
+            timeline = ThreadTimeline.of_columns(
+                start_ns, *(unpack_column(packed, code, count) for packed, code in zip(columns, "IIQQQQ", strict=True))
+            )
+            if max(timeline.nodes) >= len(profile.nodes) or max(timeline.contexts) >= len(found.labels):
+                raise ValueError("a span refers to nothing")
+            found.step_ns = max(found.step_ns, step_ns)
+            found.threads[thread] = timeline
+        found.bound()
+    except (TypeError, ValueError, OverflowError) as error:
+        raise sqlite3.DatabaseError(f"the profile's timelines do not fit together ({error})") from error
+    return found
 
 
 def read_profile_tables(connection: sqlite3.Connection, path: str | Path) -> StoredProfile | None:

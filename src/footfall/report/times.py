@@ -37,12 +37,15 @@ __all__ = [
 _NS_PER_SECOND = 1_000_000_000
 
 
-def load_profile(config: Config, data_file: str | Path, contexts: Iterable[str] = ()) -> Profile | None:
+def load_profile(
+    config: Config, data_file: str | Path, contexts: Iterable[str] = (), *, has_timelines: bool = False
+) -> Profile | None:
     """Read the profile of a data file, with the paths of other machines mapped as for coverage; None without one.
 
     `contexts` are regular expressions: with some, only time in contexts that one of them finds is in the profile.
+    With `has_timelines` the order in time is read too.
     """
-    stored = read_profile(data_file)
+    stored = read_profile(data_file, has_timelines=has_timelines)
     if stored is None:
         return None
     map_path: Callable[[str], str] = str
@@ -53,12 +56,16 @@ def load_profile(config: Config, data_file: str | Path, contexts: Iterable[str] 
     searches = [re.compile(pattern).search for pattern in contexts]
     if searches:
         stored.costs = [row for row in stored.costs if any(search(row.context) for search in searches)]
+        labels = enumerate(stored.timelines.labels)
+        stored.timelines.leave_contexts(number for number, label in labels if any(search(label) for search in searches))
     return profile_from_rows(stored)
 
 
-def need_profile(config: Config, data_file: str | Path, contexts: Iterable[str] = ()) -> Profile:
+def need_profile(
+    config: Config, data_file: str | Path, contexts: Iterable[str] = (), *, has_timelines: bool = False
+) -> Profile:
     """As `load_profile`, but raise FootfallError (`no-profile`) where there is none."""
-    profile = load_profile(config, data_file, contexts)
+    profile = load_profile(config, data_file, contexts, has_timelines=has_timelines)
     if profile is None:
         raise FootfallError(
             "no-profile",

@@ -26,7 +26,7 @@ def gather_site(
         coverage=coverage,
         title=config.html_title,
         precision=config.precision,
-        profile=load_profile(config, config.data_file, contexts) if coverage.has_profile else None,
+        profile=load_profile(config, config.data_file, contexts, has_timelines=True) if coverage.has_profile else None,
         before=need_profile(config, before_file) if before_file is not None else None,
         gaps_profile=need_profile(config, gaps_file) if gaps_file is not None else None,
         conditions=(load_conditions(coverage, config.data_file, contexts) or {}) if coverage.has_conditions else {},
