@@ -1,0 +1,141 @@
+"""What changed since an earlier report: coverage by file, and functions whose own time differs by more than chance.
+
+The numbers to compare with are those that the site before left in its folder, or another data file's. The folder's are
+taken as they may be: anything that does not fit is passed over.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from footfall.analyze.calltree import Function, Profile, Times
+from footfall.report.gather import Coverage
+from footfall.report.times import clock_of, short_path
+
+__all__ = ["FunctionTime", "ReportNumbers", "changes_payload", "numbers_from_json", "numbers_of_report", "numbers_to_json"]
+
+_NS_PER_US: Final = 1000
+_N_FUNCTIONS: Final = 300  # kept in the folder: the greatest by own time
+_N_SHOWN: Final = 10
+_MIN_POINTS: Final = 0.005
+_MAX_US: Final = 2**53
+
+
+@dataclass(slots=True)
+class FunctionTime:
+    """Own time of a function, by the usual clock. `page` is "" where the site has none."""
+
+    line: int
+    own_us: int
+    page: str = ""
+
+
+@dataclass(slots=True)
+class ReportNumbers:
+    """Percentages, and times by (name, file as it is shown). `sample_us` is what a sample stands for; 0: no profile."""
+
+    total: float | None = None
+    files: dict[str, float] = field(default_factory=dict)
+    functions: dict[tuple[str, str], FunctionTime] = field(default_factory=dict)
+    sample_us: float = 0.0
+
+
+def numbers_of_report(
+    coverage: Coverage | None,
+    profile: Profile | None,
+    times_by_function: Mapping[Function, Times],
+    pages: Mapping[str, str],
+) -> ReportNumbers:
+    """Return the numbers of a data file; `times_by_function` are of its profile, `pages` by path are the site's."""
+    found = ReportNumbers()
+    if coverage is not None:
+        found.total = coverage.total.pc_covered
+        found.files = {file.name: file.result.numbers.pc_covered for file in coverage.files}
+    if profile is not None:
+        clock = clock_of(profile)
+        spent = n_samples = 0
+        for (node, _, _), cost in profile.costs.items():
+            if node:
+                spent += clock(cost)
+                n_samples += cost.samples
+        found.sample_us = spent / _NS_PER_US / n_samples if n_samples else 0.0
+        for function, times in times_by_function.items():
+            key = (function.qualname, short_path(function.path))
+            row = found.functions.get(key)
+            if row is None:
+                row = found.functions[key] = FunctionTime(function.first_line, 0, pages.get(function.path, ""))
+            row.own_us += clock(times.own) // _NS_PER_US
+    return found
+
+
+def numbers_to_json(numbers: ReportNumbers) -> dict[str, Any]:
+    """Return what a site leaves in its folder."""
+    ranked = sorted(numbers.functions.items(), key=lambda item: (-item[1].own_us, item[0]))
+    return {
+        "total": numbers.total,
+        "files": numbers.files,
+        "sample_us": numbers.sample_us,
+        "functions": [[*key, row.line, row.own_us] for key, row in ranked[:_N_FUNCTIONS]],
+    }
+
+
+def numbers_from_json(content: Mapping[str, Any]) -> ReportNumbers:
+    """Return the numbers that an earlier site left, as far as they are numbers."""
+    found = ReportNumbers()
+    if _is_number(total := content.get("total")):
+        found.total = float(total)
+    files = content.get("files")
+    for name, value in files.items() if isinstance(files, dict) else ():
+        if _is_number(value):
+            found.files[name] = float(value)
+    if _is_number(sample_us := content.get("sample_us")):
+        found.sample_us = float(sample_us)
+    for row in _lists(content.get("functions")):
+        if len(row) == 4 and isinstance(row[0], str) and isinstance(row[1], str) and all(map(_is_number, row[2:])):
+            found.functions[row[0], row[1]] = FunctionTime(int(row[2]), int(row[3]))
+    return found
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= _MAX_US
+
+
+def _lists(value: object) -> Iterable[list[Any]]:
+    return (each for each in value if isinstance(each, list)) if isinstance(value, list) else ()
+
+
+def changes_payload(
+    before: ReportNumbers, now: ReportNumbers, pages: Mapping[str, str], since: str
+) -> dict[str, Any] | None:
+    """Return what the overview says about it; None when nothing changed. `pages` by file as it is shown."""
+    files = [
+        [name, pages.get(name, ""), was, part]
+        for name in (sorted(before.files.keys() | now.files.keys()) if before.files else ())
+        if _has_changed(was := before.files.get(name), part := now.files.get(name))
+    ]
+    files.sort(key=lambda row: -abs((row[3] or 0.0) - (row[2] or 0.0)))
+    functions = _changed_times(before, now)
+    if not files and not functions:
+        return None
+    return {"since": since, "fileCount": len(files), "files": files[:_N_SHOWN], "functions": functions}
+
+
+def _has_changed(before: float | None, now: float | None) -> bool:
+    return before is None or now is None or abs(now - before) >= _MIN_POINTS
+
+
+def _changed_times(before: ReportNumbers, now: ReportNumbers) -> list[list[Any]]:
+    """[function, file, line, page, microseconds before, now], the greatest change first."""
+    if not before.sample_us or not now.sample_us:
+        return []
+    found = []
+    for key, was in before.functions.items():
+        row = now.functions.get(key) or FunctionTime(was.line, 0)
+        change = row.own_us - was.own_us
+        error = math.sqrt(row.own_us * now.sample_us + was.own_us * before.sample_us)
+        if abs(change) > 2 * error and abs(change) >= 3 * max(now.sample_us, before.sample_us):
+            found.append([*key, row.line, row.page, was.own_us, row.own_us])
+    return sorted(found, key=lambda each: (-abs(each[5] - each[4]), each))[:_N_SHOWN]
