@@ -21,6 +21,7 @@ _NS_PER_US: Final = 1000
 _N_FUNCTIONS: Final = 300  # kept in the folder: the greatest by own time
 _N_SHOWN: Final = 10
 _MIN_POINTS: Final = 0.005
+_MIN_SAMPLES: Final = 6  # of fewer, two standard errors say little
 _MAX_US: Final = 2**53
 
 
@@ -41,6 +42,8 @@ class ReportNumbers:
     files: dict[str, float] = field(default_factory=dict)
     functions: dict[tuple[str, str], FunctionTime] = field(default_factory=dict)
     sample_us: float = 0.0
+    least_us: int = 0
+    """What a function that is not here may have taken at most."""
 
 
 def numbers_of_report(
@@ -96,6 +99,8 @@ def numbers_from_json(content: Mapping[str, Any]) -> ReportNumbers:
     for row in _lists(content.get("functions")):
         if len(row) == 4 and isinstance(row[0], str) and isinstance(row[1], str) and all(map(_is_number, row[2:])):
             found.functions[row[0], row[1]] = FunctionTime(int(row[2]), int(row[3]))
+    if len(found.functions) >= _N_FUNCTIONS:
+        found.least_us = min(row.own_us for row in found.functions.values())
     return found
 
 
@@ -132,10 +137,13 @@ def _changed_times(before: ReportNumbers, now: ReportNumbers) -> list[list[Any]]
     if not before.sample_us or not now.sample_us:
         return []
     found = []
-    for key, was in before.functions.items():
-        row = now.functions.get(key) or FunctionTime(was.line, 0)
-        change = row.own_us - was.own_us
-        error = math.sqrt(row.own_us * now.sample_us + was.own_us * before.sample_us)
-        if abs(change) > 2 * error and abs(change) >= 3 * max(now.sample_us, before.sample_us):
-            found.append([*key, row.line, row.page, was.own_us, row.own_us])
+    for key in before.functions.keys() | now.functions.keys():
+        was, row = before.functions.get(key), now.functions.get(key)
+        was_us = before.least_us if was is None else was.own_us
+        now_us = 0 if row is None else row.own_us
+        error = math.sqrt(now_us * now.sample_us + was_us * before.sample_us)
+        change = abs(now_us - was_us)
+        if change > 2 * error and change >= _MIN_SAMPLES * max(now.sample_us, before.sample_us):
+            place = row or was or FunctionTime(0, 0)
+            found.append([*key, place.line, place.page if row else "", was_us, now_us])
     return sorted(found, key=lambda each: (-abs(each[5] - each[4]), each))[:_N_SHOWN]
