@@ -16,7 +16,6 @@ from footfall.record.coveragedb import FileData, read_contexts_by_line, read_cov
 from footfall.record.mergeconditions import ConditionsMerge
 from footfall.record.mergecoverage import CoverageMerge
 from footfall.record.mergeprofiles import ProfilesMerge
-from footfall.record.timelines import Span, Timelines
 from footfall.record.profiledb import (
     StoredCost,
     StoredFrame,
@@ -26,6 +25,7 @@ from footfall.record.profiledb import (
     read_profile,
     write_profile,
 )
+from footfall.record.timelines import Span, Timelines
 
 coverage = pytest.importorskip("coverage")
 

@@ -7,11 +7,13 @@ bounded (record/timelines.py). `analyze/profiles.py` makes these rows from a pro
 
 from __future__ import annotations
 
+import functools
+import operator
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple, TypeVar
 
 from footfall.errors import FootfallError
 from footfall.record.datafile import has_table, open_data_file
@@ -250,43 +252,61 @@ def read_profile_tables(connection: sqlite3.Connection, path: str | Path) -> Sto
         )
     try:
         profile = StoredProfile(*row[1:])
-        for _, *fields in connection.execute("select * from footfall_thread order by id"):
-            profile.threads.append(StoredThread(*fields))
-        for _, *fields in connection.execute("select * from footfall_frame order by id"):
-            profile.frames.append(StoredFrame(*fields))
-        for _, *fields in connection.execute("select * from footfall_node order by id"):
-            profile.nodes.append(StoredNode(*fields))
-        for fields in connection.execute("select * from footfall_cost"):
-            profile.costs.append(StoredCost(*fields))
+        columns = "pid, native_id, name"
+        profile.threads = _rows(connection, StoredThread, f"select {columns} from footfall_thread order by id")
+        columns = "path, qualname, first_line, line, end_line, start_column, end_column"
+        profile.frames = _rows(connection, StoredFrame, f"select {columns} from footfall_frame order by id")
+        profile.nodes = _rows(connection, StoredNode, "select parent_id, frame_id from footfall_node order by id")
+        columns = "node_id, thread_id, context, samples, wall_ns, cpu_ns, gil_ns"
+        profile.costs = _rows(connection, StoredCost, f"select {columns} from footfall_cost")
         _check(profile)
     except TypeError as error:  # a column too few or too many, a text where a number belongs
         raise sqlite3.DatabaseError(f"the profile's tables do not fit together ({error})") from error
     return profile
 
 
+_Row = TypeVar("_Row", bound=NamedTuple)
+
+
+def _rows(connection: sqlite3.Connection, kind: type[_Row], query: str) -> list[_Row]:
+    # the query says how many columns there are; checking each of 100,000 rows for it takes as long as reading them
+    make: Callable[[tuple[Any, ...]], _Row] = functools.partial(tuple.__new__, kind)
+    return list(map(make, connection.execute(query)))
+
+
 def _check(profile: StoredProfile) -> None:
     """Raise sqlite3.DatabaseError or TypeError for what no profile has, so that no reader need check.
 
-    Numbers point into their lists, names are texts, times and counts are 0 or more.
+    Numbers point into their lists, names are texts, times and counts are 0 or more. By columns: there are many rows.
     """
     n_nodes, n_frames, n_threads = len(profile.nodes), len(profile.frames), len(profile.threads)
     totals = (profile.n_processes, profile.n_samples, profile.n_dropped, profile.n_late, profile.interval_ns)
+    parents, frames = _columns(profile.nodes[1:], 2)
+    nodes, threads, contexts, *costs = _columns(profile.costs, 7)
+    paths, names, *places = _columns(profile.frames, 7)
     fits = (
         profile.nodes[:1] == [StoredNode(-1, -1)]
-        and all(
-            0 <= node.parent < index and 0 <= node.frame < n_frames for index, node in enumerate(profile.nodes[1:], 1)
-        )
-        and all(
-            0 <= cost.node < n_nodes
-            and 0 <= cost.thread < n_threads
-            and isinstance(cost.context, str)
-            and min(cost.samples, cost.wall_ns, cost.cpu_ns, cost.gil_ns) >= 0
-            for cost in profile.costs
-        )
-        and all(isinstance(frame.path, str) and isinstance(frame.qualname, str) for frame in profile.frames)
-        and all(all(number is None or isinstance(number, int) for number in frame[2:]) for frame in profile.frames)
+        and _are_numbers(parents, n_nodes)
+        and all(map(operator.lt, parents, range(1, n_nodes)))
+        and _are_numbers(frames, n_frames)
+        and _are_numbers(nodes, n_nodes)
+        and _are_numbers(threads, n_threads)
+        and all(map(_are_numbers, costs))
+        and {*map(type, contexts), *map(type, paths), *map(type, names)} <= {str}
+        and {kind for column in places for kind in map(type, column)} <= {int, type(None)}
         and all(isinstance(thread.name, str) and thread.pid >= 0 for thread in profile.threads)
         and min(totals) >= 0
     )
     if not fits:
         raise sqlite3.DatabaseError("the profile's tables do not fit together")
+
+
+def _columns(rows: Sequence[tuple[Any, ...]], width: int) -> list[tuple[Any, ...]]:
+    return list(zip(*rows, strict=True)) if rows else [()] * width
+
+
+def _are_numbers(column: Sequence[Any], end: int | None = None) -> bool:
+    """Whether all are whole numbers from 0 on, and below `end`."""
+    return not column or (
+        {*map(type, column)} == {int} and min(column) >= 0 and (end is None or max(column) < end)
+    )

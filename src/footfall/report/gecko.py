@@ -31,7 +31,7 @@ class _Row(NamedTuple):
     """Samples of one stack that follow one another."""
 
     node: int
-    count: int
+    n_samples: int
     start_ms: float
     step_ms: float
     cpu_ns: int

@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from footfall.analyze.calltree import Cost, Profile, Times, times_of_functions, times_of_lines
+from footfall.analyze.calltree import Cost, Profile, Times, times_of_functions, times_of_lines, tree_sums
 from footfall.analyze.clocks import Clock, default_clock, reader
 from footfall.analyze.profiles import profile_from_rows
 from footfall.config import Config
@@ -100,8 +100,9 @@ def profile_summary(profile: Profile, count: int) -> SummaryTimes:
     """Return the `count` hottest lines and functions, and how well the profile is founded."""
     clock = clock_of(profile)
     total = sampled_ns(profile, clock)
-    functions = times_of_functions(profile)
-    lines = times_of_lines(profile)
+    sums = tree_sums(profile)
+    functions = times_of_functions(profile, sums)
+    lines = times_of_lines(profile, sums)
     names = _function_names(profile)
     return SummaryTimes(
         sampled_ns=total,

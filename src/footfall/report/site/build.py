@@ -15,7 +15,15 @@ from pathlib import Path
 from typing import Any, Final
 
 from footfall._version import VERSION
-from footfall.analyze.calltree import Cost, Function, Profile, Times, times_of_functions, times_of_lines
+from footfall.analyze.calltree import (
+    Function,
+    Profile,
+    Times,
+    times_of_functions,
+    times_of_lines,
+    tree_sums,
+)
+from footfall.analyze.clocks import Clock, reader
 from footfall.analyze.conditions import ConditionResult
 from footfall.analyze.gaps import find_gaps, times_in_files
 from footfall.analyze.regions import FUNCTION, find_outside_lines, find_regions, narrow_result
@@ -105,11 +113,15 @@ class _Site:
         self.files = data.coverage.files
         self.pages = {file.result.path: f"{_SOURCES}/{_page_name(file.name)}" for file in self.files}
         self.clock = clock_of(data.profile or Profile())
-        self.heat = _heat_by_path(data.profile)
+        self.heat: dict[str, dict[int, Times]] = {}
+        self.function_times: dict[Function, Times] = {}
+        if data.profile is not None:
+            sums = tree_sums(data.profile)
+            self.heat = _heat_by_path(times_of_lines(data.profile, sums))
+            self.function_times = times_of_functions(data.profile, sums)
         self.sampled_us = _sampled_us(data.profile)
         self.tests = find_tests(data.lines_by_context, data.profile)
         self.test_us = self._test_times()
-        self.function_times = times_of_functions(data.profile) if data.profile is not None else {}
         self.numbers = numbers_of_report(data.coverage, data.profile, self.function_times, self.pages)
 
     def write(self) -> None:
@@ -305,19 +317,18 @@ class _FunctionCoverage:
 
 def _sampled_us(profile: Profile | None) -> list[int]:
     """Return the time of all samples with Python code: CPU, wall, with the GIL."""
-    total = Cost()
-    if profile is not None:
-        for (node, _, _), cost in profile.costs.items():
-            if node:
-                total.add(cost)
-    return [value // _NS_PER_US for value in (total.cpu_ns, total.wall_ns, total.gil_ns)]
+    costs = [] if profile is None else [cost for (node, _, _), cost in profile.costs.items() if node]
+    clocks = (Clock.CPU, Clock.WALL, Clock.GIL)
+    return [sum(map(reader(clock), costs)) // _NS_PER_US for clock in clocks]
 
 
-def _heat_by_path(profile: Profile | None) -> dict[str, dict[int, Times]]:
+def _heat_by_path(times_by_line: Mapping[tuple[str, int], Times]) -> dict[str, dict[int, Times]]:
+    absolute: dict[str, str] = {}
     found: dict[str, dict[int, Times]] = {}
-    if profile is not None:
-        for (path, line), times in times_of_lines(profile).items():
-            found.setdefault(os.path.abspath(path), {})[line] = times
+    for (path, line), times in times_by_line.items():
+        if path not in absolute:
+            absolute[path] = os.path.abspath(path)
+        found.setdefault(absolute[path], {})[line] = times
     return found
 
 

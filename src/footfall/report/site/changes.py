@@ -15,7 +15,14 @@ from footfall.analyze.calltree import Function, Profile, Times
 from footfall.report.gather import Coverage
 from footfall.report.times import clock_of, short_path
 
-__all__ = ["FunctionTime", "ReportNumbers", "changes_payload", "numbers_from_json", "numbers_of_report", "numbers_to_json"]
+__all__ = [
+    "FunctionTime",
+    "ReportNumbers",
+    "changes_payload",
+    "numbers_from_json",
+    "numbers_of_report",
+    "numbers_to_json",
+]
 
 _NS_PER_US: Final = 1000
 _N_FUNCTIONS: Final = 300  # kept in the folder: the greatest by own time
@@ -59,12 +66,9 @@ def numbers_of_report(
         found.files = {file.name: file.result.numbers.pc_covered for file in coverage.files}
     if profile is not None:
         clock = clock_of(profile)
-        spent = n_samples = 0
-        for (node, _, _), cost in profile.costs.items():
-            if node:
-                spent += clock(cost)
-                n_samples += cost.samples
-        found.sample_us = spent / _NS_PER_US / n_samples if n_samples else 0.0
+        n_samples = sum(times.own.samples for times in times_by_function.values())
+        spent_ns = sum(clock(times.own) for times in times_by_function.values())
+        found.sample_us = spent_ns / _NS_PER_US / n_samples if n_samples else 0.0
         for function, times in times_by_function.items():
             key = (function.qualname, short_path(function.path))
             row = found.functions.get(key)
@@ -88,24 +92,27 @@ def numbers_to_json(numbers: ReportNumbers) -> dict[str, Any]:
 def numbers_from_json(content: Mapping[str, Any]) -> ReportNumbers:
     """Return the numbers that an earlier site left, as far as they are numbers."""
     found = ReportNumbers()
-    if _is_number(total := content.get("total")):
-        found.total = float(total)
+    found.total = _number(content.get("total"))
     files = content.get("files")
     for name, value in files.items() if isinstance(files, dict) else ():
-        if _is_number(value):
-            found.files[name] = float(value)
-    if _is_number(sample_us := content.get("sample_us")):
-        found.sample_us = float(sample_us)
+        if (part := _number(value)) is not None:
+            found.files[name] = part
+    found.sample_us = _number(content.get("sample_us")) or 0.0
     for row in _lists(content.get("functions")):
-        if len(row) == 4 and isinstance(row[0], str) and isinstance(row[1], str) and all(map(_is_number, row[2:])):
-            found.functions[row[0], row[1]] = FunctionTime(int(row[2]), int(row[3]))
+        if len(row) == 4 and isinstance(row[0], str) and isinstance(row[1], str):
+            line, own_us = _number(row[2]), _number(row[3])
+            if line is not None and own_us is not None:
+                found.functions[row[0], row[1]] = FunctionTime(int(line), int(own_us))
     if len(found.functions) >= _N_FUNCTIONS:
         found.least_us = min(row.own_us for row in found.functions.values())
     return found
 
 
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= _MAX_US
+def _number(value: object) -> float | None:
+    """Return a number that is 0 or more, None for anything else."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= _MAX_US:
+        return None
+    return float(value)
 
 
 def _lists(value: object) -> Iterable[list[Any]]:
@@ -116,27 +123,29 @@ def changes_payload(
     before: ReportNumbers, now: ReportNumbers, pages: Mapping[str, str], since: str
 ) -> dict[str, Any] | None:
     """Return what the overview says about it; None when nothing changed. `pages` by file as it is shown."""
-    files = [
-        [name, pages.get(name, ""), was, part]
-        for name in (sorted(before.files.keys() | now.files.keys()) if before.files else ())
-        if _has_changed(was := before.files.get(name), part := now.files.get(name))
-    ]
-    files.sort(key=lambda row: -abs((row[3] or 0.0) - (row[2] or 0.0)))
+    files = _changed_files(before, now, pages)
     functions = _changed_times(before, now)
     if not files and not functions:
         return None
     return {"since": since, "fileCount": len(files), "files": files[:_N_SHOWN], "functions": functions}
 
 
-def _has_changed(before: float | None, now: float | None) -> bool:
-    return before is None or now is None or abs(now - before) >= _MIN_POINTS
+def _changed_files(before: ReportNumbers, now: ReportNumbers, pages: Mapping[str, str]) -> list[list[Any]]:
+    """[file, page, per cent before, now], None where it was or is not there, the greatest change first."""
+    changed: list[tuple[float, str]] = []
+    for name in sorted(before.files.keys() | now.files.keys()) if before.files else ():
+        was, part = before.files.get(name), now.files.get(name)
+        change = abs((part or 0.0) - (was or 0.0))
+        if was is None or part is None or change >= _MIN_POINTS:
+            changed.append((-change, name))
+    return [[name, pages.get(name, ""), before.files.get(name), now.files.get(name)] for _, name in sorted(changed)]
 
 
 def _changed_times(before: ReportNumbers, now: ReportNumbers) -> list[list[Any]]:
     """[function, file, line, page, microseconds before, now], the greatest change first."""
     if not before.sample_us or not now.sample_us:
         return []
-    found = []
+    found: list[list[Any]] = []
     for key in before.functions.keys() | now.functions.keys():
         was, row = before.functions.get(key), now.functions.get(key)
         was_us = before.least_us if was is None else was.own_us

@@ -5,8 +5,9 @@ Nodes are frames at lines; the viewer joins the lines of a function, and takes t
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable, Mapping, Sequence
-from itertools import accumulate, groupby
+from itertools import accumulate, compress, groupby
 from typing import Any
 
 from footfall.analyze.calltree import Function, Profile
@@ -111,18 +112,29 @@ def flame_payload(
 def _costs(profile: Profile, node_of: Sequence[int], tests: dict[str, int], threads: list[str]) -> list[list[int]]:
     """Return columns: node, thread, test, samples, CPU, wall, GIL."""
     test_of: dict[str, int] = {}
-    summed: dict[tuple[int, int, int], list[int]] = {}
+    places: dict[tuple[int, int, int], int] = {}
+    samples: list[int] = []
+    cpu: list[int] = []
+    wall: list[int] = []
+    gil: list[int] = []
     for (node, thread, label), cost in profile.costs.items():
         test = test_of.get(label)
         if test is None:
             test = test_of[label] = tests.setdefault(name_of_test(label), len(tests))
-        row = summed.setdefault((node_of[node], thread, test), [0, 0, 0, 0])
-        row[0] += cost.samples
-        row[1] += cost.cpu_ns
-        row[2] += cost.wall_ns
-        row[3] += cost.gil_ns
+        at = places.setdefault((node_of[node], thread, test), len(samples))
+        if at == len(samples):
+            samples.append(cost.samples)
+            cpu.append(cost.cpu_ns)
+            wall.append(cost.wall_ns)
+            gil.append(cost.gil_ns)
+        else:
+            samples[at] += cost.samples
+            cpu[at] += cost.cpu_ns
+            wall[at] += cost.wall_ns
+            gil[at] += cost.gil_ns
     threads += [f"{each.name or 'thread'} {each.native_id} (process {each.pid})" for each in profile.threads]
-    return _columns([(*key, row[0], *(value // _NS_PER_US for value in row[1:])) for key, row in summed.items()], 7)
+    in_us = [[value // _NS_PER_US for value in column] for column in (cpu, wall, gil)]
+    return [*_columns(list(places), 3), samples, *in_us]
 
 
 def _timeline(profile: Profile, node_of: Sequence[int], tests: dict[str, int]) -> dict[str, Any]:
@@ -138,7 +150,8 @@ def _timeline(profile: Profile, node_of: Sequence[int], tests: dict[str, int]) -
         nodes = list(map(node_of.__getitem__, timeline.nodes))
         of_test = list(map(test_of.__getitem__, timeline.contexts))
         # spans of one line that differ by column only are one here
-        starts = [0, *(i for i in range(1, len(nodes)) if nodes[i] != nodes[i - 1] or of_test[i] != of_test[i - 1])]
+        changes = map(operator.or_, map(operator.ne, nodes[1:], nodes), map(operator.ne, of_test[1:], of_test))
+        starts = [0, *compress(range(1, len(nodes)), changes)]
         ends = [*starts[1:], len(nodes)]
         at_ns = list(accumulate(timeline.wall_ns, initial=timeline.start_ns))
         at_us = [at_ns[start] // _NS_PER_US for start in (*starts, len(nodes))]
