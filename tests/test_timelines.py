@@ -100,7 +100,7 @@ def _sums(timeline: ThreadTimeline) -> tuple[int, ...]:
 
 
 @given(_THREADS, st.integers(1, 40))
-@settings(max_examples=60)
+@settings(max_examples=60, deadline=None)
 def test_a_bound_holds_and_loses_nothing(threads, most: int) -> None:
     """However much came in, so many spans are left (one for each thread at least), and sums are what they were."""
     timelines = Timelines(max_spans=most)
@@ -118,7 +118,7 @@ def test_a_bound_holds_and_loses_nothing(threads, most: int) -> None:
 
 
 @given(_THREADS, st.integers(1, 12), st.permutations(range(4)))
-@settings(max_examples=60)
+@settings(max_examples=60, deadline=None)
 def test_the_order_of_files_changes_nothing(threads, most: int, order) -> None:
     """Threads that come in in any order, some of them joined and bounded before, give the same timelines."""
     whole = [_timeline(*thread) for thread in threads]
@@ -143,7 +143,7 @@ def test_the_order_of_files_changes_nothing(threads, most: int, order) -> None:
 
 
 @given(st.integers(0, 300 * MS), _SPANS, st.integers(18, 27))
-@settings(max_examples=60)
+@settings(max_examples=60, deadline=None)
 def test_a_cell_shows_what_was_there_when_it_began(start_ns: int, spans: list[Span], power: int) -> None:
     """After rounding each cell has the stack of its first moment: what a slower sampler would have seen."""
     timeline = _timeline(start_ns, spans)

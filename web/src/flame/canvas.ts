@@ -8,6 +8,8 @@ export const ROW = 20;
 const FONT = "12px ui-sans-serif, system-ui, sans-serif";
 const MIN_WIDTH = 0.33;
 const MIN_LABEL = 28;
+/** Of what happened within so many pixels one stack is drawn. */
+const CELL = 2;
 
 export interface View {
   /** In the unit of the tree's clock. */
@@ -66,8 +68,8 @@ export class FlameCanvas {
       const w = tree.width[node] * scale;
       const y = (tree.depth[node] - 1) * ROW - scrolled;
       if (node > 0 && y > -ROW && y < height) {
-        const left = Math.max(0, isTime && w < 1 ? Math.floor(x) : x);
-        const shown = isTime && w < 1 ? 1 : Math.min(width, x + w) - left;
+        const left = Math.max(0, isTime && w < CELL ? Math.floor(x) : x);
+        const shown = isTime && w < CELL ? CELL : Math.min(width, x + w) - left;
         const isDimmed = look.isDimmed(node);
         context.globalAlpha = isDimmed ? 0.35 : 1;
         context.fillStyle = look.isMatch(node) ? "hsl(285 62% 68%)" : look.color(node);
@@ -103,7 +105,7 @@ export class FlameCanvas {
   }
 
   /**
-   * Visit what is in view of a node's children, in a tree of what happened when. Of those that begin in one pixel and
+   * Visit what is in view of a node's children, in a tree of what happened when. Of those that begin in one cell and
    * are narrower, the first stands for all, so that what is drawn goes with the width and not with the length of the run.
    */
   private pushInTime(tree: Tree, view: View, scale: number, node: number, todo: number[]): void {
@@ -114,8 +116,8 @@ export class FlameCanvas {
       if (tree.start[child] > view.to) break;
       todo.push(child);
       i++;
-      if (tree.width[child] * scale < 1) {
-        const next = (Math.floor(tree.start[child] * scale) + 1) / scale;
+      if (tree.width[child] * scale < CELL) {
+        const next = ((Math.floor((tree.start[child] * scale) / CELL) + 1) * CELL) / scale;
         if (i < end && tree.start[tree.children[i]] < next) i = this.firstThatEndsAfter(tree, next, i, end);
       }
     }
