@@ -100,7 +100,7 @@ def _sums(timeline: ThreadTimeline) -> tuple[int, ...]:
 
 
 @given(_THREADS, st.integers(1, 40))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_a_bound_holds_and_loses_nothing(threads, most: int) -> None:
     """However much came in, so many spans are left (one for each thread at least), and sums are what they were."""
     timelines = Timelines(max_spans=most)
@@ -118,7 +118,7 @@ def test_a_bound_holds_and_loses_nothing(threads, most: int) -> None:
 
 
 @given(_THREADS, st.integers(1, 12), st.permutations(range(4)))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_the_order_of_files_changes_nothing(threads, most: int, order) -> None:
     """Threads that come in in any order, some of them joined and bounded before, give the same timelines."""
     whole = [_timeline(*thread) for thread in threads]
@@ -143,7 +143,7 @@ def test_the_order_of_files_changes_nothing(threads, most: int, order) -> None:
 
 
 @given(st.integers(0, 300 * MS), _SPANS, st.integers(18, 27))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_a_cell_shows_what_was_there_when_it_began(start_ns: int, spans: list[Span], power: int) -> None:
     """After rounding each cell has the stack of its first moment: what a slower sampler would have seen."""
     timeline = _timeline(start_ns, spans)
@@ -161,6 +161,16 @@ def test_a_cell_shows_what_was_there_when_it_began(start_ns: int, spans: list[Sp
     for moment in range(-(-start_ns // step) * step, timeline.end_ns, step):
         assert at(moment, found) == at(moment, timeline)
     assert found.rounded(2 * step) == timeline.rounded(2 * step)
+
+
+@given(_SPANS)
+def test_numbers_of_another_file_are_taken_over(spans: list[Span]) -> None:
+    """Nodes and contexts get other numbers; where two become one, spans that are alike then are joined."""
+    timeline = _timeline(7, spans)
+    expected = [(span.node + 5, 1 - span.context, *span[2:]) for span in timeline]
+    assert list(timeline.renumbered({n: n + 5 for n in range(4)}, {0: 1, 1: 0})) == expected
+    joined = timeline.renumbered(dict.fromkeys(range(4), 9), {0: 0, 1: 0})
+    assert [(span.node, span.context, span.wall_ns) for span in joined] == [(9, 0, sum(timeline.wall_ns))]
 
 
 def test_a_long_run_stays_small() -> None:

@@ -26,7 +26,7 @@ from footfall.record.profiledb import (
     write_timelines,
     write_totals,
 )
-from footfall.record.timelines import ThreadTimeline, Timelines
+from footfall.record.timelines import Timelines
 
 __all__ = ["ProfilesMerge"]
 
@@ -132,10 +132,7 @@ class ProfilesMerge:
                 timeline = timeline.rounded(self._timelines.step_ns)
             contexts = {context: self._timelines.context(found.labels[context]) for context in set(timeline.contexts)}
             nodes = {node: number(node) for node in set(timeline.nodes)}
-            copy = ThreadTimeline(timeline.start_ns)
-            for span in timeline:
-                copy.append(nodes[span.node], contexts[span.context], *span[2:])
-            self._timelines.take(threads[thread], copy)
+            self._timelines.take(threads[thread], timeline.renumbered(nodes, contexts))
 
     def finish(self) -> None:
         """Write the runs and their totals. Call it once, after the last `add`."""

@@ -12,7 +12,7 @@ from __future__ import annotations
 import sys
 import zlib
 from array import array
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
@@ -102,11 +102,25 @@ class ThreadTimeline:
         self.end_ns += wall_ns
         return True
 
+    def renumbered(self, nodes: Mapping[int, int], contexts: Mapping[int, int]) -> ThreadTimeline:
+        """Return the spans with other numbers for nodes and contexts; those that become alike are joined."""
+        found = ThreadTimeline(self.start_ns)
+        found.end_ns = self.end_ns
+        found.nodes = array("I", map(nodes.__getitem__, self.nodes))
+        found.contexts = array("I", map(contexts.__getitem__, self.contexts))
+        _, _, found.samples, found.wall_ns, found.cpu_ns, found.gil_ns = self.columns()
+        if len({*nodes.values()}) == len(nodes) and len({*contexts.values()}) == len(contexts):
+            return found
+        joined = ThreadTimeline(self.start_ns)
+        for span in found:
+            joined.append(*span)
+        return joined
+
     def rounded(self, step_ns: int) -> ThreadTimeline:
         """Return the spans on a grid: each shows as many cells as begin in it, and takes what others spent there."""
         found = ThreadTimeline(self.start_ns - self.start_ns % step_ns)
         at = self.start_ns
-        for node, context, samples, wall_ns, cpu_ns, gil_ns in self:
+        for node, context, samples, wall_ns, cpu_ns, gil_ns in zip(*self.columns(), strict=True):
             at += wall_ns
             found.append(node, context, samples, -(-at // step_ns) * step_ns - found.end_ns, cpu_ns, gil_ns)
         return found
@@ -125,7 +139,7 @@ class Timelines:
     step_ns: int = 0
     """The grid's; 0 when every change that was sampled is here."""
     max_spans: int = MAX_SPANS
-    _n_spans: int = 0
+    _n_spans: int = field(default=0, compare=False)
     _numbers: dict[str, int] = field(default_factory=dict, compare=False)
 
     def context(self, label: str) -> int:
