@@ -7,6 +7,7 @@ import subprocess
 import sysconfig
 from collections.abc import Callable
 
+import hypothesis
 import pytest
 
 REPOSITORY = pathlib.Path(__file__).resolve().parent.parent
@@ -16,6 +17,11 @@ COMMAND = os.path.join(sysconfig.get_path("scripts"), "footfall")
 # A job that a shell starts in the background ignores SIGINT, and so would every program that the tests start.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+# How long an example takes says nothing on a machine that has other work.
+hypothesis.settings.register_profile("footfall", deadline=None)
+hypothesis.settings.load_profile("footfall")
 
 
 @pytest.fixture(autouse=True)

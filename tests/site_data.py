@@ -9,6 +9,7 @@ from footfall.analyze.calltree import Cost, Frame, Function, Profile, ProfiledTh
 from footfall.analyze.profiles import rows_from_profile
 from footfall.record.coveragedb import FileData, write_coverage
 from footfall.record.profiledb import write_profile
+from footfall.record.timelines import Span, Timelines
 
 INVOICE = '''\
 """Invoices </script><b>&amp;."""
@@ -81,7 +82,24 @@ def make_profile(root: pathlib.Path, retry_ms: int = 0) -> Profile:
     if retry_ms:
         costs[5, 0, ""] = _cost(retry_ms)
     n_samples = sum(cost.samples for cost in costs.values())
-    return Profile(frames, nodes, threads, costs, 1, n_samples, 2, 0, 1_000_000)
+    return Profile(frames, nodes, threads, costs, 1, n_samples, 2, 0, 1_000_000, _make_timelines())
+
+
+def _make_timelines() -> Timelines:
+    """Return the order in time: main runs TOTAL for 60 ms, waits 40 ms, runs SEND in two parts; the worker waits first."""
+    timelines = Timelines()
+    total, send, nothing = (timelines.context(label) for label in (f"{TOTAL}|run", f"{SEND}|run", ""))
+    spans = {
+        0: [(2, total, 30, 60), (0, nothing, 40, 40), (3, send, 20, 40), (2, send, 0, 20), (3, send, 30, 60)],
+        1: [(0, nothing, 100, 100), (4, send, 20, 40)],
+    }
+    for thread, rows in spans.items():
+        at = 1_700_000_000_000_000_000
+        for node, context, samples, wall_ms in rows:
+            at += wall_ms * 1_000_000
+            cpu = wall_ms * 500_000 if node and samples else 0
+            timelines.add(thread, at, Span(node, context, samples, wall_ms * 1_000_000, cpu, cpu // 2))
+    return timelines
 
 
 def _cost(ms: int) -> Cost:

@@ -25,6 +25,7 @@ from footfall.record.profiledb import (
     read_profile,
     write_profile,
 )
+from footfall.record.timelines import Span, Timelines
 
 coverage = pytest.importorskip("coverage")
 
@@ -63,7 +64,22 @@ def _profile(number: int) -> StoredProfile:
             StoredCost(2, 0, "", 10, 10_000_000 + number, 9_000_000, 8_000_000),
             StoredCost(1, 1, "unit", number, 5, 4, 3),
         ],
+        timelines=_timelines(number),
     )
+
+
+def _timelines(number: int) -> Timelines:
+    """What the threads of one run did, in an order and at a time that is its own."""
+    found = Timelines()
+    labels = ["", "unit"] if number % 2 else ["unit", ""]
+    for label in labels:
+        found.context(label)
+    for thread in range(2):
+        at = 1000 * number + 7
+        for span in ((1, 0, 2, 50 + number, 5, 4), (2, 1, 1, 30, 3, 2), (0, 1, 1, 9, 0, 0)):
+            at += span[3]
+            found.add(thread, at, Span(*span))
+    return found
 
 
 def _write(path: pathlib.Path, data: Data, profile: int | None = None, inferred: int = -1) -> str:
@@ -115,7 +131,7 @@ def _content(path: str) -> object:
     """All that a data file says, whatever its numbers and the order of its rows."""
     tables = "join file on file.id = file_id join context on context.id = context_id"
     conditions = read_conditions(path)
-    profile = read_profile(path)
+    profile = read_profile(path, has_timelines=True)
     return (
         read_coverage(path),
         read_contexts_by_line(path),
@@ -138,7 +154,12 @@ def _profile_content(profile: StoredProfile) -> object:
 
     costs = [(stack(cost.node), profile.threads[cost.thread], *cost[2:]) for cost in profile.costs]
     totals = (profile.n_processes, profile.n_samples, profile.n_dropped, profile.n_late, profile.interval_ns)
-    return totals, sorted(costs, key=repr), sorted(profile.threads)
+    labels = profile.timelines.labels
+    timelines = [
+        (profile.threads[thread], line.start_ns, [(stack(span.node), labels[span.context], *span[2:]) for span in line])
+        for thread, line in profile.timelines.threads.items()
+    ]
+    return totals, sorted(costs, key=repr), sorted(profile.threads), sorted(timelines, key=repr), profile.timelines.step_ns
 
 
 def _combine(target: pathlib.Path, *inputs: str) -> str:
@@ -339,6 +360,8 @@ DAMAGES = {
     "cost of no node": "update footfall_cost set node_id = 9",
     "cost of text": "update footfall_cost set wall_ns = 'x'",
     "negative cost": "update footfall_cost set cpu_ns = -1",
+    "timeline of no thread": "update footfall_timeline set thread_id = 99 where thread_id = 0",
+    "timeline of text": "update footfall_timeline set nodes = 'x'",
     "another profile": "update footfall_profile set format = 99",
     "runs of no threads": "insert into footfall_run values ('x', 0, 99, 1, 1, 1, 1, 1)",
     "runs with less": "drop table footfall_run; create table footfall_run (a); insert into footfall_run values (1)",

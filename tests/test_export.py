@@ -7,8 +7,10 @@ import pstats
 
 import pytest
 
+from footfall.analyze.calltree import Profile
 from footfall.analyze.clocks import Clock
 from footfall.cli.main import main
+from footfall.record.timelines import Timelines
 from footfall.report.gecko import render_gecko
 from footfall.report.pprof import render_pprof
 from footfall.report.pstats import render_pstats
@@ -109,24 +111,50 @@ def test_protobuf_reads_pprof(tmp_path) -> None:
     assert profile.SerializeToString() == whole
 
 
+def _without_order(profile: Profile) -> Profile:
+    """The profile as a data file has it that was written before the order in time was kept."""
+    profile.timelines = Timelines()
+    return profile
+
+
 def test_speedscope(tmp_path) -> None:
-    """A profile for each thread, with the chosen clock's weights; frames have file, line and column."""
+    """A profile for each thread, in the order of time with the chosen clock's weights; frames have file, line and column."""
     file = json.loads(render_speedscope(make_profile(tmp_path), Clock.WALL))
     frames = file["shared"]["frames"]
     main_thread, worker = file["profiles"]
-    assert (main_thread["unit"], main_thread["endValue"]) == ("nanoseconds", 160_000_000)
+    assert main_thread["unit"] == "nanoseconds"
+    rows = [
+        (frames[sample[-1]]["line"] if sample else 0, weight // 1_000_000)
+        for sample, weight in zip(main_thread["samples"], main_thread["weights"], strict=True)
+    ]
+    assert rows == [(8, 60), (0, 40), (9, 40), (8, 20), (9, 60)]
+    assert main_thread["endValue"] - main_thread["startValue"] == 220_000_000
+    assert worker["samples"][0] == [] and worker["weights"] == [100_000_000, 40_000_000]
+    assert frames[0] == {"name": "send", "file": str(tmp_path / "shop/invoice.py"), "line": 19, "col": 12}
+    by_cpu = json.loads(render_speedscope(make_profile(tmp_path), Clock.CPU))["profiles"][0]
+    assert [frames[sample[-1]]["line"] for sample in by_cpu["samples"]] == [8, 9, 9]
+    assert sum(by_cpu["weights"]) == 80_000_000
+    assert json.loads(render_speedscope(make_profile(tmp_path), Clock.SAMPLES))["profiles"][0]["unit"] == "none"
+
+
+def test_speedscope_of_sums(tmp_path) -> None:
+    """Without the order in time each stack is there once, with its sum."""
+    file = json.loads(render_speedscope(_without_order(make_profile(tmp_path)), Clock.WALL))
+    frames = file["shared"]["frames"]
+    main_thread, worker = file["profiles"]
+    assert main_thread["endValue"] == 160_000_000
     stacks = [[frames[each]["name"] for each in sample] for sample in main_thread["samples"]]
     assert sorted(zip(stacks, main_thread["weights"], strict=True)) == [
         (["send", "Invoice.total"], 60_000_000), (["send", "Invoice.total"], 100_000_000),
     ]  # fmt: skip
     assert worker["endValue"] == 40_000_000
-    assert frames[0] == {"name": "send", "file": str(tmp_path / "shop/invoice.py"), "line": 19, "col": 12}
-    assert json.loads(render_speedscope(make_profile(tmp_path), Clock.SAMPLES))["profiles"][0]["unit"] == "none"
 
 
-def test_gecko(tmp_path) -> None:
+@pytest.mark.parametrize("has_order", [True, False], ids=["in order", "sums"])
+def test_gecko(tmp_path, has_order: bool) -> None:
     """Threads with as many samples as were taken; stacks lead to their callers; CPU time adds up."""
-    file = json.loads(render_gecko(make_profile(tmp_path)))
+    profile = make_profile(tmp_path)
+    file = json.loads(render_gecko(profile if has_order else _without_order(profile)))
     assert file["meta"]["version"] == 24
     assert file["meta"]["interval"] == 1.0
     main_thread, worker = file["threads"]
@@ -141,6 +169,15 @@ def test_gecko(tmp_path) -> None:
     assert names[main_thread["frameTable"]["data"][frame][0]].startswith("Invoice.total (")
     assert names[main_thread["frameTable"]["data"][stacks[prefix][1]][0]].startswith("send (")
     assert all(stack[0] is None or stack[0] < number for number, stack in enumerate(stacks))
+
+
+def test_gecko_has_moments(tmp_path) -> None:
+    """Samples are spread over the time that they stand for; where no Python code ran there are none."""
+    file = json.loads(render_gecko(make_profile(tmp_path)))
+    origin = min(row[1] for row in file["threads"][0]["samples"]["data"])
+    times = [round(row[1] - origin) for row in file["threads"][0]["samples"]["data"]]
+    assert times == [*range(0, 60, 2), *range(100, 140, 2), *range(160, 220, 2)]
+    assert round(file["threads"][1]["samples"]["data"][0][1] - origin) == 100
 
 
 @pytest.mark.parametrize("name", ["run.txt", "run.speedscope.json", "run.pb.gz", "run.gecko.json", "run.pstats"])

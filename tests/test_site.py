@@ -8,7 +8,7 @@ import pytest
 
 from footfall.analyze.profiles import rows_from_profile
 from footfall.cli.main import main
-from footfall.record.coveragedb import write_coverage
+from footfall.record.coveragedb import FileData, write_coverage
 from footfall.record.profiledb import write_profile
 from footfall.report.site.shell import render_single_page, script_json
 from site_data import HELPER, INVOICE, SEND, TOTAL, make_profile, payloads, write_project
@@ -142,11 +142,51 @@ def test_the_next_site_says_what_changed(project, tmp_path, capsys) -> None:
     assert sorted(path.name[:5] for path in (tmp_path / "site" / "source").iterdir()) == ["mine.", "shop_"]
 
 
+def test_the_overview_says_what_changed(project, tmp_path) -> None:
+    """Coverage by file and time beyond chance, against the site before and against a named data file."""
+    _run("html", "--data-file", str(project), "-d", "site", "-q")
+    assert json.loads(_payload(tmp_path / "site" / "index.html"))["changes"] is None
+    _run("html", "--data-file", str(project), "-d", "site", "-q")
+    assert json.loads(_payload(tmp_path / "site" / "index.html"))["changes"] is None
+    later = tmp_path / "later.data"
+    retry = {(-1, 1), (1, 4), (4, 5), (5, 12), (12, 18), (18, -1), (-4, 5), (-12, 13), (13, 14), (14, 13)}
+    with write_coverage(later, {str(tmp_path / "shop" / "invoice.py"): FileData(arcs={"": retry})}, has_arcs=True) as connection:
+        write_profile(connection, rows_from_profile(make_profile(tmp_path, retry_ms=100)))
+    _run("html", "--data-file", str(later), "-d", "site", "-q")
+    changes = json.loads(_payload(tmp_path / "site" / "index.html"))["changes"]
+    assert changes["since"].startswith("the report of 20")
+    gone, invoice = sorted(changes["files"], key=lambda row: row[0])
+    assert gone[0].endswith("helper.py") and gone[1:] == ["", 50.0, None]
+    assert invoice[0] == "shop/invoice.py" and invoice[1].startswith("source/") and invoice[3] != invoice[2]
+    ((name, _, _, page, before, now),) = changes["functions"]
+    assert (name, before, now) == ("Invoice.retry", 0, 100_000) and page == invoice[1]
+    _run("html", "--data-file", str(project), "-d", "other", "-q", "--before", str(later))
+    changes = json.loads(_payload(tmp_path / "other" / "index.html"))["changes"]
+    assert changes["since"] == "the other data file"
+    ((name, file, line, page, before, now),) = changes["functions"]
+    assert (name, file, line, before, now) == ("Invoice.retry", "shop/invoice.py", 12, 100_000, 0)
+
+
+def test_the_flame_graph_knows_the_order_in_time(project, tmp_path) -> None:
+    """By thread its start and spans: node, microseconds, per cent with CPU and with the GIL; tests in runs."""
+    _run("html", "--data-file", str(project), "-d", "site", "-q")
+    page = json.loads(_payload(tmp_path / "site" / "flame.html"))
+    assert page["timeline"]["stepUs"] == 0
+    main_thread, worker = page["timeline"]["threads"]
+    number, start, nodes, us, cpu, gil, tests = main_thread
+    lines = [page["frames"][1][page["nodes"][1][node]] if node else 0 for node in nodes]
+    assert (number, start, lines, us) == (0, 0, [8, 0, 9, 8, 9], [60_000, 40_000, 40_000, 20_000, 60_000])
+    assert (cpu, gil) == ([50, 0, 50, 0, 50], [25, 0, 25, 0, 25])
+    assert [(page["tests"][test], n) for test, n in tests] == [(TOTAL, 1), ("", 1), (SEND, 3)]
+    assert worker[3] == [100_000, 40_000]
+
+
 def _payload(page: pathlib.Path) -> str:
     return page.read_text(encoding="utf-8").partition('id="payload">')[2].partition("</script>")[0]
 
 
-@pytest.mark.parametrize("content", [b"", b"[1]", b"[" * 100_000, b'{"files": 3, "total": "x", "pages": ["../../x.html", 4]}'])
+@pytest.mark.parametrize("content", [b"", b"[1]", b"[" * 100_000, b'{"files": 3, "total": "x", "pages": ["../../x.html", 4]}',
+    b'{"files": {"a": "x"}, "total": 1e400, "sample_us": [], "functions": [3, ["f"], ["f", "a.py", "x", null], [1, 2, 3, 4]], "created": 5}'])
 def test_a_damaged_earlier_site_does_no_harm(project, tmp_path, content) -> None:
     """Whatever the earlier site's numbers are, the new one is written, and nothing outside it is removed."""
     (tmp_path / "x.html").write_text("kept")

@@ -13,7 +13,7 @@ import pytest
 from footfall.analyze.calltree import Cost, Frame, Function, Profile, ProfiledThread, TreeNode
 from footfall.cli.main import main
 from footfall.report.site.flame_file import render_flame_file
-from site_data import SEND, make_profile, write_project
+from site_data import SEND, TOTAL, make_profile, write_project
 
 webdriver = pytest.importorskip("selenium.webdriver")
 axe_core_python = pytest.importorskip("axe_core_python")
@@ -245,6 +245,64 @@ def test_clock_thread_and_test_are_chosen_afterwards(browser, site) -> None:
     choosers["Thread"].select_by_value("-1")
     choosers["Test"].select_by_visible_text(SEND)
     assert status.text.startswith("140 ms in 70 samples")
+
+
+def test_what_ran_when(browser, site) -> None:
+    """`t` puts stacks in the order of time: a lane for each thread and its tests, moments from the run's start."""
+    _open(browser, site / "flame.html")
+    assert browser.find_element("css selector", "canvas.axis").is_displayed() is False
+    _press(browser, "t")
+    drawn = "return document.querySelector('.flame canvas').dataset.drawn"
+    # main: a lane of tests with 2, one with send and total twice each (another line is no other frame);
+    # worker: a lane of tests with 1, a lane with send, dumps
+    _until(browser, drawn + " == '13'")
+    assert browser.find_element("css selector", "canvas.axis").is_displayed()
+    status = browser.find_element("css selector", "main > p.dim").text
+    assert "220 ms from left to right" in status
+    browser.execute_script("document.querySelector('.flame canvas').focus()")
+    said = "return document.getElementById('announcer').textContent"
+    _press(browser, _key("ARROW_DOWN"))
+    assert browser.execute_script(said) == f"{TOTAL}, from 0 ms for 60 ms, 30 ms CPU time"
+    _press(browser, _key("ARROW_RIGHT"))
+    assert browser.execute_script(said).startswith(f"{SEND}, from 100 ms for 120 ms")
+    _press(browser, _key("ARROW_UP"))
+    _press(browser, _key("ARROW_RIGHT"))
+    assert browser.execute_script(said).startswith("main 77 (process 77)")
+    _press(browser, _key("ARROW_DOWN"))
+    _press(browser, _key("ARROW_RIGHT"))
+    assert browser.execute_script(said).startswith("send, shop/invoice.py:18, from 100 ms for 120 ms, 50 ms CPU time")
+    _press(browser, _key("ARROW_DOWN"))
+    _press(browser, _key("ENTER"))
+    assert _texts(browser, ".crumb") == ["all", "main 77 (process 77)", "send", "Invoice.total"]
+    assert _texts(browser, ".beside .lines td") == ["100.0%", "line 9"]  # line 8 had no CPU time in it
+    _press(browser, "i")  # callers first are sums
+    assert not browser.find_element("css selector", "canvas.axis").is_displayed()
+
+
+def test_a_test_has_its_own_time_line(browser, site) -> None:
+    """A test's name on the page of tests leads to its flame graph; in the order of time the axis begins where it did."""
+    _open(browser, site / "tests.html", "#q=test_send")
+    (link,) = _all(browser, "table.sorted td:first-child a")
+    link.click()
+    status = browser.find_element("css selector", "main > p.dim")
+    assert status.text.startswith("70 ms in 70 samples")
+    _press(browser, "t")
+    assert "120 ms from left to right" in status.text
+
+
+def test_the_overview_shows_changes(browser, site, tmp_path) -> None:
+    """What is covered otherwise and what took more time than before, with links."""
+    import shutil as files
+
+    root = site.parent
+    files.copytree(site, tmp_path / "site")
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(SystemExit):
+        patch.chdir(root)
+        main(["html", "--data-file", str(root / "shop.data"), "-d", str(tmp_path / "site"), "-q", "--contexts=test_total"])
+    _open(browser, tmp_path / "site" / "index.html")
+    (head,) = [head for head in _texts(browser, "h2") if head.startswith("Changed since")]
+    assert head.startswith("Changed since the report of 20")
+    assert any(text.startswith("shop/invoice.py") and "points" in text for text in _texts(browser, "section .hot li"))
 
 
 def test_frames_of_libraries_can_be_left_out(browser, site) -> None:

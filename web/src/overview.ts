@@ -46,6 +46,7 @@ export function showOverview(): void {
   main.append(
     h("h1", {}, payload.site.title),
     totals(payload),
+    ...changeSection(payload),
     treemapSection(payload, files),
     h("div", { class: "columns" }, gapSection(payload), hotSection(payload)),
     h("section", {}, h("h2", {}, "Files"), h("div", { class: "controls" }, filter, state, shown), table.element),
@@ -91,7 +92,33 @@ function totals(payload: OverviewPayload): HTMLElement {
 function changeText(part: number, before: number | null): string {
   if (before === null) return "";
   const change = 100 * part - before;
-  return Math.abs(change) < 0.005 ? "as in the last report" : `${change > 0 ? "+" : "−"}${Math.abs(change).toFixed(2)} points since the last report`;
+  return Math.abs(change) < 0.005 ? "as before" : `${signed(change, 2)} points`;
+}
+
+function signed(value: number, digits: number): string {
+  return `${value >= 0 ? "+" : "−"}${Math.abs(value).toFixed(digits)}`;
+}
+
+/** What is covered otherwise, and what takes other time, than in the report before or the other data file. */
+function changeSection(payload: OverviewPayload): HTMLElement[] {
+  const { changes } = payload;
+  if (!changes) return [];
+  const fileRow = ([name, page, before, now]: (typeof changes.files)[0]) => {
+    const what = before === null ? `new, ${now?.toFixed(1)}% covered` : now === null ? "gone" : `${before.toFixed(1)}% → ${now.toFixed(1)}%, ${signed(now - before, 1)} points`;
+    return h("li", {}, sourceLink(page, 1, name), h("div", { class: before !== null && now !== null && now < before ? "worse" : "" }, what));
+  };
+  const functionRow = ([name, file, line, page, before, now]: (typeof changes.functions)[0]) =>
+    h("li", {}, sourceLink(page, line, name), " ", h("span", { class: "dim" }, `${file}:${line}`),
+      h("div", { class: now > before ? "worse" : "" }, `${seconds(before)} → ${seconds(now)}, ${now > before ? "+" : "−"}${seconds(Math.abs(now - before))} of its own`));
+  const more = changes.fileCount - changes.files.length;
+  const columns = h(
+    "div",
+    { class: "columns" },
+    changes.files.length > 0 && h("div", {}, h("h3", {}, "Coverage"), h("ul", { class: "hot" }, changes.files.map(fileRow)),
+      more > 0 && h("p", { class: "dim" }, `and ${count(more, "more file")}`)),
+    changes.functions.length > 0 && h("div", {}, h("h3", {}, "Time, beyond chance"), h("ul", { class: "hot" }, changes.functions.map(functionRow))),
+  );
+  return [h("section", {}, h("h2", {}, `Changed since ${changes.since}`), columns)];
 }
 
 function treemapSection(payload: OverviewPayload, files: File[]): HTMLElement {
@@ -145,8 +172,8 @@ function gapText(gap: Gap): string {
 
 /** The first few of many ranges. */
 function shortened(text: string): string {
-  const ranges = text.split(", ");
-  return ranges.length > 6 ? `${ranges.slice(0, 6).join(", ")} and ${ranges.length - 6} more places` : text;
+  const ranges = text.replaceAll("->", " → ").split(", ");
+  return ranges.length > 6 ? `${ranges.slice(0, 6).join(", ")} and ${count(ranges.length - 6, "more place")}` : ranges.join(", ");
 }
 
 function hotSection(payload: OverviewPayload): HTMLElement | null {
@@ -190,7 +217,7 @@ function fileTable(payload: OverviewPayload, files: File[]): SortedTable<File> {
         : []),
       { title: "Covered", value: (file) => covered(file), cell: (file) => coverBar(covered(file), site.precision) },
       ...(files.some((file) => file.change)
-        ? [{ title: "Change", hint: "points since the last report", value: (file: File) => file.change ?? 0,
+        ? [{ title: "Change", hint: "points since the report before", value: (file: File) => file.change ?? 0,
              cell: (file: File) => (file.change === null ? "new" : file.change ? `${file.change > 0 ? "+" : "−"}${Math.abs(file.change).toFixed(1)}` : "") }]
         : []),
     ],

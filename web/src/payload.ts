@@ -35,12 +35,23 @@ export interface Gap {
   ownShare: number;
 }
 
+export interface Changes {
+  /** What it changed since, to follow that word. */
+  since: string;
+  fileCount: number;
+  /** name, page or "", per cent before and now; null: was or is not there */
+  files: [string, string, number | null, number | null][];
+  /** function, file, line, page or "", own microseconds before and now */
+  functions: [string, string, number, string, number, number][];
+}
+
 export interface OverviewPayload {
   site: Site;
   columns: string[];
   files: (string | number | null)[][];
   totals: Numbers;
   totalBefore: number | null;
+  changes: Changes | null;
   gaps: Gap[];
   gapCount: number;
   gapsAreOfAnotherProfile: boolean;
@@ -78,6 +89,9 @@ export interface SourcePayload {
   functions: [string, number, number, number][];
 }
 
+/** thread, start; columns by span: node, microseconds, per cent with CPU, with the GIL; pairs of test and its spans in a row */
+export type ThreadTimeline = [number, number, number[], number[], number[], number[], [number, number][]];
+
 export interface FlamePayload {
   site: Site;
   /** shown path, source page or "", is of the project (not of a library) */
@@ -93,6 +107,8 @@ export interface FlamePayload {
   /** columns: node, thread, test, samples, CPU, wall, GIL */
   costs: number[][];
   before: number[][];
+  /** The order in time, from the start of each run; stepUs: the grid that spans are on, 0 where all samples are there. */
+  timeline: { stepUs: number; threads: ThreadTimeline[] };
   /** what is shown first, where somebody chose it */
   clock?: "cpu" | "wall" | "gil" | "samples" | null;
   intervalUs: number;

@@ -1,7 +1,7 @@
 // A file's source, line by line: what ran, where branches went, conditions, time, tests.
 
 import { openPage } from "./chrome";
-import { announce, h } from "./dom";
+import { announce, h, root } from "./dom";
 import { count, covered, coveredText, percent, seconds } from "./format";
 import { highlightLines, type Piece } from "./highlight";
 import { readPayload, type SourcePayload } from "./payload";
@@ -38,7 +38,8 @@ class SourcePage {
       h("div", { class: "source", role: "table", "aria-label": `Source of ${payload.name}` }, this.lines()),
     );
     this.showHeat();
-    if (location.hash) document.getElementById(location.hash.slice(1))?.scrollIntoView({ block: "center" });
+    this.toHash();
+    addEventListener("hashchange", () => this.toHash());
     addEventListener("message", (event) => this.onMessage(event));
   }
 
@@ -162,10 +163,22 @@ class SourcePage {
         "div",
         { class: "who", role: "row" },
         h("ul", { role: "cell" }, tests.slice(0, 200).map((test) =>
-          h("li", {}, h("code", {}, this.payload.tests[test]), spent.has(test) && h("span", { class: "dim" }, ` ${percent((spent.get(test) as number) / all)} of the line's time`)))),
+          h("li", {}, this.testLink(this.payload.tests[test]), spent.has(test) && h("span", { class: "dim" }, ` ${percent((spent.get(test) as number) / all)} of the line's time`)))),
         tests.length > 200 && `and ${tests.length - 200} more`,
       ),
     );
+  }
+
+  private testLink(name: string): HTMLElement {
+    return h("a", { href: `${root()}tests.html#q=${encodeURIComponent(name)}` }, h("code", {}, name));
+  }
+
+  /** To the flame graph, with the line's function searched for. */
+  private flameLink(line: number, text: string): HTMLElement {
+    const around = this.payload.functions.filter(([, first, last, isClass]) => !isClass && first <= line && line <= last);
+    const name = around.sort((a, b) => b[1] - a[1])[0]?.[0] ?? "<module>";
+    const pattern = `^${name.replace(/[^\w<>]/g, "\\$&")}$`;
+    return h("a", { href: `${root()}flame.html#q=${encodeURIComponent(pattern)}`, target: "_top", title: `${name} in the flame graph` }, text);
   }
 
   private showHeat(): void {
@@ -184,9 +197,19 @@ class SourcePage {
       cell.replaceChildren(
         h("i", { class: "total", style: `width:${(100 * total) / most}%` }),
         h("i", { class: "own", style: `width:${(100 * own) / most}%` }),
-        h("b", {}, percent(total / all, total / all < 0.1 ? 1 : 0)),
+        total / all >= 0.0005 ? this.flameLink(line, percent(total / all, total / all < 0.1 ? 1 : 0)) : "",
       );
     }
+  }
+
+  /** The place that the address names is where keys go on from. */
+  private toHash(): void {
+    const row = this.rows[Number(location.hash.slice(2)) - 1];
+    if (!row) return;
+    this.rows[this.current - 1]?.classList.remove("current");
+    this.current = this.rows.indexOf(row) + 1;
+    row.classList.add("current");
+    row.scrollIntoView({ block: "center" });
   }
 
   private go(line: number): void {

@@ -17,11 +17,19 @@ export function showTests(): void {
     const [name, page] = payload.files[file];
     return sourceLink(page, line, `${name}:${text}`);
   };
-  const list = (items: Node[]) => h("details", {}, h("summary", {}, `${items.length}`), h("ul", {}, items.map((item) => h("li", {}, item))));
+  const list = (title: string, items: Node[]) => h("details", {}, h("summary", {}, title), h("ul", {}, items.map((item) => h("li", {}, item))));
+  const slowest = (row: Row) => {
+    const [file, line] = row[6][0];
+    return `${payload.files[file][0].split("/").pop()}:${line}`;
+  };
+  const name = (row: Row) => {
+    const text = h("code", {}, row[0]);
+    return payload.site.hasProfile && row[3] ? h("a", { href: `flame.html#test=${encodeURIComponent(row[0])}`, title: "Flame graph of this test" }, text) : text;
+  };
   const table = sortedTable<Row>(
     "Tests",
     [
-      { title: "Test", value: (row) => row[0], isText: true, cell: (row) => h("code", {}, row[0]) },
+      { title: "Test", value: (row) => row[0], isText: true, cell: name },
       ...(payload.site.hasProfile
         ? [
             { title: hasCpu ? "CPU" : "Time", value: (row: Row) => (hasCpu ? row[1] : row[2]), cell: (row: Row) => seconds(hasCpu ? row[1] : row[2]) },
@@ -32,15 +40,14 @@ export function showTests(): void {
       ...(payload.rows.some((row) => row[4] > 0)
         ? [
             { title: "Lines", value: (row: Row) => row[4] },
-            { title: "Only it", hint: "lines that no other test runs", value: (row: Row) => row[5] },
-            { title: "Which", isText: true, value: (row: Row) => row[7].length,
-              cell: (row: Row) => (row[7].length ? list(row[7].map(([file, line, text]) => link(file, line, text))) : "") },
+            { title: "Only it", hint: "lines that no other test runs", value: (row: Row) => row[5],
+              cell: (row: Row) => (row[5] ? list(String(row[5]), row[7].map(([file, line, text]) => link(file, line, text))) : "0") },
           ]
         : []),
       ...(payload.site.hasProfile
         ? [{ title: "Slowest lines", isText: true, value: (row: Row) => row[6].length,
              cell: (row: Row) => row[6].length
-               ? list(row[6].map(([file, line, cpu, wall]) => h("span", {}, link(file, line, String(line)), ` ${seconds(hasCpu ? cpu : wall)}`)))
+               ? list(slowest(row), row[6].map(([file, line, cpu, wall]) => h("span", {}, link(file, line, String(line)), ` ${seconds(hasCpu ? cpu : wall)}`)))
                : "" }]
         : []),
     ],
@@ -48,11 +55,17 @@ export function showTests(): void {
     payload.site.hasProfile ? 1 : 0,
   );
   const shown = h("span", { class: "dim" }, `${payload.rows.length} of ${count(payload.rows.length, "test")}`);
-  filter.addEventListener("input", () => {
+  const apply = () => {
     const words = filter.value.toLowerCase().split(/\s+/).filter(Boolean);
     const n = table.filter((row) => words.every((word) => row[0].toLowerCase().includes(word)));
     shown.textContent = `${n} of ${count(payload.rows.length, "test")}`;
     announce(shown.textContent);
-  });
+  };
+  filter.addEventListener("input", apply);
+  const wanted = new URLSearchParams(location.hash.slice(1)).get("q");
+  if (wanted) {
+    filter.value = wanted;
+    apply();
+  }
   main.append(h("h1", {}, "Tests"), h("div", { class: "controls" }, filter, shown), table.element);
 }

@@ -47,6 +47,7 @@ def mark_builtin_calls(profile: Profile, read_source: Callable[[str], bytes | No
                 node_ids[node] = len(found.nodes)
                 found.nodes.append(TreeNode(node, frame_ids[frame_id]))
         found.costs[node_ids.get(node, node), thread, context] = cost
+    found.timelines = profile.timelines.replace_nodes(node_ids)
     return found
 
 

@@ -11,7 +11,9 @@ from dataclasses import dataclass, field
 from typing import NamedTuple, TypeVar
 
 from footfall.analyze.linetable import positions
+from footfall.analyze.treesums import TreeSums, pack_cost, unpack_cost
 from footfall.record.samplelog import SampledCode, SampleLog
+from footfall.record.timelines import Span, Timelines
 
 __all__ = [
     "Cost",
@@ -28,6 +30,7 @@ __all__ = [
     "times_of_functions",
     "times_of_lines",
     "times_of_threads",
+    "tree_sums",
 ]
 
 
@@ -110,6 +113,7 @@ class Profile:
     n_dropped: int = 0
     n_late: int = 0
     interval_ns: int = 0
+    timelines: Timelines = field(default_factory=Timelines)
 
     def total(self) -> Cost:
         """All samples together."""
@@ -156,16 +160,22 @@ class ProfileBuilder:
                 profile.threads.append(found)
             thread_ids[index] = known
         node_ids = self._add_nodes(log)
+        timelines = profile.timelines
         for sample in log.samples:
-            key = (node_ids[sample.node], thread_ids[sample.thread], contexts.get(sample.context, ""))
+            node, thread_id, label = node_ids[sample.node], thread_ids[sample.thread], contexts.get(sample.context, "")
+            key = (node, thread_id, label)
             cost = profile.costs.get(key)
             if cost is None:
                 cost = profile.costs[key] = Cost()
+            gil_ns = sample.wall_ns if sample.holds_gil else 0
             cost.wall_ns += sample.wall_ns
             cost.cpu_ns += sample.cpu_ns
-            cost.gil_ns += sample.wall_ns if sample.holds_gil else 0
+            cost.gil_ns += gil_ns
             cost.samples += sample.repeat
             profile.n_samples += sample.repeat
+            context = timelines.context(label)
+            span = Span(node, context, sample.repeat, sample.wall_ns, sample.cpu_ns, gil_ns)
+            timelines.add(thread_id, log.start_ns + sample.time_ns, span)
 
     def _add_nodes(self, log: SampleLog) -> dict[int, int]:
         """Number the log's nodes in the profile."""
@@ -244,19 +254,19 @@ def profile_of_logs(
     return builder.profile if builder.profile.n_processes else None
 
 
-def times_of_lines(profile: Profile) -> dict[tuple[str, int], Times]:
-    """Return the times by (path, line), in no set order."""
-    return _times_by(profile, [(frame.function.path, frame.line) for frame in profile.frames])
+def times_of_lines(profile: Profile, sums: TreeSums | None = None) -> dict[tuple[str, int], Times]:
+    """Return the times by (path, line), in no set order. `sums` are the profile's, where somebody has them."""
+    return _times_by(profile, sums, [(frame.function.path, frame.line) for frame in profile.frames])
 
 
-def times_of_functions(profile: Profile) -> dict[Function, Times]:
-    """Return the times by function, in no set order."""
-    return _times_by(profile, [frame.function for frame in profile.frames])
+def times_of_functions(profile: Profile, sums: TreeSums | None = None) -> dict[Function, Times]:
+    """Return the times by function, in no set order. `sums` are the profile's, where somebody has them."""
+    return _times_by(profile, sums, [frame.function for frame in profile.frames])
 
 
 def times_of_files(profile: Profile) -> dict[str, Times]:
     """Return the times by path, in no set order."""
-    return _times_by(profile, [frame.function.path for frame in profile.frames])
+    return _times_by(profile, None, [frame.function.path for frame in profile.frames])
 
 
 def times_of_threads(profile: Profile) -> list[Cost]:
@@ -285,37 +295,23 @@ def collapse_stacks(profile: Profile, with_lines: bool = False) -> dict[tuple[st
     return found
 
 
-def _own_costs(profile: Profile) -> list[Cost]:
-    own = [Cost() for _ in profile.nodes]
+def tree_sums(profile: Profile) -> TreeSums:
+    """Return the profile's tree with its costs, for the functions that sum it: made once where several are called."""
+    own = [0] * len(profile.nodes)
     for (node, _, _), cost in profile.costs.items():
-        own[node].add(cost)
-    return own
+        own[node] += pack_cost(cost.wall_ns, cost.cpu_ns, cost.gil_ns, cost.samples)
+    return TreeSums([node.parent for node in profile.nodes], own)
 
 
-def _times_by(profile: Profile, keys: list[_K]) -> dict[_K, Times]:
-    """Sum the tree by a key of each frame. O(nodes), however deep the recursion."""
-    own = _own_costs(profile)
-    subtree = _own_costs(profile)
-    children: list[list[int]] = [[] for _ in profile.nodes]
-    for node_id in range(len(profile.nodes) - 1, 0, -1):
-        parent = profile.nodes[node_id].parent
-        subtree[parent].add(subtree[node_id])
-        children[parent].append(node_id)
-    found: dict[_K, Times] = {}
-    active: dict[_K, int] = {}
-    # Depth first; ~n leaves node n again. Only the outermost occurrence of a key adds its subtree.
-    pending = list(children[0])
-    while pending:
-        node_id = pending.pop()
-        if node_id < 0:
-            active[keys[profile.nodes[~node_id].frame]] -= 1
-            continue
-        key = keys[profile.nodes[node_id].frame]
-        times = found.setdefault(key, Times())
-        times.own.add(own[node_id])
-        if not active.get(key):
-            times.total.add(subtree[node_id])
-        active[key] = active.get(key, 0) + 1
-        pending.append(~node_id)
-        pending += children[node_id]
-    return found
+def _times_by(profile: Profile, sums: TreeSums | None, keys: list[_K]) -> dict[_K, Times]:
+    """Sum the tree by a key of each frame."""
+    numbers: dict[_K, int] = {}
+    of_frame = [numbers.setdefault(key, len(numbers)) for key in keys]
+    of_node = [0, *(of_frame[node.frame] for node in profile.nodes[1:])]
+    own, total = (sums or tree_sums(profile)).by_key(of_node, len(numbers))
+    seen = set(of_node[1:])
+    return {
+        key: Times(Cost(*unpack_cost(own[number])), Cost(*unpack_cost(total[number])))
+        for key, number in numbers.items()
+        if number in seen
+    }

@@ -34,6 +34,7 @@ def rows_from_profile(profile: Profile) -> StoredProfile:
             StoredCost(*key, cost.samples, cost.wall_ns, cost.cpu_ns, cost.gil_ns)
             for key, cost in profile.costs.items()
         ],
+        timelines=profile.timelines,
     )
 
 
@@ -44,22 +45,26 @@ def _storable(text: str) -> str:
 
 def profile_from_rows(stored: StoredProfile) -> Profile:
     """Return the profile whose rows these are."""
+    functions: dict[tuple[str, str, int], Function] = {}
+    frames = []
+    for path, qualname, first_line, line, end_line, column, end_column in stored.frames:
+        key = (path, qualname, first_line)
+        function = functions.get(key)
+        if function is None:
+            function = functions[key] = Function(*key)
+        frames.append(Frame(function, line, end_line, column, end_column))
     return Profile(
-        frames=[
-            Frame(Function(row.path, row.qualname, row.first_line), row.line, row.end_line, row.column, row.end_column)
-            for row in stored.frames
-        ],
-        nodes=[TreeNode(*row) for row in stored.nodes],
-        threads=[ProfiledThread(*row) for row in stored.threads],
+        frames=frames,
+        nodes=[TreeNode(parent, frame) for parent, frame in stored.nodes],
+        threads=list(map(ProfiledThread._make, stored.threads)),
         costs={
-            (row.node, row.thread, row.context): Cost(
-                wall_ns=row.wall_ns, cpu_ns=row.cpu_ns, gil_ns=row.gil_ns, samples=row.samples
-            )
-            for row in stored.costs
+            (node, thread, context): Cost(wall_ns, cpu_ns, gil_ns, samples)
+            for node, thread, context, samples, wall_ns, cpu_ns, gil_ns in stored.costs
         },
         n_processes=stored.n_processes,
         n_samples=stored.n_samples,
         n_dropped=stored.n_dropped,
         n_late=stored.n_late,
         interval_ns=stored.interval_ns,
+        timelines=stored.timelines,
     )

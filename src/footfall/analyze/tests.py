@@ -80,8 +80,11 @@ def _record(tests: dict[str, TestRecord], name: str) -> TestRecord:
 
 
 def _add_times(tests: dict[str, TestRecord], profile: Profile) -> None:
+    names: dict[str, str] = {}
     for (node_id, _, label), cost in profile.costs.items():
-        name = name_of_test(label)
+        name = names.get(label)
+        if name is None:
+            name = names[label] = name_of_test(label)
         if not name:
             continue
         test = _record(tests, name)

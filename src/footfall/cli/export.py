@@ -65,7 +65,7 @@ def command(
     """
     chosen = format_ or _format_of(output)
     config = load_config(config_file, data_file=data_file, report_contexts=split_list(contexts))
-    profile = need_profile(config, config.data_file, config.report_contexts)
+    profile = need_profile(config, config.data_file, config.report_contexts, has_timelines=True)
     found = _render(profile, chosen, Clock(clock) if clock else default_clock(profile), lines)
     where = output or f"profile{_FORMATS[chosen]}"
     if isinstance(found, str):

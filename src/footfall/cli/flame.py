@@ -58,7 +58,7 @@ def command(
     if data_files and data_file is not None:
         raise UsageError("too-many-files", "The data file is named twice.", "Leave --data-file out.")
     config = load_config(config_file, data_file=data_files[-1] if data_files else data_file)
-    profile = _marked(need_profile(config, config.data_file))
+    profile = _marked(need_profile(config, config.data_file, has_timelines=True))
     if output.lower().endswith(_PAGE_ENDINGS):
         from footfall.report.site.flame_file import render_flame_file
 

@@ -25,7 +25,7 @@ __all__ = ["command", "write_html"]
 @click.option("-d", "--directory", metavar="DIR", help="Where to write. [default: htmlcov]")
 @click.option("--title", metavar="TEXT", help="The title of all pages.")
 @click.option("--precision", type=int, metavar="N", help="Digits after the decimal point of percentages.")
-@click.option("--before", metavar="FILE", help="A data file to compare the flame graph with.")
+@click.option("--before", metavar="FILE", help="A data file to compare with: coverage by file, and time.")
 @click.option("--profile", "gaps_file", metavar="FILE", help="Rank gaps by the profile in this data file.")
 @click.option("-q", "--quiet", is_flag=True, help="Don't say what was written.")
 def command(

@@ -39,6 +39,8 @@ _KNOWN_TABLES: Final = frozenset(
         "footfall_profile",
         "footfall_run",
         "footfall_thread",
+        "footfall_timeline",
+        "footfall_timeline_context",
     }
 )
 _CHUNK_BYTES: Final = 1 << 20

@@ -20,10 +20,13 @@ from footfall.record.profiledb import (
     StoredRun,
     create_profile_tables,
     read_profile_tables,
+    read_timelines,
     run_of_profile,
     write_runs,
+    write_timelines,
     write_totals,
 )
+from footfall.record.timelines import Timelines
 
 __all__ = ["ProfilesMerge"]
 
@@ -49,6 +52,7 @@ class ProfilesMerge:
         self._map_path = map_path
         self._runs: dict[str, StoredRun] = {}
         self._n_threads = 0
+        self._timelines = Timelines()
         self._is_any = False
         columns = ("path", "qualname", "first_line", "line", "end_line", "start_column", "end_column")
         self._frames = _NumberedRows(target, "footfall_frame", columns, 0, max_cached)
@@ -62,6 +66,7 @@ class ProfilesMerge:
         profile = read_profile_tables(connection, path)
         if profile is None:
             return None
+        profile.timelines = read_timelines(connection, profile)
         query = "select * from footfall_run order by first_thread, n_threads"
         if not has_table(connection, "footfall_run"):
             return ProfileRuns(profile, [run_of_profile(profile, _digest(profile))])
@@ -116,6 +121,18 @@ class ProfilesMerge:
 
         rows = [(number(cost.node), threads[cost.thread], *cost[2:]) for cost in costs]
         self._target.executemany("insert into footfall_cost values (?, ?, ?, ?, ?, ?, ?)", rows)
+        self._add_timelines(profile.timelines, threads, number)
+
+    def _add_timelines(self, found: Timelines, threads: dict[int, int], number: Callable[[int], int]) -> None:
+        """Add the threads' spans, on the coarsest grid of all: what that leaves out is never looked at."""
+        self._timelines.coarsen(found.step_ns)
+        for thread in sorted(found.threads.keys() & threads.keys()):
+            timeline = found.threads[thread]
+            if found.step_ns < self._timelines.step_ns:
+                timeline = timeline.rounded(self._timelines.step_ns)
+            contexts = {context: self._timelines.context(found.labels[context]) for context in set(timeline.contexts)}
+            nodes = {node: number(node) for node in set(timeline.nodes)}
+            self._timelines.take(threads[thread], timeline.renumbered(nodes, contexts))
 
     def finish(self) -> None:
         """Write the runs and their totals. Call it once, after the last `add`."""
@@ -132,6 +149,7 @@ class ProfilesMerge:
             interval_ns=max((run.interval_ns for run in runs), default=0),
         )
         write_totals(self._target, totals)
+        write_timelines(self._target, self._timelines)
         self._frames.close()
         self._nodes.close()
 

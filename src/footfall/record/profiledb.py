@@ -1,20 +1,23 @@
 """The profile in the data file: `footfall_*` tables beside coverage.py's, writer and reader.
 
 Stacks are interned as a tree, each node a frame and its caller; costs are summed by node, thread and context, so the
-size goes with the number of different stacks, not with how long the program ran. `analyze/profiles.py` makes these rows
-from a profile and a profile from them.
+size goes with the number of different stacks, not with how long the program ran. The order in time is beside them,
+bounded (record/timelines.py). `analyze/profiles.py` makes these rows from a profile and a profile from them.
 """
 
 from __future__ import annotations
 
+import functools
+import operator
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple, TypeVar
 
 from footfall.errors import FootfallError
 from footfall.record.datafile import has_table, open_data_file
+from footfall.record.timelines import ThreadTimeline, Timelines, pack_column, unpack_column
 
 __all__ = [
     "StoredCost",
@@ -26,13 +29,17 @@ __all__ = [
     "create_profile_tables",
     "read_profile",
     "read_profile_tables",
+    "read_timelines",
     "run_of_profile",
     "write_profile",
     "write_runs",
+    "write_timelines",
     "write_totals",
 ]
 
 _FORMAT: Final = 1
+_MAX_STORED_SPANS: Final = 1 << 20  # in one data file: what its reader takes memory for
+_MAX_STEP_NS: Final = 1 << 62
 
 _SCHEMA: Final = """
 create table footfall_profile (format integer, processes integer, samples integer, dropped integer, late integer,
@@ -45,6 +52,9 @@ create table footfall_cost (node_id integer, thread_id integer, context text, sa
     cpu_ns integer, gil_ns integer);
 create table footfall_run (identity text primary key, first_thread integer, n_threads integer, processes integer,
     samples integer, dropped integer, late integer, interval_ns integer);
+create table footfall_timeline (thread_id integer primary key, start_ns integer, step_ns integer, n_spans integer,
+    nodes blob, contexts blob, samples blob, wall_ns blob, cpu_ns blob, gil_ns blob);
+create table footfall_timeline_context (id integer primary key, context text);
 """
 
 
@@ -113,6 +123,7 @@ class StoredProfile:
     frames: list[StoredFrame] = field(default_factory=list)
     nodes: list[StoredNode] = field(default_factory=list)
     costs: list[StoredCost] = field(default_factory=list)
+    timelines: Timelines = field(default_factory=Timelines)
 
 
 def create_profile_tables(connection: sqlite3.Connection) -> None:
@@ -138,6 +149,7 @@ def write_profile(connection: sqlite3.Connection, profile: StoredProfile, identi
     ):
         _insert(connection, table, ((index, *row) for index, row in enumerate(rows)))
     _insert(connection, "footfall_cost", profile.costs)
+    write_timelines(connection, profile.timelines)
 
 
 def run_of_profile(profile: StoredProfile, identity: str) -> StoredRun:
@@ -157,19 +169,73 @@ def write_totals(connection: sqlite3.Connection, profile: StoredProfile) -> None
     _insert(connection, "footfall_profile", [(_FORMAT, *totals)])
 
 
+def write_timelines(connection: sqlite3.Connection, timelines: Timelines) -> None:
+    """Add the timelines, as many spans as may be stored."""
+    timelines.bound()
+    _insert(connection, "footfall_timeline_context", enumerate(timelines.labels))
+    rows = [
+        (
+            thread,
+            timeline.start_ns,
+            timelines.step_ns,
+            len(timeline),
+            *map(pack_column, timeline.columns()),
+        )
+        for thread, timeline in timelines.threads.items()
+    ]
+    _insert(connection, "footfall_timeline", rows)
+
+
 def _insert(connection: sqlite3.Connection, table: str, rows: Iterable[tuple[object, ...]]) -> None:
     rows = list(rows)
     if rows:
         connection.executemany(f"insert into {table} values ({', '.join('?' * len(rows[0]))})", rows)
 
 
-def read_profile(path: str | Path) -> StoredProfile | None:
+def read_profile(path: str | Path, *, has_timelines: bool = False) -> StoredProfile | None:
     """Read the profile of a data file; None when it has none, as files of coverage.py.
 
+    With `has_timelines` the order in time too, counted from the start of each run.
     Raises FootfallError: as `open_data_file`, and `data-schema` for a format this version does not know.
     """
     with open_data_file(path) as connection:
-        return read_profile_tables(connection, path)
+        profile = read_profile_tables(connection, path)
+        if profile is not None and has_timelines:
+            profile.timelines = read_timelines(connection, profile)
+            runs = has_table(connection, "footfall_run")
+            rows = connection.execute("select first_thread from footfall_run").fetchall() if runs else []
+            profile.timelines.count_from_start(first for (first,) in rows if isinstance(first, int))
+        return profile
+
+
+def read_timelines(connection: sqlite3.Connection, profile: StoredProfile) -> Timelines:
+    """Read the timelines of a profile's threads, empty when there are none.
+
+    Raises sqlite3.DatabaseError for what does not fit.
+    """
+    found = Timelines()
+    if not has_table(connection, "footfall_timeline"):
+        return found
+    try:
+        for number, label in connection.execute("select id, context from footfall_timeline_context order by id"):
+            if not isinstance(label, str) or found.context(label) != number:
+                raise ValueError("a context has no name or number of its own")
+        room = _MAX_STORED_SPANS
+        for thread, start_ns, step_ns, count, *columns in connection.execute("select * from footfall_timeline"):
+            if not (0 <= thread < len(profile.threads) and 0 <= step_ns <= _MAX_STEP_NS and 0 < count <= room):
+                raise ValueError("a thread's numbers are out of range")
+            room -= count
+            timeline = ThreadTimeline.of_columns(
+                start_ns, *(unpack_column(packed, code, count) for packed, code in zip(columns, "IIQQQQ", strict=True))
+            )
+            if max(timeline.nodes) >= len(profile.nodes) or max(timeline.contexts) >= len(found.labels):
+                raise ValueError("a span refers to nothing")
+            found.step_ns = max(found.step_ns, step_ns)
+            found.threads[thread] = timeline
+        found.bound()
+    except (TypeError, ValueError, OverflowError) as error:
+        raise sqlite3.DatabaseError(f"the profile's timelines do not fit together ({error})") from error
+    return found
 
 
 def read_profile_tables(connection: sqlite3.Connection, path: str | Path) -> StoredProfile | None:
@@ -186,43 +252,61 @@ def read_profile_tables(connection: sqlite3.Connection, path: str | Path) -> Sto
         )
     try:
         profile = StoredProfile(*row[1:])
-        for _, *fields in connection.execute("select * from footfall_thread order by id"):
-            profile.threads.append(StoredThread(*fields))
-        for _, *fields in connection.execute("select * from footfall_frame order by id"):
-            profile.frames.append(StoredFrame(*fields))
-        for _, *fields in connection.execute("select * from footfall_node order by id"):
-            profile.nodes.append(StoredNode(*fields))
-        for fields in connection.execute("select * from footfall_cost"):
-            profile.costs.append(StoredCost(*fields))
+        columns = "pid, native_id, name"
+        profile.threads = _rows(connection, StoredThread, f"select {columns} from footfall_thread order by id")
+        columns = "path, qualname, first_line, line, end_line, start_column, end_column"
+        profile.frames = _rows(connection, StoredFrame, f"select {columns} from footfall_frame order by id")
+        profile.nodes = _rows(connection, StoredNode, "select parent_id, frame_id from footfall_node order by id")
+        columns = "node_id, thread_id, context, samples, wall_ns, cpu_ns, gil_ns"
+        profile.costs = _rows(connection, StoredCost, f"select {columns} from footfall_cost")
         _check(profile)
     except TypeError as error:  # a column too few or too many, a text where a number belongs
         raise sqlite3.DatabaseError(f"the profile's tables do not fit together ({error})") from error
     return profile
 
 
+_Row = TypeVar("_Row", bound=NamedTuple)
+
+
+def _rows(connection: sqlite3.Connection, kind: type[_Row], query: str) -> list[_Row]:
+    # the query says how many columns there are; checking each of 100,000 rows for it takes as long as reading them
+    make: Callable[[tuple[Any, ...]], _Row] = functools.partial(tuple.__new__, kind)
+    return list(map(make, connection.execute(query)))
+
+
 def _check(profile: StoredProfile) -> None:
     """Raise sqlite3.DatabaseError or TypeError for what no profile has, so that no reader need check.
 
-    Numbers point into their lists, names are texts, times and counts are 0 or more.
+    Numbers point into their lists, names are texts, times and counts are 0 or more. By columns: there are many rows.
     """
     n_nodes, n_frames, n_threads = len(profile.nodes), len(profile.frames), len(profile.threads)
     totals = (profile.n_processes, profile.n_samples, profile.n_dropped, profile.n_late, profile.interval_ns)
+    parents, frames = _columns(profile.nodes[1:], 2)
+    nodes, threads, contexts, *costs = _columns(profile.costs, 7)
+    paths, names, *places = _columns(profile.frames, 7)
     fits = (
         profile.nodes[:1] == [StoredNode(-1, -1)]
-        and all(
-            0 <= node.parent < index and 0 <= node.frame < n_frames for index, node in enumerate(profile.nodes[1:], 1)
-        )
-        and all(
-            0 <= cost.node < n_nodes
-            and 0 <= cost.thread < n_threads
-            and isinstance(cost.context, str)
-            and min(cost.samples, cost.wall_ns, cost.cpu_ns, cost.gil_ns) >= 0
-            for cost in profile.costs
-        )
-        and all(isinstance(frame.path, str) and isinstance(frame.qualname, str) for frame in profile.frames)
-        and all(all(number is None or isinstance(number, int) for number in frame[2:]) for frame in profile.frames)
+        and _are_numbers(parents, n_nodes)
+        and all(map(operator.lt, parents, range(1, n_nodes)))
+        and _are_numbers(frames, n_frames)
+        and _are_numbers(nodes, n_nodes)
+        and _are_numbers(threads, n_threads)
+        and all(map(_are_numbers, costs))
+        and {*map(type, contexts), *map(type, paths), *map(type, names)} <= {str}
+        and {kind for column in places for kind in map(type, column)} <= {int, type(None)}
         and all(isinstance(thread.name, str) and thread.pid >= 0 for thread in profile.threads)
         and min(totals) >= 0
     )
     if not fits:
         raise sqlite3.DatabaseError("the profile's tables do not fit together")
+
+
+def _columns(rows: Sequence[tuple[Any, ...]], width: int) -> list[tuple[Any, ...]]:
+    return list(zip(*rows, strict=True)) if rows else [()] * width
+
+
+def _are_numbers(column: Sequence[Any], end: int | None = None) -> bool:
+    """Whether all are whole numbers from 0 on, and below `end`."""
+    return not column or (
+        {*map(type, column)} == {int} and min(column) >= 0 and (end is None or max(column) < end)
+    )

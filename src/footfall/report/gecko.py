@@ -1,18 +1,20 @@
 """The Gecko profile format, version 24, that the Firefox Profiler (profiler.firefox.com) opens.
 
-https://github.com/firefox-devtools/profiler/blob/main/docs-developer/gecko-profile-format.md. The stored profile has
-sums, not moments, so a thread's samples follow one another, stack by stack in the order of first appearance, each as
-many times as it was seen: call tree, flame graph and shares are right, the order in time is not.
+https://github.com/firefox-devtools/profiler/blob/main/docs-developer/gecko-profile-format.md. A span of time without a
+change becomes as many samples as it stands for, spread over it. A profile that has sums only gets its samples stack by
+stack, in the order of first appearance: call tree, flame graph and shares are right then, the order in time is not.
 Pure: a profile in, text out.
 """
 
 from __future__ import annotations
 
 import json
-from typing import Any
+from collections.abc import Iterator
+from typing import Any, NamedTuple
 
 from footfall._version import VERSION
 from footfall.analyze.calltree import Profile
+from footfall.record.timelines import ThreadTimeline
 
 __all__ = ["render_gecko"]
 
@@ -23,6 +25,16 @@ _CATEGORIES = (
 _PYTHON = 1
 _NS_PER_US = 1000
 _NS_PER_MS = 1_000_000
+
+
+class _Row(NamedTuple):
+    """Samples of one stack that follow one another."""
+
+    node: int
+    n_samples: int
+    start_ms: float
+    step_ms: float
+    cpu_ns: int
 
 
 def render_gecko(profile: Profile) -> str:
@@ -62,20 +74,15 @@ def _meta(interval_ms: float) -> dict[str, Any]:
 
 def _thread(profile: Profile, number: int, interval_ms: float) -> dict[str, Any]:
     thread = profile.threads[number]
-    summed: dict[int, list[int]] = {}
-    for (node, each, _), cost in profile.costs.items():
-        if each == number and node:
-            row = summed.setdefault(node, [0, 0])
-            row[0] += cost.samples
-            row[1] += cost.cpu_ns
     tables = _Tables(profile)
+    timeline = profile.timelines.threads.get(number)
+    rows = _in_sum(profile, number, interval_ms) if timeline is None else _in_order(timeline)
     samples: list[list[Any]] = []
-    for node in sorted(summed):
-        count, cpu_ns = summed[node]
+    for node, count, start_ms, step_ms, cpu_ns in rows:
         stack = tables.stack(node)
         for index in range(count):
             cpu_us = cpu_ns * (index + 1) // count // _NS_PER_US - cpu_ns * index // count // _NS_PER_US
-            samples.append([stack, round(len(samples) * interval_ms, 6), 0, cpu_us])
+            samples.append([stack, round(start_ms + index * step_ms, 6), 0, cpu_us])
     return {
         "name": thread.name or "thread",
         "processType": "default",
@@ -99,6 +106,29 @@ def _thread(profile: Profile, number: int, interval_ms: float) -> dict[str, Any]
         "stackTable": {"schema": {"prefix": 0, "frame": 1}, "data": tables.stacks},
         "stringTable": list(tables.strings),
     }  # fmt: skip
+
+
+def _in_order(timeline: ThreadTimeline) -> Iterator[_Row]:
+    at = timeline.start_ns
+    for span in timeline:
+        if span.samples and span.node:
+            step_ns = span.wall_ns / span.samples
+            yield _Row(span.node, span.samples, at / _NS_PER_MS, step_ns / _NS_PER_MS, span.cpu_ns)
+        at += span.wall_ns
+
+
+def _in_sum(profile: Profile, number: int, interval_ms: float) -> Iterator[_Row]:
+    summed: dict[int, list[int]] = {}
+    for (node, thread, _), cost in profile.costs.items():
+        if thread == number and node:
+            row = summed.setdefault(node, [0, 0])
+            row[0] += cost.samples
+            row[1] += cost.cpu_ns
+    at = 0
+    for node in sorted(summed):
+        count, cpu_ns = summed[node]
+        yield _Row(node, count, at * interval_ms, interval_ms, cpu_ns)
+        at += count
 
 
 class _Tables:

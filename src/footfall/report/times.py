@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from footfall.analyze.calltree import Cost, Profile, Times, times_of_functions, times_of_lines
+from footfall.analyze.calltree import Cost, Profile, Times, times_of_functions, times_of_lines, tree_sums
 from footfall.analyze.clocks import Clock, default_clock, reader
 from footfall.analyze.profiles import profile_from_rows
 from footfall.config import Config
@@ -37,12 +37,15 @@ __all__ = [
 _NS_PER_SECOND = 1_000_000_000
 
 
-def load_profile(config: Config, data_file: str | Path, contexts: Iterable[str] = ()) -> Profile | None:
+def load_profile(
+    config: Config, data_file: str | Path, contexts: Iterable[str] = (), *, has_timelines: bool = False
+) -> Profile | None:
     """Read the profile of a data file, with the paths of other machines mapped as for coverage; None without one.
 
     `contexts` are regular expressions: with some, only time in contexts that one of them finds is in the profile.
+    With `has_timelines` the order in time is read too.
     """
-    stored = read_profile(data_file)
+    stored = read_profile(data_file, has_timelines=has_timelines)
     if stored is None:
         return None
     map_path: Callable[[str], str] = str
@@ -53,12 +56,16 @@ def load_profile(config: Config, data_file: str | Path, contexts: Iterable[str] 
     searches = [re.compile(pattern).search for pattern in contexts]
     if searches:
         stored.costs = [row for row in stored.costs if any(search(row.context) for search in searches)]
+        labels = enumerate(stored.timelines.labels)
+        stored.timelines.leave_contexts(number for number, label in labels if any(search(label) for search in searches))
     return profile_from_rows(stored)
 
 
-def need_profile(config: Config, data_file: str | Path, contexts: Iterable[str] = ()) -> Profile:
+def need_profile(
+    config: Config, data_file: str | Path, contexts: Iterable[str] = (), *, has_timelines: bool = False
+) -> Profile:
     """As `load_profile`, but raise FootfallError (`no-profile`) where there is none."""
-    profile = load_profile(config, data_file, contexts)
+    profile = load_profile(config, data_file, contexts, has_timelines=has_timelines)
     if profile is None:
         raise FootfallError(
             "no-profile",
@@ -93,8 +100,9 @@ def profile_summary(profile: Profile, count: int) -> SummaryTimes:
     """Return the `count` hottest lines and functions, and how well the profile is founded."""
     clock = clock_of(profile)
     total = sampled_ns(profile, clock)
-    functions = times_of_functions(profile)
-    lines = times_of_lines(profile)
+    sums = tree_sums(profile)
+    functions = times_of_functions(profile, sums)
+    lines = times_of_lines(profile, sums)
     names = _function_names(profile)
     return SummaryTimes(
         sampled_ns=total,

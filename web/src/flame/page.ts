@@ -6,9 +6,11 @@ import { announce, h, root, sourceLink } from "../dom";
 import { coveredText, percent, seconds, standardError } from "../format";
 import { type FlamePayload, readPayload } from "../payload";
 import { sortedTable } from "../table";
-import { FlameCanvas, type Look, ROW, type View } from "./canvas";
+import { drawAxis, FlameCanvas, type Look, ROW, tickText, type View } from "./canvas";
+import { buildTimeTree, costsWithin, hasTimeline, type TimeTree } from "./timeline";
 import {
-  buildTree, changeOf, type Choice, CLOCKS, type Clock, functionTimes, type Joined, joinLines, matchedTime, timeByLine, type Tree,
+  buildTree, changeOf, chosenCosts, type Choice, CLOCKS, type Clock, functionTimes, type Joined, joinLines, matchedTime, timeByLine,
+  type Tree,
 } from "./tree";
 
 type Coloring = "module" | "coverage" | "difference";
@@ -26,6 +28,9 @@ class FlamePage {
   private readonly choice: Choice;
   private coloring: Coloring;
   private tree: Tree;
+  /** The tree of sums of the same choice, callees first: the table is of it, and frames of a time line refer to it. */
+  private sums: Tree;
+  private timeTree: TimeTree | null = null;
   private view: View = { from: 0, to: 1 };
   private hovered = 0;
   private focused = 0;
@@ -33,10 +38,12 @@ class FlamePage {
   private matches: Uint8Array | null = null;
   private animation = 0;
   private isDrawPending = false;
+  private colors: string[] = [];
   private readonly canvas: FlameCanvas;
   private readonly scroller: HTMLElement;
   private readonly spacer = h("div", { class: "spacer" });
   private readonly tip = h("div", { class: "tip", role: "presentation", hidden: true });
+  private readonly axis = h("canvas", { class: "axis", "aria-hidden": "true", hidden: true });
   private readonly crumbs = h("nav", { class: "crumbs", "aria-label": "Frames above the one zoomed to" });
   private readonly found = h("span", { class: "found", "aria-live": "polite" });
   private readonly search: HTMLInputElement;
@@ -50,7 +57,8 @@ class FlamePage {
     const main = openPage(payload.site, [
       { key: "f /", what: "search", action: () => this.search.focus() },
       { key: "Escape", what: "zoom out, then close the source", action: () => this.leave() },
-      { key: "i", what: "callers or callees first", action: () => this.change({ isInverted: !this.choice.isInverted }) },
+      { key: "i", what: "callers or callees first", action: () => this.invert(!this.choice.isInverted) },
+      { key: "t", what: "in the order of time, or summed up", action: () => this.showInTime(this.choice.order !== "time") },
       { key: "c", what: "colour by module, coverage, difference", action: () => this.nextColoring() },
       { key: "m", what: "my code only, or all frames", action: () => this.showOwnOnly(!this.ownOnly) },
       { key: "0", what: "the whole graph", action: () => this.zoomTo(0) },
@@ -58,7 +66,7 @@ class FlamePage {
     this.joined = joinLines(payload, false);
     this.choice = { clock: this.firstClock(), thread: -1, test: -1, isInverted: false, order: "heaviest" };
     this.coloring = payload.before.length ? "difference" : "module";
-    this.tree = buildTree(payload, this.joined, this.choice);
+    this.tree = this.sums = buildTree(payload, this.joined, this.choice);
     this.search = h("input", {
       type: "search",
       placeholder: "Search functions and files (F)",
@@ -72,7 +80,7 @@ class FlamePage {
     });
     this.canvas = new FlameCanvas(element);
     this.scroller = h("div", { class: "flame", scroll: () => this.draw() }, element, this.spacer);
-    this.split = h("div", { class: "split" }, h("div", { class: "graph" }, this.crumbs, this.scroller), this.beside);
+    this.split = h("div", { class: "split" }, h("div", { class: "graph" }, this.crumbs, this.axis, this.scroller), this.beside);
     main.append(
       h("h1", {}, "Flame graph"),
       this.controls(),
@@ -84,10 +92,18 @@ class FlamePage {
     );
     this.listen(element);
     this.rebuilt();
-    const wanted = new URLSearchParams(location.hash.slice(1)).get("q");
-    if (wanted) {
-      this.search.value = wanted;
-      this.searchFor(wanted);
+    this.followAddress();
+  }
+
+  /** A link can hold a search and a test: #q=TEXT&test=NAME. */
+  private followAddress(): void {
+    const wanted = new URLSearchParams(location.hash.slice(1));
+    const test = this.payload.tests.indexOf(wanted.get("test") || " ");
+    if (test >= 0) this.change({ test });
+    const text = wanted.get("q");
+    if (text) {
+      this.search.value = text;
+      this.searchFor(text);
     }
   }
 
@@ -107,16 +123,17 @@ class FlamePage {
     };
     const colorings: [string, string][] = [["module", "module"], ["coverage", "coverage"]];
     if (payload.before.length) colorings.push(["difference", "difference"]);
+    const orders: [string, string][] = [["heaviest", "heaviest left"], ["name", "by name"]];
+    if (hasTimeline(payload)) orders.push(["time", "time"]);
     return h(
       "div",
       { class: "controls" },
       this.search,
       this.found,
       choose("Clock", CLOCKS.map((each) => [each, CLOCK_NAMES[each]]), this.choice.clock, (value) => this.change({ clock: value as Clock })),
-      choose("View", [["calls", "callees first"], ["inverted", "callers first"]], "calls", (value) =>
-        this.change({ isInverted: value === "inverted" })),
-      choose("Order", [["heaviest", "heaviest left"], ["appearance", "as first seen"], ["name", "by name"]], "heaviest", (value) =>
-        this.change({ order: value as Choice["order"] })),
+      choose("View", [["calls", "callees first"], ["inverted", "callers first"]], "calls", (value) => this.invert(value === "inverted")),
+      choose("Order", orders, "heaviest", (value) =>
+        value === "time" ? this.showInTime(true) : this.change({ order: value as Choice["order"] })),
       payload.threads.length > 1 &&
         choose("Thread", [["-1", "all"], ...payload.threads.map((name, i): [string, string] => [String(i), name])], "-1", (value) =>
           this.change({ thread: Number(value) })),
@@ -126,8 +143,7 @@ class FlamePage {
       hasLibraries(payload) &&
         choose("Frames", [["all", "all"], ["own", "my code only"]], "all", (value) => this.showOwnOnly(value === "own")),
       choose("Colour", colorings, this.coloring, (value) => {
-        this.coloring = value as Coloring;
-        this.draw();
+        this.colorBy(value as Coloring);
       }),
     );
   }
@@ -147,16 +163,33 @@ class FlamePage {
     this.change({});
   }
 
+  /** Callers first are sums: there is no order in time then. */
+  private invert(isInverted: boolean): void {
+    this.change({ isInverted, order: this.choice.order === "time" ? "heaviest" : this.choice.order });
+  }
+
+  private showInTime(isInTime: boolean): void {
+    if (isInTime && !hasTimeline(this.payload)) {
+      announce("The order in time is not in this profile");
+      return;
+    }
+    announce(isInTime ? "In the order of time" : "Heaviest left");
+    this.change(isInTime ? { order: "time", isInverted: false } : { order: "heaviest" });
+  }
+
   private change(change: Partial<Choice>): void {
     Object.assign(this.choice, change);
     this.showChoice();
-    this.tree = buildTree(this.payload, this.joined, this.choice);
+    const { payload, joined, choice } = this;
+    this.sums = buildTree(payload, joined, { ...choice, isInverted: false, order: choice.order === "name" ? "name" : "heaviest" });
+    this.timeTree = choice.order === "time" ? buildTimeTree(payload, joined, choice, this.sums) : null;
+    this.tree = this.timeTree ?? (choice.isInverted ? buildTree(payload, joined, choice) : this.sums);
     this.rebuilt();
   }
 
   /** The choosers follow the keys. */
   private showChoice(): void {
-    const values = { View: this.choice.isInverted ? "inverted" : "calls", Frames: this.ownOnly ? "own" : "all", Colour: this.coloring };
+    const values: Record<string, string> = { Order: this.choice.order, Test: String(this.choice.test), View: this.choice.isInverted ? "inverted" : "calls", Frames: this.ownOnly ? "own" : "all", Colour: this.coloring };
     for (const [name, value] of Object.entries(values)) {
       const select = this.selects.get(name);
       if (select) select.value = value;
@@ -165,9 +198,10 @@ class FlamePage {
 
   private rebuilt(): void {
     cancelAnimationFrame(this.animation);
-    this.view = { from: 0, to: this.tree.total[0] || 1 };
+    this.view = { from: 0, to: this.tree.width[0] || 1 };
     this.zoomed = this.focused = this.hovered = 0;
     this.scroller.scrollTop = 0;
+    this.axis.hidden = this.timeTree === null;
     this.fit();
     this.showCrumbs();
     this.showStatus();
@@ -190,7 +224,12 @@ class FlamePage {
       `${payload.dropped} dropped`,
       `${payload.processes} ${payload.processes === 1 ? "process" : "processes"}`,
     ];
-    if (this.ownOnly && tree.sum) parts.push(`${percent(tree.total[0] / tree.sum)} in my code and what it calls`);
+    if (this.ownOnly && tree.sum) parts.push(`${percent(this.sums.total[0] / tree.sum)} in my code and what it calls`);
+    if (this.timeTree) {
+      parts.push(`${seconds(this.timeTree.width[0])} from left to right`);
+      if (payload.timeline.stepUs) parts.push(`a stack for each ${seconds(payload.timeline.stepUs)}`);
+      if (this.timeTree.isCut) parts.push("the busiest threads and outer frames only: choose a thread or a test for more");
+    }
     if (payload.before.length) parts.push(`compared with ${this.amount(tree.sumBefore)} before`);
     this.status.textContent = parts.join(" · ");
   }
@@ -198,7 +237,7 @@ class FlamePage {
   private showTable(): void {
     const { payload, tree } = this;
     const all = tree.sum || 1;
-    const rows = functionTimes(buildTree(payload, this.joined, { ...this.choice, isInverted: false }), payload.functions.length);
+    const rows = functionTimes(this.sums, payload.functions.length);
     rows.sort((a, b) => b.self - a.self);
     const name = (func: number) => payload.functions[func][1];
     const place = (func: number) => `${payload.files[payload.functions[func][0]][0]}:${payload.functions[func][2]}`;
@@ -259,6 +298,7 @@ class FlamePage {
     requestAnimationFrame(() => {
       this.isDrawPending = false;
       const began = performance.now();
+      if (this.timeTree) drawAxis(this.axis, this.scroller.clientWidth || 900, this.view, this.timeTree.begins);
       const drawn = this.canvas.draw(this.tree, this.view, this.scroller.scrollTop, this.look());
       this.canvas.element.dataset.drawn = String(drawn);
       this.canvas.element.dataset.drawMs = (performance.now() - began).toFixed(2);
@@ -266,25 +306,41 @@ class FlamePage {
   }
 
   private look(): Look {
-    const { payload, tree, matches } = this;
+    const { payload, tree, matches, sums } = this;
     const name = (node: number) => payload.functions[tree.func[node]];
-    const color = (node: number): string => {
+    const isWaiting = tree.order === "time" && this.choice.clock !== "wall" && this.choice.clock !== "samples";
+    const found = (node: number): string => {
+      const text = tree.texts.get(node);
+      if (text !== undefined) return moduleColor(text, false);
       const [file, , , covered] = name(node);
       if (this.coloring === "coverage") return coverageColor(covered);
       if (this.coloring === "difference") {
-        const { time, isSure } = changeOf(tree, tree.total[node], tree.totalBefore[node]);
-        return differenceColor(isSure ? time / (tree.sumBefore || tree.sum || 1) : 0);
+        const [of, at] = tree.joined ? [sums, tree.joined[node]] : [tree, node];
+        const { time, isSure } = changeOf(of, of.total[at], of.totalBefore[at]);
+        return differenceColor(isSure ? time / (of.sumBefore || of.sum || 1) : 0);
       }
       return moduleColor(payload.files[file][0], payload.files[file][2] === 1);
     };
+    // what is coloured by its function or file has few colours and many frames
+    const color = (node: number): string => {
+      const func = tree.func[node];
+      if (func < 0 || this.coloring === "difference") return found(node);
+      this.colors[func] ??= found(node);
+      return this.colors[func];
+    };
     return {
       color,
-      label: (node) => name(node)[1],
+      label: (node) => this.nameOf(node),
       isMatch: (node) => matches !== null && matches[tree.func[node]] === 1,
-      isDimmed: (node) => matches !== null && matches[tree.func[node]] === 0,
+      isDimmed: (node) =>
+        matches !== null ? matches[tree.func[node]] === 0 : isWaiting && tree.func[node] >= 0 && tree.total[node] < 0.1 * tree.width[node],
       hovered: this.hovered,
       focused: document.activeElement === this.canvas.element ? this.focused : 0,
     };
+  }
+
+  private nameOf(node: number): string {
+    return this.tree.texts.get(node) ?? this.payload.functions[this.tree.func[node]][1];
   }
 
   // Moving
@@ -292,7 +348,7 @@ class FlamePage {
   private zoomTo(node: number): void {
     this.zoomed = node;
     const { tree } = this;
-    const goal = { from: tree.start[node], to: tree.start[node] + (tree.total[node] || 1) };
+    const goal = { from: tree.start[node], to: tree.start[node] + (tree.width[node] || 1) };
     const begin = { ...this.view };
     const began = performance.now();
     const isStill = matchMedia("(prefers-reduced-motion: reduce)").matches;
@@ -310,17 +366,17 @@ class FlamePage {
   }
 
   private showCrumbs(): void {
-    const { tree, payload } = this;
+    const { tree } = this;
     const nodes: number[] = [];
     for (let node = this.zoomed; node > 0; node = tree.parent[node]) nodes.unshift(node);
     const item = (node: number, text: string) =>
       h("button", { class: "crumb", "aria-current": node === this.zoomed ? "true" : undefined, click: () => this.zoomTo(node) }, text);
-    this.crumbs.replaceChildren(item(0, "all"), ...nodes.slice(-12).map((node) => item(node, payload.functions[tree.func[node]][1])));
+    this.crumbs.replaceChildren(item(0, "all"), ...nodes.slice(-12).map((node) => item(node, this.nameOf(node))));
   }
 
   private leave(): void {
     if (this.zoomed) this.zoomTo(0);
-    else if (this.view.from > 0 || this.view.to < this.tree.total[0]) this.zoomTo(0);
+    else if (this.view.from > 0 || this.view.to < this.tree.width[0]) this.zoomTo(0);
     else if (!this.beside.hidden) this.closeSource();
     else if (this.search.value) {
       this.search.value = "";
@@ -330,9 +386,14 @@ class FlamePage {
 
   private nextColoring(): void {
     const all: Coloring[] = this.payload.before.length ? ["module", "coverage", "difference"] : ["module", "coverage"];
-    this.coloring = all[(all.indexOf(this.coloring) + 1) % all.length];
+    this.colorBy(all[(all.indexOf(this.coloring) + 1) % all.length]);
     this.showChoice();
     announce(`Coloured by ${this.coloring}`);
+  }
+
+  private colorBy(coloring: Coloring): void {
+    this.coloring = coloring;
+    this.colors = [];
     this.draw();
   }
 
@@ -376,7 +437,7 @@ class FlamePage {
         const box = element.getBoundingClientRect();
         const at = this.view.from + ((event.clientX - box.left) / box.width) * width;
         const factor = Math.exp(event.deltaY * 0.002);
-        const all = this.tree.total[0] || 1;
+        const all = this.tree.width[0] || 1;
         const next = Math.min(all, Math.max(all / 1e6, width * factor));
         const from = Math.max(0, Math.min(all - next, at - ((at - this.view.from) / width) * next));
         this.view = { from, to: from + next };
@@ -395,7 +456,7 @@ class FlamePage {
   }
 
   private pan(view: View, by: number): void {
-    const all = this.tree.total[0] || 1;
+    const all = this.tree.width[0] || 1;
     const width = view.to - view.from;
     const from = Math.max(0, Math.min(all - width, view.from + by));
     this.view = { from, to: from + width };
@@ -409,7 +470,7 @@ class FlamePage {
     }
     this.tip.hidden = !node;
     if (!node || !event) return;
-    this.tip.replaceChildren(...this.describe(node).map((text, i) => h(i ? "div" : "strong", {}, text)));
+    this.tip.replaceChildren(...this.describe(node).filter((text) => text).map((text, i) => h(i ? "div" : "strong", {}, text)));
     const left = Math.min(event.clientX + 14, innerWidth - this.tip.offsetWidth - 8);
     const isLow = event.clientY + 20 + this.tip.offsetHeight > innerHeight;
     this.tip.style.left = `${Math.max(4, left)}px`;
@@ -417,17 +478,20 @@ class FlamePage {
   }
 
   private describe(node: number): string[] {
-    const { payload, tree } = this;
+    const { payload, tree, timeTree } = this;
+    const when = timeTree && `from ${tickText(timeTree.begins + tree.start[node], tree.width[node] / 10 || 1)} for ${seconds(tree.width[node])}`;
+    const spent = when && this.choice.clock !== "wall" && this.choice.clock !== "samples";
+    if (tree.texts.has(node)) return [this.nameOf(node), when ?? "", spent ? `${this.amount(tree.total[node])} ${CLOCK_NAMES[this.choice.clock]}` : ""];
     const [file, name, line, covered] = payload.functions[tree.func[node]];
     const all = tree.sum || 1;
-    const found = [
-      name,
-      `${payload.files[file][0]}:${line}`,
-      `${this.amount(tree.total[node])} (${this.shareText(tree.total[node] / all)})`,
-      `own ${this.amount(tree.self[node])} (${percent(tree.self[node] / all)})`,
-    ];
+    const found = [name, `${payload.files[file][0]}:${line}`];
+    if (when) found.push(spent ? `${when}, ${seconds(Math.round(tree.total[node]))} ${CLOCK_NAMES[this.choice.clock]}` : when);
+    else {
+      found.push(`${this.amount(tree.total[node])} (${this.shareText(tree.total[node] / all)})`);
+      found.push(`own ${this.amount(tree.self[node])} (${percent(tree.self[node] / all)})`);
+    }
     if (covered !== null) found.push(covered === 0 ? "not tested" : `${coveredText(covered, 0)} of it tested`);
-    if (payload.before.length) found.push(`${this.changeText(tree.total[node], tree.totalBefore[node])} against ${this.amount(tree.totalBefore[node])} before`);
+    if (payload.before.length && !when) found.push(`${this.changeText(tree.total[node], tree.totalBefore[node])} against ${this.amount(tree.totalBefore[node])} before`);
     return found;
   }
 
@@ -446,7 +510,7 @@ class FlamePage {
     if (event.key in moves) {
       event.preventDefault();
       const next = moves[event.key];
-      if (next > 0 && tree.total[next] > 0) this.focus(next);
+      if (next > 0 && tree.width[next] > 0) this.focus(next);
     } else if (event.key === "Enter" && node > 0) {
       event.preventDefault();
       this.choose(node);
@@ -459,14 +523,14 @@ class FlamePage {
     if (y < this.scroller.scrollTop) this.scroller.scrollTop = y;
     else if (y + ROW > this.scroller.scrollTop + this.scroller.clientHeight) this.scroller.scrollTop = y + ROW - this.scroller.clientHeight;
     const begins = this.tree.start[node];
-    if (begins + this.tree.total[node] <= this.view.from || begins >= this.view.to) this.zoomTo(this.tree.parent[node]);
-    announce(this.describe(node).join(", "));
+    if (begins + this.tree.width[node] <= this.view.from || begins >= this.view.to) this.zoomTo(this.tree.parent[node]);
+    announce(this.describe(node).filter((text) => text).join(", "));
     this.draw();
   }
 
   private choose(node: number): void {
     this.zoomTo(node);
-    this.open(this.tree.func[node], this.choice.isInverted ? -1 : node);
+    if (this.tree.func[node] >= 0) this.open(this.tree.func[node], this.choice.isInverted ? -1 : node);
   }
 
   // The source beside the graph
@@ -475,8 +539,11 @@ class FlamePage {
     const { payload } = this;
     const [file, name, line] = payload.functions[func];
     const [shown, page] = payload.files[file];
-    const byLine = timeByLine(payload, this.joined, this.choice, func, node);
-    const all = this.tree.sum || 1;
+    const { timeTree } = this;
+    const isPart = timeTree !== null && node > 0;
+    const costs = isPart ? costsWithin(payload, timeTree, this.choice, node) : chosenCosts(payload, this.choice);
+    const byLine = timeByLine(payload, this.joined, costs, func, isPart ? (timeTree.joined as Int32Array)[node] : node);
+    const all = (isPart ? timeTree.total[node] : this.tree.sum) || 1;
     const shares: Record<number, number> = {};
     for (const [at, value] of byLine) shares[at] = value / all;
     const head = h(
@@ -490,7 +557,7 @@ class FlamePage {
     const list = h(
       "table",
       { class: "lines" },
-      h("caption", {}, "Time by line of this function, share of all"),
+      h("caption", {}, isPart ? "Time by line of this frame, share of its own" : "Time by line of this function, share of all"),
       h("tbody", {}, rows.map(([at, value]) =>
         h("tr", {}, h("td", { class: "number" }, percent(value / all)), h("td", {}, sourceLink(page, at, `line ${at}`))))),
     );
@@ -533,7 +600,7 @@ class FlamePage {
     const { tree } = this;
     let widest = 0;
     for (let node = 1; node < tree.func.length; node++)
-      if (this.matches?.[tree.func[node]] && tree.total[node] > (widest ? tree.total[widest] : 0)) widest = node;
+      if (this.matches?.[tree.func[node]] && tree.width[node] > (widest ? tree.width[widest] : 0)) widest = node;
     if (widest) this.scroller.scrollTop = (tree.depth[widest] - 1) * ROW - this.scroller.clientHeight / 2;
   }
 

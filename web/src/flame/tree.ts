@@ -5,7 +5,7 @@ import type { FlamePayload } from "../payload";
 
 export const CLOCKS = ["cpu", "wall", "gil", "samples"] as const;
 export type Clock = (typeof CLOCKS)[number];
-const COLUMN: Record<Clock, number> = { samples: 3, cpu: 4, wall: 5, gil: 6 };
+export const COLUMN: Record<Clock, number> = { samples: 3, cpu: 4, wall: 5, gil: 6 };
 
 export interface Choice {
   clock: Clock;
@@ -13,19 +13,21 @@ export interface Choice {
   thread: number;
   test: number;
   isInverted: boolean;
-  order: "heaviest" | "appearance" | "name";
+  order: "heaviest" | "name" | "time";
 }
 
 export interface Tree {
   /** Node 0 is the root; parents come first. */
   parent: Int32Array;
+  /** Negative where a node is no function: a thread, a test, see `texts`. */
   func: Int32Array;
   self: Float64Array;
   total: Float64Array;
   totalBefore: Float64Array;
   depth: Int32Array;
   maxDepth: number;
-  /** Where a node begins, in the unit of the clock. */
+  /** How wide a node is drawn, and where it begins: in the unit of the clock, or in time that went by. */
+  width: Float64Array;
   start: Float64Array;
   /** Children of node n: children[first[n]] to children[first[n + 1] - 1], in the order they are drawn. */
   first: Int32Array;
@@ -38,6 +40,10 @@ export interface Tree {
   /** The same of the profile to compare with. */
   sumBefore: number;
   order: Choice["order"];
+  /** What nodes are called that are no functions. */
+  texts: Map<number, string>;
+  /** The node of the tree of sums that a node is a part of. */
+  joined: Int32Array | null;
 }
 
 interface Nodes {
@@ -168,7 +174,8 @@ function finish(payload: FlamePayload, nodes: Nodes, order: Choice["order"]): Om
   const start = new Float64Array(n);
   for (let i = 0; i < n; i++) place(i, start, total, first, children);
   return {
-    parent, func, self: nodes.self, total, totalBefore, depth, maxDepth, start, first, children, order,
+    parent, func, self: nodes.self, total, totalBefore, depth, maxDepth, width: total, start, first, children, order,
+    texts: new Map(), joined: null,
   };
 }
 
@@ -188,7 +195,6 @@ function sortChildren(
   children: Int32Array,
   order: Choice["order"],
 ): void {
-  if (order === "appearance") return; // as they were numbered
   const name = (node: number) => payload.functions[func[node]][1];
   const compare =
     order === "heaviest"
@@ -246,9 +252,19 @@ export function matchedTime(tree: Tree, isMatch: Uint8Array): number {
   return sum;
 }
 
+/** Own cost by line node of a choice; `timeByLine` adds them up. */
+export function chosenCosts(payload: FlamePayload, choice: Choice): Float64Array {
+  return lineCosts(payload, payload.costs, choice, COLUMN[choice.clock]);
+}
+
 /** The time of a function by line of it, within one node of the tree of calls (or all of them: node -1). */
-export function timeByLine(payload: FlamePayload, joined: Joined, choice: Choice, func: number, node: number): Map<number, number> {
-  const costs = lineCosts(payload, payload.costs, choice, COLUMN[choice.clock]);
+export function timeByLine(
+  payload: FlamePayload,
+  joined: Joined,
+  costs: Float64Array,
+  func: number,
+  node: number,
+): Map<number, number> {
   const [parents, frames] = payload.nodes;
   const [functionOf, lineOf] = payload.frames;
   for (let i = costs.length - 1; i > 0; i--) if (parents[i] > 0) costs[parents[i]] += costs[i];

@@ -15,15 +15,30 @@ from pathlib import Path
 from typing import Any, Final
 
 from footfall._version import VERSION
-from footfall.analyze.calltree import Cost, Function, Profile, Times, times_of_functions, times_of_lines
+from footfall.analyze.calltree import (
+    Function,
+    Profile,
+    Times,
+    times_of_functions,
+    times_of_lines,
+    tree_sums,
+)
+from footfall.analyze.clocks import Clock, reader
 from footfall.analyze.conditions import ConditionResult
 from footfall.analyze.gaps import find_gaps, times_in_files
 from footfall.analyze.regions import FUNCTION, find_outside_lines, find_regions, narrow_result
 from footfall.analyze.tests import TestRecord, find_tests, name_of_test
 from footfall.errors import FootfallError
 from footfall.report.gather import Coverage, ReportedFile, shown_path
+from footfall.report.site.changes import (
+    ReportNumbers,
+    changes_payload,
+    numbers_from_json,
+    numbers_of_report,
+    numbers_to_json,
+)
 from footfall.report.site.flame_page import flame_payload
-from footfall.report.site.overview import FILE_COLUMNS, changes_since, file_rows, gap_rows, numbers_row
+from footfall.report.site.overview import FILE_COLUMNS, file_rows, gap_rows, numbers_row
 from footfall.report.site.shell import render_page
 from footfall.report.site.source_page import source_payload
 from footfall.report.site.tests_page import tests_payload
@@ -45,7 +60,8 @@ _NS_PER_US: Final = 1000
 class SiteData:
     """What a site is made from. `lines_by_context`: by reported path and context label, statements that ran.
 
-    `gaps_profile` is the profile by which gaps are ranked (production's), `before` the one to compare with.
+    `gaps_profile` is the profile by which gaps are ranked (production's), `before` the one to compare with and
+    `coverage_before` its data file's coverage.
     """
 
     coverage: Coverage
@@ -53,6 +69,7 @@ class SiteData:
     precision: int = 0
     profile: Profile | None = None
     before: Profile | None = None
+    coverage_before: Coverage | None = None
     gaps_profile: Profile | None = None
     conditions: Mapping[str, ConditionResult] = field(default_factory=dict)
     lines_by_context: Mapping[str, Mapping[str, set[int]]] = field(default_factory=dict)
@@ -96,10 +113,16 @@ class _Site:
         self.files = data.coverage.files
         self.pages = {file.result.path: f"{_SOURCES}/{_page_name(file.name)}" for file in self.files}
         self.clock = clock_of(data.profile or Profile())
-        self.heat = _heat_by_path(data.profile)
+        self.heat: dict[str, dict[int, Times]] = {}
+        self.function_times: dict[Function, Times] = {}
+        if data.profile is not None:
+            sums = tree_sums(data.profile)
+            self.heat = _heat_by_path(times_of_lines(data.profile, sums))
+            self.function_times = times_of_functions(data.profile, sums)
         self.sampled_us = _sampled_us(data.profile)
         self.tests = find_tests(data.lines_by_context, data.profile)
         self.test_us = self._test_times()
+        self.numbers = numbers_of_report(data.coverage, data.profile, self.function_times, self.pages)
 
     def write(self) -> None:
         wanted = set()
@@ -162,7 +185,7 @@ class _Site:
 
     def _write_overview(self) -> None:
         coverage = self.data.coverage
-        names_before, total_before = changes_since(self.before)
+        earlier = self._earlier_numbers()
         profile = self.data.gaps_profile or self.data.profile
         times: Mapping[str, Mapping[int, int]] = {}
         total_ns = 0
@@ -180,9 +203,12 @@ class _Site:
         }
         payload = {
             "columns": FILE_COLUMNS,
-            "files": file_rows(self.files, self.pages, own_us, conditions, names_before),
+            "files": file_rows(self.files, self.pages, own_us, conditions, earlier.files),
             "totals": numbers_row(coverage.total),
-            "totalBefore": total_before,
+            "totalBefore": earlier.total,
+            "changes": changes_payload(
+                earlier, self.numbers, {file.name: self.pages[file.result.path] for file in self.files}, self._since()
+            ),
             "gaps": gap_rows(gaps[:_N_GAPS], self.pages, total_ns),
             "gapCount": len(gaps),
             "gapsAreOfAnotherProfile": self.data.gaps_profile is not None,
@@ -194,12 +220,23 @@ class _Site:
         }
         self._write("index.html", "overview", "Overview", payload)
 
+    def _earlier_numbers(self) -> ReportNumbers:
+        if self.data.before is not None or self.data.coverage_before is not None:
+            before = self.data.before
+            times = times_of_functions(before) if before is not None else {}
+            return numbers_of_report(self.data.coverage_before, before, times, self.pages)
+        return numbers_from_json(self.before or {})
+
+    def _since(self) -> str:
+        """What the changes are since, to follow that word."""
+        if self.data.before is not None or self.data.coverage_before is not None:
+            return "the other data file"
+        created = (self.before or {}).get("created")
+        return f"the report of {created[:20]}" if isinstance(created, str) and created else "the last report"
+
     def _hot_functions(self) -> list[list[Any]]:
         """[function, file, line, page or "", own microseconds, total microseconds], hottest first."""
-        if self.data.profile is None:
-            return []
-        found = times_of_functions(self.data.profile)
-        ranked = sorted(found.items(), key=lambda item: (-self.clock(item[1].own), item[0]))
+        ranked = sorted(self.function_times.items(), key=lambda item: (-self.clock(item[1].own), item[0]))
         return [
             [
                 function.qualname,
@@ -228,13 +265,12 @@ class _Site:
         return tests_payload(tests, shown=shown_path, pages=self.pages, statements=statements)
 
     def _write_numbers(self) -> None:
-        """Leave the percentages for the next site in this folder to compare with."""
-        coverage = self.data.coverage
+        """Leave percentages and times for the next site in this folder to compare with."""
         numbers = {
             "format": 1,
             "version": VERSION,
-            "total": coverage.total.pc_covered,
-            "files": {file.name: file.result.numbers.pc_covered for file in coverage.files},
+            "created": time.strftime("%Y-%m-%d %H:%M"),
+            **numbers_to_json(self.numbers),
             "pages": sorted(self.pages.values()),
         }
         (self.root / _NUMBERS_FILE).write_text(json.dumps(numbers), encoding="utf-8")
@@ -281,19 +317,18 @@ class _FunctionCoverage:
 
 def _sampled_us(profile: Profile | None) -> list[int]:
     """Return the time of all samples with Python code: CPU, wall, with the GIL."""
-    total = Cost()
-    if profile is not None:
-        for (node, _, _), cost in profile.costs.items():
-            if node:
-                total.add(cost)
-    return [value // _NS_PER_US for value in (total.cpu_ns, total.wall_ns, total.gil_ns)]
+    costs = [] if profile is None else [cost for (node, _, _), cost in profile.costs.items() if node]
+    clocks = (Clock.CPU, Clock.WALL, Clock.GIL)
+    return [sum(map(reader(clock), costs)) // _NS_PER_US for clock in clocks]
 
 
-def _heat_by_path(profile: Profile | None) -> dict[str, dict[int, Times]]:
+def _heat_by_path(times_by_line: Mapping[tuple[str, int], Times]) -> dict[str, dict[int, Times]]:
+    absolute: dict[str, str] = {}
     found: dict[str, dict[int, Times]] = {}
-    if profile is not None:
-        for (path, line), times in times_of_lines(profile).items():
-            found.setdefault(os.path.abspath(path), {})[line] = times
+    for (path, line), times in times_by_line.items():
+        if path not in absolute:
+            absolute[path] = os.path.abspath(path)
+        found.setdefault(absolute[path], {})[line] = times
     return found
 
 

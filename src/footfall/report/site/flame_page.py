@@ -5,7 +5,9 @@ Nodes are frames at lines; the viewer joins the lines of a function, and takes t
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable, Mapping, Sequence
+from itertools import accumulate, compress, groupby
 from typing import Any
 
 from footfall.analyze.calltree import Function, Profile
@@ -76,7 +78,9 @@ def flame_payload(
     tables = _Tables(shown, with_first_line=before is None)
     tests: dict[str, int] = {"": 0}
     threads: list[str] = []
-    costs = _costs(profile, tables.add(profile), tests, threads)
+    node_of = tables.add(profile)
+    costs = _costs(profile, node_of, tests, threads)
+    timeline = _timeline(profile, node_of, tests)
     old: list[list[int]] = []
     if before is not None:
         old = _costs(before, tables.add(before), tests, [])
@@ -97,6 +101,7 @@ def flame_payload(
         "tests": list(tests),
         "costs": costs,
         "before": old,
+        "timeline": timeline,
         "intervalUs": profile.interval_ns / _NS_PER_US,
         "samples": profile.n_samples,
         "dropped": profile.n_dropped,
@@ -107,18 +112,62 @@ def flame_payload(
 def _costs(profile: Profile, node_of: Sequence[int], tests: dict[str, int], threads: list[str]) -> list[list[int]]:
     """Return columns: node, thread, test, samples, CPU, wall, GIL."""
     test_of: dict[str, int] = {}
-    summed: dict[tuple[int, int, int], list[int]] = {}
+    places: dict[tuple[int, int, int], int] = {}
+    samples: list[int] = []
+    cpu: list[int] = []
+    wall: list[int] = []
+    gil: list[int] = []
     for (node, thread, label), cost in profile.costs.items():
         test = test_of.get(label)
         if test is None:
             test = test_of[label] = tests.setdefault(name_of_test(label), len(tests))
-        row = summed.setdefault((node_of[node], thread, test), [0, 0, 0, 0])
-        row[0] += cost.samples
-        row[1] += cost.cpu_ns
-        row[2] += cost.wall_ns
-        row[3] += cost.gil_ns
+        at = places.setdefault((node_of[node], thread, test), len(samples))
+        if at == len(samples):
+            samples.append(cost.samples)
+            cpu.append(cost.cpu_ns)
+            wall.append(cost.wall_ns)
+            gil.append(cost.gil_ns)
+        else:
+            samples[at] += cost.samples
+            cpu[at] += cost.cpu_ns
+            wall[at] += cost.wall_ns
+            gil[at] += cost.gil_ns
     threads += [f"{each.name or 'thread'} {each.native_id} (process {each.pid})" for each in profile.threads]
-    return _columns([(*key, row[0], *(value // _NS_PER_US for value in row[1:])) for key, row in summed.items()], 7)
+    in_us = [[value // _NS_PER_US for value in column] for column in (cpu, wall, gil)]
+    return [*_columns(list(places), 3), samples, *in_us]
+
+
+def _timeline(profile: Profile, node_of: Sequence[int], tests: dict[str, int]) -> dict[str, Any]:
+    """Return the order in time: the grid's step (0: none), and by thread [thread, start, columns of its spans].
+
+    The columns are node, microseconds, per cent of them with CPU, per cent with the GIL; tests are pairs of a test and
+    the number of spans in a row that are of it.
+    """
+    timelines = profile.timelines
+    test_of = [tests.setdefault(name_of_test(label), len(tests)) for label in timelines.labels]
+    threads = []
+    for thread, timeline in sorted(timelines.threads.items()):
+        nodes = list(map(node_of.__getitem__, timeline.nodes))
+        of_test = list(map(test_of.__getitem__, timeline.contexts))
+        # spans of one line that differ by column only are one here
+        changes = map(operator.or_, map(operator.ne, nodes[1:], nodes), map(operator.ne, of_test[1:], of_test))
+        starts = [0, *compress(range(1, len(nodes)), changes)]
+        ends = [*starts[1:], len(nodes)]
+        at_ns = list(accumulate(timeline.wall_ns, initial=timeline.start_ns))
+        at_us = [at_ns[start] // _NS_PER_US for start in (*starts, len(nodes))]
+        shares = []
+        for column in (timeline.cpu_ns, timeline.gil_ns):
+            sums = list(accumulate(column, initial=0))
+            shares.append(
+                [
+                    min(100, 100 * (sums[end] - sums[start]) // (at_ns[end] - at_ns[start]))
+                    for start, end in zip(starts, ends, strict=True)
+                ]
+            )
+        runs = [[test, sum(1 for _ in group)] for test, group in groupby(of_test[start] for start in starts)]
+        columns = [[nodes[start] for start in starts], list(map(int.__sub__, at_us[1:], at_us)), *shares]
+        threads.append([thread, at_us[0], *columns, runs])
+    return {"stepUs": timelines.step_ns // _NS_PER_US, "threads": threads}
 
 
 def _columns(rows: Sequence[tuple[int, ...]], width: int) -> list[list[int]]:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from footfall.config import Config
+from footfall.errors import FootfallError
 from footfall.record.coveragedb import read_lines_by_context
 from footfall.report.conditions import load_conditions
-from footfall.report.gather import Coverage
+from footfall.report.gather import Coverage, gather
 from footfall.report.site.build import SiteData
 from footfall.report.times import load_profile, need_profile
 
@@ -22,16 +23,32 @@ def gather_site(
     Raises FootfallError: as reading a data file does, and `no-profile` for a named file without one.
     """
     contexts = config.report_contexts
+    before = coverage_before = None
+    if before_file is not None:
+        before, coverage_before = load_profile(config, before_file), _coverage_before(config, before_file)
+        if coverage_before is None:
+            before = need_profile(config, before_file)
     return SiteData(
         coverage=coverage,
         title=config.html_title,
         precision=config.precision,
-        profile=load_profile(config, config.data_file, contexts) if coverage.has_profile else None,
-        before=need_profile(config, before_file) if before_file is not None else None,
+        profile=load_profile(config, config.data_file, contexts, has_timelines=True) if coverage.has_profile else None,
+        before=before,
+        coverage_before=coverage_before,
         gaps_profile=need_profile(config, gaps_file) if gaps_file is not None else None,
         conditions=(load_conditions(coverage, config.data_file, contexts) or {}) if coverage.has_conditions else {},
         lines_by_context=lines_by_context(config, coverage),
     )
+
+
+def _coverage_before(config: Config, data_file: str | Path) -> Coverage | None:
+    """Return the coverage of the data file to compare with; None when it has none, as a recording of a process."""
+    try:
+        return gather(config, data_file, ignore_errors=True)
+    except FootfallError as error:
+        if error.slug != "no-report-data":
+            raise
+        return None
 
 
 def lines_by_context(config: Config, coverage: Coverage) -> dict[str, dict[str, set[int]]]:

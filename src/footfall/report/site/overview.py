@@ -9,7 +9,7 @@ from footfall.analyze.gaps import Gap
 from footfall.analyze.results import Numbers
 from footfall.report.gather import ReportedFile
 
-__all__ = ["FILE_COLUMNS", "changes_since", "file_rows", "gap_rows", "numbers_row"]
+__all__ = ["FILE_COLUMNS", "file_rows", "gap_rows", "numbers_row"]
 
 FILE_COLUMNS = (
     "name", "page", "statements", "missing", "excluded", "branches", "partial", "missingBranches",
@@ -82,17 +82,3 @@ def gap_rows(gaps: Iterable[Gap], pages: Mapping[str, str], total_ns: int) -> li
         }
         for gap in gaps
     ]
-
-
-def changes_since(before: Mapping[str, Any] | None) -> tuple[dict[str, float], float | None]:
-    """Return percentages by file name, and the total's, of an earlier site's numbers, whatever was in that file."""
-    if not isinstance(before, dict):
-        return {}, None
-    files = before.get("files")
-    total = before.get("total")
-    found = {
-        name: float(value)
-        for name, value in (files.items() if isinstance(files, dict) else ())
-        if isinstance(name, str) and isinstance(value, (int, float))
-    }
-    return found, float(total) if isinstance(total, (int, float)) else None
