@@ -90,9 +90,24 @@ find_remote_code(sampler *s, uint64_t address, const code_entry **entry)
     return WALK_OK;
 }
 
+/* The entry of what is no code object but stands in a stack like one. */
+static walk_status
+find_collector(sampler *s, const code_entry **entry)
+{
+    *entry = sample_log_find_code(&s->log, MARK_COLLECTOR);
+    if (*entry == NULL) {
+        code_names_set(&s->names, COLLECTOR_NAME);
+        *entry = sample_log_add_code(&s->log, MARK_COLLECTOR, &s->names, s->n_walks);
+    }
+    return *entry != NULL ? WALK_OK : WALK_NO_MEMORY;
+}
+
 static walk_status
 find_code(sampler *s, uint64_t address, const code_entry **entry, int *has_read)
 {
+    if (address == MARK_COLLECTOR) {
+        return find_collector(s, entry);
+    }
     if (s->remote != NULL) {
         return find_remote_code(s, address, entry);
     }

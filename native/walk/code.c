@@ -141,6 +141,16 @@ code_names_read(const memory_source *source, const walk_offsets *offsets, uint64
 }
 
 void
+code_names_set(code_names *names, const char *name)
+{
+    uint32_t size = (uint32_t)strnlen(name, 64);
+    memcpy(names->filename, name, size);
+    memcpy(names->qualname, name, size);
+    names->filename_bytes = names->qualname_bytes = size;
+    names->first_line = names->n_units = names->linetable_bytes = 0;
+}
+
+void
 code_names_free(code_names *names)
 {
     free(names->linetable);

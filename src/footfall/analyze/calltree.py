@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import NamedTuple, TypeVar
+from typing import Final, NamedTuple, TypeVar
 
 from footfall.analyze.linetable import positions
 from footfall.record.samplelog import SampledCode, SampleLog
 
 __all__ = [
+    "COLLECTOR_PATH",
     "Cost",
     "Frame",
     "Function",
@@ -29,6 +30,10 @@ __all__ = [
     "times_of_lines",
     "times_of_threads",
 ]
+
+
+COLLECTOR_PATH: Final = "<gc>"
+"""The path and the name of the frame that stands for the garbage collector (native/walk/collector.h); it has no lines."""
 
 
 class Function(NamedTuple):

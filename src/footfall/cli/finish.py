@@ -11,6 +11,7 @@ from pathlib import Path
 
 import click
 
+from footfall.analyze.import_frames import fold_imports
 from footfall.analyze.profiles import rows_from_profile
 from footfall.analyze.resolve import resolve
 from footfall.analyze.rundata import FileData, RunData
@@ -155,7 +156,7 @@ def show_summary(run: RunData, config: Config, data_file: str) -> None:
                 data_file=data_file,
                 is_default_data_file=data_file == config.data_file,
                 parallel_base=base_of_parallel_name(data_file) if config.parallel else "",
-                times=None if run.profile is None else profile_summary(run.profile, _N_HOTTEST),
+                times=None if run.profile is None else profile_summary(fold_imports(run.profile, os.path.isfile), _N_HOTTEST),
             )
         )
     )
