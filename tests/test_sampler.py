@@ -221,6 +221,26 @@ def test_threads_are_told_apart(tmp_path: Path) -> None:
     assert looks[idling] > 5 * entries[idling]
 
 
+def test_frames_that_no_traceback_shows_are_left_out(tmp_path: Path) -> None:
+    """A class that is called often has its __init__ below the caller, and nothing in between."""
+    program = """
+    class Point:
+        def __init__(self, n):
+            for _ in range(n): pass
+    def make():
+        for _ in until(0.6):
+            Point(2000)
+    make()
+    """
+    names = stacks(sample_program(program, tmp_path / "a.smp"))
+    assert ("<module>", "make", "Point.__init__") in names.values()
+    assert {stack for stack in names.values() if "make" in stack} <= {
+        ("<module>", "make"),
+        ("<module>", "make", "Point.__init__"),
+        ("<module>", "make", "until"),
+    }
+
+
 def test_garbage_collection_is_a_frame(tmp_path: Path) -> None:
     """The collector's time is a frame below the function that it stopped, in its thread only; finalizers are below it."""
     program = """

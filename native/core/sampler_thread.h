@@ -90,6 +90,7 @@ typedef struct sampler {
     uint64_t busy_ns; /* in ticks */
     death_ring ring;
     uint64_t ring_tail; /* deaths that were applied */
+    uint64_t deaths_before; /* the walk that is under way */
     _Atomic uint32_t context;
     pthread_t thread;
     pid_t thread_id; /* kernel's, for stop to see it gone */

@@ -338,6 +338,10 @@ build_stack(sampler *s)
             Py_DECREF(frames);
             Py_RETURN_NONE;
         }
+        if (item != NULL && code_names_is_hidden(&s->names)) {
+            Py_DECREF(item);
+            continue;
+        }
         if (item == NULL || PyList_Append(frames, item) < 0) {
             Py_CLEAR(frames);
         }
