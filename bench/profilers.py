@@ -13,7 +13,7 @@ program end when its part of the minutes is over, and after one at the earliest.
 samples     looks at threads, of all rounds
 dropped     looks that the tool itself counts as dropped or as errors, in per cent of all looks
 impossible  stacks without their root, or with fib and fib2 in one, in per cent of all looks
-sampler     CPU of the tool's own process, in per cent of the program's; footfall run's sampler is a thread of the program
+sampler     CPU of the tool's own process, in per cent of the program's; footfall run's sampler is a thread of that
 CPU, wall   of the program, to the same work alone (medians); for footfall run with its sampler
 error       greatest deviation of a known share, in points (median)
 """

@@ -214,7 +214,7 @@ def show_cost(runs):
 
 def show_shares(seconds):
     """Known shares at three rates."""
-    print("| rate | samples | worth | a (50 %) | b (30 %) | c (20 %) | greatest deviation: of samples | of their worth |")
+    print("| rate | samples | worth | a (50 %) | b (30 %) | c (20 %) | deviation, of samples | of their worth |")
     print("|---|---|---|---|---|---|---|---|")
     for rate in (100, 1000, 10_000):
         found = run(SHARES, rate, 0, seconds)

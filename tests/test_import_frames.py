@@ -1,9 +1,9 @@
 """The frames of the import machinery are shown as one, named by the module that is loaded."""
 
-from collections.abc import Callable, Iterable
-from pathlib import Path
 import subprocess
 import sys
+from collections.abc import Callable, Iterable
+from pathlib import Path
 
 import pytest
 

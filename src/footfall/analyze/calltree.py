@@ -33,7 +33,7 @@ __all__ = [
 
 
 COLLECTOR_PATH: Final = "<gc>"
-"""The path and the name of the frame that stands for the garbage collector (native/walk/collector.h); it has no lines."""
+"""Path and name of the frame that stands for the garbage collector (native/walk/collector.h); it has no lines."""
 
 
 class Function(NamedTuple):

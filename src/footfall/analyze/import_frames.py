@@ -76,7 +76,7 @@ class _Folded:
         return number
 
     def add_import(self, caller: int, name: str) -> int:
-        """Return the number of the node for the machinery called by `caller` to load the module `name` ("": unknown)."""
+        """Return the number of the node for the machinery that `caller` called, to load `name` ("": not known)."""
         shown = f"<import {name}>" if name else "<import>"
         frame = self._frame_ids.get(shown)
         if frame is None:

@@ -138,7 +138,7 @@ def short_path(path: str) -> str:
 
 
 def shown_place(path: str, line: int) -> str:
-    """Return a line for a narrow column; what is no file (`<gc>`, `<import>`) has no lines, and no path but its name."""
+    """Return a line for a narrow column; "" for what is no file and has none (`<gc>`, `<import>`)."""
     return f"{short_path(path)}:{line}" if line else ""
 
 
