@@ -1,18 +1,21 @@
 """footfall, Austin, py-spy and CPython 3.15's profiling.sampling side by side, on the same programs.
 
-    python bench/profilers.py [--python PYTHON] [--rate 1000] [--runs 3] [--only fib,...] [--tools footfall,...]
+    python bench/profilers.py [--python PYTHON] [--rate 1000] [--runs 5] [--minutes 14] [--only fib,...] [--tools ...]
 
 Run it by a CPython that has footfall installed. PYTHON (default: this one) runs the programs; tools that are not
 found, or do not know that version, are left out: `pip install austin-dist austin-python py-spy`. AUSTIN in the
 environment may hold a command line for Austin. Tachyon (profiling.sampling) profiles only a Python of its own version,
 3.15.
 
-samples     looks at a thread that ran Python code (one thread of each program is looked at)
-bad         impossible stacks (without their root, or fib and fib2 in one) and those that the tool itself counts as
-            dropped or as errors, in per cent of all looks
-sampler     CPU of the tool's own process, in per cent of the run; footfall's sampler is a thread of the program
-program     CPU of the program to the same work alone (medians of interleaved runs); for footfall with its sampler
-error       greatest deviation of a known share, in points
+Each round runs every tool and the program alone once, so that other work on the machine meets all alike; rounds of a
+program end when its part of the minutes is over, and after one at the earliest.
+
+samples     looks at threads, of all rounds
+dropped     looks that the tool itself counts as dropped or as errors, in per cent of all looks
+impossible  stacks without their root, or with fib and fib2 in one, in per cent of all looks
+sampler     CPU of the tool's own process, in per cent of the program's; footfall run's sampler is a thread of that
+CPU, wall   of the program, to the same work alone (medians); for footfall run with its sampler
+error       greatest deviation of a known share, in points (median)
 """
 
 from __future__ import annotations
@@ -28,6 +31,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -35,7 +39,13 @@ from pathlib import Path
 END = """
 import json as _json, resource as _resource
 _used = _resource.getrusage(_resource.RUSAGE_SELF)
-open(sys.argv[1], "w").write(_json.dumps({"cpu": _used.ru_utime + _used.ru_stime, "truth": truth}))
+_wall = _time.perf_counter() - _begin
+open(sys.argv[1], "w").write(_json.dumps({"cpu": _used.ru_utime + _used.ru_stime, "wall": _wall, "truth": truth}))
+"""
+
+BEGIN = """
+import time as _time
+_begin = _time.perf_counter()
 """
 
 FIB = """
@@ -53,6 +63,17 @@ def main():
     for _ in range(300):
         timed(fib, 20)
         timed(fib2, 21)
+main()
+"""
+
+RECURSIVE = """
+import sys
+truth = {}
+def fib(n):
+    return n if n < 2 else fib(n - 1) + fib(n - 2)
+def main():
+    for _ in range(150):
+        fib(23)
 main()
 """
 
@@ -116,7 +137,26 @@ file = os.open("/dev/zero", os.O_RDONLY)
 main()
 """
 
-PROGRAMS = {"fib and fib2": FIB, "50/30/20": SPIN, "200 frames": DEEP, "two threads": THREADS, "waits": IO}
+SUITE = f"""
+import os, sys
+truth = {{}}
+os.chdir({str(Path(__file__).parents[1])!r})
+import pytest
+def main():
+    for _ in range(2):
+        pytest.main(["-q", "-p", "no:cacheprovider", "tests/test_analyze_source.py", "tests/test_linetable.py"])
+main()
+"""
+
+PROGRAMS = {
+    "recursive fib": RECURSIVE,
+    "fib and fib2": FIB,
+    "50/30/20": SPIN,
+    "two threads": THREADS,
+    "200 frames": DEEP,
+    "waits": IO,
+    "a suite": SUITE,
+}
 
 
 @dataclass
@@ -126,6 +166,7 @@ class Found:
     stacks: list[tuple[tuple[str, ...], int]] = field(default_factory=list)
     dropped: int = 0
     cpu: float = 0.0
+    wall: float = 0.0
     tool_cpu: float = 0.0
     truth: dict[str, float] = field(default_factory=dict)
 
@@ -141,7 +182,8 @@ def run(command: list[str], said: Path) -> tuple[Found, str]:
         raise RuntimeError(f"{shlex.join(command)}: {done.stdout[-300:]}{done.stderr[-300:]}")
     told = json.loads(said.read_text())
     used = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    return Found(cpu=told["cpu"], tool_cpu=max(0.0, used - told["cpu"]), truth=told["truth"]), done.stdout + done.stderr
+    found = Found(cpu=told["cpu"], wall=told["wall"], tool_cpu=max(0.0, used - told["cpu"]), truth=told["truth"])
+    return found, done.stdout + done.stderr
 
 
 def collapsed(text: str, name: Callable[[str], str]) -> list[tuple[tuple[str, ...], int]]:
@@ -196,7 +238,7 @@ class Bench:
         self.said.unlink(missing_ok=True)
         self.out.unlink(missing_ok=True)
         before = resource.getrusage(resource.RUSAGE_CHILDREN)
-        with subprocess.Popen([self.python, str(program), str(self.said)]) as target:
+        with subprocess.Popen([self.python, str(program), str(self.said)], stdout=subprocess.DEVNULL) as target:
             command = [self._beside("footfall"), "attach", str(target.pid), f"--rate={self.rate}"]
             subprocess.run([*command, f"--data-file={self.out}"], capture_output=True, check=True)
         after = resource.getrusage(resource.RUSAGE_CHILDREN)
@@ -205,7 +247,7 @@ class Bench:
         profile = load_profile(read_config(), self.out)
         assert profile is not None
         stacks = collapsed(render_collapsed(profile), lambda part: part.partition(" (")[0])
-        return Found(stacks, profile.n_dropped, told["cpu"], used - told["cpu"], told["truth"])
+        return Found(stacks, profile.n_dropped, told["cpu"], told["wall"], used - told["cpu"], told["truth"])
 
     def austin_run(self, program: Path) -> Found:
         command = [*self.austin, "-i", f"{1_000_000 // self.rate}us", "-o", str(self.out)]
@@ -260,7 +302,7 @@ TOOLS = {
 
 
 def is_impossible(stack: tuple[str, ...]) -> bool:
-    return "main" not in stack and any(name in stack for name in ("fib", "fib2", "a", "b", "c", "below")) or (
+    return "main" not in stack and any(name in stack for name in ("fib", "fib2", "a", "b", "c", "below", "fetch")) or (
         "fib" in stack and "fib2" in stack
     )
 
@@ -281,25 +323,32 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--python", default=sys.executable)
     parser.add_argument("--rate", type=int, default=1000)
-    parser.add_argument("--runs", type=int, default=3)
+    parser.add_argument("--runs", type=int, default=5, help="rounds of each program (default 5)")
+    parser.add_argument("--minutes", type=float, default=14.0, help="after which no round begins (default 14)")
     parser.add_argument("--only", default=",".join(PROGRAMS))
     parser.add_argument("--tools", default=",".join(TOOLS))
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as directory:
         bench = Bench(given.python, given.rate, Path(directory))
-        print("| program | tool | samples | bad | sampler | program's CPU | error |\n|---|---|---|---|---|---|---|")
-        for name in given.only.split(","):
+        print("| program | tool | samples | dropped | impossible | sampler | CPU | wall | error |")
+        print("|---|---|---|---|---|---|---|---|---|", flush=True)
+        names = given.only.split(",")
+        begin = time.monotonic()
+        for at, name in enumerate(names, 1):
             program = Path(directory) / "program.py"
-            program.write_text(PROGRAMS[name] + END)
-            measure(bench, name, program, given.tools.split(","), given.runs)
+            program.write_text(BEGIN + PROGRAMS[name] + END)
+            end = begin + 60 * given.minutes * at / len(names)
+            measure(bench, name, program, given.tools.split(","), given.runs, end)
 
 
-def measure(bench: Bench, name: str, program: Path, tools: list[str], runs: int) -> None:
-    bare: list[float] = []
+def measure(bench: Bench, name: str, program: Path, tools: list[str], runs: int, end: float) -> None:
+    bare: list[Found] = []
     found: dict[str, list[Found]] = {}
     failed: dict[str, str] = {}
-    for _ in range(runs):
-        bare.append(bench.bare(program).cpu)
+    took = 0.0
+    while len(bare) < runs and (not bare or time.monotonic() + took < end):
+        begin = time.monotonic()
+        bare.append(bench.bare(program))
         for tool in tools:
             if tool in failed:
                 continue
@@ -307,23 +356,32 @@ def measure(bench: Bench, name: str, program: Path, tools: list[str], runs: int)
                 found.setdefault(tool, []).append(TOOLS[tool](bench, program))
             except (OSError, RuntimeError, subprocess.SubprocessError, ValueError) as error:
                 failed[tool] = str(error).strip().splitlines()[-1][:120] if str(error).strip() else repr(error)
+        took = time.monotonic() - begin
     for tool in tools:
         if tool in failed:
-            print(f"| {name} | {tool} | not run: {failed[tool]} | | | | |", flush=True)
+            print(f"| {name} | {tool} | not run: {failed[tool]} | | | | | | |", flush=True)
             continue
         each = found[tool]
         samples = sum(count for one in each for _, count in one.stacks)
-        bad = sum(count for one in each for stack, count in one.stacks if is_impossible(stack))
+        impossible = sum(count for one in each for stack, count in one.stacks if is_impossible(stack))
         dropped = sum(one.dropped for one in each)
-        ratio = statistics.median(one.cpu for one in each) / statistics.median(bare)
+        looks = samples + dropped or 1
         own = statistics.median(one.tool_cpu / (one.cpu or 1) for one in each)
         errors = [error for one in each if (error := error_of_shares(one)) is not None]
-        shown = f"{statistics.median(errors):.1f}" if errors else ""
-        print(
-            f"| {name} | {tool} | {samples} | {100 * (bad + dropped) / (samples + dropped or 1):.2f} % "
-            f"({bad} impossible, {dropped} dropped) | {100 * own:.0f} % | {ratio:.2f}x | {shown} |",
-            flush=True,
-        )
+        cells = [
+            str(samples),
+            f"{100 * dropped / looks:.2f} %",
+            f"{100 * impossible / looks:.2f} %",
+            "in it" if tool == "footfall run" else f"{100 * own:.1f} %",
+            f"{ratio([one.cpu for one in each], [one.cpu for one in bare]):.3f}x",
+            f"{ratio([one.wall for one in each], [one.wall for one in bare]):.3f}x",
+            f"{statistics.median(errors):.1f}" if errors else "",
+        ]
+        print(f"| {name} | {tool} | {' | '.join(cells)} |", flush=True)
+
+
+def ratio(measured: list[float], bare: list[float]) -> float:
+    return statistics.median(measured) / statistics.median(bare)
 
 
 if __name__ == "__main__":

@@ -7,7 +7,9 @@ medians printed; ratios are to the same work without a sampler.
 
 cost    CPU and wall of fixed work: "own" is the working thread's CPU, "all" the process's (sampler included); the
         sampler's CPU for each look and in per cent of one CPU; looks a second.
-shares  three functions that spin by the thread's CPU clock; the deviation of each share in binomial standard errors.
+shares  three functions that spin by the thread's CPU clock; the deviation of each share in binomial standard errors, of
+        as many samples as there were, and of as many equal ones as they were worth: a sample counts for the CPU time
+        since the one before, and where the sampler is woken late that differs.
 stacks  two quick recursions: stacks without their root, or that mix both, and those that were dropped.
 skid    own time of lines of 20 to 200 ns against `--precise`, where a signal stops the thread; two precise runs tell
         how much is noise.
@@ -87,9 +89,12 @@ end = time.monotonic() + argument
 while time.monotonic() < end:
     a(); b(); c()
 stats = stop()
-times = times_of_functions(profile_of_logs([read_sample_log(path)]))
+log = read_sample_log(path)
+times = times_of_functions(profile_of_logs([log]))
 seen = {function.qualname: each.total.cpu_ns for function, each in times.items()}
-say(truth=taken, seen={name: seen.get(name, 0) for name in "abc"}, samples=stats["samples"])
+weights = [sample.cpu_ns for sample in log.samples]
+worth = sum(weights) ** 2 / sum(weight ** 2 for weight in weights)
+say(truth=taken, seen={name: seen.get(name, 0) for name in "abc"}, samples=stats["samples"], worth=worth)
 """
 
 STACKS = """
@@ -209,19 +214,21 @@ def show_cost(runs):
 
 def show_shares(seconds):
     """Known shares at three rates."""
-    print("| rate | samples | a (50 %) | b (30 %) | c (20 %) | greatest deviation, standard errors |")
-    print("|---|---|---|---|---|---|")
+    print("| rate | samples | worth | a (50 %) | b (30 %) | c (20 %) | deviation, of samples | of their worth |")
+    print("|---|---|---|---|---|---|---|---|")
     for rate in (100, 1000, 10_000):
         found = run(SHARES, rate, 0, seconds)
         truth, seen = found["truth"], found["seen"]
-        cells, worst = [], 0.0
+        cells, worst = [], [0.0, 0.0]
         for name in "abc":
             true_share = truth[name] / sum(truth.values())
             share = seen[name] / sum(seen.values())
-            error = math.sqrt(true_share * (1 - true_share) / found["samples"])
-            worst = max(worst, abs(share - true_share) / error)
+            for at, count in enumerate((found["samples"], found["worth"])):
+                error = math.sqrt(true_share * (1 - true_share) / count)
+                worst[at] = max(worst[at], abs(share - true_share) / error)
             cells.append(f"{100 * share:.1f} (is {100 * true_share:.1f})")
-        print(f"| {rate} Hz | {found['samples']} | {' | '.join(cells)} | {worst:.1f} |", flush=True)
+        counts = f"{found['samples']} | {found['worth']:.0f}"
+        print(f"| {rate} Hz | {counts} | {' | '.join(cells)} | {worst[0]:.1f} | {worst[1]:.1f} |", flush=True)
     print()
 
 

@@ -162,6 +162,10 @@ HOSTILE = {
         "n = 0\nwhile True:\n  n += 1\n"
         "  exec(compile(f'def f{n}(n):\\n  return n\\nfor z in range(9): f{n}({n})', 'gen.py', 'exec'), {})"
     ),
+    "forks": (
+        "import os\nwhile True:\n  pid = os.fork()\n  if not pid: sum(range(10000)); os._exit(0)\n"
+        "  assert os.waitpid(pid, 0)[1] == 0"
+    ),
 }
 
 
@@ -329,6 +333,57 @@ def test_a_stopped_process_is_sampled_on(tmp_path: Path) -> None:
         os.kill(process.pid, signal.SIGCONT)
         log = sample(process.pid, tmp_path / "again.smp", 200)
         assert len(set(stacks(log))) > 5
+
+
+def test_stopping_in_a_recording(tmp_path: Path) -> None:
+    """SIGSTOP in the middle of a recording: it waits, without CPU time, and goes on with what comes after."""
+    with target(FIB) as process, recording(process.pid, "-o", "a.data", cwd=tmp_path) as attached:
+        time.sleep(1)
+        os.kill(process.pid, signal.SIGSTOP)
+        time.sleep(1)
+        assert attached.poll() is None
+        os.kill(process.pid, signal.SIGCONT)
+        time.sleep(1)
+        attached.send_signal(signal.SIGINT)
+        _, errors = attached.communicate(timeout=30)
+        assert process.poll() is None
+    assert attached.returncode == 0, errors
+    assert samples_by_function(tmp_path / "a.data")["fib"] > 10
+
+
+@pytest.mark.parametrize("pause", [False, True])
+def test_killed_in_a_recording(tmp_path: Path, pause: bool) -> None:
+    """SIGKILL in the middle of a recording, also of one that stops the process for each look: what was there is kept."""
+    options = ["--pause"] if pause else []
+    with target(FIB) as process, recording(process.pid, "--rate=2000", *options, "-o", "a.data", cwd=tmp_path) as attached:
+        time.sleep(1)
+        process.kill()
+        process.wait()
+        _, errors = attached.communicate(timeout=30)
+    assert attached.returncode == 0, errors
+    assert "has ended" in errors
+    assert samples_by_function(tmp_path / "a.data")["fib"] > 10
+
+
+def test_execution_of_another_program(tmp_path: Path) -> None:
+    """A process that executes a program that is not Python ends the recording; what was sampled is written."""
+    program = """
+    import os, time
+    def before():
+        end = time.monotonic() + 0.1
+        while time.monotonic() < end: pass
+    print("ready", flush=True)
+    while not os.path.exists("sampled"): before()
+    end = time.process_time() + 1
+    while time.process_time() < end: before()
+    os.execv("/bin/sleep", ["sleep", "1000"])
+    """
+    with target(program, cwd=tmp_path) as process, recording(process.pid, "-o", "a.data", cwd=tmp_path) as attached:
+        (tmp_path / "sampled").touch()
+        _, errors = attached.communicate(timeout=40)
+        assert process.poll() is None
+    assert attached.returncode == 0, errors
+    assert samples_by_function(tmp_path / "a.data")["before"] > 0
 
 
 def test_a_paused_process_is_unharmed(tmp_path: Path) -> None:

@@ -108,6 +108,21 @@ def test_paused_and_again(footfall: Footfall, program: subprocess.Popen[str]) ->
     assert "State:\tT" not in Path(f"/proc/{program.pid}/status").read_text(encoding="utf-8")
 
 
+def test_garbage_collection_is_shown(footfall: Footfall) -> None:
+    """A thread that collects garbage has a frame for it, below the function that it stopped."""
+    code = "import gc\nkeep = [[] for _ in range(400000)]\ndef f():\n gc.collect()\nprint(1, flush=True)\nwhile True: f()"
+    process = subprocess.Popen([sys.executable, "-I", "-c", code], stdout=subprocess.PIPE, text=True)
+    try:
+        assert process.stdout is not None and process.stdout.readline() == "1\n"
+        done = [footfall("dump", "--pause", process.pid) for _ in range(3)]
+    finally:
+        process.kill()
+        process.communicate()
+    assert all(each.returncode == 0 for each in done), done[0].stderr
+    stacks = [[line.split()[0] for line in each.stdout.splitlines()[3:] if line.strip()] for each in done]
+    assert ["<gc>", "f", "<module>"] in stacks
+
+
 def test_children(footfall: Footfall, tmp_path: Path) -> None:
     """A shell's Python child is found with --children, and not without."""
     command = f"{sys.executable} -I -c 'import time; print(1, flush=True); time.sleep(1000)'; true"

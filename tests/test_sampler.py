@@ -221,6 +221,80 @@ def test_threads_are_told_apart(tmp_path: Path) -> None:
     assert looks[idling] > 5 * entries[idling]
 
 
+def test_frames_that_no_traceback_shows_are_left_out(tmp_path: Path) -> None:
+    """A class that is called often has its __init__ below the caller, and nothing in between."""
+    program = """
+    class Point:
+        def __init__(self, n):
+            for _ in range(n): pass
+    def make():
+        for _ in until(0.6):
+            Point(2000)
+    make()
+    """
+    names = stacks(sample_program(program, tmp_path / "a.smp"))
+    assert ("<module>", "make", "Point.__init__") in names.values()
+    assert {stack for stack in names.values() if "make" in stack} <= {
+        ("<module>", "make"),
+        ("<module>", "make", "Point.__init__"),
+        ("<module>", "make", "until"),
+    }
+
+
+def test_garbage_collection_is_a_frame(tmp_path: Path) -> None:
+    """The collector's time is a frame below the function that it stopped, in its thread only; finalizers are below it."""
+    program = """
+    import gc
+    class Final:
+        def __del__(self):
+            end = time.thread_time() + 0.02
+            while time.thread_time() < end: pass
+    def collect():
+        gc.collect()
+    def finalize():
+        garbage = Final()
+        garbage.itself = garbage
+        del garbage
+        gc.collect()
+    def allocate():
+        return [[] for _ in range(100000)]
+    def other():
+        while not done: sum(range(100))
+    gc.disable()
+    kept = [[] for _ in range(200000)]
+    gc.enable()
+    done = []
+    thread = threading.Thread(target=other)
+    thread.start()
+    for _ in range(8):
+        collect()
+        finalize()
+        allocate()
+    done.append(1)
+    thread.join()
+    """
+    log = sample_program(program, tmp_path / "a.smp")
+    names = stacks(log)
+    cpu: dict[tuple[str, ...], int] = {}
+    for sample in log.samples:
+        cpu[names[sample.node]] = cpu.get(names[sample.node], 0) + sample.cpu_ns
+
+    def time_of(*parts: str) -> int:
+        """CPU time of the stacks that have these frames, each below the one before."""
+        found = 0
+        for stack, time in cpu.items():
+            rest = iter(stack)
+            found += time if all(part in rest for part in parts) else 0
+        return found
+
+    assert time_of("collect", "<gc>") > 0.7 * time_of("collect") > 0
+    assert time_of("finalize", "<gc>", "Final.__del__") > 0.7 * time_of("Final.__del__") > 0
+    assert time_of("other", "<gc>") < 0.05 * time_of("<gc>")
+    assert time_of("<gc>", "collect") == time_of("<gc>", "other") == 0
+    if sys.version_info >= (3, 15):
+        assert time_of("other", "<gc>") == time_of("Final.__del__", "<gc>") == 0
+
+
 def test_generators_and_their_callers(tmp_path: Path) -> None:
     """Generator frames, which lie outside of the thread's stack, are in their place."""
     program = """

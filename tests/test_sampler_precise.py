@@ -120,6 +120,29 @@ def test_survives_at_20_us(tmp_path: Path, program: str) -> None:
     assert (done.returncode, done.stderr) == (0, "")
 
 
+def test_the_programs_files_are_left(tmp_path: Path) -> None:
+    """What the program has open under low numbers, to read and write, is neither written nor read."""
+    path = tmp_path / "data"
+    path.write_bytes(bytes(100_000))
+    program = """
+    data = os.open(os.environ["DATA"], os.O_RDWR)
+    for number in (0, 3, 4, 5, 6, 7, 8):
+        if number != data: os.dup2(data, number)
+    def work():
+        for _ in until(0.5): sum(range(100))
+    work()
+    """
+    os.environ["DATA"] = str(path)
+    try:
+        log = sample_program(program, tmp_path / "a.smp")
+    finally:
+        del os.environ["DATA"]
+    assert path.read_bytes() == bytes(100_000)
+    names = stacks(log)
+    assert sum("work" in names[sample.node] for sample in log.samples) > 0.5 * len(log.samples) > 0
+    assert log.n_dropped <= 0.1 * len(log.samples)
+
+
 def test_waiting_is_not_cut_short(tmp_path: Path) -> None:
     """Calls that wait take their time, though signals reach their threads, and reads and writes are whole."""
     program = """

@@ -109,7 +109,7 @@ new_sampler(pid_t read_pid, uint64_t interval_ns, uint64_t seed)
         free_sampler(s);
         return NULL;
     }
-    if (stack_walker_open(&s->walker, &s->memory, &s->offsets) != WALK_OK) {
+    if (stack_walker_open(&s->walker, &s->memory, &s->offsets, s->interp, s->gil_address) != WALK_OK) {
         PyErr_NoMemory();
         free_sampler(s);
         return NULL;

@@ -214,17 +214,15 @@ make_code_room(sample_log *log)
     return 0;
 }
 
-code_entry *
-sample_log_add_code(sample_log *log, uint64_t address, const code_names *names, uint64_t walk)
+/* Log a code object under a new number. NO_CODE when the log ended. */
+static uint32_t
+log_code(sample_log *log, const code_names *names)
 {
     size_t size = 2 * 4 + 3 * 4 + (size_t)names->filename_bytes + names->qualname_bytes
                   + names->linetable_bytes;
-    if (make_code_room(log) < 0) {
-        return NULL;
-    }
     unsigned char *payload = reserve(log, size);
     if (payload == NULL) {
-        return NULL;
+        return NO_CODE;
     }
     uint32_t id = log->next_code_id++;
     unsigned char *to = maplog_put_u32(payload, id);
@@ -234,9 +232,22 @@ sample_log_add_code(sample_log *log, uint64_t address, const code_names *names, 
     maplog_put_bytes(to, names->linetable, names->linetable_bytes);
     maplog_commit(&log->log, payload, SAMPLE_CODE);
     log->n[COUNT_CODES]++;
+    return id;
+}
+
+code_entry *
+sample_log_add_code(sample_log *log, uint64_t address, const code_names *names)
+{
+    if (make_code_room(log) < 0) {
+        return NULL;
+    }
+    uint32_t id = code_names_is_hidden(names) ? HIDDEN_CODE : log_code(log, names);
+    if (id == NO_CODE) {
+        return NULL;
+    }
     code_entry *entry = probe_code(log->codes, log->codes_room, address);
     log->codes_used += entry->address == 0;
-    *entry = (code_entry){.address = address, .born = walk, .id = id, .n_units = names->n_units};
+    *entry = (code_entry){.address = address, .id = id, .n_units = names->n_units};
     return entry;
 }
 

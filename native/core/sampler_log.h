@@ -14,6 +14,7 @@
 #define MAX_THREAD_NAME 64u
 
 #define NO_CODE 0u
+#define HIDDEN_CODE 0xFFFFFFFFu /* frames of it are left out */
 #define NO_NODE 0u
 #define UNIT_UNKNOWN 0xFFFFFFFFu
 #define SAMPLE_HOLDS_GIL 1u
@@ -41,7 +42,6 @@ enum sample_counter {
 
 typedef struct code_entry {
     uint64_t address; /* 0 = free */
-    uint64_t born;    /* number of the walk that read it */
     uint32_t id;      /* NO_CODE = erased */
     uint32_t n_units;
     uint64_t header; /* the rest is remote/code.c's: digests, and when they were compared last */
@@ -98,9 +98,9 @@ void sample_log_publish(sample_log *log);
 int sample_log_is_open(const sample_log *log);
 
 code_entry *sample_log_find_code(sample_log *log, uint64_t address);
-/* Log a code object and remember its address. NULL when memory or the log ended;
+/* Log a code object (but a hidden one) and remember its address. NULL when memory or the log ended;
  * the entry is valid until the next call. */
-code_entry *sample_log_add_code(sample_log *log, uint64_t address, const code_names *names, uint64_t walk);
+code_entry *sample_log_add_code(sample_log *log, uint64_t address, const code_names *names);
 /* Forget an address: the object there is no more. */
 void sample_log_erase_code(sample_log *log, uint64_t address);
 void sample_log_erase_all_codes(sample_log *log);

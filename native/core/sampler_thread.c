@@ -110,7 +110,8 @@ open_window(sampler *s)
     if (syscall(SYS_close_range, 0u, ~0u, CLOSE_RANGE_UNSHARE) < 0) {
         return -1;
     }
-    return memory_window_open(&s->memory);
+    /* Threads that walk their own stacks have the program's table: there the window's number is another file's. */
+    return s->is_precise ? 0 : memory_window_open(&s->memory);
 }
 
 static void

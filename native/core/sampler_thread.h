@@ -85,12 +85,12 @@ typedef struct sampler {
     thread_lane *lanes; /* owned: in the order of the interpreter's list */
     uint32_t n_lanes;
     uint64_t gil_holder; /* a PyThreadState, 0 = nobody */
-    uint64_t list_head; /* of the interpreter's thread states, and the GIL, as the walk of an only thread read them */
-    unsigned char gil_seen[16];
+    uint64_t list_head; /* of the interpreter's thread states, as the walk of an only thread read it */
     uint64_t n_walks;
     uint64_t busy_ns; /* in ticks */
     death_ring ring;
     uint64_t ring_tail; /* deaths that were applied */
+    uint64_t deaths_before; /* the walk that is under way */
     _Atomic uint32_t context;
     pthread_t thread;
     pid_t thread_id; /* kernel's, for stop to see it gone */

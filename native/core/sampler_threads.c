@@ -91,9 +91,8 @@ sampler_expect_one_thread(sampler *s)
 {
     stack_walker *walker = &s->walker;
     walker->extra[0] = (memory_span){s->interp + s->offsets.interp_threads, &s->list_head, sizeof s->list_head};
-    walker->extra[1] = (memory_span){s->gil_address, s->gil_seen, sizeof s->gil_seen};
-    walker->extra[2] = (memory_span){s->cpu_address, &s->cpu_seen, sizeof s->cpu_seen};
-    walker->n_extra = s->cpu_address != 0 ? 3 : 2;
+    walker->extra[1] = (memory_span){s->cpu_address, &s->cpu_seen, sizeof s->cpu_seen};
+    walker->n_extra = s->cpu_address != 0 ? 2 : 1;
 }
 
 int
@@ -102,7 +101,7 @@ sampler_is_one_thread(sampler *s)
     const thread_lane *lane = &s->lanes[0];
     const thread_fields *fields = &s->walker.fields;
     s->walker.n_extra = 0;
-    load_gil_holder(s, s->gil_seen);
+    s->gil_holder = collector_gil_holder(&s->walker.collector);
     return s->list_head == lane->thread && fields->next == 0 && fields->interp == s->interp
            && native_id_of(s, lane->thread, fields) == lane->native_id;
 }

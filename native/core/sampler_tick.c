@@ -3,7 +3,9 @@
  * Why a reused address is not misnamed: deaths of code objects are told (sampler_watch.c) before their memory is
  * freed. They are applied after the stack was copied and before addresses are looked up, so what is in the table
  * is right for the copy. What is not in the table is read now, after the copy: if its death was told since before
- * the copy, it may be somebody else, and the sample is dropped. */
+ * the copy, it may be somebody else: then it is not logged, and the sample is dropped. A frame that was just being made
+ * when it was copied may still have the code of one that was there before, which died long ago: then what is there
+ * is no object any longer (walk/code.c), or another that is taken for it. */
 #include "core/sampler_precise.h"
 #include "core/sampler_threads.h"
 #include "remote/target.h"
@@ -47,25 +49,19 @@ apply_deaths(sampler *s)
     s->ring_tail = head;
 }
 
-/* Whether a code object that this walk was the first to read died since before the walk. Such are erased. */
+/* Whether the death of what is at `address` was told since before the walk. */
 static int
-has_doubtful_code(sampler *s, uint64_t deaths_before)
+has_died_meanwhile(sampler *s, uint64_t address)
 {
+    /* What was read of the object was read before the count. */
+    atomic_thread_fence(memory_order_acquire);
     uint64_t head = count_deaths(s);
-    if (is_ring_lost(head, deaths_before)) {
-        sample_log_erase_all_codes(&s->log);
-        return 1;
-    }
-    int found = 0;
-    for (uint64_t i = deaths_before; i < head; i++) {
-        uint64_t address = s->ring.slots[i % RING_SLOTS];
-        const code_entry *entry = sample_log_find_code(&s->log, address);
-        if (entry != NULL && entry->born == s->n_walks) {
-            sample_log_erase_code(&s->log, address);
-            found = 1;
+    for (uint64_t i = s->deaths_before; i < head && !is_ring_lost(head, s->deaths_before); i++) {
+        if (s->ring.slots[i % RING_SLOTS] == address) {
+            return 1;
         }
     }
-    return found;
+    return is_ring_lost(count_deaths(s), s->deaths_before);
 }
 
 /* As find_code, of another process, which does not tell of deaths: what is known is doubted. */
@@ -82,7 +78,7 @@ find_remote_code(sampler *s, uint64_t address, const code_entry **entry)
     if (status != WALK_OK) {
         return status;
     }
-    *entry = found = sample_log_add_code(&s->log, address, &s->names, s->n_walks);
+    *entry = found = sample_log_add_code(&s->log, address, &s->names);
     if (found == NULL) {
         return WALK_NO_MEMORY;
     }
@@ -90,9 +86,24 @@ find_remote_code(sampler *s, uint64_t address, const code_entry **entry)
     return WALK_OK;
 }
 
+/* The entry of what is no code object but stands in a stack like one. */
 static walk_status
-find_code(sampler *s, uint64_t address, const code_entry **entry, int *has_read)
+find_collector(sampler *s, const code_entry **entry)
 {
+    *entry = sample_log_find_code(&s->log, MARK_COLLECTOR);
+    if (*entry == NULL) {
+        code_names_set(&s->names, COLLECTOR_NAME);
+        *entry = sample_log_add_code(&s->log, MARK_COLLECTOR, &s->names);
+    }
+    return *entry != NULL ? WALK_OK : WALK_NO_MEMORY;
+}
+
+static walk_status
+find_code(sampler *s, uint64_t address, const code_entry **entry)
+{
+    if (address == MARK_COLLECTOR) {
+        return find_collector(s, entry);
+    }
     if (s->remote != NULL) {
         return find_remote_code(s, address, entry);
     }
@@ -104,8 +115,10 @@ find_code(sampler *s, uint64_t address, const code_entry **entry, int *has_read)
     if (status != WALK_OK) {
         return status;
     }
-    *has_read = 1;
-    *entry = sample_log_add_code(&s->log, address, &s->names, s->n_walks);
+    if (has_died_meanwhile(s, address)) {
+        return WALK_UNREADABLE; /* it is not logged: its names may be what came into their memory */
+    }
+    *entry = sample_log_add_code(&s->log, address, &s->names);
     return *entry != NULL ? WALK_OK : WALK_NO_MEMORY;
 }
 
@@ -142,7 +155,7 @@ make_path_room(thread_lane *lane, uint32_t depth)
 
 /* Number the walked frames, root first; steps equal to the last walk's keep their numbers without a look-up. */
 static walk_status
-intern_path(sampler *s, thread_lane *lane, int *has_read)
+intern_path(sampler *s, thread_lane *lane)
 {
     const stack_walker *walker = &s->walker;
     uint32_t n = walker->n_frames;
@@ -163,14 +176,16 @@ intern_path(sampler *s, thread_lane *lane, int *has_read)
         }
         lane->depth = i;
         const code_entry *entry;
-        walk_status status = find_code(s, frame->code, &entry, has_read);
+        walk_status status = find_code(s, frame->code, &entry);
         if (status != WALK_OK) {
             return status;
         }
-        uint32_t unit = unit_of(s, frame, entry->n_units);
-        parent = sample_log_intern_node(&s->log, parent, entry->id, unit);
-        if (parent == NO_NODE) {
-            return WALK_NO_MEMORY;
+        if (entry->id != HIDDEN_CODE) {
+            uint32_t unit = unit_of(s, frame, entry->n_units);
+            parent = sample_log_intern_node(&s->log, parent, entry->id, unit);
+            if (parent == NO_NODE) {
+                return WALK_NO_MEMORY;
+            }
         }
         *step = (path_step){frame->code, frame->instr, parent};
         lane->depth = i + 1;
@@ -183,7 +198,7 @@ intern_path(sampler *s, thread_lane *lane, int *has_read)
 static walk_status
 walk_lane(sampler *s, thread_lane *lane)
 {
-    uint64_t deaths_before = count_deaths(s);
+    s->deaths_before = count_deaths(s);
     s->n_walks++;
     walk_status status = WALK_UNKNOWN;
     if (s->is_precise) {
@@ -196,11 +211,7 @@ walk_lane(sampler *s, thread_lane *lane)
         return status;
     }
     apply_deaths(s);
-    int has_read = 0;
-    status = intern_path(s, lane, &has_read);
-    if (status == WALK_OK && has_read && has_doubtful_code(s, deaths_before)) {
-        status = WALK_UNREADABLE;
-    }
+    status = intern_path(s, lane);
     if (status != WALK_OK) {
         lane->depth = 0;
     }

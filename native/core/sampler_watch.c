@@ -22,6 +22,8 @@ tell_death(const void *code)
                           memory_order_relaxed);
     /* Pairs with the sampler's acquire load: who sees the new head sees the slot. */
     atomic_store_explicit(&ring->head, head + 1, memory_order_release);
+    /* Pairs with the fence in sampler_tick.c: who reads what comes into the object's memory sees its death. */
+    atomic_thread_fence(memory_order_release);
 }
 
 #if PY_VERSION_HEX >= 0x030C0000

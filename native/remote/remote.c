@@ -118,7 +118,7 @@ new_sampler(remote_target *target, const remote_options *options)
         free_remote(s);
         return NULL;
     }
-    if (stack_walker_open(&s->walker, &s->memory, &s->offsets) != WALK_OK) {
+    if (stack_walker_open(&s->walker, &s->memory, &s->offsets, s->interp, s->gil_address) != WALK_OK) {
         PyErr_NoMemory();
         free_remote(s);
         return NULL;
@@ -308,7 +308,10 @@ remote_interpreters(PyObject *object, PyObject *Py_UNUSED(ignored))
 static PyObject *
 build_frame(sampler *s, const raw_frame *frame)
 {
-    if (code_names_read(&s->memory, &s->offsets, frame->code, s->code_type, &s->names) != WALK_OK) {
+    if (frame->code == MARK_COLLECTOR) {
+        code_names_set(&s->names, COLLECTOR_NAME);
+    }
+    else if (code_names_read(&s->memory, &s->offsets, frame->code, s->code_type, &s->names) != WALK_OK) {
         return NULL;
     }
     uint64_t first = frame->code + s->offsets.code_adaptive;
@@ -319,7 +322,8 @@ build_frame(sampler *s, const raw_frame *frame)
     }
     return Py_BuildValue("KLy#y#Iy#", (unsigned long long)frame->code, unit, s->names.filename,
                          (Py_ssize_t)s->names.filename_bytes, s->names.qualname,
-                         (Py_ssize_t)s->names.qualname_bytes, s->names.first_line, s->names.linetable,
+                         (Py_ssize_t)s->names.qualname_bytes, s->names.first_line,
+                         s->names.linetable != NULL ? (const char *)s->names.linetable : "",
                          (Py_ssize_t)s->names.linetable_bytes);
 }
 
@@ -333,6 +337,10 @@ build_stack(sampler *s)
         if (item == NULL && !PyErr_Occurred()) {
             Py_DECREF(frames);
             Py_RETURN_NONE;
+        }
+        if (item != NULL && code_names_is_hidden(&s->names)) {
+            Py_DECREF(item);
+            continue;
         }
         if (item == NULL || PyList_Append(frames, item) < 0) {
             Py_CLEAR(frames);

@@ -12,6 +12,15 @@
 #define STATE_IS_COMPACT(state) ((state) >> 5 & 1u)
 #define STATE_IS_ASCII(state) ((state) >> 6 & 1u)
 
+/* Whether the first word of an object is a count of references. In memory that was freed it links free memory: 0, or an
+ * address, which is over 2^32 in the arenas of CPython. From 3.14 on the two upper bytes are flags. */
+static int
+is_alive(const unsigned char *object)
+{
+    uint64_t count = load_u64(object);
+    return (count & 0xffffffffu) != 0 && (count >> 32 & 0xffffu) == 0;
+}
+
 /* Write one code point. A surrogate that stands for an undecodable byte (PEP 383) becomes that byte. */
 static char *
 put_character(char *to, uint32_t c)
@@ -64,7 +73,7 @@ read_text(const memory_source *source, const walk_offsets *offsets, uint64_t add
     uint64_t length = load_u64(header + offsets->text_length);
     uint32_t state = load_u32(header + offsets->text_state);
     uint32_t kind = STATE_KIND(state);
-    if (!STATE_IS_COMPACT(state) || (kind != 1 && kind != 2 && kind != 4)) {
+    if (!is_alive(header) || !STATE_IS_COMPACT(state) || (kind != 1 && kind != 2 && kind != 4)) {
         return WALK_TORN;
     }
     uint32_t n_chars = (uint32_t)(length < MAX_TEXT_CHARS ? length : MAX_TEXT_CHARS);
@@ -89,10 +98,14 @@ read_text(const memory_source *source, const walk_offsets *offsets, uint64_t add
 static walk_status
 read_linetable(const memory_source *source, const walk_offsets *offsets, uint64_t address, code_names *names)
 {
-    uint64_t size;
-    if (memory_read(source, address + offsets->object_size, &size, sizeof size) < 0) {
+    unsigned char header[MAX_OBJECT_OFFSET + 8];
+    if (memory_read(source, address, header, offsets->object_size + 8) < 0) {
         return WALK_UNREADABLE;
     }
+    if (!is_alive(header)) {
+        return WALK_TORN;
+    }
+    uint64_t size = load_u64(header + offsets->object_size);
     if (size > MAX_LINETABLE_BYTES) {
         size = 0;
     }
@@ -123,7 +136,7 @@ code_names_read(const memory_source *source, const walk_offsets *offsets, uint64
         return WALK_UNREADABLE;
     }
     uint64_t n_units = load_u64(object + offsets->object_size);
-    if (load_u64(object + offsets->object_type) != code_type || n_units > MAX_CODE_UNITS) {
+    if (!is_alive(object) || load_u64(object + offsets->object_type) != code_type || n_units > MAX_CODE_UNITS) {
         return WALK_TORN;
     }
     names->n_units = (uint32_t)n_units;
@@ -138,6 +151,25 @@ code_names_read(const memory_source *source, const walk_offsets *offsets, uint64
         status = read_linetable(source, offsets, load_u64(object + offsets->code_linetable), names);
     }
     return status;
+}
+
+int
+code_names_is_hidden(const code_names *names)
+{
+    static const char name[] = "__init__"; /* its file's, too */
+    const uint32_t size = sizeof name - 1;
+    return names->filename_bytes == size && names->qualname_bytes == size && memcmp(names->filename, name, size) == 0
+           && memcmp(names->qualname, name, size) == 0;
+}
+
+void
+code_names_set(code_names *names, const char *name)
+{
+    uint32_t size = (uint32_t)strnlen(name, 64);
+    memcpy(names->filename, name, size);
+    memcpy(names->qualname, name, size);
+    names->filename_bytes = names->qualname_bytes = size;
+    names->first_line = names->n_units = names->linetable_bytes = 0;
 }
 
 void

@@ -28,6 +28,12 @@ typedef struct code_names {
 walk_status code_names_read(const memory_source *source, const walk_offsets *offsets, uint64_t code, uint64_t code_type,
                             code_names *names);
 
+/* Whether this is the code that CPython 3.13 and later run below a class's __init__, which no traceback shows. */
+int code_names_is_hidden(const code_names *names);
+
+/* The names of what is no code object: `name` (of at most 64 bytes) is its file and its function. */
+void code_names_set(code_names *names, const char *name);
+
 void code_names_free(code_names *names);
 
 #endif

@@ -25,7 +25,8 @@ typedef struct memory_source {
 } memory_source;
 
 /* Open the window of a source of our own pid. 0; -1 where that cannot be, and reading goes on without. The file
- * descriptor must be in a table that nobody else closes from: who gets its number next would be written to. */
+ * descriptor must be in a table that nobody else closes from (who gets its number next would be written to), and the
+ * source be read by threads of that table only. */
 int memory_window_open(memory_source *source);
 void memory_window_close(memory_source *source);
 

@@ -15,6 +15,7 @@ static const walk_offsets layout_3_11 = {
     .interp_next = 0,
     .interp_id = 48,
     .interp_threads = 16,
+    .interp_gc_collecting = 848,
     .gil_in_runtime = 1,
     .gil_holder = 368,
     .gil_locked = 376,
@@ -51,6 +52,7 @@ static const walk_offsets layout_3_12 = {
     .interp_next = 0,
     .interp_id = 8,
     .interp_threads = 72,
+    .interp_gc_collecting = 312,
     .interp_gil = 384,
     .gil_holder = 1048,
     .gil_locked = 1056,
@@ -93,6 +95,9 @@ typedef struct debug_words {
     uint8_t code_first; /* size, filename, name, qualname, linetable, firstlineno, ..., +9 adaptive */
     uint8_t object_type;
     uint8_t bytes_first; /* size, ob_size, ob_sval, then unicode: size, state, length, ascii size */
+    uint8_t gc; /* of the collector's state in an interpreter */
+    uint8_t gc_collecting; /* in that state */
+    uint8_t gc_frame; /* likewise; 0 = the version has none */
 } debug_words;
 
 #define WORD_COOKIE 0
@@ -115,6 +120,8 @@ static const debug_words words_3_13 = {
     .code_first = 34,
     .object_type = 45,
     .bytes_first = 64,
+    .gc = 10,
+    .gc_collecting = 72,
 };
 
 static const debug_words words_3_14 = {
@@ -127,6 +134,8 @@ static const debug_words words_3_14 = {
     .code_first = 39,
     .object_type = 51,
     .bytes_first = 74,
+    .gc = 11,
+    .gc_collecting = 82,
 };
 
 static const debug_words words_3_15 = {
@@ -140,6 +149,9 @@ static const debug_words words_3_15 = {
     .code_first = 47,
     .object_type = 59,
     .bytes_first = 86,
+    .gc = 11,
+    .gc_collecting = 95,
+    .gc_frame = 96,
 };
 
 static int
@@ -165,7 +177,9 @@ is_sane(const uint64_t *words, const debug_words *at)
            && words[at->frame_first + 5] < words[at->frame_first + 4]
            && are_all_below(words, at->code_first + 1, at->code_first + 9, MAX_CODE_OFFSET)
            && are_all_below(words, at->object_type, at->object_type, MAX_OBJECT_OFFSET)
-           && are_all_below(words, at->bytes_first, at->bytes_first + 6, MAX_OBJECT_OFFSET);
+           && are_all_below(words, at->bytes_first, at->bytes_first + 6, MAX_OBJECT_OFFSET)
+           && are_all_below(words, at->gc_collecting, at->gc_collecting + (at->gc_frame != 0), MAX_GC_OFFSET)
+           && words[at->gc_collecting] >= 72; /* what is counted is read too */
 }
 
 static walk_status
@@ -185,6 +199,8 @@ layout_from_words(const uint64_t *words, const debug_words *at, walk_offsets *ou
     out->gil_holder = (uint32_t)words[at->gil_locked + 1];
     out->interp_gil = (uint32_t)words[WORD_INTERP_GIL(at)];
     out->interp_code_generation = MINOR(out->version) >= 14 ? (uint32_t)words[at->gil_locked + 2] : 0;
+    out->interp_gc_collecting = (uint32_t)(words[at->gc] + words[at->gc_collecting]);
+    out->interp_gc_frame = at->gc_frame != 0 ? (uint32_t)(words[at->gc] + words[at->gc_frame]) : 0;
     out->thread_next = (uint32_t)words[at->thread_first + 2];
     out->thread_interp = (uint32_t)words[at->thread_first + 3];
     out->thread_frame = (uint32_t)words[at->thread_first + 4];

@@ -12,6 +12,7 @@
 /* No field that we read lies further; a greater offset is a wrong or damaged table. */
 #define MAX_RUNTIME_OFFSET (1u << 20)
 #define MAX_INTERPRETER_OFFSET (1u << 20)
+#define MAX_GC_OFFSET 4096u
 #define MAX_THREAD_OFFSET 1024u
 #define MAX_FRAME_OFFSET 128u
 #define MAX_CODE_OFFSET 512u
@@ -45,6 +46,8 @@ typedef struct walk_offsets {
     uint32_t gil_holder;
     uint32_t gil_locked;
     uint32_t interp_gil; /* a pointer to the GIL that the interpreter uses; 0 = there is only one (3.11) */
+    uint32_t interp_gc_collecting; /* an int: whether the garbage collector runs; 0 = not known. Counts are before it */
+    uint32_t interp_gc_frame; /* a pointer to the frame that it runs in (3.15), 0 = there is none */
     uint32_t interp_code_generation; /* a number that changes when a code object dies; 0 = there is none */
     uint32_t thread_next;
     uint32_t thread_interp;

@@ -42,9 +42,12 @@ typedef struct walk_run {
 } walk_run;
 
 walk_status
-stack_walker_open(stack_walker *walker, const memory_source *source, const walk_offsets *offsets)
+stack_walker_open(stack_walker *walker, const memory_source *source, const walk_offsets *offsets, uint64_t interp,
+                  uint64_t gil_address)
 {
     memset(walker, 0, sizeof *walker);
+    walker->collector.interp = interp;
+    walker->collector.gil_address = gil_address;
     walker->source = source;
     walker->offsets = offsets;
     walker->room = FIRST_ROOM;
@@ -125,8 +128,8 @@ static int
 read_guess(walk_run *walk, uint64_t thread, const stack_lane *guess, thread_look *look)
 {
     const walk_offsets *offsets = walk->walker->offsets;
-    memory_span spans[MAX_OUTSIDE + MAX_EXTRA_SPANS + 3];
-    int n = 0;
+    memory_span spans[MAX_OUTSIDE + MAX_EXTRA_SPANS + MAX_COLLECTOR_SPANS + 3];
+    int n = collector_spans(&walk->walker->collector, offsets, spans);
     for (int i = 0; i < walk->walker->n_extra; i++) {
         spans[n++] = walk->walker->extra[i];
     }
@@ -274,7 +277,7 @@ find_frame(walk_run *walk, uint64_t address, unsigned char *buffer)
 }
 
 static walk_status
-add_frame(stack_walker *walker, uint64_t code, uint64_t instr)
+add_frame(stack_walker *walker, uint64_t address, uint64_t code, uint64_t instr)
 {
     if (walker->n_frames == walker->room) {
         uint32_t room = walker->room * 2;
@@ -288,8 +291,18 @@ add_frame(stack_walker *walker, uint64_t code, uint64_t instr)
         walker->frames = frames;
         walker->room = room;
     }
-    walker->frames[walker->n_frames++] = (raw_frame){code, instr};
+    walker->frames[walker->n_frames++] = (raw_frame){address, code, instr};
     return WALK_OK;
+}
+
+void
+stack_insert_mark(stack_walker *walker, uint32_t at, uint64_t mark)
+{
+    if (add_frame(walker, 0, mark, 0) != WALK_OK) {
+        return;
+    }
+    memmove(walker->frames + at + 1, walker->frames + at, (walker->n_frames - 1 - at) * sizeof *walker->frames);
+    walker->frames[at] = (raw_frame){0, mark, 0};
 }
 
 static int
@@ -337,7 +350,7 @@ follow_frames(walk_run *walk)
             /* 3.14 and later clear the code of a frame that ends: copied between its end and its next use,
              * the youngest frame was not there yet, or no longer, and its caller is the youngest. */
             if (code != 0 || walker->n_frames != 0) {
-                status = add_frame(walker, code, load_u64(frame + offsets->frame_instr));
+                status = add_frame(walker, address, code, load_u64(frame + offsets->frame_instr));
             }
             if (status != WALK_OK) {
                 return status;
@@ -367,5 +380,11 @@ stack_walk(stack_walker *walker, uint64_t thread, stack_lane *lane)
     walker->n_frames = 0;
     walk_status status = take_snapshot(&walk, thread, lane);
     lane->n_outside = 0;
-    return status == WALK_OK ? follow_frames(&walk) : status;
+    if (status == WALK_OK) {
+        status = follow_frames(&walk);
+    }
+    if (status == WALK_OK) {
+        collector_mark(walker, thread);
+    }
+    return status;
 }

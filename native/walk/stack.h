@@ -3,7 +3,7 @@
 #ifndef FOOTFALL_WALK_STACK_H
 #define FOOTFALL_WALK_STACK_H
 
-#include "walk/offsets.h"
+#include "walk/collector.h"
 
 /* Deeper stacks are dropped as torn: a cycle through damaged frames ends here. */
 #define MAX_STACK_FRAMES 65536u
@@ -13,7 +13,8 @@
 #define MAX_THREADS 4096u
 
 typedef struct raw_frame {
-    uint64_t code;  /* address of the code object */
+    uint64_t address; /* of the frame itself; 0 for a mark */
+    uint64_t code;  /* address of the code object, or a mark of walk/collector.h */
     uint64_t instr; /* address of the instruction (a unit before it where instr_is_before) */
 } raw_frame;
 
@@ -52,15 +53,21 @@ typedef struct stack_walker {
     int is_fixed; /* no more room is made: a signal handler must not allocate */
     memory_span extra[MAX_EXTRA_SPANS]; /* read by the same call as a stack, before it */
     int n_extra;
+    collector_watch collector;
     thread_fields fields; /* of the thread, as of the last walk that was OK */
     unsigned char *chunk; /* owned, MAX_CHUNK_BYTES: the thread's current chunk */
     unsigned char *older; /* owned, MAX_CHUNK_BYTES: the older chunk that the walk is in */
 } stack_walker;
 
-walk_status stack_walker_open(stack_walker *walker, const memory_source *source, const walk_offsets *offsets);
+/* `interp` and `gil_address` are the interpreter whose garbage collector is marked in stacks; 0: it is not. */
+walk_status stack_walker_open(stack_walker *walker, const memory_source *source, const walk_offsets *offsets,
+                              uint64_t interp, uint64_t gil_address);
 /* Make all the room that a walk may need, now. WALK_OK or WALK_NO_MEMORY. */
 walk_status stack_walker_fix(stack_walker *walker);
 void stack_walker_close(stack_walker *walker);
+
+/* Put a frame that is none before the one at `at` (the frame that called it). Not where there is no room. */
+void stack_insert_mark(stack_walker *walker, uint32_t at, uint64_t mark);
 
 /* Take the fields that we need out of thread_bytes bytes of a thread state. */
 void thread_fields_load(const walk_offsets *offsets, const unsigned char *bytes, thread_fields *fields);

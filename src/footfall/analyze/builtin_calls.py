@@ -15,7 +15,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import replace
 
-from footfall.analyze.calltree import Frame, Function, Profile, TreeNode
+from footfall.analyze.calltree import COLLECTOR_PATH, Frame, Function, Profile, TreeNode
 
 __all__ = ["find_builtin_calls", "mark_builtin_calls"]
 
@@ -32,7 +32,11 @@ def mark_builtin_calls(profile: Profile, read_source: Callable[[str], bytes | No
     Its path and line are those of the call, so that times by line and file stay what they are. `read_source` gives a
     file's text, None where there is none that can be read.
     """
-    callers = {profile.nodes[node].parent for node in range(1, len(profile.nodes))}
+    callers = {
+        node.parent
+        for node in profile.nodes[1:]
+        if profile.frames[node.frame].function.path != COLLECTOR_PATH  # called by what runs, Python or C
+    }
     with_calls = {profile.nodes[node].frame for node in callers}
     calls: dict[str, dict[_Place, str]] = {}
     found = replace(profile, frames=list(profile.frames), nodes=list(profile.nodes), costs={})

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import NamedTuple, TypeVar
+from typing import Final, NamedTuple, TypeVar
 
 from footfall.analyze.linetable import positions
 from footfall.analyze.treesums import TreeSums, pack_cost, unpack_cost
@@ -16,6 +16,7 @@ from footfall.record.samplelog import SampledCode, SampleLog
 from footfall.record.timelines import Span, Timelines
 
 __all__ = [
+    "COLLECTOR_PATH",
     "Cost",
     "Frame",
     "Function",
@@ -32,6 +33,10 @@ __all__ = [
     "times_of_threads",
     "tree_sums",
 ]
+
+
+COLLECTOR_PATH: Final = "<gc>"
+"""Path and name of the frame that stands for the garbage collector (native/walk/collector.h); it has no lines."""
 
 
 class Function(NamedTuple):

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import click
 
+from footfall.analyze.import_frames import fold_imports
 from footfall.analyze.profiles import rows_from_profile
 from footfall.analyze.resolve import resolve
 from footfall.analyze.rundata import FileData, RunData
@@ -27,7 +28,7 @@ from footfall.record.parallelfiles import SIDE_FILE_ENDING, base_of_parallel_nam
 from footfall.record.profiledb import write_profile
 from footfall.record.rundir import RunDirectory, remove_run_directory
 from footfall.report.gather import gather, shown_path
-from footfall.report.summary import Summary, render_summary
+from footfall.report.summary import Summary, Times, render_summary
 from footfall.report.times import profile_summary
 
 __all__ = ["KEEP_VARIABLE", "finish_run", "show_summary"]
@@ -155,7 +156,13 @@ def show_summary(run: RunData, config: Config, data_file: str) -> None:
                 data_file=data_file,
                 is_default_data_file=data_file == config.data_file,
                 parallel_base=base_of_parallel_name(data_file) if config.parallel else "",
-                times=None if run.profile is None else profile_summary(run.profile, _N_HOTTEST),
+                times=_times(run),
             )
         )
     )
+
+
+def _times(run: RunData) -> Times | None:
+    if run.profile is None:
+        return None
+    return profile_summary(fold_imports(run.profile, os.path.isfile), _N_HOTTEST)

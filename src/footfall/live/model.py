@@ -78,7 +78,7 @@ def _spots_of(log: SampleLog, code_id: int, unit: int) -> tuple[Spot, Spot] | No
     if not log.units_are_lines:
         table = positions(code.line_table, code.first_line)
         line = table[unit][0] if unit < len(table) else None
-    return Spot(code.path, code.qualname, 0), Spot(code.path, code.qualname, line or code.first_line)
+    return Spot(code.path, code.qualname, 0), Spot(code.path, code.qualname, line or code.first_line or 1)
 
 
 class LiveModel:

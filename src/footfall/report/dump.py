@@ -99,11 +99,11 @@ def _thread_lines(thread: DumpedThread, source: Callable[[str, int], str]) -> li
 
 def _frame_lines(frame: DumpedFrame, source: Callable[[str, int], str]) -> list[Line]:
     line, end_line, column, end_column = _position(frame)
-    place = f"{printable(frame.path)}:{line}"
+    place = f"{printable(frame.path)}:{line}" if line else ""  # the garbage collector's has none
     text = source(frame.path, line or 0)
     if column is not None and text:
         place += f":{_characters(text, column) + 1}"
-    lines: list[Line] = [[(f"  {printable(frame.qualname)}", "bold"), (f"  {place}", "dim")]]
+    lines: list[Line] = [[(f"  {printable(frame.qualname)}", "bold"), (f"  {place}" if place else "", "dim")]]
     if not text.strip():
         return lines
     shown = printable(text.strip().replace("\t", " "))

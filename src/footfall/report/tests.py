@@ -9,7 +9,7 @@ from footfall.analyze.tests import TestRecord
 from footfall.report.gather import Coverage
 from footfall.report.json import Json
 from footfall.report.text import printable
-from footfall.report.times import short_path
+from footfall.report.times import shown_place
 
 __all__ = ["render_tests", "tests_report"]
 
@@ -39,7 +39,7 @@ def _slowest(test: TestRecord) -> str:
     if not test.lines:
         return ""
     (path, line), _ = max(test.lines.items(), key=lambda item: (item[1].cpu_ns, item[1].wall_ns, item[0]))
-    return f"{printable(short_path(path))}:{line}"
+    return printable(shown_place(path, line) or path)
 
 
 def tests_report(tests: Sequence[TestRecord], coverage: Coverage) -> Json:

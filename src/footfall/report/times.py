@@ -12,6 +12,7 @@ from pathlib import Path
 
 from footfall.analyze.calltree import Cost, Profile, Times, times_of_functions, times_of_lines, tree_sums
 from footfall.analyze.clocks import Clock, default_clock, reader
+from footfall.analyze.import_frames import fold_imports
 from footfall.analyze.profiles import profile_from_rows
 from footfall.config import Config
 from footfall.errors import FootfallError
@@ -30,6 +31,7 @@ __all__ = [
     "profile_summary",
     "sampled_ns",
     "short_path",
+    "shown_place",
     "time_share_by_file",
     "times_report",
 ]
@@ -40,7 +42,9 @@ _NS_PER_SECOND = 1_000_000_000
 def load_profile(
     config: Config, data_file: str | Path, contexts: Iterable[str] = (), *, has_timelines: bool = False
 ) -> Profile | None:
-    """Read the profile of a data file, with the paths of other machines mapped as for coverage; None without one.
+    """Read the profile of a data file as it is shown; None without one.
+
+    The paths of other machines are mapped as for coverage, and the import machinery is one frame.
 
     `contexts` are regular expressions: with some, only time in contexts that one of them finds is in the profile.
     With `has_timelines` the order in time is read too.
@@ -58,7 +62,7 @@ def load_profile(
         stored.costs = [row for row in stored.costs if any(search(row.context) for search in searches)]
         labels = enumerate(stored.timelines.labels)
         stored.timelines.leave_contexts(number for number, label in labels if any(search(label) for search in searches))
-    return profile_from_rows(stored)
+    return fold_imports(profile_from_rows(stored), os.path.isfile)
 
 
 def need_profile(
@@ -141,12 +145,17 @@ def short_path(path: str) -> str:
     return shown if shown != path else _LIBRARY.sub("", path)
 
 
+def shown_place(path: str, line: int) -> str:
+    """Return a line for a narrow column; "" for what is no file and has none (`<gc>`, `<import>`)."""
+    return f"{short_path(path)}:{line}" if line else ""
+
+
 def _hottest(
     rows: list[tuple[tuple[str, int], str, Times]], clock: Callable[[Cost], int], total: int, count: int
 ) -> list[HotSpot]:
     ranked = sorted(rows, key=lambda row: (-clock(row[2].own), row[0]))
     return [
-        HotSpot(name, f"{short_path(path)}:{line}", clock(times.own), 100 * clock(times.own) / (total or 1))
+        HotSpot(name, shown_place(path, line), clock(times.own), 100 * clock(times.own) / (total or 1))
         for (path, line), name, times in ranked[:count]
         if clock(times.own) > 0
     ]

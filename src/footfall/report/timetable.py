@@ -17,7 +17,7 @@ from footfall.report.gather import shown_path
 from footfall.report.json import Json
 from footfall.report.summary import Line
 from footfall.report.text import human_key, printable
-from footfall.report.times import short_path
+from footfall.report.times import short_path, shown_place
 
 __all__ = ["SORTS", "TimeTableOptions", "render_times", "times_by_report"]
 
@@ -101,7 +101,7 @@ def render_times(profile: Profile, options: TimeTableOptions) -> list[Line]:
         for path, number, cost in row.slowest:
             share = shown.read(cost) / (shown.read(row.times.total) or 1)
             indent = " " * (len(join(texts, "")) + 2)
-            text = f"{indent}  {100 * share:5.1f}%  {shown.text(cost):>7}  {short_path(path)}:{number}"
+            text = f"{indent}  {100 * share:5.1f}%  {shown.text(cost):>7}  {shown_place(path, number) or path}"
             lines.append([(printable(text), "dim")])
     return [*lines, [], *_notes(profile, shown)]
 
@@ -122,9 +122,9 @@ def _share(cost: Cost, shown: _Shown) -> float:
 def _name_and_place(row: TimeRow, by: str) -> tuple[str, str]:
     if by == "file":
         return printable(short_path(row.path)), ""
-    place = f"{short_path(row.path)}:{row.line}" if row.path else ""
+    place = shown_place(row.path, row.line)
     if by == "line":
-        return printable(place), printable(row.name)
+        return printable(place or row.path), printable(row.name)
     return printable(row.name), printable(place)
 
 

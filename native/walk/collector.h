@@ -1,0 +1,42 @@
+/* Where in a stack the garbage collector runs. Plain C: no Python.h.
+ * It is C code: what is known of it is a flag of the interpreter, and in 3.15 the frame in which it began. */
+#ifndef FOOTFALL_WALK_COLLECTOR_H
+#define FOOTFALL_WALK_COLLECTOR_H
+
+#include "walk/offsets.h"
+
+/* In the place of a code object's address in a walked stack: the garbage collector, called by the next older frame,
+ * and calling the next younger one (a finalizer), if there is any. */
+#define MARK_COLLECTOR ((uint64_t)16)
+#define COLLECTOR_NAME "<gc>"
+
+#define MAX_COLLECTOR_SPANS 2
+/* Three generations' counts, of three words each, and an int. */
+#define COLLECTOR_STATE_BYTES 76u
+
+/* One interpreter's collector. The first two are given, the others are this file's. */
+typedef struct collector_watch {
+    uint64_t interp; /* 0: it is not looked at */
+    uint64_t gil_address; /* the GIL's last holder, then whether it is held */
+    unsigned char gil[16]; /* both, as read with the last stack */
+    unsigned char state[COLLECTOR_STATE_BYTES]; /* read with the last stack: counts of collections and whether one
+                                                   runs, or (3.15) the frame that it runs in */
+    /* Before 3.15: the collection that was seen last. */
+    uint64_t number; /* how many there were before it */
+    uint64_t thread; /* 0 = none was seen, or it ended */
+    uint64_t frame; /* where it was first seen */
+    uint64_t instr;
+    int is_lost; /* it is not there: it was seen in what it called, or another thread was taken for its own */
+} collector_watch;
+
+/* What to read with a stack, before it. The number of spans. */
+int collector_spans(collector_watch *watch, const walk_offsets *offsets, memory_span *spans);
+
+/* The thread that held the GIL when the last stack was read; 0 = none. */
+uint64_t collector_gil_holder(const collector_watch *watch);
+
+struct stack_walker;
+/* Put MARK_COLLECTOR into the walked stack of `thread` where the collector runs in it. */
+void collector_mark(struct stack_walker *walker, uint64_t thread);
+
+#endif
