@@ -344,6 +344,23 @@ sample_log_add_sample(sample_log *log, const sample_fields *sample)
     return payload;
 }
 
+void
+sample_log_add_waiting(sample_log *log, uint32_t thread_index, uint32_t node, uint64_t time_ns, uint64_t wall_ns,
+                       uint32_t n)
+{
+    unsigned char *payload = reserve(log, 4 * 4 + 2 * 8);
+    if (payload == NULL) {
+        return;
+    }
+    unsigned char *to = maplog_put_u32(payload, thread_index);
+    to = maplog_put_u32(to, node);
+    to = maplog_put_u64(to, time_ns);
+    to = maplog_put_u64(to, wall_ns);
+    to = maplog_put_u32(to, n);
+    maplog_put_u32(to, 0);
+    maplog_commit(&log->log, payload, SAMPLE_WAITING);
+}
+
 int
 sample_log_is_mapped(const sample_log *log, const unsigned char *payload)
 {

@@ -85,11 +85,12 @@ set_pace(sampler *s)
     pace_clocks now = {sampler_now_ns(), clock_ns(process_clock(s)), clock_ns(CLOCK_THREAD_CPUTIME_ID)};
     uint64_t wall_ns = now.wall_ns - s->paced_at.wall_ns;
     uint64_t used_ns = now.process_ns - s->paced_at.process_ns;
-    uint64_t own_ns = now.own_ns - s->paced_at.own_ns;
+    uint64_t own_ns = now.own_ns - s->paced_at.own_ns - s->aside_ns;
     uint32_t ticks = s->paced_ticks;
     s->log.n[COUNT_CPU] = s->cpu_before_ns + now.own_ns;
     s->paced_ticks = 0;
     s->paced_at = now;
+    s->aside_ns = 0;
     if (s->max_cpu_ppm == 0 || !s->has_fine_clock) {
         return;
     }

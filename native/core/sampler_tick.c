@@ -5,6 +5,7 @@
  * is right for the copy. What is not in the table is read now, after the copy: if its death was told since before
  * the copy, it may be somebody else, and the sample is dropped. */
 #include "core/sampler_precise.h"
+#include "core/sampler_tasks.h"
 #include "core/sampler_threads.h"
 #include "remote/target.h"
 
@@ -21,8 +22,8 @@ sampler_now_ns(void)
     return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 }
 
-static uint64_t
-count_deaths(sampler *s)
+uint64_t
+sampler_count_deaths(const sampler *s)
 {
     return atomic_load_explicit(&s->ring.head, memory_order_acquire);
 }
@@ -37,11 +38,11 @@ is_ring_lost(uint64_t head, uint64_t from)
 static void
 apply_deaths(sampler *s)
 {
-    uint64_t head = count_deaths(s);
+    uint64_t head = sampler_count_deaths(s);
     for (uint64_t i = s->ring_tail; i < head && !is_ring_lost(head, s->ring_tail); i++) {
         sample_log_erase_code(&s->log, s->ring.slots[i % RING_SLOTS]);
     }
-    if (is_ring_lost(count_deaths(s), s->ring_tail)) {
+    if (is_ring_lost(sampler_count_deaths(s), s->ring_tail)) {
         sample_log_erase_all_codes(&s->log);
     }
     s->ring_tail = head;
@@ -51,7 +52,7 @@ apply_deaths(sampler *s)
 static int
 has_doubtful_code(sampler *s, uint64_t deaths_before)
 {
-    uint64_t head = count_deaths(s);
+    uint64_t head = sampler_count_deaths(s);
     if (is_ring_lost(head, deaths_before)) {
         sample_log_erase_all_codes(&s->log);
         return 1;
@@ -93,6 +94,10 @@ find_remote_code(sampler *s, uint64_t address, const code_entry **entry)
 static walk_status
 find_code(sampler *s, uint64_t address, const code_entry **entry, int *has_read)
 {
+    if (IS_LABEL(address)) {
+        *entry = sampler_find_label(s, address);
+        return *entry != NULL ? WALK_OK : WALK_NO_MEMORY;
+    }
     if (s->remote != NULL) {
         return find_remote_code(s, address, entry);
     }
@@ -180,24 +185,12 @@ intern_path(sampler *s, thread_lane *lane, int *has_read)
     return WALK_OK;
 }
 
-static walk_status
-walk_lane(sampler *s, thread_lane *lane)
+walk_status
+sampler_intern_walk(sampler *s, thread_lane *lane, uint64_t deaths_before)
 {
-    uint64_t deaths_before = count_deaths(s);
-    s->n_walks++;
-    walk_status status = WALK_UNKNOWN;
-    if (s->is_precise) {
-        status = precise_walk(s, lane);
-    }
-    if (status == WALK_UNKNOWN) {
-        status = stack_walk(&s->walker, lane->thread, &lane->guess);
-    }
-    if (status != WALK_OK) {
-        return status;
-    }
     apply_deaths(s);
     int has_read = 0;
-    status = intern_path(s, lane, &has_read);
+    walk_status status = intern_path(s, lane, &has_read);
     if (status == WALK_OK && has_read && has_doubtful_code(s, deaths_before)) {
         status = WALK_UNREADABLE;
     }
@@ -205,6 +198,24 @@ walk_lane(sampler *s, thread_lane *lane)
         lane->depth = 0;
     }
     return status;
+}
+
+static walk_status
+walk_lane(sampler *s, thread_lane *lane)
+{
+    uint64_t deaths_before = sampler_count_deaths(s);
+    s->n_walks++;
+    walk_status status = WALK_UNKNOWN;
+    if (s->is_precise) {
+        status = precise_walk(s, lane);
+    }
+    else if (s->tasks != NULL) {
+        status = sampler_walk_task(s, lane);
+    }
+    if (status == WALK_UNKNOWN) {
+        status = stack_walk(&s->walker, lane->thread, &lane->guess);
+    }
+    return status == WALK_OK ? sampler_intern_walk(s, lane, deaths_before) : status;
 }
 
 static void
@@ -293,14 +304,9 @@ sample_only_thread(sampler *s, uint64_t now_ns)
     return 1;
 }
 
-void
-sampler_tick(sampler *s, uint64_t now_ns)
+static void
+sample_all_threads(sampler *s, uint64_t now_ns)
 {
-    s->log.n[COUNT_TICKS]++;
-    if (sample_only_thread(s, now_ns)) {
-        sample_log_publish(&s->log);
-        return;
-    }
     if (sampler_find_threads(s) != WALK_OK) {
         s->log.n[COUNT_UNREADABLE]++;
     }
@@ -311,6 +317,18 @@ sampler_tick(sampler *s, uint64_t now_ns)
                 sample_lane(s, lane, now_ns);
             }
         }
+    }
+}
+
+void
+sampler_tick(sampler *s, uint64_t now_ns)
+{
+    s->log.n[COUNT_TICKS]++;
+    if (!sample_only_thread(s, now_ns)) {
+        sample_all_threads(s, now_ns);
+    }
+    if (s->tasks != NULL) {
+        sampler_count_waiting(s, now_ns);
     }
     sample_log_publish(&s->log);
 }

@@ -28,6 +28,10 @@ typedef struct code_names {
 walk_status code_names_read(const memory_source *source, const walk_offsets *offsets, uint64_t code, uint64_t code_type,
                             code_names *names);
 
+/* Read a str object as UTF-8 into `text` (MAX_TEXT_BYTES), without a NUL. As above. */
+walk_status walk_read_text(const memory_source *source, const walk_offsets *offsets, uint64_t address, char *text,
+                           uint32_t *n_bytes);
+
 void code_names_free(code_names *names);
 
 #endif

@@ -22,6 +22,7 @@ Examples:
   footfall attach 1234                    until Ctrl-C, or the process ends
   footfall attach 1234 -d 30 -o slow.data
   footfall attach --children $(pgrep -o gunicorn) -d 60
+  footfall attach 1234 --async            stacks of asyncio's tasks, joined through those that wait for them
 """
 
 
@@ -49,6 +50,12 @@ def check_can_attach() -> None:
     "-o", "--data-file", metavar="FILE", help="Where the profile goes. [default: attach-PID.coverage]"
 )
 @click.option("--children", is_flag=True, help="The processes that it starts, or has started, too.")
+@click.option(
+    "--async",
+    "with_tasks",
+    is_flag=True,
+    help="Join the stacks of asyncio's tasks through those that wait for them; count waiting tasks (CPython 3.14+).",
+)
 @click.option("--pause", is_flag=True, help="Stop the process's threads while they are read: exact, but it costs.")
 @click.option("-q", "--quiet", is_flag=True, help="Show nothing but errors.")
 @config_option
@@ -59,6 +66,7 @@ def command(
     rate: int | None,
     data_file: str | None,
     children: bool,
+    with_tasks: bool,
     pause: bool,
     quiet: bool,
     config_file: str | None,
@@ -86,5 +94,6 @@ def command(
         max_cpu_ppm=MAX_CPU_PPM if config.rate_hz is None else 0,
         children=children,
         pause=pause,
+        with_tasks=with_tasks,
     )
     return record(pid, limits, config, chosen, is_quiet=quiet)

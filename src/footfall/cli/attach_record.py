@@ -44,6 +44,7 @@ class AttachLimits(NamedTuple):
     max_cpu_ppm: int
     children: bool
     pause: bool
+    with_tasks: bool = False
 
 
 def record(pid: int, limits: AttachLimits, config: Config, data_file: str, *, is_quiet: bool) -> int:
@@ -92,7 +93,7 @@ class _Recording:
         self._limits = limits
         self._directory = directory
         self._data_file = data_file
-        self._options = SampleOptions(limits.interval_ns, limits.max_cpu_ppm, limits.pause)
+        self._options = SampleOptions(limits.interval_ns, limits.max_cpu_ppm, limits.pause, limits.with_tasks)
         self._samplers: dict[int, OutsideSampler] = {}
         self._refused: dict[int, float] = {}
         self._builder = ProfileBuilder(self._path_of)
@@ -178,8 +179,10 @@ class _Recording:
 
     def _add(self, pid: int) -> None:
         sampler = OutsideSampler(pid, str(self._directory.path), self._options)
-        sampler.start()
+        sampler.start(needs_tasks=pid == self._pid)
         self._samplers[pid] = sampler
+        if sampler.lacks_tasks:
+            self._messages.append(f"process {pid} is sampled without its tasks, which only CPython 3.14+ publishes")
         with contextlib.suppress(OSError):
             self._cwds[pid] = os.readlink(f"/proc/{pid}/cwd")
 
