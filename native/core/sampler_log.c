@@ -76,7 +76,7 @@ sample_log_open(sample_log *log, const char *path, pid_t pid, uint32_t version, 
     if (maplog_open(&log->log, path) < 0) {
         return fail_open(log, log->log.error);
     }
-    unsigned char *payload = reserve(log, 8 + 2 * 4 + 4 * 8 + N_COUNTERS * 8);
+    unsigned char *payload = reserve(log, 8 + 2 * 4 + 4 * 8 + N_COUNTERS * 8 + 8);
     if (payload == NULL) {
         return fail_open(log, log->log.error);
     }
@@ -89,6 +89,7 @@ sample_log_open(sample_log *log, const char *path, pid_t pid, uint32_t version, 
     to = maplog_put_u64(to, clock_ns(CLOCK_REALTIME));
     to = maplog_put_u64(to, log->start_ns);
     log->counters = maplog_put_u64(to, interval_ns);
+    log->lease = log->counters + N_COUNTERS * 8;
     maplog_commit(&log->log, payload, SAMPLE_HEADER);
     log->codes_room = log->nodes_room = FIRST_ROOM;
     log->codes = calloc(log->codes_room, sizeof *log->codes);
@@ -117,7 +118,7 @@ sample_log_close(sample_log *log)
     free(log->nodes);
     log->codes = NULL;
     log->nodes = NULL;
-    log->counters = log->first_segment = log->log.segment = NULL;
+    log->counters = log->lease = log->first_segment = log->log.segment = NULL;
 }
 
 void

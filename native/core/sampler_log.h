@@ -61,6 +61,7 @@ typedef struct node_entry {
 typedef struct sample_log {
     maplog log;
     unsigned char *counters; /* borrowed from the mapping of the header */
+    unsigned char *lease; /* borrowed from the same; who started the sampler from another process writes there */
     unsigned char *first_segment; /* never unmapped: it holds the counters */
     uint64_t start_ns; /* CLOCK_MONOTONIC */
     uint64_t n[N_COUNTERS];

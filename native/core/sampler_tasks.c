@@ -79,9 +79,8 @@ mix(uint64_t key)
     return (uint32_t)key;
 }
 
-/* Log the sums, and begin anew. */
-static void
-log_sums(sampler *s, uint64_t now_ns)
+void
+sampler_log_waiting(sampler *s, uint64_t now_ns)
 {
     struct sampler_tasks *tasks = s->tasks;
     for (uint32_t i = 0; tasks->n_sums != 0 && i < WAIT_SLOTS; i++) {
@@ -104,7 +103,7 @@ sampler_tasks_close(sampler *s)
         return;
     }
     if (s->log.counters != NULL) {
-        log_sums(s, sampler_now_ns());
+        sampler_log_waiting(s, sampler_now_ns());
     }
     for (uint32_t i = 0; i < tasks->n_labels; i++) {
         free(tasks->labels[i]);
@@ -292,7 +291,7 @@ add_sum(sampler *s, uint32_t thread_index, uint32_t node, uint64_t wall_ns, uint
 {
     struct sampler_tasks *tasks = s->tasks;
     if (tasks->n_sums == MAX_WAITS) {
-        log_sums(s, now_ns);
+        sampler_log_waiting(s, now_ns);
     }
     uint32_t slot = mix((uint64_t)thread_index << 32 | node) % WAIT_SLOTS;
     while (tasks->sums[slot].node != NO_NODE
@@ -388,7 +387,7 @@ sampler_count_waiting(sampler *s, uint64_t now_ns)
         }
     }
     if (now_ns - tasks->logged_ns > LOG_EVERY_NS) {
-        log_sums(s, now_ns);
+        sampler_log_waiting(s, now_ns);
     }
     uint64_t cpu_ns = own_cpu_ns() - cpu_before;
     s->aside_ns += cpu_ns;

@@ -15,6 +15,9 @@ int sampler_tasks_open(sampler *s, const task_tables *tables, walk_status *statu
 /* Log what is counted and not logged yet, and free it all. */
 void sampler_tasks_close(sampler *s);
 
+/* Log what is counted and not logged yet. */
+void sampler_log_waiting(sampler *s, uint64_t now_ns);
+
 /* Walk a thread's stack; when it runs a task, from there on out the stack is that of the tasks that wait for it. */
 walk_status sampler_walk_task(sampler *s, thread_lane *lane);
 /* The entry of a task's frame in the log. NULL when memory or the log ended. */

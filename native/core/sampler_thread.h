@@ -100,6 +100,7 @@ typedef struct sampler {
     pthread_cond_t wake;
     int is_stopping;
     struct sampler_tasks *tasks; /* owned; sampler_tasks.c: asyncio's tasks are looked at. NULL: they are not */
+    int is_leased; /* it ends when the moment in log.lease has come, which somebody else puts off again and again */
     uint64_t aside_ns; /* CPU time of the sampling thread on them, which sets its own pace */
     struct remote_target *remote; /* borrowed; remote/: another process is sampled. NULL: this one */
     uint64_t tick_ns; /* when the tick began; only with `remote` */

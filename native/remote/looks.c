@@ -28,9 +28,10 @@ build_frame(sampler *s, const raw_frame *frame)
     if (unit >= (long long)s->names.n_units) {
         unit = -1;
     }
+    const unsigned char *linetable = s->names.linetable != NULL ? s->names.linetable : (const unsigned char *)"";
     return Py_BuildValue("KLy#y#Iy#", (unsigned long long)frame->code, unit, s->names.filename,
                          (Py_ssize_t)s->names.filename_bytes, s->names.qualname,
-                         (Py_ssize_t)s->names.qualname_bytes, s->names.first_line, s->names.linetable,
+                         (Py_ssize_t)s->names.qualname_bytes, s->names.first_line, linetable,
                          (Py_ssize_t)s->names.linetable_bytes);
 }
 

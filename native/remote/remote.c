@@ -5,6 +5,7 @@
 
 #include "core/sampler_tasks.h"
 #include "core/sampler_threads.h"
+#include "core/task_tables.h"
 #include "remote/looks.h"
 #include "remote/target.h"
 
@@ -132,21 +133,6 @@ new_sampler(remote_target *target, const remote_options *options)
 }
 
 static int
-parse_tables(PyObject *given, task_tables *tables)
-{
-    unsigned long long at[5];
-    if (!PyTuple_Check(given)) {
-        PyErr_SetString(PyExc_TypeError, "tasks must be a tuple of five addresses");
-        return -1;
-    }
-    if (!PyArg_ParseTuple(given, "KKKKK;tasks must be a tuple of five addresses", &at[0], &at[1], &at[2], &at[3], &at[4])) {
-        return -1;
-    }
-    *tables = (task_tables){at[0], at[1], at[2], at[3], at[4]};
-    return 0;
-}
-
-static int
 parse_options(PyObject *args, PyObject *kwargs, remote_options *options)
 {
     static const char *const names[] = {"pid", "runtime", "code_type", "version", "path", "interval_ns", "interpreter",
@@ -162,7 +148,7 @@ parse_options(PyObject *args, PyObject *kwargs, remote_options *options)
                                      &tasks)) {
         return -1;
     }
-    if (tasks != Py_None && parse_tables(tasks, &options->tables) < 0) {
+    if (tasks != Py_None && task_tables_parse(tasks, &options->tables) < 0) {
         return -1;
     }
     if (options->interval_ns < MIN_INTERVAL_NS || options->interval_ns > MAX_INTERVAL_NS) {

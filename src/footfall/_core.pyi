@@ -83,7 +83,14 @@ def context_switch_samples(label: str, /) -> bool:
     """The same for samples only."""
 
 def sampler_start(
-    path: str, interval_ns: int, seed: int = 0, follow: bool = True, max_cpu_ppm: int = 0, precise: bool = False
+    path: str,
+    interval_ns: int,
+    seed: int = 0,
+    follow: bool = True,
+    max_cpu_ppm: int = 0,
+    precise: bool = False,
+    lease_ns: int = 0,
+    tasks: tuple[int, int, int, int, int] | None = None,
 ) -> None:
     """Sample all threads into a new file from a native thread. Raises OSError, PermissionError."""
 

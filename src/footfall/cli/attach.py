@@ -22,6 +22,7 @@ Examples:
   footfall attach 1234                    until Ctrl-C, or the process ends
   footfall attach 1234 -d 30 -o slow.data
   footfall attach --children $(pgrep -o gunicorn) -d 60
+  footfall attach 1234 --inject           the sampler of `footfall run`, put into the process
   footfall attach 1234 --async            stacks of asyncio's tasks, joined through those that wait for them
 """
 
@@ -57,6 +58,11 @@ def check_can_attach() -> None:
     help="Join the stacks of asyncio's tasks through those that wait for them; count waiting tasks (CPython 3.14+).",
 )
 @click.option("--pause", is_flag=True, help="Stop the process's threads while they are read: exact, but it costs.")
+@click.option(
+    "--inject",
+    is_flag=True,
+    help="Put the sampler into the process (CPython 3.14+, and footfall under the same minor version).",
+)
 @click.option("-q", "--quiet", is_flag=True, help="Show nothing but errors.")
 @config_option
 def command(
@@ -68,6 +74,7 @@ def command(
     children: bool,
     with_tasks: bool,
     pause: bool,
+    inject: bool,
     quiet: bool,
     config_file: str | None,
 ) -> int:
@@ -82,6 +89,13 @@ def command(
 
     config = load_config(config_file, quiet, rate_hz=rate)
     check_rate(config.rate_hz)
+    if inject and (children or pause):
+        other = "--children" if children else "--pause"
+        raise UsageError(
+            "inject-alone",
+            f"--inject goes without {other}: it puts the sampler into the one process.",
+            f"Leave out --inject to have {other}.",
+        )
     if pid == os.getpid():
         raise UsageError("no-such-process", f"Process {pid} is this footfall itself.", "Name another process.")
     chosen = data_file or f"attach-{pid}.coverage"
@@ -95,5 +109,6 @@ def command(
         children=children,
         pause=pause,
         with_tasks=with_tasks,
+        inject=inject,
     )
     return record(pid, limits, config, chosen, is_quiet=quiet)
