@@ -22,11 +22,26 @@ from footfall.analyze.calltree import profile_of_logs
 from footfall.errors import FootfallError
 from footfall.record.samplelog import read_sample_log
 from footfall.report.dump import render_dump_json, render_dump_text
+from footfall.sample.asynciotables import NO_TABLES, find_task_tables
 from footfall.sample.dump import dump_process
 from footfall.sample.interpreter import find_interpreter
 
 PROGRAM = """
-import threading, time
+import asyncio, threading, time
+async def nap(n):
+    if n: await nap(n - 1)
+    else: await asyncio.sleep(1000)
+async def naps():
+    async for _ in drowsy(): pass
+async def drowsy():
+    await nap(2)
+    yield
+async def tend(shared): await shared
+async def keep_busy():
+    shared = asyncio.ensure_future(nap(3))
+    tenders = [asyncio.create_task(tend(shared), name=f"tënder {n}") for n in range(9)]
+    await asyncio.gather(nap(60), naps(), *tenders)
+threading.Thread(target=asyncio.run, args=(keep_busy(),), daemon=True).start()
 def count(n):
     if n: yield from count(n - 1)
     else: print("ready", flush=True)
@@ -42,6 +57,7 @@ def sdéep_naïve(n):
         for _ in count(60): time.sleep(1000)
 sdéep_naïve(40)
 """
+HAS_TASKS = sys.version_info >= (3, 14)
 WORDS = (0, 1, 7, 8, 24, 0x7F, 0xFF, 0xFFFF, 1 << 20, 1 << 31, 1 << 32, (1 << 47) - 8, (1 << 63), (1 << 64) - 1, (1 << 64) - 8)
 
 
@@ -55,15 +71,20 @@ class Target:
         self.pid = self.process.pid
         self.memory = os.open(f"/proc/{self.pid}/mem", os.O_RDWR)
         self.found = find_interpreter(self.pid)
+        self.tables = find_task_tables(self.pid, self.found) if HAS_TASKS else NO_TABLES
         sampler = self.sampler()
         (self.interpreter, _) = sampler.interpreters()[0]
         self.codes = sorted({frame[0] for look in sampler.stacks() for frame in look[4] or ()})
+        self.tasks: list[int] = []
+        if HAS_TASKS:
+            self.tasks = sorted(task[0] for task in sampler.stacks_and_tasks()[1] or ())
+            assert len(self.tasks) == 13, self.tasks
         self.changed: list[tuple[int, bytes]] = []
 
     def sampler(self, path: str | None = None) -> _core.RemoteSampler:
         """A sampler of the target, every 20 us."""
         found = self.found
-        return _core.RemoteSampler(self.pid, found.runtime, found.code_type, found.version, path, 20_000)
+        return _core.RemoteSampler(self.pid, found.runtime, found.code_type, found.version, path, 20_000, tasks=self.tables)
 
     def read(self, address: int, size: int) -> bytes:
         """Its memory, or nothing."""
@@ -90,7 +111,10 @@ class Target:
 
     def some_place(self, rng: random.Random) -> int:
         """A structure that is reached from the runtime, an interpreter or a code object."""
-        place = rng.choice((self.found.runtime, self.interpreter, self.interpreter + 7200, *rng.sample(self.codes, 3)))
+        places = [self.found.runtime, self.interpreter, self.interpreter + 7200, *rng.sample(self.codes, 3)]
+        if self.tasks:
+            places += [*rng.sample(self.tasks, 3), self.tables.debug]
+        place = rng.choice(places)
         for _ in range(rng.randrange(6)):
             words = [
                 word
@@ -120,9 +144,9 @@ class Target:
 def look(target: Target, directory: str) -> None:
     """All that footfall does with a target."""
     try:
-        process = dump_process(target.pid)
-        render_dump_json([process])
-        render_dump_text([process])
+        process = dump_process(target.pid, with_tasks=HAS_TASKS)
+        render_dump_json([process], with_tasks=HAS_TASKS)
+        render_dump_text([process], with_tasks=HAS_TASKS)
     except FootfallError:
         pass
     path = os.path.join(directory, "a.smp")

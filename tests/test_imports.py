@@ -19,7 +19,7 @@ SAME_LAYER = {"configfile": "config"}
 
 # These run inside the measured program: they import each other, the C core, and what every interpreter has loaded.
 MEASURED_FOLDERS = ("observe",)
-MEASURED_FILES = ("model", "sample.inside", "sample.fallback", "sample.pypy")
+MEASURED_FILES = ("model", "sample.inside", "sample.fallback", "sample.injected", "sample.pypy")
 ALWAYS_THERE = {
     "sys", "os", "io", "atexit", "codecs", "builtins", "marshal", "time", "posix", "errno", "gc", "itertools", "_ast",
     "_imp", "_io", "_md5", "_signal", "_thread", "_warnings", "_weakref", "_frozen_importlib",

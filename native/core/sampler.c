@@ -4,6 +4,8 @@
 #include "core/state.h" /* first: Python.h must come before the system headers */
 
 #include "core/sampler_precise.h"
+#include "core/sampler_tasks.h"
+#include "core/task_tables.h"
 
 #include <dlfcn.h>
 #include <errno.h>
@@ -158,6 +160,7 @@ close_sampler(module_state *state)
         return;
     }
     sampler_thread_stop(s);
+    sampler_tasks_close(s);
     sample_log_close(&s->log);
     free_sampler(s);
 }
@@ -175,21 +178,29 @@ typedef struct start_options {
     int follow;
     uint32_t max_cpu_ppm;
     int precise;
+    uint64_t lease_ns;
+    task_tables tables;
 } start_options;
 
 static int
 parse_start(PyObject *args, PyObject *kwargs, start_options *options)
 {
     static const char *const names[] = {"path", "interval_ns", "seed", "follow", "max_cpu_ppm", "precise",
-                                        NULL};
+                                        "lease_ns", "tasks", NULL};
     long long interval;
     unsigned long long seed = 0;
+    unsigned long long lease_ns = 0;
     unsigned int max_cpu_ppm = 0;
+    PyObject *tasks = Py_None;
+    memset(options, 0, sizeof *options);
     options->follow = 1;
-    options->precise = 0;
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O&L|KpIp", (char **)(uintptr_t)names,
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O&L|KpIpKO", (char **)(uintptr_t)names,
                                      PyUnicode_FSConverter, &options->path, &interval, &seed,
-                                     &options->follow, &max_cpu_ppm, &options->precise)) {
+                                     &options->follow, &max_cpu_ppm, &options->precise, &lease_ns, &tasks)) {
+        return -1;
+    }
+    if (tasks != Py_None && task_tables_parse(tasks, &options->tables) < 0) {
+        Py_CLEAR(options->path);
         return -1;
     }
     if (interval < MIN_INTERVAL_NS || interval > MAX_INTERVAL_NS) {
@@ -200,16 +211,18 @@ parse_start(PyObject *args, PyObject *kwargs, start_options *options)
     options->interval_ns = (uint64_t)interval;
     options->seed = seed;
     options->max_cpu_ppm = max_cpu_ppm;
+    options->lease_ns = lease_ns;
     return 0;
 }
 
 PyDoc_STRVAR(sampler_start_doc,
-"sampler_start(path, interval_ns, seed=0, follow=True, max_cpu_ppm=0, precise=False)\n--\n\n"
+"sampler_start(path, interval_ns, seed=0, follow=True, max_cpu_ppm=0, precise=False, lease_ns=0, tasks=None)\n--\n\n"
 "Sample all threads of the main interpreter into a new file from a native thread. With `follow`, and an\n"
 "interval of 0.4 ms or more, that thread keeps to the CPU of the thread which holds the GIL: stacks stand\n"
 "still while they are read, at two context switches a sample. With `max_cpu_ppm`, intervals get longer, up to\n"
 "10 ms, where the thread would use more than that many millionths of the process's CPU time. With `precise`,\n"
-"each thread walks its own stack in the handler of a real-time signal.\n\n"
+"each thread walks its own stack in the handler of a real-time signal. With `lease_ns` sampling ends after it, unless\n"
+"another process has put the moment off that is in the log's header. `tasks`: as of RemoteSampler.\n\n"
 "Raises PermissionError where the process may not read its own memory by process_vm_readv,\n"
 "RuntimeError where the interpreter's layout is not known or a sampler runs already, OSError.");
 
@@ -230,6 +243,14 @@ start_sampler(PyObject *module, PyObject *args, PyObject *kwargs)
     s->follows_cpu = options.follow && !options.precise;
     s->max_cpu_ppm = options.max_cpu_ppm;
     int error = 0;
+    walk_status status;
+    if (options.tables.debug != 0 && sampler_tasks_open(s, &options.tables, &status) < 0) {
+        error = status == WALK_NO_MEMORY ? ENOMEM : EINVAL;
+    }
+    if (options.lease_ns != 0) {
+        s->is_leased = 1;
+        maplog_put_u64(s->log.lease, sampler_now_ns() + options.lease_ns);
+    }
     if (options.precise && stack_walker_fix(&s->walker) != WALK_OK) {
         error = ENOMEM;
     }

@@ -76,7 +76,7 @@ sample_log_open(sample_log *log, const char *path, pid_t pid, uint32_t version, 
     if (maplog_open(&log->log, path) < 0) {
         return fail_open(log, log->log.error);
     }
-    unsigned char *payload = reserve(log, 8 + 2 * 4 + 4 * 8 + N_COUNTERS * 8);
+    unsigned char *payload = reserve(log, 8 + 2 * 4 + 4 * 8 + N_COUNTERS * 8 + 8);
     if (payload == NULL) {
         return fail_open(log, log->log.error);
     }
@@ -89,6 +89,7 @@ sample_log_open(sample_log *log, const char *path, pid_t pid, uint32_t version, 
     to = maplog_put_u64(to, clock_ns(CLOCK_REALTIME));
     to = maplog_put_u64(to, log->start_ns);
     log->counters = maplog_put_u64(to, interval_ns);
+    log->lease = log->counters + N_COUNTERS * 8;
     maplog_commit(&log->log, payload, SAMPLE_HEADER);
     log->codes_room = log->nodes_room = FIRST_ROOM;
     log->codes = calloc(log->codes_room, sizeof *log->codes);
@@ -117,7 +118,7 @@ sample_log_close(sample_log *log)
     free(log->nodes);
     log->codes = NULL;
     log->nodes = NULL;
-    log->counters = log->first_segment = log->log.segment = NULL;
+    log->counters = log->lease = log->first_segment = log->log.segment = NULL;
 }
 
 void
@@ -353,6 +354,23 @@ sample_log_add_sample(sample_log *log, const sample_fields *sample)
     memcpy(payload + REPEAT_OFFSET, &sample->repeat, 2);
     maplog_commit(&log->log, payload, SAMPLE_SAMPLE);
     return payload;
+}
+
+void
+sample_log_add_waiting(sample_log *log, uint32_t thread_index, uint32_t node, uint64_t time_ns, uint64_t wall_ns,
+                       uint32_t n)
+{
+    unsigned char *payload = reserve(log, 4 * 4 + 2 * 8);
+    if (payload == NULL) {
+        return;
+    }
+    unsigned char *to = maplog_put_u32(payload, thread_index);
+    to = maplog_put_u32(to, node);
+    to = maplog_put_u64(to, time_ns);
+    to = maplog_put_u64(to, wall_ns);
+    to = maplog_put_u32(to, n);
+    maplog_put_u32(to, 0);
+    maplog_commit(&log->log, payload, SAMPLE_WAITING);
 }
 
 int

@@ -25,6 +25,7 @@ enum sample_kind {
     SAMPLE_THREAD = 3,
     SAMPLE_NODE = 4,
     SAMPLE_SAMPLE = 5,
+    SAMPLE_WAITING = 6,
 };
 
 enum sample_counter {
@@ -60,6 +61,7 @@ typedef struct node_entry {
 typedef struct sample_log {
     maplog log;
     unsigned char *counters; /* borrowed from the mapping of the header */
+    unsigned char *lease; /* borrowed from the same; who started the sampler from another process writes there */
     unsigned char *first_segment; /* never unmapped: it holds the counters */
     uint64_t start_ns; /* CLOCK_MONOTONIC */
     uint64_t n[N_COUNTERS];
@@ -113,6 +115,9 @@ uint32_t sample_log_add_thread(sample_log *log, uint64_t native_id, const char *
 
 /* Log a sample. Returns its payload or NULL when the log ended. */
 unsigned char *sample_log_add_sample(sample_log *log, const sample_fields *sample);
+/* Log that `n` looks at tasks of a thread found them waiting at a node, for so long in all. */
+void sample_log_add_waiting(sample_log *log, uint32_t thread_index, uint32_t node, uint64_t time_ns, uint64_t wall_ns,
+                            uint32_t n);
 /* Whether a payload is still mapped, so that it may be updated. */
 int sample_log_is_mapped(const sample_log *log, const unsigned char *payload);
 void sample_log_put_repeat(unsigned char *payload, uint64_t time_ns, uint16_t repeat);

@@ -1,6 +1,7 @@
 /* sampler_thread.c owns the native thread: its clock, its jitter, its start and stop.
  * It has no Python thread state, never takes the GIL, and takes no signal. */
 #include "core/sampler_follow.h"
+#include "core/sampler_tasks.h"
 #include "remote/target.h"
 
 #include <errno.h>
@@ -85,11 +86,12 @@ set_pace(sampler *s)
     pace_clocks now = {sampler_now_ns(), clock_ns(process_clock(s)), clock_ns(CLOCK_THREAD_CPUTIME_ID)};
     uint64_t wall_ns = now.wall_ns - s->paced_at.wall_ns;
     uint64_t used_ns = now.process_ns - s->paced_at.process_ns;
-    uint64_t own_ns = now.own_ns - s->paced_at.own_ns;
+    uint64_t own_ns = now.own_ns - s->paced_at.own_ns - s->aside_ns;
     uint32_t ticks = s->paced_ticks;
     s->log.n[COUNT_CPU] = s->cpu_before_ns + now.own_ns;
     s->paced_ticks = 0;
     s->paced_at = now;
+    s->aside_ns = 0;
     if (s->max_cpu_ppm == 0 || !s->has_fine_clock) {
         return;
     }
@@ -133,6 +135,21 @@ report_end(const sampler *s)
     }
 }
 
+/* Whether the lease has ended; then that is said, by a 0. */
+static int
+has_lease_ended(sampler *s, uint64_t now_ns)
+{
+    if (!s->is_leased || now_ns < load_u64(s->log.lease)) {
+        return 0;
+    }
+    if (s->tasks != NULL) {
+        sampler_log_waiting(s, now_ns);
+    }
+    sample_log_publish(&s->log);
+    memset(s->log.lease, 0, 8);
+    return 1;
+}
+
 static void *
 run_thread(void *argument)
 {
@@ -151,6 +168,9 @@ run_thread(void *argument)
     uint64_t due = sampler_now_ns() + jittered_interval(s);
     while (wait_until(s, due)) {
         uint64_t now = sampler_now_ns();
+        if (has_lease_ended(s, now)) {
+            break;
+        }
         if (s->remote != NULL) {
             remote_before_tick(s, now, now - due);
         }

@@ -38,6 +38,7 @@ typedef struct thread_lane {
     unsigned char *payload; /* borrowed: its last sample in the log, perhaps unmapped by now */
     sample_fields last;
     stack_lane guess;
+    uint64_t tasks_ns; /* when its waiting tasks were counted last, 0 = never */
     uint32_t n_unanswered; /* times in a row that it did not walk its own stack */
     path_step *path; /* owned: the last stack, root first */
     uint32_t depth;
@@ -98,6 +99,9 @@ typedef struct sampler {
     pthread_mutex_t mutex; /* guards is_stopping and thread_id */
     pthread_cond_t wake;
     int is_stopping;
+    struct sampler_tasks *tasks; /* owned; sampler_tasks.c: asyncio's tasks are looked at. NULL: they are not */
+    int is_leased; /* it ends when the moment in log.lease has come, which somebody else puts off again and again */
+    uint64_t aside_ns; /* CPU time of the sampling thread on them, which sets its own pace */
     struct remote_target *remote; /* borrowed; remote/: another process is sampled. NULL: this one */
     uint64_t tick_ns; /* when the tick began; only with `remote` */
     unsigned char states[MAX_BATCH * (MAX_THREAD_OFFSET + 32)];
@@ -105,6 +109,11 @@ typedef struct sampler {
 
 /* Sample every thread once. */
 void sampler_tick(sampler *s, uint64_t now_ns);
+
+/* Give the frames of the last walk their numbers: lane->path, lane->node. `deaths_before` is of before that walk. */
+walk_status sampler_intern_walk(sampler *s, thread_lane *lane);
+/* How many deaths of code objects were told. */
+uint64_t sampler_count_deaths(const sampler *s);
 
 uint64_t sampler_now_ns(void);
 

@@ -7,6 +7,7 @@
  * when it was copied may still have the code of one that was there before, which died long ago: then what is there
  * is no object any longer (walk/code.c), or another that is taken for it. */
 #include "core/sampler_precise.h"
+#include "core/sampler_tasks.h"
 #include "core/sampler_threads.h"
 #include "remote/target.h"
 
@@ -23,8 +24,8 @@ sampler_now_ns(void)
     return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 }
 
-static uint64_t
-count_deaths(sampler *s)
+uint64_t
+sampler_count_deaths(const sampler *s)
 {
     return atomic_load_explicit(&s->ring.head, memory_order_acquire);
 }
@@ -39,11 +40,11 @@ is_ring_lost(uint64_t head, uint64_t from)
 static void
 apply_deaths(sampler *s)
 {
-    uint64_t head = count_deaths(s);
+    uint64_t head = sampler_count_deaths(s);
     for (uint64_t i = s->ring_tail; i < head && !is_ring_lost(head, s->ring_tail); i++) {
         sample_log_erase_code(&s->log, s->ring.slots[i % RING_SLOTS]);
     }
-    if (is_ring_lost(count_deaths(s), s->ring_tail)) {
+    if (is_ring_lost(sampler_count_deaths(s), s->ring_tail)) {
         sample_log_erase_all_codes(&s->log);
     }
     s->ring_tail = head;
@@ -55,13 +56,13 @@ has_died_meanwhile(sampler *s, uint64_t address)
 {
     /* What was read of the object was read before the count. */
     atomic_thread_fence(memory_order_acquire);
-    uint64_t head = count_deaths(s);
+    uint64_t head = sampler_count_deaths(s);
     for (uint64_t i = s->deaths_before; i < head && !is_ring_lost(head, s->deaths_before); i++) {
         if (s->ring.slots[i % RING_SLOTS] == address) {
             return 1;
         }
     }
-    return is_ring_lost(count_deaths(s), s->deaths_before);
+    return is_ring_lost(sampler_count_deaths(s), s->deaths_before);
 }
 
 /* As find_code, of another process, which does not tell of deaths: what is known is doubted. */
@@ -103,6 +104,10 @@ find_code(sampler *s, uint64_t address, const code_entry **entry)
 {
     if (address == MARK_COLLECTOR) {
         return find_collector(s, entry);
+    }
+    if (IS_LABEL(address)) {
+        *entry = sampler_find_label(s, address);
+        return *entry != NULL ? WALK_OK : WALK_NO_MEMORY;
     }
     if (s->remote != NULL) {
         return find_remote_code(s, address, entry);
@@ -195,27 +200,33 @@ intern_path(sampler *s, thread_lane *lane)
     return WALK_OK;
 }
 
+walk_status
+sampler_intern_walk(sampler *s, thread_lane *lane)
+{
+    apply_deaths(s);
+    walk_status status = intern_path(s, lane);
+    if (status != WALK_OK) {
+        lane->depth = 0;
+    }
+    return status;
+}
+
 static walk_status
 walk_lane(sampler *s, thread_lane *lane)
 {
-    s->deaths_before = count_deaths(s);
+    s->deaths_before = sampler_count_deaths(s);
     s->n_walks++;
     walk_status status = WALK_UNKNOWN;
     if (s->is_precise) {
         status = precise_walk(s, lane);
     }
+    else if (s->tasks != NULL) {
+        status = sampler_walk_task(s, lane);
+    }
     if (status == WALK_UNKNOWN) {
         status = stack_walk(&s->walker, lane->thread, &lane->guess);
     }
-    if (status != WALK_OK) {
-        return status;
-    }
-    apply_deaths(s);
-    status = intern_path(s, lane);
-    if (status != WALK_OK) {
-        lane->depth = 0;
-    }
-    return status;
+    return status == WALK_OK ? sampler_intern_walk(s, lane) : status;
 }
 
 static void
@@ -304,14 +315,9 @@ sample_only_thread(sampler *s, uint64_t now_ns)
     return 1;
 }
 
-void
-sampler_tick(sampler *s, uint64_t now_ns)
+static void
+sample_all_threads(sampler *s, uint64_t now_ns)
 {
-    s->log.n[COUNT_TICKS]++;
-    if (sample_only_thread(s, now_ns)) {
-        sample_log_publish(&s->log);
-        return;
-    }
     if (sampler_find_threads(s) != WALK_OK) {
         s->log.n[COUNT_UNREADABLE]++;
     }
@@ -322,6 +328,18 @@ sampler_tick(sampler *s, uint64_t now_ns)
                 sample_lane(s, lane, now_ns);
             }
         }
+    }
+}
+
+void
+sampler_tick(sampler *s, uint64_t now_ns)
+{
+    s->log.n[COUNT_TICKS]++;
+    if (!sample_only_thread(s, now_ns)) {
+        sample_all_threads(s, now_ns);
+    }
+    if (s->tasks != NULL) {
+        sampler_count_waiting(s, now_ns);
     }
     sample_log_publish(&s->log);
 }

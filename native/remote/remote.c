@@ -3,7 +3,10 @@
  * does without: while it runs, all of the sampler is its own but what its functions read for statistics. */
 #include "core/state.h" /* first: Python.h must come before the system headers */
 
+#include "core/sampler_tasks.h"
 #include "core/sampler_threads.h"
+#include "core/task_tables.h"
+#include "remote/looks.h"
 #include "remote/target.h"
 
 #include <errno.h>
@@ -18,6 +21,7 @@ typedef struct remote_sampler {
     PyObject_HEAD
     sampler *s; /* owned; NULL until it is made, and when it is stopped */
     remote_target target;
+    task_tables tables; /* all 0 without */
     sample_log last; /* its counters, once stopped */
     int has_log;
 } remote_sampler;
@@ -34,12 +38,14 @@ typedef struct remote_options {
     unsigned int max_cpu_ppm;
     int pauses;
     unsigned long long seed;
+    task_tables tables;
 } remote_options;
 
 static void
 free_remote(sampler *s)
 {
     sampler_thread_stop(s);
+    sampler_tasks_close(s);
     stack_walker_close(&s->walker);
     sampler_free_lanes(s);
     code_names_free(&s->names);
@@ -130,14 +136,19 @@ static int
 parse_options(PyObject *args, PyObject *kwargs, remote_options *options)
 {
     static const char *const names[] = {"pid", "runtime", "code_type", "version", "path", "interval_ns", "interpreter",
-                                        "rseq_offset", "max_cpu_ppm", "pause", "seed", NULL};
+                                        "rseq_offset", "max_cpu_ppm", "pause", "seed", "tasks", NULL};
     PyObject *path = Py_None;
+    PyObject *tasks = Py_None;
     memset(options, 0, sizeof *options);
     options->interval_ns = 1000000;
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "iKKI|OLKLIpK", (char **)(uintptr_t)names, &options->pid,
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "iKKI|OLKLIpKO", (char **)(uintptr_t)names, &options->pid,
                                      &options->runtime, &options->code_type, &options->version, &path,
                                      &options->interval_ns, &options->interpreter, &options->rseq_offset,
-                                     &options->max_cpu_ppm, &options->pauses, &options->seed)) {
+                                     &options->max_cpu_ppm, &options->pauses, &options->seed,
+                                     &tasks)) {
+        return -1;
+    }
+    if (tasks != Py_None && task_tables_parse(tasks, &options->tables) < 0) {
         return -1;
     }
     if (options->interval_ns < MIN_INTERVAL_NS || options->interval_ns > MAX_INTERVAL_NS) {
@@ -149,6 +160,20 @@ parse_options(PyObject *args, PyObject *kwargs, remote_options *options)
         return -1;
     }
     return path == Py_None || PyUnicode_FSConverter(path, &options->path) ? 0 : -1;
+}
+
+static void
+set_tasks_error(walk_status status)
+{
+    if (status == WALK_NO_MEMORY) {
+        PyErr_NoMemory();
+    }
+    else if (status == WALK_UNREADABLE) {
+        set_read_error("reading the tasks");
+    }
+    else {
+        PyErr_SetString(PyExc_ValueError, "the layout of this interpreter's tasks is not known");
+    }
 }
 
 /* Open target, sampler and log. -1 with an exception. */
@@ -163,9 +188,15 @@ open_remote(remote_sampler *self, const remote_options *options)
     if (self->s == NULL) {
         return -1;
     }
+    self->tables = options->tables;
     if (options->path == NULL) {
         self->s->log.n[COUNT_FULL] = ENOSPC; /* nothing is logged */
         return 0;
+    }
+    walk_status status;
+    if (options->tables.debug != 0 && sampler_tasks_open(self->s, &options->tables, &status) < 0) {
+        set_tasks_error(status);
+        return -1;
     }
     const char *path = PyBytes_AS_STRING(options->path);
     if (sample_log_open(&self->s->log, path, options->pid, options->version, (uint64_t)options->interval_ns) < 0) {
@@ -203,6 +234,7 @@ close_remote(remote_sampler *self)
         Py_BEGIN_ALLOW_THREADS
         sampler_thread_stop(s);
         Py_END_ALLOW_THREADS
+        sampler_tasks_close(s);
         if (self->has_log) {
             sample_log_close(&s->log);
         }
@@ -304,69 +336,6 @@ remote_interpreters(PyObject *object, PyObject *Py_UNUSED(ignored))
     return found;
 }
 
-/* One frame as (address, unit, filename, qualname, first line, line table): a new reference. */
-static PyObject *
-build_frame(sampler *s, const raw_frame *frame)
-{
-    if (frame->code == MARK_COLLECTOR) {
-        code_names_set(&s->names, COLLECTOR_NAME);
-    }
-    else if (code_names_read(&s->memory, &s->offsets, frame->code, s->code_type, &s->names) != WALK_OK) {
-        return NULL;
-    }
-    uint64_t first = frame->code + s->offsets.code_adaptive;
-    long long unit = frame->instr < first ? (s->offsets.instr_is_before && frame->instr == first - 2 ? 0 : -1)
-                                          : (long long)((frame->instr - first) / 2);
-    if (unit >= (long long)s->names.n_units) {
-        unit = -1;
-    }
-    return Py_BuildValue("KLy#y#Iy#", (unsigned long long)frame->code, unit, s->names.filename,
-                         (Py_ssize_t)s->names.filename_bytes, s->names.qualname,
-                         (Py_ssize_t)s->names.qualname_bytes, s->names.first_line,
-                         s->names.linetable != NULL ? (const char *)s->names.linetable : "",
-                         (Py_ssize_t)s->names.linetable_bytes);
-}
-
-/* The walked stack as a list, leaf first; None when a code object was not there any longer. */
-static PyObject *
-build_stack(sampler *s)
-{
-    PyObject *frames = PyList_New(0);
-    for (uint32_t i = 0; frames != NULL && i < s->walker.n_frames; i++) {
-        PyObject *item = build_frame(s, &s->walker.frames[i]);
-        if (item == NULL && !PyErr_Occurred()) {
-            Py_DECREF(frames);
-            Py_RETURN_NONE;
-        }
-        if (item != NULL && code_names_is_hidden(&s->names)) {
-            Py_DECREF(item);
-            continue;
-        }
-        if (item == NULL || PyList_Append(frames, item) < 0) {
-            Py_CLEAR(frames);
-        }
-        Py_XDECREF(item);
-    }
-    return frames;
-}
-
-static PyObject *
-build_thread(sampler *s, thread_lane *lane)
-{
-    PyObject *stack;
-    if (stack_walk(&s->walker, lane->thread, &lane->guess) == WALK_OK) {
-        stack = build_stack(s);
-    }
-    else {
-        stack = Py_NewRef(Py_None);
-    }
-    if (stack == NULL) {
-        return NULL;
-    }
-    return Py_BuildValue("KKiiN", (unsigned long long)lane->thread_id, (unsigned long long)lane->native_id,
-                         (int)lane->task, lane->thread == s->gil_holder, stack);
-}
-
 PyDoc_STRVAR(remote_stacks_doc,
 "stacks()\n--\n\n"
 "Look once at all threads of the interpreter, newest first: a list of (pthread_t, native id there, thread id here or 0,\n"
@@ -374,47 +343,81 @@ PyDoc_STRVAR(remote_stacks_doc,
 "(address, code unit or -1, filename, qualname, first line, line table).\n\n"
 "Raises RuntimeError while sampling, OSError when the process can't be read (any longer).");
 
+/* Look at all threads, and at the tasks when a reader is given, with the process stopped where that was asked for. */
 static PyObject *
-remote_stacks(PyObject *object, PyObject *Py_UNUSED(ignored))
+look_at_all(remote_sampler *self, task_reader *reader)
 {
-    remote_sampler *self = (remote_sampler *)object;
     sampler *s = self->s;
-    if (s == NULL || s->has_thread) {
-        PyErr_SetString(PyExc_RuntimeError, "this sampler can't be asked for stacks");
-        return NULL;
-    }
     if (self->target.pauses && remote_pause(self->target.pid) < 0 && errno != ESRCH) {
         set_read_error("stopping the process");
         return NULL;
     }
-    PyObject *threads = NULL;
+    PyObject *found = NULL;
     if (sampler_find_threads(s) != WALK_OK) {
         set_read_error("reading the threads");
     }
     else {
-        threads = PyList_New(0);
-    }
-    for (uint32_t i = 0; threads != NULL && i < s->n_lanes; i++) {
-        PyObject *item = build_thread(s, &s->lanes[i]);
-        if (item == NULL || PyList_Append(threads, item) < 0) {
-            Py_CLEAR(threads);
-        }
-        Py_XDECREF(item);
+        found = reader == NULL ? remote_build_threads(s) : remote_build_threads_and_tasks(s, reader);
     }
     if (self->target.pauses) {
         remote_resume();
     }
-    return threads;
+    return found;
+}
+
+static int
+check_can_look(const remote_sampler *self)
+{
+    if (self->s == NULL || self->s->has_thread) {
+        PyErr_SetString(PyExc_RuntimeError, "this sampler can't be asked for stacks");
+        return -1;
+    }
+    return 0;
+}
+
+static PyObject *
+remote_stacks(PyObject *object, PyObject *Py_UNUSED(ignored))
+{
+    remote_sampler *self = (remote_sampler *)object;
+    return check_can_look(self) < 0 ? NULL : look_at_all(self, NULL);
+}
+
+PyDoc_STRVAR(remote_stacks_and_tasks_doc,
+"stacks_and_tasks()\n--\n\n"
+"Look once at all threads and all asyncio tasks: what stacks() returns, and a list of (address, name, pthread_t of its\n"
+"thread or 0, state, awaiters, frames, n). The state is 0 it waits, 1 it runs, 2 it has ended; `awaiters` are the addresses\n"
+"of the tasks that wait for it. `frames` is None when it changed while it was read, else as a thread's, of one that runs\n"
+"empty: its frames are the first `n` of its thread's. The list is None when the tasks could not be read whole.\n\n"
+"Raises as stacks() does; ValueError when the sampler was made without `tasks`, or their layout is not known.");
+
+static PyObject *
+remote_stacks_and_tasks(PyObject *object, PyObject *Py_UNUSED(ignored))
+{
+    remote_sampler *self = (remote_sampler *)object;
+    task_reader reader;
+    if (check_can_look(self) < 0) {
+        return NULL;
+    }
+    walk_status status = task_reader_open(&reader, &self->s->memory, &self->s->offsets, self->s->runtime, &self->tables);
+    if (status != WALK_OK) {
+        set_tasks_error(status);
+        return NULL;
+    }
+    PyObject *found = look_at_all(self, &reader);
+    task_reader_close(&reader);
+    return found;
 }
 
 PyDoc_STRVAR(remote_doc,
 "RemoteSampler(pid, runtime, code_type, version, path=None, interval_ns=1000000, interpreter=0, rseq_offset=0,\n"
-"              max_cpu_ppm=0, pause=False, seed=0)\n--\n\n"
+"              max_cpu_ppm=0, pause=False, seed=0, tasks=None)\n--\n\n"
 "Sample the threads of one interpreter of another process, whose _PyRuntime and PyCode_Type are at these addresses and\n"
 "whose PY_VERSION_HEX is `version`, into the new file `path`. `interpreter` is its address (0: the first). With\n"
 "`rseq_offset`, the distance from a thread's pthread_t to its CPU number, the sampling thread keeps to the CPU of the\n"
 "thread that holds the GIL. With `pause` the process's threads are stopped while they are read. Without a path only\n"
-"stacks() and interpreters() can be asked for.\n\n"
+"stacks(), stacks_and_tasks() and interpreters() can be asked for. `tasks` are the addresses of the section .AsyncioDebug,\n"
+"PyCoro_Type, PyGen_Type, PyAsyncGen_Type and _PyAsyncGenASend_Type, 0 where not known: with the first, stacks of tasks are\n"
+"joined with those of the tasks that wait for them, and waiting tasks are counted.\n\n"
 "Raises PermissionError, ProcessLookupError, OSError when the process can't be read; ValueError when the layout of its\n"
 "interpreter is not known.");
 
@@ -424,6 +427,7 @@ static PyMethodDef remote_methods[] = {
     {"stats", remote_stats, METH_NOARGS, remote_stats_doc},
     {"interpreters", remote_interpreters, METH_NOARGS, remote_interpreters_doc},
     {"stacks", remote_stacks, METH_NOARGS, remote_stacks_doc},
+    {"stacks_and_tasks", remote_stacks_and_tasks, METH_NOARGS, remote_stacks_and_tasks_doc},
     {NULL, NULL, 0, NULL},
 };
 

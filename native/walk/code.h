@@ -34,6 +34,10 @@ int code_names_is_hidden(const code_names *names);
 /* The names of what is no code object: `name` (of at most 64 bytes) is its file and its function. */
 void code_names_set(code_names *names, const char *name);
 
+/* Read a str object as UTF-8 into `text` (MAX_TEXT_BYTES), without a NUL. As above. */
+walk_status walk_read_text(const memory_source *source, const walk_offsets *offsets, uint64_t address, char *text,
+                           uint32_t *n_bytes);
+
 void code_names_free(code_names *names);
 
 #endif

@@ -303,3 +303,59 @@ walk_find_offsets(const memory_source *source, uint64_t runtime, uint32_t versio
     offsets->code_header_bytes = end_of_code_fields(offsets);
     return WALK_OK;
 }
+
+/* Word numbers of what coroutines and sets need. The groups' sizes come before their first words. */
+typedef struct coroutine_words {
+    uint8_t count;
+    uint8_t stackpointer;
+    uint8_t type_flags;
+    uint8_t set_used; /* table and mask follow */
+    uint8_t long_tag; /* digits follow */
+    uint8_t gen_frame; /* the state follows */
+    uint8_t list_next; /* previous follows */
+} coroutine_words;
+
+static const coroutine_words coroutine_words_3_14 = {95, 37, 55, 63, 72, 85, 87};
+static const coroutine_words coroutine_words_3_15 = {111, 45, 63, 75, 84, 101, 103};
+
+walk_status
+walk_find_coroutine_offsets(const memory_source *source, uint64_t runtime, const walk_offsets *offsets,
+                            coroutine_offsets *found)
+{
+    uint64_t words[MAX_WORDS];
+    int is_3_14 = MINOR(offsets->version) == 14;
+    const coroutine_words *at = is_3_14 ? &coroutine_words_3_14 : &coroutine_words_3_15;
+    if (MAJOR(offsets->version) != 3 || (!is_3_14 && MINOR(offsets->version) != 15)) {
+        return WALK_UNKNOWN;
+    }
+    if (memory_read(source, runtime, words, at->count * sizeof words[0]) < 0) {
+        return WALK_UNREADABLE;
+    }
+    if (words[at->stackpointer] > offsets->frame_bytes - 8
+        || !are_all_below(words, at->type_flags, at->type_flags, MAX_TYPE_OFFSET)
+        || !are_all_below(words, at->set_used, at->set_used + 2, MAX_OBJECT_OFFSET)
+        || !are_all_below(words, at->long_tag, at->long_tag + 1, MAX_OBJECT_OFFSET)
+        || !are_all_below(words, at->gen_frame, at->gen_frame + 1, MAX_OBJECT_OFFSET)
+        || words[at->gen_frame + 1] >= words[at->gen_frame] /* it is read with what comes before the frame */
+        || words[at->list_next] > 8 || words[at->list_next + 1] > 8) {
+        return WALK_UNKNOWN;
+    }
+    found->frame_stackpointer = (uint32_t)words[at->stackpointer];
+    found->type_flags = (uint32_t)words[at->type_flags];
+    found->set_used = (uint32_t)words[at->set_used];
+    found->set_table = (uint32_t)words[at->set_used + 1];
+    found->set_mask = (uint32_t)words[at->set_used + 2];
+    found->long_tag = (uint32_t)words[at->long_tag];
+    found->long_digits = (uint32_t)words[at->long_tag + 1];
+    found->gen_frame = (uint32_t)words[at->gen_frame];
+    found->gen_state = (uint32_t)words[at->gen_frame + 1];
+    found->list_next = (uint32_t)words[at->list_next];
+    found->list_previous = (uint32_t)words[at->list_next + 1];
+    /* enum _framestate; 3.15 keeps an index above what is waited for. */
+    found->awaited_depth = is_3_14 ? 1 : 2;
+    found->state_waits[0] = is_3_14 ? -1 : 2;
+    found->state_waits[1] = is_3_14 ? -1 : 3;
+    found->state_runs = is_3_14 ? 0 : 4;
+    found->state_ended = is_3_14 ? 1 : 5;
+    return WALK_OK;
+}

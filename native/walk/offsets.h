@@ -17,6 +17,7 @@
 #define MAX_FRAME_OFFSET 128u
 #define MAX_CODE_OFFSET 512u
 #define MAX_OBJECT_OFFSET 128u
+#define MAX_TYPE_OFFSET 512u
 
 typedef enum walk_status {
     WALK_OK = 0,
@@ -80,6 +81,25 @@ typedef struct walk_offsets {
     uint32_t text_compact_data; /* sizeof(PyCompactUnicodeObject) */
 } walk_offsets;
 
+/* What is needed beyond that of a coroutine that waits and of the sets that its task may be in (3.14 and later). */
+typedef struct coroutine_offsets {
+    uint32_t frame_stackpointer;
+    int awaited_depth; /* how deep in the stack of a frame that waits is what it waits for; 1 = on top */
+    int state_waits[2]; /* gi_frame_state of a frame that waits for another, which may have two values */
+    int state_runs;
+    int state_ended; /* and whatever follows it */
+    uint32_t gen_frame; /* gi_iframe */
+    uint32_t gen_state;
+    uint32_t list_next; /* of a linked list's node */
+    uint32_t list_previous;
+    uint32_t set_used;
+    uint32_t set_table;
+    uint32_t set_mask;
+    uint32_t type_flags;
+    uint32_t long_tag;
+    uint32_t long_digits;
+} coroutine_offsets;
+
 /* Owners of a frame, by number; from 3 on it is a shim of the evaluation loop, which runs no code. */
 #define OWNER_THREAD 0
 #define OWNER_GENERATOR 1
@@ -89,5 +109,9 @@ typedef struct walk_offsets {
 /* Find the layout of an interpreter of `version` (PY_VERSION_HEX) whose _PyRuntime is at `runtime`.
  * WALK_OK, WALK_UNREADABLE or WALK_UNKNOWN. */
 walk_status walk_find_offsets(const memory_source *source, uint64_t runtime, uint32_t version, walk_offsets *offsets);
+
+/* Find the rest of the layout of the interpreter that `offsets` is of. As above. */
+walk_status walk_find_coroutine_offsets(const memory_source *source, uint64_t runtime, const walk_offsets *offsets,
+                                        coroutine_offsets *found);
 
 #endif

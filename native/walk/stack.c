@@ -276,8 +276,8 @@ find_frame(walk_run *walk, uint64_t address, unsigned char *buffer)
     return found != NULL ? found : find_outside(walk, address, buffer);
 }
 
-static walk_status
-add_frame(stack_walker *walker, uint64_t address, uint64_t code, uint64_t instr)
+walk_status
+stack_walker_add(stack_walker *walker, uint64_t address, uint64_t code, uint64_t instr)
 {
     if (walker->n_frames == walker->room) {
         uint32_t room = walker->room * 2;
@@ -298,11 +298,12 @@ add_frame(stack_walker *walker, uint64_t address, uint64_t code, uint64_t instr)
 void
 stack_insert_mark(stack_walker *walker, uint32_t at, uint64_t mark)
 {
-    if (add_frame(walker, 0, mark, 0) != WALK_OK) {
+    if (stack_walker_add(walker, 0, mark, 0) != WALK_OK) {
         return;
     }
     memmove(walker->frames + at + 1, walker->frames + at, (walker->n_frames - 1 - at) * sizeof *walker->frames);
     walker->frames[at] = (raw_frame){0, mark, 0};
+    walker->n_marked += at < walker->n_marked;
 }
 
 static int
@@ -350,10 +351,13 @@ follow_frames(walk_run *walk)
             /* 3.14 and later clear the code of a frame that ends: copied between its end and its next use,
              * the youngest frame was not there yet, or no longer, and its caller is the youngest. */
             if (code != 0 || walker->n_frames != 0) {
-                status = add_frame(walker, address, code, load_u64(frame + offsets->frame_instr));
+                status = stack_walker_add(walker, address, code, load_u64(frame + offsets->frame_instr));
             }
             if (status != WALK_OK) {
                 return status;
+            }
+            if (address == walker->mark) {
+                walker->n_marked = walker->n_frames;
             }
         }
         else if (owner < OWNER_SHIM_FIRST || owner > OWNER_SHIM_LAST) {
@@ -377,7 +381,7 @@ stack_walk(stack_walker *walker, uint64_t thread, stack_lane *lane)
     memset(&walk, 0, offsetof(walk_run, outside));
     walk.walker = walker;
     walk.lane = lane;
-    walker->n_frames = 0;
+    walker->n_frames = walker->n_marked = 0;
     walk_status status = take_snapshot(&walk, thread, lane);
     lane->n_outside = 0;
     if (status == WALK_OK) {

@@ -54,6 +54,8 @@ typedef struct stack_walker {
     memory_span extra[MAX_EXTRA_SPANS]; /* read by the same call as a stack, before it */
     int n_extra;
     collector_watch collector;
+    uint64_t mark; /* address of a frame to look out for, 0 = none */
+    uint32_t n_marked; /* frames of the last walk up to that one, itself included; 0 = it was not met */
     thread_fields fields; /* of the thread, as of the last walk that was OK */
     unsigned char *chunk; /* owned, MAX_CHUNK_BYTES: the thread's current chunk */
     unsigned char *older; /* owned, MAX_CHUNK_BYTES: the older chunk that the walk is in */
@@ -75,5 +77,8 @@ void thread_fields_load(const walk_offsets *offsets, const unsigned char *bytes,
 /* Walk one thread's stack into walker->frames (n_frames may be 0: no Python code runs there).
  * WALK_OK, WALK_TORN, WALK_UNREADABLE or WALK_NO_MEMORY. */
 walk_status stack_walk(stack_walker *walker, uint64_t thread, stack_lane *lane);
+
+/* Add a frame behind the outermost one; `address` is 0 for what is no frame of the walk. WALK_OK; WALK_TORN when there is no room for more; WALK_NO_MEMORY. */
+walk_status stack_walker_add(stack_walker *walker, uint64_t address, uint64_t code, uint64_t instr);
 
 #endif

@@ -83,7 +83,14 @@ def context_switch_samples(label: str, /) -> bool:
     """The same for samples only."""
 
 def sampler_start(
-    path: str, interval_ns: int, seed: int = 0, follow: bool = True, max_cpu_ppm: int = 0, precise: bool = False
+    path: str,
+    interval_ns: int,
+    seed: int = 0,
+    follow: bool = True,
+    max_cpu_ppm: int = 0,
+    precise: bool = False,
+    lease_ns: int = 0,
+    tasks: tuple[int, int, int, int, int] | None = None,
 ) -> None:
     """Sample all threads into a new file from a native thread. Raises OSError, PermissionError."""
 
@@ -111,6 +118,10 @@ def sampler_after_fork_parent() -> None:
 def sampler_after_fork_child() -> None:
     """Forget the parent's sampler without touching its log."""
 
+_Frames = list[tuple[int, int, bytes, bytes, int, bytes]]
+_Look = tuple[int, int, int, int, _Frames | None]
+_Task = tuple[int, bytes, int, int, list[int], _Frames | None, int]
+
 class RemoteSampler:
     """Samples the threads of one interpreter of another process. Raises OSError and its kin, ValueError."""
 
@@ -127,6 +138,7 @@ class RemoteSampler:
         max_cpu_ppm: int = 0,
         pause: bool = False,
         seed: int = 0,
+        tasks: tuple[int, int, int, int, int] | None = None,
     ) -> RemoteSampler: ...
     def start(self) -> None:
         """Start the native thread that samples."""
@@ -140,8 +152,11 @@ class RemoteSampler:
     def interpreters(self) -> list[tuple[int, int]]:
         """Addresses and ids of the process's interpreters."""
 
-    def stacks(self) -> list[tuple[int, int, int, int, list[tuple[int, int, bytes, bytes, int, bytes]] | None]]:
+    def stacks(self) -> list[_Look]:
         """One look at all threads: (pthread_t, native id there, thread id here, holds the GIL, frames)."""
+
+    def stacks_and_tasks(self) -> tuple[list[_Look], list[_Task] | None]:
+        """The same with asyncio's tasks: (address, name, pthread_t or 0, state, awaiters, frames, n)."""
 
 def read_memory(pid: int, address: int, size: int, /) -> bytes:
     """Read another process's memory. Raises PermissionError, ProcessLookupError, OSError."""

@@ -22,6 +22,8 @@ Examples:
   footfall attach 1234                    until Ctrl-C, or the process ends
   footfall attach 1234 -d 30 -o slow.data
   footfall attach --children $(pgrep -o gunicorn) -d 60
+  footfall attach 1234 --inject           the sampler of `footfall run`, put into the process
+  footfall attach 1234 --async            stacks of asyncio's tasks, joined through those that wait for them
 """
 
 
@@ -49,7 +51,18 @@ def check_can_attach() -> None:
     "-o", "--data-file", metavar="FILE", help="Where the profile goes. [default: attach-PID.coverage]"
 )
 @click.option("--children", is_flag=True, help="The processes that it starts, or has started, too.")
+@click.option(
+    "--async",
+    "with_tasks",
+    is_flag=True,
+    help="Join the stacks of asyncio's tasks through those that wait for them; count waiting tasks (CPython 3.14+).",
+)
 @click.option("--pause", is_flag=True, help="Stop the process's threads while they are read: exact, but it costs.")
+@click.option(
+    "--inject",
+    is_flag=True,
+    help="Put the sampler into the process (CPython 3.14+, and footfall under the same minor version).",
+)
 @click.option("-q", "--quiet", is_flag=True, help="Show nothing but errors.")
 @config_option
 def command(
@@ -59,7 +72,9 @@ def command(
     rate: int | None,
     data_file: str | None,
     children: bool,
+    with_tasks: bool,
     pause: bool,
+    inject: bool,
     quiet: bool,
     config_file: str | None,
 ) -> int:
@@ -74,6 +89,13 @@ def command(
 
     config = load_config(config_file, quiet, rate_hz=rate)
     check_rate(config.rate_hz)
+    if inject and (children or pause):
+        other = "--children" if children else "--pause"
+        raise UsageError(
+            "inject-alone",
+            f"--inject goes without {other}: it puts the sampler into the one process.",
+            f"Leave out --inject to have {other}.",
+        )
     if pid == os.getpid():
         raise UsageError("no-such-process", f"Process {pid} is this footfall itself.", "Name another process.")
     chosen = data_file or f"attach-{pid}.coverage"
@@ -86,5 +108,7 @@ def command(
         max_cpu_ppm=MAX_CPU_PPM if config.rate_hz is None else 0,
         children=children,
         pause=pause,
+        with_tasks=with_tasks,
+        inject=inject,
     )
     return record(pid, limits, config, chosen, is_quiet=quiet)

@@ -22,6 +22,7 @@ from footfall.config import Config
 from footfall.errors import EXIT_ENVIRONMENT, FootfallError
 from footfall.record.rundir import RunDirectory, make_run_directory, remove_run_directory, settings_from_config
 from footfall.record.samplelog import SampleLog, read_sample_log
+from footfall.sample.inject import InjectedSampler
 from footfall.sample.outside import OutsideSampler, SampleCounts, SampleOptions
 from footfall.sample.process import descendants
 
@@ -44,6 +45,8 @@ class AttachLimits(NamedTuple):
     max_cpu_ppm: int
     children: bool
     pause: bool
+    with_tasks: bool = False
+    inject: bool = False
 
 
 def record(pid: int, limits: AttachLimits, config: Config, data_file: str, *, is_quiet: bool) -> int:
@@ -64,6 +67,8 @@ def record(pid: int, limits: AttachLimits, config: Config, data_file: str, *, is
         if not directory.has_records():
             remove_run_directory(directory)
         raise
+    finally:
+        recording.clean_up()
     remove_run_directory(directory)
     return status
 
@@ -92,8 +97,9 @@ class _Recording:
         self._limits = limits
         self._directory = directory
         self._data_file = data_file
-        self._options = SampleOptions(limits.interval_ns, limits.max_cpu_ppm, limits.pause)
-        self._samplers: dict[int, OutsideSampler] = {}
+        self._options = SampleOptions(limits.interval_ns, limits.max_cpu_ppm, limits.pause, limits.with_tasks)
+        self._samplers: dict[int, OutsideSampler | InjectedSampler] = {}
+        self._injected: list[InjectedSampler] = []
         self._refused: dict[int, float] = {}
         self._builder = ProfileBuilder(self._path_of)
         self._cwds: dict[int, str] = {}
@@ -165,8 +171,14 @@ class _Recording:
         return 0
 
     def abandon(self) -> None:
-        """Let go of all processes; logs that were not worked in stay."""
+        """Let go of all processes; logs that were not worked in stay, but for those of `inject`."""
         self.stop()
+
+    def clean_up(self) -> None:
+        """Remove what was made for `inject` outside of the run directory."""
+        for sampler in self._injected:
+            with contextlib.suppress(OSError):
+                sampler.close()
 
     def _describe(self) -> str:
         texts = []
@@ -177,9 +189,16 @@ class _Recording:
         return ", ".join(texts[:3]) + more
 
     def _add(self, pid: int) -> None:
-        sampler = OutsideSampler(pid, str(self._directory.path), self._options)
-        sampler.start()
+        sampler: OutsideSampler | InjectedSampler
+        if self._limits.inject:
+            sampler = InjectedSampler(pid, self._options)
+            self._injected.append(sampler)
+        else:
+            sampler = OutsideSampler(pid, str(self._directory.path), self._options)
+        sampler.start(needs_tasks=pid == self._pid)
         self._samplers[pid] = sampler
+        if sampler.lacks_tasks:
+            self._messages.append(f"process {pid} is sampled without its tasks, which only CPython 3.14+ publishes")
         with contextlib.suppress(OSError):
             self._cwds[pid] = os.readlink(f"/proc/{pid}/cwd")
 
@@ -217,7 +236,7 @@ class _Recording:
             found = SampleCounts(*map(sum, zip(found, sampler.counts(), strict=True)))
         return found
 
-    def _fold(self, sampler: OutsideSampler) -> None:
+    def _fold(self, sampler: OutsideSampler | InjectedSampler) -> None:
         """Work finished logs into the profile."""
         while sampler.finished:
             path = sampler.finished.pop(0)

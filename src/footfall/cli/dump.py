@@ -13,12 +13,21 @@ from footfall.errors import FootfallError
 __all__ = ["command"]
 
 
-@click.command("dump", epilog="Examples:  footfall dump 1234  |  footfall dump --children --json 1234 > stacks.json")
+_EXAMPLES = """\b
+Examples:
+  footfall dump 1234
+  footfall dump 1234 --async              asyncio's tasks too, below each those that it waits for
+  footfall dump --children --json 1234 > stacks.json
+"""
+
+
+@click.command("dump", epilog=_EXAMPLES)
 @click.argument("pid", type=click.IntRange(min=1), metavar="PID")
 @click.option("--json", "as_json", is_flag=True, help="Write JSON.")
 @click.option("--children", is_flag=True, help="The processes that stem from it too.")
+@click.option("--async", "with_tasks", is_flag=True, help="asyncio's tasks too, with their names (CPython 3.14+).")
 @click.option("--pause", is_flag=True, help="Stop its threads meanwhile, so that all are seen at one moment.")
-def command(pid: int, as_json: bool, children: bool, pause: bool) -> int:
+def command(pid: int, as_json: bool, children: bool, with_tasks: bool, pause: bool) -> int:
     """Show what every thread of the running process PID does now: innermost frame first, with its source and columns.
 
     Which thread holds the GIL is marked. The process is neither stopped (without --pause) nor changed.
@@ -32,7 +41,7 @@ def command(pid: int, as_json: bool, children: bool, pause: bool) -> int:
     refused: FootfallError | None = None
     for one in [pid, *(descendants(pid) if children else ())]:
         try:
-            processes.append(dump_process(one, pause=pause))
+            processes.append(dump_process(one, pause=pause, with_tasks=with_tasks))
         except FootfallError as error:
             if not children or (one == pid and error.slug != "attach-not-python"):
                 raise
@@ -42,7 +51,7 @@ def command(pid: int, as_json: bool, children: bool, pause: bool) -> int:
     if not processes and refused is not None:
         raise refused
     if as_json:
-        click.echo(render_dump_json(processes), nl=False)
+        click.echo(render_dump_json(processes, with_tasks=with_tasks), nl=False)
     else:
-        print_lines(render_dump_text(processes), sys.stdout)
+        print_lines(render_dump_text(processes, with_tasks=with_tasks), sys.stdout)
     return 0

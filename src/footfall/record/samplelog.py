@@ -32,9 +32,10 @@ UNIT_UNKNOWN = 0xFFFFFFFF
 
 _MAGIC = b"FOOTFALL"
 _FORMAT = 1
-_HEADER, _CODE, _THREAD, _NODE, _SAMPLE = range(1, 6)
+_HEADER, _CODE, _THREAD, _NODE, _SAMPLE, _WAITING = range(1, 7)
 _HEADER_LAYOUT = struct.Struct("<8sII4Q16Q")
 _SAMPLE_LAYOUT = struct.Struct("<IIQQIHH")
+_WAITING_LAYOUT = struct.Struct("<IIQQII")
 _NODE_LAYOUT = struct.Struct("<4I")
 _HOLDS_GIL = 1
 
@@ -65,7 +66,7 @@ class SampledThread(NamedTuple):
 
 
 class Sample(NamedTuple):
-    """What one thread did at one moment, and the time that it stands for."""
+    """What one thread did at one moment, and the time that it stands for; or tasks of it that waited, summed."""
 
     thread: int
     node: int
@@ -167,6 +168,9 @@ def read_sample_log(path: str) -> SampleLog:
 def _add_entry(log: SampleLog, clocks: dict[int, _ThreadClock], kind: int, payload: memoryview) -> None:
     if kind == _SAMPLE:
         _add_sample(log, clocks, payload)
+    elif kind == _WAITING:
+        thread, node, time_ns, wall_ns, n_looks, _ = _WAITING_LAYOUT.unpack_from(payload)
+        log.samples.append(Sample(thread, node, time_ns, wall_ns, 0, 0, holds_gil=False, repeat=n_looks))
     elif kind == _NODE:
         node_id, parent, code, unit = _NODE_LAYOUT.unpack_from(payload)
         log.nodes[node_id] = Node(parent, code, unit)

@@ -10,12 +10,13 @@ from collections.abc import Callable, Iterable
 from footfall.analyze.linetable import Position, positions
 from footfall.report.summary import Line
 from footfall.report.text import printable
-from footfall.sample.dump import DumpedFrame, DumpedProcess, DumpedThread
+from footfall.sample.dump import DumpedFrame, DumpedInterpreter, DumpedProcess, DumpedTask, DumpedThread
 
 __all__ = ["SourceLines", "render_dump_json", "render_dump_text"]
 
 _MAX_SOURCE_BYTES = 10_000_000
 _MAX_SHOWN_WORDS = 300
+_MAX_SHOWN_DEPTH = 40
 
 
 class SourceLines:
@@ -60,8 +61,8 @@ def _position(frame: DumpedFrame) -> Position:
     return (frame.first_line, frame.first_line, None, None)
 
 
-def render_dump_text(processes: Iterable[DumpedProcess]) -> list[Line]:
-    """Return the lines to show."""
+def render_dump_text(processes: Iterable[DumpedProcess], *, with_tasks: bool = False) -> list[Line]:
+    """Return the lines to show, tasks as trees: below each, indented, those that it waits for."""
     lines: list[Line] = []
     for process in processes:
         source = SourceLines(process.pid, process.cwd)
@@ -76,6 +77,8 @@ def render_dump_text(processes: Iterable[DumpedProcess]) -> list[Line]:
                 lines.append([(f"Interpreter {interpreter.id}", "bold")])
             for thread in interpreter.threads:
                 lines += _thread_lines(thread, source.line)
+            if with_tasks:
+                lines += _task_lines(interpreter, has_asyncio=process.has_asyncio, source=source.line)
     return lines
 
 
@@ -95,6 +98,69 @@ def _thread_lines(thread: DumpedThread, source: Callable[[str, int], str]) -> li
     for frame in thread.frames:
         lines += _frame_lines(frame, source)
     return lines
+
+
+def _task_lines(interpreter: DumpedInterpreter, *, has_asyncio: bool, source: Callable[[str, int], str]) -> list[Line]:
+    """The tasks of an interpreter as trees."""
+    if not has_asyncio:
+        return [[], [("No tasks: asyncio is not imported", "dim")]]
+    if not interpreter.has_all_tasks:
+        return [[], [("Its tasks kept on changing; --pause stops them", "dim")]]
+    if not interpreter.tasks:
+        return [[], [("No tasks", "dim")]]
+    return _TaskTree(interpreter, source).lines()
+
+
+class _TaskTree:
+    """Tasks below those that wait for them."""
+
+    def __init__(self, interpreter: DumpedInterpreter, source: Callable[[str, int], str]) -> None:
+        self._source = source
+        self._tasks = interpreter.tasks
+        self._threads = {thread.pthread: thread for thread in interpreter.threads}
+        self._shown: set[int] = set()
+        self._awaited: dict[int, list[DumpedTask]] = {}
+        known = {task.id for task in self._tasks}
+        self._roots = [task for task in self._tasks if not known & set(task.awaited_by)]
+        for task in self._tasks:
+            for awaiter in task.awaited_by:
+                self._awaited.setdefault(awaiter, []).append(task)
+
+    def lines(self) -> list[Line]:
+        """Roots first; what is left then waits in a circle."""
+        found: list[Line] = []
+        for root in (*self._roots, *self._tasks):
+            if root.id not in self._shown:
+                found.append([])
+                found += self._below(root)
+        return found
+
+    def _below(self, root: DumpedTask) -> list[Line]:
+        """A task and all that it waits for, with how deep in the tree each is."""
+        found: list[Line] = []
+        pending = [(root, 0)]
+        while pending:
+            task, depth = pending.pop()
+            indent = "  " * min(depth, _MAX_SHOWN_DEPTH)
+            if task.id in self._shown:
+                found.append([(f'{indent}Task "{printable(task.name)}"', "bold"), ("  is above", "dim")])
+                continue
+            self._shown.add(task.id)
+            found += [[(indent, ""), *line] for line in self._one(task, is_root=depth == 0)]
+            pending += [(child, depth + 1) for child in reversed(self._awaited.get(task.id, ()))]
+        return found
+
+    def _one(self, task: DumpedTask, *, is_root: bool) -> list[Line]:
+        thread = self._threads.get(task.pthread)
+        about = f"  {task.state}"
+        if is_root:
+            about += f"  in thread {thread.task or thread.native_id}" if thread else "  its thread has ended"
+        lines: list[Line] = [[(f'Task "{printable(task.name)}"', "bold"), (about, "")]]
+        if not task.is_whole:
+            lines.append([("  it kept on changing; --pause stops it", "dim")])
+        for frame in task.frames:
+            lines += _frame_lines(frame, self._source)
+        return lines
 
 
 def _frame_lines(frame: DumpedFrame, source: Callable[[str, int], str]) -> list[Line]:
@@ -132,7 +198,7 @@ def _characters(text: str, column: int) -> int:
     return len(text.encode("utf-8", "replace")[:column].decode("utf-8", "ignore"))
 
 
-def render_dump_json(processes: Iterable[DumpedProcess]) -> str:
+def render_dump_json(processes: Iterable[DumpedProcess], *, with_tasks: bool = False) -> str:
     """Return the stacks as JSON. Columns are UTF-8 bytes from 0, null where they are not known."""
     document = {
         "format": 1,
@@ -143,6 +209,7 @@ def render_dump_json(processes: Iterable[DumpedProcess]) -> str:
                 "command": process.command,
                 "interpreters": [
                     {"id": interpreter.id, "threads": [_thread_object(thread) for thread in interpreter.threads]}
+                    | (_tasks_object(interpreter) if with_tasks else {})
                     for interpreter in process.interpreters
                 ],
             }
@@ -161,14 +228,33 @@ def _thread_object(thread: DumpedThread) -> dict[str, object]:
         "state": thread.state,
         "holds_gil": thread.holds_gil,
         "whole": thread.is_whole,
-        "frames": [
-            dict(
-                zip(
-                    ("file", "function", "first_line", "line", "end_line", "column", "end_column"),
-                    (frame.path, frame.qualname, frame.first_line, *_position(frame)),
-                    strict=True,
-                )
-            )
-            for frame in thread.frames
+        "frames": [_frame_object(frame) for frame in thread.frames],
+    }
+
+
+def _tasks_object(interpreter: DumpedInterpreter) -> dict[str, object]:
+    return {
+        "has_all_tasks": interpreter.has_all_tasks,
+        "tasks": [
+            {
+                "id": task.id,
+                "name": task.name,
+                "thread": task.pthread or None,
+                "state": task.state,
+                "awaited_by": task.awaited_by,
+                "whole": task.is_whole,
+                "frames": [_frame_object(frame) for frame in task.frames],
+            }
+            for task in interpreter.tasks
         ],
     }
+
+
+def _frame_object(frame: DumpedFrame) -> dict[str, object]:
+    return dict(
+        zip(
+            ("file", "function", "first_line", "line", "end_line", "column", "end_column"),
+            (frame.path, frame.qualname, frame.first_line, *_position(frame)),
+            strict=True,
+        )
+    )

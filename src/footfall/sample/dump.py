@@ -8,10 +8,11 @@ from typing import NamedTuple
 
 from footfall import _core
 from footfall.errors import FootfallError
+from footfall.sample.asynciotables import NO_TABLES, TaskTables, find_task_tables
 from footfall.sample.interpreter import RemoteInterpreter, find_interpreter
 from footfall.sample.process import no_such_process, not_permitted, task_states
 
-__all__ = ["DumpedFrame", "DumpedInterpreter", "DumpedProcess", "DumpedThread", "dump_process"]
+__all__ = ["DumpedFrame", "DumpedInterpreter", "DumpedProcess", "DumpedTask", "DumpedThread", "dump_process"]
 
 _MAX_TRIES = 20
 _RETRY_SECONDS = 0.002
@@ -24,7 +25,11 @@ _STATES = {
     "I": "idle",
 }
 
+_TASK_STATES = ("waiting", "running", "ended")
+
 _Frames = list[tuple[int, int, bytes, bytes, int, bytes]]
+_Look = tuple[int, int, int, int, _Frames | None]
+_Task = tuple[int, bytes, int, int, list[int], _Frames | None, int]
 
 
 class DumpedFrame(NamedTuple):
@@ -53,11 +58,30 @@ class DumpedThread(NamedTuple):
     frames: list[DumpedFrame]
 
 
+class DumpedTask(NamedTuple):
+    """One asyncio task, and its frames, innermost first. Not `is_whole`: it went on while it was read."""
+
+    id: int
+    """id(task) there"""
+    name: str
+    pthread: int
+    """The thread of its event loop; 0 when that has ended."""
+    state: str
+    awaited_by: list[int]
+    """Ids of the tasks that wait for it."""
+    is_whole: bool
+    frames: list[DumpedFrame]
+    """Of one that runs, down to its coroutine's; the event loop's are in its thread's stack."""
+
+
 class DumpedInterpreter(NamedTuple):
-    """One interpreter's threads, newest first."""
+    """One interpreter's threads, newest first; and its tasks in the order that they were made in."""
 
     id: int
     threads: list[DumpedThread]
+    tasks: list[DumpedTask]
+    has_all_tasks: bool
+    """Else they changed too quickly, or were not asked for."""
 
 
 class DumpedProcess(NamedTuple):
@@ -68,18 +92,21 @@ class DumpedProcess(NamedTuple):
     command: list[str]
     cwd: str
     interpreters: list[DumpedInterpreter]
+    has_asyncio: bool
+    """Whether its tasks were asked for and it has asyncio imported."""
 
 
-def dump_process(pid: int, *, pause: bool = False) -> DumpedProcess:
-    """Read all stacks of a process; with `pause` its threads are stopped meanwhile.
+def dump_process(pid: int, *, pause: bool = False, with_tasks: bool = False) -> DumpedProcess:
+    """Read all stacks of a process, and asyncio's tasks; with `pause` its threads are stopped meanwhile.
 
-    Raises FootfallError as `find_interpreter` does.
+    Raises FootfallError as `find_interpreter` does, `async-unsupported` for tasks of versions before 3.14.
     """
     found = find_interpreter(pid)
+    tables = find_task_tables(pid, found) if with_tasks else NO_TABLES
     try:
         first = _core.RemoteSampler(pid, found.runtime, found.code_type, found.version)
         interpreters = [
-            DumpedInterpreter(number, _read_threads(pid, found, address, pause))
+            _InterpreterReader(pid, found, address, tables, pause).read(number)
             for address, number in first.interpreters()
         ]
     except PermissionError as error:
@@ -92,27 +119,51 @@ def dump_process(pid: int, *, pause: bool = False) -> DumpedProcess:
             f"The Python of process {pid} has not begun, or has ended.",
             "Try again when the program runs.",
         )
-    return DumpedProcess(pid, found.version_text(), _command_of(pid), _link(f"/proc/{pid}/cwd"), interpreters)
+    cwd = _link(f"/proc/{pid}/cwd")
+    return DumpedProcess(pid, found.version_text(), _command_of(pid), cwd, interpreters, bool(tables.debug))
 
 
-def _read_threads(pid: int, found: RemoteInterpreter, address: int, pause: bool) -> list[DumpedThread]:
-    """Look until each thread was seen whole, or too often. A thread is taken as the first whole look has it."""
-    whole: dict[tuple[int, int], DumpedThread] = {}
-    order: list[tuple[int, int]] = []
-    sampler = _core.RemoteSampler(
-        pid, found.runtime, found.code_type, found.version, interpreter=address, pause=pause
-    )
-    for tries in range(_MAX_TRIES):
-        looks = sampler.stacks()
-        states = task_states(pid)
+class _InterpreterReader:
+    """Looks at one interpreter until all was seen whole, or too often."""
+
+    def __init__(
+        self, pid: int, found: RemoteInterpreter, address: int, tables: TaskTables, pause: bool
+    ) -> None:
+        self._pid = pid
+        self._has_tasks = bool(tables.debug)
+        self._sampler = _core.RemoteSampler(
+            pid, found.runtime, found.code_type, found.version, interpreter=address, pause=pause, tasks=tables
+        )
+        self._threads: dict[tuple[int, int], DumpedThread] = {}
+        self._tasks: list[DumpedTask] = []
+        self._has_all_tasks = False
+
+    def read(self, number: int) -> DumpedInterpreter:
+        """A thread is taken as the first whole look has it; tasks as the look has them that saw most of them whole."""
+        order: list[tuple[int, int]] = []
+        for tries in range(_MAX_TRIES):
+            if self._has_tasks:
+                looks, tasks = self._sampler.stacks_and_tasks()
+                self._take_tasks(looks, tasks)
+            else:
+                looks = self._sampler.stacks()
+            order = self._take_threads(looks)
+            if all(self._threads[key].is_whole for key in order) and self._are_tasks_whole():
+                break
+            time.sleep(_RETRY_SECONDS * (tries + 1) / _MAX_TRIES)
+        threads = [self._threads[key] for key in order]
+        return DumpedInterpreter(number, threads, self._tasks, self._has_all_tasks)
+
+    def _take_threads(self, looks: list[_Look]) -> list[tuple[int, int]]:
+        states = task_states(self._pid)
         order = [(pthread, native_id) for pthread, native_id, _, _, _ in looks if native_id]
         for pthread, native_id, task, holds_gil, frames in looks:
             key = (pthread, native_id)
-            if native_id == 0 or (key in whole and whole[key].is_whole):
+            if native_id == 0 or (key in self._threads and self._threads[key].is_whole):
                 continue
             stat = states.get(task)
             state = "" if stat is None else _STATES.get(stat.state, stat.state)
-            whole[key] = DumpedThread(
+            self._threads[key] = DumpedThread(
                 pthread,
                 native_id,
                 task,
@@ -122,16 +173,46 @@ def _read_threads(pid: int, found: RemoteInterpreter, address: int, pause: bool)
                 frames is not None,
                 [_frame(*frame) for frame in frames or ()],
             )
-        if all(whole[key].is_whole for key in order):
-            break
-        time.sleep(_RETRY_SECONDS * (tries + 1) / _MAX_TRIES)
-    return [whole[key] for key in order]
+        return order
+
+    def _are_tasks_whole(self) -> bool:
+        return not self._has_tasks or (self._has_all_tasks and all(task.is_whole for task in self._tasks))
+
+    def _take_tasks(self, looks: list[_Look], tasks: list[_Task] | None) -> None:
+        if tasks is None:
+            return
+        stacks = {pthread: frames for pthread, _, _, _, frames in looks}
+        seen = []
+        for address, name, pthread, state, awaited_by, frames, n_on_thread in tasks:
+            if n_on_thread:
+                stack = stacks.get(pthread)
+                frames = None if stack is None else stack[:n_on_thread]
+            seen.append(
+                DumpedTask(
+                    address,
+                    _text(name),
+                    pthread,
+                    _TASK_STATES[state],
+                    awaited_by,
+                    frames is not None,
+                    [_frame(*frame) for frame in frames or ()],
+                )
+            )
+        if not self._has_all_tasks or _count_torn(seen) <= _count_torn(self._tasks):
+            self._tasks = seen
+        self._has_all_tasks = True
+
+
+def _count_torn(tasks: list[DumpedTask]) -> int:
+    return sum(not task.is_whole for task in tasks)
+
+
+def _text(name: bytes) -> str:
+    return name.decode("utf-8", "surrogateescape")
 
 
 def _frame(_address: int, unit: int, path: bytes, qualname: bytes, first_line: int, line_table: bytes) -> DumpedFrame:
-    return DumpedFrame(
-        os.fsdecode(path), qualname.decode("utf-8", "surrogateescape"), first_line, line_table, unit
-    )
+    return DumpedFrame(os.fsdecode(path), _text(qualname), first_line, line_table, unit)
 
 
 def _command_of(pid: int) -> list[str]:

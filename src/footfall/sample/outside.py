@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from footfall import _core
 from footfall.errors import FootfallError
+from footfall.sample.asynciotables import NO_TABLES, find_task_tables
 from footfall.sample.interpreter import RemoteInterpreter, find_interpreter
 from footfall.sample.process import no_such_process, not_permitted, read_stat
 
@@ -22,6 +23,7 @@ _MAX_LOG_SAMPLES = 200_000
 _SEARCH_SECONDS = 3.0
 _START_SECONDS = 1.0
 _RETRY_SECONDS = 0.02
+_TABLES_SECONDS = 1.0
 _GONE, _LOST, _FORBIDDEN = 1, 2, 3
 
 
@@ -33,6 +35,8 @@ class SampleOptions(NamedTuple):
     """Of the process's CPU time, in millionths, what a sampler may use; 0: no limit."""
     pause: bool = False
     """Stop the process's threads while they are read."""
+    with_tasks: bool = False
+    """Join the stacks of asyncio's tasks with those of the tasks that wait for them, and count waiting tasks."""
 
 
 class SampleCounts(NamedTuple):
@@ -63,6 +67,10 @@ class OutsideSampler:
         self.finished: list[str] = []
         self.ended = ""
         self.interpreter: RemoteInterpreter | None = None
+        self.lacks_tasks = False
+        """Whether tasks were asked for and this process's Python does not tell of them."""
+        self._tables = NO_TABLES
+        self._next_tables = 0.0
         self._directory = directory
         self._options = options
         self._running: dict[int, _Running] = {}
@@ -73,16 +81,16 @@ class OutsideSampler:
             raise no_such_process(pid)
         self._started_at = stat.start_ticks
 
-    def start(self) -> None:
+    def start(self, *, needs_tasks: bool = False) -> None:
         """Find the interpreter and start sampling.
 
         Raises FootfallError: `no-such-process`, `attach-forbidden`, `not-python`, `attach-unsupported`,
-        `run-unwritable`.
+        `run-unwritable`, and `async-unsupported` where tasks are needed and can't be read.
         """
         give_up = time.monotonic() + _START_SECONDS
         while True:
             try:
-                self._find()
+                self._find(needs_tasks=needs_tasks)
                 if self._running:
                     return
                 raise FootfallError(
@@ -125,6 +133,11 @@ class OutsideSampler:
             self._searched_since = time.monotonic()
             return self._search()
         self._add_interpreters()
+        if self._options.with_tasks and not self._tables.debug and time.monotonic() >= self._next_tables:
+            self._find_tables(needs_tasks=False)
+            if self._tables.debug:  # it has imported asyncio meanwhile
+                for address in list(self._running):
+                    self._renew(address)
         return True
 
     def counts(self) -> SampleCounts:
@@ -163,9 +176,24 @@ class OutsideSampler:
             return False
         return True
 
-    def _find(self) -> None:
+    def _find(self, *, needs_tasks: bool = False) -> None:
         self.interpreter = find_interpreter(self.pid)
+        self._find_tables(needs_tasks=needs_tasks)
         self._add_interpreters()
+
+    def _find_tables(self, *, needs_tasks: bool) -> None:
+        assert self.interpreter is not None
+        self._tables = NO_TABLES
+        self._next_tables = time.monotonic() + _TABLES_SECONDS
+        if not self._options.with_tasks:
+            return
+        try:
+            self._tables = find_task_tables(self.pid, self.interpreter)
+        except FootfallError as error:
+            if needs_tasks or error.slug != "async-unsupported":
+                raise
+            self.lacks_tasks = True
+            self._next_tables = float("inf")
 
     def _add_interpreters(self) -> None:
         """Start a sampler for each interpreter that has none."""
@@ -214,6 +242,7 @@ class OutsideSampler:
                 rseq_offset=found.rseq_offset,
                 max_cpu_ppm=self._options.max_cpu_ppm,
                 pause=self._options.pause,
+                tasks=self._tables,
             )
         except PermissionError as error:
             raise not_permitted(self.pid) from error

@@ -1,0 +1,441 @@
+/* tasks.c owns the decoding of asyncio's tasks and of the coroutines that they run out of raw memory. */
+#include "walk/tasks.h"
+
+#include "walk/memory.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+/* _Py_AsyncioModuleDebugOffsets: 64-bit words, the same in 3.14 and 3.15. */
+enum debug_word {
+    WORD_TASK_SIZE,
+    WORD_TASK_NAME,
+    WORD_TASK_AWAITED_BY,
+    WORD_TASK_IS_TASK,
+    WORD_TASK_AWAITED_BY_IS_SET,
+    WORD_TASK_COROUTINE,
+    WORD_TASK_NODE,
+    WORD_INTERP_SIZE,
+    WORD_INTERP_TASKS,
+    WORD_THREAD_SIZE,
+    WORD_THREAD_RUNNING_LOOP,
+    WORD_THREAD_RUNNING_TASK,
+    WORD_THREAD_TASKS,
+    N_WORDS,
+};
+
+#define MAX_ASYNCIO_OFFSET (1u << 24) /* in the interpreter's and the thread's state */
+#define NODE_BYTES 16u
+#define MAX_SET_SLOTS 65536u
+#define SET_SLOT_BYTES 16u /* key, hash */
+#define SLOTS_PER_READ 64u
+#define NO_HASH UINT64_MAX /* of a slot that was emptied */
+#define FLAG_IS_LONG (1u << 24) /* tp_flags */
+#define FLAG_IS_TEXT (1u << 28)
+#define LONG_DIGIT_BITS 30
+#define LONG_SIZE(tag) ((tag) >> 3)
+#define LONG_SIGN(tag) ((tag) & 3u) /* 0 = positive */
+#define OBJECT_HEAD_BYTES 24u /* up to the first field behind the type */
+#define FIRST_ROOM 64u
+/* Futures between a task and one that waits for it, one waiting for the other. */
+#define MAX_FUTURES_DEPTH 8u
+
+walk_status
+task_reader_open(task_reader *reader, const memory_source *source, const walk_offsets *offsets, uint64_t runtime,
+                 const task_tables *tables)
+{
+    uint64_t words[N_WORDS];
+    memset(reader, 0, sizeof *reader);
+    reader->source = source;
+    reader->offsets = offsets;
+    reader->tables = *tables;
+    walk_status status = walk_find_coroutine_offsets(source, runtime, offsets, &reader->at);
+    if (status != WALK_OK) {
+        return status;
+    }
+    if (memory_read(source, tables->debug, words, sizeof words) < 0) {
+        return WALK_UNREADABLE;
+    }
+    uint64_t size = words[WORD_TASK_SIZE];
+    if (size < NODE_BYTES || size > MAX_TASK_BYTES || words[WORD_INTERP_TASKS] > MAX_ASYNCIO_OFFSET
+        || words[WORD_THREAD_RUNNING_TASK] > MAX_ASYNCIO_OFFSET || words[WORD_THREAD_TASKS] > MAX_ASYNCIO_OFFSET) {
+        return WALK_UNKNOWN;
+    }
+    for (int i = WORD_TASK_NAME; i <= WORD_TASK_NODE; i++) {
+        uint64_t last = size - (i == WORD_TASK_NODE ? NODE_BYTES : 8);
+        if (i == WORD_TASK_IS_TASK || i == WORD_TASK_AWAITED_BY_IS_SET) {
+            last = size - 1;
+        }
+        if (words[i] > last) {
+            return WALK_UNKNOWN;
+        }
+    }
+    reader->task_bytes = (uint32_t)size;
+    reader->task_name = (uint32_t)words[WORD_TASK_NAME];
+    reader->task_awaited_by = (uint32_t)words[WORD_TASK_AWAITED_BY];
+    reader->task_is_task = (uint32_t)words[WORD_TASK_IS_TASK];
+    reader->task_awaited_by_is_set = (uint32_t)words[WORD_TASK_AWAITED_BY_IS_SET];
+    reader->task_coroutine = (uint32_t)words[WORD_TASK_COROUTINE];
+    reader->task_node = (uint32_t)words[WORD_TASK_NODE];
+    reader->interp_tasks = (uint32_t)words[WORD_INTERP_TASKS];
+    reader->thread_running_task = (uint32_t)words[WORD_THREAD_RUNNING_TASK];
+    reader->thread_tasks = (uint32_t)words[WORD_THREAD_TASKS];
+    return WALK_OK;
+}
+
+void
+task_reader_close(task_reader *reader)
+{
+    free(reader->frames);
+    free(reader->tasks);
+    memset(reader, 0, sizeof *reader);
+}
+
+walk_status
+task_running(const task_reader *reader, uint64_t thread, uint64_t *task)
+{
+    *task = 0;
+    if (memory_read(reader->source, thread + reader->thread_running_task, task, sizeof *task) < 0) {
+        return WALK_UNREADABLE;
+    }
+    return (*task & 7) == 0 ? WALK_OK : WALK_TORN;
+}
+
+walk_status
+task_read(const task_reader *reader, uint64_t address, task_fields *task)
+{
+    unsigned char object[MAX_TASK_BYTES];
+    if ((address & 7) != 0) {
+        return WALK_TORN;
+    }
+    if (memory_read(reader->source, address, object, reader->task_bytes) < 0) {
+        return WALK_UNREADABLE;
+    }
+    task->address = address;
+    task->name = load_u64(object + reader->task_name);
+    task->coroutine = load_u64(object + reader->task_coroutine);
+    task->awaited_by = load_u64(object + reader->task_awaited_by);
+    task->next = load_u64(object + reader->task_node + reader->at.list_next);
+    task->previous = load_u64(object + reader->task_node + reader->at.list_previous);
+    task->is_task = object[reader->task_is_task] != 0;
+    task->is_awaited_by_set = object[reader->task_awaited_by_is_set] != 0;
+    return WALK_OK;
+}
+
+static int
+make_tasks_room(task_reader *reader)
+{
+    if (reader->n_tasks < reader->tasks_room) {
+        return 0;
+    }
+    uint32_t room = reader->tasks_room != 0 ? reader->tasks_room * 2 : FIRST_ROOM;
+    task_fields *tasks = realloc(reader->tasks, room * sizeof *tasks);
+    if (tasks == NULL) {
+        return -1;
+    }
+    reader->tasks = tasks;
+    reader->tasks_room = room;
+    return 0;
+}
+
+walk_status
+tasks_read_list(task_reader *reader, uint64_t head)
+{
+    uint64_t at = 0;
+    uint64_t previous = head;
+    reader->n_tasks = 0;
+    if (memory_read(reader->source, head + reader->at.list_next, &at, sizeof at) < 0) {
+        return WALK_UNREADABLE;
+    }
+    while (at != head && at != 0) { /* 0: a thread state that is not set up */
+        if (reader->n_tasks == MAX_TASKS || at < reader->task_node) {
+            return WALK_TORN;
+        }
+        if (make_tasks_room(reader) < 0) {
+            return WALK_NO_MEMORY;
+        }
+        task_fields *task = &reader->tasks[reader->n_tasks];
+        walk_status status = task_read(reader, at - reader->task_node, task);
+        if (status != WALK_OK) {
+            return status;
+        }
+        /* One that has left the list, or whose memory is something else's by now, is not in its place. */
+        if (!task->is_task || task->previous != previous) {
+            return WALK_TORN;
+        }
+        reader->n_tasks++;
+        previous = at;
+        at = task->next;
+    }
+    return WALK_OK;
+}
+
+/* A generator of any kind, up to the end of its frame's fixed part. */
+typedef struct generator_copy {
+    unsigned char bytes[MAX_OBJECT_OFFSET + MAX_FRAME_OFFSET];
+} generator_copy;
+
+static int
+is_generator_type(const task_reader *reader, uint64_t type)
+{
+    return type != 0
+           && (type == reader->tables.coroutine_type || type == reader->tables.generator_type
+               || type == reader->tables.async_generator_type);
+}
+
+/* Read the generator at `address`, or the one that the object there stands for. WALK_TORN when it is none. */
+static walk_status
+read_generator(const task_reader *reader, uint64_t address, generator_copy *copy)
+{
+    unsigned char head[OBJECT_HEAD_BYTES];
+    if ((address & 7) != 0) {
+        return WALK_TORN;
+    }
+    if (memory_read(reader->source, address, head, sizeof head) < 0) {
+        return WALK_UNREADABLE;
+    }
+    if (reader->tables.asend_type != 0
+        && load_u64(head + reader->offsets->object_type) == reader->tables.asend_type) {
+        address = load_u64(head + OBJECT_HEAD_BYTES - 8); /* ags_gen */
+        if ((address & 7) != 0 || memory_read(reader->source, address, head, sizeof head) < 0) {
+            return WALK_TORN;
+        }
+    }
+    if (!is_generator_type(reader, load_u64(head + reader->offsets->object_type))) {
+        return WALK_TORN;
+    }
+    uint32_t size = reader->at.gen_frame + reader->offsets->frame_bytes;
+    return memory_read(reader->source, address, copy->bytes, size) < 0 ? WALK_UNREADABLE : WALK_OK;
+}
+
+uint64_t
+task_frame(const task_reader *reader, const task_fields *task)
+{
+    unsigned char head[OBJECT_HEAD_BYTES];
+    if (task->coroutine == 0 || (task->coroutine & 7) != 0
+        || memory_read(reader->source, task->coroutine, head, sizeof head) < 0
+        || !is_generator_type(reader, load_u64(head + reader->offsets->object_type))) {
+        return 0;
+    }
+    return task->coroutine + reader->at.gen_frame;
+}
+
+static int
+add_frame(task_reader *reader, uint64_t code, uint64_t instr)
+{
+    if (reader->n_frames == reader->frames_room) {
+        uint32_t room = reader->frames_room != 0 ? reader->frames_room * 2 : FIRST_ROOM;
+        raw_frame *frames = realloc(reader->frames, room * sizeof *frames);
+        if (frames == NULL) {
+            return -1;
+        }
+        reader->frames = frames;
+        reader->frames_room = room;
+    }
+    reader->frames[reader->n_frames++] = (raw_frame){0, code, instr};
+    return 0;
+}
+
+walk_status
+task_read_frames(task_reader *reader, const task_fields *task, enum task_state *state)
+{
+    const walk_offsets *offsets = reader->offsets;
+    const coroutine_offsets *at = &reader->at;
+    generator_copy copy;
+    uint64_t address = task->coroutine;
+    *state = TASK_WAITS;
+    reader->n_frames = 0;
+    while (reader->n_frames < MAX_STACK_FRAMES) {
+        walk_status status = read_generator(reader, address, &copy);
+        if (status != WALK_OK) {
+            /* The innermost waits for a future, or another awaitable; a whole task may be another language's. */
+            return reader->n_frames != 0 || status == WALK_TORN ? WALK_OK : status;
+        }
+        int frame_state = (signed char)copy.bytes[at->gen_state];
+        const unsigned char *frame = copy.bytes + at->gen_frame;
+        if (frame_state == at->state_runs) {
+            *state = TASK_RUNS;
+            return reader->n_frames != 0 ? WALK_TORN : WALK_OK;
+        }
+        if (frame_state >= at->state_ended) {
+            *state = reader->n_frames == 0 ? TASK_ENDED : *state;
+            return WALK_OK;
+        }
+        uint64_t code = load_u64(frame + offsets->frame_code) & ~offsets->code_tag_mask;
+        if ((signed char)frame[offsets->frame_owner] != OWNER_GENERATOR || code == 0) {
+            return WALK_TORN;
+        }
+        if (add_frame(reader, code, load_u64(frame + offsets->frame_instr)) < 0) {
+            return WALK_NO_MEMORY;
+        }
+        if (frame_state != at->state_waits[0] && frame_state != at->state_waits[1]) {
+            return WALK_OK; /* it has not begun, or yields to nobody that we know */
+        }
+        uint64_t top = load_u64(frame + at->frame_stackpointer) & ~offsets->code_tag_mask;
+        uint64_t awaited = 0;
+        if (memory_read(reader->source, top - 8u * (uint32_t)at->awaited_depth, &awaited, sizeof awaited) < 0) {
+            return WALK_UNREADABLE;
+        }
+        address = awaited & ~offsets->code_tag_mask;
+    }
+    return WALK_TORN; /* a cycle */
+}
+
+/* Follow who waits, past futures: a task is one of those found, a future is replaced by who waits for it. */
+typedef struct awaiter_search {
+    const task_reader *reader;
+    uint64_t *found;
+    uint32_t n_found;
+    uint32_t room;
+    uint32_t n_futures;
+    uint32_t depth;
+} awaiter_search;
+
+static void find_awaiters(awaiter_search *search, const task_fields *task);
+
+static void
+add_awaiter(awaiter_search *search, uint64_t address)
+{
+    task_fields awaiter;
+    if (search->n_found == search->room || task_read(search->reader, address, &awaiter) != WALK_OK) {
+        return;
+    }
+    if (awaiter.is_task) {
+        search->found[search->n_found++] = address;
+    }
+    else if (search->depth < MAX_FUTURES_DEPTH && search->n_futures++ < MAX_AWAITERS) {
+        search->depth++;
+        find_awaiters(search, &awaiter);
+        search->depth--;
+    }
+}
+
+static void
+add_awaiters_in_set(awaiter_search *search, uint64_t address)
+{
+    const task_reader *reader = search->reader;
+    unsigned char set[MAX_OBJECT_OFFSET + 8];
+    unsigned char slots[SLOTS_PER_READ * SET_SLOT_BYTES];
+    if ((address & 7) != 0 || memory_read(reader->source, address, set, sizeof set) < 0) {
+        return;
+    }
+    uint64_t n_left = load_u64(set + reader->at.set_used);
+    uint64_t mask = load_u64(set + reader->at.set_mask);
+    uint64_t table = load_u64(set + reader->at.set_table);
+    if (mask >= MAX_SET_SLOTS || (mask & (mask + 1)) != 0 || n_left > mask + 1) {
+        return;
+    }
+    for (uint64_t first = 0; first <= mask && n_left != 0; first += SLOTS_PER_READ) {
+        uint64_t n = mask + 1 - first < SLOTS_PER_READ ? mask + 1 - first : SLOTS_PER_READ;
+        if (memory_read(reader->source, table + first * SET_SLOT_BYTES, slots, n * SET_SLOT_BYTES) < 0) {
+            return;
+        }
+        for (uint64_t i = 0; i < n && n_left != 0; i++) {
+            uint64_t key = load_u64(slots + i * SET_SLOT_BYTES);
+            if (key != 0 && load_u64(slots + i * SET_SLOT_BYTES + 8) != NO_HASH) {
+                n_left--;
+                add_awaiter(search, key);
+            }
+        }
+    }
+}
+
+static void
+find_awaiters(awaiter_search *search, const task_fields *task)
+{
+    if (task->awaited_by == 0) {
+        return;
+    }
+    if (task->is_awaited_by_set) {
+        add_awaiters_in_set(search, task->awaited_by);
+    }
+    else {
+        add_awaiter(search, task->awaited_by);
+    }
+}
+
+uint32_t
+task_awaiters(const task_reader *reader, const task_fields *task, uint64_t *awaiters, uint32_t room)
+{
+    awaiter_search search = {.reader = reader, .found = awaiters, .room = room};
+    find_awaiters(&search, task);
+    return search.n_found;
+}
+
+/* The value of a positive int of at most two digits, -1 of others. */
+static int64_t
+read_number(const task_reader *reader, const unsigned char *object)
+{
+    uint64_t tag = load_u64(object + reader->at.long_tag);
+    uint64_t size = LONG_SIZE(tag);
+    if (size > 2 || LONG_SIGN(tag) != 0) {
+        return -1;
+    }
+    uint64_t value = size > 0 ? load_u32(object + reader->at.long_digits) : 0;
+    if (size > 1) {
+        value |= (uint64_t)load_u32(object + reader->at.long_digits + 4) << LONG_DIGIT_BITS;
+    }
+    return value < (uint64_t)1 << 2 * LONG_DIGIT_BITS ? (int64_t)value : -1;
+}
+
+/* Of a name that was made of a number, as Task-17 is once somebody asked for it. */
+static int64_t
+number_in_name(const char *name)
+{
+    if (strncmp(name, "Task-", 5) != 0 || name[5] < '1' || name[5] > '9') {
+        return -1;
+    }
+    int64_t number = 0;
+    for (const char *at = name + 5; *at != '\0'; at++) {
+        if (*at < '0' || *at > '9' || number > INT64_MAX / 16) {
+            return -1;
+        }
+        number = number * 10 + (*at - '0');
+    }
+    return number;
+}
+
+walk_status
+task_read_name(const task_reader *reader, const task_fields *task, char name[MAX_TASK_NAME_BYTES], int64_t *number)
+{
+    unsigned char object[MAX_OBJECT_OFFSET + 8];
+    char text[MAX_TEXT_BYTES];
+    uint32_t flags = 0;
+    uint32_t n_bytes = 0;
+    name[0] = '\0';
+    *number = -1;
+    if (task->name == 0 || (task->name & 7) != 0) {
+        return WALK_TORN;
+    }
+    uint32_t tag_end = reader->at.long_tag + 8;
+    uint32_t digits_end = reader->at.long_digits + 8; /* two of them */
+    if (memory_read(reader->source, task->name, object, tag_end > digits_end ? tag_end : digits_end) < 0) {
+        return WALK_UNREADABLE;
+    }
+    uint64_t type = load_u64(object + reader->offsets->object_type);
+    if (memory_read(reader->source, type + reader->at.type_flags, &flags, sizeof flags) < 0) {
+        return WALK_TORN;
+    }
+    if ((flags & FLAG_IS_LONG) != 0) {
+        *number = read_number(reader, object);
+        snprintf(name, MAX_TASK_NAME_BYTES, "Task-%lld", (long long)*number);
+        return *number >= 0 ? WALK_OK : WALK_TORN;
+    }
+    if ((flags & FLAG_IS_TEXT) == 0) {
+        return WALK_TORN;
+    }
+    walk_status status = walk_read_text(reader->source, reader->offsets, task->name, text, &n_bytes);
+    if (status != WALK_OK) {
+        return status;
+    }
+    if (n_bytes >= MAX_TASK_NAME_BYTES) {
+        n_bytes = MAX_TASK_NAME_BYTES - 1;
+        while (n_bytes > 0 && ((unsigned char)text[n_bytes] & 0xc0) == 0x80) {
+            n_bytes--; /* not within a character */
+        }
+    }
+    memcpy(name, text, n_bytes);
+    name[n_bytes] = '\0';
+    *number = number_in_name(name);
+    return WALK_OK;
+}

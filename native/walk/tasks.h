@@ -1,0 +1,91 @@
+/* asyncio's tasks, as the interpreter's own lists have them (CPython 3.14 and later): what waits for what, the frames
+ * of a coroutine that waits, names. Plain C: no Python.h.
+ * One `task_reader` belongs to one thread. Tasks come and go while they are read: whatever does not fit is WALK_TORN. */
+#ifndef FOOTFALL_WALK_TASKS_H
+#define FOOTFALL_WALK_TASKS_H
+
+#include "walk/code.h"
+#include "walk/stack.h"
+
+/* As many as CPython's own reader takes; a list that goes on is damaged. */
+#define MAX_TASKS 65536u
+#define MAX_TASK_BYTES 1024u
+#define MAX_AWAITERS 4096u
+/* From a task to the outermost that waits for it. */
+#define MAX_AWAITER_DEPTH 1024u
+#define MAX_TASK_NAME_BYTES 1024u
+
+/* Where the tables are in the process: the section .AsyncioDebug of _asyncio, and types; 0 = not known. */
+typedef struct task_tables {
+    uint64_t debug;
+    uint64_t coroutine_type;
+    uint64_t generator_type;
+    uint64_t async_generator_type;
+    uint64_t asend_type;
+} task_tables;
+
+typedef struct task_fields {
+    uint64_t address;
+    uint64_t name;
+    uint64_t coroutine;
+    uint64_t awaited_by; /* a task or future, or a set of them; 0 = none */
+    uint64_t next; /* node of the list */
+    uint64_t previous;
+    int is_task; /* else a future, which has only awaited_by */
+    int is_awaited_by_set;
+} task_fields;
+
+typedef struct task_reader {
+    const memory_source *source; /* borrowed */
+    const walk_offsets *offsets; /* borrowed */
+    task_tables tables;
+    coroutine_offsets at;
+    uint32_t task_bytes;
+    uint32_t task_name;
+    uint32_t task_awaited_by;
+    uint32_t task_is_task;
+    uint32_t task_awaited_by_is_set;
+    uint32_t task_coroutine;
+    uint32_t task_node;
+    uint32_t interp_tasks; /* list head of tasks whose thread has ended */
+    uint32_t thread_running_task;
+    uint32_t thread_tasks;
+    raw_frame *frames; /* owned: of the task that was read last, outermost first */
+    uint32_t n_frames;
+    uint32_t frames_room;
+    task_fields *tasks; /* owned: of the list that was read last */
+    uint32_t n_tasks;
+    uint32_t tasks_room;
+} task_reader;
+
+enum task_state {
+    TASK_WAITS = 0,
+    TASK_RUNS, /* its frames are on a thread's stack */
+    TASK_ENDED,
+};
+
+/* WALK_OK; WALK_UNREADABLE; WALK_UNKNOWN when there are no such tables. */
+walk_status task_reader_open(task_reader *reader, const memory_source *source, const walk_offsets *offsets,
+                             uint64_t runtime, const task_tables *tables);
+void task_reader_close(task_reader *reader);
+
+/* The task that a thread runs, 0 = none. */
+walk_status task_running(const task_reader *reader, uint64_t thread, uint64_t *task);
+walk_status task_read(const task_reader *reader, uint64_t address, task_fields *task);
+/* The address of the frame of a task's coroutine, 0 when that is none of the interpreter's own. */
+uint64_t task_frame(const task_reader *reader, const task_fields *task);
+
+/* Read the list at `head` into reader->tasks. The tasks before what is torn or not readable are there. */
+walk_status tasks_read_list(task_reader *reader, uint64_t head);
+
+/* Read the frames of a task that waits into reader->frames, and its state. One that is not begun has one frame. */
+walk_status task_read_frames(task_reader *reader, const task_fields *task, enum task_state *state);
+
+/* The tasks that wait for one, through futures, in no order. Their number, at most `room`; what is torn is left out. */
+uint32_t task_awaiters(const task_reader *reader, const task_fields *task, uint64_t *awaiters, uint32_t room);
+
+/* Read a name as UTF-8, with a NUL. A task that nobody named has a number, which is -1 for others. */
+walk_status task_read_name(const task_reader *reader, const task_fields *task, char name[MAX_TASK_NAME_BYTES],
+                           int64_t *number);
+
+#endif
