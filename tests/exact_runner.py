@@ -2,9 +2,10 @@
 
 A process of its own: under whatever its environment measures it with, or under coverage.py's C tracer.
 
-    python tests/exact_runner.py DIRECTORY RESULTS [ARCS]
+    python tests/exact_runner.py DIRECTORY RESULTS [ARCS [contexts]]
 
-With ARCS the C tracer measures, and its arcs are written there. Imports little: it runs inside measured processes.
+With ARCS ("": without) the C tracer measures, and its arcs are written there. With `contexts` the programs have a function
+`_switch` that begins a context of whatever measures, and the arcs are those of each label. Imports little: it runs inside measured processes.
 """
 
 import gc
@@ -29,23 +30,50 @@ def run_programs(directory):
     return results
 
 
-def main(directory, results_path, arcs_path=None):
+def provide_switch(tracer):
+    """Give programs the function that begins a context."""
+    import builtins
+
+    if tracer is not None:
+        builtins._switch = tracer.switch_context
+    else:
+        from footfall.observe.contexts import switch
+
+        builtins._switch = switch
+
+
+def read_arcs(data, path):
+    """Return a file's arcs by label, "" being what ran in none."""
+    found = {}
+    for label in data.measured_contexts():
+        data.set_query_context(label)
+        arcs = sorted(data.arcs(path) or ())
+        if arcs:
+            found[label] = arcs
+    data.set_query_contexts(None)
+    return found
+
+
+def main(directory, results_path, arcs_path="", mode=""):
     """Run the programs, under the C tracer when there is a path for its arcs."""
     import warnings
 
     warnings.simplefilter("ignore")
     tracer = None
-    if arcs_path is not None:
+    if arcs_path:
         import coverage
 
         tracer = coverage.Coverage(branch=True, data_file=None, config_file=False, include=[directory + "/*"])
         tracer.set_option("run:core", "ctrace")
         tracer.start()
+    if mode == "contexts":
+        provide_switch(tracer)
     results = run_programs(directory)
     if tracer is not None:
         tracer.stop()
         data = tracer.get_data()
-        arcs = {os.path.basename(path)[:-3]: sorted(data.arcs(path) or ()) for path in data.measured_files()}
+        read = read_arcs if mode == "contexts" else lambda data, path: sorted(data.arcs(path) or ())
+        arcs = {os.path.basename(path)[:-3]: read(data, path) for path in data.measured_files()}
         with open(arcs_path, "wb") as file:
             marshal.dump(arcs, file)
     with open(results_path, "wb") as file:
