@@ -12,13 +12,13 @@ import argparse
 import os
 import pathlib
 import statistics
-import subprocess
 import sys
 import sysconfig
 import tempfile
 import time
 
-PROGRAM_CPU = pathlib.Path(__file__).with_name("program_cpu.py")
+from command_cpu import command_cpu
+
 N_MODULES = 200
 N_FUNCTIONS = 10
 
@@ -105,15 +105,7 @@ def _seconds(prefix: list[str], arguments: list[str], core: str, directory: str,
         env |= {"PYTHONDONTWRITEBYTECODE": "1"}
     if core:
         env |= {"COVERAGE_CORE": core}
-    cpu = os.path.join(directory, "cpu")
-    command = [*prefix, sys.executable, "-I", "-S", str(PROGRAM_CPU), cpu, sys.executable, *arguments, "main.py"]
-    before = os.times()
-    done = subprocess.run(command, cwd=directory, env=env, capture_output=True, text=True)
-    after = os.times()
-    if done.returncode:
-        raise SystemExit(f"{' '.join(command)}\nended with {done.returncode}:\n{done.stdout}{done.stderr}")
-    total = after.children_user + after.children_system - before.children_user - before.children_system
-    return float(pathlib.Path(cpu).read_text(encoding="ascii")), total
+    return command_cpu(prefix, [sys.executable, *arguments, "main.py"], directory, env)
 
 
 if __name__ == "__main__":

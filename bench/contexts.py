@@ -18,7 +18,7 @@ import sysconfig
 import tempfile
 import time
 
-PROGRAM_CPU = pathlib.Path(__file__).with_name("program_cpu.py")
+from command_cpu import command_cpu
 
 CONFTEST = """
 import os
@@ -217,19 +217,10 @@ def _seconds(prefix: list[str], switch: str, directory: str) -> tuple[float, flo
     """CPU of the program, and of all of the command. The command is started cold but for bytecode caches."""
     env = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "COVERAGE", "FOOTFALL"))}
     env |= {"BENCH_SWITCH": switch, "COVERAGE_CORE": "ctrace"}
-    cpu = os.path.join(directory, "cpu")
     python = [sys.executable]
     if prefix == ["coverage"]:
         prefix, python = [], [sys.executable, "-m", "coverage", "run", "--branch", "--source=."]
-    probe = [sys.executable, "-I", "-S", str(PROGRAM_CPU), cpu]
-    command = [*prefix, *probe, *python, "-m", "pytest", "-q", "-p", "no:cacheprovider"]
-    before = os.times()
-    done = subprocess.run(command, cwd=directory, env=env, capture_output=True, text=True)
-    after = os.times()
-    if done.returncode:
-        raise SystemExit(f"{' '.join(command)}\nended with {done.returncode}:\n{done.stdout}{done.stderr}")
-    total = after.children_user + after.children_system - before.children_user - before.children_system
-    return float(pathlib.Path(cpu).read_text(encoding="ascii")), total
+    return command_cpu(prefix, [*python, "-m", "pytest", "-q", "-p", "no:cacheprovider"], directory, env)
 
 
 if __name__ == "__main__":
