@@ -18,14 +18,16 @@ import os
 import sys
 import tempfile
 import warnings
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
+from typing import NamedTuple
 
 from exact import _batches, _run
 from footfall.analyze.exclude import ExclusionRules
 from footfall.analyze.resolve import resolve
 from footfall.analyze.results import compare
+from footfall.analyze.rundata import FileData
 from footfall.analyze.source import SourceAnalysis, analyze_source
 from footfall.model import ENGINE_VARIABLE, RUN_VARIABLE
 from footfall.record.rundir import RunSettings, make_run_directory
@@ -34,7 +36,7 @@ from programs import generate_program
 __all__ = ["compare_contexts", "switching_program"]
 
 Arc = tuple[int, int]
-ByLabel = Mapping[str, Iterable[Arc]]
+ByLabel = Mapping[str, Collection[Arc]]
 
 _N_LABELS = 5
 _SWITCHING = f"""\
@@ -78,30 +80,44 @@ def compare_contexts(seeds: Iterable[int], engine: str = "") -> dict[str, str]:
                 differences[name] = "it computed something else"
                 continue
             analysis = analyze_source(Path(path).read_text(), path, ExclusionRules())
-            ours = data.files[path].arcs if path in data.files else {}
-            what = _differences(analysis, ours, theirs.get(name, {}), is_whole)
+            file = data.files.get(path, FileData())
+            ours = {label: _Recorded(file.lines.get(label, set()), file.arcs.get(label, set())) for label in file.lines}
+            recorded = {label: _as_recorded(arcs, is_whole) for label, arcs in theirs.get(name, {}).items()}
+            what = _differences(analysis, ours, recorded, is_whole)
             if what:
                 differences[name] = what
     return differences
 
 
-def _differences(analysis: SourceAnalysis, ours: ByLabel, theirs: ByLabel, is_whole: bool) -> str:
+class _Recorded(NamedTuple):
+    """What ran in one context."""
+
+    lines: Collection[int] = ()
+    arcs: Collection[Arc] = ()
+
+
+def _as_recorded(arcs: Collection[Arc], is_whole: bool) -> _Recorded:
+    """What the C tracer recorded; without the lines that something only came from where it is not `is_whole`."""
+    return _Recorded({line for arc in arcs for line in (arc if is_whole else arc[1:]) if line > 0}, arcs)
+
+
+def _differences(
+    analysis: SourceAnalysis, ours: Mapping[str, _Recorded], theirs: Mapping[str, _Recorded], is_whole: bool
+) -> str:
     found = []
     for label in sorted({*ours, *theirs}):
-        mine = _facts(analysis, ours.get(label, ()), is_whole)
-        other = _facts(analysis, theirs.get(label, ()), is_whole)
+        mine = _facts(analysis, ours.get(label, _Recorded()), is_whole)
+        other = _facts(analysis, theirs.get(label, _Recorded()), is_whole)
         if mine != other:
-            found.append(f"{label!r} +{sorted(mine - other)} -{sorted(other - mine)}")
+            found.append(f"{label!r} +{sorted(mine - other, key=str)} -{sorted(other - mine, key=str)}")
     return "; ".join(found)
 
 
-def _facts(analysis: SourceAnalysis, arcs: Iterable[Arc], is_whole: bool) -> set[object]:
-    """The lines that ran, by first lines of statements, and the branches taken."""
-    arcs = set(arcs)
-    if not is_whole:
-        return set(compare(analysis, {end for _, end in arcs if end > 0}, arcs).executed)
-    found = compare(analysis, {line for arc in arcs for line in arc if line > 0}, arcs)
-    return {*found.executed, *found.executed_branches}
+def _facts(analysis: SourceAnalysis, recorded: _Recorded, is_whole: bool) -> set[object]:
+    """The lines that ran, by first lines of statements, and where it is `is_whole` the branches taken."""
+    lines = {*recorded.lines, *(line for arc in recorded.arcs for line in arc if line > 0 and is_whole)}
+    found = compare(analysis, lines, recorded.arcs)
+    return {*found.executed, *(found.executed_branches if is_whole else ())}
 
 
 def main() -> int:

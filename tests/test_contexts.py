@@ -146,6 +146,41 @@ list(guarded)
     assert not {1, 2, 3, 4} & seen["teardown"]
 
 
+@pytest.mark.skipif(not IS_MONITORING, reason="probes do not repeat the line at which a frame waited")
+def test_an_async_comprehension_goes_on_in_another_context(tmp_path: Path) -> None:
+    """A coroutine that waits in the middle of one has its line in each context in which it jumps back."""
+    program = """
+import types
+@types.coroutine
+def nap():
+    yield
+async def numbers():
+    yield 1
+    await nap()
+    yield 2
+    await nap()
+async def gather():
+    return [n async for n in numbers()]
+
+gathering = gather()
+for label in ("one", "two", "three"):
+    switch(label)
+    try:
+        gathering.send(None)
+    except StopIteration:
+        pass
+"""
+    run = _run(tmp_path, program, "monitoring")
+    line = len(PRELUDE.splitlines()) + 12
+    assert [line in _lines_of_arcs(run, tmp_path, label) for label in ("one", "two", "three")] == [True] * 3
+
+
+def _lines_of_arcs(run: RunData, tmp_path: Path, label: str) -> set[int]:
+    """The lines of main.py in a context as coverage.py reads them: where arcs begin or end."""
+    arcs = run.files[str(tmp_path / "main.py")].arcs.get(label, set())
+    return {line for arc in arcs for line in arc}
+
+
 @pytest.mark.parametrize("engine", ENGINES)
 def test_frames_that_wait_for_a_switch_go_on_in_the_new_context(tmp_path: Path, engine: str) -> None:
     """Callers of any depth, in a loop that ran before, run their next lines there, with nothing called anew."""

@@ -9,6 +9,7 @@ if sys.implementation.name != "cpython":
     pytest.skip("the C tracer is for CPython; tests/exact.py compares PyPy with its answers", allow_module_level=True)
 
 from exact import compare_programs, constructs, random_programs
+from exact_contexts import compare_contexts
 
 pytestmark = pytest.mark.filterwarnings("ignore::SyntaxWarning", "ignore::DeprecationWarning")
 
@@ -25,3 +26,9 @@ def test_constructs() -> None:
     """The same holds for every construct of the table."""
     differences = compare_programs(constructs()).differences
     assert differences == {}
+
+
+@pytest.mark.skipif(sys.version_info < (3, 14), reason="probes do not repeat the line at which a frame waited")
+def test_contexts_of_random_programs() -> None:
+    """Programs that begin a context at each call and each step of a coroutine: lines and branches of each are equal."""
+    assert compare_contexts(range(FIRST_SEED, FIRST_SEED + 25)) == {}

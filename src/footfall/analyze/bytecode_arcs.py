@@ -157,7 +157,7 @@ class _Walker:
         self._hits = hits
         self._exit = -first_line
         self._ops = ops
-        self._steering = frozenset(ops)
+        self._steering = frozenset(ops) - {ops.not_taken}
         self._exit_flag = HIT_LEFT if has_exits else 0
         self.lines: set[int] = set()
         self.arcs: set[Arc] = set()

@@ -90,6 +90,8 @@ def build_graph(
     branch_map = dict(
         _branch(opcodes, source // 2, left // 2, right // 2, ops) for source, left, right in branches
     )
+    for unit in [unit for unit in branch_map if opcodes[unit] == ops.end_send and opcodes[unit + 1] != ops.not_taken]:
+        del branch_map[unit]  # of an `async for` in a comprehension: LEFT is not reported, and goes on like any await
     first_unit = opcodes.index(ops.resume) if ops.resume in opcodes else 0
     starts = _line_starts(opcodes, next_unit, lines, first_unit, ops)
     targets = {_after_end_marker(opcodes, unit, ops) for unit in jump_to.values()}
@@ -159,7 +161,7 @@ def steering_instructions(code: bytes, ops: Opcodes) -> list[tuple[int, int]]:
 
 @lru_cache(maxsize=8)
 def _steering_pattern(ops: Opcodes) -> re.Pattern[bytes]:
-    numbers = bytes(sorted({*ops} - {ops.extended_arg}))
+    numbers = bytes(sorted({*ops} - {ops.extended_arg, ops.not_taken}))
     return re.compile(b"[" + re.escape(numbers) + b"]")
 
 

@@ -27,6 +27,7 @@ class Opcodes(NamedTuple):
     jump_backward: int
     jump_backward_no_interrupt: int
     jump_forward: int
+    not_taken: int  # behind branches; steers nothing
     pop_iter: int
     pop_jump_if_false: int
     pop_jump_if_none: int
@@ -51,6 +52,7 @@ OPCODES_BY_VERSION: dict[tuple[int, int], Opcodes] = {
         jump_backward=75,
         jump_backward_no_interrupt=76,
         jump_forward=77,
+        not_taken=28,
         pop_iter=30,
         pop_jump_if_false=100,
         pop_jump_if_none=101,
@@ -73,6 +75,7 @@ OPCODES_BY_VERSION: dict[tuple[int, int], Opcodes] = {
         jump_backward=74,
         jump_backward_no_interrupt=75,
         jump_forward=76,
+        not_taken=26,
         pop_iter=28,
         pop_jump_if_false=99,
         pop_jump_if_none=100,
