@@ -13,7 +13,7 @@ runs once more: what its two runs do not agree on is unstable by itself and told
 and coverage.py. Tests that fail are no matter: they run their lines in all runs. Tests that set a trace function of
 their own are left out and named: the C tracer misses returns, and then takes one frame for another. So are those that
 fail under one tool only, since they take another way. A batch whose run does not end well is tried again in halves.
-Exit status 1 when a file differs or tests could not be run.
+Exit status 1 when a file differs, tests could not be run, or some fail under footfall alone.
 
 PyPy has no C tracer: there it is coverage.py's Python tracer, which is not right everywhere (docs/how-it-works.md), so
 that its differences are to be looked at rather than to be none.
@@ -206,6 +206,7 @@ class _Comparison:
     differing: set[str] = field(default_factory=set)
     unstable_count: int = 0
     tests_left_out: set[str] = field(default_factory=set)
+    failing_under_footfall: set[str] = field(default_factory=set)
     left_out: list[str] = field(default_factory=list)
 
     def compare(self, names: list[str]) -> None:
@@ -249,6 +250,7 @@ class _Comparison:
         for tool, alone in (("footfall", ours - theirs), (self.core, theirs - ours)):
             if alone:
                 print(f"  tests that fail under {tool} alone, left out: {' '.join(sorted(alone))}", flush=True)
+        self.failing_under_footfall |= ours - theirs
         known = len(self.tests_left_out)
         self.tests_left_out |= ours ^ theirs
         return len(self.tests_left_out) == known
@@ -276,8 +278,9 @@ def _compare(python: str, tests: str | None, work: pathlib.Path, omitted: list[s
     compared, modules = len(comparison.compared), len(_modules(comparison.compared))
     print(f"{python}: files compared {compared} ({modules} modules, the rest their tests), ", end="")
     print(f"differ {len(comparison.differing)} ", end="")
-    print(f"(and {comparison.unstable_count} differences that two {core} runs show as well)")
-    return 1 if comparison.differing or comparison.left_out else 0
+    print(f"(and {comparison.unstable_count} differences that two {core} runs show as well); ", end="")
+    print(f"tests that fail under footfall alone {len(comparison.failing_under_footfall)}")
+    return 1 if comparison.differing or comparison.left_out or comparison.failing_under_footfall else 0
 
 
 def _modules(files: set[str]) -> set[str]:
