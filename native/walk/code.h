@@ -28,7 +28,8 @@ typedef struct code_names {
 walk_status code_names_read(const memory_source *source, const walk_offsets *offsets, uint64_t code, uint64_t code_type,
                             code_names *names);
 
-/* Whether this is the code that CPython 3.13 and later run below a class's __init__, which no traceback shows. */
+/* Whether this is code of the interpreter's own, which no traceback shows: what CPython 3.13 and later run below a
+ * class's __init__, and 3.12 in the evaluation loop's own frames. */
 int code_names_is_hidden(const code_names *names);
 
 /* The names of what is no code object: `name` (of at most 64 bytes) is its file and its function. */
