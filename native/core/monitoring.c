@@ -166,29 +166,43 @@ decision_for(module_state *state, PyObject *filename)
     return stored < 0 ? NULL : PyDict_GetItemWithError(mon->decisions, filename); /* the dict holds it */
 }
 
-/* A failure of ours must not reach the program: measuring stops, once, loudly. */
+/* Whether another thread is stopping the engine: it gives the tool id back first. */
+static int
+is_tool_gone(struct monitoring *mon)
+{
+    PyObject *monitoring = PySys_GetObject("monitoring"); // borrowed
+    PyObject *name = monitoring == NULL ? NULL : PyObject_CallMethod(monitoring, "get_tool", "O", mon->tool_id); // owned
+    int is_gone = name == Py_None;
+    Py_XDECREF(name);
+    PyErr_Clear();
+    return is_gone;
+}
+
 void
 monitoring_fail(module_state *state)
 {
     struct monitoring *mon = state->monitoring;
-    if (!mon->is_off) {
+    PyObject *error = PyErr_GetRaisedException(); // owned
+    if (!mon->is_off && !is_tool_gone(mon)) {
         mon->is_off = 1;
-        PyObject *error = PyErr_GetRaisedException(); // owned
+        if (state->recorder != NULL) {
+            recorder_add_message(state->recorder, "engine-failed", "coverage stopped by an internal error");
+        }
+        /* Last: it runs Python code, in which threads take turns, and one may stop the engine. */
         PySys_FormatStderr("footfall: coverage stopped by an internal error: %R. What ran before "
                            "is kept; please report it. [engine-failed]\n",
                            error == NULL ? Py_None : error);
-        Py_XDECREF(error);
-        recorder_add_message(state->recorder, "engine-failed",
-                             "coverage stopped by an internal error");
     }
+    Py_XDECREF(error);
     PyErr_Clear();
 }
 
 static PyObject *
 fail(module_state *state)
 {
+    PyObject *answer = Py_NewRef(state->monitoring->disable); // owned
     monitoring_fail(state);
-    return Py_NewRef(state->monitoring->disable);
+    return answer;
 }
 
 static PyObject *
@@ -244,6 +258,7 @@ monitoring_set_flag(module_state *state, code_hits *extra, Py_ssize_t byte_offse
         }
         if (path == NULL || (path != Py_None && register_code(state, code, path) < 0)) {
             monitoring_fail(state);
+            return;
         }
     }
     __atomic_fetch_or(&extra->hits[byte_offset / 2], flag, __ATOMIC_RELAXED);

@@ -85,7 +85,8 @@ int monitoring_watch_cold_jumps(module_state *state, code_hits *extra);
 /* `sys.monitoring.set_local_events` of our tool. -1 with an exception. */
 int monitoring_set_local_events(struct monitoring *mon, PyObject *code, PyObject *events);
 
-/* A failure of ours must not reach the program: with an exception set, measuring stops, once, loudly. */
+/* A failure of ours must not reach the program: with an exception set, measuring stops, once, loudly; silently where
+ * another thread is stopping it. Afterwards the engine may be gone (state->monitoring). */
 void monitoring_fail(module_state *state);
 
 /* Take the first code object out of the list. */
