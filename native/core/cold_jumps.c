@@ -49,6 +49,24 @@ is_cold_jump(const unsigned char *bytes, Py_ssize_t unit)
     return before >= 0 && bytes[2 * before] != RESUME;
 }
 
+/* Count the jumps that come after a branch, from the unit `first` on, and write them to `units` where that is not NULL. */
+static uint32_t
+collect(const unsigned char *bytes, Py_ssize_t first, Py_ssize_t n_units, uint32_t *units)
+{
+    uint32_t n = 0;
+    int branches = 0;
+    for (Py_ssize_t unit = first; unit < n_units; unit++) {
+        branches = branches || is_branch(bytes, unit);
+        if (branches && is_cold_jump(bytes, unit)) {
+            if (units != NULL) {
+                units[n] = (uint32_t)unit;
+            }
+            n++;
+        }
+    }
+    return n;
+}
+
 cold_jumps *
 cold_jumps_find(PyObject *bytecode)
 {
@@ -58,23 +76,10 @@ cold_jumps_find(PyObject *bytecode)
     while (first < n_units && bytes[2 * first] != PUSH_EXC_INFO) {
         first++;
     }
-    uint32_t n = 0;
-    int branches = 0;
-    for (Py_ssize_t unit = first; unit < n_units; unit++) {
-        branches = branches || is_branch(bytes, unit);
-        n += branches && is_cold_jump(bytes, unit);
-    }
+    uint32_t n = collect(bytes, first, n_units, NULL);
     cold_jumps *found = n == 0 ? NULL : PyMem_RawMalloc(sizeof *found + n * sizeof found->units[0]);
-    if (found == NULL) {
-        return NULL;
-    }
-    found->n = 0;
-    branches = 0;
-    for (Py_ssize_t unit = first; unit < n_units; unit++) {
-        branches = branches || is_branch(bytes, unit);
-        if (branches && is_cold_jump(bytes, unit)) {
-            found->units[found->n++] = (uint32_t)unit;
-        }
+    if (found != NULL) {
+        found->n = collect(bytes, first, n_units, found->units);
     }
     return found;
 }
