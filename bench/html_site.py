@@ -87,7 +87,7 @@ def _copy_sources(directory: pathlib.Path) -> dict[pathlib.Path, int]:
     library = pathlib.Path(sysconfig.get_path("stdlib"))
     files: dict[pathlib.Path, int] = {}
     patterns = ("*.py", "email/*.py", "asyncio/*.py")
-    for source in [path for pattern in patterns for path in sorted(library.glob(pattern))]:
+    for source in [path for pattern in patterns for path in sorted(library.glob(pattern)) if path.is_file()]:
         text = source.read_text(encoding="utf-8", errors="replace")
         if text.count("\n") >= 20 and sum(files.values()) < N_LINES:
             copy = directory / f"{source.parent.name.replace('.', '')}_{source.name}"

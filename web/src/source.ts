@@ -9,6 +9,7 @@ import { readPayload, type SourcePayload } from "./payload";
 const STATE_NAMES: Record<string, string> = { r: "ran", m: "missing", p: "partly", x: "excluded" };
 const STATE_MARKS: Record<string, string> = { r: "", m: "!", p: "~", x: "–" };
 const CLOCKS = ["CPU", "wall", "GIL"];
+const BLOCK_LINES = 50;
 
 export function showSource(): void {
   new SourcePage(readPayload<SourcePayload>());
@@ -77,7 +78,13 @@ class SourcePage {
     const highlighted = highlightLines(payload.text);
     if (highlighted.length > 1 && highlighted[highlighted.length - 1].length === 0) highlighted.pop();
     highlighted.forEach((pieces, i) => this.rows.push(this.line(i + 1, pieces)));
-    return this.rows;
+    // Blocks out of sight are not laid out (style.css), which is most of what a long page would cost to open.
+    const blocks: HTMLElement[] = [];
+    for (let first = 0; first < this.rows.length; first += BLOCK_LINES) {
+      const rows = this.rows.slice(first, first + BLOCK_LINES);
+      blocks.push(h("div", { class: "block", role: "rowgroup", style: `--lines:${rows.length}` }, rows));
+    }
+    return blocks;
   }
 
   private line(number: number, pieces: Piece[]): HTMLElement {

@@ -26,7 +26,7 @@ from footfall.analyze.calltree import (
 from footfall.analyze.clocks import Clock, reader
 from footfall.analyze.conditions import ConditionResult
 from footfall.analyze.gaps import find_gaps, times_in_files
-from footfall.analyze.regions import FUNCTION, find_outside_lines, find_regions, narrow_result
+from footfall.analyze.regions import FUNCTION, find_outside_lines, find_regions
 from footfall.analyze.tests import TestRecord, find_tests, name_of_test
 from footfall.errors import FootfallError
 from footfall.report.gather import Coverage, ReportedFile, shown_path
@@ -307,11 +307,10 @@ class _FunctionCoverage:
     def _read(file: ReportedFile) -> dict[str, float | None]:
         regions = [region for region in find_regions(file.analysis) if region.kind == FUNCTION]
         outside = find_outside_lines(file.analysis, regions)
-        parts = narrow_result(file.result, [*(region.lines for region in regions), outside])
-        names = [*(region.name for region in regions), "<module>"]
+        parts = [*((region.name, region.lines) for region in regions), ("<module>", outside)]
+        statements, executed = file.result.statements, file.result.executed
         return {
-            name: len(part.executed) / len(part.statements) if part.statements else None
-            for name, part in zip(names, parts, strict=True)
+            name: len(executed & lines) / len(own) if (own := statements & lines) else None for name, lines in parts
         }
 
 
