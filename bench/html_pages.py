@@ -55,7 +55,8 @@ def main() -> None:
             print("| page | bytes | open, ms, median | longest |\n|---|---|---|---|")
             for page in (site / "index.html", site / "flame.html", longest):
                 opened = [_open(browser, page) for _ in range(options.runs)]
-                print(f"| {page.name} | {page.stat().st_size:,} | {statistics.median(opened):.0f} | {max(opened):.0f} |")
+                size, median, most = page.stat().st_size, statistics.median(opened), max(opened)
+                print(f"| {page.name} | {size:,} | {median:.0f} | {most:.0f} |")
             print("\n| zooming | frame, ms, median | 95 % | drawing, ms, median | 95 % |\n|---|---|---|---|---|")
             for name, key in (("summed up", ""), ("in the order of time", "t")):
                 _open(browser, site / "flame.html")
