@@ -1,7 +1,7 @@
-"""Build the C core and put the start hook beside the package.
+"""Build the C extensions and put the start hook beside the package.
 
 Everything declarative is in pyproject.toml; here is only what setuptools cannot declare:
-the extension (CPython only, PyPy runs pure Python) and `footfall.pth`, which must land in
+the extensions (CPython only, PyPy runs pure Python) and `footfall.pth`, which must land in
 the root of site-packages.
 """
 
@@ -38,16 +38,18 @@ class BuildPyWithHook(build_py):
 def extensions() -> list[Extension]:
     if sys.implementation.name != "cpython":
         return []
+    folders = {"footfall._core": ("core", "remote", "walk"), "footfall._decode": ("decode",)}
     return [
         Extension(
-            "footfall._core",
-            sources=sorted(glob.glob("native/*/*.c")),
+            name,
+            sources=sorted(source for folder in names for source in glob.glob(f"native/{folder}/*.c")),
             depends=sorted(glob.glob("native/*/*.h")),
             include_dirs=["native"],
             define_macros=[("_GNU_SOURCE", "1")],
             extra_compile_args=FLAGS,
             extra_link_args=LINK_FLAGS,
         )
+        for name, names in folders.items()
     ]
 
 

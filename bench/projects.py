@@ -118,6 +118,9 @@ def _unpack(project: Project, interpreter: str, downloads: pathlib.Path, base: p
 def _make_environment(interpreter: str, directory: pathlib.Path) -> None:
     if shutil.which("uv"):
         run_quietly(["uv", "venv", "-q", "--seed", "-p", interpreter, str(directory)])
+    elif subprocess.run([interpreter, "-c", "import ensurepip"], stderr=subprocess.DEVNULL, check=False).returncode:
+        run_quietly([interpreter, "-m", "venv", "--without-pip", str(directory)])
+        run_quietly([interpreter, "-m", "pip", "--python", str(directory / "bin" / "python"), "install", "-q", "pip"])
     else:
         run_quietly([interpreter, "-m", "venv", str(directory)])
 

@@ -1,6 +1,7 @@
-"""The stub of the C core says what is there."""
+"""The stubs of the C extensions say what is there."""
 
 import ast
+import importlib
 import sys
 from pathlib import Path
 
@@ -8,12 +9,19 @@ import pytest
 
 import footfall
 
-pytestmark = pytest.mark.skipif(sys.implementation.name != "cpython", reason="PyPy has no C core")
+pytestmark = [
+    pytest.mark.skipif(sys.implementation.name != "cpython", reason="PyPy has no C extensions"),
+    pytest.mark.parametrize("name", ["_core", "_decode"]),
+]
 
 
-def _declared() -> dict[str, list[str]]:
+def _stub(name: str) -> ast.Module:
+    return ast.parse((Path(footfall.__file__).parent / f"{name}.pyi").read_text())
+
+
+def _declared(module: str) -> dict[str, list[str]]:
     """Names of the stub's functions and types, and their parameters, for the running version."""
-    tree = ast.parse((Path(footfall.__file__).parent / "_core.pyi").read_text())
+    tree = _stub(module)
     found: dict[str, list[str]] = {}
     methods = {method for node in tree.body if isinstance(node, ast.ClassDef) for method in _methods(node)}
     for node in ast.walk(tree):
@@ -25,7 +33,7 @@ def _declared() -> dict[str, list[str]]:
         if isinstance(node, ast.FunctionDef):
             arguments = [*node.args.posonlyargs, *node.args.args]
             found[name] = [argument.arg for argument in arguments if argument.arg != "cls"]
-    if sys.version_info < (3, 12):
+    if module == "_core" and sys.version_info < (3, 12):
         del found["monitoring_start"], found["monitoring_stop"]
     return found
 
@@ -34,31 +42,27 @@ def _methods(node: ast.ClassDef) -> list[ast.FunctionDef]:
     return [method for method in node.body if isinstance(method, ast.FunctionDef)]
 
 
-def test_the_stub_names_every_function_and_no_other() -> None:
+def test_the_stub_names_every_function_and_no_other(name: str) -> None:
     """Names in the stub are the module's."""
-    from footfall import _core
+    module = importlib.import_module(f"footfall.{name}")
+    assert {public for public in dir(module) if not public.startswith("__")} == set(_declared(name))
 
-    assert {name for name in dir(_core) if not name.startswith("__")} == set(_declared())
 
-
-def test_the_stub_names_every_method() -> None:
+def test_the_stub_names_every_method(name: str) -> None:
     """Methods of a type in the stub are the type's."""
-    from footfall import _core
-
-    tree = ast.parse((Path(footfall.__file__).parent / "_core.pyi").read_text())
-    for node in tree.body:
+    module = importlib.import_module(f"footfall.{name}")
+    for node in _stub(name).body:
         if isinstance(node, ast.ClassDef):
-            public = {name for name in dir(getattr(_core, node.name)) if not name.startswith("__")}
+            public = {method for method in dir(getattr(module, node.name)) if not method.startswith("__")}
             assert public == {method.name for method in _methods(node)} - {"__new__"}
 
 
-def test_the_stub_names_every_parameter() -> None:
+def test_the_stub_names_every_parameter(name: str) -> None:
     """Parameters in the stub are those of the text signatures."""
-    from footfall import _core
-
-    for name, parameters in _declared().items():
-        signature = getattr(_core, name).__text_signature__ or ""
+    module = importlib.import_module(f"footfall.{name}")
+    for each, parameters in _declared(name).items():
+        signature = getattr(module, each).__text_signature__ or ""
         if not signature:
             continue
         words = [word.split("=")[0].strip() for word in signature.strip("()").split(",")]
-        assert [word for word in words if word not in ("$module", "/", "")] == parameters, name
+        assert [word for word in words if word not in ("$module", "/", "")] == parameters, each

@@ -15,7 +15,7 @@ PACKAGE = REPOSITORY / "src" / "footfall"
 # Each may import itself and what stands before it.
 ORDER = ["_version", "model", "errors", "config", "observe", "sample", "record", "analyze", "report", "live", "cli"]
 # What lives in a file of its own beside a phase's main one.
-SAME_LAYER = {"configfile": "config"}
+SAME_LAYER = {"configfile": "config", "_decode": "analyze"}
 
 # These run inside the measured program: they import each other, the C core, and what every interpreter has loaded.
 MEASURED_FOLDERS = ("observe",)

@@ -8,16 +8,8 @@
 
 #include "core/cold_jumps.h"
 #include "core/frames.h"
+#include "core/hits.h"
 #include "core/star_ends.h"
-
-/* As in model.py, which says what they mean. */
-#define HIT_LINE 1
-#define HIT_LEFT 2
-#define HIT_RIGHT 4
-#define HIT_RAISE 8
-#define HIT_ASYNC_STOP 16
-#define HIT_UNWIND 32
-#define HIT_RESUMED 64
 
 /* What a measured code object carries in its co_extra slot. */
 typedef struct code_hits {

@@ -6,6 +6,7 @@ condition each jump tested.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import lru_cache
 
 from footfall.analyze.instructions import steering_instructions
@@ -33,12 +34,14 @@ class OutcomeCollector:
     def __init__(self) -> None:
         self._found: dict[str, dict[tuple[str, int, tuple[Place, ...]], BranchedCode]] = {}
 
-    def add(self, code: RecordedCode, context: str) -> None:
-        """Add what one code object saw in one context."""
+    def add(self, code: RecordedCode, contexts: Iterable[str]) -> None:
+        """Add what one code object saw in each of some contexts."""
         places, outcomes = find_outcomes(code)
         if places:
             key = (code.qualname, code.first_line, places)
-            self._found.setdefault(code.path, {}).setdefault(key, BranchedCode(*key)).add(context, outcomes)
+            found = self._found.setdefault(code.path, {}).setdefault(key, BranchedCode(*key))
+            for context in contexts:
+                found.add(context, outcomes)
 
     def conditions(self) -> Conditions:
         """Return all that was added."""

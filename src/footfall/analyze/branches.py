@@ -7,15 +7,25 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-from footfall.analyze.instructions import steering_instructions
+from footfall.analyze.instructions import find_steering
 from footfall.analyze.opcodes import Opcodes
 
-__all__ = ["find_branches"]
+try:
+    from footfall import _decode
+except ImportError:
+    _decode = None  # type: ignore[assignment]
+
+__all__ = ["find_branches", "list_branches"]
 
 
 @lru_cache(maxsize=4096)
 def find_branches(code: bytes, ops: Opcodes) -> tuple[tuple[int, int, int], ...]:
     """Return (source, left, right) byte offsets in order of their source. O(len(code))."""
+    return list_branches(code, ops) if _decode is None else _decode.find_branches(code, ops)
+
+
+def list_branches(code: bytes, ops: Opcodes) -> tuple[tuple[int, int, int], ...]:
+    """Return what `find_branches` does, without the C extension."""
     conditional = {
         ops.pop_jump_if_false,
         ops.pop_jump_if_none,
@@ -23,7 +33,7 @@ def find_branches(code: bytes, ops: Opcodes) -> tuple[tuple[int, int, int], ...]
         ops.pop_jump_if_true,
     }
     found: list[tuple[int, int, int]] = []
-    for unit, argument in steering_instructions(code, ops):
+    for unit, argument in find_steering(code, ops):
         opcode = code[2 * unit]
         if opcode in conditional or opcode == ops.for_iter:
             after = unit + 2  # one cache unit follows

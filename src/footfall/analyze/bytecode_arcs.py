@@ -6,7 +6,8 @@ instruction whose LINE event fired, along what is known to have run (branches th
 exceptions that were raised), to the next instruction whose LINE event fired or out of the code.
 Copies of a `finally` body or of a `with` exit have their own instructions, so they stay apart.
 
-Called by resolve, after the run.
+Called by resolve, after the run. The C extension `_decode` (native/decode/arcs.c) takes the same steps in a twentieth
+of the time; what is here runs where there is none, on PyPy, and is what a test holds it to.
 """
 
 from __future__ import annotations
@@ -20,15 +21,18 @@ from footfall.analyze.opcodes import OPCODES_BY_VERSION, Opcodes
 from footfall.model import HIT_ASYNC_STOP, HIT_LEFT, HIT_LINE, HIT_RAISE, HIT_RESUMED, HIT_RIGHT, HIT_UNWIND
 from footfall.record.recordfile import RecordedCode
 
-__all__ = ["arcs_of_code"]
+try:
+    from footfall._decode import CodeGraph
+except ImportError:
+    CodeGraph = None  # type: ignore[assignment,misc]
+
+__all__ = ["arcs_of_code", "walk_arcs"]
 
 Arc = tuple[int, int]
 _HITS = re.compile(rb"[^\0]", re.DOTALL)
 
 
-def arcs_of_code(
-    code: RecordedCode, has_exits: bool = False, is_partial: bool = False
-) -> tuple[set[int], set[Arc]]:
+def arcs_of_code(code: RecordedCode, has_exits: bool = False, is_partial: bool = False) -> tuple[set[int], set[Arc]]:
     """Return the executed lines, and the executed arcs as coverage.py's C tracer writes them.
 
     An arc is (from line, to line); (-first_line, n) enters the code object and (n, -first_line) leaves it.
@@ -42,9 +46,22 @@ def arcs_of_code(
     if ops is None:
         lines = lines_of_units(code.line_table, code.first_line, len(code.code) // 2)
         return {lines[unit] for unit, hit in enumerate(code.hits) if hit & HIT_LINE} - {-1}, set()
-    graph = _graph_of(
-        code.code, code.line_table, code.exception_table, code.first_line, code.branches, ops
-    )
+    if CodeGraph is None:
+        return walk_arcs(code, ops, has_exits, is_partial)
+    graph = _native_graph_of(code.code, code.line_table, code.exception_table, code.first_line, code.branches, ops)
+    return graph.arcs(code.hits, has_exits, is_partial)
+
+
+def walk_arcs(code: RecordedCode, ops: Opcodes, has_exits: bool, is_partial: bool) -> tuple[set[int], set[Arc]]:
+    """Return what `arcs_of_code` does of a version that records branches, without the C extension."""
+    try:
+        return _walk_all(code, ops, has_exits, is_partial)
+    except IndexError as error:
+        raise ValueError("the tables lead out of the code") from error
+
+
+def _walk_all(code: RecordedCode, ops: Opcodes, has_exits: bool, is_partial: bool) -> tuple[set[int], set[Arc]]:
+    graph = _graph_of(code.code, code.line_table, code.exception_table, code.first_line, code.branches, ops)
     hits = code.hits[: len(graph.lines)]
     if is_partial:
         hits = _with_first_line(hits, graph, ops)
@@ -103,6 +120,18 @@ def _graph_of(
 ) -> Graph:
     """Keep graphs: with contexts, one code object comes back once for each test that ran it."""
     return build_graph(code, line_table, exception_table, first_line, branches, ops)
+
+
+@lru_cache(maxsize=4096)
+def _native_graph_of(
+    code: bytes,
+    line_table: bytes,
+    exception_table: bytes,
+    first_line: int,
+    branches: tuple[tuple[int, int, int], ...],
+    ops: Opcodes,
+) -> CodeGraph:
+    return CodeGraph(code, line_table, exception_table, first_line, branches, ops)
 
 
 _StarWays = dict[int, dict[int, int]]

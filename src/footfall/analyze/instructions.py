@@ -12,10 +12,16 @@ from typing import NamedTuple
 
 from footfall.analyze.opcodes import CACHE, Opcodes
 
+try:
+    from footfall import _decode
+except ImportError:
+    _decode = None  # type: ignore[assignment]
+
 __all__ = [
     "Branch",
     "Graph",
     "build_graph",
+    "find_steering",
     "lines_of_units",
     "read_exception_table",
     "steering_instructions",
@@ -146,13 +152,18 @@ def _ends_of_instructions(opcodes: bytes) -> list[int]:
 
 def steering_instructions(code: bytes, ops: Opcodes) -> list[tuple[int, int]]:
     """(unit, argument) of each instruction of `ops`, in order, with what EXTENDED_ARG adds to the argument."""
-    opcodes = code[::2]
+    return find_steering(code, ops) if _decode is None else _decode.steering_instructions(code, ops)
+
+
+def find_steering(code: bytes, ops: Opcodes) -> list[tuple[int, int]]:
+    """Return what `steering_instructions` does, without the C extension."""
+    opcodes = code[: len(code) & ~1 : 2]
     found = []
     for match in _steering_pattern(ops).finditer(opcodes):
         unit = match.start()
         argument = code[2 * unit + 1]
         before, shift = unit - 1, 8
-        while before >= 0 and opcodes[before] == ops.extended_arg:
+        while before >= 0 and shift <= 24 and opcodes[before] == ops.extended_arg:  # there are three at most
             argument |= code[2 * before + 1] << shift
             before, shift = before - 1, shift + 8
         found.append((unit, argument))

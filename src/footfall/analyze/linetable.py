@@ -6,7 +6,12 @@ after the program has ended, without its code objects.
 
 from __future__ import annotations
 
-__all__ = ["Position", "positions"]
+try:
+    from footfall import _decode
+except ImportError:
+    _decode = None  # type: ignore[assignment]
+
+__all__ = ["Position", "positions", "read_positions"]
 
 Position = tuple[int | None, int | None, int | None, int | None]
 """(start line, end line, start column, end column); columns are UTF-8 byte offsets from 0."""
@@ -25,6 +30,11 @@ def positions(linetable: bytes, first_line: int) -> list[Position]:
     A table that ends within an entry gives the positions before it: callers treat units past the
     end as unknown. Never raises on damaged input.
     """
+    return read_positions(linetable, first_line) if _decode is None else _decode.positions(linetable, first_line)
+
+
+def read_positions(linetable: bytes, first_line: int) -> list[Position]:
+    """Return what `positions` does, without the C extension."""
     found: list[Position] = []
     line = first_line
     at = 0

@@ -104,7 +104,7 @@ def resolve(run_directory: str | Path, context: str = "", progress: Progress | N
             continue
         _add(files, code.path, context, lines, arcs)
         if merged.has_branches:
-            outcomes.add(code, context)
+            outcomes.add(code, [context])
         done += 1
         if progress is not None:
             progress(done, total)
@@ -138,6 +138,7 @@ def resolve(run_directory: str | Path, context: str = "", progress: Progress | N
             progress(done, total)
     for trace in merged.traces:  # worked out by the engine already
         if trace.context != UNCOVERED_CONTEXT:
+            files.setdefault(trace.path, FileData())
             _add_visited(files, trace.path, join_context(context, trace.context), trace.lines, trace.arcs)
     _add_inferred(files, sorted(merged.imported), context, messages)
     cwd_by_pid = merged.cwd_by_pid()
@@ -176,11 +177,11 @@ def _add_code_visits(
     for places, labels in visits.items():
         code = code._replace(hits=spread_hits(places, code.n_places))
         lines, arcs = arcs_of_code(code, has_exits=True, is_partial=True)
-        for label in labels:
-            joined = join_context(context, label)
-            _add_visited(files, code.path, joined, lines, arcs)
-            if outcomes is not None:
-                outcomes.add(code, joined)
+        joined = [join_context(context, label) for label in labels]
+        for label in joined:
+            _add_visited(files, code.path, label, lines, arcs)
+        if outcomes is not None:
+            outcomes.add(code, joined)
 
 
 def _add_module_visits(
@@ -198,7 +199,6 @@ def _add_visited(
     files: dict[str, FileData], path: str, label: str, lines: set[int], arcs: set[tuple[int, int]]
 ) -> None:
     """Add what a context saw of a file, and no context that saw nothing of it."""
-    files.setdefault(path, FileData())
     if lines or arcs:
         _add(files, path, label, lines, arcs)
 

@@ -10,7 +10,6 @@ import os
 import shutil
 import subprocess
 import sys
-import zipfile
 from collections.abc import Sequence
 
 from footfall.errors import UsageError
@@ -59,7 +58,11 @@ def _is_python_program(name: str) -> bool:
         return True
     if os.path.isdir(name):
         return os.path.isfile(os.path.join(name, "__main__.py"))
-    return os.path.isfile(name) and not os.access(name, os.X_OK) and zipfile.is_zipfile(name)
+    if not os.path.isfile(name) or os.access(name, os.X_OK):
+        return False
+    import zipfile  # of use here only
+
+    return zipfile.is_zipfile(name)
 
 
 def _check_module(name: str) -> None:

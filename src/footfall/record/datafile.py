@@ -10,6 +10,7 @@ import os
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import quote
 
 from footfall.errors import FootfallError
 from footfall.record.parallelfiles import find_parallel_files
@@ -92,7 +93,7 @@ def _unreadable(path: str | Path, error: OSError) -> FootfallError:
 
 def _connect_read_only(path: str | Path) -> sqlite3.Connection:
     # immutable: no lock, and no journal beside the file is ever acted on
-    uri = Path(path).absolute().as_uri() + "?mode=ro&immutable=1"
+    uri = f"file:{quote(os.fsencode(os.path.abspath(path)))}?mode=ro&immutable=1"
     connection = sqlite3.connect(uri, uri=True)
     # a file from elsewhere has no say in what runs here
     connection.execute("pragma trusted_schema = off").fetchall()

@@ -29,9 +29,7 @@ _MAGIC = b"FOOTFALL"
 _FORMAT = 1
 _TRACE_IS_FINAL = 2
 
-_HEADER, _FILE, _CODE, _HITS, _CONTEXT, _PROBES, _MESSAGE, _TRACE, _IMPORTED, _SWITCH, _PROBE_HITS = range(
-    1, 12
-)
+_HEADER, _FILE, _CODE, _HITS, _CONTEXT, _PROBES, _MESSAGE, _TRACE, _IMPORTED, _SWITCH, _PROBE_HITS = range(1, 12)
 
 
 class RecordHeader(NamedTuple):
@@ -148,6 +146,20 @@ class _Cursor:
         return self.take(size)
 
 
+_HITS_HEAD = struct.Struct("<IIII")
+
+
+def _take_hits(payload: memoryview) -> tuple[int, int, bytes]:
+    """(number, context id, places) of an entry of hits; a run with contexts has one for each test and function."""
+    if len(payload) < _HITS_HEAD.size:
+        raise ValueError("an entry is shorter than its fields")
+    number, context_id, count, _ = _HITS_HEAD.unpack_from(payload)
+    places = bytes(payload[_HITS_HEAD.size : _HITS_HEAD.size + 5 * count])
+    if len(places) != 5 * count:
+        raise ValueError("an entry is shorter than its fields")
+    return number, context_id, places
+
+
 def read_record(path: str) -> Record:
     """Read a record file, also one whose process was killed while it wrote.
 
@@ -169,6 +181,13 @@ def read_record(path: str) -> Record:
     messages: list[tuple[str, str]] = []
     try:
         for kind, payload in read_entries(path):
+            if kind in (_HITS, _PROBE_HITS) and header is not None:
+                number, context_id, places = _take_hits(payload)
+                if kind == _HITS:
+                    code_hits.append(ContextHits(code_index[number], contexts[context_id], places))
+                else:
+                    module_hits.append(ContextHits(number, contexts[context_id], places))
+                continue
             cursor = _Cursor(payload)
             if kind == _HEADER:
                 header = _read_header(cursor)
@@ -182,12 +201,6 @@ def read_record(path: str) -> Record:
                 code_id, code = _read_code(cursor, header, files)
                 code_index[code_id] = len(codes)
                 codes.append(code)
-            elif kind == _HITS:
-                code_id, context_id, count, _ = cursor.numbers("<IIII")
-                code_hits.append(ContextHits(code_index[code_id], contexts[context_id], cursor.take(5 * count)))
-            elif kind == _PROBE_HITS:
-                index, context_id, count, _ = cursor.numbers("<IIII")
-                module_hits.append(ContextHits(index, contexts[context_id], cursor.take(5 * count)))
             elif kind == _SWITCH:
                 last_context = contexts[cursor.numbers("<II")[0]]
                 has_switched = True
@@ -244,8 +257,11 @@ def join_places(found: list[bytes]) -> bytes:
 
 def gather_hits(hits: bytes) -> bytes:
     """Return `ContextHits.places` of one byte for each place."""
-    places = [place for place, flags in enumerate(hits) if flags]
-    return struct.pack(f"<{len(places)}I", *places) + hits.replace(b"\0", b"")
+    flags = hits.replace(b"\0", b"")
+    if not flags:
+        return b""
+    places = [place for place, each in enumerate(hits) if each]
+    return struct.pack(f"<{len(places)}I", *places) + flags
 
 
 def _corrupt(path: str, why: object) -> FootfallError:

@@ -1,0 +1,500 @@
+/* arcs.c walks a graph along what is known to have run. See analyze/bytecode_arcs.py, which does the same and says why
+ * each step is as it is; a test holds the two together. */
+#include "decode/arcs.h"
+
+#include "core/hits.h"
+
+#include <string.h>
+
+#define UNKNOWN (-1)
+#define GOLDEN UINT64_C(0x9E3779B97F4A7C15) /* 2**64 / golden ratio: spreads neighbours */
+
+/* Where a walk is: at `unit`, after a LINE event for `last_line`; `origin` raised the exception in hand, if the walk
+ * saw it. */
+typedef struct walk_step {
+    int32_t unit, last_line, origin;
+} walk_step;
+
+/* How the end of an `except*` at `unit` went when `line` came before it. */
+typedef struct star_way {
+    int32_t unit, line;
+    uint8_t flags;
+} star_way;
+
+typedef struct walker {
+    const code_graph *graph;
+    const uint8_t *hits;
+    uint8_t exit_flag;
+    int32_t exit; /* the end of an arc that leaves the code */
+    star_way *star_ways;
+    Py_ssize_t n_star_ways;
+    /* The steps of the walk in hand: those before `n_done` have been taken. `slots` finds them. */
+    walk_step *steps;
+    int32_t n_steps, n_done, n_slots;
+    int32_t *slots; /* numbers of steps, plus 1; a power of 2, at least twice the steps */
+    PyObject *lines, *arcs;
+} walker;
+
+static int
+add_line(PyObject *lines, int32_t line)
+{
+    PyObject *number = PyLong_FromLong(line);
+    if (number == NULL) {
+        return -1;
+    }
+    int status = PySet_Add(lines, number);
+    Py_DECREF(number);
+    return status;
+}
+
+static int
+add_arc(walker *self, int32_t from, int32_t to)
+{
+    PyObject *arc = Py_BuildValue("(ii)", (int)from, (int)to);
+    if (arc == NULL) {
+        return -1;
+    }
+    int status = PySet_Add(self->arcs, arc);
+    Py_DECREF(arc);
+    return status;
+}
+
+/* From 3.14 the tracer looks at the line of the frame once more when it returns, and takes none as -1. */
+static int
+leave(walker *self, int32_t unit, int32_t last_line)
+{
+    int32_t line = self->graph->units[unit].line;
+    if (line != last_line && add_arc(self, last_line, line) < 0) {
+        return -1;
+    }
+    if (line >= 0 && add_line(self->lines, line) < 0) {
+        return -1;
+    }
+    return add_arc(self, line, self->exit);
+}
+
+static uint32_t
+slot_of(const walker *self, walk_step step)
+{
+    uint64_t key = (uint64_t)(uint32_t)step.unit << 32 | (uint32_t)step.last_line;
+    key = key * GOLDEN + (uint32_t)step.origin;
+    return (uint32_t)((key * GOLDEN) >> 32) & (uint32_t)(self->n_slots - 1);
+}
+
+static int
+grow_steps(walker *self)
+{
+    int32_t n_slots = self->n_slots ? self->n_slots * 2 : 64;
+    if (n_slots > INT32_MAX / 64) {
+        PyErr_NoMemory();
+        return -1;
+    }
+    walk_step *steps = PyMem_Realloc(self->steps, (size_t)n_slots / 2 * sizeof self->steps[0]);
+    if (steps != NULL) {
+        self->steps = steps;
+    }
+    int32_t *slots = PyMem_Calloc((size_t)n_slots, sizeof self->slots[0]);
+    if (steps == NULL || slots == NULL) {
+        PyMem_Free(slots);
+        PyErr_NoMemory();
+        return -1;
+    }
+    PyMem_Free(self->slots);
+    self->slots = slots;
+    self->n_slots = n_slots;
+    for (int32_t each = 0; each < self->n_steps; each++) {
+        uint32_t at = slot_of(self, self->steps[each]);
+        while (slots[at] != 0) {
+            at = (at + 1) & (uint32_t)(n_slots - 1);
+        }
+        slots[at] = each + 1;
+    }
+    return 0;
+}
+
+/* Adds a step that has not been there in this walk. */
+static int
+add_step(walker *self, walk_step step)
+{
+    if (self->n_steps >= self->n_slots / 2 && grow_steps(self) < 0) {
+        return -1;
+    }
+    uint32_t at = slot_of(self, step);
+    for (; self->slots[at] != 0; at = (at + 1) & (uint32_t)(self->n_slots - 1)) {
+        const walk_step *there = &self->steps[self->slots[at] - 1];
+        if (there->unit == step.unit && there->last_line == step.last_line && there->origin == step.origin) {
+            return 0;
+        }
+    }
+    self->slots[at] = self->n_steps + 1;
+    self->steps[self->n_steps++] = step;
+    return 0;
+}
+
+static void
+forget_steps(walker *self)
+{
+    if (self->n_steps > 0) {
+        memset(self->slots, 0, (size_t)self->n_slots * sizeof self->slots[0]);
+    }
+    self->n_steps = self->n_done = 0;
+}
+
+/* The last instruction that is reached from `unit` with nothing on the way to look at. */
+static int32_t
+skip_plain(const walker *self, int32_t unit)
+{
+    const code_unit *units = self->graph->units;
+    while ((units[unit].op == OP_OTHER || units[unit].op == OP_NOT_TAKEN) && !(self->hits[unit] & ~HIT_LINE)) {
+        int32_t target = units[unit].next;
+        if (target >= self->graph->n_units || units[target].starts_line) {
+            break;
+        }
+        unit = target;
+    }
+    return unit;
+}
+
+/* The next step of the walk, or an arc where a LINE event ended it.
+ *
+ * CPython sends no LINE event when the instruction that the frame was at has the same line. It was at `previous`; where
+ * that is unknown, an event that never fired was not sent. */
+static int
+go(walker *self, walk_step step, int32_t target, int32_t previous)
+{
+    const code_unit *units = self->graph->units;
+    int has_fired = self->hits[target] & HIT_LINE;
+    int is_sent = units[target].starts_line;
+    if (is_sent && previous == UNKNOWN) {
+        is_sent = has_fired;
+    } else if (is_sent && units[previous].op != OP_RESUME) {
+        is_sent = units[previous].line != units[target].line;
+    }
+    if (!is_sent) {
+        step.unit = target;
+        return add_step(self, step);
+    }
+    return has_fired ? add_arc(self, step.last_line, units[target].line) : 0;
+}
+
+/* The ways that a branch can have gone when `last_line` came before it. */
+static uint8_t
+possible_ways(const walker *self, int32_t unit, int32_t last_line)
+{
+    uint8_t found = 0;
+    int is_end = 0;
+    for (Py_ssize_t at = 0; at < self->n_star_ways; at++) {
+        const star_way *way = &self->star_ways[at];
+        if (way->unit == unit) {
+            is_end = 1;
+            found |= way->line == last_line || way->line == UNKNOWN ? way->flags : 0;
+        }
+    }
+    return is_end ? found : HIT_LEFT | HIT_RIGHT;
+}
+
+static int
+go_on_from_branch(walker *self, walk_step step, int32_t unit, int32_t last_line)
+{
+    const branch_ways *branch = &self->graph->branches[self->graph->units[unit].branch];
+    const uint8_t *hits = self->hits;
+    uint8_t ways = possible_ways(self, unit, last_line);
+    if ((hits[branch->left_event] | hits[branch->late_left]) & HIT_LEFT & ways &&
+        go(self, step, branch->left, unit) < 0) {
+        return -1;
+    }
+    /* RIGHT of an `async for` also fires for exceptions that are not its end. */
+    int is_known = self->graph->units[unit].op == OP_END_SEND && self->exit_flag;
+    if (!is_known && (hits[branch->right_event] | hits[branch->late_right]) & HIT_RIGHT & ways) {
+        return go(self, step, branch->right, unit);
+    }
+    return 0;
+}
+
+/* To what ran after `unit` without an exception. `last_line` is from before it, and `step` has the one after it. */
+static int
+go_on(walker *self, walk_step step, int32_t unit, int32_t last_line)
+{
+    const code_unit *units = self->graph->units;
+    const code_unit *at = &units[unit];
+    uint8_t hit = self->hits[unit];
+    int went_on = (hit & self->exit_flag) == self->exit_flag;
+    if (hit & HIT_UNWIND && at->line < 0 && leave(self, unit, last_line) < 0) {
+        return -1;
+    }
+    if (at->branch >= 0) {
+        return go_on_from_branch(self, step, unit, last_line);
+    }
+    switch (at->op) {
+    case OP_JUMP_FORWARD:
+    case OP_JUMP_BACKWARD:
+        if (!went_on) {
+            return 0;
+        }
+        /* sys.settrace reports the line again where a loop jumps back within one line. */
+        if (at->op == OP_JUMP_BACKWARD && at->line >= 0 && units[at->jump_to].line == at->line &&
+            add_arc(self, last_line, at->line) < 0) {
+            return -1;
+        }
+        return go(self, step, at->jump_to, unit);
+    case OP_RETURN_VALUE:
+        return went_on ? leave(self, unit, last_line) : 0;
+    case OP_RAISE_VARARGS:
+    case OP_RERAISE:
+        return !self->exit_flag && at->handler < 0 ? leave(self, unit, last_line) : 0;
+    case OP_JUMP_BACKWARD_NO_INTERRUPT:
+        /* It has no event. Where handlers leave by it: HIT_RIGHT where it was watched, HIT_LEFT where it was done. */
+        return (hit & (HIT_LEFT | HIT_RIGHT)) != HIT_RIGHT ? go(self, step, at->jump_to, unit) : 0;
+    case OP_END_ASYNC_FOR:
+        return 0; /* what follows it is the right side of the branch at END_SEND */
+    default:
+        if (at->jump_to >= 0 && go(self, step, at->jump_to, unit) < 0) {
+            return -1;
+        }
+        return at->next < self->graph->n_units ? go(self, step, at->next, unit) : 0;
+    }
+}
+
+/* Did an exception go from this unit to its handler? Instructions that only raise always did. */
+static int
+has_raised(const walker *self, int32_t unit)
+{
+    const code_unit *at = &self->graph->units[unit];
+    if (at->op == OP_RAISE_VARARGS || at->op == OP_RERAISE || at->op == OP_END_ASYNC_FOR || at->op == OP_CLEANUP_THROW) {
+        return 1;
+    }
+    int is_loop = self->graph->units[at->handler].loop_end >= 0;
+    return self->hits[unit] & (is_loop ? HIT_RAISE : HIT_RAISE | HIT_ASYNC_STOP);
+}
+
+static int
+take_step(walker *self, walk_step step)
+{
+    const code_unit *units = self->graph->units;
+    int32_t unit = skip_plain(self, step.unit);
+    int32_t last_line = step.last_line;
+    if (units[unit].op == OP_RESUME && units[unit].line >= 0 && unit != self->graph->first_unit) {
+        step.last_line = units[unit].line; /* the tracer starts again from the line of the yield */
+    }
+    if (go_on(self, step, unit, last_line) < 0) {
+        return -1;
+    }
+    int32_t handler = units[unit].handler;
+    if (handler < 0) {
+        return 0;
+    }
+    if (has_raised(self, unit)) {
+        walk_step raised = step;
+        raised.origin = units[unit].restores ? step.origin : unit;
+        if (go(self, raised, handler, raised.origin) < 0) {
+            return -1;
+        }
+    }
+    int32_t end = units[handler].loop_end;
+    if (end >= 0 && self->hits[unit] & HIT_ASYNC_STOP) {
+        return go(self, step, end + 1, end);
+    }
+    return 0;
+}
+
+/* Follow what ran from `start`, when the last LINE event was for `line`. */
+static int
+walk(walker *self, int32_t start, int32_t line)
+{
+    forget_steps(self);
+    if (add_step(self, (walk_step){start, line, UNKNOWN}) < 0) {
+        return -1;
+    }
+    while (self->n_done < self->n_steps) {
+        if (take_step(self, self->steps[self->n_done++]) < 0) {
+            return -1;
+        }
+    }
+    return 0;
+}
+
+/* An exception from `unit` left the code. The C tracer takes it out of an instruction before a RESUME for a yield. */
+static int
+unwind(walker *self, int32_t unit)
+{
+    const code_unit *units = self->graph->units;
+    if (units[unit].line < 0 || (unit + 1 < self->graph->n_units && units[unit + 1].op == OP_RESUME)) {
+        return 0;
+    }
+    return leave(self, unit, units[unit].line);
+}
+
+/* Where the LINE event is that CPython leaves out of code which begins on the line of its RESUME; -1. */
+static int32_t
+unsent_first_line(const code_graph *graph, const uint8_t *hits)
+{
+    const code_unit *first = &graph->units[graph->first_unit];
+    int32_t unit = first->next;
+    if (first->op != OP_RESUME || unit >= graph->n_units || graph->units[unit].line != first->line ||
+        !graph->units[unit].starts_line || hits[unit] & HIT_LINE) {
+        return -1;
+    }
+    for (int32_t each = 0; each < graph->n_units; each++) {
+        if (hits[each] & HIT_RESUMED) {
+            return -1;
+        }
+    }
+    return unit;
+}
+
+static int
+is_star_end(const code_unit *unit)
+{
+    return unit->branch >= 0 && unit->op == OP_POP_JUMP_IF_NOT_NONE && unit->line < 0;
+}
+
+/* Read what is behind the hits of the code itself. */
+static int
+read_star_ways(walker *self, const uint8_t *hits, Py_ssize_t n_hits)
+{
+    const code_graph *graph = self->graph;
+    Py_ssize_t n_units = graph->n_units, n_ends = 0, n_ways = 0;
+    if (n_hits == n_units) {
+        return 0;
+    }
+    for (Py_ssize_t unit = 0; unit < n_units; unit++) {
+        n_ends += is_star_end(&graph->units[unit]);
+    }
+    if (n_hits % n_units != 0 || n_hits / n_units != 1 + n_ends) {
+        PyErr_SetString(PyExc_ValueError, "the hits do not fit the code");
+        return -1;
+    }
+    for (Py_ssize_t at = n_units; at < n_hits; at++) {
+        n_ways += hits[at] != 0;
+    }
+    self->star_ways = PyMem_Calloc((size_t)(n_ways + n_ends), sizeof self->star_ways[0]);
+    if (self->star_ways == NULL) {
+        PyErr_NoMemory();
+        return -1;
+    }
+    Py_ssize_t at = n_units;
+    for (int32_t unit = 0; unit < n_units; unit++) {
+        if (!is_star_end(&graph->units[unit])) {
+            continue;
+        }
+        /* one without flags, so that an end which nothing reached is known as one */
+        self->star_ways[self->n_star_ways++] = (star_way){unit, UNKNOWN, 0};
+        for (Py_ssize_t place = 0; place < n_units; place++, at++) {
+            if (hits[at] != 0) {
+                self->star_ways[self->n_star_ways++] = (star_way){unit, graph->units[place].line, hits[at]};
+            }
+        }
+    }
+    return 0;
+}
+
+/* Frames that went on reached the first line too, or one began: only what else has not been reached says so. */
+static int
+add_start_if_only_it_reaches(walker *self)
+{
+    PyObject *lines = self->lines, *arcs = self->arcs;
+    PyObject *ends = PySet_New(NULL);
+    int status = -1, reaches_more = 0;
+    self->lines = PySet_New(NULL);
+    self->arcs = PySet_New(NULL);
+    if (ends == NULL || self->lines == NULL || self->arcs == NULL ||
+        walk(self, self->graph->first_unit, -self->graph->first_line) < 0) {
+        goto done;
+    }
+    for (int is_start = 0; is_start < 2 && !reaches_more; is_start++) {
+        PyObject *iterator = PyObject_GetIter(is_start ? self->arcs : arcs), *arc;
+        if (iterator == NULL) {
+            goto done;
+        }
+        int failed = 0;
+        while (!failed && (arc = PyIter_Next(iterator)) != NULL) {
+            PyObject *end = PyTuple_GET_ITEM(arc, 1);
+            int has = is_start ? PySet_Contains(ends, end) : PySet_Add(ends, end);
+            failed = has < 0;
+            reaches_more |= is_start && has == 0;
+            Py_DECREF(arc);
+        }
+        Py_DECREF(iterator);
+        if (failed || PyErr_Occurred()) {
+            goto done;
+        }
+    }
+    if (reaches_more) {
+        PyObject *both = PyNumber_InPlaceOr(arcs, self->arcs);
+        Py_XDECREF(both);
+        status = both == NULL ? -1 : 0;
+    } else {
+        status = 0;
+    }
+done:
+    Py_XDECREF(ends);
+    Py_XDECREF(self->lines);
+    Py_XDECREF(self->arcs);
+    self->lines = lines;
+    self->arcs = arcs;
+    return status;
+}
+
+static int
+walk_all(walker *self, int is_partial)
+{
+    const code_graph *graph = self->graph;
+    int has_resumed = 0;
+    for (int32_t unit = 0; unit < graph->n_units; unit++) {
+        uint8_t hit = self->hits[unit];
+        int32_t line = graph->units[unit].line;
+        if (hit == 0) {
+            continue;
+        }
+        has_resumed |= hit & HIT_RESUMED;
+        if (hit & HIT_LINE && (add_line(self->lines, line) < 0 || walk(self, unit, line) < 0)) {
+            return -1;
+        }
+        if (hit & HIT_UNWIND && unwind(self, unit) < 0) {
+            return -1;
+        }
+        if (is_partial && hit & HIT_RESUMED && line >= 0 && walk(self, unit, line) < 0) {
+            return -1;
+        }
+    }
+    if (is_partial && has_resumed) {
+        return add_start_if_only_it_reaches(self);
+    }
+    return walk(self, graph->first_unit, -graph->first_line);
+}
+
+PyObject *
+arcs_of_hits(const code_graph *graph, const uint8_t *hits, Py_ssize_t n_hits, int has_exits, int is_partial)
+{
+    walker self = {.graph = graph, .hits = hits, .exit = -graph->first_line};
+    PyObject *found = NULL;
+    uint8_t *changed = NULL;
+    self.exit_flag = has_exits ? HIT_LEFT : 0;
+    self.lines = PySet_New(NULL);
+    self.arcs = PySet_New(NULL);
+    if (self.lines == NULL || self.arcs == NULL || read_star_ways(&self, hits, n_hits) < 0) {
+        goto done;
+    }
+    int32_t unsent = is_partial ? unsent_first_line(graph, hits) : -1;
+    if (unsent >= 0) {
+        changed = PyMem_Malloc((size_t)graph->n_units);
+        if (changed == NULL) {
+            PyErr_NoMemory();
+            goto done;
+        }
+        memcpy(changed, hits, (size_t)graph->n_units);
+        changed[unsent] |= HIT_LINE;
+        self.hits = changed;
+    }
+    if (walk_all(&self, is_partial) == 0) {
+        found = PyTuple_Pack(2, self.lines, self.arcs);
+    }
+done:
+    Py_XDECREF(self.lines);
+    Py_XDECREF(self.arcs);
+    PyMem_Free(changed);
+    PyMem_Free(self.star_ways);
+    PyMem_Free(self.steps);
+    PyMem_Free(self.slots);
+    return found;
+}

@@ -1,0 +1,11 @@
+/* Hits of one code object to lines and arcs: the walk that analyze/bytecode_arcs.py describes. */
+#ifndef FOOTFALL_DECODE_ARCS_H
+#define FOOTFALL_DECODE_ARCS_H
+
+#include "decode/graph.h"
+
+/* A new tuple of two sets: lines, and arcs as tuples. `hits` has a byte of HIT_ flags for each unit, and as many more
+ * for each end of an `except*`. NULL with ValueError when there are other numbers of them, or MemoryError. */
+PyObject *arcs_of_hits(const code_graph *graph, const uint8_t *hits, Py_ssize_t n_hits, int has_exits, int is_partial);
+
+#endif

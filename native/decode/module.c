@@ -1,0 +1,181 @@
+/* module.c defines footfall._decode: what works out the records of CPython 3.14 and later, for analyze/bytecode_arcs.py.
+ * The measured process never loads it. */
+#include "decode/arcs.h"
+#include "decode/positions.h"
+
+typedef struct graph_object {
+    PyObject_HEAD
+    code_graph graph;
+} graph_object;
+
+static PyObject *
+graph_new(PyTypeObject *type, PyObject *arguments, PyObject *keywords)
+{
+    static char *names[] = {"code", "line_table", "exception_table", "first_line", "branches", "ops", NULL};
+    code_tables tables;
+    long long first_line;
+    if (!PyArg_ParseTupleAndKeywords(arguments, keywords, "y*y*y*LOO:CodeGraph", names, &tables.code,
+                                     &tables.line_table, &tables.exception_table, &first_line, &tables.branches,
+                                     &tables.ops)) {
+        return NULL;
+    }
+    tables.first_line = (int32_t)first_line;
+    graph_object *self = NULL;
+    if (first_line <= INT32_MIN || first_line > INT32_MAX) {
+        PyErr_SetString(PyExc_ValueError, "the first line is out of range");
+    } else {
+        self = (graph_object *)type->tp_alloc(type, 0);
+    }
+    if (self != NULL && graph_build(&self->graph, &tables) < 0) {
+        Py_CLEAR(self);
+    }
+    PyBuffer_Release(&tables.code);
+    PyBuffer_Release(&tables.line_table);
+    PyBuffer_Release(&tables.exception_table);
+    return (PyObject *)self;
+}
+
+static void
+graph_dealloc(PyObject *object)
+{
+    PyTypeObject *type = Py_TYPE(object);
+    graph_clear(&((graph_object *)object)->graph);
+    type->tp_free(object);
+    Py_DECREF(type);
+}
+
+PyDoc_STRVAR(graph_arcs_doc,
+"arcs(hits, has_exits, is_partial)\n--\n\n"
+"Return (lines, arcs), two new sets; see analyze/bytecode_arcs.py. `hits` has a byte of HIT_ flags for each unit.\n"
+"Raises ValueError when there are not as many of them as the code needs.");
+
+static PyObject *
+graph_arcs(PyObject *object, PyObject *arguments)
+{
+    Py_buffer hits;
+    int has_exits, is_partial;
+    if (!PyArg_ParseTuple(arguments, "y*pp:arcs", &hits, &has_exits, &is_partial)) {
+        return NULL;
+    }
+    PyObject *found = arcs_of_hits(&((graph_object *)object)->graph, hits.buf, hits.len, has_exits, is_partial);
+    PyBuffer_Release(&hits);
+    return found;
+}
+
+static PyMethodDef graph_methods[] = {
+    {"arcs", graph_arcs, METH_VARARGS, graph_arcs_doc},
+    {NULL, NULL, 0, NULL},
+};
+
+PyDoc_STRVAR(graph_doc,
+"CodeGraph(code, line_table, exception_table, first_line, branches, ops)\n--\n\n"
+"One code object's bytecode as a graph of instructions. `branches` is a tuple of (source, left, right) in bytes, `ops`\n"
+"an analyze.opcodes.Opcodes. Raises ValueError when the tables do not fit together.");
+
+static PyType_Slot graph_slots[] = {
+    {Py_tp_new, graph_new},
+    {Py_tp_dealloc, graph_dealloc},
+    {Py_tp_methods, graph_methods},
+    {Py_tp_doc, (void *)graph_doc},
+    {0, NULL},
+};
+
+static PyType_Spec graph_spec = {
+    .name = "footfall._decode.CodeGraph",
+    .basicsize = sizeof(graph_object),
+    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_IMMUTABLETYPE,
+    .slots = graph_slots,
+};
+
+PyDoc_STRVAR(find_branches_doc,
+"find_branches(code, ops)\n--\n\n"
+"Return (source, left, right) byte offsets in order of their source; see analyze/branches.py.");
+
+static PyObject *
+find_branches(PyObject *Py_UNUSED(module), PyObject *arguments)
+{
+    Py_buffer code;
+    PyObject *ops;
+    if (!PyArg_ParseTuple(arguments, "y*O:find_branches", &code, &ops)) {
+        return NULL;
+    }
+    PyObject *found = branches_of_code(code.buf, code.len, ops);
+    PyBuffer_Release(&code);
+    return found;
+}
+
+PyDoc_STRVAR(steering_doc,
+"steering_instructions(code, ops)\n--\n\n"
+"Return (unit, argument) of each instruction that steers; see analyze/instructions.py.");
+
+static PyObject *
+steering_instructions(PyObject *Py_UNUSED(module), PyObject *arguments)
+{
+    Py_buffer code;
+    PyObject *ops;
+    if (!PyArg_ParseTuple(arguments, "y*O:steering_instructions", &code, &ops)) {
+        return NULL;
+    }
+    PyObject *found = steering_of_code(code.buf, code.len, ops);
+    PyBuffer_Release(&code);
+    return found;
+}
+
+PyDoc_STRVAR(positions_doc,
+"positions(linetable, first_line)\n--\n\n"
+"Return (line, end line, column, end column) of each code unit; see analyze/linetable.py.");
+
+static PyObject *
+positions(PyObject *Py_UNUSED(module), PyObject *arguments)
+{
+    Py_buffer table;
+    long long first_line;
+    if (!PyArg_ParseTuple(arguments, "y*L:positions", &table, &first_line)) {
+        return NULL;
+    }
+    PyObject *found = positions_of_table(table.buf, table.len, first_line);
+    PyBuffer_Release(&table);
+    return found;
+}
+
+static PyMethodDef module_methods[] = {
+    {"positions", positions, METH_VARARGS, positions_doc},
+    {"steering_instructions", steering_instructions, METH_VARARGS, steering_doc},
+    {"find_branches", find_branches, METH_VARARGS, find_branches_doc},
+    {NULL, NULL, 0, NULL},
+};
+
+static int
+decode_exec(PyObject *module)
+{
+    PyObject *type = PyType_FromModuleAndSpec(module, &graph_spec, NULL);
+    if (type == NULL) {
+        return -1;
+    }
+    int status = PyModule_AddType(module, (PyTypeObject *)type);
+    Py_DECREF(type);
+    return status;
+}
+
+static PyModuleDef_Slot module_slots[] = {
+    {Py_mod_exec, decode_exec},
+#if PY_VERSION_HEX >= 0x030C0000
+    {Py_mod_multiple_interpreters, Py_MOD_PER_INTERPRETER_GIL_SUPPORTED},
+#endif
+    {0, NULL},
+};
+
+static struct PyModuleDef decode_module = {
+    PyModuleDef_HEAD_INIT,
+    .m_name = "footfall._decode",
+    .m_doc = "Raw hits of the monitoring engine to lines and arcs.",
+    .m_size = 0,
+    .m_methods = module_methods,
+    .m_slots = module_slots,
+};
+
+PyMODINIT_FUNC
+PyInit__decode(void)
+{
+    return PyModuleDef_Init(&decode_module);
+}
