@@ -10,7 +10,7 @@ import os
 import resource
 import sys
 
-pid = os.posix_spawnp(sys.argv[2], sys.argv[2:], os.environ)
+pid = os.spawnvp(os.P_NOWAIT, sys.argv[2], sys.argv[2:])  # PyPy has no posix_spawn
 _, status = os.waitpid(pid, 0)
 usage = resource.getrusage(resource.RUSAGE_CHILDREN)
 with open(sys.argv[1], "w", encoding="ascii") as file:

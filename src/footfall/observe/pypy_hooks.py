@@ -88,7 +88,7 @@ def arm_function(settings: "Settings") -> "Callable[[CodeType, str], CodeType]":
                     else:
                         probes_id, view = added
                         hits = ffi.from_buffer("unsigned char[]", view)
-                        areas.add(probes_id, ffi.from_buffer("unsigned long long[]", view), hits)
+                        areas.add(probes_id, view, hits)
                     known[key] = (hits, _Hits(hits, constant))
                 return _armed(code, *known[key])
         return code
@@ -104,10 +104,10 @@ class _Areas:
 
     def __init__(self, recorder: PureRecorder) -> None:
         self._recorder = recorder
-        self._areas: list[tuple[int, Any, Any]] = []
+        self._areas: list[tuple[int, memoryview, Any]] = []
 
-    def add(self, probes_id: int, words: "Any", hits: "Any") -> None:
-        self._areas.append((probes_id, words, hits))
+    def add(self, probes_id: int, view: memoryview, hits: "Any") -> None:
+        self._areas.append((probes_id, view, hits))
 
     def after_fork(self) -> None:
         self._areas.clear()
@@ -115,26 +115,20 @@ class _Areas:
 
     def flush(self, context_id: int) -> None:
         """Record the hits of a context, and clear those that were recorded: another thread may set one meanwhile."""
-        for probes_id, words, hits in self._areas:
-            found = _find_hits(words, len(words))
+        for probes_id, view, hits in self._areas:
+            found = _find_hits(bytes(view))
             if found and self._recorder.add_probe_hits(probes_id, context_id, found):
                 for number in found:
                     hits[number] = 0
 
 
-def _find_hits(words: "Any", n_words: int) -> list[int]:
-    """Return which bytes are not zero."""
+def _find_hits(hits: bytes) -> list[int]:
+    """Return which are not zero; a hit is a 1."""
     found = []
-    at = 0
-    while at < n_words:
-        word = words[at]
-        number = at * 8
-        while word:
-            if word & 255:
-                found.append(number)
-            word >>= 8
-            number += 1
-        at += 1
+    at = hits.find(b"\1")
+    while at >= 0:
+        found.append(at)
+        at = hits.find(b"\1", at + 1)
     return found
 
 
