@@ -1,6 +1,6 @@
 """What per-test contexts cost: a suite of many small tests, bare and with a switch at each phase of each test.
 
-    python bench/contexts.py [--tests 2000] [--runs 5] [--coverage]
+    python bench/contexts.py [--tests 2000] [--runs 5] [--no-profile] [--coverage]
     python bench/contexts.py --capture [--runs 5]      CPU of an empty block of footfall.capture() (CPython 3.12+)
 
 Run it by an interpreter that has pytest and footfall installed (coverage.py too for `--coverage`). CPU of the program
@@ -167,6 +167,7 @@ def main() -> None:
     parser.add_argument("--tests", type=int, default=2000)
     parser.add_argument("--runs", type=int, default=5, help="counted rounds (default 5)")
     parser.add_argument("--coverage", action="store_true", help="coverage.py's C tracer with the same switches too")
+    parser.add_argument("--no-profile", action="store_true", help="coverage alone")
     parser.add_argument("--capture", action="store_true", help="what footfall.capture() costs, nothing else")
     options = parser.parse_args()
     if options.capture:
@@ -175,6 +176,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="footfall-contexts-") as directory:
         _write_suite(pathlib.Path(directory), options.tests)
         footfall = [os.path.join(sysconfig.get_path("scripts"), "footfall"), "run", "--quiet", "--source=."]
+        footfall += ["--no-profile"] if options.no_profile else []
         modes = {
             "bare": ([], ""),
             "footfall": (footfall, ""),
