@@ -7,7 +7,7 @@ import textwrap
 
 import pytest
 
-from footfall.analyze.probe_arcs import arcs_of_module
+from footfall.analyze.probe_arcs import arcs_of_hits, meanings_of_module
 from footfall.record.recordfile import read_record
 
 pytestmark = pytest.mark.skipif(
@@ -37,7 +37,7 @@ def measure(tmp_path):
         for path in sorted(directory.glob("*.rec")):
             for module in read_record(str(path)).modules:
                 lines, arcs = found.setdefault(os.path.basename(module.path), (set(), set()))
-                new_lines, new_arcs = arcs_of_module(module)
+                new_lines, new_arcs = arcs_of_hits(meanings_of_module(module), module.hits)
                 lines |= new_lines
                 arcs |= new_arcs
         return done, found

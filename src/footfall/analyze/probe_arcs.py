@@ -5,6 +5,7 @@ The source is walked again by the code that numbered the probes when it was meas
 
 import ast
 from functools import lru_cache
+from typing import Protocol
 
 from footfall.analyze.lines import find_first_lines
 from footfall.analyze.probe_flow import ModuleFlow
@@ -35,25 +36,35 @@ from footfall.observe.probe_source import digest_source, read_source, split_line
 from footfall.observe.probe_strays import find_strays
 from footfall.record.recordfile import ProbedModule
 
-__all__ = ["ProbeMeaning", "arcs_of_hits", "arcs_of_module", "meanings_of_module", "meanings_of_source"]
+__all__ = ["MeaningsStore", "ProbeMeaning", "arcs_of_hits", "meanings_of_module", "meanings_of_source"]
 
 Arc = tuple[int, int]
 ProbeMeaning = tuple[frozenset[int], frozenset[Arc]]
 """What a hit of one probe says: lines that were reached, arcs that were taken."""
 
 
-def arcs_of_module(module: ProbedModule) -> tuple[set[int], set[Arc]]:
-    """Return the executed lines and the arcs taken from lines with several ways out. Raises as `meanings_of_module`."""
-    return arcs_of_hits(meanings_of_module(module), module.hits)
+class MeaningsStore(Protocol):
+    """Keeps meanings by source and mode from run to run."""
+
+    def get(self, source: bytes, with_branches: bool, has_strays: bool) -> tuple[ProbeMeaning, ...] | None:
+        """Return the meanings that were kept, None when there are none."""
+
+    def put(self, source: bytes, with_branches: bool, has_strays: bool, meanings: tuple[ProbeMeaning, ...]) -> None:
+        """Keep meanings."""
 
 
-def meanings_of_module(module: ProbedModule) -> tuple[ProbeMeaning, ...]:
-    """Return each probe's meaning, in order of numbers.
+def meanings_of_module(module: ProbedModule, store: MeaningsStore | None = None) -> tuple[ProbeMeaning, ...]:
+    """Return each probe's meaning, in order of numbers; from the store, or put there.
 
     Raises FootfallError when the source is not there any more or is another one than was measured.
     """
     source = _read_source(module)
-    meanings = meanings_of_source(source, module.has_branches, module.has_strays)
+    mode = source, module.has_branches, module.has_strays
+    meanings = None if store is None else store.get(*mode)
+    if meanings is None or len(meanings) != len(module.hits):
+        meanings = meanings_of_source(*mode)
+        if store is not None:
+            store.put(*mode, meanings)
     if len(meanings) != len(module.hits):
         raise FootfallError(
             "source-changed",

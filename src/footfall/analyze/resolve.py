@@ -17,7 +17,7 @@ from footfall.analyze.bytecode_arcs import arcs_of_code
 from footfall.analyze.calltree import profile_of_logs
 from footfall.analyze.imported import infer_lines
 from footfall.analyze.opcodes import OPCODES_BY_VERSION
-from footfall.analyze.probe_arcs import arcs_of_hits, arcs_of_module, meanings_of_module
+from footfall.analyze.probe_arcs import MeaningsStore, arcs_of_hits, meanings_of_module
 from footfall.analyze.rundata import FileData, RunData
 from footfall.errors import FootfallError
 from footfall.model import UNCOVERED_CONTEXT
@@ -82,10 +82,16 @@ class _Process(NamedTuple):
     contexts: dict[int, str]
 
 
-def resolve(run_directory: str | Path, context: str = "", progress: Progress | None = None) -> RunData:
+def resolve(
+    run_directory: str | Path,
+    context: str = "",
+    progress: Progress | None = None,
+    store: MeaningsStore | None = None,
+) -> RunData:
     """Work out lines, arcs and profile of the run in `run_directory`.
 
-    `context` names the static context of everything, which a dynamic one follows after a "|".
+    `context` names the static context of everything, which a dynamic one follows after a "|". `store` spares work that
+    an earlier run of the same sources did.
     `progress(done, total)` is called as code objects and modules are worked out. A damaged record is skipped and
     named in the messages.
     """
@@ -110,7 +116,7 @@ def resolve(run_directory: str | Path, context: str = "", progress: Progress | N
             progress(done, total)
     for module in merged.modules.values():
         try:
-            lines, arcs = arcs_of_module(module)
+            lines, arcs = arcs_of_hits(meanings_of_module(module, store), module.hits)
         except FootfallError as error:
             messages.append((error.slug, str(error)))
             lines, arcs = set(), set()
@@ -128,7 +134,7 @@ def resolve(run_directory: str | Path, context: str = "", progress: Progress | N
             progress(done, total)
     for module, module_visits in merged.module_visits.items():
         try:
-            _add_module_visits(files, module, module_visits, context)
+            _add_module_visits(files, module, module_visits, context, store)
         except FootfallError as error:
             messages.append((error.slug, str(error)))
         except ValueError as error:
@@ -185,10 +191,14 @@ def _add_code_visits(
 
 
 def _add_module_visits(
-    files: dict[str, FileData], module: ProbedModule, visits: dict[bytes, set[str]], context: str
+    files: dict[str, FileData],
+    module: ProbedModule,
+    visits: dict[bytes, set[str]],
+    context: str,
+    store: MeaningsStore | None,
 ) -> None:
     files.setdefault(module.path, FileData())
-    meanings = meanings_of_module(module)
+    meanings = meanings_of_module(module, store)
     for places, labels in visits.items():
         lines, arcs = arcs_of_hits(meanings, spread_hits(places, len(meanings)))
         for label in labels:

@@ -31,6 +31,7 @@ from footfall.record.parallelfiles import SIDE_FILE_ENDING, base_of_parallel_nam
 from footfall.record.profiledb import write_profile
 from footfall.record.rundir import RunDirectory, remove_run_directory
 from footfall.report.gather import gather, shown_path
+from footfall.report.meanings_cache import KeptMeanings
 from footfall.report.summary import Summary, Times, render_summary
 from footfall.report.times import profile_summary
 
@@ -58,8 +59,11 @@ def finish_run(
     """
     try:
         with _no_collections():
-            with progress_bar("Working out what ran", is_quiet=is_quiet) as progress:
-                run = resolve(directory.path, settings.context, progress)
+            with (
+                progress_bar("Working out what ran", is_quiet=is_quiet) as progress,
+                KeptMeanings(data_file) as store,
+            ):
+                run = resolve(directory.path, settings.context, progress, store)
             warnings = list(run.messages)
             if append and os.path.exists(data_file):
                 _append(run, directory, settings, config, data_file, warnings)
