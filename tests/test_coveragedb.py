@@ -212,7 +212,7 @@ PROFILE = StoredProfile(
     n_dropped=3,
     n_late=1,
     interval_ns=1_000_000,
-    threads=[StoredThread(4711, 4711, "main"), StoredThread(4711, 4712, "")],
+    threads=[StoredThread(4711, 4711, "main", 1e12, 2.5e11, 0.0), StoredThread(4711, 4712, "")],
     frames=[
         StoredFrame("/p/a.py", "main", 1, 5, 5, 4, 9),
         StoredFrame("/p/a.py", "Class.method", 10, 12, 13, None, None),
@@ -247,7 +247,13 @@ def test_a_file_of_coverage_has_no_profile(tmp_path: pathlib.Path) -> None:
 
 @pytest.mark.parametrize(
     "change",
-    ["update footfall_node set parent_id = 5", "delete from footfall_thread", "update footfall_cost set node_id = 9"],
+    [
+        "update footfall_node set parent_id = 5",
+        "delete from footfall_thread",
+        "update footfall_thread set cpu_squares = -1",
+        "update footfall_thread set cpu_squares = 'x'",
+        "update footfall_cost set node_id = 9",
+    ],
 )
 def test_a_profile_that_does_not_fit_together_is_damage(tmp_path: pathlib.Path, change: str) -> None:
     """A number that points nowhere is found when the profile is read."""

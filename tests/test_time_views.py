@@ -5,7 +5,7 @@ import math
 
 import pytest
 
-from footfall.analyze.calltree import Cost, Frame, Function, Profile, ProfiledThread, TreeNode
+from footfall.analyze.calltree import Cost, Frame, Function, Profile, ProfiledThread, Squares, TreeNode
 from footfall.analyze.clocks import Clock, reader
 from footfall.analyze.profiles import rows_from_profile
 from footfall.analyze.timeviews import VIEWS, standard_error, view_profile
@@ -93,6 +93,15 @@ def test_the_error_is_the_binomials(profile):
     assert report["rows"][0]["self"]["share"] == pytest.approx(0.9)
     assert report["rows"][0]["self"]["error"] == pytest.approx(math.sqrt(0.9 * 0.1 / 100))
     assert standard_error(0.5, 0) == standard_error(1.0, 9) == standard_error(0.0, 9) == 0.0
+
+
+def test_samples_that_came_late_are_worth_fewer(profile):
+    """Of 100 samples, one of which counts for half of the time, the error is that of four; of equal ones, of all."""
+    profile.squares = [Squares(cpu=(50 * MS) ** 2 + 99 * (50 * MS / 99) ** 2, wall=1.0), Squares()]
+    assert view_profile(profile, "function", reader(Clock.CPU)).n_looks == 4
+    profile.squares[0].cpu = 100.0 * MS**2
+    assert view_profile(profile, "function", reader(Clock.CPU)).n_looks == 100
+    assert view_profile(profile, "function", reader(Clock.SAMPLES)).n_looks == 500
 
 
 def test_text_shows_the_slowest_lines_of_a_test(profile):

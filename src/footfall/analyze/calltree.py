@@ -73,6 +73,19 @@ class ProfiledThread(NamedTuple):
 
 
 @dataclass(slots=True)
+class Squares:
+    """Sums of squares, by clock, of what single looks at a thread counted for (square nanoseconds).
+
+    Looks that came late count for more than others; this says how much fewer equal ones are worth the same. Looks that
+    saw no Python code are left out.
+    """
+
+    wall: float = 0.0
+    cpu: float = 0.0
+    gil: float = 0.0
+
+
+@dataclass(slots=True)
 class Cost:
     """Nanoseconds and looks. `gil_ns` is the part of `wall_ns` in which the thread held the GIL."""
 
@@ -119,6 +132,8 @@ class Profile:
     n_late: int = 0
     interval_ns: int = 0
     timelines: Timelines = field(default_factory=Timelines)
+    squares: list[Squares] = field(default_factory=list)
+    """Of each thread; empty where they are not known."""
 
     def total(self) -> Cost:
         """All samples together."""
@@ -163,6 +178,7 @@ class ProfileBuilder:
             if known is None:
                 known = self._thread_ids[found] = len(profile.threads)
                 profile.threads.append(found)
+                profile.squares.append(Squares())
             thread_ids[index] = known
         node_ids = self._add_nodes(log)
         timelines = profile.timelines
@@ -177,6 +193,11 @@ class ProfileBuilder:
             cost.cpu_ns += sample.cpu_ns
             cost.gil_ns += gil_ns
             cost.samples += sample.repeat
+            if node:
+                squares = profile.squares[thread_id]
+                squares.wall += sample.wall_ns**2 / (sample.repeat or 1)
+                squares.cpu += sample.cpu_ns**2 / (sample.repeat or 1)
+                squares.gil += gil_ns**2 / (sample.repeat or 1)
             profile.n_samples += sample.repeat
             context = timelines.context(label)
             span = Span(node, context, sample.repeat, sample.wall_ns, sample.cpu_ns, gil_ns)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from footfall.analyze.calltree import Cost, Frame, Function, Profile, ProfiledThread, TreeNode
+from itertools import zip_longest
+
+from footfall.analyze.calltree import Cost, Frame, Function, Profile, ProfiledThread, Squares, TreeNode
 from footfall.record.profiledb import StoredCost, StoredFrame, StoredNode, StoredProfile, StoredThread
 
 __all__ = ["profile_from_rows", "rows_from_profile"]
@@ -16,7 +18,10 @@ def rows_from_profile(profile: Profile) -> StoredProfile:
         n_dropped=profile.n_dropped,
         n_late=profile.n_late,
         interval_ns=profile.interval_ns,
-        threads=[StoredThread(*thread) for thread in profile.threads],
+        threads=[
+            StoredThread(*thread, squares.wall, squares.cpu, squares.gil)
+            for thread, squares in zip_longest(profile.threads, profile.squares, fillvalue=Squares())
+        ],
         frames=[
             StoredFrame(
                 _storable(frame.function.path),
@@ -56,7 +61,7 @@ def profile_from_rows(stored: StoredProfile) -> Profile:
     return Profile(
         frames=frames,
         nodes=[TreeNode(parent, frame) for parent, frame in stored.nodes],
-        threads=list(map(ProfiledThread._make, stored.threads)),
+        threads=[ProfiledThread(*thread[:3]) for thread in stored.threads],
         costs={
             (node, thread, context): Cost(wall_ns, cpu_ns, gil_ns, samples)
             for node, thread, context, samples, wall_ns, cpu_ns, gil_ns in stored.costs
@@ -67,4 +72,5 @@ def profile_from_rows(stored: StoredProfile) -> Profile:
         n_late=stored.n_late,
         interval_ns=stored.interval_ns,
         timelines=stored.timelines,
+        squares=[Squares(*thread[3:]) for thread in stored.threads],
     )

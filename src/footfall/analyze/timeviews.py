@@ -50,7 +50,8 @@ class View:
     """Whether own and whole time differ: a test's, thread's or process's do not."""
     total: int
     n_looks: int
-    """How many samples the shares are founded on: those of threads whose clock stood still say nothing."""
+    """How many equal samples the shares are founded on: those of threads whose clock stood still say nothing, and where
+    some came late and count for more than others, all are worth fewer."""
 
 
 def standard_error(share: float, n_looks: int) -> float:
@@ -67,8 +68,23 @@ def view_profile(profile: Profile, by: str, clock: Reader, n_slowest: int = 3) -
     has_calls = by in ("function", "file", "line")
     needs_code = by not in ("thread", "process")
     costs = [cost for (node, _, _), cost in profile.costs.items() if node or not needs_code]
+    total = sum(map(clock, costs))
+    if clock(Cost(samples=1)):  # the samples themselves are what is counted
+        return View([row for row in rows if row.times.total.samples], has_calls, total, total)
     n_looks = round(sum(cost.samples * min(1.0, clock(cost) / (cost.wall_ns or 1)) for cost in costs))
-    return View([row for row in rows if row.times.total.samples], has_calls, sum(map(clock, costs)), n_looks)
+    squares = clock(_squares(profile))
+    if squares:  # Kish, Survey Sampling (1965), 11.7: the effective size of a sample with unequal weights
+        n_looks = min(n_looks, round(total * total / squares))
+    return View([row for row in rows if row.times.total.samples], has_calls, total, n_looks)
+
+
+def _squares(profile: Profile) -> Cost:
+    """The sums of squares of all threads, each in the place of its clock."""
+    return Cost(
+        wall_ns=round(sum(squares.wall for squares in profile.squares)),
+        cpu_ns=round(sum(squares.cpu for squares in profile.squares)),
+        gil_ns=round(sum(squares.gil for squares in profile.squares)),
+    )
 
 
 def _by_function(profile: Profile, _clock: Reader, _n: int) -> list[TimeRow]:

@@ -96,7 +96,7 @@ class ProfilesMerge:
             self._runs[run.identity] = run._replace(first_thread=self._n_threads)
             for number in range(run.first_thread, run.first_thread + run.n_threads):
                 row = (self._n_threads, *found.profile.threads[number])
-                self._target.execute("insert into footfall_thread values (?, ?, ?, ?)", row)
+                self._target.execute("insert into footfall_thread values (?, ?, ?, ?, ?, ?, ?)", row)
                 threads[number] = self._n_threads
                 self._n_threads += 1
         if threads:

@@ -37,14 +37,15 @@ __all__ = [
     "write_totals",
 ]
 
-_FORMAT: Final = 1
+_FORMAT: Final = 2
 _MAX_STORED_SPANS: Final = 1 << 20  # in one data file: what its reader takes memory for
 _MAX_STEP_NS: Final = 1 << 62
 
 _SCHEMA: Final = """
 create table footfall_profile (format integer, processes integer, samples integer, dropped integer, late integer,
     interval_ns integer);
-create table footfall_thread (id integer primary key, pid integer, native_id integer, name text);
+create table footfall_thread (id integer primary key, pid integer, native_id integer, name text, wall_squares real,
+    cpu_squares real, gil_squares real);
 create table footfall_frame (id integer primary key, path text, qualname text, first_line integer, line integer,
     end_line integer, start_column integer, end_column integer);
 create table footfall_node (id integer primary key, parent_id integer, frame_id integer);
@@ -72,11 +73,14 @@ class StoredRun(NamedTuple):
 
 
 class StoredThread(NamedTuple):
-    """One thread of one process; `native_id` is the system's."""
+    """One thread of one process; `native_id` is the system's. For the squares see analyze/calltree.py: Squares."""
 
     pid: int
     native_id: int
     name: str
+    wall_squares: float = 0.0
+    cpu_squares: float = 0.0
+    gil_squares: float = 0.0
 
 
 class StoredFrame(NamedTuple):
@@ -252,7 +256,7 @@ def read_profile_tables(connection: sqlite3.Connection, path: str | Path) -> Sto
         )
     try:
         profile = StoredProfile(*row[1:])
-        columns = "pid, native_id, name"
+        columns = "pid, native_id, name, wall_squares, cpu_squares, gil_squares"
         profile.threads = _rows(connection, StoredThread, f"select {columns} from footfall_thread order by id")
         columns = "path, qualname, first_line, line, end_line, start_column, end_column"
         profile.frames = _rows(connection, StoredFrame, f"select {columns} from footfall_frame order by id")
@@ -295,6 +299,7 @@ def _check(profile: StoredProfile) -> None:
         and {*map(type, contexts), *map(type, paths), *map(type, names)} <= {str}
         and {kind for column in places for kind in map(type, column)} <= {int, type(None)}
         and all(isinstance(thread.name, str) and thread.pid >= 0 for thread in profile.threads)
+        and all(type(square) is float and square >= 0 for thread in profile.threads for square in thread[3:])
         and min(totals) >= 0
     )
     if not fits:
