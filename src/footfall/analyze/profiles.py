@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import zip_longest
+from itertools import repeat
 
 from footfall.analyze.calltree import Cost, Frame, Function, Profile, ProfiledThread, Squares, TreeNode
 from footfall.record.profiledb import StoredCost, StoredFrame, StoredNode, StoredProfile, StoredThread
@@ -19,8 +19,8 @@ def rows_from_profile(profile: Profile) -> StoredProfile:
         n_late=profile.n_late,
         interval_ns=profile.interval_ns,
         threads=[
-            StoredThread(*thread, squares.wall, squares.cpu, squares.gil)
-            for thread, squares in zip_longest(profile.threads, profile.squares, fillvalue=Squares())
+            StoredThread(thread.pid, thread.native_id, thread.name, squares.wall, squares.cpu, squares.gil)
+            for thread, squares in zip(profile.threads, profile.squares or repeat(Squares()), strict=False)
         ],
         frames=[
             StoredFrame(
