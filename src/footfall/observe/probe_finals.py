@@ -59,14 +59,14 @@ def is_left_by_branch(body: list[stmt]) -> bool:
     return type(last) in _BRANCHES
 
 
-def note_jump(finals: "list[Final]", node: stmt, loop_depth: int, out: list[stmt]) -> None:
-    """Append what keeps the reason in each `try` that a jump leaves, before the jump itself."""
+def note_jump(finals: "list[Final]", node: stmt, loop_depth: int, out: list[stmt]) -> bool:
+    """Append what keeps the reason in each `try` that a jump leaves, before the jump itself; return whether it does."""
     reason = _JUMPS.get(type(node))
     if reason is None:
-        return
+        return False
     left = [final for final in finals if reason == RETURN or final.loop_depth == loop_depth]
     if not left:
-        return
+        return False
     if type(node) is Return and node.value is not None and type(node.value) is not Constant:
         # The value comes first: it may raise, and then it was no return.
         position = position_of(node.value)
@@ -76,6 +76,7 @@ def note_jump(finals: "list[Final]", node: stmt, loop_depth: int, out: list[stmt
         if reason not in final.reasons:
             final.reasons.append(reason)
         out.append(final.keep(node, reason))
+    return True
 
 
 class Final:
@@ -107,6 +108,24 @@ class Final:
         out.append(self.keep(node, EXCEPTION))
         for block in [node.orelse or node.body, *(handler.body for handler in node.handlers)]:
             block.append(self.keep(block[-1], NORMAL))
+
+    def suspend(self, body: list[stmt], number: int, is_in_function: bool) -> list[stmt]:
+        """Return a `finally` clause inside this `try` that a jump runs on its way out.
+
+        The reason is an exception while it runs: one that leaves it takes the place of the jump, and so does a
+        `break` or `continue` that ends within this statement.
+        """
+        kept = f".fk{number}"
+        first, last = position_of(body[0]), position_of(body[-1])
+        found = [
+            Assign([Name(kept, _STORE, **first)], Name(self._name, _LOAD, **first), **first),
+            self.keep(body[0], EXCEPTION),
+            *body,
+            Assign([Name(self._name, _STORE, **last)], Name(kept, _LOAD, **last), **last),
+        ]
+        if not is_in_function:
+            found.append(Delete([Name(kept, Del(), **last)], **last))
+        return found
 
     def choose(self, at: AST, by_reason: "list[tuple[int, stmt]]") -> stmt:
         """Return the statement that does what is given for the reason kept; the last is for any other."""

@@ -129,6 +129,7 @@ class _Plan:
         "_is_tail",
         "_lines",
         "_loop_tails",
+        "_n_jumps",
         "_n_names",
         "_n_regions",
         "_note",
@@ -155,6 +156,7 @@ class _Plan:
         self._loop_tails: list[Final | StarExits | None] = [None]  # of the loops around, what a `break` ends
         self._is_in_function = False
         self._n_names = 0
+        self._n_jumps = 0  # that leave a `try` of `_finals`
         # In the innermost block that an exception leaves for the line to which its end leads (a function's, a
         # `with` statement's, one before a `finally`): whether the statement being handled ends it; what is watched.
         self._is_tail = False
@@ -329,7 +331,7 @@ class _Plan:
                         else:
                             self._tell_jump(chain, node, shares_line)
                     if self._finals:
-                        note_jump(self._finals, node, len(self._breaks), out)
+                        self._n_jumps += note_jump(self._finals, node, len(self._breaks), out)
                     if kind is Break and self._breaks:
                         self._breaks[-1] = True
                 out.append(node)
@@ -501,6 +503,7 @@ class _Plan:
     def _walk_try(self, node: "Try | TryStar", out: list[stmt]) -> "tuple[bool, list[Note]]":
         tail = self._tail
         final = None
+        n_jumps = self._n_jumps
         has_stray = node in self._strays and self._n_regions < _MAX_REGIONS
         if node.finalbody:
             self._tail = None  # the `finally` comes first
@@ -549,6 +552,7 @@ class _Plan:
             final.keep_reasons(node, out)
         self._tail = tail if final is None else final
         if node.finalbody:
+            is_left_by_jump = self._n_jumps > n_jumps
             own_clause = StrayClause(final, []) if final is not None and has_stray else None
             self._stray_clause = own_clause or stray_clause
             completes = (
@@ -558,6 +562,9 @@ class _Plan:
             self._stray_clause = stray_clause
             if own_clause is not None:
                 self._add_stray_line(node, own_clause)
+            if is_left_by_jump:
+                for around in self._finals:
+                    node.finalbody = around.suspend(node.finalbody, self._new_name(), self._is_in_function)
         self._tail = tail
         if final is not None and not self._is_in_function:
             node.finalbody.append(final.forget(node.finalbody[-1]))
