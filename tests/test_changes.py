@@ -133,6 +133,26 @@ def test_data_without_tests_is_said(project, capsys) -> None:
     assert "[no-contexts]" in capsys.readouterr().err
 
 
+def test_times_of_tests_without_their_lines(project, capsys) -> None:
+    """The profile alone tells tests apart: their times are shown, no lines, and a change touches none that is known."""
+    import sqlite3
+    from contextlib import closing
+
+    with closing(sqlite3.connect(project, isolation_level=None)) as connection:
+        connection.execute("delete from arc where context_id <> (select id from context where context = '')")
+    assert _run("tests", "--data-file", str(project)) == 0
+    printed = capsys.readouterr()
+    assert "[lines-by-test-unknown]" in printed.err
+    assert printed.out.splitlines()[0].split() == ["CPU", "Wall", "Test"]
+    assert _run("tests", "--data-file", str(project), "--format=json") == 0
+    first = json.loads(capsys.readouterr().out)["tests"][0]
+    assert (first["lines"], first["only_lines"]) == (None, None)
+    assert first["samples"] > 0
+    _edit("invoice.total([1, 2])", "invoice.total([1])")
+    assert _run("tests", "--data-file", str(project), "--changed") == 3
+    assert "[no-contexts]" in capsys.readouterr().err
+
+
 def test_unusual_names_in_diffs() -> None:
     """Quoted names, new and removed files, renames, binary files and hunks without counts are read."""
     text = "\n".join(

@@ -12,9 +12,9 @@ from footfall.analyze.calltree import Profile
 from footfall.analyze.changes import Change, parse_diff, touched_tests, widen_change
 from footfall.analyze.exclude import ExclusionRules
 from footfall.analyze.source import analyze_source, decode_source
-from footfall.analyze.tests import LinesByTest, TestRecord, find_tests
+from footfall.analyze.tests import LinesByTest, TestRecord, find_tests, name_of_test
 from footfall.cli.git import diff_since, file_at, top_directory
-from footfall.cli.options import write_output
+from footfall.cli.options import warn, write_output
 from footfall.cli.reporting import ReportRequest, report_options
 from footfall.config import Config, canonical_path
 from footfall.errors import FootfallError
@@ -25,6 +25,8 @@ from footfall.report.tests import render_tests, tests_report
 from footfall.report.times import load_profile
 
 __all__ = ["command"]
+
+_RECORD_CONTEXTS = "Record it with `pytest --footfall --footfall-context=test`."
 
 
 @click.command(
@@ -68,25 +70,35 @@ def command(
         return 0
     coverage = request.gather(config, all_contexts=True)
     profile = load_profile(config, config.data_file) if coverage.has_profile else None
-    tests = _need_tests(config, lines_by_context(config, coverage), profile)
+    ran = lines_by_context(config, coverage)
+    tests = _need_tests(config, ran, profile)
+    has_lines = _tells_lines(ran)
+    if not has_lines:
+        text = f"{config.data_file} has the time of tests, not the lines they ran. {_RECORD_CONTEXTS}"
+        warn([("lines-by-test-unknown", text)], config.disable_warnings)
     shown = tests[:count] if count else tests
     if format_ == "json":
-        write_output(output, json.dumps(tests_report(shown, coverage), indent=4) + "\n", "tests")
+        write_output(output, json.dumps(tests_report(shown, coverage, has_lines=has_lines), indent=4) + "\n", "tests")
     else:
         has_times = any(test.cost.samples for test in tests)
-        write_output(output, render_tests(shown, has_times=has_times), "tests")
+        write_output(output, render_tests(shown, has_times=has_times, has_lines=has_lines), "tests")
     return 0
 
 
 def _need_tests(config: Config, ran: LinesByTest, profile: Profile | None) -> list[TestRecord]:
     tests = find_tests(ran, profile)
     if not tests:
-        raise FootfallError(
-            "no-contexts",
-            f"{config.data_file} does not say which test ran what.",
-            "Record it with `pytest --footfall --footfall-context=test`.",
-        )
+        raise _no_contexts(config)
     return tests
+
+
+def _no_contexts(config: Config) -> FootfallError:
+    return FootfallError("no-contexts", f"{config.data_file} does not say which test ran what.", _RECORD_CONTEXTS)
+
+
+def _tells_lines(ran: LinesByTest) -> bool:
+    """Whether lines are recorded by test; samples are, without being asked for."""
+    return any(name_of_test(label) for by_label in ran.values() for label in by_label)
 
 
 def _touched(config: Config, revision: str) -> list[str]:
@@ -97,7 +109,9 @@ def _touched(config: Config, revision: str) -> list[str]:
     aliases = PathAliases(config.paths.values(), relative=config.relative_files)
     stored = read_lines_by_context(config.data_file)
     ran = {canonical_path(aliases.map(path) if config.paths else path): lines for path, lines in stored.items()}
-    tests = _need_tests(config, ran, load_profile(config, config.data_file))
+    if not _tells_lines(ran):
+        raise _no_contexts(config)
+    tests = find_tests(ran, load_profile(config, config.data_file))
     top = top_directory()
     found: set[str] = set()
     test_files: list[str] = []

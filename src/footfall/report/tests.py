@@ -16,14 +16,15 @@ __all__ = ["render_tests", "tests_report"]
 _NS_PER_SECOND = 1_000_000_000
 
 
-def render_tests(tests: Sequence[TestRecord], *, has_times: bool) -> str:
-    """Return a table: time where there is a profile, lines, lines that only this test runs, its slowest line."""
-    heads = ["Lines", "Only it"]
+def render_tests(tests: Sequence[TestRecord], *, has_times: bool, has_lines: bool) -> str:
+    """Return a table: time where there is a profile, lines and lines that only this test runs where these are
+    recorded, its slowest line."""
+    heads = ["Lines", "Only it"] if has_lines else []
     if has_times:
         heads = ["CPU", "Wall", *heads]
     rows = []
     for test in tests:
-        row = [str(test.n_lines), str(test.n_only)]
+        row = [str(test.n_lines), str(test.n_only)] if has_lines else []
         if has_times:
             row = [_seconds(test.cost.cpu_ns), _seconds(test.cost.wall_ns), *row]
         rows.append((row, printable(test.name), _slowest(test)))
@@ -42,8 +43,9 @@ def _slowest(test: TestRecord) -> str:
     return printable(shown_place(path, line) or path)
 
 
-def tests_report(tests: Sequence[TestRecord], coverage: Coverage) -> Json:
-    """Return the tests for machines; times in seconds, lines that only one test runs as ranges by file."""
+def tests_report(tests: Sequence[TestRecord], coverage: Coverage, *, has_lines: bool) -> Json:
+    """Return the tests for machines; times in seconds, lines that only one test runs as ranges by file. Numbers of
+    lines are null where they are not recorded."""
     names = {file.result.path: (file.name, file.result.statements) for file in coverage.files}
     return {
         "format": 1,
@@ -53,8 +55,8 @@ def tests_report(tests: Sequence[TestRecord], coverage: Coverage) -> Json:
                 "cpu_seconds": test.cost.cpu_ns / _NS_PER_SECOND,
                 "wall_seconds": test.cost.wall_ns / _NS_PER_SECOND,
                 "samples": test.cost.samples,
-                "lines": test.n_lines,
-                "only_lines": test.n_only,
+                "lines": test.n_lines if has_lines else None,
+                "only_lines": test.n_only if has_lines else None,
                 "only": {
                     names[path][0]: format_lines(names[path][1], set(lines))
                     for path, lines in sorted(test.only.items())
