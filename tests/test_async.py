@@ -371,3 +371,58 @@ def test_names_of_tasks_stay_few(tmp_path: Path) -> None:
     names = {frame for stack in stacks_of(tmp_path / "a.data") for frame in stack if frame.startswith("<task")}
     assert "<task>" in names and not any(name.startswith("<task Task-") for name in names)
     assert 2 < len(names) <= 1000  # how many were met depends on the machine
+
+
+SERVER = """
+import time
+def spin():
+    end = time.perf_counter() + 0.003
+    while time.perf_counter() < end: pass
+def serve():
+    import asyncio  # when the sampler runs already
+    async def busy():
+        for _ in range(150):
+            spin()
+            await asyncio.sleep(0)
+    async def nap(): await asyncio.sleep(1000)
+    async def main():
+        asleep = asyncio.create_task(nap(), name="nap")
+        await asyncio.create_task(busy(), name="busy")
+        asleep.cancel()
+    asyncio.run(main())
+serve()
+"""
+
+
+def run_server(tmp_path: Path, *options: str) -> subprocess.CompletedProcess[str]:
+    (tmp_path / "server.py").write_text(SERVER)
+    command = [sys.executable, "-m", "footfall", "run", "-q", "--async", *options, "server.py"]
+    return subprocess.run(command, cwd=tmp_path, env=ENVIRONMENT, capture_output=True, text=True)
+
+
+@pytest.mark.skipif(sys.version_info < (3, 14), reason="only 3.14 and later tell of tasks")
+def test_run_joins_stacks_of_its_own_tasks(tmp_path: Path) -> None:
+    """`footfall run --async`, asyncio imported late: a task's stack goes on with who waits for it; waiting ones count."""
+    done = run_server(tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    stacks = stacks_of(tmp_path / ".coverage")
+    assert stacks["<task>", "serve.<locals>.main", "<task busy>", "serve.<locals>.busy", "spin"].cpu_ns > 0
+    waiting = stacks["<task nap>", "serve.<locals>.nap", "sleep"]
+    assert waiting.wall_ns > 0
+    assert waiting.cpu_ns == 0
+
+
+@pytest.mark.skipif(sys.version_info >= (3, 14), reason="3.14 and later tell of tasks")
+def test_run_says_that_it_knows_no_tasks(tmp_path: Path) -> None:
+    """Before 3.14 the profile is one of threads, which is said once at the end."""
+    done = run_server(tmp_path)
+    assert done.returncode == 0
+    assert done.stderr.count("[async-unsupported]") == 1
+    assert any(stack[-1] == "spin" for stack in stacks_of(tmp_path / ".coverage"))
+
+
+def test_precise_stacks_have_no_tasks(tmp_path: Path) -> None:
+    """--async with --precise is refused before anything runs."""
+    done = run_server(tmp_path, "--precise")
+    assert done.returncode == 2
+    assert "[async-precise]" in done.stderr

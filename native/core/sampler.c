@@ -180,6 +180,7 @@ typedef struct start_options {
     int precise;
     uint64_t lease_ns;
     task_tables tables;
+    int wants_tasks; /* this process's own */
 } start_options;
 
 static int
@@ -199,7 +200,8 @@ parse_start(PyObject *args, PyObject *kwargs, start_options *options)
                                      &options->follow, &max_cpu_ppm, &options->precise, &lease_ns, &tasks)) {
         return -1;
     }
-    if (tasks != Py_None && task_tables_parse(tasks, &options->tables) < 0) {
+    options->wants_tasks = tasks == Py_True;
+    if (tasks != Py_None && !options->wants_tasks && task_tables_parse(tasks, &options->tables) < 0) {
         Py_CLEAR(options->path);
         return -1;
     }
@@ -222,7 +224,8 @@ PyDoc_STRVAR(sampler_start_doc,
 "still while they are read, at two context switches a sample. With `max_cpu_ppm`, intervals get longer, up to\n"
 "10 ms, where the thread would use more than that many millionths of the process's CPU time. With `precise`,\n"
 "each thread walks its own stack in the handler of a real-time signal. With `lease_ns` sampling ends after it, unless\n"
-"another process has put the moment off that is in the log's header. `tasks`: as of RemoteSampler.\n\n"
+"another process has put the moment off that is in the log's header. `tasks`: as of RemoteSampler; True: this\n"
+"process's own, once it has imported asyncio.\n\n"
 "Raises PermissionError where the process may not read its own memory by process_vm_readv,\n"
 "RuntimeError where the interpreter's layout is not known or a sampler runs already, OSError.");
 
@@ -242,6 +245,7 @@ start_sampler(PyObject *module, PyObject *args, PyObject *kwargs)
     sampler *s = state->sampler;
     s->follows_cpu = options.follow && !options.precise;
     s->max_cpu_ppm = options.max_cpu_ppm;
+    s->wants_tasks = options.wants_tasks;
     int error = 0;
     walk_status status;
     if (options.tables.debug != 0 && sampler_tasks_open(s, &options.tables, &status) < 0) {

@@ -1,5 +1,6 @@
 /* sampler_thread.c owns the native thread: its clock, its jitter, its start and stop.
  * It has no Python thread state, never takes the GIL, and takes no signal. */
+#include "core/sampler_asyncio.h"
 #include "core/sampler_follow.h"
 #include "core/sampler_tasks.h"
 #include "remote/target.h"
@@ -173,6 +174,9 @@ run_thread(void *argument)
         }
         if (s->remote != NULL) {
             remote_before_tick(s, now, now - due);
+        }
+        if (s->wants_tasks) {
+            sampler_look_for_tasks(s, now);
         }
         sampler_tick(s, now);
         if (s->remote != NULL && !remote_after_tick(s)) {

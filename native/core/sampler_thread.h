@@ -100,6 +100,9 @@ typedef struct sampler {
     pthread_cond_t wake;
     int is_stopping;
     struct sampler_tasks *tasks; /* owned; sampler_tasks.c: asyncio's tasks are looked at. NULL: they are not */
+    int wants_tasks; /* sampler_asyncio.c: as soon as this process's tables are there */
+    uint64_t next_search_ns; /* for them */
+    uint64_t n_loaded; /* libraries that it had loaded at the last search */
     int is_leased; /* it ends when the moment in log.lease has come, which somebody else puts off again and again */
     uint64_t aside_ns; /* CPU time of the sampling thread on them, which sets its own pace */
     struct remote_target *remote; /* borrowed; remote/: another process is sampled. NULL: this one */

@@ -90,7 +90,7 @@ def sampler_start(
     max_cpu_ppm: int = 0,
     precise: bool = False,
     lease_ns: int = 0,
-    tasks: tuple[int, int, int, int, int] | None = None,
+    tasks: tuple[int, int, int, int, int] | bool | None = None,
 ) -> None:
     """Sample all threads into a new file from a native thread. Raises OSError, PermissionError."""
 

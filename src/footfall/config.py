@@ -2,7 +2,7 @@
 
 coverage.py's precedence: defaults, the first configuration file found, environment variables, the command line.
 Two things differ, on purpose: branches are measured unless `branch = false` is written, and `[tool.footfall]` of a
-TOML file adds `rate` (samples per second), `profile` and `precise` (true or false).
+TOML file adds `rate` (samples per second), `profile`, `precise` and `async` (true or false).
 """
 
 from __future__ import annotations
@@ -70,6 +70,7 @@ _KNOWN: Final[dict[tuple[str, str], tuple[str, str]]] = {
     ("tool.footfall", "rate"): ("rate_hz", "int"),
     ("tool.footfall", "profile"): ("profile", "flag"),
     ("tool.footfall", "precise"): ("precise", "flag"),
+    ("tool.footfall", "async"): ("with_tasks", "flag"),
     ("tool.footfall", "engine"): ("engine", "text"),
 }
 
@@ -103,6 +104,7 @@ class Config:
     rate_hz: int | None = None
     """Samples per second; None: DEFAULT_RATE_HZ, or fewer where that many cost too much."""
     precise: bool = False
+    with_tasks: bool = False
     """Each thread walks its own stack, in a signal handler."""
     engine: str = ""
     """monitoring, probes or settrace; empty: the default of the interpreter."""

@@ -21,6 +21,7 @@ Examples:
   footfall run -m package.module arguments
   footfall run --source=src --no-branch make test
   footfall run --no-profile --data-file=unit.cov pytest tests/unit
+  footfall run --async server.py                stacks of asyncio's tasks, joined through those that wait for them
   footfall run -a pytest tests/more             adds to .coverage
   footfall run -p pytest tests/unit             leaves .coverage.HOST.pidN.Xabcdefx, for `footfall combine`
 """
@@ -46,6 +47,12 @@ Examples:
     help="Samples per second of each process. [default: 1000, or as few, down to 100, as take 1% of its CPU time]",
 )
 @click.option("--precise", is_flag=True, help="Stop threads by a signal for each sample: exact to the instruction.")
+@click.option(
+    "--async",
+    "with_tasks",
+    is_flag=True,
+    help="Join the stacks of asyncio's tasks through those that wait for them; count waiting tasks (CPython 3.14+).",
+)
 @click.option("--context", metavar="LABEL", help="A name for this run in the data.")
 @click.option("-a", "--append", is_flag=True, help="Add to the data file instead of making it anew.")
 @click.option(
@@ -65,6 +72,7 @@ def command(
     no_profile: bool,
     rate: int | None,
     precise: bool,
+    with_tasks: bool,
     context: str | None,
     append: bool,
     parallel_mode: bool | None,
@@ -88,12 +96,19 @@ def command(
         profile=False if no_profile else None,
         rate_hz=rate,
         precise=precise or None,
+        with_tasks=with_tasks or None,
         context=context,
         parallel=parallel_mode,
     )
     if no_cover and not config.profile:
         raise UsageError("nothing-to-measure", "Neither coverage nor profile is wanted.", "Leave one option out.")
     check_rate(config.rate_hz)
+    if config.precise and config.with_tasks:
+        raise UsageError(
+            "async-precise",
+            "--precise has each thread walk its own stack, which knows nothing of tasks.",
+            "Leave out --async or --precise.",
+        )
     if config.run_include and (config.source or config.source_pkgs or config.source_dirs) and not quiet:
         click.echo("footfall: --include is ignored because --source is set [include-ignored]", err=True)
     if config.dynamic_context and not any(word.startswith("--footfall-context") for word in arguments) and not quiet:

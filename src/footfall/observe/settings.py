@@ -20,6 +20,7 @@ class Settings:
         self.rate_hz = 1000
         self.max_cpu_ppm = 0
         self.precise = False
+        self.with_tasks = False
         self.context = ""
         self.cache_dir = ""
         self.source_dir: list[str] = []
@@ -52,7 +53,7 @@ def read_settings(directory: str) -> Settings:
             value = _unescape(value)
             if key in _LISTS:
                 getattr(settings, key).append(value)
-            elif key in ("branch", "cover", "profile", "precise"):
+            elif key in ("branch", "cover", "profile", "precise", "with_tasks"):
                 setattr(settings, key, value == "1")
             elif key in ("rate_hz", "max_cpu_ppm"):
                 setattr(settings, key, int(value))

@@ -29,6 +29,11 @@ def report(slug: str, what: str, next_step: str = "") -> None:
         sys.stderr.write("footfall: " + text + " [" + slug + "]\n")
     except Exception:  # stderr may be closed or replaced by anything: there is no one to tell
         pass
+    _keep_message(slug, text)
+
+
+def _keep_message(slug: str, text: str) -> None:
+    """Keep a line in the record file, where there is one: it is said once at the end, of all processes that have it."""
     core = sys.modules.get("footfall._core")  # a core that does not load is one thing to report
     if core is not None:
         core.record_message(slug, text)
@@ -157,6 +162,9 @@ def _check_tool(tool_id: int) -> None:
 
 
 def _start_sampler(settings: Settings) -> None:
+    has_tasks = sys.implementation.name == "cpython" and sys.version_info >= (3, 14)
+    if settings.with_tasks and not has_tasks:
+        _keep_message("async-unsupported", "the profile is without asyncio's tasks: only CPython 3.14+ tells of them.")
     if sys.implementation.name == "cpython":
         from footfall import _core
         from footfall.sample import inside
@@ -166,7 +174,8 @@ def _start_sampler(settings: Settings) -> None:
             said = ("interpreter-unsampled", "code run in further interpreters of a process is not in the profile.")
             _core.record_message(*said)
             return
-        inside.start(settings.directory, settings.rate_hz, settings.max_cpu_ppm, settings.precise)
+        with_tasks = settings.with_tasks and has_tasks
+        inside.start(settings.directory, settings.rate_hz, settings.max_cpu_ppm, settings.precise, with_tasks)
     else:
         from footfall.sample import pypy
 

@@ -49,6 +49,7 @@ class RunSettings:
     max_cpu_ppm: int = 0
     """Of a process's CPU time, in millionths, what its sampler may use: it samples more rarely then. 0: no limit."""
     precise: bool = False
+    with_tasks: bool = False
     """Each thread walks its own stack, in a signal handler."""
     engine: str = ""
     """Empty: the default of the interpreter."""
@@ -95,6 +96,7 @@ def settings_from_config(config: Config, *, cover: bool = True) -> RunSettings:
         rate_hz=DEFAULT_RATE_HZ if config.rate_hz is None else config.rate_hz,
         max_cpu_ppm=_MAX_CPU_PPM if config.rate_hz is None else 0,
         precise=config.precise,
+        with_tasks=config.with_tasks,
         # this environment's, for processes that are started with another one too
         engine=os.environ.get(ENGINE_VARIABLE) or config.engine,
         context=config.context,
@@ -178,6 +180,7 @@ def _write_settings(path: Path, settings: RunSettings, cache: Path) -> None:
         ("rate_hz", str(settings.rate_hz)),
         ("max_cpu_ppm", str(settings.max_cpu_ppm)),
         ("precise", str(int(settings.precise))),
+        ("with_tasks", str(int(settings.with_tasks))),
         ("engine", settings.engine),
         ("context", settings.context),
         ("cache_dir", str(cache)),

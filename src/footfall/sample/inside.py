@@ -14,20 +14,23 @@ __all__ = ["start", "stop"]
 _MAX_LOGS_PER_PID = 100000
 
 
-def start(directory: str, rate_hz: int, max_cpu_ppm: int = 0, precise: bool = False) -> None:
+def start(
+    directory: str, rate_hz: int, max_cpu_ppm: int = 0, precise: bool = False, with_tasks: bool = False
+) -> None:
     """Sample this process `rate_hz` times a second into `<directory>/<pid>-<n>.smp`, and its forks likewise.
 
     With `max_cpu_ppm`, more rarely (down to 100) where it would use more than so many millionths of the CPU time.
-    With `precise`, each thread walks its own stack in a signal handler.
+    With `precise`, each thread walks its own stack in a signal handler. `with_tasks` joins the stacks of asyncio's
+    tasks with those of the tasks that wait for them, and counts waiting tasks (CPython 3.14 and later).
     Raises OSError or RuntimeError when that cannot be.
     """
     interval_ns = 1_000_000_000 // rate_hz
-    _start_here(directory, interval_ns, max_cpu_ppm, precise)
+    _start_here(directory, interval_ns, max_cpu_ppm, precise, with_tasks)
 
     def start_in_child() -> None:
         _core.sampler_after_fork_child()
         try:
-            _start_here(directory, interval_ns, max_cpu_ppm, precise)
+            _start_here(directory, interval_ns, max_cpu_ppm, precise, with_tasks)
         except (OSError, RuntimeError) as error:  # the child must run on, unsampled
             _say("the profile did not start in a forked process: " + str(error) + ". [sampler-failed]")
 
@@ -46,14 +49,14 @@ def stop() -> None:
     _core.sampler_stop()
 
 
-def _start_here(directory: str, interval_ns: int, max_cpu_ppm: int, precise: bool) -> None:
+def _start_here(directory: str, interval_ns: int, max_cpu_ppm: int, precise: bool, with_tasks: bool) -> None:
     stem = directory + "/" + str(os.getpid()) + "-"
     for number in range(_MAX_LOGS_PER_PID):
         path = stem + str(number) + ".smp"
         if os.path.exists(path):
             continue
         try:
-            _start_core(path, interval_ns, max_cpu_ppm, precise)
+            _start_core(path, interval_ns, max_cpu_ppm, precise, with_tasks)
         except FileExistsError:
             continue
         except PermissionError as error:
@@ -70,10 +73,10 @@ def _start_here(directory: str, interval_ns: int, max_cpu_ppm: int, precise: boo
     raise OSError("too many sample logs for process " + str(os.getpid()))
 
 
-def _start_core(path: str, interval_ns: int, max_cpu_ppm: int, precise: bool) -> None:
+def _start_core(path: str, interval_ns: int, max_cpu_ppm: int, precise: bool, with_tasks: bool) -> None:
     """Start the native sampler; where no signal is free for `precise`, say so and start it without."""
     try:
-        _core.sampler_start(path, interval_ns, 0, True, max_cpu_ppm, precise)
+        _core.sampler_start(path, interval_ns, 0, True, max_cpu_ppm, precise, 0, with_tasks or None)
     except OSError as error:
         if error.errno != 16:  # EBUSY; the module errno may not be loaded
             raise
