@@ -1,4 +1,5 @@
-"""What per-test contexts cost: a suite of many small tests, bare and with a switch at each phase of each test.
+"""What per-test contexts cost: a suite of many small tests, bare and with a switch at each phase of each test, by hooks
+in a measured conftest.py (as other tools would have to) and by footfall's pytest plugin.
 
     python bench/contexts.py [--tests 2000] [--runs 5] [--no-profile] [--coverage]
     python bench/contexts.py --capture [--runs 5]      CPU of an empty block of footfall.capture() (CPython 3.12+)
@@ -181,6 +182,7 @@ def main() -> None:
             "bare": ([], ""),
             "footfall": (footfall, ""),
             "footfall, contexts": (footfall, "footfall"),
+            "footfall, contexts by its plugin": (footfall, "plugin"),
         }
         if options.coverage:
             modes["coverage ctrace, contexts"] = (["coverage"], "coverage")
@@ -222,7 +224,8 @@ def _seconds(prefix: list[str], switch: str, directory: str) -> tuple[float, flo
     python = [sys.executable]
     if prefix == ["coverage"]:
         prefix, python = [], [sys.executable, "-m", "coverage", "run", "--branch", "--source=."]
-    return command_cpu(prefix, [*python, "-m", "pytest", "-q", "-p", "no:cacheprovider"], directory, env)
+    contexts = ["--footfall-context=test"] if switch == "plugin" else []
+    return command_cpu(prefix, [*python, "-m", "pytest", "-q", "-p", "no:cacheprovider", *contexts], directory, env)
 
 
 if __name__ == "__main__":
