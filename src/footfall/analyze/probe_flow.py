@@ -117,12 +117,15 @@ class ModuleFlow:
         self._block(node.finalbody, after, ways)
         self._exits = outer
 
-    def _pass_stray_line(self, node: ast.AsyncWith, line: int) -> None:
-        """Lead the body's normal ends to the line that is reported before that of the statement itself, `line`."""
+    def _pass_stray_line(self, node: ast.If | ast.AsyncWith, line: int) -> None:
+        """Lead normal ends within the statement to the line that is reported before what follows, `line`: for
+        `async with` its own."""
         stray: ast.AST = self._stray_nodes[node]
         stray_line = self.line(stray.lineno)  # type: ignore[attr-defined]
         self.strays[node] = stray_line, line
         inner = {found for statement in node.body for found in ast.walk(statement)}
+        if isinstance(node, ast.If):
+            inner.update(ast.walk(node))
         for found in inner:
             if isinstance(found, _Loop) and self.after.get(found) == line:
                 for jump in ast.walk(found):
@@ -147,6 +150,8 @@ class ModuleFlow:
                 self.jumps[node] = ways.continues
             case ast.If():
                 self._if(node, after, ways)
+                if node in self._stray_nodes:
+                    self._pass_stray_line(node, after)
             case ast.For() | ast.AsyncFor() | ast.While():
                 self._loop(node, after, ways)
             case ast.Try() | ast.TryStar():
@@ -156,6 +161,8 @@ class ModuleFlow:
                 self._block(node.body, line, ways.through(line))
                 if isinstance(node, ast.AsyncWith) and node in self._stray_nodes:
                     self._pass_stray_line(node, line)
+                elif node in self._stray_nodes:
+                    self.strays[node] = self.line(self._stray_nodes[node].lineno), after  # type: ignore[attr-defined]
             case ast.Match():
                 self._match(node, after, ways)
             case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef():

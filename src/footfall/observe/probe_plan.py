@@ -477,6 +477,8 @@ class _Plan:
             orelse.insert(0, self._probe(following, notes))
             node = following
         out.append(self.forms.watched([top], watched) if watched else top)
+        if top in self._strays:
+            out.append(self._probe(top, [(STRAY, top)]))
         return completes, notes
 
     def _walk_loop(self, node: "For | AsyncFor | While", out: list[stmt]) -> "tuple[bool, list[Note]]":
@@ -638,6 +640,8 @@ class _Plan:
             node.body.append(self._probe(node.body[-1], [(STRAY, node)]))
         self._tail, self._stray_clause = tail, stray_clause
         out.append(node)
+        if completes and type(node) is With and node in self._strays:
+            out.append(self._probe(node, [(STRAY, node)]))
         return True, []  # it may swallow an exception
 
     def _walk_match(self, node: Match, out: list[stmt]) -> "tuple[bool, list[Note]]":

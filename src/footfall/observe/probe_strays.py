@@ -3,7 +3,9 @@
 Its compiler (Python/compile.c) gives an instruction the position of the last statement it visited, wherever control
 comes from. Two places show that: the end of a `finally` clause that an exception entered, also when an exception
 leaves it there, and the end of the body of an `async with`. Statements that forget the position behind them
-(UNSET_LOC) are harmless. Python 3.12 has no such lines.
+(UNSET_LOC) are harmless, but for a `with` or `if` that ends one of several branches at the end of an `except ... as e`
+clause which ends its function: there the return gets the line of the branch that is laid out before it
+(guarantee_lineno_for_exits). Python 3.12 has no such lines.
 """
 
 import sys
@@ -23,6 +25,7 @@ from _ast import (
     Match,
     MatchAs,
     Module,
+    Raise,
     Return,
     Try,
     TryStar,
@@ -43,6 +46,7 @@ __all__ = ["HAS_STRAYS", "StrayClause", "find_strays"]
 
 HAS_STRAYS = sys.implementation.name == "cpython" and sys.version_info[:2] == (3, 11)
 
+_JUMPS = (Break, Continue, Raise, Return)
 _COMPOUND = (
     AsyncFor, AsyncFunctionDef, AsyncWith, ClassDef, For, FunctionDef, If, Match, Try, TryStar, While, With,
 )  # fmt: skip
@@ -63,11 +67,12 @@ class StrayClause:
 
 
 def find_strays(tree: Module) -> dict[AST, AST]:
-    """Return the statement or pattern whose line is reported behind each `try` with a `finally` and `async with`.
+    """Return the statement or pattern whose line is reported behind a statement: `try`, `async with`, `with` or `if`.
 
     Those are left out behind which no line can be reported that did not run.
     """
     found: dict[AST, AST] = {}
+    _add_behind_clauses(found, tree.body)
     # Blocks to visit; whether a `return` and whether a `break` in it run code of blocks around on their way out.
     blocks: list[tuple[Any, bool, bool]] = [(tree.body, False, False)]
     while blocks:
@@ -98,7 +103,91 @@ def find_strays(tree: Module) -> dict[AST, AST]:
                     _add(found, node, node.finalbody, _last_visited(node.finalbody, unwinds_return, unwinds_loop))
             else:
                 blocks.append((node.body, False, False))
+                if kind is not ClassDef:
+                    _add_behind_clauses(found, node.body)
     return found
+
+
+def _add_behind_clauses(found: dict[AST, AST], body: list[stmt]) -> None:
+    """Look for `except ... as e` clauses that end a function or module, and for branches that end them."""
+    blocks = [body]
+    while blocks:
+        block = blocks.pop()
+        last: Any = block[-1] if block else None
+        if type(last) is If:
+            blocks += [last.body, last.orelse]
+        elif type(last) is Try and not last.finalbody:
+            blocks.append(last.orelse)
+            for handler in last.handlers:
+                if handler.name is not None and type(handler.body[-1]) is If:
+                    _add_behind_branches(found, handler.body[-1])
+
+
+def _add_behind_branches(found: dict[AST, AST], test: "Any") -> None:
+    """Add each `with` and `if` that ends a branch, in the order in which copies of the return are laid out.
+
+    First the branch that comes last, then the others; without an `else` the failing of the last test comes before the
+    last of these. A copy without a line gets that of the one before.
+    """
+    branches: list[Any] = [test.body]
+    while len(test.orelse) == 1 and type(test.orelse[0]) is If:
+        test = test.orelse[0]
+        branches.append(test.body)
+    if test.orelse:
+        branches.append(test.orelse)
+        *laid_out, last = branches
+    else:
+        *laid_out, last = branches
+        laid_out[-1:-1] = [test]
+    before = _jump_in(last) or _last_laid_out(last[-1])
+    for branch in laid_out:
+        if branch is test:
+            before = test
+        elif _jump_in(branch) is None:
+            end = branch[-1]
+            if not _ends_without_line(end):
+                before = _last_laid_out(end)
+            elif before is not None:
+                found[end] = before
+
+
+def _ends_without_line(node: "Any") -> bool:
+    """Whether what leads out of the statement has no line: where two ways meet, or behind a `with`."""
+    if type(node) is With:
+        return _jump_in(node.body) is None
+    if type(node) is not If or node.orelse or not _is_plain(node):
+        return False
+    return type(node.body[-1]) is not If or _ends_without_line(node.body[-1])
+
+
+def _last_laid_out(node: "Any") -> AST | None:
+    """Return what has the line of the last way out of a statement; None where that is not known."""
+    kind = type(node)
+    if kind not in _COMPOUND or kind is With:
+        last: AST = node
+        return last
+    if kind is For and not node.orelse and _is_plain(node):
+        loop: AST = node
+        return loop
+    if kind is Try and not node.finalbody and not node.orelse and node.handlers[-1].name is None:
+        body = node.handlers[-1].body
+        is_known = type(body[-1]) not in _COMPOUND and _jump_in(body) is None
+        end: AST | None = body[-1] if is_known else None
+        return end
+    return None
+
+
+def _is_plain(node: "Any") -> bool:
+    """Whether no statement in it is a jump, nor holds other statements but an `if`."""
+    inner = [*node.body, *node.orelse]
+    return _jump_in(inner) is None and all(
+        type(each) not in _COMPOUND or (type(each) is If and _is_plain(each)) for each in inner
+    )
+
+
+def _jump_in(block: list[stmt]) -> AST | None:
+    """The statement of the block that nothing goes on from."""
+    return next((node for node in block if type(node) in _JUMPS), None)
 
 
 def _add(found: dict[AST, AST], owner: AST, body: list[stmt], last: "Any") -> None:
