@@ -5,7 +5,7 @@ import sqlite3
 from array import array
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from footfall.analyze.calltree import ProfileBuilder, profile_of_logs
@@ -142,7 +142,12 @@ def test_the_order_of_files_changes_nothing(threads, most: int, order) -> None:
     assert (later.step_ns, later.threads) == (at_once.step_ns, at_once.threads)
 
 
-@given(st.integers(0, 300 * MS), _SPANS, st.integers(18, 27))
+_NEIGHBOURS = [(0, 1 << 19), (1, 1 << 19), (0, 1), (1, (1 << 20) - 1), (0, 1 << 20)]
+"""(context, wall_ns): what is joined on the first grid is apart on none, and in one cell of the next."""
+
+
+@given(st.integers(0, 300 * MS), _SPANS, st.integers(20, 27))
+@example(0, [Span(0, context, 1, wall_ns + 1, 1, 1) for context, wall_ns in _NEIGHBOURS], 20)
 @settings(max_examples=60)
 def test_a_cell_shows_what_was_there_when_it_began(start_ns: int, spans: list[Span], power: int) -> None:
     """After rounding each cell has the stack of its first moment: what a slower sampler would have seen."""

@@ -129,10 +129,10 @@ class ProfilesMerge:
         for thread in sorted(found.threads.keys() & threads.keys()):
             timeline = found.threads[thread]
             if found.step_ns < self._timelines.step_ns:
-                timeline = timeline.rounded(self._timelines.step_ns)
+                timeline = timeline.rounded(self._timelines.step_ns, found.step_ns)
             contexts = {context: self._timelines.context(found.labels[context]) for context in set(timeline.contexts)}
             nodes = {node: number(node) for node in set(timeline.nodes)}
-            self._timelines.take(threads[thread], timeline.renumbered(nodes, contexts))
+            self._timelines.take(threads[thread], timeline.renumbered(nodes, contexts), self._timelines.step_ns)
 
     def finish(self) -> None:
         """Write the runs and their totals. Call it once, after the last `add`."""

@@ -116,8 +116,20 @@ class ThreadTimeline:
             joined.append(*span)
         return joined
 
-    def rounded(self, step_ns: int) -> ThreadTimeline:
-        """Return the spans on a grid: each shows as many cells as begin in it, and takes what others spent there."""
+    def rounded(self, step_ns: int, from_ns: int = 0) -> ThreadTimeline:
+        """Return the spans on a grid: each shows as many cells as begin in it, and takes what others spent there.
+
+        They are on a grid of `from_ns` already (0: on none). Grids are doubled one by one, since spans that become
+        neighbours are joined: so it makes no difference when and in how many calls it is done.
+        """
+        found = self
+        step = 2 * from_ns or _FIRST_STEP_NS
+        while step < step_ns:
+            found = found._rounded_once(step)
+            step *= 2
+        return found._rounded_once(step_ns)
+
+    def _rounded_once(self, step_ns: int) -> ThreadTimeline:
         found = ThreadTimeline(self.start_ns - self.start_ns % step_ns)
         at = self.start_ns
         for node, context, samples, wall_ns, cpu_ns, gil_ns in zip(*self.columns(), strict=True):
@@ -166,9 +178,9 @@ class Timelines:
         if self._n_spans > 2 * self.max_spans:
             self.bound()
 
-    def take(self, thread: int, timeline: ThreadTimeline) -> None:
-        """Add a thread with all of its spans, on this grid or a finer one."""
-        found = timeline.rounded(self.step_ns) if self.step_ns else timeline
+    def take(self, thread: int, timeline: ThreadTimeline, step_ns: int = 0) -> None:
+        """Add a thread with all of its spans, on a grid of `step_ns` (0: on none): this one or a finer one."""
+        found = timeline.rounded(self.step_ns, step_ns) if self.step_ns > step_ns else timeline
         self.threads[thread] = found
         self._n_spans += len(found)
         if self._n_spans > 2 * self.max_spans:
@@ -177,8 +189,8 @@ class Timelines:
     def coarsen(self, step_ns: int) -> None:
         """Go over to a grid of at least this step."""
         if step_ns > self.step_ns:
-            self.step_ns = step_ns
-            self.threads = {thread: timeline.rounded(step_ns) for thread, timeline in self.threads.items()}
+            before, self.step_ns = self.step_ns, step_ns
+            self.threads = {thread: timeline.rounded(step_ns, before) for thread, timeline in self.threads.items()}
             self._n_spans = sum(map(len, self.threads.values()))
 
     def bound(self) -> None:
