@@ -70,18 +70,18 @@ may_have_tables(const char *path)
 }
 
 typedef struct search {
-    uint64_t n_loaded; /* libraries so far, when it was last looked */
+    uint64_t n_known; /* libraries that had been loaded when it was last looked */
+    uint64_t n_loaded;
     uint64_t address;
 } search;
 
 static int
-look_at(struct dl_phdr_info *info, size_t size, void *argument)
+look_at(struct dl_phdr_info *info, size_t Py_UNUSED(size), void *argument)
 {
     search *self = argument;
-    if (size >= offsetof(struct dl_phdr_info, dlpi_adds) + sizeof info->dlpi_adds) {
-        if (info->dlpi_adds == self->n_loaded) {
-            return 1; /* nothing has come since */
-        }
+    self->n_loaded = info->dlpi_adds;
+    if (self->n_loaded == self->n_known) {
+        return 1; /* nothing has come since */
     }
     if (may_have_tables(info->dlpi_name)) {
         int file = open(*info->dlpi_name == 0 ? "/proc/self/exe" : info->dlpi_name, O_RDONLY | O_CLOEXEC);
@@ -93,15 +93,6 @@ look_at(struct dl_phdr_info *info, size_t size, void *argument)
     return self->address != 0;
 }
 
-static int
-count_loaded(struct dl_phdr_info *info, size_t size, void *argument)
-{
-    if (size >= offsetof(struct dl_phdr_info, dlpi_adds) + sizeof info->dlpi_adds) {
-        *(uint64_t *)argument = info->dlpi_adds;
-    }
-    return 1;
-}
-
 void
 sampler_look_for_tasks(sampler *s, uint64_t now_ns)
 {
@@ -109,11 +100,9 @@ sampler_look_for_tasks(sampler *s, uint64_t now_ns)
         return;
     }
     s->next_search_ns = now_ns + LOOK_EVERY_NS;
-    search found = {.n_loaded = s->n_loaded};
-    uint64_t n_loaded = s->n_loaded;
-    dl_iterate_phdr(count_loaded, &n_loaded);
+    search found = {.n_known = s->n_loaded};
     dl_iterate_phdr(look_at, &found);
-    s->n_loaded = n_loaded;
+    s->n_loaded = found.n_loaded;
     if (found.address == 0) {
         return;
     }

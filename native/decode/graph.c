@@ -12,11 +12,15 @@ refuse(const char *why)
     return -1;
 }
 
-/* Fills the table from an opcode's number to its name. */
+typedef struct opcode_table {
+    uint8_t names[256]; /* opcode_name by number */
+    uint8_t extended_arg; /* its number */
+} opcode_table;
+
 static int
-read_opcodes(uint8_t names[256], PyObject *ops)
+read_opcodes(opcode_table *table, PyObject *ops)
 {
-    memset(names, OP_OTHER, 256);
+    memset(table->names, OP_OTHER, sizeof table->names);
     if (!PyTuple_Check(ops) || PyTuple_GET_SIZE(ops) != N_OPCODE_NAMES) {
         PyErr_SetString(PyExc_TypeError, "a number for each instruction that steers is needed");
         return -1;
@@ -26,19 +30,12 @@ read_opcodes(uint8_t names[256], PyObject *ops)
         if (number < 0 || number > 255) {
             return PyErr_Occurred() ? -1 : refuse("an opcode is not a byte");
         }
-        names[number] = (uint8_t)name;
+        table->names[number] = (uint8_t)name;
+        if (name == OP_EXTENDED_ARG) {
+            table->extended_arg = (uint8_t)number;
+        }
     }
     return 0;
-}
-
-static uint8_t
-number_of(const uint8_t names[256], opcode_name name)
-{
-    int number = 255;
-    while (number > 0 && names[number] != name) {
-        number--;
-    }
-    return (uint8_t)number;
 }
 
 static int
@@ -333,18 +330,18 @@ read_branches(code_graph *graph, PyObject *branches)
 int
 graph_build(code_graph *graph, const code_tables *tables)
 {
-    uint8_t names[256];
+    opcode_table table;
     const uint8_t *code = tables->code.buf;
     Py_ssize_t n_units = tables->code.len / 2;
     memset(graph, 0, sizeof *graph);
-    if (read_opcodes(names, tables->ops) < 0) {
+    if (read_opcodes(&table, tables->ops) < 0) {
         return -1;
     }
     if (n_units == 0 || n_units > INT32_MAX / 64) {
         return refuse("the code has no length that code has");
     }
     graph->n_units = (int32_t)n_units;
-    graph->extended_arg = number_of(names, OP_EXTENDED_ARG);
+    graph->extended_arg = table.extended_arg;
     graph->first_line = tables->first_line;
     graph->units = PyMem_Calloc((size_t)n_units, sizeof graph->units[0]);
     if (graph->units == NULL) {
@@ -354,7 +351,7 @@ graph_build(code_graph *graph, const code_tables *tables)
     graph->first_unit = -1;
     for (int32_t unit = 0; unit < graph->n_units; unit++) {
         code_unit *at = &graph->units[unit];
-        at->op = names[code[2 * unit]];
+        at->op = table.names[code[2 * unit]];
         at->jump_to = at->handler = at->loop_end = at->branch = -1;
         if (at->op == OP_RESUME && graph->first_unit < 0) {
             graph->first_unit = unit;
@@ -405,29 +402,28 @@ append_branch(PyObject *found, int64_t source, int64_t left, int64_t right)
 PyObject *
 branches_of_code(const uint8_t *code, Py_ssize_t n_bytes, PyObject *ops)
 {
-    uint8_t names[256];
-    if (read_opcodes(names, ops) < 0) {
+    opcode_table table;
+    if (read_opcodes(&table, ops) < 0) {
         return NULL;
     }
-    uint8_t extended = number_of(names, OP_EXTENDED_ARG);
     PyObject *found = PyList_New(0), *sorted = NULL;
     for (Py_ssize_t unit = 0; found != NULL && unit < n_bytes / 2; unit++) {
         int status = 0;
         Py_ssize_t after = unit + 2; /* one cache unit follows */
         int64_t argument, source;
-        switch (names[code[2 * unit]]) {
+        switch (table.names[code[2 * unit]]) {
         case OP_POP_JUMP_IF_FALSE:
         case OP_POP_JUMP_IF_NONE:
         case OP_POP_JUMP_IF_NOT_NONE:
         case OP_POP_JUMP_IF_TRUE: /* left skips the NOT_TAKEN */
-            status = append_branch(found, unit, after + 1, after + argument_at(code, unit, extended));
+            status = append_branch(found, unit, after + 1, after + argument_at(code, unit, table.extended_arg));
             break;
         case OP_FOR_ITER: /* right skips the END_FOR and POP_ITER */
-            status = append_branch(found, unit, after, after + argument_at(code, unit, extended) + 2);
+            status = append_branch(found, unit, after, after + argument_at(code, unit, table.extended_arg) + 2);
             break;
         case OP_END_ASYNC_FOR:
-            argument = argument_at(code, unit, extended);
-            source = async_source(code, names, unit, argument);
+            argument = argument_at(code, unit, table.extended_arg);
+            source = async_source(code, table.names, unit, argument);
             status = append_branch(found, source, source + 2, unit + 1);
             break;
         default:
@@ -447,18 +443,17 @@ branches_of_code(const uint8_t *code, Py_ssize_t n_bytes, PyObject *ops)
 PyObject *
 steering_of_code(const uint8_t *code, Py_ssize_t n_bytes, PyObject *ops)
 {
-    uint8_t names[256];
-    if (read_opcodes(names, ops) < 0) {
+    opcode_table table;
+    if (read_opcodes(&table, ops) < 0) {
         return NULL;
     }
-    uint8_t extended = number_of(names, OP_EXTENDED_ARG);
     PyObject *found = PyList_New(0);
     for (Py_ssize_t unit = 0; found != NULL && unit < n_bytes / 2; unit++) {
-        uint8_t name = names[code[2 * unit]];
+        uint8_t name = table.names[code[2 * unit]];
         if (name == OP_OTHER || name == OP_EXTENDED_ARG || name == OP_NOT_TAKEN) {
             continue;
         }
-        PyObject *each = Py_BuildValue("(nL)", unit, (long long)argument_at(code, unit, extended));
+        PyObject *each = Py_BuildValue("(nL)", unit, (long long)argument_at(code, unit, table.extended_arg));
         if (each == NULL || PyList_Append(found, each) < 0) {
             Py_CLEAR(found);
         }

@@ -87,6 +87,20 @@ static PyType_Spec graph_spec = {
     .slots = graph_slots,
 };
 
+/* Answer a call with a code object's bytecode and the opcodes. */
+static PyObject *
+answer_of_code(PyObject *arguments, PyObject *(*work)(const uint8_t *code, Py_ssize_t n_bytes, PyObject *ops))
+{
+    Py_buffer code;
+    PyObject *ops;
+    if (!PyArg_ParseTuple(arguments, "y*O", &code, &ops)) {
+        return NULL;
+    }
+    PyObject *found = work(code.buf, code.len, ops);
+    PyBuffer_Release(&code);
+    return found;
+}
+
 PyDoc_STRVAR(find_branches_doc,
 "find_branches(code, ops)\n--\n\n"
 "Return (source, left, right) byte offsets in order of their source; see analyze/branches.py.");
@@ -94,14 +108,7 @@ PyDoc_STRVAR(find_branches_doc,
 static PyObject *
 find_branches(PyObject *Py_UNUSED(module), PyObject *arguments)
 {
-    Py_buffer code;
-    PyObject *ops;
-    if (!PyArg_ParseTuple(arguments, "y*O:find_branches", &code, &ops)) {
-        return NULL;
-    }
-    PyObject *found = branches_of_code(code.buf, code.len, ops);
-    PyBuffer_Release(&code);
-    return found;
+    return answer_of_code(arguments, branches_of_code);
 }
 
 PyDoc_STRVAR(steering_doc,
@@ -111,14 +118,7 @@ PyDoc_STRVAR(steering_doc,
 static PyObject *
 steering_instructions(PyObject *Py_UNUSED(module), PyObject *arguments)
 {
-    Py_buffer code;
-    PyObject *ops;
-    if (!PyArg_ParseTuple(arguments, "y*O:steering_instructions", &code, &ops)) {
-        return NULL;
-    }
-    PyObject *found = steering_of_code(code.buf, code.len, ops);
-    PyBuffer_Release(&code);
-    return found;
+    return answer_of_code(arguments, steering_of_code);
 }
 
 PyDoc_STRVAR(positions_doc,

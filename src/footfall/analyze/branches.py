@@ -7,13 +7,9 @@ from __future__ import annotations
 
 from functools import lru_cache
 
+from footfall.analyze.extension import decode
 from footfall.analyze.instructions import find_steering
 from footfall.analyze.opcodes import Opcodes
-
-try:
-    from footfall import _decode
-except ImportError:
-    _decode = None  # type: ignore[assignment]
 
 __all__ = ["find_branches", "list_branches"]
 
@@ -21,7 +17,7 @@ __all__ = ["find_branches", "list_branches"]
 @lru_cache(maxsize=4096)
 def find_branches(code: bytes, ops: Opcodes) -> tuple[tuple[int, int, int], ...]:
     """Return (source, left, right) byte offsets in order of their source. O(len(code))."""
-    return list_branches(code, ops) if _decode is None else _decode.find_branches(code, ops)
+    return list_branches(code, ops) if decode is None else decode.find_branches(code, ops)
 
 
 def list_branches(code: bytes, ops: Opcodes) -> tuple[tuple[int, int, int], ...]:

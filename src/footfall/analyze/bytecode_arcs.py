@@ -16,15 +16,11 @@ import re
 from functools import lru_cache
 from typing import NamedTuple
 
+from footfall.analyze.extension import decode
 from footfall.analyze.instructions import Graph, build_graph, lines_of_units
 from footfall.analyze.opcodes import OPCODES_BY_VERSION, Opcodes
 from footfall.model import HIT_ASYNC_STOP, HIT_LEFT, HIT_LINE, HIT_RAISE, HIT_RESUMED, HIT_RIGHT, HIT_UNWIND
 from footfall.record.recordfile import RecordedCode
-
-try:
-    from footfall._decode import CodeGraph
-except ImportError:
-    CodeGraph = None  # type: ignore[assignment,misc]
 
 __all__ = ["arcs_of_code", "walk_arcs"]
 
@@ -46,9 +42,9 @@ def arcs_of_code(code: RecordedCode, has_exits: bool = False, is_partial: bool =
     if ops is None:
         lines = lines_of_units(code.line_table, code.first_line, len(code.code) // 2)
         return {lines[unit] for unit, hit in enumerate(code.hits) if hit & HIT_LINE} - {-1}, set()
-    if CodeGraph is None:
+    if decode is None:
         return walk_arcs(code, ops, has_exits, is_partial)
-    graph = _native_graph_of(code.code, code.line_table, code.exception_table, code.first_line, code.branches, ops)
+    graph = _native_graph_of(*_tables_of(code), ops)
     return graph.arcs(code.hits, has_exits, is_partial)
 
 
@@ -61,7 +57,7 @@ def walk_arcs(code: RecordedCode, ops: Opcodes, has_exits: bool, is_partial: boo
 
 
 def _walk_all(code: RecordedCode, ops: Opcodes, has_exits: bool, is_partial: bool) -> tuple[set[int], set[Arc]]:
-    graph = _graph_of(code.code, code.line_table, code.exception_table, code.first_line, code.branches, ops)
+    graph = _graph_of(*_tables_of(code), ops)
     hits = code.hits[: len(graph.lines)]
     if is_partial:
         hits = _with_first_line(hits, graph, ops)
@@ -109,29 +105,14 @@ def _with_first_line(hits: bytes, graph: Graph, ops: Opcodes) -> bytes:
     return hits[:unit] + bytes([hits[unit] | HIT_LINE]) + hits[unit + 1 :]
 
 
-@lru_cache(maxsize=4096)
-def _graph_of(
-    code: bytes,
-    line_table: bytes,
-    exception_table: bytes,
-    first_line: int,
-    branches: tuple[tuple[int, int, int], ...],
-    ops: Opcodes,
-) -> Graph:
-    """Keep graphs: with contexts, one code object comes back once for each test that ran it."""
-    return build_graph(code, line_table, exception_table, first_line, branches, ops)
+def _tables_of(code: RecordedCode) -> tuple[bytes, bytes, bytes, int, tuple[tuple[int, int, int], ...]]:
+    return code.code, code.line_table, code.exception_table, code.first_line, code.branches
 
 
-@lru_cache(maxsize=4096)
-def _native_graph_of(
-    code: bytes,
-    line_table: bytes,
-    exception_table: bytes,
-    first_line: int,
-    branches: tuple[tuple[int, int, int], ...],
-    ops: Opcodes,
-) -> CodeGraph:
-    return CodeGraph(code, line_table, exception_table, first_line, branches, ops)
+# Graphs are kept: with contexts, one code object comes back once for each test that ran it.
+_graph_of = lru_cache(maxsize=4096)(build_graph)
+if decode is not None:
+    _native_graph_of = lru_cache(maxsize=4096)(decode.CodeGraph)
 
 
 _StarWays = dict[int, dict[int, int]]

@@ -10,12 +10,8 @@ import re
 from functools import lru_cache
 from typing import NamedTuple
 
+from footfall.analyze.extension import decode
 from footfall.analyze.opcodes import CACHE, Opcodes
-
-try:
-    from footfall import _decode
-except ImportError:
-    _decode = None  # type: ignore[assignment]
 
 __all__ = [
     "Branch",
@@ -152,7 +148,7 @@ def _ends_of_instructions(opcodes: bytes) -> list[int]:
 
 def steering_instructions(code: bytes, ops: Opcodes) -> list[tuple[int, int]]:
     """(unit, argument) of each instruction of `ops`, in order, with what EXTENDED_ARG adds to the argument."""
-    return find_steering(code, ops) if _decode is None else _decode.steering_instructions(code, ops)
+    return find_steering(code, ops) if decode is None else decode.steering_instructions(code, ops)
 
 
 def find_steering(code: bytes, ops: Opcodes) -> list[tuple[int, int]]:

@@ -6,10 +6,7 @@ after the program has ended, without its code objects.
 
 from __future__ import annotations
 
-try:
-    from footfall import _decode
-except ImportError:
-    _decode = None  # type: ignore[assignment]
+from footfall.analyze.extension import decode
 
 __all__ = ["Position", "positions", "read_positions"]
 
@@ -30,7 +27,7 @@ def positions(linetable: bytes, first_line: int) -> list[Position]:
     A table that ends within an entry gives the positions before it: callers treat units past the
     end as unknown. Never raises on damaged input.
     """
-    return read_positions(linetable, first_line) if _decode is None else _decode.positions(linetable, first_line)
+    return read_positions(linetable, first_line) if decode is None else decode.positions(linetable, first_line)
 
 
 def read_positions(linetable: bytes, first_line: int) -> list[Position]:

@@ -25,7 +25,6 @@ from _ast import (
     Match,
     MatchAs,
     Module,
-    Raise,
     Return,
     Try,
     TryStar,
@@ -33,6 +32,8 @@ from _ast import (
     With,
     stmt,
 )
+
+from footfall.observe.probe_syntax import JUMPS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -46,7 +47,6 @@ __all__ = ["HAS_STRAYS", "StrayClause", "find_strays"]
 
 HAS_STRAYS = sys.implementation.name == "cpython" and sys.version_info[:2] == (3, 11)
 
-_JUMPS = (Break, Continue, Raise, Return)
 _COMPOUND = (
     AsyncFor, AsyncFunctionDef, AsyncWith, ClassDef, For, FunctionDef, If, Match, Try, TryStar, While, With,
 )  # fmt: skip
@@ -187,7 +187,7 @@ def _is_plain(node: "Any") -> bool:
 
 def _jump_in(block: list[stmt]) -> AST | None:
     """The statement of the block that nothing goes on from."""
-    return next((node for node in block if type(node) in _JUMPS), None)
+    return next((node for node in block if type(node) in JUMPS), None)
 
 
 def _add(found: dict[AST, AST], owner: AST, body: list[stmt], last: "Any") -> None:
