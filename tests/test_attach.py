@@ -398,6 +398,27 @@ def test_a_paused_process_is_unharmed(tmp_path: Path) -> None:
         assert "TracerPid:\t0\n" in status and "State:\tT" not in status
 
 
+def test_threads_that_end_while_they_are_paused(tmp_path: Path) -> None:
+    """The kernel refuses to stop a thread that has just ended; that is no reason to take the process for forbidden."""
+    program = """
+    import threading
+    def count():
+        for _ in range(200): pass
+    print("ready", flush=True)
+    while True:
+        threads = [threading.Thread(target=count) for _ in range(8)]
+        for thread in threads: thread.start()
+        for thread in threads: thread.join()
+    """
+    with target(program) as process:
+        done = attach(process.pid, "--pause", "--rate=2000", "--max-samples=2000", "-o", "a.data", cwd=tmp_path)
+        threads = list(Path(f"/proc/{process.pid}/task").iterdir())
+    assert done.returncode == 0, done.stderr
+    assert "may no longer be read" not in done.stderr
+    assert sum(samples_by_function(tmp_path / "a.data").values()) > 1000
+    assert len(threads) < 20, "threads that ended are left as zombies"
+
+
 @pytest.mark.skipif(sys.version_info < (3, 13), reason="no module for it before")
 def test_all_interpreters_are_sampled(tmp_path: Path) -> None:
     """A thread of another interpreter of the process is seen too."""

@@ -5,17 +5,20 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/ptrace.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #define MAX_STOP_NS 20000000u
 #define MAX_ROUNDS 3
 
 typedef struct seized_task {
-    pid_t id;
+    pid_t id; /* 0: it has ended */
     int is_stopped;
     int signal; /* that it was about to get */
 } seized_task;
@@ -32,6 +35,23 @@ is_seized(pid_t id)
         }
     }
     return 0;
+}
+
+/* Whether a thread has ended: EPERM of PTRACE_SEIZE is said of those too (kernel/ptrace.c, ptrace_attach). */
+static int
+has_ended(pid_t pid, pid_t id)
+{
+    char path[64], text[512];
+    snprintf(path, sizeof path, "/proc/%d/task/%d/stat", (int)pid, (int)id);
+    int file = open(path, O_RDONLY | O_CLOEXEC);
+    if (file < 0) {
+        return 1;
+    }
+    ssize_t got = read(file, text, sizeof text - 1);
+    close(file);
+    text[got > 0 ? got : 0] = '\0';
+    const char *behind_name = strrchr(text, ')');
+    return behind_name == NULL || strncmp(behind_name, ") Z", 3) == 0 || strncmp(behind_name, ") X", 3) == 0;
 }
 
 /* Seize what threads are not yet. Their number, -1 with errno. */
@@ -51,10 +71,12 @@ seize_new(pid_t pid)
         if (id <= 0 || is_seized(id)) {
             continue;
         }
-        if (ptrace(PTRACE_SEIZE, id, NULL, NULL) < 0 || ptrace(PTRACE_INTERRUPT, id, NULL, NULL) < 0) {
-            error = errno != ESRCH ? errno : error;
+        if (ptrace(PTRACE_SEIZE, id, NULL, NULL) < 0) {
+            int reason = errno;
+            error = reason != ESRCH && !has_ended(pid, id) ? reason : error;
             continue;
         }
+        ptrace(PTRACE_INTERRUPT, id, NULL, NULL); /* fails where it ends just now: waiting for it tells */
         tasks[n_tasks++] = (seized_task){id, 0, 0};
         n++;
     }
@@ -69,7 +91,7 @@ wait_for(seized_task *task)
 {
     uint64_t start = sampler_now_ns();
     int status = 0;
-    while (!task->is_stopped && sampler_now_ns() - start < MAX_STOP_NS) {
+    while (task->id != 0 && !task->is_stopped && sampler_now_ns() - start < MAX_STOP_NS) {
         pid_t got = waitpid(task->id, &status, __WALL | WNOHANG);
         if (got == 0) {
             sched_yield();
@@ -77,7 +99,7 @@ wait_for(seized_task *task)
         }
         if (got < 0 || !WIFSTOPPED(status)) {
             task->id = 0; /* it has ended */
-            return;
+            continue;
         }
         task->is_stopped = 1;
         task->signal = status >> 16 == PTRACE_EVENT_STOP ? 0 : WSTOPSIG(status);
@@ -110,9 +132,7 @@ remote_resume(void)
 {
     int kept = 0;
     for (int i = 0; i < n_tasks; i++) {
-        if (tasks[i].id != 0 && !tasks[i].is_stopped) {
-            wait_for(&tasks[i]); /* a task that runs can't be let go */
-        }
+        wait_for(&tasks[i]); /* a task that runs can't be let go */
         if (tasks[i].id != 0 && tasks[i].is_stopped) {
             ptrace(PTRACE_DETACH, tasks[i].id, NULL, (void *)(uintptr_t)tasks[i].signal);
         }
