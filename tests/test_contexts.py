@@ -335,8 +335,9 @@ def test_an_unmeasured_process_may_switch() -> None:
     subprocess.run([sys.executable, "-c", program], env=env, check=True)
 
 
-@pytest.mark.skipif(not IS_MONITORING, reason="only this engine knows of threads and tasks")
-def test_threads_and_tasks_carry_their_context(tmp_path: Path) -> None:
+@pytest.mark.skipif(IS_PYPY, reason="contexts are the process's there")
+@pytest.mark.parametrize("engine", ENGINES)
+def test_threads_and_tasks_carry_their_context(tmp_path: Path, engine: str) -> None:
     """What a test left running is counted for that test; a pool's thread works for whoever asks."""
     program = """
 import asyncio, threading
@@ -373,14 +374,15 @@ async def main():
 
 asyncio.run(main())
 """
-    run = _run(tmp_path, program, "monitoring")
+    run = _run(tmp_path, program, engine)
     assert _lines(run, tmp_path, "one|run") == {2, 3, 4, 13, 14, 15, 16}
     assert _lines(run, tmp_path, "two|setup") == {2, 3}
     assert _lines(run, tmp_path, "two|run") == {2, 3}
 
 
-@pytest.mark.skipif(not IS_MONITORING, reason="only this engine knows of threads and tasks")
-def test_a_test_in_an_older_loop_can_be_bound(tmp_path: Path) -> None:
+@pytest.mark.skipif(IS_PYPY, reason="contexts are the process's there")
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_test_in_an_older_loop_can_be_bound(tmp_path: Path, engine: str) -> None:
     """A loop made in another context gives its tasks that one's variables; `bind` says better."""
     program = """
 import asyncio
@@ -400,9 +402,55 @@ with asyncio.Runner() as runner:
     switch("two")
     runner.run(bound("two", 1))
 """
-    run = _run(tmp_path, program, "monitoring")
+    run = _run(tmp_path, program, engine)
     assert _lines(run, tmp_path, "two") == {2, 4, 7, 8, 9}
     assert _lines(run, tmp_path, "one") == set()
+
+
+@pytest.mark.skipif(IS_PYPY, reason="contexts are the process's there")
+@pytest.mark.parametrize("engine", ENGINES)
+def test_two_threads_of_two_contexts_run_the_same_lines(tmp_path: Path, engine: str) -> None:
+    """What the one has hit, often, is still seen of the other, and in the child that one of them forks."""
+    program = """
+import threading, warnings
+
+warnings.simplefilter("ignore")  # of the fork beside a thread
+turns = {name: threading.Event() for name in ("go", "gone", "again", "end")}
+
+def late():
+    turns["go"].wait()
+    for _ in range(9):
+        lib.choose(1)
+    turns["gone"].set()
+    turns["again"].wait()
+    lib.choose(2)
+    child = os.fork()
+    if child == 0:
+        next(lib.lend())
+        os._exit(0)
+    os.waitpid(child, 0)
+    turns["end"].set()
+
+switch("one")
+threading.Thread(target=late).start()
+switch("two")
+for _ in range(9):
+    lib.choose(2)
+turns["go"].set()
+turns["gone"].wait()
+for _ in range(9):
+    lib.choose(1)
+switch("three")
+for _ in range(9):
+    lib.choose(1)
+turns["again"].set()
+turns["end"].wait()
+next(lib.count())
+"""
+    run = _run(tmp_path, program, engine)
+    assert _lines(run, tmp_path, "one") == {2, 3, 4, 13, 14}
+    assert _lines(run, tmp_path, "two") == {2, 3, 4}
+    assert _lines(run, tmp_path, "three") == {2, 4, 7, 8, 9}
 
 
 ONE_LINERS = """\

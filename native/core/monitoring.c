@@ -21,12 +21,8 @@ static void
 free_code_hits(void *extra)
 {
     code_hits *gone = extra;
-    while (gone != NULL && gone->foreign != NULL) {
-        foreign_hits *next = gone->foreign->next;
-        PyMem_RawFree(gone->foreign);
-        gone->foreign = next;
-    }
     if (gone != NULL) {
+        foreign_hits_free(&gone->foreign);
         star_ends_free(gone->ends);
         PyMem_RawFree(gone->jumps);
         gone->ends = NULL;

@@ -7,6 +7,7 @@
 #if PY_VERSION_HEX >= 0x030C0000
 
 #include "core/cold_jumps.h"
+#include "core/foreign.h"
 #include "core/frames.h"
 #include "core/hits.h"
 #include "core/star_ends.h"
@@ -24,17 +25,8 @@ typedef struct code_hits {
     int is_dirty; /* in the list of code objects with a hit in this context */
     struct code_hits *next_dirty;
     PyCodeObject *code; /* borrowed; NULL when it is gone, then the list owns this */
-    struct foreign_hits *foreign; /* owned list */
+    foreign_hits *foreign; /* owned list */
 } code_hits;
-
-/* What threads and tasks of another context than the process's saw of one code object in one context. Each new
- * hit is recorded at once; this says which are not new. */
-typedef struct foreign_hits {
-    struct foreign_hits *next;
-    uint32_t context_id;
-    uint32_t generation;
-    unsigned char hits[]; /* n_places */
-} foreign_hits;
 
 struct monitoring {
     PyObject *decide; /* owned: scope decision, str -> str | None */

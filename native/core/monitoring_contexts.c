@@ -128,24 +128,11 @@ monitoring_set_foreign_flag(module_state *state, code_hits *extra, Py_ssize_t by
             return;
         }
     }
-    foreign_hits *found = extra->foreign;
-    while (found != NULL && (found->context_id != context_id || found->generation != rec->generation)) {
-        found = found->next;
-    }
-    if (found == NULL) {
-        found = PyMem_RawCalloc(1, sizeof *found + extra->n_places);
-        if (found == NULL) {
-            return; /* not worth more than this one hit */
-        }
-        found->context_id = context_id;
-        found->generation = rec->generation;
-        found->next = extra->foreign;
-        extra->foreign = found;
-    }
+    foreign_hits *found = foreign_hits_of(&extra->foreign, context_id, rec->generation, extra->n_places);
     size_t unit = (size_t)byte_offset / 2;
-    if ((found->hits[unit] & flag) != flag) {
+    if (found != NULL && (found->hits[unit] & flag) != flag) { /* no memory: not worth more than this one hit */
         found->hits[unit] |= flag;
-        recorder_add_hit(rec, extra->code_id, context_id, (uint32_t)unit, flag);
+        recorder_add_hit(rec, RECORD_HITS, extra->code_id, context_id, (uint32_t)unit, flag);
     }
 }
 

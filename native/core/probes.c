@@ -4,6 +4,7 @@
  * Nothing here raises into the measured program: what does not look as expected is left as it is.
  * Threads: all under the GIL. */
 #include "core/contexts.h"
+#include "core/foreign.h"
 #include "core/probes.h"
 #include "core/probes_removed.h"
 #include "core/recorder.h"
@@ -21,6 +22,7 @@ struct probes {
     PyObject *armed; /* owned: dict (header mark, path) -> Hits */
     struct hits_object *dirty; /* first of the list of those with a hit in this context; owned references */
     int has_contexts;
+    int has_foreign; /* work of another context was seen in this one: no probe is taken out until the next */
     removed_list removed;
     PyObject *callbacks[N_PROBES_CALLBACKS]; /* owned; NULL until set */
 };
@@ -32,6 +34,7 @@ typedef struct hits_object {
     int is_dirty;
     uint32_t probes_id;
     unsigned char *hits; /* borrowed from the mapping; NULL when recording is off */
+    foreign_hits *foreign; /* owned list */
     PyObject *mark;      /* owned: the str it stands for */
     PyObject *header;    /* owned: the module's header mark */
     PyObject *path;      /* owned: as in co_filename */
@@ -103,6 +106,23 @@ remove_probe(hits_object *self, PyObject *number)
     removed_list_add(&self->state->probes->removed, &site);
 }
 
+/* A probe was reached by work of another context than the process's: record it, once. */
+static void
+hits_take_foreign(hits_object *self, uint32_t number, uint32_t context_id)
+{
+    struct probes *probes = self->state->probes;
+    recorder *rec = self->state->recorder;
+    if (!probes->has_foreign) {
+        probes->has_foreign = 1;
+        removed_list_put_back(&probes->removed); /* what the process's own work has hit is still to be seen in it */
+    }
+    foreign_hits *found = foreign_hits_of(&self->foreign, context_id, rec->generation, self->n_probes);
+    if (found != NULL && !found->hits[number] && self->generation == rec->generation) {
+        found->hits[number] = 1;
+        recorder_add_hit(rec, RECORD_PROBE_HITS, self->probes_id, context_id, number, 1);
+    }
+}
+
 /* A probe was reached: store its hit. */
 static void
 hits_take(hits_object *self, PyObject *number_object)
@@ -123,6 +143,11 @@ hits_take(hits_object *self, PyObject *number_object)
     if (self->hits == NULL || number < 0 || number >= (long)self->n_probes || state->probes == NULL) {
         return;
     }
+    uint32_t context_id;
+    if (state->probes->has_contexts && context_is_foreign(state, &context_id)) {
+        hits_take_foreign(self, (uint32_t)number, context_id);
+        return;
+    }
     if (!self->is_dirty) {
         self->is_dirty = 1;
         self->next_dirty = state->probes->dirty;
@@ -133,7 +158,9 @@ hits_take(hits_object *self, PyObject *number_object)
         return;
     }
     self->hits[number] |= 1;
-    remove_probe(self, number_object);
+    if (!state->probes->has_foreign) {
+        remove_probe(self, number_object);
+    }
 }
 
 /* The line of the running frame that the exception being handled came from; -1 when there is none. */
@@ -223,6 +250,7 @@ hits_dealloc(PyObject *op)
 {
     hits_object *self = (hits_object *)op;
     PyTypeObject *type = Py_TYPE(op);
+    foreign_hits_free(&self->foreign);
     Py_XDECREF(self->mark);
     Py_XDECREF(self->header);
     Py_XDECREF(self->path);
@@ -419,6 +447,7 @@ probes_flush(module_state *state)
         return 0;
     }
     probes->has_contexts = 1;
+    probes->has_foreign = 0;
     for (hits_object *hits = pop_dirty(probes); hits != NULL; hits = pop_dirty(probes)) {
         /* Of another generation: a forked child has nothing of it; the bytes are the parent's. */
         if (hits->hits != NULL && hits->generation == rec->generation &&

@@ -375,16 +375,17 @@ recorder_add_hits(recorder *rec, enum record_kind kind, uint32_t id, uint32_t co
 }
 
 void
-recorder_add_hit(recorder *rec, uint32_t code_id, uint32_t context_id, uint32_t unit, unsigned char flags)
+recorder_add_hit(recorder *rec, enum record_kind kind, uint32_t id, uint32_t context_id, uint32_t place,
+                 unsigned char flags)
 {
     unsigned char *payload = reserve(rec, 21);
     if (payload != NULL) {
-        unsigned char *to = maplog_put_u32(payload, code_id);
+        unsigned char *to = maplog_put_u32(payload, id);
         to = maplog_put_u32(to, context_id);
         to = maplog_put_u32(to, 1);
         to = maplog_put_u32(to, 0);
-        *maplog_put_u32(to, unit) = flags;
-        maplog_commit(&rec->log, payload, RECORD_HITS);
+        *maplog_put_u32(to, place) = flags;
+        maplog_commit(&rec->log, payload, kind);
     }
 }
 

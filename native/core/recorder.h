@@ -76,8 +76,9 @@ int recorder_switch(recorder *rec, PyObject *label, uint32_t id);
 int recorder_add_hits(recorder *rec, enum record_kind kind, uint32_t id, uint32_t context_id,
                       const unsigned char *hits, size_t n);
 
-/* The same for one byte of a code object. */
-void recorder_add_hit(recorder *rec, uint32_t code_id, uint32_t context_id, uint32_t unit, unsigned char flags);
+/* The same for one byte. */
+void recorder_add_hit(recorder *rec, enum record_kind kind, uint32_t id, uint32_t context_id, uint32_t place,
+                      unsigned char flags);
 
 /* Record a message with its slug; never fails loudly. */
 void recorder_add_message(recorder *rec, const char *slug, const char *text);

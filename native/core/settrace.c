@@ -5,9 +5,9 @@
  * traced because `_thread`'s functions that start them are wrapped; all runs under the GIL. */
 #include "core/code_extra.h"
 #include "core/contexts.h"
+#include "core/foreign.h"
 #include "core/recorder.h"
 #include "core/state.h"
-#include "core/trace_sets.h"
 
 #include <frameobject.h>
 #include <opcode.h>
@@ -21,6 +21,7 @@
 /* What a measured code object carries in its co_extra slot. */
 typedef struct traced_code {
     pair_set pairs;
+    foreign_pairs *foreign; /* owned list */
     PyObject *bytecode; /* owned: bytes, without instrumentation */
     PyObject *filename; /* owned: co_filename */
     uint32_t generation; /* the recorder's when registered */
@@ -54,6 +55,7 @@ free_traced_code(void *extra)
         return;
     }
     Py_CLEAR(traced->bytecode);
+    foreign_pairs_free(&traced->foreign);
     if (traced->is_dirty) {
         traced->is_orphan = 1; /* its pairs are still to be recorded when the context ends */
         return;
@@ -248,6 +250,24 @@ grow_set(module_state *state, PyCodeObject *code, traced_code *traced)
     return 0;
 }
 
+/* Of work of another context than the process's: a pair is recorded at once, and once. */
+static int
+add_foreign_pair(module_state *state, PyCodeObject *code, traced_code *traced, int32_t from, int32_t to,
+                 uint32_t context_id)
+{
+    recorder *rec = state->recorder;
+    PyObject *path = decision_for(state, code->co_filename); // borrowed
+    if (path == NULL) {
+        return -1;
+    }
+    if (foreign_pairs_add(&traced->foreign, context_id, rec->generation, from, to) > 0) {
+        uint64_t pair = pair_of(from, to);
+        recorder_add_trace_pairs(rec, code->co_filename, path, &pair, 1, 1, (uint32_t)state->settrace->with_arcs,
+                                 context_id);
+    }
+    return 0;
+}
+
 static int
 add_pair(module_state *state, PyCodeObject *code, traced_code *traced, int32_t from, int32_t to)
 {
@@ -256,6 +276,10 @@ add_pair(module_state *state, PyCodeObject *code, traced_code *traced, int32_t f
             return 0; /* an exit is no line */
         }
         from = NO_LINE;
+    }
+    uint32_t context_id;
+    if (context_is_foreign(state, &context_id)) {
+        return add_foreign_pair(state, code, traced, from, to, context_id);
     }
     if (traced->generation != state->recorder->generation) {
         /* a forked child has a file of its own */
@@ -443,14 +467,13 @@ trace_from_python(PyObject *module, PyObject *const *args, Py_ssize_t n_args)
 static PyMethodDef trace_function = {"footfall_trace", (PyCFunction)(void (*)(void))trace_from_python,
                                      METH_FASTCALL, "footfall's trace function."};
 
-/* What a new thread runs: self is (the trace function, what the program wants to run). */
+/* What a new thread runs: self is (module, what the program wants to run). */
 static PyObject *
 run_thread(PyObject *self, PyObject *args, PyObject *kwargs)
 {
-    PyObject *function = PyTuple_GET_ITEM(self, 0); // borrowed
-    module_state *state = get_state(PyCFunction_GET_SELF(function));
-    if (state->settrace != NULL && !state->settrace->is_off) {
-        PyEval_SetTrace(trace, function);
+    module_state *state = get_state(PyTuple_GET_ITEM(self, 0));
+    if (state != NULL && state->settrace != NULL && !state->settrace->is_off) {
+        PyEval_SetTrace(trace, state->settrace->function);
     }
     return PyObject_Call(PyTuple_GET_ITEM(self, 1), args, kwargs);
 }
@@ -458,71 +481,17 @@ run_thread(PyObject *self, PyObject *args, PyObject *kwargs)
 static PyMethodDef run_thread_def = {"footfall_run_thread", (PyCFunction)(void (*)(void))run_thread,
                                      METH_VARARGS | METH_KEYWORDS, NULL};
 
-/* A look-alike of a function that starts a thread: self is (the trace function, the plain one). */
-static PyObject *
-start_thread(PyObject *self, PyObject *args, PyObject *kwargs)
-{
-    PyObject *plain = PyTuple_GET_ITEM(self, 1); // borrowed
-    if (PyTuple_GET_SIZE(args) == 0 || !PyCallable_Check(PyTuple_GET_ITEM(args, 0))) {
-        return PyObject_Call(plain, args, kwargs);
-    }
-    PyObject *result = NULL;
-    PyObject *new_args = NULL; // owned
-    PyObject *pair = PyTuple_Pack(2, PyTuple_GET_ITEM(self, 0), PyTuple_GET_ITEM(args, 0)); // owned
-    PyObject *runner = pair == NULL ? NULL : PyCFunction_New(&run_thread_def, pair); // owned
-    if (runner == NULL) {
-        goto done;
-    }
-    new_args = PyTuple_New(PyTuple_GET_SIZE(args));
-    if (new_args == NULL) {
-        goto done;
-    }
-    PyTuple_SET_ITEM(new_args, 0, Py_NewRef(runner));
-    for (Py_ssize_t i = 1; i < PyTuple_GET_SIZE(args); i++) {
-        PyTuple_SET_ITEM(new_args, i, Py_NewRef(PyTuple_GET_ITEM(args, i)));
-    }
-    result = PyObject_Call(plain, new_args, kwargs);
-done:
-    Py_XDECREF(pair);
-    Py_XDECREF(runner);
-    Py_XDECREF(new_args);
-    return result;
-}
-
-static PyMethodDef start_new_thread_def = {
-    "start_new_thread", (PyCFunction)(void (*)(void))start_thread, METH_VARARGS | METH_KEYWORDS, NULL};
-static PyMethodDef start_joinable_thread_def = {
-    "start_joinable_thread", (PyCFunction)(void (*)(void))start_thread, METH_VARARGS | METH_KEYWORDS,
-    NULL};
-
-PyDoc_STRVAR(settrace_wrap_thread_start_doc,
-             "settrace_wrap_thread_start($module, plain, is_joinable, /)\n--\n\n"
-             "Return a look-alike of `_thread.start_new_thread`, or of `start_joinable_thread`,\n"
-             "that traces the threads which it starts. The engine must run.");
+PyDoc_STRVAR(settrace_carry_doc,
+             "settrace_carry($module, function, /)\n--\n\n"
+             "Return a look-alike of `function` that, as a thread's, is traced while the engine runs.");
 
 static PyObject *
-settrace_wrap_thread_start(PyObject *module, PyObject *args)
+settrace_carry(PyObject *module, PyObject *function)
 {
-    struct settrace *engine = get_state(module)->settrace;
-    PyObject *plain; // borrowed
-    int is_joinable;
-    if (!PyArg_ParseTuple(args, "Op:settrace_wrap_thread_start", &plain, &is_joinable)) {
-        return NULL;
-    }
-    if (engine == NULL) {
-        PyErr_SetString(PyExc_RuntimeError, "the engine does not run");
-        return NULL;
-    }
-    PyObject *self = PyTuple_Pack(2, engine->function, plain); // owned
-    PyObject *name = PyUnicode_FromString("_thread"); // owned
-    PyObject *wrapper = NULL;
-    if (self != NULL && name != NULL) {
-        wrapper = PyCFunction_NewEx(is_joinable ? &start_joinable_thread_def : &start_new_thread_def,
-                                    self, name);
-    }
+    PyObject *self = PyTuple_Pack(2, module, function); // owned
+    PyObject *runner = self == NULL ? NULL : PyCFunction_New(&run_thread_def, self);
     Py_XDECREF(self);
-    Py_XDECREF(name);
-    return wrapper;
+    return runner;
 }
 
 static int
@@ -601,10 +570,9 @@ settrace_stop(PyObject *module, PyObject *Py_UNUSED(ignored))
 }
 
 static PyMethodDef settrace_methods[] = {
+    {"settrace_carry", settrace_carry, METH_O, settrace_carry_doc},
     {"settrace_start", settrace_start, METH_VARARGS, settrace_start_doc},
     {"settrace_stop", settrace_stop, METH_NOARGS, settrace_stop_doc},
-    {"settrace_wrap_thread_start", settrace_wrap_thread_start, METH_VARARGS,
-     settrace_wrap_thread_start_doc},
     {NULL, NULL, 0, NULL},
 };
 

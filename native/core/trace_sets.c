@@ -14,10 +14,16 @@ spread(uint64_t key, uint32_t n_slots)
     return (uint32_t)((key * GOLDEN) >> 32) & (n_slots - 1);
 }
 
+uint64_t
+pair_of(int32_t from, int32_t to)
+{
+    return (uint64_t)(uint32_t)to << 32 | (uint32_t)from;
+}
+
 int
 pair_set_add(pair_set *set, int32_t from, int32_t to)
 {
-    uint64_t pair = (uint64_t)(uint32_t)to << 32 | (uint32_t)from;
+    uint64_t pair = pair_of(from, to);
     if (pair == 0) {
         return 1;
     }

@@ -13,6 +13,9 @@ typedef struct pair_set {
     uint32_t n_used;
 } pair_set;
 
+/* As in a slot. */
+uint64_t pair_of(int32_t from, int32_t to);
+
 /* 1 when the pair is in the set now, 0 when it is not and the set is full. The store is one aligned
  * 64-bit write, so that a killed process leaves whole pairs. (0, 0) is always in. */
 int pair_set_add(pair_set *set, int32_t from, int32_t to);

@@ -59,8 +59,8 @@ def settrace_start(decide: Callable[[str], str | None], with_arcs: bool, /) -> N
 def settrace_stop() -> None:
     """Trace no thread any more. Does nothing when the engine does not run."""
 
-def settrace_wrap_thread_start(plain: Callable[..., Any], is_joinable: bool, /) -> Callable[..., Any]:
-    """Return a look-alike of `_thread.start_new_thread` that traces the threads which it starts."""
+def settrace_carry(function: Callable[..., Any], /) -> Callable[..., Any]:
+    """Return a look-alike of `function` that, as a thread's, is traced while the engine runs."""
 
 def children_wrap(
     plain: Callable[..., Any], change: Callable[..., Any] | None, after: Callable[..., Any] | None, /

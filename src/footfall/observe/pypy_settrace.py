@@ -11,6 +11,7 @@ from footfall.model import ENGINE_SETTRACE
 from footfall.observe.pure_recorder import PureRecorder
 from footfall.observe.pypy_recursion import end_recursion, hidden_applevel, stack_almost_full
 from footfall.observe.pypy_strays import Strays
+from footfall.observe.thread_starts import replace_starters
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -35,10 +36,8 @@ _NO_LINE = 0
 _IS_OURS = "_footfall_traces"
 
 
-def start(
-    settings: "Settings", scope: "Scope", is_late: bool = False
-) -> "Callable[[Callable[..., Any], bool], Callable[..., Any]]":
-    """Trace this thread, when it is late also the frames that run; return what wraps a function that starts threads."""
+def start(settings: "Settings", scope: "Scope", is_late: bool = False) -> None:
+    """Trace this thread, when it is late also the frames that run, and the threads that are started from now on."""
     recorder = PureRecorder(settings, ENGINE_SETTRACE, is_late)
     files = _Files(recorder, scope, settings.branch)
     recorder.on_switch(files.flush)
@@ -46,7 +45,7 @@ def start(
     files.trace = trace = _trace_function(files)
     _Files.current = files
 
-    def wrap(plain: "Callable[..., Any]", _is_joinable: bool) -> "Callable[..., Any]":
+    def wrap(plain: "Callable[..., Any]") -> "Callable[..., Any]":
         if getattr(plain, _IS_OURS, False):
             return plain  # wrapped when measuring was started before
 
@@ -67,7 +66,7 @@ def start(
     if is_late:
         _trace_running(sys._getframe(1), files)
     sys.settrace(trace)
-    return wrap
+    replace_starters(wrap)
 
 
 def stop() -> None:
