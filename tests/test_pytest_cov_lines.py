@@ -86,6 +86,14 @@ ROWS: dict[str, tuple[dict[str, str], str, list[str], list[str]]] = {
         ["Coverage HTML written to dir cov_html"],
         ["cov_html/index.html", "cov.xml", "cov.json", "cov.md", "cov-append.md", "cov.info"],
     ),
+    "reporting: annotated sources": (
+        {}, "--cov-report annotate --cov=myproj tests/", ["Coverage annotated source written next to source"],
+        ["myproj/__init__.py,cover"],
+    ),
+    "reporting: annotated sources with a place": (
+        {}, "--cov-report annotate:cov_annotate --cov=myproj tests/", ["Coverage annotated source written to dir cov_annotate"],
+        ["cov_annotate"],
+    ),
     "reporting: none": ({}, "--cov-report= --cov=myproj tests/", [], [".coverage"]),
     "subprocess-support: patch": (
         {".coveragerc": "[run]\npatch = subprocess\n"}, _PLAIN, [_WHOLE], [".coverage"]

@@ -380,7 +380,7 @@ def test_no_cov(project, session):
 
 @pytest.mark.parametrize(
     "option",
-    ["--cov-report=annotate", "--cov-report=pdf", "--cov-report=term:x", "--cov-context=file",
+    ["--cov-report=pdf", "--cov-report=term:x", "--cov-context=file",
      "--cov-report=markdown --cov-report=markdown-append"],
 )  # fmt: skip
 def test_what_cant_be_is_a_usage_error(session, option):

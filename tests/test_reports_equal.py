@@ -8,6 +8,7 @@ import contextlib
 import json
 import pathlib
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -250,6 +251,31 @@ def test_stdout_has_the_same(capsys, format_: str) -> None:
     """With `-o -` a report goes to stdout, the same bytes and nothing else."""
     (status, ours), (their_status, theirs) = run_ours(capsys, format_, "-o", "-"), run_theirs(format_, "-o", "-")
     assert (status, without_writer(ours)) == (their_status, without_writer(theirs))
+
+
+def test_annotated_sources_are_the_same(capsys, ledger: pathlib.Path, click: pathlib.Path) -> None:
+    """The same copies under the same names, in a directory for all."""
+    for where in (ledger, click):
+        with contextlib.chdir(where):
+            assert run_ours(capsys, "annotate", "-q", "-d", "ours")[0] == run_theirs("annotate", "-d", "theirs")[0] == 0
+            ours, theirs = (
+                {path.name: re.sub(rb"(?m) +$", b"", path.read_bytes()) for path in pathlib.Path(name).iterdir()}
+                for name in ("ours", "theirs")  # a form feed before a line's first word is a blank in theirs
+            )
+            assert len(ours) > 3 and ours == theirs
+            shutil.rmtree("ours")
+            shutil.rmtree("theirs")
+
+
+def test_annotated_sources_beside_theirs_are_the_same(capsys, project: pathlib.Path) -> None:
+    """Each copy is beside its source; another run writes it anew."""
+    run_ours(capsys, "annotate", "-q", "--include=*/bo*,start*")
+    copies = {path: path.read_bytes() for path in project.rglob("*,cover")}
+    assert len(copies) == 2
+    assert run_theirs("annotate", "--include=*/bo*,start*")[0] == 0
+    assert {path: path.read_bytes() for path in project.rglob("*,cover")} == copies
+    for path in copies:
+        path.unlink()
 
 
 @pytest.mark.usefixtures("project")

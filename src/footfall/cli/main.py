@@ -33,6 +33,7 @@ _COMMANDS: Final = {
     "json": "Write coverage and times as JSON.",
     "xml": "Write coverage as Cobertura XML.",
     "lcov": "Write coverage as LCOV records.",
+    "annotate": "Write copies of sources with a margin that says what ran.",
     "flame": "Write a flame graph, also of what changed between two runs.",
     "export": "Write the profile for other viewers.",
     "combine": "Combine data files of several runs or machines into one.",

@@ -123,6 +123,13 @@ def _table(request: PytestRequest, config: Config, coverage: Coverage) -> str:
     return render_table([file.result for file in coverage.files], options, shares)
 
 
+def _write_annotated(_: Config, coverage: Coverage, where: str | None) -> str:
+    from footfall.cli.annotate import write_annotated
+
+    write_annotated(coverage, where)
+    return f"Coverage annotated source written {f'to dir {where}' if where else 'next to source'}"
+
+
 def _write_html(config: Config, coverage: Coverage, where: str | None) -> str:
     from footfall.cli.html import write_html
 
@@ -188,6 +195,7 @@ def _write_lcov(config: Config, coverage: Coverage, where: str | None) -> str:
 
 
 _WRITERS: dict[str, Callable[[Config, Coverage, str | None], str]] = {
+    "annotate": _write_annotated,
     "html": _write_html,
     "xml": _write_xml,
     "json": _write_json,

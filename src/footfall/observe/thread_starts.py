@@ -1,4 +1,4 @@
-"""The functions of `_thread` that start threads, replaced by look-alikes: engines and contexts follow into what they start."""
+"""Look-alikes of the functions of `_thread` that start threads: engines and contexts follow into what they start."""
 
 import _thread
 import sys

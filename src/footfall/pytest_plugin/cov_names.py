@@ -81,8 +81,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         default={},
         metavar="TYPE",
         type=_parse_report,
-        help="Type of report to generate: term, term-missing, html, xml, json, markdown, markdown-append, lcov "
-        '(multi-allowed). term, term-missing may be followed by ":skip-covered". '
+        help="Type of report to generate: term, term-missing, annotate, html, xml, json, markdown, "
+        'markdown-append, lcov (multi-allowed). term, term-missing may be followed by ":skip-covered". '
         'The others may be followed by ":DEST" where DEST specifies the output location. '
         "Use --cov-report= to not generate any output.",
     )
@@ -111,10 +111,6 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def _parse_report(text: str) -> tuple[str, str | None]:
     kind, colon, where = text.partition(":")
-    if kind == "annotate":
-        raise argparse.ArgumentTypeError(
-            "footfall writes no annotated sources; html and term-missing show the lines that were missed"
-        )
     choices = [*TERM_REPORTS, *FILE_REPORTS]
     if kind and kind not in choices:
         raise argparse.ArgumentTypeError(f'invalid choice: "{text}" (choose from "{choices}")')

@@ -25,7 +25,7 @@ __all__ = [
 ]
 
 TERM_REPORTS = ("term", "term-missing")
-FILE_REPORTS = ("html", "xml", "json", "lcov", "markdown", "markdown-append")
+FILE_REPORTS = ("annotate", "html", "xml", "json", "lcov", "markdown", "markdown-append")
 
 # with these pytest runs no test
 _ONLY_TELLS = ("help", "version", "collectonly", "markers", "showfixtures", "show_fixtures_per_test", "cacheshow")
@@ -63,7 +63,7 @@ def add_options(parser: pytest.Parser) -> None:
         metavar="TYPE[:DEST]",
         type=_parse_report,
         help="What to show or write at the end; repeatable. summary (the default), term, term-missing, "
-        "html[:DIR], xml[:FILE], json[:FILE], lcov[:FILE], markdown[:FILE], or none.",
+        "html[:DIR], xml[:FILE], json[:FILE], lcov[:FILE], markdown[:FILE], annotate[:DIR], or none.",
     )
     group.addoption(
         "--footfall-context",

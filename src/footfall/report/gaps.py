@@ -11,7 +11,7 @@ from footfall.analyze.gaps import Gap, find_gaps, times_in_files
 from footfall.config import Config
 from footfall.report.gather import Coverage
 from footfall.report.json import Json
-from footfall.report.text import printable
+from footfall.report.text import plural, printable
 from footfall.report.times import clock_of, load_profile, need_profile, sampled_ns
 
 __all__ = ["Ranking", "gaps_report", "rank_gaps", "render_gaps"]
@@ -67,12 +67,12 @@ def _lines(gap: Gap, ranking: Ranking) -> Iterable[str]:
     place = f"{printable(gap.file_name)}:{gap.start}"
     name = printable(gap.name) or "the top level"
     if gap.is_untested:
-        text = f"no test runs {name} ({_details(gap, ranking, _plural(gap.n_statements, 'line'))})"
+        text = f"no test runs {name} ({_details(gap, ranking, plural(gap.n_statements, 'line'))})"
     elif gap.n_missing:
-        part = f"{gap.n_missing} of {_plural(gap.n_statements, 'line')}"
+        part = f"{gap.n_missing} of {plural(gap.n_statements, 'line')}"
         text = f"no test runs {part} of {name} ({_details(gap, ranking, f'missing {gap.missing_text}')})"
     else:
-        branches = _plural(gap.n_missing_branches, "branch", "branches")
+        branches = plural(gap.n_missing_branches, "branch", "branches")
         text = f"no test takes {branches} of {name} ({_details(gap, ranking, gap.missing_text)})"
     yield f"{place}: {text}"
 
@@ -110,7 +110,3 @@ def gaps_report(ranking: Ranking) -> Json:
             for gap in ranking.gaps
         ],
     }
-
-
-def _plural(count: int, noun: str, nouns: str = "") -> str:
-    return f"{count} {noun if count == 1 else nouns or noun + 's'}"

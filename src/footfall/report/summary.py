@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from footfall.analyze.results import Numbers
-from footfall.report.text import printable
+from footfall.report.text import plural, printable
 
 __all__ = ["HotSpot", "Line", "Piece", "Summary", "Times", "plain_text", "render_summary"]
 
@@ -79,14 +79,14 @@ def _coverage_lines(summary: Summary) -> list[Line]:
         return []
     percent = numbers.pc_covered
     style = "good" if percent >= _GOOD_PERCENT else "fair" if percent >= _FAIR_PERCENT else "bad"
-    counts = f"{numbers.n_missing} of {_plural(numbers.n_statements, 'statement')} missing"
+    counts = f"{numbers.n_missing} of {plural(numbers.n_statements, 'statement')} missing"
     if summary.has_arcs:
-        counts += f", {numbers.n_missing_branches} of {_plural(numbers.n_branches, 'branch', 'branches')} not taken"
+        counts += f", {numbers.n_missing_branches} of {plural(numbers.n_branches, 'branch', 'branches')} not taken"
     return [
         [
             ("Coverage ", "bold"),
             (f"{numbers.pc_covered_str(summary.precision)}%", style),
-            (f"  ({counts}; {_plural(numbers.n_files, 'file')})", ""),
+            (f"  ({counts}; {plural(numbers.n_files, 'file')})", ""),
         ]
     ]
 
@@ -110,7 +110,7 @@ def _hot_lines(title: str, spots: Sequence[HotSpot]) -> list[Line]:
 def _samples_line(times: Times) -> Line:
     total = times.n_samples + times.n_dropped
     share = 100 * times.n_dropped / total if total else 0.0
-    text = f"{_plural(times.n_samples, 'sample')} of {_plural(times.n_processes, 'process', 'processes')}"
+    text = f"{plural(times.n_samples, 'sample')} of {plural(times.n_processes, 'process', 'processes')}"
     if times.interval_ns:
         text += f", {_NS_PER_SECOND / times.interval_ns:.0f} a second"
     text += f", {_seconds(times.sampled_ns)} in all; {times.n_dropped} dropped ({share:.1f}%)"
@@ -142,7 +142,3 @@ def plain_text(lines: Iterable[Line]) -> str:
 def _seconds(duration_ns: int) -> str:
     seconds = duration_ns / _NS_PER_SECOND
     return f"{seconds:.2f} s" if seconds >= 1 else f"{seconds * 1000:.0f} ms"
-
-
-def _plural(count: int, noun: str, nouns: str = "") -> str:
-    return f"{count} {noun if count == 1 else nouns or noun + 's'}"

@@ -13,7 +13,17 @@ from dataclasses import dataclass
 from footfall.analyze.results import FileResult, Numbers
 from footfall.errors import UsageError
 
-__all__ = ["FORMATS", "PERCENT_COLUMNS", "Outcomes", "Table", "TableOptions", "human_key", "printable", "render_table"]
+__all__ = [
+    "FORMATS",
+    "PERCENT_COLUMNS",
+    "Outcomes",
+    "Table",
+    "TableOptions",
+    "human_key",
+    "plural",
+    "printable",
+    "render_table",
+]
 
 FORMATS = ("text", "markdown", "total")
 
@@ -120,9 +130,9 @@ def _make_table(
     total_share = None if time_shares is None else sum(time_shares.get(result.path, 0.0) for result in results)
     notes = []
     if n_covered:
-        notes.append(f"{_plural(n_covered, 'file')} skipped due to complete coverage.")
+        notes.append(f"{plural(n_covered, 'file')} skipped due to complete coverage.")
     if n_empty:
-        notes.append(f"{_plural(n_empty, 'empty file')} skipped.")
+        notes.append(f"{plural(n_empty, 'empty file')} skipped.")
     if options.show_missing and (never := [line for each in (outcomes or {}).values() for line in each.lines]):
         notes.append("\n".join(["Outcomes of conditions that were never seen:", *map(printable, never)]))
 
@@ -224,5 +234,6 @@ def printable(text: str) -> str:
     return text if text.isprintable() else "".join(char if char.isprintable() else "?" for char in text)
 
 
-def _plural(count: int, noun: str) -> str:
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+def plural(count: int, noun: str, nouns: str = "") -> str:
+    """Return the number with its noun; `nouns` where that takes more than an s."""
+    return f"{count} {noun if count == 1 else nouns or noun + 's'}"

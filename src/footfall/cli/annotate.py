@@ -1,0 +1,42 @@
+"""`footfall annotate`: copies of the sources with a margin that says what ran."""
+
+from __future__ import annotations
+
+import os
+
+import click
+
+from footfall.cli.options import write_output
+from footfall.cli.reporting import ReportRequest, exit_status, report_options
+from footfall.report.annotate import annotate, flat_name
+from footfall.report.gather import Coverage
+from footfall.report.sources import read_source
+from footfall.report.text import plural
+
+__all__ = ["command", "write_annotated"]
+
+
+@click.command("annotate", epilog="Example:  footfall annotate -d annotated src/shop/cart.py")
+@report_options
+@click.option("-d", "--directory", metavar="DIR", help="Where to write. [default: beside each source]")
+@click.option("-q", "--quiet", is_flag=True, help="Don't say what was written.")
+def command(request: ReportRequest, directory: str | None, quiet: bool) -> int:
+    """Write copies of sources with a margin that says what ran.
+
+    A copy is named FILE,cover. Lines that ran stand behind >, missing ones behind !, excluded ones behind -.
+    """
+    config = request.load_config()
+    coverage = request.gather(config)
+    write_annotated(coverage, directory)
+    if not quiet:
+        where = "beside theirs" if directory is None else f"to {directory}"
+        click.echo(f"Wrote {plural(len(coverage.files), 'annotated source')} {where}", err=True)
+    return exit_status(config, coverage.total.pc_covered)
+
+
+def write_annotated(coverage: Coverage, directory: str | None) -> None:
+    """Write a copy of each file. Raises FootfallError: `output-unwritable`, `no-source`."""
+    for file in coverage.files:
+        path = file.result.path
+        to = path + ",cover" if directory is None else os.path.join(directory, flat_name(file.name))
+        write_output(to, annotate(read_source(path), file.result), "annotated source", is_quiet=True)
