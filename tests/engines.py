@@ -74,6 +74,7 @@ class Measured:
         names = ("FOOTFALL", "COVERAGE", "PYTEST")
         environment = {name: value for name, value in os.environ.items() if not name.startswith(names)}
         environment |= {"PYTHONHASHSEED": "0", "PYTHONWARNINGS": "ignore::DeprecationWarning", **variables}
+        environment["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"  # what else is installed here would only take its time
         command = [sys.executable, *arguments]
         return subprocess.run(
             command, cwd=self.work, env=environment, text=True, capture_output=True, stdin=subprocess.DEVNULL, timeout=300

@@ -11,6 +11,8 @@ import pytest
 from footfall.record.coveragedb import FileData, read_coverage, write_coverage
 from footfall.record.profiledb import read_profile
 
+pytestmark = pytest.mark.any_python
+
 PROGRAM = """\
 import sys
 

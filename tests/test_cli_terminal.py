@@ -7,6 +7,8 @@ import pytest
 
 from footfall.cli import terminal
 
+pytestmark = pytest.mark.any_python
+
 
 class _Screen(io.StringIO):
     """A stderr that says it is a terminal."""

@@ -17,6 +17,8 @@ from footfall.report.pstats import render_pstats
 from footfall.report.speedscope import render_speedscope
 from site_data import SEND, TOTAL, make_profile, write_project
 
+pytestmark = pytest.mark.any_python
+
 
 def _run(*arguments: str) -> int:
     with pytest.raises(SystemExit) as caught:

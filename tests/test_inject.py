@@ -89,6 +89,37 @@ def test_ends_with_the_process(tmp_path: Path) -> None:
 
 
 @needs_remote_exec
+def test_long_logs_are_begun_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sampling goes on in a new log when one is long, and ends with what there is when the process does meanwhile."""
+    from footfall.analyze.calltree import ProfileBuilder
+    from footfall.record.samplelog import read_sample_log
+    from footfall.sample import inject
+    from footfall.sample.outside import SampleOptions
+
+    monkeypatch.setattr(inject, "_MAX_LOG_SAMPLES", 50)
+    with target(FIB) as process:
+        sampler = inject.InjectedSampler(process.pid, SampleOptions(1_000_000))
+        sampler.start()
+        deadline = time.monotonic() + 40
+        while len(sampler.finished) < 3 and time.monotonic() < deadline:
+            assert sampler.poll()
+            time.sleep(0.02)
+        time.sleep(0.2)  # the next is due
+        process.kill()
+        process.wait()
+        while sampler.poll() and time.monotonic() < deadline:
+            time.sleep(0.02)
+    assert len(sampler.finished) >= 4 and str(process.pid) in sampler.ended
+    builder = ProfileBuilder()
+    for number, path in enumerate(sampler.finished):
+        builder.add(read_sample_log(path), {}, is_continued=number > 0)
+    profile = builder.profile
+    assert profile.n_samples == sampler.counts().samples > 150
+    assert (profile.n_processes, len(profile.threads)) == (1, 1)
+    sampler.close()
+
+
+@needs_remote_exec
 def test_ends_when_another_program_is_executed(tmp_path: Path) -> None:
     """exec takes the sampler away; the recording ends with what it has."""
     program = """
@@ -113,7 +144,7 @@ def test_ends_when_another_program_is_executed(tmp_path: Path) -> None:
 @needs_remote_exec
 def test_sampling_ends_with_who_asked_for_it(tmp_path: Path) -> None:
     """A recording that is killed leaves nobody sampling: the target's sampler thread ends by itself."""
-    with target(FIB) as process:
+    with target("import time\nprint('ready', flush=True)\nwhile True: time.sleep(0.001)") as process:
         with recording(process.pid, "--inject", "-o", "a.data", cwd=tmp_path) as attached:
             assert "footfall" in threads_of(process.pid)
             attached.kill()

@@ -16,6 +16,8 @@ import sys
 
 import pytest
 
+pytestmark = pytest.mark.any_python
+
 MODULE = """
 import subprocess, sys
 

@@ -14,6 +14,8 @@ from footfall.pytest_plugin import restart
 from footfall.record.coveragedb import read_coverage
 from footfall.record.profiledb import read_profile
 
+pytestmark = pytest.mark.any_python
+
 IS_CPYTHON = sys.implementation.name == "cpython"
 Session = Callable[..., subprocess.CompletedProcess[str]]
 

@@ -8,6 +8,8 @@ import pytest
 
 from conftest import COMMAND, REPOSITORY
 
+pytestmark = pytest.mark.any_python
+
 README = (REPOSITORY / "README.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"^```(?:console|sh)\n(.*?)^```", README, re.M | re.S)
 LINKS = sorted(set(re.findall(r"\]\((?!https?:|#)([^)\s]+)\)", README)))

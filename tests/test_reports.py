@@ -26,6 +26,8 @@ from footfall.report.summary import HotSpot, Summary, Times, plain_text, render_
 from footfall.report.text import TableOptions, render_table
 from footfall.report.times import profile_summary, time_share_by_file
 
+pytestmark = pytest.mark.any_python
+
 coverage = pytest.importorskip("coverage")
 
 PROGRAM = {

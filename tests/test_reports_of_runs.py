@@ -17,6 +17,8 @@ import pytest
 from both_reports import compare_reports, run_ours, run_theirs, without_ours, without_writer
 from footfall.cli.main import main
 
+pytestmark = pytest.mark.any_python
+
 pytest.importorskip("coverage")
 
 # a part of each project, as coverage.py analyses all of it anew for each report

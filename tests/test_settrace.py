@@ -79,12 +79,18 @@ def test_many_pairs_in_one_function(measured) -> None:
 
 def test_a_full_disk_stops_recording_and_not_the_program(measured) -> None:
     """When space cannot be reserved the program goes on, and one line with a slug says so."""
-    functions = "\n".join(f"def f{n}(x):\n    y = x + {n}\n    return y\nf{n}({n})" for n in range(9000))
+    if IS_CPYTHON:  # each code object has room of its own in the record
+        much = "\n".join(f"def f{n}(x):\n    y = x + {n}\n    return y\nf{n}({n})" for n in range(9000))
+    else:  # each file has
+        much = "x = y = 1\n" * 4
+        for n in range(200):
+            (measured.program.parent / f"module{n}.py").write_text("x = 1\n")
+            much += f"import module{n}\n"
     done = measured.run(  # a file size limit stands in for the full disk: reserving fails the same way
         "import resource, signal\n"
         "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (300000, 300000))\n"
-        f"{functions}\nprint('finished')\n"
+        f"{much}\nprint('finished')\n"
     )
     assert done.stdout == "finished\n"
     assert done.stderr.count("[record-full]") == 1

@@ -76,8 +76,9 @@ process_clock(const sampler *s)
     return s->remote != NULL ? s->remote->clock : CLOCK_PROCESS_CPUTIME_ID;
 }
 
-/* Set the pace by what the last ticks cost, against what the process did: a program that waits is looked at rarely. It depends on the past only, never on what the next tick will see, and
- * a sample stands for the time since the one before: shares stay right, at any pace. */
+/* Set the pace by what the last ticks cost, against what the process did: a program that waits is looked at rarely.
+ * It depends on the past only, never on what the next tick will see, and a sample stands for the time since the one
+ * before: shares stay right, at any pace. */
 static void
 set_pace(sampler *s)
 {

@@ -8,16 +8,21 @@ from __future__ import annotations
 import dis
 import sys
 import threading
+from collections.abc import Callable
 from functools import lru_cache
 from types import CodeType, TracebackType
 from typing import Final
 
+from footfall.analyze.exclude import ExclusionRules
+from footfall.analyze.source import analyze_source
 from footfall.config import read_config
 from footfall.errors import FootfallError
 from footfall.observe.capture import Block, Series
+from footfall.observe.capture_trace import TraceSeries
 from footfall.observe.scope import Scope
 from footfall.observe.settings import Settings
 from footfall.record.rundir import settings_from_config
+from footfall.report.sources import read_source
 
 __all__ = ["Capture", "Captured", "capture"]
 
@@ -37,7 +42,7 @@ class Captured:
         self._block = block
 
     def __bool__(self) -> bool:
-        return bool(self._block.lines or self._block.branches)
+        return bool(self._block.lines or self._block.branches or self._block.arcs)
 
     @property
     def lines(self) -> dict[str, set[int]]:
@@ -59,10 +64,13 @@ class Captured:
             pair = _lines_of_branch(code, offset, destination)
             if pair is not None:
                 found.setdefault(path, set()).add(pair)
+        for path, pair in list(self._block.arcs):
+            found.setdefault(path, set()).add(pair)
         return found
 
     def __repr__(self) -> str:
-        return f"<Captured: {len(self._block.lines)} lines, {len(self._block.branches)} branch directions>"
+        n_branches = len(self._block.branches) + len(self._block.arcs)
+        return f"<Captured: {len(self._block.lines)} lines, {n_branches} branch directions>"
 
 
 class Capture:
@@ -70,9 +78,9 @@ class Capture:
 
     __slots__ = ("_key", "_open", "_series")
 
-    _all: dict[_Key, Series] = {}  # noqa: RUF012, the process's series
+    _all: dict[_Key, Series | TraceSeries] = {}  # noqa: RUF012, the process's series
 
-    def __init__(self, key: _Key, series: Series) -> None:
+    def __init__(self, key: _Key, series: Series | TraceSeries) -> None:
         self._key = key
         self._series = series
         self._open: list[tuple[int, Block]] = []  # thread that opened it, block
@@ -83,7 +91,12 @@ class Capture:
                 "capture-closed", "This series of captures was closed.", "Begin another by `footfall.capture()`."
             )
         with _LOCK:
-            block = self._series.open()
+            try:
+                block = self._series.open()
+            except RuntimeError as error:
+                raise FootfallError(
+                    "capture-traced", f"Can't capture: {error}.", "End it there, or use CPython 3.12 or later."
+                ) from error
             self._open.append((threading.get_ident(), block))
         return Captured(block)
 
@@ -111,19 +124,14 @@ def capture(source: list[str] | None = None, *, series: str = "") -> Capture:
 
     `source` are directories and packages, as for `start`; calls with the same `series` and `source` share one
     series, which lasts until `close`. The first call of a series starts it, which takes milliseconds; an empty block
-    takes some microseconds. Raises FootfallError: `capture-unsupported` before CPython 3.12 and on PyPy,
-    `capture-no-tool` when other tools have all of `sys.monitoring`, or what a wrong configuration says.
+    takes some microseconds. On CPython 3.11 and PyPy only the thread that opens a block is seen, by a trace function,
+    at its price. Raises FootfallError: `capture-no-tool` when other tools have all of `sys.monitoring`, or what a
+    wrong configuration says; opening a block raises `capture-traced` where another tool has the trace function.
     """
     key = (series, None if source is None else tuple(source))
     found = Capture._all.get(key)
     if found is not None and found.is_working:
         return Capture(key, found)
-    if not hasattr(sys, "monitoring"):
-        raise FootfallError(
-            "capture-unsupported",
-            "footfall.capture() needs sys.monitoring, which this interpreter does not have.",
-            "Use CPython 3.12 or later.",
-        )
     with _LOCK:
         found = Capture._all.get(key)
         if found is None or not found.is_working:
@@ -131,7 +139,7 @@ def capture(source: list[str] | None = None, *, series: str = "") -> Capture:
     return Capture(key, found)
 
 
-def _start_series(source: list[str] | None) -> Series:
+def _start_series(source: list[str] | None) -> Series | TraceSeries:
     config = read_config()
     if source is not None:
         config.source = source
@@ -139,14 +147,33 @@ def _start_series(source: list[str] | None) -> Series:
     settings = Settings("")
     settings.source_dir, settings.source_pkg = wanted.source_dir, wanted.source_pkg
     settings.include, settings.omit = wanted.include, wanted.omit
+    scope = Scope(settings)
+    if not hasattr(sys, "monitoring"):
+        return TraceSeries(scope, _branch_finder)
     try:
-        return Series(Scope(settings))
+        return Series(scope)
     except RuntimeError as error:
         raise FootfallError(
             "capture-no-tool",
             f"Can't capture: {error}.",
             "Run without one of the other tools, or `close()` a series that is done.",
         ) from error
+
+
+def _branch_finder(path: str) -> Callable[[tuple[int, int]], tuple[int, int] | None]:
+    """Return what gives the branch that a step from line to line of a file is, in first lines of statements."""
+    try:
+        analysis = analyze_source(read_source(path), path, ExclusionRules((), (), ()))
+    except FootfallError:
+        return lambda arc: None  # nothing is known of its branches
+
+    def branch_of(arc: tuple[int, int]) -> tuple[int, int] | None:
+        for found in analysis.translate_arcs([arc]):
+            if found in analysis.arcs and analysis.exit_counts.get(found[0], 0) > 1:
+                return found
+        return None
+
+    return branch_of
 
 
 @lru_cache(maxsize=1024)

@@ -20,6 +20,7 @@ __all__ = [
     "Config",
     "canonical_path",
     "check_rate",
+    "check_sampling",
     "make_patterns_absolute",
     "read_config",
 ]
@@ -178,7 +179,7 @@ def read_config(config_file: str | None = None, *, branch: bool = True) -> Confi
     else:
         _read_usual_files(config)
     config.data_file = os.environ.get("COVERAGE_FILE") or config.data_file
-    check_rate(config.rate_hz)
+    check_sampling(config)
     _check_engine(config.engine)
     return config
 
@@ -209,6 +210,17 @@ def check_rate(rate_hz: int | None) -> None:
             "bad-rate",
             f"The sampling rate is {rate_hz}; it must be 1 to {MAX_RATE_HZ} samples per second.",
             "The default, up to 1000, suits most programs; leave it out, or use --no-profile.",
+        )
+
+
+def check_sampling(config: Config) -> None:
+    """Raise UsageError (`bad-rate`, `async-precise`) when a program can't be sampled as the configuration wants."""
+    check_rate(config.rate_hz)
+    if config.precise and config.with_tasks:
+        raise UsageError(
+            "async-precise",
+            "--precise has each thread walk its own stack, which knows nothing of tasks.",
+            "Leave out --async or --precise.",
         )
 
 

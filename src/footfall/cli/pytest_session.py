@@ -24,7 +24,7 @@ from footfall.cli.session_reports import (
 )
 from footfall.cli.supervise import end_like
 from footfall.cli.terminal import print_lines
-from footfall.config import check_rate
+from footfall.config import check_sampling
 from footfall.errors import FootfallError, UsageError
 from footfall.model import SESSION_VARIABLE
 
@@ -39,7 +39,7 @@ def command(request_text: str, program: tuple[str, ...]) -> int:
     try:
         request = PytestRequest.from_json(request_text)
         config = request.to_config()
-        check_rate(config.rate_hz)
+        check_sampling(config)
         warn(config.warnings, config.disable_warnings)
         measurement = measure(
             list(program),

@@ -8,7 +8,7 @@ from footfall.cli.measure import measure
 from footfall.cli.options import config_option, load_config, split_list, warn
 from footfall.cli.supervise import end_like
 from footfall.cli.target import command_line
-from footfall.config import check_rate
+from footfall.config import check_sampling
 from footfall.errors import UsageError
 from footfall.record.parallelfiles import make_parallel_name
 
@@ -102,13 +102,7 @@ def command(
     )
     if no_cover and not config.profile:
         raise UsageError("nothing-to-measure", "Neither coverage nor profile is wanted.", "Leave one option out.")
-    check_rate(config.rate_hz)
-    if config.precise and config.with_tasks:
-        raise UsageError(
-            "async-precise",
-            "--precise has each thread walk its own stack, which knows nothing of tasks.",
-            "Leave out --async or --precise.",
-        )
+    check_sampling(config)
     if config.run_include and (config.source or config.source_pkgs or config.source_dirs) and not quiet:
         click.echo("footfall: --include is ignored because --source is set [include-ignored]", err=True)
     if config.dynamic_context and not any(word.startswith("--footfall-context") for word in arguments) and not quiet:

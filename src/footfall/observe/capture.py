@@ -22,13 +22,17 @@ _TOOL_IDS = (5, 2, 4, 0, 1, 3)
 
 
 class Block:
-    """What one block executed that none before it did: (path, line), and (path, code, offset, destination)."""
+    """What one block executed that none before it did: (path, line), and directions of branches.
 
-    __slots__ = ("branches", "lines")
+    Those are (path, code, offset, destination) of the bytecode, or, from the trace function, (path, (line, line)).
+    """
+
+    __slots__ = ("arcs", "branches", "lines")
 
     def __init__(self) -> None:
         self.lines: list[tuple[str, int]] = []
         self.branches: list[tuple[str, CodeType, int, int]] = []
+        self.arcs: list[tuple[str, tuple[int, int]]] = []
 
 
 class Series:

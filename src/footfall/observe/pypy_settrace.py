@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     Trace = Callable[[FrameType, str, object], Any]
     Add = Callable[[int, int], None]
 
-__all__ = ["start", "stop"]
+__all__ = ["is_yield", "start", "stop"]
 
 _YIELD_FROM, _YIELD_VALUE = 72, 86
 _SLOTS = 256
@@ -216,7 +216,7 @@ def _trace_function(files: _Files) -> "Trace":
                     add(last, line)
                     last = line
             elif event == "return":
-                if last != _NO_LINE and not _is_yield(frame, is_raising and arg is None):
+                if last != _NO_LINE and not is_yield(frame, is_raising and arg is None):
                     add(last, first)
             elif event == "exception":
                 is_raising = True
@@ -229,7 +229,7 @@ def _trace_function(files: _Files) -> "Trace":
     return trace  # type: ignore[no-any-return]
 
 
-def _is_yield(frame: "FrameType", is_raising: bool) -> bool:
+def is_yield(frame: "FrameType", is_raising: bool) -> bool:
     """Whether the frame will go on: it stands at a yield, or before the `yield from` that it waits in.
 
     An exception out of what it waits for leaves the frame there as well. The C tracer takes an exception that is thrown

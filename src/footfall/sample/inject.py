@@ -141,8 +141,12 @@ class InjectedSampler:
         if counters[_FULL]:
             self.ended = f"the log can't be written: {os.strerror(counters[_FULL])}"
         elif counters[_SAMPLES] > _MAX_LOG_SAMPLES and self._renewal is None and not self.ended:
-            path, answer = self._send_start()
-            self._renewal = (_Log(path), answer)
+            try:
+                path, answer = self._send_start()
+            except FootfallError as error:  # it is ending, or is no longer ours to ask
+                self.ended = error.message.rstrip(".")
+            else:
+                self._renewal = (_Log(path), answer)
         if self.ended:
             self.stop()
             return False

@@ -1,4 +1,4 @@
-"""The inside sampler's start and stop: called by the start hook in each measured CPython process.
+"""The inside sampler's start: called by the start hook in each measured CPython process.
 
 The sampling is C (native/core/sampler.c): a native thread that reads this process's own stacks. Where the
 kernel forbids that, sample/fallback.py takes its place.
@@ -9,7 +9,7 @@ import os
 
 from footfall import _core
 
-__all__ = ["start", "stop"]
+__all__ = ["start"]
 
 _MAX_LOGS_PER_PID = 100000
 
@@ -40,13 +40,8 @@ def start(
         after_in_parent=_core.sampler_after_fork_parent,
         after_in_child=start_in_child,
     )
-    # Registered before all of the program's own, hence called after them.
-    atexit.register(stop)
-
-
-def stop() -> None:
-    """Stop sampling this process and close its log."""
-    _core.sampler_stop()
+    # Registered before all of the program's own, hence called after them; itself, so that no frame of ours is sampled.
+    atexit.register(_core.sampler_stop)
 
 
 def _start_here(directory: str, interval_ns: int, max_cpu_ppm: int, precise: bool, with_tasks: bool) -> None:
