@@ -65,6 +65,7 @@ def _profile(number: int) -> StoredProfile:
             StoredCost(1, 1, "unit", number, 5, 4, 3),
         ],
         timelines=_timelines(number),
+        native_calls={number % 2},
     )
 
 
@@ -159,7 +160,9 @@ def _profile_content(profile: StoredProfile) -> object:
         (profile.threads[thread], line.start_ns, [(stack(span.node), labels[span.context], *span[2:]) for span in line])
         for thread, line in profile.timelines.threads.items()
     ]
-    return totals, sorted(costs, key=repr), sorted(profile.threads), sorted(timelines, key=repr), profile.timelines.step_ns
+    native_calls = sorted(profile.frames[number] for number in profile.native_calls)
+    order = (sorted(timelines, key=repr), profile.timelines.step_ns)
+    return totals, sorted(costs, key=repr), sorted(profile.threads), *order, native_calls
 
 
 def _combine(target: pathlib.Path, *inputs: str) -> str:
@@ -360,6 +363,11 @@ DAMAGES = {
     "cost of no node": "update footfall_cost set node_id = 9",
     "cost of text": "update footfall_cost set wall_ns = 'x'",
     "negative cost": "update footfall_cost set cpu_ns = -1",
+    "call of no frame": "insert into footfall_native_call values (99)",
+    "calls of texts": "drop table footfall_native_call; create table footfall_native_call (frame_id);"
+    " insert into footfall_native_call values ('x')",
+    "endless calls": "drop table footfall_native_call; create view footfall_native_call as with recursive n(n) as"
+    " (select 0 union all select n + 1 from n) select n as frame_id from n",
     "timeline of no thread": "update footfall_timeline set thread_id = 99 where thread_id = 0",
     "timeline of text": "update footfall_timeline set nodes = 'x'",
     "another profile": "update footfall_profile set format = 99",

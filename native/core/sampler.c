@@ -3,6 +3,7 @@
  * while it runs, struct sampler is its own, except `context` (atomic), the ring, and what `mutex` guards. */
 #include "core/state.h" /* first: Python.h must come before the system headers */
 
+#include "core/sampler_calls.h"
 #include "core/sampler_precise.h"
 #include "core/sampler_tasks.h"
 #include "core/task_tables.h"
@@ -161,6 +162,7 @@ close_sampler(module_state *state)
     }
     sampler_thread_stop(s);
     sampler_tasks_close(s);
+    sampler_log_calls(s);
     sample_log_close(&s->log);
     free_sampler(s);
 }

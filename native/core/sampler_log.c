@@ -373,6 +373,21 @@ sample_log_add_waiting(sample_log *log, uint32_t thread_index, uint32_t node, ui
     maplog_commit(&log->log, payload, SAMPLE_WAITING);
 }
 
+void
+sample_log_add_calls(sample_log *log, uint32_t code_id, const uint32_t *units, uint32_t n)
+{
+    unsigned char *payload = reserve(log, 8 + 4 * (size_t)n);
+    if (payload == NULL) {
+        return;
+    }
+    unsigned char *to = maplog_put_u32(payload, code_id);
+    to = maplog_put_u32(to, n);
+    for (uint32_t i = 0; i < n; i++) {
+        to = maplog_put_u32(to, units[i]);
+    }
+    maplog_commit(&log->log, payload, SAMPLE_CALLS);
+}
+
 int
 sample_log_is_mapped(const sample_log *log, const unsigned char *payload)
 {

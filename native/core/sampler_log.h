@@ -26,6 +26,7 @@ enum sample_kind {
     SAMPLE_NODE = 4,
     SAMPLE_SAMPLE = 5,
     SAMPLE_WAITING = 6,
+    SAMPLE_CALLS = 7,
 };
 
 enum sample_counter {
@@ -118,6 +119,8 @@ unsigned char *sample_log_add_sample(sample_log *log, const sample_fields *sampl
 /* Log that `n` looks at tasks of a thread found them waiting at a node, for so long in all. */
 void sample_log_add_waiting(sample_log *log, uint32_t thread_index, uint32_t node, uint64_t time_ns, uint64_t wall_ns,
                             uint32_t n);
+/* Log that the instructions at these units of a code object call C functions. */
+void sample_log_add_calls(sample_log *log, uint32_t code_id, const uint32_t *units, uint32_t n);
 /* Whether a payload is still mapped, so that it may be updated. */
 int sample_log_is_mapped(const sample_log *log, const unsigned char *payload);
 void sample_log_put_repeat(unsigned char *payload, uint64_t time_ns, uint16_t repeat);

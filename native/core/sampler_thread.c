@@ -1,6 +1,7 @@
 /* sampler_thread.c owns the native thread: its clock, its jitter, its start and stop.
  * It has no Python thread state, never takes the GIL, and takes no signal. */
 #include "core/sampler_asyncio.h"
+#include "core/sampler_calls.h"
 #include "core/sampler_follow.h"
 #include "core/sampler_tasks.h"
 #include "remote/target.h"
@@ -147,6 +148,7 @@ has_lease_ended(sampler *s, uint64_t now_ns)
     if (s->tasks != NULL) {
         sampler_log_waiting(s, now_ns);
     }
+    sampler_log_calls(s);
     sample_log_publish(&s->log);
     memset(s->log.lease, 0, 8);
     return 1;

@@ -117,6 +117,8 @@ void sampler_tick(sampler *s, uint64_t now_ns);
 walk_status sampler_intern_walk(sampler *s, thread_lane *lane);
 /* How many deaths of code objects were told. */
 uint64_t sampler_count_deaths(const sampler *s);
+/* Forget the code objects whose death was told. */
+void sampler_apply_deaths(sampler *s);
 
 uint64_t sampler_now_ns(void);
 

@@ -37,8 +37,8 @@ is_ring_lost(uint64_t head, uint64_t from)
     return head - from > RING_SLOTS - 64;
 }
 
-static void
-apply_deaths(sampler *s)
+void
+sampler_apply_deaths(sampler *s)
 {
     uint64_t head = sampler_count_deaths(s);
     for (uint64_t i = s->ring_tail; i < head && !is_ring_lost(head, s->ring_tail); i++) {
@@ -203,7 +203,7 @@ intern_path(sampler *s, thread_lane *lane)
 walk_status
 sampler_intern_walk(sampler *s, thread_lane *lane)
 {
-    apply_deaths(s);
+    sampler_apply_deaths(s);
     walk_status status = intern_path(s, lane);
     if (status != WALK_OK) {
         lane->depth = 0;

@@ -3,6 +3,7 @@
  * does without: while it runs, all of the sampler is its own but what its functions read for statistics. */
 #include "core/state.h" /* first: Python.h must come before the system headers */
 
+#include "core/sampler_calls.h"
 #include "core/sampler_tasks.h"
 #include "core/sampler_threads.h"
 #include "core/task_tables.h"
@@ -233,6 +234,9 @@ close_remote(remote_sampler *self)
     if (s != NULL) {
         Py_BEGIN_ALLOW_THREADS
         sampler_thread_stop(s);
+        if (self->has_log) {
+            sampler_log_calls(s);
+        }
         Py_END_ALLOW_THREADS
         sampler_tasks_close(s);
         if (self->has_log) {

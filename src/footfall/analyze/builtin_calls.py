@@ -1,10 +1,11 @@
 """Time in built-in functions: a frame of its own below the line that called one, where that is certain.
 
 The sampler sees Python frames. One that stands at a call without a Python frame below it is in C code, or about to
-call. Which function that is can be told from the source where the name is a built-in's that the file does not give to
-anything else, or an attribute of a module that is part of the interpreter (`time.sleep`).
+call. Where the interpreter itself had adapted the call to a C function (`Profile.native_calls`) it is in C code, and
+the source may tell the name. Else it can be told from the source alone where the name is a built-in's that the file
+does not give to anything else, or an attribute of a module that is part of the interpreter (`time.sleep`).
 
-Pure but for `read_source`. Used by `footfall flame`.
+Pure but for `read_source`. Used by flame graphs and exports.
 """
 
 from __future__ import annotations
@@ -14,8 +15,9 @@ import builtins
 import sys
 from collections.abc import Callable
 from dataclasses import replace
+from typing import NamedTuple
 
-from footfall.analyze.calltree import COLLECTOR_PATH, Frame, Function, Profile, TreeNode
+from footfall.analyze.calltree import COLLECTOR_PATH, Function, Profile, TreeNode
 
 __all__ = ["find_builtin_calls", "mark_builtin_calls"]
 
@@ -24,6 +26,13 @@ _MODULES = frozenset(sys.builtin_module_names)
 
 _Place = tuple[int, int, int, int]
 """First line and column, last line and column."""
+
+
+class _Call(NamedTuple):
+    """What a call names, and whether that is a built-in function for sure. "": it names nothing."""
+
+    name: str
+    is_sure: bool
 
 
 def mark_builtin_calls(profile: Profile, read_source: Callable[[str], bytes | None]) -> Profile:
@@ -37,8 +46,8 @@ def mark_builtin_calls(profile: Profile, read_source: Callable[[str], bytes | No
         for node in profile.nodes[1:]
         if profile.frames[node.frame].function.path != COLLECTOR_PATH  # called by what runs, Python or C
     }
-    with_calls = {profile.nodes[node].frame for node in callers}
-    calls: dict[str, dict[_Place, str]] = {}
+    with_calls = {profile.nodes[node].frame for node in callers} - profile.native_calls
+    calls: dict[str, dict[_Place, _Call]] = {}
     found = replace(profile, frames=list(profile.frames), nodes=list(profile.nodes), costs={})
     frame_ids: dict[int, int] = {}
     node_ids: dict[int, int] = {}
@@ -46,7 +55,7 @@ def mark_builtin_calls(profile: Profile, read_source: Callable[[str], bytes | No
         frame_id = profile.nodes[node].frame
         if node and frame_id not in with_calls and node not in node_ids:
             if frame_id not in frame_ids:
-                frame_ids[frame_id] = _add_frame(found, profile.frames[frame_id], calls, read_source)
+                frame_ids[frame_id] = _add_frame(found, frame_id, calls, read_source)
             if frame_ids[frame_id] >= 0:
                 node_ids[node] = len(found.nodes)
                 found.nodes.append(TreeNode(node, frame_ids[frame_id]))
@@ -56,43 +65,50 @@ def mark_builtin_calls(profile: Profile, read_source: Callable[[str], bytes | No
 
 
 def _add_frame(
-    profile: Profile, frame: Frame, calls: dict[str, dict[_Place, str]], read_source: Callable[[str], bytes | None]
+    profile: Profile, number: int, calls: dict[str, dict[_Place, _Call]], read_source: Callable[[str], bytes | None]
 ) -> int:
-    """Add the frame of the built-in that `frame` calls; return its number, -1 where it calls none."""
+    """Add the frame of the built-in that frame `number` calls; return its number, -1 where it calls none."""
+    frame = profile.frames[number]
     path = frame.function.path
-    if frame.column is None or frame.end_column is None:
+    call = None
+    if frame.column is not None and frame.end_column is not None:
+        if path not in calls:
+            text = read_source(path)
+            calls[path] = {} if text is None else _find_calls(text)
+        call = calls[path].get((frame.line, frame.column, frame.end_line, frame.end_column))
+    if number not in profile.native_calls and (call is None or not call.is_sure):
         return -1
-    if path not in calls:
-        text = read_source(path)
-        calls[path] = {} if text is None else find_builtin_calls(text)
-    name = calls[path].get((frame.line, frame.column, frame.end_line, frame.end_column))
-    if name is None:
-        return -1
-    profile.frames.append(frame._replace(function=Function(path, f"<built-in> {name}", frame.line)))
+    name = f"<built-in> {call.name}" if call is not None and call.name else "<built-in>"
+    profile.frames.append(frame._replace(function=Function(path, name, frame.line)))
     return len(profile.frames) - 1
 
 
 def find_builtin_calls(source: bytes) -> dict[_Place, str]:
-    """Return where built-in functions are called, by what names. Columns are UTF-8 bytes; no Python, no calls."""
+    """Return where built-in functions are called for sure, by what names. Columns are UTF-8 bytes."""
+    return {place: call.name for place, call in _find_calls(source).items() if call.is_sure}
+
+
+def _find_calls(source: bytes) -> dict[_Place, _Call]:
     try:
         tree = ast.parse(source)
     except (SyntaxError, ValueError, RecursionError):
         return {}
     nodes = list(ast.walk(tree))
     given, modules = _given_names(nodes)
-    found: dict[_Place, str] = {}
+    found: dict[_Place, _Call] = {}
     for node in nodes:
         if not isinstance(node, ast.Call) or node.end_lineno is None or node.end_col_offset is None:
             continue
-        name = ""
-        if isinstance(node.func, ast.Name) and node.func.id in _BUILT_IN - given:
+        name, is_sure = "", False
+        if isinstance(node.func, ast.Name):
             name = node.func.id
-        elif isinstance(node.func, ast.Attribute) and isinstance(node.func.value, ast.Name):
-            module = modules.get(node.func.value.id)
-            if module is not None and node.func.value.id not in given:
-                name = f"{module}.{node.func.attr}"
-        if name:
-            found[node.lineno, node.col_offset, node.end_lineno, node.end_col_offset] = name
+            is_sure = name in _BUILT_IN - given
+        elif isinstance(node.func, ast.Attribute):
+            name = node.func.attr
+            owner = node.func.value.id if isinstance(node.func.value, ast.Name) else ""
+            if owner in modules and owner not in given:
+                name, is_sure = f"{modules[owner]}.{name}", True
+        found[node.lineno, node.col_offset, node.end_lineno, node.end_col_offset] = _Call(name, is_sure)
     return found
 
 

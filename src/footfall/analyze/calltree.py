@@ -134,6 +134,8 @@ class Profile:
     timelines: Timelines = field(default_factory=Timelines)
     squares: list[Squares] = field(default_factory=list)
     """Of each thread; empty where they are not known."""
+    native_calls: set[int] = field(default_factory=set)
+    """Frames that stand at a call of a C function, for sure: their nodes' own costs were in it."""
 
     def total(self) -> Cost:
         """All samples together."""
@@ -214,6 +216,8 @@ class ProfileBuilder:
             if frame_id is None:
                 frame = decoders[node.code].frame(node.unit)
                 frame_id = places[place] = self._number(self._frame_ids, self.profile.frames, frame)
+                if place in log.native_calls:
+                    self.profile.native_calls.add(frame_id)
             tree_node = TreeNode(found[node.parent], frame_id)
             number = self._node_ids.get(tree_node)
             if number is None:

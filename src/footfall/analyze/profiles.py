@@ -40,6 +40,7 @@ def rows_from_profile(profile: Profile) -> StoredProfile:
             for key, cost in profile.costs.items()
         ],
         timelines=profile.timelines,
+        native_calls=profile.native_calls,
     )
 
 
@@ -73,4 +74,5 @@ def profile_from_rows(stored: StoredProfile) -> Profile:
         interval_ns=stored.interval_ns,
         timelines=stored.timelines,
         squares=[Squares(*thread[3:]) for thread in stored.threads],
+        native_calls=stored.native_calls,
     )

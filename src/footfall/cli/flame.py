@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import click
 
-from footfall.analyze.builtin_calls import mark_builtin_calls
-from footfall.analyze.calltree import Profile
 from footfall.analyze.clocks import Clock
 from footfall.cli.options import config_option, data_file_option, load_config, write_output
 from footfall.errors import UsageError
-from footfall.report.times import need_profile
+from footfall.report.times import need_profile, with_builtin_calls
 
 __all__ = ["command"]
 
@@ -58,11 +54,11 @@ def command(
     if data_files and data_file is not None:
         raise UsageError("too-many-files", "The data file is named twice.", "Leave --data-file out.")
     config = load_config(config_file, data_file=data_files[-1] if data_files else data_file)
-    profile = _marked(need_profile(config, config.data_file, has_timelines=True))
+    profile = with_builtin_calls(need_profile(config, config.data_file, has_timelines=True))
     if output.lower().endswith(_PAGE_ENDINGS):
         from footfall.report.site.flame_file import render_flame_file
 
-        before = _marked(need_profile(config, data_files[0])) if len(data_files) == 2 else None
+        before = with_builtin_calls(need_profile(config, data_files[0])) if len(data_files) == 2 else None
         title = config.data_file if before is None else f"{data_files[0]} and {data_files[1]}"
         page = render_flame_file(profile, title=title, before=before, clock=Clock(clock) if clock else None)
         write_output(output, page, "flame graph")
@@ -74,15 +70,3 @@ def command(
     stacks = render_collapsed(profile, with_lines=lines, clock=Clock(clock or "samples"))
     write_output(output, stacks, "collapsed stacks")
     return 0
-
-
-def _marked(profile: Profile) -> Profile:
-    """Tell built-in functions from their callers, as far as the sources are here."""
-
-    def read_source(path: str) -> bytes | None:
-        try:
-            return Path(path).read_bytes() if path.endswith(".py") else None
-        except OSError:
-            return None
-
-    return mark_builtin_calls(profile, read_source)

@@ -106,6 +106,7 @@ class ProfilesMerge:
     def _add_costs(self, profile: StoredProfile, threads: dict[int, int]) -> None:
         costs = [cost for cost in profile.costs if cost.thread in threads]
         nodes = {0: 0}  # number there -> here
+        native_calls: set[int] = set()
 
         def number(node: int) -> int:
             chain = []
@@ -116,12 +117,18 @@ class ProfilesMerge:
                 parent, frame_number = profile.nodes[node]
                 frame = profile.frames[frame_number]
                 frame = frame._replace(path=self._map_path(frame.path))
-                nodes[node] = self._nodes.number((nodes[parent], self._frames.number(tuple(frame))))
+                number_here = self._frames.number(tuple(frame))
+                nodes[node] = self._nodes.number((nodes[parent], number_here))
+                if frame_number in profile.native_calls:
+                    native_calls.add(number_here)
             return nodes[chain[0]] if chain else nodes[node]
 
         rows = [(number(cost.node), threads[cost.thread], *cost[2:]) for cost in costs]
         self._target.executemany("insert into footfall_cost values (?, ?, ?, ?, ?, ?, ?)", rows)
         self._add_timelines(profile.timelines, threads, number)
+        self._target.executemany(
+            "insert or ignore into footfall_native_call values (?)", ((frame,) for frame in sorted(native_calls))
+        )
 
     def _add_timelines(self, found: Timelines, threads: dict[int, int], number: Callable[[int], int]) -> None:
         """Add the threads' spans, on the coarsest grid of all: what that leaves out is never looked at."""

@@ -56,6 +56,7 @@ create table footfall_run (identity text primary key, first_thread integer, n_th
 create table footfall_timeline (thread_id integer primary key, start_ns integer, step_ns integer, n_spans integer,
     nodes blob, contexts blob, samples blob, wall_ns blob, cpu_ns blob, gil_ns blob);
 create table footfall_timeline_context (id integer primary key, context text);
+create table footfall_native_call (frame_id integer primary key);
 """
 
 
@@ -128,6 +129,8 @@ class StoredProfile:
     nodes: list[StoredNode] = field(default_factory=list)
     costs: list[StoredCost] = field(default_factory=list)
     timelines: Timelines = field(default_factory=Timelines)
+    native_calls: set[int] = field(default_factory=set)
+    """Frames that stand at a call of a C function."""
 
 
 def create_profile_tables(connection: sqlite3.Connection) -> None:
@@ -153,6 +156,7 @@ def write_profile(connection: sqlite3.Connection, profile: StoredProfile, identi
     ):
         _insert(connection, table, ((index, *row) for index, row in enumerate(rows)))
     _insert(connection, "footfall_cost", profile.costs)
+    _insert(connection, "footfall_native_call", ((frame,) for frame in sorted(profile.native_calls)))
     write_timelines(connection, profile.timelines)
 
 
@@ -263,6 +267,9 @@ def read_profile_tables(connection: sqlite3.Connection, path: str | Path) -> Sto
         profile.nodes = _rows(connection, StoredNode, "select parent_id, frame_id from footfall_node order by id")
         columns = "node_id, thread_id, context, samples, wall_ns, cpu_ns, gil_ns"
         profile.costs = _rows(connection, StoredCost, f"select {columns} from footfall_cost")
+        if has_table(connection, "footfall_native_call"):  # not in files of earlier versions
+            rows = connection.execute("select frame_id from footfall_native_call")
+            profile.native_calls = {frame for (frame,) in rows}
         _check(profile)
     except TypeError as error:  # a column too few or too many, a text where a number belongs
         raise sqlite3.DatabaseError(f"the profile's tables do not fit together ({error})") from error
@@ -296,6 +303,7 @@ def _check(profile: StoredProfile) -> None:
         and _are_numbers(nodes, n_nodes)
         and _are_numbers(threads, n_threads)
         and all(map(_are_numbers, costs))
+        and _are_numbers([*profile.native_calls], n_frames)
         and {*map(type, contexts), *map(type, paths), *map(type, names)} <= {str}
         and {kind for column in places for kind in map(type, column)} <= {int, type(None)}
         and all(isinstance(thread.name, str) and thread.pid >= 0 for thread in profile.threads)

@@ -32,7 +32,7 @@ UNIT_UNKNOWN = 0xFFFFFFFF
 
 _MAGIC = b"FOOTFALL"
 _FORMAT = 1
-_HEADER, _CODE, _THREAD, _NODE, _SAMPLE, _WAITING = range(1, 7)
+_HEADER, _CODE, _THREAD, _NODE, _SAMPLE, _WAITING, _CALLS = range(1, 8)
 _HEADER_LAYOUT = struct.Struct("<8sII4Q16Q")
 _SAMPLE_LAYOUT = struct.Struct("<IIQQIHH")
 _WAITING_LAYOUT = struct.Struct("<IIQQII")
@@ -107,6 +107,8 @@ class SampleLog:
         self.nodes: dict[int, Node] = {}
         self.threads: dict[int, SampledThread] = {}
         self.samples: list[Sample] = []
+        self.native_calls: set[tuple[int, int]] = set()
+        """(code id, unit) of the instructions that call C functions: a leaf there was in one."""
         self.damage: list[str] = []
 
 
@@ -182,6 +184,9 @@ def _add_entry(log: SampleLog, clocks: dict[int, _ThreadClock], kind: int, paylo
         index, _, native_id = struct.unpack_from("<IIQ", payload)
         (name,) = _sized_fields(payload, 16, 1)
         log.threads[index] = SampledThread(native_id, _text(name))
+    elif kind == _CALLS:
+        code_id, count = struct.unpack_from("<II", payload)
+        log.native_calls.update((code_id, unit) for unit in struct.unpack_from(f"<{count}I", payload, 8))
     elif kind == _HEADER:
         _read_header(log, payload)
 
