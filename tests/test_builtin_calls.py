@@ -90,6 +90,8 @@ def test_calls_that_the_interpreter_knows_are_sure() -> None:
         "<built-in> (a.py)": 3,
         "<built-in> (gone.py)": 4,
     }
+    by_text = mark_builtin_calls(profile, {"a.py": source}.get, only_adapted=True)
+    assert collapse_stacks(by_text) == collapse_stacks(marked)
     unsure = mark_builtin_calls(replace(profile, native_calls=set()), {"a.py": source}.get)
     assert unsure.costs == profile.costs
 

@@ -81,8 +81,8 @@ def need_profile(
     return profile
 
 
-def with_builtin_calls(profile: Profile) -> Profile:
-    """Tell built-in functions from their callers, by name as far as the sources are here."""
+def with_builtin_calls(profile: Profile, *, only_adapted: bool = False) -> Profile:
+    """Tell built-in functions from their callers, by name as far as the sources are here. As `mark_builtin_calls`."""
 
     def read_source(path: str) -> bytes | None:
         try:
@@ -90,7 +90,7 @@ def with_builtin_calls(profile: Profile) -> Profile:
         except (OSError, ValueError):  # ValueError: a null byte in the name
             return None
 
-    return mark_builtin_calls(profile, read_source)
+    return mark_builtin_calls(profile, read_source, only_adapted=only_adapted)
 
 
 def clock_of(profile: Profile) -> Callable[[Cost], int]:

@@ -43,7 +43,7 @@ from footfall.report.site.shell import render_page
 from footfall.report.site.source_page import source_payload
 from footfall.report.site.tests_page import tests_payload
 from footfall.report.sources import read_source
-from footfall.report.times import clock_of, sampled_ns, short_path
+from footfall.report.times import clock_of, sampled_ns, short_path, with_builtin_calls
 
 __all__ = ["SiteData", "write_site"]
 
@@ -252,12 +252,12 @@ class _Site:
 
     def _flame(self, profile: Profile) -> dict[str, Any]:
         return flame_payload(
-            profile,
+            with_builtin_calls(profile, only_adapted=True),  # parsing all sources would take longer than the whole site
             shown=short_path,
             pages=self.pages,
             coverage_of=_FunctionCoverage(self.files).of,
             is_library=lambda path: path not in self.pages,
-            before=self.data.before,
+            before=None if self.data.before is None else with_builtin_calls(self.data.before, only_adapted=True),
         )
 
     def _tests(self, tests: list[TestRecord]) -> dict[str, Any]:
