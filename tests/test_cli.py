@@ -156,3 +156,14 @@ def test_warnings_can_be_disabled(footfall, script, tmp_path) -> None:
     done = footfall("run", "-q", "--source=.", "--include=*.py", "script.py")
     assert done.stderr == ""
     assert "[include-ignored]" in footfall("run", "--source=.", "--include=*.py", "script.py").stderr
+
+
+def test_annotated_sources_need_a_place(footfall, script, tmp_path) -> None:
+    """What is no directory is refused with the option that says otherwise."""
+    assert footfall("run", "-q", "script.py").returncode == 0
+    (tmp_path / "taken").write_text("", encoding="utf-8")
+    done = footfall("annotate", "-d", "taken")
+    assert done.returncode == 3
+    assert "[output-unwritable]" in done.stderr and "with -d" in done.stderr
+    assert footfall("annotate").stderr == "Wrote 1 annotated source beside theirs\n"
+    assert (tmp_path / "script.py,cover").read_text(encoding="utf-8").startswith("> ")

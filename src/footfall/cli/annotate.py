@@ -39,4 +39,4 @@ def write_annotated(coverage: Coverage, directory: str | None) -> None:
     for file in coverage.files:
         path = file.result.path
         to = path + ",cover" if directory is None else os.path.join(directory, flat_name(file.name))
-        write_output(to, annotate(read_source(path), file.result), "annotated source", is_quiet=True)
+        write_output(to, annotate(read_source(path), file.result), "annotated source", is_quiet=True, option="-d")

@@ -59,16 +59,16 @@ def warn(warnings: Iterable[tuple[str, str]], disabled: Iterable[str] = ()) -> N
             click.echo(f"footfall: {text}{ending}", err=True)
 
 
-def write_output(output: str, text: str, what: str, *, is_quiet: bool = False) -> None:
+def write_output(output: str, text: str, what: str, *, is_quiet: bool = False, option: str = "-o") -> None:
     """Write a report to a file, whose directory is made, or for "-" to stdout.
 
-    Raises FootfallError (`output-unwritable`); no half-written file is left.
+    Raises FootfallError (`output-unwritable`), which names the `option` that says where; no half-written file is left.
     """
     if output == "-":
         # the bytes are the report's alone, but on a terminal the prompt that follows has a line of its own
         click.echo(text, nl=sys.stdout.isatty() and not text.endswith("\n"))
         return
-    _write_file(output, text.encode("utf-8", "surrogateescape"), what, is_quiet)
+    _write_file(output, text.encode("utf-8", "surrogateescape"), what, is_quiet, option)
 
 
 def write_bytes(output: str, content: bytes, what: str, *, is_quiet: bool = False) -> None:
@@ -76,10 +76,10 @@ def write_bytes(output: str, content: bytes, what: str, *, is_quiet: bool = Fals
     if output == "-":
         sys.stdout.buffer.write(content)
         return
-    _write_file(output, content, what, is_quiet)
+    _write_file(output, content, what, is_quiet, "-o")
 
 
-def _write_file(output: str, content: bytes, what: str, is_quiet: bool) -> None:
+def _write_file(output: str, content: bytes, what: str, is_quiet: bool, option: str) -> None:
     try:
         os.makedirs(os.path.dirname(os.path.abspath(output)), exist_ok=True)
         with open(output, "wb") as file:
@@ -94,7 +94,7 @@ def _write_file(output: str, content: bytes, what: str, is_quiet: bool) -> None:
         raise FootfallError(
             "output-unwritable",
             f"Can't write the {what} to {output}: {error.strerror or error}.",
-            "Choose another place with -o.",
+            f"Choose another place with {option}.",
         ) from error
     if not is_quiet:
         click.echo(f"Wrote {what} to {output}", err=True)
