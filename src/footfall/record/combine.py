@@ -35,6 +35,7 @@ _KNOWN_TABLES: Final = frozenset(
         "footfall_frame",
         "footfall_inferred",
         "footfall_lines_only",
+        "footfall_native_call",
         "footfall_node",
         "footfall_profile",
         "footfall_run",
