@@ -6,14 +6,15 @@ Environment variables in values are replaced when a value is read. Errors name t
 
 from __future__ import annotations
 
-import configparser
 import os
 import re
-import tomllib
 from collections.abc import Mapping
-from typing import Final, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 from footfall.errors import UsageError
+
+if TYPE_CHECKING:
+    import configparser
 
 __all__ = ["SettingsFile", "Value", "open_settings_file", "substitute_variables"]
 
@@ -128,6 +129,8 @@ def _line_of(text: str, section_name: str, option: str) -> int:
 
 class _IniFile(_File):
     def __init__(self, path: str, text: str, is_own: bool) -> None:
+        import configparser  # as tomllib below: for those who have such a file
+
         super().__init__(path, text)
         self._prefixes = ("coverage:", "") if is_own else ("coverage:",)
         self._parser = configparser.ConfigParser(interpolation=None)
@@ -156,7 +159,7 @@ class _IniFile(_File):
 
     def _converted(self, text: str, name: str, option: str, kind: str) -> Value:
         if kind == "flag":
-            states = configparser.ConfigParser.BOOLEAN_STATES
+            states = self._parser.BOOLEAN_STATES
             if text.lower() not in states:
                 raise ValueError(f"not a boolean: {text!r}")
             return states[text.lower()]
@@ -174,6 +177,8 @@ class _IniFile(_File):
 
 
 def _ini_syntax_error(path: str, error: configparser.Error) -> UsageError:
+    import configparser
+
     if isinstance(error, configparser.MissingSectionHeaderError):
         return _syntax_error(path, error.lineno, f"no [section] before {error.line.strip()!r}")
     if isinstance(error, configparser.ParsingError) and error.errors:
@@ -188,6 +193,8 @@ def _ini_syntax_error(path: str, error: configparser.Error) -> UsageError:
 
 class _TomlFile(_File):
     def __init__(self, path: str, text: str, is_own: bool) -> None:
+        import tomllib
+
         super().__init__(path, text)
         self._prefixes = ("tool.coverage.", "") if is_own else ("tool.coverage.",)
         try:

@@ -1,7 +1,6 @@
 """Totals and percentages of coverage, with coverage.py's arithmetic and rounding. Used by `results` and the reports."""
 
 from dataclasses import dataclass
-from decimal import Decimal
 
 from footfall.errors import UsageError
 
@@ -142,5 +141,7 @@ def fail_under_message(total: float, fail_under: float, precision: int) -> str:
 def _fail_under_precision(fail_under: float, precision: int) -> int:
     if fail_under == int(fail_under):
         return precision
+    from decimal import Decimal  # for the few who need it
+
     exponent = Decimal(str(fail_under)).as_tuple().exponent
     return max(precision, -int(exponent))

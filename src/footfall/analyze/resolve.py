@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import NamedTuple, TypeVar
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from footfall.analyze.branch_outcomes import OutcomeCollector
 from footfall.analyze.branches import find_branches
@@ -17,7 +17,6 @@ from footfall.analyze.bytecode_arcs import arcs_of_code
 from footfall.analyze.calltree import profile_of_logs
 from footfall.analyze.imported import infer_lines
 from footfall.analyze.opcodes import OPCODES_BY_VERSION
-from footfall.analyze.probe_arcs import MeaningsStore, arcs_of_hits, meanings_of_module
 from footfall.analyze.rundata import FileData, RunData
 from footfall.errors import FootfallError
 from footfall.model import UNCOVERED_CONTEXT
@@ -33,6 +32,9 @@ from footfall.record.recordfile import (
     spread_hits,
 )
 from footfall.record.samplelog import SampleLog, read_sample_logs
+
+if TYPE_CHECKING:
+    from footfall.analyze.probe_arcs import MeaningsStore
 
 __all__ = ["join_context", "resolve"]
 
@@ -114,6 +116,8 @@ def resolve(
         done += 1
         if progress is not None:
             progress(done, total)
+    if merged.modules:  # else not worth its time
+        from footfall.analyze.probe_arcs import arcs_of_hits, meanings_of_module
     for module in merged.modules.values():
         try:
             lines, arcs = arcs_of_hits(meanings_of_module(module, store), module.hits)
@@ -197,6 +201,8 @@ def _add_module_visits(
     context: str,
     store: MeaningsStore | None,
 ) -> None:
+    from footfall.analyze.probe_arcs import arcs_of_hits, meanings_of_module
+
     files.setdefault(module.path, FileData())
     meanings = meanings_of_module(module, store)
     for places, labels in visits.items():

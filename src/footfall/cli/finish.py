@@ -23,7 +23,6 @@ from footfall.cli.terminal import print_lines, progress_bar
 from footfall.config import Config
 from footfall.errors import FootfallError
 from footfall.observe.settings import Settings
-from footfall.record.combine import combine_files
 from footfall.record.conditionsdb import write_conditions
 from footfall.record.coveragedb import write_coverage
 from footfall.record.locate import find_unexecuted_files
@@ -147,6 +146,8 @@ def _append(
     data_file: str,
     warnings: list[tuple[str, str]],
 ) -> None:
+    from footfall.record.combine import combine_files  # for --append alone
+
     part = f"{data_file}.{os.getpid()}.run{SIDE_FILE_ENDING}"
     try:
         _write(run, directory, settings, config, part, warnings)

@@ -10,10 +10,12 @@ import os
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
-from urllib.parse import quote
 
 from footfall.errors import FootfallError
 from footfall.record.parallelfiles import find_parallel_files
+
+_PLAIN = frozenset(b"/-._~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz")
+"""Bytes that stand for themselves in a URI (RFC 3986); urllib.parse takes longer to import than a file to open."""
 
 __all__ = ["SCHEMA_VERSION", "check_replaceable", "check_writable", "has_table", "open_data_file"]
 
@@ -93,7 +95,8 @@ def _unreadable(path: str | Path, error: OSError) -> FootfallError:
 
 def _connect_read_only(path: str | Path) -> sqlite3.Connection:
     # immutable: no lock, and no journal beside the file is ever acted on
-    uri = f"file:{quote(os.fsencode(os.path.abspath(path)))}?mode=ro&immutable=1"
+    place = "".join(chr(byte) if byte in _PLAIN else f"%{byte:02X}" for byte in os.fsencode(os.path.abspath(path)))
+    uri = f"file:{place}?mode=ro&immutable=1"
     connection = sqlite3.connect(uri, uri=True)
     # a file from elsewhere has no say in what runs here
     connection.execute("pragma trusted_schema = off").fetchall()

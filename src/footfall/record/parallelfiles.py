@@ -9,7 +9,6 @@ import glob
 import os
 import random
 import re
-import socket
 import stat
 import string
 from pathlib import Path
@@ -27,7 +26,7 @@ _LETTERS: Final = string.ascii_letters + string.digits
 
 def make_parallel_name(data_file: str) -> str:
     """Return a name that no other process on any machine makes, as coverage.py's `filename_suffix` does."""
-    host = socket.gethostname().replace(".", "_").replace("/", "_")
+    host = os.uname().nodename.replace(".", "_").replace("/", "_")
     rolls = "".join(random.Random(os.urandom(8)).choices(_LETTERS, k=_N_RANDOM))
     return f"{data_file}.{host}.pid{os.getpid()}.X{rolls}x"
 

@@ -9,7 +9,6 @@ import contextlib
 import hashlib
 import os
 import shutil
-import socket
 import tempfile
 import time
 from dataclasses import dataclass, field
@@ -71,7 +70,7 @@ class RunDirectory:
     def identity(self) -> str:
         """Return what no other run has, on any machine; the same however often this one is resolved."""
         started_ns = (self.path / "settings").stat().st_mtime_ns
-        text = f"{socket.gethostname()}\n{self.path.name}\n{started_ns}"
+        text = f"{os.uname().nodename}\n{self.path.name}\n{started_ns}"
         return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()
 
     def has_records(self) -> bool:

@@ -4,10 +4,13 @@ all else that follows a run of the probes engine."""
 from __future__ import annotations
 
 from array import array
+from typing import TYPE_CHECKING
 
-from footfall.analyze.probe_arcs import ProbeMeaning
 from footfall.observe.probe_cache import code_state
 from footfall.report.analysis_cache import AnalysisCache, key_maker, open_cache
+
+if TYPE_CHECKING:
+    from footfall.analyze.probe_arcs import ProbeMeaning
 
 __all__ = ["KeptMeanings"]
 
