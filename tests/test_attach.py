@@ -12,14 +12,19 @@ import textwrap
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
-from footfall.analyze.calltree import times_of_functions
+from footfall.analyze.calltree import Profile, ProfileBuilder, times_of_functions
 from footfall.analyze.profiles import profile_from_rows
 from footfall.record.profiledb import read_profile
 from footfall.record.samplelog import SampleLog, read_sample_log
 from interpreters import OTHERS, PYPY
+
+if TYPE_CHECKING:
+    from footfall.sample.inject import InjectedSampler
+    from footfall.sample.outside import OutsideSampler
 
 pytestmark = pytest.mark.skipif(sys.implementation.name != "cpython", reason="reads from CPython only")
 pytest.importorskip("elftools")
@@ -95,6 +100,17 @@ def samples_by_function(data_file: Path) -> dict[str, int]:
     for function, times in times_of_functions(profile_from_rows(stored)).items():
         found[function.qualname] = found.get(function.qualname, 0) + times.own.samples
     return found
+
+
+def joined_profile(sampler: OutsideSampler | InjectedSampler) -> Profile:
+    """The profile of a sampler's logs, which are of one process with one thread and have all that it counted."""
+    builder = ProfileBuilder()
+    for number, path in enumerate(sampler.finished):
+        builder.add(read_sample_log(path), {}, is_continued=number > 0)
+    profile = builder.profile
+    assert profile.n_samples == sampler.counts().samples > 150
+    assert (profile.n_processes, len(profile.threads)) == (1, 1)
+    return profile
 
 
 def stacks(log: SampleLog) -> list[tuple[str, ...]]:
@@ -544,7 +560,6 @@ def test_pypy_is_refused() -> None:
 
 def test_long_logs_are_begun_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Sampling goes on in a new log when one is long; together they are one process with its threads once."""
-    from footfall.analyze.calltree import ProfileBuilder
     from footfall.sample import outside
 
     monkeypatch.setattr(outside, "_MAX_LOG_SAMPLES", 50)
@@ -557,13 +572,7 @@ def test_long_logs_are_begun_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
             time.sleep(0.02)
         sampler.stop()
     assert len(sampler.finished) >= 4
-    builder = ProfileBuilder()
-    for number, path in enumerate(sampler.finished):
-        builder.add(read_sample_log(path), {}, is_continued=number > 0)
-    profile = builder.profile
-    assert profile.n_samples == sampler.counts().samples > 150
-    assert (profile.n_processes, len(profile.threads)) == (1, 1)
-    assert profile.total().wall_ns > 0
+    assert joined_profile(sampler).total().wall_ns > 0
 
 
 LAST_PID = Path("/proc/sys/kernel/ns_last_pid")

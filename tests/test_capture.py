@@ -61,6 +61,21 @@ def _run(tmp_path: Path, program: str) -> str:
     return done.stdout
 
 
+FOUR_THREADS = """
+        seen = []
+        def often():
+            for x in (0, 1, 5):
+                with capture as new:
+                    lib.choose(x)
+                seen.extend(lines(new))
+        threads = [threading.Thread(target=often) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        print(sorted(set(seen)))
+        """
+
 CASES = {
     "each line and direction is new once": (
         """
@@ -172,19 +187,8 @@ CASES = {
             done.wait()
         thread.join()
         print(lines(new))
-        seen = []
-        def often():
-            for x in (0, 1, 5):
-                with capture as new:
-                    lib.choose(x)
-                seen.extend(lines(new))
-        threads = [threading.Thread(target=often) for _ in range(4)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-        print(sorted(set(seen)))
-        """,
+        """
+        + FOUR_THREADS,
         "[2, 4, 7]\n[3, 5]\n",
     ),
     "other tools that let all events come again change nothing": (
@@ -255,19 +259,8 @@ BY_TRACE_FUNCTION = {
             work.start()
             work.join()
         print(bool(new))
-        seen = []
-        def often():
-            for x in (0, 1, 5):
-                with capture as new:
-                    lib.choose(x)
-                seen.extend(lines(new))
-        threads = [threading.Thread(target=often) for _ in range(4)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-        print(sorted(set(seen)))
-        """,
+        """
+        + FOUR_THREADS,
         "False\n[2, 3, 4, 5, 7]\n",
     ),
     "other tools that let all events come again change nothing": (

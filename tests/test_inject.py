@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from test_async import stacks_of
-from test_attach import ENVIRONMENT, FIB, OTHERS, attach, recording, samples_by_function, target
+from test_attach import ENVIRONMENT, FIB, OTHERS, attach, joined_profile, recording, samples_by_function, target
 
 pytestmark = pytest.mark.skipif(sys.implementation.name != "cpython", reason="there is no C core for others")
 pytest.importorskip("elftools")
@@ -91,8 +91,6 @@ def test_ends_with_the_process(tmp_path: Path) -> None:
 @needs_remote_exec
 def test_long_logs_are_begun_anew(monkeypatch: pytest.MonkeyPatch) -> None:
     """Sampling goes on in a new log when one is long, and ends with what there is when the process does meanwhile."""
-    from footfall.analyze.calltree import ProfileBuilder
-    from footfall.record.samplelog import read_sample_log
     from footfall.sample import inject
     from footfall.sample.outside import SampleOptions
 
@@ -110,12 +108,7 @@ def test_long_logs_are_begun_anew(monkeypatch: pytest.MonkeyPatch) -> None:
         while sampler.poll() and time.monotonic() < deadline:
             time.sleep(0.02)
     assert len(sampler.finished) >= 4 and str(process.pid) in sampler.ended
-    builder = ProfileBuilder()
-    for number, path in enumerate(sampler.finished):
-        builder.add(read_sample_log(path), {}, is_continued=number > 0)
-    profile = builder.profile
-    assert profile.n_samples == sampler.counts().samples > 150
-    assert (profile.n_processes, len(profile.threads)) == (1, 1)
+    joined_profile(sampler)
     sampler.close()
 
 
