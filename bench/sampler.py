@@ -1,12 +1,13 @@
 """The inside sampler: what it costs, how right its shares are, and how far its leaf lines are from the true ones.
 
-    python bench/sampler.py [--only cost|shares|stacks|skid] [--runs 5] [--seconds 4]
+    python bench/sampler.py [--only cost|shares|stacks|skid] [--pairs 200] [--seconds 4]
 
-Run it by a CPython that has footfall installed. Each measurement is a process of its own, modes are interleaved,
-medians printed; ratios are to the same work without a sampler.
+Run it by a CPython that has footfall installed. Each measurement is a process of its own.
 
-cost    CPU and wall of fixed work: "own" is the working thread's CPU, "all" the process's (sampler included); the
-        sampler's CPU for each look and in per cent of one CPU; looks a second.
+cost    CPU and wall of fixed work, ratios to the same work without a sampler: one process, in pairs of turns of about a
+        quarter of a second whose order is drawn, so that a machine which changes its speed changes it for both. The
+        mean of the ratios' middle half, and its standard error. "own" is the working thread's CPU, "all" the
+        process's (sampler included); the sampler's CPU for each look and in per cent of one CPU; looks a second.
 shares  three functions that spin by the thread's CPU clock; the deviation of each share in binomial standard errors, of
         as many samples as there were, and of as many equal ones as they were worth: a sample counts for the CPU time
         since the one before, and where the sampler is woken late that differs.
@@ -25,7 +26,7 @@ import sys
 import tempfile
 
 PRELUDE = """
-import json, os, sys, threading, time
+import json, os, random, sys, threading, time
 from footfall import _core
 from footfall.analyze.calltree import profile_of_logs, times_of_functions, times_of_lines
 from footfall.record.samplelog import read_sample_log
@@ -50,16 +51,26 @@ def below(depth):
 def work(depth, count):
     for _ in range(count):
         below(depth)
-def measure(depth, count, n_threads):
-    work(depth, 2)
-    start()
+def turn(depth, count, n_threads, is_sampled):
+    if is_sampled: start()
     wall, own, all_ = time.perf_counter(), time.thread_time(), time.process_time()
     threads = [threading.Thread(target=work, args=(depth, count // n_threads)) for _ in range(n_threads - 1)]
     for thread in threads: thread.start()
     work(depth, count // n_threads)
     for thread in threads: thread.join()
-    wall, own, all_ = time.perf_counter() - wall, time.thread_time() - own, time.process_time() - all_
-    say(wall=wall, own=own, all=all_, stats=stop())
+    found = dict(wall=time.perf_counter() - wall, own=time.thread_time() - own, all=time.process_time() - all_)
+    if is_sampled:
+        found["stats"] = stop()
+        os.unlink(path)
+    return found
+def measure(depth, count, n_threads):
+    work(depth, count)
+    pairs = []
+    for _ in range(int(argument)):
+        order = random.sample((False, True), 2)
+        found = {is_sampled: turn(depth, count, n_threads, is_sampled) for is_sampled in order}
+        pairs.append((found[False], found[True]))
+    say(pairs=pairs)
 """
 
 COSTS = {
@@ -158,12 +169,12 @@ def main() -> None:
     """Run what was asked for and print Markdown tables."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", choices=["cost", "shares", "stacks", "skid"])
-    parser.add_argument("--runs", type=int, default=5, help="counted runs of each mode of cost (default 5)")
+    parser.add_argument("--pairs", type=int, default=200, help="pairs of turns of each mode of cost (default 200)")
     parser.add_argument("--seconds", type=float, default=4.0, help="of each run of the others (default 4)")
     options = parser.parse_args()
     print(f"{sys.implementation.name} {sys.version.split()[0]}\n")
     if options.only in (None, "cost"):
-        show_cost(options.runs)
+        show_cost(options.pairs)
     if options.only in (None, "shares"):
         show_shares(options.seconds)
     if options.only in (None, "stacks"):
@@ -185,31 +196,31 @@ def run(program, rate, precise=0, argument=0.0):
     return json.loads(done.stdout)
 
 
-def show_cost(runs):
-    """Fixed work in each mode and without a sampler, interleaved."""
+def show_cost(n_pairs):
+    """The same work with the sampler and without, in turns of a quarter of a second in one process."""
     print("| mode | own CPU | all CPU | wall | us a look | % of a CPU | looks a second | dropped |")
     print("|---|---|---|---|---|---|---|---|")
     for name, (depth, n_threads, rate, precise) in COSTS.items():
-        program = WORK + f"measure({depth}, 240, {n_threads})"
-        bare, sampled = [], []
-        for number in range(runs + 1):
-            pair = run(program, 0), run(program, rate, precise)
-            if number:
-                bare.append(pair[0])
-                sampled.append(pair[1])
-        ratios = [
-            statistics.median(each[key] for each in sampled) / statistics.median(each[key] for each in bare)
-            for key in ("own", "all", "wall")
-        ]
-        stats = [each["stats"] for each in sampled]
-        look = statistics.median(each["cpu_ns"] / max(each["ticks"], 1) / 1000 for each in stats)
-        walls = [each["wall"] for each in sampled]
-        share = statistics.median(100 * s["cpu_ns"] / 1e9 / wall for s, wall in zip(stats, walls, strict=True))
-        speed = statistics.median(s["ticks"] / wall for s, wall in zip(stats, walls, strict=True))
-        dropped = sum(s["torn"] + s["unreadable"] for s in stats) / max(sum(s["samples"] for s in stats), 1)
-        cells = [*(f"{ratio:.3f}x" for ratio in ratios), f"{look:.1f}", f"{share:.2f}", f"{speed:.0f}"]
-        print(f"| {name} | {' | '.join(cells)} | {100 * dropped:.2f} % |", flush=True)
+        pairs = run(WORK + f"measure({depth}, 60, {n_threads})", rate, precise, n_pairs)["pairs"]
+        cells = [ratio_of([(bare[key], sampled[key]) for bare, sampled in pairs]) for key in ("own", "all", "wall")]
+        stats = [sampled["stats"] for _, sampled in pairs]
+        wall = sum(sampled["wall"] for _, sampled in pairs)
+        cpu, ticks, samples, torn, unreadable = (
+            sum(each[key] for each in stats) for key in ("cpu_ns", "ticks", "samples", "torn", "unreadable")
+        )
+        cells += [f"{cpu / 1000 / ticks:.1f}", f"{cpu / 1e7 / wall:.2f}", f"{ticks / wall:.0f}"]
+        print(f"| {name} | {' | '.join(cells)} | {100 * (torn + unreadable) / samples:.2f} % |", flush=True)
     print()
+
+
+def ratio_of(pairs):
+    """Return the middle half's mean of the pairs' ratios, and its standard error (a trimmed mean's, by Winsorizing)."""
+    ratios = sorted(math.log(sampled / bare) for bare, sampled in pairs)
+    cut = len(ratios) // 4
+    kept = ratios[cut : len(ratios) - cut]
+    spread = statistics.stdev([kept[0]] * cut + kept + [kept[-1]] * cut)
+    error = spread / ((1 - 2 * cut / len(ratios)) * math.sqrt(len(ratios)))
+    return f"{math.exp(statistics.mean(kept)):.4f}x ±{error:.4f}"
 
 
 def show_shares(seconds):

@@ -1,4 +1,4 @@
-/* cold_jumps.c finds jumps that have no event in bytecode. It does not watch them: monitoring.c does. */
+/* cold_jumps.c finds jumps that have no event in bytecode. It does not watch them: monitoring_events.c does. */
 #include "core/cold_jumps.h"
 
 #include <opcode.h>

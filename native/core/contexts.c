@@ -2,6 +2,7 @@
  * HITS). It does not know where labels come from. Binding C: every function needs the GIL. */
 #include "core/contexts.h"
 
+#include "core/carried.h"
 #include "core/recorder.h"
 #include "core/sampler_thread.h"
 
@@ -16,8 +17,8 @@ owner_size(PyObject *label)
     return bar < 0 ? size : bar;
 }
 
-static int
-has_same_owner(PyObject *one, PyObject *other)
+int
+context_has_same_owner(PyObject *one, PyObject *other)
 {
     Py_ssize_t size = owner_size(one);
     return size == owner_size(other) && PyUnicode_KIND(one) == PyUnicode_KIND(other) &&
@@ -40,7 +41,7 @@ context_is_foreign(module_state *state, uint32_t *id)
     }
     recorder *rec = state->recorder;
     int is_foreign = label != rec->context_label && PyUnicode_Check(label) && PyUnicode_GET_LENGTH(label) != 0 &&
-                     !has_same_owner(label, rec->context_label);
+                     !context_has_same_owner(label, rec->context_label);
     if (is_foreign && recorder_context_id(rec, label, id) < 0) {
         PyErr_Clear();
         is_foreign = 0;
@@ -64,12 +65,26 @@ bind_label(module_state *state, PyObject *label)
     return token == NULL ? -1 : 0;
 }
 
-static void
-set_sample_context(module_state *state, uint32_t id)
+void
+contexts_tell_sampler(module_state *state)
 {
-    if (state->sampler != NULL) {
-        atomic_store_explicit(&state->sampler->context, id, memory_order_relaxed);
+    uint32_t id = 0;
+    if (state->sampler == NULL || state->recorder == NULL || state->sample_label == NULL) {
+        return;
     }
+    if (recorder_context_id(state->recorder, state->sample_label, &id) < 0) {
+        PyErr_Clear();
+        return;
+    }
+    atomic_store_explicit(&state->sampler->context, id, memory_order_relaxed);
+    carried_tell(state);
+}
+
+static void
+set_sample_label(module_state *state, PyObject *label)
+{
+    Py_XSETREF(state->sample_label, Py_NewRef(label));
+    contexts_tell_sampler(state);
 }
 
 PyDoc_STRVAR(context_label_doc,
@@ -118,7 +133,7 @@ context_switch(PyObject *module, PyObject *label)
     if (bind_label(state, label) < 0) {
         return NULL;
     }
-    set_sample_context(state, id);
+    set_sample_label(state, label);
     Py_RETURN_TRUE;
 }
 
@@ -131,7 +146,6 @@ static PyObject *
 context_switch_samples(PyObject *module, PyObject *label)
 {
     module_state *state = get_state(module);
-    uint32_t id = 0;
     if (!PyUnicode_Check(label)) {
         PyErr_SetString(PyExc_TypeError, "a context label is a str");
         return NULL;
@@ -139,10 +153,7 @@ context_switch_samples(PyObject *module, PyObject *label)
     if (state->recorder == NULL) {
         Py_RETURN_FALSE;
     }
-    if (recorder_context_id(state->recorder, label, &id) < 0) {
-        return NULL;
-    }
-    set_sample_context(state, id);
+    set_sample_label(state, label);
     Py_RETURN_TRUE;
 }
 
@@ -167,11 +178,15 @@ context_bind(PyObject *module, PyObject *label)
 static PyObject *
 run_thread(PyObject *self, PyObject *args, PyObject *kwargs)
 {
-    PyObject *module = PyTuple_GET_ITEM(self, 0); // borrowed
-    if (get_state(module) != NULL && bind_label(get_state(module), PyTuple_GET_ITEM(self, 1)) < 0) {
+    module_state *state = get_state(PyTuple_GET_ITEM(self, 0));
+    PyObject *label = PyTuple_GET_ITEM(self, 1); // borrowed
+    if (bind_label(state, label) < 0) {
         PyErr_Clear(); /* out of memory: the thread belongs to whatever runs */
     }
-    return PyObject_Call(PyTuple_GET_ITEM(self, 2), args, kwargs);
+    carried_thread *carried = carried_begin(state, label);
+    PyObject *result = PyObject_Call(PyTuple_GET_ITEM(self, 2), args, kwargs);
+    carried_end(state, carried);
+    return result;
 }
 
 static PyMethodDef run_thread_def = {"footfall_run_thread", (PyCFunction)(void (*)(void))run_thread,
@@ -218,6 +233,7 @@ int
 contexts_traverse(module_state *state, visitproc visit, void *arg)
 {
     Py_VISIT(state->context_variable);
+    Py_VISIT(state->sample_label);
     return 0;
 }
 
@@ -225,4 +241,5 @@ void
 contexts_clear(module_state *state)
 {
     Py_CLEAR(state->context_variable);
+    Py_CLEAR(state->sample_label);
 }

@@ -19,4 +19,11 @@ void monitoring_begin(module_state *state);
  * exception. */
 int context_is_foreign(module_state *state, uint32_t *id);
 
+/* Tell the sampler what its samples belong to: after a switch, and a sampler or a record file that is new. Sets no
+ * exception. */
+void contexts_tell_sampler(module_state *state);
+
+/* Whether two labels are the same, or differ in their phase only. */
+int context_has_same_owner(PyObject *one, PyObject *other);
+
 #endif

@@ -3,6 +3,8 @@
  * sampler_watch.c, sampler_precise.c and probes_removed.c tell of, which is the main interpreter's. */
 #include "core/state.h"
 
+#include "core/carried.h"
+
 static int
 module_traverse(PyObject *module, visitproc visit, void *arg)
 {
@@ -29,6 +31,7 @@ module_free(void *module)
 {
     module_state *state = get_state((PyObject *)module);
     module_clear((PyObject *)module);
+    carried_free(state);
     sampler_free(state);
     recorder_free(state);
 }

@@ -1,4 +1,4 @@
-/* What monitoring.c (events) and monitoring_contexts.c (what an event counts for) share. */
+/* What the parts of the engine on sys.monitoring share: monitoring.c says which they are. */
 #ifndef FOOTFALL_MONITORING_H
 #define FOOTFALL_MONITORING_H
 
@@ -52,7 +52,39 @@ struct monitoring {
 };
 
 /* What the code object carries; NULL when it is not measured. */
-code_hits *code_hits_of(struct monitoring *mon, PyObject *code);
+static inline code_hits *
+code_hits_of(struct monitoring *mon, PyObject *code)
+{
+    void *extra = NULL;
+    if (PyUnstable_Code_GetExtra(code, mon->extra_index, &extra) < 0) {
+        PyErr_Clear(); /* only for a bad index, which ours is not */
+    }
+    return extra;
+}
+
+/* Record the code object in the current file. 1 done, 0 not recorded, -1 with an exception. */
+int monitoring_register(module_state *state, PyObject *code, PyObject *path);
+
+/* The absolute path when this file is measured, else None. Borrowed; NULL with an exception, and without one when
+ * the engine was stopped meanwhile by another thread: `decide` is Python code, in which threads take turns. */
+PyObject *monitoring_decision(module_state *state, PyObject *filename);
+
+/* Events by which a code object is measured: of the whole process, its own, and those beside its own while cold jumps
+ * are watched. */
+typedef struct {
+    long global;
+    long local;
+    long watch;
+} event_sets;
+
+/* Give sys.monitoring our callbacks, and add their events to the sets. -1 with an exception. */
+int monitoring_register_callbacks(PyObject *module, PyObject *monitoring, int with_branches, event_sets *sets);
+
+/* The free function of the co_extra slot. */
+void monitoring_free_code_hits(void *extra);
+
+/* The last who uses it, once it was stopped. */
+void monitoring_free(struct monitoring *mon);
 
 /* Set a flag at a code unit, for the process's context. After a fork the code is recorded anew in the child's
  * file first. */

@@ -504,6 +504,7 @@ record_after_fork(PyObject *module, PyObject *Py_UNUSED(ignored))
         Py_DECREF(label);
         monitoring_begin(get_state(module));
     }
+    contexts_tell_sampler(get_state(module));
     Py_RETURN_NONE;
 }
 

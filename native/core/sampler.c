@@ -3,6 +3,8 @@
  * while it runs, struct sampler is its own, except `context` (atomic), the ring, and what `mutex` guards. */
 #include "core/state.h" /* first: Python.h must come before the system headers */
 
+#include "core/carried.h"
+#include "core/contexts.h"
 #include "core/sampler_calls.h"
 #include "core/sampler_precise.h"
 #include "core/sampler_tasks.h"
@@ -143,6 +145,7 @@ open_sampler(module_state *state, PyObject *path, pid_t read_pid, uint64_t inter
         return -1;
     }
     state->sampler = s;
+    contexts_tell_sampler(state);
     return 0;
 }
 
@@ -357,7 +360,8 @@ go_on(PyObject *module)
 
 #if PY_VERSION_HEX >= 0x030C0000 && PY_VERSION_HEX < 0x030E0000
 
-/* CPython 3.13 counts the threads it warns of after the parent's hooks: there we go on at the next chance. */
+/* CPython 3.13 counts the threads it warns of after the parent's hooks: there we go on at the next chance, which is the
+ * main thread's. Where another one forks there are threads to warn of, and the main one may wait for long. */
 static int
 go_on_pending(void *module)
 {
@@ -369,6 +373,9 @@ go_on_pending(void *module)
 static int
 go_on_soon(PyObject *module)
 {
+    if (syscall(SYS_gettid) != getpid()) {
+        return go_on(module);
+    }
     if (Py_AddPendingCall(go_on_pending, Py_NewRef(module)) < 0) {
         Py_DECREF(module);
         return go_on(module);
@@ -407,6 +414,7 @@ static PyObject *
 after_fork_child(PyObject *module, PyObject *Py_UNUSED(ignored))
 {
     module_state *state = get_state(module);
+    carried_after_fork(state);
     if (state->sampler != NULL) {
         /* Its memory is left: some kilobytes, shared with the parent until they are written. */
         state->sampler = NULL;

@@ -3,6 +3,7 @@
 #ifndef FOOTFALL_SAMPLER_THREAD_H
 #define FOOTFALL_SAMPLER_THREAD_H
 
+#include "core/sampler_contexts.h"
 #include "core/sampler_log.h"
 #include "core/sampler_watch.h"
 #include "walk/memory.h"
@@ -92,7 +93,8 @@ typedef struct sampler {
     death_ring ring;
     uint64_t ring_tail; /* deaths that were applied */
     uint64_t deaths_before; /* the walk that is under way */
-    _Atomic uint32_t context;
+    _Atomic uint32_t context; /* what the process runs */
+    foreign_threads foreign;
     pthread_t thread;
     pid_t thread_id; /* kernel's, for stop to see it gone */
     int has_thread;

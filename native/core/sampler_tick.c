@@ -232,12 +232,13 @@ walk_lane(sampler *s, thread_lane *lane)
 static void
 log_sample(sampler *s, thread_lane *lane, uint64_t time_ns, int has_waited)
 {
+    uint32_t context = atomic_load_explicit(&s->context, memory_order_relaxed);
     sample_fields sample = {
         .thread_index = lane->index,
         .node = lane->node,
         .time_ns = time_ns - s->log.start_ns,
         .cpu_ns = lane->cpu_ns,
-        .context = atomic_load_explicit(&s->context, memory_order_relaxed),
+        .context = foreign_threads_context(&s->foreign, lane->native_id, context),
         .flags = lane->thread == s->gil_holder ? SAMPLE_HOLDS_GIL : 0,
         .repeat = 1,
     };

@@ -1,5 +1,5 @@
 /* star_ends.c finds the ends of `except*` statements in bytecode, and knows at which line each frame that handles
- * an exception group was last. It does not record: monitoring.c does. Every function needs the GIL. */
+ * an exception group was last. It does not record: monitoring_events.c does. Every function needs the GIL. */
 #include "core/star_ends.h"
 
 #include <opcode.h>

@@ -13,6 +13,8 @@ typedef struct module_state {
     struct settrace *settrace; /* owned; settrace.c */
     struct sampler *sampler; /* owned; sampler.c */
     PyObject *context_variable; /* owned; contexts.c: the ContextVar with a thread's or task's label, NULL at first */
+    PyObject *sample_label; /* owned; contexts.c: of the samples that are taken now, NULL at first */
+    struct carried_thread *carried; /* owned list; carried.c: threads that began in a context */
 } module_state;
 
 static inline module_state *
