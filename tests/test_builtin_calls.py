@@ -120,7 +120,7 @@ while True:
 def test_the_interpreter_says_which_calls_are_of_c_functions(tmp_path: Path, python: str) -> None:
     """Methods of C objects are told from those in Python, in a run and from outside, of every version."""
     if not python:
-        (tmp_path / "work.py").write_text(WORK.replace("while True", "end = time.time() + 1\nwhile time.time() < end"))
+        (tmp_path / "work.py").write_text(WORK.replace("while True", "end = time.process_time() + 1\nwhile time.process_time() < end"))
         done = subprocess.run(
             [sys.executable, "-m", "footfall", "run", "-q", "--no-cover", "work.py"],
             cwd=tmp_path, capture_output=True, text=True,
@@ -141,7 +141,7 @@ def test_the_interpreter_says_which_calls_are_of_c_functions(tmp_path: Path, pyt
     sources = {name: (tmp_path / "work.py").read_bytes() for name in {frame.path for frame in stored.frames}}
     times = times_of_functions(mark_builtin_calls(profile_from_rows(stored), sources.get))
     own = {function.qualname: found.own.samples for function, found in times.items()}
-    assert own["<built-in> findall"] > 50
-    assert own["<built-in> split"] > 20
+    assert own["<built-in> findall"] > 30
+    assert own["<built-in> split"] > 5
     assert "<built-in> method" not in own and "<built-in> work" not in own
     assert own.get("work", 0) < own["<built-in> findall"] / 5
