@@ -1,6 +1,6 @@
 """The inside sampler: what it costs, how right its shares are, and how far its leaf lines are from the true ones.
 
-    python bench/sampler.py [--only cost|shares|stacks|skid] [--pairs 200] [--seconds 4]
+    python bench/sampler.py [--only cost|shares|stacks|skid] [--pairs 200] [--modes "1 kHz"] [--seconds 4]
 
 Run it by a CPython that has footfall installed. Each measurement is a process of its own.
 
@@ -170,11 +170,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", choices=["cost", "shares", "stacks", "skid"])
     parser.add_argument("--pairs", type=int, default=200, help="pairs of turns of each mode of cost (default 200)")
+    parser.add_argument("--modes", nargs="+", choices=COSTS, default=list(COSTS), help="of cost (default all)")
     parser.add_argument("--seconds", type=float, default=4.0, help="of each run of the others (default 4)")
     options = parser.parse_args()
     print(f"{sys.implementation.name} {sys.version.split()[0]}\n")
     if options.only in (None, "cost"):
-        show_cost(options.pairs)
+        show_cost(options.modes, options.pairs)
     if options.only in (None, "shares"):
         show_shares(options.seconds)
     if options.only in (None, "stacks"):
@@ -196,11 +197,12 @@ def run(program, rate, precise=0, argument=0.0):
     return json.loads(done.stdout)
 
 
-def show_cost(n_pairs):
+def show_cost(modes, n_pairs):
     """The same work with the sampler and without, in turns of a quarter of a second in one process."""
     print("| mode | own CPU | all CPU | wall | us a look | % of a CPU | looks a second | dropped |")
     print("|---|---|---|---|---|---|---|---|")
-    for name, (depth, n_threads, rate, precise) in COSTS.items():
+    for name in modes:
+        depth, n_threads, rate, precise = COSTS[name]
         pairs = run(WORK + f"measure({depth}, 60, {n_threads})", rate, precise, n_pairs)["pairs"]
         cells = [ratio_of([(bare[key], sampled[key]) for bare, sampled in pairs]) for key in ("own", "all", "wall")]
         stats = [sampled["stats"] for _, sampled in pairs]
