@@ -101,6 +101,36 @@ thread.join()
     assert found["of_fixture"].keys() == {"t|run"}
 
 
+def test_an_exception_that_ends_such_a_thread(tmp_path: Path) -> None:
+    """It is told as it was raised, while another thread goes on in a context that is over."""
+    found = _samples(
+        tmp_path,
+        """\
+import _thread
+def of_other(): spin(0.3)
+def fail():
+    go.wait()
+    raise ValueError("as raised")
+told = []
+def hook(args):
+    told.append(repr(args.exc_value))
+    done.set()
+sys.unraisablehook = hook
+go, done = threading.Event(), threading.Event()
+switch("a")
+thread = threading.Thread(target=of_other)
+thread.start()
+_thread.start_new_thread(fail, ())
+switch("b")
+go.set()
+done.wait()
+thread.join()
+assert told == ["ValueError('as raised')"], told
+""",
+    )
+    assert found["of_other"].keys() == {"a"}
+
+
 def test_a_fork_from_such_a_thread(tmp_path: Path) -> None:
     """It goes on in its context in the child, as in the parent; a child of the main thread in the process's."""
     found = _samples(

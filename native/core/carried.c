@@ -47,8 +47,10 @@ carried_end(module_state *state, carried_thread *thread)
     for (carried_thread **at = &state->carried; *at != NULL; at = &(*at)->next) {
         if (*at == thread) { /* else it was forgotten */
             *at = thread->next;
+            if (state->sampler != NULL) {
+                foreign_threads_drop(&state->sampler->foreign, thread->native_id);
+            }
             free_thread(thread);
-            carried_tell(state);
             return;
         }
     }
@@ -73,10 +75,7 @@ carried_tell(module_state *state)
         }
         atomic_store_explicit(&told->slots[n++], at->native_id << 32 | context, memory_order_relaxed);
     }
-    uint32_t n_before = atomic_exchange_explicit(&told->n_slots, n, memory_order_relaxed);
-    for (uint32_t i = n; i < n_before; i++) {
-        atomic_store_explicit(&told->slots[i], 0, memory_order_relaxed);
-    }
+    atomic_store_explicit(&told->n_slots, n, memory_order_relaxed);
 }
 
 /* Keep only `kept`, which may be NULL. */

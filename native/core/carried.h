@@ -16,7 +16,7 @@ typedef struct carried_thread {
 
 /* The running thread is of the context `label` from now on. NULL, without an exception, where nothing needs to know. */
 carried_thread *carried_begin(module_state *state, PyObject *label);
-/* It ends. */
+/* It ends, with an exception set perhaps. */
 void carried_end(module_state *state, carried_thread *thread);
 
 /* Tell the sampler which of these threads are of another context than the process. Sets no exception. */

@@ -9,8 +9,8 @@
 #define MAX_FOREIGN_THREADS 256 /* the samples of more belong to what the process runs */
 
 typedef struct foreign_threads {
-    _Atomic uint64_t slots[MAX_FOREIGN_THREADS]; /* kernel's thread id << 32 | context; 0 = free */
-    _Atomic uint32_t n_slots; /* from here on all are free */
+    _Atomic uint64_t slots[MAX_FOREIGN_THREADS]; /* kernel's thread id << 32 | context; 0 = none */
+    _Atomic uint32_t n_slots;
 } foreign_threads;
 
 /* The context of a thread's samples, in a process that is in `context`. */
@@ -25,6 +25,18 @@ foreign_threads_context(const foreign_threads *threads, uint64_t native_id, uint
         }
     }
     return context;
+}
+
+/* The thread ends; its id may be another's soon. */
+static inline void
+foreign_threads_drop(foreign_threads *threads, uint64_t native_id)
+{
+    uint32_t n = atomic_load_explicit(&threads->n_slots, memory_order_relaxed);
+    for (uint32_t i = 0; i < n; i++) {
+        if (atomic_load_explicit(&threads->slots[i], memory_order_relaxed) >> 32 == native_id) {
+            atomic_store_explicit(&threads->slots[i], 0, memory_order_relaxed);
+        }
+    }
 }
 
 #endif
