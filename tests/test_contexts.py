@@ -37,7 +37,8 @@ def lend():
 
 PRELUDE = """\
 import os, signal, sys
-from footfall.observe.contexts import bind, switch, switch_samples
+from footfall.observe.contexts import bind, expect, switch, switch_samples
+expect()
 import lib
 """
 
@@ -272,7 +273,6 @@ switch("after")
     assert _lines(run, tmp_path, "after") == set()
 
 
-@pytest.mark.skipif(IS_PYPY, reason="modules of the parent go on in its record")
 @pytest.mark.parametrize("engine", ENGINES)
 def test_a_forked_child_has_contexts_of_its_own(tmp_path: Path, engine: str) -> None:
     """A switch in the child leaves the parent's alone, and the other way round."""
@@ -335,7 +335,6 @@ def test_an_unmeasured_process_may_switch() -> None:
     subprocess.run([sys.executable, "-c", program], env=env, check=True)
 
 
-@pytest.mark.skipif(IS_PYPY, reason="contexts are the process's there")
 @pytest.mark.parametrize("engine", ENGINES)
 def test_threads_and_tasks_carry_their_context(tmp_path: Path, engine: str) -> None:
     """What a test left running is counted for that test; a pool's thread works for whoever asks."""
@@ -380,7 +379,6 @@ asyncio.run(main())
     assert _lines(run, tmp_path, "two|run") == {2, 3}
 
 
-@pytest.mark.skipif(IS_PYPY, reason="contexts are the process's there")
 @pytest.mark.parametrize("engine", ENGINES)
 def test_a_test_in_an_older_loop_can_be_bound(tmp_path: Path, engine: str) -> None:
     """A loop made in another context gives its tasks that one's variables; `bind` says better."""
@@ -407,7 +405,6 @@ with asyncio.Runner() as runner:
     assert _lines(run, tmp_path, "one") == set()
 
 
-@pytest.mark.skipif(IS_PYPY, reason="contexts are the process's there")
 @pytest.mark.parametrize("engine", ENGINES)
 def test_two_threads_of_two_contexts_run_the_same_lines(tmp_path: Path, engine: str) -> None:
     """What the one has hit, often, is still seen of the other, and in the child that one of them forks."""

@@ -17,6 +17,7 @@ from typing import Final
 from footfall.captures import Capture, Captured, capture
 from footfall.config import Config, read_config
 from footfall.errors import FootfallError
+from footfall.observe import contexts
 from footfall.record.rundir import make_run_directory, open_run_directory, remove_run_directory, settings_from_config
 
 __all__ = [
@@ -32,6 +33,8 @@ __all__ = [
     "stop_configured",
     "switch_context",
 ]
+
+contexts.expect()  # who imports this may have them
 
 _LOCK: Final = threading.RLock()  # one thread starts or stops at a time
 
@@ -74,8 +77,6 @@ def switch_context(label: str) -> None:
     Does nothing in a process that is not measured. Contexts are of the whole process; docs/how-it-works.md tells what
     threads and tasks that were started before belong to.
     """
-    from footfall.observe import contexts
-
     if not isinstance(label, str):
         raise TypeError(f"a context label is a str, not {type(label).__name__}")
     contexts.switch(label)
@@ -84,8 +85,6 @@ def switch_context(label: str) -> None:
 @contextmanager
 def context(label: str) -> Iterator[None]:
     """Give what the block runs the context `label`; the one that was there before goes on after it."""
-    from footfall.observe import contexts
-
     before = contexts.label()
     switch_context(label)
     try:

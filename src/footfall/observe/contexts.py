@@ -2,7 +2,7 @@
 
 A switch records what each engine has seen since the one before, and lets it be seen again. A context is what the
 process runs; threads and tasks carry the one that they were started in, and go on in it after the process has
-switched to the next (on PyPy they do not). A label up to its last "|" names their owner: what "test|setup" started
+switched to the next. A label up to its last "|" names their owner: what "test|setup" started
 is counted for "test|run" while that lasts.
 """
 
@@ -12,12 +12,21 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-__all__ = ["bind", "label", "switch", "switch_samples"]
+__all__ = ["are_expected", "bind", "expect", "label", "switch", "switch_samples"]
 
 _POOLS = ("concurrent.futures.thread", "multiprocessing.pool")
 """Modules whose threads work for whoever asks: they belong to what the process runs, not to who came first."""
 
+are_expected = False
+"""Whether contexts will be switched to."""
+
 _has_followed = False
+
+
+def expect() -> None:
+    """Say that contexts will be switched to: on PyPy, code that is loaded from now on asks for whom it runs."""
+    global are_expected
+    are_expected = True
 
 
 def switch(label: str) -> None:
@@ -30,9 +39,12 @@ def switch(label: str) -> None:
         if core.context_switch(label) and not _has_followed:
             _follow_into_threads(core)
         return
-    recorder = sys.modules.get("footfall.observe.pure_recorder")
-    if recorder is not None:
-        recorder.switch_context(label)
+    if "footfall.observe.pure_recorder" in sys.modules:
+        from footfall.observe import pypy_contexts
+
+        pypy_contexts.switch(label)
+        if not _has_followed:
+            _follow_into_threads_of_pypy()
 
 
 def label() -> str:
@@ -60,11 +72,15 @@ def bind(label: str) -> None:
 
     For event loops that outlive a test. Tasks get the context variables of who made the loop's runner
     (`asyncio.Runner` copies them once), which may be an earlier test: call this first in the coroutine that is the
-    test. Does nothing where no context was switched to, and on PyPy.
+    test. Does nothing where no context was switched to.
     """
     core = sys.modules.get("footfall._core")
     if core is not None:
         core.context_bind(label)
+    elif "footfall.observe.pure_recorder" in sys.modules:
+        from footfall.observe import pypy_contexts
+
+        pypy_contexts.bind(label)
 
 
 def _follow_into_threads(core: "Any") -> None:
@@ -81,7 +97,19 @@ def _follow_into_threads(core: "Any") -> None:
             own.run(core.context_carry(_do_nothing))
         return core.context_carry(function)
 
-    carry_into_threads(core, carry)
+    carry_into_threads(core.children_wrap, carry)
+
+
+def _follow_into_threads_of_pypy() -> None:
+    global _has_followed
+    _has_followed = True
+    from footfall.observe import pypy_children, pypy_contexts
+    from footfall.observe.thread_starts import carry_into_threads
+
+    def carry(function: "Any") -> "Any":
+        return None if _is_of_pool(function) else pypy_contexts.carry(function)
+
+    carry_into_threads(pypy_children.wrap, carry)
 
 
 def _do_nothing() -> None:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from footfall.observe.settings import Settings
 
-__all__ = ["PureRecorder", "record_message", "switch_context"]
+__all__ = ["PureRecorder", "record_message"]
 
 _SEGMENT_BYTES = 1 << 18
 _PADDING = 0xFFFFFFFF
@@ -104,15 +104,20 @@ class PureRecorder:
                 self._begin_context(label)
 
     def _begin_context(self, label: str) -> None:
+        context_id = self.context_id_of(label)
+        self.context_id = context_id
+        self.label = label
+        self._append(_SWITCH, context_id.to_bytes(8, "little"))
+
+    def context_id_of(self, label: str) -> int:
+        """Return the number of a context, a new one's too."""
         context_id = self._context_ids.get(label)
         if context_id is None:
             context_id = self._context_ids[label] = self._next_context_id
             self._next_context_id += 1
             encoded = label.encode("utf-8", "backslashreplace")
             self._append(_CONTEXT, context_id.to_bytes(4, "little") + _sized(encoded))
-        self.context_id = context_id
-        self.label = label
-        self._append(_SWITCH, context_id.to_bytes(8, "little"))
+        return context_id
 
     def add_probe_hits(self, probes_id: int, context_id: int, numbers: list[int]) -> bool:
         """Record which probes of a PROBES entry were hit in a context that ends. False when recording is off."""
@@ -255,12 +260,6 @@ def record_message(slug: str, text: str) -> None:
     """Record a message of this process, when it has a record file."""
     if PureRecorder.current is not None:
         PureRecorder.current.add_message(slug, text)
-
-
-def switch_context(label: str) -> None:
-    """Switch this process's context, when it has a record file."""
-    if PureRecorder.current is not None:
-        PureRecorder.current.switch_context(label)
 
 
 def _sized(data: bytes) -> bytes:

@@ -5,6 +5,7 @@ The main script needs no hook: PyPy compiles it with the same `compile`.
 
 import builtins
 import copyreg
+import functools
 import os
 import sys
 
@@ -13,6 +14,7 @@ from _cffi_backend import FFI  # type: ignore[import-untyped]
 
 from footfall.observe.probe_forms import EQUAL_MARK, HEADER, MARK, read_header
 from footfall.observe.pure_recorder import PureRecorder
+from footfall.observe.pypy_contexts import AskingHits
 from footfall.observe.pypy_marshal import hook_marshal
 
 TYPE_CHECKING = False
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
 
 __all__ = ["arm_function", "hook_compile", "hook_main"]
 
+_FFI = FFI()
 _ONLY_AST = 0x400
 _FUTURES = 0x1FE0000  # co_flags that `from __future__ import ...` sets
 
@@ -38,7 +41,7 @@ class _Hits:
 
     __slots__ = ("_hits", "_mark")
 
-    def __init__(self, hits: bytearray, mark: str) -> None:
+    def __init__(self, hits: "Any", mark: str) -> None:
         self._hits = hits
         self._mark = mark
 
@@ -67,12 +70,11 @@ def arm_function(settings: "Settings") -> "Callable[[CodeType, str], CodeType]":
     areas = _Areas(recorder)
     recorder.on_switch(areas.flush)
     os.register_at_fork(after_in_child=areas.after_fork)
-    ffi = FFI()
     # Code that is pickled by value takes along something that can be stored into as well.
-    hits_type = type(ffi.from_buffer("unsigned char[]", bytearray(1)))
+    hits_type = type(_array_over(bytearray(1)))
     copyreg.pickle(hits_type, _reduce_hits)
-    hook_marshal(hits_type, _Hits)
-    known: dict[tuple[str, str], tuple[bytearray, _Hits]] = {}
+    hook_marshal((hits_type, AskingHits), _Hits)
+    known: dict[tuple[str, str], tuple[Any, _Hits]] = {}
 
     def arm(code: "CodeType", absolute_path: str) -> "CodeType":
         for constant in code.co_consts:
@@ -82,13 +84,8 @@ def arm_function(settings: "Settings") -> "Callable[[CodeType, str], CodeType]":
                     header = read_header(constant)
                     if header is None:
                         return code  # the program's own text
-                    added = recorder.add_probes(code.co_filename, absolute_path, constant)
-                    if added is None:  # recording is off, but the code has its probes
-                        hits = ffi.from_buffer("unsigned char[]", bytearray(header[1]))
-                    else:
-                        probes_id, view = added
-                        hits = ffi.from_buffer("unsigned char[]", view)
-                        areas.add(probes_id, view, hits)
+                    begin = functools.partial(areas.begin, code.co_filename, absolute_path, constant)
+                    hits = areas.asking(begin) if _are_contexts_expected() else begin()[1]
                     known[key] = (hits, _Hits(hits, constant))
                 return _armed(code, *known[key])
         return code
@@ -96,22 +93,45 @@ def arm_function(settings: "Settings") -> "Callable[[CodeType, str], CodeType]":
     return arm
 
 
+def _are_contexts_expected() -> bool:
+    contexts = sys.modules.get("footfall.observe.contexts")  # not imported for this: hardly any program has them
+    return contexts is not None and contexts.are_expected
+
+
 class _Areas:
     """The hits of all modules, for the moment when a context ends.
 
-    A forked child's hits in modules that were loaded before go on into the parent's file, and into its contexts.
+    A forked child's hits in modules that were loaded before go on into the parent's file, and into its contexts; but
+    into the child's own where contexts were to come when the module was loaded.
     """
 
     def __init__(self, recorder: PureRecorder) -> None:
         self._recorder = recorder
         self._areas: list[tuple[int, memoryview, Any]] = []
+        self._asking: list[AskingHits] = []
 
-    def add(self, probes_id: int, view: memoryview, hits: "Any") -> None:
+    def begin(self, filename: str, absolute_path: str, header: str) -> "tuple[int, Any]":
+        """Return the number of a module's entry in the record file and its hits, to be stored into."""
+        added = self._recorder.add_probes(filename, absolute_path, header)
+        if added is None:  # recording is off, but the code has its probes
+            known = read_header(header)
+            return 0, _array_over(bytearray(known[1] if known is not None else 0))
+        probes_id, view = added
+        hits = _array_over(view)
         self._areas.append((probes_id, view, hits))
+        return probes_id, hits
+
+    def asking(self, begin: "Callable[[], tuple[int, Any]]") -> AskingHits:
+        """Return the hits of a module where contexts are to come: they ask whose a hit is."""
+        asking = AskingHits(self._recorder, begin)
+        self._asking.append(asking)
+        return asking
 
     def after_fork(self) -> None:
         self._areas.clear()
         self._recorder.after_fork()
+        for asking in self._asking:
+            asking.after_fork()
 
     def flush(self, context_id: int) -> None:
         """Record the hits of a context, and clear those that were recorded: another thread may set one meanwhile."""
@@ -120,6 +140,10 @@ class _Areas:
             if found and self._recorder.add_probe_hits(probes_id, context_id, found):
                 for number in found:
                     hits[number] = 0
+
+
+def _array_over(buffer: "bytearray | memoryview") -> "Any":
+    return _FFI.from_buffer("unsigned char[]", buffer)
 
 
 def _find_hits(hits: bytes) -> list[int]:
@@ -136,7 +160,7 @@ def _reduce_hits(hits: bytearray) -> "tuple[type, tuple[int]]":
     return bytearray, (len(hits),)
 
 
-def _armed(code: "CodeType", hits: bytearray, comparable: _Hits) -> "CodeType":
+def _armed(code: "CodeType", hits: "Any", comparable: _Hits) -> "CodeType":
     constants: list[object] = []
     for constant in code.co_consts:
         kind = type(constant)

@@ -19,10 +19,10 @@ __all__ = ["hook_marshal"]
 _NOP, _STORE_SUBSCR, _LOAD_CONST, _EXTENDED_ARG = 9, 60, 100, 144
 
 
-def hook_marshal(hits_type: type, comparable_type: type) -> None:
-    """Wrap what marshals, for code whose constants are of `hits_type` (stored into) and `comparable_type`."""
+def hook_marshal(hits_types: tuple[type, ...], comparable_type: type) -> None:
+    """Wrap what marshals, for code whose constants are of `hits_types` (stored into) and `comparable_type`."""
     plain_dumps, plain_dump = marshal.dumps, marshal.dump
-    without_probes = _Copier(hits_type, comparable_type).copy
+    without_probes = _Copier(hits_types, comparable_type).copy
 
     @hidden_applevel
     def dumps(value, version=marshal.version, /):  # type: ignore[no-untyped-def]
@@ -53,8 +53,8 @@ def _pose_as(function: "Any", original: "Callable[..., object]") -> None:
 class _Copier:
     """Copies what can be marshalled, code in it without probes; what holds none stays the same object."""
 
-    def __init__(self, hits_type: type, comparable_type: type) -> None:
-        self._hits_type = hits_type
+    def __init__(self, hits_types: tuple[type, ...], comparable_type: type) -> None:
+        self._hits_types = hits_types
         self._comparable_type = comparable_type
 
     def copy(self, value: object) -> object:
@@ -79,12 +79,12 @@ class _Copier:
     def _copy_code(self, code: "CodeType", around: set[int]) -> "CodeType":
         constants = code.co_consts
         copies = tuple(
-            None if type(constant) in (self._hits_type, self._comparable_type) else self._copy(constant, around)
+            None if type(constant) in (*self._hits_types, self._comparable_type) else self._copy(constant, around)
             for constant in constants
         )
         if all(copy is constant for copy, constant in zip(copies, constants, strict=True)):
             return code
-        hits = [at for at, constant in enumerate(constants) if type(constant) is self._hits_type]
+        hits = [at for at, constant in enumerate(constants) if type(constant) in self._hits_types]
         bytecode = _without_stores(code.co_code, hits[0]) if hits else code.co_code
         return code.replace(co_consts=copies, co_code=bytecode)
 

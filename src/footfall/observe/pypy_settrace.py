@@ -9,6 +9,7 @@ import sys
 
 from footfall.model import ENGINE_SETTRACE
 from footfall.observe.pure_recorder import PureRecorder
+from footfall.observe.pypy_contexts import context_of_other_work, has_other_work
 from footfall.observe.pypy_recursion import end_recursion, hidden_applevel, stack_almost_full
 from footfall.observe.pypy_strays import Strays
 from footfall.observe.thread_starts import replace_starters
@@ -100,6 +101,7 @@ class _Files:
         self._scope = scope
         self._with_arcs = with_arcs
         self._measured: list[tuple[tuple[str, str], set[tuple[int, int]], _Room]] = []
+        self._of_others: set[tuple[str, int, int, int]] = set()
         self.adders: dict[str, Add | None] = {}
         self.is_stopped = False
 
@@ -114,6 +116,7 @@ class _Files:
         if self.is_stopped:
             return
         self._recorder.after_fork()
+        self._of_others.clear()
         for _, seen, room in self._measured:
             seen.clear()
             room.__init__()  # type: ignore[misc]
@@ -140,6 +143,8 @@ class _Files:
                 if end < 0:
                     return
                 start = 0
+            if has_other_work() and self._add_of_other_work(filename, path, start, end):
+                return
             if (start, end) in seen or self.is_stopped:
                 return
             seen.add((start, end))
@@ -150,6 +155,17 @@ class _Files:
                 room.add(slots)
 
         return add
+
+    def _add_of_other_work(self, filename: str, path: str, start: int, end: int) -> bool:
+        """Record a pair of work that belongs to another context than the process's. False when it does not."""
+        context_id = context_of_other_work(self._recorder)
+        if context_id is None:
+            return False
+        key = (filename, context_id, start, end)
+        if key not in self._of_others and not self.is_stopped:
+            self._of_others.add(key)
+            self._recorder.add_trace_pairs(filename, path, context_id, [_slot(start, end)])
+        return True
 
 
 def _slot(start: int, end: int) -> int:

@@ -34,4 +34,4 @@ def start(settings: "Settings", scope: "Scope", is_late: bool = False) -> None:
     _core.settrace_start(scope.decide, settings.branch)
     if not _has_followed:
         _has_followed = True
-        carry_into_threads(_core, _core.settrace_carry)
+        carry_into_threads(_core.children_wrap, _core.settrace_carry)

@@ -29,8 +29,11 @@ def replace_starters(look_alike_of: "Callable[[Any], Any]") -> None:
             setattr(threading, "_" + name, look_alike)
 
 
-def carry_into_threads(core: "Any", carry: "Carry") -> None:
-    """Let each thread that is started from now on run `carry(function)` in the place of its function. CPython only."""
+def carry_into_threads(wrap: "Callable[..., Any]", carry: "Carry") -> None:
+    """Let each thread that is started from now on run `carry(function)` in the place of its function.
+
+    `wrap` makes look-alikes: `_core.children_wrap`, on PyPy `pypy_children.wrap`.
+    """
 
     def change(args: "tuple[Any, ...]", named: "dict[str, Any]") -> "tuple[tuple[Any, ...], dict[str, Any]] | None":
         function = args[0] if args else named.get("function")
@@ -39,4 +42,4 @@ def carry_into_threads(core: "Any", carry: "Carry") -> None:
             return None
         return ((carried, *args[1:]), named) if args else (args, {**named, "function": carried})
 
-    replace_starters(lambda plain: core.children_wrap(plain, change, None))
+    replace_starters(lambda plain: wrap(plain, change, None))

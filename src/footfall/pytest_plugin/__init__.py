@@ -45,6 +45,10 @@ def pytest_load_initial_conftests(
     given = early_config.known_args_namespace
     is_first = not _open_sessions
     _open_sessions.append(early_config)
+    if options.wants_contexts(given):
+        from footfall.observe import contexts
+
+        contexts.expect()
     early_config.add_cleanup(lambda: _open_sessions.remove(early_config))
     if is_first and _wants_measuring(early_config, given):
         from footfall.pytest_plugin import restart

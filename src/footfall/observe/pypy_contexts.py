@@ -1,0 +1,149 @@
+"""Whose a hit is on PyPy: threads and tasks go on in the context they were started in when the process is in the next.
+
+While there is no such work, which is nearly always, a hit costs a look at one flag.
+"""
+
+import _thread
+import sys
+
+import __pypy__  # type: ignore[import-not-found]
+
+from footfall.observe.pure_recorder import PureRecorder
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from contextvars import ContextVar
+    from typing import Any
+
+__all__ = ["AskingHits", "bind", "carry", "context_of_other_work", "has_other_work", "switch"]
+
+_variable: "ContextVar[str] | None" = None
+"""The label of a thread or task; made at the first switch."""
+
+_carried: dict[int, str] = {}
+"""The labels of threads that were started in a context, by their identity."""
+
+_has_other_work = False
+
+
+class AskingHits:
+    """The hits of a module: what a probe stores goes to the context that the running thread or task belongs to.
+
+    `begin()` returns the number of a PROBES entry, new in the record file of this process, and the hits in it.
+    """
+
+    __slots__ = ("_begin", "_hits", "_probes_id", "_recorder", "_seen")
+
+    def __init__(self, recorder: PureRecorder, begin: "Callable[[], tuple[int, Any]]") -> None:
+        self._recorder = recorder
+        self._begin = begin
+        self._seen: dict[int, set[int]] = {}
+        self._probes_id, self._hits = begin()
+
+    @__pypy__.hidden_applevel  # type: ignore[untyped-decorator]
+    def __setitem__(self, number: int, value: int) -> None:
+        if self._hits is None:
+            self._probes_id, self._hits = self._begin()
+        if _has_other_work:
+            context_id = context_of_other_work(self._recorder)
+            if context_id is not None:
+                self._record(context_id, number)
+                return
+        self._hits[number] = value
+
+    def _record(self, context_id: int, number: int) -> None:
+        seen = self._seen.setdefault(context_id, set())
+        if number not in seen:
+            seen.add(number)
+            self._recorder.add_probe_hits(self._probes_id, context_id, [number])
+
+    def after_fork(self) -> None:
+        """The child's hits go into a file of its own."""
+        self._hits = None
+        self._seen.clear()
+
+    def __reduce__(self) -> "tuple[type, tuple[int]]":
+        return bytearray, (len(self._hits or self._begin()[1]),)
+
+
+def has_other_work() -> bool:
+    """Whether there may be work of another context than the process's: then `context_of_other_work` tells."""
+    return _has_other_work
+
+
+def context_of_other_work(recorder: PureRecorder) -> int | None:
+    """Return the context that the running thread or task belongs to; None when it is the process's."""
+    label = None if _variable is None else _variable.get(None)
+    if not label or _owner(label) == _owner(recorder.label):
+        return None
+    return recorder.context_id_of(label)
+
+
+def _owner(label: str) -> str:
+    """What phases of a label share: "test|setup" and "test|run" have one owner, "test"."""
+    owner, bar, _ = label.rpartition("|")
+    return owner if bar else label
+
+
+def switch(label: str) -> None:
+    """Let the process be in the context, and the running thread or task belong to it."""
+    global _has_other_work
+    recorder = PureRecorder.current
+    if recorder is None:
+        return
+    _has_other_work = True  # until it is known: what runs beside must not be taken for the new one's
+    recorder.switch_context(label)
+    bind(label)
+
+
+def bind(label: str) -> None:
+    """Let the running thread or task, and those that it starts, belong to the context."""
+    global _variable
+    if PureRecorder.current is None:
+        return
+    if _variable is None:
+        from contextvars import ContextVar
+
+        _variable = ContextVar("footfall_context")
+    _variable.set(label)
+    _look_for_other_work(label)
+
+
+def _look_for_other_work(running: str = "") -> None:
+    """Set the flag, by what runs beside and by `running`, the label of who asks."""
+    global _has_other_work
+    recorder = PureRecorder.current
+    if recorder is not None:
+        owner = _owner(recorder.label)
+        labels = [running, *list(_carried.values()), *_labels_of_tasks()]
+        _has_other_work = any(label and _owner(label) != owner for label in labels)
+
+
+def _labels_of_tasks() -> "list[str]":
+    tasks: Any = sys.modules.get("asyncio.tasks")
+    known = getattr(tasks, "_all_tasks", None)
+    if not known or _variable is None:
+        return []
+    contexts = [getattr(task, "_context", None) for task in list(known) if not task.done()]
+    return [context.get(_variable, "") for context in contexts if context is not None]
+
+
+def carry(function: "Callable[..., Any]") -> "Callable[..., Any] | None":
+    """Return a look-alike that runs in a new thread in the label that the caller has now; None when there is none."""
+    label = None if _variable is None else _variable.get(None)
+    if not label:
+        return None
+
+    @__pypy__.hidden_applevel  # type: ignore[untyped-decorator]
+    def run(*args: object, **named: object) -> object:
+        identity = _thread.get_ident()
+        _carried[identity] = label
+        bind(label)
+        try:
+            return function(*args, **named)
+        finally:
+            _carried.pop(identity, None)
+            _look_for_other_work()
+
+    return run  # type: ignore[no-any-return]
