@@ -30,21 +30,23 @@ _has_other_work = False
 class AskingHits:
     """The hits of a module: what a probe stores goes to the context that the running thread or task belongs to.
 
-    `begin()` returns the number of a PROBES entry, new in the record file of this process, and the hits in it.
+    `begin(hits)` returns the number of a PROBES entry, new in the record file of this process, and the hits in it; in a
+    process that can't record, the hits that it was given: the parent's, if there is one.
     """
 
-    __slots__ = ("_begin", "_hits", "_probes_id", "_recorder", "_seen")
+    __slots__ = ("_begin", "_hits", "_parents", "_probes_id", "_recorder", "_seen")
 
-    def __init__(self, recorder: PureRecorder, begin: "Callable[[], tuple[int, Any]]") -> None:
+    def __init__(self, recorder: PureRecorder, begin: "Callable[[Any], tuple[int, Any]]") -> None:
         self._recorder = recorder
         self._begin = begin
         self._seen: dict[int, set[int]] = {}
-        self._probes_id, self._hits = begin()
+        self._parents: Any = None
+        self._probes_id, self._hits = begin(None)
 
     @__pypy__.hidden_applevel  # type: ignore[untyped-decorator]
     def __setitem__(self, number: int, value: int) -> None:
         if self._hits is None:
-            self._probes_id, self._hits = self._begin()
+            self._probes_id, self._hits = self._begin(self._parents)
         if _has_other_work:
             context_id = context_of_other_work(self._recorder)
             if context_id is not None:
@@ -60,11 +62,11 @@ class AskingHits:
 
     def after_fork(self) -> None:
         """The child's hits go into a file of its own."""
-        self._hits = None
+        self._parents, self._hits = self._hits or self._parents, None
         self._seen.clear()
 
     def __reduce__(self) -> "tuple[type, tuple[int]]":
-        return bytearray, (len(self._hits or self._begin()[1]),)
+        return bytearray, (len(self._hits or self._parents),)
 
 
 def has_other_work() -> bool:
@@ -75,7 +77,7 @@ def has_other_work() -> bool:
 def context_of_other_work(recorder: PureRecorder) -> int | None:
     """Return the context that the running thread or task belongs to; None when it is the process's."""
     label = None if _variable is None else _variable.get(None)
-    if not label or _owner(label) == _owner(recorder.label):
+    if not label or recorder.is_off or _owner(label) == _owner(recorder.label):
         return None
     return recorder.context_id_of(label)
 

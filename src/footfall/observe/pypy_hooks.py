@@ -84,8 +84,8 @@ def arm_function(settings: "Settings") -> "Callable[[CodeType, str], CodeType]":
                     header = read_header(constant)
                     if header is None:
                         return code  # the program's own text
-                    begin = functools.partial(areas.begin, code.co_filename, absolute_path, constant)
-                    hits = areas.asking(begin) if _are_contexts_expected() else begin()[1]
+                    begin = functools.partial(areas.begin, code.co_filename, absolute_path, constant, header[1])
+                    hits = areas.asking(begin) if _are_contexts_expected() else begin(None)[1]
                     known[key] = (hits, _Hits(hits, constant))
                 return _armed(code, *known[key])
         return code
@@ -110,18 +110,20 @@ class _Areas:
         self._areas: list[tuple[int, memoryview, Any]] = []
         self._asking: list[AskingHits] = []
 
-    def begin(self, filename: str, absolute_path: str, header: str) -> "tuple[int, Any]":
-        """Return the number of a module's entry in the record file and its hits, to be stored into."""
+    def begin(self, filename: str, absolute_path: str, header: str, n_probes: int, before: "Any") -> "tuple[int, Any]":
+        """Return the number of a module's entry in the record file and its hits, to be stored into.
+
+        Where recording is off the code has its probes still: they go on with `before`, the hits until now.
+        """
         added = self._recorder.add_probes(filename, absolute_path, header)
-        if added is None:  # recording is off, but the code has its probes
-            known = read_header(header)
-            return 0, _array_over(bytearray(known[1] if known is not None else 0))
+        if added is None:
+            return 0, _array_over(bytearray(n_probes)) if before is None else before
         probes_id, view = added
         hits = _array_over(view)
         self._areas.append((probes_id, view, hits))
         return probes_id, hits
 
-    def asking(self, begin: "Callable[[], tuple[int, Any]]") -> AskingHits:
+    def asking(self, begin: "Callable[[Any], tuple[int, Any]]") -> AskingHits:
         """Return the hits of a module where contexts are to come: they ask whose a hit is."""
         asking = AskingHits(self._recorder, begin)
         self._asking.append(asking)
