@@ -241,6 +241,40 @@ def test_coroutine_tests_have_their_lines(project, scope):
     assert {place for place in one & two if place[0] == "library.py"} == set()
 
 
+def test_what_a_test_left_running_is_its_own(project):
+    """A thread that goes on in the next test, and a child that it forks there; also lines that the next one runs too."""
+    (project / "test_all.py").write_text(
+        "import os, threading, warnings, library\n"
+        "go, gone = threading.Event(), threading.Event()\n"
+        "def work():\n"
+        "    go.wait()\n"
+        "    library.double(2)\n"
+        "    warnings.simplefilter('ignore')\n"
+        "    child = os.fork()\n"
+        "    if not child:\n"
+        "        library.half(2)\n"
+        "        os._exit(0)\n"
+        "    os.waitpid(child, 0)\n"
+        "    gone.set()\n"
+        "def test_one():\n"
+        "    threading.Thread(target=work).start()\n"
+        "def test_two():\n"
+        "    library.double(1)\n"
+        "    go.set()\n"
+        "    gone.wait()\n"
+        "    library.double(1)\n"
+    )
+    run_pytest(project, "--footfall", "--footfall-source=.", "--footfall-context=test")
+    found = table(project / ".coverage")
+    one, two = (
+        {line for name, line in found[f"test_all.py::{test}|run"] if name == "library.py"} for test in ("test_one", "test_two")
+    )
+    assert one == {9, 10, 11, 15, 17}
+    assert two == {9, 10, 11}
+    assert {("test_all.py", line) for line in (5, 9)} <= found["test_all.py::test_one|run"]
+    assert ("test_all.py", 5) not in found["test_all.py::test_two|run"]
+
+
 def test_a_session_within_a_test_changes_no_label(project):
     """A test may call pytest.main(): the labels stay the outer test's."""
     (project / "inner.py").write_text("import library\ndef test_inner(): library.double(1)\n")
