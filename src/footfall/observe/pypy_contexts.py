@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from contextvars import ContextVar
     from typing import Any
 
-__all__ = ["AskingHits", "bind", "carry", "context_of_other_work", "has_other_work", "switch"]
+__all__ = ["AskingHits", "after_fork", "bind", "carry", "context_of_other_work", "has_other_work", "switch"]
 
 _variable: "ContextVar[str] | None" = None
 """The label of a thread or task; made at the first switch."""
@@ -120,6 +120,15 @@ def _look_for_other_work(running: str = "") -> None:
         owner = _owner(recorder.label)
         labels = [running, *list(_carried.values()), *_labels_of_tasks()]
         _has_other_work = any(label and _owner(label) != owner for label in labels)
+
+
+def after_fork() -> None:
+    """Forget the parent's other threads."""
+    running = _thread.get_ident()
+    for identity in list(_carried):
+        if identity != running:
+            del _carried[identity]
+    _look_for_other_work("" if _variable is None else _variable.get(""))
 
 
 def _labels_of_tasks() -> "list[str]":

@@ -12,6 +12,7 @@ import sys
 import __pypy__  # type: ignore[import-not-found]
 from _cffi_backend import FFI  # type: ignore[import-untyped]
 
+from footfall.observe import pypy_contexts
 from footfall.observe.probe_forms import EQUAL_MARK, HEADER, MARK, read_header
 from footfall.observe.pure_recorder import PureRecorder
 from footfall.observe.pypy_contexts import AskingHits
@@ -134,6 +135,7 @@ class _Areas:
         self._recorder.after_fork()
         for asking in self._asking:
             asking.after_fork()
+        pypy_contexts.after_fork()
 
     def flush(self, context_id: int) -> None:
         """Record the hits of a context, and clear those that were recorded: another thread may set one meanwhile."""

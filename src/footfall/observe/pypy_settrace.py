@@ -8,6 +8,7 @@ import os
 import sys
 
 from footfall.model import ENGINE_SETTRACE
+from footfall.observe import pypy_contexts
 from footfall.observe.pure_recorder import PureRecorder
 from footfall.observe.pypy_contexts import context_of_other_work, has_other_work
 from footfall.observe.pypy_recursion import end_recursion, hidden_applevel, stack_almost_full
@@ -116,6 +117,7 @@ class _Files:
         if self.is_stopped:
             return
         self._recorder.after_fork()
+        pypy_contexts.after_fork()
         self._of_others.clear()
         for _, seen, room in self._measured:
             seen.clear()
