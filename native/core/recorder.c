@@ -447,6 +447,7 @@ record_open(PyObject *module, PyObject *args)
         return PyErr_NoMemory();
     }
     state->recorder = rec;
+    Py_CLEAR(state->sample_label); /* of a measurement that ended */
     rec->directory = strdup(directory);
     rec->cwd = Py_NewRef(cwd);
     rec->executable = Py_NewRef(executable);
