@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from contextvars import ContextVar
     from typing import Any
 
+    Begin = Callable[[Any], tuple[int, Any]]
+
 __all__ = ["AskingHits", "after_fork", "bind", "carry", "context_of_other_work", "has_other_work", "switch"]
 
 _variable: "ContextVar[str] | None" = None
@@ -36,7 +38,7 @@ class AskingHits:
 
     __slots__ = ("_begin", "_hits", "_parents", "_probes_id", "_recorder", "_seen")
 
-    def __init__(self, recorder: PureRecorder, begin: "Callable[[Any], tuple[int, Any]]") -> None:
+    def __init__(self, recorder: PureRecorder, begin: "Begin") -> None:
         self._recorder = recorder
         self._begin = begin
         self._seen: dict[int, set[int]] = {}

@@ -5,7 +5,6 @@ The main script needs no hook: PyPy compiles it with the same `compile`.
 
 import builtins
 import copyreg
-import functools
 import os
 import sys
 
@@ -25,6 +24,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from footfall.observe.probes import Probes
+    from footfall.observe.pypy_contexts import Begin
     from footfall.observe.settings import Settings
 
 __all__ = ["arm_function", "hook_compile", "hook_main"]
@@ -85,7 +85,7 @@ def arm_function(settings: "Settings") -> "Callable[[CodeType, str], CodeType]":
                     header = read_header(constant)
                     if header is None:
                         return code  # the program's own text
-                    begin = functools.partial(areas.begin, code.co_filename, absolute_path, constant, header[1])
+                    begin = areas.beginner(code.co_filename, absolute_path, constant, header[1])
                     hits = areas.asking(begin) if _are_contexts_expected() else begin(None)[1]
                     known[key] = (hits, _Hits(hits, constant))
                 return _armed(code, *known[key])
@@ -111,20 +111,24 @@ class _Areas:
         self._areas: list[tuple[int, memoryview, Any]] = []
         self._asking: list[AskingHits] = []
 
-    def begin(self, filename: str, absolute_path: str, header: str, n_probes: int, before: "Any") -> "tuple[int, Any]":
-        """Return the number of a module's entry in the record file and its hits, to be stored into.
+    def beginner(self, filename: str, absolute_path: str, header: str, n_probes: int) -> "Begin":
+        """Return what makes a module's entry in the record file: its number, and the hits to be stored into.
 
         Where recording is off the code has its probes still: they go on with `before`, the hits until now.
         """
-        added = self._recorder.add_probes(filename, absolute_path, header)
-        if added is None:
-            return 0, _array_over(bytearray(n_probes)) if before is None else before
-        probes_id, view = added
-        hits = _array_over(view)
-        self._areas.append((probes_id, view, hits))
-        return probes_id, hits
 
-    def asking(self, begin: "Callable[[Any], tuple[int, Any]]") -> AskingHits:
+        def begin(before: "Any") -> "tuple[int, Any]":
+            added = self._recorder.add_probes(filename, absolute_path, header)
+            if added is None:
+                return 0, _array_over(bytearray(n_probes)) if before is None else before
+            probes_id, view = added
+            hits = _array_over(view)
+            self._areas.append((probes_id, view, hits))
+            return probes_id, hits
+
+        return begin
+
+    def asking(self, begin: "Begin") -> AskingHits:
         """Return the hits of a module where contexts are to come: they ask whose a hit is."""
         asking = AskingHits(self._recorder, begin)
         self._asking.append(asking)
