@@ -11,7 +11,7 @@ import pytest
 from footfall.analyze.profiles import profile_from_rows
 from footfall.record.profiledb import read_profile
 
-pytestmark = pytest.mark.skipif(sys.implementation.name != "cpython", reason="on PyPy contexts are the process's")
+pytestmark = pytest.mark.skipif(sys.implementation.name != "cpython", reason="PyPy's sampler knows no contexts")
 
 PRELUDE = """\
 import os, sys, threading, time
@@ -82,23 +82,21 @@ def test_phases_of_one_test_share_its_threads(tmp_path: Path) -> None:
         """\
 def of_fixture():
     for _ in range(2):
+        go.acquire()
         spin(0.2)
-        taken.release()
-        gone_on.acquire()
-taken, gone_on = threading.Semaphore(0), threading.Semaphore(0)
+        gone.release()
+go, gone = threading.Semaphore(0), threading.Semaphore(0)
 switch("t|setup")
 thread = threading.Thread(target=of_fixture)
-switch("t|run")
 thread.start()
-taken.acquire()
-switch("u|run")
-gone_on.release()
-taken.acquire()
-gone_on.release()
+for label in ("t|run", "u|run"):
+    switch(label)
+    go.release()
+    gone.acquire()
 thread.join()
 """,
     )
-    assert found["of_fixture"].keys() == {"t|run"}
+    assert found["of_fixture"].keys() == {"t|run", "t|setup"}
 
 
 def test_an_exception_that_ends_such_a_thread(tmp_path: Path) -> None:
@@ -138,16 +136,18 @@ def test_a_fork_from_such_a_thread(tmp_path: Path) -> None:
         """\
 def of_child(): spin(0.2)
 def of_parent(): spin(0.2)
-def work():
-    switched.wait()
+def of_plain(): spin(0.2)
+def fork(call):
     pid = os.fork()
     if not pid:
-        of_child()
+        call()
         os._exit(0)
     os.waitpid(pid, 0)
+def work():
+    switched.wait()
+    fork(of_child)
     of_parent()
 import warnings; warnings.simplefilter("ignore")
-def of_plain(): spin(0.2)
 switched = threading.Event()
 switch("a")
 thread = threading.Thread(target=work)
@@ -155,11 +155,7 @@ thread.start()
 switch("b")
 switched.set()
 thread.join()
-pid = os.fork()
-if not pid:
-    of_plain()
-    os._exit(0)
-os.waitpid(pid, 0)
+fork(of_plain)
 """,
     )
     assert found["of_parent"].keys() == {"a"}
