@@ -10,10 +10,11 @@ from dataclasses import dataclass
 
 from projects import Environment, clean_environment
 
-__all__ = ["MODES", "Mode", "Outcome", "coverage_json", "run_suite"]
+__all__ = ["FAILURE", "MODES", "Mode", "Outcome", "counts_of", "coverage_json", "run_suite"]
 
 _COUNTS = re.compile(r"(\d+) (passed|failed|errors?|skipped|deselected|xfailed|xpassed)")
-_FAILURE = re.compile(r"^(?:FAILED|ERROR) (\S+)", re.M)
+FAILURE = re.compile(r"^(?:FAILED|ERROR) (\S+)", re.M)
+"""The node id of a failed test in pytest's output with -rfE."""
 _PROGRAM_CPU = str(pathlib.Path(__file__).with_name("program_cpu.py"))
 
 
@@ -85,15 +86,20 @@ def _run(command: list[str], directory: pathlib.Path, env: dict[str, str], cpu_f
     process.returncode = os.waitstatus_to_exitcode(status)
     if not cpu_file.exists():
         raise SystemExit(f"{' '.join(command)}\nin {directory} did not run:\n{output[-4000:]}")
-    summary = next((line for line in reversed(output.splitlines()) if _COUNTS.search(line)), "")
     return Outcome(
         program_cpu=float(cpu_file.read_text()),
         total_cpu=usage.ru_utime + usage.ru_stime,
-        counts={name.removesuffix("s") if name == "errors" else name: int(n) for n, name in _COUNTS.findall(summary)},
-        failures=frozenset(_FAILURE.findall(output)),
+        counts=counts_of(output),
+        failures=frozenset(FAILURE.findall(output)),
         returncode=process.returncode,
         output=output,
     )
+
+
+def counts_of(output: str) -> dict[str, int]:
+    """Read pytest's closing line: {"passed": 12, ...}."""
+    summary = next((line for line in reversed(output.splitlines()) if _COUNTS.search(line)), "")
+    return {name.removesuffix("s") if name == "errors" else name: int(n) for n, name in _COUNTS.findall(summary)}
 
 
 def coverage_json(environment: Environment, data: pathlib.Path, out: pathlib.Path) -> dict[str, dict[str, object]]:

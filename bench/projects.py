@@ -1,6 +1,6 @@
 """Real projects to measure: their pinned source distributions, and an environment for each interpreter.
 
-Used by suites.py. Everything is made below one work directory, and made again only when it is missing.
+Used by suites.py and others. Everything is made below one work directory, and made again only when it is missing.
 """
 
 import os
@@ -11,7 +11,19 @@ import tarfile
 import tomllib
 from dataclasses import dataclass
 
-__all__ = ["PROJECTS", "Environment", "Project", "clean_environment", "prepare", "run_quietly"]
+__all__ = [
+    "COVERAGE",
+    "PROJECTS",
+    "Environment",
+    "Project",
+    "clean_environment",
+    "install",
+    "install_footfall",
+    "label_of",
+    "make_environment",
+    "prepare",
+    "run_quietly",
+]
 
 REPOSITORY = pathlib.Path(__file__).resolve().parent.parent
 COVERAGE = "coverage==7.17.3"
@@ -83,7 +95,7 @@ def run_quietly(command: list[str], directory: pathlib.Path | None = None) -> st
 
 def prepare(project: Project, interpreter: str, work: pathlib.Path) -> Environment:
     """Download, unpack and install the project with its test requirements, coverage.py and this footfall."""
-    label = _label(interpreter)
+    label = label_of(interpreter)
     base = work / label.replace(" ", "-").lower()
     python = base / f"venv-{project.name}" / "bin" / "python"
     source = base / f"{project.name}-{project.version}"
@@ -92,14 +104,15 @@ def prepare(project: Project, interpreter: str, work: pathlib.Path) -> Environme
     ready = python.parent.parent / ".ready"
     if not ready.exists():
         shutil.rmtree(python.parent.parent, ignore_errors=True)
-        _make_environment(interpreter, python.parent.parent)
-        _install(python, ["-e", str(source), COVERAGE, *project.test_requirements])
+        make_environment(interpreter, python.parent.parent)
+        install(python, ["-e", str(source), COVERAGE, *project.test_requirements])
         ready.touch()
-    _install_footfall(python, base)
+    install_footfall(python, base)
     return Environment(project, label, python, source, _write_config(source))
 
 
-def _label(interpreter: str) -> str:
+def label_of(interpreter: str) -> str:
+    """Name an interpreter, as "CPython 3.11.7"."""
     say = "import platform; print(platform.python_implementation(), platform.python_version())"
     return run_quietly([interpreter, "-S", "-c", say]).strip()
 
@@ -115,7 +128,8 @@ def _unpack(project: Project, interpreter: str, downloads: pathlib.Path, base: p
         archive.extractall(base, filter="data")
 
 
-def _make_environment(interpreter: str, directory: pathlib.Path) -> None:
+def make_environment(interpreter: str, directory: pathlib.Path) -> None:
+    """Make a virtual environment with pip."""
     if shutil.which("uv"):
         run_quietly(["uv", "venv", "-q", "--seed", "-p", interpreter, str(directory)])
     elif subprocess.run([interpreter, "-c", "import ensurepip"], stderr=subprocess.DEVNULL, check=False).returncode:
@@ -125,24 +139,25 @@ def _make_environment(interpreter: str, directory: pathlib.Path) -> None:
         run_quietly([interpreter, "-m", "venv", str(directory)])
 
 
-def _install(python: pathlib.Path, arguments: list[str]) -> None:
+def install(python: pathlib.Path, arguments: list[str]) -> None:
+    """Install by pip's arguments, with uv where it is here; SystemExit when that fails."""
     if shutil.which("uv"):
         run_quietly(["uv", "pip", "install", "-q", "-p", str(python), *arguments])
     else:
         run_quietly([str(python), "-m", "pip", "install", "-q", *arguments])
 
 
-def _install_footfall(python: pathlib.Path, base: pathlib.Path) -> None:
+def install_footfall(python: pathlib.Path, base: pathlib.Path) -> None:
     """Build from a copy of this repository, so that builds for several interpreters do not meet."""
     copy = base / "footfall-source"
     shutil.rmtree(copy, ignore_errors=True)
     ignored = shutil.ignore_patterns(".git", ".footfall", "build", "*.egg-info", ".venv", "venvs", "__pycache__")
     shutil.copytree(REPOSITORY, copy, ignore=ignored)
     if shutil.which("uv"):
-        _install(python, ["--reinstall-package", "footfall", str(copy)])
+        install(python, ["--reinstall-package", "footfall", str(copy)])
     else:
-        _install(python, ["--force-reinstall", "--no-deps", str(copy)])
-        _install(python, [str(copy)])
+        install(python, ["--force-reinstall", "--no-deps", str(copy)])
+        install(python, [str(copy)])
 
 
 def _write_config(source: pathlib.Path) -> pathlib.Path:

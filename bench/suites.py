@@ -87,7 +87,7 @@ def _check(environment: Environment, scratch: pathlib.Path) -> int:
     footfall = coverage_json(environment, data, scratch / "footfall.json")
     unstable = {(each.file, each.key) for each in differences(*reports)}
     found = differences(footfall, reports[0])
-    _print_differences(found, unstable, len(reports[0]))
+    print_differences(found, unstable, len(reports[0]))
     return count + sum((each.file, each.key) not in unstable for each in found)
 
 
@@ -103,7 +103,8 @@ def _print_results(title: str, bare: Outcome, ours: Outcome) -> int:
     return 1
 
 
-def _print_differences(found: list[Difference], unstable: set[tuple[str, str]], files: int) -> None:
+def print_differences(found: list[Difference], unstable: set[tuple[str, str]], files: int) -> None:
+    """Print each difference of `files` files, those that two runs of the C tracer have as well marked."""
     settled = [each for each in found if (each.file, each.key) not in unstable]
     names = {each.file for each in settled}
     print(f"  coverage: {files} files, {len(names)} differ ({len(found) - len(settled)} unstable differences besides)")
