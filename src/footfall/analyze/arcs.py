@@ -267,13 +267,18 @@ def is_irrefutable(case: ast.match_case) -> bool:
 
 def _evaluate_constant(test: ast.expr) -> bool | None:
     """Return the truth of a test made of constants, `not`, `and`, `or` and `__debug__`; None for any other."""
+    is_flipped = False
+    while isinstance(test, ast.UnaryOp) and isinstance(test.op, ast.Not):
+        test, is_flipped = test.operand, not is_flipped
+    value = _evaluate_unflipped(test)
+    return None if value is None else value != is_flipped
+
+
+def _evaluate_unflipped(test: ast.expr) -> bool | None:
     if isinstance(test, ast.Constant):
         return bool(test.value)
     if isinstance(test, ast.Name):
         return __debug__ if test.id == "__debug__" else None
-    if isinstance(test, ast.UnaryOp) and isinstance(test.op, ast.Not):
-        value = _evaluate_constant(test.operand)
-        return None if value is None else not value
     if isinstance(test, ast.BoolOp):
         values = [_evaluate_constant(part) for part in test.values]
         if None not in values:

@@ -18,6 +18,7 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from footfall.analyze.calltree import COLLECTOR_PATH, Function, Profile, TreeNode
+from footfall.analyze.parse import PARSE_ERRORS, parse_source
 
 __all__ = ["find_builtin_calls", "mark_builtin_calls"]
 
@@ -119,7 +120,7 @@ class _CallsInText:
         lines[0] = lines[0][column:]
         try:
             node = ast.parse(b"(" + b"\n".join(lines) + b"\n)", mode="eval").body
-        except (SyntaxError, ValueError, RecursionError):
+        except PARSE_ERRORS:
             return None
         return _Call(_written_name(node.func), is_sure=False) if isinstance(node, ast.Call) else None
 
@@ -136,8 +137,8 @@ def find_builtin_calls(source: bytes) -> dict[_Place, str]:
 
 def _find_calls(source: bytes) -> dict[_Place, _Call]:
     try:
-        tree = ast.parse(source)
-    except (SyntaxError, ValueError, RecursionError):
+        tree = parse_source(source)
+    except PARSE_ERRORS:
         return {}
     nodes = list(ast.walk(tree))
     given, modules = _given_names(nodes)

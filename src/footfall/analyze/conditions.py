@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import ast
 import sys
-import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import CodeType
@@ -18,6 +17,7 @@ from types import CodeType
 from footfall.analyze.branch_outcomes import find_places
 from footfall.analyze.opcodes import OPCODES_BY_VERSION
 from footfall.analyze.operands import Group, Operand, find_operands
+from footfall.analyze.parse import compile_source, parse_source
 from footfall.analyze.source import SourceAnalysis
 from footfall.record.conditionsdb import (
     IS_FALSE,
@@ -115,15 +115,11 @@ def find_conditions(text: str) -> Conditions:
 
     Costs a parse and a compilation, about 25 ms for a file of 1,000 lines. Call only where `can_analyze`.
     """
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # the program's own, shown when it ran
-        tree = ast.parse(text)
-        compiled = compile(text, "", "exec", dont_inherit=True)
-        groups, told = find_operands(tree)
+    groups, told = find_operands(parse_source(text))
     matcher = _Matcher(groups)
     owners: dict[Operand, set[tuple[str, int]]] = {}
     version = sys.version_info[:2]
-    for code in _all_codes(compiled):
+    for code in _all_codes(compile_source(text)):
         places = find_places(code.co_code, code.co_linetable, code.co_firstlineno, version)
         for operand, _ in matcher.match(places, bytes(len(places))):
             owners.setdefault(operand, set()).add((code.co_qualname, code.co_firstlineno))

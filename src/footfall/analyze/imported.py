@@ -7,16 +7,18 @@ from __future__ import annotations
 
 import ast
 
+from footfall.analyze.parse import parse_source
+
 __all__ = ["infer_lines"]
 
 
 def infer_lines(source: bytes) -> set[int]:
     """Return the first lines of the statements that ran, given that the module's import came to its end.
 
-    Decorators count as lines of their own. Raises SyntaxError or ValueError when the source can't be read.
+    Decorators count as lines of their own. Raises one of PARSE_ERRORS.
     """
     lines: set[int] = set()
-    _add_body(ast.parse(source).body, lines)
+    _add_body(parse_source(source).body, lines)
     return lines
 
 

@@ -10,9 +10,12 @@ Called by conditions. Pure: syntax tree in, values out.
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable
+import sys
+from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, field
+from typing import Final
 
+from footfall.analyze.parse import PARSE_ERRORS, compile_tree
 from footfall.record.conditionsdb import SourcePosition
 
 __all__ = ["Group", "Operand", "find_operands", "position_of"]
@@ -52,95 +55,109 @@ def find_operands(tree: ast.Module) -> tuple[list[Group], set[Operand]]:
     and type aliases, which as a rule nobody evaluates.
     """
     finder = _Finder()
-    finder.visit(tree)
+    _run(finder.visit(tree))
     return finder.groups, finder.told
 
 
-class _Finder(ast.NodeVisitor):
+_Walk = Generator["_Walk", None, None]
+"""What is yet to be walked: it yields another that has to come to its end before it goes on."""
+
+
+def _run(walk: _Walk) -> None:
+    """Run a walk to its end. The walks under way are a list here: on Python's own stack a long chain has no room."""
+    under_way = [walk]
+    while under_way:
+        inner = next(under_way[-1], None)
+        if inner is None:
+            under_way.pop()
+        else:
+            under_way.append(inner)
+
+
+class _Finder:
     """`visit` takes statements, and expressions whose value is wanted; `test` those whose truth is."""
 
     def __init__(self) -> None:
         self.groups: list[Group] = []
         self.told: set[Operand] = set()
 
+    def visit(self, *nodes: ast.AST) -> _Walk:
+        """Walk nodes in their order; what has no method of its own here is walked through."""
+        todo = [*reversed(nodes)]
+        while todo:
+            node = todo.pop()
+            method = _METHODS.get(type(node))
+            if method is not None:
+                yield method(self, node)
+            else:
+                todo += reversed([*ast.iter_child_nodes(node)])
+
     # Statements
 
-    def visit_If(self, node: ast.If | ast.While) -> None:
-        """Also for `while`."""
-        operands = self.test(node.test)
+    def if_or_while(self, node: ast.If | ast.While) -> _Walk:
+        operands: list[Operand] = []
+        yield self.test(node.test, operands)
         if len(operands) == 1 and node.body[0].lineno > (node.test.end_lineno or 0):
             self.told.update(operands)
-        self._visit_all([*node.body, *node.orelse])
+        yield self.visit(*node.body, *node.orelse)
 
-    visit_While = visit_If
-
-    def visit_Assert(self, node: ast.Assert) -> None:
-        self.test(node.test)
+    def assertion(self, node: ast.Assert) -> _Walk:
+        yield self.test(node.test)
         if node.msg is not None:
-            self.visit(node.msg)
+            yield self.visit(node.msg)
 
-    def visit_match_case(self, node: ast.match_case) -> None:
-        self.visit(node.pattern)
+    def match_case(self, node: ast.match_case) -> _Walk:
+        yield self.visit(node.pattern)
         if node.guard is not None:
-            self.test(node.guard)
-        self._visit_all(node.body)
+            yield self.test(node.guard)
+        yield self.visit(*node.body)
 
-    def visit_ExceptHandler(self, node: ast.ExceptHandler) -> None:
+    def except_handler(self, node: ast.ExceptHandler) -> _Walk:
         # the test whether the exception fits has the type's position: a condition in its place can't be told from it
         if node.type is not None and not isinstance(node.type, ast.BoolOp | ast.Compare):
-            self.visit(node.type)
-        self._visit_all(node.body)
+            yield self.visit(node.type)
+        yield self.visit(*node.body)
 
-    def visit_AnnAssign(self, node: ast.AnnAssign) -> None:
-        self._visit_all([node.target] if node.value is None else [node.target, node.value])
+    def annotated(self, node: ast.AnnAssign) -> _Walk:
+        yield self.visit(node.target, *([] if node.value is None else [node.value]))
 
-    def visit_TypeAlias(self, node: ast.AST) -> None:
-        """Evaluated when asked for."""
+    def function(self, node: ast.FunctionDef | ast.AsyncFunctionDef) -> _Walk:
+        yield self.visit(*node.decorator_list, node.args, *node.body)
 
-    def visit_FunctionDef(self, node: ast.FunctionDef | ast.AsyncFunctionDef) -> None:
-        """Also for `async def`."""
-        self._visit_all([*node.decorator_list, node.args, *node.body])
+    def class_(self, node: ast.ClassDef) -> _Walk:
+        yield self.visit(*node.decorator_list, *node.bases, *node.keywords, *node.body)
 
-    visit_AsyncFunctionDef = visit_FunctionDef
-
-    def visit_ClassDef(self, node: ast.ClassDef) -> None:
-        self._visit_all([*node.decorator_list, *node.bases, *node.keywords, *node.body])
-
-    def visit_arg(self, node: ast.arg) -> None:
-        """Only an annotation."""
-
-    def _visit_all(self, nodes: Iterable[ast.AST]) -> None:
-        for node in nodes:
-            self.visit(node)
+    def annotation(self, node: ast.AST) -> _Walk:
+        """Walk nothing: a type alias, or a parameter without its default."""
+        yield from ()
 
     # Values
 
-    def visit_BoolOp(self, node: ast.BoolOp) -> None:
+    def boolean(self, node: ast.BoolOp) -> _Walk:
         group = Group([])
-        self._collect(node, group, is_tested=False)
+        yield self._collect(node, group, is_tested=False)
         self._add(group)
 
-    def visit_IfExp(self, node: ast.IfExp) -> None:
-        self.test(node.test)
-        self.visit(node.body)
-        self.visit(node.orelse)
+    def ternary(self, node: ast.IfExp) -> _Walk:
+        yield self.test(node.test)
+        yield self.visit(node.body, node.orelse)
 
-    def visit_Compare(self, node: ast.Compare) -> None:
-        self.generic_visit(node)
+    def comparison(self, node: ast.Compare) -> _Walk:
+        yield self.visit(node.left, *node.comparators)
         if len(node.ops) > 1:
             self._add(Group([position_of(node)], _links(node)[:-1]))
 
-    def visit_comprehension(self, node: ast.comprehension) -> None:
-        self.visit(node.iter)
+    def comprehension(self, node: ast.comprehension) -> _Walk:
+        yield self.visit(node.iter)
         n_groups = len(self.groups)
         for each in node.ifs:
-            self.test(each)
+            yield self.test(each)
         # one instruction may store the loop's variable and load it for the first test, with the place of the storing
         for group in self.groups[n_groups : n_groups + 1]:
             if group.values:
                 group.values += [position_of(each) for each in ast.walk(node.target) if isinstance(each, ast.Name)]
 
-    def _collect(self, node: ast.expr, group: Group, *, is_tested: bool) -> None:
+    def _collect(self, node: ast.expr, group: Group, *, is_tested: bool) -> _Walk:
         """Add the operands of nested `and` / `or`: jumps between them take each other's positions."""
         if isinstance(node, ast.BoolOp):
             group.keys.append(position_of(node))
@@ -151,18 +168,18 @@ class _Finder(ast.NodeVisitor):
                 if truth is not None and (is_tested or number < last):
                     group.has_constants = True
                 if truth is None:
-                    self._collect(value, group, is_tested=is_tested or number < last)
+                    yield self._collect(value, group, is_tested=is_tested or number < last)
                 elif truth == is_or and isinstance(value, ast.Constant):
                     break  # what follows is dropped; after other constants, such as (), it is not
             return
         if isinstance(node, ast.IfExp):
             if _truth_of_constant(node.test) is not None:
                 group.has_constants = True
-            self.test(node.test)
-            self._collect(node.body, group, is_tested=False)
-            self._collect(node.orelse, group, is_tested=False)
+            yield self.test(node.test)
+            yield self._collect(node.body, group, is_tested=False)
+            yield self._collect(node.orelse, group, is_tested=False)
         else:
-            self.visit(node)
+            yield self.visit(node)
         if is_tested:
             is_flipped = False
             while isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not):
@@ -175,24 +192,48 @@ class _Finder(ast.NodeVisitor):
 
     # Tests
 
-    def test(self, node: ast.expr) -> list[Operand]:
-        """Add and return the operands of an expression of which only the truth is asked."""
-        if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not):
-            return self.test(node.operand)
+    def test(self, node: ast.expr, found: list[Operand] | None = None) -> _Walk:
+        """Add the operands of an expression of which only the truth is asked, also to `found`."""
+        while isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not):
+            node = node.operand
         if isinstance(node, ast.BoolOp):
-            return [operand for value in node.values for operand in self.test(value)]
+            for value in node.values:
+                yield self.test(value, found)
+            return
         if isinstance(node, ast.IfExp):
-            return [operand for part in (node.test, node.body, node.orelse) for operand in self.test(part)]
+            for part in (node.test, node.body, node.orelse):
+                yield self.test(part, found)
+            return
         if isinstance(node, ast.Compare) and len(node.ops) > 1:
-            self.generic_visit(node)
+            yield self.visit(node.left, *node.comparators)
             group = Group([position_of(node)], _links(node))
         else:
-            self.visit(node)
+            yield self.visit(node)
             none_test = _none_test(node.ops[0], node.comparators[0]) if isinstance(node, ast.Compare) else None
             values = [position_of(node.left)] if none_test and isinstance(node, ast.Compare) else []
             group = Group([position_of(node)], [Operand(position_of(node), none_test=none_test)], values)
         self._add(group)
-        return group.operands
+        if found is not None:
+            found += group.operands
+
+
+_METHODS: Final[Mapping[type[ast.AST], Callable[..., _Walk]]] = {
+    ast.AnnAssign: _Finder.annotated,
+    ast.Assert: _Finder.assertion,
+    ast.AsyncFunctionDef: _Finder.function,
+    ast.BoolOp: _Finder.boolean,
+    ast.ClassDef: _Finder.class_,
+    ast.Compare: _Finder.comparison,
+    ast.ExceptHandler: _Finder.except_handler,
+    ast.FunctionDef: _Finder.function,
+    ast.If: _Finder.if_or_while,
+    ast.IfExp: _Finder.ternary,
+    ast.While: _Finder.if_or_while,
+    ast.arg: _Finder.annotation,
+    ast.comprehension: _Finder.comprehension,
+    ast.match_case: _Finder.match_case,
+    **({ast.TypeAlias: _Finder.annotation} if sys.version_info >= (3, 12) else {}),
+}
 
 
 def _links(node: ast.Compare) -> list[Operand]:
@@ -221,6 +262,9 @@ def _truth_of_constant(node: ast.expr) -> bool | None:
         return __debug__
     if not all(isinstance(part, _CONSTANT_PARTS) for part in ast.walk(node)):
         return None
-    code = compile(ast.Expression(node), "", "eval")
+    try:
+        code = compile_tree(ast.Expression(node))
+    except PARSE_ERRORS:
+        return None  # more than the compiler can fold
     # as long as the code of one load: nothing is left to compute, so that this costs nothing and can't fail
     return bool(eval(code)) if len(code.co_code) == len(compile("0", "", "eval").co_code) else None

@@ -8,6 +8,7 @@ from functools import lru_cache
 from typing import Protocol
 
 from footfall.analyze.lines import find_first_lines
+from footfall.analyze.parse import PARSE_ERRORS, parse_source
 from footfall.analyze.probe_flow import ModuleFlow
 from footfall.analyze.source import decode_source
 from footfall.errors import FootfallError
@@ -92,9 +93,11 @@ def meanings_of_source(source: bytes, with_branches: bool, has_strays: bool) -> 
     `has_strays` says that CPython 3.11 measured, whose compiler makes stray lines.
     """
     try:
-        tree = ast.parse(source, "<measured>")
-    except (SyntaxError, ValueError, RecursionError) as error:
-        raise FootfallError("not-python", f"Can't parse the measured source: {error}.") from error
+        tree = parse_source(source)
+    except PARSE_ERRORS as error:
+        raise FootfallError(
+            "not-python", f"Can't parse the measured source: {error or type(error).__name__}."
+        ) from error
     strays = find_strays(tree) if has_strays else None
     flow = ModuleFlow(tree, find_first_lines(decode_source(source)), has_strays, strays or {})
     lines: dict[int, set[int]] = {}

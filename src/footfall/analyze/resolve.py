@@ -17,6 +17,7 @@ from footfall.analyze.bytecode_arcs import arcs_of_code
 from footfall.analyze.calltree import profile_of_logs
 from footfall.analyze.imported import infer_lines
 from footfall.analyze.opcodes import OPCODES_BY_VERSION
+from footfall.analyze.parse import PARSE_ERRORS
 from footfall.analyze.rundata import FileData, RunData
 from footfall.errors import FootfallError
 from footfall.model import UNCOVERED_CONTEXT
@@ -252,7 +253,7 @@ def _add_inferred(
     for path in imported:
         try:
             inferred = infer_lines(Path(path).read_bytes())
-        except (OSError, SyntaxError, ValueError):
+        except (OSError, *PARSE_ERRORS):
             continue  # the report says that the source can't be read
         data = files.setdefault(path, FileData())
         seen = set().union(*data.lines.values(), *(arc for arcs in data.arcs.values() for arc in arcs))

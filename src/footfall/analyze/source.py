@@ -17,7 +17,6 @@ import gc
 import io
 import re
 import tokenize
-import warnings
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from types import CodeType
@@ -26,6 +25,7 @@ from footfall.analyze.arcs import Flow, Notes, is_irrefutable
 from footfall.analyze.definitions import Definition, Outline, outline_module
 from footfall.analyze.exclude import ExclusionRules
 from footfall.analyze.lines import find_first_lines
+from footfall.analyze.parse import PARSE_ERRORS, compile_source, parse_source
 from footfall.analyze.with_exits import WithExits, apply_with_exits, find_with_exits
 from footfall.errors import FootfallError
 
@@ -166,15 +166,10 @@ def _analyze(text: str, path: str, rules: ExclusionRules) -> SourceAnalysis:
 
 def _compile(text: str, path: str) -> tuple[ast.Module, CodeType]:
     try:
-        with warnings.catch_warnings():
-            # The program's own warnings were shown when it ran; as errors they would spoil the report.
-            warnings.simplefilter("ignore")
-            tree = compile(text, path, "exec", ast.PyCF_ONLY_AST, dont_inherit=True)
-            assert isinstance(tree, ast.Module)
-            return tree, compile(text, path, "exec", dont_inherit=True)
+        return parse_source(text, path), compile_source(text, path)
     except SyntaxError as error:
         message = f"Can't read {path} as Python source: {error.msg} on line {error.lineno}."
-    except (ValueError, RecursionError, MemoryError, OverflowError) as error:
+    except PARSE_ERRORS as error:
         message = f"Can't read {path} as Python source: {error or type(error).__name__}."
     raise SourceError("not-python", message, "Leave it out with --omit, or skip all such files with --ignore-errors.")
 

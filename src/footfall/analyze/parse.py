@@ -1,0 +1,87 @@
+"""Source text to syntax trees and code, however deep its expressions nest. Called by the rest of analysis.
+
+CPython's and PyPy's compilers recurse once for each level of an expression, a long sum or a chain of calls has as many
+levels as terms, and they give up where the stack or `sys.getrecursionlimit` ends. A program that raised the limit, or
+compiled in fewer frames than a report has by then, ran what would be refused here. So what is too deep is compiled
+again in a thread with a large stack.
+"""
+
+from __future__ import annotations
+
+import ast
+import sys
+import threading
+import warnings
+from collections.abc import Callable
+from types import CodeType
+from typing import Final, TypeVar
+
+__all__ = ["PARSE_ERRORS", "compile_source", "compile_tree", "parse_source"]
+
+PARSE_ERRORS: Final = (SyntaxError, ValueError, RecursionError, MemoryError, OverflowError)
+"""What is raised for a source that is no Python, or more than the interpreter can compile."""
+
+_Result = TypeVar("_Result")
+
+# A level costs a compiler up to 1 KiB, CPython 3.11 allows three levels for each that the limit has: about 150 MB,
+# of which only what is used is ever there.
+_STACK_BYTES: Final = 256 << 20
+_RECURSION_LIMIT: Final = 50_000
+
+
+def parse_source(source: str | bytes, path: str = "<source>") -> ast.Module:
+    """Return a source's syntax tree. Raises one of PARSE_ERRORS."""
+    tree = _with_room(lambda: compile(source, path, "exec", ast.PyCF_ONLY_AST, dont_inherit=True))
+    assert isinstance(tree, ast.Module)
+    return tree
+
+
+def compile_source(source: str | bytes, path: str = "<source>") -> CodeType:
+    """Return a source's code. Raises as `parse_source`."""
+    code: CodeType = _with_room(lambda: compile(source, path, "exec", dont_inherit=True))
+    return code
+
+
+def compile_tree(tree: ast.Expression) -> CodeType:
+    """Return the code of an expression. Raises as `parse_source`."""
+    code: CodeType = _with_room(lambda: compile(tree, "<expression>", "eval", dont_inherit=True))
+    return code
+
+
+def _with_room(make: Callable[[], _Result]) -> _Result:
+    """Call `make`, again with more room where it runs out of it. The program's own warnings were shown when it ran."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            return make()
+        except (RecursionError, MemoryError) as error:
+            first = error
+        return _in_large_stack(make, first)
+
+
+def _in_large_stack(make: Callable[[], _Result], first: Exception) -> _Result:
+    """Call `make` in a thread of its own. Raises what it raises, or `first` where no such thread can be had."""
+    made: list[_Result] = []
+    failed: list[BaseException] = []
+
+    def call() -> None:
+        try:
+            made.append(make())
+        except BaseException as error:  # whatever it is belongs to the caller
+            failed.append(error)
+
+    limit = sys.getrecursionlimit()
+    size = threading.stack_size(_STACK_BYTES)
+    sys.setrecursionlimit(max(limit, _RECURSION_LIMIT))
+    try:
+        thread = threading.Thread(target=call)
+        thread.start()
+        thread.join()
+    except RuntimeError:  # as where memory is limited
+        raise first from None
+    finally:
+        sys.setrecursionlimit(limit)
+        threading.stack_size(size)
+    if failed:
+        raise failed[0]
+    return made[0]
