@@ -14,6 +14,7 @@ from footfall.errors import UsageError
 from footfall.record.coveragedb import write_coverage
 from footfall.record.profiledb import write_profile
 from footfall.report.summary import plain_text
+from footfall.report.times import SOURCES
 from footfall.report.timetable import TimeTableOptions, render_times, times_by_report
 
 MS = 1_000_000
@@ -87,7 +88,7 @@ def test_sorting_and_other_clocks(profile):
 
 def test_the_error_is_the_binomials(profile):
     """Of 100 samples with a running clock, whatever the waiting thread adds; one and nothing have none."""
-    view = view_profile(profile, "function", reader(Clock.CPU))
+    view = view_profile(profile, "function", reader(Clock.CPU), SOURCES)
     assert (view.n_looks, view.total) == (100, 100 * MS)
     report = times_by_report(profile, TimeTableOptions("function"))
     assert report["rows"][0]["self"]["share"] == pytest.approx(0.9)
@@ -98,10 +99,10 @@ def test_the_error_is_the_binomials(profile):
 def test_samples_that_came_late_are_worth_fewer(profile):
     """Of 100 samples, one of which counts for half of the time, the error is that of four; of equal ones, of all."""
     profile.squares = [Squares(cpu=(50 * MS) ** 2 + 99 * (50 * MS / 99) ** 2, wall=1.0), Squares()]
-    assert view_profile(profile, "function", reader(Clock.CPU)).n_looks == 4
+    assert view_profile(profile, "function", reader(Clock.CPU), SOURCES).n_looks == 4
     profile.squares[0].cpu = 100.0 * MS**2
-    assert view_profile(profile, "function", reader(Clock.CPU)).n_looks == 100
-    assert view_profile(profile, "function", reader(Clock.SAMPLES)).n_looks == 500
+    assert view_profile(profile, "function", reader(Clock.CPU), SOURCES).n_looks == 100
+    assert view_profile(profile, "function", reader(Clock.SAMPLES), SOURCES).n_looks == 500
 
 
 def test_text_shows_the_slowest_lines_of_a_test(profile):

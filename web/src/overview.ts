@@ -79,7 +79,7 @@ function totals(payload: OverviewPayload): HTMLElement {
   if (site.hasProfile) {
     const [cpu, wall] = payload.sampledUs;
     const dropped = payload.samples + payload.dropped ? payload.dropped / (payload.samples + payload.dropped) : 0;
-    tiles.push([seconds(cpu || wall), cpu ? "of CPU time" : "of time", `${count(payload.samples, "sample")}, ${percent(dropped)} dropped`]);
+    tiles.push([seconds(cpu || wall), cpu ? "of CPU time" : "of wall time", `${count(payload.samples, "sample")}, ${percent(dropped)} dropped`]);
   }
   if (payload.tests) tiles.push([payload.tests.toLocaleString("en"), payload.tests === 1 ? "test" : "tests", ""]);
   return h(
@@ -108,7 +108,7 @@ function changeSection(payload: OverviewPayload): HTMLElement[] {
     return h("li", {}, sourceLink(page, 1, name), h("div", { class: before !== null && now !== null && now < before ? "worse" : "" }, what));
   };
   const functionRow = ([name, file, line, page, before, now]: (typeof changes.functions)[0]) =>
-    h("li", {}, sourceLink(page, line, name), " ", h("span", { class: "dim" }, `${file}:${line}`),
+    h("li", {}, sourceLink(page, line, name), " ", h("span", { class: "dim" }, file && `${file}:${line}`),
       h("div", { class: now > before ? "worse" : "" }, `${seconds(before)} → ${seconds(now)}, ${now > before ? "+" : "−"}${seconds(Math.abs(now - before))} of its own`));
   const more = changes.fileCount - changes.files.length;
   const columns = h(
@@ -177,16 +177,22 @@ function shortened(text: string): string {
 }
 
 function hotSection(payload: OverviewPayload): HTMLElement | null {
-  if (!payload.hot.length) return null;
+  const { hot, hotOther } = payload;
+  if (!hot.length && !hotOther.length) return null;
   const all = payload.sampledUs[0] || payload.sampledUs[1] || 1;
+  const most = Math.max(...[...hot, ...hotOther].map((row) => row[4]), 1);
+  const list = (rows: OverviewPayload["hot"]) =>
+    h("ol", { class: "hot" }, rows.map(([name, file, line, page, own, total]) =>
+      h("li", {}, h("span", { class: "bar-back" }, h("i", { style: `width:${(100 * own) / most}%` })),
+        sourceLink(page, line, name), " ", h("span", { class: "dim" }, file && `${file}:${line}`),
+        h("div", {}, `${percent(own / all)} own, ${percent(total / all)} with what it calls`))));
   return h(
     "section",
     {},
-    h("h2", {}, "Hottest functions"),
-    h("ol", { class: "hot" }, payload.hot.map(([name, file, line, page, own, total]) =>
-      h("li", {}, h("span", { class: "bar-back" }, h("i", { style: `width:${(100 * own) / (payload.hot[0][4] || 1)}%` })),
-        sourceLink(page, line, name), " ", h("span", { class: "dim" }, `${file}:${line}`),
-        h("div", {}, `${percent(own / all)} own, ${percent(total / all)} with what it calls`)))),
+    h("h2", {}, "Hottest functions", payload.sampledUs[0] ? "" : ", by wall time"),
+    list(hot),
+    hotOther.length > 0 && h("h3", {}, "In libraries and the interpreter"),
+    hotOther.length > 0 && list(hotOther),
     h("p", {}, h("a", { href: "flame.html" }, "Flame graph")),
   );
 }

@@ -58,7 +58,9 @@ export interface OverviewPayload {
   /** CPU, wall, GIL of the whole profile. */
   sampledUs: [number, number, number];
   /** function, file, line, page, own, total */
+  /** function, file ("": it has none), line, page, own, total: the project's, then others */
   hot: [string, string, number, string, number, number][];
+  hotOther: [string, string, number, string, number, number][];
   samples: number;
   dropped: number;
   tests: number;
@@ -119,7 +121,7 @@ export interface FlamePayload {
 
 export interface TestsPayload {
   site: Site;
-  /** name, CPU, wall, samples, lines, only lines, slowest [file, line, CPU, wall], only [file, line, text] */
+  /** name, CPU, wall, samples, lines, only lines, slowest [file, line, CPU, wall, function: where there is no file], only [file, line, text] */
   rows: [
     string,
     number,
@@ -127,7 +129,7 @@ export interface TestsPayload {
     number,
     number,
     number,
-    [number, number, number, number][],
+    [number, number, number, number, string][],
     [number, number, string][],
   ][];
   files: [string, string][];

@@ -47,7 +47,7 @@ export function showTests(): void {
       ...(payload.site.hasProfile
         ? [{ title: "Slowest lines", isText: true, value: (row: Row) => row[6].length,
              cell: (row: Row) => row[6].length
-               ? list(slowest(row), row[6].map(([file, line, cpu, wall]) => h("span", {}, link(file, line, String(line)), ` ${seconds(hasCpu ? cpu : wall)}`)))
+               ? list(slowest(row), row[6].map(([file, line, cpu, wall, name]) => h("span", {}, link(file, line, String(line)), ` ${name} ${seconds(hasCpu ? cpu : wall)}`)))
                : "" }]
         : []),
     ],

@@ -6,7 +6,7 @@ tree keeps exact source positions; reports take what they show: lines, functions
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple, TypeVar
 
@@ -17,6 +17,7 @@ from footfall.record.timelines import Span, Timelines
 
 __all__ = [
     "COLLECTOR_PATH",
+    "IMPORT_PATH",
     "Cost",
     "Frame",
     "Function",
@@ -26,7 +27,9 @@ __all__ = [
     "Times",
     "TreeNode",
     "collapse_stacks",
+    "has_source",
     "profile_of_logs",
+    "times_by",
     "times_of_files",
     "times_of_functions",
     "times_of_lines",
@@ -37,6 +40,18 @@ __all__ = [
 
 COLLECTOR_PATH: Final = "<gc>"
 """Path and name of the frame that stands for the garbage collector (native/walk/collector.h); it has no lines."""
+
+IMPORT_PATH: Final = "<import>"
+"""The path of the frames that stand for the import machinery (analyze/import_frames.py); they have no lines."""
+
+_TASKS_PATH: Final = "<asyncio>"  # native/core/sampler_tasks.c
+
+_WITHOUT_SOURCE: Final = frozenset({COLLECTOR_PATH, IMPORT_PATH, _TASKS_PATH})
+
+
+def has_source(path: str) -> bool:
+    """Tell whether a frame's path is that of code, not a name that stands for the collector, imports or a task."""
+    return path not in _WITHOUT_SOURCE
 
 
 class Function(NamedTuple):
@@ -285,18 +300,26 @@ def profile_of_logs(
 
 
 def times_of_lines(profile: Profile, sums: TreeSums | None = None) -> dict[tuple[str, int], Times]:
-    """Return the times by (path, line), in no set order. `sums` are the profile's, where somebody has them."""
-    return _times_by(profile, sums, [(frame.function.path, frame.line) for frame in profile.frames])
+    """Return the times by (path, line), in no set order. `sums` are the profile's, where somebody has them.
+
+    For the lines of files. A name that is no file may be that of many texts: analyze/lineplaces.py tells these apart.
+    """
+    places = ((frame.function.path, frame.line) for frame in profile.frames)
+    return times_by(profile, sums, [place if has_source(place[0]) else None for place in places])
 
 
 def times_of_functions(profile: Profile, sums: TreeSums | None = None) -> dict[Function, Times]:
-    """Return the times by function, in no set order. `sums` are the profile's, where somebody has them."""
-    return _times_by(profile, sums, [frame.function for frame in profile.frames])
+    """Return the times by function, in no set order. `sums` are the profile's, where somebody has them.
+
+    Each import, the collector and each task are functions here.
+    """
+    return times_by(profile, sums, [frame.function for frame in profile.frames])
 
 
 def times_of_files(profile: Profile) -> dict[str, Times]:
     """Return the times by path, in no set order."""
-    return _times_by(profile, None, [frame.function.path for frame in profile.frames])
+    paths = (frame.function.path for frame in profile.frames)
+    return times_by(profile, None, [path if has_source(path) else None for path in paths])
 
 
 def times_of_threads(profile: Profile) -> list[Cost]:
@@ -333,15 +356,15 @@ def tree_sums(profile: Profile) -> TreeSums:
     return TreeSums([node.parent for node in profile.nodes], own)
 
 
-def _times_by(profile: Profile, sums: TreeSums | None, keys: list[_K]) -> dict[_K, Times]:
-    """Sum the tree by a key of each frame."""
-    numbers: dict[_K, int] = {}
+def times_by(profile: Profile, sums: TreeSums | None, keys: Sequence[_K | None]) -> dict[_K, Times]:
+    """Sum the tree by a key of each frame, in no set order. Frames without a key have no row."""
+    numbers: dict[_K | None, int] = {}
     of_frame = [numbers.setdefault(key, len(numbers)) for key in keys]
     of_node = [0, *(of_frame[node.frame] for node in profile.nodes[1:])]
-    own, total = (sums or tree_sums(profile)).by_key(of_node, len(numbers))
+    own, total = (sums or tree_sums(profile)).by_key(of_node, max(len(numbers), 1))
     seen = set(of_node[1:])
     return {
         key: Times(Cost(*unpack_cost(own[number])), Cost(*unpack_cost(total[number])))
         for key, number in numbers.items()
-        if number in seen
+        if key is not None and number in seen
     }

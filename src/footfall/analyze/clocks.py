@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from enum import StrEnum
+from typing import Final
 
 from footfall.analyze.calltree import Cost, Profile
 
-__all__ = ["Clock", "default_clock", "reader"]
+__all__ = ["CLOCK_WORDS", "Clock", "default_clock", "reader"]
 
 
 class Clock(StrEnum):
@@ -23,6 +24,15 @@ class Clock(StrEnum):
     """The number of looks at the thread."""
 
 
+CLOCK_WORDS: Final = {
+    Clock.CPU: "CPU time",
+    Clock.WALL: "wall time",
+    Clock.GIL: "wall time with the GIL held",
+    Clock.SAMPLES: "samples",
+}
+"""What shares are of, for readers."""
+
+
 def reader(clock: Clock) -> Callable[[Cost], int]:
     """Return what reads a cost by this clock: nanoseconds, or a number of samples."""
     if clock is Clock.CPU:
@@ -35,5 +45,8 @@ def reader(clock: Clock) -> Callable[[Cost], int]:
 
 
 def default_clock(profile: Profile) -> Clock:
-    """Return CPU, or wall time where no sample has CPU time (PyPy)."""
+    """Return CPU, or wall time where no sample has CPU time: on PyPy, or of a process that waited or was stopped.
+
+    Whoever shows its times says which it is: they look alike.
+    """
     return Clock.CPU if any(cost.cpu_ns for cost in profile.costs.values()) else Clock.WALL

@@ -1,7 +1,8 @@
 """Untested code by the time it takes: which functions hold lines that no test ran, and what they cost in a profile.
 
 The profile may be the run's own, or one of production. A sample counts for the innermost frame that is in one of the
-reported files, so that what a line spends in libraries is the line's, and all shares add up to at most one.
+reported files, so that what a line spends in libraries is the line's, and all shares add up to at most one. Imports and
+garbage collection are nobody's: what they and the code below them take is not the time of the line that they began at.
 Pure: results and a profile in, gaps out. Called by `footfall gaps` and the HTML report.
 """
 
@@ -10,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from footfall.analyze.calltree import Cost, Profile
+from footfall.analyze.calltree import COLLECTOR_PATH, IMPORT_PATH, Cost, Profile
 from footfall.analyze.regions import FUNCTION, find_outside_lines, find_regions, narrow_result
 from footfall.analyze.results import FileResult
 from footfall.analyze.source import SourceAnalysis
@@ -45,13 +46,18 @@ class Gap:
 def times_in_files(
     profile: Profile, paths: Iterable[str], clock: Callable[[Cost], int]
 ) -> dict[str, dict[int, int]]:
-    """Return nanoseconds by path and line: each sample's at its innermost frame that is in one of `paths`."""
+    """Return nanoseconds by path and line: each sample's at its innermost frame that is in one of `paths`.
+
+    It is at none where an import or the garbage collector stands further in.
+    """
     wanted = frozenset(paths)
     is_wanted = [frame.function.path in wanted for frame in profile.frames]
+    ends_ownership = [frame.function.path in (IMPORT_PATH, COLLECTOR_PATH) for frame in profile.frames]
     owners = [-1] * len(profile.nodes)
     for number, node in enumerate(profile.nodes):
-        if number:
-            owners[number] = node.frame if is_wanted[node.frame] else owners[node.parent]
+        if not number or ends_ownership[node.frame]:
+            continue
+        owners[number] = node.frame if is_wanted[node.frame] else owners[node.parent]
     found: dict[str, dict[int, int]] = {}
     for (node_id, _, _), cost in profile.costs.items():
         frame_id = owners[node_id]

@@ -13,14 +13,10 @@ import re
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import PurePath
-from typing import Final
 
-from footfall.analyze.calltree import Cost, CostKey, Frame, Function, Profile, TreeNode
+from footfall.analyze.calltree import IMPORT_PATH, Cost, CostKey, Frame, Function, Profile, TreeNode
 
-__all__ = ["IMPORT_PATH", "fold_imports"]
-
-IMPORT_PATH: Final = "<import>"
-"""The path of the frames that stand for the import machinery; they have no lines."""
+__all__ = ["fold_imports"]
 
 _MACHINERY = re.compile(r"<frozen importlib\._bootstrap(?:_external)?>|.*/importlib/_bootstrap(?:_external)?\.py")
 _FROZEN = re.compile(r"<frozen ([\w.]+)>")

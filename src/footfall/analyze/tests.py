@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from footfall.analyze.calltree import Cost, Profile
+from footfall.analyze.lineplaces import LinePlace, Sources, line_places
 
 __all__ = ["LinesByTest", "TestRecord", "find_tests", "name_of_test"]
 
@@ -31,7 +32,7 @@ LinesByTest = Mapping[str, Mapping[str, Iterable[int]]]
 
 @dataclass(slots=True)
 class TestRecord:
-    """One test, over all its phases. `lines` are (path, line) as numbers of the caller's choice would cost more."""
+    """One test, over all its phases."""
 
     __test__ = False
 
@@ -40,15 +41,15 @@ class TestRecord:
     only: dict[str, list[int]] = field(default_factory=dict)
     """By path, the lines that no other test ran (and that did not run outside of tests)."""
     cost: Cost = field(default_factory=Cost)
-    lines: dict[tuple[str, int], Cost] = field(default_factory=dict)
-    """Its time by innermost (path, line)."""
+    lines: dict[LinePlace, Cost] = field(default_factory=dict)
+    """Its time by innermost line, as in all tables by line."""
 
     @property
     def n_only(self) -> int:
         return sum(map(len, self.only.values()))
 
 
-def find_tests(ran: LinesByTest, profile: Profile | None) -> list[TestRecord]:
+def find_tests(ran: LinesByTest, profile: Profile | None, sources: Sources) -> list[TestRecord]:
     """Return every test that contexts or samples name, the most CPU time first.
 
     A line that also ran outside of every test (at import) belongs to no test alone.
@@ -68,7 +69,7 @@ def find_tests(ran: LinesByTest, profile: Profile | None) -> list[TestRecord]:
             if alone:
                 _record(tests, alone).only.setdefault(path, []).append(line)
     if profile is not None:
-        _add_times(tests, profile)
+        _add_times(tests, profile, sources)
     return sorted(tests.values(), key=lambda test: (-test.cost.cpu_ns, -test.cost.wall_ns, test.name))
 
 
@@ -79,8 +80,9 @@ def _record(tests: dict[str, TestRecord], name: str) -> TestRecord:
     return found
 
 
-def _add_times(tests: dict[str, TestRecord], profile: Profile) -> None:
+def _add_times(tests: dict[str, TestRecord], profile: Profile, sources: Sources) -> None:
     names: dict[str, str] = {}
+    places = line_places(profile, sources)
     for (node_id, _, label), cost in profile.costs.items():
         name = names.get(label)
         if name is None:
@@ -89,6 +91,6 @@ def _add_times(tests: dict[str, TestRecord], profile: Profile) -> None:
             continue
         test = _record(tests, name)
         test.cost.add(cost)
-        if node_id:
-            frame = profile.frames[profile.nodes[node_id].frame]
-            test.lines.setdefault((frame.function.path, frame.line), Cost()).add(cost)
+        place = places[profile.nodes[node_id].frame] if node_id else None
+        if place is not None:
+            test.lines.setdefault(place, Cost()).add(cost)

@@ -22,7 +22,7 @@ from footfall.record.aliases import PathAliases
 from footfall.record.coveragedb import read_lines_by_context
 from footfall.report.site.gather import lines_by_context
 from footfall.report.tests import render_tests, tests_report
-from footfall.report.times import load_profile
+from footfall.report.times import SOURCES, load_profile
 
 __all__ = ["command"]
 
@@ -86,7 +86,7 @@ def command(
 
 
 def _need_tests(config: Config, ran: LinesByTest, profile: Profile | None) -> list[TestRecord]:
-    tests = find_tests(ran, profile)
+    tests = find_tests(ran, profile, SOURCES)
     if not tests:
         raise _no_contexts(config)
     return tests
@@ -111,7 +111,7 @@ def _touched(config: Config, revision: str) -> list[str]:
     ran = {canonical_path(aliases.map(path) if config.paths else path): lines for path, lines in stored.items()}
     if not _tells_lines(ran):
         raise _no_contexts(config)
-    tests = find_tests(ran, load_profile(config, config.data_file))
+    tests = find_tests(ran, load_profile(config, config.data_file), SOURCES)
     top = top_directory()
     found: set[str] = set()
     test_files: list[str] = []

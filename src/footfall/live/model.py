@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from enum import Enum
 from typing import NamedTuple
 
+from footfall.analyze.calltree import has_source
 from footfall.analyze.linetable import positions
 from footfall.errors import FootfallError
 from footfall.record.samplelog import SampleLog, SampleLogFollower
@@ -23,10 +24,11 @@ class Measure(Enum):
 
 
 class Spot(NamedTuple):
-    """A function (`line` 0), or a line of one."""
+    """A function (`line` 0), or a line of one. `first_line` tells functions of one name apart; 0: it has no source."""
 
     path: str
     name: str
+    first_line: int
     line: int
 
 
@@ -66,7 +68,8 @@ class _Log:
             found = _spots_of(self.follower.log, nodes[at].code, nodes[at].unit)
             if found is None:
                 return None
-            self.stacks[at] = (above | set(found), *found)
+            everything = above if above.issuperset(found) else above | set(found)
+            self.stacks[at] = (everything, *found)
         return self.stacks.get(node_id)
 
 
@@ -74,15 +77,22 @@ def _spots_of(log: SampleLog, code_id: int, unit: int) -> tuple[Spot, Spot] | No
     code = log.codes.get(code_id)
     if code is None:
         return None
+    if not has_source(code.path):
+        function = Spot(code.path, code.qualname, 0, 0)
+        return function, function
     line: int | None = unit
     if not log.units_are_lines:
         table = positions(code.line_table, code.first_line)
         line = table[unit][0] if unit < len(table) else None
-    return Spot(code.path, code.qualname, 0), Spot(code.path, code.qualname, line or code.first_line or 1)
+    function = Spot(code.path, code.qualname, code.first_line, 0)
+    return function, function._replace(line=line or code.first_line or 1)
 
 
 class LiveModel:
-    """Costs so far. Not for several threads."""
+    """Costs so far. Not for several threads.
+
+    A line stands under the name of its function, and is a row for each; the collector and imports have no line.
+    """
 
     def __init__(self) -> None:
         self._logs: dict[str, _Log] = {}

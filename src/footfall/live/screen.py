@@ -84,7 +84,8 @@ class TopApp(App[None]):
         whole = self.model.total(self.measure, self.thread_label) or 1
         table.clear()
         for row in rows[:_MAX_ROWS]:
-            place = printable(row.spot.path) + (f":{row.spot.line}" if row.spot.line else "")
+            line = row.spot.line or row.spot.first_line
+            place = f"{printable(row.spot.path)}:{line}" if line else ""
             table.add_row(
                 f"{100 * row.own / whole:6.1f}",
                 f"{row.own / 1e9:8.2f} s",

@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from footfall.analyze.calltree import Profile
+from footfall.analyze.clocks import Clock, default_clock, reader
 from footfall.analyze.gaps import Gap, find_gaps, times_in_files
 from footfall.config import Config
 from footfall.report.gather import Coverage
 from footfall.report.json import Json
 from footfall.report.text import plural, printable
-from footfall.report.times import clock_of, load_profile, need_profile, sampled_ns
+from footfall.report.times import load_profile, need_profile, sampled_ns
 
 __all__ = ["Ranking", "gaps_report", "rank_gaps", "render_gaps"]
 
@@ -27,6 +28,7 @@ class Ranking:
     gaps: list[Gap]
     total_ns: int
     is_other: bool
+    clock: Clock = Clock.CPU
 
     @property
     def untested_ns(self) -> int:
@@ -44,9 +46,9 @@ def rank_gaps(config: Config, coverage: Coverage, gaps_file: str | Path | None) 
     pairs = [(file.result, file.analysis) for file in coverage.files]
     if profile is None:
         return Ranking(find_gaps(pairs, {}), 0, False)
-    clock = clock_of(profile)
-    times = times_in_files(profile, [result.path for result, _ in pairs], clock)
-    return Ranking(find_gaps(pairs, times), sampled_ns(profile, clock), gaps_file is not None)
+    clock = default_clock(profile)
+    times = times_in_files(profile, [result.path for result, _ in pairs], reader(clock))
+    return Ranking(find_gaps(pairs, times), sampled_ns(profile, reader(clock)), gaps_file is not None, clock)
 
 
 def render_gaps(ranking: Ranking, count: int = 0) -> str:
@@ -59,7 +61,8 @@ def render_gaps(ranking: Ranking, count: int = 0) -> str:
         lines.append(f"... and {len(ranking.gaps) - len(shown)} more (-n 0 shows all)")
     if ranking.is_other:
         share = ranking.untested_ns / (ranking.total_ns or 1)
-        lines.append(f"Untested code took {100 * share:.1f} % of the time of the other profile.")
+        kind = "wall time" if ranking.clock is Clock.WALL else "time"
+        lines.append(f"Untested code took {100 * share:.1f} % of the {kind} of the other profile.")
     return "".join(line + "\n" for line in lines)
 
 
@@ -81,7 +84,8 @@ def _details(gap: Gap, ranking: Ranking, what: str) -> str:
     parts = [what]
     if ranking.total_ns:
         untested, own = gap.untested_ns / ranking.total_ns, gap.own_ns / ranking.total_ns
-        whose = "production time" if ranking.is_other else "the time"
+        kind = "wall time" if ranking.clock is Clock.WALL else "time"
+        whose = f"production {kind}" if ranking.is_other else f"the {kind}"
         if untested >= _MIN_SHARE:
             parts.insert(0, f"{100 * untested:.1f} % of {whose}")
         elif own >= _MIN_SHARE:
@@ -93,6 +97,7 @@ def gaps_report(ranking: Ranking) -> Json:
     """Return the gaps for machines; times in seconds."""
     return {
         "format": 1,
+        "clock": ranking.clock,
         "total_seconds": ranking.total_ns / _NS_PER_SECOND,
         "untested_seconds": ranking.untested_ns / _NS_PER_SECOND,
         "gaps": [

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import marshal
 
-from footfall.analyze.calltree import Profile, times_of_functions
+from footfall.analyze.calltree import Function, Profile, has_source, times_of_functions
 from footfall.analyze.clocks import Clock, reader
 
 __all__ = ["render_pstats"]
@@ -25,16 +25,23 @@ def render_pstats(profile: Profile, clock: Clock = Clock.CPU) -> bytes:
     callers = _callers(profile, clock, scale)
     stats: dict[_Key, tuple[int, int, float, float, _Callers]] = {}
     for function, times in times_of_functions(profile).items():
-        key = (function.path, function.first_line, function.qualname)
+        key = _key(function)
         own, total = read(times.own) / scale, read(times.total) / scale
         stats[key] = (times.total.samples, times.total.samples, own, total, callers.get(key, {}))
     return marshal.dumps(stats, 4)  # older readers know no later version
 
 
+def _key(function: Function) -> _Key:
+    """Return what the format knows a function by; what has no source is as cProfile has built-in functions."""
+    if not has_source(function.path):
+        return "~", 0, function.qualname
+    return function.path, function.first_line, function.qualname
+
+
 def _callers(profile: Profile, clock: Clock, scale: int) -> dict[_Key, _Callers]:
     """Return for each function what it took below each of its callers; recursion counts at the outermost call."""
     read = reader(clock)
-    keys = [(each.function.path, each.function.first_line, each.function.qualname) for each in profile.frames]
+    keys = [_key(each.function) for each in profile.frames]
     own = [[0, 0] for _ in profile.nodes]
     for (node_id, _, _), cost in profile.costs.items():
         own[node_id][0] += cost.samples

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from footfall.analyze.clocks import CLOCK_WORDS, Clock
 from footfall.analyze.results import Numbers
 from footfall.report.text import plural, printable
 
@@ -45,6 +46,10 @@ class Times:
     """The mean time between two looks at a process; 0 when not known."""
     hot_lines: Sequence[HotSpot]
     hot_functions: Sequence[HotSpot]
+    other_lines: Sequence[HotSpot] = ()
+    """Of libraries and the interpreter; the others are the project's."""
+    other_functions: Sequence[HotSpot] = ()
+    clock: Clock = Clock.CPU
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,9 +71,12 @@ def render_summary(summary: Summary) -> list[Line]:
     lines: list[Line] = [[]]
     lines += _coverage_lines(summary)
     if summary.times is not None:
-        lines += _hot_lines("Hottest lines", summary.times.hot_lines)
-        lines += _hot_lines("Hottest functions", summary.times.hot_functions)
-        lines.append(_samples_line(summary.times))
+        times = summary.times
+        lines += _hot_lines("Hottest lines", times.hot_lines, times.other_lines, times.clock)
+        lines += _hot_lines("Hottest functions", times.hot_functions, times.other_functions, times.clock)
+        lines.append(_samples_line(times))
+        if times.clock is Clock.WALL and times.sampled_ns:
+            lines.append([("No thread was seen to use CPU time, so these are wall times.", "dim")])
     lines += _next_lines(summary)
     return lines
 
@@ -91,20 +99,22 @@ def _coverage_lines(summary: Summary) -> list[Line]:
     ]
 
 
-def _hot_lines(title: str, spots: Sequence[HotSpot]) -> list[Line]:
-    if not spots:
-        return []
-    width = max(len(printable(spot.place)) for spot in spots)
-    lines: list[Line] = [[(f"{title}, own time", "bold")]]
-    for spot in spots:
-        lines.append(
-            [
-                (f"  {spot.percent:5.1f}%  {_seconds(spot.self_ns):>9}  ", ""),
-                (f"{printable(spot.place):{width}}", ""),
-                (f"  {printable(spot.name)}".rstrip(), "dim"),
-            ]
-        )
+def _hot_lines(title: str, spots: Sequence[HotSpot], others: Sequence[HotSpot], clock: Clock) -> list[Line]:
+    width = max((len(printable(spot.place)) for spot in (*spots, *others)), default=0)
+    lines: list[Line] = []
+    for rows, whose in ((spots, ""), (others, " in libraries and the interpreter")):
+        if rows:
+            lines.append([(f"{title}{whose}, own {CLOCK_WORDS[clock]}", "bold")])
+        lines += [_hot_line(spot, width) for spot in rows]
     return lines
+
+
+def _hot_line(spot: HotSpot, width: int) -> Line:
+    return [
+        (f"  {spot.percent:5.1f}%  {_seconds(spot.self_ns):>9}  ", ""),
+        (f"{printable(spot.place):{width}}", ""),
+        (f"  {printable(spot.name)}".rstrip(), "dim"),
+    ]
 
 
 def _samples_line(times: Times) -> Line:
@@ -113,7 +123,8 @@ def _samples_line(times: Times) -> Line:
     text = f"{plural(times.n_samples, 'sample')} of {plural(times.n_processes, 'process', 'processes')}"
     if times.interval_ns:
         text += f", {_NS_PER_SECOND / times.interval_ns:.0f} a second"
-    text += f", {_seconds(times.sampled_ns)} in all; {times.n_dropped} dropped ({share:.1f}%)"
+    text += f", {_seconds(times.sampled_ns)} of {CLOCK_WORDS[times.clock]} in all"
+    text += f"; {times.n_dropped} dropped ({share:.1f}%)"
     return [(text, "dim")]
 
 

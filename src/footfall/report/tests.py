@@ -39,8 +39,8 @@ def render_tests(tests: Sequence[TestRecord], *, has_times: bool, has_lines: boo
 def _slowest(test: TestRecord) -> str:
     if not test.lines:
         return ""
-    (path, line), _ = max(test.lines.items(), key=lambda item: (item[1].cpu_ns, item[1].wall_ns, item[0]))
-    return printable(shown_place(path, line) or path)
+    place, _ = max(test.lines.items(), key=lambda item: (item[1].cpu_ns, item[1].wall_ns, item[0]))
+    return printable(f"{shown_place(place.path, place.line)} {place.name}".rstrip())
 
 
 def tests_report(tests: Sequence[TestRecord], coverage: Coverage, *, has_lines: bool) -> Json:

@@ -1,6 +1,6 @@
 """The profile as the reports show it: own time by file, line and function, hottest first.
 
-The clock is the CPU time of the threads; where the sampler could not read it (PyPy), the time between samples.
+The clock is the CPU time of the threads; where no sample has any (PyPy, or a process that waited), wall time.
 """
 
 from __future__ import annotations
@@ -9,11 +9,23 @@ import os
 import re
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import Final, NamedTuple
 
 from footfall.analyze.builtin_calls import mark_builtin_calls
-from footfall.analyze.calltree import Cost, Profile, Times, times_of_functions, times_of_lines, tree_sums
+from footfall.analyze.calltree import (
+    Cost,
+    Function,
+    Profile,
+    Times,
+    has_source,
+    times_by,
+    times_of_files,
+    times_of_functions,
+    tree_sums,
+)
 from footfall.analyze.clocks import Clock, default_clock, reader
 from footfall.analyze.import_frames import fold_imports
+from footfall.analyze.lineplaces import Sources, line_places, rows_of_lines
 from footfall.analyze.profiles import profile_from_rows
 from footfall.config import Config
 from footfall.errors import FootfallError
@@ -25,7 +37,9 @@ from footfall.report.summary import HotSpot
 from footfall.report.summary import Times as SummaryTimes
 
 __all__ = [
+    "SOURCES",
     "clock_of",
+    "is_footfall",
     "is_library",
     "load_profile",
     "need_profile",
@@ -39,6 +53,15 @@ __all__ = [
 ]
 
 _NS_PER_SECOND = 1_000_000_000
+_OTHER_PART: Final = 3
+"""Of so many rows of the project's code in the summary, one more is of other code."""
+
+
+class _Spot(NamedTuple):
+    name: str
+    path: str
+    line: int
+    times: Times
 
 
 def load_profile(
@@ -108,49 +131,75 @@ def time_share_by_file(profile: Profile, chosen: Clock | None = None) -> dict[st
     clock = clock_of(profile) if chosen is None else reader(chosen)
     total = sampled_ns(profile, clock) or 1
     shares: dict[str, float] = {}
-    for (path, _line), times in times_of_lines(profile).items():
+    for path, times in times_of_files(profile).items():
         path = os.path.abspath(path)
         shares[path] = shares.get(path, 0.0) + 100 * clock(times.own) / total
     return shares
 
 
 def profile_summary(profile: Profile, count: int) -> SummaryTimes:
-    """Return the `count` hottest lines and functions, and how well the profile is founded."""
-    clock = clock_of(profile)
-    total = sampled_ns(profile, clock)
+    """Return the `count` hottest lines and functions of the project, fewer of other code, and what founds them."""
+    clock = default_clock(profile)
+    read = reader(clock)
+    total = sampled_ns(profile, read)
     sums = tree_sums(profile)
-    functions = times_of_functions(profile, sums)
-    lines = times_of_lines(profile, sums)
-    names = _function_names(profile)
+    lines = [
+        _Spot(function.qualname, place.path, place.line, times)
+        for place, function, times in rows_of_lines(profile, SOURCES, read, sums)
+    ]
+    functions = [
+        _Spot(function.qualname, function.path, function.first_line, times)
+        for function, times in times_of_functions(profile, sums).items()
+        if not is_footfall(function.path)
+    ]
+
+    def hottest(spots: Iterable[_Spot], *, is_project: bool) -> list[HotSpot]:
+        chosen = [spot for spot in spots if is_library(spot.path) is not is_project]
+        return _hottest(chosen, read, total, count if is_project else -(-count // _OTHER_PART))
+
     return SummaryTimes(
         sampled_ns=total,
         n_samples=profile.n_samples,
         n_dropped=profile.n_dropped,
         n_processes=profile.n_processes,
         interval_ns=profile.interval_ns,
-        hot_lines=_hottest(
-            [(place, names.get(place, ""), times) for place, times in lines.items()], clock, total, count
-        ),
-        hot_functions=_hottest(
-            [((function.path, function.first_line), function.qualname, times) for function, times in functions.items()],
-            clock,
-            total,
-            count,
-        ),
+        hot_lines=hottest(lines, is_project=True),
+        hot_functions=hottest(functions, is_project=True),
+        other_lines=hottest(lines, is_project=False),
+        other_functions=hottest(functions, is_project=False),
+        clock=clock,
     )
-
-
-def _function_names(profile: Profile) -> dict[tuple[str, int], str]:
-    """Return for each line the function that was seen on it."""
-    return {(frame.function.path, frame.line): frame.function.qualname for frame in profile.frames}
 
 
 _LIBRARY = re.compile(r".*/(?:site|dist)-packages/|.*/lib/(?:python|pypy)\d+\.\d+t?/")
 
 
 def is_library(path: str) -> bool:
-    """Tell whether a path is of an installed package or the standard library, or no file at all (frozen, eval)."""
-    return path.startswith("<") or _LIBRARY.match(path) is not None
+    """Tell whether a path is of an installed package, the interpreter, or stands for no source (`<gc>`, `<import>`).
+
+    A text that a program compiled (`<string>`) counts for the program.
+    """
+    return path.startswith("<frozen ") or not has_source(path) or _LIBRARY.match(path) is not None
+
+
+_INSTALLED_FOOTFALL = re.compile(r".*/(?:site|dist)-packages/footfall/")
+_FOOTFALL = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
+
+
+def is_footfall(path: str) -> bool:
+    """Tell whether a path is of footfall's own code: installed, or the one that runs, unless it is the project here."""
+    if _INSTALLED_FOOTFALL.match(path) is not None:
+        return True
+    return path.startswith(_FOOTFALL) and shown_path(path) == path
+
+
+def _names_file(path: str) -> bool:
+    """Tell whether a name is that of a file: of one that is here, or that seems to be gone, or to be elsewhere."""
+    return path.endswith((".py", ".pyw")) or os.path.isfile(path)
+
+
+SOURCES: Final = Sources(_names_file, is_footfall)
+"""What tables ask about paths."""
 
 
 def short_path(path: str) -> str:
@@ -164,38 +213,53 @@ def shown_place(path: str, line: int) -> str:
     return f"{short_path(path)}:{line}" if line else ""
 
 
-def _hottest(
-    rows: list[tuple[tuple[str, int], str, Times]], clock: Callable[[Cost], int], total: int, count: int
-) -> list[HotSpot]:
-    ranked = sorted(rows, key=lambda row: (-clock(row[2].own), row[0]))
+def _hottest(spots: Iterable[_Spot], clock: Callable[[Cost], int], total: int, count: int) -> list[HotSpot]:
+    ranked = sorted(spots, key=lambda spot: (-clock(spot.times.own), spot.path, spot.line, spot.name))
     return [
         HotSpot(name, shown_place(path, line), clock(times.own), 100 * clock(times.own) / (total or 1))
-        for (path, line), name, times in ranked[:count]
+        for name, path, line, times in ranked[:count]
         if clock(times.own) > 0
     ]
 
 
 def times_report(profile: Profile) -> Json:
-    """Return the times for the JSON report, in seconds: totals, and own and whole times by file, line and function."""
-    total = profile.total()
+    """Return the times for the JSON report, in seconds: totals, and own and whole times by file, line and function.
+
+    Of a name that is no file, lines are each function's own: it may be the name of several texts. What has no source is
+    not among the files.
+    """
     files: dict[str, dict[str, dict[str, Json]]] = {}
-    for (path, line), times in sorted(times_of_lines(profile).items()):
-        lines = files.setdefault(shown_path(path), {"lines": {}, "functions": {}})["lines"]
-        lines[str(line)] = _times(times)
-    for function, times in sorted(times_of_functions(profile).items()):
-        entry = files.setdefault(shown_path(function.path), {"lines": {}, "functions": {}})
+
+    def file(path: str) -> dict[str, dict[str, Json]]:
+        return files.setdefault(shown_path(path), {"lines": {}, "functions": {}})
+
+    without_source: dict[str, Json] = {}
+    lines_of: dict[Function, dict[str, Json]] = {}
+    sums = tree_sums(profile)
+    places = line_places(profile, Sources(_names_file, lambda _: False))
+    for place, times in sorted(times_by(profile, sums, places).items()):
+        own_lines = lines_of.setdefault(place.function, {}) if place.function else file(place.path)["lines"]
+        own_lines[str(place.line)] = _times(times)
+    for function, times in sorted(times_of_functions(profile, sums).items()):
+        if not has_source(function.path):
+            without_source[function.qualname] = _times(times)
+            continue
+        functions = file(function.path)["functions"]
         name = function.qualname
-        if name in entry["functions"]:
+        if name in functions:
             name += f"@{function.first_line}"
-        entry["functions"][name] = {"start_line": function.first_line, **_times(times)}
+        functions[name] = {"start_line": function.first_line, **_times(times)}
+        if function in lines_of:
+            functions[name]["lines"] = lines_of[function]
     return {
         "times": {
             "interval_seconds": profile.interval_ns / _NS_PER_SECOND,
             "processes": profile.n_processes,
             "samples": profile.n_samples,
             "dropped_samples": profile.n_dropped,
-            "total": _cost(total),
+            "total": _cost(profile.total()),
             "files": files,
+            "without_source": without_source,
         }
     }
 

@@ -10,25 +10,26 @@ from dataclasses import dataclass
 from typing import Final
 
 from footfall.analyze.calltree import Cost, Profile
-from footfall.analyze.clocks import Clock, default_clock, reader
+from footfall.analyze.clocks import CLOCK_WORDS, Clock, default_clock, reader
 from footfall.analyze.timeviews import TimeRow, View, standard_error, view_profile
 from footfall.errors import UsageError
 from footfall.report.gather import shown_path
 from footfall.report.json import Json
 from footfall.report.summary import Line
 from footfall.report.text import human_key, printable
-from footfall.report.times import short_path, shown_place
+from footfall.report.times import SOURCES, short_path, shown_place
 
 __all__ = ["SORTS", "TimeTableOptions", "render_times", "times_by_report"]
 
 SORTS: Final = ("self", "total", "samples", "name")
 _NS_PER_SECOND: Final = 1_000_000_000
-_TITLES: Final = {
-    Clock.CPU: "CPU time",
-    Clock.WALL: "Wall time",
-    Clock.GIL: "Wall time with the GIL held",
-    Clock.SAMPLES: "Looks at the threads",
+_LEFT_OUT: Final = {
+    "gc": "garbage collection",
+    "import": "finding and loading modules",
+    "asyncio": "tasks",
+    "footfall": "footfall itself",
 }
+"""What has no row, by the name that `View.left_out` has for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +63,7 @@ class _Shown:
 def _choose(profile: Profile, options: TimeTableOptions) -> _Shown:
     clock = options.clock or default_clock(profile)
     read = reader(clock)
-    view = view_profile(profile, options.by, read)
+    view = view_profile(profile, options.by, read, SOURCES)
     column = options.sort.lstrip("-+")
     keys: dict[str, Callable[[TimeRow], float]] = {
         "self": lambda row: -read(row.times.own),
@@ -98,12 +99,12 @@ def render_times(profile: Profile, options: TimeTableOptions) -> list[Line]:
         name, place = _name_and_place(row, options.by)
         line: Line = [(join(texts, str(row.times.total.samples)), ""), (f"  {name}", "bold")]
         lines.append([*line, (f"  {place}" if place else "", "dim")])
-        for path, number, cost in row.slowest:
+        for at, cost in row.slowest:
             share = shown.read(cost) / (shown.read(row.times.total) or 1)
             indent = " " * (len(join(texts, "")) + 2)
-            text = f"{indent}  {100 * share:5.1f}%  {shown.text(cost):>7}  {shown_place(path, number) or path}"
-            lines.append([(printable(text), "dim")])
-    return [*lines, [], *_notes(profile, shown)]
+            text = f"{indent}  {100 * share:5.1f}%  {shown.text(cost):>7}  {shown_place(at.path, at.line)}  {at.name}"
+            lines.append([(printable(text.rstrip()), "dim")])
+    return [*lines, [], *_notes(profile, shown, options)]
 
 
 def _cells(row: TimeRow, shown: _Shown) -> list[str]:
@@ -128,19 +129,23 @@ def _name_and_place(row: TimeRow, by: str) -> tuple[str, str]:
     return printable(row.name), printable(place)
 
 
-def _notes(profile: Profile, shown: _Shown) -> list[Line]:
+def _notes(profile: Profile, shown: _Shown, options: TimeTableOptions) -> list[Line]:
     n_left = len(shown.view.rows) - len(shown.rows)
-    text = _TITLES[shown.clock]
+    text = "Looks at the threads" if shown.clock is Clock.SAMPLES else CLOCK_WORDS[shown.clock]
+    text = text[0].upper() + text[1:]
     if shown.clock is not Clock.SAMPLES:
         text += f", {shown.view.total / _NS_PER_SECOND:.3f} s in all"
     text += f"; {profile.n_samples} samples"
     if profile.interval_ns:
         text += f", {_NS_PER_SECOND / profile.interval_ns:.0f} a second"
     text += f"; {profile.n_dropped} dropped. +- is one standard error, in points."
-    notes: list[Line] = [[(text, "dim")]]
-    if n_left:
-        notes.insert(0, [(f"{n_left} more; -n 0 shows all.", "dim")])
-    return notes
+    notes = [f"{n_left} more; -n 0 shows all."] if n_left else []
+    if options.clock is None and shown.clock is Clock.WALL:
+        notes.append("No thread was seen to use CPU time, so these are wall times.")
+    if shown.view.left_out:
+        parts = ", ".join(f"{_LEFT_OUT[name]} {shown.text(cost)}" for name, cost in shown.view.left_out.items())
+        notes.append(f"In no row: {parts}.")
+    return [[(note, "dim")] for note in (*notes, text)]
 
 
 def times_by_report(profile: Profile, options: TimeTableOptions) -> Json:
@@ -154,6 +159,7 @@ def times_by_report(profile: Profile, options: TimeTableOptions) -> Json:
         "samples": profile.n_samples,
         "dropped_samples": profile.n_dropped,
         "total": shown.view.total if shown.clock is Clock.SAMPLES else shown.view.total / _NS_PER_SECOND,
+        "without_row": {name: shown.number(cost) for name, cost in shown.view.left_out.items()},
         "rows": [_row_report(row, shown, options.by) for row in shown.rows],
     }
 
@@ -172,7 +178,8 @@ def _row_report(row: TimeRow, shown: _Shown, by: str) -> Json:
         }
     if by == "test":
         found["slowest_lines"] = [
-            {"file": shown_path(path), "line": line, "time": shown.number(cost)}
-            for path, line, cost in row.slowest
+            {"file": shown_path(at.path), "line": at.line, "time": shown.number(cost)}
+            | ({"name": at.name} if at.name else {})
+            for at, cost in row.slowest
         ]
     return found

@@ -19,6 +19,7 @@ from footfall.analyze.calltree import (
     Function,
     Profile,
     Times,
+    has_source,
     times_of_functions,
     times_of_lines,
     tree_sums,
@@ -43,7 +44,15 @@ from footfall.report.site.shell import render_page
 from footfall.report.site.source_page import source_payload
 from footfall.report.site.tests_page import tests_payload
 from footfall.report.sources import read_source
-from footfall.report.times import clock_of, sampled_ns, short_path, with_builtin_calls
+from footfall.report.times import (
+    SOURCES,
+    clock_of,
+    is_footfall,
+    is_library,
+    sampled_ns,
+    short_path,
+    with_builtin_calls,
+)
 
 __all__ = ["SiteData", "write_site"]
 
@@ -53,6 +62,7 @@ _SOURCES: Final = "source"
 _MARK: Final = "Made by `footfall html`.\n*\n"
 _N_GAPS: Final = 10
 _N_HOT: Final = 10
+_N_HOT_OTHER: Final = 4
 _NS_PER_US: Final = 1000
 
 
@@ -120,7 +130,7 @@ class _Site:
             self.heat = _heat_by_path(times_of_lines(data.profile, sums))
             self.function_times = times_of_functions(data.profile, sums)
         self.sampled_us = _sampled_us(data.profile)
-        self.tests = find_tests(data.lines_by_context, data.profile)
+        self.tests = find_tests(data.lines_by_context, data.profile, SOURCES)
         self.test_us = self._test_times()
         self.numbers = numbers_of_report(data.coverage, data.profile, self.function_times, self.pages)
 
@@ -177,10 +187,10 @@ class _Site:
         """By path, the microseconds of each line and test."""
         found: dict[str, dict[tuple[int, str], int]] = {}
         for test in self.tests:
-            for (path, line), cost in test.lines.items():
+            for place, cost in test.lines.items():
                 spent = self.clock(cost) // _NS_PER_US
-                if spent:
-                    found.setdefault(path, {})[line, test.name] = spent
+                if spent and place.path in self.pages:
+                    found.setdefault(place.path, {})[place.line, test.name] = spent
         return found
 
     def _write_overview(self) -> None:
@@ -213,7 +223,8 @@ class _Site:
             "gapCount": len(gaps),
             "gapsAreOfAnotherProfile": self.data.gaps_profile is not None,
             "sampledUs": self.sampled_us,
-            "hot": self._hot_functions(),
+            "hot": self._hot_functions(is_project=True),
+            "hotOther": self._hot_functions(is_project=False),
             "samples": 0 if self.data.profile is None else self.data.profile.n_samples,
             "dropped": 0 if self.data.profile is None else self.data.profile.n_dropped,
             "tests": len(self.tests),
@@ -234,19 +245,27 @@ class _Site:
         created = (self.before or {}).get("created")
         return f"the report of {created[:20]}" if isinstance(created, str) and created else "the last report"
 
-    def _hot_functions(self) -> list[list[Any]]:
-        """[function, file, line, page or "", own microseconds, total microseconds], hottest first."""
-        ranked = sorted(self.function_times.items(), key=lambda item: (-self.clock(item[1].own), item[0]))
+    def _hot_functions(self, *, is_project: bool) -> list[list[Any]]:
+        """[function, file ("": it has none), line, page or "", own microseconds, total microseconds], hottest first.
+
+        They are the project's or the others; footfall's own are none of both.
+        """
+        chosen = [
+            item
+            for item in self.function_times.items()
+            if is_library(item[0].path) is not is_project and not is_footfall(item[0].path)
+        ]
+        ranked = sorted(chosen, key=lambda item: (-self.clock(item[1].own), item[0]))
         return [
             [
                 function.qualname,
-                short_path(function.path),
+                short_path(function.path) if has_source(function.path) else "",
                 function.first_line,
                 self.pages.get(function.path, ""),
                 self.clock(times.own) // _NS_PER_US,
                 self.clock(times.total) // _NS_PER_US,
             ]
-            for function, times in ranked[:_N_HOT]
+            for function, times in ranked[: _N_HOT if is_project else _N_HOT_OTHER]
             if self.clock(times.own)
         ]
 
@@ -256,7 +275,7 @@ class _Site:
             shown=short_path,
             pages=self.pages,
             coverage_of=_FunctionCoverage(self.files).of,
-            is_library=lambda path: path not in self.pages,
+            is_library=(lambda path: path not in self.pages) if self.pages else is_library,
             before=None if self.data.before is None else with_builtin_calls(self.data.before, only_adapted=True),
         )
 
@@ -293,7 +312,7 @@ class _FunctionCoverage:
 
     def __init__(self, files: list[ReportedFile]) -> None:
         self._files = {file.result.path: file for file in files}
-        self._known: dict[str, dict[str, float | None]] = {}
+        self._known: dict[str, dict[str, list[tuple[int, float | None]]]] = {}
 
     def of(self, function: Function) -> float | None:
         """Return the part that ran, 0 to 1; None for a function of another file, or without statements."""
@@ -301,17 +320,22 @@ class _FunctionCoverage:
             return None
         if function.path not in self._known:
             self._known[function.path] = self._read(self._files[function.path])
-        return self._known[function.path].get(function.qualname.replace(".<locals>", ""))
+        named = self._known[function.path].get(function.qualname.replace(".<locals>", ""), [])
+        # Several may have one name (a property and its setter); a function's first line is that of its decorators.
+        return next((part for start, part in named if start >= function.first_line), None)
 
     @staticmethod
-    def _read(file: ReportedFile) -> dict[str, float | None]:
+    def _read(file: ReportedFile) -> dict[str, list[tuple[int, float | None]]]:
+        """Return by name the line of each `def`, in order, and the part that ran."""
         regions = [region for region in find_regions(file.analysis) if region.kind == FUNCTION]
         outside = find_outside_lines(file.analysis, regions)
-        parts = [*((region.name, region.lines) for region in regions), ("<module>", outside)]
+        parts = [*((region.name, region.start, region.lines) for region in regions), ("<module>", 1, outside)]
         statements, executed = file.result.statements, file.result.executed
-        return {
-            name: len(executed & lines) / len(own) if (own := statements & lines) else None for name, lines in parts
-        }
+        found: dict[str, list[tuple[int, float | None]]] = {}
+        for name, start, lines in parts:
+            own = statements & lines
+            found.setdefault(name, []).append((start, len(executed & lines) / len(own) if own else None))
+        return found
 
 
 def _sampled_us(profile: Profile | None) -> list[int]:

@@ -11,9 +11,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from footfall.analyze.calltree import Function, Profile, Times
+from footfall.analyze.calltree import Function, Profile, Times, has_source
 from footfall.report.gather import Coverage
-from footfall.report.times import clock_of, short_path
+from footfall.report.times import clock_of, is_footfall, short_path
 
 __all__ = [
     "FunctionTime",
@@ -43,11 +43,14 @@ class FunctionTime:
 
 @dataclass(slots=True)
 class ReportNumbers:
-    """Percentages, and times by (name, file as it is shown). `sample_us` is what a sample stands for; 0: no profile."""
+    """Percentages, and times by (name, file as it is shown): of each function with that name.
+
+    `sample_us` is what a sample stands for; 0: no profile.
+    """
 
     total: float | None = None
     files: dict[str, float] = field(default_factory=dict)
-    functions: dict[tuple[str, str], FunctionTime] = field(default_factory=dict)
+    functions: dict[tuple[str, str], list[FunctionTime]] = field(default_factory=dict)
     sample_us: float = 0.0
     least_us: int = 0
     """What a function that is not here may have taken at most."""
@@ -70,22 +73,22 @@ def numbers_of_report(
         spent_ns = sum(clock(times.own) for times in times_by_function.values())
         found.sample_us = spent_ns / _NS_PER_US / n_samples if n_samples else 0.0
         for function, times in times_by_function.items():
+            if is_footfall(function.path):
+                continue
             key = (function.qualname, short_path(function.path))
-            row = found.functions.get(key)
-            if row is None:
-                row = found.functions[key] = FunctionTime(function.first_line, 0, pages.get(function.path, ""))
-            row.own_us += clock(times.own) // _NS_PER_US
+            row = FunctionTime(function.first_line, clock(times.own) // _NS_PER_US, pages.get(function.path, ""))
+            found.functions.setdefault(key, []).append(row)
     return found
 
 
 def numbers_to_json(numbers: ReportNumbers) -> dict[str, Any]:
     """Return what a site leaves in its folder."""
-    ranked = sorted(numbers.functions.items(), key=lambda item: (-item[1].own_us, item[0]))
+    ranked = sorted(numbers.functions.items(), key=lambda item: (-_sum_us(item[1]), item[0]))
     return {
         "total": numbers.total,
         "files": numbers.files,
         "sample_us": numbers.sample_us,
-        "functions": [[*key, row.line, row.own_us] for key, row in ranked[:_N_FUNCTIONS]],
+        "functions": [[*key, row.line, row.own_us] for key, rows in ranked[:_N_FUNCTIONS] for row in rows],
     }
 
 
@@ -102,9 +105,9 @@ def numbers_from_json(content: Mapping[str, Any]) -> ReportNumbers:
         if len(row) == 4 and isinstance(row[0], str) and isinstance(row[1], str):
             line, own_us = _number(row[2]), _number(row[3])
             if line is not None and own_us is not None:
-                found.functions[row[0], row[1]] = FunctionTime(int(line), int(own_us))
+                found.functions.setdefault((row[0], row[1]), []).append(FunctionTime(int(line), int(own_us)))
     if len(found.functions) >= _N_FUNCTIONS:
-        found.least_us = min(row.own_us for row in found.functions.values())
+        found.least_us = min(map(_sum_us, found.functions.values()))
     return found
 
 
@@ -142,17 +145,48 @@ def _changed_files(before: ReportNumbers, now: ReportNumbers, pages: Mapping[str
 
 
 def _changed_times(before: ReportNumbers, now: ReportNumbers) -> list[list[Any]]:
-    """[function, file, line, page, microseconds before, now], the greatest change first."""
+    """[function, file ("": it has none), line, page, microseconds before, now], the greatest change first."""
     if not before.sample_us or not now.sample_us:
         return []
     found: list[list[Any]] = []
     for key in before.functions.keys() | now.functions.keys():
-        was, row = before.functions.get(key), now.functions.get(key)
-        was_us = before.least_us if was is None else was.own_us
-        now_us = 0 if row is None else row.own_us
-        error = math.sqrt(now_us * now.sample_us + was_us * before.sample_us)
-        change = abs(now_us - was_us)
-        if change > 2 * error and change >= _MIN_SAMPLES * max(now.sample_us, before.sample_us):
-            place = row or was or FunctionTime(0, 0)
-            found.append([*key, place.line, place.page if row else "", was_us, now_us])
+        for name, was, row in _matched(key[0], before.functions.get(key, []), now.functions.get(key, [])):
+            was_us = before.least_us if was is None else was.own_us
+            now_us = 0 if row is None else row.own_us
+            error = math.sqrt(now_us * now.sample_us + was_us * before.sample_us)
+            change = abs(now_us - was_us)
+            if change > 2 * error and change >= _MIN_SAMPLES * max(now.sample_us, before.sample_us):
+                place = row or was or FunctionTime(0, 0)
+                page = row.page if row else ""
+                found.append([name, key[1] if has_source(key[1]) else "", place.line, page, was_us, now_us])
     return sorted(found, key=lambda each: (-abs(each[5] - each[4]), each))[:_N_SHOWN]
+
+
+_Match = tuple[str, FunctionTime | None, FunctionTime | None]
+"""A name to show, its time before and now."""
+
+
+def _matched(name: str, before: list[FunctionTime], now: list[FunctionTime]) -> list[_Match]:
+    """Match the functions of one name in one file, which may have moved.
+
+    Several are told apart by the lines they begin at, if these are the same lines as before; else they count together.
+    """
+    lines = sorted(row.line for row in before)
+    if len(before) > 1 and lines == sorted(row.line for row in now) and len(set(lines)) == len(lines):
+        by_line = {row.line: row for row in now}
+        return [(name, row, by_line[row.line]) for row in before]
+    n_functions = max(len(before), len(now))
+    shown = name if n_functions == 1 else f"{name} ({n_functions} of that name)"
+    return [(shown, _together(before), _together(now))]
+
+
+def _together(rows: list[FunctionTime]) -> FunctionTime | None:
+    """Return the sum of all, at the place of the one that took the most."""
+    if not rows:
+        return None
+    first = max(rows, key=lambda row: (row.own_us, -row.line))
+    return FunctionTime(first.line, _sum_us(rows), first.page)
+
+
+def _sum_us(rows: list[FunctionTime]) -> int:
+    return sum(row.own_us for row in rows)

@@ -19,12 +19,18 @@ _NS_PER_US = 1000
 
 
 class _Tables:
-    """Numbers files, functions, frames and nodes of one or two profiles once."""
+    """Numbers files, functions, frames and nodes of one or two profiles once.
 
-    def __init__(self, shown: Callable[[str], str], with_first_line: bool) -> None:
+    Of two profiles, which may be of other versions of the source, functions are matched by file and name, as they are
+    shown. Where one file has several of a name, the lines they begin at tell them apart, if these are the same in both.
+    """
+
+    def __init__(self, shown: Callable[[str], str], profiles: Sequence[Profile]) -> None:
         self._shown = shown
-        self._with_first_line = with_first_line
+        self._is_diff = len(profiles) > 1
+        self._joined = self._find_joined(profiles) if self._is_diff else frozenset()
         self.files: dict[str, int] = {}
+        self.names: list[str] = []
         self.paths: list[str] = []
         self.functions: dict[tuple[int, str, int], int] = {}
         self.first_lines: list[int] = []
@@ -32,12 +38,29 @@ class _Tables:
         self.frames: dict[tuple[int, int], int] = {}
         self.nodes: dict[tuple[int, int], int] = {(-1, -1): 0}
 
+    def _find_joined(self, profiles: Sequence[Profile]) -> frozenset[tuple[str, str]]:
+        """Return the (file, name) whose functions count as one: one in each profile, or not the same several."""
+        lines_of: list[dict[tuple[str, str], set[int]]] = []
+        for profile in profiles:
+            lines_of.append({})
+            for frame in profile.frames:
+                key = (self._shown(frame.function.path), frame.function.qualname)
+                lines_of[-1].setdefault(key, set()).add(frame.function.first_line)
+        before, after = lines_of
+        return frozenset(
+            key
+            for key in before.keys() | after.keys()
+            if before.get(key) != after.get(key) or len(after.get(key, ())) == 1
+        )
+
     def _function(self, function: Function) -> int:
         shown = self._shown(function.path)
-        file = self.files.setdefault(shown, len(self.files))
+        file = self.files.setdefault(shown if self._is_diff else function.path, len(self.files))
         if file == len(self.paths):
             self.paths.append(function.path)
-        key = (file, function.qualname, function.first_line if self._with_first_line else 0)
+            self.names.append(shown)
+        is_joined = (shown, function.qualname) in self._joined
+        key = (file, function.qualname, 0 if is_joined else function.first_line)
         number = self.functions.setdefault(key, len(self.functions))
         if number == len(self.first_lines):
             self.first_lines.append(function.first_line)
@@ -73,9 +96,9 @@ def flame_payload(
 
     `shown` gives a path as reports show it, `pages` the source page of a path, `coverage_of` the part of a function
     (0 to 1) that tests ran, `is_library` whether a path is none of the project's. `before` is a profile to compare
-    with: functions are then told apart by name alone.
+    with: functions are then matched by name (see `_Tables`).
     """
-    tables = _Tables(shown, with_first_line=before is None)
+    tables = _Tables(shown, [profile] if before is None else [before, profile])
     tests: dict[str, int] = {"": 0}
     threads: list[str] = []
     node_of = tables.add(profile)
@@ -87,7 +110,7 @@ def flame_payload(
     return {
         "files": [
             [name, pages.get(path, ""), int(not is_library(path))]
-            for name, path in zip(tables.files, tables.paths, strict=True)
+            for name, path in zip(tables.names, tables.paths, strict=True)
         ],
         "functions": [
             [file, qualname, first_line, coverage_of(function)]

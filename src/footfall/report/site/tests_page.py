@@ -40,8 +40,8 @@ def tests_payload(
                 test.n_lines,
                 test.n_only,
                 [
-                    [number(path), line, cost.cpu_ns // _NS_PER_US, cost.wall_ns // _NS_PER_US]
-                    for (path, line), cost in slowest[:_N_SLOWEST]
+                    [number(at.path), at.line, cost.cpu_ns // _NS_PER_US, cost.wall_ns // _NS_PER_US, at.name]
+                    for at, cost in slowest[:_N_SLOWEST]
                 ],
                 [
                     [number(path), min(lines), format_lines(statements.get(path, lines), set(lines))]
