@@ -227,7 +227,7 @@ class Bench:
         profile = load_profile(read_config(), self.out)
         assert stored is not None and profile is not None
         found.dropped = stored.n_dropped
-        found.stacks = collapsed(render_collapsed(profile), lambda part: part.partition(" (")[0])
+        found.stacks = collapsed("".join(render_collapsed(profile)), lambda part: part.partition(" (")[0])
         return found
 
     def attach(self, program: Path) -> Found:
@@ -246,7 +246,7 @@ class Bench:
         used = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
         profile = load_profile(read_config(), self.out)
         assert profile is not None
-        stacks = collapsed(render_collapsed(profile), lambda part: part.partition(" (")[0])
+        stacks = collapsed("".join(render_collapsed(profile)), lambda part: part.partition(" (")[0])
         return Found(stacks, profile.n_dropped, told["cpu"], told["wall"], used - told["cpu"], told["truth"])
 
     def austin_run(self, program: Path) -> Found:

@@ -14,8 +14,9 @@ from pathlib import Path
 
 import pytest
 
-from footfall.analyze.calltree import Cost, collapse_stacks
+from footfall.analyze.calltree import Cost
 from footfall.analyze.profiles import profile_from_rows
+from footfall.analyze.stacks import collapse_stacks
 from footfall.record.profiledb import read_profile
 from test_attach import ENVIRONMENT, OTHERS, attach, recording, target
 
@@ -86,8 +87,8 @@ def stacks_of(data_file: Path) -> dict[tuple[str, ...], Cost]:
     stored = read_profile(data_file)
     assert stored is not None
     found: dict[tuple[str, ...], Cost] = {}
-    for stack, cost in collapse_stacks(profile_from_rows(stored)).items():
-        found.setdefault(tuple(frame.rpartition(" (")[0] for frame in stack), Cost()).add(cost)
+    for stack, cost in collapse_stacks(profile_from_rows(stored)):
+        found.setdefault(tuple(frame.rpartition(" (")[0] or frame for frame in stack), Cost()).add(cost)
     return found
 
 

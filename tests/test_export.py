@@ -4,13 +4,16 @@ import gzip
 import json
 import pathlib
 import pstats
+import sys
+import tracemalloc
 
 import pytest
 
-from footfall.analyze.calltree import Profile
+from footfall.analyze.calltree import Cost, Frame, Function, Profile, ProfiledThread, TreeNode
 from footfall.analyze.clocks import Clock
 from footfall.cli.main import main
 from footfall.record.timelines import Timelines
+from footfall.report.collapsed import render_collapsed
 from footfall.report.gecko import render_gecko
 from footfall.report.pprof import render_pprof
 from footfall.report.pstats import render_pstats
@@ -43,8 +46,6 @@ def test_pstats_reads_it(tmp_path) -> None:
 
 def test_recursion_in_pstats(tmp_path) -> None:
     """A function below itself: whole time once, own time all, and by its caller the outermost call only."""
-    from footfall.analyze.calltree import Cost, Frame, Function, Profile, ProfiledThread, TreeNode
-
     fib = Frame(Function("/p/fib.py", "fib", 1), 2, 2, None, None)
     nodes = [TreeNode(-1, -1), TreeNode(0, 0), TreeNode(1, 0), TreeNode(2, 0)]
     costs = {(node, 0, ""): Cost(10**9, 10**9, 0, 1) for node in (1, 2, 3)}
@@ -93,7 +94,7 @@ def _pprof_message():
 def test_protobuf_reads_pprof(tmp_path) -> None:
     """Every clock is a value, stacks are innermost first, labels name thread and test; no field is unknown."""
     profile = _pprof_message()()
-    profile.ParseFromString(gzip.decompress(render_pprof(make_profile(tmp_path))))
+    profile.ParseFromString(gzip.decompress(b"".join(render_pprof(make_profile(tmp_path)))))
     texts = profile.string_table
     assert texts[0] == ""
     assert [(texts[each.type], texts[each.unit]) for each in profile.sample_type] == [
@@ -121,7 +122,7 @@ def _without_order(profile: Profile) -> Profile:
 
 def test_speedscope(tmp_path) -> None:
     """A profile for each thread, in the order of time with the chosen clock's weights; frames have file, line and column."""
-    file = json.loads(render_speedscope(make_profile(tmp_path), Clock.WALL))
+    file = json.loads("".join(render_speedscope(make_profile(tmp_path), Clock.WALL)))
     frames = file["shared"]["frames"]
     main_thread, worker = file["profiles"]
     assert main_thread["unit"] == "nanoseconds"
@@ -133,15 +134,15 @@ def test_speedscope(tmp_path) -> None:
     assert main_thread["endValue"] - main_thread["startValue"] == 220_000_000
     assert worker["samples"][0] == [] and worker["weights"] == [100_000_000, 40_000_000]
     assert frames[0] == {"name": "send", "file": str(tmp_path / "shop/invoice.py"), "line": 19, "col": 12}
-    by_cpu = json.loads(render_speedscope(make_profile(tmp_path), Clock.CPU))["profiles"][0]
+    by_cpu = json.loads("".join(render_speedscope(make_profile(tmp_path), Clock.CPU)))["profiles"][0]
     assert [frames[sample[-1]]["line"] for sample in by_cpu["samples"]] == [8, 9, 9]
     assert sum(by_cpu["weights"]) == 80_000_000
-    assert json.loads(render_speedscope(make_profile(tmp_path), Clock.SAMPLES))["profiles"][0]["unit"] == "none"
+    assert json.loads("".join(render_speedscope(make_profile(tmp_path), Clock.SAMPLES)))["profiles"][0]["unit"] == "none"
 
 
 def test_speedscope_of_sums(tmp_path) -> None:
     """Without the order in time each stack is there once, with its sum."""
-    file = json.loads(render_speedscope(_without_order(make_profile(tmp_path)), Clock.WALL))
+    file = json.loads("".join(render_speedscope(_without_order(make_profile(tmp_path)), Clock.WALL)))
     frames = file["shared"]["frames"]
     main_thread, worker = file["profiles"]
     assert main_thread["endValue"] == 160_000_000
@@ -213,3 +214,60 @@ def test_contexts_choose_what_is_exported(tmp_path, monkeypatch, capsys) -> None
     (line,) = capsys.readouterr().out.splitlines()
     assert line.endswith(" 30")
     assert TOTAL not in line
+
+
+def _deep_profile(depth: int) -> Profile:
+    """One stack of so many frames of two functions that call each other, with a cost at its end and in its middle."""
+    frames = [Frame(Function("/p/deep.py", name, line), line + 1, line + 1, None, None) for name, line in (("f", 1), ("g", 5))]
+    nodes = [TreeNode(-1, -1), *(TreeNode(at, at % 2) for at in range(depth))]
+    costs = {(at, 0, ""): Cost(10**6, 10**6, 0, 1) for at in (depth // 2, depth)}
+    return Profile(frames, nodes, [ProfiledThread(1, 1, "main")], costs, 1, 2, 0, 0, 10**6)
+
+
+RENDERERS = {
+    "collapsed": render_collapsed,
+    "speedscope": render_speedscope,
+    "pprof": render_pprof,
+    "gecko": lambda profile: [render_gecko(profile)],
+    "pstats": lambda profile: [render_pstats(profile)],
+}
+
+
+@pytest.mark.skipif(sys.implementation.name != "cpython", reason="PyPy has no tracemalloc")
+@pytest.mark.parametrize("format_", RENDERERS)
+def test_a_deep_stack_takes_memory_by_its_frames(format_) -> None:
+    """Stacks are written one at a time: to keep those of all callers would take 100 MB for 5,000 frames."""
+    profile = _deep_profile(5000)
+    tracemalloc.start()
+    try:
+        size = sum(map(len, RENDERERS[format_](profile)))
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert size > 100
+    assert peak < 10_000_000
+
+
+def test_deep_stacks_are_whole() -> None:
+    """Each format has both stacks of 3,000 and 1,500 frames."""
+    profile = _deep_profile(3000)
+    lines = [line.split(";") for line in render_collapsed(profile)]
+    assert sorted(map(len, lines)) == [1500, 3000]
+    assert lines[0][:2] == ["f (/p/deep.py)", "g (/p/deep.py)"]
+    (thread,) = json.loads("".join(render_speedscope(profile)))["profiles"]
+    assert [len(stack) for stack in thread["samples"]] == [1500, 3000]
+    assert thread["samples"][0][:3] == [0, 1, 0]
+    assert len(gzip.decompress(b"".join(render_pprof(profile)))) > 4500
+
+
+def test_functions_of_one_name_are_told_apart(tmp_path) -> None:
+    """A property and its setter are two frames of collapsed stacks and two rows of pstats; what has no source has no place."""
+    frames = [Frame(Function("/p/a.py", "C.value", line), line, line, None, None) for line in (3, 7)]
+    frames.append(Frame(Function("<gc>", "<gc>", 0), 0, 0, None, None))
+    nodes = [TreeNode(-1, -1), TreeNode(0, 0), TreeNode(0, 1), TreeNode(1, 2)]
+    costs = {(node, 0, ""): Cost(10**9, 10**9, 0, node) for node in (1, 2, 3)}
+    profile = Profile(frames, nodes, [ProfiledThread(1, 1, "main")], costs, 1, 3, 0, 0, 10**6)
+    assert list(render_collapsed(profile)) == ["C.value (/p/a.py:3) 1\n", "C.value (/p/a.py:3);<gc> 3\n", "C.value (/p/a.py:7) 2\n"]
+    path = tmp_path / "run.pstats"
+    path.write_bytes(render_pstats(profile))
+    assert set(pstats.Stats(str(path)).stats) == {("/p/a.py", 3, "C.value"), ("/p/a.py", 7, "C.value"), ("~", 0, "<gc>")}

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from footfall.analyze.calltree import Cost, Frame, Function, Profile, TreeNode, collapse_stacks
+from footfall.analyze.calltree import Cost, Frame, Function, Profile, TreeNode
 from footfall.analyze.import_frames import fold_imports
+from footfall.analyze.stacks import collapse_stacks
 
 BOOTSTRAP = "<frozen importlib._bootstrap>"
 EXTERNAL = "<frozen importlib._bootstrap_external>"
@@ -37,7 +38,7 @@ def folded(*stacks: Iterable[tuple[str, str]], files: Iterable[str] = ()) -> lis
     assert all(node.parent < number for number, node in enumerate(found.nodes))
     shown = collapse_stacks(found)
     return sorted(
-        f"{';'.join(part.partition(' (')[0] for part in stack)} {cost.samples}" for stack, cost in shown.items()
+        f"{';'.join(part.partition(' (')[0] for part in stack)} {cost.samples}" for stack, cost in shown
     )
 
 

@@ -358,7 +358,7 @@ def test_stacks_are_collapsed(capsys, program, tmp_path) -> None:
     assert sorted(text.splitlines()) == sorted(
         ["(no Python code) 5", f"run ({main_file}) 70", f"run ({main_file});choose ({part}) 30"]
     )
-    assert render_collapsed(_profile(program)) == text
+    assert "".join(render_collapsed(_profile(program))) == text
     _run(capsys, "flame", f"--data-file={data}", "-o", str(tmp_path / "new" / "stacks.txt"), "--lines")
     assert f"choose ({part}:28) 30" in (tmp_path / "new" / "stacks.txt").read_text(encoding="utf-8")
     _, text, _ = _run(capsys, "flame", f"--data-file={data}", "-o", "-", "--clock=cpu")

@@ -26,7 +26,6 @@ __all__ = [
     "ProfiledThread",
     "Times",
     "TreeNode",
-    "collapse_stacks",
     "has_source",
     "profile_of_logs",
     "times_by",
@@ -327,24 +326,6 @@ def times_of_threads(profile: Profile) -> list[Cost]:
     found = [Cost() for _ in profile.threads]
     for (_, thread, _), cost in profile.costs.items():
         found[thread].add(cost)
-    return found
-
-
-def collapse_stacks(profile: Profile, with_lines: bool = False) -> dict[tuple[str, ...], Cost]:
-    """Return costs by stack, outermost frame first, each frame as `qualname (path)` or `qualname (path:line)`.
-
-    Time in which no Python code ran has the empty stack.
-    """
-    names = [
-        f"{frame.function.qualname} ({frame.function.path}{f':{frame.line}' if with_lines else ''})"
-        for frame in profile.frames
-    ]
-    stacks: list[tuple[str, ...]] = [()]
-    for node in profile.nodes[1:]:
-        stacks.append((*stacks[node.parent], names[node.frame]))
-    found: dict[tuple[str, ...], Cost] = {}
-    for (node_id, _, _), cost in profile.costs.items():
-        found.setdefault(stacks[node_id], Cost()).add(cost)
     return found
 
 

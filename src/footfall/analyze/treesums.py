@@ -6,7 +6,7 @@ that a cost has, side by side in one long integer, is added up by one addition. 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 __all__ = ["TreeSums", "pack_cost", "unpack_cost"]
@@ -55,14 +55,20 @@ class TreeSums:
         A node's whole cost counts where none of its callers has the same key.
         """
         own_sums, total_sums = [0] * n_keys, [0] * n_keys
-        sizes, totals = self._sizes, self._totals
+        totals = self._totals
+        for node in self.outermost(keys, n_keys):
+            total_sums[keys[node]] += totals[node]
+        for node, cost in enumerate(self._own):
+            if cost and node:
+                own_sums[keys[node]] += cost
+        return own_sums, total_sums
+
+    def outermost(self, keys: Sequence[int], n_keys: int) -> Iterator[int]:
+        """Yield the nodes that none of their callers has the key of, callers first; the root is left out."""
+        sizes = self._sizes
         ends = [0] * n_keys  # of the subtree of the last outermost node with a key: what comes before is within it
         for at, node in enumerate(self._order):
             key = keys[node]
             if node and at >= ends[key]:
                 ends[key] = at + sizes[node]
-                total_sums[key] += totals[node]
-        for node, cost in enumerate(self._own):
-            if cost and node:
-                own_sums[keys[node]] += cost
-        return own_sums, total_sums
+                yield node

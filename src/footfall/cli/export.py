@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from typing import Final
 
 import click
@@ -14,8 +15,7 @@ from footfall.cli.options import (
     data_file_option,
     load_config,
     split_list,
-    write_bytes,
-    write_output,
+    write_parts,
 )
 from footfall.cli.reporting import contexts_option
 from footfall.errors import UsageError
@@ -68,10 +68,7 @@ def command(
     profile = need_profile(config, config.data_file, config.report_contexts, has_timelines=True)
     found = _render(with_builtin_calls(profile), chosen, Clock(clock) if clock else default_clock(profile), lines)
     where = output or f"profile{_FORMATS[chosen]}"
-    if isinstance(found, str):
-        write_output(where, found, f"{chosen} profile")
-    else:
-        write_bytes(where, found, f"{chosen} profile")
+    write_parts(where, found, f"{chosen} profile")
     return 0
 
 
@@ -87,8 +84,8 @@ def _format_of(output: str | None) -> str:
     )
 
 
-def _render(profile: Profile, format_: str, clock: Clock, lines: bool) -> str | bytes:
-    """Return the file's content; only the module of its format is imported."""
+def _render(profile: Profile, format_: str, clock: Clock, lines: bool) -> Iterable[str] | Iterable[bytes]:
+    """Return the file's content in parts; only the module of its format is imported."""
     if format_ == "speedscope":
         from footfall.report.speedscope import render_speedscope
 
@@ -100,11 +97,11 @@ def _render(profile: Profile, format_: str, clock: Clock, lines: bool) -> str | 
     if format_ == "gecko":
         from footfall.report.gecko import render_gecko
 
-        return render_gecko(profile)
+        return [render_gecko(profile)]
     if format_ == "pstats":
         from footfall.report.pstats import render_pstats
 
-        return render_pstats(profile, clock)
+        return [render_pstats(profile, clock)]
     from footfall.report.collapsed import render_collapsed
 
     return render_collapsed(profile, with_lines=lines)

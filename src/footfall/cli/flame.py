@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from footfall.analyze.clocks import Clock
-from footfall.cli.options import config_option, data_file_option, load_config, write_output
+from footfall.cli.options import config_option, data_file_option, load_config, write_output, write_parts
 from footfall.errors import UsageError
 from footfall.report.times import need_profile, with_builtin_calls
 
@@ -68,5 +68,5 @@ def command(
     from footfall.report.collapsed import render_collapsed
 
     stacks = render_collapsed(profile, with_lines=lines, clock=Clock(clock or "samples"))
-    write_output(output, stacks, "collapsed stacks")
+    write_parts(output, stacks, "collapsed stacks")
     return 0

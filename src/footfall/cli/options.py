@@ -13,7 +13,7 @@ import click
 from footfall.config import Config, read_config
 from footfall.errors import FootfallError
 
-__all__ = ["config_option", "data_file_option", "load_config", "split_list", "warn", "write_bytes", "write_output"]
+__all__ = ["config_option", "data_file_option", "load_config", "split_list", "warn", "write_output", "write_parts"]
 
 _Command = TypeVar("_Command", bound=Callable[..., object])
 
@@ -68,27 +68,31 @@ def write_output(output: str, text: str, what: str, *, is_quiet: bool = False, o
         # the bytes are the report's alone, but on a terminal the prompt that follows has a line of its own
         click.echo(text, nl=sys.stdout.isatty() and not text.endswith("\n"))
         return
-    _write_file(output, text.encode("utf-8", "surrogateescape"), what, is_quiet, option)
+    _write_file(output, [text.encode("utf-8", "surrogateescape")], what, is_quiet, option)
 
 
-def write_bytes(output: str, content: bytes, what: str, *, is_quiet: bool = False) -> None:
-    """As `write_output`, for a report that is no text."""
+def write_parts(output: str, parts: Iterable[str] | Iterable[bytes], what: str, *, is_quiet: bool = False) -> None:
+    """As `write_output`, for what is made while it is written, as it may be too large to be kept. Text is UTF-8."""
+    encoded = (part.encode("utf-8", "surrogateescape") if isinstance(part, str) else part for part in parts)
     if output == "-":
-        sys.stdout.buffer.write(content)
+        sys.stdout.flush()
+        sys.stdout.buffer.writelines(encoded)
+        sys.stdout.buffer.flush()
         return
-    _write_file(output, content, what, is_quiet, "-o")
+    _write_file(output, encoded, what, is_quiet, "-o")
 
 
-def _write_file(output: str, content: bytes, what: str, is_quiet: bool, option: str) -> None:
+def _write_file(output: str, parts: Iterable[bytes], what: str, is_quiet: bool, option: str) -> None:
     try:
         os.makedirs(os.path.dirname(os.path.abspath(output)), exist_ok=True)
         with open(output, "wb") as file:
             try:
-                file.write(content)
+                file.writelines(parts)
                 file.flush()
-            except OSError:
-                with contextlib.suppress(OSError):
-                    os.unlink(output)
+            except BaseException:
+                if os.path.isfile(output):
+                    with contextlib.suppress(OSError):
+                        os.unlink(output)
                 raise
     except OSError as error:
         raise FootfallError(

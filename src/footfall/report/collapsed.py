@@ -5,8 +5,11 @@ Pure: a profile in, text out.
 
 from __future__ import annotations
 
-from footfall.analyze.calltree import Profile, collapse_stacks
+from collections.abc import Iterator
+
+from footfall.analyze.calltree import Profile
 from footfall.analyze.clocks import Clock, reader
+from footfall.analyze.stacks import collapse_stacks
 from footfall.report.text import printable
 
 __all__ = ["render_collapsed"]
@@ -15,12 +18,14 @@ _NS_PER_US = 1000
 _NO_PYTHON = "(no Python code)"
 
 
-def render_collapsed(profile: Profile, *, with_lines: bool = False, clock: Clock = Clock.SAMPLES) -> str:
-    """Return the stacks sorted, with their samples or microseconds; semicolons in names become colons."""
-    lines = []
+def render_collapsed(profile: Profile, *, with_lines: bool = False, clock: Clock = Clock.SAMPLES) -> Iterator[str]:
+    """Yield lines, the stacks in order, with their samples or microseconds; semicolons in names become colons."""
     read = reader(clock)
     unit = 1 if clock is Clock.SAMPLES else _NS_PER_US
-    for stack, cost in collapse_stacks(profile, with_lines).items():
-        names = [printable(name).replace(";", ":") for name in stack] or [_NO_PYTHON]
-        lines.append(f"{';'.join(names)} {read(cost) // unit}\n")
-    return "".join(sorted(lines))
+    shown: dict[str, str] = {}
+    for stack, cost in collapse_stacks(profile, with_lines):
+        for name in stack:
+            if name not in shown:
+                shown[name] = printable(name).replace(";", ":")
+        names = [shown[name] for name in stack] or [_NO_PYTHON]
+        yield f"{';'.join(names)} {read(cost) // unit}\n"

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from footfall._version import VERSION
-from footfall.analyze.calltree import Profile
+from footfall.analyze.calltree import Profile, has_source
 from footfall.record.timelines import ThreadTimeline
 
 __all__ = ["render_gecko"]
@@ -158,7 +158,9 @@ class _Tables:
     def _frame(self, number: int) -> int:
         if number not in self._frame_numbers:
             frame = self._profile.frames[number]
-            location = f"{frame.function.qualname} ({frame.function.path}:{frame.line})"
+            location = frame.function.qualname
+            if has_source(frame.function.path):
+                location += f" ({frame.function.path}:{frame.line})"
             column = None if frame.column is None else frame.column + 1
             row = [self.strings.setdefault(location, len(self.strings)), False, 0, None, frame.line, column, _PYTHON, 0]
             self._frame_numbers[number] = len(self.frames)

@@ -7,52 +7,60 @@ Pure: a profile in, bytes out.
 
 from __future__ import annotations
 
-import gzip
-from collections.abc import Iterable
+import zlib
+from collections.abc import Iterable, Iterator
 
-from footfall.analyze.calltree import Profile
+from footfall.analyze.calltree import Profile, has_source
+from footfall.analyze.stacks import frames_above
 
 __all__ = ["render_pprof"]
 
 _SAMPLE_TYPES = (("samples", "count"), ("cpu", "nanoseconds"), ("wall", "nanoseconds"), ("gil", "nanoseconds"))
+_GZIP = 31  # zlib's number for gzip's frame around the greatest window
 
 
-def render_pprof(profile: Profile) -> bytes:
-    """Return the file's bytes: every clock as a value of each sample, thread and context (test) as its labels."""
+def render_pprof(profile: Profile) -> Iterator[bytes]:
+    """Yield the file's bytes: every clock as a value of each sample, thread and context (test) as its labels."""
+    packer = zlib.compressobj(6, wbits=_GZIP)
+    for message in _messages(profile):
+        if packed := packer.compress(message):
+            yield packed
+    yield packer.flush()
+
+
+def _messages(profile: Profile) -> Iterator[bytes]:
+    """Yield the fields of the message; those of one number need not stand together."""
     strings = _Strings()
-    out = bytearray()
     for kind, unit in _SAMPLE_TYPES:
-        out += _message(1, _number(1, strings.number(kind)) + _number(2, strings.number(unit)))
-    stacks: list[tuple[int, ...]] = [()]
-    for node in profile.nodes[1:]:  # the innermost frame comes first
-        stacks.append((node.frame + 1, *stacks[node.parent]))
+        yield _message(1, _number(1, strings.number(kind)) + _number(2, strings.number(unit)))
+    locations = [_varint(number) for number in range(1, len(profile.frames) + 1)]
     for (node_id, thread_id, context), cost in profile.costs.items():
         thread = profile.threads[thread_id]
-        sample = _packed(1, stacks[node_id])
+        sample = _message(1, b"".join([locations[frame] for frame in frames_above(profile, node_id)]))
         sample += _packed(2, (cost.samples, cost.cpu_ns, cost.wall_ns, cost.gil_ns))
         sample += _label(strings, "thread", text=thread.name or "thread")
         sample += _label(strings, "thread_id", number=thread.native_id)
         sample += _label(strings, "pid", number=thread.pid)
         if context:
             sample += _label(strings, "context", text=context)
-        out += _message(2, sample)
+        yield _message(2, sample)
     functions: dict[tuple[str, str, int], int] = {}
     for number, frame in enumerate(profile.frames, 1):
         function = functions.setdefault(frame.function, len(functions) + 1)
         line = _number(1, function) + _number(2, frame.line)
         if frame.column is not None:
             line += _number(3, frame.column + 1)
-        out += _message(4, _number(1, number) + _message(4, line))
+        yield _message(4, _number(1, number) + _message(4, line))
     for (path, qualname, first_line), number in functions.items():
         name = strings.number(qualname)
         described = _number(1, number) + _number(2, name) + _number(3, name)
-        out += _message(5, described + _number(4, strings.number(path)) + _number(5, first_line))
+        file = strings.number(path if has_source(path) else "")
+        yield _message(5, described + _number(4, file) + _number(5, first_line))
     period = _number(1, strings.number("wall")) + _number(2, strings.number("nanoseconds"))
     default = strings.number("cpu" if any(cost.cpu_ns for cost in profile.costs.values()) else "wall")
     for text in strings.all():
-        out += _message(6, text)
-    out += _message(11, period) + _number(12, profile.interval_ns) + _number(14, default)
-    return gzip.compress(bytes(out), 6, mtime=0)
+        yield _message(6, text)
+    yield _message(11, period) + _number(12, profile.interval_ns) + _number(14, default)
 
 
 class _Strings:

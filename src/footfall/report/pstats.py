@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import marshal
 
-from footfall.analyze.calltree import Function, Profile, has_source, times_of_functions
+from footfall.analyze.calltree import Function, Profile, has_source, times_of_functions, tree_sums
 from footfall.analyze.clocks import Clock, reader
+from footfall.analyze.treesums import TreeSums
 
 __all__ = ["render_pstats"]
 
@@ -22,9 +23,10 @@ def render_pstats(profile: Profile, clock: Clock = Clock.CPU) -> bytes:
     """Return the file's bytes: by (path, first line, name) samples, own and whole seconds, and the same by caller."""
     read = reader(clock)
     scale = 1 if clock is Clock.SAMPLES else _NS_PER_SECOND
-    callers = _callers(profile, clock, scale)
+    sums = tree_sums(profile)
+    callers = _callers(profile, sums, clock, scale)
     stats: dict[_Key, tuple[int, int, float, float, _Callers]] = {}
-    for function, times in times_of_functions(profile).items():
+    for function, times in times_of_functions(profile, sums).items():
         key = _key(function)
         own, total = read(times.own) / scale, read(times.total) / scale
         stats[key] = (times.total.samples, times.total.samples, own, total, callers.get(key, {}))
@@ -38,7 +40,7 @@ def _key(function: Function) -> _Key:
     return function.path, function.first_line, function.qualname
 
 
-def _callers(profile: Profile, clock: Clock, scale: int) -> dict[_Key, _Callers]:
+def _callers(profile: Profile, sums: TreeSums, clock: Clock, scale: int) -> dict[_Key, _Callers]:
     """Return for each function what it took below each of its callers; recursion counts at the outermost call."""
     read = reader(clock)
     keys = [_key(each.function) for each in profile.frames]
@@ -51,6 +53,9 @@ def _callers(profile: Profile, clock: Clock, scale: int) -> dict[_Key, _Callers]
         parent = profile.nodes[number].parent
         whole[parent][0] += whole[number][0]
         whole[parent][1] += whole[number][1]
+    numbers: dict[_Key, int] = {}
+    key_of = [0, *(numbers.setdefault(keys[node.frame], len(numbers)) for node in profile.nodes[1:])]
+    outermost = frozenset(sums.outermost(key_of, max(len(numbers), 1)))
     found: dict[_Key, dict[_Key, list[float]]] = {}
     for number, node in enumerate(profile.nodes):
         if not number or not node.parent:
@@ -58,20 +63,10 @@ def _callers(profile: Profile, clock: Clock, scale: int) -> dict[_Key, _Callers]
         key, caller = keys[node.frame], keys[profile.nodes[node.parent].frame]
         row = found.setdefault(key, {}).setdefault(caller, [0, 0.0, 0.0])
         row[1] += own[number][1] / scale
-        if not _is_below_itself(profile, keys, number):
+        if number in outermost:
             row[0] += whole[number][0]
             row[2] += whole[number][1] / scale
     return {
         key: {caller: (int(row[0]), int(row[0]), row[1], row[2]) for caller, row in rows.items()}
         for key, rows in found.items()
     }
-
-
-def _is_below_itself(profile: Profile, keys: list[_Key], number: int) -> bool:
-    key = keys[profile.nodes[number].frame]
-    above = profile.nodes[number].parent
-    while above:
-        if keys[profile.nodes[above].frame] == key:
-            return True
-        above = profile.nodes[above].parent
-    return False

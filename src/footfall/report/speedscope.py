@@ -6,57 +6,62 @@ https://github.com/jlfwong/speedscope/blob/main/src/lib/file-format-spec.ts. Pur
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 
 from footfall._version import VERSION
-from footfall.analyze.calltree import Cost, Profile
+from footfall.analyze.calltree import Cost, Frame, Profile, has_source
 from footfall.analyze.clocks import Clock, reader
+from footfall.analyze.stacks import frames_above
 
 __all__ = ["render_speedscope"]
 
 _SCHEMA = "https://www.speedscope.app/file-format-schema.json"
 
 
-def render_speedscope(profile: Profile, clock: Clock = Clock.CPU) -> str:
-    """Return the file's text. Weights are nanoseconds, or samples.
+def render_speedscope(profile: Profile, clock: Clock = Clock.CPU) -> Iterator[str]:
+    """Yield the file's text in parts: stacks are written out. Weights are nanoseconds, or samples.
 
     Stacks are in the order of time where the profile knows it: what speedscope calls "time order" is one then. By wall
     time, moments without Python code are empty stacks, so that threads stand where they were; by the other clocks, and
     of a profile that has sums only, they are left out.
     """
-    stacks: list[list[int]] = [[]]
-    for node in profile.nodes[1:]:
-        stacks.append([*stacks[node.parent], node.frame])
     by_thread = _in_order(profile, clock) if profile.timelines.threads else _in_sum(profile, clock)
-    profiles = []
+    head = {
+        "$schema": _SCHEMA,
+        "exporter": f"footfall@{VERSION}",
+        "name": "footfall",
+        "shared": {"frames": [_frame(frame) for frame in profile.frames]},
+    }
+    yield f'{_json(head)[:-1]},"profiles":['
     for number, thread in enumerate(profile.threads):
         start, rows = by_thread.get(number, (0, []))
-        profiles.append(
-            {
-                "type": "sampled",
-                "name": f"{thread.name or 'thread'} {thread.native_id} (process {thread.pid})",
-                "unit": "none" if clock is Clock.SAMPLES else "nanoseconds",
-                "startValue": start,
-                "endValue": start + sum(weight for _, weight in rows),
-                "samples": [stacks[node] for node, _ in rows],
-                "weights": [weight for _, weight in rows],
-            }
-        )
-    frames = []
-    for frame in profile.frames:
-        entry = {"name": frame.function.qualname, "file": frame.function.path, "line": frame.line}
-        if frame.column is not None:
-            entry["col"] = frame.column + 1
-        frames.append(entry)
-    return json.dumps(
-        {
-            "$schema": _SCHEMA,
-            "exporter": f"footfall@{VERSION}",
-            "name": "footfall",
-            "shared": {"frames": frames},
-            "profiles": profiles,
-        },
-        separators=(",", ":"),
-    )
+        described = {
+            "type": "sampled",
+            "name": f"{thread.name or 'thread'} {thread.native_id} (process {thread.pid})",
+            "unit": "none" if clock is Clock.SAMPLES else "nanoseconds",
+            "startValue": start,
+            "endValue": start + sum(weight for _, weight in rows),
+            "weights": [weight for _, weight in rows],
+        }
+        yield f'{"," if number else ""}{_json(described)[:-1]},"samples":['
+        for at, (node, _) in enumerate(rows):
+            stack = ",".join(map(str, reversed(frames_above(profile, node))))
+            yield f"{',' if at else ''}[{stack}]"
+        yield "]}"
+    yield "]}"
+
+
+def _frame(frame: Frame) -> dict[str, str | int]:
+    entry: dict[str, str | int] = {"name": frame.function.qualname}
+    if has_source(frame.function.path):
+        entry |= {"file": frame.function.path, "line": frame.line}
+    if frame.column is not None:
+        entry["col"] = frame.column + 1
+    return entry
+
+
+def _json(value: object) -> str:
+    return json.dumps(value, separators=(",", ":"))
 
 
 _Rows = dict[int, tuple[int, list[tuple[int, int]]]]
