@@ -61,6 +61,17 @@ class Measured:
         )
         self.run_directory = make_run_directory(settings).path
 
+    def narrow_to(self, *packages: str) -> None:
+        """Measure these packages, by the names of their modules, and not all of the folder."""
+        settings = RunSettings(
+            cwd=str(self.work),
+            branch=self.engine.branch,
+            profile=False,
+            source_pkg=list(packages),
+            engine=self.engine.name,
+        )
+        self.run_directory = make_run_directory(settings).path
+
     def run(self, text: str, *arguments: str, name: str = "main.py") -> subprocess.CompletedProcess[str]:
         """Write the program and run it measured, or Python with the arguments."""
         write_program(self.work / name, text)

@@ -112,6 +112,60 @@ def test_functions_that_were_there_are_measured_from_then_on(program, engine) ->
     assert not list(program.work.glob(".footfall/runs/*"))
 
 
+_WAITING = """\
+def wait(ready, go):
+    ready.set()
+    go.wait()
+    seen = 1
+"""
+
+
+@pytest.mark.skipif(not IS_CPYTHON, reason="PyPy can't trace threads that run")
+@each_engine
+def test_packages_are_measured_in_frames_of_other_threads(program, engine) -> None:
+    """A function of a package that was asked for is seen from the start on, also where another thread is in it."""
+    (program.work / "waiting.py").write_text(_WAITING)
+    name = program.use(engine)
+    with (program.work / ".coveragerc").open("a") as file:
+        file.write("source_pkgs = waiting\n")
+    done = program.run(
+        """
+        import threading, footfall, waiting
+        ready, go = threading.Event(), threading.Event()
+        thread = threading.Thread(target=waiting.wait, args=(ready, go))
+        thread.start()
+        ready.wait()
+        footfall.start()
+        go.set()
+        thread.join()
+        footfall.stop()
+        """,
+        FOOTFALL_ENGINE=name,
+    )
+    assert done.returncode == 0, done.stderr
+    assert 4 in read_coverage(program.work / ".coverage").files[str(program.work / "waiting.py")].lines
+
+
+@each_engine
+def test_lazy_modules_stay_unloaded(program, engine) -> None:
+    """A start in a running program does not run what `LazyLoader` holds back, and infers nothing of it."""
+    done = program.run(
+        """
+        import importlib.util, sys, footfall
+        spec = importlib.util.find_spec("library")
+        spec.loader = importlib.util.LazyLoader(spec.loader)
+        sys.modules["library"] = module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+        footfall.start()
+        assert "Thing" not in object.__getattribute__(module, "__dict__")
+        footfall.stop()
+        """,
+        FOOTFALL_ENGINE=program.use(engine),
+    )
+    assert done.returncode == 0, done.stderr
+    assert "library.py" not in {os.path.basename(path) for path in read_coverage(program.work / ".coverage").files}
+
+
 def test_reports_tell_inferred_lines_from_those_seen(program, footfall) -> None:
     """JSON and the HTML site name them; what a later run sees is inferred no more; coverage's numbers stay as they were."""
     late = "import footfall, library\nfootfall.start()\nlibrary.choose(0)\nfootfall.stop()\n"

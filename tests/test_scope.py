@@ -95,9 +95,17 @@ def test_source_directories_limit_and_omit_takes_away(tmp_path) -> None:
 
 def test_an_installed_package_is_measured_when_it_is_the_source() -> None:
     """source_pkg measures a package by its module names, wherever it is installed."""
+    assert _scope(source_pkg=["pytest"]).decide(pytest.__file__, "pytest") is not None
+    assert _scope(source_pkg=["pytest"]).decide(pytest.__file__, "pytester") is None
+
+
+def test_the_first_decision_about_a_file_holds() -> None:
+    """Loaded again under another name, a file stays measured, or not, as in coverage.py."""
     scope = _scope(source_pkg=["pytest"])
-    assert scope.decide(pytest.__file__, "pytest") is not None
-    assert scope.decide(pytest.__file__, "pytester") is None
+    assert scope.decide_before_run(pytest.__file__) == (os.path.realpath(pytest.__file__), False)
+    assert scope.decide(pytest.__file__, namespace={"__name__": "pytester"}) is None
+    assert scope.decide(pytest.__file__, "pytest") is None
+    assert scope.decide_before_run(pytest.__file__) == (None, True)
 
 
 @given(st.text())

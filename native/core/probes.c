@@ -39,6 +39,8 @@ typedef struct hits_object {
     PyObject *header;    /* owned: the module's header mark */
     PyObject *path;      /* owned: as in co_filename */
     PyObject *absolute_path; /* owned */
+    PyObject *decide; /* owned: str -> path | None, while it is not known whether the module is measured; else NULL */
+    int is_out; /* it is not measured */
     module_state *state; /* borrowed: of the module that made the type, which the type keeps alive */
     uint32_t n_probes;
     uint32_t generation; /* the recorder's when registered */
@@ -123,6 +125,34 @@ hits_take_foreign(hits_object *self, uint32_t number, uint32_t context_id)
     }
 }
 
+/* The module runs: ask now whether it is measured. 0 when that is still not known, without an exception. */
+static int
+hits_decide(hits_object *self)
+{
+    PyObject *decide = Py_NewRef(self->decide); // owned
+    PyObject *path = PyObject_CallOneArg(decide, self->path); // owned
+    Py_DECREF(decide);
+    if (path == NULL) {
+        PyErr_Clear(); /* as where the stack ends: asked again by the next probe */
+        return 0;
+    }
+    if (self->decide == NULL) {
+        Py_DECREF(path); /* another thread was quicker */
+        return 1;
+    }
+    Py_CLEAR(self->decide);
+    self->is_out = !PyUnicode_Check(path);
+    if (self->is_out) {
+        Py_DECREF(path);
+        return 1;
+    }
+    Py_XSETREF(self->absolute_path, path);
+    if (hits_register(self) < 0) {
+        PyErr_Clear(); /* recording has stopped, which was said */
+    }
+    return 1;
+}
+
 /* A probe was reached: store its hit. */
 static void
 hits_take(hits_object *self, PyObject *number_object)
@@ -132,7 +162,11 @@ hits_take(hits_object *self, PyObject *number_object)
     if (number == -1 && PyErr_Occurred()) {
         PyErr_Clear(); /* too large to be a probe's */
     }
-    if (state->recorder == NULL) {
+    if (state->recorder == NULL || (self->decide != NULL && !hits_decide(self))) {
+        return;
+    }
+    if (self->is_out) {
+        remove_probe(self, number_object);
         return;
     }
     unsigned char *before = self->hits;
@@ -255,6 +289,7 @@ hits_dealloc(PyObject *op)
     Py_XDECREF(self->header);
     Py_XDECREF(self->path);
     Py_XDECREF(self->absolute_path);
+    Py_XDECREF(self->decide);
     type->tp_free(op);
     Py_DECREF(type);
 }
@@ -353,9 +388,9 @@ probes_has_header(PyObject *code)
     return find_header((PyCodeObject *)code) != NULL;
 }
 
-/* A new Hits object, or NULL: with an exception, or without one when recording is off. */
+/* A new Hits object, or NULL: with an exception, or without one when recording is off. `where` as in probes_arm. */
 static PyObject *
-hits_new(module_state *state, PyObject *header, PyObject *path, PyObject *absolute_path)
+hits_new(module_state *state, PyObject *header, PyObject *path, PyObject *where)
 {
     PyTypeObject *type = state->probes->hits_type;
     hits_object *self = (hits_object *)type->tp_alloc(type, 0);
@@ -366,7 +401,11 @@ hits_new(module_state *state, PyObject *header, PyObject *path, PyObject *absolu
     self->mark = Py_NewRef(header);
     self->header = Py_NewRef(header);
     self->path = Py_NewRef(path);
-    self->absolute_path = Py_NewRef(absolute_path);
+    if (!PyUnicode_Check(where)) {
+        self->decide = Py_NewRef(where);
+        return (PyObject *)self;
+    }
+    self->absolute_path = Py_NewRef(where);
     if (hits_register(self) < 0) {
         Py_DECREF(self);
         return NULL;
@@ -375,16 +414,18 @@ hits_new(module_state *state, PyObject *header, PyObject *path, PyObject *absolu
 }
 
 PyDoc_STRVAR(probes_arm_doc,
-             "probes_arm($module, code, absolute_path, /)\n--\n\n"
-             "Let the probes in a module's code record. True when it has some and they do now.");
+             "probes_arm($module, code, where, /)\n--\n\n"
+             "Let the probes in a module's code record. True when it has some and they do now.\n\n"
+             "`where` is the file's absolute path, or what the first probe to be reached asks for it by co_filename;\n"
+             "that gives None for a module that is not measured.");
 
 static PyObject *
 probes_arm(PyObject *module, PyObject *args)
 {
     module_state *state = get_state(module);
     PyCodeObject *code;      // borrowed
-    PyObject *absolute_path; // borrowed
-    if (!PyArg_ParseTuple(args, "O!U:probes_arm", &PyCode_Type, &code, &absolute_path)) {
+    PyObject *where;         // borrowed
+    if (!PyArg_ParseTuple(args, "O!O:probes_arm", &PyCode_Type, &code, &where)) {
         return NULL;
     }
     PyObject *header = find_header(code); // borrowed
@@ -398,7 +439,7 @@ probes_arm(PyObject *module, PyObject *args)
     }
     PyObject *hits = Py_XNewRef(PyDict_GetItemWithError(state->probes->armed, key)); // owned
     if (hits == NULL && !PyErr_Occurred()) {
-        hits = hits_new(state, header, code->co_filename, absolute_path);
+        hits = hits_new(state, header, code->co_filename, where);
         if (hits != NULL && PyDict_SetItem(state->probes->armed, key, hits) < 0) {
             Py_CLEAR(hits);
         }

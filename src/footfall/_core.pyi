@@ -35,7 +35,7 @@ if sys.version_info >= (3, 12):
     def monitoring_stop() -> None:
         """Record no more. The caller takes the tool's callbacks away first."""
 
-def probes_arm(code: CodeType, absolute_path: str, /) -> bool:
+def probes_arm(code: CodeType, where: str | Callable[[str], str | None], /) -> bool:
     """Let the probes in a module's code record. True when it has some and they do now."""
 
 def probes_hook_main(code_for: Callable[[str], CodeType | None], /) -> None:

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from types import CodeType, FrameType
 
+    from footfall.observe.module_names import Namespace
     from footfall.observe.scope import Scope
 
 __all__ = ["Block", "Series"]
@@ -40,7 +41,6 @@ class Series:
 
     def __init__(self, scope: "Scope") -> None:
         self._scope = scope
-        self._paths: dict[str, str | None] = {}
         self._codes: dict[int, tuple[CodeType, str]] = {}  # id -> an equal code object that came first, path
         self._kept: dict[int, CodeType] = {}  # keeps the ids above from being used again
         self._equal: dict[CodeType, CodeType] = {}
@@ -95,7 +95,7 @@ class Series:
         for running in sys._current_frames().values():
             frame: FrameType | None = running
             while frame is not None:
-                self._watch(frame.f_code, frame.f_globals.get("__name__"))
+                self._watch(frame.f_code, frame.f_globals)
                 frame = frame.f_back
 
     def _on_start(self, code: "CodeType", _offset: int) -> object:
@@ -103,14 +103,9 @@ class Series:
             self._watch(code, None)
         return sys.monitoring.DISABLE
 
-    def _watch(self, code: "CodeType", module_name: object) -> None:
+    def _watch(self, code: "CodeType", namespace: "Namespace | None") -> None:
         """Have the lines and branches of a code object reported, if its file is in the scope."""
-        filename = code.co_filename
-        if filename in self._paths:
-            path = self._paths[filename]
-        else:
-            path = self._scope.decide(filename, module_name if isinstance(module_name, str) else None)
-            self._paths[filename] = path
+        path = self._scope.decide(code.co_filename, namespace=namespace)
         if path is not None and id(code) not in self._codes:
             self._kept[id(code)] = code
             self._codes[id(code)] = (self._equal.setdefault(code, code), path)

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from types import CodeType, FrameType
     from typing import Any
 
+    from footfall.observe.module_names import Namespace
     from footfall.observe.scope import Scope
 
     Arc = tuple[int, int]
@@ -80,11 +81,11 @@ class TraceSeries:
         for block in self._open:
             self.close(block)
 
-    def file(self, filename: str, module_name: "object") -> "_File | None":
+    def file(self, filename: str, namespace: "Namespace") -> "_File | None":
         """What was seen of a file; None when it is not in the scope."""
         found: Any = self._files.get(filename, _UNKNOWN)
         if found is _UNKNOWN:
-            path = self._scope.decide(filename, module_name if isinstance(module_name, str) else None)
+            path = self._scope.decide(filename, namespace=namespace)
             found = self._files[filename] = None if path is None else _File(path, self._branch_finder(path))
         return found  # type: ignore[no-any-return]
 
@@ -141,16 +142,16 @@ def _trace_running(frame: "FrameType | None", *, is_first: bool) -> None:
 
 def _trace_frame(frame: "FrameType", last: int) -> "Any":
     filename = frame.f_code.co_filename
-    module_name = frame.f_globals.get("__name__")
+    namespace = frame.f_globals
     watching = TraceSeries._watching
-    if all(series.file(filename, module_name) is None for series in watching):
+    if all(series.file(filename, namespace) is None for series in watching):
         return None
     first = -frame.f_code.co_firstlineno
     is_raising = False
 
     def add(start: int, end: int) -> None:
         for series in TraceSeries._watching:
-            file = series.file(filename, module_name)
+            file = series.file(filename, namespace)
             if file is not None:
                 series.add(file, start, end)
 

@@ -11,17 +11,17 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from types import CodeType
 
-    from footfall.observe.probes import Probes
+    from footfall.observe.probes import Arm, Probes, Where
     from footfall.observe.settings import Settings
 
 __all__ = ["arm_function", "hook_compile", "hook_main"]
 
 
-def arm_function(settings: "Settings") -> "Callable[[CodeType, str], CodeType]":
+def arm_function(settings: "Settings") -> "Arm":
     """Return what lets the probes in code record, in place."""
 
-    def arm(code: "CodeType", absolute_path: str) -> "CodeType":
-        _core.probes_arm(code, absolute_path)
+    def arm(code: "CodeType", where: "Where") -> "CodeType":
+        _core.probes_arm(code, where)
         return code
 
     return arm

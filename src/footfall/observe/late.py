@@ -52,13 +52,13 @@ def _start_in_core(settings: "Settings", engine: int, warning: "tuple[str, str] 
     scope = Scope(settings)
     _record_imported(scope, _core.record_imported)
     if engine == ENGINE_MONITORING:
-        _watch_running(start_monitoring(scope, settings.branch))
+        _watch_running(start_monitoring(scope, settings.branch), scope)
         sys.monitoring.restart_events()  # places that an earlier measurement has seen
     elif engine == ENGINE_SETTRACE:
         settrace.start(settings, scope)
 
 
-def _watch_running(tool_id: int) -> None:
+def _watch_running(tool_id: int, scope: Scope) -> None:
     """Measure the code objects of frames that run already: they do not start anew, so the engine is told of them."""
     monitoring = sys.monitoring
     on_start: Any = monitoring.register_callback(tool_id, monitoring.events.PY_START, None)
@@ -66,6 +66,7 @@ def _watch_running(tool_id: int) -> None:
     for running in sys._current_frames().values():
         frame: FrameType | None = running
         while frame is not None:
+            scope.decide(frame.f_code.co_filename, namespace=frame.f_globals)  # whichever thread it is of
             on_start(frame.f_code, 0)
             frame = frame.f_back
 
@@ -92,15 +93,27 @@ def _start_on_pypy(settings: "Settings", warning: "tuple[str, str] | None") -> N
 
 def _record_imported(scope: Scope, note: "Note") -> None:
     for name, module in list(sys.modules.items()):
-        spec = getattr(module, "__spec__", None)
-        filename = getattr(module, "__file__", None)
-        if name == "__main__" or not isinstance(filename, str) or not filename.endswith(".py"):
+        if name == "__main__" or _is_waiting(module):
+            continue
+        try:
+            spec = getattr(module, "__spec__", None)
+            filename = getattr(module, "__file__", None)
+        except Exception:  # any object may stand there
+            continue
+        if not isinstance(filename, str) or not filename.endswith(".py"):
             continue
         if getattr(spec, "_initializing", False):
             continue  # its import has not come to its end
-        path = scope.decide(filename, name)
+        own_name = getattr(module, "__name__", None)  # that of its functions' frames
+        path = scope.decide(filename, own_name if isinstance(own_name, str) else name)
         if path is not None:
             note(filename, path)
+
+
+def _is_waiting(module: object) -> bool:
+    """Whether a module of `importlib.util.LazyLoader` has not run yet: asking it for anything would run it."""
+    lazy_type = getattr(sys.modules.get("importlib.util"), "_LazyModule", None)
+    return lazy_type is not None and type(module) is lazy_type
 
 
 def stop_late() -> str | None:

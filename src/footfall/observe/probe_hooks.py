@@ -23,6 +23,7 @@ def hook_imports(probes: "Probes", cache_dir: str, exec_code: "Callable[..., Non
     loader = external.SourceLoader
     original = loader.get_code
     plain_compile = loader.source_to_code
+    importer = original.__code__.co_filename
     modules = sys.modules
     waits_for_pytest = True
 
@@ -31,7 +32,9 @@ def hook_imports(probes: "Probes", cache_dir: str, exec_code: "Callable[..., Non
         if waits_for_pytest and _REWRITER in modules:
             waits_for_pytest = not _hook_rewriter(modules[_REWRITER], probes, cache_dir, exec_code)
         if type(self).source_to_code is plain_compile:
-            code = probes.code_for_import(self.get_filename(fullname), fullname)
+            # Others than the import system (runpy) may run it under another name.
+            is_import = sys._getframe(1).f_code.co_filename == importer
+            code = probes.code_for_import(self.get_filename(fullname), fullname if is_import else None)
             if code is not None:
                 return code
         return original(self, fullname)
@@ -69,8 +72,10 @@ def _hook_rewriter(
         report("pytest-unknown", "test modules are not measured: this pytest rewrites asserts in a way of its own.")
         return True
 
+    path_of = _path_finder(rewriter, probes)
+
     def rewrite_asserts(mod, source, module_path=None, config=None):  # type: ignore[no-untyped-def]
-        if module_path is not None:
+        if module_path is not None and path_of(module_path) is not None:
             probes.instrument_tree(mod, source, os.fspath(module_path))
         original(mod, source, module_path, config)
 
@@ -78,12 +83,41 @@ def _hook_rewriter(
     rewriter.rewrite_asserts = rewrite_asserts
     rewriter.PYC_TAIL = f"-footfall{code_state()}{mode}{tail}"
     rewriter.exec = exec_code
-    _move_cache(rewriter, cache_dir)
+    _move_cache(rewriter, cache_dir, path_of)
     return True
 
 
-def _move_cache(rewriter: "Any", cache_dir: str) -> None:
-    """Keep pytest's instrumented bytecode beside ours, or nowhere; never in the user's __pycache__."""
+def _path_finder(rewriter: "Any", probes: "Probes") -> "Callable[[object], str | None]":
+    """Return what tells whether a file that is rewritten is measured, by the name of the module it is loaded as.
+
+    That name is known when the module is made, which leaves no frame of ours on the stack when the module runs. In a
+    pytest without that step all that may be measured is instrumented; whether it is, its first probe asks.
+    """
+    names: dict[str, str] = {}
+    hook = getattr(rewriter, "AssertionRewritingHook", None)
+    original = getattr(hook, "create_module", None)
+    if hook is not None and original is not None:
+
+        def create_module(self, spec):  # type: ignore[no-untyped-def]
+            if type(spec.origin) is str:
+                names[os.path.normpath(spec.origin)] = spec.name
+            return original(self, spec)
+
+        _pose_as(create_module, original)
+        hook.create_module = create_module
+
+    def path_of(file: "Any") -> str | None:
+        filename = os.fspath(file)
+        return probes.path_of(filename, names.get(os.path.normpath(filename)))
+
+    return path_of
+
+
+def _move_cache(rewriter: "Any", cache_dir: str, path_of: "Callable[[object], str | None]") -> None:
+    """Keep pytest's instrumented bytecode beside ours, or nowhere; never in the user's __pycache__.
+
+    What is not measured is kept in another place: a later run that measures it must not take it for instrumented.
+    """
     original = getattr(rewriter, "get_cache_dir", None)
     if original is None:
         return
@@ -93,6 +127,7 @@ def _move_cache(rewriter: "Any", cache_dir: str) -> None:
         kind = type(plain)
         if not cache_dir:
             return kind(os.devnull, "footfall")
-        return kind(cache_dir, "pytest", os.path.abspath(os.fspath(plain)).lstrip(os.sep))
+        place = "pytest-unmeasured" if path_of(file_path) is None else "pytest"
+        return kind(cache_dir, place, os.path.abspath(os.fspath(plain)).lstrip(os.sep))
 
     rewriter.get_cache_dir = get_cache_dir

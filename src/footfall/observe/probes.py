@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from footfall.observe.scope import Scope
     from footfall.observe.settings import Settings
 
+    Where = str | Callable[[str], str | None]
+    """A measured file's absolute path, or what tells it by `co_filename` when code of the file runs."""
+    Arm = Callable[[CodeType, Where], CodeType]
+
 __all__ = ["Probes", "start"]
 
 _IMPORT_CALLER = "<frozen importlib._bootstrap>"
@@ -30,30 +34,30 @@ _IMPORT_CALLER = "<frozen importlib._bootstrap>"
 class Probes:
     """What the hooks share: which files are measured, how to instrument, how to arm. Methods never raise."""
 
-    def __init__(
-        self, settings: "Settings", scope: "Scope", arm: "Callable[[CodeType, str], CodeType]"
-    ) -> None:
+    def __init__(self, settings: "Settings", scope: "Scope", arm: "Arm") -> None:
         self.instrumenter = Instrumenter(settings.cache_dir, settings.branch)
         self._scope = scope
         self._arm = arm
-        self._paths: dict[str, str | None] = {}
         self._has_failed = False
 
-    def path_of(self, filename: str, name: str | None = None) -> str | None:
-        """Return the absolute path of the file when it is measured."""
-        if name is not None:
-            return self._scope.decide(filename, name)
-        if filename not in self._paths:
-            self._paths[filename] = self._scope.decide(filename)
-        return self._paths[filename]
+    def path_of(self, filename: str, name: str | None) -> str | None:
+        """Return the absolute path of the file when it is measured; without a module's name, when it may be."""
+        return self._scope.decide_before_run(filename)[0] if name is None else self._scope.decide(filename, name)
 
-    def code_for_import(self, filename: str, name: str) -> "CodeType | None":
-        """Return the armed code of a module's source file; None when it is not measured."""
-        path = self.path_of(filename, name)
+    def code_for_import(self, filename: str, name: str | None) -> "CodeType | None":
+        """Return the armed code of a module's source file; None when it is not measured.
+
+        `name` is what the module will be called when it runs; None where that is not known.
+        """
+        if name is None:
+            path, is_known = self._scope.decide_before_run(filename)
+        else:
+            path, is_known = self._scope.decide(filename, name), True
         if path is None:
             return None
         try:
-            return self._arm(self.instrumenter.code_of_file(path, filename), path)
+            code = self.instrumenter.code_of_file(path, filename)
+            return self._arm(code, path if is_known else self._scope.decide)
         except (OSError, SyntaxError):
             return None  # the import system finds and says the same
         except Exception as error:  # ours: the module runs as it is
@@ -72,16 +76,15 @@ class Probes:
         self, source: "str | bytes", filename: str, flags: int, optimize: int
     ) -> "CodeType | None":
         """Return the armed code of text that is compiled under the name of a measured file."""
-        path = self.path_of(filename)
+        path, is_known = self._scope.decide_before_run(filename)
         if path is None or _is_import_compiling():
             return None
         try:
             digest = _digest_of_content(path, source)
             if digest is None:
                 return None
-            return self._arm(
-                self.instrumenter.code_of_source(source, filename, digest, flags, optimize), path
-            )
+            code = self.instrumenter.code_of_source(source, filename, digest, flags, optimize)
+            return self._arm(code, path if is_known else self._scope.decide)
         except (OSError, SyntaxError):
             return None  # the plain compilation says so
         except Exception as error:  # as above
@@ -89,23 +92,20 @@ class Probes:
             return None
 
     def arm_before_run(self, code: "CodeType") -> "CodeType":
-        """Return instrumented code that comes from another's cache, armed."""
-        path = self.path_of(code.co_filename)
+        """Return code that comes from another's cache, armed where it is instrumented."""
         try:
-            return code if path is None else self._arm(code, path)
+            path, is_known = self._scope.decide_before_run(code.co_filename)
+            return self._arm(code, path if path is not None and is_known else self._scope.decide)
         except Exception as error:  # as above
             self.failed(code.co_filename, error)
             return code
 
     def instrument_tree(self, tree: "Module", source: bytes, filename: str) -> None:
         """Insert probes into the tree of a measured file that another tool is about to rewrite."""
-        path = self.path_of(filename)
-        if path is None:
-            return
         try:
             self.instrumenter.instrument(tree, source, digest_source(source))
         except Exception as error:  # as above
-            self.failed(path, error)
+            self.failed(filename, error)
 
     def failed(self, path: str, error: BaseException) -> None:
         """Say, for the first one, that a module is not measured because of us."""

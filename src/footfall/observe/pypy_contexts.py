@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from contextvars import ContextVar
     from typing import Any
 
-    Begin = Callable[[Any], tuple[int, Any]]
+    Begin = Callable[[Any], tuple[int | None, Any]]
 
 __all__ = ["AskingHits", "after_fork", "bind", "carry", "context_of_other_work", "has_other_work", "switch"]
 
@@ -33,17 +33,25 @@ class AskingHits:
     """The hits of a module: what a probe stores goes to the context that the running thread or task belongs to.
 
     `begin(hits)` returns the number of a PROBES entry, new in the record file of this process, and the hits in it; in a
-    process that can't record, the hits that it was given: the parent's, if there is one.
+    process that can't record, the hits that it was given: the parent's, if there is one. It is called by the first hit,
+    or by `begun`. Without a number the module is not measured.
     """
 
-    __slots__ = ("_begin", "_hits", "_parents", "_probes_id", "_recorder", "_seen")
+    __slots__ = ("_begin", "_hits", "_n_probes", "_parents", "_probes_id", "_recorder", "_seen")
 
-    def __init__(self, recorder: PureRecorder, begin: "Begin") -> None:
+    def __init__(self, recorder: PureRecorder, begin: "Begin", n_probes: int) -> None:
         self._recorder = recorder
         self._begin = begin
+        self._n_probes = n_probes
         self._seen: dict[int, set[int]] = {}
         self._parents: Any = None
-        self._probes_id, self._hits = begin(None)
+        self._probes_id: int | None = None
+        self._hits: Any = None
+
+    def begun(self) -> "AskingHits":
+        """Return itself, with its entry in the record file."""
+        self._probes_id, self._hits = self._begin(None)
+        return self
 
     @__pypy__.hidden_applevel  # type: ignore[untyped-decorator]
     def __setitem__(self, number: int, value: int) -> None:
@@ -57,6 +65,8 @@ class AskingHits:
         self._hits[number] = value
 
     def _record(self, context_id: int, number: int) -> None:
+        if self._probes_id is None:
+            return
         seen = self._seen.setdefault(context_id, set())
         if number not in seen:
             seen.add(number)
@@ -68,7 +78,7 @@ class AskingHits:
         self._seen.clear()
 
     def __reduce__(self) -> "tuple[type, tuple[int]]":
-        return bytearray, (len(self._hits or self._parents),)
+        return bytearray, (self._n_probes,)
 
 
 def has_other_work() -> bool:

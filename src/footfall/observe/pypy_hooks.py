@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from types import CodeType
     from typing import Any
 
-    from footfall.observe.probes import Probes
+    from footfall.observe.probes import Arm, Probes, Where
     from footfall.observe.pypy_contexts import Begin
     from footfall.observe.settings import Settings
 
@@ -65,7 +65,7 @@ class _Hits:
         return str, (self._mark,)
 
 
-def arm_function(settings: "Settings") -> "Callable[[CodeType, str], CodeType]":
+def arm_function(settings: "Settings") -> "Arm":
     """Return what makes code whose probes record."""
     recorder = PureRecorder(settings)
     areas = _Areas(recorder)
@@ -77,7 +77,7 @@ def arm_function(settings: "Settings") -> "Callable[[CodeType, str], CodeType]":
     hook_marshal((hits_type, AskingHits), _Hits)
     known: dict[tuple[str, str], tuple[Any, _Hits]] = {}
 
-    def arm(code: "CodeType", absolute_path: str) -> "CodeType":
+    def arm(code: "CodeType", where: "Where") -> "CodeType":
         for constant in code.co_consts:
             if type(constant) is str and constant.startswith(HEADER):
                 key = (constant, code.co_filename)
@@ -85,8 +85,13 @@ def arm_function(settings: "Settings") -> "Callable[[CodeType, str], CodeType]":
                     header = read_header(constant)
                     if header is None:
                         return code  # the program's own text
-                    begin = areas.beginner(code.co_filename, absolute_path, constant, header[1])
-                    hits = areas.asking(begin) if _are_contexts_expected() else begin(None)[1]
+                    begin = areas.beginner(code.co_filename, where, constant, header[1])
+                    if callable(where):
+                        hits = areas.asking(begin, header[1])
+                    elif _are_contexts_expected():
+                        hits = areas.asking(begin, header[1]).begun()
+                    else:
+                        hits = begin(None)[1]
                     known[key] = (hits, _Hits(hits, constant))
                 return _armed(code, *known[key])
         return code
@@ -111,13 +116,17 @@ class _Areas:
         self._areas: list[tuple[int, memoryview, Any]] = []
         self._asking: list[AskingHits] = []
 
-    def beginner(self, filename: str, absolute_path: str, header: str, n_probes: int) -> "Begin":
+    def beginner(self, filename: str, where: "Where", header: str, n_probes: int) -> "Begin":
         """Return what makes a module's entry in the record file: its number, and the hits to be stored into.
 
-        Where recording is off the code has its probes still: they go on with `before`, the hits until now.
+        Where recording is off the code has its probes still: they go on with `before`, the hits until now. So they do,
+        without a number, in a module that turns out not to be measured.
         """
 
-        def begin(before: "Any") -> "tuple[int, Any]":
+        def begin(before: "Any") -> "tuple[int | None, Any]":
+            absolute_path = where(filename) if callable(where) else where
+            if absolute_path is None:
+                return None, _array_over(bytearray(n_probes))
             added = self._recorder.add_probes(filename, absolute_path, header)
             if added is None:
                 return 0, _array_over(bytearray(n_probes)) if before is None else before
@@ -128,9 +137,12 @@ class _Areas:
 
         return begin
 
-    def asking(self, begin: "Begin") -> AskingHits:
-        """Return the hits of a module where contexts are to come: they ask whose a hit is."""
-        asking = AskingHits(self._recorder, begin)
+    def asking(self, begin: "Begin", n_probes: int) -> AskingHits:
+        """Return the hits of a module where contexts are to come: they ask whose a hit is.
+
+        So do those of a module that asks whether it is measured when it runs.
+        """
+        asking = AskingHits(self._recorder, begin, n_probes)
         self._asking.append(asking)
         return asking
 

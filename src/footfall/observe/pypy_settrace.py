@@ -106,9 +106,10 @@ class _Files:
         self.adders: dict[str, Add | None] = {}
         self.is_stopped = False
 
-    def adder(self, filename: str) -> "Add | None":
+    def adder(self, frame: "FrameType") -> "Add | None":
         """Decide about a file seen for the first time."""
-        path = self._scope.decide(filename)
+        filename = frame.f_code.co_filename
+        path = self._scope.decide(filename, namespace=frame.f_globals)
         found = self.adders[filename] = None if path is None else self._make_adder(filename, path)
         return found
 
@@ -217,7 +218,7 @@ def _trace_function(files: _Files) -> "Trace":
         code = frame.f_code
         add: Any = adders.get(code.co_filename, _UNKNOWN)
         if add is _UNKNOWN:
-            add = files.adder(code.co_filename)
+            add = files.adder(frame)
         if add is None:
             return None
         first = -code.co_firstlineno

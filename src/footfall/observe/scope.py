@@ -6,11 +6,12 @@ Asked once for each file name by the engines, inside the measured process; impor
 import os
 import sys
 
+from footfall.observe.module_names import find_module_name, find_running_namespace, importable_name
 from footfall.observe.settings import Settings
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:  # typing is not imported in measured processes
-    from types import FrameType
+    from footfall.observe.module_names import Namespace
 
 __all__ = ["Scope", "current_directory", "glob_matches"]
 
@@ -24,7 +25,11 @@ def current_directory() -> str:
 
 
 class Scope:
-    """Decides by file name, and by module name where packages were asked for."""
+    """Decides by file name, and by module name where packages were asked for.
+
+    As in coverage.py the first decision about a file name (`co_filename`) holds, under whatever name its code is
+    loaded again.
+    """
 
     def __init__(self, settings: Settings) -> None:
         self._cwd = current_directory()
@@ -32,6 +37,8 @@ class Scope:
         self._source_pkgs = settings.source_pkg
         self._include = settings.include
         self._omit = settings.omit
+        self._decisions: dict[str, str | None] = {}
+        self._before_run: dict[str, tuple[str | None, bool]] = {}
         self._has_source = bool(self._source_dirs or self._source_pkgs)
         self._third_party = _third_party_directories()
         self._standard_library = _standard_library_directories()
@@ -41,14 +48,56 @@ class Scope:
             path for path in self._source_dirs if _is_in_any(path, self._third_party)
         ]
 
-    def decide(self, filename: str, module_name: str | None = None) -> str | None:
+    def decide(
+        self, filename: str, module_name: str | None = None, namespace: "Namespace | None" = None
+    ) -> str | None:
         """Return the canonical absolute path when the file is measured, else None.
 
-        `module_name` is looked up in the running frame when it is not given and matters.
+        The module's name is `module_name`, that of a module with the globals `namespace`, or else that of the running
+        frame of the file; without any of these, nothing is settled by a None.
         """
+        if filename in self._decisions:
+            return self._decisions[filename]
         if not filename or filename[0] == "<":
             return None
-        path = os.path.realpath(os.path.join(self._cwd, filename))
+        if not self._source_pkgs:
+            return self._settle(filename, self._path_if_measured(filename, ""))
+        if module_name is None and namespace is None:
+            namespace = find_running_namespace(filename)
+            if namespace is None:
+                return self._path_if_measured(filename, "")
+        path = self._canonical(filename)
+        if module_name is not None:
+            name = importable_name(path, module_name)
+        else:
+            name = find_module_name(path, namespace or {})
+        return self._settle(filename, self._path_if_measured(filename, name))
+
+    def decide_before_run(self, filename: str) -> tuple[str | None, bool]:
+        """Decide about code that does not run yet, of a module whose name is not known.
+
+        Returns (path, True) when it is measured, (None, True) when it is not; (path, False) when that is up to the
+        name: `decide` can tell once the code runs.
+        """
+        if filename in self._decisions:
+            return self._decisions[filename], True
+        if filename not in self._before_run:
+            path = self._path_if_measured(filename, "")
+            by_name = self._path_if_measured(filename, None) if path is None and self._source_pkgs else None
+            self._before_run[filename] = (by_name, False) if by_name is not None else (path, True)
+        return self._before_run[filename]
+
+    def _settle(self, filename: str, path: str | None) -> str | None:
+        return self._decisions.setdefault(filename, path)
+
+    def _canonical(self, filename: str) -> str:
+        return os.path.realpath(os.path.join(self._cwd, filename))
+
+    def _path_if_measured(self, filename: str, module_name: str | None) -> str | None:
+        """As `decide`; the module name None stands for one that is in the packages asked for."""
+        if not filename or filename[0] == "<":
+            return None
+        path = self._canonical(filename)
         if not self._is_candidate(path):
             return None
         if self._has_source:
@@ -73,14 +122,15 @@ class Scope:
         return True
 
     def _is_in_source(self, path: str, module_name: str | None) -> bool:
-        if self._source_pkgs:
-            name = module_name if module_name is not None else _running_module_name(path)
-            for package in self._source_pkgs:
-                if name == package or name.startswith(package + "."):
-                    return True
+        if self._source_pkgs and (module_name is None or self._is_in_packages(module_name)):
+            return True
         if not _is_in_any(path, self._source_dirs):
             return False
         return not _is_in_any(path, self._third_party) or _is_in_any(path, self._third_party_sources)
+
+
+    def _is_in_packages(self, name: str) -> bool:
+        return any(name == package or name.startswith(package + ".") for package in self._source_pkgs)
 
 
 def _is_in(path: str, directory: str) -> bool:
@@ -89,23 +139,6 @@ def _is_in(path: str, directory: str) -> bool:
 
 def _is_in_any(path: str, directories: list[str]) -> bool:
     return any(_is_in(path, directory) for directory in directories)
-
-
-def _running_module_name(path: str) -> str:
-    """Name of the module whose code runs now in the file `path`; `__main__` by its file or spec."""
-    frame: FrameType | None = sys._getframe(1)
-    while frame is not None and os.path.realpath(frame.f_code.co_filename) != path:
-        frame = frame.f_back
-    if frame is None:
-        return ""
-    name = frame.f_globals.get("__name__")
-    if name != "__main__":
-        return name if isinstance(name, str) else ""
-    spec = frame.f_globals.get("__spec__")
-    spec_name = getattr(spec, "name", None)
-    if isinstance(spec_name, str):
-        return spec_name
-    return os.path.splitext(os.path.basename(path))[0]
 
 
 def _both(paths: list[str]) -> list[str]:
