@@ -42,6 +42,11 @@ async def keep_busy():
     tenders = [asyncio.create_task(tend(shared), name=f"tënder {n}") for n in range(9)]
     await asyncio.gather(nap(60), naps(), *tenders)
 threading.Thread(target=asyncio.run, args=(keep_busy(),), daemon=True).start()
+try: import _interpreters as x
+except ImportError: import _xxsubinterpreters as x
+def within():
+    (getattr(x, "exec", None) or x.run_string)(x.create(), "import time\\ntime.sleep(1000)")
+threading.Thread(target=within, daemon=True).start()
 def count(n):
     if n: yield from count(n - 1)
     else: print("ready", flush=True)
@@ -77,7 +82,7 @@ class Target:
         self.codes = sorted({frame[0] for look in sampler.stacks() for frame in look[4] or ()})
         self.tasks: list[int] = []
         if HAS_TASKS:
-            self.tasks = sorted(task[0] for task in sampler.stacks_and_tasks()[1] or ())
+            self.tasks = sorted(task[0] for _, tasks in sampler.stacks_and_tasks()[1] for task in tasks or ())
             assert len(self.tasks) == 13, self.tasks
         self.changed: list[tuple[int, bytes]] = []
 

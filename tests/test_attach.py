@@ -435,29 +435,56 @@ def test_threads_that_end_while_they_are_paused(tmp_path: Path) -> None:
     assert len(threads) < 20, "threads that ended are left as zombies"
 
 
-@pytest.mark.skipif(sys.version_info < (3, 13), reason="no module for it before")
-def test_all_interpreters_are_sampled(tmp_path: Path) -> None:
-    """A thread of another interpreter of the process is seen too."""
-    program = """
-    import threading, time
-    try:
-        import _interpreters
-    except ImportError:
-        import _xxsubinterpreters as _interpreters
-    other = _interpreters.create()
-    code = "def within():\\n  while True: pass\\nwithin()"
-    threading.Thread(target=_interpreters.exec, args=(other, code), daemon=True).start()
-    def main():
-        while True: time.sleep(0.001)
-    print("ready", flush=True)
-    main()
-    """
-    with target(program) as process:
-        done = attach(process.pid, "-d", "3", "-o", "a.data", cwd=tmp_path)
+SUBINTERPRETERS = """
+import threading, time
+FIND = "try: import _interpreters as x\\nexcept ImportError: import _xxsubinterpreters as x\\n"
+exec(FIND)
+DEEPEST = "import time\\ndef deepest():\\n  while True:\\n    sum(range(3000))\\n    time.sleep(0.002)\\ndeepest()"
+WITHIN = (FIND + "def within():\\n  (getattr(x, 'exec', None) or x.run_string)(x.create(), DEEPEST)\\nwithin()").replace(
+    "DEEPEST", repr(DEEPEST))
+def caller():
+    (getattr(x, "exec", None) or x.run_string)(x.create(), WITHIN)
+threading.Thread(target=caller, daemon=True).start()
+time.sleep(0.3)
+print("ready", flush=True)
+def main():
+    while True: time.sleep(0.001)
+main()
+"""
+
+
+def test_a_thread_in_another_interpreter_is_one(tmp_path: Path) -> None:
+    """It runs the code of the interpreter that it called last, whose callers are those of the others; it has one clock."""
+    with target(SUBINTERPRETERS) as process:
+        done = attach(process.pid, "-d", "2", "-o", "a.data", cwd=tmp_path)
+        log = sample(process.pid, tmp_path / "a.smp", 300)
     assert done.returncode == 0, done.stderr
     found = samples_by_function(tmp_path / "a.data")
-    assert found["within"] > 10 and found["main"] > 10
-    assert "of 1 process" in done.stderr
+    assert found["deepest"] > 10 and found["main"] > 10 and "of 1 process" in done.stderr
+    assert found["within"] == found["caller"] == 0, found
+    assert len(log.threads) == 2, log.threads
+    joined = {
+        tuple(name for name in stack if name in ("caller", "within", "deepest")) for stack in stacks(log)
+    }
+    assert joined <= {("caller", "within", "deepest"), ()}, joined
+
+
+def test_dump_says_where_a_thread_is() -> None:
+    """In the interpreters that it has left by a call it does not run; it is in the one that it called last."""
+    from footfall.sample.dump import dump_process
+
+    with target(SUBINTERPRETERS) as process:
+        dumped = dump_process(process.pid)
+    states = {
+        frame.qualname: (interpreter.id, thread.state)
+        for interpreter in dumped.interpreters
+        for thread in interpreter.threads
+        for frame in thread.frames
+    }
+    number, state = states["deepest"]
+    assert number > 0 and state in ("running", "waiting")
+    assert states["caller"] == (0, f"in interpreter {number}")
+    assert states["within"][1] == f"in interpreter {number}"
 
 
 def test_a_stripped_and_deleted_interpreter(tmp_path: Path) -> None:

@@ -6,6 +6,8 @@
  * are too many to be logged one by one: those with the same stack are summed, and logged once in a while. */
 #include "core/sampler_tasks.h"
 
+#include "remote/interpreters.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -373,6 +375,16 @@ count_tasks_of(sampler *s, thread_lane *lane, uint64_t now_ns)
     }
 }
 
+static void
+count_tasks_of_threads(sampler *s, uint64_t now_ns)
+{
+    for (uint32_t i = 0; i < s->n_lanes; i++) {
+        if (s->lanes[i].native_id != 0) {
+            count_tasks_of(s, &s->lanes[i], now_ns);
+        }
+    }
+}
+
 void
 sampler_count_waiting(sampler *s, uint64_t now_ns)
 {
@@ -381,9 +393,13 @@ sampler_count_waiting(sampler *s, uint64_t now_ns)
         return;
     }
     uint64_t cpu_before = own_cpu_ns();
-    for (uint32_t i = 0; i < s->n_lanes; i++) {
-        if (s->lanes[i].native_id != 0) {
-            count_tasks_of(s, &s->lanes[i], now_ns);
+    if (s->remote == NULL) {
+        count_tasks_of_threads(s, now_ns);
+    }
+    else {
+        for (uint32_t i = 0; i < s->remote->n_views; i++) {
+            remote_select(s, i);
+            count_tasks_of_threads(s, now_ns);
         }
     }
     if (now_ns - tasks->logged_ns > LOG_EVERY_NS) {

@@ -33,6 +33,7 @@ typedef struct thread_lane {
     int clock_file; /* its CPU clock as a file */
     uint64_t n_starts; /* times that it began to run */
     uint64_t moved_ns; /* when that or its clock was last seen to have moved */
+    int is_shared; /* with `remote`: its thread has other thread states too (remote/interpreters.c) */
     int is_settled; /* node is what it ran when its CPU clock showed cpu_ns */
     uint32_t node;
     uint64_t cpu_ns;
@@ -88,6 +89,7 @@ typedef struct sampler {
     uint32_t n_lanes;
     uint64_t gil_holder; /* a PyThreadState, 0 = nobody */
     uint64_t list_head; /* of the interpreter's thread states, as the walk of an only thread read it */
+    uint64_t n_follows; /* times that the list of threads was followed anew */
     uint64_t n_walks;
     uint64_t busy_ns; /* in ticks */
     death_ring ring;
@@ -115,6 +117,16 @@ typedef struct sampler {
 /* Sample every thread once. */
 void sampler_tick(sampler *s, uint64_t now_ns);
 
+/* Walk the lane's stack, in the way that is asked for. */
+walk_status sampler_walk(sampler *s, thread_lane *lane);
+/* With `remote`: look at the CPU clock of the lane's thread. Whether it did not run since its last sample, and is where it was. */
+int sampler_is_idle(thread_lane *lane, uint64_t now_ns, int holds_gil, uint64_t *cpu_ns);
+/* Log what a look at the lane's thread found: that it is at lane->node when `status` is WALK_OK. `has_waited`: since its
+ * last sample, which then counts once more. */
+void sampler_finish_look(sampler *s, thread_lane *lane, walk_status status, uint64_t now_ns, int holds_gil,
+                         int has_waited);
+/* Look at each thread of the lanes, but those that are shared. */
+void sampler_sample_lanes(sampler *s, uint64_t now_ns);
 /* Give the frames of the last walk their numbers: lane->path, lane->node. `deaths_before` is of before that walk. */
 walk_status sampler_intern_walk(sampler *s, thread_lane *lane);
 /* How many deaths of code objects were told. */
@@ -129,5 +141,6 @@ int sampler_thread_start(sampler *s);
 void sampler_thread_stop(sampler *s);
 
 void sampler_free_lanes(sampler *s);
+void lanes_free(thread_lane *lanes, uint32_t n);
 
 #endif

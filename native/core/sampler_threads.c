@@ -144,13 +144,19 @@ take_lane(sampler *s, thread_lane *to, uint64_t thread, const thread_fields *fie
 }
 
 void
+lanes_free(thread_lane *lanes, uint32_t n)
+{
+    for (uint32_t i = 0; i < n; i++) {
+        free(lanes[i].path);
+        remote_close_lane(&lanes[i]);
+    }
+    free(lanes);
+}
+
+void
 sampler_free_lanes(sampler *s)
 {
-    for (uint32_t i = 0; i < s->n_lanes; i++) {
-        free(s->lanes[i].path);
-        remote_close_lane(&s->lanes[i]);
-    }
-    free(s->lanes);
+    lanes_free(s->lanes, s->n_lanes);
     s->lanes = NULL;
     s->n_lanes = 0;
 }
@@ -192,6 +198,7 @@ follow_list(sampler *s)
     sampler_free_lanes(s);
     s->lanes = lanes;
     s->n_lanes = n;
+    s->n_follows++;
     return WALK_OK;
 }
 

@@ -9,7 +9,7 @@
 #include "core/sampler_precise.h"
 #include "core/sampler_tasks.h"
 #include "core/sampler_threads.h"
-#include "remote/target.h"
+#include "remote/interpreters.h"
 
 #include <stdlib.h>
 
@@ -211,8 +211,8 @@ sampler_intern_walk(sampler *s, thread_lane *lane)
     return status;
 }
 
-static walk_status
-walk_lane(sampler *s, thread_lane *lane)
+walk_status
+sampler_walk(sampler *s, thread_lane *lane)
 {
     s->deaths_before = sampler_count_deaths(s);
     s->n_walks++;
@@ -226,11 +226,18 @@ walk_lane(sampler *s, thread_lane *lane)
     if (status == WALK_UNKNOWN) {
         status = stack_walk(&s->walker, lane->thread, &lane->guess);
     }
+    return status;
+}
+
+static walk_status
+walk_lane(sampler *s, thread_lane *lane)
+{
+    walk_status status = sampler_walk(s, lane);
     return status == WALK_OK ? sampler_intern_walk(s, lane) : status;
 }
 
 static void
-log_sample(sampler *s, thread_lane *lane, uint64_t time_ns, int has_waited)
+log_sample(sampler *s, thread_lane *lane, uint64_t time_ns, int holds_gil, int has_waited)
 {
     uint32_t context = atomic_load_explicit(&s->context, memory_order_relaxed);
     sample_fields sample = {
@@ -239,7 +246,7 @@ log_sample(sampler *s, thread_lane *lane, uint64_t time_ns, int has_waited)
         .time_ns = time_ns - s->log.start_ns,
         .cpu_ns = lane->cpu_ns,
         .context = foreign_threads_context(&s->foreign, lane->native_id, context),
-        .flags = lane->thread == s->gil_holder ? SAMPLE_HOLDS_GIL : 0,
+        .flags = holds_gil ? SAMPLE_HOLDS_GIL : 0,
         .repeat = 1,
     };
     s->log.n[COUNT_SAMPLES]++;
@@ -253,17 +260,34 @@ log_sample(sampler *s, thread_lane *lane, uint64_t time_ns, int has_waited)
     lane->last = sample;
 }
 
+int
+sampler_is_idle(thread_lane *lane, uint64_t now_ns, int holds_gil, uint64_t *cpu_ns)
+{
+    int has_slept;
+    *cpu_ns = remote_lane_cpu_ns(lane, now_ns, &has_slept);
+    return lane->is_settled && has_slept && !holds_gil;
+}
+
 /* Look at the thread's CPU clock. Whether it did not run since its last sample, and is where it was. */
 static int
 is_idle(const sampler *s, thread_lane *lane, uint64_t now_ns, uint64_t *cpu_ns)
 {
-    int has_slept;
     if (s->remote != NULL) {
-        *cpu_ns = remote_lane_cpu_ns(lane, now_ns, &has_slept);
-        return lane->is_settled && has_slept && lane->thread != s->gil_holder;
+        return sampler_is_idle(lane, now_ns, lane->thread == s->gil_holder, cpu_ns);
     }
     *cpu_ns = lane_cpu_ns(lane);
     return s->has_fine_clock && lane->is_settled && *cpu_ns == lane->cpu_ns;
+}
+
+void
+sampler_finish_look(sampler *s, thread_lane *lane, walk_status status, uint64_t now_ns, int holds_gil, int has_waited)
+{
+    lane->is_settled = status == WALK_OK;
+    if (status != WALK_OK) {
+        s->log.n[status == WALK_TORN ? COUNT_TORN : COUNT_UNREADABLE]++;
+        return;
+    }
+    log_sample(s, lane, now_ns, holds_gil, has_waited);
 }
 
 static void
@@ -272,15 +296,8 @@ sample_lane(sampler *s, thread_lane *lane, uint64_t now_ns)
     uint64_t cpu_ns;
     int has_waited = is_idle(s, lane, now_ns, &cpu_ns);
     lane->cpu_ns = cpu_ns;
-    if (!has_waited) {
-        walk_status status = walk_lane(s, lane);
-        lane->is_settled = status == WALK_OK;
-        if (status != WALK_OK) {
-            s->log.n[status == WALK_TORN ? COUNT_TORN : COUNT_UNREADABLE]++;
-            return;
-        }
-    }
-    log_sample(s, lane, now_ns, has_waited);
+    walk_status status = has_waited ? WALK_OK : walk_lane(s, lane);
+    sampler_finish_look(s, lane, status, now_ns, lane->thread == s->gil_holder, has_waited);
 }
 
 /* The usual case, an only thread that runs: its stack and the list of threads are read by one call. 1 when the
@@ -289,7 +306,7 @@ static int
 sample_only_thread(sampler *s, uint64_t now_ns)
 {
     thread_lane *lane = s->lanes;
-    if (s->n_lanes != 1 || lane->native_id == 0 || lane->native_id == s->skip_native_id || s->is_precise) {
+    if (s->n_lanes != 1 || (s->remote != NULL && s->remote->n_views != 1) || lane->native_id == 0 || lane->native_id == s->skip_native_id || s->is_precise) {
         return 0;
     }
     uint64_t cpu_ns;
@@ -299,36 +316,41 @@ sample_only_thread(sampler *s, uint64_t now_ns)
     sampler_expect_one_thread(s);
     walk_status status = walk_lane(s, lane);
     int is_right = sampler_is_one_thread(s);
-    if (status != WALK_OK) {
-        /* Dropped, not tried again: that would prefer what is easy to read. */
-        s->log.n[status == WALK_TORN ? COUNT_TORN : COUNT_UNREADABLE]++;
-        lane->is_settled = 0;
-        s->cpu_address = 0;
-        sampler_find_threads(s);
-        return 1;
-    }
-    if (!is_right) {
+    if (status == WALK_OK && !is_right) {
         return 0;
     }
     lane->cpu_ns = cpu_ns;
-    lane->is_settled = 1;
-    log_sample(s, lane, now_ns, 0);
+    /* If it failed it is dropped, not tried again: that would prefer what is easy to read. */
+    sampler_finish_look(s, lane, status, now_ns, lane->thread == s->gil_holder, 0);
+    if (status != WALK_OK) {
+        s->cpu_address = 0;
+        sampler_find_threads(s);
+    }
     return 1;
+}
+
+void
+sampler_sample_lanes(sampler *s, uint64_t now_ns)
+{
+    for (uint32_t i = 0; i < s->n_lanes; i++) {
+        thread_lane *lane = &s->lanes[i];
+        if (lane->native_id != 0 && lane->native_id != s->skip_native_id && !lane->is_shared) {
+            sample_lane(s, lane, now_ns);
+        }
+    }
 }
 
 static void
 sample_all_threads(sampler *s, uint64_t now_ns)
 {
-    if (sampler_find_threads(s) != WALK_OK) {
+    if (s->remote != NULL) {
+        remote_sample_interpreters(s, now_ns);
+    }
+    else if (sampler_find_threads(s) != WALK_OK) {
         s->log.n[COUNT_UNREADABLE]++;
     }
     else {
-        for (uint32_t i = 0; i < s->n_lanes; i++) {
-            thread_lane *lane = &s->lanes[i];
-            if (lane->native_id != 0 && lane->native_id != s->skip_native_id) {
-                sample_lane(s, lane, now_ns);
-            }
-        }
+        sampler_sample_lanes(s, now_ns);
     }
 }
 

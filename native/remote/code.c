@@ -88,7 +88,7 @@ remote_is_same_code(sampler *s, code_entry *entry)
 {
     const remote_target *target = s->remote;
     if (entry->checked == s->n_walks
-        || (target->generation_address != 0 && entry->checked_ns >= target->checked_all_ns)) {
+        || (s->offsets.interp_code_generation != 0 && entry->checked_ns >= target->checked_all_ns)) {
         return 1;
     }
     int is_same = read_header(s, entry->address) == entry->header;

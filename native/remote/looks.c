@@ -66,7 +66,7 @@ build_stack(sampler *s, const raw_frame *raw, uint32_t n_frames, int is_leaf_las
 }
 
 static PyObject *
-build_thread(sampler *s, thread_lane *lane)
+build_thread(sampler *s, thread_lane *lane, uint64_t interpreter)
 {
     PyObject *stack;
     if (stack_walk(&s->walker, lane->thread, &lane->guess) == WALK_OK) {
@@ -78,20 +78,9 @@ build_thread(sampler *s, thread_lane *lane)
     if (stack == NULL) {
         return NULL;
     }
-    return Py_BuildValue("KKiiN", (unsigned long long)lane->thread_id, (unsigned long long)lane->native_id,
-                         (int)lane->task, lane->thread == s->gil_holder, stack);
-}
-
-PyObject *
-remote_build_threads(sampler *s)
-{
-    PyObject *threads = PyList_New(0);
-    for (uint32_t i = 0; threads != NULL && i < s->n_lanes; i++) {
-        if (append_new(threads, build_thread(s, &s->lanes[i])) < 0) {
-            Py_CLEAR(threads);
-        }
-    }
-    return threads;
+    return Py_BuildValue("KKiiNKK", (unsigned long long)lane->thread_id, (unsigned long long)lane->native_id,
+                         (int)lane->task, lane->thread == s->gil_holder, stack, (unsigned long long)interpreter,
+                         (unsigned long long)(s->walker.n_frames != 0 ? s->walker.entered : 0));
 }
 
 /* What a thread runs. */
@@ -221,27 +210,28 @@ build_tasks(sampler *s, task_reader *reader, running_task *running)
     Py_RETURN_NONE;
 }
 
-PyObject *
-remote_build_threads_and_tasks(sampler *s, task_reader *reader)
+int
+remote_add_looks(sampler *s, uint64_t interpreter, task_reader *reader, PyObject *threads, PyObject *tasks)
 {
     running_task *running = calloc(s->n_lanes + 1, sizeof *running);
+    int status = 0;
     if (running == NULL) {
-        return PyErr_NoMemory();
+        PyErr_NoMemory();
+        return -1;
     }
-    PyObject *threads = PyList_New(0);
-    for (uint32_t i = 0; threads != NULL && i < s->n_lanes; i++) {
-        mark_task(s, reader, &s->lanes[i], &running[i]);
-        if (append_new(threads, build_thread(s, &s->lanes[i])) < 0) {
-            Py_CLEAR(threads);
+    for (uint32_t i = 0; status == 0 && i < s->n_lanes; i++) {
+        if (reader != NULL) {
+            mark_task(s, reader, &s->lanes[i], &running[i]);
         }
+        status = append_new(threads, build_thread(s, &s->lanes[i], interpreter));
         running[i].n_frames = s->walker.n_marked;
     }
     s->walker.mark = 0;
-    PyObject *tasks = threads == NULL ? NULL : build_tasks(s, reader, running);
-    free(running);
-    if (tasks == NULL) {
-        Py_XDECREF(threads);
-        return NULL;
+    if (reader != NULL && status == 0) {
+        PyObject *found = build_tasks(s, reader, running);
+        status = found == NULL ? -1
+                               : append_new(tasks, Py_BuildValue("KN", (unsigned long long)interpreter, found));
     }
-    return Py_BuildValue("NN", threads, tasks);
+    free(running);
+    return status;
 }

@@ -5,10 +5,8 @@
 #include "core/sampler_thread.h"
 #include "walk/tasks.h"
 
-/* The lanes' threads, as RemoteSampler.stacks() returns them: a new reference. */
-PyObject *remote_build_threads(sampler *s);
-
-/* As RemoteSampler.stacks_and_tasks() returns them: a new reference. */
-PyObject *remote_build_threads_and_tasks(sampler *s, task_reader *reader);
+/* Add what the interpreter that is looked at, whose id is given, does to the lists that RemoteSampler.stacks() and, with
+ * a reader, stacks_and_tasks() return. -1 with an exception. */
+int remote_add_looks(sampler *s, uint64_t interpreter, task_reader *reader, PyObject *threads, PyObject *tasks);
 
 #endif

@@ -7,14 +7,13 @@
 #include "core/sampler_tasks.h"
 #include "core/sampler_threads.h"
 #include "core/task_tables.h"
+#include "remote/interpreters.h"
 #include "remote/looks.h"
-#include "remote/target.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <unistd.h>
 
-#define MAX_INTERPRETERS 1024
 #define MIN_INTERVAL_NS 1000
 #define MAX_INTERVAL_NS 3600000000000
 
@@ -33,7 +32,6 @@ typedef struct remote_options {
     unsigned long long runtime;
     unsigned long long code_type;
     unsigned int version;
-    unsigned long long interpreter;
     long long interval_ns;
     long long rseq_offset;
     unsigned int max_cpu_ppm;
@@ -47,8 +45,8 @@ free_remote(sampler *s)
 {
     sampler_thread_stop(s);
     sampler_tasks_close(s);
+    remote_close_interpreters(s);
     stack_walker_close(&s->walker);
-    sampler_free_lanes(s);
     code_names_free(&s->names);
     pthread_cond_destroy(&s->wake);
     pthread_mutex_destroy(&s->mutex);
@@ -67,7 +65,6 @@ static int
 find_interpreter(sampler *s, const remote_options *options)
 {
     s->runtime = options->runtime;
-    s->interp = options->interpreter;
     s->code_type = options->code_type;
     walk_status status = walk_find_offsets(&s->memory, s->runtime, options->version, &s->offsets);
     if (status == WALK_UNREADABLE) {
@@ -78,22 +75,9 @@ find_interpreter(sampler *s, const remote_options *options)
         PyErr_SetString(PyExc_ValueError, "the layout of this interpreter is not known");
         return -1;
     }
-    if (s->interp == 0
-        && memory_read(&s->memory, s->runtime + s->offsets.runtime_interpreters, &s->interp, 8) < 0) {
+    if (memory_read(&s->memory, s->runtime + s->offsets.runtime_interpreters, &s->interp, 8) < 0) {
         set_read_error("reading the interpreter");
         return -1;
-    }
-    s->gil_address = s->runtime + s->offsets.gil_holder;
-    if (!s->offsets.gil_in_runtime) {
-        uint64_t gil = 0;
-        s->gil_address = s->interp + s->offsets.gil_holder;
-        /* An interpreter that shares the main one's GIL points to it. The holder is its second word. */
-        if (memory_read(&s->memory, s->interp + s->offsets.interp_gil, &gil, 8) == 0 && gil != 0 && gil % 8 == 0) {
-            s->gil_address = gil + 8;
-        }
-    }
-    if (s->offsets.interp_code_generation != 0) {
-        s->remote->generation_address = s->interp + s->offsets.interp_code_generation;
     }
     return 0;
 }
@@ -125,7 +109,7 @@ new_sampler(remote_target *target, const remote_options *options)
         free_remote(s);
         return NULL;
     }
-    if (stack_walker_open(&s->walker, &s->memory, &s->offsets, s->interp, s->gil_address) != WALK_OK) {
+    if (stack_walker_open(&s->walker, &s->memory, &s->offsets, 0, 0) != WALK_OK || remote_open_interpreters(s) < 0) {
         PyErr_NoMemory();
         free_remote(s);
         return NULL;
@@ -136,15 +120,15 @@ new_sampler(remote_target *target, const remote_options *options)
 static int
 parse_options(PyObject *args, PyObject *kwargs, remote_options *options)
 {
-    static const char *const names[] = {"pid", "runtime", "code_type", "version", "path", "interval_ns", "interpreter",
-                                        "rseq_offset", "max_cpu_ppm", "pause", "seed", "tasks", NULL};
+    static const char *const names[] = {"pid", "runtime", "code_type", "version", "path", "interval_ns", "rseq_offset",
+                                        "max_cpu_ppm", "pause", "seed", "tasks", NULL};
     PyObject *path = Py_None;
     PyObject *tasks = Py_None;
     memset(options, 0, sizeof *options);
     options->interval_ns = 1000000;
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "iKKI|OLKLIpKO", (char **)(uintptr_t)names, &options->pid,
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "iKKI|OLLIpKO", (char **)(uintptr_t)names, &options->pid,
                                      &options->runtime, &options->code_type, &options->version, &path,
-                                     &options->interval_ns, &options->interpreter, &options->rseq_offset,
+                                     &options->interval_ns, &options->rseq_offset,
                                      &options->max_cpu_ppm, &options->pauses, &options->seed,
                                      &tasks)) {
         return -1;
@@ -305,46 +289,55 @@ remote_stats(PyObject *object, PyObject *Py_UNUSED(ignored))
                          self->s != NULL ? self->s->n_walks : (uint64_t)0, "end", (int)self->target.end);
 }
 
+static int
+check_can_look(const remote_sampler *self)
+{
+    if (self->s == NULL || self->s->has_thread) {
+        PyErr_SetString(PyExc_RuntimeError, "this sampler can't be asked for stacks");
+        return -1;
+    }
+    return 0;
+}
+
 PyDoc_STRVAR(remote_interpreters_doc,
 "interpreters()\n--\n\n"
-"The addresses and ids of the process's interpreters, as a list of tuples; empty when it has none (yet, any longer).");
+"The addresses and ids of the process's interpreters, as a list of tuples; empty when it has none (yet, any longer).\n"
+"Raises RuntimeError while sampling.");
 
 static PyObject *
 remote_interpreters(PyObject *object, PyObject *Py_UNUSED(ignored))
 {
     const remote_sampler *self = (remote_sampler *)object;
     PyObject *found = PyList_New(0);
-    uint64_t at = 0;
-    if (found == NULL || self->s == NULL) {
-        return found;
+    if (found == NULL || check_can_look(self) < 0) {
+        Py_XDECREF(found);
+        return NULL;
     }
-    const walk_offsets *offsets = &self->s->offsets;
-    if (memory_read(&self->s->memory, self->s->runtime + offsets->runtime_interpreters, &at, sizeof at) < 0) {
-        return found;
-    }
-    for (int i = 0; i < MAX_INTERPRETERS && at != 0; i++) {
-        uint64_t id = 0, next = 0;
-        if (memory_read(&self->s->memory, at + offsets->interp_id, &id, sizeof id) < 0
-            || memory_read(&self->s->memory, at + offsets->interp_next, &next, sizeof next) < 0) {
-            break;
+    remote_find_interpreters(self->s);
+    for (uint32_t i = 0; i < self->target.n_views; i++) {
+        const interpreter_view *view = &self->target.views[i];
+        PyObject *item = view->interp == 0 ? NULL : Py_BuildValue("KK", (unsigned long long)view->interp,
+                                                                  (unsigned long long)view->id);
+        if (item == NULL && !PyErr_Occurred()) {
+            continue; /* it has none yet */
         }
-        PyObject *item = Py_BuildValue("KK", (unsigned long long)at, (unsigned long long)id);
         if (item == NULL || PyList_Append(found, item) < 0) {
             Py_XDECREF(item);
             Py_DECREF(found);
             return NULL;
         }
         Py_DECREF(item);
-        at = next;
     }
     return found;
 }
 
 PyDoc_STRVAR(remote_stacks_doc,
 "stacks()\n--\n\n"
-"Look once at all threads of the interpreter, newest first: a list of (pthread_t, native id there, thread id here or 0,\n"
-"holds the GIL, frames). `frames` is None when the stack changed while it was read, else a list, leaf first, of\n"
-"(address, code unit or -1, filename, qualname, first line, line table).\n\n"
+"Look once at all thread states of all interpreters, newest first: a list of (pthread_t, native id there, thread id here\n"
+"or 0, holds the GIL, frames, interpreter id, entered). `frames` is None when the stack changed while it was read, else a\n"
+"list, leaf first, of (address, code unit or -1, filename, qualname, first line, line table). `entered` is the place on the\n"
+"thread's C stack of the evaluation loop that the state entered last, 0 without: of several states of a thread the one\n"
+"with the lowest runs.\n\n"
 "Raises RuntimeError while sampling, OSError when the process can't be read (any longer).");
 
 /* Look at all threads, and at the tasks when a reader is given, with the process stopped where that was asked for. */
@@ -356,27 +349,30 @@ look_at_all(remote_sampler *self, task_reader *reader)
         set_read_error("stopping the process");
         return NULL;
     }
-    PyObject *found = NULL;
-    if (sampler_find_threads(s) != WALK_OK) {
-        set_read_error("reading the threads");
-    }
-    else {
-        found = reader == NULL ? remote_build_threads(s) : remote_build_threads_and_tasks(s, reader);
+    remote_find_interpreters(s);
+    PyObject *threads = PyList_New(0);
+    PyObject *tasks = reader != NULL ? PyList_New(0) : Py_NewRef(Py_None);
+    int status = threads == NULL || tasks == NULL ? -1 : 0;
+    for (uint32_t i = 0; status == 0 && i < self->target.n_views; i++) {
+        remote_select(s, i);
+        if (sampler_find_threads(s) != WALK_OK) {
+            set_read_error("reading the threads");
+            status = -1;
+        }
+        else {
+            status = remote_add_looks(s, self->target.views[i].id, reader, threads, tasks);
+        }
     }
     if (self->target.pauses) {
         remote_resume();
     }
-    return found;
-}
-
-static int
-check_can_look(const remote_sampler *self)
-{
-    if (self->s == NULL || self->s->has_thread) {
-        PyErr_SetString(PyExc_RuntimeError, "this sampler can't be asked for stacks");
-        return -1;
+    PyObject *found = NULL;
+    if (status == 0) {
+        found = reader == NULL ? Py_NewRef(threads) : PyTuple_Pack(2, threads, tasks);
     }
-    return 0;
+    Py_XDECREF(threads);
+    Py_XDECREF(tasks);
+    return found;
 }
 
 static PyObject *
@@ -388,10 +384,10 @@ remote_stacks(PyObject *object, PyObject *Py_UNUSED(ignored))
 
 PyDoc_STRVAR(remote_stacks_and_tasks_doc,
 "stacks_and_tasks()\n--\n\n"
-"Look once at all threads and all asyncio tasks: what stacks() returns, and a list of (address, name, pthread_t of its\n"
-"thread or 0, state, awaiters, frames, n). The state is 0 it waits, 1 it runs, 2 it has ended; `awaiters` are the addresses\n"
+"Look once at all threads and all asyncio tasks: what stacks() returns, and a list of (interpreter id, tasks) with tasks as\n"
+"a list of (address, name, pthread_t of its thread or 0, state, awaiters, frames, n). The state is 0 it waits, 1 it runs, 2 it has ended; `awaiters` are the addresses\n"
 "of the tasks that wait for it. `frames` is None when it changed while it was read, else as a thread's, of one that runs\n"
-"empty: its frames are the first `n` of its thread's. The list is None when the tasks could not be read whole.\n\n"
+"empty: its frames are the first `n` of its thread's. A list is None when the tasks could not be read whole.\n\n"
 "Raises as stacks() does; ValueError when the sampler was made without `tasks`, or their layout is not known.");
 
 static PyObject *
@@ -413,11 +409,11 @@ remote_stacks_and_tasks(PyObject *object, PyObject *Py_UNUSED(ignored))
 }
 
 PyDoc_STRVAR(remote_doc,
-"RemoteSampler(pid, runtime, code_type, version, path=None, interval_ns=1000000, interpreter=0, rseq_offset=0,\n"
-"              max_cpu_ppm=0, pause=False, seed=0, tasks=None)\n--\n\n"
-"Sample the threads of one interpreter of another process, whose _PyRuntime and PyCode_Type are at these addresses and\n"
-"whose PY_VERSION_HEX is `version`, into the new file `path`. `interpreter` is its address (0: the first). With\n"
-"`rseq_offset`, the distance from a thread's pthread_t to its CPU number, the sampling thread keeps to the CPU of the\n"
+"RemoteSampler(pid, runtime, code_type, version, path=None, interval_ns=1000000, rseq_offset=0, max_cpu_ppm=0,\n"
+"              pause=False, seed=0, tasks=None)\n--\n\n"
+"Sample the threads of all interpreters of another process, whose _PyRuntime and PyCode_Type are at these addresses and\n"
+"whose PY_VERSION_HEX is `version`, into the new file `path`. A thread that has states in several interpreters gives one\n"
+"sample, whose stack is theirs joined. With `rseq_offset`, the distance from a thread's pthread_t to its CPU number, the sampling thread keeps to the CPU of the\n"
 "thread that holds the GIL. With `pause` the process's threads are stopped while they are read. Without a path only\n"
 "stacks(), stacks_and_tasks() and interpreters() can be asked for. `tasks` are the addresses of the section .AsyncioDebug,\n"
 "PyCoro_Type, PyGen_Type, PyAsyncGen_Type and _PyAsyncGenASend_Type, 0 where not known: with the first, stacks of tasks are\n"

@@ -1,5 +1,5 @@
 /* target.c owns the life of a process that is sampled from outside, and its threads as the kernel shows them. */
-#include "remote/target.h"
+#include "remote/interpreters.h"
 
 #include <ctype.h>
 #include <dirent.h>
@@ -171,6 +171,9 @@ remote_open_lane(sampler *s, thread_lane *lane)
         lane->clock_file = openat(target->proc, path, O_RDONLY | O_CLOEXEC);
     }
     lane->task = task;
+    if (remote_adopt_thread(s, lane)) {
+        return;
+    }
     if (sample_log_is_open(&s->log) && s->log.counters != NULL) {
         lane->index = sample_log_add_thread(&s->log, task != 0 ? (uint64_t)task : lane->native_id, name);
     }
@@ -211,28 +214,23 @@ void
 remote_before_tick(sampler *s, uint64_t now_ns, uint64_t late_ns)
 {
     remote_target *target = s->remote;
-    uint64_t generation = 0;
     target->samples_before = s->log.n[COUNT_SAMPLES];
     target->failures_before = s->log.n[COUNT_UNREADABLE];
     if ((late_ns > LATE_NS || s->log.n[COUNT_TICKS] % LOOK_EVERY_TICKS == 0) && !remote_is_alive(target)) {
         target->end = REMOTE_GONE; /* who has its pid now is somebody else */
         return;
     }
-    if (target->generation_address != 0) {
-        if (memory_read(&s->memory, target->generation_address, &generation, sizeof generation) == 0
-            && generation != target->generation) {
-            target->generation = generation;
-            target->checked_all_ns = now_ns;
-            s->log.generation++; /* stacks known by heart are looked up again */
-        }
-    }
-    else if (now_ns - target->checked_all_ns > CODE_DOUBT_NS) {
-        target->checked_all_ns = now_ns;
-        s->log.generation++;
-    }
     s->tick_ns = now_ns;
     if (target->pauses && remote_pause(target->pid) < 0 && errno == EPERM) {
         target->end = REMOTE_FORBIDDEN;
+    }
+    uint64_t generation = remote_find_interpreters(s);
+    int has_deaths_told = s->offsets.interp_code_generation != 0;
+    if (generation != target->generation
+        || (!has_deaths_told && now_ns - target->checked_all_ns > CODE_DOUBT_NS)) {
+        target->generation = generation;
+        target->checked_all_ns = now_ns;
+        s->log.generation++; /* stacks known by heart are looked up again */
     }
 }
 

@@ -16,14 +16,45 @@ enum remote_end {
     REMOTE_FORBIDDEN, /* it may no longer be read */
 };
 
+/* One interpreter of the process. Those of its fields that the sampler has too are in the sampler while this one is
+ * looked at. */
+typedef struct interpreter_view {
+    uint64_t interp;
+    uint64_t id;
+    uint64_t gil_address;
+    uint64_t gil_holder;
+    collector_watch collector;
+    thread_lane *lanes; /* owned */
+    uint32_t n_lanes;
+    int is_readable; /* its threads could be read at this tick */
+} interpreter_view;
+
+/* One of several thread states that a thread has. */
+typedef struct shared_lane {
+    uint64_t native_id;
+    uint32_t view;
+    uint32_t lane;
+    uint64_t entered; /* as of stack_walker, by the last walk */
+    uint64_t entered_first;
+    uint32_t first_frame; /* in `joined` */
+    uint32_t n_frames;
+} shared_lane;
+
 typedef struct remote_target {
     pid_t pid;
     int proc; /* /proc/PID, which stays this process's if the pid is used again; -1 = closed */
     int pid_file; /* a pidfd, readable once it has ended; -1 = the kernel has none */
     int has_own_pids; /* it is in another pid namespace: the interpreter's thread ids are not ours */
     clockid_t clock; /* CPU clock of the process */
-    uint64_t generation_address; /* of a number that changes when a code object dies (3.14 and later), 0 = none */
-    uint64_t generation;
+    interpreter_view *views; /* owned: the process's interpreters, as the last look at their list had them */
+    uint32_t n_views;
+    uint32_t selected; /* the one that is looked at */
+    shared_lane *shared; /* owned: those of one thread follow one another */
+    uint32_t n_shared;
+    uint64_t shared_as_of; /* of the lists of threads, as the sampler counts their changes; 0 = none */
+    raw_frame *joined; /* owned: the stacks of one thread's states */
+    uint32_t joined_room;
+    uint64_t generation; /* changes when a code object dies (3.14 and later), or an interpreter comes or goes */
     uint32_t failed_in_row; /* ticks that read nothing */
     uint64_t failures_before; /* what the log had counted a tick ago */
     uint64_t samples_before;

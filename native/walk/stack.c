@@ -363,6 +363,10 @@ follow_frames(walk_run *walk)
         else if (owner < OWNER_SHIM_FIRST || owner > OWNER_SHIM_LAST) {
             return WALK_TORN;
         }
+        else if (address != walk->base_frame) {
+            walker->entered = walker->entered != 0 ? walker->entered : address;
+            walker->entered_first = address;
+        }
         if (is_root(walk, address, previous, owner)) {
             return WALK_OK;
         }
@@ -382,10 +386,14 @@ stack_walk(stack_walker *walker, uint64_t thread, stack_lane *lane)
     walk.walker = walker;
     walk.lane = lane;
     walker->n_frames = walker->n_marked = 0;
+    walker->entered = walker->entered_first = 0;
     walk_status status = take_snapshot(&walk, thread, lane);
     lane->n_outside = 0;
     if (status == WALK_OK) {
         status = follow_frames(&walk);
+    }
+    if (walker->offsets->root == ROOT_BY_THREAD_OWNER && walker->n_frames != 0) {
+        walker->entered = walker->entered_first = walker->fields.frame; /* the _PyCFrame of the loop */
     }
     if (status == WALK_OK) {
         collector_mark(walker, thread);

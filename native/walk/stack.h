@@ -56,6 +56,8 @@ typedef struct stack_walker {
     collector_watch collector;
     uint64_t mark; /* address of a frame to look out for, 0 = none */
     uint32_t n_marked; /* frames of the last walk up to that one, itself included; 0 = it was not met */
+    uint64_t entered; /* where on the C stack the last walk's youngest evaluation loop is; 0 = no Python code runs */
+    uint64_t entered_first; /* and its oldest, as far as that is known (3.11: the youngest) */
     thread_fields fields; /* of the thread, as of the last walk that was OK */
     unsigned char *chunk; /* owned, MAX_CHUNK_BYTES: the thread's current chunk */
     unsigned char *older; /* owned, MAX_CHUNK_BYTES: the older chunk that the walk is in */

@@ -119,11 +119,11 @@ def sampler_after_fork_child() -> None:
     """Forget the parent's sampler without touching its log."""
 
 _Frames = list[tuple[int, int, bytes, bytes, int, bytes]]
-_Look = tuple[int, int, int, int, _Frames | None]
+_Look = tuple[int, int, int, int, _Frames | None, int, int]
 _Task = tuple[int, bytes, int, int, list[int], _Frames | None, int]
 
 class RemoteSampler:
-    """Samples the threads of one interpreter of another process. Raises OSError and its kin, ValueError."""
+    """Samples the threads of all interpreters of another process. Raises OSError and its kin, ValueError."""
 
     def __new__(
         cls,
@@ -133,7 +133,6 @@ class RemoteSampler:
         version: int,
         path: str | None = None,
         interval_ns: int = 1000000,
-        interpreter: int = 0,
         rseq_offset: int = 0,
         max_cpu_ppm: int = 0,
         pause: bool = False,
@@ -153,10 +152,10 @@ class RemoteSampler:
         """Addresses and ids of the process's interpreters."""
 
     def stacks(self) -> list[_Look]:
-        """One look at all threads: (pthread_t, native id there, thread id here, holds the GIL, frames)."""
+        """(pthread_t, native id there, thread id here, holds the GIL, frames, interpreter, entered) of all threads."""
 
-    def stacks_and_tasks(self) -> tuple[list[_Look], list[_Task] | None]:
-        """The same with asyncio's tasks: (address, name, pthread_t or 0, state, awaiters, frames, n)."""
+    def stacks_and_tasks(self) -> tuple[list[_Look], list[tuple[int, list[_Task] | None]]]:
+        """And each interpreter's asyncio tasks: (address, name, pthread_t or 0, state, awaiters, frames, n)."""
 
 def read_memory(pid: int, address: int, size: int, /) -> bytes:
     """Read another process's memory. Raises PermissionError, ProcessLookupError, OSError."""

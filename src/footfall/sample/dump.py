@@ -28,7 +28,7 @@ _STATES = {
 _TASK_STATES = ("waiting", "running", "ended")
 
 _Frames = list[tuple[int, int, bytes, bytes, int, bytes]]
-_Look = tuple[int, int, int, int, _Frames | None]
+_Look = tuple[int, int, int, int, _Frames | None, int, int]
 _Task = tuple[int, bytes, int, int, list[int], _Frames | None, int]
 
 
@@ -53,6 +53,7 @@ class DumpedThread(NamedTuple):
     """The kernel's id here, 0 when it is not known; another than native_id in another pid namespace."""
     name: str
     state: str
+    """What the kernel says in words; or `in interpreter N` of a thread that has called into that one."""
     holds_gil: bool
     is_whole: bool
     frames: list[DumpedFrame]
@@ -104,11 +105,7 @@ def dump_process(pid: int, *, pause: bool = False, with_tasks: bool = False) -> 
     found = find_interpreter(pid)
     tables = find_task_tables(pid, found) if with_tasks else NO_TABLES
     try:
-        first = _core.RemoteSampler(pid, found.runtime, found.code_type, found.version)
-        interpreters = [
-            _InterpreterReader(pid, found, address, tables, pause).read(number)
-            for address, number in first.interpreters()
-        ]
+        interpreters = _ProcessReader(pid, found, tables, pause).read()
     except PermissionError as error:
         raise not_permitted(pid) from error
     except (OSError, ValueError) as error:
@@ -123,46 +120,63 @@ def dump_process(pid: int, *, pause: bool = False, with_tasks: bool = False) -> 
     return DumpedProcess(pid, found.version_text(), _command_of(pid), cwd, interpreters, bool(tables.debug))
 
 
-class _InterpreterReader:
-    """Looks at one interpreter until all was seen whole, or too often."""
+_ThreadKey = tuple[int, int, int, int]
+"""Interpreter, pthread_t, native id, and which of those with the same"""
 
-    def __init__(
-        self, pid: int, found: RemoteInterpreter, address: int, tables: TaskTables, pause: bool
-    ) -> None:
+
+class _ProcessReader:
+    """Looks at a process until all was seen whole, or too often."""
+
+    def __init__(self, pid: int, found: RemoteInterpreter, tables: TaskTables, pause: bool) -> None:
         self._pid = pid
         self._has_tasks = bool(tables.debug)
         self._sampler = _core.RemoteSampler(
-            pid, found.runtime, found.code_type, found.version, interpreter=address, pause=pause, tasks=tables
+            pid, found.runtime, found.code_type, found.version, pause=pause, tasks=tables
         )
-        self._threads: dict[tuple[int, int], DumpedThread] = {}
-        self._tasks: list[DumpedTask] = []
-        self._has_all_tasks = False
+        self._threads: dict[_ThreadKey, DumpedThread] = {}
+        self._entered: dict[_ThreadKey, int] = {}
+        self._tasks: dict[int, list[DumpedTask]] = {}
 
-    def read(self, number: int) -> DumpedInterpreter:
+    def read(self) -> list[DumpedInterpreter]:
         """A thread is taken as the first whole look has it; tasks as the look has them that saw most of them whole."""
-        order: list[tuple[int, int]] = []
+        order: list[_ThreadKey] = []
         for tries in range(_MAX_TRIES):
+            tasks: list[tuple[int, list[_Task] | None]] = []
             if self._has_tasks:
                 looks, tasks = self._sampler.stacks_and_tasks()
-                self._take_tasks(looks, tasks)
             else:
                 looks = self._sampler.stacks()
+            for number, listed in tasks:
+                self._take_tasks(number, [look for look in looks if look[5] == number], listed)
             order = self._take_threads(looks)
-            if all(self._threads[key].is_whole for key in order) and self._are_tasks_whole():
+            if all(self._threads[key].is_whole for key in order) and self._are_tasks_whole(tasks):
                 break
             time.sleep(_RETRY_SECONDS * (tries + 1) / _MAX_TRIES)
-        threads = [self._threads[key] for key in order]
-        return DumpedInterpreter(number, threads, self._tasks, self._has_all_tasks)
+        self._tell_states_apart(order)
+        return [
+            DumpedInterpreter(
+                number,
+                [self._threads[key] for key in order if key[0] == number],
+                self._tasks.get(number, []),
+                number in self._tasks,
+            )
+            for _, number in self._sampler.interpreters()
+        ]
 
-    def _take_threads(self, looks: list[_Look]) -> list[tuple[int, int]]:
+    def _take_threads(self, looks: list[_Look]) -> list[_ThreadKey]:
         states = task_states(self._pid)
-        order = [(pthread, native_id) for pthread, native_id, _, _, _ in looks if native_id]
-        for pthread, native_id, task, holds_gil, frames in looks:
-            key = (pthread, native_id)
-            if native_id == 0 or (key in self._threads and self._threads[key].is_whole):
+        order: list[_ThreadKey] = []
+        for pthread, native_id, task, holds_gil, frames, interpreter, entered in looks:
+            if native_id == 0:
+                continue
+            same = sum(key[:3] == (interpreter, pthread, native_id) for key in order)
+            key = (interpreter, pthread, native_id, same)
+            order.append(key)
+            if key in self._threads and self._threads[key].is_whole:
                 continue
             stat = states.get(task)
             state = "" if stat is None else _STATES.get(stat.state, stat.state)
+            self._entered[key] = entered
             self._threads[key] = DumpedThread(
                 pthread,
                 native_id,
@@ -175,13 +189,29 @@ class _InterpreterReader:
             )
         return order
 
-    def _are_tasks_whole(self) -> bool:
-        return not self._has_tasks or (self._has_all_tasks and all(task.is_whole for task in self._tasks))
+    def _tell_states_apart(self, order: list[_ThreadKey]) -> None:
+        """Say of a thread that has called into another interpreter where it is: the one that it entered last."""
+        threads: dict[int, list[_ThreadKey]] = {}
+        for key in order:
+            threads.setdefault(key[2], []).append(key)
+        for keys in threads.values():
+            entered = [key for key in keys if self._entered[key]]
+            if len(keys) < 2 or not entered:
+                continue
+            runs = min(entered, key=self._entered.__getitem__)
+            for key in keys:
+                if key != runs:
+                    self._threads[key] = self._threads[key]._replace(state=f"in interpreter {runs[0]}")
 
-    def _take_tasks(self, looks: list[_Look], tasks: list[_Task] | None) -> None:
+    def _are_tasks_whole(self, tasks: list[tuple[int, list[_Task] | None]]) -> bool:
+        return all(
+            number in self._tasks and all(task.is_whole for task in self._tasks[number]) for number, _ in tasks
+        )
+
+    def _take_tasks(self, interpreter: int, looks: list[_Look], tasks: list[_Task] | None) -> None:
         if tasks is None:
             return
-        stacks = {pthread: frames for pthread, _, _, _, frames in looks}
+        stacks = {look[0]: look[4] for look in looks}
         seen = []
         for address, name, pthread, state, awaited_by, frames, n_on_thread in tasks:
             if n_on_thread:
@@ -198,9 +228,9 @@ class _InterpreterReader:
                     [_frame(*frame) for frame in frames or ()],
                 )
             )
-        if not self._has_all_tasks or _count_torn(seen) <= _count_torn(self._tasks):
-            self._tasks = seen
-        self._has_all_tasks = True
+        known = self._tasks.get(interpreter)
+        if known is None or _count_torn(seen) <= _count_torn(known):
+            self._tasks[interpreter] = seen
 
 
 def _count_torn(tasks: list[DumpedTask]) -> int:

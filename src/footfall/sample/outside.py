@@ -1,8 +1,7 @@
 """Sampling a process that runs already, from outside: finding it, keeping up with what it does, its sample logs.
 
-The sampling is C (native/remote). A process may have several interpreters, each with its own sampler and log; it may
-execute another program, which is found anew; and logs are begun anew when they get long, so that they can be worked
-into a profile while sampling goes on.
+The sampling is C (native/remote). A process may execute another program, which is found anew; and logs are begun anew
+when they get long, so that they can be worked into a profile while sampling goes on.
 """
 
 from __future__ import annotations
@@ -47,16 +46,15 @@ class SampleCounts(NamedTuple):
     cpu_ns: int
 
 
-class _Running:
-    """The sampler of one interpreter, and its log."""
+class _Running(NamedTuple):
+    """A sampler, and its log."""
 
-    def __init__(self, sampler: _core.RemoteSampler, path: str) -> None:
-        self.sampler = sampler
-        self.path = path
+    sampler: _core.RemoteSampler
+    path: str
 
 
 class OutsideSampler:
-    """Samples all interpreters of one process into logs `<pid>-<n>.smp` of a directory.
+    """Samples one process into logs `<pid>-<n>.smp` of a directory.
 
     `start` and then `poll`, several times a second, until that returns False; `stop` at any time.
     `finished` are the logs that nothing is added to any longer. `ended` says why it ended by itself.
@@ -73,7 +71,7 @@ class OutsideSampler:
         self._next_tables = 0.0
         self._directory = directory
         self._options = options
-        self._running: dict[int, _Running] = {}
+        self._running: _Running | None = None
         self._before = SampleCounts(0, 0, 0)
         self._searched_since: float | None = None
         stat = read_stat(f"/proc/{pid}/stat")
@@ -91,7 +89,7 @@ class OutsideSampler:
         while True:
             try:
                 self._find(needs_tasks=needs_tasks)
-                if self._running:
+                if self._running is not None:
                     return
                 raise FootfallError(
                     "attach-not-python",
@@ -114,43 +112,38 @@ class OutsideSampler:
         """Keep up with the process. False once it has ended or is no longer Python."""
         if self._searched_since is not None:
             return self._search()
-        for address, running in list(self._running.items()):
-            stats = running.sampler.stats()
-            if stats["end"] == _LOST or (stats["end"] == _GONE and len(self._running) > 1):
-                self._finish(address)
-            elif stats["end"] == _GONE:
-                self.ended = f"process {self.pid} has ended"
-            elif stats["end"] == _FORBIDDEN:
-                self.ended = f"process {self.pid} may no longer be read"
-            elif stats["full"]:
-                self.ended = f"the log can't be written: {os.strerror(stats['full'])}"
-            elif stats["samples"] > _MAX_LOG_SAMPLES:
-                self._renew(address)
-            if self.ended:
-                self.stop()
-                return False
-        if not self._running:
+        assert self._running is not None
+        stats = self._running.sampler.stats()
+        if stats["end"] == _LOST:
+            self.stop()
             self._searched_since = time.monotonic()
             return self._search()
-        self._add_interpreters()
+        if stats["end"] == _GONE:
+            self.ended = f"process {self.pid} has ended"
+        elif stats["end"] == _FORBIDDEN:
+            self.ended = f"process {self.pid} may no longer be read"
+        elif stats["full"]:
+            self.ended = f"the log can't be written: {os.strerror(stats['full'])}"
+        elif stats["samples"] > _MAX_LOG_SAMPLES:
+            self._renew()
+        if self.ended:
+            self.stop()
+            return False
         if self._options.with_tasks and not self._tables.debug and time.monotonic() >= self._next_tables:
             self._find_tables(needs_tasks=False)
             if self._tables.debug:  # it has imported asyncio meanwhile
-                for address in list(self._running):
-                    self._renew(address)
+                self._renew()
         return True
 
     def counts(self) -> SampleCounts:
-        """What all samplers of the process counted so far."""
-        found = self._before
-        for running in self._running.values():
-            found = _plus(found, running.sampler.stats())
-        return found
+        """What was counted so far."""
+        return self._before if self._running is None else _plus(self._before, self._running.sampler.stats())
 
     def stop(self) -> None:
         """Stop sampling; all logs are finished."""
-        for address in list(self._running):
-            self._finish(address)
+        if self._running is not None:
+            running, self._running = self._running, None
+            self._finish(running)
 
     def _is_same_process(self) -> bool:
         stat = read_stat(f"/proc/{self.pid}/stat")
@@ -169,7 +162,7 @@ class OutsideSampler:
                 self.ended = error.message.rstrip(".")
                 return False
             return True
-        if self._running:
+        if self._running is not None:
             self._searched_since = None
         elif time.monotonic() - self._searched_since > _SEARCH_SECONDS:
             self.ended = f"the Python of process {self.pid} has ended"
@@ -179,7 +172,8 @@ class OutsideSampler:
     def _find(self, *, needs_tasks: bool = False) -> None:
         self.interpreter = find_interpreter(self.pid)
         self._find_tables(needs_tasks=needs_tasks)
-        self._add_interpreters()
+        if self._open(None).interpreters():
+            self._run()
 
     def _find_tables(self, *, needs_tasks: bool) -> None:
         assert self.interpreter is not None
@@ -195,39 +189,25 @@ class OutsideSampler:
             self.lacks_tasks = True
             self._next_tables = float("inf")
 
-    def _add_interpreters(self) -> None:
-        """Start a sampler for each interpreter that has none."""
-        if self._running:
-            known = next(iter(self._running.values())).sampler.interpreters()
-        else:
-            known = self._open(None, 0).interpreters()
-        for address, _ in known:
-            if address not in self._running:
-                self._run(address)
-
-    def _run(self, address: int) -> None:
+    def _run(self) -> None:
         path = self._free_path()
-        sampler = self._open(path, address)
+        sampler = self._open(path)
         sampler.start()
-        self._running[address] = _Running(sampler, path)
+        self._running = _Running(sampler, path)
 
-    def _renew(self, address: int) -> None:
+    def _renew(self) -> None:
         """Go on in a new log; the old sampler stops when the new one runs."""
-        old = self._running[address]
-        self._run(address)
-        old.sampler.stop()
-        self._count(old)
+        old = self._running
+        self._run()
+        if old is not None:
+            self._finish(old)
 
-    def _finish(self, address: int) -> None:
-        running = self._running.pop(address)
+    def _finish(self, running: _Running) -> None:
         running.sampler.stop()
-        self._count(running)
-
-    def _count(self, running: _Running) -> None:
         self._before = _plus(self._before, running.sampler.stats())
         self.finished.append(running.path)
 
-    def _open(self, path: str | None, address: int) -> _core.RemoteSampler:
+    def _open(self, path: str | None) -> _core.RemoteSampler:
         found = self.interpreter
         assert found is not None
         try:
@@ -238,7 +218,6 @@ class OutsideSampler:
                 found.version,
                 path,
                 interval_ns=self._options.interval_ns,
-                interpreter=address,
                 rseq_offset=found.rseq_offset,
                 max_cpu_ppm=self._options.max_cpu_ppm,
                 pause=self._options.pause,

@@ -1,0 +1,479 @@
+/* interpreters.c owns the list of the process's interpreters, which of them is looked at, and the threads that have
+ * states in several: who calls into a sub-interpreter waits in one and runs in the other.
+ *
+ * Such a thread runs the code of the state whose evaluation loop was entered last, the one that is deepest on its C
+ * stack. The stacks of the others are below it, if each is on the C stack as a whole: then they called it. */
+#include "remote/interpreters.h"
+
+#include "core/sampler_threads.h"
+
+#include <stdlib.h>
+
+#define VIEWS_AT_ONCE 20u /* three spans each */
+#define MAX_INTERPRETER_ID ((uint64_t)1 << 40)
+
+static void
+store_selected(sampler *s)
+{
+    remote_target *target = s->remote;
+    interpreter_view *view = &target->views[target->selected];
+    view->gil_holder = s->gil_holder;
+    view->collector = s->walker.collector;
+    view->lanes = s->lanes;
+    view->n_lanes = s->n_lanes;
+}
+
+static void
+load_selected(sampler *s)
+{
+    const remote_target *target = s->remote;
+    const interpreter_view *view = &target->views[target->selected];
+    s->interp = view->interp;
+    s->gil_address = view->gil_address;
+    s->gil_holder = view->gil_holder;
+    s->walker.collector = view->collector;
+    s->lanes = view->lanes;
+    s->n_lanes = view->n_lanes;
+}
+
+void
+remote_select(sampler *s, uint32_t number)
+{
+    if (number != s->remote->selected) {
+        store_selected(s);
+        s->remote->selected = number;
+        load_selected(s);
+    }
+}
+
+static void
+open_view(const sampler *s, interpreter_view *view, uint64_t interp, uint64_t id)
+{
+    const walk_offsets *offsets = &s->offsets;
+    uint64_t gil = 0;
+    memset(view, 0, sizeof *view);
+    view->interp = interp;
+    view->id = id;
+    view->gil_address = (offsets->gil_in_runtime ? s->runtime : interp) + offsets->gil_holder;
+    /* An interpreter that shares the main one's GIL points to it. The holder is its second word. */
+    if (!offsets->gil_in_runtime && memory_read(&s->memory, interp + offsets->interp_gil, &gil, sizeof gil) == 0
+        && gil != 0 && gil % 8 == 0) {
+        view->gil_address = gil + 8;
+    }
+    view->collector.interp = interp;
+    view->collector.gil_address = view->gil_address;
+}
+
+int
+remote_open_interpreters(sampler *s)
+{
+    remote_target *target = s->remote;
+    uint64_t id = 0;
+    target->views = malloc(sizeof *target->views);
+    if (target->views == NULL) {
+        return -1;
+    }
+    memory_read(&s->memory, s->interp + s->offsets.interp_id, &id, sizeof id);
+    open_view(s, target->views, s->interp, id);
+    target->n_views = 1;
+    target->selected = 0;
+    load_selected(s);
+    return 0;
+}
+
+void
+remote_close_interpreters(sampler *s)
+{
+    remote_target *target = s->remote;
+    if (target->views != NULL) {
+        store_selected(s);
+        for (uint32_t i = 0; i < target->n_views; i++) {
+            lanes_free(target->views[i].lanes, target->views[i].n_lanes);
+        }
+        s->lanes = NULL;
+        s->n_lanes = 0;
+    }
+    free(target->views);
+    free(target->shared);
+    free(target->joined);
+    target->views = NULL;
+    target->shared = NULL;
+    target->joined = NULL;
+    target->n_views = target->n_shared = target->joined_room = 0;
+}
+
+/* Whether the list is as it was; then what it says of deaths. By one call for every few interpreters. */
+static int
+is_list_unchanged(const sampler *s, uint64_t *generation)
+{
+    const remote_target *target = s->remote;
+    const walk_offsets *offsets = &s->offsets;
+    memory_span spans[VIEWS_AT_ONCE * 3 + 1];
+    uint64_t words[VIEWS_AT_ONCE][3];
+    uint64_t next = 0;
+    uint64_t digest = 0xcbf29ce484222325u;
+    memset(words, 0, sizeof words);
+    for (uint32_t first = 0; first < target->n_views; first += VIEWS_AT_ONCE) {
+        uint32_t count = target->n_views - first < VIEWS_AT_ONCE ? target->n_views - first : VIEWS_AT_ONCE;
+        int n = 0;
+        if (first == 0) {
+            spans[n++] = (memory_span){s->runtime + offsets->runtime_interpreters, &next, sizeof next};
+        }
+        for (uint32_t i = 0; i < count; i++) {
+            uint64_t interp = target->views[first + i].interp;
+            spans[n++] = (memory_span){interp + offsets->interp_id, &words[i][0], 8};
+            spans[n++] = (memory_span){interp + offsets->interp_next, &words[i][1], 8};
+            if (offsets->interp_code_generation != 0) {
+                spans[n++] = (memory_span){interp + offsets->interp_code_generation, &words[i][2], 8};
+            }
+        }
+        if (memory_read_spans(&s->memory, spans, n) < 0) {
+            return 0;
+        }
+        for (uint32_t i = 0; i < count; i++) {
+            const interpreter_view *view = &target->views[first + i];
+            if (next != view->interp || words[i][0] != view->id) {
+                return 0;
+            }
+            next = words[i][1];
+            digest = (digest ^ view->interp) * 0x100000001b3u;
+            digest = (digest ^ view->id) * 0x100000001b3u;
+            digest = (digest ^ words[i][2]) * 0x100000001b3u;
+        }
+    }
+    *generation = digest;
+    return next == 0;
+}
+
+/* The addresses and ids of all interpreters. Their number; 0 when the list could not be read whole. */
+static uint32_t
+read_list(const sampler *s, uint64_t (*found)[2])
+{
+    uint64_t at = 0;
+    uint32_t n = 0;
+    if (memory_read(&s->memory, s->runtime + s->offsets.runtime_interpreters, &at, sizeof at) < 0) {
+        return 0;
+    }
+    while (at != 0) {
+        uint64_t id = 0, next = 0;
+        if (n == MAX_INTERPRETERS || at % 8 != 0
+            || memory_read(&s->memory, at + s->offsets.interp_id, &id, sizeof id) < 0
+            || memory_read(&s->memory, at + s->offsets.interp_next, &next, sizeof next) < 0
+            || id >= MAX_INTERPRETER_ID) {
+            return 0;
+        }
+        found[n][0] = at;
+        found[n++][1] = id;
+        at = next;
+    }
+    return n;
+}
+
+/* The number of the view of an interpreter, whose lanes are still there; n_views without one. */
+static uint32_t
+find_view(const remote_target *target, uint64_t interp, uint64_t id)
+{
+    uint32_t i = 0;
+    while (i < target->n_views && (target->views[i].interp != interp || target->views[i].id != id)) {
+        i++;
+    }
+    return i;
+}
+
+static void
+follow_list(sampler *s)
+{
+    remote_target *target = s->remote;
+    uint64_t (*found)[2] = malloc(MAX_INTERPRETERS * sizeof *found);
+    uint32_t n = found != NULL ? read_list(s, found) : 0;
+    interpreter_view *views = n != 0 ? malloc(n * sizeof *views) : NULL;
+    if (views == NULL) {
+        free(found);
+        return;
+    }
+    store_selected(s);
+    for (uint32_t i = 0; i < n; i++) {
+        uint32_t known = find_view(target, found[i][0], found[i][1]);
+        if (known == target->n_views) {
+            open_view(s, &views[i], found[i][0], found[i][1]);
+            continue;
+        }
+        views[i] = target->views[known];
+        target->views[known].interp = 0; /* moved: a list that names it twice makes it anew */
+        target->views[known].lanes = NULL;
+        target->views[known].n_lanes = 0;
+    }
+    for (uint32_t i = 0; i < target->n_views; i++) {
+        lanes_free(target->views[i].lanes, target->views[i].n_lanes);
+    }
+    free(target->views);
+    free(found);
+    target->views = views;
+    target->n_views = n;
+    target->selected = 0;
+    s->n_follows++;
+    s->cpu_address = 0;
+    load_selected(s);
+}
+
+uint64_t
+remote_find_interpreters(sampler *s)
+{
+    uint64_t generation = s->remote->generation;
+    if (!is_list_unchanged(s, &generation)) {
+        follow_list(s);
+        is_list_unchanged(s, &generation);
+    }
+    return generation;
+}
+
+static thread_lane *
+lanes_of(const sampler *s, uint32_t view, uint32_t *n_lanes)
+{
+    const remote_target *target = s->remote;
+    *n_lanes = view == target->selected ? s->n_lanes : target->views[view].n_lanes;
+    return view == target->selected ? s->lanes : target->views[view].lanes;
+}
+
+static thread_lane *
+lane_of(const sampler *s, const shared_lane *shared)
+{
+    uint32_t n_lanes;
+    return &lanes_of(s, shared->view, &n_lanes)[shared->lane];
+}
+
+/* What is known of a thread, from one of its lanes to another. */
+static void
+copy_thread(thread_lane *to, const thread_lane *from)
+{
+    to->index = from->index;
+    to->cpu_ns = from->cpu_ns;
+    to->n_starts = from->n_starts;
+    to->moved_ns = from->moved_ns;
+    to->payload = from->payload;
+    to->last = from->last;
+}
+
+int
+remote_adopt_thread(const sampler *s, thread_lane *lane)
+{
+    for (uint32_t view = 0; view < s->remote->n_views; view++) {
+        uint32_t n_lanes;
+        const thread_lane *lanes = lanes_of(s, view, &n_lanes);
+        for (uint32_t i = 0; i < n_lanes; i++) {
+            if (lanes[i].native_id == lane->native_id) {
+                copy_thread(lane, &lanes[i]);
+                return 1;
+            }
+        }
+    }
+    return 0;
+}
+
+static int
+compare_threads(const void *a, const void *b)
+{
+    const shared_lane *x = a, *y = b;
+    if (x->native_id != y->native_id) {
+        return x->native_id < y->native_id ? -1 : 1;
+    }
+    if (x->view != y->view) {
+        return x->view < y->view ? -1 : 1;
+    }
+    return x->lane < y->lane ? -1 : x->lane > y->lane;
+}
+
+/* Collect the lanes of threads that have several. -1 without memory. */
+static int
+find_shared(sampler *s)
+{
+    remote_target *target = s->remote;
+    uint32_t total = 0, n_lanes, kept = 0;
+    for (uint32_t view = 0; view < target->n_views; view++) {
+        lanes_of(s, view, &n_lanes);
+        total += n_lanes;
+    }
+    target->n_shared = 0;
+    shared_lane *all = realloc(target->shared, (total + 1) * sizeof *all);
+    if (all == NULL) {
+        return -1;
+    }
+    target->shared = all;
+    total = 0;
+    for (uint32_t view = 0; view < target->n_views; view++) {
+        thread_lane *lanes = lanes_of(s, view, &n_lanes);
+        for (uint32_t i = 0; i < n_lanes; i++) {
+            lanes[i].is_shared = 0;
+            if (lanes[i].native_id != 0) {
+                all[total++] = (shared_lane){.native_id = lanes[i].native_id, .view = view, .lane = i};
+            }
+        }
+    }
+    qsort(all, total, sizeof *all, compare_threads);
+    for (uint32_t i = 0; i < total; i++) {
+        if ((i > 0 && all[i - 1].native_id == all[i].native_id)
+            || (i + 1 < total && all[i + 1].native_id == all[i].native_id)) {
+            lane_of(s, &all[i])->is_shared = 1;
+            target->shared[kept++] = all[i];
+        }
+    }
+    target->n_shared = kept;
+    target->shared_as_of = s->n_follows;
+    return 0;
+}
+
+/* Keep the walked stack of one state. */
+static walk_status
+keep_stack(sampler *s, shared_lane *shared, uint32_t first_frame)
+{
+    remote_target *target = s->remote;
+    const stack_walker *walker = &s->walker;
+    uint32_t room = first_frame + walker->n_frames;
+    if (room > target->joined_room) {
+        raw_frame *joined = realloc(target->joined, room * sizeof *joined);
+        if (joined == NULL) {
+            return WALK_NO_MEMORY;
+        }
+        target->joined = joined;
+        target->joined_room = room;
+    }
+    if (walker->n_frames != 0) {
+        memcpy(target->joined + first_frame, walker->frames, walker->n_frames * sizeof *walker->frames);
+    }
+    shared->entered = walker->entered;
+    shared->entered_first = walker->entered_first;
+    shared->first_frame = first_frame;
+    shared->n_frames = walker->n_frames;
+    return WALK_OK;
+}
+
+/* The deepest on the C stack first; states that run nothing last. */
+static int
+compare_entered(const void *a, const void *b)
+{
+    const shared_lane *x = a, *y = b;
+    uint64_t first = x->n_frames != 0 ? x->entered : UINT64_MAX;
+    uint64_t second = y->n_frames != 0 ? y->entered : UINT64_MAX;
+    return first < second ? -1 : first > second;
+}
+
+/* Join the kept stacks in the walker, one below the other. Where two are not one after the other on the C stack, or there
+ * is no room, the stack of who runs stands alone. */
+static walk_status
+join_stacks(sampler *s, shared_lane *states, uint32_t n)
+{
+    stack_walker *walker = &s->walker;
+    walk_status status = WALK_OK;
+    uint32_t total = 0;
+    int is_nested = 1;
+    qsort(states, n, sizeof *states, compare_entered);
+    for (uint32_t i = 0; i < n; i++) {
+        total += states[i].n_frames;
+        is_nested &= i == 0 || states[i].n_frames == 0 || states[i].entered > states[i - 1].entered_first;
+    }
+    uint32_t last = is_nested && total <= MAX_STACK_FRAMES ? n : 1;
+    walker->n_frames = 0;
+    for (uint32_t i = 0; status == WALK_OK && i < last; i++) {
+        const raw_frame *frames = s->remote->joined + states[i].first_frame;
+        for (uint32_t at = 0; status == WALK_OK && at < states[i].n_frames; at++) {
+            status = stack_walker_add(walker, frames[at].address, frames[at].code, frames[at].instr);
+        }
+    }
+    return status;
+}
+
+/* Walk all states of a thread into one stack, numbered as the lane's. */
+static walk_status
+walk_states(sampler *s, shared_lane *states, uint32_t n, thread_lane *lane)
+{
+    uint32_t first_frame = 0;
+    for (uint32_t i = 0; i < n; i++) {
+        remote_select(s, states[i].view);
+        walk_status status = sampler_walk(s, lane_of(s, &states[i]));
+        if (status == WALK_OK) {
+            status = keep_stack(s, &states[i], first_frame);
+        }
+        if (status != WALK_OK) {
+            return status;
+        }
+        first_frame += s->walker.n_frames;
+    }
+    walk_status status = join_stacks(s, states, n);
+    return status == WALK_OK ? sampler_intern_walk(s, lane) : status;
+}
+
+static int
+holds_any_gil(const sampler *s, const shared_lane *states, uint32_t n)
+{
+    const remote_target *target = s->remote;
+    for (uint32_t i = 0; i < n; i++) {
+        uint32_t view = states[i].view;
+        uint64_t holder = view == target->selected ? s->gil_holder : target->views[view].gil_holder;
+        if (holder == lane_of(s, &states[i])->thread) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+/* Look at a thread that has several states. Its CPU time is one: it goes where the thread is. */
+static void
+sample_states(sampler *s, shared_lane *states, uint32_t n, uint64_t now_ns)
+{
+    shared_lane first = states[0];
+    uint64_t cpu_ns;
+    int holds_gil = holds_any_gil(s, states, n);
+    int has_waited = sampler_is_idle(lane_of(s, &first), now_ns, holds_gil, &cpu_ns);
+    walk_status status = WALK_OK;
+    lane_of(s, &first)->cpu_ns = cpu_ns;
+    if (!has_waited) {
+        status = walk_states(s, states, n, lane_of(s, &first));
+    }
+    remote_select(s, first.view);
+    thread_lane *lane = lane_of(s, &first);
+    sampler_finish_look(s, lane, status, now_ns, holds_gil, has_waited);
+    for (uint32_t i = 0; i < n; i++) {
+        thread_lane *other = lane_of(s, &states[i]);
+        if (other != lane) {
+            copy_thread(other, lane);
+            other->is_settled = 0;
+        }
+    }
+}
+
+/* Stay at an interpreter whose GIL is held: the sampling thread goes to the CPU of who holds it. */
+static void
+select_busy(sampler *s)
+{
+    for (uint32_t i = 0; s->gil_holder == 0 && i < s->remote->n_views; i++) {
+        remote_select(s, i);
+    }
+}
+
+void
+remote_sample_interpreters(sampler *s, uint64_t now_ns)
+{
+    remote_target *target = s->remote;
+    for (uint32_t i = 0; i < target->n_views; i++) {
+        remote_select(s, i);
+        int is_readable = sampler_find_threads(s) == WALK_OK;
+        target->views[i].is_readable = is_readable;
+        s->log.n[COUNT_UNREADABLE] += !is_readable;
+    }
+    if (target->shared_as_of != s->n_follows && find_shared(s) < 0) {
+        return;
+    }
+    for (uint32_t i = 0; i < target->n_views; i++) {
+        if (target->views[i].is_readable) {
+            remote_select(s, i);
+            sampler_sample_lanes(s, now_ns);
+        }
+    }
+    for (uint32_t first = 0, n; first < target->n_shared; first += n) {
+        shared_lane *states = &target->shared[first];
+        for (n = 1; first + n < target->n_shared && states[n].native_id == states->native_id; n++) {
+        }
+        sample_states(s, states, n, now_ns);
+    }
+    select_busy(s);
+}
