@@ -1,15 +1,19 @@
 """Which files are measured: the same answers as coverage.py gives."""
 
 import os
+import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from conftest import REPOSITORY
 from footfall.observe.scope import Scope, glob_matches
 from footfall.observe.settings import Settings, escape, read_settings
 
+coverage = pytest.importorskip("coverage")
 coverage_files = pytest.importorskip("coverage.files")
 
 _PATTERNS = [
@@ -106,6 +110,125 @@ def test_the_first_decision_about_a_file_holds() -> None:
     assert scope.decide(pytest.__file__, namespace={"__name__": "pytester"}) is None
     assert scope.decide(pytest.__file__, "pytest") is None
     assert scope.decide_before_run(pytest.__file__) == (None, True)
+
+
+_SCHEMES = """
+import os, runpy, site, sys, sysconfig
+installed = runpy.run_path(sys.argv[1])
+schemes = [sysconfig.get_paths(name) for name in sysconfig.get_scheme_names()]
+def directories(*names):
+    return {os.path.realpath(paths[name]) for paths in schemes for name in names if name in paths}
+found = set(installed["ThirdParty"]().directories())
+expected = directories("platlib", "purelib", "scripts")
+assert found == expected, (found - expected, expected - found)
+library = installed["standard_library"]()
+assert directories("stdlib", "platstdlib") <= set(library), directories("stdlib", "platstdlib") - set(library)
+assert installed["is_in_any"](os.__file__, library)
+"""
+
+
+@pytest.mark.parametrize("kind", ["this-environment", "interpreter", "environment-with-system"])
+def test_schemes_are_those_of_sysconfig(tmp_path: Path, kind: str) -> None:
+    """What is known without sysconfig equals what sysconfig says, for this interpreter and its environments."""
+    python = sys.executable if kind == "this-environment" else getattr(sys, "_base_executable", sys.executable)
+    if kind == "environment-with-system":
+        made = [python, "-m", "venv", "--without-pip", "--system-site-packages", str(tmp_path / "venv")]
+        subprocess.run(made, check=True, timeout=60)
+        python = str(tmp_path / "venv" / "bin" / "python")
+    # -P: nothing of this directory; without PYTHONPATH no environment but the interpreter's own is in sys.path
+    environment = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
+    environment["PYTHONUSERBASE"] = str(tmp_path / "user")
+    source = REPOSITORY / "src" / "footfall" / "observe" / "installed.py"
+    done = subprocess.run(
+        [python, "-P", "-c", _SCHEMES, str(source)], env=environment, text=True, capture_output=True, timeout=60
+    )
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.fixture
+def places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Files of a project, of environments in and around it, and of libraries; some of their folders in sys.path."""
+    folder = tmp_path.resolve()
+    monkeypatch.chdir(folder)
+    project = folder / "project"
+    inside = project / ".venv" / "lib" / "python3" / "site-packages"
+    for environment in (project / ".venv", folder / "around"):
+        environment.mkdir(parents=True)
+        (environment / "pyvenv.cfg").touch()
+    files = [
+        project / "app.py",
+        project / "src" / "mod.py",
+        project / ".venv" / "bin" / "tool",
+        inside / "lib.py",
+        project / "vendor" / "site-packages" / "vendored.py",
+        folder / "around" / "mod.py",
+        folder / "around" / "src" / "mod.py",
+        folder / "around" / "src" / "deep" / "mod.py",
+        folder / "elsewhere" / "mod.py",
+    ]
+    for file in files:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.touch()
+    (project / "linked.py").symlink_to(inside / "lib.py")
+    (inside / "editable.py").symlink_to(project / "app.py")
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    return [
+        *map(str, files),
+        str(project / "linked.py"),
+        str(inside / "editable.py"),
+        os.path.join(os.path.dirname(sys.executable), "pytest"),
+        os.path.join(sys.prefix, "bin", "tool"),
+        os.path.join(sys.prefix, "lib", "python", "mod.py"),
+        os.path.expanduser("~/.local/bin/tool"),
+        os.__file__,
+        pytest.__file__,
+        "memory:mod.py",
+    ]
+
+
+_SEARCHED = [
+    [],
+    ["project"],
+    ["project/.venv/bin", "project/src"],
+    ["project/.venv/lib/python3/site-packages", "project/vendor/site-packages"],
+    ["around"],
+    ["around/src"],
+    ["around/src/"],
+    ["missing/around/src", ""],
+]
+
+
+@pytest.mark.parametrize("searched", _SEARCHED, ids=lambda entries: "+".join(entries) or "nothing")
+@pytest.mark.parametrize("source", [None, "project", "project/.venv", "project/.venv/bin", "around", "around/src"])
+def test_what_is_installed_is_judged_as_in_coverage(
+    places: list[str], monkeypatch: pytest.MonkeyPatch, source: str | None, searched: list[str]
+) -> None:
+    """Files of environments, scripts and libraries are measured exactly when coverage.py measures them."""
+    directory = None if source is None else os.path.abspath(source)
+    scope = _scope(source_dir=[directory] if directory else [])
+    scope.decide(places[0])  # what sys.path says later counts
+    for entry in searched:
+        monkeypatch.syspath_prepend(os.path.join(os.getcwd(), entry) if entry else entry)
+    theirs = coverage.Coverage(source=[directory] if directory else None, config_file=False, data_file=None)
+    theirs._init()
+    theirs._init_for_start()
+    for path in places:
+        expected = theirs._inorout.should_trace(path)
+        found = scope.decide(path)
+        assert found == (expected.canonical_filename if expected.trace else None), (path, expected.reason)
+
+
+def test_a_link_to_a_file_of_the_standard_library_elsewhere_is_not_measured(tmp_path: Path, monkeypatch) -> None:
+    """Debian keeps sitecustomize.py in /etc, and has a link to it in the standard library."""
+    library = tmp_path / "lib"
+    library.mkdir()
+    kept = tmp_path / "etc.py"
+    kept.touch()
+    (library / "sitecustomize.py").symlink_to(kept)
+    monkeypatch.setattr(os, "__file__", str(library / "os.py"))
+    scope = _scope()
+    assert scope.decide(str(library / "sitecustomize.py")) is None
+    assert scope.decide(str(kept)) == str(kept.resolve())
 
 
 @given(st.text())

@@ -6,14 +6,21 @@ Asked once for each file name by the engines, inside the measured process; impor
 import os
 import sys
 
+from footfall.observe.installed import ThirdParty, is_in, is_in_any, standard_library
 from footfall.observe.module_names import find_module_name, find_running_namespace, importable_name
 from footfall.observe.settings import Settings
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:  # typing is not imported in measured processes
+    from types import FrameType
+
     from footfall.observe.module_names import Namespace
 
 __all__ = ["Scope", "current_directory", "glob_matches"]
+
+_UNREAL = ("<", "memory:")  # how file names begin that are none
+_START_FILES = ("sitecustomize.py", "usercustomize.py")
+_START_FUNCTIONS = ("execsitecustomize", "execusercustomize")
 
 
 def current_directory() -> str:
@@ -40,13 +47,10 @@ class Scope:
         self._decisions: dict[str, str | None] = {}
         self._before_run: dict[str, tuple[str | None, bool]] = {}
         self._has_source = bool(self._source_dirs or self._source_pkgs)
-        self._third_party = _third_party_directories()
-        self._standard_library = _standard_library_directories()
+        self._third_party = ThirdParty()
+        self._standard_library = standard_library()
         self._own = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
         self._own_real = os.path.realpath(self._own)
-        self._third_party_sources = [
-            path for path in self._source_dirs if _is_in_any(path, self._third_party)
-        ]
 
     def decide(
         self, filename: str, module_name: str | None = None, namespace: "Namespace | None" = None
@@ -58,7 +62,7 @@ class Scope:
         """
         if filename in self._decisions:
             return self._decisions[filename]
-        if not filename or filename[0] == "<":
+        if not filename or filename.startswith(_UNREAL):
             return None
         if not self._source_pkgs:
             return self._settle(filename, self._path_if_measured(filename, ""))
@@ -95,10 +99,10 @@ class Scope:
 
     def _path_if_measured(self, filename: str, module_name: str | None) -> str | None:
         """As `decide`; the module name None stands for one that is in the packages asked for."""
-        if not filename or filename[0] == "<":
+        if not filename or filename.startswith(_UNREAL):
             return None
         path = self._canonical(filename)
-        if not self._is_candidate(path):
+        if not self._is_candidate(path) or _is_start_file(path):
             return None
         if self._has_source:
             if not self._is_in_source(path, module_name):
@@ -106,14 +110,14 @@ class Scope:
         elif self._include:
             if not any(glob_matches(pattern, path) for pattern in self._include):
                 return None
-        elif _is_in_any(path, self._standard_library) or _is_in_any(path, self._third_party):
+        elif self._is_installed(path, os.path.join(self._cwd, filename)):
             return None
         if any(glob_matches(pattern, path) for pattern in self._omit):
             return None
         return path
 
     def _is_candidate(self, path: str) -> bool:
-        if _is_in(path, self._own) or _is_in(path, self._own_real):
+        if is_in(path, self._own) or is_in(path, self._own_real):
             return False
         try:
             path.encode("utf-8")
@@ -124,48 +128,34 @@ class Scope:
     def _is_in_source(self, path: str, module_name: str | None) -> bool:
         if self._source_pkgs and (module_name is None or self._is_in_packages(module_name)):
             return True
-        if not _is_in_any(path, self._source_dirs):
+        if not is_in_any(path, self._source_dirs):
             return False
-        return not _is_in_any(path, self._third_party) or _is_in_any(path, self._third_party_sources)
-
+        third_party = self._third_party.directories()
+        if not is_in_any(path, third_party):
+            return True
+        return any(is_in(path, source) and is_in_any(source, third_party) for source in self._source_dirs)
 
     def _is_in_packages(self, name: str) -> bool:
         return any(name == package or name.startswith(package + ".") for package in self._source_pkgs)
 
-
-def _is_in(path: str, directory: str) -> bool:
-    return path == directory or path.startswith(directory.rstrip("/") + "/")
-
-
-def _is_in_any(path: str, directories: list[str]) -> bool:
-    return any(_is_in(path, directory) for directory in directories)
-
-
-def _both(paths: list[str]) -> list[str]:
-    """Each path as given and with its links resolved."""
-    found: list[str] = []
-    for path in paths:
-        for form in (os.path.abspath(path), os.path.realpath(path)):
-            if form not in found:
-                found.append(form)
-    return found
+    def _is_installed(self, path: str, named: str) -> bool:
+        """Whether a file is not of the project: the standard library's, a package's, or an installed script."""
+        # a distributor may keep a file of the standard library elsewhere, with a link to it, as Debian does
+        if is_in_any(path, self._standard_library) or is_in_any(named, self._standard_library):
+            return True
+        return is_in_any(path, self._third_party.directories())
 
 
-def _standard_library_directories() -> list[str]:
-    return _both([os.path.dirname(os.__file__)])
-
-
-def _third_party_directories() -> list[str]:
-    site = sys.modules.get("site")
-    paths: list[str] = []
-    if site is not None:
-        paths += site.getsitepackages()
-        if site.USER_SITE:
-            paths.append(site.USER_SITE)
-    for entry in sys.path:
-        if entry.rstrip("/").endswith(("site-packages", "dist-packages")):
-            paths.append(entry)
-    return _both(paths)
+def _is_start_file(path: str) -> bool:
+    """Whether `site` runs this file now: it is over before the program begins, and so is not part of it."""
+    if os.path.basename(path) not in _START_FILES:
+        return False
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None:
+        if frame.f_code.co_name in _START_FUNCTIONS and frame.f_globals.get("__name__") == "site":
+            return True
+        frame = frame.f_back
+    return False
 
 
 def glob_matches(pattern: str, path: str) -> bool:
