@@ -140,7 +140,7 @@ def test_switches_choose_what_is_measured(footfall, script, tmp_path) -> None:
     done = footfall("run", "--no-cover", "script.py")
     assert done.returncode == 0
     assert "Coverage" not in done.stderr
-    assert "[no-report-data]" in footfall("report").stderr
+    assert "[no-coverage]" in footfall("json").stderr
     assert footfall("flame").returncode == 0
 
 

@@ -12,14 +12,19 @@ import pytest
 from footfall.analyze.calltree import Cost, Frame, Function, Profile, ProfiledThread, TreeNode, times_of_functions
 from footfall.analyze.clocks import Clock
 from footfall.analyze.gaps import times_in_files
+from footfall.analyze.profiles import rows_from_profile
 from footfall.analyze.tests import find_tests
+from footfall.cli.main import main
 from footfall.live.model import LiveModel, Measure, _Log
+from footfall.record.coveragedb import write_coverage
+from footfall.record.profiledb import write_profile
 from footfall.record.samplelog import Node, Sample, SampledCode, SampledThread, SampleLog
 from footfall.report.site.changes import changes_payload, numbers_from_json, numbers_of_report, numbers_to_json
 from footfall.report.site.flame_page import flame_payload
 from footfall.report.summary import Summary, plain_text, render_summary
 from footfall.report.times import SOURCES, profile_summary, times_report
 from footfall.report.timetable import TimeTableOptions, render_times, times_by_report
+from site_data import payloads
 
 MS = 1_000_000
 
@@ -280,3 +285,61 @@ def test_top_tells_functions_of_one_name_apart() -> None:
     assert functions == [("C.value", 10, 5), ("C.value", 20, 3), ("<gc>", 0, 2)]
     lines = [(row.spot.line, row.own // MS) for row in model.rows(Measure.CPU, by_line=True, by_total=False)]
     assert lines == [(11, 5), (21, 3)]
+
+
+@pytest.fixture
+def profile_alone(shared_names: Profile, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A data file as `attach` and `run --no-cover` leave it, in the current directory."""
+    monkeypatch.chdir(tmp_path)
+    with write_coverage(tmp_path / ".coverage", {}, has_arcs=False) as connection:
+        write_profile(connection, rows_from_profile(shared_names))
+    return tmp_path
+
+
+def _main(*arguments: str) -> int:
+    with pytest.raises(SystemExit) as caught:
+        main(arguments)
+    return int(caught.value.code or 0)
+
+
+@pytest.mark.any_python
+def test_a_profile_without_coverage_is_reported(profile_alone: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """`report` shows the times, `html` makes a site of them, both with status 0; no page says anything of coverage."""
+    assert _main("report", "-m") == 0
+    shown = capsys.readouterr()
+    assert "costly  <string>:2" in shown.out and "Cover" not in shown.out
+    assert "[no-coverage]" in shown.err
+    assert _main("html") == 0
+    site = profile_alone / "htmlcov"
+    assert sorted(path.name for path in site.glob("*.html")) == ["flame.html", "index.html"]
+    pages = payloads(site)
+    assert pages["index.html"]["hot"][0][:3] == ["costly", "<string>", 2]
+    assert sum(pages["flame.html"]["costs"][3]) == 100
+    assert [is_own for name, _, is_own in pages["flame.html"]["files"]] == [1, 1]
+    assert json.loads((site / "footfall.json").read_text())["total"] is None
+
+
+@pytest.mark.any_python
+@pytest.mark.parametrize(
+    "arguments",
+    [["json"], ["xml"], ["lcov"], ["gaps"], ["annotate"], ["report", "--format=total"], ["report", "main.py"]],
+    ids=lambda arguments: " ".join(arguments),
+)
+def test_what_needs_coverage_says_that_there_is_none(
+    profile_alone: Path, capsys: pytest.CaptureFixture[str], arguments: list[str]
+) -> None:
+    """Not that an option is to be looked at, and nothing is written."""
+    assert _main(*arguments) == 3
+    error = capsys.readouterr().err
+    assert "has a profile and no coverage" in error and "footfall html" in error and "[no-coverage]" in error
+    assert [path.name for path in profile_alone.iterdir() if path.name != ".footfall"] == [".coverage"]
+
+
+@pytest.mark.any_python
+@pytest.mark.parametrize("command", ["report", "html"])
+def test_no_coverage_reaches_no_threshold(
+    profile_alone: Path, capsys: pytest.CaptureFixture[str], command: str
+) -> None:
+    """The times are shown, and the status is that of a total which is too low."""
+    assert _main(command, "--fail-under=1") == 2
+    assert "there is no coverage in .coverage, fail-under is 1" in capsys.readouterr().out

@@ -43,6 +43,11 @@ export function showOverview(): void {
   };
   filter.addEventListener("input", apply);
   state.addEventListener("change", apply);
+  if (!files.length) {
+    // a profile without coverage: nothing to map, to rank or to list
+    main.append(h("h1", {}, payload.site.title), totals(payload), ...changeSection(payload), hotSection(payload) ?? "");
+    return;
+  }
   main.append(
     h("h1", {}, payload.site.title),
     totals(payload),
@@ -64,10 +69,12 @@ function isWanted(file: File, state: string): boolean {
 function totals(payload: OverviewPayload): HTMLElement {
   const { totals: all, site } = payload;
   const part = covered(all);
-  const tiles: [string, string, string][] = [
-    [coveredText(part, Math.max(site.precision, 1)), "covered", changeText(part, payload.totalBefore)],
-    [(all.statements - all.missing).toLocaleString("en"), `of ${count(all.statements, "statement")} ran`, count(all.missing, "missing", "missing")],
-  ];
+  const tiles: [string, string, string][] = payload.files.length
+    ? [
+        [coveredText(part, Math.max(site.precision, 1)), "covered", changeText(part, payload.totalBefore)],
+        [(all.statements - all.missing).toLocaleString("en"), `of ${count(all.statements, "statement")} ran`, count(all.missing, "missing", "missing")],
+      ]
+    : [];
   if (site.hasBranches)
     tiles.push([(all.branches - all.missingBranches).toLocaleString("en"), `of ${count(all.branches, "branch", "branches")} taken`,
       `${count(all.partial, "missing", "missing")} on lines that ran`]);

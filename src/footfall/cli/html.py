@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from footfall.cli.reporting import ReportRequest, contexts_option, exit_status, report_options
+from footfall.cli.reporting import ReportRequest, contexts_option, exit_status, report_options, times_exit_status
 from footfall.cli.terminal import progress_bar
 from footfall.config import Config
 from footfall.report.gather import Coverage
@@ -37,7 +37,8 @@ def command(
     gaps_file: str | None,
     quiet: bool,
 ) -> int:
-    """Write a site from one run's data: an overview, each file's source, the flame graph, the tests.
+    """Write a site from one run's data: an overview, each file's source, the flame graph, the tests. Data that has a
+    profile alone gives a site of times.
 
     It opens from disk and loads nothing from elsewhere. A site that is already in the directory is replaced, and
     the new one says what changed since.
@@ -49,10 +50,12 @@ def command(
     )
     # No cycles are made here, and looking for some among a million small objects costs a third of the time.
     gc.disable()
-    coverage = request.gather(config)
+    coverage = request.gather(config, needs_coverage=False)
     index = write_html(config, coverage, before_file=before, gaps_file=gaps_file, is_quiet=quiet)
     if not quiet:
         click.echo(f"Wrote HTML report to {index}", err=True)
+    if coverage.is_profile_alone:
+        return times_exit_status(config)
     return exit_status(config, coverage.total.pc_covered)
 
 

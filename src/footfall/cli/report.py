@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import click
 
-from footfall.cli.reporting import ReportRequest, contexts_option, exit_status, report_options
+from footfall.cli.reporting import ReportRequest, contexts_option, exit_status, report_options, times_exit_status
+from footfall.config import Config
 from footfall.errors import FootfallError, UsageError
 from footfall.report.text import TableOptions, render_table
 
@@ -71,17 +74,16 @@ def command(
         precision=precision,
     )
     if by is not None:
-        from footfall.analyze.clocks import Clock
-        from footfall.cli.report_by import show_times
-        from footfall.report.timetable import TimeTableOptions
-
         n_rows = count if count is not None else 0 if format_ == "json" else _N_ROWS
-        options_by = TimeTableOptions(by, Clock(clock) if clock else None, sort or "self", n_rows)
-        show_times(config, options_by, format_ or "text")
+        _show_profile(config, by, clock, format_ or "text", sort or "self", n_rows)
         return 0
     if count is not None:
         raise UsageError("by-missing", "--count is of the profile's rows.", "Add --by function, or leave it out.")
-    coverage = request.gather(config)
+    is_plain = (config.report_format or "text") == "text" and not conditions and not request.files
+    coverage = request.gather(config, needs_coverage=not is_plain)
+    if coverage.is_profile_alone:
+        _show_profile(config, "function", clock)
+        return times_exit_status(config)
     if not coverage.files:
         raise FootfallError(
             "no-report-data", f"No data to report in {config.data_file}.", "None of its files could be read."
@@ -96,11 +98,13 @@ def command(
     )
     shares = None
     if coverage.has_profile:
-        from footfall.analyze.clocks import Clock
+        from footfall.analyze.clocks import Clock, default_clock
         from footfall.report.times import load_profile, time_share_by_file  # the half of all imports, for some only
 
         profile = load_profile(config, config.data_file, config.report_contexts)
-        shares = None if profile is None else time_share_by_file(profile, Clock(clock) if clock else None)
+        if profile is not None:
+            shares = time_share_by_file(profile, Clock(clock) if clock else None)
+            options = replace(options, is_wall_time=not clock and default_clock(profile) is Clock.WALL)
     outcomes = None
     if conditions:
         from footfall.report.conditions import need_conditions, outcomes_by_path
@@ -108,3 +112,13 @@ def command(
         outcomes = outcomes_by_path(coverage, need_conditions(coverage, config.data_file, config.report_contexts))
     click.echo(render_table([file.result for file in coverage.files], options, shares, outcomes), nl=False)
     return exit_status(config, coverage.total.pc_covered)
+
+
+def _show_profile(
+    config: Config, by: str, clock: str | None, format_: str = "text", sort: str = "self", n_rows: int = _N_ROWS
+) -> None:
+    from footfall.analyze.clocks import Clock  # these are the half of all imports
+    from footfall.cli.report_by import show_times
+    from footfall.report.timetable import TimeTableOptions
+
+    show_times(config, TimeTableOptions(by, Clock(clock) if clock else None, sort, n_rows), format_)

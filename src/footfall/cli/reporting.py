@@ -15,7 +15,8 @@ from footfall.config import Config
 from footfall.errors import EXIT_USAGE
 from footfall.report.gather import Coverage, gather
 
-__all__ = ["ReportRequest", "contexts_option", "exit_status", "output_options", "report_options", "whole_exit_status"]
+__all__ = ["ReportRequest", "contexts_option", "exit_status", "output_options", "report_options",
+ "times_exit_status", "whole_exit_status"]
 
 _Command = TypeVar("_Command", bound=Callable[..., object])
 _Rest = ParamSpec("_Rest")
@@ -46,11 +47,15 @@ class ReportRequest:
             **given,
         )
 
-    def gather(self, config: Config, *, all_contexts: bool = False) -> Coverage:
-        """Do what every report begins with, and print the warnings."""
-        contexts = () if all_contexts else config.report_contexts
+    def gather(self, config: Config, *, all_contexts: bool = False, needs_coverage: bool = True) -> Coverage:
+        """Do what every report begins with, and print the warnings. Arguments as of `gather`."""
         coverage = gather(
-            config, config.data_file, ignore_errors=self.ignore_errors, contexts=contexts, paths=self.files
+            config,
+            config.data_file,
+            ignore_errors=self.ignore_errors,
+            contexts=() if all_contexts else config.report_contexts,
+            paths=self.files,
+            needs_coverage=needs_coverage,
         )
         warn(coverage.warnings, config.disable_warnings)
         return coverage
@@ -98,6 +103,14 @@ def contexts_option(function: _Command) -> _Command:
         metavar="REGEX1,REGEX2,...",
         help="Count only what ran in contexts that one of these regular expressions finds.",
     )(function)
+
+
+def times_exit_status(config: Config) -> int:
+    """Return 0, or 2 with a message on stdout where a threshold is set: data without coverage does not reach it."""
+    if not config.fail_under:
+        return 0
+    click.echo(f"Coverage failure: there is no coverage in {config.data_file}, fail-under is {config.fail_under:g}")
+    return EXIT_USAGE
 
 
 def exit_status(config: Config, total: float) -> int:

@@ -68,7 +68,7 @@ def command(
         text = json.dumps(names, indent=4) + "\n" if format_ == "json" else "".join(name + "\n" for name in names)
         write_output(output, text, "names of tests")
         return 0
-    coverage = request.gather(config, all_contexts=True)
+    coverage = request.gather(config, all_contexts=True, needs_coverage=False)
     profile = load_profile(config, config.data_file) if coverage.has_profile else None
     ran = lines_by_context(config, coverage)
     tests = _need_tests(config, ran, profile)

@@ -27,6 +27,12 @@ from footfall.report.sources import looks_like_python, read_source_bytes
 __all__ = ["Coverage", "ReportedFile", "gather", "shown_path"]
 
 
+_SHOW_TIMES = (
+    "Its times are shown by `footfall report`, `footfall html` and `footfall flame`;"
+    " `footfall run COMMAND` records both."
+)
+
+
 @dataclass(frozen=True, slots=True)
 class ReportedFile:
     """One file of a report. `stored_paths` are its names in the data file, several where [paths] joined them.
@@ -52,6 +58,8 @@ class Coverage:
     has_arcs: bool = False
     has_profile: bool = False
     has_conditions: bool = False
+    is_profile_alone: bool = False
+    """Whether the data file has no coverage at all."""
     files: list[ReportedFile] = field(default_factory=list)
     warnings: list[tuple[str, str]] = field(default_factory=list)
 
@@ -68,19 +76,28 @@ def gather(
     ignore_errors: bool = False,
     contexts: Sequence[str] = (),
     paths: Sequence[str] = (),
+    needs_coverage: bool = True,
 ) -> Coverage:
     """Read the data file and compare each file that the configuration includes with its source.
 
     `contexts` are regular expressions: only what ran in a context that one of them finds counts. `paths`, when there
     are some, are the files to report, measured or not, instead of all measured ones. With `ignore_errors` (or the
     setting) a file that can't be read or is no Python is named in the warnings instead.
-    Raises FootfallError: what reading the data raises, `no-report-data`, `no-source`, `not-python`.
+    Without `needs_coverage` a data file that has a profile alone gives no files and a warning.
+    Raises FootfallError: what reading the data raises, `no-report-data`, `no-coverage`, `no-source`, `not-python`.
     """
     with _paused_collector():
         stored, names = _apply_paths(config, read_coverage(data_file, contexts))
         coverage = Coverage(
             has_arcs=stored.has_arcs, has_profile=stored.has_profile, has_conditions=stored.has_conditions
         )
+        if stored.has_profile and not stored.files and not stored.has_arcs:
+            without = f"{data_file} has a profile and no coverage: `footfall attach` or --no-cover recorded it."
+            if needs_coverage:
+                raise FootfallError("no-coverage", without, _SHOW_TIMES)
+            coverage.is_profile_alone = True
+            coverage.warnings.append(("no-coverage", f"{without} Times are shown."))
+            return coverage
         wanted = [path if config.relative_files else canonical_path(path) for path in paths]
         chosen = _choose(config, wanted or stored.files)
         if not chosen:

@@ -38,6 +38,8 @@ class TableOptions:
     skip_covered: bool = False
     skip_empty: bool = False
     sort: str = "name"
+    is_wall_time: bool = False
+    """Whether shares of time are of wall time for want of CPU time, which a note says."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +135,8 @@ def _make_table(
         notes.append(f"{plural(n_covered, 'file')} skipped due to complete coverage.")
     if n_empty:
         notes.append(f"{plural(n_empty, 'empty file')} skipped.")
+    if options.is_wall_time and time_shares:
+        notes.append("Time is wall time: no thread was seen to use CPU time.")
     if options.show_missing and (never := [line for each in (outcomes or {}).values() for line in each.lines]):
         notes.append("\n".join(["Outcomes of conditions that were never seen:", *map(printable, never)]))
 

@@ -132,7 +132,8 @@ class _Site:
         self.sampled_us = _sampled_us(data.profile)
         self.tests = find_tests(data.lines_by_context, data.profile, SOURCES)
         self.test_us = self._test_times()
-        self.numbers = numbers_of_report(data.coverage, data.profile, self.function_times, self.pages)
+        coverage = data.coverage if self.files else None
+        self.numbers = numbers_of_report(coverage, data.profile, self.function_times, self.pages)
 
     def write(self) -> None:
         wanted = set()

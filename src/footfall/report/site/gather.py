@@ -46,7 +46,7 @@ def _coverage_before(config: Config, data_file: str | Path) -> Coverage | None:
     try:
         return gather(config, data_file, ignore_errors=True)
     except FootfallError as error:
-        if error.slug != "no-report-data":
+        if error.slug not in ("no-report-data", "no-coverage"):
             raise
         return None
 
