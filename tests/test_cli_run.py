@@ -174,30 +174,77 @@ def test_an_unwritable_working_directory_is_no_obstacle(footfall, tmp_path) -> N
     assert footfall("report", f"--data-file={data}").returncode == 0
 
 
-def test_a_command_that_runs_no_python_says_so(footfall, tmp_path) -> None:
-    """Its status stays, an old data file stays, and nothing else is left."""
-    done = footfall("run", "sh", "-c", "exit 5")
-    assert done.returncode == 5
+@pytest.mark.parametrize(("status", "ours"), [(5, 5), (0, 3)])
+def test_a_command_that_runs_no_python_says_so(footfall, tmp_path, status: int, ours: int) -> None:
+    """A failure's status stays, a success is none of ours; nothing is left, the data of an earlier run neither."""
+    _write(tmp_path / "p.py", "x = 1\n")
+    assert footfall("run", "-q", "p.py").returncode == 0
+    done = footfall("run", "sh", "-c", f"exit {status}")
+    assert done.returncode == ours
     assert "[nothing-recorded]" in done.stderr
     assert not (tmp_path / ".coverage").exists()
     assert not (tmp_path / ".footfall" / "runs").exists()
+    assert footfall("report").returncode != 0
 
 
-def test_a_python_without_footfall_is_named_with_the_remedy(footfall, tmp_path) -> None:
-    """An interpreter of another environment, by itself or on a script's first line, is told from no Python at all."""
+def test_data_of_an_earlier_run_stays_when_it_is_added_to(footfall, tmp_path) -> None:
+    """With --append a run that records nothing says so and takes nothing away."""
+    script = _write(tmp_path / "p.py", "x = 1\n")
+    assert footfall("run", "-q", "p.py").returncode == 0
+    done = footfall("run", "--append", "true")
+    assert (done.returncode, "[nothing-recorded]" in done.stderr) == (3, True)
+    assert read_coverage(tmp_path / ".coverage").files[str(script)].lines == {1}
+
+
+def test_data_of_an_earlier_run_is_gone_while_the_command_runs(footfall, tmp_path) -> None:
+    """So nothing of it is left when the supervisor is killed; a file that is no data file is not touched."""
+    _write(tmp_path / "p.py", "import os\nprint(os.path.exists('.coverage'))\n")
+    assert footfall("run", "-q", "p.py").stdout == footfall("run", "-q", "p.py").stdout == "False\n"
+    foreign = _write(tmp_path / "notes", "mine\n")
+    assert footfall("run", "-q", "--data-file=notes", "p.py").returncode == 3
+    assert foreign.read_text(encoding="utf-8") == "mine\n"
+
+
+@pytest.fixture
+def bare(tmp_path: pathlib.Path) -> str:
+    """A Python without footfall."""
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(tmp_path / "other")], check=True)
-    python = tmp_path / "other" / "bin" / "python"
-    tool = _write(tmp_path / "tool", f"#!{python}\nprint('ran')\n")
+    return str(tmp_path / "other" / "bin" / "python")
+
+
+def test_a_python_without_footfall_is_named_with_the_remedy(footfall, tmp_path, bare: str) -> None:
+    """An interpreter of another environment, by itself or on a script's first line, is told from no Python at all."""
+    tool = _write(tmp_path / "tool", f"#!{bare}\nprint('ran')\n")
     tool.chmod(tool.stat().st_mode | stat.S_IXUSR)
-    for arguments in ([python, "-c", "print('ran')"], ["./tool"]):
+    for arguments in ([bare, "-c", "print('ran')"], ["./tool"]):
         done = footfall("run", *arguments)
-        assert (done.returncode, done.stdout) == (0, "ran\n")
-        assert f"Install it: {python} -m pip install footfall. [no-footfall-there]" in done.stderr
+        assert (done.returncode, done.stdout) == (3, "ran\n")
+        assert f"Install it: uv pip install --python {bare} footfall. [no-footfall-there]" in done.stderr
+
+
+def test_a_python_that_only_finds_footfall_is_told_what_is_missing(footfall, bare: str) -> None:
+    """A package on PYTHONPATH has no start hook; the message says that, not that there is no footfall."""
+    packages = os.path.dirname(os.path.dirname(sys.modules["footfall"].__file__))
+    done = footfall("run", bare, "-c", "", env={**os.environ, "PYTHONPATH": packages})
+    assert done.returncode == 3
+    assert "footfall.pth is in none of its site directories" in done.stderr
+    assert "[no-start-hook]" in done.stderr
+
+
+def test_a_command_that_is_not_measured_itself_is_named(footfall, tmp_path, bare: str) -> None:
+    """Where only processes that the command started were measured, that is said; the data has these."""
+    script = _write(tmp_path / "p.py", "x = 1\n")
+    start = f"import subprocess; subprocess.run([{sys.executable!r}, 'p.py'], check=True)"
+    done = footfall("run", "-q", bare, "-c", start)
+    assert done.returncode == 0
+    assert f"{bare} was not measured itself" in done.stderr
+    assert "[main-unmeasured]" in done.stderr
+    assert read_coverage(tmp_path / ".coverage").files[str(script)].lines == {1}
 
 
 def test_an_old_python_is_named(footfall, tmp_path) -> None:
     """A Python that footfall does not measure is said to be that."""
-    old = _write(tmp_path / "python3.9", "#!/bin/sh\necho 3 9 cpython False\n")
+    old = _write(tmp_path / "python3.9", "#!/bin/sh\necho 3 9 cpython False True False\n")
     old.chmod(old.stat().st_mode | stat.S_IXUSR)
     done = footfall("run", "./python3.9")
     assert "is Python 3.9" in done.stderr
@@ -208,8 +255,39 @@ def test_switched_off_start_hooks_are_suspected(footfall, tmp_path) -> None:
     """With `python -S` there is no start hook; the message says what kept it from running."""
     _write(tmp_path / "p.py", "x = 1\n")
     done = footfall("run", sys.executable, "-S", "p.py")
+    assert done.returncode == 3
     assert "its start hook did not run" in done.stderr
     assert "[nothing-recorded]" in done.stderr
+
+
+@pytest.mark.parametrize("ending", ["kill -INT $$", "trap 'exit 130' INT; kill -INT $PPID; sleep 5 & wait"])
+def test_what_ended_the_command_before_it_began_is_named(footfall, tmp_path, ending: str) -> None:
+    """A program that a signal ended before Python had begun is not suspected of -S."""
+    tool = _write(tmp_path / "python3", f"#!/bin/sh\n{ending}\n")
+    tool.chmod(tool.stat().st_mode | stat.S_IXUSR)
+    done = footfall("run", "./python3", "p.py")
+    assert done.returncode in (-signal.SIGINT, 130)
+    assert "SIGINT ended it before its Python had begun" in done.stderr
+    assert "-S" not in done.stderr
+
+
+_POOL = """
+import multiprocessing, sys
+def double(x):
+    return 2 * x
+if __name__ == "__main__":
+    with multiprocessing.get_context(sys.argv[1]).Pool(1) as pool:
+        print(pool.map(double, [1, 2]))
+"""
+
+
+@pytest.mark.parametrize("method", ["spawn", "forkserver"])
+def test_helpers_of_multiprocessing_do_not_outlive_the_command(footfall, tmp_path, method: str) -> None:
+    """They end a moment after the command, which is waited for; a daemon goes on and is named."""
+    script = _write(tmp_path / "p.py", _POOL)
+    done = footfall("run", "-q", "p.py", method)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "[2, 4]\n", "")
+    assert 4 in read_coverage(tmp_path / ".coverage").files[str(script)].lines
 
 
 PROJECT = {

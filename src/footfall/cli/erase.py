@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
 from pathlib import Path
 
 import click
 
 from footfall.cli.options import config_option, data_file_option, load_config, warn
 from footfall.errors import FootfallError
-from footfall.record.datafile import check_replaceable
+from footfall.record.datafile import check_replaceable, remove_data_file
 from footfall.record.parallelfiles import find_parallel_files
 from footfall.record.rundir import (
     RunDirectory,
@@ -33,14 +31,14 @@ def command(data_file: str | None, config_file: str | None) -> int:
     """
     config = load_config(config_file, data_file=data_file)
     check_replaceable(config.data_file)
-    _remove(config.data_file)
+    remove_data_file(config.data_file)
     for path in find_parallel_files(config.data_file) if config.parallel else ():
         try:
             check_replaceable(path)
         except FootfallError as error:
             warn([("foreign-kept", f"{error.message} It stays.")], config.disable_warnings)
         else:
-            _remove(path)
+            remove_data_file(path)
     runs = find_unresolved_runs(Path.cwd())
     for run in runs:
         if not is_running(run):
@@ -48,15 +46,3 @@ def command(data_file: str | None, config_file: str | None) -> int:
     if not any(map(is_running, runs)):
         remove_caches(Path.cwd())
     return 0
-
-
-def _remove(path: str) -> None:
-    try:
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(path)
-    except OSError as error:
-        raise FootfallError(
-            "data-unwritable",
-            f"Can't remove the data file {path}: {error.strerror or error}.",
-            "Check the permissions of its directory.",
-        ) from error

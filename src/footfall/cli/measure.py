@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
 import click
 
-from footfall.cli.supervise import run_command
-from footfall.cli.target import find_interpreter, inspect_interpreter
+from footfall.cli.options import warn
+from footfall.cli.supervise import Ended, run_command
+from footfall.cli.unmeasured import why_nothing, why_only_others
 from footfall.config import Config
 from footfall.errors import EXIT_ENVIRONMENT, FootfallError
 from footfall.model import RUN_VARIABLE
-from footfall.record.datafile import check_replaceable, check_writable, open_data_file
+from footfall.record.datafile import check_replaceable, check_writable, open_data_file, remove_data_file
 from footfall.record.rundir import (
     RunDirectory,
     make_run_directory,
@@ -25,12 +27,16 @@ from footfall.record.rundir import (
 
 __all__ = ["Measurement", "measure"]
 
+_ENDING_SECONDS = 0.5
+_HELPER_SECONDS = 5.0
+_POLL_SECONDS = 0.005
+
 
 class Measurement(NamedTuple):
     """How a command ended, and where its results are."""
 
     status: int
-    """The exit status to end with, as of `run_command`: minus the number of the signal that killed it."""
+    """The exit status to end with: the command's, as in `Ended`, or ours where it succeeded without results."""
     data_file: str | None
     """None when there are no results, which has been said."""
 
@@ -49,7 +55,8 @@ def measure(
     """Run a program with its arguments, write its data file (default: the configured one) and show the summary.
 
     `wants_summary` is asked once the exit status is known. `environment` is added to ours.
-    With `append` results are added to those that the data file has.
+    With `append` results are added to those that the data file has; without, a data file of an earlier run is removed
+    first, so that whatever comes to pass it is not taken for this run's.
     Raises FootfallError when it can't be started, or results could not be written.
     """
     if data_file is not None:
@@ -59,31 +66,49 @@ def measure(
         with open_data_file(data_file or config.data_file):
             pass  # better now than after a long run
     directory = make_run_directory(settings_from_config(config, cover=cover))
+    if not append:
+        _remove_earlier(data_file or config.data_file, directory)
     full = {**os.environ, **(environment or {}), RUN_VARIABLE: str(directory.path)}
     try:
-        status = run_command(program, full)
+        ended = run_command(program, full)
     except FootfallError:
         remove_run_directory(directory)
         raise
-    return _finish(directory, config, program, status, data_file, append, is_quiet, wants_summary(status))
+    has_summary = wants_summary(ended.status)
+    return _finish(directory, config, program, ended, data_file, append, is_quiet, has_summary)
+
+
+def _remove_earlier(data_file: str, directory: RunDirectory) -> None:
+    try:
+        remove_data_file(data_file)
+    except FootfallError:
+        if directory.is_temporary:
+            return  # its directory can't be written: where the results go is said at the end
+        remove_run_directory(directory)
+        raise
 
 
 def _finish(
     directory: RunDirectory,
     config: Config,
     program: list[str],
-    status: int,
+    ended: Ended,
     data_file: str | None,
     append: bool,
     is_quiet: bool,
     has_summary: bool,
 ) -> Measurement:
-    """Make the results of a command that ended with `status`."""
+    """Make the results of a command that has ended."""
+    status = ended.status
     if not directory.has_records():
-        click.echo(f"footfall: {_why_nothing(program)}", err=True)
+        click.echo(f"footfall: {why_nothing(program, ended)}", err=True)
         remove_run_directory(directory)
-        return Measurement(status, None)
+        return Measurement(status or EXIT_ENVIRONMENT, None)
     _name_survivors(directory)
+    if not directory.has_records(ended.pid):
+        reason = why_only_others(program, ended)
+        if reason is not None:
+            warn([(reason.slug, f"{reason.message} {reason.help}")], config.disable_warnings)
     chosen = data_file or config.data_file
     if data_file is None and directory.is_temporary:
         chosen = str(directory.path / os.path.basename(config.data_file))
@@ -105,43 +130,40 @@ def _finish(
 
 def _name_survivors(directory: RunDirectory) -> None:
     """Say which processes still record: daemons that outlive the command."""
-    for pid in sorted({entry.name.partition("-")[0] for entry in directory.path.glob("*.rec")}):
-        try:
-            mapped = Path(f"/proc/{pid}/maps").read_bytes()
-        except OSError:
-            continue  # it has ended
-        if os.fsencode(directory.path) in mapped:
-            click.echo(
-                f"footfall: Process {pid} outlives the command: what it does from now on is not in the data."
-                " End it before the command ends. [still-running]",
-                err=True,
-            )
+    for pid in _wait_for_endings(directory):
+        click.echo(
+            f"footfall: Process {pid} outlives the command: what it does from now on is not in the data."
+            " End it before the command ends. [still-running]",
+            err=True,
+        )
 
 
-def _why_nothing(program: list[str]) -> FootfallError:
-    """Say why a command left no record, as far as its interpreter tells."""
-    path = find_interpreter(program)
-    what = f"Nothing was recorded of {program[0]}:"
-    if path is None:
-        return FootfallError(
-            "nothing-recorded",
-            f"{what} it ran no Python, or a Python without footfall.",
-            "Install footfall in the environment whose Python it runs: PYTHON -m pip install footfall.",
-        )
-    found = inspect_interpreter(path, {key: value for key, value in os.environ.items() if key != RUN_VARIABLE})
-    if not found.is_supported and found.version is not None:
-        version = ".".join(map(str, found.version))
-        return FootfallError(
-            "python-unsupported",
-            f"{what} {path} is Python {version}, and footfall measures 3.11 to 3.15.",
-            "Run it with one of these.",
-        )
-    if not found.has_footfall:
-        return FootfallError(
-            "no-footfall-there", f"{what} {path} has no footfall.", f"Install it: {path} -m pip install footfall."
-        )
-    return FootfallError(
-        "nothing-recorded",
-        f"{what} {path} has footfall, but its start hook did not run.",
-        "The option -S keeps site-packages' start hooks from running, an emptied environment (env -i) from knowing.",
-    )
+def _wait_for_endings(directory: RunDirectory) -> list[int]:
+    """Wait for processes that end along with the command; return those that go on.
+
+    The helpers of multiprocessing end by themselves once nobody holds their pipe any more, so they get more time.
+    """
+    pids = sorted({int(entry.name.partition("-")[0]) for entry in directory.path.glob("*.rec")})
+    pids = [pid for pid in pids if _is_recording(pid, directory)]
+    begin = time.monotonic()
+    while pids:
+        waited = time.monotonic() - begin
+        if waited > _HELPER_SECONDS or (waited > _ENDING_SECONDS and not any(map(_is_helper, pids))):
+            break
+        time.sleep(_POLL_SECONDS)
+        pids = [pid for pid in pids if _is_recording(pid, directory)]
+    return pids
+
+
+def _is_recording(pid: int, directory: RunDirectory) -> bool:
+    try:
+        return os.fsencode(directory.path) in Path(f"/proc/{pid}/maps").read_bytes()
+    except OSError:
+        return False  # it has ended
+
+
+def _is_helper(pid: int) -> bool:
+    try:
+        return b"from multiprocessing." in Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return False

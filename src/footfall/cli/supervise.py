@@ -15,11 +15,11 @@ import signal
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
-from typing import Final
+from typing import Final, NamedTuple
 
 from footfall.errors import FootfallError
 
-__all__ = ["end_like", "run_command"]
+__all__ = ["Ended", "end_like", "run_command"]
 
 _PASSED_ON: Final = frozenset(
     {signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGUSR1, signal.SIGUSR2}
@@ -28,8 +28,18 @@ _KEYS: Final = frozenset({signal.SIGINT, signal.SIGQUIT})
 _SI_KERNEL: Final = 0x80  # si_code of signals from the terminal's keys, sent to the whole foreground group
 
 
-def run_command(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
-    """Run a command to its end. Returns its exit status, or minus the number of the signal that killed it.
+class Ended(NamedTuple):
+    """How a command ended."""
+
+    status: int
+    """Its exit status, or minus the number of the signal that killed it."""
+    pid: int
+    signals: frozenset[int]
+    """Those that came to us meanwhile, and that the command got too."""
+
+
+def run_command(arguments: Sequence[str], environment: Mapping[str, str]) -> Ended:
+    """Run a command to its end.
 
     Raises FootfallError (`cant-start`) when the system can't start it.
     """
@@ -40,9 +50,10 @@ def run_command(arguments: Sequence[str], environment: Mapping[str, str]) -> int
     old_mask = signal.pthread_sigmask(signal.SIG_BLOCK, watched)
     try:
         process = _start(arguments, environment, old_mask)
+        signals = set()
         while process.poll() is None:
-            _wait_and_pass_on(watched, process)
-        return process.returncode
+            signals.add(_wait_and_pass_on(watched, process))
+        return Ended(process.returncode, process.pid, frozenset(signals - {signal.SIGCHLD}))
     finally:
         _discard_pending(_PASSED_ON)
         signal.pthread_sigmask(signal.SIG_SETMASK, old_mask)
@@ -67,8 +78,8 @@ def _start(arguments: Sequence[str], environment: Mapping[str, str], mask: set[i
         ) from error
 
 
-def _wait_and_pass_on(watched: frozenset[signal.Signals], process: subprocess.Popen[bytes]) -> None:
-    """Wait for one signal; pass it on unless it is SIGCHLD or the command has it already."""
+def _wait_and_pass_on(watched: frozenset[signal.Signals], process: subprocess.Popen[bytes]) -> int:
+    """Wait for one signal, and return it; pass it on unless it is SIGCHLD or the command has it already."""
     if hasattr(signal, "sigwaitinfo"):
         info = signal.sigwaitinfo(watched)
         number = info.si_signo
@@ -79,6 +90,7 @@ def _wait_and_pass_on(watched: frozenset[signal.Signals], process: subprocess.Po
     if number != signal.SIGCHLD and not has_it:
         with contextlib.suppress(ProcessLookupError):
             process.send_signal(number)
+    return number
 
 
 def _is_in_foreground() -> bool:
@@ -101,7 +113,7 @@ def _discard_pending(numbers: frozenset[signal.Signals]) -> None:
 
 
 def end_like(status: int) -> int:
-    """Return the exit status for `status` of `run_command`; where that is a signal, die of the same one."""
+    """Return the exit status for `status` of `Ended`; where that is a signal, die of the same one."""
     if status >= 0:
         return status
     sys.stdout.flush()

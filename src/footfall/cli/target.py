@@ -17,10 +17,13 @@ from footfall.errors import UsageError
 __all__ = ["Interpreter", "command_line", "find_interpreter", "inspect_interpreter"]
 
 _SUPPORTED = ((3, 11), (3, 15))
-_PROBE = (
-    "import sys, importlib.util as u; "
-    "print(*sys.version_info[:2], sys.implementation.name, u.find_spec('footfall') is not None)"
-)
+_PROBE = """
+import importlib.util, os, site, sys
+folders = [*site.getsitepackages(), *([site.getusersitepackages()] if site.ENABLE_USER_SITE else [])]
+has = [importlib.util.find_spec(name) is not None for name in ("footfall", "pip")]
+hook = any(os.path.exists(os.path.join(folder, "footfall.pth")) for folder in folders)
+print(*sys.version_info[:2], sys.implementation.name, *has, hook)
+"""
 _PROBE_SECONDS = 20
 _MAX_LINE = 1000
 
@@ -115,10 +118,20 @@ def _no_such_command(name: str) -> UsageError:
 class Interpreter:
     """The Python that a command runs under, as far as it can be told. `version` is None when it would not say."""
 
-    def __init__(self, path: str, version: tuple[int, int] | None, has_footfall: bool) -> None:
+    def __init__(
+        self,
+        path: str,
+        version: tuple[int, int] | None,
+        *,
+        has_footfall: bool,
+        has_pip: bool = True,
+        has_start_hook: bool = True,
+    ) -> None:
         self.path = path
         self.version = version
         self.has_footfall = has_footfall
+        self.has_pip = has_pip
+        self.has_start_hook = has_start_hook
 
     @property
     def is_supported(self) -> bool:
@@ -156,7 +169,7 @@ def _is_python(path: str) -> bool:
 
 
 def inspect_interpreter(path: str, environment: dict[str, str]) -> Interpreter:
-    """Ask an interpreter for its version and whether it has footfall."""
+    """Ask an interpreter for its version and what is installed there."""
     try:
         done = subprocess.run(
             [path, "-c", _PROBE],
@@ -167,7 +180,14 @@ def inspect_interpreter(path: str, environment: dict[str, str]) -> Interpreter:
             timeout=_PROBE_SECONDS,
             check=True,
         )
-        major, minor, _name, has_footfall = done.stdout.split()[-4:]
-        return Interpreter(path, (int(major), int(minor)), has_footfall == "True")
+        major, minor, _name, *found = done.stdout.split()[-6:]
+        has_footfall, has_pip, has_start_hook = (word == "True" for word in found)
+        return Interpreter(
+            path,
+            (int(major), int(minor)),
+            has_footfall=has_footfall,
+            has_pip=has_pip,
+            has_start_hook=has_start_hook,
+        )
     except (OSError, ValueError, subprocess.SubprocessError):
         return Interpreter(path, None, has_footfall=False)

@@ -17,7 +17,7 @@ from footfall.record.parallelfiles import find_parallel_files
 _PLAIN = frozenset(b"/-._~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz")
 """Bytes that stand for themselves in a URI (RFC 3986); urllib.parse takes longer to import than a file to open."""
 
-__all__ = ["SCHEMA_VERSION", "check_replaceable", "check_writable", "has_table", "open_data_file"]
+__all__ = ["SCHEMA_VERSION", "check_replaceable", "check_writable", "has_table", "open_data_file", "remove_data_file"]
 
 SCHEMA_VERSION = 7
 """coverage.py's, since 5.0."""
@@ -67,6 +67,24 @@ def check_replaceable(path: str | Path) -> None:
                 raise _foreign(path, "it is another program's database")
         return
     raise _foreign(path, "it is not a data file of coverage.py or footfall")
+
+
+def remove_data_file(path: str | Path) -> None:
+    """Remove a data file that `check_replaceable` has let pass, if there is one.
+
+    Raises FootfallError (`data-unwritable`).
+    """
+    if not os.path.isfile(path):
+        return  # there is none, or something that no data file is ever
+    try:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(path)
+    except OSError as error:
+        raise FootfallError(
+            "data-unwritable",
+            f"Can't remove the data file {path}: {error.strerror or error}.",
+            "Check the permissions of its directory.",
+        ) from error
 
 
 def _foreign(path: str | Path, what: str) -> FootfallError:

@@ -73,9 +73,13 @@ class RunDirectory:
         text = f"{os.uname().nodename}\n{self.path.name}\n{started_ns}"
         return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()
 
-    def has_records(self) -> bool:
-        """Tell whether any process was measured for coverage or time."""
-        return any(entry.suffix in (".rec", ".smp", ".vmprof") for entry in self.path.iterdir())
+    def has_records(self, pid: int | None = None) -> bool:
+        """Tell whether any process, or the one named, was measured for coverage or time."""
+        start = "" if pid is None else f"{pid}-"
+        return any(
+            entry.suffix in (".rec", ".smp", ".vmprof") and entry.name.startswith(start)
+            for entry in self.path.iterdir()
+        )
 
 
 def settings_from_config(config: Config, *, cover: bool = True) -> RunSettings:
