@@ -162,6 +162,86 @@ def test_stacks_of_a_quick_recursion_are_whole(tmp_path: Path, python: str) -> N
     assert len(impossible) + log.n_dropped <= 0.02 * len(taken) + 1, (impossible[:3], log.n_dropped)
 
 
+def names_from_leaf(log: SampleLog, node: int) -> list[str]:
+    """The stack of one node, innermost first."""
+    found = []
+    while node:
+        found.append(log.codes[log.nodes[node].code].qualname)
+        node = log.nodes[node].parent
+    return found
+
+
+DEEP = """
+import sys, time
+sys.setrecursionlimit(1000000)
+def leaf():
+    print("ready", flush=True)
+    while True: time.perf_counter()
+def down(n):
+    return down(n - 1) if n else leaf()
+down(70000)
+"""
+
+
+@pytest.mark.parametrize("python", [sys.executable, *OTHERS])
+def test_very_deep_stacks_have_both_ends(tmp_path: Path, python: str) -> None:
+    """The frames in the middle are one that says so; the leaf has its time. `dump` says how many they are."""
+    with target(DEEP, python) as process:
+        log = sample(process.pid, tmp_path / "a.smp", 5, 10_000)
+    taken = [names_from_leaf(log, one.node) for one in log.samples if one.repeat and one.node]
+    assert taken and log.n_dropped == 0
+    for stack in taken:
+        assert (stack[0], stack[1], stack[-2], stack[-1]) == ("leaf", "down", "down", "<module>")
+        assert stack.count("<frames left out>") == 1 and 50_000 < len(stack) < 65_536
+
+
+def test_dump_counts_the_frames_that_it_leaves_out() -> None:
+    """All 70,003 are shown or counted."""
+    from footfall.sample.dump import dump_process
+
+    with target(DEEP) as process:
+        ((thread,),) = (interpreter.threads for interpreter in dump_process(process.pid).interpreters)
+    (left_out,) = [frame.qualname for frame in thread.frames if frame.qualname.startswith("<") and "left" in frame.qualname]
+    assert thread.is_whole and thread.frames[0].qualname == "leaf"
+    assert left_out == f"<{70_003 - (len(thread.frames) - 1)} frames left out>"
+
+
+def test_time_without_a_stack_goes_to_nobody(tmp_path: Path) -> None:
+    """While a stack can't be read its time is that of `<not read>`, and not the next one's that is read."""
+    from footfall import _core
+    from footfall.sample.interpreter import find_interpreter
+
+    program = "import time\ndef leaf():\n  print('ready', flush=True)\n  time.sleep(1000)\nleaf()"
+    with target(program) as process:
+        os.kill(process.pid, signal.SIGSTOP)
+        found = find_interpreter(process.pid)
+        place = (process.pid, found.runtime, found.code_type, found.version)
+        frames = _core.RemoteSampler(*place).stacks()[0][4] or []
+        (code,) = [frame[0] for frame in frames if frame[3] == b"leaf"]
+        descriptor = os.open(f"/proc/{process.pid}/mem", os.O_RDWR)
+        kind = os.pread(descriptor, 8, code + 8)
+        sampler = _core.RemoteSampler(*place, str(tmp_path / "a.smp"))
+        os.pwrite(descriptor, bytes(8), code + 8)
+        sampler.start()
+        until = time.monotonic() + 20
+        while sampler.stats()["torn"] + sampler.stats()["unreadable"] < 20 and time.monotonic() < until:
+            time.sleep(0.005)
+        os.pwrite(descriptor, kind, code + 8)
+        while sampler.stats()["samples"] < 20 and time.monotonic() < until:
+            time.sleep(0.005)
+        sampler.stop()
+        os.close(descriptor)
+    log = read_sample_log(str(tmp_path / "a.smp"))
+    builder = ProfileBuilder()
+    builder.add(log, {})
+    times = {function.qualname: times.own for function, times in times_of_functions(builder.profile).items()}
+    assert log.n_dropped >= 20 and times["<not read>"].samples == 0
+    failed = [one for one in log.samples if not one.repeat]
+    assert sum(one.wall_ns for one in failed) == failed[-1].time_ns - failed[0].time_ns > 0
+    assert times["<not read>"].wall_ns > 0
+    assert times["leaf"].wall_ns < log.samples[-1].time_ns - failed[0].time_ns
+
+
 HOSTILE = {
     "deep recursion": "def down(n):\n  return down(n - 1) if n else 0\nwhile True: down(5000)",
     "threads": (

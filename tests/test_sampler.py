@@ -133,6 +133,28 @@ def test_still_stacks_are_not_dropped(tmp_path: Path) -> None:
     assert log.n_dropped <= 0.25 * len(depths)
 
 
+def test_very_deep_stacks_have_both_ends(tmp_path: Path) -> None:
+    """The frames in the middle are one that says so, and the leaf is who runs."""
+    program = """
+    sys.setrecursionlimit(1000000)
+    def leaf():
+        for _ in until(0.8): pass
+    def down(n):
+        return down(n - 1) if n else leaf()
+    down(70000)
+    """
+    log = sample_program(program, tmp_path / "a.smp")
+    seen = set()
+    for sample in log.samples:
+        names, node = [], sample.node
+        while node:
+            names.append(log.codes[log.nodes[node].code].qualname)
+            node = log.nodes[node].parent
+        if "leaf" in names:
+            seen.add((*names[names.index("leaf") :][:2], names.count("<frames left out>"), *names[-2:]))
+    assert seen == {("leaf", "down", 1, "down", "<module>")}
+
+
 def test_reused_addresses_are_not_misnamed(tmp_path: Path) -> None:
     """Code objects made and dropped in a loop get one another's memory; frames keep their own names."""
     program = """

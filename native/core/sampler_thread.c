@@ -36,7 +36,8 @@ next_random(sampler *s)
 }
 
 #define PACED_TICKS 32u /* looks at our own CPU clock: each costs half a microsecond */
-#define MAX_PACE_NS 10000000u /* however dear a tick is, 100 samples a second are taken */
+#define MAX_PACE_NS 10000000u /* 100 samples a second are taken, unless a tick (a look at a very deep stack) is so dear: */
+#define MAX_BUSY_SHARE 5u /* then a fifth of the time at most is spent in ticks */
 
 /* The interval times a uniform factor of 0.5 to 1.5: right on average, and never in step with the program. */
 static uint64_t
@@ -103,7 +104,9 @@ set_pace(sampler *s)
     uint64_t pace = own_ns / ticks * 1000000u / s->max_cpu_ppm;
     pace = pace * 1000000u / (busy_ppm + 1000u);
     pace = (s->pace_ns + pace) / 2; /* one dear tick is not the rule */
-    pace = pace < MAX_PACE_NS ? pace : MAX_PACE_NS;
+    uint64_t limit = own_ns / ticks * MAX_BUSY_SHARE;
+    limit = limit > MAX_PACE_NS ? limit : MAX_PACE_NS;
+    pace = pace < limit ? pace : limit;
     s->pace_ns = pace > s->interval_ns ? pace : s->interval_ns;
 }
 

@@ -37,6 +37,8 @@ typedef struct thread_lane {
     int is_settled; /* node is what it ran when its CPU clock showed cpu_ns */
     uint32_t node;
     uint64_t cpu_ns;
+    uint64_t failed_ns; /* when it was last looked at without a stack, if that is not logged yet; 0 = no */
+    uint64_t failed_cpu_ns; /* its CPU clock then */
     unsigned char *payload; /* borrowed: its last sample in the log, perhaps unmapped by now */
     sample_fields last;
     stack_lane guess;

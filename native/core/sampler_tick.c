@@ -89,12 +89,12 @@ find_remote_code(sampler *s, uint64_t address, const code_entry **entry)
 
 /* The entry of what is no code object but stands in a stack like one. */
 static walk_status
-find_collector(sampler *s, const code_entry **entry)
+find_mark(sampler *s, uint64_t mark, const code_entry **entry)
 {
-    *entry = sample_log_find_code(&s->log, MARK_COLLECTOR);
+    *entry = sample_log_find_code(&s->log, mark);
     if (*entry == NULL) {
-        code_names_set(&s->names, COLLECTOR_NAME);
-        *entry = sample_log_add_code(&s->log, MARK_COLLECTOR, &s->names);
+        code_names_set(&s->names, stack_mark_name(mark));
+        *entry = sample_log_add_code(&s->log, mark, &s->names);
     }
     return *entry != NULL ? WALK_OK : WALK_NO_MEMORY;
 }
@@ -102,8 +102,8 @@ find_collector(sampler *s, const code_entry **entry)
 static walk_status
 find_code(sampler *s, uint64_t address, const code_entry **entry)
 {
-    if (address == MARK_COLLECTOR) {
-        return find_collector(s, entry);
+    if (stack_mark_name(address) != NULL) {
+        return find_mark(s, address, entry);
     }
     if (IS_LABEL(address)) {
         *entry = sampler_find_label(s, address);
@@ -236,6 +236,33 @@ walk_lane(sampler *s, thread_lane *lane)
     return status == WALK_OK ? sampler_intern_walk(s, lane) : status;
 }
 
+/* Log the time up to the last look that gave no stack, as that of no stack: given to the next that is read, it would
+ * prefer what is easy to read. It is no sample: it stands for none. */
+static void
+log_not_read(sampler *s, thread_lane *lane)
+{
+    const code_entry *entry;
+    uint64_t time_ns = lane->failed_ns;
+    lane->failed_ns = 0;
+    if (find_mark(s, MARK_NOT_READ, &entry) != WALK_OK) {
+        return;
+    }
+    uint32_t node = sample_log_intern_node(&s->log, NO_NODE, entry->id, UNIT_UNKNOWN);
+    if (node == NO_NODE) {
+        return;
+    }
+    uint32_t context = atomic_load_explicit(&s->context, memory_order_relaxed);
+    sample_fields sample = {
+        .thread_index = lane->index,
+        .node = node,
+        .time_ns = time_ns - s->log.start_ns,
+        .cpu_ns = lane->failed_cpu_ns,
+        .context = foreign_threads_context(&s->foreign, lane->native_id, context),
+        .repeat = 0,
+    };
+    sample_log_add_sample(&s->log, &sample);
+}
+
 static void
 log_sample(sampler *s, thread_lane *lane, uint64_t time_ns, int holds_gil, int has_waited)
 {
@@ -285,6 +312,14 @@ sampler_finish_look(sampler *s, thread_lane *lane, walk_status status, uint64_t 
     lane->is_settled = status == WALK_OK;
     if (status != WALK_OK) {
         s->log.n[status == WALK_TORN ? COUNT_TORN : COUNT_UNREADABLE]++;
+        lane->failed_ns = now_ns;
+        lane->failed_cpu_ns = lane->cpu_ns;
+    }
+    /* Another process that can't be read may be gone. */
+    if (lane->failed_ns != 0 && (status == WALK_OK || status == WALK_TORN || s->remote == NULL)) {
+        log_not_read(s, lane);
+    }
+    if (status != WALK_OK) {
         return;
     }
     log_sample(s, lane, now_ns, holds_gil, has_waited);

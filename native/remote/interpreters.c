@@ -250,6 +250,8 @@ copy_thread(thread_lane *to, const thread_lane *from)
     to->cpu_ns = from->cpu_ns;
     to->n_starts = from->n_starts;
     to->moved_ns = from->moved_ns;
+    to->failed_ns = from->failed_ns;
+    to->failed_cpu_ns = from->failed_cpu_ns;
     to->payload = from->payload;
     to->last = from->last;
 }

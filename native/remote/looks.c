@@ -4,6 +4,7 @@
 
 #include "remote/looks.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 /* Append a new reference to a list. -1 with an exception, also when `item` is NULL. */
@@ -19,8 +20,14 @@ append_new(PyObject *list, PyObject *item)
 static PyObject *
 build_frame(sampler *s, const raw_frame *frame)
 {
-    if (frame->code == MARK_COLLECTOR) {
-        code_names_set(&s->names, COLLECTOR_NAME);
+    const char *mark = stack_mark_name(frame->code);
+    if (frame->code == MARK_LEFT_OUT) {
+        char name[64];
+        snprintf(name, sizeof name, "<%llu frames left out>", (unsigned long long)frame->instr);
+        code_names_set(&s->names, name);
+    }
+    else if (mark != NULL) {
+        code_names_set(&s->names, mark);
     }
     else if (code_names_read(&s->memory, &s->offsets, frame->code, s->code_type, &s->names) != WALK_OK) {
         return NULL;

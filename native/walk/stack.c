@@ -13,7 +13,7 @@
 #define SLACK_BYTES 512u
 #define MIN_CHUNK_BYTES (16u << 10)
 #define MAX_SNAPSHOT_TRIES 4
-#define MAX_OLDER_CHUNKS 1024u
+#define MAX_OLDER_CHUNKS (1u << 17)
 #define FIRST_ROOM 256u
 
 /* A copy of part of the target. */
@@ -295,6 +295,69 @@ stack_walker_add(stack_walker *walker, uint64_t address, uint64_t code, uint64_t
     return WALK_OK;
 }
 
+const char *
+stack_mark_name(uint64_t code)
+{
+    switch (code) {
+    case MARK_COLLECTOR:
+        return COLLECTOR_NAME;
+    case MARK_LEFT_OUT:
+        return "<frames left out>";
+    case MARK_NOT_READ:
+        return "<not read>";
+    default:
+        return NULL;
+    }
+}
+
+/* Add a frame of the walk. Once as many as are kept are there, the youngest stay, and it takes the place of the youngest
+ * of the others, which are a ring. */
+static walk_status
+add_walked(stack_walker *walker, uint64_t address, uint64_t code, uint64_t instr)
+{
+    uint32_t n = walker->n_walked++;
+    if (n < MAX_WALKED_FRAMES) {
+        return stack_walker_add(walker, address, code, instr);
+    }
+    uint32_t place = (n - YOUNGEST_KEPT) % (MAX_WALKED_FRAMES - YOUNGEST_KEPT);
+    walker->frames[YOUNGEST_KEPT + place] = (raw_frame){address, code, instr};
+    return WALK_OK;
+}
+
+static void
+reverse_frames(raw_frame *frames, uint32_t n)
+{
+    for (uint32_t i = 0; i < n / 2; i++) {
+        raw_frame kept = frames[i];
+        frames[i] = frames[n - 1 - i];
+        frames[n - 1 - i] = kept;
+    }
+}
+
+/* Bring the ring of a deep stack into order, and put the mark in the place of its youngest. */
+static void
+close_ring(stack_walker *walker)
+{
+    uint32_t n = walker->n_walked;
+    if (n <= MAX_WALKED_FRAMES) {
+        return;
+    }
+    raw_frame *ring = walker->frames + YOUNGEST_KEPT;
+    uint32_t size = MAX_WALKED_FRAMES - YOUNGEST_KEPT;
+    uint32_t first = (n - YOUNGEST_KEPT) % size; /* the youngest that is left */
+    reverse_frames(ring, first);
+    reverse_frames(ring + first, size - first);
+    reverse_frames(ring, size);
+    ring[0] = (raw_frame){0, MARK_LEFT_OUT, n - MAX_WALKED_FRAMES + 1};
+    uint32_t n_before = n - size + 1; /* the marked frame's number counts frames that are left out */
+    if (walker->n_marked > n_before) {
+        walker->n_marked -= n - MAX_WALKED_FRAMES;
+    }
+    else if (walker->n_marked > YOUNGEST_KEPT) {
+        walker->n_marked = YOUNGEST_KEPT + 1;
+    }
+}
+
 void
 stack_insert_mark(stack_walker *walker, uint32_t at, uint64_t mark)
 {
@@ -332,7 +395,7 @@ follow_frames(walk_run *walk)
     if (address == 0) {
         return WALK_OK; /* no Python code runs in this thread */
     }
-    for (uint32_t steps = 1; steps < MAX_STACK_FRAMES * 2; steps++) {
+    for (uint32_t steps = 1; steps < MAX_WALK_STEPS; steps++) {
         if ((address & 7) != 0 || address == passed) {
             return WALK_TORN;
         }
@@ -351,13 +414,13 @@ follow_frames(walk_run *walk)
             /* 3.14 and later clear the code of a frame that ends: copied between its end and its next use,
              * the youngest frame was not there yet, or no longer, and its caller is the youngest. */
             if (code != 0 || walker->n_frames != 0) {
-                status = stack_walker_add(walker, address, code, load_u64(frame + offsets->frame_instr));
+                status = add_walked(walker, address, code, load_u64(frame + offsets->frame_instr));
             }
             if (status != WALK_OK) {
                 return status;
             }
             if (address == walker->mark) {
-                walker->n_marked = walker->n_frames;
+                walker->n_marked = walker->n_walked;
             }
         }
         else if (owner < OWNER_SHIM_FIRST || owner > OWNER_SHIM_LAST) {
@@ -385,7 +448,7 @@ stack_walk(stack_walker *walker, uint64_t thread, stack_lane *lane)
     memset(&walk, 0, offsetof(walk_run, outside));
     walk.walker = walker;
     walk.lane = lane;
-    walker->n_frames = walker->n_marked = 0;
+    walker->n_frames = walker->n_walked = walker->n_marked = 0;
     walker->entered = walker->entered_first = 0;
     walk_status status = take_snapshot(&walk, thread, lane);
     lane->n_outside = 0;
@@ -396,6 +459,7 @@ stack_walk(stack_walker *walker, uint64_t thread, stack_lane *lane)
         walker->entered = walker->entered_first = walker->fields.frame; /* the _PyCFrame of the loop */
     }
     if (status == WALK_OK) {
+        close_ring(walker);
         collector_mark(walker, thread);
     }
     return status;

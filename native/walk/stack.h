@@ -5,8 +5,22 @@
 
 #include "walk/collector.h"
 
-/* Deeper stacks are dropped as torn: a cycle through damaged frames ends here. */
+/* Frames that are kept of one stack. */
 #define MAX_STACK_FRAMES 65536u
+/* Of a walk: with callers of tasks and marks a stack may be longer. Of a deeper one the youngest frames and the oldest are
+ * kept, with MARK_LEFT_OUT between them: the oldest are the same at each look, and so are, in a recursion, the youngest. */
+#define MAX_WALKED_FRAMES 61440u
+#define YOUNGEST_KEPT 1024u
+/* A cycle through damaged frames ends here. */
+#define MAX_WALK_STEPS (1u << 23)
+
+/* In the place of a code object's address, as MARK_COLLECTOR. */
+#define MARK_LEFT_OUT ((uint64_t)32) /* frames of a stack that is too deep to be kept; in `instr` how many */
+#define MARK_NOT_READ ((uint64_t)48) /* a stack that could not be read */
+
+/* The name of a mark; NULL of what is none. */
+const char *stack_mark_name(uint64_t code);
+
 /* CPython takes data-stack chunks of 16 KiB, doubled for a function with very many locals. Frames in a
  * greater chunk are read one by one. */
 #define MAX_CHUNK_BYTES (1u << 18)
@@ -49,6 +63,7 @@ typedef struct stack_walker {
     const walk_offsets *offsets; /* borrowed */
     raw_frame *frames; /* owned: leaf first */
     uint32_t n_frames;
+    uint32_t n_walked; /* by the walk that is under way; more than are kept of a deep stack */
     uint32_t room;
     int is_fixed; /* no more room is made: a signal handler must not allocate */
     memory_span extra[MAX_EXTRA_SPANS]; /* read by the same call as a stack, before it */

@@ -159,11 +159,13 @@ class _Recording:
                 click.echo(f"footfall: {message}.", err=True)
         profile = self._builder.profile
         if not profile.n_samples:
-            click.echo(
-                f"footfall: No samples of process {self._pid} were taken: it ended, or was not looked at long enough."
-                " [nothing-sampled]",
-                err=True,
+            dropped = self._counts().dropped
+            why = (
+                f"no stack could be read whole in {dropped} looks. Try --pause."
+                if dropped
+                else "it ended, or was not looked at long enough."
             )
+            click.echo(f"footfall: No samples of process {self._pid} were taken: {why} [nothing-sampled]", err=True)
             return EXIT_ENVIRONMENT
         self._write()
         if not is_quiet:
