@@ -272,6 +272,8 @@ def _apply_section(config: Config, found: SettingsFile, section: str) -> bool:
 
 def canonical_path(path: str) -> str:
     """Return the absolute path with links resolved, as coverage.py names files."""
+    if not path.isascii():  # data files are UTF-8; in the locale C of old the system's names are not
+        path = os.fsdecode(path.encode("utf-8", "surrogateescape"))
     return os.path.abspath(os.path.realpath(path))
 
 

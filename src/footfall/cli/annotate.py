@@ -7,6 +7,7 @@ import os
 import click
 
 from footfall.cli.options import write_output
+from footfall.cli.output import say
 from footfall.cli.reporting import ReportRequest, exit_status, report_options
 from footfall.report.annotate import annotate, flat_name
 from footfall.report.gather import Coverage
@@ -30,7 +31,7 @@ def command(request: ReportRequest, directory: str | None, quiet: bool) -> int:
     write_annotated(coverage, directory)
     if not quiet:
         where = "beside theirs" if directory is None else f"to {directory}"
-        click.echo(f"Wrote {plural(len(coverage.files), 'annotated source')} {where}", err=True)
+        say(f"Wrote {plural(len(coverage.files), 'annotated source')} {where}")
     return exit_status(config, coverage.total.pc_covered)
 
 

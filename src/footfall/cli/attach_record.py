@@ -15,9 +15,8 @@ from collections.abc import Callable, Iterator
 from types import FrameType
 from typing import NamedTuple
 
-import click
-
 from footfall.analyze.calltree import ProfileBuilder
+from footfall.cli.output import say
 from footfall.config import Config
 from footfall.errors import EXIT_ENVIRONMENT, FootfallError
 from footfall.record.rundir import RunDirectory, make_run_directory, remove_run_directory, settings_from_config
@@ -127,7 +126,7 @@ class _Recording:
     def run(self, signals: list[int], *, is_quiet: bool) -> None:
         """Keep up until there is a reason to end."""
         if not is_quiet:
-            click.echo(f"footfall: sampling {self._describe()}; Ctrl-C ends it.", err=True)
+            say(f"footfall: sampling {self._describe()}; Ctrl-C ends it.")
         with _status_line(is_quiet=is_quiet) as show:
             next_show = 0.0
             while not signals and self._keep_up():
@@ -156,7 +155,7 @@ class _Recording:
             self._fold(sampler)
         if not is_quiet:
             for message in self._messages:
-                click.echo(f"footfall: {message}.", err=True)
+                say(f"footfall: {message}.")
         profile = self._builder.profile
         if not profile.n_samples:
             dropped = self._counts().dropped
@@ -165,7 +164,7 @@ class _Recording:
                 if dropped
                 else "it ended, or was not looked at long enough."
             )
-            click.echo(f"footfall: No samples of process {self._pid} were taken: {why} [nothing-sampled]", err=True)
+            say(f"footfall: No samples of process {self._pid} were taken: {why} [nothing-sampled]")
             return EXIT_ENVIRONMENT
         self._write()
         if not is_quiet:
@@ -270,7 +269,7 @@ class _Recording:
 @contextlib.contextmanager
 def _status_line(*, is_quiet: bool) -> Iterator[Callable[[str], None] | None]:
     """Yield a function that shows one line of text, over and over; None where nobody looks."""
-    if is_quiet or not sys.stderr.isatty() or os.environ.get("TERM", "") == "dumb":
+    if is_quiet or sys.stderr is None or not sys.stderr.isatty() or os.environ.get("TERM", "") == "dumb":
         yield None
         return
     from rich.console import Console

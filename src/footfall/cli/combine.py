@@ -8,6 +8,7 @@ import time
 import click
 
 from footfall.cli.options import config_option, data_file_option, load_config, warn
+from footfall.cli.output import say
 from footfall.cli.terminal import progress_bar
 from footfall.config import Config
 from footfall.errors import EXIT_FINDINGS, FootfallError
@@ -67,7 +68,7 @@ def command(
             text = f"{_shown(path)} was combined but can't be removed: {error.strerror or error}."
             warn([("input-kept", text)], config.disable_warnings)
     if not quiet:
-        click.echo(_summary(result, config.data_file, time.monotonic() - started), err=True)
+        say(_summary(result, config.data_file, time.monotonic() - started))
     return EXIT_FINDINGS if result.failed else 0
 
 
@@ -93,7 +94,7 @@ def _nothing_to_combine(target: str, paths: tuple[str, ...], *, is_kept: bool) -
 def _warn(result: Combined, config: Config) -> None:
     for _, error in result.failed:
         # not a warning that can be turned off: the result is without that file
-        click.echo(f"footfall: {error.message} It is left out, and left where it is. [{error.slug}]", err=True)
+        say(f"footfall: {error.message} It is left out, and left where it is. [{error.slug}]")
     warn(result.warnings, config.disable_warnings)
 
 

@@ -7,13 +7,14 @@ import os
 import platform
 import sqlite3
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable
 from typing import Final
 
 import click
 
 from footfall._version import VERSION
 from footfall.cli.options import config_option, data_file_option, load_config
+from footfall.cli.output import say, show
 from footfall.config import Config
 from footfall.errors import EXIT_FINDINGS, FootfallError, UsageError
 from footfall.model import ENGINE_MONITORING, ENGINE_PROBES, ENGINE_SETTRACE
@@ -26,7 +27,7 @@ from footfall.record.parallelfiles import find_parallel_files
 __all__ = ["command"]
 
 _ENGINES: Final = {ENGINE_MONITORING: "monitoring", ENGINE_PROBES: "probes", ENGINE_SETTRACE: "settrace"}
-_Rows = Iterator[tuple[str, str]]
+_Rows = Iterable[tuple[str, str]]
 
 
 @click.command(
@@ -56,9 +57,9 @@ def command(topic: str, files: tuple[str, ...], data_file: str | None, config_fi
 def _show(title: str, rows: _Rows) -> None:
     found = list(rows)
     width = max(len(name) for name, _ in found)
-    click.echo(f"-- {title} {'-' * (60 - len(title))}")
+    show(f"-- {title} {'-' * (60 - len(title))}")
     for name, value in found:
-        click.echo(f"{name:>{width}}: {_printable(value)}")
+        show(f"{name:>{width}}: {_printable(value)}")
 
 
 def _printable(text: str) -> str:
@@ -109,10 +110,12 @@ def _show_files(paths: list[str]) -> int:
     status = 0
     for path in paths:
         try:
-            _show("data", _data_rows(path))
+            rows = [*_data_rows(path)]
         except FootfallError as error:
-            click.echo(f"footfall: {error}", err=True)
+            say(f"footfall: {error}")
             status = EXIT_FINDINGS
+        else:
+            _show("data", rows)
     return status
 
 

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import sys
-
 import click
 
 from footfall.cli.attach import check_can_attach
+from footfall.cli.output import say, show
 from footfall.cli.terminal import print_lines
 from footfall.errors import FootfallError
 
@@ -47,11 +46,11 @@ def command(pid: int, as_json: bool, children: bool, with_tasks: bool, pause: bo
                 raise
             refused = refused or error
             if error.slug not in ("attach-not-python", "no-such-process"):
-                click.echo(f"footfall: {error}", err=True)
+                say(f"footfall: {error}")
     if not processes and refused is not None:
         raise refused
     if as_json:
-        click.echo(render_dump_json(processes, with_tasks=with_tasks), nl=False)
+        show(render_dump_json(processes, with_tasks=with_tasks), end="")
     else:
-        print_lines(render_dump_text(processes, with_tasks=with_tasks), sys.stdout)
+        print_lines(render_dump_text(processes, with_tasks=with_tasks), is_report=True)
     return 0

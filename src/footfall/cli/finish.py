@@ -12,13 +12,12 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-import click
-
 from footfall.analyze.import_frames import fold_imports
 from footfall.analyze.profiles import rows_from_profile
 from footfall.analyze.resolve import resolve
 from footfall.analyze.rundata import FileData, RunData
 from footfall.cli.options import warn
+from footfall.cli.output import say
 from footfall.cli.terminal import print_lines, progress_bar
 from footfall.config import Config
 from footfall.errors import FootfallError
@@ -75,7 +74,7 @@ def finish_run(
         remove_run_directory(directory, keep=Path(data_file).absolute())
     warn(warnings, config.disable_warnings)
     if is_kept:
-        click.echo(f"footfall: the run directory is kept: {directory.path}", err=True)
+        say(f"footfall: the run directory is kept: {directory.path}")
     if has_summary and not is_quiet:
         show_summary(run, config, data_file)
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from footfall.cli.output import say
 from footfall.cli.reporting import ReportRequest, contexts_option, exit_status, report_options, times_exit_status
 from footfall.cli.terminal import progress_bar
 from footfall.config import Config
@@ -53,7 +54,7 @@ def command(
     coverage = request.gather(config, needs_coverage=False)
     index = write_html(config, coverage, before_file=before, gaps_file=gaps_file, is_quiet=quiet)
     if not quiet:
-        click.echo(f"Wrote HTML report to {index}", err=True)
+        say(f"Wrote HTML report to {index}")
     if coverage.is_profile_alone:
         return times_exit_status(config)
     return exit_status(config, coverage.total.pc_covered)

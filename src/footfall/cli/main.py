@@ -6,7 +6,6 @@ Each subcommand's module is imported when it is called for, so that `footfall re
 from __future__ import annotations
 
 import importlib
-import os
 import sys
 from collections.abc import Sequence
 from typing import Final
@@ -14,6 +13,7 @@ from typing import Final
 import click
 
 from footfall._version import VERSION
+from footfall.cli.output import flush_streams, prepare_streams, say, silence, writing_messages
 from footfall.errors import EXIT_USAGE, FootfallError
 
 __all__ = ["main"]
@@ -78,18 +78,26 @@ def _footfall() -> None:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and exit: 0, 1 for findings, 2 for usage and --fail-under, 3 for the environment."""
     try:
-        result = _footfall.main(args=arguments, prog_name="footfall", standalone_mode=False)
-        sys.stdout.flush()
+        prepare_streams()
+        result = _run(arguments)
     except FootfallError as error:
-        click.echo(f"footfall: {error}", err=True)
+        say(f"footfall: {error}")
         sys.exit(error.exit_code)
     except click.ClickException as error:
-        error.show()
+        with writing_messages() as stream:
+            error.show(stream)
         sys.exit(EXIT_USAGE)
     except (click.Abort, KeyboardInterrupt):
         sys.exit(_INTERRUPTED)
-    except BrokenPipeError:
-        # the reader of a pipe left; what Python would still flush at exit has nowhere to go
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except BrokenPipeError:  # the reader of a pipe left, and needs no message
+        silence(sys.stdout)
         sys.exit(1)
     sys.exit(result if isinstance(result, int) else 0)
+
+
+def _run(arguments: Sequence[str] | None) -> object:
+    """Run the subcommand. Help is printed by click itself, into what `flush_streams` empties."""
+    try:
+        return _footfall.main(args=arguments, prog_name="footfall", standalone_mode=False)
+    finally:
+        flush_streams()

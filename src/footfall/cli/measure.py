@@ -8,9 +8,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-import click
-
 from footfall.cli.options import warn
+from footfall.cli.output import say
 from footfall.cli.supervise import Ended, run_command
 from footfall.cli.unmeasured import why_nothing, why_only_others
 from footfall.config import Config
@@ -101,7 +100,7 @@ def _finish(
     """Make the results of a command that has ended."""
     status = ended.status
     if not directory.has_records():
-        click.echo(f"footfall: {why_nothing(program, ended)}", err=True)
+        say(f"footfall: {why_nothing(program, ended)}")
         remove_run_directory(directory)
         return Measurement(status or EXIT_ENVIRONMENT, None)
     _name_survivors(directory)
@@ -112,10 +111,9 @@ def _finish(
     chosen = data_file or config.data_file
     if data_file is None and directory.is_temporary:
         chosen = str(directory.path / os.path.basename(config.data_file))
-        click.echo(
+        say(
             f"footfall: Can't write here ({directory.why_temporary}): the data is in {chosen}."
-            f" Look at it with `footfall report --data-file={chosen}`. [data-elsewhere]",
-            err=True,
+            f" Look at it with `footfall report --data-file={chosen}`. [data-elsewhere]"
         )
     from footfall.cli.finish import finish_run  # imported when it is needed: the command need not wait for it
 
@@ -123,7 +121,7 @@ def _finish(
         _, settings = open_run_directory(directory.path)
         finish_run(directory, settings, config, chosen, append=append, is_quiet=is_quiet, has_summary=has_summary)
     except FootfallError as error:
-        click.echo(f"footfall: {error}", err=True)
+        say(f"footfall: {error}")
         return Measurement(status or EXIT_ENVIRONMENT, None)
     return Measurement(status, chosen)
 
@@ -131,10 +129,9 @@ def _finish(
 def _name_survivors(directory: RunDirectory) -> None:
     """Say which processes still record: daemons that outlive the command."""
     for pid in _wait_for_endings(directory):
-        click.echo(
+        say(
             f"footfall: Process {pid} outlives the command: what it does from now on is not in the data."
-            " End it before the command ends. [still-running]",
-            err=True,
+            " End it before the command ends. [still-running]"
         )
 
 

@@ -10,6 +10,7 @@ from typing import TypeVar
 
 import click
 
+from footfall.cli.output import say, show_parts
 from footfall.config import Config, read_config
 from footfall.errors import FootfallError
 
@@ -56,7 +57,7 @@ def warn(warnings: Iterable[tuple[str, str]], disabled: Iterable[str] = ()) -> N
     for slug, text in dict.fromkeys(warnings):
         if slug not in disabled:
             ending = "" if text.endswith(f"[{slug}]") else f" [{slug}]"
-            click.echo(f"footfall: {text}{ending}", err=True)
+            say(f"footfall: {text}{ending}")
 
 
 def write_output(output: str, text: str, what: str, *, is_quiet: bool = False, option: str = "-o") -> None:
@@ -66,18 +67,22 @@ def write_output(output: str, text: str, what: str, *, is_quiet: bool = False, o
     """
     if output == "-":
         # the bytes are the report's alone, but on a terminal the prompt that follows has a line of its own
-        click.echo(text, nl=sys.stdout.isatty() and not text.endswith("\n"))
+        is_cut = sys.stdout is not None and sys.stdout.isatty() and not text.endswith("\n")
+        show_parts([_encode(text + "\n" * is_cut)])
         return
-    _write_file(output, [text.encode("utf-8", "surrogateescape")], what, is_quiet, option)
+    _write_file(output, [_encode(text)], what, is_quiet, option)
+
+
+def _encode(text: str) -> bytes:
+    """As all reports of fixed formats, whatever the encoding of stdout."""
+    return text.encode("utf-8", "surrogateescape")
 
 
 def write_parts(output: str, parts: Iterable[str] | Iterable[bytes], what: str, *, is_quiet: bool = False) -> None:
     """As `write_output`, for what is made while it is written, as it may be too large to be kept. Text is UTF-8."""
-    encoded = (part.encode("utf-8", "surrogateescape") if isinstance(part, str) else part for part in parts)
+    encoded = (_encode(part) if isinstance(part, str) else part for part in parts)
     if output == "-":
-        sys.stdout.flush()
-        sys.stdout.buffer.writelines(encoded)
-        sys.stdout.buffer.flush()
+        show_parts(encoded)
         return
     _write_file(output, encoded, what, is_quiet, "-o")
 
@@ -101,4 +106,4 @@ def _write_file(output: str, parts: Iterable[bytes], what: str, is_quiet: bool, 
             f"Choose another place with {option}.",
         ) from error
     if not is_quiet:
-        click.echo(f"Wrote {what} to {output}", err=True)
+        say(f"Wrote {what} to {output}")

@@ -6,12 +6,11 @@ pytest's status, or with 1 where the tests passed and the coverage is too low, a
 
 from __future__ import annotations
 
-import sys
-
 import click
 
 from footfall.cli.measure import measure
 from footfall.cli.options import warn
+from footfall.cli.output import say
 from footfall.cli.pytest_request import PytestRequest
 from footfall.cli.session_reports import (
     PYTEST_NO_TESTS,
@@ -50,17 +49,17 @@ def command(request_text: str, program: tuple[str, ...]) -> int:
             environment={SESSION_VARIABLE: "1"},
         )
     except UsageError as error:
-        click.echo(f"footfall: {error}", err=True)
+        say(f"footfall: {error}")
         return PYTEST_USAGE_ERROR
     status = measurement.status
     if measurement.data_file is None or not wants_reports(request, status):
         return end_like(status)
     try:
         reports = make_session_reports(request, config, measurement.data_file)
+        print_lines(reports.lines, is_report=True)
     except FootfallError as error:
-        click.echo(f"footfall: {error}", err=True)
+        say(f"footfall: {error}")
         return end_like(status or PYTEST_TESTS_FAILED)
-    print_lines(reports.lines, sys.stdout)
     if reports.is_below and status in (PYTEST_OK, PYTEST_NO_TESTS):
         status = PYTEST_TESTS_FAILED
     return end_like(status)

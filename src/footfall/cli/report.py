@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import click
 
+from footfall.cli.output import show
 from footfall.cli.reporting import ReportRequest, contexts_option, exit_status, report_options, times_exit_status
 from footfall.config import Config
 from footfall.errors import FootfallError, UsageError
@@ -110,7 +111,7 @@ def command(
         from footfall.report.conditions import need_conditions, outcomes_by_path
 
         outcomes = outcomes_by_path(coverage, need_conditions(coverage, config.data_file, config.report_contexts))
-    click.echo(render_table([file.result for file in coverage.files], options, shares, outcomes), nl=False)
+    show(render_table([file.result for file in coverage.files], options, shares, outcomes), end="")
     return exit_status(config, coverage.total.pc_covered)
 
 

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-import sys
 
-import click
-
+from footfall.cli.output import show
 from footfall.cli.terminal import print_lines
 from footfall.config import Config
 from footfall.errors import UsageError
@@ -27,6 +25,6 @@ def show_times(config: Config, options: TimeTableOptions, format_: str) -> None:
         )
     profile = need_profile(config, config.data_file, config.report_contexts)
     if format_ == "json":
-        click.echo(json.dumps(times_by_report(profile, options), indent=_INDENT))
+        show(json.dumps(times_by_report(profile, options), indent=_INDENT))
     else:
-        print_lines(render_times(profile, options), sys.stdout)
+        print_lines(render_times(profile, options), is_report=True)

@@ -11,6 +11,7 @@ import click
 
 from footfall.analyze.numbers import fail_under_message, should_fail_under
 from footfall.cli.options import config_option, data_file_option, load_config, split_list, warn
+from footfall.cli.output import show
 from footfall.config import Config
 from footfall.errors import EXIT_USAGE
 from footfall.report.gather import Coverage, gather
@@ -109,7 +110,7 @@ def times_exit_status(config: Config) -> int:
     """Return 0, or 2 with a message on stdout where a threshold is set: data without coverage does not reach it."""
     if not config.fail_under:
         return 0
-    click.echo(f"Coverage failure: there is no coverage in {config.data_file}, fail-under is {config.fail_under:g}")
+    show(f"Coverage failure: there is no coverage in {config.data_file}, fail-under is {config.fail_under:g}")
     return EXIT_USAGE
 
 
@@ -117,7 +118,7 @@ def exit_status(config: Config, total: float) -> int:
     """Return 0, or 2 with a message on stdout, as coverage.py has it, when the total percentage is too low."""
     if not should_fail_under(total, config.fail_under, config.precision):
         return 0
-    click.echo(f"Coverage failure: {fail_under_message(total, config.fail_under, config.precision)}")
+    show(f"Coverage failure: {fail_under_message(total, config.fail_under, config.precision)}")
     return EXIT_USAGE
 
 

@@ -13,10 +13,10 @@ import os
 import resource
 import signal
 import subprocess
-import sys
 from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple
 
+from footfall.cli.output import flush_streams
 from footfall.errors import FootfallError
 
 __all__ = ["Ended", "end_like", "run_command"]
@@ -116,8 +116,7 @@ def end_like(status: int) -> int:
     """Return the exit status for `status` of `Ended`; where that is a signal, die of the same one."""
     if status >= 0:
         return status
-    sys.stdout.flush()
-    sys.stderr.flush()
+    flush_streams()
     # the command's own core file is the one that is of use
     with contextlib.suppress(OSError, ValueError):
         resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))

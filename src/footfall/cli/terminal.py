@@ -1,4 +1,4 @@
-"""Styled text and progress on stderr. rich is imported only where stderr is a terminal that wants colours."""
+"""Styled text, and progress on stderr. rich is imported only where stderr is a terminal that wants colours."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from typing import Final, TextIO
 
+from footfall.cli.output import writing_messages, writing_report
 from footfall.report.summary import Line, plain_text
 
 __all__ = ["print_lines", "progress_bar"]
@@ -21,10 +22,16 @@ def _is_terminal(stream: TextIO) -> bool:
     return stream.isatty() and os.environ.get("TERM", "") != "dumb"
 
 
-def print_lines(lines: Iterable[Line], stream: TextIO | None = None) -> None:
-    """Print styled lines, on stderr if not told: in colour on a terminal unless NO_COLOR is set, plain elsewhere."""
-    lines = list(lines)
-    stream = stream or sys.stderr
+def print_lines(lines: Iterable[Line], *, is_report: bool = False) -> None:
+    """Print styled lines, a report on stdout, else on stderr.
+
+    In colour on a terminal unless NO_COLOR is set, plain elsewhere. Raises as `writing_report` for a report.
+    """
+    with writing_report() if is_report else writing_messages() as stream:
+        _print_lines(list(lines), stream)
+
+
+def _print_lines(lines: list[Line], stream: TextIO) -> None:
     if not _is_terminal(stream) or os.environ.get("NO_COLOR"):
         stream.write(plain_text(lines))
         return
@@ -42,7 +49,7 @@ def print_lines(lines: Iterable[Line], stream: TextIO | None = None) -> None:
 @contextlib.contextmanager
 def progress_bar(title: str, *, is_quiet: bool) -> Iterator[Callable[[int, int], None] | None]:
     """Yield a function of (done, total) that draws a bar when the work takes long; None where none is wanted."""
-    if is_quiet or not _is_terminal(sys.stderr):
+    if is_quiet or sys.stderr is None or not _is_terminal(sys.stderr):
         yield None
         return
     bar = _LateBar(title)

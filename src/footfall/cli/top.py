@@ -46,7 +46,7 @@ def command(
         raise FootfallError(
             "top-needs-textual", "The live screen needs the library textual.", "Install it: pip install textual."
         )
-    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+    if not all(stream is not None and stream.isatty() for stream in (sys.stdin, sys.stdout)):
         raise UsageError(
             "not-a-terminal", "The live screen needs a terminal.", "Record with `footfall attach` or `footfall run`."
         )

@@ -225,14 +225,18 @@ class PureRecorder:
 
     def _map_more(self, size: int) -> None:
         fd = os.open(self._path, os.O_RDWR | os.O_NOFOLLOW)
+        taken = [fd]
         try:
+            while taken[-1] <= 2:  # numbers of closed streams, in which the program may write
+                taken.append(os.dup(taken[-1]))
             # Space is reserved first: a store into a sparse mapping on a full disk would be a SIGBUS.
             errno: int | None = os.posix_fallocate(fd, self._file_bytes, size)  # type: ignore[func-returns-value]
             if errno:  # PyPy returns it and does not raise
                 raise OSError(errno, os.strerror(errno))
             segment = mmap.mmap(fd, size, offset=self._file_bytes)
         finally:
-            os.close(fd)
+            for each in taken:
+                os.close(each)
         if self._segment is not None and self._used + 8 <= len(self._segment):
             pack_into("<I", self._segment, self._used + 4, len(self._segment) - self._used - 8)
             pack_into("<I", self._segment, self._used, _PADDING)

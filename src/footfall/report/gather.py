@@ -223,4 +223,7 @@ def _choose(config: Config, paths: Iterable[str]) -> list[str]:
 
 def shown_path(path: str) -> str:
     """Return a path as reports show it: relative when it is below the current directory."""
-    return path.removeprefix(os.path.abspath(os.curdir).rstrip("/") + "/")
+    shown = path.removeprefix(os.path.abspath(os.curdir).rstrip("/") + "/")
+    if shown.isascii():
+        return shown
+    return shown.encode("utf-8", "surrogateescape").decode("utf-8", "surrogateescape")  # see canonical_path

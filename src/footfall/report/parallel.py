@@ -44,8 +44,8 @@ def analyze_in_parallel(sources: Mapping[str, bytes], rules: ExclusionRules, n_w
     So are those of a worker that died: the caller analyses what is missing itself and meets the error.
     """
     by_size = sorted(sources, key=lambda path: -len(sources[path]))
-    sys.stdout.flush()
-    sys.stderr.flush()
+    for stream in filter(None, (sys.stdout, sys.stderr)):
+        stream.flush()
     workers = [_start_worker(sources, by_size[number::n_workers], rules) for number in range(n_workers)]
     found: dict[str, bytes] = {}
     for number, (pid, pipe) in enumerate(workers):

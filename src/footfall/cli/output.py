@@ -1,0 +1,120 @@
+"""What commands print: reports on stdout, messages on stderr, whatever these are: closed, full, of a narrow encoding.
+
+A report that could not be printed is an error. A message that could not be is lost, and changes nothing: neither the
+exit status, which `run` takes from its command, nor what is written to files.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import sys
+from collections.abc import Iterable, Iterator
+from typing import TextIO
+
+import click
+
+from footfall.errors import FootfallError
+
+__all__ = [
+    "flush_streams",
+    "prepare_streams",
+    "say",
+    "show",
+    "show_parts",
+    "silence",
+    "writing_messages",
+    "writing_report",
+]
+
+
+def prepare_streams() -> None:
+    """Let stdout and stderr take any text, and no file of ours the number of one that is closed. To be called first.
+
+    What an encoding has not is shown as an escape, as Python itself does it on stderr.
+    """
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # gets this number, and is not inherited: for a command it stays closed
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def show(text: str, *, end: str = "\n") -> None:
+    """Print plain text on stdout; a name in it can't set a terminal's colours. Raises as `writing_report`."""
+    with writing_report() as stream:
+        stream.write(click.unstyle(text) + end)
+
+
+def show_parts(parts: Iterable[bytes]) -> None:
+    """Write a report's bytes, and nothing else, to stdout. Raises as `writing_report`."""
+    with writing_report() as stream:
+        stream.flush()
+        stream.buffer.writelines(parts)
+
+
+def say(text: str) -> None:
+    """Print a message on stderr, as plain as `show`."""
+    with writing_messages() as stream:
+        stream.write(click.unstyle(text) + "\n")
+
+
+@contextlib.contextmanager
+def writing_report() -> Iterator[TextIO]:
+    """Yield stdout and flush it. Raises FootfallError (`stdout-unwritable`); BrokenPipeError where the reader left."""
+    stream: TextIO | None = sys.stdout
+    if stream is None:  # closed when Python started
+        raise _unwritable("it is closed")
+    try:
+        yield stream
+        stream.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        silence(stream)
+        raise _unwritable(error.strerror or str(error)) from error
+
+
+@contextlib.contextmanager
+def writing_messages() -> Iterator[TextIO]:
+    """Yield stderr and flush it; what can't be written is lost."""
+    stream: TextIO | None = sys.stderr
+    if stream is None:
+        yield io.StringIO()
+        return
+    try:
+        yield stream
+        stream.flush()
+    except OSError:
+        silence(stream)
+
+
+def flush_streams() -> None:
+    """Write out what the streams still hold, such as a page of help. Raises as `writing_report` unless it is closed."""
+    with writing_messages():
+        pass
+    if sys.stdout is not None:
+        with writing_report():
+            pass
+
+
+def _unwritable(reason: str) -> FootfallError:
+    return FootfallError(
+        "stdout-unwritable",
+        f"Can't write to standard output: {reason}.",
+        "Redirect it to a file that can grow, or to none.",
+    )
+
+
+def silence(stream: TextIO | None) -> None:
+    """Let what the interpreter flushes at its end go nowhere, where it would fail again and change the exit status."""
+    if stream is None:
+        return
+    with contextlib.suppress(OSError, ValueError):
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, stream.fileno())
+        os.close(nowhere)
