@@ -3,6 +3,7 @@
     python tests/exact.py --programs 5000 --jobs 2     prints programs tried, programs that differ, first differences
     python tests/exact.py --constructs                 the table of constructs, each a program
     python tests/exact.py --engine settrace --no-branch     another engine, only lines
+    python tests/exact.py --optimize 2                 the programs under `python -OO`, the analyses not
     python3.13 tests/exact.py --syntax 3.11 --save FILE     keep what the C tracer recorded of 3.11's syntax ...
     pypy tests/exact.py --expect FILE                  ... for PyPy 3.11, which has no C tracer
 
@@ -67,6 +68,8 @@ class Measure(NamedTuple):
 
     engine: str = ""
     branch: bool = True
+    optimize: int = 0
+    """The programs' Python has `-O` so often."""
 
 
 _RUNNER = Path(__file__).with_name("exact_runner.py")
@@ -78,10 +81,16 @@ def random_programs(seeds: Iterable[int], syntax: tuple[int, int] = sys.version_
     return {f"program{seed}": generate_program(seed, syntax) for seed in seeds}
 
 
-def constructs() -> dict[str, str]:
-    """Return the table of constructs as programs, those that this version of Python can read."""
+def constructs(names: Iterable[str] = ("",)) -> dict[str, str]:
+    """Return the table of constructs as programs, those that this version of Python can read.
+
+    Of these are taken whose name begins with one of `names`.
+    """
     programs = {}
+    starts = tuple(names)
     for name, text in CONSTRUCTS.items():
+        if not name.startswith(starts):
+            continue
         try:
             compile(text, "construct", "exec")
         except SyntaxError:
@@ -102,10 +111,10 @@ def compare_programs(
     with tempfile.TemporaryDirectory() as work:
         directory = _write_programs(programs, Path(work))
         if truth is None:
-            truth = _trace(directory, Path(work))
+            truth = _trace(directory, Path(work), how.optimize)
             results = {name: result for name, (_, result) in truth.items()}
         else:
-            results = _run(directory, Path(work))
+            results = _run(directory, Path(work), optimize=how.optimize)
         expected = _true_answers(directory, {name: truth[name][0] for name in results}, how.branch)
         answers, own_results = _measure(directory, Path(work), how)
     differences = {}
@@ -122,10 +131,10 @@ def compare_programs(
     return Compared(differences, unknown, other)
 
 
-def find_truth(programs: Mapping[str, str]) -> dict[str, Truth]:
+def find_truth(programs: Mapping[str, str], optimize: int = 0) -> dict[str, Truth]:
     """Return what coverage.py's C tracer records of the programs, and what they compute."""
     with tempfile.TemporaryDirectory() as work:
-        return _trace(_write_programs(programs, Path(work)), Path(work))
+        return _trace(_write_programs(programs, Path(work)), Path(work), optimize)
 
 
 def _write_programs(programs: Mapping[str, str], work: Path) -> Path:
@@ -136,12 +145,12 @@ def _write_programs(programs: Mapping[str, str], work: Path) -> Path:
     return directory
 
 
-def _run(directory: Path, work: Path, *arguments: str, **variables: str) -> dict[str, str]:
+def _run(directory: Path, work: Path, *arguments: str, optimize: int = 0, **variables: str) -> dict[str, str]:
     """Run the programs in a fresh process; return what each computed."""
     results = work / "results"
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("FOOTFALL", "COVERAGE"))}
     environment |= {"PYTHONDONTWRITEBYTECODE": "1", "PYTHONHASHSEED": "0", **variables}
-    command = [sys.executable, str(_RUNNER), str(directory), str(results), *arguments]
+    command = [sys.executable, *["-O"] * optimize, str(_RUNNER), str(directory), str(results), *arguments]
     done = subprocess.run(command, env=environment, cwd=work, capture_output=True, text=True)
     if done.returncode or done.stderr:
         raise SystemExit(f"The programs ended with status {done.returncode}:\n{done.stderr}")
@@ -149,8 +158,8 @@ def _run(directory: Path, work: Path, *arguments: str, **variables: str) -> dict
     return found
 
 
-def _trace(directory: Path, work: Path) -> dict[str, Truth]:
-    results = _run(directory, work, str(work / "arcs"), COVERAGE_CORE="ctrace")
+def _trace(directory: Path, work: Path, optimize: int = 0) -> dict[str, Truth]:
+    results = _run(directory, work, str(work / "arcs"), optimize=optimize, COVERAGE_CORE="ctrace")
     arcs = marshal.loads((work / "arcs").read_bytes())
     return {name: (arcs.get(name, ()), result) for name, result in results.items()}
 
@@ -215,7 +224,8 @@ def _measure(directory: Path, work: Path, how: Measure) -> tuple[dict[str, Answe
     """Return footfall's answers and what the programs computed under it."""
     settings = RunSettings(cwd=str(work), branch=how.branch, profile=False, source_dir=[str(directory)])
     run = make_run_directory(settings).path
-    results = _run(directory, work, **{RUN_VARIABLE: str(run), ENGINE_VARIABLE: how.engine})
+    variables = {RUN_VARIABLE: str(run), ENGINE_VARIABLE: how.engine}
+    results = _run(directory, work, optimize=how.optimize, **variables)
     data = resolve(run)
     if data.messages:
         raise SystemExit(f"footfall says: {data.messages}")
@@ -300,12 +310,13 @@ def main() -> int:
     )
     parser.add_argument("--engine", default="", help="probes, monitoring or settrace (default: as footfall chooses)")
     parser.add_argument("--no-branch", action="store_true", help="measure lines only")
+    parser.add_argument("--optimize", type=int, default=0, help="how often -O is given to the programs (default: 0)")
     arguments = parser.parse_args()
-    how = Measure(arguments.engine, not arguments.no_branch)
+    how = Measure(arguments.engine, not arguments.no_branch, arguments.optimize)
     seeds = range(arguments.seed, arguments.seed + arguments.programs)
     batches = [constructs()] if arguments.constructs else list(_batches(seeds))
     if arguments.save:
-        return _save(arguments.save, batches, arguments.syntax)
+        return _save(arguments.save, batches, arguments.syntax, arguments.optimize)
     truth = json.loads(Path(arguments.expect).read_text()) if arguments.expect else None
     compare_batch = functools.partial(_compare_batch, how=how, syntax=arguments.syntax)
     tried = unknown = other = 0
@@ -334,11 +345,11 @@ def _compare_batch(
     return len(programs), compare_programs(programs, truth, how)
 
 
-def _save(path: str, batches: Iterable[range | dict[str, str]], syntax: tuple[int, int]) -> int:
+def _save(path: str, batches: Iterable[range | dict[str, str]], syntax: tuple[int, int], optimize: int) -> int:
     truth: dict[str, Truth] = {}
     warnings.simplefilter("ignore")
     for batch in batches:
-        truth |= find_truth(random_programs(batch, syntax) if isinstance(batch, range) else batch)
+        truth |= find_truth(random_programs(batch, syntax) if isinstance(batch, range) else batch, optimize)
     Path(path).write_text(json.dumps(truth))
     print(f"{len(truth)} programs under {_interpreter()} written to {path}")
     return 0

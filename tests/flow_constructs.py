@@ -3,6 +3,8 @@
 `CONSTRUCTS` maps a name that reads as a sentence to the program's text. `PRELUDE` comes first in each.
 """
 
+from optimized_constructs import OPTIMIZED_BODIES
+
 __all__ = ["CONSTRUCTS", "PRELUDE"]
 
 PRELUDE = '''\
@@ -210,6 +212,7 @@ _BODIES = {
     "type alias and type parameters": ("type X = int\ndef f[T](x: T) -> T: return x\nclass C[T]: y: T\nreturn f(1)", "2"),
     "exception in an argument": ("try:\n    if len(boom()): return 1\n    return 2\nexcept ValueError:\n    return 3", "1"),
     "always raising call that returns": ("try:\n    if a: return boom()\n    x = 1\nexcept ValueError: x = 2\nreturn x", "0, 1"),
+    **OPTIMIZED_BODIES,
     "stop iteration out of next": ("try:\n    if next(iter(())): x = 1\nexcept StopIteration:\n    x = 2\nreturn x", "0"),
 }
 

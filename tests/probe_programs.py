@@ -8,9 +8,10 @@ import types
 
 from footfall.analyze.probe_arcs import arcs_of_hits, meanings_of_source
 from footfall.observe.probe_forms import HEADER, MARK
+from footfall.observe.probe_mode import STRAYS, mode_here
 from footfall.observe.probe_plan import insert_probes
 from footfall.observe.probe_source import digest_source, split_lines
-from footfall.observe.probe_strays import HAS_STRAYS, find_strays
+from footfall.observe.probe_strays import find_strays
 
 Arcs = set[tuple[int, int]]
 
@@ -43,8 +44,9 @@ def instrument(source: str, filename: str, with_branches: bool = True) -> tuple[
     """Return the program's code with probes in it, unarmed, and how many there are."""
     data = source.encode()
     tree = compile(source, filename, "exec", ast.PyCF_ONLY_AST, dont_inherit=True)
-    strays = find_strays(tree) if HAS_STRAYS else None
-    count = insert_probes(tree, split_lines(data), with_branches, digest_source(data), strays=strays)
+    mode = mode_here(with_branches)
+    strays = find_strays(tree, mode) if mode & STRAYS else None
+    count = insert_probes(tree, split_lines(data), mode, digest_source(data), strays=strays)
     return compile(tree, filename, "exec", dont_inherit=True), count
 
 
@@ -55,7 +57,7 @@ def run_with_probes(source: str, filename: str, with_branches: bool = True) -> t
         exec(code, {"__name__": "__main__", "__file__": filename})
     except Exception:
         pass
-    return arcs_of_hits(meanings_of_source(source.encode(), with_branches, HAS_STRAYS), bytes(mark.hits))
+    return arcs_of_hits(meanings_of_source(source.encode(), mode_here(with_branches)), bytes(mark.hits))
 
 
 def armed(source: str, filename: str, with_branches: bool = True) -> tuple[types.CodeType, RecordingMark]:

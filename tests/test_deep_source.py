@@ -12,6 +12,7 @@ from footfall.analyze.exclude import ExclusionRules
 from footfall.analyze.operands import find_operands
 from footfall.analyze.probe_arcs import meanings_of_source
 from footfall.analyze.source import analyze_source
+from footfall.observe.probe_mode import BRANCHES
 
 IS_CPYTHON = sys.implementation.name == "cpython"
 # CPython 3.12 and 3.13 have a limit that nothing raises
@@ -45,8 +46,8 @@ def test_the_limit_of_recursion_is_as_before() -> None:
 
 def test_meanings_of_probes() -> None:
     """What was measured by probes is read back from as deep a source."""
-    plain = meanings_of_source(b"if a:\n    b\n", True, False)
-    assert meanings_of_source(f"if {'+'.join(['a'] * 2_500)}:\n    b\n".encode(), True, False) == plain
+    plain = meanings_of_source(b"if a:\n    b\n", BRANCHES)
+    assert meanings_of_source(f"if {'+'.join(['a'] * 2_500)}:\n    b\n".encode(), BRANCHES) == plain
 
 
 def _columns(test: str) -> list[int]:

@@ -8,8 +8,9 @@ pytest.importorskip("coverage", minversion="7.17")
 if sys.implementation.name != "cpython":
     pytest.skip("the C tracer is for CPython; tests/exact.py compares PyPy with its answers", allow_module_level=True)
 
-from exact import compare_programs, constructs, random_programs
+from exact import Measure, compare_programs, constructs, random_programs
 from exact_contexts import compare_contexts
+from optimized_constructs import OPTIMIZED_BODIES
 
 pytestmark = pytest.mark.filterwarnings("ignore::SyntaxWarning", "ignore::DeprecationWarning")
 
@@ -26,6 +27,14 @@ def test_constructs() -> None:
     """The same holds for every construct of the table."""
     differences = compare_programs(constructs()).differences
     assert differences == {}
+
+
+@pytest.mark.parametrize("level", [1, 2])
+def test_constructs_that_optimization_leaves_out(level: int) -> None:
+    """The same holds under `-O` and `-OO` for asserts, `__debug__` and docstrings."""
+    programs = constructs(OPTIMIZED_BODIES)
+    assert len(programs) > 60
+    assert compare_programs(programs, how=Measure(optimize=level)).differences == {}
 
 
 @pytest.mark.skipif(sys.version_info < (3, 14), reason="probes do not repeat the line at which a frame waited")

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from footfall.analyze.probe_arcs import meanings_of_module, meanings_of_source
+from footfall.observe.probe_mode import BRANCHES, NO_ASSERTS
 from footfall.observe.probe_source import digest_source
 from footfall.record.recordfile import ProbedModule
 from footfall.report.meanings_cache import KeptMeanings
@@ -36,8 +37,8 @@ def module(tmp_path, monkeypatch) -> ProbedModule:
 
 def _module(path: Path) -> ProbedModule:
     source = path.read_bytes()
-    hits = bytes(len(meanings_of_source(source, True, False)))
-    return ProbedModule(str(path), sys.hexversion, True, False, digest_source(source), "", hits)
+    hits = bytes(len(meanings_of_source(source, BRANCHES)))
+    return ProbedModule(str(path), sys.hexversion, BRANCHES, digest_source(source), "", hits)
 
 
 def _cache_rows() -> list[tuple[bytes, bytes]]:
@@ -60,10 +61,10 @@ def test_other_sources_and_modes_have_other_meanings(module) -> None:
     with KeptMeanings("data") as store:
         meanings_of_module(module, store)
     with KeptMeanings("data") as store:
-        assert store.get(SOURCE.encode(), True, False) is not None
-        assert store.get(SOURCE.encode(), False, False) is None
-        assert store.get(SOURCE.encode(), True, True) is None
-        assert store.get(SOURCE.encode() + b"#", True, False) is None
+        assert store.get(SOURCE.encode(), BRANCHES) is not None
+        assert store.get(SOURCE.encode(), 0) is None
+        assert store.get(SOURCE.encode(), BRANCHES | NO_ASSERTS) is None
+        assert store.get(SOURCE.encode() + b"#", BRANCHES) is None
 
 
 @pytest.mark.parametrize("cut", [-3, -8, 0])

@@ -12,6 +12,7 @@ from footfall.analyze.parse import PARSE_ERRORS, parse_source
 from footfall.analyze.probe_flow import ModuleFlow
 from footfall.analyze.source import decode_source
 from footfall.errors import FootfallError
+from footfall.observe.probe_mode import STRAYS
 from footfall.observe.probe_notes import (
     BREAK,
     CASE_FAILED,
@@ -47,10 +48,10 @@ ProbeMeaning = tuple[frozenset[int], frozenset[Arc]]
 class MeaningsStore(Protocol):
     """Keeps meanings by source and mode from run to run."""
 
-    def get(self, source: bytes, with_branches: bool, has_strays: bool) -> tuple[ProbeMeaning, ...] | None:
+    def get(self, source: bytes, mode: int) -> tuple[ProbeMeaning, ...] | None:
         """Return the meanings that were kept, None when there are none."""
 
-    def put(self, source: bytes, with_branches: bool, has_strays: bool, meanings: tuple[ProbeMeaning, ...]) -> None:
+    def put(self, source: bytes, mode: int, meanings: tuple[ProbeMeaning, ...]) -> None:
         """Keep meanings."""
 
 
@@ -60,12 +61,11 @@ def meanings_of_module(module: ProbedModule, store: MeaningsStore | None = None)
     Raises FootfallError when the source is not there any more or is another one than was measured.
     """
     source = _read_source(module)
-    mode = source, module.has_branches, module.has_strays
-    meanings = None if store is None else store.get(*mode)
+    meanings = None if store is None else store.get(source, module.mode)
     if meanings is None or len(meanings) != len(module.hits):
-        meanings = meanings_of_source(*mode)
+        meanings = meanings_of_source(source, module.mode)
         if store is not None:
-            store.put(*mode, meanings)
+            store.put(source, module.mode, meanings)
     if len(meanings) != len(module.hits):
         raise FootfallError(
             "source-changed",
@@ -87,10 +87,10 @@ def arcs_of_hits(meanings: tuple[ProbeMeaning, ...], hits: bytes) -> tuple[set[i
 
 
 @lru_cache(maxsize=64)
-def meanings_of_source(source: bytes, with_branches: bool, has_strays: bool) -> tuple[ProbeMeaning, ...]:
-    """Return each probe's meaning, in order of numbers. Raises FootfallError when it is not Python.
+def meanings_of_source(source: bytes, mode: int) -> tuple[ProbeMeaning, ...]:
+    """Return each probe's meaning, in order of numbers, as measured in that mode (observe/probe_mode.py).
 
-    `has_strays` says that CPython 3.11 measured, whose compiler makes stray lines.
+    Raises FootfallError when it is not Python.
     """
     try:
         tree = parse_source(source)
@@ -98,8 +98,8 @@ def meanings_of_source(source: bytes, with_branches: bool, has_strays: bool) -> 
         raise FootfallError(
             "not-python", f"Can't parse the measured source: {error or type(error).__name__}."
         ) from error
-    strays = find_strays(tree) if has_strays else None
-    flow = ModuleFlow(tree, find_first_lines(decode_source(source)), has_strays, strays or {})
+    strays = find_strays(tree, mode) if mode & STRAYS else None
+    flow = ModuleFlow(tree, find_first_lines(decode_source(source)), mode, strays or {})
     lines: dict[int, set[int]] = {}
     arcs: dict[int, set[Arc]] = {}
 
@@ -110,7 +110,7 @@ def meanings_of_source(source: bytes, with_branches: bool, has_strays: bool) -> 
             if arc is not None:
                 arcs.setdefault(number, set()).add(arc)
 
-    count = insert_probes(tree, split_lines(source), with_branches, b"", take, strays)
+    count = insert_probes(tree, split_lines(source), mode, b"", take, strays)
     return tuple((frozenset(lines.get(n, ())), frozenset(arcs.get(n, ()))) for n in range(count))
 
 

@@ -8,6 +8,9 @@ Ends < 0 leave the code object that begins on that line. Lines are first lines o
 import ast
 from collections.abc import Mapping, Sequence
 
+from footfall.observe.probe_mode import STRAYS
+from footfall.observe.probe_syntax import no_code_in
+
 __all__ = ["ModuleFlow", "Ways"]
 
 _Definition = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
@@ -46,23 +49,23 @@ class ModuleFlow:
 
     `exits` are the ways out of the `finally` or last `except*` around the node, for nodes that end it.
 
-    `is_cpython_3_11` says that it measured: its compiler has lines of its own. `stray_nodes` are those of
-    `find_strays`. `strays` are the lines reported behind `try` and `async with` statements, and where control goes
-    from there.
+    `mode` is that in which it was measured (observe/probe_mode.py). `stray_nodes` are those of `find_strays`.
+    `strays` are the lines reported behind `try` and `async with` statements, and where control goes from there.
     """
 
     def __init__(
         self,
         tree: ast.Module,
         first_line: Mapping[int, int],
-        is_cpython_3_11: bool,
+        mode: int,
         stray_nodes: Mapping[ast.AST, ast.AST],
     ) -> None:
         self._stray_nodes = stray_nodes
         self.strays: dict[ast.AST, tuple[int, int]] = {}
         self._first_line = first_line
         # CPython 3.11 leaves a function that ends with the last `except*` by that clause's line.
-        self._star_returns_by_clause = is_cpython_3_11
+        self._star_returns_by_clause = bool(mode & STRAYS)
+        self._no_code = no_code_in(mode)
         self.after: dict[ast.AST, int] = {}
         self.enters: dict[ast.AST, int] = {}
         self.leaves: dict[ast.AST, int] = {}
@@ -95,7 +98,7 @@ class ModuleFlow:
         """Whether the compiler makes nothing of the statement: control passes it by."""
         if isinstance(node, ast.AnnAssign):
             return node.value is None and node.simple == 1 and self._is_in_function
-        return isinstance(node, (ast.Global, ast.Nonlocal))
+        return isinstance(node, self._no_code)
 
     def _block(self, body: Sequence[ast.stmt], after: int, ways: Ways) -> None:
         following = after

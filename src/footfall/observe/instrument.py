@@ -3,9 +3,11 @@
 import gc
 
 from footfall.observe.probe_cache import ProbeCache
+from footfall.observe.probe_mode import STRAYS, mode_here
 from footfall.observe.probe_plan import insert_probes
 from footfall.observe.probe_source import digest_source, read_source, split_lines
-from footfall.observe.probe_strays import HAS_STRAYS, find_strays
+from footfall.observe.probe_strays import find_strays
+from footfall.observe.probe_syntax import is_docstring
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -15,6 +17,8 @@ if TYPE_CHECKING:
 __all__ = ["Instrumenter"]
 
 _ONLY_AST = 0x400
+_LEFT_ALONE = "PYTEST_DONT_REWRITE"
+"""In a module's docstring it keeps pytest from rewriting asserts."""
 
 
 class Instrumenter:
@@ -22,7 +26,7 @@ class Instrumenter:
 
     def __init__(self, cache_dir: str, with_branches: bool) -> None:
         self.with_branches = with_branches
-        self._cache = ProbeCache(cache_dir, 1 if with_branches else 0)
+        self._cache = ProbeCache(cache_dir, mode_here(with_branches))
 
     def code_of_file(self, path: str, filename: str) -> "CodeType":
         """Return the instrumented code of a source file, unarmed, under `filename`."""
@@ -49,7 +53,7 @@ class Instrumenter:
         gc.disable()
         try:
             tree = compile(source, filename, "exec", flags | _ONLY_AST, dont_inherit=True, optimize=optimize)
-            self.instrument(tree, source, digest)
+            self.instrument(tree, source, digest, mode_here(self.with_branches, optimize))
             code: CodeType = compile(tree, filename, "exec", flags, dont_inherit=True, optimize=optimize)
             del tree
             return code
@@ -57,11 +61,18 @@ class Instrumenter:
             if was_enabled:
                 gc.enable()
 
-    def instrument(self, tree: "Module", source: "str | bytes", digest: bytes) -> None:
-        """Insert probes into the tree of `source`, in place."""
+    def instrument_for_pytest(self, tree: "Module", source: bytes) -> None:
+        """Insert probes into the tree of a module whose asserts pytest is about to make other statements."""
+        first = tree.body[0] if tree.body else None
+        is_left_alone = is_docstring(first) and _LEFT_ALONE in first.value.value  # type: ignore[union-attr]
+        mode = mode_here(self.with_branches, keeps_asserts=not is_left_alone)
+        self.instrument(tree, source, digest_source(source), mode)
+
+    def instrument(self, tree: "Module", source: "str | bytes", digest: bytes, mode: int) -> None:
+        """Insert probes into the tree of `source`, in place; `mode` is that in which it will be compiled."""
         data = source.encode("utf-8", "surrogatepass") if isinstance(source, str) else bytes(source)
-        strays = find_strays(tree) if HAS_STRAYS else None
-        insert_probes(tree, split_lines(data), self.with_branches, digest, strays=strays)
+        strays = find_strays(tree, mode) if mode & STRAYS else None
+        insert_probes(tree, split_lines(data), mode, digest, strays=strays)
 
 
 def _rename(code: "CodeType", filename: str) -> None:

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 __all__ = ["EQUAL_MARK", "HEADER", "MARK", "PLAN_VERSION", "Forms", "header_text", "position_of", "read_header"]
 
-PLAN_VERSION = 11
+PLAN_VERSION = 12
 """Counts up whenever the numbering of probes changes, so that no cached bytecode outlives its meaning."""
 
 MARK = "\0footfall probe"
@@ -54,10 +54,7 @@ _STORES_DIRECTLY = sys.implementation.name == "pypy"
 
 
 def header_text(mode: int, n_probes: int, digest: bytes) -> str:
-    """Return the first probe's mark: plan version, mode, number of probes, source digest.
-
-    Bit 0 of the mode stands for branches, bit 1 for CPython 3.11's stray lines.
-    """
+    """Return the first probe's mark: plan version, mode (see probe_mode), number of probes, source digest."""
     return f"{HEADER}{PLAN_VERSION} {mode} {n_probes} {digest.hex()}"
 
 

@@ -81,7 +81,8 @@ def _hook_rewriter(
 
     mode = "b" if probes.instrumenter.with_branches else "l"
     rewriter.rewrite_asserts = rewrite_asserts
-    rewriter.PYC_TAIL = f"-footfall{code_state()}{mode}{tail}"
+    # pytest's own tail tells -O from none, but not -OO from -O.
+    rewriter.PYC_TAIL = f"-footfall{code_state()}{mode}{sys.flags.optimize}{tail}"
     rewriter.exec = exec_code
     _move_cache(rewriter, cache_dir, path_of)
     return True

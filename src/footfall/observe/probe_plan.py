@@ -47,6 +47,7 @@ from _ast import (
 from footfall.observe.probe_finals import Final, is_left_by_branch, note_jump
 from footfall.observe.probe_forms import Forms, header_text
 from footfall.observe.probe_lambdas import find_lambdas
+from footfall.observe.probe_mode import BRANCHES, RUNS_DOCSTRINGS
 from footfall.observe.probe_notes import (
     CASE_FAILED,
     DEFINED,
@@ -69,12 +70,12 @@ from footfall.observe.probe_strays import StrayClause
 from footfall.observe.probe_syntax import (
     DEFINITIONS,
     JUMPS,
-    NO_CODE,
     cannot_raise,
     first_line,
     is_docstring,
     is_irrefutable,
     last_with_code,
+    no_code_in,
 )
 
 TYPE_CHECKING = False
@@ -96,24 +97,24 @@ _MAX_REGIONS = 6
 def insert_probes(
     tree: Module,
     lines: list[bytes],
-    with_branches: bool,
+    mode: int,
     digest: bytes,
     note: "Taker | None" = None,
     strays: "Mapping[AST, AST] | None" = None,
 ) -> int:
     """Insert probes into `tree` in place and return how many there are, numbered from 0.
 
-    `strays` come from `find_strays` where the interpreter has such lines.
+    `mode` is that of probe_mode; `strays` come from `find_strays` where the mode has STRAYS.
     `lines` is the source in UTF-8, or with an equal width of what precedes a line's first word, split at line
     ends. `note(number, notes)` is told what each probe means, in order of numbers.
     """
     lambdas = find_lambdas(tree, lines)
-    plan = _Plan(lines, with_branches, note, {} if strays is None else strays)
+    plan = _Plan(lines, mode, note, {} if strays is None else strays)
     plan.walk_module(tree)
     plan.add_lambdas(lambdas)
     header = plan.forms.header
     assert header is not None
-    header.value = header_text(with_branches | (strays is not None) << 1, plan.forms.count, digest)
+    header.value = header_text(mode, plan.forms.count, digest)
     return plan.forms.count
 
 
@@ -132,7 +133,9 @@ class _Plan:
         "_n_jumps",
         "_n_names",
         "_n_regions",
+        "_no_code",
         "_note",
+        "_runs_docstrings",
         "_strays",
         "_stray_clause",
         "_tail",
@@ -142,11 +145,13 @@ class _Plan:
     )
 
     def __init__(
-        self, lines: list[bytes], with_branches: bool, note: "Taker | None", strays: "Mapping[AST, AST]"
+        self, lines: list[bytes], mode: int, note: "Taker | None", strays: "Mapping[AST, AST]"
     ) -> None:
         self.forms = Forms()
         self._lines = lines
-        self._with_branches = with_branches
+        self._with_branches = bool(mode & BRANCHES)
+        self._no_code = no_code_in(mode)
+        self._runs_docstrings = bool(mode & RUNS_DOCSTRINGS)
         self._note = note
         self._breaks: list[bool] = []  # of the loops around, whether a `break` was met
         self._entry = 0  # the probe that implies the start of the statement being handled
@@ -286,12 +291,12 @@ class _Plan:
         completes = True
         dead_raise: tuple[int, int, int] | None = None
         tail, is_tail = self._tail, self._is_tail
-        last = last_with_code(body)
+        last = last_with_code(body, self._no_code)
         for node in body:
             self._tail = tail if node is last else None
             self._is_tail = is_tail and node is last
             kind = type(node)
-            if kind in NO_CODE:
+            if kind in self._no_code:
                 out.append(node)
                 continue
             line = first_line(node)
@@ -433,7 +438,7 @@ class _Plan:
             self._tell(number, [(HEADER_LINE, node) if is_last else (LINE, decorators[index + 1])])
         is_one_line = self._with_branches and self._is_one_line(node.body)
         notes: list[Note] = [(EXITED, node)] if is_one_line else []
-        if not notes and type(node) is not ClassDef and last_with_code(node.body[is_docstring(node.body[0]) :]) is None:
+        if not notes and type(node) is not ClassDef and self._has_no_lines(node.body):
             notes = [(LINE, node)]  # its calls return from there
         last = node.body[-1]
         may_be_closed = is_one_line and type(last) is Expr and type(last.value) in (Yield, YieldFrom)
@@ -445,6 +450,11 @@ class _Plan:
         if notes and getattr(node, "type_params", None):
             notes.append((EXITED, node))  # the scope of type parameters is code of its own, run and left here
         return True, notes
+
+    def _has_no_lines(self, body: list[stmt]) -> bool:
+        """Whether a function's body has no statement with a line."""
+        start = 1 if is_docstring(body[0]) and not self._runs_docstrings else 0
+        return last_with_code(body[start:], self._no_code) is None
 
     def _tell(self, number: int, notes: "list[Note]") -> None:
         if self._note is not None:

@@ -8,7 +8,6 @@ clause which ends its function: there the return gets the line of the branch tha
 (guarantee_lineno_for_exits). Python 3.12 has no such lines.
 """
 
-import sys
 from _ast import (
     AST,
     AsyncFor,
@@ -33,7 +32,7 @@ from _ast import (
     stmt,
 )
 
-from footfall.observe.probe_syntax import JUMPS
+from footfall.observe.probe_syntax import JUMPS, last_with_code, no_code_in
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -43,9 +42,7 @@ if TYPE_CHECKING:
 
     Watch = tuple[int, int, int]
 
-__all__ = ["HAS_STRAYS", "StrayClause", "find_strays"]
-
-HAS_STRAYS = sys.implementation.name == "cpython" and sys.version_info[:2] == (3, 11)
+__all__ = ["StrayClause", "find_strays"]
 
 _COMPOUND = (
     AsyncFor, AsyncFunctionDef, AsyncWith, ClassDef, For, FunctionDef, If, Match, Try, TryStar, While, With,
@@ -66,11 +63,12 @@ class StrayClause:
         self.watched = watched
 
 
-def find_strays(tree: Module) -> dict[AST, AST]:
+def find_strays(tree: Module, mode: int) -> dict[AST, AST]:
     """Return the statement or pattern whose line is reported behind a statement: `try`, `async with`, `with` or `if`.
 
-    Those are left out behind which no line can be reported that did not run.
+    Those are left out behind which no line can be reported that did not run. `mode` is that of probe_mode.
     """
+    no_code = no_code_in(mode)
     found: dict[AST, AST] = {}
     _add_behind_clauses(found, tree.body)
     # Blocks to visit; whether a `return` and whether a `break` in it run code of blocks around on their way out.
@@ -92,7 +90,7 @@ def find_strays(tree: Module) -> dict[AST, AST]:
             elif kind in (With, AsyncWith):
                 blocks.append((node.body, True, True))
                 if kind is AsyncWith:
-                    _add(found, node, node.body, _last_visited(node.body, True, True))
+                    _add(found, node, node.body, _last_visited(node.body, True, True), no_code)
             elif kind in (Try, TryStar):
                 inner = (True, True) if node.finalbody else (unwinds_return, unwinds_loop)
                 blocks.append((node.body, *inner))
@@ -100,7 +98,8 @@ def find_strays(tree: Module) -> dict[AST, AST]:
                 blocks.extend((handler.body, *inner) for handler in node.handlers)
                 if node.finalbody:
                     blocks.append((node.finalbody, unwinds_return, unwinds_loop))
-                    _add(found, node, node.finalbody, _last_visited(node.finalbody, unwinds_return, unwinds_loop))
+                    last = _last_visited(node.finalbody, unwinds_return, unwinds_loop)
+                    _add(found, node, node.finalbody, last, no_code)
             else:
                 blocks.append((node.body, False, False))
                 if kind is not ClassDef:
@@ -190,8 +189,13 @@ def _jump_in(block: list[stmt]) -> AST | None:
     return next((node for node in block if type(node) in JUMPS), None)
 
 
-def _add(found: dict[AST, AST], owner: AST, body: list[stmt], last: "Any") -> None:
-    if last is None or all(type(node) not in _COMPOUND and node.lineno == last.lineno for node in body):
+def _add(
+    found: dict[AST, AST], owner: AST, body: list[stmt], last: "Any", no_code: tuple[type[stmt], ...]
+) -> None:
+    if last is None:
+        return
+    is_one_line = all(type(node) not in _COMPOUND and node.lineno == last.lineno for node in body)
+    if is_one_line and last_with_code(body, no_code) is not None:
         return
     found[owner] = last
 

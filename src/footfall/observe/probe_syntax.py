@@ -1,6 +1,7 @@
 """What the plan of probes asks about a statement by itself."""
 
 from _ast import (
+    Assert,
     Assign,
     AsyncFunctionDef,
     Break,
@@ -21,6 +22,8 @@ from _ast import (
     stmt,
 )
 
+from footfall.observe.probe_mode import NO_ASSERTS
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
@@ -28,17 +31,16 @@ if TYPE_CHECKING:
 __all__ = [
     "DEFINITIONS",
     "JUMPS",
-    "NO_CODE",
     "cannot_raise",
     "first_line",
     "is_docstring",
     "is_irrefutable",
     "last_with_code",
+    "no_code_in",
 ]
 
 DEFINITIONS = (FunctionDef, AsyncFunctionDef, ClassDef)
-NO_CODE = (Global, Nonlocal)
-"""Statements of which the compiler makes nothing."""
+_NO_CODE = (Global, Nonlocal)
 JUMPS = (Return, Raise, Break, Continue)
 
 
@@ -79,9 +81,14 @@ def is_irrefutable(case: match_case) -> bool:
     return type(pattern) is MatchAs and pattern.pattern is None
 
 
-def last_with_code(body: list[stmt]) -> stmt | None:
+def no_code_in(mode: int) -> tuple[type[stmt], ...]:
+    """Return the kinds of statements of which the compiler makes nothing in a mode of probe_mode."""
+    return (*_NO_CODE, Assert) if mode & NO_ASSERTS else _NO_CODE
+
+
+def last_with_code(body: list[stmt], no_code: tuple[type[stmt], ...]) -> stmt | None:
     for node in reversed(body):
-        if type(node) not in NO_CODE:
+        if type(node) not in no_code:
             return node
     return None
 

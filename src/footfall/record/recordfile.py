@@ -75,9 +75,8 @@ class ProbedModule(NamedTuple):
 
     path: str
     version: int
-    has_branches: bool
-    has_strays: bool
-    """Whether the interpreter reports lines that did not run, and the probes tell of them (CPython 3.11)."""
+    mode: int
+    """What else than the source decides on the probes: observe/probe_mode.py."""
     digest: bytes
     """16 bytes that name the source text which was instrumented."""
     context: str
@@ -314,9 +313,7 @@ def _read_code(
 def _read_probes(cursor: _Cursor, header: RecordHeader, files: dict[int, str]) -> ProbedModule:
     file_id, _, n_probes, mode = cursor.numbers("<IIII")
     digest = cursor.take(16)
-    return ProbedModule(
-        files[file_id], header.version, bool(mode & 1), bool(mode & 2), digest, "", cursor.take(n_probes)
-    )
+    return ProbedModule(files[file_id], header.version, mode, digest, "", cursor.take(n_probes))
 
 
 def _read_trace(cursor: _Cursor, files: dict[int, str], contexts: dict[int, str]) -> tuple[TracedCode, bool]:

@@ -29,22 +29,22 @@ class KeptMeanings:
         self._is_open = False
         self._made: dict[bytes, bytes] = {}
 
-    def get(self, source: bytes, with_branches: bool, has_strays: bool) -> tuple[ProbeMeaning, ...] | None:
+    def get(self, source: bytes, mode: int) -> tuple[ProbeMeaning, ...] | None:
         """Return the meanings that were kept, None when there are none."""
         if not self._is_open:  # a run of another engine has no use for it
             self._cache, self._is_open = open_cache(self._data_file), True
             self._base = key_maker("probe meanings", _FORMAT, code_state())
-        key = self._key(source, with_branches, has_strays)
+        key = self._key(source, mode)
         packed = None if self._cache is None else self._cache.get([key]).get(key)
         return None if packed is None else _unpack(packed)
 
-    def put(self, source: bytes, with_branches: bool, has_strays: bool, meanings: tuple[ProbeMeaning, ...]) -> None:
+    def put(self, source: bytes, mode: int, meanings: tuple[ProbeMeaning, ...]) -> None:
         """Keep meanings that `get` did not have."""
-        self._made[self._key(source, with_branches, has_strays)] = _pack(meanings)
+        self._made[self._key(source, mode)] = _pack(meanings)
 
-    def _key(self, source: bytes, with_branches: bool, has_strays: bool) -> bytes:
+    def _key(self, source: bytes, mode: int) -> bytes:
         key = self._base.copy()
-        key.update(bytes([with_branches, has_strays]))
+        key.update(mode.to_bytes(4, "little"))
         key.update(source)
         return key.digest()
 
