@@ -7,6 +7,8 @@
 #include "core/sampler_thread.h"
 
 #include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 /* The part of a label that its phases share: "test|setup" and "test|run" have one owner, "test". */
 static Py_ssize_t
@@ -174,7 +176,8 @@ context_bind(PyObject *module, PyObject *label)
     Py_RETURN_NONE;
 }
 
-/* What a new thread runs: self is (module, label, what the program wants to run). */
+/* What a new thread runs: self is (module, label, what the program wants to run, the native id of who started it). Where
+ * "threads" are greenlets it is the same one: the sampler, which knows native threads only, is not told of those. */
 static PyObject *
 run_thread(PyObject *self, PyObject *args, PyObject *kwargs)
 {
@@ -183,7 +186,8 @@ run_thread(PyObject *self, PyObject *args, PyObject *kwargs)
     if (bind_label(state, label) < 0) {
         PyErr_Clear(); /* out of memory: the thread belongs to whatever runs */
     }
-    carried_thread *carried = carried_begin(state, label);
+    int is_new = PyLong_AsLong(PyTuple_GET_ITEM(self, 3)) != syscall(SYS_gettid);
+    carried_thread *carried = is_new ? carried_begin(state, label) : NULL;
     PyObject *result = PyObject_Call(PyTuple_GET_ITEM(self, 2), args, kwargs);
     carried_end(state, carried);
     return result;
@@ -207,9 +211,11 @@ context_carry(PyObject *module, PyObject *function)
     if (label == NULL) {
         return Py_NewRef(function);
     }
-    PyObject *self = PyTuple_Pack(3, module, label, function); // owned
+    PyObject *native_id = PyLong_FromLong(syscall(SYS_gettid));                                      // owned
+    PyObject *self = native_id == NULL ? NULL : PyTuple_Pack(4, module, label, function, native_id); // owned
     PyObject *runner = self == NULL ? NULL : PyCFunction_New(&run_thread_def, self);
     Py_XDECREF(self);
+    Py_XDECREF(native_id);
     Py_DECREF(label);
     return runner;
 }

@@ -12,7 +12,8 @@ module_traverse(PyObject *module, visitproc visit, void *arg)
     int status = monitoring_traverse(state, visit, arg);
     status = status != 0 ? status : contexts_traverse(state, visit, arg);
     status = status != 0 ? status : probes_traverse(state, visit, arg);
-    return status != 0 ? status : settrace_traverse(state, visit, arg);
+    status = status != 0 ? status : settrace_traverse(state, visit, arg);
+    return status != 0 ? status : children_traverse(state, visit, arg);
 }
 
 static int
@@ -23,6 +24,7 @@ module_clear(PyObject *module)
     probes_clear(state);
     settrace_clear(state);
     contexts_clear(state);
+    children_clear(state);
     return 0;
 }
 

@@ -472,7 +472,10 @@ static PyObject *
 run_thread(PyObject *self, PyObject *args, PyObject *kwargs)
 {
     module_state *state = get_state(PyTuple_GET_ITEM(self, 0));
-    if (state != NULL && state->settrace != NULL && !state->settrace->is_off) {
+    /* A trace function may be there: a debugger's, whose own way to start threads is around ours, or that of the thread
+     * that goes on here, where "threads" are greenlets. */
+    int is_traced = PyThreadState_Get()->c_tracefunc != NULL;
+    if (!is_traced && state != NULL && state->settrace != NULL && !state->settrace->is_off) {
         PyEval_SetTrace(trace, state->settrace->function);
     }
     return PyObject_Call(PyTuple_GET_ITEM(self, 1), args, kwargs);

@@ -15,6 +15,7 @@ typedef struct module_state {
     PyObject *context_variable; /* owned; contexts.c: the ContextVar with a thread's or task's label, NULL at first */
     PyObject *sample_label; /* owned; contexts.c: of the samples that are taken now, NULL at first */
     struct carried_thread *carried; /* owned list; carried.c: threads that began in a context */
+    PyTypeObject *stand_in_type; /* owned; children.c */
 } module_state;
 
 static inline module_state *
@@ -42,6 +43,8 @@ int settrace_traverse(module_state *state, visitproc visit, void *arg);
 void settrace_clear(module_state *state);
 int contexts_traverse(module_state *state, visitproc visit, void *arg);
 void contexts_clear(module_state *state);
+int children_traverse(module_state *state, visitproc visit, void *arg);
+void children_clear(module_state *state);
 void recorder_free(module_state *state);
 void sampler_free(module_state *state);
 

@@ -65,7 +65,7 @@ def settrace_carry(function: Callable[..., Any], /) -> Callable[..., Any]:
 def children_wrap(
     plain: Callable[..., Any], change: Callable[..., Any] | None, after: Callable[..., Any] | None, /
 ) -> Callable[..., Any]:
-    """Return a look-alike of a built-in function that passes its arguments through `change`."""
+    """Return a look-alike of a function, or of what else can be called, that passes its arguments through `change`."""
 
 def context_bind(label: str, /) -> None:
     """The running thread or task, and those that it starts from now on, belong to the context `label`."""

@@ -117,8 +117,8 @@ def _replace(
 ) -> None:
     """Put a look-alike in the place of a function of the system, also where `os` has it."""
     plain = getattr(module, name, None)
-    if plain is None:
-        return  # not in this version
+    if not callable(plain):
+        return  # not in this version, or taken away
     if sys.implementation.name == "cpython":
         from footfall import _core
 

@@ -8,6 +8,8 @@ is counted for "test|run" while that lasts.
 
 import sys
 
+from footfall.observe.thread_starts import carry_into_threads
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
@@ -21,6 +23,7 @@ are_expected = False
 """Whether contexts will be switched to."""
 
 _has_followed = False
+_has_failed = False
 
 
 def expect() -> None:
@@ -32,8 +35,20 @@ def expect() -> None:
 def switch(label: str) -> None:
     """Give all that runs in this process from now on, samples too, the context `label` ("" is none).
 
-    Does nothing when the process is not measured. Forked children go on in the context.
+    Does nothing when the process is not measured. Forked children go on in the context. Raises nothing.
     """
+    global _has_failed
+    try:
+        _switch(label)
+    except Exception as error:  # any failure of ours must leave the program as it is
+        if not _has_failed:
+            _has_failed = True
+            from footfall.observe.start import report
+
+            report("engine-failed", "a context was not switched to: " + repr(error) + ".", "Please report it.")
+
+
+def _switch(label: str) -> None:
     core = sys.modules.get("footfall._core")
     if core is not None:
         if core.context_switch(label) and not _has_followed:
@@ -87,7 +102,6 @@ def _follow_into_threads(core: "Any") -> None:
     """Let threads begin in the context of who starts them. The interpreter does it by a flag only, from 3.14."""
     global _has_followed
     _has_followed = True
-    from footfall.observe.thread_starts import carry_into_threads
 
     def carry(function: "Any") -> "Any":
         if _is_of_pool(function):
@@ -104,7 +118,6 @@ def _follow_into_threads_of_pypy() -> None:
     global _has_followed
     _has_followed = True
     from footfall.observe import pypy_children, pypy_contexts
-    from footfall.observe.thread_starts import carry_into_threads
 
     def carry(function: "Any") -> "Any":
         return None if _is_of_pool(function) else pypy_contexts.carry(function)

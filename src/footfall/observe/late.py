@@ -92,8 +92,9 @@ def _start_on_pypy(settings: "Settings", warning: "tuple[str, str] | None") -> N
 
 
 def _record_imported(scope: Scope, note: "Note") -> None:
+    main = sys.modules.get("__main__")  # may have further names (multiprocessing's)
     for name, module in list(sys.modules.items()):
-        if name == "__main__" or _is_waiting(module):
+        if module is main or name == "__main__" or _is_waiting(module):
             continue
         try:
             spec = getattr(module, "__spec__", None)

@@ -45,7 +45,9 @@ def hook_imports(probes: "Probes", cache_dir: str, exec_code: "Callable[..., Non
 
 def _pose_as(function: "Callable[..., object]", original: "Callable[..., object]") -> None:
     """Make a wrapper look like the original, its frame too: tracebacks leave the import system's frames out."""
-    code = original.__code__
+    code = getattr(original, "__code__", None)
+    if code is None:
+        return  # another tool has put something else there
     function.__code__ = function.__code__.replace(
         co_filename=code.co_filename,
         co_name=code.co_name,

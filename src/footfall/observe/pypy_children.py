@@ -7,13 +7,46 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
-__all__ = ["wrap"]
+__all__ = ["dress", "wrap"]
+
+_FUNCTION_TYPES = (type(len), type(lambda: None))
+
+
+
+
+class _StandIn:
+    """The look-alike of what is no function: passes everything but the call on to it."""
+
+    __slots__ = ("_call", "_plain")
+
+    def __init__(self, plain: "Any", call: "Callable[..., Any]") -> None:
+        object.__setattr__(self, "_plain", plain)
+        object.__setattr__(self, "_call", call)
+
+    @__pypy__.hidden_applevel  # type: ignore[untyped-decorator]
+    def __call__(self, *args: object, **named: object) -> object:
+        return object.__getattribute__(self, "_call")(*args, **named)
+
+    @__pypy__.hidden_applevel  # type: ignore[untyped-decorator]
+    def __getattribute__(self, name: str) -> object:
+        return getattr(object.__getattribute__(self, "_plain"), name)
+
+    @__pypy__.hidden_applevel  # type: ignore[untyped-decorator]
+    def __setattr__(self, name: str, value: object) -> None:
+        setattr(object.__getattribute__(self, "_plain"), name, value)
+
+    @__pypy__.hidden_applevel  # type: ignore[untyped-decorator]
+    def __repr__(self) -> str:
+        return repr(object.__getattribute__(self, "_plain"))
 
 
 def wrap(
     plain: "Callable[..., Any]", change: "Callable[..., Any] | None", after: "Callable[..., Any] | None"
 ) -> "Callable[..., Any]":
-    """Return a function that changes its arguments by `change(args, named)` and calls `after(args)` at its end."""
+    """Return a look-alike that changes its arguments by `change(args, named)` and calls `after(args)` at its end.
+
+    An Exception in those is ours and is dropped; others (KeyboardInterrupt) come from the program's signal handlers.
+    """
 
     @__pypy__.hidden_applevel
     def look_alike(*args, **named):  # type: ignore[no-untyped-def]
@@ -31,7 +64,17 @@ def wrap(
                 pass
         return result
 
-    look_alike.__name__ = look_alike.__qualname__ = plain.__name__
-    look_alike.__doc__ = plain.__doc__
-    look_alike.__module__ = plain.__module__
-    return look_alike  # type: ignore[no-any-return]
+    return dress(look_alike, plain)
+
+
+def dress(wrapper: "Any", plain: "Any") -> "Any":
+    """Give a function the looks of what it wraps; where that is no function, return an object with them."""
+    if type(plain) not in _FUNCTION_TYPES:
+        return _StandIn(plain, wrapper)
+    wrapper.__name__ = plain.__name__
+    wrapper.__qualname__ = plain.__qualname__
+    wrapper.__doc__ = plain.__doc__
+    wrapper.__module__ = plain.__module__
+    wrapper.__dict__.update(plain.__dict__)
+    wrapper.__wrapped__ = plain  # its signature
+    return wrapper

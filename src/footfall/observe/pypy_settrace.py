@@ -8,12 +8,12 @@ import os
 import sys
 
 from footfall.model import ENGINE_SETTRACE
-from footfall.observe import pypy_contexts
+from footfall.observe import pypy_children, pypy_contexts
 from footfall.observe.pure_recorder import PureRecorder
 from footfall.observe.pypy_contexts import context_of_other_work, has_other_work
 from footfall.observe.pypy_recursion import end_recursion, hidden_applevel, stack_almost_full
 from footfall.observe.pypy_strays import Strays
-from footfall.observe.thread_starts import replace_starters
+from footfall.observe.thread_starts import carry_into_threads
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -35,7 +35,6 @@ _UNKNOWN = object()
 _RUNNING = "running"
 """An event of our own: the frame began before measuring."""
 _NO_LINE = 0
-_IS_OURS = "_footfall_traces"
 
 
 def start(settings: "Settings", scope: "Scope", is_late: bool = False) -> None:
@@ -47,28 +46,24 @@ def start(settings: "Settings", scope: "Scope", is_late: bool = False) -> None:
     files.trace = trace = _trace_function(files)
     _Files.current = files
 
-    def wrap(plain: "Callable[..., Any]") -> "Callable[..., Any]":
-        if getattr(plain, _IS_OURS, False):
-            return plain  # wrapped when measuring was started before
-
-        def start_new_thread(function, args, *more):  # type: ignore[no-untyped-def]
-            def run(*args, **kwargs):  # type: ignore[no-untyped-def]
-                if _Files.current is not None:
-                    sys.settrace(_Files.current.trace)
-                return function(*args, **kwargs)
-
-            return plain(run, args, *more)
-
-        start_new_thread.__module__ = "_thread"
-        start_new_thread.__qualname__ = "start_new_thread"
-        start_new_thread.__doc__ = plain.__doc__
-        setattr(start_new_thread, _IS_OURS, True)
-        return start_new_thread
-
     if is_late:
         _trace_running(sys._getframe(1), files)
     sys.settrace(trace)
-    replace_starters(wrap)
+    if not _Files.are_threads_followed:
+        _Files.are_threads_followed = True
+        carry_into_threads(pypy_children.wrap, _carry)
+
+
+def _carry(function: "Callable[..., Any]") -> "Callable[..., Any]":
+    """Return a look-alike that is traced while the engine runs, as what a new thread runs."""
+
+    @hidden_applevel
+    def run(*args, **named):  # type: ignore[no-untyped-def]
+        if _Files.current is not None and sys.gettrace() is None:
+            sys.settrace(_Files.current.trace)
+        return function(*args, **named)
+
+    return run  # type: ignore[no-any-return]
 
 
 def stop() -> None:
@@ -94,6 +89,8 @@ class _Files:
 
     current: "_Files | None" = None
     """Those that are measured now."""
+
+    are_threads_followed = False
 
     trace: "Trace"
 

@@ -95,7 +95,11 @@ class Scope:
         return self._decisions.setdefault(filename, path)
 
     def _canonical(self, filename: str) -> str:
-        return os.path.realpath(os.path.join(self._cwd, filename))
+        """The absolute path; "" for what no file can be called: with a NUL, or a surrogate that stands for no byte."""
+        try:
+            return os.path.realpath(os.path.join(self._cwd, filename))
+        except ValueError:
+            return ""
 
     def _path_if_measured(self, filename: str, module_name: str | None) -> str | None:
         """As `decide`; the module name None stands for one that is in the packages asked for."""
@@ -117,7 +121,7 @@ class Scope:
         return path
 
     def _is_candidate(self, path: str) -> bool:
-        if is_in(path, self._own) or is_in(path, self._own_real):
+        if not path or "\0" in path or is_in(path, self._own) or is_in(path, self._own_real):
             return False
         try:
             path.encode("utf-8")

@@ -34,6 +34,7 @@ def report(slug: str, what: str, next_step: str = "") -> None:
 
 def _keep_message(slug: str, text: str) -> None:
     """Keep a line in the record file, where there is one: it is said once at the end, of all processes that have it."""
+    text = text.encode("utf-8", "backslashreplace").decode("utf-8").replace("\0", "\\x00")
     core = sys.modules.get("footfall._core")  # a core that does not load is one thing to report
     if core is not None:
         core.record_message(slug, text)

@@ -1,4 +1,8 @@
-"""Look-alikes of the functions of `_thread` that start threads: engines and contexts follow into what they start."""
+"""Look-alikes of the functions of `_thread` that start threads: engines and contexts follow into what they start.
+
+Measuring may begin late, when something else has long been put in their place, and in that of the modules: a function in
+Python (gevent, eventlet), a method (debugpy), an object, nothing. What can be called gets a look-alike, the rest is left.
+"""
 
 import _thread
 import sys
@@ -17,16 +21,22 @@ _STARTERS = ("start_new_thread", "start_new", "start_joinable_thread")
 
 
 def replace_starters(look_alike_of: "Callable[[Any], Any]") -> None:
-    """Put `look_alike_of(function)` where each function is that starts threads."""
-    threading = sys.modules.get("threading")  # imported already, it has the functions under names of its own
-    for name in _STARTERS:
-        plain = getattr(_thread, name, None)
-        if plain is None:
-            continue  # not in this version
-        look_alike = look_alike_of(plain)
-        setattr(_thread, name, look_alike)
-        if threading is not None and getattr(threading, "_" + name, None) is plain:
-            setattr(threading, "_" + name, look_alike)
+    """Put `look_alike_of(function)` where each function is that starts threads. Raises nothing."""
+    replaced: list[tuple[Any, Any]] = []
+    # imported already, threading has the functions under names of its own
+    for module, prefix in ((_thread, ""), (sys.modules.get("threading"), "_")):
+        for name in _STARTERS:
+            try:
+                plain = getattr(module, prefix + name, None)
+                if not callable(plain):
+                    continue  # not in this version, or taken away
+                look_alike = next((new for old, new in replaced if old is plain), None)
+                if look_alike is None:
+                    look_alike = look_alike_of(plain)
+                    replaced.append((plain, look_alike))
+                setattr(module, prefix + name, look_alike)
+            except Exception:  # an object of the program's that refuses: what it starts is not followed
+                pass
 
 
 def carry_into_threads(wrap: "Callable[..., Any]", carry: "Carry") -> None:

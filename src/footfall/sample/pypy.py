@@ -26,6 +26,8 @@ import __pypy__  # type: ignore[import-not-found]
 import _vmprof  # type: ignore[import-not-found]
 
 from footfall.observe import pure_recorder
+from footfall.observe.pypy_children import dress
+from footfall.observe.thread_starts import replace_starters
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -230,7 +232,7 @@ def _guarded(profile: _Profile, original):  # type: ignore[no-untyped-def]
         finally:
             profile.resume()
 
-    return _dressed(guarded, original)
+    return dress(guarded, original)
 
 
 def _guard_close(profile: _Profile) -> None:
@@ -255,19 +257,14 @@ def _guard_close(profile: _Profile) -> None:
             fd_low = kept + 1
         return plain_closerange(fd_low, fd_high)
 
-    for plain, wrapper in ((plain_close, close), (plain_closerange, closerange)):
-        setattr(posix, plain.__name__, _dressed(wrapper, plain))
-        setattr(os, plain.__name__, wrapper)
+    for name, plain, wrapper in (("close", plain_close, close), ("closerange", plain_closerange, closerange)):
+        look_alike = dress(wrapper, plain)
+        setattr(posix, name, look_alike)
+        setattr(os, name, look_alike)
 
 
 def _end_at_first_thread(profile: _Profile) -> None:
-    threading = sys.modules.get("threading")  # imported already, it has the function under a name of its own
-    for name in ("start_new_thread", "start_new"):
-        plain = getattr(_thread, name)
-        wrapper = _ending(profile, plain)
-        setattr(_thread, name, wrapper)
-        if threading is not None and getattr(threading, "_" + name, None) is plain:
-            setattr(threading, "_" + name, wrapper)
+    replace_starters(lambda plain: _ending(profile, plain))
 
 
 def _ending(profile: _Profile, original):  # type: ignore[no-untyped-def]
@@ -277,7 +274,7 @@ def _ending(profile: _Profile, original):  # type: ignore[no-untyped-def]
             _say_ended()
         return original(*args, **named)
 
-    return _dressed(starter, original)
+    return dress(starter, original)
 
 
 def _say_ended() -> None:
@@ -289,11 +286,3 @@ def _say_ended() -> None:
         os.write(2, ("footfall: " + what + " [profile-ended]\n").encode())
     except OSError:  # no stderr to say it on
         pass
-
-
-def _dressed(wrapper: "Any", original: "Any") -> "Any":
-    """Give the wrapper the name and the text of what it wraps."""
-    wrapper.__name__ = wrapper.__qualname__ = original.__name__
-    wrapper.__doc__ = original.__doc__
-    wrapper.__module__ = original.__module__
-    return wrapper
