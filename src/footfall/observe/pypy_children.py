@@ -64,7 +64,7 @@ def wrap(
                 pass
         return result
 
-    return dress(look_alike, plain)
+    return dress(look_alike, plain)  # type: ignore[no-any-return]
 
 
 def dress(wrapper: "Any", plain: "Any") -> "Any":

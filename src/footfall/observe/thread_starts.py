@@ -1,7 +1,7 @@
 """Look-alikes of the functions of `_thread` that start threads: engines and contexts follow into what they start.
 
-Measuring may begin late, when something else has long been put in their place, and in that of the modules: a function in
-Python (gevent, eventlet), a method (debugpy), an object, nothing. What can be called gets a look-alike, the rest is left.
+Measuring may begin late, when something else has long been put in their place: a function in Python (gevent, eventlet),
+a method (debugpy), an object, nothing. What can be called gets a look-alike, the rest is left.
 """
 
 import _thread

@@ -29,10 +29,6 @@ from footfall.observe import pure_recorder
 from footfall.observe.pypy_children import dress
 from footfall.observe.thread_starts import replace_starters
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from typing import Any
-
 __all__ = ["start"]
 
 _MAX_LOGS_PER_PID = 100000
