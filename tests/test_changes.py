@@ -121,6 +121,14 @@ def test_a_named_revision_and_wrong_ones(project, capsys) -> None:
         diff_since("--output=x")
 
 
+def test_outside_of_a_repository_the_message_says_so(project, capsys, tmp_path, monkeypatch) -> None:
+    """A revision's name would be of no help there."""
+    monkeypatch.chdir(tmp_path.parent)  # the project is a repository
+    monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent.parent))
+    assert _run("tests", "--data-file", str(project), "--changed") == 3
+    assert "Call it inside the repository that was measured" in capsys.readouterr().err
+
+
 def test_data_without_tests_is_said(project, capsys) -> None:
     """A run without contexts can't say which test ran what."""
     import sqlite3

@@ -65,7 +65,7 @@ def test_version_and_help(footfall, capsys) -> None:
 )
 def test_a_wrong_command_line_is_status_2(footfall, script, tmp_path, arguments: list[str], slug: str) -> None:
     """What can't be run is refused before anything starts: one line, its slug, a next step, nothing left behind."""
-    (tmp_path / "plain.txt").write_text("text\n", encoding="utf-8")
+    (tmp_path / "plain.txt").write_text("some text\n", encoding="utf-8")
     (tmp_path / "folder").mkdir()
     (tmp_path / "broken.toml").write_text("[tool\n", encoding="utf-8")
     done = footfall(*arguments)

@@ -174,6 +174,59 @@ def test_an_unwritable_working_directory_is_no_obstacle(footfall, tmp_path) -> N
     assert footfall("report", f"--data-file={data}").returncode == 0
 
 
+_SHELL = "#!/bin/sh\nexec true 'x\n"
+
+_COMMANDS = {
+    "a-script-without-a-suffix": (["start", "a"], "start a"),
+    "its-path": (["./start"], "./start"),
+    "a-script-that-can-be-executed": (["executable"], "./executable"),
+    "one-without-a-first-line": (["./plain"], "./plain"),
+    "a-directory": (["folder"], "folder"),
+    "branches-by-name": (["--branch", "start"], "start"),
+    "a-shell-script": (["./shell"], "footfall run /bin/sh ./shell. [not-executable]"),
+    "a-shell-script-by-its-suffix": (["words.sh"], "footfall run sh words.sh. [not-executable]"),
+    "text": (["text"], "is no Python script (invalid syntax on line 1)."),
+    "a-directory-without-main": (["empty"], "'empty' is a directory without __main__.py."),
+    "a-directory-named-as-a-script": (["empty.py"], "'empty.py' is a directory without __main__.py."),
+    "a-pipe": (["./pipe"], "'./pipe' is not a file."),
+    "a-script-without-its-suffix": (["whole"], "There is a script here: footfall run whole.py. [no-such-command]"),
+    "nothing": (["./nothing"], "No file './nothing'."),
+    "code": (["-c", "x = 1"], "footfall run python -c CODE. [no-command]"),
+}
+
+
+@pytest.mark.any_python
+@pytest.mark.parametrize(("arguments", "expected"), _COMMANDS.values(), ids=_COMMANDS)
+def test_what_can_be_run_runs_and_what_cannot_is_told_the_next_step(
+    footfall, tmp_path, arguments: list[str], expected: str
+) -> None:
+    """Python without a suffix runs as with `coverage run`; the rest gets a message that fits."""
+    program = "import sys\nprint(*sys.argv)\n"
+    files = {
+        "start": program,
+        "executable": f"#!{sys.executable}\n{program}",
+        "plain": program,
+        "folder/__main__.py": program,
+        "whole.py": program,
+        "shell": _SHELL,
+        "words.sh": "exec true 'x\n",
+        "text": "some words\n",
+        "empty/data": "",
+        "empty.py/data": "",
+    }
+    for name, text in files.items():
+        file = _write(tmp_path / name, text)
+        if name in ("executable", "plain"):
+            file.chmod(0o755)
+    os.mkfifo(tmp_path / "pipe")
+    done = footfall("run", "-q", *arguments)
+    if expected.endswith((".", "]")):
+        assert done.returncode == 2
+        assert expected in done.stderr
+    else:
+        assert (done.returncode, done.stdout, done.stderr) == (0, f"{expected}\n", "")
+
+
 @pytest.mark.parametrize(("status", "ours"), [(5, 5), (0, 3)])
 def test_a_command_that_runs_no_python_says_so(footfall, tmp_path, status: int, ours: int) -> None:
     """A failure's status stays, a success is none of ours; nothing is left, the data of an earlier run neither."""

@@ -291,7 +291,7 @@ FORKED = {
         import os
         pid = os.fork()
         if pid == 0:  # both
-            os.close(2)
+            os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
             raise SystemError("on purpose")
         assert os.waitpid(pid, 0)[1] == 1 << 8
     """,

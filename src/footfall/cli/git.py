@@ -16,7 +16,10 @@ def _git(*arguments: str) -> bytes:
         raise FootfallError("git-failed", f"Can't run git: {error.strerror}.", "Install git.") from error
     if done.returncode:
         reason = done.stderr.decode("utf-8", "replace").strip().splitlines() or ["no reason given"]
-        help = "Name a revision of this repository: --changed=main."
+        if b"not a git repository" in done.stderr.lower():
+            help = "Call it inside the repository that was measured; --data-file takes data from elsewhere."
+        else:
+            help = "Name a revision of this repository: --changed=main."
         raise FootfallError("git-failed", f"git {arguments[0]} failed: {reason[0]}", help)
     return done.stdout
 

@@ -38,7 +38,7 @@ Examples:
 @click.option("--include", metavar="PAT1,PAT2,...", help="Measure only files that match.")
 @click.option("--omit", metavar="PAT1,PAT2,...", help="Don't measure files that match.")
 @click.option("--data-file", metavar="FILE", help="Where the results go. [default: .coverage]")
-@click.option("--no-branch", is_flag=True, help="Measure lines only.")
+@click.option("--branch/--no-branch", default=None, help="Measure branches, the default, or lines only.")
 @click.option("--no-cover", is_flag=True, help="No coverage, only the profile.")
 @click.option("--no-profile", is_flag=True, help="No profile, only coverage.")
 @click.option(
@@ -61,6 +61,7 @@ Examples:
 )
 @click.option("-q", "--quiet", is_flag=True, help="Show nothing but errors.")
 @config_option
+@click.option("-c", "is_code", is_flag=True, hidden=True)  # python's, tried by who knows -m
 @click.argument("arguments", metavar="COMMAND [ARGUMENT]...", nargs=-1, type=click.UNPROCESSED)
 def command(
     is_module: bool,
@@ -68,7 +69,7 @@ def command(
     include: str | None,
     omit: str | None,
     data_file: str | None,
-    no_branch: bool,
+    branch: bool | None,
     no_cover: bool,
     no_profile: bool,
     rate: int | None,
@@ -79,21 +80,25 @@ def command(
     parallel_mode: bool | None,
     quiet: bool,
     config_file: str | None,
+    is_code: bool,
     arguments: tuple[str, ...],
 ) -> int:
     """Run COMMAND and measure it: line and branch coverage, and a sampling profile.
 
     COMMAND is a Python script, -m and a module, or anything that runs Python, at any depth: every Python process that
     it starts is measured, and all results come together in one data file. The command itself runs unchanged; footfall
-    ends with its exit status. Scripts (.py) and modules run under the Python that footfall is installed in.
+    ends with its exit status, or with 3 where it succeeded and nothing was recorded. Python files that are not
+    executable, .py files and modules run under the Python that footfall is installed in.
     """
+    if is_code:
+        raise UsageError("no-command", "-c is an option of Python.", "Name it as well: footfall run python -c CODE.")
     config = load_config(
         config_file,
         quiet,
         source=split_list(source),
         run_include=split_list(include),
         run_omit=split_list(omit),
-        branch=False if no_branch else None,
+        branch=branch,
         profile=False if no_profile else None,
         rate_hz=rate,
         precise=precise or None,

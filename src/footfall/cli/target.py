@@ -1,6 +1,7 @@
 """What `footfall run` is asked to run: finds it before anything is started, and says what is wrong if it can't be.
 
-A Python script and `-m module` run under the interpreter that footfall runs under; anything else runs as it is.
+A Python script, `-m module` and a file here that only Python can run go to the interpreter that footfall runs under;
+anything else runs as it is.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import os
 import shutil
 import subprocess
 import sys
+import warnings
 from collections.abc import Sequence
 
 from footfall.errors import UsageError
@@ -26,6 +28,7 @@ print(*sys.version_info[:2], sys.implementation.name, *has, hook)
 """
 _PROBE_SECONDS = 20
 _MAX_LINE = 1000
+_SCRIPT_SUFFIXES = (".py", ".pyw")
 
 
 def command_line(arguments: Sequence[str], *, is_module: bool) -> list[str]:
@@ -40,32 +43,58 @@ def command_line(arguments: Sequence[str], *, is_module: bool) -> list[str]:
     if is_module:
         _check_module(first)
         return [sys.executable, "-m", first, *rest]
-    if _is_python_program(first):
-        return [sys.executable, first, *rest]
-    if "/" in first:
-        return [_checked_file(first), *rest]
-    if shutil.which(first) is None:
+    is_here = os.path.exists(first)
+    is_named_python = first.endswith(_SCRIPT_SUFFIXES)
+    if "/" not in first and not (is_here and is_named_python) and shutil.which(first) is not None:
+        return [first, *rest]
+    if not is_here and is_named_python:
+        raise UsageError(
+            "no-such-script",
+            f"No script {first!r} in {os.getcwd()}.",
+            "Check the name and the directory; -m runs a module by its dotted name.",
+        )
+    if not is_here:
         raise _no_such_command(first)
-    return [first, *rest]
+    if _is_for_python(first):
+        return [sys.executable, first, *rest]
+    return [_checked_file(first), *rest]
 
 
-def _is_python_program(name: str) -> bool:
-    """A .py file, or a directory or zip file to run that can't be executed by itself."""
-    if name.endswith((".py", ".pyw")):
-        if not os.path.isfile(name):
-            raise UsageError(
-                "no-such-script",
-                f"No script {name!r} in {os.getcwd()}.",
-                "Check the name and the directory; -m runs a module by its dotted name.",
-            )
-        return True
+def _is_for_python(name: str) -> bool:
+    """Whether a file or directory is one that Python runs, and that does not run by itself."""
     if os.path.isdir(name):
         return os.path.isfile(os.path.join(name, "__main__.py"))
-    if not os.path.isfile(name) or os.access(name, os.X_OK):
+    if name.endswith(_SCRIPT_SUFFIXES):
+        return True
+    if not os.path.isfile(name):
+        return False  # reading a pipe could wait for ever
+    try:
+        with open(name, "rb") as file:
+            head = file.read(4)
+    except OSError:
         return False
+    if os.access(name, os.X_OK) and head.startswith((b"#!", b"\x7fELF")):
+        return False
+    if head == importlib.util.MAGIC_NUMBER:
+        return True
     import zipfile  # of use here only
 
-    return zipfile.is_zipfile(name)
+    return zipfile.is_zipfile(name) or _why_no_script(name) is None
+
+
+def _why_no_script(name: str) -> str | None:
+    """Say why a file is no Python source, as the compiler does; None when it is."""
+    try:
+        with open(name, "rb") as file:
+            source = file.read()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            compile(source, name, "exec", dont_inherit=True)
+    except SyntaxError as error:
+        return f"{error.msg} on line {error.lineno}"
+    except (OSError, ValueError, MemoryError, RecursionError) as error:  # bytes that are no text
+        return str(error)
+    return None
 
 
 def _check_module(name: str) -> None:
@@ -82,36 +111,57 @@ def _check_module(name: str) -> None:
         raise UsageError(
             "no-such-module",
             f"No module {name!r} for {sys.executable}.",
-            f"Install it there ({sys.executable} -m pip install ...), or run the command that another has.",
+            f"Install it there ({sys.executable} -m pip install ...), or run it by the Python that has it,"
+            f" where footfall is installed too: footfall run PYTHON -m {name}.",
         )
 
 
 def _checked_file(name: str) -> str:
-    if not os.path.exists(name):
-        raise UsageError("no-such-command", f"No file {name!r}.", "Check the name and the directory.")
+    """Return how to call a file that runs by itself, which `_is_for_python` did not take."""
     if os.path.isdir(name):
-        raise UsageError("not-executable", f"{name!r} is a directory without __main__.py.", "Name a program.")
-    if not os.access(name, os.X_OK):
         raise UsageError(
             "not-executable",
-            f"{name!r} can't be executed.",
-            f"Run it by its interpreter, as in: footfall run python {name}.",
+            f"{name!r} is a directory without __main__.py.",
+            "Name a program, or a directory that has that file.",
         )
-    return name
+    if os.access(name, os.X_OK):
+        return name if "/" in name else f"./{name}"
+    if not os.path.isfile(name):
+        raise UsageError("not-executable", f"{name!r} is not a file.", "Name a program or a script.")
+    shell = _interpreter_named_in(name)
+    if shell:
+        help = f"Make it executable (chmod +x {name}), or run it by its interpreter: footfall run {shell} {name}."
+    else:
+        help = f"Name a program, or the interpreter as well: footfall run INTERPRETER {name}."
+    what = f"{name!r} can't be executed, and is no Python script ({_why_no_script(name)})."
+    raise UsageError("not-executable", what, help)
+
+
+def _interpreter_named_in(name: str) -> str:
+    """Return what a script's first line, or else its name, says that it is for: a command, or ""."""
+    try:
+        with open(name, "rb") as file:
+            line = os.fsdecode(file.readline(_MAX_LINE))
+    except OSError:
+        return ""
+    if line.startswith("#!"):
+        return line[2:].strip()
+    return "sh" if name.endswith(".sh") else ""
 
 
 def _no_such_command(name: str) -> UsageError:
-    if os.path.exists(name):
-        return UsageError(
-            "not-executable",
-            f"{name!r} is a file here, not a command.",
-            f"Say ./{name} if it can be executed, or: footfall run python {name}.",
-        )
+    if "/" in name:
+        return UsageError("no-such-command", f"No file {name!r}.", "Check the name and the directory.")
     try:
         is_module = importlib.util.find_spec(name.partition(".")[0]) is not None
     except (ImportError, ValueError):
         is_module = False
-    hint = f"There is a module of that name: footfall run -m {name}." if is_module else "Check its name and PATH."
+    if os.path.isfile(f"{name}.py"):
+        hint = f"There is a script here: footfall run {name}.py."
+    elif is_module:
+        hint = f"There is a module of that name: footfall run -m {name}."
+    else:
+        hint = "Check its name and PATH."
     return UsageError("no-such-command", f"No command {name!r} on PATH.", hint)
 
 
