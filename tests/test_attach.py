@@ -567,6 +567,20 @@ def test_dump_says_where_a_thread_is() -> None:
     assert states["within"][1] == f"in interpreter {number}"
 
 
+@pytest.mark.parametrize("python", [sys.executable, *OTHERS])
+def test_symbols_are_those_that_the_process_has_mapped(python: str) -> None:
+    """Without a way to its file, or its name, an interpreter is found: what it exports is in its memory."""
+    from footfall.sample import elf, interpreter
+
+    with target(FIB, python) as process:
+        found = interpreter.find_interpreter(process.pid)
+        mappings = elf.read_mappings(process.pid)
+        gone = [mapping._replace(path="/gone/x (deleted)", range="0-0", inode=0) for mapping in mappings]
+        by_image = [symbols for _, symbols in interpreter._symbols_of_images(process.pid, gone) if "_PyRuntime" in symbols]
+        assert not elf.can_open(process.pid, gone[0])
+    assert [(symbols["_PyRuntime"], symbols["PyCode_Type"]) for symbols in by_image] == [(found.runtime, found.code_type)]
+
+
 def test_a_stripped_and_deleted_interpreter(tmp_path: Path) -> None:
     """The symbols are found without .symtab, in a file that is no longer there."""
     strip = shutil.which("strip")

@@ -1,6 +1,7 @@
 """The files that a process has mapped, and where their symbols and sections are in it: ELF, as the process sees them.
 
-A file is opened through /proc/PID/root or /proc/PID/map_files, so that containers and files that were deleted since
+Symbols that are exported are read from the process's memory (image.py), the others and sections from the file. That is
+opened through /proc/PID/root or /proc/PID/map_files, so that containers and, for root, files that were deleted since
 work too. Everything that is read there is untrusted.
 """
 
@@ -10,9 +11,10 @@ import os
 from collections.abc import Callable, Sequence
 from typing import IO, Any, NamedTuple, TypeVar
 
+from footfall.sample.image import find_exported
 from footfall.sample.process import no_such_process, not_permitted
 
-__all__ = ["Mapping", "find_section", "find_symbols", "read_mappings"]
+__all__ = ["Mapping", "can_open", "find_exported_symbols", "find_section", "find_symbols", "read_mappings"]
 
 _DELETED = " (deleted)"
 _T = TypeVar("_T")
@@ -24,6 +26,8 @@ class Mapping(NamedTuple):
     start: int
     range: str
     path: str
+    """As we would see it; of another root directory with that in front."""
+    inode: int = 0
 
 
 def read_mappings(pid: int) -> list[Mapping]:
@@ -39,7 +43,7 @@ def read_mappings(pid: int) -> list[Mapping]:
     for line in lines:
         fields = line.split(None, 5)
         if len(fields) == 6 and fields[5].startswith("/") and int(fields[2], 16) == 0:
-            found.append(Mapping(int(fields[0].partition("-")[0], 16), fields[0], fields[5]))
+            found.append(Mapping(int(fields[0].partition("-")[0], 16), fields[0], fields[5], int(fields[4])))
     return found
 
 
@@ -56,12 +60,49 @@ def _open_mapped(pid: int, mapping: Mapping) -> IO[bytes] | None:
             return open(place, "rb")
         except OSError:
             continue
+    return _open_as_we_see_it(mapping)
+
+
+def _open_as_we_see_it(mapping: Mapping) -> IO[bytes] | None:
+    """Open a file by the path that we see, where it is still the one that was mapped."""
+    try:
+        if os.stat(mapping.path).st_ino == mapping.inode:
+            return open(mapping.path, "rb")
+    except OSError:
+        return None
     return None
 
 
+def can_open(pid: int, mapping: Mapping) -> bool:
+    """Whether there is a way for us to a mapped file."""
+    file = _open_mapped(pid, mapping)
+    if file is not None:
+        file.close()
+    return file is not None
+
+
 def find_symbols(pid: int, mapping: Mapping, names: Sequence[str]) -> dict[str, int]:
-    """Return the addresses in the process of those symbols that the file has; none when it can't be read."""
+    """Return the addresses in the process of those symbols that the file has.
+
+    Empty when it exports none of them and can't be read. An executable that embeds Python need not export its symbols:
+    where `_PyRuntime` is asked for, all of them are looked through. Raises FootfallError (`attach-forbidden`).
+    """
+    found = _find_exported(pid, mapping, names)
+    if found or (found is not None and "_PyRuntime" not in names):
+        return found
     return _read_elf(pid, mapping, lambda elf: _symbols_of(elf, _bias_of(elf, mapping.start), names)) or {}
+
+
+def find_exported_symbols(pid: int, mapping: Mapping, names: Sequence[str]) -> dict[str, int]:
+    """As find_symbols, without a look at the file."""
+    return _find_exported(pid, mapping, names) or {}
+
+
+def _find_exported(pid: int, mapping: Mapping, names: Sequence[str]) -> dict[str, int] | None:
+    try:
+        return find_exported(pid, mapping.start, names)
+    except PermissionError as error:
+        raise not_permitted(pid) from error
 
 
 def find_section(pid: int, mapping: Mapping, name: str) -> int:

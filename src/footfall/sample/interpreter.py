@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from footfall.errors import FootfallError
-from footfall.sample.elf import Mapping, find_symbols, read_mappings
+from footfall.sample.elf import Mapping, can_open, find_exported_symbols, find_symbols, read_mappings
 from footfall.sample.process import no_such_process, not_permitted, read_stat
 
 __all__ = ["RemoteInterpreter", "candidates", "find_interpreter"]
@@ -51,8 +51,7 @@ def find_interpreter(pid: int) -> RemoteInterpreter:
     from footfall import _core
 
     mappings = read_mappings(pid)
-    for mapping in candidates(pid, mappings):
-        symbols = find_symbols(pid, mapping, (*_NAMES, _DEBUG_BUILD))
+    for mapping, symbols in _symbols_of_images(pid, mappings):
         if "_PyRuntime" not in symbols:
             continue
         if "Py_Version" not in symbols or "PyCode_Type" not in symbols:
@@ -68,6 +67,18 @@ def find_interpreter(pid: int) -> RemoteInterpreter:
             symbols["_PyRuntime"], symbols["PyCode_Type"], version, _find_rseq_offset(pid, mappings)
         )
     raise _gone_or_not_python(pid, mappings)
+
+
+def _symbols_of_images(pid: int, mappings: Sequence[Mapping]) -> Iterator[tuple[Mapping, dict[str, int]]]:
+    """Look where an interpreter is likely, then among what all other mapped images export: it may have any name."""
+    names = (*_NAMES, _DEBUG_BUILD)
+    likely = set()
+    for mapping in candidates(pid, mappings):
+        likely.add(mapping)
+        yield mapping, find_symbols(pid, mapping, names)
+    for mapping in mappings:
+        if mapping not in likely:
+            yield mapping, find_exported_symbols(pid, mapping, names)
 
 
 def _check_version(pid: int, version: int, symbols: dict[str, int]) -> None:
@@ -108,8 +119,15 @@ def _gone_or_not_python(pid: int, mappings: Sequence[Mapping] = ()) -> FootfallE
         )
     for mapping in mappings:
         found = _PYTHON.fullmatch(os.path.basename(mapping.path))
-        if found is not None and found.group(1) not in (None, "3"):
-            return _unsupported(pid, f"{mapping.path} has not the symbols of CPython 3.11 to 3.15")
+        if found is None or found.group(1) in (None, "3"):
+            continue
+        if not can_open(pid, mapping):
+            return FootfallError(
+                "attach-unsupported",
+                f"Can't read {mapping.path}, which process {pid} runs: it was replaced or removed since.",
+                f"Run as root: sudo footfall attach {pid}. Or start the program again.",
+            )
+        return _unsupported(pid, f"{mapping.path} has not the symbols of CPython 3.11 to 3.15")
     return FootfallError(
         "attach-not-python",
         f"Process {pid} ({stat.name}) does not run Python.",
