@@ -11,7 +11,10 @@ from collections.abc import Iterator
 import pytest
 
 from footfall.analyze.calltree import Cost, Frame, Function, Profile, ProfiledThread, TreeNode
+from footfall.analyze.profiles import rows_from_profile
 from footfall.cli.main import main
+from footfall.record.coveragedb import write_coverage
+from footfall.record.profiledb import write_profile
 from footfall.report.site.flame_file import render_flame_file
 from site_data import SEND, TOTAL, make_profile, write_project
 
@@ -374,3 +377,72 @@ def test_pages_are_accessible(browser, site, page, theme) -> None:
     result = browser.execute_async_script(f"const done = arguments[0]; axe.run({json.dumps(options)}).then(done);")
     found = [(each["id"], [node["html"][:200] for node in each["nodes"]][:3]) for each in result["violations"]]
     assert found == []
+
+
+@pytest.fixture
+def narrow(browser) -> Iterator[None]:
+    """A window of 400 pixels, as a phone's."""
+    size = {"width": 400, "height": 800, "deviceScaleFactor": 1, "mobile": False}
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+    yield
+    browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+
+
+# what stands out to the right, but for what is in a box of its own that scrolls (long lines of source)
+STANDS_OUT = """
+return [...document.querySelectorAll("button, select, input, a, h1, h2, p, li, td")].filter((each) => {
+  const box = each.getBoundingClientRect();
+  return box.width > 0 && (box.right > 400.5 || box.left < -0.5) && !each.closest(".source, .quiet, .skip");
+}).map((each) => each.outerHTML.slice(0, 120));
+"""
+
+
+def test_a_narrow_window_needs_no_scrolling_sideways(browser, site, narrow) -> None:
+    """On each page, with the source beside the flame graph too; every control and every number is within the window."""
+    for page in (site / "index.html", site / "tests.html", _source_page(site), site / "flame.html"):
+        _open(browser, page)
+        _until(browser, "return document.querySelector('main h1')")
+        if page.name == "flame.html":
+            _click_frame(browser, depth=1)
+            assert _texts(browser, ".beside .lines td")
+        assert browser.execute_script("return document.documentElement.scrollWidth") <= 400, page
+        assert browser.execute_script("return [...document.querySelectorAll('.scroll')].every((each) => each.scrollWidth <= each.clientWidth)")
+        assert browser.execute_script(STANDS_OUT) == [], page
+
+
+def test_why_a_branch_was_not_taken_is_within_the_window(browser, site, narrow) -> None:
+    """The whole sentence, however long the line and narrow the window; it stays where it is when the source is scrolled."""
+    _open(browser, _source_page(site))
+    box = "const box = document.querySelector('#L8 .why').getBoundingClientRect(); return [box.left, box.right]"
+    assert "line 8 didn't jump to line 7" in browser.find_element("css selector", "#L8 .why").text
+    before = browser.execute_script(box)
+    assert 0 <= before[0] < before[1] <= 400
+    browser.execute_script("document.querySelector('.source').scrollLeft = 60")
+    assert browser.execute_script("return document.querySelector('.source').scrollLeft") == 60
+    assert browser.execute_script(box) == before
+
+
+def test_the_columns_of_a_source_have_heads(browser, site) -> None:
+    """Line, time, tests and source stand above their columns, and are said to screen readers."""
+    _open(browser, _source_page(site))
+    assert [text for text in _texts(browser, ".heads [role=columnheader]") if text] == ["line", "time", "tests", "source"]
+    right = "return document.querySelector(arguments[0]).getBoundingClientRect().right"
+    assert browser.execute_script(right, ".heads .by") == browser.execute_script(right, "#L9 .by")
+
+
+def test_a_site_of_a_profile_alone(browser, tmp_path) -> None:
+    """Times and the flame graph, and nothing of coverage: no percentage, map, gaps or table of files."""
+    data = tmp_path / "profile.data"
+    with write_coverage(data, {}, has_arcs=False) as connection:
+        write_profile(connection, rows_from_profile(make_profile(tmp_path)))
+    with pytest.raises(SystemExit) as caught:
+        main(["html", "--data-file", str(data), "-d", str(tmp_path / "site"), "-q"])
+    assert not caught.value.code
+    _open(browser, tmp_path / "site" / "index.html")
+    assert [tile.splitlines()[1] for tile in _texts(browser, ".tile")] == ["of CPU time", "tests"]
+    assert _texts(browser, "main h2") == ["Hottest functions"]
+    assert _texts(browser, "main h3") == ["In libraries and the interpreter"]
+    assert [text.split()[0] for text in _texts(browser, ".hot li")] == ["Invoice.total", "dumps"]
+    assert "covered" not in browser.find_element("tag name", "main").text
+    _open(browser, tmp_path / "site" / "flame.html")
+    assert _until(browser, "return document.querySelector('.flame canvas')")

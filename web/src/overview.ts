@@ -140,12 +140,14 @@ function treemapSection(payload: OverviewPayload, files: File[]): HTMLElement {
         title: `${coveredText(covered(file), 1)} covered, ${count(file.statements, "statement")}${file.ownUs ? `, ${seconds(file.ownUs)}` : ""}`,
       }),
     );
-    place.replaceChildren(drawTreemap(areas, `Files by ${by === "statements" ? "statements" : "own time"}, coloured by coverage`));
+    place.replaceChildren(drawTreemap(areas, `Files by ${by === "statements" ? "statements" : "own time"}, coloured by coverage`, place.clientWidth || innerWidth - 40));
   };
-  draw("statements");
   const select = h("select", { "aria-label": "Area of a file" }, h("option", { value: "statements" }, "area: statements"),
     payload.site.hasProfile && h("option", { value: "ownUs" }, "area: own time"));
-  select.addEventListener("change", () => draw(select.value as "statements" | "ownUs"));
+  const redraw = () => draw(select.value as "statements" | "ownUs");
+  select.addEventListener("change", redraw);
+  new ResizeObserver(redraw).observe(place);
+  redraw();
   return h("section", {}, h("h2", {}, "Map"), h("div", { class: "controls" }, select, h("span", { class: "scale", "aria-hidden": "true" }, "0%", h("i"), "100%")), place);
 }
 

@@ -36,7 +36,7 @@ class SourcePage {
     main.append(
       h("h1", { class: "path" }, payload.name),
       this.head(),
-      h("div", { class: "source", role: "table", "aria-label": `Source of ${payload.name}` }, this.lines()),
+      h("div", { class: "source", role: "table", "aria-label": `Source of ${payload.name}` }, this.columnHeads(), this.lines()),
     );
     this.showHeat();
     this.toHash();
@@ -96,15 +96,40 @@ class SourcePage {
     const set = payload.testsOf[number];
     const isInferred = this.inferred.has(number);
     const title = `${STATE_NAMES[state]}${isInferred ? ", inferred: imported before measuring began" : ""}`;
-    return h(
+    const notes = this.notes(number);
+    const isLong = notes?.querySelector(".why") !== null;
+    const cells = h(
       "div",
-      { id: `L${number}`, class: `line ${STATE_NAMES[state] ?? ""}`, role: "row" },
+      { class: "cells" },
       h("a", { class: "no", role: "cell", href: `#L${number}` }, String(number)),
       h("span", { class: "mark", role: "cell", title: state in STATE_NAMES ? title : undefined, "aria-label": letter in STATE_NAMES ? title : undefined }, isInferred && state === "r" ? "i" : STATE_MARKS[state] ?? ""),
       heat,
       payload.site.hasTests && h("span", { class: "by", role: "cell" }, set === undefined ? "" : this.testsButton(number, set)),
-      h("code", { role: "cell" }, ...this.code(number, pieces), this.notes(number)),
+      h("code", { role: "cell" }, ...this.code(number, pieces), !isLong && notes),
     );
+    // Reasons are sentences: below the line and as wide as the view, however long the line is.
+    return h(
+      "div",
+      { id: `L${number}`, class: `line ${STATE_NAMES[state] ?? ""}`, role: "row" },
+      cells,
+      isLong && notes && h("div", { class: "reasons", role: "cell" }, notes),
+    );
+  }
+
+  /** What the columns are; that of marks and that of the source need no name to be seen. */
+  private columnHeads(): HTMLElement {
+    const { site } = this.payload;
+    const head = (name: string, text: string, label?: string) => h("span", { class: name, role: "columnheader", "aria-label": label, title: label }, text);
+    const cells = h(
+      "div",
+      { class: "cells" },
+      head("no", "line"),
+      head("mark", "", "state"),
+      site.hasProfile && head("heat", "time", "time with what the line calls; the lower bar is its own"),
+      site.hasTests && head("by", "tests", "how many tests ran the line"),
+      head("code", "source"),
+    );
+    return h("div", { class: "block heads", role: "rowgroup", style: "--lines:1" }, h("div", { class: "line", role: "row" }, cells));
   }
 
   /** The line's pieces, with operands marked that never had one of their outcomes. */
@@ -140,7 +165,7 @@ class SourcePage {
         ? h("a", { class: taken ? "way" : "way missed", href: `#L${end}`, title }, label)
         : h("span", { class: taken ? "way" : "way missed", title }, label);
     };
-    const missed = ways.filter((way) => !way[1]);
+    const missed = ways.filter((way) => !way[1] && way[2]);
     return h(
       "span",
       { class: "notes" },
@@ -227,7 +252,7 @@ class SourcePage {
     row.scrollIntoView({ block: "center" });
     this.current = line;
     history.replaceState(null, "", `#L${line}`);
-    announce(`Line ${line}, ${STATE_NAMES[this.payload.states[line - 1]?.toLowerCase()] ?? "no code"}: ${row.querySelector("code")?.textContent ?? ""}`);
+    announce(`Line ${line}, ${STATE_NAMES[this.payload.states[line - 1]?.toLowerCase()] ?? "no code"}: ${["code", ".reasons"].map((name) => row.querySelector(name)?.textContent ?? "").join(" ")}`);
   }
 
   /** To the next run of lines that are missing, or partial line. */

@@ -70,7 +70,7 @@ function line<T>(columns: Column<T>[], row: T): HTMLTableRowElement {
     "tr",
     {},
     columns.map((column) =>
-      h("td", { class: column.isText ? "text" : "number" }, column.cell ? column.cell(row) : String(column.value(row))),
+      h("td", { class: column.isText ? "text" : "number", "data-label": column.title }, column.cell ? column.cell(row) : String(column.value(row))),
     ),
   );
 }

@@ -18,17 +18,19 @@ interface Folder {
   folders: Map<string, Folder>;
 }
 
-const WIDTH = 1160;
+const MAX_WIDTH = 1160;
 const HEIGHT = 340;
 const MIN_LABEL_WIDTH = 54;
 
-export function drawTreemap(areas: Area[], label: string): SVGElement {
+/** `room` is how many pixels wide it will be shown, so that names are as large as they are meant to be. */
+export function drawTreemap(areas: Area[], label: string, room: number): SVGElement {
+  const wide = Math.max(240, Math.min(MAX_WIDTH, room));
   const top = toFolders(areas.filter((each) => each.size > 0));
   const tree = hierarchy(top, (folder) => (folder.area ? undefined : [...folder.folders.values()]))
     .sum((folder) => folder.area?.size ?? 0)
     .sort((a, b) => (b.value ?? 0) - (a.value ?? 0));
-  const placed = treemap<Folder>().size([WIDTH, HEIGHT]).paddingInner(1).paddingTop((node) => (node.depth && node.children ? 15 : 0)).tile(treemapSquarify)(tree);
-  const picture = svg("svg", { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, class: "treemap", role: "group", "aria-label": label });
+  const placed = treemap<Folder>().size([wide, HEIGHT]).paddingInner(1).paddingTop((node) => (node.depth && node.children ? 15 : 0)).tile(treemapSquarify)(tree);
+  const picture = svg("svg", { viewBox: `0 0 ${wide} ${HEIGHT}`, class: "treemap", role: "group", "aria-label": label });
   for (const node of placed.descendants()) {
     const [width, height] = [node.x1 - node.x0, node.y1 - node.y0];
     if (width < 1 || height < 1) continue;
