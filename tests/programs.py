@@ -87,18 +87,26 @@ _ERRORS = ("ValueError", "Oops", "KeyError", "ZeroDivisionError", "ValueError, K
 _PRAGMAS = ("  # pragma: no cover", "  # pragma: no branch", "  # comment")
 
 
-def generate_program(seed: int, version: tuple[int, int] = sys.version_info[:2], jumps_in_finally: bool = True) -> str:
-    """Return a program; `jumps_in_finally` lets a finally clause jump out, which Python 3.14 warns of when it compiles."""
-    writer = _Writer(random.Random(seed), version, jumps_in_finally)
+def generate_program(
+    seed: int, version: tuple[int, int] = sys.version_info[:2], jumps_in_finally: bool = True, rounds: int = 0
+) -> str:
+    """Return a program; `jumps_in_finally` lets a finally clause jump out, which Python 3.14 warns of when it compiles.
+
+    With `rounds` all its functions are called so often once more, for compilers that wait until code is hot.
+    """
+    writer = _Writer(random.Random(seed), version, jumps_in_finally, rounds)
     return _PRELUDE.replace("{seed}", str(seed * 7919 + 17)) + "\n".join(writer.module()) + "\n"
 
 
 class _Writer(Expressions):
     """Writes statements; each method returns lines, indented from 0."""
 
-    def __init__(self, chance: random.Random, version: tuple[int, int], jumps_in_finally: bool) -> None:
+    def __init__(
+        self, chance: random.Random, version: tuple[int, int], jumps_in_finally: bool, rounds: int
+    ) -> None:
         super().__init__(chance, version)
         self.jumps_in_finally = jumps_in_finally
+        self.rounds = rounds
 
     def module(self) -> Lines:
         scope = Scope()
@@ -111,6 +119,9 @@ class _Writer(Expressions):
         lines += self._suite(scope, 3, self.chance.randint(2, 6))
         for callee in scope.callees:
             lines += self._visit(callee) * self.chance.randint(1, 3)
+        if self.rounds:
+            visits = [line for callee in scope.callees for line in self._visit(callee)]
+            lines += [f"for _ in range({self.rounds}):", *_indent([*visits, "del RESULT[:-20]"])]
         return [*lines, f"RESULT.extend([{', '.join(NAMES)}])"]
 
     def _visit(self, callee: Callee) -> Lines:

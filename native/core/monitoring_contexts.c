@@ -5,7 +5,8 @@
  * instrumented before the engine's restart_events(), and CPython checks that (`_co_instrumentation_version`) where a
  * function begins, a generator goes on, or an exception is thrown into one. So code that the next context does not
  * run costs nothing. Not restart_events itself: that would do so to every code object of the process. Code that is
- * running does not get there, nor do greenlets when they are switched to; theirs is switched on at once.
+ * running does not get there, nor do greenlets when they are switched to, nor calls in code that CPython's JIT compiled;
+ * theirs is switched on at once, which has such code thrown away too.
  * Every function needs the GIL. */
 #include "core/monitoring.h"
 
@@ -41,6 +42,24 @@ has_greenlets(void)
     PyObject *modules = PyImport_GetModuleDict(); // borrowed
     PyObject *greenlet = modules == NULL ? NULL : PyDict_GetItemString(modules, "greenlet"); // borrowed
     return greenlet != NULL;
+}
+
+/* Whether CPython's JIT compiles here: its code calls functions without a look at their version. */
+static int
+has_jit(void)
+{
+    PyObject *jit = PySys_GetObject("_jit"); // borrowed; NULL before 3.14
+    PyObject *enabled = jit == NULL ? NULL : PyObject_CallMethod(jit, "is_enabled", NULL); // owned
+    int is_enabled = enabled != NULL && PyObject_IsTrue(enabled) > 0;
+    Py_XDECREF(enabled);
+    PyErr_Clear(); /* a module of other content: not CPython's */
+    return is_enabled;
+}
+
+static int
+must_arm_at_once(void)
+{
+    return has_greenlets() || has_jit();
 }
 
 static int
@@ -97,7 +116,7 @@ static int
 arm_dirty(module_state *state)
 {
     struct monitoring *mon = state->monitoring;
-    int is_at_once = has_greenlets();
+    int is_at_once = must_arm_at_once();
     for (code_hits *extra = mon->dirty; extra != NULL; extra = extra->next_dirty) {
         if (extra->code != NULL && arm(mon, extra, is_at_once) < 0) {
             return -1;
@@ -188,7 +207,7 @@ monitoring_flush(module_state *state)
         return -1;
     }
     mon->has_foreign = 0;
-    int is_at_once = has_greenlets();
+    int is_at_once = must_arm_at_once();
     int status = 0;
     for (code_hits *extra = monitoring_pop_dirty(mon); extra != NULL; extra = monitoring_pop_dirty(mon)) {
         int is_flushed = flush_code(state, extra) == 0;

@@ -7,6 +7,7 @@
 
 #if PY_VERSION_HEX >= 0x030C0000
 
+#include "core/branch_places.h"
 #include "core/contexts.h"
 
 static PyObject *
@@ -120,8 +121,9 @@ on_line(PyObject *module, PyObject *const *args, Py_ssize_t n_args)
     return hit_once(state, args[0], PyUnstable_InterpreterFrame_GetLasti(frame_running()), HIT_LINE);
 }
 
+/* An event at its own offset, which is the callback's second argument. */
 static PyObject *
-on_branch(PyObject *module, PyObject *const *args, Py_ssize_t n_args, unsigned char flag)
+on_place(PyObject *module, PyObject *const *args, Py_ssize_t n_args, unsigned char flag)
 {
     module_state *state = get_state(module);
     if (state->monitoring == NULL) {
@@ -134,6 +136,21 @@ on_branch(PyObject *module, PyObject *const *args, Py_ssize_t n_args, unsigned c
 }
 
 static PyObject *
+on_branch(PyObject *module, PyObject *const *args, Py_ssize_t n_args, unsigned char flag)
+{
+    module_state *state = get_state(module);
+    if (state->monitoring == NULL) {
+        Py_RETURN_NONE;
+    }
+    if (n_args < 3 || !PyCode_Check(args[0])) {
+        return Py_NewRef(state->monitoring->disable);
+    }
+    Py_ssize_t place = branch_place((PyCodeObject *)args[0], PyLong_AsSsize_t(args[1]), PyLong_AsSsize_t(args[2]),
+                                    flag == HIT_LEFT);
+    return place < 0 && PyErr_Occurred() ? fail(state) : hit_once(state, args[0], place, flag);
+}
+
+static PyObject *
 on_branch_left(PyObject *module, PyObject *const *args, Py_ssize_t n_args)
 {
     return on_branch(module, args, n_args, HIT_LEFT);
@@ -143,6 +160,13 @@ static PyObject *
 on_branch_right(PyObject *module, PyObject *const *args, Py_ssize_t n_args)
 {
     return on_branch(module, args, n_args, HIT_RIGHT);
+}
+
+/* A jump or a return was done. */
+static PyObject *
+on_leave(PyObject *module, PyObject *const *args, Py_ssize_t n_args)
+{
+    return on_place(module, args, n_args, HIT_LEFT);
 }
 
 /* What the code object that an exception's event is about carries; NULL when it is not measured. These events are
@@ -244,7 +268,7 @@ on_unwind(PyObject *module, PyObject *const *args, Py_ssize_t n_args)
 static PyObject *
 on_resume(PyObject *module, PyObject *const *args, Py_ssize_t n_args)
 {
-    return on_branch(module, args, n_args, HIT_RESUMED);
+    return on_place(module, args, n_args, HIT_RESUMED);
 }
 
 /* An exception is thrown into one. */
@@ -263,10 +287,10 @@ static PyMethodDef branch_left_callback = {
 static PyMethodDef branch_right_callback = {
     "footfall_branch_right", (PyCFunction)(void (*)(void))on_branch_right, METH_FASTCALL, NULL};
 
-static PyMethodDef jump_callback = {"footfall_jump", (PyCFunction)(void (*)(void))on_branch_left,
+static PyMethodDef jump_callback = {"footfall_jump", (PyCFunction)(void (*)(void))on_leave,
                                     METH_FASTCALL, NULL};
 static PyMethodDef py_return_callback = {
-    "footfall_py_return", (PyCFunction)(void (*)(void))on_branch_left, METH_FASTCALL, NULL};
+    "footfall_py_return", (PyCFunction)(void (*)(void))on_leave, METH_FASTCALL, NULL};
 static PyMethodDef py_resume_callback = {
     "footfall_py_resume", (PyCFunction)(void (*)(void))on_resume, METH_FASTCALL, NULL};
 static PyMethodDef py_throw_callback = {

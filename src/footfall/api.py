@@ -18,6 +18,7 @@ from footfall.captures import Capture, Captured, capture
 from footfall.config import Config, read_config
 from footfall.errors import FootfallError
 from footfall.observe import contexts
+from footfall.pythons import refused_build
 from footfall.record.rundir import make_run_directory, open_run_directory, remove_run_directory, settings_from_config
 
 __all__ = [
@@ -97,7 +98,7 @@ def start(source: list[str] | None = None, *, branch: bool | None = None) -> Non
     """Measure this process from now on; settings that are not given come from the configuration.
 
     Any thread may start and any stop; of several that start at once, one does. `source` are directories and packages.
-    Raises FootfallError: `already-measured`, or what a wrong configuration says.
+    Raises FootfallError: `already-measured`, `python-unsupported`, or what a wrong configuration says.
     """
     start_configured(_configured(source, branch))
 
@@ -113,6 +114,10 @@ def start_configured(config: Config) -> None:
     """Measure this process from now on as a configuration says; for footfall's own use. Raises as `start`."""
     from footfall.observe.late import start_late
 
+    refused = refused_build()
+    if refused:
+        what = f"Can't measure this process: it is {refused}."
+        raise FootfallError("python-unsupported", what, "Use another Python.")
     directory = make_run_directory(replace(settings_from_config(config), profile=False))
     try:
         _, settings = open_run_directory(directory.path)

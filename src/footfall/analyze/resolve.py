@@ -21,6 +21,7 @@ from footfall.analyze.parse import PARSE_ERRORS
 from footfall.analyze.rundata import FileData, RunData
 from footfall.errors import FootfallError
 from footfall.model import UNCOVERED_CONTEXT
+from footfall.pythons import is_known
 from footfall.record.recordfile import (
     ContextHits,
     ProbedModule,
@@ -160,7 +161,8 @@ def resolve(
         return labels
 
     paths = _PathFinder(cwd_by_pid)
-    profile = profile_of_logs(read_sample_logs(str(directory), messages), paths.find, contexts_of)
+    logs = _known_logs(read_sample_logs(str(directory), messages), messages)
+    profile = profile_of_logs(logs, paths.find, contexts_of)
     return RunData(
         files=files,
         has_arcs=merged.has_branches,
@@ -293,6 +295,9 @@ def _merge_records(paths: Iterable[Path]) -> _Merged:
         if header.stopped_errno:
             reason = os.strerror(header.stopped_errno)
             merged.messages.append(("record-full", f"recording of process {header.pid} stopped: {reason}."))
+        if record.codes and not _can_read_codes(record):
+            merged.messages.append(_unknown("Coverage", header.pid, header.version))
+            continue
         if record.has_switched:
             _merge_visits(merged, record)
             continue
@@ -301,6 +306,26 @@ def _merge_records(paths: Iterable[Path]) -> _Merged:
         for module in record.modules:
             _merge(merged.modules, module._replace(hits=b""), module)
     return merged
+
+
+def _can_read_codes(record: Record) -> bool:
+    header = record.header
+    version = (header.version >> 24, header.version >> 16 & 255)
+    return is_known(header.version) and (not header.has_branches or version in OPCODES_BY_VERSION)
+
+
+def _known_logs(logs: Iterable[SampleLog], messages: list[tuple[str, str]]) -> Iterator[SampleLog]:
+    for log in logs:
+        if is_known(log.version):
+            yield log
+        else:
+            messages.append(_unknown("The profile", log.pid, log.version))
+
+
+def _unknown(what: str, pid: int, version: int) -> tuple[str, str]:
+    name = f"{version >> 24}.{version >> 16 & 255}"
+    text = f"{what} of process {pid} is left out: it ran Python {name}, which this footfall does not know."
+    return "python-unknown", text + " Update footfall."
 
 
 def _merge_visits(merged: _Merged, record: Record) -> None:

@@ -11,6 +11,7 @@ import click
 from footfall.cli.options import config_option, load_config
 from footfall.config import DEFAULT_RATE_HZ, check_rate
 from footfall.errors import FootfallError, UsageError
+from footfall.pythons import KNOWN_VERSIONS
 from footfall.record.datafile import check_replaceable, check_writable
 
 __all__ = ["MAX_CPU_PPM", "check_can_attach", "command"]
@@ -33,7 +34,7 @@ def check_can_attach() -> None:
         raise FootfallError(
             "attach-needs-cpython",
             f"Reading another process's stacks needs footfall under CPython; this is {sys.implementation.name}.",
-            "Install footfall in a CPython environment; the process may run any of 3.11 to 3.15.",
+            f"Install footfall in a CPython environment; the process may run any of {KNOWN_VERSIONS}.",
         )
 
 

@@ -15,10 +15,10 @@ import warnings
 from collections.abc import Sequence
 
 from footfall.errors import UsageError
+from footfall.pythons import NEWEST, OLDEST
 
 __all__ = ["Interpreter", "command_line", "find_interpreter", "inspect_interpreter"]
 
-_SUPPORTED = ((3, 11), (3, 15))
 _PROBE = """
 import importlib.util, os, site, sys
 folders = [*site.getsitepackages(), *([site.getusersitepackages()] if site.ENABLE_USER_SITE else [])]
@@ -186,7 +186,7 @@ class Interpreter:
     @property
     def is_supported(self) -> bool:
         """Whether footfall can be installed there; unknown counts as yes."""
-        return self.version is None or _SUPPORTED[0] <= self.version <= _SUPPORTED[1]
+        return self.version is None or OLDEST <= self.version <= NEWEST
 
 
 def find_interpreter(arguments: Sequence[str]) -> str | None:

@@ -10,6 +10,7 @@ from footfall.cli.supervise import Ended
 from footfall.cli.target import Interpreter, find_interpreter, inspect_interpreter
 from footfall.errors import FootfallError
 from footfall.model import RUN_VARIABLE
+from footfall.pythons import KNOWN_VERSIONS
 
 __all__ = ["why_nothing", "why_only_others"]
 
@@ -55,7 +56,7 @@ def _why_not(path: str, what: str) -> FootfallError:
         version = ".".join(map(str, found.version))
         return FootfallError(
             "python-unsupported",
-            f"{what} {path} is Python {version}, and footfall measures 3.11 to 3.15.",
+            f"{what} {path} is Python {version}, and footfall measures {KNOWN_VERSIONS}.",
             "Run it with one of these.",
         )
     if not found.has_footfall:

@@ -9,7 +9,7 @@ import sys
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
     from types import CodeType, FrameType
 
     from footfall.observe.module_names import Namespace
@@ -47,6 +47,7 @@ class Series:
         self._lines: set[tuple[str, int]] = set()
         self._branches: set[tuple[int, int, int]] = set()
         self._directions: dict[tuple[int, int], int] = {}
+        self._sources: dict[int, _Sources] = {}  # by id of the code object
         self._open: tuple[Block, ...] = ()
         self._tool_id = _take_tool()
         self._start()
@@ -83,7 +84,7 @@ class Series:
         events = sys.monitoring.events
         local: dict[int, Callable[..., object]] = {events.LINE: self._on_line}
         if sys.version_info >= (3, 14):
-            local |= {events.BRANCH_LEFT: self._on_direction, events.BRANCH_RIGHT: self._on_direction}
+            local |= {events.BRANCH_LEFT: self._on_left, events.BRANCH_RIGHT: self._on_right}
         else:
             local[events.BRANCH] = self._on_branch
         everywhere = {events.PY_START: self._on_start, events.PY_RESUME: self._on_start}
@@ -122,12 +123,30 @@ class Series:
                 block.lines.append((path, line))
         return sys.monitoring.DISABLE
 
-    def _on_direction(self, code: "CodeType", offset: int, destination: int) -> object:
+    def _on_left(self, code: "CodeType", offset: int, destination: int) -> object:
         blocks = self._open
         if not blocks:
             return None
+        if destination - offset != _JUMP_LENGTH:
+            offset = self._sources_of(code).left.get(destination, offset)
         self._add(blocks, code, offset, destination)
         return sys.monitoring.DISABLE
+
+    def _on_right(self, code: "CodeType", offset: int, destination: int) -> object:
+        blocks = self._open
+        if not blocks:
+            return None
+        sources = self._sources_of(code)
+        if offset not in sources.jumps:
+            offset = sources.loops.get(destination, offset)
+        self._add(blocks, code, offset, destination)
+        return sys.monitoring.DISABLE
+
+    def _sources_of(self, code: "CodeType") -> "_Sources":
+        found = self._sources.get(id(code))
+        if found is None:
+            found = self._sources[id(code)] = _Sources(code.co_branches())
+        return found
 
     def _on_branch(self, code: "CodeType", offset: int, destination: int) -> object:
         """Before 3.14 an event is for both directions: it is disabled when both were seen."""
@@ -147,6 +166,28 @@ class Series:
         self._directions[place] = self._directions.get(place, 0) + 1
         for block in blocks:
             block.branches.append((path, first, offset, destination))
+
+
+_JUMP_LENGTH = 6
+"""From a conditional jump over its cache and NOT_TAKEN, in bytes; of a loop's FOR_ITER it is less."""
+
+
+class _Sources:
+    """Where the branches of a code object are. An event says so too, but names the instruction at which the frame was
+    last, which is another one where CPython's JIT has left its compiled code, or others watch instructions."""
+
+    __slots__ = ("jumps", "left", "loops")
+
+    def __init__(self, branches: "Iterable[tuple[int, int, int]]") -> None:
+        self.left: dict[int, int] = {}
+        self.jumps: set[int] = set()
+        self.loops: dict[int, int] = {}
+        for source, left, right in branches:
+            self.left[left] = source
+            if left - source == _JUMP_LENGTH:
+                self.jumps.add(source)
+            else:
+                self.loops[right] = source
 
 
 def _take_tool() -> int:

@@ -10,7 +10,7 @@ import sys
 from footfall.model import ENGINE_MONITORING, ENGINE_SETTRACE, RUN_VARIABLE
 from footfall.observe import settrace
 from footfall.observe.scope import Scope, current_directory
-from footfall.observe.start import choose_late_engine, report, start_monitoring
+from footfall.observe.start import choose_late_engine, start_monitoring, tell
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def _start_in_core(settings: "Settings", engine: int, warning: "tuple[str, str] 
     )
     os.register_at_fork(after_in_child=_core.record_after_fork)
     if warning is not None:
-        report(*warning)
+        tell(warning)
     scope = Scope(settings)
     _record_imported(scope, _core.record_imported)
     if engine == ENGINE_MONITORING:
@@ -82,7 +82,7 @@ def _start_on_pypy(settings: "Settings", warning: "tuple[str, str] | None") -> N
     recorder = PureRecorder.current
     assert recorder is not None
     if warning is not None:
-        report(*warning)
+        tell(warning)
     _record_imported(scope, recorder.add_imported)
     n_others = len(sys._current_frames()) - 1
     if n_others:  # said when measuring ends, with the other messages of the record

@@ -12,8 +12,9 @@ from footfall.model import ENGINE_MONITORING, ENGINE_PROBES, ENGINE_SETTRACE, EN
 from footfall.observe.children import carry_run_on
 from footfall.observe.scope import Scope, current_directory
 from footfall.observe.settings import Settings, read_settings
+from footfall.pythons import fallback_reason, find_engine, refused_build
 
-__all__ = ["choose_engine", "choose_late_engine", "report", "start", "start_monitoring"]
+__all__ = ["choose_engine", "choose_late_engine", "report", "start", "start_monitoring", "tell"]
 
 _TOOL_NAME = "footfall"
 # Ids that no other tool is known to ask for come first: 0 debuggers, 1 coverage, 2 profilers,
@@ -43,8 +44,20 @@ def _keep_message(slug: str, text: str) -> None:
         recorder.record_message(slug, text)
 
 
+def tell(warning: "tuple[str, str]") -> None:
+    """Say what `choose_engine` returned; what is of the interpreter and not of this process only once, when all end."""
+    if warning == fallback_reason() and sys.implementation.name == "cpython":
+        _keep_message(*warning)
+    else:
+        report(*warning)
+
+
 def start(directory: str) -> None:
     """Start measuring this process for the run in `directory`. Never raises."""
+    refused = refused_build()
+    if refused:
+        report("python-unsupported", "not measured: this is " + refused + ".", "Run the program under another.")
+        return
     try:
         settings = read_settings(directory)
     except (OSError, ValueError) as error:
@@ -66,17 +79,12 @@ def start(directory: str) -> None:
         report("sampler-failed", "the profile did not start: " + repr(error) + ".")
 
 
-def _default_engine(branch: bool) -> int:
-    if sys.implementation.name != "cpython" or sys.version_info < (3, 12):
-        return ENGINE_PROBES
-    if branch and sys.version_info < (3, 14):
-        return ENGINE_PROBES  # DISABLE on BRANCH would kill both directions there
-    return ENGINE_MONITORING
-
-
 def choose_engine(settings: Settings) -> "tuple[int, tuple[str, str] | None]":
     """Return the engine, and what `report` is to be told once it can be recorded."""
-    default = _default_engine(settings.branch)
+    default = find_engine(settings.branch)
+    reason = fallback_reason()
+    if reason is not None:
+        return default, reason
     name = os.environ.get(ENGINE_VARIABLE) or settings.engine
     engine = _ENGINES.get(name, default)
     warning = None
@@ -125,7 +133,7 @@ def _start_coverage(settings: Settings) -> None:
         )
         os.register_at_fork(after_in_child=_core.record_after_fork)
     if warning is not None:
-        report(*warning)
+        tell(warning)
     if engine == ENGINE_MONITORING:
         atexit.register(_check_tool, start_monitoring(scope, settings.branch))
     elif engine == ENGINE_SETTRACE:
@@ -164,6 +172,10 @@ def _check_tool(tool_id: int) -> None:
 
 def _start_sampler(settings: Settings) -> None:
     has_tasks = sys.implementation.name == "cpython" and sys.version_info >= (3, 14)
+    reason = fallback_reason()
+    if reason is not None and reason[0] == "python-unknown":
+        report("python-unknown", "this footfall does not know this Python: there is no profile.", "Update footfall.")
+        return
     if settings.with_tasks and not has_tasks:
         _keep_message("async-unsupported", "the profile is without asyncio's tasks: only CPython 3.14+ tells of them.")
     if sys.implementation.name == "cpython":

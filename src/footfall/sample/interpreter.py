@@ -13,12 +13,14 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from footfall.errors import FootfallError
+from footfall.pythons import KNOWN_VERSIONS, NEWEST, OLDEST
 from footfall.sample.elf import Mapping, can_open, find_exported_symbols, find_symbols, read_mappings
 from footfall.sample.process import no_such_process, not_permitted, read_stat
 
 __all__ = ["RemoteInterpreter", "candidates", "find_interpreter"]
 
-_NEWEST = (3, 15)
+_ALPHA = 0xA
+"""The release level of a version whose structures may still change, in PY_VERSION_HEX."""
 _NAMES = ("_PyRuntime", "Py_Version", "PyCode_Type")
 _DEBUG_BUILD = "_Py_NegativeRefcount"
 _CPU_ID_OFFSET = 4  # in struct rseq (linux/rseq.h)
@@ -86,8 +88,10 @@ def _check_version(pid: int, version: int, symbols: dict[str, int]) -> None:
 
     minor = (version >> 24, version >> 16 & 255)
     name = f"CPython {minor[0]}.{minor[1]}"
-    if not (3, 11) <= minor <= _NEWEST:
-        raise _unsupported(pid, f"it is {name}, and this footfall knows 3.11 to {_NEWEST[0]}.{_NEWEST[1]}")
+    if not OLDEST <= minor <= NEWEST:
+        raise _unsupported(pid, f"it is {name}, and this footfall knows {KNOWN_VERSIONS}")
+    if version >> 4 & 15 == _ALPHA:
+        raise _unsupported(pid, f"it is an alpha of {name}, and this footfall knows what was released")
     if minor <= (3, 12):
         if _DEBUG_BUILD in symbols:
             raise _unsupported(pid, f"it is a debug build of {name}, whose structures differ")
@@ -127,7 +131,7 @@ def _gone_or_not_python(pid: int, mappings: Sequence[Mapping] = ()) -> FootfallE
                 f"Can't read {mapping.path}, which process {pid} runs: it was replaced or removed since.",
                 f"Run as root: sudo footfall attach {pid}. Or start the program again.",
             )
-        return _unsupported(pid, f"{mapping.path} has not the symbols of CPython 3.11 to 3.15")
+        return _unsupported(pid, f"{mapping.path} has not the symbols of CPython {KNOWN_VERSIONS}")
     return FootfallError(
         "attach-not-python",
         f"Process {pid} ({stat.name}) does not run Python.",
