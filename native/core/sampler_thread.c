@@ -49,7 +49,7 @@ jittered_interval(sampler *s)
 
 /* Sleep until the deadline or until stop wakes us. 1 to go on, 0 to end. */
 static int
-wait_until(sampler *s, uint64_t deadline_ns)
+sleep_until(sampler *s, uint64_t deadline_ns)
 {
     struct timespec deadline = {(time_t)(deadline_ns / 1000000000u),
                                 (long)(deadline_ns % 1000000000u)};
@@ -62,6 +62,18 @@ wait_until(sampler *s, uint64_t deadline_ns)
     int goes_on = !s->is_stopping;
     pthread_mutex_unlock(&s->mutex);
     return goes_on;
+}
+
+/* The same; 0 also where this thread is the last one of the process that it samples. */
+static int
+wait_until(sampler *s, uint64_t deadline_ns)
+{
+    while (s->remote == NULL && s->last_thread.next_ns <= deadline_ns) {
+        if (!sleep_until(s, s->last_thread.next_ns) || last_thread_is_this(&s->last_thread, sampler_now_ns())) {
+            return 0;
+        }
+    }
+    return sleep_until(s, deadline_ns);
 }
 
 static uint64_t
@@ -172,6 +184,7 @@ run_thread(void *argument)
     sampler_follow_open(s);
     s->paced_ticks = 0;
     s->paced_at = (pace_clocks){sampler_now_ns(), clock_ns(process_clock(s)), 0};
+    s->last_thread = (last_thread_watch){sampler_now_ns() + LAST_THREAD_LOOK_NS, 0, 0};
     uint64_t due = sampler_now_ns() + jittered_interval(s);
     while (wait_until(s, due)) {
         uint64_t now = sampler_now_ns();

@@ -3,6 +3,7 @@
 #ifndef FOOTFALL_SAMPLER_THREAD_H
 #define FOOTFALL_SAMPLER_THREAD_H
 
+#include "core/last_thread.h"
 #include "core/sampler_contexts.h"
 #include "core/sampler_log.h"
 #include "core/sampler_watch.h"
@@ -105,6 +106,7 @@ typedef struct sampler {
     pthread_mutex_t mutex; /* guards is_stopping and thread_id */
     pthread_cond_t wake;
     int is_stopping;
+    last_thread_watch last_thread;
     struct sampler_tasks *tasks; /* owned; sampler_tasks.c: asyncio's tasks are looked at. NULL: they are not */
     int wants_tasks; /* sampler_asyncio.c: as soon as this process's tables are there */
     uint64_t next_search_ns; /* for them */

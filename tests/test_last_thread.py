@@ -1,0 +1,40 @@
+"""A program whose first thread ends by itself ends as it does without us: what we run beside it keeps nothing alive."""
+
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+Footfall = Callable[..., subprocess.CompletedProcess[str]]
+
+PROGRAM = """\
+import ctypes, sys, threading, time
+def work():
+    time.sleep(0.4)
+    print("worked", flush=True)
+how, has_thread = sys.argv[1:]
+if has_thread == "thread":
+    threading.Thread(target=work).start()
+print("leaves", flush=True)
+if how == "pthread_exit":
+    ctypes.CDLL(None).pthread_exit(None)
+ctypes.CDLL(None).syscall(60, 3)
+"""
+
+CASES = [
+    ("pthread_exit", "alone", 0, "leaves\n"),
+    ("exit", "alone", 3, "leaves\n"),
+    ("exit", "thread", 0, "leaves\nworked\n"),
+]
+
+
+@pytest.mark.parametrize(("how", "has_thread", "status", "output"), CASES)
+def test_the_sampler_does_not_keep_a_process_alive(
+    tmp_path: Path, footfall: Footfall, how: str, has_thread: str, status: int, output: str
+) -> None:
+    """Nor does it change the status; a slow rate changes nothing."""
+    (tmp_path / "main.py").write_text(PROGRAM)
+    done = footfall("run", "--quiet", "--rate=1", sys.executable, "main.py", how, has_thread, timeout=30)
+    assert (done.returncode, done.stdout) == (status, output)
