@@ -5,7 +5,6 @@ import json
 import pathlib
 import pstats
 import sys
-import tracemalloc
 
 import pytest
 
@@ -237,6 +236,7 @@ RENDERERS = {
 @pytest.mark.parametrize("format_", RENDERERS)
 def test_a_deep_stack_takes_memory_by_its_frames(format_) -> None:
     """Stacks are written one at a time: to keep those of all callers would take 100 MB for 5,000 frames."""
+    tracemalloc = pytest.importorskip("tracemalloc")
     profile = _deep_profile(5000)
     tracemalloc.start()
     try:

@@ -167,6 +167,24 @@ def test_the_summary_has_the_project_first(with_imports: Profile) -> None:
 
 
 @pytest.mark.any_python
+def test_a_table_has_the_project_first(with_imports: Profile) -> None:
+    """Other code stands under its heading with a third of the rows that were asked for; JSON has one ranking."""
+
+    def shown(count: int) -> list[str]:
+        lines = plain_text(render_times(with_imports, TimeTableOptions("function", count=count))).splitlines()
+        rows = lines[1 : lines.index("")]
+        return [row if row.startswith("In ") else row.split(maxsplit=9)[9] for row in rows]
+
+    heading = "In libraries and the interpreter:"
+    project, other = ["<module>  /p/main.py:1"], ["<import json>", "<module>  json/__init__.py:1", "<gc>", "<import re>"]
+    assert shown(0) == [*project, heading, *other]
+    assert shown(1) == project
+    assert shown(3) == [*project, heading, *other[:2]]
+    assert rows(with_imports, "function")[0][0] == "<import json>"
+    assert "3 more; -n 0 shows all." in plain_text(render_times(with_imports, TimeTableOptions("function", count=2)))
+
+
+@pytest.mark.any_python
 def test_gaps_do_not_count_imports_and_collections(with_imports: Profile) -> None:
     """A line that imports, or at which a collection began, has its own time; code below an import its own too."""
     below = Function("/p/part.py", "<module>", 1)

@@ -17,12 +17,14 @@ from footfall.report.gather import shown_path
 from footfall.report.json import Json
 from footfall.report.summary import Line
 from footfall.report.text import human_key, printable
-from footfall.report.times import SOURCES, short_path, shown_place
+from footfall.report.times import SOURCES, is_library, short_path, shown_place
 
 __all__ = ["SORTS", "TimeTableOptions", "render_times", "times_by_report"]
 
 SORTS: Final = ("self", "total", "samples", "name")
 _NS_PER_SECOND: Final = 1_000_000_000
+_OTHER_PART: Final = 3
+_OTHER_CODE: Final = "In libraries and the interpreter:"
 _LEFT_OUT: Final = {
     "gc": "garbage collection",
     "import": "finding and loading modules",
@@ -45,7 +47,7 @@ class TimeTableOptions:
 @dataclass(frozen=True, slots=True)
 class _Shown:
     view: View
-    rows: list[TimeRow]
+    ranked: list[TimeRow]
     read: Callable[[Cost], int]
     clock: Clock
 
@@ -78,7 +80,22 @@ def _choose(profile: Profile, options: TimeTableOptions) -> _Shown:
         raise UsageError("bad-sort", f"Can't sort times by {options.sort!r}.", f"Sort by one of: {', '.join(SORTS)}.")
     if options.sort.startswith("+" if column != "name" else "-"):
         rows.reverse()
-    return _Shown(view, rows[: options.count] if options.count else rows, read, clock)
+    return _Shown(view, rows, read, clock)
+
+
+def _parts(shown: _Shown, options: TimeTableOptions) -> list[tuple[str, list[TimeRow]]]:
+    """Return the rows to show in parts with their headings ("": none): the project's code, then other code.
+
+    Of a limited number of rows a third is for other code, or what the project leaves of them.
+    """
+    if not shown.view.has_calls:
+        return [("", shown.ranked[: options.count or None])]
+    project = [row for row in shown.ranked if not is_library(row.path)]
+    other = [row for row in shown.ranked if is_library(row.path)]
+    if options.count:
+        n_other = max(min(len(other), options.count // _OTHER_PART), options.count - len(project))
+        project, other = project[: options.count - min(n_other, len(other))], other[:n_other]
+    return [(heading, rows) for heading, rows in (("", project), (_OTHER_CODE, other)) if rows]
 
 
 def render_times(profile: Profile, options: TimeTableOptions) -> list[Line]:
@@ -86,25 +103,37 @@ def render_times(profile: Profile, options: TimeTableOptions) -> list[Line]:
     shown = _choose(profile, options)
     view = shown.view
     heads = ["Self", "Self%", "+-", "Total", "Total%", "+-"] if view.has_calls else ["Time", "Time%", "+-"]
-    cells = [_cells(row, shown) for row in shown.rows]
+    parts = _parts(shown, options)
+    all_rows = [row for _, rows in parts for row in rows]
+    cells = [_cells(row, shown) for row in all_rows]
     widths = [max(len(head), *(len(row[at]) for row in cells)) if cells else len(head) for at, head in enumerate(heads)]
-    widths_of_samples = max([len("Samples"), *(len(str(row.times.total.samples)) for row in shown.rows)])
+    widths_of_samples = max([len("Samples"), *(len(str(row.times.total.samples)) for row in all_rows)])
 
     def join(texts: list[str], samples: str) -> str:
         columns = [f"{text:>{width}}" for text, width in zip(texts, widths, strict=True)]
         return "  ".join([*columns, f"{samples:>{widths_of_samples}}"])
 
     lines: list[Line] = [[(join(heads, "Samples") + f"  {options.by.capitalize()}", "bold")]]
-    for row, texts in zip(shown.rows, cells, strict=True):
-        name, place = _name_and_place(row, options.by)
-        line: Line = [(join(texts, str(row.times.total.samples)), ""), (f"  {name}", "bold")]
-        lines.append([*line, (f"  {place}" if place else "", "dim")])
-        for at, cost in row.slowest:
-            share = shown.read(cost) / (shown.read(row.times.total) or 1)
-            indent = " " * (len(join(texts, "")) + 2)
-            text = f"{indent}  {100 * share:5.1f}%  {shown.text(cost):>7}  {shown_place(at.path, at.line)}  {at.name}"
-            lines.append([(printable(text.rstrip()), "dim")])
-    return [*lines, [], *_notes(profile, shown, options)]
+    texts_of = iter(cells)
+    for heading, rows in parts:
+        if heading:
+            lines.append([(heading, "bold")])
+        for row in rows:
+            texts = next(texts_of)
+            name, place = _name_and_place(row, options.by)
+            line: Line = [(join(texts, str(row.times.total.samples)), ""), (f"  {name}", "bold")]
+            lines.append([*line, (f"  {place}" if place else "", "dim")])
+            lines += _slowest_lines(row, shown, len(join(texts, "")) + 2)
+    return [*lines, [], *_notes(profile, shown, options, len(all_rows))]
+
+
+def _slowest_lines(row: TimeRow, shown: _Shown, indent: int) -> list[Line]:
+    lines: list[Line] = []
+    for at, cost in row.slowest:
+        share = shown.read(cost) / (shown.read(row.times.total) or 1)
+        text = f"{100 * share:5.1f}%  {shown.text(cost):>7}  {shown_place(at.path, at.line)}  {at.name}".rstrip()
+        lines.append([(" " * (indent + 2) + printable(text), "dim")])
+    return lines
 
 
 def _cells(row: TimeRow, shown: _Shown) -> list[str]:
@@ -129,8 +158,8 @@ def _name_and_place(row: TimeRow, by: str) -> tuple[str, str]:
     return printable(row.name), printable(place)
 
 
-def _notes(profile: Profile, shown: _Shown, options: TimeTableOptions) -> list[Line]:
-    n_left = len(shown.view.rows) - len(shown.rows)
+def _notes(profile: Profile, shown: _Shown, options: TimeTableOptions, n_shown: int) -> list[Line]:
+    n_left = len(shown.ranked) - n_shown
     text = "Looks at the threads" if shown.clock is Clock.SAMPLES else CLOCK_WORDS[shown.clock]
     text = text[0].upper() + text[1:]
     if shown.clock is not Clock.SAMPLES:
@@ -160,7 +189,7 @@ def times_by_report(profile: Profile, options: TimeTableOptions) -> Json:
         "dropped_samples": profile.n_dropped,
         "total": shown.view.total if shown.clock is Clock.SAMPLES else shown.view.total / _NS_PER_SECOND,
         "without_row": {name: shown.number(cost) for name, cost in shown.view.left_out.items()},
-        "rows": [_row_report(row, shown, options.by) for row in shown.rows],
+        "rows": [_row_report(row, shown, options.by) for row in shown.ranked[: options.count or None]],
     }
 
 
