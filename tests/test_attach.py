@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -405,6 +406,53 @@ def test_children_are_found_while_it_runs(tmp_path: Path) -> None:
     found = samples_by_function(tmp_path / "a.data")
     assert found["started"] > 10 and found["forked"] > 10 and found["parent"] > 10
     assert "of 3 processes" in done.stderr
+
+
+def test_short_children_are_seen_or_told_of(tmp_path: Path) -> None:
+    """Each that lives for long enough is sampled; CPU time of those that were not is said, by the kernel's count."""
+    program = """
+    import os, sys, time
+    def fork(seconds):
+        pid = os.fork()
+        if pid == 0:
+            end = time.process_time() + seconds
+            while time.process_time() < end: pass
+            os._exit(0)
+        os.waitpid(pid, 0)
+    print("ready", flush=True)
+    sys.stdin.readline()
+    for seconds in [0.3] * 4 + [0.01] * 60: fork(seconds)
+    """
+    with target(program, stdin=subprocess.PIPE) as process:
+        with recording(process.pid, "--children", "-o", "a.data", cwd=tmp_path) as attached:
+            assert process.stdin is not None
+            process.stdin.write("go\n")
+            process.stdin.close()
+            _, errors = attached.communicate(timeout=50)
+    assert attached.returncode == 0, errors
+    found = re.search(r"of ([0-9]+) processes that stem from it ([0-9]+) gave samples", errors)
+    assert found is not None and 64 >= int(found[1]) >= int(found[2]) >= 4, errors
+    assert "what ends soon is seen late, or not at all" in errors
+
+
+@pytest.mark.any_python
+def test_a_start_script_may_begin_its_python_later(tmp_path: Path) -> None:
+    """--children waits for it, and ends with the script; where none comes, no hint names the option that was given."""
+    program = "def later():\n  for _ in range(30): sum(range(300_000))\nlater()"
+    for command, status in ((f'read x; "{sys.executable}" -c "{program}"; true', 0), ("read x; true", 3)):
+        script = subprocess.Popen(["sh", "-c", command], stdin=subprocess.PIPE, env=ENVIRONMENT)
+        attached = subprocess.Popen(
+            [sys.executable, "-m", "footfall", "attach", str(script.pid), "--children", "-o", "a.data"],
+            stderr=subprocess.PIPE, text=True, cwd=tmp_path, env=ENVIRONMENT,
+        )
+        assert attached.stderr is not None and script.stdin is not None
+        assert "waiting" in attached.stderr.readline()
+        script.stdin.write(b"go\n")
+        script.stdin.close()
+        _, errors = attached.communicate(timeout=50)
+        script.wait()
+        assert attached.returncode == status and "--children" not in errors, errors
+        assert ("later" in errors) == (status == 0)
 
 
 def test_ctrl_c_ends_it_with_results(tmp_path: Path) -> None:

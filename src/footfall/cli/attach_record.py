@@ -21,15 +21,22 @@ from footfall.config import Config
 from footfall.errors import EXIT_ENVIRONMENT, FootfallError
 from footfall.record.rundir import RunDirectory, make_run_directory, remove_run_directory, settings_from_config
 from footfall.record.samplelog import SampleLog, read_sample_log
+from footfall.report.text import plural
 from footfall.sample.inject import InjectedSampler
 from footfall.sample.outside import OutsideSampler, SampleCounts, SampleOptions
-from footfall.sample.process import descendants
+from footfall.sample.process import descendants, read_stat, used_cpu_ns, waited_cpu_ns
 
 __all__ = ["AttachLimits", "record"]
 
 _POLL_SECONDS = 0.05
-_CHILDREN_SECONDS = 0.25
-_RETRY_SECONDS = 1.0
+_CHILDREN_SECONDS = 0.01
+_MAX_CHILDREN_SHARE = 0.05
+"""Of the time, what looking for children may take."""
+_FIRST_RETRY_SECONDS = 0.02
+_MAX_RETRY_SECONDS = 1.0
+_MISSED_NS = 100_000_000
+_MISSED_SHARE = 0.1
+"""CPU time of children that is worth a word when it was not sampled: so much, and that share of theirs."""
 _SHOW_SECONDS = 0.5
 _WRITE_SECONDS = 60.0
 _ENDING = frozenset({signal.SIGINT, signal.SIGTERM, signal.SIGHUP})
@@ -88,6 +95,19 @@ def _ending_signals() -> Iterator[list[int]]:
             signal.signal(number, handler if handler is not None else signal.SIG_DFL)
 
 
+class _Refusal(NamedTuple):
+    """A process that could not be sampled (yet). `until` is of time.monotonic()."""
+
+    until: float
+    seconds: float
+
+
+def _start_ticks(pid: int) -> int:
+    """When a process that is there started; -1 without it."""
+    stat = read_stat(f"/proc/{pid}/stat")
+    return -1 if stat is None or stat.state in "ZX" else stat.start_ticks
+
+
 class _Recording:
     """Samplers by pid, and the profile so far."""
 
@@ -99,7 +119,12 @@ class _Recording:
         self._options = SampleOptions(limits.interval_ns, limits.max_cpu_ppm, limits.pause, limits.with_tasks)
         self._samplers: dict[int, OutsideSampler | InjectedSampler] = {}
         self._injected: list[InjectedSampler] = []
-        self._refused: dict[int, float] = {}
+        self._refused: dict[int, _Refusal] = {}
+        self._root_ticks = _start_ticks(pid)
+        self._seen: set[int] = set()
+        self._ended: set[int] = set()
+        self._cpu_before: dict[int, int] = {}
+        self._waited_before = self._waited_now = waited_cpu_ns(pid)
         self._builder = ProfileBuilder(self._path_of)
         self._cwds: dict[int, str] = {}
         self._known_pids: set[int] = set()
@@ -117,19 +142,24 @@ class _Recording:
         except FootfallError as error:
             if not self._limits.children or error.slug != "attach-not-python":
                 raise
-            self._add_children()
-            if not self._samplers:
-                raise
         if self._limits.children:
+            self._cpu_before = {pid: used_cpu_ns(pid) for pid in descendants(self._pid)}
             self._add_children()
 
     def run(self, signals: list[int], *, is_quiet: bool) -> None:
         """Keep up until there is a reason to end."""
-        if not is_quiet:
-            say(f"footfall: sampling {self._describe()}; Ctrl-C ends it.")
+        if not is_quiet and not self._samplers:
+            say(
+                f"footfall: Process {self._pid} runs no Python yet, nor does what it started: waiting for that;"
+                " Ctrl-C ends it."
+            )
+        is_announced = is_quiet
         with _status_line(is_quiet=is_quiet) as show:
             next_show = 0.0
             while not signals and self._keep_up():
+                if not is_announced and self._samplers:
+                    is_announced = True
+                    say(f"footfall: sampling {self._describe()}; Ctrl-C ends it.")
                 now = time.monotonic()
                 counts = self._counts()
                 if self._limits.until is not None and now >= self._limits.until:
@@ -139,7 +169,7 @@ class _Recording:
                 if show is not None and now >= next_show:
                     next_show = now + _SHOW_SECONDS
                     show(f"{counts.samples} samples, {counts.dropped} dropped, {now - self._started:.0f} s")
-                time.sleep(_POLL_SECONDS)
+                time.sleep(_POLL_SECONDS if not self._limits.children else max(self._next_children - now, 0.001))
 
     def stop(self) -> None:
         """Stop all samplers; their logs are worked in by `finish`."""
@@ -153,17 +183,19 @@ class _Recording:
 
         for sampler in self._samplers.values():
             self._fold(sampler)
+        profile = self._builder.profile
+        if self._limits.children:
+            self._messages += self._children_messages()
         if not is_quiet:
             for message in self._messages:
                 say(f"footfall: {message}.")
-        profile = self._builder.profile
         if not profile.n_samples:
             dropped = self._counts().dropped
-            why = (
-                f"no stack could be read whole in {dropped} looks. Try --pause."
-                if dropped
-                else "it ended, or was not looked at long enough."
-            )
+            why = "it ended, or was not looked at long enough."
+            if dropped:
+                why = f"no stack could be read whole in {dropped} looks. Try --pause."
+            elif not self._cwds:
+                why = "it ran no Python, nor did what it started."
             say(f"footfall: No samples of process {self._pid} were taken: {why} [nothing-sampled]")
             return EXIT_ENVIRONMENT
         self._write()
@@ -189,6 +221,25 @@ class _Recording:
         more = f" and {len(texts) - 3} more" if len(texts) > 3 else ""
         return ", ".join(texts[:3]) + more
 
+    def _children_messages(self) -> list[str]:
+        """Say how much was seen of what stems from the process."""
+        if not self._seen:
+            return ["no process that stems from it was seen"]
+        costs = self._builder.profile.costs
+        threads = self._builder.profile.threads
+        sampled = {threads[thread].pid for _, thread, _ in costs} & self._seen
+        found = [f"of {plural(len(self._seen), 'process', 'processes')} that stem from it {len(sampled)} gave samples"]
+        cpu_ns = sum(cost.cpu_ns for (_, thread, _), cost in costs.items() if threads[thread].pid in self._ended)
+        before_ns = sum(self._cpu_before.get(pid, 0) for pid in self._ended)
+        waited_ns = self._waited_now - self._waited_before - before_ns
+        if waited_ns - cpu_ns > max(_MISSED_NS, waited_ns * _MISSED_SHARE):
+            found.append(
+                f"those that have ended used {waited_ns / 1e9:.2f} s of CPU time meanwhile, and"
+                f" {cpu_ns / 1e9:.2f} s of that was sampled: what ends soon is seen late, or not at all."
+                " `footfall run` records all of it"
+            )
+        return found
+
     def _add(self, pid: int) -> None:
         sampler: OutsideSampler | InjectedSampler
         if self._limits.inject:
@@ -196,7 +247,11 @@ class _Recording:
             self._injected.append(sampler)
         else:
             sampler = OutsideSampler(pid, str(self._directory.path), self._options)
-        sampler.start(needs_tasks=pid == self._pid)
+        if pid == self._pid:
+            sampler.start(needs_tasks=True)
+        else:
+            assert isinstance(sampler, OutsideSampler)
+            sampler.start(waits=False)
         self._samplers[pid] = sampler
         if sampler.lacks_tasks:
             self._messages.append(f"process {pid} is sampled without its tasks, which only CPython 3.14+ publishes")
@@ -206,16 +261,30 @@ class _Recording:
     def _add_children(self) -> None:
         """Start sampling descendants that are new; those that are not Python (yet) are tried again later."""
         now = time.monotonic()
-        for pid in descendants(self._pid):
-            if pid in self._samplers or pid == os.getpid() or now < self._refused.get(pid, 0.0):
+        cpu_before = time.thread_time()
+        found = descendants(self._pid, self._samplers)
+        taken = time.thread_time() - cpu_before
+        self._next_children = now + max(_CHILDREN_SECONDS, taken / _MAX_CHILDREN_SHARE)
+        if self._pid not in self._samplers and self._is_root_there():
+            found.append(self._pid)  # it may yet execute a Python
+        for pid in found:
+            refusal = self._refused.get(pid)
+            if pid in self._samplers or pid == os.getpid() or (refusal is not None and now < refusal.until):
                 continue
+            if pid != self._pid:
+                self._seen.add(pid)
             try:
                 self._add(pid)
                 self._refused.pop(pid, None)
             except FootfallError as error:
-                if error.slug in ("attach-forbidden", "attach-unsupported") and pid not in self._refused:
+                if error.slug in ("attach-forbidden", "attach-unsupported") and refusal is None:
                     self._messages.append(str(error).partition(" [")[0].rstrip("."))
-                self._refused[pid] = now + _RETRY_SECONDS
+                seconds = _FIRST_RETRY_SECONDS if refusal is None else min(2 * refusal.seconds, _MAX_RETRY_SECONDS)
+                self._refused[pid] = _Refusal(now + seconds, seconds)
+        self._waited_now = max(self._waited_now, waited_cpu_ns(self._pid))
+
+    def _is_root_there(self) -> bool:
+        return self._root_ticks >= 0 and _start_ticks(self._pid) == self._root_ticks
 
     def _keep_up(self) -> bool:
         """Look after each process. False when the last has ended."""
@@ -224,12 +293,13 @@ class _Recording:
             self._fold(sampler)
             if not goes_on:
                 self._before = SampleCounts(*map(sum, zip(self._before, sampler.counts(), strict=True)))
-                self._messages.append(sampler.ended)
+                if pid == self._pid or not sampler.ended.endswith("has ended"):
+                    self._messages.append(sampler.ended)
+                self._ended.add(pid)
                 del self._samplers[pid]
         if self._limits.children and time.monotonic() >= self._next_children:
-            self._next_children = time.monotonic() + _CHILDREN_SECONDS
             self._add_children()
-        return bool(self._samplers)
+        return bool(self._samplers) or (self._limits.children and self._is_root_there())
 
     def _counts(self) -> SampleCounts:
         found = self._before

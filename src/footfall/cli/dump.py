@@ -34,7 +34,7 @@ def command(pid: int, as_json: bool, children: bool, with_tasks: bool, pause: bo
     check_can_attach()
     from footfall.report.dump import render_dump_json, render_dump_text  # these need the C core
     from footfall.sample.dump import dump_process
-    from footfall.sample.process import descendants
+    from footfall.sample.process import descendants, nothing_runs_python
 
     processes = []
     refused: FootfallError | None = None
@@ -48,7 +48,7 @@ def command(pid: int, as_json: bool, children: bool, with_tasks: bool, pause: bo
             if error.slug not in ("attach-not-python", "no-such-process"):
                 say(f"footfall: {error}")
     if not processes and refused is not None:
-        raise refused
+        raise nothing_runs_python(pid) if refused.slug == "attach-not-python" else refused
     if as_json:
         show(render_dump_json(processes, with_tasks=with_tasks), end="")
     else:

@@ -12,7 +12,7 @@ from typing import IO
 from footfall.errors import FootfallError
 from footfall.live.model import LiveModel
 from footfall.sample.outside import OutsideSampler, SampleOptions
-from footfall.sample.process import descendants
+from footfall.sample.process import descendants, nothing_runs_python
 
 __all__ = ["CommandSource", "ProcessSource"]
 
@@ -36,7 +36,7 @@ class ProcessSource:
                 raise
             self._add_children()
             if not self._samplers:
-                raise
+                raise nothing_runs_python(pid) from error
 
     def poll(self) -> bool:
         """Bring the model up to date. False when all has ended."""

@@ -79,13 +79,13 @@ class OutsideSampler:
             raise no_such_process(pid)
         self._started_at = stat.start_ticks
 
-    def start(self, *, needs_tasks: bool = False) -> None:
-        """Find the interpreter and start sampling.
+    def start(self, *, needs_tasks: bool = False, waits: bool = True) -> None:
+        """Find the interpreter and start sampling. With `waits` one that is just beginning is given a second.
 
         Raises FootfallError: `no-such-process`, `attach-forbidden`, `not-python`, `attach-unsupported`,
         `run-unwritable`, and `async-unsupported` where tasks are needed and can't be read.
         """
-        give_up = time.monotonic() + _START_SECONDS
+        give_up = time.monotonic() + _START_SECONDS * waits
         while True:
             try:
                 self._find(needs_tasks=needs_tasks)

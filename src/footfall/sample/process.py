@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import threading
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from footfall.errors import FootfallError, UsageError
@@ -12,8 +15,11 @@ __all__ = [
     "descendants",
     "no_such_process",
     "not_permitted",
+    "nothing_runs_python",
     "read_stat",
     "task_states",
+    "used_cpu_ns",
+    "waited_cpu_ns",
 ]
 
 _PTRACE_SCOPE = "/proc/sys/kernel/yama/ptrace_scope"
@@ -60,8 +66,60 @@ def task_states(pid: int) -> dict[int, ProcessStat]:
     return found
 
 
-def descendants(pid: int) -> list[int]:
-    """Return the processes that stem from one, itself not included; parents before their children."""
+def used_cpu_ns(pid: int) -> int:
+    """Return the CPU time of a process and of the children that it waited for; 0 when it is not there."""
+    return _stat_ticks_ns(pid, 11, 4)
+
+
+def waited_cpu_ns(pid: int) -> int:
+    """Return the CPU time of those that a process waited for, and that those waited for; 0 when it is not there."""
+    return _stat_ticks_ns(pid, 13, 2)
+
+
+def _stat_ticks_ns(pid: int, first: int, count: int) -> int:
+    """The sum of fields of /proc/PID/stat that are CPU times, counted from the state on."""
+    try:
+        with open(f"/proc/{pid}/stat", "rb") as file:
+            fields = file.read().rpartition(b")")[2].split()
+        ticks = sum(map(int, fields[first : first + count]))
+    except (OSError, ValueError):
+        return 0
+    return ticks * (1_000_000_000 // os.sysconf("SC_CLK_TCK"))
+
+
+def descendants(pid: int, known: Iterable[int] = ()) -> list[int]:
+    """Return the processes that stem from one, itself not included; parents before their children.
+
+    Those of `known` are taken to be among them: they stay so when the process between has ended.
+    """
+    if not os.path.exists(f"/proc/self/task/{threading.get_native_id()}/children"):  # the kernel is built without it
+        return _descendants_by_parent(pid)
+    found = {pid: None} | dict.fromkeys(known)
+    todo = list(found)
+    for parent in todo:
+        for child in sorted(_children_of(parent)):
+            if child not in found:
+                found[child] = None
+                todo.append(child)
+    del found[pid]
+    stats = {child: read_stat(f"/proc/{child}/stat") for child in found}
+    return [child for child, stat in stats.items() if stat is not None and stat.state not in "ZX"]
+
+
+def _children_of(pid: int) -> set[int]:
+    """The processes that the threads of one have started. O(its threads): cheap enough to be asked often."""
+    found: set[int] = set()
+    try:
+        for task in os.listdir(f"/proc/{pid}/task"):
+            with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+                with open(f"/proc/{pid}/task/{task}/children", "rb") as file:
+                    found.update(map(int, file.read().split()))
+    except OSError:
+        return found
+    return found
+
+
+def _descendants_by_parent(pid: int) -> list[int]:
     children: dict[int, list[int]] = {}
     for entry in os.listdir("/proc"):
         if entry.isdigit():
@@ -81,6 +139,15 @@ def descendants(pid: int) -> list[int]:
 def no_such_process(pid: int) -> UsageError:
     """Say that a pid is nobody's (any longer)."""
     return UsageError("no-such-process", f"No process {pid}.", "Find its number with `pgrep -a python` or `ps`.")
+
+
+def nothing_runs_python(pid: int) -> FootfallError:
+    """Say that there is no Python in a process nor in those that stem from it."""
+    return FootfallError(
+        "attach-not-python",
+        f"Neither process {pid} nor what it started runs Python (yet).",
+        "Try again when it does; `footfall attach --children` waits for it.",
+    )
 
 
 def not_permitted(pid: int) -> FootfallError:
