@@ -4,6 +4,7 @@ import contextlib
 import gc
 import io
 import json
+import os
 import pathlib
 import shutil
 import sqlite3
@@ -239,8 +240,8 @@ def test_paths_of_another_machine_are_mapped(capsys, tmp_path) -> None:
     assert "part9" in text
 
 
-def test_files_that_cannot_be_read_stop_the_report_unless_ignored(capsys, tmp_path, monkeypatch) -> None:
-    """A missing source and one that is no Python are errors with a slug; -i names them and goes on."""
+def test_a_file_that_cannot_be_read_is_listed(capsys, tmp_path, monkeypatch) -> None:
+    """A missing source, or one that is no Python, ends no report, is in no total, and fails any threshold unless ignored."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "good.py").write_text("a = 1\n", encoding="utf-8")
     (tmp_path / "bad.py").write_text("a = = 1\n", encoding="utf-8")
@@ -249,26 +250,68 @@ def test_files_that_cannot_be_read_stop_the_report_unless_ignored(capsys, tmp_pa
         files = {str(tmp_path / each): FileData({"": {1}}) for each in ("good.py", "page.html", name)}
         with write_coverage(".coverage", files, has_arcs=False):
             pass
-        status, text, errors = _run(capsys, "report")
-        assert (status, text) == (3, "")
-        assert f"[{slug}]" in errors
+        for format_ in ("text", "markdown"):
+            status, text, errors = _run(capsys, "report", f"--format={format_}")
+            assert (status, errors.count(f"[{slug}]")) == (0, 1)
+            table, _, note = text.partition("Not in the total:\n")
+            assert "100%" in table.splitlines()[-2]
+            assert note.startswith(f"{name}: Can't read ")
+            assert len(note.splitlines()) == 1
+        assert _run(capsys, "json", "-q")[0] == 0
+        ours = json.loads(pathlib.Path("coverage.json").read_text(encoding="utf-8"))
+        assert ours["footfall"]["unreadable_files"][name].endswith(f"[{slug}]")
+        assert ours["totals"]["num_statements"] == 1
+        assert _run(capsys, "html", "-q")[0] == 0
+        page = pathlib.Path("htmlcov/index.html").read_text(encoding="utf-8")
+        assert f"<pre>Not in the total:\n{name}: Can&#x27;t read " in page
+        for command in ("report", "json", "xml", "lcov", "html", "annotate"):
+            status, text, errors = _run(capsys, command, "--fail-under=50")
+            assert (status, f"[{slug}]" in errors) == (2, True), command
+            assert "Coverage failure: 1 file can't be read, fail-under is 50." in text
+            assert _run(capsys, command, "--fail-under=50", "-i")[0] == 0
         status, text, errors = _run(capsys, "report", "-i")
         assert status == 0
         assert f"[{slug}]" in errors
         assert text.splitlines()[-1].split() == ["TOTAL", "1", "0", "100%"]
+        assert _run(capsys, "report", "good.py", name)[0] == 3
+        assert _run(capsys, "report", f"--include={name}")[0] == 3
 
 
-def test_a_source_in_a_zip_file_is_read(capsys, tmp_path, monkeypatch) -> None:
-    """A module that was imported from a zip file is reported with its source from there."""
+def test_what_is_no_file_is_not_read(capsys, tmp_path, monkeypatch) -> None:
+    """A pipe or a device would be waited for, or read for ever; a link may lead to itself."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "good.py").write_text("a = 1\n", encoding="utf-8")
+    os.mkfifo("pipe.py")
+    os.mkdir("folder.py")
+    os.symlink("loop.py", "loop.py")
+    os.symlink("/dev/zero", "device.py")
+    with open("large.py", "wb") as file:
+        file.truncate(1 << 40)
+    names = ("pipe.py", "folder.py", "loop.py", "device.py", "large.py")
+    files = {str(tmp_path / each): FileData({"": {1}}) for each in ("good.py", *names, "good.py/inside.py")}
+    with write_coverage(".coverage", files, has_arcs=False):
+        pass
+    status, text, errors = _run(capsys, "report")
+    assert (status, errors.count("[no-source]")) == (0, 6)
+    assert text.splitlines()[4].split() == ["TOTAL", "1", "0", "100%"]
+    for reason in ("no regular file", "symbolic links", "more than 64 MB", "Not a directory"):
+        assert reason in text
+
+
+@pytest.mark.parametrize("name", ["packed.zip", "packed.pyz", "packed"])
+def test_a_source_in_a_zip_file_is_read(name, capsys, tmp_path, monkeypatch) -> None:
+    """A module that was imported from a zip file is reported with its source from there, whatever the file's name is."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "in").mkdir()
     (tmp_path / "in" / "inner.py").write_text("a = 1\nif a:\n    b = 2\n", encoding="utf-8")
-    shutil.make_archive("packed", "zip", "in")
-    with write_coverage(".coverage", {str(tmp_path / "packed.zip/inner.py"): FileData({"": {1, 2}})}, has_arcs=False):
+    os.rename(shutil.make_archive("archive", "zip", "in"), name)
+    with write_coverage(".coverage", {str(tmp_path / name / "inner.py"): FileData({"": {1, 2}})}, has_arcs=False):
         pass
     status, text, _ = _run(capsys, "report", "-m")
     assert status == 0
-    assert (0, text) == _theirs("report", "-m")
+    assert text.splitlines()[-1].split() == ["TOTAL", "3", "1", "67%"]
+    if name.endswith(".zip"):  # the only name that coverage.py knows of these
+        assert (0, text) == _theirs("report", "-m")
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from footfall.analyze.lines import find_first_lines
 from footfall.analyze.parse import PARSE_ERRORS, parse_source
 from footfall.analyze.probe_flow import ModuleFlow
 from footfall.analyze.source import decode_source
+from footfall.analyze.sourcefile import read_source_file
 from footfall.errors import FootfallError
 from footfall.observe.probe_mode import STRAYS
 from footfall.observe.probe_notes import (
@@ -34,7 +35,7 @@ from footfall.observe.probe_notes import (
     split_reason,
 )
 from footfall.observe.probe_plan import insert_probes
-from footfall.observe.probe_source import digest_source, read_source, split_lines
+from footfall.observe.probe_source import digest_source, split_lines
 from footfall.observe.probe_strays import find_strays
 from footfall.record.recordfile import ProbedModule
 
@@ -164,7 +165,7 @@ def _exit(flow: ModuleFlow, node: ast.AST, line: int, reason: int, level: int) -
 
 def _read_source(module: ProbedModule) -> bytes:
     try:
-        source = read_source(module.path)
+        source = read_source_file(module.path)
     except OSError as error:
         raise FootfallError(
             "source-unreadable",

@@ -19,6 +19,7 @@ from footfall.analyze.imported import infer_lines
 from footfall.analyze.opcodes import OPCODES_BY_VERSION
 from footfall.analyze.parse import PARSE_ERRORS
 from footfall.analyze.rundata import FileData, RunData
+from footfall.analyze.sourcefile import has_source, read_source_file
 from footfall.errors import FootfallError
 from footfall.model import UNCOVERED_CONTEXT
 from footfall.pythons import is_known
@@ -153,6 +154,7 @@ def resolve(
             files.setdefault(trace.path, FileData())
             _add_visited(files, trace.path, join_context(context, trace.context), trace.lines, trace.arcs)
     _add_inferred(files, sorted(merged.imported), context, messages)
+    _leave_out_names_without_file(files, messages)
     cwd_by_pid = merged.cwd_by_pid()
 
     def contexts_of(log: SampleLog) -> dict[int, str]:
@@ -169,7 +171,7 @@ def resolve(
         messages=messages,
         profile=profile,
         n_processes=len(cwd_by_pid),
-        conditions=outcomes.conditions(),
+        conditions={path: codes for path, codes in outcomes.conditions().items() if path in files},
     )
 
 
@@ -247,6 +249,16 @@ def _with_branches(code: RecordedCode) -> RecordedCode:
     return code._replace(branches=find_branches(code.code, ops))
 
 
+def _leave_out_names_without_file(files: dict[str, FileData], messages: list[tuple[str, str]]) -> None:
+    """Take out what no report could show: names that a program made up for what it compiled, files that are gone."""
+    without = sorted(path for path in files if not has_source(path))
+    if without:
+        others = f" and {len(without) - 1} more" if len(without) > 1 else ""
+        messages.append(("source-missing", f"Left out, as there is no such file: {without[0]}{others}."))
+    for path in without:
+        del files[path]
+
+
 def _add_inferred(
     files: dict[str, FileData], imported: list[str], context: str, messages: list[tuple[str, str]]
 ) -> None:
@@ -254,7 +266,7 @@ def _add_inferred(
     n_lines = 0
     for path in imported:
         try:
-            inferred = infer_lines(Path(path).read_bytes())
+            inferred = infer_lines(read_source_file(path))
         except (OSError, *PARSE_ERRORS):
             continue  # the report says that the source can't be read
         data = files.setdefault(path, FileData())

@@ -32,7 +32,7 @@ def command(request: ReportRequest, directory: str | None, quiet: bool) -> int:
     if not quiet:
         where = "beside theirs" if directory is None else f"to {directory}"
         say(f"Wrote {plural(len(coverage.files), 'annotated source')} {where}")
-    return exit_status(config, coverage.total.pc_covered)
+    return exit_status(config, coverage)
 
 
 def write_annotated(coverage: Coverage, directory: str | None) -> None:

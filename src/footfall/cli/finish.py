@@ -166,7 +166,7 @@ def show_summary(run: RunData, config: Config, data_file: str) -> None:
     total = None
     if run.files:
         coverage = gather(config, data_file, ignore_errors=True)
-        total = coverage.total
+        total = coverage.total if coverage.files else None
         warn(coverage.warnings, config.disable_warnings)
     print_lines(
         render_summary(

@@ -57,7 +57,7 @@ def command(
         say(f"Wrote HTML report to {index}")
     if coverage.is_profile_alone:
         return times_exit_status(config)
-    return exit_status(config, coverage.total.pc_covered)
+    return exit_status(config, coverage)
 
 
 def write_html(

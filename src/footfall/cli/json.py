@@ -64,6 +64,8 @@ def json_text(config: Config, coverage: Coverage) -> str:
     inferred = {file.name: sorted(file.inferred) for file in coverage.files if file.inferred}
     if inferred:
         ours["inferred_lines"] = inferred
+    if coverage.unreadable:
+        ours["unreadable_files"] = {each.name: f"{each.reason} [{each.slug}]" for each in coverage.unreadable}
     if ours:
         report["footfall"] = ours
     return json.dumps(report, indent=_INDENT if config.json_pretty_print else None)

@@ -10,6 +10,7 @@ from footfall.cli.output import show
 from footfall.cli.reporting import ReportRequest, contexts_option, exit_status, report_options, times_exit_status
 from footfall.config import Config
 from footfall.errors import FootfallError, UsageError
+from footfall.report.gather import unreadable_notes
 from footfall.report.text import TableOptions, render_table
 
 __all__ = ["command"]
@@ -111,8 +112,9 @@ def command(
         from footfall.report.conditions import need_conditions, outcomes_by_path
 
         outcomes = outcomes_by_path(coverage, need_conditions(coverage, config.data_file, config.report_contexts))
-    show(render_table([file.result for file in coverage.files], options, shares, outcomes), end="")
-    return exit_status(config, coverage.total.pc_covered)
+    notes = unreadable_notes(coverage)
+    show(render_table([file.result for file in coverage.files], options, shares, outcomes, notes), end="")
+    return exit_status(config, coverage)
 
 
 def _show_profile(

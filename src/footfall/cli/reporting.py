@@ -15,6 +15,7 @@ from footfall.cli.output import show
 from footfall.config import Config
 from footfall.errors import EXIT_USAGE
 from footfall.report.gather import Coverage, gather
+from footfall.report.text import plural
 
 __all__ = ["ReportRequest", "contexts_option", "exit_status", "output_options", "report_options",
  "times_exit_status", "whole_exit_status"]
@@ -114,8 +115,19 @@ def times_exit_status(config: Config) -> int:
     return EXIT_USAGE
 
 
-def exit_status(config: Config, total: float) -> int:
-    """Return 0, or 2 with a message on stdout, as coverage.py has it, when the total percentage is too low."""
+def exit_status(config: Config, coverage: Coverage) -> int:
+    """Return 0, or 2 with a message on stdout, as coverage.py has it, when the total percentage is too low.
+
+    What it would be with files that can't be read is not known: it reaches no threshold.
+    """
+    return _exit_status(config, coverage, coverage.total.pc_covered)
+
+
+def _exit_status(config: Config, coverage: Coverage, total: float) -> int:
+    if coverage.unreadable and config.fail_under:
+        what = plural(len(coverage.unreadable), "file")
+        show(f"Coverage failure: {what} can't be read, fail-under is {config.fail_under:g}. See --ignore-errors.")
+        return EXIT_USAGE
     if not should_fail_under(total, config.fail_under, config.precision):
         return 0
     show(f"Coverage failure: {fail_under_message(total, config.fail_under, config.precision)}")
@@ -125,4 +137,4 @@ def exit_status(config: Config, total: float) -> int:
 def whole_exit_status(config: Config, coverage: Coverage) -> int:
     """As `exit_status`; as in coverage.py, a report without anything to cover fails any threshold."""
     numbers = coverage.total
-    return exit_status(config, numbers.pc_covered if numbers.n_statements else 0)
+    return _exit_status(config, coverage, numbers.pc_covered if numbers.n_statements else 0)

@@ -12,6 +12,7 @@ import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 from footfall.analyze.exclude import ExclusionRules
 from footfall.analyze.results import FileResult, Numbers, compare
@@ -24,7 +25,7 @@ from footfall.record.coveragedb import StoredCoverage, StoredFile, read_coverage
 from footfall.report.analyses import analyze_sources
 from footfall.report.sources import looks_like_python, read_source_bytes
 
-__all__ = ["Coverage", "ReportedFile", "gather", "shown_path"]
+__all__ = ["Coverage", "ReportedFile", "UnreadableFile", "gather", "shown_path", "unreadable_notes"]
 
 
 _SHOW_TIMES = (
@@ -51,9 +52,20 @@ class ReportedFile:
         return self.result.name
 
 
+class UnreadableFile(NamedTuple):
+    """A measured file without a source that can be read: in no total. `name` is its path as reports show it."""
+
+    name: str
+    slug: str
+    reason: str
+
+
 @dataclass(slots=True)
 class Coverage:
-    """The files of a report in the order of their paths, and what could not be in it as (slug, text)."""
+    """The files of a report in the order of their paths, and what could not be in it as (slug, text).
+
+    `unreadable` are those of which the text is missing or no Python, unless such errors are ignored.
+    """
 
     has_arcs: bool = False
     has_profile: bool = False
@@ -61,6 +73,7 @@ class Coverage:
     is_profile_alone: bool = False
     """Whether the data file has no coverage at all."""
     files: list[ReportedFile] = field(default_factory=list)
+    unreadable: list[UnreadableFile] = field(default_factory=list)
     warnings: list[tuple[str, str]] = field(default_factory=list)
 
     @property
@@ -81,8 +94,9 @@ def gather(
     """Read the data file and compare each file that the configuration includes with its source.
 
     `contexts` are regular expressions: only what ran in a context that one of them finds counts. `paths`, when there
-    are some, are the files to report, measured or not, instead of all measured ones. With `ignore_errors` (or the
-    setting) a file that can't be read or is no Python is named in the warnings instead.
+    are some, are the files to report, measured or not, instead of all measured ones. A file that can't be read or is
+    no Python is named in the warnings. Without `ignore_errors` (or the setting) it is `unreadable` as well, and an
+    error where it was asked for by name or no other can be read.
     Without `needs_coverage` a data file that has a profile alone gives no files and a warning.
     Raises FootfallError: what reading the data raises, `no-report-data`, `no-coverage`, `no-source`, `not-python`.
     """
@@ -106,8 +120,8 @@ def gather(
                 f"No data to report in {data_file}.",
                 "Check --include and --omit, and that the command ran Python code of the project.",
             )
-        is_ignored = config.ignore_errors or ignore_errors
-        for path, analysis in _analyze_all(config, data_file, chosen, stored, coverage, is_ignored):
+        failed: list[tuple[str, FootfallError]] = []
+        for path, analysis in _analyze_all(config, data_file, chosen, stored, coverage, failed):
             found = stored.files.get(path) or StoredFile()
             arcs = found.arcs if stored.has_arcs else None
             result = compare(analysis, found.lines, arcs, shown_path(path))
@@ -115,7 +129,20 @@ def gather(
             inferred = result.executed & analysis.translate_lines(found.inferred) - frozenset(seen)
             coverage.files.append(ReportedFile(result, analysis, names.get(path, (path,)), inferred))
         _note_unknown_branches(coverage, stored)
+        if failed and not (config.ignore_errors or ignore_errors):
+            if wanted or not coverage.files:
+                raise failed[0][1]
+            coverage.unreadable = [UnreadableFile(shown_path(path), each.slug, each.message) for path, each in failed]
+        for _, error in failed:
+            coverage.warnings.append((error.slug, f"{error.message} It is not in the total."))
     return coverage
+
+
+def unreadable_notes(coverage: Coverage) -> list[str]:
+    """Return what stands below a table of the files that can't be read."""
+    if not coverage.unreadable:
+        return []
+    return ["\n".join(["Not in the total:", *(f"{each.name}: {each.reason}" for each in coverage.unreadable)])]
 
 
 def _note_unknown_branches(coverage: Coverage, stored: StoredCoverage) -> None:
@@ -150,9 +177,9 @@ def _analyze_all(
     chosen: Sequence[str],
     stored: StoredCoverage,
     coverage: Coverage,
-    is_ignored: bool,
+    failed: list[tuple[str, FootfallError]],
 ) -> Iterator[tuple[str, SourceAnalysis]]:
-    """Yield the files that can be analysed, in their order; note or raise the errors of the others."""
+    """Yield the files that can be analysed, in their order; add the others, each with its error, to `failed`."""
     rules = ExclusionRules.from_settings(
         exclude_lines=config.exclude_lines,
         exclude_also=config.exclude_also,
@@ -179,13 +206,7 @@ def _analyze_all(
         elif isinstance(result, SourceAnalysis):
             yield path, result
         elif not isinstance(result, SourceError) or looks_like_python(path):
-            _raise_or_note(result, is_ignored, coverage)
-
-
-def _raise_or_note(error: FootfallError, is_ignored: bool, coverage: Coverage) -> None:
-    if not is_ignored:
-        raise error
-    coverage.warnings.append((error.slug, error.message))
+            failed.append((path, result))
 
 
 def _apply_paths(config: Config, stored: StoredCoverage) -> tuple[StoredCoverage, dict[str, tuple[str, ...]]]:

@@ -83,9 +83,10 @@ def render_table(
     options: TableOptions,
     time_shares: Mapping[str, float] | None = None,
     outcomes: Mapping[str, Outcomes] | None = None,
+    notes: Sequence[str] = (),
 ) -> str:
-    """Return the table. `time_shares` are per cent of the profile's time by a result's path; None without a profile.
-    `outcomes` by a result's path add a column of conditions.
+    """Return the table, with `notes` below it. `time_shares` are per cent of the profile's time by a result's path, or
+    None without a profile; `outcomes` by a result's path add a column of conditions.
 
     Raises UsageError (`bad-format`, `bad-sort`, `bad-precision`).
     """
@@ -100,7 +101,7 @@ def render_table(
         lines = lay_out_markdown(table)
     else:
         lines = _lay_out_text(table)
-    for note in table.notes:
+    for note in (*table.notes, *("\n".join(map(printable, each.split("\n"))) for each in notes)):
         lines += ["", note]
     return "".join(f"{line.rstrip()}\n" for line in lines)
 

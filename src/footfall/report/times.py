@@ -27,6 +27,7 @@ from footfall.analyze.clocks import Clock, default_clock, reader
 from footfall.analyze.import_frames import fold_imports
 from footfall.analyze.lineplaces import Sources, line_places, rows_of_lines
 from footfall.analyze.profiles import profile_from_rows
+from footfall.analyze.sourcefile import read_source_file
 from footfall.config import Config
 from footfall.errors import FootfallError
 from footfall.record.aliases import PathAliases
@@ -109,8 +110,8 @@ def with_builtin_calls(profile: Profile, *, only_adapted: bool = False) -> Profi
 
     def read_source(path: str) -> bytes | None:
         try:
-            return Path(path).read_bytes() if path.endswith(".py") else None
-        except (OSError, ValueError):  # ValueError: a null byte in the name
+            return read_source_file(path) if path.endswith(".py") else None
+        except OSError:
             return None
 
     return mark_builtin_calls(profile, read_source, only_adapted=only_adapted)

@@ -8,7 +8,7 @@ import json
 import os
 import re
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import resources
 from pathlib import Path
@@ -30,7 +30,7 @@ from footfall.analyze.gaps import find_gaps, times_in_files
 from footfall.analyze.regions import FUNCTION, find_outside_lines, find_regions
 from footfall.analyze.tests import TestRecord, find_tests, name_of_test
 from footfall.errors import FootfallError
-from footfall.report.gather import Coverage, ReportedFile, shown_path
+from footfall.report.gather import Coverage, ReportedFile, shown_path, unreadable_notes
 from footfall.report.site.changes import (
     ReportNumbers,
     changes_payload,
@@ -152,7 +152,9 @@ class _Site:
         self._write_numbers()
         self._remove_stale(wanted)
 
-    def _write(self, path: str, page: str, title: str, payload: dict[str, Any]) -> None:
+    def _write(
+        self, path: str, page: str, title: str, payload: dict[str, Any], notes: Sequence[str] = ()
+    ) -> None:
         payload["site"] = {
             "title": self.data.title,
             "hasBranches": self.data.coverage.has_arcs,
@@ -163,7 +165,7 @@ class _Site:
             "version": VERSION,
             "created": time.strftime("%Y-%m-%d %H:%M"),
         }
-        text = render_page(page, f"{title} – {self.data.title}", payload, "../" if "/" in path else "")
+        text = render_page(page, f"{title} – {self.data.title}", payload, "../" if "/" in path else "", notes)
         (self.root / path).write_text(text, encoding="utf-8")
 
     def _write_source(self, file: ReportedFile) -> str:
@@ -230,7 +232,7 @@ class _Site:
             "dropped": 0 if self.data.profile is None else self.data.profile.n_dropped,
             "tests": len(self.tests),
         }
-        self._write("index.html", "overview", "Overview", payload)
+        self._write("index.html", "overview", "Overview", payload, unreadable_notes(coverage))
 
     def _earlier_numbers(self) -> ReportNumbers:
         if self.data.before is not None or self.data.coverage_before is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import json
+from collections.abc import Sequence
 from typing import Any, Final
 
 __all__ = ["render_page", "render_single_page", "script_json"]
@@ -20,7 +21,7 @@ _PAGE: Final = """<!DOCTYPE html>
 </head>
 <body data-page="{page}" data-root="{root}">
 <noscript><p>This report is drawn by the script app.js beside it: allow scripts for this page.</p></noscript>
-<div id="app"></div>
+<div id="app"></div>{notes}
 <script type="application/json" id="payload">{payload}</script>
 {script}
 </body>
@@ -37,10 +38,13 @@ def script_json(value: Any) -> str:
     return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
 
 
-def render_page(page: str, title: str, payload: Any, root: str = "") -> str:
-    """Return a page of a site. `page` picks the view, `root` leads from the page to the site's folder ("" or "../")."""
+def render_page(page: str, title: str, payload: Any, root: str = "", notes: Sequence[str] = ()) -> str:
+    """Return a page of a site. `page` picks the view, `root` leads from the page to the site's folder ("" or "../").
+
+    `notes` are texts of several lines, to stand below all else.
+    """
     style = f'<link rel="stylesheet" href="{root}app.css">'
-    return _fill(page, title, payload, root, style, f'<script src="{root}app.js"></script>')
+    return _fill(page, title, payload, root, style, f'<script src="{root}app.js"></script>', notes)
 
 
 def render_single_page(page: str, title: str, payload: Any, *, style: str, script: str) -> str:
@@ -50,12 +54,19 @@ def render_single_page(page: str, title: str, payload: Any, *, style: str, scrip
     return _fill(page, title, payload, "", f"<style>{style}</style>", f"<script>{script}</script>")
 
 
-def _fill(page: str, title: str, payload: Any, root: str, style: str, script: str) -> str:
+def _fill(
+    page: str, title: str, payload: Any, root: str, style: str, script: str, notes: Sequence[str] = ()
+) -> str:
     return _PAGE.format(
-        title=html.escape(title.encode("utf-8", "replace").decode()),
+        notes="".join(f"<pre>{_escaped(note)}</pre>" for note in notes),
+        title=_escaped(title),
         page=page,
         root=root,
         payload=script_json(payload),
         style=style,
         script=script,
     )
+
+
+def _escaped(text: str) -> str:
+    return html.escape(text.encode("utf-8", "replace").decode())

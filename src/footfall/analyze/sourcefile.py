@@ -1,0 +1,69 @@
+"""The bytes of a measured source, a file or a member of an archive. What is read may be anything by now.
+
+Called after the run, by `resolve` and the reports.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from typing import Final
+
+__all__ = ["has_source", "read_source_file"]
+
+_MAX_BYTES: Final = 64 << 20  # to compile as much takes some 10 GB of memory
+_TOO_LARGE: Final = "it has more than 64 MB"
+
+
+def read_source_file(path: str) -> bytes:
+    """Return a source's content. Raises OSError for what is not there, no regular file, or larger than 64 MB."""
+    try:
+        return _read_file(path)
+    except NotADirectoryError:
+        content = _read_member(path)
+        if content is None:
+            raise
+        return content
+    except ValueError as error:  # a null byte in the name, or what the system's encoding has not
+        raise OSError(errno.EINVAL, str(error)) from error
+
+
+def has_source(path: str) -> bool:
+    """Tell whether there is a regular file of that name, or an archive that may have it. Costs a few `stat`."""
+    return os.path.isfile(path) or _find_archive(path) is not None
+
+
+def _read_file(path: str) -> bytes:
+    found = os.stat(path)  # before it is opened: a device may act on that, a pipe wait
+    if not stat.S_ISREG(found.st_mode):
+        raise OSError(errno.EINVAL, "it is no regular file")
+    if found.st_size > _MAX_BYTES:
+        raise OSError(errno.EFBIG, _TOO_LARGE)
+    with open(path, "rb") as file:
+        return file.read(_MAX_BYTES)
+
+
+def _find_archive(path: str) -> str | None:
+    """Return the first of the directories in a path that is a file; None where all are what they should be."""
+    archive = os.path.dirname(path)
+    while len(archive) > 1 and not os.path.exists(archive):
+        archive = os.path.dirname(archive)
+    return archive if os.path.isfile(archive) else None
+
+
+def _read_member(path: str) -> bytes | None:
+    """Return what a zip file, whatever its name, has at a path that goes on inside it; None where it has nothing."""
+    archive = _find_archive(path)
+    if archive is None:
+        return None
+    import zipfile  # of use here only
+
+    try:
+        with zipfile.ZipFile(archive) as members:
+            member = members.getinfo(path[len(archive) + 1 :])
+            if member.file_size > _MAX_BYTES:
+                raise OSError(errno.EFBIG, _TOO_LARGE)
+            return members.read(member)
+    except (KeyError, ValueError, RuntimeError, NotImplementedError, EOFError, zipfile.BadZipFile):
+        return None  # damaged, encrypted, packed in an unknown way
