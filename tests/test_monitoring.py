@@ -1,5 +1,6 @@
 """The monitoring engine in real processes: what it records, and that nothing is lost."""
 
+import importlib.util
 import os
 import subprocess
 import sys
@@ -134,3 +135,23 @@ def test_a_missing_run_directory_is_said_once_and_the_program_runs(tmp_path) -> 
     )
     assert done.stdout == "ran\n"
     assert done.stderr.count("[run-unreadable]") == 1
+
+
+_STAND_INS = """
+    import sys
+    monitoring = sys.monitoring
+    tool = next(tool for tool in range(6) if monitoring.get_tool(tool) == "footfall")
+    start = monitoring.register_callback(tool, monitoring.events.PY_START, None)
+    monitoring.register_callback(tool, monitoring.events.PY_START, start)
+    code = compile("x = 1", __file__, "exec")
+    start(code.replace(co_name="real", co_qualname="real"), 0)
+    start(code.replace(co_name="fake", co_qualname="fake", co_code=bytes(20)), 0)
+    exec("import _testcapi; start(_testcapi.code_newempty(__file__, 'empty', 1), 0)" if {has_testcapi} else "")
+"""
+
+
+def test_code_objects_without_pythons_bytecode_are_left_out(measured) -> None:
+    """Extensions report events of their own with such code objects; no line of theirs is Python's."""
+    has_testcapi = importlib.util.find_spec("_testcapi") is not None
+    _, [record] = measured(_STAND_INS.format(has_testcapi=has_testcapi))
+    assert {code.qualname for code in record.codes} & {"real", "fake", "empty"} == {"real"}

@@ -246,3 +246,12 @@ def test_settings_values_survive_the_file(tmp_path_factory, value: str) -> None:
     settings = read_settings(str(directory))
     assert settings.context == value
     assert settings.omit == [value]
+
+
+@pytest.mark.parametrize("name", ["fast.pyx", "fast.pxd", "part.pxi"])
+def test_cythons_files_are_not_pythons(name: str, tmp_path: Path) -> None:
+    """What Cython compiles may report lines as Python does; it is never measured, nor a reason to refuse a report."""
+    settings = Settings("")
+    settings.source_dir = [str(tmp_path)]
+    assert Scope(settings).decide(str(tmp_path / "module.py")) is not None
+    assert Scope(settings).decide(str(tmp_path / name)) is None

@@ -7,6 +7,8 @@
 #include "core/code_extra.h"
 #include "core/recorder.h"
 
+#include <opcode.h>
+
 void
 monitoring_free_code_hits(void *extra)
 {
@@ -53,6 +55,23 @@ new_code_hits(struct monitoring *mon, PyObject *code, star_ends *ends)
     return extra;
 }
 
+/* What PyCode_NewEmpty makes: it raises an AssertionError, in one place without columns. The compiler's have a constant. */
+static int
+is_empty_code(const PyCodeObject *code, PyObject *bytecode)
+{
+    Py_ssize_t size = PyBytes_GET_SIZE(bytecode);
+    return size <= 8 && (unsigned char)PyBytes_AS_STRING(bytecode)[size - 2] == RAISE_VARARGS
+           && PyBytes_GET_SIZE(code->co_linetable) == 2 && PyTuple_GET_SIZE(code->co_consts) == 0;
+}
+
+/* Whether a code object is not the Python compiler's: extensions make some to report events of their own under names
+ * of files, as Cython's line tracing does. */
+static int
+is_stand_in(const PyCodeObject *code, PyObject *bytecode)
+{
+    return code->_co_firsttraceable >= Py_SIZE(code) /* there is no RESUME */ || is_empty_code(code, bytecode);
+}
+
 int
 monitoring_register(module_state *state, PyObject *code, PyObject *path)
 {
@@ -60,6 +79,10 @@ monitoring_register(module_state *state, PyObject *code, PyObject *path)
     PyObject *bytecode = PyCode_GetCode((PyCodeObject *)code); // owned
     if (bytecode == NULL) {
         return -1;
+    }
+    if (is_stand_in((PyCodeObject *)code, bytecode)) {
+        Py_DECREF(bytecode);
+        return 0;
     }
     code_hits *extra = code_hits_of(mon, code);
     star_ends *found = NULL; // owned

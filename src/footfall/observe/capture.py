@@ -107,7 +107,7 @@ class Series:
     def _watch(self, code: "CodeType", namespace: "Namespace | None") -> None:
         """Have the lines and branches of a code object reported, if its file is in the scope."""
         path = self._scope.decide(code.co_filename, namespace=namespace)
-        if path is not None and id(code) not in self._codes:
+        if path is not None and id(code) not in self._codes and any(code.co_code):  # extensions make some without
             self._kept[id(code)] = code
             self._codes[id(code)] = (self._equal.setdefault(code, code), path)
             sys.monitoring.set_local_events(self._tool_id, code, self._local_events)

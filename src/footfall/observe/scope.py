@@ -19,6 +19,7 @@ if TYPE_CHECKING:  # typing is not imported in measured processes
 __all__ = ["Scope", "current_directory", "glob_matches"]
 
 _UNREAL = ("<", "memory:")  # how file names begin that are none
+_CYTHON = (".pyx", ".pxd", ".pxi")  # compiled by Cython, which may report their lines as if they were Python's
 _START_FILES = ("sitecustomize.py", "usercustomize.py")
 _START_FUNCTIONS = ("execsitecustomize", "execusercustomize")
 
@@ -121,7 +122,7 @@ class Scope:
         return path
 
     def _is_candidate(self, path: str) -> bool:
-        if not path or "\0" in path or is_in(path, self._own) or is_in(path, self._own_real):
+        if not path or "\0" in path or path.endswith(_CYTHON) or is_in(path, self._own) or is_in(path, self._own_real):
             return False
         try:
             path.encode("utf-8")
