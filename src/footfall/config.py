@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -32,12 +32,14 @@ MAX_RATE_HZ: Final = 100_000
 _KNOWN: Final[dict[tuple[str, str], tuple[str, str]]] = {
     ("run", "branch"): ("branch", "flag"),
     ("run", "context"): ("context", "text"),
+    ("run", "cover_pylib"): ("cover_pylib", "flag"),
     ("run", "data_file"): ("data_file", "file"),
     ("run", "dynamic_context"): ("dynamic_context", "text"),
     ("run", "disable_warnings"): ("disable_warnings", "list"),
     ("run", "include"): ("run_include", "list"),
     ("run", "omit"): ("run_omit", "list"),
     ("run", "parallel"): ("parallel", "flag"),
+    ("run", "plugins"): ("plugins", "list"),
     ("run", "relative_files"): ("relative_files", "flag"),
     ("run", "source"): ("source", "list"),
     ("run", "source_pkgs"): ("source_pkgs", "list"),
@@ -79,8 +81,7 @@ ENGINES: Final = ("monitoring", "probes", "settrace")
 
 # coverage.py's own options, of no use here and no reason to warn
 _ACCEPTED: Final[dict[str, str]] = {
-    "run": "command_line concurrency core cover_pylib debug debug_file patch plugins sigterm"
-    " timid _crash",
+    "run": "command_line concurrency core debug debug_file patch sigterm timid _crash",
     "report": "",
     "html": "extra_css skip_covered skip_empty show_contexts",
     "xml": "",
@@ -114,8 +115,10 @@ class Config:
     parallel: bool = False
     relative_files: bool = False
     disable_warnings: list[str] = field(default_factory=list)
+    # coverage.py's, only looked at to say that they have no effect
     dynamic_context: str = ""
-    """coverage.py's way to name tests, which footfall's pytest plugin does: only looked at to say so."""
+    plugins: list[str] = field(default_factory=list)
+    cover_pylib: bool = False
     # what counts: None keeps coverage.py's defaults
     exclude_lines: list[str] | None = None
     exclude_also: list[str] = field(default_factory=list)
@@ -181,7 +184,20 @@ def read_config(config_file: str | None = None, *, branch: bool = True) -> Confi
     config.data_file = os.environ.get("COVERAGE_FILE") or config.data_file
     check_sampling(config)
     _check_engine(config.engine)
+    config.warnings += _ignored_settings(config)
     return config
+
+
+def _ignored_settings(config: Config) -> Iterator[tuple[str, str]]:
+    """Yield (slug, text) for each setting by which coverage.py's numbers would be others."""
+    if config.plugins:
+        text = (
+            f"coverage.py's plugins {', '.join(config.plugins)} are not applied: what they set, such as fail_under or"
+            " lines to exclude, is not in force, and what they measure, such as templates, is not in the data."
+        )
+        yield "plugins-ignored", text
+    if config.cover_pylib:
+        yield "cover-pylib-ignored", "cover_pylib has no effect: the standard library is not measured."
 
 
 def _read_usual_files(config: Config) -> None:

@@ -6,7 +6,7 @@ import contextlib
 import os
 import sys
 from collections.abc import Callable, Iterable
-from typing import TypeVar
+from typing import Final, TypeVar
 
 import click
 
@@ -14,7 +14,16 @@ from footfall.cli.output import say, show_parts
 from footfall.config import Config, read_config
 from footfall.errors import FootfallError
 
-__all__ = ["config_option", "data_file_option", "load_config", "split_list", "warn", "write_output", "write_parts"]
+__all__ = [
+    "config_option",
+    "data_file_option",
+    "load_config",
+    "split_list",
+    "warn",
+    "warn_of_dynamic_context",
+    "write_output",
+    "write_parts",
+]
 
 _Command = TypeVar("_Command", bound=Callable[..., object])
 
@@ -51,9 +60,21 @@ def load_config(config_file: str | None, quiet: bool = False, **given: object) -
     return config
 
 
+def warn_of_dynamic_context(config: Config, words: Iterable[str]) -> None:
+    """Say that coverage.py's setting has no effect, unless a pytest is told to record contexts by its command line."""
+    if config.dynamic_context and not any(word.startswith(("--footfall-context", "--cov-context")) for word in words):
+        text = "dynamic_context has no effect: contexts are recorded by footfall's pytest plugin, "
+        text += "`pytest --footfall-context=test`, and by `footfall.context(label)`."
+        warn([("dynamic-context-ignored", text)], config.disable_warnings)
+
+
+# coverage.py's slugs of what has another name here
+_SLUGS_OF_COVERAGE: Final = {"couldnt-parse": "not-python", "dynamic-conflict": "dynamic-context-ignored"}
+
+
 def warn(warnings: Iterable[tuple[str, str]], disabled: Iterable[str] = ()) -> None:
-    """Print warnings, (slug, text) each, once each, on stderr."""
-    disabled = set(disabled)
+    """Print warnings, (slug, text) each, once each, on stderr. `disabled` slugs may be coverage.py's."""
+    disabled = {_SLUGS_OF_COVERAGE.get(slug, slug) for slug in disabled}
     for slug, text in dict.fromkeys(warnings):
         if slug not in disabled:
             ending = "" if text.endswith(f"[{slug}]") else f" [{slug}]"

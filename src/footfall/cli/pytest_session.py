@@ -9,7 +9,7 @@ from __future__ import annotations
 import click
 
 from footfall.cli.measure import measure
-from footfall.cli.options import warn
+from footfall.cli.options import warn, warn_of_dynamic_context
 from footfall.cli.output import say
 from footfall.cli.pytest_request import PytestRequest
 from footfall.cli.session_reports import (
@@ -40,6 +40,7 @@ def command(request_text: str, program: tuple[str, ...]) -> int:
         config = request.to_config()
         check_sampling(config)
         warn(config.warnings, config.disable_warnings)
+        warn_of_dynamic_context(config, program)
         measurement = measure(
             list(program),
             config,

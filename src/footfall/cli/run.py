@@ -5,8 +5,7 @@ from __future__ import annotations
 import click
 
 from footfall.cli.measure import measure
-from footfall.cli.options import config_option, load_config, split_list, warn
-from footfall.cli.output import say
+from footfall.cli.options import config_option, load_config, split_list, warn, warn_of_dynamic_context
 from footfall.cli.supervise import end_like
 from footfall.cli.target import command_line
 from footfall.config import check_sampling
@@ -110,11 +109,9 @@ def command(
         raise UsageError("nothing-to-measure", "Neither coverage nor profile is wanted.", "Leave one option out.")
     check_sampling(config)
     if config.run_include and (config.source or config.source_pkgs or config.source_dirs) and not quiet:
-        say("footfall: --include is ignored because --source is set [include-ignored]")
-    if config.dynamic_context and not any(word.startswith("--footfall-context") for word in arguments) and not quiet:
-        text = "dynamic_context has no effect: contexts are recorded by footfall's pytest plugin, "
-        text += "`pytest --footfall-context=test`, and by `footfall.context(label)`."
-        warn([("dynamic-context-ignored", text)], config.disable_warnings)
+        warn([("include-ignored", "--include is ignored because --source is set")], config.disable_warnings)
+    if not quiet:
+        warn_of_dynamic_context(config, arguments)
     program = command_line(arguments, is_module=is_module)
     if append and config.parallel:
         raise UsageError(
