@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shlex
 import signal
+import sys
 
 from footfall.cli.supervise import Ended
 from footfall.cli.target import Interpreter, find_interpreter, inspect_interpreter
@@ -17,7 +18,7 @@ __all__ = ["why_nothing", "why_only_others"]
 
 def why_nothing(program: list[str], ended: Ended) -> FootfallError:
     """Say why no process of a command left a record, as far as can be told."""
-    what = f"Nothing was recorded of {program[0]}:"
+    what = f"Nothing was recorded of {_shown(program)}:"
     number = _ending_signal(ended)
     if number is not None:
         return FootfallError(
@@ -40,8 +41,17 @@ def why_only_others(program: list[str], ended: Ended) -> FootfallError | None:
     path = find_interpreter(program)
     if path is None or _ending_signal(ended) is not None:
         return None
-    why = _why_not(path, f"{program[0]} was not measured itself, only processes that it started:")
+    why = _why_not(path, f"{_shown(program)} was not measured itself, only processes that it started:")
     return FootfallError("main-unmeasured", why.message, why.help)
+
+
+def _shown(program: list[str]) -> str:
+    """Name a command as it was asked for: a script and a module without the Python that we put before them."""
+    if program[0] != sys.executable or len(program) < 2:
+        return program[0]
+    if program[1] == "-m":
+        return " ".join(program[1:3])
+    return program[0] if program[1].startswith("-") else program[1]
 
 
 def _ending_signal(ended: Ended) -> int | None:
