@@ -136,3 +136,69 @@ def test_children(footfall: Footfall, tmp_path: Path) -> None:
         process.communicate()
     assert refused.returncode == 3 and "[attach-not-python]" in refused.stderr
     assert found.returncode == 0 and "<module>" in found.stdout
+
+
+HOST = """
+#include <dlfcn.h>
+#include <stdio.h>
+#include <unistd.h>
+int main(int argc, char **argv)
+{
+    void *python = dlopen(argv[1], RTLD_NOW | RTLD_GLOBAL);
+    void (*begin)(int) = (void (*)(int))dlsym(python, "Py_InitializeEx");
+    int (*run)(const char *) = (int (*)(const char *))dlsym(python, "PyRun_SimpleString");
+    puts("ready");
+    fflush(stdout);
+    usleep(400000);
+    begin(0);
+    return run("import time\\ndef embedded():\\n    time.sleep(1000)\\nembedded()");
+}
+"""
+
+
+def test_a_program_that_has_not_begun_its_python_yet(footfall: Footfall, tmp_path: Path) -> None:
+    """One that embeds Python, under another name, is given a second to begin it."""
+    library = next((Path(sys.base_prefix) / "lib").glob("libpython3.*.so.*"), None)
+    if library is None:
+        pytest.skip("this Python is no library")
+    (tmp_path / "host.c").write_text(HOST, encoding="utf-8")
+    subprocess.run(["cc", "-o", tmp_path / "host", tmp_path / "host.c", "-ldl"], check=True)
+    environment = {**os.environ, "PYTHONHOME": sys.base_prefix}
+    process = subprocess.Popen([tmp_path / "host", library], stdout=subprocess.PIPE, text=True, env=environment)
+    try:
+        assert process.stdout is not None and process.stdout.readline() == "ready\n"
+        dumped = footfall("dump", process.pid)
+    finally:
+        process.kill()
+        process.communicate()
+    assert dumped.returncode == 0, dumped.stderr
+
+
+@pytest.mark.skipif(sys.version_info < (3, 14), reason="names its threads from 3.14 on")
+def test_names_cut_within_a_character(footfall: Footfall) -> None:
+    """The kernel keeps 15 bytes of a thread's name; what is left of a character is no text, and JSON is text."""
+    code = "import threading, time\nt = threading.Thread(target=time.sleep, args=(1000,), name='приветмир', daemon=True)\n"
+    process = subprocess.Popen(
+        [sys.executable, "-I", "-c", code + "t.start()\nprint(1, flush=True)\ntime.sleep(1000)"], stdout=subprocess.PIPE
+    )
+    try:
+        assert process.stdout is not None and process.stdout.readline() == b"1\n"
+        dumped = footfall("dump", "--json", process.pid)
+    finally:
+        process.kill()
+        process.communicate()
+    threads = json.loads(dumped.stdout)["processes"][0]["interpreters"][0]["threads"]
+    assert "приветм" in {thread["name"] for thread in threads}
+    assert "\\udcd0" not in dumped.stdout
+
+
+@pytest.mark.any_python
+def test_json_holds_no_half_characters() -> None:
+    """A byte that is no text is U+FFFD; all that is text stays, also what looks like an escape."""
+    from footfall.report.jsontext import render_json
+
+    value = {"caf\udce9": ["\U0001f40d\udc80", "\\ud800", 'a"\\\n', 1.5, None]}
+    text = render_json(value)
+    assert text.isascii()
+    assert json.loads(text) == {"caf\ufffd": ["\U0001f40d\ufffd", "\\ud800", 'a"\\\n', 1.5, None]}
+    assert render_json({"a": 1}, separators=(",", ":")) == '{"a":1}'

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
-
 import click
 
 from footfall.cli.output import show
 from footfall.cli.reporting import ReportRequest, contexts_option, report_options
 from footfall.errors import EXIT_FINDINGS
 from footfall.report.gaps import gaps_report, rank_gaps, render_gaps
+from footfall.report.jsontext import render_json
 
 __all__ = ["command"]
 
@@ -42,7 +41,7 @@ def command(
     coverage = request.gather(config)
     ranking = rank_gaps(config, coverage, gaps_file)
     if format_ == "json":
-        show(json.dumps(gaps_report(ranking), indent=4))
+        show(render_json(gaps_report(ranking), indent=4))
     else:
         show(render_gaps(ranking, count), end="")
     return EXIT_FINDINGS if fail and ranking.untested_ns else 0

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-
 import click
 
 from footfall.cli.options import write_output
@@ -12,6 +10,7 @@ from footfall.config import Config
 from footfall.record.coveragedb import read_contexts_by_line
 from footfall.report.gather import Coverage
 from footfall.report.json import Json, coverage_report
+from footfall.report.jsontext import render_json
 
 __all__ = ["command", "json_text"]
 
@@ -68,4 +67,4 @@ def json_text(config: Config, coverage: Coverage) -> str:
         ours["unreadable_files"] = {each.name: f"{each.reason} [{each.slug}]" for each in coverage.unreadable}
     if ours:
         report["footfall"] = ours
-    return json.dumps(report, indent=_INDENT if config.json_pretty_print else None)
+    return render_json(report, indent=_INDENT if config.json_pretty_print else None)

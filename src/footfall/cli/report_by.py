@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
-
 from footfall.cli.output import show
 from footfall.cli.terminal import print_lines
 from footfall.config import Config
 from footfall.errors import UsageError
+from footfall.report.jsontext import render_json
 from footfall.report.times import need_profile
 from footfall.report.timetable import TimeTableOptions, render_times, times_by_report
 
@@ -25,6 +24,6 @@ def show_times(config: Config, options: TimeTableOptions, format_: str) -> None:
         )
     profile = need_profile(config, config.data_file, config.report_contexts)
     if format_ == "json":
-        show(json.dumps(times_by_report(profile, options), indent=_INDENT))
+        show(render_json(times_by_report(profile, options), indent=_INDENT))
     else:
         print_lines(render_times(profile, options), is_report=True)

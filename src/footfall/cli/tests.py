@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Mapping
 
@@ -20,6 +19,7 @@ from footfall.config import Config, canonical_path
 from footfall.errors import FootfallError
 from footfall.record.aliases import PathAliases
 from footfall.record.coveragedb import read_lines_by_context
+from footfall.report.jsontext import render_json
 from footfall.report.site.gather import lines_by_context
 from footfall.report.tests import render_tests, tests_report
 from footfall.report.times import SOURCES, load_profile
@@ -65,7 +65,7 @@ def command(
     if changed is not None:
         names = _touched(config, changed)
         names = names[:count] if count else names
-        text = json.dumps(names, indent=4) + "\n" if format_ == "json" else "".join(name + "\n" for name in names)
+        text = render_json(names, indent=4) + "\n" if format_ == "json" else "".join(name + "\n" for name in names)
         write_output(output, text, "names of tests")
         return 0
     coverage = request.gather(config, all_contexts=True, needs_coverage=False)
@@ -78,7 +78,7 @@ def command(
         warn([("lines-by-test-unknown", text)], config.disable_warnings)
     shown = tests[:count] if count else tests
     if format_ == "json":
-        write_output(output, json.dumps(tests_report(shown, coverage, has_lines=has_lines), indent=4) + "\n", "tests")
+        write_output(output, render_json(tests_report(shown, coverage, has_lines=has_lines), indent=4) + "\n", "tests")
     else:
         has_times = any(test.cost.samples for test in tests)
         write_output(output, render_tests(shown, has_times=has_times, has_lines=has_lines), "tests")

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import os
 import stat
 from collections.abc import Callable, Iterable
 
 from footfall.analyze.linetable import Position, positions
+from footfall.report.jsontext import render_json
 from footfall.report.summary import Line
 from footfall.report.text import printable
 from footfall.sample.dump import DumpedFrame, DumpedInterpreter, DumpedProcess, DumpedTask, DumpedThread
@@ -216,7 +216,7 @@ def render_dump_json(processes: Iterable[DumpedProcess], *, with_tasks: bool = F
             for process in processes
         ],
     }
-    return json.dumps(document, indent=2) + "\n"
+    return render_json(document, indent=2) + "\n"
 
 
 def _thread_object(thread: DumpedThread) -> dict[str, object]:

@@ -8,13 +8,13 @@ Pure: a profile in, text out.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from footfall._version import VERSION
 from footfall.analyze.calltree import Profile, has_source
 from footfall.record.timelines import ThreadTimeline
+from footfall.report.jsontext import render_json
 
 __all__ = ["render_gecko"]
 
@@ -47,7 +47,7 @@ def render_gecko(profile: Profile) -> str:
             by_process.setdefault(thread.pid, []).append(entry)
     processes = [_process(interval_ms, threads) for threads in by_process.values()] or [_process(interval_ms, [])]
     processes[0]["processes"] = processes[1:]
-    return json.dumps(processes[0], separators=(",", ":"))
+    return render_json(processes[0], separators=(",", ":"))
 
 
 def _process(interval_ms: float, threads: list[dict[str, Any]]) -> dict[str, Any]:

@@ -5,13 +5,13 @@ https://github.com/jlfwong/speedscope/blob/main/src/lib/file-format-spec.ts. Pur
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 
 from footfall._version import VERSION
 from footfall.analyze.calltree import Cost, Frame, Profile, has_source
 from footfall.analyze.clocks import Clock, reader
 from footfall.analyze.stacks import frames_above
+from footfall.report.jsontext import render_json
 
 __all__ = ["render_speedscope"]
 
@@ -61,7 +61,7 @@ def _frame(frame: Frame) -> dict[str, str | int]:
 
 
 def _json(value: object) -> str:
-    return json.dumps(value, separators=(",", ":"))
+    return render_json(value, separators=(",", ":"))
 
 
 _Rows = dict[int, tuple[int, list[tuple[int, int]]]]

@@ -9,13 +9,16 @@ from typing import NamedTuple
 from footfall import _core
 from footfall.errors import FootfallError
 from footfall.sample.asynciotables import NO_TABLES, TaskTables, find_task_tables
-from footfall.sample.interpreter import RemoteInterpreter, find_interpreter
+from footfall.sample.interpreter import RemoteInterpreter, find_interpreter, may_begin
 from footfall.sample.process import no_such_process, not_permitted, task_states
 
 __all__ = ["DumpedFrame", "DumpedInterpreter", "DumpedProcess", "DumpedTask", "DumpedThread", "dump_process"]
 
 _MAX_TRIES = 20
 _RETRY_SECONDS = 0.002
+_START_SECONDS = 1.0
+_START_RETRY_SECONDS = 0.02
+_COMM_BYTES = 15
 _STATES = {
     "R": "running",
     "S": "waiting",
@@ -25,6 +28,7 @@ _STATES = {
     "I": "idle",
 }
 
+_NO_TEXT = "".join(map(chr, range(0xDC80, 0xDD00)))
 _TASK_STATES = ("waiting", "running", "ended")
 
 _Frames = list[tuple[int, int, bytes, bytes, int, bytes]]
@@ -100,8 +104,21 @@ class DumpedProcess(NamedTuple):
 def dump_process(pid: int, *, pause: bool = False, with_tasks: bool = False) -> DumpedProcess:
     """Read all stacks of a process, and asyncio's tasks; with `pause` its threads are stopped meanwhile.
 
+    One that is just beginning is given a second.
+
     Raises FootfallError as `find_interpreter` does, `async-unsupported` for tasks of versions before 3.14.
     """
+    give_up = time.monotonic() + _START_SECONDS
+    while True:
+        try:
+            return _dump(pid, pause=pause, with_tasks=with_tasks)
+        except FootfallError as error:
+            if error.slug != "attach-not-python" or not may_begin(pid) or time.monotonic() > give_up:
+                raise
+        time.sleep(_START_RETRY_SECONDS)
+
+
+def _dump(pid: int, *, pause: bool, with_tasks: bool) -> DumpedProcess:
     found = find_interpreter(pid)
     tables = find_task_tables(pid, found) if with_tasks else NO_TABLES
     try:
@@ -181,7 +198,7 @@ class _ProcessReader:
                 pthread,
                 native_id,
                 task,
-                "" if stat is None else stat.name,
+                "" if stat is None else _without_half_character(stat.name),
                 state,
                 bool(holds_gil),
                 frames is not None,
@@ -231,6 +248,11 @@ class _ProcessReader:
         known = self._tasks.get(interpreter)
         if known is None or _count_torn(seen) <= _count_torn(known):
             self._tasks[interpreter] = seen
+
+
+def _without_half_character(name: str) -> str:
+    """The kernel cuts a thread's name at 15 bytes, where they may be within a character."""
+    return name.rstrip(_NO_TEXT) if len(os.fsencode(name)) >= _COMM_BYTES else name
 
 
 def _count_torn(tasks: list[DumpedTask]) -> int:

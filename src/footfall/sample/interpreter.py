@@ -17,7 +17,7 @@ from footfall.pythons import KNOWN_VERSIONS, NEWEST, OLDEST
 from footfall.sample.elf import Mapping, can_open, find_exported_symbols, find_symbols, read_mappings
 from footfall.sample.process import no_such_process, not_permitted, read_stat
 
-__all__ = ["RemoteInterpreter", "candidates", "find_interpreter"]
+__all__ = ["RemoteInterpreter", "candidates", "find_interpreter", "may_begin"]
 
 _ALPHA = 0xA
 """The release level of a version whose structures may still change, in PY_VERSION_HEX."""
@@ -137,6 +137,15 @@ def _gone_or_not_python(pid: int, mappings: Sequence[Mapping] = ()) -> FootfallE
         f"Process {pid} ({stat.name}) does not run Python.",
         "Name the Python process itself, which may be a child of it: `footfall attach --children` finds those.",
     )
+
+
+def may_begin(pid: int) -> bool:
+    """Whether a process that runs no Python is likely to begin it: its executable or a library of it has the name."""
+    try:
+        files = {os.readlink(f"/proc/{pid}/exe"), *(mapping.path for mapping in read_mappings(pid))}
+    except (OSError, FootfallError):
+        return False
+    return any("python" in os.path.basename(file) for file in files)
 
 
 def candidates(pid: int, mappings: Sequence[Mapping]) -> Iterator[Mapping]:

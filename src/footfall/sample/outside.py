@@ -13,7 +13,7 @@ from typing import NamedTuple
 from footfall import _core
 from footfall.errors import FootfallError
 from footfall.sample.asynciotables import NO_TABLES, find_task_tables
-from footfall.sample.interpreter import RemoteInterpreter, find_interpreter
+from footfall.sample.interpreter import RemoteInterpreter, find_interpreter, may_begin
 from footfall.sample.process import no_such_process, not_permitted, read_stat
 
 __all__ = ["OutsideSampler", "SampleCounts", "SampleOptions"]
@@ -98,15 +98,10 @@ class OutsideSampler:
                 )
             except FootfallError as error:
                 # an interpreter that is just starting has not mapped its libraries, or made its first interpreter
-                if error.slug != "attach-not-python" or not self._may_begin() or time.monotonic() > give_up:
+                if error.slug != "attach-not-python" or not may_begin(self.pid) or time.monotonic() > give_up:
                     raise
             time.sleep(_RETRY_SECONDS)
 
-    def _may_begin(self) -> bool:
-        try:
-            return "python" in os.path.basename(os.readlink(f"/proc/{self.pid}/exe"))
-        except OSError:
-            return False
 
     def poll(self) -> bool:
         """Keep up with the process. False once it has ended or is no longer Python."""

@@ -31,6 +31,7 @@ from footfall.analyze.regions import FUNCTION, find_outside_lines, find_regions
 from footfall.analyze.tests import TestRecord, find_tests, name_of_test
 from footfall.errors import FootfallError
 from footfall.report.gather import Coverage, ReportedFile, shown_path, unreadable_notes
+from footfall.report.jsontext import render_json
 from footfall.report.site.changes import (
     ReportNumbers,
     changes_payload,
@@ -295,7 +296,7 @@ class _Site:
             **numbers_to_json(self.numbers),
             "pages": sorted(self.pages.values()),
         }
-        (self.root / _NUMBERS_FILE).write_text(json.dumps(numbers), encoding="utf-8")
+        (self.root / _NUMBERS_FILE).write_text(render_json(numbers), encoding="utf-8")
 
     def _remove_stale(self, wanted: set[str]) -> None:
         """Remove pages that the earlier site had and this one has not; names that we would not give are let be."""

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import html
-import json
 from collections.abc import Sequence
 from typing import Any, Final
+
+from footfall.report.jsontext import render_json
 
 __all__ = ["render_page", "render_single_page", "script_json"]
 
@@ -32,9 +33,9 @@ _PAGE: Final = """<!DOCTYPE html>
 def script_json(value: Any) -> str:
     r"""Return JSON that is safe between script tags, whatever texts it holds: `<` is written `\u003c`, and so on.
 
-    Surrogates (undecodable bytes in names) become U+FFFD when the page is encoded; see `json.dumps`: they are escaped.
+    Bytes in names that are no text become U+FFFD.
     """
-    text = json.dumps(value, separators=(",", ":"))
+    text = render_json(value, separators=(",", ":"))
     return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
 
 

@@ -1,0 +1,24 @@
+"""JSON as every reader takes it.
+
+Names of files and functions may hold bytes that are no text, which Python keeps as lone surrogates; `json.dumps` writes
+these as escapes that strict readers refuse.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+
+__all__ = ["render_json"]
+
+_SURROGATE = re.compile("[\ud800-\udfff]")
+_NOT_ASCII = re.compile("[^\x00-\x7f]")
+
+
+def render_json(value: object, *, indent: int | None = None, separators: tuple[str, str] | None = None) -> str:
+    """Return a value as JSON in ASCII, with U+FFFD for each byte that is no text."""
+    text = json.dumps(value, indent=indent, separators=separators)
+    if "\\ud" not in text:
+        return text
+    readable = json.dumps(value, indent=indent, separators=separators, ensure_ascii=False)
+    return _NOT_ASCII.sub(lambda found: json.dumps(found[0])[1:-1], _SURROGATE.sub("\ufffd", readable))
