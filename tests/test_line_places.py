@@ -16,7 +16,7 @@ from footfall.analyze.profiles import rows_from_profile
 from footfall.analyze.tests import find_tests
 from footfall.cli.main import main
 from footfall.live.model import LiveModel, Measure, _Log
-from footfall.record.coveragedb import write_coverage
+from footfall.record.coveragedb import FileData, write_coverage
 from footfall.record.profiledb import write_profile
 from footfall.record.samplelog import Node, Sample, SampledCode, SampledThread, SampleLog
 from footfall.report.site.changes import changes_payload, numbers_from_json, numbers_of_report, numbers_to_json
@@ -361,3 +361,21 @@ def test_no_coverage_reaches_no_threshold(
     """The times are shown, and the status is that of a total which is too low."""
     assert _main(command, "--fail-under=1") == 2
     assert "there is no coverage in .coverage, fail-under is 1" in capsys.readouterr().out
+
+
+@pytest.mark.any_python
+@pytest.mark.parametrize("uses_cpu", [True, False], ids=["CPU time", "wall time"])
+def test_the_coverage_table_says_whose_time_it_shows(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], uses_cpu: bool
+) -> None:
+    """A note below it where the shares are of wall time, unless that was asked for."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "a.py").write_text("x = 1\n")
+    function = Function(str(tmp_path / "a.py"), "<module>", 1)
+    with write_coverage(tmp_path / ".coverage", {function.path: FileData({"": {1}})}, has_arcs=False) as connection:
+        write_profile(connection, rows_from_profile(profile_of(([(function, 1)], 5), cpu=uses_cpu)))
+    note = "Time is wall time: no thread was seen to use CPU time."
+    assert _main("report") == 0
+    assert (note in capsys.readouterr().out) is not uses_cpu
+    assert _main("report", "--clock=wall") == 0
+    assert note not in capsys.readouterr().out

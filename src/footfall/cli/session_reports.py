@@ -116,10 +116,13 @@ def _table(request: PytestRequest, config: Config, coverage: Coverage) -> str:
     )
     shares = None
     if coverage.has_profile and not request.is_like_pytest_cov:
+        from footfall.analyze.clocks import Clock, default_clock
         from footfall.report.times import load_profile, time_share_by_file
 
         profile = load_profile(config, config.data_file, config.report_contexts)
-        shares = None if profile is None else time_share_by_file(profile)
+        if profile is not None:
+            shares = time_share_by_file(profile)
+            options = replace(options, is_wall_time=default_clock(profile) is Clock.WALL)
     return render_table([file.result for file in coverage.files], options, shares)
 
 
