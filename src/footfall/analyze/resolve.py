@@ -35,6 +35,7 @@ from footfall.record.recordfile import (
     spread_hits,
 )
 from footfall.record.samplelog import SampleLog, read_sample_logs
+from footfall.record.segments import reason_of
 
 if TYPE_CHECKING:
     from footfall.analyze.probe_arcs import MeaningsStore
@@ -110,8 +111,8 @@ def resolve(
     for code in merged.codes.values():
         try:
             lines, arcs = arcs_of_code(_with_branches(code), has_exits=True)
-        except ValueError as error:
-            messages.append(("record-corrupt", f"Left out {code.qualname} of {code.path}: {error}."))
+        except Exception as error:  # whatever damage leads to: the other code is whole
+            messages.append(("record-corrupt", f"Left out {code.qualname} of {code.path}: {error!r}."))
             continue
         _add(files, code.path, context, lines, arcs)
         if merged.has_branches:
@@ -127,6 +128,9 @@ def resolve(
         except FootfallError as error:
             messages.append((error.slug, str(error)))
             lines, arcs = set(), set()
+        except Exception as error:  # as above
+            messages.append(("record-corrupt", f"Left out {module.path}: {error!r}."))
+            continue
         _add(files, module.path, context, lines, arcs)
         done += 1
         if progress is not None:
@@ -134,8 +138,8 @@ def resolve(
     for code, code_visits in merged.code_visits.items():
         try:
             _add_code_visits(files, code, code_visits, context, outcomes if merged.has_branches else None)
-        except ValueError as error:
-            messages.append(("record-corrupt", f"Left out {code.qualname} of {code.path}: {error}."))
+        except Exception as error:  # as above
+            messages.append(("record-corrupt", f"Left out {code.qualname} of {code.path}: {error!r}."))
         done += 1
         if progress is not None:
             progress(done, total)
@@ -144,8 +148,8 @@ def resolve(
             _add_module_visits(files, module, module_visits, context, store)
         except FootfallError as error:
             messages.append((error.slug, str(error)))
-        except ValueError as error:
-            messages.append(("record-corrupt", f"Left out {module.path}: {error}."))
+        except Exception as error:  # as above
+            messages.append(("record-corrupt", f"Left out {module.path}: {error!r}."))
         done += 1
         if progress is not None:
             progress(done, total)
@@ -163,8 +167,12 @@ def resolve(
         return labels
 
     paths = _PathFinder(cwd_by_pid)
-    logs = _known_logs(read_sample_logs(str(directory), messages), messages)
-    profile = profile_of_logs(logs, paths.find, contexts_of)
+    logs = list(_known_logs(read_sample_logs(str(directory), messages), messages))
+    try:
+        profile = profile_of_logs(logs, paths.find, contexts_of)
+    except Exception as error:  # whatever damage leads to: the coverage is whole
+        messages.append(("record-corrupt", f"Left out the profile: {error!r}."))
+        profile = None
     return RunData(
         files=files,
         has_arcs=merged.has_branches,
@@ -237,6 +245,8 @@ class _PathFinder:
         path = os.path.join(self._cwd_by_pid.get(log.pid, ""), filename)
         if not os.path.isabs(path):
             return filename
+        if "\0" in path:
+            return filename.replace("\0", "\\x00")  # no file can be called so
         if path not in self._found:
             self._found[path] = os.path.realpath(path)
         return self._found[path]
@@ -290,14 +300,16 @@ def _add(
 def _merge_records(paths: Iterable[Path]) -> _Merged:
     merged = _Merged()
     for path in paths:
+        damage: list[str] = []
         try:
-            record = read_record(str(path))
+            record = read_record(str(path), damage)
         except FootfallError as error:
             merged.messages.append((error.slug, str(error)))
             continue
         except OSError as error:
             merged.messages.append(("record-unreadable", f"Can't read {path}: {error.strerror}."))
             continue
+        merged.messages += [("record-damaged", sentence) for sentence in damage]
         header = record.header
         merged.processes.append(_Process(header.pid, header.start_ns, header.cwd, record.contexts))
         merged.has_branches = merged.has_branches or header.has_branches
@@ -305,7 +317,7 @@ def _merge_records(paths: Iterable[Path]) -> _Merged:
         merged.traces += record.traces
         merged.imported.update(record.imported)
         if header.stopped_errno:
-            reason = os.strerror(header.stopped_errno)
+            reason = reason_of(header.stopped_errno)
             merged.messages.append(("record-full", f"recording of process {header.pid} stopped: {reason}."))
         if record.codes and not _can_read_codes(record):
             merged.messages.append(_unknown("Coverage", header.pid, header.version))
@@ -375,4 +387,4 @@ def _merge(known: dict[_T, _T], key: _T, found: _T) -> None:
 
 def _either(a: bytes, b: bytes) -> bytes:
     """Bitwise or of two hit fields of one length."""
-    return (int.from_bytes(a, "little") | int.from_bytes(b, "little")).to_bytes(len(a), "little")
+    return (int.from_bytes(a, "little") | int.from_bytes(b, "little")).to_bytes(max(len(a), len(b)), "little")

@@ -39,6 +39,7 @@ KEEP_VARIABLE = "FOOTFALL_KEEP"
 """When set and not empty, run directories are kept, for `footfall resolve` and for looking at."""
 
 _N_HOTTEST = 10
+_DAMAGE_SLUGS = ("record-corrupt", "record-damaged", "record-refused", "record-unreadable")
 
 
 def finish_run(
@@ -69,12 +70,14 @@ def finish_run(
                 _write(run, directory, settings, config, data_file, warnings)
     except Exception as error:  # whatever it is, the raw data is whole: say where it is
         raise _kept(directory, config, data_file, append, error) from error
-    is_kept = bool(os.environ.get(KEEP_VARIABLE))
+    damaged = [what for slug, what in warnings if slug in _DAMAGE_SLUGS]
+    is_kept = bool(os.environ.get(KEEP_VARIABLE)) or bool(damaged)
     if not is_kept:
         remove_run_directory(directory, keep=Path(data_file).absolute())
     warn(warnings, config.disable_warnings)
     if is_kept:
-        say(f"footfall: the run directory is kept: {directory.path}")
+        why = " for its damaged records; remove it when you have seen to them" if damaged else ""
+        say(f"footfall: the run directory is kept{why}: {directory.path}")
     if has_summary and not is_quiet:
         show_summary(run, config, data_file)
 

@@ -1,10 +1,13 @@
 """What the supervisor tells a measured process: the `settings` file of the run directory.
 
-Read at the start of every measured interpreter, so nothing is imported here.
+Read at the start of every measured interpreter, so nothing is imported here that is not loaded.
 """
+
+import os
 
 __all__ = ["Settings", "escape", "read_settings"]
 
+_MAX_BYTES = 1 << 20
 _LISTS = ("source_dir", "source_pkg", "include", "omit")
 
 
@@ -42,12 +45,22 @@ def _unescape(value: str) -> str:
     return "\\".join(part.replace("\\n", "\n").replace("\\t", "\t") for part in parts)
 
 
+def _open(path: str, flags: int) -> int:
+    """Open a regular file: a pipe or a device of that name would hold the interpreter up at its start."""
+    descriptor = os.open(path, flags | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
+    found = os.fstat(descriptor)
+    if found.st_mode & 0o170000 != 0o100000 or found.st_size > _MAX_BYTES:  # the module stat may not be loaded here
+        os.close(descriptor)
+        raise ValueError(path + " is no settings file of footfall")
+    return descriptor
+
+
 def read_settings(directory: str) -> Settings:
-    """Read `<directory>/settings`. Raises OSError or ValueError; unknown keys are skipped."""
+    """Read `<directory>/settings`. Raises OSError or ValueError; unknown keys are skipped. Never waits."""
     settings = Settings(directory)
-    with open(directory + "/settings", encoding="utf-8", errors="surrogateescape", newline="\n") as file:
-        for line in file:
-            key, tab, value = line.rstrip("\n").partition("\t")
+    with open(directory + "/settings", encoding="utf-8", errors="surrogateescape", newline="\n", opener=_open) as file:
+        for line in file.read(_MAX_BYTES).split("\n"):
+            key, tab, value = line.partition("\t")
             if not tab:
                 continue
             value = _unescape(value)

@@ -123,7 +123,7 @@ def create_data_file(path: str | Path, *, is_durable: bool = False) -> Iterator[
     With `is_durable` it is on the disk by then, not only in the system's memory. On an error inside nothing is
     replaced. Raises FootfallError (`data-unwritable`).
     """
-    target = os.path.abspath(path)
+    target = _target(path)
     beside = f"{target}.{os.getpid()}{SIDE_FILE_ENDING}"
     try:
         os.makedirs(os.path.dirname(target), exist_ok=True)
@@ -156,6 +156,17 @@ def create_data_file(path: str | Path, *, is_durable: bool = False) -> Iterator[
     finally:
         with contextlib.suppress(OSError):
             os.unlink(beside)
+
+
+def _target(path: str | Path) -> str:
+    """Return what is to be replaced: through links, and nothing but a regular file. Raises as `create_data_file`."""
+    target = os.path.realpath(path) if os.path.islink(path) else os.path.abspath(path)
+    if os.path.lexists(target) and not os.path.isfile(target):
+        kind = "a directory" if os.path.isdir(target) else "no regular file"
+        raise FootfallError(
+            "data-unwritable", f"Can't write the data file {target}: it is {kind}.", "Choose another with --data-file."
+        )
+    return target
 
 
 def _flush_to_disk(path: str) -> None:

@@ -159,11 +159,14 @@ def _take_hits(payload: memoryview) -> tuple[int, int, bytes]:
     return number, context_id, places
 
 
-def read_record(path: str) -> Record:
+def read_record(path: str, damage: list[str] | None = None) -> Record:
     """Read a record file, also one whose process was killed while it wrote.
 
-    Raises FootfallError (`record-corrupt`) when it is no record file or an entry is not as it must be.
+    Entries that are not as they must be are left out, and said in `damage` as a sentence; without it they are an error.
+    Raises FootfallError (`record-corrupt`) when it is no record file.
     """
+    n_damaged = 0
+    first_damage: Exception | None = None
     header: RecordHeader | None = None
     files: dict[int, str] = {}
     contexts: dict[int, str] = {0: ""}
@@ -178,24 +181,23 @@ def read_record(path: str) -> Record:
     traces: list[TracedCode] = []
     imported: list[str] = []
     messages: list[tuple[str, str]] = []
-    try:
-        for kind, payload in read_entries(path):
+    for kind, payload in read_entries(path, damage):
+        cursor = _Cursor(payload)
+        try:
             if kind in (_HITS, _PROBE_HITS) and header is not None:
                 number, context_id, places = _take_hits(payload)
                 if kind == _HITS:
                     code_hits.append(ContextHits(code_index[number], contexts[context_id], places))
                 else:
                     module_hits.append(ContextHits(number, contexts[context_id], places))
-                continue
-            cursor = _Cursor(payload)
-            if kind == _HEADER:
+            elif kind == _HEADER:
                 header = _read_header(cursor)
             elif header is None:
                 raise ValueError("it does not start with a header")
             elif kind == _FILE:
                 file_id, _flags = cursor.numbers("<II")
                 cursor.sized()
-                files[file_id] = os.fsdecode(cursor.sized())
+                files[file_id] = _path(cursor.sized())
             elif kind == _CODE:
                 code_id, code = _read_code(cursor, header, files)
                 code_index[code_id] = len(codes)
@@ -205,7 +207,7 @@ def read_record(path: str) -> Record:
                 has_switched = True
             elif kind == _CONTEXT:
                 (context_id,) = cursor.numbers("<I")
-                contexts[context_id] = cursor.sized().decode("utf-8", "surrogateescape")
+                contexts[context_id] = _text(cursor.sized())
             elif kind == _PROBES:
                 modules.append(_read_probes(cursor, header, files))
             elif kind == _MESSAGE:
@@ -218,8 +220,13 @@ def read_record(path: str) -> Record:
                 traces.append(trace)
             elif kind == _IMPORTED:
                 imported.append(files[cursor.numbers("<II")[0]])
-    except (ValueError, KeyError) as error:
-        raise _corrupt(path, error) from error
+        except (ValueError, KeyError, struct.error) as error:
+            if damage is None or header is None:
+                raise _corrupt(path, error) from error
+            n_damaged += 1
+            first_damage = first_damage or error
+    if damage is not None and first_damage is not None:
+        damage.append(f"{path} has {n_damaged} damaged entries, which are left out. The first: {first_damage!r}.")
     if header is None:
         raise FootfallError("record-corrupt", f"The record file {path} is empty.", "Run again.")
     if has_switched:  # what was not recorded as a context's yet is the last one's
@@ -228,7 +235,10 @@ def read_record(path: str) -> Record:
         for at in live_traces:
             traces[at] = traces[at]._replace(context=last_context)
     if any(hits.number >= len(modules) for hits in module_hits):
-        raise _corrupt(path, "hits of a module that is not there")
+        if damage is None:
+            raise _corrupt(path, "hits of a module that is not there")
+        damage.append(f"{path} has hits of modules that are not there, which are left out.")
+        module_hits = [hits for hits in module_hits if hits.number < len(modules)]
     return Record(header, codes, modules, messages, traces, imported, code_hits, module_hits, has_switched, contexts)
 
 
@@ -263,6 +273,18 @@ def gather_hits(hits: bytes) -> bytes:
     return struct.pack(f"<{len(places)}I", *places) + flags
 
 
+def _text(field: bytes) -> str:
+    """What a data file can hold, and reports can show."""
+    return field.decode("utf-8", "replace").replace("\0", "\\x00")
+
+
+def _path(field: bytes) -> str:
+    """A file's path. Engines record only what a data file can name (observe/scope.py)."""
+    if b"\0" in field:
+        raise ValueError("a NUL in a file name")
+    return field.decode("utf-8")
+
+
 def _corrupt(path: str, why: object) -> FootfallError:
     return FootfallError(
         "record-corrupt",
@@ -289,7 +311,7 @@ def _read_code(
     cursor: _Cursor, header: RecordHeader, files: dict[int, str]
 ) -> tuple[int, RecordedCode]:
     code_id, file_id, first_line, co_flags, _, n_places = cursor.numbers("<6I")
-    qualname = cursor.sized().decode("utf-8", "surrogateescape")
+    qualname = _text(cursor.sized())
     line_table, code, exception_table, branches = (cursor.sized() for _ in range(4))
     triples = tuple(struct.iter_unpack("<III", branches))
     if n_places < len(code) // 2:

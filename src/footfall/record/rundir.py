@@ -235,9 +235,10 @@ def remove_run_directory(directory: RunDirectory, keep: Path | None = None) -> N
                 _remove(entry)
         return
     _remove(directory.path)
-    if not directory.is_temporary:
+    runs = directory.path.parent
+    if runs.name == "runs" and runs.parent.name == _HOME and not runs.is_symlink():  # ours; it goes when it is empty
         with contextlib.suppress(OSError):
-            directory.path.parent.rmdir()
+            runs.rmdir()
 
 
 def remove_caches(cwd: Path) -> None:

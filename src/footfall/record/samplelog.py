@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from footfall.errors import FootfallError
 from footfall.record.recordedfile import open_recorded_file
-from footfall.record.segments import ENTRY_BYTES, follow_entries, read_entries
+from footfall.record.segments import ENTRY_BYTES, follow_entries, read_entries, reason_of
 
 __all__ = [
     "UNIT_UNKNOWN",
@@ -38,6 +38,7 @@ _SAMPLE_LAYOUT = struct.Struct("<IIQQIHH")
 _WAITING_LAYOUT = struct.Struct("<IIQQII")
 _NODE_LAYOUT = struct.Struct("<4I")
 _HOLDS_GIL = 1
+_MAX_NS = 1 << 61  # 73 years; sums of such times stay within what a data file can hold
 
 
 class SampledCode(NamedTuple):
@@ -145,7 +146,7 @@ def read_sample_logs(directory: str, messages: list[tuple[str, str]] | None = No
         said += [("record-damaged", sentence) for sentence in log.damage]
         if log.stopped_errno:
             said.append(
-                ("sample-log-full", f"The profile of process {log.pid} stopped: {os.strerror(log.stopped_errno)}.")
+                ("sample-log-full", f"The profile of process {log.pid} stopped: {reason_of(log.stopped_errno)}.")
             )
         logs.append(log)
     return logs
@@ -158,11 +159,16 @@ def read_sample_log(path: str) -> SampleLog:
     """
     log = SampleLog(path)
     clocks: dict[int, _ThreadClock] = {}
-    try:
-        for kind, payload in read_entries(path, log.damage):
+    n_damaged = 0
+    first_damage: Exception | None = None
+    for kind, payload in read_entries(path, log.damage):
+        try:
             _add_entry(log, clocks, kind, payload)
-    except (struct.error, ValueError) as error:
-        log.damage.append(f"{path} has a damaged entry: {error}.")
+        except (struct.error, ValueError) as error:
+            n_damaged += 1
+            first_damage = first_damage or error
+    if first_damage is not None:
+        log.damage.append(f"{path} has {n_damaged} damaged entries, which are left out. The first: {first_damage!r}.")
     _drop_dangling(log)
     return log
 
@@ -172,6 +178,8 @@ def _add_entry(log: SampleLog, clocks: dict[int, _ThreadClock], kind: int, paylo
         _add_sample(log, clocks, payload)
     elif kind == _WAITING:
         thread, node, time_ns, wall_ns, n_looks, _ = _WAITING_LAYOUT.unpack_from(payload)
+        if max(time_ns, wall_ns) > _MAX_NS:
+            raise ValueError("a task has waited for a time that can't be")
         log.samples.append(Sample(thread, node, time_ns, wall_ns, 0, 0, holds_gil=False, repeat=n_looks))
     elif kind == _NODE:
         node_id, parent, code, unit = _NODE_LAYOUT.unpack_from(payload)
@@ -244,6 +252,8 @@ def _read_header(log: SampleLog, payload: memoryview) -> None:
     fields = _HEADER_LAYOUT.unpack_from(payload)
     if fields[1] != _FORMAT:
         raise _corrupt(log.path, f"its format is {fields[1]}, and this footfall reads {_FORMAT}")
+    if max(fields[2:16]) > _MAX_NS:
+        raise _corrupt(log.path, "its header has a number that can't be")
     log.version, log.pid, log.start_ns, _, log.interval_ns = fields[2:7]
     log.n_ticks, _, torn, unreadable, log.n_late, _, _, log.stopped_errno, log.cpu_ns = fields[7:16]
     log.n_dropped = torn + unreadable
@@ -255,6 +265,8 @@ def _corrupt(path: str, why: str) -> FootfallError:
 
 def _add_sample(log: SampleLog, clocks: dict[int, _ThreadClock], payload: memoryview) -> None:
     thread, node, time_ns, cpu_ns, context, flags, repeat = _SAMPLE_LAYOUT.unpack_from(payload)
+    if max(time_ns, cpu_ns) > _MAX_NS:
+        raise ValueError("a sample is of a time that can't be")
     before = clocks.get(thread)
     if before is None:
         clocks[thread] = _ThreadClock(time_ns, cpu_ns)
@@ -280,7 +292,7 @@ def _sized_fields(payload: memoryview, at: int, count: int) -> Iterator[bytes]:
 
 def _text(field: bytes) -> str:
     """Whatever it is becomes text that can be stored: a name was read while the program went on, and may be none."""
-    return field.decode("utf-8", "replace")
+    return field.decode("utf-8", "replace").replace("\0", "\\x00")
 
 
 def _drop_dangling(log: SampleLog) -> None:

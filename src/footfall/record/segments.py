@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from footfall.errors import FootfallError
 from footfall.record.recordedfile import read_recorded_file
 
-__all__ = ["ENTRY_BYTES", "follow_entries", "read_entries"]
+__all__ = ["ENTRY_BYTES", "follow_entries", "read_entries", "reason_of"]
 
 MAGIC = b"FOOTFALL"
 
@@ -21,6 +21,7 @@ _ENTRY = struct.Struct("<II")
 ENTRY_BYTES = _ENTRY.size
 """What comes before an entry's payload."""
 _CHUNK_BYTES = 1 << 18  # no entry of a sample log is longer but for a line table of that size
+_MAX_ERRNO = 4096
 _END = 0
 _HEADER = 1
 _PADDING = 0xFFFFFFFF
@@ -84,6 +85,11 @@ def follow_entries(descriptor: int, at: int) -> Iterator[tuple[int, int | None, 
             return
         wanted = _CHUNK_BYTES
         at += here
+
+
+def reason_of(stopped_errno: int) -> str:
+    """Why recording stopped, by the number in a header, which damage may have changed."""
+    return os.strerror(stopped_errno) if stopped_errno < _MAX_ERRNO else f"error {stopped_errno}"
 
 
 def _check_header(path: str, view: memoryview) -> None:

@@ -60,6 +60,7 @@ __all__ = ["SiteData", "write_site"]
 _ASSETS: Final = ("app.js", "app.css")
 _NUMBERS_FILE: Final = "footfall.json"
 _SOURCES: Final = "source"
+_PAGES: Final = ("index.html", "flame.html", "tests.html")
 _MARK: Final = "Made by `footfall html`.\n*\n"
 _N_GAPS: Final = 10
 _N_HOT: Final = 10
@@ -92,6 +93,7 @@ def write_site(directory: str | Path, data: SiteData, note_page: Callable[[], ob
     Only files that a site has are written or removed. Raises FootfallError (`output-unwritable`).
     """
     root = Path(directory)
+    _check_is_ours(root)
     try:
         (root / _SOURCES).mkdir(parents=True, exist_ok=True)
         before = _read_numbers(root)
@@ -103,6 +105,30 @@ def write_site(directory: str | Path, data: SiteData, note_page: Callable[[], ob
             "Choose another place with -d.",
         ) from error
     return root / "index.html"
+
+
+def _check_is_ours(root: Path) -> None:
+    """Refuse to write over what is no report's: pages of something else, or links that lead out of the directory."""
+    names = [*_PAGES, *_ASSETS, _NUMBERS_FILE, ".gitignore", _SOURCES]
+    found = [name for name in names if os.path.lexists(root / name)]
+    foreign = [name for name in found if (root / name).is_symlink()]
+    if not foreign and not _is_report(root):
+        foreign = [name for name in found if name in _PAGES]
+    if foreign:
+        raise FootfallError(
+            "output-unwritable",
+            f"Can't write the HTML report to {root}: {foreign[0]} there is not a report's.",
+            "Choose another place with -d, or move that file away.",
+        )
+
+
+def _is_report(root: Path) -> bool:
+    """Whether an earlier report of ours is there, or one of coverage.py, whose place this one takes."""
+    try:
+        text = (root / ".gitignore").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return False
+    return _MARK in text or "coverage.py" in text
 
 
 def _read_numbers(root: Path) -> Mapping[str, Any] | None:
