@@ -35,7 +35,7 @@ from footfall.observe.probe_notes import (
     split_reason,
 )
 from footfall.observe.probe_plan import insert_probes
-from footfall.observe.probe_source import digest_source, split_lines
+from footfall.observe.probe_source import digest_source, read_kept_text, split_lines
 from footfall.observe.probe_strays import find_strays
 from footfall.record.recordfile import ProbedModule
 
@@ -56,12 +56,17 @@ class MeaningsStore(Protocol):
         """Keep meanings."""
 
 
-def meanings_of_module(module: ProbedModule, store: MeaningsStore | None = None) -> tuple[ProbeMeaning, ...]:
+def meanings_of_module(
+    module: ProbedModule, store: MeaningsStore | None = None, run_directory: str = ""
+) -> tuple[ProbeMeaning, ...]:
     """Return each probe's meaning, in order of numbers; from the store, or put there.
 
+    The text that ran is in the run directory where a loader had made another of the file's.
     Raises FootfallError when the source is not there any more or is another one than was measured.
     """
-    source = _read_source(module)
+    source = read_kept_text(run_directory, module.digest) if run_directory else None
+    if source is None:
+        source = _read_source(module)
     meanings = None if store is None else store.get(source, module.mode)
     if meanings is None or len(meanings) != len(module.hits):
         meanings = meanings_of_source(source, module.mode)

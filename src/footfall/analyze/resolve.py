@@ -124,7 +124,7 @@ def resolve(
         from footfall.analyze.probe_arcs import arcs_of_hits, meanings_of_module
     for module in merged.modules.values():
         try:
-            lines, arcs = arcs_of_hits(meanings_of_module(module, store), module.hits)
+            lines, arcs = arcs_of_hits(meanings_of_module(module, store, str(directory)), module.hits)
         except FootfallError as error:
             messages.append((error.slug, str(error)))
             lines, arcs = set(), set()
@@ -145,7 +145,7 @@ def resolve(
             progress(done, total)
     for module, module_visits in merged.module_visits.items():
         try:
-            _add_module_visits(files, module, module_visits, context, store)
+            _add_module_visits(files, module, module_visits, context, store, str(directory))
         except FootfallError as error:
             messages.append((error.slug, str(error)))
         except Exception as error:  # as above
@@ -213,11 +213,12 @@ def _add_module_visits(
     visits: dict[bytes, set[str]],
     context: str,
     store: MeaningsStore | None,
+    run_directory: str,
 ) -> None:
     from footfall.analyze.probe_arcs import arcs_of_hits, meanings_of_module
 
     files.setdefault(module.path, FileData())
-    meanings = meanings_of_module(module, store)
+    meanings = meanings_of_module(module, store, run_directory)
     for places, labels in visits.items():
         lines, arcs = arcs_of_hits(meanings, spread_hits(places, len(meanings)))
         for label in labels:

@@ -4,6 +4,7 @@ import os
 import sys
 
 from footfall.observe.probe_cache import code_state
+from footfall.observe.probe_loaders import PlainLoaders
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
 
 __all__ = ["hook_imports"]
 
+_IMPORTERS = ("<frozen importlib._bootstrap_external>", "<builtin>/frozen importlib._bootstrap_external")
+"""Where the import system asks loaders for code, on CPython and PyPy."""
 _REWRITER = "_pytest.assertion.rewrite"
 
 
@@ -22,8 +25,7 @@ def hook_imports(probes: "Probes", cache_dir: str, exec_code: "Callable[..., Non
     external = sys.modules["_frozen_importlib_external"]
     loader = external.SourceLoader
     original = loader.get_code
-    plain_compile = loader.source_to_code
-    importer = original.__code__.co_filename
+    plain_loaders = PlainLoaders(external)
     modules = sys.modules
     waits_for_pytest = True
 
@@ -31,13 +33,20 @@ def hook_imports(probes: "Probes", cache_dir: str, exec_code: "Callable[..., Non
         nonlocal waits_for_pytest
         if waits_for_pytest and _REWRITER in modules:
             waits_for_pytest = not _hook_rewriter(modules[_REWRITER], probes, cache_dir, exec_code)
-        if type(self).source_to_code is plain_compile:
-            # Others than the import system (runpy) may run it under another name.
-            is_import = sys._getframe(1).f_code.co_filename == importer
-            code = probes.code_for_import(self.get_filename(fullname), fullname if is_import else None)
-            if code is not None:
-                return code
-        return original(self, fullname)
+        # Others than the import system (runpy) may run it under another name.
+        name = fullname if sys._getframe(1).f_code.co_filename in _IMPORTERS else None
+        filename = self.get_filename(fullname)
+        if probes.path_of(filename, name) is None:
+            return original(self, fullname)
+        if plain_loaders.runs_file_text(self, filename):
+            code = probes.code_for_import(filename, name)
+            return original(self, fullname) if code is None else code
+        return probes.code_from_loader(
+            filename,
+            name,
+            lambda: original(self, fullname),
+            lambda: self.source_to_code(self.get_data(filename), filename),
+        )
 
     _pose_as(get_code, original)
     loader.get_code = get_code

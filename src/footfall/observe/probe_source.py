@@ -3,7 +3,7 @@
 import os
 from _md5 import md5  # type: ignore[import-not-found]
 
-__all__ = ["digest_source", "read_source", "split_lines"]
+__all__ = ["digest_source", "keep_text", "read_kept_text", "read_source", "split_lines"]
 
 
 def digest_source(source: bytes) -> bytes:
@@ -27,6 +27,43 @@ def read_source(path: str) -> bytes:
             return zipimporter(archive).get_data(path)
         except ZipImportError as error:
             raise OSError(str(error)) from error
+
+
+def keep_text(directory: str, text: "str | bytes") -> bytes | None:
+    """Keep a text that ran under a file's name and is not in the file, in the run directory; return its digest.
+
+    None when it can't be kept, or its bytes would be read otherwise: a str with a comment that names an encoding.
+    """
+    source = text if isinstance(text, bytes) else text.encode("utf-8", "surrogatepass")
+    if isinstance(text, str) and b"coding" in b"".join(source.split(b"\n", 2)[:2]):
+        return None
+    digest = digest_source(source)
+    path = _path_of_text(directory, digest)
+    temporary = f"{path}.{os.getpid()}"
+    try:
+        with open(temporary, "xb", buffering=0) as file:
+            file.write(source)
+        os.replace(temporary, path)
+    except OSError:
+        return None
+    return digest
+
+
+def read_kept_text(directory: str, digest: bytes) -> bytes | None:
+    """Return a text that was kept in the run directory, None when it is not there."""
+    path = _path_of_text(directory, digest)
+    if not os.path.isfile(path):
+        return None
+    try:
+        with open(path, "rb") as file:
+            source = file.read()
+    except OSError:
+        return None
+    return source if digest_source(source) == digest else None
+
+
+def _path_of_text(directory: str, digest: bytes) -> str:
+    return os.path.join(directory, digest.hex() + ".text")
 
 
 def split_lines(source: bytes) -> list[bytes]:

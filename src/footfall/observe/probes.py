@@ -8,7 +8,9 @@ import os
 import sys
 
 from footfall.observe.instrument import Instrumenter
-from footfall.observe.probe_source import digest_source, read_source
+from footfall.observe.probe_loaders import Compilations, is_same_code
+from footfall.observe.probe_source import digest_source, keep_text, read_source
+from footfall.observe.traced_files import TracedFiles
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
     from types import CodeType
     from typing import Any
 
+    from footfall.observe.probe_loaders import Text
     from footfall.observe.scope import Scope
     from footfall.observe.settings import Settings
 
@@ -26,6 +29,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Probes", "start"]
 
+_ONLY_AST = 0x400
 _IMPORT_CALLER = "<frozen importlib._bootstrap>"
 """Where the import system compiles. What it loads goes through `get_code`; the rest it writes to `.pyc` files
 (py_compile, loaders with a `source_to_code` of their own), which must stay free of probes."""
@@ -38,21 +42,28 @@ class Probes:
         self.instrumenter = Instrumenter(settings.cache_dir, settings.branch)
         self._scope = scope
         self._arm = arm
+        self._directory = settings.directory
+        self._compilations = Compilations()
+        self._traced = TracedFiles(settings.branch)
+        self._told_of: set[str] = set()
         self._has_failed = False
 
     def path_of(self, filename: str, name: str | None) -> str | None:
         """Return the absolute path of the file when it is measured; without a module's name, when it may be."""
-        return self._scope.decide_before_run(filename)[0] if name is None else self._scope.decide(filename, name)
+        return self._decide(filename, name)[0]
+
+    def _decide(self, filename: str, name: str | None) -> tuple[str | None, bool]:
+        """As `Scope.decide_before_run`, also by a name that is known."""
+        if name is None:
+            return self._scope.decide_before_run(filename)
+        return self._scope.decide(filename, name), True
 
     def code_for_import(self, filename: str, name: str | None) -> "CodeType | None":
         """Return the armed code of a module's source file; None when it is not measured.
 
         `name` is what the module will be called when it runs; None where that is not known.
         """
-        if name is None:
-            path, is_known = self._scope.decide_before_run(filename)
-        else:
-            path, is_known = self._scope.decide(filename, name), True
+        path, is_known = self._decide(filename, name)
         if path is None:
             return None
         try:
@@ -63,6 +74,79 @@ class Probes:
         except Exception as error:  # ours: the module runs as it is
             self.failed(path, error)
             return None
+
+    def code_from_loader(
+        self, filename: str, name: str | None, load: "Callable[[], Any]", load_text: "Callable[[], object]"
+    ) -> "Any":
+        """Return what `load` makes: a module's code, with probes where the text is known that it comes from.
+
+        It was compiled from that just now, or `load_text` has the loader read and compile it anew, where bytecode was
+        there. Else the file is traced. Raises what `load` raises.
+        """
+        path, is_known = self._decide(filename, name)
+        if path is None:
+            return load()
+        texts = self._compilations.begin(filename)
+        try:
+            code = load()
+        finally:
+            self._compilations.end()
+        if type(code) is not type(self.code_from_loader.__code__):
+            return code
+        try:
+            if not _is_python(path):
+                self._say_of_code(path, ", and is no Python: it is not measured.")
+                return code
+            instrumented = self._instrumented_as(code, texts, path) or self._instrumented_as(
+                code, self._texts_of(filename, load_text), path
+            )
+            if instrumented is not None:
+                return self._arm(instrumented, path if is_known else self._scope.decide)
+            if self._traced.add(code.co_filename, path):
+                self._say_of_code(path, ": it is measured by settrace, which makes the program slower.")
+            else:
+                self._say_of_code(path, ": it is not measured.")
+        except Exception as error:  # ours: the module runs as it is
+            self.failed(path, error)
+        return code
+
+    def _texts_of(self, filename: str, load_text: "Callable[[], object]") -> "list[Text]":
+        texts = self._compilations.begin(filename)
+        try:
+            load_text()
+        except Exception:  # the loader's: it ran without this
+            texts.clear()
+        finally:
+            self._compilations.end()
+        return texts
+
+    def _instrumented_as(self, code: "CodeType", texts: "list[Text]", path: str) -> "CodeType | None":
+        """Return the code with probes, when one of the texts gives it without."""
+        for source, flags, optimize in texts:
+            with _Silence():  # the loader has shown the compiler's warnings
+                if not is_same_code(code, self._compile_plainly(source, code.co_filename, flags, optimize)):
+                    continue
+                digest = _digest_of_content(path, source) or keep_text(self._directory, source)
+                if digest is not None:
+                    return self.instrumenter.code_of_source(source, code.co_filename, digest, flags, optimize)
+        return None
+
+    def _compile_plainly(self, source: "str | bytes", filename: str, flags: int, optimize: int) -> "CodeType":
+        self._compilations.begin(filename)
+        try:
+            code: CodeType = compile(source, filename, "exec", flags, dont_inherit=True, optimize=optimize)
+            return code
+        finally:
+            self._compilations.end()
+
+    def _say_of_code(self, path: str, what: str) -> None:
+        """Say once of a file that its code is not that of its text, and what follows."""
+        if path not in self._told_of:
+            self._told_of.add(path)
+            from footfall.observe.start import report
+
+            why = path + " runs other code than its text gives (its loader's, or bytecode that is not checked)"
+            report("code-from-elsewhere", why + what)
 
     def code_for_main(self, filename: str) -> "CodeType | None":
         """Return the armed code of the script that the interpreter has just compiled by itself."""
@@ -77,7 +161,7 @@ class Probes:
     ) -> "CodeType | None":
         """Return the armed code of text that is compiled under the name of a measured file."""
         path, is_known = self._scope.decide_before_run(filename)
-        if path is None or _is_import_compiling():
+        if path is None or self._compilations.note(filename, (source, flags, optimize)) or _is_import_compiling():
             return None
         try:
             digest = _digest_of_content(path, source)
@@ -137,6 +221,15 @@ class _Silence:
 
 def _refresh_filters(warnings: "Any") -> None:
     warnings._filters_mutated()
+
+
+def _is_python(path: str) -> bool:
+    try:
+        with _Silence():
+            compile(read_source(path), path, "exec", _ONLY_AST, dont_inherit=True)
+    except Exception:  # the file may hold anything
+        return False
+    return True
 
 
 def _is_import_compiling() -> bool:

@@ -10,10 +10,12 @@ from footfall.observe.thread_starts import carry_into_threads
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from footfall.observe.scope import Scope
     from footfall.observe.settings import Settings
 
-__all__ = ["start"]
+__all__ = ["start", "start_in_core"]
 
 _has_followed = False
 
@@ -23,15 +25,20 @@ def start(settings: "Settings", scope: "Scope", is_late: bool = False) -> None:
 
     PyPy traces new threads and this one, and what runs in it already when the start `is_late`.
     """
-    global _has_followed
     if sys.implementation.name != "cpython":
         from footfall.observe import pypy_settrace
 
         pypy_settrace.start(settings, scope, is_late)
         return
+    start_in_core(scope.decide, settings.branch)
+
+
+def start_in_core(decide: "Callable[[str], str | None]", branch: bool) -> None:
+    """The same on CPython, for the files that `decide(co_filename)` gives a path for."""
+    global _has_followed
     from footfall import _core
 
-    _core.settrace_start(scope.decide, settings.branch)
+    _core.settrace_start(decide, branch)
     if not _has_followed:
         _has_followed = True
         carry_into_threads(_core.children_wrap, _core.settrace_carry)

@@ -1,0 +1,98 @@
+"""What a module's loader runs where that is not simply the text of its file.
+
+It translates what it reads, takes bytecode as it is, or makes code of its own.
+
+The program must run the very code that it runs unmeasured. So the loader makes it, and code with probes takes its place
+only when the text that it was compiled from is known (seen while the loader had it compiled) and gives the same
+code again. Called by the probes engine's hooks.
+"""
+
+import _imp
+import os
+import sys
+from _thread import get_ident
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from types import CodeType
+    from typing import Any
+
+    Text = tuple[str | bytes, int, int]
+    """Source, and the flags and level of optimization that it was compiled with."""
+
+__all__ = ["Compilations", "PlainLoaders", "is_same_code"]
+
+_OVERRIDES = frozenset(("get_data", "path_stats", "source_to_code", "set_data", "_cache_bytecode"))
+_LINES = "co_linetable" if sys.implementation.name == "cpython" else "co_lnotab"
+_IS_HASH_BASED, _CHECKS_SOURCE = 1, 2  # flags of a `.pyc` file (PEP 552)
+
+
+class PlainLoaders:
+    """Tells which loaders run the text of the file: those of the import system, with nothing of them replaced."""
+
+    def __init__(self, external: "Any") -> None:
+        loader = external.SourceFileLoader
+        self._external = external
+        self._own = loader.get_data, loader.path_stats, loader.source_to_code
+
+    def runs_file_text(self, loader: "Any", filename: str) -> bool:
+        """Whether the loader compiles what is in the source file `filename`, or takes bytecode made of that."""
+        kind = type(loader)
+        try:
+            is_plain = (kind.get_data, kind.path_stats, kind.source_to_code) == self._own
+            return is_plain and _OVERRIDES.isdisjoint(loader.__dict__) and not self._takes_bytecode_unseen(filename)
+        except Exception:  # a loader may be any object
+            return False
+
+    def _takes_bytecode_unseen(self, filename: str) -> bool:
+        """Whether there is bytecode of the source file that is used without a look at that (PEP 552)."""
+        try:
+            file = os.open(self._external.cache_from_source(filename), os.O_RDONLY)
+        except (OSError, NotImplementedError):
+            return False
+        try:
+            head = os.read(file, 8)
+        finally:
+            os.close(file)
+        flags = int.from_bytes(head[4:], "little")
+        if head[:4] != self._external.MAGIC_NUMBER or not flags & _IS_HASH_BASED:
+            return False
+        when: str = _imp.check_hash_based_pycs
+        return when == "never" or (not flags & _CHECKS_SOURCE and when != "always")
+
+
+class Compilations:
+    """The texts that loaders have compiled meanwhile, by thread and file."""
+
+    def __init__(self) -> None:
+        self._open: dict[int, list[tuple[str, list[Text]]]] = {}
+
+    def begin(self, filename: str) -> "list[Text]":
+        """Collect what this thread compiles under the name of the file, until `end`."""
+        texts: list[Text] = []
+        self._open.setdefault(get_ident(), []).append((filename, texts))
+        return texts
+
+    def end(self) -> None:
+        """Stop collecting what was begun last."""
+        thread = get_ident()
+        self._open[thread].pop()
+        if not self._open[thread]:
+            del self._open[thread]
+
+    def note(self, filename: str, text: "Text") -> bool:
+        """Whether a loader compiles this text of the file: then its code must be plain, it may get into a `.pyc`."""
+        for name, texts in self._open.get(get_ident(), ()):
+            if name == filename:
+                texts.append(text)
+                return True
+        return False
+
+
+def is_same_code(first: "CodeType", second: "CodeType") -> bool:
+    """Whether both do the same in the same lines."""
+    if first != second or getattr(first, _LINES) != getattr(second, _LINES):
+        return False
+    kind = type(first)
+    inner = zip(first.co_consts, second.co_consts, strict=True)
+    return all(is_same_code(one, other) for one, other in inner if type(one) is kind)

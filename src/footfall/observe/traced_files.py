@@ -1,0 +1,43 @@
+"""Single files measured by `settrace` beside the probes engine: those whose code probes can't be put into.
+
+While there is one, the interpreter calls the trace function for all code, which is slow; so it begins with the first.
+"""
+
+import sys
+
+from footfall.observe import settrace
+
+__all__ = ["TracedFiles"]
+
+_TRACE_FUNCTION = "footfall_trace"
+
+
+class TracedFiles:
+    """The files by `co_filename`, and what the trace function asks."""
+
+    def __init__(self, with_branches: bool) -> None:
+        self._with_branches = with_branches
+        self._paths: dict[str, str] = {}
+
+    def add(self, filename: str, path: str) -> bool:
+        """Trace code of the file that begins from now on. False where that is not possible.
+
+        PyPy's trace function keeps a record of its own, and a debugger's is not to be taken away.
+        """
+        if sys.implementation.name != "cpython":
+            return False
+        function = sys.gettrace()
+        if self._paths:
+            if getattr(function, "__name__", "") != _TRACE_FUNCTION:
+                return False  # the program has set another, or none
+            self._paths[filename] = path
+            return True
+        if function is not None:
+            return False
+        self._paths[filename] = path
+        settrace.start_in_core(self.decide, self._with_branches)
+        return True
+
+    def decide(self, filename: str) -> str | None:
+        """Return the absolute path of a file that is to be traced."""
+        return self._paths.get(filename)
