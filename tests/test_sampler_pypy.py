@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 import textwrap
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -146,3 +147,14 @@ def test_closing_all_descriptors(tmp_path: Path) -> None:
     assert run_program(COMPILING + textwrap.dedent(program), tmp_path) == (0, "")
     (log,) = read_sample_logs(str(tmp_path))
     assert ("work", "late.py") in names(log)
+
+
+def test_the_profile_is_in_the_data_file(
+    footfall: Callable[..., subprocess.CompletedProcess[str]], tmp_path: Path
+) -> None:
+    """`footfall run` has no message, and `report` shows whose time it was."""
+    (tmp_path / "spin.py").write_text("def spin():\n    for _ in range(10_000_000):\n        str(_)\nspin()\n")
+    run = footfall("run", "--no-cover", sys.executable, "spin.py")
+    assert run.returncode == 0
+    assert "Hottest functions" in run.stderr and "[" not in run.stderr
+    assert "spin  spin.py:1" in footfall("report", "--by=function").stdout

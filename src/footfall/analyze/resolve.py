@@ -341,7 +341,7 @@ def _can_read_codes(record: Record) -> bool:
 
 def _known_logs(logs: Iterable[SampleLog], messages: list[tuple[str, str]]) -> Iterator[SampleLog]:
     for log in logs:
-        if is_known(log.version):
+        if log.units_are_lines or is_known(log.version):  # lines, as in PyPy's logs, need no knowledge
             yield log
         else:
             messages.append(_unknown("The profile", log.pid, log.version))
