@@ -15,8 +15,7 @@ from footfall.analyze.source import analyze_source
 from footfall.observe.probe_mode import BRANCHES
 
 IS_CPYTHON = sys.implementation.name == "cpython"
-# CPython 3.12 and 3.13 have a limit that nothing raises
-SUM_TERMS = 9_000 if IS_CPYTHON and sys.version_info[:2] in ((3, 12), (3, 13)) else 12_000
+SUM_TERMS = 12_000
 
 # expression -> how many branches an `if` of it has
 TESTS = {

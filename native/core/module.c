@@ -61,6 +61,7 @@ static PyModuleDef_Slot module_slots[] = {
     {Py_mod_exec, sampler_exec},
     {Py_mod_exec, contexts_exec},
     {Py_mod_exec, remote_exec},
+    {Py_mod_exec, room_exec},
 #if PY_VERSION_HEX >= 0x030C0000
     {Py_mod_multiple_interpreters, Py_MOD_PER_INTERPRETER_GIL_SUPPORTED},
 #endif

@@ -3,7 +3,9 @@
 import sys
 from collections.abc import Callable
 from types import CodeType
-from typing import Any
+from typing import Any, TypeVar
+
+_Result = TypeVar("_Result")
 
 def is_main_interpreter() -> bool:
     """Whether this is the process's first interpreter."""
@@ -156,6 +158,12 @@ class RemoteSampler:
 
     def stacks_and_tasks(self) -> tuple[list[_Look], list[tuple[int, list[_Task] | None]]]:
         """And each interpreter's asyncio tasks: (address, name, pthread_t or 0, state, awaiters, frames, n)."""
+
+def call_with_room(function: Callable[[], _Result], /) -> _Result:
+    """Call the function in a native thread where it may recurse 50,000 levels further.
+
+    Raises RecursionError where no such thread can be had.
+    """
 
 def read_memory(pid: int, address: int, size: int, /) -> bytes:
     """Read another process's memory. Raises PermissionError, ProcessLookupError, OSError."""

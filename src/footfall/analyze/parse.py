@@ -16,6 +16,11 @@ from collections.abc import Callable
 from types import CodeType
 from typing import Final, TypeVar
 
+try:
+    from footfall._core import call_with_room
+except ImportError:  # PyPy
+    call_with_room = None  # type: ignore[assignment]
+
 __all__ = ["PARSE_ERRORS", "compile_source", "compile_tree", "parse_source"]
 
 PARSE_ERRORS: Final = (SyntaxError, ValueError, RecursionError, MemoryError, OverflowError)
@@ -23,8 +28,7 @@ PARSE_ERRORS: Final = (SyntaxError, ValueError, RecursionError, MemoryError, Ove
 
 _Result = TypeVar("_Result")
 
-# A level costs a compiler up to 1 KiB, CPython 3.11 allows three levels for each that the limit has: about 150 MB,
-# of which only what is used is ever there.
+# Of these only what is used is ever there.
 _STACK_BYTES: Final = 256 << 20
 _RECURSION_LIMIT: Final = 50_000
 
@@ -61,6 +65,8 @@ def _with_room(make: Callable[[], _Result]) -> _Result:
 
 def _in_large_stack(make: Callable[[], _Result], first: Exception) -> _Result:
     """Call `make` in a thread of its own. Raises what it raises, or `first` where no such thread can be had."""
+    if call_with_room is not None:  # it raises limits that nothing in Python does
+        return call_with_room(make)
     made: list[_Result] = []
     failed: list[BaseException] = []
 

@@ -14,7 +14,9 @@ if TYPE_CHECKING:
     from footfall.observe.probes import Arm, Probes, Where
     from footfall.observe.settings import Settings
 
-__all__ = ["arm_function", "hook_compile", "hook_main"]
+__all__ = ["arm_function", "call_with_room", "hook_compile", "hook_main"]
+
+call_with_room = _core.call_with_room
 
 
 def arm_function(settings: "Settings") -> "Arm":

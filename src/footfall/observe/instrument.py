@@ -5,6 +5,7 @@ import gc
 from footfall.observe.probe_cache import ProbeCache
 from footfall.observe.probe_mode import STRAYS, mode_here
 from footfall.observe.probe_plan import insert_probes
+from footfall.observe.probe_silence import Silence
 from footfall.observe.probe_source import digest_source, read_source, split_lines
 from footfall.observe.probe_strays import find_strays
 from footfall.observe.probe_syntax import is_docstring
@@ -12,11 +13,13 @@ from footfall.observe.probe_syntax import is_docstring
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from _ast import Module
+    from collections.abc import Callable
     from types import CodeType
 
 __all__ = ["Instrumenter"]
 
 _ONLY_AST = 0x400
+_compile_plainly = compile  # before the engine puts a look-alike in its place
 _LEFT_ALONE = "PYTEST_DONT_REWRITE"
 """In a module's docstring it keeps pytest from rewriting asserts."""
 
@@ -24,8 +27,12 @@ _LEFT_ALONE = "PYTEST_DONT_REWRITE"
 class Instrumenter:
     """Compiles with probes, for one mode. Methods raise what the compiler raises."""
 
-    def __init__(self, cache_dir: str, with_branches: bool) -> None:
+    def __init__(
+        self, cache_dir: str, with_branches: bool, call_with_room: "Callable[[Callable[[], CodeType]], CodeType]"
+    ) -> None:
+        """`call_with_room` calls a function where it may recurse further than here."""
         self.with_branches = with_branches
+        self._call_with_room = call_with_room
         self._cache = ProbeCache(cache_dir, mode_here(with_branches))
 
     def code_of_file(self, path: str, filename: str) -> "CodeType":
@@ -52,14 +59,23 @@ class Instrumenter:
         was_enabled = gc.isenabled()
         gc.disable()
         try:
-            tree = compile(source, filename, "exec", flags | _ONLY_AST, dont_inherit=True, optimize=optimize)
-            self.instrument(tree, source, digest, mode_here(self.with_branches, optimize))
-            code: CodeType = compile(tree, filename, "exec", flags, dont_inherit=True, optimize=optimize)
-            del tree
-            return code
+            return self._compile(source, filename, digest, flags, optimize)
+        except (RecursionError, MemoryError):
+            # The trip through a tree recurses more often than plain compilation, and we have frames of our own.
+            _check_that_it_compiles(source, filename, flags, optimize)
+            with Silence():
+                return self._call_with_room(lambda: self._compile(source, filename, digest, flags, optimize))
         finally:
             if was_enabled:
                 gc.enable()
+
+    def _compile(
+        self, source: "str | bytes", filename: str, digest: bytes, flags: int, optimize: int
+    ) -> "CodeType":
+        tree = compile(source, filename, "exec", flags | _ONLY_AST, dont_inherit=True, optimize=optimize)
+        self.instrument(tree, source, digest, mode_here(self.with_branches, optimize))
+        code: CodeType = compile(tree, filename, "exec", flags, dont_inherit=True, optimize=optimize)
+        return code
 
     def instrument_for_pytest(self, tree: "Module", source: bytes) -> None:
         """Insert probes into the tree of a module whose asserts pytest is about to make other statements."""
@@ -73,6 +89,14 @@ class Instrumenter:
         data = source.encode("utf-8", "surrogatepass") if isinstance(source, str) else bytes(source)
         strays = find_strays(tree, mode) if mode & STRAYS else None
         insert_probes(tree, split_lines(data), mode, digest, strays=strays)
+
+
+def _check_that_it_compiles(source: "str | bytes", filename: str, flags: int, optimize: int) -> None:
+    """Raise SyntaxError for what the program itself can't compile here."""
+    try:
+        _compile_plainly(source, filename, "exec", flags, dont_inherit=True, optimize=optimize)
+    except (RecursionError, MemoryError) as error:
+        raise SyntaxError(str(error)) from None
 
 
 def _rename(code: "CodeType", filename: str) -> None:

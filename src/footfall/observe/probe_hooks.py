@@ -36,11 +36,18 @@ def hook_imports(probes: "Probes", cache_dir: str, exec_code: "Callable[..., Non
         # Others than the import system (runpy) may run it under another name.
         name = fullname if sys._getframe(1).f_code.co_filename in _IMPORTERS else None
         filename = self.get_filename(fullname)
-        if probes.path_of(filename, name) is None:
+        code = None
+        try:
+            is_measured = probes.path_of(filename, name) is not None
+            runs_file_text = is_measured and plain_loaders.runs_file_text(self, filename)
+            if runs_file_text:
+                code = probes.code_for_import(filename, name)
+        except RecursionError:  # the program's stack is so full that the way to one of our own does not fit
+            is_measured = False
+        if code is not None:
+            return code
+        if not is_measured or runs_file_text:
             return original(self, fullname)
-        if plain_loaders.runs_file_text(self, filename):
-            code = probes.code_for_import(filename, name)
-            return original(self, fullname) if code is None else code
         return probes.code_from_loader(
             filename,
             name,

@@ -178,10 +178,18 @@ def _last_laid_out(node: "Any") -> AST | None:
 
 def _is_plain(node: "Any") -> bool:
     """Whether no statement in it is a jump, nor holds other statements but an `if`."""
-    inner = [*node.body, *node.orelse]
-    return _jump_in(inner) is None and all(
-        type(each) not in _COMPOUND or (type(each) is If and _is_plain(each)) for each in inner
-    )
+    todo = [node]
+    while todo:  # a long `elif` chain nests deeper than Python's recursion limit
+        node = todo.pop()
+        inner = [*node.body, *node.orelse]
+        if _jump_in(inner) is not None:
+            return False
+        for each in inner:
+            if type(each) is If:
+                todo.append(each)
+            elif type(each) in _COMPOUND:
+                return False
+    return True
 
 
 def _jump_in(block: list[stmt]) -> AST | None:

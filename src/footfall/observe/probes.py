@@ -9,6 +9,7 @@ import sys
 
 from footfall.observe.instrument import Instrumenter
 from footfall.observe.probe_loaders import Compilations, is_same_code
+from footfall.observe.probe_silence import Silence
 from footfall.observe.probe_source import digest_source, keep_text, read_source
 from footfall.observe.traced_files import TracedFiles
 
@@ -38,8 +39,14 @@ _IMPORT_CALLER = "<frozen importlib._bootstrap>"
 class Probes:
     """What the hooks share: which files are measured, how to instrument, how to arm. Methods never raise."""
 
-    def __init__(self, settings: "Settings", scope: "Scope", arm: "Arm") -> None:
-        self.instrumenter = Instrumenter(settings.cache_dir, settings.branch)
+    def __init__(
+        self,
+        settings: "Settings",
+        scope: "Scope",
+        arm: "Arm",
+        call_with_room: "Callable[[Callable[[], CodeType]], CodeType]",
+    ) -> None:
+        self.instrumenter = Instrumenter(settings.cache_dir, settings.branch, call_with_room)
         self._scope = scope
         self._arm = arm
         self._directory = settings.directory
@@ -123,7 +130,7 @@ class Probes:
     def _instrumented_as(self, code: "CodeType", texts: "list[Text]", path: str) -> "CodeType | None":
         """Return the code with probes, when one of the texts gives it without."""
         for source, flags, optimize in texts:
-            with _Silence():  # the loader has shown the compiler's warnings
+            with Silence():  # the loader has shown the compiler's warnings
                 if not is_same_code(code, self._compile_plainly(source, code.co_filename, flags, optimize)):
                     continue
                 digest = _digest_of_content(path, source) or keep_text(self._directory, source)
@@ -153,7 +160,7 @@ class Probes:
         path = self.path_of(filename, "__main__")
         if path is None or not os.path.isfile(path) or path.endswith(".pyc"):
             return None
-        with _Silence():  # the interpreter has shown the compiler's warnings
+        with Silence():  # the interpreter has shown the compiler's warnings
             return self.code_for_import(filename, "__main__")
 
     def code_for_source(
@@ -201,31 +208,9 @@ class Probes:
         report("not-instrumented", path + " runs unmeasured: " + repr(error) + ".", "Please report it.")
 
 
-class _Silence:
-    """Hold back the compiler's warnings, in C or through the warnings module."""
-
-    def __enter__(self) -> None:
-        import _warnings
-
-        self._filters = getattr(sys.modules.get("warnings"), "filters", _warnings.filters)
-        self._filter = ("ignore", None, Warning, None, 0)
-        self._filters.insert(0, self._filter)
-        _refresh_filters(_warnings)
-
-    def __exit__(self, *error: object) -> None:
-        import _warnings
-
-        self._filters.remove(self._filter)
-        _refresh_filters(_warnings)
-
-
-def _refresh_filters(warnings: "Any") -> None:
-    warnings._filters_mutated()
-
-
 def _is_python(path: str) -> bool:
     try:
-        with _Silence():
+        with Silence():
             compile(read_source(path), path, "exec", _ONLY_AST, dont_inherit=True)
     except Exception:  # the file may hold anything
         return False
@@ -263,7 +248,7 @@ def start(settings: "Settings", scope: "Scope") -> Probes:
         from footfall.observe import pypy_hooks
 
         hooks = pypy_hooks
-    probes = Probes(settings, scope, hooks.arm_function(settings))
+    probes = Probes(settings, scope, hooks.arm_function(settings), hooks.call_with_room)
     from footfall.observe import probe_hooks
 
     exec_code = hooks.hook_compile(probes)
