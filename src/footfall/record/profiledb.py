@@ -8,6 +8,7 @@ bounded (record/timelines.py). `analyze/profiles.py` makes these rows from a pro
 from __future__ import annotations
 
 import functools
+import math
 import operator
 import sqlite3
 from collections.abc import Callable, Iterable, Sequence
@@ -295,6 +296,8 @@ def _check(profile: StoredProfile) -> None:
     parents, frames = _columns(profile.nodes[1:], 2)
     nodes, threads, contexts, *costs = _columns(profile.costs, 7)
     paths, names, *places = _columns(profile.frames, 7)
+    lines, columns = places[:2], places[2:]
+    pids, native_ids, thread_names, *squares = _columns(profile.threads, 6)
     fits = (
         profile.nodes[:1] == [StoredNode(-1, -1)]
         and _are_numbers(parents, n_nodes)
@@ -305,10 +308,13 @@ def _check(profile: StoredProfile) -> None:
         and all(map(_are_numbers, costs))
         and _are_numbers([*profile.native_calls], n_frames)
         and {*map(type, contexts), *map(type, paths), *map(type, names)} <= {str}
-        and {kind for column in places for kind in map(type, column)} <= {int, type(None)}
-        and all(isinstance(thread.name, str) and thread.pid >= 0 for thread in profile.threads)
-        and all(type(square) is float and square >= 0 for thread in profile.threads for square in thread[3:])
-        and min(totals) >= 0
+        and all(_are_places(column) for column in lines)
+        and all(_are_places([each for each in column if each is not None]) for column in columns)
+        and _are_numbers(pids)
+        and _are_numbers(native_ids)
+        and {*map(type, thread_names)} <= {str}
+        and all(type(square) is float and 0 <= square < math.inf for column in squares for square in column)
+        and _are_numbers(totals)
     )
     if not fits:
         raise sqlite3.DatabaseError("the profile's tables do not fit together")
@@ -318,8 +324,15 @@ def _columns(rows: Sequence[tuple[Any, ...]], width: int) -> list[tuple[Any, ...
     return list(zip(*rows, strict=True)) if rows else [()] * width
 
 
-def _are_numbers(column: Sequence[Any], end: int | None = None) -> bool:
+# 9 years of nanoseconds, of which the data of some runs can be added up in SQLite's 64 bits
+_END_OF_NUMBERS: Final = 1 << 58
+
+
+def _are_numbers(column: Sequence[Any], end: int = _END_OF_NUMBERS) -> bool:
     """Whether all are whole numbers from 0 on, and below `end`."""
-    return not column or (
-        {*map(type, column)} == {int} and min(column) >= 0 and (end is None or max(column) < end)
-    )
+    return not column or ({*map(type, column)} == {int} and min(column) >= 0 and max(column) < end)
+
+
+def _are_places(column: Sequence[Any]) -> bool:
+    """Whether all are what a line or a column may be: -1 is none."""
+    return not column or ({*map(type, column)} == {int} and min(column) >= -1 and max(column) < 1 << 31)
