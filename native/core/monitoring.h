@@ -44,6 +44,7 @@ struct monitoring {
     int has_foreign; /* work of another context was seen in this one: nothing is disabled until the next */
     long global_events;
     long context_events; /* further global events, once there are contexts */
+    long instruction_event;
     int with_branches;
     Py_ssize_t extra_index; /* of code_hits in co_extra; 0 is valid, -1 is none */
     int is_off; /* after an internal failure */
@@ -97,6 +98,18 @@ void monitoring_set_foreign_flag(module_state *state, code_hits *extra, Py_ssize
 /* A frame of this code is in a handler: see how it leaves. A watched jump is marked with HIT_RIGHT, and has HIT_LEFT
  * once it was done. -1 with an exception. */
 int monitoring_watch_cold_jumps(module_state *state, code_hits *extra);
+
+/* What starting this code means for debuggers (3.14 and later). */
+typedef enum debugger_step {
+    NO_DEBUGGER,
+    DEBUGGER_ASKS, /* is about to ask for a stop at the next instruction */
+    DEBUGGER_BEGINS, /* has asked, and begins tracing */
+} debugger_step;
+
+debugger_step monitoring_debugger_step(PyCodeObject *code);
+
+/* Let a debugger have its events of all code that runs in this thread. -1 with an exception. */
+int monitoring_follow_debugger(module_state *state, debugger_step step);
 
 /* `sys.monitoring.set_local_events` of our tool. -1 with an exception. */
 int monitoring_set_local_events(struct monitoring *mon, PyObject *code, PyObject *events);

@@ -30,6 +30,13 @@ on_py_start(PyObject *module, PyObject *const *args, Py_ssize_t n_args)
     if (n_args < 1 || mon->is_off || !PyCode_Check(code)) {
         return Py_NewRef(mon->disable);
     }
+    debugger_step step = monitoring_debugger_step((PyCodeObject *)code);
+    if (step != NO_DEBUGGER) {
+        if (monitoring_follow_debugger(state, step) < 0) {
+            return fail(state);
+        }
+        Py_RETURN_NONE; /* it will be called again */
+    }
     PyObject *path = monitoring_decision(state, ((PyCodeObject *)code)->co_filename);
     if (path == NULL && !PyErr_Occurred()) {
         Py_RETURN_NONE; /* stopped; DISABLE might be taken for a later engine's answer */
@@ -379,6 +386,11 @@ monitoring_register_callbacks(PyObject *module, PyObject *monitoring, int with_b
         register_callback(module, monitoring, &line_callback, "LINE", &sets->local) < 0) {
         return -1;
     }
+    long instruction = event_value(monitoring, "INSTRUCTION");
+    if (instruction <= 0) {
+        return -1;
+    }
+    get_state(module)->monitoring->instruction_event = instruction;
     return with_branches ? register_branch_callbacks(module, monitoring, sets) : 0;
 }
 
