@@ -1,16 +1,15 @@
 """One damaged record, name or file costs nothing else: what is whole is in the data, what is not is named and kept."""
 
 import os
-import random
 import shutil
-import struct
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from damage_fuzz import mutations
 from footfall.analyze.profiles import rows_from_profile
 from footfall.analyze.resolve import resolve
 from footfall.errors import FootfallError
@@ -53,27 +52,6 @@ def kept_run(tmp_path: Path, footfall: Footfall) -> Path:
     return run
 
 
-def _mutations(data: bytes, seed: int) -> Iterator[bytes]:
-    """Flipped bits, cuts, numbers that can't be, and parts put elsewhere."""
-    chance = random.Random(seed)
-    used = len(data.rstrip(b"\0"))
-    while True:
-        place = chance.randrange(used)
-        bad = bytearray(data)
-        kind = chance.randrange(4)
-        if kind == 0:
-            bad[place] ^= 1 << chance.randrange(8)
-        elif kind == 1:
-            del bad[place:]
-        elif kind == 2:
-            value = chance.choice([0, 1, 0x7FFFFFFF, 0xFFFFFFFF, chance.randrange(1 << 32)])
-            bad[place // 4 * 4 : place // 4 * 4 + 4] = struct.pack("<I", value)
-        else:
-            size, source = chance.randrange(1, 64), chance.randrange(used)
-            bad[place : place + size] = data[source : source + size]
-        yield bytes(bad)
-
-
 def test_a_damaged_record_costs_no_other(kept_run: Path, footfall: Footfall, tmp_path: Path) -> None:
     """The other process's is in the data, the damage is said, and the run directory stays."""
     whole = read_coverage(tmp_path / ".coverage").files[str(tmp_path / "lib.py")].lines
@@ -97,10 +75,9 @@ def test_random_damage_never_stops_the_rest(kept_run: Path, tmp_path: Path, endi
     other = min(kept_run.glob("*.rec"), key=lambda path: path.stat().st_size)
     victim = next((file for file in files if file != other), files[0])
     data = victim.read_bytes()
-    mutations = _mutations(data, 1)
+    damaged = mutations(data, 1)
     for _ in range(int(os.environ.get("FUZZ_RECORDS", "60"))):
-        bad = next(mutations)
-        victim.write_bytes(bad)
+        victim.write_bytes(next(damaged))
         run = resolve(kept_run)
         assert str(tmp_path / "lib.py") in run.files or victim == other
         with write_coverage(tmp_path / "fuzzed", run.files, has_arcs=run.has_arcs) as connection:
@@ -164,3 +141,11 @@ def test_an_html_report_overwrites_no_page_of_others(tmp_path: Path, footfall: F
     before = (tmp_path / "page").read_bytes()
     assert footfall("html", "-d", site).returncode == 3
     assert (tmp_path / "page").read_bytes() == before
+
+
+def test_every_report_of_a_damaged_data_file_ends_with_a_message(kept_run: Path, tmp_path: Path) -> None:
+    """A short version of what tests/damage_fuzz.py does at length."""
+    script = Path(__file__).with_name("damage_fuzz.py")
+    command = [sys.executable, str(script), ".coverage", "--runs", os.environ.get("FUZZ_DATA", "8")]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
