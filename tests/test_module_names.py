@@ -217,3 +217,25 @@ def test_modules_that_pytest_rewrites_are_measured_by_their_names(measured: Meas
         assert done.returncode == 0, done.stdout + done.stderr
         found = _of_footfall(measured)
         assert {path: lines for path, (lines, _) in found.items()} == {path: lines for path, (lines, _) in truth.items()}
+
+
+@each_engine
+def test_a_program_may_replace_functions_of_os(measured: Measured) -> None:  # noqa: F811
+    """Where those raise, as tools that look for blocking calls have them, imports go on and are measured, links resolved."""
+    (measured.work / "real").mkdir()
+    (measured.work / "real" / "inner.py").write_text(_BODY)
+    (measured.work / "linked").symlink_to("real")
+    done = measured.run(
+        """\
+        import os, sys
+        sys.path.insert(0, "linked")
+        def refuse(*args, **named):
+            raise RuntimeError("blocking")
+        kept = os.path.abspath, os.lstat, os.readlink
+        os.path.abspath = os.lstat = os.readlink = refuse
+        import inner
+        os.path.abspath, os.lstat, os.readlink = kept
+        """
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert _of_footfall(measured)[str(measured.work / "real" / "inner.py")][0] == {1, 2, 3, 5}

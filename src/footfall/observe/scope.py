@@ -8,6 +8,7 @@ import sys
 
 from footfall.observe.installed import ThirdParty, is_in, is_in_any, standard_library
 from footfall.observe.module_names import find_module_name, find_running_namespace, importable_name
+from footfall.observe.real_paths import real_path
 from footfall.observe.settings import Settings
 
 TYPE_CHECKING = False
@@ -98,7 +99,7 @@ class Scope:
     def _canonical(self, filename: str) -> str:
         """The absolute path; "" for what no file can be called: with a NUL, or a surrogate that stands for no byte."""
         try:
-            return os.path.realpath(os.path.join(self._cwd, filename))
+            return real_path(os.path.join(self._cwd, filename))
         except ValueError:
             return ""
 
