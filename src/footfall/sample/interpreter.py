@@ -100,7 +100,11 @@ def _check_version(pid: int, version: int, symbols: dict[str, int]) -> None:
     if cookie != b"xdebugpy":
         raise _unsupported(pid, f"its {name} does not say where its structures are")
     if free_threaded:
-        raise _unsupported(pid, f"it is the free-threaded build of {name}")
+        raise FootfallError(
+            "attach-unsupported",
+            f"Can't read the stacks of process {pid}: it is the free-threaded build of {name}.",
+            "Run the program under the build with the GIL.",
+        )
 
 
 def _unsupported(pid: int, why: str) -> FootfallError:
