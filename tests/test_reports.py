@@ -277,6 +277,23 @@ def test_a_file_that_cannot_be_read_is_listed(capsys, tmp_path, monkeypatch) -> 
         assert _run(capsys, "report", f"--include={name}")[0] == 3
 
 
+def test_a_file_is_found_by_any_name_of_it(capsys, tmp_path, monkeypatch) -> None:
+    """With relative names in the data too: given as it is there, absolute, or by a way round."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in/a.py").write_text("a = 1\nb = 2\n", encoding="utf-8")
+    for is_relative in (True, False):
+        (tmp_path / ".coveragerc").write_text(f"[run]\nrelative_files = {is_relative}\n", encoding="utf-8")
+        stored = "in/a.py" if is_relative else str(tmp_path / "in/a.py")
+        with write_coverage(".coverage", {stored: FileData({"": {1}})}, has_arcs=False):
+            pass
+        for name in ("in/a.py", str(tmp_path / "in/a.py"), "in/../in/./a.py"):
+            status, text, _ = _run(capsys, "report", name)
+            assert (status, text.splitlines()[-1].split()) == (0, ["TOTAL", "2", "1", "50%"])
+            if ".." not in name:  # coverage.py takes that for another file, of which nothing ran
+                assert (status, text) == _theirs("report", name)
+
+
 def test_what_is_no_file_is_not_read(capsys, tmp_path, monkeypatch) -> None:
     """A pipe or a device would be waited for, or read for ever; a link may lead to itself."""
     monkeypatch.chdir(tmp_path)

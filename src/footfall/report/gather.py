@@ -112,7 +112,7 @@ def gather(
             coverage.is_profile_alone = True
             coverage.warnings.append(("no-coverage", f"{without} Times are shown."))
             return coverage
-        wanted = [path if config.relative_files else canonical_path(path) for path in paths]
+        wanted = [_stored_path(config, path) for path in paths]
         chosen = _choose(config, wanted or stored.files)
         if not chosen:
             raise FootfallError(
@@ -136,6 +136,12 @@ def gather(
         for _, error in failed:
             coverage.warnings.append((error.slug, f"{error.message} It is not in the total."))
     return coverage
+
+
+def _stored_path(config: Config, path: str) -> str:
+    """Return the name that the data has for a file that the command line names."""
+    path = canonical_path(path)
+    return shown_path(path) if config.relative_files else path
 
 
 def unreadable_notes(coverage: Coverage) -> list[str]:
