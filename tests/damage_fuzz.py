@@ -20,10 +20,10 @@ __all__ = ["mutations"]
 
 _COMMANDS = (
     "report", "report --by line", "report --conditions", "json -q -o o.json", "xml -q -o o.xml", "lcov -q -o o.lcov",
-    "html -q -d o.html", "flame -q -o o.flame.html", "export -q --format collapsed -o o.collapsed", "gaps", "tests",
+    "html -q -d o.html", "flame -o o.flame.html", "export --format collapsed -o o.collapsed", "gaps", "tests",
 )  # fmt: skip
 _COMBINE = "combine -q --keep --data-file=o.combined damaged"
-_STATUSES = (None, 0, 1, 2, 3)
+_STATUSES = (None, 0, 1, 3)  # 2 is a wrong command line
 _HANG_S = 30
 
 
