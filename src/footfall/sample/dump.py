@@ -10,7 +10,7 @@ from footfall import _core
 from footfall.errors import FootfallError
 from footfall.sample.asynciotables import NO_TABLES, TaskTables, find_task_tables
 from footfall.sample.interpreter import RemoteInterpreter, find_interpreter, may_begin
-from footfall.sample.process import no_such_process, not_permitted, task_states
+from footfall.sample.process import no_such_process, not_permitted, read_stat, task_states
 
 __all__ = ["DumpedFrame", "DumpedInterpreter", "DumpedProcess", "DumpedTask", "DumpedThread", "dump_process"]
 
@@ -126,15 +126,22 @@ def _dump(pid: int, *, pause: bool, with_tasks: bool) -> DumpedProcess:
     except PermissionError as error:
         raise not_permitted(pid) from error
     except (OSError, ValueError) as error:
-        raise no_such_process(pid) from error
+        stat = read_stat(f"/proc/{pid}/stat")
+        if stat is None or stat.state in "ZX":
+            raise no_such_process(pid) from error
+        raise _not_begun(pid) from error
     if not interpreters:
-        raise FootfallError(
-            "attach-not-python",
-            f"The Python of process {pid} has not begun, or has ended.",
-            "Try again when the program runs.",
-        )
+        raise _not_begun(pid)
     cwd = _link(f"/proc/{pid}/cwd")
     return DumpedProcess(pid, found.version_text(), _command_of(pid), cwd, interpreters, bool(tables.debug))
+
+
+def _not_begun(pid: int) -> FootfallError:
+    return FootfallError(
+        "attach-not-python",
+        f"The Python of process {pid} has not begun, or has ended.",
+        "Try again when the program runs.",
+    )
 
 
 _ThreadKey = tuple[int, int, int, int]
