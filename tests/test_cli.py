@@ -1,6 +1,7 @@
 """The command line's errors, exit statuses and small commands, as a user meets them."""
 
 import json
+import os
 import pathlib
 import re
 import sys
@@ -121,9 +122,10 @@ def test_quiet_shows_nothing_but_the_program(footfall, script) -> None:
 
 def test_the_environment_s_python_runs_scripts(footfall, script, tmp_path) -> None:
     """A script and -m run under the Python that footfall is installed in."""
-    script.write_text("import sys; print(sys.executable)\n", encoding="utf-8")
+    script.write_text("import os, sys; print(sys.prefix, os.path.realpath(sys.executable))\n", encoding="utf-8")
+    expected = f"{sys.prefix} {os.path.realpath(sys.executable)}"  # by whichever of its names, python or python3
     for arguments in (["script.py"], ["-m", "script"], [str(script)]):
-        assert footfall("run", "-q", *arguments).stdout.strip() == sys.executable
+        assert footfall("run", "-q", *arguments).stdout.strip() == expected
 
 
 def test_switches_choose_what_is_measured(footfall, script, tmp_path) -> None:
