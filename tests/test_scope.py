@@ -113,17 +113,19 @@ def test_the_first_decision_about_a_file_holds() -> None:
 
 
 _SCHEMES = """
-import os, runpy, site, sys, sysconfig
-installed = runpy.run_path(sys.argv[1])
+import os, site, sys, sysconfig
+sys.path.insert(0, sys.argv[1])  # footfall is not installed in every one
+from footfall.observe import installed
+del sys.path[0]
 schemes = [sysconfig.get_paths(name) for name in sysconfig.get_scheme_names()]
 def directories(*names):
     return {os.path.realpath(paths[name]) for paths in schemes for name in names if name in paths}
-found = set(installed["ThirdParty"]().directories())
+found = set(installed.ThirdParty().directories())
 expected = directories("platlib", "purelib", "scripts")
 assert found == expected, (found - expected, expected - found)
-library = installed["standard_library"]()
+library = installed.standard_library()
 assert directories("stdlib", "platstdlib") <= set(library), directories("stdlib", "platstdlib") - set(library)
-assert installed["is_in_any"](os.__file__, library)
+assert installed.is_in_any(os.__file__, library)
 """
 
 
@@ -138,7 +140,7 @@ def test_schemes_are_those_of_sysconfig(tmp_path: Path, kind: str) -> None:
     # -P: nothing of this directory; without PYTHONPATH no environment but the interpreter's own is in sys.path
     environment = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
     environment["PYTHONUSERBASE"] = str(tmp_path / "user")
-    source = REPOSITORY / "src" / "footfall" / "observe" / "installed.py"
+    source = REPOSITORY / "src"
     done = subprocess.run(
         [python, "-P", "-c", _SCHEMES, str(source)], env=environment, text=True, capture_output=True, timeout=60
     )

@@ -1,5 +1,6 @@
 /* monitoring_codes.c: which code objects the engine on sys.monitoring measures, and what each carries in its co_extra
  * slot: where its flags are in the record file, and whether it has a hit in this context. */
+#include "core/decision.h"
 #include "core/monitoring.h"
 
 #if PY_VERSION_HEX >= 0x030C0000
@@ -128,7 +129,7 @@ monitoring_decision(module_state *state, PyObject *filename)
         return known;
     }
     mon->n_callers++;
-    PyObject *path = PyObject_CallOneArg(mon->decide, filename); // owned
+    PyObject *path = decision_ask(mon->decide, filename); // owned
     mon->n_callers--;
     if (state->monitoring != mon) {
         Py_XDECREF(path);

@@ -4,6 +4,7 @@
  * Nothing here raises into the measured program: what does not look as expected is left as it is.
  * Threads: all under the GIL. */
 #include "core/contexts.h"
+#include "core/decision.h"
 #include "core/foreign.h"
 #include "core/probes.h"
 #include "core/probes_removed.h"
@@ -130,7 +131,7 @@ static int
 hits_decide(hits_object *self)
 {
     PyObject *decide = Py_NewRef(self->decide); // owned
-    PyObject *path = PyObject_CallOneArg(decide, self->path); // owned
+    PyObject *path = decision_ask(decide, self->path); // owned
     Py_DECREF(decide);
     if (path == NULL) {
         PyErr_Clear(); /* as where the stack ends: asked again by the next probe */

@@ -5,6 +5,7 @@
  * traced because `_thread`'s functions that start them are wrapped; all runs under the GIL. */
 #include "core/code_extra.h"
 #include "core/contexts.h"
+#include "core/decision.h"
 #include "core/foreign.h"
 #include "core/recorder.h"
 #include "core/state.h"
@@ -156,7 +157,7 @@ decision_for(module_state *state, PyObject *filename)
         return known;
     }
     enter(state);
-    PyObject *path = PyObject_CallOneArg(engine->decide, filename); // owned
+    PyObject *path = decision_ask(engine->decide, filename); // owned
     if (leave(state, engine) < 0) {
         Py_XDECREF(path);
         return NULL;

@@ -153,12 +153,12 @@ def _may_run_python(programs: "Iterable[Any]", arguments: "Iterable[Any]", direc
 
 def _is_script(path: str) -> bool:
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+        descriptor = posix.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
     except (OSError, ValueError):
         return False
     try:
-        return os.read(descriptor, 2) == b"#!"
+        return posix.read(descriptor, 2) == b"#!"
     except OSError:
         return False
     finally:
-        os.close(descriptor)
+        posix.close(descriptor)

@@ -1,10 +1,10 @@
 """The probes engine's ties to CPython, which are in C: arming, `compile`, the main script."""
 
 import builtins
-import os
 import sys
 
 from footfall import _core
+from footfall.observe.files import is_file
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -45,5 +45,5 @@ def hook_main(probes: "Probes") -> None:
     Modules, directories and zip files go through the import system.
     """
     script = sys.argv[0] if sys.argv else ""
-    if script not in ("", "-", "-c", "-m") and os.path.isfile(script):
+    if script not in ("", "-", "-c", "-m") and is_file(script):
         _core.probes_hook_main(probes.code_for_main)

@@ -7,6 +7,8 @@ it. What a distributor has added (Debian, Fedora) follows from the directories t
 import os
 import sys
 
+from footfall.observe.files import absolute_path, is_there, real_path
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -39,7 +41,7 @@ def standard_library() -> list[str]:
     user = _user_base()
     if user:
         named += _below(user, versioned, "lib/" + _LOWER, _NAME)
-    return list({form for path in named for form in (os.path.abspath(path), _resolved(path))})
+    return list({form for path in named for form in (absolute_path(path), _resolved(path))})
 
 
 class ThirdParty:
@@ -64,9 +66,9 @@ class ThirdParty:
         """Return the directory of a virtual environment, resolved, where one is in `sys.path`; else ""."""
         found = self._environments.get(entry)
         if found is None:
-            if not os.path.exists(entry):
+            if not is_there(entry):
                 return ""  # it may be made later
-            found = self._environments[entry] = os.path.realpath(entry) if _has_environment_above(entry) else ""
+            found = self._environments[entry] = real_path(entry) if _has_environment_above(entry) else ""
         return found
 
 
@@ -75,7 +77,7 @@ def _has_environment_above(directory: str) -> bool:
         directory = os.path.dirname(directory)
         if directory == os.path.dirname(directory):
             return False  # the root, which is not looked at
-        if os.path.exists(directory + "/pyvenv.cfg"):
+        if is_there(directory + "/pyvenv.cfg"):
             return True
 
 
@@ -127,4 +129,4 @@ def _user_base() -> str:
 
 def _resolved(path: str) -> str:
     # most of these directories are not there, which is told with less work than resolving links
-    return os.path.realpath(path) if os.path.exists(path) else os.path.abspath(path)
+    return real_path(path) if is_there(path) else absolute_path(path)

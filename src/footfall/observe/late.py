@@ -9,7 +9,8 @@ import sys
 
 from footfall.model import ENGINE_MONITORING, ENGINE_SETTRACE, RUN_VARIABLE
 from footfall.observe import settrace
-from footfall.observe.scope import Scope, current_directory
+from footfall.observe.files import current_directory
+from footfall.observe.scope import Scope
 from footfall.observe.start import choose_late_engine, start_monitoring, tell
 
 TYPE_CHECKING = False

@@ -10,6 +10,8 @@ import time
 from _md5 import md5  # type: ignore[import-not-found]
 from marshal import dumps, loads
 
+from footfall.observe.files import file_state, list_directory, make_directory, read_file, write_file
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import CodeType
@@ -27,15 +29,14 @@ class ProbeCache:
     def __init__(self, directory: str, mode: int) -> None:
         python = sys.implementation.cache_tag or sys.implementation.name
         tag = f"{python}-{sys.hexversion:x}-{sys.flags.optimize}-{code_state()}-{mode}"
-        self._directory = os.path.join(directory, tag) if directory else ""
+        self._directory = f"{directory}/{tag}" if directory else ""
 
     def load(self, path: str) -> "CodeType | None":
         """Return the instrumented, unarmed code of the file, if a current entry is there."""
         if not self._directory:
             return None
         try:
-            with open(self._entry(path), "rb", buffering=0) as file:
-                data = file.read()
+            data = read_file(self._entry(path))
             key = _state(path)
             if key is None or data[: len(key)] != key:
                 return None
@@ -52,22 +53,15 @@ class ProbeCache:
         """Keep the code made from the file in the state `key`."""
         if key is None or _was_just_changed(path):
             return
-        entry = self._entry(path)
-        temporary = f"{entry}.{os.getpid()}"
         try:
-            os.makedirs(self._directory, exist_ok=True)
-            with open(temporary, "wb", buffering=0) as file:
-                file.write(key + dumps(code))
-            os.replace(temporary, entry)
+            make_directory(self._directory)
+            write_file(self._entry(path), key + dumps(code))
         except (OSError, ValueError):
-            try:
-                os.unlink(temporary)
-            except OSError:
-                pass
+            pass  # made anew the next time
 
     def _entry(self, path: str) -> str:
         name = md5(os.fsencode(path), usedforsecurity=False).hexdigest()
-        return os.path.join(self._directory, name)
+        return f"{self._directory}/{name}"
 
 
 def code_state() -> str:
@@ -77,18 +71,18 @@ def code_state() -> str:
     version made, or the same one before an edit, must never be used.
     """
     state = []
-    with os.scandir(os.path.dirname(__file__)) as entries:
-        for entry in entries:
-            if entry.name.startswith(("probe_", "instrument")) and entry.name.endswith(".py"):
-                info = entry.stat()
-                state.append(f"{entry.name} {info.st_size} {info.st_mtime_ns}")
+    directory = __file__.rpartition("/")[0]
+    for name in list_directory(directory):
+        if name.startswith(("probe_", "instrument")) and name.endswith(".py"):
+            info = file_state(f"{directory}/{name}")
+            state.append(f"{name} {info.st_size} {info.st_mtime_ns}")
     digest: str = md5("\n".join(sorted(state)).encode(), usedforsecurity=False).hexdigest()
     return digest[:8]
 
 
 def _state(path: str) -> bytes | None:
     try:
-        info = os.stat(path)
+        info = file_state(path)
     except (OSError, ValueError):
         return None
     text = f"{info.st_ino} {info.st_size} {info.st_mtime_ns} {info.st_ctime_ns} "
@@ -97,7 +91,7 @@ def _state(path: str) -> bytes | None:
 
 def _was_just_changed(path: str) -> bool:
     try:
-        info = os.stat(path)
+        info = file_state(path)
     except OSError:
         return True
     return abs(time.time_ns() - info.st_ctime_ns) < _SETTLED_NS

@@ -8,7 +8,7 @@ code again. Called by the probes engine's hooks.
 """
 
 import _imp
-import os
+import posix
 import sys
 from _thread import get_ident
 
@@ -47,13 +47,13 @@ class PlainLoaders:
     def _takes_bytecode_unseen(self, filename: str) -> bool:
         """Whether there is bytecode of the source file that is used without a look at that (PEP 552)."""
         try:
-            file = os.open(self._external.cache_from_source(filename), os.O_RDONLY)
+            file = posix.open(self._external.cache_from_source(filename), posix.O_RDONLY)
         except (OSError, NotImplementedError):
             return False
         try:
-            head = os.read(file, 8)
+            head = posix.read(file, 8)
         finally:
-            os.close(file)
+            posix.close(file)
         flags = int.from_bytes(head[4:], "little")
         if head[:4] != self._external.MAGIC_NUMBER or not flags & _IS_HASH_BASED:
             return False

@@ -1,7 +1,8 @@
 """How a source is identified and cut into lines: by its bytes, alike when measured and when resolved."""
 
-import os
 from _md5 import md5  # type: ignore[import-not-found]
+
+from footfall.observe.files import is_file, read_file, write_file
 
 __all__ = ["digest_source", "keep_text", "read_kept_text", "read_source", "split_lines"]
 
@@ -15,12 +16,11 @@ def digest_source(source: bytes) -> bytes:
 def read_source(path: str) -> bytes:
     """Return the bytes of a source file, also of one inside a zip file. Raises OSError."""
     try:
-        with open(path, "rb", buffering=0) as file:
-            return file.read()
+        return read_file(path)
     except NotADirectoryError:
-        archive = os.path.dirname(path)
-        while archive and not os.path.isfile(archive):
-            archive = os.path.dirname(archive)
+        archive = path.rpartition("/")[0]
+        while archive and not is_file(archive):
+            archive = archive.rpartition("/")[0]
         from zipimport import ZipImportError, zipimporter
 
         try:
@@ -38,12 +38,8 @@ def keep_text(directory: str, text: "str | bytes") -> bytes | None:
     if isinstance(text, str) and b"coding" in b"".join(source.split(b"\n", 2)[:2]):
         return None
     digest = digest_source(source)
-    path = _path_of_text(directory, digest)
-    temporary = f"{path}.{os.getpid()}"
     try:
-        with open(temporary, "xb", buffering=0) as file:
-            file.write(source)
-        os.replace(temporary, path)
+        write_file(_path_of_text(directory, digest), source)
     except OSError:
         return None
     return digest
@@ -52,18 +48,17 @@ def keep_text(directory: str, text: "str | bytes") -> bytes | None:
 def read_kept_text(directory: str, digest: bytes) -> bytes | None:
     """Return a text that was kept in the run directory, None when it is not there."""
     path = _path_of_text(directory, digest)
-    if not os.path.isfile(path):
+    if not is_file(path):
         return None
     try:
-        with open(path, "rb") as file:
-            source = file.read()
+        source = read_file(path)
     except OSError:
         return None
     return source if digest_source(source) == digest else None
 
 
 def _path_of_text(directory: str, digest: bytes) -> str:
-    return os.path.join(directory, digest.hex() + ".text")
+    return f"{directory}/{digest.hex()}.text"
 
 
 def split_lines(source: bytes) -> list[bytes]:

@@ -4,9 +4,9 @@
 original at work, so the module runs unmeasured; that is said once.
 """
 
-import os
 import sys
 
+from footfall.observe.files import is_file
 from footfall.observe.instrument import Instrumenter
 from footfall.observe.probe_loaders import Compilations, is_same_code
 from footfall.observe.probe_silence import Silence
@@ -158,7 +158,7 @@ class Probes:
     def code_for_main(self, filename: str) -> "CodeType | None":
         """Return the armed code of the script that the interpreter has just compiled by itself."""
         path = self.path_of(filename, "__main__")
-        if path is None or not os.path.isfile(path) or path.endswith(".pyc"):
+        if path is None or not is_file(path) or path.endswith(".pyc"):
             return None
         with Silence():  # the interpreter has shown the compiler's warnings
             return self.code_for_import(filename, "__main__")

@@ -8,13 +8,14 @@ in between, so a place or a number is taken before anything is done with it.
 import _thread
 import mmap
 import os
+import posix
 import sys
 import time
 from _struct import pack_into
 
 from footfall.model import ENGINE_PROBES
+from footfall.observe.files import current_directory
 from footfall.observe.probe_forms import read_header
-from footfall.observe.scope import current_directory
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -67,7 +68,7 @@ class PureRecorder:
         for n in range(100_000):
             self._path = f"{directory}/{os.getpid()}-{n}.rec"
             try:
-                os.close(os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o666))
+                posix.close(posix.open(self._path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o666))
                 break
             except FileExistsError:
                 continue
@@ -78,7 +79,7 @@ class PureRecorder:
                   self._flags, 0, os.getpid(), time.time_ns(), time.monotonic_ns())
         self._append(_HEADER, bytes(head) + _sized(cwd) + _sized(executable))
         if self._file_bytes == 0:
-            os.unlink(self._path)  # without a header it tells nothing
+            posix.unlink(self._path)  # without a header it tells nothing
 
     def after_fork(self) -> None:
         """Begin a file of the child's own; modules that the parent loaded go on in the parent's, also read."""
@@ -224,19 +225,19 @@ class PureRecorder:
             return segment, at + 8
 
     def _map_more(self, size: int) -> None:
-        fd = os.open(self._path, os.O_RDWR | os.O_NOFOLLOW)
+        fd = posix.open(self._path, os.O_RDWR | os.O_NOFOLLOW)
         taken = [fd]
         try:
             while taken[-1] <= 2:  # numbers of closed streams, in which the program may write
-                taken.append(os.dup(taken[-1]))
+                taken.append(posix.dup(taken[-1]))
             # Space is reserved first: a store into a sparse mapping on a full disk would be a SIGBUS.
-            errno: int | None = os.posix_fallocate(fd, self._file_bytes, size)  # type: ignore[func-returns-value]
+            errno: int | None = posix.posix_fallocate(fd, self._file_bytes, size)  # type: ignore[func-returns-value]
             if errno:  # PyPy returns it and does not raise
                 raise OSError(errno, os.strerror(errno))
             segment = mmap.mmap(fd, size, offset=self._file_bytes)
         finally:
             for each in taken:
-                os.close(each)
+                posix.close(each)
         if self._segment is not None and self._used + 8 <= len(self._segment):
             pack_into("<I", self._segment, self._used + 4, len(self._segment) - self._used - 8)
             pack_into("<I", self._segment, self._used, _PADDING)
@@ -255,7 +256,7 @@ class PureRecorder:
             "What ran before is kept; free space there and run again. [record-full]\n"
         )
         try:
-            os.write(2, text.encode("utf-8", "replace"))
+            posix.write(2, text.encode("utf-8", "replace"))
         except OSError:
             pass  # no stderr to say it on
 

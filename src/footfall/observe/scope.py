@@ -1,14 +1,13 @@
 """Which files are measured: the same answers as coverage.py's source, include and omit give.
 
-Asked once for each file name by the engines, inside the measured process; imports only `os` and `sys`.
+Asked once for each file name by the engines, inside the measured process; imports only `sys`.
 """
 
-import os
 import sys
 
+from footfall.observe.files import absolute_path, current_directory, real_path
 from footfall.observe.installed import ThirdParty, is_in, is_in_any, standard_library
 from footfall.observe.module_names import find_module_name, find_running_namespace, importable_name
-from footfall.observe.real_paths import real_path
 from footfall.observe.settings import Settings
 
 TYPE_CHECKING = False
@@ -17,20 +16,12 @@ if TYPE_CHECKING:  # typing is not imported in measured processes
 
     from footfall.observe.module_names import Namespace
 
-__all__ = ["Scope", "current_directory", "glob_matches"]
+__all__ = ["Scope", "glob_matches"]
 
 _UNREAL = ("<", "memory:")  # how file names begin that are none
 _CYTHON = (".pyx", ".pxd", ".pxi")  # compiled by Cython, which may report their lines as if they were Python's
 _START_FILES = ("sitecustomize.py", "usercustomize.py")
 _START_FUNCTIONS = ("execsitecustomize", "execusercustomize")
-
-
-def current_directory() -> str:
-    """Return the working directory; "/" when it was removed, for a relative name means nothing then."""
-    try:
-        return os.getcwd()
-    except OSError:
-        return "/"
 
 
 class Scope:
@@ -51,8 +42,8 @@ class Scope:
         self._has_source = bool(self._source_dirs or self._source_pkgs)
         self._third_party = ThirdParty()
         self._standard_library = standard_library()
-        self._own = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-        self._own_real = os.path.realpath(self._own)
+        self._own = absolute_path(__file__).rsplit("/", 2)[0]
+        self._own_real = real_path(self._own)
 
     def decide(
         self, filename: str, module_name: str | None = None, namespace: "Namespace | None" = None
@@ -99,7 +90,7 @@ class Scope:
     def _canonical(self, filename: str) -> str:
         """The absolute path; "" for what no file can be called: with a NUL, or a surrogate that stands for no byte."""
         try:
-            return real_path(os.path.join(self._cwd, filename))
+            return real_path(filename, self._cwd)
         except ValueError:
             return ""
 
@@ -116,7 +107,7 @@ class Scope:
         elif self._include:
             if not any(glob_matches(pattern, path) for pattern in self._include):
                 return None
-        elif self._is_installed(path, os.path.join(self._cwd, filename)):
+        elif self._is_installed(path, absolute_path(filename, self._cwd)):
             return None
         if any(glob_matches(pattern, path) for pattern in self._omit):
             return None
@@ -154,7 +145,7 @@ class Scope:
 
 def _is_start_file(path: str) -> bool:
     """Whether `site` runs this file now: it is over before the program begins, and so is not part of it."""
-    if os.path.basename(path) not in _START_FILES:
+    if path.rpartition("/")[2] not in _START_FILES:
         return False
     frame: FrameType | None = sys._getframe(1)
     while frame is not None:

@@ -10,7 +10,8 @@ import sys
 
 from footfall.model import ENGINE_MONITORING, ENGINE_PROBES, ENGINE_SETTRACE, ENGINE_VARIABLE, RUN_VARIABLE
 from footfall.observe.children import carry_run_on
-from footfall.observe.scope import Scope, current_directory
+from footfall.observe.files import current_directory
+from footfall.observe.scope import Scope
 from footfall.observe.settings import Settings, read_settings
 from footfall.pythons import fallback_reason, find_engine, refused_build
 

@@ -1,0 +1,74 @@
+/* decision.c calls the scope's decision about a file from inside the program: neither the program's recursion depth nor
+ * its signals make it fail, and it loses nothing of the program's. It keeps nothing.
+ * Threads: called with the GIL held (or attached, in free-threaded builds). */
+#include "core/decision.h"
+
+#include <sys/syscall.h>
+#include <unistd.h>
+
+/* What a decision calls in Python, at the most, is some ten levels deep. */
+#define ROOM 200
+
+static void
+change_room(int levels)
+{
+    PyThreadState *thread = PyThreadState_Get();
+#if PY_VERSION_HEX < 0x030C0000
+    thread->recursion_remaining += levels;
+#else
+    thread->py_recursion_remaining += levels;
+#if PY_VERSION_HEX < 0x030E0000
+    thread->c_recursion_remaining += levels; /* from 3.14 on the stack itself is the limit in C */
+#endif
+#endif
+}
+
+/* A pending call: raise an exception in the main thread. */
+static int
+raise_kept(void *argument)
+{
+    PyObject *error = argument; // owned
+    PyErr_SetObject((PyObject *)Py_TYPE(error), error);
+    Py_DECREF(error);
+    return -1;
+}
+
+/* Raise the program's own exception in this thread, once it goes on. Takes the reference. */
+static void
+raise_later(PyObject *error)
+{
+    if (syscall(SYS_gettid) != getpid()) {
+        /* No signal handler runs here: another thread has sent it this way, by its type. */
+        PyThreadState_SetAsyncExc((unsigned long)PyThread_get_thread_ident(), (PyObject *)Py_TYPE(error));
+        Py_DECREF(error);
+        return;
+    }
+    if (Py_AddPendingCall(raise_kept, error) < 0) {
+        Py_DECREF(error); /* 32 wait already */
+    }
+}
+
+PyObject *
+decision_ask(PyObject *decide, PyObject *filename)
+{
+    change_room(ROOM);
+    PyObject *path = PyObject_CallOneArg(decide, filename); // owned
+    if (path != NULL) {
+        change_room(-ROOM);
+        return path;
+    }
+    PyObject *type = NULL, *error = NULL, *traceback = NULL; // owned
+    PyErr_Fetch(&type, &error, &traceback);
+    PyErr_NormalizeException(&type, &error, &traceback);
+    path = PyObject_CallOneArg(decide, filename);
+    change_room(-ROOM);
+    if (path == NULL) {
+        Py_XDECREF(error); /* ours: it fails again */
+    }
+    else if (error != NULL) {
+        raise_later(error);
+    }
+    Py_XDECREF(type);
+    Py_XDECREF(traceback);
+    return path;
+}

@@ -1,0 +1,174 @@
+"""The file system by the functions that were there when measuring began, whatever the program replaces afterwards.
+
+Tests run their program on another file system (pyfakefs replaces `os` and `open` in every module), or forbid calls that
+block (blockbuster): neither must reach what footfall looks up and keeps, nor fail in the program by it. So nothing here
+is found by a name that they know: not `os`, not `open`, not a function of `posix` in a module's globals.
+"""
+
+import posix
+from _io import FileIO
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from os import stat_result
+
+__all__ = [
+    "absolute_path",
+    "current_directory",
+    "file_state",
+    "is_file",
+    "is_there",
+    "list_directory",
+    "make_directory",
+    "read_file",
+    "real_path",
+    "write_file",
+]
+
+_KIND = 0o170000
+_REGULAR = 0o100000
+_LINK = 0o120000
+
+
+class _Functions:
+    __slots__ = ("getcwd", "getpid", "listdir", "lstat", "mkdir", "open", "readlink", "replace", "stat", "unlink")
+
+    def __init__(self) -> None:
+        self.getcwd = posix.getcwd
+        self.getpid = posix.getpid
+        self.listdir = posix.listdir
+        self.lstat = posix.lstat
+        self.mkdir = posix.mkdir
+        self.open = FileIO
+        self.readlink = posix.readlink
+        self.replace = posix.replace
+        self.stat = posix.stat
+        self.unlink = posix.unlink
+
+
+_KEPT = _Functions()
+
+
+def current_directory() -> str:
+    """Return the working directory; "/" when it was removed, for a relative name means nothing then."""
+    try:
+        return _KEPT.getcwd()
+    except OSError:
+        return "/"
+
+
+def file_state(path: str) -> "stat_result":
+    """Return what `os.stat` gives. Raises OSError, ValueError for what no file can be called."""
+    return _KEPT.stat(path)
+
+
+def is_there(path: str) -> bool:
+    """Tell whether a path leads to anything."""
+    try:
+        _KEPT.stat(path)
+    except (OSError, ValueError):
+        return False
+    return True
+
+
+def is_file(path: str) -> bool:
+    """Tell whether a path leads to a regular file."""
+    try:
+        return (_KEPT.stat(path).st_mode & _KIND) == _REGULAR
+    except (OSError, ValueError):
+        return False
+
+
+def list_directory(path: str) -> list[str]:
+    """Return the names in a directory, in no order. Raises OSError."""
+    return _KEPT.listdir(path)
+
+
+def read_file(path: str) -> bytes:
+    """Return a file's content. Raises OSError, ValueError for what no file can be called."""
+    with _KEPT.open(path, "rb") as file:
+        return file.read()
+
+
+def write_file(path: str, content: bytes) -> None:
+    """Make a file, or replace one, in one step, so that nobody sees a part of it. Raises OSError, ValueError."""
+    temporary = f"{path}.{_KEPT.getpid()}"
+    with _KEPT.open(temporary, "xb") as file:  # not through a link that another user has put there
+        try:
+            file.write(content)
+            _KEPT.replace(temporary, path)
+        except BaseException:
+            _KEPT.unlink(temporary)
+            raise
+
+
+def make_directory(path: str) -> None:
+    """Make a directory and those above it, unless they are there. Raises OSError."""
+    if is_there(path):
+        return
+    above = path.rstrip("/").rpartition("/")[0]
+    if above:
+        make_directory(above)
+    try:
+        _KEPT.mkdir(path)
+    except FileExistsError:
+        pass  # another process was quicker
+
+
+def absolute_path(path: str, directory: str | None = None) -> str:
+    """Return a path from the root, without `.`, `..` and double slashes, as `os.path.abspath` does."""
+    if not path.startswith("/"):
+        path = (directory if directory is not None else current_directory()) + "/" + path
+    parts: list[str] = []
+    for part in path.split("/"):
+        if part == "..":
+            del parts[-1:]
+        elif part not in ("", "."):
+            parts.append(part)
+    return "/" + "/".join(parts)
+
+
+def real_path(path: str, directory: str | None = None) -> str:
+    """Return a path from the root with its links resolved, as `os.path.realpath` does; a loop of links stays.
+
+    A relative path starts from `directory`, or the working directory. Raises ValueError for what no file can be called.
+    """
+    if not path.startswith("/"):
+        path = (directory if directory is not None else current_directory()) + "/" + path
+    return _resolve("", path, {})[0] or "/"
+
+
+def _resolve(base: str, path: str, seen: "dict[str, str | None]") -> tuple[str, bool]:
+    """The path `base` without links, "" for the root, joined with `path`; whether all links had an end."""
+    parts = path.split("/")
+    for number, part in enumerate(parts):
+        if part in ("", "."):
+            continue
+        if part == "..":
+            base = base.rpartition("/")[0]
+            continue
+        joined = base + "/" + part
+        try:
+            is_link = (_KEPT.lstat(joined).st_mode & _KIND) == _LINK
+        except OSError:
+            is_link = False
+        if not is_link:
+            base = joined
+            continue
+        if joined in seen:
+            found = seen[joined]
+            if found is None:  # a loop
+                return "/".join([joined, *parts[number + 1 :]]), False
+            base = found
+            continue
+        seen[joined] = None
+        try:
+            target = _KEPT.readlink(joined)
+        except OSError:  # it has just been removed
+            base = joined
+            continue
+        base, is_whole = _resolve("" if target.startswith("/") else base, target, seen)
+        if not is_whole:
+            return "/".join([base, *parts[number + 1 :]]), False
+        seen[joined] = base
+    return base, True
