@@ -155,6 +155,25 @@ def test_very_deep_stacks_have_both_ends(tmp_path: Path) -> None:
     assert seen == {("leaf", "down", 1, "down", "<module>")}
 
 
+def test_deep_stacks_beside_a_waiting_thread(tmp_path: Path) -> None:
+    """A look at a deep stack fills segments of the log; the waiting thread's sample in one of before is left as it is."""
+    program = """
+    sys.setrecursionlimit(1000000)
+    for number in range(8):
+        exec(f"def down_{number}(n):\\n  if n: return down_{number}(n - 1)\\n  for _ in until(0.15): pass")
+    def run():
+        for number in range(8):
+            globals()[f"down_{number}"](25000)
+    threading.stack_size(1 << 28)
+    thread = threading.Thread(target=run)
+    thread.start()
+    thread.join()
+    """
+    log = sample_program(program, tmp_path / "a.smp", 10_000)
+    assert log.damage == []
+    assert {"until", "Thread.join"} <= {log.codes[node.code].qualname for node in log.nodes.values()}
+
+
 def test_reused_addresses_are_not_misnamed(tmp_path: Path) -> None:
     """Code objects made and dropped in a loop get one another's memory; frames keep their own names."""
     program = """

@@ -338,12 +338,12 @@ sample_log_add_thread(sample_log *log, uint64_t native_id, const char *name)
     return index;
 }
 
-unsigned char *
+sample_place
 sample_log_add_sample(sample_log *log, const sample_fields *sample)
 {
     unsigned char *payload = reserve(log, REPEAT_OFFSET + 2);
     if (payload == NULL) {
-        return NULL;
+        return (sample_place){NULL, 0};
     }
     unsigned char *to = maplog_put_u32(payload, sample->thread_index);
     to = maplog_put_u32(to, sample->node);
@@ -353,7 +353,7 @@ sample_log_add_sample(sample_log *log, const sample_fields *sample)
     memcpy(to, &sample->flags, 2);
     memcpy(payload + REPEAT_OFFSET, &sample->repeat, 2);
     maplog_commit(&log->log, payload, SAMPLE_SAMPLE);
-    return payload;
+    return (sample_place){payload, log->log.file_bytes};
 }
 
 void
@@ -389,15 +389,14 @@ sample_log_add_calls(sample_log *log, uint32_t code_id, const uint32_t *units, u
 }
 
 int
-sample_log_is_mapped(const sample_log *log, const unsigned char *payload)
+sample_log_is_mapped(const sample_log *log, sample_place place)
 {
-    return payload != NULL && payload >= log->log.segment
-           && payload < log->log.segment + log->log.segment_bytes;
+    return place.payload != NULL && place.log_bytes == log->log.file_bytes;
 }
 
 void
-sample_log_put_repeat(unsigned char *payload, uint64_t time_ns, uint16_t repeat)
+sample_log_put_repeat(sample_place place, uint64_t time_ns, uint16_t repeat)
 {
-    maplog_put_u64(payload + TIME_OFFSET, time_ns);
-    memcpy(payload + REPEAT_OFFSET, &repeat, 2);
+    maplog_put_u64(place.payload + TIME_OFFSET, time_ns);
+    memcpy(place.payload + REPEAT_OFFSET, &repeat, 2);
 }

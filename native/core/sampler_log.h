@@ -89,6 +89,12 @@ typedef struct sample_fields {
     uint16_t repeat;
 } sample_fields;
 
+/* Where a sample is. A later segment may be mapped where its own was: log_bytes tells them apart. */
+typedef struct sample_place {
+    unsigned char *payload; /* borrowed from the mapping of its segment, which may be gone; NULL = nowhere */
+    uint64_t log_bytes;     /* of the log up to the end of that segment */
+} sample_place;
+
 /* Create the log of process `pid` and its header. 0; -1 with errno set. */
 int sample_log_open(sample_log *log, const char *path, pid_t pid, uint32_t version, uint64_t interval_ns);
 /* Free the tables and take no more entries. */
@@ -114,15 +120,15 @@ uint32_t sample_log_intern_node(sample_log *log, uint32_t parent, uint32_t code,
 /* Log a thread. Returns its index. */
 uint32_t sample_log_add_thread(sample_log *log, uint64_t native_id, const char *name);
 
-/* Log a sample. Returns its payload or NULL when the log ended. */
-unsigned char *sample_log_add_sample(sample_log *log, const sample_fields *sample);
+/* Log a sample. Returns its place, nowhere when the log ended. */
+sample_place sample_log_add_sample(sample_log *log, const sample_fields *sample);
 /* Log that `n` looks at tasks of a thread found them waiting at a node, for so long in all. */
 void sample_log_add_waiting(sample_log *log, uint32_t thread_index, uint32_t node, uint64_t time_ns, uint64_t wall_ns,
                             uint32_t n);
 /* Log that the instructions at these units of a code object call C functions. */
 void sample_log_add_calls(sample_log *log, uint32_t code_id, const uint32_t *units, uint32_t n);
-/* Whether a payload is still mapped, so that it may be updated. */
-int sample_log_is_mapped(const sample_log *log, const unsigned char *payload);
-void sample_log_put_repeat(unsigned char *payload, uint64_t time_ns, uint16_t repeat);
+/* Whether a sample is still mapped, so that it may be updated. */
+int sample_log_is_mapped(const sample_log *log, sample_place place);
+void sample_log_put_repeat(sample_place place, uint64_t time_ns, uint16_t repeat);
 
 #endif

@@ -40,7 +40,7 @@ typedef struct thread_lane {
     uint64_t cpu_ns;
     uint64_t failed_ns; /* when it was last looked at without a stack, if that is not logged yet; 0 = no */
     uint64_t failed_cpu_ns; /* its CPU clock then */
-    unsigned char *payload; /* borrowed: its last sample in the log, perhaps unmapped by now */
+    sample_place place; /* of its last sample in the log */
     sample_fields last;
     stack_lane guess;
     uint64_t tasks_ns; /* when its waiting tasks were counted last, 0 = never */

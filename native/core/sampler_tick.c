@@ -278,12 +278,12 @@ log_sample(sampler *s, thread_lane *lane, uint64_t time_ns, int holds_gil, int h
     };
     s->log.n[COUNT_SAMPLES]++;
     if (has_waited && lane->last.context == sample.context && lane->last.flags == sample.flags
-        && lane->last.repeat < MAX_REPEAT && sample_log_is_mapped(&s->log, lane->payload)) {
+        && lane->last.repeat < MAX_REPEAT && sample_log_is_mapped(&s->log, lane->place)) {
         lane->last.repeat++;
-        sample_log_put_repeat(lane->payload, sample.time_ns, lane->last.repeat);
+        sample_log_put_repeat(lane->place, sample.time_ns, lane->last.repeat);
         return;
     }
-    lane->payload = sample_log_add_sample(&s->log, &sample);
+    lane->place = sample_log_add_sample(&s->log, &sample);
     lane->last = sample;
 }
 

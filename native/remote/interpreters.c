@@ -252,7 +252,7 @@ copy_thread(thread_lane *to, const thread_lane *from)
     to->moved_ns = from->moved_ns;
     to->failed_ns = from->failed_ns;
     to->failed_cpu_ns = from->failed_cpu_ns;
-    to->payload = from->payload;
+    to->place = from->place;
     to->last = from->last;
 }
 
