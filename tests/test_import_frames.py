@@ -60,6 +60,15 @@ def test_machinery_is_one_frame_by_module() -> None:
     ]
 
 
+def test_machinery_of_pypy() -> None:
+    """There the two halves of importlib have names of two kinds."""
+    external = "<builtin>/frozen importlib._bootstrap_external"
+    load = [(BOOTSTRAP, "_find_and_load"), (external, "exec_module"), (BOOTSTRAP, "_call_with_frames_removed")]
+    assert folded([("/p/main.py", "<module>"), *load, ("/p/a.py", "<module>")]) == [
+        "<module>;<import a>;<module> 1"
+    ]
+
+
 def test_import_hooks_stay() -> None:
     """Code that is not importlib's stays, below the machinery that called it."""
     main = ("/p/main.py", "<module>")
@@ -95,7 +104,6 @@ def test_nothing_to_fold() -> None:
     assert fold_imports(profile, lambda _: False) is profile
 
 
-@pytest.mark.skipif(sys.implementation.name != "cpython", reason="PyPy's modules have no frames of the machinery")
 def test_every_view_shows_imports(
     footfall: Callable[..., subprocess.CompletedProcess[str]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -103,7 +111,9 @@ def test_every_view_shows_imports(
     monkeypatch.chdir(tmp_path)
     (tmp_path / "pack").mkdir()
     (tmp_path / "pack" / "__init__.py").write_text("")
-    (tmp_path / "pack" / "slow.py").write_text("for i in range(3_000_000): pass\n")
+    (tmp_path / "pack" / "slow.py").write_text(
+        "import time\nend = time.thread_time() + 0.15\nwhile time.thread_time() < end: pass\n"
+    )
     (tmp_path / "main.py").write_text("import pack.slow\n")
     run = footfall("run", "-q", "--no-cover", "--rate=2000", sys.executable, "main.py")
     assert run.returncode == 0, run.stderr
@@ -116,3 +126,7 @@ def test_every_view_shows_imports(
         assert done.returncode == 0, done.stderr
         assert "<import pack.slow>" in done.stdout
         assert "_find_and_load" not in done.stdout
+        assert "exec_module" not in done.stdout
+    by_file = footfall("report", "--by=file", "-n", "0").stdout.partition("In libraries and the interpreter:")[0]
+    assert {line.split()[-1] for line in by_file.splitlines()[1:] if line[:1].strip().isdigit()} <= {"pack/slow.py", "main.py"}
+    assert "pack/slow.py" in by_file

@@ -23,6 +23,7 @@ __all__ = [
     "check_sampling",
     "make_patterns_absolute",
     "read_config",
+    "system_path",
 ]
 
 DEFAULT_RATE_HZ: Final = 1000
@@ -288,9 +289,12 @@ def _apply_section(config: Config, found: SettingsFile, section: str) -> bool:
 
 def canonical_path(path: str) -> str:
     """Return the absolute path with links resolved, as coverage.py names files."""
-    if not path.isascii():  # data files are UTF-8; in the locale C of old the system's names are not
-        path = os.fsdecode(path.encode("utf-8", "surrogateescape"))
-    return os.path.abspath(os.path.realpath(path))
+    return os.path.abspath(os.path.realpath(system_path(path)))
+
+
+def system_path(path: str) -> str:
+    """Return a path of a data file, which is UTF-8, as Python names it here: otherwise in the locale C of old."""
+    return path if path.isascii() else os.fsdecode(path.encode("utf-8", "surrogateescape"))
 
 
 _BAD_GLOB: Final = re.compile(r"\*\*\*|[^/]\*\*|\*\*[^/]|\*\*/\*\*|^\*\*$|\[[^\]]*$|^[^\[]*\]")

@@ -18,7 +18,11 @@ from footfall.analyze.calltree import IMPORT_PATH, Cost, CostKey, Frame, Functio
 
 __all__ = ["fold_imports"]
 
-_MACHINERY = re.compile(r"<frozen importlib\._bootstrap(?:_external)?>|.*/importlib/_bootstrap(?:_external)?\.py")
+_MACHINERY = re.compile(
+    r"<frozen importlib\._bootstrap(?:_external)?>|<builtin>/frozen importlib\._bootstrap(?:_external)?"
+    r"|.*/importlib/_bootstrap(?:_external)?\.py"
+)
+"""The names of importlib's files on CPython, on PyPy (one of two is as CPython's), and where they are not frozen."""
 _FROZEN = re.compile(r"<frozen ([\w.]+)>")
 _LIBRARY = re.compile(r".*/(?:site|dist)-packages/|.*/lib/(?:python|pypy)\d+\.\d+t?/(?:lib-dynload/)?")
 

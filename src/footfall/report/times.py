@@ -28,7 +28,7 @@ from footfall.analyze.import_frames import fold_imports
 from footfall.analyze.lineplaces import Sources, line_places, rows_of_lines
 from footfall.analyze.profiles import profile_from_rows
 from footfall.analyze.sourcefile import read_source_file
-from footfall.config import Config
+from footfall.config import Config, system_path
 from footfall.errors import FootfallError
 from footfall.record.aliases import PathAliases
 from footfall.record.profiledb import read_profile
@@ -81,7 +81,7 @@ def load_profile(
     map_path: Callable[[str], str] = str
     if config.paths:
         map_path = PathAliases(config.paths.values(), relative=config.relative_files).map
-    paths = {row.path: map_path(row.path) for row in stored.frames}
+    paths = {row.path: map_path(system_path(row.path)) for row in stored.frames}
     stored.frames = [row._replace(path=paths[row.path]) for row in stored.frames]
     searches = [re.compile(pattern).search for pattern in contexts]
     if searches:
@@ -172,6 +172,8 @@ def profile_summary(profile: Profile, count: int) -> SummaryTimes:
     )
 
 
+_BUILT_IN = ("<frozen ", "<builtin>/")
+"""What names of code that is part of the interpreter begin with; the second on PyPy."""
 _LIBRARY = re.compile(r".*/(?:site|dist)-packages/|.*/lib/(?:python|pypy)\d+\.\d+t?/")
 
 
@@ -180,7 +182,7 @@ def is_library(path: str) -> bool:
 
     A text that a program compiled (`<string>`) counts for the program.
     """
-    return path.startswith("<frozen ") or not has_source(path) or _LIBRARY.match(path) is not None
+    return path.startswith(_BUILT_IN) or not has_source(path) or _LIBRARY.match(path) is not None
 
 
 _INSTALLED_FOOTFALL = re.compile(r".*/(?:site|dist)-packages/footfall/")
