@@ -14,7 +14,7 @@ from footfall.errors import UsageError
 from footfall.record.coveragedb import write_coverage
 from footfall.record.profiledb import write_profile
 from footfall.report.summary import plain_text
-from footfall.report.times import SOURCES
+from footfall.report.times import SOURCES, profile_summary
 from footfall.report.timetable import TimeTableOptions, render_times, times_by_report
 
 MS = 1_000_000
@@ -131,9 +131,28 @@ def test_command(profile, tmp_path, footfall):
         (["--by", "file", "--format", "markdown"], "bad-format"),
         (["--by", "file", "--sort", "cover"], "bad-sort"),
         (["-n", "3"], "by-missing"),
+        (["--by", "file", "--contexts", "("], "bad-pattern"),
+        (["--by", "file", "a.py"], "by-whole"),
+        (["--by", "file", "--include", "a.py"], "by-whole"),
+        (["--by", "file", "--fail-under", "90"], "by-whole"),
     ):
         done = footfall("report", *wrong)
         assert done.returncode == 2 and f"[{slug}]" in done.stderr
+
+
+def test_what_pypys_sampler_does_not_know(profile, tmp_path, footfall):
+    """Wall times, the GIL and lines: no number is shown as such."""
+    for each in profile.costs.values():
+        each.gil_ns, each.wall_ns = 0, each.cpu_ns
+    with write_coverage(tmp_path / ".coverage", {}, has_arcs=False) as connection:
+        write_profile(connection, rows_from_profile(profile))
+    for clock in ("wall", "gil"):
+        for command in (["report", "--by", "file"], ["export", "-o", "x.pstats"], ["flame"]):
+            assert "[clock-unknown]" in footfall(*command, "--clock", clock).stderr
+    assert footfall("report", "--by", "file", "--clock", "samples").returncode == 0
+    assert "each line is a function's first" in footfall("report", "--by", "line").stdout
+    found = profile_summary(profile, 5)
+    assert found.hot_functions and not found.hot_lines and not found.other_lines
 
 
 def test_the_commands_choices_are_the_views():

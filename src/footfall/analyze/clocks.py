@@ -8,7 +8,7 @@ from typing import Final
 
 from footfall.analyze.calltree import Cost, Profile
 
-__all__ = ["CLOCK_WORDS", "Clock", "default_clock", "reader"]
+__all__ = ["CLOCK_WORDS", "Clock", "default_clock", "has_cpu_time_alone", "reader"]
 
 
 class Clock(StrEnum):
@@ -45,8 +45,19 @@ def reader(clock: Clock) -> Callable[[Cost], int]:
 
 
 def default_clock(profile: Profile) -> Clock:
-    """Return CPU, or wall time where no sample has CPU time: on PyPy, or of a process that waited or was stopped.
+    """Return CPU, or wall time where no sample has CPU time: of a process that waited or was stopped.
 
     Whoever shows its times says which it is: they look alike.
     """
     return Clock.CPU if any(cost.cpu_ns for cost in profile.costs.values()) else Clock.WALL
+
+
+def has_cpu_time_alone(profile: Profile) -> bool:
+    """Tell whether all that is known is CPU time, of functions and not of lines: PyPy's sampler knows nothing else.
+
+    Its wall times are its CPU times, which no two clocks would be to the nanosecond.
+    """
+    costs = profile.costs.values()
+    return any(cost.cpu_ns for cost in costs) and all(
+        not cost.gil_ns and cost.wall_ns == cost.cpu_ns for cost in costs
+    )

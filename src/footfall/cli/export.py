@@ -19,7 +19,7 @@ from footfall.cli.options import (
 )
 from footfall.cli.reporting import contexts_option
 from footfall.errors import UsageError
-from footfall.report.times import need_profile, with_builtin_calls
+from footfall.report.times import need_clock, need_profile, with_builtin_calls
 
 __all__ = ["command"]
 
@@ -66,6 +66,7 @@ def command(
     chosen = format_ or _format_of(output)
     config = load_config(config_file, data_file=data_file, report_contexts=split_list(contexts))
     profile = need_profile(config, config.data_file, config.report_contexts, has_timelines=True)
+    need_clock(profile, Clock(clock) if clock else None)
     found = _render(with_builtin_calls(profile), chosen, Clock(clock) if clock else default_clock(profile), lines)
     where = output or f"profile{_FORMATS[chosen]}"
     write_parts(where, found, f"{chosen} profile")

@@ -7,7 +7,7 @@ import click
 from footfall.analyze.clocks import Clock
 from footfall.cli.options import config_option, data_file_option, load_config, write_output, write_parts
 from footfall.errors import UsageError
-from footfall.report.times import need_profile, with_builtin_calls
+from footfall.report.times import need_clock, need_profile, with_builtin_calls
 
 __all__ = ["command"]
 
@@ -55,6 +55,7 @@ def command(
         raise UsageError("too-many-files", "The data file is named twice.", "Leave --data-file out.")
     config = load_config(config_file, data_file=data_files[-1] if data_files else data_file)
     profile = with_builtin_calls(need_profile(config, config.data_file, has_timelines=True))
+    need_clock(profile, Clock(clock) if clock else None)
     if output.lower().endswith(_PAGE_ENDINGS):
         from footfall.report.site.flame_file import render_flame_file
 

@@ -76,12 +76,15 @@ def command(
         precision=precision,
     )
     if by is not None:
+        if request.chooses_files or request.fail_under is not None:
+            text = "FILE, --include, --omit and --fail-under are of the coverage table, and --by shows the profile."
+            raise UsageError("by-whole", text, "Leave them out, or --by.")
         n_rows = count if count is not None else 0 if format_ == "json" else _N_ROWS
         _show_profile(config, by, clock, format_ or "text", sort or "self", n_rows)
         return 0
     if count is not None:
         raise UsageError("by-missing", "--count is of the profile's rows.", "Add --by function, or leave it out.")
-    is_plain = (config.report_format or "text") == "text" and not conditions and not request.files
+    is_plain = (config.report_format or "text") == "text" and not conditions and not request.chooses_files
     coverage = request.gather(config, needs_coverage=not is_plain)
     if coverage.is_profile_alone:
         _show_profile(config, "function", clock)
@@ -100,11 +103,12 @@ def command(
     )
     shares = None
     if coverage.has_profile:
-        from footfall.analyze.clocks import Clock, default_clock
-        from footfall.report.times import load_profile, time_share_by_file  # the half of all imports, for some only
+        from footfall.analyze.clocks import Clock, default_clock  # these are the half of all imports, for some only
+        from footfall.report.times import load_profile, need_clock, time_share_by_file
 
         profile = load_profile(config, config.data_file, config.report_contexts)
         if profile is not None:
+            need_clock(profile, Clock(clock) if clock else None)
             shares = time_share_by_file(profile, Clock(clock) if clock else None)
             options = replace(options, is_wall_time=not clock and default_clock(profile) is Clock.WALL)
     outcomes = None

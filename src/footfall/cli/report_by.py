@@ -7,7 +7,7 @@ from footfall.cli.terminal import print_lines
 from footfall.config import Config
 from footfall.errors import UsageError
 from footfall.report.jsontext import render_json
-from footfall.report.times import need_profile
+from footfall.report.times import need_clock, need_profile
 from footfall.report.timetable import TimeTableOptions, render_times, times_by_report
 
 __all__ = ["show_times"]
@@ -17,12 +17,16 @@ _INDENT = 4
 
 
 def show_times(config: Config, options: TimeTableOptions, format_: str) -> None:
-    """Print the times. Raises FootfallError: `no-profile`, `bad-sort`, `bad-format`, what reading the data raises."""
+    """Print the times.
+
+    Raises FootfallError: `no-profile`, `clock-unknown`, `bad-sort`, `bad-format`, what reading the data raises.
+    """
     if format_ not in _FORMATS:
         raise UsageError(
             "bad-format", f"Can't show times in the format {format_!r}.", f"There are: {', '.join(_FORMATS)}."
         )
     profile = need_profile(config, config.data_file, config.report_contexts)
+    need_clock(profile, options.clock)
     if format_ == "json":
         show(render_json(times_by_report(profile, options), indent=_INDENT))
     else:

@@ -37,6 +37,11 @@ class ReportRequest:
     fail_under: float | None
     contexts: str | None
 
+    @property
+    def chooses_files(self) -> bool:
+        """Whether the command line names files, or patterns of them."""
+        return bool(self.files) or self.include is not None or self.omit is not None
+
     def load_config(self, **given: Any) -> Config:
         """Read the configuration and put these options, and those that only this report has, in place of its values."""
         return load_config(

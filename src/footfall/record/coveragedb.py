@@ -10,7 +10,7 @@ import contextlib
 import os
 import re
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
@@ -23,11 +23,12 @@ from footfall.record.parallelfiles import SIDE_FILE_ENDING
 __all__ = [
     "INFERRED_TABLE",
     "LINES_ONLY_TABLE",
+    "MAX_NUMBITS_BYTES",
     "Arc",
     "FileData",
     "StoredCoverage",
     "StoredFile",
-    "MAX_NUMBITS_BYTES",
+    "context_filter",
     "create_data_file",
     "numbers_from_numbits",
     "numbits_from_numbers",
@@ -282,20 +283,25 @@ def _read_all(connection: sqlite3.Connection, contexts: list[str]) -> StoredCove
     return stored
 
 
-def _context_condition(connection: sqlite3.Connection, patterns: list[str]) -> str:
-    """Return the `where` clause for the contexts that a pattern finds; ids are integers of our own query."""
-    if not patterns:
-        return ""
+def context_filter(patterns: Sequence[str]) -> Callable[[str], bool]:
+    """Return what tells whether one of the regular expressions finds a context. Raises UsageError (`bad-pattern`)."""
     try:
         searches = [re.compile(pattern).search for pattern in patterns]
     except re.error as error:
         raise UsageError(
             "bad-pattern",
-            f"Can't use a context pattern of {patterns}: {error}.",
+            f"Can't use a context pattern of {list(patterns)}: {error}.",
             "See Python's re module for the syntax.",
         ) from error
-    rows = connection.execute("select id, context from context")
-    ids = [context_id for context_id, label in rows if any(search(label) for search in searches)]
+    return lambda label: any(search(label) for search in searches)
+
+
+def _context_condition(connection: sqlite3.Connection, patterns: list[str]) -> str:
+    """Return the `where` clause for the contexts that a pattern finds; ids are integers of our own query."""
+    if not patterns:
+        return ""
+    is_wanted = context_filter(patterns)
+    ids = [each for each, label in connection.execute("select id, context from context") if is_wanted(label)]
     return f"where context_id in ({', '.join(str(int(each)) for each in ids)})"
 
 

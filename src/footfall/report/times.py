@@ -23,7 +23,7 @@ from footfall.analyze.calltree import (
     times_of_functions,
     tree_sums,
 )
-from footfall.analyze.clocks import Clock, default_clock, reader
+from footfall.analyze.clocks import CLOCK_WORDS, Clock, default_clock, has_cpu_time_alone, reader
 from footfall.analyze.import_frames import fold_imports
 from footfall.analyze.lineplaces import Sources, line_places, rows_of_lines
 from footfall.analyze.profiles import profile_from_rows
@@ -31,6 +31,7 @@ from footfall.analyze.sourcefile import read_source_file
 from footfall.config import Config, system_path
 from footfall.errors import FootfallError
 from footfall.record.aliases import PathAliases
+from footfall.record.coveragedb import context_filter
 from footfall.record.profiledb import read_profile
 from footfall.report.gather import shown_path
 from footfall.report.json import Json
@@ -43,6 +44,7 @@ __all__ = [
     "is_footfall",
     "is_library",
     "load_profile",
+    "need_clock",
     "need_profile",
     "profile_summary",
     "sampled_ns",
@@ -83,11 +85,12 @@ def load_profile(
         map_path = PathAliases(config.paths.values(), relative=config.relative_files).map
     paths = {row.path: map_path(system_path(row.path)) for row in stored.frames}
     stored.frames = [row._replace(path=paths[row.path]) for row in stored.frames]
-    searches = [re.compile(pattern).search for pattern in contexts]
-    if searches:
-        stored.costs = [row for row in stored.costs if any(search(row.context) for search in searches)]
+    patterns = list(contexts)
+    if patterns:
+        is_wanted = context_filter(patterns)
+        stored.costs = [row for row in stored.costs if is_wanted(row.context)]
         labels = enumerate(stored.timelines.labels)
-        stored.timelines.leave_contexts(number for number, label in labels if any(search(label) for search in searches))
+        stored.timelines.leave_contexts(number for number, label in labels if is_wanted(label))
     return fold_imports(profile_from_rows(stored), os.path.isfile)
 
 
@@ -103,6 +106,16 @@ def need_profile(
             "Record one with `footfall run COMMAND`, without --no-profile.",
         )
     return profile
+
+
+def need_clock(profile: Profile, chosen: Clock | None) -> None:
+    """Raise FootfallError (`clock-unknown`) where the profile does not know the clock that is asked for."""
+    if chosen in (Clock.WALL, Clock.GIL) and has_cpu_time_alone(profile):
+        raise FootfallError(
+            "clock-unknown",
+            f"The profile has no {CLOCK_WORDS[chosen]}: PyPy's sampler tells CPU time alone.",
+            "Leave --clock out, or record it under CPython.",
+        )
 
 
 def with_builtin_calls(profile: Profile, *, only_adapted: bool = False) -> Profile:
@@ -158,6 +171,8 @@ def profile_summary(profile: Profile, count: int) -> SummaryTimes:
         chosen = [spot for spot in spots if is_library(spot.path) is not is_project]
         return _hottest(chosen, read, total, count if is_project else -(-count // _OTHER_PART))
 
+    if has_cpu_time_alone(profile):
+        lines = []  # each would be a function's first
     return SummaryTimes(
         sampled_ns=total,
         n_samples=profile.n_samples,

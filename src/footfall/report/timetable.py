@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from footfall.analyze.calltree import Cost, Profile
-from footfall.analyze.clocks import CLOCK_WORDS, Clock, default_clock, reader
+from footfall.analyze.clocks import CLOCK_WORDS, Clock, default_clock, has_cpu_time_alone, reader
 from footfall.analyze.timeviews import TimeRow, View, standard_error, view_profile
 from footfall.errors import UsageError
 from footfall.report.gather import shown_path
@@ -171,6 +171,8 @@ def _notes(profile: Profile, shown: _Shown, options: TimeTableOptions, n_shown: 
     notes = [f"{n_left} more; -n 0 shows all."] if n_left else []
     if options.clock is None and shown.clock is Clock.WALL:
         notes.append("No thread was seen to use CPU time, so these are wall times.")
+    if options.by == "line" and has_cpu_time_alone(profile):
+        notes.append("PyPy's sampler tells functions, not lines: each line is a function's first.")
     if shown.view.left_out:
         parts = ", ".join(f"{_LEFT_OUT[name]} {shown.text(cost)}" for name, cost in shown.view.left_out.items())
         notes.append(f"In no row: {parts}.")
