@@ -8,7 +8,7 @@ Ends < 0 leave the code object that begins on that line. Lines are first lines o
 import ast
 from collections.abc import Mapping, Sequence
 
-from footfall.observe.probe_mode import STRAYS
+from footfall.observe.probe_mode import STRAYS, STRAYS_BEHIND_STARS
 from footfall.observe.probe_syntax import no_code_in
 
 __all__ = ["ModuleFlow", "Ways"]
@@ -63,8 +63,9 @@ class ModuleFlow:
         self._stray_nodes = stray_nodes
         self.strays: dict[ast.AST, tuple[int, int]] = {}
         self._first_line = first_line
-        # CPython 3.11 leaves a function that ends with the last `except*` by that clause's line.
-        self._star_returns_by_clause = bool(mode & STRAYS)
+        # CPython 3.11 leaves a function that ends with the last `except*` by that clause's line, or else by one of
+        # `stray_nodes`.
+        self._star_returns_by_clause = bool(mode & STRAYS) and not mode & STRAYS_BEHIND_STARS
         self._no_code = no_code_in(mode)
         self.after: dict[ast.AST, int] = {}
         self.enters: dict[ast.AST, int] = {}
@@ -209,22 +210,28 @@ class ModuleFlow:
         self._block(node.body, self._entry(node.orelse, after), inside)
         self._block(node.orelse, after, outside)
         if isinstance(node, ast.TryStar):
-            self._star_handlers(node.handlers, after, outside)
+            self._star_handlers(node, after, outside)
             return
         for clause in node.handlers:
             self.ways[clause] = outside
             self.exits[clause] = self._exits
             self._block(clause.body, after, outside)
 
-    def _star_handlers(self, handlers: Sequence[ast.ExceptHandler], after: int, outside: Ways) -> None:
+    def _star_handlers(self, node: ast.TryStar, after: int, outside: Ways) -> None:
         """What is left of an exception group is offered to the next clause, also after an exception in one."""
+        handlers = node.handlers
         for clause, following in zip(handlers, handlers[1:], strict=False):
             line = self.line(following.lineno)
             self._block(clause.body, line, outside.through(line))
         last = handlers[-1]
         self.after[last] = after
         self.ways[last] = outside
-        if after < 0 and self._star_returns_by_clause:
+        stray = self._stray_nodes.get(node) if not node.finalbody else None
+        if stray is not None:
+            line = self.line(stray.lineno)  # type: ignore[attr-defined]
+            self.strays[node] = line, after
+            after = line
+        elif after < 0 and self._star_returns_by_clause:
             after = self.line(last.lineno)
         # Leaving the clause leaves the `finally` that it ends as well: they are one level.
         outer = self._exits
@@ -237,7 +244,11 @@ class ModuleFlow:
             self.after[case] = after
             self.ways[case] = ways
             self.exits[case] = self._exits
-            self.enters[case] = self._entry(case.body, after)
+            end = after
+            if case in self._stray_nodes:
+                end = self.line(self._stray_nodes[case].lineno)  # type: ignore[attr-defined]
+                self.strays[case] = end, after
+            self.enters[case] = self._entry(case.body, end)
             is_last = index + 1 == len(node.cases)
             self.leaves[case] = after if is_last else self.line_of(node.cases[index + 1])
-            self._block(case.body, after, ways)
+            self._block(case.body, end, ways)

@@ -6,7 +6,15 @@ its optimization need be those that measured.
 
 import sys
 
-__all__ = ["BRANCHES", "NO_ASSERTS", "RUNS_DOCSTRINGS", "STRAYS", "mode_here"]
+__all__ = [
+    "BRANCHES",
+    "NO_ASSERTS",
+    "RUNS_DOCSTRINGS",
+    "STRAYS",
+    "STRAYS_BEHIND_CASES",
+    "STRAYS_BEHIND_STARS",
+    "mode_here",
+]
 
 BRANCHES = 1
 """There are probes for branches, not only for lines."""
@@ -16,6 +24,10 @@ NO_ASSERTS = 4
 """`assert` statements are left out: `-O`."""
 RUNS_DOCSTRINGS = 8
 """The docstring of a function with nothing else is a statement with a line: `-OO`, but not on CPython 3.13.0."""
+STRAYS_BEHIND_CASES = 16
+"""With STRAYS: a `case` is left by the line of the last statement in it, as by CPython 3.11.2."""
+STRAYS_BEHIND_STARS = 32
+"""With STRAYS: the last `except*` clause is left by its last line where it ends a function, as by CPython 3.11.2."""
 
 
 def mode_here(with_branches: bool, optimize: int = -1, keeps_asserts: bool = False) -> int:
@@ -24,9 +36,7 @@ def mode_here(with_branches: bool, optimize: int = -1, keeps_asserts: bool = Fal
     `keeps_asserts`: they are made other statements before, as pytest does.
     """
     level = sys.flags.optimize if optimize < 0 else optimize
-    mode = BRANCHES if with_branches else 0
-    if sys.implementation.name == "cpython" and sys.version_info < (3, 12):
-        mode |= STRAYS
+    mode = _STRAYS_HERE | (BRANCHES if with_branches else 0)
     if level > 0 and not keeps_asserts:
         mode |= NO_ASSERTS
     if level > 1 and _runs_docstrings():
@@ -34,7 +44,24 @@ def mode_here(with_branches: bool, optimize: int = -1, keeps_asserts: bool = Fal
     return mode
 
 
+def _find_strays_here() -> int:
+    """Return the bits for stray lines of this compiler, which differ between patch releases of 3.11."""
+    case = compile("match 0:\n case 0:\n  global a", "", "exec", dont_inherit=True)
+    star = compile("try:0\nexcept*0:\n 0", "", "exec", dont_inherit=True)
+    found = STRAYS
+    if any(line == 3 for _, _, line in case.co_lines()):
+        found |= STRAYS_BEHIND_CASES
+    if [line for _, _, line in star.co_lines() if line is not None][-1] == 3:
+        found |= STRAYS_BEHIND_STARS
+    return found
+
+
 def _runs_docstrings() -> bool:
     module = compile("def f():\n ''", "", "exec", dont_inherit=True, optimize=2)
     [function] = [constant for constant in module.co_consts if type(constant) is type(module)]
     return any(line == 2 for _, _, line in function.co_lines())
+
+
+_STRAYS_HERE = (
+    _find_strays_here() if sys.implementation.name == "cpython" and sys.version_info < (3, 12) else 0
+)

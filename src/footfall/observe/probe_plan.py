@@ -551,6 +551,8 @@ class _Plan:
             completes = self._walk_handler(handler, walk_body) or completes
         if star is not None:
             self._keep_passed_by(node, star)
+            if node in self._strays:
+                star.keep_stray(node, [(STRAY, node)])
             self._tail = tail
         if not node.finalbody:
             self._stray_clause = stray_clause
@@ -672,7 +674,7 @@ class _Plan:
             cases.append(case)
             is_left = case is node.cases[-1] and not is_irrefutable(case)
             self._watch_exceptions(case, case.body, is_left or self._is_one_line(case.body), watched)
-            completes = self._walk_body(case, case.body) or completes
+            completes = self._walk_case_body(case) or completes
             before = case
         node.cases = cases
         out.append(self.forms.watched([node], watched) if watched else node)
@@ -683,6 +685,17 @@ class _Plan:
             cases.append(self.forms.last_case(before.pattern, self._exit_probe(before.pattern, notes)))
             notes = []
         return True, notes
+
+    def _walk_case_body(self, case: match_case) -> bool:
+        if case not in self._strays:
+            return self._walk_body(case, case.body)
+        tail = self._tail
+        self._tail = None  # the stray line comes first
+        completes = self._walk_body(case, case.body)
+        self._tail = tail
+        if completes:
+            case.body.append(self._exit_probe(case.body[-1], [(STRAY, case)]))
+        return completes
 
 
 _HANDLERS: "dict[type, Callable[[_Plan, Any, list[stmt]], tuple[bool, list[Note]]]]" = {

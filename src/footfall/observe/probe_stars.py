@@ -22,6 +22,7 @@ from _ast import (
     Store,
     Subscript,
     Try,
+    TryStar,
     Tuple,
     expr,
     stmt,
@@ -45,11 +46,12 @@ _STORE = Store()
 class StarExits:
     """The branches that leave the last clause of one `try`; their numbers count from 1."""
 
-    __slots__ = ("_exits", "_name")
+    __slots__ = ("_exits", "_name", "_stray_notes")
 
     def __init__(self, number: int) -> None:
         self._name = f".fs{number}"
         self._exits: list[tuple[AST, list[Note]]] = []
+        self._stray_notes: list[Note] = []
 
     def keep(self, at: AST, notes: "list[Note]") -> stmt:
         """Return the statement that remembers this way out."""
@@ -65,6 +67,13 @@ class StarExits:
         pair = Tuple([NamedExpr(Name(self._name, _STORE, **position), number, **position), value], _LOAD, **position)
         return Subscript(pair, Constant(1, **position), _LOAD, **position)
 
+    def keep_stray(self, node: "Try | TryStar", notes: "list[Note]") -> None:
+        """Let `notes` be told as well of each way on once there was an exception, also where no clause of it ran."""
+        first = node.handlers[0]
+        assert first.type is not None
+        first.type = self.keep_before(first.type, [])
+        self._stray_notes = notes
+
     def surround(
         self,
         node: stmt,
@@ -77,8 +86,9 @@ class StarExits:
             return node
         position = position_of(node)
         start = Assign([Name(self._name, _STORE, **position)], Constant(0, **position), **position)
-        on_raise = [self._when(number, raised(at, notes)) for number, (at, notes) in enumerate(self._exits, 1)]
-        on_end = [self._when(number, left(at, notes)) for number, (at, notes) in enumerate(self._exits, 1)]
+        numbered = list(enumerate(self._exits, 1))
+        on_raise = [self._when(number, raised(at, notes)) for number, (at, notes) in numbered if notes]
+        on_end = [self._when(number, left(at, notes + self._stray_notes)) for number, (at, notes) in numbered]
         handler = ExceptHandler(None, None, [*on_raise, Raise(**position)], **position)
         forget: list[stmt] = []
         if not is_in_function:  # the name is in a module's or class's namespace

@@ -5,11 +5,13 @@ comes from. Two places show that: the end of a `finally` clause that an exceptio
 leaves it there, and the end of the body of an `async with`. Statements that forget the position behind them
 (UNSET_LOC) are harmless, but for a `with` or `if` that ends one of several branches at the end of an `except ... as e`
 clause which ends its function: there the return gets the line of the branch that is laid out before it
-(guarantee_lineno_for_exits). Python 3.12 has no such lines.
+(guarantee_lineno_for_exits). Early patch releases have two places more, of which the mode tells: the end of a `case`,
+and of an `except*` clause that ends its function (probe_star_ends). Python 3.12 has no such lines.
 """
 
 from _ast import (
     AST,
+    AnnAssign,
     AsyncFor,
     AsyncFunctionDef,
     AsyncWith,
@@ -32,6 +34,8 @@ from _ast import (
     stmt,
 )
 
+from footfall.observe.probe_mode import STRAYS_BEHIND_CASES, STRAYS_BEHIND_STARS
+from footfall.observe.probe_star_ends import find_star_end
 from footfall.observe.probe_syntax import JUMPS, last_with_code, no_code_in
 
 TYPE_CHECKING = False
@@ -64,13 +68,15 @@ class StrayClause:
 
 
 def find_strays(tree: Module, mode: int) -> dict[AST, AST]:
-    """Return the statement or pattern whose line is reported behind a statement: `try`, `async with`, `with` or `if`.
+    """Return the statement or pattern whose line is reported behind a `try`, `async with`, `with`, `if` or `case`.
 
     Those are left out behind which no line can be reported that did not run. `mode` is that of probe_mode.
     """
     no_code = no_code_in(mode)
     found: dict[AST, AST] = {}
     _add_behind_clauses(found, tree.body)
+    if mode & STRAYS_BEHIND_STARS:
+        _add_behind_stars(found, tree.body, no_code)
     # Blocks to visit; whether a `return` and whether a `break` in it run code of blocks around on their way out.
     blocks: list[tuple[Any, bool, bool]] = [(tree.body, False, False)]
     while blocks:
@@ -81,6 +87,8 @@ def find_strays(tree: Module, mode: int) -> dict[AST, AST]:
                 continue
             if kind is Match:
                 blocks.extend((case.body, unwinds_return, unwinds_loop) for case in node.cases)
+                if mode & STRAYS_BEHIND_CASES:
+                    _add_behind_cases(found, node, (unwinds_return, unwinds_loop), no_code)
             elif kind is If:
                 blocks.append((node.body, unwinds_return, unwinds_loop))
                 blocks.append((node.orelse, unwinds_return, unwinds_loop))
@@ -104,7 +112,50 @@ def find_strays(tree: Module, mode: int) -> dict[AST, AST]:
                 blocks.append((node.body, False, False))
                 if kind is not ClassDef:
                     _add_behind_clauses(found, node.body)
+                if mode & STRAYS_BEHIND_STARS:
+                    _add_behind_stars(found, node.body, no_code)
     return found
+
+
+def _add_behind_cases(
+    found: dict[AST, AST], node: Match, unwinds: tuple[bool, bool], no_code: tuple[type[stmt], ...]
+) -> None:
+    """Add each case from whose end a jump leads on: all but a default one behind others."""
+    for case in node.cases:
+        end = case.body[-1]
+        if type(end) not in _COMPOUND and type(end) not in no_code and type(end) is not AnnAssign:
+            continue  # it is on the line of the jump
+        if len(node.cases) > 1 and _is_default(case.pattern) and case.guard is None:
+            continue
+        last: Any = _last_visited(case.body, *unwinds)
+        if last is not None and last.lineno != case.pattern.lineno:
+            found[case] = last
+
+
+def _add_behind_stars(found: dict[AST, AST], body: list[stmt], no_code: tuple[type[stmt], ...]) -> None:
+    """Look for `except*` clauses that end a function, class or module."""
+    blocks = [body]
+    while blocks:
+        last: Any = last_with_code(blocks.pop(), no_code)
+        kind = type(last)
+        if kind in (If, For, AsyncFor, While):
+            blocks.append(last.orelse)
+        if kind is If:
+            blocks.append(last.body)
+        elif kind is Match:
+            blocks.extend(case.body for case in last.cases)
+        elif kind in (Try, TryStar):
+            if last.finalbody:
+                blocks.append(last.finalbody)
+                continue
+            blocks.append(last.orelse or last.body)
+            if kind is Try:
+                blocks.extend(handler.body for handler in last.handlers)
+                continue
+            clause = last.handlers[-1]
+            end = find_star_end(clause, no_code)
+            if end is not None and end.lineno != clause.lineno:  # type: ignore[attr-defined]
+                found[last] = end
 
 
 def _add_behind_clauses(found: dict[AST, AST], body: list[stmt]) -> None:
@@ -231,7 +282,10 @@ def _last_visited(body: list[stmt], unwinds_return: bool, unwinds_loop: bool) ->
         return None
     if kind is Match:
         pattern: AST = node.cases[-1].pattern
-        is_default = type(pattern) is MatchAs and pattern.pattern is None and pattern.name is None
-        return None if is_default and len(node.cases) > 1 else pattern
+        return None if _is_default(pattern) and len(node.cases) > 1 else pattern
     last: AST = node
     return last
+
+
+def _is_default(pattern: AST) -> bool:
+    return type(pattern) is MatchAs and pattern.pattern is None and pattern.name is None
