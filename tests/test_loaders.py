@@ -146,6 +146,23 @@ def test_what_a_loader_reads_runs_and_is_measured(measured: Measured, loader: st
 
 
 @with_default
+@pytest.mark.parametrize("run", ["compile(text, path, 'exec')", "compile(text.encode(), path, 'exec')"], ids=["str", "bytes"])
+def test_a_text_that_a_program_compiles_for_a_file_is_measured(measured: Measured, run: str) -> None:  # noqa: F811
+    """An importer that translates and calls `compile` and `exec` itself: its text runs, the lines are the file's."""
+    (measured.work / "module.py").write_text(_MODULE)
+    done = measured.run(
+        f"""
+        import os
+        path = os.path.abspath("module.py")
+        text = open(path).read().replace("plain", "changed")
+        exec({run}, {{"__name__": "module"}})
+        """
+    )
+    assert (done.stdout, done.stderr) == ("changed\n", "")
+    _check_lines(measured)
+
+
+@with_default
 @pytest.mark.parametrize("loader", [_FROM_A_TREE, _CHANGES_CODE], ids=["from a tree", "changes the code"])
 def test_code_that_no_text_gives_is_traced_or_named(measured: Measured, loader: str) -> None:  # noqa: F811
     """A loader's own code runs as it is; it is measured by the trace function, or a message names the file."""

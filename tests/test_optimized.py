@@ -87,6 +87,16 @@ def test_asserts_that_pytest_rewrites_run(measured: Measured, option: str) -> No
         measured.check_marks()
 
 
+def test_pytest_has_no_warning_of_ours_without_docstrings(tmp_path: pathlib.Path) -> None:
+    """Where a project makes warnings errors, one about us would end its run."""
+    settings = "[pytest]\nfilterwarnings =\n  error\n  ignore::pytest.PytestConfigWarning\n"
+    (tmp_path / "pytest.ini").write_text(settings)
+    (tmp_path / "test_it.py").write_text("def test_it():\n    pass\n")
+    command = [sys.executable, "-m", "footfall", "run", "--quiet", "--no-profile", sys.executable, "-OO", "-m", "pytest", "-q"]
+    done = subprocess.run([*command, "-p", "no:asyncio"], cwd=tmp_path, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 @pytest.mark.skipif(not IS_CPYTHON, reason="coverage.py has no C tracer on PyPy")
 @pytest.mark.parametrize("when", [(1, 0), (0, 1), (1, 1), (2, 2)], ids="run {0[0]}, report {0[1]}".format)
 def test_reports_equal_coverage_py(tmp_path: pathlib.Path, when: tuple[int, int]) -> None:

@@ -3,6 +3,9 @@
 PYTEST_DONT_REWRITE: pytest need not look for assertions here, nor warn that it comes too late to.
 """
 
+if __doc__ is None:  # under -OO; pytest would warn of us, which some projects take for an error
+    __doc__ = "PYTEST_DONT_REWRITE"
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from footfall.api import Capture as Capture

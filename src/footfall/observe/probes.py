@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 __all__ = ["Probes", "start"]
 
 _ONLY_AST = 0x400
+_MAX_TEXTS = 1000
+"""How many texts that are not the file's are kept for each file: a program may compile new ones without end."""
 _IMPORT_CALLER = "<frozen importlib._bootstrap>"
 """Where the import system compiles. What it loads goes through `get_code`; the rest it writes to `.pyc` files
 (py_compile, loaders with a `source_to_code` of their own), which must stay free of probes."""
@@ -52,6 +54,7 @@ class Probes:
         self._directory = settings.directory
         self._compilations = Compilations()
         self._traced = TracedFiles(settings.branch)
+        self._texts_left: dict[str, int] = {}
         self._told_of: set[str] = set()
         self._has_failed = False
 
@@ -171,7 +174,7 @@ class Probes:
         if path is None or self._compilations.note(filename, (source, flags, optimize)) or _is_import_compiling():
             return None
         try:
-            digest = _digest_of_content(path, source)
+            digest = _digest_of_content(path, source) or self._digest_of_other_text(path, source)
             if digest is None:
                 return None
             code = self.instrumenter.code_of_source(source, filename, digest, flags, optimize)
@@ -181,6 +184,21 @@ class Probes:
         except Exception as error:  # as above
             self.failed(path, error)
             return None
+
+    def _digest_of_other_text(self, path: str, source: "str | bytes") -> bytes | None:
+        """Return the digest of a text that is not the file's, but an importer's translation; its lines are the file's.
+
+        None where the file is no Python: it is a template or the like, which no report can show.
+        """
+        if path not in self._texts_left:
+            self._texts_left[path] = _MAX_TEXTS if _is_python(path) else 0
+        if not self._texts_left[path]:
+            return None
+        self._texts_left[path] -= 1
+        digest = keep_text(self._directory, source) if self._texts_left[path] else None
+        if digest is None:
+            self._say_of_code(path, ": not all of it is measured.")
+        return digest
 
     def arm_before_run(self, code: "CodeType") -> "CodeType":
         """Return code that comes from another's cache, armed where it is instrumented."""
