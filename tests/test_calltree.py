@@ -149,6 +149,16 @@ def test_units_become_positions() -> None:
     assert times_of_functions(profile)[Function("/p/b.py", "f", 1)].own.samples == 3
 
 
+def test_the_beginning_of_a_module_is_its_first_line() -> None:
+    """Its first instruction has the line 0, which would be no place."""
+    log = make_log([], [])
+    log.units_are_lines = False
+    log.codes[1] = SampledCode("/p/b.py", "<module>", 1, b"\xf0\x03\x01\x01\x01")
+    log.nodes[1] = Node(0, 1, 0)
+    log.samples.append(Sample(0, 1, 0, MS, MS, 0, False, 1))
+    assert [(frame.line, frame.end_line, frame.column) for frame in profile_of(log).frames] == [(1, 1, None)]
+
+
 def test_deep_recursion_is_summed() -> None:
     """A stack of 20,000 frames needs no recursion of ours."""
     nodes = [(number, "f", 11) for number in range(20_000)]

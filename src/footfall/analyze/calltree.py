@@ -269,11 +269,11 @@ class _CodePlaces:
         if unit >= len(self._positions):
             return self._at_first_line()
         line, end_line, column, end_column = self._positions[unit]
-        if line is not None:
+        if line:  # a module's first instruction has the line 0, before its text
             return Frame(self._function, line, end_line or line, column, end_column)
         # Instructions that the compiler added have no line: they belong to what is before them.
         for line, _, _, _ in reversed(self._positions[:unit]):
-            if line is not None:
+            if line:
                 return Frame(self._function, line, line, None, None)
         return self._at_first_line()
 

@@ -53,10 +53,10 @@ def _position(frame: DumpedFrame) -> Position:
     """Where a frame is: (line, end line, column, end column); at worst its first line."""
     table = positions(frame.line_table, frame.first_line)
     if 0 <= frame.unit < len(table):
-        if table[frame.unit][0] is not None:
+        if table[frame.unit][0]:  # a module's first instruction has the line 0, before its text
             return table[frame.unit]
         for line, _, _, _ in reversed(table[: frame.unit]):
-            if line is not None:
+            if line:
                 return (line, line, None, None)
     return (frame.first_line, frame.first_line, None, None)
 
