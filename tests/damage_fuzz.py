@@ -2,6 +2,7 @@
 
 Runs in the directory of the measured program, in one process. Prints what was more than a message, and ends with 1 if
 there was any. `mutations` is also what tests of records use; each mutation is kept as `fail-COMMAND-N` where it failed.
+With `--each 2` a mutation is read by two of the commands, the next one by the two that follow, and so on.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import io
+import itertools
 import random
 import signal
 import struct
@@ -78,21 +80,23 @@ def _main() -> int:
     parser.add_argument("data_file", type=Path)
     parser.add_argument("--runs", type=int, default=100)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--each", type=int, default=len(_COMMANDS) + 1, help="commands for each mutation, in turn")
     options = parser.parse_args()
     signal.signal(signal.SIGALRM, _hang)
     damaged = Path("damaged")
     found = mutations(options.data_file.read_bytes(), options.seed)
+    commands = itertools.cycle((*(f"{each} --data-file=damaged" for each in _COMMANDS), _COMBINE))
     n_failed = 0
     for number in range(options.runs):
         damaged.write_bytes(next(found))
-        for command in (*(f"{each} --data-file=damaged" for each in _COMMANDS), _COMBINE):
+        for command in itertools.islice(commands, options.each):
             failure = _failure(command.split())
             if failure:
                 n_failed += 1
                 kept = f"fail-{command.split()[0]}-{number}"
                 Path(kept).write_bytes(damaged.read_bytes())
-                print(f"{command} ({kept}): {failure}")
-    print(f"{n_failed} of {options.runs * (len(_COMMANDS) + 1)} failed")
+                print(f"{command} ({kept}): {failure}", flush=True)
+    print(f"{n_failed} of {options.runs * options.each} failed, {options.runs} mutations")
     return int(n_failed > 0)
 
 

@@ -1,7 +1,6 @@
 """One damaged record, name or file costs nothing else: what is whole is in the data, what is not is named and kept."""
 
 import os
-import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -10,24 +9,29 @@ from pathlib import Path
 import pytest
 
 from damage_fuzz import mutations
+from footfall.analyze.calltree import Profile, ProfiledThread, times_of_threads
 from footfall.analyze.profiles import rows_from_profile
 from footfall.analyze.resolve import resolve
-from footfall.errors import FootfallError
+from footfall.analyze.rundata import RunData
 from footfall.observe.settings import read_settings
-from footfall.record.conditionsdb import write_conditions
+from footfall.record.conditionsdb import read_conditions, write_conditions
 from footfall.record.coveragedb import read_coverage, write_coverage
-from footfall.record.profiledb import write_profile
+from footfall.record.profiledb import read_profile, write_profile
 from footfall.record.rundir import RunDirectory, remove_run_directory
 
 Footfall = Callable[..., subprocess.CompletedProcess[str]]
 
 PROGRAM = """\
-import lib, subprocess, sys, time
-if len(sys.argv) == 1:
+import footfall, lib, subprocess, sys, time
+if "child" not in sys.argv:
     subprocess.run([sys.executable, "main.py", "child"], check=True)
 end = time.process_time() + 0.05
 while time.process_time() < end:
     lib.work(3)
+if "contexts" in sys.argv:
+    for label in ("one", "two"):
+        with footfall.context(label):
+            lib.work(2)
 """
 
 LIBRARY = """\
@@ -41,12 +45,16 @@ def work(n):
 
 
 @pytest.fixture
-def kept_run(tmp_path: Path, footfall: Footfall) -> Path:
-    """The run directory of a program with one child, not resolved away."""
+def kept_run(tmp_path: Path, footfall: Footfall, request: pytest.FixtureRequest) -> Path:
+    """The run directory of a program with one child, not resolved away.
+
+    Its parameter: "contexts" for a program that switches them, "settrace" for that engine.
+    """
+    kind = getattr(request, "param", "")
     (tmp_path / "main.py").write_text(PROGRAM)
     (tmp_path / "lib.py").write_text(LIBRARY)
-    env = os.environ | {"FOOTFALL_KEEP": "1"}
-    done = footfall("run", "--quiet", sys.executable, "main.py", env=env)
+    env = os.environ | {"FOOTFALL_KEEP": "1"} | ({"FOOTFALL_ENGINE": kind} if kind == "settrace" else {})
+    done = footfall("run", "--quiet", sys.executable, "main.py", kind, env=env)
     assert done.returncode == 0, done.stderr
     (run,) = (tmp_path / ".footfall" / "runs").iterdir()
     return run
@@ -66,25 +74,59 @@ def test_a_damaged_record_costs_no_other(kept_run: Path, footfall: Footfall, tmp
     assert kept_run.is_dir()
 
 
-@pytest.mark.parametrize("ending", [".rec", ".smp", ".vmprof"])
-def test_random_damage_never_stops_the_rest(kept_run: Path, tmp_path: Path, ending: str) -> None:
-    """No other exception, and a data file that can be written and read, with the other process's lines in it."""
-    files = sorted(kept_run.glob("*" + ending))
-    if not files:
+@pytest.mark.parametrize("kept_run", ["", "contexts", "settrace"], indirect=True)
+def test_random_damage_of_a_record_never_stops_the_rest(kept_run: Path, tmp_path: Path) -> None:
+    """No other exception, a data file that can be written and read, and all of the other process in it."""
+    _damage_at_random(kept_run, tmp_path / "fuzzed", ".rec")
+
+
+@pytest.mark.parametrize("ending", [".smp", ".vmprof"])
+def test_random_damage_of_a_sample_log_never_stops_the_rest(kept_run: Path, tmp_path: Path, ending: str) -> None:
+    """As for a record."""
+    if not list(kept_run.glob("*" + ending)):
         pytest.skip("this interpreter writes none")
-    other = min(kept_run.glob("*.rec"), key=lambda path: path.stat().st_size)
-    victim = next((file for file in files if file != other), files[0])
+    _damage_at_random(kept_run, tmp_path / "fuzzed", ending)
+
+
+def _damage_at_random(kept_run: Path, data_file: Path, ending: str) -> None:
+    """Resolve the run many times, each with other damage in its first process's file."""
+    victim = max(kept_run.glob("*" + ending), key=lambda path: path.stat().st_size)
     data = victim.read_bytes()
+    victim.unlink()
+    rest = resolve(kept_run)
+    assert rest.files
     damaged = mutations(data, 1)
-    for _ in range(int(os.environ.get("FUZZ_RECORDS", "60"))):
+    for number in range(int(os.environ.get("FUZZ_RECORDS", "60"))):
         victim.write_bytes(next(damaged))
-        run = resolve(kept_run)
-        assert str(tmp_path / "lib.py") in run.files or victim == other
-        with write_coverage(tmp_path / "fuzzed", run.files, has_arcs=run.has_arcs) as connection:
-            write_conditions(connection, run.conditions)
-            if run.profile is not None:
-                write_profile(connection, rows_from_profile(run.profile), "id")
-        read_coverage(tmp_path / "fuzzed")
+        try:
+            run = resolve(kept_run)
+            _assert_within(rest, run)
+            with write_coverage(data_file, run.files, has_arcs=run.has_arcs) as connection:
+                write_conditions(connection, run.conditions)
+                if run.profile is not None:
+                    write_profile(connection, rows_from_profile(run.profile), "id")
+            read_coverage(data_file)
+            read_conditions(data_file)
+            assert (read_profile(data_file, has_timelines=True) is None) == (run.profile is None)
+        except BaseException as error:
+            error.add_note(f"mutation {number} of {victim}")
+            raise
+
+
+def _assert_within(rest: RunData, run: RunData) -> None:
+    """Whatever a run has without a file is there with the file, damaged."""
+    for path, data in rest.files.items():
+        for found, expected in ((run.files[path].lines, data.lines), (run.files[path].arcs, data.arcs)):
+            for context in expected:
+                assert expected[context] <= found[context], (path, context)
+    if rest.profile is not None:
+        assert run.profile is not None
+        assert run.profile.n_samples >= rest.profile.n_samples
+        assert _samples_of_threads(rest.profile) <= _samples_of_threads(run.profile)
+
+
+def _samples_of_threads(profile: Profile) -> set[tuple[ProfiledThread, int]]:
+    return set(zip(profile.threads, (cost.samples for cost in times_of_threads(profile)), strict=True))
 
 
 def test_a_run_directory_takes_no_parent_along(tmp_path: Path) -> None:
@@ -104,43 +146,6 @@ def test_settings_that_are_no_file_do_not_hold_the_reader_up(tmp_path: Path, mak
     make(str(tmp_path / "settings"))
     with pytest.raises((OSError, ValueError)):
         read_settings(str(tmp_path))
-
-
-def test_a_data_file_replaces_only_files(tmp_path: Path) -> None:
-    """Not a pipe, a device or a directory; a link stays, and what it leads to is written."""
-    os.mkfifo(tmp_path / "pipe")
-    (tmp_path / "directory").mkdir()
-    os.symlink("/dev/null", tmp_path / "device")
-    for name in ("pipe", "directory", "device"):
-        before = (tmp_path / name).lstat().st_mode
-        with pytest.raises(FootfallError, match="data-unwritable"), write_coverage(tmp_path / name, {}, has_arcs=False):
-            pass
-        assert (tmp_path / name).lstat().st_mode == before
-    os.symlink("real", tmp_path / "link")
-    with write_coverage(tmp_path / "link", {}, has_arcs=False):
-        pass
-    assert (tmp_path / "link").is_symlink()
-    assert read_coverage(tmp_path / "real").files == {}
-
-
-def test_an_html_report_overwrites_no_page_of_others(tmp_path: Path, footfall: Footfall) -> None:
-    """Nor what a link there leads to; an earlier report of ours or of coverage.py is replaced."""
-    (tmp_path / "main.py").write_text("x = 1\n")
-    assert footfall("run", "--quiet", sys.executable, "main.py").returncode == 0
-    site = tmp_path / "site"
-    site.mkdir()
-    (site / "index.html").write_text("mine")
-    done = footfall("html", "-d", site)
-    assert (done.returncode, (site / "index.html").read_text()) == (3, "mine")
-    assert "[output-unwritable]" in done.stderr
-    (site / ".gitignore").write_text("# Created by coverage.py\n*\n")
-    assert footfall("html", "-d", site).returncode == 0
-    assert footfall("html", "-d", site).returncode == 0
-    shutil.move(site / "index.html", tmp_path / "page")
-    os.symlink(tmp_path / "page", site / "index.html")
-    before = (tmp_path / "page").read_bytes()
-    assert footfall("html", "-d", site).returncode == 3
-    assert (tmp_path / "page").read_bytes() == before
 
 
 def test_every_report_of_a_damaged_data_file_ends_with_a_message(kept_run: Path, tmp_path: Path) -> None:

@@ -43,6 +43,8 @@ COLLECTOR_PATH: Final = "<gc>"
 IMPORT_PATH: Final = "<import>"
 """The path of the frames that stand for the import machinery (analyze/import_frames.py); they have no lines."""
 
+_MAX_PLACE: Final = (1 << 31) - 1  # what record/profiledb.py takes for a line or a column
+
 _TASKS_PATH: Final = "<asyncio>"  # native/core/sampler_tasks.c
 
 _WITHOUT_SOURCE: Final = frozenset({COLLECTOR_PATH, IMPORT_PATH, _TASKS_PATH})
@@ -263,19 +265,25 @@ class _CodePlaces:
 
     def frame(self, unit: int) -> Frame:
         if self._units_are_lines:
-            return Frame(self._function, unit, unit, None, None)
+            return self._frame(unit, unit, None, None)
         if self._positions is None:
             self._positions = positions(self._code.line_table, self._code.first_line)
         if unit >= len(self._positions):
             return self._at_first_line()
         line, end_line, column, end_column = self._positions[unit]
         if line:  # a module's first instruction has the line 0, before its text
-            return Frame(self._function, line, end_line or line, column, end_column)
+            return self._frame(line, end_line or line, column, end_column)
         # Instructions that the compiler added have no line: they belong to what is before them.
         for line, _, _, _ in reversed(self._positions[:unit]):
             if line:
-                return Frame(self._function, line, line, None, None)
+                return self._frame(line, line, None, None)
         return self._at_first_line()
+
+    def _frame(self, line: int, end_line: int, column: int | None, end_column: int | None) -> Frame:
+        places = (line, end_line, column or 0, end_column or 0)
+        if min(places) < 0 or max(places) > _MAX_PLACE:
+            return self._at_first_line()  # the location table is damaged
+        return Frame(self._function, line, end_line, column, end_column)
 
     def _at_first_line(self) -> Frame:
         line = self._function.first_line

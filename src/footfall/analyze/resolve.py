@@ -6,6 +6,7 @@ however many workers ran it.
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeVar
 from footfall.analyze.branch_outcomes import OutcomeCollector
 from footfall.analyze.branches import find_branches
 from footfall.analyze.bytecode_arcs import arcs_of_code
-from footfall.analyze.calltree import profile_of_logs
+from footfall.analyze.calltree import Profile, profile_of_logs
 from footfall.analyze.imported import infer_lines
 from footfall.analyze.opcodes import OPCODES_BY_VERSION
 from footfall.analyze.parse import PARSE_ERRORS
@@ -23,6 +24,7 @@ from footfall.analyze.sourcefile import has_source, read_source_file
 from footfall.errors import FootfallError
 from footfall.model import UNCOVERED_CONTEXT
 from footfall.pythons import is_known
+from footfall.record.coveragedb import MAX_NUMBITS_BYTES
 from footfall.record.recordfile import (
     ContextHits,
     ProbedModule,
@@ -41,6 +43,8 @@ if TYPE_CHECKING:
     from footfall.analyze.probe_arcs import MeaningsStore
 
 __all__ = ["join_context", "resolve"]
+
+_END_OF_LINES = 8 * MAX_NUMBITS_BYTES
 
 _T = TypeVar("_T", RecordedCode, ProbedModule)
 Progress = Callable[[int, int], None]
@@ -111,10 +115,10 @@ def resolve(
     for code in merged.codes.values():
         try:
             lines, arcs = arcs_of_code(_with_branches(code), has_exits=True)
+            _add(files, code.path, context, lines, arcs)
         except Exception as error:  # whatever damage leads to: the other code is whole
             messages.append(("record-corrupt", f"Left out {code.qualname} of {code.path}: {error!r}."))
             continue
-        _add(files, code.path, context, lines, arcs)
         if merged.has_branches:
             outcomes.add(code, [context])
         done += 1
@@ -156,7 +160,10 @@ def resolve(
     for trace in merged.traces:  # worked out by the engine already
         if trace.context != UNCOVERED_CONTEXT:
             files.setdefault(trace.path, FileData())
-            _add_visited(files, trace.path, join_context(context, trace.context), trace.lines, trace.arcs)
+            try:
+                _add_visited(files, trace.path, join_context(context, trace.context), trace.lines, trace.arcs)
+            except ValueError as error:  # as above
+                messages.append(("record-corrupt", f"Left out a trace of {trace.path}: {error!r}."))
     _add_inferred(files, sorted(merged.imported), context, messages)
     _leave_out_names_without_file(files, messages)
     cwd_by_pid = merged.cwd_by_pid()
@@ -168,19 +175,34 @@ def resolve(
 
     paths = _PathFinder(cwd_by_pid)
     logs = list(_known_logs(read_sample_logs(str(directory), messages), messages))
-    try:
-        profile = profile_of_logs(logs, paths.find, contexts_of)
-    except Exception as error:  # whatever damage leads to: the coverage is whole
-        messages.append(("record-corrupt", f"Left out the profile: {error!r}."))
-        profile = None
     return RunData(
         files=files,
         has_arcs=merged.has_branches,
         messages=messages,
-        profile=profile,
+        profile=_profile_of_whole(logs, paths.find, contexts_of, messages),
         n_processes=len(cwd_by_pid),
         conditions={path: codes for path, codes in outcomes.conditions().items() if path in files},
     )
+
+
+def _profile_of_whole(
+    logs: list[SampleLog],
+    find_path: Callable[[SampleLog, str], str],
+    contexts_of: Callable[[SampleLog], dict[int, str]],
+    messages: list[tuple[str, str]],
+) -> Profile | None:
+    """Merge the logs into one profile, without those that are damaged in a way that reading them does not tell."""
+    with contextlib.suppress(Exception):  # whatever damage leads to
+        return profile_of_logs(logs, find_path, contexts_of)
+    whole: list[SampleLog] = []
+    for log in logs:
+        try:
+            profile_of_logs([log], find_path, contexts_of)
+        except Exception as error:  # as above
+            messages.append(("record-corrupt", f"Left out the profile of process {log.pid}: {error!r}."))
+        else:
+            whole.append(log)
+    return profile_of_logs(whole, find_path, contexts_of)
 
 
 def join_context(static: str, dynamic: str) -> str:
@@ -293,6 +315,9 @@ def _add_inferred(
 def _add(
     files: dict[str, FileData], path: str, context: str, lines: set[int], arcs: set[tuple[int, int]]
 ) -> None:
+    """Add lines and arcs. Raises ValueError for lines that no file has."""
+    if max(lines, default=0) >= _END_OF_LINES:
+        raise ValueError(f"line {max(lines)}, which no file has")
     data = files.setdefault(path, FileData())
     data.lines.setdefault(context, set()).update(lines)
     data.arcs.setdefault(context, set()).update(arcs)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 
 import click
@@ -9,7 +10,8 @@ import click
 from footfall.cli.options import write_output
 from footfall.cli.output import say
 from footfall.cli.reporting import ReportRequest, exit_status, report_options
-from footfall.report.annotate import annotate, flat_name
+from footfall.errors import FootfallError
+from footfall.report.annotate import annotate, flat_name, is_annotated
 from footfall.report.gather import Coverage
 from footfall.report.sources import read_source
 from footfall.report.text import plural
@@ -35,9 +37,25 @@ def command(request: ReportRequest, directory: str | None, quiet: bool) -> int:
     return exit_status(config, coverage)
 
 
+def _check_is_ours(path: str) -> None:
+    """Refuse to write through a link, and over what no earlier report made: nobody has named these files."""
+    if not os.path.lexists(path):
+        return
+    if not os.path.islink(path) and os.path.isfile(path):
+        with contextlib.suppress(OSError), open(path, "rb") as file:
+            if is_annotated(file.read()):
+                return
+    raise FootfallError(
+        "output-unwritable",
+        f"Can't write the annotated source to {path}: what is there is none.",
+        "Choose another place with -d, or move that file away.",
+    )
+
+
 def write_annotated(coverage: Coverage, directory: str | None) -> None:
     """Write a copy of each file. Raises FootfallError: `output-unwritable`, `no-source`."""
     for file in coverage.files:
         path = file.result.path
         to = path + ",cover" if directory is None else os.path.join(directory, flat_name(file.name))
+        _check_is_ours(to)
         write_output(to, annotate(read_source(path), file.result), "annotated source", is_quiet=True, option="-d")

@@ -97,7 +97,9 @@ def _no_collections() -> Iterator[None]:
 
 def _kept(directory: RunDirectory, config: Config, data_file: str, append: bool, error: Exception) -> FootfallError:
     again = f"footfall resolve {'--append ' if append else ''}{directory.path}"
-    if data_file != config.data_file:
+    if isinstance(error, FootfallError) and error.slug == "data-unwritable":
+        again += " --data-file=FILE"
+    elif data_file != config.data_file:
         again += f" --data-file={data_file}"
     kept = f"What was recorded is in {directory.path}; try again with: {again}"
     if isinstance(error, FootfallError):

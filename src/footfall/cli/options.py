@@ -118,7 +118,7 @@ def _write_file(output: str, parts: Iterable[bytes], what: str, is_quiet: bool, 
             except BaseException:
                 if os.path.isfile(output):
                     with contextlib.suppress(OSError):
-                        os.unlink(output)
+                        os.unlink(os.path.realpath(output))  # a link stays: the user made it
                 raise
     except OSError as error:
         raise FootfallError(

@@ -28,12 +28,19 @@ __all__ = [
 _KIND = 0o170000
 _REGULAR = 0o100000
 _LINK = 0o120000
+_WITHOUT_WAITING = posix.O_NONBLOCK | posix.O_NOCTTY | posix.O_CLOEXEC
 
 
 class _Functions:
-    __slots__ = ("getcwd", "getpid", "listdir", "lstat", "mkdir", "open", "readlink", "replace", "stat", "unlink")
+    __slots__ = (
+        "close", "descriptor", "fstat", "getcwd", "getpid", "listdir", "lstat", "mkdir", "open", "readlink", "replace",
+        "stat", "unlink",
+    )  # fmt: skip
 
     def __init__(self) -> None:
+        self.close = posix.close
+        self.descriptor = posix.open
+        self.fstat = posix.fstat
         self.getcwd = posix.getcwd
         self.getpid = posix.getpid
         self.listdir = posix.listdir
@@ -84,9 +91,20 @@ def list_directory(path: str) -> list[str]:
     return _KEPT.listdir(path)
 
 
+def _open_regular(path: str, flags: int) -> int:
+    descriptor = _KEPT.descriptor(path, flags | _WITHOUT_WAITING)
+    if (_KEPT.fstat(descriptor).st_mode & _KIND) != _REGULAR:
+        _KEPT.close(descriptor)
+        raise OSError(path + " is no regular file")
+    return descriptor
+
+
 def read_file(path: str) -> bytes:
-    """Return a file's content. Raises OSError, ValueError for what no file can be called."""
-    with _KEPT.open(path, "rb") as file:
+    """Return a regular file's content; never waits for a pipe of that name.
+
+    Raises OSError, ValueError for what no file can be called.
+    """
+    with _KEPT.open(path, "rb", opener=_open_regular) as file:
         return file.read()
 
 

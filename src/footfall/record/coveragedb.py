@@ -17,7 +17,7 @@ from pathlib import Path
 
 from footfall._version import VERSION
 from footfall.errors import FootfallError, UsageError
-from footfall.record.datafile import SCHEMA_VERSION, has_table, open_data_file
+from footfall.record.datafile import SCHEMA_VERSION, find_target, has_table, open_data_file
 from footfall.record.parallelfiles import SIDE_FILE_ENDING
 
 __all__ = [
@@ -124,7 +124,7 @@ def create_data_file(path: str | Path, *, is_durable: bool = False) -> Iterator[
     With `is_durable` it is on the disk by then, not only in the system's memory. On an error inside nothing is
     replaced. Raises FootfallError (`data-unwritable`).
     """
-    target = _target(path)
+    target = find_target(path)
     beside = f"{target}.{os.getpid()}{SIDE_FILE_ENDING}"
     try:
         os.makedirs(os.path.dirname(target), exist_ok=True)
@@ -157,17 +157,6 @@ def create_data_file(path: str | Path, *, is_durable: bool = False) -> Iterator[
     finally:
         with contextlib.suppress(OSError):
             os.unlink(beside)
-
-
-def _target(path: str | Path) -> str:
-    """Return what is to be replaced: through links, and nothing but a regular file. Raises as `create_data_file`."""
-    target = os.path.realpath(path) if os.path.islink(path) else os.path.abspath(path)
-    if os.path.lexists(target) and not os.path.isfile(target):
-        kind = "a directory" if os.path.isdir(target) else "no regular file"
-        raise FootfallError(
-            "data-unwritable", f"Can't write the data file {target}: it is {kind}.", "Choose another with --data-file."
-        )
-    return target
 
 
 def _flush_to_disk(path: str) -> None:
@@ -264,6 +253,8 @@ def _read_all(connection: sqlite3.Connection, contexts: list[str]) -> StoredCove
         stored.lines_only = {str(path) for (path,) in connection.execute(f"select path from {LINES_ONLY_TABLE}")}
     by_id: dict[int, StoredFile] = {}
     for file_id, name in connection.execute("select id, path from file"):
+        if "\0" in name:
+            raise sqlite3.DatabaseError(f"{name!r:.80} is no name of a file")
         by_id[file_id] = stored.files[name] = StoredFile()
     for file_id, tracer in connection.execute("select file_id, tracer from tracer"):
         by_id[file_id].tracer = tracer or ""

@@ -6,6 +6,7 @@ What is in it belongs to coveragedb (coverage.py's tables) and profiledb (ours).
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import sqlite3
 from collections.abc import Iterator
@@ -17,10 +18,22 @@ from footfall.record.parallelfiles import find_parallel_files
 _PLAIN = frozenset(b"/-._~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz")
 """Bytes that stand for themselves in a URI (RFC 3986); urllib.parse takes longer to import than a file to open."""
 
-__all__ = ["SCHEMA_VERSION", "check_replaceable", "check_writable", "has_table", "open_data_file", "remove_data_file"]
+__all__ = [
+    "DATABASE_ERRORS",
+    "SCHEMA_VERSION",
+    "check_replaceable",
+    "check_writable",
+    "find_target",
+    "has_table",
+    "open_data_file",
+    "remove_data_file",
+]
 
 SCHEMA_VERSION = 7
 """coverage.py's, since 5.0."""
+
+DATABASE_ERRORS = (sqlite3.DatabaseError, UnicodeDecodeError)
+"""What a damaged database raises: the second where SQLite's own message quotes bytes of it that are no text."""
 
 _COVERAGE_TABLES = frozenset({"coverage_schema", "meta", "file", "context", "line_bits", "arc", "tracer"})
 _SQLITE_MAGIC = b"SQLite format 3\0"
@@ -46,8 +59,28 @@ def check_writable(data_file: str) -> None:
         ) from error
 
 
+def find_target(path: str | Path) -> str:
+    """Return what writing a data file replaces: where links lead, and nothing but a regular file.
+
+    Raises FootfallError (`data-unwritable`).
+    """
+    target = os.path.realpath(path) if os.path.islink(path) else os.path.abspath(path)
+    if os.path.lexists(target) and not os.path.isfile(target):
+        kind = "a directory" if os.path.isdir(target) else "no regular file"
+        raise FootfallError(
+            "data-unwritable",
+            f"Can't write the data file {target}: it is {kind}.",
+            "Choose another place with --data-file.",
+        )
+    return target
+
+
 def check_replaceable(path: str | Path) -> None:
-    """Raise FootfallError (`data-foreign`) when a file of that name holds something else than coverage data."""
+    """Raise FootfallError when something else than coverage data is there under that name.
+
+    `data-unwritable`: it is no regular file; `data-foreign`: a file that holds something else.
+    """
+    find_target(path)
     try:
         with open(path, "rb") as file:
             head = file.read(16)
@@ -60,7 +93,7 @@ def check_replaceable(path: str | Path) -> None:
     if head == _SQLITE_MAGIC:
         with (
             # a damaged database under the data file's name: nothing in it can be saved
-            contextlib.suppress(sqlite3.DatabaseError),
+            contextlib.suppress(*DATABASE_ERRORS),
             contextlib.closing(_connect_read_only(path)) as connection,
         ):
             if not has_table(connection, "coverage_schema") and _count_tables(connection):
@@ -140,6 +173,8 @@ def open_data_file(path: str | Path) -> Iterator[sqlite3.Connection]:
     database errors while the file is read in the block become `data-corrupt` too.
     """
     try:
+        if os.path.exists(path) and not os.path.isfile(path):
+            raise OSError(errno.EINVAL, "it is no regular file")  # a pipe would hold us up
         with open(path, "rb") as file:
             head = file.read(16)
     except FileNotFoundError as error:
@@ -154,7 +189,7 @@ def open_data_file(path: str | Path) -> Iterator[sqlite3.Connection]:
         with contextlib.closing(_connect_read_only(path)) as connection:
             _check_schema(connection, path)
             yield connection
-    except sqlite3.DatabaseError as error:
+    except DATABASE_ERRORS as error:
         raise FootfallError(
             "data-corrupt",
             f"The data file {path} is damaged: {error}.",

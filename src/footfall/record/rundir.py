@@ -158,9 +158,8 @@ def make_run_directory(settings: RunSettings) -> RunDirectory:
 
 
 def _ignore_in_git(home: Path) -> None:
-    marker = home / ".gitignore"
-    if not marker.exists():
-        marker.write_text("*\n", encoding="utf-8")
+    with contextlib.suppress(FileExistsError), open(home / ".gitignore", "x", encoding="utf-8") as file:
+        file.write("*\n")
 
 
 def _make_free(runs: Path) -> Path:

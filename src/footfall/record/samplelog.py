@@ -17,6 +17,9 @@ from footfall.record.recordedfile import open_recorded_file
 from footfall.record.segments import ENTRY_BYTES, follow_entries, read_entries, reason_of
 
 __all__ = [
+    "MAX_INTERVAL_NS",
+    "MAX_NUMBER",
+    "MAX_START_NS",
     "UNIT_UNKNOWN",
     "Node",
     "Sample",
@@ -38,7 +41,10 @@ _SAMPLE_LAYOUT = struct.Struct("<IIQQIHH")
 _WAITING_LAYOUT = struct.Struct("<IIQQII")
 _NODE_LAYOUT = struct.Struct("<4I")
 _HOLDS_GIL = 1
-_MAX_NS = 1 << 61  # 73 years; sums of such times stay within what a data file can hold
+MAX_START_NS = 1 << 61  # the year 2043
+MAX_NUMBER = 1 << 55  # a year of nanoseconds; sums of some stay within what a data file can hold (record/profiledb.py)
+_MAX_LINE = (1 << 31) - 1
+MAX_INTERVAL_NS = 1 << 36  # over a minute; it is multiplied by how often a sample repeats
 
 
 class SampledCode(NamedTuple):
@@ -178,7 +184,7 @@ def _add_entry(log: SampleLog, clocks: dict[int, _ThreadClock], kind: int, paylo
         _add_sample(log, clocks, payload)
     elif kind == _WAITING:
         thread, node, time_ns, wall_ns, n_looks, _ = _WAITING_LAYOUT.unpack_from(payload)
-        if max(time_ns, wall_ns) > _MAX_NS:
+        if max(time_ns, wall_ns) > MAX_NUMBER:
             raise ValueError("a task has waited for a time that can't be")
         log.samples.append(Sample(thread, node, time_ns, wall_ns, 0, 0, holds_gil=False, repeat=n_looks))
     elif kind == _NODE:
@@ -186,10 +192,14 @@ def _add_entry(log: SampleLog, clocks: dict[int, _ThreadClock], kind: int, paylo
         log.nodes[node_id] = Node(parent, code, unit)
     elif kind == _CODE:
         code_id, first_line = struct.unpack_from("<II", payload)
+        if first_line > _MAX_LINE:
+            raise ValueError(f"line {first_line}, which no file has")
         filename, qualname, line_table = _sized_fields(payload, 8, 3)
         log.codes[code_id] = SampledCode(os.fsdecode(filename), _text(qualname), first_line, line_table)
     elif kind == _THREAD:
         index, _, native_id = struct.unpack_from("<IIQ", payload)
+        if native_id > MAX_NUMBER:
+            raise ValueError("a thread has a number that can't be")
         (name,) = _sized_fields(payload, 16, 1)
         log.threads[index] = SampledThread(native_id, _text(name))
     elif kind == _CALLS:
@@ -252,7 +262,8 @@ def _read_header(log: SampleLog, payload: memoryview) -> None:
     fields = _HEADER_LAYOUT.unpack_from(payload)
     if fields[1] != _FORMAT:
         raise _corrupt(log.path, f"its format is {fields[1]}, and this footfall reads {_FORMAT}")
-    if max(fields[2:16]) > _MAX_NS:
+    start_ns, numbers = fields[4:6], (*fields[2:4], *fields[7:16])
+    if max(start_ns) > MAX_START_NS or fields[6] > MAX_INTERVAL_NS or max(numbers) > MAX_NUMBER:
         raise _corrupt(log.path, "its header has a number that can't be")
     log.version, log.pid, log.start_ns, _, log.interval_ns = fields[2:7]
     log.n_ticks, _, torn, unreadable, log.n_late, _, _, log.stopped_errno, log.cpu_ns = fields[7:16]
@@ -265,7 +276,7 @@ def _corrupt(path: str, why: str) -> FootfallError:
 
 def _add_sample(log: SampleLog, clocks: dict[int, _ThreadClock], payload: memoryview) -> None:
     thread, node, time_ns, cpu_ns, context, flags, repeat = _SAMPLE_LAYOUT.unpack_from(payload)
-    if max(time_ns, cpu_ns) > _MAX_NS:
+    if max(time_ns, cpu_ns) > MAX_NUMBER:
         raise ValueError("a sample is of a time that can't be")
     before = clocks.get(thread)
     if before is None:

@@ -14,7 +14,16 @@ from pathlib import Path
 
 from footfall.errors import FootfallError
 from footfall.record.recordedfile import read_recorded_file
-from footfall.record.samplelog import Node, Sample, SampledCode, SampledThread, SampleLog
+from footfall.record.samplelog import (
+    MAX_INTERVAL_NS,
+    MAX_NUMBER,
+    MAX_START_NS,
+    Node,
+    Sample,
+    SampledCode,
+    SampledThread,
+    SampleLog,
+)
 
 __all__ = ["read_vmprof"]
 
@@ -189,14 +198,20 @@ def _fill(log: SampleLog, recording: _Recording) -> None:
     """Give functions and stacks their ids; root first in `functions`."""
     log.interval_ns = recording.period_ns
     log.start_ns = recording.start_ns
+    if not (0 <= log.interval_ns <= MAX_INTERVAL_NS and 0 <= log.start_ns <= MAX_START_NS):
+        raise FootfallError("record-corrupt", f"{log.path} has times that can't be.", "Remove it and run again.")
     stem = Path(log.path).stem.partition("-")[0]
     log.pid = int(stem) if stem.isdigit() else 0
     code_ids: dict[int, int] = {}
     node_ids: dict[Node, int] = {}
     threads: dict[int, int] = {}
     cpu_before = -1
-    first_cpu = next((stack.cpu_ns for stack in recording.stacks if stack.cpu_ns >= 0), 0)
-    for stack in recording.stacks:
+    whole = [stack for stack in recording.stacks if 0 <= stack.thread <= MAX_NUMBER and stack.cpu_ns <= MAX_NUMBER]
+    n_left_out = len(recording.stacks) - len(whole)
+    if n_left_out:
+        log.damage.append(f"{log.path} is damaged: {n_left_out} stacks have numbers that can't be.")
+    first_cpu = next((stack.cpu_ns for stack in whole if stack.cpu_ns >= 0), 0)
+    for stack in whole:
         parent = 0
         for function in stack.functions:
             code_id = code_ids.get(function)
@@ -219,7 +234,7 @@ def _fill(log: SampleLog, recording: _Recording) -> None:
 
 def _code_from_name(name: str) -> SampledCode:
     """`py:function:first line:path`; a function whose name was not written in time has the path "?"."""
-    match = re.fullmatch(r"py:(.*?):(\d+):(.*)", name, re.DOTALL)
+    match = re.fullmatch(r"py:(.*?):(\d{1,9}):(.*)", name, re.DOTALL)
     if match is None:
         return SampledCode("?", name or "?", 0, b"")
     return SampledCode(match[3], match[1], int(match[2]), b"")

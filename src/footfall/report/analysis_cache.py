@@ -19,6 +19,7 @@ from pathlib import Path
 
 import footfall.analyze
 from footfall._version import VERSION
+from footfall.record.datafile import DATABASE_ERRORS
 
 __all__ = ["AnalysisCache", "key_maker", "keys_by_path", "open_cache"]
 
@@ -80,7 +81,7 @@ class AnalysisCache:
             self._connection = self._connect()
         except sqlite3.OperationalError:
             pass  # locked, or not ours to read
-        except sqlite3.DatabaseError:
+        except DATABASE_ERRORS:
             self._start_again()
 
     def _connect(self) -> sqlite3.Connection:
@@ -99,7 +100,7 @@ class AnalysisCache:
     def _start_again(self) -> None:
         """Put an empty cache in the place of a damaged one."""
         self.close()
-        with contextlib.suppress(OSError, sqlite3.Error):
+        with contextlib.suppress(OSError, *DATABASE_ERRORS):
             os.unlink(self._path)
             self._connection = self._connect()
 
@@ -121,7 +122,7 @@ class AnalysisCache:
                 self._write("update analysis set day = ? where key = ?", unmarked)
         except sqlite3.OperationalError:
             self.close()
-        except sqlite3.DatabaseError:
+        except DATABASE_ERRORS:
             self._start_again()
         return found
 
@@ -140,7 +141,7 @@ class AnalysisCache:
                 )
         except sqlite3.OperationalError:
             self.close()
-        except sqlite3.DatabaseError:
+        except DATABASE_ERRORS:
             self._start_again()
 
     def _write(self, statement: str, rows: list[tuple[int, bytes]] | list[tuple[bytes, int, bytes]]) -> None:
@@ -181,7 +182,10 @@ def open_cache(data_file: str | Path) -> AnalysisCache | None:
                 continue
             if home:
                 _ignore_in_git(home)
-            return AnalysisCache(os.path.join(folder, _FILE))
+            path = os.path.join(folder, _FILE)
+            if os.path.islink(path) or (os.path.exists(path) and not os.path.isfile(path)):
+                continue  # SQLite would write through the link, whatever it leads to
+            return AnalysisCache(path)
     return None
 
 

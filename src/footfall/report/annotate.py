@@ -13,8 +13,9 @@ from bisect import bisect_left
 
 from footfall.analyze.results import FileResult
 
-__all__ = ["annotate", "flat_name"]
+__all__ = ["annotate", "flat_name", "is_annotated"]
 
+_MARGINS = frozenset({b"> ", b"! ", b"- ", b"  "})
 _HAS_NO_CODE = re.compile(r"\s*(#|$)")
 _IS_LONE_ELSE = re.compile(r"\s*else\s*:\s*(#|$)")
 
@@ -41,6 +42,11 @@ def annotate(source: str, result: FileResult) -> str:
             margin = "> " if has_run else "! "
         found.append(f"{margin}{line}\n")
     return "".join(found)
+
+
+def is_annotated(text: bytes) -> bool:
+    """Tell whether a text can be what `annotate` made, of whatever source: each line has one of its margins."""
+    return all(line[:2] in _MARGINS for line in text.split(b"\n")[:-1]) and (not text or text.endswith(b"\n"))
 
 
 def flat_name(name: str) -> str:

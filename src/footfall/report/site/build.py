@@ -109,15 +109,17 @@ def write_site(directory: str | Path, data: SiteData, note_page: Callable[[], ob
 
 def _check_is_ours(root: Path) -> None:
     """Refuse to write over what is no report's: pages of something else, or links that lead out of the directory."""
-    names = [*_PAGES, *_ASSETS, _NUMBERS_FILE, ".gitignore", _SOURCES]
-    found = [name for name in names if os.path.lexists(root / name)]
-    foreign = [name for name in found if (root / name).is_symlink()]
-    if not foreign and not _is_report(root):
-        foreign = [name for name in found if name in _PAGES]
+    sources = root / _SOURCES
+    found = [root / name for name in (*_PAGES, *_ASSETS, _NUMBERS_FILE)] + sorted(sources.glob("*.html"))
+    if _is_report(root):
+        found = [path for path in found if path.is_symlink() or not path.is_file()]
+    foreign = [path for path in found if os.path.lexists(path)]
+    if sources.is_symlink() or (sources.exists() and not sources.is_dir()):
+        foreign.insert(0, sources)
     if foreign:
         raise FootfallError(
             "output-unwritable",
-            f"Can't write the HTML report to {root}: {foreign[0]} there is not a report's.",
+            f"Can't write the HTML report to {root}: {foreign[0].relative_to(root)} there is not a report's.",
             "Choose another place with -d, or move that file away.",
         )
 
@@ -127,16 +129,17 @@ def _is_report(root: Path) -> bool:
     try:
         text = (root / ".gitignore").read_text(encoding="utf-8", errors="replace")
     except OSError:
-        return False
-    return _MARK in text or "coverage.py" in text
+        text = ""
+    return text.startswith(("# " + _MARK, "# Created by coverage.py")) or _read_numbers(root) is not None
 
 
 def _read_numbers(root: Path) -> Mapping[str, Any] | None:
+    path = root / _NUMBERS_FILE
     try:
-        found = json.loads((root / _NUMBERS_FILE).read_bytes())
+        found = json.loads(path.read_bytes()) if path.is_file() else None
     except (OSError, ValueError, RecursionError):
         return None
-    return found if isinstance(found, dict) else None
+    return found if isinstance(found, dict) and "format" in found else None
 
 
 class _Site:
@@ -163,6 +166,9 @@ class _Site:
         self.numbers = numbers_of_report(coverage, data.profile, self.function_times, self.pages)
 
     def write(self) -> None:
+        # first: what is left of a report that was cut off is a report's
+        with contextlib.suppress(FileExistsError), open(self.root / ".gitignore", "x", encoding="utf-8") as marker:
+            marker.write("# " + _MARK)
         wanted = set()
         for file in self.files:
             wanted.add(self._write_source(file))
@@ -175,7 +181,6 @@ class _Site:
         for name in _ASSETS:
             asset = resources.files("footfall.report").joinpath("assets", name).read_bytes()
             (self.root / name).write_bytes(asset)
-        (self.root / ".gitignore").write_text("# " + _MARK)
         self._write_numbers()
         self._remove_stale(wanted)
 
