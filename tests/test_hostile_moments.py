@@ -169,3 +169,56 @@ def test_the_program_has_another_file_system(measured: Measured, how: str) -> No
     )
     assert (done.returncode, done.stdout, done.stderr) == (0, "ran\n", "")
     measured.check_marks()
+
+
+_SIGNALLED = """
+    import signal, sys
+    class Alarm(KIND):
+        pass
+    is_ready = False
+    raised = caught = 0
+    def on_alarm(signum, frame):
+        global is_ready, raised
+        if is_ready and raised < 10:  # any
+            is_ready = False
+            raised += 1
+            raise Alarm
+    signal.signal(signal.SIGALRM, on_alarm)
+    signal.setitimer(signal.ITIMER_REAL, 0.003, 0.003)
+"""
+
+
+@each_engine
+@pytest.mark.parametrize("how", ["imports", "compiles"])
+def test_signals_while_files_are_loaded(measured: Measured, how: str) -> None:
+    """What signal handlers raise reaches the program, each time, also where footfall reads and compiles just then."""
+    if measured.engine.name == "settrace" and not IS_CPYTHON:
+        pytest.skip("PyPy takes a trace function away in which a signal handler raises")
+    text = "def f(a):  # any\n    return a  # missed\n" * 100
+    for number in range(100):
+        (measured.work / f"loaded{number}.py").write_text(text, encoding="utf-8")
+    load = {
+        "imports": "sys.modules.pop(name, None); __import__(name)",
+        "compiles": "exec(compile(texts[number], paths[number], 'exec'), {'__name__': name})",
+    }[how]
+    done = measured.run(
+        _SIGNALLED.replace("KIND", "Exception" if how == "imports" else "TimeoutError")  # importlib takes an OSError for its own
+        + f"""
+    paths = [__file__.replace("main", f"loaded{{number}}") for number in range(100)]
+    texts = [open(path).read() for path in paths]
+    number = 0
+    while number < 100:  # any
+        name = f"loaded{{number}}"
+        try:
+            is_ready = True
+            {load}
+            is_ready = False  # any
+            number += 1
+        except Alarm:
+            caught += 1
+    signal.setitimer(signal.ITIMER_REAL, 0)
+    print(raised == caught)
+    """
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "True\n", "")
+    measured.check_marks()

@@ -3,6 +3,8 @@
  * Threads: called with the GIL held (or attached, in free-threaded builds). */
 #include "core/decision.h"
 
+#include <pthread.h>
+#include <signal.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -48,8 +50,24 @@ raise_later(PyObject *error)
     }
 }
 
-PyObject *
-decision_ask(PyObject *decide, PyObject *filename)
+/* Let signals to this thread wait, but those of faults and of real time; `before` is how it was. */
+static void
+hold_signals(sigset_t *before)
+{
+    sigset_t held;
+    sigemptyset(&held);
+    for (int number = 1; number < 32; number++) {
+        sigaddset(&held, number);
+    }
+    const int faults[] = {SIGILL, SIGTRAP, SIGABRT, SIGBUS, SIGFPE, SIGSEGV};
+    for (size_t i = 0; i < sizeof faults / sizeof faults[0]; i++) {
+        sigdelset(&held, faults[i]);
+    }
+    pthread_sigmask(SIG_BLOCK, &held, before);
+}
+
+static PyObject *
+ask(PyObject *decide, PyObject *filename)
 {
     change_room(ROOM);
     PyObject *path = PyObject_CallOneArg(decide, filename); // owned
@@ -70,5 +88,15 @@ decision_ask(PyObject *decide, PyObject *filename)
     }
     Py_XDECREF(type);
     Py_XDECREF(traceback);
+    return path;
+}
+
+PyObject *
+decision_ask(PyObject *decide, PyObject *filename)
+{
+    sigset_t before;
+    hold_signals(&before);
+    PyObject *path = ask(decide, filename); // owned
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
     return path;
 }

@@ -7,6 +7,18 @@
 
 #include <string.h>
 
+/* After a callback, which raises nothing of ours: forget what comes of having no room for calling it. 0, or -1 with the
+ * exception of the program's own that came up meanwhile, a signal handler's. */
+static int
+clear_ours(void)
+{
+    if (!PyErr_ExceptionMatches(PyExc_RecursionError) && !PyErr_ExceptionMatches(PyExc_MemoryError)) {
+        return -1;
+    }
+    PyErr_Clear();
+    return 0;
+}
+
 #if PY_VERSION_HEX < 0x030E0000 && !defined(Py_GIL_DISABLED)
 
 #define Py_BUILD_CORE
@@ -41,7 +53,8 @@ is_main_script(struct _PyInterpreterFrame *frame, PyCodeObject *code)
            PyUnicode_Check(file) && PyUnicode_Compare(file, code->co_filename) == 0;
 }
 
-/* Ask for the script's code with probes: owned; NULL without an exception when there is none. */
+/* Ask for the script's code with probes: owned; NULL when there is none, with an exception when the program was
+ * interrupted meanwhile. */
 static PyObject *
 main_code(PyObject *filename)
 {
@@ -55,7 +68,7 @@ main_code(PyObject *filename)
     PyObject *code = PyObject_CallOneArg(callback, filename); // owned
     Py_DECREF(callback);
     if (code == NULL) {
-        PyErr_Clear(); /* it reports by itself; the script must run */
+        clear_ours();
     }
     else if (!PyCode_Check(code)) {
         Py_CLEAR(code);
@@ -88,12 +101,12 @@ evaluate_until_main(PyThreadState *tstate, struct _PyInterpreterFrame *frame, in
     _PyInterpreterState_SetEvalFrameFunc(PyThreadState_GetInterpreter(tstate),
                                          _PyEval_EvalFrameDefault);
     PyObject *code = main_code(plain->co_filename); // owned
-    if (code == NULL) {
+    if (code == NULL && !PyErr_Occurred()) {
         return _PyEval_EvalFrameDefault(tstate, frame, throwing);
     }
     PyObject *globals = frame->f_globals; // borrowed from the frame, which stays
-    PyObject *result = PyEval_EvalCode(code, globals, globals); // owned
-    Py_DECREF(code);
+    PyObject *result = code == NULL ? NULL : PyEval_EvalCode(code, globals, globals); // owned
+    Py_XDECREF(code);
     PyObject *type = NULL;  // owned
     PyObject *value = NULL; // owned
     PyObject *trace = NULL; // owned
@@ -190,7 +203,8 @@ read_int(PyObject *argument, int missing, int *value)
     return overflow != 0 || *value != number ? -1 : 0;
 }
 
-/* Instrumented code of the text to compile: owned; NULL without an exception when it is not for us. */
+/* Instrumented code of the text to compile: owned; NULL when it is not for us, with an exception when the program was
+ * interrupted meanwhile. */
 static PyObject *
 compile_with_probes(PyObject *callback, PyObject **sorted)
 {
@@ -217,7 +231,7 @@ compile_with_probes(PyObject *callback, PyObject **sorted)
     PyObject *code = PyObject_CallFunction(callback, "OOii", sorted[SOURCE], filename,
                                            merged.cf_flags, optimize); // owned
     if (code == NULL) {
-        PyErr_Clear(); /* what it could not compile, the original tells of */
+        clear_ours(); /* what it could not compile, the original tells of */
     }
     else if (!PyCode_Check(code)) {
         Py_CLEAR(code);
@@ -232,7 +246,7 @@ probes_compile(PyObject *module, PyObject *const *args, Py_ssize_t n_args, PyObj
     PyObject *callback = probes_callback(get_state(module), PROBES_ON_COMPILE); // borrowed
     if (callback != NULL && sort_arguments(args, n_args, names, sorted) == 0) {
         PyObject *code = compile_with_probes(callback, sorted);
-        if (code != NULL) {
+        if (code != NULL || PyErr_Occurred()) {
             return code;
         }
     }
@@ -250,8 +264,8 @@ probes_exec_code(PyObject *module, PyObject *const *args, Py_ssize_t n_args, PyO
     PyObject *callback = probes_callback(get_state(module), PROBES_ON_EXEC); // borrowed
     if (callback != NULL && n_args > 0 && PyCode_Check(args[0]) && probes_has_header(args[0])) {
         PyObject *armed = PyObject_CallOneArg(callback, args[0]); // owned
-        if (armed == NULL) {
-            PyErr_Clear(); /* it runs unmeasured */
+        if (armed == NULL && clear_ours() < 0) {
+            return NULL;
         }
         Py_XDECREF(armed);
     }

@@ -4,6 +4,7 @@ import os
 import sys
 
 from footfall.observe.files import absolute_path
+from footfall.observe.interruptions import Undisturbed
 from footfall.observe.probe_cache import code_state
 from footfall.observe.probe_loaders import PlainLoaders
 
@@ -39,10 +40,11 @@ def hook_imports(probes: "Probes", cache_dir: str, exec_code: "Callable[..., Non
         filename = self.get_filename(fullname)
         code = None
         try:
-            is_measured = probes.path_of(filename, name) is not None
-            runs_file_text = is_measured and plain_loaders.runs_file_text(self, filename)
-            if runs_file_text:
-                code = probes.code_for_import(filename, name)
+            with Undisturbed():
+                is_measured = probes.path_of(filename, name) is not None
+                runs_file_text = is_measured and plain_loaders.runs_file_text(self, filename)
+                if runs_file_text:
+                    code = probes.code_for_import(filename, name)
         except RecursionError:  # the program's stack is so full that the way to one of our own does not fit
             is_measured = False
         if code is not None:
@@ -128,7 +130,8 @@ def _path_finder(rewriter: "Any", probes: "Probes") -> "Callable[[object], str |
 
     def path_of(file: "Any") -> str | None:
         filename = os.fspath(file)
-        return probes.path_of(filename, names.get(os.path.normpath(filename)))
+        with Undisturbed():
+            return probes.path_of(filename, names.get(os.path.normpath(filename)))
 
     return path_of
 

@@ -8,6 +8,7 @@ import sys
 
 from footfall.observe.files import is_file
 from footfall.observe.instrument import Instrumenter
+from footfall.observe.interruptions import Undisturbed, pass_on
 from footfall.observe.probe_loaders import Compilations, is_same_code
 from footfall.observe.probe_silence import Silence
 from footfall.observe.probe_source import digest_source, keep_text, read_source
@@ -39,7 +40,10 @@ _IMPORT_CALLER = "<frozen importlib._bootstrap>"
 
 
 class Probes:
-    """What the hooks share: which files are measured, how to instrument, how to arm. Methods never raise."""
+    """What the hooks share: which files are measured, how to instrument, how to arm.
+
+    Methods raise nothing of ours; what a signal handler of the program raises meanwhile they pass on.
+    """
 
     def __init__(
         self,
@@ -73,16 +77,17 @@ class Probes:
 
         `name` is what the module will be called when it runs; None where that is not known.
         """
-        path, is_known = self._decide(filename, name)
-        if path is None:
-            return None
         try:
+            path, is_known = self._decide(filename, name)
+            if path is None:
+                return None
             code = self.instrumenter.code_of_file(path, filename)
             return self._arm(code, path if is_known else self._scope.decide)
-        except (OSError, SyntaxError):
+        except (OSError, SyntaxError) as error:
+            pass_on(error)
             return None  # the import system finds and says the same
         except Exception as error:  # ours: the module runs as it is
-            self.failed(path, error)
+            self.failed(filename, error)
             return None
 
     def code_from_loader(
@@ -163,26 +168,33 @@ class Probes:
         path = self.path_of(filename, "__main__")
         if path is None or not is_file(path) or path.endswith(".pyc"):
             return None
-        with Silence():  # the interpreter has shown the compiler's warnings
+        with Undisturbed(), Silence():  # the interpreter has shown the compiler's warnings
             return self.code_for_import(filename, "__main__")
 
     def code_for_source(
         self, source: "str | bytes", filename: str, flags: int, optimize: int
     ) -> "CodeType | None":
         """Return the armed code of text that is compiled under the name of a measured file."""
-        path, is_known = self._scope.decide_before_run(filename)
-        if path is None or self._compilations.note(filename, (source, flags, optimize)) or _is_import_compiling():
-            return None
+        with Undisturbed():
+            return self._code_for_source(source, filename, flags, optimize)
+
+    def _code_for_source(
+        self, source: "str | bytes", filename: str, flags: int, optimize: int
+    ) -> "CodeType | None":
         try:
+            path, is_known = self._scope.decide_before_run(filename)
+            if path is None or self._compilations.note(filename, (source, flags, optimize)) or _is_import_compiling():
+                return None
             digest = _digest_of_content(path, source) or self._digest_of_other_text(path, source)
             if digest is None:
                 return None
             code = self.instrumenter.code_of_source(source, filename, digest, flags, optimize)
             return self._arm(code, path if is_known else self._scope.decide)
-        except (OSError, SyntaxError):
+        except (OSError, SyntaxError) as error:
+            pass_on(error)
             return None  # the plain compilation says so
         except Exception as error:  # as above
-            self.failed(path, error)
+            self.failed(filename, error)
             return None
 
     def _digest_of_other_text(self, path: str, source: "str | bytes") -> bytes | None:
@@ -203,7 +215,8 @@ class Probes:
     def arm_before_run(self, code: "CodeType") -> "CodeType":
         """Return code that comes from another's cache, armed where it is instrumented."""
         try:
-            path, is_known = self._scope.decide_before_run(code.co_filename)
+            with Undisturbed():
+                path, is_known = self._scope.decide_before_run(code.co_filename)
             return self._arm(code, path if path is not None and is_known else self._scope.decide)
         except Exception as error:  # as above
             self.failed(code.co_filename, error)
@@ -212,12 +225,14 @@ class Probes:
     def instrument_tree(self, tree: "Module", source: bytes, filename: str) -> None:
         """Insert probes into the tree of a measured file that another tool is about to rewrite."""
         try:
-            self.instrumenter.instrument_for_pytest(tree, source)
+            with Undisturbed():
+                self.instrumenter.instrument_for_pytest(tree, source)
         except Exception as error:  # as above
             self.failed(filename, error)
 
     def failed(self, path: str, error: BaseException) -> None:
-        """Say, for the first one, that a module is not measured because of us."""
+        """Say, for the first one, that a module is not measured because of us, unless the error is the program's."""
+        pass_on(error)
         if self._has_failed:
             return
         self._has_failed = True
@@ -236,9 +251,9 @@ def _is_python(path: str) -> bool:
 
 
 def _is_import_compiling() -> bool:
-    """Whether the import system called `compile`, two frames up (`compile` itself has none)."""
+    """Whether the import system called `compile`, three frames up (`compile` itself has none)."""
     try:
-        return sys._getframe(2).f_code.co_filename == _IMPORT_CALLER
+        return sys._getframe(3).f_code.co_filename == _IMPORT_CALLER
     except ValueError:
         return False  # nobody did: PyPy's main script
 
