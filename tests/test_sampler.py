@@ -262,6 +262,23 @@ def test_threads_are_told_apart(tmp_path: Path) -> None:
     assert looks[idling] > 5 * entries[idling]
 
 
+def test_a_thread_that_is_named_later(tmp_path: Path) -> None:
+    """It has the name that it was seen to have last."""
+    program = """
+    def named():
+        for _ in until(0.1): pass
+        with open(f"/proc/self/task/{threading.get_native_id()}/comm", "w") as file:
+            file.write("late name")
+        for _ in until(0.5): pass
+    thread = threading.Thread(target=named)
+    thread.start()
+    thread.join()
+    """
+    log = sample_program(program, tmp_path / "a.smp")
+    assert sorted(thread.name for thread in log.threads.values())[0] == "late name"
+    assert len(log.threads) == 2
+
+
 def test_frames_that_no_traceback_shows_are_left_out(tmp_path: Path) -> None:
     """A class that is called often has its __init__ below the caller, and nothing in between."""
     program = """

@@ -322,10 +322,9 @@ sample_log_intern_node(sample_log *log, uint32_t parent, uint32_t code, uint32_t
     return id;
 }
 
-uint32_t
-sample_log_add_thread(sample_log *log, uint64_t native_id, const char *name)
+void
+sample_log_name_thread(sample_log *log, uint32_t index, uint64_t native_id, const char *name)
 {
-    uint32_t index = log->next_thread_index++;
     uint32_t name_bytes = (uint32_t)strnlen(name, MAX_THREAD_NAME);
     unsigned char *payload = reserve(log, 4 + 4 + 8 + 4 + name_bytes);
     if (payload != NULL) {
@@ -335,6 +334,13 @@ sample_log_add_thread(sample_log *log, uint64_t native_id, const char *name)
         maplog_put_bytes(to, name, name_bytes);
         maplog_commit(&log->log, payload, SAMPLE_THREAD);
     }
+}
+
+uint32_t
+sample_log_add_thread(sample_log *log, uint64_t native_id, const char *name)
+{
+    uint32_t index = log->next_thread_index++;
+    sample_log_name_thread(log, index, native_id, name);
     return index;
 }
 

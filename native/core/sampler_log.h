@@ -117,6 +117,8 @@ void sample_log_erase_all_codes(sample_log *log);
 /* The number of (parent, code, unit), logged when it is new. NO_NODE when memory or the log ended. */
 uint32_t sample_log_intern_node(sample_log *log, uint32_t parent, uint32_t code, uint32_t unit);
 
+/* Log a thread's name, anew where it has changed. */
+void sample_log_name_thread(sample_log *log, uint32_t index, uint64_t native_id, const char *name);
 /* Log a thread. Returns its index. */
 uint32_t sample_log_add_thread(sample_log *log, uint64_t native_id, const char *name);
 

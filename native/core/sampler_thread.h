@@ -29,6 +29,8 @@ typedef struct thread_lane {
     uint64_t thread_id; /* its pthread_t */
     uint64_t native_id; /* 0: not bound to a thread yet, not sampled */
     uint32_t index; /* in the log */
+    uint32_t n_samples; /* of this thread so far */
+    char name[MAX_THREAD_NAME]; /* as logged */
     clockid_t clock; /* its CPU clock */
     pid_t task; /* with `remote`: the kernel's id of it, 0 = not known */
     int clock_file; /* its CPU clock as a file */

@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 /* Linux: a thread's CPU clock as a clockid_t (include/linux/posix-timers.h: CPUCLOCK_SCHED, per thread). */
@@ -119,10 +120,31 @@ open_lane(sampler *s, thread_lane *lane, uint64_t thread, const thread_fields *f
         remote_open_lane(s, lane);
     }
     else if (native_id != 0) {
-        char name[MAX_THREAD_NAME];
-        read_thread_name(native_id, name);
-        lane->index = sample_log_add_thread(&s->log, native_id, name);
+        read_thread_name(native_id, lane->name);
+        lane->index = sample_log_add_thread(&s->log, native_id, lane->name);
         lane->clock = CPU_CLOCK_OF(native_id);
+    }
+}
+
+void
+lane_follow_name(sampler *s, thread_lane *lane)
+{
+    lane->n_samples++;
+    if ((lane->n_samples & (lane->n_samples - 1)) != 0) {
+        return;
+    }
+    char name[MAX_THREAD_NAME] = "";
+    uint64_t native_id = lane->native_id;
+    if (s->remote == NULL) {
+        read_thread_name(native_id, name);
+    }
+    else if (lane->task != 0) {
+        native_id = (uint64_t)lane->task;
+        remote_read_thread_name(s->remote, lane->task, name);
+    }
+    if (name[0] != '\0' && strcmp(name, lane->name) != 0) {
+        memcpy(lane->name, name, sizeof name);
+        sample_log_name_thread(&s->log, lane->index, native_id, name);
     }
 }
 

@@ -15,4 +15,8 @@ int sampler_is_one_thread(sampler *s);
 /* What the thread's CPU clock shows; the last value that was seen when the thread has ended. */
 uint64_t lane_cpu_ns(const thread_lane *lane);
 
+/* Count a sample of the thread and log its name anew if it has another by now, as threads have that name themselves
+ * when they begin. It is looked at with the samples 1, 2, 4, 8 and so on. */
+void lane_follow_name(sampler *s, thread_lane *lane);
+
 #endif

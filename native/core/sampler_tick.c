@@ -277,6 +277,7 @@ log_sample(sampler *s, thread_lane *lane, uint64_t time_ns, int holds_gil, int h
         .repeat = 1,
     };
     s->log.n[COUNT_SAMPLES]++;
+    lane_follow_name(s, lane);
     if (has_waited && lane->last.context == sample.context && lane->last.flags == sample.flags
         && lane->last.repeat < MAX_REPEAT && sample_log_is_mapped(&s->log, lane->place)) {
         lane->last.repeat++;

@@ -8,6 +8,7 @@
 #include "core/sampler_threads.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #define VIEWS_AT_ONCE 20u /* three spans each */
 #define MAX_INTERPRETER_ID ((uint64_t)1 << 40)
@@ -247,6 +248,8 @@ static void
 copy_thread(thread_lane *to, const thread_lane *from)
 {
     to->index = from->index;
+    to->n_samples = from->n_samples;
+    memcpy(to->name, from->name, sizeof to->name);
     to->cpu_ns = from->cpu_ns;
     to->n_starts = from->n_starts;
     to->moved_ns = from->moved_ns;

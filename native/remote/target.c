@@ -142,8 +142,8 @@ remote_find_task(const remote_target *target, uint64_t native_id)
     return found == 0 && n_tasks == 1 ? only : found;
 }
 
-static void
-read_thread_name(const remote_target *target, pid_t task, char name[MAX_THREAD_NAME])
+void
+remote_read_thread_name(const remote_target *target, pid_t task, char name[MAX_THREAD_NAME])
 {
     char path[64];
     snprintf(path, sizeof path, "task/%d/comm", (int)task);
@@ -157,7 +157,6 @@ void
 remote_open_lane(sampler *s, thread_lane *lane)
 {
     char path[64];
-    char name[MAX_THREAD_NAME] = "";
     const remote_target *target = s->remote;
     pid_t task = (pid_t)lane->native_id;
     snprintf(path, sizeof path, "task/%d/schedstat", (int)task);
@@ -167,7 +166,7 @@ remote_open_lane(sampler *s, thread_lane *lane)
         snprintf(path, sizeof path, "task/%d/schedstat", (int)task);
     }
     if (task != 0) {
-        read_thread_name(target, task, name);
+        remote_read_thread_name(target, task, lane->name);
         lane->clock_file = openat(target->proc, path, O_RDONLY | O_CLOEXEC);
     }
     lane->task = task;
@@ -175,7 +174,7 @@ remote_open_lane(sampler *s, thread_lane *lane)
         return;
     }
     if (sample_log_is_open(&s->log) && s->log.counters != NULL) {
-        lane->index = sample_log_add_thread(&s->log, task != 0 ? (uint64_t)task : lane->native_id, name);
+        lane->index = sample_log_add_thread(&s->log, task != 0 ? (uint64_t)task : lane->native_id, lane->name);
     }
 }
 

@@ -78,6 +78,8 @@ int remote_after_tick(sampler *s);
 pid_t remote_find_task(const remote_target *target, uint64_t native_id);
 /* Fill what the lane needs of the kernel: log entry, clock. */
 void remote_open_lane(sampler *s, thread_lane *lane);
+/* Read the name of a thread, ended by a NUL; "" when it has ended. */
+void remote_read_thread_name(const remote_target *target, pid_t task, char name[MAX_THREAD_NAME]);
 void remote_close_lane(thread_lane *lane);
 /* CPU time of the lane's thread, and whether it has slept for so long that its clock would have moved if not. */
 uint64_t remote_lane_cpu_ns(thread_lane *lane, uint64_t now_ns, int *has_slept);
