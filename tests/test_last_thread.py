@@ -1,11 +1,14 @@
 """A program whose first thread ends by itself ends as it does without us: what we run beside it keeps nothing alive."""
 
+import os
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
+from forbidden_calls import SECCOMP
 
 Footfall = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -37,4 +40,22 @@ def test_the_sampler_does_not_keep_a_process_alive(
     """Nor does it change the status; a slow rate changes nothing."""
     (tmp_path / "main.py").write_text(PROGRAM)
     done = footfall("run", "--quiet", "--rate=1", sys.executable, "main.py", how, has_thread, timeout=30)
+    assert (done.returncode, done.stdout) == (status, output)
+
+
+@pytest.mark.skipif(os.uname().machine != "x86_64", reason="the system call's number is x86-64's")
+@pytest.mark.skipif(sys.implementation.name != "cpython", reason="PyPy's sampler reads nothing so")
+@pytest.mark.parametrize(("how", "has_thread", "status", "output"), CASES)
+def test_nor_does_the_sampler_that_is_a_python_thread(
+    tmp_path: Path, footfall: Footfall, how: str, has_thread: str, status: int, output: str
+) -> None:
+    """The one that samples where reading memory is forbidden."""
+    (tmp_path / "main.py").write_text(PROGRAM)
+    (tmp_path / "start.py").write_text(
+        SECCOMP + "import os, sys\nos.execv(sys.executable, [sys.executable, 'main.py', *sys.argv[1:]])\n"
+    )
+    done = footfall("run", "--quiet", sys.executable, "start.py", how, has_thread, timeout=30)
+    if done.returncode == 77:
+        pytest.skip("seccomp filters are not allowed here")
+    assert "[sampler-fallback]" in done.stderr
     assert (done.returncode, done.stdout) == (status, output)

@@ -12,6 +12,7 @@ import pytest
 
 from footfall.analyze.calltree import profile_of_logs, times_of_functions
 from footfall.record.samplelog import SampleLog, read_sample_log, read_sample_logs
+from forbidden_calls import SECCOMP
 
 pytestmark = pytest.mark.skipif(sys.implementation.name != "cpython", reason="PyPy has its own sampler")
 
@@ -466,20 +467,6 @@ def test_pace_is_kept(tmp_path: Path) -> None:
     assert 0 < limited.cpu_ns and 0 < free.cpu_ns
     for log, used in zip((free, limited), done.stdout.split(), strict=True):
         assert sum(sample.cpu_ns for sample in log.samples) == pytest.approx(int(used), rel=0.2)
-
-
-SECCOMP = """
-import ctypes, struct
-def forbid(number):
-    # Load the system call's number; equal: return EPERM; else allow.
-    rules = [(0x20, 0, 0, 0), (0x15, 0, 1, number), (0x06, 0, 0, 0x00050001), (0x06, 0, 0, 0x7FFF0000)]
-    code = ctypes.create_string_buffer(b"".join(struct.pack("<HBBI", *rule) for rule in rules))
-    program = ctypes.create_string_buffer(struct.pack("<HxxxxxxQ", len(rules), ctypes.addressof(code)))
-    libc = ctypes.CDLL(None, use_errno=True)
-    if libc.prctl(38, 1, 0, 0, 0) or libc.prctl(22, 2, program, 0, 0):
-        raise SystemExit(77)
-forbid(310)
-"""
 
 
 @pytest.mark.skipif(os.uname().machine != "x86_64", reason="the system call's number is x86-64's")

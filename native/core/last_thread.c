@@ -1,6 +1,6 @@
 /* last_thread.c sees that a thread of ours is the only one left: a program's first thread may end by itself (pthread_exit,
  * the system call exit), and the process lives for as long as any other thread does. Ours must not keep it alive.
- * Plain C. Threads: the sampling thread only. */
+ * Plain C. Threads: the sampling thread only, which with the fallback's holds the GIL. */
 #include "core/last_thread.h"
 
 #include <fcntl.h>

@@ -299,7 +299,8 @@ open_fallback(PyObject *module, PyObject *args, PyObject *kwargs)
 
 PyDoc_STRVAR(sampler_take_doc,
 "sampler_take()\n--\n\n"
-"Take one sample of every thread but the caller's. Returns False when the log has ended.");
+"Take one sample of every thread but the caller's. Returns False when the log has ended, or all other threads have:\n"
+"the process lives for as long as the caller does.");
 
 static PyObject *
 take_sample(PyObject *module, PyObject *Py_UNUSED(ignored))
@@ -309,6 +310,9 @@ take_sample(PyObject *module, PyObject *Py_UNUSED(ignored))
         Py_RETURN_FALSE;
     }
     uint64_t now = sampler_now_ns();
+    if (now >= s->last_thread.next_ns && last_thread_is_this(&s->last_thread, now)) {
+        Py_RETURN_FALSE;
+    }
     s->skip_native_id = (uint64_t)syscall(SYS_gettid);
     sampler_tick(s, now);
     s->busy_ns += sampler_now_ns() - now;
