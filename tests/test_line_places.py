@@ -370,10 +370,10 @@ def test_the_coverage_table_says_whose_time_it_shows(
 ) -> None:
     """A note below it where the shares are of wall time, unless that was asked for."""
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "a.py").write_text("x = 1\n")
+    (tmp_path / "a.py").write_text("x = 1\ny = 2\n")
     function = Function(str(tmp_path / "a.py"), "<module>", 1)
-    with write_coverage(tmp_path / ".coverage", {function.path: FileData({"": {1}})}, has_arcs=False) as connection:
-        write_profile(connection, rows_from_profile(profile_of(([(function, 1)], 5), cpu=uses_cpu)))
+    with write_coverage(tmp_path / ".coverage", {function.path: FileData({"": {1, 2}})}, has_arcs=False) as connection:
+        write_profile(connection, rows_from_profile(profile_of(([(function, 2)], 5), cpu=uses_cpu)))
     note = "Time is wall time: no thread was seen to use CPU time."
     assert _main("report") == 0
     assert (note in capsys.readouterr().out) is not uses_cpu

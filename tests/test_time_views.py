@@ -74,6 +74,18 @@ def test_each_view_adds_up(profile, by):
     assert rows(profile, by) == EXPECTED[by]
 
 
+def test_the_rows_of_json_and_what_has_none_are_the_total(profile):
+    """Also where that is too little for a text's digits."""
+    profile.frames.append(Frame(Function("<gc>", "<gc>", 0), 0, 0, None, None))
+    profile.nodes.append(TreeNode(1, len(profile.frames) - 1))
+    profile.costs[len(profile.nodes) - 1, 0, ""] = Cost(wall_ns=1000, cpu_ns=1000, gil_ns=1000, samples=1)
+    report = times_by_report(profile, TimeTableOptions("line"))
+    own = sum(row["self"]["time"] for row in report["rows"])
+    assert report["without_row"] == {"gc": 1e-6}
+    assert own + 1e-6 == pytest.approx(report["total"], rel=1e-9)
+    assert "In no row" not in plain_text(render_times(profile, TimeTableOptions("line")))
+
+
 def test_sorting_and_other_clocks(profile):
     """By whole time, by name, by samples; wall time and looks count the waiting thread as well."""
     assert [name for name, _, _ in rows(profile, "function", sort="total")] == ["main", "f"]
@@ -144,6 +156,10 @@ def test_what_pypys_sampler_does_not_know(profile, tmp_path, footfall):
     """Wall times, the GIL and lines: no number is shown as such."""
     for each in profile.costs.values():
         each.gil_ns, each.wall_ns = 0, each.cpu_ns
+    profile.frames = [
+        frame._replace(line=frame.function.first_line, end_line=frame.function.first_line, column=None)
+        for frame in profile.frames
+    ]
     with write_coverage(tmp_path / ".coverage", {}, has_arcs=False) as connection:
         write_profile(connection, rows_from_profile(profile))
     for clock in ("wall", "gil"):

@@ -55,9 +55,11 @@ def default_clock(profile: Profile) -> Clock:
 def has_cpu_time_alone(profile: Profile) -> bool:
     """Tell whether all that is known is CPU time, of functions and not of lines: PyPy's sampler knows nothing else.
 
-    Its wall times are its CPU times, which no two clocks would be to the nanosecond.
+    Its wall times are its CPU times, which no two clocks would be to the nanosecond, and its frames have no columns.
     """
     costs = profile.costs.values()
-    return any(cost.cpu_ns for cost in costs) and all(
-        not cost.gil_ns and cost.wall_ns == cost.cpu_ns for cost in costs
+    return (
+        any(cost.cpu_ns for cost in costs)
+        and all(not cost.gil_ns and cost.wall_ns == cost.cpu_ns for cost in costs)
+        and all(frame.line == frame.function.first_line and frame.column is None for frame in profile.frames)
     )

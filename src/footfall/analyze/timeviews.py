@@ -27,7 +27,6 @@ __all__ = ["VIEWS", "TimeRow", "View", "standard_error", "view_profile"]
 
 Reader = Callable[[Cost], int]
 """Nanoseconds of a clock, as of `clocks.reader`, or the number of samples."""
-_LEAST_SHARE: Final = 0.0005  # what would be shown as 0.0 %
 VIEWS: Final = ("test", "function", "file", "line", "thread", "process")
 
 
@@ -94,7 +93,7 @@ class _Wanted:
 
 
 def _left_out(wanted: _Wanted, by: str) -> dict[str, Cost]:
-    """Return the own time of frames without a row, by what they are; only what can be seen in a table."""
+    """Return the own time of frames without a row, by what they are."""
 
     def kind(path: str) -> str | None:
         if wanted.sources.is_footfall(path):
@@ -103,8 +102,7 @@ def _left_out(wanted: _Wanted, by: str) -> dict[str, Cost]:
 
     kinds = [kind(frame.function.path) for frame in wanted.profile.frames]
     times = times_by(wanted.profile, None, kinds) if any(kinds) else {}
-    least = _LEAST_SHARE * sum(wanted.clock(cost) for (node, _, _), cost in wanted.profile.costs.items() if node)
-    return {name: each.own for name, each in sorted(times.items()) if wanted.clock(each.own) > least}
+    return {name: each.own for name, each in sorted(times.items()) if wanted.clock(each.own)}
 
 
 def _squares(profile: Profile) -> Cost:

@@ -24,6 +24,7 @@ __all__ = ["SORTS", "TimeTableOptions", "render_times", "times_by_report"]
 SORTS: Final = ("self", "total", "samples", "name")
 _NS_PER_SECOND: Final = 1_000_000_000
 _OTHER_PART: Final = 3
+_LEAST_SHARE: Final = 0.0005  # what would be shown as 0.0 %
 _OTHER_CODE: Final = "In libraries and the interpreter:"
 _LEFT_OUT: Final = {
     "gc": "garbage collection",
@@ -173,9 +174,13 @@ def _notes(profile: Profile, shown: _Shown, options: TimeTableOptions, n_shown: 
         notes.append("No thread was seen to use CPU time, so these are wall times.")
     if options.by == "line" and has_cpu_time_alone(profile):
         notes.append("PyPy's sampler tells functions, not lines: each line is a function's first.")
-    if shown.view.left_out:
-        parts = ", ".join(f"{_LEFT_OUT[name]} {shown.text(cost)}" for name, cost in shown.view.left_out.items())
-        notes.append(f"In no row: {parts}.")
+    parts = [
+        f"{_LEFT_OUT[name]} {shown.text(cost)}"
+        for name, cost in shown.view.left_out.items()
+        if shown.read(cost) > _LEAST_SHARE * shown.view.total
+    ]
+    if parts:
+        notes.append(f"In no row: {', '.join(parts)}.")
     return [[(note, "dim")] for note in (*notes, text)]
 
 
