@@ -1,5 +1,6 @@
 """Under `-O` and `-OO`, asserts and docstrings that Python leaves out are not counted, whatever measures and whoever reports."""
 
+import ast
 import os
 import pathlib
 import subprocess
@@ -78,12 +79,15 @@ def test_compile_with_a_level_of_its_own(measured: Measured) -> None:
 def test_asserts_that_pytest_rewrites_run(measured: Measured, option: str) -> None:
     """They are other statements then; where a module keeps pytest from it, and in modules without tests, they are left out."""
     write_program(measured.work / "helper.py", "def helped(x):\n    assert x  # missed\n    return x\n")
-    write_program(measured.work / "test_plain.py", "'''PYTEST_DONT_REWRITE'''\ndef test_it():\n    assert 0  # missed\n    x = 1\n")
+    has_docstring = option == "-O" or ast.get_docstring(compile("'text'", "", "exec", ast.PyCF_ONLY_AST, optimize=2))
+    if has_docstring:  # from 3.13 on the compiler leaves it out of the tree as well, and pytest rewrites the module
+        plain = "'''PYTEST_DONT_REWRITE'''\ndef test_it():\n    assert 0  # missed\n    x = 1\n"
+        write_program(measured.work / "test_plain.py", plain)
     text = "'''Tests.'''\nimport helper\ndef test_it():\n    '''Text.'''\n    assert helper.helped(0) == 0\n    assert 1\n"
     for _ in range(2):
         arguments = (option, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-W", "ignore", ".")
         done = measured.run(text, *arguments, name="test_main.py")
-        assert "2 passed" in done.stdout
+        assert ("2 passed" if has_docstring else "1 passed") in done.stdout
         measured.check_marks()
 
 
