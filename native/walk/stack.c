@@ -170,6 +170,9 @@ take_snapshot(walk_run *walk, uint64_t thread, stack_lane *lane)
     const walk_offsets *offsets = walk->walker->offsets;
     uint64_t frame_before = 0;
     thread_look look;
+    if (walk->walker->source->pid == MEMORY_DIRECT) {
+        *lane = (stack_lane){0}; /* what was there at the last sample may be unmapped now: to read it would be a crash */
+    }
     for (int tries = 0; tries < MAX_SNAPSHOT_TRIES; tries++) {
         stack_lane copied = *lane;
         if (read_guess(walk, thread, &copied, &look) < 0) {
