@@ -175,7 +175,11 @@ def _start_sampler(settings: Settings) -> None:
     has_tasks = sys.implementation.name == "cpython" and sys.version_info >= (3, 14)
     reason = fallback_reason()
     if reason is not None and reason[0] == "python-unknown":
-        report("python-unknown", "this footfall does not know this Python: there is no profile.", "Update footfall.")
+        said = ("python-unknown", "this footfall does not know this Python: there is no profile. Update footfall.")
+        if settings.cover:
+            _keep_message(*said)  # said once, at the end, for all processes
+        else:
+            report(*said)  # there is no record to keep it in
         return
     if settings.with_tasks and not has_tasks:
         _keep_message("async-unsupported", "the profile is without asyncio's tasks: only CPython 3.14+ tells of them.")
