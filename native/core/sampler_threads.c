@@ -66,7 +66,8 @@ is_list_unchanged(sampler *s)
     if (s->cpu_address != 0) {
         spans[n++] = (memory_span){s->cpu_address, &s->cpu_seen, sizeof s->cpu_seen};
     }
-    uint32_t n_batch = s->n_lanes <= MAX_BATCH ? s->n_lanes : 0;
+    /* without a safe way to read, no thread that may have ended since */
+    uint32_t n_batch = s->n_lanes <= MAX_BATCH && s->memory.pid != MEMORY_DIRECT ? s->n_lanes : 0;
     for (uint32_t i = 0; i < n_batch; i++) {
         spans[n++] = (memory_span){s->lanes[i].thread, s->states + (size_t)i * bytes, bytes};
     }
