@@ -5,8 +5,6 @@ While there is one, the interpreter calls the trace function for all code, which
 
 import sys
 
-from footfall.observe import settrace
-
 __all__ = ["TracedFiles"]
 
 _TRACE_FUNCTION = "footfall_trace"
@@ -34,6 +32,8 @@ class TracedFiles:
             return True
         if function is not None:
             return False
+        from footfall.observe import settrace  # few programs need it
+
         self._paths[filename] = path
         settrace.start_in_core(self.decide, self._with_branches)
         return True
