@@ -134,7 +134,7 @@ ENDS = {
 }
 
 PATH = re.compile(r"gen_\d+|<[\w. ]+>|/.+\.py")
-NAME = re.compile(r"<\w+>|[A-Za-z_]\w*(?:\.(?:<\w+>|[A-Za-z_]\w*))*")
+NAME = re.compile(r"<not read>|<\w+>|[A-Za-z_]\w*(?:\.(?:<\w+>|[A-Za-z_]\w*))*")  # the first: looks that read no stack
 
 
 def program_of(activities: list[str], end: str) -> str:

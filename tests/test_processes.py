@@ -483,7 +483,7 @@ ENDINGS = {
     "a segmentation fault with faulthandler": ("faulthandler.enable(); ctypes.string_at(8)", -signal.SIGSEGV),
     "abort": ("os.abort()", -signal.SIGABRT),
     "out of memory": ("resource.setrlimit(resource.RLIMIT_AS, (1 << 29, 1 << 29)); bytearray(1 << 31)", 1),
-    "too much CPU": ("resource.setrlimit(resource.RLIMIT_CPU, (0, 0))\n    while True: pass", -signal.SIGKILL),
+    "too much CPU": ("resource.setrlimit(resource.RLIMIT_CPU, (0, 0))\n    while True: pass  # any", -signal.SIGKILL),
 }
 
 

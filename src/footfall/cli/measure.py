@@ -100,12 +100,12 @@ def _finish(
     """Make the results of a command that has ended."""
     status = ended.status
     if not directory.has_records():
-        say(f"footfall: {why_nothing(program, ended)}")
+        say(f"footfall: {why_nothing(program, ended, directory.path)}")
         remove_run_directory(directory)
         return Measurement(status or EXIT_ENVIRONMENT, None)
     _name_survivors(directory)
     if not directory.has_records(ended.pid):
-        reason = why_only_others(program, ended)
+        reason = why_only_others(program, ended, directory.path)
         if reason is not None:
             warn([(reason.slug, f"{reason.message} {reason.help}")], config.disable_warnings)
     chosen = data_file or config.data_file

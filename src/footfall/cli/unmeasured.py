@@ -6,6 +6,7 @@ import os
 import shlex
 import signal
 import sys
+from pathlib import Path
 
 from footfall.cli.supervise import Ended
 from footfall.cli.target import Interpreter, find_interpreter, inspect_interpreter
@@ -15,9 +16,12 @@ from footfall.pythons import KNOWN_VERSIONS
 
 __all__ = ["why_nothing", "why_only_others"]
 
+_RECORD_BYTES = 1 << 20
+"""A process takes half of it from the start."""
 
-def why_nothing(program: list[str], ended: Ended) -> FootfallError:
-    """Say why no process of a command left a record, as far as can be told."""
+
+def why_nothing(program: list[str], ended: Ended, directory: Path) -> FootfallError:
+    """Say why no process of a command left a record in the run directory, as far as can be told."""
     what = f"Nothing was recorded of {_shown(program)}:"
     number = _ending_signal(ended)
     if number is not None:
@@ -33,15 +37,15 @@ def why_nothing(program: list[str], ended: Ended) -> FootfallError:
             f"{what} it ran no Python, or a Python without footfall.",
             "Install footfall in the environment whose Python it runs: PYTHON -m pip install footfall.",
         )
-    return _why_not(path, what)
+    return _why_not(path, what, directory)
 
 
-def why_only_others(program: list[str], ended: Ended) -> FootfallError | None:
+def why_only_others(program: list[str], ended: Ended, directory: Path) -> FootfallError | None:
     """Say why a command that is itself Python left no record while its children did; None where it is no Python."""
     path = find_interpreter(program)
     if path is None or _ending_signal(ended) is not None:
         return None
-    why = _why_not(path, f"{_shown(program)} was not measured itself, only processes that it started:")
+    why = _why_not(path, f"{_shown(program)} was not measured itself, only processes that it started:", directory)
     return FootfallError("main-unmeasured", why.message, why.help)
 
 
@@ -60,7 +64,7 @@ def _ending_signal(ended: Ended) -> int | None:
     return signal.SIGINT if ended.status != 0 and signal.SIGINT in ended.signals else None
 
 
-def _why_not(path: str, what: str) -> FootfallError:
+def _why_not(path: str, what: str, directory: Path) -> FootfallError:
     found = inspect_interpreter(path, {key: value for key, value in os.environ.items() if key != RUN_VARIABLE})
     if not found.is_supported and found.version is not None:
         version = ".".join(map(str, found.version))
@@ -78,6 +82,13 @@ def _why_not(path: str, what: str) -> FootfallError:
             "no-start-hook",
             f"{what} {path} finds footfall, but its start hook footfall.pth is in none of its site directories.",
             f"Install it as a package, neither editable nor with --target: {_install_command(found)}.",
+        )
+    disk = os.statvfs(directory)
+    if disk.f_bavail * disk.f_frsize < _RECORD_BYTES:
+        return FootfallError(
+            "nothing-recorded",
+            f"{what} there is no room for a record in {directory}.",
+            "Free space there and run again.",
         )
     return FootfallError(
         "nothing-recorded",
