@@ -99,7 +99,7 @@ void monitoring_set_foreign_flag(module_state *state, code_hits *extra, Py_ssize
  * once it was done. -1 with an exception. */
 int monitoring_watch_cold_jumps(module_state *state, code_hits *extra);
 
-/* What starting this code means for debuggers (3.14 and later). */
+/* What starting this code means for debuggers (3.13 and later). */
 typedef enum debugger_step {
     NO_DEBUGGER,
     DEBUGGER_ASKS, /* is about to ask for a stop at the next instruction */

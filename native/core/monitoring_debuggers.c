@@ -3,7 +3,8 @@
  * `breakpoint()` is to stop at the next instruction: bdb asks for opcode events of the frame's code, and then starts
  * tracing. CPython 3.14 and 3.15 allocate at that start which tool wants which instruction's event, empty, when several
  * tools have an event in common, as PY_START; bdb's events are lost, and it stops one line later. Where the code has
- * INSTRUCTION events of ours first, the allocation comes with bdb's own request, and is right.
+ * INSTRUCTION events of ours first, the allocation comes with bdb's own request, and is right. So it is on 3.13, whose bdb
+ * has no function to be seen in when it begins: there the code on the stack keeps its INSTRUCTION events, without a callback.
  * Every function needs the GIL. */
 #include "core/monitoring.h"
 
@@ -12,7 +13,7 @@
 debugger_step
 monitoring_debugger_step(PyCodeObject *code)
 {
-#if PY_VERSION_HEX >= 0x030E0000
+#if PY_VERSION_HEX >= 0x030D0000
     if (PyUnicode_CompareWithASCIIString(code->co_qualname, "Bdb.set_stepinstr") == 0) {
         return DEBUGGER_ASKS;
     }
