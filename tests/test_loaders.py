@@ -48,13 +48,13 @@ class Loader(importlib.machinery.SourceFileLoader):
 
 _COMPILES = """\
 class Loader(importlib.machinery.SourceFileLoader):
-    def source_to_code(self, data, path, *, _optimization=-1):
+    def source_to_code(self, data, path, *rest, **options):  # 3.15 gives the name too
         return compile(data.replace(b"plain", b"changed"), path, "exec", dont_inherit=True)
 """
 
 _COMPILES_ALIKE = """\
 class Loader(importlib.machinery.SourceFileLoader):
-    def source_to_code(self, data, path, *, _optimization=-1):
+    def source_to_code(self, data, path, *rest, **options):  # 3.15 gives the name too
         return compile(data, path, "exec", dont_inherit=True)
 """
 
@@ -93,13 +93,13 @@ class Change(ast.NodeTransformer):
         return ast.copy_location(ast.Constant("changed"), node) if node.value == "plain" else node
 
 class Loader(importlib.machinery.SourceFileLoader):
-    def source_to_code(self, data, path, *, _optimization=-1):
+    def source_to_code(self, data, path, *rest, **options):  # 3.15 gives the name too
         return compile(Change().visit(ast.parse(data)), path, "exec", dont_inherit=True)
 """
 
 _CHANGES_CODE = """\
 class Loader(importlib.machinery.SourceFileLoader):
-    def source_to_code(self, data, path, *, _optimization=-1):
+    def source_to_code(self, data, path, *rest, **options):  # 3.15 gives the name too
         code = super().source_to_code(data, path)
         return code.replace(co_consts=tuple("changed" if value == "plain" else value for value in code.co_consts))
 """
