@@ -177,7 +177,7 @@ def test_the_program_has_another_file_system(measured: Measured, how: str) -> No
 
 _SIGNALLED = """
     import signal, sys
-    class Alarm(KIND):
+    class Alarm(TimeoutError):
         pass
     is_ready = False
     raised = caught = 0
@@ -193,29 +193,27 @@ _SIGNALLED = """
 
 
 @each_engine
-@pytest.mark.parametrize("how", ["imports", "compiles"])
-def test_signals_while_files_are_loaded(measured: Measured, how: str) -> None:
-    """What signal handlers raise reaches the program, each time, also where footfall reads and compiles just then."""
+def test_signals_while_files_are_compiled(measured: Measured) -> None:
+    """What signal handlers raise reaches the program, each time, also where footfall reads and compiles just then.
+
+    In imports Python itself loses some: what is raised in a callback of importlib's locks, say.
+    """
     if measured.engine.name == "settrace" and not IS_CPYTHON:
         pytest.skip("PyPy takes a trace function away in which a signal handler raises")
     text = "def f(a):  # any\n    return a  # missed\n" * 100
     for number in range(100):
         (measured.work / f"loaded{number}.py").write_text(text, encoding="utf-8")
-    load = {
-        "imports": "sys.modules.pop(name, None); __import__(name)",
-        "compiles": "exec(compile(texts[number], paths[number], 'exec'), {'__name__': name})",
-    }[how]
     done = measured.run(
-        _SIGNALLED.replace("KIND", "Exception" if how == "imports" else "TimeoutError")  # importlib takes an OSError for its own
-        + f"""
-    paths = [__file__.replace("main", f"loaded{{number}}") for number in range(100)]
+        _SIGNALLED
+        + """
+    paths = [__file__.replace("main", f"loaded{number}") for number in range(100)]
     texts = [open(path).read() for path in paths]
     number = 0
     while number < 100:  # any
-        name = f"loaded{{number}}"
+        name = f"loaded{number}"
         try:
             is_ready = True
-            {load}
+            exec(compile(texts[number], paths[number], 'exec'), {'__name__': name})
             is_ready = False  # any
             number += 1
         except Alarm:
