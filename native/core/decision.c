@@ -2,6 +2,7 @@
  * its signals make it fail, and it loses nothing of the program's. It keeps nothing.
  * Threads: called with the GIL held (or attached, in free-threaded builds). */
 #include "core/decision.h"
+#include "core/room.h"
 
 #include <pthread.h>
 #include <signal.h>
@@ -10,20 +11,6 @@
 
 /* What a decision calls in Python, at the most, is some ten levels deep. */
 #define ROOM 200
-
-static void
-change_room(int levels)
-{
-    PyThreadState *thread = PyThreadState_Get();
-#if PY_VERSION_HEX < 0x030C0000
-    thread->recursion_remaining += levels;
-#else
-    thread->py_recursion_remaining += levels;
-#if PY_VERSION_HEX < 0x030E0000
-    thread->c_recursion_remaining += levels; /* from 3.14 on the stack itself is the limit in C */
-#endif
-#endif
-}
 
 /* A pending call: raise an exception in the main thread. */
 static int
@@ -69,17 +56,17 @@ hold_signals(sigset_t *before)
 static PyObject *
 ask(PyObject *decide, PyObject *filename)
 {
-    change_room(ROOM);
+    room_change(ROOM);
     PyObject *path = PyObject_CallOneArg(decide, filename); // owned
     if (path != NULL) {
-        change_room(-ROOM);
+        room_change(-ROOM);
         return path;
     }
     PyObject *type = NULL, *error = NULL, *traceback = NULL; // owned
     PyErr_Fetch(&type, &error, &traceback);
     PyErr_NormalizeException(&type, &error, &traceback);
     path = PyObject_CallOneArg(decide, filename);
-    change_room(-ROOM);
+    room_change(-ROOM);
     if (path == NULL) {
         Py_XDECREF(error); /* ours: it fails again */
     }

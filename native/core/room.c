@@ -1,6 +1,7 @@
 /* room.c calls a Python function where it may recurse further than the program's limit and stack allow: in a native
  * thread with a large stack, while the caller waits. The program's own limit stays as it is, for whoever asks.
  * Threads: the new one holds the GIL while it runs; others may meanwhile, as in any call. */
+#include "core/room.h"
 #include "core/state.h"
 
 #include <pthread.h>
@@ -20,16 +21,17 @@ typedef struct {
     PyObject *trace;    /* owned */
 } room_call;
 
-static void
-give_room(PyThreadState *thread)
+void
+room_change(int levels)
 {
+    PyThreadState *thread = PyThreadState_Get();
 #if PY_VERSION_HEX < 0x030C0000
-    thread->recursion_remaining += ROOM;
-#elif PY_VERSION_HEX < 0x030E0000
-    thread->py_recursion_remaining += ROOM;
-    thread->c_recursion_remaining += ROOM;
+    thread->recursion_remaining += levels;
 #else
-    thread->py_recursion_remaining += ROOM; /* in C the stack itself is the limit */
+    thread->py_recursion_remaining += levels;
+#if PY_VERSION_HEX < 0x030E0000
+    thread->c_recursion_remaining += levels; /* from 3.14 on the stack itself is the limit in C */
+#endif
 #endif
 }
 
@@ -42,7 +44,7 @@ run_with_room(void *argument)
         return NULL;
     }
     PyEval_RestoreThread(thread);
-    give_room(thread);
+    room_change(ROOM);
     call->result = PyObject_CallNoArgs(call->function);
     if (call->result == NULL) {
         PyErr_Fetch(&call->type, &call->value, &call->trace);
