@@ -26,9 +26,9 @@ hypothesis.settings.load_profile("footfall")
 
 @pytest.fixture(autouse=True)
 def plain_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Hide what would change a measured child: the tests may themselves run under a coverage tool."""
+    """Hide what would change a measured child: the tests may themselves run under a coverage tool, or in parallel."""
     for name in list(os.environ):
-        if name.startswith(("FOOTFALL_", "COVERAGE_")) or name == "PYTHONDONTWRITEBYTECODE":
+        if name.startswith(("FOOTFALL_", "COVERAGE_", "PYTEST_XDIST_")) or name == "PYTHONDONTWRITEBYTECODE":
             monkeypatch.delenv(name)
             if name == "FOOTFALL_RUN":
                 monkeypatch.setenv(name, "")  # a measured process passes on what it lacks

@@ -242,6 +242,32 @@ print("status", int(pytest.main(["-q", "-p", "no:cacheprovider", *sys.argv[1:]])
 """
 
 
+def test_a_session_started_by_a_test_of_an_xdist_worker(session, monkeypatch):
+    """It inherits the worker's variables, and is measured: it is no worker."""
+    monkeypatch.setenv("PYTEST_XDIST_WORKER", "gw0")
+    monkeypatch.setenv("PYTEST_XDIST_WORKER_COUNT", "2")
+    done = session("--footfall", "--footfall-report=term")
+    assert done.returncode == 0, done.stdout
+    assert "TOTAL" in done.stdout
+
+
+def test_a_worker_that_does_not_inherit_the_run(project, session):
+    """As one on another machine: it runs its tests and starts no measurement, which could not come back."""
+    pytest.importorskip("xdist")
+    (project / "conftest.py").write_text(
+        "import sys\n"
+        "def pytest_report_to_serializable(config, report):\n"
+        "    if hasattr(config, 'workerinput') and report.when == 'call':\n"
+        "        report.sections.append(('loaded', str('footfall.observe.start' in sys.modules)))\n"
+        "def pytest_runtest_logreport(report):\n"
+        "    if report.when == 'call': print(report.sections)\n"
+    )
+    without = f"popen//python=env -u FOOTFALL_RUN {sys.executable}"
+    done = session("-p", "xdist.plugin", "-s", "--footfall", "--footfall-report=term", "--dist=load", "--tx", without)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.count("('loaded', 'False')") == 3
+
+
 def test_pytest_main_is_measured_from_there(project):
     """A program that calls pytest.main() is not started over; what it imported before is inferred."""
     (project / "caller.py").write_text("import shop.never\n" + CALLER)

@@ -15,7 +15,9 @@ from __future__ import annotations
 import argparse
 import importlib.util
 import os
+import sys
 from collections.abc import Generator
+from types import FrameType
 
 import pytest
 
@@ -65,9 +67,19 @@ def pytest_load_initial_conftests(
 def _wants_measuring(config: pytest.Config, given: argparse.Namespace) -> bool:
     if not options.is_measuring_asked(given) or RUN_VARIABLE in os.environ:
         return False
-    if hasattr(config, "workerinput") or os.environ.get("PYTEST_XDIST_WORKER"):
-        return False  # a worker on another machine: its measurement could not come back
-    return options.runs_tests(given)
+    return options.runs_tests(given) and not _is_xdist_worker()
+
+
+def _is_xdist_worker() -> bool:
+    """Tell whether pytest-xdist runs this session as a worker on another machine; local ones are measured already.
+
+    Its measurement could not come back. The variable PYTEST_XDIST_WORKER does not tell: a pytest that a worker's test
+    starts inherits it. execnet runs a worker's code under a name of its own.
+    """
+    frame: FrameType | None = sys._getframe()
+    while frame is not None and frame.f_globals.get("__name__") != "__channelexec__":
+        frame = frame.f_back
+    return frame is not None
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
