@@ -13,13 +13,13 @@ from conftest import REPOSITORY
 PACKAGE = REPOSITORY / "src" / "footfall"
 
 # Each may import itself and what stands before it.
-ORDER = ["_version", "model", "errors", "pythons", "config", "observe", "sample", "record", "analyze", "report", "live", "cli"]
+ORDER = ["_version", "model", "errors", "patterns", "pythons", "config", "observe", "sample", "record", "analyze", "report", "live", "cli"]
 # What lives in a file of its own beside a phase's main one.
 SAME_LAYER = {"configfile": "config", "_decode": "analyze"}
 
 # These run inside the measured program: they import each other, the C core, and what every interpreter has loaded.
 MEASURED_FOLDERS = ("observe",)
-MEASURED_FILES = ("model", "pythons", "sample.inside", "sample.fallback", "sample.injected", "sample.pypy")
+MEASURED_FILES = ("model", "patterns", "pythons", "sample.inside", "sample.fallback", "sample.injected", "sample.pypy")
 ALWAYS_THERE = {
     "sys", "os", "io", "atexit", "codecs", "builtins", "marshal", "time", "posix", "errno", "gc", "itertools", "_ast",
     "_imp", "_io", "_md5", "_signal", "_thread", "_warnings", "_weakref", "_frozen_importlib",
@@ -56,11 +56,15 @@ def _imports(path: pathlib.Path) -> list[tuple[int, str]]:
             found += [(node.lineno, alias.name) for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{path}:{node.lineno}: imports are absolute"
-            if node.module == "footfall" or node.module in {f"footfall.{name}" for name in ORDER}:
+            if (node.module or "").partition(".")[0] == "footfall" and _is_package(node.module or ""):
                 found += [(node.lineno, f"{node.module}.{alias.name}") for alias in node.names]
             else:
                 found.append((node.lineno, node.module or ""))
     return found
+
+
+def _is_package(name: str) -> bool:
+    return PACKAGE.parent.joinpath(*name.split(".")).is_dir()
 
 
 def _layer(module: str) -> str:
@@ -86,6 +90,21 @@ def test_imports_go_down_the_folder_list(path):
         if _module(path) == "observe.start" and target.startswith(MEASURED_FILES):
             continue  # the start hook starts the sampler, which runs in the measured process as it does
         assert ORDER.index(_layer(target)) <= ORDER.index(layer), f"{path}:{line} imports {name}, from above"
+
+
+def test_no_circle_of_imports():
+    """No module imports, through others and however late, itself."""
+    modules = {_module(path): path for path in FILES}
+    imported = {
+        name: {target.removeprefix("footfall.") for _, target in _imports(path)} & modules.keys() - {name}
+        for name, path in modules.items()
+    }
+    while True:
+        leaves = {name for name, targets in imported.items() if not targets}
+        if not leaves:
+            break
+        imported = {name: targets - leaves for name, targets in imported.items() if name not in leaves}
+    assert imported == {}, "these import each other, or what does"
 
 
 @pytest.mark.parametrize("path", [path for path in FILES if _is_measured(_module(path))], ids=_module)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from footfall.cli.options import write_parts
+from footfall.cli.report_files import write_parts
 from footfall.errors import FootfallError
 from footfall.observe.files import read_file
 from footfall.record.coveragedb import read_coverage, write_coverage

@@ -12,9 +12,9 @@ import pytest
 
 from footfall.errors import FootfallError
 from footfall.record.coveragedb import read_coverage
+from footfall.record.processlogs import read_sample_logs
 from footfall.record.recordedfile import read_recorded_file
 from footfall.record.recordfile import read_record
-from footfall.record.samplelog import read_sample_logs
 from marked import check_marks, write_program
 
 READERS = [".rec", ".smp", ".vmprof"]

@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from footfall.errors import FootfallError
-from footfall.record.samplelog import Node, Sample, SampledCode, SampledThread, read_sample_log, read_sample_logs
+from footfall.record.processlogs import read_sample_logs
+from footfall.record.samplelog import Node, Sample, SampledCode, SampledThread, read_sample_log
 from footfall.record.segments import read_entries
 
 MS = 1_000_000

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from footfall.analyze.calltree import profile_of_logs, times_of_functions
-from footfall.record.samplelog import SampleLog, read_sample_log, read_sample_logs
+from footfall.record.processlogs import read_sample_logs
+from footfall.record.samplelog import SampleLog, read_sample_log
 from forbidden_calls import SECCOMP
 
 pytestmark = pytest.mark.skipif(sys.implementation.name != "cpython", reason="PyPy has its own sampler")

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from footfall.record.samplelog import SampleLog, read_sample_logs
+from footfall.record.processlogs import read_sample_logs
+from footfall.record.samplelog import SampleLog
 
 pytestmark = pytest.mark.skipif(sys.implementation.name != "pypy", reason="CPython has its own sampler")
 

@@ -25,6 +25,7 @@ from footfall.errors import FootfallError
 from footfall.model import UNCOVERED_CONTEXT
 from footfall.pythons import is_known
 from footfall.record.coveragedb import MAX_NUMBITS_BYTES
+from footfall.record.processlogs import read_sample_logs
 from footfall.record.recordfile import (
     ContextHits,
     ProbedModule,
@@ -36,7 +37,7 @@ from footfall.record.recordfile import (
     read_record,
     spread_hits,
 )
-from footfall.record.samplelog import SampleLog, read_sample_logs
+from footfall.record.samplelog import SampleLog
 from footfall.record.segments import reason_of
 
 if TYPE_CHECKING:

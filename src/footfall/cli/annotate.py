@@ -7,8 +7,8 @@ import os
 
 import click
 
-from footfall.cli.options import write_output
 from footfall.cli.output import say
+from footfall.cli.report_files import write_output
 from footfall.cli.reporting import ReportRequest, exit_status, report_options
 from footfall.errors import FootfallError
 from footfall.report.annotate import annotate, flat_name, is_annotated

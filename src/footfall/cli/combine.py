@@ -7,8 +7,8 @@ import time
 
 import click
 
-from footfall.cli.options import config_option, data_file_option, load_config, warn
-from footfall.cli.output import say
+from footfall.cli.options import config_option, data_file_option, load_config
+from footfall.cli.output import say, warn
 from footfall.cli.terminal import progress_bar
 from footfall.config import Config
 from footfall.errors import EXIT_FINDINGS, FootfallError

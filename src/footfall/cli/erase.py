@@ -6,7 +6,8 @@ from pathlib import Path
 
 import click
 
-from footfall.cli.options import config_option, data_file_option, load_config, warn
+from footfall.cli.options import config_option, data_file_option, load_config
+from footfall.cli.output import warn
 from footfall.errors import FootfallError
 from footfall.record.datafile import check_replaceable, remove_data_file
 from footfall.record.parallelfiles import find_parallel_files

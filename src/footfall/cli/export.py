@@ -15,8 +15,8 @@ from footfall.cli.options import (
     data_file_option,
     load_config,
     split_list,
-    write_parts,
 )
+from footfall.cli.report_files import write_parts
 from footfall.cli.reporting import contexts_option
 from footfall.errors import UsageError
 from footfall.report.times import need_clock, need_profile, with_builtin_calls

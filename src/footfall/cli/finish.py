@@ -16,8 +16,7 @@ from footfall.analyze.import_frames import fold_imports
 from footfall.analyze.profiles import rows_from_profile
 from footfall.analyze.resolve import resolve
 from footfall.analyze.rundata import FileData, RunData
-from footfall.cli.options import warn
-from footfall.cli.output import say
+from footfall.cli.output import say, warn
 from footfall.cli.terminal import print_lines, progress_bar
 from footfall.config import Config
 from footfall.errors import FootfallError

@@ -5,7 +5,8 @@ from __future__ import annotations
 import click
 
 from footfall.analyze.clocks import Clock
-from footfall.cli.options import config_option, data_file_option, load_config, write_output, write_parts
+from footfall.cli.options import config_option, data_file_option, load_config
+from footfall.cli.report_files import write_output, write_parts
 from footfall.errors import UsageError
 from footfall.report.times import need_clock, need_profile, with_builtin_calls
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from footfall.cli.options import write_output
+from footfall.cli.report_files import write_output
 from footfall.cli.reporting import ReportRequest, output_options, report_options, whole_exit_status
 from footfall.config import Config
 from footfall.report.gather import Coverage

@@ -8,8 +8,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from footfall.cli.options import warn
-from footfall.cli.output import say
+from footfall.cli.output import say, warn
 from footfall.cli.supervise import Ended, run_command
 from footfall.cli.unmeasured import why_nothing, why_only_others
 from footfall.config import Config

@@ -11,7 +11,7 @@ import io
 import os
 import sys
 from collections.abc import Iterable, Iterator
-from typing import TextIO
+from typing import Final, TextIO
 
 import click
 
@@ -24,6 +24,7 @@ __all__ = [
     "show",
     "show_parts",
     "silence",
+    "warn",
     "writing_messages",
     "writing_report",
 ]
@@ -61,6 +62,19 @@ def say(text: str) -> None:
     """Print a message on stderr, as plain as `show`."""
     with writing_messages() as stream:
         stream.write(click.unstyle(text) + "\n")
+
+
+# coverage.py's slugs of what has another name here
+_SLUGS_OF_COVERAGE: Final = {"couldnt-parse": "not-python", "dynamic-conflict": "dynamic-context-ignored"}
+
+
+def warn(warnings: Iterable[tuple[str, str]], disabled: Iterable[str] = ()) -> None:
+    """Print warnings, (slug, text) each, once each, on stderr. `disabled` slugs may be coverage.py's."""
+    disabled = {_SLUGS_OF_COVERAGE.get(slug, slug) for slug in disabled}
+    for slug, text in dict.fromkeys(warnings):
+        if slug not in disabled:
+            ending = "" if text.endswith(f"[{slug}]") else f" [{slug}]"
+            say(f"footfall: {text}{ending}")
 
 
 @contextlib.contextmanager

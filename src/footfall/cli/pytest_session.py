@@ -9,8 +9,8 @@ from __future__ import annotations
 import click
 
 from footfall.cli.measure import measure
-from footfall.cli.options import warn, warn_of_dynamic_context
-from footfall.cli.output import say
+from footfall.cli.options import warn_of_dynamic_context
+from footfall.cli.output import say, warn
 from footfall.cli.pytest_request import PytestRequest
 from footfall.cli.session_reports import (
     PYTEST_NO_TESTS,

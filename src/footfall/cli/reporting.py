@@ -10,8 +10,8 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 import click
 
 from footfall.analyze.numbers import fail_under_message, should_fail_under
-from footfall.cli.options import config_option, data_file_option, load_config, split_list, warn
-from footfall.cli.output import show
+from footfall.cli.options import config_option, data_file_option, load_config, split_list
+from footfall.cli.output import show, warn
 from footfall.config import Config
 from footfall.errors import EXIT_USAGE
 from footfall.report.gather import Coverage, gather

@@ -5,7 +5,8 @@ from __future__ import annotations
 import click
 
 from footfall.cli.measure import measure
-from footfall.cli.options import config_option, load_config, split_list, warn, warn_of_dynamic_context
+from footfall.cli.options import config_option, load_config, split_list, warn_of_dynamic_context
+from footfall.cli.output import warn
 from footfall.cli.supervise import end_like
 from footfall.cli.target import command_line
 from footfall.config import check_sampling

@@ -11,8 +11,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 from footfall.analyze.numbers import fail_under_message, should_fail_under
-from footfall.cli.options import warn, write_output
+from footfall.cli.output import warn
 from footfall.cli.pytest_request import PytestRequest
+from footfall.cli.report_files import write_output
 from footfall.config import Config
 from footfall.errors import FootfallError
 from footfall.report.gather import Coverage, gather

@@ -13,7 +13,8 @@ from footfall.analyze.exclude import ExclusionRules
 from footfall.analyze.source import analyze_source, decode_source
 from footfall.analyze.tests import LinesByTest, TestRecord, find_tests, name_of_test
 from footfall.cli.git import diff_since, file_at, top_directory
-from footfall.cli.options import warn, write_output
+from footfall.cli.output import warn
+from footfall.cli.report_files import write_output
 from footfall.cli.reporting import ReportRequest, report_options
 from footfall.config import Config, canonical_path
 from footfall.errors import FootfallError

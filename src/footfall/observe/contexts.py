@@ -8,6 +8,7 @@ is counted for "test|run" while that lasts.
 
 import sys
 
+from footfall.observe.messages import report
 from footfall.observe.thread_starts import carry_into_threads
 
 TYPE_CHECKING = False
@@ -43,8 +44,6 @@ def switch(label: str) -> None:
     except Exception as error:  # any failure of ours must leave the program as it is
         if not _has_failed:
             _has_failed = True
-            from footfall.observe.start import report
-
             report("engine-failed", "a context was not switched to: " + repr(error) + ".", "Please report it.")
 
 

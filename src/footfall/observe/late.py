@@ -10,8 +10,9 @@ import sys
 from footfall.model import ENGINE_MONITORING, ENGINE_SETTRACE, RUN_VARIABLE
 from footfall.observe import settrace
 from footfall.observe.files import current_directory
+from footfall.observe.messages import tell
 from footfall.observe.scope import Scope
-from footfall.observe.start import choose_late_engine, start_monitoring, tell
+from footfall.observe.start import choose_late_engine, start_monitoring
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

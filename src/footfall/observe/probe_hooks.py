@@ -5,6 +5,7 @@ import sys
 
 from footfall.observe.files import absolute_path
 from footfall.observe.interruptions import Undisturbed
+from footfall.observe.messages import report
 from footfall.observe.probe_cache import code_state
 from footfall.observe.probe_loaders import PlainLoaders
 
@@ -88,8 +89,6 @@ def _hook_rewriter(
     original = getattr(rewriter, "rewrite_asserts", None)
     tail = getattr(rewriter, "PYC_TAIL", None)
     if original is None or not isinstance(tail, str):
-        from footfall.observe.start import report
-
         report("pytest-unknown", "test modules are not measured: this pytest rewrites asserts in a way of its own.")
         return True
 

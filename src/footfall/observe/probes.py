@@ -9,6 +9,7 @@ import sys
 from footfall.observe.files import is_file
 from footfall.observe.instrument import Instrumenter
 from footfall.observe.interruptions import Undisturbed, pass_on
+from footfall.observe.messages import report
 from footfall.observe.probe_loaders import Compilations, is_same_code
 from footfall.observe.probe_silence import Silence
 from footfall.observe.probe_source import digest_source, keep_text, read_source
@@ -158,8 +159,6 @@ class Probes:
         """Say once of a file that its code is not that of its text, and what follows."""
         if path not in self._told_of:
             self._told_of.add(path)
-            from footfall.observe.start import report
-
             why = path + " runs other code than its text gives (its loader's, or bytecode that is not checked)"
             report("code-from-elsewhere", why + what)
 
@@ -236,8 +235,6 @@ class Probes:
         if self._has_failed:
             return
         self._has_failed = True
-        from footfall.observe.start import report
-
         report("not-instrumented", path + " runs unmeasured: " + repr(error) + ".", "Please report it.")
 
 

@@ -11,46 +11,18 @@ import sys
 from footfall.model import ENGINE_MONITORING, ENGINE_PROBES, ENGINE_SETTRACE, ENGINE_VARIABLE, RUN_VARIABLE
 from footfall.observe.children import carry_run_on
 from footfall.observe.files import current_directory
+from footfall.observe.messages import keep_message, report, tell
 from footfall.observe.scope import Scope
 from footfall.observe.settings import Settings, read_settings
 from footfall.pythons import fallback_reason, find_engine, refused_build
 
-__all__ = ["choose_engine", "choose_late_engine", "report", "start", "start_monitoring", "tell"]
+__all__ = ["choose_engine", "choose_late_engine", "start", "start_monitoring"]
 
 _TOOL_NAME = "footfall"
 # Ids that no other tool is known to ask for come first: 0 debuggers, 1 coverage, 2 profilers,
 # 3 Hypothesis, 5 optimizers.
 _TOOL_IDS = (4, 1, 3, 5, 2, 0)
 _ENGINES = {"monitoring": ENGINE_MONITORING, "probes": ENGINE_PROBES, "settrace": ENGINE_SETTRACE}
-
-
-def report(slug: str, what: str, next_step: str = "") -> None:
-    """Say one line on stderr, and keep it in the record file where there is one."""
-    text = (what + " " + next_step).rstrip()
-    try:
-        sys.stderr.write("footfall: " + text + " [" + slug + "]\n")
-    except Exception:  # stderr may be closed or replaced by anything: there is no one to tell
-        pass
-    _keep_message(slug, text)
-
-
-def _keep_message(slug: str, text: str) -> None:
-    """Keep a line in the record file, where there is one: it is said once at the end, of all processes that have it."""
-    text = text.encode("utf-8", "backslashreplace").decode("utf-8").replace("\0", "\\x00")
-    core = sys.modules.get("footfall._core")  # a core that does not load is one thing to report
-    if core is not None:
-        core.record_message(slug, text)
-    recorder = sys.modules.get("footfall.observe.pure_recorder")  # PyPy's
-    if recorder is not None:
-        recorder.record_message(slug, text)
-
-
-def tell(warning: "tuple[str, str]") -> None:
-    """Say what `choose_engine` returned; what is of the interpreter and not of this process only once, when all end."""
-    if warning == fallback_reason() and sys.implementation.name == "cpython":
-        _keep_message(*warning)
-    else:
-        report(*warning)
 
 
 def start(directory: str) -> None:
@@ -177,12 +149,12 @@ def _start_sampler(settings: Settings) -> None:
     if reason is not None and reason[0] == "python-unknown":
         said = ("python-unknown", "this footfall does not know this Python: there is no profile. Update footfall.")
         if settings.cover:
-            _keep_message(*said)  # said once, at the end, for all processes
+            keep_message(*said)  # said once, at the end, for all processes
         else:
             report(*said)  # there is no record to keep it in
         return
     if settings.with_tasks and not has_tasks:
-        _keep_message("async-unsupported", "the profile is without asyncio's tasks: only CPython 3.14+ tells of them.")
+        keep_message("async-unsupported", "the profile is without asyncio's tasks: only CPython 3.14+ tells of them.")
     if sys.implementation.name == "cpython":
         from footfall import _core
         from footfall.sample import inside

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from footfall.pytest_plugin.options import FILE_REPORTS, TERM_REPORTS, parse_percent
+from footfall.pytest_plugin.values import FILE_REPORTS, TERM_REPORTS, parse_percent
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

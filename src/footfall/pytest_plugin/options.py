@@ -10,22 +10,18 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from footfall.pytest_plugin.values import FILE_REPORTS, TERM_REPORTS, parse_percent
+
 if TYPE_CHECKING:
     from footfall.cli.pytest_request import PytestRequest
 
 __all__ = [
-    "FILE_REPORTS",
-    "TERM_REPORTS",
     "add_options",
     "is_measuring_asked",
     "make_request",
-    "parse_percent",
     "runs_tests",
     "wants_contexts",
 ]
-
-TERM_REPORTS = ("term", "term-missing")
-FILE_REPORTS = ("annotate", "html", "xml", "json", "lcov", "markdown", "markdown-append")
 
 # with these pytest runs no test
 _ONLY_TELLS = ("help", "version", "collectonly", "markers", "showfixtures", "show_fixtures_per_test", "cacheshow")
@@ -106,17 +102,6 @@ def _parse_report(text: str) -> tuple[str, str | None]:
     return kind, where or None
 
 
-def parse_percent(text: str) -> float:
-    """Read a percentage; the sentences are pytest-cov's."""
-    try:
-        value = float(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError("An integer or float value is required.") from None
-    if not 0 <= value <= 100:
-        raise argparse.ArgumentTypeError("The value must be from 0 to 100.")
-    return value
-
-
 def is_measuring_asked(given: argparse.Namespace) -> bool:
     """Tell whether the options ask for a measurement, ours or pytest-cov's."""
     is_asked = given.footfall and not given.no_footfall
@@ -143,7 +128,7 @@ def make_request(given: argparse.Namespace) -> PytestRequest:
     from footfall.cli.pytest_request import PytestRequest
 
     if _is_cov_asked(given):
-        from footfall.pytest_plugin.cov_names import make_cov_request
+        from footfall.pytest_plugin.cov_names import make_cov_request  # few sessions use them
 
         request = make_cov_request(given)
     else:

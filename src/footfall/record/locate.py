@@ -10,7 +10,7 @@ import re
 from collections.abc import Collection, Iterable, Iterator
 
 from footfall.config import canonical_path
-from footfall.observe.scope import glob_matches
+from footfall.patterns import glob_matches
 
 __all__ = ["find_package_directory", "find_source_files", "find_unexecuted_files"]
 

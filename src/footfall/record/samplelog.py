@@ -9,12 +9,11 @@ from __future__ import annotations
 import os
 import struct
 from collections.abc import Iterator
-from pathlib import Path
 from typing import NamedTuple
 
 from footfall.errors import FootfallError
 from footfall.record.recordedfile import open_recorded_file
-from footfall.record.segments import ENTRY_BYTES, follow_entries, read_entries, reason_of
+from footfall.record.segments import ENTRY_BYTES, follow_entries, read_entries
 
 __all__ = [
     "MAX_INTERVAL_NS",
@@ -28,7 +27,6 @@ __all__ = [
     "SampledCode",
     "SampledThread",
     "read_sample_log",
-    "read_sample_logs",
 ]
 
 UNIT_UNKNOWN = 0xFFFFFFFF
@@ -127,35 +125,6 @@ class _ThreadClock:
     def __init__(self, time_ns: int, cpu_ns: int) -> None:
         self.time_ns = time_ns
         self.cpu_ns = cpu_ns
-
-
-def read_sample_logs(directory: str, messages: list[tuple[str, str]] | None = None) -> list[SampleLog]:
-    """Read every sample log of a run directory, in the order of their names.
-
-    A file that cannot be read, or only in part, is said in `messages` as (slug, sentence) and the rest is kept.
-    """
-    from footfall.record.vmprof import read_vmprof
-
-    logs: list[SampleLog] = []
-    said = messages if messages is not None else []
-    for file in sorted(Path(directory).iterdir()):
-        if file.suffix not in (".smp", ".vmprof"):
-            continue
-        try:
-            log = (read_sample_log if file.suffix == ".smp" else read_vmprof)(str(file))
-        except FootfallError as error:
-            said.append((error.slug, str(error)))
-            continue
-        except OSError as error:
-            said.append(("record-unreadable", f"Can't read {file}: {error.strerror}."))
-            continue
-        said += [("record-damaged", sentence) for sentence in log.damage]
-        if log.stopped_errno:
-            said.append(
-                ("sample-log-full", f"The profile of process {log.pid} stopped: {reason_of(log.stopped_errno)}.")
-            )
-        logs.append(log)
-    return logs
 
 
 def read_sample_log(path: str) -> SampleLog:

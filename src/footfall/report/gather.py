@@ -19,7 +19,7 @@ from footfall.analyze.results import FileResult, Numbers, compare
 from footfall.analyze.source import SourceAnalysis, SourceError
 from footfall.config import Config, canonical_path, make_patterns_absolute
 from footfall.errors import FootfallError
-from footfall.observe.scope import glob_matches
+from footfall.patterns import glob_matches
 from footfall.record.aliases import PathAliases
 from footfall.record.coveragedb import StoredCoverage, StoredFile, read_coverage
 from footfall.report.analyses import analyze_sources

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import string
 
-from footfall.report.text import PERCENT_COLUMNS, Table
+from footfall.report.table import PERCENT_COLUMNS, Table
 
 __all__ = ["lay_out_markdown"]
 

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 
 from footfall.analyze.results import FileResult, Numbers
 from footfall.errors import UsageError
+from footfall.report.markdown import lay_out_markdown
+from footfall.report.table import PERCENT_COLUMNS, Table
 
 __all__ = [
     "FORMATS",
@@ -65,19 +67,6 @@ class _Row:
     outcomes: Outcomes | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Table:
-    """The cells, as text without per cent signs: each row and the total have one for each column.
-
-    `notes` are lines to stand below the table, with an empty one before each.
-    """
-
-    columns: list[str]
-    rows: list[list[str]]
-    total: list[str]
-    notes: list[str]
-
-
 def render_table(
     results: Sequence[FileResult],
     options: TableOptions,
@@ -96,8 +85,6 @@ def render_table(
         return f"{_add_up(results).pc_covered_str(options.precision)}\n"
     table = _make_table(results, options, time_shares, outcomes)
     if options.format == "markdown":
-        from footfall.report.markdown import lay_out_markdown
-
         lines = lay_out_markdown(table)
     else:
         lines = _lay_out_text(table)
@@ -173,7 +160,6 @@ def _add_outcomes(outcomes: Mapping[str, Outcomes] | None) -> Outcomes | None:
     return Outcomes(sum(each.n_seen for each in outcomes.values()), sum(each.n_total for each in outcomes.values()))
 
 
-PERCENT_COLUMNS = ("Cover", "Cond", "Time")
 _TIME_WIDTH = 8
 
 
