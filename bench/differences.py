@@ -1,13 +1,16 @@
 """Where two coverage reports of one suite differ, file by file."""
 
+import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-__all__ = ["Difference", "differences", "ranges"]
+__all__ = ["Difference", "differences", "divide", "print_differences", "ranges"]
 
 KEYS = ("executed_lines", "missing_lines", "excluded_lines", "executed_branches", "missing_branches")
 
 Item = int | tuple[int, int]
+Report = Mapping[str, Mapping[str, object]]
+"""The files of a JSON report as coverage.py writes it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,23 +23,50 @@ class Difference:
     only_right: tuple[Item, ...]
 
 
-def differences(
-    left: Mapping[str, Mapping[str, object]], right: Mapping[str, Mapping[str, object]]
-) -> list[Difference]:
+def differences(left: Report, right: Report) -> list[Difference]:
     """Compare two JSON reports' files; a file of one side only has all its lines on that side."""
     found = []
     for file in sorted({*left, *right}):
         for key in KEYS:
-            ours = _items(left.get(file, {}).get(key, []))
-            theirs = _items(right.get(file, {}).get(key, []))
+            ours = _items(left, file, key)
+            theirs = _items(right, file, key)
             if ours != theirs:
                 found.append(Difference(file, key, tuple(sorted(ours - theirs)), tuple(sorted(theirs - ours))))
     return found
 
 
-def _items(value: object) -> set[Item]:
+def divide(found: Iterable[Difference], others: Iterable[Difference]) -> tuple[list[Difference], list[Difference]]:
+    """Return `found` without the lines and branches that `others` have as well, and these."""
+    known: dict[tuple[str, str], set[Item]] = {}
+    for each in others:
+        known.setdefault((each.file, each.key), set()).update(each.only_left, each.only_right)
+    left, taken = [], []
+    for each in found:
+        items = known.get((each.file, each.key), set())
+        for chosen, is_known in ((left, False), (taken, True)):
+            ours = tuple(item for item in each.only_left if (item in items) is is_known)
+            theirs = tuple(item for item in each.only_right if (item in items) is is_known)
+            if ours or theirs:
+                chosen.append(Difference(each.file, each.key, ours, theirs))
+    return left, taken
+
+
+def _items(report: Report, file: str, key: str) -> set[Item]:
+    value = report.get(file, {}).get(key, [])
     assert isinstance(value, list)
     return {tuple(item) if isinstance(item, list) else item for item in value}
+
+
+def print_differences(found: Iterable[Difference], left: str = "footfall", right: str = "coverage.py") -> None:
+    """Print each difference, by the names of its two sides."""
+    width = max(len(left), len(right))
+    for each in found:
+        print(f"  {each.file}: {each.key}")
+        if each.only_left:
+            print(f"    {left + ' only:':{width + 6}} {ranges(each.only_left)}")
+        if each.only_right:
+            print(f"    {right + ' only:':{width + 6}} {ranges(each.only_right)}")
+    sys.stdout.flush()
 
 
 def ranges(items: Iterable[Item]) -> str:

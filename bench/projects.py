@@ -151,7 +151,7 @@ def install_footfall(python: pathlib.Path, base: pathlib.Path) -> None:
     """Build from a copy of this repository, so that builds for several interpreters do not meet."""
     copy = base / "footfall-source"
     shutil.rmtree(copy, ignore_errors=True)
-    ignored = shutil.ignore_patterns(".git", ".footfall", "build", "*.egg-info", ".venv", "venvs", "__pycache__")
+    ignored = shutil.ignore_patterns(".git", ".footfall", "build", "*.egg-info", ".venv*", "venvs", "__pycache__")
     shutil.copytree(REPOSITORY, copy, ignore=ignored)
     if shutil.which("uv"):
         install(python, ["--reinstall-package", "footfall", str(copy)])

@@ -22,7 +22,7 @@ import statistics
 import sys
 import tempfile
 
-from differences import Difference, differences, ranges
+from differences import differences, divide, print_differences
 from modes import MODES, Outcome, coverage_json, run_suite
 from projects import PROJECTS, Environment, prepare
 
@@ -85,10 +85,11 @@ def _check(environment: Environment, scratch: pathlib.Path) -> int:
         run_suite(environment, MODES["coverage ctrace"], scratch, theirs)
         reports.append(coverage_json(environment, theirs, scratch / f"ctrace-{number}.json"))
     footfall = coverage_json(environment, data, scratch / "footfall.json")
-    unstable = {(each.file, each.key) for each in differences(*reports)}
-    found = differences(footfall, reports[0])
-    print_differences(found, unstable, len(reports[0]))
-    return count + sum((each.file, each.key) not in unstable for each in found)
+    found, unstable = divide(differences(footfall, reports[0]), differences(*reports))
+    files = len({each.file for each in found})
+    print(f"  coverage: {len(reports[0])} files, {files} differ ({len(unstable)} unstable differences besides)")
+    print_differences(found)
+    return count + len(found)
 
 
 def _print_results(title: str, bare: Outcome, ours: Outcome) -> int:
@@ -101,21 +102,6 @@ def _print_results(title: str, bare: Outcome, ours: Outcome) -> int:
     for failure in sorted(ours.failures ^ bare.failures):
         print(f"  fails {'under footfall' if failure in ours.failures else 'bare'} only: {failure}")
     return 1
-
-
-def print_differences(found: list[Difference], unstable: set[tuple[str, str]], files: int) -> None:
-    """Print each difference of `files` files, those that two runs of the C tracer have as well marked."""
-    settled = [each for each in found if (each.file, each.key) not in unstable]
-    names = {each.file for each in settled}
-    print(f"  coverage: {files} files, {len(names)} differ ({len(found) - len(settled)} unstable differences besides)")
-    for each in found:
-        mark = " (unstable: two ctrace runs differ too)" if (each.file, each.key) in unstable else ""
-        print(f"  {each.file}: {each.key}{mark}")
-        if each.only_left:
-            print(f"    footfall only: {ranges(each.only_left)}")
-        if each.only_right:
-            print(f"    ctrace only:   {ranges(each.only_right)}")
-    sys.stdout.flush()
 
 
 def _cost(environment: Environment, scratch: pathlib.Path, runs: int, names: list[str]) -> dict[str, object]:
