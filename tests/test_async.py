@@ -14,11 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from footfall.analyze.calltree import Cost
-from footfall.analyze.profiles import profile_from_rows
-from footfall.analyze.stacks import collapse_stacks
-from footfall.record.profiledb import read_profile
-from test_attach import ENVIRONMENT, OTHERS, attach, recording, target
+from attached import ENVIRONMENT, attach, recording, stacks_of, target
+from interpreters import OTHERS
 
 pytestmark = pytest.mark.skipif(sys.implementation.name != "cpython", reason="reads from CPython only")
 pytest.importorskip("elftools")
@@ -80,16 +77,6 @@ def functions(task: dict[str, object]) -> list[str]:
     frames = task["frames"]
     assert isinstance(frames, list)
     return [frame["function"] for frame in frames]
-
-
-def stacks_of(data_file: Path) -> dict[tuple[str, ...], Cost]:
-    """Costs by stack of qualified names, outermost first."""
-    stored = read_profile(data_file)
-    assert stored is not None
-    found: dict[tuple[str, ...], Cost] = {}
-    for stack, cost in collapse_stacks(profile_from_rows(stored)):
-        found.setdefault(tuple(frame.rpartition(" (")[0] or frame for frame in stack), Cost()).add(cost)
-    return found
 
 
 @with_tasks

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import re
 import shutil
@@ -11,108 +10,22 @@ import subprocess
 import sys
 import textwrap
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
-from footfall.analyze.calltree import Profile, ProfileBuilder, times_of_functions
-from footfall.analyze.profiles import profile_from_rows
+from attached import ENVIRONMENT, FIB, attach, joined_profile, recording, samples_by_function, target
+from footfall.analyze.calltree import ProfileBuilder, times_of_functions
 from footfall.record.profiledb import read_profile
 from footfall.record.samplelog import SampleLog, read_sample_log
 from interpreters import OTHERS, PYPY
 
 if TYPE_CHECKING:
-    from footfall.sample.inject import InjectedSampler
-    from footfall.sample.outside import OutsideSampler
+    pass
 
 pytestmark = pytest.mark.skipif(sys.implementation.name != "cpython", reason="reads from CPython only")
 pytest.importorskip("elftools")
-
-FIB = """
-def fib(n):
-    return n if n < 2 else fib(n - 1) + fib(n - 2)
-def fib2(n):
-    return n if n < 2 else fib2(n - 1) + fib2(n - 2)
-print("ready", flush=True)
-while True:
-    fib(16)
-    fib2(16)
-"""
-ENVIRONMENT = {key: value for key, value in os.environ.items() if key != "FOOTFALL_RUN"}
-
-
-@contextlib.contextmanager
-def target(program: str, *command: str, **more: object) -> Iterator[subprocess.Popen[str]]:
-    """A process that runs `program`, from when it says that it is ready; killed at the end."""
-    code = textwrap.dedent(program)
-    process = subprocess.Popen(
-        [*(command or (sys.executable,)), "-c", code], stdout=subprocess.PIPE, text=True, env=ENVIRONMENT, **more
-    )
-    try:
-        assert process.stdout is not None
-        assert process.stdout.readline() == "ready\n"
-        yield process
-    finally:
-        process.kill()
-        process.wait()
-        process.stdout.close()
-
-
-def attach(pid: int, *options: str, cwd: Path, **more: object) -> subprocess.CompletedProcess[str]:
-    """Run `footfall attach` in `cwd`."""
-    return subprocess.run(
-        [sys.executable, "-m", "footfall", "attach", str(pid), *options],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        cwd=cwd,
-        env=ENVIRONMENT,
-        **more,
-    )
-
-
-@contextlib.contextmanager
-def recording(pid: int, *options: str, cwd: Path) -> Iterator[subprocess.Popen[str]]:
-    """A `footfall attach` from when it samples; killed at the end."""
-    process = subprocess.Popen(
-        [sys.executable, "-m", "footfall", "attach", str(pid), *options],
-        stderr=subprocess.PIPE,
-        text=True,
-        cwd=cwd,
-        env=ENVIRONMENT,
-    )
-    try:
-        assert process.stderr is not None
-        assert "sampling process" in process.stderr.readline()
-        yield process
-    finally:
-        process.kill()
-        process.wait()
-        process.stderr.close()
-
-
-def samples_by_function(data_file: Path) -> dict[str, int]:
-    """Own samples by qualified name."""
-    stored = read_profile(data_file)
-    assert stored is not None
-    found: dict[str, int] = {}
-    for function, times in times_of_functions(profile_from_rows(stored)).items():
-        found[function.qualname] = found.get(function.qualname, 0) + times.own.samples
-    return found
-
-
-def joined_profile(sampler: OutsideSampler | InjectedSampler) -> Profile:
-    """The profile of a sampler's logs, which are of one process with one thread and have all that it counted."""
-    builder = ProfileBuilder()
-    for number, path in enumerate(sampler.finished):
-        builder.add(read_sample_log(path), {}, is_continued=number > 0)
-    profile = builder.profile
-    assert profile.n_samples == sampler.counts().samples > 150
-    assert (profile.n_processes, len(profile.threads)) == (1, 1)
-    return profile
-
 
 def stacks(log: SampleLog) -> list[tuple[str, ...]]:
     """The stack of each look, outermost first."""

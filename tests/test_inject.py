@@ -15,8 +15,8 @@ from pathlib import Path
 
 import pytest
 
-from test_async import stacks_of
-from test_attach import ENVIRONMENT, FIB, OTHERS, attach, joined_profile, recording, samples_by_function, target
+from attached import ENVIRONMENT, FIB, attach, joined_profile, recording, samples_by_function, stacks_of, target
+from interpreters import OTHERS
 
 pytestmark = pytest.mark.skipif(sys.implementation.name != "cpython", reason="there is no C core for others")
 pytest.importorskip("elftools")

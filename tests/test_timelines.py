@@ -15,7 +15,7 @@ from footfall.record.coveragedb import write_coverage
 from footfall.record.profiledb import read_profile, write_profile
 from footfall.record.samplelog import Sample
 from footfall.record.timelines import Span, ThreadTimeline, Timelines, pack_column, unpack_column
-from test_calltree import MS, make_log
+from made_logs import MS, make_log
 
 EPOCH = 1_700_000_000 * 10**9
 TREE = [(0, "main", 1), (1, "f", 11), (1, "g", 21)]
