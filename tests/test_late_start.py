@@ -38,6 +38,37 @@ def test_lines_that_every_import_runs_are_inferred(text, lines) -> None:
     assert infer_lines(text.encode()) == lines
 
 
+@pytest.mark.parametrize(
+    ("text", "plain", "optimized"),
+    [
+        ("assert a\nb = 1\nassert (\n    c)\n", {1, 2, 3}, {2}),
+        ("assert a; b = 1\n", {1}, {1}),
+        ("class C:\n    assert a\n    b = 1\n", {1, 2, 3}, {1, 3}),
+        ("try:\n    assert a\n    b = 1\nexcept E:\n    c = 2\n", {1, 2}, {1, 3}),
+        ("with a:\n    assert b\n    c = 2\n", {1, 2}, {1, 3}),
+    ],
+    ids=["statements", "two on a line", "class", "try", "with"],
+)
+def test_asserts_are_inferred_where_they_were_compiled(text, plain, optimized) -> None:
+    """Under -O nothing of them ran; the statement behind is then the first of its block."""
+    assert infer_lines(text.encode()) == plain
+    assert infer_lines(text.encode(), 1) == optimized
+    assert infer_lines(text.encode(), 2) == optimized
+
+
+@each_engine
+@pytest.mark.parametrize("option", ["", "1", "2"], ids=["", "-O", "-OO"])
+def test_asserts_of_earlier_imports_count_as_they_ran(program, engine, option) -> None:
+    """The level of the measured process decides, whatever that of the report."""
+    variables = {"FOOTFALL_ENGINE": program.use(engine), "PYTHONOPTIMIZE": option}
+    program.run(
+        "import footfall, library\nfootfall.start()\nfootfall.stop()\n",
+        library="first = 1\nassert first\nlast = 2\n",
+        **variables,
+    )
+    assert program.library().lines == ({1, 3} if option else {1, 2, 3})
+
+
 _LIBRARY = """\
 import os
 def choose(flag):
@@ -58,9 +89,9 @@ class Program:
 
     def __init__(self, work: Path) -> None:
         self.work = work.resolve()
-        (self.work / "library.py").write_text(_LIBRARY)
 
-    def run(self, text: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    def run(self, text: str, library: str = "", **variables: str) -> subprocess.CompletedProcess[str]:
+        (self.work / "library.py").write_text(library or _LIBRARY)
         path = self.work / "program.py"
         path.write_text(textwrap.dedent(text))
         return subprocess.run(

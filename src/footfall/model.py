@@ -17,6 +17,9 @@ __all__ = [
     "HIT_RESUMED",
     "HIT_RIGHT",
     "HIT_UNWIND",
+    "RECORD_BRANCHES",
+    "RECORD_LATE",
+    "RECORD_OPTIMIZE_SHIFT",
     "RUN_VARIABLE",
     "SESSION_VARIABLE",
     "UNCOVERED_CONTEXT",
@@ -37,6 +40,13 @@ ENGINE_VARIABLE = "FOOTFALL_ENGINE"
 ENGINE_MONITORING = 1
 ENGINE_PROBES = 2
 ENGINE_SETTRACE = 3
+
+# What the header of a record says, in bits.
+RECORD_BRANCHES = 1
+RECORD_LATE = 2
+"""Measuring began in a running program."""
+RECORD_OPTIMIZE_SHIFT = 2
+"""With RECORD_LATE: the two bits from here are sys.flags.optimize, 2 at most, with which modules were compiled."""
 
 # One byte for each code unit (2 bytes of bytecode) of a measured code object holds these flags.
 HIT_LINE = 1

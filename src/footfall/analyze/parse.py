@@ -40,9 +40,9 @@ def parse_source(source: str | bytes, path: str = "<source>") -> ast.Module:
     return tree
 
 
-def compile_source(source: str | bytes, path: str = "<source>") -> CodeType:
-    """Return a source's code. Raises as `parse_source`."""
-    code: CodeType = _with_room(lambda: compile(source, path, "exec", dont_inherit=True))
+def compile_source(source: str | bytes, path: str = "<source>", optimize: int = -1) -> CodeType:
+    """Return a source's code, `optimize` being as for `compile`. Raises as `parse_source`."""
+    code: CodeType = _with_room(lambda: compile(source, path, "exec", dont_inherit=True, optimize=optimize))
     return code
 
 

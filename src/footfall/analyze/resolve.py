@@ -65,7 +65,7 @@ class _Merged:
         self.code_visits: _Visits[RecordedCode] = {}
         self.module_visits: _Visits[ProbedModule] = {}
         self.traces: list[TracedCode] = []
-        self.imported: set[str] = set()
+        self.imported: dict[str, int] = {}
         self.messages: list[tuple[str, str]] = []
         self.has_branches = False
         self.processes: list[_Process] = []
@@ -165,7 +165,7 @@ def resolve(
                 _add_visited(files, trace.path, join_context(context, trace.context), trace.lines, trace.arcs)
             except ValueError as error:  # as above
                 messages.append(("record-corrupt", f"Left out a trace of {trace.path}: {error!r}."))
-    _add_inferred(files, sorted(merged.imported), context, messages)
+    _add_inferred(files, merged.imported, context, messages)
     _leave_out_names_without_file(files, messages)
     cwd_by_pid = merged.cwd_by_pid()
 
@@ -294,13 +294,16 @@ def _leave_out_names_without_file(files: dict[str, FileData], messages: list[tup
 
 
 def _add_inferred(
-    files: dict[str, FileData], imported: list[str], context: str, messages: list[tuple[str, str]]
+    files: dict[str, FileData], imported: dict[str, int], context: str, messages: list[tuple[str, str]]
 ) -> None:
-    """Add what must have run of modules that were imported before measuring began, and say so."""
+    """Add what must have run of modules that were imported before measuring began, and say so.
+
+    `imported` has with each path the optimization level that its module was compiled with.
+    """
     n_lines = 0
-    for path in imported:
+    for path, optimize in sorted(imported.items()):
         try:
-            inferred = infer_lines(read_source_file(path))
+            inferred = infer_lines(read_source_file(path), optimize)
         except (OSError, *PARSE_ERRORS):
             continue  # the report says that the source can't be read
         data = files.setdefault(path, FileData())
@@ -342,7 +345,8 @@ def _merge_records(paths: Iterable[Path]) -> _Merged:
         merged.has_branches = merged.has_branches or header.has_branches
         merged.messages += record.messages
         merged.traces += record.traces
-        merged.imported.update(record.imported)
+        for imported in record.imported:
+            merged.imported[imported] = min(header.optimize, merged.imported.get(imported, header.optimize))
         if header.stopped_errno:
             reason = reason_of(header.stopped_errno)
             merged.messages.append(("record-full", f"recording of process {header.pid} stopped: {reason}."))

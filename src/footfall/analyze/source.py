@@ -29,7 +29,7 @@ from footfall.analyze.parse import PARSE_ERRORS, compile_source, parse_source
 from footfall.analyze.with_exits import WithExits, apply_with_exits, find_with_exits
 from footfall.errors import FootfallError
 
-__all__ = ["SourceAnalysis", "SourceError", "analyze_source", "decode_source"]
+__all__ = ["SourceAnalysis", "SourceError", "analyze_source", "decode_source", "find_code_lines"]
 
 Arc = tuple[int, int]
 
@@ -130,7 +130,7 @@ def analyze_source(text: str, path: str, rules: ExclusionRules) -> SourceAnalysi
 def _analyze(text: str, path: str, rules: ExclusionRules) -> SourceAnalysis:
     tree, code = _compile(text, path)
     first_lines = find_first_lines(text)
-    raw_statements = _find_code_lines(code) if tree.body else set()
+    raw_statements = find_code_lines(code) if tree.body else set()
     outline = outline_module(tree)
     excluded = rules.find_excluded(text, first_lines)
     if excluded:
@@ -174,7 +174,7 @@ def _compile(text: str, path: str) -> tuple[ast.Module, CodeType]:
     raise SourceError("not-python", message, "Leave it out with --omit, or skip all such files with --ignore-errors.")
 
 
-def _find_code_lines(code: CodeType) -> set[int]:
+def find_code_lines(code: CodeType) -> set[int]:
     """Return all lines in the line tables of `code` and the code inside it.
 
     Annotations put off until they are asked for (3.14, `__annotate__`) do not count: as a rule nobody asks.

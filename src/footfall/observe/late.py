@@ -12,6 +12,7 @@ from footfall.observe import settrace
 from footfall.observe.files import current_directory
 from footfall.observe.messages import tell
 from footfall.observe.scope import Scope
+from footfall.observe.settings import record_flags
 from footfall.observe.start import choose_late_engine, start_monitoring
 
 TYPE_CHECKING = False
@@ -25,8 +26,6 @@ if TYPE_CHECKING:
     Note = Callable[[str, str], None]
 
 __all__ = ["start_late", "stop_late"]
-
-_LATE = 2  # a flag of the record's header
 
 
 def start_late(settings: "Settings") -> None:
@@ -44,7 +43,7 @@ def _start_in_core(settings: "Settings", engine: int, warning: "tuple[str, str] 
     _core.record_open(
         os.fsencode(settings.directory),
         engine,
-        _LATE | (1 if settings.branch else 0),
+        record_flags(settings, is_late=True),
         os.fsencode(current_directory()),
         os.fsencode(sys.executable or ""),
     )

@@ -16,6 +16,7 @@ from _struct import pack_into
 from footfall.model import ENGINE_PROBES
 from footfall.observe.files import current_directory
 from footfall.observe.probe_forms import read_header
+from footfall.observe.settings import record_flags
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -34,7 +35,6 @@ _IMPLEMENTATION_PYPY = 2
 _PROBES_HEAD_BYTES = 32
 _TRACE_HEAD_BYTES = 16
 _TRACE_IS_FINAL = 2
-_LATE = 2  # a flag of the header: measuring began in a running program
 
 
 class PureRecorder:
@@ -46,7 +46,7 @@ class PureRecorder:
     def __init__(self, settings: "Settings", engine: int = ENGINE_PROBES, is_late: bool = False) -> None:
         self._settings = settings
         self._engine = engine
-        self._flags = (1 if settings.branch else 0) | (_LATE if is_late else 0)
+        self._flags = record_flags(settings, is_late=is_late)
         self._flushers: list[Callable[[int], None]] = []
         self._lock = _thread.RLock()
         self._next_context_id = 1

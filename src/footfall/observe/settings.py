@@ -4,8 +4,11 @@ Read at the start of every measured interpreter, so nothing is imported here tha
 """
 
 import os
+import sys
 
-__all__ = ["Settings", "escape", "read_settings"]
+from footfall.model import RECORD_BRANCHES, RECORD_LATE, RECORD_OPTIMIZE_SHIFT
+
+__all__ = ["Settings", "escape", "read_settings", "record_flags"]
 
 _MAX_BYTES = 1 << 20
 _LISTS = ("source_dir", "source_pkg", "include", "omit")
@@ -31,6 +34,12 @@ class Settings:
         self.include: list[str] = []
         self.omit: list[str] = []
         self.engine = ""
+
+
+def record_flags(settings: Settings, *, is_late: bool = False) -> int:
+    """Return the flags of this process's record (RECORD_ of the model)."""
+    flags = RECORD_BRANCHES if settings.branch else 0
+    return flags | RECORD_LATE | min(sys.flags.optimize, 2) << RECORD_OPTIMIZE_SHIFT if is_late else flags
 
 
 def escape(value: str) -> str:

@@ -13,7 +13,7 @@ from footfall.observe.children import carry_run_on
 from footfall.observe.files import current_directory
 from footfall.observe.messages import keep_message, report, tell
 from footfall.observe.scope import Scope
-from footfall.observe.settings import Settings, read_settings
+from footfall.observe.settings import Settings, read_settings, record_flags
 from footfall.pythons import fallback_reason, find_engine, refused_build
 
 __all__ = ["choose_engine", "choose_late_engine", "start", "start_monitoring"]
@@ -100,7 +100,7 @@ def _start_coverage(settings: Settings) -> None:
         _core.record_open(
             os.fsencode(settings.directory),
             engine,
-            1 if settings.branch else 0,
+            record_flags(settings),
             os.fsencode(current_directory()),
             os.fsencode(sys.executable or ""),
         )

@@ -10,6 +10,7 @@ import struct
 from typing import NamedTuple
 
 from footfall.errors import FootfallError
+from footfall.model import RECORD_BRANCHES, RECORD_OPTIMIZE_SHIFT
 from footfall.record.segments import read_entries
 
 __all__ = [
@@ -46,6 +47,8 @@ class RecordHeader(NamedTuple):
     start_ns: int
     cwd: str
     executable: str
+    optimize: int
+    """Of a late start: sys.flags.optimize, 2 at most."""
 
 
 class RecordedCode(NamedTuple):
@@ -302,8 +305,10 @@ def _read_header(cursor: _Cursor) -> RecordHeader:
     pid, start_ns, _monotonic_ns = cursor.numbers("<3Q")
     cwd = os.fsdecode(cursor.sized())
     executable = os.fsdecode(cursor.sized())
+    optimize = flags >> RECORD_OPTIMIZE_SHIFT & 3
+    has_branches = bool(flags & RECORD_BRANCHES)
     return RecordHeader(
-        version, implementation, engine, bool(flags & 1), stopped, pid, start_ns, cwd, executable
+        version, implementation, engine, has_branches, stopped, pid, start_ns, cwd, executable, optimize
     )
 
 
