@@ -401,9 +401,10 @@ def test_run_joins_stacks_of_its_own_tasks(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(sys.version_info >= (3, 14), reason="3.14 and later tell of tasks")
-def test_run_says_that_it_knows_no_tasks(tmp_path: Path) -> None:
+@pytest.mark.parametrize("options", [(), ("--no-cover",)], ids=["with coverage", "profile alone"])
+def test_run_says_that_it_knows_no_tasks(tmp_path: Path, options: tuple[str, ...]) -> None:
     """Before 3.14 the profile is one of threads, which is said once at the end."""
-    done = run_server(tmp_path)
+    done = run_server(tmp_path, *options)
     assert done.returncode == 0
     assert done.stderr.count("[async-unsupported]") == 1
     assert any(stack[-1:] == ("spin",) for stack in stacks_of(tmp_path / ".coverage"))

@@ -362,3 +362,18 @@ def test_interpreters(footfall, tmp_path, text: str) -> None:
     said = "footfall: code run in further interpreters of a process is not in the profile. [interpreter-unsampled]\n"
     assert done.stderr.endswith(said) and "start-failed" not in done.stderr
     check_marks(tmp_path, read_coverage(tmp_path / ".coverage"))
+
+
+@pytest.mark.parametrize("text", list(_interpreter_rows().values())[:1])
+def test_interpreters_without_samples_are_told_of_without_coverage_too(footfall, tmp_path, text: str) -> None:
+    """The message is said once, however many processes and interpreters have it."""
+    write_program(tmp_path / "child.py", INTERPRETER_CHILD)
+    write_program(tmp_path / "main.py", text)
+    write_program(
+        tmp_path / "twice.py", "import subprocess, sys\nfor _ in 1, 2: subprocess.run([sys.executable, 'main.py'])\n"
+    )
+    done = footfall("run", "-q", "--no-cover", "twice.py")
+    assert done.returncode == 0
+    assert done.stderr == (
+        "footfall: code run in further interpreters of a process is not in the profile. [interpreter-unsampled]\n"
+    )

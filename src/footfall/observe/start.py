@@ -95,16 +95,7 @@ def _start_coverage(settings: Settings) -> None:
     engine, warning = choose_engine(settings)
     scope = Scope(settings)
     if sys.implementation.name == "cpython":
-        from footfall import _core
-
-        _core.record_open(
-            os.fsencode(settings.directory),
-            engine,
-            record_flags(settings),
-            os.fsencode(current_directory()),
-            os.fsencode(sys.executable or ""),
-        )
-        os.register_at_fork(after_in_child=_core.record_after_fork)
+        _open_record(settings, engine)
     if warning is not None:
         tell(warning)
     if engine == ENGINE_MONITORING:
@@ -117,6 +108,19 @@ def _start_coverage(settings: Settings) -> None:
         from footfall.observe import probes
 
         probes.start(settings, scope)
+
+
+def _open_record(settings: Settings, engine: int) -> None:
+    from footfall import _core
+
+    _core.record_open(
+        os.fsencode(settings.directory),
+        engine,
+        record_flags(settings),
+        os.fsencode(current_directory()),
+        os.fsencode(sys.executable or ""),
+    )
+    os.register_at_fork(after_in_child=_core.record_after_fork)
 
 
 def start_monitoring(scope: Scope, with_branches: bool) -> int:
@@ -147,22 +151,19 @@ def _start_sampler(settings: Settings) -> None:
     has_tasks = sys.implementation.name == "cpython" and sys.version_info >= (3, 14)
     reason = fallback_reason()
     if reason is not None and reason[0] == "python-unknown":
-        said = ("python-unknown", "this footfall does not know this Python: there is no profile. Update footfall.")
-        if settings.cover:
-            keep_message(*said)  # said once, at the end, for all processes
-        else:
-            report(*said)  # there is no record to keep it in
+        what = "this footfall does not know this Python: there is no profile. Update footfall."
+        _say_at_end(settings, "python-unknown", what)
         return
     if settings.with_tasks and not has_tasks:
-        keep_message("async-unsupported", "the profile is without asyncio's tasks: only CPython 3.14+ tells of them.")
+        what = "the profile is without asyncio's tasks: only CPython 3.14+ tells of them."
+        _say_at_end(settings, "async-unsupported", what)
     if sys.implementation.name == "cpython":
         from footfall import _core
         from footfall.sample import inside
 
         if not _core.is_main_interpreter():
-            # not on stderr, which a pool of them would fill
-            said = ("interpreter-unsampled", "code run in further interpreters of a process is not in the profile.")
-            _core.record_message(*said)
+            what = "code run in further interpreters of a process is not in the profile."
+            _say_at_end(settings, "interpreter-unsampled", what)
             return
         with_tasks = settings.with_tasks and has_tasks
         inside.start(settings.directory, settings.rate_hz, settings.max_cpu_ppm, settings.precise, with_tasks)
@@ -170,6 +171,24 @@ def _start_sampler(settings: Settings) -> None:
         from footfall.sample import pypy
 
         pypy.start(settings.directory, settings.rate_hz)
+
+
+def _say_at_end(settings: Settings, slug: str, what: str) -> None:
+    """Have a message on the profile said once, when all processes have ended: each would fill stderr.
+
+    Without coverage the record is made for it; where that cannot be, it is said now.
+    """
+    try:
+        if not settings.cover and sys.implementation.name == "cpython":
+            _open_record(settings, ENGINE_SETTRACE)
+        elif not settings.cover:
+            from footfall.observe.pure_recorder import PureRecorder
+
+            PureRecorder(settings)
+    except OSError:
+        report(slug, what)
+    else:
+        keep_message(slug, what)
 
 
 def _start_from_environment() -> None:
