@@ -63,3 +63,22 @@ def test_debug_tells_what_there_is(footfall, tmp_path) -> None:
     assert "table file: 1 rows" in done.stdout and "2 lines" in done.stdout and "\x1b" not in done.stdout
     assert footfall("debug", "data", ".coverage").returncode == 0
     assert footfall("debug", "premain").returncode == 2
+
+
+def test_debug_shows_probes_beside_their_lines(footfall, tmp_path) -> None:
+    """What each probe says stands below the line that it reports: number, arc, kind. A source that is none is named."""
+    (tmp_path / "app.py").write_text("for i in range(2):\n    if i:\n        break\nelse:\n    i = '\x1b'\n")
+    (tmp_path / "bad.py").write_text("for\n")
+    done = footfall("debug", "probes", "app.py", "bad.py")
+    assert done.returncode == 1 and "bad.py: Can't parse the source" in done.stderr
+    shown = done.stdout.splitlines()
+    first, second, third = (shown.index(line) for line in ("    1  for i in range(2):", "    2      if i:", "    3          break"))
+    assert any(line.endswith(" 1 -> 2 (entered)") for line in shown[first:second])
+    assert any(line.endswith(" 1 -> 5 (left)") for line in shown[first:second])
+    assert any(line.endswith(" 2 -> 3 (entered)") for line in shown[second:third])
+    assert any(line.endswith(" 2 -> 1 (left)") for line in shown[second:third])
+    assert "\x1b" not in done.stdout
+    done = footfall("debug", "probes", "--instrumented", "app.py")
+    assert done.stdout.count("footfall probe") == len({line.split()[0] for line in shown if line.lstrip().startswith("#")}) - 1
+    assert footfall("debug", "probes").returncode == 2
+    assert footfall("debug", "sys", "--instrumented").returncode == 2

@@ -39,7 +39,15 @@ from footfall.observe.probe_source import digest_source, read_kept_text, split_l
 from footfall.observe.probe_strays import find_strays
 from footfall.record.recordfile import ProbedModule
 
-__all__ = ["MeaningsStore", "ProbeMeaning", "arcs_of_hits", "meanings_of_module", "meanings_of_source"]
+__all__ = [
+    "Arc",
+    "MeaningsStore",
+    "ProbeMeaning",
+    "arcs_of_hits",
+    "meaning_of_note",
+    "meanings_of_module",
+    "meanings_of_source",
+]
 
 Arc = tuple[int, int]
 ProbeMeaning = tuple[frozenset[int], frozenset[Arc]]
@@ -111,7 +119,7 @@ def meanings_of_source(source: bytes, mode: int) -> tuple[ProbeMeaning, ...]:
 
     def take(number: int, notes: list[tuple[int, ast.AST]]) -> None:
         for kind, node in notes:
-            line, arc = _meaning(flow, kind, node)
+            line, arc = meaning_of_note(flow, kind, node)
             lines.setdefault(number, set()).add(line)
             if arc is not None:
                 arcs.setdefault(number, set()).add(arc)
@@ -120,7 +128,7 @@ def meanings_of_source(source: bytes, mode: int) -> tuple[ProbeMeaning, ...]:
     return tuple((frozenset(lines.get(n, ())), frozenset(arcs.get(n, ()))) for n in range(count))
 
 
-def _meaning(flow: ModuleFlow, kind: int, node: ast.AST) -> tuple[int, Arc | None]:
+def meaning_of_note(flow: ModuleFlow, kind: int, node: ast.AST) -> tuple[int, Arc | None]:
     """Return the line that a note says was reached, and the arc, if it tells of one."""
     kind, reason, level = split_reason(kind)
     line = flow.line_of(node)

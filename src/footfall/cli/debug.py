@@ -13,11 +13,15 @@ from typing import Final
 import click
 
 from footfall._version import VERSION
+from footfall.analyze.probe_listing import ListedProbe, list_probes, with_probes
+from footfall.analyze.source import decode_source
+from footfall.analyze.sourcefile import read_source_file
 from footfall.cli.options import config_option, data_file_option, load_config
 from footfall.cli.output import say, show
 from footfall.config import Config
 from footfall.errors import EXIT_FINDINGS, FootfallError, UsageError
 from footfall.model import ENGINE_MONITORING, ENGINE_PROBES, ENGINE_SETTRACE
+from footfall.observe.probe_mode import mode_here
 from footfall.observe.settings import Settings
 from footfall.observe.start import choose_engine
 from footfall.record.coveragedb import read_coverage
@@ -32,20 +36,29 @@ _Rows = Iterable[tuple[str, str]]
 
 @click.command(
     "debug",
-    epilog="Examples:  footfall debug sys  |  footfall debug data  |  footfall debug data artifacts/.coverage.7",
+    epilog="Examples:  footfall debug sys  |  footfall debug data old/.coverage.7  |  footfall debug probes app.py",
 )
 @data_file_option
 @config_option
-@click.argument("topic", metavar="sys|config|data")
+@click.option("--instrumented", is_flag=True, help="With probes: the source as it is compiled, with its probes in it.")
+@click.argument("topic", metavar="sys|config|data|probes")
 @click.argument("files", metavar="[FILE]...", nargs=-1)
-def command(topic: str, files: tuple[str, ...], data_file: str | None, config_file: str | None) -> int:
-    """Show what footfall finds: `sys` this installation, `config` the settings, `data` what data files hold.
+def command(
+    topic: str, files: tuple[str, ...], instrumented: bool, data_file: str | None, config_file: str | None
+) -> int:
+    """Show what footfall finds: `sys` this installation, `config` the settings, `data` what data files hold, `probes`
+    where the probes of source files are and what each says.
 
-    `data` tells of the FILEs, or of the data file and those to be combined into it.
+    `data` tells of the FILEs, or of the data file and those to be combined into it. `probes` shows below each line the
+    probes that report it: number, arc, and why it is there, for the Python that footfall runs on.
     """
-    if topic not in ("sys", "config", "data") or (files and topic != "data"):
-        raise UsageError("bad-topic", f"There is nothing to show of {topic!r}.", "Ask for sys, config or data.")
+    if topic not in ("sys", "config", "data", "probes") or (files and topic not in ("data", "probes")):
+        raise UsageError("bad-topic", f"There is nothing to show of {topic!r}.", "Ask for sys, config, data or probes.")
+    if (topic == "probes" and not files) or (instrumented and topic != "probes"):
+        raise UsageError("bad-topic", "Probes are those of source files.", "Name some: footfall debug probes FILE")
     config = load_config(config_file, data_file=data_file)
+    if topic == "probes":
+        return _show_probes(files, config.branch, instrumented)
     if topic == "data":
         parts = find_parallel_files(config.data_file)
         main = [config.data_file] if os.path.exists(config.data_file) or not parts else []
@@ -117,6 +130,41 @@ def _show_files(paths: list[str]) -> int:
         else:
             _show("data", rows)
     return status
+
+
+def _show_probes(paths: Iterable[str], with_branches: bool, instrumented: bool) -> int:
+    """Show the probes of each source; the exit status tells of those that can't be read."""
+    mode = mode_here(with_branches)
+    status = 0
+    for path in paths:
+        try:
+            source = _read_source(path)
+            lines = with_probes(source, mode).split("\n") if instrumented else [*_probe_lines(source, mode)]
+        except FootfallError as error:
+            say(f"footfall: {path}: {error}")
+            status = EXIT_FINDINGS
+        else:
+            show("\n".join([f"-- {path} {'-' * (60 - len(path))}", *map(_printable, lines)]))
+    return status
+
+
+def _read_source(path: str) -> bytes:
+    try:
+        return read_source_file(path)
+    except OSError as error:
+        raise FootfallError("source-unreadable", f"Can't read it: {error.strerror or error}.") from error
+
+
+def _probe_lines(source: bytes, mode: int) -> Iterable[str]:
+    """Each line of the source, and below it the probes that report it."""
+    by_line: dict[int, list[ListedProbe]] = {}
+    for probe in list_probes(source, mode):
+        by_line.setdefault(probe.line, []).append(probe)
+    for number, text in enumerate(decode_source(source).splitlines(), start=1):
+        yield f"{number:>5}  {text}".rstrip()
+        for probe in by_line.get(number, ()):
+            arc = "" if probe.arc is None else f" {probe.arc[0]} -> {'exit' if probe.arc[1] < 0 else probe.arc[1]}"
+            yield f"         #{probe.number}{arc} ({probe.kind})"
 
 
 def _data_rows(path: str) -> _Rows:
