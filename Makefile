@@ -1,7 +1,58 @@
-PYTHON ?= python
+# What a contributor runs, each by one word: `make help`. PYTHON is the environment's; `make setup` makes one in .venv.
+PYTHON ?= $(if $(wildcard .venv/bin/python),.venv/bin/python,python3)
+BIN = $(dir $(PYTHON))
 PROGRAMS ?= 5000
+JOBS ?= auto
 
-.PHONY: exact
+# Tests that start few processes: what is computed, and what is written. A minute of two cores at most.
+QUICK = tests/test_analyze_*.py tests/test_branches.py tests/test_calltree.py tests/test_changes.py tests/test_combine.py \
+	tests/test_condition_analyses.py tests/test_config.py tests/test_core_stub.py tests/test_coveragedb.py \
+	tests/test_export.py tests/test_imports.py tests/test_install.py tests/test_linetable.py tests/test_messages.py \
+	tests/test_profile_numbers.py tests/test_recordedfile.py tests/test_reports.py tests/test_samplelog.py \
+	tests/test_site.py
+
+.DEFAULT_GOAL := help
+.PHONY: help setup install test quick lint format exact sanitize web docs bench self-coverage
+
+help: ## Show what there is to make
+	@grep -Eh '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{ printf "  make %-14s %s\n", $$1, $$2 }'
+
+setup: ## Make the environment .venv with footfall, what its tests need, and the linters
+	python3 -m venv .venv
+	.venv/bin/pip install -q '.[test,dev,docs]'
+
+install: ## Install the tree into the environment, as needed after each change: the tests use what is installed
+	$(PYTHON) -m pip install -q --no-deps --force-reinstall .
+
+test: install ## Run all tests, in parallel
+	$(PYTHON) -m pytest -q -n $(JOBS) --dist worksteal
+
+quick: install lint ## Lint, and run the tests that start few processes: under a minute
+	$(PYTHON) -m pytest -q -n $(JOBS) -m "not slow" $(QUICK)
+
+lint: ## Check types and style
+	$(PYTHON) -m mypy
+	$(PYTHON) -m ruff check .
+
+format: ## Format the Python and C files that differ from the last commit
+	git diff --name-only --diff-filter=d HEAD -- '*.py' | xargs -r $(PYTHON) -m ruff format
+	git diff --name-only --diff-filter=d HEAD -- 'native/*.[ch]' | xargs -r $(BIN)clang-format -i
+
 exact: ## Compare random programs under footfall with coverage.py's C tracer; prints tried and differing
 	$(PYTHON) tests/exact.py --constructs
 	$(PYTHON) tests/exact.py --programs $(PROGRAMS)
+
+sanitize: ## Run the tests of the C code in an environment of its own, compiled with ASan and UBSan
+	PYTHON=$(PYTHON) bash tools/sanitize.sh
+
+web: ## Check the types of web/ and build the report's assets from it (needs Node)
+	cd web && npm ci --silent && npm run --silent build
+
+docs: ## Build the documentation as a site in build/site; a broken link is an error
+	NO_MKDOCS_2_WARNING=1 $(PYTHON) -m mkdocs build --strict --quiet
+
+bench: ## Measure what footfall costs real projects' test suites (half an hour)
+	$(PYTHON) bench/suites.py --only cost
+
+self-coverage: install ## Measure footfall by itself while the quick tests run; prints the total
+	FOOTFALL=$(BIN)footfall bash tools/self_coverage.sh $(QUICK)

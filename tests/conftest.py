@@ -24,6 +24,15 @@ hypothesis.settings.register_profile("footfall", deadline=None)
 hypothesis.settings.load_profile("footfall")
 
 
+TEST_TIMEOUT_S = 300  # no test takes a tenth of it on a machine that is busy
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """End a test that hangs, where pytest-timeout is installed; as a setting it would be an error without."""
+    if config.pluginmanager.hasplugin("timeout") and config.getoption("timeout") is None:
+        config.option.timeout = TEST_TIMEOUT_S
+
+
 @pytest.fixture(autouse=True)
 def plain_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """Hide what would change a measured child: the tests may themselves run under a coverage tool, or in parallel."""

@@ -26,7 +26,8 @@ OTHERS = [
 ]
 """CPythons of other versions, the oldest first."""
 
-PYPY = shutil.which("pypy3", path=os.pathsep.join([os.environ["PATH"], str(Path.home() / ".interpreters/bin")]))
+_PATH = os.pathsep.join([os.environ["PATH"], str(Path.home() / ".interpreters/bin")])
+PYPY = shutil.which("pypy3", path=_PATH) or shutil.which("pypy3.11", path=_PATH)
 
 _FACTS = """
 import sys, sysconfig

@@ -12,8 +12,7 @@ from collections.abc import Callable, Sequence
 from typing import IO, Any, NamedTuple, TypeVar
 
 from footfall.sample.image import find_exported
-from footfall.sample.permission import not_permitted
-from footfall.sample.process import no_such_process
+from footfall.sample.process import no_such_process, not_permitted
 
 __all__ = ["Mapping", "can_open", "find_exported_symbols", "find_section", "find_symbols", "read_mappings"]
 
