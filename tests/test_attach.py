@@ -19,6 +19,7 @@ from attached import ENVIRONMENT, FIB, attach, joined_profile, recording, sample
 from footfall.analyze.calltree import ProfileBuilder, times_of_functions
 from footfall.record.profiledb import read_profile
 from footfall.record.samplelog import SampleLog, read_sample_log
+from footfall.sample.permission import Rights, forbidden
 from interpreters import OTHERS, PYPY
 
 if TYPE_CHECKING:
@@ -608,7 +609,7 @@ def test_not_python(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root to be another user")
 def test_another_user_is_told_what_to_do() -> None:
-    """Without the permission the error says whose process it is, and how to get it."""
+    """Without the permission the error says whose process it is, and the same command as root, by its whole path."""
     program = """
     import os, sys
     import footfall._core  # now: that user may not read the directory that it is in
@@ -625,7 +626,28 @@ def test_another_user_is_told_what_to_do() -> None:
             [sys.executable, "-c", textwrap.dedent(program), str(process.pid)], capture_output=True, text=True
         )
     assert done.stdout.startswith("attach-forbidden"), done.stderr
-    assert "belongs to user 0" in done.stdout and "sudo" in done.stdout and "SYS_PTRACE" in done.stdout
+    assert "belongs to user 0, and we are 65534. Run it as root: " in done.stdout
+    assert f"{sys.executable} -c " in done.stdout and "SYS_PTRACE" not in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("rights", "owner", "scope", "said", "unsaid"),
+    [
+        (Rights(0, True, True), 0, 0, "though we have the capability", "as root"),
+        (Rights(0, True, True), 1000, 0, "another user namespace", "as root"),
+        (Rights(0, False, False), 1000, 0, "Start the container with --cap-add=SYS_PTRACE", "as root"),
+        (Rights(0, False, False), 0, 0, "which root has not here", "as root"),
+        (Rights(1000, False, False), 0, 0, "which root has not here", "Run it as root"),
+        (Rights(1000, False, True), 1000, 1, "sysctl kernel.yama.ptrace_scope=0", "cap-add"),
+        (Rights(1000, False, True), 1000, 2, "Run it as root: ", "sysctl"),
+        (Rights(1000, False, True), 1000, 0, "though it is of the same user", "cap-add"),
+        (Rights(0, True, True), 1000, 3, "until the machine is started anew", "as root"),
+    ],
+)
+def test_advice_fits_who_we_are(rights: Rights, owner: int, scope: int, said: str, unsaid: str) -> None:
+    """Root is not sent to sudo; nor is anybody to a root that may no more."""
+    error = str(forbidden(7, owner, rights, scope))
+    assert said in error and unsaid not in error and error.endswith("[attach-forbidden]")
 
 
 @pytest.mark.skipif(PYPY is None, reason="no PyPy here")

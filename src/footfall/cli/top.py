@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import importlib.util
 import os
+import shlex
 import shutil
 import sys
 import tempfile
@@ -43,8 +44,11 @@ def command(
     """
     check_can_attach()
     if importlib.util.find_spec("textual") is None:
+        path = shlex.quote(sys.executable)
+        has_pip = importlib.util.find_spec("pip") is not None  # environments made by uv have none
+        command = f"{path} -m pip install textual" if has_pip else f"uv pip install --python {path} textual"
         raise FootfallError(
-            "top-needs-textual", "The live screen needs the library textual.", "Install it: pip install textual."
+            "top-needs-textual", "The live screen needs the library textual.", f"Install it: {command}"
         )
     if not all(stream is not None and stream.isatty() for stream in (sys.stdin, sys.stdout)):
         raise UsageError(

@@ -10,7 +10,8 @@ from footfall import _core
 from footfall.errors import FootfallError
 from footfall.sample.asynciotables import NO_TABLES, TaskTables, find_task_tables
 from footfall.sample.interpreter import RemoteInterpreter, find_interpreter, may_begin
-from footfall.sample.process import no_such_process, not_permitted, read_stat, task_states
+from footfall.sample.permission import not_permitted
+from footfall.sample.process import no_such_process, read_stat, task_states
 
 __all__ = ["DumpedFrame", "DumpedInterpreter", "DumpedProcess", "DumpedTask", "DumpedThread", "dump_process"]
 

@@ -12,7 +12,8 @@ from collections.abc import Callable, Sequence
 from typing import IO, Any, NamedTuple, TypeVar
 
 from footfall.sample.image import find_exported
-from footfall.sample.process import no_such_process, not_permitted
+from footfall.sample.permission import not_permitted
+from footfall.sample.process import no_such_process
 
 __all__ = ["Mapping", "can_open", "find_exported_symbols", "find_section", "find_symbols", "read_mappings"]
 

@@ -21,7 +21,8 @@ from footfall.errors import FootfallError
 from footfall.sample.asynciotables import NO_TABLES, find_task_tables
 from footfall.sample.interpreter import RemoteInterpreter, find_interpreter
 from footfall.sample.outside import SampleCounts, SampleOptions
-from footfall.sample.process import no_such_process, not_permitted, read_stat
+from footfall.sample.permission import not_permitted
+from footfall.sample.process import no_such_process, read_stat
 
 __all__ = ["InjectedSampler", "check_can_inject"]
 

@@ -15,7 +15,8 @@ from typing import NamedTuple
 from footfall.errors import FootfallError
 from footfall.pythons import KNOWN_VERSIONS, NEWEST, OLDEST
 from footfall.sample.elf import Mapping, can_open, find_exported_symbols, find_symbols, read_mappings
-from footfall.sample.process import no_such_process, not_permitted, read_stat
+from footfall.sample.permission import as_root, not_permitted
+from footfall.sample.process import no_such_process, read_stat
 
 __all__ = ["RemoteInterpreter", "candidates", "find_interpreter", "may_begin"]
 
@@ -133,7 +134,7 @@ def _gone_or_not_python(pid: int, mappings: Sequence[Mapping] = ()) -> FootfallE
             return FootfallError(
                 "attach-unsupported",
                 f"Can't read {mapping.path}, which process {pid} runs: it was replaced or removed since.",
-                f"Run as root: sudo footfall attach {pid}. Or start the program again.",
+                "Start the program again." if os.geteuid() == 0 else f"{as_root()} Or start the program again.",
             )
         return _unsupported(pid, f"{mapping.path} has not the symbols of CPython {KNOWN_VERSIONS}")
     return FootfallError(

@@ -14,7 +14,8 @@ from footfall import _core
 from footfall.errors import FootfallError
 from footfall.sample.asynciotables import NO_TABLES, find_task_tables
 from footfall.sample.interpreter import RemoteInterpreter, find_interpreter, may_begin
-from footfall.sample.process import no_such_process, not_permitted, read_stat
+from footfall.sample.permission import not_permitted
+from footfall.sample.process import no_such_process, read_stat
 
 __all__ = ["OutsideSampler", "SampleCounts", "SampleOptions"]
 

@@ -14,15 +14,12 @@ __all__ = [
     "ProcessStat",
     "descendants",
     "no_such_process",
-    "not_permitted",
     "nothing_runs_python",
     "read_stat",
     "task_states",
     "used_cpu_ns",
     "waited_cpu_ns",
 ]
-
-_PTRACE_SCOPE = "/proc/sys/kernel/yama/ptrace_scope"
 
 
 class ProcessStat(NamedTuple):
@@ -148,34 +145,3 @@ def nothing_runs_python(pid: int) -> FootfallError:
         f"Neither process {pid} nor what it started runs Python (yet).",
         "Try again when it does; `footfall attach --children` waits for it.",
     )
-
-
-def not_permitted(pid: int) -> FootfallError:
-    """Say why a process may not be read, and what would help here."""
-    what = f"Not permitted to read process {pid}"
-    try:
-        owner = os.stat(f"/proc/{pid}").st_uid
-    except OSError:
-        return no_such_process(pid)
-    hint = f"Run as root: sudo footfall attach {pid}. In a container start it with --cap-add=SYS_PTRACE."
-    if owner != os.geteuid():
-        whose = f"it belongs to user {owner}, and we are {os.geteuid()}"
-        return FootfallError("attach-forbidden", f"{what}: {whose}.", hint)
-    try:
-        with open(_PTRACE_SCOPE, encoding="ascii") as file:
-            scope = int(file.read())
-    except (OSError, ValueError):
-        scope = 0
-    if scope == 1:
-        return FootfallError(
-            "attach-forbidden",
-            f"{what}: {_PTRACE_SCOPE} is 1, so only its own parents may.",
-            f"{hint} Or allow it to all of a user's processes: sudo sysctl kernel.yama.ptrace_scope=0.",
-        )
-    if scope >= 2:
-        return FootfallError(
-            "attach-forbidden",
-            f"{what}: {_PTRACE_SCOPE} is {scope}.",
-            hint if scope == 2 else "With 3 nobody may until the machine is started anew with less.",
-        )
-    return FootfallError("attach-forbidden", f"{what}, though it is of the same user.", hint)
