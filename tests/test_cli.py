@@ -169,3 +169,37 @@ def test_annotated_sources_need_a_place(footfall, script, tmp_path) -> None:
     assert "[output-unwritable]" in done.stderr and "with -d" in done.stderr
     assert footfall("annotate").stderr == "Wrote 1 annotated source beside theirs\n"
     assert (tmp_path / "script.py,cover").read_text(encoding="utf-8").startswith("> ")
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("pyproject.toml", "[tool.coverage.report]\nfail_under = 100\n"),
+        ("setup.cfg", "[coverage:report]\nfail_under = 100\n"),
+        ("tox.ini", "[coverage:report]\nfail_under = 100\n"),
+        (".coveragerc", "[report]\nfail_under = 100\n"),
+    ],
+    ids=lambda each: each if "\n" not in each else "",
+)
+def test_a_configured_threshold_is_of_coverage(footfall, script, tmp_path, name: str, text: str) -> None:
+    """The profile is shown in spite of it, wherever it is configured; the option asks for what can't be."""
+    assert footfall("run", "-q", "script.py").returncode == 0
+    (tmp_path / name).write_text(text, encoding="utf-8")
+    assert footfall("report", "--by", "function").returncode == 0
+    assert "[by-whole]" in footfall("report", "--by", "function", "--fail-under=100").stderr
+
+
+def test_times_alone_are_told_where_they_are_shown(footfall, script) -> None:
+    """`tests` has none to show in a profile without tests, and says only that."""
+    assert footfall("run", "-q", "--no-cover", "script.py").returncode == 0
+    assert "Times are shown. [no-coverage]" in footfall("report").stderr
+    done = footfall("tests")
+    assert done.stderr.count("\n") == 1 and "[no-contexts]" in done.stderr
+
+
+def test_a_program_of_standard_input(footfall, script, tmp_path) -> None:
+    """It has no file: the message says what to do; and `-` alone is no command."""
+    done = footfall("run", "--no-profile", sys.executable, "-", input="print('ran')")
+    assert (done.returncode, done.stdout) == (0, "ran\n")
+    assert "standard input has no file: put it into one." in done.stderr
+    assert "footfall run python -" in footfall("run", "-").stderr

@@ -189,3 +189,19 @@ def test_what_a_measured_process_reads_is_a_regular_file(tmp_path: Path, kind: s
     NO_FILES[kind](tmp_path / "entry")
     with pytest.raises(OSError, match=r"directory|regular"):
         read_file(str(tmp_path / "entry"))
+
+
+@pytest.mark.parametrize(
+    "command",
+    ["report", "html", "json", "xml", "lcov", "annotate", "flame", "gaps", "tests", "export --format=collapsed", "combine",
+     "erase", "debug data", "run main.py", "run --append main.py"],
+)  # fmt: skip
+def test_a_directory_is_no_data_file(tmp_path: Path, footfall: Footfall, command: str) -> None:
+    """Each command says that it is one, and what to name instead."""
+    (tmp_path / "place").mkdir()
+    (tmp_path / "main.py").write_text("print('ran')\n")
+    name, *rest = command.split()
+    done = footfall(name, "--data-file=place", *rest)
+    assert done.returncode in (1, 3) and done.stdout == ""
+    assert "place as the data file: it is a directory. Name a file, for example " in done.stderr
+    assert list((tmp_path / "place").iterdir()) == []

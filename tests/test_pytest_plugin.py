@@ -11,7 +11,7 @@ from collections.abc import Callable
 import pytest
 
 from footfall.pytest_plugin import restart
-from footfall.record.coveragedb import read_coverage
+from footfall.record.coveragedb import read_coverage, write_coverage
 from footfall.record.profiledb import read_profile
 
 pytestmark = pytest.mark.any_python
@@ -278,6 +278,20 @@ def test_pytest_main_is_measured_from_there(project):
     assert done.stdout.count("before") == 1 and "status 1" in done.stdout, done.stderr
     assert total_line(done.stdout) == ["10", "2", "4", "1", "79%"]
     assert "FAIL Required test coverage of 90% not reached. Total coverage: 78.57%" in done.stdout
+
+
+@pytest.mark.parametrize(("option", "is_left"), [("", False), ("--cov-append", True)])
+def test_data_of_an_earlier_session_goes_at_the_start(project, option, is_left):
+    """It is not there to be taken for this session's, which never comes to its end here; --cov-append keeps it."""
+    (project / "caller.py").write_text(CALLER)
+    (project / "conftest.py").write_text("import os\ndef pytest_collection(session): os._exit(9)\n")
+    data_file = project / ".coverage"
+    with write_coverage(data_file, {}, has_arcs=True):
+        pass
+    command = [sys.executable, "caller.py", "--cov=shop", *option.split()]
+    done = subprocess.run(command, cwd=project, text=True, capture_output=True, timeout=120)
+    assert done.returncode == 9, done.stdout
+    assert data_file.exists() == is_left
 
 
 COMMANDS = [

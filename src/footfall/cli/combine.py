@@ -13,6 +13,7 @@ from footfall.cli.terminal import progress_bar
 from footfall.config import Config
 from footfall.errors import EXIT_FINDINGS, FootfallError
 from footfall.record.combine import Combined, combine_files, find_inputs, remove_inputs
+from footfall.record.datafile import find_target
 
 __all__ = ["command"]
 
@@ -43,6 +44,7 @@ def command(
     A file that can't be used is named and stays where it is; the exit status is then 1.
     """
     config = load_config(config_file, data_file=data_file)
+    find_target(config.data_file)  # before looking for what is named like a directory
     target = os.path.abspath(config.data_file)
     inputs = find_inputs(config.data_file, paths)
     # named among the files, what is there is wanted, as with --append; it is never combined with itself

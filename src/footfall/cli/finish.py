@@ -38,6 +38,10 @@ KEEP_VARIABLE = "FOOTFALL_KEEP"
 """When set and not empty, run directories are kept, for `footfall resolve` and for looking at."""
 
 _N_HOTTEST = 10
+_NO_DATA = (
+    "No Python file of the project ran. Installed packages are left out, and a program of `-c` or standard input has"
+    " no file: put it into one. Else look at source, include and omit."
+)
 _DAMAGE_SLUGS = ("record-corrupt", "record-damaged", "record-refused", "record-unreadable")
 
 
@@ -127,7 +131,7 @@ def _write(
         )
         warnings += [("module-not-imported", f"Module {name} was never imported.") for name in never_imported]
         if not run.files:
-            warnings.append(("no-data-collected", "No Python code to measure ran."))
+            warnings.append(("no-data-collected", _NO_DATA))
     files: dict[str, FileData] = run.files
     conditions = run.conditions
     if config.relative_files:

@@ -8,7 +8,14 @@ from pathlib import Path
 import click
 
 from footfall.cli.output import say
-from footfall.cli.reporting import ReportRequest, contexts_option, exit_status, report_options, times_exit_status
+from footfall.cli.reporting import (
+    ReportRequest,
+    contexts_option,
+    exit_status,
+    report_options,
+    say_times_alone,
+    times_exit_status,
+)
 from footfall.cli.terminal import progress_bar
 from footfall.config import Config
 from footfall.report.gather import Coverage
@@ -52,6 +59,8 @@ def command(
     # No cycles are made here, and looking for some among a million small objects costs a third of the time.
     gc.disable()
     coverage = request.gather(config, needs_coverage=False)
+    if coverage.is_profile_alone:
+        say_times_alone(config)
     index = write_html(config, coverage, before_file=before, gaps_file=gaps_file, is_quiet=quiet)
     if not quiet:
         say(f"Wrote HTML report to {index}")

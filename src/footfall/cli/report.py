@@ -7,7 +7,14 @@ from dataclasses import replace
 import click
 
 from footfall.cli.output import show
-from footfall.cli.reporting import ReportRequest, contexts_option, exit_status, report_options, times_exit_status
+from footfall.cli.reporting import (
+    ReportRequest,
+    contexts_option,
+    exit_status,
+    report_options,
+    say_times_alone,
+    times_exit_status,
+)
 from footfall.config import Config
 from footfall.errors import FootfallError, UsageError
 from footfall.report.gather import unreadable_notes
@@ -87,6 +94,7 @@ def command(
     is_plain = (config.report_format or "text") == "text" and not conditions and not request.chooses_files
     coverage = request.gather(config, needs_coverage=not is_plain)
     if coverage.is_profile_alone:
+        say_times_alone(config)
         _show_profile(config, "function", clock)
         return times_exit_status(config)
     if not coverage.files:

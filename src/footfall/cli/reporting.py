@@ -14,11 +14,19 @@ from footfall.cli.options import config_option, data_file_option, load_config, s
 from footfall.cli.output import show, warn
 from footfall.config import Config
 from footfall.errors import EXIT_USAGE
-from footfall.report.gather import Coverage, gather
+from footfall.report.gather import Coverage, gather, profile_alone
 from footfall.report.text import plural
 
-__all__ = ["ReportRequest", "contexts_option", "exit_status", "output_options", "report_options",
- "times_exit_status", "whole_exit_status"]
+__all__ = [
+    "ReportRequest",
+    "contexts_option",
+    "exit_status",
+    "output_options",
+    "report_options",
+    "say_times_alone",
+    "times_exit_status",
+    "whole_exit_status",
+]
 
 _Command = TypeVar("_Command", bound=Callable[..., object])
 _Rest = ParamSpec("_Rest")
@@ -110,6 +118,11 @@ def contexts_option(function: _Command) -> _Command:
         metavar="REGEX1,REGEX2,...",
         help="Count only what ran in contexts that one of these regular expressions finds.",
     )(function)
+
+
+def say_times_alone(config: Config) -> None:
+    """Say why a report that shows times has no coverage."""
+    warn([("no-coverage", f"{profile_alone(config.data_file)} Times are shown.")], config.disable_warnings)
 
 
 def times_exit_status(config: Config) -> int:

@@ -152,6 +152,9 @@ def _interpreter_named_in(name: str) -> str:
 def _no_such_command(name: str) -> UsageError:
     if "/" in name:
         return UsageError("no-such-command", f"No file {name!r}.", "Check the name and the directory.")
+    if name == "-":
+        help = "Name the Python that is to read it: footfall run python -"
+        return UsageError("no-such-command", "- stands for a program on Python's standard input.", help)
     try:
         is_module = importlib.util.find_spec(name.partition(".")[0]) is not None
     except (ImportError, ValueError):

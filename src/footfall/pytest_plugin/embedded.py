@@ -26,6 +26,7 @@ class EmbeddedSession:
     def __init__(self, request: PytestRequest) -> None:
         """Raises pytest.UsageError when that can't be."""
         from footfall.api import start_configured
+        from footfall.record.datafile import check_replaceable, remove_data_file
 
         # the summary tells of time, which a late start does not measure
         reports = [("term", None) if kind == "summary" else (kind, where) for kind, where in request.reports]
@@ -34,6 +35,10 @@ class EmbeddedSession:
         self._reports: SessionReports | None = None
         try:
             self._config = request.to_config()
+            self._data_file = os.path.join(self._directory, self._config.data_file)
+            if not request.is_added:  # whatever comes to pass, an earlier session's is not taken for this one's
+                check_replaceable(self._data_file)
+                remove_data_file(self._data_file)
             start_configured(self._config)
         except FootfallError as error:
             raise pytest.UsageError(f"footfall: {error}") from error
@@ -49,7 +54,7 @@ class EmbeddedSession:
         try:
             data_file = stop_configured(
                 self._config,
-                os.path.join(self._directory, self._config.data_file),
+                self._data_file,
                 append=self._request.is_added,
             )
             if not wants_reports(self._request, int(exitstatus)):

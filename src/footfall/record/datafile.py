@@ -6,7 +6,6 @@ What is in it belongs to coveragedb (coverage.py's tables) and profiledb (ours).
 from __future__ import annotations
 
 import contextlib
-import errno
 import os
 import sqlite3
 from collections.abc import Iterator
@@ -66,13 +65,16 @@ def find_target(path: str | Path) -> str:
     """
     target = os.path.realpath(path) if os.path.islink(path) else os.path.abspath(path)
     if os.path.lexists(target) and not os.path.isfile(target):
-        kind = "a directory" if os.path.isdir(target) else "no regular file"
-        raise FootfallError(
-            "data-unwritable",
-            f"Can't write the data file {target}: it is {kind}.",
-            "Choose another place with --data-file.",
-        )
+        raise _no_file(target, "data-unwritable")
     return target
+
+
+def _no_file(path: str | Path, slug: str) -> FootfallError:
+    if os.path.isdir(path):
+        inside = os.path.join(path, ".coverage")
+        what = f"Can't use {path} as the data file: it is a directory."
+        return FootfallError(slug, what, f"Name a file, for example {inside}.")
+    return FootfallError(slug, f"Can't use {path} as the data file: it is no regular file.", "Name another.")
 
 
 def check_replaceable(path: str | Path) -> None:
@@ -174,7 +176,7 @@ def open_data_file(path: str | Path) -> Iterator[sqlite3.Connection]:
     """
     try:
         if os.path.exists(path) and not os.path.isfile(path):
-            raise OSError(errno.EINVAL, "it is no regular file")  # a pipe would hold us up
+            raise _no_file(path, "data-unreadable")  # a pipe would hold us up
         with open(path, "rb") as file:
             head = file.read(16)
     except FileNotFoundError as error:

@@ -25,7 +25,7 @@ from footfall.record.coveragedb import StoredCoverage, StoredFile, read_coverage
 from footfall.report.analyses import analyze_sources
 from footfall.report.sources import looks_like_python, read_source_bytes
 
-__all__ = ["Coverage", "ReportedFile", "UnreadableFile", "gather", "shown_path", "unreadable_notes"]
+__all__ = ["Coverage", "ReportedFile", "UnreadableFile", "gather", "profile_alone", "shown_path", "unreadable_notes"]
 
 
 _SHOW_TIMES = (
@@ -82,6 +82,11 @@ class Coverage:
         return sum((file.result.numbers for file in self.files), Numbers())
 
 
+def profile_alone(data_file: str | Path) -> str:
+    """Say that a data file has no coverage, and how it came about."""
+    return f"{data_file} has a profile and no coverage: `footfall attach` or --no-cover recorded it."
+
+
 def gather(
     config: Config,
     data_file: str | Path,
@@ -97,7 +102,7 @@ def gather(
     are some, are the files to report, measured or not, instead of all measured ones. A file that can't be read or is
     no Python is named in the warnings. Without `ignore_errors` (or the setting) it is `unreadable` as well, and an
     error where it was asked for by name or no other can be read.
-    Without `needs_coverage` a data file that has a profile alone gives no files and a warning.
+    Without `needs_coverage` a data file that has a profile alone gives no files.
     Raises FootfallError: what reading the data raises, `no-report-data`, `no-coverage`, `no-source`, `not-python`.
     """
     with _paused_collector():
@@ -106,11 +111,9 @@ def gather(
             has_arcs=stored.has_arcs, has_profile=stored.has_profile, has_conditions=stored.has_conditions
         )
         if stored.has_profile and not stored.files and not stored.has_arcs:
-            without = f"{data_file} has a profile and no coverage: `footfall attach` or --no-cover recorded it."
             if needs_coverage:
-                raise FootfallError("no-coverage", without, _SHOW_TIMES)
+                raise FootfallError("no-coverage", profile_alone(data_file), _SHOW_TIMES)
             coverage.is_profile_alone = True
-            coverage.warnings.append(("no-coverage", f"{without} Times are shown."))
             return coverage
         wanted = [_stored_path(config, path) for path in paths]
         chosen = _choose(config, wanted or stored.files)
