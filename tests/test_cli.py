@@ -30,7 +30,7 @@ def test_version_and_help(footfall, capsys) -> None:
     """--version names the version; the help lists every command, each with its own help and examples for run."""
     assert footfall("--version").stdout == f"footfall, version {VERSION}\n"
     commands = re.findall(r"^  (\w+)  +\S", footfall("--help").stdout, re.MULTILINE)
-    modules = (REPOSITORY / "src" / "footfall" / "cli").glob("*.py")
+    modules = (REPOSITORY / "src" / "footfall" / "cli").rglob("*.py")
     there = {path.stem for path in modules if re.search(r"^def command\(", path.read_text(encoding="utf-8"), re.MULTILINE)}
     assert set(commands) == there - {"pytest_session"}  # which pytest calls, not people
     assert commands[0] == "run"

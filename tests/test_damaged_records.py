@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from damage_fuzz import mutations
+import damage_fuzz
 from footfall.analyze.calltree import Profile, ProfiledThread, times_of_threads
 from footfall.analyze.profiles import rows_from_profile
 from footfall.analyze.resolve import resolve
@@ -95,7 +95,7 @@ def _damage_at_random(kept_run: Path, data_file: Path, ending: str) -> None:
     victim.unlink()
     rest = resolve(kept_run)
     assert rest.files
-    damaged = mutations(data, 1)
+    damaged = damage_fuzz.mutations(data, 1)
     for number in range(int(os.environ.get("FUZZ_RECORDS", "60"))):
         victim.write_bytes(next(damaged))
         try:
@@ -150,7 +150,7 @@ def test_settings_that_are_no_file_do_not_hold_the_reader_up(tmp_path: Path, mak
 
 def test_every_report_of_a_damaged_data_file_ends_with_a_message(kept_run: Path, tmp_path: Path) -> None:
     """A short version of what tests/damage_fuzz.py does at length."""
-    script = Path(__file__).with_name("damage_fuzz.py")
+    script = Path(damage_fuzz.__file__)
     command = [sys.executable, str(script), ".coverage", "--runs", os.environ.get("FUZZ_DATA", "8")]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr

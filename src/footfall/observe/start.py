@@ -152,18 +152,18 @@ def _start_sampler(settings: Settings) -> None:
     reason = fallback_reason()
     if reason is not None and reason[0] == "python-unknown":
         what = "this footfall does not know this Python: there is no profile. Update footfall."
-        _say_at_end(settings, "python-unknown", what)
+        _say_at_end("python-unknown", what, settings)
         return
     if settings.with_tasks and not has_tasks:
         what = "the profile is without asyncio's tasks: only CPython 3.14+ tells of them."
-        _say_at_end(settings, "async-unsupported", what)
+        _say_at_end("async-unsupported", what, settings)
     if sys.implementation.name == "cpython":
         from footfall import _core
         from footfall.sample import inside
 
         if not _core.is_main_interpreter():
             what = "code run in further interpreters of a process is not in the profile."
-            _say_at_end(settings, "interpreter-unsampled", what)
+            _say_at_end("interpreter-unsampled", what, settings)
             return
         with_tasks = settings.with_tasks and has_tasks
         inside.start(settings.directory, settings.rate_hz, settings.max_cpu_ppm, settings.precise, with_tasks)
@@ -173,7 +173,7 @@ def _start_sampler(settings: Settings) -> None:
         pypy.start(settings.directory, settings.rate_hz)
 
 
-def _say_at_end(settings: Settings, slug: str, what: str) -> None:
+def _say_at_end(slug: str, what: str, settings: Settings) -> None:
     """Have a message on the profile said once, when all processes have ended: each would fill stderr.
 
     Without coverage the record is made for it; where that cannot be, it is said now.
