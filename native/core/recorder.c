@@ -46,7 +46,13 @@ recorder_stop(recorder *rec)
                         "%s. [record-full]\n",
                         strerror(error), rec->directory,
                         is_out_of_reach ? "this process can no longer write there" : "free space there and run again");
-    if (size > 0 && write(STDERR_FILENO, line, (size_t)size < sizeof line ? (size_t)size : sizeof line - 1) < 0) {
+    size_t length = size < 0 ? 0 : (size_t)size < sizeof line ? (size_t)size : sizeof line - 1;
+    for (size_t at = 0; at + 1 < length; at++) { // a directory's name must not control a terminal
+        if ((unsigned char)line[at] < ' ' || line[at] == 127) {
+            line[at] = '?';
+        }
+    }
+    if (length > 0 && write(STDERR_FILENO, line, length) < 0) {
         return; /* no stderr to say it on */
     }
 }

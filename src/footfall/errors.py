@@ -4,6 +4,8 @@ Raised by every phase outside the measured process; only `cli.main` prints them 
 Each slug has an entry in docs/messages.md.
 """
 
+from footfall.printable import printable
+
 __all__ = ["EXIT_ENVIRONMENT", "EXIT_FINDINGS", "EXIT_USAGE", "FootfallError", "UsageError"]
 
 EXIT_FINDINGS = 1
@@ -24,7 +26,7 @@ class FootfallError(Exception):
 
     def __str__(self) -> str:
         text = f"{self.message} {self.help}".rstrip()
-        return f"{text} [{self.slug}]"
+        return printable(f"{text} [{self.slug}]")
 
 
 class UsageError(FootfallError):

@@ -24,6 +24,7 @@ from footfall.model import ENGINE_MONITORING, ENGINE_PROBES, ENGINE_SETTRACE
 from footfall.observe.probe_mode import mode_here
 from footfall.observe.settings import Settings
 from footfall.observe.start import choose_engine
+from footfall.printable import printable
 from footfall.record.coveragedb import read_coverage
 from footfall.record.datafile import open_data_file
 from footfall.record.parallelfiles import find_parallel_files
@@ -72,12 +73,7 @@ def _show(title: str, rows: _Rows) -> None:
     width = max(len(name) for name, _ in found)
     show(f"-- {title} {'-' * (60 - len(title))}")
     for name, value in found:
-        show(f"{name:>{width}}: {_printable(value)}")
-
-
-def _printable(text: str) -> str:
-    """A data file's names must not write to the terminal as they like."""
-    return "".join(char if char.isprintable() else repr(char)[1:-1] for char in text)
+        show(f"{printable(name):>{width}}: {printable(value)}")
 
 
 def _system_rows(config: Config) -> _Rows:
@@ -144,7 +140,7 @@ def _show_probes(paths: Iterable[str], with_branches: bool, instrumented: bool) 
             say(f"footfall: {path}: {error}")
             status = EXIT_FINDINGS
         else:
-            show("\n".join([f"-- {path} {'-' * (60 - len(path))}", *map(_printable, lines)]))
+            show("\n".join([f"-- {path} {'-' * (60 - len(path))}", *map(printable, lines)]))
     return status
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import gc
 import os
+import shlex
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -99,11 +100,11 @@ def _no_collections() -> Iterator[None]:
 
 
 def _kept(directory: RunDirectory, config: Config, data_file: str, append: bool, error: Exception) -> FootfallError:
-    again = f"footfall resolve {'--append ' if append else ''}{directory.path}"
+    again = f"footfall resolve {'--append ' if append else ''}{shlex.quote(str(directory.path))}"
     if isinstance(error, FootfallError) and error.slug == "data-unwritable":
         again += " --data-file=FILE"
     elif data_file != config.data_file:
-        again += f" --data-file={data_file}"
+        again += f" --data-file={shlex.quote(data_file)}"
     kept = f"What was recorded is in {directory.path}; try again with: {again}"
     if isinstance(error, FootfallError):
         return FootfallError(error.slug, error.message, f"{error.help} {kept}")

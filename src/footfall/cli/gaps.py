@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from footfall.cli.output import show
+from footfall.cli.report_files import write_output
 from footfall.cli.reporting import ReportRequest, contexts_option, report_options
 from footfall.errors import EXIT_FINDINGS
 from footfall.report.gaps import gaps_report, rank_gaps, render_gaps
@@ -41,7 +42,7 @@ def command(
     coverage = request.gather(config)
     ranking = rank_gaps(config, coverage, gaps_file)
     if format_ == "json":
-        show(render_json(gaps_report(ranking), indent=4))
+        write_output("-", render_json(gaps_report(ranking), indent=4) + "\n", "gaps")
     else:
         show(render_gaps(ranking, count), end="")
     return EXIT_FINDINGS if fail and ranking.untested_ns else 0

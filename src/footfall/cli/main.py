@@ -6,6 +6,7 @@ Each subcommand's module is imported when it is called for, so that `footfall re
 from __future__ import annotations
 
 import importlib
+import io
 import sys
 from collections.abc import Sequence
 from typing import Final
@@ -15,6 +16,7 @@ import click
 from footfall._version import VERSION
 from footfall.cli.output import flush_streams, prepare_streams, say, silence, writing_messages
 from footfall.errors import EXIT_USAGE, FootfallError
+from footfall.printable import printable_lines
 
 __all__ = ["main"]
 
@@ -84,8 +86,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
         say(f"footfall: {error}")
         sys.exit(error.exit_code)
     except click.ClickException as error:
+        said = io.StringIO()
+        error.show(said)
         with writing_messages() as stream:
-            error.show(stream)
+            stream.write(printable_lines(said.getvalue()))
         sys.exit(EXIT_USAGE)
     except (click.Abort, KeyboardInterrupt):
         sys.exit(_INTERRUPTED)

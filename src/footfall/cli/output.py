@@ -13,9 +13,8 @@ import sys
 from collections.abc import Iterable, Iterator
 from typing import Final, TextIO
 
-import click
-
 from footfall.errors import FootfallError
+from footfall.printable import printable, printable_lines
 
 __all__ = [
     "flush_streams",
@@ -46,9 +45,9 @@ def prepare_streams() -> None:
 
 
 def show(text: str, *, end: str = "\n") -> None:
-    """Print plain text on stdout; a name in it can't set a terminal's colours. Raises as `writing_report`."""
+    """Print lines on stdout; what is in them can't control a terminal. Raises as `writing_report`."""
     with writing_report() as stream:
-        stream.write(click.unstyle(text) + end)
+        stream.write(printable_lines(text) + end)
 
 
 def show_parts(parts: Iterable[bytes]) -> None:
@@ -59,9 +58,9 @@ def show_parts(parts: Iterable[bytes]) -> None:
 
 
 def say(text: str) -> None:
-    """Print a message on stderr, as plain as `show`."""
+    """Print a message on stderr, on one line whatever names are in it."""
     with writing_messages() as stream:
-        stream.write(click.unstyle(text) + "\n")
+        stream.write(printable(text) + "\n")
 
 
 # coverage.py's slugs of what has another name here

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from footfall.cli.output import show
+from footfall.cli.report_files import write_output
 from footfall.cli.terminal import print_lines
 from footfall.config import Config
 from footfall.errors import UsageError
@@ -28,6 +28,6 @@ def show_times(config: Config, options: TimeTableOptions, format_: str) -> None:
     profile = need_profile(config, config.data_file, config.report_contexts)
     need_clock(profile, options.clock)
     if format_ == "json":
-        show(render_json(times_by_report(profile, options), indent=_INDENT))
+        write_output("-", render_json(times_by_report(profile, options), indent=_INDENT) + "\n", "profile")
     else:
         print_lines(render_times(profile, options), is_report=True)

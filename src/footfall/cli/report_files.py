@@ -7,7 +7,7 @@ import os
 import sys
 from collections.abc import Iterable
 
-from footfall.cli.output import say, show_parts
+from footfall.cli.output import say, show, show_parts
 from footfall.errors import FootfallError
 
 __all__ = ["write_output", "write_parts"]
@@ -19,9 +19,11 @@ def write_output(output: str, text: str, what: str, *, is_quiet: bool = False, o
     Raises FootfallError (`output-unwritable`), which names the `option` that says where; no half-written file is left.
     """
     if output == "-":
-        # the bytes are the report's alone, but on a terminal the prompt that follows has a line of its own
-        is_cut = sys.stdout is not None and sys.stdout.isatty() and not text.endswith("\n")
-        show_parts([_encode(text + "\n" * is_cut)])
+        # the bytes are the report's alone, but on a terminal to be read, and the prompt that follows has its own line
+        if sys.stdout is not None and sys.stdout.isatty():
+            show(text, end="" if text.endswith("\n") else "\n")
+        else:
+            show_parts([_encode(text)])
         return
     _write_file(output, [_encode(text)], what, is_quiet, option)
 

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Final, TextIO
 
 from footfall.cli.output import writing_messages, writing_report
+from footfall.printable import printable
 from footfall.report.summary import Line, plain_text
 
 __all__ = ["print_lines", "progress_bar"]
@@ -42,7 +43,7 @@ def _print_lines(lines: list[Line], stream: TextIO) -> None:
     for line in lines:
         text = Text()
         for piece, style in line:
-            text.append(piece, _STYLES.get(style, ""))
+            text.append(printable(piece), _STYLES.get(style, ""))
         console.print(text, soft_wrap=True)
 
 

@@ -12,7 +12,7 @@ from textual.binding import BindingType
 from textual.widgets import DataTable, Footer, Input, Static
 
 from footfall.live.model import LiveModel, Measure
-from footfall.report.text import printable
+from footfall.printable import printable
 
 __all__ = ["TopApp"]
 

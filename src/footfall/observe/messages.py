@@ -2,6 +2,7 @@
 
 import sys
 
+from footfall.printable import printable
 from footfall.pythons import fallback_reason
 
 __all__ = ["keep_message", "report", "tell"]
@@ -11,7 +12,7 @@ def report(slug: str, what: str, next_step: str = "") -> None:
     """Say one line on stderr, and keep it in the record file where there is one."""
     text = (what + " " + next_step).rstrip()
     try:
-        sys.stderr.write("footfall: " + text + " [" + slug + "]\n")
+        sys.stderr.write("footfall: " + printable(text) + " [" + slug + "]\n")
     except Exception:  # stderr may be closed or replaced by anything: there is no one to tell
         pass
     keep_message(slug, text)

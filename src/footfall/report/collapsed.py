@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from footfall.analyze.calltree import Profile
 from footfall.analyze.clocks import Clock, reader
 from footfall.analyze.stacks import collapse_stacks
-from footfall.report.text import printable
+from footfall.printable import printable
 
 __all__ = ["render_collapsed"]
 

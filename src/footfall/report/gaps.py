@@ -10,9 +10,10 @@ from footfall.analyze.calltree import Profile
 from footfall.analyze.clocks import Clock, default_clock, reader
 from footfall.analyze.gaps import Gap, find_gaps, times_in_files
 from footfall.config import Config
+from footfall.printable import printable
 from footfall.report.gather import Coverage
 from footfall.report.json import Json
-from footfall.report.text import plural, printable
+from footfall.report.text import plural
 from footfall.report.times import load_profile, need_profile, sampled_ns
 
 __all__ = ["Ranking", "gaps_report", "rank_gaps", "render_gaps"]

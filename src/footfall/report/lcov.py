@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterator
 
 from footfall.analyze.regions import FUNCTION, find_regions, narrow_result
 from footfall.analyze.results import FileResult
+from footfall.printable import question_marked
 from footfall.report.gather import Coverage, ReportedFile
-from footfall.report.text import printable
 
 __all__ = ["render_lcov"]
 
@@ -28,7 +28,7 @@ def render_lcov(
     for file in sorted(coverage.files, key=lambda file: (file.name, file.result.path)):
         if skip_empty and not file.result.numbers.n_statements:
             continue
-        records.append(f"SF:{printable(file.name)}")
+        records.append(f"SF:{question_marked(file.name)}")
         records += _lines(file.result, None if read_lines is None else read_lines(file.result.path))
         records += _functions(file)
         if file.result.has_arcs:
@@ -70,7 +70,7 @@ def _functions(file: ReportedFile) -> Iterator[str]:
         n_found += 1
         is_hit = result.numbers.n_executed > 0
         n_hit += is_hit
-        name = printable(name)
+        name = question_marked(name)
         if name in names:
             name += f"@{first}"
         names.add(name)
@@ -91,7 +91,7 @@ def _branches(file: ReportedFile) -> Iterator[str]:
     for line in sorted(result.statements):
         # ways out of the function last: they read as the branch not taken
         for end, hit in sorted(ends_of.get(line, ()), key=lambda way: (way[0] < 0, way)):
-            yield f"BRDA:{line},0,{printable(file.analysis.arc_description(line, end))},{hit}"
+            yield f"BRDA:{line},0,{question_marked(file.analysis.arc_description(line, end))},{hit}"
     n_possible = sum(possible for possible, _ in result.branch_stats.values())
     if n_possible:
         yield f"BRF:{n_possible}"

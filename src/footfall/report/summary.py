@@ -5,12 +5,14 @@ Pure: returns lines of styled pieces; `cli/terminal.py` prints them, in colour w
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from footfall.analyze.clocks import CLOCK_WORDS, Clock
 from footfall.analyze.results import Numbers
-from footfall.report.text import plural, printable
+from footfall.printable import printable
+from footfall.report.text import plural
 
 __all__ = ["HotSpot", "Line", "Piece", "Summary", "Times", "plain_text", "render_summary"]
 
@@ -131,9 +133,9 @@ def _samples_line(times: Times) -> Line:
 def _next_lines(summary: Summary) -> list[Line]:
     lines: list[Line] = [[("Data ", "bold"), (summary.data_file, "")]]
     if summary.parallel_base:
-        option = "" if summary.is_default_data_file else f" --data-file={summary.parallel_base}"
+        option = "" if summary.is_default_data_file else f" --data-file={shlex.quote(summary.parallel_base)}"
         return [*lines, [("Next ", "bold"), (f"footfall combine{option}", "")]]
-    option = "" if summary.is_default_data_file else f" --data-file={summary.data_file}"
+    option = "" if summary.is_default_data_file else f" --data-file={shlex.quote(summary.data_file)}"
     if summary.coverage is not None:
         commands = [f"footfall report -m{option}", f"footfall html{option}"]
     elif summary.times is not None:
@@ -146,8 +148,8 @@ def _next_lines(summary: Summary) -> list[Line]:
 
 
 def plain_text(lines: Iterable[Line]) -> str:
-    """Return the lines without styles."""
-    return "".join("".join(text for text, _style in line).rstrip() + "\n" for line in lines)
+    """Return the lines without styles, and without what would control a terminal."""
+    return "".join(printable("".join(text for text, _style in line)).rstrip() + "\n" for line in lines)
 
 
 def _seconds(duration_ns: int) -> str:

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 from footfall.analyze.results import format_lines
 from footfall.analyze.tests import TestRecord
+from footfall.printable import printable
 from footfall.report.gather import Coverage
 from footfall.report.json import Json
-from footfall.report.text import printable
 from footfall.report.times import shown_place
 
 __all__ = ["render_tests", "tests_report"]

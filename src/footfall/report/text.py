@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from footfall.analyze.results import FileResult, Numbers
 from footfall.errors import UsageError
+from footfall.printable import printable, printable_lines, question_marked
 from footfall.report.markdown import lay_out_markdown
 from footfall.report.table import PERCENT_COLUMNS, Table
 
@@ -23,7 +24,6 @@ __all__ = [
     "TableOptions",
     "human_key",
     "plural",
-    "printable",
     "render_table",
 ]
 
@@ -88,7 +88,7 @@ def render_table(
         lines = lay_out_markdown(table)
     else:
         lines = _lay_out_text(table)
-    for note in (*table.notes, *("\n".join(map(printable, each.split("\n"))) for each in notes)):
+    for note in (*table.notes, *(printable_lines(each) for each in notes)):
         lines += ["", note]
     return "".join(f"{line.rstrip()}\n" for line in lines)
 
@@ -116,7 +116,7 @@ def _make_table(
             share = None if time_shares is None else time_shares.get(result.path, 0.0)
             missing = result.missing_text() if options.show_missing else ""
             seen = None if outcomes is None else outcomes.get(result.path, Outcomes())
-            rows.append(_Row(printable(result.name), numbers, missing, share, seen))
+            rows.append(_Row(question_marked(result.name), numbers, missing, share, seen))
     total_share = None if time_shares is None else sum(time_shares.get(result.path, 0.0) for result in results)
     notes = []
     if n_covered:
@@ -219,10 +219,6 @@ def human_key(text: str) -> tuple[list[str | int], str]:
     parts = re.split(r"(\d+)", text)
     return [int(part) if part.isdecimal() else part for part in parts], text
 
-
-def printable(text: str) -> str:
-    """Make a file name safe for a terminal: control characters in it become question marks."""
-    return text if text.isprintable() else "".join(char if char.isprintable() else "?" for char in text)
 
 
 def plural(count: int, noun: str, nouns: str = "") -> str:

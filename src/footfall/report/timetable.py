@@ -13,10 +13,11 @@ from footfall.analyze.calltree import Cost, Profile
 from footfall.analyze.clocks import CLOCK_WORDS, Clock, default_clock, has_cpu_time_alone, reader
 from footfall.analyze.timeviews import TimeRow, View, standard_error, view_profile
 from footfall.errors import UsageError
+from footfall.printable import printable
 from footfall.report.gather import shown_path
 from footfall.report.json import Json
 from footfall.report.summary import Line
-from footfall.report.text import human_key, printable
+from footfall.report.text import human_key
 from footfall.report.times import SOURCES, is_library, short_path, shown_place
 
 __all__ = ["SORTS", "TimeTableOptions", "render_times", "times_by_report"]

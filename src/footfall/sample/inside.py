@@ -8,6 +8,7 @@ import atexit
 import os
 
 from footfall import _core
+from footfall.printable import printable
 
 __all__ = ["start"]
 
@@ -83,6 +84,6 @@ def _start_core(path: str, interval_ns: int, max_cpu_ppm: int, precise: bool, wi
 def _say(text: str) -> None:
     """One line on the descriptor itself: sys.stderr may be replaced."""
     try:
-        os.write(2, ("footfall: " + text + "\n").encode("utf-8", "surrogateescape"))
+        os.write(2, ("footfall: " + printable(text) + "\n").encode())
     except OSError:  # no stderr to say it on
         pass
