@@ -25,6 +25,7 @@ struct probes {
     int has_contexts;
     int has_foreign; /* work of another context was seen in this one: no probe is taken out until the next */
     removed_list removed;
+    PyObject *settled; /* owned: set of co_filename of which code without probes is no news */
     PyObject *callbacks[N_PROBES_CALLBACKS]; /* owned; NULL until set */
 };
 
@@ -389,6 +390,31 @@ probes_has_header(PyObject *code)
     return find_header((PyCodeObject *)code) != NULL;
 }
 
+int
+probes_is_armed(module_state *state, PyObject *code)
+{
+    PyObject *constants = ((PyCodeObject *)code)->co_consts; // borrowed
+    Py_ssize_t size = state->probes == NULL ? 0 : PyTuple_GET_SIZE(constants);
+    for (Py_ssize_t i = 0; i < size; i++) {
+        if (Py_TYPE(PyTuple_GET_ITEM(constants, i)) == state->probes->hits_type) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+int
+probes_is_settled(module_state *state, PyObject *filename)
+{
+    return state->probes == NULL ? 1 : PySet_Contains(state->probes->settled, filename);
+}
+
+int
+probes_settle(module_state *state, PyObject *filename)
+{
+    return state->probes == NULL ? 0 : PySet_Add(state->probes->settled, filename);
+}
+
 /* A new Hits object, or NULL: with an exception, or without one when recording is off. `where` as in probes_arm. */
 static PyObject *
 hits_new(module_state *state, PyObject *header, PyObject *path, PyObject *where)
@@ -519,8 +545,9 @@ probes_exec(PyObject *module)
     }
     get_state(module)->probes = probes;
     probes->armed = PyDict_New();
+    probes->settled = PySet_New(NULL);
     probes->hits_type = (PyTypeObject *)PyType_FromModuleAndSpec(module, &hits_spec, NULL);
-    if (probes->armed == NULL || probes->hits_type == NULL) {
+    if (probes->armed == NULL || probes->settled == NULL || probes->hits_type == NULL) {
         return -1;
     }
     if (PyModule_AddFunctions(module, probes_methods) < 0) {
@@ -535,6 +562,7 @@ probes_traverse(module_state *state, visitproc visit, void *arg)
     if (state->probes != NULL) {
         Py_VISIT(state->probes->hits_type);
         Py_VISIT(state->probes->armed);
+        Py_VISIT(state->probes->settled);
         for (int i = 0; i < N_PROBES_CALLBACKS; i++) {
             Py_VISIT(state->probes->callbacks[i]);
         }
@@ -555,6 +583,7 @@ probes_clear(module_state *state)
     }
     removed_list_close(&probes->removed);
     Py_CLEAR(probes->armed);
+    Py_CLEAR(probes->settled);
     Py_CLEAR(probes->hits_type);
     for (int i = 0; i < N_PROBES_CALLBACKS; i++) {
         Py_CLEAR(probes->callbacks[i]);

@@ -1,5 +1,5 @@
 /* probes_hooks.c holds what the probes engine needs to hook in C, since a Python wrapper would show:
- * the main script, which no Python code compiles, and look-alikes of `compile` and `exec`, which work
+ * the main script, which no Python code compiles, and look-alikes of `compile`, `exec` and `eval`, which work
  * on their caller's frame. Each asks a Python callback; when that has no answer, the original runs.
  * Threads: all under the GIL. */
 #include "core/probes.h"
@@ -38,7 +38,20 @@ code_of_frame(struct _PyInterpreterFrame *frame)
 #endif
 }
 
-/* Whether the frame is about to run a script as __main__: its globals have that name and its file. */
+static int
+ends_with_pyc(PyObject *file)
+{
+    Py_ssize_t size = 0;
+    const char *text = PyUnicode_AsUTF8AndSize(file, &size); // borrowed
+    if (text == NULL) {
+        PyErr_Clear(); /* a lone surrogate */
+        return 0;
+    }
+    return size > 4 && memcmp(text + size - 4, ".pyc", 4) == 0;
+}
+
+/* Whether the frame is about to run a script, or the bytecode of one, as __main__: its globals have that name and its
+ * file. */
 static int
 is_main_script(struct _PyInterpreterFrame *frame, PyCodeObject *code)
 {
@@ -50,13 +63,14 @@ is_main_script(struct _PyInterpreterFrame *frame, PyCodeObject *code)
     PyObject *file = PyDict_GetItemString(frame->f_globals, "__file__"); // borrowed
     return name != NULL && PyUnicode_Check(name) &&
            PyUnicode_CompareWithASCIIString(name, "__main__") == 0 && file != NULL &&
-           PyUnicode_Check(file) && PyUnicode_Compare(file, code->co_filename) == 0;
+           PyUnicode_Check(file) &&
+           (PyUnicode_Compare(file, code->co_filename) == 0 || ends_with_pyc(file));
 }
 
 /* Ask for the script's code with probes: owned; NULL when there is none, with an exception when the program was
  * interrupted meanwhile. */
 static PyObject *
-main_code(PyObject *filename)
+main_code(PyCodeObject *plain, PyObject *globals)
 {
     PyObject *dict = PyInterpreterState_GetDict(PyInterpreterState_Get()); // borrowed
     PyObject *callback = dict == NULL ? NULL : PyDict_GetItemString(dict, MODULE_KEY); // borrowed
@@ -65,7 +79,7 @@ main_code(PyObject *filename)
     }
     Py_INCREF(callback);
     PyDict_DelItemString(dict, MODULE_KEY);
-    PyObject *code = PyObject_CallOneArg(callback, filename); // owned
+    PyObject *code = PyObject_CallFunctionObjArgs(callback, (PyObject *)plain, globals, NULL); // owned
     Py_DECREF(callback);
     if (code == NULL) {
         clear_ours();
@@ -100,7 +114,7 @@ evaluate_until_main(PyThreadState *tstate, struct _PyInterpreterFrame *frame, in
     }
     _PyInterpreterState_SetEvalFrameFunc(PyThreadState_GetInterpreter(tstate),
                                          _PyEval_EvalFrameDefault);
-    PyObject *code = main_code(plain->co_filename); // owned
+    PyObject *code = main_code(plain, frame->f_globals); // owned
     if (code == NULL && !PyErr_Occurred()) {
         return _PyEval_EvalFrameDefault(tstate, frame, throwing);
     }
@@ -121,7 +135,7 @@ evaluate_until_main(PyThreadState *tstate, struct _PyInterpreterFrame *frame, in
 
 PyDoc_STRVAR(probes_hook_main_doc,
              "probes_hook_main($module, code_for, /)\n--\n\n"
-             "Run `code_for(filename)` in place of the main script's code, unless it is None.");
+             "Run `code_for(code, globals)` in place of the main script's code, unless it gives none.");
 
 static PyObject *
 probes_hook_main(PyObject *Py_UNUSED(module), PyObject *callback)
@@ -258,35 +272,134 @@ probes_compile(PyObject *module, PyObject *const *args, Py_ssize_t n_args, PyObj
     return PyObject_Vectorcall(original, args, (size_t)n_args, names);
 }
 
+/* The globals that `exec` or `eval` is to run code in; borrowed, None where they can't be told. */
+static PyObject *
+find_globals(PyObject *const *args, Py_ssize_t n_args, PyObject *names)
+{
+    PyObject *globals = n_args > 1 ? args[1] : NULL;
+    Py_ssize_t n_names = names == NULL ? 0 : PyTuple_GET_SIZE(names);
+    for (Py_ssize_t i = 0; i < n_names; i++) {
+        if (PyUnicode_CompareWithASCIIString(PyTuple_GET_ITEM(names, i), "globals") == 0) {
+            globals = args[n_args + i];
+        }
+    }
+    if (globals == NULL || globals == Py_None) {
+        globals = PyEval_GetGlobals();
+    }
+    return globals == NULL || !PyDict_Check(globals) ? Py_None : globals;
+}
+
+/* Whether it is a module's code that nobody has put probes into, of a file not heard of before. */
+static int
+is_plain_news(module_state *state, PyCodeObject *code)
+{
+    if (PyUnicode_CompareWithASCIIString(code->co_name, "<module>") != 0 ||
+        PyUnicode_GET_LENGTH(code->co_filename) == 0 || PyUnicode_READ_CHAR(code->co_filename, 0) == '<' ||
+        probes_is_armed(state, (PyObject *)code)) {
+        return 0;
+    }
+    int is_settled = probes_is_settled(state, code->co_filename);
+    if (is_settled < 0) {
+        PyErr_Clear(); /* no memory for a name's hash */
+    }
+    return is_settled == 0;
+}
+
+/* What is to run in place of code: owned; NULL when that is the code itself, with an exception when the program was
+ * interrupted meanwhile. */
+static PyObject *
+find_substitute(module_state *state, PyObject *code, PyObject *globals)
+{
+    if (probes_has_header(code)) {
+        PyObject *callback = probes_callback(state, PROBES_ON_UNARMED); // borrowed
+        PyObject *armed = callback == NULL ? NULL : PyObject_CallOneArg(callback, code); // owned
+        if (armed == NULL && PyErr_Occurred()) {
+            clear_ours();
+        }
+        Py_XDECREF(armed); /* the same code */
+        return NULL;
+    }
+    PyObject *callback = probes_callback(state, PROBES_ON_PLAIN); // borrowed
+    if (callback == NULL || !is_plain_news(state, (PyCodeObject *)code)) {
+        return NULL;
+    }
+    PyObject *answer = PyObject_CallFunctionObjArgs(callback, code, globals, NULL); // owned
+    if (answer == NULL) {
+        clear_ours();
+        return NULL;
+    }
+    if (PyCode_Check(answer)) {
+        return answer;
+    }
+    if (answer == Py_False && probes_settle(state, ((PyCodeObject *)code)->co_filename) < 0) {
+        PyErr_Clear(); /* no memory: it is asked again */
+    }
+    Py_DECREF(answer);
+    return NULL;
+}
+
+/* `exec` or `eval` has six arguments at most. */
+enum { MAX_RUN_ARGS = 8 };
+
+static PyObject *
+run_code(PyObject *module, PyObject *const *args, Py_ssize_t n_args, PyObject *names, enum probes_callback which)
+{
+    module_state *state = get_state(module);
+    PyObject *changed[MAX_RUN_ARGS];
+    PyObject *substitute = NULL; // owned
+    Py_ssize_t n_all = n_args + (names == NULL ? 0 : PyTuple_GET_SIZE(names));
+    if (n_args > 0 && PyCode_Check(args[0]) && n_all <= MAX_RUN_ARGS) {
+        substitute = find_substitute(state, args[0], find_globals(args, n_args, names));
+        if (PyErr_Occurred()) {
+            Py_XDECREF(substitute);
+            return NULL;
+        }
+    }
+    if (substitute != NULL) {
+        memcpy(changed, args, (size_t)n_all * sizeof changed[0]);
+        changed[0] = substitute;
+        args = changed;
+    }
+    PyObject *original = probes_callback(state, which); // borrowed
+    PyObject *result = NULL;                            // owned
+    if (original == NULL) {
+        PyErr_SetString(PyExc_RuntimeError, "the interpreter is being torn down");
+    }
+    else {
+        result = PyObject_Vectorcall(original, args, (size_t)n_args, names);
+    }
+    Py_XDECREF(substitute);
+    return result;
+}
+
 static PyObject *
 probes_exec_code(PyObject *module, PyObject *const *args, Py_ssize_t n_args, PyObject *names)
 {
-    PyObject *callback = probes_callback(get_state(module), PROBES_ON_EXEC); // borrowed
-    if (callback != NULL && n_args > 0 && PyCode_Check(args[0]) && probes_has_header(args[0])) {
-        PyObject *armed = PyObject_CallOneArg(callback, args[0]); // owned
-        if (armed == NULL && clear_ours() < 0) {
-            return NULL;
-        }
-        Py_XDECREF(armed);
-    }
-    PyObject *original = probes_callback(get_state(module), PROBES_PLAIN_EXEC); // borrowed
-    if (original == NULL) {
-        PyErr_SetString(PyExc_RuntimeError, "the interpreter is being torn down");
-        return NULL;
-    }
-    return PyObject_Vectorcall(original, args, (size_t)n_args, names);
+    return run_code(module, args, n_args, names, PROBES_PLAIN_EXEC);
+}
+
+static PyObject *
+probes_eval_code(PyObject *module, PyObject *const *args, Py_ssize_t n_args, PyObject *names)
+{
+    return run_code(module, args, n_args, names, PROBES_PLAIN_EVAL);
 }
 
 /* Docstrings as in builtins: pydoc and inspect.signature read the signatures off them. */
 PyDoc_STRVAR(compile_doc, "compile($module, /, source, filename, mode, flags=0,\n"
                           "        dont_inherit=False, optimize=-1, *, _feature_version=-1)\n--\n\n"
                           "Compile source into a code object that can be executed by exec() or eval().");
+#define EVAL_TEXT                                                                                                      \
+    "Evaluate the given source in the context of globals and locals.\n\n"                                              \
+    "The source may be a string representing a Python expression\n"                                                    \
+    "or a code object as returned by compile()."
 #if PY_VERSION_HEX >= 0x030D0000
 PyDoc_STRVAR(exec_doc, "exec($module, source, /, globals=None, locals=None, *, closure=None)\n--\n\n"
                        "Execute the given source in the context of globals and locals.");
+PyDoc_STRVAR(eval_doc, "eval($module, source, /, globals=None, locals=None)\n--\n\n" EVAL_TEXT);
 #else
 PyDoc_STRVAR(exec_doc, "exec($module, source, globals=None, locals=None, /, *, closure=None)\n--\n\n"
                        "Execute the given source in the context of globals and locals.");
+PyDoc_STRVAR(eval_doc, "eval($module, source, globals=None, locals=None, /)\n--\n\n" EVAL_TEXT);
 #endif
 
 static PyMethodDef compile_def = {"compile", (PyCFunction)(void (*)(void))probes_compile,
@@ -294,19 +407,25 @@ static PyMethodDef compile_def = {"compile", (PyCFunction)(void (*)(void))probes
 static PyMethodDef exec_def = {"exec", (PyCFunction)(void (*)(void))probes_exec_code,
                                METH_FASTCALL | METH_KEYWORDS, exec_doc};
 
+static PyMethodDef eval_def = {"eval", (PyCFunction)(void (*)(void))probes_eval_code,
+                               METH_FASTCALL | METH_KEYWORDS, eval_doc};
+
 PyDoc_STRVAR(probes_wrap_doc,
-             "probes_wrap($module, plain_compile, on_compile, plain_exec, on_exec, /)\n--\n\n"
-             "Return look-alikes of compile and exec.\n\n"
-             "`on_compile(source, filename, flags, optimize)` gives code or None; `on_exec(code)` arms code\n"
-             "with probes before it is run.");
+             "probes_wrap($module, plain_compile, on_compile, plain_exec, plain_eval, on_unarmed,\n"
+             "            on_plain, /)\n--\n\n"
+             "Return look-alikes of compile, exec and eval.\n\n"
+             "`on_compile(source, filename, flags, optimize)` gives code or None; `on_unarmed(code)` arms code\n"
+             "with probes before it is run; `on_plain(code, globals)` gives what is to run in place of a module's\n"
+             "code without probes, None when that is the code itself, False when it is for all code of its file.");
 
 static PyObject *
 probes_wrap(PyObject *module, PyObject *args)
 {
-    PyObject *callbacks[N_PROBES_CALLBACKS];
-    if (!PyArg_ParseTuple(args, "OOOO:probes_wrap", &callbacks[PROBES_PLAIN_COMPILE],
+    PyObject *callbacks[N_PROBES_CALLBACKS]; // borrowed
+    if (!PyArg_ParseTuple(args, "OOOOOO:probes_wrap", &callbacks[PROBES_PLAIN_COMPILE],
                           &callbacks[PROBES_ON_COMPILE], &callbacks[PROBES_PLAIN_EXEC],
-                          &callbacks[PROBES_ON_EXEC])) {
+                          &callbacks[PROBES_PLAIN_EVAL], &callbacks[PROBES_ON_UNARMED],
+                          &callbacks[PROBES_ON_PLAIN])) {
         return NULL;
     }
     probes_set_callbacks(get_state(module), callbacks);
@@ -316,14 +435,16 @@ probes_wrap(PyObject *module, PyObject *args)
     }
     PyObject *compile = PyCFunction_NewEx(&compile_def, module, name); // owned
     PyObject *exec = PyCFunction_NewEx(&exec_def, module, name);       // owned
+    PyObject *eval = PyCFunction_NewEx(&eval_def, module, name);       // owned
     Py_DECREF(name);
-    PyObject *pair = NULL; // owned
-    if (compile != NULL && exec != NULL) {
-        pair = PyTuple_Pack(2, compile, exec);
+    PyObject *all = NULL; // owned
+    if (compile != NULL && exec != NULL && eval != NULL) {
+        all = PyTuple_Pack(3, compile, exec, eval);
     }
     Py_XDECREF(compile);
     Py_XDECREF(exec);
-    return pair;
+    Py_XDECREF(eval);
+    return all;
 }
 
 static PyMethodDef hooks_methods[] = {

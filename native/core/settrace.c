@@ -7,6 +7,7 @@
 #include "core/contexts.h"
 #include "core/decision.h"
 #include "core/foreign.h"
+#include "core/probes.h"
 #include "core/recorder.h"
 #include "core/state.h"
 
@@ -200,7 +201,8 @@ register_code(module_state *state, PyCodeObject *code)
         return extra; /* another thread was quicker while this one decided */
     }
     traced_code *traced = NOT_MEASURED;
-    if (path != Py_None) {
+    /* Beside probes, code that has some is measured by them. */
+    if (path != Py_None && !probes_is_armed(state, (PyObject *)code)) {
         traced = PyMem_RawCalloc(1, sizeof *traced);
         if (traced == NULL) {
             PyErr_NoMemory();
@@ -557,6 +559,24 @@ settrace_start(PyObject *module, PyObject *args)
     Py_RETURN_NONE;
 }
 
+PyDoc_STRVAR(settrace_ask_again_doc,
+             "settrace_ask_again($module, filename, /)\n--\n\n"
+             "Forget what was decided about a file, for code of it that has not run yet.");
+
+static PyObject *
+settrace_ask_again(PyObject *module, PyObject *filename)
+{
+    struct settrace *engine = get_state(module)->settrace;
+    if (engine != NULL && PyDict_Contains(engine->decisions, filename) == 1 &&
+        PyDict_DelItem(engine->decisions, filename) < 0) {
+        return NULL;
+    }
+    if (PyErr_Occurred()) {
+        return NULL;
+    }
+    Py_RETURN_NONE;
+}
+
 PyDoc_STRVAR(settrace_stop_doc, "settrace_stop($module, /)\n--\n\n"
                                 "Trace no thread any more. Does nothing when the engine does not run.");
 
@@ -574,6 +594,7 @@ settrace_stop(PyObject *module, PyObject *Py_UNUSED(ignored))
 }
 
 static PyMethodDef settrace_methods[] = {
+    {"settrace_ask_again", settrace_ask_again, METH_O, settrace_ask_again_doc},
     {"settrace_carry", settrace_carry, METH_O, settrace_carry_doc},
     {"settrace_start", settrace_start, METH_VARARGS, settrace_start_doc},
     {"settrace_stop", settrace_stop, METH_NOARGS, settrace_stop_doc},

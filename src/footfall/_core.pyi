@@ -40,8 +40,8 @@ if sys.version_info >= (3, 12):
 def probes_arm(code: CodeType, where: str | Callable[[str], str | None], /) -> bool:
     """Let the probes in a module's code record. True when it has some and they do now."""
 
-def probes_hook_main(code_for: Callable[[str], CodeType | None], /) -> None:
-    """Run `code_for(filename)` in place of the main script's code, unless it is None."""
+def probes_hook_main(code_for: Callable[[CodeType, dict[str, object]], object], /) -> None:
+    """Run `code_for(code, globals)` in place of the main script's code, unless it gives none."""
 
 def probes_rearm() -> int:
     """Put all probes that were taken out back in. Return how many."""
@@ -50,10 +50,15 @@ def probes_wrap(
     plain_compile: Callable[..., Any],
     on_compile: Callable[..., Any],
     plain_exec: Callable[..., Any],
-    on_exec: Callable[..., Any],
+    plain_eval: Callable[..., Any],
+    on_unarmed: Callable[[CodeType], object],
+    on_plain: Callable[[CodeType, dict[str, object] | None], CodeType | bool | None],
     /,
-) -> tuple[Callable[..., Any], Callable[..., Any]]:
-    """Return look-alikes of compile and exec."""
+) -> tuple[Callable[..., Any], Callable[..., Any], Callable[..., Any]]:
+    """Return look-alikes of compile, exec and eval."""
+
+def settrace_ask_again(filename: str, /) -> None:
+    """Forget what was decided about a file, for code of it that has not run yet."""
 
 def settrace_start(decide: Callable[[str], str | None], with_arcs: bool, /) -> None:
     """Trace all threads; measure files for which `decide(co_filename)` gives a path."""

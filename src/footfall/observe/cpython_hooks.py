@@ -8,7 +8,6 @@ from footfall.observe.files import is_file
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from types import CodeType
 
     from footfall.observe.probes import Arm, Probes, Where
@@ -29,14 +28,16 @@ def arm_function(settings: "Settings") -> "Arm":
     return arm
 
 
-def hook_compile(probes: "Probes") -> "Callable[..., None]":
-    """Put a look-alike in the place of `compile`; return one of `exec` that arms what it runs."""
-    wrapped_exec: Callable[..., None]
-    wrapped, wrapped_exec = _core.probes_wrap(
-        builtins.compile, probes.code_for_source, builtins.exec, probes.arm_before_run
+def hook_compile(probes: "Probes") -> None:
+    """Put look-alikes in the place of `compile`, and of what runs code: `exec` and `eval`."""
+    builtins.compile, builtins.exec, builtins.eval = _core.probes_wrap(
+        builtins.compile,
+        probes.code_for_source,
+        builtins.exec,
+        builtins.eval,
+        probes.arm_before_run,
+        probes.code_in_place_of,
     )
-    builtins.compile = wrapped
-    return wrapped_exec
 
 
 def hook_main(probes: "Probes") -> None:

@@ -1,4 +1,5 @@
-"""By which name a module's code is asked for in `source_pkgs`, as coverage.py finds it in the frame that runs.
+"""By which name a module's code is asked for in `source_pkgs`, and its file is known, as coverage.py finds them in the
+frame that runs.
 
 Called by the scope, inside the measured process.
 """
@@ -12,7 +13,7 @@ if TYPE_CHECKING:
 
     Namespace = dict[str, object]
 
-__all__ = ["find_module_name", "find_running_namespace", "importable_name"]
+__all__ = ["find_module_name", "find_running_namespace", "importable_name", "source_name"]
 
 _PYTHON_SUFFIXES = (".py", ".pyc")
 
@@ -48,3 +49,20 @@ def find_running_namespace(filename: str) -> "Namespace | None":
     while frame is not None and frame.f_code.co_filename != filename:
         frame = frame.f_back
     return None if frame is None else frame.f_globals
+
+
+def source_name(filename: str, namespace: "Namespace") -> str:
+    """Return the name of the source file of code with these globals: by `__file__` where that has the same last part.
+
+    Bytecode may have been moved since its `co_filename` was written into it.
+    """
+    file = dict.get(namespace, "__file__")
+    if not file or file is filename or file == filename:
+        return filename
+    try:
+        name = str(file)
+    except Exception:  # any object of the program may stand there
+        return filename
+    if name.endswith((".pyc", ".pyo")):
+        name = name[:-1]
+    return name if name.rpartition("/")[2] == filename.rpartition("/")[2] else filename

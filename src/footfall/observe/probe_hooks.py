@@ -23,7 +23,7 @@ _IMPORTERS = ("<frozen importlib._bootstrap_external>", "<builtin>/frozen import
 _REWRITER = "_pytest.assertion.rewrite"
 
 
-def hook_imports(probes: "Probes", cache_dir: str, exec_code: "Callable[..., None]") -> None:
+def hook_imports(probes: "Probes", cache_dir: str) -> None:
     """Give the import system instrumented code for measured source files."""
     external = sys.modules["_frozen_importlib_external"]
     loader = external.SourceLoader
@@ -35,7 +35,7 @@ def hook_imports(probes: "Probes", cache_dir: str, exec_code: "Callable[..., Non
     def get_code(self, fullname):  # type: ignore[no-untyped-def]
         nonlocal waits_for_pytest
         if waits_for_pytest and _REWRITER in modules:
-            waits_for_pytest = not _hook_rewriter(modules[_REWRITER], probes, cache_dir, exec_code)
+            waits_for_pytest = not _hook_rewriter(modules[_REWRITER], probes, cache_dir)
         # Others than the import system (runpy) may run it under another name.
         name = fullname if sys._getframe(1).f_code.co_filename in _IMPORTERS else None
         filename = self.get_filename(fullname)
@@ -80,9 +80,7 @@ def _pose_as(function: "Callable[..., object]", original: "Callable[..., object]
     function.__module__ = original.__module__
 
 
-def _hook_rewriter(
-    rewriter: "Any", probes: "Probes", cache_dir: str, exec_code: "Callable[..., None]"
-) -> bool:
+def _hook_rewriter(rewriter: "Any", probes: "Probes", cache_dir: str) -> bool:
     """Instrument test modules before pytest rewrites their asserts. False while it is still being imported."""
     if getattr(getattr(rewriter, "__spec__", None), "_initializing", False):
         return False
@@ -103,7 +101,6 @@ def _hook_rewriter(
     rewriter.rewrite_asserts = rewrite_asserts
     # pytest's own tail tells -O from none, but not -OO from -O.
     rewriter.PYC_TAIL = f"-footfall{code_state()}{mode}{sys.flags.optimize}{tail}"
-    rewriter.exec = exec_code
     _move_cache(rewriter, cache_dir, path_of)
     return True
 

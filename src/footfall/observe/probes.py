@@ -9,7 +9,7 @@ import sys
 from footfall.observe.files import is_file
 from footfall.observe.instrument import Instrumenter
 from footfall.observe.interruptions import Undisturbed, pass_on
-from footfall.observe.messages import report
+from footfall.observe.messages import keep_message, report
 from footfall.observe.probe_loaders import Compilations, is_same_code
 from footfall.observe.probe_silence import Silence
 from footfall.observe.probe_source import digest_source, keep_text, read_source
@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 __all__ = ["Probes", "start"]
 
 _ONLY_AST = 0x400
+_FUTURES = 0x1FE0000
+"""The flags of code that `from __future__ import ...` sets."""
 _MAX_TEXTS = 1000
 """How many texts that are not the file's are kept for each file: a program may compile new ones without end."""
 _IMPORT_CALLER = "<frozen importlib._bootstrap>"
@@ -60,8 +62,10 @@ class Probes:
         self._compilations = Compilations()
         self._traced = TracedFiles(settings.branch)
         self._texts_left: dict[str, int] = {}
+        self._substitutes: dict[str, tuple[CodeType, CodeType]] = {}
         self._told_of: set[str] = set()
         self._has_failed = False
+        self._has_missing = False
 
     def path_of(self, filename: str, name: str | None) -> str | None:
         """Return the absolute path of the file when it is measured; without a module's name, when it may be."""
@@ -118,13 +122,56 @@ class Probes:
             )
             if instrumented is not None:
                 return self._arm(instrumented, path if is_known else self._scope.decide)
-            if self._traced.add(code.co_filename, path):
-                self._say_of_code(path, ": it is measured by settrace, which makes the program slower.")
-            else:
-                self._say_of_code(path, ": it is not measured.")
+            self._trace(code.co_filename, path)
         except Exception as error:  # ours: the module runs as it is
             self.failed(path, error)
         return code
+
+    def _trace(self, filename: str, path: str) -> None:
+        """Have code that probes can't be put into measured by `settrace`, and say so; or that it is not measured."""
+        if self._traced.add(filename, path):
+            self._say_of_code(path, ": it is measured by settrace, which makes the program slower.")
+        else:
+            self._say_of_code(path, ": it is not measured.")
+
+    def code_in_place_of(self, code: "CodeType", namespace: "dict[str, object] | None") -> "CodeType | bool | None":
+        """Return what is to run in place of a module's code without probes; `namespace` are its globals.
+
+        It was made from a syntax tree, or comes from bytecode. Where the file's text gives it, that is the code with
+        probes; else the file is traced. None when the code itself is to run, False when that is so for all code of its
+        `co_filename`.
+        """
+        try:
+            with Undisturbed():
+                return self._code_in_place_of(code, namespace)
+        except RecursionError:  # the program's stack is so full that the way to one of our own does not fit
+            return None
+        except Exception as error:  # ours: the module runs as it is
+            self.failed(code.co_filename, error)
+            return False
+
+    def _code_in_place_of(self, code: "CodeType", namespace: "dict[str, object] | None") -> "CodeType | bool":
+        filename = code.co_filename
+        path = self._scope.decide(filename, namespace=namespace)
+        if path is None or path in self._told_of or filename in self._traced:
+            return False
+        plain, found = self._substitutes.get(filename, (None, None))
+        if plain is code and found is not None:
+            return found
+        try:
+            text = read_source(path)
+        except OSError:
+            self._say_of_missing(path)
+            return False
+        if not _is_python(path):
+            return False  # no report can show it
+        instrumented = self._instrumented_as(code, [(text, code.co_flags & _FUTURES, -1)], path)
+        if instrumented is None:
+            self._trace(filename, path)
+            return False
+        armed = self._arm(instrumented, path)
+        self._substitutes[filename] = code, armed
+        return armed
 
     def _texts_of(self, filename: str, load_text: "Callable[[], object]") -> "list[Text]":
         texts = self._compilations.begin(filename)
@@ -159,13 +206,22 @@ class Probes:
         """Say once of a file that its code is not that of its text, and what follows."""
         if path not in self._told_of:
             self._told_of.add(path)
-            why = path + " runs other code than its text gives (its loader's, or bytecode that is not checked)"
+            why = path + " runs other code than its text gives (from a syntax tree, its loader or old bytecode)"
             report("code-from-elsewhere", why + what)
 
-    def code_for_main(self, filename: str) -> "CodeType | None":
-        """Return the armed code of the script that the interpreter has just compiled by itself."""
+    def _say_of_missing(self, path: str) -> None:
+        """Keep for the end, once, that code runs under the name of a file that is not there."""
+        if not self._has_missing:
+            self._has_missing = True
+            keep_message("source-missing", "Left out, as there is no such file: " + path + ".")
+
+    def code_for_main(self, code: "CodeType", namespace: "dict[str, object]") -> "CodeType | bool | None":
+        """Return the armed code of the script that the interpreter has just compiled by itself, or read as bytecode."""
+        filename = code.co_filename
+        if namespace.get("__file__") != filename:
+            return self.code_in_place_of(code, namespace)
         path = self.path_of(filename, "__main__")
-        if path is None or not is_file(path) or path.endswith(".pyc"):
+        if path is None or not is_file(path):
             return None
         with Undisturbed(), Silence():  # the interpreter has shown the compiler's warnings
             return self.code_for_import(filename, "__main__")
@@ -199,17 +255,15 @@ class Probes:
     def _digest_of_other_text(self, path: str, source: "str | bytes") -> bytes | None:
         """Return the digest of a text that is not the file's, but an importer's translation; its lines are the file's.
 
-        None where the file is no Python: it is a template or the like, which no report can show.
+        None where the file is no Python: it is a template or the like, which no report can show. None where the text
+        can't be kept: then its code is met again when it runs.
         """
         if path not in self._texts_left:
             self._texts_left[path] = _MAX_TEXTS if _is_python(path) else 0
         if not self._texts_left[path]:
             return None
         self._texts_left[path] -= 1
-        digest = keep_text(self._directory, source) if self._texts_left[path] else None
-        if digest is None:
-            self._say_of_code(path, ": not all of it is measured.")
-        return digest
+        return keep_text(self._directory, source) if self._texts_left[path] else None
 
     def arm_before_run(self, code: "CodeType") -> "CodeType":
         """Return code that comes from another's cache, armed where it is instrumented."""
@@ -281,7 +335,7 @@ def start(settings: "Settings", scope: "Scope") -> Probes:
     probes = Probes(settings, scope, hooks.arm_function(settings), hooks.call_with_room)
     from footfall.observe import probe_hooks
 
-    exec_code = hooks.hook_compile(probes)
+    hooks.hook_compile(probes)
     hooks.hook_main(probes)
-    probe_hooks.hook_imports(probes, settings.cache_dir, exec_code)
+    probe_hooks.hook_imports(probes, settings.cache_dir)
     return probes

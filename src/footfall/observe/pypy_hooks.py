@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 __all__ = ["arm_function", "call_with_room", "hook_compile", "hook_main"]
 
 _FFI = FFI()
+_CODE = type((lambda: 0).__code__)
 _ONLY_AST = 0x400
 _FUTURES = 0x1FE0000  # co_flags that `from __future__ import ...` sets
 
@@ -195,10 +196,12 @@ def _armed(code: "CodeType", hits: "Any", comparable: _Hits) -> "CodeType":
     return code.replace(co_consts=tuple(constants))
 
 
-def hook_compile(probes: "Probes") -> "Callable[..., None]":
-    """Wrap `compile`; return a wrapper of `exec`, for whole modules, that arms what it runs."""
+def hook_compile(probes: "Probes") -> None:
+    """Wrap `compile`, and what runs code: `exec` and `eval`."""
     plain_compile = builtins.compile
     plain_exec = builtins.exec
+    plain_eval = builtins.eval
+    find_substitute = _Substitutes(probes).find
 
     # Hidden frames are no caller's frame: the plain functions see through to the program's.
     @__pypy__.hidden_applevel
@@ -217,15 +220,56 @@ def hook_compile(probes: "Probes") -> "Callable[..., None]":
                 return code
         return plain_compile(source, filename, mode, flags, dont_inherit, optimize, **more)
 
+    # But these two take the namespaces of a hidden frame.
     @__pypy__.hidden_applevel
-    def exec(code, namespace):  # type: ignore[no-untyped-def]
-        return plain_exec(probes.arm_before_run(code), namespace)
+    def exec(source, globals=None, locals=None, /, *, closure=None):  # type: ignore[no-untyped-def]
+        if globals is None:
+            frame = sys._getframe()
+            globals = frame.f_globals
+            locals = frame.f_locals if locals is None else locals
+        if type(source) is _CODE:
+            source = find_substitute(source, globals)
+        return plain_exec(source, globals, locals, closure=closure)
 
-    compile.__module__ = "builtins"
-    compile.__qualname__ = "compile"
-    compile.__doc__ = plain_compile.__doc__
-    builtins.compile = compile
-    return exec  # type: ignore[no-any-return]
+    @__pypy__.hidden_applevel
+    def eval(source, globals=None, locals=None, /):  # type: ignore[no-untyped-def]
+        if globals is None:
+            frame = sys._getframe()
+            globals = frame.f_globals
+            locals = frame.f_locals if locals is None else locals
+        if type(source) is _CODE:
+            source = find_substitute(source, globals)
+        return plain_eval(source, globals, locals)
+
+    for wrapper, plain in ((compile, plain_compile), (exec, plain_exec), (eval, plain_eval)):
+        wrapper.__module__ = "builtins"
+        wrapper.__qualname__ = plain.__qualname__
+        wrapper.__doc__ = plain.__doc__
+        setattr(builtins, plain.__name__, wrapper)
+
+
+class _Substitutes:
+    """What `exec` and `eval` run in place of a module's code."""
+
+    def __init__(self, probes: "Probes") -> None:
+        self._probes = probes
+        self._settled: set[str] = set()
+
+    def find(self, code: "CodeType", namespace: object) -> "CodeType":
+        """Return code with probes that record, the code itself where there is none."""
+        for constant in code.co_consts:
+            if type(constant) is str:
+                if constant.startswith(HEADER):
+                    return self._probes.arm_before_run(code)
+            elif type(constant) is _Hits:
+                return code
+        filename = code.co_filename
+        if code.co_name != "<module>" or filename[:1] == "<" or filename in self._settled:
+            return code
+        found = self._probes.code_in_place_of(code, namespace if type(namespace) is dict else None)
+        if found is False:
+            self._settled.add(filename)
+        return found if type(found) is _CODE else code
 
 
 def _inherited(dont_inherit: object) -> int:

@@ -7,7 +7,7 @@ import sys
 
 from footfall.observe.files import absolute_path, current_directory, real_path
 from footfall.observe.installed import ThirdParty, is_in, is_in_any, standard_library
-from footfall.observe.module_names import find_module_name, find_running_namespace, importable_name
+from footfall.observe.module_names import find_module_name, find_running_namespace, importable_name, source_name
 from footfall.observe.settings import Settings
 from footfall.patterns import glob_matches
 
@@ -58,18 +58,19 @@ class Scope:
             return self._decisions[filename]
         if not filename or filename.startswith(_UNREAL):
             return None
-        if not self._source_pkgs:
-            return self._settle(filename, self._path_if_measured(filename, ""))
         if module_name is None and namespace is None:
             namespace = find_running_namespace(filename)
-            if namespace is None:
+            if namespace is None and self._source_pkgs:
                 return self._path_if_measured(filename, "")
-        path = self._canonical(filename)
+        source = filename if namespace is None else source_name(filename, namespace)
+        if not self._source_pkgs:
+            return self._settle(filename, self._path_if_measured(source, ""))
+        path = self._canonical(source)
         if module_name is not None:
             name = importable_name(path, module_name)
         else:
             name = find_module_name(path, namespace or {})
-        return self._settle(filename, self._path_if_measured(filename, name))
+        return self._settle(filename, self._path_if_measured(source, name))
 
     def decide_before_run(self, filename: str) -> tuple[str | None, bool]:
         """Decide about code that does not run yet, of a module whose name is not known.

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from footfall.observe.scope import Scope
     from footfall.observe.settings import Settings
 
-__all__ = ["start", "start_in_core"]
+__all__ = ["ask_core_again", "start", "start_in_core"]
 
 _has_followed = False
 
@@ -42,3 +42,10 @@ def start_in_core(decide: "Callable[[str], str | None]", branch: bool) -> None:
     if not _has_followed:
         _has_followed = True
         carry_into_threads(_core.children_wrap, _core.settrace_carry)
+
+
+def ask_core_again(filename: str) -> None:
+    """Have code of a file that begins from now on decided about anew."""
+    from footfall import _core
+
+    _core.settrace_ask_again(filename)

@@ -17,6 +17,9 @@ class TracedFiles:
         self._with_branches = with_branches
         self._paths: dict[str, str] = {}
 
+    def __contains__(self, filename: str) -> bool:
+        return filename in self._paths
+
     def add(self, filename: str, path: str) -> bool:
         """Trace code of the file that begins from now on. False where that is not possible.
 
@@ -24,16 +27,17 @@ class TracedFiles:
         """
         if sys.implementation.name != "cpython":
             return False
+        from footfall.observe import settrace  # few programs need it
+
         function = sys.gettrace()
         if self._paths:
             if getattr(function, "__name__", "") != _TRACE_FUNCTION:
                 return False  # the program has set another, or none
             self._paths[filename] = path
+            settrace.ask_core_again(filename)  # its code with probes may have run
             return True
         if function is not None:
             return False
-        from footfall.observe import settrace  # few programs need it
-
         self._paths[filename] = path
         settrace.start_in_core(self.decide, self._with_branches)
         return True
