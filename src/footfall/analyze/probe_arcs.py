@@ -4,13 +4,15 @@ The source is walked again by the code that numbered the probes when it was meas
 """
 
 import ast
+from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from typing import Protocol
 
 from footfall.analyze.lines import find_first_lines
-from footfall.analyze.parse import PARSE_ERRORS, parse_source
+from footfall.analyze.parse import PARSE_ERRORS
 from footfall.analyze.probe_flow import ModuleFlow
 from footfall.analyze.source import decode_source
+from footfall.analyze.source_pieces import parse_in_pieces
 from footfall.analyze.sourcefile import read_source_file
 from footfall.errors import FootfallError
 from footfall.observe.probe_mode import STRAYS
@@ -34,7 +36,7 @@ from footfall.observe.probe_notes import (
     STRAYED,
     split_reason,
 )
-from footfall.observe.probe_plan import insert_probes
+from footfall.observe.probe_plan import number_probes
 from footfall.observe.probe_source import digest_source, read_kept_text, split_lines
 from footfall.observe.probe_strays import find_strays
 from footfall.record.recordfile import ProbedModule
@@ -106,30 +108,39 @@ def meanings_of_source(source: bytes, mode: int) -> tuple[ProbeMeaning, ...]:
 
     Raises FootfallError when it is not Python.
     """
-    try:
-        tree = parse_source(source)
-    except PARSE_ERRORS as error:
-        raise FootfallError(
-            "not-python", f"Can't parse the measured source: {error or type(error).__name__}."
-        ) from error
-    strays = find_strays(tree, mode) if mode & STRAYS else None
-    flow = ModuleFlow(tree, find_first_lines(decode_source(source)), mode, strays or {})
-    lines: dict[int, set[int]] = {}
-    arcs: dict[int, set[Arc]] = {}
+    first_lines = find_first_lines(decode_source(source))
+    flow: ModuleFlow
+
+    def walk_pieces() -> Iterator[tuple[ast.Module, Mapping[ast.AST, ast.AST] | None, bool]]:
+        nonlocal flow
+        for tree, is_last in parse_in_pieces(source):
+            strays = find_strays(tree, mode) if mode & STRAYS else None
+            flow = ModuleFlow(tree, first_lines, mode, strays or {})
+            yield tree, strays, is_last
+
+    lines: dict[int, list[int]] = {}
+    arcs: dict[int, list[Arc]] = {}
 
     def take(number: int, notes: list[tuple[int, ast.AST]]) -> None:
         for kind, node in notes:
             line, arc = meaning_of_note(flow, kind, node)
-            lines.setdefault(number, set()).add(line)
+            lines.setdefault(number, []).append(line)
             if arc is not None:
-                arcs.setdefault(number, set()).add(arc)
+                arcs.setdefault(number, []).append(arc)
 
-    count = insert_probes(tree, split_lines(source), mode, b"", take, strays)
-    return tuple((frozenset(lines.get(n, ())), frozenset(arcs.get(n, ()))) for n in range(count))
+    try:
+        count = number_probes(walk_pieces(), split_lines(source), mode, take)
+    except PARSE_ERRORS as error:
+        raise FootfallError(
+            "not-python", f"Can't parse the measured source: {error or type(error).__name__}."
+        ) from error
+    return tuple((frozenset(lines.pop(n, ())), frozenset(arcs.pop(n, ()))) for n in range(count))
 
 
 def meaning_of_note(flow: ModuleFlow, kind: int, node: ast.AST) -> tuple[int, Arc | None]:
     """Return the line that a note says was reached, and the arc, if it tells of one."""
+    if kind == LINE:
+        return flow.line_of(node), None
     kind, reason, level = split_reason(kind)
     line = flow.line_of(node)
     if kind == LINE:

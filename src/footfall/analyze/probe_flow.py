@@ -7,13 +7,14 @@ Ends < 0 leave the code object that begins on that line. Lines are first lines o
 
 import ast
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from footfall.observe.probe_mode import STRAYS, STRAYS_BEHIND_STARS
 from footfall.observe.probe_syntax import no_code_in
 
 __all__ = ["ModuleFlow", "Ways"]
 
-_Definition = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+_DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 _Loop = (ast.For, ast.AsyncFor, ast.While)
 
 
@@ -83,11 +84,14 @@ class ModuleFlow:
 
     def line_of(self, node: ast.AST) -> int:
         """Return the line on which a statement, handler or case begins."""
-        if isinstance(node, ast.match_case):
-            return self.line(node.pattern.lineno)
-        if isinstance(node, _Definition) and node.decorator_list:
-            return self.line(node.decorator_list[0].lineno)
-        return self.line(node.lineno)  # type: ignore[attr-defined]
+        at: Any = node
+        kind = type(node)
+        if kind is ast.match_case:
+            at = at.pattern
+        elif kind in _DEFINITIONS and at.decorator_list:
+            at = at.decorator_list[0]
+        line: int = at.lineno
+        return self._first_line.get(line, line)
 
     def _entry(self, body: Sequence[ast.stmt], after: int) -> int:
         for node in body:

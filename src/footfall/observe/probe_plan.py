@@ -80,13 +80,13 @@ from footfall.observe.probe_syntax import (
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
     from typing import Any
 
     Note = tuple[int, AST]
     Taker = Callable[[int, list[Note]], None]
 
-__all__ = ["insert_probes"]
+__all__ = ["insert_probes", "number_probes"]
 
 _MAY_YIELD = (Expr, Assign, AugAssign, AnnAssign)
 _SAFE_VALUES = (type(None), Constant, Name)
@@ -118,11 +118,35 @@ def insert_probes(
     return plan.forms.count
 
 
+def number_probes(
+    pieces: "Iterable[tuple[Module, Mapping[AST, AST] | None, bool]]", lines: list[bytes], mode: int, note: "Taker"
+) -> int:
+    """Tell what each probe of a module means that comes piece by piece, and return how many there are.
+
+    A piece is a tree, its strays, and whether it is the last one. Each but the last ends with a statement that stands
+    for the next one, and is walked up to that. The trees are changed as by `insert_probes`, which has the other
+    arguments, and are no use afterwards.
+    """
+    plan: _Plan | None = None
+    lambdas: list[Lambda] = []
+    for tree, strays, is_last in pieces:
+        lambdas += find_lambdas(tree if is_last else Module(tree.body[:-1], []), lines)
+        if plan is None:
+            plan = _Plan(lines, mode, note, strays or {})
+            plan.walk_module(tree, is_last)
+        else:
+            plan.walk_on(tree, is_last, strays or {})
+    assert plan is not None
+    plan.add_lambdas(lambdas)
+    return plan.forms.count
+
+
 class _Plan:
     """One walk. Block methods return whether the block can be completed normally."""
 
     __slots__ = (
         "_breaks",
+        "_carried",
         "_entry",
         "_finals",
         "_is_caught",
@@ -133,6 +157,7 @@ class _Plan:
         "_n_jumps",
         "_n_names",
         "_n_regions",
+        "_next_piece",
         "_no_code",
         "_note",
         "_runs_docstrings",
@@ -171,11 +196,15 @@ class _Plan:
         self._strays = strays
         # The `finally` with a stray line behind it that an exception in the statement being handled would leave next.
         self._stray_clause: StrayClause | None = None
+        # Of a module that comes in pieces: the statement that stands for the next one.
+        self._next_piece: stmt | None = None
+        self._carried = (0, -1)  # what is `known_line` and `chain` there
 
     # Blocks
 
-    def walk_module(self, tree: Module) -> None:
+    def walk_module(self, tree: Module, is_last_piece: bool = True) -> None:
         body: list[Any] = tree.body
+        self._next_piece = None if is_last_piece else body[-1]
         start = 1 if body and is_docstring(body[0]) else 0
         while start < len(body) and type(body[start]) is ImportFrom and body[start].module == "__future__":
             start += 1
@@ -191,6 +220,12 @@ class _Plan:
         rest = body[start:]
         self._walk_region(rest, [], chain=0)
         body[start:] = [first, *rest]
+
+    def walk_on(self, tree: Module, is_last_piece: bool, strays: "Mapping[AST, AST]") -> None:
+        """Walk the next piece of a module."""
+        self._strays = strays
+        self._next_piece = None if is_last_piece else tree.body[-1]
+        self._walk_region(tree.body, [], *self._carried)
 
     def add_lambdas(self, lambdas: "list[Lambda]") -> None:
         """See the calls of lambdas."""
@@ -293,6 +328,12 @@ class _Plan:
         tail, is_tail = self._tail, self._is_tail
         last = last_with_code(body, self._no_code)
         for node in body:
+            if node is self._next_piece:
+                if notes:  # of this piece's nodes: what the first probe of the next one tells, and there is one
+                    self._tell(self.forms.count, notes)
+                    notes, known_line, chain = [], 0, -1
+                self._carried = known_line, chain
+                break
             self._tail = tail if node is last else None
             self._is_tail = is_tail and node is last
             kind = type(node)
