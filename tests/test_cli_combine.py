@@ -46,13 +46,13 @@ def _lines(path: pathlib.Path) -> set[int]:
 
 
 def test_parallel_runs_combine(footfall, project) -> None:
-    """Two runs in parallel mode leave two files; reports say to combine; the result has the lines and times of both."""
+    """Two runs in parallel mode leave two files; profile reports say to combine; the result has what both have."""
     for arguments in ([], ["x"]):
         done = footfall("run", "--parallel-mode", "program.py", *arguments)
         assert done.returncode == 0 and "footfall combine" in done.stderr
     parts = sorted(project.glob(".coverage.*.pid*.X??????x"))
     assert len(parts) == 2
-    for command in ("report", "json", "xml", "lcov"):
+    for command in ("flame", "export"):
         done = footfall(command)
         assert done.returncode == 3 and "2 files .coverage.* to join: run `footfall combine`" in done.stderr
     done = footfall("combine")

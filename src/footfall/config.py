@@ -32,6 +32,7 @@ MAX_RATE_HZ: Final = 100_000
 # (section, option) -> (field of Config, kind as in configfile)
 _KNOWN: Final[dict[tuple[str, str], tuple[str, str]]] = {
     ("run", "branch"): ("branch", "flag"),
+    ("run", "command_line"): ("command_line", "text"),
     ("run", "context"): ("context", "text"),
     ("run", "cover_pylib"): ("cover_pylib", "flag"),
     ("run", "data_file"): ("data_file", "file"),
@@ -82,7 +83,7 @@ ENGINES: Final = ("monitoring", "probes", "settrace")
 
 # coverage.py's own options, of no use here and no reason to warn
 _ACCEPTED: Final[dict[str, str]] = {
-    "run": "command_line concurrency core debug debug_file patch sigterm timid _crash",
+    "run": "concurrency core debug debug_file patch sigterm timid _crash",
     "report": "",
     "html": "extra_css skip_covered skip_empty show_contexts",
     "xml": "",
@@ -100,6 +101,7 @@ class Config:
     source: list[str] = field(default_factory=list)
     source_pkgs: list[str] = field(default_factory=list)
     source_dirs: list[str] = field(default_factory=list)
+    command_line: str = ""
     run_include: list[str] = field(default_factory=list)
     run_omit: list[str] = field(default_factory=list)
     branch: bool = True

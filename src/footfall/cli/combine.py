@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import os
-import time
 
 import click
 
+from footfall.cli.accepted import accepted_options
+from footfall.cli.combining import combine_named, shown_path
 from footfall.cli.options import config_option, data_file_option, load_config
-from footfall.cli.output import say, warn
-from footfall.cli.terminal import progress_bar
-from footfall.config import Config
 from footfall.errors import EXIT_FINDINGS, FootfallError
-from footfall.record.combine import Combined, combine_files, find_inputs, remove_inputs
+from footfall.record.combine import find_inputs
 from footfall.record.datafile import find_target
 
 __all__ = ["command"]
@@ -32,6 +30,7 @@ Examples:
 @click.option("-q", "--quiet", is_flag=True, help="Show nothing but errors and warnings.")
 @data_file_option
 @config_option
+@accepted_options("--debug")
 @click.argument("paths", metavar="[PATH]...", nargs=-1)
 def command(
     append: bool, keep: bool, quiet: bool, data_file: str | None, config_file: str | None, paths: tuple[str, ...]
@@ -52,25 +51,9 @@ def command(
     base = target if os.path.exists(target) and (append or len(others) < len(inputs)) else None
     if not others:
         raise _nothing_to_combine(target, paths, is_kept=base is not None)
-    started = time.monotonic()
-    with progress_bar("Combining", is_quiet=quiet) as progress:
-        result = combine_files(
-            others,
-            target,
-            base=base,
-            paths=config.paths.values(),
-            is_relative=config.relative_files,
-            progress=progress,
-        )
-    _warn(result, config)
+    result = combine_named(others, config, base=base, keep=keep, is_quiet=quiet)
     if not result.used and not result.duplicates:
         raise _NothingCombinedError("no-usable-data", "None of the data files can be used; nothing was combined.", "")
-    if not keep:
-        for path, error in remove_inputs([*result.used, *result.duplicates], target):
-            text = f"{_shown(path)} was combined but can't be removed: {error.strerror or error}."
-            warn([("input-kept", text)], config.disable_warnings)
-    if not quiet:
-        say(_summary(result, config.data_file, time.monotonic() - started))
     return EXIT_FINDINGS if result.failed else 0
 
 
@@ -86,34 +69,8 @@ def _is_same(path: str, target: str) -> bool:
 
 
 def _nothing_to_combine(target: str, paths: tuple[str, ...], *, is_kept: bool) -> FootfallError:
-    where = "in " + ", ".join(paths) if paths else f"named {_shown(target)}.*"
+    where = "in " + ", ".join(paths) if paths else f"named {shown_path(target)}.*"
     help = "Make some with `footfall run --parallel-mode COMMAND`, or name files or directories."
     if is_kept:
-        help = f"{_shown(target)} is as it was: a plain `footfall run` leaves one file, with nothing to combine."
+        help = f"{shown_path(target)} is as it was: a plain `footfall run` leaves one file, with nothing to combine."
     return _NothingCombinedError("no-data-to-combine", f"No data to combine: there are no data files {where}.", help)
-
-
-def _warn(result: Combined, config: Config) -> None:
-    for _, error in result.failed:
-        # not a warning that can be turned off: the result is without that file
-        say(f"footfall: {error.message} It is left out, and left where it is. [{error.slug}]")
-    warn(result.warnings, config.disable_warnings)
-
-
-def _shown(path: str) -> str:
-    return os.path.relpath(path) if path.startswith(os.getcwd() + os.sep) else path
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number} {what}" if number == 1 else f"{number} {what}s"
-
-
-def _summary(result: Combined, data_file: str, seconds: float) -> str:
-    text = f"Combined {_count(len(result.used), 'file')} into {data_file} in {seconds:.1f} s"
-    if result.duplicates:
-        text += f", skipped {_count(len(result.duplicates), 'duplicate')}"
-    if result.n_known_runs:
-        text += f", {_count(result.n_known_runs, 'profile')} already in it"
-    if result.failed:
-        text += f"; {_count(len(result.failed), 'file')} could not be used"
-    return text

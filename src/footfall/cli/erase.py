@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from footfall.cli.accepted import accepted_options
 from footfall.cli.options import config_option, data_file_option, load_config
 from footfall.cli.output import warn
 from footfall.errors import FootfallError
@@ -25,6 +26,7 @@ __all__ = ["command"]
 @click.command("erase", epilog="Examples:  footfall erase  |  footfall erase --data-file=unit.cov")
 @data_file_option
 @config_option
+@accepted_options("--debug")
 def command(data_file: str | None, config_file: str | None) -> int:
     """Remove the data file, and here the kept run directories and the caches. Runs that are going on stay.
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from footfall.cli.accepted import accepted_options
 from footfall.cli.output import say
 from footfall.cli.reporting import (
     ReportRequest,
@@ -30,6 +31,7 @@ __all__ = ["command", "write_html"]
 )
 @report_options
 @contexts_option
+@accepted_options("--skip-covered", "--no-skip-covered", "--skip-empty", "--show-contexts")
 @click.option("-d", "--directory", metavar="DIR", help="Where to write. [default: htmlcov]")
 @click.option("--title", metavar="TEXT", help="The title of all pages.")
 @click.option("--precision", type=int, metavar="N", help="Digits after the decimal point of percentages.")

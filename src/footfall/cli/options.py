@@ -7,6 +7,7 @@ from typing import TypeVar
 
 import click
 
+from footfall.cli.accepted import notes_on_options
 from footfall.cli.output import warn
 from footfall.config import Config, read_config
 
@@ -49,7 +50,7 @@ def load_config(config_file: str | None, quiet: bool = False, **given: object) -
         if value is not None:
             setattr(config, name, value)
     if not quiet:
-        warn(config.warnings, config.disable_warnings)
+        warn([*notes_on_options(), *config.warnings], config.disable_warnings)
     return config
 
 

@@ -10,6 +10,8 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 import click
 
 from footfall.analyze.numbers import fail_under_message, should_fail_under
+from footfall.cli.accepted import accepted_options
+from footfall.cli.combining import combine_before_report
 from footfall.cli.options import config_option, data_file_option, load_config, split_list
 from footfall.cli.output import show, warn
 from footfall.config import Config
@@ -44,6 +46,7 @@ class ReportRequest:
     ignore_errors: bool
     fail_under: float | None
     contexts: str | None
+    keep_combined: bool
 
     @property
     def chooses_files(self) -> bool:
@@ -64,6 +67,7 @@ class ReportRequest:
 
     def gather(self, config: Config, *, all_contexts: bool = False, needs_coverage: bool = True) -> Coverage:
         """Do what every report begins with, and print the warnings. Arguments as of `gather`."""
+        combine_before_report(config, keep=self.keep_combined, is_quiet=False)
         coverage = gather(
             config,
             config.data_file,
@@ -90,11 +94,13 @@ def report_options(function: Callable[Concatenate[ReportRequest, _Rest], int]) -
         click.option(
             "--fail-under", type=float, metavar="MIN", help="Exit with 2 when the total is less than MIN per cent."
         ),
+        click.option("--keep-combined", is_flag=True, help="Keep files of parallel mode that are combined first."),
         click.option("-i", "--ignore-errors", is_flag=True, help="Leave out files that can't be read."),
         click.option("--omit", metavar="PAT1,PAT2,...", help="Leave out files that match."),
         click.option("--include", metavar="PAT1,PAT2,...", help="Report only files that match."),
         config_option,
         data_file_option,
+        accepted_options("--debug"),
     ):
         decorated = decorate(decorated)
     return decorated

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import shlex
+
 import click
 
+from footfall.cli.accepted import accepted_options
 from footfall.cli.measure import measure
 from footfall.cli.options import config_option, load_config, split_list, warn_of_dynamic_context
 from footfall.cli.output import warn
@@ -61,6 +64,7 @@ Examples:
 )
 @click.option("-q", "--quiet", is_flag=True, help="Show nothing but errors.")
 @config_option
+@accepted_options("--timid", "--pylib", "--concurrency", "--save-signal", "--debug")
 @click.option("-c", "is_code", is_flag=True, hidden=True)  # python's, tried by who knows -m
 @click.argument("arguments", metavar="COMMAND [ARGUMENT]...", nargs=-1, type=click.UNPROCESSED)
 def command(
@@ -113,6 +117,8 @@ def command(
         warn([("include-ignored", "--include is ignored because --source is set")], config.disable_warnings)
     if not quiet:
         warn_of_dynamic_context(config, arguments)
+    if not arguments and not is_module and config.command_line:
+        arguments, is_module = _configured_command(config.command_line)
     program = command_line(arguments, is_module=is_module)
     if append and config.parallel:
         raise UsageError(
@@ -127,4 +133,25 @@ def command(
         else:
             data_file = name
     cover = not no_cover
-    return end_like(measure(program, config, cover=cover, data_file=data_file, append=append, is_quiet=quiet).status)
+    done = measure(
+        program,
+        config,
+        cover=cover,
+        data_file=data_file,
+        append=append,
+        is_quiet=quiet,
+        environment={"COVERAGE_RUN": "true"},  # by which programs know coverage.py's `run`
+    )
+    return end_like(done.status)
+
+
+def _configured_command(text: str) -> tuple[tuple[str, ...], bool]:
+    """Return the words of `[run] command_line`, and whether they begin with a module's name."""
+    try:
+        words = shlex.split(text)
+    except ValueError as error:
+        raise UsageError(
+            "bad-command-line", f"Can't split [run] command_line: {error}.", "Quote it as in a shell."
+        ) from error
+    is_module = words[:1] in (["-m"], ["--module"])
+    return tuple(words[1:] if is_module else words), is_module

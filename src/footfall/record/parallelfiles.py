@@ -32,8 +32,11 @@ def make_parallel_name(data_file: str) -> str:
 
 
 def base_of_parallel_name(path: str) -> str:
-    """Return the data file's name that a name of `make_parallel_name` was made from; "" when it is none."""
-    found = re.fullmatch(rf"(.*)\.[^.]+\.pid\d+\.X\w{{{_N_RANDOM}}}x", path)
+    """Return the data file's name that a name of `make_parallel_name` was made from; "" when it is none.
+
+    coverage.py adds a hash of the content to its names.
+    """
+    found = re.fullmatch(rf"(.*)\.[^.]+\.pid\d+\.X\w{{{_N_RANDOM}}}x(?:\.H\w+h)?", path)
     return found[1] if found else ""
 
 

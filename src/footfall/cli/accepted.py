@@ -1,0 +1,54 @@
+"""coverage.py's options that have nothing to do here: accepted, with a note, so that its command lines work."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final, TypeVar
+
+import click
+
+__all__ = ["accepted_options", "notes_on_options"]
+
+_Command = TypeVar("_Command", bound=Callable[..., object])
+
+# name -> (its value's name in coverage.py, "" for a flag; why it has no effect)
+_NOTES: Final = {
+    "--timid": ("", "there is no simpler way of measuring to choose."),
+    "--pylib": ("", "the standard library is not measured."),
+    "--concurrency": ("LIBS", "threads, greenlets, tasks and child processes are measured without it."),
+    "--save-signal": ("SIGNAL", "what ran is in the record at any time, however the process ends."),
+    "--debug": ("OPTS", "`footfall debug sys` and `footfall debug config` show what was found."),
+    "--skip-covered": ("", "choose \"not fully covered\" above the table of files."),
+    "--no-skip-covered": ("", "the table lists all files."),
+    "--skip-empty": ("", "the table of files can be sorted by statements."),
+    "--show-contexts": ("", "the tests that ran a line are shown wherever the data has them."),
+}
+_SHORT: Final = {"--pylib": ["-L"]}
+_KEY: Final = "footfall.notes_on_options"
+
+
+def accepted_options(*names: str) -> Callable[[_Command], _Command]:
+    """Add options that only leave a note, which `load_config` prints."""
+
+    def decorate(function: _Command) -> _Command:
+        for name in names:
+            value, _ = _NOTES[name]
+            kind: dict[str, Any] = {"metavar": value} if value else {"is_flag": True}
+            words = [*_SHORT.get(name, ()), name]
+            add = click.option(*words, hidden=True, expose_value=False, callback=_note, **kind)
+            function = add(function)
+        return function
+
+    return decorate
+
+
+def _note(context: click.Context, option: click.Parameter, value: object) -> None:
+    if value:
+        name = option.opts[-1]
+        context.meta.setdefault(_KEY, []).append(("option-ignored", f"{name} has no effect: {_NOTES[name][1]}"))
+
+
+def notes_on_options() -> list[tuple[str, str]]:
+    """Return the notes on options of the running command, as warnings."""
+    context = click.get_current_context(silent=True)
+    return [] if context is None else list(context.meta.get(_KEY, ()))

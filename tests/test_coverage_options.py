@@ -1,0 +1,94 @@
+"""coverage.py's command lines and settings under `footfall`: what has a meaning works, the rest is accepted with a note."""
+
+from __future__ import annotations
+
+import pathlib
+import subprocess
+import sys
+from collections.abc import Callable
+
+import pytest
+
+pytestmark = pytest.mark.any_python
+
+Footfall = Callable[..., subprocess.CompletedProcess[str]]
+
+PROGRAM = "import os\nprint(os.environ.get('COVERAGE_RUN'))\nif os.environ.get('MORE'):\n    print('more')\n"
+
+
+@pytest.fixture
+def program(tmp_path: pathlib.Path) -> pathlib.Path:
+    path = tmp_path / "program.py"
+    path.write_text(PROGRAM, encoding="utf-8")
+    return path
+
+
+def test_options_without_effect_leave_a_note(footfall: Footfall, program: pathlib.Path) -> None:
+    """Each option is accepted and named once; a setting turns the notes off; -q too."""
+    options = ("--timid", "-L", "--concurrency=thread", "--save-signal=USR1", "--debug=trace")
+    done = footfall("run", "--no-profile", *options, "program.py")
+    assert done.returncode == 0 and done.stdout == "true\n"
+    for name in ("--timid", "--pylib", "--concurrency", "--save-signal", "--debug"):
+        assert done.stderr.count(f"footfall: {name} has no effect: ") == 1
+    assert "has no effect" not in footfall("run", "-q", "--no-profile", *options, "program.py").stderr
+    (program.parent / ".coveragerc").write_text("[run]\ndisable_warnings = option-ignored\n", encoding="utf-8")
+    assert "has no effect" not in footfall("run", "--no-profile", *options, "program.py").stderr
+    (program.parent / ".coveragerc").unlink()
+    for options in (("--skip-covered", "--skip-empty", "--show-contexts"), ("--no-skip-covered", "--debug=data")):
+        done = footfall("html", *options)
+        assert done.returncode == 0
+        assert done.stderr.count("has no effect: ") == len(options)
+
+
+def test_help_is_a_command_too(footfall: Footfall) -> None:
+    """`footfall help` and `footfall help COMMAND` are what --help shows."""
+    assert footfall("help").stdout == footfall("--help").stdout
+    assert footfall("help", "report").stdout == footfall("report", "--help").stdout
+
+
+@pytest.mark.parametrize("text", ["program.py", "-m program", "--module program", f"'{sys.executable}' program.py"])
+def test_the_configured_command_runs(footfall: Footfall, program: pathlib.Path, text: str) -> None:
+    """`[run] command_line` is run where no command is given, in the words of a shell; a given one has the say."""
+    (program.parent / ".coveragerc").write_text(f"[run]\ncommand_line = {text}\n", encoding="utf-8")
+    (program.parent / "other.py").write_text("print('other')\n", encoding="utf-8")
+    done = footfall("run", "--no-profile")
+    assert (done.returncode, done.stdout) == (0, "true\n")
+    assert footfall("run", "--no-profile", "other.py").stdout == "other\n"
+
+
+def test_a_configured_command_that_is_none(footfall: Footfall, program: pathlib.Path) -> None:
+    """An open quotation is refused with the setting's name; without the setting a command is asked for."""
+    (program.parent / ".coveragerc").write_text("[run]\ncommand_line = 'program.py\n", encoding="utf-8")
+    done = footfall("run")
+    assert done.returncode == 2 and "[run] command_line" in done.stderr and "[bad-command-line]" in done.stderr
+    (program.parent / ".coveragerc").unlink()
+    assert "[no-command]" in footfall("run").stderr
+
+
+@pytest.mark.parametrize("report", ["report", "json", "xml", "lcov", "html", "annotate"])
+def test_reports_combine_what_parallel_runs_left(footfall: Footfall, program: pathlib.Path, report: str) -> None:
+    """Files of parallel mode are joined into the data file first and removed, or kept; others with such a name stay."""
+    folder = program.parent
+    (folder / ".coverage.old").write_bytes(b"mine")
+    footfall("run", "--no-profile", "-p", "program.py")
+    footfall("run", "--no-profile", "-p", "program.py", env={"MORE": "1"})
+    parts = set(folder.glob(".coverage.*.pid*"))
+    assert len(parts) == 2 and not (folder / ".coverage").exists()
+    done = footfall(report, "--keep-combined")
+    assert done.returncode == 0, done.stderr
+    assert "Combined 2 files into .coverage" in done.stderr and set(folder.glob(".coverage.*.pid*")) == parts
+    done = footfall(report)
+    assert done.returncode == 0 and not list(folder.glob(".coverage.*.pid*"))
+    assert "Combined" not in footfall(report).stderr
+    assert footfall("report", "--format=total").stdout == "100\n"
+    assert (folder / ".coverage.old").read_bytes() == b"mine"
+
+
+def test_a_damaged_part_is_named_and_left(footfall: Footfall, program: pathlib.Path) -> None:
+    """The report is of the rest."""
+    footfall("run", "--no-profile", "program.py")
+    bad = program.parent / ".coverage.host.pid1.Xabcdefx"
+    bad.write_bytes(b"SQLite format 3\0" + b"\xff" * 100)
+    done = footfall("report")
+    assert done.returncode == 0 and bad.name in done.stderr and "program.py" in done.stdout
+    assert bad.exists()
