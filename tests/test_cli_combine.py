@@ -52,8 +52,8 @@ def test_parallel_runs_combine(footfall, project) -> None:
         assert done.returncode == 0 and "footfall combine" in done.stderr
     parts = sorted(project.glob(".coverage.*.pid*.X??????x"))
     assert len(parts) == 2
-    for command in ("flame", "export"):
-        done = footfall(command)
+    for command in (["flame"], ["export", "--format=pprof"], ["report", "--by=line"]):
+        done = footfall(*command)
         assert done.returncode == 3 and "2 files .coverage.* to join: run `footfall combine`" in done.stderr
     done = footfall("combine")
     assert done.returncode == 0, done.stderr
