@@ -38,12 +38,12 @@ class BuildPyWithHook(build_py):
 def extensions() -> list[Extension]:
     if sys.implementation.name != "cpython":
         return []
-    folders = {"footfall._core": ("core", "remote", "walk"), "footfall._decode": ("decode",)}
+    folders = {"footfall._core": ("core", "remote", "walk", "walk/layouts"), "footfall._decode": ("decode",)}
     return [
         Extension(
             name,
             sources=sorted(source for folder in names for source in glob.glob(f"native/{folder}/*.c")),
-            depends=sorted(glob.glob("native/*/*.h")),
+            depends=sorted(glob.glob("native/**/*.h", recursive=True)),
             include_dirs=["native"],
             define_macros=[("_GNU_SOURCE", "1")],
             extra_compile_args=FLAGS,

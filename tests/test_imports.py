@@ -13,13 +13,19 @@ from conftest import REPOSITORY
 PACKAGE = REPOSITORY / "src" / "footfall"
 
 # Each may import itself and what stands before it.
-ORDER = ["_version", "model", "printable", "errors", "patterns", "pythons", "config", "observe", "sample", "record", "analyze", "report", "live", "cli"]
+ORDER = [
+    "_version", "model", "printable", "errors", "patterns", "python_tables", "pythons", "config", "observe", "sample",
+    "record", "analyze", "report", "live", "cli",
+]  # fmt: skip
 # What lives in a file of its own beside a phase's main one.
 SAME_LAYER = {"configfile": "config", "_decode": "analyze"}
 
 # These run inside the measured program: they import each other, the C core, and what every interpreter has loaded.
 MEASURED_FOLDERS = ("observe",)
-MEASURED_FILES = ("model", "patterns", "printable", "pythons", "sample.inside", "sample.fallback", "sample.injected", "sample.pypy")
+MEASURED_FILES = (
+    "model", "patterns", "printable", "python_tables", "pythons", "sample.inside", "sample.fallback", "sample.injected",
+    "sample.pypy",
+)  # fmt: skip
 ALWAYS_THERE = {
     "sys", "os", "io", "atexit", "codecs", "builtins", "marshal", "time", "posix", "errno", "gc", "itertools", "_ast",
     "_imp", "_io", "_md5", "_signal", "_thread", "_warnings", "_weakref", "_frozen_importlib",

@@ -91,7 +91,7 @@ def test_a_free_threaded_build_is_refused(tmp_path) -> None:
     [
         _unknown_version,
         pytest.param(
-            lambda folder: _copy(folder, "analyze/opcodes.py", r"OPCODES_BY_VERSION: .*= {$", r"\g<0>}\n_OTHER = {"),
+            lambda folder: _copy(folder, "python_tables.py", r"^STEERING_OPCODES: .*= {$", r"\g<0>}\n_OTHER = {"),
             marks=pytest.mark.skipif(OWN < (3, 14), reason="without branches as events no opcodes are needed"),
             id="no opcodes",
         ),

@@ -1,9 +1,11 @@
 /* branch_places.c finds the place of a BRANCH event in bytecode. It does not record: monitoring_events.c does. */
 #include "core/branch_places.h"
 
+#include "compat/versions.h"
+
 #include <opcode.h>
 
-#if PY_VERSION_HEX >= 0x030E0000
+#if HAS_BRANCH_EVENTS
 
 #define UNIT 2 /* bytes */
 

@@ -1,9 +1,11 @@
 /* cold_jumps.c finds jumps that have no event in bytecode. It does not watch them: monitoring_events.c does. */
 #include "core/cold_jumps.h"
 
+#include "compat/versions.h"
+
 #include <opcode.h>
 
-#if PY_VERSION_HEX >= 0x030E0000
+#if HAS_BRANCH_EVENTS
 
 /* The instruction before `unit`, over caches (which read as CACHE here) and EXTENDED_ARG; -1 at the start. */
 static Py_ssize_t

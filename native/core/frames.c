@@ -1,5 +1,6 @@
 #include "core/frames.h"
 
+#include "compat/versions.h"
 #include "walk/offsets.h"
 
 #include <dlfcn.h>
@@ -20,7 +21,7 @@ frame_layout_find(frame_layout *layout)
     return 0;
 }
 
-#if PY_VERSION_HEX >= 0x030C0000
+#if HAS_SHIM_FRAMES
 
 struct _PyInterpreterFrame *
 frame_caller(const frame_layout *layout, struct _PyInterpreterFrame *frame)

@@ -6,6 +6,8 @@
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
 
+#include "compat/versions.h"
+
 /* Where two fields of a frame are. */
 typedef struct frame_layout {
     uint32_t previous;
@@ -19,10 +21,10 @@ int frame_layout_find(frame_layout *layout);
 static inline struct _PyInterpreterFrame *
 frame_of_thread(PyThreadState *thread)
 {
-#if PY_VERSION_HEX >= 0x030D0000
-    return thread->current_frame;
-#else
+#if HAS_CFRAME
     return thread->cframe->current_frame;
+#else
+    return thread->current_frame;
 #endif
 }
 
@@ -33,7 +35,7 @@ frame_running(void)
     return frame_of_thread(PyThreadState_Get());
 }
 
-#if PY_VERSION_HEX >= 0x030C0000
+#if HAS_SHIM_FRAMES
 /* This frame or the next caller that runs Python code; NULL at the end. */
 struct _PyInterpreterFrame *frame_with_code(const frame_layout *layout, struct _PyInterpreterFrame *frame);
 

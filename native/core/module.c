@@ -3,6 +3,7 @@
  * sampler_watch.c, sampler_precise.c and probes_removed.c tell of, which is the main interpreter's. */
 #include "core/state.h"
 
+#include "compat/versions.h"
 #include "core/carried.h"
 
 static int
@@ -62,7 +63,7 @@ static PyModuleDef_Slot module_slots[] = {
     {Py_mod_exec, contexts_exec},
     {Py_mod_exec, remote_exec},
     {Py_mod_exec, room_exec},
-#if PY_VERSION_HEX >= 0x030C0000
+#if HAS_INTERPRETER_GILS
     {Py_mod_multiple_interpreters, Py_MOD_PER_INTERPRETER_GIL_SUPPORTED},
 #endif
     {0, NULL},

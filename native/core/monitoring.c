@@ -2,8 +2,9 @@
  * monitoring_events.c holds what its events do, monitoring_codes.c which code objects have them, monitoring_contexts.c
  * what an event counts for. Offsets become lines and arcs after the run; nothing is computed here. */
 #include "core/monitoring.h"
+#include "compat/versions.h"
 
-#if PY_VERSION_HEX >= 0x030C0000
+#if HAS_MONITORING
 
 #include "core/recorder.h"
 

@@ -2,9 +2,10 @@
 #ifndef FOOTFALL_MONITORING_H
 #define FOOTFALL_MONITORING_H
 
+#include "compat/versions.h"
 #include "core/state.h"
 
-#if PY_VERSION_HEX >= 0x030C0000
+#if HAS_MONITORING
 
 #include "core/cold_jumps.h"
 #include "core/foreign.h"

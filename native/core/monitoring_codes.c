@@ -1,9 +1,10 @@
 /* monitoring_codes.c: which code objects the engine on sys.monitoring measures, and what each carries in its co_extra
  * slot: where its flags are in the record file, and whether it has a hit in this context. */
+#include "compat/versions.h"
 #include "core/decision.h"
 #include "core/monitoring.h"
 
-#if PY_VERSION_HEX >= 0x030C0000
+#if HAS_MONITORING
 
 #include "core/code_extra.h"
 #include "core/recorder.h"

@@ -10,12 +10,13 @@
  * Every function needs the GIL. */
 #include "core/monitoring.h"
 
+#include "compat/versions.h"
 #include "core/contexts.h"
 #include "core/recorder.h"
 
 #include <string.h>
 
-#if PY_VERSION_HEX >= 0x030C0000
+#if HAS_MONITORING
 
 /* Older than the engine's restart_events(), younger than code that was never instrumented (0). */
 #define LONG_AGO 1

@@ -7,13 +7,14 @@
  * has no function to be seen in when it begins: there the code on the stack keeps its INSTRUCTION events, without a callback.
  * Every function needs the GIL. */
 #include "core/monitoring.h"
+#include "compat/versions.h"
 
-#if PY_VERSION_HEX >= 0x030C0000
+#if HAS_MONITORING
 
 debugger_step
 monitoring_debugger_step(PyCodeObject *code)
 {
-#if PY_VERSION_HEX >= 0x030D0000
+#if HAS_INSTRUCTION_DEBUGGER
     if (PyUnicode_CompareWithASCIIString(code->co_qualname, "Bdb.set_stepinstr") == 0) {
         return DEBUGGER_ASKS;
     }

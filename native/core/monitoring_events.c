@@ -4,8 +4,9 @@
  * leave a frame say where they came from; these events cannot be disabled (and are global in 3.14), but cost little
  * beside the exception itself. Threads: callbacks run under the GIL. */
 #include "core/monitoring.h"
+#include "compat/versions.h"
 
-#if PY_VERSION_HEX >= 0x030C0000
+#if HAS_MONITORING
 
 #include "core/branch_places.h"
 #include "core/contexts.h"
@@ -348,7 +349,7 @@ register_callback(PyObject *module, PyObject *monitoring, PyMethodDef *def, cons
 static int
 register_branch_callbacks(PyObject *module, PyObject *monitoring, event_sets *sets)
 {
-#if PY_VERSION_HEX >= 0x030F0000
+#if HAS_LOCAL_EXCEPTION_EVENTS
     long *exception_events = &sets->local;
     long *throw_events = &sets->local;
 #else

@@ -3,6 +3,7 @@
  * on their caller's frame. Each asks a Python callback; when that has no answer, the original runs.
  * Threads: all under the GIL. */
 #include "core/probes.h"
+#include "compat/versions.h"
 #include "core/state.h"
 
 #include <string.h>
@@ -19,7 +20,7 @@ clear_ours(void)
     return 0;
 }
 
-#if PY_VERSION_HEX < 0x030E0000 && !defined(Py_GIL_DISABLED)
+#if HAS_PROBES
 
 #define Py_BUILD_CORE
 #include <internal/pycore_frame.h>
@@ -31,7 +32,7 @@ clear_ours(void)
 static PyCodeObject *
 code_of_frame(struct _PyInterpreterFrame *frame)
 {
-#if PY_VERSION_HEX >= 0x030D0000
+#if FRAMES_HAVE_EXECUTABLE
     return PyCode_Check(frame->f_executable) ? (PyCodeObject *)frame->f_executable : NULL;
 #else
     return frame->f_code;
@@ -94,7 +95,7 @@ main_code(PyCodeObject *plain, PyObject *globals)
 static void
 write_stub(PyCodeObject *code)
 {
-#if PY_VERSION_HEX >= 0x030C0000
+#if HAS_RETURN_CONST
     const unsigned char stub[] = {RETURN_CONST, 0};
 #else
     const unsigned char stub[] = {LOAD_CONST, 0, RETURN_VALUE, 0};
@@ -392,7 +393,7 @@ PyDoc_STRVAR(compile_doc, "compile($module, /, source, filename, mode, flags=0,\
     "Evaluate the given source in the context of globals and locals.\n\n"                                              \
     "The source may be a string representing a Python expression\n"                                                    \
     "or a code object as returned by compile()."
-#if PY_VERSION_HEX >= 0x030D0000
+#if EXEC_TAKES_KEYWORDS
 PyDoc_STRVAR(exec_doc, "exec($module, source, /, globals=None, locals=None, *, closure=None)\n--\n\n"
                        "Execute the given source in the context of globals and locals.");
 PyDoc_STRVAR(eval_doc, "eval($module, source, /, globals=None, locals=None)\n--\n\n" EVAL_TEXT);

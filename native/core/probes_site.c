@@ -3,24 +3,20 @@
  * EXTENDED_ARG before it. Other versions have the functions, and find nothing. */
 #include "core/probes_site.h"
 
+#include "compat/versions.h"
 #include "core/frames.h"
 
-#if PY_VERSION_HEX < 0x030E0000 && !defined(Py_GIL_DISABLED)
+#if HAS_PROBES
 
 #define Py_BUILD_CORE
 #include <internal/pycore_frame.h>
 #undef Py_BUILD_CORE
 #include <opcode.h>
 
-#if PY_VERSION_HEX < 0x030C0000
-#define COMPARE_CACHE_UNITS 2
-#define LAST_INSTRUCTION(frame) ((const uint16_t *)(frame)->prev_instr)
-#elif PY_VERSION_HEX < 0x030D0000
-#define COMPARE_CACHE_UNITS 1
-#define LAST_INSTRUCTION(frame) ((const uint16_t *)(frame)->prev_instr)
-#else
-#define COMPARE_CACHE_UNITS 1
+#if FRAMES_HAVE_EXECUTABLE
 #define LAST_INSTRUCTION(frame) ((const uint16_t *)(frame)->instr_ptr)
+#else
+#define LAST_INSTRUCTION(frame) ((const uint16_t *)(frame)->prev_instr)
 #endif
 
 #define MAX_EXTENDED_ARGS 3
@@ -50,7 +46,7 @@ instruction(unsigned opcode, unsigned argument)
 static PyCodeObject *
 code_of(_PyInterpreterFrame *frame)
 {
-#if PY_VERSION_HEX >= 0x030D0000
+#if FRAMES_HAVE_EXECUTABLE
     return PyCode_Check(frame->f_executable) ? (PyCodeObject *)frame->f_executable : NULL;
 #else
     return frame->f_code;

@@ -2,6 +2,7 @@
  * thread with a large stack, while the caller waits. The program's own limit stays as it is, for whoever asks.
  * Threads: the new one holds the GIL while it runs; others may meanwhile, as in any call. */
 #include "core/room.h"
+#include "compat/versions.h"
 #include "core/state.h"
 
 #include <pthread.h>
@@ -25,13 +26,13 @@ void
 room_change(int levels)
 {
     PyThreadState *thread = PyThreadState_Get();
-#if PY_VERSION_HEX < 0x030C0000
-    thread->recursion_remaining += levels;
-#else
+#if HAS_PYTHON_RECURSION_LIMIT
     thread->py_recursion_remaining += levels;
-#if PY_VERSION_HEX < 0x030E0000
-    thread->c_recursion_remaining += levels; /* from 3.14 on the stack itself is the limit in C */
+#else
+    thread->recursion_remaining += levels;
 #endif
+#if COUNTS_C_RECURSION
+    thread->c_recursion_remaining += levels;
 #endif
 }
 

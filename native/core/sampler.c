@@ -3,6 +3,7 @@
  * while it runs, struct sampler is its own, except `context` (atomic), the ring, and what `mutex` guards. */
 #include "core/state.h" /* first: Python.h must come before the system headers */
 
+#include "compat/versions.h"
 #include "core/carried.h"
 #include "core/contexts.h"
 #include "core/sampler_calls.h"
@@ -362,9 +363,9 @@ go_on(PyObject *module)
     return 0;
 }
 
-#if PY_VERSION_HEX >= 0x030C0000 && PY_VERSION_HEX < 0x030E0000
+#if COUNTS_THREADS_AFTER_FORK_HOOKS
 
-/* CPython 3.13 counts the threads it warns of after the parent's hooks: there we go on at the next chance, which is the
+/* CPython counts the threads it warns of after the parent's hooks: there we go on at the next chance, which is the
  * main thread's. Where another one forks there are threads to warn of, and the main one may wait for long. */
 static int
 go_on_pending(void *module)

@@ -5,6 +5,7 @@
 #include <Python.h>
 
 #include "core/sampler_watch.h"
+#include "compat/versions.h"
 
 #include <stdatomic.h>
 
@@ -26,7 +27,7 @@ tell_death(const void *code)
     atomic_thread_fence(memory_order_release);
 }
 
-#if PY_VERSION_HEX >= 0x030C0000
+#if HAS_CODE_WATCHERS
 
 static int watcher_id = -1;
 

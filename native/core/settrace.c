@@ -3,6 +3,7 @@
  * the record file; pairs follow coverage.py's C tracer, so nothing is left to work out after the run.
  * Sets belong to code objects (their co_extra slot), last lines to frames. Threads started later are
  * traced because `_thread`'s functions that start them are wrapped; all runs under the GIL. */
+#include "compat/versions.h"
 #include "core/code_extra.h"
 #include "core/contexts.h"
 #include "core/decision.h"
@@ -15,8 +16,8 @@
 #include <opcode.h>
 #include <string.h>
 
-/* A frame that yields stands at its YIELD_VALUE, except in 3.13: at the RESUME after it. */
-#define YIELD_TO_RESUME_BYTES ((PY_VERSION_HEX & 0xFFFF0000) == 0x030D0000 ? 0 : 2)
+/* From where a frame that yields stands to the RESUME after it. */
+#define YIELD_TO_RESUME_BYTES (YIELDS_STAND_AT_RESUME ? 0 : 2)
 #define UNITS_PER_PAIR 4 /* a guess: code units for each pair of lines that will run */
 #define NO_LINE 0 /* `from` of a pair of which only the line is known */
 
@@ -402,8 +403,8 @@ on_return(module_state *state, PyFrameObject *frame, PyCodeObject *code, traced_
     if (is_yield(frame, traced)) {
         return 0;
     }
-#if PY_VERSION_HEX >= 0x030E0000
-    int32_t line = PyFrame_GetLineNumber(frame); /* 3.14 can be at a new line here without an event */
+#if RETURNS_ON_UNTOLD_LINES
+    int32_t line = PyFrame_GetLineNumber(frame); /* it can be a new one, without an event */
     if (line != last) {
         if (add_pair(state, code, traced, last, line) < 0) {
             return -1;
@@ -503,7 +504,7 @@ settrace_carry(PyObject *module, PyObject *function)
 static int
 trace_all_threads(Py_tracefunc function, PyObject *argument)
 {
-#if PY_VERSION_HEX >= 0x030C0000
+#if HAS_TRACE_ALL_THREADS
     PyEval_SetTraceAllThreads(function, argument);
     return PyErr_Occurred() ? -1 : 0;
 #else

@@ -2,10 +2,12 @@
  * an exception group was last. It does not record: monitoring_events.c does. Every function needs the GIL. */
 #include "core/star_ends.h"
 
+#include "compat/versions.h"
+
 #include <opcode.h>
 #include <string.h>
 
-#if PY_VERSION_HEX >= 0x030E0000
+#if HAS_BRANCH_EVENTS
 
 #define MAX_PLACES (1u << 22) /* beyond, in generated code of that size, the ends are left as they are */
 

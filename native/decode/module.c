@@ -1,5 +1,6 @@
 /* module.c defines footfall._decode: what works out the records of CPython 3.14 and later, for analyze/bytecode_arcs.py.
  * The measured process never loads it. */
+#include "compat/versions.h"
 #include "decode/arcs.h"
 #include "decode/positions.h"
 
@@ -159,7 +160,7 @@ decode_exec(PyObject *module)
 
 static PyModuleDef_Slot module_slots[] = {
     {Py_mod_exec, decode_exec},
-#if PY_VERSION_HEX >= 0x030C0000
+#if HAS_INTERPRETER_GILS
     {Py_mod_multiple_interpreters, Py_MOD_PER_INTERPRETER_GIL_SUPPORTED},
 #endif
     {0, NULL},

@@ -1,6 +1,5 @@
 """The C core: what runs inside the measured process. CPython only; a test holds this file against the module."""
 
-import sys
 from collections.abc import Callable
 from types import CodeType
 from typing import Any, TypeVar
@@ -28,14 +27,14 @@ def record_close() -> bytes | None:
     The engine must have stopped.
     """
 
-if sys.version_info >= (3, 12):
-    def monitoring_start(
-        tool_id: int, decide: Callable[[str], str | None], with_branches: bool, /
-    ) -> None:
-        """Measure every code object whose file `decide(co_filename)` gives a path for."""
+def monitoring_start(tool_id: int, decide: Callable[[str], str | None], with_branches: bool, /) -> None:
+    """Measure every code object whose file `decide(co_filename)` gives a path for.
 
-    def monitoring_stop() -> None:
-        """Record no more. The caller takes the tool's callbacks away first."""
+    Only where there is sys.monitoring, as the function below.
+    """
+
+def monitoring_stop() -> None:
+    """Record no more. The caller takes the tool's callbacks away first."""
 
 def probes_arm(code: CodeType, where: str | Callable[[str], str | None], /) -> bool:
     """Let the probes in a module's code record. True when it has some and they do now."""

@@ -1,7 +1,9 @@
-"""The Pythons that footfall knows: one row for each. Others are measured by what needs no such knowledge, or refused.
+"""The Pythons that footfall knows: one row for each, and what differs between them by name. Others are measured by what
+needs no such knowledge, or refused.
 
-A leaf, and the start hook imports it: nothing but what every interpreter has loaded. The numbers of instructions are in
-analyze/opcodes.py, the layouts of structures in native/walk/offsets.c; tests hold them to the rows here.
+No other Python file compares versions. A leaf, and the start hook imports it: nothing but what every interpreter has
+loaded. Numbers of instructions are in python_tables.py, layouts of structures in native/walk/layouts, what differs for
+C in native/compat/versions.h; tests hold them to the rows here. docs/contributing/new-python.md adds a version.
 """
 
 import os
@@ -11,13 +13,31 @@ from footfall.model import ENGINE_MONITORING, ENGINE_PROBES, ENGINE_SETTRACE
 
 __all__ = [
     "CPYTHON",
+    "FIRST_WITH_TASKS",
+    "HAS_BRANCH_EVENTS",
+    "HAS_MONITORING",
+    "HAS_NESTED_FSTRINGS",
+    "HAS_PROBES",
+    "HAS_STRAY_LINES",
+    "HAS_TYPE_STATEMENTS",
     "KNOWN_VERSIONS",
     "NEWEST",
     "OLDEST",
+    "OWN",
+    "PUBLISHES_TASKS",
+    "can_be_injected",
     "fallback_reason",
     "find_engine",
+    "is_alpha",
+    "is_in_range",
     "is_known",
+    "publishes_offsets",
+    "publishes_tasks",
     "refused_build",
+    "release_name",
+    "traced_opcodes",
+    "version_name",
+    "version_of",
 ]
 
 CPYTHON = {
@@ -30,24 +50,113 @@ CPYTHON = {
 }
 OLDEST, NEWEST = min(CPYTHON), max(CPYTHON)
 KNOWN_VERSIONS = f"{OLDEST[0]}.{OLDEST[1]} to {NEWEST[0]}.{NEWEST[1]}"
+OWN = sys.version_info[:2]
+"""The version of the language that this interpreter runs."""
 
 _PYPY = ((3, 11),)
+_ALPHA = 0xA  # a release level, in PY_VERSION_HEX
+_IS_CPYTHON = sys.implementation.name == "cpython"
+
+# What this interpreter has. One that is newer than all that are known counts as the newest.
+
+HAS_MONITORING = _IS_CPYTHON and OWN >= (3, 12)
+"""sys.monitoring is there (PEP 669): Doc/whatsnew/3.12.rst."""
+
+HAS_BRANCH_EVENTS = _IS_CPYTHON and OWN >= (3, 14)
+"""sys.monitoring has BRANCH_LEFT and BRANCH_RIGHT, each to be disabled by itself, in BRANCH's place:
+Doc/library/sys.monitoring.rst."""
+
+HAS_PROBES = not HAS_BRANCH_EVENTS
+"""There is the engine `probes`, since branches are no events: native/compat/versions.h, HAS_PROBES."""
+
+HAS_STRAY_LINES = _IS_CPYTHON and OWN < (3, 12)
+"""The compiler gives clean-up code the lines of statements, which the tracer reports though they did not run:
+Python/compile.c. observe/probe_strays.py lists them."""
+
+HAS_NESTED_FSTRINGS = OWN >= (3, 12)
+"""A field of an f-string may hold any string (PEP 701): Doc/whatsnew/3.12.rst."""
+
+HAS_TYPE_STATEMENTS = OWN >= (3, 12)
+"""`type X = ...` (PEP 695), ast.TypeAlias: Doc/whatsnew/3.12.rst."""
+
+# What a process has by its version, a pair as in (3, 14).
+
+FIRST_WITH_TASKS = (3, 14)
+"""From here on _asyncio publishes where its tasks are: the section .AsyncioDebug, Modules/_asynciomodule.c."""
+
+_FIRST_WITH_OFFSETS = (3, 13)
+"""From here on _PyRuntime begins with _Py_DebugOffsets: Include/internal/pycore_debug_offsets.h, or in 3.13
+pycore_runtime.h."""
+
+_FIRST_WITH_REMOTE_EXEC = (3, 14)
+"""From here on sys.remote_exec puts code into another process (PEP 768): Doc/whatsnew/3.14.rst."""
+
 _JIT_CRASHES = (3, 15)
 """From here on CPython's JIT crashes in code with local JUMP and BRANCH_RIGHT events of sys.monitoring (3.15.2)."""
+
+PUBLISHES_TASKS = _IS_CPYTHON and OWN >= FIRST_WITH_TASKS
+
+
+def version_of(hexversion: int) -> tuple[int, int]:
+    """Return the version of a sys.hexversion (PY_VERSION_HEX in C), as in (3, 14)."""
+    return hexversion >> 24, hexversion >> 16 & 255
+
+
+def version_name(version: tuple[int, int]) -> str:
+    """As in `3.14`."""
+    return f"{version[0]}.{version[1]}"
+
+
+def release_name(hexversion: int) -> str:
+    """As in `3.14.0`."""
+    return f"{version_name(version_of(hexversion))}.{hexversion >> 8 & 255}"
 
 
 def is_known(hexversion: int) -> bool:
     """Tell whether records and sample logs of a Python can be read, by its sys.hexversion."""
-    return (hexversion >> 24, hexversion >> 16 & 255) in CPYTHON
+    return version_of(hexversion) in CPYTHON
+
+
+def is_alpha(hexversion: int) -> bool:
+    """Tell whether a release is an alpha, whose structures may still change."""
+    return hexversion >> 4 & 15 == _ALPHA
+
+
+def is_in_range(version: tuple[int, int]) -> bool:
+    """Tell whether a version is neither older nor newer than all that are known."""
+    return OLDEST <= version <= NEWEST
+
+
+def publishes_offsets(version: tuple[int, int]) -> bool:
+    """Tell whether a CPython says where its structures have their fields; before, its release builds are known."""
+    return version >= _FIRST_WITH_OFFSETS
+
+
+def publishes_tasks(version: tuple[int, int]) -> bool:
+    """Tell whether a CPython says where asyncio's tasks are."""
+    return version >= FIRST_WITH_TASKS
+
+
+def can_be_injected(version: tuple[int, int]) -> bool:
+    """Tell whether a CPython lets code of others in."""
+    return version >= _FIRST_WITH_REMOTE_EXEC
+
+
+def traced_opcodes() -> dict[str, int]:
+    """Return the numbers of instructions for trace functions here; where there is no sys.monitoring."""
+    from footfall.python_tables import TRACED_OPCODES
+
+    rows = TRACED_OPCODES[sys.implementation.name]
+    return rows.get(OWN) or rows[max(rows)]
 
 
 def find_engine(branch: bool) -> int:
     """Return the engine that is exact here and costs least: settrace where `fallback_reason` says why."""
     if fallback_reason() is not None:
         return ENGINE_SETTRACE
-    if sys.implementation.name != "cpython":
+    if not _IS_CPYTHON:
         return ENGINE_PROBES
-    return CPYTHON[sys.version_info[:2]][2 if branch else 1]
+    return CPYTHON[OWN][2 if branch else 1]
 
 
 def fallback_reason() -> "tuple[str, str] | None":
@@ -64,30 +173,26 @@ def fallback_reason() -> "tuple[str, str] | None":
 def refused_build() -> str:
     """Return what this interpreter is if nothing of it can be measured, "" else."""
     flags = getattr(sys, "abiflags", "")
-    return f"the free-threaded build of CPython {_version()}" if "t" in flags else ""
+    return f"the free-threaded build of CPython {version_name(OWN)}" if "t" in flags else ""
 
 
 def _unknown_part() -> str:
     if sys.implementation.name == "pypy":
-        return "" if sys.version_info[:2] in _PYPY else f"PyPy for Python {_version()}"
-    row = CPYTHON.get(sys.version_info[:2]) if sys.implementation.name == "cpython" else None
+        return "" if OWN in _PYPY else f"PyPy for Python {version_name(OWN)}"
+    row = CPYTHON.get(OWN) if _IS_CPYTHON else None
     if row is None:
-        return f"{sys.implementation.name} {_version()}"
+        return f"{sys.implementation.name} {version_name(OWN)}"
     if "d" in getattr(sys, "abiflags", ""):
-        return f"debug builds of CPython {_version()}"
+        return f"debug builds of CPython {version_name(OWN)}"
     from _frozen_importlib_external import MAGIC_NUMBER
 
     magic = int.from_bytes(MAGIC_NUMBER[:2], "little")
-    return "" if magic == row[0] else f"CPython {_version()} with the bytecode {magic}, as in an alpha"
-
-
-def _version() -> str:
-    return ".".join(map(str, sys.version_info[:2]))
+    return "" if magic == row[0] else f"CPython {version_name(OWN)} with the bytecode {magic}, as in an alpha"
 
 
 def _has_crashing_jit() -> bool:
     jit = getattr(sys, "_jit", None)
-    if jit is None or sys.version_info[:2] < _JIT_CRASHES or not jit.is_available():
+    if jit is None or OWN < _JIT_CRASHES or not jit.is_available():
         return False
     return jit.is_enabled() or _will_enable_jit()
 

@@ -13,6 +13,7 @@ from footfall.analyze.instructions import steering_instructions
 from footfall.analyze.linetable import positions
 from footfall.analyze.opcodes import CACHE, CONSTANT_TESTS_BY_VERSION, OPCODES_BY_VERSION, ConstantTest, Opcodes
 from footfall.model import HIT_LEFT, HIT_RIGHT
+from footfall.pythons import version_of
 from footfall.record.conditionsdb import (
     IS_FALSE,
     IS_NONE,
@@ -53,7 +54,7 @@ def find_outcomes(code: RecordedCode) -> tuple[tuple[Place, ...], bytes]:
 
     Both are empty where the interpreter records no branches (before CPython 3.14). O(len(code.code)).
     """
-    version = code.version >> 24, code.version >> 16 & 255
+    version = version_of(code.version)
     if version not in OPCODES_BY_VERSION:
         return (), b""
     places, jumps = _find_jumps(code.code, code.line_table, code.first_line, version)

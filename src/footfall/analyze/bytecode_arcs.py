@@ -20,6 +20,7 @@ from footfall.analyze.extension import decode
 from footfall.analyze.instructions import Graph, build_graph, lines_of_units
 from footfall.analyze.opcodes import OPCODES_BY_VERSION, Opcodes
 from footfall.model import HIT_ASYNC_STOP, HIT_LEFT, HIT_LINE, HIT_RAISE, HIT_RESUMED, HIT_RIGHT, HIT_UNWIND
+from footfall.pythons import version_of
 from footfall.record.recordfile import RecordedCode
 
 __all__ = ["arcs_of_code", "walk_arcs"]
@@ -38,7 +39,7 @@ def arcs_of_code(code: RecordedCode, has_exits: bool = False, is_partial: bool =
     to have run, and exceptions only come from `raise`. `is_partial` says that these are the hits of one context:
     frames may have been on their way when it began; HIT_RESUMED is set where. O(len(code.code)).
     """
-    ops = OPCODES_BY_VERSION.get((code.version >> 24, code.version >> 16 & 255))
+    ops = OPCODES_BY_VERSION.get(version_of(code.version))
     if ops is None:
         lines = lines_of_units(code.line_table, code.first_line, len(code.code) // 2)
         return {lines[unit] for unit, hit in enumerate(code.hits) if hit & HIT_LINE} - {-1}, set()

@@ -19,6 +19,7 @@ from footfall.analyze.opcodes import OPCODES_BY_VERSION
 from footfall.analyze.operands import Group, Operand, find_operands
 from footfall.analyze.parse import compile_source, parse_source
 from footfall.analyze.source import SourceAnalysis
+from footfall.pythons import OWN
 from footfall.record.conditionsdb import (
     IS_FALSE,
     IS_NONE,
@@ -80,7 +81,7 @@ class ConditionResult:
 
 def can_analyze() -> bool:
     """Tell whether this interpreter's code is understood: from CPython 3.14."""
-    return sys.implementation.name == "cpython" and sys.version_info[:2] in OPCODES_BY_VERSION
+    return sys.implementation.name == "cpython" and OWN in OPCODES_BY_VERSION
 
 
 def compare_conditions(
@@ -118,9 +119,8 @@ def find_conditions(text: str) -> Conditions:
     groups, told = find_operands(parse_source(text))
     matcher = _Matcher(groups)
     owners: dict[Operand, set[tuple[str, int]]] = {}
-    version = sys.version_info[:2]
     for code in _all_codes(compile_source(text)):
-        places = find_places(code.co_code, code.co_linetable, code.co_firstlineno, version)
+        places = find_places(code.co_code, code.co_linetable, code.co_firstlineno, OWN)
         for operand, _ in matcher.match(places, bytes(len(places))):
             owners.setdefault(operand, set()).add((code.co_qualname, code.co_firstlineno))
     return Conditions(groups, {operand: frozenset(where) for operand, where in owners.items() if operand not in told})

@@ -6,11 +6,10 @@ as tokenize on CPython 3.11. From Python 3.12 on (PEP 701) f-strings nest and ne
 """
 
 import re
-import sys
+
+from footfall.pythons import HAS_NESTED_FSTRINGS
 
 __all__ = ["find_first_lines", "find_logical_end", "find_suite_lines"]
-
-_NESTED_FSTRINGS = sys.version_info >= (3, 12)
 
 _TOKEN = r"""
     \#[^\n]*
@@ -127,7 +126,7 @@ def _find_multi_line_spans(text: str) -> list[tuple[int, int]]:
                 if not depth:
                     spans.append(match.span())
             elif kind != "#":
-                if _NESTED_FSTRINGS and _is_fstring_with_fields(text, match.start(), token):
+                if HAS_NESTED_FSTRINGS and _is_fstring_with_fields(text, match.start(), token):
                     position = _find_fstring_end(text, match.start())
                     if not depth and text.find("\n", match.start(), position) >= 0:
                         spans.append((match.start(), position))

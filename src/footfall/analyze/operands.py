@@ -10,12 +10,12 @@ Called by conditions. Pure: syntax tree in, values out.
 from __future__ import annotations
 
 import ast
-import sys
 from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
 from footfall.analyze.parse import PARSE_ERRORS, compile_tree
+from footfall.pythons import HAS_TYPE_STATEMENTS
 from footfall.record.conditionsdb import SourcePosition
 
 __all__ = ["Group", "Operand", "find_operands", "position_of"]
@@ -232,7 +232,7 @@ _METHODS: Final[Mapping[type[ast.AST], Callable[..., _Walk]]] = {
     ast.arg: _Finder.annotation,
     ast.comprehension: _Finder.comprehension,
     ast.match_case: _Finder.match_case,
-    **({ast.TypeAlias: _Finder.annotation} if sys.version_info >= (3, 12) else {}),
+    **({ast.TypeAlias: _Finder.annotation} if HAS_TYPE_STATEMENTS else {}),
 }
 
 

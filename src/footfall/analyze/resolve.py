@@ -23,7 +23,7 @@ from footfall.analyze.rundata import FileData, RunData
 from footfall.analyze.sourcefile import has_source, read_source_file
 from footfall.errors import FootfallError
 from footfall.model import UNCOVERED_CONTEXT
-from footfall.pythons import is_known
+from footfall.pythons import is_known, version_name, version_of
 from footfall.record.coveragedb import MAX_NUMBITS_BYTES
 from footfall.record.processlogs import read_sample_logs
 from footfall.record.recordfile import (
@@ -277,7 +277,7 @@ class _PathFinder:
 
 
 def _with_branches(code: RecordedCode) -> RecordedCode:
-    ops = OPCODES_BY_VERSION.get((code.version >> 24, code.version >> 16 & 255))
+    ops = OPCODES_BY_VERSION.get(version_of(code.version))
     if ops is None or code.branches:
         return code
     return code._replace(branches=find_branches(code.code, ops))
@@ -365,8 +365,7 @@ def _merge_records(paths: Iterable[Path]) -> _Merged:
 
 def _can_read_codes(record: Record) -> bool:
     header = record.header
-    version = (header.version >> 24, header.version >> 16 & 255)
-    return is_known(header.version) and (not header.has_branches or version in OPCODES_BY_VERSION)
+    return is_known(header.version) and (not header.has_branches or version_of(header.version) in OPCODES_BY_VERSION)
 
 
 def _known_logs(logs: Iterable[SampleLog], messages: list[tuple[str, str]]) -> Iterator[SampleLog]:
@@ -378,7 +377,7 @@ def _known_logs(logs: Iterable[SampleLog], messages: list[tuple[str, str]]) -> I
 
 
 def _unknown(what: str, pid: int, version: int) -> tuple[str, str]:
-    name = f"{version >> 24}.{version >> 16 & 255}"
+    name = version_name(version_of(version))
     text = f"{what} of process {pid} is left out: it ran Python {name}, which this footfall does not know."
     return "python-unknown", text + " Update footfall."
 

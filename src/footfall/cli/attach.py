@@ -18,6 +18,12 @@ __all__ = ["MAX_CPU_PPM", "check_can_attach", "command"]
 
 MAX_CPU_PPM = 5000
 """Of a process's CPU time, in millionths, what sampling it may take where no rate was asked for."""
+_HELP = f"""Profile the running process PID until Ctrl-C, a limit, or its end; then write a data file and the summary.
+
+The process needs no preparation and no footfall: CPython {KNOWN_VERSIONS}, another version than footfall's own too. It
+is neither stopped nor changed; its memory is read from outside, which needs the same user and sometimes more
+(an error says what).
+"""
 _EXAMPLES = """\b
 Examples:
   footfall attach 1234                    until Ctrl-C, or the process ends
@@ -38,7 +44,7 @@ def check_can_attach() -> None:
         )
 
 
-@click.command("attach", epilog=_EXAMPLES)
+@click.command("attach", help=_HELP, epilog=_EXAMPLES)
 @click.argument("pid", type=click.IntRange(min=1), metavar="PID")
 @click.option("-d", "--duration", type=click.FloatRange(min=0, min_open=True), metavar="SECONDS", help="Stop after it.")
 @click.option("--max-samples", type=click.IntRange(min=1), metavar="N", help="Stop when so many were taken.")
@@ -79,12 +85,7 @@ def command(
     quiet: bool,
     config_file: str | None,
 ) -> int:
-    """Profile the running process PID until Ctrl-C, a limit, or its end; then write a data file and the summary.
-
-    The process needs no preparation and no footfall: CPython 3.11 to 3.15, another version than footfall's own too. It
-    is neither stopped nor changed; its memory is read from outside, which needs the same user and sometimes more
-    (an error says what).
-    """
+    """Profile a running process."""
     check_can_attach()
     from footfall.cli.attach_record import AttachLimits, record  # needs the C core
 

@@ -15,7 +15,7 @@ import warnings
 from collections.abc import Sequence
 
 from footfall.errors import UsageError
-from footfall.pythons import NEWEST, OLDEST
+from footfall.pythons import is_in_range
 
 __all__ = ["Interpreter", "command_line", "find_interpreter", "inspect_interpreter"]
 
@@ -189,7 +189,7 @@ class Interpreter:
     @property
     def is_supported(self) -> bool:
         """Whether footfall can be installed there; unknown counts as yes."""
-        return self.version is None or OLDEST <= self.version <= NEWEST
+        return self.version is None or is_in_range(self.version)
 
 
 def find_interpreter(arguments: Sequence[str]) -> str | None:

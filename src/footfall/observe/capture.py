@@ -7,6 +7,8 @@ Called by footfall.captures. The tool is beside the one of a measured run, whose
 
 import sys
 
+from footfall.pythons import HAS_BRANCH_EVENTS
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -83,7 +85,7 @@ class Series:
     def _start(self) -> None:
         events = sys.monitoring.events
         local: dict[int, Callable[..., object]] = {events.LINE: self._on_line}
-        if sys.version_info >= (3, 14):
+        if HAS_BRANCH_EVENTS:
             local |= {events.BRANCH_LEFT: self._on_left, events.BRANCH_RIGHT: self._on_right}
         else:
             local[events.BRANCH] = self._on_branch

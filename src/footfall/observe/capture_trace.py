@@ -8,6 +8,7 @@ import _thread
 import sys
 
 from footfall.observe.capture import Block
+from footfall.pythons import traced_opcodes
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -175,7 +176,7 @@ def _trace_frame(frame: "FrameType", last: int) -> "Any":
 
 
 if sys.implementation.name == "cpython":
-    _YIELD_VALUE = 86  # of CPython 3.11, the only one without sys.monitoring that footfall runs on
+    _YIELD_VALUE = traced_opcodes()["yield_value"]
 
     def _is_resumed(frame: "FrameType") -> bool:
         """Whether a frame that is called goes on: its RESUME says so by its argument."""

@@ -8,6 +8,7 @@ import os
 import sys
 
 from footfall.observe.files import absolute_path, is_there, real_path
+from footfall.pythons import OWN, version_name
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -17,9 +18,8 @@ __all__ = ["ThirdParty", "is_in", "is_in_any", "standard_library"]
 
 _NAME = "PyPy" if sys.implementation.name == "pypy" else "Python"
 _LOWER = _NAME.lower()
-_VERSION = ".".join(map(str, sys.version_info[:2]))
 # builds without the GIL have directories of their own
-_VERSIONED = _LOWER + _VERSION + ("t" if "t" in getattr(sys, "abiflags", "") else "")
+_VERSIONED = _LOWER + version_name(OWN) + ("t" if "t" in getattr(sys, "abiflags", "") else "")
 
 
 def is_in(path: str, directory: str) -> bool:

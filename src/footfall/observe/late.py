@@ -14,6 +14,7 @@ from footfall.observe.messages import tell
 from footfall.observe.scope import Scope
 from footfall.observe.settings import record_flags
 from footfall.observe.start import choose_late_engine, start_monitoring
+from footfall.pythons import HAS_MONITORING
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -127,7 +128,7 @@ def stop_late() -> str | None:
     from footfall import _core
 
     _core.settrace_stop()
-    if sys.version_info >= (3, 12):
+    if HAS_MONITORING:
         monitoring = sys.monitoring
         for tool_id in range(6):
             if monitoring.get_tool(tool_id) == "footfall":

@@ -6,6 +6,8 @@ its optimization need be those that measured.
 
 import sys
 
+from footfall.pythons import HAS_STRAY_LINES
+
 __all__ = [
     "BRANCHES",
     "NO_ASSERTS",
@@ -63,5 +65,5 @@ def _runs_docstrings() -> bool:
 
 
 _STRAYS_HERE = (
-    _find_strays_here() if sys.implementation.name == "cpython" and sys.version_info < (3, 12) else 0
+    _find_strays_here() if HAS_STRAY_LINES else 0
 )

@@ -8,6 +8,8 @@ import marshal
 
 from __pypy__ import hidden_applevel  # type: ignore[import-not-found]
 
+from footfall.pythons import traced_opcodes
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -16,7 +18,9 @@ if TYPE_CHECKING:
 
 __all__ = ["hook_marshal"]
 
-_NOP, _STORE_SUBSCR, _LOAD_CONST, _EXTENDED_ARG = 9, 60, 100, 144
+_NOP, _STORE_SUBSCR, _LOAD_CONST, _EXTENDED_ARG = (
+    traced_opcodes()[name] for name in ("nop", "store_subscr", "load_const", "extended_arg")
+)
 
 
 def hook_marshal(hits_types: tuple[type, ...], comparable_type: type) -> None:

@@ -14,6 +14,7 @@ from footfall.observe.pypy_contexts import context_of_other_work, has_other_work
 from footfall.observe.pypy_recursion import end_recursion, hidden_applevel, stack_almost_full
 from footfall.observe.pypy_strays import Strays
 from footfall.observe.thread_starts import carry_into_threads
+from footfall.pythons import traced_opcodes
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 
 __all__ = ["is_yield", "start", "stop"]
 
-_YIELD_FROM, _YIELD_VALUE = 72, 86
+_YIELD_FROM, _YIELD_VALUE = traced_opcodes()["yield_from"], traced_opcodes()["yield_value"]
 _SLOTS = 256
 _UNKNOWN = object()
 _RUNNING = "running"

@@ -9,6 +9,7 @@ its place has instructions, it is dead code that left its place behind; the sour
 """
 
 from footfall.observe.probe_source import read_source, split_lines
+from footfall.pythons import traced_opcodes
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -19,10 +20,17 @@ if TYPE_CHECKING:
 
 __all__ = ["Strays"]
 
-_POP_TOP, _DUP_TOP, _NOP, _PUSH_EXC_INFO = 1, 4, 9, 35
-_RETURN_VALUE, _PREP_RERAISE_STAR, _POP_EXCEPT = 83, 88, 89
-_LOAD_CONST, _JUMP_FORWARD, _JUMP_ABSOLUTE, _RERAISE, _COPY, _RAISE_VARARGS = 100, 110, 113, 119, 38, 130
-_EXTENDED_ARG, _LIST_APPEND = 144, 145
+_OPCODES = traced_opcodes()
+_POP_TOP, _DUP_TOP, _NOP = _OPCODES["pop_top"], _OPCODES["dup_top"], _OPCODES["nop"]
+_PUSH_EXC_INFO, _POP_EXCEPT = _OPCODES["push_exc_info"], _OPCODES["pop_except"]
+_RERAISE, _PREP_RERAISE_STAR, _RAISE_VARARGS = (
+    _OPCODES["reraise"], _OPCODES["prep_reraise_star"], _OPCODES["raise_varargs"]
+)  # fmt: skip
+_JUMP_FORWARD, _JUMP_ABSOLUTE, _EXTENDED_ARG = (
+    _OPCODES["jump_forward"], _OPCODES["jump_absolute"], _OPCODES["extended_arg"]
+)  # fmt: skip
+_LOAD_CONST, _RETURN_VALUE = _OPCODES["load_const"], _OPCODES["return_value"]
+_COPY, _LIST_APPEND = _OPCODES["copy"], _OPCODES["list_append"]
 _NEVER_GOES_ON = (_RETURN_VALUE, _JUMP_FORWARD, _JUMP_ABSOLUTE, _RERAISE, _RAISE_VARARGS)
 _CLEAN_UP = (_POP_TOP, _DUP_TOP, _PUSH_EXC_INFO)
 _NO_POSITION: "Position" = (None, None, None, None)

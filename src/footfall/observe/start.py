@@ -14,7 +14,7 @@ from footfall.observe.files import current_directory
 from footfall.observe.messages import keep_message, report, tell
 from footfall.observe.scope import Scope
 from footfall.observe.settings import Settings, read_settings, record_flags
-from footfall.pythons import fallback_reason, find_engine, refused_build
+from footfall.pythons import HAS_PROBES, PUBLISHES_TASKS, fallback_reason, find_engine, refused_build
 
 __all__ = ["choose_engine", "choose_late_engine", "start", "start_monitoring"]
 
@@ -68,7 +68,7 @@ def choose_engine(settings: Settings) -> "tuple[int, tuple[str, str] | None]":
         what = "the engine monitoring needs CPython 3.14, or 3.12 without branches: the default is used."
         warning = ("engine-unusable", what)
         engine = default
-    elif engine == ENGINE_PROBES and sys.implementation.name == "cpython" and sys.version_info >= (3, 14):
+    elif engine == ENGINE_PROBES and not HAS_PROBES:
         warning = ("engine-unusable", "probes are for CPython 3.11 to 3.13 and PyPy: the default engine is used.")
         engine = default
     if engine == ENGINE_MONITORING and _free_tool_id() is None:
@@ -148,13 +148,12 @@ def _check_tool(tool_id: int) -> None:
 
 
 def _start_sampler(settings: Settings) -> None:
-    has_tasks = sys.implementation.name == "cpython" and sys.version_info >= (3, 14)
     reason = fallback_reason()
     if reason is not None and reason[0] == "python-unknown":
         what = "this footfall does not know this Python: there is no profile. Update footfall."
         _say_at_end("python-unknown", what, settings)
         return
-    if settings.with_tasks and not has_tasks:
+    if settings.with_tasks and not PUBLISHES_TASKS:
         what = "the profile is without asyncio's tasks: only CPython 3.14+ tells of them."
         _say_at_end("async-unsupported", what, settings)
     if sys.implementation.name == "cpython":
@@ -165,7 +164,7 @@ def _start_sampler(settings: Settings) -> None:
             what = "code run in further interpreters of a process is not in the profile."
             _say_at_end("interpreter-unsampled", what, settings)
             return
-        with_tasks = settings.with_tasks and has_tasks
+        with_tasks = settings.with_tasks and PUBLISHES_TASKS
         inside.start(settings.directory, settings.rate_hz, settings.max_cpu_ppm, settings.precise, with_tasks)
     else:
         from footfall.sample import pypy

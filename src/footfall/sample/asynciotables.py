@@ -6,12 +6,12 @@ import os
 from typing import NamedTuple
 
 from footfall.errors import FootfallError
+from footfall.pythons import FIRST_WITH_TASKS, publishes_tasks, version_name, version_of
 from footfall.sample.elf import find_section, find_symbols, read_mappings
 from footfall.sample.interpreter import RemoteInterpreter, candidates
 
 __all__ = ["NO_TABLES", "TaskTables", "check_has_tables", "find_task_tables"]
 
-_FIRST = (3, 14)
 _SECTION = ".AsyncioDebug"
 _TYPES = ("PyCoro_Type", "PyGen_Type", "PyAsyncGen_Type", "_PyAsyncGenASend_Type")
 
@@ -32,11 +32,11 @@ NO_TABLES = TaskTables(0, 0, 0, 0, 0)
 
 def check_has_tables(pid: int, interpreter: RemoteInterpreter) -> None:
     """Raise FootfallError (`async-unsupported`) for a version that does not publish its tasks."""
-    if (interpreter.version >> 24, interpreter.version >> 16 & 255) < _FIRST:
+    if not publishes_tasks(version_of(interpreter.version)):
         raise FootfallError(
             "async-unsupported",
-            f"The tasks of process {pid} can't be read: it runs CPython {interpreter.version_text()}, and only 3.14 "
-            "and later publish where they are.",
+            f"The tasks of process {pid} can't be read: it runs CPython {interpreter.version_text()}, and only "
+            f"{version_name(FIRST_WITH_TASKS)} and later publish where they are.",
             "Leave out --async: the stacks are then those of threads.",
         )
 

@@ -18,6 +18,8 @@ from pathlib import Path
 
 from footfall import _core
 from footfall.errors import FootfallError
+from footfall.python_tables import DEBUG_WORDS
+from footfall.pythons import OWN, can_be_injected, release_name, version_name, version_of
 from footfall.sample.asynciotables import NO_TABLES, find_task_tables
 from footfall.sample.interpreter import RemoteInterpreter, find_interpreter
 from footfall.sample.outside import SampleCounts, SampleOptions
@@ -26,7 +28,6 @@ from footfall.sample.process import no_such_process, read_stat
 
 __all__ = ["InjectedSampler", "check_can_inject"]
 
-_FIRST = (3, 14)
 _ANSWER_SECONDS = 10.0
 _STOP_SECONDS = 2.0
 _POLL_SECONDS = 0.01
@@ -39,9 +40,6 @@ _COUNTERS_AT = 8 + 48
 _COUNTERS = struct.Struct("<16Q")
 _LEASE_AT = _COUNTERS_AT + _COUNTERS.size
 _TICKS, _SAMPLES, _TORN, _UNREADABLE, _FULL, _CPU = 0, 1, 2, 3, 7, 8
-# Words of _Py_DebugOffsets.
-_INTERPRETERS_WORD = 5
-_ENABLED_WORDS = {14: 91, 15: 107}
 
 
 def check_can_inject() -> None:
@@ -49,7 +47,8 @@ def check_can_inject() -> None:
     if not hasattr(sys, "remote_exec"):
         raise FootfallError(
             "inject-version",
-            f"--inject needs CPython 3.14 or later, in the process and for footfall; this is {_text(sys.hexversion)}.",
+            "--inject needs CPython 3.14 or later, in the process and for footfall; this is "
+            f"{release_name(sys.hexversion)}.",
             "Leave out --inject: the process is then read from outside.",
         )
 
@@ -199,13 +198,14 @@ class InjectedSampler:
         self._directory = ""
 
     def _check_version(self, found: RemoteInterpreter) -> None:
-        if found.version >> 16 != sys.hexversion >> 16 or (found.version >> 24, found.version >> 16 & 255) < _FIRST:
-            name = f"python{found.version >> 24}.{found.version >> 16 & 255}"
-            is_old = (found.version >> 24, found.version >> 16 & 255) < _FIRST
+        version = version_of(found.version)
+        is_old = not can_be_injected(version)
+        if version != OWN or is_old:
+            name = f"python{version_name(version)}"
             raise FootfallError(
                 "inject-version",
-                f"Process {self.pid} runs CPython {found.version_text()}, and this footfall {_text(sys.hexversion)}: "
-                "--inject needs the same minor version on both sides, from 3.14 on.",
+                f"Process {self.pid} runs CPython {found.version_text()}, and this footfall "
+                f"{release_name(sys.hexversion)}: --inject needs the same minor version on both sides, from 3.14 on.",
                 "Leave out --inject: the process is then read from outside."
                 if is_old
                 else f"Run a footfall that is installed under it: {name} -m footfall attach --inject {self.pid}. "
@@ -228,11 +228,11 @@ class InjectedSampler:
 
     def _check_enabled(self, found: RemoteInterpreter) -> None:
         """Read config.remote_debug of the main interpreter."""
-        word = _ENABLED_WORDS[found.version >> 16 & 255]
+        words = DEBUG_WORDS[version_of(found.version)]
         try:
-            heads = self._word(found.runtime + 8 * _INTERPRETERS_WORD)
+            heads = self._word(found.runtime + 8 * words["runtime_state.interpreters_head"])
             interpreter = self._word(found.runtime + heads)
-            place = interpreter + self._word(found.runtime + 8 * word)
+            place = interpreter + self._word(found.runtime + 8 * words["debugger_support.remote_debugging_enabled"])
             is_enabled = int.from_bytes(_core.read_memory(self.pid, place, 4), "little")
         except PermissionError as error:
             raise not_permitted(self.pid) from error
@@ -405,7 +405,3 @@ def _plus(counts: SampleCounts, counters: tuple[int, ...]) -> SampleCounts:
         counts.dropped + counters[_TORN] + counters[_UNREADABLE],
         counts.cpu_ns + counters[_CPU],
     )
-
-
-def _text(version: int) -> str:
-    return f"{version >> 24}.{version >> 16 & 255}.{version >> 8 & 255}"

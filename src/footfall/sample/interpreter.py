@@ -13,15 +13,22 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from footfall.errors import FootfallError
-from footfall.pythons import KNOWN_VERSIONS, NEWEST, OLDEST
+from footfall.pythons import (
+    KNOWN_VERSIONS,
+    OLDEST,
+    is_alpha,
+    is_in_range,
+    publishes_offsets,
+    release_name,
+    version_name,
+    version_of,
+)
 from footfall.sample.elf import Mapping, can_open, find_exported_symbols, find_symbols, read_mappings
 from footfall.sample.permission import as_root, not_permitted
 from footfall.sample.process import no_such_process, read_stat
 
 __all__ = ["RemoteInterpreter", "candidates", "find_interpreter", "may_begin"]
 
-_ALPHA = 0xA
-"""The release level of a version whose structures may still change, in PY_VERSION_HEX."""
 _NAMES = ("_PyRuntime", "Py_Version", "PyCode_Type")
 _DEBUG_BUILD = "_Py_NegativeRefcount"
 _CPU_ID_OFFSET = 4  # in struct rseq (linux/rseq.h)
@@ -43,7 +50,7 @@ class RemoteInterpreter(NamedTuple):
 
     def version_text(self) -> str:
         """As in `3.14.0`."""
-        return f"{self.version >> 24}.{self.version >> 16 & 255}.{self.version >> 8 & 255}"
+        return release_name(self.version)
 
 
 def find_interpreter(pid: int) -> RemoteInterpreter:
@@ -58,7 +65,8 @@ def find_interpreter(pid: int) -> RemoteInterpreter:
         if "_PyRuntime" not in symbols:
             continue
         if "Py_Version" not in symbols or "PyCode_Type" not in symbols:
-            raise _unsupported(pid, f"{mapping.path} is older than CPython 3.11, or lacks its symbols")
+            what = f"{mapping.path} is older than CPython {version_name(OLDEST)}, or lacks its symbols"
+            raise _unsupported(pid, what)
         try:
             version = int.from_bytes(_core.read_memory(pid, symbols["Py_Version"], 4), "little")
             _check_version(pid, version, symbols)
@@ -87,13 +95,13 @@ def _symbols_of_images(pid: int, mappings: Sequence[Mapping]) -> Iterator[tuple[
 def _check_version(pid: int, version: int, symbols: dict[str, int]) -> None:
     from footfall import _core
 
-    minor = (version >> 24, version >> 16 & 255)
-    name = f"CPython {minor[0]}.{minor[1]}"
-    if not OLDEST <= minor <= NEWEST:
+    minor = version_of(version)
+    name = f"CPython {version_name(minor)}"
+    if not is_in_range(minor):
         raise _unsupported(pid, f"it is {name}, and this footfall knows {KNOWN_VERSIONS}")
-    if version >> 4 & 15 == _ALPHA:
+    if is_alpha(version):
         raise _unsupported(pid, f"it is an alpha of {name}, and this footfall knows what was released")
-    if minor <= (3, 12):
+    if not publishes_offsets(minor):
         if _DEBUG_BUILD in symbols:
             raise _unsupported(pid, f"it is a debug build of {name}, whose structures differ")
         return

@@ -1,0 +1,92 @@
+/* What differs between the versions of CPython that the C code is built for, by name. Only files in compat/ compare
+ * versions; `#if HAS_...` elsewhere. Each fact says what is so and where CPython says so. A version that is newer than
+ * all that are known counts as the newest: src/footfall/pythons.py keeps what was not looked at from being measured by
+ * more than settrace. */
+#ifndef FOOTFALL_COMPAT_VERSIONS_H
+#define FOOTFALL_COMPAT_VERSIONS_H
+
+#define PY_SSIZE_T_CLEAN
+#include <Python.h>
+
+#define SINCE_3_12 (PY_VERSION_HEX >= 0x030C0000)
+#define SINCE_3_13 (PY_VERSION_HEX >= 0x030D0000)
+#define SINCE_3_14 (PY_VERSION_HEX >= 0x030E0000)
+#define SINCE_3_15 (PY_VERSION_HEX >= 0x030F0000)
+
+/* ---- Engines ---- */
+
+/* sys.monitoring (PEP 669): Doc/whatsnew/3.12.rst. */
+#define HAS_MONITORING SINCE_3_12
+
+/* BRANCH_LEFT and BRANCH_RIGHT, each of which can be disabled by itself: Doc/whatsnew/3.14.rst, sys.monitoring. */
+#define HAS_BRANCH_EVENTS SINCE_3_14
+
+/* EXCEPTION_HANDLED, PY_UNWIND and PY_THROW can be switched on for one code object: Include/cpython/monitoring.h, where
+ * they are below _PY_MONITORING_LOCAL_EVENTS from 3.15 on. */
+#define HAS_LOCAL_EXCEPTION_EVENTS SINCE_3_15
+
+/* Branches come from probes, whose instructions are taken out of the live bytecode under the GIL. */
+#ifdef Py_GIL_DISABLED
+#define HAS_PROBES 0
+#else
+#define HAS_PROBES (!HAS_BRANCH_EVENTS)
+#endif
+
+/* PyEval_SetTraceAllThreads: Include/cpython/ceval.h. */
+#define HAS_TRACE_ALL_THREADS SINCE_3_12
+
+/* When a frame returns, the tracer may find it on a line that no event told of: sys_trace_return in
+ * Python/legacy_tracing.c looks at the line of the frame again. */
+#define RETURNS_ON_UNTOLD_LINES SINCE_3_14
+
+/* A frame that yields stands at the RESUME behind its YIELD_VALUE, in 3.13 only, not at the YIELD_VALUE: as that sets
+ * instr_ptr in Python/bytecodes.c. */
+#define YIELDS_STAND_AT_RESUME (SINCE_3_13 && !SINCE_3_14)
+
+/* bdb may debug by sys.monitoring or sys.settrace, and has Bdb.set_stepinstr and Bdb.start_trace: Lib/bdb.py. */
+#define HAS_INSTRUCTION_DEBUGGER SINCE_3_13
+
+/* ---- Code objects and frames ---- */
+
+/* PyCode_AddWatcher tells when a code object dies: Include/cpython/code.h. */
+#define HAS_CODE_WATCHERS SINCE_3_12
+
+/* The functions for co_extra have the names PyUnstable_*: Include/cpython/code.h (PEP 689). */
+#define HAS_UNSTABLE_NAMES SINCE_3_12
+
+/* The thread state points to its frame through a _PyCFrame: Include/cpython/pystate.h. */
+#define HAS_CFRAME (!SINCE_3_13)
+
+/* _PyInterpreterFrame has f_executable, which may be no code, and instr_ptr, where before it had f_code and prev_instr:
+ * Include/internal/pycore_frame.h. */
+#define FRAMES_HAVE_EXECUTABLE SINCE_3_13
+
+/* Whoever walks frames meets the evaluation loop's own among them, which have no code: Include/internal/pycore_frame.h,
+ * FRAME_OWNED_BY_CSTACK. */
+#define HAS_SHIM_FRAMES SINCE_3_12
+
+/* RETURN_CONST returns a constant in one instruction: Include/opcode.h. */
+#define HAS_RETURN_CONST (SINCE_3_12 && !SINCE_3_14)
+
+/* Units of inline cache after COMPARE_OP: _PyCompareOpCache in Include/internal/pycore_code.h. */
+#define COMPARE_CACHE_UNITS (SINCE_3_12 ? 1 : 2)
+
+/* ---- The rest of the interpreter ---- */
+
+/* Modules say whether each interpreter may have a GIL of its own (PEP 684): Py_mod_multiple_interpreters. */
+#define HAS_INTERPRETER_GILS SINCE_3_12
+
+/* Calls in Python have a limit of their own (py_recursion_remaining): Include/cpython/pystate.h. */
+#define HAS_PYTHON_RECURSION_LIMIT SINCE_3_12
+
+/* Calls in C are counted against c_recursion_remaining; before they share Python's limit, later the stack itself is
+ * the limit: Include/cpython/pystate.h. */
+#define COUNTS_C_RECURSION (SINCE_3_12 && !SINCE_3_14)
+
+/* os.fork counts the threads that it warns of after the parent's hooks: os_fork_impl in Modules/posixmodule.c. */
+#define COUNTS_THREADS_AFTER_FORK_HOOKS (SINCE_3_12 && !SINCE_3_14)
+
+/* The globals and locals of exec and eval may be given by keyword: Python/clinic/bltinmodule.c.h. */
+#define EXEC_TAKES_KEYWORDS SINCE_3_13
+
+#endif
