@@ -1,17 +1,19 @@
 """The data of interpreter versions is what the interpreters say, and nothing else in footfall knows a version."""
 
 import ast
-import importlib.util
 import re
+import shutil
+import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from conftest import REPOSITORY
 from footfall.python_tables import CONSTANT_TEST_OPCODES, DEBUG_WORDS, STEERING_OPCODES, TRACED_OPCODES
-from footfall.pythons import CPYTHON, HAS_BRANCH_EVENTS, HAS_MONITORING
+from footfall.pythons import CPYTHON, HAS_BRANCH_EVENTS, HAS_MONITORING, OWN
 
-LAYOUTS = REPOSITORY / "native" / "walk" / "layouts"
+TABLES, PYTHONS, LAYOUTS = "src/footfall/python_tables.py", "src/footfall/pythons.py", "native/walk/layouts"
 PACKAGE = REPOSITORY / "src" / "footfall"
 MAY_COMPARE = {PACKAGE / "pythons.py", PACKAGE / "python_tables.py"}
 SOURCES = sorted({*PACKAGE.rglob("*.py"), *PACKAGE.rglob("*.pyi")} - MAY_COMPARE)
@@ -25,27 +27,41 @@ INSTRUCTIONS = {
 }
 
 
-def _tool(name: str):
-    spec = importlib.util.spec_from_file_location(name, REPOSITORY / "tools" / f"{name}.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+def _change(path: Path, pattern: str, replacement: str) -> None:
+    path.write_text(re.sub(pattern, replacement, path.read_text(), flags=re.MULTILINE))
 
 
-def test_what_is_generated_for_this_interpreter_is_what_is_there() -> None:
-    """tools/new_python.py would change nothing."""
-    found = _tool("python_facts").facts()
-    # As JSON has them.
-    facts = {**found, "version": list(found["version"])}
-    for name, text in _tool("version_files").render(facts).items():
-        assert (REPOSITORY / name).read_text(encoding="utf-8") == text, name
+def test_what_is_generated_for_this_interpreter_is_what_is_there(tmp_path) -> None:
+    """With its data taken out, tools/new_python.py writes the same again, byte for byte, and then nothing more."""
+    for name in ("tools", "src", LAYOUTS, "docs", ".ci"):
+        shutil.copytree(REPOSITORY / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__", "images"))
+    (tmp_path / "tests").mkdir()
+    for name in ("tests/interpreters.py", "README.md", "pyproject.toml"):
+        shutil.copy(REPOSITORY / name, tmp_path / name)
+    major, minor = OWN
+    _change(tmp_path / TABLES, rf"^    \({major}, {minor}\): {{\n(        .*\n)*    }},\n", "")
+    if not HAS_MONITORING:
+        _change(tmp_path / TABLES, rf'^(    "{sys.implementation.name}": {{\n)(        .*\n)*', r"\1")
+    if sys.implementation.name == "cpython":
+        _change(tmp_path / PYTHONS, rf"^    \({major}, {minor}\): \(\d+", f"    ({major}, {minor}): (1")
+        (tmp_path / LAYOUTS / f"{major}_{minor}.c").unlink()
+        (tmp_path / LAYOUTS / "layouts.c").write_text("")
+    pypy = "pypy" if sys.implementation.name == "pypy" else ""
+    command = [sys.executable, tmp_path / "tools/new_python.py", f"{pypy}{major}.{minor}", "--python", sys.executable]
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    written = set(re.findall(r"^written: (.*)", done.stdout, re.MULTILINE))
+    assert TABLES in written or OWN == (3, 12)  # of which no number is needed
+    assert sys.implementation.name == "pypy" or {PYTHONS, f"{LAYOUTS}/{major}_{minor}.c"} <= written
+    for name in written:
+        assert (tmp_path / name).read_text() == (REPOSITORY / name).read_text(), name
+    subprocess.run([*command, "--check"], check=True, capture_output=True)
 
 
 @pytest.mark.any_python
 def test_python_and_c_read_the_same_words_of_debug_offsets() -> None:
     """Where both have a word it has one number; every known version has a layout."""
     for version in CPYTHON:
-        text = (LAYOUTS / f"{version[0]}_{version[1]}.c").read_text()
+        text = (REPOSITORY / LAYOUTS / f"{version[0]}_{version[1]}.c").read_text()
         groups = dict(re.findall(r"\.(\w+) = \{((?:\s*\.\w+ = \d+,?)+)\s*\}", text))
         numbers = {
             f"{group}.{name}": int(number)

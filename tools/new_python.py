@@ -89,10 +89,18 @@ def _differences(facts, previous):
         if before != after:
             new, gone = (" ".join(sorted(names)) or "nothing" for names in (after - before, before - after))
             found.append(f"{what}: new {new}; gone {gone}. {where}")
-    for name, value in facts.get("constants", {}).items():
-        if old.get("constants", {}).get(name) != value:
-            found.append(f"{name} is {value} and was {old.get('constants', {}).get(name)}: native/walk/")
+    values, olds = _scalars(facts), _scalars(old)
+    found += [
+        f"{name} is {value} and was {olds.get(name)}: native/walk/"
+        for name, value in values.items()
+        if value != olds.get(name)
+    ]
     return found or ["instructions, events and published offsets have the names of the version before"]
+
+
+def _scalars(facts):
+    depth = {"awaited_depth": facts["awaited_depth"]} if "awaited_depth" in facts else {}
+    return {**facts.get("constants", {}), **depth}
 
 
 def _decisions(facts):

@@ -106,7 +106,7 @@ def _pythons(facts):
     if row.search(text):
         return row.sub(rf"\g<1>{magic}", text)
     last = re.findall(r"^    \(\d+, \d+\): \(\d+, ENGINE.*\n", text, re.MULTILINE)[-1]
-    engines = last.partition("(")[2].partition(", ENGINE")[2].partition(")")[0]
+    engines = last.partition(", ENGINE")[2].partition(")")[0]
     return text.replace(last, f"{last}    {version}: ({magic}, ENGINE{engines}),\n")
 
 
