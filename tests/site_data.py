@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pathlib
 from collections.abc import Mapping
+from dataclasses import replace
 
 from footfall.analyze.calltree import Cost, Frame, Function, Profile, ProfiledThread, TreeNode
 from footfall.analyze.profiles import rows_from_profile
@@ -37,8 +38,8 @@ HELPER = "def help():\n    return 1\n"
 TOTAL, SEND = "tests/test_invoice.py::test_total", "tests/test_invoice.py::test_send[<b>]"
 
 
-def write_project(root: pathlib.Path) -> pathlib.Path:
-    """Write sources below `root` and a data file; return the data file's path."""
+def write_project(root: pathlib.Path, profile: Profile | None = None) -> pathlib.Path:
+    """Write sources below `root` and a data file, with another profile where one is given; return the data file's path."""
     (root / "shop").mkdir()
     invoice, helper = root / "shop" / "invoice.py", root / "shop" / "</script><i>helper.py".replace("/", "_")
     invoice.write_text(INVOICE, encoding="utf-8")
@@ -53,7 +54,7 @@ def write_project(root: pathlib.Path) -> pathlib.Path:
     data = root / "shop.data"
     files = {str(invoice): FileData(arcs=arcs), str(helper): FileData(arcs={"": {(-1, 1), (1, -1)}})}
     with write_coverage(data, files, has_arcs=True) as connection:
-        write_profile(connection, rows_from_profile(make_profile(root)))
+        write_profile(connection, rows_from_profile(profile or make_profile(root)))
     return data
 
 
@@ -83,6 +84,14 @@ def make_profile(root: pathlib.Path, retry_ms: int = 0) -> Profile:
         costs[5, 0, ""] = _cost(retry_ms)
     n_samples = sum(cost.samples for cost in costs.values())
     return Profile(frames, nodes, threads, costs, 1, n_samples, 2, 0, 1_000_000, _make_timelines())
+
+
+def as_on_pypy(profile: Profile) -> Profile:
+    """Return it with what PyPy's sampler knows: CPU time, of functions."""
+    costs = {key: Cost(cost.cpu_ns, cost.cpu_ns, 0, cost.samples) for key, cost in profile.costs.items()}
+    firsts = [(frame.function, frame.function.first_line) for frame in profile.frames]
+    frames = [Frame(function, line, line, None, None) for function, line in firsts]
+    return replace(profile, frames=frames, costs=costs)
 
 
 def _make_timelines() -> Timelines:

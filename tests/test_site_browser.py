@@ -16,7 +16,7 @@ from footfall.cli.main import main
 from footfall.record.coveragedb import write_coverage
 from footfall.record.profiledb import write_profile
 from footfall.report.site.flame_file import render_flame_file
-from site_data import SEND, TOTAL, make_profile, write_project
+from site_data import SEND, TOTAL, as_on_pypy, make_profile, write_project
 
 webdriver = pytest.importorskip("selenium.webdriver")
 axe_core_python = pytest.importorskip("axe_core_python")
@@ -248,6 +248,21 @@ def test_clock_thread_and_test_are_chosen_afterwards(browser, site) -> None:
     choosers["Thread"].select_by_value("-1")
     choosers["Test"].select_by_visible_text(SEND)
     assert status.text.startswith("140 ms in 70 samples")
+
+
+def test_clocks_that_were_not_recorded_are_not_offered(browser, tmp_path, monkeypatch) -> None:
+    """PyPy's sampler knows CPU time alone: the flame graph, sources and the table of tests have no other."""
+    monkeypatch.chdir(tmp_path)
+    data = write_project(tmp_path, as_on_pypy(make_profile(tmp_path)))
+    with pytest.raises(SystemExit):
+        main(["html", "--data-file", str(data), "-d", "site", "-q"])
+    _open(browser, tmp_path / "site" / "flame.html")
+    clocks = "return [...document.querySelectorAll('main select')].map(e => [...e.options].map(o => o.text)).find(o => o[0] == 'CPU time')"
+    assert _until(browser, clocks) == ["CPU time", "samples"]
+    _open(browser, _source_page(tmp_path / "site"))
+    assert _until(browser, clocks) == ["CPU time"]
+    _open(browser, tmp_path / "site" / "tests.html")
+    assert "Wall" not in " ".join(_texts(browser, "th"))
 
 
 def test_what_ran_when(browser, site) -> None:

@@ -6,6 +6,8 @@ export interface Site {
   hasProfile: boolean;
   hasTests: boolean;
   hasConditions: boolean;
+  /** PyPy's sampler knows no other clock. */
+  hasCpuTimeAlone: boolean;
   /** A page by itself, without a site around it. */
   isAlone?: boolean;
   precision: number;

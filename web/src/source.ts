@@ -51,7 +51,7 @@ class SourcePage {
       `${count(numbers.statements, "statement")}, ${numbers.missing} missing, ${numbers.excluded} excluded`,
     ];
     if (site.hasBranches) parts.push(`${count(numbers.branches, "branch", "branches")}, ${numbers.partial} missing on lines that ran`);
-    const select = h("select", { "aria-label": "Clock" }, CLOCKS.map((name, i) => h("option", { value: String(i), selected: i === this.clock }, `${name} time`)));
+    const select = h("select", { "aria-label": "Clock" }, (site.hasCpuTimeAlone ? CLOCKS.slice(0, 1) : CLOCKS).map((name, i) => h("option", { value: String(i), selected: i === this.clock }, `${name} time`)));
     select.addEventListener("change", () => {
       this.clock = Number(select.value);
       this.showHeat();

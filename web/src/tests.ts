@@ -33,7 +33,7 @@ export function showTests(): void {
       ...(payload.site.hasProfile
         ? [
             { title: hasCpu ? "CPU" : "Time", value: (row: Row) => (hasCpu ? row[1] : row[2]), cell: (row: Row) => seconds(hasCpu ? row[1] : row[2]) },
-            { title: "Wall", value: (row: Row) => row[2], cell: (row: Row) => seconds(row[2]) },
+            ...(payload.site.hasCpuTimeAlone ? [] : [{ title: "Wall", value: (row: Row) => row[2], cell: (row: Row) => seconds(row[2]) }]),
             { title: "Samples", value: (row: Row) => row[3] },
           ]
         : []),

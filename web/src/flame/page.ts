@@ -9,7 +9,7 @@ import { sortedTable } from "../table";
 import { drawAxis, FlameCanvas, type Look, ROW, tickText, type View } from "./canvas";
 import { buildTimeTree, costsWithin, hasTimeline, type TimeTree } from "./timeline";
 import {
-  buildTree, changeOf, chosenCosts, type Choice, CLOCKS, type Clock, functionTimes, type Joined, joinLines, matchedTime, timeByLine,
+  buildTree, changeOf, chosenCosts, type Choice, CLOCKS, CPU_CLOCKS, type Clock, functionTimes, type Joined, joinLines, matchedTime, timeByLine,
   type Tree,
 } from "./tree";
 
@@ -130,7 +130,7 @@ class FlamePage {
       { class: "controls" },
       this.search,
       this.found,
-      choose("Clock", CLOCKS.map((each) => [each, CLOCK_NAMES[each]]), this.choice.clock, (value) => this.change({ clock: value as Clock })),
+      choose("Clock", (payload.site.hasCpuTimeAlone ? CPU_CLOCKS : CLOCKS).map((each) => [each, CLOCK_NAMES[each]]), this.choice.clock, (value) => this.change({ clock: value as Clock })),
       choose("View", [["calls", "callees first"], ["inverted", "callers first"]], "calls", (value) => this.invert(value === "inverted")),
       choose("Order", orders, "heaviest", (value) =>
         value === "time" ? this.showInTime(true) : this.change({ order: value as Choice["order"] })),

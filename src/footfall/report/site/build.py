@@ -24,7 +24,7 @@ from footfall.analyze.calltree import (
     times_of_lines,
     tree_sums,
 )
-from footfall.analyze.clocks import Clock, reader
+from footfall.analyze.clocks import Clock, has_cpu_time_alone, reader
 from footfall.analyze.conditions import ConditionResult
 from footfall.analyze.gaps import find_gaps, times_in_files
 from footfall.analyze.regions import FUNCTION, find_outside_lines, find_regions
@@ -153,6 +153,7 @@ class _Site:
         self.files = data.coverage.files
         self.pages = {file.result.path: f"{_SOURCES}/{_page_name(file.name)}" for file in self.files}
         self.clock = clock_of(data.profile or Profile())
+        self.has_cpu_time_alone = data.profile is not None and has_cpu_time_alone(data.profile)
         self.heat: dict[str, dict[int, Times]] = {}
         self.function_times: dict[Function, Times] = {}
         if data.profile is not None:
@@ -193,6 +194,7 @@ class _Site:
             "hasProfile": self.data.profile is not None,
             "hasTests": bool(self.tests),
             "hasConditions": bool(self.data.conditions),
+            "hasCpuTimeAlone": self.has_cpu_time_alone,
             "precision": self.data.precision,
             "version": VERSION,
             "created": time.strftime("%Y-%m-%d %H:%M"),

@@ -7,7 +7,7 @@ from importlib import resources
 
 from footfall._version import VERSION
 from footfall.analyze.calltree import Profile
-from footfall.analyze.clocks import Clock
+from footfall.analyze.clocks import Clock, has_cpu_time_alone
 from footfall.report.site.flame_page import flame_payload
 from footfall.report.site.shell import render_single_page
 from footfall.report.times import is_library, short_path
@@ -29,6 +29,7 @@ def render_flame_file(
         "hasProfile": False,
         "hasTests": False,
         "hasConditions": False,
+        "hasCpuTimeAlone": any(map(has_cpu_time_alone, (profile, before) if before is not None else (profile,))),
         "isAlone": True,
         "precision": 0,
         "version": VERSION,
