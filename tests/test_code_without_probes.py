@@ -183,3 +183,24 @@ def test_bytecode_without_its_source_is_named(measured: Measured) -> None:  # no
     [(slug, text)] = resolve(measured.run_directory).messages
     assert slug == "source-missing"
     assert str(measured.work / "module.py") in text
+
+
+@pytest.mark.skipif(not IS_CPYTHON, reason="PyPy marshals code without probes")
+@each_engine
+def test_copies_through_marshal_are_measured(measured: Measured) -> None:  # noqa: F811
+    """A function's code that was marshalled counts for its file; as before its bytes hold nothing that can't be loaded."""
+    (measured.work / "main.py").write_text(
+        "import marshal, module\n"
+        "data = marshal.dumps([module.choose.__code__, 1])\n"
+        "assert marshal.loads(data)[1] == 1\n"
+        "data = bytearray(marshal.dumps(module.choose.__code__))\n"
+        "copy = type(module.choose)(marshal.loads(memoryview(data)), {'word': 'copied'})\n"
+        "print(copy(1))\n"
+        "assert marshal.loads.__module__ == 'marshal'\n"
+        "try: marshal.loads(b'')\n"
+        "except EOFError: print('ended')\n"
+    )
+    (measured.work / "module.py").write_text(_MODULE.replace("print(choose(1))", "choose"))
+    done = measured.run((measured.work / "main.py").read_text())
+    assert (done.returncode, done.stdout, done.stderr) == (0, "copied\nended\n", "")
+    _check(measured)

@@ -25,6 +25,8 @@ struct probes {
     int has_contexts;
     int has_foreign; /* work of another context was seen in this one: no probe is taken out until the next */
     removed_list removed;
+    PyObject *token; /* owned: bytes, what numbered the probes; NULL until set, as `decide` */
+    PyObject *decide; /* owned: the scope's, str -> str | None */
     PyObject *settled; /* owned: set of co_filename of which code without probes is no news */
     PyObject *callbacks[N_PROBES_CALLBACKS]; /* owned; NULL until set */
 };
@@ -40,6 +42,7 @@ typedef struct hits_object {
     PyObject *mark;      /* owned: the str it stands for */
     PyObject *header;    /* owned: the module's header mark */
     PyObject *path;      /* owned: as in co_filename */
+    PyObject *portable;  /* owned: bytes that stand for it in marshalled code, once they were asked for; or NULL */
     PyObject *absolute_path; /* owned */
     PyObject *decide; /* owned: str -> path | None, while it is not known whether the module is measured; else NULL */
     int is_out; /* it is not measured */
@@ -261,24 +264,43 @@ hits_repr(PyObject *self)
     return PyObject_Repr(((hits_object *)self)->mark);
 }
 
-/* Pickled, as tools that ship code objects do, it is the mark again. */
+/* The bytes that stand for the object in marshalled code: its header, what numbered the probes, its path;
+ * as harmless to compare with a number. Borrowed, or NULL with an exception. */
+static PyObject *
+hits_portable(hits_object *self)
+{
+    if (self->portable != NULL) {
+        return self->portable;
+    }
+    struct probes *probes = self->state->probes;
+    PyObject *path = PyUnicode_EncodeFSDefault(self->path); // owned
+    const char *header = PyUnicode_AsUTF8(self->header);    // borrowed
+    if (path != NULL && header != NULL) {
+        /* The header begins with a NUL, where a format ends. */
+        const char *token = probes == NULL || probes->token == NULL ? "" : PyBytes_AS_STRING(probes->token);
+        self->portable = PyBytes_FromFormat("%c%s %s %s", 0, header + 1, token, PyBytes_AS_STRING(path));
+    }
+    Py_XDECREF(path);
+    return self->portable;
+}
+
+/* Pickled, as tools that ship code objects do, it is the mark again: cloudpickle gives the code a made-up file name. */
 static PyObject *
 hits_reduce(PyObject *self, PyObject *Py_UNUSED(ignored))
 {
     return Py_BuildValue("O(O)", &PyUnicode_Type, ((hits_object *)self)->mark);
 }
 
-/* marshal writes what has a buffer as bytes: no mark, but as harmless to compare with a number. */
+/* marshal writes what has a buffer as bytes. */
 static int
 hits_getbuffer(PyObject *self, Py_buffer *view, int flags)
 {
-    Py_ssize_t size = 0;
-    const char *text = PyUnicode_AsUTF8AndSize(((hits_object *)self)->mark, &size);
-    if (text == NULL) {
+    PyObject *portable = hits_portable((hits_object *)self); // borrowed
+    if (portable == NULL) {
         view->obj = NULL;
         return -1;
     }
-    return PyBuffer_FillInfo(view, self, (void *)text, size, 1, flags);
+    return PyBuffer_FillInfo(view, self, PyBytes_AS_STRING(portable), PyBytes_GET_SIZE(portable), 1, flags);
 }
 
 static void
@@ -290,6 +312,7 @@ hits_dealloc(PyObject *op)
     Py_XDECREF(self->mark);
     Py_XDECREF(self->header);
     Py_XDECREF(self->path);
+    Py_XDECREF(self->portable);
     Py_XDECREF(self->absolute_path);
     Py_XDECREF(self->decide);
     type->tp_free(op);
@@ -377,10 +400,10 @@ probes_callback(module_state *state, enum probes_callback which)
 }
 
 void
-probes_set_callbacks(module_state *state, PyObject *const *callbacks)
+probes_set_callback(module_state *state, enum probes_callback which, PyObject *callback)
 {
-    for (int i = 0; state->probes != NULL && i < N_PROBES_CALLBACKS; i++) {
-        Py_XSETREF(state->probes->callbacks[i], Py_NewRef(callbacks[i]));
+    if (state->probes != NULL) {
+        Py_XSETREF(state->probes->callbacks[which], Py_NewRef(callback));
     }
 }
 
@@ -440,6 +463,108 @@ hits_new(module_state *state, PyObject *header, PyObject *path, PyObject *where)
     return (PyObject *)self;
 }
 
+/* That of the module; made when there is none. Owned, or NULL as hits_new. */
+static PyObject *
+hits_of(module_state *state, PyObject *header, PyObject *path, PyObject *where)
+{
+    PyObject *key = PyTuple_Pack(2, header, path); // owned
+    if (key == NULL) {
+        return NULL;
+    }
+    PyObject *hits = Py_XNewRef(PyDict_GetItemWithError(state->probes->armed, key)); // owned
+    if (hits == NULL && !PyErr_Occurred()) {
+        hits = hits_new(state, header, path, where);
+        if (hits != NULL && PyDict_SetItem(state->probes->armed, key, hits) < 0) {
+            Py_CLEAR(hits);
+        }
+    }
+    Py_DECREF(key);
+    return hits;
+}
+
+/* The object that the bytes of hits_portable stand for in code of the file: owned; NULL when it is none, with or without
+ * an exception. */
+static PyObject *
+hits_from_portable(module_state *state, PyObject *constant, PyObject *filename)
+{
+    struct probes *probes = state->probes;
+    const char *text = PyBytes_AS_STRING(constant);
+    unsigned numbers[3];
+    int digest_at = 0;
+    if (probes == NULL || probes->decide == NULL || state->recorder == NULL ||
+        PyBytes_GET_SIZE(constant) < 16 || memcmp(text, "\0footfall module ", 17) != 0 ||
+        sscanf(text + 17, "%u %u %u %n", &numbers[0], &numbers[1], &numbers[2], &digest_at) != 3) {
+        return NULL;
+    }
+    Py_ssize_t header_size = 17 + digest_at + (Py_ssize_t)2 * DIGEST_BYTES;
+    Py_ssize_t token_size = PyBytes_GET_SIZE(probes->token);
+    Py_ssize_t path_at = header_size + token_size + 2;
+    if (PyBytes_GET_SIZE(constant) <= path_at || text[header_size] != ' ' || text[path_at - 1] != ' ' ||
+        memcmp(text + header_size + 1, PyBytes_AS_STRING(probes->token), (size_t)token_size) != 0) {
+        return NULL;
+    }
+    PyObject *header = PyUnicode_FromStringAndSize(text, header_size); // owned
+    PyObject *path = PyUnicode_DecodeFSDefaultAndSize(text + path_at, PyBytes_GET_SIZE(constant) - path_at); // owned
+    PyObject *hits = NULL; // owned
+    if (header != NULL && path != NULL && PyUnicode_Compare(path, filename) == 0) {
+        removed_list_open(&probes->removed);
+        hits = hits_of(state, header, path, probes->decide);
+    }
+    Py_XDECREF(header);
+    Py_XDECREF(path);
+    return hits;
+}
+
+/* The same for the constants of code, and of all code inside it. Raises nothing. */
+static void
+arm_portable(module_state *state, PyCodeObject *code, int depth)
+{
+    Py_ssize_t size = PyTuple_GET_SIZE(code->co_consts);
+    for (Py_ssize_t i = 0; i < size; i++) {
+        PyObject *constant = PyTuple_GET_ITEM(code->co_consts, i); // borrowed
+        if (PyCode_Check(constant) && depth < MAX_NESTING) {
+            arm_portable(state, (PyCodeObject *)constant, depth + 1);
+        }
+        PyObject *hits = PyBytes_CheckExact(constant) ? hits_from_portable(state, constant, code->co_filename) : NULL; // owned
+        if (hits != NULL) {
+            PyTuple_SET_ITEM(code->co_consts, i, hits);
+            Py_DECREF(constant);
+        }
+        PyErr_Clear(); /* no memory: the copy goes on unmeasured */
+    }
+}
+
+/* Whether a buffer holds what hits_portable made. */
+static int
+has_portable(PyObject *data)
+{
+    Py_buffer view;
+    if (PyObject_GetBuffer(data, &view, PyBUF_SIMPLE) < 0) {
+        PyErr_Clear(); /* marshal.loads has said what it thinks of it */
+        return 0;
+    }
+    int found = memmem(view.buf, (size_t)view.len, "\0footfall module ", 17) != NULL;
+    PyBuffer_Release(&view);
+    return found;
+}
+
+void
+probes_arm_copy(module_state *state, PyObject *value, PyObject *data)
+{
+    if (PyCode_Check(value) && has_portable(data)) {
+        arm_portable(state, (PyCodeObject *)value, 0);
+    }
+}
+
+void
+probes_expect_copies(module_state *state, PyObject *token, PyObject *decide)
+{
+    if (state->probes != NULL) {
+        Py_XSETREF(state->probes->token, Py_NewRef(token));
+        Py_XSETREF(state->probes->decide, Py_NewRef(decide));
+    }
+}
+
 PyDoc_STRVAR(probes_arm_doc,
              "probes_arm($module, code, where, /)\n--\n\n"
              "Let the probes in a module's code record. True when it has some and they do now.\n\n"
@@ -460,18 +585,7 @@ probes_arm(PyObject *module, PyObject *args)
         Py_RETURN_FALSE;
     }
     removed_list_open(&state->probes->removed);
-    PyObject *key = PyTuple_Pack(2, header, code->co_filename); // owned
-    if (key == NULL) {
-        return NULL;
-    }
-    PyObject *hits = Py_XNewRef(PyDict_GetItemWithError(state->probes->armed, key)); // owned
-    if (hits == NULL && !PyErr_Occurred()) {
-        hits = hits_new(state, header, code->co_filename, where);
-        if (hits != NULL && PyDict_SetItem(state->probes->armed, key, hits) < 0) {
-            Py_CLEAR(hits);
-        }
-    }
-    Py_DECREF(key);
+    PyObject *hits = hits_of(state, header, code->co_filename, where); // owned
     if (hits == NULL) {
         if (PyErr_Occurred()) {
             return NULL;
@@ -562,6 +676,7 @@ probes_traverse(module_state *state, visitproc visit, void *arg)
     if (state->probes != NULL) {
         Py_VISIT(state->probes->hits_type);
         Py_VISIT(state->probes->armed);
+        Py_VISIT(state->probes->decide);
         Py_VISIT(state->probes->settled);
         for (int i = 0; i < N_PROBES_CALLBACKS; i++) {
             Py_VISIT(state->probes->callbacks[i]);
@@ -583,6 +698,8 @@ probes_clear(module_state *state)
     }
     removed_list_close(&probes->removed);
     Py_CLEAR(probes->armed);
+    Py_CLEAR(probes->token);
+    Py_CLEAR(probes->decide);
     Py_CLEAR(probes->settled);
     Py_CLEAR(probes->hits_type);
     for (int i = 0; i < N_PROBES_CALLBACKS; i++) {

@@ -9,6 +9,7 @@ enum probes_callback {
     PROBES_ON_COMPILE,
     PROBES_PLAIN_EXEC,
     PROBES_PLAIN_EVAL,
+    PROBES_PLAIN_LOADS,
     PROBES_ON_UNARMED, /* code with probes that do not record yet */
     PROBES_ON_PLAIN,   /* a module's code without probes */
     N_PROBES_CALLBACKS,
@@ -17,8 +18,8 @@ enum probes_callback {
 /* NULL without an exception when there is none. */
 PyObject *probes_callback(module_state *state, enum probes_callback which);
 
-/* Take new references to N_PROBES_CALLBACKS objects. */
-void probes_set_callbacks(module_state *state, PyObject *const *callbacks);
+/* Take a new reference. */
+void probes_set_callback(module_state *state, enum probes_callback which, PyObject *callback);
 
 /* Whether the code is an instrumented module's, not armed. */
 int probes_has_header(PyObject *code);
@@ -31,6 +32,12 @@ int probes_is_settled(module_state *state, PyObject *filename);
 
 /* Make that so. 0, or -1 with an exception. */
 int probes_settle(module_state *state, PyObject *filename);
+
+/* Let probes record in code that marshal.loads made of `data`, where that holds some. Raises nothing. */
+void probes_arm_copy(module_state *state, PyObject *value, PyObject *data);
+
+/* Take new references: bytes that tell what numbers probes here, and the scope's decision. */
+void probes_expect_copies(module_state *state, PyObject *token, PyObject *decide);
 
 int probes_hooks_exec(PyObject *module);
 

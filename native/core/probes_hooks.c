@@ -385,6 +385,22 @@ probes_eval_code(PyObject *module, PyObject *const *args, Py_ssize_t n_args, PyO
     return run_code(module, args, n_args, names, PROBES_PLAIN_EVAL);
 }
 
+static PyObject *
+probes_marshal_loads(PyObject *module, PyObject *const *args, Py_ssize_t n_args, PyObject *names)
+{
+    module_state *state = get_state(module);
+    PyObject *original = probes_callback(state, PROBES_PLAIN_LOADS); // borrowed
+    if (original == NULL) {
+        PyErr_SetString(PyExc_RuntimeError, "the interpreter is being torn down");
+        return NULL;
+    }
+    PyObject *value = PyObject_Vectorcall(original, args, (size_t)n_args, names); // owned
+    if (value != NULL && n_args > 0) {
+        probes_arm_copy(state, value, args[0]);
+    }
+    return value;
+}
+
 /* Docstrings as in builtins: pydoc and inspect.signature read the signatures off them. */
 PyDoc_STRVAR(compile_doc, "compile($module, /, source, filename, mode, flags=0,\n"
                           "        dont_inherit=False, optimize=-1, *, _feature_version=-1)\n--\n\n"
@@ -411,6 +427,37 @@ static PyMethodDef exec_def = {"exec", (PyCFunction)(void (*)(void))probes_exec_
 static PyMethodDef eval_def = {"eval", (PyCFunction)(void (*)(void))probes_eval_code,
                                METH_FASTCALL | METH_KEYWORDS, eval_doc};
 
+#if PY_VERSION_HEX >= 0x030D0000
+#define LOADS_SIGNATURE "loads($module, bytes, /, *, allow_code=True)\n--\n\n"
+#else
+#define LOADS_SIGNATURE "loads($module, bytes, /)\n--\n\n"
+#endif
+PyDoc_STRVAR(loads_doc, LOADS_SIGNATURE "Convert the bytes-like object to a value.");
+
+static PyMethodDef loads_def = {"loads", (PyCFunction)(void (*)(void))probes_marshal_loads,
+                                METH_FASTCALL | METH_KEYWORDS, loads_doc};
+
+PyDoc_STRVAR(probes_wrap_loads_doc,
+             "probes_wrap_loads($module, plain_loads, token, decide, /)\n--\n\n"
+             "Return a look-alike of marshal.loads that lets probes record in copies of code.\n\n"
+             "`token` is bytes that tell what numbers probes; `decide(co_filename)` gives the path of a measured file.");
+
+static PyObject *
+probes_wrap_loads(PyObject *module, PyObject *args)
+{
+    PyObject *plain, *token, *decide; // borrowed
+    if (!PyArg_ParseTuple(args, "OSO:probes_wrap_loads", &plain, &token, &decide)) {
+        return NULL;
+    }
+    module_state *state = get_state(module);
+    probes_set_callback(state, PROBES_PLAIN_LOADS, plain);
+    probes_expect_copies(state, token, decide);
+    PyObject *name = PyUnicode_FromString("marshal"); // owned
+    PyObject *loads = name == NULL ? NULL : PyCFunction_NewEx(&loads_def, module, name);
+    Py_XDECREF(name);
+    return loads;
+}
+
 PyDoc_STRVAR(probes_wrap_doc,
              "probes_wrap($module, plain_compile, on_compile, plain_exec, plain_eval, on_unarmed,\n"
              "            on_plain, /)\n--\n\n"
@@ -422,14 +469,18 @@ PyDoc_STRVAR(probes_wrap_doc,
 static PyObject *
 probes_wrap(PyObject *module, PyObject *args)
 {
-    PyObject *callbacks[N_PROBES_CALLBACKS]; // borrowed
+    PyObject *callbacks[N_PROBES_CALLBACKS] = {NULL}; // borrowed
     if (!PyArg_ParseTuple(args, "OOOOOO:probes_wrap", &callbacks[PROBES_PLAIN_COMPILE],
                           &callbacks[PROBES_ON_COMPILE], &callbacks[PROBES_PLAIN_EXEC],
                           &callbacks[PROBES_PLAIN_EVAL], &callbacks[PROBES_ON_UNARMED],
                           &callbacks[PROBES_ON_PLAIN])) {
         return NULL;
     }
-    probes_set_callbacks(get_state(module), callbacks);
+    for (int i = 0; i < N_PROBES_CALLBACKS; i++) {
+        if (callbacks[i] != NULL) {
+            probes_set_callback(get_state(module), (enum probes_callback)i, callbacks[i]);
+        }
+    }
     PyObject *name = PyUnicode_FromString("builtins"); // owned
     if (name == NULL) {
         return NULL;
@@ -451,6 +502,7 @@ probes_wrap(PyObject *module, PyObject *args)
 static PyMethodDef hooks_methods[] = {
     {"probes_hook_main", probes_hook_main, METH_O, probes_hook_main_doc},
     {"probes_wrap", probes_wrap, METH_VARARGS, probes_wrap_doc},
+    {"probes_wrap_loads", probes_wrap_loads, METH_VARARGS, probes_wrap_loads_doc},
     {NULL, NULL, 0, NULL},
 };
 

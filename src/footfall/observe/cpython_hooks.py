@@ -1,6 +1,7 @@
 """The probes engine's ties to CPython, which are in C: arming, `compile`, the main script."""
 
 import builtins
+import marshal
 import sys
 
 from footfall import _core
@@ -29,7 +30,7 @@ def arm_function(settings: "Settings") -> "Arm":
 
 
 def hook_compile(probes: "Probes") -> None:
-    """Put look-alikes in the place of `compile`, and of what runs code: `exec` and `eval`."""
+    """Put look-alikes in the place of `compile`, of what runs code, and of what loads copies of it."""
     builtins.compile, builtins.exec, builtins.eval = _core.probes_wrap(
         builtins.compile,
         probes.code_for_source,
@@ -38,6 +39,7 @@ def hook_compile(probes: "Probes") -> None:
         probes.arm_before_run,
         probes.code_in_place_of,
     )
+    marshal.loads = _core.probes_wrap_loads(marshal.loads, probes.numbering, probes.decide)
 
 
 def hook_main(probes: "Probes") -> None:

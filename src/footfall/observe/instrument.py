@@ -34,6 +34,7 @@ class Instrumenter:
         self.with_branches = with_branches
         self._call_with_room = call_with_room
         self._cache = ProbeCache(cache_dir, mode_here(with_branches))
+        self.code_state = self._cache.code_state
 
     def code_of_file(self, path: str, filename: str) -> "CodeType":
         """Return the instrumented code of a source file, unarmed, under `filename`."""

@@ -28,7 +28,8 @@ class ProbeCache:
 
     def __init__(self, directory: str, mode: int) -> None:
         python = sys.implementation.cache_tag or sys.implementation.name
-        tag = f"{python}-{sys.hexversion:x}-{sys.flags.optimize}-{code_state()}-{mode}"
+        self.code_state = code_state()
+        tag = f"{python}-{sys.hexversion:x}-{sys.flags.optimize}-{self.code_state}-{mode}"
         self._directory = f"{directory}/{tag}" if directory else ""
 
     def load(self, path: str) -> "CodeType | None":

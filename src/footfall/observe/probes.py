@@ -56,6 +56,7 @@ class Probes:
         call_with_room: "Callable[[Callable[[], CodeType]], CodeType]",
     ) -> None:
         self.instrumenter = Instrumenter(settings.cache_dir, settings.branch, call_with_room)
+        self.decide = scope.decide
         self._scope = scope
         self._arm = arm
         self._directory = settings.directory
@@ -66,6 +67,11 @@ class Probes:
         self._told_of: set[str] = set()
         self._has_failed = False
         self._has_missing = False
+
+    @property
+    def numbering(self) -> bytes:
+        """What tells whether copies of code that come back were numbered as here."""
+        return self.instrumenter.code_state.encode()
 
     def path_of(self, filename: str, name: str | None) -> str | None:
         """Return the absolute path of the file when it is measured; without a module's name, when it may be."""
