@@ -87,7 +87,7 @@ def _hook_rewriter(rewriter: "Any", probes: "Probes", cache_dir: str) -> bool:
     original = getattr(rewriter, "rewrite_asserts", None)
     tail = getattr(rewriter, "PYC_TAIL", None)
     if original is None or not isinstance(tail, str):
-        report("pytest-unknown", "test modules are not measured: this pytest rewrites asserts in a way of its own.")
+        report("pytest-unknown", "test modules can't have probes: this pytest rewrites asserts in a way of its own.")
         return True
 
     path_of = _path_finder(rewriter, probes)
