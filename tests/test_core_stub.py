@@ -33,6 +33,7 @@ def _declared(module: str) -> dict[str, list[str]]:
         if isinstance(node, ast.FunctionDef):
             arguments = [*node.args.posonlyargs, *node.args.args]
             found[name] = [argument.arg for argument in arguments if argument.arg != "cls"]
+            found[name] += ["*" + node.args.vararg.arg] if node.args.vararg else []
     if module == "_core" and sys.version_info < (3, 12):
         del found["monitoring_start"], found["monitoring_stop"]
     return found

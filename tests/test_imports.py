@@ -14,7 +14,7 @@ PACKAGE = REPOSITORY / "src" / "footfall"
 
 # Each may import itself and what stands before it.
 ORDER = [
-    "_version", "model", "printable", "errors", "patterns", "python_tables", "pythons", "config", "observe", "sample",
+    "_version", "own_builtins", "model", "printable", "errors", "patterns", "python_tables", "pythons", "config", "observe", "sample",
     "record", "analyze", "report", "live", "cli",
 ]  # fmt: skip
 # What lives in a file of its own beside a phase's main one.
@@ -23,8 +23,8 @@ SAME_LAYER = {"configfile": "config", "_decode": "analyze"}
 # These run inside the measured program: they import each other, the C core, and what every interpreter has loaded.
 MEASURED_FOLDERS = ("observe",)
 MEASURED_FILES = (
-    "model", "patterns", "printable", "python_tables", "pythons", "sample.inside", "sample.fallback", "sample.injected",
-    "sample.pypy",
+    "own_builtins", "model", "patterns", "printable", "python_tables", "pythons", "sample.inside", "sample.fallback",
+    "sample.injected", "sample.pypy",
 )  # fmt: skip
 ALWAYS_THERE = {
     "sys", "os", "io", "atexit", "codecs", "builtins", "marshal", "time", "posix", "errno", "gc", "itertools", "_ast",
@@ -124,6 +124,17 @@ def test_measured_files_import_only_what_is_there(path):
             assert kin, f"{path}:{line} imports {name} into the measured program"
         else:
             assert name in allowed, f"{path}:{line} imports {name} into the measured program"
+
+
+DEFINING = [path for path in FILES if _is_measured(_module(path)) and "\ndef " in path.read_text(encoding="utf-8")]
+
+
+@pytest.mark.parametrize("path", [path for path in DEFINING if path.stem != "own_builtins"], ids=_module)
+def test_measured_files_keep_the_built_in_functions(path):
+    """What the program puts into `builtins` is not what functions of ours call there."""
+    lines = path.read_text(encoding="utf-8").splitlines()
+    first = min(number for number, line in enumerate(lines) if line.startswith(("def ", "class ")))
+    assert "keep_builtins(globals())" in lines[:first]
 
 
 def test_a_measured_process_loads_no_other_module(tmp_path):

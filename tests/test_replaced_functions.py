@@ -254,3 +254,127 @@ with footfall.context("second"):
     contexts = read_contexts_by_line(tmp_path / ".coverage")[str(tmp_path / "main.py")]
     assert contexts[5] == contexts[6] == {"first"}
     assert contexts[11] == {"second"}
+
+
+REPLACED_BUILTINS = """\
+import builtins, importlib, sys
+kept = dict(vars(builtins))
+exceptions = {name for name, value in kept.items() if isinstance(value, type) and issubclass(value, BaseException)}
+names = sorted(name for name, value in kept.items() if callable(value) and not name.startswith("_"))
+names = [name for name in [*names, "__import__"] if name not in exceptions]
+put, run, make = setattr, exec, compile
+
+def refuse(*args, **named):
+    raise AssertionError("called by another than the program")
+
+found = []
+for name in names:
+    if name in ("compile", "exec"):
+        continue
+    file = "work_" + name + ".py"
+    text = open(file).read()
+    put(builtins, name, None if sys.argv[1] == "none" else refuse)
+    try:
+        run(make(text, file, "exec"), {"__name__": file})
+    except kept["BaseException"] as error:
+        found.append((name, error))
+    put(builtins, name, kept[name])
+print(len(names) > 60, found)
+"""
+
+
+@pytest.mark.parametrize("how", ["none", "refuse"])
+def test_built_in_functions_that_the_program_replaces_are_not_ours(tmp_path: Path, footfall: Footfall, how: str) -> None:
+    """Each function of `builtins` in turn is none, or raises, while a file is met: that is measured all the same."""
+    if sys.implementation.name == "pypy":
+        pytest.skip("functions find their built-in names in `builtins` alone")
+    import builtins
+
+    for name in dir(builtins):
+        (tmp_path / f"work_{name}.py").write_text("def f(x):\n    if x:\n        return 1\n    return 2\nf(1)\n")
+    (tmp_path / "program.py").write_text(REPLACED_BUILTINS)
+    done = footfall("run", "--quiet", "--no-branch", sys.executable, "program.py", how, cwd=tmp_path)
+    assert (done.stdout, done.stderr, done.returncode) == ("True []\n", "", 0)
+    lines = {path: file.lines for path, file in read_coverage(tmp_path / ".coverage").files.items() if "work_" in path}
+    assert len(lines) > 60
+    assert {path for path, ran in lines.items() if ran != {1, 2, 3, 5}} == set()
+
+
+OWN_COMPILE = """\
+import builtins
+plain, seen = builtins.compile, []
+
+def compile(source, filename, *args, **named):
+    seen.append(filename)
+    return plain(source.replace(b"wrong", b"right"), filename, *args, **named)
+
+builtins.compile = compile
+import translated
+builtins.compile = plain
+print(len(seen), translated.f())
+"""
+
+
+def test_a_compile_of_the_program_is_called_as_often_as_ever(tmp_path: Path, footfall: Footfall) -> None:
+    """Once for each module, and what it makes is what runs."""
+    (tmp_path / "translated.py").write_text("def f():\n    return 'wrong'\n")
+    (tmp_path / "program.py").write_text(OWN_COMPILE)
+    done = footfall("run", "--quiet", "--no-branch", sys.executable, "-B", "program.py", cwd=tmp_path)
+    assert (done.stdout, done.stderr, done.returncode) == ("1 right\n", "", 0)
+    files = read_coverage(tmp_path / ".coverage").files
+    assert {Path(path).name: file.lines for path, file in files.items()} == {
+        "program.py": {1, 2, 4, 5, 6, 8, 9, 10, 11},
+        "translated.py": {1, 2},
+    }
+
+
+SEEN = """\
+import sys, threading
+seen = set()
+
+def see(frame, event, arg):
+    if "footfall" in frame.f_code.co_filename:
+        seen.add((frame.f_code.co_filename.rpartition("/")[2], frame.f_code.co_name))
+    return see
+
+sys.setprofile(see)
+sys.settrace(see)
+import work
+exec(compile("x = 1\\n", "work.py", "exec"))
+threading.Thread(target=work.f, args=(1,)).start()
+sys.settrace(None)
+sys.setprofile(None)
+print(sorted(seen))
+"""
+
+
+def test_profilers_and_debuggers_of_the_program_see_nothing_of_ours(tmp_path: Path, footfall: Footfall) -> None:
+    """No trace or profile function is called for a function of footfall's."""
+    if sys.implementation.name == "pypy":
+        pytest.skip("PyPy has no way to hide frames from them")
+    (tmp_path / "work.py").write_text("def f(x):\n    if x:\n        return 1\n    return 2\n")
+    (tmp_path / "program.py").write_text(SEEN)
+    done = footfall("run", "--quiet", sys.executable, "program.py", cwd=tmp_path)
+    assert (done.stdout, done.stderr, done.returncode) == ("[]\n", "", 0)
+
+
+FORBIDDING = """\
+import sys
+
+def forbid(event, args):
+    if event == "sys._getframe" or (event == "open" and ".footfall" in str(args[0])):
+        raise RuntimeError("not in this program")
+
+sys.addaudithook(forbid)
+import work
+print(work.f(1))
+"""
+
+
+def test_an_audit_hook_forbids_what_only_we_do(tmp_path: Path, footfall: Footfall) -> None:
+    """What it raises does not reach the program."""
+    (tmp_path / "work.py").write_text("def f(x):\n    return x\n")
+    (tmp_path / "program.py").write_text(FORBIDDING)
+    done = footfall("run", "--quiet", sys.executable, "program.py", cwd=tmp_path)
+    assert (done.stdout, done.returncode) == ("1\n", 0)
+    assert "Traceback" not in done.stderr

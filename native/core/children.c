@@ -4,21 +4,20 @@
  * A built-in function gets another built-in function. Whatever else a tool has put in its place gets an object that
  * passes everything but the call on to it. Threads: all under the GIL. */
 #include "core/state.h"
+#include "core/unseen.h"
 
 /* Attributes of the module object that stands as the look-alike's __self__. */
 #define KEY_PLAIN "plain"
 #define KEY_CHANGE "change"
 #define KEY_AFTER "after"
 
-/* Call one of ours, which the program's trace function need not see: a new reference, or NULL. An Exception is ours
- * and is dropped; others (KeyboardInterrupt) come from the program's signal handlers, and stay set. */
+/* Call one of ours: a new reference, or NULL. An Exception is ours and is dropped; others (KeyboardInterrupt) come from
+ * the program's signal handlers, and stay set. */
 static PyObject *
 call_ours(PyObject *function, PyObject *first, PyObject *second)
 {
-    PyThreadState *thread = PyThreadState_Get();
-    PyThreadState_EnterTracing(thread);
-    PyObject *result = PyObject_CallFunctionObjArgs(function, first, second, NULL); // owned
-    PyThreadState_LeaveTracing(thread);
+    PyObject *arguments[] = {first, second};
+    PyObject *result = call_unseen(function, arguments, second == NULL ? 1 : 2); // owned
     if (result == NULL && PyErr_ExceptionMatches(PyExc_Exception)) {
         PyErr_Clear();
     }

@@ -3,9 +3,8 @@
  * Threads: called with the GIL held (or attached, in free-threaded builds). */
 #include "core/decision.h"
 #include "core/room.h"
+#include "core/unseen.h"
 
-#include <pthread.h>
-#include <signal.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -37,27 +36,11 @@ raise_later(PyObject *error)
     }
 }
 
-/* Let signals to this thread wait, but those of faults and of real time; `before` is how it was. */
-static void
-hold_signals(sigset_t *before)
-{
-    sigset_t held;
-    sigemptyset(&held);
-    for (int number = 1; number < 32; number++) {
-        sigaddset(&held, number);
-    }
-    const int faults[] = {SIGILL, SIGTRAP, SIGABRT, SIGBUS, SIGFPE, SIGSEGV};
-    for (size_t i = 0; i < sizeof faults / sizeof faults[0]; i++) {
-        sigdelset(&held, faults[i]);
-    }
-    pthread_sigmask(SIG_BLOCK, &held, before);
-}
-
-static PyObject *
-ask(PyObject *decide, PyObject *filename)
+PyObject *
+decision_ask(PyObject *decide, PyObject *filename)
 {
     room_change(ROOM);
-    PyObject *path = PyObject_CallOneArg(decide, filename); // owned
+    PyObject *path = call_unseen(decide, &filename, 1); // owned
     if (path != NULL) {
         room_change(-ROOM);
         return path;
@@ -65,7 +48,7 @@ ask(PyObject *decide, PyObject *filename)
     PyObject *type = NULL, *error = NULL, *traceback = NULL; // owned
     PyErr_Fetch(&type, &error, &traceback);
     PyErr_NormalizeException(&type, &error, &traceback);
-    path = PyObject_CallOneArg(decide, filename);
+    path = call_unseen(decide, &filename, 1);
     room_change(-ROOM);
     if (path == NULL) {
         Py_XDECREF(error); /* ours: it fails again */
@@ -75,15 +58,5 @@ ask(PyObject *decide, PyObject *filename)
     }
     Py_XDECREF(type);
     Py_XDECREF(traceback);
-    return path;
-}
-
-PyObject *
-decision_ask(PyObject *decide, PyObject *filename)
-{
-    sigset_t before;
-    hold_signals(&before);
-    PyObject *path = ask(decide, filename); // owned
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
     return path;
 }

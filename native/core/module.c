@@ -63,6 +63,7 @@ static PyModuleDef_Slot module_slots[] = {
     {Py_mod_exec, contexts_exec},
     {Py_mod_exec, remote_exec},
     {Py_mod_exec, room_exec},
+    {Py_mod_exec, unseen_exec},
 #if HAS_INTERPRETER_GILS
     {Py_mod_multiple_interpreters, Py_MOD_PER_INTERPRETER_GIL_SUPPORTED},
 #endif

@@ -5,6 +5,7 @@
 #include "core/probes.h"
 #include "compat/versions.h"
 #include "core/state.h"
+#include "core/unseen.h"
 
 #include <string.h>
 
@@ -243,8 +244,14 @@ compile_with_probes(PyObject *callback, PyObject **sorted)
     if (!dont_inherit) {
         PyEval_MergeCompilerFlags(&merged); /* the caller's `from __future__` imports */
     }
-    PyObject *code = PyObject_CallFunction(callback, "OOii", sorted[SOURCE], filename,
-                                           merged.cf_flags, optimize); // owned
+    PyObject *arguments[] = {sorted[SOURCE], filename, PyLong_FromLong(merged.cf_flags),
+                             PyLong_FromLong(optimize)}; // the last two owned
+    PyObject *code = NULL;                               // owned
+    if (arguments[2] != NULL && arguments[3] != NULL) {
+        code = call_unseen(callback, arguments, 4);
+    }
+    Py_XDECREF(arguments[2]);
+    Py_XDECREF(arguments[3]);
     if (code == NULL) {
         clear_ours(); /* what it could not compile, the original tells of */
     }
@@ -313,7 +320,7 @@ find_substitute(module_state *state, PyObject *code, PyObject *globals)
 {
     if (probes_has_header(code)) {
         PyObject *callback = probes_callback(state, PROBES_ON_UNARMED); // borrowed
-        PyObject *armed = callback == NULL ? NULL : PyObject_CallOneArg(callback, code); // owned
+        PyObject *armed = callback == NULL ? NULL : call_unseen(callback, &code, 1); // owned
         if (armed == NULL && PyErr_Occurred()) {
             clear_ours();
         }

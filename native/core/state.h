@@ -34,6 +34,7 @@ int sampler_exec(PyObject *module);
 int contexts_exec(PyObject *module);
 int remote_exec(PyObject *module);
 int room_exec(PyObject *module);
+int unseen_exec(PyObject *module);
 
 /* Members visited by the garbage collector and freed with the module, in struct order. */
 int monitoring_traverse(module_state *state, visitproc visit, void *arg);

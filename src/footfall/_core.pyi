@@ -174,5 +174,8 @@ def call_with_room(function: Callable[[], _Result], /) -> _Result:
     Raises RecursionError where no such thread can be had.
     """
 
+def unseen(function: Callable[..., _Result], /, *arguments: object) -> _Result:
+    """Call the function while signals wait; trace and profile functions see none of its frames."""
+
 def read_memory(pid: int, address: int, size: int, /) -> bytes:
     """Read another process's memory. Raises PermissionError, ProcessLookupError, OSError."""

@@ -1,4 +1,8 @@
-"""Patterns of file names, as coverage.py's `include`, `omit` and `[paths]` mean them. Imports nothing."""
+"""Patterns of file names, as coverage.py's `include`, `omit` and `[paths]` mean them. Imports next to nothing."""
+
+from footfall.own_builtins import keep_builtins
+
+keep_builtins(globals())
 
 __all__ = ["glob_matches"]
 

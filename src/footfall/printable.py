@@ -5,6 +5,10 @@ terminal do things, and some only look like others (U+202E turns the rest of a l
 this too.
 """
 
+from footfall.own_builtins import keep_builtins
+
+keep_builtins(globals())
+
 __all__ = ["printable", "printable_lines", "question_marked"]
 
 

@@ -10,6 +10,9 @@ import os
 import sys
 
 from footfall.model import ENGINE_MONITORING, ENGINE_PROBES, ENGINE_SETTRACE
+from footfall.own_builtins import keep_builtins
+
+keep_builtins(globals())
 
 __all__ = [
     "CPYTHON",

@@ -7,7 +7,10 @@ Called by footfall.captures. The tool is beside the one of a measured run, whose
 
 import sys
 
+from footfall.own_builtins import keep_builtins
 from footfall.pythons import HAS_BRANCH_EVENTS
+
+keep_builtins(globals())
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

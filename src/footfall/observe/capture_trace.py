@@ -8,7 +8,10 @@ import _thread
 import sys
 
 from footfall.observe.capture import Block
+from footfall.own_builtins import keep_builtins
 from footfall.pythons import traced_opcodes
+
+keep_builtins(globals())
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

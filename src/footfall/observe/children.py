@@ -14,6 +14,9 @@ import posix
 import sys
 
 from footfall.model import RUN_VARIABLE
+from footfall.own_builtins import keep_builtins
+
+keep_builtins(globals())
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -10,6 +10,9 @@ import sys
 
 from footfall.observe.messages import report
 from footfall.observe.thread_starts import carry_into_threads
+from footfall.own_builtins import keep_builtins
+
+keep_builtins(globals())
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -6,6 +6,9 @@ import sys
 
 from footfall import _core
 from footfall.observe.files import is_file
+from footfall.own_builtins import keep_builtins
+
+keep_builtins(globals())
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -14,9 +17,10 @@ if TYPE_CHECKING:
     from footfall.observe.probes import Arm, Probes, Where
     from footfall.observe.settings import Settings
 
-__all__ = ["arm_function", "call_with_room", "hook_compile", "hook_main"]
+__all__ = ["arm_function", "call_with_room", "hook_compile", "hook_main", "unseen"]
 
 call_with_room = _core.call_with_room
+unseen = _core.unseen
 
 
 def arm_function(settings: "Settings") -> "Arm":

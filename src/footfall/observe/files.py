@@ -6,7 +6,12 @@ is found by a name that they know: not `os`, not `open`, not a function of `posi
 """
 
 import posix
+import time
 from _io import FileIO
+
+from footfall.own_builtins import keep_builtins
+
+keep_builtins(globals())
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -20,6 +25,7 @@ __all__ = [
     "is_there",
     "list_directory",
     "make_directory",
+    "now_ns",
     "read_file",
     "real_path",
     "write_file",
@@ -33,8 +39,8 @@ _WITHOUT_WAITING = posix.O_NONBLOCK | posix.O_NOCTTY | posix.O_CLOEXEC
 
 class _Functions:
     __slots__ = (
-        "close", "descriptor", "fstat", "getcwd", "getpid", "listdir", "lstat", "mkdir", "open", "readlink", "replace",
-        "stat", "unlink",
+        "close", "descriptor", "fstat", "getcwd", "getpid", "listdir", "lstat", "mkdir", "now_ns", "open", "readlink",
+        "replace", "stat", "unlink",
     )  # fmt: skip
 
     def __init__(self) -> None:
@@ -46,6 +52,7 @@ class _Functions:
         self.listdir = posix.listdir
         self.lstat = posix.lstat
         self.mkdir = posix.mkdir
+        self.now_ns = time.time_ns
         self.open = FileIO
         self.readlink = posix.readlink
         self.replace = posix.replace
@@ -54,6 +61,11 @@ class _Functions:
 
 
 _KEPT = _Functions()
+
+
+def now_ns() -> int:
+    """Return the time of day that files get."""
+    return _KEPT.now_ns()
 
 
 def current_directory() -> str:

@@ -8,7 +8,10 @@ import os
 import sys
 
 from footfall.observe.files import absolute_path, is_there, real_path
+from footfall.own_builtins import keep_builtins
 from footfall.pythons import OWN, version_name
+
+keep_builtins(globals())
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -51,12 +54,12 @@ class ThirdParty:
         self._by_scheme = {_resolved(path) for path in _scheme_directories()}
         self._environments: dict[str, str] = {}
         self._search_path: list[str] | None = None
-        self._directories: list[str] = []
+        self._directories = sorted(self._by_scheme - {""})
 
     def directories(self) -> list[str]:
         """Return them with their links resolved; the same list as long as `sys.path` is the same."""
         if self._search_path != sys.path:
-            search_path = list(sys.path)
+            search_path = list(sys.path) if isinstance(sys.path, list | tuple) else []
             in_environments = {self._in_environment(entry) for entry in search_path if isinstance(entry, str)}
             self._directories = sorted((self._by_scheme | in_environments) - {""})
             self._search_path = search_path

@@ -9,6 +9,9 @@ from footfall.observe.probe_silence import Silence
 from footfall.observe.probe_source import digest_source, read_source, split_lines
 from footfall.observe.probe_strays import find_strays
 from footfall.observe.probe_syntax import is_docstring
+from footfall.own_builtins import keep_builtins
+
+keep_builtins(globals())
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -16,10 +19,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from types import CodeType
 
-__all__ = ["Instrumenter"]
+__all__ = ["Instrumenter", "compile_plainly"]
 
 _ONLY_AST = 0x400
-_compile_plainly = compile  # before the engine puts a look-alike in its place
+compile_plainly = compile  # before the engine or the program puts another in its place
 _LEFT_ALONE = "PYTEST_DONT_REWRITE"
 """In a module's docstring it keeps pytest from rewriting asserts."""
 
@@ -73,9 +76,9 @@ class Instrumenter:
     def _compile(
         self, source: "str | bytes", filename: str, digest: bytes, flags: int, optimize: int
     ) -> "CodeType":
-        tree = compile(source, filename, "exec", flags | _ONLY_AST, dont_inherit=True, optimize=optimize)
+        tree = compile_plainly(source, filename, "exec", flags | _ONLY_AST, dont_inherit=True, optimize=optimize)
         self.instrument(tree, source, digest, mode_here(self.with_branches, optimize))
-        code: CodeType = compile(tree, filename, "exec", flags, dont_inherit=True, optimize=optimize)
+        code: CodeType = compile_plainly(tree, filename, "exec", flags, dont_inherit=True, optimize=optimize)
         return code
 
     def instrument_for_pytest(self, tree: "Module", source: bytes) -> None:
@@ -95,7 +98,7 @@ class Instrumenter:
 def _check_that_it_compiles(source: "str | bytes", filename: str, flags: int, optimize: int) -> None:
     """Raise SyntaxError for what the program itself can't compile here."""
     try:
-        _compile_plainly(source, filename, "exec", flags, dont_inherit=True, optimize=optimize)
+        compile_plainly(source, filename, "exec", flags, dont_inherit=True, optimize=optimize)
     except (RecursionError, MemoryError) as error:
         raise SyntaxError(str(error)) from None
 

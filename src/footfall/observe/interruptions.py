@@ -1,19 +1,20 @@
 """The program's signals while code of ours runs inside it: they wait; what their handlers raise is the program's."""
 
-from _signal import SIG_BLOCK, SIG_SETMASK, pthread_sigmask  # type: ignore[import-not-found]
+from _signal import NSIG, SIG_BLOCK, SIG_SETMASK, getsignal, pthread_sigmask  # type: ignore[import-not-found]
+
+from footfall.own_builtins import keep_builtins
+
+keep_builtins(globals())
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from types import TracebackType
+    from types import CodeType, TracebackType
 
 __all__ = ["Undisturbed", "pass_on"]
 
 _WAITING = frozenset(range(1, 32)) - {4, 5, 6, 7, 8, 9, 11, 19}
 """All but SIGILL, SIGTRAP, SIGABRT, SIGBUS, SIGFPE, SIGKILL, SIGSEGV, SIGSTOP, and those of real time, by one of which
 the precise sampler stops threads."""
-
-_OURS = ("footfall", "importlib", "_frozen_importlib", "_frozen_importlib_external", "zipimport", "codecs", "encodings")
-"""Packages whose functions we call; whatever else is in a traceback of ours has interrupted us."""
 
 
 class Undisturbed:
@@ -28,14 +29,36 @@ class Undisturbed:
         pthread_sigmask(SIG_SETMASK, self._before)
 
 
-def pass_on(error: BaseException) -> None:
-    """Raise an error again that does not come from what we do; return when it is ours.
+_CODE = type(Undisturbed.__exit__.__code__)
+_MAX_WRAPPERS = 5
 
-    A signal that another thread has taken is handled in the main thread all the same.
+
+def pass_on(error: BaseException) -> None:
+    """Raise an error again that a signal handler of the program has raised while we ran; return when it is ours.
+
+    A signal that another thread has taken is handled in the main thread all the same. What an audit hook of the
+    program, or a function that it has replaced, raises in a call of ours counts as ours.
     """
+    codes = _codes_of_handlers()
     trace: TracebackType | None = error.__traceback__
     while trace is not None:
-        name = trace.tb_frame.f_globals.get("__name__")
-        if not isinstance(name, str) or name.partition(".")[0] not in _OURS:
+        if trace.tb_frame.f_code in codes:
             raise error
         trace = trace.tb_next
+
+
+def _codes_of_handlers() -> "set[CodeType]":
+    """The code of each of the program's signal handlers: functions, methods, objects that can be called."""
+    found: set[CodeType] = set()
+    for number in range(1, NSIG):
+        handler = getsignal(number)
+        if handler is None or isinstance(handler, int):
+            continue
+        for _ in range(_MAX_WRAPPERS):
+            code = getattr(handler, "__code__", None)
+            if type(code) is _CODE:
+                found.add(code)
+                break
+            inner = getattr(handler, "__func__", None) or getattr(handler, "func", None)
+            handler = inner if inner is not None else getattr(type(handler), "__call__", None)  # noqa: B004 - its code is wanted
+    return found

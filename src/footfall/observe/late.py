@@ -14,7 +14,10 @@ from footfall.observe.messages import tell
 from footfall.observe.scope import Scope
 from footfall.observe.settings import record_flags
 from footfall.observe.start import choose_late_engine, start_monitoring
+from footfall.own_builtins import keep_builtins
 from footfall.pythons import HAS_MONITORING
+
+keep_builtins(globals())
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

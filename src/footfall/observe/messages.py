@@ -2,8 +2,11 @@
 
 import sys
 
+from footfall.own_builtins import keep_builtins
 from footfall.printable import printable
 from footfall.pythons import fallback_reason
+
+keep_builtins(globals())
 
 __all__ = ["keep_message", "report", "tell"]
 

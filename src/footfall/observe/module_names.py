@@ -5,7 +5,11 @@ Called by the scope, inside the measured process.
 """
 
 import os
-import sys
+from sys import _getframe  # as it is now: the program may put another there
+
+from footfall.own_builtins import keep_builtins
+
+keep_builtins(globals())
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -45,7 +49,7 @@ def find_module_name(path: str, namespace: "Namespace") -> str:
 
 def find_running_namespace(filename: str) -> "Namespace | None":
     """Return the globals of the innermost frame that runs code of this `co_filename`, if one does."""
-    frame: FrameType | None = sys._getframe(1)
+    frame: FrameType | None = _getframe(1)
     while frame is not None and frame.f_code.co_filename != filename:
         frame = frame.f_back
     return None if frame is None else frame.f_globals

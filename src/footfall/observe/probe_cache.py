@@ -6,11 +6,13 @@ those it was made from. Failing to read or write an entry is never an error: the
 
 import os
 import sys
-import time
 from _md5 import md5  # type: ignore[import-not-found]
 from marshal import dumps, loads
 
-from footfall.observe.files import file_state, list_directory, make_directory, read_file, write_file
+from footfall.observe.files import file_state, list_directory, make_directory, now_ns, read_file, write_file
+from footfall.own_builtins import keep_builtins
+
+keep_builtins(globals())
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -95,4 +97,4 @@ def _was_just_changed(path: str) -> bool:
         info = file_state(path)
     except OSError:
         return True
-    return abs(time.time_ns() - info.st_ctime_ns) < _SETTLED_NS
+    return abs(now_ns() - info.st_ctime_ns) < _SETTLED_NS

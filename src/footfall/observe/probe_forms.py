@@ -29,6 +29,10 @@ from _ast import (
     stmt,
 )
 
+from footfall.own_builtins import keep_builtins
+
+keep_builtins(globals())
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any

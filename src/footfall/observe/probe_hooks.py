@@ -2,16 +2,21 @@
 
 import os
 import sys
+from sys import _getframe  # as it is now: the program may put another there
 
 from footfall.observe.files import absolute_path
-from footfall.observe.interruptions import Undisturbed
+from footfall.observe.interruptions import pass_on
 from footfall.observe.messages import report
 from footfall.observe.probe_cache import code_state
 from footfall.observe.probe_loaders import PlainLoaders
+from footfall.own_builtins import keep_builtins
+
+keep_builtins(globals())
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from types import CodeType
     from typing import Any
 
     from footfall.observe.probes import Probes
@@ -23,8 +28,14 @@ _IMPORTERS = ("<frozen importlib._bootstrap_external>", "<builtin>/frozen import
 _REWRITER = "_pytest.assertion.rewrite"
 
 
-def hook_imports(probes: "Probes", cache_dir: str) -> None:
-    """Give the import system instrumented code for measured source files."""
+def hook_imports(
+    probes: "Probes", cache_dir: str, unseen: "Callable[..., Any]"
+) -> None:
+    """Give the import system instrumented code for measured source files.
+
+    `unseen(function, *arguments)` calls while signals wait, and without a word to the program's trace and profile
+    functions.
+    """
     external = sys.modules["_frozen_importlib_external"]
     loader = external.SourceLoader
     original = loader.get_code
@@ -32,31 +43,41 @@ def hook_imports(probes: "Probes", cache_dir: str) -> None:
     modules = sys.modules
     waits_for_pytest = True
 
+    def ask(loader: "Any", filename: str, name: str | None) -> "tuple[CodeType | None, bool, bool]":
+        """Return the code with probes, whether the file is measured, and whether its text is what runs."""
+        is_measured = probes.path_of(filename, name) is not None
+        runs_file_text = is_measured and plain_loaders.runs_file_text(loader, filename)
+        code = probes.code_for_import(filename, name) if runs_file_text else None
+        return code, is_measured, runs_file_text
+
     def get_code(self, fullname):  # type: ignore[no-untyped-def]
         nonlocal waits_for_pytest
         if waits_for_pytest and _REWRITER in modules:
-            waits_for_pytest = not _hook_rewriter(modules[_REWRITER], probes, cache_dir)
-        # Others than the import system (runpy) may run it under another name.
-        name = fullname if sys._getframe(1).f_code.co_filename in _IMPORTERS else None
+            waits_for_pytest = not _hook_rewriter(modules[_REWRITER], probes, cache_dir, unseen)
         filename = self.get_filename(fullname)
-        code = None
         try:
-            with Undisturbed():
-                is_measured = probes.path_of(filename, name) is not None
-                runs_file_text = is_measured and plain_loaders.runs_file_text(self, filename)
-                if runs_file_text:
-                    code = probes.code_for_import(filename, name)
+            caller = _getframe(1).f_code.co_filename
+        except Exception as error:  # an audit hook of the program may forbid this
+            pass_on(error)
+            caller = ""
+        # Others than the import system (runpy) may run it under another name.
+        name = fullname if caller in _IMPORTERS else None
+        try:
+            code, is_measured, runs_file_text = unseen(ask, self, filename, name)
         except RecursionError:  # the program's stack is so full that the way to one of our own does not fit
-            is_measured = False
+            code, is_measured, runs_file_text = None, False, False
         if code is not None:
             return code
         if not is_measured or runs_file_text:
             return original(self, fullname)
+        # Called from here: what it raises has no frames of other files of ours.
+        texts = probes.begin_loader(filename)
+        try:
+            code = original(self, fullname)
+        finally:
+            probes.end_loader()
         return probes.code_from_loader(
-            filename,
-            name,
-            lambda: original(self, fullname),
-            lambda: self.source_to_code(self.get_data(filename), filename),
+            filename, name, code, texts, lambda: self.source_to_code(self.get_data(filename), filename)
         )
 
     _pose_as(get_code, original)
@@ -80,7 +101,12 @@ def _pose_as(function: "Callable[..., object]", original: "Callable[..., object]
     function.__module__ = original.__module__
 
 
-def _hook_rewriter(rewriter: "Any", probes: "Probes", cache_dir: str) -> bool:
+def _hook_rewriter(
+    rewriter: "Any",
+    probes: "Probes",
+    cache_dir: str,
+    unseen: "Callable[..., Any]",
+) -> bool:
     """Instrument test modules before pytest rewrites their asserts. False while it is still being imported."""
     if getattr(getattr(rewriter, "__spec__", None), "_initializing", False):
         return False
@@ -90,11 +116,11 @@ def _hook_rewriter(rewriter: "Any", probes: "Probes", cache_dir: str) -> bool:
         report("pytest-unknown", "test modules can't have probes: this pytest rewrites asserts in a way of its own.")
         return True
 
-    path_of = _path_finder(rewriter, probes)
+    path_of = _path_finder(rewriter, probes, unseen)
 
     def rewrite_asserts(mod, source, module_path=None, config=None):  # type: ignore[no-untyped-def]
         if module_path is not None and path_of(module_path) is not None:
-            probes.instrument_tree(mod, source, os.fspath(module_path))
+            unseen(probes.instrument_tree, mod, source, os.fspath(module_path))
         original(mod, source, module_path, config)
 
     mode = "b" if probes.instrumenter.with_branches else "l"
@@ -105,7 +131,9 @@ def _hook_rewriter(rewriter: "Any", probes: "Probes", cache_dir: str) -> bool:
     return True
 
 
-def _path_finder(rewriter: "Any", probes: "Probes") -> "Callable[[object], str | None]":
+def _path_finder(
+    rewriter: "Any", probes: "Probes", unseen: "Callable[..., Any]"
+) -> "Callable[[object], str | None]":
     """Return what tells whether a file that is rewritten is measured, by the name of the module it is loaded as.
 
     That name is known when the module is made, which leaves no frame of ours on the stack when the module runs. In a
@@ -126,8 +154,8 @@ def _path_finder(rewriter: "Any", probes: "Probes") -> "Callable[[object], str |
 
     def path_of(file: "Any") -> str | None:
         filename = os.fspath(file)
-        with Undisturbed():
-            return probes.path_of(filename, names.get(os.path.normpath(filename)))
+        path: str | None = unseen(probes.path_of, filename, names.get(os.path.normpath(filename)))
+        return path
 
     return path_of
 

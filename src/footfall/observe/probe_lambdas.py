@@ -5,6 +5,10 @@ The line of a lambda runs with the statement around it, but also whenever it is 
 
 from _ast import AST, Lambda
 
+from footfall.own_builtins import keep_builtins
+
+keep_builtins(globals())
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any

@@ -8,9 +8,14 @@ code again. Called by the probes engine's hooks.
 """
 
 import _imp
+import builtins
 import posix
 import sys
 from _thread import get_ident
+
+from footfall.own_builtins import keep_builtins
+
+keep_builtins(globals())
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -28,11 +33,15 @@ _IS_HASH_BASED, _CHECKS_SOURCE = 1, 2  # flags of a `.pyc` file (PEP 552)
 
 
 class PlainLoaders:
-    """Tells which loaders run the text of the file: those of the import system, with nothing of them replaced."""
+    """Tells which loaders run the text of the file: those of the import system, with nothing of them replaced.
+
+    To be made when our look-alike of `compile` is in its place: what a program puts there instead is called by loaders.
+    """
 
     def __init__(self, external: "Any") -> None:
         loader = external.SourceFileLoader
         self._external = external
+        self._compile = builtins.compile
         self._own = loader.get_data, loader.path_stats, loader.source_to_code
 
     def runs_file_text(self, loader: "Any", filename: str) -> bool:
@@ -40,7 +49,8 @@ class PlainLoaders:
         kind = type(loader)
         try:
             is_plain = (kind.get_data, kind.path_stats, kind.source_to_code) == self._own
-            return is_plain and _OVERRIDES.isdisjoint(loader.__dict__) and not self._takes_bytecode_unseen(filename)
+            is_plain = is_plain and builtins.compile is self._compile and _OVERRIDES.isdisjoint(loader.__dict__)
+            return is_plain and not self._takes_bytecode_unseen(filename)
         except Exception:  # a loader may be any object
             return False
 

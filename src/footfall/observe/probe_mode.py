@@ -6,7 +6,10 @@ its optimization need be those that measured.
 
 import sys
 
+from footfall.own_builtins import keep_builtins
 from footfall.pythons import HAS_STRAY_LINES
+
+keep_builtins(globals())
 
 __all__ = [
     "BRANCHES",

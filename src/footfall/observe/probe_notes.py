@@ -5,6 +5,10 @@ A note is a pair of a kind and a node; the kind may carry the reason for which a
 
 from _ast import AST
 
+from footfall.own_builtins import keep_builtins
+
+keep_builtins(globals())
+
 __all__ = [
     "BREAK",
     "CASE_FAILED",

@@ -77,6 +77,9 @@ from footfall.observe.probe_syntax import (
     last_with_code,
     no_code_in,
 )
+from footfall.own_builtins import keep_builtins
+
+keep_builtins(globals())
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -2,6 +2,10 @@
 
 import sys
 
+from footfall.own_builtins import keep_builtins
+
+keep_builtins(globals())
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any

@@ -3,6 +3,9 @@
 from _md5 import md5  # type: ignore[import-not-found]
 
 from footfall.observe.files import is_file, read_file, write_file
+from footfall.own_builtins import keep_builtins
+
+keep_builtins(globals())
 
 __all__ = ["digest_source", "keep_text", "read_kept_text", "read_source", "split_lines"]
 

@@ -26,6 +26,9 @@ from _ast import (
 )
 
 from footfall.observe.probe_syntax import DEFINITIONS, JUMPS, is_irrefutable, last_with_code
+from footfall.own_builtins import keep_builtins
+
+keep_builtins(globals())
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -29,6 +29,9 @@ from _ast import (
 )
 
 from footfall.observe.probe_forms import position_of
+from footfall.own_builtins import keep_builtins
+
+keep_builtins(globals())
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

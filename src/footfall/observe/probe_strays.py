@@ -37,6 +37,9 @@ from _ast import (
 from footfall.observe.probe_mode import STRAYS_BEHIND_CASES, STRAYS_BEHIND_STARS
 from footfall.observe.probe_star_ends import find_star_end
 from footfall.observe.probe_syntax import JUMPS, last_with_code, no_code_in
+from footfall.own_builtins import keep_builtins
+
+keep_builtins(globals())
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

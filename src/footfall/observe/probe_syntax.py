@@ -23,6 +23,9 @@ from _ast import (
 )
 
 from footfall.observe.probe_mode import NO_ASSERTS
+from footfall.own_builtins import keep_builtins
+
+keep_builtins(globals())
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -5,15 +5,19 @@ original at work, so the module runs unmeasured; that is said once.
 """
 
 import sys
+from sys import _getframe  # as it is now: the program may put another there
 
 from footfall.observe.files import is_file
-from footfall.observe.instrument import Instrumenter
+from footfall.observe.instrument import Instrumenter, compile_plainly
 from footfall.observe.interruptions import Undisturbed, pass_on
 from footfall.observe.messages import keep_message, report
 from footfall.observe.probe_loaders import Compilations, is_same_code
 from footfall.observe.probe_silence import Silence
 from footfall.observe.probe_source import digest_source, keep_text, read_source
 from footfall.observe.traced_files import TracedFiles
+from footfall.own_builtins import keep_builtins
+
+keep_builtins(globals())
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -101,23 +105,24 @@ class Probes:
             self.failed(filename, error)
             return None
 
-    def code_from_loader(
-        self, filename: str, name: str | None, load: "Callable[[], Any]", load_text: "Callable[[], object]"
-    ) -> "Any":
-        """Return what `load` makes: a module's code, with probes where the text is known that it comes from.
+    def begin_loader(self, filename: str) -> "list[Text]":
+        """Return the texts that are compiled under the name of the file from now on until `end_loader`."""
+        return self._compilations.begin(filename)
 
-        It was compiled from that just now, or `load_text` has the loader read and compile it anew, where bytecode was
-        there. Else the file is traced. Raises what `load` raises.
+    def end_loader(self) -> None:
+        """See `begin_loader`."""
+        self._compilations.end()
+
+    def code_from_loader(
+        self, filename: str, name: str | None, code: "Any", texts: "list[Text]", load_text: "Callable[[], object]"
+    ) -> "Any":
+        """Return a measured module's code as its loader made it, with probes where it comes from a known text.
+
+        It was compiled from one of `texts` just now, or `load_text` has the loader read and compile it anew, where
+        bytecode was there. Else the file is traced.
         """
         path, is_known = self._decide(filename, name)
-        if path is None:
-            return load()
-        texts = self._compilations.begin(filename)
-        try:
-            code = load()
-        finally:
-            self._compilations.end()
-        if type(code) is not type(self.code_from_loader.__code__):
+        if path is None or type(code) is not type(self.code_from_loader.__code__):
             return code
         try:
             if not _is_python(path):
@@ -193,20 +198,15 @@ class Probes:
         """Return the code with probes, when one of the texts gives it without."""
         for source, flags, optimize in texts:
             with Silence():  # the loader has shown the compiler's warnings
-                if not is_same_code(code, self._compile_plainly(source, code.co_filename, flags, optimize)):
+                plain = compile_plainly(
+                    source, code.co_filename, "exec", flags, dont_inherit=True, optimize=optimize
+                )
+                if not is_same_code(code, plain):
                     continue
                 digest = _digest_of_content(path, source) or keep_text(self._directory, source)
                 if digest is not None:
                     return self.instrumenter.code_of_source(source, code.co_filename, digest, flags, optimize)
         return None
-
-    def _compile_plainly(self, source: "str | bytes", filename: str, flags: int, optimize: int) -> "CodeType":
-        self._compilations.begin(filename)
-        try:
-            code: CodeType = compile(source, filename, "exec", flags, dont_inherit=True, optimize=optimize)
-            return code
-        finally:
-            self._compilations.end()
 
     def _say_of_code(self, path: str, what: str) -> None:
         """Say once of a file that its code is not that of its text, and what follows."""
@@ -301,7 +301,7 @@ class Probes:
 def _is_python(path: str) -> bool:
     try:
         with Silence():
-            compile(read_source(path), path, "exec", _ONLY_AST, dont_inherit=True)
+            compile_plainly(read_source(path), path, "exec", _ONLY_AST, dont_inherit=True)
     except Exception:  # the file may hold anything
         return False
     return True
@@ -310,7 +310,7 @@ def _is_python(path: str) -> bool:
 def _is_import_compiling() -> bool:
     """Whether the import system called `compile`, three frames up (`compile` itself has none)."""
     try:
-        return sys._getframe(3).f_code.co_filename == _IMPORT_CALLER
+        return _getframe(3).f_code.co_filename == _IMPORT_CALLER
     except ValueError:
         return False  # nobody did: PyPy's main script
 
@@ -343,5 +343,5 @@ def start(settings: "Settings", scope: "Scope") -> Probes:
 
     hooks.hook_compile(probes)
     hooks.hook_main(probes)
-    probe_hooks.hook_imports(probes, settings.cache_dir)
+    probe_hooks.hook_imports(probes, settings.cache_dir, hooks.unseen)
     return probes

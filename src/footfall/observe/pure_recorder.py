@@ -17,6 +17,9 @@ from footfall.model import ENGINE_PROBES
 from footfall.observe.files import current_directory
 from footfall.observe.probe_forms import read_header
 from footfall.observe.settings import record_flags
+from footfall.own_builtins import keep_builtins
+
+keep_builtins(globals())
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

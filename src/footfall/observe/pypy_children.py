@@ -2,6 +2,10 @@
 
 import __pypy__  # type: ignore[import-not-found]
 
+from footfall.own_builtins import keep_builtins
+
+keep_builtins(globals())
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable

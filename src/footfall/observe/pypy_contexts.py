@@ -9,6 +9,9 @@ import sys
 import __pypy__  # type: ignore[import-not-found]
 
 from footfall.observe.pure_recorder import PureRecorder
+from footfall.own_builtins import keep_builtins
+
+keep_builtins(globals())
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

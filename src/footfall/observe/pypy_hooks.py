@@ -12,10 +12,14 @@ import __pypy__  # type: ignore[import-not-found]
 from _cffi_backend import FFI  # type: ignore[import-untyped]
 
 from footfall.observe import pypy_contexts
+from footfall.observe.interruptions import Undisturbed
 from footfall.observe.probe_forms import EQUAL_MARK, HEADER, MARK, read_header
 from footfall.observe.pure_recorder import PureRecorder
 from footfall.observe.pypy_contexts import AskingHits
 from footfall.observe.pypy_marshal import hook_marshal
+from footfall.own_builtins import keep_builtins
+
+keep_builtins(globals())
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -27,7 +31,7 @@ if TYPE_CHECKING:
     from footfall.observe.pypy_contexts import Begin
     from footfall.observe.settings import Settings
 
-__all__ = ["arm_function", "call_with_room", "hook_compile", "hook_main"]
+__all__ = ["arm_function", "call_with_room", "hook_compile", "hook_main", "unseen"]
 
 _FFI = FFI()
 _CODE = type((lambda: 0).__code__)
@@ -285,6 +289,12 @@ def _inherited(dont_inherit: object) -> int:
 def call_with_room(function: "Callable[[], CodeType]") -> "CodeType":
     """Call the function: a tree takes PyPy's compiler no further than the text does."""
     return function()
+
+
+def unseen(function: "Callable[..., Any]", *arguments: object) -> "Any":
+    """Call the function while signals wait. PyPy can't keep its frames from trace and profile functions."""
+    with Undisturbed():
+        return function(*arguments)
 
 
 def hook_main(probes: "Probes") -> None:

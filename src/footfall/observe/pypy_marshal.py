@@ -8,7 +8,10 @@ import marshal
 
 from __pypy__ import hidden_applevel  # type: ignore[import-not-found]
 
+from footfall.own_builtins import keep_builtins
 from footfall.pythons import traced_opcodes
+
+keep_builtins(globals())
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -9,6 +9,10 @@ import sys
 
 from __pypy__ import hidden_applevel, stack_almost_full  # type: ignore[import-not-found]
 
+from footfall.own_builtins import keep_builtins
+
+keep_builtins(globals())
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -14,7 +14,10 @@ from footfall.observe.pypy_contexts import context_of_other_work, has_other_work
 from footfall.observe.pypy_recursion import end_recursion, hidden_applevel, stack_almost_full
 from footfall.observe.pypy_strays import Strays
 from footfall.observe.thread_starts import carry_into_threads
+from footfall.own_builtins import keep_builtins
 from footfall.pythons import traced_opcodes
+
+keep_builtins(globals())
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

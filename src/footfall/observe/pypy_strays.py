@@ -9,7 +9,10 @@ its place has instructions, it is dead code that left its place behind; the sour
 """
 
 from footfall.observe.probe_source import read_source, split_lines
+from footfall.own_builtins import keep_builtins
 from footfall.pythons import traced_opcodes
+
+keep_builtins(globals())
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -3,13 +3,16 @@
 Asked once for each file name by the engines, inside the measured process; imports only `sys`.
 """
 
-import sys
+from sys import _getframe  # as it is now: the program may put another there
 
 from footfall.observe.files import absolute_path, current_directory, real_path
 from footfall.observe.installed import ThirdParty, is_in, is_in_any, standard_library
 from footfall.observe.module_names import find_module_name, find_running_namespace, importable_name, source_name
 from footfall.observe.settings import Settings
+from footfall.own_builtins import keep_builtins
 from footfall.patterns import glob_matches
+
+keep_builtins(globals())
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:  # typing is not imported in measured processes
@@ -149,7 +152,7 @@ def _is_start_file(path: str) -> bool:
     """Whether `site` runs this file now: it is over before the program begins, and so is not part of it."""
     if path.rpartition("/")[2] not in _START_FILES:
         return False
-    frame: FrameType | None = sys._getframe(1)
+    frame: FrameType | None = _getframe(1)
     while frame is not None:
         if frame.f_code.co_name in _START_FUNCTIONS and frame.f_globals.get("__name__") == "site":
             return True

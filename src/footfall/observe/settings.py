@@ -7,6 +7,9 @@ import os
 import sys
 
 from footfall.model import RECORD_BRANCHES, RECORD_LATE, RECORD_OPTIMIZE_SHIFT
+from footfall.own_builtins import keep_builtins
+
+keep_builtins(globals())
 
 __all__ = ["Settings", "escape", "read_settings", "record_flags"]
 

@@ -7,6 +7,9 @@ stays the program's own. A program that sets another trace function takes its th
 import sys
 
 from footfall.observe.thread_starts import carry_into_threads
+from footfall.own_builtins import keep_builtins
+
+keep_builtins(globals())
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

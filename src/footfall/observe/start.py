@@ -14,7 +14,10 @@ from footfall.observe.files import current_directory
 from footfall.observe.messages import keep_message, report, tell
 from footfall.observe.scope import Scope
 from footfall.observe.settings import Settings, read_settings, record_flags
+from footfall.own_builtins import keep_builtins
 from footfall.pythons import HAS_PROBES, PUBLISHES_TASKS, fallback_reason, find_engine, refused_build
+
+keep_builtins(globals())
 
 __all__ = ["choose_engine", "choose_late_engine", "start", "start_monitoring"]
 

@@ -7,6 +7,10 @@ a method (debugpy), an object, nothing. What can be called gets a look-alike, th
 import _thread
 import sys
 
+from footfall.own_builtins import keep_builtins
+
+keep_builtins(globals())
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -5,6 +5,10 @@ While there is one, the interpreter calls the trace function for all code, which
 
 import sys
 
+from footfall.own_builtins import keep_builtins
+
+keep_builtins(globals())
+
 __all__ = ["TracedFiles"]
 
 _TRACE_FUNCTION = "footfall_trace"

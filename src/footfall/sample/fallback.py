@@ -8,6 +8,9 @@ import _thread
 import time
 
 from footfall import _core
+from footfall.own_builtins import keep_builtins
+
+keep_builtins(globals())
 
 __all__ = ["start"]
 

@@ -8,7 +8,10 @@ import atexit
 import os
 
 from footfall import _core
+from footfall.own_builtins import keep_builtins
 from footfall.printable import printable
+
+keep_builtins(globals())
 
 __all__ = ["start"]
 

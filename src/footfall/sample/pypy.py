@@ -28,6 +28,9 @@ import _vmprof  # type: ignore[import-not-found]
 from footfall.observe import pure_recorder
 from footfall.observe.pypy_children import dress
 from footfall.observe.thread_starts import replace_starters
+from footfall.own_builtins import keep_builtins
+
+keep_builtins(globals())
 
 __all__ = ["start"]
 

@@ -1,0 +1,10 @@
+#ifndef FOOTFALL_UNSEEN_H
+#define FOOTFALL_UNSEEN_H
+
+#include <Python.h>
+
+/* Call a Python function of ours, with arguments by position: what PyObject_Vectorcall gives. The program's trace
+ * and profile functions see none of its frames, and signals to this thread wait meanwhile. */
+PyObject *call_unseen(PyObject *function, PyObject *const *arguments, size_t n_arguments);
+
+#endif
