@@ -449,3 +449,57 @@ def test_fixtures_of_pytest_cov(project, session):
     )
     done = session("--strict-markers")
     assert done.returncode == 0, done.stdout
+
+
+def _pytest(project, *arguments, **variables):
+    """A pytest with all plugins that are found, as people start it."""
+    return subprocess.run(
+        [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-p", "no:asyncio", *arguments],
+        cwd=project,
+        env={**os.environ, **variables},
+        text=True,
+        capture_output=True,
+        timeout=120,
+    )
+
+
+def test_the_plugin_name_pytest_cov(project):
+    """`-p pytest_cov`, `required_plugins` and `hasplugin("pytest_cov")` find footfall; `-p no:pytest_cov` leaves --cov."""
+    (project / "conftest.py").write_text(
+        "def pytest_report_header(config): return f'named: {config.pluginmanager.hasplugin(\'pytest_cov\')}'\n"
+    )
+    with (project / "pyproject.toml").open("a") as file:
+        file.write('required_plugins = ["pytest-cov>=4"]\n')
+    for variables in ({}, {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}):
+        done = _pytest(project, "-p", "pytest_cov", "--cov=shop", **variables)
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert "named: True" in done.stdout and "shop/price.py" in done.stdout
+    assert "shop/price.py" in _pytest(project, "--cov=shop").stdout
+    done = _pytest(project, "-p", "no:pytest_cov", "--cov=shop", "-o", "required_plugins=")
+    assert "named: False" in done.stdout and "shop/price.py" in done.stdout
+
+
+def test_the_plugin_name_is_pytest_covs_where_that_is_installed(project):
+    """Whichever of the two is found first: its hooks run, once, and it has the name and the distribution."""
+    (project / "pytest_cov").mkdir()
+    (project / "pytest_cov" / "__init__.py").write_text("")
+    (project / "pytest_cov" / "plugin.py").write_text(
+        "def pytest_addoption(parser): parser.addoption('--cov', default=None)\n"
+        "def pytest_report_header(config): return f'{__name__} has --cov={config.getoption(\'--cov\')}'\n"
+    )
+    installed = project / "pytest_cov-9.9.dist-info"
+    installed.mkdir()
+    (installed / "METADATA").write_text("Metadata-Version: 2.1\nName: pytest-cov\nVersion: 9.9\n")
+    (installed / "entry_points.txt").write_text("[pytest11]\npytest_cov = pytest_cov.plugin\n")
+    with (project / "pyproject.toml").open("a") as file:
+        file.write('required_plugins = ["pytest-cov==9.9"]\n')
+    last = "import sys; sys.path.remove(''); sys.path.append(''); import pytest; sys.exit(pytest.main(sys.argv[1:]))"
+    for start in (["-m", "pytest"], ["-c", last]):
+        for variables, extra in (({}, []), ({"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}, ["-p", "pytest_cov"])):
+            done = subprocess.run(
+                [sys.executable, *start, *extra, "-p", "no:cacheprovider", "--cov=shop"],
+                cwd=project, env={**os.environ, **variables}, text=True, capture_output=True, timeout=120,
+            )  # fmt: skip
+            assert done.returncode == 0, done.stdout + done.stderr
+            assert done.stdout.count("pytest_cov.plugin has --cov=shop") == 1
+            assert "cov-9.9" in done.stdout
