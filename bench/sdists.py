@@ -10,7 +10,8 @@ Each project is a requirement whose source distribution holds its tests, a direc
 git repository. It is installed from its sources (editable) with the test requirements that it names itself: the
 dependency group or extra `test`, `tests`, `testing` or `dev`, or a file of requirements. Its suite runs in its own
 directory under `footfall run` and under `COVERAGE_CORE=ctrace coverage run --branch`. Both read the project's own
-configuration of coverage.py; nothing is added but `--branch`, and data files that are kept apart. Then `footfall json`
+configuration of coverage.py; nothing is added but `--branch`, data files that are kept apart, and for coverage.py that
+child processes are measured, which footfall does without being told (coverage_with_children.py). Then `footfall json`
 and `coverage json` are compared file by file, tests' files too: lines executed, missing and excluded, branches taken
 and missing; and the results of the tests. Where they differ the C tracer runs once more (or `--repeat` times in all):
 what its runs do not agree on is unstable by itself, named and left out. CPU is user and system time of all processes,
@@ -23,7 +24,6 @@ Exit status 1 when a file or a test's result differs, 3 when a project could not
 """
 
 import argparse
-import configparser
 import json
 import pathlib
 import re
@@ -32,7 +32,6 @@ import shlex
 import subprocess
 import sys
 import tempfile
-import tomllib
 from dataclasses import asdict, dataclass
 
 from differences import Difference, Report, differences, divide, print_differences
@@ -41,6 +40,7 @@ from projects import clean_environment, run_quietly
 from trials import NotTried, Trial, Wanted, prepare
 
 _SECONDS = 1800
+_COVERAGE = str(pathlib.Path(__file__).with_name("coverage_with_children.py"))
 _MESSAGE = re.compile(r"^(?:footfall: |warning: )?.* \[[a-z]+(?:-[a-z]+)*\]$", re.M)
 """A message of footfall's: each ends with its slug."""
 _UNITTEST = re.compile(r"^(FAIL|ERROR): (\S+ \([^)]*\))", re.M)
@@ -216,7 +216,7 @@ def _truth(trial: Trial, number: int, how: How) -> Outcome:
         return Outcome(**{**told, "failures": tuple(told["failures"]), "messages": ()})
     core = "ctrace" if trial.label.startswith("CPython") else "pytrace"
     data = trial.scratch / f"coverage-{number}.data"
-    tool = [str(trial.python), "-m", "coverage"]
+    tool = [str(trial.python), _COVERAGE]
     command = [*tool, "run", "--branch", f"--data-file={data}", *trial.command]
     outcome = _measured(trial, tool, command, data, {"COVERAGE_CORE": core})
     kept.write_text(json.dumps(asdict(outcome)), encoding="utf-8")
@@ -224,12 +224,12 @@ def _truth(trial: Trial, number: int, how: How) -> Outcome:
 
 
 def _measured(trial: Trial, tool: list[str], command: list[str], data: pathlib.Path, extra: dict[str, str]) -> Outcome:
-    """Run the suite and the tool's JSON report; with `parallel` set its data files are combined first."""
+    """Run the suite and the tool's JSON report; the data files of several processes are combined first."""
     for old in data.parent.glob(f"{data.name}*"):
         old.unlink()
     returncode, output, cpu = _run(trial, command, extra, data.with_suffix(".log"))
     option = f"--data-file={data}"
-    if _is_parallel(trial.directory):
+    if any(data.parent.glob(f"{data.name}.*")):
         run_quietly([*tool, "combine", "-q", option], trial.directory)
     report = data.with_suffix(".json")
     environment = clean_environment(**extra)
@@ -271,19 +271,6 @@ def _counts(output: str) -> dict[str, int]:
 
 def _failures(output: str) -> tuple[str, ...]:
     return tuple(sorted({*FAILURE.findall(output), *(name for _, name in _UNITTEST.findall(output))}))
-
-
-def _is_parallel(directory: pathlib.Path) -> bool:
-    """Whether the project's configuration of coverage.py asks for data files of several processes."""
-    for name, section in ((".coveragerc", "run"), ("setup.cfg", "coverage:run"), ("tox.ini", "coverage:run")):
-        parser = configparser.ConfigParser(interpolation=None, strict=False)
-        if parser.read(directory / name) and parser.has_section(section):
-            return parser.getboolean(section, "parallel", fallback=False)
-    file = directory / "pyproject.toml"
-    if not file.exists():
-        return False
-    told = tomllib.loads(file.read_text(encoding="utf-8")).get("tool", {}).get("coverage", {}).get("run", {})
-    return bool(told.get("parallel", False))
 
 
 if __name__ == "__main__":
