@@ -30,6 +30,8 @@ class Recipe:
     """What a project needs beyond what its files say."""
 
     needs: tuple[str, ...] = ()
+    is_complete: bool = False
+    """Whether `needs` is all: its files name linters, servers' clients or pins that can't be had everywhere."""
     command: tuple[str, ...] = ()
     """What runs instead of pytest: arguments of python."""
     options: tuple[str, ...] = ()
@@ -43,11 +45,14 @@ _RECIPES = {
     "anyio": Recipe(needs=("trio",)),
     "attrs": Recipe(needs=("hypothesis<6.156", "pympler", "cloudpickle")),
     "django": Recipe(
+        needs=("jinja2", "pyyaml", "docutils", "tblib", "pillow"),
+        is_complete=True,
         command=("runtests.py", "--parallel=1", "--settings=test_sqlite", "model_fields", "queries", "utils_tests"),
         directory="tests",
     ),
     "rich": Recipe(needs=("attrs",), repository="https://github.com/Textualize/rich"),
     "starlette": Recipe(needs=("httpx", "anyio", "trio", "itsdangerous", "jinja2", "python-multipart", "pyyaml")),
+    "trio": Recipe(needs=("pytest>=8.4", "trustme", "pyopenssl", "async_generator", "jedi"), is_complete=True),
 }
 
 
@@ -106,7 +111,8 @@ def prepare(wanted: Wanted, interpreter: str, work: pathlib.Path) -> Trial:
         _place_sources(wanted, recipe.repository, source)
         make_environment(interpreter, python.parent.parent)
         install(python, ["-e", str(source), COVERAGE, "pytest"])
-        _install_one_by_one(python, [*_test_requirements(source), *recipe.needs, *wanted.needs])
+        told = [] if recipe.is_complete else _test_requirements(source)
+        _install_one_by_one(python, [*told, *recipe.needs, *wanted.needs])
         run_quietly([str(python), "-m", "pip", "uninstall", "-q", "-y", *_DISTURBING])  # what others have brought
         ready.touch()
     install_footfall(python, base)
