@@ -203,6 +203,32 @@ FLOW = {
                 await task
         asyncio.run(main())
     """,
+    "a throw that an awaited coroutine catches": """
+        import types
+        @types.coroutine
+        def step():
+            yield
+        async def inner():
+            try:
+                await step()
+                never = 1  # missed
+            except ValueError:
+                return "caught"
+        async def outer():
+            value = await inner()
+            print(value)
+            await step()
+            never = 1  # missed
+        def drive():
+            coroutine = outer()
+            coroutine.send(None)
+            coroutine.throw(ValueError())
+            if coroutine:  # true
+                print("after the throw")
+            coroutine.close()
+        drive()
+        print("end")
+    """,
     "classes and match": """
         import dataclasses
         @dataclasses.dataclass
