@@ -43,6 +43,17 @@ def test_the_engine_is_one_that_the_jit_does_not_crash(tmp_path) -> None:
     assert done.stderr == ""
 
 
+@pytest.mark.parametrize("options", [(), ("--no-cover",), ("--no-profile",)], ids=" ".join)
+def test_lines_of_the_profile_are_said_to_be_inexact(footfall, tmp_path, options) -> None:
+    """Once for all processes, where there is a profile; not with the JIT off."""
+    program = "import subprocess, sys; subprocess.run([sys.executable, '-c', 'pass'])"
+    (tmp_path / "main.py").write_text(program)
+    done = footfall("run", "-q", *options, "main.py")
+    assert (done.returncode, done.stderr.count("[jit-lines]")) == (0, int(options != ("--no-profile",)))
+    done = footfall("run", "-q", *options, "main.py", env={**os.environ, "PYTHON_JIT": "0"})
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 _CAPTURED = """
     import footfall, sys
     def count(n):

@@ -31,6 +31,7 @@ __all__ = [
     "can_be_injected",
     "fallback_reason",
     "find_engine",
+    "has_jit_on",
     "is_alpha",
     "is_in_range",
     "is_known",
@@ -167,7 +168,7 @@ def fallback_reason() -> "tuple[str, str] | None":
     unknown = _unknown_part()
     if unknown:
         return "python-unknown", f"this footfall does not know {unknown}: coverage uses the slower engine settrace."
-    if _has_crashing_jit():
+    if OWN >= _JIT_CRASHES and has_jit_on():
         text = "CPython's JIT is on, which crashes under sys.monitoring here: coverage uses the slower engine settrace."
         return "jit-settrace", text
     return None
@@ -193,11 +194,10 @@ def _unknown_part() -> str:
     return "" if magic == row[0] else f"CPython {version_name(OWN)} with the bytecode {magic}, as in an alpha"
 
 
-def _has_crashing_jit() -> bool:
+def has_jit_on() -> bool:
+    """Tell whether CPython's JIT is on, or will be once the start hooks have run."""
     jit = getattr(sys, "_jit", None)
-    if jit is None or OWN < _JIT_CRASHES or not jit.is_available():
-        return False
-    return jit.is_enabled() or _will_enable_jit()
+    return jit is not None and jit.is_available() and (jit.is_enabled() or _will_enable_jit())
 
 
 def _will_enable_jit() -> bool:

@@ -15,7 +15,7 @@ from footfall.observe.messages import keep_message, report, tell
 from footfall.observe.scope import Scope
 from footfall.observe.settings import Settings, read_settings, record_flags
 from footfall.own_builtins import keep_builtins
-from footfall.pythons import HAS_PROBES, PUBLISHES_TASKS, fallback_reason, find_engine, refused_build
+from footfall.pythons import HAS_PROBES, PUBLISHES_TASKS, fallback_reason, find_engine, has_jit_on, refused_build
 
 keep_builtins(globals())
 
@@ -167,6 +167,9 @@ def _start_sampler(settings: Settings) -> None:
             what = "code run in further interpreters of a process is not in the profile."
             _say_at_end("interpreter-unsampled", what, settings)
             return
+        if has_jit_on():
+            what = "CPython's JIT is on: the profile's functions are right, its lines only about so."
+            _say_at_end("jit-lines", what, settings)
         with_tasks = settings.with_tasks and PUBLISHES_TASKS
         inside.start(settings.directory, settings.rate_hz, settings.max_cpu_ppm, settings.precise, with_tasks)
     else:
