@@ -159,3 +159,26 @@ def test_the_profile_is_in_the_data_file(
     assert run.returncode == 0
     assert "Hottest functions" in run.stderr and "[" not in run.stderr
     assert "spin  spin.py:1" in footfall("report", "--by=function").stdout
+
+
+LIMITED = """\
+import resource, sys, time
+resource.setrlimit(resource.RLIMIT_FSIZE, (4096, resource.RLIM_INFINITY))
+if sys.argv[1] == "later":
+    end = time.monotonic() + 1.5
+    while time.monotonic() < end:
+        sum(range(10000))
+    for number in range(1000):
+        exec(f"def a_function_with_a_long_name_{number}(): pass")
+print("done")
+"""
+
+
+@pytest.mark.parametrize("when", ["later", "at the end"])
+def test_a_limit_of_file_sizes(tmp_path: Path, footfall: Callable[..., subprocess.CompletedProcess[str]], when: str) -> None:
+    """What the profiler can't write any more does not hold the program up; what it had written is in the data."""
+    (tmp_path / "program.py").write_text(LIMITED)
+    command = ["run", "--quiet", "--no-cover", sys.executable, "program.py", when]
+    done = footfall(*command, cwd=tmp_path, timeout=25)
+    assert (done.stdout, done.returncode) == ("done\n", 0)
+    assert "[profile-ended]" in done.stderr

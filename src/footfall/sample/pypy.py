@@ -40,8 +40,13 @@ _BUFFER_BYTES = 8192
 _NAME_CHARACTERS = 110  # longer ones are cut
 _FREE_BYTES = 32 << 20
 """Where less is free no profile begins: vmprof breaks a program as soon as a write fails (see _guard_close)."""
+_LAST_BYTES = 4 << 20
+"""Where less is left of the disk, or of the size that the program's limit allows, the profile ends."""
 # A descriptor that the program does not get by chance.
 _LOWEST_DESCRIPTOR = 900
+# as they are when measuring begins: the program may put others there
+_close, _dup2, _fstat, _getpid = posix.close, posix.dup2, posix.fstat, posix.getpid
+_open, _read, _statvfs = posix.open, posix.read, posix.statvfs
 
 
 class _Profile:
@@ -55,14 +60,16 @@ class _Profile:
         self._bytes_at_fork = 0
         self._execs_next = False
         self._is_enabled = False
+        self._writes_nowhere = False
         self.descriptor = -1
         """vmprof's file; -1 when there is none."""
 
     def open(self, parent: str = "", parent_bytes: int = 0) -> None:
         """Begin a new file; `parent` is the file of the process that forked us. Raises OSError or VMProfError."""
-        disk = os.statvfs(self._directory)
-        if disk.f_bavail * disk.f_frsize < _FREE_BYTES:
+        if _free_bytes(self._directory) < _FREE_BYTES:
             raise OSError(errno.ENOSPC, "less than 32 MB are free for PyPy's profiler")
+        if _largest_file_bytes() < _FREE_BYTES:
+            raise OSError(errno.EFBIG, "PyPy's profiler needs files of 32 MB, and the limit (ulimit -f) is lower")
         stem = self._directory + "/" + str(os.getpid()) + "-"
         for number in range(_MAX_LOGS_PER_PID):
             path = stem + str(number) + ".vmprof"
@@ -97,6 +104,7 @@ class _Profile:
     def pause(self) -> None:
         """Take no samples, and let no timer run. The lock is held until `resume`."""
         self._lock.acquire()
+        self._write_nowhere_without_room()
         if self._is_enabled:
             _signal.setitimer(_signal.ITIMER_PROF, 0)
             _vmprof.stop_sampling()
@@ -114,16 +122,37 @@ class _Profile:
         with self._lock:
             if not self._is_enabled:
                 return True
+            self._write_nowhere_without_room()
+            if self._writes_nowhere:
+                _say_ended("the profile ends where a full disk, or a limit, left no room for PyPy's profiler.")
             self._is_enabled = False
             _disable()
             descriptor, self.descriptor = self.descriptor, -1
-            os.close(descriptor)
+            _close(descriptor)
             return False
+
+    def _write_nowhere_without_room(self) -> None:
+        """Where the next writes may fail, let them go to the null device from now on. The lock is held."""
+        if not self._is_enabled or self._writes_nowhere:
+            return
+        try:
+            size = _fstat(self.descriptor).st_size
+            if min(_free_bytes(self._directory), _largest_file_bytes() - size) >= _LAST_BYTES:
+                return
+            null = _open(os.devnull, posix.O_WRONLY | posix.O_CLOEXEC)
+        except OSError:
+            return  # the directory is gone, or no file can be opened
+        try:
+            _dup2(null, self.descriptor, False)
+        finally:
+            _close(null)
+        self._writes_nowhere = True
+        self._bytes_at_fork = size
 
     def before_fork(self) -> None:
         """Write every name. The lock is held until the fork is done."""
         self.pause()
-        if self._is_enabled:
+        if self._is_enabled and not self._writes_nowhere:
             self._bytes_at_fork = os.fstat(self.descriptor).st_size
 
     def after_fork_in_child(self) -> None:
@@ -132,6 +161,7 @@ class _Profile:
         if not self._is_enabled:
             return
         self._is_enabled = False
+        self._writes_nowhere = False
         self.descriptor = -1
         _disable()
         if not self._execs_next:
@@ -149,15 +179,18 @@ class _Profile:
             self._execs_next = False
 
     def _push_names_repeatedly(self, pause_s: float) -> None:
-        pid = os.getpid()
+        pid = _getpid()
         while True:
             due_s = time.monotonic() + pause_s
             while time.monotonic() < due_s:
                 time.sleep(_FIRST_PAUSE_S)
                 if _is_last_thread():
                     return
+                with self._lock:
+                    if _getpid() == pid:
+                        self._write_nowhere_without_room()
             with self._lock:
-                if not self._is_enabled or os.getpid() != pid:
+                if not self._is_enabled or _getpid() != pid:
                     return
                 _push_names()
             pause_s *= 2
@@ -179,6 +212,22 @@ def start(directory: str, rate_hz: int) -> None:
     _guard_exec(profile)
     _guard_close(profile)
     _end_at_first_thread(profile)
+
+
+def _free_bytes(directory: str) -> int:
+    disk = _statvfs(directory)
+    return disk.f_bavail * disk.f_frsize
+
+
+def _largest_file_bytes() -> int:
+    """How large the process's limit lets a file become."""
+    descriptor = _open("/proc/self/limits", posix.O_RDONLY | posix.O_CLOEXEC)
+    try:
+        text = _read(descriptor, 8192)
+    finally:
+        _close(descriptor)
+    soft = text.partition(b"Max file size")[2].split()[:1]
+    return sys.maxsize if not soft or soft == [b"unlimited"] else int(soft[0])
 
 
 def _is_last_thread() -> bool:
@@ -296,18 +345,19 @@ def _ending(profile: _Profile, original):  # type: ignore[no-untyped-def]
     @__pypy__.hidden_applevel
     def starter(*args, **named):  # type: ignore[no-untyped-def]
         if not profile.end():
-            _say_ended()
+            _say_ended(
+                "the profile ends where the program started its first thread: PyPy's profiler is not safe with threads."
+            )
         return original(*args, **named)
 
     return dress(starter, original)
 
 
-def _say_ended() -> None:
-    what = "the profile ends where the program started its first thread: PyPy's profiler is not safe with threads."
+def _say_ended(what: str) -> None:
     if pure_recorder.PureRecorder.current is not None:
         pure_recorder.record_message("profile-ended", what)
         return
     try:
-        os.write(2, ("footfall: " + what + " [profile-ended]\n").encode())
+        posix.write(2, ("footfall: " + what + " [profile-ended]\n").encode())
     except OSError:  # no stderr to say it on
         pass
