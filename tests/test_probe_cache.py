@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from footfall.observe import probe_cache
+from footfall.observe.instrument import Instrumenter
 from footfall.observe.probe_cache import ProbeCache
 
 _CODE = compile("x = 1", "m.py", "exec")
@@ -71,3 +72,20 @@ def test_another_interpreter_has_entries_of_its_own(stored: Path, monkeypatch: p
     """An upgrade of Python finds none of the old entries."""
     monkeypatch.setattr(sys, "hexversion", sys.hexversion + 1)
     assert _load(stored) is None
+
+
+def test_code_from_the_cache_is_loaded_without_a_compilation(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not even to learn how this compiler numbers lines, which costs a process's start."""
+    source = tmp_path / "m.py"
+    source.write_text("x = 1\n")
+    first = Instrumenter(str(tmp_path / "cache"), True, lambda make: make())
+    _let_settle(first._cache)
+    code = first.code_of_file(str(source), str(source))
+
+    def refuse(*_: object, **__: object) -> None:
+        raise AssertionError("compiled")
+
+    for place in ("instrument.strays_here", "probe_mode.strays_here", "instrument.compile_plainly"):
+        monkeypatch.setattr(f"footfall.observe.{place}", refuse)
+    second = Instrumenter(str(tmp_path / "cache"), True, lambda make: make())
+    assert second.code_of_file(str(source), str(source)) == code

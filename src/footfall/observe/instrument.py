@@ -1,9 +1,10 @@
 """Source to instrumented code, from the cache where it is known. Called by the hooks on loading and compiling."""
 
 import gc
+import sys
 
 from footfall.observe.probe_cache import ProbeCache
-from footfall.observe.probe_mode import STRAYS, mode_here
+from footfall.observe.probe_mode import BRANCHES, STRAYS, mode_here, strays_here
 from footfall.observe.probe_plan import insert_probes
 from footfall.observe.probe_silence import Silence
 from footfall.observe.probe_source import digest_source, read_source, split_lines
@@ -12,6 +13,10 @@ from footfall.observe.probe_syntax import is_docstring
 from footfall.own_builtins import keep_builtins
 
 keep_builtins(globals())
+
+if (3, 11) <= sys.version_info < (3, 11, 7):
+    # Early patch releases need it for stray lines: now, since once the program runs nothing is to be imported.
+    from footfall.observe import probe_star_ends  # noqa: F401
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -36,8 +41,10 @@ class Instrumenter:
         """`call_with_room` calls a function where it may recurse further than here."""
         self.with_branches = with_branches
         self._call_with_room = call_with_room
-        self._cache = ProbeCache(cache_dir, mode_here(with_branches))
+        # All else that the mode tells follows from the interpreter and its optimization, which keep entries apart too.
+        self._cache = ProbeCache(cache_dir, BRANCHES if with_branches else 0)
         self.code_state = self._cache.code_state
+        self._strays: int | None = None
 
     def code_of_file(self, path: str, filename: str) -> "CodeType":
         """Return the instrumented code of a source file, unarmed, under `filename`."""
@@ -77,15 +84,21 @@ class Instrumenter:
         self, source: "str | bytes", filename: str, digest: bytes, flags: int, optimize: int
     ) -> "CodeType":
         tree = compile_plainly(source, filename, "exec", flags | _ONLY_AST, dont_inherit=True, optimize=optimize)
-        self.instrument(tree, source, digest, mode_here(self.with_branches, optimize))
+        self.instrument(tree, source, digest, self._mode(optimize))
         code: CodeType = compile_plainly(tree, filename, "exec", flags, dont_inherit=True, optimize=optimize)
         return code
+
+    def _mode(self, optimize: int = -1, keeps_asserts: bool = False) -> int:
+        """Return the mode of what is compiled now. A process whose code all comes from the cache asks for none."""
+        if self._strays is None:
+            self._strays = strays_here()
+        return mode_here(self.with_branches, optimize, keeps_asserts, self._strays)
 
     def instrument_for_pytest(self, tree: "Module", source: bytes) -> None:
         """Insert probes into the tree of a module whose asserts pytest is about to make other statements."""
         first = tree.body[0] if tree.body else None
         is_left_alone = is_docstring(first) and _LEFT_ALONE in first.value.value  # type: ignore[union-attr]
-        mode = mode_here(self.with_branches, keeps_asserts=not is_left_alone)
+        mode = self._mode(keeps_asserts=not is_left_alone)
         self.instrument(tree, source, digest_source(source), mode)
 
     def instrument(self, tree: "Module", source: "str | bytes", digest: bytes, mode: int) -> None:

@@ -19,6 +19,7 @@ __all__ = [
     "STRAYS_BEHIND_CASES",
     "STRAYS_BEHIND_STARS",
     "mode_here",
+    "strays_here",
 ]
 
 BRANCHES = 1
@@ -35,13 +36,15 @@ STRAYS_BEHIND_STARS = 32
 """With STRAYS: the last `except*` clause is left by its last line where it ends a function, as by CPython 3.11.2."""
 
 
-def mode_here(with_branches: bool, optimize: int = -1, keeps_asserts: bool = False) -> int:
+def mode_here(
+    with_branches: bool, optimize: int = -1, keeps_asserts: bool = False, strays: int | None = None
+) -> int:
     """Return the mode of code that is compiled in this process, `optimize` being as for `compile`.
 
-    `keeps_asserts`: they are made other statements before, as pytest does.
+    `keeps_asserts`: they are made other statements before, as pytest does. `strays` are those of `strays_here`.
     """
     level = sys.flags.optimize if optimize < 0 else optimize
-    mode = _STRAYS_HERE | (BRANCHES if with_branches else 0)
+    mode = (strays_here() if strays is None else strays) | (BRANCHES if with_branches else 0)
     if level > 0 and not keeps_asserts:
         mode |= NO_ASSERTS
     if level > 1 and _runs_docstrings():
@@ -49,8 +52,13 @@ def mode_here(with_branches: bool, optimize: int = -1, keeps_asserts: bool = Fal
     return mode
 
 
-def _find_strays_here() -> int:
-    """Return the bits for stray lines of this compiler, which differ between patch releases of 3.11."""
+def strays_here() -> int:
+    """Return the bits for stray lines of this compiler, which differ between patch releases of 3.11.
+
+    There it compiles two small texts: not to be asked for before code is compiled, nor for each file.
+    """
+    if not HAS_STRAY_LINES:
+        return 0
     case = compile("match 0:\n case 0:\n  global a", "", "exec", dont_inherit=True)
     star = compile("try:0\nexcept*0:\n 0", "", "exec", dont_inherit=True)
     found = STRAYS
@@ -65,8 +73,3 @@ def _runs_docstrings() -> bool:
     module = compile("def f():\n ''", "", "exec", dont_inherit=True, optimize=2)
     [function] = [constant for constant in module.co_consts if type(constant) is type(module)]
     return any(line == 2 for _, _, line in function.co_lines())
-
-
-_STRAYS_HERE = (
-    _find_strays_here() if HAS_STRAY_LINES else 0
-)

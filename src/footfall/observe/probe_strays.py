@@ -35,7 +35,6 @@ from _ast import (
 )
 
 from footfall.observe.probe_mode import STRAYS_BEHIND_CASES, STRAYS_BEHIND_STARS
-from footfall.observe.probe_star_ends import find_star_end
 from footfall.observe.probe_syntax import JUMPS, last_with_code, no_code_in
 from footfall.own_builtins import keep_builtins
 
@@ -137,6 +136,8 @@ def _add_behind_cases(
 
 def _add_behind_stars(found: dict[AST, AST], body: list[stmt], no_code: tuple[type[stmt], ...]) -> None:
     """Look for `except*` clauses that end a function, class or module."""
+    from footfall.observe.probe_star_ends import find_star_end  # imported by `instrument` where the compiler has them
+
     blocks = [body]
     while blocks:
         last: Any = last_with_code(blocks.pop(), no_code)
