@@ -203,3 +203,24 @@ def test_a_program_of_standard_input(footfall, script, tmp_path) -> None:
     assert (done.returncode, done.stdout) == (0, "ran\n")
     assert "standard input has no file: put it into one." in done.stderr
     assert "footfall run python -" in footfall("run", "-").stderr
+
+
+def test_a_misspelt_command_is_guessed(footfall) -> None:
+    """As options are."""
+    done = footfall("rpeort")
+    assert done.returncode == 2 and "No such command 'rpeort'. Did you mean 'report'" in done.stderr
+    assert "Did you mean" not in footfall("zzz").stderr
+
+
+def test_a_place_without_a_run_is_named(footfall, tmp_path) -> None:
+    """Whether it is there, in words."""
+    assert "nothere is not a run directory: there is no such directory." in footfall("resolve", "nothere").stderr
+    assert "it has no file `settings`" in footfall("resolve", str(tmp_path)).stderr
+
+
+@pytest.mark.parametrize("name", ["report", "html", "tests", "gaps", "flame", "export", "erase", "debug", "top", "combine"])
+def test_examples_of_the_help_can_be_copied(footfall, name: str) -> None:
+    """Each has a line of its own, whatever the width of the terminal."""
+    _, _, examples = footfall(name, "--help", env={**os.environ, "COLUMNS": "50"}).stdout.partition("Examples:\n")
+    assert examples
+    assert all(line.strip().startswith(f"footfall {name}") for line in examples.splitlines())

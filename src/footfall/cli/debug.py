@@ -34,10 +34,17 @@ __all__ = ["command"]
 _ENGINES: Final = {ENGINE_MONITORING: "monitoring", ENGINE_PROBES: "probes", ENGINE_SETTRACE: "settrace"}
 _Rows = Iterable[tuple[str, str]]
 
+_EXAMPLES = """\b
+Examples:
+  footfall debug sys
+  footfall debug data old/.coverage.7
+  footfall debug probes app.py
+"""
+
 
 @click.command(
     "debug",
-    epilog="Examples:  footfall debug sys  |  footfall debug data old/.coverage.7  |  footfall debug probes app.py",
+    epilog=_EXAMPLES,
 )
 @data_file_option
 @config_option

@@ -22,8 +22,14 @@ from footfall.record.rundir import (
 
 __all__ = ["command"]
 
+_EXAMPLES = """\b
+Examples:
+  footfall erase
+  footfall erase --data-file=unit.cov
+"""
 
-@click.command("erase", epilog="Examples:  footfall erase  |  footfall erase --data-file=unit.cov")
+
+@click.command("erase", epilog=_EXAMPLES)
 @data_file_option
 @config_option
 @accepted_options("--debug")

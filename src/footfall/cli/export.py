@@ -32,11 +32,17 @@ _FORMATS: Final = {
     "pstats": ".pstats",
 }
 
+_EXAMPLES = """\b
+Examples:
+  footfall export --format speedscope -o run.speedscope.json
+  footfall export -o run.pb.gz
+  footfall export --format collapsed -o - | flamegraph.pl > flame.svg
+"""
+
 
 @click.command(
     "export",
-    epilog="Examples:  footfall export --format speedscope -o run.speedscope.json  |  footfall export -o run.pb.gz"
-    "  |  footfall export --format collapsed -o - | flamegraph.pl > flame.svg",
+    epilog=_EXAMPLES,
 )
 @click.option("-f", "--format", "format_", type=click.Choice(list(_FORMATS)), help="[default: what -o ends in]")
 @click.option("-o", "output", metavar="FILE", help="Where to write; - is stdout. [default: profile.ENDING]")

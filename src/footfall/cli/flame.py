@@ -14,11 +14,17 @@ __all__ = ["command"]
 
 _PAGE_ENDINGS = (".html", ".htm")
 
+_EXAMPLES = """\b
+Examples:
+  footfall flame
+  footfall flame before.data after.data -o diff.html
+  footfall flame -o stacks.txt
+"""
+
 
 @click.command(
     "flame",
-    epilog="Examples:  footfall flame  |  footfall flame before.data after.data -o diff.html  |"
-    "  footfall flame -o stacks.txt",
+    epilog=_EXAMPLES,
 )
 @click.argument("data_files", nargs=-1, metavar="[BEFORE] [FILE]")
 @click.option(

@@ -13,11 +13,18 @@ from footfall.report.jsontext import render_json
 
 __all__ = ["command"]
 
+_EXAMPLES = """\b
+Examples:
+  footfall gaps
+  footfall gaps --profile production.data
+  footfall gaps -n 5 --fail
+  footfall gaps --format json
+"""
+
 
 @click.command(
     "gaps",
-    epilog="Examples:  footfall gaps  |  footfall gaps --profile production.data  |  footfall gaps -n 5 --fail  |"
-    "  footfall gaps --format json",
+    epilog=_EXAMPLES,
 )
 @report_options
 @contexts_option

@@ -23,11 +23,18 @@ from footfall.report.gather import Coverage
 
 __all__ = ["command", "write_html"]
 
+_EXAMPLES = """\b
+Examples:
+  footfall html
+  footfall html -d site --title 'Nightly'
+  footfall html --before last-week.data
+  footfall html --profile production.data
+"""
+
 
 @click.command(
     "html",
-    epilog="Examples:  footfall html  |  footfall html -d site --title 'Nightly'  |"
-    "  footfall html --before last-week.data  |  footfall html --profile production.data",
+    epilog=_EXAMPLES,
 )
 @report_options
 @contexts_option

@@ -26,11 +26,18 @@ _N_ROWS = 30
 # as in analyze/timeviews.py, whose import is the half of all imports
 _VIEWS = ("test", "function", "file", "line", "thread", "process")
 
+_EXAMPLES = """\b
+Examples:
+  footfall report -m
+  footfall report --sort=-time --skip-covered
+  footfall report --fail-under=90
+  footfall report --by test
+"""
+
 
 @click.command(
     "report",
-    epilog="Examples:  footfall report -m  |  footfall report --sort=-time --skip-covered  |"
-    "  footfall report --fail-under=90  |  footfall report --by test",
+    epilog=_EXAMPLES,
 )
 @report_options
 @contexts_option

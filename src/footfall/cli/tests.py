@@ -29,11 +29,17 @@ __all__ = ["command"]
 
 _RECORD_CONTEXTS = "Record it with `pytest --footfall --footfall-context=test`."
 
+_EXAMPLES = """\b
+Examples:
+  footfall tests --slow -n 10
+  footfall tests --changed -o touched.txt && pytest @touched.txt
+  footfall tests --changed=main
+"""
+
 
 @click.command(
     "tests",
-    epilog="Examples:  footfall tests --slow -n 10  |  footfall tests --changed -o touched.txt && pytest @touched.txt"
-    "  |  footfall tests --changed=main",
+    epilog=_EXAMPLES,
 )
 @report_options
 @click.option("--slow", is_flag=True, help="The slowest first; this is the default.")

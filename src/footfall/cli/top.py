@@ -23,11 +23,18 @@ from footfall.record.rundir import make_run_directory, remove_run_directory, set
 
 __all__ = ["command"]
 
+_EXAMPLES = """\b
+Examples:
+  footfall top 1234
+  footfall top --children 1234
+  footfall top script.py --its-own option
+"""
+
 
 @click.command(
     "top",
     context_settings={"allow_interspersed_args": False},
-    epilog="Examples:  footfall top 1234  |  footfall top --children 1234  |  footfall top script.py --its-own option",
+    epilog=_EXAMPLES,
 )
 @click.option("--rate", type=int, metavar="HZ", help="Samples per second. [default: 1000, or as few, down to 100]")
 @click.option("--children", is_flag=True, help="With PID: the processes that stem from it too.")

@@ -201,7 +201,10 @@ def open_run_directory(path: str | Path) -> tuple[RunDirectory, Settings]:
     except (OSError, ValueError) as error:
         known = find_unresolved_runs(Path.cwd())
         hint = f"Runs kept here: {', '.join(map(str, known))}." if known else "There are no runs kept here."
-        raise UsageError("not-a-run", f"{path} is not a run directory: {error}.", hint) from error
+        why = (error.strerror if isinstance(error, OSError) else "") or str(error)
+        if isinstance(error, FileNotFoundError):
+            why = "it has no file `settings`" if directory.is_dir() else "there is no such directory"
+        raise UsageError("not-a-run", f"{path} is not a run directory: {why}.", hint) from error
 
 
 def find_unresolved_runs(cwd: Path) -> list[Path]:
