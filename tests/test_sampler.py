@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from deep_stacks import VERY_DEEP, ends_of_stacks
 from footfall.analyze.calltree import profile_of_logs, times_of_functions
 from footfall.record.processlogs import read_sample_logs
 from footfall.record.samplelog import SampleLog, read_sample_log
@@ -137,24 +138,8 @@ def test_still_stacks_are_not_dropped(tmp_path: Path) -> None:
 
 def test_very_deep_stacks_have_both_ends(tmp_path: Path) -> None:
     """The frames in the middle are one that says so, and the leaf is who runs."""
-    program = """
-    sys.setrecursionlimit(1000000)
-    def leaf():
-        for _ in until(0.8): pass
-    def down(n):
-        return down(n - 1) if n else leaf()
-    down(70000)
-    """
-    log = sample_program(program, tmp_path / "a.smp")
-    seen = set()
-    for sample in log.samples:
-        names, node = [], sample.node
-        while node:
-            names.append(log.codes[log.nodes[node].code].qualname)
-            node = log.nodes[node].parent
-        if "leaf" in names:
-            seen.add((*names[names.index("leaf") :][:2], names.count("<frames left out>"), *names[-2:]))
-    assert seen == {("leaf", "down", 1, "down", "<module>")}
+    log = sample_program(VERY_DEEP, tmp_path / "a.smp")
+    assert ends_of_stacks(log) == {("leaf", "down", 1, "down", "<module>")}
 
 
 def test_deep_stacks_beside_a_waiting_thread(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from deep_stacks import VERY_DEEP, ends_of_stacks
 from footfall.record.samplelog import SampleLog, read_sample_log
 
 pytestmark = pytest.mark.skipif(sys.implementation.name != "cpython", reason="PyPy has its own sampler")
@@ -122,24 +123,8 @@ def test_survives_at_20_us(tmp_path: Path, program: str) -> None:
 
 def test_very_deep_stacks_have_both_ends(tmp_path: Path) -> None:
     """The frames in the middle are one that says so, and the leaf is who runs."""
-    program = """
-    sys.setrecursionlimit(1000000)
-    def leaf():
-        for _ in until(0.8): pass
-    def down(n):
-        return down(n - 1) if n else leaf()
-    down(70000)
-    """
-    log = sample_program(program, tmp_path / "a.smp")
-    seen = set()
-    for sample in log.samples:
-        names, node = [], sample.node
-        while node:
-            names.append(log.codes[log.nodes[node].code].qualname)
-            node = log.nodes[node].parent
-        if "leaf" in names:
-            seen.add((*names[names.index("leaf") :][:2], names.count("<frames left out>"), *names[-2:]))
-    assert seen == {("leaf", "down", 1, "down", "<module>")}
+    log = sample_program(VERY_DEEP, tmp_path / "a.smp")
+    assert ends_of_stacks(log) == {("leaf", "down", 1, "down", "<module>")}
 
 
 def test_the_programs_files_are_left(tmp_path: Path) -> None:
