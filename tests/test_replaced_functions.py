@@ -367,7 +367,9 @@ def forbid(event, args):
 
 sys.addaudithook(forbid)
 import work
-print(work.f(1))
+names = {}
+exec(compile("def g(x):\\n    return x\\n", "work.py", "exec"), names)
+print(work.f(1), names["g"](1))
 """
 
 
@@ -376,5 +378,6 @@ def test_an_audit_hook_forbids_what_only_we_do(tmp_path: Path, footfall: Footfal
     (tmp_path / "work.py").write_text("def f(x):\n    return x\n")
     (tmp_path / "program.py").write_text(FORBIDDING)
     done = footfall("run", "--quiet", sys.executable, "program.py", cwd=tmp_path)
-    assert (done.stdout, done.returncode) == ("1\n", 0)
+    assert (done.stdout, done.returncode) == ("1 1\n", 0)
     assert "Traceback" not in done.stderr
+    assert "ignored" not in done.stderr

@@ -12,7 +12,7 @@ import __pypy__  # type: ignore[import-not-found]
 from _cffi_backend import FFI  # type: ignore[import-untyped]
 
 from footfall.observe import pypy_contexts
-from footfall.observe.interruptions import Undisturbed
+from footfall.observe.interruptions import Undisturbed, pass_on
 from footfall.observe.probe_forms import EQUAL_MARK, HEADER, MARK, read_header
 from footfall.observe.pure_recorder import PureRecorder
 from footfall.observe.pypy_contexts import AskingHits
@@ -219,7 +219,8 @@ def hook_compile(probes: "Probes") -> None:
             and type(flags) is int
             and not flags & _ONLY_AST
         ):
-            code = probes.code_for_source(source, filename, flags | _inherited(dont_inherit), optimize)
+            inherited = _inherited(dont_inherit)
+            code = None if inherited is None else probes.code_for_source(source, filename, flags | inherited, optimize)
             if code is not None:
                 return code
         return plain_compile(source, filename, mode, flags, dont_inherit, optimize, **more)
@@ -276,14 +277,17 @@ class _Substitutes:
         return found if type(found) is _CODE else code
 
 
-def _inherited(dont_inherit: object) -> int:
-    """The future features of the code that called `compile`."""
+def _inherited(dont_inherit: object) -> int | None:
+    """The future features of the code that called `compile`; None where an audit hook forbids to look."""
     if dont_inherit:
         return 0
     try:
         return sys._getframe(1).f_code.co_flags & _FUTURES
     except ValueError:  # called by the interpreter itself, for the main script
         return 0
+    except Exception as error:
+        pass_on(error)
+        return None
 
 
 def call_with_room(function: "Callable[[], CodeType]") -> "CodeType":

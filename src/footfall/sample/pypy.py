@@ -140,8 +140,8 @@ class _Profile:
             if min(_free_bytes(self._directory), _largest_file_bytes() - size) >= _LAST_BYTES:
                 return
             null = _open(os.devnull, posix.O_WRONLY | posix.O_CLOEXEC)
-        except OSError:
-            return  # the directory is gone, or no file can be opened
+        except Exception:  # the directory is gone, no file can be opened, or an audit hook of the program forbids it
+            return
         try:
             _dup2(null, self.descriptor, False)
         finally:
