@@ -1,7 +1,11 @@
-"""Styled text and the progress bar on stderr."""
+"""Styled text and the progress bar on stderr, and Ctrl-C before anything is shown."""
 
 import io
+import os
+import signal
+import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -72,3 +76,14 @@ def test_no_bar_off_a_terminal() -> None:
     """Nor does a log file."""
     with terminal.progress_bar("Working", is_quiet=False) as update:
         assert update is None
+
+
+@pytest.mark.parametrize("start", ["launcher", "module"])
+def test_ctrl_c_while_the_command_is_loaded(tmp_path: Path, start: str) -> None:
+    """It ends the command as the signal does, without a traceback."""
+    (tmp_path / "click.py").write_text("import os, signal\nos.kill(os.getpid(), signal.SIGINT)\n")
+    command = [str(Path(sys.executable).with_name("footfall"))] if start == "launcher" else [sys.executable, "-m", "footfall"]
+    done = subprocess.run(
+        [*command, "report"], env={**os.environ, "PYTHONPATH": str(tmp_path)}, capture_output=True, cwd=tmp_path
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (-signal.SIGINT, b"", b"")
