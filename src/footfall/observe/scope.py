@@ -3,9 +3,10 @@
 Asked once for each file name by the engines, inside the measured process; imports only `sys`.
 """
 
+import sys
 from sys import _getframe  # as it is now: the program may put another there
 
-from footfall.observe.files import absolute_path, current_directory, real_path
+from footfall.observe.files import absolute_path, current_directory, is_there, real_path
 from footfall.observe.installed import ThirdParty, is_in, is_in_any, standard_library
 from footfall.observe.module_names import find_module_name, find_running_namespace, importable_name, source_name
 from footfall.observe.settings import Settings
@@ -36,7 +37,7 @@ class Scope:
     """
 
     def __init__(self, settings: Settings) -> None:
-        self._cwd = current_directory()
+        self._start_directory = current_directory()
         self._source_dirs = settings.source_dir
         self._source_pkgs = settings.source_pkg
         self._include = settings.include
@@ -95,9 +96,23 @@ class Scope:
     def _canonical(self, filename: str) -> str:
         """The absolute path; "" for what no file can be called: with a NUL, or a surrogate that stands for no byte."""
         try:
-            return real_path(filename, self._cwd)
+            return real_path(self._from_root(filename))
         except ValueError:
             return ""
+
+    def _from_root(self, filename: str) -> str:
+        """A name from the root: a relative one is looked for as coverage.py does, where the program is now and in
+        `sys.path`; and where it began, since code may be met later than it was compiled.
+        """
+        if filename.startswith("/"):
+            return filename
+        here = current_directory()
+        for directory in [here, *sys.path, self._start_directory]:
+            if isinstance(directory, str):
+                named = absolute_path(directory, here) + "/" + filename
+                if is_there(named):
+                    return named
+        return here + "/" + filename
 
     def _path_if_measured(self, filename: str, module_name: str | None) -> str | None:
         """As `decide`; the module name None stands for one that is in the packages asked for."""
@@ -112,7 +127,7 @@ class Scope:
         elif self._include:
             if not any(glob_matches(pattern, path) for pattern in self._include):
                 return None
-        elif self._is_installed(path, absolute_path(filename, self._cwd)):
+        elif self._is_installed(path, absolute_path(self._from_root(filename))):
             return None
         if any(glob_matches(pattern, path) for pattern in self._omit):
             return None

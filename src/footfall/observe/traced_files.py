@@ -5,9 +5,14 @@ While there is one, the interpreter calls the trace function for all code, which
 
 import sys
 
+from footfall.observe.own_modules import load_own
 from footfall.own_builtins import keep_builtins
 
 keep_builtins(globals())
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 __all__ = ["TracedFiles"]
 
@@ -31,7 +36,8 @@ class TracedFiles:
         """
         if sys.implementation.name != "cpython":
             return False
-        from footfall.observe import settrace  # few programs need it
+        load_own("thread_starts")  # which the next one imports
+        settrace: Any = load_own("settrace")  # few programs need it
 
         function = sys.gettrace()
         if self._paths:
