@@ -8,9 +8,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from conftest import REPOSITORY
 
-__all__ = ["OTHERS", "PYPY", "environment_of"]
+__all__ = ["OTHERS", "PYPY", "any_python", "each_python", "environment_of"]
 
 _OWN = f"{sys.version_info[0]}.{sys.version_info[1]}" if sys.implementation.name == "cpython" else ""
 
@@ -28,6 +30,16 @@ OTHERS = [
 
 _PATH = os.pathsep.join([os.environ["PATH"], str(Path.home() / ".interpreters/bin")])
 PYPY = shutil.which("pypy3", path=_PATH) or shutil.which("pypy3.11", path=_PATH)
+
+
+
+def any_python(pythons: list[str]) -> list[object]:
+    """Return parameters of which those of another Python than ours say so: reading one is the same from every Python."""
+    return [pytest.param(python, marks=pytest.mark.any_python if python in OTHERS else ()) for python in pythons]
+
+
+each_python = pytest.mark.parametrize("python", any_python([sys.executable, *OTHERS]))
+"""Gives a test each CPython that is here as `python`."""
 
 _FACTS = """
 import sys, sysconfig

@@ -15,14 +15,14 @@ from pathlib import Path
 import pytest
 
 from attached import ENVIRONMENT, attach, recording, stacks_of, target
-from interpreters import OTHERS
+from interpreters import OTHERS, any_python
 
 pytestmark = pytest.mark.skipif(sys.implementation.name != "cpython", reason="reads from CPython only")
 pytest.importorskip("elftools")
 
 PYTHONS = [*([sys.executable] if sys.version_info >= (3, 14) else []), *(path for path in OTHERS if path[-4:] >= "3.14")]
 OLDER = [*([] if sys.version_info >= (3, 14) else [sys.executable]), *(path for path in OTHERS if path[-4:] < "3.14")]
-with_tasks = pytest.mark.parametrize("python", PYTHONS or [pytest.param("", marks=pytest.mark.skip("no CPython 3.14"))])
+with_tasks = pytest.mark.parametrize("python", any_python(PYTHONS) or [pytest.param("", marks=pytest.mark.skip("no CPython 3.14"))])
 
 TREE = """
 import asyncio, time
@@ -222,7 +222,7 @@ def test_a_program_without_tasks(footfall: Footfall, python: str) -> None:
     assert done.stdout.splitlines()[-1] in ("No tasks", "No tasks: asyncio is not imported")
 
 
-@pytest.mark.parametrize("python", OLDER or [pytest.param("", marks=pytest.mark.skip("no older CPython"))])
+@pytest.mark.parametrize("python", any_python(OLDER) or [pytest.param("", marks=pytest.mark.skip("no older CPython"))])
 def test_older_versions_are_refused(footfall: Footfall, python: str) -> None:
     """Before 3.14 nothing tells where tasks are; the message says so, and what helps."""
     with program("import time\nprint('ready', flush=True)\ntime.sleep(1000)", python) as process:

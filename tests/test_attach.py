@@ -20,7 +20,7 @@ from footfall.analyze.calltree import ProfileBuilder, times_of_functions
 from footfall.record.profiledb import read_profile
 from footfall.record.samplelog import SampleLog, read_sample_log
 from footfall.sample.permission import Rights, forbidden
-from interpreters import OTHERS, PYPY
+from interpreters import PYPY, each_python
 
 if TYPE_CHECKING:
     pass
@@ -66,7 +66,7 @@ def test_writes_a_data_file_with_the_profile(tmp_path: Path) -> None:
     assert os.listdir(tmp_path) == ["a.data"] or set(os.listdir(tmp_path)) == {"a.data", ".footfall"}
 
 
-@pytest.mark.parametrize("python", [sys.executable, *OTHERS])
+@each_python
 def test_stacks_of_a_quick_recursion_are_whole(tmp_path: Path, python: str) -> None:
     """Next to no stack mixes two recursions or lacks its root, in a target of each version there is."""
     with target(FIB, python) as process:
@@ -98,7 +98,7 @@ down(70000)
 """
 
 
-@pytest.mark.parametrize("python", [sys.executable, *OTHERS])
+@each_python
 def test_very_deep_stacks_have_both_ends(tmp_path: Path, python: str) -> None:
     """The frames in the middle are one that says so; the leaf has its time. `dump` says how many they are."""
     with target(DEEP, python) as process:
@@ -529,7 +529,7 @@ def test_dump_says_where_a_thread_is() -> None:
     assert states["within"][1] == f"in interpreter {number}"
 
 
-@pytest.mark.parametrize("python", [sys.executable, *OTHERS])
+@each_python
 def test_symbols_are_those_that_the_process_has_mapped(python: str) -> None:
     """Without a way to its file, or its name, an interpreter is found: what it exports is in its memory."""
     from footfall.sample import elf, interpreter

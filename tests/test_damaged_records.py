@@ -74,12 +74,14 @@ def test_a_damaged_record_costs_no_other(kept_run: Path, footfall: Footfall, tmp
     assert kept_run.is_dir()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kept_run", ["", "contexts", "settrace"], indirect=True)
 def test_random_damage_of_a_record_never_stops_the_rest(kept_run: Path, tmp_path: Path) -> None:
     """No other exception, a data file that can be written and read, and all of the other process in it."""
     _damage_at_random(kept_run, tmp_path / "fuzzed", ".rec")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("ending", [".smp", ".vmprof"])
 def test_random_damage_of_a_sample_log_never_stops_the_rest(kept_run: Path, tmp_path: Path, ending: str) -> None:
     """As for a record."""
@@ -148,6 +150,7 @@ def test_settings_that_are_no_file_do_not_hold_the_reader_up(tmp_path: Path, mak
         read_settings(str(tmp_path))
 
 
+@pytest.mark.slow
 def test_every_report_of_a_damaged_data_file_ends_with_a_message(kept_run: Path, tmp_path: Path) -> None:
     """A short version of what tests/damage_fuzz.py does at length."""
     script = Path(damage_fuzz.__file__)

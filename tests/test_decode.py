@@ -98,6 +98,7 @@ def _answer(work, *arguments):
         return "refused"
 
 
+@pytest.mark.slow
 def test_the_same_answers() -> None:
     """Tables of every code object; lines and arcs of random hits, whole runs and contexts; also of `except*`, whose hits have more fields."""
     chance = random.Random(1)

@@ -12,7 +12,7 @@ from exact import Measure, compare_programs, constructs, random_programs
 from exact_contexts import compare_contexts
 from optimized_constructs import OPTIMIZED_BODIES
 
-pytestmark = pytest.mark.filterwarnings("ignore::SyntaxWarning", "ignore::DeprecationWarning")
+pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore::SyntaxWarning", "ignore::DeprecationWarning")]
 
 FIRST_SEED = 1000
 
