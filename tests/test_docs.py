@@ -50,7 +50,7 @@ def test_contributors_are_told_of_files_that_are_there(page) -> None:
     def is_missing(path: str) -> bool:
         first, slash, _ = path.partition("/")
         if not slash:
-            return path not in names
+            return path not in names and not (REPOSITORY / path).exists()
         return any((root / first).exists() for root in folders) and not any((root / path).exists() for root in folders)
 
     assert paths
