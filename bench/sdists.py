@@ -104,7 +104,7 @@ def _options() -> argparse.ArgumentParser:
     parser.add_argument("--python", action="append", help="an interpreter (repeatable; default: this one)")
     parser.add_argument("--revision", default="", help="of a git repository, instead of the newest")
     parser.add_argument("--needs", default="", help="further requirements of the tests, separated by blanks")
-    parser.add_argument("--pytest", default="", help="options for pytest")
+    parser.add_argument("--pytest", default="", help="options for pytest; one as --pytest=-OPTION")
     parser.add_argument("--command", default="", help="what runs instead of pytest: arguments of python")
     parser.add_argument("--in", dest="directory", default="", help="directory of the sources to run in")
     parser.add_argument("--repeat", type=int, default=1, help="runs of the C tracer (default 1, or 2)")
