@@ -1,7 +1,6 @@
 """Source to instrumented code, from the cache where it is known. Called by the hooks on loading and compiling."""
 
 import gc
-import sys
 
 from footfall.observe.probe_cache import ProbeCache
 from footfall.observe.probe_mode import BRANCHES, STRAYS, mode_here, strays_here
@@ -11,10 +10,11 @@ from footfall.observe.probe_source import digest_source, read_source, split_line
 from footfall.observe.probe_strays import find_strays
 from footfall.observe.probe_syntax import is_docstring
 from footfall.own_builtins import keep_builtins
+from footfall.pythons import HAS_LINES_BEHIND_STARS
 
 keep_builtins(globals())
 
-if (3, 11) <= sys.version_info < (3, 11, 7):
+if HAS_LINES_BEHIND_STARS:
     # Early patch releases need it for stray lines: now, since once the program runs nothing is to be imported.
     from footfall.observe import probe_star_ends  # noqa: F401
 
