@@ -89,4 +89,7 @@
 /* The globals and locals of exec and eval may be given by keyword: Python/clinic/bltinmodule.c.h. */
 #define EXEC_TAKES_KEYWORDS SINCE_3_13
 
+/* marshal.loads has the argument allow_code: Python/clinic/marshal.c.h. */
+#define HAS_MARSHAL_ALLOW_CODE SINCE_3_13
+
 #endif

@@ -434,7 +434,7 @@ static PyMethodDef exec_def = {"exec", (PyCFunction)(void (*)(void))probes_exec_
 static PyMethodDef eval_def = {"eval", (PyCFunction)(void (*)(void))probes_eval_code,
                                METH_FASTCALL | METH_KEYWORDS, eval_doc};
 
-#if EXEC_TAKES_KEYWORDS
+#if HAS_MARSHAL_ALLOW_CODE
 #define LOADS_SIGNATURE "loads($module, bytes, /, *, allow_code=True)\n--\n\n"
 #else
 #define LOADS_SIGNATURE "loads($module, bytes, /)\n--\n\n"
