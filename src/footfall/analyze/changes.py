@@ -1,7 +1,7 @@
-"""A git diff to the tests whose recorded lines it touches. Pure: texts and sets in, names out. For `footfall tests`.
+"""A git diff read, and the tests whose recorded lines it touches. Pure: texts and sets in, names out.
 
-The data was recorded on the diff's old side, so old line numbers count: those that were changed or removed, and around
-an insertion the line before and the line after.
+For `footfall tests` the data was recorded on the diff's old side, so old line numbers count: those that were changed or
+removed, and around an insertion the line before and the line after. For `footfall report --diff` new ones do (patch).
 """
 
 from __future__ import annotations
@@ -16,24 +16,36 @@ from footfall.analyze.tests import name_of_test
 
 __all__ = ["Change", "parse_diff", "touched_tests", "widen_change"]
 
-_HUNK = re.compile(r"@@ -(\d+)(?:,(\d+))? \+\d+(?:,\d+)? @@")
+_HUNK = re.compile(r"@@ -(\d+)(?:,(\d+))? \+(\d+)(?:,(\d+))? @@")
 
 
 @dataclass(slots=True)
 class Change:
-    """What a diff did to one file. `old_name` is "" for a new file; names are as git gives them, from its top."""
+    """What a diff did to one file. `old_name` is "" for a new file; names are as git gives them, from its top.
+
+    `new_lines` are those added or changed, `is_binary` says that git shows none, `is_untracked` that all are new.
+    """
 
     old_name: str
     new_name: str
     old_lines: set[int] = field(default_factory=set)
+    new_lines: set[int] = field(default_factory=set)
+    is_binary: bool = False
+    is_untracked: bool = False
 
 
 def parse_diff(text: str) -> list[Change]:
-    """Read what `git diff -U0` prints: one Change for each file, also for binary and mode changes."""
+    """Read what `git diff -U0` prints: one Change for each file, but for those whose mode alone changed."""
     changes: list[Change] = []
+    header = ""
+    n_content = 0  # lines of the hunk to come: text of the file, which may look like any line of the diff
     for line in text.split("\n"):
-        if line.startswith("diff --git "):
+        if n_content and line.startswith(("-", "+")):
+            n_content -= 1
+        elif line.startswith("diff --git "):
             changes.append(Change("", ""))
+            header = line[11:]
+            n_content = 0
         elif not changes:
             continue
         elif line.startswith("--- "):
@@ -44,13 +56,32 @@ def parse_diff(text: str) -> list[Change]:
             changes[-1].old_name = _unquoted(line[12:])
         elif line.startswith("rename to "):
             changes[-1].new_name = _unquoted(line[10:])
+        elif line.startswith("Binary files "):
+            _set_binary(changes[-1], header, line)
         elif found := _HUNK.match(line):
-            first, count = int(found[1]), int(found[2] or 1)
-            if count == 0:  # inserted after line `first`
-                changes[-1].old_lines |= {first, first + 1}
-            else:
-                changes[-1].old_lines |= set(range(first, first + count))
+            n_content = _add_hunk(changes[-1], found)
     return [change for change in changes if change.old_name or change.new_name]
+
+
+def _add_hunk(change: Change, found: re.Match[str]) -> int:
+    """Add the lines that a hunk's header tells of; return how many lines of text follow it."""
+    old_first, n_old, new_first, n_new = (1 if number is None else int(number) for number in found.groups())
+    if n_old == 0:  # inserted after line `old_first`
+        change.old_lines |= {old_first, old_first + 1}
+    else:
+        change.old_lines |= set(range(old_first, old_first + n_old))
+    change.new_lines |= set(range(new_first, new_first + n_new))
+    return n_old + n_new
+
+
+def _set_binary(change: Change, header: str, line: str) -> None:
+    """Take the name from the line "diff --git a/NAME b/NAME", the one that has it where nothing else changed it."""
+    change.is_binary = True
+    if change.new_name:
+        return
+    name = _name(header[len(header) // 2 + 1 :])
+    change.old_name = "" if line.startswith("Binary files /dev/null and ") else name
+    change.new_name = "" if line.endswith(" and /dev/null differ") else name
 
 
 def _name(text: str) -> str:

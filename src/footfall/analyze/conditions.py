@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import ast
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import CodeType
 
@@ -90,8 +90,10 @@ def compare_conditions(
     analysis: SourceAnalysis,
     executed: Iterable[int],
     codes: Iterable[BranchedCode],
+    within: Collection[int] | None = None,
 ) -> ConditionResult:
-    """Compare the conditions of the source `text` with what was seen. `executed` are first lines of what ran.
+    """Compare the conditions of the source `text` with what was seen. `executed` are first lines of what ran, `within`
+    those of the statements that count, None for all.
 
     Operands on excluded lines, and on those marked as partial branches, do not count.
     """
@@ -101,7 +103,7 @@ def compare_conditions(
     lines = text.split("\n")
     for position, outcome in sorted(outcomes_by_operand(conditions, codes).items()):
         line = analysis.first_line_of(position.line)
-        if line not in analysis.statements or line in analysis.no_branch:
+        if line not in analysis.statements or line in analysis.no_branch or (within is not None and line not in within):
             continue
         n_total += 2
         n_seen += sum(outcome)

@@ -15,6 +15,7 @@ __all__ = [
     "Numbers",
     "compare",
     "fail_under_message",
+    "find_ranges",
     "format_lines",
     "format_percent",
     "should_fail_under",
@@ -153,7 +154,7 @@ def format_lines(statements: Iterable[int], lines: Collection[int], arcs: Iterab
     `arcs` are added as "8->10" or "8->exit" where neither end is in `lines`.
     """
     items = [
-        (first, f"{first}" if first == last else f"{first}-{last}") for first, last in _find_ranges(statements, lines)
+        (first, f"{first}" if first == last else f"{first}-{last}") for first, last in find_ranges(statements, lines)
     ]
     for start, end in arcs:
         if start not in lines and end not in lines:
@@ -161,7 +162,8 @@ def format_lines(statements: Iterable[int], lines: Collection[int], arcs: Iterab
     return ", ".join(text for _, text in sorted(items))
 
 
-def _find_ranges(statements: Iterable[int], lines: Collection[int]) -> list[tuple[int, int]]:
+def find_ranges(statements: Iterable[int], lines: Collection[int]) -> list[tuple[int, int]]:
+    """Return `lines`, some of `statements`, as (first, last) of each range; a range runs over lines of no statement."""
     ranges: list[tuple[int, int]] = []
     is_open = False
     for line in sorted(statements):

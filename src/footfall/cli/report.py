@@ -32,6 +32,8 @@ Examples:
   footfall report --sort=-time --skip-covered
   footfall report --fail-under=90
   footfall report --by test
+  footfall report --diff main --fail-under-patch 90
+  footfall report --diff origin/main --format markdown > comment.md
 """
 
 
@@ -41,7 +43,12 @@ Examples:
 )
 @report_options
 @contexts_option
-@click.option("--format", "format_", metavar="FORMAT", help="text, markdown or total; json with --by. [default: text]")
+@click.option(
+    "--format",
+    "format_",
+    metavar="FORMAT",
+    help="text, markdown or total; json with --by; json, github or gitlab with --diff. [default: text]",
+)
 @click.option("-m", "--show-missing", is_flag=True, default=None, help="Show the lines and branches that did not run.")
 @click.option("--conditions", is_flag=True, help="Show conditions: with -m, what no operand of them ever was.")
 @click.option("--skip-covered/--no-skip-covered", default=None, help="Leave out files with 100% coverage.")
@@ -59,6 +66,18 @@ Examples:
     type=click.Choice(["cpu", "wall", "gil", "samples"]),
     help="What time is: CPU, wall or GIL time, or samples. [default: cpu, or wall where there is none]",
 )
+@click.option(
+    "--diff",
+    "revision",
+    metavar="REV",
+    help="Only what changed since HEAD and REV parted, in commits and in the working tree.",
+)
+@click.option(
+    "--fail-under-patch",
+    type=float,
+    metavar="MIN",
+    help="With --diff: exit with 2 when less than MIN per cent of what changed is covered.",
+)
 @click.option("--precision", type=int, metavar="N", help="Digits after the decimal point of percentages.")
 def command(
     request: ReportRequest,
@@ -71,6 +90,8 @@ def command(
     by: str | None,
     count: int | None,
     clock: str | None,
+    revision: str | None,
+    fail_under_patch: float | None,
     precision: int | None,
 ) -> int:
     """Show coverage and time, file by file; all files or those named.
@@ -80,6 +101,9 @@ def command(
 
     With --by, shows the profile: own time (Self) and time with all that was called (Total), in seconds and per cent
     with the standard error that the number of samples gives; of each test its slowest lines.
+
+    With --diff, shows what a git diff added or changed: statements, branches, conditions, what of them is missing and
+    the time they take; as a table, for a comment (markdown), as annotations (github) or a code quality report (gitlab).
     """
     config = request.load_config(
         report_format=format_,
@@ -89,6 +113,7 @@ def command(
         sort=sort,
         precision=precision,
     )
+    _check_diff(request, revision, by, fail_under_patch)
     if by is not None:
         if request.chooses_files or request.fail_under is not None:
             text = "FILE, --include, --omit and --fail-under are of the coverage table, and --by shows the profile."
@@ -98,6 +123,26 @@ def command(
         return 0
     if count is not None:
         raise UsageError("by-missing", "--count is of the profile's rows.", "Add --by function, or leave it out.")
+    options = TableOptions(
+        format=config.report_format or "text",
+        precision=config.precision,
+        show_missing=config.show_missing,
+        skip_covered=config.skip_covered,
+        skip_empty=config.skip_empty,
+        sort=config.sort,
+    )
+    if revision is not None:
+        from footfall.cli.report_diff import show_patch  # of use here only
+
+        return show_patch(
+            request,
+            config,
+            revision,
+            options=options,
+            clock=clock,
+            needs_conditions=conditions,
+            fail_under=fail_under_patch,
+        )
     is_plain = (config.report_format or "text") == "text" and not conditions and not request.chooses_files
     coverage = request.gather(config, needs_coverage=not is_plain)
     if coverage.is_profile_alone:
@@ -108,14 +153,6 @@ def command(
         raise FootfallError(
             "no-report-data", f"No data to report in {config.data_file}.", "None of its files could be read."
         )
-    options = TableOptions(
-        format=config.report_format or "text",
-        precision=config.precision,
-        show_missing=config.show_missing,
-        skip_covered=config.skip_covered,
-        skip_empty=config.skip_empty,
-        sort=config.sort,
-    )
     shares = None
     if coverage.has_profile:
         from footfall.analyze.clocks import Clock, default_clock  # these are the half of all imports, for some only
@@ -134,6 +171,17 @@ def command(
     notes = unreadable_notes(coverage)
     show(render_table([file.result for file in coverage.files], options, shares, outcomes, notes), end="")
     return exit_status(config, coverage)
+
+
+def _check_diff(request: ReportRequest, revision: str | None, by: str | None, fail_under_patch: float | None) -> None:
+    """Raise UsageError (`diff-whole`, `diff-missing`) for options that do not go together."""
+    if revision is None:
+        if fail_under_patch is not None:
+            raise UsageError("diff-missing", "--fail-under-patch is of what changed.", "Say since when: --diff main.")
+        return
+    if by is not None or request.fail_under is not None:
+        text = "--by and --fail-under are of the whole, and --diff shows what changed."
+        raise UsageError("diff-whole", text, "Use --fail-under-patch, or leave out --diff.")
 
 
 def _show_profile(

@@ -136,8 +136,10 @@ def _touched(config: Config, revision: str) -> list[str]:
 
 def _touched_by(change: Change, ran: Mapping[str, set[int]], revision: str) -> set[str]:
     """Return the tests that ran a statement which the change touches; all of the file's where it can't be told."""
+    if change.is_binary:
+        return touched_tests(ran, None)
     if not change.old_lines and change.new_name:
-        return set()  # renamed, or another mode
+        return set()  # renamed
     source = file_at(revision, change.old_name)
     try:
         if source is None or not change.new_name:

@@ -6,7 +6,7 @@ beside their analyses.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 
 from footfall.analyze.conditions import ConditionResult, can_analyze, compare_conditions
@@ -23,33 +23,41 @@ __all__ = ["condition_lines", "conditions_report", "load_conditions", "need_cond
 
 
 def load_conditions(
-    coverage: Coverage, data_file: str | Path, contexts: Iterable[str] = ()
+    coverage: Coverage,
+    data_file: str | Path,
+    contexts: Iterable[str] = (),
+    within: Mapping[str, Collection[int]] | None = None,
 ) -> dict[str, ConditionResult] | None:
     """Return each reported file's conditions by its path; None where the data has none or this interpreter is older.
 
-    `contexts` as for `gather`.
+    `contexts` as for `gather`. `within`, where there is one, has the files that count, with first lines of statements.
     """
     if not can_analyze():
         return None
     stored = read_conditions(data_file, contexts)
     if stored is None:
         return None
-    sources = {file.result.path: read_source_bytes(file.result.path) for file in coverage.files}
+    files = [file for file in coverage.files if within is None or file.result.path in within]
+    sources = {file.result.path: read_source_bytes(file.result.path) for file in files}
     conditions = find_all_conditions(sources, data_file)
     found = {}
-    for file in coverage.files:
+    for file in files:
         path, result = file.result.path, file.result
         codes = [code for name in file.stored_paths for code in stored.get(name, ())]
         text = decode_source(sources[path])
-        found[path] = compare_conditions(text, conditions[path], file.analysis, result.executed, codes)
+        lines = None if within is None else within[path]
+        found[path] = compare_conditions(text, conditions[path], file.analysis, result.executed, codes, lines)
     return found
 
 
 def need_conditions(
-    coverage: Coverage, data_file: str | Path, contexts: Iterable[str] = ()
+    coverage: Coverage,
+    data_file: str | Path,
+    contexts: Iterable[str] = (),
+    within: Mapping[str, Collection[int]] | None = None,
 ) -> dict[str, ConditionResult]:
     """As `load_conditions`, but raise FootfallError (`no-conditions`) where there are none."""
-    found = load_conditions(coverage, data_file, contexts)
+    found = load_conditions(coverage, data_file, contexts, within)
     if found is not None:
         return found
     if not can_analyze():
@@ -64,7 +72,9 @@ def outcomes_by_path(coverage: Coverage, results: Mapping[str, ConditionResult])
     """Return the conditions for the table."""
     found = {}
     for file in coverage.files:
-        result = results[file.result.path]
+        result = results.get(file.result.path)
+        if result is None:
+            continue
         lines = tuple(condition_lines(file.name, result))
         found[file.result.path] = Outcomes(result.n_seen, result.n_total, lines)
     return found

@@ -25,7 +25,16 @@ from footfall.record.coveragedb import StoredCoverage, StoredFile, read_coverage
 from footfall.report.analyses import analyze_sources
 from footfall.report.sources import looks_like_python, read_source_bytes
 
-__all__ = ["Coverage", "ReportedFile", "UnreadableFile", "gather", "profile_alone", "shown_path", "unreadable_notes"]
+__all__ = [
+    "Coverage",
+    "ReportedFile",
+    "UnreadableFile",
+    "choose_paths",
+    "gather",
+    "profile_alone",
+    "shown_path",
+    "unreadable_notes",
+]
 
 
 _SHOW_TIMES = (
@@ -64,7 +73,7 @@ class UnreadableFile(NamedTuple):
 class Coverage:
     """The files of a report in the order of their paths, and what could not be in it as (slug, text).
 
-    `unreadable` are those of which the text is missing or no Python, unless such errors are ignored.
+    `unreadable` are those of which the text is missing or no Python; `ignored` are they where such errors are.
     """
 
     has_arcs: bool = False
@@ -74,6 +83,7 @@ class Coverage:
     """Whether the data file has no coverage at all."""
     files: list[ReportedFile] = field(default_factory=list)
     unreadable: list[UnreadableFile] = field(default_factory=list)
+    ignored: list[UnreadableFile] = field(default_factory=list)
     warnings: list[tuple[str, str]] = field(default_factory=list)
 
     @property
@@ -116,7 +126,7 @@ def gather(
             coverage.is_profile_alone = True
             return coverage
         wanted = [_stored_path(config, path) for path in paths]
-        chosen = _choose(config, wanted or stored.files)
+        chosen = choose_paths(config, wanted or stored.files)
         if not chosen:
             raise FootfallError(
                 "no-report-data",
@@ -132,10 +142,13 @@ def gather(
             inferred = result.executed & analysis.translate_lines(found.inferred) - frozenset(seen)
             coverage.files.append(ReportedFile(result, analysis, names.get(path, (path,)), inferred))
         _note_unknown_branches(coverage, stored)
-        if failed and not (config.ignore_errors or ignore_errors):
+        failures = [UnreadableFile(shown_path(path), each.slug, each.message) for path, each in failed]
+        if config.ignore_errors or ignore_errors:
+            coverage.ignored = failures
+        elif failures:
             if wanted or not coverage.files:
                 raise failed[0][1]
-            coverage.unreadable = [UnreadableFile(shown_path(path), each.slug, each.message) for path, each in failed]
+            coverage.unreadable = failures
         for _, error in failed:
             coverage.warnings.append((error.slug, f"{error.message} It is not in the total."))
     return coverage
@@ -240,7 +253,8 @@ def _apply_paths(config: Config, stored: StoredCoverage) -> tuple[StoredCoverage
     return mapped, names
 
 
-def _choose(config: Config, paths: Iterable[str]) -> list[str]:
+def choose_paths(config: Config, paths: Iterable[str]) -> list[str]:
+    """Return the paths that the report includes, sorted."""
     include = make_patterns_absolute(config.report_include)
     omit = make_patterns_absolute(config.report_omit)
     return [

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 
-__all__ = ["render_json"]
+__all__ = ["readable_text", "render_json"]
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _NOT_ASCII = re.compile("[^\x00-\x7f]")
@@ -21,4 +21,9 @@ def render_json(value: object, *, indent: int | None = None, separators: tuple[s
     if "\\ud" not in text:
         return text
     readable = json.dumps(value, indent=indent, separators=separators, ensure_ascii=False)
-    return _NOT_ASCII.sub(lambda found: json.dumps(found[0])[1:-1], _SURROGATE.sub("\ufffd", readable))
+    return _NOT_ASCII.sub(lambda found: json.dumps(found[0])[1:-1], readable_text(readable))
+
+
+def readable_text(text: str) -> str:
+    """Return a text with U+FFFD for each byte that is no text, as every encoder takes it."""
+    return _SURROGATE.sub("\ufffd", text)

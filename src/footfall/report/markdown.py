@@ -6,7 +6,7 @@ import string
 
 from footfall.report.table import PERCENT_COLUMNS, Table
 
-__all__ = ["lay_out_markdown"]
+__all__ = ["escape_markdown", "lay_out_markdown"]
 
 _ESCAPES = str.maketrans({char: f"\\{char}" for char in string.punctuation if char not in ".,/-"})
 _WIDTH = 9
@@ -18,13 +18,13 @@ def lay_out_markdown(table: Table) -> list[str]:
     """Return the table's lines; what is Markdown in a name stands escaped."""
     cover = table.columns.index("Cover")
     widths = dict.fromkeys(table.columns, _WIDTH)
-    widths["Name"] = max(len("**TOTAL**"), *(len(_escape(row[0])) for row in table.rows), 0) + 1
+    widths["Name"] = max(len("**TOTAL**"), *(len(escape_markdown(row[0])) for row in table.rows), 0) + 1
     widths["Cover"] = max(len(table.total[cover]) + 6, len(" Cover "))
     widths["Time"] = _TIME_WIDTH
     widths["Missing"] = _MISSING_WIDTH
     if "Cond" in table.columns:
         cond = table.columns.index("Cond")
-        widths["Cond"] = max(len(_escape(row[cond])) for row in (*table.rows, table.total)) + 6
+        widths["Cond"] = max(len(escape_markdown(row[cond])) for row in (*table.rows, table.total)) + 6
     header = [
         f"| {column:{widths[column]}}|" if column == "Name" else f"{column:>{widths[column]}} |"
         for column in table.columns
@@ -33,7 +33,7 @@ def lay_out_markdown(table: Table) -> list[str]:
     lines = ["".join(header), "|" + " ".join(rules)]
     for row in table.rows:
         cells = []
-        for column, cell in zip(table.columns, map(_escape, row), strict=True):
+        for column, cell in zip(table.columns, map(escape_markdown, row), strict=True):
             if column == "Name":
                 cells.append(f"| {cell:{widths[column]}}|")
             elif column in PERCENT_COLUMNS:
@@ -53,5 +53,6 @@ def _total_line(table: Table, widths: dict[str, int]) -> str:
     return "".join(cells)
 
 
-def _escape(text: str) -> str:
+def escape_markdown(text: str) -> str:
+    """Return a text as Markdown that shows it."""
     return text.translate(_ESCAPES)

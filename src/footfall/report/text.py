@@ -7,13 +7,13 @@ formats: text, markdown and total. markdown.py lays out the same cells another w
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from footfall.analyze.results import FileResult, Numbers
 from footfall.errors import UsageError
 from footfall.printable import printable, printable_lines, question_marked
-from footfall.report.markdown import lay_out_markdown
+from footfall.report.markdown import escape_markdown, lay_out_markdown
 from footfall.report.table import PERCENT_COLUMNS, Table
 
 __all__ = [
@@ -23,6 +23,7 @@ __all__ = [
     "Table",
     "TableOptions",
     "human_key",
+    "list_below",
     "plural",
     "render_table",
 ]
@@ -73,9 +74,11 @@ def render_table(
     time_shares: Mapping[str, float] | None = None,
     outcomes: Mapping[str, Outcomes] | None = None,
     notes: Sequence[str] = (),
+    missing: Mapping[str, str] | None = None,
 ) -> str:
     """Return the table, with `notes` below it. `time_shares` are per cent of the profile's time by a result's path, or
-    None without a profile; `outcomes` by a result's path add a column of conditions.
+    None without a profile; `outcomes` by a result's path add a column of conditions; `missing` by a result's path has
+    the texts of the column Missing for results that are parts of files.
 
     Raises UsageError (`bad-format`, `bad-sort`, `bad-precision`).
     """
@@ -83,7 +86,7 @@ def render_table(
         raise UsageError("bad-format", f"No report format {options.format!r}.", f"There are: {', '.join(FORMATS)}.")
     if options.format == "total":
         return f"{_add_up(results).pc_covered_str(options.precision)}\n"
-    table = _make_table(results, options, time_shares, outcomes)
+    table = _make_table(results, options, time_shares, outcomes, missing)
     if options.format == "markdown":
         lines = lay_out_markdown(table)
     else:
@@ -91,6 +94,13 @@ def render_table(
     for note in (*table.notes, *(printable_lines(each) for each in notes)):
         lines += ["", note]
     return "".join(f"{line.rstrip()}\n" for line in lines)
+
+
+def list_below(title: str, items: Iterable[str], format_: str) -> str:
+    """Return a note of several lines; in Markdown they are a list, with what is Markdown in them escaped."""
+    if format_ == "markdown":
+        return "\n".join([title, "", *(f"- {escape_markdown(item)}" for item in items)])
+    return "\n".join([title, *items])
 
 
 def _add_up(results: Sequence[FileResult]) -> Numbers:
@@ -102,6 +112,7 @@ def _make_table(
     options: TableOptions,
     time_shares: Mapping[str, float] | None,
     outcomes: Mapping[str, Outcomes] | None,
+    missing_texts: Mapping[str, str] | None,
 ) -> Table:
     has_branches = any(result.has_arcs for result in results)
     rows: list[_Row] = []
@@ -114,7 +125,10 @@ def _make_table(
             n_empty += 1
         else:
             share = None if time_shares is None else time_shares.get(result.path, 0.0)
-            missing = result.missing_text() if options.show_missing else ""
+            if not options.show_missing:
+                missing = ""
+            else:
+                missing = result.missing_text() if missing_texts is None else missing_texts[result.path]
             seen = None if outcomes is None else outcomes.get(result.path, Outcomes())
             rows.append(_Row(question_marked(result.name), numbers, missing, share, seen))
     total_share = None if time_shares is None else sum(time_shares.get(result.path, 0.0) for result in results)
@@ -126,7 +140,8 @@ def _make_table(
     if options.is_wall_time and time_shares:
         notes.append("Time is wall time: no thread was seen to use CPU time.")
     if options.show_missing and (never := [line for each in (outcomes or {}).values() for line in each.lines]):
-        notes.append("\n".join(["Outcomes of conditions that were never seen:", *map(printable, never)]))
+        title = "Outcomes of conditions that were never seen:"
+        notes.append(list_below(title, map(printable, never), options.format))
 
     def cells(row: _Row) -> list[str]:
         numbers = row.numbers
