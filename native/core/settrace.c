@@ -45,6 +45,7 @@ struct settrace {
     traced_code *dirty; /* first of the list */
     Py_ssize_t extra_index;
     int with_arcs;
+    int only_new; /* frames that began before the engine are not looked at */
     int is_off; /* after an internal failure */
     int n_callers; /* calls that wait for Python code; another thread may stop the engine meanwhile */
     int is_stopped; /* the last of them frees this */
@@ -372,6 +373,9 @@ on_line(module_state *state, PyFrameObject *frame, PyCodeObject *code, traced_co
     if (running != NULL) {
         running->last_line = line;
     }
+    else if (engine->only_new) {
+        return 0;
+    }
     else if (frame_lines_put(&engine->running, frame, line) < 0) { /* it began before measuring */
         PyErr_NoMemory();
         return -1;
@@ -519,7 +523,7 @@ trace_all_threads(Py_tracefunc function, PyObject *argument)
 }
 
 PyDoc_STRVAR(settrace_start_doc,
-             "settrace_start($module, decide, with_arcs, /)\n--\n\n"
+             "settrace_start($module, decide, with_arcs, only_new, /)\n--\n\n"
              "Trace all threads; measure files for which `decide(co_filename)` gives a path.\n\n"
              "The record file must be open.");
 
@@ -529,7 +533,8 @@ settrace_start(PyObject *module, PyObject *args)
     module_state *state = get_state(module);
     PyObject *decide; // borrowed
     int with_arcs;
-    if (!PyArg_ParseTuple(args, "Op:settrace_start", &decide, &with_arcs)) {
+    int only_new;
+    if (!PyArg_ParseTuple(args, "Opp:settrace_start", &decide, &with_arcs, &only_new)) {
         return NULL;
     }
     if (state->recorder == NULL || state->settrace != NULL) {
@@ -542,6 +547,7 @@ settrace_start(PyObject *module, PyObject *args)
     }
     state->settrace = engine;
     engine->with_arcs = with_arcs;
+    engine->only_new = only_new;
     engine->decide = Py_NewRef(decide);
     engine->decisions = PyDict_New();
     engine->f_trace = PyUnicode_InternFromString("f_trace");

@@ -64,7 +64,7 @@ def probes_wrap_loads(
 def settrace_ask_again(filename: str, /) -> None:
     """Forget what was decided about a file, for code of it that has not run yet."""
 
-def settrace_start(decide: Callable[[str], str | None], with_arcs: bool, /) -> None:
+def settrace_start(decide: Callable[[str], str | None], with_arcs: bool, only_new: bool, /) -> None:
     """Trace all threads; measure files for which `decide(co_filename)` gives a path."""
 
 def settrace_stop() -> None:

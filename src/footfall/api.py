@@ -19,7 +19,14 @@ from footfall.config import Config, read_config
 from footfall.errors import FootfallError
 from footfall.observe import contexts
 from footfall.pythons import refused_build
-from footfall.record.rundir import make_run_directory, open_run_directory, remove_run_directory, settings_from_config
+from footfall.record.rundir import (
+    RunDirectory,
+    make_run_directory,
+    make_temporary_run_directory,
+    open_run_directory,
+    remove_run_directory,
+    settings_from_config,
+)
 
 __all__ = [
     "Capture",
@@ -30,8 +37,10 @@ __all__ = [
     "measure",
     "start",
     "start_configured",
+    "start_new_calls",
     "stop",
     "stop_configured",
+    "stop_recording",
     "switch_context",
 ]
 
@@ -112,17 +121,45 @@ def _configured(source: list[str] | None, branch: bool | None) -> Config:
 
 def start_configured(config: Config) -> None:
     """Measure this process from now on as a configuration says; for footfall's own use. Raises as `start`."""
-    from footfall.observe.late import start_late
+    _check_build()
+    _start_in(make_run_directory(replace(settings_from_config(config), profile=False)))
 
+
+def start_new_calls(config: Config) -> RunDirectory:
+    """Measure what begins in this process from now on, for `footfall.compat`, and return where it is recorded.
+
+    Frames that run and modules that were imported are not looked at, and nothing of a context is kept. The directory
+    is a temporary one that the caller removes. Raises as `start`.
+    """
+    _check_build()
+    directory = make_temporary_run_directory(replace(settings_from_config(config), profile=False, context=""))
+    _start_in(directory, only_new=True)
+    return directory
+
+
+def stop_recording() -> Path | None:
+    """Measure no more, and return the run directory with what was recorded; None where nothing was measured."""
+    from footfall.observe.late import stop_late
+
+    with _LOCK:
+        stopped = stop_late()
+    return None if stopped is None else Path(stopped)
+
+
+def _check_build() -> None:
     refused = refused_build()
     if refused:
         what = f"Can't measure this process: it is {refused}."
         raise FootfallError("python-unsupported", what, "Use another Python.")
-    directory = make_run_directory(replace(settings_from_config(config), profile=False))
+
+
+def _start_in(directory: RunDirectory, *, only_new: bool = False) -> None:
+    from footfall.observe.late import start_late
+
     try:
         _, settings = open_run_directory(directory.path)
         with _LOCK:
-            start_late(settings)
+            start_late(settings, only_new=only_new)
     except RuntimeError as error:
         remove_run_directory(directory)
         raise FootfallError(
@@ -146,10 +183,8 @@ def stop_configured(config: Config, data_file: str, *, append: bool = False) -> 
     Raises as `stop`.
     """
     from footfall.cli.finish import finish_run
-    from footfall.observe.late import stop_late
 
-    with _LOCK:
-        stopped = stop_late()
+    stopped = stop_recording()
     if stopped is None:
         raise FootfallError("not-measured", "There is no measuring to stop.", "Call `footfall.start()` first.")
     directory, settings = open_run_directory(stopped)

@@ -21,6 +21,8 @@ __all__ = [
     "canonical_path",
     "check_rate",
     "check_sampling",
+    "field_of_option",
+    "is_accepted_option",
     "make_patterns_absolute",
     "read_config",
     "system_path",
@@ -220,6 +222,19 @@ def _read_usual_files(config: Config) -> None:
         found = open_settings_file(name, is_own=False)
         if found is not None:
             _apply_own(config, found)
+
+
+def field_of_option(option_name: str) -> str | None:
+    """Return the field of Config that coverage.py's "section:option" sets, None when it has none."""
+    section, _, option = option_name.partition(":")
+    known = _KNOWN.get((section, option))
+    return None if known is None else known[0]
+
+
+def is_accepted_option(option_name: str) -> bool:
+    """Tell whether "section:option" is one of coverage.py's that is taken without effect."""
+    section, _, option = option_name.partition(":")
+    return option in _ACCEPTED.get(section, "").split()
 
 
 def check_rate(rate_hz: int | None) -> None:

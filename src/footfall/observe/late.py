@@ -32,16 +32,22 @@ if TYPE_CHECKING:
 __all__ = ["start_late", "stop_late"]
 
 
-def start_late(settings: "Settings") -> None:
-    """Measure all threads from now on, on PyPy this one and new ones. Raises RuntimeError when measured already."""
+def start_late(settings: "Settings", *, only_new: bool = False) -> None:
+    """Measure all threads from now on, on PyPy this one and new ones. Raises RuntimeError when measured already.
+
+    `only_new` looks, as coverage.py does, at nothing that began before: frames that run go on unmeasured (on CPython),
+    and modules that were imported have no lines but those seen.
+    """
     engine, warning = choose_late_engine(settings)
     if sys.implementation.name == "cpython":
-        _start_in_core(settings, engine, warning)
+        _start_in_core(settings, engine, warning, only_new)
     else:
-        _start_on_pypy(settings, warning)
+        _start_on_pypy(settings, warning, only_new)
 
 
-def _start_in_core(settings: "Settings", engine: int, warning: "tuple[str, str] | None") -> None:
+def _start_in_core(
+    settings: "Settings", engine: int, warning: "tuple[str, str] | None", only_new: bool
+) -> None:
     from footfall import _core
 
     _core.record_open(
@@ -55,12 +61,15 @@ def _start_in_core(settings: "Settings", engine: int, warning: "tuple[str, str] 
     if warning is not None:
         tell(warning)
     scope = Scope(settings)
-    _record_imported(scope, _core.record_imported)
+    if not only_new:
+        _record_imported(scope, _core.record_imported)
     if engine == ENGINE_MONITORING:
-        _watch_running(start_monitoring(scope, settings.branch), scope)
+        tool_id = start_monitoring(scope, settings.branch)
+        if not only_new:
+            _watch_running(tool_id, scope)
         sys.monitoring.restart_events()  # places that an earlier measurement has seen
     elif engine == ENGINE_SETTRACE:
-        settrace.start(settings, scope)
+        settrace.start(settings, scope, only_new=only_new)
 
 
 def _watch_running(tool_id: int, scope: Scope) -> None:
@@ -76,7 +85,7 @@ def _watch_running(tool_id: int, scope: Scope) -> None:
             frame = frame.f_back
 
 
-def _start_on_pypy(settings: "Settings", warning: "tuple[str, str] | None") -> None:
+def _start_on_pypy(settings: "Settings", warning: "tuple[str, str] | None", only_new: bool) -> None:
     """All by settrace, later modules as well: a process has one record, and that one engine."""
     from footfall.observe.pure_recorder import PureRecorder
 
@@ -88,7 +97,8 @@ def _start_on_pypy(settings: "Settings", warning: "tuple[str, str] | None") -> N
     assert recorder is not None
     if warning is not None:
         tell(warning)
-    _record_imported(scope, recorder.add_imported)
+    if not only_new:
+        _record_imported(scope, recorder.add_imported)
     n_others = len(sys._current_frames()) - 1
     if n_others:  # said when measuring ends, with the other messages of the record
         what = f"Not measured: {n_others} threads that ran already. PyPy traces the present thread and later ones."

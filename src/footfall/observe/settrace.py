@@ -23,25 +23,26 @@ __all__ = ["ask_core_again", "start", "start_in_core"]
 _has_followed = False
 
 
-def start(settings: "Settings", scope: "Scope", is_late: bool = False) -> None:
+def start(settings: "Settings", scope: "Scope", is_late: bool = False, only_new: bool = False) -> None:
     """Trace every thread from now on. On CPython the record file must be open.
 
-    PyPy traces new threads and this one, and what runs in it already when the start `is_late`.
+    PyPy traces new threads and this one, and what runs in it already when the start `is_late`; CPython what runs
+    already, unless `only_new`.
     """
     if sys.implementation.name != "cpython":
         from footfall.observe import pypy_settrace
 
         pypy_settrace.start(settings, scope, is_late)
         return
-    start_in_core(scope.decide, settings.branch)
+    start_in_core(scope.decide, settings.branch, only_new)
 
 
-def start_in_core(decide: "Callable[[str], str | None]", branch: bool) -> None:
+def start_in_core(decide: "Callable[[str], str | None]", branch: bool, only_new: bool = False) -> None:
     """The same on CPython, for the files that `decide(co_filename)` gives a path for."""
     global _has_followed
     from footfall import _core
 
-    _core.settrace_start(decide, branch)
+    _core.settrace_start(decide, branch, only_new)
     if not _has_followed:
         _has_followed = True
         carry_into_threads(_core.children_wrap, _core.settrace_carry)

@@ -28,6 +28,7 @@ __all__ = [
     "FileData",
     "StoredCoverage",
     "StoredFile",
+    "arcs_with_lines",
     "context_filter",
     "create_data_file",
     "numbers_from_numbits",
@@ -194,7 +195,7 @@ def _write_all(
     for path, data in files.items():
         if has_arcs:
             for label in {*data.lines, *data.arcs}:
-                arcs = _arcs_with_lines(data.arcs.get(label, set()), data.lines.get(label, set()))
+                arcs = arcs_with_lines(data.arcs.get(label, set()), data.lines.get(label, set()))
                 row = (file_ids[path], context_ids[label])
                 connection.executemany("insert into arc values (?, ?, ?, ?)", [row + arc for arc in sorted(arcs)])
         else:
@@ -224,7 +225,7 @@ def read_inferred(connection: sqlite3.Connection) -> dict[str, set[int]]:
     return found
 
 
-def _arcs_with_lines(arcs: set[Arc], lines: set[int]) -> set[Arc]:
+def arcs_with_lines(arcs: set[Arc], lines: set[int]) -> set[Arc]:
     """Add (line, line) for each line that no arc names: with arcs, coverage.py takes the lines from their ends."""
     return arcs | {(line, line) for line in lines - set(chain.from_iterable(arcs))}
 

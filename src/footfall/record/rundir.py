@@ -25,6 +25,7 @@ __all__ = [
     "find_unresolved_runs",
     "is_running",
     "make_run_directory",
+    "make_temporary_run_directory",
     "open_run_directory",
     "remove_caches",
     "remove_run_directory",
@@ -142,7 +143,14 @@ def make_run_directory(settings: RunSettings) -> RunDirectory:
         _write_settings(directory.path, settings, home / "cache")
         return directory
     except OSError as error:
-        reason = error.strerror or str(error)
+        return make_temporary_run_directory(settings, error.strerror or str(error))
+
+
+def make_temporary_run_directory(settings: RunSettings, reason: str = "") -> RunDirectory:
+    """Make a run directory elsewhere than in the working directory, which can't be written for that `reason`.
+
+    Without one nobody tried: what is recorded is not to outlive the process. Raises as `make_run_directory`.
+    """
     try:
         path = Path(tempfile.mkdtemp(prefix="footfall-"))
         # no cache shared with other users: it holds code. Made now: the directory may be opened to them later
@@ -151,7 +159,9 @@ def make_run_directory(settings: RunSettings) -> RunDirectory:
     except OSError as error:
         raise FootfallError(
             "run-unwritable",
-            f"Can't write to {settings.cwd} ({reason}) nor to a temporary directory ({error.strerror or error}).",
+            f"Can't write to {settings.cwd} ({reason}) nor to a temporary directory ({error.strerror or error})."
+            if reason
+            else f"Can't write to a temporary directory ({error.strerror or error}).",
             "Run in a directory that you can write to, or set TMPDIR to one.",
         ) from error
     return RunDirectory(path, is_temporary=True, why_temporary=reason)

@@ -1,0 +1,92 @@
+"""`Coverage.combine`: other data files joined with the data in memory, by what `footfall combine` does."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Callable, Iterable
+
+from footfall.compat.data import CoverageData, mixed_kinds
+from footfall.compat.data_tables import read_contents
+from footfall.compat.errors import NoDataError
+from footfall.config import Config
+from footfall.errors import FootfallError
+from footfall.record.combine import combine_files, find_inputs, remove_inputs
+
+__all__ = ["combine_into"]
+
+
+def combine_into(
+    data: CoverageData,
+    config: Config,
+    data_paths: Iterable[str] | None,
+    *,
+    strict: bool,
+    keep: bool,
+    warn: Callable[[str], None],
+    message: Callable[[str], None],
+) -> None:
+    """Add data files to `data`, write its data file where it has one, and remove what was added unless `keep`.
+
+    Raises NoDataError, DataError, FootfallError.
+    """
+    target = data.data_filename()
+    inputs = [path for path in find_inputs(data.base_filename(), list(data_paths or ())) if path != target]
+    if not inputs:
+        if strict:
+            raise NoDataError("No data to combine")
+        return
+    _check_kinds(data, inputs)
+    with tempfile.TemporaryDirectory(prefix="footfall-") as directory:
+        base = os.path.join(directory, "base")
+        joined = os.path.join(directory, "joined")
+        has_base = bool(data.measured_files())
+        if has_base:
+            data._write_to(base)
+        result = combine_files(
+            inputs,
+            joined,
+            base=base if has_base else None,
+            paths=config.paths.values(),
+            is_relative=config.relative_files,
+        )
+        for _, error in result.failed:
+            warn(str(error))
+        if result.used:
+            data._contents = read_contents(joined)
+            data.write()
+    if strict and not result.used:
+        raise NoDataError("No usable data files")
+    if not keep:
+        for path, problem in remove_inputs([*result.used, *result.duplicates], target):
+            warn(f"{path} was combined but can't be removed: {problem.strerror or problem}.")
+    _say(message, len(result.used), len(result.duplicates), len(result.failed))
+
+
+def _check_kinds(data: CoverageData, inputs: list[str]) -> None:
+    """Refuse lines and arcs together, as coverage.py does: `footfall combine` would take lines for arcs."""
+    known = data if data._contents.has_arcs is not None else None
+    for path in inputs:
+        other = CoverageData(path, read_only=True)
+        try:
+            other._contents = read_contents(path)
+        except FootfallError:
+            continue  # it is named when the others are combined
+        if other._contents.has_arcs is None:
+            continue
+        if known is not None and known.has_arcs() != other.has_arcs():
+            raise mixed_kinds(known.data_filename(), other.data_filename(), has_arcs=known.has_arcs())
+        known = known or other
+
+
+def _say(message: Callable[[str], None], n_used: int, n_skipped: int, n_failed: int) -> None:
+    text = f"Combined {_files(n_used)}"
+    if n_skipped:
+        text += f", skipped {n_skipped}"
+    if n_failed:
+        text += f", {_files(n_failed)} errored"
+    message(text)
+
+
+def _files(number: int) -> str:
+    return f"{number} file" if number == 1 else f"{number} files"

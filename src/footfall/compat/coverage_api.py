@@ -1,0 +1,505 @@
+"""`Coverage`: coverage.py's class for programs that measure themselves, on footfall's late start and reports."""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import os
+import sys
+import warnings
+from collections.abc import Callable, Iterable, Iterator
+from typing import IO, Any, ClassVar, Final
+
+from footfall.compat import reports
+from footfall.compat.combining import combine_into
+from footfall.compat.data import CoverageData
+from footfall.compat.errors import CoverageException, CoverageWarning, as_coverage_error, coverage_errors, unsupported
+from footfall.compat.measuring import Measured, Measuring, joined_label
+from footfall.compat.options import EXCLUSIONS, Options, given, listed, refusal
+from footfall.compat.preimported import find_preimported
+from footfall.config import Config
+from footfall.errors import FootfallError
+from footfall.record.coveragedb import FileData, arcs_with_lines
+from footfall.record.locate import find_unexecuted_files
+from footfall.record.rundir import settings_from_config
+from footfall.report.gather import shown_path
+
+__all__ = ["Coverage"]
+
+Arc = tuple[int, int]
+Morfs = Any
+"""Modules or names of files, one or several; none is all that were measured."""
+Patterns = str | Iterable[str] | None
+
+
+class _NotGiven:
+    """The default of `data_file`: None is a value there."""
+
+
+_NOT_GIVEN: Final = _NotGiven()
+
+
+class Coverage:
+    """Measures this process from `start` to `stop`; what ran is in memory until `save`."""
+
+    _instances: ClassVar[list[Coverage]] = []
+
+    @classmethod
+    def current(cls) -> Coverage | None:
+        """Return the instance that was started last and not stopped, None where there is none."""
+        return cls._instances[-1] if cls._instances else None
+
+    def __init__(
+        self,
+        data_file: str | os.PathLike[str] | _NotGiven | None = _NOT_GIVEN,
+        data_suffix: str | bool | None = None,
+        cover_pylib: bool | None = None,
+        auto_data: bool = False,
+        timid: bool | None = None,
+        branch: bool | None = None,
+        config_file: str | os.PathLike[str] | bool = True,
+        source: Iterable[str] | None = None,
+        source_pkgs: Iterable[str] | None = None,
+        source_dirs: Iterable[str] | None = None,
+        omit: Patterns = None,
+        include: Patterns = None,
+        debug: Iterable[str] | None = None,
+        concurrency: Patterns = None,
+        check_preimported: bool = False,
+        context: str | None = None,
+        messages: bool = False,
+        plugins: Iterable[Callable[..., None]] | None = None,
+    ) -> None:
+        """Take the settings from the configuration, and those that are given; all of them as coverage.py has them.
+
+        `timid` and `debug` have no effect. Raises CoverageException for what a configuration can't say.
+        """
+        self._no_disk = data_file is None
+        self._data_suffix = data_suffix
+        self._auto_data = auto_data
+        self._warn_no_data = True
+        self._warn_unimported_source = True
+        self._warn_preimported_source = check_preimported
+        self._messages = messages
+        self._warnings: list[str] = []
+        with coverage_errors():
+            self._options = Options(config_file)
+        self._options.config = given(
+            self._options.config,
+            data_file=None if isinstance(data_file, _NotGiven) or data_file is None else os.fspath(data_file),
+            cover_pylib=cover_pylib,
+            branch=branch,
+            parallel=None if data_suffix is None else bool(data_suffix),
+            source=listed(source),
+            source_pkgs=listed(source_pkgs),
+            source_dirs=listed(source_dirs),
+            run_omit=listed(omit),
+            report_omit=listed(omit),
+            run_include=listed(include),
+            report_include=listed(include),
+            context=context,
+        )
+        without_effect = {"run:timid": timid, "run:debug": listed(debug), "run:concurrency": listed(concurrency)}
+        self._options.without_effect.update(
+            (name, value) for name, value in without_effect.items() if value is not None
+        )
+        self._has_plugins = bool(listed(plugins))  # type: ignore[arg-type]
+        self._data: CoverageData | None = None
+        self._measuring = Measuring()
+        self._started = False
+        self._is_registered = False
+        for slug, text in self.config.warnings:
+            if slug not in ("plugins-ignored", "cover-pylib-ignored"):  # `start` refuses these
+                self._note((slug, text))
+
+    def __repr__(self) -> str:
+        name = None if self._data is None else self._data.data_filename()
+        return f"<Coverage @0x{id(self):x} data_file={name!r}>"
+
+    @property
+    def config(self) -> Config:
+        """The settings, under footfall's names, which are mostly coverage.py's."""
+        return self._options.config
+
+    @property
+    def data(self) -> CoverageData:
+        """What `get_data` returns: coverage.py's name for it before 5.0."""
+        return self.get_data()
+
+    def _note(self, message: tuple[str, str]) -> None:
+        """Warn of (slug, text), unless the configuration turns that off."""
+        slug, text = message
+        if slug not in self.config.disable_warnings:
+            self._warn(text if text.endswith(f"[{slug}]") else f"{text} [{slug}]")
+
+    def _warn(self, text: str) -> None:
+        self._warnings.append(text)
+        warnings.warn(text, category=CoverageWarning, stacklevel=3)
+
+    def _message(self, text: str) -> None:
+        if self._messages:
+            sys.stderr.write(f"{text}\n")
+
+    # settings
+
+    def get_option(self, option_name: str) -> Any:
+        """Return the value of "section:option". Raises ConfigError."""
+        return self._options.get(option_name)
+
+    def set_option(self, option_name: str, value: Any) -> None:
+        """Give "section:option" another value. Raises ConfigError."""
+        self._options.set(option_name, value)
+
+    def exclude(self, regex: str, which: str = "exclude") -> None:
+        """Add a pattern of lines that do not count; `which`: exclude, partial, partial_always."""
+        self.get_exclude_list(which).append(regex)
+
+    def clear_exclude(self, which: str = "exclude") -> None:
+        """Take out all such patterns, the usual ones too."""
+        whole, added = EXCLUSIONS[which]
+        setattr(self.config, whole, [])
+        if added:
+            setattr(self.config, added, [])
+
+    def get_exclude_list(self, which: str = "exclude") -> list[str]:
+        """Return the patterns in force: the list itself."""
+        patterns: list[str] = getattr(self.config, EXCLUSIONS[which][0])
+        return patterns
+
+    # measuring
+
+    def start(self) -> None:
+        """Measure what begins in any thread from now on.
+
+        Raises CoverageException: settings that can't be measured by, another measuring that goes on.
+        """
+        refused = refusal(self.config, self._options.without_effect.get("run:concurrency") or (), self._has_plugins)
+        if refused is not None:
+            raise refused
+        if self._auto_data and not self._is_registered:
+            self.load()
+        with coverage_errors():
+            if self._warn_preimported_source:
+                for path in find_preimported(self.config):
+                    self._note(("already-imported", f"Already imported a file that will be measured: {path}"))
+        self._prepare_data()
+        if not self._is_registered:
+            self._is_registered = True
+            atexit.register(self._end)
+        try:
+            self._measuring.start(self.config)
+        except FootfallError as error:
+            raise as_coverage_error(error) from error
+        # from here on modules of the standard library that are called would be measured, where a pattern takes them in
+        self._started = True
+        self._instances.append(self)
+
+    def stop(self) -> None:
+        """Measure no more; `start` goes on with the same data."""
+        if self._instances and self._instances[-1] is self:
+            self._instances.pop()
+        self._measuring.stop()
+        self._started = False
+
+    @contextlib.contextmanager
+    def collect(self) -> Iterator[None]:
+        """Measure while the block runs."""
+        self.start()
+        try:
+            yield
+        finally:
+            self.stop()
+
+    def switch_context(self, new_context: str) -> str | None:
+        """Give what runs from now on a dynamic context, and return the one before, as the data name it."""
+        if not self._started:
+            raise CoverageException("Cannot switch context, coverage is not started")
+        before = joined_label(self.config.context, self._measuring.label)
+        self._measuring.switch_context(new_context or "")
+        return before or None
+
+    def _end(self) -> None:
+        """Leave nothing behind when the process ends."""
+        if self._started:
+            self.stop()
+        if self._auto_data:
+            self.save()
+        self._measuring.discard()
+
+    # data
+
+    def load(self) -> None:
+        """Take the data from the data file, in place of those that are there. Raises DataError."""
+        self._measuring.discard_collected()
+        if self.config.parallel and not os.path.exists(self.config.data_file):
+            return
+        self._prepare_data(None).read()
+
+    def save(self) -> None:
+        """Write the data file. Does nothing in a forked child: its data are its parent's too."""
+        data = self.get_data()
+        if not self._measuring.is_of_parent:
+            data.write()
+
+    def erase(self) -> None:
+        """Forget all data, and remove the data file; in parallel mode also those named after it."""
+        was_started = self._started
+        self._measuring.discard()
+        self._detach()
+        self._prepare_data(None).erase(parallel=self.config.parallel)
+        self._detach()
+        if was_started:
+            self._prepare_data()
+            self._measuring.start(self.config)
+
+    def _detach(self) -> None:
+        """Part from the data: who has them still may do with them what they want."""
+        if self._data is not None:
+            self._data._before_erase = None
+        self._data = None
+
+    def get_data(self) -> CoverageData:
+        """Return the data, with all that was measured until now; measuring goes on where it was started."""
+        data = self._prepare_data(None)
+        with coverage_errors():
+            measured = self._measuring.collect()
+            if not measured.is_empty:
+                self._add(data, measured)
+        return data
+
+    def _prepare_data(self, suffix: str | bool | None | _NotGiven = _NOT_GIVEN) -> CoverageData:
+        """Return the data, made now where there are none; without `suffix` under the name for measuring."""
+        if self._data is None:
+            if isinstance(suffix, _NotGiven):
+                suffix = self._data_suffix or self.config.parallel or None
+            self._data = CoverageData(self.config.data_file, suffix=suffix, no_disk=self._no_disk, warn=self._warn)
+            self._data._before_erase = lambda: self._measuring.cut(self.config)
+        return self._data
+
+    def _add(self, data: CoverageData, measured: Measured) -> None:
+        """Add what was measured, and the files of the sources that nothing ran of."""
+        name_of = shown_path if self.config.relative_files else str
+        labels: dict[str, dict[str, FileData]] = {}
+        for path, found in measured.files.items():
+            for label in {*found.lines, *found.arcs} or {self.config.context}:
+                labels.setdefault(label, {})[name_of(path)] = found
+        data.add_arcs({}) if self.config.branch else data.add_lines({})
+        before = data.set_context(None)
+        for label, files in labels.items():
+            data.set_context(label)
+            if self.config.branch:
+                data.add_arcs(
+                    {
+                        name: arcs_with_lines(found.arcs.get(label, set()), found.lines.get(label, set()))
+                        for name, found in files.items()
+                    }
+                )
+            else:
+                data.add_lines({name: found.lines.get(label, set()) for name, found in files.items()})
+        data.set_context(before)
+        settings = settings_from_config(self.config)
+        unexecuted, never_imported = find_unexecuted_files(
+            set(measured.files),
+            settings.source_dir,
+            settings.source_pkg,
+            settings.omit,
+            namespace_packages=self.config.include_namespace_packages,
+        )
+        if self._warn_unimported_source:
+            for name in never_imported:
+                if name in sys.modules:
+                    self._note(("module-not-measured", f"Module {name} was previously imported, but not measured"))
+                else:
+                    self._note(("module-not-imported", f"Module {name} was never imported."))
+        for message in measured.messages:
+            self._note(message)
+        if not data and self._warn_no_data:
+            self._note(("no-data-collected", "No data was collected."))
+        data.touch_files([name_of(path) for path in unexecuted])
+
+    def combine(self, data_paths: Iterable[str] | None = None, strict: bool = False, keep: bool = False) -> None:
+        """Add other data files, and remove them unless `keep`; the data file is written, so that nothing is lost.
+
+        Raises NoDataError where `strict` and there is nothing, DataError for files with and without branches.
+        """
+        data = self.get_data()
+        with coverage_errors():
+            combine_into(
+                data, self.config, data_paths, strict=strict, keep=keep, warn=self._warn, message=self._message
+            )
+
+    # results
+
+    def analysis(self, morf: object) -> tuple[str, list[int], list[int], str]:
+        """Return as `analysis2`, without the excluded lines."""
+        path, statements, _, missing, text = self.analysis2(morf)
+        return path, statements, missing, text
+
+    def analysis2(self, morf: object) -> tuple[str, list[int], list[int], list[int], str]:
+        """Return of a module or file: its path, statements, excluded and missing lines, and the missing as a text."""
+        with coverage_errors():
+            result = reports.analyze(self.config, self.get_data(), morf)
+        return (
+            result.path,
+            sorted(result.statements),
+            sorted(result.excluded),
+            sorted(result.missing),
+            result.missing_text(branches=False),
+        )
+
+    def branch_stats(self, morf: object) -> dict[int, tuple[int, int]]:
+        """Return for each line with branches how many ways out it has, and how many were taken."""
+        with coverage_errors():
+            return dict(reports.analyze(self.config, self.get_data(), morf).branch_stats)
+
+    def report(
+        self,
+        morfs: Morfs = None,
+        show_missing: bool | None = None,
+        ignore_errors: bool | None = None,
+        file: IO[str] | None = None,
+        omit: Patterns = None,
+        include: Patterns = None,
+        skip_covered: bool | None = None,
+        contexts: list[str] | None = None,
+        skip_empty: bool | None = None,
+        precision: int | None = None,
+        sort: str | None = None,
+        output_format: str | None = None,
+    ) -> float:
+        """Write the text report to `file` or stdout, and return the total percentage.
+
+        Raises NoDataError, NoSource, NotPython, ConfigError.
+        """
+        config = given(
+            self._report_config(ignore_errors, omit, include, contexts),
+            show_missing=show_missing,
+            skip_covered=skip_covered,
+            skip_empty=skip_empty,
+            precision=precision,
+            sort=sort,
+            report_format=output_format,
+        )
+        with coverage_errors():
+            text, total = reports.table(config, self.get_data(), morfs)
+        (file or sys.stdout).write(text)
+        return total
+
+    def html_report(
+        self,
+        morfs: Morfs = None,
+        directory: str | None = None,
+        ignore_errors: bool | None = None,
+        omit: Patterns = None,
+        include: Patterns = None,
+        extra_css: str | None = None,
+        title: str | None = None,
+        skip_covered: bool | None = None,
+        show_contexts: bool | None = None,
+        contexts: list[str] | None = None,
+        skip_empty: bool | None = None,
+        precision: int | None = None,
+    ) -> float:
+        """Write footfall's site, which is not coverage.py's pages, and return the total percentage.
+
+        `skip_covered`, `skip_empty` and `show_contexts` have no effect, which a warning says. Raises as `report`, and
+        CoverageException for `extra_css`.
+        """
+        if extra_css:
+            raise unsupported("html_report(extra_css=...)", "the pages are not coverage.py's", "Leave it out.")
+        for name, value in (
+            ("skip_covered", skip_covered),
+            ("skip_empty", skip_empty),
+            ("show_contexts", show_contexts),
+        ):
+            if value:
+                text = f"html_report({name}=True) has no effect: the site has all files."
+                self._note(("html-option-ignored", text))
+        config = given(
+            self._report_config(ignore_errors, omit, include, contexts),
+            html_directory=directory,
+            html_title=title,
+            precision=precision,
+        )
+        with coverage_errors():
+            index, total = reports.html(config, self.get_data(), morfs)
+        self._message(f"Wrote HTML report to {index}")
+        return total
+
+    def xml_report(
+        self,
+        morfs: Morfs = None,
+        outfile: str | None = None,
+        ignore_errors: bool | None = None,
+        omit: Patterns = None,
+        include: Patterns = None,
+        contexts: list[str] | None = None,
+        skip_empty: bool | None = None,
+    ) -> float:
+        """Write the Cobertura report, "-" is stdout, and return the total percentage. Raises as `report`."""
+        config = given(self._report_config(ignore_errors, omit, include, contexts), skip_empty=skip_empty)
+        return self._write("XML report", config, morfs, config.xml_output if outfile is None else outfile)
+
+    def json_report(
+        self,
+        morfs: Morfs = None,
+        outfile: str | None = None,
+        ignore_errors: bool | None = None,
+        omit: Patterns = None,
+        include: Patterns = None,
+        contexts: list[str] | None = None,
+        pretty_print: bool | None = None,
+        show_contexts: bool | None = None,
+    ) -> float:
+        """Write the JSON report, "-" is stdout, and return the total percentage. Raises as `report`."""
+        config = given(
+            self._report_config(ignore_errors, omit, include, contexts),
+            json_pretty_print=pretty_print,
+            json_show_contexts=show_contexts,
+        )
+        return self._write("JSON report", config, morfs, config.json_output if outfile is None else outfile)
+
+    def lcov_report(
+        self,
+        morfs: Morfs = None,
+        outfile: str | None = None,
+        ignore_errors: bool | None = None,
+        omit: Patterns = None,
+        include: Patterns = None,
+        contexts: list[str] | None = None,
+    ) -> float:
+        """Write the LCOV report, "-" is stdout, and return the total percentage. Raises as `report`."""
+        config = self._report_config(ignore_errors, omit, include, contexts)
+        return self._write("LCOV report", config, morfs, config.lcov_output if outfile is None else outfile)
+
+    def annotate(
+        self,
+        morfs: Morfs = None,
+        directory: str | None = None,
+        ignore_errors: bool | None = None,
+        omit: Patterns = None,
+        include: Patterns = None,
+        contexts: list[str] | None = None,
+    ) -> None:
+        """Write copies of the sources with a margin that says what ran. Raises as `report`."""
+        config = self._report_config(ignore_errors, omit, include, contexts)
+        with coverage_errors():
+            reports.annotated(config, self.get_data(), morfs, directory)
+
+    def _report_config(
+        self, ignore_errors: bool | None, omit: Patterns, include: Patterns, contexts: list[str] | None
+    ) -> Config:
+        return given(
+            self.config,
+            ignore_errors=ignore_errors,
+            report_omit=listed(omit),
+            report_include=listed(include),
+            report_contexts=contexts,
+        )
+
+    def _write(self, kind: str, config: Config, morfs: Morfs, output: str) -> float:
+        with coverage_errors():
+            total = reports.to_file(config, self.get_data(), morfs, kind, output)
+        if output != "-":
+            self._message(f"Wrote {kind} to {output}")
+        return total

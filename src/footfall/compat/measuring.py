@@ -1,0 +1,141 @@
+"""What one `Coverage` measures: stretches from a start to a stop, worked out when the data are asked for.
+
+Each stretch is recorded in a temporary run directory, which is removed once it is worked out.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+
+from footfall.analyze.resolve import join_context, resolve
+from footfall.analyze.rundata import RunData
+from footfall.api import start_new_calls, stop_recording
+from footfall.config import Config
+from footfall.observe import contexts
+from footfall.record.coveragedb import Arc, FileData
+from footfall.record.rundir import RunDirectory, remove_run_directory
+
+__all__ = ["Measured", "Measuring", "joined_label"]
+
+
+@dataclass(slots=True)
+class Measured:
+    """What was measured since it was last asked for. Keys of `files` are absolute paths; `messages` (slug, text)."""
+
+    files: dict[str, FileData] = field(default_factory=dict)
+    messages: list[tuple[str, str]] = field(default_factory=list)
+    is_empty: bool = True
+    """Whether nothing was measured meanwhile, not even without any line."""
+
+
+@dataclass(slots=True)
+class _Stretch:
+    directory: RunDirectory
+    static_context: str
+    told_lines: dict[tuple[str, str], set[int]] = field(default_factory=dict)
+    """By path and context, what was returned already."""
+    told_arcs: dict[tuple[str, str], set[Arc]] = field(default_factory=dict)
+    told_messages: set[tuple[str, str]] = field(default_factory=set)
+
+
+class Measuring:
+    """Starts, stops and works out. In a forked child there is nothing to work out: the parent has its data too."""
+
+    def __init__(self) -> None:
+        self._pid = os.getpid()
+        self._stopped: list[_Stretch] = []
+        self._running: _Stretch | None = None
+        self._label = ""
+        self._kept = Measured()
+
+    @property
+    def is_of_parent(self) -> bool:
+        """Whether this process was forked after measuring began."""
+        return self._pid != os.getpid()
+
+    @property
+    def label(self) -> str:
+        """The dynamic context, "" for none."""
+        return self._label
+
+    def start(self, config: Config) -> None:
+        """Measure calls that begin from now on. Raises FootfallError as `footfall.start`."""
+        if self._running is not None:
+            return
+        self._pid = os.getpid()
+        contexts.expect()
+        self._running = _Stretch(start_new_calls(config), config.context)
+        contexts.switch(self._label)
+
+    def stop(self) -> None:
+        """Measure no more; does nothing where nothing is measured."""
+        if self._running is None:
+            return
+        stop_recording()
+        self._stopped.append(self._running)
+        self._running = None
+
+    def switch_context(self, label: str) -> None:
+        """Give what runs from now on, and in later stretches, a dynamic context."""
+        self._label = label
+        if self._running is not None:
+            contexts.switch(label)
+
+    def cut(self, config: Config) -> None:
+        """Keep what was measured for the next `collect`, and have what runs again seen again."""
+        if self._running is not None:
+            self.stop()
+            self._kept = self.collect()
+            self.start(config)
+
+    def discard(self) -> None:
+        """Forget what was measured and not collected, and the context."""
+        self.stop()
+        for stretch in self._stopped:
+            self._remove(stretch)
+        self._stopped.clear()
+        self._kept = Measured()
+        self._label = ""
+
+    def discard_collected(self) -> None:
+        """Forget what was measured until now and not collected; measuring goes on."""
+        self.collect()
+
+    def collect(self) -> Measured:
+        """Return what was measured and not returned before; measuring goes on."""
+        collected, self._kept = self._kept, Measured()
+        if self.is_of_parent:
+            return collected
+        for stretch in (*self._stopped, *([self._running] if self._running is not None else ())):
+            collected.is_empty = False
+            _add_new(collected, stretch, resolve(stretch.directory.path, stretch.static_context))
+            if stretch is not self._running:
+                self._remove(stretch)
+        self._stopped.clear()
+        return collected
+
+    def _remove(self, stretch: _Stretch) -> None:
+        if not self.is_of_parent:
+            remove_run_directory(stretch.directory)
+
+
+def _add_new(collected: Measured, stretch: _Stretch, run: RunData) -> None:
+    for path, found in run.files.items():
+        into = collected.files.setdefault(path, FileData())
+        for label, lines in found.lines.items():
+            told_lines = stretch.told_lines.setdefault((path, label), set())
+            into.lines.setdefault(label, set()).update(lines - told_lines)
+            told_lines |= lines
+        for label, arcs in found.arcs.items():
+            told_arcs = stretch.told_arcs.setdefault((path, label), set())
+            into.arcs.setdefault(label, set()).update(arcs - told_arcs)
+            told_arcs |= arcs
+    new = [message for message in run.messages if message not in stretch.told_messages]
+    collected.messages += new
+    stretch.told_messages.update(new)
+
+
+def joined_label(static_context: str, label: str) -> str:
+    """Return a dynamic context as the data name it."""
+    return join_context(static_context, label)

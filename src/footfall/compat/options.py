@@ -1,0 +1,112 @@
+"""coverage.py's settings for a `Coverage`: from its arguments, the configuration files, `get_option`, `set_option`."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from typing import Any
+
+from footfall.analyze.exclude import DEFAULT_EXCLUDE, DEFAULT_PARTIAL, DEFAULT_PARTIAL_ALWAYS
+from footfall.compat.errors import ConfigError, CoverageException, unsupported
+from footfall.config import Config, field_of_option, is_accepted_option, read_config
+
+__all__ = ["EXCLUSIONS", "Options", "given", "listed", "refusal"]
+
+EXCLUSIONS = {
+    "exclude": ("exclude_lines", "exclude_also"),
+    "partial": ("partial_branches", "partial_also"),
+    "partial_always": ("partial_branches_always", ""),
+}
+"""coverage.py's names of lists of patterns: the field that has all of them, and the one that was added to it."""
+
+_DATA_PREFIX = ":data:"
+
+
+class Options:
+    """A Config, and those of coverage.py's settings that it has no field for."""
+
+    def __init__(self, config_file: str | os.PathLike[str] | bool) -> None:
+        """Read the configuration: the usual files, one by its name, or (False) none. Raises UsageError, ConfigError."""
+        if isinstance(config_file, bool):
+            named = None
+        else:
+            named = os.fspath(config_file)
+            if named.startswith(_DATA_PREFIX):
+                raise unsupported(
+                    f"Coverage(config_file={named[:12]!r}...)",
+                    "it is coverage.py's own form of settings for processes that it starts",
+                    "Use `footfall run`, which measures all processes.",
+                )
+        if config_file is False:
+            self.config = Config(branch=False, data_file=os.environ.get("COVERAGE_FILE") or ".coverage")
+        else:
+            self.config = read_config(named, branch=False)
+        config = self.config
+        exclude = DEFAULT_EXCLUDE if config.exclude_lines is None else config.exclude_lines
+        partial = DEFAULT_PARTIAL if config.partial_branches is None else config.partial_branches
+        always = config.partial_branches_always
+        config.exclude_lines = [*exclude, *config.exclude_also]
+        config.partial_branches = [*partial, *config.partial_also]
+        config.partial_branches_always = list(DEFAULT_PARTIAL_ALWAYS if always is None else always)
+        self.without_effect: dict[str, Any] = {}
+
+    def get(self, name: str) -> Any:
+        """Return the value of "section:option". Raises ConfigError where coverage.py has no such option."""
+        if name == "paths":
+            return self.config.paths
+        field = field_of_option(name)
+        if field is not None and not name.startswith("tool."):
+            return getattr(self.config, field)
+        if is_accepted_option(name):
+            return self.without_effect.get(name)
+        raise ConfigError(f"No such option: {name!r}")
+
+    def set(self, name: str, value: Any) -> None:
+        """Give "section:option" another value. Raises ConfigError where coverage.py has no such option."""
+        if name == "paths":
+            assert isinstance(value, Mapping)
+            self.config.paths = {key: list(patterns) for key, patterns in value.items()}
+            return
+        field = field_of_option(name)
+        if field is not None and not name.startswith("tool."):
+            setattr(self.config, field, value)
+        elif is_accepted_option(name):
+            self.without_effect[name] = value
+        else:
+            raise ConfigError(f"No such option: {name!r}")
+
+
+def listed(value: str | Iterable[str] | None) -> list[str] | None:
+    """Return what coverage.py takes as one text or several; None was not given."""
+    if value is None:
+        return None
+    return [value] if isinstance(value, str) else list(value)
+
+
+def given(config: Config, **values: Any) -> Config:
+    """Return the configuration with those values that are not None."""
+    return replace(config, **{name: value for name, value in values.items() if value is not None})
+
+
+def refusal(config: Config, concurrency: Iterable[str], has_plugins: bool) -> CoverageException | None:
+    """Return why these settings can't be measured by, as coverage.py would; None where they can."""
+    if config.cover_pylib:
+        return unsupported(
+            "cover_pylib=True", "the standard library is never measured", "Leave it out, or measure by coverage.py."
+        )
+    if has_plugins or config.plugins:
+        return unsupported(
+            "plugins", "coverage.py's plugins are not applied", "Leave them out, or measure by coverage.py."
+        )
+    if config.dynamic_context and config.dynamic_context != "none":
+        return unsupported(
+            "dynamic_context", "only the program names contexts", "Call switch_context(), or `footfall.context(label)`."
+        )
+    if "multiprocessing" in concurrency:
+        return unsupported(
+            "concurrency='multiprocessing'",
+            "of processes only those forked from this one are measured",
+            "Start the program by `footfall run`, which measures all.",
+        )
+    return None

@@ -1,0 +1,32 @@
+"""Files that were imported before measuring began and would be measured: what `check_preimported` warns of."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import replace
+
+from footfall.config import Config
+from footfall.observe.scope import Scope
+from footfall.observe.settings import Settings
+from footfall.record.rundir import settings_from_config
+
+__all__ = ["find_preimported"]
+
+
+def find_preimported(config: Config) -> list[str]:
+    """Return the files, in the order of `sys.modules`; none where neither sources nor patterns are asked for."""
+    wanted = replace(settings_from_config(config), profile=False)
+    if not (wanted.source_dir or wanted.source_pkg or wanted.include):
+        return []
+    settings = Settings("")
+    for name in ("cwd", "source_dir", "source_pkg", "include", "omit"):
+        setattr(settings, name, getattr(wanted, name))
+    scope = Scope(settings)
+    found: dict[str, None] = {}
+    for name, module in list(sys.modules.items()):
+        filename = getattr(module, "__file__", None)
+        if isinstance(filename, str) and filename.endswith(".py"):
+            path = scope.decide(filename, name)
+            if path is not None:
+                found[filename] = None
+    return list(found)

@@ -1,0 +1,134 @@
+"""coverage.py's reports from data in memory, by footfall's reports. They read a data file: a temporary one is made."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+import tempfile
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from types import ModuleType
+
+from footfall.analyze.exclude import ExclusionRules
+from footfall.analyze.results import FileResult, compare
+from footfall.analyze.source import analyze_source, decode_source
+from footfall.cli.annotate import write_annotated
+from footfall.cli.html import write_html
+from footfall.cli.json import json_text
+from footfall.cli.lcov import lcov_text
+from footfall.cli.report_files import write_output
+from footfall.cli.xml import xml_text
+from footfall.compat.data import CoverageData
+from footfall.compat.errors import CoverageException, NoDataError, NoSource, NotPython
+from footfall.config import Config, canonical_path
+from footfall.report.gather import Coverage as Gathered
+from footfall.report.gather import gather, shown_path
+from footfall.report.sources import read_source_bytes
+from footfall.report.text import TableOptions, render_table
+
+__all__ = ["Morf", "analyze", "annotated", "html", "path_of", "table", "to_file"]
+
+Morf = str | ModuleType
+"""A module, or the name of a file: coverage.py's word."""
+
+_WRITERS = {"JSON report": json_text, "XML report": xml_text, "LCOV report": lcov_text}
+
+
+def path_of(morf: object) -> str:
+    """Return the path of a module or a file's name. Raises CoverageException for what has no Python file."""
+    path = getattr(morf, "__file__", None) or morf
+    if isinstance(path, ModuleType):
+        raise CoverageException(f"Module {path.__name__} has no file")
+    if not isinstance(path, (str, os.PathLike)):
+        raise CoverageException(f"{morf!r} is neither a module nor the name of a file")
+    text = os.fspath(path)
+    return text[:-1] if text.endswith((".pyc", ".pyo")) else text
+
+
+def _paths_of(morfs: object) -> list[str]:
+    if not morfs:
+        return []
+    several: Iterable[object] = morfs if isinstance(morfs, (list, tuple, set)) else [morfs]
+    return [path_of(morf) for morf in several]
+
+
+@contextlib.contextmanager
+def _gathered(
+    config: Config, data: CoverageData, morfs: object, *, all_contexts: bool = False
+) -> Iterator[tuple[Config, Gathered]]:
+    """Yield the configuration, with a data file of these data, and the files of the report.
+
+    Raises NoDataError, and what `gather` raises; NoSource or NotPython for files that can't be read.
+    """
+    if not data.measured_files() and not morfs:
+        raise NoDataError("No data to report.")
+    with tempfile.TemporaryDirectory(prefix="footfall-") as directory:
+        path = os.path.join(directory, "data")
+        data._write_to(path)
+        # what was added is in the whole lists already
+        config = replace(config, data_file=path, exclude_also=[], partial_also=[])
+        gathered = gather(config, path, contexts=() if all_contexts else config.report_contexts, paths=_paths_of(morfs))
+        for unreadable in gathered.unreadable:
+            kind = NotPython if unreadable.slug == "not-python" else NoSource
+            raise kind(unreadable.reason, slug=unreadable.slug)
+        if not gathered.files:
+            raise NoDataError("No data to report.")
+        yield config, gathered
+
+
+def table(config: Config, data: CoverageData, morfs: object) -> tuple[str, float]:
+    """Return the text report, and the total percentage."""
+    with _gathered(config, data, morfs) as (_, gathered):
+        options = TableOptions(
+            format=config.report_format or "text",
+            precision=config.precision,
+            show_missing=config.show_missing,
+            skip_covered=config.skip_covered,
+            skip_empty=config.skip_empty,
+            sort=config.sort or "name",
+        )
+        text = render_table([file.result for file in gathered.files], options)
+        return text, gathered.total.pc_covered
+
+
+def to_file(config: Config, data: CoverageData, morfs: object, kind: str, output: str) -> float:
+    """Write a report of one file, a `kind` of its report names; "-" is stdout. Return the total percentage."""
+    all_contexts = kind != "JSON report"
+    with _gathered(config, data, morfs, all_contexts=all_contexts) as (config, gathered):
+        text = _WRITERS[kind](config, gathered)
+        if output == "-":
+            sys.stdout.write(text)  # whatever the program has put there
+        else:
+            write_output(output, text, kind, is_quiet=True)
+        return gathered.total.pc_covered
+
+
+def html(config: Config, data: CoverageData, morfs: object) -> tuple[str, float]:
+    """Write the site; return its first page and the total percentage."""
+    with _gathered(config, data, morfs) as (config, gathered):
+        index = write_html(config, gathered, is_quiet=True)
+        return str(index), gathered.total.pc_covered
+
+
+def annotated(config: Config, data: CoverageData, morfs: object, directory: str | None) -> None:
+    """Write annotated copies of the sources."""
+    with _gathered(config, data, morfs) as (_, gathered):
+        write_annotated(gathered, directory)
+
+
+def analyze(config: Config, data: CoverageData, morf: object) -> FileResult:
+    """Compare what ran of one file with its source, in the contexts that the data are asked for.
+
+    Raises FootfallError (`no-source`, `not-python`, `bad-pattern`).
+    """
+    path = canonical_path(path_of(morf))
+    rules = ExclusionRules.from_settings(
+        exclude_lines=config.exclude_lines,
+        partial_branches=config.partial_branches,
+        partial_branches_always=config.partial_branches_always,
+    )
+    analysis = analyze_source(decode_source(read_source_bytes(path)), path, rules)
+    stored = shown_path(path) if config.relative_files else path
+    arcs = data.arcs(stored) or [] if data.has_arcs() else None
+    return compare(analysis, data.lines(stored) or [], arcs, shown_path(path))

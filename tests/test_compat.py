@@ -1,0 +1,291 @@
+"""`footfall.compat` beside coverage.py: the same programs with either, and the same output."""
+
+import os
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import pytest
+
+LIBRARY = """\
+import threading
+
+def choose(x):
+    if x > 3:
+        return "big"
+    for _ in range(x):
+        pass
+    return "small"
+
+def in_thread(x):
+    thread = threading.Thread(target=choose, args=(x,))
+    thread.start()
+    thread.join()
+
+def steps():
+    yield 1
+    yield 2
+
+class Cart:
+    def __init__(self):
+        self.n = 0
+
+    def debug(self):  # pragma: no cover
+        return self.n
+
+    def add(self, n):
+        while n:
+            self.n += 1
+            n -= 1
+"""
+
+BEGIN = """\
+import importlib, io, json, os, sys, warnings
+coverage = importlib.import_module(sys.argv[1])
+warnings.simplefilter("ignore")
+
+def shown(path):
+    return os.path.basename(path)
+
+def tell(data):
+    for path in sorted(data.measured_files()):
+        arcs = data.arcs(path) if data.has_arcs() else None
+        by_line = {line: sorted(labels) for line, labels in sorted(data.contexts_by_lineno(path).items())}
+        print(shown(path), arcs and sorted(arcs), sorted(data.lines(path)), by_line)
+    print(sorted(data.measured_contexts()), data.has_arcs(), bool(data))
+
+def attempt(call, *args, **named):
+    try:
+        print(call(*args, **named))
+    except coverage.CoverageException as error:
+        print(type(error).__name__)
+
+def reports(cov):
+    print(cov.report(show_missing=True))
+    print(round(cov.report(sort="-cover", output_format="markdown", precision=2, file=sys.stdout), 3))
+    text = io.StringIO()
+    cov.report(file=text, skip_covered=True)
+    print(text.getvalue())
+    cov.json_report(outfile="out.json", show_contexts=True)
+    report = json.load(open("out.json"))
+    report.pop("meta")
+    print(json.dumps(report, sort_keys=True))
+    print(cov.xml_report(outfile="out.xml"), cov.lcov_report(outfile="out.lcov"))
+    print(open("out.lcov").read())
+    print([line for line in open("out.xml") if "<line " in line or "<class " in line])
+    cov.annotate(directory="notes")
+    print(sorted(open(os.path.join("notes", name)).read() for name in os.listdir("notes")))
+    import lib
+    print([cov.analysis2(each)[1:] for each in (lib, lib.__file__)], cov.analysis("lib.py")[1:], sorted(cov.branch_stats("lib.py").items()))
+"""
+
+PROGRAMS = {
+    "the whole of a run in memory": """
+        cov = coverage.Coverage(data_file=None, branch=True)
+        cov.start()
+        import lib
+        def own(x):
+            return lib.choose(x)
+        own(1)
+        lib.Cart().add(2)
+        if own(5):
+            lib.in_thread(0)
+        cov.stop()
+        lib.steps()
+        tell(cov.get_data())
+        reports(cov)
+        print(os.path.exists(".coverage"))
+    """,
+    "lines alone, of what was imported before": """
+        import lib
+        with_steps = lib.steps()
+        cov = coverage.Coverage(source=["."])
+        with cov.collect():
+            print(coverage.Coverage.current() is cov, cov.get_option("run:branch"))
+            lib.choose(2)
+        print(coverage.Coverage.current())
+        cov.save()
+        tell(cov.get_data())
+        print(cov.report())
+        again = coverage.Coverage()
+        again.load()
+        tell(again.get_data())
+        reports(again)
+        again.erase()
+        print(os.path.exists(".coverage"), bool(again.get_data()))
+    """,
+    "contexts, and data looked at while measuring goes on": """
+        import lib
+        cov = coverage.Coverage(branch=True, context="static", include="*/lib.py")
+        cov.start()
+        print(cov.switch_context("one"))
+        lib.choose(1)
+        print(cov.switch_context("two"))
+        lib.choose(9)
+        tell(cov.get_data())
+        lib.Cart().add(1)
+        tell(cov.get_data())
+        cov.stop()
+        lib.choose(0)
+        cov.start()
+        list(lib.steps())
+        cov.switch_context("")
+        lib.choose(0)
+        cov.stop()
+        data = cov.get_data()
+        tell(data)
+        data.set_query_context("static|one")
+        tell(data)
+        data.set_query_contexts(["two$", "nothing"])
+        tell(data)
+        print(cov.analysis2("lib.py")[3])
+        data.set_query_contexts(None)
+        print(cov.report(contexts=["one"]), cov.report(contexts=["st"]))
+        attempt(data.set_query_contexts, ["("])
+        attempt(cov.switch_context, "late")
+    """,
+    "start and stop around each operation, with the data erased between": """
+        cov = coverage.coverage(branch=True, source=["lib"])
+        cov._warn_no_data = False
+        cov.start(); import lib; cov.stop()
+        for operation in (lambda: lib.choose(1), lambda: lib.choose(5), lambda: lib.choose(1), list):
+            cov.erase()
+            cov.start()
+            operation()
+            cov.stop()
+            print(sorted(cov.get_data().arcs(lib.__file__) or ()))
+        cov.start()
+        lib.choose(5)
+        data = cov.get_data()
+        data.erase()
+        lib.choose(5)
+        tell(cov.get_data())
+    """,
+    "files combined": """
+        import lib
+        for n in (1, 5):
+            cov = coverage.Coverage(branch=True, data_suffix=True, include=["*lib.py"], context=f"run {n}")
+            cov.start(); lib.choose(n); cov.stop(); cov.save()
+        print(len([name for name in os.listdir(".") if name.startswith(".coverage.")]), os.path.exists(".coverage"))
+        cov = coverage.Coverage()
+        cov.combine(keep=True)
+        tell(cov.get_data())
+        cov.combine(strict=True)
+        cov.save()
+        print([name for name in os.listdir(".") if name.startswith(".coverage.")])
+        whole = coverage.CoverageData()
+        whole.read()
+        tell(whole)
+        attempt(coverage.Coverage().combine, strict=True)
+        lines = coverage.Coverage(data_suffix="lines", include=["*lib.py"])
+        lines.start(); lib.choose(1); lines.stop(); lines.save()
+        cov = coverage.Coverage()
+        cov.load()
+        attempt(cov.combine, ["."], strict=True)
+        print(os.path.exists(".coverage.lines"))
+    """,
+    "nothing to report": """
+        cov = coverage.Coverage()
+        for call in (cov.report, cov.html_report, cov.xml_report, cov.json_report, cov.lcov_report):
+            attempt(call)
+        attempt(cov.analysis2, "nowhere.py")
+        attempt(cov.get_option, "run:nothing")
+        attempt(cov.set_option, "run:nothing", 1)
+        attempt(coverage.Coverage, config_file="nowhere.ini")
+        open("bad.ini", "w").write("[run]\\nbranch = perhaps\\n")
+        attempt(coverage.Coverage, config_file="bad.ini")
+        print(coverage.process_startup(), coverage.version_info[0], coverage.Coverage.current())
+    """,
+    "settings and exclusions": """
+        open("own.ini", "w").write("[run]\\nbranch = true\\n[report]\\nexclude_also = return .big.\\nprecision = 1\\n")
+        cov = coverage.Coverage(data_file=None, config_file="own.ini", include=["*lib.py"])
+        print([cov.get_option(name) for name in ("run:branch", "report:precision", "report:exclude_also", "run:include")])
+        cov.start(); import lib; lib.choose(1); cov.stop()
+        print(cov.get_exclude_list(), cov.analysis2(lib)[1:])
+        cov.exclude("while n")
+        print(cov.analysis2(lib)[1:])
+        cov.clear_exclude()
+        print(cov.get_exclude_list(), cov.analysis2(lib)[1:])
+        cov = coverage.Coverage(data_file=None, config_file=False, include=["*lib.py"])
+        cov.set_option("report:exclude_lines", ["def steps"])
+        cov.set_option("report:show_missing", True)
+        cov.start(); lib.choose(1); cov.stop()
+        print(cov.analysis2(lib)[1:], cov.report())
+    """,
+    "data made by hand": """
+        data = coverage.CoverageData("hand.data")
+        data.add_lines({"/a.py": [1, 2], "/b.py": []})
+        data.set_context("more")
+        data.add_lines({"/a.py": {9}})
+        data.touch_file("/c.py")
+        attempt(data.add_arcs, {"/a.py": [(1, 2)]})
+        tell(data)
+        data.write()
+        print(shown(data.data_filename()), shown(data.base_filename()), data.file_tracer("/c.py"), data.file_tracer("/d.py"))
+        print(data.lines("/d.py"), data.arcs("/d.py"), data.contexts_by_lineno("/d.py"))
+        copy = coverage.CoverageData(no_disk=True)
+        attempt(copy.touch_file, "/x.py")
+        copy = coverage.CoverageData(no_disk=True)
+        copy.loads(data.dumps())
+        copy.update(data, map_path=lambda path: "/z" + path)
+        copy.add_file_tracers({"/t.html": "templates"})
+        attempt(copy.add_file_tracers, {"/t.html": "others"})
+        copy.purge_files(["/a.py"])
+        tell(copy)
+        print(copy.file_tracer("/t.html"))
+        arcs = coverage.CoverageData(no_disk=True)
+        arcs.add_arcs({"/a.py": [(-1, 1), (1, -1)], "/none.py": []})
+        attempt(arcs.update, data)
+        tell(arcs)
+        attempt(copy.loads, b"nonsense")
+        data.erase()
+        print(os.path.exists("hand.data"), bool(data))
+    """,
+    "a runner of tests": """
+        import unittest
+        cov = coverage.Coverage(source=["."], omit=["test_*", "program.py"], branch=True)
+        cov.start()
+        open("test_lib.py", "w").write('''if True:
+            import unittest, lib
+            class Tests(unittest.TestCase):
+                def test_small(self):
+                    self.assertEqual(lib.choose(1), "small")
+        ''')
+        open("unused.py", "w").write("def never():\\n    return 1\\n")
+        suite = unittest.defaultTestLoader.discover(".")
+        result = unittest.TextTestRunner(stream=io.StringIO()).run(suite)
+        cov.stop()
+        cov.save()
+        print(result.testsRun, cov.report())
+        cov.html_report(directory="site")
+        print(os.path.exists("site/index.html"), cov.xml_report())
+    """,
+}
+
+
+def _run(folder: Path, program: str, module: str) -> str:
+    folder.mkdir()
+    (folder / "lib.py").write_text(LIBRARY)
+    (folder / "program.py").write_text(BEGIN + textwrap.dedent(program))
+    env = {key: value for key, value in os.environ.items() if not key.startswith(("COVERAGE_", "FOOTFALL_"))}
+    done = subprocess.run(
+        [sys.executable, "program.py", module],
+        cwd=folder,
+        env={**env, "COVERAGE_CORE": "ctrace"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == 0, done.stderr
+    if module != "coverage":
+        assert not (folder / ".footfall" / "runs").exists()
+    return done.stdout.replace(str(folder), "FOLDER")
+
+
+@pytest.mark.skipif(sys.implementation.name != "cpython", reason="coverage.py's C tracer is the truth")
+@pytest.mark.parametrize("program", PROGRAMS.values(), ids=PROGRAMS.keys())
+def test_a_program_prints_what_it_prints_with_coverage(program, tmp_path):
+    """What coverage.py's C tracer measures and reports, footfall.compat does, to the letter."""
+    expected = _run(tmp_path / "theirs", program, "coverage")
+    assert _run(tmp_path / "ours", program, "footfall.compat") == expected
