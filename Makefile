@@ -5,11 +5,11 @@ PROGRAMS ?= 5000
 JOBS ?= auto
 
 # Tests that start few processes: what is computed, and what is written. A minute of two cores at most.
-QUICK = tests/test_analyze_*.py tests/test_branches.py tests/test_calltree.py tests/test_changes.py tests/test_combine.py \
-	tests/test_condition_analyses.py tests/test_config.py tests/test_core_stub.py tests/test_coveragedb.py \
-	tests/test_export.py tests/test_imports.py tests/test_install.py tests/test_linetable.py tests/test_messages.py \
-	tests/test_profile_numbers.py tests/test_recordedfile.py tests/test_reports.py tests/test_samplelog.py \
-	tests/test_site.py
+QUICK = tests/unit/test_analyze_*.py tests/unit/test_branches.py tests/unit/test_calltree.py tests/unit/test_changes.py tests/data/test_combine.py \
+	tests/unit/test_condition_analyses.py tests/unit/test_config.py tests/unit/test_core_stub.py tests/data/test_coveragedb.py \
+	tests/reports/test_export.py tests/unit/test_imports.py tests/processes/test_install.py tests/unit/test_linetable.py tests/reports/test_messages.py \
+	tests/sampler/test_profile_numbers.py tests/data/test_recordedfile.py tests/reports/test_reports.py tests/unit/test_samplelog.py \
+	tests/site/test_site.py
 
 .DEFAULT_GOAL := help
 .PHONY: help setup install test quick lint format exact sanitize web docs bench self-coverage
@@ -39,8 +39,8 @@ format: ## Format the Python and C files that differ from the last commit
 	git diff --name-only --diff-filter=d HEAD -- 'native/*.[ch]' | xargs -r $(BIN)clang-format -i
 
 exact: ## Compare random programs under footfall with coverage.py's C tracer; prints tried and differing
-	$(PYTHON) tests/exact.py --constructs
-	$(PYTHON) tests/exact.py --programs $(PROGRAMS)
+	$(PYTHON) tests/support/exact.py --constructs
+	$(PYTHON) tests/support/exact.py --programs $(PROGRAMS)
 
 sanitize: ## Run the tests of the C code in an environment of its own, compiled with ASan and UBSan
 	PYTHON=$(PYTHON) bash tools/sanitize.sh

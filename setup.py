@@ -38,11 +38,16 @@ class BuildPyWithHook(build_py):
 def extensions() -> list[Extension]:
     if sys.implementation.name != "cpython":
         return []
-    folders = {"footfall._core": ("core", "remote", "walk", "walk/layouts"), "footfall._decode": ("decode",)}
+    folders = {
+        "footfall._core": ("core", "record", "engines", "sampler", "remote", "walk"),
+        "footfall._decode": ("decode",),
+    }
     return [
         Extension(
             name,
-            sources=sorted(source for folder in names for source in glob.glob(f"native/{folder}/*.c")),
+            sources=sorted(
+                source for folder in names for source in glob.glob(f"native/{folder}/**/*.c", recursive=True)
+            ),
             depends=sorted(glob.glob("native/**/*.h", recursive=True)),
             include_dirs=["native"],
             define_macros=[("_GNU_SOURCE", "1")],

@@ -17,11 +17,11 @@ import subprocess
 import sysconfig
 import tempfile
 
-from footfall.analyze.calltree import Cost, Frame, Function, Profile, ProfiledThread, TreeNode
-from footfall.analyze.profiles import rows_from_profile
-from footfall.record.coveragedb import FileData, write_coverage
-from footfall.record.profiledb import write_profile
-from footfall.record.timelines import Span, Timelines
+from footfall.analyze.profile.calltree import Cost, Frame, Function, Profile, ProfiledThread, TreeNode
+from footfall.analyze.profile.rows import rows_from_profile
+from footfall.record.data.coverage_tables import FileData, write_coverage
+from footfall.record.data.profile_tables import write_profile
+from footfall.record.data.timelines import Span, Timelines
 
 N_LINES = 40_000
 N_NODES = 100_000

@@ -15,7 +15,7 @@ their own are left out and named: the C tracer misses returns, and then takes on
 fail under one tool only, since they take another way. A batch whose run does not end well is tried again in halves.
 Exit status 1 when a file differs, tests could not be run, or some fail under footfall alone.
 
-PyPy has no C tracer: there it is coverage.py's Python tracer, which is not right everywhere (docs/how-it-works.md), so
+PyPy has no C tracer: there it is coverage.py's Python tracer, which is not right everywhere (docs/exactness.md), so
 that its differences are to be looked at rather than to be none.
 """
 

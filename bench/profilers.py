@@ -144,7 +144,7 @@ os.chdir({str(Path(__file__).parents[1])!r})
 import pytest
 def main():
     for _ in range(2):
-        pytest.main(["-q", "-p", "no:cacheprovider", "tests/test_analyze_source.py", "tests/test_linetable.py"])
+        pytest.main("-q -p no:cacheprovider tests/unit/test_analyze_source.py tests/unit/test_linetable.py".split())
 main()
 """
 
@@ -213,8 +213,8 @@ class Bench:
         return run([self.python, str(program), str(self.said)], self.said)[0]
 
     def footfall(self, program: Path) -> Found:
-        from footfall.record.profiledb import read_profile
-        from footfall.report.collapsed import render_collapsed
+        from footfall.record.data.profile_tables import read_profile
+        from footfall.report.profile.collapsed import render_collapsed
         from footfall.report.times import load_profile
 
         command = [self._beside("footfall"), "run", "-q", "--no-cover", f"--rate={self.rate}"]
@@ -222,7 +222,7 @@ class Bench:
         found, _ = run([*command, self.python, str(program), str(self.said)], self.said)
         found.tool_cpu = 0.0  # its supervisor is not the sampler; the sampler's CPU is the program's
         stored = read_profile(self.out)
-        from footfall.config import read_config
+        from footfall.config.configuration import read_config
 
         profile = load_profile(read_config(), self.out)
         assert stored is not None and profile is not None
@@ -231,8 +231,8 @@ class Bench:
         return found
 
     def attach(self, program: Path) -> Found:
-        from footfall.config import read_config
-        from footfall.report.collapsed import render_collapsed
+        from footfall.config.configuration import read_config
+        from footfall.report.profile.collapsed import render_collapsed
         from footfall.report.times import load_profile
 
         self.said.unlink(missing_ok=True)

@@ -28,8 +28,8 @@ import tempfile
 PRELUDE = """
 import json, os, random, sys, threading, time
 from footfall import _core
-from footfall.analyze.calltree import profile_of_logs, times_of_functions, times_of_lines
-from footfall.record.samplelog import read_sample_log
+from footfall.analyze.profile.calltree import profile_of_logs, times_of_functions, times_of_lines
+from footfall.record.run.sample_log import read_sample_log
 sys.setrecursionlimit(10000)
 path, rate, precise, argument = sys.argv[1], int(sys.argv[2]), sys.argv[3] == "1", float(sys.argv[4])
 def start():

@@ -18,7 +18,7 @@ what its runs do not agree on is unstable by itself, named and left out. CPU is 
 of the measured command and for footfall of its results too, over that of the suite alone (`--bare`) or else of the C
 tracer.
 
-PyPy has no C tracer: there it is coverage.py's Python tracer, which is not right everywhere (docs/how-it-works.md).
+PyPy has no C tracer: there it is coverage.py's Python tracer, which is not right everywhere (docs/exactness.md).
 What differs is told apart by what the C tracer recorded on CPython, if that was run in the same `--work` before.
 Exit status 1 when a file or a test's result differs, 3 when a project could not be tried.
 """

@@ -18,9 +18,9 @@ import sys
 import tempfile
 from collections.abc import Mapping
 
-from footfall.config import Config, read_config
-from footfall.record.coveragedb import read_lines_by_context
-from footfall.report.gather import gather
+from footfall.config.configuration import Config, read_config
+from footfall.load.gather import gather
+from footfall.record.data.coverage_tables import read_lines_by_context
 from projects import PROJECTS, Environment, clean_environment, prepare
 
 Table = dict[str, set[tuple[str, int]]]

@@ -19,7 +19,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 from version_files import LAYOUTS, PYTHONS, ROOT, render  # noqa: E402
 
 _NAMES_VERSIONS = (
-    ".ci/run", "pyproject.toml", "tests/interpreters.py", "README.md", "docs/attach.md", "docs/how-it-works.md",
+    ".ci/run", "pyproject.toml", "tests/support/interpreters.py", "README.md", "docs/attach.md", "docs/architecture.md",
     "docs/tutorial.md", "docs/api.md", "docs/pytest.md", "docs/reports.md",
 )  # fmt: skip
 
@@ -82,7 +82,7 @@ def _differences(facts, previous):
     found = []
     for what, where in (
         ("opcodes", "analyze/, native/decode/ and native/core/ name instructions: grep for each that is gone"),
-        ("events", "observe/capture.py and native/core/monitoring_events.c"),
+        ("events", "observe/capture/monitoring.py and native/engines/monitoring/events.c"),
         ("debug_words", "native/walk/layouts/layout.h and native/walk/offsets.c"),
     ):
         before, after = set(old.get(what, ())), set(facts.get(what, ()))
@@ -110,7 +110,7 @@ def _decisions(facts):
     yield f"{PYTHONS}: the engines of the new row are those of the row before; each fact below it may have an end now"
     yield "native/compat/versions.h: each fact may have an end now"
     yield f"{LAYOUTS}/: compare the new file with the one before; the sampler's tests show what is wrong"
-    yield "coverage: `python tests/exact.py --constructs`, then `--programs 5000`; what differs is in analyze/"
+    yield "coverage: `python tests/support/exact.py --constructs`, then `--programs 5000`; what differs is in analyze/"
 
 
 def _mentions(version):

@@ -2,7 +2,7 @@
 # Run the tests of the C code with it compiled for AddressSanitizer and UndefinedBehaviorSanitizer.
 #
 #   bash tools/sanitize.sh                       the files below
-#   bash tools/sanitize.sh tests/test_dump.py    others; anything that pytest takes
+#   bash tools/sanitize.sh tests/attach/test_dump.py    others; anything that pytest takes
 #
 # PYTHON is the interpreter (python3 if not set). Makes an environment of its own in build/sanitize. The interpreter is not
 # compiled so: libasan is preloaded, leaks (the interpreter's own) are not reported, and it takes its memory from malloc.
@@ -13,8 +13,8 @@ python=${PYTHON:-python3}
 environment=build/sanitize
 tests=("$@")
 if [ ${#tests[@]} -eq 0 ]; then
-    tests=(tests/test_decode.py tests/test_monitoring.py tests/test_probes_run.py tests/test_settrace.py tests/test_contexts.py
-        tests/test_capture.py tests/test_sampler.py tests/test_damaged_records.py)
+    tests=(tests/unit/test_decode.py tests/engines/test_monitoring.py tests/engines/test_probes_run.py tests/engines/test_settrace.py tests/engines/test_contexts.py
+        tests/engines/test_capture.py tests/sampler/test_sampler.py tests/data/test_damaged_records.py)
 fi
 
 [ -x $environment/bin/python ] || "$python" -m venv $environment

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Measure footfall by footfall: tests run under it, and the share of its own code that they run is printed last.
 #
-#   bash tools/self_coverage.sh tests/test_reports.py ...
+#   bash tools/self_coverage.sh tests/reports/test_reports.py ...
 #
 # FOOTFALL is the command (footfall if not set). The part that runs inside a measured process (observe) cannot see itself
 # start, so its number is lower than what tests reach.

@@ -12,7 +12,7 @@ PYTHONS = "src/footfall/pythons.py"
 TABLES = "src/footfall/python_tables.py"
 LAYOUTS = "native/walk/layouts"
 
-# Names of instructions, in the order of analyze/opcodes.py: Opcodes.
+# Names of instructions, in the order of analyze/bytecode/opcodes.py: Opcodes.
 _STEERING = (
     "cleanup_throw", "end_async_for", "end_for", "end_send", "extended_arg", "for_iter", "jump_backward",
     "jump_backward_no_interrupt", "jump_forward", "not_taken", "pop_iter", "pop_jump_if_false", "pop_jump_if_none",
@@ -32,7 +32,7 @@ _DEBUG_WORDS = ("runtime_state.interpreters_head", "debugger_support.remote_debu
 
 _TABLES_HEAD = '''"""Numbers that differ between versions of Python. Written by tools/new_python.py; do not edit.
 
-A test compares the rows of the interpreter that runs it. analyze/opcodes.py and pythons.py say what they are for.
+A test compares the rows of the interpreter that runs it. What they are for: analyze/bytecode/opcodes.py and pythons.py.
 """
 
 '''
@@ -66,10 +66,10 @@ def _tables(facts):
     traced = {name: dict(rows) for name, rows in old["TRACED_OPCODES"].items()}
     words = dict(old["DEBUG_WORDS"])
     if "BRANCH_LEFT" in facts["events"]:
-        steering[version] = _numbers(facts, _STEERING, "src/footfall/analyze/opcodes.py: Opcodes")
-        tests[version] = _numbers(facts, _CONSTANT_TEST, "src/footfall/analyze/opcodes.py: ConstantTest")
+        steering[version] = _numbers(facts, _STEERING, "src/footfall/analyze/bytecode/opcodes.py: Opcodes")
+        tests[version] = _numbers(facts, _CONSTANT_TEST, "src/footfall/analyze/bytecode/opcodes.py: ConstantTest")
     if not facts["events"]:
-        where = "src/footfall/observe/pypy_*.py" if implementation == "pypy" else "observe/capture_trace.py"
+        where = "src/footfall/observe/pypy_*.py" if implementation == "pypy" else "observe/capture/tracing.py"
         traced[implementation][version] = _numbers(facts, _TRACED[implementation], where)
     published = {name: facts["debug_words"][name] for name in _DEBUG_WORDS if name in facts.get("debug_words", ())}
     if published:

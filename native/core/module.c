@@ -1,10 +1,10 @@
 /* module.c defines footfall._core and its life cycle; what it offers is added by each .c file's
  * *_exec function. No state outside module_state but what
- * sampler_watch.c, sampler_precise.c and probes_removed.c tell of, which is the main interpreter's. */
+ * sampler/watch.c, sampler/precise.c and engines/probes/removed.c tell of, which is the main interpreter's. */
 #include "core/state.h"
 
 #include "compat/versions.h"
-#include "core/carried.h"
+#include "engines/thread_contexts.h"
 
 static int
 module_traverse(PyObject *module, visitproc visit, void *arg)

@@ -1,5 +1,5 @@
-#ifndef FOOTFALL_ROOM_H
-#define FOOTFALL_ROOM_H
+#ifndef FOOTFALL_CORE_ROOM_H
+#define FOOTFALL_CORE_ROOM_H
 
 /* Let the running thread recurse so many levels further than the program's limit, or, negative, no longer. */
 void room_change(int levels);

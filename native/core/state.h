@@ -1,7 +1,7 @@
 /* The one struct of module state. Each .c file owns one member and documents it there.
- * Lock order: none nested; the GIL guards all of it except what sampler.c documents. */
-#ifndef FOOTFALL_STATE_H
-#define FOOTFALL_STATE_H
+ * Lock order: none nested; the GIL guards all of it except what sampler/inside.c documents. */
+#ifndef FOOTFALL_CORE_STATE_H
+#define FOOTFALL_CORE_STATE_H
 
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
@@ -11,11 +11,11 @@ typedef struct module_state {
     struct monitoring *monitoring; /* owned; monitoring.c */
     struct probes *probes; /* owned; probes.c */
     struct settrace *settrace; /* owned; settrace.c */
-    struct sampler *sampler; /* owned; sampler.c */
+    struct sampler *sampler; /* owned; sampler/inside.c */
     PyObject *context_variable; /* owned; contexts.c: the ContextVar with a thread's or task's label, NULL at first */
     PyObject *sample_label; /* owned; contexts.c: of the samples that are taken now, NULL at first */
-    struct carried_thread *carried; /* owned list; carried.c: threads that began in a context */
-    PyTypeObject *stand_in_type; /* owned; children.c */
+    struct carried_thread *carried; /* owned list; engines/thread_contexts.c: threads that began in a context */
+    PyTypeObject *stand_in_type; /* owned; core/program_starts.c */
 } module_state;
 
 static inline module_state *

@@ -1,5 +1,5 @@
-#ifndef FOOTFALL_UNSEEN_H
-#define FOOTFALL_UNSEEN_H
+#ifndef FOOTFALL_CORE_UNSEEN_H
+#define FOOTFALL_CORE_UNSEEN_H
 
 #include <Python.h>
 

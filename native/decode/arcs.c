@@ -1,8 +1,8 @@
-/* arcs.c walks a graph along what is known to have run. See analyze/bytecode_arcs.py, which does the same and says why
+/* arcs.c walks a graph along what is known to have run. See analyze/bytecode/arcs.py, which does the same and says why
  * each step is as it is; a test holds the two together. */
 #include "decode/arcs.h"
 
-#include "core/hits.h"
+#include "engines/hits.h"
 
 #include <string.h>
 

@@ -1,4 +1,4 @@
-/* Hits of one code object to lines and arcs: the walk that analyze/bytecode_arcs.py describes. */
+/* Hits of one code object to lines and arcs: the walk that analyze/bytecode/arcs.py describes. */
 #ifndef FOOTFALL_DECODE_ARCS_H
 #define FOOTFALL_DECODE_ARCS_H
 

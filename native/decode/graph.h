@@ -1,4 +1,4 @@
-/* One code object's bytecode as a graph of instructions: the same as analyze/instructions.py builds, for speed.
+/* One code object's bytecode as a graph of instructions: the same as analyze/bytecode/instructions.py builds, for speed.
  *
  * Read from what was recorded, which may be damaged: every number is checked before it is an index. All positions are
  * code units (2 bytes). Versions differ in the numbers of instructions only, which the caller gives. */
@@ -10,7 +10,7 @@
 
 #include <stdint.h>
 
-/* In the order of analyze/opcodes.py: Opcodes. */
+/* In the order of analyze/bytecode/opcodes.py: Opcodes. */
 typedef enum opcode_name {
     OP_CLEANUP_THROW,
     OP_END_ASYNC_FOR,

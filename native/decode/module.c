@@ -1,4 +1,4 @@
-/* module.c defines footfall._decode: what works out the records of CPython 3.14 and later, for analyze/bytecode_arcs.py.
+/* module.c defines footfall._decode: what works out the records of CPython 3.14 and later, for analyze/bytecode/arcs.py.
  * The measured process never loads it. */
 #include "compat/versions.h"
 #include "decode/arcs.h"
@@ -47,7 +47,7 @@ graph_dealloc(PyObject *object)
 
 PyDoc_STRVAR(graph_arcs_doc,
 "arcs(hits, has_exits, is_partial)\n--\n\n"
-"Return (lines, arcs), two new sets; see analyze/bytecode_arcs.py. `hits` has a byte of HIT_ flags for each unit.\n"
+"Return (lines, arcs), two new sets; see analyze/bytecode/arcs.py. `hits` has a byte of HIT_ flags for each unit.\n"
 "Raises ValueError when there are not as many of them as the code needs.");
 
 static PyObject *
@@ -104,7 +104,7 @@ answer_of_code(PyObject *arguments, PyObject *(*work)(const uint8_t *code, Py_ss
 
 PyDoc_STRVAR(find_branches_doc,
 "find_branches(code, ops)\n--\n\n"
-"Return (source, left, right) byte offsets in order of their source; see analyze/branches.py.");
+"Return (source, left, right) byte offsets in order of their source; see analyze/bytecode/branches.py.");
 
 static PyObject *
 find_branches(PyObject *Py_UNUSED(module), PyObject *arguments)
@@ -114,7 +114,7 @@ find_branches(PyObject *Py_UNUSED(module), PyObject *arguments)
 
 PyDoc_STRVAR(steering_doc,
 "steering_instructions(code, ops)\n--\n\n"
-"Return (unit, argument) of each instruction that steers; see analyze/instructions.py.");
+"Return (unit, argument) of each instruction that steers; see analyze/bytecode/instructions.py.");
 
 static PyObject *
 steering_instructions(PyObject *Py_UNUSED(module), PyObject *arguments)
@@ -124,7 +124,7 @@ steering_instructions(PyObject *Py_UNUSED(module), PyObject *arguments)
 
 PyDoc_STRVAR(positions_doc,
 "positions(linetable, first_line)\n--\n\n"
-"Return (line, end line, column, end column) of each code unit; see analyze/linetable.py.");
+"Return (line, end line, column, end column) of each code unit; see analyze/bytecode/linetable.py.");
 
 static PyObject *
 positions(PyObject *Py_UNUSED(module), PyObject *arguments)

@@ -1,4 +1,4 @@
-/* The location table of a code object: as analyze/linetable.py reads it. */
+/* The location table of a code object: as analyze/bytecode/linetable.py reads it. */
 #ifndef FOOTFALL_DECODE_POSITIONS_H
 #define FOOTFALL_DECODE_POSITIONS_H
 

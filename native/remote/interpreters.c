@@ -5,7 +5,7 @@
  * stack. The stacks of the others are below it, if each is on the C stack as a whole: then they called it. */
 #include "remote/interpreters.h"
 
-#include "core/sampler_threads.h"
+#include "sampler/lanes.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -2,7 +2,7 @@
 #ifndef FOOTFALL_REMOTE_LOOKS_H
 #define FOOTFALL_REMOTE_LOOKS_H
 
-#include "core/sampler_thread.h"
+#include "sampler/loop.h"
 #include "walk/tasks.h"
 
 /* Add what the interpreter that is looked at, whose id is given, does to the lists that RemoteSampler.stacks() and, with

@@ -3,10 +3,10 @@
  * does without: while it runs, all of the sampler is its own but what its functions read for statistics. */
 #include "core/state.h" /* first: Python.h must come before the system headers */
 
-#include "core/sampler_calls.h"
-#include "core/sampler_tasks.h"
-#include "core/sampler_threads.h"
-#include "core/task_tables.h"
+#include "sampler/calls.h"
+#include "sampler/tasks.h"
+#include "sampler/lanes.h"
+#include "sampler/task_tables.h"
 #include "remote/interpreters.h"
 #include "remote/looks.h"
 

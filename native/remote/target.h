@@ -3,7 +3,7 @@
 #ifndef FOOTFALL_REMOTE_TARGET_H
 #define FOOTFALL_REMOTE_TARGET_H
 
-#include "core/sampler_thread.h"
+#include "sampler/loop.h"
 
 /* How long a code object that nobody doubted is taken to be what it was (before 3.14). */
 #define CODE_DOUBT_NS 20000000u

@@ -8,15 +8,15 @@ if __doc__ is None:  # under -OO; pytest would warn of us, which some projects t
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from footfall.api import Capture as Capture
-    from footfall.api import Captured as Captured
-    from footfall.api import Measurement as Measurement
-    from footfall.api import capture as capture
-    from footfall.api import context as context
-    from footfall.api import measure as measure
-    from footfall.api import start as start
-    from footfall.api import stop as stop
-    from footfall.api import switch_context as switch_context
+    from footfall.api.measuring import Capture as Capture
+    from footfall.api.measuring import Captured as Captured
+    from footfall.api.measuring import Measurement as Measurement
+    from footfall.api.measuring import capture as capture
+    from footfall.api.measuring import context as context
+    from footfall.api.measuring import measure as measure
+    from footfall.api.measuring import start as start
+    from footfall.api.measuring import stop as stop
+    from footfall.api.measuring import switch_context as switch_context
 
 __all__ = [
     "Capture",
@@ -35,6 +35,6 @@ def __getattr__(name: str) -> object:
     """Load the API when it is asked for: measured processes import this package and pay for nothing else."""
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from footfall import api
+    from footfall.api import measuring as api
 
     return getattr(api, name)

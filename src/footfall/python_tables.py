@@ -1,6 +1,6 @@
 """Numbers that differ between versions of Python. Written by tools/new_python.py; do not edit.
 
-A test compares the rows of the interpreter that runs it. analyze/opcodes.py and pythons.py say what they are for.
+A test compares the rows of the interpreter that runs it. What they are for: analyze/bytecode/opcodes.py and pythons.py.
 """
 
 STEERING_OPCODES: dict[tuple[int, int], dict[str, int]] = {

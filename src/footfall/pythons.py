@@ -76,10 +76,10 @@ HAS_PROBES = not HAS_BRANCH_EVENTS
 
 HAS_STRAY_LINES = _IS_CPYTHON and OWN < (3, 12)
 """The compiler gives clean-up code the lines of statements, which the tracer reports though they did not run:
-Python/compile.c. observe/probe_strays.py lists them."""
+Python/compile.c. probes/phantom_lines.py lists them."""
 
 HAS_LINES_BEHIND_STARS = HAS_STRAY_LINES and sys.version_info < (3, 11, 7)
-"""The last `except*` clause may be left by a line behind it, in early patch releases: observe/probe_star_ends.py."""
+"""The last `except*` clause may be left by a line behind it, in early patch releases: probes/except_star_ends.py."""
 
 HAS_NESTED_FSTRINGS = OWN >= (3, 12)
 """A field of an f-string may hold any string (PEP 701): Doc/whatsnew/3.12.rst."""

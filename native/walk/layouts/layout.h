@@ -1,7 +1,7 @@
 /* What is known of one CPython from memory alone, as data: a file 3_NN.c for each version beside this one, which
  * tools/new_python.py writes from the interpreter's headers. Plain C: no Python.h. */
-#ifndef FOOTFALL_WALK_LAYOUT_H
-#define FOOTFALL_WALK_LAYOUT_H
+#ifndef FOOTFALL_WALK_LAYOUTS_LAYOUT_H
+#define FOOTFALL_WALK_LAYOUTS_LAYOUT_H
 
 #include "walk/offsets.h"
 

@@ -10,9 +10,9 @@ import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
-from footfall.analyze.definitions import FUNCTION
-from footfall.analyze.source import SourceAnalysis
-from footfall.analyze.tests import name_of_test
+from footfall.analyze.source.analysis import SourceAnalysis
+from footfall.analyze.source.definitions import FUNCTION
+from footfall.analyze.test_costs import name_of_test
 
 __all__ = ["Change", "parse_diff", "touched_tests", "widen_change"]
 

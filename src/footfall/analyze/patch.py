@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from footfall.analyze.regions import FUNCTION, find_regions, narrow_result
 from footfall.analyze.results import FileResult, find_ranges, format_lines
-from footfall.analyze.source import SourceAnalysis
+from footfall.analyze.source.analysis import SourceAnalysis
+from footfall.analyze.source.regions import FUNCTION, find_regions, narrow_result
 
 __all__ = [
     "PatchedFile",

@@ -12,21 +12,21 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
-from footfall.analyze.branch_outcomes import OutcomeCollector
-from footfall.analyze.branches import find_branches
-from footfall.analyze.bytecode_arcs import arcs_of_code
-from footfall.analyze.calltree import Profile, profile_of_logs
-from footfall.analyze.imported import infer_lines
-from footfall.analyze.opcodes import OPCODES_BY_VERSION
-from footfall.analyze.parse import PARSE_ERRORS
-from footfall.analyze.rundata import FileData, RunData
-from footfall.analyze.sourcefile import has_source, read_source_file
+from footfall.analyze.bytecode.arcs import arcs_of_code
+from footfall.analyze.bytecode.branches import find_branches
+from footfall.analyze.bytecode.opcodes import OPCODES_BY_VERSION
+from footfall.analyze.conditions.branch_outcomes import OutcomeCollector
+from footfall.analyze.profile.calltree import Profile, profile_of_logs
+from footfall.analyze.resolved_run import FileData, RunData
+from footfall.analyze.source.imported import infer_lines
+from footfall.analyze.source.parse import PARSE_ERRORS
+from footfall.analyze.source.source_file import has_source, read_source_file
 from footfall.errors import FootfallError
 from footfall.model import UNCOVERED_CONTEXT
 from footfall.pythons import is_known, version_name, version_of
-from footfall.record.coveragedb import MAX_NUMBITS_BYTES
-from footfall.record.processlogs import read_sample_logs
-from footfall.record.recordfile import (
+from footfall.record.data.coverage_tables import MAX_NUMBITS_BYTES
+from footfall.record.run.process_logs import read_sample_logs
+from footfall.record.run.record_file import (
     ContextHits,
     ProbedModule,
     Record,
@@ -37,11 +37,11 @@ from footfall.record.recordfile import (
     read_record,
     spread_hits,
 )
-from footfall.record.samplelog import SampleLog
-from footfall.record.segments import reason_of
+from footfall.record.run.sample_log import SampleLog
+from footfall.record.run.segments import reason_of
 
 if TYPE_CHECKING:
-    from footfall.analyze.probe_arcs import MeaningsStore
+    from footfall.analyze.probes.arcs import MeaningsStore
 
 __all__ = ["join_context", "resolve"]
 
@@ -126,7 +126,7 @@ def resolve(
         if progress is not None:
             progress(done, total)
     if merged.modules:  # else not worth its time
-        from footfall.analyze.probe_arcs import arcs_of_hits, meanings_of_module
+        from footfall.analyze.probes.arcs import arcs_of_hits, meanings_of_module
     for module in merged.modules.values():
         try:
             lines, arcs = arcs_of_hits(meanings_of_module(module, store, str(directory)), module.hits)
@@ -238,7 +238,7 @@ def _add_module_visits(
     store: MeaningsStore | None,
     run_directory: str,
 ) -> None:
-    from footfall.analyze.probe_arcs import arcs_of_hits, meanings_of_module
+    from footfall.analyze.probes.arcs import arcs_of_hits, meanings_of_module
 
     files.setdefault(module.path, FileData())
     meanings = meanings_of_module(module, store, run_directory)

@@ -7,8 +7,8 @@ ran) and answers in first lines of statements, like coverage.py's `Analysis`.
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
-from footfall.analyze.numbers import Numbers, fail_under_message, format_percent, should_fail_under
-from footfall.analyze.source import SourceAnalysis
+from footfall.analyze.source.analysis import SourceAnalysis
+from footfall.analyze.totals import Numbers, fail_under_message, format_percent, should_fail_under
 
 __all__ = [
     "FileResult",

@@ -1,1 +1,1 @@
-"""The command line: one file for each command."""
+"""The command line: its commands by what they do."""

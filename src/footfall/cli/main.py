@@ -14,51 +14,52 @@ from typing import Final
 import click
 
 from footfall._version import VERSION
-from footfall.cli.output import flush_streams, prepare_streams, say, silence, writing_messages
 from footfall.errors import EXIT_USAGE, FootfallError
 from footfall.printable import printable_lines
+from footfall.session.output import flush_streams, prepare_streams, say, silence, writing_messages
 
 __all__ = ["main"]
 
 _INTERRUPTED: Final = 130
 
-# name -> (line for the help, shown to users)
+# name -> (folder of `cli` that its module is in, line for the help)
 _COMMANDS: Final = {
-    "run": "Run a command and measure it: coverage and a profile.",
-    "attach": "Profile a running process, from outside.",
-    "top": "Follow a running process or a command on a live screen.",
-    "dump": "Show the stacks of a running process now.",
-    "report": "Show coverage and time, file by file.",
-    "html": "Write a site: coverage, heat, flame graph and tests.",
-    "gaps": "Rank untested code by the time it takes.",
-    "tests": "List tests by time, or those that a change touches.",
-    "json": "Write coverage and times as JSON.",
-    "xml": "Write coverage as Cobertura XML.",
-    "lcov": "Write coverage as LCOV records.",
-    "annotate": "Write copies of sources with a margin that says what ran.",
-    "flame": "Write a flame graph, also of what changed between two runs.",
-    "export": "Write the profile for other viewers.",
-    "combine": "Combine data files of several runs or machines into one.",
-    "erase": "Remove the data file and what runs left.",
-    "debug": "Show what footfall finds: sys, config or data.",
-    "resolve": "Make the data file from a run directory that was kept.",
+    "run": ("measuring", "Run a command and measure it: coverage and a profile."),
+    "attach": ("measuring", "Profile a running process, from outside."),
+    "top": ("measuring", "Follow a running process or a command on a live screen."),
+    "dump": ("measuring", "Show the stacks of a running process now."),
+    "report": ("reports", "Show coverage and time, file by file."),
+    "html": ("reports", "Write a site: coverage, heat, flame graph and tests."),
+    "gaps": ("reports", "Rank untested code by the time it takes."),
+    "tests": ("reports", "List tests by time, or those that a change touches."),
+    "json": ("reports", "Write coverage and times as JSON."),
+    "xml": ("reports", "Write coverage as Cobertura XML."),
+    "lcov": ("reports", "Write coverage as LCOV records."),
+    "annotate": ("reports", "Write copies of sources with a margin that says what ran."),
+    "flame": ("reports", "Write a flame graph, also of what changed between two runs."),
+    "export": ("reports", "Write the profile for other viewers."),
+    "combine": ("data", "Combine data files of several runs or machines into one."),
+    "erase": ("data", "Remove the data file and what runs left."),
+    "debug": ("data", "Show what footfall finds: sys, config or data."),
+    "resolve": ("measuring", "Make the data file from a run directory that was kept."),
 }
 
 
 # started by other parts of footfall, not by people
-_HIDDEN: Final = ("pytest-session",)
+_HIDDEN: Final = {"pytest-session": ("measuring", "")}
 
 
 class _LazyGroup(click.Group):
-    """A group whose commands are modules of `footfall.cli` with an attribute `command`."""
+    """A group whose commands are modules below `footfall.cli` with an attribute `command`."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(_COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in _COMMANDS and cmd_name not in _HIDDEN:
+        folder, _ = _COMMANDS.get(cmd_name) or _HIDDEN.get(cmd_name) or ("", "")
+        if not folder:
             return None
-        command = importlib.import_module(f"footfall.cli.{cmd_name.replace('-', '_')}").command
+        command = importlib.import_module(f"footfall.cli.{folder}.{cmd_name.replace('-', '_')}").command
         assert isinstance(command, click.Command)
         return command
 
@@ -75,7 +76,7 @@ class _LazyGroup(click.Group):
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
-            formatter.write_dl(list(_COMMANDS.items()))
+            formatter.write_dl([(name, text) for name, (_, text) in _COMMANDS.items()])
 
 
 @click.group(

@@ -8,8 +8,8 @@ from typing import TypeVar
 import click
 
 from footfall.cli.accepted import notes_on_options
-from footfall.cli.output import warn
-from footfall.config import Config, read_config
+from footfall.config.configuration import Config, read_config
+from footfall.session.output import warn
 
 __all__ = [
     "config_option",

@@ -9,9 +9,9 @@ from collections.abc import Callable, Iterable
 from footfall.compat.data import CoverageData, mixed_kinds
 from footfall.compat.data_tables import read_contents
 from footfall.compat.errors import NoDataError
-from footfall.config import Config
+from footfall.config.configuration import Config
 from footfall.errors import FootfallError
-from footfall.record.combine import combine_files, find_inputs, remove_inputs
+from footfall.record.data.combine import combine_files, find_inputs, remove_inputs
 
 __all__ = ["combine_into"]
 

@@ -17,12 +17,12 @@ from footfall.compat.errors import CoverageException, CoverageWarning, as_covera
 from footfall.compat.measuring import Measured, Measuring, joined_label
 from footfall.compat.options import EXCLUSIONS, Options, given, listed, refusal
 from footfall.compat.preimported import find_preimported
-from footfall.config import Config
+from footfall.config.configuration import Config
 from footfall.errors import FootfallError
-from footfall.record.coveragedb import FileData, arcs_with_lines
-from footfall.record.locate import find_unexecuted_files
-from footfall.record.rundir import settings_from_config
-from footfall.report.gather import shown_path
+from footfall.load.gather import shown_path
+from footfall.load.unexecuted_files import find_unexecuted_files
+from footfall.record.data.coverage_tables import FileData, arcs_with_lines
+from footfall.record.run.directory import settings_from_config
 
 __all__ = ["Coverage"]
 

@@ -21,9 +21,9 @@ from footfall.compat.data_tables import (
     write_contents,
 )
 from footfall.compat.errors import ConfigError, CoverageException, DataError, coverage_errors
-from footfall.record.coveragedb import FileData
-from footfall.record.datafile import check_replaceable, remove_data_file
-from footfall.record.parallelfiles import find_parallel_files, make_parallel_name
+from footfall.record.data.coverage_tables import FileData
+from footfall.record.data.data_file import check_replaceable, remove_data_file
+from footfall.record.data.parallel_files import find_parallel_files, make_parallel_name
 
 __all__ = ["CoverageData", "mixed_kinds"]
 

@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from footfall.compat.errors import DataError
-from footfall.record.coveragedb import Arc, FileData, numbers_from_numbits, write_coverage
-from footfall.record.datafile import open_data_file
+from footfall.record.data.coverage_tables import Arc, FileData, numbers_from_numbits, write_coverage
+from footfall.record.data.data_file import open_data_file
 
 __all__ = ["Contents", "dump", "lines_of_arcs", "load_dump", "read_contents", "write_contents"]
 

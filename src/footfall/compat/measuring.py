@@ -9,12 +9,12 @@ import os
 from dataclasses import dataclass, field
 
 from footfall.analyze.resolve import join_context, resolve
-from footfall.analyze.rundata import RunData
-from footfall.api import start_new_calls, stop_recording
-from footfall.config import Config
+from footfall.analyze.resolved_run import RunData
+from footfall.api.measuring import start_new_calls, stop_recording
+from footfall.config.configuration import Config
 from footfall.observe import contexts
-from footfall.record.coveragedb import Arc, FileData
-from footfall.record.rundir import RunDirectory, remove_run_directory
+from footfall.record.data.coverage_tables import Arc, FileData
+from footfall.record.run.directory import RunDirectory, remove_run_directory
 
 __all__ = ["Measured", "Measuring", "joined_label"]
 

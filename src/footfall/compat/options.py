@@ -7,9 +7,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from footfall.analyze.exclude import DEFAULT_EXCLUDE, DEFAULT_PARTIAL, DEFAULT_PARTIAL_ALWAYS
+from footfall.analyze.source.exclude import DEFAULT_EXCLUDE, DEFAULT_PARTIAL, DEFAULT_PARTIAL_ALWAYS
 from footfall.compat.errors import ConfigError, CoverageException, unsupported
-from footfall.config import Config, field_of_option, is_accepted_option, read_config
+from footfall.config.configuration import Config, field_of_option, is_accepted_option, read_config
 
 __all__ = ["EXCLUSIONS", "Options", "given", "listed", "refusal"]
 

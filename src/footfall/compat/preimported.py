@@ -5,10 +5,10 @@ from __future__ import annotations
 import sys
 from dataclasses import replace
 
-from footfall.config import Config
+from footfall.config.configuration import Config
 from footfall.observe.scope import Scope
-from footfall.observe.settings import Settings
-from footfall.record.rundir import settings_from_config
+from footfall.record.run.directory import settings_from_config
+from footfall.settings import Settings
 
 __all__ = ["find_preimported"]
 

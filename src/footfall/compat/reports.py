@@ -10,22 +10,22 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from types import ModuleType
 
-from footfall.analyze.exclude import ExclusionRules
 from footfall.analyze.results import FileResult, compare
-from footfall.analyze.source import analyze_source, decode_source
-from footfall.cli.annotate import write_annotated
-from footfall.cli.html import write_html
-from footfall.cli.json import json_text
-from footfall.cli.lcov import lcov_text
-from footfall.cli.report_files import write_output
-from footfall.cli.xml import xml_text
+from footfall.analyze.source.analysis import analyze_source, decode_source
+from footfall.analyze.source.exclude import ExclusionRules
+from footfall.cli.reports.annotate import write_annotated
+from footfall.cli.reports.html import write_html
+from footfall.cli.reports.json import json_text
+from footfall.cli.reports.lcov import lcov_text
+from footfall.cli.reports.report_files import write_output
+from footfall.cli.reports.xml import xml_text
 from footfall.compat.data import CoverageData
 from footfall.compat.errors import CoverageException, NoDataError, NoSource, NotPython
-from footfall.config import Config, canonical_path
-from footfall.report.gather import Coverage as Gathered
-from footfall.report.gather import gather, shown_path
-from footfall.report.sources import read_source_bytes
-from footfall.report.text import TableOptions, render_table
+from footfall.config.configuration import Config, canonical_path
+from footfall.load.gather import Coverage as Gathered
+from footfall.load.gather import gather, shown_path
+from footfall.load.source_files import read_source_bytes
+from footfall.report.coverage.text import TableOptions, render_table
 
 __all__ = ["Morf", "analyze", "annotated", "html", "path_of", "table", "to_file"]
 

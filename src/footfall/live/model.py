@@ -7,10 +7,10 @@ from collections.abc import Iterable
 from enum import Enum
 from typing import NamedTuple
 
-from footfall.analyze.calltree import has_source
-from footfall.analyze.linetable import positions
+from footfall.analyze.bytecode.linetable import positions
+from footfall.analyze.profile.calltree import has_source
 from footfall.errors import FootfallError
-from footfall.record.samplelog import SampleLog, SampleLogFollower
+from footfall.record.run.sample_log import SampleLog, SampleLogFollower
 
 __all__ = ["LiveModel", "Measure", "Row", "Spot"]
 

@@ -9,10 +9,10 @@ import subprocess
 from collections.abc import Mapping
 from typing import IO
 
+from footfall.attach.procfs import descendants, nothing_runs_python
+from footfall.attach.recording import OutsideSampler, SampleOptions
 from footfall.errors import FootfallError
 from footfall.live.model import LiveModel
-from footfall.sample.outside import OutsideSampler, SampleOptions
-from footfall.sample.process import descendants, nothing_runs_python
 
 __all__ = ["CommandSource", "ProcessSource"]
 

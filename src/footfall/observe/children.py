@@ -127,7 +127,7 @@ def _replace(
 
         look_alike = _core.children_wrap(plain, change, after)
     else:
-        from footfall.observe import pypy_children
+        from footfall.observe.pypy import children as pypy_children
 
         look_alike = pypy_children.wrap(plain, change, after)
     setattr(module, name, look_alike)

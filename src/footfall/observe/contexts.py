@@ -56,8 +56,8 @@ def _switch(label: str) -> None:
         if core.context_switch(label) and not _has_followed:
             _follow_into_threads(core)
         return
-    if "footfall.observe.pure_recorder" in sys.modules:
-        from footfall.observe import pypy_contexts
+    if "footfall.observe.pypy.recorder" in sys.modules:
+        from footfall.observe.pypy import contexts as pypy_contexts
 
         pypy_contexts.switch(label)
         if not _has_followed:
@@ -70,7 +70,7 @@ def label() -> str:
     if core is not None:
         found: str = core.context_label()
         return found
-    recorder = sys.modules.get("footfall.observe.pure_recorder")
+    recorder = sys.modules.get("footfall.observe.pypy.recorder")
     if recorder is not None and recorder.PureRecorder.current is not None:
         found = recorder.PureRecorder.current.label
         return found
@@ -94,8 +94,8 @@ def bind(label: str) -> None:
     core = sys.modules.get("footfall._core")
     if core is not None:
         core.context_bind(label)
-    elif "footfall.observe.pure_recorder" in sys.modules:
-        from footfall.observe import pypy_contexts
+    elif "footfall.observe.pypy.recorder" in sys.modules:
+        from footfall.observe.pypy import contexts as pypy_contexts
 
         pypy_contexts.bind(label)
 
@@ -119,7 +119,8 @@ def _follow_into_threads(core: "Any") -> None:
 def _follow_into_threads_of_pypy() -> None:
     global _has_followed
     _has_followed = True
-    from footfall.observe import pypy_children, pypy_contexts
+    from footfall.observe.pypy import children as pypy_children
+    from footfall.observe.pypy import contexts as pypy_contexts
 
     def carry(function: "Any") -> "Any":
         return None if _is_of_pool(function) else pypy_contexts.carry(function)

@@ -7,7 +7,7 @@ it. What a distributor has added (Debian, Fedora) follows from the directories t
 import os
 import sys
 
-from footfall.observe.files import absolute_path, is_there, real_path
+from footfall.files import absolute_path, is_there, real_path
 from footfall.own_builtins import keep_builtins
 from footfall.pythons import OWN, version_name
 

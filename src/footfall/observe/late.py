@@ -7,15 +7,15 @@ the record names the modules that were imported, and the analysis infers from th
 import os
 import sys
 
+from footfall.files import current_directory
 from footfall.model import ENGINE_MONITORING, ENGINE_SETTRACE, RUN_VARIABLE
-from footfall.observe import settrace
-from footfall.observe.files import current_directory
+from footfall.observe.engines import settrace
 from footfall.observe.messages import tell
 from footfall.observe.scope import Scope
-from footfall.observe.settings import record_flags
 from footfall.observe.start import choose_late_engine, start_monitoring
 from footfall.own_builtins import keep_builtins
 from footfall.pythons import HAS_MONITORING
+from footfall.settings import record_flags
 
 keep_builtins(globals())
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from types import FrameType
     from typing import Any
 
-    from footfall.observe.settings import Settings
+    from footfall.settings import Settings
 
     Note = Callable[[str, str], None]
 
@@ -87,7 +87,7 @@ def _watch_running(tool_id: int, scope: Scope) -> None:
 
 def _start_on_pypy(settings: "Settings", warning: "tuple[str, str] | None", only_new: bool) -> None:
     """All by settrace, later modules as well: a process has one record, and that one engine."""
-    from footfall.observe.pure_recorder import PureRecorder
+    from footfall.observe.pypy.recorder import PureRecorder
 
     if PureRecorder.current is not None:
         raise RuntimeError("the record file is open already")
@@ -158,8 +158,8 @@ def stop_late() -> str | None:
 
 
 def _stop_on_pypy() -> str | None:
-    from footfall.observe import pypy_settrace
-    from footfall.observe.pure_recorder import PureRecorder
+    from footfall.observe.pypy import settrace as pypy_settrace
+    from footfall.observe.pypy.recorder import PureRecorder
 
     recorder = PureRecorder.current
     if recorder is None:

@@ -27,7 +27,7 @@ def keep_message(slug: str, text: str) -> None:
     core = sys.modules.get("footfall._core")  # a core that does not load is one thing to report
     if core is not None:
         core.record_message(slug, text)
-    recorder = sys.modules.get("footfall.observe.pure_recorder")  # PyPy's
+    recorder = sys.modules.get("footfall.observe.pypy.recorder")  # PyPy's
     if recorder is not None:
         recorder.record_message(slug, text)
 

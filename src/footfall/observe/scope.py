@@ -6,12 +6,12 @@ Asked once for each file name by the engines, inside the measured process; impor
 import sys
 from sys import _getframe  # as it is now: the program may put another there
 
-from footfall.observe.files import absolute_path, current_directory, is_there, real_path
+from footfall.files import absolute_path, current_directory, is_there, real_path
 from footfall.observe.installed import ThirdParty, is_in, is_in_any, standard_library
 from footfall.observe.module_names import find_module_name, find_running_namespace, importable_name, source_name
-from footfall.observe.settings import Settings
 from footfall.own_builtins import keep_builtins
 from footfall.patterns import glob_matches
+from footfall.settings import Settings
 
 keep_builtins(globals())
 

@@ -8,14 +8,14 @@ import atexit
 import os
 import sys
 
+from footfall.files import current_directory
 from footfall.model import ENGINE_MONITORING, ENGINE_PROBES, ENGINE_SETTRACE, ENGINE_VARIABLE, RUN_VARIABLE
 from footfall.observe.children import carry_run_on
-from footfall.observe.files import current_directory
 from footfall.observe.messages import keep_message, report, tell
 from footfall.observe.scope import Scope
-from footfall.observe.settings import Settings, read_settings, record_flags
 from footfall.own_builtins import keep_builtins
 from footfall.pythons import HAS_PROBES, PUBLISHES_TASKS, fallback_reason, find_engine, has_jit_on, refused_build
+from footfall.settings import Settings, read_settings, record_flags
 
 keep_builtins(globals())
 
@@ -104,11 +104,11 @@ def _start_coverage(settings: Settings) -> None:
     if engine == ENGINE_MONITORING:
         atexit.register(_check_tool, start_monitoring(scope, settings.branch))
     elif engine == ENGINE_SETTRACE:
-        from footfall.observe import settrace
+        from footfall.observe.engines import settrace
 
         settrace.start(settings, scope)
     else:
-        from footfall.observe import probes
+        from footfall.observe.engines import probes
 
         probes.start(settings, scope)
 
@@ -161,7 +161,7 @@ def _start_sampler(settings: Settings) -> None:
         _say_at_end("async-unsupported", what, settings)
     if sys.implementation.name == "cpython":
         from footfall import _core
-        from footfall.sample import inside
+        from footfall.observe.sampler import inside
 
         if not _core.is_main_interpreter():
             what = "code run in further interpreters of a process is not in the profile."
@@ -173,7 +173,7 @@ def _start_sampler(settings: Settings) -> None:
         with_tasks = settings.with_tasks and PUBLISHES_TASKS
         inside.start(settings.directory, settings.rate_hz, settings.max_cpu_ppm, settings.precise, with_tasks)
     else:
-        from footfall.sample import pypy
+        from footfall.observe.sampler import pypy
 
         pypy.start(settings.directory, settings.rate_hz)
 
@@ -187,7 +187,7 @@ def _say_at_end(slug: str, what: str, settings: Settings) -> None:
         if not settings.cover and sys.implementation.name == "cpython":
             _open_record(settings, ENGINE_SETTRACE)
         elif not settings.cover:
-            from footfall.observe.pure_recorder import PureRecorder
+            from footfall.observe.pypy.recorder import PureRecorder
 
             PureRecorder(settings)
     except OSError:

@@ -18,7 +18,7 @@ from footfall.pytest_plugin.values import FILE_REPORTS, TERM_REPORTS, parse_perc
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from footfall.cli.pytest_request import PytestRequest
+    from footfall.session.pytest_request import PytestRequest
 
 __all__ = ["CovDisabledWarning", "cov", "make_cov_request", "no_cover"]
 
@@ -131,7 +131,7 @@ def _parse_context(text: str) -> str:
 
 def make_cov_request(given: argparse.Namespace) -> PytestRequest:
     """Say in our words what pytest-cov's options ask for."""
-    from footfall.cli.pytest_request import PytestRequest
+    from footfall.session.pytest_request import PytestRequest
 
     # --cov without a value leaves the sources to the configuration, whatever else is said
     source = None if True in given.cov_source else list(given.cov_source)

@@ -14,8 +14,8 @@ import pytest
 from footfall.errors import FootfallError
 
 if TYPE_CHECKING:
-    from footfall.cli.pytest_request import PytestRequest
-    from footfall.cli.session_reports import SessionReports
+    from footfall.cli.reports.session_reports import SessionReports
+    from footfall.session.pytest_request import PytestRequest
 
 __all__ = ["EmbeddedSession"]
 
@@ -25,8 +25,8 @@ class EmbeddedSession:
 
     def __init__(self, request: PytestRequest) -> None:
         """Raises pytest.UsageError when that can't be."""
-        from footfall.api import start_configured
-        from footfall.record.datafile import check_replaceable, remove_data_file
+        from footfall.api.measuring import start_configured
+        from footfall.record.data.data_file import check_replaceable, remove_data_file
 
         # the summary tells of time, which a late start does not measure
         reports = [("term", None) if kind == "summary" else (kind, where) for kind, where in request.reports]
@@ -47,8 +47,8 @@ class EmbeddedSession:
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
         """Write the data before pytest's own summary; a total that is too low fails the session."""
-        from footfall.api import stop_configured
-        from footfall.cli.session_reports import make_session_reports, wants_reports
+        from footfall.api.measuring import stop_configured
+        from footfall.cli.reports.session_reports import make_session_reports, wants_reports
 
         self._is_measuring = False
         try:

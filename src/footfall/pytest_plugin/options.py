@@ -13,7 +13,7 @@ import pytest
 from footfall.pytest_plugin.values import FILE_REPORTS, TERM_REPORTS, parse_percent
 
 if TYPE_CHECKING:
-    from footfall.cli.pytest_request import PytestRequest
+    from footfall.session.pytest_request import PytestRequest
 
 __all__ = [
     "add_options",
@@ -125,7 +125,7 @@ def wants_contexts(given: argparse.Namespace) -> bool:
 
 def make_request(given: argparse.Namespace) -> PytestRequest:
     """Put together what is asked: pytest-cov's options, and then ours, which win."""
-    from footfall.cli.pytest_request import PytestRequest
+    from footfall.session.pytest_request import PytestRequest
 
     if _is_cov_asked(given):
         from footfall.pytest_plugin.cov_names import make_cov_request  # few sessions use them

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, NoReturn
 import pytest
 
 if TYPE_CHECKING:
-    from footfall.cli.pytest_request import PytestRequest
+    from footfall.session.pytest_request import PytestRequest
 
 __all__ = ["is_main_program", "start_over"]
 

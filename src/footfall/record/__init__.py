@@ -1,1 +1,1 @@
-"""Formats on disk: the run directory, record files, sample logs and the data file."""
+"""Formats on disk: the run directory and the data file."""

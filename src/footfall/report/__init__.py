@@ -1,1 +1,1 @@
-"""Results to bytes: one file for each output format."""
+"""Results to bytes: coverage, profiles and the site, each format a file."""

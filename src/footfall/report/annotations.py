@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from footfall.printable import printable
-from footfall.report.json import Json
+from footfall.report.coverage.json import Json
 from footfall.report.jsontext import readable_text
 from footfall.report.patch import Patch, summarize_patch
 

@@ -6,11 +6,11 @@ import os
 import stat
 from collections.abc import Callable, Iterable
 
-from footfall.analyze.linetable import Position, positions
+from footfall.analyze.bytecode.linetable import Position, positions
+from footfall.attach.dump import DumpedFrame, DumpedInterpreter, DumpedProcess, DumpedTask, DumpedThread
 from footfall.printable import printable
 from footfall.report.jsontext import render_json
 from footfall.report.summary import Line
-from footfall.sample.dump import DumpedFrame, DumpedInterpreter, DumpedProcess, DumpedTask, DumpedThread
 
 __all__ = ["SourceLines", "render_dump_json", "render_dump_text"]
 

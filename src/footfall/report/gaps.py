@@ -6,14 +6,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from footfall.analyze.calltree import Profile
-from footfall.analyze.clocks import Clock, default_clock, reader
 from footfall.analyze.gaps import Gap, find_gaps, times_in_files
-from footfall.config import Config
+from footfall.analyze.profile.calltree import Profile
+from footfall.analyze.profile.clocks import Clock, default_clock, reader
+from footfall.config.configuration import Config
+from footfall.load.gather import Coverage
 from footfall.printable import printable
-from footfall.report.gather import Coverage
-from footfall.report.json import Json
-from footfall.report.text import plural
+from footfall.report.coverage.json import Json
+from footfall.report.coverage.text import plural
 from footfall.report.times import load_profile, need_profile, sampled_ns
 
 __all__ = ["Ranking", "gaps_report", "rank_gaps", "render_gaps"]

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from footfall.analyze.clocks import Clock
-from footfall.analyze.conditions import ConditionResult
+from footfall.analyze.conditions.analysis import ConditionResult
 from footfall.analyze.patch import PatchedFile, UntestedFunction
+from footfall.analyze.profile.clocks import Clock
 from footfall.analyze.results import Numbers
 from footfall.printable import printable
-from footfall.report.conditions import condition_lines
-from footfall.report.json import Json
-from footfall.report.markdown import escape_markdown
-from footfall.report.text import Outcomes, TableOptions, list_below, plural, render_table
+from footfall.report.coverage.conditions import condition_lines
+from footfall.report.coverage.json import Json
+from footfall.report.coverage.markdown import escape_markdown
+from footfall.report.coverage.text import Outcomes, TableOptions, list_below, plural, render_table
 
 __all__ = ["LeftOut", "Patch", "PatchTimes", "patch_report", "render_patch", "summarize_patch"]
 

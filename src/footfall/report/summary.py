@@ -1,6 +1,6 @@
 """The summary that `footfall run` ends with: coverage total, hottest lines and functions, where the data is.
 
-Pure: returns lines of styled pieces; `cli/terminal.py` prints them, in colour where there is a terminal.
+Pure: returns lines of styled pieces; `session/terminal.py` prints them, in colour where there is a terminal.
 """
 
 from __future__ import annotations
@@ -9,10 +9,10 @@ import shlex
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from footfall.analyze.clocks import CLOCK_WORDS, Clock
+from footfall.analyze.profile.clocks import CLOCK_WORDS, Clock
 from footfall.analyze.results import Numbers
 from footfall.printable import printable
-from footfall.report.text import plural
+from footfall.report.coverage.text import plural
 
 __all__ = ["HotSpot", "Line", "Piece", "Summary", "Times", "plain_text", "render_summary"]
 

@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from footfall.analyze.builtin_calls import mark_builtin_calls
-from footfall.analyze.calltree import (
+from footfall.analyze.profile.builtin_calls import mark_builtin_calls
+from footfall.analyze.profile.calltree import (
     Cost,
     Function,
     Profile,
@@ -23,18 +23,18 @@ from footfall.analyze.calltree import (
     times_of_functions,
     tree_sums,
 )
-from footfall.analyze.clocks import CLOCK_WORDS, Clock, default_clock, has_cpu_time_alone, reader
-from footfall.analyze.import_frames import fold_imports
-from footfall.analyze.lineplaces import Sources, line_places, rows_of_lines
-from footfall.analyze.profiles import profile_from_rows
-from footfall.analyze.sourcefile import read_source_file
-from footfall.config import Config, system_path
+from footfall.analyze.profile.clocks import CLOCK_WORDS, Clock, default_clock, has_cpu_time_alone, reader
+from footfall.analyze.profile.import_frames import fold_imports
+from footfall.analyze.profile.line_places import Sources, line_places, rows_of_lines
+from footfall.analyze.profile.rows import profile_from_rows
+from footfall.analyze.source.source_file import read_source_file
+from footfall.config.configuration import Config, system_path
 from footfall.errors import FootfallError
-from footfall.record.aliases import PathAliases
-from footfall.record.coveragedb import context_filter
-from footfall.record.profiledb import read_profile
-from footfall.report.gather import shown_path
-from footfall.report.json import Json
+from footfall.load.gather import shown_path
+from footfall.record.data.aliases import PathAliases
+from footfall.record.data.coverage_tables import context_filter
+from footfall.record.data.profile_tables import read_profile
+from footfall.report.coverage.json import Json
 from footfall.report.summary import HotSpot
 from footfall.report.summary import Times as SummaryTimes
 

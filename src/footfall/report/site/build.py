@@ -15,7 +15,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from footfall._version import VERSION
-from footfall.analyze.calltree import (
+from footfall.analyze.conditions.analysis import ConditionResult
+from footfall.analyze.gaps import find_gaps, times_in_files
+from footfall.analyze.profile.calltree import (
     Function,
     Profile,
     Times,
@@ -24,13 +26,12 @@ from footfall.analyze.calltree import (
     times_of_lines,
     tree_sums,
 )
-from footfall.analyze.clocks import Clock, has_cpu_time_alone, reader
-from footfall.analyze.conditions import ConditionResult
-from footfall.analyze.gaps import find_gaps, times_in_files
-from footfall.analyze.regions import FUNCTION, find_outside_lines, find_regions
-from footfall.analyze.tests import TestRecord, find_tests, name_of_test
+from footfall.analyze.profile.clocks import Clock, has_cpu_time_alone, reader
+from footfall.analyze.source.regions import FUNCTION, find_outside_lines, find_regions
+from footfall.analyze.test_costs import TestRecord, find_tests, name_of_test
 from footfall.errors import FootfallError
-from footfall.report.gather import Coverage, ReportedFile, shown_path, unreadable_notes
+from footfall.load.gather import Coverage, ReportedFile, shown_path, unreadable_notes
+from footfall.load.source_files import read_source
 from footfall.report.jsontext import render_json
 from footfall.report.site.changes import (
     ReportNumbers,
@@ -44,7 +45,6 @@ from footfall.report.site.overview import FILE_COLUMNS, file_rows, gap_rows, num
 from footfall.report.site.shell import render_page
 from footfall.report.site.source_page import source_payload
 from footfall.report.site.tests_page import tests_payload
-from footfall.report.sources import read_source
 from footfall.report.times import (
     SOURCES,
     clock_of,

@@ -11,8 +11,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from footfall.analyze.calltree import Function, Profile, Times, has_source
-from footfall.report.gather import Coverage
+from footfall.analyze.profile.calltree import Function, Profile, Times, has_source
+from footfall.load.gather import Coverage
 from footfall.report.times import clock_of, is_footfall, short_path
 
 __all__ = [

@@ -6,8 +6,8 @@ import time
 from importlib import resources
 
 from footfall._version import VERSION
-from footfall.analyze.calltree import Profile
-from footfall.analyze.clocks import Clock, has_cpu_time_alone
+from footfall.analyze.profile.calltree import Profile
+from footfall.analyze.profile.clocks import Clock, has_cpu_time_alone
 from footfall.report.site.flame_page import flame_payload
 from footfall.report.site.shell import render_single_page
 from footfall.report.times import is_library, short_path

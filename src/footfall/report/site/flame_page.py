@@ -10,8 +10,8 @@ from collections.abc import Callable, Mapping, Sequence
 from itertools import accumulate, compress, groupby
 from typing import Any
 
-from footfall.analyze.calltree import Function, Profile
-from footfall.analyze.tests import name_of_test
+from footfall.analyze.profile.calltree import Function, Profile
+from footfall.analyze.test_costs import name_of_test
 
 __all__ = ["flame_payload"]
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from footfall.config import Config
+from footfall.config.configuration import Config
 from footfall.errors import FootfallError
-from footfall.record.coveragedb import read_lines_by_context
-from footfall.report.conditions import load_conditions
-from footfall.report.gather import Coverage, gather
+from footfall.load.gather import Coverage, gather
+from footfall.record.data.coverage_tables import read_lines_by_context
+from footfall.report.coverage.conditions import load_conditions
 from footfall.report.site.build import SiteData
 from footfall.report.times import load_profile, need_profile
 

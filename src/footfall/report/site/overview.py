@@ -7,7 +7,7 @@ from typing import Any
 
 from footfall.analyze.gaps import Gap
 from footfall.analyze.results import Numbers
-from footfall.report.gather import ReportedFile
+from footfall.load.gather import ReportedFile
 
 __all__ = ["FILE_COLUMNS", "file_rows", "gap_rows", "numbers_row"]
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from footfall.analyze.calltree import Times
-from footfall.analyze.conditions import ConditionResult
-from footfall.analyze.definitions import CLASS
-from footfall.analyze.regions import find_regions
-from footfall.report.gather import ReportedFile
+from footfall.analyze.conditions.analysis import ConditionResult
+from footfall.analyze.profile.calltree import Times
+from footfall.analyze.source.definitions import CLASS
+from footfall.analyze.source.regions import find_regions
+from footfall.load.gather import ReportedFile
 from footfall.report.site.overview import numbers_row
 
 __all__ = ["heat_row", "line_states", "source_payload", "tests_by_line"]

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from footfall.analyze.results import format_lines
-from footfall.analyze.tests import TestRecord
+from footfall.analyze.test_costs import TestRecord
 
 __all__ = ["tests_payload"]
 

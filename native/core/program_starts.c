@@ -1,0 +1,285 @@
+/* core/program_starts.c makes look-alikes of the functions that start programs or threads or change the environment: each lets a
+ * Python function change the arguments, and another see that the call went well. What those do is their own matter
+ * (observe/children.py); their failure is never the program's. No frame of ours shows in a traceback.
+ * A built-in function gets another built-in function. Whatever else a tool has put in its place gets an object that
+ * passes everything but the call on to it. Threads: all under the GIL. */
+#include "core/state.h"
+#include "core/unseen.h"
+
+/* Attributes of the module object that stands as the look-alike's __self__. */
+#define KEY_PLAIN "plain"
+#define KEY_CHANGE "change"
+#define KEY_AFTER "after"
+
+/* Call one of ours: a new reference, or NULL. An Exception is ours and is dropped; others (KeyboardInterrupt) come from
+ * the program's signal handlers, and stay set. */
+static PyObject *
+call_ours(PyObject *function, PyObject *first, PyObject *second)
+{
+    PyObject *arguments[] = {first, second};
+    PyObject *result = call_unseen(function, arguments, second == NULL ? 1 : 2); // owned
+    if (result == NULL && PyErr_ExceptionMatches(PyExc_Exception)) {
+        PyErr_Clear();
+    }
+    return result;
+}
+
+/* Ask `change(args, kwargs)`: a new reference to a pair of them, or NULL for no change, with an exception only where it
+ * is the program's. */
+static PyObject *
+changed_arguments(PyObject *change, PyObject *args, PyObject *kwargs)
+{
+    if (change == NULL || change == Py_None) {
+        return NULL;
+    }
+    PyObject *named = kwargs == NULL ? PyDict_New() : Py_NewRef(kwargs); // owned
+    if (named == NULL) {
+        PyErr_Clear();
+        return NULL;
+    }
+    PyObject *pair = call_ours(change, args, named); // owned
+    Py_DECREF(named);
+    if (pair == NULL) {
+        return NULL; /* arguments that it does not understand are the original's to refuse */
+    }
+    if (!PyTuple_Check(pair) || PyTuple_GET_SIZE(pair) != 2 || !PyTuple_Check(PyTuple_GET_ITEM(pair, 0)) ||
+        !PyDict_Check(PyTuple_GET_ITEM(pair, 1))) {
+        Py_CLEAR(pair);
+    }
+    return pair;
+}
+
+/* Call `plain` with what `change` makes of the arguments, then `after`. All are borrowed, the last two may be NULL. */
+static PyObject *
+call_changed(PyObject *plain, PyObject *change, PyObject *after, PyObject *args, PyObject *kwargs)
+{
+    if (plain == NULL) {
+        PyErr_SetString(PyExc_RuntimeError, "the interpreter is being torn down");
+        return NULL;
+    }
+    Py_INCREF(plain);
+    Py_XINCREF(after);
+    PyObject *result = NULL;                                  // owned
+    PyObject *pair = changed_arguments(change, args, kwargs); // owned
+    if (pair == NULL && PyErr_Occurred()) {
+        goto done; /* as if it had come just before the call */
+    }
+    result = pair == NULL ? PyObject_Call(plain, args, kwargs)
+                          : PyObject_Call(plain, PyTuple_GET_ITEM(pair, 0), PyTuple_GET_ITEM(pair, 1));
+    if (result != NULL && after != NULL && after != Py_None) {
+        PyObject *nothing = call_ours(after, args, NULL); // owned
+        Py_XDECREF(nothing);
+        if (nothing == NULL && PyErr_Occurred()) {
+            Py_CLEAR(result); /* as if it had come just after the call */
+        }
+    }
+done:
+    Py_XDECREF(pair);
+    Py_DECREF(plain);
+    Py_XDECREF(after);
+    return result;
+}
+
+static PyObject *
+call_look_alike(PyObject *self, PyObject *args, PyObject *kwargs)
+{
+    PyObject *dict = PyModule_GetDict(self); // borrowed
+    return call_changed(PyDict_GetItemString(dict, KEY_PLAIN), PyDict_GetItemString(dict, KEY_CHANGE),
+                        PyDict_GetItemString(dict, KEY_AFTER), args, kwargs);
+}
+
+/* The look-alike of what is no built-in function. */
+typedef struct stand_in {
+    PyObject_HEAD
+    PyObject *plain;  /* owned; NULL when it was cleared */
+    PyObject *change; /* owned */
+    PyObject *after;  /* owned */
+} stand_in;
+
+static PyObject *
+stand_in_call(PyObject *self, PyObject *args, PyObject *kwargs)
+{
+    stand_in *ours = (stand_in *)self;
+    return call_changed(ours->plain, ours->change, ours->after, args, kwargs);
+}
+
+static PyObject *
+stand_in_get_attribute(PyObject *self, PyObject *name)
+{
+    PyObject *plain = ((stand_in *)self)->plain; // borrowed
+    return plain == NULL ? PyObject_GenericGetAttr(self, name) : PyObject_GetAttr(plain, name);
+}
+
+static int
+stand_in_set_attribute(PyObject *self, PyObject *name, PyObject *value)
+{
+    PyObject *plain = ((stand_in *)self)->plain; // borrowed
+    return plain == NULL ? PyObject_GenericSetAttr(self, name, value) : PyObject_SetAttr(plain, name, value);
+}
+
+static PyObject *
+stand_in_repr(PyObject *self)
+{
+    return PyObject_Repr(((stand_in *)self)->plain);
+}
+
+/* A function that is an attribute of a class becomes a method there. */
+static PyObject *
+stand_in_get(PyObject *self, PyObject *object, PyObject *Py_UNUSED(type))
+{
+    PyObject *plain = ((stand_in *)self)->plain; // borrowed
+    if (plain == NULL || !PyFunction_Check(plain) || object == NULL || object == Py_None) {
+        return Py_NewRef(self);
+    }
+    return PyMethod_New(self, object);
+}
+
+static int
+stand_in_traverse(PyObject *self, visitproc visit, void *arg)
+{
+    stand_in *ours = (stand_in *)self;
+    Py_VISIT(Py_TYPE(self));
+    Py_VISIT(ours->plain);
+    Py_VISIT(ours->change);
+    Py_VISIT(ours->after);
+    return 0;
+}
+
+static int
+stand_in_clear(PyObject *self)
+{
+    stand_in *ours = (stand_in *)self;
+    Py_CLEAR(ours->plain);
+    Py_CLEAR(ours->change);
+    Py_CLEAR(ours->after);
+    return 0;
+}
+
+static void
+stand_in_dealloc(PyObject *self)
+{
+    PyTypeObject *type = Py_TYPE(self); // owned by the object
+    PyObject_GC_UnTrack(self);
+    (void)stand_in_clear(self);
+    type->tp_free(self);
+    Py_DECREF(type);
+}
+
+static PyType_Slot stand_in_slots[] = {
+    {Py_tp_call, stand_in_call},
+    {Py_tp_getattro, stand_in_get_attribute},
+    {Py_tp_setattro, stand_in_set_attribute},
+    {Py_tp_repr, stand_in_repr},
+    {Py_tp_descr_get, stand_in_get},
+    {Py_tp_traverse, stand_in_traverse},
+    {Py_tp_clear, stand_in_clear},
+    {Py_tp_dealloc, stand_in_dealloc},
+    {0, NULL},
+};
+
+static PyType_Spec stand_in_spec = {
+    .name = "footfall._core.StandIn",
+    .basicsize = sizeof(stand_in),
+    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_IMMUTABLETYPE | Py_TPFLAGS_DISALLOW_INSTANTIATION,
+    .slots = stand_in_slots,
+};
+
+static PyObject *
+new_stand_in(PyTypeObject *type, PyObject *plain, PyObject *change, PyObject *after)
+{
+    stand_in *ours = (stand_in *)type->tp_alloc(type, 0); // owned
+    if (ours != NULL) {
+        ours->plain = Py_NewRef(plain);
+        ours->change = Py_NewRef(change);
+        ours->after = Py_NewRef(after);
+    }
+    return (PyObject *)ours;
+}
+
+/* The look-alike of a built-in function of the module `name`. */
+static PyObject *
+new_function(PyObject *name, PyObject *plain, PyObject *change, PyObject *after)
+{
+    PyObject *self = PyModule_NewObject(name); // owned: a function whose __self__ is a module has that kind of name
+    PyObject *look_alike = NULL;               // owned
+    if (self == NULL || PyObject_SetAttrString(self, KEY_PLAIN, plain) < 0 ||
+        PyObject_SetAttrString(self, KEY_CHANGE, change) < 0 || PyObject_SetAttrString(self, KEY_AFTER, after) < 0) {
+        goto done;
+    }
+    /* Never freed: the interpreter keeps a pointer to it in an object that the program may keep for ever. */
+    PyMethodDef *def = PyMem_RawCalloc(1, sizeof *def);
+    if (def == NULL) {
+        PyErr_NoMemory();
+        goto done;
+    }
+    *def = *((PyCFunctionObject *)plain)->m_ml; /* its name and its signature */
+    def->ml_meth = (PyCFunction)(void (*)(void))call_look_alike;
+    def->ml_flags = METH_VARARGS | METH_KEYWORDS;
+    look_alike = PyCFunction_NewEx(def, self, name);
+done:
+    Py_XDECREF(self);
+    return look_alike;
+}
+
+PyDoc_STRVAR(children_wrap_doc,
+             "children_wrap($module, plain, change, after, /)\n--\n\n"
+             "Return a look-alike of a function, or of anything else that can be called.\n\n"
+             "`change(args, kwargs)` gives such a pair to call it with instead, or None; `after(args)` is called\n"
+             "when it has returned. Either may be None. Raises TypeError when `plain` can't be called.");
+
+static PyObject *
+children_wrap(PyObject *module, PyObject *args)
+{
+    PyObject *plain;  // borrowed
+    PyObject *change; // borrowed
+    PyObject *after;  // borrowed
+    if (!PyArg_ParseTuple(args, "OOO:children_wrap", &plain, &change, &after)) {
+        return NULL;
+    }
+    if (!PyCallable_Check(plain)) {
+        PyErr_Format(PyExc_TypeError, "can't be called: %R", plain);
+        return NULL;
+    }
+    if (PyCFunction_Check(plain)) {
+        PyObject *name = PyObject_GetAttrString(plain, "__module__"); // owned
+        if (name == NULL) {
+            return NULL;
+        }
+        PyObject *look_alike = PyUnicode_Check(name) ? new_function(name, plain, change, after) : NULL; // owned
+        int is_of_module = PyUnicode_Check(name);
+        Py_DECREF(name);
+        if (is_of_module) {
+            return look_alike;
+        }
+    }
+    return new_stand_in(get_state(module)->stand_in_type, plain, change, after);
+}
+
+static PyMethodDef children_methods[] = {
+    {"children_wrap", children_wrap, METH_VARARGS, children_wrap_doc},
+    {NULL, NULL, 0, NULL},
+};
+
+int
+children_exec(PyObject *module)
+{
+    PyObject *type = PyType_FromModuleAndSpec(module, &stand_in_spec, NULL); // owned
+    if (type == NULL) {
+        return -1;
+    }
+    get_state(module)->stand_in_type = (PyTypeObject *)type;
+    return PyModule_AddFunctions(module, children_methods);
+}
+
+int
+children_traverse(module_state *state, visitproc visit, void *arg)
+{
+    Py_VISIT(state->stand_in_type);
+    return 0;
+}
+
+void
+children_clear(module_state *state)
+{
+    Py_CLEAR(state->stand_in_type);
+}

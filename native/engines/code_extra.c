@@ -1,0 +1,43 @@
+/* code_extra.c sets co_extra slots, and keeps them to our own.
+ *
+ * Setting one slot makes the slots of everybody who registered so far, and the interpreter calls each one's free
+ * function when the code object goes, with NULL where nothing was set. A program that registered a function of a
+ * library that is gone by then, or a ctypes callback, would crash for code objects that it never touched. */
+#include "engines/code_extra.h"
+
+#define MOST_SLOTS 255 /* MAX_CO_EXTRA_USERS */
+
+/* What co_extra points to: _PyCodeObjectExtra, the same from 3.11 to 3.15. */
+typedef struct code_slots {
+    Py_ssize_t size;
+    void *slots[];
+} code_slots;
+
+/* Let the slots end with ours while all behind it are empty: it is the size that says which there are, and whoever
+ * sets one of them later makes them anew. Where the struct is not as we know it, it stays as it is. */
+static void
+drop_empty_slots(PyCodeObject *code, Py_ssize_t index, const void *extra)
+{
+    code_slots *all = code->co_extra;
+    if (all == NULL || all->size <= index + 1 || all->size > MOST_SLOTS || all->slots[index] != extra) {
+        return;
+    }
+    for (Py_ssize_t i = index + 1; i < all->size; i++) {
+        if (all->slots[i] != NULL) {
+            return;
+        }
+    }
+    all->size = index + 1;
+}
+
+int
+code_extra_set(PyObject *code, Py_ssize_t index, void *extra)
+{
+    if (PyUnstable_Code_SetExtra(code, index, extra) < 0) {
+        return -1;
+    }
+#ifndef Py_GIL_DISABLED
+    drop_empty_slots((PyCodeObject *)code, index, extra);
+#endif
+    return 0;
+}

@@ -1,0 +1,20 @@
+/* co_extra slots of code objects. */
+#ifndef FOOTFALL_ENGINES_CODE_EXTRA_H
+#define FOOTFALL_ENGINES_CODE_EXTRA_H
+
+#define PY_SSIZE_T_CLEAN
+#include <Python.h>
+
+#include "compat/versions.h"
+
+#if !HAS_UNSTABLE_NAMES
+#define PyUnstable_Code_GetExtra _PyCode_GetExtra
+#define PyUnstable_Code_SetExtra _PyCode_SetExtra
+#define PyUnstable_Eval_RequestCodeExtraIndex _PyEval_RequestCodeExtraIndex
+#endif
+
+/* PyUnstable_Code_SetExtra, without the slots of tools that registered after us. `extra` is not NULL.
+ * -1 with an exception. */
+int code_extra_set(PyObject *code, Py_ssize_t index, void *extra);
+
+#endif

@@ -1,0 +1,173 @@
+/* engines/monitoring/codes.c: which code objects the engine on sys.monitoring measures, and what each carries in its co_extra
+ * slot: where its flags are in the record file, and whether it has a hit in this context. */
+#include "compat/versions.h"
+#include "engines/decision.h"
+#include "engines/monitoring/monitoring.h"
+
+#if HAS_MONITORING
+
+#include "engines/code_extra.h"
+#include "record/recorder.h"
+
+#include <opcode.h>
+
+void
+monitoring_free_code_hits(void *extra)
+{
+    code_hits *gone = extra;
+    if (gone != NULL) {
+        foreign_hits_free(&gone->foreign);
+        star_ends_free(gone->ends);
+        PyMem_RawFree(gone->jumps);
+        gone->ends = NULL;
+        gone->jumps = NULL;
+    }
+    if (gone != NULL && gone->is_dirty) {
+        gone->code = NULL; /* its hits are still to be recorded when the context ends */
+        return;
+    }
+    PyMem_RawFree(gone);
+}
+
+static void
+mark_dirty(struct monitoring *mon, code_hits *extra)
+{
+    if (!extra->is_dirty) {
+        extra->is_dirty = 1;
+        extra->next_dirty = mon->dirty;
+        mon->dirty = extra;
+    }
+}
+
+/* What a code object carries from now on; it owns `ends` then. NULL with an exception. */
+static code_hits *
+new_code_hits(struct monitoring *mon, PyObject *code, star_ends *ends)
+{
+    code_hits *extra = PyMem_RawCalloc(1, sizeof *extra);
+    if (extra == NULL) {
+        PyErr_NoMemory();
+        return NULL;
+    }
+    if (code_extra_set(code, mon->extra_index, extra) < 0) {
+        PyMem_RawFree(extra);
+        return NULL;
+    }
+    extra->code = (PyCodeObject *)code;
+    extra->ends = ends;
+    return extra;
+}
+
+/* What PyCode_NewEmpty makes: it raises an AssertionError, in one place without columns. The compiler's have a constant. */
+static int
+is_empty_code(const PyCodeObject *code, PyObject *bytecode)
+{
+    Py_ssize_t size = PyBytes_GET_SIZE(bytecode);
+    return size <= 8 && (unsigned char)PyBytes_AS_STRING(bytecode)[size - 2] == RAISE_VARARGS
+           && PyBytes_GET_SIZE(code->co_linetable) == 2 && PyTuple_GET_SIZE(code->co_consts) == 0;
+}
+
+/* Whether a code object is not the Python compiler's: extensions make some to report events of their own under names
+ * of files, as Cython's line tracing does. */
+static int
+is_stand_in(const PyCodeObject *code, PyObject *bytecode)
+{
+    return code->_co_firsttraceable >= Py_SIZE(code) /* there is no RESUME */ || is_empty_code(code, bytecode);
+}
+
+int
+monitoring_register(module_state *state, PyObject *code, PyObject *path)
+{
+    struct monitoring *mon = state->monitoring;
+    PyObject *bytecode = PyCode_GetCode((PyCodeObject *)code); // owned
+    if (bytecode == NULL) {
+        return -1;
+    }
+    if (is_stand_in((PyCodeObject *)code, bytecode)) {
+        Py_DECREF(bytecode);
+        return 0;
+    }
+    code_hits *extra = code_hits_of(mon, code);
+    star_ends *found = NULL; // owned
+    if (extra == NULL && mon->with_branches) {
+        found = star_ends_find((PyCodeObject *)code, bytecode);
+    }
+    uint32_t n_more = star_ends_places(extra != NULL ? extra->ends : found);
+    uint32_t n_units = (uint32_t)(PyBytes_GET_SIZE(bytecode) / 2);
+    uint32_t code_id = 0;
+    unsigned char *hits =
+        recorder_add_code(state->recorder, (PyCodeObject *)code, bytecode, n_more, path, &code_id);
+    Py_DECREF(bytecode);
+    if (hits != NULL && extra == NULL) {
+        extra = new_code_hits(mon, code, found);
+    }
+    if (hits == NULL || extra == NULL) {
+        star_ends_free(found);
+        return PyErr_Occurred() ? -1 : 0;
+    }
+    extra->hits = hits;
+    extra->n_places = n_units + n_more;
+    extra->code_id = code_id;
+    extra->generation = state->recorder->generation;
+    return 1;
+}
+
+int
+monitoring_set_local_events(struct monitoring *mon, PyObject *code, PyObject *events)
+{
+    PyObject *args[] = {NULL, mon->tool_id, code, events};
+    PyObject *set = PyObject_Vectorcall(mon->set_local_events, args + 1,
+                                        3 | PY_VECTORCALL_ARGUMENTS_OFFSET, NULL);
+    Py_XDECREF(set);
+    return set == NULL ? -1 : 0;
+}
+
+PyObject *
+monitoring_decision(module_state *state, PyObject *filename)
+{
+    struct monitoring *mon = state->monitoring;
+    PyObject *known = PyDict_GetItemWithError(mon->decisions, filename); // borrowed
+    if (known != NULL || PyErr_Occurred()) {
+        return known;
+    }
+    mon->n_callers++;
+    PyObject *path = decision_ask(mon->decide, filename); // owned
+    mon->n_callers--;
+    if (state->monitoring != mon) {
+        Py_XDECREF(path);
+        PyErr_Clear(); /* of no interest to anyone now */
+        if (mon->is_stopped && mon->n_callers == 0) {
+            monitoring_free(mon);
+        }
+        return NULL;
+    }
+    if (path == NULL) {
+        return NULL;
+    }
+    int stored = PyDict_SetItem(mon->decisions, filename, path);
+    Py_DECREF(path);
+    return stored < 0 ? NULL : PyDict_GetItemWithError(mon->decisions, filename); /* the dict holds it */
+}
+
+void
+monitoring_set_flag(module_state *state, code_hits *extra, Py_ssize_t byte_offset, unsigned char flag)
+{
+    struct monitoring *mon = state->monitoring;
+    if (byte_offset < 0 || (size_t)byte_offset / 2 >= extra->n_places) {
+        return;
+    }
+    if (extra->generation != state->recorder->generation && !mon->is_off) {
+        PyObject *code = (PyObject *)extra->code; // borrowed
+        PyObject *path = monitoring_decision(state, ((PyCodeObject *)code)->co_filename);
+        if (path == NULL && !PyErr_Occurred()) {
+            return; /* stopped */
+        }
+        if (path == NULL || (path != Py_None && monitoring_register(state, code, path) < 0)) {
+            monitoring_fail(state);
+            return;
+        }
+    }
+    __atomic_fetch_or(&extra->hits[byte_offset / 2], flag, __ATOMIC_RELAXED);
+    mark_dirty(mon, extra);
+}
+
+#endif

@@ -1,0 +1,252 @@
+/* engines/monitoring/contexts.c records what the engine on sys.monitoring saw in a context and lets it be seen again in the
+ * next, and what threads and tasks of other contexts see.
+ *
+ * All places of a code object are switched on again when it is next called: it is made to look as if it had been
+ * instrumented before the engine's restart_events(), and CPython checks that (`_co_instrumentation_version`) where a
+ * function begins, a generator goes on, or an exception is thrown into one. So code that the next context does not
+ * run costs nothing. Not restart_events itself: that would do so to every code object of the process. Code that is
+ * running does not get there, nor do greenlets when they are switched to, nor calls in code that CPython's JIT compiled;
+ * theirs is switched on at once, which has such code thrown away too.
+ * Every function needs the GIL. */
+#include "engines/monitoring/monitoring.h"
+
+#include "compat/versions.h"
+#include "engines/contexts.h"
+#include "record/recorder.h"
+
+#include <string.h>
+
+#if HAS_MONITORING
+
+/* Older than the engine's restart_events(), younger than code that was never instrumented (0). */
+#define LONG_AGO 1
+
+static int
+arm_now(struct monitoring *mon, const code_hits *extra)
+{
+    PyObject *code = (PyObject *)extra->code; // borrowed
+    return monitoring_set_local_events(mon, code, mon->no_events) < 0
+               ? -1
+               : monitoring_set_local_events(mon, code, extra->is_watching ? mon->watch_events : mon->local_events);
+}
+
+static void
+arm_when_called(PyCodeObject *code)
+{
+    code->_co_instrumentation_version = LONG_AGO;
+}
+
+/* Whether stacks may be put aside and go on later, unseen by the interpreter. */
+static int
+has_greenlets(void)
+{
+    PyObject *modules = PyImport_GetModuleDict(); // borrowed
+    PyObject *greenlet = modules == NULL ? NULL : PyDict_GetItemString(modules, "greenlet"); // borrowed
+    return greenlet != NULL;
+}
+
+/* Whether CPython's JIT compiles here: its code calls functions without a look at their version. */
+static int
+has_jit(void)
+{
+    PyObject *jit = PySys_GetObject("_jit"); // borrowed; NULL before 3.14
+    PyObject *enabled = jit == NULL ? NULL : PyObject_CallMethod(jit, "is_enabled", NULL); // owned
+    int is_enabled = enabled != NULL && PyObject_IsTrue(enabled) > 0;
+    Py_XDECREF(enabled);
+    PyErr_Clear(); /* a module of other content: not CPython's */
+    return is_enabled;
+}
+
+static int
+must_arm_at_once(void)
+{
+    return has_greenlets() || has_jit();
+}
+
+static int
+arm(struct monitoring *mon, const code_hits *extra, int is_at_once)
+{
+    if (is_at_once) {
+        return arm_now(mon, extra);
+    }
+    arm_when_called(extra->code);
+    return 0;
+}
+
+/* Switch on what runs now; note each measured frame's place where `is_marking`. -1 with an exception. */
+static int
+arm_frames(module_state *state, PyThreadState *thread, int is_marking)
+{
+    struct monitoring *mon = state->monitoring;
+    struct _PyInterpreterFrame *frame = frame_with_code(&mon->frames, frame_of_thread(thread));
+    while (frame != NULL) {
+        PyObject *code = PyUnstable_InterpreterFrame_GetCode(frame); // owned
+        code_hits *extra = PyCode_Check(code) ? code_hits_of(mon, code) : NULL;
+        int status = 0;
+        if (extra != NULL && extra->code->_co_instrumentation_version == LONG_AGO) {
+            status = arm_now(mon, extra);
+        }
+        int at = PyUnstable_InterpreterFrame_GetLasti(frame);
+        if (extra != NULL && is_marking && status == 0 && at / 2 >= extra->code->_co_firsttraceable) {
+            monitoring_set_flag(state, extra, at, HIT_RESUMED);
+            status = monitoring_watch_cold_jumps(state, extra); /* it may be in a handler */
+        }
+        Py_DECREF(code);
+        if (status < 0) {
+            return -1;
+        }
+        frame = frame_with_code(&mon->frames, frame_caller(&mon->frames, frame));
+    }
+    return 0;
+}
+
+static int
+arm_running(module_state *state, int is_marking)
+{
+    PyThreadState *thread = PyInterpreterState_ThreadHead(PyInterpreterState_Get());
+    for (; thread != NULL; thread = PyThreadState_Next(thread)) {
+        if (arm_frames(state, thread, is_marking) < 0) {
+            return -1;
+        }
+    }
+    return 0;
+}
+
+/* Let all that was hit in this context be seen again in it, by work of another. -1 with an exception. */
+static int
+arm_dirty(module_state *state)
+{
+    struct monitoring *mon = state->monitoring;
+    int is_at_once = must_arm_at_once();
+    for (code_hits *extra = mon->dirty; extra != NULL; extra = extra->next_dirty) {
+        if (extra->code != NULL && arm(mon, extra, is_at_once) < 0) {
+            return -1;
+        }
+    }
+    return arm_running(state, 0);
+}
+
+void
+monitoring_set_foreign_flag(module_state *state, code_hits *extra, Py_ssize_t byte_offset, unsigned char flag,
+                            uint32_t context_id)
+{
+    struct monitoring *mon = state->monitoring;
+    recorder *rec = state->recorder;
+    if (byte_offset < 0 || (size_t)byte_offset / 2 >= extra->n_places) {
+        return;
+    }
+    if (extra->generation != rec->generation) {
+        monitoring_set_flag(state, extra, byte_offset, 0); /* record the code in this process's file */
+        if (state->monitoring != mon) {
+            return; /* stopped */
+        }
+    }
+    if (!mon->has_foreign) {
+        mon->has_foreign = 1;
+        if (arm_dirty(state) < 0) {
+            monitoring_fail(state);
+            return;
+        }
+    }
+    foreign_hits *found = foreign_hits_of(&extra->foreign, context_id, rec->generation, extra->n_places);
+    size_t unit = (size_t)byte_offset / 2;
+    if (found != NULL && (found->hits[unit] & flag) != flag) { /* no memory: not worth more than this one hit */
+        found->hits[unit] |= flag;
+        recorder_add_hit(rec, RECORD_HITS, extra->code_id, context_id, (uint32_t)unit, flag);
+    }
+}
+
+code_hits *
+monitoring_pop_dirty(struct monitoring *mon)
+{
+    code_hits *first = mon->dirty;
+    if (first != NULL) {
+        mon->dirty = first->next_dirty;
+        first->is_dirty = 0;
+    }
+    return first;
+}
+
+/* Record and clear the hits of one code object, which is in the list no more. -1 when recording is off. */
+static int
+flush_code(module_state *state, code_hits *extra)
+{
+    recorder *rec = state->recorder;
+    if (extra->generation != rec->generation) {
+        return 0; /* a forked child has nothing of it; the bytes are the parent's */
+    }
+    if (recorder_add_hits(rec, RECORD_HITS, extra->code_id, rec->context_id, extra->hits,
+                          extra->n_places) < 0) {
+        return -1;
+    }
+    memset(extra->hits, 0, extra->n_places);
+    return 0;
+}
+
+/* The events that are needed once there are contexts. -1 with an exception. */
+static int
+add_context_events(struct monitoring *mon)
+{
+    if (mon->context_events == 0) {
+        return 0;
+    }
+    mon->global_events |= mon->context_events;
+    mon->context_events = 0;
+    PyObject *set = PyObject_CallFunction(mon->set_events, "Ol", mon->tool_id, mon->global_events); // owned
+    Py_XDECREF(set);
+    return set == NULL ? -1 : 0;
+}
+
+int
+monitoring_flush(module_state *state)
+{
+    struct monitoring *mon = state->monitoring;
+    if (mon == NULL || mon->is_off) {
+        return 0;
+    }
+    if (add_context_events(mon) < 0) {
+        return -1;
+    }
+    mon->has_foreign = 0;
+    int is_at_once = must_arm_at_once();
+    int status = 0;
+    for (code_hits *extra = monitoring_pop_dirty(mon); extra != NULL; extra = monitoring_pop_dirty(mon)) {
+        int is_flushed = flush_code(state, extra) == 0;
+        int was_watching = extra->is_watching;
+        extra->is_watching = 0;
+        if (extra->code == NULL) {
+            PyMem_RawFree(extra);
+        }
+        else if (is_flushed) {
+            status = arm(mon, extra, is_at_once || was_watching);
+        }
+        if (!is_flushed || status < 0) {
+            break;
+        }
+    }
+    return status;
+}
+
+void
+monitoring_begin(module_state *state)
+{
+    struct monitoring *mon = state->monitoring;
+    if (mon != NULL && !mon->is_off && arm_running(state, mon->with_branches) < 0) {
+        monitoring_fail(state);
+    }
+}
+
+#else
+
+int
+monitoring_flush(module_state *Py_UNUSED(state))
+{
+    return 0;
+}
+
+void
+monitoring_begin(module_state *Py_UNUSED(state))
+{
+}
+
+#endif

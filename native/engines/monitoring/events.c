@@ -1,0 +1,398 @@
+/* engines/monitoring/events.c: the callbacks of the engine on sys.monitoring. PY_START is seen once for each code object of
+ * the process and decides whether it is measured; then its own LINE and, from 3.14, BRANCH_LEFT, BRANCH_RIGHT, JUMP and
+ * PY_RETURN events each set one byte's flag at an instruction's offset and are disabled. Exceptions that are handled or
+ * leave a frame say where they came from; these events cannot be disabled (and are global in 3.14), but cost little
+ * beside the exception itself. Threads: callbacks run under the GIL. */
+#include "engines/monitoring/monitoring.h"
+#include "compat/versions.h"
+
+#if HAS_MONITORING
+
+#include "engines/monitoring/branch_places.h"
+#include "engines/contexts.h"
+
+static PyObject *
+fail(module_state *state)
+{
+    PyObject *answer = Py_NewRef(state->monitoring->disable); // owned
+    monitoring_fail(state);
+    return answer;
+}
+
+static PyObject *
+on_py_start(PyObject *module, PyObject *const *args, Py_ssize_t n_args)
+{
+    module_state *state = get_state(module);
+    struct monitoring *mon = state->monitoring;
+    PyObject *code = args[0];
+    if (mon == NULL) {
+        Py_RETURN_NONE; /* the module is being torn down */
+    }
+    if (n_args < 1 || mon->is_off || !PyCode_Check(code)) {
+        return Py_NewRef(mon->disable);
+    }
+    debugger_step step = monitoring_debugger_step((PyCodeObject *)code);
+    if (step != NO_DEBUGGER) {
+        if (monitoring_follow_debugger(state, step) < 0) {
+            return fail(state);
+        }
+        Py_RETURN_NONE; /* it will be called again */
+    }
+    PyObject *path = monitoring_decision(state, ((PyCodeObject *)code)->co_filename);
+    if (path == NULL && !PyErr_Occurred()) {
+        Py_RETURN_NONE; /* stopped; DISABLE might be taken for a later engine's answer */
+    }
+    if (path == NULL) {
+        return fail(state);
+    }
+    if (path == Py_None) {
+        return Py_NewRef(mon->disable);
+    }
+    code_hits *known = code_hits_of(mon, code);
+    if (known == NULL) {
+        int registered = monitoring_register(state, code, path);
+        if (registered < 0) {
+            return fail(state);
+        }
+        if (registered == 0) {
+            return Py_NewRef(mon->disable);
+        }
+        if (monitoring_set_local_events(mon, code, mon->local_events) < 0) {
+            return fail(state);
+        }
+    }
+    return Py_NewRef(mon->disable);
+}
+
+/* Set a flag, of the running thread's context. Whether it is the process's own. */
+static int
+set_flag_in_context(module_state *state, code_hits *extra, Py_ssize_t byte_offset, unsigned char flag)
+{
+    uint32_t context_id;
+    if (context_is_foreign(state, &context_id)) {
+        monitoring_set_foreign_flag(state, extra, byte_offset, flag, context_id);
+        return 0;
+    }
+    monitoring_set_flag(state, extra, byte_offset, flag);
+    return 1;
+}
+
+/* A line that may lead to the end of an `except*`, or such an end: its event stays. */
+static void
+note_star_event(module_state *state, code_hits *extra, uint32_t unit, unsigned char flag)
+{
+    frame_lines *last_lines = &state->monitoring->last_lines;
+    if (flag == HIT_LINE) {
+        star_ends_note_line(last_lines, frame_running(), unit);
+    }
+    else {
+        uint32_t place = star_ends_place(last_lines, extra->ends, frame_running(), unit);
+        set_flag_in_context(state, extra, 2 * (Py_ssize_t)place, flag);
+    }
+}
+
+/* The end of a callback whose event has done its work at this place. */
+static PyObject *
+hit_once(module_state *state, PyObject *code, Py_ssize_t byte_offset, unsigned char flag)
+{
+    code_hits *extra = code_hits_of(state->monitoring, code);
+    if (extra == NULL) {
+        Py_RETURN_NONE; /* of a measurement that ended: this one sees the place when the code starts anew */
+    }
+    int is_own = set_flag_in_context(state, extra, byte_offset, flag);
+    if (state->monitoring == NULL) {
+        Py_RETURN_NONE; /* stopped */
+    }
+    uint32_t unit = (uint32_t)(byte_offset / 2);
+    if (extra->ends != NULL && star_ends_watch(extra->ends, unit, flag == HIT_LINE)) {
+        note_star_event(state, extra, unit, flag);
+        Py_RETURN_NONE;
+    }
+    if (!is_own || state->monitoring->has_foreign) {
+        Py_RETURN_NONE;
+    }
+    return Py_NewRef(state->monitoring->disable);
+}
+
+static PyObject *
+on_line(PyObject *module, PyObject *const *args, Py_ssize_t n_args)
+{
+    module_state *state = get_state(module);
+    if (state->monitoring == NULL) {
+        Py_RETURN_NONE;
+    }
+    if (n_args < 1 || !PyCode_Check(args[0])) {
+        return Py_NewRef(state->monitoring->disable);
+    }
+    /* The callback is native, so the running frame is the one that the event is about. Its offset
+     * says which copy of the line it is (a finally body is compiled more than once). */
+    return hit_once(state, args[0], PyUnstable_InterpreterFrame_GetLasti(frame_running()), HIT_LINE);
+}
+
+/* An event at its own offset, which is the callback's second argument. */
+static PyObject *
+on_place(PyObject *module, PyObject *const *args, Py_ssize_t n_args, unsigned char flag)
+{
+    module_state *state = get_state(module);
+    if (state->monitoring == NULL) {
+        Py_RETURN_NONE;
+    }
+    if (n_args < 2 || !PyCode_Check(args[0])) {
+        return Py_NewRef(state->monitoring->disable);
+    }
+    return hit_once(state, args[0], PyLong_AsSsize_t(args[1]), flag);
+}
+
+static PyObject *
+on_branch(PyObject *module, PyObject *const *args, Py_ssize_t n_args, unsigned char flag)
+{
+    module_state *state = get_state(module);
+    if (state->monitoring == NULL) {
+        Py_RETURN_NONE;
+    }
+    if (n_args < 3 || !PyCode_Check(args[0])) {
+        return Py_NewRef(state->monitoring->disable);
+    }
+    Py_ssize_t place = branch_place((PyCodeObject *)args[0], PyLong_AsSsize_t(args[1]), PyLong_AsSsize_t(args[2]),
+                                    flag == HIT_LEFT);
+    return place < 0 && PyErr_Occurred() ? fail(state) : hit_once(state, args[0], place, flag);
+}
+
+static PyObject *
+on_branch_left(PyObject *module, PyObject *const *args, Py_ssize_t n_args)
+{
+    return on_branch(module, args, n_args, HIT_LEFT);
+}
+
+static PyObject *
+on_branch_right(PyObject *module, PyObject *const *args, Py_ssize_t n_args)
+{
+    return on_branch(module, args, n_args, HIT_RIGHT);
+}
+
+/* A jump or a return was done. */
+static PyObject *
+on_leave(PyObject *module, PyObject *const *args, Py_ssize_t n_args)
+{
+    return on_place(module, args, n_args, HIT_LEFT);
+}
+
+/* What the code object that an exception's event is about carries; NULL when it is not measured. These events are
+ * of the whole process in 3.14, so most end here. */
+static code_hits *
+excepting_code(module_state *state, PyObject *const *args, Py_ssize_t n_args)
+{
+    if (state->monitoring == NULL || n_args < 1 || !PyCode_Check(args[0])) {
+        return NULL;
+    }
+    return code_hits_of(state->monitoring, args[0]);
+}
+
+/* Set a flag where the running frame is. The event's own offset is the handler's or a RERAISE's; the
+ * frame still knows where the exception came from. */
+static void
+set_flag_at_frame(module_state *state, code_hits *extra, unsigned char flag)
+{
+    set_flag_in_context(state, extra, PyUnstable_InterpreterFrame_GetLasti(frame_running()), flag);
+}
+
+static PyObject *
+on_exception(PyObject *module, PyObject *const *args, Py_ssize_t n_args, unsigned char flag)
+{
+    module_state *state = get_state(module);
+    code_hits *extra = excepting_code(state, args, n_args);
+    if (extra != NULL) {
+        set_flag_at_frame(state, extra, flag);
+    }
+    Py_RETURN_NONE;
+}
+
+int
+monitoring_watch_cold_jumps(module_state *state, code_hits *extra)
+{
+    PyObject *code = (PyObject *)extra->code; // borrowed
+    if (state->monitoring->watch_events == NULL) {
+        return 0;
+    }
+    if (!extra->has_handled) {
+        PyObject *bytecode = PyCode_GetCode(extra->code); // owned
+        if (bytecode == NULL) {
+            return -1;
+        }
+        extra->jumps = cold_jumps_find(bytecode);
+        extra->has_handled = 1;
+        Py_DECREF(bytecode);
+    }
+    if (extra->jumps == NULL) {
+        return 0;
+    }
+    for (uint32_t i = 0; i < extra->jumps->n; i++) {
+        set_flag_in_context(state, extra, 2 * (Py_ssize_t)extra->jumps->units[i], HIT_RIGHT);
+    }
+    if (extra->is_watching || state->monitoring == NULL) {
+        return 0;
+    }
+    extra->is_watching = 1;
+    return monitoring_set_local_events(state->monitoring, code, state->monitoring->watch_events);
+}
+
+static PyObject *
+on_instruction(PyObject *module, PyObject *const *args, Py_ssize_t n_args)
+{
+    module_state *state = get_state(module);
+    if (state->monitoring == NULL) {
+        Py_RETURN_NONE;
+    }
+    code_hits *extra = n_args >= 2 && PyCode_Check(args[0]) ? code_hits_of(state->monitoring, args[0]) : NULL;
+    Py_ssize_t offset = extra == NULL ? -1 : PyLong_AsSsize_t(args[1]);
+    if (offset >= 0 && extra->jumps != NULL && cold_jumps_has(extra->jumps, (uint32_t)(offset / 2))) {
+        return hit_once(state, args[0], offset, HIT_LEFT);
+    }
+    return Py_NewRef(state->monitoring->disable);
+}
+
+static PyObject *
+on_exception_handled(PyObject *module, PyObject *const *args, Py_ssize_t n_args)
+{
+    module_state *state = get_state(module);
+    code_hits *extra = excepting_code(state, args, n_args);
+    if (extra != NULL) {
+        int is_stop = n_args >= 3 && PyErr_GivenExceptionMatches(args[2], PyExc_StopAsyncIteration);
+        set_flag_at_frame(state, extra, is_stop ? HIT_ASYNC_STOP : HIT_RAISE);
+        if (state->monitoring != NULL && monitoring_watch_cold_jumps(state, extra) < 0) {
+            monitoring_fail(state);
+        }
+    }
+    Py_RETURN_NONE;
+}
+
+static PyObject *
+on_unwind(PyObject *module, PyObject *const *args, Py_ssize_t n_args)
+{
+    return on_exception(module, args, n_args, HIT_UNWIND);
+}
+
+/* A generator or coroutine goes on. */
+static PyObject *
+on_resume(PyObject *module, PyObject *const *args, Py_ssize_t n_args)
+{
+    return on_place(module, args, n_args, HIT_RESUMED);
+}
+
+/* An exception is thrown into one. */
+static PyObject *
+on_throw(PyObject *module, PyObject *const *args, Py_ssize_t n_args)
+{
+    return on_exception(module, args, n_args, HIT_RESUMED);
+}
+
+static PyMethodDef py_start_callback = {
+    "footfall_py_start", (PyCFunction)(void (*)(void))on_py_start, METH_FASTCALL, NULL};
+static PyMethodDef line_callback = {"footfall_line", (PyCFunction)(void (*)(void))on_line,
+                                    METH_FASTCALL, NULL};
+static PyMethodDef branch_left_callback = {
+    "footfall_branch_left", (PyCFunction)(void (*)(void))on_branch_left, METH_FASTCALL, NULL};
+static PyMethodDef branch_right_callback = {
+    "footfall_branch_right", (PyCFunction)(void (*)(void))on_branch_right, METH_FASTCALL, NULL};
+
+static PyMethodDef jump_callback = {"footfall_jump", (PyCFunction)(void (*)(void))on_leave,
+                                    METH_FASTCALL, NULL};
+static PyMethodDef py_return_callback = {
+    "footfall_py_return", (PyCFunction)(void (*)(void))on_leave, METH_FASTCALL, NULL};
+static PyMethodDef py_resume_callback = {
+    "footfall_py_resume", (PyCFunction)(void (*)(void))on_resume, METH_FASTCALL, NULL};
+static PyMethodDef py_throw_callback = {
+    "footfall_py_throw", (PyCFunction)(void (*)(void))on_throw, METH_FASTCALL, NULL};
+static PyMethodDef exception_handled_callback = {
+    "footfall_exception_handled", (PyCFunction)(void (*)(void))on_exception_handled,
+    METH_FASTCALL, NULL};
+static PyMethodDef instruction_callback = {
+    "footfall_instruction", (PyCFunction)(void (*)(void))on_instruction, METH_FASTCALL, NULL};
+static PyMethodDef unwind_callback = {
+    "footfall_py_unwind", (PyCFunction)(void (*)(void))on_unwind, METH_FASTCALL, NULL};
+
+/* Value of `sys.monitoring.events.<name>`; 0 with an exception. */
+static long
+event_value(PyObject *monitoring, const char *name)
+{
+    PyObject *events = PyObject_GetAttrString(monitoring, "events"); // owned
+    PyObject *value = events == NULL ? NULL : PyObject_GetAttrString(events, name); // owned
+    long event = value == NULL ? 0 : PyLong_AsLong(value);
+    Py_XDECREF(value);
+    Py_XDECREF(events);
+    return event;
+}
+
+static int
+register_callback(PyObject *module, PyObject *monitoring, PyMethodDef *def, const char *event_name,
+                  long *events)
+{
+    long event = event_value(monitoring, event_name);
+    if (event <= 0) {
+        return -1;
+    }
+    PyObject *function = PyCFunction_New(def, module); // owned
+    if (function == NULL) {
+        return -1;
+    }
+    PyObject *old = PyObject_CallMethod(monitoring, "register_callback", "OlO",
+                                        get_state(module)->monitoring->tool_id, event, function);
+    Py_DECREF(function);
+    if (old == NULL) {
+        return -1;
+    }
+    Py_DECREF(old);
+    *events |= event;
+    return 0;
+}
+
+static int
+register_branch_callbacks(PyObject *module, PyObject *monitoring, event_sets *sets)
+{
+#if HAS_LOCAL_EXCEPTION_EVENTS
+    long *exception_events = &sets->local;
+    long *throw_events = &sets->local;
+#else
+    long *exception_events = &sets->global;
+    long *throw_events = &get_state(module)->monitoring->context_events;
+#endif
+    const struct {
+        PyMethodDef *callback;
+        const char *event;
+        long *events;
+    } wanted[] = {
+        {&branch_left_callback, "BRANCH_LEFT", &sets->local},
+        {&branch_right_callback, "BRANCH_RIGHT", &sets->local},
+        {&jump_callback, "JUMP", &sets->local},
+        {&py_return_callback, "PY_RETURN", &sets->local},
+        {&exception_handled_callback, "EXCEPTION_HANDLED", exception_events},
+        {&unwind_callback, "PY_UNWIND", exception_events},
+        {&py_resume_callback, "PY_RESUME", &sets->local},
+        {&instruction_callback, "INSTRUCTION", &sets->watch},
+        {&py_throw_callback, "PY_THROW", throw_events},
+    };
+    for (size_t i = 0; i < sizeof wanted / sizeof *wanted; i++) {
+        if (register_callback(module, monitoring, wanted[i].callback, wanted[i].event,
+                              wanted[i].events) < 0) {
+            return -1;
+        }
+    }
+    return 0;
+}
+
+int
+monitoring_register_callbacks(PyObject *module, PyObject *monitoring, int with_branches, event_sets *sets)
+{
+    if (register_callback(module, monitoring, &py_start_callback, "PY_START", &sets->global) < 0 ||
+        register_callback(module, monitoring, &line_callback, "LINE", &sets->local) < 0) {
+        return -1;
+    }
+    long instruction = event_value(monitoring, "INSTRUCTION");
+    if (instruction <= 0) {
+        return -1;
+    }
+    get_state(module)->monitoring->instruction_event = instruction;
+    return with_branches ? register_branch_callbacks(module, monitoring, sets) : 0;
+}
+
+#endif

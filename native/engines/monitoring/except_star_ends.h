@@ -1,0 +1,38 @@
+/* Which line each end of an `except*` statement was reached from.
+ *
+ * Where all its clauses are done, one conditional jump decides whether something is raised again. The clauses meet
+ * before it in instructions without a line, so events that fire once can't tell which of their lines went which way.
+ * It is the only such jump that CPython 3.14 and 3.15 compile; in code that has one, the lines of the clauses fire every
+ * time. They run only while an exception group is handled. */
+#ifndef FOOTFALL_ENGINES_MONITORING_EXCEPT_STAR_ENDS_H
+#define FOOTFALL_ENGINES_MONITORING_EXCEPT_STAR_ENDS_H
+
+#include "core/state.h"
+
+#include "engines/trace_sets.h"
+
+typedef struct star_ends {
+    uint32_t n_units;
+    uint32_t first_unit; /* of the handlers: LINE events from here to the last end are watched */
+    uint32_t n_ends;
+    uint32_t ends[]; /* the units of those jumps, in order */
+} star_ends;
+
+/* The ends in a code object; NULL where there are none. `bytecode` is without instrumentation. */
+star_ends *star_ends_find(PyCodeObject *code, PyObject *bytecode);
+
+void star_ends_free(star_ends *ends);
+
+/* How many places they need behind the code's own: for each end, one for each unit that a line may begin at. */
+uint32_t star_ends_places(const star_ends *ends);
+
+/* Whether an event at this unit must keep firing. */
+int star_ends_watch(const star_ends *ends, uint32_t unit, int is_line);
+
+/* A line began at `unit` of this frame. */
+void star_ends_note_line(frame_lines *last_lines, const void *frame, uint32_t unit);
+
+/* The place for the end at `unit` and the line at which this frame was last. */
+uint32_t star_ends_place(frame_lines *last_lines, const star_ends *ends, const void *frame, uint32_t unit);
+
+#endif

@@ -1,0 +1,215 @@
+/* monitoring.c is the engine on sys.monitoring (PEP 669, CPython 3.12+), here as a whole: it starts, fails and stops.
+ * engines/monitoring/events.c holds what its events do, engines/monitoring/codes.c which code objects have them, engines/monitoring/contexts.c
+ * what an event counts for. Offsets become lines and arcs after the run; nothing is computed here. */
+#include "engines/monitoring/monitoring.h"
+#include "compat/versions.h"
+
+#if HAS_MONITORING
+
+#include "record/recorder.h"
+
+void
+monitoring_free(struct monitoring *mon)
+{
+    Py_CLEAR(mon->decide);
+    Py_CLEAR(mon->decisions);
+    Py_CLEAR(mon->set_local_events);
+    Py_CLEAR(mon->set_events);
+    Py_CLEAR(mon->no_events);
+    Py_CLEAR(mon->disable);
+    Py_CLEAR(mon->tool_id);
+    Py_CLEAR(mon->local_events);
+    Py_CLEAR(mon->watch_events);
+    frame_lines_free(&mon->last_lines);
+    PyMem_Free(mon);
+}
+
+/* Whether another thread is stopping the engine: it gives the tool id back first. */
+static int
+is_tool_gone(struct monitoring *mon)
+{
+    PyObject *monitoring = PySys_GetObject("monitoring"); // borrowed
+    PyObject *name = monitoring == NULL ? NULL : PyObject_CallMethod(monitoring, "get_tool", "O", mon->tool_id); // owned
+    int is_gone = name == Py_None;
+    Py_XDECREF(name);
+    PyErr_Clear();
+    return is_gone;
+}
+
+void
+monitoring_fail(module_state *state)
+{
+    struct monitoring *mon = state->monitoring;
+    PyObject *error = PyErr_GetRaisedException(); // owned
+    if (!mon->is_off && !is_tool_gone(mon)) {
+        mon->is_off = 1;
+        if (state->recorder != NULL) {
+            recorder_add_message(state->recorder, "engine-failed", "coverage stopped by an internal error");
+        }
+        /* Last: it runs Python code, in which threads take turns, and one may stop the engine. */
+        PySys_FormatStderr("footfall: coverage stopped by an internal error: %R. What ran before "
+                           "is kept; please report it. [engine-failed]\n",
+                           error == NULL ? Py_None : error);
+    }
+    Py_XDECREF(error);
+    PyErr_Clear();
+}
+
+static int
+start_events(PyObject *module, PyObject *monitoring, int with_branches)
+{
+    struct monitoring *mon = get_state(module)->monitoring;
+    event_sets sets = {0, 0, 0};
+    if (monitoring_register_callbacks(module, monitoring, with_branches, &sets) < 0) {
+        return -1;
+    }
+    mon->local_events = PyLong_FromLong(sets.local);
+    mon->watch_events = with_branches ? PyLong_FromLong(sets.local | sets.watch) : NULL;
+    if (mon->local_events == NULL || (with_branches && mon->watch_events == NULL)) {
+        return -1;
+    }
+    mon->global_events = sets.global;
+    mon->with_branches = with_branches;
+    PyObject *set = PyObject_CallFunction(mon->set_events, "Ol", mon->tool_id, sets.global); // owned
+    Py_XDECREF(set);
+    if (set == NULL) {
+        return -1;
+    }
+    /* Code objects instrumented before this moment start anew when they are called: what engines/monitoring/contexts.c
+     * lets some look like. */
+    PyObject *restarted = PyObject_CallMethod(monitoring, "restart_events", NULL); // owned
+    Py_XDECREF(restarted);
+    return restarted == NULL ? -1 : 0;
+}
+
+PyDoc_STRVAR(monitoring_start_doc,
+             "monitoring_start($module, tool_id, decide, with_branches, /)\n--\n\n"
+             "Measure every code object whose file `decide(co_filename)` gives a path for.\n\n"
+             "The record file must be open and the tool id taken. Branches need CPython 3.14.");
+
+static PyObject *
+monitoring_start(PyObject *module, PyObject *args)
+{
+    module_state *state = get_state(module);
+    PyObject *tool_id;
+    PyObject *decide;
+    int with_branches;
+    if (!PyArg_ParseTuple(args, "O!Op:monitoring_start", &PyLong_Type, &tool_id, &decide,
+                          &with_branches)) {
+        return NULL;
+    }
+    if (state->recorder == NULL || state->monitoring != NULL) {
+        PyErr_SetString(PyExc_RuntimeError, "no record file is open, or the engine runs already");
+        return NULL;
+    }
+    PyObject *monitoring = PySys_GetObject("monitoring"); // borrowed
+    if (monitoring == NULL) {
+        PyErr_SetString(PyExc_RuntimeError, "this interpreter has no sys.monitoring");
+        return NULL;
+    }
+    struct monitoring *mon = PyMem_Calloc(1, sizeof *mon);
+    if (mon == NULL) {
+        return PyErr_NoMemory();
+    }
+    state->monitoring = mon;
+    mon->tool_id = Py_NewRef(tool_id);
+    mon->decide = Py_NewRef(decide);
+    mon->decisions = PyDict_New();
+    mon->disable = PyObject_GetAttrString(monitoring, "DISABLE");
+    mon->set_local_events = PyObject_GetAttrString(monitoring, "set_local_events");
+    mon->set_events = PyObject_GetAttrString(monitoring, "set_events");
+    mon->no_events = PyLong_FromLong(0);
+    mon->extra_index = PyUnstable_Eval_RequestCodeExtraIndex(monitoring_free_code_hits);
+    if (mon->decisions == NULL || mon->disable == NULL || mon->set_local_events == NULL ||
+        mon->set_events == NULL || mon->no_events == NULL) {
+        return NULL;
+    }
+    if (mon->extra_index < 0) {
+        PyErr_SetString(PyExc_RuntimeError, "no co_extra slot is free");
+        return NULL;
+    }
+    if (frame_layout_find(&mon->frames) < 0) {
+        return NULL;
+    }
+    if (start_events(module, monitoring, with_branches) < 0) {
+        return NULL;
+    }
+    Py_RETURN_NONE;
+}
+
+PyDoc_STRVAR(monitoring_stop_doc,
+             "monitoring_stop($module, /)\n--\n\n"
+             "Record no more. The caller takes the tool's callbacks away first.");
+
+static PyObject *
+monitoring_stop(PyObject *module, PyObject *Py_UNUSED(ignored))
+{
+    monitoring_clear(get_state(module));
+    Py_RETURN_NONE;
+}
+
+static PyMethodDef monitoring_methods[] = {
+    {"monitoring_start", monitoring_start, METH_VARARGS, monitoring_start_doc},
+    {"monitoring_stop", monitoring_stop, METH_NOARGS, monitoring_stop_doc},
+    {NULL, NULL, 0, NULL},
+};
+
+int
+monitoring_exec(PyObject *module)
+{
+    return PyModule_AddFunctions(module, monitoring_methods);
+}
+
+int
+monitoring_traverse(module_state *state, visitproc visit, void *arg)
+{
+    struct monitoring *mon = state->monitoring;
+    if (mon != NULL) {
+        Py_VISIT(mon->decide);
+        Py_VISIT(mon->decisions);
+        Py_VISIT(mon->set_local_events);
+        Py_VISIT(mon->set_events);
+    }
+    return 0;
+}
+
+void
+monitoring_clear(module_state *state)
+{
+    struct monitoring *mon = state->monitoring;
+    if (mon == NULL) {
+        return;
+    }
+    state->monitoring = NULL;
+    for (code_hits *at = monitoring_pop_dirty(mon); at != NULL; at = monitoring_pop_dirty(mon)) {
+        if (at->code == NULL) {
+            PyMem_RawFree(at);
+        }
+    }
+    mon->is_stopped = 1;
+    if (mon->n_callers == 0) {
+        monitoring_free(mon);
+    }
+}
+
+#else /* CPython 3.11 has no sys.monitoring: the engine is not offered. */
+
+int
+monitoring_exec(PyObject *Py_UNUSED(module))
+{
+    return 0;
+}
+
+int
+monitoring_traverse(module_state *Py_UNUSED(state), visitproc Py_UNUSED(visit),
+                    void *Py_UNUSED(arg))
+{
+    return 0;
+}
+
+void
+monitoring_clear(module_state *Py_UNUSED(state))
+{
+}
+
+#endif

@@ -1,0 +1,709 @@
+/* probes.c arms the code of instrumented modules: it puts a Hits object where the compiled code has
+ * the mark (see probes/forms.py). Comparing a Hits object with a probe's number stores a byte
+ * into the record file's mapping and then takes the probe out of the running bytecode.
+ * Nothing here raises into the measured program: what does not look as expected is left as it is.
+ * Threads: all under the GIL. */
+#include "engines/contexts.h"
+#include "engines/decision.h"
+#include "engines/other_context_hits.h"
+#include "engines/probes/probes.h"
+#include "engines/probes/removed.h"
+#include "record/recorder.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define DIGEST_BYTES 16
+/* With contexts a probe stays until it was hit so often in one of them. */
+#define KEPT_HITS 4
+#define MAX_NESTING 200 /* of code objects; the compiler allows fewer */
+
+struct probes {
+    PyTypeObject *hits_type; /* owned */
+    PyObject *armed; /* owned: dict (header mark, path) -> Hits */
+    struct hits_object *dirty; /* first of the list of those with a hit in this context; owned references */
+    int has_contexts;
+    int has_foreign; /* work of another context was seen in this one: no probe is taken out until the next */
+    removed_list removed;
+    PyObject *token; /* owned: bytes, what numbered the probes; NULL until set, as `decide` */
+    PyObject *decide; /* owned: the scope's, str -> str | None */
+    PyObject *settled; /* owned: set of co_filename of which code without probes is no news */
+    PyObject *callbacks[N_PROBES_CALLBACKS]; /* owned; NULL until set */
+};
+
+/* Stands in for the mark in the constants of one module's code. */
+typedef struct hits_object {
+    PyObject_HEAD
+    struct hits_object *next_dirty;
+    int is_dirty;
+    uint32_t probes_id;
+    unsigned char *hits; /* borrowed from the mapping; NULL when recording is off */
+    foreign_hits *foreign; /* owned list */
+    PyObject *mark;      /* owned: the str it stands for */
+    PyObject *header;    /* owned: the module's header mark */
+    PyObject *path;      /* owned: as in co_filename */
+    PyObject *portable;  /* owned: bytes that stand for it in marshalled code, once they were asked for; or NULL */
+    PyObject *absolute_path; /* owned */
+    PyObject *decide; /* owned: str -> path | None, while it is not known whether the module is measured; else NULL */
+    int is_out; /* it is not measured */
+    module_state *state; /* borrowed: of the module that made the type, which the type keeps alive */
+    uint32_t n_probes;
+    uint32_t generation; /* the recorder's when registered */
+} hits_object;
+
+/* The header mark's parts. 0, or -1 when it is none. */
+static int
+read_header(PyObject *header, unsigned *mode, unsigned *n_probes, unsigned char *digest)
+{
+    static const char prefix[] = "\0footfall module ";
+    Py_ssize_t size = 0;
+    const char *text = PyUnicode_AsUTF8AndSize(header, &size);
+    if (text == NULL) {
+        PyErr_Clear(); /* a lone surrogate: not one of ours */
+        return -1;
+    }
+    unsigned version = 0;
+    int digest_at = 0;
+    Py_ssize_t prefix_size = (Py_ssize_t)sizeof prefix - 1;
+    if (size <= prefix_size || memcmp(text, prefix, (size_t)prefix_size) != 0 ||
+        sscanf(text + prefix_size, "%u %u %u %n", &version, mode, n_probes, &digest_at) != 3 ||
+        size - prefix_size - digest_at != 2 * DIGEST_BYTES) {
+        return -1;
+    }
+    const char *hex = text + prefix_size + digest_at;
+    for (int i = 0; i < DIGEST_BYTES; i++) {
+        unsigned byte;
+        if (sscanf(hex + 2 * i, "%2x", &byte) != 1) {
+            return -1;
+        }
+        digest[i] = (unsigned char)byte;
+    }
+    return 0;
+}
+
+/* Get a hits area of the current record file. 0, or -1 with or without an exception. */
+static int
+hits_register(hits_object *self)
+{
+    recorder *rec = self->state->recorder;
+    unsigned mode = 0;
+    unsigned n_probes = 0;
+    unsigned char digest[DIGEST_BYTES];
+    self->hits = NULL;
+    if (rec == NULL || read_header(self->header, &mode, &n_probes, digest) < 0) {
+        return -1;
+    }
+    self->n_probes = n_probes;
+    self->generation = rec->generation;
+    self->hits =
+        recorder_add_probes(rec, self->path, self->absolute_path, n_probes, mode, digest, &self->probes_id);
+    return self->hits == NULL ? -1 : 0;
+}
+
+static void
+remove_probe(hits_object *self, PyObject *number)
+{
+    probe_site site;
+    if (self->state->probes == NULL) {
+        return; /* the module is being torn down */
+    }
+    if (!probe_site_find((PyObject *)self, number, &site)) {
+        return;
+    }
+    removed_list_add(&self->state->probes->removed, &site);
+}
+
+/* A probe was reached by work of another context than the process's: record it, once. */
+static void
+hits_take_foreign(hits_object *self, uint32_t number, uint32_t context_id)
+{
+    struct probes *probes = self->state->probes;
+    recorder *rec = self->state->recorder;
+    if (!probes->has_foreign) {
+        probes->has_foreign = 1;
+        removed_list_put_back(&probes->removed); /* what the process's own work has hit is still to be seen in it */
+    }
+    foreign_hits *found = foreign_hits_of(&self->foreign, context_id, rec->generation, self->n_probes);
+    if (found != NULL && !found->hits[number] && self->generation == rec->generation) {
+        found->hits[number] = 1;
+        recorder_add_hit(rec, RECORD_PROBE_HITS, self->probes_id, context_id, number, 1);
+    }
+}
+
+/* The module runs: ask now whether it is measured. 0 when that is still not known, without an exception. */
+static int
+hits_decide(hits_object *self)
+{
+    PyObject *decide = Py_NewRef(self->decide); // owned
+    PyObject *path = decision_ask(decide, self->path); // owned
+    Py_DECREF(decide);
+    if (path == NULL) {
+        PyErr_Clear(); /* as where the stack ends: asked again by the next probe */
+        return 0;
+    }
+    if (self->decide == NULL) {
+        Py_DECREF(path); /* another thread was quicker */
+        return 1;
+    }
+    Py_CLEAR(self->decide);
+    self->is_out = !PyUnicode_Check(path);
+    if (self->is_out) {
+        Py_DECREF(path);
+        return 1;
+    }
+    Py_XSETREF(self->absolute_path, path);
+    if (hits_register(self) < 0) {
+        PyErr_Clear(); /* recording has stopped, which was said */
+    }
+    return 1;
+}
+
+/* A probe was reached: store its hit. */
+static void
+hits_take(hits_object *self, PyObject *number_object)
+{
+    module_state *state = self->state;
+    long number = PyLong_AsLong(number_object);
+    if (number == -1 && PyErr_Occurred()) {
+        PyErr_Clear(); /* too large to be a probe's */
+    }
+    if (state->recorder == NULL || (self->decide != NULL && !hits_decide(self))) {
+        return;
+    }
+    if (self->is_out) {
+        remove_probe(self, number_object);
+        return;
+    }
+    unsigned char *before = self->hits;
+    if (self->generation != state->recorder->generation && hits_register(self) < 0) {
+        PyErr_Clear(); /* recording has stopped, which was said; a parent's file that is mapped still takes hits */
+        self->hits = before;
+    }
+    if (self->hits == NULL || number < 0 || number >= (long)self->n_probes || state->probes == NULL) {
+        return;
+    }
+    uint32_t context_id;
+    if (state->probes->has_contexts && context_is_foreign(state, &context_id)) {
+        hits_take_foreign(self, (uint32_t)number, context_id);
+        return;
+    }
+    if (!self->is_dirty) {
+        self->is_dirty = 1;
+        self->next_dirty = state->probes->dirty;
+        state->probes->dirty = (hits_object *)Py_NewRef((PyObject *)self);
+    }
+    if (self->hits[number] < KEPT_HITS && state->probes->has_contexts) {
+        self->hits[number]++; /* taking it out and putting it back would cost more */
+        return;
+    }
+    self->hits[number] |= 1;
+    if (!state->probes->has_foreign) {
+        remove_probe(self, number_object);
+    }
+}
+
+/* The line of the running frame that the exception being handled came from; -1 when there is none. */
+static long
+line_of_handled(void)
+{
+    PyObject *error = PyErr_GetHandledException(); // owned
+    PyObject *traceback = error == NULL ? NULL : PyException_GetTraceback(error); // owned
+    PyObject *line = traceback == NULL ? NULL : PyObject_GetAttrString(traceback, "tb_lineno"); // owned
+    long number = line == NULL || !PyLong_Check(line) ? -1 : PyLong_AsLong(line);
+    PyErr_Clear();
+    Py_XDECREF(line);
+    Py_XDECREF(traceback);
+    Py_XDECREF(error);
+    return number;
+}
+
+/* (probe number, first line, last line): a hit when the exception being handled is from those lines. */
+static void
+hits_watch(hits_object *self, PyObject *watch)
+{
+    long first = PyLong_AsLong(PyTuple_GET_ITEM(watch, 1));
+    long last = PyLong_AsLong(PyTuple_GET_ITEM(watch, 2));
+    if (PyErr_Occurred()) {
+        PyErr_Clear(); /* not one of ours */
+        return;
+    }
+    long line = line_of_handled();
+    if (first <= line && line <= last && PyLong_CheckExact(PyTuple_GET_ITEM(watch, 0))) {
+        hits_take(self, PyTuple_GET_ITEM(watch, 0));
+    }
+}
+
+static PyObject *
+hits_richcompare(PyObject *op, PyObject *other, int operation)
+{
+    hits_object *self = (hits_object *)op;
+    if (operation == Py_EQ && PyLong_CheckExact(other)) {
+        hits_take(self, other);
+        Py_RETURN_FALSE;
+    }
+    if (operation == Py_EQ && PyTuple_CheckExact(other) && PyTuple_GET_SIZE(other) == 3) {
+        hits_watch(self, other);
+        Py_RETURN_FALSE;
+    }
+    /* Someone compares constants, as code objects do: be the mark. */
+    if (Py_TYPE(other) == Py_TYPE(op)) {
+        other = ((hits_object *)other)->mark;
+    }
+    return PyObject_RichCompare(self->mark, other, operation);
+}
+
+static Py_hash_t
+hits_hash(PyObject *self)
+{
+    return PyObject_Hash(((hits_object *)self)->mark);
+}
+
+static PyObject *
+hits_repr(PyObject *self)
+{
+    return PyObject_Repr(((hits_object *)self)->mark);
+}
+
+/* The bytes that stand for the object in marshalled code: its header, what numbered the probes, its path;
+ * as harmless to compare with a number. Borrowed, or NULL with an exception. */
+static PyObject *
+hits_portable(hits_object *self)
+{
+    if (self->portable != NULL) {
+        return self->portable;
+    }
+    struct probes *probes = self->state->probes;
+    PyObject *path = PyUnicode_EncodeFSDefault(self->path); // owned
+    const char *header = PyUnicode_AsUTF8(self->header);    // borrowed
+    if (path != NULL && header != NULL) {
+        /* The header begins with a NUL, where a format ends. */
+        const char *token = probes == NULL || probes->token == NULL ? "" : PyBytes_AS_STRING(probes->token);
+        self->portable = PyBytes_FromFormat("%c%s %s %s", 0, header + 1, token, PyBytes_AS_STRING(path));
+    }
+    Py_XDECREF(path);
+    return self->portable;
+}
+
+/* Pickled, as tools that ship code objects do, it is the mark again: cloudpickle gives the code a made-up file name. */
+static PyObject *
+hits_reduce(PyObject *self, PyObject *Py_UNUSED(ignored))
+{
+    return Py_BuildValue("O(O)", &PyUnicode_Type, ((hits_object *)self)->mark);
+}
+
+/* marshal writes what has a buffer as bytes. */
+static int
+hits_getbuffer(PyObject *self, Py_buffer *view, int flags)
+{
+    PyObject *portable = hits_portable((hits_object *)self); // borrowed
+    if (portable == NULL) {
+        view->obj = NULL;
+        return -1;
+    }
+    return PyBuffer_FillInfo(view, self, PyBytes_AS_STRING(portable), PyBytes_GET_SIZE(portable), 1, flags);
+}
+
+static void
+hits_dealloc(PyObject *op)
+{
+    hits_object *self = (hits_object *)op;
+    PyTypeObject *type = Py_TYPE(op);
+    foreign_hits_free(&self->foreign);
+    Py_XDECREF(self->mark);
+    Py_XDECREF(self->header);
+    Py_XDECREF(self->path);
+    Py_XDECREF(self->portable);
+    Py_XDECREF(self->absolute_path);
+    Py_XDECREF(self->decide);
+    type->tp_free(op);
+    Py_DECREF(type);
+}
+
+static PyMethodDef hits_methods[] = {
+    {"__reduce__", hits_reduce, METH_NOARGS, NULL},
+    {NULL, NULL, 0, NULL},
+};
+
+static PyType_Slot hits_slots[] = {
+    {Py_tp_dealloc, hits_dealloc},
+    {Py_tp_richcompare, hits_richcompare},
+    {Py_tp_hash, hits_hash},
+    {Py_tp_repr, hits_repr},
+    {Py_tp_methods, hits_methods},
+    {Py_bf_getbuffer, hits_getbuffer},
+    {0, NULL},
+};
+
+static PyType_Spec hits_spec = {
+    .name = "footfall._core.Hits",
+    .basicsize = sizeof(hits_object),
+    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_IMMUTABLETYPE | Py_TPFLAGS_DISALLOW_INSTANTIATION,
+    .slots = hits_slots,
+};
+
+static int
+is_mark(PyObject *constant)
+{
+    if (!PyUnicode_CheckExact(constant) || PyUnicode_GET_LENGTH(constant) < 15 ||
+        PyUnicode_READ_CHAR(constant, 0) != 0) {
+        return 0;
+    }
+    static const char mark[] = "\0footfall probe";
+    if (PyUnicode_KIND(constant) != PyUnicode_1BYTE_KIND) {
+        return 0;
+    }
+    const void *data = PyUnicode_DATA(constant);
+    return (PyUnicode_GET_LENGTH(constant) == sizeof mark - 1 &&
+            memcmp(data, mark, sizeof mark - 1) == 0) ||
+           memcmp(data, "\0footfall modul", 15) == 0;
+}
+
+/* Put `hits` where the mark is, in the constants of `code` and of all code inside it. */
+static void
+arm_constants(PyCodeObject *code, PyObject *hits, int depth)
+{
+    PyObject *constants = code->co_consts;
+    Py_ssize_t size = PyTuple_GET_SIZE(constants);
+    for (Py_ssize_t i = 0; i < size; i++) {
+        PyObject *constant = PyTuple_GET_ITEM(constants, i); // borrowed
+        if (PyCode_Check(constant)) {
+            if (depth < MAX_NESTING) {
+                arm_constants((PyCodeObject *)constant, hits, depth + 1);
+            }
+        }
+        else if (is_mark(constant)) {
+            PyTuple_SET_ITEM(constants, i, Py_NewRef(hits));
+            Py_DECREF(constant);
+        }
+    }
+}
+
+/* The module's header mark among the constants of its code; borrowed, NULL when it has none. */
+static PyObject *
+find_header(PyCodeObject *code)
+{
+    Py_ssize_t size = PyTuple_GET_SIZE(code->co_consts);
+    for (Py_ssize_t i = 0; i < size; i++) {
+        PyObject *constant = PyTuple_GET_ITEM(code->co_consts, i); // borrowed
+        if (PyUnicode_CheckExact(constant) && is_mark(constant) &&
+            PyUnicode_READ_CHAR(constant, 10) == 'm') {
+            return constant;
+        }
+    }
+    return NULL;
+}
+
+PyObject *
+probes_callback(module_state *state, enum probes_callback which)
+{
+    return state->probes == NULL ? NULL : state->probes->callbacks[which];
+}
+
+void
+probes_set_callback(module_state *state, enum probes_callback which, PyObject *callback)
+{
+    if (state->probes != NULL) {
+        Py_XSETREF(state->probes->callbacks[which], Py_NewRef(callback));
+    }
+}
+
+int
+probes_has_header(PyObject *code)
+{
+    return find_header((PyCodeObject *)code) != NULL;
+}
+
+int
+probes_is_armed(module_state *state, PyObject *code)
+{
+    PyObject *constants = ((PyCodeObject *)code)->co_consts; // borrowed
+    Py_ssize_t size = state->probes == NULL ? 0 : PyTuple_GET_SIZE(constants);
+    for (Py_ssize_t i = 0; i < size; i++) {
+        if (Py_TYPE(PyTuple_GET_ITEM(constants, i)) == state->probes->hits_type) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+int
+probes_is_settled(module_state *state, PyObject *filename)
+{
+    return state->probes == NULL ? 1 : PySet_Contains(state->probes->settled, filename);
+}
+
+int
+probes_settle(module_state *state, PyObject *filename)
+{
+    return state->probes == NULL ? 0 : PySet_Add(state->probes->settled, filename);
+}
+
+/* A new Hits object, or NULL: with an exception, or without one when recording is off. `where` as in probes_arm. */
+static PyObject *
+hits_new(module_state *state, PyObject *header, PyObject *path, PyObject *where)
+{
+    PyTypeObject *type = state->probes->hits_type;
+    hits_object *self = (hits_object *)type->tp_alloc(type, 0);
+    if (self == NULL) {
+        return NULL;
+    }
+    self->state = state;
+    self->mark = Py_NewRef(header);
+    self->header = Py_NewRef(header);
+    self->path = Py_NewRef(path);
+    if (!PyUnicode_Check(where)) {
+        self->decide = Py_NewRef(where);
+        return (PyObject *)self;
+    }
+    self->absolute_path = Py_NewRef(where);
+    if (hits_register(self) < 0) {
+        Py_DECREF(self);
+        return NULL;
+    }
+    return (PyObject *)self;
+}
+
+/* That of the module; made when there is none. Owned, or NULL as hits_new. */
+static PyObject *
+hits_of(module_state *state, PyObject *header, PyObject *path, PyObject *where)
+{
+    PyObject *key = PyTuple_Pack(2, header, path); // owned
+    if (key == NULL) {
+        return NULL;
+    }
+    PyObject *hits = Py_XNewRef(PyDict_GetItemWithError(state->probes->armed, key)); // owned
+    if (hits == NULL && !PyErr_Occurred()) {
+        hits = hits_new(state, header, path, where);
+        if (hits != NULL && PyDict_SetItem(state->probes->armed, key, hits) < 0) {
+            Py_CLEAR(hits);
+        }
+    }
+    Py_DECREF(key);
+    return hits;
+}
+
+/* The object that the bytes of hits_portable stand for in code of the file: owned; NULL when it is none, with or without
+ * an exception. */
+static PyObject *
+hits_from_portable(module_state *state, PyObject *constant, PyObject *filename)
+{
+    struct probes *probes = state->probes;
+    const char *text = PyBytes_AS_STRING(constant);
+    unsigned numbers[3];
+    int digest_at = 0;
+    if (probes == NULL || probes->decide == NULL || state->recorder == NULL ||
+        PyBytes_GET_SIZE(constant) < 16 || memcmp(text, "\0footfall module ", 17) != 0 ||
+        sscanf(text + 17, "%u %u %u %n", &numbers[0], &numbers[1], &numbers[2], &digest_at) != 3) {
+        return NULL;
+    }
+    Py_ssize_t header_size = 17 + digest_at + (Py_ssize_t)2 * DIGEST_BYTES;
+    Py_ssize_t token_size = PyBytes_GET_SIZE(probes->token);
+    Py_ssize_t path_at = header_size + token_size + 2;
+    if (PyBytes_GET_SIZE(constant) <= path_at || text[header_size] != ' ' || text[path_at - 1] != ' ' ||
+        memcmp(text + header_size + 1, PyBytes_AS_STRING(probes->token), (size_t)token_size) != 0) {
+        return NULL;
+    }
+    PyObject *header = PyUnicode_FromStringAndSize(text, header_size); // owned
+    PyObject *path = PyUnicode_DecodeFSDefaultAndSize(text + path_at, PyBytes_GET_SIZE(constant) - path_at); // owned
+    PyObject *hits = NULL; // owned
+    if (header != NULL && path != NULL && PyUnicode_Compare(path, filename) == 0) {
+        removed_list_open(&probes->removed);
+        hits = hits_of(state, header, path, probes->decide);
+    }
+    Py_XDECREF(header);
+    Py_XDECREF(path);
+    return hits;
+}
+
+/* The same for the constants of code, and of all code inside it. Raises nothing. */
+static void
+arm_portable(module_state *state, PyCodeObject *code, int depth)
+{
+    Py_ssize_t size = PyTuple_GET_SIZE(code->co_consts);
+    for (Py_ssize_t i = 0; i < size; i++) {
+        PyObject *constant = PyTuple_GET_ITEM(code->co_consts, i); // borrowed
+        if (PyCode_Check(constant) && depth < MAX_NESTING) {
+            arm_portable(state, (PyCodeObject *)constant, depth + 1);
+        }
+        PyObject *hits = PyBytes_CheckExact(constant) ? hits_from_portable(state, constant, code->co_filename) : NULL; // owned
+        if (hits != NULL) {
+            PyTuple_SET_ITEM(code->co_consts, i, hits);
+            Py_DECREF(constant);
+        }
+        PyErr_Clear(); /* no memory: the copy goes on unmeasured */
+    }
+}
+
+/* Whether a buffer holds what hits_portable made. */
+static int
+has_portable(PyObject *data)
+{
+    Py_buffer view;
+    if (PyObject_GetBuffer(data, &view, PyBUF_SIMPLE) < 0) {
+        PyErr_Clear(); /* marshal.loads has said what it thinks of it */
+        return 0;
+    }
+    int found = memmem(view.buf, (size_t)view.len, "\0footfall module ", 17) != NULL;
+    PyBuffer_Release(&view);
+    return found;
+}
+
+void
+probes_arm_copy(module_state *state, PyObject *value, PyObject *data)
+{
+    if (PyCode_Check(value) && has_portable(data)) {
+        arm_portable(state, (PyCodeObject *)value, 0);
+    }
+}
+
+void
+probes_expect_copies(module_state *state, PyObject *token, PyObject *decide)
+{
+    if (state->probes != NULL) {
+        Py_XSETREF(state->probes->token, Py_NewRef(token));
+        Py_XSETREF(state->probes->decide, Py_NewRef(decide));
+    }
+}
+
+PyDoc_STRVAR(probes_arm_doc,
+             "probes_arm($module, code, where, /)\n--\n\n"
+             "Let the probes in a module's code record. True when it has some and they do now.\n\n"
+             "`where` is the file's absolute path, or what the first probe to be reached asks for it by co_filename;\n"
+             "that gives None for a module that is not measured.");
+
+static PyObject *
+probes_arm(PyObject *module, PyObject *args)
+{
+    module_state *state = get_state(module);
+    PyCodeObject *code;      // borrowed
+    PyObject *where;         // borrowed
+    if (!PyArg_ParseTuple(args, "O!O:probes_arm", &PyCode_Type, &code, &where)) {
+        return NULL;
+    }
+    PyObject *header = find_header(code); // borrowed
+    if (header == NULL || state->probes == NULL || state->recorder == NULL) {
+        Py_RETURN_FALSE;
+    }
+    removed_list_open(&state->probes->removed);
+    PyObject *hits = hits_of(state, header, code->co_filename, where); // owned
+    if (hits == NULL) {
+        if (PyErr_Occurred()) {
+            return NULL;
+        }
+        Py_RETURN_FALSE;
+    }
+    arm_constants(code, hits, 0);
+    Py_DECREF(hits);
+    Py_RETURN_TRUE;
+}
+
+PyDoc_STRVAR(probes_rearm_doc,
+             "probes_rearm($module, /)\n--\n\n"
+             "Put all probes that were taken out back in. Return how many.");
+
+static PyObject *
+probes_rearm(PyObject *module, PyObject *Py_UNUSED(ignored))
+{
+    struct probes *probes = get_state(module)->probes;
+    return PyLong_FromSize_t(probes == NULL ? 0 : removed_list_put_back(&probes->removed));
+}
+
+/* Take the first module out of the list; an owned reference, or NULL. */
+static hits_object *
+pop_dirty(struct probes *probes)
+{
+    hits_object *first = probes->dirty;
+    if (first != NULL) {
+        probes->dirty = first->next_dirty;
+        first->is_dirty = 0;
+    }
+    return first;
+}
+
+int
+probes_flush(module_state *state)
+{
+    struct probes *probes = state->probes;
+    recorder *rec = state->recorder;
+    if (probes == NULL) {
+        return 0;
+    }
+    probes->has_contexts = 1;
+    probes->has_foreign = 0;
+    for (hits_object *hits = pop_dirty(probes); hits != NULL; hits = pop_dirty(probes)) {
+        /* Of another generation: a forked child has nothing of it; the bytes are the parent's. */
+        if (hits->hits != NULL && hits->generation == rec->generation &&
+            recorder_add_hits(rec, RECORD_PROBE_HITS, hits->probes_id, rec->context_id, hits->hits,
+                              hits->n_probes) == 0) {
+            memset(hits->hits, 0, hits->n_probes);
+        }
+        Py_DECREF(hits);
+    }
+    removed_list_put_back(&probes->removed);
+    return 0;
+}
+
+static PyMethodDef probes_methods[] = {
+    {"probes_arm", probes_arm, METH_VARARGS, probes_arm_doc},
+    {"probes_rearm", probes_rearm, METH_NOARGS, probes_rearm_doc},
+    {NULL, NULL, 0, NULL},
+};
+
+int
+probes_exec(PyObject *module)
+{
+    struct probes *probes = PyMem_Calloc(1, sizeof *probes);
+    if (probes == NULL) {
+        PyErr_NoMemory();
+        return -1;
+    }
+    get_state(module)->probes = probes;
+    probes->armed = PyDict_New();
+    probes->settled = PySet_New(NULL);
+    probes->hits_type = (PyTypeObject *)PyType_FromModuleAndSpec(module, &hits_spec, NULL);
+    if (probes->armed == NULL || probes->settled == NULL || probes->hits_type == NULL) {
+        return -1;
+    }
+    if (PyModule_AddFunctions(module, probes_methods) < 0) {
+        return -1;
+    }
+    return probes_hooks_exec(module);
+}
+
+int
+probes_traverse(module_state *state, visitproc visit, void *arg)
+{
+    if (state->probes != NULL) {
+        Py_VISIT(state->probes->hits_type);
+        Py_VISIT(state->probes->armed);
+        Py_VISIT(state->probes->decide);
+        Py_VISIT(state->probes->settled);
+        for (int i = 0; i < N_PROBES_CALLBACKS; i++) {
+            Py_VISIT(state->probes->callbacks[i]);
+        }
+    }
+    return 0;
+}
+
+void
+probes_clear(module_state *state)
+{
+    struct probes *probes = state->probes;
+    if (probes == NULL) {
+        return;
+    }
+    state->probes = NULL;
+    for (hits_object *hits = pop_dirty(probes); hits != NULL; hits = pop_dirty(probes)) {
+        Py_DECREF(hits);
+    }
+    removed_list_close(&probes->removed);
+    Py_CLEAR(probes->armed);
+    Py_CLEAR(probes->token);
+    Py_CLEAR(probes->decide);
+    Py_CLEAR(probes->settled);
+    Py_CLEAR(probes->hits_type);
+    for (int i = 0; i < N_PROBES_CALLBACKS; i++) {
+        Py_CLEAR(probes->callbacks[i]);
+    }
+    PyMem_Free(probes);
+}

@@ -1,0 +1,26 @@
+/* The places where probes were taken out of running bytecode: one list for each code object, kept with
+ * it. All functions need the GIL and set no exceptions unless they say so. */
+#ifndef FOOTFALL_ENGINES_PROBES_REMOVED_H
+#define FOOTFALL_ENGINES_PROBES_REMOVED_H
+
+#include "engines/probes/site.h"
+
+typedef struct removed_list {
+    struct removed_probes *first; /* owned by their code objects */
+    Py_ssize_t extra_index;       /* of each code object's list; -1 when no slot is free */
+    int is_open;
+} removed_list;
+
+/* Ask for a slot, and let code objects hash and compare as they were compiled. Nothing when it is open. */
+void removed_list_open(removed_list *list);
+
+/* Forget the lists, which stay with their code objects: they are not put back any more. */
+void removed_list_close(removed_list *list);
+
+/* Take a probe out and remember it. 0, or -1 when it stays in, which is only slower. */
+int removed_list_add(removed_list *list, const probe_site *site);
+
+/* Put all back. Returns how many. */
+size_t removed_list_put_back(removed_list *list);
+
+#endif

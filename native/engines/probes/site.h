@@ -1,0 +1,26 @@
+/* The few bytes of bytecode that a probe is, in a running frame. No exceptions are set, nothing is owned.
+ * Callers hold the GIL. */
+#ifndef FOOTFALL_ENGINES_PROBES_SITE_H
+#define FOOTFALL_ENGINES_PROBES_SITE_H
+
+#define PY_SSIZE_T_CLEAN
+#include <Python.h>
+
+#include <stdint.h>
+
+typedef struct probe_site {
+    PyCodeObject *code; /* borrowed: alive while its frame runs */
+    uint32_t unit;      /* of the probe's first instruction */
+    uint16_t original;  /* that instruction, to put back */
+    uint16_t jump;      /* the instruction that skips the probe */
+} probe_site;
+
+/* Find the statement probe `mark == number` that the running frame is comparing right now.
+ * 1 and *site filled, or 0 when it is no such probe or must not be changed: its bytes are not
+ * those expected (a debugger's, an expression's, a superinstruction's). */
+int probe_site_find(PyObject *mark, PyObject *number, probe_site *site);
+
+/* Write one instruction over the probe's first. */
+void probe_site_write(PyCodeObject *code, uint32_t unit, uint16_t instruction);
+
+#endif

@@ -1,0 +1,641 @@
+/* settrace.c is the engine on the interpreter's trace function, the fall-back where neither monitoring nor
+ * probes can be used. Each line of a measured frame adds the pair (last line, this line) to a set in
+ * the record file; pairs follow coverage.py's C tracer, so nothing is left to work out after the run.
+ * Sets belong to code objects (their co_extra slot), last lines to frames. Threads started later are
+ * traced because `_thread`'s functions that start them are wrapped; all runs under the GIL. */
+#include "compat/versions.h"
+#include "engines/code_extra.h"
+#include "engines/contexts.h"
+#include "engines/decision.h"
+#include "engines/other_context_hits.h"
+#include "engines/probes/probes.h"
+#include "record/recorder.h"
+#include "core/state.h"
+
+#include <frameobject.h>
+#include <opcode.h>
+#include <string.h>
+
+/* From where a frame that yields stands to the RESUME after it. */
+#define YIELD_TO_RESUME_BYTES (YIELDS_STAND_AT_RESUME ? 0 : 2)
+#define UNITS_PER_PAIR 4 /* a guess: code units for each pair of lines that will run */
+#define NO_LINE 0 /* `from` of a pair of which only the line is known */
+
+/* What a measured code object carries in its co_extra slot. */
+typedef struct traced_code {
+    pair_set pairs;
+    foreign_pairs *foreign; /* owned list */
+    PyObject *bytecode; /* owned: bytes, without instrumentation */
+    PyObject *filename; /* owned: co_filename */
+    uint32_t generation; /* the recorder's when registered */
+    int is_dirty; /* in the list of code objects with a pair in this context */
+    int is_orphan; /* its code object is gone: the list owns it */
+    struct traced_code *next_dirty;
+} traced_code;
+
+/* In the slot of a code object that is not measured. */
+#define NOT_MEASURED ((traced_code *)(uintptr_t)1)
+
+struct settrace {
+    PyObject *decide; /* owned: scope decision, str -> str | None */
+    PyObject *decisions; /* owned: dict co_filename -> absolute path | None */
+    PyObject *function; /* owned: the trace function as the program sees it */
+    PyObject *f_trace; /* owned: the interned name */
+    frame_lines running;
+    traced_code *dirty; /* first of the list */
+    Py_ssize_t extra_index;
+    int with_arcs;
+    int only_new; /* frames that began before the engine are not looked at */
+    int is_off; /* after an internal failure */
+    int n_callers; /* calls that wait for Python code; another thread may stop the engine meanwhile */
+    int is_stopped; /* the last of them frees this */
+};
+
+static void
+free_traced_code(void *extra)
+{
+    traced_code *traced = extra;
+    if (traced == NULL || traced == NOT_MEASURED) {
+        return;
+    }
+    Py_CLEAR(traced->bytecode);
+    foreign_pairs_free(&traced->foreign);
+    if (traced->is_dirty) {
+        traced->is_orphan = 1; /* its pairs are still to be recorded when the context ends */
+        return;
+    }
+    Py_XDECREF(traced->filename);
+    PyMem_RawFree(traced);
+}
+
+static void
+mark_dirty(struct settrace *engine, traced_code *traced)
+{
+    if (!traced->is_dirty) {
+        traced->is_dirty = 1;
+        traced->next_dirty = engine->dirty;
+        engine->dirty = traced;
+    }
+}
+
+/* Take the first code object out of the list. */
+static traced_code *
+pop_dirty(struct settrace *engine)
+{
+    traced_code *first = engine->dirty;
+    if (first != NULL) {
+        engine->dirty = first->next_dirty;
+        first->is_dirty = 0;
+    }
+    return first;
+}
+
+static void
+free_settrace(struct settrace *engine)
+{
+    Py_CLEAR(engine->decide);
+    Py_CLEAR(engine->decisions);
+    Py_CLEAR(engine->function);
+    Py_CLEAR(engine->f_trace);
+    for (traced_code *traced = pop_dirty(engine); traced != NULL; traced = pop_dirty(engine)) {
+        if (traced->is_orphan) {
+            free_traced_code(traced);
+        }
+    }
+    frame_lines_free(&engine->running);
+    PyMem_Free(engine);
+}
+
+/* Python code may run from here to leave(), in which threads take turns: one may stop the engine. */
+static void
+enter(module_state *state)
+{
+    state->settrace->n_callers++;
+}
+
+/* 0 when the engine goes on; -1 when it was stopped: then it may be gone, and no exception is set. */
+static int
+leave(module_state *state, struct settrace *engine)
+{
+    engine->n_callers--;
+    if (state->settrace == engine) {
+        return 0;
+    }
+    PyErr_Clear(); /* of no interest to anyone now */
+    if (engine->is_stopped && engine->n_callers == 0) {
+        free_settrace(engine);
+    }
+    return -1;
+}
+
+/* A failure of ours must not reach the program: measuring stops, once, loudly. */
+static void
+fail(module_state *state)
+{
+    struct settrace *engine = state->settrace;
+    PyObject *type = NULL, *value = NULL, *traceback = NULL; // owned
+    PyErr_Fetch(&type, &value, &traceback);
+    if (!engine->is_off) {
+        engine->is_off = 1;
+        recorder_add_message(state->recorder, "engine-failed",
+                             "coverage stopped by an internal error");
+        PySys_FormatStderr("footfall: coverage stopped by an internal error: %R. What ran before "
+                           "is kept; please report it. [engine-failed]\n",
+                           value == NULL ? Py_None : value);
+    }
+    Py_XDECREF(type);
+    Py_XDECREF(value);
+    Py_XDECREF(traceback);
+    PyErr_Clear();
+}
+
+/* The absolute path when this file is measured, else None. Borrowed; NULL with an exception, and without one
+ * when the engine was stopped meanwhile. */
+static PyObject *
+decision_for(module_state *state, PyObject *filename)
+{
+    struct settrace *engine = state->settrace;
+    PyObject *known = PyDict_GetItemWithError(engine->decisions, filename); // borrowed
+    if (known != NULL || PyErr_Occurred()) {
+        return known;
+    }
+    enter(state);
+    PyObject *path = decision_ask(engine->decide, filename); // owned
+    if (leave(state, engine) < 0) {
+        Py_XDECREF(path);
+        return NULL;
+    }
+    if (path == NULL) {
+        return NULL;
+    }
+    int stored = PyDict_SetItem(engine->decisions, filename, path);
+    Py_DECREF(path);
+    return stored < 0 ? NULL : PyDict_GetItemWithError(engine->decisions, filename); /* the dict holds it */
+}
+
+/* Give the code object a new set with room for `n_expected` pairs; its older sets stay in the file. */
+static int
+begin_set(module_state *state, PyCodeObject *code, traced_code *traced, uint32_t n_expected)
+{
+    PyObject *path = decision_for(state, code->co_filename); // borrowed
+    if (path == NULL) {
+        return -1;
+    }
+    uint32_t n_slots = pair_set_room(n_expected);
+    traced->generation = state->recorder->generation;
+    traced->pairs.slots = (uint64_t *)(void *)recorder_add_trace(
+        state->recorder, code->co_filename, path, n_slots, (uint32_t)state->settrace->with_arcs);
+    traced->pairs.n_slots = n_slots;
+    traced->pairs.n_used = 0;
+    return PyErr_Occurred() ? -1 : 0;
+}
+
+/* As traced_code_of. */
+static traced_code *
+register_code(module_state *state, PyCodeObject *code)
+{
+    PyObject *path = decision_for(state, code->co_filename); // borrowed
+    void *extra = NULL;
+    if (path == NULL || PyUnstable_Code_GetExtra((PyObject *)code, state->settrace->extra_index, &extra) < 0) {
+        return NULL;
+    }
+    if (extra != NULL) {
+        return extra; /* another thread was quicker while this one decided */
+    }
+    traced_code *traced = NOT_MEASURED;
+    /* Beside probes, code that has some is measured by them. */
+    if (path != Py_None && !probes_is_armed(state, (PyObject *)code)) {
+        traced = PyMem_RawCalloc(1, sizeof *traced);
+        if (traced == NULL) {
+            PyErr_NoMemory();
+            return NULL;
+        }
+        traced->filename = Py_NewRef(code->co_filename);
+        traced->bytecode = PyCode_GetCode(code);
+        if (traced->bytecode == NULL ||
+            begin_set(state, code, traced,
+                      (uint32_t)PyBytes_GET_SIZE(traced->bytecode) / 2 / UNITS_PER_PAIR) < 0) {
+            free_traced_code(traced);
+            return NULL;
+        }
+    }
+    if (code_extra_set((PyObject *)code, state->settrace->extra_index, traced) < 0) {
+        free_traced_code(traced);
+        return NULL;
+    }
+    return traced;
+}
+
+/* What the frame's code carries; NOT_MEASURED; or NULL after a failure, and when the engine was stopped meanwhile. */
+static traced_code *
+traced_code_of(module_state *state, PyCodeObject *code)
+{
+    void *extra = NULL;
+    if (PyUnstable_Code_GetExtra((PyObject *)code, state->settrace->extra_index, &extra) < 0) {
+        return NULL;
+    }
+    return extra != NULL ? extra : register_code(state, code);
+}
+
+/* Move the pairs of a set that is full into a bigger one; killed in between, they are in both. */
+static int
+grow_set(module_state *state, PyCodeObject *code, traced_code *traced)
+{
+    pair_set old = traced->pairs;
+    if (begin_set(state, code, traced, old.n_slots) < 0) {
+        return -1;
+    }
+    if (traced->pairs.slots == NULL || traced->pairs.n_slots <= old.n_slots) {
+        return 0; /* recording is off; or the largest set there is, whose predecessor stays as it is */
+    }
+    for (uint32_t i = 0; i < old.n_slots; i++) {
+        pair_set_add(&traced->pairs, (int32_t)(uint32_t)old.slots[i], (int32_t)(old.slots[i] >> 32));
+    }
+    memset(old.slots, 0, old.n_slots * sizeof *old.slots);
+    return 0;
+}
+
+/* Of work of another context than the process's: a pair is recorded at once, and once. */
+static int
+add_foreign_pair(module_state *state, PyCodeObject *code, traced_code *traced, int32_t from, int32_t to,
+                 uint32_t context_id)
+{
+    recorder *rec = state->recorder;
+    PyObject *path = decision_for(state, code->co_filename); // borrowed
+    if (path == NULL) {
+        return -1;
+    }
+    if (foreign_pairs_add(&traced->foreign, context_id, rec->generation, from, to) > 0) {
+        uint64_t pair = pair_of(from, to);
+        recorder_add_trace_pairs(rec, code->co_filename, path, &pair, 1, 1, (uint32_t)state->settrace->with_arcs,
+                                 context_id);
+    }
+    return 0;
+}
+
+static int
+add_pair(module_state *state, PyCodeObject *code, traced_code *traced, int32_t from, int32_t to)
+{
+    if (!state->settrace->with_arcs) {
+        if (to < 0) {
+            return 0; /* an exit is no line */
+        }
+        from = NO_LINE;
+    }
+    uint32_t context_id;
+    if (context_is_foreign(state, &context_id)) {
+        return add_foreign_pair(state, code, traced, from, to, context_id);
+    }
+    if (traced->generation != state->recorder->generation) {
+        /* a forked child has a file of its own */
+        if (begin_set(state, code, traced, traced->pairs.n_used + 1) < 0) {
+            return -1;
+        }
+    }
+    mark_dirty(state->settrace, traced);
+    if (pair_set_add(&traced->pairs, from, to) || state->recorder->is_off) {
+        return 0;
+    }
+    if (grow_set(state, code, traced) < 0) {
+        return -1;
+    }
+    pair_set_add(&traced->pairs, from, to);
+    return 0;
+}
+
+/* Record and clear the pairs of one code object, which is in the list no more. */
+static void
+flush_traced(module_state *state, traced_code *traced)
+{
+    recorder *rec = state->recorder;
+    PyObject *path = decision_for(state, traced->filename); // borrowed
+    if (path == NULL) {
+        PyErr_Clear(); /* it was decided when the code was registered */
+    }
+    /* Of another generation: a forked child has nothing of it; the slots are the parent's. */
+    if (path == NULL || traced->pairs.slots == NULL || traced->generation != rec->generation) {
+        return;
+    }
+    if (recorder_add_trace_pairs(rec, traced->filename, path, traced->pairs.slots, traced->pairs.n_slots,
+                                 traced->pairs.n_used, (uint32_t)state->settrace->with_arcs,
+                                 rec->context_id) == 0) {
+        memset(traced->pairs.slots, 0, traced->pairs.n_slots * sizeof *traced->pairs.slots);
+        traced->pairs.n_used = 0;
+    }
+}
+
+int
+settrace_flush(module_state *state)
+{
+    struct settrace *engine = state->settrace;
+    if (engine == NULL || engine->is_off) {
+        return 0;
+    }
+    for (traced_code *traced = pop_dirty(engine); traced != NULL; traced = pop_dirty(engine)) {
+        flush_traced(state, traced);
+        if (traced->is_orphan) {
+            free_traced_code(traced);
+        }
+    }
+    return 0;
+}
+
+static int
+on_call(module_state *state, PyFrameObject *frame, PyCodeObject *code, traced_code *traced)
+{
+    struct settrace *engine = state->settrace;
+    /* A program may take our function with sys.gettrace and set it again later: then the interpreter
+     * asks the frame. */
+    enter(state); /* what was there may be an object of the program that ends */
+    int status = PyObject_SetAttr((PyObject *)frame, engine->f_trace, engine->function);
+    if (leave(state, engine) < 0 || status < 0) {
+        return -1;
+    }
+    /* The frame stands at a RESUME, whose argument is 0 at the start of a function. */
+    int unit = PyFrame_GetLasti(frame);
+    int is_resumed = unit >= 0 && unit + 1 < PyBytes_GET_SIZE(traced->bytecode) &&
+                     PyBytes_AS_STRING(traced->bytecode)[unit + 1] != 0;
+    int32_t last = is_resumed ? PyFrame_GetLineNumber(frame) : -code->co_firstlineno;
+    if (frame_lines_put(&engine->running, frame, last) < 0) {
+        PyErr_NoMemory();
+        return -1;
+    }
+    return 0;
+}
+
+static int
+on_line(module_state *state, PyFrameObject *frame, PyCodeObject *code, traced_code *traced)
+{
+    struct settrace *engine = state->settrace;
+    int32_t line = PyFrame_GetLineNumber(frame);
+    frame_line *running = frame_lines_find(&engine->running, frame);
+    int32_t last = running != NULL ? running->last_line : NO_LINE;
+    if (running != NULL) {
+        running->last_line = line;
+    }
+    else if (engine->only_new) {
+        return 0;
+    }
+    else if (frame_lines_put(&engine->running, frame, line) < 0) { /* it began before measuring */
+        PyErr_NoMemory();
+        return -1;
+    }
+    return add_pair(state, code, traced, last, line);
+}
+
+static int
+is_yield(PyFrameObject *frame, traced_code *traced)
+{
+    Py_ssize_t size = PyBytes_GET_SIZE(traced->bytecode);
+    Py_ssize_t at = PyFrame_GetLasti(frame);
+    if (at < 0 || at == size - 2) {
+        return 0;
+    }
+    at += YIELD_TO_RESUME_BYTES;
+    return at < size && (unsigned char)PyBytes_AS_STRING(traced->bytecode)[at] == RESUME;
+}
+
+static int
+on_return(module_state *state, PyFrameObject *frame, PyCodeObject *code, traced_code *traced)
+{
+    frame_line *running = frame_lines_find(&state->settrace->running, frame);
+    if (running == NULL) {
+        return 0;
+    }
+    int32_t last = running->last_line;
+    frame_lines_remove(&state->settrace->running, running);
+    if (is_yield(frame, traced)) {
+        return 0;
+    }
+#if RETURNS_ON_UNTOLD_LINES
+    int32_t line = PyFrame_GetLineNumber(frame); /* it can be a new one, without an event */
+    if (line != last) {
+        if (add_pair(state, code, traced, last, line) < 0) {
+            return -1;
+        }
+        last = line;
+    }
+#endif
+    return add_pair(state, code, traced, last, -code->co_firstlineno);
+}
+
+/* The trace function. Always 0: the program must not see our failures. */
+static int
+trace(PyObject *function, PyFrameObject *frame, int what, PyObject *Py_UNUSED(arg))
+{
+    module_state *state = get_state(PyCFunction_GET_SELF(function));
+    struct settrace *engine = state->settrace;
+    if (engine == NULL || engine->is_off) {
+        PyEval_SetTrace(NULL, NULL); /* stopped by another thread */
+        return 0;
+    }
+    if (what != PyTrace_CALL && what != PyTrace_LINE && what != PyTrace_RETURN) {
+        return 0;
+    }
+    PyCodeObject *code = PyFrame_GetCode(frame); // owned
+    traced_code *traced = traced_code_of(state, code);
+    int status = traced == NULL ? -1 : 0;
+    if (traced != NULL && traced != NOT_MEASURED) {
+        status = what == PyTrace_CALL   ? on_call(state, frame, code, traced)
+                 : what == PyTrace_LINE ? on_line(state, frame, code, traced)
+                                        : on_return(state, frame, code, traced);
+    }
+    if (status < 0 && state->settrace == engine) {
+        fail(state); /* else it was stopped by another thread */
+    }
+    Py_DECREF(code);
+    return 0;
+}
+
+/* The same for programs that call what sys.gettrace gives them: a Python trace function. */
+static PyObject *
+trace_from_python(PyObject *module, PyObject *const *args, Py_ssize_t n_args)
+{
+    module_state *state = get_state(module);
+    struct settrace *engine = state->settrace;
+    if (n_args < 2 || !PyFrame_Check(args[0]) || !PyUnicode_Check(args[1])) {
+        PyErr_SetString(PyExc_TypeError, "a trace function takes a frame, an event and a value");
+        return NULL;
+    }
+    if (engine == NULL || engine->is_off) {
+        Py_RETURN_NONE;
+    }
+    int what = PyUnicode_CompareWithASCIIString(args[1], "call") == 0     ? PyTrace_CALL
+               : PyUnicode_CompareWithASCIIString(args[1], "line") == 0   ? PyTrace_LINE
+               : PyUnicode_CompareWithASCIIString(args[1], "return") == 0 ? PyTrace_RETURN
+                                                                          : PyTrace_EXCEPTION;
+    PyObject *function = Py_NewRef(engine->function); // owned
+    trace(function, (PyFrameObject *)args[0], what, Py_None);
+    if (what == PyTrace_CALL && state->settrace == engine && !engine->is_off) {
+        PyEval_SetTrace(trace, function); /* back to the quick way, now that a frame begins */
+    }
+    return function;
+}
+
+static PyMethodDef trace_function = {"footfall_trace", (PyCFunction)(void (*)(void))trace_from_python,
+                                     METH_FASTCALL, "footfall's trace function."};
+
+/* What a new thread runs: self is (module, what the program wants to run). */
+static PyObject *
+run_thread(PyObject *self, PyObject *args, PyObject *kwargs)
+{
+    module_state *state = get_state(PyTuple_GET_ITEM(self, 0));
+    /* A trace function may be there: a debugger's, whose own way to start threads is around ours, or that of the thread
+     * that goes on here, where "threads" are greenlets. */
+    int is_traced = PyThreadState_Get()->c_tracefunc != NULL;
+    if (!is_traced && state != NULL && state->settrace != NULL && !state->settrace->is_off) {
+        PyEval_SetTrace(trace, state->settrace->function);
+    }
+    return PyObject_Call(PyTuple_GET_ITEM(self, 1), args, kwargs);
+}
+
+static PyMethodDef run_thread_def = {"footfall_run_thread", (PyCFunction)(void (*)(void))run_thread,
+                                     METH_VARARGS | METH_KEYWORDS, NULL};
+
+PyDoc_STRVAR(settrace_carry_doc,
+             "settrace_carry($module, function, /)\n--\n\n"
+             "Return a look-alike of `function` that, as a thread's, is traced while the engine runs.");
+
+static PyObject *
+settrace_carry(PyObject *module, PyObject *function)
+{
+    PyObject *self = PyTuple_Pack(2, module, function); // owned
+    PyObject *runner = self == NULL ? NULL : PyCFunction_New(&run_thread_def, self);
+    Py_XDECREF(self);
+    return runner;
+}
+
+static int
+trace_all_threads(Py_tracefunc function, PyObject *argument)
+{
+#if HAS_TRACE_ALL_THREADS
+    PyEval_SetTraceAllThreads(function, argument);
+    return PyErr_Occurred() ? -1 : 0;
+#else
+    PyThreadState *thread = PyInterpreterState_ThreadHead(PyInterpreterState_Get());
+    for (; thread != NULL; thread = PyThreadState_Next(thread)) {
+        if (_PyEval_SetTrace(thread, function, argument) < 0) {
+            return -1;
+        }
+    }
+    return 0;
+#endif
+}
+
+PyDoc_STRVAR(settrace_start_doc,
+             "settrace_start($module, decide, with_arcs, only_new, /)\n--\n\n"
+             "Trace all threads; measure files for which `decide(co_filename)` gives a path.\n\n"
+             "The record file must be open.");
+
+static PyObject *
+settrace_start(PyObject *module, PyObject *args)
+{
+    module_state *state = get_state(module);
+    PyObject *decide; // borrowed
+    int with_arcs;
+    int only_new;
+    if (!PyArg_ParseTuple(args, "Opp:settrace_start", &decide, &with_arcs, &only_new)) {
+        return NULL;
+    }
+    if (state->recorder == NULL || state->settrace != NULL) {
+        PyErr_SetString(PyExc_RuntimeError, "no record file is open, or the engine runs already");
+        return NULL;
+    }
+    struct settrace *engine = PyMem_Calloc(1, sizeof *engine);
+    if (engine == NULL) {
+        return PyErr_NoMemory();
+    }
+    state->settrace = engine;
+    engine->with_arcs = with_arcs;
+    engine->only_new = only_new;
+    engine->decide = Py_NewRef(decide);
+    engine->decisions = PyDict_New();
+    engine->f_trace = PyUnicode_InternFromString("f_trace");
+    engine->function = PyCFunction_New(&trace_function, module);
+    engine->extra_index = PyUnstable_Eval_RequestCodeExtraIndex(free_traced_code);
+    if (engine->decisions == NULL || engine->f_trace == NULL || engine->function == NULL) {
+        return NULL;
+    }
+    if (engine->extra_index < 0) {
+        PyErr_SetString(PyExc_RuntimeError, "no co_extra slot is free");
+        return NULL;
+    }
+    if (trace_all_threads(trace, engine->function) < 0) {
+        return NULL;
+    }
+    Py_RETURN_NONE;
+}
+
+PyDoc_STRVAR(settrace_ask_again_doc,
+             "settrace_ask_again($module, filename, /)\n--\n\n"
+             "Forget what was decided about a file, for code of it that has not run yet.");
+
+static PyObject *
+settrace_ask_again(PyObject *module, PyObject *filename)
+{
+    struct settrace *engine = get_state(module)->settrace;
+    if (engine != NULL && PyDict_Contains(engine->decisions, filename) == 1 &&
+        PyDict_DelItem(engine->decisions, filename) < 0) {
+        return NULL;
+    }
+    if (PyErr_Occurred()) {
+        return NULL;
+    }
+    Py_RETURN_NONE;
+}
+
+PyDoc_STRVAR(settrace_stop_doc, "settrace_stop($module, /)\n--\n\n"
+                                "Trace no thread any more. Does nothing when the engine does not run.");
+
+static PyObject *
+settrace_stop(PyObject *module, PyObject *Py_UNUSED(ignored))
+{
+    module_state *state = get_state(module);
+    if (state->settrace != NULL) {
+        settrace_clear(state); /* what still calls the trace function finds no engine, and unsets it */
+        if (trace_all_threads(NULL, NULL) < 0) {
+            return NULL;
+        }
+    }
+    Py_RETURN_NONE;
+}
+
+static PyMethodDef settrace_methods[] = {
+    {"settrace_ask_again", settrace_ask_again, METH_O, settrace_ask_again_doc},
+    {"settrace_carry", settrace_carry, METH_O, settrace_carry_doc},
+    {"settrace_start", settrace_start, METH_VARARGS, settrace_start_doc},
+    {"settrace_stop", settrace_stop, METH_NOARGS, settrace_stop_doc},
+    {NULL, NULL, 0, NULL},
+};
+
+int
+settrace_exec(PyObject *module)
+{
+    return PyModule_AddFunctions(module, settrace_methods);
+}
+
+int
+settrace_traverse(module_state *state, visitproc visit, void *arg)
+{
+    struct settrace *engine = state->settrace;
+    if (engine != NULL) {
+        Py_VISIT(engine->decide);
+        Py_VISIT(engine->decisions);
+        Py_VISIT(engine->function);
+    }
+    return 0;
+}
+
+void
+settrace_clear(module_state *state)
+{
+    struct settrace *engine = state->settrace;
+    if (engine == NULL) {
+        return;
+    }
+    state->settrace = NULL;
+    engine->is_stopped = 1;
+    if (engine->n_callers == 0) {
+        free_settrace(engine);
+    }
+}

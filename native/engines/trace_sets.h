@@ -1,0 +1,49 @@
+/* Two small hash tables of the settrace engine. Plain C: no Python.h. Not thread-safe. */
+#ifndef FOOTFALL_ENGINES_TRACE_SETS_H
+#define FOOTFALL_ENGINES_TRACE_SETS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* A set of line pairs in memory that the caller owns (the record file's mapping). Slots are 64 bits:
+ * `from` in the low half, `to` in the high one, both signed; zero is an empty slot. */
+typedef struct pair_set {
+    uint64_t *slots; /* borrowed; NULL is a set that is full */
+    uint32_t n_slots; /* a power of two */
+    uint32_t n_used;
+} pair_set;
+
+/* As in a slot. */
+uint64_t pair_of(int32_t from, int32_t to);
+
+/* 1 when the pair is in the set now, 0 when it is not and the set is full. The store is one aligned
+ * 64-bit write, so that a killed process leaves whole pairs. (0, 0) is always in. */
+int pair_set_add(pair_set *set, int32_t from, int32_t to);
+
+/* Slots for about `n_expected` pairs. */
+uint32_t pair_set_room(uint32_t n_expected);
+
+/* The line that each running frame was at last, by the frame's address. */
+typedef struct frame_line {
+    const void *frame; /* never dereferenced; NULL is an empty slot */
+    int32_t last_line;
+} frame_line;
+
+typedef struct frame_lines {
+    frame_line *slots; /* owned, malloc */
+    uint32_t n_slots; /* a power of two, or 0 */
+    uint32_t n_used;
+} frame_lines;
+
+/* The frame's entry, or NULL. Valid until the next put or remove. */
+frame_line *frame_lines_find(const frame_lines *lines, const void *frame);
+
+/* Set the frame's line. 0, or -1 when there is no memory. */
+int frame_lines_put(frame_lines *lines, const void *frame, int32_t last_line);
+
+/* Forget an entry that frame_lines_find has found. */
+void frame_lines_remove(frame_lines *lines, frame_line *entry);
+
+void frame_lines_free(frame_lines *lines);
+
+#endif

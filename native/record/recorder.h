@@ -1,0 +1,86 @@
+/* The record file of this process: what files and code objects are measured, and their hit bytes.
+ * All functions need the GIL. After a fork the child calls recorder_after_fork: it gets a file of its
+ * own under a new generation, and whoever holds a hits pointer of an older generation registers again
+ * before the next store (what it held still points into the parent's file, which is also read). */
+#ifndef FOOTFALL_RECORD_RECORDER_H
+#define FOOTFALL_RECORD_RECORDER_H
+
+#include "core/state.h" /* first: Python.h must come before the system headers */
+
+#include "record/maplog.h"
+
+enum record_kind {
+    RECORD_HEADER = 1,
+    RECORD_FILE = 2,
+    RECORD_CODE = 3,
+    RECORD_HITS = 4,
+    RECORD_CONTEXT = 5,
+    RECORD_PROBES = 6,
+    RECORD_MESSAGE = 7,
+    RECORD_TRACE = 8,
+    RECORD_IMPORTED = 9,
+    RECORD_SWITCH = 10,
+    RECORD_PROBE_HITS = 11,
+};
+
+typedef struct recorder {
+    maplog log;
+    char *directory; /* owned, malloc: the run directory */
+    unsigned char *header; /* the HEADER payload without its strings; borrowed from the mapping */
+    PyObject *file_ids; /* owned: dict co_filename -> int id, of this generation */
+    PyObject *cwd; /* owned: bytes */
+    PyObject *executable; /* owned: bytes */
+    uint32_t generation; /* 1 for the process that opened first, +1 for each fork */
+    uint32_t engine;
+    uint32_t flags;
+    PyObject *context_ids; /* owned: dict label -> int id, of this generation */
+    PyObject *context_label; /* owned: str, of what runs now */
+    uint32_t context_id;
+    uint32_t next_context_id;
+    uint32_t next_probes_id;
+    uint32_t next_file_id;
+    uint32_t next_code_id;
+    int pid; /* that opened the current file */
+    int is_off; /* after a failure: nothing is registered any more */
+} recorder;
+
+/* Hit bytes of one CODE entry, never moved: one for each unit of `bytecode` (bytes, without instrumentation) and
+ * `n_more`. NULL without an exception when recording is off. */
+unsigned char *recorder_add_code(recorder *rec, PyCodeObject *code, PyObject *bytecode, uint32_t n_more,
+                                 PyObject *absolute_path, uint32_t *code_id);
+
+/* Hit bytes (n_probes of them) of one PROBES entry. `path` is the co_filename, both str objects.
+ * NULL without an exception when recording is off. */
+unsigned char *recorder_add_probes(recorder *rec, PyObject *path, PyObject *absolute_path,
+                                   uint32_t n_probes, uint32_t mode,
+                                   const unsigned char digest[16], uint32_t *probes_id);
+
+/* Slots (n_slots of 8 bytes, 8-byte aligned) of one TRACE entry. Arguments as for recorder_add_probes.
+ * NULL without an exception when recording is off. */
+unsigned char *recorder_add_trace(recorder *rec, PyObject *path, PyObject *absolute_path,
+                                  uint32_t n_slots, uint32_t mode);
+
+/* Pairs that ran in a context: a TRACE entry of exactly these slots, which never changes. 0, or -1 when
+ * recording is off. */
+int recorder_add_trace_pairs(recorder *rec, PyObject *path, PyObject *absolute_path, const uint64_t *slots,
+                             uint32_t n_slots, uint32_t n_used, uint32_t mode, uint32_t context_id);
+
+/* The id of a label ("" is 0), recorded when it is new. 0, or -1 with an exception. */
+int recorder_context_id(recorder *rec, PyObject *label, uint32_t *id);
+
+/* What is hit from now on belongs to this context. 0, or -1 when recording is off (no exception). */
+int recorder_switch(recorder *rec, PyObject *label, uint32_t id);
+
+/* Record which of `n` bytes are not zero, as hits of the thing `id` in the context, kind RECORD_HITS (a code
+ * object) or RECORD_PROBE_HITS. 0 done (nothing to record too), or -1 when recording is off. */
+int recorder_add_hits(recorder *rec, enum record_kind kind, uint32_t id, uint32_t context_id,
+                      const unsigned char *hits, size_t n);
+
+/* The same for one byte. */
+void recorder_add_hit(recorder *rec, enum record_kind kind, uint32_t id, uint32_t context_id, uint32_t place,
+                      unsigned char flags);
+
+/* Record a message with its slug; never fails loudly. */
+void recorder_add_message(recorder *rec, const char *slug, const char *text);
+
+#endif

@@ -1,0 +1,159 @@
+/* sampler/precise.c owns the signal by which a thread is stopped at one instruction to walk its own stack. Nothing
+ * moves while it is read, so the leaf is the instruction that ran: exact where the default mode has skid.
+ *
+ * The handler does what is allowed in one: system calls, loads, stores to memory that is there already. One thread
+ * is asked at a time, and the sampling thread waits for its answer, so there is one request. It is of file scope
+ * because a handler is given nothing of ours, and because a signal may arrive after its sampler has ended: what it
+ * touches then must still be there. */
+#include "sampler/precise.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/futex.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+/* A thread that is runnable answers when it gets a CPU; one that blocks the signal never does. */
+#define ANSWER_NS 20000000l
+#define MAX_UNANSWERED 3u
+
+enum { IDLE, ASKED, WALKING, ANSWERED };
+
+typedef struct stack_request {
+    _Atomic uint32_t state;
+    pid_t native_id; /* who is asked: a signal from elsewhere is not an answer */
+    uint64_t thread; /* its PyThreadState */
+    stack_walker *walker;
+    stack_lane *guess;
+    walk_status status;
+} stack_request;
+
+/* Written by the sampling thread while IDLE; read by the handler between its two changes of `state`. */
+static stack_request request;
+
+static void
+on_signal(int number, siginfo_t *info, void *context)
+{
+    (void)number;
+    (void)info;
+    (void)context;
+    int error = errno;
+    uint32_t asked = ASKED;
+    /* Acquires what the sampling thread wrote before it asked. */
+    if (atomic_compare_exchange_strong_explicit(&request.state, &asked, WALKING, memory_order_acquire,
+                                                memory_order_relaxed)) {
+        if (request.native_id == (pid_t)syscall(SYS_gettid)) {
+            request.status = stack_walk(request.walker, request.thread, request.guess);
+        }
+        else {
+            request.status = WALK_UNKNOWN;
+        }
+        /* Pairs with the acquire in take_answer. */
+        atomic_store_explicit(&request.state, ANSWERED, memory_order_release);
+        syscall(SYS_futex, &request.state, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
+    }
+    errno = error;
+}
+
+static int
+is_ours(int number)
+{
+    struct sigaction now;
+    return sigaction(number, NULL, &now) == 0 && (now.sa_flags & SA_SIGINFO) != 0 && now.sa_sigaction == on_signal;
+}
+
+int
+precise_open(sampler *s)
+{
+    struct sigaction ours = {.sa_sigaction = on_signal, .sa_flags = SA_SIGINFO | SA_RESTART};
+    sigfillset(&ours.sa_mask);
+    /* The last two and the first few are the ones that programs take. */
+    for (int number = SIGRTMAX - 2; number > SIGRTMIN + 2; number--) {
+        struct sigaction now;
+        if (sigaction(number, NULL, &now) < 0) {
+            continue;
+        }
+        int is_free = (now.sa_flags & SA_SIGINFO) == 0 && now.sa_handler == SIG_DFL;
+        if ((is_free || is_ours(number)) && sigaction(number, &ours, NULL) == 0) {
+            atomic_store_explicit(&request.state, IDLE, memory_order_relaxed);
+            s->signal = number;
+            s->is_precise = 1;
+            return 0;
+        }
+    }
+    errno = EBUSY;
+    return -1;
+}
+
+void
+precise_close(sampler *s)
+{
+    s->is_precise = 0;
+}
+
+static void
+say_taken(const sampler *s)
+{
+    char line[256];
+    int size = snprintf(line, sizeof line,
+                        "footfall: the program handles signal %d itself now: the profile goes on without --precise. "
+                        "[precise-signal-taken]\n",
+                        s->signal);
+    int stream = open("/proc/self/fd/2", O_WRONLY | O_APPEND | O_NOCTTY | O_CLOEXEC);
+    if (size > 0 && write(stream, line, (size_t)size) < 0) {
+        size = 0; /* no stderr to say it on */
+    }
+    if (stream >= 0) {
+        close(stream);
+    }
+}
+
+/* Wait for the answer; take the question back when none comes. */
+static walk_status
+take_answer(void)
+{
+    const struct timespec patience = {0, ANSWER_NS};
+    for (;;) {
+        uint32_t state = atomic_load_explicit(&request.state, memory_order_acquire);
+        if (state == ANSWERED) {
+            break;
+        }
+        long waited = syscall(SYS_futex, &request.state, FUTEX_WAIT_PRIVATE, state, &patience, NULL, 0);
+        uint32_t asked = ASKED;
+        if (waited < 0 && errno == ETIMEDOUT
+            && atomic_compare_exchange_strong_explicit(&request.state, &asked, IDLE, memory_order_relaxed,
+                                                       memory_order_relaxed)) {
+            return WALK_UNKNOWN;
+        }
+    }
+    atomic_store_explicit(&request.state, IDLE, memory_order_relaxed);
+    return request.status;
+}
+
+walk_status
+precise_walk(sampler *s, thread_lane *lane)
+{
+    if (lane->n_unanswered >= MAX_UNANSWERED) {
+        return WALK_UNKNOWN;
+    }
+    if (!is_ours(s->signal)) {
+        precise_close(s);
+        say_taken(s);
+        return WALK_UNKNOWN;
+    }
+    request.native_id = (pid_t)lane->native_id;
+    request.thread = lane->thread;
+    request.walker = &s->walker;
+    request.guess = &lane->guess;
+    /* Pairs with the handler's acquire. */
+    atomic_store_explicit(&request.state, ASKED, memory_order_release);
+    if (syscall(SYS_tgkill, s->pid, (pid_t)lane->native_id, s->signal) < 0) {
+        atomic_store_explicit(&request.state, IDLE, memory_order_relaxed);
+        return WALK_UNREADABLE; /* it has ended */
+    }
+    walk_status status = take_answer();
+    lane->n_unanswered = status == WALK_UNKNOWN ? lane->n_unanswered + 1 : 0;
+    return status;
+}

@@ -1,0 +1,113 @@
+/* sampler/watch.c owns the notice that a code object dies, so that its address, used again, is never misnamed.
+ * Binding C. Neither of CPython's ways to be told carries data of ours, hence the two variables of file scope:
+ * one ring is told per process, that of the main interpreter's sampler. The GIL guards them. */
+#define PY_SSIZE_T_CLEAN
+#include <Python.h>
+
+#include "sampler/watch.h"
+#include "compat/versions.h"
+
+#include <stdatomic.h>
+
+static death_ring *told_ring; /* borrowed; NULL while nobody is told */
+
+static void
+tell_death(const void *code)
+{
+    death_ring *ring = told_ring;
+    if (ring == NULL) {
+        return;
+    }
+    uint64_t head = atomic_load_explicit(&ring->head, memory_order_relaxed);
+    atomic_store_explicit(&ring->slots[head % RING_SLOTS], (uint64_t)(uintptr_t)code,
+                          memory_order_relaxed);
+    /* Pairs with the sampler's acquire load: who sees the new head sees the slot. */
+    atomic_store_explicit(&ring->head, head + 1, memory_order_release);
+    /* Pairs with the fence in sampler/tick.c: who reads what comes into the object's memory sees its death. */
+    atomic_thread_fence(memory_order_release);
+}
+
+#if HAS_CODE_WATCHERS
+
+static int watcher_id = -1;
+
+static int
+on_code_event(PyCodeEvent event, PyCodeObject *code)
+{
+    if (event == PY_CODE_EVENT_DESTROY) {
+        tell_death(code);
+    }
+    return 0;
+}
+
+static int
+add_watch(void)
+{
+    watcher_id = PyCode_AddWatcher(on_code_event);
+    return watcher_id < 0 ? -1 : 0;
+}
+
+static void
+remove_watch(void)
+{
+    /* On an error there is no such watcher any more, which is what is wanted. */
+    if (watcher_id >= 0 && PyCode_ClearWatcher(watcher_id) < 0) {
+        PyErr_Clear();
+    }
+    watcher_id = -1;
+}
+
+#else
+
+/* 3.11 has no watchers: the type's deallocator is wrapped. Comparing the object's fields instead is not enough:
+ * a program that compiles and drops code in a loop gets the same addresses for its names and tables too. */
+static destructor original_dealloc;
+
+static void
+dealloc_code(PyObject *code)
+{
+    tell_death(code);
+    original_dealloc(code);
+}
+
+static int
+add_watch(void)
+{
+    if (PyCode_Type.tp_dealloc != dealloc_code) {
+        original_dealloc = PyCode_Type.tp_dealloc;
+        PyCode_Type.tp_dealloc = dealloc_code;
+    }
+    return 0;
+}
+
+static void
+remove_watch(void)
+{
+    /* Somebody who wrapped it after us still calls us: then it stays, and tells nobody. */
+    if (PyCode_Type.tp_dealloc == dealloc_code) {
+        PyCode_Type.tp_dealloc = original_dealloc;
+    }
+}
+
+#endif
+
+int
+watch_code_start(death_ring *ring)
+{
+    if (told_ring != NULL) {
+        PyErr_SetString(PyExc_RuntimeError, "a sampler runs in this process already");
+        return -1;
+    }
+    if (add_watch() < 0) {
+        return -1;
+    }
+    told_ring = ring;
+    return 0;
+}
+
+void
+watch_code_stop(void)
+{
+    told_ring = NULL;
+    remove_watch();
+}

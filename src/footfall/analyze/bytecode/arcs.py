@@ -1,0 +1,311 @@
+"""Raw hits of the monitoring engine to the lines and arcs that coverage.py's C tracer would have recorded.
+
+Each event fires once for each instruction, so a run leaves a set of instructions, not a trace. An arc of the C
+tracer joins two LINE events in one frame, one after the other. It is found again by walking from each
+instruction whose LINE event fired, along what is known to have run (branches that fired, jumps,
+exceptions that were raised), to the next instruction whose LINE event fired or out of the code.
+Copies of a `finally` body or of a `with` exit have their own instructions, so they stay apart.
+
+Called by resolve, after the run. The C extension `_decode` (native/decode/arcs.c) takes the same steps in a twentieth
+of the time; what is here runs where there is none, on PyPy, and is what a test holds it to.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+from typing import NamedTuple
+
+from footfall.analyze.bytecode.extension import decode
+from footfall.analyze.bytecode.instructions import Graph, build_graph, lines_of_units
+from footfall.analyze.bytecode.opcodes import OPCODES_BY_VERSION, Opcodes
+from footfall.model import HIT_ASYNC_STOP, HIT_LEFT, HIT_LINE, HIT_RAISE, HIT_RESUMED, HIT_RIGHT, HIT_UNWIND
+from footfall.pythons import version_of
+from footfall.record.run.record_file import RecordedCode
+
+__all__ = ["arcs_of_code", "walk_arcs"]
+
+Arc = tuple[int, int]
+_HITS = re.compile(rb"[^\0]", re.DOTALL)
+
+
+def arcs_of_code(code: RecordedCode, has_exits: bool = False, is_partial: bool = False) -> tuple[set[int], set[Arc]]:
+    """Return the executed lines, and the executed arcs as coverage.py's C tracer writes them.
+
+    An arc is (from line, to line); (-first_line, n) enters the code object and (n, -first_line) leaves it.
+    Every executed line is in at least one arc. No arcs are found where the interpreter records
+    no branches (before CPython 3.14). `has_exits` says that JUMP and PY_RETURN events set HIT_LEFT at their
+    instruction and RAISE sets HIT_RAISE; without them jumps and returns that can be reached are taken
+    to have run, and exceptions only come from `raise`. `is_partial` says that these are the hits of one context:
+    frames may have been on their way when it began; HIT_RESUMED is set where. O(len(code.code)).
+    """
+    ops = OPCODES_BY_VERSION.get(version_of(code.version))
+    if ops is None:
+        lines = lines_of_units(code.line_table, code.first_line, len(code.code) // 2)
+        return {lines[unit] for unit, hit in enumerate(code.hits) if hit & HIT_LINE} - {-1}, set()
+    if decode is None:
+        return walk_arcs(code, ops, has_exits, is_partial)
+    graph = _native_graph_of(*_tables_of(code), ops)
+    return graph.arcs(code.hits, has_exits, is_partial)
+
+
+def walk_arcs(code: RecordedCode, ops: Opcodes, has_exits: bool, is_partial: bool) -> tuple[set[int], set[Arc]]:
+    """Return what `arcs_of_code` does of a version that records branches, without the C extension."""
+    try:
+        return _walk_all(code, ops, has_exits, is_partial)
+    except IndexError as error:
+        raise ValueError("the tables lead out of the code") from error
+
+
+def _walk_all(code: RecordedCode, ops: Opcodes, has_exits: bool, is_partial: bool) -> tuple[set[int], set[Arc]]:
+    graph = _graph_of(*_tables_of(code), ops)
+    hits = code.hits[: len(graph.lines)]
+    if is_partial:
+        hits = _with_first_line(hits, graph, ops)
+    star_ways = _star_ways(code.hits, graph, ops)
+    walker = _Walker(graph, hits, code.first_line, ops, has_exits, star_ways)
+    has_resumed = False
+    for found in _HITS.finditer(hits):
+        unit, hit = found.start(), found[0][0]
+        has_resumed = has_resumed or bool(hit & HIT_RESUMED)
+        if hit & HIT_LINE:
+            walker.lines.add(graph.lines[unit])
+            walker.walk(unit, graph.lines[unit])
+        if hit & HIT_UNWIND:
+            walker.unwind(unit)
+        if is_partial and hit & HIT_RESUMED and graph.lines[unit] >= 0:
+            walker.walk(unit, graph.lines[unit])
+    if is_partial and has_resumed:
+        # Frames that went on reached the first line too, or one began: only what else has not been reached says so.
+        start = _Walker(graph, hits, code.first_line, ops, has_exits, star_ways)
+        start.walk(graph.first_unit, -code.first_line)
+        if {line for _, line in start.arcs} - {line for _, line in walker.arcs}:
+            walker.arcs |= start.arcs
+    else:
+        walker.walk(graph.first_unit, -code.first_line)
+    return walker.lines, walker.arcs
+
+
+def _with_first_line(hits: bytes, graph: Graph, ops: Opcodes) -> bytes:
+    """Return the hits with the LINE event that CPython leaves out where code begins on the line of its RESUME.
+
+    It takes care to send that event behind RESUME and INSTRUMENTED_RESUME (Python/instrumentation.c,
+    _Py_call_instrumentation_line), but not behind the RESUME_CHECK that RESUME has become by the second call: lambdas,
+    one-line functions and those with only a docstring. What ran and was not on its way has begun.
+    """
+    unit = graph.next_unit[graph.first_unit]
+    if (
+        graph.opcodes[graph.first_unit] != ops.resume
+        or unit >= len(hits)
+        or graph.lines[unit] != graph.lines[graph.first_unit]
+        or not graph.line_starts[unit]
+        or hits[unit] & HIT_LINE
+        or any(hit[0][0] & HIT_RESUMED for hit in _HITS.finditer(hits))
+    ):
+        return hits
+    return hits[:unit] + bytes([hits[unit] | HIT_LINE]) + hits[unit + 1 :]
+
+
+def _tables_of(code: RecordedCode) -> tuple[bytes, bytes, bytes, int, tuple[tuple[int, int, int], ...]]:
+    return code.code, code.line_table, code.exception_table, code.first_line, code.branches
+
+
+# Graphs are kept: with contexts, one code object comes back once for each test that ran it.
+_graph_of = lru_cache(maxsize=4096)(build_graph)
+if decode is not None:
+    _native_graph_of = lru_cache(maxsize=4096)(decode.CodeGraph)
+
+
+_StarWays = dict[int, dict[int, int]]
+"""By the unit of each end of an `except*`: HIT_LEFT and HIT_RIGHT by the line that came before it."""
+
+
+def _star_ways(hits: bytes, graph: Graph, ops: Opcodes) -> _StarWays:
+    """Read what `RecordedCode.hits` has behind the hits of the code itself.
+
+    The clauses of an `except*` meet in instructions without a line, and one of them branches: the only branch without
+    a line that there is.
+    """
+    n_units = len(graph.lines)
+    if len(hits) == n_units:
+        return {}
+    ends = [
+        unit
+        for unit in sorted(graph.branches)
+        if graph.opcodes[unit] == ops.pop_jump_if_not_none and graph.lines[unit] < 0
+    ]
+    if len(hits) != n_units * (1 + len(ends)):
+        raise ValueError("the hits do not fit the code")
+    found: _StarWays = {}
+    for number, end in enumerate(ends, start=1):
+        ways = found.setdefault(end, {})
+        for place in _HITS.finditer(hits, number * n_units, (number + 1) * n_units):
+            line = graph.lines[place.start() % n_units]
+            ways[line] = ways.get(line, 0) | place[0][0]
+    return found
+
+
+_UNKNOWN = -1
+
+
+class _Step(NamedTuple):
+    """Where a walk is: at `unit`, after a LINE event for `last_line`."""
+
+    unit: int
+    last_line: int
+    origin: int
+    """The unit that raised the exception in hand, if the walk saw it."""
+
+
+class _Walker:
+    """Collects the arcs of one code object."""
+
+    def __init__(
+        self, graph: Graph, hits: bytes, first_line: int, ops: Opcodes, has_exits: bool, star_ways: _StarWays
+    ) -> None:
+        self._graph = graph
+        self._star_ways = star_ways
+        self._hits = hits
+        self._exit = -first_line
+        self._ops = ops
+        self._steering = frozenset(ops) - {ops.not_taken}
+        self._exit_flag = HIT_LEFT if has_exits else 0
+        self.lines: set[int] = set()
+        self.arcs: set[Arc] = set()
+
+    def walk(self, start: int, line: int) -> None:
+        """Follow what ran from `start`, when the last LINE event was for `line`."""
+        graph, ops = self._graph, self._ops
+        first = _Step(start, line, _UNKNOWN)
+        todo = [first]
+        seen = {first}
+        while todo:
+            step = todo.pop()
+            unit, last_line, origin = step
+            unit = self._skip_plain(unit)
+            if graph.opcodes[unit] == ops.resume and graph.lines[unit] >= 0 and unit != graph.first_unit:
+                # The tracer starts again from the line of the yield.
+                step = step._replace(last_line=graph.lines[unit])
+            following = [self._go(step, target, unit) for target in self._targets(unit, last_line)]
+            handler = graph.handlers[unit]
+            if handler >= 0 and self._raised(unit):
+                if unit not in graph.restoring:
+                    origin = unit
+                following.append(self._go(step._replace(origin=origin), handler, origin))
+            if handler in graph.loop_ends and self._hits[unit] & HIT_ASYNC_STOP:
+                end = graph.loop_ends[handler]
+                following.append(self._go(step, end + 1, end))
+            for next_step in following:
+                if next_step is not None and next_step not in seen:
+                    seen.add(next_step)
+                    todo.append(next_step)
+
+    def _skip_plain(self, unit: int) -> int:
+        """The last instruction that is reached from `unit` with nothing on the way to look at."""
+        graph, hits, steering = self._graph, self._hits, self._steering
+        while graph.opcodes[unit] not in steering and not hits[unit] & ~HIT_LINE:
+            target = graph.next_unit[unit]
+            if target >= len(hits) or graph.line_starts[target]:
+                break
+            unit = target
+        return unit
+
+    def _go(self, step: _Step, target: int, previous: int) -> _Step | None:
+        """The next step of the walk, or None (and an arc) where a LINE event ended it.
+
+        CPython sends no LINE event when the instruction that the frame was at has the same line. It was at
+        `previous`; where that is unknown, an event that never fired was not sent.
+        """
+        graph = self._graph
+        is_sent = graph.line_starts[target]
+        has_fired = self._hits[target] & HIT_LINE
+        if is_sent and previous == _UNKNOWN:
+            is_sent = bool(has_fired)
+        elif is_sent and graph.opcodes[previous] != self._ops.resume:
+            is_sent = graph.lines[previous] != graph.lines[target]
+        if not is_sent:
+            return step._replace(unit=target)
+        if has_fired:
+            self.arcs.add((step.last_line, graph.lines[target]))
+        return None
+
+    def _targets(self, unit: int, last_line: int) -> list[int]:
+        """The units that ran after `unit` without an exception. Records the arc when the code ended there."""
+        graph, ops, hit = self._graph, self._ops, self._hits[unit]
+        opcode = graph.opcodes[unit]
+        went_on = hit & self._exit_flag == self._exit_flag
+        targets = []
+        if hit & HIT_UNWIND and graph.lines[unit] < 0:
+            self._leave(unit, last_line)
+        if unit in graph.branches:
+            branch = graph.branches[unit]
+            ways = self._ways(unit, last_line)
+            if (self._hits[branch.left_event] | self._hits[branch.late_left]) & HIT_LEFT & ways:
+                targets.append(branch.left)
+            # RIGHT of an `async for` also fires for exceptions that are not its end.
+            is_known = opcode == ops.end_send and self._exit_flag
+            went_right = (self._hits[branch.right_event] | self._hits[branch.late_right]) & HIT_RIGHT
+            if went_right & ways and not is_known:
+                targets.append(branch.right)
+        elif opcode in (ops.jump_forward, ops.jump_backward):
+            if went_on:
+                targets.append(graph.jump_to[unit])
+                self._repeat_line(unit, last_line)
+        elif opcode == ops.return_value:
+            if went_on:
+                self._leave(unit, last_line)
+        elif opcode in (ops.raise_varargs, ops.reraise):
+            if not self._exit_flag and graph.handlers[unit] < 0:
+                self._leave(unit, last_line)
+        elif opcode == ops.jump_backward_no_interrupt:
+            # It has no event. Where handlers leave by it: HIT_RIGHT where it was watched, HIT_LEFT where it was done.
+            if hit & (HIT_LEFT | HIT_RIGHT) != HIT_RIGHT:
+                targets.append(graph.jump_to[unit])
+        elif opcode != ops.end_async_for:  # what follows it is the right side of the branch at END_SEND
+            if unit in graph.jump_to:
+                targets.append(graph.jump_to[unit])
+            if graph.next_unit[unit] < len(self._hits):
+                targets.append(graph.next_unit[unit])
+        return targets
+
+    def _ways(self, unit: int, last_line: int) -> int:
+        """The ways that a branch can have gone when `last_line` came before it."""
+        ways = self._star_ways.get(unit)
+        if ways is None:
+            return HIT_LEFT | HIT_RIGHT
+        return ways.get(last_line, 0) | ways.get(_UNKNOWN, 0)
+
+    def _repeat_line(self, unit: int, last_line: int) -> None:
+        """sys.settrace reports the line again where a loop jumps back within one line."""
+        graph = self._graph
+        line = graph.lines[unit]
+        if graph.opcodes[unit] == self._ops.jump_backward and graph.lines[graph.jump_to[unit]] == line >= 0:
+            self.arcs.add((last_line, line))
+
+    def _raised(self, unit: int) -> bool:
+        """Did an exception go from this unit to its handler? Instructions that only raise always did."""
+        graph, ops = self._graph, self._ops
+        if graph.opcodes[unit] in (ops.raise_varargs, ops.reraise, ops.end_async_for, ops.cleanup_throw):
+            return True
+        if graph.handlers[unit] in graph.loop_ends:
+            return bool(self._hits[unit] & HIT_RAISE)
+        return bool(self._hits[unit] & (HIT_RAISE | HIT_ASYNC_STOP))
+
+    def unwind(self, unit: int) -> None:
+        """Record that an exception from `unit` left the code.
+
+        The C tracer takes an exception out of an instruction before a RESUME for a yield.
+        """
+        opcodes = self._graph.opcodes
+        line = self._graph.lines[unit]
+        if line >= 0 and opcodes[unit + 1 : unit + 2] != bytes([self._ops.resume]):
+            self._leave(unit, line)
+
+    def _leave(self, unit: int, last_line: int) -> None:
+        """From 3.14 the tracer looks at the line of the frame once more when it returns, and takes none as -1."""
+        line = self._graph.lines[unit]
+        if line != last_line:
+            self.arcs.add((last_line, line))
+        if line >= 0:
+            self.lines.add(line)
+        self.arcs.add((line, self._exit))

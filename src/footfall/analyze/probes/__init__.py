@@ -1,0 +1,1 @@
+"""From probe hits to lines and arcs."""

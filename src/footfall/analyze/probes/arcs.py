@@ -1,0 +1,205 @@
+"""Probe hits and source to executed lines and arcs. Called by `resolve`.
+
+The source is walked again by the code that numbered the probes when it was measured.
+"""
+
+import ast
+from collections.abc import Iterator, Mapping
+from functools import lru_cache
+from typing import Protocol
+
+from footfall.analyze.probes.flow import ModuleFlow
+from footfall.analyze.source.analysis import decode_source
+from footfall.analyze.source.lines import find_first_lines
+from footfall.analyze.source.parse import PARSE_ERRORS
+from footfall.analyze.source.pieces import parse_in_pieces
+from footfall.analyze.source.source_file import read_source_file
+from footfall.errors import FootfallError
+from footfall.probes.meanings import (
+    BREAK,
+    CASE_FAILED,
+    CONTINUE,
+    DEFINED,
+    ENDED,
+    ENTERED,
+    EXCEPTION,
+    EXITED,
+    HEADER_LINE,
+    JUMPED,
+    LEFT,
+    LINE,
+    NORMAL,
+    RAISED,
+    RETURN,
+    STRAY,
+    STRAYED,
+    split_reason,
+)
+from footfall.probes.mode import STRAYS
+from footfall.probes.phantom_lines import find_strays
+from footfall.probes.plan import number_probes
+from footfall.probes.source_text import digest_source, read_kept_text, split_lines
+from footfall.record.run.record_file import ProbedModule
+
+__all__ = [
+    "Arc",
+    "MeaningsStore",
+    "ProbeMeaning",
+    "arcs_of_hits",
+    "meaning_of_note",
+    "meanings_of_module",
+    "meanings_of_source",
+]
+
+Arc = tuple[int, int]
+ProbeMeaning = tuple[frozenset[int], frozenset[Arc]]
+"""What a hit of one probe says: lines that were reached, arcs that were taken."""
+
+
+class MeaningsStore(Protocol):
+    """Keeps meanings by source and mode from run to run."""
+
+    def get(self, source: bytes, mode: int) -> tuple[ProbeMeaning, ...] | None:
+        """Return the meanings that were kept, None when there are none."""
+
+    def put(self, source: bytes, mode: int, meanings: tuple[ProbeMeaning, ...]) -> None:
+        """Keep meanings."""
+
+
+def meanings_of_module(
+    module: ProbedModule, store: MeaningsStore | None = None, run_directory: str = ""
+) -> tuple[ProbeMeaning, ...]:
+    """Return each probe's meaning, in order of numbers; from the store, or put there.
+
+    The text that ran is in the run directory where a loader had made another of the file's.
+    Raises FootfallError when the source is not there any more or is another one than was measured.
+    """
+    source = read_kept_text(run_directory, module.digest) if run_directory else None
+    if source is None:
+        source = _read_source(module)
+    meanings = None if store is None else store.get(source, module.mode)
+    if meanings is None or len(meanings) != len(module.hits):
+        meanings = meanings_of_source(source, module.mode)
+        if store is not None:
+            store.put(source, module.mode, meanings)
+    if len(meanings) != len(module.hits):
+        raise FootfallError(
+            "source-changed",
+            f"Can't work out coverage of {module.path}: {len(module.hits)} probes recorded, {len(meanings)} expected.",
+            "Run again with the same version of footfall.",
+        )
+    return meanings
+
+
+def arcs_of_hits(meanings: tuple[ProbeMeaning, ...], hits: bytes) -> tuple[set[int], set[Arc]]:
+    """Join the meanings of the probes whose byte in `hits` is set."""
+    lines: set[int] = set()
+    arcs: set[Arc] = set()
+    for (probe_lines, probe_arcs), hit in zip(meanings, hits, strict=True):
+        if hit:
+            lines |= probe_lines
+            arcs |= probe_arcs
+    return lines, arcs
+
+
+@lru_cache(maxsize=64)
+def meanings_of_source(source: bytes, mode: int) -> tuple[ProbeMeaning, ...]:
+    """Return each probe's meaning, in order of numbers, as measured in that mode (probes/mode.py).
+
+    Raises FootfallError when it is not Python.
+    """
+    first_lines = find_first_lines(decode_source(source))
+    flow: ModuleFlow
+
+    def walk_pieces() -> Iterator[tuple[ast.Module, Mapping[ast.AST, ast.AST] | None, bool]]:
+        nonlocal flow
+        for tree, is_last in parse_in_pieces(source):
+            strays = find_strays(tree, mode) if mode & STRAYS else None
+            flow = ModuleFlow(tree, first_lines, mode, strays or {})
+            yield tree, strays, is_last
+
+    lines: dict[int, list[int]] = {}
+    arcs: dict[int, list[Arc]] = {}
+
+    def take(number: int, notes: list[tuple[int, ast.AST]]) -> None:
+        for kind, node in notes:
+            line, arc = meaning_of_note(flow, kind, node)
+            lines.setdefault(number, []).append(line)
+            if arc is not None:
+                arcs.setdefault(number, []).append(arc)
+
+    try:
+        count = number_probes(walk_pieces(), split_lines(source), mode, take)
+    except PARSE_ERRORS as error:
+        raise FootfallError(
+            "not-python", f"Can't parse the measured source: {error or type(error).__name__}."
+        ) from error
+    return tuple((frozenset(lines.pop(n, ())), frozenset(arcs.pop(n, ()))) for n in range(count))
+
+
+def meaning_of_note(flow: ModuleFlow, kind: int, node: ast.AST) -> tuple[int, Arc | None]:
+    """Return the line that a note says was reached, and the arc, if it tells of one."""
+    if kind == LINE:
+        return flow.line_of(node), None
+    kind, reason, level = split_reason(kind)
+    line = flow.line_of(node)
+    if kind == LINE:
+        return line, None
+    if kind == STRAY:
+        line, end = flow.strays[node]
+        return line, (line, end if reason == NORMAL else _exit(flow, node, line, reason, level))
+    if kind in (HEADER_LINE, EXITED, DEFINED):
+        last = flow.line(node.lineno)  # type: ignore[attr-defined]
+        after = flow.after.get(node) if reason == NORMAL else _exit(flow, node, last, reason, level)
+        ends = {EXITED: -line, DEFINED: after}
+        end_line = ends.get(kind)
+        return last, None if end_line is None else (last, end_line)
+    if reason != NORMAL:
+        return line, (line, _exit(flow, node, line, reason, level))
+    if kind == RAISED:
+        return line, (line, flow.ways[node].raises)
+    nexts = {
+        ENTERED: flow.enters,
+        LEFT: flow.leaves,
+        CASE_FAILED: flow.leaves,
+        ENDED: flow.after,
+        JUMPED: flow.jumps,
+    }[kind]
+    return line, (line, nexts[node])
+
+
+def _exit(flow: ModuleFlow, node: ast.AST, line: int, reason: int, level: int) -> int:
+    """Return where control goes from `line` at the end of a block around the node, for a reason that is not NORMAL.
+
+    Level 0 is the innermost block that has other ways on from its end, 1 the one around it.
+    """
+    ways = flow.exits[node]
+    for _ in range(level):
+        assert ways.around is not None
+        ways = ways.around
+    ends = {
+        STRAYED: ways.raises if ways.stray == line else ways.stray,
+        EXCEPTION: ways.raises,
+        RETURN: ways.returns,
+        BREAK: ways.breaks,
+        CONTINUE: ways.continues,
+    }
+    return ends[reason]
+
+
+def _read_source(module: ProbedModule) -> bytes:
+    try:
+        source = read_source_file(module.path)
+    except OSError as error:
+        raise FootfallError(
+            "source-unreadable",
+            f"Can't read the measured source {module.path}: {error.strerror or error}.",
+            "Put it back.",
+        ) from error
+    if digest_source(source) != module.digest:
+        raise FootfallError(
+            "source-changed",
+            f"{module.path} is not the source that was measured any more.",
+            "Run again without editing it meanwhile.",
+        )
+    return source

@@ -1,0 +1,1 @@
+"""From samples to trees of calls and tables of times."""

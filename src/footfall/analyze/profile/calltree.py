@@ -1,0 +1,359 @@
+"""Samples to a tree of calls, and the tree to time per line, function and thread.
+
+`profile_of_logs` merges the logs of all processes of a run into one tree; the other functions read it. The
+tree keeps exact source positions; reports take what they show: lines, functions, or collapsed stacks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final, NamedTuple, TypeVar
+
+from footfall.analyze.bytecode.linetable import positions
+from footfall.analyze.profile.tree_sums import TreeSums, pack_cost, unpack_cost
+from footfall.record.data.timelines import Span, Timelines
+from footfall.record.run.sample_log import SampledCode, SampleLog
+
+__all__ = [
+    "COLLECTOR_PATH",
+    "IMPORT_PATH",
+    "Cost",
+    "Frame",
+    "Function",
+    "Profile",
+    "ProfileBuilder",
+    "ProfiledThread",
+    "Times",
+    "TreeNode",
+    "has_source",
+    "profile_of_logs",
+    "times_by",
+    "times_of_files",
+    "times_of_functions",
+    "times_of_lines",
+    "times_of_threads",
+    "tree_sums",
+]
+
+
+COLLECTOR_PATH: Final = "<gc>"
+"""Path and name of the frame that stands for the garbage collector (native/walk/collector.h); it has no lines."""
+
+IMPORT_PATH: Final = "<import>"
+"""The path of the frames that stand for the import machinery (analyze/profile/import_frames.py); they have no lines."""
+
+_MAX_PLACE: Final = (1 << 31) - 1  # what record/data/profile_tables.py takes for a line or a column
+
+_TASKS_PATH: Final = "<asyncio>"  # native/sampler/tasks.c
+
+_WITHOUT_SOURCE: Final = frozenset({COLLECTOR_PATH, IMPORT_PATH, _TASKS_PATH})
+
+
+def has_source(path: str) -> bool:
+    """Tell whether a frame's path is that of code, not a name that stands for the collector, imports or a task."""
+    return path not in _WITHOUT_SOURCE
+
+
+class Function(NamedTuple):
+    """A function, or a module's or class's body, by where it is defined."""
+
+    path: str
+    qualname: str
+    first_line: int
+
+
+class Frame(NamedTuple):
+    """A function at one place of its source. Columns are UTF-8 byte offsets, None where not known."""
+
+    function: Function
+    line: int
+    end_line: int
+    column: int | None
+    end_column: int | None
+
+
+class TreeNode(NamedTuple):
+    """A frame below its callers. Indexes into `Profile.nodes` and `Profile.frames`."""
+
+    parent: int
+    frame: int
+
+
+class ProfiledThread(NamedTuple):
+    """One thread of one process."""
+
+    pid: int
+    native_id: int
+    name: str
+
+
+@dataclass(slots=True)
+class Squares:
+    """Sums of squares, by clock, of what single looks at a thread counted for (square nanoseconds).
+
+    Looks that came late count for more than others; this says how much fewer equal ones are worth the same. Looks that
+    saw no Python code are left out.
+    """
+
+    wall: float = 0.0
+    cpu: float = 0.0
+    gil: float = 0.0
+
+
+@dataclass(slots=True)
+class Cost:
+    """Nanoseconds and looks. `gil_ns` is the part of `wall_ns` in which the thread held the GIL."""
+
+    wall_ns: int = 0
+    cpu_ns: int = 0
+    gil_ns: int = 0
+    samples: int = 0
+
+    def add(self, other: Cost) -> None:
+        self.wall_ns += other.wall_ns
+        self.cpu_ns += other.cpu_ns
+        self.gil_ns += other.gil_ns
+        self.samples += other.samples
+
+
+@dataclass(slots=True)
+class Times:
+    """What a line or function cost itself, and with all that it called (recursion counted once)."""
+
+    own: Cost = field(default_factory=Cost)
+    total: Cost = field(default_factory=Cost)
+
+
+_K = TypeVar("_K", bound=Hashable)
+
+CostKey = tuple[int, int, str]
+"""(node, thread, context)"""
+
+
+@dataclass(slots=True)
+class Profile:
+    """All processes' samples as one tree. Node 0 is the root and stands for no Python code running.
+
+    A node's parent always has a lower index. `costs` are the leaves' own.
+    """
+
+    frames: list[Frame] = field(default_factory=list)
+    nodes: list[TreeNode] = field(default_factory=lambda: [TreeNode(-1, -1)])
+    threads: list[ProfiledThread] = field(default_factory=list)
+    costs: dict[CostKey, Cost] = field(default_factory=dict)
+    n_processes: int = 0
+    n_samples: int = 0
+    n_dropped: int = 0
+    n_late: int = 0
+    interval_ns: int = 0
+    timelines: Timelines = field(default_factory=Timelines)
+    squares: list[Squares] = field(default_factory=list)
+    """Of each thread; empty where they are not known."""
+    native_calls: set[int] = field(default_factory=set)
+    """Frames that stand at a call of a C function, for sure: their nodes' own costs were in it."""
+
+    def total(self) -> Cost:
+        """All samples together."""
+        found = Cost()
+        for cost in self.costs.values():
+            found.add(cost)
+        return found
+
+
+class ProfileBuilder:
+    """Merges logs into `profile`, numbering equal frames and equal nodes once.
+
+    `find_path(log, co_filename)` gives the path to use; without it paths stay as they are.
+    """
+
+    def __init__(self, find_path: Callable[[SampleLog, str], str] | None = None) -> None:
+        self.profile = Profile()
+        self._sampled_ns = 0
+        self._n_ticks = 0
+        self._find_path = find_path
+        self._frame_ids: dict[Frame, int] = {}
+        self._node_ids: dict[TreeNode, int] = {}
+        self._thread_ids: dict[ProfiledThread, int] = {}
+
+    def add(self, log: SampleLog, contexts: Mapping[int, str], *, is_continued: bool = False) -> None:
+        """Add a log, with the labels of its context ids.
+
+        With `is_continued` it goes on where a log of the same process ended, with the same threads.
+        """
+        profile = self.profile
+        profile.n_processes += not is_continued
+        profile.n_dropped += log.n_dropped
+        profile.n_late += log.n_late
+        self._sampled_ns += log.samples[-1].time_ns if log.samples else 0
+        self._n_ticks += log.n_ticks
+        # The mean: the sampler looks more rarely than was asked for where looking costs too much.
+        profile.interval_ns = max(log.interval_ns, self._sampled_ns // self._n_ticks if self._n_ticks else 0)
+        thread_ids = {}
+        for index, thread in log.threads.items():
+            found = ProfiledThread(log.pid, thread.native_id, thread.name)
+            known = self._thread_ids.get(found) if is_continued else None
+            if known is None:
+                known = self._thread_ids[found] = len(profile.threads)
+                profile.threads.append(found)
+                profile.squares.append(Squares())
+            thread_ids[index] = known
+        node_ids = self._add_nodes(log)
+        timelines = profile.timelines
+        for sample in log.samples:
+            node, thread_id, label = node_ids[sample.node], thread_ids[sample.thread], contexts.get(sample.context, "")
+            key = (node, thread_id, label)
+            cost = profile.costs.get(key)
+            if cost is None:
+                cost = profile.costs[key] = Cost()
+            gil_ns = sample.wall_ns if sample.holds_gil else 0
+            cost.wall_ns += sample.wall_ns
+            cost.cpu_ns += sample.cpu_ns
+            cost.gil_ns += gil_ns
+            cost.samples += sample.repeat
+            if node:
+                squares, n_looks = profile.squares[thread_id], sample.repeat or 1
+                squares.wall += sample.wall_ns**2 / n_looks
+                squares.cpu += sample.cpu_ns**2 / n_looks
+                squares.gil += gil_ns**2 / n_looks
+            profile.n_samples += sample.repeat
+            context = timelines.context(label)
+            span = Span(node, context, sample.repeat, sample.wall_ns, sample.cpu_ns, gil_ns)
+            timelines.add(thread_id, log.start_ns + sample.time_ns, span)
+
+    def _add_nodes(self, log: SampleLog) -> dict[int, int]:
+        """Number the log's nodes in the profile."""
+        places: dict[tuple[int, int], int] = {}
+        decoders = {code_id: _CodePlaces(log, code, self._find_path) for code_id, code in log.codes.items()}
+        found = {0: 0}
+        for node_id, node in log.nodes.items():
+            place = (node.code, node.unit)
+            frame_id = places.get(place)
+            if frame_id is None:
+                frame = decoders[node.code].frame(node.unit)
+                frame_id = places[place] = self._number(self._frame_ids, self.profile.frames, frame)
+                if place in log.native_calls:
+                    self.profile.native_calls.add(frame_id)
+            tree_node = TreeNode(found[node.parent], frame_id)
+            number = self._node_ids.get(tree_node)
+            if number is None:
+                number = self._node_ids[tree_node] = len(self.profile.nodes)
+                self.profile.nodes.append(tree_node)
+            found[node_id] = number
+        return found
+
+    @staticmethod
+    def _number(ids: dict[Frame, int], items: list[Frame], item: Frame) -> int:
+        number = ids.get(item)
+        if number is None:
+            number = ids[item] = len(items)
+            items.append(item)
+        return number
+
+
+class _CodePlaces:
+    """The frames of one code object, by code unit; the location table is decoded when first asked."""
+
+    def __init__(
+        self, log: SampleLog, code: SampledCode, find_path: Callable[[SampleLog, str], str] | None
+    ) -> None:
+        path = find_path(log, code.path) if find_path is not None else code.path
+        self._function = Function(path, code.qualname, code.first_line)
+        self._code = code
+        self._units_are_lines = log.units_are_lines
+        self._positions: list[tuple[int | None, int | None, int | None, int | None]] | None = None
+
+    def frame(self, unit: int) -> Frame:
+        if self._units_are_lines:
+            return self._frame(unit, unit, None, None)
+        if self._positions is None:
+            self._positions = positions(self._code.line_table, self._code.first_line)
+        if unit >= len(self._positions):
+            return self._at_first_line()
+        line, end_line, column, end_column = self._positions[unit]
+        if line:  # a module's first instruction has the line 0, before its text
+            return self._frame(line, end_line or line, column, end_column)
+        # Instructions that the compiler added have no line: they belong to what is before them.
+        for line, _, _, _ in reversed(self._positions[:unit]):
+            if line:
+                return self._frame(line, line, None, None)
+        return self._at_first_line()
+
+    def _frame(self, line: int, end_line: int, column: int | None, end_column: int | None) -> Frame:
+        places = (line, end_line, column or 0, end_column or 0)
+        if min(places) < 0 or max(places) > _MAX_PLACE:
+            return self._at_first_line()  # the location table is damaged
+        return Frame(self._function, line, end_line, column, end_column)
+
+    def _at_first_line(self) -> Frame:
+        line = self._function.first_line
+        return Frame(self._function, line, line, None, None)
+
+
+def profile_of_logs(
+    logs: Iterable[SampleLog],
+    find_path: Callable[[SampleLog, str], str] | None = None,
+    contexts: Callable[[SampleLog], Mapping[int, str]] | None = None,
+) -> Profile | None:
+    """Merge the logs into one profile; None without logs.
+
+    `find_path(log, co_filename)` gives the path to use, `contexts(log)` the labels of its context ids;
+    without them, paths stay as they are and all contexts are "".
+    """
+    builder = ProfileBuilder(find_path)
+    for log in logs:
+        builder.add(log, contexts(log) if contexts is not None else {})
+    return builder.profile if builder.profile.n_processes else None
+
+
+def times_of_lines(profile: Profile, sums: TreeSums | None = None) -> dict[tuple[str, int], Times]:
+    """Return the times by (path, line), in no set order. `sums` are the profile's, where somebody has them.
+
+    For the lines of files. A name that is no file may be that of many texts: line_places.py tells these apart.
+    """
+    places = ((frame.function.path, frame.line) for frame in profile.frames)
+    return times_by(profile, sums, [place if has_source(place[0]) else None for place in places])
+
+
+def times_of_functions(profile: Profile, sums: TreeSums | None = None) -> dict[Function, Times]:
+    """Return the times by function, in no set order. `sums` are the profile's, where somebody has them.
+
+    Each import, the collector and each task are functions here.
+    """
+    return times_by(profile, sums, [frame.function for frame in profile.frames])
+
+
+def times_of_files(profile: Profile) -> dict[str, Times]:
+    """Return the times by path, in no set order."""
+    paths = (frame.function.path for frame in profile.frames)
+    return times_by(profile, None, [path if has_source(path) else None for path in paths])
+
+
+def times_of_threads(profile: Profile) -> list[Cost]:
+    """Return each thread's cost, in the order of `profile.threads`; time without Python code counts too."""
+    found = [Cost() for _ in profile.threads]
+    for (_, thread, _), cost in profile.costs.items():
+        found[thread].add(cost)
+    return found
+
+
+def tree_sums(profile: Profile) -> TreeSums:
+    """Return the profile's tree with its costs, for the functions that sum it: made once where several are called."""
+    own = [0] * len(profile.nodes)
+    for (node, _, _), cost in profile.costs.items():
+        own[node] += pack_cost(cost.wall_ns, cost.cpu_ns, cost.gil_ns, cost.samples)
+    return TreeSums([node.parent for node in profile.nodes], own)
+
+
+def times_by(profile: Profile, sums: TreeSums | None, keys: Sequence[_K | None]) -> dict[_K, Times]:
+    """Sum the tree by a key of each frame, in no set order. Frames without a key have no row."""
+    numbers: dict[_K | None, int] = {}
+    of_frame = [numbers.setdefault(key, len(numbers)) for key in keys]
+    of_node = [0, *(of_frame[node.frame] for node in profile.nodes[1:])]
+    own, total = (sums or tree_sums(profile)).by_key(of_node, max(len(numbers), 1))
+    seen = set(of_node[1:])
+    return {
+        key: Times(Cost(*unpack_cost(own[number])), Cost(*unpack_cost(total[number])))
+        for key, number in numbers.items()
+        if key is not None and number in seen
+    }

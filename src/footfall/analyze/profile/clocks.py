@@ -1,0 +1,65 @@
+"""The clocks of one recording: every sample carries all of them, and views choose one afterwards."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from enum import StrEnum
+from typing import Final
+
+from footfall.analyze.profile.calltree import Cost, Profile
+
+__all__ = ["CLOCK_WORDS", "Clock", "default_clock", "has_cpu_time_alone", "reader"]
+
+
+class Clock(StrEnum):
+    """What a share is a share of."""
+
+    CPU = "cpu"
+    """Time in which the thread ran, by the system's scheduler."""
+    WALL = "wall"
+    """Time on the clock on the wall, running or not."""
+    GIL = "gil"
+    """Wall time in which the thread held the GIL."""
+    SAMPLES = "samples"
+    """The number of looks at the thread."""
+
+
+CLOCK_WORDS: Final = {
+    Clock.CPU: "CPU time",
+    Clock.WALL: "wall time",
+    Clock.GIL: "wall time with the GIL held",
+    Clock.SAMPLES: "samples",
+}
+"""What shares are of, for readers."""
+
+
+def reader(clock: Clock) -> Callable[[Cost], int]:
+    """Return what reads a cost by this clock: nanoseconds, or a number of samples."""
+    if clock is Clock.CPU:
+        return lambda cost: cost.cpu_ns
+    if clock is Clock.WALL:
+        return lambda cost: cost.wall_ns
+    if clock is Clock.GIL:
+        return lambda cost: cost.gil_ns
+    return lambda cost: cost.samples
+
+
+def default_clock(profile: Profile) -> Clock:
+    """Return CPU, or wall time where no sample has CPU time: of a process that waited or was stopped.
+
+    Whoever shows its times says which it is: they look alike.
+    """
+    return Clock.CPU if any(cost.cpu_ns for cost in profile.costs.values()) else Clock.WALL
+
+
+def has_cpu_time_alone(profile: Profile) -> bool:
+    """Tell whether all that is known is CPU time, of functions and not of lines: PyPy's sampler knows nothing else.
+
+    Its wall times are its CPU times, which no two clocks would be to the nanosecond, and its frames have no columns.
+    """
+    costs = profile.costs.values()
+    return (
+        any(cost.cpu_ns for cost in costs)
+        and all(not cost.gil_ns and cost.wall_ns == cost.cpu_ns for cost in costs)
+        and all(frame.line == frame.function.first_line and frame.column is None for frame in profile.frames)
+    )

@@ -1,0 +1,114 @@
+"""Time in imports: the frames of the import machinery become one, named by the module that it loads.
+
+Between an `import` statement and the module's body stand five to ten frames of `importlib`, which say nothing. They are
+shown as one frame `<import NAME>` where the body of a module is below them, else as `<import>`: modules are searched,
+read and unmarshalled there. What other code does in between (an import hook) stays below it.
+
+Pure but for `is_file`. Used by everything that shows a profile; the data file has the frames as they were.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import PurePath
+
+from footfall.analyze.profile.calltree import IMPORT_PATH, Cost, CostKey, Frame, Function, Profile, TreeNode
+
+__all__ = ["fold_imports"]
+
+_MACHINERY = re.compile(
+    r"<frozen importlib\._bootstrap(?:_external)?>|<builtin>/frozen importlib\._bootstrap(?:_external)?"
+    r"|.*/importlib/_bootstrap(?:_external)?\.py"
+)
+"""The names of importlib's files on CPython, on PyPy (one of two is as CPython's), and where they are not frozen."""
+_FROZEN = re.compile(r"<frozen ([\w.]+)>")
+_LIBRARY = re.compile(r".*/(?:site|dist)-packages/|.*/lib/(?:python|pypy)\d+\.\d+t?/(?:lib-dynload/)?")
+
+
+def fold_imports(profile: Profile, is_file: Callable[[str], bool]) -> Profile:
+    """Return the profile with one frame for each run of frames of the import machinery.
+
+    `is_file` tells whether a path is a file, for the names of packages.
+    """
+    machinery = {
+        number for number, frame in enumerate(profile.frames) if _MACHINERY.fullmatch(frame.function.path) is not None
+    }
+    if not machinery:
+        return profile
+    folded = _Folded(profile, is_file)
+    numbers = [0]
+    for node in profile.nodes[1:]:
+        parent = numbers[node.parent]
+        if node.frame in machinery:
+            numbers.append(parent if parent in folded.imports else folded.add_import(parent, ""))
+            continue
+        frame = profile.frames[node.frame]
+        if parent in folded.imports and frame.function.qualname == "<module>":
+            parent = folded.add_import(folded.imports[parent], folded.module_name(frame.function.path))
+        numbers.append(folded.add(parent, node.frame))
+    costs: dict[CostKey, Cost] = {}
+    for (number, thread, context), cost in profile.costs.items():
+        costs.setdefault((numbers[number], thread, context), Cost()).add(cost)
+    timelines = profile.timelines.replace_nodes(dict(enumerate(numbers)))
+    return replace(profile, frames=folded.frames, nodes=folded.nodes, costs=costs, timelines=timelines)
+
+
+class _Folded:
+    """The new tree. `imports`: the caller of each node that stands for the machinery."""
+
+    def __init__(self, profile: Profile, is_file: Callable[[str], bool]) -> None:
+        self.frames = list(profile.frames)
+        self.nodes = [TreeNode(-1, -1)]
+        self.imports: dict[int, int] = {}
+        self._is_file = is_file
+        self._node_ids: dict[TreeNode, int] = {}
+        self._frame_ids: dict[str, int] = {}
+        self._names: dict[str, str] = {}
+
+    def add(self, parent: int, frame: int) -> int:
+        """Return the number of the node with this caller and frame."""
+        node = TreeNode(parent, frame)
+        number = self._node_ids.get(node)
+        if number is None:
+            number = self._node_ids[node] = len(self.nodes)
+            self.nodes.append(node)
+        return number
+
+    def add_import(self, caller: int, name: str) -> int:
+        """Return the number of the node for the machinery that `caller` called, to load `name` ("": not known)."""
+        shown = f"<import {name}>" if name else "<import>"
+        frame = self._frame_ids.get(shown)
+        if frame is None:
+            frame = self._frame_ids[shown] = len(self.frames)
+            self.frames.append(Frame(Function(IMPORT_PATH, shown, 0), 0, 0, None, None))
+        number = self.add(caller, frame)
+        self.imports[number] = caller
+        return number
+
+    def module_name(self, path: str) -> str:
+        """Return the name of the module in a file, as well as it can be told: by the packages that it lies in."""
+        name = self._names.get(path)
+        if name is None:
+            name = self._names[path] = self._find_module_name(path)
+        return name
+
+    def _find_module_name(self, path: str) -> str:
+        frozen = _FROZEN.fullmatch(path)
+        if frozen is not None:
+            return frozen[1]
+        library = _LIBRARY.match(path)
+        if library is not None:
+            parts = list(PurePath(path[library.end() :]).parts)
+        else:
+            file = PurePath(path)
+            parts = [file.name]
+            for directory in file.parents:
+                if not directory.name or not self._is_file(str(directory / "__init__.py")):
+                    break
+                parts.insert(0, directory.name)
+        parts[-1] = parts[-1].partition(".")[0]
+        if parts[-1] == "__init__" and len(parts) > 1:
+            parts.pop()
+        return ".".join(parts)

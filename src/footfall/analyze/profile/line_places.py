@@ -1,0 +1,96 @@
+"""Which row of a table by line a frame counts for, and under whose name.
+
+A line of a file is one row, however many functions stand on it (a lambda, a generator expression): it has the name of
+the one that took the most time there. A name that is no file, such as `<string>`, may be that of any number of texts:
+there each function's line is a row of its own. What has no source (the collector, an import) has no row, nor has
+footfall's own code. Pure but for what `Sources` asks. Used by all tables by line.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from footfall.analyze.profile.calltree import Cost, Function, Profile, Times, has_source, times_by
+from footfall.analyze.profile.tree_sums import TreeSums
+
+__all__ = ["LinePlace", "LineRow", "Sources", "line_places", "rows_of_lines"]
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """What is asked about paths: whether they are names of files, and whether these are footfall's own."""
+
+    is_file: Callable[[str], bool]
+    is_footfall: Callable[[str], bool]
+
+
+class LinePlace(NamedTuple):
+    """A line of a file; with a `function`, of that one's text under a name that is no file."""
+
+    path: str
+    line: int
+    function: Function | None = None
+
+    @property
+    def name(self) -> str:
+        """What tells it from other places of the same path and line; "" for a line of a file."""
+        return self.function.qualname if self.function is not None else ""
+
+
+class LineRow(NamedTuple):
+    """A line with its times and the function to name."""
+
+    place: LinePlace
+    function: Function
+    times: Times
+
+
+def line_places(profile: Profile, sources: Sources) -> list[LinePlace | None]:
+    """Return each frame's place, None for what has no row in tables by line."""
+    is_file: dict[str, bool] = {}
+    is_left_out: dict[str, bool] = {}
+    found: list[LinePlace | None] = []
+    for frame in profile.frames:
+        path = frame.function.path
+        if path not in is_file:
+            is_file[path] = sources.is_file(path)
+            is_left_out[path] = not has_source(path) or sources.is_footfall(path)
+        function = None if is_file[path] else frame.function
+        found.append(None if is_left_out[path] else LinePlace(path, frame.line, function))
+    return found
+
+
+def rows_of_lines(
+    profile: Profile, sources: Sources, clock: Callable[[Cost], int], sums: TreeSums | None = None
+) -> Iterator[LineRow]:
+    """Yield the rows of a table by line, in no set order. `sums` are the profile's, where somebody has them."""
+    places = line_places(profile, sources)
+    names = _functions_to_name(profile, places, clock, sums)
+    for place, times in times_by(profile, sums, places).items():
+        yield LineRow(place, names[place], times)
+
+
+def _functions_to_name(
+    profile: Profile, places: list[LinePlace | None], clock: Callable[[Cost], int], sums: TreeSums | None
+) -> dict[LinePlace, Function]:
+    """Return for each place the function that took the most time of its own there, or the most with what it called."""
+    functions: dict[LinePlace, set[Function]] = {}
+    for frame, place in zip(profile.frames, places, strict=True):
+        if place is not None:
+            functions.setdefault(place, set()).add(frame.function)
+    keys = [
+        (place, frame.function) if place is not None and len(functions[place]) > 1 else None
+        for frame, place in zip(profile.frames, places, strict=True)
+    ]
+    times = times_by(profile, sums, keys) if any(keys) else {}
+    names: dict[LinePlace, Function] = {}
+    for place, found in functions.items():
+        _, names[place] = min((_rank(function, times.get((place, function)), clock), function) for function in found)
+    return names
+
+
+def _rank(function: Function, times: Times | None, clock: Callable[[Cost], int]) -> tuple[int, int, int, str]:
+    own, total = (clock(times.own), clock(times.total)) if times is not None else (0, 0)
+    return -own, -total, function.first_line, function.qualname

@@ -1,0 +1,81 @@
+"""Whole stacks of a profile's tree, one at a time: for formats that write each stack out.
+
+A stack may be 100,000 frames deep, and each frame of it is a node of the tree: to keep the stacks of all nodes would
+take memory with the square of that. So a stack is made when it is asked for, of nodes that have a cost. Pure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from footfall.analyze.profile.calltree import Cost, Function, Profile, has_source
+
+__all__ = ["collapse_stacks", "frames_above"]
+
+
+def frames_above(profile: Profile, node: int) -> list[int]:
+    """Return a node's stack as indexes into `profile.frames`, its own first and the outermost last. O(depth)."""
+    nodes = profile.nodes
+    found = []
+    while node:
+        parent, frame = nodes[node]
+        found.append(frame)
+        node = parent
+    return found
+
+
+def collapse_stacks(profile: Profile, with_lines: bool = False) -> Iterator[tuple[tuple[str, ...], Cost]]:
+    """Yield stacks with their costs, in the order of their names: the outermost frame first.
+
+    A frame is `qualname (path)` or `qualname (path:line)`; `qualname (path:first line)` where the path has several
+    functions of that name; the name alone for what has no source. No stack comes twice. Time in which no Python code
+    ran has the empty stack. Memory goes with the number of nodes.
+    """
+    tree = _NamedTree(profile, _frame_names(profile, with_lines))
+    path: list[str] = []
+    todo = [(0, 0)]  # node, depth
+    while todo:
+        node, depth = todo.pop()
+        if node:
+            path[depth - 1 :] = [tree.names[node]]
+        if node in tree.costs:
+            yield tuple(path[:depth]), tree.costs[node]
+        todo += [(child, depth + 1) for child in sorted(tree.children[node], key=tree.names.__getitem__, reverse=True)]
+
+
+class _NamedTree:
+    """The tree with those nodes joined that look alike. Node 0 is the root."""
+
+    def __init__(self, profile: Profile, frame_names: list[str]) -> None:
+        self.names = [""]
+        self.children: list[list[int]] = [[]]
+        self.costs: dict[int, Cost] = {}
+        numbers: dict[tuple[int, str], int] = {}
+        number_of = [0]
+        for parent, frame in profile.nodes[1:]:
+            key = (number_of[parent], frame_names[frame])
+            number = numbers.get(key)
+            if number is None:
+                number = numbers[key] = len(self.names)
+                self.names.append(key[1])
+                self.children.append([])
+                self.children[key[0]].append(number)
+            number_of.append(number)
+        for (node, _, _), cost in profile.costs.items():
+            self.costs.setdefault(number_of[node], Cost()).add(cost)
+
+
+def _frame_names(profile: Profile, with_lines: bool) -> list[str]:
+    """Return the text of each frame."""
+    functions: dict[tuple[str, str], set[int]] = {}
+    for frame in profile.frames:
+        functions.setdefault(frame.function[:2], set()).add(frame.function.first_line)
+
+    def name(function: Function, line: int) -> str:
+        if not has_source(function.path):
+            return function.qualname
+        is_alone = len(functions[function[:2]]) == 1
+        place = f":{line}" if with_lines else "" if is_alone else f":{function.first_line}"
+        return f"{function.qualname} ({function.path}{place})"
+
+    return [name(frame.function, frame.line) for frame in profile.frames]

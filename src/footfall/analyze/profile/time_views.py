@@ -1,0 +1,174 @@
+"""One profile seen by test, function, file, line, thread or process: a row for each, with its own and its whole time.
+
+Pure. `report/profile/timetable.py` shows the rows.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Final
+
+from footfall.analyze.profile.calltree import (
+    Cost,
+    Profile,
+    Times,
+    has_source,
+    times_by,
+    times_of_files,
+    times_of_functions,
+    times_of_threads,
+)
+from footfall.analyze.profile.line_places import LinePlace, Sources, rows_of_lines
+from footfall.analyze.test_costs import find_tests, name_of_test
+
+__all__ = ["VIEWS", "TimeRow", "View", "standard_error", "view_profile"]
+
+Reader = Callable[[Cost], int]
+"""Nanoseconds of a clock, as of `clocks.reader`, or the number of samples."""
+VIEWS: Final = ("test", "function", "file", "line", "thread", "process")
+
+
+@dataclass(frozen=True, slots=True)
+class TimeRow:
+    """One test, function, file, line, thread or process. `path` and `line` are where it is, as far as it is there."""
+
+    name: str
+    times: Times
+    path: str = ""
+    line: int = 0
+    slowest: tuple[tuple[LinePlace, Cost], ...] = ()
+    """A test's slowest lines with their own time, slowest first."""
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """All rows, in no set order, and what their shares are taken of."""
+
+    rows: list[TimeRow]
+    has_calls: bool
+    """Whether own and whole time differ: a test's, thread's or process's do not."""
+    total: int
+    n_looks: int
+    """How many equal samples the shares are founded on: those of threads whose clock stood still say nothing, and where
+    some came late and count for more than others, all are worth fewer."""
+    left_out: dict[str, Cost] = field(default_factory=dict)
+    """Own time that is in no row, by what it is: it is in the total."""
+
+
+def standard_error(share: float, n_looks: int) -> float:
+    """Return the standard error of a share (0 to 1) that `n_looks` random looks gave: the binomial's."""
+    return math.sqrt(max(share * (1 - share), 0.0) / n_looks) if n_looks > 0 else 0.0
+
+
+def view_profile(profile: Profile, by: str, clock: Reader, sources: Sources, n_slowest: int = 3) -> View:
+    """Return the rows of the view `by`, one of VIEWS, that have any time or sample.
+
+    Shares are of the time in which Python code ran; by thread and process, of all time. What has no source is in no
+    file and on no line, and footfall's own code has no rows: `left_out` says what that took.
+    """
+    wanted = _Wanted(profile, clock, sources, n_slowest)
+    rows = [row for row in _ROWS[by](wanted) if row.times.total.samples]
+    has_calls = by in ("function", "file", "line")
+    left_out = _left_out(wanted, by) if has_calls else {}
+    needs_code = by not in ("thread", "process")
+    costs = [cost for (node, _, _), cost in profile.costs.items() if node or not needs_code]
+    total = sum(map(clock, costs))
+    if clock(Cost(samples=1)):  # the samples themselves are what is counted
+        return View(rows, has_calls, total, total, left_out)
+    n_looks = round(sum(cost.samples * min(1.0, clock(cost) / (cost.wall_ns or 1)) for cost in costs))
+    squares = clock(_squares(profile))
+    if squares:  # Kish, Survey Sampling (1965), 11.7: the effective size of a sample with unequal weights
+        n_looks = min(n_looks, round(total * total / squares))
+    return View(rows, has_calls, total, n_looks, left_out)
+
+
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    profile: Profile
+    clock: Reader
+    sources: Sources
+    n_slowest: int
+
+
+def _left_out(wanted: _Wanted, by: str) -> dict[str, Cost]:
+    """Return the own time of frames without a row, by what they are."""
+
+    def kind(path: str) -> str | None:
+        if wanted.sources.is_footfall(path):
+            return "footfall"
+        return path.strip("<>") if by != "function" and not has_source(path) else None
+
+    kinds = [kind(frame.function.path) for frame in wanted.profile.frames]
+    times = times_by(wanted.profile, None, kinds) if any(kinds) else {}
+    return {name: each.own for name, each in sorted(times.items()) if wanted.clock(each.own)}
+
+
+def _squares(profile: Profile) -> Cost:
+    """The sums of squares of all threads, each in the place of its clock."""
+    return Cost(
+        wall_ns=round(sum(squares.wall for squares in profile.squares)),
+        cpu_ns=round(sum(squares.cpu for squares in profile.squares)),
+        gil_ns=round(sum(squares.gil for squares in profile.squares)),
+    )
+
+
+def _by_function(wanted: _Wanted) -> list[TimeRow]:
+    return [
+        TimeRow(function.qualname, times, function.path, function.first_line)
+        for function, times in times_of_functions(wanted.profile).items()
+        if not wanted.sources.is_footfall(function.path)
+    ]
+
+
+def _by_file(wanted: _Wanted) -> list[TimeRow]:
+    times_by_path = times_of_files(wanted.profile)
+    is_footfall = wanted.sources.is_footfall
+    return [TimeRow(path, times, path) for path, times in times_by_path.items() if not is_footfall(path)]
+
+
+def _by_line(wanted: _Wanted) -> list[TimeRow]:
+    return [
+        TimeRow(function.qualname, times, place.path, place.line)
+        for place, function, times in rows_of_lines(wanted.profile, wanted.sources, wanted.clock)
+    ]
+
+
+def _by_thread(wanted: _Wanted) -> list[TimeRow]:
+    profile = wanted.profile
+    return [
+        TimeRow(f"{thread.name or 'thread'} ({thread.native_id} of process {thread.pid})", Times(cost, cost))
+        for thread, cost in zip(profile.threads, times_of_threads(profile), strict=True)
+    ]
+
+
+def _by_process(wanted: _Wanted) -> list[TimeRow]:
+    costs: dict[int, Cost] = {}
+    for thread, cost in zip(wanted.profile.threads, times_of_threads(wanted.profile), strict=True):
+        costs.setdefault(thread.pid, Cost()).add(cost)
+    return [TimeRow(f"process {pid}", Times(cost, cost)) for pid, cost in costs.items()]
+
+
+def _by_test(wanted: _Wanted) -> list[TimeRow]:
+    clock = wanted.clock
+    rows = []
+    for test in find_tests({}, wanted.profile, wanted.sources):
+        ranked = sorted(test.lines.items(), key=lambda item: (-clock(item[1]), item[0]))
+        slowest = tuple((place, cost) for place, cost in ranked[: wanted.n_slowest] if clock(cost))
+        rows.append(TimeRow(test.name, Times(test.cost, test.cost), slowest=slowest))
+    outside = Cost()
+    for (node, _, label), cost in wanted.profile.costs.items():
+        if node and not name_of_test(label):
+            outside.add(cost)
+    return [*rows, TimeRow("(outside of tests)", Times(outside, outside))]
+
+
+_ROWS: Final[dict[str, Callable[[_Wanted], list[TimeRow]]]] = {
+    "test": _by_test,
+    "function": _by_function,
+    "file": _by_file,
+    "line": _by_line,
+    "thread": _by_thread,
+    "process": _by_process,
+}

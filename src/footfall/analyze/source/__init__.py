@@ -1,0 +1,1 @@
+"""From source text to statements, exclusions, possible arcs and regions."""

@@ -1,0 +1,218 @@
+"""Source text to statements, excluded lines, possible arcs and branch numbers: what a report must know of a file.
+
+The answers equal coverage.py 7.17's `PythonParser` on the same interpreter. Both depend on it a little:
+
+- What is a statement is read from the line tables of the compiled code. On 3.14+ a bare annotation (`x: int`) in a
+  module or class body is none, since its code is put off; 3.11 keeps the code of a generator expression in a suite
+  that it drops (`if 0:`). Of 1,660 files, 63 had other statements on 3.14 and 3.15 than before, and one on 3.11.
+- Arcs come from the syntax tree and vary only with those statements. Branches differed in none of the 1,660 files.
+
+So a report is comparable with coverage.py's when the same interpreter makes both.
+
+Pure functions: text in, values out. Called by the reports and by `resolve`; analysis phase.
+"""
+
+import ast
+import gc
+import io
+import re
+import tokenize
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from types import CodeType
+
+from footfall.analyze.source.arcs import Flow, Notes, is_irrefutable
+from footfall.analyze.source.definitions import Definition, Outline, outline_module
+from footfall.analyze.source.exclude import ExclusionRules
+from footfall.analyze.source.lines import find_first_lines
+from footfall.analyze.source.parse import PARSE_ERRORS, compile_source, parse_source
+from footfall.analyze.source.with_exits import WithExits, apply_with_exits, find_with_exits
+from footfall.errors import FootfallError
+
+__all__ = ["SourceAnalysis", "SourceError", "analyze_source", "decode_source", "find_code_lines"]
+
+Arc = tuple[int, int]
+
+
+class SourceError(FootfallError):
+    """A file that was measured does not hold Python source that this interpreter can read."""
+
+
+@dataclass(frozen=True, slots=True)
+class SourceAnalysis:
+    """What can be known of a file without running it. Lines count from 1; an arc's end < 0 leaves that code object."""
+
+    path: str
+    n_lines: int
+    statements: frozenset[int]
+    """First lines of the statements that count: neither excluded nor docstrings."""
+    excluded: frozenset[int]
+    raw_statements: frozenset[int]
+    """Every line that has bytecode."""
+    first_line: Mapping[int, int]
+    """From each line of a statement of several lines to its first; other lines are absent."""
+    arcs: frozenset[Arc]
+    exit_counts: Mapping[int, int]
+    """For each line with a way out: how many. Excluded lines count neither as starts nor as ends."""
+    no_branch: frozenset[int]
+    with_exits: WithExits
+    definitions: tuple[Definition, ...]
+    notes: Mapping[Arc, list[tuple[str, str]]]
+
+    def first_line_of(self, line: int) -> int:
+        """Return the first line of the statement that `line` is in; keeps the sign, for the ends of arcs."""
+        return self.first_line.get(line, line) if line >= 0 else -self.first_line.get(-line, -line)
+
+    def translate_lines(self, lines: Iterable[int]) -> set[int]:
+        """Map recorded lines to the first lines of their statements."""
+        first_line = self.first_line
+        return {first_line.get(line, line) for line in lines}
+
+    def translate_arcs(self, arcs: Iterable[Arc]) -> set[Arc]:
+        """Map recorded arcs to first lines, and read those that leave a `with` as going on to what follows."""
+        first = self.first_line_of
+        return {(first(start), first(end)) for start, end in apply_with_exits(self.with_exits, arcs)}
+
+    def arc_description(self, start: int, end: int) -> str:
+        """Say what the arc does, to follow "line 4 didn't"."""
+        return _describe_action(self.notes.get((start, end), [("", "")])[0][1], end)
+
+    def missing_arc_description(self, start: int, end: int) -> str:
+        """Say in a sentence that the arc from a branch line was not taken, and why where that is known."""
+        sentences = []
+        for cause, action in self.notes.get((start, end), [("", "")]):
+            reason = f" because {cause.format(line=start)}" if cause else ""
+            sentences.append(f"line {start} didn't {_describe_action(action, end)}{reason}")
+        return " or ".join(sentences)
+
+
+def _describe_action(action: str, end: int) -> str:
+    return action or ("jump to the function exit" if end < 0 else f"jump to line {end}")
+
+
+_LEADING_FORM_FEEDS = re.compile(rb"^[ \t\f]*\f", re.MULTILINE)
+
+
+def decode_source(data: bytes) -> str:
+    r"""Decode source by its BOM or PEP 263 comment (UTF-8 without one), line ends made "\n", the last one added.
+
+    Form feeds become blanks, as in coverage.py, but for those before a line's first word: Python counts its indentation
+    from there (coverage.py cannot read such a file). Bytes that are wrong in the encoding become U+FFFD.
+    Raises SourceError when the encoding is not known.
+    """
+    if b"\r" in data:
+        data = data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+    if b"\f" in data:
+        data = _LEADING_FORM_FEEDS.sub(b"", data).replace(b"\f", b" ")
+    try:
+        encoding, _ = tokenize.detect_encoding(io.BytesIO(data).readline)
+    except SyntaxError as error:
+        raise SourceError("not-python", f"Can't decode the source: {error}.", "Mend its coding comment.") from error
+    text = data.decode(encoding, "replace")
+    return text if not text or text[-1] == "\n" else text + "\n"
+
+
+def analyze_source(text: str, path: str, rules: ExclusionRules) -> SourceAnalysis:
+    """Analyse one file's source; `path` is for messages. Raises SourceError when it is not Python source.
+
+    Costs one parse and one compilation, about 10 ms for a file of 1,000 lines.
+    """
+    # The tree is freed before this returns; without a pause the collector walks all of it again and again.
+    paused = gc.isenabled()
+    gc.disable()
+    try:
+        return _analyze(text, path, rules)
+    finally:
+        if paused:
+            gc.enable()
+
+
+def _analyze(text: str, path: str, rules: ExclusionRules) -> SourceAnalysis:
+    tree, code = _compile(text, path)
+    first_lines = find_first_lines(text)
+    raw_statements = find_code_lines(code) if tree.body else set()
+    outline = outline_module(tree)
+    excluded = rules.find_excluded(text, first_lines)
+    if excluded:
+        _extend_exclusions(excluded, outline, raw_statements)
+    ignored = excluded | outline.docstring_lines
+    statements = {first_lines.get(line, line) for line in raw_statements - ignored} - ignored
+
+    flow = Flow(first_lines, {first_lines.get(line, line) for line in raw_statements})
+    flow.add_module(tree)
+    for node in outline.nodes:
+        if isinstance(node, ast.ClassDef):
+            flow.add_class(node)
+        else:
+            flow.add_function(node)
+    with_exits = find_with_exits(flow)
+    arcs = {arc for arc in apply_with_exits(with_exits, flow.arcs) if arc[0] != arc[1]}
+    exit_counts = _count_exits(arcs, excluded)
+    return SourceAnalysis(
+        path=path,
+        n_lines=len(text.splitlines()),
+        statements=frozenset(statements),
+        excluded=frozenset(excluded),
+        raw_statements=frozenset(raw_statements),
+        first_line=first_lines,
+        arcs=frozenset(arcs),
+        exit_counts=exit_counts,
+        no_branch=rules.find_no_branch(text, first_lines),
+        with_exits=with_exits,
+        definitions=tuple(outline.definitions),
+        notes=_keep_branch_notes(flow.notes, exit_counts),
+    )
+
+
+def _compile(text: str, path: str) -> tuple[ast.Module, CodeType]:
+    try:
+        return parse_source(text, path), compile_source(text, path)
+    except SyntaxError as error:
+        message = f"Can't read {path} as Python source: {error.msg} on line {error.lineno}."
+    except PARSE_ERRORS as error:
+        message = f"Can't read {path} as Python source: {error or type(error).__name__}."
+    raise SourceError("not-python", message, "Leave it out with --omit, or skip all such files with --ignore-errors.")
+
+
+def find_code_lines(code: CodeType) -> set[int]:
+    """Return all lines in the line tables of `code` and the code inside it.
+
+    Annotations put off until they are asked for (3.14, `__annotate__`) do not count: as a rule nobody asks.
+    """
+    found: set[int | None] = set()
+    todo = [code]
+    while todo:
+        code = todo.pop()
+        todo += [constant for constant in code.co_consts if isinstance(constant, CodeType)]
+        if code.co_name != "__annotate__":
+            found.update([line for _, _, line in code.co_lines()])
+    found -= {None, 0}
+    return found  # type: ignore[return-value]
+
+
+def _extend_exclusions(excluded: set[int], outline: Outline, raw_statements: set[int]) -> None:
+    """Exclude what belongs to an excluded signature or decorator, and a `case _` whose whole body is excluded."""
+    for scope in outline.scopes:
+        if isinstance(scope, ast.match_case):
+            if is_irrefutable(scope):
+                last = scope.body[-1].end_lineno or 0
+                inside = raw_statements.intersection(range(scope.body[0].lineno, last + 1))
+                if inside and inside <= excluded:
+                    excluded.update(range(scope.pattern.lineno, scope.pattern.end_lineno + 1))
+            continue
+        first = min((decorator.lineno for decorator in scope.decorator_list), default=scope.lineno)
+        if not excluded.isdisjoint(range(first, scope.lineno + 1)):
+            excluded.update(range(first, (scope.end_lineno or first) + 1))
+
+
+def _count_exits(arcs: Iterable[Arc], excluded: set[int]) -> dict[int, int]:
+    counts: dict[int, int] = {}
+    for start, end in arcs:
+        if start not in excluded and end not in excluded:
+            counts[start] = counts.get(start, 0) + 1
+    return counts
+
+
+def _keep_branch_notes(notes: Notes, exit_counts: Mapping[int, int]) -> Notes:
+    """Drop the notes that no report shows, those of lines with one way out."""
+    return {arc: note for arc, note in notes.items() if exit_counts.get(arc[0], 0) > 1}

@@ -1,0 +1,96 @@
+"""Contexts to tests: which lines each test ran, which of them it alone ran, and where its time went.
+
+A test's phases are contexts of their own ("test_a.py::test_b|setup", "...|run", "...|teardown"); here they are one
+test.
+Pure. Called by `footfall tests` and the HTML report.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from footfall.analyze.profile.calltree import Cost, Profile
+from footfall.analyze.profile.line_places import LinePlace, Sources, line_places
+
+__all__ = ["LinesByTest", "TestRecord", "find_tests", "name_of_test"]
+
+_PHASES = ("|setup", "|run", "|teardown")
+
+
+def name_of_test(label: str) -> str:
+    """Return the test that a context belongs to; "" for none (the empty context)."""
+    for phase in _PHASES:
+        if label.endswith(phase):
+            return label[: -len(phase)]
+    return label
+
+
+LinesByTest = Mapping[str, Mapping[str, Iterable[int]]]
+"""By path, by context label, the first lines of statements that ran in it."""
+
+
+@dataclass(slots=True)
+class TestRecord:
+    """One test, over all its phases."""
+
+    __test__ = False
+
+    name: str
+    n_lines: int = 0
+    only: dict[str, list[int]] = field(default_factory=dict)
+    """By path, the lines that no other test ran (and that did not run outside of tests)."""
+    cost: Cost = field(default_factory=Cost)
+    lines: dict[LinePlace, Cost] = field(default_factory=dict)
+    """Its time by innermost line, as in all tables by line."""
+
+    @property
+    def n_only(self) -> int:
+        return sum(map(len, self.only.values()))
+
+
+def find_tests(ran: LinesByTest, profile: Profile | None, sources: Sources) -> list[TestRecord]:
+    """Return every test that contexts or samples name, the most CPU time first.
+
+    A line that also ran outside of every test (at import) belongs to no test alone.
+    """
+    tests: dict[str, TestRecord] = {}
+    for path, by_label in ran.items():
+        by_test: dict[str, set[int]] = {}
+        for label, lines in by_label.items():
+            by_test.setdefault(name_of_test(label), set()).update(lines)
+        owner: dict[int, str | None] = {}
+        for name, lines in by_test.items():
+            for line in lines:
+                owner[line] = None if line in owner else name
+            if name:
+                _record(tests, name).n_lines += len(lines)
+        for line, alone in owner.items():
+            if alone:
+                _record(tests, alone).only.setdefault(path, []).append(line)
+    if profile is not None:
+        _add_times(tests, profile, sources)
+    return sorted(tests.values(), key=lambda test: (-test.cost.cpu_ns, -test.cost.wall_ns, test.name))
+
+
+def _record(tests: dict[str, TestRecord], name: str) -> TestRecord:
+    found = tests.get(name)
+    if found is None:
+        found = tests[name] = TestRecord(name)
+    return found
+
+
+def _add_times(tests: dict[str, TestRecord], profile: Profile, sources: Sources) -> None:
+    names: dict[str, str] = {}
+    places = line_places(profile, sources)
+    for (node_id, _, label), cost in profile.costs.items():
+        name = names.get(label)
+        if name is None:
+            name = names[label] = name_of_test(label)
+        if not name:
+            continue
+        test = _record(tests, name)
+        test.cost.add(cost)
+        place = places[profile.nodes[node_id].frame] if node_id else None
+        if place is not None:
+            test.lines.setdefault(place, Cost()).add(cost)

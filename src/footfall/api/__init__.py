@@ -1,0 +1,1 @@
+"""Measuring from inside a program."""

@@ -1,0 +1,192 @@
+"""Measuring a part of a program from inside: `footfall.start()` and `stop()`, `measure()`, and contexts.
+
+For programs that can't be started by `footfall run`. Coverage only; what was imported before counts as imported, and
+is marked as inferred by a message (`lines-inferred`). `footfall.capture()` is in api/capture.py.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Final
+
+from footfall.api.capture import Capture, Captured, capture
+from footfall.config.configuration import Config, read_config
+from footfall.errors import FootfallError
+from footfall.observe import contexts
+from footfall.pythons import refused_build
+from footfall.record.run.directory import (
+    RunDirectory,
+    make_run_directory,
+    make_temporary_run_directory,
+    open_run_directory,
+    remove_run_directory,
+    settings_from_config,
+)
+
+__all__ = [
+    "Capture",
+    "Captured",
+    "Measurement",
+    "capture",
+    "context",
+    "measure",
+    "start",
+    "start_configured",
+    "start_new_calls",
+    "stop",
+    "stop_configured",
+    "stop_recording",
+    "switch_context",
+]
+
+contexts.expect()  # who imports this may have them
+
+_LOCK: Final = threading.RLock()  # one thread starts or stops at a time
+
+
+class Measurement:
+    """What `measure` measures. `data_file`: where the result is, None while it is being measured."""
+
+    def __init__(self) -> None:
+        self.data_file: Path | None = None
+
+
+@contextmanager
+def measure(
+    data_file: str | os.PathLike[str] | None = None,
+    *,
+    source: list[str] | None = None,
+    branch: bool | None = None,
+    context: str | None = None,
+) -> Iterator[Measurement]:
+    """Measure this process while the block runs, then write the data file, also when the block raises.
+
+    Settings that are not given come from the configuration; `context` names the run in the data. All threads are
+    measured, on PyPy the present one and those started in the block. Raises FootfallError as `start` and `stop`.
+    """
+    config = _configured(source, branch)
+    if context is not None:
+        config = replace(config, context=context)
+    wanted = os.path.abspath(config.data_file if data_file is None else data_file)
+    start_configured(config)
+    measurement = Measurement()
+    try:
+        yield measurement
+    finally:
+        measurement.data_file = stop_configured(config, wanted)
+
+
+def switch_context(label: str) -> None:
+    """Give all that runs in this process from now on the context `label`: a test, a request. "" is none.
+
+    Does nothing in a process that is not measured. Contexts are of the whole process; docs/architecture.md tells what
+    threads and tasks that were started before belong to.
+    """
+    if not isinstance(label, str):
+        raise TypeError(f"a context label is a str, not {type(label).__name__}")
+    contexts.switch(label)
+
+
+@contextmanager
+def context(label: str) -> Iterator[None]:
+    """Give what the block runs the context `label`; the one that was there before goes on after it."""
+    before = contexts.label()
+    switch_context(label)
+    try:
+        yield
+    finally:
+        contexts.switch(before)
+
+
+def start(source: list[str] | None = None, *, branch: bool | None = None) -> None:
+    """Measure this process from now on; settings that are not given come from the configuration.
+
+    Any thread may start and any stop; of several that start at once, one does. `source` are directories and packages.
+    Raises FootfallError: `already-measured`, `python-unsupported`, or what a wrong configuration says.
+    """
+    start_configured(_configured(source, branch))
+
+
+def _configured(source: list[str] | None, branch: bool | None) -> Config:
+    config = read_config()
+    if source is not None:
+        config = replace(config, source=source)
+    return config if branch is None else replace(config, branch=branch)
+
+
+def start_configured(config: Config) -> None:
+    """Measure this process from now on as a configuration says; for footfall's own use. Raises as `start`."""
+    _check_build()
+    _start_in(make_run_directory(replace(settings_from_config(config), profile=False)))
+
+
+def start_new_calls(config: Config) -> RunDirectory:
+    """Measure what begins in this process from now on, for `footfall.compat`, and return where it is recorded.
+
+    Frames that run and modules that were imported are not looked at, and nothing of a context is kept. The directory
+    is a temporary one that the caller removes. Raises as `start`.
+    """
+    _check_build()
+    directory = make_temporary_run_directory(replace(settings_from_config(config), profile=False, context=""))
+    _start_in(directory, only_new=True)
+    return directory
+
+
+def stop_recording() -> Path | None:
+    """Measure no more, and return the run directory with what was recorded; None where nothing was measured."""
+    from footfall.observe.late import stop_late
+
+    with _LOCK:
+        stopped = stop_late()
+    return None if stopped is None else Path(stopped)
+
+
+def _check_build() -> None:
+    refused = refused_build()
+    if refused:
+        what = f"Can't measure this process: it is {refused}."
+        raise FootfallError("python-unsupported", what, "Use another Python.")
+
+
+def _start_in(directory: RunDirectory, *, only_new: bool = False) -> None:
+    from footfall.observe.late import start_late
+
+    try:
+        _, settings = open_run_directory(directory.path)
+        with _LOCK:
+            start_late(settings, only_new=only_new)
+    except RuntimeError as error:
+        remove_run_directory(directory)
+        raise FootfallError(
+            "already-measured", f"This process is measured already: {error}.", "Stop that first."
+        ) from error
+
+
+def stop(data_file: str | os.PathLike[str] | None = None) -> Path:
+    """Stop measuring, write the data file (default: the configured one) and return its path.
+
+    Raises FootfallError: `not-measured` without a `start`, or why the data file can't be written; the run directory
+    is then kept, and the error names it.
+    """
+    config = read_config()
+    return stop_configured(config, os.path.abspath(config.data_file if data_file is None else data_file))
+
+
+def stop_configured(config: Config, data_file: str, *, append: bool = False) -> Path:
+    """Stop measuring and write the data file, or add to it, as a configuration says; for footfall's own use.
+
+    Raises as `stop`.
+    """
+    from footfall.session.finish import finish_run
+
+    stopped = stop_recording()
+    if stopped is None:
+        raise FootfallError("not-measured", "There is no measuring to stop.", "Call `footfall.start()` first.")
+    directory, settings = open_run_directory(stopped)
+    finish_run(directory, settings, config, data_file, append=append, is_quiet=True)
+    return Path(data_file)

@@ -1,0 +1,1 @@
+"""Other processes: finding their interpreter, reading their stacks, recording them."""

@@ -1,0 +1,76 @@
+"""`footfall combine`: many data files to one."""
+
+from __future__ import annotations
+
+import os
+
+import click
+
+from footfall.cli.accepted import accepted_options
+from footfall.cli.options import config_option, data_file_option, load_config
+from footfall.errors import EXIT_FINDINGS, FootfallError
+from footfall.record.data.combine import find_inputs
+from footfall.record.data.data_file import find_target
+from footfall.session.combining import combine_named, shown_path
+
+__all__ = ["command"]
+
+_EXAMPLES = """\b
+Examples:
+  footfall combine                         all .coverage.* here, into .coverage
+  footfall combine shard1/ shard2/ --keep  those of two directories, which stay
+  footfall combine -a nightly.cov          add one file to .coverage
+  footfall combine 'artifacts/**/.coverage.*' --data-file=all.cov
+"""
+
+
+@click.command("combine", epilog=_EXAMPLES)
+@click.option("-a", "--append", is_flag=True, help="Add to the data file instead of making it anew.")
+@click.option("--keep", is_flag=True, help="Keep the files that were combined.")
+@click.option("-q", "--quiet", is_flag=True, help="Show nothing but errors and warnings.")
+@data_file_option
+@config_option
+@accepted_options("--debug")
+@click.argument("paths", metavar="[PATH]...", nargs=-1)
+def command(
+    append: bool, keep: bool, quiet: bool, data_file: str | None, config_file: str | None, paths: tuple[str, ...]
+) -> int:
+    """Combine data files, of footfall or coverage.py, into the data file, and remove them.
+
+    PATHs are data files, directories that have some (.coverage.*), or patterns; without any, the data file's own
+    directory. Names of other machines' directories are mapped by [paths] in the configuration.
+
+    A file that can't be used is named and stays where it is; the exit status is then 1.
+    """
+    config = load_config(config_file, data_file=data_file)
+    find_target(config.data_file)  # before looking for what is named like a directory
+    target = os.path.abspath(config.data_file)
+    inputs = find_inputs(config.data_file, paths)
+    # named among the files, what is there is wanted, as with --append; it is never combined with itself
+    others = [path for path in inputs if not _is_same(path, target)]
+    base = target if os.path.exists(target) and (append or len(others) < len(inputs)) else None
+    if not others:
+        raise _nothing_to_combine(target, paths, is_kept=base is not None)
+    result = combine_named(others, config, base=base, keep=keep, is_quiet=quiet)
+    if not result.used and not result.duplicates:
+        raise _NothingCombinedError("no-usable-data", "None of the data files can be used; nothing was combined.", "")
+    return EXIT_FINDINGS if result.failed else 0
+
+
+class _NothingCombinedError(FootfallError):
+    exit_code = EXIT_FINDINGS
+
+
+def _is_same(path: str, target: str) -> bool:
+    try:
+        return os.path.samefile(path, target)
+    except OSError:
+        return path == target
+
+
+def _nothing_to_combine(target: str, paths: tuple[str, ...], *, is_kept: bool) -> FootfallError:
+    where = "in " + ", ".join(paths) if paths else f"named {shown_path(target)}.*"
+    help = "Make some with `footfall run --parallel-mode COMMAND`, or name files or directories."
+    if is_kept:
+        help = f"{shown_path(target)} is as it was: a plain `footfall run` leaves one file, with nothing to combine."
+    return _NothingCombinedError("no-data-to-combine", f"No data to combine: there are no data files {where}.", help)

@@ -1,0 +1,116 @@
+"""`footfall attach`: profile a process that runs already, until Ctrl-C, a limit, or its end."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+
+import click
+
+from footfall.cli.options import config_option, load_config
+from footfall.config.configuration import DEFAULT_RATE_HZ, check_rate
+from footfall.errors import FootfallError, UsageError
+from footfall.pythons import KNOWN_VERSIONS
+from footfall.record.data.data_file import check_replaceable, check_writable
+
+__all__ = ["MAX_CPU_PPM", "check_can_attach", "command"]
+
+MAX_CPU_PPM = 5000
+"""Of a process's CPU time, in millionths, what sampling it may take where no rate was asked for."""
+_HELP = f"""Profile the running process PID until Ctrl-C, a limit, or its end; then write a data file and the summary.
+
+The process needs no preparation and no footfall: CPython {KNOWN_VERSIONS}, another version than footfall's own too. It
+is neither stopped nor changed; its memory is read from outside, which needs the same user and sometimes more
+(an error says what).
+"""
+_EXAMPLES = """\b
+Examples:
+  footfall attach 1234                    until Ctrl-C, or the process ends
+  footfall attach 1234 -d 30 -o slow.data
+  footfall attach --children $(pgrep -o gunicorn) -d 60
+  footfall attach 1234 --inject           the sampler of `footfall run`, put into the process
+  footfall attach 1234 --async            stacks of asyncio's tasks, joined through those that wait for them
+"""
+
+
+def check_can_attach() -> None:
+    """Raise FootfallError (`attach-needs-cpython`) where footfall itself runs under another Python."""
+    if sys.implementation.name != "cpython":
+        raise FootfallError(
+            "attach-needs-cpython",
+            f"Reading another process's stacks needs footfall under CPython; this is {sys.implementation.name}.",
+            f"Install footfall in a CPython environment; the process may run any of {KNOWN_VERSIONS}.",
+        )
+
+
+@click.command("attach", help=_HELP, epilog=_EXAMPLES)
+@click.argument("pid", type=click.IntRange(min=1), metavar="PID")
+@click.option("-d", "--duration", type=click.FloatRange(min=0, min_open=True), metavar="SECONDS", help="Stop after it.")
+@click.option("--max-samples", type=click.IntRange(min=1), metavar="N", help="Stop when so many were taken.")
+@click.option(
+    "--rate",
+    type=int,
+    metavar="HZ",
+    help="Samples per second. [default: 1000, or as few, down to 100, as take 1% of the process's CPU time]",
+)
+@click.option(
+    "-o", "--data-file", metavar="FILE", help="Where the profile goes. [default: attach-PID.coverage]"
+)
+@click.option("--children", is_flag=True, help="The processes that it starts, or has started, too.")
+@click.option(
+    "--async",
+    "with_tasks",
+    is_flag=True,
+    help="Join the stacks of asyncio's tasks through those that wait for them; count waiting tasks (CPython 3.14+).",
+)
+@click.option("--pause", is_flag=True, help="Stop the process's threads while they are read: exact, but it costs.")
+@click.option(
+    "--inject",
+    is_flag=True,
+    help="Put the sampler into the process (CPython 3.14+, and footfall under the same minor version).",
+)
+@click.option("-q", "--quiet", is_flag=True, help="Show nothing but errors.")
+@config_option
+def command(
+    pid: int,
+    duration: float | None,
+    max_samples: int | None,
+    rate: int | None,
+    data_file: str | None,
+    children: bool,
+    with_tasks: bool,
+    pause: bool,
+    inject: bool,
+    quiet: bool,
+    config_file: str | None,
+) -> int:
+    """Profile a running process."""
+    check_can_attach()
+    from footfall.session.attach_recording import AttachLimits, record  # needs the C core
+
+    config = load_config(config_file, quiet, rate_hz=rate)
+    check_rate(config.rate_hz)
+    if inject and (children or pause):
+        other = "--children" if children else "--pause"
+        raise UsageError(
+            "inject-alone",
+            f"--inject goes without {other}: it puts the sampler into the one process.",
+            f"Leave out --inject to have {other}.",
+        )
+    if pid == os.getpid():
+        raise UsageError("no-such-process", f"Process {pid} is this footfall itself.", "Name another process.")
+    chosen = data_file or f"attach-{pid}.coverage"
+    check_writable(chosen)
+    check_replaceable(chosen)
+    limits = AttachLimits(
+        until=None if duration is None else time.monotonic() + duration,
+        max_samples=max_samples,
+        interval_ns=1_000_000_000 // (config.rate_hz or DEFAULT_RATE_HZ),
+        max_cpu_ppm=MAX_CPU_PPM if config.rate_hz is None else 0,
+        children=children,
+        pause=pause,
+        with_tasks=with_tasks,
+        inject=inject,
+    )
+    return record(pid, limits, config, chosen, is_quiet=quiet)

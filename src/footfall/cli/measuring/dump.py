@@ -1,0 +1,56 @@
+"""`footfall dump`: the stacks of a running process now."""
+
+from __future__ import annotations
+
+import click
+
+from footfall.cli.measuring.attach import check_can_attach
+from footfall.errors import FootfallError
+from footfall.session.output import say, show
+from footfall.session.terminal import print_lines
+
+__all__ = ["command"]
+
+
+_EXAMPLES = """\b
+Examples:
+  footfall dump 1234
+  footfall dump 1234 --async              asyncio's tasks too, below each those that it waits for
+  footfall dump --children --json 1234 > stacks.json
+"""
+
+
+@click.command("dump", epilog=_EXAMPLES)
+@click.argument("pid", type=click.IntRange(min=1), metavar="PID")
+@click.option("--json", "as_json", is_flag=True, help="Write JSON.")
+@click.option("--children", is_flag=True, help="The processes that stem from it too.")
+@click.option("--async", "with_tasks", is_flag=True, help="asyncio's tasks too, with their names (CPython 3.14+).")
+@click.option("--pause", is_flag=True, help="Stop its threads meanwhile, so that all are seen at one moment.")
+def command(pid: int, as_json: bool, children: bool, with_tasks: bool, pause: bool) -> int:
+    """Show what every thread of the running process PID does now: innermost frame first, with its source and columns.
+
+    Which thread holds the GIL is marked. The process is neither stopped (without --pause) nor changed.
+    """
+    check_can_attach()
+    from footfall.attach.dump import dump_process
+    from footfall.attach.procfs import descendants, nothing_runs_python
+    from footfall.report.dump import render_dump_json, render_dump_text  # these need the C core
+
+    processes = []
+    refused: FootfallError | None = None
+    for one in [pid, *(descendants(pid) if children else ())]:
+        try:
+            processes.append(dump_process(one, pause=pause, with_tasks=with_tasks))
+        except FootfallError as error:
+            if not children or (one == pid and error.slug != "attach-not-python"):
+                raise
+            refused = refused or error
+            if error.slug not in ("attach-not-python", "no-such-process"):
+                say(f"footfall: {error}")
+    if not processes and refused is not None:
+        raise nothing_runs_python(pid) if refused.slug == "attach-not-python" else refused
+    if as_json:
+        show(render_dump_json(processes, with_tasks=with_tasks), end="")
+    else:
+        print_lines(render_dump_text(processes, with_tasks=with_tasks), is_report=True)
+    return 0

@@ -1,0 +1,157 @@
+"""`footfall run`: measure a command, then work out and show what it did."""
+
+from __future__ import annotations
+
+import shlex
+
+import click
+
+from footfall.cli.accepted import accepted_options
+from footfall.cli.options import config_option, load_config, split_list, warn_of_dynamic_context
+from footfall.config.configuration import check_sampling
+from footfall.errors import UsageError
+from footfall.record.data.parallel_files import make_parallel_name
+from footfall.session.measure import measure
+from footfall.session.output import warn
+from footfall.session.supervise import end_like
+from footfall.session.target import command_line
+
+__all__ = ["command"]
+
+_EXAMPLES = """\b
+Examples:
+  footfall run pytest -q
+  footfall run script.py --its-own option
+  footfall run -m package.module arguments
+  footfall run --source=src --no-branch make test
+  footfall run --no-profile --data-file=unit.cov pytest tests/unit
+  footfall run --async server.py                stacks of asyncio's tasks, joined through those that wait for them
+  footfall run -a pytest tests/more             adds to .coverage
+  footfall run -p pytest tests/unit             leaves .coverage.HOST.pidN.Xabcdefx, for `footfall combine`
+"""
+
+
+@click.command(
+    "run",
+    context_settings={"allow_interspersed_args": False, "ignore_unknown_options": False},
+    epilog=_EXAMPLES,
+)
+@click.option("-m", "--module", "is_module", is_flag=True, help="COMMAND is a module, run as by `python -m`.")
+@click.option("--source", metavar="SRC1,SRC2,...", help="Directories or packages to measure.")
+@click.option("--include", metavar="PAT1,PAT2,...", help="Measure only files that match.")
+@click.option("--omit", metavar="PAT1,PAT2,...", help="Don't measure files that match.")
+@click.option("--data-file", metavar="FILE", help="Where the results go. [default: .coverage]")
+@click.option("--branch/--no-branch", default=None, help="Measure branches, the default, or lines only.")
+@click.option("--no-cover", is_flag=True, help="No coverage, only the profile.")
+@click.option("--no-profile", is_flag=True, help="No profile, only coverage.")
+@click.option(
+    "--rate",
+    type=int,
+    metavar="HZ",
+    help="Samples per second of each process. [default: 1000, or as few, down to 100, as take 1% of its CPU time]",
+)
+@click.option("--precise", is_flag=True, help="Stop threads by a signal for each sample: exact to the instruction.")
+@click.option(
+    "--async",
+    "with_tasks",
+    is_flag=True,
+    help="Join the stacks of asyncio's tasks through those that wait for them; count waiting tasks (CPython 3.14+).",
+)
+@click.option("--context", metavar="LABEL", help="A name for this run in the data.")
+@click.option("-a", "--append", is_flag=True, help="Add to the data file instead of making it anew.")
+@click.option(
+    "-p", "--parallel-mode", is_flag=True, default=None, help="Make a data file of a name of its own, to combine."
+)
+@click.option("-q", "--quiet", is_flag=True, help="Show nothing but errors.")
+@config_option
+@accepted_options("--timid", "--pylib", "--concurrency", "--save-signal", "--debug")
+@click.option("-c", "is_code", is_flag=True, hidden=True)  # python's, tried by who knows -m
+@click.argument("arguments", metavar="COMMAND [ARGUMENT]...", nargs=-1, type=click.UNPROCESSED)
+def command(
+    is_module: bool,
+    source: str | None,
+    include: str | None,
+    omit: str | None,
+    data_file: str | None,
+    branch: bool | None,
+    no_cover: bool,
+    no_profile: bool,
+    rate: int | None,
+    precise: bool,
+    with_tasks: bool,
+    context: str | None,
+    append: bool,
+    parallel_mode: bool | None,
+    quiet: bool,
+    config_file: str | None,
+    is_code: bool,
+    arguments: tuple[str, ...],
+) -> int:
+    """Run COMMAND and measure it: line and branch coverage, and a sampling profile.
+
+    COMMAND is a Python script, -m and a module, or anything that runs Python, at any depth: every Python process that
+    it starts is measured, and all results come together in one data file. The command itself runs unchanged; footfall
+    ends with its exit status, or with 3 where it succeeded and nothing was recorded. Python files that are not
+    executable, .py files and modules run under the Python that footfall is installed in.
+    """
+    if is_code:
+        raise UsageError("no-command", "-c is an option of Python.", "Name it as well: footfall run python -c CODE.")
+    config = load_config(
+        config_file,
+        quiet,
+        source=split_list(source),
+        run_include=split_list(include),
+        run_omit=split_list(omit),
+        branch=branch,
+        profile=False if no_profile else None,
+        rate_hz=rate,
+        precise=precise or None,
+        with_tasks=with_tasks or None,
+        context=context,
+        parallel=parallel_mode,
+    )
+    if no_cover and not config.profile:
+        raise UsageError("nothing-to-measure", "Neither coverage nor profile is wanted.", "Leave one option out.")
+    check_sampling(config)
+    if config.run_include and (config.source or config.source_pkgs or config.source_dirs) and not quiet:
+        warn([("include-ignored", "--include is ignored because --source is set")], config.disable_warnings)
+    if not quiet:
+        warn_of_dynamic_context(config, arguments)
+    if not arguments and not is_module and config.command_line:
+        arguments, is_module = _configured_command(config.command_line)
+    program = command_line(arguments, is_module=is_module)
+    if append and config.parallel:
+        raise UsageError(
+            "append-parallel",
+            "Data can't be added to a data file in parallel mode, which makes a new one each time.",
+            "Leave out --append, and join the files with `footfall combine`.",
+        )
+    if config.parallel:
+        name = make_parallel_name(data_file or config.data_file)
+        if data_file is None:
+            config.data_file = name
+        else:
+            data_file = name
+    cover = not no_cover
+    done = measure(
+        program,
+        config,
+        cover=cover,
+        data_file=data_file,
+        append=append,
+        is_quiet=quiet,
+        environment={"COVERAGE_RUN": "true"},  # by which programs know coverage.py's `run`
+    )
+    return end_like(done.status)
+
+
+def _configured_command(text: str) -> tuple[tuple[str, ...], bool]:
+    """Return the words of `[run] command_line`, and whether they begin with a module's name."""
+    try:
+        words = shlex.split(text)
+    except ValueError as error:
+        raise UsageError(
+            "bad-command-line", f"Can't split [run] command_line: {error}.", "Quote it as in a shell."
+        ) from error
+    is_module = words[:1] in (["-m"], ["--module"])
+    return tuple(words[1:] if is_module else words), is_module

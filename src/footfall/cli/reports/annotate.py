@@ -1,0 +1,61 @@
+"""`footfall annotate`: copies of the sources with a margin that says what ran."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+
+import click
+
+from footfall.cli.reports.report_files import write_output
+from footfall.cli.reports.reporting import ReportRequest, exit_status, report_options
+from footfall.errors import FootfallError
+from footfall.load.gather import Coverage
+from footfall.load.source_files import read_source
+from footfall.report.coverage.annotate import annotate, flat_name, is_annotated
+from footfall.report.coverage.text import plural
+from footfall.session.output import say
+
+__all__ = ["command", "write_annotated"]
+
+
+@click.command("annotate", epilog="Example:  footfall annotate -d annotated src/shop/cart.py")
+@report_options
+@click.option("-d", "--directory", metavar="DIR", help="Where to write. [default: beside each source]")
+@click.option("-q", "--quiet", is_flag=True, help="Don't say what was written.")
+def command(request: ReportRequest, directory: str | None, quiet: bool) -> int:
+    """Write copies of sources with a margin that says what ran.
+
+    A copy is named FILE,cover. Lines that ran stand behind >, missing ones behind !, excluded ones behind -.
+    """
+    config = request.load_config()
+    coverage = request.gather(config)
+    write_annotated(coverage, directory)
+    if not quiet:
+        where = "beside theirs" if directory is None else f"to {directory}"
+        say(f"Wrote {plural(len(coverage.files), 'annotated source')} {where}")
+    return exit_status(config, coverage)
+
+
+def _check_is_ours(path: str) -> None:
+    """Refuse to write through a link, and over what no earlier report made: nobody has named these files."""
+    if not os.path.lexists(path):
+        return
+    if not os.path.islink(path) and os.path.isfile(path):
+        with contextlib.suppress(OSError), open(path, "rb") as file:
+            if is_annotated(file.read()):
+                return
+    raise FootfallError(
+        "output-unwritable",
+        f"Can't write the annotated source to {path}: what is there is none.",
+        "Choose another place with -d, or move that file away.",
+    )
+
+
+def write_annotated(coverage: Coverage, directory: str | None) -> None:
+    """Write a copy of each file. Raises FootfallError: `output-unwritable`, `no-source`."""
+    for file in coverage.files:
+        path = file.result.path
+        to = path + ",cover" if directory is None else os.path.join(directory, flat_name(file.name))
+        _check_is_ours(to)
+        write_output(to, annotate(read_source(path), file.result), "annotated source", is_quiet=True, option="-d")

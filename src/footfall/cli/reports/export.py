@@ -1,0 +1,114 @@
+"""`footfall export`: the profile in the formats of other viewers."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from typing import Final
+
+import click
+
+from footfall.analyze.profile.calltree import Profile
+from footfall.analyze.profile.clocks import Clock, default_clock
+from footfall.cli.options import (
+    config_option,
+    data_file_option,
+    load_config,
+    split_list,
+)
+from footfall.cli.reports.report_files import write_parts
+from footfall.cli.reports.reporting import contexts_option
+from footfall.errors import UsageError
+from footfall.report.times import need_clock, need_profile, with_builtin_calls
+
+__all__ = ["command"]
+
+# format -> the ending of its usual file name
+_FORMATS: Final = {
+    "collapsed": ".txt",
+    "speedscope": ".speedscope.json",
+    "pprof": ".pb.gz",
+    "gecko": ".gecko.json",
+    "pstats": ".pstats",
+}
+
+_EXAMPLES = """\b
+Examples:
+  footfall export --format speedscope -o run.speedscope.json
+  footfall export -o run.pb.gz
+  footfall export --format collapsed -o - | flamegraph.pl > flame.svg
+"""
+
+
+@click.command(
+    "export",
+    epilog=_EXAMPLES,
+)
+@click.option("-f", "--format", "format_", type=click.Choice(list(_FORMATS)), help="[default: what -o ends in]")
+@click.option("-o", "output", metavar="FILE", help="Where to write; - is stdout. [default: profile.ENDING]")
+@click.option(
+    "--clock",
+    type=click.Choice([clock.value for clock in Clock]),
+    help="The time of speedscope and pstats files; the others have all. [default: cpu, or wall where there is none]",
+)
+@click.option("--lines", is_flag=True, help="Tell the lines of a function apart in collapsed stacks.")
+@contexts_option
+@data_file_option
+@config_option
+def command(
+    format_: str | None,
+    output: str | None,
+    clock: str | None,
+    lines: bool,
+    contexts: str | None,
+    data_file: str | None,
+    config_file: str | None,
+) -> int:
+    """Write the profile for another viewer.
+
+    collapsed (FlameGraph and most others), speedscope, pprof (protocol buffer, gzipped), gecko (Firefox Profiler) or
+    pstats (what cProfile writes).
+    """
+    chosen = format_ or _format_of(output)
+    config = load_config(config_file, data_file=data_file, report_contexts=split_list(contexts))
+    profile = need_profile(config, config.data_file, config.report_contexts, has_timelines=True)
+    need_clock(profile, Clock(clock) if clock else None)
+    found = _render(with_builtin_calls(profile), chosen, Clock(clock) if clock else default_clock(profile), lines)
+    where = output or f"profile{_FORMATS[chosen]}"
+    write_parts(where, found, f"{chosen} profile")
+    return 0
+
+
+def _format_of(output: str | None) -> str:
+    name = os.path.basename(output or "")
+    for format_, ending in _FORMATS.items():
+        if name.endswith(ending):
+            return format_
+    raise UsageError(
+        "bad-format",
+        "Which format? The name of the file does not say." if output else "Which format?",
+        f"Add --format, one of {', '.join(_FORMATS)}.",
+    )
+
+
+def _render(profile: Profile, format_: str, clock: Clock, lines: bool) -> Iterable[str] | Iterable[bytes]:
+    """Return the file's content in parts; only the module of its format is imported."""
+    if format_ == "speedscope":
+        from footfall.report.profile.speedscope import render_speedscope
+
+        return render_speedscope(profile, clock)
+    if format_ == "pprof":
+        from footfall.report.profile.pprof import render_pprof
+
+        return render_pprof(profile)
+    if format_ == "gecko":
+        from footfall.report.profile.gecko import render_gecko
+
+        return [render_gecko(profile)]
+    if format_ == "pstats":
+        from footfall.report.profile.pstats import render_pstats
+
+        return [render_pstats(profile, clock)]
+    from footfall.report.profile.collapsed import render_collapsed
+
+    return render_collapsed(profile, with_lines=lines)

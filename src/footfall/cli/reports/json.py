@@ -1,0 +1,76 @@
+"""`footfall json`: coverage.py's JSON report, with times beside it."""
+
+from __future__ import annotations
+
+import click
+
+from footfall.cli.reports.report_files import write_output
+from footfall.cli.reports.reporting import (
+    ReportRequest,
+    contexts_option,
+    output_options,
+    report_options,
+    whole_exit_status,
+)
+from footfall.config.configuration import Config
+from footfall.load.gather import Coverage
+from footfall.record.data.coverage_tables import read_contexts_by_line
+from footfall.report.coverage.json import Json, coverage_report
+from footfall.report.jsontext import render_json
+
+__all__ = ["command", "json_text"]
+
+_INDENT = 4
+
+
+@click.command("json")
+@report_options
+@output_options("coverage.json")
+@contexts_option
+@click.option("--pretty-print", is_flag=True, default=None, help="Format it for human readers.")
+@click.option("--show-contexts", is_flag=True, default=None, help="Name the contexts in which each line ran.")
+def command(
+    request: ReportRequest,
+    output: str | None,
+    quiet: bool,
+    pretty_print: bool | None,
+    show_contexts: bool | None,
+) -> int:
+    """Write coverage as JSON, of all files or of those named: coverage.py's format 3, and more under "footfall"."""
+    config = request.load_config(
+        json_output=output,
+        json_pretty_print=pretty_print,
+        json_show_contexts=show_contexts,
+    )
+    coverage = request.gather(config)
+    write_output(config.json_output, json_text(config, coverage), "JSON report", is_quiet=quiet)
+    return whole_exit_status(config, coverage)
+
+
+def json_text(config: Config, coverage: Coverage) -> str:
+    """Return the report as the configuration wants it, with all that the data file has."""
+    by_line = None
+    if config.json_show_contexts:
+        by_line = read_contexts_by_line(config.data_file, config.report_contexts)
+    report = coverage_report(coverage, config.precision, by_line)
+    ours: Json = {}
+    if coverage.has_profile:
+        from footfall.report.times import load_profile, times_report
+
+        profile = load_profile(config, config.data_file, config.report_contexts)
+        if profile is not None:
+            ours |= times_report(profile)
+    if coverage.has_conditions:
+        from footfall.report.coverage.conditions import conditions_report, load_conditions
+
+        results = load_conditions(coverage, config.data_file, config.report_contexts)
+        if results is not None:
+            ours["conditions"] = conditions_report(coverage, results)
+    inferred = {file.name: sorted(file.inferred) for file in coverage.files if file.inferred}
+    if inferred:
+        ours["inferred_lines"] = inferred
+    if coverage.unreadable:
+        ours["unreadable_files"] = {each.name: f"{each.reason} [{each.slug}]" for each in coverage.unreadable}
+    if ours:
+        report["footfall"] = ours
+    return render_json(report, indent=_INDENT if config.json_pretty_print else None)

@@ -1,0 +1,197 @@
+"""`footfall report`: the coverage table, with time where there is a profile."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import click
+
+from footfall.cli.reports.reporting import (
+    ReportRequest,
+    contexts_option,
+    exit_status,
+    report_options,
+    say_times_alone,
+    times_exit_status,
+)
+from footfall.config.configuration import Config
+from footfall.errors import FootfallError, UsageError
+from footfall.load.gather import unreadable_notes
+from footfall.report.coverage.text import TableOptions, render_table
+from footfall.session.output import show
+
+__all__ = ["command"]
+
+_N_ROWS = 30
+# as in analyze/profile/time_views.py, whose import is the half of all imports
+_VIEWS = ("test", "function", "file", "line", "thread", "process")
+
+_EXAMPLES = """\b
+Examples:
+  footfall report -m
+  footfall report --sort=-time --skip-covered
+  footfall report --fail-under=90
+  footfall report --by test
+  footfall report --diff main --fail-under-patch 90
+  footfall report --diff origin/main --format markdown > comment.md
+"""
+
+
+@click.command(
+    "report",
+    epilog=_EXAMPLES,
+)
+@report_options
+@contexts_option
+@click.option(
+    "--format",
+    "format_",
+    metavar="FORMAT",
+    help="text, markdown or total; json with --by; json, github or gitlab with --diff. [default: text]",
+)
+@click.option("-m", "--show-missing", is_flag=True, default=None, help="Show the lines and branches that did not run.")
+@click.option("--conditions", is_flag=True, help="Show conditions: with -m, what no operand of them ever was.")
+@click.option("--skip-covered/--no-skip-covered", default=None, help="Leave out files with 100% coverage.")
+@click.option("--skip-empty", is_flag=True, default=None, help="Leave out files with no code.")
+@click.option(
+    "--sort",
+    metavar="COLUMN",
+    help="name, stmts, miss, branch, brpart, cover or time; -COLUMN for descending. [default: name]"
+    " With --by: self, total, samples or name, the most first. [default: self]",
+)
+@click.option("--by", type=click.Choice(_VIEWS), help="Show the profile instead: time by test, function and so on.")
+@click.option("-n", "--count", type=click.IntRange(min=0), help="With --by: how many rows; 0 is all. [default: 30]")
+@click.option(
+    "--clock",
+    type=click.Choice(["cpu", "wall", "gil", "samples"]),
+    help="What time is: CPU, wall or GIL time, or samples. [default: cpu, or wall where there is none]",
+)
+@click.option(
+    "--diff",
+    "revision",
+    metavar="REV",
+    help="Only what changed since HEAD and REV parted, in commits and in the working tree.",
+)
+@click.option(
+    "--fail-under-patch",
+    type=float,
+    metavar="MIN",
+    help="With --diff: exit with 2 when less than MIN per cent of what changed is covered.",
+)
+@click.option("--precision", type=int, metavar="N", help="Digits after the decimal point of percentages.")
+def command(
+    request: ReportRequest,
+    format_: str | None,
+    show_missing: bool | None,
+    conditions: bool,
+    skip_covered: bool | None,
+    skip_empty: bool | None,
+    sort: str | None,
+    by: str | None,
+    count: int | None,
+    clock: str | None,
+    revision: str | None,
+    fail_under_patch: float | None,
+    precision: int | None,
+) -> int:
+    """Show coverage and time, file by file; all files or those named.
+
+    Reads the data file of `footfall run`, or one that coverage.py wrote. Time is each file's own share of the
+    profile, without what it called in other files.
+
+    With --by, shows the profile: own time (Self) and time with all that was called (Total), in seconds and per cent
+    with the standard error that the number of samples gives; of each test its slowest lines.
+
+    With --diff, shows what a git diff added or changed: statements, branches, conditions, what of them is missing and
+    the time they take; as a table, for a comment (markdown), as annotations (github) or a code quality report (gitlab).
+    """
+    config = request.load_config(
+        report_format=format_,
+        show_missing=show_missing,
+        skip_covered=skip_covered,
+        skip_empty=skip_empty,
+        sort=sort,
+        precision=precision,
+    )
+    _check_diff(request, revision, by, fail_under_patch)
+    if by is not None:
+        if request.chooses_files or request.fail_under is not None:
+            text = "FILE, --include, --omit and --fail-under are of the coverage table, and --by shows the profile."
+            raise UsageError("by-whole", text, "Leave them out, or --by.")
+        n_rows = count if count is not None else 0 if format_ == "json" else _N_ROWS
+        _show_profile(config, by, clock, format_ or "text", sort or "self", n_rows)
+        return 0
+    if count is not None:
+        raise UsageError("by-missing", "--count is of the profile's rows.", "Add --by function, or leave it out.")
+    options = TableOptions(
+        format=config.report_format or "text",
+        precision=config.precision,
+        show_missing=config.show_missing,
+        skip_covered=config.skip_covered,
+        skip_empty=config.skip_empty,
+        sort=config.sort,
+    )
+    if revision is not None:
+        from footfall.cli.reports.report_diff import show_patch  # of use here only
+
+        return show_patch(
+            request,
+            config,
+            revision,
+            options=options,
+            clock=clock,
+            needs_conditions=conditions,
+            fail_under=fail_under_patch,
+        )
+    is_plain = (config.report_format or "text") == "text" and not conditions and not request.chooses_files
+    coverage = request.gather(config, needs_coverage=not is_plain)
+    if coverage.is_profile_alone:
+        say_times_alone(config)
+        _show_profile(config, "function", clock)
+        return times_exit_status(config)
+    if not coverage.files:
+        raise FootfallError(
+            "no-report-data", f"No data to report in {config.data_file}.", "None of its files could be read."
+        )
+    shares = None
+    if coverage.has_profile:
+        from footfall.analyze.profile.clocks import (  # these are the half of all imports, for some only
+            Clock,
+            default_clock,
+        )
+        from footfall.report.times import load_profile, need_clock, time_share_by_file
+
+        profile = load_profile(config, config.data_file, config.report_contexts)
+        if profile is not None:
+            need_clock(profile, Clock(clock) if clock else None)
+            shares = time_share_by_file(profile, Clock(clock) if clock else None)
+            options = replace(options, is_wall_time=not clock and default_clock(profile) is Clock.WALL)
+    outcomes = None
+    if conditions:
+        from footfall.report.coverage.conditions import need_conditions, outcomes_by_path
+
+        outcomes = outcomes_by_path(coverage, need_conditions(coverage, config.data_file, config.report_contexts))
+    notes = unreadable_notes(coverage)
+    show(render_table([file.result for file in coverage.files], options, shares, outcomes, notes), end="")
+    return exit_status(config, coverage)
+
+
+def _check_diff(request: ReportRequest, revision: str | None, by: str | None, fail_under_patch: float | None) -> None:
+    """Raise UsageError (`diff-whole`, `diff-missing`) for options that do not go together."""
+    if revision is None:
+        if fail_under_patch is not None:
+            raise UsageError("diff-missing", "--fail-under-patch is of what changed.", "Say since when: --diff main.")
+        return
+    if by is not None or request.fail_under is not None:
+        text = "--by and --fail-under are of the whole, and --diff shows what changed."
+        raise UsageError("diff-whole", text, "Use --fail-under-patch, or leave out --diff.")
+
+
+def _show_profile(
+    config: Config, by: str, clock: str | None, format_: str = "text", sort: str = "self", n_rows: int = _N_ROWS
+) -> None:
+    from footfall.analyze.profile.clocks import Clock  # these are the half of all imports
+    from footfall.cli.reports.report_by import show_times
+    from footfall.report.profile.timetable import TimeTableOptions
+
+    show_times(config, TimeTableOptions(by, Clock(clock) if clock else None, sort, n_rows), format_)

@@ -1,0 +1,164 @@
+"""What all report commands share: their options, what they begin with, and the exit status for a low total."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from typing import Any, Concatenate, ParamSpec, TypeVar
+
+import click
+
+from footfall.analyze.totals import fail_under_message, should_fail_under
+from footfall.cli.accepted import accepted_options
+from footfall.cli.options import config_option, data_file_option, load_config, split_list
+from footfall.config.configuration import Config
+from footfall.errors import EXIT_USAGE
+from footfall.load.gather import Coverage, gather, profile_alone
+from footfall.report.coverage.text import plural
+from footfall.session.combining import combine_before_report
+from footfall.session.output import show, warn
+
+__all__ = [
+    "ReportRequest",
+    "contexts_option",
+    "exit_status",
+    "output_options",
+    "report_options",
+    "say_times_alone",
+    "times_exit_status",
+    "whole_exit_status",
+]
+
+_Command = TypeVar("_Command", bound=Callable[..., object])
+_Rest = ParamSpec("_Rest")
+
+
+@dataclass(frozen=True, slots=True)
+class ReportRequest:
+    """What the options that all reports share ask for. Texts are as given; None was not."""
+
+    files: tuple[str, ...]
+    data_file: str | None
+    config_file: str | None
+    include: str | None
+    omit: str | None
+    ignore_errors: bool
+    fail_under: float | None
+    contexts: str | None
+    keep_combined: bool
+
+    @property
+    def chooses_files(self) -> bool:
+        """Whether the command line names files, or patterns of them."""
+        return bool(self.files) or self.include is not None or self.omit is not None
+
+    def load_config(self, **given: Any) -> Config:
+        """Read the configuration and put these options, and those that only this report has, in place of its values."""
+        return load_config(
+            self.config_file,
+            data_file=self.data_file,
+            report_include=split_list(self.include),
+            report_omit=split_list(self.omit),
+            report_contexts=split_list(self.contexts),
+            fail_under=self.fail_under,
+            **given,
+        )
+
+    def gather(self, config: Config, *, all_contexts: bool = False, needs_coverage: bool = True) -> Coverage:
+        """Do what every report begins with, and print the warnings. Arguments as of `gather`."""
+        combine_before_report(config, keep=self.keep_combined, is_quiet=False)
+        coverage = gather(
+            config,
+            config.data_file,
+            ignore_errors=self.ignore_errors,
+            contexts=() if all_contexts else config.report_contexts,
+            paths=self.files,
+            needs_coverage=needs_coverage,
+        )
+        warn(coverage.warnings, config.disable_warnings)
+        return coverage
+
+
+def report_options(function: Callable[Concatenate[ReportRequest, _Rest], int]) -> Callable[..., int]:
+    """Add what every coverage report takes; the function gets it as one ReportRequest, and its own options by name."""
+
+    @functools.wraps(function)
+    def command(*args: _Rest.args, **given: _Rest.kwargs) -> int:
+        values: dict[str, Any] = {each.name: given.pop(each.name, None) for each in fields(ReportRequest)}
+        return function(ReportRequest(**values), *args, **given)
+
+    decorated: Callable[..., int] = command
+    for decorate in (
+        click.argument("files", nargs=-1, metavar="[FILE]..."),
+        click.option(
+            "--fail-under", type=float, metavar="MIN", help="Exit with 2 when the total is less than MIN per cent."
+        ),
+        click.option("--keep-combined", is_flag=True, help="Keep files of parallel mode that are combined first."),
+        click.option("-i", "--ignore-errors", is_flag=True, help="Leave out files that can't be read."),
+        click.option("--omit", metavar="PAT1,PAT2,...", help="Leave out files that match."),
+        click.option("--include", metavar="PAT1,PAT2,...", help="Report only files that match."),
+        config_option,
+        data_file_option,
+        accepted_options("--debug"),
+    ):
+        decorated = decorate(decorated)
+    return decorated
+
+
+def output_options(default: str) -> Callable[[_Command], _Command]:
+    """Add -o and -q, of reports that are written to a file."""
+
+    def decorate(function: _Command) -> _Command:
+        function = click.option("-q", "--quiet", is_flag=True, help="Don't say what was written.")(function)
+        help = f"Where to write; - is stdout. [default: {default}]"
+        return click.option("-o", "output", metavar="FILE", help=help)(function)
+
+    return decorate
+
+
+def contexts_option(function: _Command) -> _Command:
+    """Add --contexts."""
+    return click.option(
+        "--contexts",
+        metavar="REGEX1,REGEX2,...",
+        help="Count only what ran in contexts that one of these regular expressions finds.",
+    )(function)
+
+
+def say_times_alone(config: Config) -> None:
+    """Say why a report that shows times has no coverage."""
+    warn([("no-coverage", f"{profile_alone(config.data_file)} Times are shown.")], config.disable_warnings)
+
+
+def times_exit_status(config: Config) -> int:
+    """Return 0, or 2 with a message on stdout where a threshold is set: data without coverage does not reach it."""
+    if not config.fail_under:
+        return 0
+    show(f"Coverage failure: there is no coverage in {config.data_file}, fail-under is {config.fail_under:g}")
+    return EXIT_USAGE
+
+
+def exit_status(config: Config, coverage: Coverage) -> int:
+    """Return 0, or 2 with a message on stdout, as coverage.py has it, when the total percentage is too low.
+
+    What it would be with files that can't be read is not known: it reaches no threshold.
+    """
+    return _exit_status(config, coverage, coverage.total.pc_covered)
+
+
+def _exit_status(config: Config, coverage: Coverage, total: float) -> int:
+    if coverage.unreadable and config.fail_under:
+        what = plural(len(coverage.unreadable), "file")
+        show(f"Coverage failure: {what} can't be read, fail-under is {config.fail_under:g}. See --ignore-errors.")
+        return EXIT_USAGE
+    if not should_fail_under(total, config.fail_under, config.precision):
+        return 0
+    show(f"Coverage failure: {fail_under_message(total, config.fail_under, config.precision)}")
+    return EXIT_USAGE
+
+
+def whole_exit_status(config: Config, coverage: Coverage) -> int:
+    """As `exit_status`; as in coverage.py, a report without anything to cover fails any threshold."""
+    numbers = coverage.total
+    return _exit_status(config, coverage, numbers.pc_covered if numbers.n_statements else 0)

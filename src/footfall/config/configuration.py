@@ -1,0 +1,336 @@
+"""The settings of a run and of its reports: read from coverage.py's own files and keys, then ours.
+
+coverage.py's precedence: defaults, the first configuration file found, environment variables, the command line.
+Two things differ, on purpose: branches are measured unless `branch = false` is written, and `[tool.footfall]` of a
+TOML file adds `rate` (samples per second), `profile`, `precise` and `async` (true or false).
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Final
+
+from footfall.config.configfile import SettingsFile, open_settings_file
+from footfall.errors import UsageError
+
+__all__ = [
+    "Config",
+    "canonical_path",
+    "check_rate",
+    "check_sampling",
+    "field_of_option",
+    "is_accepted_option",
+    "make_patterns_absolute",
+    "read_config",
+    "system_path",
+]
+
+DEFAULT_RATE_HZ: Final = 1000
+MAX_RATE_HZ: Final = 100_000
+
+# (section, option) -> (field of Config, kind as in configfile)
+_KNOWN: Final[dict[tuple[str, str], tuple[str, str]]] = {
+    ("run", "branch"): ("branch", "flag"),
+    ("run", "command_line"): ("command_line", "text"),
+    ("run", "context"): ("context", "text"),
+    ("run", "cover_pylib"): ("cover_pylib", "flag"),
+    ("run", "data_file"): ("data_file", "file"),
+    ("run", "dynamic_context"): ("dynamic_context", "text"),
+    ("run", "disable_warnings"): ("disable_warnings", "list"),
+    ("run", "include"): ("run_include", "list"),
+    ("run", "omit"): ("run_omit", "list"),
+    ("run", "parallel"): ("parallel", "flag"),
+    ("run", "plugins"): ("plugins", "list"),
+    ("run", "relative_files"): ("relative_files", "flag"),
+    ("run", "source"): ("source", "list"),
+    ("run", "source_pkgs"): ("source_pkgs", "list"),
+    ("run", "source_dirs"): ("source_dirs", "list"),
+    ("report", "contexts"): ("report_contexts", "list"),
+    ("report", "exclude_lines"): ("exclude_lines", "patterns"),
+    ("report", "exclude_also"): ("exclude_also", "patterns"),
+    ("report", "fail_under"): ("fail_under", "float"),
+    ("report", "format"): ("report_format", "text"),
+    ("report", "ignore_errors"): ("ignore_errors", "flag"),
+    ("report", "include_namespace_packages"): ("include_namespace_packages", "flag"),
+    ("report", "partial_branches_always"): ("partial_branches_always", "patterns"),
+    ("report", "partial_branches"): ("partial_branches", "patterns"),
+    ("report", "partial_also"): ("partial_also", "patterns"),
+    ("report", "precision"): ("precision", "int"),
+    ("report", "include"): ("report_include", "list"),
+    ("report", "omit"): ("report_omit", "list"),
+    ("report", "show_missing"): ("show_missing", "flag"),
+    ("report", "skip_covered"): ("skip_covered", "flag"),
+    ("report", "skip_empty"): ("skip_empty", "flag"),
+    ("report", "sort"): ("sort", "text"),
+    ("html", "directory"): ("html_directory", "file"),
+    ("html", "title"): ("html_title", "text"),
+    ("json", "output"): ("json_output", "file"),
+    ("json", "pretty_print"): ("json_pretty_print", "flag"),
+    ("json", "show_contexts"): ("json_show_contexts", "flag"),
+    ("lcov", "line_checksums"): ("lcov_line_checksums", "flag"),
+    ("lcov", "output"): ("lcov_output", "file"),
+    ("xml", "output"): ("xml_output", "file"),
+    ("xml", "package_depth"): ("xml_package_depth", "int"),
+    ("tool.footfall", "rate"): ("rate_hz", "int"),
+    ("tool.footfall", "profile"): ("profile", "flag"),
+    ("tool.footfall", "precise"): ("precise", "flag"),
+    ("tool.footfall", "async"): ("with_tasks", "flag"),
+    ("tool.footfall", "engine"): ("engine", "text"),
+}
+
+ENGINES: Final = ("monitoring", "probes", "settrace")
+
+# coverage.py's own options, of no use here and no reason to warn
+_ACCEPTED: Final[dict[str, str]] = {
+    "run": "concurrency core debug debug_file patch sigterm timid _crash",
+    "report": "",
+    "html": "extra_css skip_covered skip_empty show_contexts",
+    "xml": "",
+    "json": "",
+    "lcov": "",
+    "tool.footfall": "",
+}
+
+
+@dataclass(slots=True)
+class Config:
+    """Every setting, with its default. Paths are as written (relative to the current directory)."""
+
+    # what is measured, and where it goes
+    source: list[str] = field(default_factory=list)
+    source_pkgs: list[str] = field(default_factory=list)
+    source_dirs: list[str] = field(default_factory=list)
+    command_line: str = ""
+    run_include: list[str] = field(default_factory=list)
+    run_omit: list[str] = field(default_factory=list)
+    branch: bool = True
+    profile: bool = True
+    rate_hz: int | None = None
+    """Samples per second; None: DEFAULT_RATE_HZ, or fewer where that many cost too much."""
+    precise: bool = False
+    with_tasks: bool = False
+    """Each thread walks its own stack, in a signal handler."""
+    engine: str = ""
+    """monitoring, probes or settrace; empty: the default of the interpreter."""
+    context: str = ""
+    data_file: str = ".coverage"
+    parallel: bool = False
+    relative_files: bool = False
+    disable_warnings: list[str] = field(default_factory=list)
+    # coverage.py's, only looked at to say that they have no effect
+    dynamic_context: str = ""
+    plugins: list[str] = field(default_factory=list)
+    cover_pylib: bool = False
+    # what counts: None keeps coverage.py's defaults
+    exclude_lines: list[str] | None = None
+    exclude_also: list[str] = field(default_factory=list)
+    partial_branches: list[str] | None = None
+    partial_also: list[str] = field(default_factory=list)
+    partial_branches_always: list[str] | None = None
+    # reports
+    report_include: list[str] = field(default_factory=list)
+    report_omit: list[str] = field(default_factory=list)
+    report_contexts: list[str] = field(default_factory=list)
+    report_format: str = "text"
+    fail_under: float = 0.0
+    precision: int = 0
+    show_missing: bool = False
+    skip_covered: bool = False
+    skip_empty: bool = False
+    sort: str = "name"
+    ignore_errors: bool = False
+    include_namespace_packages: bool = False
+    html_directory: str = "htmlcov"
+    html_title: str = "footfall report"
+    json_output: str = "coverage.json"
+    json_pretty_print: bool = False
+    json_show_contexts: bool = False
+    lcov_output: str = "coverage.lcov"
+    lcov_line_checksums: bool = False
+    xml_output: str = "coverage.xml"
+    xml_package_depth: int = 99
+    paths: dict[str, list[str]] = field(default_factory=dict)
+    """Name -> [the path here, other machines' paths as patterns...]."""
+    # where all this came from
+    config_file: str | None = None
+    warnings: list[tuple[str, str]] = field(default_factory=list)
+    """(slug, text) of what was wrong but does not stop us."""
+
+
+def read_config(config_file: str | None = None, *, branch: bool = True) -> Config:
+    """Read the settings that hold in the current directory.
+
+    `config_file` is the file that the user named: it alone is read then, and it must be there. Otherwise
+    COVERAGE_RCFILE names one, or the first of coverage.py's usual files with settings for it. `branch` is what holds
+    where none of them says whether branches are measured.
+    Raises UsageError (`config-missing`, `config-syntax`, `config-value`, `bad-rate`, `bad-engine`).
+    """
+    config = Config(branch=branch)
+    named = config_file or os.environ.get("COVERAGE_RCFILE") or None
+    if named == ".coveragerc":
+        named = None  # coverage.py's own reading of that name: the usual places, of which it is the first
+    if named is not None:
+        found = open_settings_file(named, is_own=True)
+        if found is None:
+            raise UsageError(
+                "config-missing",
+                f"Can't read the configuration file {named!r}.",
+                "Give the name of a file that is there, or leave the option out.",
+            )
+        _apply(config, found)
+        config.config_file = os.path.abspath(named)
+        if named.endswith(".toml"):
+            _apply_own(config, found)
+    else:
+        _read_usual_files(config)
+    config.data_file = os.environ.get("COVERAGE_FILE") or config.data_file
+    check_sampling(config)
+    _check_engine(config.engine)
+    config.warnings += _ignored_settings(config)
+    return config
+
+
+def _ignored_settings(config: Config) -> Iterator[tuple[str, str]]:
+    """Yield (slug, text) for each setting by which coverage.py's numbers would be others."""
+    if config.plugins:
+        text = (
+            f"coverage.py's plugins {', '.join(config.plugins)} are not applied: what they set, such as fail_under or"
+            " lines to exclude, is not in force, and what they measure, such as templates, is not in the data."
+        )
+        yield "plugins-ignored", text
+    if config.cover_pylib:
+        yield "cover-pylib-ignored", "cover_pylib has no effect: the standard library is not measured."
+
+
+def _read_usual_files(config: Config) -> None:
+    """Take coverage's settings from the first file that has some, and ours from the TOML files."""
+    for name, is_own in (
+        (".coveragerc", True),
+        (".coveragerc.toml", True),
+        ("setup.cfg", False),
+        ("tox.ini", False),
+        ("pyproject.toml", False),
+    ):
+        found = open_settings_file(name, is_own)
+        if found is not None and (_apply(config, found) or is_own):
+            config.config_file = os.path.abspath(name)
+            break
+    for name in ("pyproject.toml", ".coveragerc.toml"):
+        found = open_settings_file(name, is_own=False)
+        if found is not None:
+            _apply_own(config, found)
+
+
+def field_of_option(option_name: str) -> str | None:
+    """Return the field of Config that coverage.py's "section:option" sets, None when it has none."""
+    section, _, option = option_name.partition(":")
+    known = _KNOWN.get((section, option))
+    return None if known is None else known[0]
+
+
+def is_accepted_option(option_name: str) -> bool:
+    """Tell whether "section:option" is one of coverage.py's that is taken without effect."""
+    section, _, option = option_name.partition(":")
+    return option in _ACCEPTED.get(section, "").split()
+
+
+def check_rate(rate_hz: int | None) -> None:
+    """Raise UsageError (`bad-rate`) when a sampling rate is out of range."""
+    if rate_hz is not None and not 1 <= rate_hz <= MAX_RATE_HZ:
+        raise UsageError(
+            "bad-rate",
+            f"The sampling rate is {rate_hz}; it must be 1 to {MAX_RATE_HZ} samples per second.",
+            "The default, up to 1000, suits most programs; leave it out, or use --no-profile.",
+        )
+
+
+def check_sampling(config: Config) -> None:
+    """Raise UsageError (`bad-rate`, `async-precise`) when a program can't be sampled as the configuration wants."""
+    check_rate(config.rate_hz)
+    if config.precise and config.with_tasks:
+        raise UsageError(
+            "async-precise",
+            "--precise has each thread walk its own stack, which knows nothing of tasks.",
+            "Leave out --async or --precise.",
+        )
+
+
+def _check_engine(engine: str) -> None:
+    if engine and engine not in ENGINES:
+        raise UsageError(
+            "bad-engine",
+            f"There is no engine {engine!r} ([tool.footfall] engine).",
+            f"Choose one of {', '.join(ENGINES)}, or leave it out: the default is the quickest that is exact.",
+        )
+
+
+def _apply(config: Config, found: SettingsFile) -> bool:
+    """Set every coverage.py setting of a file; True when there was one."""
+    is_used = False
+    for section in _ACCEPTED:
+        if not section.startswith("tool."):
+            is_used = _apply_section(config, found, section) or is_used
+    for name in found.options("paths"):
+        patterns = found.read("paths", name, "list")
+        if isinstance(patterns, list):
+            config.paths[name] = [os.path.expanduser(pattern) for pattern in patterns]
+            is_used = True
+    return is_used
+
+
+def _apply_own(config: Config, found: SettingsFile) -> None:
+    _apply_section(config, found, "tool.footfall")
+
+
+def _apply_section(config: Config, found: SettingsFile, section: str) -> bool:
+    accepted = _ACCEPTED[section].split()
+    is_used = False
+    for option in found.options(section):
+        if (section, option) in _KNOWN:
+            field_name, kind = _KNOWN[section, option]
+            setattr(config, field_name, found.read(section, option, kind))
+        elif option not in accepted:
+            config.warnings.append(
+                (
+                    "config-unknown",
+                    f"Unrecognized option '[{found.section_name(section)}] {option}=' in {found.path}.",
+                )
+            )
+            continue
+        is_used = True
+    return is_used
+
+
+def canonical_path(path: str) -> str:
+    """Return the absolute path with links resolved, as coverage.py names files."""
+    return os.path.abspath(os.path.realpath(system_path(path)))
+
+
+def system_path(path: str) -> str:
+    """Return a path of a data file, which is UTF-8, as Python names it here: otherwise in the locale C of old."""
+    return path if path.isascii() else os.fsdecode(path.encode("utf-8", "surrogateescape"))
+
+
+_BAD_GLOB: Final = re.compile(r"\*\*\*|[^/]\*\*|\*\*[^/]|\*\*/\*\*|^\*\*$|\[[^\]]*$|^[^\[]*\]")
+
+
+def make_patterns_absolute(patterns: Iterable[str]) -> list[str]:
+    """Prepare file patterns for matching: each as written and, unless it starts with a wildcard, from here.
+
+    Raises UsageError (`bad-glob`) for a pattern that coverage.py would refuse.
+    """
+    prepared: list[str] = []
+    for pattern in patterns:
+        if found := _BAD_GLOB.search(pattern):
+            raise UsageError(
+                "bad-glob",
+                f"The file pattern {pattern!r} can't include {found[0]!r}.",
+                "Use * within a folder, ** alone between slashes, and [] in pairs.",
+            )
+        prepared.append(pattern)
+        if not pattern.startswith(("*", "?")):
+            prepared.append(canonical_path(pattern))
+    return prepared

@@ -1,0 +1,1 @@
+"""From a data file to what reports need, with a cache."""

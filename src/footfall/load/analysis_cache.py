@@ -1,0 +1,213 @@
+"""Analyses of source files kept from report to report, by content.
+
+One SQLite file in `.footfall/cache` of the current directory, where runs keep their caches too, or in the user's cache
+directory. A key is made of the source's bytes and of all else that an analysis depends on, so that an entry never is
+out of date; what can't be read is analysed again, and what can't be written is not kept. Nothing here ever raises.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import sqlite3
+import stat
+import sys
+import time
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+import footfall.analyze
+from footfall._version import VERSION
+from footfall.record.data.data_file import DATABASE_ERRORS
+
+__all__ = ["AnalysisCache", "key_maker", "keys_by_path", "open_cache"]
+
+_FILE = "analyses.sqlite"
+_MAX_BYTES = 64 << 20  # about 1.5 million lines
+_LOCK_SECONDS = 0.5  # another report that writes at the same time; waiting longer costs more than analysing
+_SECONDS_PER_DAY = 86_400
+_SCHEMA = "create table if not exists analysis (key blob unique, day integer, data blob)"
+
+
+def key_maker(*parts: object) -> hashlib._Hash:
+    """Return a hash of all but the source that an analysis depends on; a copy updated with the source is its key.
+
+    `parts` tell the kind of analysis, the version of its bytes and its settings, by their `repr`.
+    """
+    depends = (
+        parts,
+        VERSION,
+        _code_state(),
+        sys.implementation.cache_tag,
+        sys.hexversion,
+        sys.flags.optimize,  # drops assert statements
+        sys.byteorder,
+    )
+    return hashlib.sha256(repr(depends).encode("utf-8", "surrogatepass"))
+
+
+def keys_by_path(base: hashlib._Hash, sources: Mapping[str, bytes]) -> dict[str, bytes]:
+    """Return the key of each source, from what `key_maker` made."""
+    keys: dict[str, bytes] = {}
+    for path, source in sources.items():
+        key = base.copy()
+        key.update(source)
+        keys[path] = key.digest()
+    return keys
+
+
+def _code_state() -> list[tuple[str, int, int]]:
+    """Return what changes when the analysis' own code is edited: a development version keeps its number."""
+    state: list[tuple[str, int, int]] = []
+    with contextlib.suppress(OSError):
+        for folder in footfall.analyze.__path__:
+            with os.scandir(folder) as entries:
+                for entry in entries:
+                    if entry.name.endswith(".py"):
+                        status = entry.stat()
+                        state.append((entry.name, status.st_size, status.st_mtime_ns))
+    return sorted(state)
+
+
+class AnalysisCache:
+    """Keys to packed analyses. Reading marks entries as used, by day; the longest unused go first."""
+
+    def __init__(self, path: str, max_bytes: int = _MAX_BYTES) -> None:
+        self._path = path
+        self._max_bytes = max_bytes
+        self._connection: sqlite3.Connection | None = None
+        try:
+            self._connection = self._connect()
+        except sqlite3.OperationalError:
+            pass  # locked, or not ours to read
+        except DATABASE_ERRORS:
+            self._start_again()
+
+    def _connect(self) -> sqlite3.Connection:
+        connection = sqlite3.connect(self._path, timeout=_LOCK_SECONDS, isolation_level=None)
+        try:
+            connection.execute("pragma auto_vacuum = full")
+            # a torn write costs an entry or the file, both of which can be made again
+            connection.execute("pragma synchronous = off")
+            connection.execute("pragma journal_mode = memory").fetchall()
+            connection.execute(_SCHEMA)
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+    def _start_again(self) -> None:
+        """Put an empty cache in the place of a damaged one."""
+        self.close()
+        with contextlib.suppress(OSError, *DATABASE_ERRORS):
+            os.unlink(self._path)
+            self._connection = self._connect()
+
+    def get(self, keys: Iterable[bytes]) -> dict[bytes, bytes]:
+        """Return the entries that there are."""
+        if self._connection is None:
+            return {}
+        today = _today()
+        found: dict[bytes, bytes] = {}
+        unmarked: list[tuple[int, bytes]] = []
+        try:
+            for key in keys:
+                row = self._connection.execute("select day, data from analysis where key = ?", (key,)).fetchone()
+                if row is not None and isinstance(row[1], bytes):
+                    found[key] = row[1]
+                    if row[0] != today:
+                        unmarked.append((today, key))
+            if unmarked:
+                self._write("update analysis set day = ? where key = ?", unmarked)
+        except sqlite3.OperationalError:
+            self.close()
+        except DATABASE_ERRORS:
+            self._start_again()
+        return found
+
+    def put(self, entries: Mapping[bytes, bytes]) -> None:
+        """Keep entries; when the file is too large, drop the older half of all."""
+        if self._connection is None or not entries:
+            return
+        today = _today()
+        try:
+            rows = [(key, today, data) for key, data in entries.items()]
+            self._write("insert or replace into analysis values (?, ?, ?)", rows)
+            if self._size_bytes() > self._max_bytes:
+                self._connection.execute(
+                    "delete from analysis where rowid in (select rowid from analysis order by day, rowid limit"
+                    " (select (count(*) + 1) / 2 from analysis))"
+                )
+        except sqlite3.OperationalError:
+            self.close()
+        except DATABASE_ERRORS:
+            self._start_again()
+
+    def _write(self, statement: str, rows: list[tuple[int, bytes]] | list[tuple[bytes, int, bytes]]) -> None:
+        assert self._connection is not None
+        self._connection.execute("begin immediate")
+        try:
+            self._connection.executemany(statement, rows)
+            self._connection.execute("commit")
+        except BaseException:
+            with contextlib.suppress(sqlite3.Error):
+                self._connection.execute("rollback")
+            raise
+
+    def _size_bytes(self) -> int:
+        assert self._connection is not None
+        pages, page_bytes = (
+            self._connection.execute(f"pragma {name}").fetchone()[0] for name in ("page_count", "page_size")
+        )
+        return int(pages) * int(page_bytes)
+
+    def close(self) -> None:
+        """Close the file; the cache is empty from then on."""
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+
+def _today() -> int:
+    return int(time.time()) // _SECONDS_PER_DAY
+
+
+def open_cache(data_file: str | Path) -> AnalysisCache | None:
+    """Open the cache for reports of a data file; None where no place for it can be written."""
+    for folder, home in _places(data_file):
+        with contextlib.suppress(OSError):
+            os.makedirs(folder, exist_ok=True)
+            if not _is_ours(folder):
+                continue
+            if home:
+                _ignore_in_git(home)
+            path = os.path.join(folder, _FILE)
+            if os.path.islink(path) or (os.path.exists(path) and not os.path.isfile(path)):
+                continue  # SQLite would write through the link, whatever it leads to
+            return AnalysisCache(path)
+    return None
+
+
+def _places(data_file: str | Path) -> Iterable[tuple[str, str]]:
+    """Yield (directory, the `.footfall` it is in or ""), best first."""
+    home = os.path.abspath(".footfall")
+    # a report on data from elsewhere leaves nothing in a directory that has nothing to do with footfall
+    if os.path.isdir(home) or os.path.dirname(home) == os.path.dirname(os.path.abspath(data_file)):
+        yield os.path.join(home, "cache"), home
+    caches = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
+    if os.path.isabs(caches):
+        yield os.path.join(caches, "footfall"), ""
+
+
+def _is_ours(folder: str) -> bool:
+    """Tell whether we can write there and others can't: they could make our reports wrong."""
+    status = os.stat(folder)
+    is_private = status.st_uid == os.geteuid() and not status.st_mode & stat.S_IWOTH
+    return is_private and os.access(folder, os.W_OK | os.X_OK)
+
+
+def _ignore_in_git(home: str) -> None:
+    """As for run directories: what is kept there is nobody's source."""
+    with contextlib.suppress(FileExistsError), open(os.path.join(home, ".gitignore"), "x", encoding="utf-8") as file:
+        file.write("*\n")

@@ -1,0 +1,273 @@
+"""What every coverage report starts from: the data file's files, chosen, analysed and compared with their source.
+
+All reports and the summary call it; they only write what it found. Analyses come from the cache or are made here, by
+several processes when there are many.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import NamedTuple
+
+from footfall.analyze.results import FileResult, Numbers, compare
+from footfall.analyze.source.analysis import SourceAnalysis, SourceError
+from footfall.analyze.source.exclude import ExclusionRules
+from footfall.config.configuration import Config, canonical_path, make_patterns_absolute
+from footfall.errors import FootfallError
+from footfall.load.analyses import analyze_sources
+from footfall.load.source_files import looks_like_python, read_source_bytes
+from footfall.patterns import glob_matches
+from footfall.record.data.aliases import PathAliases
+from footfall.record.data.coverage_tables import StoredCoverage, StoredFile, read_coverage
+
+__all__ = [
+    "Coverage",
+    "ReportedFile",
+    "UnreadableFile",
+    "choose_paths",
+    "gather",
+    "profile_alone",
+    "shown_path",
+    "unreadable_notes",
+]
+
+
+_SHOW_TIMES = (
+    "Its times are shown by `footfall report`, `footfall html` and `footfall flame`;"
+    " `footfall run COMMAND` records both."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ReportedFile:
+    """One file of a report. `stored_paths` are its names in the data file, several where [paths] joined them.
+
+    `inferred` are the executed statements of which no line was seen: the file was imported before measuring began.
+    """
+
+    result: FileResult
+    analysis: SourceAnalysis
+    stored_paths: tuple[str, ...]
+    inferred: frozenset[int] = frozenset()
+
+    @property
+    def name(self) -> str:
+        """The path as reports show it."""
+        return self.result.name
+
+
+class UnreadableFile(NamedTuple):
+    """A measured file without a source that can be read: in no total. `name` is its path as reports show it."""
+
+    name: str
+    slug: str
+    reason: str
+
+
+@dataclass(slots=True)
+class Coverage:
+    """The files of a report in the order of their paths, and what could not be in it as (slug, text).
+
+    `unreadable` are those of which the text is missing or no Python; `ignored` are they where such errors are.
+    """
+
+    has_arcs: bool = False
+    has_profile: bool = False
+    has_conditions: bool = False
+    is_profile_alone: bool = False
+    """Whether the data file has no coverage at all."""
+    files: list[ReportedFile] = field(default_factory=list)
+    unreadable: list[UnreadableFile] = field(default_factory=list)
+    ignored: list[UnreadableFile] = field(default_factory=list)
+    warnings: list[tuple[str, str]] = field(default_factory=list)
+
+    @property
+    def total(self) -> Numbers:
+        """All files added up."""
+        return sum((file.result.numbers for file in self.files), Numbers())
+
+
+def profile_alone(data_file: str | Path) -> str:
+    """Say that a data file has no coverage, and how it came about."""
+    return f"{data_file} has a profile and no coverage: `footfall attach` or --no-cover recorded it."
+
+
+def gather(
+    config: Config,
+    data_file: str | Path,
+    *,
+    ignore_errors: bool = False,
+    contexts: Sequence[str] = (),
+    paths: Sequence[str] = (),
+    needs_coverage: bool = True,
+) -> Coverage:
+    """Read the data file and compare each file that the configuration includes with its source.
+
+    `contexts` are regular expressions: only what ran in a context that one of them finds counts. `paths`, when there
+    are some, are the files to report, measured or not, instead of all measured ones. A file that can't be read or is
+    no Python is named in the warnings. Without `ignore_errors` (or the setting) it is `unreadable` as well, and an
+    error where it was asked for by name or no other can be read.
+    Without `needs_coverage` a data file that has a profile alone gives no files.
+    Raises FootfallError: what reading the data raises, `no-report-data`, `no-coverage`, `no-source`, `not-python`.
+    """
+    with _paused_collector():
+        stored, names = _apply_paths(config, read_coverage(data_file, contexts))
+        coverage = Coverage(
+            has_arcs=stored.has_arcs, has_profile=stored.has_profile, has_conditions=stored.has_conditions
+        )
+        if stored.has_profile and not stored.files and not stored.has_arcs:
+            if needs_coverage:
+                raise FootfallError("no-coverage", profile_alone(data_file), _SHOW_TIMES)
+            coverage.is_profile_alone = True
+            return coverage
+        wanted = [_stored_path(config, path) for path in paths]
+        chosen = choose_paths(config, wanted or stored.files)
+        if not chosen:
+            raise FootfallError(
+                "no-report-data",
+                f"No data to report in {data_file}.",
+                "Check --include and --omit, and that the command ran Python code of the project.",
+            )
+        failed: list[tuple[str, FootfallError]] = []
+        for path, analysis in _analyze_all(config, data_file, chosen, stored, coverage, failed):
+            found = stored.files.get(path) or StoredFile()
+            arcs = found.arcs if stored.has_arcs else None
+            result = compare(analysis, found.lines, arcs, shown_path(path))
+            seen = analysis.translate_lines(found.lines - found.inferred) if found.inferred else ()
+            inferred = result.executed & analysis.translate_lines(found.inferred) - frozenset(seen)
+            coverage.files.append(ReportedFile(result, analysis, names.get(path, (path,)), inferred))
+        _note_unknown_branches(coverage, stored)
+        failures = [UnreadableFile(shown_path(path), each.slug, each.message) for path, each in failed]
+        if config.ignore_errors or ignore_errors:
+            coverage.ignored = failures
+        elif failures:
+            if wanted or not coverage.files:
+                raise failed[0][1]
+            coverage.unreadable = failures
+        for _, error in failed:
+            coverage.warnings.append((error.slug, f"{error.message} It is not in the total."))
+    return coverage
+
+
+def _stored_path(config: Config, path: str) -> str:
+    """Return the name that the data has for a file that the command line names."""
+    path = canonical_path(path)
+    return shown_path(path) if config.relative_files else path
+
+
+def unreadable_notes(coverage: Coverage) -> list[str]:
+    """Return what stands below a table of the files that can't be read."""
+    if not coverage.unreadable:
+        return []
+    return ["\n".join(["Not in the total:", *(f"{each.name}: {each.reason}" for each in coverage.unreadable)])]
+
+
+def _note_unknown_branches(coverage: Coverage, stored: StoredCoverage) -> None:
+    """Say when branches count as missing that data without branches may have taken."""
+    unknown = [
+        each for each in coverage.files if each.result.path in stored.lines_only and each.result.missing_branches
+    ]
+    if unknown:
+        others = f" and {len(unknown) - 1} more" if len(unknown) > 1 else ""
+        text = (
+            f"Some data for {unknown[0].name}{others} was recorded without branches: its lines count as run, branches"
+            " that only it took count as missing."
+        )
+        coverage.warnings.append(("branches-partly-known", text))
+
+
+@contextlib.contextmanager
+def _paused_collector() -> Iterator[None]:
+    """Stop the garbage collector, which would walk all that is gathered again and again and find nothing to free."""
+    is_paused = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if is_paused:
+            gc.enable()
+
+
+def _analyze_all(
+    config: Config,
+    data_file: str | Path,
+    chosen: Sequence[str],
+    stored: StoredCoverage,
+    coverage: Coverage,
+    failed: list[tuple[str, FootfallError]],
+) -> Iterator[tuple[str, SourceAnalysis]]:
+    """Yield the files that can be analysed, in their order; add the others, each with its error, to `failed`."""
+    rules = ExclusionRules.from_settings(
+        exclude_lines=config.exclude_lines,
+        exclude_also=config.exclude_also,
+        partial_branches=config.partial_branches,
+        partial_also=config.partial_also,
+        partial_branches_always=config.partial_branches_always,
+    )
+    sources: dict[str, bytes] = {}
+    errors: dict[str, FootfallError] = {}
+    for path in dict.fromkeys(chosen):
+        found = stored.files.get(path)
+        if found is not None and found.tracer:
+            continue
+        try:
+            sources[path] = read_source_bytes(path)
+        except FootfallError as error:
+            errors[path] = error
+    results = analyze_sources(sources, rules, data_file)
+    for path in chosen:
+        result = errors.get(path) or results.get(path)
+        if result is None:
+            tracer = stored.files[path].tracer
+            coverage.warnings.append(("plugin-file", f"{path} was measured by the plugin {tracer}."))
+        elif isinstance(result, SourceAnalysis):
+            yield path, result
+        elif not isinstance(result, SourceError) or looks_like_python(path):
+            failed.append((path, result))
+
+
+def _apply_paths(config: Config, stored: StoredCoverage) -> tuple[StoredCoverage, dict[str, tuple[str, ...]]]:
+    """Map stored paths to those here; also return for each of these the names it had."""
+    aliases = PathAliases(config.paths.values(), relative=config.relative_files) if config.paths else None
+    mapped = StoredCoverage(
+        has_arcs=stored.has_arcs, has_profile=stored.has_profile, has_conditions=stored.has_conditions
+    )
+    names: dict[str, tuple[str, ...]] = {}
+    for path, found in stored.files.items():
+        here = path if aliases is None else aliases.map(path)
+        if not config.relative_files:
+            here = canonical_path(here)
+        if path in stored.lines_only:
+            mapped.lines_only.add(here)
+        into = mapped.files.setdefault(here, StoredFile(tracer=found.tracer))
+        seen = (into.lines - into.inferred) | (found.lines - found.inferred)
+        into.inferred = (into.inferred | found.inferred) - seen
+        into.lines |= found.lines
+        into.arcs |= found.arcs
+        names[here] = (*names.get(here, ()), path)
+    return mapped, names
+
+
+def choose_paths(config: Config, paths: Iterable[str]) -> list[str]:
+    """Return the paths that the report includes, sorted."""
+    include = make_patterns_absolute(config.report_include)
+    omit = make_patterns_absolute(config.report_omit)
+    return [
+        path
+        for path in sorted(paths)
+        if (not include or any(glob_matches(pattern, path) for pattern in include))
+        and not any(glob_matches(pattern, path) for pattern in omit)
+    ]
+
+
+def shown_path(path: str) -> str:
+    """Return a path as reports show it: relative when it is below the current directory."""
+    shown = path.removeprefix(os.path.abspath(os.curdir).rstrip("/") + "/")
+    if shown.isascii():
+        return shown
+    return shown.encode("utf-8", "surrogateescape").decode("utf-8", "surrogateescape")  # see canonical_path

@@ -1,0 +1,1 @@
+"""What blocks newly execute, for `footfall.capture()`."""

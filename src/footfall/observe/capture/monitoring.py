@@ -1,0 +1,203 @@
+"""What blocks newly execute, seen by a `sys.monitoring` tool of our own (CPython 3.12 and later).
+
+Each line and each direction of a branch is reported while a block is open, once, and then disabled: code that was
+seen before runs at full speed. While no block is open nothing is disabled, so that what runs then is still new later.
+Called by footfall.api.capture. The tool is beside the one of a measured run, whose events and data it leaves alone.
+"""
+
+import sys
+
+from footfall.own_builtins import keep_builtins
+from footfall.pythons import HAS_BRANCH_EVENTS
+
+keep_builtins(globals())
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from types import CodeType, FrameType
+
+    from footfall.observe.module_names import Namespace
+    from footfall.observe.scope import Scope
+
+__all__ = ["Block", "Series"]
+
+_TOOL_NAME = "footfall-capture"
+# Those that others are known to ask for come last: 3 Hypothesis, 1 coverage, 0 debuggers; footfall itself takes 4.
+_TOOL_IDS = (5, 2, 4, 0, 1, 3)
+
+
+class Block:
+    """What one block executed that none before it did: (path, line), and directions of branches.
+
+    Those are (path, code, offset, destination) of the bytecode, or, from the trace function, (path, (line, line)).
+    """
+
+    __slots__ = ("arcs", "branches", "lines")
+
+    def __init__(self) -> None:
+        self.lines: list[tuple[str, int]] = []
+        self.branches: list[tuple[str, CodeType, int, int]] = []
+        self.arcs: list[tuple[str, tuple[int, int]]] = []
+
+
+class Series:
+    """One tool and what it has seen. Raises RuntimeError when all tools are taken."""
+
+    def __init__(self, scope: "Scope") -> None:
+        self._scope = scope
+        self._codes: dict[int, tuple[CodeType, str]] = {}  # id -> an equal code object that came first, path
+        self._kept: dict[int, CodeType] = {}  # keeps the ids above from being used again
+        self._equal: dict[CodeType, CodeType] = {}
+        self._lines: set[tuple[str, int]] = set()
+        self._branches: set[tuple[int, int, int]] = set()
+        self._directions: dict[tuple[int, int], int] = {}
+        self._sources: dict[int, _Sources] = {}  # by id of the code object
+        self._open: tuple[Block, ...] = ()
+        self._tool_id = _take_tool()
+        self._start()
+
+    def open(self) -> Block:
+        """Begin a block. Blocks may overlap: what is new belongs to all that are open."""
+        block = Block()
+        self._open = (*self._open, block)
+        return block
+
+    def close(self, block: Block) -> None:
+        """End a block."""
+        self._open = tuple(other for other in self._open if other is not block)
+
+    def stop(self) -> None:
+        """See no more, and give the tool back."""
+        self._open = ()
+        monitoring = sys.monitoring
+        if monitoring.get_tool(self._tool_id) != _TOOL_NAME:
+            return  # the program freed it
+        monitoring.set_events(self._tool_id, 0)
+        for code in self._kept.values():
+            monitoring.set_local_events(self._tool_id, code, 0)
+        for event in self._events:
+            monitoring.register_callback(self._tool_id, event, None)
+        monitoring.free_tool_id(self._tool_id)
+
+    @property
+    def is_working(self) -> bool:
+        """Whether the tool is still ours."""
+        return sys.monitoring.get_tool(self._tool_id) == _TOOL_NAME
+
+    def _start(self) -> None:
+        events = sys.monitoring.events
+        local: dict[int, Callable[..., object]] = {events.LINE: self._on_line}
+        if HAS_BRANCH_EVENTS:
+            local |= {events.BRANCH_LEFT: self._on_left, events.BRANCH_RIGHT: self._on_right}
+        else:
+            local[events.BRANCH] = self._on_branch
+        everywhere = {events.PY_START: self._on_start, events.PY_RESUME: self._on_start}
+        self._events = {**local, **everywhere}
+        self._local_events = sum(local)
+        for event, callback in self._events.items():
+            sys.monitoring.register_callback(self._tool_id, event, callback)
+        sys.monitoring.set_events(self._tool_id, sum(everywhere))
+        for running in sys._current_frames().values():
+            frame: FrameType | None = running
+            while frame is not None:
+                self._watch(frame.f_code, frame.f_globals)
+                frame = frame.f_back
+
+    def _on_start(self, code: "CodeType", _offset: int) -> object:
+        if id(code) not in self._codes:
+            self._watch(code, None)
+        return sys.monitoring.DISABLE
+
+    def _watch(self, code: "CodeType", namespace: "Namespace | None") -> None:
+        """Have the lines and branches of a code object reported, if its file is in the scope."""
+        path = self._scope.decide(code.co_filename, namespace=namespace)
+        if path is not None and id(code) not in self._codes and any(code.co_code):  # extensions make some without
+            self._kept[id(code)] = code
+            self._codes[id(code)] = (self._equal.setdefault(code, code), path)
+            sys.monitoring.set_local_events(self._tool_id, code, self._local_events)
+
+    def _on_line(self, code: "CodeType", line: int) -> object:
+        blocks = self._open
+        if not blocks:
+            return None
+        path = self._codes[id(code)][1]
+        if (path, line) not in self._lines:
+            self._lines.add((path, line))
+            for block in blocks:
+                block.lines.append((path, line))
+        return sys.monitoring.DISABLE
+
+    def _on_left(self, code: "CodeType", offset: int, destination: int) -> object:
+        blocks = self._open
+        if not blocks:
+            return None
+        if destination - offset != _JUMP_LENGTH:
+            offset = self._sources_of(code).left.get(destination, offset)
+        self._add(blocks, code, offset, destination)
+        return sys.monitoring.DISABLE
+
+    def _on_right(self, code: "CodeType", offset: int, destination: int) -> object:
+        blocks = self._open
+        if not blocks:
+            return None
+        sources = self._sources_of(code)
+        if offset not in sources.jumps:
+            offset = sources.loops.get(destination, offset)
+        self._add(blocks, code, offset, destination)
+        return sys.monitoring.DISABLE
+
+    def _sources_of(self, code: "CodeType") -> "_Sources":
+        found = self._sources.get(id(code))
+        if found is None:
+            found = self._sources[id(code)] = _Sources(code.co_branches())
+        return found
+
+    def _on_branch(self, code: "CodeType", offset: int, destination: int) -> object:
+        """Before 3.14 an event is for both directions: it is disabled when both were seen."""
+        blocks = self._open
+        if not blocks:
+            return None
+        self._add(blocks, code, offset, destination)
+        return sys.monitoring.DISABLE if self._directions[id(self._codes[id(code)][0]), offset] > 1 else None
+
+    def _add(self, blocks: tuple[Block, ...], code: "CodeType", offset: int, destination: int) -> None:
+        first, path = self._codes[id(code)]
+        key = (id(first), offset, destination)
+        if key in self._branches:
+            return
+        self._branches.add(key)
+        place = (id(first), offset)
+        self._directions[place] = self._directions.get(place, 0) + 1
+        for block in blocks:
+            block.branches.append((path, first, offset, destination))
+
+
+_JUMP_LENGTH = 6
+"""From a conditional jump over its cache and NOT_TAKEN, in bytes; of a loop's FOR_ITER it is less."""
+
+
+class _Sources:
+    """Where the branches of a code object are. An event says so too, but names the instruction at which the frame was
+    last, which is another one where CPython's JIT has left its compiled code, or others watch instructions."""
+
+    __slots__ = ("jumps", "left", "loops")
+
+    def __init__(self, branches: "Iterable[tuple[int, int, int]]") -> None:
+        self.left: dict[int, int] = {}
+        self.jumps: set[int] = set()
+        self.loops: dict[int, int] = {}
+        for source, left, right in branches:
+            self.left[left] = source
+            if left - source == _JUMP_LENGTH:
+                self.jumps.add(source)
+            else:
+                self.loops[right] = source
+
+
+def _take_tool() -> int:
+    for tool_id in _TOOL_IDS:
+        if sys.monitoring.get_tool(tool_id) is None:
+            sys.monitoring.use_tool_id(tool_id, _TOOL_NAME)
+            return tool_id
+    raise RuntimeError("all six sys.monitoring tools are taken")

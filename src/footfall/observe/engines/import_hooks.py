@@ -1,0 +1,180 @@
+"""The probes engine's hooks into the import system and into pytest's assertion rewriting."""
+
+import os
+import sys
+from sys import _getframe  # as it is now: the program may put another there
+
+from footfall.files import absolute_path
+from footfall.observe.engines.loaders import PlainLoaders
+from footfall.observe.engines.probe_cache import code_state
+from footfall.observe.interruptions import pass_on
+from footfall.observe.messages import report
+from footfall.own_builtins import keep_builtins
+
+keep_builtins(globals())
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import CodeType
+    from typing import Any
+
+    from footfall.observe.engines.probes import Probes
+
+__all__ = ["hook_imports"]
+
+_IMPORTERS = ("<frozen importlib._bootstrap_external>", "<builtin>/frozen importlib._bootstrap_external")
+"""Where the import system asks loaders for code, on CPython and PyPy."""
+_REWRITER = "_pytest.assertion.rewrite"
+
+
+def hook_imports(
+    probes: "Probes", cache_dir: str, unseen: "Callable[..., Any]"
+) -> None:
+    """Give the import system instrumented code for measured source files.
+
+    `unseen(function, *arguments)` calls while signals wait, and without a word to the program's trace and profile
+    functions.
+    """
+    external = sys.modules["_frozen_importlib_external"]
+    loader = external.SourceLoader
+    original = loader.get_code
+    plain_loaders = PlainLoaders(external)
+    modules = sys.modules
+    waits_for_pytest = True
+
+    def ask(loader: "Any", filename: str, name: str | None) -> "tuple[CodeType | None, bool, bool]":
+        """Return the code with probes, whether the file is measured, and whether its text is what runs."""
+        is_measured = probes.path_of(filename, name) is not None
+        runs_file_text = is_measured and plain_loaders.runs_file_text(loader, filename)
+        code = probes.code_for_import(filename, name) if runs_file_text else None
+        return code, is_measured, runs_file_text
+
+    def get_code(self, fullname):  # type: ignore[no-untyped-def]
+        nonlocal waits_for_pytest
+        if waits_for_pytest and _REWRITER in modules:
+            waits_for_pytest = not _hook_rewriter(modules[_REWRITER], probes, cache_dir, unseen)
+        filename = self.get_filename(fullname)
+        try:
+            caller = _getframe(1).f_code.co_filename
+        except Exception as error:  # an audit hook of the program may forbid this
+            pass_on(error)
+            caller = ""
+        # Others than the import system (runpy) may run it under another name.
+        name = fullname if caller in _IMPORTERS else None
+        try:
+            code, is_measured, runs_file_text = unseen(ask, self, filename, name)
+        except RecursionError:  # the program's stack is so full that the way to one of our own does not fit
+            code, is_measured, runs_file_text = None, False, False
+        if code is not None:
+            return code
+        if not is_measured or runs_file_text:
+            return original(self, fullname)
+        # Called from here: what it raises has no frames of other files of ours.
+        texts = probes.begin_loader(filename)
+        try:
+            code = original(self, fullname)
+        finally:
+            probes.end_loader()
+        return probes.code_from_loader(
+            filename, name, code, texts, lambda: self.source_to_code(self.get_data(filename), filename)
+        )
+
+    _pose_as(get_code, original)
+    loader.get_code = get_code
+
+
+def _pose_as(function: "Callable[..., object]", original: "Callable[..., object]") -> None:
+    """Make a wrapper look like the original, its frame too: tracebacks leave the import system's frames out."""
+    code = getattr(original, "__code__", None)
+    if code is None:
+        return  # another tool has put something else there
+    function.__code__ = function.__code__.replace(
+        co_filename=code.co_filename,
+        co_name=code.co_name,
+        co_qualname=code.co_qualname,
+        co_firstlineno=code.co_firstlineno,
+    )
+    function.__name__ = original.__name__
+    function.__qualname__ = original.__qualname__
+    function.__doc__ = original.__doc__
+    function.__module__ = original.__module__
+
+
+def _hook_rewriter(
+    rewriter: "Any",
+    probes: "Probes",
+    cache_dir: str,
+    unseen: "Callable[..., Any]",
+) -> bool:
+    """Instrument test modules before pytest rewrites their asserts. False while it is still being imported."""
+    if getattr(getattr(rewriter, "__spec__", None), "_initializing", False):
+        return False
+    original = getattr(rewriter, "rewrite_asserts", None)
+    tail = getattr(rewriter, "PYC_TAIL", None)
+    if original is None or not isinstance(tail, str):
+        report("pytest-unknown", "test modules can't have probes: this pytest rewrites asserts in a way of its own.")
+        return True
+
+    path_of = _path_finder(rewriter, probes, unseen)
+
+    def rewrite_asserts(mod, source, module_path=None, config=None):  # type: ignore[no-untyped-def]
+        if module_path is not None and path_of(module_path) is not None:
+            unseen(probes.instrument_tree, mod, source, os.fspath(module_path))
+        original(mod, source, module_path, config)
+
+    mode = "b" if probes.instrumenter.with_branches else "l"
+    rewriter.rewrite_asserts = rewrite_asserts
+    # pytest's own tail tells -O from none, but not -OO from -O.
+    rewriter.PYC_TAIL = f"-footfall{code_state()}{mode}{sys.flags.optimize}{tail}"
+    _move_cache(rewriter, cache_dir, path_of)
+    return True
+
+
+def _path_finder(
+    rewriter: "Any", probes: "Probes", unseen: "Callable[..., Any]"
+) -> "Callable[[object], str | None]":
+    """Return what tells whether a file that is rewritten is measured, by the name of the module it is loaded as.
+
+    That name is known when the module is made, which leaves no frame of ours on the stack when the module runs. In a
+    pytest without that step all that may be measured is instrumented; whether it is, its first probe asks.
+    """
+    names: dict[str, str] = {}
+    hook = getattr(rewriter, "AssertionRewritingHook", None)
+    original = getattr(hook, "create_module", None)
+    if hook is not None and original is not None:
+
+        def create_module(self, spec):  # type: ignore[no-untyped-def]
+            if type(spec.origin) is str:
+                names[os.path.normpath(spec.origin)] = spec.name
+            return original(self, spec)
+
+        _pose_as(create_module, original)
+        hook.create_module = create_module
+
+    def path_of(file: "Any") -> str | None:
+        filename = os.fspath(file)
+        path: str | None = unseen(probes.path_of, filename, names.get(os.path.normpath(filename)))
+        return path
+
+    return path_of
+
+
+def _move_cache(rewriter: "Any", cache_dir: str, path_of: "Callable[[object], str | None]") -> None:
+    """Keep pytest's instrumented bytecode beside ours, or nowhere; never in the user's __pycache__.
+
+    What is not measured is kept in another place: a later run that measures it must not take it for instrumented.
+    """
+    original = getattr(rewriter, "get_cache_dir", None)
+    if original is None:
+        return
+
+    def get_cache_dir(file_path):  # type: ignore[no-untyped-def]
+        plain = original(file_path)
+        kind = type(plain)
+        if not cache_dir:
+            return kind(os.devnull, "footfall")
+        place = "pytest-unmeasured" if path_of(file_path) is None else "pytest"
+        return kind(cache_dir, place, absolute_path(os.fspath(plain)).lstrip(os.sep))
+
+    rewriter.get_cache_dir = get_cache_dir

@@ -1,0 +1,122 @@
+"""Source to instrumented code, from the cache where it is known. Called by the hooks on loading and compiling."""
+
+import gc
+
+from footfall.observe.engines.compiler_warnings import Silence
+from footfall.observe.engines.probe_cache import ProbeCache
+from footfall.own_builtins import keep_builtins
+from footfall.probes.mode import BRANCHES, STRAYS, mode_here, strays_here
+from footfall.probes.phantom_lines import find_strays
+from footfall.probes.plan import insert_probes
+from footfall.probes.source_text import digest_source, read_source, split_lines
+from footfall.probes.syntax import is_docstring
+from footfall.pythons import HAS_LINES_BEHIND_STARS
+
+keep_builtins(globals())
+
+if HAS_LINES_BEHIND_STARS:
+    # Early patch releases need it for stray lines: now, since once the program runs nothing is to be imported.
+    from footfall.probes import except_star_ends as probe_star_ends  # noqa: F401
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from _ast import Module
+    from collections.abc import Callable
+    from types import CodeType
+
+__all__ = ["Instrumenter", "compile_plainly"]
+
+_ONLY_AST = 0x400
+compile_plainly = compile  # before the engine or the program puts another in its place
+_LEFT_ALONE = "PYTEST_DONT_REWRITE"
+"""In a module's docstring it keeps pytest from rewriting asserts."""
+
+
+class Instrumenter:
+    """Compiles with probes, for one mode. Methods raise what the compiler raises."""
+
+    def __init__(
+        self, cache_dir: str, with_branches: bool, call_with_room: "Callable[[Callable[[], CodeType]], CodeType]"
+    ) -> None:
+        """`call_with_room` calls a function where it may recurse further than here."""
+        self.with_branches = with_branches
+        self._call_with_room = call_with_room
+        # All else that the mode tells follows from the interpreter and its optimization, which keep entries apart too.
+        self._cache = ProbeCache(cache_dir, BRANCHES if with_branches else 0)
+        self.code_state = self._cache.code_state
+        self._strays: int | None = None
+
+    def code_of_file(self, path: str, filename: str) -> "CodeType":
+        """Return the instrumented code of a source file, unarmed, under `filename`."""
+        code = self._cache.load(path)
+        if code is not None:
+            if code.co_filename != filename:
+                _rename(code, filename)
+            return code
+        key = self._cache.key(path)
+        source = read_source(path)
+        code = self.code_of_source(source, filename, digest_source(source))
+        self._cache.store(path, key, code)
+        return code
+
+    def code_of_source(
+        self, source: "str | bytes", filename: str, digest: bytes, flags: int = 0, optimize: int = -1
+    ) -> "CodeType":
+        """Return the instrumented code of source text, unarmed.
+
+        `digest` is that of the file which holds the text; `flags` are the future features' and the like.
+        """
+        # The tree is garbage at the end, but not before: collections would only walk it, and the program's heap.
+        was_enabled = gc.isenabled()
+        gc.disable()
+        try:
+            return self._compile(source, filename, digest, flags, optimize)
+        except (RecursionError, MemoryError):
+            # The trip through a tree recurses more often than plain compilation, and we have frames of our own.
+            _check_that_it_compiles(source, filename, flags, optimize)
+            with Silence():
+                return self._call_with_room(lambda: self._compile(source, filename, digest, flags, optimize))
+        finally:
+            if was_enabled:
+                gc.enable()
+
+    def _compile(
+        self, source: "str | bytes", filename: str, digest: bytes, flags: int, optimize: int
+    ) -> "CodeType":
+        tree = compile_plainly(source, filename, "exec", flags | _ONLY_AST, dont_inherit=True, optimize=optimize)
+        self.instrument(tree, source, digest, self._mode(optimize))
+        code: CodeType = compile_plainly(tree, filename, "exec", flags, dont_inherit=True, optimize=optimize)
+        return code
+
+    def _mode(self, optimize: int = -1, keeps_asserts: bool = False) -> int:
+        """Return the mode of what is compiled now. A process whose code all comes from the cache asks for none."""
+        if self._strays is None:
+            self._strays = strays_here()
+        return mode_here(self.with_branches, optimize, keeps_asserts, self._strays)
+
+    def instrument_for_pytest(self, tree: "Module", source: bytes) -> None:
+        """Insert probes into the tree of a module whose asserts pytest is about to make other statements."""
+        first = tree.body[0] if tree.body else None
+        is_left_alone = is_docstring(first) and _LEFT_ALONE in first.value.value  # type: ignore[union-attr]
+        mode = self._mode(keeps_asserts=not is_left_alone)
+        self.instrument(tree, source, digest_source(source), mode)
+
+    def instrument(self, tree: "Module", source: "str | bytes", digest: bytes, mode: int) -> None:
+        """Insert probes into the tree of `source`, in place; `mode` is that in which it will be compiled."""
+        data = source.encode("utf-8", "surrogatepass") if isinstance(source, str) else bytes(source)
+        strays = find_strays(tree, mode) if mode & STRAYS else None
+        insert_probes(tree, split_lines(data), mode, digest, strays=strays)
+
+
+def _check_that_it_compiles(source: "str | bytes", filename: str, flags: int, optimize: int) -> None:
+    """Raise SyntaxError for what the program itself can't compile here."""
+    try:
+        compile_plainly(source, filename, "exec", flags, dont_inherit=True, optimize=optimize)
+    except (RecursionError, MemoryError) as error:
+        raise SyntaxError(str(error)) from None
+
+
+def _rename(code: "CodeType", filename: str) -> None:
+    import _imp
+
+    _imp._fix_co_filename(code, filename)  # type: ignore[attr-defined]

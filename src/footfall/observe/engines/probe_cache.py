@@ -1,0 +1,100 @@
+"""Instrumented bytecode kept between runs, as `.pyc` files keep plain bytecode; never in the user's __pycache__.
+
+An entry is found by the source's path and believed only while the file's inode, size, mtime and ctime are
+those it was made from. Failing to read or write an entry is never an error: the module is instrumented anew.
+"""
+
+import os
+import sys
+from _md5 import md5  # type: ignore[import-not-found]
+from marshal import dumps, loads
+
+from footfall.files import file_state, list_directory, make_directory, now_ns, read_file, write_file
+from footfall.own_builtins import keep_builtins
+
+keep_builtins(globals())
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from types import CodeType
+
+__all__ = ["ProbeCache", "code_state"]
+
+_MAGIC = b"ffprobe1"
+_SETTLED_NS = 100_000_000
+"""A file changed so recently might change again within one tick of its clock, unseen: not cached yet."""
+
+
+class ProbeCache:
+    """The entries of one interpreter version, optimization level and mode in `directory`."""
+
+    def __init__(self, directory: str, mode: int) -> None:
+        python = sys.implementation.cache_tag or sys.implementation.name
+        self.code_state = code_state()
+        tag = f"{python}-{sys.hexversion:x}-{sys.flags.optimize}-{self.code_state}-{mode}"
+        self._directory = f"{directory}/{tag}" if directory else ""
+
+    def load(self, path: str) -> "CodeType | None":
+        """Return the instrumented, unarmed code of the file, if a current entry is there."""
+        if not self._directory:
+            return None
+        try:
+            data = read_file(self._entry(path))
+            key = _state(path)
+            if key is None or data[: len(key)] != key:
+                return None
+            code: CodeType = loads(memoryview(data)[len(key) :])
+            return code
+        except (OSError, ValueError, EOFError, TypeError):
+            return None
+
+    def key(self, path: str) -> bytes | None:
+        """Return what must still be true of the file when an entry is used; take it before reading the file."""
+        return _state(path) if self._directory else None
+
+    def store(self, path: str, key: bytes | None, code: "CodeType") -> None:
+        """Keep the code made from the file in the state `key`."""
+        if key is None or _was_just_changed(path):
+            return
+        try:
+            make_directory(self._directory)
+            write_file(self._entry(path), key + dumps(code))
+        except (OSError, ValueError):
+            pass  # made anew the next time
+
+    def _entry(self, path: str) -> str:
+        name = md5(os.fsencode(path), usedforsecurity=False).hexdigest()
+        return f"{self._directory}/{name}"
+
+
+def code_state() -> str:
+    """Return 8 characters that change whenever footfall's own instrumenting code does.
+
+    Probes are numbered anew after the run by the code that is then installed: an entry that another
+    version made, or the same one before an edit, must never be used.
+    """
+    state = []
+    directory = __file__.rpartition("/")[0]
+    for name in list_directory(directory):
+        if name.startswith(("probe_", "instrument")) and name.endswith(".py"):
+            info = file_state(f"{directory}/{name}")
+            state.append(f"{name} {info.st_size} {info.st_mtime_ns}")
+    digest: str = md5("\n".join(sorted(state)).encode(), usedforsecurity=False).hexdigest()
+    return digest[:8]
+
+
+def _state(path: str) -> bytes | None:
+    try:
+        info = file_state(path)
+    except (OSError, ValueError):
+        return None
+    text = f"{info.st_ino} {info.st_size} {info.st_mtime_ns} {info.st_ctime_ns} "
+    return _MAGIC + text.encode().ljust(88)
+
+
+def _was_just_changed(path: str) -> bool:
+    try:
+        info = file_state(path)
+    except OSError:
+        return True
+    return abs(now_ns() - info.st_ctime_ns) < _SETTLED_NS

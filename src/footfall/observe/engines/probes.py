@@ -1,0 +1,347 @@
+"""The `probes` engine: measured modules are compiled with probes in them, however they are loaded.
+
+`start` puts hooks into the import system, on `compile` and on the main script. A hook that fails leaves the
+original at work, so the module runs unmeasured; that is said once.
+"""
+
+import sys
+from sys import _getframe  # as it is now: the program may put another there
+
+from footfall.files import is_file
+from footfall.observe.engines.compiler_warnings import Silence
+from footfall.observe.engines.instrument import Instrumenter, compile_plainly
+from footfall.observe.engines.loaders import Compilations, is_same_code
+from footfall.observe.engines.traced_files import TracedFiles
+from footfall.observe.interruptions import Undisturbed, pass_on
+from footfall.observe.messages import keep_message, report
+from footfall.own_builtins import keep_builtins
+from footfall.probes.source_text import digest_source, keep_text, read_source
+
+keep_builtins(globals())
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from _ast import Module
+    from collections.abc import Callable
+    from types import CodeType
+    from typing import Any
+
+    from footfall.observe.engines.loaders import Text
+    from footfall.observe.scope import Scope
+    from footfall.settings import Settings
+
+    Where = str | Callable[[str], str | None]
+    """A measured file's absolute path, or what tells it by `co_filename` when code of the file runs."""
+    Arm = Callable[[CodeType, Where], CodeType]
+
+__all__ = ["Probes", "start"]
+
+_ONLY_AST = 0x400
+_FUTURES = 0x1FE0000
+"""The flags of code that `from __future__ import ...` sets."""
+_MAX_TEXTS = 1000
+"""How many texts that are not the file's are kept for each file: a program may compile new ones without end."""
+_IMPORT_CALLER = "<frozen importlib._bootstrap>"
+"""Where the import system compiles. What it loads goes through `get_code`; the rest it writes to `.pyc` files
+(py_compile, loaders with a `source_to_code` of their own), which must stay free of probes."""
+
+
+class Probes:
+    """What the hooks share: which files are measured, how to instrument, how to arm.
+
+    Methods raise nothing of ours; what a signal handler of the program raises meanwhile they pass on.
+    """
+
+    def __init__(
+        self,
+        settings: "Settings",
+        scope: "Scope",
+        arm: "Arm",
+        call_with_room: "Callable[[Callable[[], CodeType]], CodeType]",
+    ) -> None:
+        self.instrumenter = Instrumenter(settings.cache_dir, settings.branch, call_with_room)
+        self.decide = scope.decide
+        self._scope = scope
+        self._arm = arm
+        self._directory = settings.directory
+        self._compilations = Compilations()
+        self._traced = TracedFiles(settings.branch)
+        self._texts_left: dict[str, int] = {}
+        self._substitutes: dict[str, tuple[CodeType, CodeType]] = {}
+        self._told_of: set[str] = set()
+        self._has_failed = False
+        self._has_missing = False
+
+    @property
+    def numbering(self) -> bytes:
+        """What tells whether copies of code that come back were numbered as here."""
+        return self.instrumenter.code_state.encode()
+
+    def path_of(self, filename: str, name: str | None) -> str | None:
+        """Return the absolute path of the file when it is measured; without a module's name, when it may be."""
+        return self._decide(filename, name)[0]
+
+    def _decide(self, filename: str, name: str | None) -> tuple[str | None, bool]:
+        """As `Scope.decide_before_run`, also by a name that is known."""
+        if name is None:
+            return self._scope.decide_before_run(filename)
+        return self._scope.decide(filename, name), True
+
+    def code_for_import(self, filename: str, name: str | None) -> "CodeType | None":
+        """Return the armed code of a module's source file; None when it is not measured.
+
+        `name` is what the module will be called when it runs; None where that is not known.
+        """
+        try:
+            path, is_known = self._decide(filename, name)
+            if path is None:
+                return None
+            code = self.instrumenter.code_of_file(path, filename)
+            return self._arm(code, path if is_known else self._scope.decide)
+        except (OSError, SyntaxError) as error:
+            pass_on(error)
+            return None  # the import system finds and says the same
+        except Exception as error:  # ours: the module runs as it is
+            self.failed(filename, error)
+            return None
+
+    def begin_loader(self, filename: str) -> "list[Text]":
+        """Return the texts that are compiled under the name of the file from now on until `end_loader`."""
+        return self._compilations.begin(filename)
+
+    def end_loader(self) -> None:
+        """See `begin_loader`."""
+        self._compilations.end()
+
+    def code_from_loader(
+        self, filename: str, name: str | None, code: "Any", texts: "list[Text]", load_text: "Callable[[], object]"
+    ) -> "Any":
+        """Return a measured module's code as its loader made it, with probes where it comes from a known text.
+
+        It was compiled from one of `texts` just now, or `load_text` has the loader read and compile it anew, where
+        bytecode was there. Else the file is traced.
+        """
+        path, is_known = self._decide(filename, name)
+        if path is None or type(code) is not type(self.code_from_loader.__code__):
+            return code
+        try:
+            if not _is_python(path):
+                self._say_of_code(path, ", and is no Python: it is not measured.")
+                return code
+            instrumented = self._instrumented_as(code, texts, path) or self._instrumented_as(
+                code, self._texts_of(filename, load_text), path
+            )
+            if instrumented is not None:
+                return self._arm(instrumented, path if is_known else self._scope.decide)
+            self._trace(code.co_filename, path)
+        except Exception as error:  # ours: the module runs as it is
+            self.failed(path, error)
+        return code
+
+    def _trace(self, filename: str, path: str) -> None:
+        """Have code that probes can't be put into measured by `settrace`, and say so; or that it is not measured."""
+        if self._traced.add(filename, path):
+            self._say_of_code(path, ": it is measured by settrace, which makes the program slower.")
+        else:
+            self._say_of_code(path, ": it is not measured.")
+
+    def code_in_place_of(self, code: "CodeType", namespace: "dict[str, object] | None") -> "CodeType | bool | None":
+        """Return what is to run in place of a module's code without probes; `namespace` are its globals.
+
+        It was made from a syntax tree, or comes from bytecode. Where the file's text gives it, that is the code with
+        probes; else the file is traced. None when the code itself is to run, False when that is so for all code of its
+        `co_filename`.
+        """
+        try:
+            with Undisturbed():
+                return self._code_in_place_of(code, namespace)
+        except RecursionError:  # the program's stack is so full that the way to one of our own does not fit
+            return None
+        except Exception as error:  # ours: the module runs as it is
+            self.failed(code.co_filename, error)
+            return False
+
+    def _code_in_place_of(self, code: "CodeType", namespace: "dict[str, object] | None") -> "CodeType | bool":
+        filename = code.co_filename
+        path = self._scope.decide(filename, namespace=namespace)
+        if path is None or path in self._told_of or filename in self._traced:
+            return False
+        plain, found = self._substitutes.get(filename, (None, None))
+        if plain is code and found is not None:
+            return found
+        try:
+            text = read_source(path)
+        except OSError:
+            self._say_of_missing(path)
+            return False
+        if not _is_python(path):
+            return False  # no report can show it
+        instrumented = self._instrumented_as(code, [(text, code.co_flags & _FUTURES, -1)], path)
+        if instrumented is None:
+            self._trace(filename, path)
+            return False
+        armed = self._arm(instrumented, path)
+        self._substitutes[filename] = code, armed
+        return armed
+
+    def _texts_of(self, filename: str, load_text: "Callable[[], object]") -> "list[Text]":
+        texts = self._compilations.begin(filename)
+        try:
+            load_text()
+        except Exception:  # the loader's: it ran without this
+            texts.clear()
+        finally:
+            self._compilations.end()
+        return texts
+
+    def _instrumented_as(self, code: "CodeType", texts: "list[Text]", path: str) -> "CodeType | None":
+        """Return the code with probes, when one of the texts gives it without."""
+        for source, flags, optimize in texts:
+            with Silence():  # the loader has shown the compiler's warnings
+                plain = compile_plainly(
+                    source, code.co_filename, "exec", flags, dont_inherit=True, optimize=optimize
+                )
+                if not is_same_code(code, plain):
+                    continue
+                digest = _digest_of_content(path, source) or keep_text(self._directory, source)
+                if digest is not None:
+                    return self.instrumenter.code_of_source(source, code.co_filename, digest, flags, optimize)
+        return None
+
+    def _say_of_code(self, path: str, what: str) -> None:
+        """Say once of a file that its code is not that of its text, and what follows."""
+        if path not in self._told_of:
+            self._told_of.add(path)
+            why = path + " runs other code than its text gives (from a syntax tree, its loader or old bytecode)"
+            report("code-from-elsewhere", why + what)
+
+    def _say_of_missing(self, path: str) -> None:
+        """Keep for the end, once, that code runs under the name of a file that is not there."""
+        if not self._has_missing:
+            self._has_missing = True
+            keep_message("source-missing", "Left out, as there is no such file: " + path + ".")
+
+    def code_for_main(self, code: "CodeType", namespace: "dict[str, object]") -> "CodeType | bool | None":
+        """Return the armed code of the script that the interpreter has just compiled by itself, or read as bytecode."""
+        filename = code.co_filename
+        if namespace.get("__file__") != filename:
+            return self.code_in_place_of(code, namespace)
+        path = self.path_of(filename, "__main__")
+        if path is None or not is_file(path):
+            return None
+        with Undisturbed(), Silence():  # the interpreter has shown the compiler's warnings
+            return self.code_for_import(filename, "__main__")
+
+    def code_for_source(
+        self, source: "str | bytes", filename: str, flags: int, optimize: int
+    ) -> "CodeType | None":
+        """Return the armed code of text that is compiled under the name of a measured file."""
+        with Undisturbed():
+            return self._code_for_source(source, filename, flags, optimize)
+
+    def _code_for_source(
+        self, source: "str | bytes", filename: str, flags: int, optimize: int
+    ) -> "CodeType | None":
+        try:
+            path, is_known = self._scope.decide_before_run(filename)
+            if path is None or self._compilations.note(filename, (source, flags, optimize)) or _is_import_compiling():
+                return None
+            digest = _digest_of_content(path, source) or self._digest_of_other_text(path, source)
+            if digest is None:
+                return None
+            code = self.instrumenter.code_of_source(source, filename, digest, flags, optimize)
+            return self._arm(code, path if is_known else self._scope.decide)
+        except (OSError, SyntaxError) as error:
+            pass_on(error)
+            return None  # the plain compilation says so
+        except Exception as error:  # as above
+            self.failed(filename, error)
+            return None
+
+    def _digest_of_other_text(self, path: str, source: "str | bytes") -> bytes | None:
+        """Return the digest of a text that is not the file's, but an importer's translation; its lines are the file's.
+
+        None where the file is no Python: it is a template or the like, which no report can show. None where the text
+        can't be kept: then its code is met again when it runs.
+        """
+        if path not in self._texts_left:
+            self._texts_left[path] = _MAX_TEXTS if _is_python(path) else 0
+        if not self._texts_left[path]:
+            return None
+        self._texts_left[path] -= 1
+        return keep_text(self._directory, source) if self._texts_left[path] else None
+
+    def arm_before_run(self, code: "CodeType") -> "CodeType":
+        """Return code that comes from another's cache, armed where it is instrumented."""
+        try:
+            with Undisturbed():
+                path, is_known = self._scope.decide_before_run(code.co_filename)
+            return self._arm(code, path if path is not None and is_known else self._scope.decide)
+        except Exception as error:  # as above
+            self.failed(code.co_filename, error)
+            return code
+
+    def instrument_tree(self, tree: "Module", source: bytes, filename: str) -> None:
+        """Insert probes into the tree of a measured file that another tool is about to rewrite."""
+        try:
+            with Undisturbed():
+                self.instrumenter.instrument_for_pytest(tree, source)
+        except Exception as error:  # as above
+            self.failed(filename, error)
+
+    def failed(self, path: str, error: BaseException) -> None:
+        """Say, for the first one, that a module is not measured because of us, unless the error is the program's."""
+        pass_on(error)
+        if self._has_failed:
+            return
+        self._has_failed = True
+        report("not-instrumented", path + " runs unmeasured: " + repr(error) + ".", "Please report it.")
+
+
+def _is_python(path: str) -> bool:
+    try:
+        with Silence():
+            compile_plainly(read_source(path), path, "exec", _ONLY_AST, dont_inherit=True)
+    except Exception:  # the file may hold anything
+        return False
+    return True
+
+
+def _is_import_compiling() -> bool:
+    """Whether the import system called `compile`, three frames up (`compile` itself has none)."""
+    try:
+        return _getframe(3).f_code.co_filename == _IMPORT_CALLER
+    except ValueError:
+        return False  # nobody did: PyPy's main script
+
+
+def _digest_of_content(path: str, source: "str | bytes") -> bytes | None:
+    """Return the file's digest when the text is that of the file, so that its lines are the file's."""
+    content = read_source(path)
+    digest = digest_source(content)
+    data = source if isinstance(source, bytes) else source.encode("utf-8", "surrogatepass")
+    if data != content:
+        content = content.removeprefix(b"\xef\xbb\xbf").replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+        if data != content and data != content + b"\n":
+            return None
+    return digest
+
+
+def start(settings: "Settings", scope: "Scope") -> Probes:
+    """Measure every module in scope that is loaded from now on."""
+    hooks: Any
+    if sys.implementation.name == "cpython":
+        from footfall.observe.engines import cpython_hooks
+
+        hooks = cpython_hooks
+    else:
+        from footfall.observe.pypy import hooks as pypy_hooks
+
+        hooks = pypy_hooks
+    probes = Probes(settings, scope, hooks.arm_function(settings), hooks.call_with_room)
+    from footfall.observe.engines import import_hooks as probe_hooks
+
+    hooks.hook_compile(probes)
+    hooks.hook_main(probes)
+    probe_hooks.hook_imports(probes, settings.cache_dir, hooks.unseen)
+    return probes

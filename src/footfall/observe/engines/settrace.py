@@ -1,0 +1,55 @@
+"""The `settrace` engine: the interpreter's trace function, in C where there is the C core, in Python on PyPy.
+
+Threads are traced from their start because the functions of `_thread` that start them are wrapped; `threading.settrace`
+stays the program's own. A program that sets another trace function takes its thread out of measuring.
+"""
+
+import sys
+
+from footfall.observe.thread_starts import carry_into_threads
+from footfall.own_builtins import keep_builtins
+
+keep_builtins(globals())
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from footfall.observe.scope import Scope
+    from footfall.settings import Settings
+
+__all__ = ["ask_core_again", "start", "start_in_core"]
+
+_has_followed = False
+
+
+def start(settings: "Settings", scope: "Scope", is_late: bool = False, only_new: bool = False) -> None:
+    """Trace every thread from now on. On CPython the record file must be open.
+
+    PyPy traces new threads and this one, and what runs in it already when the start `is_late`; CPython what runs
+    already, unless `only_new`.
+    """
+    if sys.implementation.name != "cpython":
+        from footfall.observe.pypy import settrace as pypy_settrace
+
+        pypy_settrace.start(settings, scope, is_late)
+        return
+    start_in_core(scope.decide, settings.branch, only_new)
+
+
+def start_in_core(decide: "Callable[[str], str | None]", branch: bool, only_new: bool = False) -> None:
+    """The same on CPython, for the files that `decide(co_filename)` gives a path for."""
+    global _has_followed
+    from footfall import _core
+
+    _core.settrace_start(decide, branch, only_new)
+    if not _has_followed:
+        _has_followed = True
+        carry_into_threads(_core.children_wrap, _core.settrace_carry)
+
+
+def ask_core_again(filename: str) -> None:
+    """Have code of a file that begins from now on decided about anew."""
+    from footfall import _core
+
+    _core.settrace_ask_again(filename)

@@ -1,0 +1,1 @@
+"""What stands in for the C core on PyPy, in Python."""

@@ -1,0 +1,175 @@
+"""Whose a hit is on PyPy: threads and tasks go on in the context they were started in when the process is in the next.
+
+While there is no such work, which is nearly always, a hit costs a look at one flag.
+"""
+
+import _thread
+import sys
+
+import __pypy__  # type: ignore[import-not-found]
+
+from footfall.observe.pypy.recorder import PureRecorder
+from footfall.own_builtins import keep_builtins
+
+keep_builtins(globals())
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from contextvars import ContextVar
+    from typing import Any
+
+    Begin = Callable[[Any], tuple[int | None, Any]]
+
+__all__ = ["AskingHits", "after_fork", "bind", "carry", "context_of_other_work", "has_other_work", "switch"]
+
+_variable: "ContextVar[str] | None" = None
+"""The label of a thread or task; made at the first switch."""
+
+_carried: dict[int, str] = {}
+"""The labels of threads that were started in a context, by their identity."""
+
+_has_other_work = False
+
+
+class AskingHits:
+    """The hits of a module: what a probe stores goes to the context that the running thread or task belongs to.
+
+    `begin(hits)` returns the number of a PROBES entry, new in the record file of this process, and the hits in it; in a
+    process that can't record, the hits that it was given: the parent's, if there is one. It is called by the first hit,
+    or by `begun`. Without a number the module is not measured.
+    """
+
+    __slots__ = ("_begin", "_hits", "_n_probes", "_parents", "_probes_id", "_recorder", "_seen")
+
+    def __init__(self, recorder: PureRecorder, begin: "Begin", n_probes: int) -> None:
+        self._recorder = recorder
+        self._begin = begin
+        self._n_probes = n_probes
+        self._seen: dict[int, set[int]] = {}
+        self._parents: Any = None
+        self._probes_id: int | None = None
+        self._hits: Any = None
+
+    def begun(self) -> "AskingHits":
+        """Return itself, with its entry in the record file."""
+        self._probes_id, self._hits = self._begin(None)
+        return self
+
+    @__pypy__.hidden_applevel  # type: ignore[untyped-decorator]
+    def __setitem__(self, number: int, value: int) -> None:
+        if self._hits is None:
+            self._probes_id, self._hits = self._begin(self._parents)
+        if _has_other_work:
+            context_id = context_of_other_work(self._recorder)
+            if context_id is not None:
+                self._record(context_id, number)
+                return
+        self._hits[number] = value
+
+    def _record(self, context_id: int, number: int) -> None:
+        if self._probes_id is None:
+            return
+        seen = self._seen.setdefault(context_id, set())
+        if number not in seen:
+            seen.add(number)
+            self._recorder.add_probe_hits(self._probes_id, context_id, [number])
+
+    def after_fork(self) -> None:
+        """The child's hits go into a file of its own."""
+        self._parents, self._hits = self._hits or self._parents, None
+        self._seen.clear()
+
+    def __reduce__(self) -> "tuple[type, tuple[int]]":
+        return bytearray, (self._n_probes,)
+
+
+def has_other_work() -> bool:
+    """Whether there may be work of another context than the process's: then `context_of_other_work` tells."""
+    return _has_other_work
+
+
+def context_of_other_work(recorder: PureRecorder) -> int | None:
+    """Return the context that the running thread or task belongs to; None when it is the process's."""
+    label = None if _variable is None else _variable.get(None)
+    if not label or recorder.is_off or _owner(label) == _owner(recorder.label):
+        return None
+    return recorder.context_id_of(label)
+
+
+def _owner(label: str) -> str:
+    """What phases of a label share: "test|setup" and "test|run" have one owner, "test"."""
+    owner, bar, _ = label.rpartition("|")
+    return owner if bar else label
+
+
+def switch(label: str) -> None:
+    """Let the process be in the context, and the running thread or task belong to it."""
+    global _has_other_work
+    recorder = PureRecorder.current
+    if recorder is None:
+        return
+    _has_other_work = True  # until it is known: what runs beside must not be taken for the new one's
+    recorder.switch_context(label)
+    bind(label)
+
+
+def bind(label: str) -> None:
+    """Let the running thread or task, and those that it starts, belong to the context."""
+    global _variable
+    if PureRecorder.current is None:
+        return
+    if _variable is None:
+        from contextvars import ContextVar
+
+        _variable = ContextVar("footfall_context")
+    _variable.set(label)
+    _look_for_other_work(label)
+
+
+def _look_for_other_work(running: str = "") -> None:
+    """Set the flag, by what runs beside and by `running`, the label of who asks."""
+    global _has_other_work
+    recorder = PureRecorder.current
+    if recorder is not None:
+        owner = _owner(recorder.label)
+        labels = [running, *list(_carried.values()), *_labels_of_tasks()]
+        _has_other_work = any(label and _owner(label) != owner for label in labels)
+
+
+def after_fork() -> None:
+    """Forget the parent's other threads."""
+    running = _thread.get_ident()
+    for identity in list(_carried):
+        if identity != running:
+            del _carried[identity]
+    _look_for_other_work("" if _variable is None else _variable.get(""))
+
+
+def _labels_of_tasks() -> "list[str]":
+    tasks: Any = sys.modules.get("asyncio.tasks")
+    known = getattr(tasks, "_all_tasks", None)
+    if not known or _variable is None:
+        return []
+    contexts = [getattr(task, "_context", None) for task in list(known) if not task.done()]
+    return [context.get(_variable, "") for context in contexts if context is not None]
+
+
+def carry(function: "Callable[..., Any]") -> "Callable[..., Any] | None":
+    """Return a look-alike that runs in a new thread in the label that the caller has now; None when there is none."""
+    label = None if _variable is None else _variable.get(None)
+    if not label:
+        return None
+
+    @__pypy__.hidden_applevel  # type: ignore[untyped-decorator]
+    def run(*args: object, **named: object) -> object:
+        identity = _thread.get_ident()
+        _carried[identity] = label
+        bind(label)
+        try:
+            return function(*args, **named)
+        finally:
+            _carried.pop(identity, None)
+            _look_for_other_work()
+
+    return run  # type: ignore[no-any-return]

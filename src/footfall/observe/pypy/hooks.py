@@ -1,0 +1,305 @@
+"""The probes engine's ties to PyPy: arming by new code objects, and a `compile` in Python that no traceback shows.
+
+The main script needs no hook: PyPy compiles it with the same `compile`.
+"""
+
+import builtins
+import copyreg
+import os
+import sys
+
+import __pypy__  # type: ignore[import-not-found]
+from _cffi_backend import FFI  # type: ignore[import-untyped]
+
+from footfall.observe.interruptions import Undisturbed, pass_on
+from footfall.observe.pypy import contexts as pypy_contexts
+from footfall.observe.pypy.contexts import AskingHits
+from footfall.observe.pypy.marshal_hooks import hook_marshal
+from footfall.observe.pypy.recorder import PureRecorder
+from footfall.own_builtins import keep_builtins
+from footfall.probes.forms import EQUAL_MARK, HEADER, MARK, read_header
+
+keep_builtins(globals())
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import CodeType
+    from typing import Any
+
+    from footfall.observe.engines.probes import Arm, Probes, Where
+    from footfall.observe.pypy.contexts import Begin
+    from footfall.settings import Settings
+
+__all__ = ["arm_function", "call_with_room", "hook_compile", "hook_main", "unseen"]
+
+_FFI = FFI()
+_CODE = type((lambda: 0).__code__)
+_ONLY_AST = 0x400
+_FUTURES = 0x1FE0000  # co_flags that `from __future__ import ...` sets
+
+
+class _Hits:
+    """Compared with a number, it stores a hit: what a probe inside an expression needs.
+
+    Compared with a number, a first and a last line it does so when the exception being handled is from there.
+    """
+
+    __slots__ = ("_hits", "_mark")
+
+    def __init__(self, hits: "Any", mark: str) -> None:
+        self._hits = hits
+        self._mark = mark
+
+    def __eq__(self, other: object) -> bool:
+        if type(other) is int:
+            self._hits[other] = 1
+            return False
+        if type(other) is tuple:
+            number, first, last = other
+            traceback = sys.exc_info()[2]
+            if traceback is not None and first <= traceback.tb_lineno <= last:
+                self._hits[number] = 1
+            return False
+        return other is self or self._mark == other
+
+    def __hash__(self) -> int:
+        return hash(self._mark)
+
+    def __reduce__(self) -> "tuple[type, tuple[str]]":
+        return str, (self._mark,)
+
+
+def arm_function(settings: "Settings") -> "Arm":
+    """Return what makes code whose probes record."""
+    recorder = PureRecorder(settings)
+    areas = _Areas(recorder)
+    recorder.on_switch(areas.flush)
+    os.register_at_fork(after_in_child=areas.after_fork)
+    # Code that is pickled by value takes along something that can be stored into as well.
+    hits_type = type(_array_over(bytearray(1)))
+    copyreg.pickle(hits_type, _reduce_hits)
+    hook_marshal((hits_type, AskingHits), _Hits)
+    known: dict[tuple[str, str], tuple[Any, _Hits]] = {}
+
+    def arm(code: "CodeType", where: "Where") -> "CodeType":
+        for constant in code.co_consts:
+            if type(constant) is str and constant.startswith(HEADER):
+                key = (constant, code.co_filename)
+                if key not in known:
+                    header = read_header(constant)
+                    if header is None:
+                        return code  # the program's own text
+                    begin = areas.beginner(code.co_filename, where, constant, header[1])
+                    if callable(where):
+                        hits = areas.asking(begin, header[1])
+                    elif _are_contexts_expected():
+                        hits = areas.asking(begin, header[1]).begun()
+                    else:
+                        hits = begin(None)[1]
+                    known[key] = (hits, _Hits(hits, constant))
+                return _armed(code, *known[key])
+        return code
+
+    return arm
+
+
+def _are_contexts_expected() -> bool:
+    contexts = sys.modules.get("footfall.observe.contexts")  # not imported for this: hardly any program has them
+    return contexts is not None and contexts.are_expected
+
+
+class _Areas:
+    """The hits of all modules, for the moment when a context ends.
+
+    A forked child's hits in modules that were loaded before go on into the parent's file, and into its contexts; but
+    into the child's own where contexts were to come when the module was loaded.
+    """
+
+    def __init__(self, recorder: PureRecorder) -> None:
+        self._recorder = recorder
+        self._areas: list[tuple[int, memoryview, Any]] = []
+        self._asking: list[AskingHits] = []
+
+    def beginner(self, filename: str, where: "Where", header: str, n_probes: int) -> "Begin":
+        """Return what makes a module's entry in the record file: its number, and the hits to be stored into.
+
+        Where recording is off the code has its probes still: they go on with `before`, the hits until now. So they do,
+        without a number, in a module that turns out not to be measured.
+        """
+
+        def begin(before: "Any") -> "tuple[int | None, Any]":
+            absolute_path = where(filename) if callable(where) else where
+            if absolute_path is None:
+                return None, _array_over(bytearray(n_probes))
+            added = self._recorder.add_probes(filename, absolute_path, header)
+            if added is None:
+                return 0, _array_over(bytearray(n_probes)) if before is None else before
+            probes_id, view = added
+            hits = _array_over(view)
+            self._areas.append((probes_id, view, hits))
+            return probes_id, hits
+
+        return begin
+
+    def asking(self, begin: "Begin", n_probes: int) -> AskingHits:
+        """Return the hits of a module where contexts are to come: they ask whose a hit is.
+
+        So do those of a module that asks whether it is measured when it runs.
+        """
+        asking = AskingHits(self._recorder, begin, n_probes)
+        self._asking.append(asking)
+        return asking
+
+    def after_fork(self) -> None:
+        self._areas.clear()
+        self._recorder.after_fork()
+        for asking in self._asking:
+            asking.after_fork()
+        pypy_contexts.after_fork()
+
+    def flush(self, context_id: int) -> None:
+        """Record the hits of a context, and clear those that were recorded: another thread may set one meanwhile."""
+        for probes_id, view, hits in self._areas:
+            found = _find_hits(bytes(view))
+            if found and self._recorder.add_probe_hits(probes_id, context_id, found):
+                for number in found:
+                    hits[number] = 0
+
+
+def _array_over(buffer: "bytearray | memoryview") -> "Any":
+    return _FFI.from_buffer("unsigned char[]", buffer)
+
+
+def _find_hits(hits: bytes) -> list[int]:
+    """Return which are not zero; a hit is a 1."""
+    found = []
+    at = hits.find(b"\1")
+    while at >= 0:
+        found.append(at)
+        at = hits.find(b"\1", at + 1)
+    return found
+
+
+def _reduce_hits(hits: bytearray) -> "tuple[type, tuple[int]]":
+    return bytearray, (len(hits),)
+
+
+def _armed(code: "CodeType", hits: "Any", comparable: _Hits) -> "CodeType":
+    constants: list[object] = []
+    for constant in code.co_consts:
+        kind = type(constant)
+        if kind is str and constant == MARK:
+            constants.append(hits)
+        elif kind is str and (constant == EQUAL_MARK or constant.startswith(HEADER)):
+            constants.append(comparable)
+        elif kind is type(code):
+            constants.append(_armed(constant, hits, comparable))
+        else:
+            constants.append(constant)
+    return code.replace(co_consts=tuple(constants))
+
+
+def hook_compile(probes: "Probes") -> None:
+    """Wrap `compile`, and what runs code: `exec` and `eval`."""
+    plain_compile = builtins.compile
+    plain_exec = builtins.exec
+    plain_eval = builtins.eval
+    find_substitute = _Substitutes(probes).find
+
+    # Hidden frames are no caller's frame: the plain functions see through to the program's.
+    @__pypy__.hidden_applevel
+    def compile(source, filename, mode, flags=0, dont_inherit=False, optimize=-1, **more):  # type: ignore[no-untyped-def]
+        if (
+            mode == "exec"
+            and type(filename) is str
+            and filename[:1] != "<"
+            and type(source) in (str, bytes)
+            and not more
+            and type(flags) is int
+            and not flags & _ONLY_AST
+        ):
+            inherited = _inherited(dont_inherit)
+            code = None if inherited is None else probes.code_for_source(source, filename, flags | inherited, optimize)
+            if code is not None:
+                return code
+        return plain_compile(source, filename, mode, flags, dont_inherit, optimize, **more)
+
+    # But these two take the namespaces of a hidden frame.
+    @__pypy__.hidden_applevel
+    def exec(source, globals=None, locals=None, /, *, closure=None):  # type: ignore[no-untyped-def]
+        if globals is None:
+            frame = sys._getframe()
+            globals = frame.f_globals
+            locals = frame.f_locals if locals is None else locals
+        if type(source) is _CODE:
+            source = find_substitute(source, globals)
+        return plain_exec(source, globals, locals, closure=closure)
+
+    @__pypy__.hidden_applevel
+    def eval(source, globals=None, locals=None, /):  # type: ignore[no-untyped-def]
+        if globals is None:
+            frame = sys._getframe()
+            globals = frame.f_globals
+            locals = frame.f_locals if locals is None else locals
+        if type(source) is _CODE:
+            source = find_substitute(source, globals)
+        return plain_eval(source, globals, locals)
+
+    for wrapper, plain in ((compile, plain_compile), (exec, plain_exec), (eval, plain_eval)):
+        wrapper.__module__ = "builtins"
+        wrapper.__qualname__ = plain.__qualname__
+        wrapper.__doc__ = plain.__doc__
+        setattr(builtins, plain.__name__, wrapper)
+
+
+class _Substitutes:
+    """What `exec` and `eval` run in place of a module's code."""
+
+    def __init__(self, probes: "Probes") -> None:
+        self._probes = probes
+        self._settled: set[str] = set()
+
+    def find(self, code: "CodeType", namespace: object) -> "CodeType":
+        """Return code with probes that record, the code itself where there is none."""
+        for constant in code.co_consts:
+            if type(constant) is str:
+                if constant.startswith(HEADER):
+                    return self._probes.arm_before_run(code)
+            elif type(constant) is _Hits:
+                return code
+        filename = code.co_filename
+        if code.co_name != "<module>" or filename[:1] == "<" or filename in self._settled:
+            return code
+        found = self._probes.code_in_place_of(code, namespace if type(namespace) is dict else None)
+        if found is False:
+            self._settled.add(filename)
+        return found if type(found) is _CODE else code
+
+
+def _inherited(dont_inherit: object) -> int | None:
+    """The future features of the code that called `compile`; None where an audit hook forbids to look."""
+    if dont_inherit:
+        return 0
+    try:
+        return sys._getframe(1).f_code.co_flags & _FUTURES
+    except ValueError:  # called by the interpreter itself, for the main script
+        return 0
+    except Exception as error:
+        pass_on(error)
+        return None
+
+
+def call_with_room(function: "Callable[[], CodeType]") -> "CodeType":
+    """Call the function: a tree takes PyPy's compiler no further than the text does."""
+    return function()
+
+
+def unseen(function: "Callable[..., Any]", *arguments: object) -> "Any":
+    """Call the function while signals wait. PyPy can't keep its frames from trace and profile functions."""
+    with Undisturbed():
+        return function(*arguments)
+
+
+def hook_main(probes: "Probes") -> None:
+    """Nothing to do."""

@@ -1,0 +1,274 @@
+"""The record file of a process without our C core (PyPy), written straight into its mapping (docs/formats.md).
+
+A module's hits are a cffi array over the mapping: there PyPy's JIT stores a byte as quickly as into a list of
+its own, and what is stored survives any death of the process. Threads append one at a time; a signal's handler may come
+in between, so a place or a number is taken before anything is done with it.
+"""
+
+import _thread
+import mmap
+import os
+import posix
+import sys
+import time
+from _struct import pack_into
+
+from footfall.files import current_directory
+from footfall.model import ENGINE_PROBES
+from footfall.own_builtins import keep_builtins
+from footfall.probes.forms import read_header
+from footfall.settings import record_flags
+
+keep_builtins(globals())
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from footfall.settings import Settings
+
+__all__ = ["PureRecorder", "record_message"]
+
+_SEGMENT_BYTES = 1 << 18
+_PADDING = 0xFFFFFFFF
+_HEADER, _FILE, _CONTEXT, _PROBES, _MESSAGE, _TRACE, _IMPORTED, _SWITCH, _PROBE_HITS = 1, 2, 5, 6, 7, 8, 9, 10, 11
+_FORMAT = 1
+_STOPPED_OFFSET = 36  # in the file: the header's field, after the entry's own 8 bytes
+_IMPLEMENTATION_PYPY = 2
+_PROBES_HEAD_BYTES = 32
+_TRACE_HEAD_BYTES = 16
+_TRACE_IS_FINAL = 2
+
+
+class PureRecorder:
+    """Appends entries to a segment log of this process. After a failure it takes nothing more, said once."""
+
+    current: "PureRecorder | None" = None
+    """The one of this process, once there is one."""
+
+    def __init__(self, settings: "Settings", engine: int = ENGINE_PROBES, is_late: bool = False) -> None:
+        self._settings = settings
+        self._engine = engine
+        self._flags = record_flags(settings, is_late=is_late)
+        self._flushers: list[Callable[[int], None]] = []
+        self._lock = _thread.RLock()
+        self._next_context_id = 1
+        self.context_id = 0
+        self.label = ""
+        self._open()
+        PureRecorder.current = self
+
+    def _open(self) -> None:
+        directory = self._settings.directory
+        self._segment: mmap.mmap | None = None
+        self._first_segment: mmap.mmap | None = None
+        self._used = 0
+        self._file_bytes = 0
+        self._file_ids: dict[str, int] = {}
+        self._context_ids: dict[str, int] = {"": 0}
+        self._n_probes_entries = 0
+        self.is_off = False
+        for n in range(100_000):
+            self._path = f"{directory}/{os.getpid()}-{n}.rec"
+            try:
+                posix.close(posix.open(self._path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o666))
+                break
+            except FileExistsError:
+                continue
+        cwd = os.fsencode(current_directory())
+        executable = os.fsencode(sys.executable or "")
+        head = bytearray(56)
+        pack_into("<8s6I3Q", head, 0, b"FOOTFALL", _FORMAT, sys.hexversion, _IMPLEMENTATION_PYPY, self._engine,
+                  self._flags, 0, os.getpid(), time.time_ns(), time.monotonic_ns())
+        self._append(_HEADER, bytes(head) + _sized(cwd) + _sized(executable))
+        if self._file_bytes == 0:
+            posix.unlink(self._path)  # without a header it tells nothing
+
+    def after_fork(self) -> None:
+        """Begin a file of the child's own; modules that the parent loaded go on in the parent's, also read."""
+        self._lock = _thread.RLock()  # another thread of the parent may have held it
+        try:
+            self._open()
+        except OSError as error:
+            self._stop(error)
+            return
+        if self._next_context_id > 1:
+            self._begin_context(self.label)
+
+    def on_switch(self, flush: "Callable[[int], None]") -> None:
+        """Have `flush(context id)` called when a context ends: it records what was hit in it, and clears that."""
+        self._flushers.append(flush)
+
+    def switch_context(self, label: str) -> None:
+        """All that runs from now on belongs to the context."""
+        with self._lock:
+            if label != self.label:
+                for flush in self._flushers:
+                    flush(self.context_id)
+                self._begin_context(label)
+
+    def _begin_context(self, label: str) -> None:
+        context_id = self.context_id_of(label)
+        self.context_id = context_id
+        self.label = label
+        self._append(_SWITCH, context_id.to_bytes(8, "little"))
+
+    def context_id_of(self, label: str) -> int:
+        """Return the number of a context, a new one's too."""
+        context_id = self._context_ids.get(label)
+        if context_id is None:
+            context_id = self._context_ids[label] = self._next_context_id
+            self._next_context_id += 1
+            encoded = label.encode("utf-8", "backslashreplace")
+            self._append(_CONTEXT, context_id.to_bytes(4, "little") + _sized(encoded))
+        return context_id
+
+    def add_probe_hits(self, probes_id: int, context_id: int, numbers: list[int]) -> bool:
+        """Record which probes of a PROBES entry were hit in a context that ends. False when recording is off."""
+        count = len(numbers)
+        payload = bytearray(16 + 5 * count)
+        pack_into("<4I", payload, 0, probes_id, context_id, count, 0)
+        pack_into(f"<{count}I", payload, 16, *numbers)
+        payload[16 + 4 * count :] = b"\1" * count
+        return self._append(_PROBE_HITS, payload) is not None
+
+    def add_trace_pairs(self, path: str, absolute_path: str, context_id: int, pairs: list[int]) -> bool:
+        """Record pairs (as in a TRACE entry's slots) of a context that ends. False when recording is off."""
+        file_id = self._file_id(path, absolute_path)
+        if file_id is None:
+            return False
+        payload = bytearray(_TRACE_HEAD_BYTES + 8 * len(pairs))
+        mode = _TRACE_IS_FINAL | (1 if self._settings.branch else 0)
+        pack_into("<4I", payload, 0, file_id, context_id, len(pairs), mode)
+        pack_into(f"<{len(pairs)}q", payload, _TRACE_HEAD_BYTES, *pairs)
+        return self._append(_TRACE, payload) is not None
+
+    def add_probes(self, path: str, absolute_path: str, header_mark: str) -> "tuple[int, memoryview] | None":
+        """Return the number of the entry and the hits of a module, in the mapping; None when recording is off.
+
+        The hits begin at an address divisible by 8 and are filled up to whole 8 bytes.
+        """
+        header = read_header(header_mark)
+        file_id = None if header is None else self._file_id(path, absolute_path)
+        if header is None or file_id is None:
+            return None
+        mode, n_probes, digest = header
+        payload = bytearray(_PROBES_HEAD_BYTES + n_probes)
+        room = (n_probes + 7) // 8 * 8
+        pack_into("<4I16s", payload, 0, file_id, 0, n_probes, mode, digest)
+        with self._lock:
+            number = self._n_probes_entries
+            self._n_probes_entries += 1
+            place = self._append(_PROBES, payload)
+        if place is None:
+            return None
+        segment, at = place
+        start = at + _PROBES_HEAD_BYTES
+        return number, memoryview(segment)[start : start + room]
+
+    def add_trace(self, path: str, absolute_path: str, n_slots: int) -> memoryview | None:
+        """Return the slots of a TRACE entry as 64-bit numbers, in the mapping; None when recording is off."""
+        file_id = self._file_id(path, absolute_path)
+        if file_id is None:
+            return None
+        payload = bytearray(_TRACE_HEAD_BYTES + 8 * n_slots)
+        pack_into("<4I", payload, 0, file_id, 0, n_slots, 1 if self._settings.branch else 0)
+        place = self._append(_TRACE, payload)
+        if place is None:
+            return None
+        segment, at = place
+        start = at + _TRACE_HEAD_BYTES
+        return memoryview(segment)[start : start + 8 * n_slots].cast("q")
+
+    def add_imported(self, path: str, absolute_path: str) -> None:
+        """Note a file whose module was imported before measuring began."""
+        file_id = self._file_id(path, absolute_path)
+        if file_id is not None:
+            self._append(_IMPORTED, file_id.to_bytes(8, "little"))
+
+    def close(self) -> str:
+        """Record no more. Return the run directory."""
+        self.is_off = True
+        PureRecorder.current = None
+        return self._settings.directory
+
+    def add_message(self, slug: str, text: str) -> None:
+        """Record a message with its slug."""
+        self._append(_MESSAGE, _sized(slug.encode()) + _sized(text.encode("utf-8", "replace")))
+
+    def _file_id(self, path: str, absolute_path: str) -> int | None:
+        with self._lock:
+            file_id = self._file_ids.get(path)
+            if file_id is None:
+                file_id = self._file_ids[path] = len(self._file_ids) + 1
+                head = bytearray(8)
+                pack_into("<2I", head, 0, file_id, 1)
+                entry = bytes(head) + _sized(os.fsencode(path)) + _sized(os.fsencode(absolute_path))
+                self._append(_FILE, entry)
+            return None if self.is_off else file_id
+
+    def _append(self, kind: int, payload: "bytes | bytearray") -> "tuple[mmap.mmap, int] | None":
+        """Write an entry, its kind last; return the segment and where the payload begins in it."""
+        needed = 8 + (len(payload) + 7) // 8 * 8
+        with self._lock:
+            if self.is_off:
+                return None
+            try:
+                if self._segment is None or self._used + needed > len(self._segment):
+                    self._map_more((needed + _SEGMENT_BYTES - 1) // _SEGMENT_BYTES * _SEGMENT_BYTES)
+            except OSError as error:
+                self._stop(error)
+                return None
+            segment, at = self._segment, self._used
+            self._used = at + needed
+            assert segment is not None
+            segment[at + 8 : at + 8 + len(payload)] = bytes(payload)
+            pack_into("<I", segment, at + 4, len(payload))
+            pack_into("<I", segment, at, kind)
+            return segment, at + 8
+
+    def _map_more(self, size: int) -> None:
+        fd = posix.open(self._path, os.O_RDWR | os.O_NOFOLLOW)
+        taken = [fd]
+        try:
+            while taken[-1] <= 2:  # numbers of closed streams, in which the program may write
+                taken.append(posix.dup(taken[-1]))
+            # Space is reserved first: a store into a sparse mapping on a full disk would be a SIGBUS.
+            errno: int | None = posix.posix_fallocate(fd, self._file_bytes, size)  # type: ignore[func-returns-value]
+            if errno:  # PyPy returns it and does not raise
+                raise OSError(errno, os.strerror(errno))
+            segment = mmap.mmap(fd, size, offset=self._file_bytes)
+        finally:
+            for each in taken:
+                posix.close(each)
+        if self._segment is not None and self._used + 8 <= len(self._segment):
+            pack_into("<I", self._segment, self._used + 4, len(self._segment) - self._used - 8)
+            pack_into("<I", self._segment, self._used, _PADDING)
+        if self._file_bytes == 0:
+            self._first_segment = segment
+        self._segment = segment
+        self._file_bytes += size
+        self._used = 0
+
+    def _stop(self, error: OSError) -> None:
+        self.is_off = True
+        if self._first_segment is not None:
+            pack_into("<I", self._first_segment, _STOPPED_OFFSET, error.errno or 0)
+        text = (
+            f"footfall: coverage recording stopped: {error.strerror} ({self._settings.directory}). "
+            "What ran before is kept; free space there and run again. [record-full]\n"
+        )
+        try:
+            posix.write(2, text.encode("utf-8", "replace"))
+        except OSError:
+            pass  # no stderr to say it on
+
+
+def record_message(slug: str, text: str) -> None:
+    """Record a message of this process, when it has a record file."""
+    if PureRecorder.current is not None:
+        PureRecorder.current.add_message(slug, text)
+
+
+def _sized(data: bytes) -> bytes:
+    return len(data).to_bytes(4, "little") + data

@@ -1,0 +1,263 @@
+"""The `settrace` engine on PyPy: a trace function in Python, one closure for each measured frame.
+
+Frames that are not measured get no local trace function, so their lines cost nothing. Pairs of lines go into the
+record file when they are seen first; a set of them is kept for each file.
+"""
+
+import os
+import sys
+
+from footfall.model import ENGINE_SETTRACE
+from footfall.observe.pypy import children as pypy_children
+from footfall.observe.pypy import contexts as pypy_contexts
+from footfall.observe.pypy.contexts import context_of_other_work, has_other_work
+from footfall.observe.pypy.phantom_lines import Strays
+from footfall.observe.pypy.recorder import PureRecorder
+from footfall.observe.pypy.recursion import end_recursion, hidden_applevel, stack_almost_full
+from footfall.observe.thread_starts import carry_into_threads
+from footfall.own_builtins import keep_builtins
+from footfall.pythons import traced_opcodes
+
+keep_builtins(globals())
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import FrameType
+    from typing import Any
+
+    from footfall.observe.scope import Scope
+    from footfall.settings import Settings
+
+    Trace = Callable[[FrameType, str, object], Any]
+    Add = Callable[[int, int], None]
+
+__all__ = ["is_yield", "start", "stop"]
+
+_YIELD_FROM, _YIELD_VALUE = traced_opcodes()["yield_from"], traced_opcodes()["yield_value"]
+_SLOTS = 256
+_UNKNOWN = object()
+_RUNNING = "running"
+"""An event of our own: the frame began before measuring."""
+_NO_LINE = 0
+
+
+def start(settings: "Settings", scope: "Scope", is_late: bool = False) -> None:
+    """Trace this thread, when it is late also the frames that run, and the threads that are started from now on."""
+    recorder = PureRecorder(settings, ENGINE_SETTRACE, is_late)
+    files = _Files(recorder, scope, settings.branch)
+    recorder.on_switch(files.flush)
+    os.register_at_fork(after_in_child=files.after_fork)
+    files.trace = trace = _trace_function(files)
+    _Files.current = files
+
+    if is_late:
+        _trace_running(sys._getframe(1), files)
+    sys.settrace(trace)
+    if not _Files.are_threads_followed:
+        _Files.are_threads_followed = True
+        carry_into_threads(pypy_children.wrap, _carry)
+
+
+def _carry(function: "Callable[..., Any]") -> "Callable[..., Any]":
+    """Return a look-alike that is traced while the engine runs, as what a new thread runs."""
+
+    @hidden_applevel
+    def run(*args, **named):  # type: ignore[no-untyped-def]
+        if _Files.current is not None and sys.gettrace() is None:
+            sys.settrace(_Files.current.trace)
+        return function(*args, **named)
+
+    return run  # type: ignore[no-any-return]
+
+
+def stop() -> None:
+    """Trace no more. Other threads let go of the trace function when they next call something."""
+    files, _Files.current = _Files.current, None
+    if files is not None:
+        files.is_stopped = True
+        sys.settrace(None)
+
+
+def _trace_running(frame: "FrameType | None", files: "_Files") -> None:
+    """Trace what runs already in this thread; from where the first line comes is not known."""
+    while frame is not None:
+        trace_frame = files.trace(frame, "call", None)
+        if trace_frame is not None:
+            trace_frame(frame, _RUNNING, None)
+            frame.f_trace = trace_frame
+        frame = frame.f_back
+
+
+class _Files:
+    """The measured files by `co_filename`, each with what adds a pair of lines to its record."""
+
+    current: "_Files | None" = None
+    """Those that are measured now."""
+
+    are_threads_followed = False
+
+    trace: "Trace"
+
+    def __init__(self, recorder: PureRecorder, scope: "Scope", with_arcs: bool) -> None:
+        self._recorder = recorder
+        self._scope = scope
+        self._with_arcs = with_arcs
+        self._measured: list[tuple[tuple[str, str], set[tuple[int, int]], _Room]] = []
+        self._of_others: set[tuple[str, int, int, int]] = set()
+        self.adders: dict[str, Add | None] = {}
+        self.is_stopped = False
+
+    def adder(self, frame: "FrameType") -> "Add | None":
+        """Decide about a file seen for the first time."""
+        filename = frame.f_code.co_filename
+        path = self._scope.decide(filename, namespace=frame.f_globals)
+        found = self.adders[filename] = None if path is None else self._make_adder(filename, path)
+        return found
+
+    def after_fork(self) -> None:
+        """A forked child begins a file of its own, with nothing seen."""
+        if self.is_stopped:
+            return
+        self._recorder.after_fork()
+        pypy_contexts.after_fork()
+        self._of_others.clear()
+        for _, seen, room in self._measured:
+            seen.clear()
+            room.__init__()  # type: ignore[misc]
+
+    def flush(self, context_id: int) -> None:
+        """Record the pairs of a context that ends, and let them be seen again."""
+        for names, seen, room in self._measured:
+            ended = seen.copy()
+            pairs = {_slot(*pair) for pair in ended}
+            if not ended or not self._recorder.add_trace_pairs(*names, context_id, list(pairs)):
+                continue
+            # only what was recorded: another thread may see more meanwhile
+            seen.difference_update(ended)
+            room.clear(pairs)
+
+    def _make_adder(self, filename: str, path: str) -> "Add":
+        seen: set[tuple[int, int]] = set()
+        room = _Room()
+        self._measured.append(((filename, path), seen, room))
+        recorder, with_arcs = self._recorder, self._with_arcs
+
+        def add(start: int, end: int) -> None:
+            if not with_arcs:
+                if end < 0:
+                    return
+                start = 0
+            if has_other_work() and self._add_of_other_work(filename, path, start, end):
+                return
+            if (start, end) in seen or self.is_stopped:
+                return
+            seen.add((start, end))
+            while not room.put(_slot(start, end)):
+                slots = recorder.add_trace(filename, path, _SLOTS)
+                if slots is None:
+                    return
+                room.add(slots)
+
+        return add
+
+    def _add_of_other_work(self, filename: str, path: str, start: int, end: int) -> bool:
+        """Record a pair of work that belongs to another context than the process's. False when it does not."""
+        context_id = context_of_other_work(self._recorder)
+        if context_id is None:
+            return False
+        key = (filename, context_id, start, end)
+        if key not in self._of_others and not self.is_stopped:
+            self._of_others.add(key)
+            self._recorder.add_trace_pairs(filename, path, context_id, [_slot(start, end)])
+        return True
+
+
+def _slot(start: int, end: int) -> int:
+    return end << 32 | start & 0xFFFFFFFF
+
+
+class _Room:
+    """The slots of one file's TRACE entries. Threads take turns between any two steps here."""
+
+    def __init__(self) -> None:
+        self._all: list[memoryview] = []
+        self._free: list[tuple[memoryview, int]] = []
+
+    def add(self, slots: memoryview) -> None:
+        self._all.append(slots)
+        self._free += [(slots, at) for at in range(len(slots))]
+
+    def put(self, pair: int) -> bool:
+        """Write a pair; False when no slot is free."""
+        try:
+            slots, at = self._free.pop()
+        except IndexError:
+            return False
+        slots[at] = pair
+        return True
+
+    def clear(self, pairs: set[int]) -> None:
+        """Empty the slots of these pairs."""
+        for slots in self._all:
+            for at in range(len(slots)):
+                if slots[at] in pairs:
+                    slots[at] = 0
+                    self._free.append((slots, at))
+
+
+def _trace_function(files: _Files) -> "Trace":
+    adders = files.adders
+    stray_offsets = Strays().offsets
+
+    @hidden_applevel  # type: ignore[untyped-decorator]
+    def trace(frame: "FrameType", event: str, arg: object) -> "Trace | None":
+        if files.is_stopped:
+            sys.settrace(None)
+            return None
+        if stack_almost_full():
+            end_recursion(trace)
+        code = frame.f_code
+        add: Any = adders.get(code.co_filename, _UNKNOWN)
+        if add is _UNKNOWN:
+            add = files.adder(frame)
+        if add is None:
+            return None
+        first = -code.co_firstlineno
+        last = first if frame.f_lasti < 0 else frame.f_lineno  # a generator goes on where it was
+        strays = stray_offsets(code)
+        is_raising = False
+
+        def trace_frame(frame: "FrameType", event: str, arg: object) -> "Trace":
+            nonlocal last, is_raising
+            if event == "line":
+                is_raising = False
+                if frame.f_lasti not in strays:
+                    line = frame.f_lineno
+                    add(last, line)
+                    last = line
+            elif event == "return":
+                if last != _NO_LINE and not is_yield(frame, is_raising and arg is None):
+                    add(last, first)
+            elif event == "exception":
+                is_raising = True
+            elif event == _RUNNING:
+                last = _NO_LINE
+            return trace_frame
+
+        return trace_frame
+
+    return trace  # type: ignore[no-any-return]
+
+
+def is_yield(frame: "FrameType", is_raising: bool) -> bool:
+    """Whether the frame will go on: it stands at a yield, or before the `yield from` that it waits in.
+
+    An exception out of what it waits for leaves the frame there as well. The C tracer takes an exception that is thrown
+    into a yield for a yield.
+    """
+    code = frame.f_code.co_code
+    at = frame.f_lasti
+    if code[at] == _YIELD_VALUE:
+        return True
+    return not is_raising and (code[at] == _YIELD_FROM or (at + 2 < len(code) and code[at + 2] == _YIELD_FROM))

@@ -1,0 +1,92 @@
+"""The inside sampler's start: called by the start hook in each measured CPython process.
+
+The sampling is C (native/sampler/inside.c): a native thread that reads this process's own stacks. Where the
+kernel forbids that, observe/sampler/fallback.py takes its place.
+"""
+
+import atexit
+import os
+
+from footfall import _core
+from footfall.own_builtins import keep_builtins
+from footfall.printable import printable
+
+keep_builtins(globals())
+
+__all__ = ["start"]
+
+_MAX_LOGS_PER_PID = 100000
+
+
+def start(
+    directory: str, rate_hz: int, max_cpu_ppm: int = 0, precise: bool = False, with_tasks: bool = False
+) -> None:
+    """Sample this process `rate_hz` times a second into `<directory>/<pid>-<n>.smp`, and its forks likewise.
+
+    With `max_cpu_ppm`, more rarely (down to 100) where it would use more than so many millionths of the CPU time.
+    With `precise`, each thread walks its own stack in a signal handler. `with_tasks` joins the stacks of asyncio's
+    tasks with those of the tasks that wait for them, and counts waiting tasks (CPython 3.14 and later).
+    Raises OSError or RuntimeError when that cannot be.
+    """
+    interval_ns = 1_000_000_000 // rate_hz
+    _start_here(directory, interval_ns, max_cpu_ppm, precise, with_tasks)
+
+    def start_in_child() -> None:
+        _core.sampler_after_fork_child()
+        try:
+            _start_here(directory, interval_ns, max_cpu_ppm, precise, with_tasks)
+        except (OSError, RuntimeError) as error:  # the child must run on, unsampled
+            _say("the profile did not start in a forked process: " + str(error) + ". [sampler-failed]")
+
+    # os.fork() warns in a program with threads: ours must not be there when it counts them.
+    os.register_at_fork(
+        before=_core.sampler_before_fork,
+        after_in_parent=_core.sampler_after_fork_parent,
+        after_in_child=start_in_child,
+    )
+    # Registered before all of the program's own, hence called after them; itself, so that no frame of ours is sampled.
+    atexit.register(_core.sampler_stop)
+
+
+def _start_here(directory: str, interval_ns: int, max_cpu_ppm: int, precise: bool, with_tasks: bool) -> None:
+    stem = directory + "/" + str(os.getpid()) + "-"
+    for number in range(_MAX_LOGS_PER_PID):
+        path = stem + str(number) + ".smp"
+        if os.path.exists(path):
+            continue
+        try:
+            _start_core(path, interval_ns, max_cpu_ppm, precise, with_tasks)
+        except FileExistsError:
+            continue
+        except PermissionError as error:
+            if error.filename is not None:
+                raise  # of the log itself: another user's process can't write there
+            from footfall.observe.sampler import fallback
+
+            _say(
+                "reading memory is not permitted (" + str(error) + "): a Python thread samples instead, which "
+                "sees less. Allow process_vm_readv for this process. [sampler-fallback]"
+            )
+            fallback.start(path, interval_ns)
+        return
+    raise OSError("too many sample logs for process " + str(os.getpid()))
+
+
+def _start_core(path: str, interval_ns: int, max_cpu_ppm: int, precise: bool, with_tasks: bool) -> None:
+    """Start the native sampler; where no signal is free for `precise`, say so and start it without."""
+    try:
+        _core.sampler_start(path, interval_ns, 0, True, max_cpu_ppm, precise, 0, with_tasks or None)
+    except OSError as error:
+        if error.errno != 16:  # EBUSY; the module errno may not be loaded
+            raise
+        _say("every real-time signal is in use: the profile is without --precise. [precise-signal-taken]")
+        os.unlink(path)
+        _core.sampler_start(path, interval_ns, 0, True, max_cpu_ppm)
+
+
+def _say(text: str) -> None:
+    """One line on the descriptor itself: sys.stderr may be replaced."""
+    try:
+        os.write(2, ("footfall: " + printable(text) + "\n").encode())
+    except OSError:  # no stderr to say it on
+        pass

@@ -1,0 +1,107 @@
+"""What the plan of probes asks about a statement by itself."""
+
+from _ast import (
+    Assert,
+    Assign,
+    AsyncFunctionDef,
+    Break,
+    ClassDef,
+    Constant,
+    Continue,
+    Expr,
+    FunctionDef,
+    Global,
+    MatchAs,
+    MatchOr,
+    Name,
+    Nonlocal,
+    Pass,
+    Raise,
+    Return,
+    match_case,
+    stmt,
+)
+
+from footfall.own_builtins import keep_builtins
+from footfall.probes.mode import NO_ASSERTS
+
+keep_builtins(globals())
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+__all__ = [
+    "DEFINITIONS",
+    "JUMPS",
+    "cannot_raise",
+    "first_line",
+    "is_docstring",
+    "is_irrefutable",
+    "last_with_code",
+    "no_code_in",
+]
+
+DEFINITIONS = (FunctionDef, AsyncFunctionDef, ClassDef)
+_NO_CODE = (Global, Nonlocal)
+JUMPS = (Return, Raise, Break, Continue)
+
+
+def cannot_raise(node: "Any") -> bool:
+    """Whether the next statement is sure to be reached from `node`."""
+    kind = type(node)
+    if kind is Pass:
+        return True
+    if kind is Expr:
+        return type(node.value) is Constant
+    if kind is Assign:
+        return type(node.value) is Constant and all(type(target) is Name for target in node.targets)
+    if kind is FunctionDef:
+        arguments = node.args
+        return not (
+            node.decorator_list
+            or arguments.defaults
+            or arguments.kw_defaults
+            or node.returns is not None
+            or getattr(node, "type_params", None)
+            or any(argument.annotation is not None for argument in arguments.args)
+            or any(argument.annotation is not None for argument in arguments.posonlyargs)
+            or any(argument.annotation is not None for argument in arguments.kwonlyargs)
+            or (arguments.vararg is not None and arguments.vararg.annotation is not None)
+            or (arguments.kwarg is not None and arguments.kwarg.annotation is not None)
+        )
+    return False
+
+
+def is_irrefutable(case: match_case) -> bool:
+    if case.guard is not None:
+        return False
+    pattern = case.pattern
+    while type(pattern) is MatchOr:
+        pattern = pattern.patterns[-1]
+    while type(pattern) is MatchAs and pattern.pattern is not None:
+        pattern = pattern.pattern
+    return type(pattern) is MatchAs and pattern.pattern is None
+
+
+def no_code_in(mode: int) -> tuple[type[stmt], ...]:
+    """Return the kinds of statements of which the compiler makes nothing in a mode of probe_mode."""
+    return (*_NO_CODE, Assert) if mode & NO_ASSERTS else _NO_CODE
+
+
+def last_with_code(body: list[stmt], no_code: tuple[type[stmt], ...]) -> stmt | None:
+    for node in reversed(body):
+        if type(node) not in no_code:
+            return node
+    return None
+
+
+def is_docstring(node: "Any") -> bool:
+    is_text: bool = type(node) is Expr and type(node.value) is Constant and type(node.value.value) is str
+    return is_text
+
+
+def first_line(node: "Any") -> int:
+    at = node.decorator_list[0] if type(node) in DEFINITIONS and node.decorator_list else node
+    line: int = at.lineno
+    return line

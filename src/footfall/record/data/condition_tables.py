@@ -1,0 +1,163 @@
+"""What conditional jumps saw, in the data file: `footfall_conditions*` tables beside coverage.py's, writer and reader.
+
+Only runs of CPython 3.14 and later that measured branches have them. What they say of the source's conditions is
+worked out by the reports, in `analyze/conditions/analysis.py`.
+"""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+import zlib
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from footfall.errors import FootfallError
+from footfall.record.data.data_file import has_table, open_data_file
+
+__all__ = [
+    "IS_FALSE",
+    "IS_NONE",
+    "IS_NOT_NONE",
+    "IS_TRUE",
+    "BranchedCode",
+    "Conditions",
+    "Place",
+    "SourcePosition",
+    "check_conditions_format",
+    "create_condition_tables",
+    "read_conditions",
+    "unpack_places",
+    "write_conditions",
+]
+
+_FORMAT: Final = 1
+_MAX_PLACES_BYTES: Final = 8 << 20  # of one code object, unpacked; a thousand jumps take about 30 KB
+_SCHEMA: Final = """
+create table footfall_conditions_format (format integer);
+create table footfall_conditions_code (id integer primary key, path text, qualname text, first_line integer,
+    places blob);
+create table footfall_conditions (code_id integer, context text, outcomes blob);
+"""
+
+IS_TRUE, IS_FALSE, IS_NOT_NONE, IS_NONE = 1, 2, 4, 8
+"""Flags of an outcome. A jump that compares with None says so: the source may ask `is None` or `is not None`."""
+
+
+class SourcePosition(NamedTuple):
+    """A stretch of source: lines from 1, columns in UTF-8 bytes from 0. All 0 where not known."""
+
+    line: int
+    column: int
+    end_line: int
+    end_column: int
+
+
+class Place(NamedTuple):
+    """One conditional jump: the positions of the instruction that made its value, and its own.
+
+    The compiler gives a jump that it redirected the position of the jump it led to, so the first says more.
+    """
+
+    tester: SourcePosition
+    jump: SourcePosition
+
+
+@dataclass(slots=True)
+class BranchedCode:
+    """The conditional jumps of a code object that ran, in order, and by context what each saw, a byte for each."""
+
+    qualname: str
+    first_line: int
+    places: tuple[Place, ...]
+    outcomes: dict[str, bytes] = field(default_factory=dict)
+
+    def add(self, context: str, outcomes: bytes) -> None:
+        """Add what was seen in a context."""
+        known = self.outcomes.get(context, b"")
+        both = int.from_bytes(known, "little") | int.from_bytes(outcomes, "little")
+        self.outcomes[context] = both.to_bytes(max(len(known), len(outcomes)), "little")
+
+
+Conditions = dict[str, list[BranchedCode]]
+"""By path, the code objects of that file that ran and have conditional jumps."""
+
+
+def write_conditions(connection: sqlite3.Connection, conditions: Mapping[str, Iterable[BranchedCode]]) -> None:
+    """Add conditions to a data file that is being written. Raises sqlite3 errors."""
+    create_condition_tables(connection)
+    numbered = enumerate((path, code) for path, codes in conditions.items() for code in codes)
+    for code_id, (path, code) in numbered:
+        row = (code_id, path, code.qualname, code.first_line, _pack(code.places))
+        connection.execute("insert into footfall_conditions_code values (?, ?, ?, ?, ?)", row)
+        rows = [(code_id, context, outcomes) for context, outcomes in code.outcomes.items()]
+        connection.executemany("insert into footfall_conditions values (?, ?, ?)", rows)
+
+
+def create_condition_tables(connection: sqlite3.Connection) -> None:
+    """Make the tables in a data file that is being written."""
+    for statement in _SCHEMA.split(";"):
+        if statement.strip():
+            connection.execute(statement)
+    connection.execute("insert into footfall_conditions_format values (?)", (_FORMAT,))
+
+
+def _pack(places: Iterable[Place]) -> bytes:
+    numbers = [number for place in places for position in place for number in position]
+    return zlib.compress(",".join(map(str, numbers)).encode(), 1)
+
+
+def unpack_places(packed: bytes) -> tuple[Place, ...]:
+    """Return the places of a code object's row. Raises ValueError, TypeError or zlib.error for what is none."""
+    unpacker = zlib.decompressobj()
+    text = unpacker.decompress(packed, _MAX_PLACES_BYTES)
+    if not unpacker.eof:
+        raise ValueError("the places of jumps are cut short, or too many")
+    numbers = [int(number) for number in text.split(b",")] if text else []
+    if len(numbers) % 8:
+        raise ValueError("a place of a jump is cut short")
+    corners = [SourcePosition(*numbers[at : at + 4]) for at in range(0, len(numbers), 4)]
+    return tuple(Place(*pair) for pair in zip(corners[::2], corners[1::2], strict=True))
+
+
+def read_conditions(path: str | Path, contexts: Iterable[str] = ()) -> Conditions | None:
+    """Read what a data file says of conditions; None when nothing, as files of coverage.py or of older Pythons.
+
+    `contexts` are regular expressions; with some, outcomes in contexts that none of them finds are left out.
+    Raises FootfallError: as `open_data_file`, and `data-schema` for a format this version does not know.
+    """
+    searches: list[Callable[[str], object]] = [re.compile(pattern).search for pattern in contexts]
+    with open_data_file(path) as connection:
+        if not has_table(connection, "footfall_conditions_format"):
+            return None
+        check_conditions_format(connection, path)
+        try:
+            return _read_codes(connection, searches)
+        except (KeyError, TypeError, ValueError, zlib.error) as error:
+            raise sqlite3.DatabaseError(f"its tables of conditions do not fit together ({error!r})") from error
+
+
+def check_conditions_format(connection: sqlite3.Connection, path: str | Path) -> None:
+    """Raise FootfallError (`data-schema`) when a data file's conditions have a format that this version can't read."""
+    row = connection.execute("select format from footfall_conditions_format").fetchone()
+    if row is None or row[0] != _FORMAT:
+        raise FootfallError(
+            "data-schema",
+            f"The conditions in {path} have format {row and row[0]}, and this footfall reads {_FORMAT}.",
+            "Run the program again, or update footfall.",
+        )
+
+
+def _read_codes(connection: sqlite3.Connection, searches: list[Callable[[str], object]]) -> Conditions:
+    found: Conditions = {}
+    by_id: dict[int, BranchedCode] = {}
+    query = "select id, path, qualname, first_line, places from footfall_conditions_code"
+    for code_id, path, qualname, first_line, places in connection.execute(query):
+        by_id[code_id] = BranchedCode(qualname, first_line, unpack_places(places))
+        found.setdefault(path, []).append(by_id[code_id])
+    for code_id, context, outcomes in connection.execute("select code_id, context, outcomes from footfall_conditions"):
+        if not searches or any(search(context) for search in searches):
+            by_id[code_id].add(context, outcomes)
+    return found

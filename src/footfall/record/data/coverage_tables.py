@@ -1,0 +1,342 @@
+"""The data file: coverage.py's SQLite schema 7, written so that coverage.py reads it, and read whoever wrote it.
+
+The supervisor writes it once when a run is resolved; the reports read it. `footfall_*` tables of the profile live in
+the same file and belong to record/data/profile_tables.py.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import sqlite3
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import chain
+from pathlib import Path
+
+from footfall._version import VERSION
+from footfall.errors import FootfallError, UsageError
+from footfall.record.data.data_file import SCHEMA_VERSION, find_target, has_table, open_data_file
+from footfall.record.data.parallel_files import SIDE_FILE_ENDING
+
+__all__ = [
+    "INFERRED_TABLE",
+    "LINES_ONLY_TABLE",
+    "MAX_NUMBITS_BYTES",
+    "Arc",
+    "FileData",
+    "StoredCoverage",
+    "StoredFile",
+    "arcs_with_lines",
+    "context_filter",
+    "create_data_file",
+    "numbers_from_numbits",
+    "numbits_from_numbers",
+    "read_contexts_by_line",
+    "read_coverage",
+    "read_inferred",
+    "read_lines_by_context",
+    "write_coverage",
+    "write_inferred",
+]
+
+# Names and types are coverage.py's, which looks for nothing else.
+_SCHEMA = """
+create table coverage_schema (version integer);
+create table meta (key text, value text, unique (key));
+create table file (id integer primary key, path text, unique (path));
+create table context (id integer primary key, context text, unique (context));
+create table line_bits (file_id integer, context_id integer, numbits blob,
+    foreign key (file_id) references file (id), foreign key (context_id) references context (id),
+    unique (file_id, context_id));
+create table arc (file_id integer, context_id integer, fromno integer, tono integer,
+    foreign key (file_id) references file (id), foreign key (context_id) references context (id),
+    unique (file_id, context_id, fromno, tono));
+create table tracer (file_id integer primary key, tracer text, foreign key (file_id) references file (id));
+"""
+
+LINES_ONLY_TABLE = "footfall_lines_only"
+"""One column, path; record/data/merge_coverage.py writes it."""
+
+INFERRED_TABLE = "footfall_inferred"
+"""Path and numbits: lines of a file that no run saw, and that ran when it was imported before measuring began."""
+
+MAX_NUMBITS_BYTES = 2 << 20
+"""16 million lines: no source, but a small file could ask for much memory."""
+
+Arc = tuple[int, int]
+"""(from line, to line); a negative number is the first line of a code object: entered (from) or left (to)."""
+
+
+@dataclass(slots=True)
+class FileData:
+    """What ran in one file, by context ("" = none). `arcs` is empty unless branches were measured."""
+
+    lines: dict[str, set[int]] = field(default_factory=dict)
+    arcs: dict[str, set[Arc]] = field(default_factory=dict)
+    inferred: set[int] = field(default_factory=set)
+    """Those of all the lines that were seen in no context, and must have run."""
+
+
+@dataclass(slots=True)
+class StoredFile:
+    """What ran in one file, over the contexts asked for. `arcs` is empty when branches were not measured."""
+
+    lines: set[int] = field(default_factory=set)
+    arcs: set[Arc] = field(default_factory=set)
+    tracer: str = ""
+    """The coverage.py plugin that measured the file, "" for Python."""
+    inferred: set[int] = field(default_factory=set)
+    """Lines that no run saw, in any context, and that must have run."""
+
+
+@dataclass(slots=True)
+class StoredCoverage:
+    """A data file's coverage. Keys are paths as stored: absolute, or relative to the project."""
+
+    has_arcs: bool = False
+    has_profile: bool = False
+    """Whether record/data/profile_tables.py has something to read there."""
+    has_conditions: bool = False
+    """The same for record/data/condition_tables.py."""
+    lines_only: set[str] = field(default_factory=set)
+    """Files of which some lines come from data without branches, in data that has arcs (combined data alone)."""
+    files: dict[str, StoredFile] = field(default_factory=dict)
+
+
+def numbits_from_numbers(numbers: Iterable[int]) -> bytes:
+    """Pack line numbers as coverage.py does: number n is bit n % 8 of byte n // 8."""
+    bits = 0
+    for number in numbers:
+        bits |= 1 << number
+    return bits.to_bytes((bits.bit_length() + 7) // 8, "little")
+
+
+def numbers_from_numbits(numbits: bytes) -> set[int]:
+    """Unpack line numbers. O(bytes)."""
+    return {8 * index + bit for index, byte in enumerate(numbits) if byte for bit in range(8) if byte >> bit & 1}
+
+
+@contextlib.contextmanager
+def create_data_file(path: str | Path, *, is_durable: bool = False) -> Iterator[sqlite3.Connection]:
+    """Make a data file with coverage.py's tables, empty, and yield its connection; it appears, whole, on leaving.
+
+    With `is_durable` it is on the disk by then, not only in the system's memory. On an error inside nothing is
+    replaced. Raises FootfallError (`data-unwritable`).
+    """
+    target = find_target(path)
+    beside = f"{target}.{os.getpid()}{SIDE_FILE_ENDING}"
+    try:
+        os.makedirs(os.path.dirname(target), exist_ok=True)
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(beside)
+        with contextlib.closing(sqlite3.connect(beside, isolation_level=None)) as connection:
+            connection.execute("pragma synchronous = off")
+            # its row is fetched because an open cursor would forbid the commit (PyPy)
+            connection.execute("pragma journal_mode = memory").fetchall()
+            connection.execute("begin")
+            for statement in _SCHEMA.split(";"):
+                if statement.strip():
+                    connection.execute(statement)
+            connection.execute("insert into coverage_schema values (?)", (SCHEMA_VERSION,))
+            connection.execute("insert into meta values ('version', ?)", (f"footfall {VERSION}",))
+            yield connection
+            connection.execute("commit")
+        if is_durable:
+            _flush_to_disk(beside)
+        os.replace(beside, target)
+        if is_durable:
+            _flush_to_disk(os.path.dirname(target))
+    except (OSError, sqlite3.OperationalError) as error:
+        reason = error.strerror if isinstance(error, OSError) else str(error)
+        raise FootfallError(
+            "data-unwritable",
+            f"Can't write the data file {target}: {reason or error}.",
+            "Make room or choose another place with --data-file.",
+        ) from error
+    finally:
+        with contextlib.suppress(OSError):
+            os.unlink(beside)
+
+
+def _flush_to_disk(path: str) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+@contextlib.contextmanager
+def write_coverage(
+    path: str | Path, files: Mapping[str, FileData], *, has_arcs: bool, touched: Iterable[str] = ()
+) -> Iterator[sqlite3.Connection]:
+    """Write a data file and yield its connection, to add tables; it appears under its name, whole, on leaving.
+
+    `touched` are files that were measured and have no lines that ran. On an error inside nothing is replaced.
+    Raises FootfallError (`data-unwritable`).
+    """
+    with create_data_file(path) as connection:
+        _write_all(connection, files, has_arcs, touched)
+        yield connection
+
+
+def _write_all(
+    connection: sqlite3.Connection, files: Mapping[str, FileData], has_arcs: bool, touched: Iterable[str]
+) -> None:
+    connection.execute("insert into meta values ('has_arcs', ?)", (str(int(has_arcs)),))
+    paths = sorted({*files, *touched})
+    file_ids = {path: number for number, path in enumerate(paths, 1)}
+    connection.executemany("insert into file values (?, ?)", [(file_ids[path], path) for path in paths])
+    labels = sorted({label for data in files.values() for label in (*data.lines, *data.arcs)})
+    context_ids = {label: number for number, label in enumerate(labels, 1)}
+    connection.executemany("insert into context values (?, ?)", [(context_ids[name], name) for name in labels])
+    for path, data in files.items():
+        if has_arcs:
+            for label in {*data.lines, *data.arcs}:
+                arcs = arcs_with_lines(data.arcs.get(label, set()), data.lines.get(label, set()))
+                row = (file_ids[path], context_ids[label])
+                connection.executemany("insert into arc values (?, ?, ?, ?)", [row + arc for arc in sorted(arcs)])
+        else:
+            rows = [
+                (file_ids[path], context_ids[label], numbits_from_numbers(lines)) for label, lines in data.lines.items()
+            ]
+            connection.executemany("insert into line_bits values (?, ?, ?)", rows)
+    write_inferred(connection, {path: data.inferred for path, data in files.items()})
+
+
+def write_inferred(connection: sqlite3.Connection, inferred: Mapping[str, Iterable[int]]) -> None:
+    """Add inferred lines by path to a data file that is being written; nothing when there are none."""
+    rows = [(path, numbits_from_numbers(lines)) for path, lines in sorted(inferred.items()) if lines]
+    if rows:
+        connection.execute(f"create table {INFERRED_TABLE} (path text primary key, numbits blob)")
+        connection.executemany(f"insert into {INFERRED_TABLE} values (?, ?)", rows)
+
+
+def read_inferred(connection: sqlite3.Connection) -> dict[str, set[int]]:
+    """Return a data file's inferred lines by path. Raises sqlite3.DatabaseError for what does not fit."""
+    found: dict[str, set[int]] = {}
+    if has_table(connection, INFERRED_TABLE):
+        for path, numbits in connection.execute(f"select path, numbits from {INFERRED_TABLE}"):
+            if not isinstance(path, str) or not isinstance(numbits, bytes) or len(numbits) > MAX_NUMBITS_BYTES:
+                raise sqlite3.DatabaseError("inferred lines are no set of line numbers")
+            found[path] = numbers_from_numbits(numbits)
+    return found
+
+
+def arcs_with_lines(arcs: set[Arc], lines: set[int]) -> set[Arc]:
+    """Add (line, line) for each line that no arc names: with arcs, coverage.py takes the lines from their ends."""
+    return arcs | {(line, line) for line in lines - set(chain.from_iterable(arcs))}
+
+
+def read_coverage(path: str | Path, contexts: Iterable[str] = ()) -> StoredCoverage:
+    """Read all lines and arcs; with `contexts`, only those in contexts that one of these regular expressions finds.
+
+    With arcs, the lines are their positive ends, as in coverage.py. Raises as `open_data_file`.
+    """
+    with open_data_file(path) as connection:
+        try:
+            return _read_all(connection, list(contexts))
+        # rows of files that are not there, values that are no numbers
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            raise sqlite3.DatabaseError(f"its tables do not fit together ({error!r})") from error
+
+
+def _read_all(connection: sqlite3.Connection, contexts: list[str]) -> StoredCoverage:
+    row = connection.execute("select value from meta where key = 'has_arcs'").fetchone()
+    stored = StoredCoverage(
+        has_arcs=row is not None and row[0] not in ("0", ""),
+        has_profile=has_table(connection, "footfall_profile"),
+        has_conditions=has_table(connection, "footfall_conditions_format"),
+    )
+    if has_table(connection, LINES_ONLY_TABLE):
+        stored.lines_only = {str(path) for (path,) in connection.execute(f"select path from {LINES_ONLY_TABLE}")}
+    by_id: dict[int, StoredFile] = {}
+    for file_id, name in connection.execute("select id, path from file"):
+        if "\0" in name:
+            raise sqlite3.DatabaseError(f"{name!r:.80} is no name of a file")
+        by_id[file_id] = stored.files[name] = StoredFile()
+    for file_id, tracer in connection.execute("select file_id, tracer from tracer"):
+        by_id[file_id].tracer = tracer or ""
+    where = _context_condition(connection, contexts)
+    if stored.has_arcs:
+        # two texts for each file are a third of the cost of a tuple for each row
+        query = f"select file_id, group_concat(fromno), group_concat(tono) from arc {where} group by file_id"
+        for file_id, starts, ends in connection.execute(query):
+            arcs = by_id[file_id].arcs = set(zip(map(int, starts.split(",")), map(int, ends.split(",")), strict=True))
+            by_id[file_id].lines = {line for line in set(chain.from_iterable(arcs)) if line > 0}
+    else:
+        for file_id, numbits in connection.execute(f"select file_id, numbits from line_bits {where}"):
+            by_id[file_id].lines |= numbers_from_numbits(numbits)
+    for path, lines in read_inferred(connection).items():
+        if path in stored.files:
+            stored.files[path].inferred = lines
+    return stored
+
+
+def context_filter(patterns: Sequence[str]) -> Callable[[str], bool]:
+    """Return what tells whether one of the regular expressions finds a context. Raises UsageError (`bad-pattern`)."""
+    try:
+        searches = [re.compile(pattern).search for pattern in patterns]
+    except re.error as error:
+        raise UsageError(
+            "bad-pattern",
+            f"Can't use a context pattern of {list(patterns)}: {error}.",
+            "See Python's re module for the syntax.",
+        ) from error
+    return lambda label: any(search(label) for search in searches)
+
+
+def _context_condition(connection: sqlite3.Connection, patterns: list[str]) -> str:
+    """Return the `where` clause for the contexts that a pattern finds; ids are integers of our own query."""
+    if not patterns:
+        return ""
+    is_wanted = context_filter(patterns)
+    ids = [each for each, label in connection.execute("select id, context from context") if is_wanted(label)]
+    return f"where context_id in ({', '.join(str(int(each)) for each in ids)})"
+
+
+def read_lines_by_context(path: str | Path, contexts: Iterable[str] = ()) -> dict[str, dict[str, set[int]]]:
+    """Return for each stored path and context label the lines that ran: those that the rows of `read_coverage` give.
+
+    `contexts` as for `read_contexts_by_line`. For many contexts this is much less than a set for each line.
+    """
+    found: dict[str, dict[str, set[int]]] = {}
+    tables = "join file on file.id = file_id join context on context.id = context_id"
+    with open_data_file(path) as connection:
+        where = _context_condition(connection, list(contexts))
+        query = (
+            "select path, context, group_concat(fromno), group_concat(tono) "
+            f"from arc {tables} {where} group by file_id, context_id"
+        )
+        for name, label, starts, ends in connection.execute(query):
+            lines = {int(line) for line in chain(starts.split(","), ends.split(","))}
+            found.setdefault(name, {})[label] = {line for line in lines if line > 0}
+        query = f"select path, context, numbits from line_bits {tables} {where}"
+        for name, label, numbits in connection.execute(query):
+            found.setdefault(name, {}).setdefault(label, set()).update(numbers_from_numbits(numbits))
+    return found
+
+
+def read_contexts_by_line(path: str | Path, contexts: Iterable[str] = ()) -> dict[str, dict[int, set[str]]]:
+    """Return for each stored path and line the labels of the contexts in which it ran.
+
+    `contexts` are regular expressions; with some, contexts that none of them finds are left out.
+    """
+    found: dict[str, dict[int, set[str]]] = {}
+    with open_data_file(path) as connection:
+        where = _context_condition(connection, list(contexts))
+        tables = "join file on file.id = file_id join context on context.id = context_id"
+        for name, label, start, end in connection.execute(
+            f"select path, context, fromno, tono from arc {tables} {where}"
+        ):
+            for line in (start, end):
+                if line > 0:
+                    found.setdefault(name, {}).setdefault(line, set()).add(label)
+        for name, label, numbits in connection.execute(
+            f"select path, context, numbits from line_bits {tables} {where}"
+        ):
+            for line in numbers_from_numbits(numbits):
+                found.setdefault(name, {}).setdefault(line, set()).add(label)
+    return found

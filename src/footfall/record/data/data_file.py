@@ -1,0 +1,227 @@
+"""The data file as a file: opened for reading with all that can be wrong told apart, and spared when it is not ours.
+
+What is in it belongs to coveragedb (coverage.py's tables) and profiledb (ours).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+
+from footfall.errors import FootfallError
+from footfall.record.data.parallel_files import find_parallel_files
+
+_PLAIN = frozenset(b"/-._~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz")
+"""Bytes that stand for themselves in a URI (RFC 3986); urllib.parse takes longer to import than a file to open."""
+
+__all__ = [
+    "DATABASE_ERRORS",
+    "SCHEMA_VERSION",
+    "check_replaceable",
+    "check_writable",
+    "find_target",
+    "has_table",
+    "open_data_file",
+    "remove_data_file",
+]
+
+SCHEMA_VERSION = 7
+"""coverage.py's, since 5.0."""
+
+DATABASE_ERRORS = (sqlite3.DatabaseError, UnicodeDecodeError)
+"""What a damaged database raises: the second where SQLite's own message quotes bytes of it that are no text."""
+
+_COVERAGE_TABLES = frozenset({"coverage_schema", "meta", "file", "context", "line_bits", "arc", "tracer"})
+_SQLITE_MAGIC = b"SQLite format 3\0"
+_OLD_COVERAGE_MAGIC = b"!coverage.py"
+
+
+def check_writable(data_file: str) -> None:
+    """Say before a long run, not after it, that its results can't be written where they were asked for.
+
+    Raises FootfallError (`data-unwritable`).
+    """
+    path = os.path.abspath(data_file)
+    probe = f"{path}.{os.getpid()}.footfall-try"
+    try:
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        os.close(os.open(probe, os.O_WRONLY | os.O_CREAT | os.O_EXCL))
+        os.unlink(probe)
+    except OSError as error:
+        raise FootfallError(
+            "data-unwritable",
+            f"Can't write the data file {data_file}: {error.strerror or error}.",
+            "Choose another place with --data-file.",
+        ) from error
+
+
+def find_target(path: str | Path) -> str:
+    """Return what writing a data file replaces: where links lead, and nothing but a regular file.
+
+    Raises FootfallError (`data-unwritable`).
+    """
+    target = os.path.realpath(path) if os.path.islink(path) else os.path.abspath(path)
+    if os.path.lexists(target) and not os.path.isfile(target):
+        raise _no_file(target, "data-unwritable")
+    return target
+
+
+def _no_file(path: str | Path, slug: str) -> FootfallError:
+    if os.path.isdir(path):
+        inside = os.path.join(path, ".coverage")
+        what = f"Can't use {path} as the data file: it is a directory."
+        return FootfallError(slug, what, f"Name a file, for example {inside}.")
+    return FootfallError(slug, f"Can't use {path} as the data file: it is no regular file.", "Name another.")
+
+
+def check_replaceable(path: str | Path) -> None:
+    """Raise FootfallError when something else than coverage data is there under that name.
+
+    `data-unwritable`: it is no regular file; `data-foreign`: a file that holds something else.
+    """
+    find_target(path)
+    try:
+        with open(path, "rb") as file:
+            head = file.read(16)
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise _unreadable(path, error) from error
+    if not head or head.startswith(_OLD_COVERAGE_MAGIC):
+        return
+    if head == _SQLITE_MAGIC:
+        with (
+            # a damaged database under the data file's name: nothing in it can be saved
+            contextlib.suppress(*DATABASE_ERRORS),
+            contextlib.closing(_connect_read_only(path)) as connection,
+        ):
+            if not has_table(connection, "coverage_schema") and _count_tables(connection):
+                raise _foreign(path, "it is another program's database")
+        return
+    raise _foreign(path, "it is not a data file of coverage.py or footfall")
+
+
+def remove_data_file(path: str | Path) -> None:
+    """Remove a data file that `check_replaceable` has let pass, if there is one.
+
+    Raises FootfallError (`data-unwritable`).
+    """
+    if not os.path.isfile(path):
+        return  # there is none, or something that no data file is ever
+    try:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(path)
+    except OSError as error:
+        raise FootfallError(
+            "data-unwritable",
+            f"Can't remove the data file {path}: {error.strerror or error}.",
+            "Check the permissions of its directory.",
+        ) from error
+
+
+def _foreign(path: str | Path, what: str) -> FootfallError:
+    return FootfallError(
+        "data-foreign", f"Won't use {path}: {what}.", "Give another name with --data-file, or move that file away."
+    )
+
+
+def _missing(path: str | Path) -> FootfallError:
+    parts = find_parallel_files(path)
+    if parts:
+        files = "is a file" if len(parts) == 1 else f"are {len(parts)} files"
+        help = f"There {files} {path}.* to join: run `footfall combine`."
+    else:
+        help = "Make one with `footfall run COMMAND`."
+    return FootfallError("no-data", f"No data file {str(path)!r}.", help)
+
+
+def _unreadable(path: str | Path, error: OSError) -> FootfallError:
+    return FootfallError(
+        "data-unreadable",
+        f"Can't read the data file {path}: {error.strerror or error}.",
+        "Check its permissions, or give another with --data-file.",
+    )
+
+
+def _connect_read_only(path: str | Path) -> sqlite3.Connection:
+    # immutable: no lock, and no journal beside the file is ever acted on
+    place = "".join(chr(byte) if byte in _PLAIN else f"%{byte:02X}" for byte in os.fsencode(os.path.abspath(path)))
+    uri = f"file:{place}?mode=ro&immutable=1"
+    connection = sqlite3.connect(uri, uri=True)
+    # a file from elsewhere has no say in what runs here
+    connection.execute("pragma trusted_schema = off").fetchall()
+    return connection
+
+
+def has_table(connection: sqlite3.Connection, name: str) -> bool:
+    """Tell whether a database has a table of that name."""
+    query = "select 1 from sqlite_master where type = 'table' and name = ?"
+    return connection.execute(query, (name,)).fetchone() is not None
+
+
+def _count_tables(connection: sqlite3.Connection) -> int:
+    (count,) = connection.execute("select count(*) from sqlite_master").fetchone()
+    return int(count)
+
+
+@contextlib.contextmanager
+def open_data_file(path: str | Path) -> Iterator[sqlite3.Connection]:
+    """Open an existing data file for reading. Whoever wrote it, what is in it can't make reading run code or not end.
+
+    Raises FootfallError: `no-data` (not there), `data-foreign`, `data-corrupt`, `data-schema`, `data-unreadable`;
+    database errors while the file is read in the block become `data-corrupt` too.
+    """
+    try:
+        if os.path.exists(path) and not os.path.isfile(path):
+            raise _no_file(path, "data-unreadable")  # a pipe would hold us up
+        with open(path, "rb") as file:
+            head = file.read(16)
+    except FileNotFoundError as error:
+        raise _missing(path) from error
+    except OSError as error:
+        raise _unreadable(path, error) from error
+    if head.startswith(_OLD_COVERAGE_MAGIC):
+        raise FootfallError("data-schema", f"{path} is of coverage.py before 5.0.", "Run the program again.")
+    if head and head != _SQLITE_MAGIC:
+        raise _foreign(path, "it is not a data file of coverage.py or footfall")
+    try:
+        with contextlib.closing(_connect_read_only(path)) as connection:
+            _check_schema(connection, path)
+            yield connection
+    except DATABASE_ERRORS as error:
+        raise FootfallError(
+            "data-corrupt",
+            f"The data file {path} is damaged: {error}.",
+            "Remove it with `footfall erase` and run the program again.",
+        ) from error
+
+
+def _check_schema(connection: sqlite3.Connection, path: str | Path) -> None:
+    if not has_table(connection, "coverage_schema"):
+        if _count_tables(connection):
+            raise _foreign(path, "it is another program's database")
+        raise FootfallError("no-data", f"The data file {path} is empty.", "Run `footfall run COMMAND` again.")
+    _check_plain_tables(connection)
+    row = connection.execute("select version from coverage_schema").fetchone()
+    if row is None or row[0] != SCHEMA_VERSION:
+        found = None if row is None else row[0]
+        raise FootfallError(
+            "data-schema",
+            f"The data file {path} has schema {found}, and this footfall reads {SCHEMA_VERSION}.",
+            "Run the program again, or update footfall.",
+        )
+
+
+def _check_plain_tables(connection: sqlite3.Connection) -> None:
+    """Refuse what only looks like a table we read: a view's or a generated column's rows are computed, without end."""
+    # the type says nothing of virtual tables; SQLite stores their statement with these words
+    query = "select name from sqlite_master where type = 'view' or sql like 'create virtual %'"
+    names = {name for (name,) in connection.execute(query)}
+    query = "select m.name from sqlite_master m join pragma_table_xinfo(m.name) where m.type = 'table' and hidden <> 0"
+    names |= {name for (name,) in connection.execute(query)}
+    for name in names:
+        if name in _COVERAGE_TABLES or str(name).startswith("footfall_"):
+            raise sqlite3.DatabaseError(f"{name!r} is not a plain table")

@@ -1,0 +1,1 @@
+"""The run directory and the files that measured processes leave in it."""

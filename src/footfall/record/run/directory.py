@@ -1,0 +1,278 @@
+"""The run directory `.footfall/runs/<id>/`: made and removed by the supervisor, filled by the measured processes.
+
+Its `settings` file says what to measure (docs/formats.md); settings.py is the reader.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import shutil
+import tempfile
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from footfall.config.configuration import DEFAULT_RATE_HZ, Config, canonical_path, make_patterns_absolute
+from footfall.errors import FootfallError, UsageError
+from footfall.model import ENGINE_VARIABLE
+from footfall.settings import Settings, escape, read_settings
+
+__all__ = [
+    "RunDirectory",
+    "RunSettings",
+    "find_unresolved_runs",
+    "is_running",
+    "make_run_directory",
+    "make_temporary_run_directory",
+    "open_run_directory",
+    "remove_caches",
+    "remove_run_directory",
+    "settings_from_config",
+]
+
+_HOME = ".footfall"
+_MAX_IDS = 1000
+_MAX_CPU_PPM = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class RunSettings:
+    """What measured processes are told. Directories and patterns are absolute; the rate is samples per second."""
+
+    cwd: str
+    branch: bool = True
+    cover: bool = True
+    profile: bool = True
+    rate_hz: int = DEFAULT_RATE_HZ
+    max_cpu_ppm: int = 0
+    """Of a process's CPU time, in millionths, what its sampler may use: it samples more rarely then. 0: no limit."""
+    precise: bool = False
+    with_tasks: bool = False
+    """Each thread walks its own stack, in a signal handler."""
+    engine: str = ""
+    """Empty: the default of the interpreter."""
+    context: str = ""
+    source_dir: list[str] = field(default_factory=list)
+    source_pkg: list[str] = field(default_factory=list)
+    include: list[str] = field(default_factory=list)
+    omit: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class RunDirectory:
+    """One run's directory. `is_temporary`: the working directory could not be written, so it is elsewhere."""
+
+    path: Path
+    is_temporary: bool = False
+    why_temporary: str = ""
+
+    def identity(self) -> str:
+        """Return what no other run has, on any machine; the same however often this one is resolved."""
+        started_ns = (self.path / "settings").stat().st_mtime_ns
+        text = f"{os.uname().nodename}\n{self.path.name}\n{started_ns}"
+        return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()
+
+    def has_records(self, pid: int | None = None) -> bool:
+        """Tell whether any process, or the one named, was measured for coverage or time."""
+        start = "" if pid is None else f"{pid}-"
+        return any(
+            entry.suffix in (".rec", ".smp", ".vmprof") and entry.name.startswith(start)
+            for entry in self.path.iterdir()
+        )
+
+
+def settings_from_config(config: Config, *, cover: bool = True) -> RunSettings:
+    """Say what to measure, as coverage.py would from the same settings; relative names are from the current directory.
+
+    Raises UsageError (`source-not-directory`, `source-is-root`, `bad-glob`).
+    """
+    directories = list(config.source_dirs)
+    packages = list(config.source_pkgs)
+    for source in config.source:
+        (directories if os.path.isdir(source) else packages).append(source)
+    return RunSettings(
+        cwd=os.getcwd(),
+        branch=config.branch,
+        cover=cover,
+        profile=config.profile,
+        rate_hz=DEFAULT_RATE_HZ if config.rate_hz is None else config.rate_hz,
+        max_cpu_ppm=_MAX_CPU_PPM if config.rate_hz is None else 0,
+        precise=config.precise,
+        with_tasks=config.with_tasks,
+        # this environment's, for processes that are started with another one too
+        engine=os.environ.get(ENGINE_VARIABLE) or config.engine,
+        context=config.context,
+        source_dir=[_checked_directory(directory) for directory in directories],
+        source_pkg=packages,
+        include=make_patterns_absolute(config.run_include),
+        omit=make_patterns_absolute(config.run_omit),
+    )
+
+
+def _checked_directory(source: str) -> str:
+    if not os.path.isdir(source):
+        raise UsageError(
+            "source-not-directory",
+            f"The source directory {source!r} is not a directory.",
+            "Mend source_dirs in the configuration.",
+        )
+    path = canonical_path(source)
+    if os.path.dirname(path) == path:
+        raise UsageError(
+            "source-is-root",
+            f"The source directory {source!r} is the root of the file system.",
+            "Name the directory of the project.",
+        )
+    return path
+
+
+def make_run_directory(settings: RunSettings) -> RunDirectory:
+    """Make a new run directory with its settings file, a temporary one where the working directory is not writable.
+
+    Raises FootfallError (`run-unwritable`) when neither can be made.
+    """
+    home = Path(settings.cwd) / _HOME
+    try:
+        home.mkdir(exist_ok=True)
+        _ignore_in_git(home)
+        runs = home / "runs"
+        runs.mkdir(exist_ok=True)
+        directory = RunDirectory(_make_free(runs))
+        _write_settings(directory.path, settings, home / "cache")
+        return directory
+    except OSError as error:
+        return make_temporary_run_directory(settings, error.strerror or str(error))
+
+
+def make_temporary_run_directory(settings: RunSettings, reason: str = "") -> RunDirectory:
+    """Make a run directory elsewhere than in the working directory, which can't be written for that `reason`.
+
+    Without one nobody tried: what is recorded is not to outlive the process. Raises as `make_run_directory`.
+    """
+    try:
+        path = Path(tempfile.mkdtemp(prefix="footfall-"))
+        # no cache shared with other users: it holds code. Made now: the directory may be opened to them later
+        (path / "cache").mkdir(mode=0o755)
+        _write_settings(path, settings, path / "cache")
+    except OSError as error:
+        raise FootfallError(
+            "run-unwritable",
+            f"Can't write to {settings.cwd} ({reason}) nor to a temporary directory ({error.strerror or error})."
+            if reason
+            else f"Can't write to a temporary directory ({error.strerror or error}).",
+            "Run in a directory that you can write to, or set TMPDIR to one.",
+        ) from error
+    return RunDirectory(path, is_temporary=True, why_temporary=reason)
+
+
+def _ignore_in_git(home: Path) -> None:
+    with contextlib.suppress(FileExistsError), open(home / ".gitignore", "x", encoding="utf-8") as file:
+        file.write("*\n")
+
+
+def _make_free(runs: Path) -> Path:
+    """Make a directory with a name that sorts by time; two runs of one second and process get numbers."""
+    stem = time.strftime("%Y%m%d-%H%M%S") + f"-{os.getpid()}"
+    for number in range(_MAX_IDS):
+        path = runs / (stem if number == 0 else f"{stem}-{number}")
+        with contextlib.suppress(FileExistsError):
+            path.mkdir()
+            return path
+    raise FileExistsError(f"{runs / stem} and {_MAX_IDS} more")
+
+
+def _write_settings(path: Path, settings: RunSettings, cache: Path) -> None:
+    lines = [
+        ("cwd", settings.cwd),
+        ("branch", str(int(settings.branch))),
+        ("cover", str(int(settings.cover))),
+        ("profile", str(int(settings.profile))),
+        ("rate_hz", str(settings.rate_hz)),
+        ("max_cpu_ppm", str(settings.max_cpu_ppm)),
+        ("precise", str(int(settings.precise))),
+        ("with_tasks", str(int(settings.with_tasks))),
+        ("engine", settings.engine),
+        ("context", settings.context),
+        ("cache_dir", str(cache)),
+    ]
+    for name in ("source_dir", "source_pkg", "include", "omit"):
+        lines += [(name, value) for value in getattr(settings, name)]
+    text = "".join(f"{key}\t{escape(value)}\n" for key, value in lines)
+    (path / "settings").write_bytes(text.encode("utf-8", "surrogateescape"))
+
+
+def open_run_directory(path: str | Path) -> tuple[RunDirectory, Settings]:
+    """Open a run directory that was kept. Raises UsageError (`not-a-run`) when it is none."""
+    directory = Path(path).absolute()
+    try:
+        return RunDirectory(directory), read_settings(str(directory))
+    except (OSError, ValueError) as error:
+        known = find_unresolved_runs(Path.cwd())
+        hint = f"Runs kept here: {', '.join(map(str, known))}." if known else "There are no runs kept here."
+        why = (error.strerror if isinstance(error, OSError) else "") or str(error)
+        if isinstance(error, FileNotFoundError):
+            why = "it has no file `settings`" if directory.is_dir() else "there is no such directory"
+        raise UsageError("not-a-run", f"{path} is not a run directory: {why}.", hint) from error
+
+
+def find_unresolved_runs(cwd: Path) -> list[Path]:
+    """Return the run directories left in `cwd`, oldest first: kept on purpose, failed or still running."""
+    runs = cwd / _HOME / "runs"
+    try:
+        found = sorted(entry for entry in runs.iterdir() if (entry / "settings").is_file())
+    except OSError:
+        return []
+    return [entry.relative_to(cwd) for entry in found]
+
+
+def is_running(path: Path) -> bool:
+    """Tell whether the supervisor that made a run directory, named in its name, is still there."""
+    parts = path.name.split("-")
+    try:
+        os.kill(int(parts[2]), 0)
+    except PermissionError:
+        return True
+    except (ProcessLookupError, ValueError, IndexError):
+        return False
+    return True
+
+
+def remove_run_directory(directory: RunDirectory, keep: Path | None = None) -> None:
+    """Remove a run directory, all but the file `keep` in it. Never raises: it is only untidy to fail."""
+    if keep is not None and keep.parent == directory.path:
+        for entry in directory.path.iterdir():
+            if entry != keep:
+                _remove(entry)
+        return
+    _remove(directory.path)
+    runs = directory.path.parent
+    if runs.name == "runs" and runs.parent.name == _HOME and not runs.is_symlink():  # ours; it goes when it is empty
+        with contextlib.suppress(OSError):
+            runs.rmdir()
+
+
+def remove_caches(cwd: Path) -> None:
+    """Remove what runs and reports keep in `cwd` to be quicker next time; of `.footfall`, all that is ours.
+
+    It is known by the marker that we put there; what others put beside it stays. Never raises.
+    """
+    home = cwd / _HOME
+    marker = home / ".gitignore"
+    with contextlib.suppress(OSError):
+        if home.is_symlink() or marker.read_text(encoding="utf-8") != "*\n":
+            return
+        if not (home / "cache").is_symlink():
+            shutil.rmtree(home / "cache", ignore_errors=True)
+        if [entry.name for entry in home.iterdir()] == [marker.name]:
+            marker.unlink()
+            home.rmdir()
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+        return
+    with contextlib.suppress(OSError):
+        path.unlink()

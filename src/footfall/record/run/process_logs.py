@@ -1,0 +1,39 @@
+"""All sample logs that a run directory holds, of CPython's sampler and of PyPy's, in their common form."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from footfall.errors import FootfallError
+from footfall.record.run.sample_log import SampleLog, read_sample_log
+from footfall.record.run.segments import reason_of
+from footfall.record.run.vmprof import read_vmprof
+
+__all__ = ["read_sample_logs"]
+
+
+def read_sample_logs(directory: str, messages: list[tuple[str, str]] | None = None) -> list[SampleLog]:
+    """Read every sample log of a run directory, in the order of their names.
+
+    A file that cannot be read, or only in part, is said in `messages` as (slug, sentence) and the rest is kept.
+    """
+    logs: list[SampleLog] = []
+    said = messages if messages is not None else []
+    for file in sorted(Path(directory).iterdir()):
+        if file.suffix not in (".smp", ".vmprof"):
+            continue
+        try:
+            log = (read_sample_log if file.suffix == ".smp" else read_vmprof)(str(file))
+        except FootfallError as error:
+            said.append((error.slug, str(error)))
+            continue
+        except OSError as error:
+            said.append(("record-unreadable", f"Can't read {file}: {error.strerror}."))
+            continue
+        said += [("record-damaged", sentence) for sentence in log.damage]
+        if log.stopped_errno:
+            said.append(
+                ("sample-log-full", f"The profile of process {log.pid} stopped: {reason_of(log.stopped_errno)}.")
+            )
+        logs.append(log)
+    return logs

@@ -1,0 +1,291 @@
+"""Sample logs in one common form: `.smp` files of CPython's inside sampler (docs/formats.md) and, by
+record/run/vmprof.py, `.vmprof` files of PyPy. The writer is native/sampler/log.c.
+
+Read once when a run is resolved, and again whenever a stored run is looked at as a tree of calls.
+"""
+
+from __future__ import annotations
+
+import os
+import struct
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from footfall.errors import FootfallError
+from footfall.record.run.segments import ENTRY_BYTES, follow_entries, read_entries
+from footfall.record.run.untrusted_file import open_recorded_file
+
+__all__ = [
+    "MAX_INTERVAL_NS",
+    "MAX_NUMBER",
+    "MAX_START_NS",
+    "UNIT_UNKNOWN",
+    "Node",
+    "Sample",
+    "SampleLog",
+    "SampleLogFollower",
+    "SampledCode",
+    "SampledThread",
+    "read_sample_log",
+]
+
+UNIT_UNKNOWN = 0xFFFFFFFF
+
+_MAGIC = b"FOOTFALL"
+_FORMAT = 1
+_HEADER, _CODE, _THREAD, _NODE, _SAMPLE, _WAITING, _CALLS = range(1, 8)
+_HEADER_LAYOUT = struct.Struct("<8sII4Q16Q")
+_SAMPLE_LAYOUT = struct.Struct("<IIQQIHH")
+_WAITING_LAYOUT = struct.Struct("<IIQQII")
+_NODE_LAYOUT = struct.Struct("<4I")
+_HOLDS_GIL = 1
+MAX_START_NS = 1 << 61  # the year 2043
+MAX_NUMBER = 1 << 55  # a year of nanoseconds; sums of some stay within what a data file can hold
+_MAX_LINE = (1 << 31) - 1
+MAX_INTERVAL_NS = 1 << 36  # over a minute; it is multiplied by how often a sample repeats
+
+
+class SampledCode(NamedTuple):
+    """A code object that was seen on a stack."""
+
+    path: str
+    qualname: str
+    first_line: int
+    line_table: bytes
+
+
+class Node(NamedTuple):
+    """A frame in its place: the node of its caller (0 = none), its code's id, and where it was in it."""
+
+    parent: int
+    code: int
+    unit: int
+    """Code unit of the instruction, UNIT_UNKNOWN, or the line where the log has `units_are_lines`."""
+
+
+class SampledThread(NamedTuple):
+    """A thread of the process; `name` is the kernel's, not Python's."""
+
+    native_id: int
+    name: str
+
+
+class Sample(NamedTuple):
+    """What one thread did at one moment, and the time that it stands for; or tasks of it that waited, summed."""
+
+    thread: int
+    node: int
+    """The leaf; 0 when the thread ran no Python code."""
+    time_ns: int
+    """Since the log's start."""
+    wall_ns: int
+    """Since the thread's sample before; one interval for its first."""
+    cpu_ns: int
+    """CPU time that the thread used in `wall_ns`."""
+    context: int
+    holds_gil: bool
+    repeat: int
+    """How many looks at the thread this stands for: an idle thread's are kept as one."""
+
+
+class SampleLog:
+    """All of one process's log. Ids index the dicts; a node's parent always has the lower id."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        self.version = 0
+        """sys.hexversion of the process"""
+        self.pid = 0
+        self.start_ns = 0
+        """Wall clock, since the epoch."""
+        self.interval_ns = 0
+        self.units_are_lines = False
+        self.cpu_ns = 0
+        """CPU time that the sampler itself took."""
+        self.n_ticks = 0
+        self.n_dropped = 0
+        """Looks at a thread that gave no whole stack."""
+        self.n_late = 0
+        self.stopped_errno = 0
+        """Not zero when the log ended before the process (28 = the disk was full, 27 = it got too long)."""
+        self.codes: dict[int, SampledCode] = {}
+        self.nodes: dict[int, Node] = {}
+        self.threads: dict[int, SampledThread] = {}
+        self.samples: list[Sample] = []
+        self.native_calls: set[tuple[int, int]] = set()
+        """(code id, unit) of the instructions that call C functions: a leaf there was in one."""
+        self.damage: list[str] = []
+
+
+class _ThreadClock:
+    """Time and CPU of a thread's sample before."""
+
+    __slots__ = ("cpu_ns", "time_ns")
+
+    def __init__(self, time_ns: int, cpu_ns: int) -> None:
+        self.time_ns = time_ns
+        self.cpu_ns = cpu_ns
+
+
+def read_sample_log(path: str) -> SampleLog:
+    """Read a `.smp` file, also one whose process was killed. A log without a header is empty.
+
+    Raises FootfallError (`record-corrupt`) when it is no sample log, OSError when it cannot be opened.
+    """
+    log = SampleLog(path)
+    clocks: dict[int, _ThreadClock] = {}
+    n_damaged = 0
+    first_damage: Exception | None = None
+    for kind, payload in read_entries(path, log.damage):
+        try:
+            _add_entry(log, clocks, kind, payload)
+        except (struct.error, ValueError) as error:
+            n_damaged += 1
+            first_damage = first_damage or error
+    if first_damage is not None:
+        log.damage.append(f"{path} has {n_damaged} damaged entries, which are left out. The first: {first_damage!r}.")
+    _drop_dangling(log)
+    return log
+
+
+def _add_entry(log: SampleLog, clocks: dict[int, _ThreadClock], kind: int, payload: memoryview) -> None:
+    if kind == _SAMPLE:
+        _add_sample(log, clocks, payload)
+    elif kind == _WAITING:
+        thread, node, time_ns, wall_ns, n_looks, _ = _WAITING_LAYOUT.unpack_from(payload)
+        if max(time_ns, wall_ns) > MAX_NUMBER:
+            raise ValueError("a task has waited for a time that can't be")
+        log.samples.append(Sample(thread, node, time_ns, wall_ns, 0, 0, holds_gil=False, repeat=n_looks))
+    elif kind == _NODE:
+        node_id, parent, code, unit = _NODE_LAYOUT.unpack_from(payload)
+        log.nodes[node_id] = Node(parent, code, unit)
+    elif kind == _CODE:
+        code_id, first_line = struct.unpack_from("<II", payload)
+        if first_line > _MAX_LINE:
+            raise ValueError(f"line {first_line}, which no file has")
+        filename, qualname, line_table = _sized_fields(payload, 8, 3)
+        log.codes[code_id] = SampledCode(os.fsdecode(filename), _text(qualname), first_line, line_table)
+    elif kind == _THREAD:
+        index, _, native_id = struct.unpack_from("<IIQ", payload)
+        if native_id > MAX_NUMBER:
+            raise ValueError("a thread has a number that can't be")
+        (name,) = _sized_fields(payload, 16, 1)
+        log.threads[index] = SampledThread(native_id, _text(name))
+    elif kind == _CALLS:
+        code_id, count = struct.unpack_from("<II", payload)
+        log.native_calls.update((code_id, unit) for unit in struct.unpack_from(f"<{count}I", payload, 8))
+    elif kind == _HEADER:
+        _read_header(log, payload)
+
+
+class SampleLogFollower:
+    """Reads a sample log while it is being written. `log.samples` are those that the last `read` found."""
+
+    def __init__(self, path: str) -> None:
+        self.log = SampleLog(path)
+        self._clocks: dict[int, _ThreadClock] = {}
+        self._at = 0
+        self._last: dict[int, tuple[int, int]] = {}
+        """Place and count of the last sample of each thread; it goes on counting while the thread is idle."""
+
+    def read(self) -> None:
+        """Read what is new. Raises OSError, FootfallError (`record-corrupt`)."""
+        log = self.log
+        log.samples.clear()
+        with open_recorded_file(log.path) as file:
+            self._read_idle(file.fileno())
+            for place, kind, payload in follow_entries(file.fileno(), self._at):
+                if kind is None:
+                    self._at = place
+                    break
+                try:
+                    _add_entry(log, self._clocks, kind, payload)
+                except (struct.error, ValueError):
+                    continue  # a damaged entry: the others are whole
+                if kind == _SAMPLE:
+                    sample = log.samples[-1]
+                    self._last[sample.thread] = (place, sample.repeat)
+            header = os.pread(file.fileno(), _HEADER_LAYOUT.size, ENTRY_BYTES)
+        if self._at:
+            _read_header(log, memoryview(header))
+
+    def _read_idle(self, descriptor: int) -> None:
+        """Add what the last sample of each thread has counted since."""
+        for thread, (place, counted) in self._last.items():
+            payload = os.pread(descriptor, _SAMPLE_LAYOUT.size, place + ENTRY_BYTES)
+            _, node, time_ns, cpu_ns, context, flags, repeat = _SAMPLE_LAYOUT.unpack(payload)
+            if repeat > counted:
+                clock = self._clocks[thread]
+                wall = max(time_ns - clock.time_ns, 0)
+                clock.time_ns = time_ns
+                holds_gil = bool(flags & _HOLDS_GIL)
+                self.log.samples.append(
+                    Sample(thread, node, time_ns, wall, 0, context, holds_gil, repeat - counted)
+                )
+                self._last[thread] = (place, repeat)
+
+
+def _read_header(log: SampleLog, payload: memoryview) -> None:
+    if len(payload) < _HEADER_LAYOUT.size:
+        raise _corrupt(log.path, "its header is too short")
+    fields = _HEADER_LAYOUT.unpack_from(payload)
+    if fields[1] != _FORMAT:
+        raise _corrupt(log.path, f"its format is {fields[1]}, and this footfall reads {_FORMAT}")
+    start_ns, numbers = fields[4:6], (*fields[2:4], *fields[7:16])
+    if max(start_ns) > MAX_START_NS or fields[6] > MAX_INTERVAL_NS or max(numbers) > MAX_NUMBER:
+        raise _corrupt(log.path, "its header has a number that can't be")
+    log.version, log.pid, log.start_ns, _, log.interval_ns = fields[2:7]
+    log.n_ticks, _, torn, unreadable, log.n_late, _, _, log.stopped_errno, log.cpu_ns = fields[7:16]
+    log.n_dropped = torn + unreadable
+
+
+def _corrupt(path: str, why: str) -> FootfallError:
+    return FootfallError("record-corrupt", f"Can't read the sample log {path}: {why}.", "Remove it and run again.")
+
+
+def _add_sample(log: SampleLog, clocks: dict[int, _ThreadClock], payload: memoryview) -> None:
+    thread, node, time_ns, cpu_ns, context, flags, repeat = _SAMPLE_LAYOUT.unpack_from(payload)
+    if max(time_ns, cpu_ns) > MAX_NUMBER:
+        raise ValueError("a sample is of a time that can't be")
+    before = clocks.get(thread)
+    if before is None:
+        clocks[thread] = _ThreadClock(time_ns, cpu_ns)
+        wall, cpu = log.interval_ns * repeat, 0
+    else:
+        wall, cpu = time_ns - before.time_ns, cpu_ns - before.cpu_ns
+        before.time_ns, before.cpu_ns = time_ns, cpu_ns
+    log.samples.append(
+        Sample(thread, node, time_ns, max(wall, 0), max(cpu, 0), context, bool(flags & _HOLDS_GIL), repeat)
+    )
+
+
+def _sized_fields(payload: memoryview, at: int, count: int) -> Iterator[bytes]:
+    """Yield `count` fields of `u32 length, bytes` from `at` on. Raises ValueError past the end."""
+    for _ in range(count):
+        (size,) = struct.unpack_from("<I", payload, at)
+        at += 4
+        if at + size > len(payload):
+            raise ValueError("a field is longer than its entry")
+        yield bytes(payload[at : at + size])
+        at += size
+
+
+def _text(field: bytes) -> str:
+    """Whatever it is becomes text that can be stored: a name was read while the program went on, and may be none."""
+    return field.decode("utf-8", "replace").replace("\0", "\\x00")
+
+
+def _drop_dangling(log: SampleLog) -> None:
+    """Remove what refers to what is not there: damage may hide an entry, or change a number, unseen."""
+    kept: dict[int, Node] = {}
+    for node_id in sorted(log.nodes):
+        node = log.nodes[node_id]
+        if node.code in log.codes and (node.parent == 0 or node.parent in kept):
+            kept[node_id] = node
+    n_samples = len(log.samples)
+    log.nodes = kept
+    log.samples = [
+        sample for sample in log.samples if sample.thread in log.threads and (sample.node == 0 or sample.node in kept)
+    ]
+    if len(log.samples) < n_samples and not log.damage:
+        log.damage.append(f"{log.path} is damaged: {n_samples - len(log.samples)} samples refer to nothing.")

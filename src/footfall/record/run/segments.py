@@ -1,0 +1,109 @@
+"""Read the entries of a segment log, the container of record files and sample logs (docs/formats.md).
+
+The writer is native/record/maplog.c. A log whose writer was killed, or is still writing, ends at its last whole
+entry; a log with a damaged entry is read up to it. What the entries mean is known by the typed readers.
+"""
+
+from __future__ import annotations
+
+import os
+import struct
+from collections.abc import Iterator
+
+from footfall.errors import FootfallError
+from footfall.record.run.untrusted_file import read_recorded_file
+
+__all__ = ["ENTRY_BYTES", "follow_entries", "read_entries", "reason_of"]
+
+MAGIC = b"FOOTFALL"
+
+_ENTRY = struct.Struct("<II")
+ENTRY_BYTES = _ENTRY.size
+"""What comes before an entry's payload."""
+_CHUNK_BYTES = 1 << 18  # no entry of a sample log is longer but for a line table of that size
+_MAX_ERRNO = 4096
+_END = 0
+_HEADER = 1
+_PADDING = 0xFFFFFFFF
+_MAX_KIND = 255  # a greater kind is damage, not a newer format: formats are versioned in the header
+
+
+def read_entries(path: str, damage: list[str] | None = None) -> Iterator[tuple[int, memoryview]]:
+    """Yield (kind, payload) in the order of the log; nothing when its writer died before its header.
+
+    Payloads are views of the file and stay valid while they are referenced. What stopped the reading before
+    the end is appended to `damage` as a sentence. Raises FootfallError (`record-corrupt`) when the file is
+    no segment log, (`record-refused`) when no measured process made it, and OSError when it cannot be opened.
+    """
+    view = memoryview(read_recorded_file(path))
+    _check_header(path, view)
+    at = 0
+    while at + _ENTRY.size <= len(view):
+        kind, size = _ENTRY.unpack_from(view, at)
+        if kind == _END:
+            return
+        start = at + _ENTRY.size
+        if start + size > len(view):
+            _note(damage, f"{path} is cut off within its entry at byte {at}.")
+            return
+        if kind != _PADDING:
+            if kind > _MAX_KIND:
+                _note(damage, f"{path} is damaged at byte {at}: no entry has the kind {kind}.")
+                return
+            yield kind, view[start : start + size]
+        at = start + (size + 7) // 8 * 8
+    if at < len(view):
+        _note(damage, f"{path} is cut off at byte {at}.")
+
+
+def follow_entries(descriptor: int, at: int) -> Iterator[tuple[int, int | None, memoryview]]:
+    """Yield (place, kind, payload) of the entries from `at` on that are whole; last (place to go on from, None, b"").
+
+    For a log that is being written; a damaged one ends there.
+    """
+    nothing = memoryview(b"")
+    wanted = _CHUNK_BYTES
+    while True:
+        chunk = memoryview(os.pread(descriptor, wanted, at))
+        here = 0
+        while here + _ENTRY.size <= len(chunk):
+            kind, size = _ENTRY.unpack_from(chunk, here)
+            if kind == _END or (kind > _MAX_KIND and kind != _PADDING):
+                yield at + here, None, nothing
+                return
+            start = here + _ENTRY.size
+            if kind != _PADDING and start + size > len(chunk):
+                break
+            if kind != _PADDING:
+                yield at + here, kind, chunk[start : start + size]
+            here = start + (size + 7) // 8 * 8
+        if len(chunk) < wanted or here == 0:
+            if len(chunk) == wanted and wanted < 1 << 26:
+                wanted *= 4  # an entry that is longer than the chunk
+                continue
+            yield at + here, None, nothing
+            return
+        wanted = _CHUNK_BYTES
+        at += here
+
+
+def reason_of(stopped_errno: int) -> str:
+    """Why recording stopped, by the number in a header, which damage may have changed."""
+    return os.strerror(stopped_errno) if stopped_errno < _MAX_ERRNO else f"error {stopped_errno}"
+
+
+def _check_header(path: str, view: memoryview) -> None:
+    if len(view) < _ENTRY.size or _ENTRY.unpack_from(view)[0] == _END:
+        return
+    kind, size = _ENTRY.unpack_from(view)
+    if kind != _HEADER or size < len(MAGIC) or bytes(view[8 : 8 + len(MAGIC)]) != MAGIC:
+        raise FootfallError(
+            "record-corrupt",
+            f"{path} is not a file that footfall recorded.",
+            "Remove it, and run again where its data is needed.",
+        )
+
+
+def _note(damage: list[str] | None, sentence: str) -> None:
+    if damage is not None:
+        damage.append(sentence)

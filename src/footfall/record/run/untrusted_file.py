@@ -1,0 +1,84 @@
+"""Open what measured processes left in a run directory.
+
+The directory may be open to other users, who may put anything there (observe/children.py): a FIFO that would hold the
+reader up for ever, a device, a link to a file that only the reader may read. Called by the readers of this package.
+"""
+
+from __future__ import annotations
+
+import errno
+import mmap
+import os
+import stat
+from typing import BinaryIO
+
+from footfall.errors import FootfallError
+
+__all__ = ["open_recorded_file", "read_recorded_file"]
+
+_FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
+_KINDS = {
+    stat.S_IFIFO: "a pipe",
+    stat.S_IFCHR: "a device",
+    stat.S_IFBLK: "a device",
+    stat.S_IFDIR: "a directory",
+}
+_WHY_UNOPENED = {errno.ELOOP: "a symbolic link", errno.ENXIO: "a socket or a device"}
+_MAX_READ_BYTES = 5 << 30  # the longest sample log and its last entry (native/sampler/log.h)
+
+
+def open_recorded_file(path: str) -> BinaryIO:
+    """Open a regular file that a process of this run can have made; never waits.
+
+    Raises FootfallError (`record-refused`) for any other kind of file, one with a second name, and one of a user who
+    has no business there; OSError when it cannot be opened.
+    """
+    try:
+        descriptor = os.open(path, _FLAGS)
+    except OSError as error:
+        if error.errno in _WHY_UNOPENED:
+            raise _refused(path, _WHY_UNOPENED[error.errno]) from error
+        raise
+    try:
+        why = _why_foreign(path, os.fstat(descriptor))
+        if why:
+            raise _refused(path, why)
+        return os.fdopen(descriptor, "rb")
+    except BaseException:
+        os.close(descriptor)
+        raise
+
+
+def read_recorded_file(path: str) -> bytes | mmap.mmap:
+    """Return the file's content as it is now, mapped where nobody else can cut it off meanwhile; raises as above."""
+    with open_recorded_file(path) as file:
+        found = os.fstat(file.fileno())
+        if found.st_size == 0:
+            return b""
+        # to read what is mapped of a file that has become shorter is a SIGBUS
+        is_ours = found.st_uid in (0, os.geteuid()) and not found.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
+        if is_ours:
+            return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+        if found.st_size > _MAX_READ_BYTES:
+            raise _refused(path, f"{found.st_size} bytes long")
+        return file.read(found.st_size)
+
+
+def _why_foreign(path: str, found: os.stat_result) -> str:
+    if not stat.S_ISREG(found.st_mode):
+        return _KINDS.get(stat.S_IFMT(found.st_mode), "no regular file")
+    if found.st_nlink > 1:
+        return "a hard link"  # to a file of which the name here says nothing
+    directory = os.stat(os.path.dirname(path) or ".")
+    is_shared = directory.st_mode & (stat.S_IWGRP | stat.S_IWOTH)  # then a process may have become anybody
+    if not is_shared and found.st_uid not in (directory.st_uid, os.geteuid(), 0):
+        return f"a file of user {found.st_uid}"
+    return ""
+
+
+def _refused(path: str, what: str) -> FootfallError:
+    return FootfallError(
+        "record-refused",
+        f"Left out {path}: it is {what}, which no measured process made.",
+        "Remove it, and ask who put it there; the other processes' records are not affected.",
+    )

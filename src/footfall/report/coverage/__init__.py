@@ -1,0 +1,1 @@
+"""Coverage in each of its formats, one file for each."""

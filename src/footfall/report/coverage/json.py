@@ -1,0 +1,116 @@
+"""The JSON report: coverage.py's format 3, with footfall's times beside it under the key "footfall".
+
+Returns plain values for the json module; `cli/reports/json.py` writes them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+
+from footfall._version import VERSION
+from footfall.analyze.results import FileResult, Numbers
+from footfall.analyze.source.regions import CLASS, FUNCTION, find_outside_lines, find_regions, narrow_result
+from footfall.load.gather import Coverage, ReportedFile
+
+__all__ = ["Json", "LineContexts", "coverage_report"]
+
+Json = dict[str, object]
+LineContexts = Mapping[str, Mapping[int, Iterable[str]]]
+"""Stored path -> line -> labels of the contexts it ran in."""
+
+_FORMAT = 3
+_KINDS = ((FUNCTION, "functions"), (CLASS, "classes"))
+
+
+def coverage_report(coverage: Coverage, precision: int, contexts: LineContexts | None = None) -> Json:
+    """Return the whole report; `contexts` adds to each file and region the contexts of its lines."""
+    totals = _summary(coverage.total, precision, coverage.has_arcs)
+    return {
+        "meta": {
+            "format": _FORMAT,
+            "version": f"footfall {VERSION}",
+            "timestamp": datetime.now().isoformat(),
+            "branch_coverage": coverage.has_arcs,
+            "show_contexts": contexts is not None,
+        },
+        "files": {file.name: _file_report(file, precision, contexts) for file in coverage.files},
+        "totals": totals,
+    }
+
+
+def _file_report(file: ReportedFile, precision: int, contexts: LineContexts | None) -> Json:
+    by_line = None if contexts is None else _contexts_of(file, contexts)
+    report = _result_report(file.result, precision, by_line)
+    regions = find_regions(file.analysis)
+    for kind, key in _KINDS:
+        of_kind = [region for region in regions if region.kind == kind]
+        outside = find_outside_lines(file.analysis, of_kind)
+        *narrowed, rest = narrow_result(file.result, [*(region.lines for region in of_kind), outside])
+        # of regions of one name, the first with statements has it plain; the others are told apart by their line
+        with_statements = {
+            region.name for region, result in zip(of_kind, narrowed, strict=True) if result.numbers.n_statements
+        }
+        reports: Json = {}
+        for region, result in zip(of_kind, narrowed, strict=True):
+            name = region.name
+            if name in reports or (name in with_statements and not result.numbers.n_statements):
+                name = f"{name}@{region.start}"
+            reports[name] = _region_report(result, precision, region.start, by_line)
+        reports[""] = _region_report(rest, precision, min(outside, default=1), by_line)
+        report[key] = reports
+    return report
+
+
+def _region_report(result: FileResult, precision: int, start: int, by_line: Mapping[int, list[str]] | None) -> Json:
+    return _result_report(result, precision, by_line, {"start_line": start})
+
+
+def _result_report(
+    result: FileResult, precision: int, by_line: Mapping[int, list[str]] | None, more: Json | None = None
+) -> Json:
+    """Keys are in coverage.py's order, with `more` in the middle."""
+    report: Json = {
+        "executed_lines": sorted(result.executed),
+        "summary": _summary(result.numbers, precision, result.has_arcs),
+        "missing_lines": sorted(result.missing),
+        "excluded_lines": sorted(result.excluded),
+        **(more or {}),
+    }
+    if by_line is not None:
+        report["contexts"] = by_line
+    if result.has_arcs:
+        report["executed_branches"] = [list(arc) for arc in result.executed_branches]
+        report["missing_branches"] = [list(arc) for arc in result.missing_branches]
+    return report
+
+
+def _contexts_of(file: ReportedFile, contexts: LineContexts) -> dict[int, list[str]]:
+    found: dict[int, set[str]] = {}
+    for path in file.stored_paths:
+        for line, labels in contexts.get(path, {}).items():
+            found.setdefault(line, set()).update(labels)
+    return {line: sorted(labels) for line, labels in sorted(found.items())}
+
+
+def _summary(numbers: Numbers, precision: int, has_arcs: bool) -> Json:
+    summary: Json = {
+        "covered_lines": numbers.n_executed,
+        "num_statements": numbers.n_statements,
+        "percent_covered": numbers.pc_covered,
+        "percent_covered_display": numbers.pc_covered_str(precision),
+        "missing_lines": numbers.n_missing,
+        "excluded_lines": numbers.n_excluded,
+        "percent_statements_covered": numbers.pc_statements,
+        "percent_statements_covered_display": numbers.pc_statements_str(precision),
+    }
+    if has_arcs:
+        summary |= {
+            "num_branches": numbers.n_branches,
+            "num_partial_branches": numbers.n_partial_branches,
+            "covered_branches": numbers.n_executed_branches,
+            "missing_branches": numbers.n_missing_branches,
+            "percent_branches_covered": numbers.pc_branches,
+            "percent_branches_covered_display": numbers.pc_branches_str(precision),
+        }
+    return summary

@@ -1,0 +1,241 @@
+"""The coverage table of `footfall report`: coverage.py's text report, and a column of time where there is a profile.
+
+Pure: results in, text out. Without a profile it is coverage.py's table, character for character, in each of its
+formats: text, markdown and total. markdown.py lays out the same cells another way.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from footfall.analyze.results import FileResult, Numbers
+from footfall.errors import UsageError
+from footfall.printable import printable, printable_lines, question_marked
+from footfall.report.coverage.markdown import escape_markdown, lay_out_markdown
+from footfall.report.coverage.table import PERCENT_COLUMNS, Table
+
+__all__ = [
+    "FORMATS",
+    "PERCENT_COLUMNS",
+    "Outcomes",
+    "Table",
+    "TableOptions",
+    "human_key",
+    "list_below",
+    "plural",
+    "render_table",
+]
+
+FORMATS = ("text", "markdown", "total")
+
+
+@dataclass(frozen=True, slots=True)
+class TableOptions:
+    """How the table is laid out. `sort` is a column's name, with a leading - for descending."""
+
+    format: str = "text"
+    precision: int = 0
+    show_missing: bool = False
+    skip_covered: bool = False
+    skip_empty: bool = False
+    sort: str = "name"
+    is_wall_time: bool = False
+    """Whether shares of time are of wall time for want of CPU time, which a note says."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcomes:
+    """What of its conditions' outcomes a file has seen; `lines` name those that were never seen."""
+
+    n_seen: int = 0
+    n_total: int = 0
+    lines: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        percent = 100 * self.n_seen // self.n_total if self.n_total else 100
+        return f"{self.n_seen}/{self.n_total} {percent}"
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    name: str
+    numbers: Numbers
+    missing: str = ""
+    time_share: float | None = None
+    """Per cent of all samples' time; None where there is no profile."""
+    outcomes: Outcomes | None = None
+
+
+def render_table(
+    results: Sequence[FileResult],
+    options: TableOptions,
+    time_shares: Mapping[str, float] | None = None,
+    outcomes: Mapping[str, Outcomes] | None = None,
+    notes: Sequence[str] = (),
+    missing: Mapping[str, str] | None = None,
+) -> str:
+    """Return the table, with `notes` below it. `time_shares` are per cent of the profile's time by a result's path, or
+    None without a profile; `outcomes` by a result's path add a column of conditions; `missing` by a result's path has
+    the texts of the column Missing for results that are parts of files.
+
+    Raises UsageError (`bad-format`, `bad-sort`, `bad-precision`).
+    """
+    if options.format not in FORMATS:
+        raise UsageError("bad-format", f"No report format {options.format!r}.", f"There are: {', '.join(FORMATS)}.")
+    if options.format == "total":
+        return f"{_add_up(results).pc_covered_str(options.precision)}\n"
+    table = _make_table(results, options, time_shares, outcomes, missing)
+    if options.format == "markdown":
+        lines = lay_out_markdown(table)
+    else:
+        lines = _lay_out_text(table)
+    for note in (*table.notes, *(printable_lines(each) for each in notes)):
+        lines += ["", note]
+    return "".join(f"{line.rstrip()}\n" for line in lines)
+
+
+def list_below(title: str, items: Iterable[str], format_: str) -> str:
+    """Return a note of several lines; in Markdown they are a list, with what is Markdown in them escaped."""
+    if format_ == "markdown":
+        return "\n".join([title, "", *(f"- {escape_markdown(item)}" for item in items)])
+    return "\n".join([title, *items])
+
+
+def _add_up(results: Sequence[FileResult]) -> Numbers:
+    return sum((result.numbers for result in results), Numbers())
+
+
+def _make_table(
+    results: Sequence[FileResult],
+    options: TableOptions,
+    time_shares: Mapping[str, float] | None,
+    outcomes: Mapping[str, Outcomes] | None,
+    missing_texts: Mapping[str, str] | None,
+) -> Table:
+    has_branches = any(result.has_arcs for result in results)
+    rows: list[_Row] = []
+    n_covered = n_empty = 0
+    for result in results:
+        numbers = result.numbers
+        if options.skip_covered and not numbers.n_missing and not numbers.n_partial_branches:
+            n_covered += 1
+        elif options.skip_empty and not numbers.n_statements:
+            n_empty += 1
+        else:
+            share = None if time_shares is None else time_shares.get(result.path, 0.0)
+            if not options.show_missing:
+                missing = ""
+            else:
+                missing = result.missing_text() if missing_texts is None else missing_texts[result.path]
+            seen = None if outcomes is None else outcomes.get(result.path, Outcomes())
+            rows.append(_Row(question_marked(result.name), numbers, missing, share, seen))
+    total_share = None if time_shares is None else sum(time_shares.get(result.path, 0.0) for result in results)
+    notes = []
+    if n_covered:
+        notes.append(f"{plural(n_covered, 'file')} skipped due to complete coverage.")
+    if n_empty:
+        notes.append(f"{plural(n_empty, 'empty file')} skipped.")
+    if options.is_wall_time and time_shares:
+        notes.append("Time is wall time: no thread was seen to use CPU time.")
+    if options.show_missing and (never := [line for each in (outcomes or {}).values() for line in each.lines]):
+        title = "Outcomes of conditions that were never seen:"
+        notes.append(list_below(title, map(printable, never), options.format))
+
+    def cells(row: _Row) -> list[str]:
+        numbers = row.numbers
+        found = [row.name, str(numbers.n_statements), str(numbers.n_missing)]
+        if has_branches:
+            found += [str(numbers.n_branches), str(numbers.n_partial_branches)]
+        found.append(numbers.pc_covered_str(options.precision))
+        if row.outcomes is not None:
+            found.append(str(row.outcomes))
+        if row.time_share is not None:
+            found.append(f"{row.time_share:.1f}")
+        if options.show_missing:
+            found.append(row.missing)
+        return found
+
+    columns = ["Name", "Stmts", "Miss", *(["Branch", "BrPart"] if has_branches else []), "Cover"]
+    columns += ["Cond"] if outcomes is not None else []
+    columns += ["Time"] if time_shares is not None else []
+    columns += ["Missing"] if options.show_missing else []
+    return Table(
+        columns=columns,
+        rows=[cells(row) for row in _sorted_rows(rows, options.sort, has_branches)],
+        total=cells(_Row("TOTAL", _add_up(results), "", total_share, _add_outcomes(outcomes))),
+        notes=notes,
+    )
+
+
+def _add_outcomes(outcomes: Mapping[str, Outcomes] | None) -> Outcomes | None:
+    if outcomes is None:
+        return None
+    return Outcomes(sum(each.n_seen for each in outcomes.values()), sum(each.n_total for each in outcomes.values()))
+
+
+_TIME_WIDTH = 8
+
+
+def _lay_out_text(table: Table) -> list[str]:
+    cover = table.columns.index("Cover")
+    widths = dict.fromkeys(table.columns, 7)
+    widths["Name"] = max(5, *(len(row[0]) for row in table.rows)) + 1 if table.rows else 6
+    widths["Cover"] = max(len(" Cover") + 1, len(table.total[cover]) + 3, *(len(row[cover]) + 2 for row in table.rows))
+    widths["Time"] = _TIME_WIDTH
+    if "Cond" in table.columns:
+        cond = table.columns.index("Cond")
+        widths["Cond"] = max(len(row[cond]) for row in (*table.rows, table.total)) + 3
+
+    def line(cells: list[str]) -> str:
+        parts = []
+        for column, cell in zip(table.columns, cells, strict=True):
+            if column == "Name":
+                parts.append(f"{cell:{widths[column]}}")
+            elif column == "Missing":
+                parts.append(f"   {cell:9}")
+            elif column in PERCENT_COLUMNS:
+                parts.append(f"{cell:>{widths[column] - 1}}%")
+            else:
+                parts.append(f"{cell:>{widths[column]}}")
+        return "".join(parts)
+
+    header = f"{'Name':{widths['Name']}}" + "".join(
+        f"{column:>{10 if column == 'Missing' else widths[column]}}" for column in table.columns[1:]
+    )
+    rule = "-" * len(header)
+    return [header, rule, *map(line, table.rows), *([rule] if table.rows else []), line(table.total)]
+
+
+def _sorted_rows(rows: list[_Row], sort: str, has_branches: bool) -> list[_Row]:
+    column = (sort or "name").lower()
+    is_descending = column.startswith("-")
+    column = column[1:] if column.startswith(("-", "+")) else column
+    keys: dict[str, Callable[[_Row], float]] = {
+        "stmts": lambda row: row.numbers.n_statements,
+        "miss": lambda row: row.numbers.n_missing,
+        "cover": lambda row: row.numbers.pc_covered,
+        "time": lambda row: row.time_share or 0.0,
+    }
+    if has_branches:
+        keys["branch"] = lambda row: row.numbers.n_branches
+        keys["brpart"] = lambda row: row.numbers.n_partial_branches
+    if column == "name":
+        return sorted(rows, key=lambda row: human_key(row.name), reverse=is_descending)
+    if column not in keys:
+        raise UsageError("bad-sort", f"Can't sort by {sort!r}.", f"Sort by one of: name, {', '.join(sorted(keys))}.")
+    value_of = keys[column]
+    return sorted(rows, key=lambda row: (value_of(row), row.name), reverse=is_descending)
+
+
+def human_key(text: str) -> tuple[list[str | int], str]:
+    """Sort "a10" after "a9": numbers in a name count as numbers."""
+    parts = re.split(r"(\d+)", text)
+    return [int(part) if part.isdecimal() else part for part in parts], text
+
+
+
+def plural(count: int, noun: str, nouns: str = "") -> str:
+    """Return the number with its noun; `nouns` where that takes more than an s."""
+    return f"{count} {noun if count == 1 else nouns or noun + 's'}"

@@ -1,0 +1,1 @@
+"""Profiles in each of their formats, one file for each."""

@@ -1,0 +1,92 @@
+"""speedscope's own JSON format: one sampled profile for each thread, stacks in the order of time with their weights.
+
+https://github.com/jlfwong/speedscope/blob/main/src/lib/file-format-spec.ts. Pure: a profile in, text out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from footfall._version import VERSION
+from footfall.analyze.profile.calltree import Cost, Frame, Profile, has_source
+from footfall.analyze.profile.clocks import Clock, reader
+from footfall.analyze.profile.stacks import frames_above
+from footfall.report.jsontext import render_json
+
+__all__ = ["render_speedscope"]
+
+_SCHEMA = "https://www.speedscope.app/file-format-schema.json"
+
+
+def render_speedscope(profile: Profile, clock: Clock = Clock.CPU) -> Iterator[str]:
+    """Yield the file's text in parts: stacks are written out. Weights are nanoseconds, or samples.
+
+    Stacks are in the order of time where the profile knows it: what speedscope calls "time order" is one then. By wall
+    time, moments without Python code are empty stacks, so that threads stand where they were; by the other clocks, and
+    of a profile that has sums only, they are left out.
+    """
+    by_thread = _in_order(profile, clock) if profile.timelines.threads else _in_sum(profile, clock)
+    head = {
+        "$schema": _SCHEMA,
+        "exporter": f"footfall@{VERSION}",
+        "name": "footfall",
+        "shared": {"frames": [_frame(frame) for frame in profile.frames]},
+    }
+    yield f'{_json(head)[:-1]},"profiles":['
+    for number, thread in enumerate(profile.threads):
+        start, rows = by_thread.get(number, (0, []))
+        described = {
+            "type": "sampled",
+            "name": f"{thread.name or 'thread'} {thread.native_id} (process {thread.pid})",
+            "unit": "none" if clock is Clock.SAMPLES else "nanoseconds",
+            "startValue": start,
+            "endValue": start + sum(weight for _, weight in rows),
+            "weights": [weight for _, weight in rows],
+        }
+        yield f'{"," if number else ""}{_json(described)[:-1]},"samples":['
+        for at, (node, _) in enumerate(rows):
+            stack = ",".join(map(str, reversed(frames_above(profile, node))))
+            yield f"{',' if at else ''}[{stack}]"
+        yield "]}"
+    yield "]}"
+
+
+def _frame(frame: Frame) -> dict[str, str | int]:
+    entry: dict[str, str | int] = {"name": frame.function.qualname}
+    if has_source(frame.function.path):
+        entry |= {"file": frame.function.path, "line": frame.line}
+    if frame.column is not None:
+        entry["col"] = frame.column + 1
+    return entry
+
+
+def _json(value: object) -> str:
+    return render_json(value, separators=(",", ":"))
+
+
+_Rows = dict[int, tuple[int, list[tuple[int, int]]]]
+"""By thread where it begins, and (node, weight)."""
+
+
+def _in_order(profile: Profile, clock: Clock) -> _Rows:
+    read = reader(clock)
+    found: _Rows = {}
+    for number, timeline in profile.timelines.threads.items():
+        is_wall = clock is Clock.WALL
+        rows = []
+        for span in timeline:
+            weight = read(Cost(span.wall_ns, span.cpu_ns, span.gil_ns, span.samples))
+            if weight and (span.node or is_wall):
+                rows.append((span.node, weight))
+        found[number] = (timeline.start_ns if is_wall else 0, rows)
+    return found
+
+
+def _in_sum(profile: Profile, clock: Clock) -> _Rows:
+    read = reader(clock)
+    summed: dict[int, dict[int, int]] = {}
+    for (node_id, thread_id, _), cost in profile.costs.items():
+        if node_id and (weight := read(cost)):
+            weights = summed.setdefault(thread_id, {})
+            weights[node_id] = weights.get(node_id, 0) + weight
+    return {number: (0, list(weights.items())) for number, weights in summed.items()}

@@ -1,0 +1,222 @@
+"""`footfall report --by`: a profile's times by test, function, file, line, thread or process, as text and as JSON.
+
+Each share stands with its standard error: how far another run's sampling of the same program would put it off.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from footfall.analyze.profile.calltree import Cost, Profile
+from footfall.analyze.profile.clocks import CLOCK_WORDS, Clock, default_clock, has_cpu_time_alone, reader
+from footfall.analyze.profile.time_views import TimeRow, View, standard_error, view_profile
+from footfall.errors import UsageError
+from footfall.load.gather import shown_path
+from footfall.printable import printable
+from footfall.report.coverage.json import Json
+from footfall.report.coverage.text import human_key
+from footfall.report.summary import Line
+from footfall.report.times import SOURCES, is_library, short_path, shown_place
+
+__all__ = ["SORTS", "TimeTableOptions", "render_times", "times_by_report"]
+
+SORTS: Final = ("self", "total", "samples", "name")
+_NS_PER_SECOND: Final = 1_000_000_000
+_OTHER_PART: Final = 3
+_LEAST_SHARE: Final = 0.0005  # what would be shown as 0.0 %
+_OTHER_CODE: Final = "In libraries and the interpreter:"
+_LEFT_OUT: Final = {
+    "gc": "garbage collection",
+    "import": "finding and loading modules",
+    "asyncio": "tasks",
+    "footfall": "footfall itself",
+}
+"""What has no row, by the name that `View.left_out` has for it."""
+
+
+@dataclass(frozen=True, slots=True)
+class TimeTableOptions:
+    """`by` is one of timeviews' VIEWS; without a `clock` it is the usual one; `count` 0 is all rows."""
+
+    by: str
+    clock: Clock | None = None
+    sort: str = "self"
+    count: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Shown:
+    view: View
+    ranked: list[TimeRow]
+    read: Callable[[Cost], int]
+    clock: Clock
+
+    def text(self, cost: Cost) -> str:
+        """The cost by the clock."""
+        value = self.read(cost)
+        return str(value) if self.clock is Clock.SAMPLES else f"{value / _NS_PER_SECOND:.3f} s"
+
+    def number(self, cost: Cost) -> float:
+        """The same for machines: seconds, or samples."""
+        value = self.read(cost)
+        return value if self.clock is Clock.SAMPLES else value / _NS_PER_SECOND
+
+
+def _choose(profile: Profile, options: TimeTableOptions) -> _Shown:
+    clock = options.clock or default_clock(profile)
+    read = reader(clock)
+    view = view_profile(profile, options.by, read, SOURCES)
+    column = options.sort.lstrip("-+")
+    keys: dict[str, Callable[[TimeRow], float]] = {
+        "self": lambda row: -read(row.times.own),
+        "total": lambda row: -read(row.times.total),
+        "samples": lambda row: -row.times.total.samples,
+    }
+    if column == "name":
+        rows = sorted(view.rows, key=lambda row: (human_key(row.name), row.path, row.line))
+    elif column in keys:
+        rows = sorted(view.rows, key=lambda row: (keys[column](row), row.path, row.line, row.name))
+    else:
+        raise UsageError("bad-sort", f"Can't sort times by {options.sort!r}.", f"Sort by one of: {', '.join(SORTS)}.")
+    if options.sort.startswith("+" if column != "name" else "-"):
+        rows.reverse()
+    return _Shown(view, rows, read, clock)
+
+
+def _parts(shown: _Shown, options: TimeTableOptions) -> list[tuple[str, list[TimeRow]]]:
+    """Return the rows to show in parts with their headings ("": none): the project's code, then other code.
+
+    Of a limited number of rows a third is for other code, or what the project leaves of them.
+    """
+    if not shown.view.has_calls:
+        return [("", shown.ranked[: options.count or None])]
+    project = [row for row in shown.ranked if not is_library(row.path)]
+    other = [row for row in shown.ranked if is_library(row.path)]
+    if options.count:
+        n_other = max(min(len(other), options.count // _OTHER_PART), options.count - len(project))
+        project, other = project[: options.count - min(n_other, len(other))], other[:n_other]
+    return [(heading, rows) for heading, rows in (("", project), (_OTHER_CODE, other)) if rows]
+
+
+def render_times(profile: Profile, options: TimeTableOptions) -> list[Line]:
+    """Return the table as styled lines. Times are of the chosen clock. Raises UsageError (`bad-sort`)."""
+    shown = _choose(profile, options)
+    view = shown.view
+    heads = ["Self", "Self%", "+-", "Total", "Total%", "+-"] if view.has_calls else ["Time", "Time%", "+-"]
+    parts = _parts(shown, options)
+    all_rows = [row for _, rows in parts for row in rows]
+    cells = [_cells(row, shown) for row in all_rows]
+    widths = [max(len(head), *(len(row[at]) for row in cells)) if cells else len(head) for at, head in enumerate(heads)]
+    widths_of_samples = max([len("Samples"), *(len(str(row.times.total.samples)) for row in all_rows)])
+
+    def join(texts: list[str], samples: str) -> str:
+        columns = [f"{text:>{width}}" for text, width in zip(texts, widths, strict=True)]
+        return "  ".join([*columns, f"{samples:>{widths_of_samples}}"])
+
+    lines: list[Line] = [[(join(heads, "Samples") + f"  {options.by.capitalize()}", "bold")]]
+    texts_of = iter(cells)
+    for heading, rows in parts:
+        if heading:
+            lines.append([(heading, "bold")])
+        for row in rows:
+            texts = next(texts_of)
+            name, place = _name_and_place(row, options.by)
+            line: Line = [(join(texts, str(row.times.total.samples)), ""), (f"  {name}", "bold")]
+            lines.append([*line, (f"  {place}" if place else "", "dim")])
+            lines += _slowest_lines(row, shown, len(join(texts, "")) + 2)
+    return [*lines, [], *_notes(profile, shown, options, len(all_rows))]
+
+
+def _slowest_lines(row: TimeRow, shown: _Shown, indent: int) -> list[Line]:
+    lines: list[Line] = []
+    for at, cost in row.slowest:
+        share = shown.read(cost) / (shown.read(row.times.total) or 1)
+        text = f"{100 * share:5.1f}%  {shown.text(cost):>7}  {shown_place(at.path, at.line)}  {at.name}".rstrip()
+        lines.append([(" " * (indent + 2) + printable(text), "dim")])
+    return lines
+
+
+def _cells(row: TimeRow, shown: _Shown) -> list[str]:
+    found = []
+    for cost in (row.times.own, row.times.total) if shown.view.has_calls else (row.times.total,):
+        share = _share(cost, shown)
+        error = standard_error(share, shown.view.n_looks)
+        found += [shown.text(cost), f"{100 * share:.1f}", f"{100 * error:.1f}"]
+    return found
+
+
+def _share(cost: Cost, shown: _Shown) -> float:
+    return min(shown.read(cost) / shown.view.total, 1.0) if shown.view.total else 0.0
+
+
+def _name_and_place(row: TimeRow, by: str) -> tuple[str, str]:
+    if by == "file":
+        return printable(short_path(row.path)), ""
+    place = shown_place(row.path, row.line)
+    if by == "line":
+        return printable(place or row.path), printable(row.name)
+    return printable(row.name), printable(place)
+
+
+def _notes(profile: Profile, shown: _Shown, options: TimeTableOptions, n_shown: int) -> list[Line]:
+    n_left = len(shown.ranked) - n_shown
+    text = "Looks at the threads" if shown.clock is Clock.SAMPLES else CLOCK_WORDS[shown.clock]
+    text = text[0].upper() + text[1:]
+    if shown.clock is not Clock.SAMPLES:
+        text += f", {shown.view.total / _NS_PER_SECOND:.3f} s in all"
+    text += f"; {profile.n_samples} samples"
+    if profile.interval_ns:
+        text += f", {_NS_PER_SECOND / profile.interval_ns:.0f} a second"
+    text += f"; {profile.n_dropped} dropped. +- is one standard error, in points."
+    notes = [f"{n_left} more; -n 0 shows all."] if n_left else []
+    if options.clock is None and shown.clock is Clock.WALL:
+        notes.append("No thread was seen to use CPU time, so these are wall times.")
+    if options.by == "line" and has_cpu_time_alone(profile):
+        notes.append("PyPy's sampler tells functions, not lines: each line is a function's first.")
+    parts = [
+        f"{_LEFT_OUT[name]} {shown.text(cost)}"
+        for name, cost in shown.view.left_out.items()
+        if shown.read(cost) > _LEAST_SHARE * shown.view.total
+    ]
+    if parts:
+        notes.append(f"In no row: {', '.join(parts)}.")
+    return [[(note, "dim")] for note in (*notes, text)]
+
+
+def times_by_report(profile: Profile, options: TimeTableOptions) -> Json:
+    """Return the same for machines: seconds (or samples, if these are the clock), shares and errors from 0 to 1."""
+    shown = _choose(profile, options)
+    return {
+        "format": 1,
+        "by": options.by,
+        "clock": shown.clock,
+        "interval_seconds": profile.interval_ns / _NS_PER_SECOND,
+        "samples": profile.n_samples,
+        "dropped_samples": profile.n_dropped,
+        "total": shown.view.total if shown.clock is Clock.SAMPLES else shown.view.total / _NS_PER_SECOND,
+        "without_row": {name: shown.number(cost) for name, cost in shown.view.left_out.items()},
+        "rows": [_row_report(row, shown, options.by) for row in shown.ranked[: options.count or None]],
+    }
+
+
+def _row_report(row: TimeRow, shown: _Shown, by: str) -> Json:
+    found: Json = {"name": shown_path(row.path) if by == "file" else row.name}
+    if row.path and by != "file":
+        found |= {"file": shown_path(row.path), "line": row.line}
+    for key, cost in (("self", row.times.own), ("total", row.times.total)):
+        share = _share(cost, shown)
+        found[key] = {
+            "time": shown.number(cost),
+            "share": share,
+            "error": standard_error(share, shown.view.n_looks),
+            "samples": cost.samples,
+        }
+    if by == "test":
+        found["slowest_lines"] = [
+            {"file": shown_path(at.path), "line": at.line, "time": shown.number(cost)}
+            | ({"name": at.name} if at.name else {})
+            for at, cost in row.slowest
+        ]
+    return found

@@ -1,1 +1,0 @@
-"""Stacks: the sampler inside the measured process."""

@@ -1,0 +1,1 @@
+"""Measuring a command from start to summary: what `run`, `attach`, the API and the pytest plugin share."""

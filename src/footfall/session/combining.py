@@ -1,0 +1,79 @@
+"""Joining data files into one, with the messages: for `footfall combine`, and for reports that find some to join."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Sequence
+
+from footfall.config.configuration import Config
+from footfall.record.data.combine import Combined, combine_files, remove_inputs
+from footfall.record.data.parallel_files import base_of_parallel_name, find_parallel_files
+from footfall.session.output import say, warn
+from footfall.session.terminal import progress_bar
+
+__all__ = ["combine_before_report", "combine_named", "shown_path"]
+
+
+def combine_named(inputs: Sequence[str], config: Config, *, base: str | None, keep: bool, is_quiet: bool) -> Combined:
+    """Combine files into the configured data file, remove those that were used unless `keep`, and report the result.
+
+    `base` is the data file itself where data is added to it. Raises as `combine_files`.
+    """
+    target = os.path.abspath(config.data_file)
+    started = time.monotonic()
+    with progress_bar("Combining", is_quiet=is_quiet) as progress:
+        result = combine_files(
+            inputs,
+            target,
+            base=base,
+            paths=config.paths.values(),
+            is_relative=config.relative_files,
+            progress=progress,
+        )
+    _warn(result, config)
+    if not keep:
+        for path, error in remove_inputs([*result.used, *result.duplicates], target):
+            text = f"{shown_path(path)} was combined but can't be removed: {error.strerror or error}."
+            warn([("input-kept", text)], config.disable_warnings)
+    if not is_quiet and (result.used or result.duplicates):
+        say(_summary(result, config.data_file, time.monotonic() - started))
+    return result
+
+
+def combine_before_report(config: Config, *, keep: bool, is_quiet: bool) -> None:
+    """Join what runs in parallel mode left into the data file, as coverage.py 7.14 and later do before each report.
+
+    Only files with the names that runs in parallel mode make: another `.coverage.old` is somebody's own.
+    """
+    target = os.path.abspath(config.data_file)
+    found = [path for path in find_parallel_files(target) if base_of_parallel_name(path) == target]
+    if found:
+        base = target if os.path.exists(target) else None
+        combine_named(found, config, base=base, keep=keep, is_quiet=is_quiet)
+
+
+def _warn(result: Combined, config: Config) -> None:
+    for _, error in result.failed:
+        # not a warning that can be turned off: the result is without that file
+        say(f"footfall: {error.message} It is left out, and left where it is. [{error.slug}]")
+    warn(result.warnings, config.disable_warnings)
+
+
+def shown_path(path: str) -> str:
+    return os.path.relpath(path) if path.startswith(os.getcwd() + os.sep) else path
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
+
+
+def _summary(result: Combined, data_file: str, seconds: float) -> str:
+    text = f"Combined {_count(len(result.used), 'file')} into {data_file} in {seconds:.1f} s"
+    if result.duplicates:
+        text += f", skipped {_count(len(result.duplicates), 'duplicate')}"
+    if result.n_known_runs:
+        text += f", {_count(result.n_known_runs, 'profile')} already in it"
+    if result.failed:
+        text += f"; {_count(len(result.failed), 'file')} could not be used"
+    return text

@@ -1,0 +1,165 @@
+"""Measure a command from its start to its data file: what `footfall run` does once it knows what is wanted."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+from footfall.config.configuration import Config
+from footfall.errors import EXIT_ENVIRONMENT, FootfallError
+from footfall.model import RUN_VARIABLE
+from footfall.record.data.data_file import check_replaceable, check_writable, open_data_file, remove_data_file
+from footfall.record.run.directory import (
+    RunDirectory,
+    make_run_directory,
+    open_run_directory,
+    remove_run_directory,
+    settings_from_config,
+)
+from footfall.session.output import say, warn
+from footfall.session.supervise import Ended, run_command
+from footfall.session.unmeasured import why_nothing, why_only_others
+
+__all__ = ["Measurement", "measure"]
+
+_ENDING_SECONDS = 0.5
+_HELPER_SECONDS = 5.0
+_POLL_SECONDS = 0.005
+
+
+class Measurement(NamedTuple):
+    """How a command ended, and where its results are."""
+
+    status: int
+    """The exit status to end with: the command's, as in `Ended`, or ours where it succeeded without results."""
+    data_file: str | None
+    """None when there are no results, which has been said."""
+
+
+def measure(
+    program: list[str],
+    config: Config,
+    *,
+    cover: bool = True,
+    data_file: str | None = None,
+    append: bool = False,
+    is_quiet: bool = False,
+    wants_summary: Callable[[int], bool] = lambda _status: True,
+    environment: Mapping[str, str] | None = None,
+) -> Measurement:
+    """Run a program with its arguments, write its data file (default: the configured one) and show the summary.
+
+    `wants_summary` is asked once the exit status is known. `environment` is added to ours.
+    With `append` results are added to those that the data file has; without, a data file of an earlier run is removed
+    first, so that whatever comes to pass it is not taken for this run's.
+    Raises FootfallError when it can't be started, or results could not be written.
+    """
+    if data_file is not None:
+        check_writable(data_file)
+    check_replaceable(data_file or config.data_file)
+    if append and os.path.exists(data_file or config.data_file):
+        with open_data_file(data_file or config.data_file):
+            pass  # better now than after a long run
+    directory = make_run_directory(settings_from_config(config, cover=cover))
+    if not append:
+        _remove_earlier(data_file or config.data_file, directory)
+    full = {**os.environ, **(environment or {}), RUN_VARIABLE: str(directory.path)}
+    try:
+        ended = run_command(program, full)
+    except FootfallError:
+        remove_run_directory(directory)
+        raise
+    has_summary = wants_summary(ended.status)
+    return _finish(directory, config, program, ended, data_file, append, is_quiet, has_summary)
+
+
+def _remove_earlier(data_file: str, directory: RunDirectory) -> None:
+    try:
+        remove_data_file(data_file)
+    except FootfallError:
+        if directory.is_temporary:
+            return  # its directory can't be written: where the results go is said at the end
+        remove_run_directory(directory)
+        raise
+
+
+def _finish(
+    directory: RunDirectory,
+    config: Config,
+    program: list[str],
+    ended: Ended,
+    data_file: str | None,
+    append: bool,
+    is_quiet: bool,
+    has_summary: bool,
+) -> Measurement:
+    """Make the results of a command that has ended."""
+    status = ended.status
+    if not directory.has_records():
+        say(f"footfall: {why_nothing(program, ended, directory.path)}")
+        remove_run_directory(directory)
+        return Measurement(status or EXIT_ENVIRONMENT, None)
+    _name_survivors(directory)
+    if not directory.has_records(ended.pid):
+        reason = why_only_others(program, ended, directory.path)
+        if reason is not None:
+            warn([(reason.slug, f"{reason.message} {reason.help}")], config.disable_warnings)
+    chosen = data_file or config.data_file
+    if data_file is None and directory.is_temporary:
+        chosen = str(directory.path / os.path.basename(config.data_file))
+        say(
+            f"footfall: Can't write here ({directory.why_temporary}): the data is in {chosen}."
+            f" Look at it with `footfall report --data-file={chosen}`. [data-elsewhere]"
+        )
+    from footfall.session.finish import finish_run  # imported when it is needed: the command need not wait for it
+
+    try:
+        _, settings = open_run_directory(directory.path)
+        finish_run(directory, settings, config, chosen, append=append, is_quiet=is_quiet, has_summary=has_summary)
+    except FootfallError as error:
+        say(f"footfall: {error}")
+        return Measurement(status or EXIT_ENVIRONMENT, None)
+    return Measurement(status, chosen)
+
+
+def _name_survivors(directory: RunDirectory) -> None:
+    """Say which processes still record: daemons that outlive the command."""
+    for pid in _wait_for_endings(directory):
+        say(
+            f"footfall: Process {pid} outlives the command: what it does from now on is not in the data."
+            " End it before the command ends. [still-running]"
+        )
+
+
+def _wait_for_endings(directory: RunDirectory) -> list[int]:
+    """Wait for processes that end along with the command; return those that go on.
+
+    The helpers of multiprocessing end by themselves once nobody holds their pipe any more, so they get more time.
+    """
+    pids = sorted({int(entry.name.partition("-")[0]) for entry in directory.path.glob("*.rec")})
+    pids = [pid for pid in pids if _is_recording(pid, directory)]
+    begin = time.monotonic()
+    while pids:
+        waited = time.monotonic() - begin
+        if waited > _HELPER_SECONDS or (waited > _ENDING_SECONDS and not any(map(_is_helper, pids))):
+            break
+        time.sleep(_POLL_SECONDS)
+        pids = [pid for pid in pids if _is_recording(pid, directory)]
+    return pids
+
+
+def _is_recording(pid: int, directory: RunDirectory) -> bool:
+    try:
+        return os.fsencode(directory.path) in Path(f"/proc/{pid}/maps").read_bytes()
+    except OSError:
+        return False  # it has ended
+
+
+def _is_helper(pid: int) -> bool:
+    try:
+        return b"from multiprocessing." in Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return False

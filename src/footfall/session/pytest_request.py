@@ -1,0 +1,69 @@
+"""What a pytest command line asked to be measured and reported: made by the plugin, carried out by `pytest-session`."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, field
+
+from footfall.config.configuration import Config, read_config
+
+__all__ = ["PytestRequest", "ReportWanted"]
+
+ReportWanted = tuple[str, str | None]
+"""(type, where it goes); for term and term-missing the second is None or "skip-covered"."""
+
+
+@dataclass(slots=True)
+class PytestRequest:
+    """None is what was not said: the configuration decides."""
+
+    is_like_pytest_cov: bool = False
+    """Asked by pytest-cov's options: headings, columns and defaults are pytest-cov's."""
+    source: list[str] | None = None
+    config_file: str | None = None
+    data_file: str | None = None
+    branch: bool | None = None
+    profile: bool | None = None
+    rate_hz: int | None = None
+    is_added: bool = False
+    """The data is added to the data file's."""
+    reports: list[ReportWanted] = field(default_factory=list)
+    precision: int | None = None
+    fail_under: float | None = None
+    is_silent_on_failure: bool = False
+    """No report when tests failed."""
+
+    def to_json(self) -> str:
+        """Write it for `from_json`."""
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def from_json(cls, text: str) -> PytestRequest:
+        """Read what `to_json` wrote. Raises ValueError or TypeError for anything else."""
+        request = cls(**json.loads(text))
+        request.reports = [(kind, where) for kind, where in request.reports]
+        return request
+
+    def to_config(self) -> Config:
+        """Read the configuration and put in what was said. Raises UsageError as `read_config`.
+
+        By pytest-cov's options branches are measured only when asked for, so that percentages stay what they were.
+        """
+        config = read_config(self.config_file, branch=not self.is_like_pytest_cov)
+        if self.source is not None:
+            config.source = [source for source in self.source if source]
+            if not config.source:  # `--cov=`: whatever the configuration says, all is measured
+                config.source_pkgs, config.source_dirs = [], []
+        if self.data_file is not None:
+            config.data_file = self.data_file
+        if self.branch is not None:
+            config.branch = self.branch
+        if self.profile is not None:
+            config.profile = self.profile
+        if self.rate_hz is not None:
+            config.rate_hz = self.rate_hz
+        if self.precision is not None:
+            config.precision = self.precision
+        if self.fail_under is not None:
+            config.fail_under = self.fail_under
+        return config

@@ -1,0 +1,127 @@
+"""Process control of `footfall run`: starts the command unchanged, passes signals on, and ends as it ended.
+
+The command is in our own process group and terminal. Ctrl-C therefore reaches it from the terminal, and must not be
+sent a second time; a signal that another process sends to us reaches only us, and is passed on. Where the
+interpreter tells who sent a signal (CPython, `sigwaitinfo`) that decides; on PyPy, which does not, the terminal's
+keys are recognized by us being the terminal's foreground group.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import resource
+import signal
+import subprocess
+from collections.abc import Mapping, Sequence
+from typing import Final, NamedTuple
+
+from footfall.errors import FootfallError
+from footfall.session.output import flush_streams
+
+__all__ = ["Ended", "end_like", "run_command"]
+
+_PASSED_ON: Final = frozenset(
+    {signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGUSR1, signal.SIGUSR2}
+)
+_KEYS: Final = frozenset({signal.SIGINT, signal.SIGQUIT})
+_SI_KERNEL: Final = 0x80  # si_code of signals from the terminal's keys, sent to the whole foreground group
+
+
+class Ended(NamedTuple):
+    """How a command ended."""
+
+    status: int
+    """Its exit status, or minus the number of the signal that killed it."""
+    pid: int
+    signals: frozenset[int]
+    """Those that came to us meanwhile, and that the command got too."""
+
+
+def run_command(arguments: Sequence[str], environment: Mapping[str, str]) -> Ended:
+    """Run a command to its end.
+
+    Raises FootfallError (`cant-start`) when the system can't start it.
+    """
+    watched = _PASSED_ON | {signal.SIGCHLD}
+    # SIGCHLD must have a handler, or a caller's SIG_IGN would take the exit status away
+    old_handler = signal.signal(signal.SIGCHLD, lambda _number, _frame: None)
+    # blocked before the start, so that none is lost between the start and the first wait
+    old_mask = signal.pthread_sigmask(signal.SIG_BLOCK, watched)
+    try:
+        process = _start(arguments, environment, old_mask)
+        signals = set()
+        while process.poll() is None:
+            signals.add(_wait_and_pass_on(watched, process))
+        return Ended(process.returncode, process.pid, frozenset(signals - {signal.SIGCHLD}))
+    finally:
+        _discard_pending(_PASSED_ON)
+        signal.pthread_sigmask(signal.SIG_SETMASK, old_mask)
+        signal.signal(signal.SIGCHLD, old_handler if old_handler is not None else signal.SIG_DFL)
+
+
+def _start(arguments: Sequence[str], environment: Mapping[str, str], mask: set[int]) -> subprocess.Popen[bytes]:
+    try:
+        return subprocess.Popen(
+            arguments,
+            env=environment,
+            close_fds=False,  # the command gets what we were given, as it would without us
+            # the mask is inherited through exec; we have one thread, so a function before exec is safe
+            preexec_fn=lambda: signal.pthread_sigmask(signal.SIG_SETMASK, mask),
+        )
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else str(error)
+        raise FootfallError(
+            "cant-start",
+            f"Can't start {arguments[0]}: {reason}.",
+            "Check that it runs without footfall; a script needs a first line like #!/usr/bin/env python3.",
+        ) from error
+
+
+def _wait_and_pass_on(watched: frozenset[signal.Signals], process: subprocess.Popen[bytes]) -> int:
+    """Wait for one signal, and return it; pass it on unless it is SIGCHLD or the command has it already."""
+    if hasattr(signal, "sigwaitinfo"):
+        info = signal.sigwaitinfo(watched)
+        number = info.si_signo
+        has_it = info.si_code == _SI_KERNEL
+    else:
+        number = signal.sigwait(watched)
+        has_it = number in _KEYS and _is_in_foreground()
+    if number != signal.SIGCHLD and not has_it:
+        with contextlib.suppress(ProcessLookupError):
+            process.send_signal(number)
+    return number
+
+
+def _is_in_foreground() -> bool:
+    try:
+        terminal = os.open("/dev/tty", os.O_RDONLY | os.O_NOCTTY)
+    except OSError:
+        return False
+    try:
+        return os.tcgetpgrp(terminal) == os.getpgrp()
+    except OSError:
+        return False
+    finally:
+        os.close(terminal)
+
+
+def _discard_pending(numbers: frozenset[signal.Signals]) -> None:
+    """Take signals that came as the command ended: they were meant to end it."""
+    while pending := signal.sigpending() & numbers:
+        signal.sigwait(pending)
+
+
+def end_like(status: int) -> int:
+    """Return the exit status for `status` of `Ended`; where that is a signal, die of the same one."""
+    if status >= 0:
+        return status
+    flush_streams()
+    # the command's own core file is the one that is of use
+    with contextlib.suppress(OSError, ValueError):
+        resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
+    with contextlib.suppress(OSError, ValueError):  # SIGKILL has no handler to take off
+        signal.signal(-status, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {-status})
+    os.kill(os.getpid(), -status)
+    return 128 - status  # not reached, but for signals that do not end a process

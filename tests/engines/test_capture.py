@@ -1,0 +1,372 @@
+"""`footfall.capture()`: what a block newly executes, beside other tools and in a measured process."""
+
+import contextlib
+import os
+import sqlite3
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import pytest
+
+HAS_MONITORING = hasattr(sys, "monitoring")
+needs_monitoring = pytest.mark.skipif(not HAS_MONITORING, reason="a block needs the trace function there")
+
+LIBRARY = """\
+def choose(x):
+    if x > 3:
+        return "big"
+    for i in range(x):
+        if i and x:
+            x += 0
+    return "small"
+
+def lend():
+    first = yield
+    second = yield
+    if second:
+        return 1
+    return 2
+
+def fail(x):
+    y = 1 // x
+    return y
+"""
+
+PRELUDE = """\
+import sys, threading
+import footfall, lib
+from footfall.errors import FootfallError
+capture = footfall.capture(source=["lib"])
+def lines(new):
+    assert all(path == lib.__file__ for path in new.lines) and len(new.lines) < 2
+    return sorted(new.lines.get(lib.__file__, ()))
+def branches(new):
+    return sorted(new.branches.get(lib.__file__, ()))
+"""
+
+
+def _run(tmp_path: Path, program: str) -> str:
+    (tmp_path / "lib.py").write_text(LIBRARY)
+    (tmp_path / "work.py").write_text(PRELUDE + textwrap.dedent(program))
+    done = subprocess.run(
+        [sys.executable, "work.py"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    return done.stdout
+
+
+FOUR_THREADS = """
+        seen = []
+        def often():
+            for x in (0, 1, 5):
+                with capture as new:
+                    lib.choose(x)
+                seen.extend(lines(new))
+        threads = [threading.Thread(target=often) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        print(sorted(set(seen)))
+        """
+
+CASES = {
+    "each line and direction is new once": (
+        """
+        for x in (0, 0, 5, 2, 2):
+            with capture as new:
+                lib.choose(x)
+            print(bool(new), lines(new), branches(new))
+        """,
+        "True [2, 4, 7] [(2, 4), (4, 7)]\nFalse [] []\nTrue [3] [(2, 3)]\n"
+        "True [5, 6] [(4, 5), (5, 4), (5, 5), (5, 6)]\nFalse [] []\n",
+    ),
+    "what runs outside of blocks stays new": (
+        """
+        lib.choose(0)
+        with capture as new:
+            pass
+        print(bool(new))
+        lib.choose(0)
+        with capture as new:
+            lib.choose(0)
+        print(lines(new))
+        """,
+        "False\n[2, 4, 7]\n",
+    ),
+    "calls share a series, names and sources divide it": (
+        """
+        def run(**options):
+            with footfall.capture(source=["lib"], **options) as new:
+                lib.choose(5)
+            print(lines(new))
+        run(), run(), run(series="other"), run()
+        """,
+        "[2, 3]\n[]\n[2, 3]\n[]\n",
+    ),
+    "nested blocks both have what is new": (
+        """
+        with capture as outer:
+            lib.choose(5)
+            with capture as inner:
+                lib.choose(0)
+            with capture as second:
+                lib.choose(0)
+        print(lines(outer), lines(inner), lines(second))
+        """,
+        "[2, 3, 4, 7] [4, 7] []\n",
+    ),
+    "a block keeps what it saw before an exception": (
+        """
+        try:
+            with capture as new:
+                lib.fail(0)
+        except ZeroDivisionError:
+            print(lines(new))
+        with capture as new:
+            lib.fail(1)
+        print(lines(new))
+        """,
+        "[17]\n[18]\n",
+    ),
+    "generators go on within and between blocks": (
+        """
+        footfall.capture(source=["lib"]).close()
+        work = lib.lend()
+        next(work)
+        capture = footfall.capture(source=["lib"])
+        with capture as new:
+            work.send(None)
+        print(lines(new))
+        def blocks():
+            with footfall.capture(source=["lib"]) as new:
+                yield new
+                yield new
+        held = blocks()
+        outer = next(held)
+        with capture as inner:
+            held.close()
+            lib.choose(5)
+        print(lines(outer), lines(inner))
+        """,
+        "[11]\n[] [2, 3]\n",
+    ),
+    "a program may go on after its blocks as if there had been none": (
+        """
+        def often():
+            for x in (0, 4, 1):
+                with capture as new:
+                    lib.choose(x)
+                if new:
+                    print(lines(new), branches(new))
+        often()
+        print(sys.gettrace())
+        with capture as new:
+            pass
+        print(bool(new))
+        """,
+        "[2, 4, 7] [(2, 4), (4, 7)]\n[3] [(2, 3)]\n[5] [(4, 5), (5, 4)]\nNone\nFalse\n",
+    ),
+    "other threads count while a block is open": (
+        """
+        begin, done = threading.Event(), threading.Event()
+        def work():
+            begin.wait()
+            lib.choose(0)
+            done.set()
+        thread = threading.Thread(target=work)
+        thread.start()
+        with capture as new:
+            begin.set()
+            done.wait()
+        thread.join()
+        print(lines(new))
+        """
+        + FOUR_THREADS,
+        "[2, 4, 7]\n[3, 5]\n",
+    ),
+    "other tools that let all events come again change nothing": (
+        """
+        with capture as new:
+            lib.choose(0)
+        sys.monitoring.restart_events()
+        with capture as new:
+            lib.choose(0)
+        print(bool(new))
+        """,
+        "False\n",
+    ),
+    "a module that is loaded again is not new": (
+        """
+        import importlib
+        with capture as new:
+            lib.choose(2)
+        importlib.reload(lib)
+        with capture as new:
+            lib.choose(2)
+        print(bool(new))
+        """,
+        "False\n",
+    ),
+    "a closed series gives its tool back and begins anew": (
+        """
+        tools = lambda: [sys.monitoring.get_tool(i) for i in range(6)].count("footfall-capture")
+        with capture as new:
+            lib.choose(5)
+        before = tools()
+        capture.close()
+        capture.close()
+        print(before, tools())
+        try:
+            capture.__enter__()
+        except FootfallError as error:
+            print(error.slug)
+        with footfall.capture(source=["lib"]) as new:
+            lib.choose(5)
+        print(lines(new))
+        """,
+        "1 0\ncapture-closed\n[2, 3]\n",
+    ),
+    "without a free tool there is an error": (
+        """
+        try:
+            for n in range(7):
+                footfall.capture(series=str(n))
+        except FootfallError as error:
+            print(n, error.slug)
+        """,
+        "5 capture-no-tool\n",
+    ),
+}
+
+
+BY_TRACE_FUNCTION = {
+    "each line and direction is new once": (
+        CASES["each line and direction is new once"][0],
+        "True [2, 4, 7] [(2, 4), (4, 7)]\nFalse [] []\nTrue [3] [(2, 3)]\n"
+        "True [5, 6] [(4, 5), (5, 4), (5, 6)]\nFalse [] []\n",  # within a line nothing is known of branches
+    ),
+    "other threads count while a block is open": (
+        """
+        work = threading.Thread(target=lib.choose, args=(0,))
+        with capture as new:
+            work.start()
+            work.join()
+        print(bool(new))
+        """
+        + FOUR_THREADS,
+        "False\n[2, 3, 4, 5, 7]\n",
+    ),
+    "other tools that let all events come again change nothing": (
+        """
+        def trace(frame, event, arg):
+            return trace
+        sys.settrace(trace)
+        try:
+            with capture as new:
+                pass
+        except FootfallError as error:
+            print(error.slug, sys.gettrace() is trace)
+        sys.settrace(None)
+        with capture as new:
+            lib.choose(5)
+        print(lines(new))
+        """,
+        "capture-traced True\n[2, 3]\n",
+    ),
+    "a closed series gives its tool back and begins anew": (
+        """
+        with capture as new:
+            lib.choose(5)
+            capture.close()
+            lib.choose(0)
+        print(sys.gettrace(), lines(new))
+        try:
+            capture.__enter__()
+        except FootfallError as error:
+            print(error.slug)
+        with footfall.capture(source=["lib"]) as new:
+            lib.choose(5)
+        print(lines(new))
+        """,
+        "None [2, 3]\ncapture-closed\n[2, 3]\n",
+    ),
+    "without a free tool there is an error": (
+        """
+        for n in range(7):
+            with footfall.capture(source=["lib"], series=str(n)) as new, capture as other:
+                lib.choose(5)
+            print(lines(new), lines(other))
+        """,
+        "[2, 3] [2, 3]\n" + 6 * "[2, 3] []\n",
+    ),
+}
+"""What is otherwise where there is no sys.monitoring."""
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_blocks_tell_what_is_new(name, tmp_path):
+    """In a process that is not measured."""
+    program, expected = CASES[name] if HAS_MONITORING else BY_TRACE_FUNCTION.get(name, CASES[name])
+    assert _run(tmp_path, program) == expected
+
+
+@pytest.mark.parametrize(
+    "engine",
+    ["", pytest.param("settrace", marks=needs_monitoring)],
+    ids=["default engine", "settrace"],
+)
+def test_a_measured_process_captures_the_same_and_is_measured_the_same(engine, tmp_path, footfall):
+    """The blocks' results are those of a bare process; the run's data is that without blocks."""
+    program = """
+    import contextlib
+    if "without" in sys.argv:
+        from footfall.observe.capture.monitoring import Block
+        capture = contextlib.nullcontext(footfall.Captured(Block()))
+    for number, x in enumerate((0, 0, 5, 2)):
+        with footfall.context(f"example {number}"), capture as new:
+            lib.choose(x)
+        print(lines(new), branches(new))
+    """
+    (tmp_path / "lib.py").write_text(LIBRARY)
+    (tmp_path / "work.py").write_text(PRELUDE + textwrap.dedent(program))
+    outputs, data = [], []
+    for arguments in ((), ("without",)):
+        env = {**os.environ, "FOOTFALL_ENGINE": engine}
+        done = footfall("run", "--quiet", "--source=lib", "work.py", *arguments, env=env)
+        assert (done.returncode, done.stderr) == (0, "")
+        outputs.append(done.stdout)
+        with contextlib.closing(sqlite3.connect(tmp_path / ".coverage")) as file:
+            rows = "select path, context, fromno, tono from arc join file on file.id = file_id"
+            data.append(sorted(file.execute(f"{rows} join context on context.id = context_id")))
+    assert outputs[0].splitlines()[:3] == ["[2, 4, 7] [(2, 4), (4, 7)]", "[] []", "[3] [(2, 3)]"]
+    assert data[0] == data[1]
+    assert {context for _, context, _, _ in data[0]} == {"", *(f"example {number}" for number in range(4))}
+
+
+def test_hypothesis_inside_and_around(tmp_path):
+    """Hypothesis's own tool and its restarts leave the series right."""
+    pytest.importorskip("hypothesis")
+    output = _run(
+        tmp_path,
+        """
+        from hypothesis import given, settings, strategies
+        found = []
+        @settings(max_examples=60, database=None, deadline=None, derandomize=True)
+        @given(strategies.integers(0, 9))
+        def check(x):
+            with capture as new:
+                lib.choose(x)
+            found.extend(lines(new))
+        check()
+        check()
+        print(sorted(found))
+        """,
+    )
+    assert output == "[2, 3, 4, 5, 6, 7]\n"

@@ -1,0 +1,372 @@
+"""Measuring that starts in a running program: what is inferred, what is seen from then on, and what is refused."""
+
+import json
+import os
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import pytest
+
+from engines import IS_CPYTHON, Engine, each_engine
+from footfall.analyze.source.imported import infer_lines
+from footfall.record.data.coverage_tables import StoredFile, read_coverage
+from site_data import payloads
+
+
+@pytest.mark.parametrize(
+    "text, lines",
+    [
+        ("import os\nx = (1 +\n    2)\ny = 3\n", {1, 2, 4}),
+        ("def f():\n    return 1\nasync def g():\n    return 2\n", {1, 3}),
+        ("@first\n@second(\n    1)\ndef f():\n    return 1\n", {1, 2, 4}),
+        ("class C(\n    object):\n    a = 1\n    def m(self):\n        return 1\n    if a:\n        b = 2\n", {1, 3, 4, 6}),
+        ("if a:\n    b = 1\nelse:\n    c = 2\nd = 3\n", {1, 5}),
+        ("for i in a:\n    b = 1\nelse:\n    c = 2\nwhile a:\n    d = 3\n", {1, 5}),
+        ("try:\n    a = 1\n    b = 2\nexcept E:\n    c = 3\nelse:\n    d = 4\nfinally:\n    e = 5\n", {1, 2, 9}),
+        ("try:\n    a = 1\n    b = 2\nfinally:\n    c = 3\n", {1, 2, 3, 5}),
+        ("with a:\n    b = 1\n    c = 2\n", {1, 2}),
+        ("with a:\n    @first\n    def f():\n        return 1\n", {1, 2}),
+        ("match a:\n    case 1:\n        b = 1\n", {1}),
+    ],
+    ids=["statements", "functions", "decorators", "classes", "if", "loops", "try except", "try finally", "with",
+         "with and a decorator", "match"],
+)  # fmt: skip
+def test_lines_that_every_import_runs_are_inferred(text, lines) -> None:
+    """Statements that no branch, loop or exception passes by are inferred, others are not."""
+    assert infer_lines(text.encode()) == lines
+
+
+@pytest.mark.parametrize(
+    ("text", "plain", "optimized"),
+    [
+        ("assert a\nb = 1\nassert (\n    c)\n", {1, 2, 3}, {2}),
+        ("assert a; b = 1\n", {1}, {1}),
+        ("class C:\n    assert a\n    b = 1\n", {1, 2, 3}, {1, 3}),
+        ("try:\n    assert a\n    b = 1\nexcept E:\n    c = 2\n", {1, 2}, {1, 3}),
+        ("with a:\n    assert b\n    c = 2\n", {1, 2}, {1, 3}),
+    ],
+    ids=["statements", "two on a line", "class", "try", "with"],
+)
+def test_asserts_are_inferred_where_they_were_compiled(text, plain, optimized) -> None:
+    """Under -O nothing of them ran; the statement behind is then the first of its block."""
+    assert infer_lines(text.encode()) == plain
+    assert infer_lines(text.encode(), 1) == optimized
+    assert infer_lines(text.encode(), 2) == optimized
+
+
+@each_engine
+@pytest.mark.parametrize("option", ["", "1", "2"], ids=["", "-O", "-OO"])
+def test_asserts_of_earlier_imports_count_as_they_ran(program, engine, option) -> None:
+    """The level of the measured process decides, whatever that of the report."""
+    variables = {"FOOTFALL_ENGINE": program.use(engine), "PYTHONOPTIMIZE": option}
+    program.run(
+        "import footfall, library\nfootfall.start()\nfootfall.stop()\n",
+        library="first = 1\nassert first\nlast = 2\n",
+        **variables,
+    )
+    assert program.library().lines == ({1, 3} if option else {1, 2, 3})
+
+
+_LIBRARY = """\
+import os
+def choose(flag):
+    if flag:
+        return 1
+    return 2
+class Thing:
+    kind = 1
+    def work(self):
+        return 3
+if os:
+    other = 4
+"""
+
+
+class Program:
+    """A library that is imported early, and programs that measure it late."""
+
+    def __init__(self, work: Path) -> None:
+        self.work = work.resolve()
+
+    def run(self, text: str, library: str = "", **variables: str) -> subprocess.CompletedProcess[str]:
+        (self.work / "library.py").write_text(library or _LIBRARY)
+        path = self.work / "program.py"
+        path.write_text(textwrap.dedent(text))
+        return subprocess.run(
+            [sys.executable, str(path)],
+            cwd=self.work,
+            env={**os.environ, **variables},
+            text=True,
+            capture_output=True,
+            timeout=60,
+        )
+
+    def use(self, engine: Engine) -> str:
+        """Leave branches out where the engine sees none; return what FOOTFALL_ENGINE is to be."""
+        (self.work / ".coveragerc").write_text(f"[run]\nbranch = {engine.branch}\n")
+        return engine.name
+
+    def library(self, data_file: str = ".coverage") -> StoredFile:
+        """What the data file has of the library."""
+        return read_coverage(self.work / data_file).files[str(self.work / "library.py")]
+
+
+@pytest.fixture
+def program(tmp_path: Path) -> Program:
+    """The library and an empty directory around it."""
+    return Program(tmp_path)
+
+
+@each_engine
+def test_functions_that_were_there_are_measured_from_then_on(program, engine) -> None:
+    """Calls after the start are seen and those before are not; the rest of the module is inferred, which is said."""
+    done = program.run(
+        """
+        import footfall, library
+        library.choose(1)
+        footfall.start()
+        library.choose(0)
+        footfall.stop()
+        library.Thing().work()
+        """,
+        FOOTFALL_ENGINE=program.use(engine),
+    )
+    assert done.returncode == 0
+    assert done.stderr.count("[lines-inferred]") == 1
+    found = program.library()
+    assert found.lines == {1, 2, 3, 5, 6, 7, 8, 10}
+    assert found.inferred == {1, 2, 6, 7, 8, 10}
+    assert ((3, 5) in found.arcs) == engine.branch
+    assert (3, 4) not in found.arcs
+    assert not list(program.work.glob(".footfall/runs/*"))
+
+
+_WAITING = """\
+def wait(ready, go):
+    ready.set()
+    go.wait()
+    seen = 1
+"""
+
+
+@pytest.mark.skipif(not IS_CPYTHON, reason="PyPy can't trace threads that run")
+@each_engine
+def test_packages_are_measured_in_frames_of_other_threads(program, engine) -> None:
+    """A function of a package that was asked for is seen from the start on, also where another thread is in it."""
+    (program.work / "waiting.py").write_text(_WAITING)
+    name = program.use(engine)
+    with (program.work / ".coveragerc").open("a") as file:
+        file.write("source_pkgs = waiting\n")
+    done = program.run(
+        """
+        import threading, footfall, waiting
+        ready, go = threading.Event(), threading.Event()
+        thread = threading.Thread(target=waiting.wait, args=(ready, go))
+        thread.start()
+        ready.wait()
+        footfall.start()
+        go.set()
+        thread.join()
+        footfall.stop()
+        """,
+        FOOTFALL_ENGINE=name,
+    )
+    assert done.returncode == 0, done.stderr
+    assert 4 in read_coverage(program.work / ".coverage").files[str(program.work / "waiting.py")].lines
+
+
+@each_engine
+def test_lazy_modules_stay_unloaded(program, engine) -> None:
+    """A start in a running program does not run what `LazyLoader` holds back, and infers nothing of it."""
+    done = program.run(
+        """
+        import importlib.util, sys, footfall
+        spec = importlib.util.find_spec("library")
+        spec.loader = importlib.util.LazyLoader(spec.loader)
+        sys.modules["library"] = module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+        footfall.start()
+        assert "Thing" not in object.__getattribute__(module, "__dict__")
+        footfall.stop()
+        """,
+        FOOTFALL_ENGINE=program.use(engine),
+    )
+    assert done.returncode == 0, done.stderr
+    assert "library.py" not in {os.path.basename(path) for path in read_coverage(program.work / ".coverage").files}
+
+
+def test_reports_tell_inferred_lines_from_those_seen(program, footfall) -> None:
+    """JSON and the HTML site name them; what a later run sees is inferred no more; coverage's numbers stay as they were."""
+    late = "import footfall, library\nfootfall.start()\nlibrary.choose(0)\nfootfall.stop()\n"
+    program.run(late)
+    assert footfall("json", "-q").returncode == 0
+    report = json.loads((program.work / "coverage.json").read_text())
+    assert report["footfall"]["inferred_lines"] == {"library.py": [1, 2, 6, 7, 8, 10]}
+    assert report["files"]["library.py"]["executed_lines"] == [1, 2, 3, 5, 6, 7, 8, 10]
+    assert footfall("html", "-q").returncode == 0
+    inferred = {page.get("name"): page.get("inferred") for page in payloads(program.work / "htmlcov").values()}
+    assert inferred["library.py"] == [1, 2, 6, 7, 8, 10]
+    assert inferred["program.py"] == []
+    program.run("import footfall\nfootfall.start()\nimport library\nfootfall.stop('second')\n")
+    assert footfall("combine", "--append", "second").returncode == 0
+    assert program.library().inferred == set()
+    footfall("json", "-q")
+    assert "inferred_lines" not in json.loads((program.work / "coverage.json").read_text()).get("footfall", {})
+
+
+@each_engine
+def test_threads_that_were_there_are_measured(program, engine) -> None:
+    """A function that an older thread calls after the start is seen; PyPy, which can't, says so."""
+    done = program.run(
+        """
+        import footfall, library, threading
+        go = threading.Event()
+        def wait_and_work():
+            go.wait()
+            library.Thing().work()
+        thread = threading.Thread(target=wait_and_work)
+        thread.start()
+        footfall.start()
+        go.set()
+        thread.join()
+        footfall.stop()
+        """,
+        FOOTFALL_ENGINE=program.use(engine),
+    )
+    assert (9 in program.library().lines) == IS_CPYTHON
+    assert done.stderr.count("[threads-unmeasured]") == (not IS_CPYTHON)
+
+
+@each_engine
+def test_threads_in_the_middle_of_a_loop_are_measured(program, engine) -> None:
+    """What a thread that runs all the time does after the start is seen, in the frame that it is in and in those it calls."""
+    done = program.run(
+        """
+        import footfall, library, threading
+        ready, state, seen = threading.Event(), [0], threading.Event()
+        def spin():
+            while state[0] < 2:
+                ready.set()
+                if state[0]:
+                    library.choose(0)
+                    seen.set()
+                    state[0] = 2
+            return 5
+        thread = threading.Thread(target=spin)
+        thread.start()
+        ready.wait()
+        footfall.start()
+        state[0] = 1
+        seen.wait()
+        thread.join()
+        footfall.stop()
+        """,
+        FOOTFALL_ENGINE=program.use(engine),
+    )
+    assert done.returncode == 0, done.stderr
+    found = read_coverage(program.work / ".coverage").files[str(program.work / "program.py")]
+    assert ({5, 7, 8, 9, 10, 11} <= found.lines) == IS_CPYTHON
+    assert ({(7, 8), (5, 11)} <= found.arcs) == (IS_CPYTHON and engine.branch)
+    assert (5 in program.library().lines) == IS_CPYTHON
+    assert done.stderr.count("[threads-unmeasured]") == (not IS_CPYTHON)
+
+
+@each_engine
+def test_threads_that_start_later_are_measured(program, engine) -> None:
+    """Threads that start during a measurement are seen by it, also when it is the second, and not after its end."""
+    program.run(
+        """
+        import footfall, library, threading
+        def call(function, *args):
+            thread = threading.Thread(target=function, args=args)
+            thread.start()
+            thread.join()
+        footfall.start()
+        footfall.stop("first")
+        footfall.start()
+        call(library.choose, 0)
+        footfall.stop()
+        call(library.choose, 1)
+        """,
+        FOOTFALL_ENGINE=program.use(engine),
+    )
+    assert program.library().lines & {4, 5, 9} == {5}
+
+
+@each_engine
+def test_the_function_that_starts_measuring_is_seen(program, engine) -> None:
+    """Lines and branches of frames that run already are seen from then on."""
+    program.run(
+        """
+        import footfall
+        def measure(flag):
+            footfall.start()
+            if flag:
+                flag = 2
+            flag = 3
+        measure(1)
+        footfall.stop()
+        """,
+        FOOTFALL_ENGINE=program.use(engine),
+    )
+    found = read_coverage(program.work / ".coverage").files[str(program.work / "program.py")]
+    assert {5, 6, 7} <= found.lines
+    assert {(5, 6), (6, 7)} <= found.arcs or not engine.branch
+
+
+@each_engine
+def test_measuring_can_start_again(program, engine) -> None:
+    """Two measurements in one process each see what ran during them, also lines that the other saw."""
+    done = program.run(
+        """
+        import footfall, library
+        for name, flag in (("one", 0), ("two", 1), ("three", 0)):
+            footfall.start()
+            library.choose(flag)
+            print(footfall.stop(name).name)
+        """,
+        FOOTFALL_ENGINE=program.use(engine),
+    )
+    assert done.stdout.split() == ["one", "two", "three"]
+    assert [sorted(program.library(name).lines & {4, 5}) for name in done.stdout.split()] == [[5], [4], [5]]
+
+
+def test_a_module_imported_later_is_seen_not_inferred(program) -> None:
+    """What is imported during the measurement is measured as ever, and nothing is said to be inferred."""
+    done = program.run("import footfall\nfootfall.start()\nimport library\nfootfall.stop()\n")
+    assert done.stderr == ""
+    assert program.library().lines == {1, 2, 6, 7, 8, 10, 11}
+
+
+@pytest.mark.parametrize(
+    "calls, slug",
+    [("footfall.start(); footfall.start()", "already-measured"), ("footfall.stop()", "not-measured")],
+    ids=["started twice", "not started"],
+)
+def test_a_call_out_of_order_is_refused(program, calls, slug) -> None:
+    """Starting twice and stopping what was not started raise an error with a slug."""
+    done = program.run(f"import footfall\n{calls}\n")
+    assert f"[{slug}]" in done.stderr.splitlines()[-1]
+    assert len(list(program.work.glob(".footfall/runs/*"))) == (slug == "already-measured")  # the first's, not stopped
+
+
+@pytest.mark.parametrize("call", ["start", "stop"])
+def test_what_run_measures_is_left_alone(program, tmp_path, call) -> None:
+    """In a process of `footfall run` the API refuses, and the measurement goes on."""
+    run = tmp_path / "a run"
+    run.mkdir()
+    (run / "settings").write_text("branch\t1\ncover\t1\nprofile\t0\n")
+    done = program.run(
+        f"import footfall\ntry: footfall.{call}()\nexcept Exception as error: print(error)\n", FOOTFALL_RUN=str(run)
+    )
+    assert done.returncode == 0
+    assert ("[already-measured]" if call == "start" else "[not-measured]") in done.stdout
+
+
+def test_the_package_alone_loads_no_api() -> None:
+    """`import footfall` loads none of the API's modules until start or stop is asked for."""
+    program = "import sys, footfall; print([n for n in sys.modules if n.startswith('footfall.')])"
+    done = subprocess.run([sys.executable, "-c", program], text=True, capture_output=True, check=True)
+    assert done.stdout == "[]\n"

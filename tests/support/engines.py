@@ -1,0 +1,128 @@
+"""The engines that this interpreter has, and programs run under each: without the supervisor, so that it is quick.
+
+`each_engine` parametrizes a test by `engine`; `measured` then runs programs with it and bare.
+"""
+
+from __future__ import annotations
+
+import os
+import pathlib
+import subprocess
+import sys
+from typing import NamedTuple
+
+import pytest
+
+from footfall.analyze.resolve import resolve
+from footfall.analyze.resolved_run import RunData
+from footfall.model import ENGINE_MONITORING, ENGINE_PROBES, ENGINE_SETTRACE, ENGINE_VARIABLE, RUN_VARIABLE
+from footfall.record.data.coverage_tables import StoredCoverage, StoredFile
+from footfall.record.run.directory import RunSettings, make_run_directory
+from footfall.record.run.record_file import Record, read_record
+from marked import check_marks, write_program
+
+__all__ = ["ENGINES", "IS_CPYTHON", "Engine", "Measured", "each_engine", "measured"]
+
+IS_CPYTHON = sys.implementation.name == "cpython"
+
+
+class Engine(NamedTuple):
+    """An engine by the name that FOOTFALL_ENGINE takes, its number in records, and whether it measures branches here."""
+
+    name: str
+    number: int
+    branch: bool = True
+
+
+def _engines() -> list[Engine]:
+    found = [Engine("settrace", ENGINE_SETTRACE)]
+    if not IS_CPYTHON or sys.version_info < (3, 14):
+        found.append(Engine("probes", ENGINE_PROBES))
+    if IS_CPYTHON and sys.version_info >= (3, 12):
+        found.append(Engine("monitoring", ENGINE_MONITORING, sys.version_info >= (3, 14)))
+    return found
+
+
+ENGINES = _engines()
+
+each_engine = pytest.mark.parametrize("engine", ENGINES, ids=lambda engine: engine.name)
+
+
+class Measured:
+    """A folder of programs, the run that measures them with one engine, and what was said and recorded."""
+
+    def __init__(self, folder: pathlib.Path, engine: Engine) -> None:
+        self.folder = folder.resolve()
+        self.engine = engine
+        (self.folder / "work").mkdir()
+        self.work = self.folder / "work"
+        settings = RunSettings(
+            cwd=str(self.work), branch=engine.branch, profile=False, source_dir=[str(self.work)], engine=engine.name
+        )
+        self.run_directory = make_run_directory(settings).path
+
+    def narrow_to(self, *packages: str) -> None:
+        """Measure these packages, by the names of their modules, and not all of the folder."""
+        settings = RunSettings(
+            cwd=str(self.work),
+            branch=self.engine.branch,
+            profile=False,
+            source_pkg=list(packages),
+            engine=self.engine.name,
+        )
+        self.run_directory = make_run_directory(settings).path
+
+    def run(self, text: str, *arguments: str, name: str = "main.py") -> subprocess.CompletedProcess[str]:
+        """Write the program and run it measured, or Python with the arguments."""
+        write_program(self.work / name, text)
+        return self._start(arguments or (name,), {ENGINE_VARIABLE: self.engine.name, RUN_VARIABLE: str(self.run_directory)})
+
+    def run_bare(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run Python, with `main.py` or the arguments, unmeasured."""
+        return self._start(arguments or ("main.py",), {})
+
+    def _start(self, arguments: tuple[str, ...], variables: dict[str, str]) -> subprocess.CompletedProcess[str]:
+        names = ("FOOTFALL", "COVERAGE", "PYTEST")
+        environment = {name: value for name, value in os.environ.items() if not name.startswith(names)}
+        environment |= {"PYTHONHASHSEED": "0", "PYTHONWARNINGS": "ignore::DeprecationWarning", **variables}
+        environment["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"  # what else is installed here would only take its time
+        command = [sys.executable, *arguments]
+        return subprocess.run(
+            command, cwd=self.work, env=environment, text=True, capture_output=True, stdin=subprocess.DEVNULL, timeout=300
+        )
+
+    def records(self) -> list[Record]:
+        """What the measured processes left, all by this engine."""
+        found = [read_record(str(path)) for path in sorted(pathlib.Path(self.run_directory).glob("*.rec"))]
+        assert {record.header.engine for record in found} <= {self.engine.number}
+        return found
+
+    def data(self) -> RunData:
+        """What ran, in all processes; nothing went wrong."""
+        data = resolve(self.run_directory)
+        assert data.messages == []
+        assert data.has_arcs == self.engine.branch
+        return data
+
+    def lines(self, name: str = "main.py") -> set[int]:
+        """The lines of one program that ran."""
+        return _stored(self.data()).files[str(self.work / name)].lines
+
+    def check_marks(self) -> None:
+        """Compare all programs' marks with what was recorded."""
+        assert self.records()
+        check_marks(self.work, _stored(self.data()), self.engine.branch)
+
+
+def _stored(data: RunData) -> StoredCoverage:
+    files = {
+        path: StoredFile(set().union(*file.lines.values()), set().union(*file.arcs.values()))
+        for path, file in data.files.items()
+    }
+    return StoredCoverage(has_arcs=data.has_arcs, files=files)
+
+
+@pytest.fixture
+def measured(tmp_path: pathlib.Path, engine: Engine) -> Measured:
+    """Runs programs with the engine of the test's parameter."""
+    return Measured(tmp_path, engine)

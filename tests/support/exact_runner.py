@@ -1,0 +1,86 @@
+"""Imports every program of a directory, one after the other, and writes down what each computed.
+
+A process of its own: under whatever its environment measures it with, or under coverage.py's C tracer.
+
+    python tests/support/exact_runner.py DIRECTORY RESULTS [ARCS [contexts]]
+
+With ARCS ("": without) the C tracer measures, and its arcs are written there. With `contexts` the programs have a function
+`_switch` that begins a context of whatever measures, and the arcs are those of each label. Imports little: it runs inside measured processes.
+"""
+
+import gc
+import marshal
+import os
+import sys
+
+
+def run_programs(directory):
+    """Return {name: the program's RESULT, or the exception that ended it, as text}."""
+    sys.path.insert(0, directory)
+    sys.unraisablehook = lambda _: None  # generators that fail while they are closed
+    names = sorted(name[:-3] for name in os.listdir(directory) if name.endswith(".py"))
+    results = {}
+    for name in names:
+        try:
+            results[name] = repr(getattr(__import__(name), "RESULT", None))
+        except Exception as error:
+            results[name] = repr(error)
+        gc.collect()  # what only cycles keep alive ends now, whatever measures
+        gc.collect()
+    return results
+
+
+def provide_switch(tracer):
+    """Give programs the function that begins a context."""
+    import builtins
+
+    if tracer is not None:
+        builtins._switch = tracer.switch_context
+    else:
+        from footfall.observe.contexts import switch
+
+        builtins._switch = switch
+
+
+def read_arcs(data, path):
+    """Return a file's arcs by label, "" being what ran in none."""
+    found = {}
+    for label in data.measured_contexts():
+        data.set_query_context(label)
+        arcs = sorted(data.arcs(path) or ())
+        if arcs:
+            found[label] = arcs
+    data.set_query_contexts(None)
+    return found
+
+
+def main(directory, results_path, arcs_path="", mode=""):
+    """Run the programs, under the C tracer when there is a path for its arcs."""
+    import warnings
+
+    warnings.simplefilter("ignore")
+    tracer = None
+    if arcs_path:
+        import coverage
+
+        tracer = coverage.Coverage(branch=True, data_file=None, config_file=False, include=[directory + "/*"])
+        tracer.set_option("run:core", "ctrace")
+        tracer.start()
+    if mode == "contexts":
+        provide_switch(tracer)
+    results = run_programs(directory)
+    if tracer is not None:
+        tracer.stop()
+        data = tracer.get_data()
+        read = read_arcs if mode == "contexts" else lambda data, path: sorted(data.arcs(path) or ())
+        arcs = {os.path.basename(path)[:-3]: read(data, path) for path in data.measured_files()}
+        with open(arcs_path, "wb") as file:
+            marshal.dump(arcs, file)
+    with open(results_path, "wb") as file:
+        marshal.dump(results, file)
+    # coverage.py ends before the interpreter takes its modules down, which closes what they hold; footfall never does.
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
