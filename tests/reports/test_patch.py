@@ -3,16 +3,18 @@
 import json
 import os
 import pathlib
+import shutil
 import subprocess
 import sys
 
 import pytest
 
 from footfall.analyze.patch import lines_of_python, patch_file
+from footfall.analyze.profiles import rows_from_profile
 from footfall.analyze.results import compare
 from footfall.analyze.source.analysis import analyze_source
 from footfall.analyze.source.exclude import ExclusionRules
-from footfall.record.data.coverage_tables import FileData, write_coverage
+from footfall.record.data.coverage_tables import FileData, read_coverage, write_coverage
 from repository import footfall, git
 from site_data import INVOICE, make_profile, write_project
 
@@ -62,12 +64,27 @@ def test_the_table_is_of_what_changed(report) -> None:
     )
 
 
+def test_a_function_that_is_not_the_hottest_is_not_called_so(tmp_path, report) -> None:
+    """`total`, which was tested, takes more."""
+    project = tmp_path / "shop.data"
+    with write_coverage(project, _stored(project), has_arcs=True) as connection:
+        write_profile(connection, rows_from_profile(make_profile(tmp_path, retry_ms=30)))
+    assert "in a function that takes time (Invoice.retry in shop/invoice.py, 23.1 % of the time)" in report()
+
+
+def _stored(data: pathlib.Path) -> dict[str, FileData]:
+    stored = read_coverage(data, ())
+    return {path: FileData(arcs={"": found.arcs}) for path, found in stored.files.items()}
+
+
 def test_each_format(report) -> None:
     """The same numbers, for comments, programs, GitHub and GitLab; `total` is the percentage alone."""
     assert report("--format=total") == "40\n"
     markdown = report("--format=markdown")
     assert markdown.startswith("### Patch coverage: 40%\n\n| Name ")
     assert "Invoice.retry in shop/invoice.py" in markdown
+    git("branch", "x<b>_y", "main")
+    assert "6 new lines since x\\<b\\>\\_y, 3" in report("--format=markdown", revision="x<b>_y")
     found = json.loads(report("--format=json"))
     assert found["base"] == git("rev-parse", "main")
     assert found["totals"]["percent_covered"] == 40.0
@@ -150,12 +167,13 @@ def test_names_are_from_the_top_for_services_and_from_here_for_readers(report, m
     assert "file=shop/invoice.py," in report("--format=github")
 
 
-def test_settings_of_git_change_nothing(report) -> None:
-    """Of prefixes, context, colours, relative names and submodules."""
+def test_settings_of_git_change_nothing(report, monkeypatch) -> None:
+    """Of prefixes, context, colours and relative names."""
+    monkeypatch.chdir("shop")
     expected = report()
     for name, value in {
         "diff.noprefix": "true", "diff.mnemonicPrefix": "true", "diff.interHunkContext": "20", "diff.relative": "true",
-        "color.ui": "always", "diff.submodule": "diff", "diff.context": "9", "diff.external": "false",
+        "color.ui": "always", "diff.context": "9", "diff.external": "false",
     }.items():  # fmt: skip
         git("config", name, value)
     assert report() == expected
@@ -164,10 +182,14 @@ def test_settings_of_git_change_nothing(report) -> None:
 def test_links_and_submodules_have_no_lines(report) -> None:
     """A link named like a source is a name in git, a submodule a commit."""
     expected = report()
-    os.symlink("invoice.py", "shop/link.py")
-    pathlib.Path("lib.py").mkdir()
-    git("add", "shop/link.py")
-    git("update-index", "--add", "--cacheinfo", f"160000,{git('rev-parse', 'HEAD')},lib.py")
+    os.symlink("<_script><i>helper.py", "shop/link.py")
+    git("init", "lib.py")
+    pathlib.Path("lib.py/inner.py").write_text("x = 1\n")
+    git("-C", "lib.py", "add", ".")
+    git("-C", "lib.py", "commit", "-m", "inner")
+    git("add", ".")
+    assert report() == expected
+    git("config", "diff.submodule", "diff")
     assert report() == expected
 
 
@@ -195,6 +217,14 @@ def test_a_source_written_after_the_data_has_no_numbers(project, report) -> None
     assert "[source-newer]" in text
     assert "Patch coverage failure: 1 changed file without numbers" in text
     assert json.loads(report("--format=json").partition("\nfootfall:")[0])["files"] == {}
+
+
+def test_data_that_a_report_combines_is_as_old_as_its_parts(project, report) -> None:
+    """The combined file is new, what is in it is not."""
+    part = pathlib.Path(shutil.copy(project, f"{project}.host.pid1.Xabcdefx"))
+    written_ns = pathlib.Path("shop/invoice.py").stat().st_mtime_ns
+    os.utime(part, ns=(written_ns - 1, written_ns - 1))
+    assert "[source-newer]" in report()
 
 
 def test_a_file_whose_lines_git_does_not_show_has_no_numbers(report) -> None:
