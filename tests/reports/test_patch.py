@@ -10,11 +10,12 @@ import sys
 import pytest
 
 from footfall.analyze.patch import lines_of_python, patch_file
-from footfall.analyze.profiles import rows_from_profile
+from footfall.analyze.profile.rows import rows_from_profile
 from footfall.analyze.results import compare
 from footfall.analyze.source.analysis import analyze_source
 from footfall.analyze.source.exclude import ExclusionRules
 from footfall.record.data.coverage_tables import FileData, read_coverage, write_coverage
+from footfall.record.data.profile_tables import write_profile
 from repository import footfall, git
 from site_data import INVOICE, make_profile, write_project
 

@@ -15,11 +15,11 @@ from footfall.errors import EXIT_USAGE, UsageError
 from footfall.load.gather import Coverage, ReportedFile, choose_paths, shown_path
 from footfall.load.source_files import read_source_bytes
 from footfall.record.data.parallel_files import base_of_parallel_name, find_parallel_files
-from footfall.report.annotations import gitlab_report, render_github
+from footfall.report.coverage.annotations import gitlab_report, render_github
 from footfall.report.coverage.conditions import load_conditions, need_conditions
+from footfall.report.coverage.patch import LeftOut, Patch, PatchTimes, patch_report, render_patch
 from footfall.report.coverage.text import TableOptions, plural
 from footfall.report.jsontext import render_json
-from footfall.report.patch import LeftOut, Patch, PatchTimes, patch_report, render_patch
 from footfall.session.git import diff_since, merge_base, top_directory, untracked_files
 from footfall.session.output import say, show, warn
 

@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 from footfall.printable import printable
 from footfall.report.coverage.json import Json
+from footfall.report.coverage.patch import Patch, summarize_patch
 from footfall.report.jsontext import readable_text
-from footfall.report.patch import Patch, summarize_patch
 
 __all__ = ["gitlab_report", "render_github"]
 
