@@ -85,7 +85,8 @@ def test_code_from_the_cache_is_loaded_without_a_compilation(tmp_path: Path, mon
     def refuse(*_: object, **__: object) -> None:
         raise AssertionError("compiled")
 
-    for place in ("instrument.strays_here", "probe_mode.strays_here", "instrument.compile_plainly"):
-        monkeypatch.setattr(f"footfall.observe.{place}", refuse)
+    instrument = "observe.engines.instrument"
+    for place in (f"{instrument}.strays_here", "probes.mode.strays_here", f"{instrument}.compile_plainly"):
+        monkeypatch.setattr(f"footfall.{place}", refuse)
     second = Instrumenter(str(tmp_path / "cache"), True, lambda make: make())
     assert second.code_of_file(str(source), str(source)) == code

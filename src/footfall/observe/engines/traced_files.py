@@ -37,7 +37,7 @@ class TracedFiles:
         if sys.implementation.name != "cpython":
             return False
         load_own("thread_starts")  # which the next one imports
-        settrace: Any = load_own("settrace")  # few programs need it
+        settrace: Any = load_own("engines.settrace")  # few programs need it
 
         function = sys.gettrace()
         if self._paths:
