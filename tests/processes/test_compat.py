@@ -162,6 +162,43 @@ PROGRAMS = {
         lib.choose(5)
         tell(cov.get_data())
     """,
+    "one inside another": """
+        import lib
+        outer = coverage.Coverage(data_file=None, branch=True, include=["*/lib.py"])
+        inner = coverage.Coverage(data_file=None, include=["*/lib.py"])
+        outer.start()
+        lib.choose(0)
+        inner.start()
+        lib.choose(9)
+        print(coverage.Coverage.current() is inner)
+        inner.stop()
+        print(coverage.Coverage.current() is outer)
+        list(lib.steps())
+        outer.stop()
+        tell(outer.get_data())
+        tell(inner.get_data())
+        os.makedirs("below")
+        sys.path.append(os.getcwd())
+        os.chdir("below")
+        print(inner.analysis2("lib.py")[1:])
+        inner.report(["lib.py"])
+        inner.report()
+    """,
+    "warnings": """
+        def warned(**named):
+            cov = coverage.Coverage(data_file=None, **named)
+            with cov.collect():
+                sum([1])
+            cov.get_data()
+            print([text.partition(" [")[0].partition(" (")[0] for text in cov._warnings])
+        import lib
+        warned(source=["sys", "nowhere", "lib"])
+        warned(include=["*/nothing.py"])
+        warned(include=["*/lib.py"], check_preimported=True)
+        os.makedirs("spaced")
+        import spaced
+        warned(source_pkgs=["spaced"])
+    """,
     "files combined": """
         import lib
         for n in (1, 5):

@@ -39,6 +39,17 @@ class _NotGiven:
 _NOT_GIVEN: Final = _NotGiven()
 
 
+def _why_unmeasured(name: str) -> tuple[str, str] | None:
+    """Return what to say of a package of the sources that nothing ran of; a namespace package has nothing to run."""
+    module = sys.modules.get(name)
+    if module is None:
+        return "module-not-imported", f"Module {name} was never imported."
+    if getattr(module, "__file__", None) is None:
+        is_namespace = hasattr(module, "__path__")
+        return None if is_namespace else ("module-not-python", f"Module {name} has no Python source.")
+    return "module-not-measured", f"Module {name} was previously imported, but not measured"
+
+
 class Coverage:
     """Measures this process from `start` to `stop`; what ran is in memory until `save`."""
 
@@ -108,6 +119,7 @@ class Coverage:
         self._measuring = Measuring()
         self._started = False
         self._is_registered = False
+        self._directory = ""
         for slug, text in self.config.warnings:
             if slug not in ("plugins-ignored", "cover-pylib-ignored"):  # `start` refuses these
                 self._note((slug, text))
@@ -178,6 +190,8 @@ class Coverage:
             raise refused
         if self._auto_data and not self._is_registered:
             self.load()
+        if self.config.run_include and (self.config.source or self.config.source_pkgs or self.config.source_dirs):
+            self._note(("include-ignored", "--include is ignored because --source is set"))
         with coverage_errors():
             if self._warn_preimported_source:
                 for path in find_preimported(self.config):
@@ -269,11 +283,12 @@ class Coverage:
 
     def _prepare_data(self, suffix: str | bool | None | _NotGiven = _NOT_GIVEN) -> CoverageData:
         """Return the data, made now where there are none; without `suffix` under the name for measuring."""
+        self._directory = self._directory or os.getcwd()
         if self._data is None:
             if isinstance(suffix, _NotGiven):
                 suffix = self._data_suffix or self.config.parallel or None
             self._data = CoverageData(self.config.data_file, suffix=suffix, no_disk=self._no_disk, warn=self._warn)
-            self._data._before_erase = lambda: self._measuring.cut(self.config)
+            self._data._before_erase = self._measuring.cut
         return self._data
 
     def _add(self, data: CoverageData, measured: Measured) -> None:
@@ -307,10 +322,9 @@ class Coverage:
         )
         if self._warn_unimported_source:
             for name in never_imported:
-                if name in sys.modules:
-                    self._note(("module-not-measured", f"Module {name} was previously imported, but not measured"))
-                else:
-                    self._note(("module-not-imported", f"Module {name} was never imported."))
+                message = _why_unmeasured(name)
+                if message is not None:
+                    self._note(message)
         for message in measured.messages:
             self._note(message)
         if not data and self._warn_no_data:
@@ -381,7 +395,7 @@ class Coverage:
             report_format=output_format,
         )
         with coverage_errors():
-            text, total = reports.table(config, self.get_data(), morfs)
+            text, total = reports.table(config, self.get_data(), morfs, self._directory)
         (file or sys.stdout).write(text)
         return total
 
@@ -422,7 +436,7 @@ class Coverage:
             precision=precision,
         )
         with coverage_errors():
-            index, total = reports.html(config, self.get_data(), morfs)
+            index, total = reports.html(config, self.get_data(), morfs, self._directory)
         self._message(f"Wrote HTML report to {index}")
         return total
 
@@ -484,7 +498,7 @@ class Coverage:
         """Write copies of the sources with a margin that says what ran. Raises as `report`."""
         config = self._report_config(ignore_errors, omit, include, contexts)
         with coverage_errors():
-            reports.annotated(config, self.get_data(), morfs, directory)
+            reports.annotated(config, self.get_data(), morfs, self._directory, directory)
 
     def _report_config(
         self, ignore_errors: bool | None, omit: Patterns, include: Patterns, contexts: list[str] | None
@@ -499,7 +513,7 @@ class Coverage:
 
     def _write(self, kind: str, config: Config, morfs: Morfs, output: str) -> float:
         with coverage_errors():
-            total = reports.to_file(config, self.get_data(), morfs, kind, output)
+            total = reports.to_file(config, self.get_data(), morfs, self._directory, kind, output)
         if output != "-":
             self._message(f"Wrote {kind} to {output}")
         return total

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 from footfall.analyze.resolve import join_context, resolve
 from footfall.analyze.resolved_run import RunData
@@ -42,7 +43,11 @@ class _Stretch:
 class Measuring:
     """Starts, stops and works out. In a forked child there is nothing to work out: the parent has its data too."""
 
+    _active: ClassVar[list[Measuring]] = []
+    """Those that were started: the last one measures, the others wait until it stops."""
+
     def __init__(self) -> None:
+        self._config = Config()
         self._pid = os.getpid()
         self._stopped: list[_Stretch] = []
         self._running: _Stretch | None = None
@@ -60,21 +65,41 @@ class Measuring:
         return self._label
 
     def start(self, config: Config) -> None:
-        """Measure calls that begin from now on. Raises FootfallError as `footfall.start`."""
-        if self._running is not None:
+        """Measure calls that begin from now on; who measures until now waits. Raises as `footfall.start`."""
+        if self in self._active:
             return
         self._pid = os.getpid()
-        contexts.expect()
-        self._running = _Stretch(start_new_calls(config), config.context)
-        contexts.switch(self._label)
+        self._config = config
+        if self._active:
+            self._active[-1]._pause()
+        try:
+            self._resume()
+        except BaseException:
+            if self._active:
+                self._active[-1]._resume()
+            raise
+        self._active.append(self)
 
     def stop(self) -> None:
-        """Measure no more; does nothing where nothing is measured."""
-        if self._running is None:
+        """Measure no more, and have who waits for it go on; does nothing where nothing was started."""
+        if self not in self._active:
             return
-        stop_recording()
-        self._stopped.append(self._running)
-        self._running = None
+        was_last = self._active[-1] is self
+        self._active.remove(self)
+        self._pause()
+        if was_last and self._active:
+            self._active[-1]._resume()
+
+    def _resume(self) -> None:
+        contexts.expect()
+        self._running = _Stretch(start_new_calls(self._config), self._config.context)
+        contexts.switch(self._label)
+
+    def _pause(self) -> None:
+        if self._running is not None:
+            stop_recording()
+            self._stopped.append(self._running)
+            self._running = None
 
     def switch_context(self, label: str) -> None:
         """Give what runs from now on, and in later stretches, a dynamic context."""
@@ -82,12 +107,12 @@ class Measuring:
         if self._running is not None:
             contexts.switch(label)
 
-    def cut(self, config: Config) -> None:
+    def cut(self) -> None:
         """Keep what was measured for the next `collect`, and have what runs again seen again."""
         if self._running is not None:
-            self.stop()
+            self._pause()
             self._kept = self.collect()
-            self.start(config)
+            self._resume()
 
     def discard(self) -> None:
         """Forget what was measured and not collected, and the context."""

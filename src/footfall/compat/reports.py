@@ -43,7 +43,12 @@ def path_of(morf: object) -> str:
     if not isinstance(path, (str, os.PathLike)):
         raise CoverageException(f"{morf!r} is neither a module nor the name of a file")
     text = os.fspath(path)
-    return text[:-1] if text.endswith((".pyc", ".pyo")) else text
+    if text.endswith((".pyc", ".pyo")):
+        text = text[:-1]
+    if os.path.isabs(text) or os.path.exists(text):
+        return text
+    # as coverage.py finds them: the program may have changed its directory
+    return next((found for found in (os.path.join(each, text) for each in sys.path) if os.path.exists(found)), text)
 
 
 def _paths_of(morfs: object) -> list[str]:
@@ -55,9 +60,9 @@ def _paths_of(morfs: object) -> list[str]:
 
 @contextlib.contextmanager
 def _gathered(
-    config: Config, data: CoverageData, morfs: object, *, all_contexts: bool = False
+    config: Config, data: CoverageData, morfs: object, home: str, *, all_contexts: bool = False
 ) -> Iterator[tuple[Config, Gathered]]:
-    """Yield the configuration, with a data file of these data, and the files of the report.
+    """Yield the configuration, with a data file of these data, and the files of the report, named from `home`.
 
     Raises NoDataError, and what `gather` raises; NoSource or NotPython for files that can't be read.
     """
@@ -74,12 +79,20 @@ def _gathered(
             raise kind(unreadable.reason, slug=unreadable.slug)
         if not gathered.files:
             raise NoDataError("No data to report.")
+        gathered.files = [
+            replace(file, result=replace(file.result, name=_name_from(home, file.result))) for file in gathered.files
+        ]
         yield config, gathered
 
 
-def table(config: Config, data: CoverageData, morfs: object) -> tuple[str, float]:
+def _name_from(home: str, result: FileResult) -> str:
+    """Return a file's name as coverage.py shows it: from the directory where its Coverage began, not from here."""
+    return result.path.removeprefix(home.rstrip("/") + "/") if os.getcwd() != home else result.name
+
+
+def table(config: Config, data: CoverageData, morfs: object, home: str) -> tuple[str, float]:
     """Return the text report, and the total percentage."""
-    with _gathered(config, data, morfs) as (_, gathered):
+    with _gathered(config, data, morfs, home) as (_, gathered):
         options = TableOptions(
             format=config.report_format or "text",
             precision=config.precision,
@@ -92,10 +105,10 @@ def table(config: Config, data: CoverageData, morfs: object) -> tuple[str, float
         return text, gathered.total.pc_covered
 
 
-def to_file(config: Config, data: CoverageData, morfs: object, kind: str, output: str) -> float:
+def to_file(config: Config, data: CoverageData, morfs: object, home: str, kind: str, output: str) -> float:
     """Write a report of one file, a `kind` of its report names; "-" is stdout. Return the total percentage."""
     all_contexts = kind != "JSON report"
-    with _gathered(config, data, morfs, all_contexts=all_contexts) as (config, gathered):
+    with _gathered(config, data, morfs, home, all_contexts=all_contexts) as (config, gathered):
         text = _WRITERS[kind](config, gathered)
         if output == "-":
             sys.stdout.write(text)  # whatever the program has put there
@@ -104,16 +117,16 @@ def to_file(config: Config, data: CoverageData, morfs: object, kind: str, output
         return gathered.total.pc_covered
 
 
-def html(config: Config, data: CoverageData, morfs: object) -> tuple[str, float]:
+def html(config: Config, data: CoverageData, morfs: object, home: str) -> tuple[str, float]:
     """Write the site; return its first page and the total percentage."""
-    with _gathered(config, data, morfs) as (config, gathered):
+    with _gathered(config, data, morfs, home) as (config, gathered):
         index = write_html(config, gathered, is_quiet=True)
         return str(index), gathered.total.pc_covered
 
 
-def annotated(config: Config, data: CoverageData, morfs: object, directory: str | None) -> None:
+def annotated(config: Config, data: CoverageData, morfs: object, home: str, directory: str | None) -> None:
     """Write annotated copies of the sources."""
-    with _gathered(config, data, morfs) as (_, gathered):
+    with _gathered(config, data, morfs, home) as (_, gathered):
         write_annotated(gathered, directory)
 
 
