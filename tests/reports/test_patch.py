@@ -65,6 +65,22 @@ def test_the_table_is_of_what_changed(report) -> None:
     )
 
 
+def test_relative_names_have_their_times(project, report, capsys) -> None:
+    """With `relative_files` coverage names files from here, and the profile in full."""
+    expected = report()
+    pathlib.Path(".coveragerc").write_text("[run]\nrelative_files = true\n")
+    assert "95.0 % of the time" in expected
+    relative = {os.path.relpath(path): data for path, data in _stored(project).items()}
+    with write_coverage(project, relative, has_arcs=True) as connection:
+        write_profile(connection, rows_from_profile(make_profile(project.parent, retry_ms=300)))
+    assert report() == expected
+    assert footfall("report", "--data-file", str(project)) == 0
+    row = next(line for line in capsys.readouterr().out.splitlines() if line.startswith("shop/invoice.py"))
+    assert row.split()[-1] == "95.0%"  # without what `send` called
+    assert footfall("gaps", "--data-file", str(project)) == 0
+    assert "75.0 % of the time" in capsys.readouterr().out
+
+
 def test_a_function_that_is_not_the_hottest_is_not_called_so(tmp_path, report) -> None:
     """`total`, which was tested, takes more."""
     project = tmp_path / "shop.data"

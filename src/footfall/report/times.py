@@ -140,15 +140,18 @@ def sampled_ns(profile: Profile, clock: Callable[[Cost], int]) -> int:
     return sum(clock(cost) for (node, _, _), cost in profile.costs.items() if node)
 
 
-def time_share_by_file(profile: Profile, chosen: Clock | None = None) -> dict[str, float]:
-    """Return each file's own time in per cent of all, by absolute path; by the usual clock where none is chosen."""
+def time_share_by_file(profile: Profile, paths: Iterable[str], chosen: Clock | None = None) -> dict[str, float]:
+    """Return the own time of each of `paths` in per cent of all; by the usual clock where none is chosen.
+
+    A path may be relative to the current directory, as those of coverage are with `relative_files`.
+    """
     clock = clock_of(profile) if chosen is None else reader(chosen)
     total = sampled_ns(profile, clock) or 1
     shares: dict[str, float] = {}
     for path, times in times_of_files(profile).items():
         path = os.path.abspath(path)
         shares[path] = shares.get(path, 0.0) + 100 * clock(times.own) / total
-    return shares
+    return {path: shares.get(os.path.abspath(path), 0.0) for path in paths}
 
 
 def profile_summary(profile: Profile, count: int) -> SummaryTimes:

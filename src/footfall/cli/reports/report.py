@@ -164,7 +164,9 @@ def command(
         profile = load_profile(config, config.data_file, config.report_contexts)
         if profile is not None:
             need_clock(profile, Clock(clock) if clock else None)
-            shares = time_share_by_file(profile, Clock(clock) if clock else None)
+            shares = time_share_by_file(
+                profile, [file.result.path for file in coverage.files], Clock(clock) if clock else None
+            )
             options = replace(options, is_wall_time=not clock and default_clock(profile) is Clock.WALL)
     outcomes = None
     if conditions:

@@ -122,7 +122,7 @@ def _table(request: PytestRequest, config: Config, coverage: Coverage) -> str:
 
         profile = load_profile(config, config.data_file, config.report_contexts)
         if profile is not None:
-            shares = time_share_by_file(profile)
+            shares = time_share_by_file(profile, [file.result.path for file in coverage.files])
             options = replace(options, is_wall_time=default_clock(profile) is Clock.WALL)
     return render_table([file.result for file in coverage.files], options, shares)
 
