@@ -431,10 +431,11 @@ def test_stacks_are_collapsed(capsys, program, tmp_path) -> None:
 def test_the_clock_is_cpu_time_where_there_is_some(program) -> None:
     """Shares are of CPU time; without any (PyPy), of the time between samples. Time outside Python is left out."""
     profile = _profile(program)
-    assert time_share_by_file(profile, [str(program / "main.py")])[str(program / "main.py")] == pytest.approx(25)
+    main_file = str(program / "main.py")
+    assert time_share_by_file(profile, [main_file])[main_file] == pytest.approx(25)
     for cost in profile.costs.values():
         cost.cpu_ns = 0
-    assert time_share_by_file(profile, [str(program / "main.py")])[str(program / "main.py")] == pytest.approx(70)
+    assert time_share_by_file(profile, [main_file])[main_file] == pytest.approx(70)
 
 
 def test_a_clock_is_chosen_afterwards(capsys, program, tmp_path) -> None:
@@ -442,8 +443,9 @@ def test_a_clock_is_chosen_afterwards(capsys, program, tmp_path) -> None:
     data = tmp_path / "data"
     _copy_with_profile(program, data)
     profile = _profile(program)
-    assert time_share_by_file(profile, [str(program / "main.py")], Clock.GIL)[str(program / "main.py")] == pytest.approx(25)
-    assert time_share_by_file(profile, Clock.SAMPLES)[str(program / "main.py")] == pytest.approx(70)
+    main_file = str(program / "main.py")
+    assert time_share_by_file(profile, [main_file], Clock.GIL)[main_file] == pytest.approx(25)
+    assert time_share_by_file(profile, [main_file], Clock.SAMPLES)[main_file] == pytest.approx(70)
     for clock, share in (("cpu", "25"), ("wall", "70"), ("gil", "25"), ("samples", "70")):
         _, text, _ = _run(capsys, "report", f"--data-file={data}", f"--clock={clock}")
         (row,) = [line for line in text.splitlines() if line.startswith("main.py")]
