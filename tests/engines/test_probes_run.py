@@ -72,7 +72,7 @@ def test_cache_is_used_and_never_stale(measure, tmp_path):
 
 
 _INSIDE = """\
-    import dis, marshal, pickle, sys, threading
+    import ctypes, dis, marshal, pickle, sys, threading
     def loop(n):
         total = 0
         for i in range(n):
@@ -84,18 +84,44 @@ _INSIDE = """\
 """
 
 
+# All that shows bytecode. A function that was never run has the same.
+_SHOWN = """\
+from footfall import _core
+code = loop.__code__
+def jumps(**adaptive):
+    return [at.argval for at in dis.Bytecode(code, **adaptive) if at.opname == "JUMP_FORWARD"]
+def look():
+    never_run = code.replace()
+    copy = marshal.loads(marshal.dumps(code))
+    assert jumps(adaptive=True) == jumps()
+    assert hash(code) == code.__hash__()
+    assert code == never_run and code.__eq__(never_run) and not code != never_run and not code.__ne__(never_run)
+    assert code.co_code == never_run.co_code == copy.co_code
+    return code.co_code, hash(code), jumps()
+"""
+
+
 @pytest.mark.skipif(sys.implementation.name != "cpython", reason="probes are removed on CPython")
 @pytest.mark.parametrize(
     "body",
     [
-        "assert loop(9) == -4\njumps = dis.Bytecode(loop, adaptive=True)\n"
-        "assert sum(at.opname == 'JUMP_FORWARD' for at in jumps) >= 5",
+        "code = loop.__code__\nassert loop(9) == -4\n"
+        "live = ctypes.string_at(id(code) + type(code).__basicsize__, len(code.co_code))\n"
+        "assert live[::2].count(dis.opmap['JUMP_FORWARD']) >= 5",
+        _SHOWN + "before = look()\nloop(9)\nassert look() == before\n_core.probes_rearm()\nassert look() == before\n"
+        "loop(9)\nassert look() == before",
+        _SHOWN + "loop(9)\nremoved = look()\n_core.probes_rearm()\nassert look() == removed",
         "from footfall import _core\nloop(9)\nassert _core.probes_rearm() >= 5\nassert loop(9) == -4\n"
         "assert _core.probes_rearm() >= 5",
         "sys.settrace(lambda *args: None)\nassert loop(9) == -4\nsys.settrace(None)\nassert loop(9) == -4",
         "seen = []\ndef trace(frame, event, arg):\n    seen.append(frame.f_lineno)\n    return trace\n"
         "loop(2)\nsys.settrace(trace)\nloop(2)\nsys.settrace(None)\n"
         "assert seen == [2, 3, 4, 5, 8, 4, 5, 6, 4, 9, 9], seen",
+        "from footfall import _core\nseen = []\ndef trace(frame, event, arg):\n    seen.append(frame.f_lineno)\n    return trace\n"
+        "loop(9)\nsys.settrace(trace)\nloop(2)\nhash(loop.__code__)\nassert loop.__code__ == loop.__code__.replace()\n"
+        "seen.clear()\nloop(2)\nassert seen == [2, 3, 4, 5, 8, 4, 5, 6, 4, 9, 9], seen\n"
+        "_core.probes_rearm()\nseen.clear()\nloop(2)\nassert seen == [2, 3, 4, 5, 8, 4, 5, 6, 4, 9, 9], seen\n"
+        "sys.settrace(None)\nassert loop(9) == -4",
         "loop(9)\n"
         "copy = type(loop)(marshal.loads(marshal.dumps(loop.__code__)), globals())\nassert copy(9) == -4",
         "copy = type(loop)(loop.__code__.replace(co_name='x'), globals())\nassert copy(9) == loop(9) == -4",
@@ -104,7 +130,7 @@ _INSIDE = """\
         "threads = [threading.Thread(target=loop, args=(20000,)) for _ in range(4)]\n"
         "[thread.start() for thread in threads]\n[thread.join() for thread in threads]",
     ],
-    ids=["removed", "restored", "under a tracer", "line events", "marshal", "copied", "pickled", "threads"],
+    ids=["removed", "shown before", "shown after", "restored", "under a tracer", "line events", "line events, restored", "marshal", "copied", "pickled", "threads"],
 )
 def test_probes_in_live_bytecode(measure, body):
     """Probes leave the running bytecode after the first hit, and nothing else notices."""

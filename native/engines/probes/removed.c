@@ -1,18 +1,21 @@
-/* engines/probes/removed.c owns the memory of probes that were taken out, and that nobody sees it: a code object's
- * hash and equality cover its bytecode (Objects/codeobject.c: code_hash since 3.12, code_richcompare), and a
- * program may keep code objects in sets. So both are computed with the probes put back for the moment.
+/* engines/probes/removed.c owns the memory of probes that were taken out, and that nobody sees it. What shows bytecode shows
+ * it as compiled, before and after (Objects/codeobject.c):
+ * - co_code, marshal, code.replace() and a debugger's jumps use one copy that the interpreter makes when it is first
+ *   asked for. It is asked for before the first probe is taken out.
+ * - A code object's hash (since 3.12) and equality read the live bytecode, and a program may keep code objects in sets.
+ *   Both are computed with the probes put back for the moment, also as `code.__hash__()` and `code.__eq__(other)`.
+ * - `_co_code_adaptive`, which `dis` reads beside co_code, is a copy of the live bytecode: it is mended.
  * The type's slots carry no data of ours, hence the variables of file scope, set once by the main interpreter's
- * list. The main interpreter's
- * GIL guards them; others only read them, and find that nothing is theirs. */
+ * list. The main interpreter's GIL guards them; others only read them, and find that nothing is theirs. */
 #include "engines/probes/removed.h"
 #include "engines/code_extra.h"
 
-#include <stdlib.h>
+#include <string.h>
 
 typedef struct removed_site {
     uint32_t unit;
     uint16_t original;
-    uint16_t jump;
+    uint16_t live; /* what stood there, while the original is shown */
 } removed_site;
 
 typedef struct removed_probes {
@@ -21,6 +24,7 @@ typedef struct removed_probes {
     removed_list *list; /* NULL once the list is closed */
     PyCodeObject *code; /* borrowed: freed with the code object */
     int is_linked; /* in the list: has sites */
+    int n_shows;   /* how many are being shown the originals right now */
     uint32_t n_sites;
     uint32_t room;
     removed_site *sites; /* owned */
@@ -30,6 +34,7 @@ static removed_list *open_list;             /* borrowed; NULL when none is open 
 static PyInterpreterState *open_interpreter; /* whose co_extra slot it is */
 static hashfunc original_hash;
 static richcmpfunc original_compare;
+static getter original_adaptive;
 
 static void
 free_removed(void *extra)
@@ -66,10 +71,26 @@ find_removed(const removed_list *list, PyObject *code)
     return extra;
 }
 
+/* Let the interpreter make its copy of the bytecode, which it keeps. 0, or -1. */
+static int
+keep_as_compiled(PyCodeObject *code)
+{
+    PyObject *copy = PyCode_GetCode(code); // owned
+    if (copy == NULL) {
+        PyErr_Clear(); /* out of memory */
+        return -1;
+    }
+    Py_DECREF(copy);
+    return 0;
+}
+
 static removed_probes *
 make_removed(removed_list *list, PyCodeObject *code)
 {
-    removed_probes *removed = list->extra_index < 0 ? NULL : PyMem_RawCalloc(1, sizeof *removed);
+    if (list->extra_index < 0 || keep_as_compiled(code) < 0) {
+        return NULL;
+    }
+    removed_probes *removed = PyMem_RawCalloc(1, sizeof *removed);
     if (removed == NULL) {
         return NULL;
     }
@@ -105,7 +126,7 @@ removed_list_add(removed_list *list, const probe_site *site)
     if (removed == NULL) {
         removed = make_removed(list, site->code);
     }
-    if (removed == NULL) {
+    if (removed == NULL || removed->n_shows > 0) {
         return -1;
     }
     if (removed->n_sites == removed->room) {
@@ -118,25 +139,9 @@ removed_list_add(removed_list *list, const probe_site *site)
         removed->room = room;
     }
     link_removed(list, removed);
-    removed->sites[removed->n_sites++] = (removed_site){site->unit, site->original, site->jump};
+    removed->sites[removed->n_sites++] = (removed_site){site->unit, site->original, 0};
     probe_site_write(site->code, site->unit, site->jump);
     return 0;
-}
-
-static void
-write_originals(const removed_probes *removed)
-{
-    for (uint32_t i = 0; removed != NULL && i < removed->n_sites; i++) {
-        probe_site_write(removed->code, removed->sites[i].unit, removed->sites[i].original);
-    }
-}
-
-static void
-write_jumps(const removed_probes *removed)
-{
-    for (uint32_t i = 0; removed != NULL && i < removed->n_sites; i++) {
-        probe_site_write(removed->code, removed->sites[i].unit, removed->sites[i].jump);
-    }
 }
 
 size_t
@@ -144,7 +149,9 @@ removed_list_put_back(removed_list *list)
 {
     size_t count = 0;
     for (removed_probes *at = list->first; at != NULL; at = at->next) {
-        write_originals(at);
+        for (uint32_t i = 0; i < at->n_sites; i++) {
+            probe_site_put_back(at->code, at->sites[i].unit, at->sites[i].original);
+        }
         count += at->n_sites;
         at->n_sites = 0;
         at->is_linked = 0;
@@ -162,24 +169,130 @@ removed_in(PyObject *code)
     return find_removed(open_list, code);
 }
 
+/* Put the originals where they were, until hide_originals. */
+static void
+show_originals(removed_probes *removed)
+{
+    if (removed == NULL || removed->n_shows++ > 0) {
+        return; /* a code object is compared with itself */
+    }
+    for (uint32_t i = 0; i < removed->n_sites; i++) {
+        /* Not always the jump past the probe: a debugger's instruction may stand for it. */
+        removed->sites[i].live = probe_site_read(removed->code, removed->sites[i].unit);
+        probe_site_write(removed->code, removed->sites[i].unit, removed->sites[i].original);
+    }
+}
+
+static void
+hide_originals(removed_probes *removed)
+{
+    if (removed == NULL || --removed->n_shows > 0) {
+        return;
+    }
+    for (uint32_t i = 0; i < removed->n_sites; i++) {
+        probe_site_write(removed->code, removed->sites[i].unit, removed->sites[i].live);
+    }
+}
+
 static Py_hash_t
 hash_as_compiled(PyObject *code)
 {
-    write_originals(removed_in(code));
+    removed_probes *removed = removed_in(code); // freed with the code object, which the caller holds
+    show_originals(removed);
     Py_hash_t hash = original_hash(code);
-    write_jumps(removed_in(code));
+    hide_originals(removed);
     return hash;
 }
 
 static PyObject *
 compare_as_compiled(PyObject *self, PyObject *other, int operation)
 {
-    write_originals(removed_in(self));
-    write_originals(removed_in(other));
+    removed_probes *removed[] = {removed_in(self), removed_in(other)}; // as above
+    show_originals(removed[0]);
+    show_originals(removed[1]);
     PyObject *result = original_compare(self, other, operation);
-    write_jumps(removed_in(self));
-    write_jumps(removed_in(other));
+    hide_originals(removed[0]);
+    hide_originals(removed[1]);
     return result;
+}
+
+/* The value of `_co_code_adaptive`. */
+static PyObject *
+adaptive_as_compiled(PyObject *code, void *closure)
+{
+    PyObject *copy = original_adaptive(code, closure); // owned, and new: nobody else has it
+    const removed_probes *removed = copy == NULL ? NULL : removed_in(code);
+    for (uint32_t i = 0; removed != NULL && i < removed->n_sites; i++) {
+        const removed_site *site = &removed->sites[i];
+        memcpy(PyBytes_AS_STRING(copy) + site->unit * sizeof site->original, &site->original, sizeof site->original);
+    }
+    return copy;
+}
+
+/* The type's getter of `_co_code_adaptive`, which its descriptors call; NULL when there is none. */
+static PyGetSetDef *
+find_adaptive(void)
+{
+    PyGetSetDef *at = PyCode_Type.tp_getset;
+    while (at != NULL && at->name != NULL && strcmp(at->name, "_co_code_adaptive") != 0) {
+        at++;
+    }
+    return at == NULL || at->name == NULL ? NULL : at;
+}
+
+/* Let the type's method of that name, which was made of a slot, call `now` where it calls `before`. */
+static void
+change_method(const char *name, void *before, void *now)
+{
+    PyObject *method = PyObject_GetAttrString((PyObject *)&PyCode_Type, name); // owned
+    if (method == NULL) {
+        PyErr_Clear(); /* out of memory */
+        return;
+    }
+    if (Py_TYPE(method) == &PyWrapperDescr_Type && ((PyWrapperDescrObject *)method)->d_wrapped == before) {
+        ((PyWrapperDescrObject *)method)->d_wrapped = now;
+    }
+    Py_DECREF(method);
+}
+
+static void
+take_slots(void)
+{
+    if (PyCode_Type.tp_hash != hash_as_compiled) {
+        original_hash = PyCode_Type.tp_hash;
+        PyCode_Type.tp_hash = hash_as_compiled;
+        change_method("__hash__", original_hash, hash_as_compiled);
+    }
+    if (PyCode_Type.tp_richcompare != compare_as_compiled) {
+        original_compare = PyCode_Type.tp_richcompare;
+        PyCode_Type.tp_richcompare = compare_as_compiled;
+        change_method("__eq__", original_compare, compare_as_compiled);
+        change_method("__ne__", original_compare, compare_as_compiled);
+    }
+    PyGetSetDef *adaptive = find_adaptive();
+    if (adaptive != NULL && adaptive->get != adaptive_as_compiled) {
+        original_adaptive = adaptive->get;
+        adaptive->get = adaptive_as_compiled;
+    }
+}
+
+/* Somebody who wrapped them after us still calls us: then they stay, and do nothing. */
+static void
+give_slots_back(void)
+{
+    if (PyCode_Type.tp_hash == hash_as_compiled) {
+        PyCode_Type.tp_hash = original_hash;
+        change_method("__hash__", hash_as_compiled, original_hash);
+    }
+    if (PyCode_Type.tp_richcompare == compare_as_compiled) {
+        PyCode_Type.tp_richcompare = original_compare;
+        change_method("__eq__", compare_as_compiled, original_compare);
+        change_method("__ne__", compare_as_compiled, original_compare);
+    }
+    PyGetSetDef *adaptive = find_adaptive();
+    if (adaptive != NULL && adaptive->get == adaptive_as_compiled) {
+        adaptive->get = original_adaptive;
+    }
 }
 
 void
@@ -199,14 +312,7 @@ removed_list_open(removed_list *list)
     }
     open_list = list;
     open_interpreter = PyInterpreterState_Get();
-    if (PyCode_Type.tp_hash != hash_as_compiled) {
-        original_hash = PyCode_Type.tp_hash;
-        PyCode_Type.tp_hash = hash_as_compiled;
-    }
-    if (PyCode_Type.tp_richcompare != compare_as_compiled) {
-        original_compare = PyCode_Type.tp_richcompare;
-        PyCode_Type.tp_richcompare = compare_as_compiled;
-    }
+    take_slots();
 }
 
 void
@@ -220,11 +326,5 @@ removed_list_close(removed_list *list)
         return;
     }
     open_list = NULL;
-    /* Somebody who wrapped them after us still calls us: then they stay, and do nothing. */
-    if (PyCode_Type.tp_hash == hash_as_compiled) {
-        PyCode_Type.tp_hash = original_hash;
-    }
-    if (PyCode_Type.tp_richcompare == compare_as_compiled) {
-        PyCode_Type.tp_richcompare = original_compare;
-    }
+    give_slots_back();
 }

@@ -11,7 +11,7 @@ typedef struct removed_list {
     int is_open;
 } removed_list;
 
-/* Ask for a slot, and let code objects hash and compare as they were compiled. Nothing when it is open. */
+/* Ask for a slot, and let code objects hash, compare and be disassembled as they were compiled. Nothing when it is open. */
 void removed_list_open(removed_list *list);
 
 /* Forget the lists, which stay with their code objects: they are not put back any more. */

@@ -117,12 +117,59 @@ probe_site_find(PyObject *mark, PyObject *number, probe_site *site)
     return 1;
 }
 
+uint16_t
+probe_site_read(PyCodeObject *code, uint32_t unit)
+{
+    return ((const uint16_t *)_PyCode_CODE(code))[unit];
+}
+
 void
 probe_site_write(PyCodeObject *code, uint32_t unit, uint16_t instruction_unit)
 {
     /* Samplers read bytecode without the GIL: one store, so that they see either instruction whole. */
     uint16_t *units = (uint16_t *)_PyCode_CODE(code);
     __atomic_store_n(&units[unit], instruction_unit, __ATOMIC_RELAXED);
+}
+
+#ifdef INSTRUMENTED_LINE
+
+/* Where it is kept which instruction follows a debugger's at the unit; borrowed, NULL when no debugger's is there. */
+static uint8_t *
+find_instrumented(PyCodeObject *code, uint32_t unit)
+{
+    _PyCoMonitoringData *data = code->_co_monitoring;
+    unsigned opcode = opcode_at((const uint16_t *)_PyCode_CODE(code), unit);
+    uint8_t *kept = NULL;
+    if (opcode == INSTRUMENTED_LINE && data != NULL && data->lines != NULL) {
+        kept = &data->lines[unit].original_opcode;
+        opcode = *kept;
+    }
+    if (opcode == INSTRUMENTED_INSTRUCTION && data != NULL && data->per_instruction_opcodes != NULL) {
+        kept = &data->per_instruction_opcodes[unit];
+    }
+    return kept;
+}
+
+#else
+
+static uint8_t *
+find_instrumented(PyCodeObject *Py_UNUSED(code), uint32_t Py_UNUSED(unit))
+{
+    return NULL;
+}
+
+#endif
+
+void
+probe_site_put_back(PyCodeObject *code, uint32_t unit, uint16_t original)
+{
+    uint8_t *kept = find_instrumented(code, unit);
+    if (kept != NULL) {
+        *kept = (uint8_t)opcode_at(&original, 0);
+        unsigned opcode = opcode_at((const uint16_t *)_PyCode_CODE(code), unit);
+        original = instruction(opcode, argument_at(&original, 0));
+    }
+    probe_site_write(code, unit, original);
 }
 
 #else
@@ -134,9 +181,20 @@ probe_site_find(PyObject *Py_UNUSED(mark), PyObject *Py_UNUSED(number),
     return 0;
 }
 
+uint16_t
+probe_site_read(PyCodeObject *Py_UNUSED(code), uint32_t Py_UNUSED(unit))
+{
+    return 0;
+}
+
 void
 probe_site_write(PyCodeObject *Py_UNUSED(code), uint32_t Py_UNUSED(unit),
                  uint16_t Py_UNUSED(instruction_unit))
+{
+}
+
+void
+probe_site_put_back(PyCodeObject *Py_UNUSED(code), uint32_t Py_UNUSED(unit), uint16_t Py_UNUSED(original))
 {
 }
 

@@ -20,7 +20,13 @@ typedef struct probe_site {
  * those expected (a debugger's, an expression's, a superinstruction's). */
 int probe_site_find(PyObject *mark, PyObject *number, probe_site *site);
 
+/* The instruction that is there. */
+uint16_t probe_site_read(PyCodeObject *code, uint32_t unit);
+
 /* Write one instruction over the probe's first. */
 void probe_site_write(PyCodeObject *code, uint32_t unit, uint16_t instruction);
+
+/* Let the original run there again, after a debugger's instruction where one stands there. */
+void probe_site_put_back(PyCodeObject *code, uint32_t unit, uint16_t original);
 
 #endif
