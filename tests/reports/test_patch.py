@@ -17,7 +17,7 @@ from footfall.analyze.source.exclude import ExclusionRules
 from footfall.record.data.coverage_tables import FileData, read_coverage, write_coverage
 from footfall.record.data.profile_tables import write_profile
 from repository import footfall, git
-from site_data import INVOICE, make_profile, write_project
+from site_data import INVOICE, make_profile, payloads, write_project
 
 pytestmark = pytest.mark.any_python
 
@@ -79,6 +79,9 @@ def test_relative_names_have_their_times(project, report, capsys) -> None:
     assert row.split()[-1] == "95.0%"  # without what `send` called
     assert footfall("gaps", "--data-file", str(project)) == 0
     assert "75.0 % of the time" in capsys.readouterr().out
+    assert footfall("html", "--data-file", str(project), "-d", "site") == 0
+    (page,) = [page for path, page in payloads(pathlib.Path("site")).items() if "invoice" in path]
+    assert page["heat"]
 
 
 def test_a_function_that_is_not_the_hottest_is_not_called_so(tmp_path, report) -> None:

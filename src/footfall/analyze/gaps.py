@@ -8,7 +8,6 @@ Pure: results and a profile in, gaps out. Called by `footfall gaps` and the HTML
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -49,10 +48,9 @@ def times_in_files(
 ) -> dict[str, dict[int, int]]:
     """Return nanoseconds by path and line: each sample's at its innermost frame that is in one of `paths`.
 
-    It is at none where an import or the garbage collector stands further in. A path may be relative to the current
-    directory (`relative_files`), those of a profile are absolute.
+    It is at none where an import or the garbage collector stands further in.
     """
-    wanted = {os.path.abspath(path): path for path in paths}
+    wanted = frozenset(paths)
     is_wanted = [frame.function.path in wanted for frame in profile.frames]
     ends_ownership = [frame.function.path in (IMPORT_PATH, COLLECTOR_PATH) for frame in profile.frames]
     owners = [-1] * len(profile.nodes)
@@ -65,7 +63,7 @@ def times_in_files(
         frame_id = owners[node_id]
         if frame_id >= 0:
             frame = profile.frames[frame_id]
-            lines = found.setdefault(wanted[frame.function.path], {})
+            lines = found.setdefault(frame.function.path, {})
             lines[frame.line] = lines.get(frame.line, 0) + clock(cost)
     return found
 

@@ -14,7 +14,7 @@ from footfall.load.gather import Coverage
 from footfall.printable import printable
 from footfall.report.coverage.json import Json
 from footfall.report.coverage.text import plural
-from footfall.report.times import load_profile, need_profile, sampled_ns
+from footfall.report.times import load_profile, named_as_coverage, need_profile, sampled_ns
 
 __all__ = ["Ranking", "gaps_report", "rank_gaps", "render_gaps"]
 
@@ -48,7 +48,8 @@ def rank_gaps(config: Config, coverage: Coverage, gaps_file: str | Path | None) 
     if profile is None:
         return Ranking(find_gaps(pairs, {}), 0, False)
     clock = default_clock(profile)
-    times = times_in_files(profile, [result.path for result, _ in pairs], reader(clock))
+    paths = [result.path for result, _ in pairs]
+    times = times_in_files(named_as_coverage(profile, paths), paths, reader(clock))
     return Ranking(find_gaps(pairs, times), sampled_ns(profile, reader(clock)), gaps_file is not None, clock)
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -44,6 +45,7 @@ __all__ = [
     "is_footfall",
     "is_library",
     "load_profile",
+    "named_as_coverage",
     "need_clock",
     "need_profile",
     "profile_summary",
@@ -92,6 +94,18 @@ def load_profile(
         labels = enumerate(stored.timelines.labels)
         stored.timelines.leave_contexts(number for number, label in labels if is_wanted(label))
     return fold_imports(profile_from_rows(stored), os.path.isfile)
+
+
+def named_as_coverage(profile: Profile, paths: Iterable[str]) -> Profile:
+    """Return the profile with files named as in coverage, which has `paths`: relative to here with `relative_files`."""
+    names = {os.path.abspath(path): path for path in paths if not os.path.isabs(path)}
+    if not names:
+        return profile
+    frames = [
+        frame._replace(function=frame.function._replace(path=names.get(frame.function.path, frame.function.path)))
+        for frame in profile.frames
+    ]
+    return replace(profile, frames=frames)
 
 
 def need_profile(

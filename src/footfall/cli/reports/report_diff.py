@@ -166,7 +166,7 @@ def _times(
         has_cpu_time_alone,
         reader,
     )
-    from footfall.report.times import load_profile, need_clock, sampled_ns
+    from footfall.report.times import load_profile, named_as_coverage, need_clock, sampled_ns
 
     profile = load_profile(config, config.data_file, config.report_contexts)
     if profile is None:
@@ -176,7 +176,7 @@ def _times(
     if has_cpu_time_alone(profile):
         return None
     paths = [file.result.path for file in coverage.files]
-    times = times_in_files(profile, paths, reader(clock))
+    times = times_in_files(named_as_coverage(profile, paths), paths, reader(clock))
     by_path = {
         file.result.path: time_of_lines(file.analysis, times.get(file.result.path, {}), each.result.statements)
         for file, each in patched

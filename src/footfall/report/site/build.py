@@ -383,12 +383,9 @@ def _sampled_us(profile: Profile | None) -> list[int]:
 
 
 def _heat_by_path(times_by_line: Mapping[tuple[str, int], Times]) -> dict[str, dict[int, Times]]:
-    absolute: dict[str, str] = {}
     found: dict[str, dict[int, Times]] = {}
     for (path, line), times in times_by_line.items():
-        if path not in absolute:
-            absolute[path] = os.path.abspath(path)
-        found.setdefault(absolute[path], {})[line] = times
+        found.setdefault(path, {})[line] = times
     return found
 
 

@@ -10,7 +10,7 @@ from footfall.load.gather import Coverage, gather
 from footfall.record.data.coverage_tables import read_lines_by_context
 from footfall.report.coverage.conditions import load_conditions
 from footfall.report.site.build import SiteData
-from footfall.report.times import load_profile, need_profile
+from footfall.report.times import load_profile, named_as_coverage, need_profile
 
 __all__ = ["gather_site", "lines_by_context"]
 
@@ -28,14 +28,17 @@ def gather_site(
         before, coverage_before = load_profile(config, before_file), _coverage_before(config, before_file)
         if coverage_before is None:
             before = need_profile(config, before_file)
+    profile = load_profile(config, config.data_file, contexts, has_timelines=True) if coverage.has_profile else None
+    gaps_profile = need_profile(config, gaps_file) if gaps_file is not None else None
+    paths = [file.result.path for file in coverage.files]
     return SiteData(
         coverage=coverage,
         title=config.html_title,
         precision=config.precision,
-        profile=load_profile(config, config.data_file, contexts, has_timelines=True) if coverage.has_profile else None,
-        before=before,
+        profile=profile and named_as_coverage(profile, paths),
+        before=before and named_as_coverage(before, paths),
         coverage_before=coverage_before,
-        gaps_profile=need_profile(config, gaps_file) if gaps_file is not None else None,
+        gaps_profile=gaps_profile and named_as_coverage(gaps_profile, paths),
         conditions=(load_conditions(coverage, config.data_file, contexts) or {}) if coverage.has_conditions else {},
         lines_by_context=lines_by_context(config, coverage),
     )
