@@ -326,3 +326,76 @@ def test_a_program_prints_what_it_prints_with_coverage(program, tmp_path):
     """What coverage.py's C tracer measures and reports, footfall.compat does, to the letter."""
     expected = _run(tmp_path / "theirs", program, "coverage")
     assert _run(tmp_path / "ours", program, "footfall.compat") == expected
+
+
+REFUSED = {
+    "coverage.Coverage(cover_pylib=True).start()": "cover_pylib=True",
+    "coverage.Coverage(plugins=[print]).start()": "plugins",
+    "coverage.Coverage(concurrency='multiprocessing').start()": "concurrency='multiprocessing'",
+    "cov = coverage.Coverage(); cov.set_option('run:dynamic_context', 'test_function'); cov.start()": "dynamic_context",
+    "coverage.Coverage(config_file=':data:{}')": "Coverage(config_file=':data:{}'...)",
+    "coverage.Coverage().html_report(extra_css='own.css')": "html_report(extra_css=...)",
+}
+
+
+@pytest.mark.any_python
+def test_what_is_not_there_is_refused_in_words(tmp_path):
+    """Each call that can't mean what it means to coverage.py raises, and names itself; nothing is measured then."""
+    calls = "".join(f"    ({call!r}, {name!r}),\n" for call, name in REFUSED.items())
+    program = f"""calls = [\n{calls}]
+for call, name in calls:
+    try:
+        exec(call)
+    except coverage.CoverageException as error:
+        assert str(error).startswith(name + " is not supported") and error.slug == "compat-unsupported", error
+    else:
+        raise AssertionError(call)
+    assert coverage.Coverage.current() is None
+try:
+    coverage.FileTracer
+except AttributeError as error:
+    assert "compat-unsupported" in str(error)
+cov = coverage.Coverage()
+cov.start()
+import footfall
+try:
+    footfall.start()
+except footfall.errors.FootfallError as error:
+    print(error.slug)
+cov.stop()
+"""
+    assert _run(tmp_path / "ours", program, "footfall.compat") == "already-measured\n"
+
+
+def test_forked_children_are_in_the_data_of_their_parent(tmp_path):
+    """What a child runs is its parent's to save; a child that goes on by itself has its own data."""
+    program = """
+        import lib
+        cov = coverage.Coverage(data_file="parent.data", branch=True, include=["*/lib.py"])
+        cov.start()
+        lib.choose(0)
+        child = os.fork()
+        if not child:
+            lib.choose(9)
+            cov.stop()
+            cov.save()
+            assert not os.path.exists("parent.data")
+            again = coverage.Coverage(data_file="child.data", include=["*/lib.py"])
+            with again.collect():
+                list(lib.steps())
+            again.save()
+            os._exit(0)
+        assert os.waitpid(child, 0)[1] == 0
+        cov.stop()
+        cov.save()
+        tell(cov.get_data())
+        own = coverage.CoverageData("child.data")
+        own.read()
+        tell(own)
+    """
+    assert _run(tmp_path / "ours", program, "footfall.compat") == (
+        "lib.py [(-3, 4), (4, 5), (4, 6), (5, -3), (6, 8), (8, -3)] [4, 5, 6, 8] {4: [''], 5: [''], 6: [''], 8: ['']}\n"
+        "[''] True True\n"
+        "lib.py None [16, 17] {16: [''], 17: ['']}\n"
+        "[''] False True\n"
+    )

@@ -68,6 +68,9 @@ class Measuring:
         """Measure calls that begin from now on; who measures until now waits. Raises as `footfall.start`."""
         if self in self._active:
             return
+        if self.is_of_parent:
+            self._stopped.clear()
+            self._kept = Measured()
         self._pid = os.getpid()
         self._config = config
         if self._active:
