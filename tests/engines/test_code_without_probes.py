@@ -204,3 +204,36 @@ def test_copies_through_marshal_are_measured(measured: Measured) -> None:  # noq
     done = measured.run((measured.work / "main.py").read_text())
     assert (done.returncode, done.stdout, done.stderr) == (0, "copied\nended\n", "")
     _check(measured)
+
+
+_DEEP = "".join(" " * depth + f"for i{depth} in (1, 2):\n" for depth in range(20)) + " " * 20 + "break\n"
+"""As many blocks within each other as the compiler allows."""
+_DEEP_TEST = "def test_it():\n" + "".join(" " + line for line in _DEEP.splitlines(keepends=True))
+
+
+@with_default
+@pytest.mark.parametrize(
+    ("name", "text", "run"),
+    [
+        ("deep", _DEEP, "import deep"),
+        ("deep", _DEEP, "import runpy; runpy.run_module('deep')"),
+        ("test_deep", _DEEP_TEST, "import pytest; assert pytest.main(['-q', '-pno:cacheprovider', 'test_deep.py']) == 0"),
+    ],
+    ids=["imported", "as a program", "rewritten by pytest"],
+)
+def test_blocks_nested_as_deeply_as_may_be_are_traced_or_named(
+    measured: Measured,  # noqa: F811
+    name: str,
+    text: str,
+    run: str,
+) -> None:
+    """Probes in them may be too much for the compiler: the file runs all the same."""
+    (measured.work / f"{name}.py").write_text(text)
+    done = measured.run(run + "\n")
+    assert done.returncode == 0, done.stdout + done.stderr
+    path = str(measured.work / f"{name}.py")
+    is_said = f"{path} nests blocks so deeply" in done.stderr
+    assert is_said or "not measured" not in done.stderr
+    if IS_CPYTHON or not is_said:
+        lines = set().union(*resolve(measured.run_directory).files[path].lines.values())
+        assert lines == set(range(1, len(text.splitlines()) + 1))

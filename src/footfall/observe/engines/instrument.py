@@ -24,12 +24,18 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from types import CodeType
 
-__all__ = ["Instrumenter", "compile_plainly"]
+__all__ = ["Instrumenter", "NoRoomForProbesError", "compile_plainly"]
 
 _ONLY_AST = 0x400
 compile_plainly = compile  # before the engine or the program puts another in its place
+_SAFE_DEPTH = 15
+"""Of blocks in blocks: so many, and what probes add, are compiled by any version. CPython and PyPy allow 20."""
 _LEFT_ALONE = "PYTEST_DONT_REWRITE"
 """In a module's docstring it keeps pytest from rewriting asserts."""
+
+
+class NoRoomForProbesError(Exception):
+    """The text compiles, but not with probes: its blocks are nested as deeply as the compiler allows."""
 
 
 class Instrumenter:
@@ -85,7 +91,12 @@ class Instrumenter:
     ) -> "CodeType":
         tree = compile_plainly(source, filename, "exec", flags | _ONLY_AST, dont_inherit=True, optimize=optimize)
         self.instrument(tree, source, digest, self._mode(optimize))
-        code: CodeType = compile_plainly(tree, filename, "exec", flags, dont_inherit=True, optimize=optimize)
+        try:
+            code: CodeType = compile_plainly(tree, filename, "exec", flags, dont_inherit=True, optimize=optimize)
+        except SyntaxError as error:
+            with Silence():
+                _check_that_it_compiles(source, filename, flags, optimize)
+            raise NoRoomForProbesError(str(error)) from None
         return code
 
     def _mode(self, optimize: int = -1, keeps_asserts: bool = False) -> int:
@@ -95,17 +106,37 @@ class Instrumenter:
         return mode_here(self.with_branches, optimize, keeps_asserts, self._strays)
 
     def instrument_for_pytest(self, tree: "Module", source: bytes) -> None:
-        """Insert probes into the tree of a module whose asserts pytest is about to make other statements."""
+        """Insert probes into the tree of a module whose asserts pytest is about to make other statements.
+
+        Raises NoRoomForProbesError where the result can't be compiled; the tree is then as it was.
+        """
         first = tree.body[0] if tree.body else None
         is_left_alone = is_docstring(first) and _LEFT_ALONE in first.value.value  # type: ignore[union-attr]
         mode = self._mode(keeps_asserts=not is_left_alone)
         self.instrument(tree, source, digest_source(source), mode)
+        if _depth_at_most(source) > _SAFE_DEPTH:
+            _check_room(tree, source)
 
     def instrument(self, tree: "Module", source: "str | bytes", digest: bytes, mode: int) -> None:
         """Insert probes into the tree of `source`, in place; `mode` is that in which it will be compiled."""
         data = source.encode("utf-8", "surrogatepass") if isinstance(source, str) else bytes(source)
         strays = find_strays(tree, mode) if mode & STRAYS else None
         insert_probes(tree, split_lines(data), mode, digest, strays=strays)
+
+
+def _depth_at_most(source: bytes) -> int:
+    """Return no less than how deeply blocks are nested: each level has an indentation of its own."""
+    return len({len(line) - len(line.lstrip()) for line in source.splitlines()})
+
+
+def _check_room(tree: "Module", source: bytes) -> None:
+    """See `Instrumenter.instrument_for_pytest`."""
+    with Silence():
+        try:
+            compile_plainly(tree, "<probes>", "exec", dont_inherit=True)
+        except SyntaxError as error:
+            tree.body = compile_plainly(source, "<plain>", "exec", _ONLY_AST, dont_inherit=True).body
+            raise NoRoomForProbesError(str(error)) from None
 
 
 def _check_that_it_compiles(source: "str | bytes", filename: str, flags: int, optimize: int) -> None:

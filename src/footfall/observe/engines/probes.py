@@ -9,7 +9,7 @@ from sys import _getframe  # as it is now: the program may put another there
 
 from footfall.files import is_file
 from footfall.observe.engines.compiler_warnings import Silence
-from footfall.observe.engines.instrument import Instrumenter, compile_plainly
+from footfall.observe.engines.instrument import Instrumenter, NoRoomForProbesError, compile_plainly
 from footfall.observe.engines.loaders import Compilations, is_same_code
 from footfall.observe.engines.traced_files import TracedFiles
 from footfall.observe.interruptions import Undisturbed, pass_on
@@ -98,6 +98,10 @@ class Probes:
                 return None
             code = self.instrumenter.code_of_file(path, filename)
             return self._arm(code, path if is_known else self._scope.decide)
+        except NoRoomForProbesError:
+            if is_known and path is not None:  # else it is met again when it runs
+                self._trace_for_room(filename, path)
+            return None
         except (OSError, SyntaxError) as error:
             pass_on(error)
             return None  # the import system finds and says the same
@@ -134,16 +138,32 @@ class Probes:
             if instrumented is not None:
                 return self._arm(instrumented, path if is_known else self._scope.decide)
             self._trace(code.co_filename, path)
+        except NoRoomForProbesError:
+            self._trace_for_room(code.co_filename, path)
         except Exception as error:  # ours: the module runs as it is
             self.failed(path, error)
         return code
 
     def _trace(self, filename: str, path: str) -> None:
         """Have code that probes can't be put into measured by `settrace`, and say so; or that it is not measured."""
+        self._say_of_code(path, self._trace_if_possible(filename, path))
+
+    def _trace_for_room(self, filename: str, path: str) -> None:
+        """As `_trace`, for a file whose text compiles, but not with probes."""
+        try:
+            what = self._trace_if_possible(filename, path)
+        except Exception as error:  # ours: the module runs as it is
+            self.failed(path, error)
+            return
+        if path not in self._told_of:
+            self._told_of.add(path)
+            report("nested-too-deeply", path + " nests blocks so deeply that there is no room for probes" + what)
+
+    def _trace_if_possible(self, filename: str, path: str) -> str:
+        """Return what is to be said of it."""
         if self._traced.add(filename, path):
-            self._say_of_code(path, ": it is measured by settrace, which makes the program slower.")
-        else:
-            self._say_of_code(path, ": it is not measured.")
+            return ": it is measured by settrace, which makes the program slower."
+        return ": it is not measured."
 
     def code_in_place_of(self, code: "CodeType", namespace: "dict[str, object] | None") -> "CodeType | bool | None":
         """Return what is to run in place of a module's code without probes; `namespace` are its globals.
@@ -176,7 +196,11 @@ class Probes:
             return False
         if not _is_python(path):
             return False  # no report can show it
-        instrumented = self._instrumented_as(code, [(text, code.co_flags & _FUTURES, -1)], path)
+        try:
+            instrumented = self._instrumented_as(code, [(text, code.co_flags & _FUTURES, -1)], path)
+        except NoRoomForProbesError:
+            self._trace_for_room(filename, path)
+            return False
         if instrumented is None:
             self._trace(filename, path)
             return False
@@ -251,6 +275,8 @@ class Probes:
                 return None
             code = self.instrumenter.code_of_source(source, filename, digest, flags, optimize)
             return self._arm(code, path if is_known else self._scope.decide)
+        except NoRoomForProbesError:
+            return None  # met again when it runs
         except (OSError, SyntaxError) as error:
             pass_on(error)
             return None  # the plain compilation says so
@@ -286,6 +312,10 @@ class Probes:
         try:
             with Undisturbed():
                 self.instrumenter.instrument_for_pytest(tree, source)
+        except NoRoomForProbesError:
+            path = self.path_of(filename, None)
+            if path is not None:
+                self._trace_for_room(filename, path)
         except Exception as error:  # as above
             self.failed(filename, error)
 
