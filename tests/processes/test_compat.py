@@ -399,3 +399,23 @@ def test_forked_children_are_in_the_data_of_their_parent(tmp_path):
         "lib.py None [16, 17] {16: [''], 17: ['']}\n"
         "[''] False True\n"
     )
+
+
+def test_only_calls_that_begin_after_the_start_are_measured(tmp_path):
+    """As with coverage.py, and also on PyPy, functions that run go on unmeasured, and nothing is inferred of imports."""
+    program = """
+        import lib
+        def outer():
+            cov.start()
+            inner()
+            cov.stop()
+            return 1
+        def inner():
+            return lib.choose(9)
+        cov = coverage.Coverage(data_file=None, branch=True)
+        outer()
+        data = cov.get_data()
+        print(sorted(data.arcs(lib.__file__)), len(data.measured_files()))
+        print([line - inner.__code__.co_firstlineno for line in data.lines(os.path.abspath("program.py"))])
+    """
+    assert _run(tmp_path / "ours", program, "footfall.compat") == "[(-3, 4), (4, 5), (5, -3)] 2\n[1]\n"

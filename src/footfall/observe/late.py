@@ -35,7 +35,7 @@ __all__ = ["start_late", "stop_late"]
 def start_late(settings: "Settings", *, only_new: bool = False) -> None:
     """Measure all threads from now on, on PyPy this one and new ones. Raises RuntimeError when measured already.
 
-    `only_new` looks, as coverage.py does, at nothing that began before: frames that run go on unmeasured (on CPython),
+    `only_new` looks, as coverage.py does, at nothing that began before: frames that run go on unmeasured,
     and modules that were imported have no lines but those seen.
     """
     engine, warning = choose_late_engine(settings)
@@ -92,7 +92,7 @@ def _start_on_pypy(settings: "Settings", warning: "tuple[str, str] | None", only
     if PureRecorder.current is not None:
         raise RuntimeError("the record file is open already")
     scope = Scope(settings)
-    settrace.start(settings, scope, is_late=True)
+    settrace.start(settings, scope, is_late=True, only_new=only_new)
     recorder = PureRecorder.current
     assert recorder is not None
     if warning is not None:

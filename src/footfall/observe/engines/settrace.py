@@ -26,13 +26,13 @@ _has_followed = False
 def start(settings: "Settings", scope: "Scope", is_late: bool = False, only_new: bool = False) -> None:
     """Trace every thread from now on. On CPython the record file must be open.
 
-    PyPy traces new threads and this one, and what runs in it already when the start `is_late`; CPython what runs
-    already, unless `only_new`.
+    PyPy traces new threads and this one, and what runs in it already when the start `is_late`. What runs already is
+    left out by `only_new`.
     """
     if sys.implementation.name != "cpython":
         from footfall.observe.pypy import settrace as pypy_settrace
 
-        pypy_settrace.start(settings, scope, is_late)
+        pypy_settrace.start(settings, scope, is_late, only_new)
         return
     start_in_core(scope.decide, settings.branch, only_new)
 

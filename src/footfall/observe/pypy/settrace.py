@@ -42,8 +42,11 @@ _RUNNING = "running"
 _NO_LINE = 0
 
 
-def start(settings: "Settings", scope: "Scope", is_late: bool = False) -> None:
-    """Trace this thread, when it is late also the frames that run, and the threads that are started from now on."""
+def start(settings: "Settings", scope: "Scope", is_late: bool = False, only_new: bool = False) -> None:
+    """Trace this thread and those that are started from now on.
+
+    When it `is_late` also the frames that run, unless `only_new`.
+    """
     recorder = PureRecorder(settings, ENGINE_SETTRACE, is_late)
     files = _Files(recorder, scope, settings.branch)
     recorder.on_switch(files.flush)
@@ -51,7 +54,7 @@ def start(settings: "Settings", scope: "Scope", is_late: bool = False) -> None:
     files.trace = trace = _trace_function(files)
     _Files.current = files
 
-    if is_late:
+    if is_late and not only_new:
         _trace_running(sys._getframe(1), files)
     sys.settrace(trace)
     if not _Files.are_threads_followed:
