@@ -36,7 +36,7 @@ lint: ## Check types and style
 
 format: ## Format the Python and C files that differ from the last commit
 	git diff --name-only --diff-filter=d HEAD -- '*.py' | xargs -r $(PYTHON) -m ruff format
-	git diff --name-only --diff-filter=d HEAD -- 'native/*.[ch]' | xargs -r $(BIN)clang-format -i
+	git diff --name-only --diff-filter=d HEAD -- 'native/**/*.[ch]' | xargs -r $(BIN)clang-format -i
 
 exact: ## Compare random programs under footfall with coverage.py's C tracer; prints tried and differing
 	$(PYTHON) tests/support/exact.py --constructs

@@ -62,7 +62,7 @@ def environment_of(python: str, folder: Path, *, with_footfall: bool) -> str:
         shutil.copytree(REPOSITORY / "src" / "footfall", Path(packages) / "footfall")
         shutil.copy(REPOSITORY / "footfall.pth", packages)
         if "pypy" not in suffix:
-            sources = sorted(map(str, REPOSITORY.glob("native/*/*.c")))
+            sources = sorted(map(str, REPOSITORY.glob("native/**/*.c")))
             flags = ["-shared", "-fPIC", "-std=c11", "-O1", "-D_GNU_SOURCE", f"-I{REPOSITORY / 'native'}", f"-I{include}"]
             core = Path(packages) / "footfall" / f"_core{suffix}"
             subprocess.run(["cc", *flags, *sources, "-o", str(core)], check=True, timeout=300)
