@@ -65,7 +65,7 @@ def _run(footfall, disk: pathlib.Path, *arguments: str):
     return footfall("run", "-q", sys.executable, "-W", "ignore", "main.py", *arguments, cwd=disk)
 
 
-@pytest.mark.parametrize("size", ["100k", "300k", "700k"])
+@pytest.mark.parametrize("size", ["100k", "200k", "300k", "700k"])
 def test_a_disk_that_is_too_small(footfall, tmp_path, size: str) -> None:
     """No room for the records of all processes: that is said, with the place, and the program's results are right."""
     with _disk(tmp_path / "disk", size) as disk:
@@ -73,6 +73,7 @@ def test_a_disk_that_is_too_small(footfall, tmp_path, size: str) -> None:
         assert done.stdout == "6\n0 4\n"
         assert "[record-full]" in done.stderr or "[start-failed]" in done.stderr
         assert "(most recent call last)" not in done.stderr and "[not-instrumented]" not in done.stderr
+        assert "[no-data-collected]" not in done.stderr and "Python 0.0" not in done.stderr
         is_lost = "[data-unwritable]" in done.stderr or "there is no room for a record in" in done.stderr
         assert done.returncode == (3 if is_lost else 0), done.stderr
 

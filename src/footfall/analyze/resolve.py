@@ -370,6 +370,8 @@ def _can_read_codes(record: Record) -> bool:
 
 def _known_logs(logs: Iterable[SampleLog], messages: list[tuple[str, str]]) -> Iterator[SampleLog]:
     for log in logs:
+        if log.version == 0 and not log.units_are_lines:
+            continue  # the process had no room to begin it, and said so
         if log.units_are_lines or is_known(log.version):  # lines, as in PyPy's logs, need no knowledge
             yield log
         else:

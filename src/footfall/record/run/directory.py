@@ -17,6 +17,7 @@ from pathlib import Path
 from footfall.config.configuration import DEFAULT_RATE_HZ, Config, canonical_path, make_patterns_absolute
 from footfall.errors import FootfallError, UsageError
 from footfall.model import ENGINE_VARIABLE
+from footfall.record.run.untrusted_file import open_recorded_file
 from footfall.settings import Settings, escape, read_settings
 
 __all__ = [
@@ -78,9 +79,19 @@ class RunDirectory:
         """Tell whether any process, or the one named, was measured for coverage or time."""
         start = "" if pid is None else f"{pid}-"
         return any(
-            entry.suffix in (".rec", ".smp", ".vmprof") and entry.name.startswith(start)
+            entry.suffix in (".rec", ".smp", ".vmprof") and entry.name.startswith(start) and _was_begun(entry)
             for entry in self.path.iterdir()
         )
+
+
+def _was_begun(record: Path) -> bool:
+    """Whether a process got further than to make its file: on a full disk it stays empty, or holds zeros alone."""
+    try:
+        with open_recorded_file(str(record)) as file:
+            first = file.read(4)
+    except (FootfallError, OSError):
+        return True  # why it can't be read is said when it is to be
+    return bool(first) and (any(first) or record.suffix == ".vmprof")
 
 
 def settings_from_config(config: Config, *, cover: bool = True) -> RunSettings:
