@@ -105,7 +105,7 @@ class InjectedSampler:
             if time.monotonic() > give_up:
                 raise FootfallError(
                     "inject-unanswered",
-                    f"Process {self.pid} did not take the sampler in: its main thread has run no Python for "
+                    f"Process {self.pid} did not start the sampler: its main thread has run no Python for "
                     f"{_ANSWER_SECONDS:.0f} s. It waits in C code (a sleep, a lock, a read), or is stopped.",
                     "Try again when it works, or leave out --inject: the process is then read from outside.",
                 )
@@ -242,8 +242,8 @@ class InjectedSampler:
         if not is_enabled:
             raise FootfallError(
                 "inject-disabled",
-                f"Process {self.pid} lets nobody in: its Python was started with PYTHON_DISABLE_REMOTE_DEBUG or "
-                "-X disable-remote-debug.",
+                f"Process {self.pid} does not allow remote debugging: its Python was started with "
+                "PYTHON_DISABLE_REMOTE_DEBUG or -X disable-remote-debug.",
                 "Leave out --inject: the process is then read from outside. Or start it without that setting.",
             )
 

@@ -85,7 +85,7 @@ def open_settings_file(path: str, is_own: bool) -> SettingsFile | None:
 def _syntax_error(path: str, line: int, what: str) -> UsageError:
     where = f"{path}, line {line}" if line else path
     return UsageError(
-        "config-syntax", f"Can't read the configuration: {where}: {what}.", "Mend that line and run again."
+        "config-syntax", f"Can't read the configuration: {where}: {what}.", "Correct that line and run again."
     )
 
 
@@ -102,7 +102,7 @@ class _File:
         return UsageError(
             "config-value",
             f"{where}: [{section_name}] {option}: {str(what).rstrip('.')}.",
-            "Mend that setting and run again.",
+            "Correct that setting and run again.",
         )
 
     def _checked_patterns(self, section_name: str, option: str, patterns: list[str]) -> list[str]:

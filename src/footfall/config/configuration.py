@@ -253,7 +253,7 @@ def check_sampling(config: Config) -> None:
     if config.precise and config.with_tasks:
         raise UsageError(
             "async-precise",
-            "--precise has each thread walk its own stack, which knows nothing of tasks.",
+            "--async can't be combined with --precise, by which each thread reads its own stack and sees no tasks.",
             "Leave out --async or --precise.",
         )
 

@@ -32,7 +32,7 @@ def start(directory: str) -> None:
     """Start measuring this process for the run in `directory`. Never raises."""
     refused = refused_build()
     if refused:
-        report("python-unsupported", "not measured: this is " + refused + ".", "Run the program under another.")
+        report("python-unsupported", "not measured: this is " + refused + ".", "Run the program under another Python.")
         return
     try:
         settings = read_settings(directory)

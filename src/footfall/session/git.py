@@ -87,7 +87,9 @@ def diff_since(revision: str) -> str:
 
 def _check_revision(revision: str) -> None:
     if not revision or revision.startswith("-"):
-        raise UsageError("bad-revision", f"{revision!r} is no revision.", "Name a branch, tag or commit, such as main.")
+        raise UsageError(
+            "bad-revision", f"{revision!r} is not a revision.", "Name a branch, tag or commit, such as main."
+        )
 
 
 def untracked_files(top: str) -> list[str]:

@@ -93,7 +93,7 @@ def _why_not(path: str, what: str, directory: Path) -> FootfallError:
     return FootfallError(
         "nothing-recorded",
         f"{what} {path} has footfall, but its start hook did not run.",
-        "The option -S keeps site-packages' start hooks from running, an emptied environment (env -i) from knowing.",
+        "`python -S` skips site-packages, and an emptied environment (env -i) hides the run from it. Leave these out.",
     )
 
 

@@ -107,7 +107,7 @@ def decode_source(data: bytes) -> str:
     try:
         encoding, _ = tokenize.detect_encoding(io.BytesIO(data).readline)
     except SyntaxError as error:
-        raise SourceError("not-python", f"Can't decode the source: {error}.", "Mend its coding comment.") from error
+        raise SourceError("not-python", f"Can't decode the source: {error}.", "Correct its coding comment.") from error
     text = data.decode(encoding, "replace")
     return text if not text or text[-1] == "\n" else text + "\n"
 

@@ -110,7 +110,7 @@ def _compile(pattern: str) -> re.Pattern[str]:
         raise UsageError(
             "bad-pattern",
             f"Can't use the exclusion pattern {pattern!r}: {error}.",
-            "Mend it in the coverage settings; see Python's re module for the syntax.",
+            "Correct it in the coverage settings; see Python's re module for the syntax.",
         ) from error
 
 

@@ -63,7 +63,9 @@ def command(
     if topic not in ("sys", "config", "data", "probes") or (files and topic not in ("data", "probes")):
         raise UsageError("bad-topic", f"There is nothing to show of {topic!r}.", "Ask for sys, config, data or probes.")
     if (topic == "probes" and not files) or (instrumented and topic != "probes"):
-        raise UsageError("bad-topic", "Probes are those of source files.", "Name some: footfall debug probes FILE")
+        raise UsageError(
+            "bad-topic", "`probes` needs the names of source files.", "For example: footfall debug probes app.py"
+        )
     config = load_config(config_file, data_file=data_file)
     if topic == "probes":
         return _show_probes(files, config.branch, instrumented)

@@ -95,7 +95,7 @@ def command(
         other = "--children" if children else "--pause"
         raise UsageError(
             "inject-alone",
-            f"--inject goes without {other}: it puts the sampler into the one process.",
+            f"--inject can't be combined with {other}: it puts the sampler into one process.",
             f"Leave out --inject to have {other}.",
         )
     if pid == os.getpid():

@@ -111,7 +111,11 @@ def command(
         parallel=parallel_mode,
     )
     if no_cover and not config.profile:
-        raise UsageError("nothing-to-measure", "Neither coverage nor profile is wanted.", "Leave one option out.")
+        raise UsageError(
+            "nothing-to-measure",
+            "--no-cover and --no-profile together leave nothing to measure.",
+            "Leave one of them out.",
+        )
     check_sampling(config)
     if config.run_include and (config.source or config.source_pkgs or config.source_dirs) and not quiet:
         warn([("include-ignored", "--include is ignored because --source is set")], config.disable_warnings)

@@ -47,7 +47,7 @@ def _check_is_ours(path: str) -> None:
                 return
     raise FootfallError(
         "output-unwritable",
-        f"Can't write the annotated source to {path}: what is there is none.",
+        f"Can't write the annotated source to {path}: there is a file there that is not an annotated source.",
         "Choose another place with -d, or move that file away.",
     )
 

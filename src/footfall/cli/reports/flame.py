@@ -72,7 +72,9 @@ def command(
         write_output(output, page, "flame graph")
         return 0
     if len(data_files) == 2:
-        raise UsageError("too-many-files", "Collapsed stacks show one data file.", "Name a page: -o diff.html.")
+        raise UsageError(
+            "too-many-files", "Collapsed stacks show one data file.", "Write a page instead: -o diff.html."
+        )
     from footfall.report.profile.collapsed import render_collapsed
 
     stacks = render_collapsed(profile, with_lines=lines, clock=Clock(clock or "samples"))

@@ -117,12 +117,16 @@ def command(
     if by is not None:
         if request.chooses_files or request.fail_under is not None:
             text = "FILE, --include, --omit and --fail-under are of the coverage table, and --by shows the profile."
-            raise UsageError("by-whole", text, "Leave them out, or --by.")
+            raise UsageError("by-whole", text, "Leave out these options, or --by.")
         n_rows = count if count is not None else 0 if format_ == "json" else _N_ROWS
         _show_profile(config, by, clock, format_ or "text", sort or "self", n_rows)
         return 0
     if count is not None:
-        raise UsageError("by-missing", "--count is of the profile's rows.", "Add --by function, or leave it out.")
+        raise UsageError(
+            "by-missing",
+            "--count needs --by: it is the number of rows in a table of times.",
+            "Add --by function, or leave --count out.",
+        )
     options = TableOptions(
         format=config.report_format or "text",
         precision=config.precision,
@@ -182,7 +186,9 @@ def _check_diff(request: ReportRequest, revision: str | None, by: str | None, fa
     """Raise UsageError (`diff-whole`, `diff-missing`) for options that do not go together."""
     if revision is None:
         if fail_under_patch is not None:
-            raise UsageError("diff-missing", "--fail-under-patch is of what changed.", "Say since when: --diff main.")
+            raise UsageError(
+                "diff-missing", "--fail-under-patch needs --diff.", "Name the revision to compare with: --diff main."
+            )
         return
     if by is not None or request.fail_under is not None:
         text = "--by and --fail-under are of the whole, and --diff shows what changed."

@@ -46,7 +46,9 @@ def show_patch(
     """
     if options.format not in _FORMATS:
         raise UsageError(
-            "bad-format", f"Can't show a patch in the format {options.format!r}.", f"There are: {', '.join(_FORMATS)}."
+            "bad-format",
+            f"Can't show the coverage of a diff in the format {options.format!r}.",
+            f"There are: {', '.join(_FORMATS)}.",
         )
     base = merge_base(revision)
     top = top_directory()

@@ -184,7 +184,7 @@ def open_data_file(path: str | Path) -> Iterator[sqlite3.Connection]:
     except OSError as error:
         raise _unreadable(path, error) from error
     if head.startswith(_OLD_COVERAGE_MAGIC):
-        raise FootfallError("data-schema", f"{path} is of coverage.py before 5.0.", "Run the program again.")
+        raise FootfallError("data-schema", f"{path} was written by coverage.py before 5.0.", "Run the program again.")
     if head and head != _SQLITE_MAGIC:
         raise _foreign(path, "it is not a data file of coverage.py or footfall")
     try:

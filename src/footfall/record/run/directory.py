@@ -127,7 +127,7 @@ def _checked_directory(source: str) -> str:
         raise UsageError(
             "source-not-directory",
             f"The source directory {source!r} is not a directory.",
-            "Mend source_dirs in the configuration.",
+            "Correct source_dirs in the configuration.",
         )
     path = canonical_path(source)
     if os.path.dirname(path) == path:

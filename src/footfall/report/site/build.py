@@ -119,7 +119,7 @@ def _check_is_ours(root: Path) -> None:
     if foreign:
         raise FootfallError(
             "output-unwritable",
-            f"Can't write the HTML report to {root}: {foreign[0].relative_to(root)} there is not a report's.",
+            f"Can't write the HTML report to {root}: {foreign[0].relative_to(root)} there is not part of a report.",
             "Choose another place with -d, or move that file away.",
         )
 
