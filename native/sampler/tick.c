@@ -310,6 +310,10 @@ is_idle(const sampler *s, thread_lane *lane, uint64_t now_ns, uint64_t *cpu_ns)
 void
 sampler_finish_look(sampler *s, thread_lane *lane, walk_status status, uint64_t now_ns, int holds_gil, int has_waited)
 {
+    if (status == WALK_OK && s->remote != NULL && !remote_is_alive(s->remote)) {
+        s->remote->end = REMOTE_GONE; /* what was read may be of another process that has its pid now */
+        return;
+    }
     lane->is_settled = status == WALK_OK;
     if (status != WALK_OK) {
         s->log.n[status == WALK_TORN ? COUNT_TORN : COUNT_UNREADABLE]++;
@@ -397,7 +401,7 @@ sampler_tick(sampler *s, uint64_t now_ns)
     if (!sample_only_thread(s, now_ns)) {
         sample_all_threads(s, now_ns);
     }
-    if (s->tasks != NULL) {
+    if (s->tasks != NULL && (s->remote == NULL || s->remote->end == REMOTE_GOES_ON)) {
         sampler_count_waiting(s, now_ns);
     }
     sample_log_publish(&s->log);

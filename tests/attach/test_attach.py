@@ -385,6 +385,7 @@ def test_a_stopped_process_is_sampled_on(tmp_path: Path) -> None:
     """SIGSTOP stops its time, not the recording; it goes on with SIGCONT."""
     with target(FIB) as process:
         os.kill(process.pid, signal.SIGSTOP)
+        os.waitid(os.P_PID, process.pid, os.WSTOPPED | os.WNOWAIT)  # its thread may run a little longer on its CPU
         log = sample(process.pid, tmp_path / "stopped.smp", 100)
         assert sum(one.cpu_ns for one in log.samples) == 0
         assert len(set(stacks(log))) == 1

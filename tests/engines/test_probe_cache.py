@@ -3,9 +3,11 @@
 import os
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
+import footfall
 from footfall.observe.engines import probe_cache
 from footfall.observe.engines.instrument import Instrumenter
 from footfall.observe.engines.probe_cache import ProbeCache
@@ -59,6 +61,22 @@ def test_another_version_of_footfall_has_entries_of_its_own(
     """Probes are numbered by the installed code, so what other code numbered is not used."""
     monkeypatch.setattr(probe_cache, "code_state", lambda: "other")
     assert _load(stored) is None
+
+
+def test_any_file_of_the_probe_compiler_makes_another_version(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An edit of what numbers probes, or puts them in, changes the state that entries are kept under."""
+    package = Path(footfall.__file__).parent
+    files = [*(package / "probes").rglob("*.py"), package / "observe" / "engines" / "instrument.py"]
+    before = probe_cache.code_state()
+    for edited in map(str, files):
+
+        def state_of(path: str, edited: str = edited) -> object:
+            found = os.stat(path)
+            return SimpleNamespace(st_size=found.st_size + (path == edited), st_mtime_ns=found.st_mtime_ns)
+
+        monkeypatch.setattr(probe_cache, "file_state", state_of)
+        assert probe_cache.code_state() != before, edited
+    assert "plan.py" in {path.name for path in files}
 
 
 def test_a_damaged_entry_is_no_entry(stored: Path) -> None:

@@ -100,10 +100,7 @@ FILES: dict[str, bytes] = {
     "cyclic_b.py": b"import cyclic_a\ndef g(a):\n    if a: return 1\n    return 2\nif hasattr(cyclic_a, 'x'): y = 1\n",
     "reloaded.py": b"import sys\nRUNS = globals().get('RUNS', 0) + 1\nif RUNS == 2:\n    x = 1\nelif RUNS == 3: x = 2\n",
 }
-"""Name to content. Every file here is loaded once by START, but for those below."""
-
-# Probes are put into text, so code that a program compiles from a tree of its own has none (docs/exactness.md).
-UNMEASURED = {"compiled_tree.py"}
+"""Name to content. Every file here is loaded once by START."""
 
 IN_ZIP = {
     "zipped.py": CHOOSE.encode(),
@@ -171,8 +168,6 @@ def _report(folder: pathlib.Path, *command: str) -> dict[str, Any]:
 @pytest.fixture(scope="module", params=["default", "settrace"])
 def reports(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[Any, Any, Any]:
     """What footfall reports of its data, coverage.py of footfall's, and coverage.py of what its C tracer recorded.
-
-    From all of them is left out what the engine is known not to see.
     """
     folder = tmp_path_factory.mktemp("sources")
     _write_project(folder)
@@ -181,13 +176,11 @@ def reports(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
     coverage = [sys.executable, "-m", "coverage"]
     _run(folder, *coverage, "run", "--data-file=theirs", "start.py", COVERAGE_CORE="ctrace")
     _run(folder, *footfall, "run", "-q", "--no-profile", "--data-file=ours", "start.py", **engine)
-    has_probes = request.param == "default" and sys.version_info < (3, 14)
-    unseen = UNMEASURED if has_probes else set()
     options = ["-o", "report.json", "-q"]
     ours = _report(folder, *footfall, "json", "--data-file=ours", *options)
     ours_by_theirs = _report(folder, *coverage, "json", "--data-file=ours", *options)
     theirs = _report(folder, *coverage, "json", "--data-file=theirs", *options)
-    return ours, ours_by_theirs, {name: report for name, report in theirs.items() if name not in unseen}
+    return ours, ours_by_theirs, theirs
 
 
 def test_the_same_files_are_measured(reports) -> None:
@@ -195,15 +188,13 @@ def test_the_same_files_are_measured(reports) -> None:
     ours, ours_by_theirs, theirs = reports
     assert sorted(ours) == sorted(ours_by_theirs) == sorted(theirs)
     everything = FILES.keys() | {f"bundle.zip/{name}" for name in IN_ZIP}
-    assert everything - UNMEASURED <= {name.replace(os.sep, "/") for name in theirs}
+    assert everything <= {name.replace(os.sep, "/") for name in theirs}
 
 
 @pytest.mark.parametrize("name", [*FILES, *(f"bundle.zip/{name}" for name in IN_ZIP), "start.py"])
 def test_answers_are_those_of_the_c_tracer(reports, name: str) -> None:
     """Lines, exclusions, branches and totals of the file are equal, also when coverage.py reads our data."""
     ours, ours_by_theirs, theirs = reports
-    if name in UNMEASURED and name not in theirs:
-        pytest.skip("probes do not see it")
     assert _numbers(ours[name]) == _numbers(theirs[name])
     assert _numbers(ours_by_theirs[name]) == _numbers(theirs[name])
 

@@ -466,7 +466,7 @@ def _pytest(project, *arguments, **variables):
 def test_the_plugin_name_pytest_cov(project):
     """`-p pytest_cov`, `required_plugins` and `hasplugin("pytest_cov")` find footfall; `-p no:pytest_cov` leaves --cov."""
     (project / "conftest.py").write_text(
-        "def pytest_report_header(config): return f'named: {config.pluginmanager.hasplugin(\'pytest_cov\')}'\n"
+        "def pytest_report_header(config): return f'named: {config.pluginmanager.hasplugin(\"pytest_cov\")}'\n"
     )
     with (project / "pyproject.toml").open("a") as file:
         file.write('required_plugins = ["pytest-cov>=4"]\n')
@@ -485,7 +485,7 @@ def test_the_plugin_name_is_pytest_covs_where_that_is_installed(project):
     (project / "pytest_cov" / "__init__.py").write_text("")
     (project / "pytest_cov" / "plugin.py").write_text(
         "def pytest_addoption(parser): parser.addoption('--cov', default=None)\n"
-        "def pytest_report_header(config): return f'{__name__} has --cov={config.getoption(\'--cov\')}'\n"
+        "def pytest_report_header(config): return f'{__name__} has --cov={config.getoption(\"--cov\")}'\n"
     )
     installed = project / "pytest_cov-9.9.dist-info"
     installed.mkdir()

@@ -3,10 +3,12 @@
 import dataclasses
 import os
 import pathlib
+import shutil
 import sqlite3
 
 import pytest
 
+import footfall.analyze
 from footfall.analyze.source.analysis import SourceAnalysis, analyze_source
 from footfall.analyze.source.exclude import ExclusionRules
 from footfall.errors import FootfallError
@@ -197,6 +199,20 @@ def test_keys_tell_all_that_matters_apart() -> None:
         )
     }
     assert len(keys) == 4
+
+
+def test_any_file_of_the_analysis_makes_other_keys(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Results of code that was edited since are not used, however deep in the package it is."""
+    package = tmp_path / "analyze"
+    shutil.copytree(pathlib.Path(footfall.analyze.__file__).parent, package)
+    monkeypatch.setattr(footfall.analyze, "__path__", [str(package)])
+    keys = {key_maker("kind", 1).digest()}
+    files = sorted(package.rglob("*.py"))
+    for number, path in enumerate(files, start=2):
+        path.write_text(path.read_text() + "#")
+        keys.add(key_maker("kind", 1).digest())
+        assert len(keys) == number, path
+    assert len(files) > 30
 
 
 def test_workers_give_the_same_answers() -> None:

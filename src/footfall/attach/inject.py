@@ -15,7 +15,7 @@ import struct
 import sys
 import tempfile
 import time
-from pathlib import Path
+from importlib import resources
 
 from footfall import _core
 from footfall.attach.asyncio_tables import NO_TABLES, find_task_tables
@@ -296,7 +296,7 @@ class InjectedSampler:
         return answer
 
     def _write_script(self, action: str, answer: str, *options: object) -> str:
-        text = Path(__file__).with_name("injected.py").read_text(encoding="utf-8")
+        text = resources.files("footfall.observe.sampler").joinpath("injected.py").read_text(encoding="utf-8")
         script = os.path.join(self._directory, f"{self._n_scripts}.py")
         self._n_scripts += 1
         if action == "forget":

@@ -61,12 +61,12 @@ def _code_state() -> list[tuple[str, int, int]]:
     """Return what changes when the analysis' own code is edited: a development version keeps its number."""
     state: list[tuple[str, int, int]] = []
     with contextlib.suppress(OSError):
-        for folder in footfall.analyze.__path__:
-            with os.scandir(folder) as entries:
-                for entry in entries:
-                    if entry.name.endswith(".py"):
-                        status = entry.stat()
-                        state.append((entry.name, status.st_size, status.st_mtime_ns))
+        for root in footfall.analyze.__path__:
+            for folder, _, names in os.walk(root):
+                for name in names:
+                    if name.endswith(".py"):
+                        status = os.stat(path := os.path.join(folder, name))
+                        state.append((os.path.relpath(path, root), status.st_size, status.st_mtime_ns))
     return sorted(state)
 
 

@@ -12,6 +12,7 @@ from typing import Final
 
 import click
 
+import footfall
 from footfall._version import VERSION
 from footfall.analyze.probes.listing import ListedProbe, list_probes, with_probes
 from footfall.analyze.source.analysis import decode_source
@@ -86,7 +87,7 @@ def _show(title: str, rows: _Rows) -> None:
 
 
 def _system_rows(config: Config) -> _Rows:
-    yield "footfall", f"{VERSION} in {os.path.dirname(os.path.dirname(__file__))}"
+    yield "footfall", f"{VERSION} in {os.path.dirname(footfall.__file__)}"
     python = f"{platform.python_implementation()} {sys.version.split()[0]} ({sys.version.splitlines()[0]})"
     yield "Python", python
     yield "executable", sys.executable

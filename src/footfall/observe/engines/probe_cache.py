@@ -74,11 +74,12 @@ def code_state() -> str:
     version made, or the same one before an edit, must never be used.
     """
     state = []
-    directory = __file__.rpartition("/")[0]
-    for name in list_directory(directory):
-        if name.startswith(("probe_", "instrument")) and name.endswith(".py"):
-            info = file_state(f"{directory}/{name}")
-            state.append(f"{name} {info.st_size} {info.st_mtime_ns}")
+    engines = __file__.rpartition("/")[0]
+    compiler = engines.rsplit("/", 2)[0] + "/probes"
+    paths = [f"{compiler}/{name}" for name in list_directory(compiler) if name.endswith(".py")]
+    for path in (f"{engines}/instrument.py", *paths):
+        info = file_state(path)
+        state.append(f"{path.rpartition('/')[2]} {info.st_size} {info.st_mtime_ns}")
     digest: str = md5("\n".join(sorted(state)).encode(), usedforsecurity=False).hexdigest()
     return digest[:8]
 

@@ -10,10 +10,6 @@ import atexit
 import os
 import sys
 
-from footfall.own_builtins import keep_builtins
-
-keep_builtins(globals())
-
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
