@@ -39,6 +39,8 @@ def skipped():  # pragma: no cover
     "branches": "match x:\n    case 1:\n        a()\n    case [2, *_] if b:\n        c()\nwhile p:  # pragma: no branch\n    q()\n",
 }
 RULES = ExclusionRules()
+# reports fork only where there are no threads; here a worker of pytest-xdist has one
+forks = pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
 
 
 def _analyze(text: str, path: str = "a.py") -> SourceAnalysis:
@@ -215,6 +217,7 @@ def test_any_file_of_the_analysis_makes_other_keys(tmp_path: pathlib.Path, monke
     assert len(files) > 30
 
 
+@forks
 def test_workers_give_the_same_answers() -> None:
     """Several processes find what one does; what one of them can't analyse is left to the caller."""
     sources = {f"{name}{number}.py": text.encode() for number in range(5) for name, text in SOURCES.items()}
@@ -225,6 +228,7 @@ def test_workers_give_the_same_answers() -> None:
         assert analysis_from_bytes(data, path) == _analyze(sources[path].decode(), path)
 
 
+@forks
 def test_a_worker_that_dies_is_made_up_for(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Files of a worker that is killed are analysed by the process that asked."""
     parent = os.getpid()
