@@ -166,7 +166,7 @@ def test_decoding(data: bytes, text: str) -> None:
 
 def test_unknown_encoding() -> None:
     """A coding comment that names no encoding is an error with a next step."""
-    with pytest.raises(SourceError, match="Mend its coding comment"):
+    with pytest.raises(SourceError, match="Correct its coding comment"):
         decode_source(b"# coding: klingon\n")
 
 

@@ -128,5 +128,6 @@ def test_every_view_shows_imports(
         assert "_find_and_load" not in done.stdout
         assert "exec_module" not in done.stdout
     by_file = footfall("report", "--by=file", "-n", "0").stdout.partition("In libraries and the interpreter:")[0]
-    assert {line.split()[-1] for line in by_file.splitlines()[1:] if line[:1].strip().isdigit()} <= {"pack/slow.py", "main.py"}
+    places = {line.split()[-1] for line in by_file.splitlines()[1:] if line[:1].strip().isdigit()}
+    assert places <= {"pack/slow.py", "main.py", "<string>"}  # the last is the line by which `site` starts us, if it is met
     assert "pack/slow.py" in by_file
