@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from footfall.config.configuration import Config
 from footfall.record.data.combine import Combined, combine_files, remove_inputs
 from footfall.record.data.parallel_files import base_of_parallel_name, find_parallel_files
+from footfall.report.coverage.text import plural
 from footfall.session.output import say, warn
 from footfall.session.terminal import progress_bar
 
@@ -64,16 +65,12 @@ def shown_path(path: str) -> str:
     return os.path.relpath(path) if path.startswith(os.getcwd() + os.sep) else path
 
 
-def _count(number: int, what: str) -> str:
-    return f"{number} {what}" if number == 1 else f"{number} {what}s"
-
-
 def _summary(result: Combined, data_file: str, seconds: float) -> str:
-    text = f"Combined {_count(len(result.used), 'file')} into {data_file} in {seconds:.1f} s"
+    text = f"Combined {plural(len(result.used), 'file')} into {data_file} in {seconds:.1f} s"
     if result.duplicates:
-        text += f", skipped {_count(len(result.duplicates), 'duplicate')}"
+        text += f", skipped {plural(len(result.duplicates), 'duplicate')}"
     if result.n_known_runs:
-        text += f", {_count(result.n_known_runs, 'profile')} already in it"
+        text += f", {plural(result.n_known_runs, 'profile')} already in it"
     if result.failed:
-        text += f"; {_count(len(result.failed), 'file')} could not be used"
+        text += f"; {plural(len(result.failed), 'file')} could not be used"
     return text
