@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+import sampled_programs
 from deep_stacks import VERY_DEEP, ends_of_stacks
 from footfall.analyze.profile.calltree import profile_of_logs, times_of_functions
 from footfall.record.run.process_logs import read_sample_logs
@@ -78,28 +79,7 @@ def test_recursive_stacks_are_whole(tmp_path: Path) -> None:
 
 
 PROGRAMS = {
-    "deep recursion across chunks": """
-    def down(n):
-        return down(n - 1) if n else 0
-    for _ in until(1.5):
-        down(5000)
-    """,
-    "threads that start and end": """
-    def down(n):
-        return down(n - 1) if n else 0
-    for _ in until(1.5):
-        threads = [threading.Thread(target=down, args=(300,)) for _ in range(8)]
-        for thread in threads: thread.start()
-        for thread in threads: thread.join()
-    """,
-    "generators within generators": """
-    def count(n):
-        if n:
-            yield from count(n - 1)
-        yield n
-    for _ in until(1.5):
-        for _ in count(100): pass
-    """,
+    **sampled_programs.PROGRAMS,
     "code that comes and goes": """
     number = 0
     for _ in until(1.5):
