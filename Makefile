@@ -33,10 +33,12 @@ quick: install lint ## Lint, and run the tests that start few processes: under a
 lint: ## Check types and style
 	$(PYTHON) -m mypy
 	$(PYTHON) -m ruff check .
+	$(PYTHON) -m ruff format --check .
+	find native -name '*.[ch]' | xargs $(BIN)clang-format --dry-run --Werror
 
-format: ## Format the Python and C files that differ from the last commit
-	git diff --name-only --diff-filter=d HEAD -- '*.py' | xargs -r $(PYTHON) -m ruff format
-	git diff --name-only --diff-filter=d HEAD -- 'native/**/*.[ch]' | xargs -r $(BIN)clang-format -i
+format: ## Format the Python and C files
+	$(PYTHON) -m ruff format .
+	find native -name '*.[ch]' | xargs $(BIN)clang-format -i
 
 exact: ## Compare random programs under footfall with coverage.py's C tracer; prints tried and differing
 	$(PYTHON) tests/support/exact.py --constructs

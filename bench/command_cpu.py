@@ -10,9 +10,7 @@ __all__ = ["PROBE", "command_cpu"]
 PROBE = pathlib.Path(__file__).with_name("program_cpu.py")
 
 
-def command_cpu(
-    prefix: list[str], program: list[str], directory: str, env: dict[str, str]
-) -> tuple[float, float]:
+def command_cpu(prefix: list[str], program: list[str], directory: str, env: dict[str, str]) -> tuple[float, float]:
     """Run `prefix` (a tool that starts a command, or nothing) with `program`; return seconds of CPU (user + system).
 
     The first number is the program's own, with its children; the second that of all. SystemExit where it fails.

@@ -107,7 +107,10 @@ def coverage_json(environment: Environment, data: pathlib.Path, out: pathlib.Pat
     command = [str(environment.python), "-m", "coverage", "json", "-q", f"--rcfile={environment.config}"]
     done = subprocess.run(
         [*command, f"--data-file={data}", "-o", str(out), "--fail-under=0", "--ignore-errors"],
-        cwd=environment.directory, env=clean_environment(), text=True, capture_output=True,
+        cwd=environment.directory,
+        env=clean_environment(),
+        text=True,
+        capture_output=True,
     )
     if done.returncode:
         raise SystemExit(f"coverage.py does not read {data}:\n{done.stdout}{done.stderr}")

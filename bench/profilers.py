@@ -302,8 +302,10 @@ TOOLS = {
 
 
 def is_impossible(stack: tuple[str, ...]) -> bool:
-    return "main" not in stack and any(name in stack for name in ("fib", "fib2", "a", "b", "c", "below", "fetch")) or (
-        "fib" in stack and "fib2" in stack
+    return (
+        "main" not in stack
+        and any(name in stack for name in ("fib", "fib2", "a", "b", "c", "below", "fetch"))
+        or ("fib" in stack and "fib2" in stack)
     )
 
 

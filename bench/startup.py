@@ -59,9 +59,7 @@ def _options() -> argparse.ArgumentParser:
     return parser
 
 
-def _environment(
-    directory: pathlib.Path, *, with_hook: bool = False, with_footfall: bool = False
-) -> pathlib.Path:
+def _environment(directory: pathlib.Path, *, with_hook: bool = False, with_footfall: bool = False) -> pathlib.Path:
     """A new environment without pip; with an empty .pth file, or the installed footfall, when asked for."""
     base_python = getattr(sys, "_base_executable", sys.executable)
     subprocess.run([base_python, "-m", "venv", "--without-pip", str(directory)], check=True)
@@ -106,7 +104,11 @@ def _instructions(python: str, env: dict[str, str]) -> int | None:
         return None
     done = subprocess.run(
         [valgrind, "--tool=callgrind", "--callgrind-out-file=/dev/null", python, *CHILD],
-        env=env, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+        env=env,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
     )
     found = re.search(r"Collected : (\d+)", done.stderr)
     return int(found[1]) if found else None

@@ -160,8 +160,11 @@ def _test_requirements(source: pathlib.Path) -> list[str]:
     for name in _REQUIREMENT_FILES:
         if (source / name).exists():
             lines = (source / name).read_text(encoding="utf-8").splitlines()
-            return [text for line in lines if (text := line.partition(" #")[0].split("\\")[0].strip())
-                    and not text.startswith(("#", "-"))]
+            return [
+                text
+                for line in lines
+                if (text := line.partition(" #")[0].split("\\")[0].strip()) and not text.startswith(("#", "-"))
+            ]
     return []
 
 

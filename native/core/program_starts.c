@@ -42,8 +42,8 @@ changed_arguments(PyObject *change, PyObject *args, PyObject *kwargs)
     if (pair == NULL) {
         return NULL; /* arguments that it does not understand are the original's to refuse */
     }
-    if (!PyTuple_Check(pair) || PyTuple_GET_SIZE(pair) != 2 || !PyTuple_Check(PyTuple_GET_ITEM(pair, 0)) ||
-        !PyDict_Check(PyTuple_GET_ITEM(pair, 1))) {
+    if (!PyTuple_Check(pair) || PyTuple_GET_SIZE(pair) != 2 || !PyTuple_Check(PyTuple_GET_ITEM(pair, 0))
+        || !PyDict_Check(PyTuple_GET_ITEM(pair, 1))) {
         Py_CLEAR(pair);
     }
     return pair;
@@ -59,7 +59,7 @@ call_changed(PyObject *plain, PyObject *change, PyObject *after, PyObject *args,
     }
     Py_INCREF(plain);
     Py_XINCREF(after);
-    PyObject *result = NULL;                                  // owned
+    PyObject *result = NULL; // owned
     PyObject *pair = changed_arguments(change, args, kwargs); // owned
     if (pair == NULL && PyErr_Occurred()) {
         goto done; /* as if it had come just before the call */
@@ -91,9 +91,9 @@ call_look_alike(PyObject *self, PyObject *args, PyObject *kwargs)
 /* The look-alike of what is no built-in function. */
 typedef struct stand_in {
     PyObject_HEAD
-    PyObject *plain;  /* owned; NULL when it was cleared */
+    PyObject *plain; /* owned; NULL when it was cleared */
     PyObject *change; /* owned */
-    PyObject *after;  /* owned */
+    PyObject *after; /* owned */
 } stand_in;
 
 static PyObject *
@@ -166,15 +166,9 @@ stand_in_dealloc(PyObject *self)
 }
 
 static PyType_Slot stand_in_slots[] = {
-    {Py_tp_call, stand_in_call},
-    {Py_tp_getattro, stand_in_get_attribute},
-    {Py_tp_setattro, stand_in_set_attribute},
-    {Py_tp_repr, stand_in_repr},
-    {Py_tp_descr_get, stand_in_get},
-    {Py_tp_traverse, stand_in_traverse},
-    {Py_tp_clear, stand_in_clear},
-    {Py_tp_dealloc, stand_in_dealloc},
-    {0, NULL},
+    {Py_tp_call, stand_in_call},   {Py_tp_getattro, stand_in_get_attribute}, {Py_tp_setattro, stand_in_set_attribute},
+    {Py_tp_repr, stand_in_repr},   {Py_tp_descr_get, stand_in_get},          {Py_tp_traverse, stand_in_traverse},
+    {Py_tp_clear, stand_in_clear}, {Py_tp_dealloc, stand_in_dealloc},        {0, NULL},
 };
 
 static PyType_Spec stand_in_spec = {
@@ -201,9 +195,9 @@ static PyObject *
 new_function(PyObject *name, PyObject *plain, PyObject *change, PyObject *after)
 {
     PyObject *self = PyModule_NewObject(name); // owned: a function whose __self__ is a module has that kind of name
-    PyObject *look_alike = NULL;               // owned
-    if (self == NULL || PyObject_SetAttrString(self, KEY_PLAIN, plain) < 0 ||
-        PyObject_SetAttrString(self, KEY_CHANGE, change) < 0 || PyObject_SetAttrString(self, KEY_AFTER, after) < 0) {
+    PyObject *look_alike = NULL; // owned
+    if (self == NULL || PyObject_SetAttrString(self, KEY_PLAIN, plain) < 0
+        || PyObject_SetAttrString(self, KEY_CHANGE, change) < 0 || PyObject_SetAttrString(self, KEY_AFTER, after) < 0) {
         goto done;
     }
     /* Never freed: the interpreter keeps a pointer to it in an object that the program may keep for ever. */
@@ -230,9 +224,9 @@ PyDoc_STRVAR(children_wrap_doc,
 static PyObject *
 children_wrap(PyObject *module, PyObject *args)
 {
-    PyObject *plain;  // borrowed
+    PyObject *plain; // borrowed
     PyObject *change; // borrowed
-    PyObject *after;  // borrowed
+    PyObject *after; // borrowed
     if (!PyArg_ParseTuple(args, "OOO:children_wrap", &plain, &change, &after)) {
         return NULL;
     }

@@ -167,7 +167,8 @@ go(walker *self, walk_step step, int32_t target, int32_t previous)
     int is_sent = units[target].starts_line;
     if (is_sent && previous == UNKNOWN) {
         is_sent = has_fired;
-    } else if (is_sent && units[previous].op != OP_RESUME) {
+    }
+    else if (is_sent && units[previous].op != OP_RESUME) {
         is_sent = units[previous].line != units[target].line;
     }
     if (!is_sent) {
@@ -199,8 +200,8 @@ go_on_from_branch(walker *self, walk_step step, int32_t unit, int32_t last_line)
     const branch_ways *branch = &self->graph->branches[self->graph->units[unit].branch];
     const uint8_t *hits = self->hits;
     uint8_t ways = possible_ways(self, unit, last_line);
-    if ((hits[branch->left_event] | hits[branch->late_left]) & HIT_LEFT & ways &&
-        go(self, step, branch->left, unit) < 0) {
+    if ((hits[branch->left_event] | hits[branch->late_left]) & HIT_LEFT & ways
+        && go(self, step, branch->left, unit) < 0) {
         return -1;
     }
     /* RIGHT of an `async for` also fires for exceptions that are not its end. */
@@ -232,8 +233,8 @@ go_on(walker *self, walk_step step, int32_t unit, int32_t last_line)
             return 0;
         }
         /* sys.settrace reports the line again where a loop jumps back within one line. */
-        if (at->op == OP_JUMP_BACKWARD && at->line >= 0 && units[at->jump_to].line == at->line &&
-            add_arc(self, last_line, at->line) < 0) {
+        if (at->op == OP_JUMP_BACKWARD && at->line >= 0 && units[at->jump_to].line == at->line
+            && add_arc(self, last_line, at->line) < 0) {
             return -1;
         }
         return go(self, step, at->jump_to, unit);
@@ -260,7 +261,8 @@ static int
 has_raised(const walker *self, int32_t unit)
 {
     const code_unit *at = &self->graph->units[unit];
-    if (at->op == OP_RAISE_VARARGS || at->op == OP_RERAISE || at->op == OP_END_ASYNC_FOR || at->op == OP_CLEANUP_THROW) {
+    if (at->op == OP_RAISE_VARARGS || at->op == OP_RERAISE || at->op == OP_END_ASYNC_FOR
+        || at->op == OP_CLEANUP_THROW) {
         return 1;
     }
     int is_loop = self->graph->units[at->handler].loop_end >= 0;
@@ -330,8 +332,8 @@ unsent_first_line(const code_graph *graph, const uint8_t *hits)
 {
     const code_unit *first = &graph->units[graph->first_unit];
     int32_t unit = first->next;
-    if (first->op != OP_RESUME || unit >= graph->n_units || graph->units[unit].line != first->line ||
-        !graph->units[unit].starts_line || hits[unit] & HIT_LINE) {
+    if (first->op != OP_RESUME || unit >= graph->n_units || graph->units[unit].line != first->line
+        || !graph->units[unit].starts_line || hits[unit] & HIT_LINE) {
         return -1;
     }
     for (int32_t each = 0; each < graph->n_units; each++) {
@@ -397,8 +399,8 @@ add_start_if_only_it_reaches(walker *self)
     int status = -1, reaches_more = 0;
     self->lines = PySet_New(NULL);
     self->arcs = PySet_New(NULL);
-    if (ends == NULL || self->lines == NULL || self->arcs == NULL ||
-        walk(self, self->graph->first_unit, -self->graph->first_line) < 0) {
+    if (ends == NULL || self->lines == NULL || self->arcs == NULL
+        || walk(self, self->graph->first_unit, -self->graph->first_line) < 0) {
         goto done;
     }
     for (int is_start = 0; is_start < 2 && !reaches_more; is_start++) {
@@ -423,7 +425,8 @@ add_start_if_only_it_reaches(walker *self)
         PyObject *both = PyNumber_InPlaceOr(arcs, self->arcs);
         Py_XDECREF(both);
         status = both == NULL ? -1 : 0;
-    } else {
+    }
+    else {
         status = 0;
     }
 done:

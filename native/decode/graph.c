@@ -76,7 +76,8 @@ read_lines(code_graph *graph, const uint8_t *table, Py_ssize_t size)
                 return -1;
             }
             line += delta;
-        } else if (kind >= 10 && kind <= 12) {
+        }
+        else if (kind >= 10 && kind <= 12) {
             line += kind - 10;
         }
         if (end > graph->n_units) {
@@ -126,8 +127,8 @@ argument_of(const code_graph *graph, const uint8_t *code, int32_t unit)
 static void
 mark_target(code_graph *graph, int64_t unit)
 {
-    if (unit >= 0 && unit < graph->n_units &&
-        (graph->units[unit].op == OP_END_FOR || graph->units[unit].op == OP_END_SEND)) {
+    if (unit >= 0 && unit < graph->n_units
+        && (graph->units[unit].op == OP_END_FOR || graph->units[unit].op == OP_END_SEND)) {
         unit++;
     }
     if (unit >= 0 && unit < graph->n_units && graph->units[unit].line >= 0) {
@@ -143,8 +144,8 @@ find_jumps_and_line_starts(code_graph *graph, const uint8_t *code)
     int32_t current = -1;
     for (int32_t unit = graph->first_unit; unit < graph->n_units; unit = graph->units[unit].next) {
         code_unit *at = &graph->units[unit];
-        if (at->op != OP_END_ASYNC_FOR && at->op != OP_END_FOR && at->op != OP_END_SEND && at->op != OP_RESUME &&
-            at->op != OP_POP_ITER) {
+        if (at->op != OP_END_ASYNC_FOR && at->op != OP_END_FOR && at->op != OP_END_SEND && at->op != OP_RESUME
+            && at->op != OP_POP_ITER) {
             at->starts_line = at->line != current && at->line >= 0;
             current = at->line;
         }
@@ -274,7 +275,8 @@ add_branch(code_graph *graph, int64_t source, int64_t left, int64_t right)
     if (op == OP_FOR_ITER) {
         ways.late_left = unit;
         ways.late_right = ways.right - 1;
-    } else if (op == OP_END_SEND || op == OP_CLEANUP_THROW) {
+    }
+    else if (op == OP_END_SEND || op == OP_CLEANUP_THROW) {
         while (unit < graph->n_units && graph->units[unit].op != OP_END_SEND) {
             unit++;
         }
@@ -359,9 +361,9 @@ graph_build(code_graph *graph, const code_tables *tables)
     }
     graph->first_unit = graph->first_unit < 0 ? 0 : graph->first_unit;
     find_ends(graph, code);
-    if (read_lines(graph, tables->line_table.buf, tables->line_table.len) < 0 ||
-        find_jumps_and_line_starts(graph, code) < 0 ||
-        read_handlers(graph, tables->exception_table.buf, tables->exception_table.len) < 0) {
+    if (read_lines(graph, tables->line_table.buf, tables->line_table.len) < 0
+        || find_jumps_and_line_starts(graph, code) < 0
+        || read_handlers(graph, tables->exception_table.buf, tables->exception_table.len) < 0) {
         return -1;
     }
     return read_branches(graph, tables->branches);
@@ -382,8 +384,8 @@ static int64_t
 async_source(const uint8_t *code, const uint8_t names[256], int64_t unit, int64_t argument)
 {
     for (int64_t source = unit - argument; source <= unit - argument + 1; source++) {
-        if (source >= 0 && source < unit &&
-            (names[code[2 * source]] == OP_END_SEND || names[code[2 * source]] == OP_CLEANUP_THROW)) {
+        if (source >= 0 && source < unit
+            && (names[code[2 * source]] == OP_END_SEND || names[code[2 * source]] == OP_CLEANUP_THROW)) {
             return source;
         }
     }

@@ -24,7 +24,8 @@ graph_new(PyTypeObject *type, PyObject *arguments, PyObject *keywords)
     graph_object *self = NULL;
     if (first_line <= INT32_MIN || first_line > INT32_MAX) {
         PyErr_SetString(PyExc_ValueError, "the first line is out of range");
-    } else {
+    }
+    else {
         self = (graph_object *)type->tp_alloc(type, 0);
     }
     if (self != NULL && graph_build(&self->graph, &tables) < 0) {

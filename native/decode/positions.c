@@ -64,15 +64,18 @@ next_position(cursor *self, int kind, int64_t *line)
         end_line = *line + next_varint(self);
         column = next_varint(self) - 1; /* stored plus one; 0 means that there is none */
         end_column = next_varint(self) - 1;
-    } else if (kind == NO_COLUMNS) {
+    }
+    else if (kind == NO_COLUMNS) {
         *line += next_signed(self);
         end_line = *line;
-    } else if (kind >= ONE_LINE_0) {
+    }
+    else if (kind >= ONE_LINE_0) {
         *line += kind - ONE_LINE_0;
         end_line = *line;
         column = next_byte(self);
         end_column = next_byte(self);
-    } else {
+    }
+    else {
         int second = next_byte(self);
         end_line = *line;
         column = kind << 3 | second >> 4;

@@ -23,8 +23,8 @@ int
 context_has_same_owner(PyObject *one, PyObject *other)
 {
     Py_ssize_t size = owner_size(one);
-    return size == owner_size(other) && PyUnicode_KIND(one) == PyUnicode_KIND(other) &&
-           memcmp(PyUnicode_DATA(one), PyUnicode_DATA(other), (size_t)size * PyUnicode_KIND(one)) == 0;
+    return size == owner_size(other) && PyUnicode_KIND(one) == PyUnicode_KIND(other)
+           && memcmp(PyUnicode_DATA(one), PyUnicode_DATA(other), (size_t)size * PyUnicode_KIND(one)) == 0;
 }
 
 int
@@ -42,8 +42,8 @@ context_is_foreign(module_state *state, uint32_t *id)
         return 0;
     }
     recorder *rec = state->recorder;
-    int is_foreign = label != rec->context_label && PyUnicode_Check(label) && PyUnicode_GET_LENGTH(label) != 0 &&
-                     !context_has_same_owner(label, rec->context_label);
+    int is_foreign = label != rec->context_label && PyUnicode_Check(label) && PyUnicode_GET_LENGTH(label) != 0
+                     && !context_has_same_owner(label, rec->context_label);
     if (is_foreign && recorder_context_id(rec, label, id) < 0) {
         PyErr_Clear();
         is_foreign = 0;

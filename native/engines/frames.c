@@ -11,8 +11,8 @@ frame_layout_find(frame_layout *layout)
     const memory_source memory = {.pid = MEMORY_DIRECT};
     walk_offsets offsets;
     const void *runtime = dlsym(RTLD_DEFAULT, "_PyRuntime");
-    if (runtime == NULL ||
-        walk_find_offsets(&memory, (uint64_t)(uintptr_t)runtime, PY_VERSION_HEX, &offsets) != WALK_OK) {
+    if (runtime == NULL
+        || walk_find_offsets(&memory, (uint64_t)(uintptr_t)runtime, PY_VERSION_HEX, &offsets) != WALK_OK) {
         PyErr_SetString(PyExc_RuntimeError, "the layout of this interpreter is not known");
         return -1;
     }

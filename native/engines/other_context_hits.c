@@ -64,8 +64,7 @@ foreign_pairs_add(foreign_pairs **list, uint32_t context_id, uint32_t generation
         *list = found;
     }
     uint32_t n_before = found->pairs.n_used;
-    if (!pair_set_add(&found->pairs, from, to)
-        && (grow(&found->pairs) < 0 || !pair_set_add(&found->pairs, from, to))) {
+    if (!pair_set_add(&found->pairs, from, to) && (grow(&found->pairs) < 0 || !pair_set_add(&found->pairs, from, to))) {
         return -1;
     }
     return found->pairs.n_used != n_before;

@@ -52,8 +52,7 @@ map_more(maplog *log, size_t bytes)
         log->error = posix_fallocate(fd, (off_t)log->file_bytes, (off_t)bytes);
     } while (log->error == EINTR);
     if (log->error == 0) {
-        mapping = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd,
-                       (off_t)log->file_bytes);
+        mapping = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, (off_t)log->file_bytes);
         if (mapping == MAP_FAILED) {
             log->error = errno;
             mapping = NULL;

@@ -98,8 +98,7 @@ open_file(recorder *rec)
     if (opened < 0) {
         return -1;
     }
-    size_t size = 56 + 8 + (size_t)PyBytes_GET_SIZE(rec->cwd) +
-                  (size_t)PyBytes_GET_SIZE(rec->executable);
+    size_t size = 56 + 8 + (size_t)PyBytes_GET_SIZE(rec->cwd) + (size_t)PyBytes_GET_SIZE(rec->executable);
     unsigned char *payload = reserve(rec, size);
     if (payload == NULL) {
         return -1;
@@ -157,8 +156,8 @@ file_id(recorder *rec, PyObject *path, PyObject *absolute_path, uint32_t *id)
     if (number == NULL || PyDict_SetItem(rec->file_ids, path, number) < 0) {
         goto done;
     }
-    unsigned char *payload = reserve(rec, 16 + (size_t)PyBytes_GET_SIZE(raw_path) +
-                                              (size_t)PyBytes_GET_SIZE(raw_absolute));
+    unsigned char *payload =
+        reserve(rec, 16 + (size_t)PyBytes_GET_SIZE(raw_path) + (size_t)PyBytes_GET_SIZE(raw_absolute));
     if (payload != NULL) {
         unsigned char *to = maplog_put_u32(payload, *id);
         to = maplog_put_u32(to, 1);
@@ -175,8 +174,8 @@ done:
 }
 
 unsigned char *
-recorder_add_code(recorder *rec, PyCodeObject *code, PyObject *bytecode, uint32_t n_more,
-                  PyObject *absolute_path, uint32_t *code_id)
+recorder_add_code(recorder *rec, PyCodeObject *code, PyObject *bytecode, uint32_t n_more, PyObject *absolute_path,
+                  uint32_t *code_id)
 {
     uint32_t file = 0;
     if (rec->is_off || file_id(rec, code->co_filename, absolute_path, &file) < 0) {
@@ -190,9 +189,8 @@ recorder_add_code(recorder *rec, PyCodeObject *code, PyObject *bytecode, uint32_
         name_size = 0;
     }
     uint32_t units = (uint32_t)(PyBytes_GET_SIZE(bytecode) / 2) + n_more;
-    size_t size = 24 + 5 * 4 + (size_t)name_size + (size_t)PyBytes_GET_SIZE(code->co_linetable) +
-                  (size_t)PyBytes_GET_SIZE(bytecode) +
-                  (size_t)PyBytes_GET_SIZE(code->co_exceptiontable) + units;
+    size_t size = 24 + 5 * 4 + (size_t)name_size + (size_t)PyBytes_GET_SIZE(code->co_linetable)
+                  + (size_t)PyBytes_GET_SIZE(bytecode) + (size_t)PyBytes_GET_SIZE(code->co_exceptiontable) + units;
     unsigned char *payload = reserve(rec, size);
     if (payload != NULL) {
         *code_id = rec->next_code_id++;
@@ -213,8 +211,8 @@ recorder_add_code(recorder *rec, PyCodeObject *code, PyObject *bytecode, uint32_
 }
 
 unsigned char *
-recorder_add_probes(recorder *rec, PyObject *path, PyObject *absolute_path, uint32_t n_probes,
-                    uint32_t mode, const unsigned char digest[16], uint32_t *probes_id)
+recorder_add_probes(recorder *rec, PyObject *path, PyObject *absolute_path, uint32_t n_probes, uint32_t mode,
+                    const unsigned char digest[16], uint32_t *probes_id)
 {
     uint32_t file = 0;
     if (rec->is_off || file_id(rec, path, absolute_path, &file) < 0) {
@@ -235,8 +233,7 @@ recorder_add_probes(recorder *rec, PyObject *path, PyObject *absolute_path, uint
 }
 
 unsigned char *
-recorder_add_trace(recorder *rec, PyObject *path, PyObject *absolute_path, uint32_t n_slots,
-                   uint32_t mode)
+recorder_add_trace(recorder *rec, PyObject *path, PyObject *absolute_path, uint32_t n_slots, uint32_t mode)
 {
     uint32_t file = 0;
     if (rec->is_off || file_id(rec, path, absolute_path, &file) < 0) {
@@ -349,8 +346,8 @@ count_hits(const unsigned char *hits, size_t n)
 }
 
 int
-recorder_add_hits(recorder *rec, enum record_kind kind, uint32_t id, uint32_t context_id,
-                  const unsigned char *hits, size_t n)
+recorder_add_hits(recorder *rec, enum record_kind kind, uint32_t id, uint32_t context_id, const unsigned char *hits,
+                  size_t n)
 {
     size_t count = count_hits(hits, n);
     if (count == 0) {
@@ -440,8 +437,7 @@ record_open(PyObject *module, PyObject *args)
     unsigned int flags;
     PyObject *cwd;        // borrowed
     PyObject *executable; // borrowed
-    if (!PyArg_ParseTuple(args, "yIISS:record_open", &directory, &engine, &flags, &cwd,
-                          &executable)) {
+    if (!PyArg_ParseTuple(args, "yIISS:record_open", &directory, &engine, &flags, &cwd, &executable)) {
         return NULL;
     }
     if (state->recorder != NULL) {
@@ -466,8 +462,7 @@ record_open(PyObject *module, PyObject *args)
     rec->context_ids = PyDict_New();
     rec->context_label = PyUnicode_FromString("");
     rec->next_context_id = 1;
-    if (rec->directory == NULL || rec->file_ids == NULL || rec->context_ids == NULL ||
-        rec->context_label == NULL) {
+    if (rec->directory == NULL || rec->file_ids == NULL || rec->context_ids == NULL || rec->context_label == NULL) {
         recorder_free(state);
         return PyErr_NoMemory();
     }

@@ -51,14 +51,13 @@ unsigned char *recorder_add_code(recorder *rec, PyCodeObject *code, PyObject *by
 
 /* Hit bytes (n_probes of them) of one PROBES entry. `path` is the co_filename, both str objects.
  * NULL without an exception when recording is off. */
-unsigned char *recorder_add_probes(recorder *rec, PyObject *path, PyObject *absolute_path,
-                                   uint32_t n_probes, uint32_t mode,
-                                   const unsigned char digest[16], uint32_t *probes_id);
+unsigned char *recorder_add_probes(recorder *rec, PyObject *path, PyObject *absolute_path, uint32_t n_probes,
+                                   uint32_t mode, const unsigned char digest[16], uint32_t *probes_id);
 
 /* Slots (n_slots of 8 bytes, 8-byte aligned) of one TRACE entry. Arguments as for recorder_add_probes.
  * NULL without an exception when recording is off. */
-unsigned char *recorder_add_trace(recorder *rec, PyObject *path, PyObject *absolute_path,
-                                  uint32_t n_slots, uint32_t mode);
+unsigned char *recorder_add_trace(recorder *rec, PyObject *path, PyObject *absolute_path, uint32_t n_slots,
+                                  uint32_t mode);
 
 /* Pairs that ran in a context: a TRACE entry of exactly these slots, which never changes. 0, or -1 when
  * recording is off. */
@@ -73,8 +72,8 @@ int recorder_switch(recorder *rec, PyObject *label, uint32_t id);
 
 /* Record which of `n` bytes are not zero, as hits of the thing `id` in the context, kind RECORD_HITS (a code
  * object) or RECORD_PROBE_HITS. 0 done (nothing to record too), or -1 when recording is off. */
-int recorder_add_hits(recorder *rec, enum record_kind kind, uint32_t id, uint32_t context_id,
-                      const unsigned char *hits, size_t n);
+int recorder_add_hits(recorder *rec, enum record_kind kind, uint32_t id, uint32_t context_id, const unsigned char *hits,
+                      size_t n);
 
 /* The same for one byte. */
 void recorder_add_hit(recorder *rec, enum record_kind kind, uint32_t id, uint32_t context_id, uint32_t place,

@@ -40,9 +40,8 @@ build_frame(sampler *s, const raw_frame *frame)
     }
     const unsigned char *linetable = s->names.linetable != NULL ? s->names.linetable : (const unsigned char *)"";
     return Py_BuildValue("KLy#y#Iy#", (unsigned long long)frame->code, unit, s->names.filename,
-                         (Py_ssize_t)s->names.filename_bytes, s->names.qualname,
-                         (Py_ssize_t)s->names.qualname_bytes, s->names.first_line, linetable,
-                         (Py_ssize_t)s->names.linetable_bytes);
+                         (Py_ssize_t)s->names.filename_bytes, s->names.qualname, (Py_ssize_t)s->names.qualname_bytes,
+                         s->names.first_line, linetable, (Py_ssize_t)s->names.linetable_bytes);
 }
 
 /* Frames as a list, leaf first, without those that no traceback shows; None when a code object was not there any
@@ -186,8 +185,8 @@ add_tasks_of(sampler *s, task_reader *reader, const thread_lane *lane, running_t
 {
     task_fields task;
     int status = add_listed(s, reader, lane->thread + reader->thread_tasks, lane->thread_id, running, to);
-    if (status > 0 && running->task != 0 && !running->is_listed
-        && task_read(reader, running->task, &task) == WALK_OK && task.is_task) {
+    if (status > 0 && running->task != 0 && !running->is_listed && task_read(reader, running->task, &task) == WALK_OK
+        && task.is_task) {
         status = append_new(to, build_task(s, reader, &task, lane->thread_id, running)) < 0 ? -1 : 1;
     }
     return status;
@@ -236,8 +235,7 @@ remote_add_looks(sampler *s, uint64_t interpreter, task_reader *reader, PyObject
     s->walker.mark = 0;
     if (reader != NULL && status == 0) {
         PyObject *found = build_tasks(s, reader, running);
-        status = found == NULL ? -1
-                               : append_new(tasks, Py_BuildValue("KN", (unsigned long long)interpreter, found));
+        status = found == NULL ? -1 : append_new(tasks, Py_BuildValue("KN", (unsigned long long)interpreter, found));
     }
     free(running);
     return status;

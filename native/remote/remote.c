@@ -56,7 +56,9 @@ free_remote(sampler *s)
 static void
 set_read_error(const char *what)
 {
-    PyErr_Format(errno == EPERM ? PyExc_PermissionError : errno == ESRCH ? PyExc_ProcessLookupError : PyExc_OSError,
+    PyErr_Format(errno == EPERM   ? PyExc_PermissionError
+                 : errno == ESRCH ? PyExc_ProcessLookupError
+                                  : PyExc_OSError,
                  "%s: %s", what, strerror(errno));
 }
 
@@ -120,17 +122,16 @@ new_sampler(remote_target *target, const remote_options *options)
 static int
 parse_options(PyObject *args, PyObject *kwargs, remote_options *options)
 {
-    static const char *const names[] = {"pid", "runtime", "code_type", "version", "path", "interval_ns", "rseq_offset",
-                                        "max_cpu_ppm", "pause", "seed", "tasks", NULL};
+    static const char *const names[] = {"pid",         "runtime",     "code_type", "version", "path",  "interval_ns",
+                                        "rseq_offset", "max_cpu_ppm", "pause",     "seed",    "tasks", NULL};
     PyObject *path = Py_None;
     PyObject *tasks = Py_None;
     memset(options, 0, sizeof *options);
     options->interval_ns = 1000000;
     if (!PyArg_ParseTupleAndKeywords(args, kwargs, "iKKI|OLLIpKO", (char **)(uintptr_t)names, &options->pid,
                                      &options->runtime, &options->code_type, &options->version, &path,
-                                     &options->interval_ns, &options->rseq_offset,
-                                     &options->max_cpu_ppm, &options->pauses, &options->seed,
-                                     &tasks)) {
+                                     &options->interval_ns, &options->rseq_offset, &options->max_cpu_ppm,
+                                     &options->pauses, &options->seed, &tasks)) {
         return -1;
     }
     if (tasks != Py_None && task_tables_parse(tasks, &options->tables) < 0) {
@@ -216,13 +217,11 @@ close_remote(remote_sampler *self)
     sampler *s = self->s;
     self->s = NULL;
     if (s != NULL) {
-        Py_BEGIN_ALLOW_THREADS
-        sampler_thread_stop(s);
+        Py_BEGIN_ALLOW_THREADS sampler_thread_stop(s);
         if (self->has_log) {
             sampler_log_calls(s);
         }
-        Py_END_ALLOW_THREADS
-        sampler_tasks_close(s);
+        Py_END_ALLOW_THREADS sampler_tasks_close(s);
         if (self->has_log) {
             sample_log_close(&s->log);
         }
@@ -282,11 +281,10 @@ remote_stats(PyObject *object, PyObject *Py_UNUSED(ignored))
 {
     const remote_sampler *self = (remote_sampler *)object;
     const uint64_t *n = self->s != NULL ? self->s->log.n : self->last.n;
-    return Py_BuildValue("{sK sK sK sK sK sK sK sK sK sK si}", "ticks", n[COUNT_TICKS], "samples",
-                         n[COUNT_SAMPLES], "torn", n[COUNT_TORN], "unreadable", n[COUNT_UNREADABLE], "late",
-                         n[COUNT_LATE], "codes", n[COUNT_CODES], "nodes", n[COUNT_NODES], "full",
-                         n[COUNT_FULL], "cpu_ns", n[COUNT_CPU], "walks",
-                         self->s != NULL ? self->s->n_walks : (uint64_t)0, "end", (int)self->target.end);
+    return Py_BuildValue("{sK sK sK sK sK sK sK sK sK sK si}", "ticks", n[COUNT_TICKS], "samples", n[COUNT_SAMPLES],
+                         "torn", n[COUNT_TORN], "unreadable", n[COUNT_UNREADABLE], "late", n[COUNT_LATE], "codes",
+                         n[COUNT_CODES], "nodes", n[COUNT_NODES], "full", n[COUNT_FULL], "cpu_ns", n[COUNT_CPU],
+                         "walks", self->s != NULL ? self->s->n_walks : (uint64_t)0, "end", (int)self->target.end);
 }
 
 static int
@@ -316,8 +314,9 @@ remote_interpreters(PyObject *object, PyObject *Py_UNUSED(ignored))
     remote_find_interpreters(self->s);
     for (uint32_t i = 0; i < self->target.n_views; i++) {
         const interpreter_view *view = &self->target.views[i];
-        PyObject *item = view->interp == 0 ? NULL : Py_BuildValue("KK", (unsigned long long)view->interp,
-                                                                  (unsigned long long)view->id);
+        PyObject *item = view->interp == 0
+                             ? NULL
+                             : Py_BuildValue("KK", (unsigned long long)view->interp, (unsigned long long)view->id);
         if (item == NULL && !PyErr_Occurred()) {
             continue; /* it has none yet */
         }
@@ -398,7 +397,8 @@ remote_stacks_and_tasks(PyObject *object, PyObject *Py_UNUSED(ignored))
     if (check_can_look(self) < 0) {
         return NULL;
     }
-    walk_status status = task_reader_open(&reader, &self->s->memory, &self->s->offsets, self->s->runtime, &self->tables);
+    walk_status status =
+        task_reader_open(&reader, &self->s->memory, &self->s->offsets, self->s->runtime, &self->tables);
     if (status != WALK_OK) {
         set_tasks_error(status);
         return NULL;

@@ -225,8 +225,7 @@ remote_before_tick(sampler *s, uint64_t now_ns, uint64_t late_ns)
     }
     uint64_t generation = remote_find_interpreters(s);
     int has_deaths_told = s->offsets.interp_code_generation != 0;
-    if (generation != target->generation
-        || (!has_deaths_told && now_ns - target->checked_all_ns > CODE_DOUBT_NS)) {
+    if (generation != target->generation || (!has_deaths_told && now_ns - target->checked_all_ns > CODE_DOUBT_NS)) {
         target->generation = generation;
         target->checked_all_ns = now_ns;
         s->log.generation++; /* stacks known by heart are looked up again */
@@ -243,8 +242,7 @@ remote_after_tick(sampler *s)
     if (target->end != REMOTE_GOES_ON) {
         return 0;
     }
-    if (s->log.n[COUNT_SAMPLES] != target->samples_before
-        || s->log.n[COUNT_UNREADABLE] == target->failures_before) {
+    if (s->log.n[COUNT_SAMPLES] != target->samples_before || s->log.n[COUNT_UNREADABLE] == target->failures_before) {
         target->failed_in_row = 0;
         return 1;
     }

@@ -39,9 +39,9 @@ find_section(int file, uint64_t base)
 {
     Elf64_Ehdr head;
     uint64_t address = 0;
-    if (pread(file, &head, sizeof head, 0) != (ssize_t)sizeof head || memcmp(head.e_ident, ELFMAG, SELFMAG) != 0 ||
-        head.e_ident[EI_CLASS] != ELFCLASS64 || head.e_shentsize != sizeof(Elf64_Shdr) ||
-        head.e_shnum > MAX_SECTIONS || head.e_shstrndx >= head.e_shnum) {
+    if (pread(file, &head, sizeof head, 0) != (ssize_t)sizeof head || memcmp(head.e_ident, ELFMAG, SELFMAG) != 0
+        || head.e_ident[EI_CLASS] != ELFCLASS64 || head.e_shentsize != sizeof(Elf64_Shdr) || head.e_shnum > MAX_SECTIONS
+        || head.e_shstrndx >= head.e_shnum) {
         return 0;
     }
     Elf64_Shdr *sections = read_at(file, head.e_shoff, head.e_shnum * sizeof(Elf64_Shdr));

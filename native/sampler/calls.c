@@ -29,7 +29,8 @@ compare_places(const void *left, const void *right)
 static place *
 sorted_places(const sample_log *log, uint32_t *n)
 {
-    place *places = log->nodes_used == 0 || log->nodes_used > MAX_PLACES ? NULL : malloc(log->nodes_used * sizeof *places);
+    place *places =
+        log->nodes_used == 0 || log->nodes_used > MAX_PLACES ? NULL : malloc(log->nodes_used * sizeof *places);
     uint32_t n_found = 0;
     for (uint32_t i = 0; places != NULL && i < log->nodes_room; i++) {
         const node_entry *node = &log->nodes[i];
@@ -51,7 +52,8 @@ sorted_places(const sample_log *log, uint32_t *n)
 
 /* The opcode at a unit of a code object; -1 when it can't be read. `bytecode` holds the units from `*first` on. */
 static int
-opcode_at(sampler *s, const code_entry *code, uint32_t unit, unsigned char *bytecode, uint32_t *first, uint32_t *n_units)
+opcode_at(sampler *s, const code_entry *code, uint32_t unit, unsigned char *bytecode, uint32_t *first,
+          uint32_t *n_units)
 {
     if (unit < *first || unit - *first >= *n_units) {
         uint32_t left = unit < code->n_units ? code->n_units - unit : 0;

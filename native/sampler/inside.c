@@ -192,8 +192,8 @@ typedef struct start_options {
 static int
 parse_start(PyObject *args, PyObject *kwargs, start_options *options)
 {
-    static const char *const names[] = {"path", "interval_ns", "seed", "follow", "max_cpu_ppm", "precise",
-                                        "lease_ns", "tasks", NULL};
+    static const char *const names[] = {"path",    "interval_ns", "seed",  "follow", "max_cpu_ppm",
+                                        "precise", "lease_ns",    "tasks", NULL};
     long long interval;
     unsigned long long seed = 0;
     unsigned long long lease_ns = 0;
@@ -201,9 +201,9 @@ parse_start(PyObject *args, PyObject *kwargs, start_options *options)
     PyObject *tasks = Py_None;
     memset(options, 0, sizeof *options);
     options->follow = 1;
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O&L|KpIpKO", (char **)(uintptr_t)names,
-                                     PyUnicode_FSConverter, &options->path, &interval, &seed,
-                                     &options->follow, &max_cpu_ppm, &options->precise, &lease_ns, &tasks)) {
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O&L|KpIpKO", (char **)(uintptr_t)names, PyUnicode_FSConverter,
+                                     &options->path, &interval, &seed, &options->follow, &max_cpu_ppm,
+                                     &options->precise, &lease_ns, &tasks)) {
         return -1;
     }
     options->wants_tasks = tasks == Py_True;
@@ -461,23 +461,20 @@ get_stats(PyObject *module, PyObject *Py_UNUSED(ignored))
     uint64_t cpu_ns = 0;
     clockid_t clock;
     struct timespec used;
-    if (s->has_thread && pthread_getcpuclockid(s->thread, &clock) == 0
-        && clock_gettime(clock, &used) == 0) {
+    if (s->has_thread && pthread_getcpuclockid(s->thread, &clock) == 0 && clock_gettime(clock, &used) == 0) {
         cpu_ns = (uint64_t)used.tv_sec * 1000000000u + (uint64_t)used.tv_nsec;
     }
     const uint64_t *n = s->log.n;
-    return Py_BuildValue("{sK sK sK sK sK sK sK sK sK sK sK sK}", "ticks", n[COUNT_TICKS], "samples",
-                         n[COUNT_SAMPLES], "torn", n[COUNT_TORN], "unreadable", n[COUNT_UNREADABLE],
-                         "late", n[COUNT_LATE], "codes", n[COUNT_CODES], "nodes", n[COUNT_NODES],
-                         "full", n[COUNT_FULL], "walks", s->n_walks, "busy_ns", s->busy_ns, "cpu_ns",
-                         cpu_ns, "moves", s->n_moves);
+    return Py_BuildValue("{sK sK sK sK sK sK sK sK sK sK sK sK}", "ticks", n[COUNT_TICKS], "samples", n[COUNT_SAMPLES],
+                         "torn", n[COUNT_TORN], "unreadable", n[COUNT_UNREADABLE], "late", n[COUNT_LATE], "codes",
+                         n[COUNT_CODES], "nodes", n[COUNT_NODES], "full", n[COUNT_FULL], "walks", s->n_walks, "busy_ns",
+                         s->busy_ns, "cpu_ns", cpu_ns, "moves", s->n_moves);
 }
 
 static PyMethodDef sampler_methods[] = {
-    {"sampler_start", (PyCFunction)(void (*)(void))start_sampler, METH_VARARGS | METH_KEYWORDS,
-     sampler_start_doc},
-    {"sampler_open_fallback", (PyCFunction)(void (*)(void))open_fallback,
-     METH_VARARGS | METH_KEYWORDS, sampler_open_fallback_doc},
+    {"sampler_start", (PyCFunction)(void (*)(void))start_sampler, METH_VARARGS | METH_KEYWORDS, sampler_start_doc},
+    {"sampler_open_fallback", (PyCFunction)(void (*)(void))open_fallback, METH_VARARGS | METH_KEYWORDS,
+     sampler_open_fallback_doc},
     {"sampler_take", take_sample, METH_NOARGS, sampler_take_doc},
     {"sampler_stop", stop_sampler, METH_NOARGS, sampler_stop_doc},
     {"sampler_before_fork", before_fork, METH_NOARGS, sampler_before_fork_doc},

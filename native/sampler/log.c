@@ -219,8 +219,7 @@ make_code_room(sample_log *log)
 static uint32_t
 log_code(sample_log *log, const code_names *names)
 {
-    size_t size = 2 * 4 + 3 * 4 + (size_t)names->filename_bytes + names->qualname_bytes
-                  + names->linetable_bytes;
+    size_t size = 2 * 4 + 3 * 4 + (size_t)names->filename_bytes + names->qualname_bytes + names->linetable_bytes;
     unsigned char *payload = reserve(log, size);
     if (payload == NULL) {
         return NO_CODE;
@@ -258,8 +257,7 @@ probe_node(node_entry *nodes, uint32_t room, uint32_t parent, uint32_t code, uin
     uint64_t key = ((uint64_t)parent << 32 | code) ^ (uint64_t)unit * 0x9e3779b97f4a7c15u;
     uint32_t place = mix(key) & (room - 1);
     while (nodes[place].id != NO_NODE
-           && (nodes[place].parent != parent || nodes[place].code != code
-               || nodes[place].unit != unit)) {
+           && (nodes[place].parent != parent || nodes[place].code != code || nodes[place].unit != unit)) {
         place = (place + 1) & (room - 1);
     }
     return &nodes[place];

@@ -36,7 +36,8 @@ next_random(sampler *s)
 }
 
 #define PACED_TICKS 32u /* looks at our own CPU clock: each costs half a microsecond */
-#define MAX_PACE_NS 10000000u /* 100 samples a second are taken, unless a tick (a look at a very deep stack) is so dear: */
+#define MAX_PACE_NS                                                                                                    \
+    10000000u /* 100 samples a second are taken, unless a tick (a look at a very deep stack) is so dear: */
 #define MAX_BUSY_SHARE 5u /* then a fifth of the time at most is spent in ticks */
 
 /* The interval times a uniform factor of 0.5 to 1.5: right on average, and never in step with the program. */
@@ -51,8 +52,7 @@ jittered_interval(sampler *s)
 static int
 sleep_until(sampler *s, uint64_t deadline_ns)
 {
-    struct timespec deadline = {(time_t)(deadline_ns / 1000000000u),
-                                (long)(deadline_ns % 1000000000u)};
+    struct timespec deadline = {(time_t)(deadline_ns / 1000000000u), (long)(deadline_ns % 1000000000u)};
     pthread_mutex_lock(&s->mutex);
     while (!s->is_stopping) {
         if (pthread_cond_timedwait(&s->wake, &s->mutex, &deadline) == ETIMEDOUT) {

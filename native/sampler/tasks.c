@@ -178,8 +178,8 @@ caller_of(struct sampler_tasks *tasks, const task_fields *task)
     int is_chosen_awaited = 0;
     for (uint32_t i = 0; i < n; i++) {
         task_fields awaiter;
-        int is_awaited = n > 1 && task_read(&tasks->reader, tasks->awaiters[i], &awaiter) == WALK_OK
-                         && awaiter.awaited_by != 0;
+        int is_awaited =
+            n > 1 && task_read(&tasks->reader, tasks->awaiters[i], &awaiter) == WALK_OK && awaiter.awaited_by != 0;
         if (chosen == 0 || is_awaited > is_chosen_awaited
             || (is_awaited == is_chosen_awaited && tasks->awaiters[i] < chosen)) {
             chosen = tasks->awaiters[i];
@@ -368,8 +368,8 @@ count_tasks_of(sampler *s, thread_lane *lane, uint64_t now_ns)
     for (uint32_t i = 0; i < reader->n_tasks && sample_log_is_open(&s->log); i++) {
         const task_fields *task = &reader->tasks[i];
         if (tasks->n_awaited == 0
-            || bsearch(&task->address, tasks->awaited, tasks->n_awaited, sizeof tasks->awaited[0],
-                       compare_addresses) == NULL) {
+            || bsearch(&task->address, tasks->awaited, tasks->n_awaited, sizeof tasks->awaited[0], compare_addresses)
+                   == NULL) {
             count_task(s, lane, task, wall_ns, now_ns);
         }
     }

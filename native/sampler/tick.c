@@ -346,7 +346,8 @@ static int
 sample_only_thread(sampler *s, uint64_t now_ns)
 {
     thread_lane *lane = s->lanes;
-    if (s->n_lanes != 1 || (s->remote != NULL && s->remote->n_views != 1) || lane->native_id == 0 || lane->native_id == s->skip_native_id || s->is_precise) {
+    if (s->n_lanes != 1 || (s->remote != NULL && s->remote->n_views != 1) || lane->native_id == 0
+        || lane->native_id == s->skip_native_id || s->is_precise) {
         return 0;
     }
     uint64_t cpu_ns;

@@ -19,8 +19,7 @@ tell_death(const void *code)
         return;
     }
     uint64_t head = atomic_load_explicit(&ring->head, memory_order_relaxed);
-    atomic_store_explicit(&ring->slots[head % RING_SLOTS], (uint64_t)(uintptr_t)code,
-                          memory_order_relaxed);
+    atomic_store_explicit(&ring->slots[head % RING_SLOTS], (uint64_t)(uintptr_t)code, memory_order_relaxed);
     /* Pairs with the sampler's acquire load: who sees the new head sees the slot. */
     atomic_store_explicit(&ring->head, head + 1, memory_order_release);
     /* Pairs with the fence in sampler/tick.c: who reads what comes into the object's memory sees its death. */

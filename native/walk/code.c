@@ -63,7 +63,8 @@ encode_text(const unsigned char *data, uint32_t n_chars, uint32_t kind, char *te
 }
 
 walk_status
-walk_read_text(const memory_source *source, const walk_offsets *offsets, uint64_t address, char *text, uint32_t *n_bytes)
+walk_read_text(const memory_source *source, const walk_offsets *offsets, uint64_t address, char *text,
+               uint32_t *n_bytes)
 {
     unsigned char header[MAX_TEXT_HEADER];
     if (memory_read(source, address, header, offsets->text_ascii_data) < 0) {
@@ -140,8 +141,8 @@ code_names_read(const memory_source *source, const walk_offsets *offsets, uint64
     }
     names->n_units = (uint32_t)n_units;
     names->first_line = load_u32(object + offsets->code_firstlineno);
-    walk_status status = walk_read_text(source, offsets, load_u64(object + offsets->code_filename),
-                                        names->filename, &names->filename_bytes);
+    walk_status status = walk_read_text(source, offsets, load_u64(object + offsets->code_filename), names->filename,
+                                        &names->filename_bytes);
     if (status == WALK_OK) {
         status = walk_read_text(source, offsets, load_u64(object + offsets->code_qualname), names->qualname,
                                 &names->qualname_bytes);

@@ -107,8 +107,7 @@ memory_read_spans(const memory_source *source, const memory_span *spans, int n_s
         }
         /* A limit on the size of files (EFBIG), or no memory for the file's pages: the other way still goes. */
     }
-    ssize_t got = process_vm_readv(source->pid, local, (unsigned long)n_spans, remote,
-                                   (unsigned long)n_spans, 0);
+    ssize_t got = process_vm_readv(source->pid, local, (unsigned long)n_spans, remote, (unsigned long)n_spans, 0);
     if (got < 0) {
         return -1;
     }

@@ -38,15 +38,13 @@ is_sane(const uint64_t *words, const debug_words *at)
 {
     uint64_t frame_bytes = words[at->interpreter_frame.localsplus];
     return ARE_BELOW(MAX_RUNTIME_OFFSET, runtime_state) && ARE_BELOW(MAX_INTERPRETER_OFFSET, interpreter_state)
-           && ARE_BELOW(MAX_THREAD_OFFSET, thread_state)
-           && frame_bytes >= 16 && frame_bytes < MAX_FRAME_OFFSET
+           && ARE_BELOW(MAX_THREAD_OFFSET, thread_state) && frame_bytes >= 16 && frame_bytes < MAX_FRAME_OFFSET
            && words[at->interpreter_frame.previous] < frame_bytes - 7
            && words[at->interpreter_frame.executable] < frame_bytes - 7
            && words[at->interpreter_frame.instr_ptr] < frame_bytes - 7
-           && words[at->interpreter_frame.owner] < frame_bytes
-           && ARE_BELOW(MAX_CODE_OFFSET, code_object) && ARE_BELOW(MAX_OBJECT_OFFSET, pyobject)
-           && ARE_BELOW(MAX_OBJECT_OFFSET, bytes_object) && ARE_BELOW(MAX_OBJECT_OFFSET, unicode_object)
-           && ARE_BELOW(MAX_GC_OFFSET, gc)
+           && words[at->interpreter_frame.owner] < frame_bytes && ARE_BELOW(MAX_CODE_OFFSET, code_object)
+           && ARE_BELOW(MAX_OBJECT_OFFSET, pyobject) && ARE_BELOW(MAX_OBJECT_OFFSET, bytes_object)
+           && ARE_BELOW(MAX_OBJECT_OFFSET, unicode_object) && ARE_BELOW(MAX_GC_OFFSET, gc)
            && words[at->gc.collecting] >= 72 /* what is counted is read too */
            /* thread_id is read as the word before native_thread_id */
            && words[at->thread_state.native_thread_id] == words[at->thread_state.thread_id] + 8;
@@ -164,10 +162,11 @@ walk_find_coroutine_offsets(const memory_source *source, uint64_t runtime, const
     if (memory_read(source, runtime, words, at->count * sizeof words[0]) < 0) {
         return WALK_UNREADABLE;
     }
-    if (words[at->interpreter_frame.stackpointer] > offsets->frame_bytes - 8
-        || !ARE_BELOW(MAX_TYPE_OFFSET, type_object) || !ARE_BELOW(MAX_OBJECT_OFFSET, set_object)
-        || !ARE_BELOW(MAX_OBJECT_OFFSET, long_object) || !ARE_BELOW(MAX_OBJECT_OFFSET, gen_object)
-        || words[at->gen_object.gi_frame_state] >= words[at->gen_object.gi_iframe] /* it is read with what comes before */
+    if (words[at->interpreter_frame.stackpointer] > offsets->frame_bytes - 8 || !ARE_BELOW(MAX_TYPE_OFFSET, type_object)
+        || !ARE_BELOW(MAX_OBJECT_OFFSET, set_object) || !ARE_BELOW(MAX_OBJECT_OFFSET, long_object)
+        || !ARE_BELOW(MAX_OBJECT_OFFSET, gen_object)
+        || words[at->gen_object.gi_frame_state]
+               >= words[at->gen_object.gi_iframe] /* it is read with what comes before */
         || words[at->llist_node.next] > 8 || words[at->llist_node.prev] > 8) {
         return WALK_UNKNOWN;
     }

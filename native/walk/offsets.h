@@ -63,21 +63,21 @@ typedef struct walk_offsets {
     uint32_t frame_instr;
     uint32_t frame_owner;
     uint32_t frame_bytes; /* up to the locals */
-    int instr_is_before;  /* prev_instr: a unit before the code means "not begun" (3.11, 3.12) */
+    int instr_is_before; /* prev_instr: a unit before the code means "not begun" (3.11, 3.12) */
     uint64_t code_tag_mask; /* bits of the code pointer that are a tag */
     uint32_t code_filename;
     uint32_t code_qualname;
     uint32_t code_linetable;
     uint32_t code_firstlineno;
     uint32_t code_adaptive;
-    uint32_t code_version;      /* co_version: no two code objects have the same; 0 = there is none (3.11) */
+    uint32_t code_version; /* co_version: no two code objects have the same; 0 = there is none (3.11) */
     uint32_t code_header_bytes; /* up to the end of the fields that name it */
     uint32_t object_type;
     uint32_t object_size; /* ob_size of variable-size objects */
     uint32_t bytes_data;
     uint32_t text_length;
     uint32_t text_state;
-    uint32_t text_ascii_data;   /* sizeof(PyASCIIObject) */
+    uint32_t text_ascii_data; /* sizeof(PyASCIIObject) */
     uint32_t text_compact_data; /* sizeof(PyCompactUnicodeObject) */
 } walk_offsets;
 

@@ -91,8 +91,7 @@ thread_fields_load(const walk_offsets *offsets, const unsigned char *bytes, thre
     fields->thread_id = load_u64(bytes + offsets->thread_native_id - 8); /* so in every version */
     fields->native_id = load_u64(bytes + offsets->thread_native_id);
     fields->frame = load_u64(bytes + offsets->thread_frame);
-    fields->base_frame =
-        offsets->thread_base_frame != 0 ? load_u64(bytes + offsets->thread_base_frame) : 0;
+    fields->base_frame = offsets->thread_base_frame != 0 ? load_u64(bytes + offsets->thread_base_frame) : 0;
     fields->chunk = load_u64(bytes + offsets->thread_chunk);
     fields->top = load_u64(bytes + offsets->thread_chunk + 8);
     fields->limit = load_u64(bytes + offsets->thread_chunk + 16);
@@ -106,8 +105,7 @@ used_bytes(const thread_fields *fields)
     if (fields->chunk == 0) {
         return 0;
     }
-    if (fields->top < fields->chunk || fields->limit < fields->top
-        || fields->limit - fields->chunk > MAX_CHUNK_BYTES) {
+    if (fields->top < fields->chunk || fields->limit < fields->top || fields->limit - fields->chunk > MAX_CHUNK_BYTES) {
         return MIN_CHUNK_BYTES;
     }
     uint64_t whole = fields->limit - fields->chunk;
@@ -171,7 +169,8 @@ take_snapshot(walk_run *walk, uint64_t thread, stack_lane *lane)
     uint64_t frame_before = 0;
     thread_look look;
     if (walk->walker->source->pid == MEMORY_DIRECT) {
-        *lane = (stack_lane){0}; /* what was there at the last sample may be unmapped now: to read it would be a crash */
+        *lane =
+            (stack_lane){0}; /* what was there at the last sample may be unmapped now: to read it would be a crash */
     }
     for (int tries = 0; tries < MAX_SNAPSHOT_TRIES; tries++) {
         stack_lane copied = *lane;
@@ -232,12 +231,10 @@ enter_older_chunk(walk_run *walk, uint64_t address)
     }
     uint64_t size = walk->next_header[1];
     uint64_t used = CHUNK_HEADER_BYTES + walk->next_header[2] * 8;
-    if (size > MAX_CHUNK_BYTES || used > size || address < walk->next_chunk
-        || address - walk->next_chunk >= size) {
+    if (size > MAX_CHUNK_BYTES || used > size || address < walk->next_chunk || address - walk->next_chunk >= size) {
         return 0;
     }
-    if (++walk->n_chunks > MAX_OLDER_CHUNKS
-        || memory_read(walker->source, walk->next_chunk, walker->older, used) < 0) {
+    if (++walk->n_chunks > MAX_OLDER_CHUNKS || memory_read(walker->source, walk->next_chunk, walker->older, used) < 0) {
         return -1;
     }
     walk->older = (copied_region){walk->next_chunk, (uint32_t)used, walker->older};
@@ -260,8 +257,7 @@ find_outside(walk_run *walk, uint64_t address, unsigned char *buffer)
             return walk->outside_bytes[place];
         }
     }
-    return memory_read(walk->walker->source, address, buffer, walk->walker->offsets->frame_bytes) < 0 ? NULL
-                                                                                                  : buffer;
+    return memory_read(walk->walker->source, address, buffer, walk->walker->offsets->frame_bytes) < 0 ? NULL : buffer;
 }
 
 /* The bytes of the frame at `address`: in a copy, or read into `buffer`. NULL when unreadable. */

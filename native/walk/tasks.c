@@ -194,8 +194,7 @@ read_generator(const task_reader *reader, uint64_t address, generator_copy *copy
     if (memory_read(reader->source, address, head, sizeof head) < 0) {
         return WALK_UNREADABLE;
     }
-    if (reader->tables.asend_type != 0
-        && load_u64(head + reader->offsets->object_type) == reader->tables.asend_type) {
+    if (reader->tables.asend_type != 0 && load_u64(head + reader->offsets->object_type) == reader->tables.asend_type) {
         address = load_u64(head + OBJECT_HEAD_BYTES - 8); /* ags_gen */
         if ((address & 7) != 0 || memory_read(reader->source, address, head, sizeof head) < 0) {
             return WALK_TORN;

@@ -4,7 +4,6 @@ Measured processes import this module too, so it stays small and free of heavy i
 (no dataclasses, no typing at run time).
 """
 
-
 __all__ = [
     "ENGINE_MONITORING",
     "ENGINE_PROBES",

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.skipif(sys.implementation.name != "cpython", reason="reads from CPython only")
 pytest.importorskip("elftools")
 
+
 def stacks(log: SampleLog) -> list[tuple[str, ...]]:
     """The stack of each look, outermost first."""
     names: dict[int, tuple[str, ...]] = {0: ()}
@@ -116,7 +117,9 @@ def test_dump_counts_the_frames_that_it_leaves_out() -> None:
 
     with target(DEEP) as process:
         ((thread,),) = (interpreter.threads for interpreter in dump_process(process.pid).interpreters)
-    (left_out,) = [frame.qualname for frame in thread.frames if frame.qualname.startswith("<") and "left" in frame.qualname]
+    (left_out,) = [
+        frame.qualname for frame in thread.frames if frame.qualname.startswith("<") and "left" in frame.qualname
+    ]
     assert thread.is_whole and thread.frames[0].qualname == "leaf"
     assert left_out == f"<{70_003 - (len(thread.frames) - 1)} frames left out>"
 
@@ -357,7 +360,10 @@ def test_a_start_script_may_begin_its_python_later(tmp_path: Path) -> None:
         script = subprocess.Popen(["sh", "-c", command], stdin=subprocess.PIPE, env=ENVIRONMENT)
         attached = subprocess.Popen(
             [sys.executable, "-m", "footfall", "attach", str(script.pid), "--children", "-o", "a.data"],
-            stderr=subprocess.PIPE, text=True, cwd=tmp_path, env=ENVIRONMENT,
+            stderr=subprocess.PIPE,
+            text=True,
+            cwd=tmp_path,
+            env=ENVIRONMENT,
         )
         assert attached.stderr is not None and script.stdin is not None
         assert "waiting" in attached.stderr.readline()
@@ -414,7 +420,10 @@ def test_stopping_in_a_recording(tmp_path: Path) -> None:
 def test_killed_in_a_recording(tmp_path: Path, pause: bool) -> None:
     """SIGKILL in the middle of a recording, also of one that stops the process for each look: what was there is kept."""
     options = ["--pause"] if pause else []
-    with target(FIB) as process, recording(process.pid, "--rate=2000", *options, "-o", "a.data", cwd=tmp_path) as attached:
+    with (
+        target(FIB) as process,
+        recording(process.pid, "--rate=2000", *options, "-o", "a.data", cwd=tmp_path) as attached,
+    ):
         time.sleep(1)
         process.kill()
         process.wait()
@@ -506,9 +515,7 @@ def test_a_thread_in_another_interpreter_is_one(tmp_path: Path) -> None:
     assert found["deepest"] > 10 and found["main"] > 10 and "of 1 process" in done.stderr
     assert found["within"] == found["caller"] == 0, found
     assert len(log.threads) == 2, log.threads
-    joined = {
-        tuple(name for name in stack if name in ("caller", "within", "deepest")) for stack in stacks(log)
-    }
+    joined = {tuple(name for name in stack if name in ("caller", "within", "deepest")) for stack in stacks(log)}
     assert joined <= {("caller", "within", "deepest"), ()}, joined
 
 
@@ -539,9 +546,13 @@ def test_symbols_are_those_that_the_process_has_mapped(python: str) -> None:
         found = interpreter.find_interpreter(process.pid)
         mappings = elf.read_mappings(process.pid)
         gone = [mapping._replace(path="/gone/x (deleted)", range="0-0", inode=0) for mapping in mappings]
-        by_image = [symbols for _, symbols in interpreter._symbols_of_images(process.pid, gone) if "_PyRuntime" in symbols]
+        by_image = [
+            symbols for _, symbols in interpreter._symbols_of_images(process.pid, gone) if "_PyRuntime" in symbols
+        ]
         assert not elf.can_open(process.pid, gone[0])
-    assert [(symbols["_PyRuntime"], symbols["PyCode_Type"]) for symbols in by_image] == [(found.runtime, found.code_type)]
+    assert [(symbols["_PyRuntime"], symbols["PyCode_Type"]) for symbols in by_image] == [
+        (found.runtime, found.code_type)
+    ]
 
 
 def test_a_stripped_and_deleted_interpreter(tmp_path: Path) -> None:
@@ -604,7 +615,9 @@ def test_not_python(tmp_path: Path) -> None:
     finally:
         process.kill()
         process.wait()
-    assert done.returncode == 3 and "(sleep) does not run Python" in done.stderr and "[attach-not-python]" in done.stderr
+    assert (
+        done.returncode == 3 and "(sleep) does not run Python" in done.stderr and "[attach-not-python]" in done.stderr
+    )
     assert list(tmp_path.iterdir()) in ([], [tmp_path / ".footfall"])
 
 

@@ -110,7 +110,9 @@ def test_paused_and_again(footfall: Footfall, program: subprocess.Popen[str]) ->
 
 def test_garbage_collection_is_shown(footfall: Footfall) -> None:
     """A thread that collects garbage has a frame for it, below the function that it stopped."""
-    code = "import gc\nkeep = [[] for _ in range(400000)]\ndef f():\n gc.collect()\nprint(1, flush=True)\nwhile True: f()"
+    code = (
+        "import gc\nkeep = [[] for _ in range(400000)]\ndef f():\n gc.collect()\nprint(1, flush=True)\nwhile True: f()"
+    )
     process = subprocess.Popen([sys.executable, "-I", "-c", code], stdout=subprocess.PIPE, text=True)
     try:
         assert process.stdout is not None and process.stdout.readline() == "1\n"
@@ -177,7 +179,9 @@ def test_a_program_that_has_not_begun_its_python_yet(footfall: Footfall, tmp_pat
 @pytest.mark.skipif(sys.version_info < (3, 14), reason="names its threads from 3.14 on")
 def test_names_cut_within_a_character(footfall: Footfall) -> None:
     """The kernel keeps 15 bytes of a thread's name; what is left of a character is no text, and JSON is text."""
-    code = "import threading, time\nt = threading.Thread(target=time.sleep, args=(1000,), name='приветмир', daemon=True)\n"
+    code = (
+        "import threading, time\nt = threading.Thread(target=time.sleep, args=(1000,), name='приветмир', daemon=True)\n"
+    )
     process = subprocess.Popen(
         [sys.executable, "-I", "-c", code + "t.start()\nprint(1, flush=True)\ntime.sleep(1000)"], stdout=subprocess.PIPE
     )

@@ -54,7 +54,10 @@ def _profile(number: int) -> StoredProfile:
         n_dropped=number,
         n_late=0,
         interval_ns=1_000_000,
-        threads=[StoredThread(100 + number, 100 + number, "main", 1e12 * number, 1e11, 0.5), StoredThread(100 + number, 9, "")],
+        threads=[
+            StoredThread(100 + number, 100 + number, "main", 1e12 * number, 1e11, 0.5),
+            StoredThread(100 + number, 9, ""),
+        ],
         frames=[
             StoredFrame("/p/a.py", "main", 1, 5, 5, 4, 9),
             StoredFrame("/p/b.py", f"f{number}", 2, 3, 3, None, None),

@@ -51,7 +51,10 @@ _OTHER_CODE = [
     ("a changed tree", "exec(compile(tree, path, 'exec'), space)"),
     ("after an import", "import module\nexec(compile(tree, path, 'exec'), space)"),
     ("piece by piece", "for node in tree.body: exec(compile(ast.Interactive([node]), path, 'single'), space)"),
-    ("in a function of its own", "exec(compile(ast.Module(tree.body[:2], []), path, 'exec'), space)\nprint(space['choose'](1))"),
+    (
+        "in a function of its own",
+        "exec(compile(ast.Module(tree.body[:2], []), path, 'exec'), space)\nprint(space['choose'](1))",
+    ),
 ]
 
 
@@ -142,7 +145,9 @@ def test_bytecode_of_an_archive(measured: Measured) -> None:  # noqa: F811
         archive.write(build / "stored.pyc", "module.pyc")
     for path in build.iterdir():
         path.unlink()
-    done = measured.run("import sys\nsys.path.insert(0, 'code.zip')\nimport module\nassert module.__file__.endswith('.pyc')\n")
+    done = measured.run(
+        "import sys\nsys.path.insert(0, 'code.zip')\nimport module\nassert module.__file__.endswith('.pyc')\n"
+    )
     assert (done.returncode, done.stdout, done.stderr) == (0, "plain\n", "")
     _check(measured, "code.zip/module.py")
 
@@ -217,7 +222,11 @@ _DEEP_TEST = "def test_it():\n" + "".join(" " + line for line in _DEEP.splitline
     [
         ("deep", _DEEP, "import deep"),
         ("deep", _DEEP, "import runpy; runpy.run_module('deep')"),
-        ("test_deep", _DEEP_TEST, "import pytest; assert pytest.main(['-q', '-pno:cacheprovider', 'test_deep.py']) == 0"),
+        (
+            "test_deep",
+            _DEEP_TEST,
+            "import pytest; assert pytest.main(['-q', '-pno:cacheprovider', 'test_deep.py']) == 0",
+        ),
     ],
     ids=["imported", "as a program", "rewritten by pytest"],
 )

@@ -41,7 +41,9 @@ def test_long_chains_and_sums(measured: Measured, size: tuple[int, int]) -> None
 def test_what_is_too_deep_for_the_program(measured: Measured) -> None:
     """It raises what it raises unmeasured, and nothing is said of it."""
     write_program(measured.work / "child.py", _deep(4_000, 3))
-    done = measured.run("try:\n    import child\nexcept (RecursionError, MemoryError) as error:\n    print(type(error))\n")
+    done = measured.run(
+        "try:\n    import child\nexcept (RecursionError, MemoryError) as error:\n    print(type(error))\n"
+    )
     assert (done.stdout, done.stderr) == (measured.run_bare().stdout, "")
     assert [record.messages for record in measured.records()] == [[]]
 

@@ -105,7 +105,6 @@ class Loader(importlib.machinery.SourceFileLoader):
 """
 
 
-
 def _check_lines(measured: Measured) -> None:  # noqa: F811
     """The module ran, with one of its two branches taken."""
     file = resolve(measured.run_directory).files[str(measured.work / "module.py")]
@@ -146,7 +145,9 @@ def test_what_a_loader_reads_runs_and_is_measured(measured: Measured, loader: st
 
 
 @with_default
-@pytest.mark.parametrize("run", ["compile(text, path, 'exec')", "compile(text.encode(), path, 'exec')"], ids=["str", "bytes"])
+@pytest.mark.parametrize(
+    "run", ["compile(text, path, 'exec')", "compile(text.encode(), path, 'exec')"], ids=["str", "bytes"]
+)
 def test_a_text_that_a_program_compiles_for_a_file_is_measured(measured: Measured, run: str) -> None:  # noqa: F811
     """An importer that translates and calls `compile` and `exec` itself: its text runs, the lines are the file's."""
     (measured.work / "module.py").write_text(_MODULE)

@@ -114,7 +114,12 @@ def _of_coverage(work: pathlib.Path, packages: tuple[str, ...], *arguments: str)
 
     (work / ".truthrc").write_text(f"[run]\nbranch = true\ndata_file = .truth\nsource_pkgs = {', '.join(packages)}\n")
     core = "ctrace" if IS_CPYTHON else "pytrace"
-    environment = {**os.environ, "COVERAGE_CORE": core, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTHONDONTWRITEBYTECODE": "1"}
+    environment = {
+        **os.environ,
+        "COVERAGE_CORE": core,
+        "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
+        "PYTHONDONTWRITEBYTECODE": "1",
+    }
     command = [sys.executable, "-m", "coverage", "run", "--rcfile=.truthrc", *arguments]
     subprocess.run(command, cwd=work, env=environment, check=True, capture_output=True, text=True, timeout=100)
     data = coverage.CoverageData(str(work / ".truth"))
@@ -126,7 +131,8 @@ def _of_coverage(work: pathlib.Path, packages: tuple[str, ...], *arguments: str)
 def _of_footfall(measured: Measured) -> Seen:  # noqa: F811
     files = measured.data().files
     found = {
-        path: (set().union(*file.lines.values()) - {0}, set().union(*file.arcs.values())) for path, file in files.items()
+        path: (set().union(*file.lines.values()) - {0}, set().union(*file.arcs.values()))
+        for path, file in files.items()
     }
     return {path: seen for path, seen in found.items() if seen[0]}
 
@@ -161,7 +167,12 @@ def test_packages_are_measured_however_their_modules_are_loaded(measured: Measur
 @each_engine
 @pytest.mark.parametrize(
     ("arguments", "name"),
-    [(("-m", "ours.as_main"), "ours/as_main"), (("-m", "ours"), "ours/__main__"), (("own.py",), "own"), (("tool",), "")],
+    [
+        (("-m", "ours.as_main"), "ours/as_main"),
+        (("-m", "ours"), "ours/__main__"),
+        (("own.py",), "own"),
+        (("tool",), ""),
+    ],
     ids=["a module", "a package", "a script by its file", "a script without a suffix is no module"],
 )
 def test_the_main_module_is_known_by_its_spec_or_file(measured: Measured, arguments, name) -> None:  # noqa: F811
@@ -216,7 +227,9 @@ def test_modules_that_pytest_rewrites_are_measured_by_their_names(measured: Meas
         done = measured.run("", *arguments, name="unused.py")
         assert done.returncode == 0, done.stdout + done.stderr
         found = _of_footfall(measured)
-        assert {path: lines for path, (lines, _) in found.items()} == {path: lines for path, (lines, _) in truth.items()}
+        assert {path: lines for path, (lines, _) in found.items()} == {
+            path: lines for path, (lines, _) in truth.items()
+        }
 
 
 @each_engine

@@ -83,7 +83,9 @@ def test_asserts_that_pytest_rewrites_run(measured: Measured, option: str) -> No
     if has_docstring:  # from 3.13 on the compiler leaves it out of the tree as well, and pytest rewrites the module
         plain = "'''PYTEST_DONT_REWRITE'''\ndef test_it():\n    assert 0  # missed\n    x = 1\n"
         write_program(measured.work / "test_plain.py", plain)
-    text = "'''Tests.'''\nimport helper\ndef test_it():\n    '''Text.'''\n    assert helper.helped(0) == 0\n    assert 1\n"
+    text = (
+        "'''Tests.'''\nimport helper\ndef test_it():\n    '''Text.'''\n    assert helper.helped(0) == 0\n    assert 1\n"
+    )
     for _ in range(2):
         arguments = (option, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-W", "ignore", ".")
         done = measured.run(text, *arguments, name="test_main.py")
@@ -96,7 +98,19 @@ def test_pytest_has_no_warning_of_ours_without_docstrings(tmp_path: pathlib.Path
     settings = "[pytest]\nfilterwarnings =\n  error\n  ignore::pytest.PytestConfigWarning\n"
     (tmp_path / "pytest.ini").write_text(settings)
     (tmp_path / "test_it.py").write_text("def test_it():\n    pass\n")
-    command = [sys.executable, "-m", "footfall", "run", "--quiet", "--no-profile", sys.executable, "-OO", "-m", "pytest", "-q"]
+    command = [
+        sys.executable,
+        "-m",
+        "footfall",
+        "run",
+        "--quiet",
+        "--no-profile",
+        sys.executable,
+        "-OO",
+        "-m",
+        "pytest",
+        "-q",
+    ]
     done = subprocess.run([*command, "-p", "no:asyncio"], cwd=tmp_path, capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (0, "")
 
@@ -121,7 +135,12 @@ def _run(work: pathlib.Path, tool: str, when: tuple[int, int], command: list[str
     for level, arguments in zip(when, (command, ["report", "-m"]), strict=True):
         environment["PYTHONOPTIMIZE"] = str(level or "")
         done = subprocess.run(
-            [sys.executable, "-m", tool, *arguments], cwd=work, env=environment, capture_output=True, text=True, check=True
+            [sys.executable, "-m", tool, *arguments],
+            cwd=work,
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=True,
         )
         said = done.stdout
     (work / ".coverage").unlink()

@@ -55,9 +55,7 @@ def test_another_mode_has_entries_of_its_own(stored: Path) -> None:
     assert _load(stored, mode=0) is None
 
 
-def test_another_version_of_footfall_has_entries_of_its_own(
-    stored: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_another_version_of_footfall_has_entries_of_its_own(stored: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Probes are numbered by the installed code, so what other code numbered is not used."""
     monkeypatch.setattr(probe_cache, "code_state", lambda: "other")
     assert _load(stored) is None

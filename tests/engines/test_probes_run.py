@@ -30,9 +30,7 @@ def measure(tmp_path):
             f"branch\t{branch}\ncover\t1\nprofile\t0\nsource_dir\t{work}\ncache_dir\t{tmp_path / 'cache'}\n"
         )
         environment = {**os.environ, "FOOTFALL_RUN": str(directory), **variables}
-        done = subprocess.run(
-            [sys.executable, *arguments], cwd=work, env=environment, text=True, capture_output=True
-        )
+        done = subprocess.run([sys.executable, *arguments], cwd=work, env=environment, text=True, capture_output=True)
         found: dict[str, tuple[set[int], set[tuple[int, int]]]] = {}
         for path in sorted(directory.glob("*.rec")):
             for module in read_record(str(path)).modules:
@@ -122,15 +120,26 @@ def look():
         "seen.clear()\nloop(2)\nassert seen == [2, 3, 4, 5, 8, 4, 5, 6, 4, 9, 9], seen\n"
         "_core.probes_rearm()\nseen.clear()\nloop(2)\nassert seen == [2, 3, 4, 5, 8, 4, 5, 6, 4, 9, 9], seen\n"
         "sys.settrace(None)\nassert loop(9) == -4",
-        "loop(9)\n"
-        "copy = type(loop)(marshal.loads(marshal.dumps(loop.__code__)), globals())\nassert copy(9) == -4",
+        "loop(9)\ncopy = type(loop)(marshal.loads(marshal.dumps(loop.__code__)), globals())\nassert copy(9) == -4",
         "copy = type(loop)(loop.__code__.replace(co_name='x'), globals())\nassert copy(9) == loop(9) == -4",
         "marks = [const for const in loop.__code__.co_consts if type(const).__name__ == 'Hits']\n"
         "assert len(marks) == 1\nassert pickle.loads(pickle.dumps(marks[0])) == marks[0]\nassert hash(marks[0])\nloop(3); loop(2)",
         "threads = [threading.Thread(target=loop, args=(20000,)) for _ in range(4)]\n"
         "[thread.start() for thread in threads]\n[thread.join() for thread in threads]",
     ],
-    ids=["removed", "shown before", "shown after", "restored", "under a tracer", "line events", "line events, restored", "marshal", "copied", "pickled", "threads"],
+    ids=[
+        "removed",
+        "shown before",
+        "shown after",
+        "restored",
+        "under a tracer",
+        "line events",
+        "line events, restored",
+        "marshal",
+        "copied",
+        "pickled",
+        "threads",
+    ],
 )
 def test_probes_in_live_bytecode(measure, body):
     """Probes leave the running bytecode after the first hit, and nothing else notices."""

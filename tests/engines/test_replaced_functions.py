@@ -103,9 +103,7 @@ def _plain_run(tmp_path: Path, *arguments: str, **variables: str) -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_context_goes_on_in_threads_however_they_are_started(
-    tmp_path: Path, footfall: Footfall, kind: str
-) -> None:
+def test_a_context_goes_on_in_threads_however_they_are_started(tmp_path: Path, footfall: Footfall, kind: str) -> None:
     """What the program has put there is called once, and the thread is of the context that it began in."""
     _write(tmp_path, IN_CONTEXT)
     done = footfall("run", "--quiet", "--no-profile", sys.executable, "main.py", kind)
@@ -284,7 +282,9 @@ print(len(names) > 60, found)
 
 
 @pytest.mark.parametrize("how", ["none", "refuse"])
-def test_built_in_functions_that_the_program_replaces_are_not_ours(tmp_path: Path, footfall: Footfall, how: str) -> None:
+def test_built_in_functions_that_the_program_replaces_are_not_ours(
+    tmp_path: Path, footfall: Footfall, how: str
+) -> None:
     """Each function of `builtins` in turn is none, or raises, while a file is met: that is measured all the same."""
     if sys.implementation.name == "pypy":
         pytest.skip("functions find their built-in names in `builtins` alone")

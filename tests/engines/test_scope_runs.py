@@ -70,9 +70,7 @@ def test_a_command_lists_the_files_that_coverage_lists(
         [*python, "coverage", "run", "--branch", *options, script, *command[1:]], [*python, "coverage", "json"]
     )
     start = [] if command[0] == "pytest" else [sys.executable]
-    ours = _result(
-        [*python, "footfall", "run", "--quiet", *options, *start, *command], [*python, "footfall", "json"]
-    )
+    ours = _result([*python, "footfall", "run", "--quiet", *options, *start, *command], [*python, "footfall", "json"])
     assert ours == theirs
 
 
@@ -82,6 +80,7 @@ def test_a_pytest_that_measures_itself_lists_no_launcher(project: Path, option: 
     if not os.path.exists(os.path.join(SCRIPTS, "pytest")):
         pytest.skip("pytest has no launcher here")
     ours = _result(
-        ["pytest", "-q", "-p", "footfall.pytest_plugin", option, "test_lib.py"], [sys.executable, "-m", "footfall", "json"]
+        ["pytest", "-q", "-p", "footfall.pytest_plugin", option, "test_lib.py"],
+        [sys.executable, "-m", "footfall", "json"],
     )
     assert sorted(ours) == ["lib.py", "test_lib.py", "totals"]

@@ -142,9 +142,7 @@ def test_the_environment_variable_comes_first(measured) -> None:
 _IMPOSSIBLE = "monitoring" if not IS_CPYTHON or sys.version_info < (3, 14) else "probes"
 
 
-@pytest.mark.parametrize(
-    "engine", ["fastest", _IMPOSSIBLE], ids=lambda name: f"engine {name}"
-)
+@pytest.mark.parametrize("engine", ["fastest", _IMPOSSIBLE], ids=lambda name: f"engine {name}")
 def test_an_impossible_engine_is_said_once_and_the_default_used(measured, engine) -> None:
     """The program is measured all the same, and one line names the setting."""
     done = measured.run("x = 1\nif x:\n    x = 2\n", engine)

@@ -167,8 +167,7 @@ def _report(folder: pathlib.Path, *command: str) -> dict[str, Any]:
 
 @pytest.fixture(scope="module", params=["default", "settrace"])
 def reports(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[Any, Any, Any]:
-    """What footfall reports of its data, coverage.py of footfall's, and coverage.py of what its C tracer recorded.
-    """
+    """What footfall reports of its data, coverage.py of footfall's, and coverage.py of what its C tracer recorded."""
     folder = tmp_path_factory.mktemp("sources")
     _write_project(folder)
     engine = {} if request.param == "default" else {"FOOTFALL_ENGINE": request.param}

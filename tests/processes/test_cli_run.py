@@ -398,7 +398,9 @@ def test_relative_files_are_stored_relative(footfall, tmp_path) -> None:
 def test_the_configured_engine_reaches_the_measured_process(footfall, tmp_path, monkeypatch, engine: Engine) -> None:
     """`engine` of [tool.footfall] says which engine runs; the record's header names it."""
     monkeypatch.setenv(KEEP_VARIABLE, "1")
-    settings = f"[tool.footfall]\nengine = '{engine.name}'\n[tool.coverage.run]\nbranch = {str(engine.branch).lower()}\n"
+    settings = (
+        f"[tool.footfall]\nengine = '{engine.name}'\n[tool.coverage.run]\nbranch = {str(engine.branch).lower()}\n"
+    )
     _write(tmp_path / "pyproject.toml", settings)
     script = _write(tmp_path / "p.py", "x = 1\nif x:\n    x = 2\n")
     assert footfall("run", "-q", "p.py").returncode == 0

@@ -145,7 +145,9 @@ THREADS = {
     """,
 }
 if IS_PYPY:
-    THREADS["callbacks from C"] = THREADS["callbacks from C"].replace("del things", "del things; import gc; gc.collect()")
+    THREADS["callbacks from C"] = THREADS["callbacks from C"].replace(
+        "del things", "del things; import gc; gc.collect()"
+    )
 
 
 def run_row(footfall, folder, text: str, **options: object):
@@ -155,7 +157,9 @@ def run_row(footfall, folder, text: str, **options: object):
         write_program(folder / "child.py", "ran = 1\n")
     done = footfall("run", "-q", "main.py", **options)
     # PyPy's profiler is not safe with threads: its end is said, coverage goes on
-    said = [line for line in done.stderr.splitlines() if sys.implementation.name != "pypy" or "[profile-ended]" not in line]
+    said = [
+        line for line in done.stderr.splitlines() if sys.implementation.name != "pypy" or "[profile-ended]" not in line
+    ]
     assert (done.returncode, said) == (0, [])
     check_marks(folder, read_coverage(folder / ".coverage"))
     return done
@@ -347,7 +351,10 @@ def _interpreter_rows() -> dict[str, str]:
     if IS_PYPY:
         return {}
     if sys.version_info >= (3, 14):
-        return {**INTERPRETERS, "the older module": INTERPRETERS["the older module"].replace("_{module}", "_interpreters")}
+        return {
+            **INTERPRETERS,
+            "the older module": INTERPRETERS["the older module"].replace("_{module}", "_interpreters"),
+        }
     module = "_interpreters" if sys.version_info >= (3, 13) else "_xxsubinterpreters"
     return {"the older module": INTERPRETERS["the older module"].replace("_{module}", module)}
 

@@ -87,7 +87,11 @@ def test_script(compare, tmp_path, ending):
 @pytest.mark.parametrize("ending", ["end", "traceback"])
 @pytest.mark.parametrize(
     ("path", "arguments"),
-    [("program.py", ["-m", "program", "a"]), ("package/__main__.py", ["-m", "package"]), ("folder/__main__.py", ["folder", "a"])],
+    [
+        ("program.py", ["-m", "program", "a"]),
+        ("package/__main__.py", ["-m", "package"]),
+        ("folder/__main__.py", ["folder", "a"]),
+    ],
     ids=["module", "package", "directory"],
 )
 def test_modules_and_directories(compare, tmp_path, path, arguments, ending):

@@ -680,7 +680,20 @@ def test_workers_of_pytest_xdist(footfall, tmp_path) -> None:
     )
     write_program(tmp_path / "child.py", CHILD)
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST")}
-    done = footfall("run", "-q", sys.executable, "-m", "pytest", "-q", "-n", "2", "-p", "no:cacheprovider", env=environment, timeout=300)
+    done = footfall(
+        "run",
+        "-q",
+        sys.executable,
+        "-m",
+        "pytest",
+        "-q",
+        "-n",
+        "2",
+        "-p",
+        "no:cacheprovider",
+        env=environment,
+        timeout=300,
+    )
     assert done.returncode == 1, done.stdout
     assert "1 failed, 6 passed" in done.stdout
     check_marks(tmp_path, read_coverage(tmp_path / ".coverage"))

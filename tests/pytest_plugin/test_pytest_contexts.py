@@ -40,7 +40,7 @@ def spin(seconds):
     while time.thread_time() < end:
         pass
 '''
-TESTS = '''
+TESTS = """
 import asyncio
 import threading
 import unittest
@@ -113,7 +113,7 @@ def test_loop():
         return await asyncio.gather(work(2), work(4))
 
     assert asyncio.run(main()) == [1, 2]
-'''
+"""
 # what pytest-cov does for --cov-context=test, in short
 COVERAGE_PLUGIN = """
 import coverage
@@ -203,9 +203,7 @@ def test_the_profile_is_by_test_at_no_cost(project, footfall):
 def test_workers_label_their_own_tests(project):
     """Under pytest-xdist each worker follows its tests; the controller, which sees their reports, none."""
     run_pytest(project, "--footfall", "--footfall-source=.", "--footfall-context=test", "--footfall-data-file=one.data")
-    stdout = run_pytest(
-        project, "--cov=.", "--cov-context=test", "--cov-branch", "-n", "2", plugins=("xdist.plugin",)
-    )
+    stdout = run_pytest(project, "--cov=.", "--cov-context=test", "--cov-branch", "-n", "2", plugins=("xdist.plugin",))
     assert "TOTAL" in stdout and "bringing up nodes" in stdout
     alone, workers = table(project / "one.data"), table(project / ".coverage")
 
@@ -267,7 +265,8 @@ def test_what_a_test_left_running_is_its_own(project):
     run_pytest(project, "--footfall", "--footfall-source=.", "--footfall-context=test")
     found = table(project / ".coverage")
     one, two = (
-        {line for name, line in found[f"test_all.py::{test}|run"] if name == "library.py"} for test in ("test_one", "test_two")
+        {line for name, line in found[f"test_all.py::{test}|run"] if name == "library.py"}
+        for test in ("test_one", "test_two")
     )
     assert one == {9, 10, 11, 15, 17}
     assert two == {9, 10, 11}

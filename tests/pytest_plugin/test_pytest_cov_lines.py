@@ -130,7 +130,11 @@ def project(tmp_path: pathlib.Path) -> pathlib.Path:
 def _run(project: pathlib.Path, line: str) -> subprocess.CompletedProcess[str]:
     names = ("PYTEST", "COVERAGE", "FOOTFALL")
     environment = {name: value for name, value in os.environ.items() if not name.startswith(names)}
-    environment |= {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTEST_PLUGINS": "footfall.pytest_plugin", "PYTHONPATH": str(project)}
+    environment |= {
+        "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
+        "PYTEST_PLUGINS": "footfall.pytest_plugin",
+        "PYTHONPATH": str(project),
+    }
     command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *line.split()]
     return subprocess.run(
         command, cwd=project, env=environment, text=True, capture_output=True, stdin=subprocess.DEVNULL, timeout=300
@@ -157,7 +161,11 @@ def test_documented_command_lines(project, name: str) -> None:
         assert text in words, done.stdout
     for path in written:
         assert (project / path).exists()
-    if any(word in line for word in ("--cov-report=term", "--cov-report term")) or "--cov=myproj tests" in line and "report" not in line:
+    if (
+        any(word in line for word in ("--cov-report=term", "--cov-report term"))
+        or "--cov=myproj tests" in line
+        and "report" not in line
+    ):
         assert "TOTAL" in words or "skipped" in words
     elif "--cov-report" in line or "--no-cov" in line:
         assert "TOTAL" not in words

@@ -196,9 +196,7 @@ def test_plugin_can_be_left_out(session):
 
 def test_no_footfall_has_the_last_word(project, session):
     """For when the configuration file says --footfall."""
-    (project / "pyproject.toml").write_text(
-        '[tool.pytest.ini_options]\npythonpath = ["."]\naddopts = "--footfall"\n'
-    )
+    (project / "pyproject.toml").write_text('[tool.pytest.ini_options]\npythonpath = ["."]\naddopts = "--footfall"\n')
     assert session("--no-footfall").returncode == 0
     assert not (project / ".coverage").exists()
     session()

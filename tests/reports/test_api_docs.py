@@ -8,7 +8,9 @@ import pytest
 
 from conftest import REPOSITORY
 
-EXAMPLES = re.findall(r"^```python\n(.*?)^```", (REPOSITORY / "docs" / "api.md").read_text(encoding="utf-8"), re.M | re.S)
+EXAMPLES = re.findall(
+    r"^```python\n(.*?)^```", (REPOSITORY / "docs" / "api.md").read_text(encoding="utf-8"), re.M | re.S
+)
 
 
 @pytest.mark.parametrize("number", range(len(EXAMPLES)))

@@ -31,7 +31,9 @@ def test_version_and_help(footfall, capsys) -> None:
     assert footfall("--version").stdout == f"footfall, version {VERSION}\n"
     commands = re.findall(r"^  (\w+)  +\S", footfall("--help").stdout, re.MULTILINE)
     modules = (REPOSITORY / "src" / "footfall" / "cli").rglob("*.py")
-    there = {path.stem for path in modules if re.search(r"^def command\(", path.read_text(encoding="utf-8"), re.MULTILINE)}
+    there = {
+        path.stem for path in modules if re.search(r"^def command\(", path.read_text(encoding="utf-8"), re.MULTILINE)
+    }
     assert set(commands) == there - {"pytest_session"}  # which pytest calls, not people
     assert commands[0] == "run"
     for command in commands:
@@ -218,7 +220,9 @@ def test_a_place_without_a_run_is_named(footfall, tmp_path) -> None:
     assert "it has no file `settings`" in footfall("resolve", str(tmp_path)).stderr
 
 
-@pytest.mark.parametrize("name", ["report", "html", "tests", "gaps", "flame", "export", "erase", "debug", "top", "combine"])
+@pytest.mark.parametrize(
+    "name", ["report", "html", "tests", "gaps", "flame", "export", "erase", "debug", "top", "combine"]
+)
 def test_examples_of_the_help_can_be_copied(footfall, name: str) -> None:
     """Each has a line of its own, whatever the width of the terminal."""
     _, _, examples = footfall(name, "--help", env={**os.environ, "COLUMNS": "50"}).stdout.partition("Examples:\n")

@@ -72,13 +72,18 @@ def test_debug_shows_probes_beside_their_lines(footfall, tmp_path) -> None:
     done = footfall("debug", "probes", "app.py", "bad.py")
     assert done.returncode == 1 and "bad.py: Can't parse the source" in done.stderr
     shown = done.stdout.splitlines()
-    first, second, third = (shown.index(line) for line in ("    1  for i in range(2):", "    2      if i:", "    3          break"))
+    first, second, third = (
+        shown.index(line) for line in ("    1  for i in range(2):", "    2      if i:", "    3          break")
+    )
     assert any(line.endswith(" 1 -> 2 (entered)") for line in shown[first:second])
     assert any(line.endswith(" 1 -> 5 (left)") for line in shown[first:second])
     assert any(line.endswith(" 2 -> 3 (entered)") for line in shown[second:third])
     assert any(line.endswith(" 2 -> 1 (left)") for line in shown[second:third])
     assert "\x1b" not in done.stdout
     done = footfall("debug", "probes", "--instrumented", "app.py")
-    assert done.stdout.count("footfall probe") == len({line.split()[0] for line in shown if line.lstrip().startswith("#")}) - 1
+    assert (
+        done.stdout.count("footfall probe")
+        == len({line.split()[0] for line in shown if line.lstrip().startswith("#")}) - 1
+    )
     assert footfall("debug", "probes").returncode == 2
     assert footfall("debug", "sys", "--instrumented").returncode == 2

@@ -82,7 +82,9 @@ def test_no_bar_off_a_terminal() -> None:
 def test_ctrl_c_while_the_command_is_loaded(tmp_path: Path, start: str) -> None:
     """It ends the command as the signal does, without a traceback."""
     (tmp_path / "click.py").write_text("import os, signal\nos.kill(os.getpid(), signal.SIGINT)\n")
-    command = [str(Path(sys.executable).with_name("footfall"))] if start == "launcher" else [sys.executable, "-m", "footfall"]
+    command = (
+        [str(Path(sys.executable).with_name("footfall"))] if start == "launcher" else [sys.executable, "-m", "footfall"]
+    )
     done = subprocess.run(
         [*command, "report"], env={**os.environ, "PYTHONPATH": str(tmp_path)}, capture_output=True, cwd=tmp_path
     )

@@ -136,7 +136,9 @@ def test_speedscope(tmp_path) -> None:
     by_cpu = json.loads("".join(render_speedscope(make_profile(tmp_path), Clock.CPU)))["profiles"][0]
     assert [frames[sample[-1]]["line"] for sample in by_cpu["samples"]] == [8, 9, 9]
     assert sum(by_cpu["weights"]) == 80_000_000
-    assert json.loads("".join(render_speedscope(make_profile(tmp_path), Clock.SAMPLES)))["profiles"][0]["unit"] == "none"
+    assert (
+        json.loads("".join(render_speedscope(make_profile(tmp_path), Clock.SAMPLES)))["profiles"][0]["unit"] == "none"
+    )
 
 
 def test_speedscope_of_sums(tmp_path) -> None:
@@ -217,7 +219,9 @@ def test_contexts_choose_what_is_exported(tmp_path, monkeypatch, capsys) -> None
 
 def _deep_profile(depth: int) -> Profile:
     """One stack of so many frames of two functions that call each other, with a cost at its end and in its middle."""
-    frames = [Frame(Function("/p/deep.py", name, line), line + 1, line + 1, None, None) for name, line in (("f", 1), ("g", 5))]
+    frames = [
+        Frame(Function("/p/deep.py", name, line), line + 1, line + 1, None, None) for name, line in (("f", 1), ("g", 5))
+    ]
     nodes = [TreeNode(-1, -1), *(TreeNode(at, at % 2) for at in range(depth))]
     costs = {(at, 0, ""): Cost(10**6, 10**6, 0, 1) for at in (depth // 2, depth)}
     return Profile(frames, nodes, [ProfiledThread(1, 1, "main")], costs, 1, 2, 0, 0, 10**6)
@@ -267,7 +271,15 @@ def test_functions_of_one_name_are_told_apart(tmp_path) -> None:
     nodes = [TreeNode(-1, -1), TreeNode(0, 0), TreeNode(0, 1), TreeNode(1, 2)]
     costs = {(node, 0, ""): Cost(10**9, 10**9, 0, node) for node in (1, 2, 3)}
     profile = Profile(frames, nodes, [ProfiledThread(1, 1, "main")], costs, 1, 3, 0, 0, 10**6)
-    assert list(render_collapsed(profile)) == ["C.value (/p/a.py:3) 1\n", "C.value (/p/a.py:3);<gc> 3\n", "C.value (/p/a.py:7) 2\n"]
+    assert list(render_collapsed(profile)) == [
+        "C.value (/p/a.py:3) 1\n",
+        "C.value (/p/a.py:3);<gc> 3\n",
+        "C.value (/p/a.py:7) 2\n",
+    ]
     path = tmp_path / "run.pstats"
     path.write_bytes(render_pstats(profile))
-    assert set(pstats.Stats(str(path)).stats) == {("/p/a.py", 3, "C.value"), ("/p/a.py", 7, "C.value"), ("~", 0, "<gc>")}
+    assert set(pstats.Stats(str(path)).stats) == {
+        ("/p/a.py", 3, "C.value"),
+        ("/p/a.py", 7, "C.value"),
+        ("~", 0, "<gc>"),
+    }

@@ -29,7 +29,12 @@ def _slugs_in_python(path: pathlib.Path) -> Iterator[str]:
     """Slugs as an error's or report's first argument, in pairs with a text, and in brackets at a text's end."""
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Call) and node.args and not _called_name(node).startswith(("open", "get", "option")):
-            is_error = _called_name(node).endswith("Error") or _called_name(node).lstrip("_") in ("report", "error", "keep_message", "say_at_end")
+            is_error = _called_name(node).endswith("Error") or _called_name(node).lstrip("_") in (
+                "report",
+                "error",
+                "keep_message",
+                "say_at_end",
+            )
             if is_error and _constant(node.args[0]):
                 yield _constant(node.args[0])
         elif isinstance(node, ast.Tuple) and len(node.elts) == 2 and not _constant(node.elts[1]):

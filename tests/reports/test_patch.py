@@ -174,7 +174,9 @@ def test_a_new_file_is_all_new(project, report, name: str, is_tracked: bool) -> 
     if is_tracked:
         git("add", ".")
     _write(project, name, {1, 2, 3})
-    assert json.loads(report("--format=json", "--include=" + name.replace("*", "[*]")))["files"][name]["missing_lines"] == [5]
+    assert json.loads(report("--format=json", "--include=" + name.replace("*", "[*]")))["files"][name][
+        "missing_lines"
+    ] == [5]
     git("add", ".")
     git("commit", "-m", "new")
     assert "No line of measured code is new" in report(revision="HEAD")
@@ -302,7 +304,9 @@ def _patch(text: str, new_lines: set[int], executed: set[int]):
 
 def test_a_statement_is_new_with_any_of_its_lines() -> None:
     """Comments and blanks are nothing; excluded lines are not to be covered."""
-    text = "x = [\n    1,\n    2,\n]\n# comment\n\nif x:\n    y = 1\n    z = 1  # pragma: no cover\n    u = 2\n    v = 3\n"
+    text = (
+        "x = [\n    1,\n    2,\n]\n# comment\n\nif x:\n    y = 1\n    z = 1  # pragma: no cover\n    u = 2\n    v = 3\n"
+    )
     patched = _patch(text, {3, 5, 6, 9, 8, 11}, {1, 7})
     assert patched.result.statements == {1, 8, 11}
     assert patched.result.excluded == {9}

@@ -53,7 +53,7 @@ def test_ci_runs_the_test_command():
     install, _, test = line.partition("&&")
     assert shlex.split(install)[-1] == ".[test]" and "'.[test]'" in ci
     assert test.split()[0] == ".venv/bin/python"
-    assert f"bin/python\" {' '.join(test.split()[1:])}" in ci
+    assert f'bin/python" {" ".join(test.split()[1:])}' in ci
 
 
 def test_the_newcomers_commands_are_two_lines():

@@ -20,9 +20,14 @@ from interpreters import OTHERS, any_python
 pytestmark = pytest.mark.skipif(sys.implementation.name != "cpython", reason="reads from CPython only")
 pytest.importorskip("elftools")
 
-PYTHONS = [*([sys.executable] if sys.version_info >= (3, 14) else []), *(path for path in OTHERS if path[-4:] >= "3.14")]
+PYTHONS = [
+    *([sys.executable] if sys.version_info >= (3, 14) else []),
+    *(path for path in OTHERS if path[-4:] >= "3.14"),
+]
 OLDER = [*([] if sys.version_info >= (3, 14) else [sys.executable]), *(path for path in OTHERS if path[-4:] < "3.14")]
-with_tasks = pytest.mark.parametrize("python", any_python(PYTHONS) or [pytest.param("", marks=pytest.mark.skip("no CPython 3.14"))])
+with_tasks = pytest.mark.parametrize(
+    "python", any_python(PYTHONS) or [pytest.param("", marks=pytest.mark.skip("no CPython 3.14"))]
+)
 
 TREE = """
 import asyncio, time

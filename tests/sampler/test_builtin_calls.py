@@ -120,7 +120,9 @@ while True:
 def test_the_interpreter_says_which_calls_are_of_c_functions(tmp_path: Path, python: str) -> None:
     """Methods of C objects are told from those in Python, in a run and from outside, of every version."""
     if not python:
-        (tmp_path / "work.py").write_text(WORK.replace("while True", "end = time.process_time() + 1\nwhile time.process_time() < end"))
+        (tmp_path / "work.py").write_text(
+            WORK.replace("while True", "end = time.process_time() + 1\nwhile time.process_time() < end")
+        )
         done = subprocess.run(
             [sys.executable, "-m", "footfall", "run", "-q", "--no-cover", "work.py"],
             cwd=tmp_path, capture_output=True, text=True,

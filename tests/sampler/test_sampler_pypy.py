@@ -45,9 +45,7 @@ def names(log: SampleLog) -> set[tuple[str, str]]:
     return {(log.codes[node.code].qualname, log.codes[node.code].path) for node in log.nodes.values()}
 
 
-@pytest.mark.parametrize(
-    ("ending", "status"), [("", 0), ("os.kill(os.getpid(), 9)", -9)], ids=["an exit", "a kill"]
-)
+@pytest.mark.parametrize(("ending", "status"), [("", 0), ("os.kill(os.getpid(), 9)", -9)], ids=["an exit", "a kill"])
 def test_late_functions_are_named(tmp_path: Path, ending: str, status: int) -> None:
     """A function compiled after the start has its name in the file, also when the process is killed."""
     assert run_program("work(0.2)\ntime.sleep(1)\nwork(0.2)\n" + ending, tmp_path)[0] == status
@@ -175,7 +173,9 @@ print("done")
 
 
 @pytest.mark.parametrize("when", ["later", "at the end"])
-def test_a_limit_of_file_sizes(tmp_path: Path, footfall: Callable[..., subprocess.CompletedProcess[str]], when: str) -> None:
+def test_a_limit_of_file_sizes(
+    tmp_path: Path, footfall: Callable[..., subprocess.CompletedProcess[str]], when: str
+) -> None:
     """What the profiler can't write any more does not hold the program up; what it had written is in the data."""
     (tmp_path / "program.py").write_text(LIMITED)
     command = ["run", "--quiet", "--no-cover", sys.executable, "program.py", when]

@@ -150,7 +150,9 @@ def test_the_overview_says_what_changed(project, tmp_path) -> None:
     assert json.loads(_payload(tmp_path / "site" / "index.html"))["changes"] is None
     later = tmp_path / "later.data"
     retry = {(-1, 1), (1, 4), (4, 5), (5, 12), (12, 18), (18, -1), (-4, 5), (-12, 13), (13, 14), (14, 13)}
-    with write_coverage(later, {str(tmp_path / "shop" / "invoice.py"): FileData(arcs={"": retry})}, has_arcs=True) as connection:
+    with write_coverage(
+        later, {str(tmp_path / "shop" / "invoice.py"): FileData(arcs={"": retry})}, has_arcs=True
+    ) as connection:
         write_profile(connection, rows_from_profile(make_profile(tmp_path, retry_ms=100)))
     _run("html", "--data-file", str(later), "-d", "site", "-q")
     changes = json.loads(_payload(tmp_path / "site" / "index.html"))["changes"]
@@ -185,8 +187,16 @@ def _payload(page: pathlib.Path) -> str:
     return page.read_text(encoding="utf-8").partition('id="payload">')[2].partition("</script>")[0]
 
 
-@pytest.mark.parametrize("content", [b"", b"[1]", b"[" * 100_000, b'{"files": 3, "total": "x", "pages": ["../../x.html", 4]}',
-    b'{"files": {"a": "x"}, "total": 1e400, "sample_us": [], "functions": [3, ["f"], ["f", "a.py", "x", null], [1, 2, 3, 4]], "created": 5}'])
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"[1]",
+        b"[" * 100_000,
+        b'{"files": 3, "total": "x", "pages": ["../../x.html", 4]}',
+        b'{"files": {"a": "x"}, "total": 1e400, "sample_us": [], "functions": [3, ["f"], ["f", "a.py", "x", null], [1, 2, 3, 4]], "created": 5}',
+    ],
+)
 def test_a_damaged_earlier_site_does_no_harm(project, tmp_path, content) -> None:
     """Whatever the earlier site's numbers are, the new one is written, and nothing outside it is removed."""
     (tmp_path / "x.html").write_text("kept")

@@ -142,7 +142,9 @@ def test_the_source_shows_what_ran(browser, site) -> None:
     assert "50%" in browser.find_element("id", "L9").text
     browser.find_element("css selector", "#L19 button.tests").click()
     assert SEND in browser.find_element("css selector", ".who").text
-    assert "100.0% of the line's time" not in browser.find_element("css selector", ".who").text  # its time is in `dumps`
+    assert (
+        "100.0% of the line's time" not in browser.find_element("css selector", ".who").text
+    )  # its time is in `dumps`
 
 
 def test_keys_go_to_missing_and_hot_lines(browser, site) -> None:
@@ -240,7 +242,10 @@ def test_clock_thread_and_test_are_chosen_afterwards(browser, site) -> None:
     _open(browser, site / "flame.html")
     status = browser.find_element("css selector", "main > p.dim")
     assert status.text.startswith("100 ms in 100 samples")
-    choosers = {label.text.split("\n")[0]: Select(label.find_element("tag name", "select")) for label in _all(browser, ".controls label")}
+    choosers = {
+        label.text.split("\n")[0]: Select(label.find_element("tag name", "select"))
+        for label in _all(browser, ".controls label")
+    }
     choosers["Clock"].select_by_value("wall")
     assert status.text.startswith("200 ms")
     choosers["Thread"].select_by_visible_text("worker 78 (process 77)")
@@ -316,7 +321,17 @@ def test_the_overview_shows_changes(browser, site, tmp_path) -> None:
     files.copytree(site, tmp_path / "site")
     with pytest.MonkeyPatch.context() as patch, pytest.raises(SystemExit):
         patch.chdir(root)
-        main(["html", "--data-file", str(root / "shop.data"), "-d", str(tmp_path / "site"), "-q", "--contexts=test_total"])
+        main(
+            [
+                "html",
+                "--data-file",
+                str(root / "shop.data"),
+                "-d",
+                str(tmp_path / "site"),
+                "-q",
+                "--contexts=test_total",
+            ]
+        )
     _open(browser, tmp_path / "site" / "index.html")
     (head,) = [head for head in _texts(browser, "h2") if head.startswith("Changed since")]
     assert head.startswith("Changed since the report of 20")
@@ -421,7 +436,9 @@ def test_a_narrow_window_needs_no_scrolling_sideways(browser, site, narrow) -> N
             _click_frame(browser, depth=1)
             assert _texts(browser, ".beside .lines td")
         assert browser.execute_script("return document.documentElement.scrollWidth") <= 400, page
-        assert browser.execute_script("return [...document.querySelectorAll('.scroll')].every((each) => each.scrollWidth <= each.clientWidth)")
+        assert browser.execute_script(
+            "return [...document.querySelectorAll('.scroll')].every((each) => each.scrollWidth <= each.clientWidth)"
+        )
         assert browser.execute_script(STANDS_OUT) == [], page
 
 
@@ -440,7 +457,12 @@ def test_why_a_branch_was_not_taken_is_within_the_window(browser, site, narrow) 
 def test_the_columns_of_a_source_have_heads(browser, site) -> None:
     """Line, time, tests and source stand above their columns, and are said to screen readers."""
     _open(browser, _source_page(site))
-    assert [text for text in _texts(browser, ".heads [role=columnheader]") if text] == ["line", "time", "tests", "source"]
+    assert [text for text in _texts(browser, ".heads [role=columnheader]") if text] == [
+        "line",
+        "time",
+        "tests",
+        "source",
+    ]
     right = "return document.querySelector(arguments[0]).getBoundingClientRect().right"
     assert browser.execute_script(right, ".heads .by") == browser.execute_script(right, "#L9 .by")
 

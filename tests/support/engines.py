@@ -75,7 +75,9 @@ class Measured:
     def run(self, text: str, *arguments: str, name: str = "main.py") -> subprocess.CompletedProcess[str]:
         """Write the program and run it measured, or Python with the arguments."""
         write_program(self.work / name, text)
-        return self._start(arguments or (name,), {ENGINE_VARIABLE: self.engine.name, RUN_VARIABLE: str(self.run_directory)})
+        return self._start(
+            arguments or (name,), {ENGINE_VARIABLE: self.engine.name, RUN_VARIABLE: str(self.run_directory)}
+        )
 
     def run_bare(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run Python, with `main.py` or the arguments, unmeasured."""
@@ -88,7 +90,13 @@ class Measured:
         environment["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"  # what else is installed here would only take its time
         command = [sys.executable, *arguments]
         return subprocess.run(
-            command, cwd=self.work, env=environment, text=True, capture_output=True, stdin=subprocess.DEVNULL, timeout=300
+            command,
+            cwd=self.work,
+            env=environment,
+            text=True,
+            capture_output=True,
+            stdin=subprocess.DEVNULL,
+            timeout=300,
         )
 
     def records(self) -> list[Record]:

@@ -167,9 +167,7 @@ def _trace(directory: Path, work: Path, optimize: int = 0) -> dict[str, Truth]:
     return {name: (arcs.get(name, ()), result) for name, result in results.items()}
 
 
-def _true_answers(
-    directory: Path, recorded: Mapping[str, Sequence[Arc]], branch: bool
-) -> dict[str, Answer]:
+def _true_answers(directory: Path, recorded: Mapping[str, Sequence[Arc]], branch: bool) -> dict[str, Answer]:
     """Return what coverage.py says of what its C tracer recorded; without the programs that it cannot analyse."""
     answers = {}
     for name, arcs in recorded.items():
@@ -305,13 +303,19 @@ def main() -> int:
     parser.add_argument("--programs", type=int, default=5000, help="how many (default: 5000)")
     parser.add_argument("--seed", type=int, default=0, help="of the first program (default: 0)")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="batches at a time (default: all cores)")
-    parser.add_argument("--rounds", type=int, default=0, help="call the functions of random programs so often once more")
+    parser.add_argument(
+        "--rounds", type=int, default=0, help="call the functions of random programs so often once more"
+    )
     parser.add_argument("--constructs", action="store_true", help="try the table of constructs instead")
     parser.add_argument("--show", type=int, default=20, help="differences to print (default: 20)")
     parser.add_argument("--save", metavar="FILE", help="only write what the C tracer records to FILE")
     parser.add_argument("--expect", metavar="FILE", help="compare with the record in FILE")
     parser.add_argument(
-        "--syntax", type=_version, default=sys.version_info[:2], metavar="X.Y", help="of the random programs (default: ours)"
+        "--syntax",
+        type=_version,
+        default=sys.version_info[:2],
+        metavar="X.Y",
+        help="of the random programs (default: ours)",
     )
     parser.add_argument("--engine", default="", help="probes, monitoring or settrace (default: as footfall chooses)")
     parser.add_argument("--no-branch", action="store_true", help="measure lines only")

@@ -51,9 +51,16 @@ def next_context():
 def switching_program(seed: int) -> str:
     """Return a random program that begins a context at each call that it attempts and each step of a coroutine."""
     text = generate_program(seed)
-    assert "\ndef attempt(function):\n    try:\n" in text and "    while True:\n        try:\n            coroutine" in text
-    text = text.replace("\ndef attempt(function):\n", f"\n{_SWITCHING}\ndef attempt(function):\n    next_context()\n", 1)
-    return text.replace("        try:\n            coroutine", "        next_context()\n        try:\n            coroutine", 1)
+    assert (
+        "\ndef attempt(function):\n    try:\n" in text
+        and "    while True:\n        try:\n            coroutine" in text
+    )
+    text = text.replace(
+        "\ndef attempt(function):\n", f"\n{_SWITCHING}\ndef attempt(function):\n    next_context()\n", 1
+    )
+    return text.replace(
+        "        try:\n            coroutine", "        next_context()\n        try:\n            coroutine", 1
+    )
 
 
 def compare_contexts(seeds: Iterable[int], engine: str = "") -> dict[str, str]:

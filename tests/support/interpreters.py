@@ -32,7 +32,6 @@ _PATH = os.pathsep.join([os.environ["PATH"], str(Path.home() / ".interpreters/bi
 PYPY = shutil.which("pypy3", path=_PATH) or shutil.which("pypy3.11", path=_PATH)
 
 
-
 def any_python(pythons: list[str]) -> list[object]:
     """Return parameters of which those of another Python than ours say so: reading one is the same from every Python."""
     return [pytest.param(python, marks=pytest.mark.any_python if python in OTHERS else ()) for python in pythons]
@@ -63,7 +62,15 @@ def environment_of(python: str, folder: Path, *, with_footfall: bool) -> str:
         shutil.copy(REPOSITORY / "footfall.pth", packages)
         if "pypy" not in suffix:
             sources = sorted(map(str, REPOSITORY.glob("native/**/*.c")))
-            flags = ["-shared", "-fPIC", "-std=c11", "-O1", "-D_GNU_SOURCE", f"-I{REPOSITORY / 'native'}", f"-I{include}"]
+            flags = [
+                "-shared",
+                "-fPIC",
+                "-std=c11",
+                "-O1",
+                "-D_GNU_SOURCE",
+                f"-I{REPOSITORY / 'native'}",
+                f"-I{include}",
+            ]
             core = Path(packages) / "footfall" / f"_core{suffix}"
             subprocess.run(["cc", *flags, *sources, "-o", str(core)], check=True, timeout=300)
     return made

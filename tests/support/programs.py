@@ -101,9 +101,7 @@ def generate_program(
 class _Writer(Expressions):
     """Writes statements; each method returns lines, indented from 0."""
 
-    def __init__(
-        self, chance: random.Random, version: tuple[int, int], jumps_in_finally: bool, rounds: int
-    ) -> None:
+    def __init__(self, chance: random.Random, version: tuple[int, int], jumps_in_finally: bool, rounds: int) -> None:
         super().__init__(chance, version)
         self.jumps_in_finally = jumps_in_finally
         self.rounds = rounds

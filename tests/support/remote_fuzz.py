@@ -63,7 +63,23 @@ def sdéep_naïve(n):
 sdéep_naïve(40)
 """
 HAS_TASKS = sys.version_info >= (3, 14)
-WORDS = (0, 1, 7, 8, 24, 0x7F, 0xFF, 0xFFFF, 1 << 20, 1 << 31, 1 << 32, (1 << 47) - 8, (1 << 63), (1 << 64) - 1, (1 << 64) - 8)
+WORDS = (
+    0,
+    1,
+    7,
+    8,
+    24,
+    0x7F,
+    0xFF,
+    0xFFFF,
+    1 << 20,
+    1 << 31,
+    1 << 32,
+    (1 << 47) - 8,
+    (1 << 63),
+    (1 << 64) - 1,
+    (1 << 64) - 8,
+)
 
 
 class Target:
@@ -89,7 +105,9 @@ class Target:
     def sampler(self, path: str | None = None) -> _core.RemoteSampler:
         """A sampler of the target, every 20 us."""
         found = self.found
-        return _core.RemoteSampler(self.pid, found.runtime, found.code_type, found.version, path, 20_000, tasks=self.tables)
+        return _core.RemoteSampler(
+            self.pid, found.runtime, found.code_type, found.version, path, 20_000, tasks=self.tables
+        )
 
     def read(self, address: int, size: int) -> bytes:
         """Its memory, or nothing."""

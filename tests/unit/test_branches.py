@@ -10,13 +10,21 @@ import pytest
 from footfall.analyze.bytecode.branches import find_branches
 from footfall.analyze.bytecode.opcodes import OPCODES_BY_VERSION
 
-pytestmark = pytest.mark.skipif(
-    not hasattr(types.CodeType, "co_branches"), reason="co_branches came with CPython 3.14"
-)
+pytestmark = pytest.mark.skipif(not hasattr(types.CodeType, "co_branches"), reason="co_branches came with CPython 3.14")
 
 _LIBRARY = Path(types.__file__).parent
-_MODULES = ["argparse.py", "asyncio/base_events.py", "asyncio/staggered.py", "contextlib.py", "datetime.py",
-            "dataclasses.py", "inspect.py", "ast.py", "json/decoder.py", "typing.py"]
+_MODULES = [
+    "argparse.py",
+    "asyncio/base_events.py",
+    "asyncio/staggered.py",
+    "contextlib.py",
+    "datetime.py",
+    "dataclasses.py",
+    "inspect.py",
+    "ast.py",
+    "json/decoder.py",
+    "typing.py",
+]
 
 
 def _code_objects(code: types.CodeType) -> Iterator[types.CodeType]:
@@ -35,8 +43,9 @@ async def f(xs):
 """
 
 
-@pytest.mark.parametrize("text", [_ASYNC, *((_LIBRARY / name).read_text() for name in _MODULES)],
-                         ids=["async", *_MODULES])
+@pytest.mark.parametrize(
+    "text", [_ASYNC, *((_LIBRARY / name).read_text() for name in _MODULES)], ids=["async", *_MODULES]
+)
 def test_branches_are_those_of_co_branches(text: str) -> None:
     """Every code object of real modules gives the same source, left and right offsets."""
     ops = OPCODES_BY_VERSION[sys.version_info[:2]]

@@ -46,6 +46,7 @@ def test_hash_and_equality_survive_measuring(tmp_path: Path, options: list[str])
     assert measured.stdout == plain.stdout
     assert plain.stdout.startswith("True True True True")
 
+
 _EXTRA_MODULE = """
 def f(n):
     for i in range(n):

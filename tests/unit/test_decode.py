@@ -53,7 +53,11 @@ def _codes(code: types.CodeType) -> Iterator[types.CodeType]:
 def _all_codes() -> Iterator[types.CodeType]:
     """Every other function of this project's, some of the standard library's, and what neither has."""
     library = pathlib.Path(types.__file__).parent
-    paths = [*(REPOSITORY / "src").rglob("*.py"), *(library / "asyncio").glob("*.py"), *sorted(library.glob("[ab]*.py"))]
+    paths = [
+        *(REPOSITORY / "src").rglob("*.py"),
+        *(library / "asyncio").glob("*.py"),
+        *sorted(library.glob("[ab]*.py")),
+    ]
     for path in paths:
         yield from list(_codes(compile(path.read_bytes(), str(path), "exec")))[::2]
     yield from _codes(compile(STAR, "star", "exec"))
@@ -115,7 +119,11 @@ def test_the_same_answers() -> None:
         for has_exits, is_partial in ((True, False), (True, True), (False, False)):
             hits = recorded._replace(hits=_random_hits(chance, recorded))
             expected = walk_arcs(hits, OPS, has_exits, is_partial)
-            assert arcs_of_code(hits, has_exits, is_partial) == expected, (code.co_filename, code.co_qualname, hits.hits)
+            assert arcs_of_code(hits, has_exits, is_partial) == expected, (
+                code.co_filename,
+                code.co_qualname,
+                hits.hits,
+            )
             n_compared += 1
     assert n_compared > 2000
     assert n_with_stars

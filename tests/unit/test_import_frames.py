@@ -37,9 +37,7 @@ def folded(*stacks: Iterable[tuple[str, str]], files: Iterable[str] = ()) -> lis
     found = fold_imports(profile_of(*stacks), {*files}.__contains__)
     assert all(node.parent < number for number, node in enumerate(found.nodes))
     shown = collapse_stacks(found)
-    return sorted(
-        f"{';'.join(part.partition(' (')[0] for part in stack)} {cost.samples}" for stack, cost in shown
-    )
+    return sorted(f"{';'.join(part.partition(' (')[0] for part in stack)} {cost.samples}" for stack, cost in shown)
 
 
 def test_machinery_is_one_frame_by_module() -> None:
@@ -64,9 +62,7 @@ def test_machinery_of_pypy() -> None:
     """There the two halves of importlib have names of two kinds."""
     external = "<builtin>/frozen importlib._bootstrap_external"
     load = [(BOOTSTRAP, "_find_and_load"), (external, "exec_module"), (BOOTSTRAP, "_call_with_frames_removed")]
-    assert folded([("/p/main.py", "<module>"), *load, ("/p/a.py", "<module>")]) == [
-        "<module>;<import a>;<module> 1"
-    ]
+    assert folded([("/p/main.py", "<module>"), *load, ("/p/a.py", "<module>")]) == ["<module>;<import a>;<module> 1"]
 
 
 def test_import_hooks_stay() -> None:
@@ -129,5 +125,9 @@ def test_every_view_shows_imports(
         assert "exec_module" not in done.stdout
     by_file = footfall("report", "--by=file", "-n", "0").stdout.partition("In libraries and the interpreter:")[0]
     places = {line.split()[-1] for line in by_file.splitlines()[1:] if line[:1].strip().isdigit()}
-    assert places <= {"pack/slow.py", "main.py", "<string>"}  # the last is the line by which `site` starts us, if it is met
+    assert places <= {
+        "pack/slow.py",
+        "main.py",
+        "<string>",
+    }  # the last is the line by which `site` starts us, if it is met
     assert "pack/slow.py" in by_file

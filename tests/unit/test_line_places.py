@@ -164,7 +164,9 @@ def test_the_summary_has_the_project_first(with_imports: Profile) -> None:
     profile.costs[len(profile.nodes) - 1, 0, ""] = Cost(100 * MS, 100 * MS, 0, 100)
     text = plain_text(render_summary(Summary(None, False, 0, "d", True, profile_summary(profile, 10))))
     _, lines, functions = text.split("Hottest ", 2)[0], *text.split("Hottest functions, own CPU time\n")
-    assert lines.index("/p/main.py:3") < lines.index("libraries and the interpreter") < lines.index("json/__init__.py:7")
+    assert (
+        lines.index("/p/main.py:3") < lines.index("libraries and the interpreter") < lines.index("json/__init__.py:7")
+    )
     assert "<import" not in lines and "<gc>" not in lines
     project, other = functions.split("Hottest functions in libraries and the interpreter, own CPU time\n")
     assert project.split() == ["12.5%", "25", "ms", "/p/main.py:1", "<module>"]
@@ -184,7 +186,10 @@ def test_a_table_has_the_project_first(with_imports: Profile) -> None:
         return [row if row.startswith("In ") else row.split(maxsplit=9)[9] for row in rows]
 
     heading = "In libraries and the interpreter:"
-    project, other = ["<module>  /p/main.py:1"], ["<import json>", "<module>  json/__init__.py:1", "<gc>", "<import re>"]
+    project, other = (
+        ["<module>  /p/main.py:1"],
+        ["<import json>", "<module>  json/__init__.py:1", "<gc>", "<import re>"],
+    )
     assert shown(0) == [*project, heading, *other]
     assert shown(1) == project
     assert shown(3) == [*project, heading, *other[:2]]
@@ -266,7 +271,7 @@ def test_a_flame_graph_of_two_profiles_matches_names() -> None:
     assert functions(one, moved) == [("f", 4)]
 
 
-TEXTS = '''
+TEXTS = """
 import time
 costly = "def costly():\\n    end = time.process_time() + 0.3\\n    while time.process_time() < end: pass\\n"
 cheap = "def cheap():\\n    end = time.process_time() + 0.05\\n    while time.process_time() < end: pass\\n"
@@ -274,7 +279,7 @@ for text in (costly, cheap):
     exec(text)
 costly()
 cheap()
-'''
+"""
 
 
 @pytest.mark.skipif(sys.implementation.name != "cpython", reason="PyPy's samples have functions only")

@@ -9,9 +9,7 @@ from hypothesis import strategies as st
 
 from footfall.analyze.bytecode.linetable import positions
 
-pytestmark = pytest.mark.skipif(
-    sys.implementation.name != "cpython", reason="PyPy's location tables are its own"
-)
+pytestmark = pytest.mark.skipif(sys.implementation.name != "cpython", reason="PyPy's location tables are its own")
 
 PROGRAMS = {
     "one line": "x = 1",

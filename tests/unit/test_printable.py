@@ -55,7 +55,9 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A directory with a data file full of bad names."""
     work = tmp_path_factory.mktemp("bad")
     (work / f"{BAD}.py").write_text(PROGRAM % BAD)
-    done = subprocess.run([COMMAND, "run", sys.executable, f"{BAD}.py"], cwd=work, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(
+        [COMMAND, "run", sys.executable, f"{BAD}.py"], cwd=work, capture_output=True, text=True, timeout=60
+    )
     assert done.returncode == 0 and "work" not in done.stderr, done.stderr
     check_clean(done.stderr)
     return work
@@ -114,6 +116,8 @@ def test_messages_of_measured_processes_too(tmp_path: Path) -> None:
     work.mkdir()
     (work / "main.py").write_text("import os; os._exit(0)\n")
     environment = {**os.environ, "FOOTFALL_RUN": str(work / "gone")}
-    done = subprocess.run([sys.executable, "main.py"], cwd=work, env=environment, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(
+        [sys.executable, "main.py"], cwd=work, env=environment, capture_output=True, text=True, timeout=60
+    )
     assert "[run-unreadable]" in done.stderr
     check_clean(done.stderr)

@@ -53,7 +53,14 @@ def test_whole_log(tmp_path: Path) -> None:
     path = tmp_path / "77-0.smp"
     path.write_bytes(WHOLE)
     log = read_sample_log(str(path))
-    assert (log.pid, log.version, log.interval_ns, log.n_ticks, log.n_dropped, log.n_late) == (77, 0x030E00F0, MS, 40, 5, 1)
+    assert (log.pid, log.version, log.interval_ns, log.n_ticks, log.n_dropped, log.n_late) == (
+        77,
+        0x030E00F0,
+        MS,
+        40,
+        5,
+        1,
+    )
     assert log.codes == {1: SampledCode("/p/a\udcff.py", "f", 12, b"\x80\x00")}
     assert log.nodes == {1: Node(0, 1, 0)}
     assert log.threads == {0: SampledThread(77, "python")}

@@ -206,7 +206,9 @@ def test_columns_come_back(numbers: list[int]) -> None:
     assert unpack_column(pack_column(column), "I", len(numbers)) == column
     for count in (len(numbers) + 1, len(numbers) - 1):
         with pytest.raises(ValueError, match="too short or too long"):
-            unpack_column(pack_column(column), "I", max(count, 0)) if count >= 0 else unpack_column(b"x\x9c\x03\x00\x00\x00\x00\x01", "I", 1)
+            unpack_column(pack_column(column), "I", max(count, 0)) if count >= 0 else unpack_column(
+                b"x\x9c\x03\x00\x00\x00\x00\x01", "I", 1
+            )
 
 
 DAMAGES = {

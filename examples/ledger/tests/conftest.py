@@ -34,8 +34,18 @@ account income:salary
     assets:checking
 """
 
-PAYEES = ["Corner Shop", "Bakery Meyer", "City Transport", "Landlord Holdings", "Energy Works", "Book House",
-          "Garden Centre", "Cinema Odeon", "Pharmacy Sun", "Bicycle Repair"]
+PAYEES = [
+    "Corner Shop",
+    "Bakery Meyer",
+    "City Transport",
+    "Landlord Holdings",
+    "Energy Works",
+    "Book House",
+    "Garden Centre",
+    "Cinema Odeon",
+    "Pharmacy Sun",
+    "Bicycle Repair",
+]
 
 
 @pytest.fixture

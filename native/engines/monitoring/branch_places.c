@@ -23,8 +23,8 @@ opcode_at(PyObject *bytecode, Py_ssize_t offset)
 static int
 is_conditional_jump(unsigned char opcode)
 {
-    return opcode == POP_JUMP_IF_FALSE || opcode == POP_JUMP_IF_TRUE || opcode == POP_JUMP_IF_NONE ||
-           opcode == POP_JUMP_IF_NOT_NONE;
+    return opcode == POP_JUMP_IF_FALSE || opcode == POP_JUMP_IF_TRUE || opcode == POP_JUMP_IF_NONE
+           || opcode == POP_JUMP_IF_NOT_NONE;
 }
 
 Py_ssize_t
@@ -38,9 +38,9 @@ branch_place(PyCodeObject *code, Py_ssize_t source, Py_ssize_t destination, int 
         return -1;
     }
     Py_ssize_t sender = destination - UNIT;
-    int is_sent = is_left ? opcode_at(bytecode, sender) == NOT_TAKEN
-                          : opcode_at(bytecode, sender) == POP_ITER &&
-                                !is_conditional_jump(opcode_at(bytecode, source));
+    int is_sent = is_left
+                      ? opcode_at(bytecode, sender) == NOT_TAKEN
+                      : opcode_at(bytecode, sender) == POP_ITER && !is_conditional_jump(opcode_at(bytecode, source));
     Py_DECREF(bytecode);
     return is_sent ? sender : source;
 }

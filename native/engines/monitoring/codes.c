@@ -94,8 +94,7 @@ monitoring_register(module_state *state, PyObject *code, PyObject *path)
     uint32_t n_more = star_ends_places(extra != NULL ? extra->ends : found);
     uint32_t n_units = (uint32_t)(PyBytes_GET_SIZE(bytecode) / 2);
     uint32_t code_id = 0;
-    unsigned char *hits =
-        recorder_add_code(state->recorder, (PyCodeObject *)code, bytecode, n_more, path, &code_id);
+    unsigned char *hits = recorder_add_code(state->recorder, (PyCodeObject *)code, bytecode, n_more, path, &code_id);
     Py_DECREF(bytecode);
     if (hits != NULL && extra == NULL) {
         extra = new_code_hits(mon, code, found);
@@ -115,8 +114,7 @@ int
 monitoring_set_local_events(struct monitoring *mon, PyObject *code, PyObject *events)
 {
     PyObject *args[] = {NULL, mon->tool_id, code, events};
-    PyObject *set = PyObject_Vectorcall(mon->set_local_events, args + 1,
-                                        3 | PY_VECTORCALL_ARGUMENTS_OFFSET, NULL);
+    PyObject *set = PyObject_Vectorcall(mon->set_local_events, args + 1, 3 | PY_VECTORCALL_ARGUMENTS_OFFSET, NULL);
     Py_XDECREF(set);
     return set == NULL ? -1 : 0;
 }

@@ -175,8 +175,7 @@ flush_code(module_state *state, code_hits *extra)
     if (extra->generation != rec->generation) {
         return 0; /* a forked child has nothing of it; the bytes are the parent's */
     }
-    if (recorder_add_hits(rec, RECORD_HITS, extra->code_id, rec->context_id, extra->hits,
-                          extra->n_places) < 0) {
+    if (recorder_add_hits(rec, RECORD_HITS, extra->code_id, rec->context_id, extra->hits, extra->n_places) < 0) {
         return -1;
     }
     memset(extra->hits, 0, extra->n_places);

@@ -153,8 +153,8 @@ on_branch(PyObject *module, PyObject *const *args, Py_ssize_t n_args, unsigned c
     if (n_args < 3 || !PyCode_Check(args[0])) {
         return Py_NewRef(state->monitoring->disable);
     }
-    Py_ssize_t place = branch_place((PyCodeObject *)args[0], PyLong_AsSsize_t(args[1]), PyLong_AsSsize_t(args[2]),
-                                    flag == HIT_LEFT);
+    Py_ssize_t place =
+        branch_place((PyCodeObject *)args[0], PyLong_AsSsize_t(args[1]), PyLong_AsSsize_t(args[2]), flag == HIT_LEFT);
     return place < 0 && PyErr_Occurred() ? fail(state) : hit_once(state, args[0], place, flag);
 }
 
@@ -286,30 +286,27 @@ on_throw(PyObject *module, PyObject *const *args, Py_ssize_t n_args)
     return on_exception(module, args, n_args, HIT_RESUMED);
 }
 
-static PyMethodDef py_start_callback = {
-    "footfall_py_start", (PyCFunction)(void (*)(void))on_py_start, METH_FASTCALL, NULL};
-static PyMethodDef line_callback = {"footfall_line", (PyCFunction)(void (*)(void))on_line,
-                                    METH_FASTCALL, NULL};
-static PyMethodDef branch_left_callback = {
-    "footfall_branch_left", (PyCFunction)(void (*)(void))on_branch_left, METH_FASTCALL, NULL};
-static PyMethodDef branch_right_callback = {
-    "footfall_branch_right", (PyCFunction)(void (*)(void))on_branch_right, METH_FASTCALL, NULL};
+static PyMethodDef py_start_callback = {"footfall_py_start", (PyCFunction)(void (*)(void))on_py_start, METH_FASTCALL,
+                                        NULL};
+static PyMethodDef line_callback = {"footfall_line", (PyCFunction)(void (*)(void))on_line, METH_FASTCALL, NULL};
+static PyMethodDef branch_left_callback = {"footfall_branch_left", (PyCFunction)(void (*)(void))on_branch_left,
+                                           METH_FASTCALL, NULL};
+static PyMethodDef branch_right_callback = {"footfall_branch_right", (PyCFunction)(void (*)(void))on_branch_right,
+                                            METH_FASTCALL, NULL};
 
-static PyMethodDef jump_callback = {"footfall_jump", (PyCFunction)(void (*)(void))on_leave,
-                                    METH_FASTCALL, NULL};
-static PyMethodDef py_return_callback = {
-    "footfall_py_return", (PyCFunction)(void (*)(void))on_leave, METH_FASTCALL, NULL};
-static PyMethodDef py_resume_callback = {
-    "footfall_py_resume", (PyCFunction)(void (*)(void))on_resume, METH_FASTCALL, NULL};
-static PyMethodDef py_throw_callback = {
-    "footfall_py_throw", (PyCFunction)(void (*)(void))on_throw, METH_FASTCALL, NULL};
+static PyMethodDef jump_callback = {"footfall_jump", (PyCFunction)(void (*)(void))on_leave, METH_FASTCALL, NULL};
+static PyMethodDef py_return_callback = {"footfall_py_return", (PyCFunction)(void (*)(void))on_leave, METH_FASTCALL,
+                                         NULL};
+static PyMethodDef py_resume_callback = {"footfall_py_resume", (PyCFunction)(void (*)(void))on_resume, METH_FASTCALL,
+                                         NULL};
+static PyMethodDef py_throw_callback = {"footfall_py_throw", (PyCFunction)(void (*)(void))on_throw, METH_FASTCALL,
+                                        NULL};
 static PyMethodDef exception_handled_callback = {
-    "footfall_exception_handled", (PyCFunction)(void (*)(void))on_exception_handled,
-    METH_FASTCALL, NULL};
-static PyMethodDef instruction_callback = {
-    "footfall_instruction", (PyCFunction)(void (*)(void))on_instruction, METH_FASTCALL, NULL};
-static PyMethodDef unwind_callback = {
-    "footfall_py_unwind", (PyCFunction)(void (*)(void))on_unwind, METH_FASTCALL, NULL};
+    "footfall_exception_handled", (PyCFunction)(void (*)(void))on_exception_handled, METH_FASTCALL, NULL};
+static PyMethodDef instruction_callback = {"footfall_instruction", (PyCFunction)(void (*)(void))on_instruction,
+                                           METH_FASTCALL, NULL};
+static PyMethodDef unwind_callback = {"footfall_py_unwind", (PyCFunction)(void (*)(void))on_unwind, METH_FASTCALL,
+                                      NULL};
 
 /* Value of `sys.monitoring.events.<name>`; 0 with an exception. */
 static long
@@ -324,8 +321,7 @@ event_value(PyObject *monitoring, const char *name)
 }
 
 static int
-register_callback(PyObject *module, PyObject *monitoring, PyMethodDef *def, const char *event_name,
-                  long *events)
+register_callback(PyObject *module, PyObject *monitoring, PyMethodDef *def, const char *event_name, long *events)
 {
     long event = event_value(monitoring, event_name);
     if (event <= 0) {
@@ -335,8 +331,8 @@ register_callback(PyObject *module, PyObject *monitoring, PyMethodDef *def, cons
     if (function == NULL) {
         return -1;
     }
-    PyObject *old = PyObject_CallMethod(monitoring, "register_callback", "OlO",
-                                        get_state(module)->monitoring->tool_id, event, function);
+    PyObject *old = PyObject_CallMethod(monitoring, "register_callback", "OlO", get_state(module)->monitoring->tool_id,
+                                        event, function);
     Py_DECREF(function);
     if (old == NULL) {
         return -1;
@@ -372,8 +368,7 @@ register_branch_callbacks(PyObject *module, PyObject *monitoring, event_sets *se
         {&py_throw_callback, "PY_THROW", throw_events},
     };
     for (size_t i = 0; i < sizeof wanted / sizeof *wanted; i++) {
-        if (register_callback(module, monitoring, wanted[i].callback, wanted[i].event,
-                              wanted[i].events) < 0) {
+        if (register_callback(module, monitoring, wanted[i].callback, wanted[i].event, wanted[i].events) < 0) {
             return -1;
         }
     }
@@ -383,8 +378,8 @@ register_branch_callbacks(PyObject *module, PyObject *monitoring, event_sets *se
 int
 monitoring_register_callbacks(PyObject *module, PyObject *monitoring, int with_branches, event_sets *sets)
 {
-    if (register_callback(module, monitoring, &py_start_callback, "PY_START", &sets->global) < 0 ||
-        register_callback(module, monitoring, &line_callback, "LINE", &sets->local) < 0) {
+    if (register_callback(module, monitoring, &py_start_callback, "PY_START", &sets->global) < 0
+        || register_callback(module, monitoring, &line_callback, "LINE", &sets->local) < 0) {
         return -1;
     }
     long instruction = event_value(monitoring, "INSTRUCTION");

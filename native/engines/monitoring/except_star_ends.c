@@ -28,8 +28,8 @@ is_end(PyCodeObject *code, const unsigned char *bytecode, Py_ssize_t unit)
     while (before > 0 && opcode_at(bytecode, before) == EXTENDED_ARG) {
         before--;
     }
-    return before > 0 && opcode_at(bytecode, before) == COPY &&
-           opcode_at(bytecode, before - 1) == CALL_INTRINSIC_2 && PyCode_Addr2Line(code, (int)(2 * unit)) < 0;
+    return before > 0 && opcode_at(bytecode, before) == COPY && opcode_at(bytecode, before - 1) == CALL_INTRINSIC_2
+           && PyCode_Addr2Line(code, (int)(2 * unit)) < 0;
 }
 
 star_ends *
@@ -37,8 +37,8 @@ star_ends_find(PyCodeObject *code, PyObject *bytecode)
 {
     const unsigned char *bytes = (const unsigned char *)PyBytes_AS_STRING(bytecode);
     Py_ssize_t n_units = PyBytes_GET_SIZE(bytecode) / 2;
-    if (PyBytes_GET_SIZE(code->co_exceptiontable) == 0 ||
-        memchr(bytes, CALL_INTRINSIC_2, (size_t)n_units * 2) == NULL) {
+    if (PyBytes_GET_SIZE(code->co_exceptiontable) == 0
+        || memchr(bytes, CALL_INTRINSIC_2, (size_t)n_units * 2) == NULL) {
         return NULL; /* nearly always */
     }
     Py_ssize_t first_unit = -1;

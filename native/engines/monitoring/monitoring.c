@@ -29,7 +29,8 @@ static int
 is_tool_gone(struct monitoring *mon)
 {
     PyObject *monitoring = PySys_GetObject("monitoring"); // borrowed
-    PyObject *name = monitoring == NULL ? NULL : PyObject_CallMethod(monitoring, "get_tool", "O", mon->tool_id); // owned
+    PyObject *name =
+        monitoring == NULL ? NULL : PyObject_CallMethod(monitoring, "get_tool", "O", mon->tool_id); // owned
     int is_gone = name == Py_None;
     Py_XDECREF(name);
     PyErr_Clear();
@@ -94,8 +95,7 @@ monitoring_start(PyObject *module, PyObject *args)
     PyObject *tool_id;
     PyObject *decide;
     int with_branches;
-    if (!PyArg_ParseTuple(args, "O!Op:monitoring_start", &PyLong_Type, &tool_id, &decide,
-                          &with_branches)) {
+    if (!PyArg_ParseTuple(args, "O!Op:monitoring_start", &PyLong_Type, &tool_id, &decide, &with_branches)) {
         return NULL;
     }
     if (state->recorder == NULL || state->monitoring != NULL) {
@@ -120,8 +120,8 @@ monitoring_start(PyObject *module, PyObject *args)
     mon->set_events = PyObject_GetAttrString(monitoring, "set_events");
     mon->no_events = PyLong_FromLong(0);
     mon->extra_index = PyUnstable_Eval_RequestCodeExtraIndex(monitoring_free_code_hits);
-    if (mon->decisions == NULL || mon->disable == NULL || mon->set_local_events == NULL ||
-        mon->set_events == NULL || mon->no_events == NULL) {
+    if (mon->decisions == NULL || mon->disable == NULL || mon->set_local_events == NULL || mon->set_events == NULL
+        || mon->no_events == NULL) {
         return NULL;
     }
     if (mon->extra_index < 0) {
@@ -201,8 +201,7 @@ monitoring_exec(PyObject *Py_UNUSED(module))
 }
 
 int
-monitoring_traverse(module_state *Py_UNUSED(state), visitproc Py_UNUSED(visit),
-                    void *Py_UNUSED(arg))
+monitoring_traverse(module_state *Py_UNUSED(state), visitproc Py_UNUSED(visit), void *Py_UNUSED(arg))
 {
     return 0;
 }

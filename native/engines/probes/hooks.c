@@ -57,16 +57,15 @@ ends_with_pyc(PyObject *file)
 static int
 is_main_script(struct _PyInterpreterFrame *frame, PyCodeObject *code)
 {
-    if (code == NULL || PyUnicode_CompareWithASCIIString(code->co_name, "<module>") != 0 ||
-        frame->f_globals == NULL || frame->f_globals != frame->f_locals) {
+    if (code == NULL || PyUnicode_CompareWithASCIIString(code->co_name, "<module>") != 0 || frame->f_globals == NULL
+        || frame->f_globals != frame->f_locals) {
         return 0;
     }
     PyObject *name = PyDict_GetItemString(frame->f_globals, "__name__"); // borrowed
     PyObject *file = PyDict_GetItemString(frame->f_globals, "__file__"); // borrowed
-    return name != NULL && PyUnicode_Check(name) &&
-           PyUnicode_CompareWithASCIIString(name, "__main__") == 0 && file != NULL &&
-           PyUnicode_Check(file) &&
-           (PyUnicode_Compare(file, code->co_filename) == 0 || ends_with_pyc(file));
+    return name != NULL && PyUnicode_Check(name) && PyUnicode_CompareWithASCIIString(name, "__main__") == 0
+           && file != NULL && PyUnicode_Check(file)
+           && (PyUnicode_Compare(file, code->co_filename) == 0 || ends_with_pyc(file));
 }
 
 /* Ask for the script's code with probes: owned; NULL when there is none, with an exception when the program was
@@ -114,8 +113,7 @@ evaluate_until_main(PyThreadState *tstate, struct _PyInterpreterFrame *frame, in
     if (throwing || !is_main_script(frame, plain)) {
         return _PyEval_EvalFrameDefault(tstate, frame, throwing);
     }
-    _PyInterpreterState_SetEvalFrameFunc(PyThreadState_GetInterpreter(tstate),
-                                         _PyEval_EvalFrameDefault);
+    _PyInterpreterState_SetEvalFrameFunc(PyThreadState_GetInterpreter(tstate), _PyEval_EvalFrameDefault);
     PyObject *code = main_code(plain, frame->f_globals); // owned
     if (code == NULL && !PyErr_Occurred()) {
         return _PyEval_EvalFrameDefault(tstate, frame, throwing);
@@ -190,8 +188,7 @@ sort_arguments(PyObject *const *args, Py_ssize_t n_args, PyObject *names, PyObje
     Py_ssize_t n_names = names == NULL ? 0 : PyTuple_GET_SIZE(names);
     for (Py_ssize_t i = 0; i < n_names; i++) {
         int at = 0;
-        while (at < N_COMPILE_ARGS &&
-               PyUnicode_CompareWithASCIIString(PyTuple_GET_ITEM(names, i), known[at]) != 0) {
+        while (at < N_COMPILE_ARGS && PyUnicode_CompareWithASCIIString(PyTuple_GET_ITEM(names, i), known[at]) != 0) {
             at++;
         }
         if (at == N_COMPILE_ARGS || sorted[at] != NULL) {
@@ -229,15 +226,12 @@ compile_with_probes(PyObject *callback, PyObject **sorted)
     int flags = 0;
     int dont_inherit = 0;
     int optimize = -1;
-    if (sorted[SOURCE] == NULL || !(PyUnicode_CheckExact(sorted[SOURCE]) ||
-                                    PyBytes_CheckExact(sorted[SOURCE])) ||
-        filename == NULL || !PyUnicode_CheckExact(filename) ||
-        PyUnicode_GET_LENGTH(filename) == 0 || PyUnicode_READ_CHAR(filename, 0) == '<' ||
-        mode == NULL || !PyUnicode_CheckExact(mode) ||
-        PyUnicode_CompareWithASCIIString(mode, "exec") != 0 ||
-        read_int(sorted[FLAGS], 0, &flags) < 0 || (flags & PyCF_ONLY_AST) != 0 ||
-        read_int(sorted[DONT_INHERIT], 0, &dont_inherit) < 0 ||
-        read_int(sorted[OPTIMIZE], -1, &optimize) < 0) {
+    if (sorted[SOURCE] == NULL || !(PyUnicode_CheckExact(sorted[SOURCE]) || PyBytes_CheckExact(sorted[SOURCE]))
+        || filename == NULL || !PyUnicode_CheckExact(filename) || PyUnicode_GET_LENGTH(filename) == 0
+        || PyUnicode_READ_CHAR(filename, 0) == '<' || mode == NULL || !PyUnicode_CheckExact(mode)
+        || PyUnicode_CompareWithASCIIString(mode, "exec") != 0 || read_int(sorted[FLAGS], 0, &flags) < 0
+        || (flags & PyCF_ONLY_AST) != 0 || read_int(sorted[DONT_INHERIT], 0, &dont_inherit) < 0
+        || read_int(sorted[OPTIMIZE], -1, &optimize) < 0) {
         return NULL;
     }
     PyCompilerFlags merged = {.cf_flags = flags, .cf_feature_version = PY_MINOR_VERSION};
@@ -301,9 +295,8 @@ find_globals(PyObject *const *args, Py_ssize_t n_args, PyObject *names)
 static int
 is_plain_news(module_state *state, PyCodeObject *code)
 {
-    if (PyUnicode_CompareWithASCIIString(code->co_name, "<module>") != 0 ||
-        PyUnicode_GET_LENGTH(code->co_filename) == 0 || PyUnicode_READ_CHAR(code->co_filename, 0) == '<' ||
-        probes_is_armed(state, (PyObject *)code)) {
+    if (PyUnicode_CompareWithASCIIString(code->co_name, "<module>") != 0 || PyUnicode_GET_LENGTH(code->co_filename) == 0
+        || PyUnicode_READ_CHAR(code->co_filename, 0) == '<' || probes_is_armed(state, (PyObject *)code)) {
         return 0;
     }
     int is_settled = probes_is_settled(state, code->co_filename);
@@ -426,13 +419,13 @@ PyDoc_STRVAR(exec_doc, "exec($module, source, globals=None, locals=None, /, *, c
 PyDoc_STRVAR(eval_doc, "eval($module, source, globals=None, locals=None, /)\n--\n\n" EVAL_TEXT);
 #endif
 
-static PyMethodDef compile_def = {"compile", (PyCFunction)(void (*)(void))probes_compile,
-                                  METH_FASTCALL | METH_KEYWORDS, compile_doc};
-static PyMethodDef exec_def = {"exec", (PyCFunction)(void (*)(void))probes_exec_code,
-                               METH_FASTCALL | METH_KEYWORDS, exec_doc};
+static PyMethodDef compile_def = {"compile", (PyCFunction)(void (*)(void))probes_compile, METH_FASTCALL | METH_KEYWORDS,
+                                  compile_doc};
+static PyMethodDef exec_def = {"exec", (PyCFunction)(void (*)(void))probes_exec_code, METH_FASTCALL | METH_KEYWORDS,
+                               exec_doc};
 
-static PyMethodDef eval_def = {"eval", (PyCFunction)(void (*)(void))probes_eval_code,
-                               METH_FASTCALL | METH_KEYWORDS, eval_doc};
+static PyMethodDef eval_def = {"eval", (PyCFunction)(void (*)(void))probes_eval_code, METH_FASTCALL | METH_KEYWORDS,
+                               eval_doc};
 
 #if HAS_MARSHAL_ALLOW_CODE
 #define LOADS_SIGNATURE "loads($module, bytes, /, *, allow_code=True)\n--\n\n"
@@ -477,9 +470,8 @@ static PyObject *
 probes_wrap(PyObject *module, PyObject *args)
 {
     PyObject *callbacks[N_PROBES_CALLBACKS] = {NULL}; // borrowed
-    if (!PyArg_ParseTuple(args, "OOOOOO:probes_wrap", &callbacks[PROBES_PLAIN_COMPILE],
-                          &callbacks[PROBES_ON_COMPILE], &callbacks[PROBES_PLAIN_EXEC],
-                          &callbacks[PROBES_PLAIN_EVAL], &callbacks[PROBES_ON_UNARMED],
+    if (!PyArg_ParseTuple(args, "OOOOOO:probes_wrap", &callbacks[PROBES_PLAIN_COMPILE], &callbacks[PROBES_ON_COMPILE],
+                          &callbacks[PROBES_PLAIN_EXEC], &callbacks[PROBES_PLAIN_EVAL], &callbacks[PROBES_ON_UNARMED],
                           &callbacks[PROBES_ON_PLAIN])) {
         return NULL;
     }

@@ -65,9 +65,9 @@ read_header(PyObject *header, unsigned *mode, unsigned *n_probes, unsigned char 
     unsigned version = 0;
     int digest_at = 0;
     Py_ssize_t prefix_size = (Py_ssize_t)sizeof prefix - 1;
-    if (size <= prefix_size || memcmp(text, prefix, (size_t)prefix_size) != 0 ||
-        sscanf(text + prefix_size, "%u %u %u %n", &version, mode, n_probes, &digest_at) != 3 ||
-        size - prefix_size - digest_at != 2 * DIGEST_BYTES) {
+    if (size <= prefix_size || memcmp(text, prefix, (size_t)prefix_size) != 0
+        || sscanf(text + prefix_size, "%u %u %u %n", &version, mode, n_probes, &digest_at) != 3
+        || size - prefix_size - digest_at != 2 * DIGEST_BYTES) {
         return -1;
     }
     const char *hex = text + prefix_size + digest_at;
@@ -95,8 +95,7 @@ hits_register(hits_object *self)
     }
     self->n_probes = n_probes;
     self->generation = rec->generation;
-    self->hits =
-        recorder_add_probes(rec, self->path, self->absolute_path, n_probes, mode, digest, &self->probes_id);
+    self->hits = recorder_add_probes(rec, self->path, self->absolute_path, n_probes, mode, digest, &self->probes_id);
     return self->hits == NULL ? -1 : 0;
 }
 
@@ -344,8 +343,8 @@ static PyType_Spec hits_spec = {
 static int
 is_mark(PyObject *constant)
 {
-    if (!PyUnicode_CheckExact(constant) || PyUnicode_GET_LENGTH(constant) < 15 ||
-        PyUnicode_READ_CHAR(constant, 0) != 0) {
+    if (!PyUnicode_CheckExact(constant) || PyUnicode_GET_LENGTH(constant) < 15
+        || PyUnicode_READ_CHAR(constant, 0) != 0) {
         return 0;
     }
     static const char mark[] = "\0footfall probe";
@@ -353,9 +352,8 @@ is_mark(PyObject *constant)
         return 0;
     }
     const void *data = PyUnicode_DATA(constant);
-    return (PyUnicode_GET_LENGTH(constant) == sizeof mark - 1 &&
-            memcmp(data, mark, sizeof mark - 1) == 0) ||
-           memcmp(data, "\0footfall modul", 15) == 0;
+    return (PyUnicode_GET_LENGTH(constant) == sizeof mark - 1 && memcmp(data, mark, sizeof mark - 1) == 0)
+           || memcmp(data, "\0footfall modul", 15) == 0;
 }
 
 /* Put `hits` where the mark is, in the constants of `code` and of all code inside it. */
@@ -385,8 +383,7 @@ find_header(PyCodeObject *code)
     Py_ssize_t size = PyTuple_GET_SIZE(code->co_consts);
     for (Py_ssize_t i = 0; i < size; i++) {
         PyObject *constant = PyTuple_GET_ITEM(code->co_consts, i); // borrowed
-        if (PyUnicode_CheckExact(constant) && is_mark(constant) &&
-            PyUnicode_READ_CHAR(constant, 10) == 'm') {
+        if (PyUnicode_CheckExact(constant) && is_mark(constant) && PyUnicode_READ_CHAR(constant, 10) == 'm') {
             return constant;
         }
     }
@@ -491,16 +488,16 @@ hits_from_portable(module_state *state, PyObject *constant, PyObject *filename)
     const char *text = PyBytes_AS_STRING(constant);
     unsigned numbers[3];
     int digest_at = 0;
-    if (probes == NULL || probes->decide == NULL || state->recorder == NULL ||
-        PyBytes_GET_SIZE(constant) < 16 || memcmp(text, "\0footfall module ", 17) != 0 ||
-        sscanf(text + 17, "%u %u %u %n", &numbers[0], &numbers[1], &numbers[2], &digest_at) != 3) {
+    if (probes == NULL || probes->decide == NULL || state->recorder == NULL || PyBytes_GET_SIZE(constant) < 16
+        || memcmp(text, "\0footfall module ", 17) != 0
+        || sscanf(text + 17, "%u %u %u %n", &numbers[0], &numbers[1], &numbers[2], &digest_at) != 3) {
         return NULL;
     }
     Py_ssize_t header_size = 17 + digest_at + (Py_ssize_t)2 * DIGEST_BYTES;
     Py_ssize_t token_size = PyBytes_GET_SIZE(probes->token);
     Py_ssize_t path_at = header_size + token_size + 2;
-    if (PyBytes_GET_SIZE(constant) <= path_at || text[header_size] != ' ' || text[path_at - 1] != ' ' ||
-        memcmp(text + header_size + 1, PyBytes_AS_STRING(probes->token), (size_t)token_size) != 0) {
+    if (PyBytes_GET_SIZE(constant) <= path_at || text[header_size] != ' ' || text[path_at - 1] != ' '
+        || memcmp(text + header_size + 1, PyBytes_AS_STRING(probes->token), (size_t)token_size) != 0) {
         return NULL;
     }
     PyObject *header = PyUnicode_FromStringAndSize(text, header_size); // owned
@@ -525,7 +522,8 @@ arm_portable(module_state *state, PyCodeObject *code, int depth)
         if (PyCode_Check(constant) && depth < MAX_NESTING) {
             arm_portable(state, (PyCodeObject *)constant, depth + 1);
         }
-        PyObject *hits = PyBytes_CheckExact(constant) ? hits_from_portable(state, constant, code->co_filename) : NULL; // owned
+        PyObject *hits =
+            PyBytes_CheckExact(constant) ? hits_from_portable(state, constant, code->co_filename) : NULL; // owned
         if (hits != NULL) {
             PyTuple_SET_ITEM(code->co_consts, i, hits);
             Py_DECREF(constant);
@@ -632,9 +630,9 @@ probes_flush(module_state *state)
     probes->has_foreign = 0;
     for (hits_object *hits = pop_dirty(probes); hits != NULL; hits = pop_dirty(probes)) {
         /* Of another generation: a forked child has nothing of it; the bytes are the parent's. */
-        if (hits->hits != NULL && hits->generation == rec->generation &&
-            recorder_add_hits(rec, RECORD_PROBE_HITS, hits->probes_id, rec->context_id, hits->hits,
-                              hits->n_probes) == 0) {
+        if (hits->hits != NULL && hits->generation == rec->generation
+            && recorder_add_hits(rec, RECORD_PROBE_HITS, hits->probes_id, rec->context_id, hits->hits, hits->n_probes)
+                   == 0) {
             memset(hits->hits, 0, hits->n_probes);
         }
         Py_DECREF(hits);

@@ -24,13 +24,13 @@ typedef struct removed_probes {
     removed_list *list; /* NULL once the list is closed */
     PyCodeObject *code; /* borrowed: freed with the code object */
     int is_linked; /* in the list: has sites */
-    int n_shows;   /* how many are being shown the originals right now */
+    int n_shows; /* how many are being shown the originals right now */
     uint32_t n_sites;
     uint32_t room;
     removed_site *sites; /* owned */
 } removed_probes;
 
-static removed_list *open_list;             /* borrowed; NULL when none is open */
+static removed_list *open_list; /* borrowed; NULL when none is open */
 static PyInterpreterState *open_interpreter; /* whose co_extra slot it is */
 static hashfunc original_hash;
 static richcmpfunc original_compare;
@@ -63,8 +63,7 @@ static removed_probes *
 find_removed(const removed_list *list, PyObject *code)
 {
     void *extra = NULL;
-    if (list->extra_index < 0 ||
-        PyUnstable_Code_GetExtra(code, list->extra_index, &extra) < 0) {
+    if (list->extra_index < 0 || PyUnstable_Code_GetExtra(code, list->extra_index, &extra) < 0) {
         PyErr_Clear(); /* a bad index only */
         return NULL;
     }

@@ -68,8 +68,7 @@ load_start(PyCodeObject *code, const uint16_t *units, Py_ssize_t unit, PyObject 
             return unit - n_extended;
         }
         Py_ssize_t before = unit - n_extended - 1;
-        if (n_extended == MAX_EXTENDED_ARGS || before < 0 ||
-            opcode_at(units, before) != EXTENDED_ARG) {
+        if (n_extended == MAX_EXTENDED_ARGS || before < 0 || opcode_at(units, before) != EXTENDED_ARG) {
             return -1;
         }
         index |= (Py_ssize_t)argument_at(units, before) << (8 * (n_extended + 1));
@@ -175,8 +174,7 @@ probe_site_put_back(PyCodeObject *code, uint32_t unit, uint16_t original)
 #else
 
 int
-probe_site_find(PyObject *Py_UNUSED(mark), PyObject *Py_UNUSED(number),
-                probe_site *Py_UNUSED(site))
+probe_site_find(PyObject *Py_UNUSED(mark), PyObject *Py_UNUSED(number), probe_site *Py_UNUSED(site))
 {
     return 0;
 }
@@ -188,8 +186,7 @@ probe_site_read(PyCodeObject *Py_UNUSED(code), uint32_t Py_UNUSED(unit))
 }
 
 void
-probe_site_write(PyCodeObject *Py_UNUSED(code), uint32_t Py_UNUSED(unit),
-                 uint16_t Py_UNUSED(instruction_unit))
+probe_site_write(PyCodeObject *Py_UNUSED(code), uint32_t Py_UNUSED(unit), uint16_t Py_UNUSED(instruction_unit))
 {
 }
 

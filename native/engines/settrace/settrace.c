@@ -137,8 +137,7 @@ fail(module_state *state)
     PyErr_Fetch(&type, &value, &traceback);
     if (!engine->is_off) {
         engine->is_off = 1;
-        recorder_add_message(state->recorder, "engine-failed",
-                             "coverage stopped by an internal error");
+        recorder_add_message(state->recorder, "engine-failed", "coverage stopped by an internal error");
         PySys_FormatStderr("footfall: coverage stopped by an internal error: %R. What ran before "
                            "is kept; please report it. [engine-failed]\n",
                            value == NULL ? Py_None : value);
@@ -183,8 +182,8 @@ begin_set(module_state *state, PyCodeObject *code, traced_code *traced, uint32_t
     }
     uint32_t n_slots = pair_set_room(n_expected);
     traced->generation = state->recorder->generation;
-    traced->pairs.slots = (uint64_t *)(void *)recorder_add_trace(
-        state->recorder, code->co_filename, path, n_slots, (uint32_t)state->settrace->with_arcs);
+    traced->pairs.slots = (uint64_t *)(void *)recorder_add_trace(state->recorder, code->co_filename, path, n_slots,
+                                                                 (uint32_t)state->settrace->with_arcs);
     traced->pairs.n_slots = n_slots;
     traced->pairs.n_used = 0;
     return PyErr_Occurred() ? -1 : 0;
@@ -212,9 +211,8 @@ register_code(module_state *state, PyCodeObject *code)
         }
         traced->filename = Py_NewRef(code->co_filename);
         traced->bytecode = PyCode_GetCode(code);
-        if (traced->bytecode == NULL ||
-            begin_set(state, code, traced,
-                      (uint32_t)PyBytes_GET_SIZE(traced->bytecode) / 2 / UNITS_PER_PAIR) < 0) {
+        if (traced->bytecode == NULL
+            || begin_set(state, code, traced, (uint32_t)PyBytes_GET_SIZE(traced->bytecode) / 2 / UNITS_PER_PAIR) < 0) {
             free_traced_code(traced);
             return NULL;
         }
@@ -317,8 +315,8 @@ flush_traced(module_state *state, traced_code *traced)
         return;
     }
     if (recorder_add_trace_pairs(rec, traced->filename, path, traced->pairs.slots, traced->pairs.n_slots,
-                                 traced->pairs.n_used, (uint32_t)state->settrace->with_arcs,
-                                 rec->context_id) == 0) {
+                                 traced->pairs.n_used, (uint32_t)state->settrace->with_arcs, rec->context_id)
+        == 0) {
         memset(traced->pairs.slots, 0, traced->pairs.n_slots * sizeof *traced->pairs.slots);
         traced->pairs.n_used = 0;
     }
@@ -353,8 +351,8 @@ on_call(module_state *state, PyFrameObject *frame, PyCodeObject *code, traced_co
     }
     /* The frame stands at a RESUME, whose argument is 0 at the start of a function. */
     int unit = PyFrame_GetLasti(frame);
-    int is_resumed = unit >= 0 && unit + 1 < PyBytes_GET_SIZE(traced->bytecode) &&
-                     PyBytes_AS_STRING(traced->bytecode)[unit + 1] != 0;
+    int is_resumed = unit >= 0 && unit + 1 < PyBytes_GET_SIZE(traced->bytecode)
+                     && PyBytes_AS_STRING(traced->bytecode)[unit + 1] != 0;
     int32_t last = is_resumed ? PyFrame_GetLineNumber(frame) : -code->co_firstlineno;
     if (frame_lines_put(&engine->running, frame, last) < 0) {
         PyErr_NoMemory();
@@ -472,8 +470,8 @@ trace_from_python(PyObject *module, PyObject *const *args, Py_ssize_t n_args)
     return function;
 }
 
-static PyMethodDef trace_function = {"footfall_trace", (PyCFunction)(void (*)(void))trace_from_python,
-                                     METH_FASTCALL, "footfall's trace function."};
+static PyMethodDef trace_function = {"footfall_trace", (PyCFunction)(void (*)(void))trace_from_python, METH_FASTCALL,
+                                     "footfall's trace function."};
 
 /* What a new thread runs: self is (module, what the program wants to run). */
 static PyObject *
@@ -574,8 +572,8 @@ static PyObject *
 settrace_ask_again(PyObject *module, PyObject *filename)
 {
     struct settrace *engine = get_state(module)->settrace;
-    if (engine != NULL && PyDict_Contains(engine->decisions, filename) == 1 &&
-        PyDict_DelItem(engine->decisions, filename) < 0) {
+    if (engine != NULL && PyDict_Contains(engine->decisions, filename) == 1
+        && PyDict_DelItem(engine->decisions, filename) < 0) {
         return NULL;
     }
     if (PyErr_Occurred()) {

@@ -43,9 +43,7 @@ class Gap:
         return self.n_missing == self.n_statements
 
 
-def times_in_files(
-    profile: Profile, paths: Iterable[str], clock: Callable[[Cost], int]
-) -> dict[str, dict[int, int]]:
+def times_in_files(profile: Profile, paths: Iterable[str], clock: Callable[[Cost], int]) -> dict[str, dict[int, int]]:
     """Return nanoseconds by path and line: each sample's at its innermost frame that is in one of `paths`.
 
     It is at none where an import or the garbage collector stands further in.
@@ -68,9 +66,7 @@ def times_in_files(
     return found
 
 
-def find_gaps(
-    files: Sequence[tuple[FileResult, SourceAnalysis]], times: Mapping[str, Mapping[int, int]]
-) -> list[Gap]:
+def find_gaps(files: Sequence[tuple[FileResult, SourceAnalysis]], times: Mapping[str, Mapping[int, int]]) -> list[Gap]:
     """Return all gaps, those first whose untested code takes the most time, then the most own time.
 
     `times` as `times_in_files` gives them, by the paths of `files`; empty without a profile.

@@ -316,9 +316,7 @@ def _add_inferred(
         messages.append(("lines-inferred", what))
 
 
-def _add(
-    files: dict[str, FileData], path: str, context: str, lines: set[int], arcs: set[tuple[int, int]]
-) -> None:
+def _add(files: dict[str, FileData], path: str, context: str, lines: set[int], arcs: set[tuple[int, int]]) -> None:
     """Add lines and arcs. Raises ValueError for lines that no file has."""
     if max(lines, default=0) >= _END_OF_LINES:
         raise ValueError(f"line {max(lines)}, which no file has")

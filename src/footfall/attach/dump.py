@@ -229,9 +229,7 @@ class _ProcessReader:
                     self._threads[key] = self._threads[key]._replace(state=f"in interpreter {runs[0]}")
 
     def _are_tasks_whole(self, tasks: list[tuple[int, list[_Task] | None]]) -> bool:
-        return all(
-            number in self._tasks and all(task.is_whole for task in self._tasks[number]) for number, _ in tasks
-        )
+        return all(number in self._tasks and all(task.is_whole for task in self._tasks[number]) for number, _ in tasks)
 
     def _take_tasks(self, interpreter: int, looks: list[_Look], tasks: list[_Task] | None) -> None:
         if tasks is None:

@@ -103,7 +103,6 @@ class OutsideSampler:
                     raise
             time.sleep(_RETRY_SECONDS)
 
-
     def poll(self) -> bool:
         """Keep up with the process. False once it has ended or is no longer Python."""
         if self._searched_since is not None:

@@ -18,7 +18,7 @@ _NOTES: Final = {
     "--concurrency": ("LIBS", "threads, greenlets, tasks and child processes are measured without it."),
     "--save-signal": ("SIGNAL", "what ran is in the record at any time, however the process ends."),
     "--debug": ("OPTS", "`footfall debug sys` and `footfall debug config` show what was found."),
-    "--skip-covered": ("", "choose \"not fully covered\" above the table of files."),
+    "--skip-covered": ("", 'choose "not fully covered" above the table of files.'),
     "--no-skip-covered": ("", "the table lists all files."),
     "--skip-empty": ("", "the table of files can be sorted by statements."),
     "--show-contexts": ("", "the tests that ran a line are shown wherever the data has them."),

@@ -115,9 +115,7 @@ def _open_to_all(directory: str, prefix: str) -> None:
         posix.close(descriptor)
 
 
-def _replace(
-    module: "Any", name: str, change: "Change | None", after: "Callable[[Arguments], None] | None"
-) -> None:
+def _replace(module: "Any", name: str, change: "Change | None", after: "Callable[[Arguments], None] | None") -> None:
     """Put a look-alike in the place of a function of the system, also where `os` has it."""
     plain = getattr(module, name, None)
     if not callable(plain):

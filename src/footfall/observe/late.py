@@ -45,9 +45,7 @@ def start_late(settings: "Settings", *, only_new: bool = False) -> None:
         _start_on_pypy(settings, warning, only_new)
 
 
-def _start_in_core(
-    settings: "Settings", engine: int, warning: "tuple[str, str] | None", only_new: bool
-) -> None:
+def _start_in_core(settings: "Settings", engine: int, warning: "tuple[str, str] | None", only_new: bool) -> None:
     from footfall import _core
 
     _core.record_open(

@@ -50,9 +50,7 @@ class Scope:
         self._own = absolute_path(__file__).rsplit("/", 2)[0]
         self._own_real = real_path(self._own)
 
-    def decide(
-        self, filename: str, module_name: str | None = None, namespace: "Namespace | None" = None
-    ) -> str | None:
+    def decide(self, filename: str, module_name: str | None = None, namespace: "Namespace | None" = None) -> str | None:
         """Return the canonical absolute path when the file is measured, else None.
 
         The module's name is `module_name`, that of a module with the globals `namespace`, or else that of the running

@@ -91,9 +91,7 @@ class Final:
 
     __slots__ = ("_name", "around", "has_stray", "loop_depth", "reasons", "value_name")
 
-    def __init__(
-        self, number: int, loop_depth: int, around: "Final | StarExits | None", has_stray: bool
-    ) -> None:
+    def __init__(self, number: int, loop_depth: int, around: "Final | StarExits | None", has_stray: bool) -> None:
         self.around = around
         self.has_stray = has_stray
         self._name = f".ff{number}"

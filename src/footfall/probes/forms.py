@@ -99,9 +99,7 @@ class Forms:
         self.count = number + 1
         position = position_of(at)
         mark = EQUAL_MARK if _STORES_DIRECTLY else MARK
-        return Compare(
-            Constant(mark, **position), [_EQ], [Constant(number, **position)], **position
-        )
+        return Compare(Constant(mark, **position), [_EQ], [Constant(number, **position)], **position)
 
     def before(self, value: expr) -> expr:
         """Return an expression that fires a probe and then is `value`."""

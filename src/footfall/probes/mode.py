@@ -36,9 +36,7 @@ STRAYS_BEHIND_STARS = 32
 """With STRAYS: the last `except*` clause is left by its last line where it ends a function, as by CPython 3.11.2."""
 
 
-def mode_here(
-    with_branches: bool, optimize: int = -1, keeps_asserts: bool = False, strays: int | None = None
-) -> int:
+def mode_here(with_branches: bool, optimize: int = -1, keeps_asserts: bool = False, strays: int | None = None) -> int:
     """Return the mode of code that is compiled in this process, `optimize` being as for `compile`.
 
     `keeps_asserts`: they are made other statements before, as pytest does. `strays` are those of `strays_here`.

@@ -252,9 +252,7 @@ def _jump_in(block: list[stmt]) -> AST | None:
     return next((node for node in block if type(node) in JUMPS), None)
 
 
-def _add(
-    found: dict[AST, AST], owner: AST, body: list[stmt], last: "Any", no_code: tuple[type[stmt], ...]
-) -> None:
+def _add(found: dict[AST, AST], owner: AST, body: list[stmt], last: "Any", no_code: tuple[type[stmt], ...]) -> None:
     if last is None:
         return
     is_one_line = all(type(node) not in _COMPOUND and node.lineno == last.lineno for node in body)

@@ -172,9 +172,7 @@ class _Plan:
         "forms",
     )
 
-    def __init__(
-        self, lines: list[bytes], mode: int, note: "Taker | None", strays: "Mapping[AST, AST]"
-    ) -> None:
+    def __init__(self, lines: list[bytes], mode: int, note: "Taker | None", strays: "Mapping[AST, AST]") -> None:
         self.forms = Forms()
         self._lines = lines
         self._with_branches = bool(mode & BRANCHES)

@@ -71,12 +71,8 @@ def add_options(parser: pytest.Parser) -> None:
         "--footfall-config", metavar="FILE", help="coverage.py's configuration file. Default: the usual places."
     )
     group.addoption("--footfall-data-file", metavar="FILE", help="Where the results go. Default: .coverage")
-    group.addoption(
-        "--footfall-no-branch", action="store_true", default=False, help="Measure lines only."
-    )
-    group.addoption(
-        "--footfall-no-profile", action="store_true", default=False, help="No profile, only coverage."
-    )
+    group.addoption("--footfall-no-branch", action="store_true", default=False, help="Measure lines only.")
+    group.addoption("--footfall-no-profile", action="store_true", default=False, help="No profile, only coverage.")
     group.addoption("--footfall-rate", metavar="HZ", type=int, help="Samples per second. Default: 1000")
     group.addoption(
         "--footfall-append", action="store_true", default=False, help="Add to the data file, don't replace it."

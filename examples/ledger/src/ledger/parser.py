@@ -1,8 +1,8 @@
 """Text -> journal.
 
-    2024-03-01 * Corner Shop  ; food, weekly
-        expenses:food     12.50 EUR
-        assets:checking
+2024-03-01 * Corner Shop  ; food, weekly
+    expenses:food     12.50 EUR
+    assets:checking
 """
 
 import datetime

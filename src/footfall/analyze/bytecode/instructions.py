@@ -89,9 +89,7 @@ def build_graph(
         if opcodes[unit] == ops.resume and unit > 0 and opcodes[unit - 1] == ops.yield_value:
             # What is thrown into a generator is raised by the yield, with the frame at the RESUME.
             handlers[unit] = handlers[unit - 1]
-    branch_map = dict(
-        _branch(opcodes, source // 2, left // 2, right // 2, ops) for source, left, right in branches
-    )
+    branch_map = dict(_branch(opcodes, source // 2, left // 2, right // 2, ops) for source, left, right in branches)
     for unit in [unit for unit in branch_map if opcodes[unit] == ops.end_send and opcodes[unit + 1] != ops.not_taken]:
         del branch_map[unit]  # of an `async for` in a comprehension: LEFT is not reported, and goes on like any await
     first_unit = opcodes.index(ops.resume) if ops.resume in opcodes else 0
@@ -111,19 +109,11 @@ def build_graph(
             unit += 1
         if opcodes[unit] == ops.end_async_for:
             loop_ends[handler] = unit
-    restoring = frozenset(
-        unit
-        for unit, argument in steering
-        if argument and opcodes[unit] == ops.reraise
-    )
-    return Graph(
-        opcodes, next_unit, jump_to, branch_map, handlers, loop_ends, restoring, lines, starts, first_unit
-    )
+    restoring = frozenset(unit for unit, argument in steering if argument and opcodes[unit] == ops.reraise)
+    return Graph(opcodes, next_unit, jump_to, branch_map, handlers, loop_ends, restoring, lines, starts, first_unit)
 
 
-def _branch(
-    opcodes: bytes, source: int, left: int, right: int, ops: Opcodes
-) -> tuple[int, Branch]:
+def _branch(opcodes: bytes, source: int, left: int, right: int, ops: Opcodes) -> tuple[int, Branch]:
     """One entry of co_branches by the unit that branches.
 
     An `async for` branches at END_SEND, reports LEFT at the NOT_TAKEN behind it and RIGHT where
@@ -210,9 +200,7 @@ def _after_end_marker(opcodes: bytes, unit: int, ops: Opcodes) -> int:
     return unit
 
 
-def _line_starts(
-    opcodes: bytes, next_unit: list[int], lines: list[int], first_unit: int, ops: Opcodes
-) -> list[bool]:
+def _line_starts(opcodes: bytes, next_unit: list[int], lines: list[int], first_unit: int, ops: Opcodes) -> list[bool]:
     """As CPython's instrumentation marks them: where the line is another than the instruction's before."""
     never = {ops.end_async_for, ops.end_for, ops.end_send, ops.resume, ops.pop_iter}
     starts = [False] * len(opcodes)

@@ -254,9 +254,7 @@ class ProfileBuilder:
 class _CodePlaces:
     """The frames of one code object, by code unit; the location table is decoded when first asked."""
 
-    def __init__(
-        self, log: SampleLog, code: SampledCode, find_path: Callable[[SampleLog, str], str] | None
-    ) -> None:
+    def __init__(self, log: SampleLog, code: SampledCode, find_path: Callable[[SampleLog, str], str] | None) -> None:
         path = find_path(log, code.path) if find_path is not None else code.path
         self._function = Function(path, code.qualname, code.first_line)
         self._code = code

@@ -54,9 +54,7 @@ def check_can_attach() -> None:
     metavar="HZ",
     help="Samples per second. [default: 1000, or as few, down to 100, as take 1% of the process's CPU time]",
 )
-@click.option(
-    "-o", "--data-file", metavar="FILE", help="Where the profile goes. [default: attach-PID.coverage]"
-)
+@click.option("-o", "--data-file", metavar="FILE", help="Where the profile goes. [default: attach-PID.coverage]")
 @click.option("--children", is_flag=True, help="The processes that it starts, or has started, too.")
 @click.option(
     "--async",

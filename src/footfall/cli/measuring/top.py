@@ -54,9 +54,7 @@ def command(
         path = shlex.quote(sys.executable)
         has_pip = importlib.util.find_spec("pip") is not None  # environments made by uv have none
         command = f"{path} -m pip install textual" if has_pip else f"uv pip install --python {path} textual"
-        raise FootfallError(
-            "top-needs-textual", "The live screen needs the library textual.", f"Install it: {command}"
-        )
+        raise FootfallError("top-needs-textual", "The live screen needs the library textual.", f"Install it: {command}")
     if not all(stream is not None and stream.isatty() for stream in (sys.stdin, sys.stdout)):
         raise UsageError(
             "not-a-terminal", "The live screen needs a terminal.", "Record with `footfall attach` or `footfall run`."
@@ -74,9 +72,7 @@ def command(
     return 0
 
 
-def _show(
-    program: list[str], pid: int, rate_hz: int | None, children: bool, directory: str, output: IO[bytes]
-) -> None:
+def _show(program: list[str], pid: int, rate_hz: int | None, children: bool, directory: str, output: IO[bytes]) -> None:
     from footfall.attach.recording import SampleOptions
     from footfall.live.model import LiveModel  # these need the C core and textual
     from footfall.live.screen import TopApp

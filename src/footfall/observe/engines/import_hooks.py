@@ -28,9 +28,7 @@ _IMPORTERS = ("<frozen importlib._bootstrap_external>", "<builtin>/frozen import
 _REWRITER = "_pytest.assertion.rewrite"
 
 
-def hook_imports(
-    probes: "Probes", cache_dir: str, unseen: "Callable[..., Any]"
-) -> None:
+def hook_imports(probes: "Probes", cache_dir: str, unseen: "Callable[..., Any]") -> None:
     """Give the import system instrumented code for measured source files.
 
     `unseen(function, *arguments)` calls while signals wait, and without a word to the program's trace and profile
@@ -131,9 +129,7 @@ def _hook_rewriter(
     return True
 
 
-def _path_finder(
-    rewriter: "Any", probes: "Probes", unseen: "Callable[..., Any]"
-) -> "Callable[[object], str | None]":
+def _path_finder(rewriter: "Any", probes: "Probes", unseen: "Callable[..., Any]") -> "Callable[[object], str | None]":
     """Return what tells whether a file that is rewritten is measured, by the name of the module it is loaded as.
 
     That name is known when the module is made, which leaves no frame of ours on the stack when the module runs. In a

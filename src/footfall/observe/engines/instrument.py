@@ -86,9 +86,7 @@ class Instrumenter:
             if was_enabled:
                 gc.enable()
 
-    def _compile(
-        self, source: "str | bytes", filename: str, digest: bytes, flags: int, optimize: int
-    ) -> "CodeType":
+    def _compile(self, source: "str | bytes", filename: str, digest: bytes, flags: int, optimize: int) -> "CodeType":
         tree = compile_plainly(source, filename, "exec", flags | _ONLY_AST, dont_inherit=True, optimize=optimize)
         self.instrument(tree, source, digest, self._mode(optimize))
         try:

@@ -222,9 +222,7 @@ class Probes:
         """Return the code with probes, when one of the texts gives it without."""
         for source, flags, optimize in texts:
             with Silence():  # the loader has shown the compiler's warnings
-                plain = compile_plainly(
-                    source, code.co_filename, "exec", flags, dont_inherit=True, optimize=optimize
-                )
+                plain = compile_plainly(source, code.co_filename, "exec", flags, dont_inherit=True, optimize=optimize)
                 if not is_same_code(code, plain):
                     continue
                 digest = _digest_of_content(path, source) or keep_text(self._directory, source)
@@ -256,16 +254,12 @@ class Probes:
         with Undisturbed(), Silence():  # the interpreter has shown the compiler's warnings
             return self.code_for_import(filename, "__main__")
 
-    def code_for_source(
-        self, source: "str | bytes", filename: str, flags: int, optimize: int
-    ) -> "CodeType | None":
+    def code_for_source(self, source: "str | bytes", filename: str, flags: int, optimize: int) -> "CodeType | None":
         """Return the armed code of text that is compiled under the name of a measured file."""
         with Undisturbed():
             return self._code_for_source(source, filename, flags, optimize)
 
-    def _code_for_source(
-        self, source: "str | bytes", filename: str, flags: int, optimize: int
-    ) -> "CodeType | None":
+    def _code_for_source(self, source: "str | bytes", filename: str, flags: int, optimize: int) -> "CodeType | None":
         try:
             path, is_known = self._scope.decide_before_run(filename)
             if path is None or self._compilations.note(filename, (source, flags, optimize)) or _is_import_compiling():

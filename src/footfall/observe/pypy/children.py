@@ -16,8 +16,6 @@ __all__ = ["dress", "wrap"]
 _FUNCTION_TYPES = (type(len), type(lambda: None))
 
 
-
-
 class _StandIn:
     """The look-alike of what is no function: passes everything but the call on to it."""
 

@@ -78,8 +78,21 @@ class PureRecorder:
         cwd = os.fsencode(current_directory())
         executable = os.fsencode(sys.executable or "")
         head = bytearray(56)
-        pack_into("<8s6I3Q", head, 0, b"FOOTFALL", _FORMAT, sys.hexversion, _IMPLEMENTATION_PYPY, self._engine,
-                  self._flags, 0, os.getpid(), time.time_ns(), time.monotonic_ns())
+        pack_into(
+            "<8s6I3Q",
+            head,
+            0,
+            b"FOOTFALL",
+            _FORMAT,
+            sys.hexversion,
+            _IMPLEMENTATION_PYPY,
+            self._engine,
+            self._flags,
+            0,
+            os.getpid(),
+            time.time_ns(),
+            time.monotonic_ns(),
+        )
         self._append(_HEADER, bytes(head) + _sized(cwd) + _sized(executable))
         if self._file_bytes == 0:
             posix.unlink(self._path)  # without a header it tells nothing

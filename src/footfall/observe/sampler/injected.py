@@ -50,9 +50,7 @@ def _start(core_path: str, log: str, interval_ns: int, max_cpu_ppm: int, lease_n
     elif core.path != core_path:
         raise RuntimeError("another footfall was put into it before, " + core.path)
     core.sampler_stop()
-    core.sampler_start(
-        log, interval_ns, follow=True, max_cpu_ppm=max_cpu_ppm, lease_ns=lease_ns, tasks=tasks
-    )
+    core.sampler_start(log, interval_ns, follow=True, max_cpu_ppm=max_cpu_ppm, lease_ns=lease_ns, tasks=tasks)
 
 
 def _load(core_path: str) -> "Any":

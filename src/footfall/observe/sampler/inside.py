@@ -18,9 +18,7 @@ __all__ = ["start"]
 _MAX_LOGS_PER_PID = 100000
 
 
-def start(
-    directory: str, rate_hz: int, max_cpu_ppm: int = 0, precise: bool = False, with_tasks: bool = False
-) -> None:
+def start(directory: str, rate_hz: int, max_cpu_ppm: int = 0, precise: bool = False, with_tasks: bool = False) -> None:
     """Sample this process `rate_hz` times a second into `<directory>/<pid>-<n>.smp`, and its forks likewise.
 
     With `max_cpu_ppm`, more rarely (down to 100) where it would use more than so many millionths of the CPU time.

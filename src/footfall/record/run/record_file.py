@@ -312,9 +312,7 @@ def _read_header(cursor: _Cursor) -> RecordHeader:
     )
 
 
-def _read_code(
-    cursor: _Cursor, header: RecordHeader, files: dict[int, str]
-) -> tuple[int, RecordedCode]:
+def _read_code(cursor: _Cursor, header: RecordHeader, files: dict[int, str]) -> tuple[int, RecordedCode]:
     code_id, file_id, first_line, co_flags, _, n_places = cursor.numbers("<6I")
     qualname = _text(cursor.sized())
     line_table, code, exception_table, branches = (cursor.sized() for _ in range(4))

@@ -219,9 +219,7 @@ class SampleLogFollower:
                 wall = max(time_ns - clock.time_ns, 0)
                 clock.time_ns = time_ns
                 holds_gil = bool(flags & _HOLDS_GIL)
-                self.log.samples.append(
-                    Sample(thread, node, time_ns, wall, 0, context, holds_gil, repeat - counted)
-                )
+                self.log.samples.append(Sample(thread, node, time_ns, wall, 0, context, holds_gil, repeat - counted))
                 self._last[thread] = (place, repeat)
 
 

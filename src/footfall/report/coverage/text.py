@@ -235,7 +235,6 @@ def human_key(text: str) -> tuple[list[str | int], str]:
     return [int(part) if part.isdecimal() else part for part in parts], text
 
 
-
 def plural(count: int, noun: str, nouns: str = "") -> str:
     """Return the number with its noun; `nouns` where that takes more than an s."""
     return f"{count} {noun if count == 1 else nouns or noun + 's'}"

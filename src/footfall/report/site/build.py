@@ -185,9 +185,7 @@ class _Site:
         self._write_numbers()
         self._remove_stale(wanted)
 
-    def _write(
-        self, path: str, page: str, title: str, payload: dict[str, Any], notes: Sequence[str] = ()
-    ) -> None:
+    def _write(self, path: str, page: str, title: str, payload: dict[str, Any], notes: Sequence[str] = ()) -> None:
         payload["site"] = {
             "title": self.data.title,
             "hasBranches": self.data.coverage.has_arcs,

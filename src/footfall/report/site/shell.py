@@ -55,9 +55,7 @@ def render_single_page(page: str, title: str, payload: Any, *, style: str, scrip
     return _fill(page, title, payload, "", f"<style>{style}</style>", f"<script>{script}</script>")
 
 
-def _fill(
-    page: str, title: str, payload: Any, root: str, style: str, script: str, notes: Sequence[str] = ()
-) -> str:
+def _fill(page: str, title: str, payload: Any, root: str, style: str, script: str, notes: Sequence[str] = ()) -> str:
     return _PAGE.format(
         notes="".join(f"<pre>{_escaped(note)}</pre>" for note in notes),
         title=_escaped(title),
