@@ -23,21 +23,29 @@ class RecordingMark:
         self.hits = bytearray(n_probes)
 
     def __eq__(self, other: object) -> bool:
-        if isinstance(other, tuple):
-            number, first, last = other
+        number, *lines = _numbers_of(other)
+        if lines:
+            first, last = lines
             error = sys.exception()
             assert error is not None and error.__traceback__ is not None
             if first <= error.__traceback__.tb_lineno <= last:
                 self.hits[number] = 1
             return False
-        assert isinstance(other, int)
-        self.hits[other] = 1
+        self.hits[number] = 1
         return False
 
     def __setitem__(self, number: int, value: int) -> None:
         self.hits[number] = value
 
     __hash__ = None  # type: ignore[assignment]
+
+
+def _numbers_of(constant: object) -> list[int]:
+    """Read what a mark is compared with: text on CPython, else a number or three."""
+    if isinstance(constant, str):
+        assert constant[0] == constant[-1] == "\0"
+        return [int(number) for number in constant[1:-1].split()]
+    return list(constant) if isinstance(constant, tuple) else [constant]  # type: ignore[list-item]
 
 
 def instrument(source: str, filename: str, with_branches: bool = True) -> tuple[types.CodeType, int]:

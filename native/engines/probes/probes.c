@@ -16,6 +16,7 @@
 #define DIGEST_BYTES 16
 /* With contexts a probe stays until it was hit so often in one of them. */
 #define KEPT_HITS 4
+#define MAX_NUMBERS 3
 #define MAX_NESTING 200 /* of code objects; the compiler allows fewer */
 
 struct probes {
@@ -46,6 +47,7 @@ typedef struct hits_object {
     PyObject *absolute_path; /* owned */
     PyObject *decide; /* owned: str -> path | None, while it is not known whether the module is measured; else NULL */
     int is_out; /* it is not measured */
+    int has_changed; /* that the program changed probes was said */
     module_state *state; /* borrowed: of the module that made the type, which the type keeps alive */
     uint32_t n_probes;
     uint32_t generation; /* the recorder's when registered */
@@ -100,13 +102,13 @@ hits_register(hits_object *self)
 }
 
 static void
-remove_probe(hits_object *self, PyObject *number)
+remove_probe(hits_object *self, PyObject *constant)
 {
     probe_site site;
     if (self->state->probes == NULL) {
         return; /* the module is being torn down */
     }
-    if (!probe_site_find((PyObject *)self, number, &site)) {
+    if (!probe_site_find((PyObject *)self, constant, &site)) {
         return;
     }
     removed_list_add(&self->state->probes->removed, &site);
@@ -157,20 +159,16 @@ hits_decide(hits_object *self)
     return 1;
 }
 
-/* A probe was reached: store its hit. */
+/* A probe was reached: store its hit. `constant` is its number, as the probe has it. */
 static void
-hits_take(hits_object *self, PyObject *number_object)
+hits_take(hits_object *self, uint32_t number, PyObject *constant)
 {
     module_state *state = self->state;
-    long number = PyLong_AsLong(number_object);
-    if (number == -1 && PyErr_Occurred()) {
-        PyErr_Clear(); /* too large to be a probe's */
-    }
     if (state->recorder == NULL || (self->decide != NULL && !hits_decide(self))) {
         return;
     }
     if (self->is_out) {
-        remove_probe(self, number_object);
+        remove_probe(self, constant);
         return;
     }
     unsigned char *before = self->hits;
@@ -178,12 +176,12 @@ hits_take(hits_object *self, PyObject *number_object)
         PyErr_Clear(); /* recording has stopped, which was said; a parent's file that is mapped still takes hits */
         self->hits = before;
     }
-    if (self->hits == NULL || number < 0 || number >= (long)self->n_probes || state->probes == NULL) {
+    if (self->hits == NULL || number >= self->n_probes || state->probes == NULL) {
         return;
     }
     uint32_t context_id;
     if (state->probes->has_contexts && context_is_foreign(state, &context_id)) {
-        hits_take_foreign(self, (uint32_t)number, context_id);
+        hits_take_foreign(self, number, context_id);
         return;
     }
     if (!self->is_dirty) {
@@ -197,7 +195,7 @@ hits_take(hits_object *self, PyObject *number_object)
     }
     self->hits[number] |= 1;
     if (!state->probes->has_foreign) {
-        remove_probe(self, number_object);
+        remove_probe(self, constant);
     }
 }
 
@@ -216,32 +214,78 @@ line_of_handled(void)
     return number;
 }
 
-/* (probe number, first line, last line): a hit when the exception being handled is from those lines. */
-static void
-hits_watch(hits_object *self, PyObject *watch)
+/* What probes/forms.py compares a mark with: a number, or a number with a first and a last line, between NULs. Returns how
+ * many numbers there are; 0 for anything else, such as what a program made of it. */
+static int
+read_numbers(PyObject *constant, uint32_t numbers[MAX_NUMBERS])
 {
-    long first = PyLong_AsLong(PyTuple_GET_ITEM(watch, 1));
-    long last = PyLong_AsLong(PyTuple_GET_ITEM(watch, 2));
-    if (PyErr_Occurred()) {
-        PyErr_Clear(); /* not one of ours */
+    if (!PyUnicode_CheckExact(constant) || !PyUnicode_IS_COMPACT_ASCII(constant)) {
+        return 0;
+    }
+    const Py_UCS1 *text = PyUnicode_1BYTE_DATA(constant);
+    Py_ssize_t end = PyUnicode_GET_LENGTH(constant) - 1;
+    if (end < 2 || text[0] != 0 || text[end] != 0) {
+        return 0;
+    }
+    int count = 0;
+    uint64_t value = 0;
+    for (Py_ssize_t at = 1; at <= end; at++) {
+        if (text[at] >= '0' && text[at] <= '9' && value <= UINT32_MAX / 10) {
+            value = value * 10 + (uint64_t)(text[at] - '0');
+        }
+        else if ((text[at] == ' ' || at == end) && count < MAX_NUMBERS) {
+            numbers[count++] = (uint32_t)value;
+            value = 0;
+        }
+        else {
+            return 0;
+        }
+    }
+    return count;
+}
+
+/* The program changed a probe's number: nobody knows which of the file's it was. Keep a message for the end, once. */
+static void
+hits_say_changed(hits_object *self)
+{
+    recorder *rec = self->state->recorder;
+    const char *path = self->absolute_path == NULL ? NULL : PyUnicode_AsUTF8(self->absolute_path); // borrowed
+    PyErr_Clear(); /* a name that is no UTF-8 */
+    if (self->has_changed || self->is_out || rec == NULL) {
         return;
     }
-    long line = line_of_handled();
-    if (first <= line && line <= last && PyLong_CheckExact(PyTuple_GET_ITEM(watch, 0))) {
-        hits_take(self, PyTuple_GET_ITEM(watch, 0));
+    self->has_changed = 1;
+    PyObject *text =
+        PyBytes_FromFormat("%s: the program changed constants of its code, probes among them: lines that ran may "
+                           "be reported as missing.",
+                           path == NULL ? "A file" : path); // owned
+    if (text == NULL) {
+        PyErr_Clear();
+        return;
     }
+    recorder_add_message(rec, "probes-changed", PyBytes_AS_STRING(text));
+    Py_DECREF(text);
 }
 
 static PyObject *
 hits_richcompare(PyObject *op, PyObject *other, int operation)
 {
     hits_object *self = (hits_object *)op;
-    if (operation == Py_EQ && PyLong_CheckExact(other)) {
-        hits_take(self, other);
+    uint32_t numbers[MAX_NUMBERS];
+    int count = operation == Py_EQ ? read_numbers(other, numbers) : 0;
+    if (count == MAX_NUMBERS) {
+        long line = line_of_handled();
+        if (numbers[1] <= line && line <= numbers[2]) {
+            hits_take(self, numbers[0], other);
+        }
         Py_RETURN_FALSE;
     }
-    if (operation == Py_EQ && PyTuple_CheckExact(other) && PyTuple_GET_SIZE(other) == 3) {
-        hits_watch(self, other);
+    if (count == 1) {
+        hits_take(self, numbers[0], other);
+        Py_RETURN_FALSE;
+    }
+    if (operation == Py_EQ && probe_site_compares(op, other)) {
+        hits_say_changed(self);
         Py_RETURN_FALSE;
     }
     /* Someone compares constants, as code objects do: be the mark. */

@@ -75,8 +75,16 @@ load_start(PyCodeObject *code, const uint16_t *units, Py_ssize_t unit, PyObject 
     }
 }
 
-int
-probe_site_find(PyObject *mark, PyObject *number, probe_site *site)
+/* A comparison in the running frame's bytecode. */
+typedef struct comparison {
+    PyCodeObject *code; /* borrowed */
+    Py_ssize_t first;   /* unit of what loads its left side */
+    Py_ssize_t after;   /* unit of the instruction behind it */
+} comparison;
+
+/* Find the comparison of two constants that the frame is at. 1, or 0 when it is at anything else. */
+static int
+find_comparison(PyObject *left, PyObject *right, comparison *found)
 {
     _PyInterpreterFrame *frame = frame_running();
     PyCodeObject *code = frame == NULL ? NULL : code_of(frame);
@@ -84,10 +92,9 @@ probe_site_find(PyObject *mark, PyObject *number, probe_site *site)
         return 0;
     }
     const uint16_t *units = (const uint16_t *)_PyCode_CODE(code);
-    Py_ssize_t n_units = Py_SIZE(code);
     Py_ssize_t compare = LAST_INSTRUCTION(frame) - units;
     Py_ssize_t after = compare + 1 + COMPARE_CACHE_UNITS;
-    if (compare < 2 || after >= n_units) {
+    if (compare < 2 || after >= Py_SIZE(code)) {
         return 0; /* called from elsewhere than this frame's bytecode */
     }
     unsigned opcode = opcode_at(units, compare);
@@ -95,12 +102,31 @@ probe_site_find(PyObject *mark, PyObject *number, probe_site *site)
 #ifdef COMPARE_OP_ADAPTIVE
     is_compare = is_compare || opcode == COMPARE_OP_ADAPTIVE;
 #endif
-    if (!is_compare || opcode_at(units, after) != POP_TOP) {
+    Py_ssize_t second = is_compare ? load_start(code, units, compare - 1, right) : -1;
+    Py_ssize_t first = second < 0 ? -1 : load_start(code, units, second - 1, left);
+    *found = (comparison){code, first, after};
+    return first >= 0;
+}
+
+int
+probe_site_compares(PyObject *mark, PyObject *constant)
+{
+    comparison found;
+    return find_comparison(mark, constant, &found);
+}
+
+int
+probe_site_find(PyObject *mark, PyObject *number, probe_site *site)
+{
+    comparison found;
+    if (!find_comparison(mark, number, &found)) {
         return 0;
     }
-    Py_ssize_t second = load_start(code, units, compare - 1, number);
-    Py_ssize_t first = second < 0 ? -1 : load_start(code, units, second - 1, mark);
-    if (first < 0 || after - first > MAX_JUMP) {
+    PyCodeObject *code = found.code;
+    const uint16_t *units = (const uint16_t *)_PyCode_CODE(code);
+    Py_ssize_t first = found.first;
+    Py_ssize_t after = found.after;
+    if (opcode_at(units, after) != POP_TOP || after - first > MAX_JUMP) {
         return 0;
     }
 #ifdef LOAD_FAST__LOAD_CONST
@@ -172,6 +198,12 @@ probe_site_put_back(PyCodeObject *code, uint32_t unit, uint16_t original)
 }
 
 #else
+
+int
+probe_site_compares(PyObject *Py_UNUSED(mark), PyObject *Py_UNUSED(constant))
+{
+    return 0;
+}
 
 int
 probe_site_find(PyObject *Py_UNUSED(mark), PyObject *Py_UNUSED(number), probe_site *Py_UNUSED(site))

@@ -20,6 +20,9 @@ typedef struct probe_site {
  * those expected (a debugger's, an expression's, a superinstruction's). */
 int probe_site_find(PyObject *mark, PyObject *number, probe_site *site);
 
+/* Whether the running frame's bytecode, and nothing that it called, is comparing the mark with the constant right now. */
+int probe_site_compares(PyObject *mark, PyObject *constant);
+
 /* The instruction that is there. */
 uint16_t probe_site_read(PyCodeObject *code, uint32_t unit);
 

@@ -1,8 +1,11 @@
 """What a probe looks like in a syntax tree, and how a module says that it holds some.
 
 A probe is a comparison of a constant string, the mark, with the probe's number. Left alone it does nothing:
-a string never equals a number. When the module's code is armed, another object takes the mark's place in the
+the two are never equal. When the module's code is armed, another object takes the mark's place in the
 constants, and the comparison stores a hit. On PyPy statement probes store into that object directly.
+
+The number is text on CPython. The compiler keeps equal constants of a function once, so an integer would be the
+program's own, and what rewrites the integers of code (`code.replace(co_consts=...)`) would change which probe it is.
 """
 
 import sys
@@ -39,7 +42,7 @@ if TYPE_CHECKING:
 
 __all__ = ["EQUAL_MARK", "HEADER", "MARK", "PLAN_VERSION", "Forms", "header_text", "position_of", "read_header"]
 
-PLAN_VERSION = 12
+PLAN_VERSION = 13
 """Counts up whenever the numbering of probes changes, so that no cached bytecode outlives its meaning."""
 
 MARK = "\0footfall probe"
@@ -90,7 +93,7 @@ class Forms:
         elif _STORES_DIRECTLY:
             slot = Subscript(mark, Constant(number, **position), _STORE, **position)
             return Assign([slot], Constant(1, **position), **position)
-        compare = Compare(mark, [_EQ], [Constant(number, **position)], **position)
+        compare = Compare(mark, [_EQ], [_number(number, position)], **position)
         return Expr(compare, **position)
 
     def expression(self, at: AST) -> expr:
@@ -99,7 +102,7 @@ class Forms:
         self.count = number + 1
         position = position_of(at)
         mark = EQUAL_MARK if _STORES_DIRECTLY else MARK
-        return Compare(Constant(mark, **position), [_EQ], [Constant(number, **position)], **position)
+        return Compare(Constant(mark, **position), [_EQ], [_number(number, position)], **position)
 
     def before(self, value: expr) -> expr:
         """Return an expression that fires a probe and then is `value`."""
@@ -133,6 +136,9 @@ class Forms:
         position = position_of(at)
         mark = EQUAL_MARK if _STORES_DIRECTLY else MARK
         watch: Any = lines  # the compiler takes tuples for constants, whatever type checkers know
+        if not _STORES_DIRECTLY:
+            number, first, last = lines
+            watch = f"\0{number} {first} {last}\0"
         compare = Compare(Constant(mark, **position), [_EQ], [Constant(watch, **position)], **position)
         return Expr(compare, **position)
 
@@ -146,6 +152,11 @@ class Forms:
         """Return a last `except` clause with a probe, for exceptions that the clauses before did not match."""
         position = position_of(at)
         return ExceptHandler(None, None, [probe, Raise(**position)], **position)
+
+
+def _number(number: int, position: "dict[str, Any]") -> Constant:
+    """Return a probe's number as the mark is compared with it. The C core reads it (`read_numbers`)."""
+    return Constant(number if _STORES_DIRECTLY else f"\0{number}\0", **position)
 
 
 def position_of(node: AST) -> "Any":
