@@ -25,10 +25,12 @@ Exit status 1 when a file or a test's result differs, 3 when a project could not
 
 import argparse
 import json
+import os
 import pathlib
 import re
 import resource
 import shlex
+import signal
 import subprocess
 import sys
 import tempfile
@@ -184,9 +186,9 @@ def _print_coverage(
 
 def _of_cpython(trial: Trial) -> tuple[str, Report] | None:
     """What the C tracer recorded of the project on a CPython, with that one's name; None where it did not run."""
-    for report in sorted(trial.scratch.parent.parent.glob(f"cpython-*/{trial.scratch.name}/coverage-1.json")):
-        files: Report = json.loads(report.read_text(encoding="utf-8"))["files"]
-        return report.parent.parent.name, files
+    for kept in sorted(trial.scratch.parent.parent.glob(f"cpython-*/{trial.scratch.name}/coverage-1.outcome")):
+        files: Report = json.loads(kept.read_text(encoding="utf-8"))["files"]
+        return kept.parent.parent.name, files
     return None
 
 
@@ -249,14 +251,19 @@ def _run(trial: Trial, command: list[str], extra: dict[str, str], log: pathlib.P
     """Run a command for a trial; return its status, what it printed, and CPU seconds of all its processes."""
     print(f"  {trial.name} on {trial.label}: {' '.join(command)}", file=sys.stderr, flush=True)
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    done = subprocess.run(
-        command, cwd=trial.directory, env=clean_environment(**extra), stdin=subprocess.DEVNULL, timeout=_SECONDS,
+    with subprocess.Popen(
+        command, cwd=trial.directory, env=clean_environment(**extra), stdin=subprocess.DEVNULL, start_new_session=True,
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace",
-    )  # fmt: skip
+    ) as process:  # fmt: skip
+        try:
+            output, _ = process.communicate(timeout=_SECONDS)
+        finally:
+            if process.poll() is None:
+                os.killpg(process.pid, signal.SIGKILL)  # the tests' own processes too: they hold the pipe
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    log.write_text(done.stdout, encoding="utf-8", errors="replace")
+    log.write_text(output, encoding="utf-8", errors="replace")
     cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    return done.returncode, done.stdout, cpu
+    return process.returncode, output, cpu
 
 
 def _counts(output: str) -> dict[str, int]:

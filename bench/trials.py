@@ -3,7 +3,6 @@
 import pathlib
 import re
 import shutil
-import sys
 import tarfile
 import tempfile
 import tomllib
@@ -52,7 +51,11 @@ _RECIPES = {
     ),
     "rich": Recipe(needs=("attrs",), repository="https://github.com/Textualize/rich"),
     "starlette": Recipe(needs=("httpx", "anyio", "trio", "itsdangerous", "jinja2", "python-multipart", "pyyaml")),
-    "trio": Recipe(needs=("pytest>=8.4", "trustme", "pyopenssl", "async_generator", "jedi"), is_complete=True),
+    "trio": Recipe(
+        needs=("pytest>=8.4", "trustme", "pyopenssl", "async_generator", "jedi", "astor", "isort", "pyyaml"),
+        is_complete=True,
+        options=("--skip-optional-imports",),
+    ),
 }
 
 
@@ -108,8 +111,8 @@ def prepare(wanted: Wanted, interpreter: str, work: pathlib.Path) -> Trial:
     if not ready.exists():
         shutil.rmtree(source, ignore_errors=True)
         shutil.rmtree(python.parent.parent, ignore_errors=True)
-        _place_sources(wanted, recipe.repository, source)
         make_environment(interpreter, python.parent.parent)
+        _place_sources(wanted, recipe.repository, source, python)
         install(python, ["-e", str(source), COVERAGE, "pytest"])
         told = [] if recipe.is_complete else _test_requirements(source)
         _install_one_by_one(python, [*told, *recipe.needs, *wanted.needs])
@@ -122,22 +125,28 @@ def prepare(wanted: Wanted, interpreter: str, work: pathlib.Path) -> Trial:
     return Trial(name, label, python, source / (wanted.directory or recipe.directory), command, scratch)
 
 
-def _place_sources(wanted: Wanted, repository: str, source: pathlib.Path) -> None:
-    if pathlib.Path(wanted.name).is_dir():
+def _place_sources(wanted: Wanted, repository: str, source: pathlib.Path, python: pathlib.Path) -> None:
+    is_directory = pathlib.Path(wanted.name).is_dir()
+    origin = wanted.name if is_directory or "://" in wanted.name else repository
+    if is_directory and not wanted.revision:
         ignored = shutil.ignore_patterns(".git", ".venv*", "__pycache__", "*.so")
         shutil.copytree(wanted.name, source, ignore=ignored, symlinks=True)
-    elif "://" in wanted.name or repository:
-        run_quietly(["git", "clone", "-q", repository or wanted.name, str(source)])
+    elif origin and "==" in wanted.name:
+        raise NotTried("it is cloned: name its version by --revision")
+    elif origin:
+        run_quietly(["git", "clone", "-q", origin, str(source)])
         run_quietly(["git", "checkout", "-q", wanted.revision or "HEAD"], source)
+    elif wanted.revision:
+        raise NotTried("a revision is of a git repository: give its URL or its directory")
     else:
-        _unpack(wanted.name, source)
+        _unpack(wanted.name, source, python)
 
 
-def _unpack(requirement: str, source: pathlib.Path) -> None:
+def _unpack(requirement: str, source: pathlib.Path, python: pathlib.Path) -> None:
     with tempfile.TemporaryDirectory() as name:
         place = pathlib.Path(name)
         only = requirement.partition("==")[0]
-        download = [sys.executable, "-m", "pip", "download", "-q", "--no-deps", "--no-binary", only]
+        download = [str(python), "-m", "pip", "download", "-q", "--no-deps", "--no-binary", only]
         run_quietly([*download, "-d", name, requirement])
         archive = next(place.glob("*.tar.gz"), None)
         if archive is None:
