@@ -26,7 +26,7 @@ __all__ = [
 ]
 
 REPOSITORY = pathlib.Path(__file__).resolve().parent.parent
-COVERAGE = "coverage==7.17.3"
+COVERAGE = "coverage==7.17.5"
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from footfall.analyze.profile.rows import profile_from_rows, rows_from_profile
-from footfall.errors import FootfallError
+from footfall.errors import FootfallError, UsageError
 from footfall.record.data.aliases import PathAliases
 from footfall.record.data.coverage_tables import (
     FileData,
@@ -263,6 +263,22 @@ def test_a_profile_that_does_not_fit_together_is_damage(tmp_path: pathlib.Path, 
         connection.execute(change)
     with pytest.raises(FootfallError, match="damaged"):
         read_profile(path)
+
+
+@pytest.mark.parametrize("patterns", [["src", "/ci/*"], ["src*", "/ci/src"], ["s?c", "/ci/src"], ["s*"], []])
+def test_wildcards_are_refused_where_coverage_refuses_them(patterns: list[str]) -> None:
+    """At the end of a pattern of `[paths]`, and in the directory here."""
+    from coverage.exceptions import ConfigError
+    from coverage.files import PathAliases as Theirs
+
+    try:
+        for pattern in patterns[1:]:
+            Theirs().add(pattern, patterns[0])
+    except ConfigError:
+        with pytest.raises(UsageError, match="wildcard"):
+            PathAliases([patterns], relative=False)
+    else:
+        PathAliases([patterns], relative=False)
 
 
 @pytest.mark.parametrize("relative", [False, True])

@@ -70,6 +70,8 @@ FILES = [
     ({"mine.toml": TOML.format(prefix="tool.coverage.", branch="true")}, "mine.toml"),
     ({"mine.cfg": INI.format(prefix="coverage:", branch="no")}, "mine.cfg"),
     ({".coveragerc": "[run]\nsource=a\n[coverage:run]\nomit=b\n"}, None),
+    ({".coveragerc": "\ufeff" + INI.format(prefix="", branch="yes")}, None),
+    ({"pyproject.toml": "\ufeff" + TOML.format(prefix="tool.coverage.", branch="true")}, None),
     ({}, None),
 ]
 
@@ -128,11 +130,24 @@ def test_settings_are_those_that_coverage_reads(files: dict[str, str], named: st
 
 @pytest.mark.usefixtures("project")
 @pytest.mark.parametrize(
-    ("text", "branch"), [("", True), ("[run]\n", True), ("[run]\nbranch=no\n", False), ("[run]\nbranch=1\n", True)]
+    ("files", "branch"),
+    [
+        ({}, True),
+        ({"pyproject.toml": "[tool.other]\nbranch=false\n", "setup.cfg": "[metadata]\nname=x\n"}, True),
+        ({"pyproject.toml": "[tool.footfall]\nrate=10\n"}, True),
+        ({".coveragerc": ""}, False),
+        ({".coveragerc": "[report]\nfail_under=90\n"}, False),
+        ({"pyproject.toml": "[tool.coverage.run]\nsource=['x']\n"}, False),
+        ({"tox.ini": "[coverage:run]\nbranch=no\n"}, False),
+        ({".coveragerc": "[run]\nbranch=1\n"}, True),
+        ({".coveragerc": "[run]\n", "pyproject.toml": "[tool.footfall]\nbranch=true\n"}, True),
+        ({".coveragerc": "[run]\nbranch=1\n", "pyproject.toml": "[tool.footfall]\nbranch=false\n"}, False),
+        ({"pyproject.toml": "[tool.footfall]\nbranch=false\n"}, False),
+    ],
 )
-def test_branches_are_measured_unless_refused(text: str, branch: bool) -> None:
-    """Only an explicit `branch = false` turns branches off."""
-    _write({".coveragerc": text})
+def test_branches_are_measured_where_coverage_would(files: dict[str, str], branch: bool) -> None:
+    """Without settings for coverage.py they are; with them only if they say so, or footfall's own do."""
+    _write(files)
     assert read_config().branch is branch
 
 

@@ -14,6 +14,7 @@ from typing import Final
 import click
 
 from footfall._version import VERSION
+from footfall.cli.face import Face
 from footfall.errors import EXIT_USAGE, FootfallError
 from footfall.printable import printable_lines
 from footfall.session.output import flush_streams, prepare_streams, say, silence, writing_messages
@@ -89,11 +90,14 @@ def _footfall() -> None:
     """What ran and where the time went, from one run of any command that runs Python."""
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Run the command line and exit: 0, 1 for findings, 2 for usage and --fail-under, 3 for the environment."""
+def main(arguments: Sequence[str] | None = None, *, is_as_coverage: bool = False) -> None:
+    """Run the command line and exit: 0, 1 for findings, 2 for usage and --fail-under, 3 for the environment.
+
+    `is_as_coverage` where it stands in for the command `coverage`: coverage.py's defaults hold.
+    """
     try:
         prepare_streams()
-        result = _run(arguments)
+        result = _run(arguments, Face(is_as_coverage))
     except FootfallError as error:
         say(f"footfall: {error}")
         sys.exit(error.exit_code)
@@ -111,12 +115,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     sys.exit(result if isinstance(result, int) else 0)
 
 
-def _run(arguments: Sequence[str] | None) -> object:
+def _run(arguments: Sequence[str] | None, face: Face) -> object:
     """Run the subcommand. Help is printed by click itself, into what `flush_streams` empties."""
     words = list(sys.argv[1:] if arguments is None else arguments)
     if words[:1] == ["help"]:  # coverage.py's word for it
         words = [*words[1:2], "--help"]
     try:
-        return _footfall.main(args=words, prog_name="footfall", standalone_mode=False)
+        return _footfall.main(args=words, prog_name=face.name, standalone_mode=False, obj=face)
     finally:
         flush_streams()

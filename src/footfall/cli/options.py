@@ -8,6 +8,7 @@ from typing import TypeVar
 import click
 
 from footfall.cli.accepted import notes_on_options
+from footfall.cli.face import current_face
 from footfall.config.configuration import Config, read_config
 from footfall.session.output import warn
 
@@ -45,7 +46,7 @@ def split_list(value: str | None) -> list[str] | None:
 
 def load_config(config_file: str | None, quiet: bool = False, **given: object) -> Config:
     """Read the configuration and put the options that were given (not None) in place of its values."""
-    config = read_config(config_file)
+    config = read_config(config_file, branch=not current_face().is_as_coverage)
     for name, value in given.items():
         if value is not None:
             setattr(config, name, value)

@@ -25,7 +25,7 @@ __all__ = [
 version_info = (7, 17, 3, "final", 0)
 """The version of coverage.py whose names and meanings these are."""
 
-__version__ = "7.17.3"
+__version__ = "7.17.5"
 
 coverage = Coverage
 

@@ -224,9 +224,14 @@ class CoverageData:
             raise mixed_kinds(self._filename, other_data._filename, has_arcs=bool(mine.has_arcs))
         names = {name: name if map_path is None else map_path(name) for name in theirs.files}
         for name, here in names.items():
-            if here in mine.files and mine.tracers.get(here, "") != theirs.tracers.get(name, ""):
-                tracers = f"{mine.tracers.get(here, '')!r} vs {theirs.tracers.get(name, '')!r}"
-                raise DataError(f"Conflicting file tracer name for {here!r}: {tracers}")
+            tracers = mine.tracers.get(here, ""), theirs.tracers.get(name, "")
+            if here not in mine.files or tracers[0] == tracers[1]:
+                continue
+            sides = zip(tracers, (mine.files[here], theirs.files[name]), strict=True)
+            if all(
+                tracer or file.lines or file.arcs for tracer, file in sides
+            ):  # what was only touched takes the other's
+                raise DataError(f"Conflicting file tracer name for {here!r}: {tracers[0]!r} vs {tracers[1]!r}")
         with self._lock:
             mine.has_arcs = theirs.has_arcs if mine.has_arcs is None else mine.has_arcs
             mine.contexts |= theirs.contexts

@@ -72,7 +72,7 @@ def open_settings_file(path: str, is_own: bool) -> SettingsFile | None:
     except OSError:
         return None
     try:
-        text = content.decode("utf-8")
+        text = content.decode("utf-8-sig")  # editors on Windows begin it with a byte order mark
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
         raise _syntax_error(path, line, "it is not UTF-8") from error

@@ -1,8 +1,9 @@
 """The settings of a run and of its reports: read from coverage.py's own files and keys, then ours.
 
 coverage.py's precedence: defaults, the first configuration file found, environment variables, the command line.
-Two things differ, on purpose: branches are measured unless `branch = false` is written, and `[tool.footfall]` of a
-TOML file adds `rate` (samples per second), `profile`, `precise` and `async` (true or false).
+A project with settings for coverage.py gets coverage.py's totals, so branches are measured there where `branch = true`
+says so; where there are none, they are. `[tool.footfall]` of a TOML file adds `rate` (samples per second), `engine`
+and, true or false, `branch`, `profile`, `precise` and `async`.
 """
 
 from __future__ import annotations
@@ -74,6 +75,7 @@ _KNOWN: Final[dict[tuple[str, str], tuple[str, str]]] = {
     ("lcov", "output"): ("lcov_output", "file"),
     ("xml", "output"): ("xml_output", "file"),
     ("xml", "package_depth"): ("xml_package_depth", "int"),
+    ("tool.footfall", "branch"): ("branch", "flag"),
     ("tool.footfall", "rate"): ("rate_hz", "int"),
     ("tool.footfall", "profile"): ("profile", "flag"),
     ("tool.footfall", "precise"): ("precise", "flag"),
@@ -164,11 +166,11 @@ def read_config(config_file: str | None = None, *, branch: bool = True) -> Confi
     """Read the settings that hold in the current directory.
 
     `config_file` is the file that the user named: it alone is read then, and it must be there. Otherwise
-    COVERAGE_RCFILE names one, or the first of coverage.py's usual files with settings for it. `branch` is what holds
-    where none of them says whether branches are measured.
+    COVERAGE_RCFILE names one, or the first of coverage.py's usual files with settings for it. `branch` says whether
+    branches are measured where there is no such file; coverage.py's default, which is not to, holds where there is.
     Raises UsageError (`config-missing`, `config-syntax`, `config-value`, `bad-rate`, `bad-engine`).
     """
-    config = Config(branch=branch)
+    config = Config(branch=False)
     named = config_file or os.environ.get("COVERAGE_RCFILE") or None
     if named == ".coveragerc":
         named = None  # coverage.py's own reading of that name: the usual places, of which it is the first
@@ -185,7 +187,7 @@ def read_config(config_file: str | None = None, *, branch: bool = True) -> Confi
         if named.endswith(".toml"):
             _apply_own(config, found)
     else:
-        _read_usual_files(config)
+        _read_usual_files(config, branch)
     config.data_file = os.environ.get("COVERAGE_FILE") or config.data_file
     check_sampling(config)
     _check_engine(config.engine)
@@ -205,8 +207,11 @@ def _ignored_settings(config: Config) -> Iterator[tuple[str, str]]:
         yield "cover-pylib-ignored", "cover_pylib has no effect: the standard library is not measured."
 
 
-def _read_usual_files(config: Config) -> None:
-    """Take coverage's settings from the first file that has some, and ours from the TOML files."""
+def _read_usual_files(config: Config, branch: bool) -> None:
+    """Take coverage's settings from the first file that has some, and ours from the TOML files.
+
+    `branch` is the default where no file has any.
+    """
     for name, is_own in (
         (".coveragerc", True),
         (".coveragerc.toml", True),
@@ -218,6 +223,8 @@ def _read_usual_files(config: Config) -> None:
         if found is not None and (_apply(config, found) or is_own):
             config.config_file = os.path.abspath(name)
             break
+    else:
+        config.branch = branch
     for name in ("pyproject.toml", ".coveragerc.toml"):
         found = open_settings_file(name, is_own=False)
         if found is not None:

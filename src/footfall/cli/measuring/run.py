@@ -7,6 +7,7 @@ import shlex
 import click
 
 from footfall.cli.accepted import accepted_options
+from footfall.cli.face import current_face
 from footfall.cli.options import config_option, load_config, split_list, warn_of_dynamic_context
 from footfall.config.configuration import check_sampling
 from footfall.errors import UsageError
@@ -41,7 +42,11 @@ Examples:
 @click.option("--include", metavar="PAT1,PAT2,...", help="Measure only files that match.")
 @click.option("--omit", metavar="PAT1,PAT2,...", help="Don't measure files that match.")
 @click.option("--data-file", metavar="FILE", help="Where the results go. [default: .coverage]")
-@click.option("--branch/--no-branch", default=None, help="Measure branches, the default, or lines only.")
+@click.option(
+    "--branch/--no-branch",
+    default=None,
+    help="Measure branches, or lines only. [default: branches; with settings for coverage.py as these say]",
+)
 @click.option("--no-cover", is_flag=True, help="No coverage, only the profile.")
 @click.option("--no-profile", is_flag=True, help="No profile, only coverage.")
 @click.option(
@@ -137,6 +142,7 @@ def command(
         else:
             data_file = name
     cover = not no_cover
+    is_summarized = not current_face().is_as_coverage
     done = measure(
         program,
         config,
@@ -144,6 +150,7 @@ def command(
         data_file=data_file,
         append=append,
         is_quiet=quiet,
+        wants_summary=lambda _status: is_summarized,
         environment={"COVERAGE_RUN": "true"},  # by which programs know coverage.py's `run`
     )
     return end_like(done.status)

@@ -21,11 +21,17 @@ class PathAliases:
     def __init__(self, paths: Iterable[list[str]], *, relative: bool) -> None:
         """`paths` are lists of [directory here, pattern...]; `relative` keeps paths relative to the project.
 
-        Raises UsageError (`bad-path-alias`) for a pattern that ends with a wildcard.
+        Raises UsageError (`bad-path-alias`) for a pattern that ends with a wildcard, and for a directory with one.
         """
         self._relative = relative
         self._aliases: list[tuple[re.Pattern[str], str]] = []
         for result, *patterns in (each for each in paths if each):
+            if patterns and ("*" in result or "?" in result):
+                raise UsageError(
+                    "bad-path-alias",
+                    f"The first of [paths], {result!r}, has a wildcard.",
+                    "Name the directory here first; patterns for those elsewhere follow.",
+                )
             for pattern in patterns:
                 self._add(pattern, result)
 

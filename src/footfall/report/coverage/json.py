@@ -5,7 +5,7 @@ Returns plain values for the json module; `cli/reports/json.py` writes them.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
 
 from footfall._version import VERSION
@@ -56,10 +56,14 @@ def _file_report(file: ReportedFile, precision: int, contexts: LineContexts | No
             name = region.name
             if name in reports or (name in with_statements and not result.numbers.n_statements):
                 name = f"{name}@{region.start}"
-            reports[name] = _region_report(result, precision, region.start, by_line)
-        reports[""] = _region_report(rest, precision, min(outside, default=1), by_line)
+            reports[name] = _region_report(result, precision, region.start, _within(by_line, region.lines))
+        reports[""] = _region_report(rest, precision, min(outside, default=1), _within(by_line, outside))
         report[key] = reports
     return report
+
+
+def _within(by_line: Mapping[int, list[str]] | None, lines: Collection[int]) -> Mapping[int, list[str]] | None:
+    return None if by_line is None else {line: labels for line, labels in by_line.items() if line in lines}
 
 
 def _region_report(result: FileResult, precision: int, start: int, by_line: Mapping[int, list[str]] | None) -> Json:
