@@ -19,6 +19,7 @@ __all__ = [
     "FIRST_WITH_TASKS",
     "HAS_BRANCH_EVENTS",
     "HAS_LINES_BEHIND_STARS",
+    "HAS_LINES_OF_NOTHING",
     "HAS_MONITORING",
     "HAS_NESTED_FSTRINGS",
     "HAS_PROBES",
@@ -80,6 +81,10 @@ Python/compile.c. probes/phantom_lines.py lists them."""
 
 HAS_LINES_BEHIND_STARS = HAS_STRAY_LINES and sys.version_info < (3, 11, 7)
 """The last `except*` clause may be left by a line behind it, in early patch releases: probes/except_star_ends.py."""
+
+HAS_LINES_OF_NOTHING = sys.implementation.name == "pypy"
+"""What leaves a `case` or a `finally` clause may have the line of a statement without instructions:
+probes/lines_of_nothing.py."""
 
 HAS_NESTED_FSTRINGS = OWN >= (3, 12)
 """A field of an f-string may hold any string (PEP 701): Doc/whatsnew/3.12.rst."""

@@ -9,6 +9,8 @@ import traceback
 
 import pytest
 
+from footfall.analyze.source.analysis import analyze_source
+from footfall.analyze.source.exclude import ExclusionRules
 from footfall.probes.forms import HEADER, read_header
 from footfall.probes.mode import mode_here
 from probe_programs import armed, instrument, run_with_probes
@@ -367,6 +369,62 @@ def test_equals_the_c_tracer(name, tmp_path, monkeypatch):
     arcs = _run_with_tracer(source, filename)
     traced = {abs(line) for arc in arcs for line in arc}
     assert _missing(source, filename, *run_with_probes(source, filename)) == _missing(source, filename, traced, arcs)
+
+
+_LINES_OF_NOTHING = """\
+def meet(a):
+    match a:
+        case 0:
+            global g
+        case 1:
+            len("")
+            b: int
+        case 2 if a:
+            if a > 5:
+                pass
+            else:
+                global h
+        case 3:
+            match a:
+                case _:
+                    c: int
+            for d in "ab":
+                len(d)
+            else:
+                e: int; global i
+        case _:
+            f: str
+    return a
+def clean_up(fails):
+    try:
+        if fails:
+            raise LookupError
+    finally:
+        if a:
+            global j
+for a in range(5): meet(a)
+clean_up(False)
+match a:
+    case 4:
+        try: clean_up(True)
+        except LookupError: a = 0
+        global k
+"""
+"""Run whole, but for line 10."""
+
+
+def test_statements_without_instructions_run_where_the_compiler_gives_them_a_line(tmp_path):
+    """PyPy does at the end of a `case` and of a `finally` that an exception entered; with both ways to and from them."""
+    path = str(tmp_path / "program.py")
+    analysis = analyze_source(_LINES_OF_NOTHING, path, ExclusionRules())
+    for with_branches in (False, True):
+        lines, arcs = run_with_probes(_LINES_OF_NOTHING, path, with_branches)
+        assert analysis.statements - lines == {10}
+    taken = analysis.translate_arcs(arcs)
+    missing = {
+        arc for arc in analysis.arcs - taken if analysis.exit_counts[arc[0]] > 1 and arc[0] not in analysis.no_branch
+    }
+    assert missing == {(9, 10), (34, -1)}
 
 
 @pytest.mark.parametrize("name", PROGRAMS)

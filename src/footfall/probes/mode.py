@@ -7,12 +7,13 @@ its optimization need be those that measured.
 import sys
 
 from footfall.own_builtins import keep_builtins
-from footfall.pythons import HAS_STRAY_LINES
+from footfall.pythons import HAS_LINES_OF_NOTHING, HAS_STRAY_LINES
 
 keep_builtins(globals())
 
 __all__ = [
     "BRANCHES",
+    "LINES_OF_NOTHING",
     "NO_ASSERTS",
     "RUNS_DOCSTRINGS",
     "STRAYS",
@@ -34,6 +35,8 @@ STRAYS_BEHIND_CASES = 16
 """With STRAYS: a `case` is left by the line of the last statement in it, as by CPython 3.11.2."""
 STRAYS_BEHIND_STARS = 32
 """With STRAYS: the last `except*` clause is left by its last line where it ends a function, as by CPython 3.11.2."""
+LINES_OF_NOTHING = 64
+"""A statement without instructions has a line where it ends a `case` or a `finally` clause, as by PyPy."""
 
 
 def mode_here(with_branches: bool, optimize: int = -1, keeps_asserts: bool = False, strays: int | None = None) -> int:
@@ -51,10 +54,13 @@ def mode_here(with_branches: bool, optimize: int = -1, keeps_asserts: bool = Fal
 
 
 def strays_here() -> int:
-    """Return the bits for stray lines of this compiler, which differ between patch releases of 3.11.
+    """Return the bits for lines that only this compiler has: CPython 3.11's stray ones, PyPy's of nothing.
 
-    There it compiles two small texts: not to be asked for before code is compiled, nor for each file.
+    Patch releases of 3.11 differ. There it compiles two small texts: not to be asked for before code is compiled, nor
+    for each file.
     """
+    if HAS_LINES_OF_NOTHING:
+        return LINES_OF_NOTHING
     if not HAS_STRAY_LINES:
         return 0
     case = compile("match 0:\n case 0:\n  global a", "", "exec", dont_inherit=True)

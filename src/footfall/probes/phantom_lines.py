@@ -35,7 +35,8 @@ from _ast import (
 )
 
 from footfall.own_builtins import keep_builtins
-from footfall.probes.mode import STRAYS_BEHIND_CASES, STRAYS_BEHIND_STARS
+from footfall.probes.lines_of_nothing import find_lines_of_nothing
+from footfall.probes.mode import LINES_OF_NOTHING, STRAYS, STRAYS_BEHIND_CASES, STRAYS_BEHIND_STARS
 from footfall.probes.syntax import JUMPS, last_with_code, no_code_in
 
 keep_builtins(globals())
@@ -72,9 +73,14 @@ class StrayClause:
 def find_strays(tree: Module, mode: int) -> dict[AST, AST]:
     """Return the statement or pattern whose line is reported behind a `try`, `async with`, `with`, `if` or `case`.
 
-    Those are left out behind which no line can be reported that did not run. `mode` is that of probe_mode.
+    Those are left out behind which no line can be reported that did not run. `mode` is that of probes/mode.py; with
+    LINES_OF_NOTHING they are those of `find_lines_of_nothing`, and without that or STRAYS there are none.
     """
     no_code = no_code_in(mode)
+    if mode & LINES_OF_NOTHING:
+        return find_lines_of_nothing(tree, no_code)
+    if not mode & STRAYS:
+        return {}
     found: dict[AST, AST] = {}
     _add_behind_clauses(found, tree.body)
     if mode & STRAYS_BEHIND_STARS:

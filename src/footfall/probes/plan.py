@@ -102,17 +102,17 @@ def insert_probes(
     lines: list[bytes],
     mode: int,
     digest: bytes,
+    strays: "Mapping[AST, AST]",
     note: "Taker | None" = None,
-    strays: "Mapping[AST, AST] | None" = None,
 ) -> int:
     """Insert probes into `tree` in place and return how many there are, numbered from 0.
 
-    `mode` is that of probe_mode; `strays` come from `find_strays` where the mode has STRAYS.
+    `mode` is that of probe_mode; `strays` come from `find_strays`.
     `lines` is the source in UTF-8, or with an equal width of what precedes a line's first word, split at line
     ends. `note(number, notes)` is told what each probe means, in order of numbers.
     """
     lambdas = find_lambdas(tree, lines)
-    plan = _Plan(lines, mode, note, {} if strays is None else strays)
+    plan = _Plan(lines, mode, note, strays)
     plan.walk_module(tree)
     plan.add_lambdas(lambdas)
     header = plan.forms.header
@@ -122,7 +122,7 @@ def insert_probes(
 
 
 def number_probes(
-    pieces: "Iterable[tuple[Module, Mapping[AST, AST] | None, bool]]", lines: list[bytes], mode: int, note: "Taker"
+    pieces: "Iterable[tuple[Module, Mapping[AST, AST], bool]]", lines: list[bytes], mode: int, note: "Taker"
 ) -> int:
     """Tell what each probe of a module means that comes piece by piece, and return how many there are.
 
@@ -135,10 +135,10 @@ def number_probes(
     for tree, strays, is_last in pieces:
         lambdas += find_lambdas(tree if is_last else Module(tree.body[:-1], []), lines)
         if plan is None:
-            plan = _Plan(lines, mode, note, strays or {})
+            plan = _Plan(lines, mode, note, strays)
             plan.walk_module(tree, is_last)
         else:
-            plan.walk_on(tree, is_last, strays or {})
+            plan.walk_on(tree, is_last, strays)
     assert plan is not None
     plan.add_lambdas(lambdas)
     return plan.forms.count
@@ -327,7 +327,7 @@ class _Plan:
         completes = True
         dead_raise: tuple[int, int, int] | None = None
         tail, is_tail = self._tail, self._is_tail
-        last = last_with_code(body, self._no_code)
+        last = last_with_code(body, self._no_code, self._strays)
         for node in body:
             if node is self._next_piece:
                 if notes:  # of this piece's nodes: what the first probe of the next one tells, and there is one
@@ -338,7 +338,7 @@ class _Plan:
             self._tail = tail if node is last else None
             self._is_tail = is_tail and node is last
             kind = type(node)
-            if kind in self._no_code:
+            if kind in self._no_code and node not in self._strays:
                 out.append(node)
                 continue
             line = first_line(node)

@@ -29,6 +29,8 @@ keep_builtins(globals())
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from _ast import AST
+    from collections.abc import Container
     from typing import Any
 
 __all__ = [
@@ -89,9 +91,10 @@ def no_code_in(mode: int) -> tuple[type[stmt], ...]:
     return (*_NO_CODE, Assert) if mode & NO_ASSERTS else _NO_CODE
 
 
-def last_with_code(body: list[stmt], no_code: tuple[type[stmt], ...]) -> stmt | None:
+def last_with_code(body: list[stmt], no_code: tuple[type[stmt], ...], with_line: "Container[AST]" = ()) -> stmt | None:
+    """Return the last statement of another kind than `no_code`, or of those `with_line` all the same."""
     for node in reversed(body):
-        if type(node) not in no_code:
+        if type(node) not in no_code or node in with_line:
             return node
     return None
 

@@ -35,7 +35,6 @@ from footfall.probes.meanings import (
     STRAYED,
     split_reason,
 )
-from footfall.probes.mode import STRAYS
 from footfall.probes.phantom_lines import find_strays
 from footfall.probes.plan import number_probes
 from footfall.probes.source_text import digest_source, read_kept_text, split_lines
@@ -111,11 +110,11 @@ def meanings_of_source(source: bytes, mode: int) -> tuple[ProbeMeaning, ...]:
     first_lines = find_first_lines(decode_source(source))
     flow: ModuleFlow
 
-    def walk_pieces() -> Iterator[tuple[ast.Module, Mapping[ast.AST, ast.AST] | None, bool]]:
+    def walk_pieces() -> Iterator[tuple[ast.Module, Mapping[ast.AST, ast.AST], bool]]:
         nonlocal flow
         for tree, is_last in parse_in_pieces(source):
-            strays = find_strays(tree, mode) if mode & STRAYS else None
-            flow = ModuleFlow(tree, first_lines, mode, strays or {})
+            strays = find_strays(tree, mode)
+            flow = ModuleFlow(tree, first_lines, mode, strays)
             yield tree, strays, is_last
 
     lines: dict[int, list[int]] = {}

@@ -101,6 +101,8 @@ class ModuleFlow:
 
     def _is_nothing(self, node: ast.stmt) -> bool:
         """Whether the compiler makes nothing of the statement: control passes it by."""
+        if node in self._stray_nodes:
+            return False  # or a line at least
         if isinstance(node, ast.AnnAssign):
             return node.value is None and node.simple == 1 and self._is_in_function
         return isinstance(node, self._no_code)

@@ -13,7 +13,6 @@ from footfall.analyze.source.parse import PARSE_ERRORS, parse_source
 from footfall.errors import FootfallError
 from footfall.probes import meanings as probe_notes
 from footfall.probes.meanings import NORMAL, split_reason
-from footfall.probes.mode import STRAYS
 from footfall.probes.phantom_lines import find_strays
 from footfall.probes.plan import insert_probes
 from footfall.probes.source_text import split_lines
@@ -70,7 +69,7 @@ def list_probes(source: bytes, mode: int) -> list[ListedProbe]:
             text = _KINDS[bare] if reason == NORMAL else f"{_KINDS[bare]} {_REASONS[reason]}"
             found.append(ListedProbe(number, line, arc, text))
 
-    insert_probes(tree, split_lines(source), mode, b"", take, strays or None)
+    insert_probes(tree, split_lines(source), mode, b"", strays, take)
     return found
 
 
@@ -80,7 +79,7 @@ def with_probes(source: bytes, mode: int) -> str:
     Raises FootfallError (`not-python`).
     """
     tree, strays = _parse(source, mode)
-    insert_probes(tree, split_lines(source), mode, b"", None, strays or None)
+    insert_probes(tree, split_lines(source), mode, b"", strays)
     return ast.unparse(ast.fix_missing_locations(tree))
 
 
@@ -89,4 +88,4 @@ def _parse(source: bytes, mode: int) -> tuple[ast.Module, dict[ast.AST, ast.AST]
         tree = parse_source(source)
     except PARSE_ERRORS as error:
         raise FootfallError("not-python", f"Can't parse the source: {error or type(error).__name__}.") from error
-    return tree, dict(find_strays(tree, mode)) if mode & STRAYS else {}
+    return tree, find_strays(tree, mode)

@@ -5,7 +5,7 @@ import gc
 from footfall.observe.engines.compiler_warnings import Silence
 from footfall.observe.engines.probe_cache import ProbeCache
 from footfall.own_builtins import keep_builtins
-from footfall.probes.mode import BRANCHES, STRAYS, mode_here, strays_here
+from footfall.probes.mode import BRANCHES, mode_here, strays_here
 from footfall.probes.phantom_lines import find_strays
 from footfall.probes.plan import insert_probes
 from footfall.probes.source_text import digest_source, read_source, split_lines
@@ -118,8 +118,7 @@ class Instrumenter:
     def instrument(self, tree: "Module", source: "str | bytes", digest: bytes, mode: int) -> None:
         """Insert probes into the tree of `source`, in place; `mode` is that in which it will be compiled."""
         data = source.encode("utf-8", "surrogatepass") if isinstance(source, str) else bytes(source)
-        strays = find_strays(tree, mode) if mode & STRAYS else None
-        insert_probes(tree, split_lines(data), mode, digest, strays=strays)
+        insert_probes(tree, split_lines(data), mode, digest, find_strays(tree, mode))
 
 
 def _depth_at_most(source: bytes) -> int:
