@@ -1,9 +1,11 @@
 """`footfall report --diff`: coverage and time of what changed, with real repositories."""
 
+import contextlib
 import json
 import os
 import pathlib
 import shutil
+import sqlite3
 import subprocess
 import sys
 
@@ -16,6 +18,7 @@ from footfall.analyze.source.analysis import analyze_source
 from footfall.analyze.source.exclude import ExclusionRules
 from footfall.record.data.coverage_tables import FileData, read_coverage, write_coverage
 from footfall.record.data.profile_tables import write_profile
+from footfall.record.data.source_ids import blob_id, write_source_ids
 from repository import footfall, git
 from site_data import INVOICE, make_profile, payloads, write_project
 
@@ -239,6 +242,21 @@ def test_a_source_written_after_the_data_has_no_numbers(project, report) -> None
     assert "[source-newer]" in text
     assert "Patch coverage failure: 1 changed file without numbers" in text
     assert json.loads(report("--format=json").partition("\nfootfall:")[0])["files"] == {}
+
+
+def test_data_that_tells_which_text_it_is_of(project, report) -> None:
+    """A fresh checkout is newer than its data and is what was measured; another text is not, however old it is."""
+    path = pathlib.Path("shop/invoice.py")
+    with contextlib.closing(sqlite3.connect(project)) as connection, connection:
+        write_source_ids(connection, {str(path.resolve()): blob_id(path.read_bytes())})
+    written_ns = path.stat().st_mtime_ns
+    os.utime(project, ns=(written_ns - 1, written_ns - 1))
+    assert "[source-newer]" not in report("--fail-under-patch=40")
+    path.write_text(path.read_text() + "# other\n")
+    os.utime(path, ns=(written_ns - 9, written_ns - 9))
+    text = report("--fail-under-patch=40", status=2)
+    assert "shop/invoice.py: its text is not the one that was measured" in text
+    assert "[source-newer]" in text
 
 
 def test_data_that_a_report_combines_is_as_old_as_its_parts(project, report) -> None:

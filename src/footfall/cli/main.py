@@ -30,6 +30,7 @@ _COMMANDS: Final = {
     "top": ("measuring", "Follow a running process or a command on a live screen."),
     "dump": ("measuring", "Show the stacks of a running process now."),
     "report": ("reports", "Show coverage and time, file by file."),
+    "diff": ("reports", "Show what changed between two runs: covered, uncovered, slower, faster."),
     "html": ("reports", "Write a site: coverage, heat, flame graph and tests."),
     "gaps": ("reports", "Rank untested code by the time it takes."),
     "tests": ("reports", "List tests by time, or those that a change touches."),

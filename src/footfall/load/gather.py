@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import gc
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
@@ -105,6 +105,7 @@ def gather(
     contexts: Sequence[str] = (),
     paths: Sequence[str] = (),
     needs_coverage: bool = True,
+    read_source: Callable[[str, tuple[str, ...]], bytes] | None = None,
 ) -> Coverage:
     """Read the data file and compare each file that the configuration includes with its source.
 
@@ -112,6 +113,7 @@ def gather(
     are some, are the files to report, measured or not, instead of all measured ones. A file that can't be read or is
     no Python is named in the warnings. Without `ignore_errors` (or the setting) it is `unreadable` as well, and an
     error where it was asked for by name or no other can be read.
+    `read_source(path, stored_paths)` gives a source's text in place of reading the file, or raises FootfallError.
     Without `needs_coverage` a data file that has a profile alone gives no files.
     Raises FootfallError: what reading the data raises, `no-report-data`, `no-coverage`, `no-source`, `not-python`.
     """
@@ -134,7 +136,11 @@ def gather(
                 "Check --include and --omit, and that the command ran Python code of the project.",
             )
         failed: list[tuple[str, FootfallError]] = []
-        for path, analysis in _analyze_all(config, data_file, chosen, stored, coverage, failed):
+
+        def read(path: str) -> bytes:
+            return read_source_bytes(path) if read_source is None else read_source(path, names.get(path, (path,)))
+
+        for path, analysis in _analyze_all(config, data_file, chosen, stored, coverage, failed, read):
             found = stored.files.get(path) or StoredFile()
             arcs = found.arcs if stored.has_arcs else None
             result = compare(analysis, found.lines, arcs, shown_path(path))
@@ -200,6 +206,7 @@ def _analyze_all(
     stored: StoredCoverage,
     coverage: Coverage,
     failed: list[tuple[str, FootfallError]],
+    read: Callable[[str], bytes],
 ) -> Iterator[tuple[str, SourceAnalysis]]:
     """Yield the files that can be analysed, in their order; add the others, each with its error, to `failed`."""
     rules = ExclusionRules.from_settings(
@@ -216,7 +223,7 @@ def _analyze_all(
         if found is not None and found.tracer:
             continue
         try:
-            sources[path] = read_source_bytes(path)
+            sources[path] = read(path)
         except FootfallError as error:
             errors[path] = error
     results = analyze_sources(sources, rules, data_file)

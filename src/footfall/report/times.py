@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -28,6 +28,7 @@ from footfall.analyze.profile.clocks import CLOCK_WORDS, Clock, default_clock, h
 from footfall.analyze.profile.import_frames import fold_imports
 from footfall.analyze.profile.line_places import Sources, line_places, rows_of_lines
 from footfall.analyze.profile.rows import profile_from_rows
+from footfall.analyze.profile.time_changes import FunctionTime, FunctionTimes
 from footfall.analyze.source.source_file import read_source_file
 from footfall.config.configuration import Config, system_path
 from footfall.errors import FootfallError
@@ -42,6 +43,7 @@ from footfall.report.summary import Times as SummaryTimes
 __all__ = [
     "SOURCES",
     "clock_of",
+    "function_times",
     "is_footfall",
     "is_library",
     "load_profile",
@@ -58,6 +60,7 @@ __all__ = [
 ]
 
 _NS_PER_SECOND = 1_000_000_000
+_NS_PER_US: Final = 1000
 _OTHER_PART: Final = 3
 """Of so many rows of the project's code in the summary, one more is of other code."""
 
@@ -152,6 +155,21 @@ def clock_of(profile: Profile) -> Callable[[Cost], int]:
 def sampled_ns(profile: Profile, clock: Callable[[Cost], int]) -> int:
     """Return the time of all samples that had Python code running."""
     return sum(clock(cost) for (node, _, _), cost in profile.costs.items() if node)
+
+
+def function_times(
+    times_by_function: Mapping[Function, Times], clock: Callable[[Cost], int], pages: Mapping[str, str]
+) -> FunctionTimes:
+    """Return own times to compare with another profile's; `pages` by path are the site's."""
+    n_samples = sum(times.own.samples for times in times_by_function.values())
+    spent_ns = sum(clock(times.own) for times in times_by_function.values())
+    found = FunctionTimes(sample_us=spent_ns / _NS_PER_US / n_samples if n_samples else 0.0)
+    for function, times in times_by_function.items():
+        if not is_footfall(function.path):
+            key = (function.qualname, short_path(function.path))
+            row = FunctionTime(function.first_line, clock(times.own) // _NS_PER_US, pages.get(function.path, ""))
+            found.functions.setdefault(key, []).append(row)
+    return found
 
 
 def time_share_by_file(profile: Profile, paths: Iterable[str], chosen: Clock | None = None) -> dict[str, float]:

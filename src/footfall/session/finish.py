@@ -10,13 +10,14 @@ import gc
 import os
 import shlex
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from footfall.analyze.profile.import_frames import fold_imports
 from footfall.analyze.profile.rows import rows_from_profile
 from footfall.analyze.resolve import resolve
 from footfall.analyze.resolved_run import FileData, RunData
+from footfall.analyze.source.source_file import read_source_file
 from footfall.config.configuration import Config
 from footfall.errors import FootfallError
 from footfall.load.gather import gather, shown_path
@@ -26,6 +27,7 @@ from footfall.record.data.condition_tables import write_conditions
 from footfall.record.data.coverage_tables import write_coverage
 from footfall.record.data.parallel_files import SIDE_FILE_ENDING, base_of_parallel_name
 from footfall.record.data.profile_tables import write_profile
+from footfall.record.data.source_ids import blob_id, write_source_ids
 from footfall.record.run.directory import RunDirectory, remove_run_directory
 from footfall.report.summary import Summary, Times, render_summary
 from footfall.report.times import profile_summary
@@ -135,15 +137,27 @@ def _write(
             warnings.append(("no-data-collected", _NO_DATA))
     files: dict[str, FileData] = run.files
     conditions = run.conditions
+    source_ids = _source_ids([*run.files, *touched])
     if config.relative_files:
+        source_ids = {shown_path(path): blob for path, blob in source_ids.items()}
         conditions = {shown_path(path): codes for path, codes in conditions.items()}
         files = {shown_path(path): data for path, data in run.files.items()}
         touched = {shown_path(path) for path in touched}
     with write_coverage(data_file, files, has_arcs=run.has_arcs, touched=touched) as connection:
+        write_source_ids(connection, source_ids)
         if conditions:
             write_conditions(connection, conditions)
         if run.profile is not None:
             write_profile(connection, rows_from_profile(run.profile), directory.identity())
+
+
+def _source_ids(paths: Iterable[str]) -> dict[str, str]:
+    """Return which text each source has, as the run that has just ended saw it; those that can't be read have none."""
+    ids: dict[str, str] = {}
+    for path in paths:
+        with contextlib.suppress(OSError):
+            ids[path] = blob_id(read_source_file(path))
+    return ids
 
 
 def _append(

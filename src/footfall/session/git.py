@@ -7,7 +7,7 @@ import subprocess
 
 from footfall.errors import FootfallError, UsageError
 
-__all__ = ["diff_since", "file_at", "merge_base", "top_directory", "untracked_files"]
+__all__ = ["blob", "diff_since", "file_at", "merge_base", "top_directory", "untracked_files"]
 
 # each setting of git's that would change what is read is overruled
 _DIFF = (
@@ -104,5 +104,13 @@ def file_at(revision: str, name: str) -> bytes | None:
     """Return a file's content in a revision, None where it has none; `name` is from the repository's top."""
     try:
         return _git("show", f"{revision}:{name}")
+    except FootfallError:
+        return None
+
+
+def blob(number: str) -> bytes | None:
+    """Return the content that git keeps under a blob's id, 40 hex digits; None where it has none, or is not there."""
+    try:
+        return _git("cat-file", "blob", number)
     except FootfallError:
         return None

@@ -136,7 +136,7 @@ def command(
         sort=config.sort,
     )
     if revision is not None:
-        from footfall.cli.reports.report_diff import show_patch  # of use here only
+        from footfall.cli.reports.views.patch import show_patch  # of use here only
 
         return show_patch(
             request,
@@ -199,7 +199,7 @@ def _show_profile(
     config: Config, by: str, clock: str | None, format_: str = "text", sort: str = "self", n_rows: int = _N_ROWS
 ) -> None:
     from footfall.analyze.profile.clocks import Clock  # these are the half of all imports
-    from footfall.cli.reports.report_by import show_times
+    from footfall.cli.reports.views.by import show_times
     from footfall.report.profile.timetable import TimeTableOptions
 
     show_times(config, TimeTableOptions(by, Clock(clock) if clock else None, sort, n_rows), format_)

@@ -23,6 +23,7 @@ from footfall.record.data.coverage_tables import (
     write_inferred,
 )
 from footfall.record.data.data_file import has_table
+from footfall.record.data.source_ids import MIXED, source_ids_of, write_source_ids
 
 __all__ = ["CoverageMerge", "inferred_paths"]
 
@@ -61,6 +62,7 @@ class _Source:
     has_arcs: bool
     lines_only: set[str] = field(default_factory=set)
     inferred: dict[int, set[int]] = field(default_factory=dict)
+    source_ids: dict[str, str] = field(default_factory=dict)
 
     def lines(self) -> Iterator[tuple[int, int, bytes]]:
         """Yield (file, context, numbits). Raises sqlite3.DatabaseError for what does not fit."""
@@ -104,6 +106,8 @@ class CoverageMerge:
         self._contexts: dict[str, int] = {}
         self._tracers: dict[str, str] = {}
         self._lines_only: set[str] = set()
+        self._source_ids: dict[str, str] = {}
+        self._has_source_ids = False
         self._arcs: dict[_Key, str | set[str]] = {}
         self._seen: set[tuple[_Key, bytes]] = set()
         self._lines: dict[_Key, int] = {}
@@ -132,6 +136,11 @@ class CoverageMerge:
         self._lines_only |= source.lines_only
         for number, tracer in source.tracers.items():
             self._take_tracer(source.paths[number], tracer)
+        self._has_source_ids |= bool(source.source_ids)
+        for path in source.paths.values():
+            blob = source.source_ids.get(path, MIXED)  # what is not known may be any
+            if self._source_ids.setdefault(path, blob) != blob:
+                self._source_ids[path] = MIXED
         for number, inferred in source.inferred.items():
             self._inferred.setdefault(source.paths[number], set()).update(inferred)
         for file_id, context_id, text in arcs:
@@ -224,6 +233,8 @@ class CoverageMerge:
             self._target.execute(f"create table {LINES_ONLY_TABLE} (path text primary key)")
             rows = [(path,) for path in sorted(self._lines_only)]
             self._target.executemany(f"insert into {LINES_ONLY_TABLE} values (?)", rows)
+        if self._has_source_ids:
+            write_source_ids(self._target, self._source_ids)
         seen = self._seen_lines
         write_inferred(self._target, {path: lines - seen.get(path, set()) for path, lines in self._inferred.items()})
 
@@ -260,6 +271,9 @@ def _open_source(connection: sqlite3.Connection, map_path: Callable[[str], str])
     if has_table(connection, LINES_ONLY_TABLE):
         query = f"select rowid, path from {LINES_ONLY_TABLE}"
         source.lines_only = {map_path(path) for path in _texts(connection, query).values()}
+    for path, blob in source_ids_of(connection).items():
+        path = map_path(path)
+        source.source_ids[path] = blob if source.source_ids.get(path, blob) == blob else MIXED
     source.inferred = {numbers[path]: lines for path, lines in read_inferred(connection).items() if path in numbers}
     return source
 

@@ -15,6 +15,7 @@ from footfall.errors import EXIT_USAGE, UsageError
 from footfall.load.gather import Coverage, ReportedFile, choose_paths, shown_path
 from footfall.load.source_files import read_source_bytes
 from footfall.record.data.parallel_files import base_of_parallel_name, find_parallel_files
+from footfall.record.data.source_ids import blob_id, read_source_ids
 from footfall.report.coverage.annotations import gitlab_report, render_github
 from footfall.report.coverage.conditions import load_conditions, need_conditions
 from footfall.report.coverage.patch import LeftOut, Patch, PatchTimes, patch_report, render_patch
@@ -109,6 +110,7 @@ class _Changed:
         self.warnings: list[tuple[str, str]] = []
         self._data_file = config.data_file
         self._recorded_ns = recorded_ns
+        self._source_ids = read_source_ids(config.data_file)
         self._measured: dict[str, list[ReportedFile]] = {}
         for file in coverage.files:
             self._measured.setdefault(canonical_path(file.result.path), []).append(file)
@@ -124,7 +126,10 @@ class _Changed:
                 self.left_out.append(LeftOut(name, change.new_name, self._unreadable[name], is_unknown=True))
             elif is_chosen and name not in self._ignored and path.endswith((".py", ".pyw")) and os.path.getsize(path):
                 self.left_out.append(LeftOut(name, change.new_name, "it is not in the data", is_unknown=False))
-        elif os.stat(path).st_mtime_ns > self._recorded_ns:
+        elif self._source_ids and not all(self._is_measured_text(path, file) for file in files):
+            reason = "its text is not the one that was measured"
+            self._leave_out(name, change, reason, ("source-newer", "Run the tests again."))
+        elif not self._source_ids and os.stat(path).st_mtime_ns > self._recorded_ns:
             help = f"Run the tests again; if it is as it was measured: touch {self._data_file}"
             self._leave_out(name, change, "it was written after the data was", ("source-newer", help))
         elif change.is_binary:
@@ -136,6 +141,10 @@ class _Changed:
                 patched = patch_file(file.result, file.analysis, lines, change.new_name)
                 if patched.result.statements:
                     self.patched.append((file, patched))
+
+    def _is_measured_text(self, path: str, file: ReportedFile) -> bool:
+        here = blob_id(read_source_bytes(path))
+        return all(self._source_ids.get(stored) == here for stored in file.stored_paths)
 
     def _leave_out(self, name: str, change: Change, reason: str, warning: tuple[str, str]) -> None:
         """Leave a measured file out; the warning is its slug and what to do."""

@@ -1,0 +1,175 @@
+"""`footfall diff`: what became covered, uncovered, slower and faster from one data file to another."""
+
+from __future__ import annotations
+
+from collections.abc import Container, Mapping
+
+import click
+
+from footfall.analyze.coverage_changes import MeasuredFile, compare_files
+from footfall.analyze.source.source_file import has_source
+from footfall.analyze.totals import Numbers
+from footfall.cli.options import config_option, load_config
+from footfall.cli.reports.report_files import write_output
+from footfall.config.configuration import Config
+from footfall.errors import EXIT_FINDINGS, FootfallError
+from footfall.load.gather import Coverage, gather
+from footfall.load.measured_sources import MeasuredSources
+from footfall.report.coverage.difference import Difference, TimeDifference, difference_report, render_difference
+from footfall.report.jsontext import render_json
+from footfall.session.combining import combine_before_report
+from footfall.session.git import blob
+from footfall.session.output import show, warn
+
+__all__ = ["command"]
+
+_N_ERRORS = 3.0
+"""As many functions are compared, two standard errors would be exceeded by chance in some of them."""
+_WORSE = ("uncovered", "slower", "any", "none")
+
+_EXAMPLES = """\b
+Examples:
+  footfall diff main.coverage                      what changed since, in .coverage
+  footfall diff before.coverage after.coverage
+  footfall diff main.coverage --fail-on uncovered --format markdown > comment.md
+"""
+
+
+@click.command("diff", epilog=_EXAMPLES)
+@click.argument("before", metavar="BEFORE")
+@click.argument("after", metavar="[AFTER]", required=False)
+@click.option("--format", "format_", type=click.Choice(["text", "markdown", "json"]), default="text", show_default=True)
+@click.option(
+    "--fail-on",
+    type=click.Choice(_WORSE),
+    default="any",
+    show_default=True,
+    help="What exits with 1: code that is no longer covered, functions that are slower, any of both, or nothing.",
+)
+@click.option(
+    "--noise",
+    metavar="PERCENT",
+    type=click.FloatRange(min=0),
+    default=5.0,
+    show_default=True,
+    help="Don't show functions whose time changed by less.",
+)
+@click.option(
+    "--clock",
+    type=click.Choice(["cpu", "wall", "gil"]),
+    help="What time is. [default: cpu, or wall where one of them has none]",
+)
+@click.option("-n", "--count", type=click.IntRange(min=0), default=20, show_default=True, help="Functions; 0 is all.")
+@click.option("--precision", type=int, metavar="N", help="Digits after the decimal point of percentages.")
+@config_option
+def command(
+    before: str,
+    after: str | None,
+    format_: str,
+    fail_on: str,
+    noise: float,
+    clock: str | None,
+    count: int,
+    precision: int | None,
+    config_file: str | None,
+) -> int:
+    """Show what changed from BEFORE to AFTER, two data files: coverage line by line, and the time of functions.
+
+    AFTER is the usual data file where it is left out. Lines are compared also where the source changed between the
+    runs: git gives the text that BEFORE saw, if it was committed. A function is slower or faster when its own time
+    differs by more than three standard errors of sampling, and by --noise per cent.
+
+    Exits with 1 when code that is in both is no longer covered, or a function is slower.
+    """
+    config = load_config(config_file, data_file=after, precision=precision)
+    if after is None:
+        combine_before_report(config, keep=False, is_quiet=False)
+    difference = _compare(config, before, clock, noise / 100)
+    if format_ == "json":
+        write_output("-", render_json(difference_report(difference, config.precision), indent=4) + "\n", "difference")
+    else:
+        show(render_difference(difference, count, config.precision, format_), end="")
+    is_uncovered = difference.n_uncovered > 0 and fail_on in ("uncovered", "any")
+    is_slower = difference.times is not None and bool(difference.times.slower) and fail_on in ("slower", "any")
+    return EXIT_FINDINGS if is_uncovered or is_slower else 0
+
+
+def _compare(config: Config, before: str, clock: str | None, noise: float) -> Difference:
+    """Read both data files. Raises FootfallError: what that raises, `nothing-to-compare`."""
+    after = config.data_file
+    was, sources_before = _gather(config, before)
+    now, sources_now = _gather(config, after)
+    times = None
+    if was.has_profile and now.has_profile:
+        times = _compare_times(config, before, after, clock, noise)
+    has_coverage = not was.is_profile_alone and not now.is_profile_alone
+    if not has_coverage and times is None:
+        text = f"{before} and {after} have nothing in common: one has coverage alone, the other a profile."
+        raise FootfallError("nothing-to-compare", text, "Record both with `footfall run COMMAND`.")
+    if not has_coverage:
+        return Difference(before, after, times=times)
+    left_out = {each.name: each.reason for coverage in (was, now) for each in coverage.ignored}
+    files_before = _measured_files(was, sources_before, left_out)
+    files_now = _measured_files(now, sources_now, left_out)
+    changes = [
+        compare_files(
+            name,
+            files_before.get(name),
+            files_now.get(name),
+            is_gone=name not in files_now and not has_source(files_before[name].result.path),
+        )
+        for name in sorted(files_before.keys() | files_now.keys())
+    ]
+    return Difference(
+        before,
+        after,
+        _total(files_before),
+        _total(files_now),
+        [change for change in changes if change.is_changed],
+        sorted(left_out.items()),
+        times,
+    )
+
+
+def _measured_files(coverage: Coverage, sources: MeasuredSources, left_out: Container[str]) -> dict[str, MeasuredFile]:
+    """Return what can be compared, by name; what can't be in one of the data files counts in no total."""
+    return {
+        file.name: MeasuredFile(file.result, sources.texts[file.result.path])
+        for file in coverage.files
+        if file.name not in left_out
+    }
+
+
+def _total(files: Mapping[str, MeasuredFile]) -> Numbers:
+    return sum((file.result.numbers for file in files.values()), Numbers())
+
+
+def _gather(config: Config, data_file: str) -> tuple[Coverage, MeasuredSources]:
+    """Read one, each source as it was then; what can't be had so is in `ignored`."""
+    sources = MeasuredSources(data_file, blob)
+    coverage = gather(config, data_file, ignore_errors=True, needs_coverage=False, read_source=sources.read)
+    named = {each.slug for each in coverage.ignored}
+    warn([each for each in coverage.warnings if each[0] not in named], config.disable_warnings)
+    return coverage, sources
+
+
+def _compare_times(config: Config, before: str, after: str, clock: str | None, noise: float) -> TimeDifference:
+    from footfall.analyze.profile.calltree import times_of_functions  # the half of all imports
+    from footfall.analyze.profile.clocks import Clock, default_clock, reader
+    from footfall.analyze.profile.time_changes import changed_times
+    from footfall.report.times import function_times, need_clock, need_profile, sampled_ns
+
+    profiles = [need_profile(config, data_file) for data_file in (before, after)]
+    if clock is not None:
+        chosen = Clock(clock)
+    else:
+        chosen = Clock.WALL if Clock.WALL in map(default_clock, profiles) else Clock.CPU
+    for profile in profiles:
+        need_clock(profile, chosen)
+    read = reader(chosen)
+    was, now = (function_times(times_of_functions(profile), read, {}) for profile in profiles)
+    changes = [
+        each for each in changed_times(was, now, _N_ERRORS) if abs(each.change_us) >= noise * max(each.before_us, 1)
+    ]
+    was_us, now_us = (sampled_ns(profile, read) // 1000 for profile in profiles)
+    return TimeDifference(chosen, was_us, now_us, changes)

@@ -1,0 +1,66 @@
+"""The text of each source as it was when a data file was recorded: the file here, or what git kept of it.
+
+`footfall diff` reads two data files by it, of which the sources of at least one have often changed since.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+
+from footfall.errors import FootfallError
+from footfall.load.source_files import read_source_bytes
+from footfall.record.data.source_ids import MIXED, blob_id, read_source_ids
+
+__all__ = ["MeasuredSources"]
+
+
+class MeasuredSources:
+    """The sources that one data file is of. `texts` has those that were read, by path."""
+
+    def __init__(self, data_file: str, find_blob: Callable[[str], bytes | None]) -> None:
+        """`find_blob` returns what git keeps under an id. Raises as `read_source_ids`."""
+        self._data_file = data_file
+        self._find_blob = find_blob
+        self._ids = read_source_ids(data_file)
+        self.texts: dict[str, bytes] = {}
+
+    def read(self, path: str, stored_paths: tuple[str, ...]) -> bytes:
+        """Return the text of a source that the data names so; raise FootfallError (`source-unknown`, `no-source`).
+
+        Data without ids (coverage.py's) is of the text here where that was not written after the data.
+        """
+        if self._ids:
+            ids = {self._ids.get(each, MIXED) for each in stored_paths}
+            text = self._by_id(path, ids.pop() if len(ids) == 1 else MIXED)
+        else:
+            text = self._if_older(path)
+        self.texts[path] = text
+        return text
+
+    def _by_id(self, path: str, number: str) -> bytes:
+        if number == MIXED:
+            raise self._unknown(path, "the runs that were combined saw several texts of it, or which is not known")
+        try:
+            text = read_source_bytes(path)
+        except FootfallError:
+            text = b""
+        if blob_id(text) == number:
+            return text
+        kept = self._find_blob(number)
+        if kept is None:
+            raise self._unknown(path, "it was changed since, and git does not have what was measured")
+        return kept
+
+    def _if_older(self, path: str) -> bytes:
+        text = read_source_bytes(path)
+        try:
+            is_older = os.stat(path).st_mtime_ns <= os.stat(self._data_file).st_mtime_ns
+        except OSError:
+            is_older = True  # a member of an archive
+        if is_older:
+            return text
+        raise self._unknown(path, "it was written after the data was, which does not say what was measured")
+
+    def _unknown(self, path: str, reason: str) -> FootfallError:
+        return FootfallError("source-unknown", f"{path} in {self._data_file}: {reason}.", "Measure it again.")
