@@ -81,4 +81,12 @@ def test_the_shim_has_the_defaults_of_coverage(folder: pathlib.Path) -> None:
     assert shim("report", "--format=total").stdout == "100\n"
     shim("run", "--branch", "test_program.py")
     assert shim("report", "--format=total").stdout == "86\n"
+    assert [len(line.split()) for line in shim("report").stdout.splitlines()[::2]] == [6, 6, 6]  # no times
+    assert (
+        shim("report", "--data-file=none").returncode
+        == shim("run", "none.py").returncode
+        == shim("none").returncode
+        == 1
+    )
+    assert shim("report", "--fail-under=90").returncode == 2
     assert shim("help").stdout.startswith("Usage: footfall-coverage ")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import pathlib
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -25,10 +27,10 @@ def program(tmp_path: pathlib.Path) -> pathlib.Path:
 
 def test_options_without_effect_leave_a_note(footfall: Footfall, program: pathlib.Path) -> None:
     """Each option is accepted and named once; a setting turns the notes off; -q too."""
-    options = ("--timid", "-L", "--concurrency=thread", "--save-signal=USR1", "--debug=trace")
+    options = ("--timid", "-L", "--concurrency=thread", "--debug=trace")
     done = footfall("run", "--no-profile", *options, "program.py")
     assert done.returncode == 0 and done.stdout == "true\n"
-    for name in ("--timid", "--pylib", "--concurrency", "--save-signal", "--debug"):
+    for name in ("--timid", "--pylib", "--concurrency", "--debug"):
         assert done.stderr.count(f"footfall: {name} has no effect: ") == 1
     assert "has no effect" not in footfall("run", "-q", "--no-profile", *options, "program.py").stderr
     (program.parent / ".coveragerc").write_text("[run]\ndisable_warnings = option-ignored\n", encoding="utf-8")
@@ -38,6 +40,26 @@ def test_options_without_effect_leave_a_note(footfall: Footfall, program: pathli
         done = footfall("html", *options)
         assert done.returncode == 0
         assert done.stderr.count("has no effect: ") == len(options)
+
+
+def test_a_signal_to_save_ends_nothing(footfall: Footfall, program: pathlib.Path) -> None:
+    """`--save-signal` has nothing to save, and the program that is sent it goes on; without the option it dies of it."""
+    program.write_text("import os, signal\nos.kill(os.getpid(), signal.SIGUSR1)\nprint('on')\n", encoding="utf-8")
+    done = footfall("run", "--no-profile", "--save-signal=USR1", "program.py")
+    assert (done.returncode, done.stdout) == (0, "on\n"), done.stderr
+    assert footfall("run", "--no-profile", "program.py").returncode == -signal.SIGUSR1
+    assert footfall("run", "--save-signal=KILL", "program.py").returncode == 2
+
+
+def test_a_recipe_for_child_processes_combines(footfall: Footfall, program: pathlib.Path) -> None:
+    """`patch = subprocess` leaves a file to combine, as with coverage.py; its own way to measure children is off."""
+    program.write_text("import os\nprint([n for n in os.environ if n.startswith('COVERAGE_P')])\n", encoding="utf-8")
+    (program.parent / ".coveragerc").write_text("[run]\npatch = subprocess, _exit\n", encoding="utf-8")
+    environment = {**os.environ, "COVERAGE_PROCESS_START": ".coveragerc"}
+    assert footfall("run", "--no-profile", "program.py", env=environment).stdout == "[]\n"
+    assert not (program.parent / ".coverage").exists()
+    assert footfall("combine").returncode == 0
+    assert footfall("report", "--format=total").stdout == "100\n"
 
 
 def test_help_is_a_command_too(footfall: Footfall) -> None:

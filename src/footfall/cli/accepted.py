@@ -16,7 +16,6 @@ _NOTES: Final = {
     "--timid": ("", "there is no simpler way of measuring to choose."),
     "--pylib": ("", "the standard library is not measured."),
     "--concurrency": ("LIBS", "threads, greenlets, tasks and child processes are measured without it."),
-    "--save-signal": ("SIGNAL", "what ran is in the record at any time, however the process ends."),
     "--debug": ("OPTS", "`footfall debug sys` and `footfall debug config` show what was found."),
     "--skip-covered": ("", 'choose "not fully covered" above the table of files.'),
     "--no-skip-covered": ("", "the table lists all files."),

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 import click
 
+from footfall.errors import EXIT_FINDINGS
+
 __all__ = ["Face", "current_face"]
 
 
@@ -14,12 +16,17 @@ class Face:
     """What the command line looks like from outside."""
 
     is_as_coverage: bool = False
-    """It stands in for `coverage`: branches are measured only when asked for, and a run prints no summary."""
+    """It stands in for `coverage`, for scripts that read what that prints: branches are measured only when asked for, a
+    run prints no summary, the table of `report` has coverage.py's columns, and errors end with status 1."""
 
     @property
     def name(self) -> str:
         """The command's name, for its help."""
         return "footfall-coverage" if self.is_as_coverage else "footfall"
+
+    def error_status(self, status: int) -> int:
+        """Return the exit status for an error that is `status` to footfall; a missed threshold is none."""
+        return EXIT_FINDINGS if self.is_as_coverage else status
 
 
 def current_face() -> Face:

@@ -96,18 +96,19 @@ def main(arguments: Sequence[str] | None = None, *, is_as_coverage: bool = False
 
     `is_as_coverage` where it stands in for the command `coverage`: coverage.py's defaults hold.
     """
+    face = Face(is_as_coverage)
     try:
         prepare_streams()
-        result = _run(arguments, Face(is_as_coverage))
+        result = _run(arguments, face)
     except FootfallError as error:
         say(f"footfall: {error}")
-        sys.exit(error.exit_code)
+        sys.exit(face.error_status(error.exit_code))
     except click.ClickException as error:
         said = io.StringIO()
         error.show(said)
         with writing_messages() as stream:
             stream.write(printable_lines(said.getvalue()))
-        sys.exit(EXIT_USAGE)
+        sys.exit(face.error_status(EXIT_USAGE))
     except (click.Abort, KeyboardInterrupt):
         sys.exit(_INTERRUPTED)
     except BrokenPipeError:  # the reader of a pipe left, and needs no message

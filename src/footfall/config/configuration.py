@@ -44,6 +44,7 @@ _KNOWN: Final[dict[tuple[str, str], tuple[str, str]]] = {
     ("run", "include"): ("run_include", "list"),
     ("run", "omit"): ("run_omit", "list"),
     ("run", "parallel"): ("parallel", "flag"),
+    ("run", "patch"): ("patch", "list"),
     ("run", "plugins"): ("plugins", "list"),
     ("run", "relative_files"): ("relative_files", "flag"),
     ("run", "source"): ("source", "list"),
@@ -87,7 +88,7 @@ ENGINES: Final = ("monitoring", "probes", "settrace")
 
 # coverage.py's own options, of no use here and no reason to warn
 _ACCEPTED: Final[dict[str, str]] = {
-    "run": "concurrency core debug debug_file patch sigterm timid _crash",
+    "run": "concurrency core debug debug_file sigterm timid _crash",
     "report": "",
     "html": "extra_css skip_covered skip_empty show_contexts",
     "xml": "",
@@ -120,6 +121,9 @@ class Config:
     context: str = ""
     data_file: str = ".coverage"
     parallel: bool = False
+    patch: list[str] = field(default_factory=list)
+    """coverage.py's ways into child processes and their ends, which are measured without it; "subprocess" makes
+    `parallel` true, as there, so that the `combine` that follows has something to join."""
     relative_files: bool = False
     disable_warnings: list[str] = field(default_factory=list)
     # coverage.py's, only looked at to say that they have no effect
@@ -189,6 +193,7 @@ def read_config(config_file: str | None = None, *, branch: bool = True) -> Confi
     else:
         _read_usual_files(config, branch)
     config.data_file = os.environ.get("COVERAGE_FILE") or config.data_file
+    config.parallel = config.parallel or "subprocess" in config.patch
     check_sampling(config)
     _check_engine(config.engine)
     config.warnings += _ignored_settings(config)

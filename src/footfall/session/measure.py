@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
+import signal
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from footfall.config.configuration import Config
 from footfall.errors import EXIT_ENVIRONMENT, FootfallError
@@ -28,6 +29,8 @@ __all__ = ["Measurement", "measure"]
 _ENDING_SECONDS = 0.5
 _HELPER_SECONDS = 5.0
 _POLL_SECONDS = 0.005
+_STARTS_COVERAGE: Final = ("COVERAGE_PROCESS_START", "COVERAGE_PROCESS_CONFIG")
+"""By these coverage.py, where it is installed, measures each process that starts: beside us it would only slow them."""
 
 
 class Measurement(NamedTuple):
@@ -49,10 +52,12 @@ def measure(
     is_quiet: bool = False,
     wants_summary: Callable[[int], bool] = lambda _status: True,
     environment: Mapping[str, str] | None = None,
+    ignored_signal: signal.Signals | None = None,
 ) -> Measurement:
     """Run a program with its arguments, write its data file (default: the configured one) and show the summary.
 
-    `wants_summary` is asked once the exit status is known. `environment` is added to ours.
+    `wants_summary` is asked once the exit status is known. `environment` is added to ours, and the
+    program starts with `ignored_signal` ignored.
     With `append` results are added to those that the data file has; without, a data file of an earlier run is removed
     first, so that whatever comes to pass it is not taken for this run's.
     Raises FootfallError when it can't be started, or results could not be written.
@@ -67,8 +72,10 @@ def measure(
     if not append:
         _remove_earlier(data_file or config.data_file, directory)
     full = {**os.environ, **(environment or {}), RUN_VARIABLE: str(directory.path)}
+    for name in _STARTS_COVERAGE:
+        full.pop(name, None)
     try:
-        ended = run_command(program, full)
+        ended = run_command(program, full, ignored_signal)
     except FootfallError:
         remove_run_directory(directory)
         raise

@@ -38,8 +38,10 @@ class Ended(NamedTuple):
     """Those that came to us meanwhile, and that the command got too."""
 
 
-def run_command(arguments: Sequence[str], environment: Mapping[str, str]) -> Ended:
-    """Run a command to its end.
+def run_command(
+    arguments: Sequence[str], environment: Mapping[str, str], ignored: signal.Signals | None = None
+) -> Ended:
+    """Run a command to its end. It starts with the signal `ignored` ignored, which it may change.
 
     Raises FootfallError (`cant-start`) when the system can't start it.
     """
@@ -49,7 +51,7 @@ def run_command(arguments: Sequence[str], environment: Mapping[str, str]) -> End
     # blocked before the start, so that none is lost between the start and the first wait
     old_mask = signal.pthread_sigmask(signal.SIG_BLOCK, watched)
     try:
-        process = _start(arguments, environment, old_mask)
+        process = _start(arguments, environment, old_mask, ignored)
         signals = set()
         while process.poll() is None:
             signals.add(_wait_and_pass_on(watched, process))
@@ -60,14 +62,21 @@ def run_command(arguments: Sequence[str], environment: Mapping[str, str]) -> End
         signal.signal(signal.SIGCHLD, old_handler if old_handler is not None else signal.SIG_DFL)
 
 
-def _start(arguments: Sequence[str], environment: Mapping[str, str], mask: set[int]) -> subprocess.Popen[bytes]:
+def _start(
+    arguments: Sequence[str], environment: Mapping[str, str], mask: set[int], ignored: signal.Signals | None
+) -> subprocess.Popen[bytes]:
+    def prepare() -> None:
+        # the mask, and that a signal is ignored, are inherited through exec
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+        if ignored is not None:
+            signal.signal(ignored, signal.SIG_IGN)
+
     try:
         return subprocess.Popen(
             arguments,
             env=environment,
             close_fds=False,  # the command gets what we were given, as it would without us
-            # the mask is inherited through exec; we have one thread, so a function before exec is safe
-            preexec_fn=lambda: signal.pthread_sigmask(signal.SIG_SETMASK, mask),
+            preexec_fn=prepare,  # we have one thread, so a function before exec is safe
         )
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else str(error)

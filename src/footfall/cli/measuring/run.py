@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+import signal
 
 import click
 
@@ -69,7 +70,12 @@ Examples:
 )
 @click.option("-q", "--quiet", is_flag=True, help="Show nothing but errors.")
 @config_option
-@accepted_options("--timid", "--pylib", "--concurrency", "--save-signal", "--debug")
+@click.option(
+    "--save-signal",
+    type=click.Choice(["USR1", "USR2"]),
+    hidden=True,  # coverage.py's: what ran is in the record at any time, so there is nothing to do but not to die of it
+)
+@accepted_options("--timid", "--pylib", "--concurrency", "--debug")
 @click.option("-c", "is_code", is_flag=True, hidden=True)  # python's, tried by who knows -m
 @click.argument("arguments", metavar="COMMAND [ARGUMENT]...", nargs=-1, type=click.UNPROCESSED)
 def command(
@@ -89,6 +95,7 @@ def command(
     parallel_mode: bool | None,
     quiet: bool,
     config_file: str | None,
+    save_signal: str | None,
     is_code: bool,
     arguments: tuple[str, ...],
 ) -> int:
@@ -151,6 +158,7 @@ def command(
         append=append,
         is_quiet=quiet,
         wants_summary=lambda _status: is_summarized,
+        ignored_signal=None if save_signal is None else signal.Signals[f"SIG{save_signal}"],
         environment={"COVERAGE_RUN": "true"},  # by which programs know coverage.py's `run`
     )
     return end_like(done.status)

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import click
 
+from footfall.cli.face import current_face
 from footfall.cli.reports.reporting import (
     ReportRequest,
     contexts_option,
@@ -158,7 +159,7 @@ def command(
             "no-report-data", f"No data to report in {config.data_file}.", "None of its files could be read."
         )
     shares = None
-    if coverage.has_profile:
+    if coverage.has_profile and (clock is not None or not current_face().is_as_coverage):
         from footfall.analyze.profile.clocks import (  # these are the half of all imports, for some only
             Clock,
             default_clock,
