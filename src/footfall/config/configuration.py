@@ -2,8 +2,8 @@
 
 coverage.py's precedence: defaults, the first configuration file found, environment variables, the command line.
 A project with settings for coverage.py gets coverage.py's totals, so branches are measured there where `branch = true`
-says so; where there are none, they are. `[tool.footfall]` of a TOML file adds `rate` (samples per second), `engine`
-and, true or false, `branch`, `profile`, `precise` and `async`.
+says so; where there are none, they are. `[tool.footfall]` of a TOML file adds `rate` (samples per second), `engine`,
+`fail_under_files` (PATTERN=MIN), `ratchet` (a file) and, true or false, `branch`, `profile`, `precise` and `async`.
 """
 
 from __future__ import annotations
@@ -82,6 +82,8 @@ _KNOWN: Final[dict[tuple[str, str], tuple[str, str]]] = {
     ("tool.footfall", "precise"): ("precise", "flag"),
     ("tool.footfall", "async"): ("with_tasks", "flag"),
     ("tool.footfall", "engine"): ("engine", "text"),
+    ("tool.footfall", "fail_under_files"): ("fail_under_files", "list"),
+    ("tool.footfall", "ratchet"): ("ratchet", "file"),
 }
 
 ENGINES: Final = ("monitoring", "probes", "settrace")
@@ -142,6 +144,8 @@ class Config:
     report_contexts: list[str] = field(default_factory=list)
     report_format: str = "text"
     fail_under: float = 0.0
+    fail_under_files: list[str] = field(default_factory=list)
+    ratchet: str = ""
     precision: int = 0
     show_missing: bool = False
     skip_covered: bool = False

@@ -81,6 +81,8 @@ class Coverage:
     has_conditions: bool = False
     is_profile_alone: bool = False
     """Whether the data file has no coverage at all."""
+    is_chosen: bool = False
+    """Whether only some files were asked for by name."""
     files: list[ReportedFile] = field(default_factory=list)
     unreadable: list[UnreadableFile] = field(default_factory=list)
     ignored: list[UnreadableFile] = field(default_factory=list)
@@ -120,7 +122,10 @@ def gather(
     with _paused_collector():
         stored, names = _apply_paths(config, read_coverage(data_file, contexts))
         coverage = Coverage(
-            has_arcs=stored.has_arcs, has_profile=stored.has_profile, has_conditions=stored.has_conditions
+            has_arcs=stored.has_arcs,
+            has_profile=stored.has_profile,
+            has_conditions=stored.has_conditions,
+            is_chosen=bool(paths),
         )
         if stored.has_profile and not stored.files and not stored.has_arcs:
             if needs_coverage:

@@ -31,7 +31,8 @@ _EXAMPLES = """\b
 Examples:
   footfall report -m
   footfall report --sort=-time --skip-covered
-  footfall report --fail-under=90
+  footfall report --fail-under=90 --fail-under-file='src/core/*=100'
+  footfall report --ratchet ratchet.json
   footfall report --by test
   footfall report --diff main --fail-under-patch 90
   footfall report --diff origin/main --format markdown > comment.md
@@ -60,6 +61,7 @@ Examples:
     help="name, stmts, miss, branch, brpart, cover or time; -COLUMN for descending. [default: name]"
     " With --by: self, total, samples or name, the most first. [default: self]",
 )
+@click.option("--tree", is_flag=True, help="Show directories with their totals above their files.")
 @click.option("--by", type=click.Choice(_VIEWS), help="Show the profile instead: time by test, function and so on.")
 @click.option("-n", "--count", type=click.IntRange(min=0), help="With --by: how many rows; 0 is all. [default: 30]")
 @click.option(
@@ -79,6 +81,20 @@ Examples:
     metavar="MIN",
     help="With --diff: exit with 2 when less than MIN per cent of what changed is covered.",
 )
+@click.option(
+    "--fail-under-file",
+    "fail_under_files",
+    multiple=True,
+    metavar="PATTERN=MIN",
+    help="Exit with 2 when a file that matches, or all of a directory (with a final /) together, has less than MIN per"
+    " cent. May be repeated.",
+)
+@click.option(
+    "--ratchet", metavar="FILE", help="Exit with 2 when the total or a file has less than what FILE says it had."
+)
+@click.option(
+    "--update-ratchet", is_flag=True, help="Write into the ratchet's FILE what was reached, nowhere less than before."
+)
 @click.option("--precision", type=int, metavar="N", help="Digits after the decimal point of percentages.")
 def command(
     request: ReportRequest,
@@ -88,11 +104,15 @@ def command(
     skip_covered: bool | None,
     skip_empty: bool | None,
     sort: str | None,
+    tree: bool,
     by: str | None,
     count: int | None,
     clock: str | None,
     revision: str | None,
     fail_under_patch: float | None,
+    fail_under_files: tuple[str, ...],
+    ratchet: str | None,
+    update_ratchet: bool,
     precision: int | None,
 ) -> int:
     """Show coverage and time, file by file; all files or those named.
@@ -113,7 +133,10 @@ def command(
         skip_empty=skip_empty,
         sort=sort,
         precision=precision,
+        fail_under_files=list(fail_under_files) or None,
+        ratchet=ratchet,
     )
+    _check_ratchet(request, config, update_ratchet)
     _check_diff(request, revision, by, fail_under_patch)
     if by is not None:
         if request.chooses_files or request.fail_under is not None:
@@ -135,7 +158,10 @@ def command(
         skip_covered=config.skip_covered,
         skip_empty=config.skip_empty,
         sort=config.sort,
+        is_tree=tree,
     )
+    if tree and (sort or "name") != "name":
+        raise UsageError("tree-sorted", "--tree is sorted by name.", "Leave out --sort, or --tree.")
     if revision is not None:
         from footfall.cli.reports.views.patch import show_patch  # of use here only
 
@@ -180,7 +206,20 @@ def command(
         outcomes = outcomes_by_path(coverage, need_conditions(coverage, config.data_file, config.report_contexts))
     notes = unreadable_notes(coverage)
     show(render_table([file.result for file in coverage.files], options, shares, outcomes, notes), end="")
+    if update_ratchet:
+        from footfall.cli.reports.thresholds import keep_ratchet  # of use here only
+
+        keep_ratchet(config, coverage)
     return exit_status(config, coverage)
+
+
+def _check_ratchet(request: ReportRequest, config: Config, is_updated: bool) -> None:
+    """Raise UsageError (`ratchet-missing`, `ratchet-whole`) for options that do not go together."""
+    if is_updated and not config.ratchet:
+        raise UsageError("ratchet-missing", "--update-ratchet needs the file.", "Name it: --ratchet ratchet.json.")
+    if is_updated and (request.chooses_files or request.contexts is not None):
+        text = "The ratchet is of the whole report, and the command line chooses a part of it."
+        raise UsageError("ratchet-whole", text, "Leave out FILE, --include, --omit and --contexts.")
 
 
 def _check_diff(request: ReportRequest, revision: str | None, by: str | None, fail_under_patch: float | None) -> None:

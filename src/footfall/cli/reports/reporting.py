@@ -15,6 +15,7 @@ from footfall.cli.options import config_option, data_file_option, load_config, s
 from footfall.config.configuration import Config
 from footfall.errors import EXIT_USAGE
 from footfall.load.gather import Coverage, gather, profile_alone
+from footfall.printable import printable
 from footfall.report.coverage.text import plural
 from footfall.session.combining import combine_before_report
 from footfall.session.output import show, warn
@@ -133,9 +134,10 @@ def say_times_alone(config: Config) -> None:
 
 def times_exit_status(config: Config) -> int:
     """Return 0, or 2 with a message on stdout where a threshold is set: data without coverage does not reach it."""
-    if not config.fail_under:
+    if not config.fail_under and not config.fail_under_files and not config.ratchet:
         return 0
-    show(f"Coverage failure: there is no coverage in {config.data_file}, fail-under is {config.fail_under:g}")
+    threshold = f", fail-under is {config.fail_under:g}" if config.fail_under else ""
+    show(f"Coverage failure: there is no coverage in {config.data_file}{threshold}")
     return EXIT_USAGE
 
 
@@ -152,10 +154,16 @@ def _exit_status(config: Config, coverage: Coverage, total: float) -> int:
         what = plural(len(coverage.unreadable), "file")
         show(f"Coverage failure: {what} can't be read, fail-under is {config.fail_under:g}. See --ignore-errors.")
         return EXIT_USAGE
-    if not should_fail_under(total, config.fail_under, config.precision):
-        return 0
-    show(f"Coverage failure: {fail_under_message(total, config.fail_under, config.precision)}")
-    return EXIT_USAGE
+    failures = []
+    if should_fail_under(total, config.fail_under, config.precision):
+        failures.append(fail_under_message(total, config.fail_under, config.precision))
+    if config.fail_under_files or config.ratchet:
+        from footfall.cli.reports.thresholds import missed  # for those who have some
+
+        failures += missed(config, coverage)
+    for failure in failures:
+        show(f"Coverage failure: {printable(failure)}")
+    return EXIT_USAGE if failures else 0
 
 
 def whole_exit_status(config: Config, coverage: Coverage) -> int:

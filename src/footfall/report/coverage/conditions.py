@@ -17,7 +17,7 @@ from footfall.load.gather import Coverage
 from footfall.load.source_files import read_source_bytes
 from footfall.record.data.condition_tables import read_conditions
 from footfall.report.coverage.json import Json
-from footfall.report.coverage.text import Outcomes
+from footfall.report.coverage.table import Outcomes
 
 __all__ = ["condition_lines", "conditions_report", "load_conditions", "need_conditions", "outcomes_by_path"]
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
-__all__ = ["PERCENT_COLUMNS", "Table"]
+from footfall.analyze.totals import Numbers
+
+__all__ = ["PERCENT_COLUMNS", "Outcomes", "Table", "TableRow", "human_key"]
 
 PERCENT_COLUMNS = ("Cover", "Cond", "Time")
 
@@ -20,3 +23,34 @@ class Table:
     rows: list[list[str]]
     total: list[str]
     notes: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcomes:
+    """What of its conditions' outcomes a file has seen; `lines` name those that were never seen."""
+
+    n_seen: int = 0
+    n_total: int = 0
+    lines: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        percent = 100 * self.n_seen // self.n_total if self.n_total else 100
+        return f"{self.n_seen}/{self.n_total} {percent}"
+
+
+@dataclass(frozen=True, slots=True)
+class TableRow:
+    """A file's row, or a directory's."""
+
+    name: str
+    numbers: Numbers
+    missing: str = ""
+    time_share: float | None = None
+    """Per cent of all samples' time; None where there is no profile."""
+    outcomes: Outcomes | None = None
+
+
+def human_key(text: str) -> tuple[list[str | int], str]:
+    """Sort "a10" after "a9": numbers in a name count as numbers."""
+    parts = re.split(r"(\d+)", text)
+    return [int(part) if part.isdecimal() else part for part in parts], text

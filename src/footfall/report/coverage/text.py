@@ -6,7 +6,6 @@ formats: text, markdown and total. markdown.py lays out the same cells another w
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -14,15 +13,14 @@ from footfall.analyze.results import FileResult, Numbers
 from footfall.errors import UsageError
 from footfall.printable import printable, printable_lines, question_marked
 from footfall.report.coverage.markdown import escape_markdown, lay_out_markdown
-from footfall.report.coverage.table import PERCENT_COLUMNS, Table
+from footfall.report.coverage.table import PERCENT_COLUMNS, Outcomes, Table, TableRow, human_key
+from footfall.report.coverage.tree import tree_rows
 
 __all__ = [
     "FORMATS",
     "PERCENT_COLUMNS",
-    "Outcomes",
     "Table",
     "TableOptions",
-    "human_key",
     "list_below",
     "plural",
     "render_table",
@@ -41,31 +39,10 @@ class TableOptions:
     skip_covered: bool = False
     skip_empty: bool = False
     sort: str = "name"
+    is_tree: bool = False
+    """Whether rows of directories, with their totals, stand above those of their files; sorted by name."""
     is_wall_time: bool = False
     """Whether shares of time are of wall time for want of CPU time, which a note says."""
-
-
-@dataclass(frozen=True, slots=True)
-class Outcomes:
-    """What of its conditions' outcomes a file has seen; `lines` name those that were never seen."""
-
-    n_seen: int = 0
-    n_total: int = 0
-    lines: tuple[str, ...] = ()
-
-    def __str__(self) -> str:
-        percent = 100 * self.n_seen // self.n_total if self.n_total else 100
-        return f"{self.n_seen}/{self.n_total} {percent}"
-
-
-@dataclass(frozen=True, slots=True)
-class _Row:
-    name: str
-    numbers: Numbers
-    missing: str = ""
-    time_share: float | None = None
-    """Per cent of all samples' time; None where there is no profile."""
-    outcomes: Outcomes | None = None
 
 
 def render_table(
@@ -115,7 +92,7 @@ def _make_table(
     missing_texts: Mapping[str, str] | None,
 ) -> Table:
     has_branches = any(result.has_arcs for result in results)
-    rows: list[_Row] = []
+    rows: list[TableRow] = []
     n_covered = n_empty = 0
     for result in results:
         numbers = result.numbers
@@ -130,7 +107,7 @@ def _make_table(
             else:
                 missing = result.missing_text() if missing_texts is None else missing_texts[result.path]
             seen = None if outcomes is None else outcomes.get(result.path, Outcomes())
-            rows.append(_Row(question_marked(result.name), numbers, missing, share, seen))
+            rows.append(TableRow(question_marked(result.name), numbers, missing, share, seen))
     total_share = None if time_shares is None else sum(time_shares.get(result.path, 0.0) for result in results)
     notes = []
     if n_covered:
@@ -143,7 +120,7 @@ def _make_table(
         title = "Outcomes of conditions that were never seen:"
         notes.append(list_below(title, map(printable, never), options.format))
 
-    def cells(row: _Row) -> list[str]:
+    def cells(row: TableRow) -> list[str]:
         numbers = row.numbers
         found = [row.name, str(numbers.n_statements), str(numbers.n_missing)]
         if has_branches:
@@ -157,15 +134,33 @@ def _make_table(
             found.append(row.missing)
         return found
 
+    if options.is_tree:
+        whole = [_whole_row(result, time_shares, outcomes) for result in results]
+        shown = tree_rows(rows, whole, is_indented=options.format == "text")
+    else:
+        shown = _sorted_rows(rows, options.sort, has_branches)
     columns = ["Name", "Stmts", "Miss", *(["Branch", "BrPart"] if has_branches else []), "Cover"]
     columns += ["Cond"] if outcomes is not None else []
     columns += ["Time"] if time_shares is not None else []
     columns += ["Missing"] if options.show_missing else []
     return Table(
         columns=columns,
-        rows=[cells(row) for row in _sorted_rows(rows, options.sort, has_branches)],
-        total=cells(_Row("TOTAL", _add_up(results), "", total_share, _add_outcomes(outcomes))),
+        rows=[cells(row) for row in shown],
+        total=cells(TableRow("TOTAL", _add_up(results), "", total_share, _add_outcomes(outcomes))),
         notes=notes,
+    )
+
+
+def _whole_row(
+    result: FileResult, time_shares: Mapping[str, float] | None, outcomes: Mapping[str, Outcomes] | None
+) -> TableRow:
+    """Return a file's row as it counts in the totals of its directories."""
+    return TableRow(
+        question_marked(result.name),
+        result.numbers,
+        "",
+        None if time_shares is None else time_shares.get(result.path, 0.0),
+        None if outcomes is None else outcomes.get(result.path, Outcomes()),
     )
 
 
@@ -208,11 +203,11 @@ def _lay_out_text(table: Table) -> list[str]:
     return [header, rule, *map(line, table.rows), *([rule] if table.rows else []), line(table.total)]
 
 
-def _sorted_rows(rows: list[_Row], sort: str, has_branches: bool) -> list[_Row]:
+def _sorted_rows(rows: list[TableRow], sort: str, has_branches: bool) -> list[TableRow]:
     column = (sort or "name").lower()
     is_descending = column.startswith("-")
     column = column[1:] if column.startswith(("-", "+")) else column
-    keys: dict[str, Callable[[_Row], float]] = {
+    keys: dict[str, Callable[[TableRow], float]] = {
         "stmts": lambda row: row.numbers.n_statements,
         "miss": lambda row: row.numbers.n_missing,
         "cover": lambda row: row.numbers.pc_covered,
@@ -227,12 +222,6 @@ def _sorted_rows(rows: list[_Row], sort: str, has_branches: bool) -> list[_Row]:
         raise UsageError("bad-sort", f"Can't sort by {sort!r}.", f"Sort by one of: name, {', '.join(sorted(keys))}.")
     value_of = keys[column]
     return sorted(rows, key=lambda row: (value_of(row), row.name), reverse=is_descending)
-
-
-def human_key(text: str) -> tuple[list[str | int], str]:
-    """Sort "a10" after "a9": numbers in a name count as numbers."""
-    parts = re.split(r"(\d+)", text)
-    return [int(part) if part.isdecimal() else part for part in parts], text
 
 
 def plural(count: int, noun: str, nouns: str = "") -> str:

@@ -14,7 +14,7 @@ from footfall.analyze.results import FileResult
 from footfall.config.configuration import canonical_path
 from footfall.load.gather import Coverage
 from footfall.printable import question_marked
-from footfall.report.coverage.text import human_key
+from footfall.report.coverage.table import human_key
 
 __all__ = ["XmlOptions", "render_xml"]
 

@@ -16,7 +16,7 @@ from footfall.errors import UsageError
 from footfall.load.gather import shown_path
 from footfall.printable import printable
 from footfall.report.coverage.json import Json
-from footfall.report.coverage.text import human_key
+from footfall.report.coverage.table import human_key
 from footfall.report.summary import Line
 from footfall.report.times import SOURCES, is_library, short_path, shown_place
 
