@@ -74,7 +74,7 @@ def test_any_file_of_the_probe_compiler_makes_another_version(monkeypatch: pytes
 
         monkeypatch.setattr(probe_cache, "file_state", state_of)
         assert probe_cache.code_state() != before, edited
-    assert "plan.py" in {path.name for path in files}
+    assert "blocks.py" in {path.name for path in files}
 
 
 def test_a_damaged_entry_is_no_entry(stored: Path) -> None:

@@ -1,4 +1,4 @@
-"""What a probe looks like in a syntax tree, and how a module says that it holds some.
+"""What a probe looks like in a syntax tree, which number it has, and how a module says that it holds some.
 
 A probe is a comparison of a constant string, the mark, with the probe's number. Left alone it does nothing:
 the two are never equal. When the module's code is armed, another object takes the mark's place in the
@@ -38,7 +38,12 @@ keep_builtins(globals())
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any
+
+    Meaning = tuple[int, AST]
+    """A kind of meanings.py and the node that it is said of."""
+    Receiver = Callable[[int, list[Meaning]], None]
 
 __all__ = ["EQUAL_MARK", "HEADER", "MARK", "PLAN_VERSION", "Forms", "header_text", "position_of", "read_header"]
 
@@ -74,13 +79,40 @@ def read_header(mark: str) -> tuple[int, int, bytes] | None:
 
 
 class Forms:
-    """Makes probes. The numbers count from 0 in the order of making."""
+    """Makes probes and reports what they mean to `receive`, in the measured process to nobody.
 
-    __slots__ = ("count", "header")
+    The numbers count from 0 in the order of making, so they follow from the source and the mode alone.
+    """
 
-    def __init__(self) -> None:
+    __slots__ = ("_receive", "count", "header")
+
+    def __init__(self, receive: "Receiver | None" = None) -> None:
+        self._receive = receive
         self.count = 0
         self.header: Constant | None = None
+
+    def report(self, number: int, meanings: "list[Meaning]") -> None:
+        """Report what a probe means; one probe may be reported more than once."""
+        if self._receive is not None:
+            self._receive(number, meanings)
+
+    def probe(self, at: AST, meanings: "list[Meaning]") -> stmt:
+        """Return a new probe with these meanings as a statement, at the position of `at`."""
+        if self._receive is not None:
+            self._receive(self.count, meanings)
+        return self.statement(at)
+
+    def probe_before(self, value: expr, meanings: "list[Meaning]") -> expr:
+        """Return an expression that fires a new probe with these meanings and then is `value`."""
+        self.report(self.count, meanings)
+        return self.before(value)
+
+    def take_number(self, meanings: "list[Meaning]") -> int:
+        """Return the number of a new probe with these meanings whose form is made later."""
+        number = self.count
+        self.count = number + 1
+        self.report(number, meanings)
+        return number
 
     def statement(self, at: AST) -> stmt:
         """Return a probe as a statement, at the position of `at`."""

@@ -1,4 +1,4 @@
-"""What the plan of probes asks about a statement by itself."""
+"""What the plan of probes asks about a statement by itself, or in its source."""
 
 from _ast import (
     Assert,
@@ -23,7 +23,7 @@ from _ast import (
 )
 
 from footfall.own_builtins import keep_builtins
-from footfall.probes.mode import NO_ASSERTS
+from footfall.probes.mode import BRANCHES, NO_ASSERTS, RUNS_DOCSTRINGS
 
 keep_builtins(globals())
 
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 __all__ = [
     "DEFINITIONS",
     "JUMPS",
+    "Source",
     "cannot_raise",
     "first_line",
     "is_docstring",
@@ -47,6 +48,36 @@ __all__ = [
 DEFINITIONS = (FunctionDef, AsyncFunctionDef, ClassDef)
 _NO_CODE = (Global, Nonlocal)
 JUMPS = (Return, Raise, Break, Continue)
+
+
+class Source:
+    """The text of a module, and what its mode says of it.
+
+    `lines` is the source in UTF-8, or with an equal width of what precedes a line's first word, split at line ends.
+    """
+
+    __slots__ = ("_lines", "_runs_docstrings", "no_code", "with_branches")
+
+    def __init__(self, lines: list[bytes], mode: int) -> None:
+        self._lines = lines
+        self._runs_docstrings = bool(mode & RUNS_DOCSTRINGS)
+        self.with_branches = bool(mode & BRANCHES)
+        self.no_code = no_code_in(mode)
+
+    def is_on_header_line(self, body: list[stmt]) -> bool:
+        """Whether the body begins on the line of its header, as in `if x: y`."""
+        first = body[0]
+        if first.lineno > len(self._lines):
+            return False
+        before = self._lines[first.lineno - 1][: first.col_offset]
+        if before and not before.isspace():
+            return True
+        return first.lineno > 1 and self._lines[first.lineno - 2].rstrip(b"\r").endswith(b"\\")
+
+    def has_no_lines(self, body: list[stmt]) -> bool:
+        """Whether a function's body has no statement with a line."""
+        start = 1 if is_docstring(body[0]) and not self._runs_docstrings else 0
+        return last_with_code(body[start:], self.no_code) is None
 
 
 def cannot_raise(node: "Any") -> bool:

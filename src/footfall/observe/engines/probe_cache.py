@@ -76,7 +76,8 @@ def code_state() -> str:
     state = []
     engines = __file__.rpartition("/")[0]
     compiler = engines.rsplit("/", 2)[0] + "/probes"
-    paths = [f"{compiler}/{name}" for name in list_directory(compiler) if name.endswith(".py")]
+    folders = (compiler, f"{compiler}/plan")
+    paths = [f"{folder}/{name}" for folder in folders for name in list_directory(folder) if name.endswith(".py")]
     for path in (f"{engines}/instrument.py", *paths):
         info = file_state(path)
         state.append(f"{path.rpartition('/')[2]} {info.st_size} {info.st_mtime_ns}")

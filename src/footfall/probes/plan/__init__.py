@@ -1,0 +1,144 @@
+"""Where probes go: one walk over a module's statements that inserts and numbers them.
+
+The measured process runs it to instrument; `analyze.probe_arcs` runs it again over the same source, with a
+`note` function, to learn what each number means. So the numbering depends on nothing but the source and
+the mode.
+
+The walk: `blocks.py` has straight lists of statements, `compound.py` and `unwinding.py` statements with bodies. What
+they ask: `exits.py` where control goes, `exceptions.py` which lines to watch. `../forms.py` makes the probes.
+"""
+
+from _ast import (
+    AST,
+    AsyncFor,
+    AsyncFunctionDef,
+    AsyncWith,
+    ClassDef,
+    For,
+    FunctionDef,
+    If,
+    ImportFrom,
+    Lambda,
+    Match,
+    Module,
+    Pass,
+    Try,
+    TryStar,
+    While,
+    With,
+    stmt,
+)
+
+from footfall.own_builtins import keep_builtins
+from footfall.probes.forms import Forms, header_text
+from footfall.probes.lambdas import find_lambdas
+from footfall.probes.meanings import LINE
+from footfall.probes.plan.blocks import Blocks
+from footfall.probes.plan.compound import walk_definition, walk_if, walk_loop, walk_match
+from footfall.probes.plan.unwinding import walk_try, walk_with
+from footfall.probes.syntax import DEFINITIONS, Source, is_docstring
+
+keep_builtins(globals())
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from typing import Any
+
+    from footfall.probes.forms import Receiver
+    from footfall.probes.plan.blocks import Handler
+
+__all__ = ["insert_probes", "number_probes"]
+
+_HANDLERS: "dict[type, Handler]" = {
+    FunctionDef: walk_definition,
+    AsyncFunctionDef: walk_definition,
+    ClassDef: walk_definition,
+    If: walk_if,
+    For: walk_loop,
+    AsyncFor: walk_loop,
+    While: walk_loop,
+    Try: walk_try,
+    TryStar: walk_try,
+    With: walk_with,
+    AsyncWith: walk_with,
+    Match: walk_match,
+}
+
+
+def insert_probes(
+    tree: Module,
+    lines: list[bytes],
+    mode: int,
+    digest: bytes,
+    strays: "Mapping[AST, AST]",
+    receive: "Receiver | None" = None,
+) -> int:
+    """Insert probes into `tree` in place and return how many there are, numbered from 0.
+
+    `mode` is that of mode.py; `strays` come from `find_strays`.
+    `lines` is the source in UTF-8, or with an equal width of what precedes a line's first word, split at line
+    ends. `receive(number, meanings)` is told what each probe means, in order of numbers.
+    """
+    lambdas = find_lambdas(tree, lines)
+    forms = Forms(receive)
+    blocks = Blocks(Source(lines, mode), forms, strays, _HANDLERS)
+    _walk_module(blocks, tree)
+    _add_lambdas(forms, lambdas)
+    header = forms.header
+    assert header is not None
+    header.value = header_text(mode, forms.count, digest)
+    return forms.count
+
+
+def number_probes(
+    pieces: "Iterable[tuple[Module, Mapping[AST, AST], bool]]",
+    lines: list[bytes],
+    mode: int,
+    receive: "Receiver",
+) -> int:
+    """Report what each probe of a module means that comes piece by piece, and return how many there are.
+
+    A piece is a tree, its strays, and whether it is the last one. Each but the last ends with a statement that stands
+    for the next one, and is walked up to that. The trees are changed as by `insert_probes`, which has the other
+    arguments, and are no use afterwards.
+    """
+    forms = Forms(receive)
+    blocks: Blocks | None = None
+    lambdas: list[Lambda] = []
+    for tree, strays, is_last in pieces:
+        lambdas += find_lambdas(tree if is_last else Module(tree.body[:-1], []), lines)
+        next_piece = None if is_last else tree.body[-1]
+        if blocks is None:
+            blocks = Blocks(Source(lines, mode), forms, strays, _HANDLERS)
+            _walk_module(blocks, tree, next_piece)
+        else:
+            blocks.go_on(tree.body, next_piece, strays)
+    _add_lambdas(forms, lambdas)
+    return forms.count
+
+
+def _walk_module(blocks: Blocks, tree: Module, next_piece: stmt | None = None) -> None:
+    """Put the first probe behind docstring and `__future__` imports, and walk what follows."""
+    body: list[Any] = tree.body
+    start = 1 if body and is_docstring(body[0]) else 0
+    while start < len(body) and type(body[start]) is ImportFrom and body[start].module == "__future__":
+        start += 1
+    if start < len(body):
+        at: Any = body[start]
+        if type(at) in DEFINITIONS and at.decorator_list:
+            at = at.decorator_list[0]
+    elif body:
+        at = body[-1]
+    else:
+        at = Pass(lineno=1, col_offset=0, end_lineno=1, end_col_offset=0)
+    first = blocks.forms.probe(at, [(LINE, node) for node in body[:start] if not is_docstring(node)])
+    rest = body[start:]
+    blocks.begin(rest, next_piece)
+    body[start:] = [first, *rest]
+
+
+def _add_lambdas(forms: Forms, lambdas: list[Lambda]) -> None:
+    """See the calls of lambdas."""
+    for node in lambdas:
+        node.body = forms.probe_before(node.body, [(LINE, node)])

@@ -1,0 +1,189 @@
+"""Statements that exceptions are unwound to: `try` and `with`.
+
+What the functions take and return: `Handler` in blocks.py.
+"""
+
+from _ast import AsyncWith, Try, TryStar, With
+
+from footfall.own_builtins import keep_builtins
+from footfall.probes.except_star_exits import StarExits
+from footfall.probes.finally_exits import Final, is_left_by_branch
+from footfall.probes.meanings import ENDED, EXCEPTION, LINE, RAISED, STRAY
+from footfall.probes.phantom_lines import StrayClause
+from footfall.probes.syntax import JUMPS
+
+keep_builtins(globals())
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from _ast import ExceptHandler, stmt
+    from collections.abc import Callable
+
+    from footfall.probes.forms import Meaning
+    from footfall.probes.plan.blocks import Blocks
+
+    Walked = tuple[bool, list[Meaning]]
+    Walk = Callable[..., bool]
+    """`Blocks.block` or `Blocks.region`."""
+
+__all__ = ["walk_try", "walk_with"]
+
+
+def walk_with(blocks: "Blocks", node: "With | AsyncWith", entry: int, out: "list[stmt]") -> "Walked":
+    exits, forms = blocks.exits, blocks.forms
+    tail, stray_clause = exits.tail, exits.stray_clause
+    exits.tail = exits.stray_clause = None
+    completes = blocks.region(node.body, [], known_line=node.lineno)
+    if completes and type(node) is AsyncWith and node in blocks.strays:
+        node.body.append(forms.probe(node.body[-1], [(STRAY, node)]))
+    exits.tail, exits.stray_clause = tail, stray_clause
+    out.append(node)
+    if completes and type(node) is With and node in blocks.strays:
+        out.append(forms.probe(node, [(STRAY, node)]))
+    return True, []  # it may swallow an exception
+
+
+def walk_try(blocks: "Blocks", node: "Try | TryStar", entry: int, out: "list[stmt]") -> "Walked":
+    if node.finalbody:
+        return _walk_with_finally(blocks, node, entry, out), []
+    exits = blocks.exits
+    tail, stray_clause = exits.tail, exits.stray_clause
+    completes = _walk_body(blocks, node, entry, blocks.block)
+    star: StarExits | None = None
+    if isinstance(node, TryStar):
+        star_completes, star = _walk_star_clauses(blocks, node, stray_clause)
+        completes = star_completes or completes
+    else:
+        exits.stray_clause = stray_clause
+        completes = _walk_clauses(blocks, node, blocks.block) or completes
+    exits.stray_clause = stray_clause
+    if node.orelse:
+        blocks.block(node.orelse, [])
+    exits.tail = tail
+    _add_unmatched(blocks, node)
+    if star is None:
+        out.append(node)
+    else:
+        out.append(star.surround(node, exits.is_in_function, exits.probe, exits.exception_probe))
+    return completes, []
+
+
+def _walk_with_finally(blocks: "Blocks", node: "Try | TryStar", entry: int, out: "list[stmt]") -> bool:
+    exits = blocks.exits
+    tail, stray_clause, n_jumps = exits.tail, exits.stray_clause, exits.n_jumps
+    final: Final | None = None
+    has_stray = node in blocks.strays and blocks.exceptions.has_room
+    if has_stray or (blocks.source.with_branches and is_left_by_branch(node.finalbody)):
+        final = Final(exits.new_name(), len(exits.has_break), tail, has_stray)
+        exits.finals.append(final)
+    exits.tail = None  # the `finally` comes first
+    completes = _walk_body(blocks, node, entry, blocks.region)
+    completes = _walk_clauses(blocks, node, blocks.region) or completes
+    if node.orelse:
+        blocks.region(node.orelse, [])
+    _add_unmatched(blocks, node)
+    is_left_by_jump = exits.n_jumps > n_jumps
+    if final is not None:
+        exits.finals.pop()
+        final.keep_reasons(node, out)
+    exits.tail = tail if final is None else final
+    own_clause = StrayClause(final, []) if final is not None and has_stray else None
+    exits.stray_clause = own_clause or stray_clause
+    completes = (
+        blocks.region(node.finalbody, [], loop_tail=exits.loop_tails[-1], is_caught=exits.is_caught) and completes
+    )
+    exits.stray_clause, exits.tail = stray_clause, tail
+    if own_clause is not None:
+        _add_stray_line(blocks, node, own_clause)
+    if is_left_by_jump:
+        for around in exits.finals:
+            node.finalbody = around.suspend(node.finalbody, exits.new_name(), exits.is_in_function)
+    if final is not None and not exits.is_in_function:
+        node.finalbody.append(final.forget(node.finalbody[-1]))
+    out.append(node)
+    return completes
+
+
+def _walk_body(blocks: "Blocks", node: "Try | TryStar", entry: int, walk: "Walk") -> bool:
+    """Walk what stands between `try` and the first clause, by `walk` where no `except` follows."""
+    exits, exceptions = blocks.exits, blocks.exceptions
+    tail, is_tail, is_caught = exits.tail, exceptions.is_tail, exits.is_caught
+    exceptions.is_tail = False
+    exits.stray_clause = None
+    exits.is_caught = is_caught or bool(node.handlers)
+    if node.orelse:
+        exits.tail = None  # it comes next
+    completes = (blocks.block if node.handlers else walk)(node.body, [], known_line=node.lineno, chain=entry)
+    exits.tail, exceptions.is_tail, exits.is_caught = tail, is_tail, is_caught
+    return completes
+
+
+def _walk_clauses(blocks: "Blocks", node: "Try | TryStar", walk: "Walk") -> bool:
+    completes = False
+    for clause in node.handlers:
+        completes = _walk_clause(blocks, clause, walk) or completes
+    return completes
+
+
+def _walk_star_clauses(
+    blocks: "Blocks", node: TryStar, stray_clause: StrayClause | None
+) -> "tuple[bool, StarExits | None]":
+    """Walk `except*` clauses. Return also what keeps how the last one was left, where there are probes for branches."""
+    exits = blocks.exits
+    *clauses, last = node.handlers
+    tail = exits.tail
+    exits.tail = None
+    completes = False
+    for clause in clauses:
+        completes = _walk_clause(blocks, clause, blocks.region) or completes
+    if not blocks.source.with_branches:
+        return _walk_clause(blocks, last, blocks.region) or completes, None
+    if stray_clause is not None:
+        exits.stray_clause = StrayClause(stray_clause.final, None)
+    exits.tail = star = StarExits(exits.new_name())
+    completes = _walk_clause(blocks, last, blocks.region) or completes
+    if blocks.source.is_on_header_line(last.body) and any(type(inner) in JUMPS for inner in last.body):
+        # The clause's line is passed by on the way out, which counts where its body ends with a jump.
+        assert last.type is not None
+        last.type = star.keep_before(last.type, [(ENDED, last)])
+    if node in blocks.strays:
+        star.keep_stray(node, [(STRAY, node)])
+    exits.tail = tail
+    return completes, star
+
+
+def _walk_clause(blocks: "Blocks", clause: "ExceptHandler", walk: "Walk") -> bool:
+    meanings: list[Meaning] = [(LINE, clause)]
+    if clause.type is not None:
+        clause.type = blocks.forms.probe_before(clause.type, meanings)
+        meanings = []
+    return walk(clause.body, meanings, known_line=clause.lineno)
+
+
+def _add_unmatched(blocks: "Blocks", node: "Try | TryStar") -> None:
+    """See exceptions that no clause matches, where the last clause's line has statements behind a jump."""
+    last = node.handlers[-1] if node.handlers and type(node) is Try and blocks.source.with_branches else None
+    if (
+        last is not None
+        and last.type is not None
+        and blocks.source.is_on_header_line(last.body)
+        and any(type(inner) in JUMPS for inner in last.body[:-1])
+    ):
+        probe = blocks.exits.raise_probe(last, [(RAISED, last)])
+        node.handlers.append(blocks.forms.unmatched(last, probe))
+
+
+def _add_stray_line(blocks: "Blocks", node: "Try | TryStar", clause: StrayClause) -> None:
+    """See both ways out of the `finally` clause of `node` when an exception entered it."""
+    exits, forms = blocks.exits, blocks.forms
+    body, final = node.finalbody, clause.final
+    at = body[-1]
+    on_error: list[stmt] = [exits.raise_probe(at, [(STRAY, node)])]
+    watched = clause.watched or []
+    on_error += [forms.watch(at, watch) for watch, _ in watched]
+    otherwise: list[stmt] = [forms.watch(at, watch) for _, watch in watched]
+    ends = [final.when(at, EXCEPTION, on_error, otherwise)]
+    if not exits.is_in_function:
+        ends.append(final.forget(at))
+    on_end = [final.when(at, EXCEPTION, [exits.raise_probe(at, [(STRAY, node)])], [])]
+    node.finalbody = [forms.guarded(body, ends, on_end)]
