@@ -177,8 +177,7 @@ def test_code_that_no_text_gives_is_traced_or_named(measured: Measured, loader: 
             assert done.stderr.count("code-from-elsewhere") == 1
             assert str(measured.work / "module.py") in done.stderr
     assert measured.run_bare().stdout == "changed\n"
-    if IS_CPYTHON:
-        _check_lines(measured)
+    _check_lines(measured)
     files = resolve(measured.run_directory).files
     assert set().union(*files[str(measured.work / "later.py")].lines.values()) == {1, 2}
 
@@ -209,8 +208,7 @@ def test_bytecode_that_is_not_checked_runs_whatever_the_source_says(measured: Me
     assert done.stdout == f"{said}\n" == measured.run_bare(*arguments).stdout
     is_traced = said == "plain" and measured.engine.name == "probes"
     assert done.stderr.count("code-from-elsewhere") == is_traced
-    if IS_CPYTHON:
-        _check_lines(measured)
+    _check_lines(measured)
 
 
 @with_default

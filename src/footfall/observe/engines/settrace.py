@@ -6,6 +6,7 @@ stays the program's own. A program that sets another trace function takes its th
 
 import sys
 
+from footfall.observe.own_modules import load_own
 from footfall.observe.thread_starts import carry_into_threads
 from footfall.own_builtins import keep_builtins
 
@@ -14,11 +15,12 @@ keep_builtins(globals())
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Any
 
     from footfall.observe.scope import Scope
     from footfall.settings import Settings
 
-__all__ = ["ask_core_again", "start", "start_in_core"]
+__all__ = ["ask_again", "start", "start_beside_probes"]
 
 _has_followed = False
 
@@ -34,11 +36,18 @@ def start(settings: "Settings", scope: "Scope", is_late: bool = False, only_new:
 
         pypy_settrace.start(settings, scope, is_late, only_new)
         return
-    start_in_core(scope.decide, settings.branch, only_new)
+    _start_in_core(scope.decide, settings.branch, only_new)
 
 
-def start_in_core(decide: "Callable[[str], str | None]", branch: bool, only_new: bool = False) -> None:
-    """The same on CPython, for the files that `decide(co_filename)` gives a path for."""
+def start_beside_probes(decide: "Callable[[str], str | None]", branch: bool) -> None:
+    """Trace the files that `decide(co_filename)` gives a path for, beside the probes engine and in its record."""
+    if sys.implementation.name != "cpython":
+        _settrace_of_pypy().start_beside_probes(decide, branch)
+    else:
+        _start_in_core(decide, branch)
+
+
+def _start_in_core(decide: "Callable[[str], str | None]", branch: bool, only_new: bool = False) -> None:
     global _has_followed
     from footfall import _core
 
@@ -48,8 +57,17 @@ def start_in_core(decide: "Callable[[str], str | None]", branch: bool, only_new:
         carry_into_threads(_core.children_wrap, _core.settrace_carry)
 
 
-def ask_core_again(filename: str) -> None:
+def ask_again(filename: str) -> None:
     """Have code of a file that begins from now on decided about anew."""
+    if sys.implementation.name != "cpython":
+        _settrace_of_pypy().ask_again(filename)
+        return
     from footfall import _core
 
     _core.settrace_ask_again(filename)
+
+
+def _settrace_of_pypy() -> "Any":
+    for name in ("phantom_lines", "recursion"):  # which the next one imports
+        load_own("pypy." + name)
+    return load_own("pypy.settrace")

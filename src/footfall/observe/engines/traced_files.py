@@ -30,12 +30,7 @@ class TracedFiles:
         return filename in self._paths
 
     def add(self, filename: str, path: str) -> bool:
-        """Trace code of the file that begins from now on. False where that is not possible.
-
-        PyPy's trace function keeps a record of its own, and a debugger's is not to be taken away.
-        """
-        if sys.implementation.name != "cpython":
-            return False
+        """Trace code of the file that begins from now on. False where another tool traces, which is left to it."""
         load_own("thread_starts")  # which the next one imports
         settrace: Any = load_own("engines.settrace")  # few programs need it
 
@@ -44,12 +39,12 @@ class TracedFiles:
             if getattr(function, "__name__", "") != _TRACE_FUNCTION:
                 return False  # the program has set another, or none
             self._paths[filename] = path
-            settrace.ask_core_again(filename)  # its code with probes may have run
+            settrace.ask_again(filename)  # its code with probes may have run
             return True
         if function is not None:
             return False
         self._paths[filename] = path
-        settrace.start_in_core(self.decide, self._with_branches)
+        settrace.start_beside_probes(self.decide, self._with_branches)
         return True
 
     def decide(self, filename: str) -> str | None:

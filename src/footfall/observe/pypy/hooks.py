@@ -31,12 +31,16 @@ if TYPE_CHECKING:
     from footfall.observe.pypy.contexts import Begin
     from footfall.settings import Settings
 
-__all__ = ["arm_function", "call_with_room", "hook_compile", "hook_main", "unseen"]
+__all__ = ["arm_function", "call_with_room", "has_probes", "hook_compile", "hook_main", "unseen"]
 
 _FFI = FFI()
 _CODE = type((lambda: 0).__code__)
 _ONLY_AST = 0x400
 _FUTURES = 0x1FE0000  # co_flags that `from __future__ import ...` sets
+
+
+_HITS_TYPES = (type(_FFI.from_buffer("unsigned char[]", bytearray(1))), AskingHits)
+"""What statement probes store into."""
 
 
 class _Hits:
@@ -77,9 +81,8 @@ def arm_function(settings: "Settings") -> "Arm":
     recorder.on_switch(areas.flush)
     os.register_at_fork(after_in_child=areas.after_fork)
     # Code that is pickled by value takes along something that can be stored into as well.
-    hits_type = type(_array_over(bytearray(1)))
-    copyreg.pickle(hits_type, _reduce_hits)
-    hook_marshal((hits_type, AskingHits), _Hits)
+    copyreg.pickle(_HITS_TYPES[0], _reduce_hits)
+    hook_marshal(_HITS_TYPES, _Hits)
     known: dict[tuple[str, str], tuple[Any, _Hits]] = {}
 
     def arm(code: "CodeType", where: "Where") -> "CodeType":
@@ -102,6 +105,11 @@ def arm_function(settings: "Settings") -> "Arm":
         return code
 
     return arm
+
+
+def has_probes(code: "CodeType") -> bool:
+    """Whether code was armed."""
+    return any(type(constant) is _Hits or type(constant) in _HITS_TYPES for constant in code.co_consts)
 
 
 def _are_contexts_expected() -> bool:

@@ -1,7 +1,7 @@
-"""`marshal.dumps` and `marshal.dump` on PyPy of code with probes, whose constants can't be marshalled.
+"""`marshal` on PyPy and code with probes, whose constants can't be marshalled.
 
-What is written is code without probes, which any PyPy runs as the program meant it; what a copy of it does is not
-recorded, nor is it on CPython. Values that can be marshalled as they are never come here.
+What is written is code without probes, which any PyPy runs as the program meant it. This process, and those forked from
+it, get the code with probes when they read it back. Values that can be marshalled as they are cost nothing.
 """
 
 import marshal
@@ -21,22 +21,23 @@ if TYPE_CHECKING:
 
 __all__ = ["hook_marshal"]
 
+_CODE = type((lambda: 0).__code__)
 _NOP, _STORE_SUBSCR, _LOAD_CONST, _EXTENDED_ARG = (
     traced_opcodes()[name] for name in ("nop", "store_subscr", "load_const", "extended_arg")
 )
 
 
 def hook_marshal(hits_types: tuple[type, ...], comparable_type: type) -> None:
-    """Wrap what marshals, for code whose constants are of `hits_types` (stored into) and `comparable_type`."""
-    plain_dumps, plain_dump = marshal.dumps, marshal.dump
-    without_probes = _Copier(hits_types, comparable_type).copy
+    """Wrap `marshal`, for code whose constants are of `hits_types` (stored into) and `comparable_type`."""
+    plain_dumps, plain_loads, plain_load = marshal.dumps, marshal.loads, marshal.load
+    probes = _Probes(hits_types, comparable_type)
 
     @hidden_applevel
     def dumps(value, version=marshal.version, /):  # type: ignore[no-untyped-def]
         try:
             return plain_dumps(value, version)
         except ValueError:
-            copy: Any = without_probes(value)
+            copy: Any = _with_codes(value, probes.take_out)
             if copy is value:
                 raise
         return plain_dumps(copy, version)
@@ -45,10 +46,20 @@ def hook_marshal(hits_types: tuple[type, ...], comparable_type: type) -> None:
     def dump(value, file, version=marshal.version, /):  # type: ignore[no-untyped-def]
         return file.write(dumps(value, version))
 
-    _pose_as(dumps, plain_dumps)
-    _pose_as(dump, plain_dump)
-    marshal.dumps = dumps
-    marshal.dump = dump
+    @hidden_applevel
+    def loads(data, /):  # type: ignore[no-untyped-def]
+        value = plain_loads(data)
+        return _with_codes(value, probes.put_back) if probes.are_taken_out else value
+
+    @hidden_applevel
+    def load(file, /):  # type: ignore[no-untyped-def]
+        value = plain_load(file)
+        return _with_codes(value, probes.put_back) if probes.are_taken_out else value
+
+    for look_alike in (dumps, dump, loads, load):
+        name = look_alike.__name__
+        _pose_as(look_alike, getattr(marshal, name))
+        setattr(marshal, name, look_alike)
 
 
 def _pose_as(function: "Any", original: "Callable[..., object]") -> None:
@@ -57,43 +68,60 @@ def _pose_as(function: "Any", original: "Callable[..., object]") -> None:
     function.__doc__ = original.__doc__
 
 
-class _Copier:
-    """Copies what can be marshalled, code in it without probes; what holds none stays the same object."""
+def _with_codes(value: "Any", change: "Callable[[CodeType], CodeType]", around: frozenset[int] = frozenset()) -> "Any":
+    """Return a value that can be marshalled with its code objects changed; what holds none stays the same object."""
+    kind = type(value)
+    if kind is _CODE:
+        return change(value)
+    if kind not in (tuple, list, set, frozenset, dict) or id(value) in around:
+        return value  # a container inside itself can't be marshalled
+    items = [*value, *value.values()] if kind is dict else list(value)
+    inside = around | {id(value)}
+    copies = [_with_codes(item, change, inside) for item in items]
+    if all(copy is item for copy, item in zip(copies, items, strict=True)):
+        return value
+    if kind is dict:
+        return dict(zip(copies[: len(value)], copies[len(value) :], strict=True))
+    return kind(copies)
+
+
+class _Probes:
+    """Takes probes out of code, and puts them back into what it took them out of."""
 
     def __init__(self, hits_types: tuple[type, ...], comparable_type: type) -> None:
         self._hits_types = hits_types
         self._comparable_type = comparable_type
+        # By file, since code that is equal may be of several.
+        self._originals: dict[tuple[str, CodeType], CodeType] = {}
+        self._files: set[str] = set()
 
-    def copy(self, value: object) -> object:
-        return self._copy(value, set())
+    @property
+    def are_taken_out(self) -> bool:
+        return bool(self._originals)
 
-    def _copy(self, value: "Any", around: set[int]) -> "Any":
-        kind = type(value)
-        if kind is type(_Copier.copy.__code__):
-            return self._copy_code(value, around)
-        if kind not in (tuple, list, set, frozenset, dict) or id(value) in around:
-            return value  # a container inside itself can't be marshalled
-        around.add(id(value))
-        items = [*value, *value.values()] if kind is dict else list(value)
-        copies = [self._copy(item, around) for item in items]
-        around.discard(id(value))
-        if all(copy is item for copy, item in zip(copies, items, strict=True)):
-            return value
-        if kind is dict:
-            return dict(zip(copies[: len(value)], copies[len(value) :], strict=True))
-        return kind(copies)
-
-    def _copy_code(self, code: "CodeType", around: set[int]) -> "CodeType":
+    def take_out(self, code: "CodeType") -> "CodeType":
+        """Return code without probes; without any, the code itself."""
         constants = code.co_consts
-        copies = tuple(
-            None if type(constant) in (*self._hits_types, self._comparable_type) else self._copy(constant, around)
-            for constant in constants
-        )
+        copies = tuple(self._taken_out_of(constant) for constant in constants)
         if all(copy is constant for copy, constant in zip(copies, constants, strict=True)):
             return code
         hits = [at for at, constant in enumerate(constants) if type(constant) in self._hits_types]
         bytecode = _without_stores(code.co_code, hits[0]) if hits else code.co_code
-        return code.replace(co_consts=copies, co_code=bytecode)
+        copy = code.replace(co_consts=copies, co_code=bytecode)
+        self._originals[code.co_filename, copy] = code
+        self._files.add(code.co_filename)
+        return copy
+
+    def _taken_out_of(self, constant: object) -> object:
+        if type(constant) is _CODE:
+            return self.take_out(constant)
+        return None if type(constant) in (*self._hits_types, self._comparable_type) else constant
+
+    def put_back(self, code: "CodeType") -> "CodeType":
+        """Return the code of which this is a copy without probes, else the code itself."""
+        if code.co_filename not in self._files:
+            return code
+        return self._originals.get((code.co_filename, code), code)
 
 
 def _without_stores(bytecode: bytes, hits: int) -> bytes:

@@ -1,13 +1,15 @@
 """The `settrace` engine on PyPy: a trace function in Python, one closure for each measured frame.
 
 Frames that are not measured get no local trace function, so their lines cost nothing. Pairs of lines go into the
-record file when they are seen first; a set of them is kept for each file.
+record file when they are seen first; a set of them is kept for each file. It also traces single files for the probes
+engine, in the record of that.
 """
 
 import os
 import sys
 
 from footfall.model import ENGINE_SETTRACE
+from footfall.observe.own_modules import load_own
 from footfall.observe.pypy import children as pypy_children
 from footfall.observe.pypy import contexts as pypy_contexts
 from footfall.observe.pypy.contexts import context_of_other_work, has_other_work
@@ -23,7 +25,7 @@ keep_builtins(globals())
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from types import FrameType
+    from types import CodeType, FrameType
     from typing import Any
 
     from footfall.observe.scope import Scope
@@ -31,8 +33,12 @@ if TYPE_CHECKING:
 
     Trace = Callable[[FrameType, str, object], Any]
     Add = Callable[[int, int], None]
+    Decide = Callable[[str, dict[str, Any]], str | None]
+    """From `co_filename` and globals to the absolute path of a file that is to be traced."""
+    Offsets = Callable[[CodeType], frozenset[int] | None]
+    """Where events are strays in a code object; None where it is not traced."""
 
-__all__ = ["is_yield", "start", "stop"]
+__all__ = ["ask_again", "is_yield", "start", "start_beside_probes", "stop"]
 
 _YIELD_FROM, _YIELD_VALUE = traced_opcodes()["yield_from"], traced_opcodes()["yield_value"]
 _SLOTS = 256
@@ -47,16 +53,47 @@ def start(settings: "Settings", scope: "Scope", is_late: bool = False, only_new:
 
     When it `is_late` also the frames that run, unless `only_new`.
     """
-    recorder = PureRecorder(settings, ENGINE_SETTRACE, is_late)
-    files = _Files(recorder, scope, settings.branch)
-    recorder.on_switch(files.flush)
-    os.register_at_fork(after_in_child=files.after_fork)
-    files.trace = trace = _trace_function(files)
-    _Files.current = files
 
+    def decide(filename: str, namespace: "dict[str, Any]") -> str | None:
+        return scope.decide(filename, namespace=namespace)
+
+    recorder = PureRecorder(settings, ENGINE_SETTRACE, is_late)
+    files = _Files(recorder, decide, settings.branch, Strays().offsets)
+    os.register_at_fork(after_in_child=lambda: _begin_child(recorder, files))
     if is_late and not only_new:
         _trace_running(sys._getframe(1), files)
-    sys.settrace(trace)
+    _begin(recorder, files)
+
+
+def start_beside_probes(decide: "Callable[[str], str | None]", with_arcs: bool) -> None:
+    """Trace in the same way the files that `decide(co_filename)` gives a path for, where their code has no probes.
+
+    What runs already is not traced. A forked child's record is begun by the probes engine.
+    """
+    recorder = PureRecorder.current
+    if recorder is None:
+        return
+    has_probes = load_own("pypy.hooks").has_probes
+    strays = Strays()
+
+    def offsets(code: "CodeType") -> "frozenset[int] | None":
+        return None if has_probes(code) else strays.offsets(code)
+
+    files = _Files(recorder, lambda filename, _: decide(filename), with_arcs, offsets)
+    os.register_at_fork(after_in_child=files.after_fork)
+    _begin(recorder, files)
+
+
+def ask_again(filename: str) -> None:
+    """Have code of a file that begins from now on decided about anew."""
+    if _Files.current is not None:
+        _Files.current.adders.pop(filename, None)
+
+
+def _begin(recorder: PureRecorder, files: "_Files") -> None:
+    recorder.on_switch(files.flush)
+    _Files.current = files
+    sys.settrace(files.trace)
     if not _Files.are_threads_followed:
         _Files.are_threads_followed = True
         carry_into_threads(pypy_children.wrap, _carry)
@@ -82,6 +119,14 @@ def stop() -> None:
         sys.settrace(None)
 
 
+def _begin_child(recorder: PureRecorder, files: "_Files") -> None:
+    """Give a forked child a record of its own."""
+    if not files.is_stopped:
+        recorder.after_fork()
+        pypy_contexts.after_fork()
+        files.after_fork()
+
+
 def _trace_running(frame: "FrameType | None", files: "_Files") -> None:
     """Trace what runs already in this thread; from where the first line comes is not known."""
     while frame is not None:
@@ -100,30 +145,25 @@ class _Files:
 
     are_threads_followed = False
 
-    trace: "Trace"
-
-    def __init__(self, recorder: PureRecorder, scope: "Scope", with_arcs: bool) -> None:
+    def __init__(self, recorder: PureRecorder, decide: "Decide", with_arcs: bool, offsets: "Offsets") -> None:
         self._recorder = recorder
-        self._scope = scope
+        self._decide = decide
         self._with_arcs = with_arcs
         self._measured: list[tuple[tuple[str, str], set[tuple[int, int]], _Room]] = []
         self._of_others: set[tuple[str, int, int, int]] = set()
         self.adders: dict[str, Add | None] = {}
         self.is_stopped = False
+        self.trace = _trace_function(self, offsets)
 
     def adder(self, frame: "FrameType") -> "Add | None":
         """Decide about a file seen for the first time."""
         filename = frame.f_code.co_filename
-        path = self._scope.decide(filename, namespace=frame.f_globals)
+        path = self._decide(filename, frame.f_globals)
         found = self.adders[filename] = None if path is None else self._make_adder(filename, path)
         return found
 
     def after_fork(self) -> None:
-        """A forked child begins a file of its own, with nothing seen."""
-        if self.is_stopped:
-            return
-        self._recorder.after_fork()
-        pypy_contexts.after_fork()
+        """A forked child begins with nothing seen."""
         self._of_others.clear()
         for _, seen, room in self._measured:
             seen.clear()
@@ -209,17 +249,16 @@ class _Room:
                     self._free.append((slots, at))
 
 
-def _trace_function(files: _Files) -> "Trace":
+def _trace_function(files: _Files, stray_offsets: "Offsets") -> "Trace":
     adders = files.adders
-    stray_offsets = Strays().offsets
 
     @hidden_applevel  # type: ignore[untyped-decorator]
-    def trace(frame: "FrameType", event: str, arg: object) -> "Trace | None":
+    def footfall_trace(frame: "FrameType", event: str, arg: object) -> "Trace | None":
         if files.is_stopped:
             sys.settrace(None)
             return None
         if stack_almost_full():
-            end_recursion(trace)
+            end_recursion(footfall_trace)
         code = frame.f_code
         add: Any = adders.get(code.co_filename, _UNKNOWN)
         if add is _UNKNOWN:
@@ -229,6 +268,8 @@ def _trace_function(files: _Files) -> "Trace":
         first = -code.co_firstlineno
         last = first if frame.f_lasti < 0 else frame.f_lineno  # a generator goes on where it was
         strays = stray_offsets(code)
+        if strays is None:
+            return None
         is_raising = False
 
         def trace_frame(frame: "FrameType", event: str, arg: object) -> "Trace":
@@ -250,7 +291,7 @@ def _trace_function(files: _Files) -> "Trace":
 
         return trace_frame
 
-    return trace  # type: ignore[no-any-return]
+    return footfall_trace  # type: ignore[no-any-return]
 
 
 def is_yield(frame: "FrameType", is_raising: bool) -> bool:
