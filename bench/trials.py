@@ -78,6 +78,12 @@ class Wanted:
             return pathlib.Path(self.name).resolve().name.removesuffix(".git").lower()
         return self.name.partition("==")[0].lower()
 
+    @property
+    def label(self) -> str:
+        """The project's name with what was asked for of it; each has an environment of its own."""
+        asked = self.revision or ("" if "://" in self.name else self.name.partition("==")[2])
+        return f"{self.project}@{asked}" if asked else self.project
+
 
 @dataclass(frozen=True, slots=True)
 class Trial:
@@ -104,7 +110,7 @@ def prepare(wanted: Wanted, interpreter: str, work: pathlib.Path) -> Trial:
     base = work / label.replace(" ", "-").lower()
     base.mkdir(exist_ok=True)
     recipe = _RECIPES.get(wanted.project, Recipe())
-    name = f"{wanted.project}@{wanted.revision}" if wanted.revision else wanted.project
+    name = wanted.label
     source = base / f"source-{name}"
     python = base / f"venv-{name}" / "bin" / "python"
     ready = python.parent.parent / ".ready"
