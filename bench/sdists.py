@@ -14,9 +14,10 @@ configuration of coverage.py; nothing is added but `--branch`, data files that a
 child processes are measured, which footfall does without being told (coverage_with_children.py). Then `footfall json`
 and `coverage json` are compared file by file, tests' files too: lines executed, missing and excluded, branches taken
 and missing; and the results of the tests. Where they differ the C tracer runs once more (or `--repeat` times in all):
-what its runs do not agree on is unstable by itself, named and left out. CPU is user and system time of all processes,
-of the measured command and for footfall of its results too, over that of the suite alone (`--bare`) or else of the C
-tracer.
+what its runs do not agree on is unstable by itself, named and left out. With `--line-events` the suite runs once more
+for what is left, under a trace function that writes down which line events the interpreter sends (witness.py).
+CPU is user and system time of all processes, of the measured command and for footfall of its results too, over that of
+the suite alone (`--bare`) or else of the C tracer.
 
 PyPy has no C tracer: there it is coverage.py's Python tracer, which is not right everywhere (docs/exactness.md).
 What differs is told apart by what the C tracer recorded on CPython, if that was run in the same `--work` before.
@@ -40,6 +41,7 @@ from differences import Difference, Report, differences, divide, print_differenc
 from modes import FAILURE, counts_of
 from projects import clean_environment, run_quietly
 from trials import NotTried, Trial, Wanted, prepare
+from witness import ENVIRONMENT_BELOW, ENVIRONMENT_TO, PLACE, events_of, print_verdicts
 
 _SECONDS = 1800
 _COVERAGE = str(pathlib.Path(__file__).with_name("coverage_with_children.py"))
@@ -73,6 +75,7 @@ class How:
     repeat: int
     is_bare: bool
     is_truth_kept: bool
+    is_witnessed: bool
 
 
 def main() -> int:
@@ -80,7 +83,7 @@ def main() -> int:
     options = _options().parse_args()
     work = pathlib.Path(options.work or tempfile.mkdtemp(prefix="footfall-sdists-")).resolve()
     work.mkdir(parents=True, exist_ok=True)
-    how = How(options.repeat, options.bare, options.keep_truth)
+    how = How(options.repeat, options.bare, options.keep_truth, options.line_events)
     rows, status = [], 0
     for interpreter in options.python or [sys.executable]:
         for name in options.project:
@@ -112,6 +115,7 @@ def _options() -> argparse.ArgumentParser:
     parser.add_argument("--repeat", type=int, default=1, help="runs of the C tracer (default 1, or 2)")
     parser.add_argument("--bare", action="store_true", help="run without a tool too: same results? CPU")
     parser.add_argument("--keep-truth", action="store_true", help="compare with the C tracer's last results")
+    parser.add_argument("--line-events", action="store_true", help="what does the interpreter say where they differ?")
     parser.add_argument("--work", help="directory for downloads and environments, kept for the next time")
     return parser
 
@@ -142,6 +146,8 @@ def _compare(trial: Trial, how: How) -> tuple[str, bool]:
     print(f"{trial.name} on {trial.label}: {counts or f'status {truths[0].returncode}'}", flush=True)
     _print_results(trial, ours, truths, bare)
     _print_coverage(trial, ours, truths, found, unstable)
+    if found and how.is_witnessed:
+        print_verdicts(found, _line_events(trial), trial.directory)
     files = len({each.file for each in found})
     results = counts if is_same else f"{counts}; under footfall NOT THE SAME"
     totals = f"{truths[0].percent:.2f} / {ours.percent:.2f}"
@@ -201,6 +207,15 @@ def _costs(ours: Outcome, truth: Outcome, bare: Outcome | None) -> str:
 def _run_bare(trial: Trial) -> Outcome:
     returncode, output, cpu = _run(trial, [str(trial.python), *trial.command], {}, trial.scratch / "bare.log")
     return Outcome(returncode, _counts(output), _failures(output), {}, 0.0, cpu)
+
+
+def _line_events(trial: Trial) -> dict[str, set[tuple[int, int]]]:
+    """Which lines the interpreter says that it ran after one another, below the project's sources."""
+    to = trial.scratch / "line-events"
+    to.unlink(missing_ok=True)
+    extra = {ENVIRONMENT_TO: str(to), ENVIRONMENT_BELOW: f"{trial.sources}/", "PYTHONPATH": PLACE}
+    _run(trial, [str(trial.python), *trial.command], extra, to.with_suffix(".log"))
+    return events_of(to)
 
 
 def _run_footfall(trial: Trial) -> Outcome:

@@ -92,6 +92,7 @@ class Trial:
     name: str
     label: str  # of the interpreter, as "CPython 3.11.7"
     python: pathlib.Path
+    sources: pathlib.Path
     directory: pathlib.Path  # the command runs here
     command: tuple[str, ...]
     scratch: pathlib.Path
@@ -128,7 +129,7 @@ def prepare(wanted: Wanted, interpreter: str, work: pathlib.Path) -> Trial:
     command = wanted.command or recipe.command or (*_PYTEST, *(wanted.options or recipe.options))
     scratch = base / f"scratch-{name}"
     scratch.mkdir(exist_ok=True)
-    return Trial(name, label, python, source / (wanted.directory or recipe.directory), command, scratch)
+    return Trial(name, label, python, source, source / (wanted.directory or recipe.directory), command, scratch)
 
 
 def _place_sources(wanted: Wanted, repository: str, source: pathlib.Path, python: pathlib.Path) -> None:
