@@ -14,8 +14,8 @@ configuration of coverage.py; nothing is added but `--branch`, data files that a
 child processes are measured, which footfall does without being told (coverage_with_children.py). Then `footfall json`
 and `coverage json` are compared file by file, tests' files too: lines executed, missing and excluded, branches taken
 and missing; and the results of the tests. Where they differ the C tracer runs once more (or `--repeat` times in all):
-what its runs do not agree on is unstable by itself, named and left out. With `--line-events` the suite runs once more
-for what is left, under a trace function that writes down which line events the interpreter sends (witness.py).
+what its runs do not agree on is unstable by itself, named and left out. With `--line-events` the suite runs, instead,
+under a trace function that writes down which line events the interpreter sends (witness.py).
 CPU is user and system time of all processes, of the measured command and for footfall of its results too, over that of
 the suite alone (`--bare`) or else of the C tracer.
 
@@ -137,7 +137,8 @@ def _compare(trial: Trial, how: How) -> tuple[str, bool]:
     truths = [_truth(trial, number, how) for number in range(1, how.repeat + 1)]
     ours = _run_footfall(trial)
     found = differences(ours.files, truths[0].files)
-    if len(truths) == 1 and (found or ours.results != truths[0].results):
+    is_doubtful = ours.results != truths[0].results or (found and not how.is_witnessed)
+    if len(truths) == 1 and is_doubtful:
         truths.append(_truth(trial, 2, how))
     among = [each for other in truths[1:] for each in differences(truths[0].files, other.files)]
     found, unstable = divide(found, among)
