@@ -35,26 +35,29 @@ class BuildPyWithHook(build_py):
         return [*super().get_outputs(include_bytecode), os.path.join(self.build_lib, HOOK)]
 
 
+def sources(place: str) -> list[str]:
+    """The C files of a folder and of those in it; or the one file."""
+    return [place] if place.endswith(".c") else glob.glob(f"{place}/**/*.c", recursive=True)
+
+
 def extensions() -> list[Extension]:
     if sys.implementation.name != "cpython":
         return []
     folders = {
-        "footfall._core": ("core", "record", "engines", "sampler", "remote", "walk"),
+        "footfall._core": ("core_module.c", "core", "record", "engines", "sampler", "remote", "walk"),
         "footfall._decode": ("decode",),
     }
     return [
         Extension(
-            name,
-            sources=sorted(
-                source for folder in names for source in glob.glob(f"native/{folder}/**/*.c", recursive=True)
-            ),
+            extension,
+            sources=sorted(source for place in places for source in sources(f"native/{place}")),
             depends=sorted(glob.glob("native/**/*.h", recursive=True)),
             include_dirs=["native"],
             define_macros=[("_GNU_SOURCE", "1")],
             extra_compile_args=FLAGS,
             extra_link_args=LINK_FLAGS,
         )
-        for name, names in folders.items()
+        for extension, places in folders.items()
     ]
 
 

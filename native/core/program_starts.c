@@ -3,7 +3,7 @@
  * (observe/children.py); their failure is never the program's. No frame of ours shows in a traceback.
  * A built-in function gets another built-in function. Whatever else a tool has put in its place gets an object that
  * passes everything but the call on to it. Threads: all under the GIL. */
-#include "core/state.h"
+#include "core/program_starts.h"
 #include "core/unseen.h"
 
 /* Attributes of the module object that stands as the look-alike's __self__. */

@@ -7,4 +7,6 @@
  * and profile functions see none of its frames, and signals to this thread wait meanwhile. */
 PyObject *call_unseen(PyObject *function, PyObject *const *arguments, size_t n_arguments);
 
+int unseen_exec(PyObject *module);
+
 #endif

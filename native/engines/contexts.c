@@ -2,55 +2,13 @@
  * HITS). It does not know where labels come from. Binding C: every function needs the GIL. */
 #include "engines/contexts.h"
 
+#include "engines/engine.h"
+#include "engines/sample_contexts.h"
 #include "engines/thread_contexts.h"
 #include "record/recorder.h"
-#include "sampler/loop.h"
 
-#include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
-
-/* The part of a label that its phases share: "test|setup" and "test|run" have one owner, "test". */
-static Py_ssize_t
-owner_size(PyObject *label)
-{
-    Py_ssize_t size = PyUnicode_GET_LENGTH(label);
-    Py_ssize_t bar = PyUnicode_FindChar(label, '|', 0, size, -1); /* the last one */
-    return bar < 0 ? size : bar;
-}
-
-int
-context_has_same_owner(PyObject *one, PyObject *other)
-{
-    Py_ssize_t size = owner_size(one);
-    return size == owner_size(other) && PyUnicode_KIND(one) == PyUnicode_KIND(other)
-           && memcmp(PyUnicode_DATA(one), PyUnicode_DATA(other), (size_t)size * PyUnicode_KIND(one)) == 0;
-}
-
-int
-context_is_foreign(module_state *state, uint32_t *id)
-{
-    if (state->context_variable == NULL || state->recorder == NULL) {
-        return 0;
-    }
-    PyObject *label = NULL; // owned
-    if (PyContextVar_Get(state->context_variable, NULL, &label) < 0) {
-        PyErr_Clear(); /* out of memory */
-        return 0;
-    }
-    if (label == NULL) {
-        return 0;
-    }
-    recorder *rec = state->recorder;
-    int is_foreign = label != rec->context_label && PyUnicode_Check(label) && PyUnicode_GET_LENGTH(label) != 0
-                     && !context_has_same_owner(label, rec->context_label);
-    if (is_foreign && recorder_context_id(rec, label, id) < 0) {
-        PyErr_Clear();
-        is_foreign = 0;
-    }
-    Py_DECREF(label);
-    return is_foreign;
-}
 
 /* The running thread or task, and those that it starts, belong to the label. -1 with an exception. */
 static int
@@ -68,25 +26,25 @@ bind_label(module_state *state, PyObject *label)
 }
 
 void
-contexts_tell_sampler(module_state *state)
+contexts_publish(module_state *state)
 {
     uint32_t id = 0;
-    if (state->sampler == NULL || state->recorder == NULL || state->sample_label == NULL) {
+    if (state->sample_contexts == NULL || state->recorder == NULL || state->sample_label == NULL) {
         return;
     }
     if (recorder_context_id(state->recorder, state->sample_label, &id) < 0) {
         PyErr_Clear();
         return;
     }
-    atomic_store_explicit(&state->sampler->context, id, memory_order_relaxed);
-    carried_tell(state);
+    atomic_store_explicit(&state->sample_contexts->process, id, memory_order_relaxed);
+    thread_contexts_publish(state);
 }
 
 static void
 set_sample_label(module_state *state, PyObject *label)
 {
     Py_XSETREF(state->sample_label, Py_NewRef(label));
-    contexts_tell_sampler(state);
+    contexts_publish(state);
 }
 
 PyDoc_STRVAR(context_label_doc,
@@ -101,6 +59,27 @@ context_label(PyObject *module, PyObject *Py_UNUSED(ignored))
         return PyUnicode_New(0, 0);
     }
     return Py_NewRef(rec->context_label);
+}
+
+static int
+flush_engines(module_state *state)
+{
+    for (int i = 0; i < state->n_engines; i++) {
+        if (state->engines[i]->flush(state) < 0) {
+            return -1;
+        }
+    }
+    return 0;
+}
+
+static void
+begin_engines(module_state *state)
+{
+    for (int i = 0; i < state->n_engines; i++) {
+        if (state->engines[i]->begin != NULL) {
+            state->engines[i]->begin(state);
+        }
+    }
 }
 
 PyDoc_STRVAR(context_switch_doc,
@@ -125,11 +104,11 @@ context_switch(PyObject *module, PyObject *label)
         return NULL;
     }
     if (id != rec->context_id) {
-        if (monitoring_flush(state) < 0 || probes_flush(state) < 0 || settrace_flush(state) < 0) {
+        if (flush_engines(state) < 0) {
             return NULL;
         }
         if (recorder_switch(rec, label, id) == 0) {
-            monitoring_begin(state);
+            begin_engines(state);
         }
     }
     if (bind_label(state, label) < 0) {
@@ -187,9 +166,9 @@ run_thread(PyObject *self, PyObject *args, PyObject *kwargs)
         PyErr_Clear(); /* out of memory: the thread belongs to whatever runs */
     }
     int is_new = PyLong_AsLong(PyTuple_GET_ITEM(self, 3)) != syscall(SYS_gettid);
-    carried_thread *carried = is_new ? carried_begin(state, label) : NULL;
+    context_thread *thread = is_new ? thread_context_begin(state, label) : NULL;
     PyObject *result = PyObject_Call(PyTuple_GET_ITEM(self, 2), args, kwargs);
-    carried_end(state, carried);
+    thread_context_end(state, thread);
     return result;
 }
 
@@ -220,12 +199,33 @@ context_carry(PyObject *module, PyObject *function)
     return runner;
 }
 
+PyDoc_STRVAR(record_after_fork_doc, "record_after_fork($module, /)\n--\n\n"
+                                    "Give a forked child a record file of its own, in which its context begins.");
+
+static PyObject *
+record_after_fork(PyObject *module, PyObject *Py_UNUSED(ignored))
+{
+    module_state *state = get_state(module);
+    int is_new = state->recorder == NULL ? 0 : recorder_after_fork(state->recorder);
+    if (is_new < 0) {
+        return NULL;
+    }
+    if (is_new && state->recorder->next_context_id > 1) { /* there have been contexts: frames are in their middle */
+        begin_engines(state);
+    }
+    if (is_new) {
+        contexts_publish(state);
+    }
+    Py_RETURN_NONE;
+}
+
 static PyMethodDef contexts_methods[] = {
     {"context_bind", context_bind, METH_O, context_bind_doc},
     {"context_carry", context_carry, METH_O, context_carry_doc},
     {"context_label", context_label, METH_NOARGS, context_label_doc},
     {"context_switch", context_switch, METH_O, context_switch_doc},
     {"context_switch_samples", context_switch_samples, METH_O, context_switch_samples_doc},
+    {"record_after_fork", record_after_fork, METH_NOARGS, record_after_fork_doc},
     {NULL, NULL, 0, NULL},
 };
 

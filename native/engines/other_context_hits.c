@@ -3,17 +3,17 @@
 
 #include <stdlib.h>
 
-foreign_hits *
-foreign_hits_of(foreign_hits **list, uint32_t context_id, uint32_t generation, size_t n)
+other_context_hits *
+other_context_hits_of(other_context_hits **list, uint32_t context_id, uint32_t generation, size_t n)
 {
-    foreign_hits *found = *list;
+    other_context_hits *found = *list;
     while (found != NULL && (found->context_id != context_id || found->generation != generation)) {
         found = found->next;
     }
     if (found == NULL) {
         found = calloc(1, sizeof *found + n);
         if (found != NULL) {
-            *found = (foreign_hits){*list, context_id, generation};
+            *found = (other_context_hits){*list, context_id, generation};
             *list = found;
         }
     }
@@ -21,10 +21,10 @@ foreign_hits_of(foreign_hits **list, uint32_t context_id, uint32_t generation, s
 }
 
 void
-foreign_hits_free(foreign_hits **list)
+other_context_hits_free(other_context_hits **list)
 {
     while (*list != NULL) {
-        foreign_hits *next = (*list)->next;
+        other_context_hits *next = (*list)->next;
         free(*list);
         *list = next;
     }
@@ -49,9 +49,9 @@ grow(pair_set *set)
 }
 
 int
-foreign_pairs_add(foreign_pairs **list, uint32_t context_id, uint32_t generation, int32_t from, int32_t to)
+other_context_pairs_add(other_context_pairs **list, uint32_t context_id, uint32_t generation, int32_t from, int32_t to)
 {
-    foreign_pairs *found = *list;
+    other_context_pairs *found = *list;
     while (found != NULL && (found->context_id != context_id || found->generation != generation)) {
         found = found->next;
     }
@@ -60,7 +60,7 @@ foreign_pairs_add(foreign_pairs **list, uint32_t context_id, uint32_t generation
         if (found == NULL) {
             return -1;
         }
-        *found = (foreign_pairs){*list, context_id, generation, {NULL, 0, 0}};
+        *found = (other_context_pairs){*list, context_id, generation, {NULL, 0, 0}};
         *list = found;
     }
     uint32_t n_before = found->pairs.n_used;
@@ -71,10 +71,10 @@ foreign_pairs_add(foreign_pairs **list, uint32_t context_id, uint32_t generation
 }
 
 void
-foreign_pairs_free(foreign_pairs **list)
+other_context_pairs_free(other_context_pairs **list)
 {
     while (*list != NULL) {
-        foreign_pairs *next = (*list)->next;
+        other_context_pairs *next = (*list)->next;
         free((*list)->pairs.slots);
         free(*list);
         *list = next;

@@ -5,28 +5,30 @@
 
 #include "engines/trace_sets.h"
 
-typedef struct foreign_hits {
-    struct foreign_hits *next;
+typedef struct other_context_hits {
+    struct other_context_hits *next;
     uint32_t context_id;
     uint32_t generation; /* the recorder's: a forked child has hit nothing */
     unsigned char hits[];
-} foreign_hits;
+} other_context_hits;
 
 /* The `n` hits of a context, made and put into the list when they are not there. NULL when there is no memory. */
-foreign_hits *foreign_hits_of(foreign_hits **list, uint32_t context_id, uint32_t generation, size_t n);
+other_context_hits *other_context_hits_of(other_context_hits **list, uint32_t context_id, uint32_t generation,
+                                          size_t n);
 
-void foreign_hits_free(foreign_hits **list);
+void other_context_hits_free(other_context_hits **list);
 
-typedef struct foreign_pairs {
-    struct foreign_pairs *next;
+typedef struct other_context_pairs {
+    struct other_context_pairs *next;
     uint32_t context_id;
     uint32_t generation;
     pair_set pairs; /* slots owned */
-} foreign_pairs;
+} other_context_pairs;
 
 /* 1 when the pair is new, 0 when it is not, -1 when there is no memory. */
-int foreign_pairs_add(foreign_pairs **list, uint32_t context_id, uint32_t generation, int32_t from, int32_t to);
+int other_context_pairs_add(other_context_pairs **list, uint32_t context_id, uint32_t generation, int32_t from,
+                            int32_t to);
 
-void foreign_pairs_free(foreign_pairs **list);
+void other_context_pairs_free(other_context_pairs **list);
 
 #endif

@@ -2,53 +2,53 @@
  * variable. Hits don't need it: they ask. Binding C: every function needs the GIL. */
 #include "engines/thread_contexts.h"
 
-#include "engines/contexts.h"
+#include "engines/context_labels.h"
+#include "engines/sample_contexts.h"
 #include "record/recorder.h"
-#include "sampler/loop.h"
 
 #include <sys/syscall.h>
 #include <unistd.h>
 
 static void
-free_thread(carried_thread *thread)
+free_thread(context_thread *thread)
 {
     Py_DECREF(thread->label);
     PyMem_RawFree(thread);
 }
 
-carried_thread *
-carried_begin(module_state *state, PyObject *label)
+context_thread *
+thread_context_begin(module_state *state, PyObject *label)
 {
     uint64_t native_id = (uint64_t)syscall(SYS_gettid);
-    if (state->sampler == NULL || state->recorder == NULL || PyUnicode_GET_LENGTH(label) == 0) {
+    if (state->sample_contexts == NULL || state->recorder == NULL || PyUnicode_GET_LENGTH(label) == 0) {
         return NULL;
     }
-    for (const carried_thread *at = state->carried; at != NULL; at = at->next) {
+    for (const context_thread *at = state->context_threads; at != NULL; at = at->next) {
         if (at->native_id == native_id) {
             return NULL; /* a function that it carries into a thread of its own; it has its context */
         }
     }
-    carried_thread *thread = PyMem_RawCalloc(1, sizeof *thread);
+    context_thread *thread = PyMem_RawCalloc(1, sizeof *thread);
     if (thread == NULL) {
         return NULL;
     }
     thread->thread = pthread_self();
     thread->native_id = native_id;
     thread->label = Py_NewRef(label);
-    thread->next = state->carried;
-    state->carried = thread;
-    carried_tell(state);
+    thread->next = state->context_threads;
+    state->context_threads = thread;
+    thread_contexts_publish(state);
     return thread;
 }
 
 void
-carried_end(module_state *state, carried_thread *thread)
+thread_context_end(module_state *state, context_thread *thread)
 {
-    for (carried_thread **at = &state->carried; *at != NULL; at = &(*at)->next) {
+    for (context_thread **at = &state->context_threads; *at != NULL; at = &(*at)->next) {
         if (*at == thread) { /* else it was forgotten */
             *at = thread->next;
-            if (state->sampler != NULL) {
-                foreign_threads_drop(&state->sampler->foreign, thread->native_id);
+            if (state->sample_contexts != NULL) {
+                sample_contexts_drop(state->sample_contexts, thread->native_id);
             }
             free_thread(thread);
             return;
@@ -57,14 +57,14 @@ carried_end(module_state *state, carried_thread *thread)
 }
 
 void
-carried_tell(module_state *state)
+thread_contexts_publish(module_state *state)
 {
-    if (state->sampler == NULL || state->recorder == NULL) {
+    if (state->sample_contexts == NULL || state->recorder == NULL) {
         return;
     }
-    foreign_threads *told = &state->sampler->foreign;
+    sample_contexts *published = state->sample_contexts;
     uint32_t n = 0;
-    for (const carried_thread *at = state->carried; at != NULL && n < MAX_FOREIGN_THREADS; at = at->next) {
+    for (const context_thread *at = state->context_threads; at != NULL && n < MAX_CONTEXT_THREADS; at = at->next) {
         uint32_t context;
         if (context_has_same_owner(at->label, state->recorder->context_label)) {
             continue;
@@ -73,19 +73,19 @@ carried_tell(module_state *state)
             PyErr_Clear(); /* out of memory: it counts for what the process runs */
             continue;
         }
-        atomic_store_explicit(&told->slots[n++], at->native_id << 32 | context, memory_order_relaxed);
+        atomic_store_explicit(&published->threads[n++], at->native_id << 32 | context, memory_order_relaxed);
     }
-    atomic_store_explicit(&told->n_slots, n, memory_order_relaxed);
+    atomic_store_explicit(&published->n_threads, n, memory_order_relaxed);
 }
 
 /* Keep only `kept`, which may be NULL. */
 static void
-forget_others(module_state *state, carried_thread *kept)
+forget_others(module_state *state, context_thread *kept)
 {
-    carried_thread *at = state->carried;
-    state->carried = kept;
+    context_thread *at = state->context_threads;
+    state->context_threads = kept;
     while (at != NULL) {
-        carried_thread *next = at->next;
+        context_thread *next = at->next;
         if (at != kept) {
             free_thread(at);
         }
@@ -97,9 +97,9 @@ forget_others(module_state *state, carried_thread *kept)
 }
 
 void
-carried_after_fork(module_state *state)
+thread_contexts_after_fork(module_state *state)
 {
-    carried_thread *running = state->carried;
+    context_thread *running = state->context_threads;
     while (running != NULL && !pthread_equal(running->thread, pthread_self())) {
         running = running->next;
     }
@@ -110,7 +110,7 @@ carried_after_fork(module_state *state)
 }
 
 void
-carried_free(module_state *state)
+thread_contexts_free(module_state *state)
 {
     forget_others(state, NULL);
 }

@@ -7,24 +7,24 @@
 #include <pthread.h>
 #include <stdint.h>
 
-typedef struct carried_thread {
-    struct carried_thread *next;
+typedef struct context_thread {
+    struct context_thread *next;
     pthread_t thread;
     uint64_t native_id; /* the kernel's id; another one in the child of a fork */
     PyObject *label; /* owned */
-} carried_thread;
+} context_thread;
 
 /* The running thread is of the context `label` from now on. NULL, without an exception, where nothing needs to know. */
-carried_thread *carried_begin(module_state *state, PyObject *label);
+context_thread *thread_context_begin(module_state *state, PyObject *label);
 /* It ends, with an exception set perhaps. */
-void carried_end(module_state *state, carried_thread *thread);
+void thread_context_end(module_state *state, context_thread *thread);
 
 /* Tell the sampler which of these threads are of another context than the process. Sets no exception. */
-void carried_tell(module_state *state);
+void thread_contexts_publish(module_state *state);
 
 /* In the child of a fork only the running one exists. */
-void carried_after_fork(module_state *state);
+void thread_contexts_after_fork(module_state *state);
 
-void carried_free(module_state *state);
+void thread_contexts_free(module_state *state);
 
 #endif

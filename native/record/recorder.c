@@ -3,8 +3,6 @@
  * It does not decide what is measured. When the disk is full, recording stops once and says so. */
 #include "record/recorder.h"
 
-#include "engines/contexts.h"
-
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -405,6 +403,35 @@ recorder_add_message(recorder *rec, const char *slug, const char *text)
     }
 }
 
+int
+recorder_after_fork(recorder *rec)
+{
+    if (rec->is_off || rec->pid == (int)getpid()) {
+        return 0; /* measuring that was started twice registers this twice */
+    }
+    maplog_close(&rec->log);
+    rec->header = NULL;
+    rec->generation++;
+    PyDict_Clear(rec->file_ids);
+    PyDict_Clear(rec->context_ids);
+    rec->next_probes_id = 0;
+    if (open_file(rec) < 0) {
+        drop_empty_file(rec);
+        recorder_stop(rec);
+        return 0;
+    }
+    uint32_t context = 0;
+    if (recorder_context_id(rec, rec->context_label, &context) < 0) {
+        return -1;
+    }
+    if (rec->next_context_id > 1) {
+        PyObject *label = Py_NewRef(rec->context_label); // owned
+        recorder_switch(rec, label, context);
+        Py_DECREF(label);
+    }
+    return 1;
+}
+
 void
 recorder_free(module_state *state)
 {
@@ -472,41 +499,6 @@ record_open(PyObject *module, PyObject *args)
         recorder_free(state);
         return PyErr_SetFromErrnoWithFilename(PyExc_OSError, directory);
     }
-    Py_RETURN_NONE;
-}
-
-PyDoc_STRVAR(record_after_fork_doc, "record_after_fork($module, /)\n--\n\n"
-                                    "Give a forked child a record file of its own.");
-
-static PyObject *
-record_after_fork(PyObject *module, PyObject *Py_UNUSED(ignored))
-{
-    recorder *rec = get_state(module)->recorder;
-    if (rec == NULL || rec->is_off || rec->pid == (int)getpid()) {
-        Py_RETURN_NONE; /* measuring that was started twice registers this twice */
-    }
-    maplog_close(&rec->log);
-    rec->header = NULL;
-    rec->generation++;
-    PyDict_Clear(rec->file_ids);
-    PyDict_Clear(rec->context_ids);
-    rec->next_probes_id = 0;
-    if (open_file(rec) < 0) {
-        drop_empty_file(rec);
-        recorder_stop(rec);
-        Py_RETURN_NONE;
-    }
-    uint32_t context = 0;
-    if (recorder_context_id(rec, rec->context_label, &context) < 0) {
-        return NULL;
-    }
-    if (rec->next_context_id > 1) { /* there have been contexts: frames are in their middle */
-        PyObject *label = Py_NewRef(rec->context_label); // owned
-        recorder_switch(rec, label, context);
-        Py_DECREF(label);
-        monitoring_begin(get_state(module));
-    }
-    contexts_tell_sampler(get_state(module));
     Py_RETURN_NONE;
 }
 
@@ -581,7 +573,6 @@ static PyMethodDef recorder_methods[] = {
     {"record_imported", record_imported, METH_VARARGS, record_imported_doc},
     {"record_close", record_close, METH_NOARGS, record_close_doc},
     {"record_open", record_open, METH_VARARGS, record_open_doc},
-    {"record_after_fork", record_after_fork, METH_NOARGS, record_after_fork_doc},
     {"record_message", record_message, METH_VARARGS, record_message_doc},
     {NULL, NULL, 0, NULL},
 };

@@ -82,4 +82,11 @@ void recorder_add_hit(recorder *rec, enum record_kind kind, uint32_t id, uint32_
 /* Record a message with its slug; never fails loudly. */
 void recorder_add_message(recorder *rec, const char *slug, const char *text);
 
+/* In the child of a fork: go on in a file of its own, in the present context. 1; 0 where there is nothing to do, or
+ * recording is off now; -1 with an exception. */
+int recorder_after_fork(recorder *rec);
+
+int recorder_exec(PyObject *module);
+void recorder_free(module_state *state);
+
 #endif

@@ -3,6 +3,8 @@
  * does without: while it runs, all of the sampler is its own but what its functions read for statistics. */
 #include "core/state.h" /* first: Python.h must come before the system headers */
 
+#include "remote/remote.h"
+
 #include "sampler/calls.h"
 #include "sampler/tasks.h"
 #include "sampler/lanes.h"

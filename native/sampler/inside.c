@@ -1,7 +1,9 @@
 /* sampler/inside.c is the Python side of the inside sampler: its life cycle and its functions in footfall._core.
  * Binding C; every function needs the GIL. The sampling thread runs without it and touches no Python object:
- * while it runs, struct sampler is its own, except `context` (atomic), the ring, and what `mutex` guards. */
+ * while it runs, struct sampler is its own, except `contexts` (atomic), the ring, and what `mutex` guards. */
 #include "core/state.h" /* first: Python.h must come before the system headers */
+
+#include "sampler/inside.h"
 
 #include "compat/versions.h"
 #include "engines/thread_contexts.h"
@@ -146,7 +148,8 @@ open_sampler(module_state *state, PyObject *path, pid_t read_pid, uint64_t inter
         return -1;
     }
     state->sampler = s;
-    contexts_tell_sampler(state);
+    state->sample_contexts = &s->contexts;
+    contexts_publish(state);
     return 0;
 }
 
@@ -157,6 +160,7 @@ close_sampler(module_state *state)
 {
     sampler *s = state->sampler;
     state->sampler = NULL;
+    state->sample_contexts = NULL;
     if (s == NULL) {
         return;
     }
@@ -419,10 +423,11 @@ static PyObject *
 after_fork_child(PyObject *module, PyObject *Py_UNUSED(ignored))
 {
     module_state *state = get_state(module);
-    carried_after_fork(state);
+    thread_contexts_after_fork(state);
     if (state->sampler != NULL) {
         /* Its memory is left: some kilobytes, shared with the parent until they are written. */
         state->sampler = NULL;
+        state->sample_contexts = NULL;
         watch_code_stop();
     }
     Py_RETURN_NONE;
@@ -441,7 +446,7 @@ set_context(PyObject *module, PyObject *argument)
     }
     sampler *s = get_state(module)->sampler;
     if (s != NULL) {
-        atomic_store_explicit(&s->context, (uint32_t)context, memory_order_relaxed);
+        atomic_store_explicit(&s->contexts.process, (uint32_t)context, memory_order_relaxed);
     }
     Py_RETURN_NONE;
 }

@@ -4,7 +4,7 @@
 #define FOOTFALL_SAMPLER_LOOP_H
 
 #include "sampler/last_thread.h"
-#include "sampler/contexts.h"
+#include "engines/sample_contexts.h"
 #include "sampler/log.h"
 #include "sampler/watch.h"
 #include "walk/memory.h"
@@ -100,8 +100,7 @@ typedef struct sampler {
     death_ring ring;
     uint64_t ring_tail; /* deaths that were applied */
     uint64_t deaths_before; /* the walk that is under way */
-    _Atomic uint32_t context; /* what the process runs */
-    foreign_threads foreign;
+    sample_contexts contexts;
     pthread_t thread;
     pid_t thread_id; /* kernel's, for stop to see it gone */
     int has_thread;

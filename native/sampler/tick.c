@@ -251,13 +251,12 @@ log_not_read(sampler *s, thread_lane *lane)
     if (node == NO_NODE) {
         return;
     }
-    uint32_t context = atomic_load_explicit(&s->context, memory_order_relaxed);
     sample_fields sample = {
         .thread_index = lane->index,
         .node = node,
         .time_ns = time_ns - s->log.start_ns,
         .cpu_ns = lane->failed_cpu_ns,
-        .context = foreign_threads_context(&s->foreign, lane->native_id, context),
+        .context = sample_contexts_find(&s->contexts, lane->native_id),
         .repeat = 0,
     };
     sample_log_add_sample(&s->log, &sample);
@@ -266,13 +265,12 @@ log_not_read(sampler *s, thread_lane *lane)
 static void
 log_sample(sampler *s, thread_lane *lane, uint64_t time_ns, int holds_gil, int has_waited)
 {
-    uint32_t context = atomic_load_explicit(&s->context, memory_order_relaxed);
     sample_fields sample = {
         .thread_index = lane->index,
         .node = lane->node,
         .time_ns = time_ns - s->log.start_ns,
         .cpu_ns = lane->cpu_ns,
-        .context = foreign_threads_context(&s->foreign, lane->native_id, context),
+        .context = sample_contexts_find(&s->contexts, lane->native_id),
         .flags = holds_gil ? SAMPLE_HOLDS_GIL : 0,
         .repeat = 1,
     };

@@ -2,7 +2,7 @@
  * slot: where its flags are in the record file, and whether it has a hit in this context. */
 #include "compat/versions.h"
 #include "engines/decision.h"
-#include "engines/monitoring/monitoring.h"
+#include "engines/monitoring/codes.h"
 
 #if HAS_MONITORING
 
@@ -16,7 +16,7 @@ monitoring_free_code_hits(void *extra)
 {
     code_hits *gone = extra;
     if (gone != NULL) {
-        foreign_hits_free(&gone->foreign);
+        other_context_hits_free(&gone->other_hits);
         star_ends_free(gone->ends);
         PyMem_RawFree(gone->jumps);
         gone->ends = NULL;

@@ -8,10 +8,11 @@
  * running does not get there, nor do greenlets when they are switched to, nor calls in code that CPython's JIT compiled;
  * theirs is switched on at once, which has such code thrown away too.
  * Every function needs the GIL. */
-#include "engines/monitoring/monitoring.h"
+#include "engines/monitoring/contexts.h"
 
 #include "compat/versions.h"
-#include "engines/contexts.h"
+#include "engines/context_labels.h"
+#include "engines/monitoring/codes.h"
 #include "record/recorder.h"
 
 #include <string.h>
@@ -126,9 +127,9 @@ arm_dirty(module_state *state)
     return arm_running(state, 0);
 }
 
-void
-monitoring_set_foreign_flag(module_state *state, code_hits *extra, Py_ssize_t byte_offset, unsigned char flag,
-                            uint32_t context_id)
+/* Set a flag of work of another context than the process's. */
+static void
+set_other_flag(module_state *state, code_hits *extra, Py_ssize_t byte_offset, unsigned char flag, uint32_t context_id)
 {
     struct monitoring *mon = state->monitoring;
     recorder *rec = state->recorder;
@@ -141,14 +142,14 @@ monitoring_set_foreign_flag(module_state *state, code_hits *extra, Py_ssize_t by
             return; /* stopped */
         }
     }
-    if (!mon->has_foreign) {
-        mon->has_foreign = 1;
+    if (!mon->has_other_contexts) {
+        mon->has_other_contexts = 1;
         if (arm_dirty(state) < 0) {
             monitoring_fail(state);
             return;
         }
     }
-    foreign_hits *found = foreign_hits_of(&extra->foreign, context_id, rec->generation, extra->n_places);
+    other_context_hits *found = other_context_hits_of(&extra->other_hits, context_id, rec->generation, extra->n_places);
     size_t unit = (size_t)byte_offset / 2;
     if (found != NULL && (found->hits[unit] & flag) != flag) { /* no memory: not worth more than this one hit */
         found->hits[unit] |= flag;
@@ -156,15 +157,45 @@ monitoring_set_foreign_flag(module_state *state, code_hits *extra, Py_ssize_t by
     }
 }
 
-code_hits *
-monitoring_pop_dirty(struct monitoring *mon)
+int
+monitoring_set_flag_in_context(module_state *state, code_hits *extra, Py_ssize_t byte_offset, unsigned char flag)
 {
-    code_hits *first = mon->dirty;
-    if (first != NULL) {
-        mon->dirty = first->next_dirty;
-        first->is_dirty = 0;
+    uint32_t context_id;
+    if (context_is_other(state, &context_id)) {
+        set_other_flag(state, extra, byte_offset, flag, context_id);
+        return 0;
     }
-    return first;
+    monitoring_set_flag(state, extra, byte_offset, flag);
+    return 1;
+}
+
+int
+monitoring_watch_cold_jumps(module_state *state, code_hits *extra)
+{
+    PyObject *code = (PyObject *)extra->code; // borrowed
+    if (state->monitoring->watch_events == NULL) {
+        return 0;
+    }
+    if (!extra->has_handled) {
+        PyObject *bytecode = PyCode_GetCode(extra->code); // owned
+        if (bytecode == NULL) {
+            return -1;
+        }
+        extra->jumps = cold_jumps_find(bytecode);
+        extra->has_handled = 1;
+        Py_DECREF(bytecode);
+    }
+    if (extra->jumps == NULL) {
+        return 0;
+    }
+    for (uint32_t i = 0; i < extra->jumps->n; i++) {
+        monitoring_set_flag_in_context(state, extra, 2 * (Py_ssize_t)extra->jumps->units[i], HIT_RIGHT);
+    }
+    if (extra->is_watching || state->monitoring == NULL) {
+        return 0;
+    }
+    extra->is_watching = 1;
+    return monitoring_set_local_events(state->monitoring, code, state->monitoring->watch_events);
 }
 
 /* Record and clear the hits of one code object, which is in the list no more. -1 when recording is off. */
@@ -206,7 +237,7 @@ monitoring_flush(module_state *state)
     if (add_context_events(mon) < 0) {
         return -1;
     }
-    mon->has_foreign = 0;
+    mon->has_other_contexts = 0;
     int is_at_once = must_arm_at_once();
     int status = 0;
     for (code_hits *extra = monitoring_pop_dirty(mon); extra != NULL; extra = monitoring_pop_dirty(mon)) {
@@ -233,19 +264,6 @@ monitoring_begin(module_state *state)
     if (mon != NULL && !mon->is_off && arm_running(state, mon->with_branches) < 0) {
         monitoring_fail(state);
     }
-}
-
-#else
-
-int
-monitoring_flush(module_state *Py_UNUSED(state))
-{
-    return 0;
-}
-
-void
-monitoring_begin(module_state *Py_UNUSED(state))
-{
 }
 
 #endif

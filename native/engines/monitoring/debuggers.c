@@ -6,10 +6,12 @@
  * INSTRUCTION events of ours first, the allocation comes with bdb's own request, and is right. So it is on 3.13, whose bdb
  * has no function to be seen in when it begins: there the code on the stack keeps its INSTRUCTION events, without a callback.
  * Every function needs the GIL. */
-#include "engines/monitoring/monitoring.h"
+#include "engines/monitoring/debuggers.h"
 #include "compat/versions.h"
 
 #if HAS_MONITORING
+
+#include "engines/monitoring/codes.h"
 
 debugger_step
 monitoring_debugger_step(PyCodeObject *code)

@@ -3,13 +3,15 @@
  * PY_RETURN events each set one byte's flag at an instruction's offset and are disabled. Exceptions that are handled or
  * leave a frame say where they came from; these events cannot be disabled (and are global in 3.14), but cost little
  * beside the exception itself. Threads: callbacks run under the GIL. */
-#include "engines/monitoring/monitoring.h"
+#include "engines/monitoring/events.h"
 #include "compat/versions.h"
 
 #if HAS_MONITORING
 
 #include "engines/monitoring/branch_places.h"
-#include "engines/contexts.h"
+#include "engines/monitoring/codes.h"
+#include "engines/monitoring/contexts.h"
+#include "engines/monitoring/debuggers.h"
 
 static PyObject *
 fail(module_state *state)
@@ -64,19 +66,6 @@ on_py_start(PyObject *module, PyObject *const *args, Py_ssize_t n_args)
     return Py_NewRef(mon->disable);
 }
 
-/* Set a flag, of the running thread's context. Whether it is the process's own. */
-static int
-set_flag_in_context(module_state *state, code_hits *extra, Py_ssize_t byte_offset, unsigned char flag)
-{
-    uint32_t context_id;
-    if (context_is_foreign(state, &context_id)) {
-        monitoring_set_foreign_flag(state, extra, byte_offset, flag, context_id);
-        return 0;
-    }
-    monitoring_set_flag(state, extra, byte_offset, flag);
-    return 1;
-}
-
 /* A line that may lead to the end of an `except*`, or such an end: its event stays. */
 static void
 note_star_event(module_state *state, code_hits *extra, uint32_t unit, unsigned char flag)
@@ -87,7 +76,7 @@ note_star_event(module_state *state, code_hits *extra, uint32_t unit, unsigned c
     }
     else {
         uint32_t place = star_ends_place(last_lines, extra->ends, frame_running(), unit);
-        set_flag_in_context(state, extra, 2 * (Py_ssize_t)place, flag);
+        monitoring_set_flag_in_context(state, extra, 2 * (Py_ssize_t)place, flag);
     }
 }
 
@@ -99,7 +88,7 @@ hit_once(module_state *state, PyObject *code, Py_ssize_t byte_offset, unsigned c
     if (extra == NULL) {
         Py_RETURN_NONE; /* of a measurement that ended: this one sees the place when the code starts anew */
     }
-    int is_own = set_flag_in_context(state, extra, byte_offset, flag);
+    int is_own = monitoring_set_flag_in_context(state, extra, byte_offset, flag);
     if (state->monitoring == NULL) {
         Py_RETURN_NONE; /* stopped */
     }
@@ -108,7 +97,7 @@ hit_once(module_state *state, PyObject *code, Py_ssize_t byte_offset, unsigned c
         note_star_event(state, extra, unit, flag);
         Py_RETURN_NONE;
     }
-    if (!is_own || state->monitoring->has_foreign) {
+    if (!is_own || state->monitoring->has_other_contexts) {
         Py_RETURN_NONE;
     }
     return Py_NewRef(state->monitoring->disable);
@@ -193,7 +182,7 @@ excepting_code(module_state *state, PyObject *const *args, Py_ssize_t n_args)
 static void
 set_flag_at_frame(module_state *state, code_hits *extra, unsigned char flag)
 {
-    set_flag_in_context(state, extra, PyUnstable_InterpreterFrame_GetLasti(frame_running()), flag);
+    monitoring_set_flag_in_context(state, extra, PyUnstable_InterpreterFrame_GetLasti(frame_running()), flag);
 }
 
 static PyObject *
@@ -205,35 +194,6 @@ on_exception(PyObject *module, PyObject *const *args, Py_ssize_t n_args, unsigne
         set_flag_at_frame(state, extra, flag);
     }
     Py_RETURN_NONE;
-}
-
-int
-monitoring_watch_cold_jumps(module_state *state, code_hits *extra)
-{
-    PyObject *code = (PyObject *)extra->code; // borrowed
-    if (state->monitoring->watch_events == NULL) {
-        return 0;
-    }
-    if (!extra->has_handled) {
-        PyObject *bytecode = PyCode_GetCode(extra->code); // owned
-        if (bytecode == NULL) {
-            return -1;
-        }
-        extra->jumps = cold_jumps_find(bytecode);
-        extra->has_handled = 1;
-        Py_DECREF(bytecode);
-    }
-    if (extra->jumps == NULL) {
-        return 0;
-    }
-    for (uint32_t i = 0; i < extra->jumps->n; i++) {
-        set_flag_in_context(state, extra, 2 * (Py_ssize_t)extra->jumps->units[i], HIT_RIGHT);
-    }
-    if (extra->is_watching || state->monitoring == NULL) {
-        return 0;
-    }
-    extra->is_watching = 1;
-    return monitoring_set_local_events(state->monitoring, code, state->monitoring->watch_events);
 }
 
 static PyObject *

@@ -6,55 +6,10 @@
 
 #if HAS_MONITORING
 
-#include "record/recorder.h"
-
-void
-monitoring_free(struct monitoring *mon)
-{
-    Py_CLEAR(mon->decide);
-    Py_CLEAR(mon->decisions);
-    Py_CLEAR(mon->set_local_events);
-    Py_CLEAR(mon->set_events);
-    Py_CLEAR(mon->no_events);
-    Py_CLEAR(mon->disable);
-    Py_CLEAR(mon->tool_id);
-    Py_CLEAR(mon->local_events);
-    Py_CLEAR(mon->watch_events);
-    frame_lines_free(&mon->last_lines);
-    PyMem_Free(mon);
-}
-
-/* Whether another thread is stopping the engine: it gives the tool id back first. */
-static int
-is_tool_gone(struct monitoring *mon)
-{
-    PyObject *monitoring = PySys_GetObject("monitoring"); // borrowed
-    PyObject *name =
-        monitoring == NULL ? NULL : PyObject_CallMethod(monitoring, "get_tool", "O", mon->tool_id); // owned
-    int is_gone = name == Py_None;
-    Py_XDECREF(name);
-    PyErr_Clear();
-    return is_gone;
-}
-
-void
-monitoring_fail(module_state *state)
-{
-    struct monitoring *mon = state->monitoring;
-    PyObject *error = PyErr_GetRaisedException(); // owned
-    if (!mon->is_off && !is_tool_gone(mon)) {
-        mon->is_off = 1;
-        if (state->recorder != NULL) {
-            recorder_add_message(state->recorder, "engine-failed", "coverage stopped by an internal error");
-        }
-        /* Last: it runs Python code, in which threads take turns, and one may stop the engine. */
-        PySys_FormatStderr("footfall: coverage stopped by an internal error: %R. What ran before "
-                           "is kept; please report it. [engine-failed]\n",
-                           error == NULL ? Py_None : error);
-    }
-    Py_XDECREF(error);
-    PyErr_Clear();
-}
+#include "engines/engine.h"
+#include "engines/monitoring/codes.h"
+#include "engines/monitoring/contexts.h"
+#include "engines/monitoring/events.h"
 
 static int
 start_events(PyObject *module, PyObject *monitoring, int with_branches)
@@ -137,30 +92,7 @@ monitoring_start(PyObject *module, PyObject *args)
     Py_RETURN_NONE;
 }
 
-PyDoc_STRVAR(monitoring_stop_doc,
-             "monitoring_stop($module, /)\n--\n\n"
-             "Record no more. The caller takes the tool's callbacks away first.");
-
-static PyObject *
-monitoring_stop(PyObject *module, PyObject *Py_UNUSED(ignored))
-{
-    monitoring_clear(get_state(module));
-    Py_RETURN_NONE;
-}
-
-static PyMethodDef monitoring_methods[] = {
-    {"monitoring_start", monitoring_start, METH_VARARGS, monitoring_start_doc},
-    {"monitoring_stop", monitoring_stop, METH_NOARGS, monitoring_stop_doc},
-    {NULL, NULL, 0, NULL},
-};
-
-int
-monitoring_exec(PyObject *module)
-{
-    return PyModule_AddFunctions(module, monitoring_methods);
-}
-
-int
+static int
 monitoring_traverse(module_state *state, visitproc visit, void *arg)
 {
     struct monitoring *mon = state->monitoring;
@@ -173,7 +105,7 @@ monitoring_traverse(module_state *state, visitproc visit, void *arg)
     return 0;
 }
 
-void
+static void
 monitoring_clear(module_state *state)
 {
     struct monitoring *mon = state->monitoring;
@@ -192,23 +124,39 @@ monitoring_clear(module_state *state)
     }
 }
 
+PyDoc_STRVAR(monitoring_stop_doc,
+             "monitoring_stop($module, /)\n--\n\n"
+             "Record no more. The caller takes the tool's callbacks away first.");
+
+static PyObject *
+monitoring_stop(PyObject *module, PyObject *Py_UNUSED(ignored))
+{
+    monitoring_clear(get_state(module));
+    Py_RETURN_NONE;
+}
+
+static PyMethodDef monitoring_methods[] = {
+    {"monitoring_start", monitoring_start, METH_VARARGS, monitoring_start_doc},
+    {"monitoring_stop", monitoring_stop, METH_NOARGS, monitoring_stop_doc},
+    {NULL, NULL, 0, NULL},
+};
+
+static const engine_functions monitoring_engine = {monitoring_flush, monitoring_begin, monitoring_traverse,
+                                                   monitoring_clear};
+
+int
+monitoring_exec(PyObject *module)
+{
+    engine_register(get_state(module), &monitoring_engine);
+    return PyModule_AddFunctions(module, monitoring_methods);
+}
+
 #else /* CPython 3.11 has no sys.monitoring: the engine is not offered. */
 
 int
 monitoring_exec(PyObject *Py_UNUSED(module))
 {
     return 0;
-}
-
-int
-monitoring_traverse(module_state *Py_UNUSED(state), visitproc Py_UNUSED(visit), void *Py_UNUSED(arg))
-{
-    return 0;
-}
-
-void
-monitoring_clear(module_state *Py_UNUSED(state))
-{
 }
 
 #endif

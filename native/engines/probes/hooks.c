@@ -2,10 +2,13 @@
  * the main script, which no Python code compiles, and look-alikes of `compile`, `exec` and `eval`, which work
  * on their caller's frame. Each asks a Python callback; when that has no answer, the original runs.
  * Threads: all under the GIL. */
-#include "engines/probes/probes.h"
+#include "core/state.h" /* first: Python.h must come before the system headers */
+
+#include "engines/probes/hooks.h"
+
 #include "compat/versions.h"
-#include "core/state.h"
 #include "core/unseen.h"
+#include "engines/probes/probes.h"
 
 #include <string.h>
 

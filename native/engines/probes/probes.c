@@ -3,8 +3,9 @@
  * into the record file's mapping and then takes the probe out of the running bytecode.
  * Nothing here raises into the measured program: what does not look as expected is left as it is.
  * Threads: all under the GIL. */
-#include "engines/contexts.h"
+#include "engines/context_labels.h"
 #include "engines/decision.h"
+#include "engines/engine.h"
 #include "engines/other_context_hits.h"
 #include "engines/probes/probes.h"
 #include "engines/probes/removed.h"
@@ -24,7 +25,7 @@ struct probes {
     PyObject *armed; /* owned: dict (header mark, path) -> Hits */
     struct hits_object *dirty; /* first of the list of those with a hit in this context; owned references */
     int has_contexts;
-    int has_foreign; /* work of another context was seen in this one: no probe is taken out until the next */
+    int has_other_contexts; /* work of another context was seen in this one: no probe is taken out until the next */
     removed_list removed;
     PyObject *token; /* owned: bytes, what numbered the probes; NULL until set, as `decide` */
     PyObject *decide; /* owned: the scope's, str -> str | None */
@@ -39,7 +40,7 @@ typedef struct hits_object {
     int is_dirty;
     uint32_t probes_id;
     unsigned char *hits; /* borrowed from the mapping; NULL when recording is off */
-    foreign_hits *foreign; /* owned list */
+    other_context_hits *other_hits; /* owned list */
     PyObject *mark;      /* owned: the str it stands for */
     PyObject *header;    /* owned: the module's header mark */
     PyObject *path;      /* owned: as in co_filename */
@@ -116,15 +117,15 @@ remove_probe(hits_object *self, PyObject *constant)
 
 /* A probe was reached by work of another context than the process's: record it, once. */
 static void
-hits_take_foreign(hits_object *self, uint32_t number, uint32_t context_id)
+hits_take_other(hits_object *self, uint32_t number, uint32_t context_id)
 {
     struct probes *probes = self->state->probes;
     recorder *rec = self->state->recorder;
-    if (!probes->has_foreign) {
-        probes->has_foreign = 1;
+    if (!probes->has_other_contexts) {
+        probes->has_other_contexts = 1;
         removed_list_put_back(&probes->removed); /* what the process's own work has hit is still to be seen in it */
     }
-    foreign_hits *found = foreign_hits_of(&self->foreign, context_id, rec->generation, self->n_probes);
+    other_context_hits *found = other_context_hits_of(&self->other_hits, context_id, rec->generation, self->n_probes);
     if (found != NULL && !found->hits[number] && self->generation == rec->generation) {
         found->hits[number] = 1;
         recorder_add_hit(rec, RECORD_PROBE_HITS, self->probes_id, context_id, number, 1);
@@ -180,8 +181,8 @@ hits_take(hits_object *self, uint32_t number, PyObject *constant)
         return;
     }
     uint32_t context_id;
-    if (state->probes->has_contexts && context_is_foreign(state, &context_id)) {
-        hits_take_foreign(self, number, context_id);
+    if (state->probes->has_contexts && context_is_other(state, &context_id)) {
+        hits_take_other(self, number, context_id);
         return;
     }
     if (!self->is_dirty) {
@@ -194,7 +195,7 @@ hits_take(hits_object *self, uint32_t number, PyObject *constant)
         return;
     }
     self->hits[number] |= 1;
-    if (!state->probes->has_foreign) {
+    if (!state->probes->has_other_contexts) {
         remove_probe(self, constant);
     }
 }
@@ -351,7 +352,7 @@ hits_dealloc(PyObject *op)
 {
     hits_object *self = (hits_object *)op;
     PyTypeObject *type = Py_TYPE(op);
-    foreign_hits_free(&self->foreign);
+    other_context_hits_free(&self->other_hits);
     Py_XDECREF(self->mark);
     Py_XDECREF(self->header);
     Py_XDECREF(self->path);
@@ -662,7 +663,7 @@ pop_dirty(struct probes *probes)
     return first;
 }
 
-int
+static int
 probes_flush(module_state *state)
 {
     struct probes *probes = state->probes;
@@ -671,7 +672,7 @@ probes_flush(module_state *state)
         return 0;
     }
     probes->has_contexts = 1;
-    probes->has_foreign = 0;
+    probes->has_other_contexts = 0;
     for (hits_object *hits = pop_dirty(probes); hits != NULL; hits = pop_dirty(probes)) {
         /* Of another generation: a forked child has nothing of it; the bytes are the parent's. */
         if (hits->hits != NULL && hits->generation == rec->generation
@@ -685,34 +686,7 @@ probes_flush(module_state *state)
     return 0;
 }
 
-static PyMethodDef probes_methods[] = {
-    {"probes_arm", probes_arm, METH_VARARGS, probes_arm_doc},
-    {"probes_rearm", probes_rearm, METH_NOARGS, probes_rearm_doc},
-    {NULL, NULL, 0, NULL},
-};
-
-int
-probes_exec(PyObject *module)
-{
-    struct probes *probes = PyMem_Calloc(1, sizeof *probes);
-    if (probes == NULL) {
-        PyErr_NoMemory();
-        return -1;
-    }
-    get_state(module)->probes = probes;
-    probes->armed = PyDict_New();
-    probes->settled = PySet_New(NULL);
-    probes->hits_type = (PyTypeObject *)PyType_FromModuleAndSpec(module, &hits_spec, NULL);
-    if (probes->armed == NULL || probes->settled == NULL || probes->hits_type == NULL) {
-        return -1;
-    }
-    if (PyModule_AddFunctions(module, probes_methods) < 0) {
-        return -1;
-    }
-    return probes_hooks_exec(module);
-}
-
-int
+static int
 probes_traverse(module_state *state, visitproc visit, void *arg)
 {
     if (state->probes != NULL) {
@@ -727,7 +701,7 @@ probes_traverse(module_state *state, visitproc visit, void *arg)
     return 0;
 }
 
-void
+static void
 probes_clear(module_state *state)
 {
     struct probes *probes = state->probes;
@@ -748,4 +722,31 @@ probes_clear(module_state *state)
         Py_CLEAR(probes->callbacks[i]);
     }
     PyMem_Free(probes);
+}
+
+static PyMethodDef probes_methods[] = {
+    {"probes_arm", probes_arm, METH_VARARGS, probes_arm_doc},
+    {"probes_rearm", probes_rearm, METH_NOARGS, probes_rearm_doc},
+    {NULL, NULL, 0, NULL},
+};
+
+static const engine_functions probes_engine = {probes_flush, NULL, probes_traverse, probes_clear};
+
+int
+probes_exec(PyObject *module)
+{
+    struct probes *probes = PyMem_Calloc(1, sizeof *probes);
+    if (probes == NULL) {
+        PyErr_NoMemory();
+        return -1;
+    }
+    get_state(module)->probes = probes;
+    engine_register(get_state(module), &probes_engine);
+    probes->armed = PyDict_New();
+    probes->settled = PySet_New(NULL);
+    probes->hits_type = (PyTypeObject *)PyType_FromModuleAndSpec(module, &hits_spec, NULL);
+    if (probes->armed == NULL || probes->settled == NULL || probes->hits_type == NULL) {
+        return -1;
+    }
+    return PyModule_AddFunctions(module, probes_methods);
 }

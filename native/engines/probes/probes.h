@@ -1,4 +1,4 @@
-/* Between probes.c and engines/probes/hooks.c. All need the GIL; pointers returned are borrowed. */
+/* The engine of probes, as its hooks and settrace beside it use it. All need the GIL; pointers returned are borrowed. */
 #ifndef FOOTFALL_ENGINES_PROBES_PROBES_H
 #define FOOTFALL_ENGINES_PROBES_PROBES_H
 
@@ -11,7 +11,7 @@ enum probes_callback {
     PROBES_PLAIN_EVAL,
     PROBES_PLAIN_LOADS,
     PROBES_ON_UNARMED, /* code with probes that do not record yet */
-    PROBES_ON_PLAIN,   /* a module's code without probes */
+    PROBES_ON_PLAIN, /* a module's code without probes */
     N_PROBES_CALLBACKS,
 };
 
@@ -39,6 +39,6 @@ void probes_arm_copy(module_state *state, PyObject *value, PyObject *data);
 /* Take new references: bytes that tell what numbers probes here, and the scope's decision. */
 void probes_expect_copies(module_state *state, PyObject *token, PyObject *decide);
 
-int probes_hooks_exec(PyObject *module);
+int probes_exec(PyObject *module);
 
 #endif

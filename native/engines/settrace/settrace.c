@@ -3,14 +3,18 @@
  * the record file; pairs follow coverage.py's C tracer, so nothing is left to work out after the run.
  * Sets belong to code objects (their co_extra slot), last lines to frames. Threads started later are
  * traced because `_thread`'s functions that start them are wrapped; all runs under the GIL. */
+#include "core/state.h" /* first: Python.h must come before the system headers */
+
+#include "engines/settrace/settrace.h"
+
 #include "compat/versions.h"
 #include "engines/code_extra.h"
-#include "engines/contexts.h"
+#include "engines/context_labels.h"
 #include "engines/decision.h"
+#include "engines/engine.h"
 #include "engines/other_context_hits.h"
 #include "engines/probes/probes.h"
 #include "record/recorder.h"
-#include "core/state.h"
 
 #include <frameobject.h>
 #include <opcode.h>
@@ -24,7 +28,7 @@
 /* What a measured code object carries in its co_extra slot. */
 typedef struct traced_code {
     pair_set pairs;
-    foreign_pairs *foreign; /* owned list */
+    other_context_pairs *other_pairs; /* owned list */
     PyObject *bytecode; /* owned: bytes, without instrumentation */
     PyObject *filename; /* owned: co_filename */
     uint32_t generation; /* the recorder's when registered */
@@ -59,7 +63,7 @@ free_traced_code(void *extra)
         return;
     }
     Py_CLEAR(traced->bytecode);
-    foreign_pairs_free(&traced->foreign);
+    other_context_pairs_free(&traced->other_pairs);
     if (traced->is_dirty) {
         traced->is_orphan = 1; /* its pairs are still to be recorded when the context ends */
         return;
@@ -255,15 +259,15 @@ grow_set(module_state *state, PyCodeObject *code, traced_code *traced)
 
 /* Of work of another context than the process's: a pair is recorded at once, and once. */
 static int
-add_foreign_pair(module_state *state, PyCodeObject *code, traced_code *traced, int32_t from, int32_t to,
-                 uint32_t context_id)
+add_other_pair(module_state *state, PyCodeObject *code, traced_code *traced, int32_t from, int32_t to,
+               uint32_t context_id)
 {
     recorder *rec = state->recorder;
     PyObject *path = decision_for(state, code->co_filename); // borrowed
     if (path == NULL) {
         return -1;
     }
-    if (foreign_pairs_add(&traced->foreign, context_id, rec->generation, from, to) > 0) {
+    if (other_context_pairs_add(&traced->other_pairs, context_id, rec->generation, from, to) > 0) {
         uint64_t pair = pair_of(from, to);
         recorder_add_trace_pairs(rec, code->co_filename, path, &pair, 1, 1, (uint32_t)state->settrace->with_arcs,
                                  context_id);
@@ -281,8 +285,8 @@ add_pair(module_state *state, PyCodeObject *code, traced_code *traced, int32_t f
         from = NO_LINE;
     }
     uint32_t context_id;
-    if (context_is_foreign(state, &context_id)) {
-        return add_foreign_pair(state, code, traced, from, to, context_id);
+    if (context_is_other(state, &context_id)) {
+        return add_other_pair(state, code, traced, from, to, context_id);
     }
     if (traced->generation != state->recorder->generation) {
         /* a forked child has a file of its own */
@@ -322,7 +326,7 @@ flush_traced(module_state *state, traced_code *traced)
     }
 }
 
-int
+static int
 settrace_flush(module_state *state)
 {
     struct settrace *engine = state->settrace;
@@ -582,6 +586,32 @@ settrace_ask_again(PyObject *module, PyObject *filename)
     Py_RETURN_NONE;
 }
 
+static int
+settrace_traverse(module_state *state, visitproc visit, void *arg)
+{
+    struct settrace *engine = state->settrace;
+    if (engine != NULL) {
+        Py_VISIT(engine->decide);
+        Py_VISIT(engine->decisions);
+        Py_VISIT(engine->function);
+    }
+    return 0;
+}
+
+static void
+settrace_clear(module_state *state)
+{
+    struct settrace *engine = state->settrace;
+    if (engine == NULL) {
+        return;
+    }
+    state->settrace = NULL;
+    engine->is_stopped = 1;
+    if (engine->n_callers == 0) {
+        free_settrace(engine);
+    }
+}
+
 PyDoc_STRVAR(settrace_stop_doc, "settrace_stop($module, /)\n--\n\n"
                                 "Trace no thread any more. Does nothing when the engine does not run.");
 
@@ -606,34 +636,11 @@ static PyMethodDef settrace_methods[] = {
     {NULL, NULL, 0, NULL},
 };
 
+static const engine_functions settrace_engine = {settrace_flush, NULL, settrace_traverse, settrace_clear};
+
 int
 settrace_exec(PyObject *module)
 {
+    engine_register(get_state(module), &settrace_engine);
     return PyModule_AddFunctions(module, settrace_methods);
-}
-
-int
-settrace_traverse(module_state *state, visitproc visit, void *arg)
-{
-    struct settrace *engine = state->settrace;
-    if (engine != NULL) {
-        Py_VISIT(engine->decide);
-        Py_VISIT(engine->decisions);
-        Py_VISIT(engine->function);
-    }
-    return 0;
-}
-
-void
-settrace_clear(module_state *state)
-{
-    struct settrace *engine = state->settrace;
-    if (engine == NULL) {
-        return;
-    }
-    state->settrace = NULL;
-    engine->is_stopped = 1;
-    if (engine->n_callers == 0) {
-        free_settrace(engine);
-    }
 }

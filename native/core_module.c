@@ -1,19 +1,31 @@
-/* module.c defines footfall._core and its life cycle; what it offers is added by each .c file's
+/* core_module.c defines footfall._core and its life cycle; what it offers is added by each .c file's
  * *_exec function. No state outside module_state but what
  * sampler/watch.c, sampler/precise.c and engines/probes/removed.c tell of, which is the main interpreter's. */
 #include "core/state.h"
 
 #include "compat/versions.h"
+#include "core/program_starts.h"
+#include "core/room.h"
+#include "core/unseen.h"
+#include "engines/contexts.h"
+#include "engines/engine.h"
+#include "engines/monitoring/monitoring.h"
+#include "engines/probes/hooks.h"
+#include "engines/probes/probes.h"
+#include "engines/settrace/settrace.h"
 #include "engines/thread_contexts.h"
+#include "record/recorder.h"
+#include "remote/remote.h"
+#include "sampler/inside.h"
 
 static int
 module_traverse(PyObject *module, visitproc visit, void *arg)
 {
     module_state *state = get_state(module);
-    int status = monitoring_traverse(state, visit, arg);
-    status = status != 0 ? status : contexts_traverse(state, visit, arg);
-    status = status != 0 ? status : probes_traverse(state, visit, arg);
-    status = status != 0 ? status : settrace_traverse(state, visit, arg);
+    int status = contexts_traverse(state, visit, arg);
+    for (int i = 0; status == 0 && i < state->n_engines; i++) {
+        status = state->engines[i]->traverse(state, visit, arg);
+    }
     return status != 0 ? status : children_traverse(state, visit, arg);
 }
 
@@ -21,9 +33,9 @@ static int
 module_clear(PyObject *module)
 {
     module_state *state = get_state(module);
-    monitoring_clear(state);
-    probes_clear(state);
-    settrace_clear(state);
+    for (int i = 0; i < state->n_engines; i++) {
+        state->engines[i]->clear(state);
+    }
     contexts_clear(state);
     children_clear(state);
     return 0;
@@ -34,7 +46,7 @@ module_free(void *module)
 {
     module_state *state = get_state((PyObject *)module);
     module_clear((PyObject *)module);
-    carried_free(state);
+    thread_contexts_free(state);
     sampler_free(state);
     recorder_free(state);
 }
@@ -57,6 +69,7 @@ static PyModuleDef_Slot module_slots[] = {
     {Py_mod_exec, recorder_exec},
     {Py_mod_exec, monitoring_exec},
     {Py_mod_exec, probes_exec},
+    {Py_mod_exec, probes_hooks_exec},
     {Py_mod_exec, settrace_exec},
     {Py_mod_exec, children_exec},
     {Py_mod_exec, sampler_exec},

@@ -1,0 +1,22 @@
+/* Which context an event counts for, and the engine at a switch of contexts. */
+#ifndef FOOTFALL_ENGINES_MONITORING_CONTEXTS_H
+#define FOOTFALL_ENGINES_MONITORING_CONTEXTS_H
+
+#include "engines/monitoring/state.h"
+
+#if HAS_MONITORING
+
+/* Set a flag, of the running thread's or task's context. Whether that is the process's own. */
+int monitoring_set_flag_in_context(module_state *state, code_hits *extra, Py_ssize_t byte_offset, unsigned char flag);
+
+/* A frame of this code is in a handler: see how it leaves. A watched jump is marked with HIT_RIGHT, and has HIT_LEFT
+ * once it was done. -1 with an exception. */
+int monitoring_watch_cold_jumps(module_state *state, code_hits *extra);
+
+/* As struct engine_functions has them. */
+int monitoring_flush(module_state *state);
+void monitoring_begin(module_state *state);
+
+#endif
+
+#endif

@@ -1,0 +1,9 @@
+/* Functions of the module by which probes get into code. */
+#ifndef FOOTFALL_ENGINES_PROBES_HOOKS_H
+#define FOOTFALL_ENGINES_PROBES_HOOKS_H
+
+#include <Python.h>
+
+int probes_hooks_exec(PyObject *module);
+
+#endif

@@ -1,0 +1,11 @@
+/* The sampler of this process, as functions of the module. */
+#ifndef FOOTFALL_SAMPLER_INSIDE_H
+#define FOOTFALL_SAMPLER_INSIDE_H
+
+#include "core/state.h"
+
+int sampler_exec(PyObject *module);
+/* Stop it, and free all. */
+void sampler_free(module_state *state);
+
+#endif
