@@ -1,6 +1,6 @@
 /* core_module.c defines footfall._core and its life cycle; what it offers is added by each .c file's
  * *_exec function. No state outside module_state but what
- * sampler/watch.c, sampler/precise.c and engines/probes/removed.c tell of, which is the main interpreter's. */
+ * inside/watch.c, sampler/precise.c and engines/probes/removed.c tell of, which is the main interpreter's. */
 #include "core/state.h"
 
 #include "compat/versions.h"
@@ -16,7 +16,7 @@
 #include "engines/thread_contexts.h"
 #include "record/recorder.h"
 #include "remote/remote.h"
-#include "sampler/inside.h"
+#include "inside/inside.h"
 
 static int
 module_traverse(PyObject *module, visitproc visit, void *arg)

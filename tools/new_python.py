@@ -106,7 +106,7 @@ def _scalars(facts):
 def _decisions(facts):
     owners = {name: facts["constants"][name] for name in facts.get("constants", ()) if name.startswith("owner_")}
     if owners and owners != {"owner_thread": 0, "owner_generator": 1, "owner_frame_object": 2}:
-        yield f"the owners of frames have other numbers ({owners}): native/walk/offsets.h"
+        yield f"the owners of frames have other numbers ({owners}): native/walk/fields.h"
     yield f"{PYTHONS}: the engines of the new row are those of the row before; each fact below it may have an end now"
     yield "native/compat/versions.h: each fact may have an end now"
     yield f"{LAYOUTS}/: compare the new file with the one before; the sampler's tests show what is wrong"

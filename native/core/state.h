@@ -1,5 +1,5 @@
 /* The one struct of module state. Each .c file owns one member and documents it there.
- * Lock order: none nested; the GIL guards all of it except what sampler/inside.c documents. */
+ * Lock order: none nested; the GIL guards all of it except what inside/inside.c documents. */
 #ifndef FOOTFALL_CORE_STATE_H
 #define FOOTFALL_CORE_STATE_H
 
@@ -13,7 +13,7 @@ typedef struct module_state {
     struct monitoring *monitoring; /* owned; monitoring.c */
     struct probes *probes; /* owned; probes.c */
     struct settrace *settrace; /* owned; settrace.c */
-    struct sampler *sampler; /* owned; sampler/inside.c */
+    struct sampler *sampler; /* owned; inside/inside.c */
     struct sample_contexts *sample_contexts; /* borrowed from the sampler, NULL without: contexts.c tells it */
     PyObject *context_variable; /* owned; contexts.c: the ContextVar with a thread's or task's label, NULL at first */
     PyObject *sample_label; /* owned; contexts.c: of the samples that are taken now, NULL at first */

@@ -3,6 +3,8 @@
  * It does not decide what is measured. When the disk is full, recording stops once and says so. */
 #include "record/recorder.h"
 
+#include "record/clocks.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,14 +18,6 @@
 #define HEADER_STOPPED_OFFSET 28
 #define FLAG_LATE 2u
 #define TRACE_IS_FINAL 2u /* mode: the pairs are of the entry's own context */
-
-static uint64_t
-clock_ns(clockid_t clock)
-{
-    struct timespec now;
-    clock_gettime(clock, &now);
-    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
-}
 
 /* Turn recording off, once, loudly; on the descriptor itself since sys.stderr may be replaced. */
 static void

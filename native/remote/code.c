@@ -2,7 +2,7 @@
  * of deaths, and memory is used again at once, so the fields that name an object are compared:
  * 3.14 and later count the deaths, and nothing is looked at until one happened; 3.12 and 3.13 number code objects
  * (co_version), so an equal header is the same object; 3.11 does not, and there names and tables are read again too. */
-#include "remote/target.h"
+#include "remote/code.h"
 
 #include <stdlib.h>
 
@@ -21,8 +21,8 @@ hash_bytes(uint64_t hash, const void *bytes, size_t size)
 static uint64_t
 digest_header(const sampler *s, const unsigned char *object)
 {
-    const walk_offsets *at = &s->offsets;
-    if (load_u64(object + at->object_type) != s->code_type) {
+    const walk_offsets *at = &s->interpreter.offsets;
+    if (load_u64(object + at->object_type) != s->interpreter.code_type) {
         return 0;
     }
     uint64_t hash = 0xcbf29ce484222325u;
@@ -41,7 +41,7 @@ static uint64_t
 read_header(const sampler *s, uint64_t address)
 {
     unsigned char object[MAX_CODE_OFFSET + 8];
-    if (memory_read(&s->memory, address, object, s->offsets.code_header_bytes) < 0) {
+    if (memory_read(&s->memory, address, object, s->interpreter.offsets.code_header_bytes) < 0) {
         return 0;
     }
     return digest_header(s, object);
@@ -60,7 +60,8 @@ walk_status
 remote_read_code(sampler *s, uint64_t address, uint64_t *header)
 {
     *header = read_header(s, address);
-    walk_status status = code_names_read(&s->memory, &s->offsets, address, s->code_type, &s->names);
+    walk_status status =
+        code_names_read(&s->memory, &s->interpreter.offsets, address, s->interpreter.code_type, &s->names);
     if (status != WALK_OK) {
         return status;
     }
@@ -73,31 +74,32 @@ remote_note_code(const sampler *s, code_entry *entry, uint64_t header)
     entry->header = header;
     entry->names = digest_names(&s->names);
     entry->checked = s->n_walks;
-    entry->checked_ns = s->tick_ns;
+    entry->checked_ns = remote_target_of(s)->tick_ns;
 }
 
 static int
 has_same_names(sampler *s, const code_entry *entry)
 {
-    return code_names_read(&s->memory, &s->offsets, entry->address, s->code_type, &s->names) == WALK_OK
+    return code_names_read(&s->memory, &s->interpreter.offsets, entry->address, s->interpreter.code_type, &s->names)
+               == WALK_OK
            && digest_names(&s->names) == entry->names;
 }
 
 int
 remote_is_same_code(sampler *s, code_entry *entry)
 {
-    const remote_target *target = s->remote;
+    const remote_target *target = remote_target_of(s);
     if (entry->checked == s->n_walks
-        || (s->offsets.interp_code_generation != 0 && entry->checked_ns >= target->checked_all_ns)) {
+        || (s->interpreter.offsets.interp_code_generation != 0 && entry->checked_ns >= target->checked_all_ns)) {
         return 1;
     }
     int is_same = read_header(s, entry->address) == entry->header;
-    if (is_same && s->offsets.code_version == 0 && s->tick_ns - entry->checked_ns > CODE_DOUBT_NS) {
+    if (is_same && s->interpreter.offsets.code_version == 0 && target->tick_ns - entry->checked_ns > CODE_DOUBT_NS) {
         is_same = has_same_names(s, entry);
-        entry->checked_ns = s->tick_ns;
+        entry->checked_ns = remote_target_of(s)->tick_ns;
     }
-    if (s->offsets.code_version != 0) {
-        entry->checked_ns = s->tick_ns;
+    if (s->interpreter.offsets.code_version != 0) {
+        entry->checked_ns = remote_target_of(s)->tick_ns;
     }
     entry->checked = s->n_walks;
     if (!is_same) {

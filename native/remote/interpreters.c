@@ -6,6 +6,8 @@
 #include "remote/interpreters.h"
 
 #include "sampler/lanes.h"
+#include "sampler/paths.h"
+#include "sampler/samples.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -16,33 +18,33 @@
 static void
 store_selected(sampler *s)
 {
-    remote_target *target = s->remote;
+    remote_target *target = remote_target_of(s);
     interpreter_view *view = &target->views[target->selected];
-    view->gil_holder = s->gil_holder;
+    view->gil_holder = s->threads.gil_holder;
     view->collector = s->walker.collector;
-    view->lanes = s->lanes;
-    view->n_lanes = s->n_lanes;
+    view->lanes = s->threads.lanes;
+    view->n_lanes = s->threads.n_lanes;
 }
 
 static void
 load_selected(sampler *s)
 {
-    const remote_target *target = s->remote;
+    const remote_target *target = remote_target_of(s);
     const interpreter_view *view = &target->views[target->selected];
-    s->interp = view->interp;
-    s->gil_address = view->gil_address;
-    s->gil_holder = view->gil_holder;
+    s->interpreter.address = view->interp;
+    s->interpreter.gil_address = view->gil_address;
+    s->threads.gil_holder = view->gil_holder;
     s->walker.collector = view->collector;
-    s->lanes = view->lanes;
-    s->n_lanes = view->n_lanes;
+    s->threads.lanes = view->lanes;
+    s->threads.n_lanes = view->n_lanes;
 }
 
 void
 remote_select(sampler *s, uint32_t number)
 {
-    if (number != s->remote->selected) {
+    if (number != remote_target_of(s)->selected) {
         store_selected(s);
-        s->remote->selected = number;
+        remote_target_of(s)->selected = number;
         load_selected(s);
     }
 }
@@ -50,12 +52,12 @@ remote_select(sampler *s, uint32_t number)
 static void
 open_view(const sampler *s, interpreter_view *view, uint64_t interp, uint64_t id)
 {
-    const walk_offsets *offsets = &s->offsets;
+    const walk_offsets *offsets = &s->interpreter.offsets;
     uint64_t gil = 0;
     memset(view, 0, sizeof *view);
     view->interp = interp;
     view->id = id;
-    view->gil_address = (offsets->gil_in_runtime ? s->runtime : interp) + offsets->gil_holder;
+    view->gil_address = (offsets->gil_in_runtime ? s->interpreter.runtime : interp) + offsets->gil_holder;
     /* An interpreter that shares the main one's GIL points to it. The holder is its second word. */
     if (!offsets->gil_in_runtime && memory_read(&s->memory, interp + offsets->interp_gil, &gil, sizeof gil) == 0
         && gil != 0 && gil % 8 == 0) {
@@ -68,14 +70,14 @@ open_view(const sampler *s, interpreter_view *view, uint64_t interp, uint64_t id
 int
 remote_open_interpreters(sampler *s)
 {
-    remote_target *target = s->remote;
+    remote_target *target = remote_target_of(s);
     uint64_t id = 0;
     target->views = malloc(sizeof *target->views);
     if (target->views == NULL) {
         return -1;
     }
-    memory_read(&s->memory, s->interp + s->offsets.interp_id, &id, sizeof id);
-    open_view(s, target->views, s->interp, id);
+    memory_read(&s->memory, s->interpreter.address + s->interpreter.offsets.interp_id, &id, sizeof id);
+    open_view(s, target->views, s->interpreter.address, id);
     target->n_views = 1;
     target->selected = 0;
     load_selected(s);
@@ -85,14 +87,14 @@ remote_open_interpreters(sampler *s)
 void
 remote_close_interpreters(sampler *s)
 {
-    remote_target *target = s->remote;
+    remote_target *target = remote_target_of(s);
     if (target->views != NULL) {
         store_selected(s);
         for (uint32_t i = 0; i < target->n_views; i++) {
             lanes_free(target->views[i].lanes, target->views[i].n_lanes);
         }
-        s->lanes = NULL;
-        s->n_lanes = 0;
+        s->threads.lanes = NULL;
+        s->threads.n_lanes = 0;
     }
     free(target->views);
     free(target->shared);
@@ -107,8 +109,8 @@ remote_close_interpreters(sampler *s)
 static int
 is_list_unchanged(const sampler *s, uint64_t *generation)
 {
-    const remote_target *target = s->remote;
-    const walk_offsets *offsets = &s->offsets;
+    const remote_target *target = remote_target_of(s);
+    const walk_offsets *offsets = &s->interpreter.offsets;
     memory_span spans[VIEWS_AT_ONCE * 3 + 1];
     uint64_t words[VIEWS_AT_ONCE][3];
     uint64_t next = 0;
@@ -118,7 +120,7 @@ is_list_unchanged(const sampler *s, uint64_t *generation)
         uint32_t count = target->n_views - first < VIEWS_AT_ONCE ? target->n_views - first : VIEWS_AT_ONCE;
         int n = 0;
         if (first == 0) {
-            spans[n++] = (memory_span){s->runtime + offsets->runtime_interpreters, &next, sizeof next};
+            spans[n++] = (memory_span){s->interpreter.runtime + offsets->runtime_interpreters, &next, sizeof next};
         }
         for (uint32_t i = 0; i < count; i++) {
             uint64_t interp = target->views[first + i].interp;
@@ -152,14 +154,15 @@ read_list(const sampler *s, uint64_t (*found)[2])
 {
     uint64_t at = 0;
     uint32_t n = 0;
-    if (memory_read(&s->memory, s->runtime + s->offsets.runtime_interpreters, &at, sizeof at) < 0) {
+    if (memory_read(&s->memory, s->interpreter.runtime + s->interpreter.offsets.runtime_interpreters, &at, sizeof at)
+        < 0) {
         return 0;
     }
     while (at != 0) {
         uint64_t id = 0, next = 0;
         if (n == MAX_INTERPRETERS || at % 8 != 0
-            || memory_read(&s->memory, at + s->offsets.interp_id, &id, sizeof id) < 0
-            || memory_read(&s->memory, at + s->offsets.interp_next, &next, sizeof next) < 0
+            || memory_read(&s->memory, at + s->interpreter.offsets.interp_id, &id, sizeof id) < 0
+            || memory_read(&s->memory, at + s->interpreter.offsets.interp_next, &next, sizeof next) < 0
             || id >= MAX_INTERPRETER_ID) {
             return 0;
         }
@@ -184,7 +187,7 @@ find_view(const remote_target *target, uint64_t interp, uint64_t id)
 static void
 follow_list(sampler *s)
 {
-    remote_target *target = s->remote;
+    remote_target *target = remote_target_of(s);
     uint64_t (*found)[2] = malloc(MAX_INTERPRETERS * sizeof *found);
     uint32_t n = found != NULL ? read_list(s, found) : 0;
     interpreter_view *views = n != 0 ? malloc(n * sizeof *views) : NULL;
@@ -212,15 +215,15 @@ follow_list(sampler *s)
     target->views = views;
     target->n_views = n;
     target->selected = 0;
-    s->n_follows++;
-    s->cpu_address = 0;
+    s->threads.n_follows++;
+    s->follow.address = 0;
     load_selected(s);
 }
 
 uint64_t
 remote_find_interpreters(sampler *s)
 {
-    uint64_t generation = s->remote->generation;
+    uint64_t generation = remote_target_of(s)->generation;
     if (!is_list_unchanged(s, &generation)) {
         follow_list(s);
         is_list_unchanged(s, &generation);
@@ -231,9 +234,9 @@ remote_find_interpreters(sampler *s)
 static thread_lane *
 lanes_of(const sampler *s, uint32_t view, uint32_t *n_lanes)
 {
-    const remote_target *target = s->remote;
-    *n_lanes = view == target->selected ? s->n_lanes : target->views[view].n_lanes;
-    return view == target->selected ? s->lanes : target->views[view].lanes;
+    const remote_target *target = remote_target_of(s);
+    *n_lanes = view == target->selected ? s->threads.n_lanes : target->views[view].n_lanes;
+    return view == target->selected ? s->threads.lanes : target->views[view].lanes;
 }
 
 static thread_lane *
@@ -262,7 +265,7 @@ copy_thread(thread_lane *to, const thread_lane *from)
 int
 remote_adopt_thread(const sampler *s, thread_lane *lane)
 {
-    for (uint32_t view = 0; view < s->remote->n_views; view++) {
+    for (uint32_t view = 0; view < remote_target_of(s)->n_views; view++) {
         uint32_t n_lanes;
         const thread_lane *lanes = lanes_of(s, view, &n_lanes);
         for (uint32_t i = 0; i < n_lanes; i++) {
@@ -292,7 +295,7 @@ compare_threads(const void *a, const void *b)
 static int
 find_shared(sampler *s)
 {
-    remote_target *target = s->remote;
+    remote_target *target = remote_target_of(s);
     uint32_t total = 0, n_lanes, kept = 0;
     for (uint32_t view = 0; view < target->n_views; view++) {
         lanes_of(s, view, &n_lanes);
@@ -323,7 +326,7 @@ find_shared(sampler *s)
         }
     }
     target->n_shared = kept;
-    target->shared_as_of = s->n_follows;
+    target->shared_as_of = s->threads.n_follows;
     return 0;
 }
 
@@ -331,7 +334,7 @@ find_shared(sampler *s)
 static walk_status
 keep_stack(sampler *s, shared_lane *shared, uint32_t first_frame)
 {
-    remote_target *target = s->remote;
+    remote_target *target = remote_target_of(s);
     const stack_walker *walker = &s->walker;
     uint32_t room = first_frame + walker->n_frames;
     if (room > target->joined_room) {
@@ -379,7 +382,7 @@ join_stacks(sampler *s, shared_lane *states, uint32_t n)
     uint32_t last = is_nested && total <= MAX_STACK_FRAMES ? n : 1;
     walker->n_frames = 0;
     for (uint32_t i = 0; status == WALK_OK && i < last; i++) {
-        const raw_frame *frames = s->remote->joined + states[i].first_frame;
+        const raw_frame *frames = remote_target_of(s)->joined + states[i].first_frame;
         for (uint32_t at = 0; status == WALK_OK && at < states[i].n_frames; at++) {
             status = stack_walker_add(walker, frames[at].address, frames[at].code, frames[at].instr);
         }
@@ -410,15 +413,23 @@ walk_states(sampler *s, shared_lane *states, uint32_t n, thread_lane *lane)
 static int
 holds_any_gil(const sampler *s, const shared_lane *states, uint32_t n)
 {
-    const remote_target *target = s->remote;
+    const remote_target *target = remote_target_of(s);
     for (uint32_t i = 0; i < n; i++) {
         uint32_t view = states[i].view;
-        uint64_t holder = view == target->selected ? s->gil_holder : target->views[view].gil_holder;
+        uint64_t holder = view == target->selected ? s->threads.gil_holder : target->views[view].gil_holder;
         if (holder == lane_of(s, &states[i])->thread) {
             return 1;
         }
     }
     return 0;
+}
+
+int
+remote_has_waited(thread_lane *lane, uint64_t now_ns, int holds_gil, uint64_t *cpu_ns)
+{
+    int has_slept;
+    *cpu_ns = remote_lane_cpu_ns(lane, now_ns, &has_slept);
+    return lane->is_settled && has_slept && !holds_gil;
 }
 
 /* Look at a thread that has several states. Its CPU time is one: it goes where the thread is. */
@@ -428,7 +439,7 @@ sample_states(sampler *s, shared_lane *states, uint32_t n, uint64_t now_ns)
     shared_lane first = states[0];
     uint64_t cpu_ns;
     int holds_gil = holds_any_gil(s, states, n);
-    int has_waited = sampler_is_idle(lane_of(s, &first), now_ns, holds_gil, &cpu_ns);
+    int has_waited = remote_has_waited(lane_of(s, &first), now_ns, holds_gil, &cpu_ns);
     walk_status status = WALK_OK;
     lane_of(s, &first)->cpu_ns = cpu_ns;
     if (!has_waited) {
@@ -436,7 +447,7 @@ sample_states(sampler *s, shared_lane *states, uint32_t n, uint64_t now_ns)
     }
     remote_select(s, first.view);
     thread_lane *lane = lane_of(s, &first);
-    sampler_finish_look(s, lane, status, now_ns, holds_gil, has_waited);
+    sampler_finish_sample(s, lane, status, now_ns, holds_gil, has_waited);
     for (uint32_t i = 0; i < n; i++) {
         thread_lane *other = lane_of(s, &states[i]);
         if (other != lane) {
@@ -450,7 +461,7 @@ sample_states(sampler *s, shared_lane *states, uint32_t n, uint64_t now_ns)
 static void
 select_busy(sampler *s)
 {
-    for (uint32_t i = 0; s->gil_holder == 0 && i < s->remote->n_views; i++) {
+    for (uint32_t i = 0; s->threads.gil_holder == 0 && i < remote_target_of(s)->n_views; i++) {
         remote_select(s, i);
     }
 }
@@ -458,14 +469,14 @@ select_busy(sampler *s)
 void
 remote_sample_interpreters(sampler *s, uint64_t now_ns)
 {
-    remote_target *target = s->remote;
+    remote_target *target = remote_target_of(s);
     for (uint32_t i = 0; i < target->n_views; i++) {
         remote_select(s, i);
         int is_readable = sampler_find_threads(s) == WALK_OK;
         target->views[i].is_readable = is_readable;
         s->log.n[COUNT_UNREADABLE] += !is_readable;
     }
-    if (target->shared_as_of != s->n_follows && find_shared(s) < 0) {
+    if (target->shared_as_of != s->threads.n_follows && find_shared(s) < 0) {
         return;
     }
     for (uint32_t i = 0; i < target->n_views; i++) {

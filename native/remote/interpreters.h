@@ -6,7 +6,7 @@
 
 #define MAX_INTERPRETERS 1024u
 
-/* Begin with the interpreter in s->interp, which may be 0. 0; -1 without memory. */
+/* Begin with the interpreter in s->interpreter.address, which may be 0. 0; -1 without memory. */
 int remote_open_interpreters(sampler *s);
 /* Free them, and their lanes. */
 void remote_close_interpreters(sampler *s);
@@ -21,5 +21,8 @@ void remote_select(sampler *s, uint32_t number);
 void remote_sample_interpreters(sampler *s, uint64_t now_ns);
 /* Have a new lane go on in the log where another lane of the same thread is. Whether there is one. */
 int remote_adopt_thread(const sampler *s, thread_lane *lane);
+
+/* Look at the CPU clock of the lane's thread. Whether it did not run since its last sample, and is where it was. */
+int remote_has_waited(thread_lane *lane, uint64_t now_ns, int holds_gil, uint64_t *cpu_ns);
 
 #endif

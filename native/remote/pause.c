@@ -1,7 +1,10 @@
 /* pause.c owns the stopping of a process's threads while they are read: seized, stopped and let go again at each
  * tick (PTRACE_SEIZE, Linux 3.4), so that nothing is left to undo if we die: the kernel lets them go then.
  * ptrace belongs to a thread: pause and resume are called by the same one. */
-#include "remote/target.h"
+#include "remote/pause.h"
+
+#include "record/clocks.h"
+#include "walk/stack.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -89,9 +92,9 @@ seize_new(pid_t pid)
 static void
 wait_for(seized_task *task)
 {
-    uint64_t start = sampler_now_ns();
+    uint64_t start = monotonic_ns();
     int status = 0;
-    while (task->id != 0 && !task->is_stopped && sampler_now_ns() - start < MAX_STOP_NS) {
+    while (task->id != 0 && !task->is_stopped && monotonic_ns() - start < MAX_STOP_NS) {
         pid_t got = waitpid(task->id, &status, __WALL | WNOHANG);
         if (got == 0) {
             sched_yield();

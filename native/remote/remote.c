@@ -5,19 +5,20 @@
 
 #include "remote/remote.h"
 
-#include "sampler/calls.h"
-#include "sampler/tasks.h"
-#include "sampler/lanes.h"
-#include "sampler/task_tables.h"
 #include "remote/interpreters.h"
-#include "remote/looks.h"
+#include "remote/pause.h"
+#include "remote/source.h"
+#include "remote/snapshot.h"
+#include "sampler/calls.h"
+#include "sampler/creation.h"
+#include "sampler/lanes.h"
+#include "sampler/loop.h"
+#include "sampler/task_tables.h"
+#include "sampler/tasks.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <unistd.h>
-
-#define MIN_INTERVAL_NS 1000
-#define MAX_INTERVAL_NS 3600000000000
 
 typedef struct remote_sampler {
     PyObject_HEAD
@@ -43,19 +44,6 @@ typedef struct remote_options {
 } remote_options;
 
 static void
-free_remote(sampler *s)
-{
-    sampler_thread_stop(s);
-    sampler_tasks_close(s);
-    remote_close_interpreters(s);
-    stack_walker_close(&s->walker);
-    code_names_free(&s->names);
-    pthread_cond_destroy(&s->wake);
-    pthread_mutex_destroy(&s->mutex);
-    free(s);
-}
-
-static void
 set_read_error(const char *what)
 {
     PyErr_Format(errno == EPERM   ? PyExc_PermissionError
@@ -68,9 +56,10 @@ set_read_error(const char *what)
 static int
 find_interpreter(sampler *s, const remote_options *options)
 {
-    s->runtime = options->runtime;
-    s->code_type = options->code_type;
-    walk_status status = walk_find_offsets(&s->memory, s->runtime, options->version, &s->offsets);
+    s->interpreter.runtime = options->runtime;
+    s->interpreter.code_type = options->code_type;
+    walk_status status =
+        walk_find_offsets(&s->memory, s->interpreter.runtime, options->version, &s->interpreter.offsets);
     if (status == WALK_UNREADABLE) {
         set_read_error("reading the interpreter");
         return -1;
@@ -79,41 +68,50 @@ find_interpreter(sampler *s, const remote_options *options)
         PyErr_SetString(PyExc_ValueError, "the layout of this interpreter is not known");
         return -1;
     }
-    if (memory_read(&s->memory, s->runtime + s->offsets.runtime_interpreters, &s->interp, 8) < 0) {
+    if (memory_read(&s->memory, s->interpreter.runtime + s->interpreter.offsets.runtime_interpreters,
+                    &s->interpreter.address, 8)
+        < 0) {
         set_read_error("reading the interpreter");
         return -1;
     }
     return 0;
 }
 
+static void
+free_remote(sampler *s)
+{
+    sampler_thread_stop(s);
+    sampler_tasks_close(s);
+    remote_close_interpreters(s);
+    sampler_delete(s);
+}
+
 static sampler *
 new_sampler(remote_target *target, const remote_options *options)
 {
-    sampler *s = calloc(1, sizeof *s);
+    const sampler_options common = {
+        .source = &remote_source,
+        .source_data = target,
+        .read_pid = options->pid,
+        .interval_ns = (uint64_t)options->interval_ns,
+        .max_cpu_ppm = options->max_cpu_ppm,
+        .seed = options->seed,
+        .follows_cpu = 1,
+    };
+    sampler *s = sampler_new(&common);
     if (s == NULL) {
         PyErr_NoMemory();
         return NULL;
     }
-    pthread_condattr_t attributes;
-    pthread_condattr_init(&attributes);
-    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    pthread_cond_init(&s->wake, &attributes);
-    pthread_condattr_destroy(&attributes);
-    pthread_mutex_init(&s->mutex, NULL);
-    s->pid = getpid();
-    s->memory.pid = options->pid;
-    s->remote = target;
-    s->interval_ns = s->pace_ns = (uint64_t)options->interval_ns;
-    s->max_cpu_ppm = options->max_cpu_ppm;
-    s->random = options->seed != 0 ? options->seed : sampler_now_ns() ^ (uint64_t)options->pid << 32;
-    s->has_fine_clock = 1;
-    s->rseq_offset = options->rseq_offset;
+    s->pace.has_fine_clock = 1;
+    s->follow.rseq_offset = options->rseq_offset;
     target->pauses = options->pauses;
     if (find_interpreter(s, options) < 0) {
         free_remote(s);
         return NULL;
     }
-    if (stack_walker_open(&s->walker, &s->memory, &s->offsets, 0, 0) != WALK_OK || remote_open_interpreters(s) < 0) {
+    if (stack_walker_open(&s->walker, &s->memory, &s->interpreter.offsets, 0, 0) != WALK_OK
+        || remote_open_interpreters(s) < 0) {
         PyErr_NoMemory();
         free_remote(s);
         return NULL;
@@ -250,7 +248,7 @@ static PyObject *
 remote_start(PyObject *object, PyObject *Py_UNUSED(ignored))
 {
     remote_sampler *self = (remote_sampler *)object;
-    if (self->s == NULL || self->s->has_thread || !self->has_log) {
+    if (self->s == NULL || self->s->thread.is_there || !self->has_log) {
         PyErr_SetString(PyExc_RuntimeError, "this sampler can't be started");
         return NULL;
     }
@@ -292,7 +290,7 @@ remote_stats(PyObject *object, PyObject *Py_UNUSED(ignored))
 static int
 check_can_look(const remote_sampler *self)
 {
-    if (self->s == NULL || self->s->has_thread) {
+    if (self->s == NULL || self->s->thread.is_there) {
         PyErr_SetString(PyExc_RuntimeError, "this sampler can't be asked for stacks");
         return -1;
     }
@@ -361,7 +359,7 @@ look_at_all(remote_sampler *self, task_reader *reader)
             status = -1;
         }
         else {
-            status = remote_add_looks(s, self->target.views[i].id, reader, threads, tasks);
+            status = remote_add_snapshot(s, self->target.views[i].id, reader, threads, tasks);
         }
     }
     if (self->target.pauses) {
@@ -399,8 +397,8 @@ remote_stacks_and_tasks(PyObject *object, PyObject *Py_UNUSED(ignored))
     if (check_can_look(self) < 0) {
         return NULL;
     }
-    walk_status status =
-        task_reader_open(&reader, &self->s->memory, &self->s->offsets, self->s->runtime, &self->tables);
+    walk_status status = task_reader_open(&reader, &self->s->memory, &self->s->interpreter.offsets,
+                                          self->s->interpreter.runtime, &self->tables);
     if (status != WALK_OK) {
         set_tasks_error(status);
         return NULL;

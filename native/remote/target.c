@@ -1,5 +1,5 @@
 /* target.c owns the life of a process that is sampled from outside, and its threads as the kernel shows them. */
-#include "remote/interpreters.h"
+#include "remote/target.h"
 
 #include <ctype.h>
 #include <dirent.h>
@@ -17,12 +17,8 @@
 /* Linux: a process's CPU clock as a clockid_t (include/linux/posix-timers.h: CPUCLOCK_SCHED). */
 #define CPU_CLOCK_OF(pid) ((clockid_t)(~(uint32_t)(pid) << 3 | 2u))
 #define MAX_STATUS_BYTES 4096
-/* Ticks without any reading after which the interpreter is no longer there. */
-#define MAX_FAILED_TICKS 50u
-#define LOOK_EVERY_TICKS 256u
 /* A clock that other processes see moves at the scheduler's ticks, 100 to 1,000 a second, while its thread runs. */
 #define TICK_NS 12000000u
-#define LATE_NS 200000000u
 
 int
 remote_target_open(remote_target *target, pid_t pid)
@@ -153,38 +149,12 @@ remote_read_thread_name(const remote_target *target, pid_t task, char name[MAX_T
     }
 }
 
-void
-remote_open_lane(sampler *s, thread_lane *lane)
+int
+remote_open_clock(const remote_target *target, pid_t task)
 {
     char path[64];
-    const remote_target *target = s->remote;
-    pid_t task = (pid_t)lane->native_id;
     snprintf(path, sizeof path, "task/%d/schedstat", (int)task);
-    lane->clock_file = -1;
-    if (target->has_own_pids || faccessat(target->proc, path, F_OK, 0) < 0) {
-        task = remote_find_task(target, lane->native_id);
-        snprintf(path, sizeof path, "task/%d/schedstat", (int)task);
-    }
-    if (task != 0) {
-        remote_read_thread_name(target, task, lane->name);
-        lane->clock_file = openat(target->proc, path, O_RDONLY | O_CLOEXEC);
-    }
-    lane->task = task;
-    if (remote_adopt_thread(s, lane)) {
-        return;
-    }
-    if (sample_log_is_open(&s->log) && s->log.counters != NULL) {
-        lane->index = sample_log_add_thread(&s->log, task != 0 ? (uint64_t)task : lane->native_id, lane->name);
-    }
-}
-
-void
-remote_close_lane(thread_lane *lane)
-{
-    if (lane->clock_file >= 0) {
-        close(lane->clock_file);
-        lane->clock_file = -1;
-    }
+    return openat(target->proc, path, O_RDONLY | O_CLOEXEC);
 }
 
 uint64_t
@@ -207,56 +177,4 @@ remote_lane_cpu_ns(thread_lane *lane, uint64_t now_ns, int *has_slept)
     }
     *has_slept = now_ns - lane->moved_ns > TICK_NS;
     return cpu_ns > lane->cpu_ns ? cpu_ns : lane->cpu_ns;
-}
-
-void
-remote_before_tick(sampler *s, uint64_t now_ns, uint64_t late_ns)
-{
-    remote_target *target = s->remote;
-    target->samples_before = s->log.n[COUNT_SAMPLES];
-    target->failures_before = s->log.n[COUNT_UNREADABLE];
-    if ((late_ns > LATE_NS || s->log.n[COUNT_TICKS] % LOOK_EVERY_TICKS == 0) && !remote_is_alive(target)) {
-        target->end = REMOTE_GONE; /* who has its pid now is somebody else */
-        return;
-    }
-    s->tick_ns = now_ns;
-    if (target->pauses && remote_pause(target->pid) < 0 && errno == EPERM) {
-        target->end = REMOTE_FORBIDDEN;
-    }
-    uint64_t generation = remote_find_interpreters(s);
-    int has_deaths_told = s->offsets.interp_code_generation != 0;
-    if (generation != target->generation || (!has_deaths_told && now_ns - target->checked_all_ns > CODE_DOUBT_NS)) {
-        target->generation = generation;
-        target->checked_all_ns = now_ns;
-        s->log.generation++; /* stacks known by heart are looked up again */
-    }
-}
-
-int
-remote_after_tick(sampler *s)
-{
-    remote_target *target = s->remote;
-    if (target->pauses) {
-        remote_resume();
-    }
-    if (target->end != REMOTE_GOES_ON) {
-        return 0;
-    }
-    if (s->log.n[COUNT_SAMPLES] != target->samples_before || s->log.n[COUNT_UNREADABLE] == target->failures_before) {
-        target->failed_in_row = 0;
-        return 1;
-    }
-    target->failed_in_row++;
-    if (!remote_is_alive(target)) {
-        target->end = REMOTE_GONE;
-    }
-    else if (target->failed_in_row > MAX_FAILED_TICKS) {
-        target->end = REMOTE_LOST;
-    }
-    if (target->end != REMOTE_GOES_ON) {
-        /* These were looks at nothing. */
-        s->log.n[COUNT_UNREADABLE] -= target->failed_in_row;
-        return 0;
-    }
-    return 1;
 }

@@ -3,7 +3,7 @@
 #ifndef FOOTFALL_REMOTE_TARGET_H
 #define FOOTFALL_REMOTE_TARGET_H
 
-#include "sampler/loop.h"
+#include "sampler/sampler.h"
 
 /* How long a code object that nobody doubted is taken to be what it was (before 3.14). */
 #define CODE_DOUBT_NS 20000000u
@@ -59,6 +59,7 @@ typedef struct remote_target {
     uint64_t failures_before; /* what the log had counted a tick ago */
     uint64_t samples_before;
     uint64_t checked_all_ns; /* when all known code objects were last doubted */
+    uint64_t tick_ns; /* when the tick began */
     int pauses; /* stop its threads while they are read */
     _Atomic int end;
 } remote_target;
@@ -70,30 +71,20 @@ void remote_target_close(remote_target *target);
 /* Whether the process is still there. */
 int remote_is_alive(const remote_target *target);
 
-/* Before a tick, and after it; after which sampling goes on (1) or ends (0). */
-void remote_before_tick(sampler *s, uint64_t now_ns, uint64_t late_ns);
-int remote_after_tick(sampler *s);
-
 /* The kernel's id, here, of a thread that has `native_id` there; 0 when it is not known. */
 pid_t remote_find_task(const remote_target *target, uint64_t native_id);
-/* Fill what the lane needs of the kernel: log entry, clock. */
-void remote_open_lane(sampler *s, thread_lane *lane);
+/* Open the file of a thread's CPU clock; -1 where the kernel has none for it (any longer). */
+int remote_open_clock(const remote_target *target, pid_t task);
 /* Read the name of a thread, ended by a NUL; "" when it has ended. */
 void remote_read_thread_name(const remote_target *target, pid_t task, char name[MAX_THREAD_NAME]);
-void remote_close_lane(thread_lane *lane);
 /* CPU time of the lane's thread, and whether it has slept for so long that its clock would have moved if not. */
 uint64_t remote_lane_cpu_ns(thread_lane *lane, uint64_t now_ns, int *has_slept);
 
-/* Whether `entry` is still what it was when it was read; if not it is erased. */
-int remote_is_same_code(sampler *s, code_entry *entry);
-/* Read a code object into s->names, with the digest of its header, which was the same before and after; then
- * remember for its entry what tells it from its successors. */
-walk_status remote_read_code(sampler *s, uint64_t address, uint64_t *header);
-void remote_note_code(const sampler *s, code_entry *entry, uint64_t header);
-
-/* Stop all threads of a process, and let them go. Only one thread may use it. 0; -1 with errno (EPERM: another
- * debugger has it). What could not be stopped in time runs on. */
-int remote_pause(pid_t pid);
-void remote_resume(void);
+/* What the sampler keeps for us. */
+static inline remote_target *
+remote_target_of(const sampler *s)
+{
+    return s->source_data;
+}
 
 #endif

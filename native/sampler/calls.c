@@ -2,7 +2,7 @@
  * a sample whose innermost frame is at one was taken in that function. Nothing is asked during sampling. */
 #include "sampler/calls.h"
 
-#include "remote/target.h"
+#include "sampler/sampler_source.h"
 #include "walk/calls.h"
 
 #include <stdlib.h>
@@ -59,7 +59,7 @@ opcode_at(sampler *s, const code_entry *code, uint32_t unit, unsigned char *byte
         uint32_t left = unit < code->n_units ? code->n_units - unit : 0;
         *first = unit;
         *n_units = left < MAX_BYTECODE / 2 ? left : MAX_BYTECODE / 2;
-        uint64_t address = code->address + s->offsets.code_adaptive + 2 * (uint64_t)unit;
+        uint64_t address = code->address + s->interpreter.offsets.code_adaptive + 2 * (uint64_t)unit;
         if (*n_units == 0 || memory_read(&s->memory, address, bytecode, 2 * (size_t)*n_units) < 0) {
             *n_units = 0;
             return -1;
@@ -78,16 +78,11 @@ log_calls_of(sampler *s, code_entry *code, const place *places, uint32_t n, unsi
         if (opcode < 0) {
             return;
         }
-        if (call_is_native(s->offsets.version, (unsigned)opcode)) {
+        if (call_is_native(s->interpreter.offsets.version, (unsigned)opcode)) {
             units[n_calls++] = places[i].unit;
         }
     }
-    if (s->remote == NULL) {
-        sampler_apply_deaths(s);
-    }
-    else {
-        remote_is_same_code(s, code);
-    }
+    s->source->check_code(s, code);
     if (n_calls > 0 && code->id == places[0].code) { /* else another object's memory was read */
         sample_log_add_calls(&s->log, code->id, units, n_calls);
     }
@@ -98,9 +93,6 @@ sampler_log_calls(sampler *s)
 {
     if (s->memory.pid == MEMORY_DIRECT) {
         return; /* what it reads must be alive, and some of that may not be */
-    }
-    if (s->remote == NULL) {
-        sampler_apply_deaths(s);
     }
     uint32_t n = 0;
     place *places = sorted_places(&s->log, &n);

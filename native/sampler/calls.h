@@ -2,7 +2,7 @@
 #ifndef FOOTFALL_SAMPLER_CALLS_H
 #define FOOTFALL_SAMPLER_CALLS_H
 
-#include "sampler/loop.h"
+#include "sampler/sampler.h"
 
 /* Log the places of all nodes that are; once, when sampling ends: by then the instructions have adapted. Not while the
  * sampling thread runs, but by itself. */

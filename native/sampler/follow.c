@@ -6,30 +6,20 @@
  * The CPU number of a thread is in its rseq area, which glibc 2.35 and later register and the kernel keeps. */
 #include "sampler/follow.h"
 
-#include <dlfcn.h>
 #include <sched.h>
 
 #define MIN_INTERVAL_NS 400000u
-#define CPU_ID_OFFSET 4 /* in struct rseq */
 /* A thread of a real-time class does not let us in on its CPU: then we go where there is room. */
 #define MAX_LATE_NS 200000000u
 
 void
 sampler_follow_open(sampler *s)
 {
-    s->cpu = -1;
-    s->cpu_address = 0;
-    if (s->remote != NULL) {
-        s->follows_cpu = s->rseq_offset != 0 && s->interval_ns >= MIN_INTERVAL_NS; /* who started us found it */
-        return;
+    s->follow.cpu = -1;
+    s->follow.address = 0;
+    if (s->follow.rseq_offset == 0 || s->pace.interval_ns < MIN_INTERVAL_NS) {
+        s->follow.is_on = 0;
     }
-    const int64_t *offset = dlsym(RTLD_DEFAULT, "__rseq_offset");
-    const unsigned int *size = dlsym(RTLD_DEFAULT, "__rseq_size");
-    if (offset == NULL || size == NULL || *size == 0 || s->interval_ns < MIN_INTERVAL_NS) {
-        s->follows_cpu = 0;
-        return;
-    }
-    s->rseq_offset = *offset + CPU_ID_OFFSET;
 }
 
 static void
@@ -40,8 +30,8 @@ bind_to(sampler *s, int cpu)
     CPU_SET(cpu, &one);
     /* It fails where the program may no longer use that CPU; then we stay where we are. */
     if (sched_setaffinity(0, sizeof one, &one) == 0) {
-        s->cpu = cpu;
-        s->n_moves++;
+        s->follow.cpu = cpu;
+        s->follow.n_moves++;
     }
 }
 
@@ -49,31 +39,31 @@ static void
 unbind(sampler *s)
 {
     cpu_set_t all;
-    s->follows_cpu = 0;
-    s->cpu_address = 0;
-    if (s->cpu >= 0 && sched_getaffinity(s->pid, sizeof all, &all) == 0) {
+    s->follow.is_on = 0;
+    s->follow.address = 0;
+    if (s->follow.cpu >= 0 && sched_getaffinity(s->pid, sizeof all, &all) == 0) {
         sched_setaffinity(0, sizeof all, &all);
-        s->cpu = -1;
+        s->follow.cpu = -1;
     }
 }
 
 void
 sampler_follow(sampler *s, uint64_t late_ns)
 {
-    if (!s->follows_cpu) {
+    if (!s->follow.is_on) {
         return;
     }
     if (late_ns > MAX_LATE_NS) {
         unbind(s);
         return;
     }
-    if (s->cpu_address != 0 && s->cpu_seen < CPU_SETSIZE && (int)s->cpu_seen != s->cpu) {
-        bind_to(s, (int)s->cpu_seen);
+    if (s->follow.address != 0 && s->follow.seen < CPU_SETSIZE && (int)s->follow.seen != s->follow.cpu) {
+        bind_to(s, (int)s->follow.seen);
     }
-    for (uint32_t i = 0; i < s->n_lanes; i++) {
-        const thread_lane *lane = &s->lanes[i];
-        if (lane->thread == s->gil_holder && lane->native_id != 0 && lane->thread_id != 0) {
-            s->cpu_address = lane->thread_id + (uint64_t)s->rseq_offset;
+    for (uint32_t i = 0; i < s->threads.n_lanes; i++) {
+        const thread_lane *lane = &s->threads.lanes[i];
+        if (lane->thread == s->threads.gil_holder && lane->native_id != 0 && lane->thread_id != 0) {
+            s->follow.address = lane->thread_id + (uint64_t)s->follow.rseq_offset;
             return;
         }
     }

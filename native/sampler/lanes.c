@@ -2,53 +2,22 @@
  * while it is read, the CPU clock of each, and who holds the GIL. Called by the sampling thread only. */
 #include "sampler/lanes.h"
 
-#include "remote/target.h"
+#include "sampler/sampler_source.h"
 
-#include <fcntl.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-/* Linux: a thread's CPU clock as a clockid_t (include/linux/posix-timers.h: CPUCLOCK_SCHED, per thread). */
-#define CPU_CLOCK_OF(native_id) ((clockid_t)(~(uint32_t)(native_id) << 3 | 6u))
-
-static void
-read_thread_name(uint64_t native_id, char name[MAX_THREAD_NAME])
-{
-    char path[64];
-    name[0] = '\0';
-    snprintf(path, sizeof path, "/proc/self/task/%lu/comm", (unsigned long)native_id);
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0) {
-        return;
-    }
-    ssize_t got = read(fd, name, MAX_THREAD_NAME - 1);
-    close(fd);
-    got = got > 0 && name[got - 1] == '\n' ? got - 1 : got;
-    name[got > 0 ? got : 0] = '\0';
-}
-
-uint64_t
-lane_cpu_ns(const thread_lane *lane)
-{
-    struct timespec now;
-    if (clock_gettime(lane->clock, &now) < 0) {
-        return lane->cpu_ns; /* it has ended */
-    }
-    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
-}
-
 static uint64_t
 native_id_of(const sampler *s, uint64_t thread, const thread_fields *fields)
 {
-    return thread == s->start_thread ? s->start_native_id : fields->native_id;
+    return thread == s->interpreter.start_thread ? s->interpreter.start_native_id : fields->native_id;
 }
 
 static void
 load_gil_holder(sampler *s, const unsigned char gil[16])
 {
-    s->gil_holder = load_u32(gil + 8) == 1 ? load_u64(gil) : 0;
+    s->threads.gil_holder = load_u32(gil + 8) == 1 ? load_u64(gil) : 0;
 }
 
 /* Read the list's head, the GIL and all known threads by one call.
@@ -59,52 +28,53 @@ is_list_unchanged(sampler *s)
     memory_span spans[MAX_SPANS];
     uint64_t head = 0;
     unsigned char gil[16];
-    uint32_t bytes = s->offsets.thread_bytes;
+    uint32_t bytes = s->interpreter.offsets.thread_bytes;
     int n = 0;
-    spans[n++] = (memory_span){s->interp + s->offsets.interp_threads, &head, sizeof head};
-    spans[n++] = (memory_span){s->gil_address, gil, sizeof gil};
-    if (s->cpu_address != 0) {
-        spans[n++] = (memory_span){s->cpu_address, &s->cpu_seen, sizeof s->cpu_seen};
+    spans[n++] = (memory_span){s->interpreter.address + s->interpreter.offsets.interp_threads, &head, sizeof head};
+    spans[n++] = (memory_span){s->interpreter.gil_address, gil, sizeof gil};
+    if (s->follow.address != 0) {
+        spans[n++] = (memory_span){s->follow.address, &s->follow.seen, sizeof s->follow.seen};
     }
     /* without a safe way to read, no thread that may have ended since */
-    uint32_t n_batch = s->n_lanes <= MAX_BATCH && s->memory.pid != MEMORY_DIRECT ? s->n_lanes : 0;
+    uint32_t n_batch = s->threads.n_lanes <= MAX_BATCH && s->memory.pid != MEMORY_DIRECT ? s->threads.n_lanes : 0;
     for (uint32_t i = 0; i < n_batch; i++) {
-        spans[n++] = (memory_span){s->lanes[i].thread, s->states + (size_t)i * bytes, bytes};
+        spans[n++] = (memory_span){s->threads.lanes[i].thread, s->threads.states + (size_t)i * bytes, bytes};
     }
     if (memory_read_spans(&s->memory, spans, n) < 0) {
-        s->cpu_address = 0;
+        s->follow.address = 0;
         return memory_read_spans(&s->memory, spans, 2) < 0 ? -1 : (load_gil_holder(s, gil), 0);
     }
     load_gil_holder(s, gil);
     for (uint32_t i = 0; i < n_batch; i++) {
         thread_fields fields;
-        thread_fields_load(&s->offsets, s->states + (size_t)i * bytes, &fields);
-        if (head != s->lanes[i].thread || fields.interp != s->interp
-            || native_id_of(s, head, &fields) != s->lanes[i].native_id) {
+        thread_fields_load(&s->interpreter.offsets, s->threads.states + (size_t)i * bytes, &fields);
+        if (head != s->threads.lanes[i].thread || fields.interp != s->interpreter.address
+            || native_id_of(s, head, &fields) != s->threads.lanes[i].native_id) {
             return 0;
         }
         head = fields.next;
     }
-    return n_batch == s->n_lanes && head == 0;
+    return n_batch == s->threads.n_lanes && head == 0;
 }
 
 void
 sampler_expect_one_thread(sampler *s)
 {
     stack_walker *walker = &s->walker;
-    walker->extra[0] = (memory_span){s->interp + s->offsets.interp_threads, &s->list_head, sizeof s->list_head};
-    walker->extra[1] = (memory_span){s->cpu_address, &s->cpu_seen, sizeof s->cpu_seen};
-    walker->n_extra = s->cpu_address != 0 ? 2 : 1;
+    walker->extra[0] = (memory_span){s->interpreter.address + s->interpreter.offsets.interp_threads,
+                                     &s->threads.list_head, sizeof s->threads.list_head};
+    walker->extra[1] = (memory_span){s->follow.address, &s->follow.seen, sizeof s->follow.seen};
+    walker->n_extra = s->follow.address != 0 ? 2 : 1;
 }
 
 int
 sampler_is_one_thread(sampler *s)
 {
-    const thread_lane *lane = &s->lanes[0];
+    const thread_lane *lane = &s->threads.lanes[0];
     const thread_fields *fields = &s->walker.fields;
     s->walker.n_extra = 0;
-    s->gil_holder = collector_gil_holder(&s->walker.collector);
-    return s->list_head == lane->thread && fields->next == 0 && fields->interp == s->interp
+    s->threads.gil_holder = collector_gil_holder(&s->walker.collector);
+    return s->threads.list_head == lane->thread && fields->next == 0 && fields->interp == s->interpreter.address
            && native_id_of(s, lane->thread, fields) == lane->native_id;
 }
 
@@ -117,13 +87,8 @@ open_lane(sampler *s, thread_lane *lane, uint64_t thread, const thread_fields *f
     lane->thread_id = fields->thread_id;
     lane->native_id = native_id;
     lane->clock_file = -1;
-    if (native_id != 0 && s->remote != NULL) {
-        remote_open_lane(s, lane);
-    }
-    else if (native_id != 0) {
-        read_thread_name(native_id, lane->name);
-        lane->index = sample_log_add_thread(&s->log, native_id, lane->name);
-        lane->clock = CPU_CLOCK_OF(native_id);
+    if (native_id != 0) {
+        s->source->open_lane(s, lane);
     }
 }
 
@@ -135,14 +100,7 @@ lane_follow_name(sampler *s, thread_lane *lane)
         return;
     }
     char name[MAX_THREAD_NAME] = "";
-    uint64_t native_id = lane->native_id;
-    if (s->remote == NULL) {
-        read_thread_name(native_id, name);
-    }
-    else if (lane->task != 0) {
-        native_id = (uint64_t)lane->task;
-        remote_read_thread_name(s->remote, lane->task, name);
-    }
+    uint64_t native_id = s->source->read_name(s, lane, name);
     if (name[0] != '\0' && strcmp(name, lane->name) != 0) {
         memcpy(lane->name, name, sizeof name);
         sample_log_name_thread(&s->log, lane->index, native_id, name);
@@ -154,12 +112,12 @@ static void
 take_lane(sampler *s, thread_lane *to, uint64_t thread, const thread_fields *fields)
 {
     uint64_t native_id = native_id_of(s, thread, fields);
-    for (uint32_t i = 0; i < s->n_lanes; i++) {
-        if (s->lanes[i].thread == thread && s->lanes[i].native_id == native_id) {
-            *to = s->lanes[i];
-            s->lanes[i].thread = 0;
-            s->lanes[i].path = NULL;
-            s->lanes[i].clock_file = -1;
+    for (uint32_t i = 0; i < s->threads.n_lanes; i++) {
+        if (s->threads.lanes[i].thread == thread && s->threads.lanes[i].native_id == native_id) {
+            *to = s->threads.lanes[i];
+            s->threads.lanes[i].thread = 0;
+            s->threads.lanes[i].path = NULL;
+            s->threads.lanes[i].clock_file = -1;
             return;
         }
     }
@@ -171,7 +129,9 @@ lanes_free(thread_lane *lanes, uint32_t n)
 {
     for (uint32_t i = 0; i < n; i++) {
         free(lanes[i].path);
-        remote_close_lane(&lanes[i]);
+        if (lanes[i].clock_file >= 0) {
+            close(lanes[i].clock_file);
+        }
     }
     free(lanes);
 }
@@ -179,9 +139,9 @@ lanes_free(thread_lane *lanes, uint32_t n)
 void
 sampler_free_lanes(sampler *s)
 {
-    lanes_free(s->lanes, s->n_lanes);
-    s->lanes = NULL;
-    s->n_lanes = 0;
+    lanes_free(s->threads.lanes, s->threads.n_lanes);
+    s->threads.lanes = NULL;
+    s->threads.n_lanes = 0;
 }
 
 /* Follow the interpreter's list from its head. A thread that ends meanwhile ends the list here; it is whole
@@ -197,14 +157,14 @@ follow_list(sampler *s)
     if (lanes == NULL) {
         return WALK_NO_MEMORY;
     }
-    memory_read(&s->memory, s->interp + s->offsets.interp_threads, &at, sizeof at);
+    memory_read(&s->memory, s->interpreter.address + s->interpreter.offsets.interp_threads, &at, sizeof at);
     while (at != 0 && n < MAX_THREADS) {
         thread_fields fields;
-        if (memory_read(&s->memory, at, state, s->offsets.thread_bytes) < 0) {
+        if (memory_read(&s->memory, at, state, s->interpreter.offsets.thread_bytes) < 0) {
             break;
         }
-        thread_fields_load(&s->offsets, state, &fields);
-        if (fields.interp != s->interp) {
+        thread_fields_load(&s->interpreter.offsets, state, &fields);
+        if (fields.interp != s->interpreter.address) {
             break;
         }
         if (n == room) {
@@ -219,9 +179,9 @@ follow_list(sampler *s)
         at = fields.next;
     }
     sampler_free_lanes(s);
-    s->lanes = lanes;
-    s->n_lanes = n;
-    s->n_follows++;
+    s->threads.lanes = lanes;
+    s->threads.n_lanes = n;
+    s->threads.n_follows++;
     return WALK_OK;
 }
 

@@ -2,9 +2,9 @@
 #ifndef FOOTFALL_SAMPLER_LANES_H
 #define FOOTFALL_SAMPLER_LANES_H
 
-#include "sampler/loop.h"
+#include "sampler/sampler.h"
 
-/* Bring s->lanes and s->gil_holder up to date. */
+/* Bring s->threads.lanes and s->threads.gil_holder up to date. */
 walk_status sampler_find_threads(sampler *s);
 
 /* While there is one thread: have the walk of its stack read what sampler_find_threads would, by the same call;
@@ -12,11 +12,11 @@ walk_status sampler_find_threads(sampler *s);
 void sampler_expect_one_thread(sampler *s);
 int sampler_is_one_thread(sampler *s);
 
-/* What the thread's CPU clock shows; the last value that was seen when the thread has ended. */
-uint64_t lane_cpu_ns(const thread_lane *lane);
-
 /* Count a sample of the thread and log its name anew if it has another by now, as threads have that name themselves
  * when they begin. It is looked at with the samples 1, 2, 4, 8 and so on. */
 void lane_follow_name(sampler *s, thread_lane *lane);
+
+void sampler_free_lanes(sampler *s);
+void lanes_free(thread_lane *lanes, uint32_t n);
 
 #endif

@@ -2,6 +2,8 @@
  * It knows neither threads nor stacks nor Python. */
 #include "sampler/log.h"
 
+#include "record/clocks.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,14 +15,6 @@
 #define FIRST_ROOM 1024u /* entries of a new table */
 #define TIME_OFFSET 8u   /* in a SAMPLE payload */
 #define REPEAT_OFFSET 30u
-
-static uint64_t
-clock_ns(clockid_t clock)
-{
-    struct timespec now;
-    clock_gettime(clock, &now);
-    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
-}
 
 static void
 end_log(sample_log *log, int error)

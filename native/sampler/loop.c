@@ -1,13 +1,15 @@
 /* sampler/loop.c owns the native thread: its clock, its jitter, its start and stop.
  * It has no Python thread state, never takes the GIL, and takes no signal. */
-#include "sampler/asyncio.h"
+#include "sampler/loop.h"
+
 #include "sampler/calls.h"
+#include "record/clocks.h"
 #include "sampler/follow.h"
+#include "sampler/sampler_source.h"
 #include "sampler/tasks.h"
-#include "remote/target.h"
+#include "sampler/tick.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -16,12 +18,6 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#ifndef SYS_close_range
-#define SYS_close_range 436 /* on every machine */
-#endif
-#ifndef CLOSE_RANGE_UNSHARE
-#define CLOSE_RANGE_UNSHARE 2u
-#endif
 #define STACK_BYTES (512u * 1024) /* code.c keeps a text of 32 KiB on it */
 #define TIMER_SLACK_NS 1000ul     /* 50 us by default, which is late for short intervals */
 
@@ -29,10 +25,10 @@
 static uint64_t
 next_random(sampler *s)
 {
-    s->random ^= s->random >> 12;
-    s->random ^= s->random << 25;
-    s->random ^= s->random >> 27;
-    return s->random * 0x2545f4914f6cdd1du;
+    s->pace.random ^= s->pace.random >> 12;
+    s->pace.random ^= s->pace.random << 25;
+    s->pace.random ^= s->pace.random >> 27;
+    return s->pace.random * 0x2545f4914f6cdd1du;
 }
 
 #define PACED_TICKS 32u /* looks at our own CPU clock: each costs half a microsecond */
@@ -45,7 +41,7 @@ static uint64_t
 jittered_interval(sampler *s)
 {
     uint64_t share = next_random(s) >> 44; /* 20 bits: intervals up to 4 h do not overflow */
-    return s->pace_ns / 2 + ((s->pace_ns * share) >> 20);
+    return s->pace.ns / 2 + ((s->pace.ns * share) >> 20);
 }
 
 /* Sleep until the deadline or until stop wakes us. 1 to go on, 0 to end. */
@@ -53,14 +49,14 @@ static int
 sleep_until(sampler *s, uint64_t deadline_ns)
 {
     struct timespec deadline = {(time_t)(deadline_ns / 1000000000u), (long)(deadline_ns % 1000000000u)};
-    pthread_mutex_lock(&s->mutex);
-    while (!s->is_stopping) {
-        if (pthread_cond_timedwait(&s->wake, &s->mutex, &deadline) == ETIMEDOUT) {
+    pthread_mutex_lock(&s->thread.mutex);
+    while (!s->thread.is_stopping) {
+        if (pthread_cond_timedwait(&s->thread.wake, &s->thread.mutex, &deadline) == ETIMEDOUT) {
             break;
         }
     }
-    int goes_on = !s->is_stopping;
-    pthread_mutex_unlock(&s->mutex);
+    int goes_on = !s->thread.is_stopping;
+    pthread_mutex_unlock(&s->thread.mutex);
     return goes_on;
 }
 
@@ -68,26 +64,13 @@ sleep_until(sampler *s, uint64_t deadline_ns)
 static int
 wait_until(sampler *s, uint64_t deadline_ns)
 {
-    while (s->remote == NULL && s->last_thread.next_ns <= deadline_ns) {
-        if (!sleep_until(s, s->last_thread.next_ns) || last_thread_is_this(&s->last_thread, sampler_now_ns())) {
+    while (s->thread.last_thread.next_ns <= deadline_ns) {
+        if (!sleep_until(s, s->thread.last_thread.next_ns)
+            || last_thread_is_this(&s->thread.last_thread, monotonic_ns())) {
             return 0;
         }
     }
     return sleep_until(s, deadline_ns);
-}
-
-static uint64_t
-clock_ns(clockid_t clock)
-{
-    struct timespec now;
-    clock_gettime(clock, &now);
-    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
-}
-
-static clockid_t
-process_clock(const sampler *s)
-{
-    return s->remote != NULL ? s->remote->clock : CLOCK_PROCESS_CPUTIME_ID;
 }
 
 /* Set the pace by what the last ticks cost, against what the process did: a program that waits is looked at rarely.
@@ -96,61 +79,30 @@ process_clock(const sampler *s)
 static void
 set_pace(sampler *s)
 {
-    if (++s->paced_ticks < PACED_TICKS) {
+    if (++s->pace.n_ticks < PACED_TICKS) {
         return;
     }
-    pace_clocks now = {sampler_now_ns(), clock_ns(process_clock(s)), clock_ns(CLOCK_THREAD_CPUTIME_ID)};
-    uint64_t wall_ns = now.wall_ns - s->paced_at.wall_ns;
-    uint64_t used_ns = now.process_ns - s->paced_at.process_ns;
-    uint64_t own_ns = now.own_ns - s->paced_at.own_ns - s->aside_ns;
-    uint32_t ticks = s->paced_ticks;
-    s->log.n[COUNT_CPU] = s->cpu_before_ns + now.own_ns;
-    s->paced_ticks = 0;
-    s->paced_at = now;
-    s->aside_ns = 0;
-    if (s->max_cpu_ppm == 0 || !s->has_fine_clock) {
+    pace_clocks now = {monotonic_ns(), clock_ns(s->source->cpu_clock(s)), clock_ns(CLOCK_THREAD_CPUTIME_ID)};
+    uint64_t wall_ns = now.wall_ns - s->pace.clocks.wall_ns;
+    uint64_t used_ns = now.process_ns - s->pace.clocks.process_ns;
+    uint64_t own_ns = now.own_ns - s->pace.clocks.own_ns - s->pace.aside_ns;
+    uint32_t ticks = s->pace.n_ticks;
+    s->log.n[COUNT_CPU] = s->pace.cpu_before_ns + now.own_ns;
+    s->pace.n_ticks = 0;
+    s->pace.clocks = now;
+    s->pace.aside_ns = 0;
+    if (s->pace.max_cpu_ppm == 0 || !s->pace.has_fine_clock) {
         return;
     }
     /* What the process may spend in a second of its own; more than one CPU of it does not count. */
     uint64_t busy_ppm = used_ns < wall_ns ? used_ns * 1000u / (wall_ns / 1000u + 1u) : 1000000u;
-    uint64_t pace = own_ns / ticks * 1000000u / s->max_cpu_ppm;
+    uint64_t pace = own_ns / ticks * 1000000u / s->pace.max_cpu_ppm;
     pace = pace * 1000000u / (busy_ppm + 1000u);
-    pace = (s->pace_ns + pace) / 2; /* one dear tick is not the rule */
+    pace = (s->pace.ns + pace) / 2; /* one dear tick is not the rule */
     uint64_t limit = own_ns / ticks * MAX_BUSY_SHARE;
     limit = limit > MAX_PACE_NS ? limit : MAX_PACE_NS;
     pace = pace < limit ? pace : limit;
-    s->pace_ns = pace > s->interval_ns ? pace : s->interval_ns;
-}
-
-/* Leave the program's table of file descriptors for an empty one of our own (Linux 5.9), and have a window to read
- * memory through in it: a program that closes descriptors it did not open does not meet ours. */
-static int
-open_window(sampler *s)
-{
-    if (syscall(SYS_close_range, 0u, ~0u, CLOSE_RANGE_UNSHARE) < 0) {
-        return -1;
-    }
-    /* Threads that walk their own stacks have the program's table: there the window's number is another file's. */
-    return s->is_precise ? 0 : memory_window_open(&s->memory);
-}
-
-static void
-report_end(const sampler *s)
-{
-    char line[512];
-    int error_stream = open("/proc/self/fd/2", O_WRONLY | O_APPEND | O_NOCTTY | O_CLOEXEC);
-    int error = (int)s->log.n[COUNT_FULL];
-    int size = snprintf(line, sizeof line,
-                        "footfall: the profile stopped: %s (%s). What was sampled before is kept; "
-                        "free space there and run again. [sample-log-full]\n",
-                        strerror(error), s->log.log.path != NULL ? s->log.log.path : "");
-    /* Our own table has no stderr; that of the process is the main thread's. */
-    if (size > 0 && write(error_stream, line, (size_t)size < sizeof line ? (size_t)size : sizeof line - 1) < 0) {
-        error_stream = -1; /* no stderr to say it on */
-    }
-    if (error_stream >= 0) {
-        close(error_stream);
-    }
+    s->pace.ns = pace > s->pace.interval_ns ? pace : s->pace.interval_ns;
 }
 
 /* Whether the lease has ended; then that is said, by a 0. */
@@ -175,41 +127,31 @@ run_thread(void *argument)
     sampler *s = argument;
     prctl(PR_SET_NAME, "footfall");
     prctl(PR_SET_TIMERSLACK, TIMER_SLACK_NS);
-    pthread_mutex_lock(&s->mutex);
-    s->thread_id = (pid_t)syscall(SYS_gettid);
-    pthread_mutex_unlock(&s->mutex);
-    if (s->remote == NULL) {
-        open_window(s);
-    }
+    pthread_mutex_lock(&s->thread.mutex);
+    s->thread.native_id = (pid_t)syscall(SYS_gettid);
+    pthread_mutex_unlock(&s->thread.mutex);
+    s->source->begin(s);
     sampler_follow_open(s);
-    s->paced_ticks = 0;
-    s->paced_at = (pace_clocks){sampler_now_ns(), clock_ns(process_clock(s)), 0};
-    s->last_thread = (last_thread_watch){sampler_now_ns() + LAST_THREAD_LOOK_NS, 0, 0};
-    uint64_t due = sampler_now_ns() + jittered_interval(s);
+    s->pace.n_ticks = 0;
+    s->pace.clocks = (pace_clocks){monotonic_ns(), clock_ns(s->source->cpu_clock(s)), 0};
+    uint64_t due = monotonic_ns() + jittered_interval(s);
     while (wait_until(s, due)) {
-        uint64_t now = sampler_now_ns();
+        uint64_t now = monotonic_ns();
         if (has_lease_ended(s, now)) {
             break;
         }
-        if (s->remote != NULL) {
-            remote_before_tick(s, now, now - due);
-        }
-        if (s->wants_tasks) {
-            sampler_look_for_tasks(s, now);
-        }
+        s->source->before_tick(s, now, now - due);
         sampler_tick(s, now);
-        if (s->remote != NULL && !remote_after_tick(s)) {
+        if (!s->source->after_tick(s)) {
             break;
         }
         sampler_follow(s, now - due);
         set_pace(s);
         if (!sample_log_is_open(&s->log)) {
-            if (s->remote == NULL) {
-                report_end(s);
-            }
+            s->source->log_ended(s);
             break;
         }
-        uint64_t after = sampler_now_ns();
+        uint64_t after = monotonic_ns();
         s->busy_ns += after - now;
         due += jittered_interval(s);
         if (due < after) {
@@ -217,8 +159,8 @@ run_thread(void *argument)
             due = after + (jittered_interval(s) >> 1);
         }
     }
-    s->cpu_before_ns += clock_ns(CLOCK_THREAD_CPUTIME_ID);
-    s->log.n[COUNT_CPU] = s->cpu_before_ns;
+    s->pace.cpu_before_ns += clock_ns(CLOCK_THREAD_CPUTIME_ID);
+    s->log.n[COUNT_CPU] = s->pace.cpu_before_ns;
     memory_window_close(&s->memory);
     return NULL;
 }
@@ -228,8 +170,8 @@ sampler_thread_start(sampler *s)
 {
     pthread_attr_t attributes;
     sigset_t all, before;
-    s->is_stopping = 0;
-    s->thread_id = 0;
+    s->thread.is_stopping = 0;
+    s->thread.native_id = 0;
     int error = pthread_attr_init(&attributes);
     if (error != 0) {
         return error;
@@ -237,28 +179,28 @@ sampler_thread_start(sampler *s)
     pthread_attr_setstacksize(&attributes, STACK_BYTES);
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before); /* inherited: the program's signals are not ours */
-    error = pthread_create(&s->thread, &attributes, run_thread, s);
+    error = pthread_create(&s->thread.handle, &attributes, run_thread, s);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     pthread_attr_destroy(&attributes);
-    s->has_thread = error == 0;
+    s->thread.is_there = error == 0;
     return error;
 }
 
 void
 sampler_thread_stop(sampler *s)
 {
-    if (!s->has_thread) {
+    if (!s->thread.is_there) {
         return;
     }
-    pthread_mutex_lock(&s->mutex);
-    s->is_stopping = 1;
-    pthread_cond_signal(&s->wake);
-    pthread_mutex_unlock(&s->mutex);
-    pthread_join(s->thread, NULL);
-    s->has_thread = 0;
+    pthread_mutex_lock(&s->thread.mutex);
+    s->thread.is_stopping = 1;
+    pthread_cond_signal(&s->thread.wake);
+    pthread_mutex_unlock(&s->thread.mutex);
+    pthread_join(s->thread.handle, NULL);
+    s->thread.is_there = 0;
     /* The kernel wakes the joiner a little before it takes the thread off the count, by which os.fork
      * decides to warn of threads. */
-    while (s->thread_id != 0 && syscall(SYS_tgkill, s->pid, s->thread_id, 0) == 0) {
+    while (s->thread.native_id != 0 && syscall(SYS_tgkill, s->pid, s->thread.native_id, 0) == 0) {
         sched_yield();
     }
 }

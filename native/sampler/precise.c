@@ -78,8 +78,8 @@ precise_open(sampler *s)
         int is_free = (now.sa_flags & SA_SIGINFO) == 0 && now.sa_handler == SIG_DFL;
         if ((is_free || is_ours(number)) && sigaction(number, &ours, NULL) == 0) {
             atomic_store_explicit(&request.state, IDLE, memory_order_relaxed);
-            s->signal = number;
-            s->is_precise = 1;
+            s->precise.signal = number;
+            s->precise.is_on = 1;
             return 0;
         }
     }
@@ -90,7 +90,7 @@ precise_open(sampler *s)
 void
 precise_close(sampler *s)
 {
-    s->is_precise = 0;
+    s->precise.is_on = 0;
 }
 
 static void
@@ -100,7 +100,7 @@ say_taken(const sampler *s)
     int size = snprintf(line, sizeof line,
                         "footfall: the program handles signal %d itself now: the profile goes on without --precise. "
                         "[precise-signal-taken]\n",
-                        s->signal);
+                        s->precise.signal);
     int stream = open("/proc/self/fd/2", O_WRONLY | O_APPEND | O_NOCTTY | O_CLOEXEC);
     if (size > 0 && write(stream, line, (size_t)size) < 0) {
         size = 0; /* no stderr to say it on */
@@ -138,7 +138,7 @@ precise_walk(sampler *s, thread_lane *lane)
     if (lane->n_unanswered >= MAX_UNANSWERED) {
         return WALK_UNKNOWN;
     }
-    if (!is_ours(s->signal)) {
+    if (!is_ours(s->precise.signal)) {
         precise_close(s);
         say_taken(s);
         return WALK_UNKNOWN;
@@ -149,7 +149,7 @@ precise_walk(sampler *s, thread_lane *lane)
     request.guess = &lane->guess;
     /* Pairs with the handler's acquire. */
     atomic_store_explicit(&request.state, ASKED, memory_order_release);
-    if (syscall(SYS_tgkill, s->pid, (pid_t)lane->native_id, s->signal) < 0) {
+    if (syscall(SYS_tgkill, s->pid, (pid_t)lane->native_id, s->precise.signal) < 0) {
         atomic_store_explicit(&request.state, IDLE, memory_order_relaxed);
         return WALK_UNREADABLE; /* it has ended */
     }

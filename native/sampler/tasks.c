@@ -6,13 +6,14 @@
  * are too many to be logged one by one: those with the same stack are summed, and logged once in a while. */
 #include "sampler/tasks.h"
 
-#include "remote/interpreters.h"
+#include "record/clocks.h"
+#include "sampler/paths.h"
+#include "sampler/sampler_source.h"
+#include "sampler/task_labels.h"
 
-#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
-#define MAX_LABELS 1000u /* names of tasks; further ones are not told apart */
-#define LABEL_SLOTS 2048u
 #define MAX_WAITS 4096u /* stacks with tasks that wait, summed */
 #define WAIT_SLOTS 8192u
 #define LOG_EVERY_NS 1000000000u
@@ -20,8 +21,6 @@
 #define MAX_SHARE 100u
 #define MAX_AWAITED (MAX_TASKS * 4)
 #define MAX_LIST_TRIES 4
-#define PSEUDO_FILE "<asyncio>"
-#define NO_NAME "<task>"
 
 typedef struct wait_sum {
     uint32_t thread_index;
@@ -33,9 +32,6 @@ typedef struct wait_sum {
 struct sampler_tasks {
     task_reader reader;
     thread_lane lane; /* of no thread: whose path is that of the last task */
-    char *labels[MAX_LABELS]; /* owned */
-    uint16_t label_slots[LABEL_SLOTS]; /* label number, 0 = free */
-    uint32_t n_labels; /* number 0 is NO_NAME */
     wait_sum sums[WAIT_SLOTS];
     uint32_t n_sums;
     uint64_t logged_ns;
@@ -46,39 +42,26 @@ struct sampler_tasks {
     uint32_t awaited_room;
 };
 
-static uint64_t
-own_cpu_ns(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
-    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
-}
-
 int
 sampler_tasks_open(sampler *s, const task_tables *tables, walk_status *status)
 {
     struct sampler_tasks *tasks = calloc(1, sizeof *tasks);
+    struct task_labels *labels = task_labels_new();
     *status = WALK_NO_MEMORY;
-    if (tasks == NULL) {
+    if (tasks == NULL || labels == NULL) {
+        free(tasks);
+        task_labels_free(labels);
         return -1;
     }
-    *status = task_reader_open(&tasks->reader, &s->memory, &s->offsets, s->runtime, tables);
+    *status = task_reader_open(&tasks->reader, &s->memory, &s->interpreter.offsets, s->interpreter.runtime, tables);
     if (*status != WALK_OK) {
         free(tasks);
+        task_labels_free(labels);
         return -1;
     }
-    tasks->n_labels = 1;
     s->tasks = tasks;
+    s->labels = labels;
     return 0;
-}
-
-static uint32_t
-mix(uint64_t key)
-{
-    key ^= key >> 33;
-    key *= 0xff51afd7ed558ccdu;
-    key ^= key >> 33;
-    return (uint32_t)key;
 }
 
 void
@@ -105,68 +88,27 @@ sampler_tasks_close(sampler *s)
         return;
     }
     if (s->log.counters != NULL) {
-        sampler_log_waiting(s, sampler_now_ns());
+        sampler_log_waiting(s, monotonic_ns());
     }
-    for (uint32_t i = 0; i < tasks->n_labels; i++) {
-        free(tasks->labels[i]);
-    }
+    task_labels_free(s->labels);
     free(tasks->lane.path);
     free(tasks->awaited);
     task_reader_close(&tasks->reader);
     free(tasks);
     s->tasks = NULL;
+    s->labels = NULL;
 }
 
-/* The number of a name's label. Numbered names (Task-17) have none of their own: a server's would never add up. */
+/* The number of a task's label. Numbered names (Task-17) have none of their own: a server's would never add up. */
 static uint32_t
-find_label(struct sampler_tasks *tasks, const task_fields *task)
+label_of(sampler *s, const task_fields *task)
 {
     char name[MAX_TASK_NAME_BYTES];
     int64_t number;
-    if (task_read_name(&tasks->reader, task, name, &number) != WALK_OK || number >= 0) {
-        return 0;
+    if (task_read_name(&s->tasks->reader, task, name, &number) != WALK_OK || number >= 0) {
+        return NO_LABEL;
     }
-    uint64_t hash = 0xcbf29ce484222325u;
-    for (const char *at = name; *at != '\0'; at++) {
-        hash = (hash ^ (unsigned char)*at) * 0x100000001b3u;
-    }
-    uint32_t slot = mix(hash) % LABEL_SLOTS;
-    while (tasks->label_slots[slot] != 0) {
-        uint32_t label = tasks->label_slots[slot];
-        if (strcmp(tasks->labels[label], name) == 0) {
-            return label;
-        }
-        slot = (slot + 1) % LABEL_SLOTS;
-    }
-    if (tasks->n_labels == MAX_LABELS) {
-        return 0;
-    }
-    char *kept = strdup(name);
-    if (kept == NULL) {
-        return 0;
-    }
-    tasks->labels[tasks->n_labels] = kept;
-    tasks->label_slots[slot] = (uint16_t)tasks->n_labels;
-    return tasks->n_labels++;
-}
-
-const code_entry *
-sampler_find_label(sampler *s, uint64_t code)
-{
-    const code_entry *entry = sample_log_find_code(&s->log, code);
-    uint64_t label = code >> 1;
-    if (entry != NULL) {
-        return entry;
-    }
-    const char *name = s->tasks != NULL && label < s->tasks->n_labels ? s->tasks->labels[label] : NULL;
-    code_names *names = &s->names;
-    names->first_line = names->n_units = names->linetable_bytes = 0;
-    names->filename_bytes = (uint32_t)strlen(PSEUDO_FILE);
-    memcpy(names->filename, PSEUDO_FILE, names->filename_bytes);
-    int n = name == NULL ? snprintf(names->qualname, MAX_TEXT_BYTES, NO_NAME)
-                         : snprintf(names->qualname, MAX_TEXT_BYTES, "<task %s>", name);
-    names->qualname_bytes = (uint32_t)n;
-    return sample_log_add_code(&s->log, code, names);
+    return task_label(s->labels, name);
 }
 
 /* The task that waits for one, to be shown as its caller: 0 = none. */
@@ -197,7 +139,7 @@ add_callers(sampler *s, task_fields *task)
     task_reader *reader = &tasks->reader;
     uint64_t passed = 0; /* a task seen before, moved at powers of two: met again means a cycle */
     for (uint32_t depth = 1;; depth++) {
-        walk_status status = stack_walker_add(&s->walker, 0, LABEL_AS_CODE(find_label(tasks, task)), 0);
+        walk_status status = stack_walker_add(&s->walker, 0, LABEL_AS_CODE(label_of(s, task)), 0);
         if (status != WALK_OK) {
             return status;
         }
@@ -295,7 +237,7 @@ add_sum(sampler *s, uint32_t thread_index, uint32_t node, uint64_t wall_ns, uint
     if (tasks->n_sums == MAX_WAITS) {
         sampler_log_waiting(s, now_ns);
     }
-    uint32_t slot = mix((uint64_t)thread_index << 32 | node) % WAIT_SLOTS;
+    uint32_t slot = mix_key((uint64_t)thread_index << 32 | node) % WAIT_SLOTS;
     while (tasks->sums[slot].node != NO_NODE
            && (tasks->sums[slot].node != node || tasks->sums[slot].thread_index != thread_index)) {
         slot = (slot + 1) % WAIT_SLOTS;
@@ -316,7 +258,7 @@ count_task(sampler *s, const thread_lane *lane, const task_fields *listed, uint6
     task_reader *reader = &tasks->reader;
     task_fields task = *listed;
     enum task_state state;
-    s->deaths_before = sampler_count_deaths(s);
+    s->source->before_walk(s);
     s->walker.n_frames = 0;
     s->n_walks++;
     walk_status status = task_read_frames(reader, &task, &state);
@@ -363,7 +305,7 @@ count_tasks_of(sampler *s, thread_lane *lane, uint64_t now_ns)
         s->log.n[COUNT_TORN]++; /* the next look counts this time too */
         return;
     }
-    uint64_t wall_ns = lane->tasks_ns != 0 ? now_ns - lane->tasks_ns : s->interval_ns;
+    uint64_t wall_ns = lane->tasks_ns != 0 ? now_ns - lane->tasks_ns : s->pace.interval_ns;
     lane->tasks_ns = now_ns;
     for (uint32_t i = 0; i < reader->n_tasks && sample_log_is_open(&s->log); i++) {
         const task_fields *task = &reader->tasks[i];
@@ -378,9 +320,9 @@ count_tasks_of(sampler *s, thread_lane *lane, uint64_t now_ns)
 static void
 count_tasks_of_threads(sampler *s, uint64_t now_ns)
 {
-    for (uint32_t i = 0; i < s->n_lanes; i++) {
-        if (s->lanes[i].native_id != 0) {
-            count_tasks_of(s, &s->lanes[i], now_ns);
+    for (uint32_t i = 0; i < s->threads.n_lanes; i++) {
+        if (s->threads.lanes[i].native_id != 0) {
+            count_tasks_of(s, &s->threads.lanes[i], now_ns);
         }
     }
 }
@@ -392,20 +334,12 @@ sampler_count_waiting(sampler *s, uint64_t now_ns)
     if (now_ns < tasks->next_look_ns) {
         return;
     }
-    uint64_t cpu_before = own_cpu_ns();
-    if (s->remote == NULL) {
-        count_tasks_of_threads(s, now_ns);
-    }
-    else {
-        for (uint32_t i = 0; i < s->remote->n_views; i++) {
-            remote_select(s, i);
-            count_tasks_of_threads(s, now_ns);
-        }
-    }
+    uint64_t cpu_before = clock_ns(CLOCK_THREAD_CPUTIME_ID);
+    s->source->visit_interpreters(s, count_tasks_of_threads, now_ns);
     if (now_ns - tasks->logged_ns > LOG_EVERY_NS) {
         sampler_log_waiting(s, now_ns);
     }
-    uint64_t cpu_ns = own_cpu_ns() - cpu_before;
-    s->aside_ns += cpu_ns;
+    uint64_t cpu_ns = clock_ns(CLOCK_THREAD_CPUTIME_ID) - cpu_before;
+    s->pace.aside_ns += cpu_ns;
     tasks->next_look_ns = now_ns + cpu_ns * MAX_SHARE;
 }

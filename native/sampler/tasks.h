@@ -3,12 +3,8 @@
 #ifndef FOOTFALL_SAMPLER_TASKS_H
 #define FOOTFALL_SAMPLER_TASKS_H
 
-#include "sampler/loop.h"
+#include "sampler/sampler.h"
 #include "walk/tasks.h"
-
-/* The frame of a task in a stack has no code object: in the place of its address is its label's number, odd. */
-#define LABEL_AS_CODE(label) ((uint64_t)(label) << 1 | 1)
-#define IS_LABEL(code) (((code) & 1) != 0)
 
 /* 0; -1 with *status: as of task_reader_open, or WALK_NO_MEMORY. */
 int sampler_tasks_open(sampler *s, const task_tables *tables, walk_status *status);
@@ -20,8 +16,6 @@ void sampler_log_waiting(sampler *s, uint64_t now_ns);
 
 /* Walk a thread's stack; when it runs a task, from there on out the stack is that of the tasks that wait for it. */
 walk_status sampler_walk_task(sampler *s, thread_lane *lane);
-/* The entry of a task's frame in the log. NULL when memory or the log ended. */
-const code_entry *sampler_find_label(sampler *s, uint64_t code);
 /* Count the tasks that wait, those that nothing else waits for, at the end of a tick. */
 void sampler_count_waiting(sampler *s, uint64_t now_ns);
 

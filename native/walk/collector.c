@@ -7,8 +7,6 @@
  * rest of that collection is not marked. */
 #include "walk/collector.h"
 
-#include "walk/stack.h"
-
 #define COUNTS_BYTES 72u /* gc_generation_stats of three generations: collections, collected, uncollectable */
 
 int
@@ -38,68 +36,60 @@ collector_gil_holder(const collector_watch *watch)
 
 /* The place of a frame in the walked stack; n_frames when it is not there. */
 static uint32_t
-find_address(const stack_walker *walker, uint64_t address)
+find_address(uint64_t address, const raw_frame *frames, uint32_t n_frames)
 {
     uint32_t at = 0;
-    while (at < walker->n_frames && walker->frames[at].address != address) {
+    while (at < n_frames && frames[at].address != address) {
         at++;
     }
     return at;
 }
 
 static uint32_t
-find_first_seen(const stack_walker *walker)
+find_first_seen(const collector_watch *watch, const raw_frame *frames, uint32_t n_frames)
 {
-    const collector_watch *watch = &walker->collector;
-    uint32_t at = find_address(walker, watch->frame);
-    return at < walker->n_frames && walker->frames[at].instr != watch->instr ? walker->n_frames : at;
+    uint32_t at = find_address(watch->frame, frames, n_frames);
+    return at < n_frames && frames[at].instr != watch->instr ? n_frames : at;
 }
 
 /* Before 3.15: the place of the frame that the collector runs in, by what was seen; n_frames when it is none. */
 static uint32_t
-guess_frame(stack_walker *walker, uint64_t thread)
+guess_place(collector_watch *watch, uint64_t thread, const raw_frame *frames, uint32_t n_frames)
 {
-    collector_watch *watch = &walker->collector;
     if (load_u32(watch->state + COUNTS_BYTES) != 1) {
         watch->thread = 0;
-        return walker->n_frames;
+        return n_frames;
     }
     uint64_t number = load_u64(watch->state) + load_u64(watch->state + 24) + load_u64(watch->state + 48);
     if (watch->thread != 0 && watch->number == number) {
         if (watch->thread != thread || watch->is_lost) {
-            return walker->n_frames;
+            return n_frames;
         }
-        uint32_t at = find_first_seen(walker);
-        watch->is_lost = at == walker->n_frames;
+        uint32_t at = find_first_seen(watch, frames, n_frames);
+        watch->is_lost = at == n_frames;
         return at;
     }
     if (collector_gil_holder(watch) != thread) {
-        return walker->n_frames;
+        return n_frames;
     }
     watch->number = number;
     watch->thread = thread;
-    watch->frame = walker->frames[0].address;
-    watch->instr = walker->frames[0].instr;
+    watch->frame = frames[0].address;
+    watch->instr = frames[0].instr;
     watch->is_lost = 0;
     return 0;
 }
 
-void
-collector_mark(stack_walker *walker, uint64_t thread)
+uint32_t
+collector_place(collector_watch *watch, const walk_offsets *offsets, uint64_t thread, const raw_frame *frames,
+                uint32_t n_frames)
 {
-    const collector_watch *watch = &walker->collector;
-    if (watch->interp == 0 || walker->n_frames == 0) {
-        return;
+    if (watch->interp == 0 || n_frames == 0) {
+        return n_frames;
     }
-    uint32_t at;
-    if (walker->offsets->interp_gc_frame == 0) {
-        at = guess_frame(walker, thread);
+    if (offsets->interp_gc_frame == 0) {
+        return guess_place(watch, thread, frames, n_frames);
     }
-    else {
-        uint64_t frame = load_u64(watch->state);
-        at = frame != 0 ? find_address(walker, frame) : walker->n_frames;
-    }
-    if (at < walker->n_frames) {
-        stack_insert_mark(walker, at, MARK_COLLECTOR);
-    }
+    uint64_t frame = load_u64(watch->state);
+    return frame != 0 ? find_address(frame, frames, n_frames) : n_frames;
 }

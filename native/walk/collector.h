@@ -3,7 +3,9 @@
 #ifndef FOOTFALL_WALK_COLLECTOR_H
 #define FOOTFALL_WALK_COLLECTOR_H
 
-#include "walk/offsets.h"
+#include "walk/fields.h"
+#include "walk/memory.h"
+#include "walk/raw_frame.h"
 
 /* In the place of a code object's address in a walked stack: the garbage collector, called by the next older frame,
  * and calling the next younger one (a finalizer), if there is any. */
@@ -35,8 +37,8 @@ int collector_spans(collector_watch *watch, const walk_offsets *offsets, memory_
 /* The thread that held the GIL when the last stack was read; 0 = none. */
 uint64_t collector_gil_holder(const collector_watch *watch);
 
-struct stack_walker;
-/* Put MARK_COLLECTOR into the walked stack of `thread` where the collector runs in it. */
-void collector_mark(struct stack_walker *walker, uint64_t thread);
+/* The place in the walked stack of `thread`, leaf first, at which the collector runs; n_frames where it does not. */
+uint32_t collector_place(collector_watch *watch, const walk_offsets *offsets, uint64_t thread, const raw_frame *frames,
+                         uint32_t n_frames);
 
 #endif

@@ -357,8 +357,9 @@ close_ring(stack_walker *walker)
     }
 }
 
-void
-stack_insert_mark(stack_walker *walker, uint32_t at, uint64_t mark)
+/* Put a frame that is none before the one at `at` (the frame that called it). Not where there is no room. */
+static void
+insert_mark(stack_walker *walker, uint32_t at, uint64_t mark)
 {
     if (stack_walker_add(walker, 0, mark, 0) != WALK_OK) {
         return;
@@ -459,7 +460,10 @@ stack_walk(stack_walker *walker, uint64_t thread, stack_lane *lane)
     }
     if (status == WALK_OK) {
         close_ring(walker);
-        collector_mark(walker, thread);
+        uint32_t at = collector_place(&walker->collector, walker->offsets, thread, walker->frames, walker->n_frames);
+        if (at < walker->n_frames) {
+            insert_mark(walker, at, MARK_COLLECTOR);
+        }
     }
     return status;
 }

@@ -4,6 +4,8 @@
 #define FOOTFALL_WALK_STACK_H
 
 #include "walk/collector.h"
+#include "walk/offsets.h"
+#include "walk/raw_frame.h"
 
 /* Frames that are kept of one stack. */
 #define MAX_STACK_FRAMES 65536u
@@ -25,12 +27,6 @@ const char *stack_mark_name(uint64_t code);
  * greater chunk are read one by one. */
 #define MAX_CHUNK_BYTES (1u << 18)
 #define MAX_THREADS 4096u
-
-typedef struct raw_frame {
-    uint64_t address; /* of the frame itself; 0 for a mark */
-    uint64_t code;  /* address of the code object, or a mark of walk/collector.h */
-    uint64_t instr; /* address of the instruction (a unit before it where instr_is_before) */
-} raw_frame;
 
 typedef struct thread_fields {
     uint64_t next;
@@ -84,9 +80,6 @@ walk_status stack_walker_open(stack_walker *walker, const memory_source *source,
 /* Make all the room that a walk may need, now. WALK_OK or WALK_NO_MEMORY. */
 walk_status stack_walker_fix(stack_walker *walker);
 void stack_walker_close(stack_walker *walker);
-
-/* Put a frame that is none before the one at `at` (the frame that called it). Not where there is no room. */
-void stack_insert_mark(stack_walker *walker, uint32_t at, uint64_t mark);
 
 /* Take the fields that we need out of thread_bytes bytes of a thread state. */
 void thread_fields_load(const walk_offsets *offsets, const unsigned char *bytes, thread_fields *fields);

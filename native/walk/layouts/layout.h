@@ -3,7 +3,7 @@
 #ifndef FOOTFALL_WALK_LAYOUTS_LAYOUT_H
 #define FOOTFALL_WALK_LAYOUTS_LAYOUT_H
 
-#include "walk/offsets.h"
+#include "walk/fields.h"
 
 #define MAX_DEBUG_WORDS 160
 #define MAX_NATIVE_CALL_RANGES 8

@@ -1,8 +1,10 @@
-/* sampler/asyncio.c finds where asyncio says that its tasks are, in the libraries that this process has loaded. It runs
+/* inside/asyncio.c finds where asyncio says that its tasks are, in the libraries that this process has loaded. It runs
  * on the sampling thread, without the GIL. How tasks are read and joined is sampler/tasks.c's. */
 #include "core/state.h" /* first: Python.h must come before the system headers */
 
-#include "sampler/asyncio.h"
+#include "inside/asyncio.h"
+
+#include "inside/inside_data.h"
 
 #include "sampler/tasks.h"
 
@@ -94,15 +96,16 @@ look_at(struct dl_phdr_info *info, size_t Py_UNUSED(size), void *argument)
 }
 
 void
-sampler_look_for_tasks(sampler *s, uint64_t now_ns)
+inside_look_for_tasks(sampler *s, uint64_t now_ns)
 {
-    if (now_ns < s->next_search_ns) {
+    task_search *looked = &inside_data_of(s)->task_search;
+    if (!looked->is_on || now_ns < looked->next_ns) {
         return;
     }
-    s->next_search_ns = now_ns + LOOK_EVERY_NS;
-    search found = {.n_known = s->n_loaded};
+    looked->next_ns = now_ns + LOOK_EVERY_NS;
+    search found = {.n_known = looked->n_loaded};
     dl_iterate_phdr(look_at, &found);
-    s->n_loaded = found.n_loaded;
+    looked->n_loaded = found.n_loaded;
     if (found.address == 0) {
         return;
     }
@@ -114,6 +117,6 @@ sampler_look_for_tasks(sampler *s, uint64_t now_ns)
         (uint64_t)(uintptr_t)&_PyAsyncGenASend_Type,
     };
     walk_status status;
-    s->wants_tasks = 0; /* the tables are where they are: once is enough */
+    looked->is_on = 0; /* the tables are where they are: once is enough */
     (void)sampler_tasks_open(s, &tables, &status);
 }

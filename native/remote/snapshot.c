@@ -1,8 +1,8 @@
-/* looks.c owns what one look at a process is as Python objects. Binding C; every function needs the GIL, and none
+/* remote/snapshot.c owns what a process does at one moment, as Python objects. Binding C; every function needs the GIL, and none
  * is called while the sampling thread runs. */
 #include "core/state.h" /* first: Python.h must come before the system headers */
 
-#include "remote/looks.h"
+#include "remote/snapshot.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -29,12 +29,14 @@ build_frame(sampler *s, const raw_frame *frame)
     else if (mark != NULL) {
         code_names_set(&s->names, mark);
     }
-    else if (code_names_read(&s->memory, &s->offsets, frame->code, s->code_type, &s->names) != WALK_OK) {
+    else if (code_names_read(&s->memory, &s->interpreter.offsets, frame->code, s->interpreter.code_type, &s->names)
+             != WALK_OK) {
         return NULL;
     }
-    uint64_t first = frame->code + s->offsets.code_adaptive;
-    long long unit = frame->instr < first ? (s->offsets.instr_is_before && frame->instr == first - 2 ? 0 : -1)
-                                          : (long long)((frame->instr - first) / 2);
+    uint64_t first = frame->code + s->interpreter.offsets.code_adaptive;
+    long long unit = frame->instr < first
+                         ? (s->interpreter.offsets.instr_is_before && frame->instr == first - 2 ? 0 : -1)
+                         : (long long)((frame->instr - first) / 2);
     if (unit >= (long long)s->names.n_units) {
         unit = -1;
     }
@@ -85,7 +87,7 @@ build_thread(sampler *s, thread_lane *lane, uint64_t interpreter)
         return NULL;
     }
     return Py_BuildValue("KKiiNKK", (unsigned long long)lane->thread_id, (unsigned long long)lane->native_id,
-                         (int)lane->task, lane->thread == s->gil_holder, stack, (unsigned long long)interpreter,
+                         (int)lane->task, lane->thread == s->threads.gil_holder, stack, (unsigned long long)interpreter,
                          (unsigned long long)(s->walker.n_frames != 0 ? s->walker.entered : 0));
 }
 
@@ -198,13 +200,13 @@ build_tasks(sampler *s, task_reader *reader, running_task *running)
 {
     PyObject *tasks = PyList_New(0);
     int status = tasks == NULL ? -1 : 1;
-    for (uint32_t i = 0; status > 0 && i < s->n_lanes; i++) {
-        if (s->lanes[i].native_id != 0) {
-            status = add_tasks_of(s, reader, &s->lanes[i], &running[i], tasks);
+    for (uint32_t i = 0; status > 0 && i < s->threads.n_lanes; i++) {
+        if (s->threads.lanes[i].native_id != 0) {
+            status = add_tasks_of(s, reader, &s->threads.lanes[i], &running[i], tasks);
         }
     }
     if (status > 0) {
-        status = add_listed(s, reader, s->interp + reader->interp_tasks, 0, NULL, tasks);
+        status = add_listed(s, reader, s->interpreter.address + reader->interp_tasks, 0, NULL, tasks);
     }
     if (status > 0) {
         return tasks;
@@ -217,19 +219,19 @@ build_tasks(sampler *s, task_reader *reader, running_task *running)
 }
 
 int
-remote_add_looks(sampler *s, uint64_t interpreter, task_reader *reader, PyObject *threads, PyObject *tasks)
+remote_add_snapshot(sampler *s, uint64_t interpreter, task_reader *reader, PyObject *threads, PyObject *tasks)
 {
-    running_task *running = calloc(s->n_lanes + 1, sizeof *running);
+    running_task *running = calloc(s->threads.n_lanes + 1, sizeof *running);
     int status = 0;
     if (running == NULL) {
         PyErr_NoMemory();
         return -1;
     }
-    for (uint32_t i = 0; status == 0 && i < s->n_lanes; i++) {
+    for (uint32_t i = 0; status == 0 && i < s->threads.n_lanes; i++) {
         if (reader != NULL) {
-            mark_task(s, reader, &s->lanes[i], &running[i]);
+            mark_task(s, reader, &s->threads.lanes[i], &running[i]);
         }
-        status = append_new(threads, build_thread(s, &s->lanes[i], interpreter));
+        status = append_new(threads, build_thread(s, &s->threads.lanes[i], interpreter));
         running[i].n_frames = s->walker.n_marked;
     }
     s->walker.mark = 0;

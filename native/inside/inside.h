@@ -1,6 +1,6 @@
 /* The sampler of this process, as functions of the module. */
-#ifndef FOOTFALL_SAMPLER_INSIDE_H
-#define FOOTFALL_SAMPLER_INSIDE_H
+#ifndef FOOTFALL_INSIDE_INSIDE_H
+#define FOOTFALL_INSIDE_INSIDE_H
 
 #include "core/state.h"
 

@@ -1,10 +1,10 @@
-/* sampler/watch.c owns the notice that a code object dies, so that its address, used again, is never misnamed.
+/* inside/watch.c owns the notice that a code object dies, so that its address, used again, is never misnamed.
  * Binding C. Neither of CPython's ways to be told carries data of ours, hence the two variables of file scope:
  * one ring is told per process, that of the main interpreter's sampler. The GIL guards them. */
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
 
-#include "sampler/watch.h"
+#include "inside/watch.h"
 #include "compat/versions.h"
 
 #include <stdatomic.h>

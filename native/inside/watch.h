@@ -1,6 +1,6 @@
 /* The deaths of code objects: the interpreter tells them under the GIL, the sampling thread reads them. */
-#ifndef FOOTFALL_SAMPLER_WATCH_H
-#define FOOTFALL_SAMPLER_WATCH_H
+#ifndef FOOTFALL_INSIDE_WATCH_H
+#define FOOTFALL_INSIDE_WATCH_H
 
 #include <stdint.h>
 

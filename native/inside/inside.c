@@ -1,17 +1,24 @@
-/* sampler/inside.c is the Python side of the inside sampler: its life cycle and its functions in footfall._core.
+/* inside/inside.c is the Python side of the inside sampler: its life cycle and its functions in footfall._core.
  * Binding C; every function needs the GIL. The sampling thread runs without it and touches no Python object:
  * while it runs, struct sampler is its own, except `contexts` (atomic), the ring, and what `mutex` guards. */
 #include "core/state.h" /* first: Python.h must come before the system headers */
 
-#include "sampler/inside.h"
+#include "inside/inside.h"
 
 #include "compat/versions.h"
-#include "engines/thread_contexts.h"
 #include "engines/contexts.h"
+#include "engines/thread_contexts.h"
+#include "inside/inside_data.h"
+#include "inside/source.h"
+#include "inside/watch.h"
+#include "record/clocks.h"
 #include "sampler/calls.h"
+#include "sampler/creation.h"
+#include "sampler/loop.h"
 #include "sampler/precise.h"
-#include "sampler/tasks.h"
 #include "sampler/task_tables.h"
+#include "sampler/tasks.h"
+#include "sampler/tick.h"
 
 #include <dlfcn.h>
 #include <errno.h>
@@ -19,34 +26,21 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#define MIN_INTERVAL_NS 1000
-#define MAX_INTERVAL_NS 3600000000000
 #define FINE_CLOCK_NS 200000u /* a CPU clock that stands still that long while we spin is a coarse one */
-
-static void
-free_sampler(sampler *s)
-{
-    stack_walker_close(&s->walker);
-    sampler_free_lanes(s);
-    code_names_free(&s->names);
-    pthread_cond_destroy(&s->wake);
-    pthread_mutex_destroy(&s->mutex);
-    free(s);
-}
 
 /* Whether our CPU clock moves while we spin; some sandboxes count by ticks of 10 ms. */
 static int
 is_cpu_clock_fine(void)
 {
     struct timespec first, now;
-    uint64_t start = sampler_now_ns();
+    uint64_t start = monotonic_ns();
     clock_gettime(CLOCK_THREAD_CPUTIME_ID, &first);
     do {
         clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
         if (now.tv_nsec != first.tv_nsec) {
             return 1;
         }
-    } while (sampler_now_ns() - start < FINE_CLOCK_NS);
+    } while (monotonic_ns() - start < FINE_CLOCK_NS);
     return 0;
 }
 
@@ -60,16 +54,16 @@ find_interpreter(sampler *s)
         return -1;
     }
     PyThreadState *current = PyThreadState_Get();
-    s->runtime = (uint64_t)(uintptr_t)runtime;
-    s->interp = (uint64_t)(uintptr_t)PyInterpreterState_Main();
-    s->code_type = (uint64_t)(uintptr_t)&PyCode_Type;
-    s->start_thread = (uint64_t)(uintptr_t)current;
-    s->start_native_id = (uint64_t)syscall(SYS_gettid);
+    s->interpreter.runtime = (uint64_t)(uintptr_t)runtime;
+    s->interpreter.address = (uint64_t)(uintptr_t)PyInterpreterState_Main();
+    s->interpreter.code_type = (uint64_t)(uintptr_t)&PyCode_Type;
+    s->interpreter.start_thread = (uint64_t)(uintptr_t)current;
+    s->interpreter.start_native_id = (uint64_t)syscall(SYS_gettid);
     if (PyThreadState_GetInterpreter(current) != PyInterpreterState_Main()) {
         PyErr_SetString(PyExc_RuntimeError, "only the main interpreter can be sampled");
         return -1;
     }
-    walk_status status = walk_find_offsets(&s->memory, s->runtime, PY_VERSION_HEX, &s->offsets);
+    walk_status status = walk_find_offsets(&s->memory, s->interpreter.runtime, PY_VERSION_HEX, &s->interpreter.offsets);
     if (status == WALK_UNREADABLE) {
         PyErr_SetFromErrno(PyExc_PermissionError);
         return -1;
@@ -78,7 +72,9 @@ find_interpreter(sampler *s)
         PyErr_SetString(PyExc_RuntimeError, "the layout of this interpreter is not known");
         return -1;
     }
-    s->gil_address = (s->offsets.gil_in_runtime ? s->runtime : s->interp) + s->offsets.gil_holder;
+    s->interpreter.gil_address =
+        (s->interpreter.offsets.gil_in_runtime ? s->interpreter.runtime : s->interpreter.address)
+        + s->interpreter.offsets.gil_holder;
     return 0;
 }
 
@@ -94,30 +90,33 @@ check_reading(const memory_source *memory)
     return 0;
 }
 
-static sampler *
-new_sampler(pid_t read_pid, uint64_t interval_ns, uint64_t seed)
+static void
+free_sampler(sampler *s)
 {
-    sampler *s = calloc(1, sizeof *s);
+    inside_data *data = inside_data_of(s);
+    sampler_delete(s);
+    free(data);
+}
+
+/* `options` get what inside sampling keeps beside the sampler, which frees it. */
+static sampler *
+new_sampler(sampler_options *options)
+{
+    options->source_data = calloc(1, sizeof(inside_data));
+    sampler *s = options->source_data == NULL ? NULL : sampler_new(options);
     if (s == NULL) {
+        free(options->source_data);
         PyErr_NoMemory();
         return NULL;
     }
-    pthread_condattr_t attributes;
-    pthread_condattr_init(&attributes);
-    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    pthread_cond_init(&s->wake, &attributes);
-    pthread_condattr_destroy(&attributes);
-    pthread_mutex_init(&s->mutex, NULL);
-    s->pid = getpid();
-    s->memory.pid = read_pid;
-    s->interval_ns = s->pace_ns = interval_ns;
-    s->random = seed != 0 ? seed : sampler_now_ns() ^ (uint64_t)s->pid << 32;
-    s->has_fine_clock = is_cpu_clock_fine();
+    s->pace.has_fine_clock = is_cpu_clock_fine();
     if (check_reading(&s->memory) < 0 || find_interpreter(s) < 0) {
         free_sampler(s);
         return NULL;
     }
-    if (stack_walker_open(&s->walker, &s->memory, &s->offsets, s->interp, s->gil_address) != WALK_OK) {
+    if (stack_walker_open(&s->walker, &s->memory, &s->interpreter.offsets, s->interpreter.address,
+                          s->interpreter.gil_address)
+        != WALK_OK) {
         PyErr_NoMemory();
         free_sampler(s);
         return NULL;
@@ -127,22 +126,22 @@ new_sampler(pid_t read_pid, uint64_t interval_ns, uint64_t seed)
 
 /* Make the sampler of this process; no thread yet. -1 with an exception. */
 static int
-open_sampler(module_state *state, PyObject *path, pid_t read_pid, uint64_t interval_ns, uint64_t seed)
+open_sampler(module_state *state, PyObject *path, sampler_options *options)
 {
     if (state->sampler != NULL) {
         PyErr_SetString(PyExc_RuntimeError, "the sampler runs already");
         return -1;
     }
-    sampler *s = new_sampler(read_pid, interval_ns, seed);
+    sampler *s = new_sampler(options);
     if (s == NULL) {
         return -1;
     }
-    if (sample_log_open(&s->log, PyBytes_AS_STRING(path), s->pid, PY_VERSION_HEX, interval_ns) < 0) {
+    if (sample_log_open(&s->log, PyBytes_AS_STRING(path), s->pid, PY_VERSION_HEX, options->interval_ns) < 0) {
         PyErr_SetFromErrnoWithFilename(PyExc_OSError, PyBytes_AS_STRING(path));
         free_sampler(s);
         return -1;
     }
-    if (watch_code_start(&s->ring) < 0) {
+    if (watch_code_start(&inside_data_of(s)->deaths.ring) < 0) {
         sample_log_close(&s->log);
         free_sampler(s);
         return -1;
@@ -183,10 +182,7 @@ sampler_free(module_state *state)
 
 typedef struct start_options {
     PyObject *path; /* owned */
-    uint64_t interval_ns;
-    uint64_t seed;
-    int follow;
-    uint32_t max_cpu_ppm;
+    sampler_options sampler;
     int precise;
     uint64_t lease_ns;
     task_tables tables;
@@ -204,9 +200,11 @@ parse_start(PyObject *args, PyObject *kwargs, start_options *options)
     unsigned int max_cpu_ppm = 0;
     PyObject *tasks = Py_None;
     memset(options, 0, sizeof *options);
-    options->follow = 1;
+    options->sampler.source = &inside_source;
+    options->sampler.read_pid = getpid();
+    options->sampler.follows_cpu = 1;
     if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O&L|KpIpKO", (char **)(uintptr_t)names, PyUnicode_FSConverter,
-                                     &options->path, &interval, &seed, &options->follow, &max_cpu_ppm,
+                                     &options->path, &interval, &seed, &options->sampler.follows_cpu, &max_cpu_ppm,
                                      &options->precise, &lease_ns, &tasks)) {
         return -1;
     }
@@ -220,9 +218,10 @@ parse_start(PyObject *args, PyObject *kwargs, start_options *options)
         Py_CLEAR(options->path);
         return -1;
     }
-    options->interval_ns = (uint64_t)interval;
-    options->seed = seed;
-    options->max_cpu_ppm = max_cpu_ppm;
+    options->sampler.interval_ns = (uint64_t)interval;
+    options->sampler.seed = seed;
+    options->sampler.max_cpu_ppm = max_cpu_ppm;
+    options->sampler.follows_cpu = options->sampler.follows_cpu && !options->precise;
     options->lease_ns = lease_ns;
     return 0;
 }
@@ -247,15 +246,13 @@ start_sampler(PyObject *module, PyObject *args, PyObject *kwargs)
         return NULL;
     }
     module_state *state = get_state(module);
-    int opened = open_sampler(state, options.path, getpid(), options.interval_ns, options.seed);
+    int opened = open_sampler(state, options.path, &options.sampler);
     Py_DECREF(options.path);
     if (opened < 0) {
         return NULL;
     }
     sampler *s = state->sampler;
-    s->follows_cpu = options.follow && !options.precise;
-    s->max_cpu_ppm = options.max_cpu_ppm;
-    s->wants_tasks = options.wants_tasks;
+    inside_data_of(s)->task_search.is_on = options.wants_tasks;
     int error = 0;
     walk_status status;
     if (options.tables.debug != 0 && sampler_tasks_open(s, &options.tables, &status) < 0) {
@@ -263,7 +260,7 @@ start_sampler(PyObject *module, PyObject *args, PyObject *kwargs)
     }
     if (options.lease_ns != 0) {
         s->is_leased = 1;
-        maplog_put_u64(s->log.lease, sampler_now_ns() + options.lease_ns);
+        maplog_put_u64(s->log.lease, monotonic_ns() + options.lease_ns);
     }
     if (options.precise && stack_walker_fix(&s->walker) != WALK_OK) {
         error = ENOMEM;
@@ -290,11 +287,12 @@ PyDoc_STRVAR(sampler_open_fallback_doc,
 static PyObject *
 open_fallback(PyObject *module, PyObject *args, PyObject *kwargs)
 {
-    start_options options; /* the two of a thread mean nothing here */
+    start_options options; /* those of a thread mean nothing here */
     if (parse_start(args, kwargs, &options) < 0) {
         return NULL;
     }
-    int opened = open_sampler(get_state(module), options.path, MEMORY_DIRECT, options.interval_ns, options.seed);
+    options.sampler.read_pid = MEMORY_DIRECT;
+    int opened = open_sampler(get_state(module), options.path, &options.sampler);
     Py_DECREF(options.path);
     if (opened < 0) {
         return NULL;
@@ -314,13 +312,13 @@ take_sample(PyObject *module, PyObject *Py_UNUSED(ignored))
     if (s == NULL || s->memory.pid != MEMORY_DIRECT || s->pid != getpid()) {
         Py_RETURN_FALSE;
     }
-    uint64_t now = sampler_now_ns();
-    if (now >= s->last_thread.next_ns && last_thread_is_this(&s->last_thread, now)) {
+    uint64_t now = monotonic_ns();
+    if (now >= s->thread.last_thread.next_ns && last_thread_is_this(&s->thread.last_thread, now)) {
         Py_RETURN_FALSE;
     }
-    s->skip_native_id = (uint64_t)syscall(SYS_gettid);
+    s->threads.skip_native_id = (uint64_t)syscall(SYS_gettid);
     sampler_tick(s, now);
-    s->busy_ns += sampler_now_ns() - now;
+    s->busy_ns += monotonic_ns() - now;
     return PyBool_FromLong(sample_log_is_open(&s->log));
 }
 
@@ -355,7 +353,7 @@ static int
 go_on(PyObject *module)
 {
     sampler *s = get_state(module)->sampler;
-    if (s == NULL || s->pid != getpid() || s->has_thread || s->memory.pid == MEMORY_DIRECT) {
+    if (s == NULL || s->pid != getpid() || s->thread.is_there || s->memory.pid == MEMORY_DIRECT) {
         return 0;
     }
     int error = sampler_thread_start(s);
@@ -466,14 +464,15 @@ get_stats(PyObject *module, PyObject *Py_UNUSED(ignored))
     uint64_t cpu_ns = 0;
     clockid_t clock;
     struct timespec used;
-    if (s->has_thread && pthread_getcpuclockid(s->thread, &clock) == 0 && clock_gettime(clock, &used) == 0) {
+    if (s->thread.is_there && pthread_getcpuclockid(s->thread.handle, &clock) == 0
+        && clock_gettime(clock, &used) == 0) {
         cpu_ns = (uint64_t)used.tv_sec * 1000000000u + (uint64_t)used.tv_nsec;
     }
     const uint64_t *n = s->log.n;
     return Py_BuildValue("{sK sK sK sK sK sK sK sK sK sK sK sK}", "ticks", n[COUNT_TICKS], "samples", n[COUNT_SAMPLES],
                          "torn", n[COUNT_TORN], "unreadable", n[COUNT_UNREADABLE], "late", n[COUNT_LATE], "codes",
                          n[COUNT_CODES], "nodes", n[COUNT_NODES], "full", n[COUNT_FULL], "walks", s->n_walks, "busy_ns",
-                         s->busy_ns, "cpu_ns", cpu_ns, "moves", s->n_moves);
+                         s->busy_ns, "cpu_ns", cpu_ns, "moves", s->follow.n_moves);
 }
 
 static PyMethodDef sampler_methods[] = {

@@ -1,0 +1,10 @@
+/* asyncio's tables in this process: they are there once the program has imported asyncio. */
+#ifndef FOOTFALL_INSIDE_ASYNCIO_H
+#define FOOTFALL_INSIDE_ASYNCIO_H
+
+#include "sampler/sampler.h"
+
+/* Called before a tick: where tasks are wanted and not there yet, looks for the tables now and then, and opens them. */
+void inside_look_for_tasks(sampler *s, uint64_t now_ns);
+
+#endif

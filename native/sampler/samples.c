@@ -1,0 +1,127 @@
+/* sampler/samples.c owns one sample: walk a thread's stack if it ran, give its frames their numbers, log it. */
+#include "sampler/samples.h"
+
+#include "sampler/lanes.h"
+#include "sampler/paths.h"
+#include "sampler/precise.h"
+#include "sampler/sampler_source.h"
+#include "sampler/tasks.h"
+
+#define MAX_REPEAT 65535u
+
+walk_status
+sampler_walk(sampler *s, thread_lane *lane)
+{
+    s->source->before_walk(s);
+    s->n_walks++;
+    walk_status status = WALK_UNKNOWN;
+    if (s->precise.is_on) {
+        status = precise_walk(s, lane);
+    }
+    else if (s->tasks != NULL) {
+        status = sampler_walk_task(s, lane);
+    }
+    if (status == WALK_UNKNOWN) {
+        status = stack_walk(&s->walker, lane->thread, &lane->guess);
+    }
+    return status;
+}
+
+walk_status
+sampler_walk_and_intern(sampler *s, thread_lane *lane)
+{
+    walk_status status = sampler_walk(s, lane);
+    return status == WALK_OK ? sampler_intern_walk(s, lane) : status;
+}
+
+/* Log the time up to the last look that gave no stack, as that of no stack: given to the next that is read, it would
+ * prefer what is easy to read. It is no sample: it stands for none. */
+static void
+log_not_read(sampler *s, thread_lane *lane)
+{
+    const code_entry *entry;
+    uint64_t time_ns = lane->failed_ns;
+    lane->failed_ns = 0;
+    if (sampler_find_mark(s, MARK_NOT_READ, &entry) != WALK_OK) {
+        return;
+    }
+    uint32_t node = sample_log_intern_node(&s->log, NO_NODE, entry->id, UNIT_UNKNOWN);
+    if (node == NO_NODE) {
+        return;
+    }
+    sample_fields sample = {
+        .thread_index = lane->index,
+        .node = node,
+        .time_ns = time_ns - s->log.start_ns,
+        .cpu_ns = lane->failed_cpu_ns,
+        .context = sample_contexts_find(&s->contexts, lane->native_id),
+        .repeat = 0,
+    };
+    sample_log_add_sample(&s->log, &sample);
+}
+
+static void
+log_sample(sampler *s, thread_lane *lane, uint64_t time_ns, int holds_gil, int has_waited)
+{
+    sample_fields sample = {
+        .thread_index = lane->index,
+        .node = lane->node,
+        .time_ns = time_ns - s->log.start_ns,
+        .cpu_ns = lane->cpu_ns,
+        .context = sample_contexts_find(&s->contexts, lane->native_id),
+        .flags = holds_gil ? SAMPLE_HOLDS_GIL : 0,
+        .repeat = 1,
+    };
+    s->log.n[COUNT_SAMPLES]++;
+    lane_follow_name(s, lane);
+    if (has_waited && lane->last.context == sample.context && lane->last.flags == sample.flags
+        && lane->last.repeat < MAX_REPEAT && sample_log_is_mapped(&s->log, lane->place)) {
+        lane->last.repeat++;
+        sample_log_put_repeat(lane->place, sample.time_ns, lane->last.repeat);
+        return;
+    }
+    lane->place = sample_log_add_sample(&s->log, &sample);
+    lane->last = sample;
+}
+
+void
+sampler_finish_sample(sampler *s, thread_lane *lane, walk_status status, uint64_t now_ns, int holds_gil, int has_waited)
+{
+    if (status == WALK_OK && !s->source->is_there(s)) {
+        return; /* what was read may be of another process that has its pid now */
+    }
+    lane->is_settled = status == WALK_OK;
+    if (status != WALK_OK) {
+        s->log.n[status == WALK_TORN ? COUNT_TORN : COUNT_UNREADABLE]++;
+        lane->failed_ns = now_ns;
+        lane->failed_cpu_ns = lane->cpu_ns;
+    }
+    if (lane->failed_ns != 0 && (status == WALK_OK || status == WALK_TORN || s->source->logs_unreadable)) {
+        log_not_read(s, lane);
+    }
+    if (status != WALK_OK) {
+        return;
+    }
+    log_sample(s, lane, now_ns, holds_gil, has_waited);
+}
+
+static void
+sample_lane(sampler *s, thread_lane *lane, uint64_t now_ns)
+{
+    uint64_t cpu_ns;
+    int has_waited = s->source->has_waited(s, lane, now_ns, &cpu_ns);
+    lane->cpu_ns = cpu_ns;
+    walk_status status = has_waited ? WALK_OK : sampler_walk_and_intern(s, lane);
+    sampler_finish_sample(s, lane, status, now_ns, lane->thread == s->threads.gil_holder, has_waited);
+}
+
+void
+sampler_sample_lanes(sampler *s, uint64_t now_ns)
+{
+    for (uint32_t i = 0; i < s->threads.n_lanes; i++) {
+        thread_lane *lane = &s->threads.lanes[i];
+        if (lane->native_id != 0 && lane->native_id != s->threads.skip_native_id && !lane->is_shared) {
+            sample_lane(s, lane, now_ns);
+        }
+    }
+}

@@ -1,0 +1,17 @@
+/* Samples of single threads. Plain C: no Python.h. Called by the sampling thread. */
+#ifndef FOOTFALL_SAMPLER_SAMPLES_H
+#define FOOTFALL_SAMPLER_SAMPLES_H
+
+#include "sampler/sampler.h"
+
+/* Walk the lane's stack, in the way that is asked for; and number its frames too. */
+walk_status sampler_walk(sampler *s, thread_lane *lane);
+walk_status sampler_walk_and_intern(sampler *s, thread_lane *lane);
+/* Log what was found of the lane's thread: that it is at lane->node when `status` is WALK_OK. `has_waited`: since its
+ * last sample, which then counts once more. */
+void sampler_finish_sample(sampler *s, thread_lane *lane, walk_status status, uint64_t now_ns, int holds_gil,
+                           int has_waited);
+/* Sample each thread of the lanes, but those that are shared. */
+void sampler_sample_lanes(sampler *s, uint64_t now_ns);
+
+#endif
