@@ -44,7 +44,7 @@ def extensions() -> list[Extension]:
     if sys.implementation.name != "cpython":
         return []
     folders = {
-        "footfall._core": ("core_module.c", "core", "walk", "record", "engines", "sampler", "inside", "remote"),
+        "footfall._core": ("core_module.c", "core", "record", "walk", "engines", "sampler", "inside", "remote"),
         "footfall._decode": ("decode",),
     }
     return [

@@ -2,7 +2,7 @@
  * each step is as it is; a test holds the two together. */
 #include "decode/arcs.h"
 
-#include "engines/hits.h"
+#include "record/format.h"
 
 #include <string.h>
 

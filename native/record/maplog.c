@@ -10,8 +10,6 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#define ENTRY_HEADER_BYTES 8
-#define KIND_PADDING 0xFFFFFFFFu
 #define MAX_ENTRY_BYTES (1u << 30)
 
 static size_t
@@ -65,15 +63,15 @@ map_more(maplog *log, size_t bytes)
 static int
 next_segment(maplog *log, size_t at_least)
 {
-    size_t bytes = round_up(at_least, MAPLOG_SEGMENT_BYTES);
+    size_t bytes = round_up(at_least, SEGMENT_BYTES);
     void *mapping = map_more(log, bytes);
     if (mapping == NULL) {
         return -1;
     }
-    if (log->segment != NULL && log->used + ENTRY_HEADER_BYTES <= log->segment_bytes) {
+    if (log->segment != NULL && log->used + ENTRY_HEAD_BYTES <= log->segment_bytes) {
         unsigned char *rest = log->segment + log->used;
-        maplog_put_u32(rest + 4, (uint32_t)(log->segment_bytes - log->used - ENTRY_HEADER_BYTES));
-        __atomic_store_n((uint32_t *)(void *)rest, KIND_PADDING, __ATOMIC_RELEASE);
+        maplog_put_u32(rest + 4, (uint32_t)(log->segment_bytes - log->used - ENTRY_HEAD_BYTES));
+        __atomic_store_n((uint32_t *)(void *)rest, ENTRY_PADDING, __ATOMIC_RELEASE);
     }
     log->segment = mapping;
     log->segment_bytes = bytes;
@@ -92,7 +90,7 @@ maplog_reserve(maplog *log, size_t size)
         log->error = EFBIG;
         return NULL;
     }
-    size_t needed = ENTRY_HEADER_BYTES + round_up(size, 8);
+    size_t needed = ENTRY_HEAD_BYTES + round_up(size, 8);
     if (log->segment == NULL || log->used + needed > log->segment_bytes) {
         if (next_segment(log, needed) < 0) {
             return NULL;
@@ -101,14 +99,14 @@ maplog_reserve(maplog *log, size_t size)
     unsigned char *entry = log->segment + log->used;
     maplog_put_u32(entry + 4, (uint32_t)size);
     log->used += needed;
-    return entry + ENTRY_HEADER_BYTES;
+    return entry + ENTRY_HEAD_BYTES;
 }
 
 void
 maplog_commit(maplog *log, void *payload, uint32_t kind)
 {
     (void)log;
-    unsigned char *entry = (unsigned char *)payload - ENTRY_HEADER_BYTES;
+    unsigned char *entry = (unsigned char *)payload - ENTRY_HEAD_BYTES;
     /* Pairs with the reader's first look at the kind, also from another process. */
     __atomic_store_n((uint32_t *)(void *)entry, kind, __ATOMIC_RELEASE);
 }

@@ -5,10 +5,10 @@
 #ifndef FOOTFALL_RECORD_MAPLOG_H
 #define FOOTFALL_RECORD_MAPLOG_H
 
+#include "record/format.h"
+
 #include <stddef.h>
 #include <stdint.h>
-
-#define MAPLOG_SEGMENT_BYTES (1u << 18)
 
 typedef struct maplog {
     char *path;            /* owned, malloc; NULL when closed */

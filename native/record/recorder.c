@@ -12,13 +12,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#define FORMAT_VERSION 1
-#define IMPLEMENTATION_CPYTHON 1
-#define MAX_RECORDS_PER_PID 100000
-#define HEADER_STOPPED_OFFSET 28
-#define FLAG_LATE 2u
-#define TRACE_IS_FINAL 2u /* mode: the pairs are of the entry's own context */
-
 /* Turn recording off, once, loudly; on the descriptor itself since sys.stderr may be replaced. */
 static void
 recorder_stop(recorder *rec)
@@ -28,7 +21,7 @@ recorder_stop(recorder *rec)
     }
     rec->is_off = 1;
     if (rec->header != NULL) {
-        maplog_put_u32(rec->header + HEADER_STOPPED_OFFSET, (uint32_t)rec->log.error);
+        maplog_put_u32(rec->header + RECORD_STOPPED_AT, (uint32_t)rec->log.error);
     }
     int error = rec->log.error;
     int is_out_of_reach = error == ENOENT || error == EACCES || error == EPERM || error == EROFS;
@@ -90,7 +83,8 @@ open_file(recorder *rec)
     if (opened < 0) {
         return -1;
     }
-    size_t size = 56 + 8 + (size_t)PyBytes_GET_SIZE(rec->cwd) + (size_t)PyBytes_GET_SIZE(rec->executable);
+    size_t size =
+        RECORD_HEADER_BYTES + 8 + (size_t)PyBytes_GET_SIZE(rec->cwd) + (size_t)PyBytes_GET_SIZE(rec->executable);
     unsigned char *payload = reserve(rec, size);
     if (payload == NULL) {
         return -1;
@@ -98,8 +92,8 @@ open_file(recorder *rec)
     rec->header = payload;
     rec->pid = (int)getpid();
     unsigned char *to = payload;
-    memcpy(to, "FOOTFALL", 8);
-    to = maplog_put_u32(to + 8, FORMAT_VERSION);
+    memcpy(to, MAGIC, 8);
+    to = maplog_put_u32(to + 8, RECORD_FORMAT);
     to = maplog_put_u32(to, (uint32_t)PY_VERSION_HEX);
     to = maplog_put_u32(to, IMPLEMENTATION_CPYTHON);
     to = maplog_put_u32(to, rec->engine);
@@ -210,7 +204,7 @@ recorder_add_probes(recorder *rec, PyObject *path, PyObject *absolute_path, uint
     if (rec->is_off || file_id(rec, path, absolute_path, &file) < 0) {
         return NULL;
     }
-    unsigned char *payload = reserve(rec, 32 + (size_t)n_probes);
+    unsigned char *payload = reserve(rec, PROBES_HEAD_BYTES + (size_t)n_probes);
     if (payload == NULL) {
         return NULL;
     }
@@ -231,7 +225,7 @@ recorder_add_trace(recorder *rec, PyObject *path, PyObject *absolute_path, uint3
     if (rec->is_off || file_id(rec, path, absolute_path, &file) < 0) {
         return NULL;
     }
-    unsigned char *payload = reserve(rec, 16 + 8 * (size_t)n_slots);
+    unsigned char *payload = reserve(rec, TRACE_HEAD_BYTES + 8 * (size_t)n_slots);
     if (payload == NULL) {
         return NULL;
     }
@@ -252,7 +246,7 @@ recorder_add_trace_pairs(recorder *rec, PyObject *path, PyObject *absolute_path,
         PyErr_Clear();
         return -1;
     }
-    unsigned char *payload = reserve(rec, 16 + 8 * (size_t)n_used);
+    unsigned char *payload = reserve(rec, TRACE_HEAD_BYTES + 8 * (size_t)n_used);
     if (payload == NULL) {
         return -1;
     }
@@ -345,7 +339,7 @@ recorder_add_hits(recorder *rec, enum record_kind kind, uint32_t id, uint32_t co
     if (count == 0) {
         return 0;
     }
-    unsigned char *payload = reserve(rec, 16 + 5 * count);
+    unsigned char *payload = reserve(rec, HITS_HEAD_BYTES + 5 * count);
     if (payload == NULL) {
         return -1;
     }
@@ -373,7 +367,7 @@ void
 recorder_add_hit(recorder *rec, enum record_kind kind, uint32_t id, uint32_t context_id, uint32_t place,
                  unsigned char flags)
 {
-    unsigned char *payload = reserve(rec, 21);
+    unsigned char *payload = reserve(rec, HITS_HEAD_BYTES + 5);
     if (payload != NULL) {
         unsigned char *to = maplog_put_u32(payload, id);
         to = maplog_put_u32(to, context_id);
@@ -549,7 +543,7 @@ static PyObject *
 record_close(PyObject *module, PyObject *Py_UNUSED(ignored))
 {
     module_state *state = get_state(module);
-    if (state->recorder == NULL || !(state->recorder->flags & FLAG_LATE)) {
+    if (state->recorder == NULL || !(state->recorder->flags & RECORD_LATE)) {
         Py_RETURN_NONE; /* what the start hook opened stays open, with probes that point into it */
     }
     if (state->monitoring != NULL || state->settrace != NULL) {

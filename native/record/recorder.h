@@ -7,21 +7,8 @@
 
 #include "core/state.h" /* first: Python.h must come before the system headers */
 
+#include "record/format.h"
 #include "record/maplog.h"
-
-enum record_kind {
-    RECORD_HEADER = 1,
-    RECORD_FILE = 2,
-    RECORD_CODE = 3,
-    RECORD_HITS = 4,
-    RECORD_CONTEXT = 5,
-    RECORD_PROBES = 6,
-    RECORD_MESSAGE = 7,
-    RECORD_TRACE = 8,
-    RECORD_IMPORTED = 9,
-    RECORD_SWITCH = 10,
-    RECORD_PROBE_HITS = 11,
-};
 
 typedef struct recorder {
     maplog log;

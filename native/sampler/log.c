@@ -11,10 +11,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define FORMAT_VERSION 1
 #define FIRST_ROOM 1024u /* entries of a new table */
-#define TIME_OFFSET 8u   /* in a SAMPLE payload */
-#define REPEAT_OFFSET 30u
 
 static void
 end_log(sample_log *log, int error)
@@ -70,20 +67,21 @@ sample_log_open(sample_log *log, const char *path, pid_t pid, uint32_t version, 
     if (maplog_open(&log->log, path) < 0) {
         return fail_open(log, log->log.error);
     }
-    unsigned char *payload = reserve(log, 8 + 2 * 4 + 4 * 8 + N_COUNTERS * 8 + 8);
+    unsigned char *payload = reserve(log, SAMPLE_HEADER_BYTES);
     if (payload == NULL) {
         return fail_open(log, log->log.error);
     }
     log->first_segment = log->log.segment;
     log->start_ns = clock_ns(CLOCK_MONOTONIC);
-    memcpy(payload, "FOOTFALL", 8);
-    unsigned char *to = maplog_put_u32(payload + 8, FORMAT_VERSION);
+    memcpy(payload, MAGIC, 8);
+    unsigned char *to = maplog_put_u32(payload + 8, SAMPLE_LOG_FORMAT);
     to = maplog_put_u32(to, version);
     to = maplog_put_u64(to, (uint64_t)pid);
     to = maplog_put_u64(to, clock_ns(CLOCK_REALTIME));
     to = maplog_put_u64(to, log->start_ns);
-    log->counters = maplog_put_u64(to, interval_ns);
-    log->lease = log->counters + N_COUNTERS * 8;
+    maplog_put_u64(to, interval_ns);
+    log->counters = payload + COUNTERS_AT;
+    log->lease = payload + LEASE_AT;
     maplog_commit(&log->log, payload, SAMPLE_HEADER);
     log->codes_room = log->nodes_room = FIRST_ROOM;
     log->codes = calloc(log->codes_room, sizeof *log->codes);
@@ -105,7 +103,7 @@ sample_log_close(sample_log *log)
         munmap(log->log.segment, log->log.segment_bytes);
     }
     if (log->first_segment != NULL) {
-        munmap(log->first_segment, MAPLOG_SEGMENT_BYTES);
+        munmap(log->first_segment, SEGMENT_BYTES);
     }
     maplog_close(&log->log);
     free(log->codes);
@@ -297,7 +295,7 @@ sample_log_intern_node(sample_log *log, uint32_t parent, uint32_t code, uint32_t
     if (make_node_room(log) < 0) {
         return NO_NODE;
     }
-    unsigned char *payload = reserve(log, 4 * 4);
+    unsigned char *payload = reserve(log, NODE_BYTES);
     if (payload == NULL) {
         return NO_NODE;
     }
@@ -339,7 +337,7 @@ sample_log_add_thread(sample_log *log, uint64_t native_id, const char *name)
 sample_place
 sample_log_add_sample(sample_log *log, const sample_fields *sample)
 {
-    unsigned char *payload = reserve(log, REPEAT_OFFSET + 2);
+    unsigned char *payload = reserve(log, SAMPLE_BYTES);
     if (payload == NULL) {
         return (sample_place){NULL, 0};
     }
@@ -349,7 +347,7 @@ sample_log_add_sample(sample_log *log, const sample_fields *sample)
     to = maplog_put_u64(to, sample->cpu_ns);
     to = maplog_put_u32(to, sample->context);
     memcpy(to, &sample->flags, 2);
-    memcpy(payload + REPEAT_OFFSET, &sample->repeat, 2);
+    memcpy(payload + SAMPLE_REPEAT_AT, &sample->repeat, 2);
     maplog_commit(&log->log, payload, SAMPLE_SAMPLE);
     return (sample_place){payload, log->log.file_bytes};
 }
@@ -358,7 +356,7 @@ void
 sample_log_add_waiting(sample_log *log, uint32_t thread_index, uint32_t node, uint64_t time_ns, uint64_t wall_ns,
                        uint32_t n)
 {
-    unsigned char *payload = reserve(log, 4 * 4 + 2 * 8);
+    unsigned char *payload = reserve(log, WAITING_BYTES);
     if (payload == NULL) {
         return;
     }
@@ -395,6 +393,6 @@ sample_log_is_mapped(const sample_log *log, sample_place place)
 void
 sample_log_put_repeat(sample_place place, uint64_t time_ns, uint16_t repeat)
 {
-    maplog_put_u64(place.payload + TIME_OFFSET, time_ns);
-    memcpy(place.payload + REPEAT_OFFSET, &repeat, 2);
+    maplog_put_u64(place.payload + SAMPLE_TIME_AT, time_ns);
+    memcpy(place.payload + SAMPLE_REPEAT_AT, &repeat, 2);
 }

@@ -3,6 +3,7 @@
 #ifndef FOOTFALL_SAMPLER_LOG_H
 #define FOOTFALL_SAMPLER_LOG_H
 
+#include "record/format.h"
 #include "record/maplog.h"
 #include "walk/code.h"
 
@@ -16,31 +17,6 @@
 #define NO_CODE 0u
 #define HIDDEN_CODE 0xFFFFFFFFu /* frames of it are left out */
 #define NO_NODE 0u
-#define UNIT_UNKNOWN 0xFFFFFFFFu
-#define SAMPLE_HOLDS_GIL 1u
-
-enum sample_kind {
-    SAMPLE_HEADER = 1,
-    SAMPLE_CODE = 2,
-    SAMPLE_THREAD = 3,
-    SAMPLE_NODE = 4,
-    SAMPLE_SAMPLE = 5,
-    SAMPLE_WAITING = 6,
-    SAMPLE_CALLS = 7,
-};
-
-enum sample_counter {
-    COUNT_TICKS,
-    COUNT_SAMPLES,
-    COUNT_TORN,
-    COUNT_UNREADABLE,
-    COUNT_LATE,
-    COUNT_CODES,
-    COUNT_NODES,
-    COUNT_FULL, /* errno of what ended the log, 0 while it goes on */
-    COUNT_CPU,  /* nanoseconds of CPU that the sampling thread used, as of a moment ago */
-    N_COUNTERS = 16,
-};
 
 typedef struct code_entry {
     uint64_t address; /* 0 = free */

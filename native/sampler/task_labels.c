@@ -7,7 +7,6 @@
 
 #define MAX_LABELS 1000u /* further names are not told apart */
 #define LABEL_SLOTS 2048u
-#define PSEUDO_FILE "<asyncio>"
 #define NO_NAME "<task>"
 
 struct task_labels {
@@ -73,8 +72,8 @@ sampler_find_label(sampler *s, uint64_t code)
     const char *name = s->labels != NULL && label < s->labels->n ? s->labels->names[label] : NULL;
     code_names *names = &s->names;
     names->first_line = names->n_units = names->linetable_bytes = 0;
-    names->filename_bytes = (uint32_t)strlen(PSEUDO_FILE);
-    memcpy(names->filename, PSEUDO_FILE, names->filename_bytes);
+    names->filename_bytes = (uint32_t)strlen(TASKS_PATH);
+    memcpy(names->filename, TASKS_PATH, names->filename_bytes);
     int n = name == NULL ? snprintf(names->qualname, MAX_TEXT_BYTES, NO_NAME)
                          : snprintf(names->qualname, MAX_TEXT_BYTES, "<task %s>", name);
     names->qualname_bytes = (uint32_t)n;

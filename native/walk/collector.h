@@ -10,7 +10,6 @@
 /* In the place of a code object's address in a walked stack: the garbage collector, called by the next older frame,
  * and calling the next younger one (a finalizer), if there is any. */
 #define MARK_COLLECTOR ((uint64_t)16)
-#define COLLECTOR_NAME "<gc>"
 
 #define MAX_COLLECTOR_SPANS 2
 /* Three generations' counts, of three words each, and an int. */

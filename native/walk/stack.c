@@ -4,6 +4,7 @@
  * Frames elsewhere (generators, shims on the C stack, older chunks) are read on the way. */
 #include "walk/stack.h"
 
+#include "record/format.h"
 #include "walk/memory.h"
 
 #include <stdlib.h>
@@ -299,7 +300,7 @@ stack_mark_name(uint64_t code)
 {
     switch (code) {
     case MARK_COLLECTOR:
-        return COLLECTOR_NAME;
+        return COLLECTOR_PATH;
     case MARK_LEFT_OUT:
         return "<frames left out>";
     case MARK_NOT_READ:

@@ -12,7 +12,8 @@ from footfall.analyze.profile.calltree import (
     times_of_threads,
 )
 from footfall.analyze.profile.stacks import collapse_stacks
-from footfall.record.run.sample_log import UNIT_UNKNOWN, Node, Sample, SampledCode, SampleLog
+from footfall.formats import UNIT_UNKNOWN
+from footfall.record.run.sample_log import Node, Sample, SampledCode, SampleLog
 from made_logs import MS, make_log
 
 

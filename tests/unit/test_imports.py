@@ -14,14 +14,14 @@ PACKAGE = REPOSITORY / "src" / "footfall"
 
 # Each may import itself and what stands before it.
 ORDER = [
-    "_version", "_core", "_decode", "own_builtins", "model", "printable", "errors", "patterns", "python_tables", "pythons", "settings",
+    "_version", "_core", "_decode", "own_builtins", "formats", "model", "printable", "errors", "patterns", "python_tables", "pythons", "settings",
     "files", "config", "probes",
     "observe", "attach", "record", "analyze", "load", "report", "session", "live", "cli", "api", "compat", "pytest_plugin",
 ]  # fmt: skip
 
 # These run inside the measured program: they import each other, the C core, and what every interpreter has loaded.
 MEASURED = (
-    "observe", "probes", "own_builtins", "model", "printable", "patterns", "python_tables", "pythons", "settings", "files",
+    "observe", "probes", "own_builtins", "formats", "model", "printable", "patterns", "python_tables", "pythons", "settings", "files",
 )  # fmt: skip
 ALWAYS_THERE = {
     "sys", "os", "io", "atexit", "codecs", "builtins", "marshal", "time", "posix", "errno", "gc", "itertools", "_ast",

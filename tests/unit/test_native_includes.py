@@ -15,7 +15,7 @@ pytestmark = pytest.mark.any_python
 NATIVE = REPOSITORY / "native"
 
 # Each may use itself and what stands before it; the files beside the folders, which define modules, may use all.
-ORDER = ["compat", "core", "walk", "record", "engines", "sampler", "inside", "remote", "decode"]
+ORDER = ["compat", "core", "record", "walk", "engines", "sampler", "inside", "remote", "decode"]
 
 COMMENT = re.compile(r"/\*.*?\*/|//[^\n]*", re.DOTALL)
 INCLUDE = re.compile(r'#include "([^"]+)\.h"')

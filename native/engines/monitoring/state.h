@@ -10,8 +10,8 @@
 #include "engines/monitoring/cold_jumps.h"
 #include "engines/other_context_hits.h"
 #include "engines/frames.h"
-#include "engines/hits.h"
 #include "engines/monitoring/except_star_ends.h"
+#include "record/format.h"
 
 /* What a measured code object carries in its co_extra slot. */
 typedef struct code_hits {

@@ -58,7 +58,7 @@ typedef struct hits_object {
 static int
 read_header(PyObject *header, unsigned *mode, unsigned *n_probes, unsigned char *digest)
 {
-    static const char prefix[] = "\0footfall module ";
+    static const char prefix[] = MODULE_MARK;
     Py_ssize_t size = 0;
     const char *text = PyUnicode_AsUTF8AndSize(header, &size);
     if (text == NULL) {
@@ -534,7 +534,7 @@ hits_from_portable(module_state *state, PyObject *constant, PyObject *filename)
     unsigned numbers[3];
     int digest_at = 0;
     if (probes == NULL || probes->decide == NULL || state->recorder == NULL || PyBytes_GET_SIZE(constant) < 16
-        || memcmp(text, "\0footfall module ", 17) != 0
+        || memcmp(text, MODULE_MARK, sizeof MODULE_MARK - 1) != 0
         || sscanf(text + 17, "%u %u %u %n", &numbers[0], &numbers[1], &numbers[2], &digest_at) != 3) {
         return NULL;
     }
@@ -586,7 +586,7 @@ has_portable(PyObject *data)
         PyErr_Clear(); /* marshal.loads has said what it thinks of it */
         return 0;
     }
-    int found = memmem(view.buf, (size_t)view.len, "\0footfall module ", 17) != NULL;
+    int found = memmem(view.buf, (size_t)view.len, MODULE_MARK, sizeof MODULE_MARK - 1) != NULL;
     PyBuffer_Release(&view);
     return found;
 }

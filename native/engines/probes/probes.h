@@ -4,6 +4,9 @@
 
 #include "core/state.h"
 
+/* How the mark of a module's first probe begins (probes/forms.py). */
+#define MODULE_MARK "\0footfall module "
+
 enum probes_callback {
     PROBES_PLAIN_COMPILE,
     PROBES_ON_COMPILE,

@@ -11,10 +11,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from footfall.analyze.profile.calltree import COLLECTOR_PATH, IMPORT_PATH, Cost, Profile
+from footfall.analyze.profile.calltree import IMPORT_PATH, Cost, Profile
 from footfall.analyze.results import FileResult
 from footfall.analyze.source.analysis import SourceAnalysis
 from footfall.analyze.source.regions import FUNCTION, find_outside_lines, find_regions, narrow_result
+from footfall.formats import COLLECTOR_PATH
 
 __all__ = ["Gap", "find_gaps", "times_in_files"]
 

@@ -24,6 +24,17 @@ from footfall.attach.permission import not_permitted
 from footfall.attach.procfs import no_such_process, read_stat
 from footfall.attach.recording import SampleCounts, SampleOptions
 from footfall.errors import FootfallError
+from footfall.formats import (
+    COUNT_CPU,
+    COUNT_FULL,
+    COUNT_SAMPLES,
+    COUNT_TORN,
+    COUNT_UNREADABLE,
+    COUNTERS_AT,
+    ENTRY_HEAD_BYTES,
+    LEASE_AT,
+    N_COUNTERS,
+)
 from footfall.python_tables import DEBUG_WORDS
 from footfall.pythons import OWN, can_be_injected, release_name, version_name, version_of
 
@@ -36,11 +47,9 @@ _LEASE_NS = 15_000_000_000
 _HEARTBEAT_SECONDS = 1.0
 _MAX_LOG_SAMPLES = 1_000_000
 _MAX_ANSWER_BYTES = 2000
-# Places in a log (docs/formats.md): an entry's head is 8 bytes, and the header's counters follow 48.
-_COUNTERS_AT = 8 + 48
-_COUNTERS = struct.Struct("<16Q")
-_LEASE_AT = _COUNTERS_AT + _COUNTERS.size
-_TICKS, _SAMPLES, _TORN, _UNREADABLE, _FULL, _CPU = 0, 1, 2, 3, 7, 8
+_COUNTERS = struct.Struct(f"<{N_COUNTERS}Q")
+_COUNTERS_PLACE = ENTRY_HEAD_BYTES + COUNTERS_AT
+_LEASE_PLACE = ENTRY_HEAD_BYTES + LEASE_AT
 
 
 def check_can_inject() -> None:
@@ -139,9 +148,9 @@ class InjectedSampler:
             elif log.has_ended():
                 self.ended = f"process {self.pid} samples no longer"
         counters = log.counters()
-        if counters[_FULL]:
-            self.ended = f"the log can't be written: {os.strerror(counters[_FULL])}"
-        elif counters[_SAMPLES] > _MAX_LOG_SAMPLES and self._renewal is None and not self.ended:
+        if counters[COUNT_FULL]:
+            self.ended = f"the log can't be written: {os.strerror(counters[COUNT_FULL])}"
+        elif counters[COUNT_SAMPLES] > _MAX_LOG_SAMPLES and self._renewal is None and not self.ended:
             try:
                 path, answer = self._send_start()
             except FootfallError as error:  # it is ending, or is no longer ours to ask
@@ -348,13 +357,13 @@ class _Log:
     def counters(self) -> tuple[int, ...]:
         """The counters in its header, all 0 before it is there."""
         file = self._open()
-        found = os.pread(file, _COUNTERS.size, _COUNTERS_AT) if file >= 0 else b""
-        return _COUNTERS.unpack(found) if len(found) == _COUNTERS.size else (0,) * 16
+        found = os.pread(file, _COUNTERS.size, _COUNTERS_PLACE) if file >= 0 else b""
+        return _COUNTERS.unpack(found) if len(found) == _COUNTERS.size else (0,) * N_COUNTERS
 
     def has_ended(self) -> bool:
         """Whether the sampling thread has said that it is at its end."""
         file = self._open()
-        return file >= 0 and os.pread(file, 8, _LEASE_AT) == bytes(8)
+        return file >= 0 and os.pread(file, 8, _LEASE_PLACE) == bytes(8)
 
     def extend_lease(self) -> None:
         """Let the sampler go on for another while; not where it has ended."""
@@ -383,7 +392,7 @@ class _Log:
     def _write_lease(self, moment_ns: int) -> None:
         file = self._open()
         if file >= 0:
-            os.pwrite(file, moment_ns.to_bytes(8, "little"), _LEASE_AT)
+            os.pwrite(file, moment_ns.to_bytes(8, "little"), _LEASE_PLACE)
 
     def _open(self) -> int:
         """The directory belongs to whom the process does, who may put anything in this place."""
@@ -393,7 +402,7 @@ class _Log:
             except OSError:
                 return -1
             found = os.fstat(file)
-            if not stat.S_ISREG(found.st_mode) or found.st_nlink > 1 or found.st_size < _LEASE_AT + 8:
+            if not stat.S_ISREG(found.st_mode) or found.st_nlink > 1 or found.st_size < _LEASE_PLACE + 8:
                 os.close(file)
                 return -1
             self._file = file
@@ -402,7 +411,7 @@ class _Log:
 
 def _plus(counts: SampleCounts, counters: tuple[int, ...]) -> SampleCounts:
     return SampleCounts(
-        counts.samples + counters[_SAMPLES],
-        counts.dropped + counters[_TORN] + counters[_UNREADABLE],
-        counts.cpu_ns + counters[_CPU],
+        counts.samples + counters[COUNT_SAMPLES],
+        counts.dropped + counters[COUNT_TORN] + counters[COUNT_UNREADABLE],
+        counts.cpu_ns + counters[COUNT_CPU],
     )

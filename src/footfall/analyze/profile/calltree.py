@@ -12,11 +12,11 @@ from typing import Final, NamedTuple, TypeVar
 
 from footfall.analyze.bytecode.linetable import positions
 from footfall.analyze.profile.tree_sums import TreeSums, pack_cost, unpack_cost
+from footfall.formats import COLLECTOR_PATH, TASKS_PATH
 from footfall.record.data.timelines import Span, Timelines
 from footfall.record.run.sample_log import SampledCode, SampleLog
 
 __all__ = [
-    "COLLECTOR_PATH",
     "IMPORT_PATH",
     "Cost",
     "Frame",
@@ -37,17 +37,12 @@ __all__ = [
 ]
 
 
-COLLECTOR_PATH: Final = "<gc>"
-"""Path and name of the frame that stands for the garbage collector (native/walk/collector.h); it has no lines."""
-
 IMPORT_PATH: Final = "<import>"
 """The path of the frames that stand for the import machinery (analyze/profile/import_frames.py); they have no lines."""
 
 _MAX_PLACE: Final = (1 << 31) - 1  # what record/data/profile_tables.py takes for a line or a column
 
-_TASKS_PATH: Final = "<asyncio>"  # native/sampler/tasks.c
-
-_WITHOUT_SOURCE: Final = frozenset({COLLECTOR_PATH, IMPORT_PATH, _TASKS_PATH})
+_WITHOUT_SOURCE: Final = frozenset({COLLECTOR_PATH, IMPORT_PATH, TASKS_PATH})
 
 
 def has_source(path: str) -> bool:

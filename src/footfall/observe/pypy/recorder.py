@@ -14,6 +14,31 @@ import time
 from _struct import pack_into
 
 from footfall.files import current_directory
+from footfall.formats import (
+    ENTRY_HEAD_BYTES,
+    ENTRY_PADDING,
+    HITS_HEAD_BYTES,
+    IMPLEMENTATION_PYPY,
+    MAGIC,
+    MAX_RECORDS_PER_PID,
+    PROBES_HEAD_BYTES,
+    RECORD_CONTEXT,
+    RECORD_FILE,
+    RECORD_FORMAT,
+    RECORD_HEADER,
+    RECORD_HEADER_BYTES,
+    RECORD_IMPORTED,
+    RECORD_MESSAGE,
+    RECORD_PROBE_HITS,
+    RECORD_PROBES,
+    RECORD_STOPPED_AT,
+    RECORD_SWITCH,
+    RECORD_TRACE,
+    SEGMENT_BYTES,
+    TRACE_HAS_ARCS,
+    TRACE_HEAD_BYTES,
+    TRACE_IS_FINAL,
+)
 from footfall.model import ENGINE_PROBES
 from footfall.own_builtins import keep_builtins
 from footfall.probes.forms import read_header
@@ -28,16 +53,6 @@ if TYPE_CHECKING:
     from footfall.settings import Settings
 
 __all__ = ["PureRecorder", "record_message"]
-
-_SEGMENT_BYTES = 1 << 18
-_PADDING = 0xFFFFFFFF
-_HEADER, _FILE, _CONTEXT, _PROBES, _MESSAGE, _TRACE, _IMPORTED, _SWITCH, _PROBE_HITS = 1, 2, 5, 6, 7, 8, 9, 10, 11
-_FORMAT = 1
-_STOPPED_OFFSET = 36  # in the file: the header's field, after the entry's own 8 bytes
-_IMPLEMENTATION_PYPY = 2
-_PROBES_HEAD_BYTES = 32
-_TRACE_HEAD_BYTES = 16
-_TRACE_IS_FINAL = 2
 
 
 class PureRecorder:
@@ -68,7 +83,7 @@ class PureRecorder:
         self._context_ids: dict[str, int] = {"": 0}
         self._n_probes_entries = 0
         self.is_off = False
-        for n in range(100_000):
+        for n in range(MAX_RECORDS_PER_PID):
             self._path = f"{directory}/{os.getpid()}-{n}.rec"
             try:
                 posix.close(posix.open(self._path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o666))
@@ -77,15 +92,15 @@ class PureRecorder:
                 continue
         cwd = os.fsencode(current_directory())
         executable = os.fsencode(sys.executable or "")
-        head = bytearray(56)
+        head = bytearray(RECORD_HEADER_BYTES)
         pack_into(
             "<8s6I3Q",
             head,
             0,
-            b"FOOTFALL",
-            _FORMAT,
+            MAGIC,
+            RECORD_FORMAT,
             sys.hexversion,
-            _IMPLEMENTATION_PYPY,
+            IMPLEMENTATION_PYPY,
             self._engine,
             self._flags,
             0,
@@ -93,7 +108,7 @@ class PureRecorder:
             time.time_ns(),
             time.monotonic_ns(),
         )
-        self._append(_HEADER, bytes(head) + _sized(cwd) + _sized(executable))
+        self._append(RECORD_HEADER, bytes(head) + _sized(cwd) + _sized(executable))
         if self._file_bytes == 0:
             posix.unlink(self._path)  # without a header it tells nothing
 
@@ -124,7 +139,7 @@ class PureRecorder:
         context_id = self.context_id_of(label)
         self.context_id = context_id
         self.label = label
-        self._append(_SWITCH, context_id.to_bytes(8, "little"))
+        self._append(RECORD_SWITCH, context_id.to_bytes(8, "little"))
 
     def context_id_of(self, label: str) -> int:
         """Return the number of a context, a new one's too."""
@@ -133,28 +148,28 @@ class PureRecorder:
             context_id = self._context_ids[label] = self._next_context_id
             self._next_context_id += 1
             encoded = label.encode("utf-8", "backslashreplace")
-            self._append(_CONTEXT, context_id.to_bytes(4, "little") + _sized(encoded))
+            self._append(RECORD_CONTEXT, context_id.to_bytes(4, "little") + _sized(encoded))
         return context_id
 
     def add_probe_hits(self, probes_id: int, context_id: int, numbers: list[int]) -> bool:
         """Record which probes of a PROBES entry were hit in a context that ends. False when recording is off."""
         count = len(numbers)
-        payload = bytearray(16 + 5 * count)
+        payload = bytearray(HITS_HEAD_BYTES + 5 * count)
         pack_into("<4I", payload, 0, probes_id, context_id, count, 0)
-        pack_into(f"<{count}I", payload, 16, *numbers)
-        payload[16 + 4 * count :] = b"\1" * count
-        return self._append(_PROBE_HITS, payload) is not None
+        pack_into(f"<{count}I", payload, HITS_HEAD_BYTES, *numbers)
+        payload[HITS_HEAD_BYTES + 4 * count :] = b"\1" * count
+        return self._append(RECORD_PROBE_HITS, payload) is not None
 
     def add_trace_pairs(self, path: str, absolute_path: str, context_id: int, pairs: list[int]) -> bool:
         """Record pairs (as in a TRACE entry's slots) of a context that ends. False when recording is off."""
         file_id = self._file_id(path, absolute_path)
         if file_id is None:
             return False
-        payload = bytearray(_TRACE_HEAD_BYTES + 8 * len(pairs))
-        mode = _TRACE_IS_FINAL | (1 if self._settings.branch else 0)
+        payload = bytearray(TRACE_HEAD_BYTES + 8 * len(pairs))
+        mode = TRACE_IS_FINAL | (TRACE_HAS_ARCS if self._settings.branch else 0)
         pack_into("<4I", payload, 0, file_id, context_id, len(pairs), mode)
-        pack_into(f"<{len(pairs)}q", payload, _TRACE_HEAD_BYTES, *pairs)
-        return self._append(_TRACE, payload) is not None
+        pack_into(f"<{len(pairs)}q", payload, TRACE_HEAD_BYTES, *pairs)
+        return self._append(RECORD_TRACE, payload) is not None
 
     def add_probes(self, path: str, absolute_path: str, header_mark: str) -> "tuple[int, memoryview] | None":
         """Return the number of the entry and the hits of a module, in the mapping; None when recording is off.
@@ -166,17 +181,17 @@ class PureRecorder:
         if header is None or file_id is None:
             return None
         mode, n_probes, digest = header
-        payload = bytearray(_PROBES_HEAD_BYTES + n_probes)
+        payload = bytearray(PROBES_HEAD_BYTES + n_probes)
         room = (n_probes + 7) // 8 * 8
         pack_into("<4I16s", payload, 0, file_id, 0, n_probes, mode, digest)
         with self._lock:
             number = self._n_probes_entries
             self._n_probes_entries += 1
-            place = self._append(_PROBES, payload)
+            place = self._append(RECORD_PROBES, payload)
         if place is None:
             return None
         segment, at = place
-        start = at + _PROBES_HEAD_BYTES
+        start = at + PROBES_HEAD_BYTES
         return number, memoryview(segment)[start : start + room]
 
     def add_trace(self, path: str, absolute_path: str, n_slots: int) -> memoryview | None:
@@ -184,20 +199,20 @@ class PureRecorder:
         file_id = self._file_id(path, absolute_path)
         if file_id is None:
             return None
-        payload = bytearray(_TRACE_HEAD_BYTES + 8 * n_slots)
-        pack_into("<4I", payload, 0, file_id, 0, n_slots, 1 if self._settings.branch else 0)
-        place = self._append(_TRACE, payload)
+        payload = bytearray(TRACE_HEAD_BYTES + 8 * n_slots)
+        pack_into("<4I", payload, 0, file_id, 0, n_slots, TRACE_HAS_ARCS if self._settings.branch else 0)
+        place = self._append(RECORD_TRACE, payload)
         if place is None:
             return None
         segment, at = place
-        start = at + _TRACE_HEAD_BYTES
+        start = at + TRACE_HEAD_BYTES
         return memoryview(segment)[start : start + 8 * n_slots].cast("q")
 
     def add_imported(self, path: str, absolute_path: str) -> None:
         """Note a file whose module was imported before measuring began."""
         file_id = self._file_id(path, absolute_path)
         if file_id is not None:
-            self._append(_IMPORTED, file_id.to_bytes(8, "little"))
+            self._append(RECORD_IMPORTED, file_id.to_bytes(8, "little"))
 
     def close(self) -> str:
         """Record no more. Return the run directory."""
@@ -207,7 +222,7 @@ class PureRecorder:
 
     def add_message(self, slug: str, text: str) -> None:
         """Record a message with its slug."""
-        self._append(_MESSAGE, _sized(slug.encode()) + _sized(text.encode("utf-8", "replace")))
+        self._append(RECORD_MESSAGE, _sized(slug.encode()) + _sized(text.encode("utf-8", "replace")))
 
     def _file_id(self, path: str, absolute_path: str) -> int | None:
         with self._lock:
@@ -217,28 +232,29 @@ class PureRecorder:
                 head = bytearray(8)
                 pack_into("<2I", head, 0, file_id, 1)
                 entry = bytes(head) + _sized(os.fsencode(path)) + _sized(os.fsencode(absolute_path))
-                self._append(_FILE, entry)
+                self._append(RECORD_FILE, entry)
             return None if self.is_off else file_id
 
     def _append(self, kind: int, payload: "bytes | bytearray") -> "tuple[mmap.mmap, int] | None":
         """Write an entry, its kind last; return the segment and where the payload begins in it."""
-        needed = 8 + (len(payload) + 7) // 8 * 8
+        needed = ENTRY_HEAD_BYTES + (len(payload) + 7) // 8 * 8
         with self._lock:
             if self.is_off:
                 return None
             try:
                 if self._segment is None or self._used + needed > len(self._segment):
-                    self._map_more((needed + _SEGMENT_BYTES - 1) // _SEGMENT_BYTES * _SEGMENT_BYTES)
+                    self._map_more((needed + SEGMENT_BYTES - 1) // SEGMENT_BYTES * SEGMENT_BYTES)
             except OSError as error:
                 self._stop(error)
                 return None
             segment, at = self._segment, self._used
             self._used = at + needed
             assert segment is not None
-            segment[at + 8 : at + 8 + len(payload)] = bytes(payload)
+            start = at + ENTRY_HEAD_BYTES
+            segment[start : start + len(payload)] = bytes(payload)
             pack_into("<I", segment, at + 4, len(payload))
             pack_into("<I", segment, at, kind)
-            return segment, at + 8
+            return segment, start
 
     def _map_more(self, size: int) -> None:
         fd = posix.open(self._path, os.O_RDWR | os.O_NOFOLLOW)
@@ -254,9 +270,9 @@ class PureRecorder:
         finally:
             for each in taken:
                 posix.close(each)
-        if self._segment is not None and self._used + 8 <= len(self._segment):
-            pack_into("<I", self._segment, self._used + 4, len(self._segment) - self._used - 8)
-            pack_into("<I", self._segment, self._used, _PADDING)
+        if self._segment is not None and self._used + ENTRY_HEAD_BYTES <= len(self._segment):
+            pack_into("<I", self._segment, self._used + 4, len(self._segment) - self._used - ENTRY_HEAD_BYTES)
+            pack_into("<I", self._segment, self._used, ENTRY_PADDING)
         if self._file_bytes == 0:
             self._first_segment = segment
         self._segment = segment
@@ -266,7 +282,7 @@ class PureRecorder:
     def _stop(self, error: OSError) -> None:
         self.is_off = True
         if self._first_segment is not None:
-            pack_into("<I", self._first_segment, _STOPPED_OFFSET, error.errno or 0)
+            pack_into("<I", self._first_segment, ENTRY_HEAD_BYTES + RECORD_STOPPED_AT, error.errno or 0)
         text = (
             f"footfall: coverage recording stopped: {error.strerror} ({self._settings.directory}). "
             "What ran before is kept; free space there and run again. [record-full]\n"

@@ -10,6 +10,22 @@ import struct
 from typing import NamedTuple
 
 from footfall.errors import FootfallError
+from footfall.formats import (
+    MAGIC,
+    RECORD_CODE,
+    RECORD_CONTEXT,
+    RECORD_FILE,
+    RECORD_FORMAT,
+    RECORD_HEADER,
+    RECORD_HITS,
+    RECORD_IMPORTED,
+    RECORD_MESSAGE,
+    RECORD_PROBE_HITS,
+    RECORD_PROBES,
+    RECORD_SWITCH,
+    RECORD_TRACE,
+    TRACE_IS_FINAL,
+)
 from footfall.model import RECORD_BRANCHES, RECORD_OPTIMIZE_SHIFT
 from footfall.record.run.segments import read_entries
 
@@ -25,12 +41,6 @@ __all__ = [
     "read_record",
     "spread_hits",
 ]
-
-_MAGIC = b"FOOTFALL"
-_FORMAT = 1
-_TRACE_IS_FINAL = 2
-
-_HEADER, _FILE, _CODE, _HITS, _CONTEXT, _PROBES, _MESSAGE, _TRACE, _IMPORTED, _SWITCH, _PROBE_HITS = range(1, 12)
 
 
 class RecordHeader(NamedTuple):
@@ -187,41 +197,41 @@ def read_record(path: str, damage: list[str] | None = None) -> Record:
     for kind, payload in read_entries(path, damage):
         cursor = _Cursor(payload)
         try:
-            if kind in (_HITS, _PROBE_HITS) and header is not None:
+            if kind in (RECORD_HITS, RECORD_PROBE_HITS) and header is not None:
                 number, context_id, places = _take_hits(payload)
-                if kind == _HITS:
+                if kind == RECORD_HITS:
                     code_hits.append(ContextHits(code_index[number], contexts[context_id], places))
                 else:
                     module_hits.append(ContextHits(number, contexts[context_id], places))
-            elif kind == _HEADER:
+            elif kind == RECORD_HEADER:
                 header = _read_header(cursor)
             elif header is None:
                 raise ValueError("it does not start with a header")
-            elif kind == _FILE:
+            elif kind == RECORD_FILE:
                 file_id, _flags = cursor.numbers("<II")
                 cursor.sized()
                 files[file_id] = _path(cursor.sized())
-            elif kind == _CODE:
+            elif kind == RECORD_CODE:
                 code_id, code = _read_code(cursor, header, files)
                 code_index[code_id] = len(codes)
                 codes.append(code)
-            elif kind == _SWITCH:
+            elif kind == RECORD_SWITCH:
                 last_context = contexts[cursor.numbers("<II")[0]]
                 has_switched = True
-            elif kind == _CONTEXT:
+            elif kind == RECORD_CONTEXT:
                 (context_id,) = cursor.numbers("<I")
                 contexts[context_id] = _text(cursor.sized())
-            elif kind == _PROBES:
+            elif kind == RECORD_PROBES:
                 modules.append(_read_probes(cursor, header, files))
-            elif kind == _MESSAGE:
+            elif kind == RECORD_MESSAGE:
                 slug = cursor.sized().decode("utf-8", "replace")
                 messages.append((slug, cursor.sized().decode("utf-8", "replace")))
-            elif kind == _TRACE:
+            elif kind == RECORD_TRACE:
                 trace, is_final = _read_trace(cursor, files, contexts)
                 if not is_final:
                     live_traces.append(len(traces))
                 traces.append(trace)
-            elif kind == _IMPORTED:
+            elif kind == RECORD_IMPORTED:
                 imported.append(files[cursor.numbers("<II")[0]])
         except (ValueError, KeyError, struct.error) as error:
             if damage is None or header is None:
@@ -297,11 +307,11 @@ def _corrupt(path: str, why: object) -> FootfallError:
 
 
 def _read_header(cursor: _Cursor) -> RecordHeader:
-    if cursor.take(8) != _MAGIC:
+    if cursor.take(8) != MAGIC:
         raise ValueError("it is not a record file of footfall")
     format_version, version, implementation, engine, flags, stopped = cursor.numbers("<6I")
-    if format_version != _FORMAT:
-        raise ValueError(f"its format is {format_version}, and this footfall reads {_FORMAT}")
+    if format_version != RECORD_FORMAT:
+        raise ValueError(f"its format is {format_version}, and this footfall reads {RECORD_FORMAT}")
     pid, start_ns, _monotonic_ns = cursor.numbers("<3Q")
     cwd = os.fsdecode(cursor.sized())
     executable = os.fsdecode(cursor.sized())
@@ -347,5 +357,5 @@ def _read_trace(cursor: _Cursor, files: dict[int, str], contexts: dict[int, str]
     pairs = set(struct.iter_unpack("<ii", cursor.take(8 * n_slots)))
     lines = {line for pair in pairs for line in pair if line > 0}
     arcs = {(start, end) for start, end in pairs if start and end}  # 0 is no line, and an empty slot has two
-    is_final = bool(mode & _TRACE_IS_FINAL)
+    is_final = bool(mode & TRACE_IS_FINAL)
     return TracedCode(files[file_id], contexts[context_id] if is_final else "", lines, arcs), is_final

@@ -12,14 +12,32 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from footfall.errors import FootfallError
-from footfall.record.run.segments import ENTRY_BYTES, follow_entries, read_entries
+from footfall.formats import (
+    COUNT_CPU,
+    COUNT_FULL,
+    COUNT_LATE,
+    COUNT_TICKS,
+    COUNT_TORN,
+    COUNT_UNREADABLE,
+    ENTRY_HEAD_BYTES,
+    N_COUNTERS,
+    SAMPLE_CALLS,
+    SAMPLE_CODE,
+    SAMPLE_HEADER,
+    SAMPLE_HOLDS_GIL,
+    SAMPLE_LOG_FORMAT,
+    SAMPLE_NODE,
+    SAMPLE_SAMPLE,
+    SAMPLE_THREAD,
+    SAMPLE_WAITING,
+)
+from footfall.record.run.segments import follow_entries, read_entries
 from footfall.record.run.untrusted_file import open_recorded_file
 
 __all__ = [
     "MAX_INTERVAL_NS",
     "MAX_NUMBER",
     "MAX_START_NS",
-    "UNIT_UNKNOWN",
     "Node",
     "Sample",
     "SampleLog",
@@ -29,16 +47,10 @@ __all__ = [
     "read_sample_log",
 ]
 
-UNIT_UNKNOWN = 0xFFFFFFFF
-
-_MAGIC = b"FOOTFALL"
-_FORMAT = 1
-_HEADER, _CODE, _THREAD, _NODE, _SAMPLE, _WAITING, _CALLS = range(1, 8)
-_HEADER_LAYOUT = struct.Struct("<8sII4Q16Q")
+_HEADER_LAYOUT = struct.Struct(f"<8sII4Q{N_COUNTERS}Q")
 _SAMPLE_LAYOUT = struct.Struct("<IIQQIHH")
 _WAITING_LAYOUT = struct.Struct("<IIQQII")
 _NODE_LAYOUT = struct.Struct("<4I")
-_HOLDS_GIL = 1
 MAX_START_NS = 1 << 61  # the year 2043
 MAX_NUMBER = 1 << 55  # a year of nanoseconds; sums of some stay within what a data file can hold
 _MAX_LINE = (1 << 31) - 1
@@ -149,32 +161,32 @@ def read_sample_log(path: str) -> SampleLog:
 
 
 def _add_entry(log: SampleLog, clocks: dict[int, _ThreadClock], kind: int, payload: memoryview) -> None:
-    if kind == _SAMPLE:
+    if kind == SAMPLE_SAMPLE:
         _add_sample(log, clocks, payload)
-    elif kind == _WAITING:
+    elif kind == SAMPLE_WAITING:
         thread, node, time_ns, wall_ns, n_looks, _ = _WAITING_LAYOUT.unpack_from(payload)
         if max(time_ns, wall_ns) > MAX_NUMBER:
             raise ValueError("a task has waited for a time that can't be")
         log.samples.append(Sample(thread, node, time_ns, wall_ns, 0, 0, holds_gil=False, repeat=n_looks))
-    elif kind == _NODE:
+    elif kind == SAMPLE_NODE:
         node_id, parent, code, unit = _NODE_LAYOUT.unpack_from(payload)
         log.nodes[node_id] = Node(parent, code, unit)
-    elif kind == _CODE:
+    elif kind == SAMPLE_CODE:
         code_id, first_line = struct.unpack_from("<II", payload)
         if first_line > _MAX_LINE:
             raise ValueError(f"line {first_line}, which no file has")
         filename, qualname, line_table = _sized_fields(payload, 8, 3)
         log.codes[code_id] = SampledCode(os.fsdecode(filename), _text(qualname), first_line, line_table)
-    elif kind == _THREAD:
+    elif kind == SAMPLE_THREAD:
         index, _, native_id = struct.unpack_from("<IIQ", payload)
         if native_id > MAX_NUMBER:
             raise ValueError("a thread has a number that can't be")
         (name,) = _sized_fields(payload, 16, 1)
         log.threads[index] = SampledThread(native_id, _text(name))
-    elif kind == _CALLS:
+    elif kind == SAMPLE_CALLS:
         code_id, count = struct.unpack_from("<II", payload)
         log.native_calls.update((code_id, unit) for unit in struct.unpack_from(f"<{count}I", payload, 8))
-    elif kind == _HEADER:
+    elif kind == SAMPLE_HEADER:
         _read_header(log, payload)
 
 
@@ -202,23 +214,23 @@ class SampleLogFollower:
                     _add_entry(log, self._clocks, kind, payload)
                 except (struct.error, ValueError):
                     continue  # a damaged entry: the others are whole
-                if kind == _SAMPLE:
+                if kind == SAMPLE_SAMPLE:
                     sample = log.samples[-1]
                     self._last[sample.thread] = (place, sample.repeat)
-            header = os.pread(file.fileno(), _HEADER_LAYOUT.size, ENTRY_BYTES)
+            header = os.pread(file.fileno(), _HEADER_LAYOUT.size, ENTRY_HEAD_BYTES)
         if self._at:
             _read_header(log, memoryview(header))
 
     def _read_idle(self, descriptor: int) -> None:
         """Add what the last sample of each thread has counted since."""
         for thread, (place, counted) in self._last.items():
-            payload = os.pread(descriptor, _SAMPLE_LAYOUT.size, place + ENTRY_BYTES)
+            payload = os.pread(descriptor, _SAMPLE_LAYOUT.size, place + ENTRY_HEAD_BYTES)
             _, node, time_ns, cpu_ns, context, flags, repeat = _SAMPLE_LAYOUT.unpack(payload)
             if repeat > counted:
                 clock = self._clocks[thread]
                 wall = max(time_ns - clock.time_ns, 0)
                 clock.time_ns = time_ns
-                holds_gil = bool(flags & _HOLDS_GIL)
+                holds_gil = bool(flags & SAMPLE_HOLDS_GIL)
                 self.log.samples.append(Sample(thread, node, time_ns, wall, 0, context, holds_gil, repeat - counted))
                 self._last[thread] = (place, repeat)
 
@@ -227,14 +239,18 @@ def _read_header(log: SampleLog, payload: memoryview) -> None:
     if len(payload) < _HEADER_LAYOUT.size:
         raise _corrupt(log.path, "its header is too short")
     fields = _HEADER_LAYOUT.unpack_from(payload)
-    if fields[1] != _FORMAT:
-        raise _corrupt(log.path, f"its format is {fields[1]}, and this footfall reads {_FORMAT}")
+    if fields[1] != SAMPLE_LOG_FORMAT:
+        raise _corrupt(log.path, f"its format is {fields[1]}, and this footfall reads {SAMPLE_LOG_FORMAT}")
     start_ns, numbers = fields[4:6], (*fields[2:4], *fields[7:16])
     if max(start_ns) > MAX_START_NS or fields[6] > MAX_INTERVAL_NS or max(numbers) > MAX_NUMBER:
         raise _corrupt(log.path, "its header has a number that can't be")
     log.version, log.pid, log.start_ns, _, log.interval_ns = fields[2:7]
-    log.n_ticks, _, torn, unreadable, log.n_late, _, _, log.stopped_errno, log.cpu_ns = fields[7:16]
-    log.n_dropped = torn + unreadable
+    counters = fields[7:]
+    log.n_ticks = counters[COUNT_TICKS]
+    log.n_dropped = counters[COUNT_TORN] + counters[COUNT_UNREADABLE]
+    log.n_late = counters[COUNT_LATE]
+    log.stopped_errno = counters[COUNT_FULL]
+    log.cpu_ns = counters[COUNT_CPU]
 
 
 def _corrupt(path: str, why: str) -> FootfallError:
@@ -253,7 +269,7 @@ def _add_sample(log: SampleLog, clocks: dict[int, _ThreadClock], payload: memory
         wall, cpu = time_ns - before.time_ns, cpu_ns - before.cpu_ns
         before.time_ns, before.cpu_ns = time_ns, cpu_ns
     log.samples.append(
-        Sample(thread, node, time_ns, max(wall, 0), max(cpu, 0), context, bool(flags & _HOLDS_GIL), repeat)
+        Sample(thread, node, time_ns, max(wall, 0), max(cpu, 0), context, bool(flags & SAMPLE_HOLDS_GIL), repeat)
     )
 
 

@@ -11,20 +11,14 @@ import struct
 from collections.abc import Iterator
 
 from footfall.errors import FootfallError
+from footfall.formats import ENTRY_END, ENTRY_PADDING, MAGIC, RECORD_HEADER
 from footfall.record.run.untrusted_file import read_recorded_file
 
-__all__ = ["ENTRY_BYTES", "follow_entries", "read_entries", "reason_of"]
-
-MAGIC = b"FOOTFALL"
+__all__ = ["follow_entries", "read_entries", "reason_of"]
 
 _ENTRY = struct.Struct("<II")
-ENTRY_BYTES = _ENTRY.size
-"""What comes before an entry's payload."""
 _CHUNK_BYTES = 1 << 18  # no entry of a sample log is longer but for a line table of that size
 _MAX_ERRNO = 4096
-_END = 0
-_HEADER = 1
-_PADDING = 0xFFFFFFFF
 _MAX_KIND = 255  # a greater kind is damage, not a newer format: formats are versioned in the header
 
 
@@ -40,13 +34,13 @@ def read_entries(path: str, damage: list[str] | None = None) -> Iterator[tuple[i
     at = 0
     while at + _ENTRY.size <= len(view):
         kind, size = _ENTRY.unpack_from(view, at)
-        if kind == _END:
+        if kind == ENTRY_END:
             return
         start = at + _ENTRY.size
         if start + size > len(view):
             _note(damage, f"{path} is cut off within its entry at byte {at}.")
             return
-        if kind != _PADDING:
+        if kind != ENTRY_PADDING:
             if kind > _MAX_KIND:
                 _note(damage, f"{path} is damaged at byte {at}: no entry has the kind {kind}.")
                 return
@@ -68,13 +62,13 @@ def follow_entries(descriptor: int, at: int) -> Iterator[tuple[int, int | None, 
         here = 0
         while here + _ENTRY.size <= len(chunk):
             kind, size = _ENTRY.unpack_from(chunk, here)
-            if kind == _END or (kind > _MAX_KIND and kind != _PADDING):
+            if kind == ENTRY_END or (kind > _MAX_KIND and kind != ENTRY_PADDING):
                 yield at + here, None, nothing
                 return
             start = here + _ENTRY.size
-            if kind != _PADDING and start + size > len(chunk):
+            if kind != ENTRY_PADDING and start + size > len(chunk):
                 break
-            if kind != _PADDING:
+            if kind != ENTRY_PADDING:
                 yield at + here, kind, chunk[start : start + size]
             here = start + (size + 7) // 8 * 8
         if len(chunk) < wanted or here == 0:
@@ -93,10 +87,10 @@ def reason_of(stopped_errno: int) -> str:
 
 
 def _check_header(path: str, view: memoryview) -> None:
-    if len(view) < _ENTRY.size or _ENTRY.unpack_from(view)[0] == _END:
+    if len(view) < _ENTRY.size or _ENTRY.unpack_from(view)[0] == ENTRY_END:
         return
     kind, size = _ENTRY.unpack_from(view)
-    if kind != _HEADER or size < len(MAGIC) or bytes(view[8 : 8 + len(MAGIC)]) != MAGIC:
+    if kind != RECORD_HEADER or size < len(MAGIC) or bytes(view[8 : 8 + len(MAGIC)]) != MAGIC:
         raise FootfallError(
             "record-corrupt",
             f"{path} is not a file that footfall recorded.",

@@ -1,0 +1,101 @@
+/* The numbers that stand in record files and sample logs (docs/formats.md). Those who read them, and the recorder of PyPy, have
+ * them in src/footfall/formats.py, by the same names; a test compares the two. Plain C: no Python.h. */
+#ifndef FOOTFALL_RECORD_FORMAT_H
+#define FOOTFALL_RECORD_FORMAT_H
+
+/* Both kinds of file: entries, each with its kind and size before it, in segments. */
+#define MAGIC "FOOTFALL"
+#define ENTRY_HEAD_BYTES 8
+#define ENTRY_END 0
+#define ENTRY_PADDING 0xFFFFFFFFu
+#define SEGMENT_BYTES (1u << 18)
+
+/* Record files. */
+#define RECORD_FORMAT 1
+#define MAX_RECORDS_PER_PID 100000
+#define IMPLEMENTATION_CPYTHON 1
+#define IMPLEMENTATION_PYPY 2
+
+enum record_kind {
+    RECORD_HEADER = 1,
+    RECORD_FILE = 2,
+    RECORD_CODE = 3,
+    RECORD_HITS = 4,
+    RECORD_CONTEXT = 5,
+    RECORD_PROBES = 6,
+    RECORD_MESSAGE = 7,
+    RECORD_TRACE = 8,
+    RECORD_IMPORTED = 9,
+    RECORD_SWITCH = 10,
+    RECORD_PROBE_HITS = 11,
+};
+
+/* Of entries, up to what has no fixed size; and places in the header's. */
+#define RECORD_HEADER_BYTES 56
+#define RECORD_STOPPED_AT 28
+#define HITS_HEAD_BYTES 16
+#define PROBES_HEAD_BYTES 32
+#define TRACE_HEAD_BYTES 16
+
+/* The header's flags. */
+#define RECORD_BRANCHES 1
+#define RECORD_LATE 2
+#define RECORD_OPTIMIZE_SHIFT 2
+
+/* A TRACE entry's mode. */
+#define TRACE_HAS_ARCS 1
+#define TRACE_IS_FINAL 2 /* the pairs are of the entry's own context */
+
+/* The flags of a code unit's hits; footfall.model says what they mean. */
+#define HIT_LINE 1
+#define HIT_LEFT 2
+#define HIT_RIGHT 4
+#define HIT_RAISE 8
+#define HIT_ASYNC_STOP 16
+#define HIT_UNWIND 32
+#define HIT_RESUMED 64
+
+/* Sample logs. */
+#define SAMPLE_LOG_FORMAT 1
+
+enum sample_kind {
+    SAMPLE_HEADER = 1,
+    SAMPLE_CODE = 2,
+    SAMPLE_THREAD = 3,
+    SAMPLE_NODE = 4,
+    SAMPLE_SAMPLE = 5,
+    SAMPLE_WAITING = 6,
+    SAMPLE_CALLS = 7,
+};
+
+/* Counters, in the header. */
+enum sample_counter {
+    COUNT_TICKS = 0,
+    COUNT_SAMPLES = 1,
+    COUNT_TORN = 2,
+    COUNT_UNREADABLE = 3,
+    COUNT_LATE = 4,
+    COUNT_CODES = 5,
+    COUNT_NODES = 6,
+    COUNT_FULL = 7, /* errno of what ended the log, 0 while it goes on */
+    COUNT_CPU = 8, /* nanoseconds of CPU that the sampling thread used, as of a moment ago */
+    N_COUNTERS = 16,
+};
+
+#define COUNTERS_AT 48
+#define LEASE_AT 176 /* behind the counters */
+#define SAMPLE_HEADER_BYTES 184
+#define NODE_BYTES 16
+#define SAMPLE_BYTES 32
+#define SAMPLE_TIME_AT 8
+#define SAMPLE_REPEAT_AT 30
+#define WAITING_BYTES 32
+
+#define SAMPLE_HOLDS_GIL 1
+#define UNIT_UNKNOWN 0xFFFFFFFFu
+
+/* Files of frames that have none. */
+#define COLLECTOR_PATH "<gc>"
+#define TASKS_PATH "<asyncio>"
+
+#endif

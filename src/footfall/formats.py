@@ -1,0 +1,80 @@
+"""The numbers that stand in record files and sample logs (docs/formats.md), as native/record/format.h has them.
+
+The readers of `record.run`, `attach.inject` and the recorder of PyPy take them from here. A test compares each with the
+header's of the same name. Flags that the engines and their analysis share are in footfall.model.
+"""
+
+MAGIC = b"FOOTFALL"
+ENTRY_HEAD_BYTES = 8
+"""An entry's kind and size, before its payload."""
+ENTRY_END = 0
+ENTRY_PADDING = 0xFFFFFFFF
+SEGMENT_BYTES = 1 << 18
+
+RECORD_FORMAT = 1
+MAX_RECORDS_PER_PID = 100_000
+IMPLEMENTATION_CPYTHON = 1
+IMPLEMENTATION_PYPY = 2
+
+RECORD_HEADER = 1
+RECORD_FILE = 2
+RECORD_CODE = 3
+RECORD_HITS = 4
+RECORD_CONTEXT = 5
+RECORD_PROBES = 6
+RECORD_MESSAGE = 7
+RECORD_TRACE = 8
+RECORD_IMPORTED = 9
+RECORD_SWITCH = 10
+RECORD_PROBE_HITS = 11
+
+RECORD_HEADER_BYTES = 56
+"""Without its strings; likewise of other entries up to what has no fixed size."""
+RECORD_STOPPED_AT = 28
+"""In the header's payload: why recording ended early."""
+HITS_HEAD_BYTES = 16
+PROBES_HEAD_BYTES = 32
+TRACE_HEAD_BYTES = 16
+
+TRACE_HAS_ARCS = 1
+TRACE_IS_FINAL = 2
+"""The pairs are of the entry's own context."""
+
+SAMPLE_LOG_FORMAT = 1
+
+SAMPLE_HEADER = 1
+SAMPLE_CODE = 2
+SAMPLE_THREAD = 3
+SAMPLE_NODE = 4
+SAMPLE_SAMPLE = 5
+SAMPLE_WAITING = 6
+SAMPLE_CALLS = 7
+
+COUNT_TICKS = 0
+COUNT_SAMPLES = 1
+COUNT_TORN = 2
+COUNT_UNREADABLE = 3
+COUNT_LATE = 4
+COUNT_CODES = 5
+COUNT_NODES = 6
+COUNT_FULL = 7
+COUNT_CPU = 8
+N_COUNTERS = 16
+
+COUNTERS_AT = 48
+"""In the header's payload."""
+LEASE_AT = 176
+SAMPLE_HEADER_BYTES = 184
+NODE_BYTES = 16
+SAMPLE_BYTES = 32
+SAMPLE_TIME_AT = 8
+SAMPLE_REPEAT_AT = 30
+WAITING_BYTES = 32
+
+SAMPLE_HOLDS_GIL = 1
+UNIT_UNKNOWN = 0xFFFFFFFF
+
+COLLECTOR_PATH = "<gc>"
+"""Path and name of the frame that stands for the garbage collector; it has no lines."""
+TASKS_PATH = "<asyncio>"
+"""The path of the frames that stand for tasks."""
