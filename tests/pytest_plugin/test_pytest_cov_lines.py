@@ -188,6 +188,35 @@ def test_contexts_are_in_the_data_and_the_report(project) -> None:
     assert (project / "htmlcov" / "index.html").exists()
 
 
+def test_a_plugin_finds_the_data_when_tests_are_over(project) -> None:
+    """One that reads it in pytest_sessionfinish, as VS Code's does, sees what the tests ran, and the end has all of it."""
+    pytest.importorskip("coverage")
+    (project / "conftest.py").write_text(
+        "import json\n"
+        "def pytest_sessionfinish():\n"
+        "    import coverage\n"
+        "    cov = coverage.Coverage()\n"
+        "    cov.load()\n"
+        "    data = cov.get_data()\n"
+        "    lines = {path: sorted(data.lines(path)) for path in data.measured_files()}\n"
+        "    open('seen.json', 'w').write(json.dumps(lines))\n"
+        "    only_at_the_end = 1\n"
+    )
+    for append, test in (("", "test_grade"), ("--cov-append", "test_another")):
+        line = f"--cov=. {append} tests/test_it.py::{test}"
+        done = _run(project, line)
+        assert done.returncode == 0, done.stdout + done.stderr
+        seen = json.loads((project / "seen.json").read_text())
+        conftest = str(project / "conftest.py")
+        (module,) = (path for path in seen if path.endswith("myproj/__init__.py"))
+        assert (13 in seen[module]) == bool(append) and 5 in seen[module]
+        with contextlib.closing(sqlite3.connect(project / ".coverage")) as data:
+            assert data.execute("select count(*) from footfall_run").fetchone()[0] == 1 + bool(append)
+            query = "select numbits from line_bits join file on file.id = file_id where path = ?"
+            ran = int.from_bytes(data.execute(query, [conftest]).fetchone()[0], "little")
+        assert ran >> 9 & 1 and (9 in seen[conftest]) == bool(append)
+
+
 def test_the_data_file_is_for_coverage_tools(project) -> None:
     """tox's report environment: two runs appended, then `coverage report` and `coverage html` on what is left there."""
     pytest.importorskip("coverage")

@@ -48,7 +48,7 @@ _COMMANDS: Final = {
 
 
 # started by other parts of footfall, not by people
-_HIDDEN: Final = {"pytest-session": ("measuring", "")}
+_HIDDEN: Final = {"pytest-session": ("measuring", ""), "pytest-data": ("measuring", "")}
 
 
 class _LazyGroup(click.Group):

@@ -93,6 +93,18 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     labels.register(config, session.items, options.wants_contexts(config.option))
 
 
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtestloop(session: pytest.Session) -> Generator[None, object, object]:
+    """When the tests are over, see to it that plugins which read the data file find one."""
+    result = yield
+    if SESSION_VARIABLE in os.environ and _open_sessions[:1] == [session.config]:
+        from footfall.pytest_plugin import data_so_far
+
+        if data_so_far.is_supervised_session():
+            data_so_far.write_where_read(session.config)
+    return result
+
+
 def pytest_report_header(config: pytest.Config) -> str | None:
     """Say when the options can't do what they say."""
     if (

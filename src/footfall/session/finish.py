@@ -9,6 +9,7 @@ import contextlib
 import gc
 import os
 import shlex
+import shutil
 import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -35,7 +36,9 @@ from footfall.session.output import say, warn
 from footfall.session.terminal import print_lines, progress_bar
 from footfall.settings import Settings
 
-__all__ = ["KEEP_VARIABLE", "finish_run", "show_summary"]
+__all__ = ["KEEP_VARIABLE", "finish_run", "show_summary", "write_data_so_far"]
+
+_BEFORE_APPENDING = "appended-to.coverage"
 
 KEEP_VARIABLE = "FOOTFALL_KEEP"
 """When set and not empty, run directories are kept, for `footfall resolve` and for looking at."""
@@ -63,6 +66,8 @@ def finish_run(
     Raises FootfallError with a next step that names the directory, which is then kept.
     """
     try:
+        if append:
+            _take_back(directory, data_file)
         with _no_collections():
             with (
                 progress_bar("Working out what ran", is_quiet=is_quiet) as progress,
@@ -86,6 +91,33 @@ def finish_run(
         say(f"footfall: the run directory is kept{why}: {directory.path}")
     if has_summary and not is_quiet:
         show_summary(run, config, data_file)
+
+
+def write_data_so_far(
+    directory: RunDirectory, settings: Settings, config: Config, data_file: str, *, append: bool
+) -> None:
+    """Write the data file of a run that goes on; `finish_run` writes it again. What is wrong is for that to tell."""
+    before = directory.path / _BEFORE_APPENDING
+    if append and not before.exists():
+        if os.path.exists(data_file):
+            shutil.copyfile(data_file, before)
+        else:
+            before.touch()
+    with KeptMeanings(data_file) as store:
+        run = resolve(directory.path, settings.context, None, store)
+    write = _append if append and os.path.exists(data_file) else _write
+    write(run, directory, settings, config, data_file, [])
+
+
+def _take_back(directory: RunDirectory, data_file: str) -> None:
+    """Undo what `write_data_so_far` added, which the whole run has as well."""
+    before = directory.path / _BEFORE_APPENDING
+    if not before.exists():
+        return
+    if before.stat().st_size:
+        shutil.copyfile(before, data_file)
+    else:
+        os.unlink(data_file)
 
 
 @contextlib.contextmanager

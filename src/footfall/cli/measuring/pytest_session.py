@@ -6,6 +6,8 @@ pytest's status, or with 1 where the tests passed and the coverage is too low, a
 
 from __future__ import annotations
 
+import os
+
 import click
 
 from footfall.cli.options import warn_of_dynamic_context
@@ -47,7 +49,7 @@ def command(request_text: str, program: tuple[str, ...]) -> int:
             append=request.is_added,
             is_quiet=request.is_like_pytest_cov,
             wants_summary=lambda status: wants_summary(request, status),
-            environment={SESSION_VARIABLE: "1"},
+            environment={SESSION_VARIABLE: f"{os.getpid()} {request_text}"},
         )
     except UsageError as error:
         say(f"footfall: {error}")

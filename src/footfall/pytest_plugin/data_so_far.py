@@ -1,0 +1,59 @@
+"""The data file before pytest ends, for plugins whose last hooks read it: pytest-cov has written it by then.
+
+Written only where one of them does, since it takes a process of its own; the supervisor writes it again at the end.
+
+PYTEST_DONT_REWRITE
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from typing import Final
+
+import pytest
+
+from footfall.model import RUN_VARIABLE, SESSION_VARIABLE
+
+__all__ = ["is_supervised_session", "write_where_read"]
+
+_LAST_HOOKS: Final = ("pytest_sessionfinish", "pytest_terminal_summary", "pytest_unconfigure")
+_READS_DATA: Final = re.compile(
+    rb"\bimport +coverage\b|\bfrom +coverage\b|\.coverage\b|\bcoverage\.(?:Coverage|json|xml)\b"
+)
+
+
+def is_supervised_session() -> bool:
+    """Tell whether the supervisor started this process; a pytest that a test starts inherits the variable."""
+    supervisor, _, _ = os.environ.get(SESSION_VARIABLE, "").partition(" ")
+    return bool(os.environ.get(RUN_VARIABLE)) and supervisor == str(os.getppid())
+
+
+def write_where_read(config: pytest.Config) -> None:
+    """Have the data file written if a plugin's last hook is in a file that tells of coverage.py's data."""
+    if not any(_reads_data(path) for path in set(_files_of_last_hooks(config))):
+        return
+    _, _, request = os.environ[SESSION_VARIABLE].partition(" ")
+    command = [sys.executable, "-P", "-m", "footfall", "pytest-data", request, os.environ[RUN_VARIABLE]]
+    # what it can't do, and says why, the supervisor will tell of at the end
+    subprocess.run(command, env={**os.environ, RUN_VARIABLE: ""}, stdin=subprocess.DEVNULL, capture_output=True)
+
+
+def _files_of_last_hooks(config: pytest.Config) -> Iterator[str]:
+    for name in _LAST_HOOKS:
+        for implementation in getattr(config.hook, name).get_hookimpls():
+            code = getattr(implementation.function, "__code__", None)
+            module = str(getattr(implementation.function, "__module__", ""))
+            if code is not None and not module.startswith(("_pytest.", "footfall.")):
+                yield code.co_filename
+
+
+def _reads_data(path: str) -> bool:
+    try:
+        with open(path, "rb") as file:
+            return _READS_DATA.search(file.read()) is not None
+    except OSError:
+        return False
