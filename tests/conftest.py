@@ -20,7 +20,10 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 
 
 # How long an example takes says nothing on a machine that has other work.
+# Examples that failed are kept for the next run, except in a tree that can't be written, where hypothesis would warn.
 hypothesis.settings.register_profile("footfall", deadline=None)
+if not os.access(os.getcwd(), os.W_OK):
+    hypothesis.settings.register_profile("footfall", deadline=None, database=None)
 hypothesis.settings.load_profile("footfall")
 
 

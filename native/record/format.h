@@ -97,5 +97,7 @@ enum sample_counter {
 /* Files of frames that have none. */
 #define COLLECTOR_PATH "<gc>"
 #define TASKS_PATH "<asyncio>"
+#define LEFT_OUT_PATH "<frames left out>"
+#define NOT_READ_PATH "<not read>"
 
 #endif

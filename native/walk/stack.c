@@ -302,9 +302,9 @@ stack_mark_name(uint64_t code)
     case MARK_COLLECTOR:
         return COLLECTOR_PATH;
     case MARK_LEFT_OUT:
-        return "<frames left out>";
+        return LEFT_OUT_PATH;
     case MARK_NOT_READ:
-        return "<not read>";
+        return NOT_READ_PATH;
     default:
         return NULL;
     }

@@ -347,9 +347,9 @@ def test_short_children_are_seen_or_told_of(tmp_path: Path) -> None:
             process.stdin.close()
             _, errors = attached.communicate(timeout=50)
     assert attached.returncode == 0, errors
-    found = re.search(r"of ([0-9]+) processes that stem from it ([0-9]+) gave samples", errors)
-    assert found is not None and 64 >= int(found[1]) >= int(found[2]) >= 4, errors
-    assert "what ends soon is seen late, or not at all" in errors
+    found = re.search(r"([0-9]+) of ([0-9]+) child processes gave samples", errors)
+    assert found is not None and 64 >= int(found[2]) >= int(found[1]) >= 4, errors
+    assert "a process that ends soon is found late, or not at all" in errors
 
 
 @pytest.mark.any_python
@@ -604,6 +604,8 @@ def test_no_such_process(tmp_path: Path) -> None:
     process.wait()
     done = attach(process.pid, cwd=tmp_path)
     assert done.returncode == 2 and "[no-such-process]" in done.stderr
+    done = attach("server", cwd=tmp_path)
+    assert done.returncode == 2 and "'server' is not the number of a process" in done.stderr
 
 
 def test_not_python(tmp_path: Path) -> None:

@@ -121,6 +121,18 @@ def test_nothing_to_combine_is_an_error(footfall, project) -> None:
     assert not (project / ".coverage").exists()
 
 
+@pytest.mark.parametrize("command", ["combine", "report"])
+def test_where_no_file_can_be_used_there_is_none(footfall, project, command) -> None:
+    """Not by `combine`, nor by a report that combines first; what can't be used stays."""
+    names = [".coverage.host.pid7.Xabcdefx", ".coverage.host.pid8.Xabcdefx"]
+    for name in names:
+        (project / name).write_text("my notes\n")
+    done = footfall(command)
+    assert done.returncode and "Traceback" not in done.stderr
+    assert all(name in done.stderr for name in names)
+    assert sorted(path.name for path in project.glob(".coverage*")) == names
+
+
 def test_damaged_files_are_named_and_stay(footfall, project) -> None:
     """The good ones are combined and removed; the exit status says that something is missing."""
     good = _data(project / ".coverage.good", 1, 2)

@@ -74,14 +74,15 @@ def test_each_view_adds_up(profile, by):
     assert rows(profile, by) == EXPECTED[by]
 
 
-def test_the_rows_of_json_and_what_has_none_are_the_total(profile):
-    """Also where that is too little for a text's digits."""
-    profile.frames.append(Frame(Function("<gc>", "<gc>", 0), 0, 0, None, None))
+@pytest.mark.parametrize("name", ["gc", "import", "not read", "frames left out"])
+def test_the_rows_of_json_and_what_has_none_are_the_total(profile, name):
+    """What is no place in a source has no row, also where that is too little for a text's digits."""
+    profile.frames.append(Frame(Function(f"<{name}>", f"<{name}>", 0), 0, 0, None, None))
     profile.nodes.append(TreeNode(1, len(profile.frames) - 1))
     profile.costs[len(profile.nodes) - 1, 0, ""] = Cost(wall_ns=1000, cpu_ns=1000, gil_ns=1000, samples=1)
     report = times_by_report(profile, TimeTableOptions("line"))
     own = sum(row["self"]["time"] for row in report["rows"])
-    assert report["without_row"] == {"gc": 1e-6}
+    assert report["without_row"] == {name: 1e-6}
     assert own + 1e-6 == pytest.approx(report["total"], rel=1e-9)
     assert "In no row" not in plain_text(render_times(profile, TimeTableOptions("line")))
 

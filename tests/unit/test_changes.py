@@ -104,7 +104,8 @@ def test_a_named_revision_and_wrong_ones(project, capsys) -> None:
     assert footfall("tests", "--data-file", str(project), "--changed=HEAD~1") == 0
     assert capsys.readouterr().out.splitlines() == [SEND]
     assert footfall("tests", "--data-file", str(project), "--changed=nowhere") == 3
-    assert "[git-failed]" in capsys.readouterr().err
+    errors = capsys.readouterr().err
+    assert ". Name a revision of this repository" in errors and "[git-failed]" in errors
     with pytest.raises(UsageError, match="bad-revision"):
         diff_since("--output=x")
 

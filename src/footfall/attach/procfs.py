@@ -85,7 +85,7 @@ def _stat_ticks_ns(pid: int, first: int, count: int) -> int:
 
 
 def descendants(pid: int, known: Iterable[int] = ()) -> list[int]:
-    """Return the processes that stem from one, itself not included; parents before their children.
+    """Return a process's descendants; parents before their children.
 
     Those of `known` are taken to be among them: they stay so when the process between has ended.
     """
@@ -139,7 +139,7 @@ def no_such_process(pid: int) -> UsageError:
 
 
 def nothing_runs_python(pid: int) -> FootfallError:
-    """Say that there is no Python in a process nor in those that stem from it."""
+    """Say that there is no Python in a process nor in its descendants."""
     return FootfallError(
         "attach-not-python",
         f"Neither process {pid} nor what it started runs Python (yet).",

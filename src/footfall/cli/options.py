@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import click
 
@@ -16,6 +16,7 @@ __all__ = [
     "config_option",
     "data_file_option",
     "load_config",
+    "process_argument",
     "split_list",
     "warn_of_dynamic_context",
 ]
@@ -37,6 +38,21 @@ def config_option(function: _Command) -> _Command:
 def data_file_option(function: _Command) -> _Command:
     """Add --data-file."""
     return click.option("--data-file", metavar="FILE", help="The data file. [default: .coverage]")(function)
+
+
+class _ProcessNumber(click.IntRange):
+    """The number of a process, with an error in these words."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        try:
+            return int(super().convert(value, param, ctx))
+        except click.BadParameter:
+            self.fail(f"{value!r} is not the number of a process. Find it with `pgrep -a python` or `ps`.", param, ctx)
+
+
+def process_argument(function: _Command) -> _Command:
+    """Add PID."""
+    return click.argument("pid", type=_ProcessNumber(min=1), metavar="PID")(function)
 
 
 def split_list(value: str | None) -> list[str] | None:

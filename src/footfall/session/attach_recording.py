@@ -136,7 +136,7 @@ class _Recording:
         self._messages: list[str] = []
 
     def start(self) -> None:
-        """Start sampling the process, and with `children` those that stem from it."""
+        """Start sampling the process, and with `children` its descendants."""
         try:
             self._add(self._pid)
         except FootfallError as error:
@@ -224,18 +224,18 @@ class _Recording:
     def _children_messages(self) -> list[str]:
         """Say how much was seen of what stems from the process."""
         if not self._seen:
-            return ["no process that stems from it was seen"]
+            return ["it was not seen to start a process"]
         costs = self._builder.profile.costs
         threads = self._builder.profile.threads
         sampled = {threads[thread].pid for _, thread, _ in costs} & self._seen
-        found = [f"of {plural(len(self._seen), 'process', 'processes')} that stem from it {len(sampled)} gave samples"]
+        found = [f"{len(sampled)} of {plural(len(self._seen), 'child process', 'child processes')} gave samples"]
         cpu_ns = sum(cost.cpu_ns for (_, thread, _), cost in costs.items() if threads[thread].pid in self._ended)
         before_ns = sum(self._cpu_before.get(pid, 0) for pid in self._ended)
         waited_ns = self._waited_now - self._waited_before - before_ns
         if waited_ns - cpu_ns > max(_MISSED_NS, waited_ns * _MISSED_SHARE):
             found.append(
-                f"those that have ended used {waited_ns / 1e9:.2f} s of CPU time meanwhile, and"
-                f" {cpu_ns / 1e9:.2f} s of that was sampled: what ends soon is seen late, or not at all."
+                f"the children that ended used {waited_ns / 1e9:.2f} s of CPU time, of which {cpu_ns / 1e9:.2f} s were"
+                " sampled: a process that ends soon is found late, or not at all."
                 " `footfall run` records all of it"
             )
         return found

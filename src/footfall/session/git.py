@@ -39,7 +39,7 @@ def _failed(command: str, stderr: bytes) -> FootfallError:
         help = "Trust the directory: git config --global --add safe.directory DIRECTORY"
     else:
         help = "Name a revision of this repository, such as main."
-    return FootfallError("git-failed", f"git {command} failed: {reason[0]}", help)
+    return FootfallError("git-failed", f"git {command} failed: {reason[0].rstrip('.')}.", help)
 
 
 def _text(output: bytes) -> str:

@@ -12,7 +12,7 @@ from typing import Final, NamedTuple, TypeVar
 
 from footfall.analyze.bytecode.linetable import positions
 from footfall.analyze.profile.tree_sums import TreeSums, pack_cost, unpack_cost
-from footfall.formats import COLLECTOR_PATH, TASKS_PATH
+from footfall.formats import COLLECTOR_PATH, LEFT_OUT_PATH, NOT_READ_PATH, TASKS_PATH
 from footfall.record.data.timelines import Span, Timelines
 from footfall.record.run.sample_log import SampledCode, SampleLog
 
@@ -42,11 +42,11 @@ IMPORT_PATH: Final = "<import>"
 
 _MAX_PLACE: Final = (1 << 31) - 1  # what record/data/profile_tables.py takes for a line or a column
 
-_WITHOUT_SOURCE: Final = frozenset({COLLECTOR_PATH, IMPORT_PATH, TASKS_PATH})
+_WITHOUT_SOURCE: Final = frozenset({COLLECTOR_PATH, IMPORT_PATH, LEFT_OUT_PATH, NOT_READ_PATH, TASKS_PATH})
 
 
 def has_source(path: str) -> bool:
-    """Tell whether a frame's path is that of code, not a name that stands for the collector, imports or a task."""
+    """Tell whether a frame's path is that of code, not a name for the collector, imports, a task or unread frames."""
     return path not in _WITHOUT_SOURCE
 
 

@@ -8,7 +8,7 @@ import time
 
 import click
 
-from footfall.cli.options import config_option, load_config
+from footfall.cli.options import config_option, load_config, process_argument
 from footfall.config.configuration import DEFAULT_RATE_HZ, check_rate
 from footfall.errors import FootfallError, UsageError
 from footfall.pythons import KNOWN_VERSIONS
@@ -45,7 +45,7 @@ def check_can_attach() -> None:
 
 
 @click.command("attach", help=_HELP, epilog=_EXAMPLES)
-@click.argument("pid", type=click.IntRange(min=1), metavar="PID")
+@process_argument
 @click.option("-d", "--duration", type=click.FloatRange(min=0, min_open=True), metavar="SECONDS", help="Stop after it.")
 @click.option("--max-samples", type=click.IntRange(min=1), metavar="N", help="Stop when so many were taken.")
 @click.option(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from footfall.cli.measuring.attach import check_can_attach
+from footfall.cli.options import process_argument
 from footfall.errors import FootfallError
 from footfall.session.output import say, show
 from footfall.session.terminal import print_lines
@@ -21,9 +22,9 @@ Examples:
 
 
 @click.command("dump", epilog=_EXAMPLES)
-@click.argument("pid", type=click.IntRange(min=1), metavar="PID")
+@process_argument
 @click.option("--json", "as_json", is_flag=True, help="Write JSON.")
-@click.option("--children", is_flag=True, help="The processes that stem from it too.")
+@click.option("--children", is_flag=True, help="Its child processes too, and theirs.")
 @click.option("--async", "with_tasks", is_flag=True, help="asyncio's tasks too, with their names (CPython 3.14+).")
 @click.option("--pause", is_flag=True, help="Stop its threads meanwhile, so that all are seen at one moment.")
 def command(pid: int, as_json: bool, children: bool, with_tasks: bool, pause: bool) -> int:

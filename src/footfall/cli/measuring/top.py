@@ -37,7 +37,7 @@ Examples:
     epilog=_EXAMPLES,
 )
 @click.option("--rate", type=int, metavar="HZ", help="Samples per second. [default: 1000, or as few, down to 100]")
-@click.option("--children", is_flag=True, help="With PID: the processes that stem from it too.")
+@click.option("--children", is_flag=True, help="With PID: its child processes too, and theirs.")
 @click.option("-m", "--module", "is_module", is_flag=True, help="COMMAND is a module, run as by `python -m`.")
 @config_option
 @click.argument("arguments", metavar="PID | COMMAND [ARGUMENT]...", nargs=-1, type=click.UNPROCESSED)

@@ -230,10 +230,9 @@ def _digest(path: str) -> bytes:
 def remove_inputs(paths: Iterable[str], target: str) -> list[tuple[str, OSError]]:
     """Remove files that were combined, never the result, by whatever name; return those that can't be."""
     failed = []
-    kept = os.lstat(target)
     for path in paths:
         try:
-            status = os.lstat(path)
+            kept, status = os.lstat(target), os.lstat(path)
             if (status.st_dev, status.st_ino) != (kept.st_dev, kept.st_ino):
                 os.unlink(path)
         except FileNotFoundError:
