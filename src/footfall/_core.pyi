@@ -57,9 +57,13 @@ def probes_wrap(
     """Return look-alikes of compile, exec and eval."""
 
 def probes_wrap_loads(
-    plain_loads: Callable[..., Any], token: bytes, decide: Callable[[str], str | None], /
-) -> Callable[..., Any]:
-    """Return a look-alike of marshal.loads that lets probes record in copies of code."""
+    plain_loads: Callable[..., Any],
+    plain_load: Callable[..., Any],
+    token: bytes,
+    decide: Callable[[str], str | None],
+    /,
+) -> tuple[Callable[..., Any], Callable[..., Any]]:
+    """Return look-alikes of marshal.loads and marshal.load that let probes record in copies of code."""
 
 def settrace_ask_again(filename: str, /) -> None:
     """Forget what was decided about a file, for code of it that has not run yet."""

@@ -388,20 +388,34 @@ probes_eval_code(PyObject *module, PyObject *const *args, Py_ssize_t n_args, PyO
     return run_code(module, args, n_args, names, PROBES_PLAIN_EVAL);
 }
 
+/* Call what unmarshals, and let probes record in what it returns. `data` is borrowed, NULL where it reads a file. */
 static PyObject *
-probes_marshal_loads(PyObject *module, PyObject *const *args, Py_ssize_t n_args, PyObject *names)
+unmarshal(PyObject *module, PyObject *const *args, Py_ssize_t n_args, PyObject *names, enum probes_callback which,
+          PyObject *data)
 {
     module_state *state = get_state(module);
-    PyObject *original = probes_callback(state, PROBES_PLAIN_LOADS); // borrowed
+    PyObject *original = probes_callback(state, which); // borrowed
     if (original == NULL) {
         PyErr_SetString(PyExc_RuntimeError, "the interpreter is being torn down");
         return NULL;
     }
     PyObject *value = PyObject_Vectorcall(original, args, (size_t)n_args, names); // owned
-    if (value != NULL && n_args > 0) {
-        probes_arm_copy(state, value, args[0]);
+    if (value != NULL) {
+        probes_arm_copies(state, value, data);
     }
     return value;
+}
+
+static PyObject *
+probes_marshal_loads(PyObject *module, PyObject *const *args, Py_ssize_t n_args, PyObject *names)
+{
+    return unmarshal(module, args, n_args, names, PROBES_PLAIN_LOADS, n_args > 0 ? args[0] : NULL);
+}
+
+static PyObject *
+probes_marshal_load(PyObject *module, PyObject *const *args, Py_ssize_t n_args, PyObject *names)
+{
+    return unmarshal(module, args, n_args, names, PROBES_PLAIN_LOAD, NULL);
 }
 
 /* Docstrings as in builtins: pydoc and inspect.signature read the signatures off them. */
@@ -431,34 +445,40 @@ static PyMethodDef eval_def = {"eval", (PyCFunction)(void (*)(void))probes_eval_
                                eval_doc};
 
 #if HAS_MARSHAL_ALLOW_CODE
-#define LOADS_SIGNATURE "loads($module, bytes, /, *, allow_code=True)\n--\n\n"
+#define ALLOW_CODE ", *, allow_code=True"
 #else
-#define LOADS_SIGNATURE "loads($module, bytes, /)\n--\n\n"
+#define ALLOW_CODE ""
 #endif
-PyDoc_STRVAR(loads_doc, LOADS_SIGNATURE "Convert the bytes-like object to a value.");
+PyDoc_STRVAR(loads_doc, "loads($module, bytes, /" ALLOW_CODE ")\n--\n\nConvert the bytes-like object to a value.");
+PyDoc_STRVAR(load_doc, "load($module, file, /" ALLOW_CODE ")\n--\n\nRead one value from the open file and return it.");
 
 static PyMethodDef loads_def = {"loads", (PyCFunction)(void (*)(void))probes_marshal_loads,
                                 METH_FASTCALL | METH_KEYWORDS, loads_doc};
+static PyMethodDef load_def = {"load", (PyCFunction)(void (*)(void))probes_marshal_load, METH_FASTCALL | METH_KEYWORDS,
+                               load_doc};
 
 PyDoc_STRVAR(probes_wrap_loads_doc,
-             "probes_wrap_loads($module, plain_loads, token, decide, /)\n--\n\n"
-             "Return a look-alike of marshal.loads that lets probes record in copies of code.\n\n"
+             "probes_wrap_loads($module, plain_loads, plain_load, token, decide, /)\n--\n\n"
+             "Return look-alikes of marshal.loads and marshal.load that let probes record in copies of code.\n\n"
              "`token` is bytes that tell what numbers probes; `decide(co_filename)` gives the path of a measured file.");
 
 static PyObject *
 probes_wrap_loads(PyObject *module, PyObject *args)
 {
-    PyObject *plain, *token, *decide; // borrowed
-    if (!PyArg_ParseTuple(args, "OSO:probes_wrap_loads", &plain, &token, &decide)) {
+    PyObject *plain_loads, *plain_load, *token, *decide; // borrowed
+    if (!PyArg_ParseTuple(args, "OOSO:probes_wrap_loads", &plain_loads, &plain_load, &token, &decide)) {
         return NULL;
     }
     module_state *state = get_state(module);
-    probes_set_callback(state, PROBES_PLAIN_LOADS, plain);
+    probes_set_callback(state, PROBES_PLAIN_LOADS, plain_loads);
+    probes_set_callback(state, PROBES_PLAIN_LOAD, plain_load);
     probes_expect_copies(state, token, decide);
     PyObject *name = PyUnicode_FromString("marshal"); // owned
-    PyObject *loads = name == NULL ? NULL : PyCFunction_NewEx(&loads_def, module, name);
+    PyObject *pair = name == NULL ? NULL
+                                  : Py_BuildValue("NN", PyCFunction_NewEx(&loads_def, module, name),
+                                                  PyCFunction_NewEx(&load_def, module, name)); // owned
     Py_XDECREF(name);
-    return loads;
+    return pair;
 }
 
 PyDoc_STRVAR(probes_wrap_doc,

@@ -19,6 +19,7 @@
 #define KEPT_HITS 4
 #define MAX_NUMBERS 3
 #define MAX_NESTING 200 /* of code objects; the compiler allows fewer */
+#define MAX_UNMARSHALLED 100000 /* values looked at for code; containers may hold one another, so there may be no end */
 
 struct probes {
     PyTypeObject *hits_type; /* owned */
@@ -41,10 +42,10 @@ typedef struct hits_object {
     uint32_t probes_id;
     unsigned char *hits; /* borrowed from the mapping; NULL when recording is off */
     other_context_hits *other_hits; /* owned list */
-    PyObject *mark;      /* owned: the str it stands for */
-    PyObject *header;    /* owned: the module's header mark */
-    PyObject *path;      /* owned: as in co_filename */
-    PyObject *portable;  /* owned: bytes that stand for it in marshalled code, once they were asked for; or NULL */
+    PyObject *mark; /* owned: the str it stands for */
+    PyObject *header; /* owned: the module's header mark */
+    PyObject *path; /* owned: as in co_filename */
+    PyObject *portable; /* owned: bytes that stand for it in marshalled code, once they were asked for; or NULL */
     PyObject *absolute_path; /* owned */
     PyObject *decide; /* owned: str -> path | None, while it is not known whether the module is measured; else NULL */
     int is_out; /* it is not measured */
@@ -318,7 +319,7 @@ hits_portable(hits_object *self)
     }
     struct probes *probes = self->state->probes;
     PyObject *path = PyUnicode_EncodeFSDefault(self->path); // owned
-    const char *header = PyUnicode_AsUTF8(self->header);    // borrowed
+    const char *header = PyUnicode_AsUTF8(self->header); // borrowed
     if (path != NULL && header != NULL) {
         /* The header begins with a NUL, where a format ends. */
         const char *token = probes == NULL || probes->token == NULL ? "" : PyBytes_AS_STRING(probes->token);
@@ -591,11 +592,41 @@ has_portable(PyObject *data)
     return found;
 }
 
-void
-probes_arm_copy(module_state *state, PyObject *value, PyObject *data)
+/* arm_portable for all code in a value, but not in sets: it changes the code's hash. Raises nothing. `left` counts down
+ * how many values may still be looked at. */
+static void
+arm_portable_in(module_state *state, PyObject *value, int depth, int *left)
 {
-    if (PyCode_Check(value) && has_portable(data)) {
+    if (--*left < 0) {
+        return;
+    }
+    if (PyCode_Check(value)) {
         arm_portable(state, (PyCodeObject *)value, 0);
+        return;
+    }
+    if (depth == MAX_NESTING) {
+        return;
+    }
+    if (PyTuple_CheckExact(value) || PyList_CheckExact(value)) {
+        for (Py_ssize_t i = 0; i < PySequence_Fast_GET_SIZE(value); i++) {
+            arm_portable_in(state, PySequence_Fast_GET_ITEM(value, i), depth + 1, left);
+        }
+    }
+    else if (PyDict_CheckExact(value)) {
+        PyObject *item; // borrowed
+        Py_ssize_t at = 0;
+        while (PyDict_Next(value, &at, NULL, &item)) {
+            arm_portable_in(state, item, depth + 1, left);
+        }
+    }
+}
+
+void
+probes_arm_copies(module_state *state, PyObject *value, PyObject *data)
+{
+    if (data == NULL || has_portable(data)) {
+        int left = MAX_UNMARSHALLED;
+        arm_portable_in(state, value, 0, &left);
     }
 }
 
@@ -618,8 +649,8 @@ static PyObject *
 probes_arm(PyObject *module, PyObject *args)
 {
     module_state *state = get_state(module);
-    PyCodeObject *code;      // borrowed
-    PyObject *where;         // borrowed
+    PyCodeObject *code; // borrowed
+    PyObject *where; // borrowed
     if (!PyArg_ParseTuple(args, "O!O:probes_arm", &PyCode_Type, &code, &where)) {
         return NULL;
     }

@@ -13,6 +13,7 @@ enum probes_callback {
     PROBES_PLAIN_EXEC,
     PROBES_PLAIN_EVAL,
     PROBES_PLAIN_LOADS,
+    PROBES_PLAIN_LOAD,
     PROBES_ON_UNARMED, /* code with probes that do not record yet */
     PROBES_ON_PLAIN, /* a module's code without probes */
     N_PROBES_CALLBACKS,
@@ -36,8 +37,8 @@ int probes_is_settled(module_state *state, PyObject *filename);
 /* Make that so. 0, or -1 with an exception. */
 int probes_settle(module_state *state, PyObject *filename);
 
-/* Let probes record in code that marshal.loads made of `data`, where that holds some. Raises nothing. */
-void probes_arm_copy(module_state *state, PyObject *value, PyObject *data);
+/* Let probes record in the code of a value that marshal made of `data`, or of a file (NULL). Raises nothing. */
+void probes_arm_copies(module_state *state, PyObject *value, PyObject *data);
 
 /* Take new references: bytes that tell what numbers probes here, and the scope's decision. */
 void probes_expect_copies(module_state *state, PyObject *token, PyObject *decide);

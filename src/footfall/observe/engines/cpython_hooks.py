@@ -43,7 +43,7 @@ def hook_compile(probes: "Probes") -> None:
         probes.arm_before_run,
         probes.code_in_place_of,
     )
-    marshal.loads = _core.probes_wrap_loads(marshal.loads, probes.numbering, probes.decide)
+    marshal.loads, marshal.load = _core.probes_wrap_loads(marshal.loads, marshal.load, probes.numbering, probes.decide)
 
 
 def hook_main(probes: "Probes") -> None:
