@@ -222,7 +222,7 @@ class Bench:
         found, _ = run([*command, self.python, str(program), str(self.said)], self.said)
         found.tool_cpu = 0.0  # its supervisor is not the sampler; the sampler's CPU is the program's
         stored = read_profile(self.out)
-        from footfall.config.configuration import read_config
+        from footfall.config.reading import read_config
 
         profile = load_profile(read_config(), self.out)
         assert stored is not None and profile is not None
@@ -231,7 +231,7 @@ class Bench:
         return found
 
     def attach(self, program: Path) -> Found:
-        from footfall.config.configuration import read_config
+        from footfall.config.reading import read_config
         from footfall.report.profile.collapsed import render_collapsed
         from footfall.report.times import load_profile
 

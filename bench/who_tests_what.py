@@ -18,7 +18,8 @@ import sys
 import tempfile
 from collections.abc import Mapping
 
-from footfall.config.configuration import Config, read_config
+from footfall.config.configuration import Config
+from footfall.config.reading import read_config
 from footfall.load.gather import gather
 from footfall.record.data.coverage_tables import read_lines_by_context
 from projects import PROJECTS, Environment, clean_environment, prepare

@@ -8,7 +8,8 @@ from collections.abc import Iterator
 import pytest
 
 from footfall.config.configfile import substitute_variables
-from footfall.config.configuration import Config, make_patterns_absolute, read_config
+from footfall.config.configuration import Config, make_patterns_absolute
+from footfall.config.reading import read_config
 from footfall.errors import UsageError
 
 coverage_config = pytest.importorskip("coverage.config")

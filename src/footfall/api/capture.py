@@ -15,7 +15,7 @@ from typing import Final
 
 from footfall.analyze.source.analysis import analyze_source
 from footfall.analyze.source.exclude import ExclusionRules
-from footfall.config.configuration import read_config
+from footfall.config.reading import read_config
 from footfall.errors import FootfallError
 from footfall.load.source_files import read_source
 from footfall.observe.capture.monitoring import Block, Series

@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Final
 
 from footfall.api.capture import Capture, Captured, capture
-from footfall.config.configuration import Config, read_config
+from footfall.config.configuration import Config
+from footfall.config.reading import read_config
 from footfall.errors import FootfallError
 from footfall.observe import contexts
 from footfall.pythons import refused_build

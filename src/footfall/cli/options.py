@@ -9,7 +9,8 @@ import click
 
 from footfall.cli.accepted import notes_on_options
 from footfall.cli.face import current_face
-from footfall.config.configuration import Config, read_config
+from footfall.config.configuration import Config
+from footfall.config.reading import read_config
 from footfall.session.output import warn
 
 __all__ = [

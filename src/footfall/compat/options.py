@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
-from footfall.analyze.source.exclude import DEFAULT_EXCLUDE, DEFAULT_PARTIAL, DEFAULT_PARTIAL_ALWAYS
 from footfall.compat.errors import ConfigError, CoverageException, unsupported
-from footfall.config.configuration import Config, field_of_option, is_accepted_option, read_config
+from footfall.config.configuration import Config
+from footfall.config.named_options import NamedOptions
+from footfall.config.reading import read_config
 
 __all__ = ["EXCLUSIONS", "Options", "given", "listed", "refusal"]
 
@@ -23,8 +24,8 @@ EXCLUSIONS = {
 _DATA_PREFIX = ":data:"
 
 
-class Options:
-    """A Config, and those of coverage.py's settings that it has no field for."""
+class Options(NamedOptions):
+    """The settings of one `Coverage`, with coverage.py's errors."""
 
     def __init__(self, config_file: str | os.PathLike[str] | bool) -> None:
         """Read the configuration: the usual files, one by its name, or (False) none. Raises UsageError, ConfigError."""
@@ -39,42 +40,24 @@ class Options:
                     "Use `footfall run`, which measures all processes.",
                 )
         if config_file is False:
-            self.config = Config(branch=False, data_file=os.environ.get("COVERAGE_FILE") or ".coverage")
+            config = Config(branch=False, data_file=os.environ.get("COVERAGE_FILE") or ".coverage")
         else:
-            self.config = read_config(named, branch=False)
-        config = self.config
-        exclude = DEFAULT_EXCLUDE if config.exclude_lines is None else config.exclude_lines
-        partial = DEFAULT_PARTIAL if config.partial_branches is None else config.partial_branches
-        always = config.partial_branches_always
-        config.exclude_lines = [*exclude, *config.exclude_also]
-        config.partial_branches = [*partial, *config.partial_also]
-        config.partial_branches_always = list(DEFAULT_PARTIAL_ALWAYS if always is None else always)
-        self.without_effect: dict[str, Any] = {}
+            config = read_config(named, branch=False)
+        super().__init__(config)
 
     def get(self, name: str) -> Any:
         """Return the value of "section:option". Raises ConfigError where coverage.py has no such option."""
-        if name == "paths":
-            return self.config.paths
-        field = field_of_option(name)
-        if field is not None and not name.startswith("tool."):
-            return getattr(self.config, field)
-        if is_accepted_option(name):
-            return self.without_effect.get(name)
-        raise ConfigError(f"No such option: {name!r}")
+        try:
+            return super().get(name)
+        except LookupError as error:
+            raise ConfigError(str(error)) from error
 
     def set(self, name: str, value: Any) -> None:
         """Give "section:option" another value. Raises ConfigError where coverage.py has no such option."""
-        if name == "paths":
-            assert isinstance(value, Mapping)
-            self.config.paths = {key: list(patterns) for key, patterns in value.items()}
-            return
-        field = field_of_option(name)
-        if field is not None and not name.startswith("tool."):
-            setattr(self.config, field, value)
-        elif is_accepted_option(name):
-            self.without_effect[name] = value
-        else:
-            raise ConfigError(f"No such option: {name!r}")
+        try:
+            super().set(name, value)
+        except LookupError as error:
+            raise ConfigError(str(error)) from error
 
 
 def listed(value: str | Iterable[str] | None) -> list[str] | None:
@@ -95,9 +78,11 @@ def refusal(config: Config, concurrency: Iterable[str], has_plugins: bool) -> Co
         return unsupported(
             "cover_pylib=True", "the standard library is never measured", "Leave it out, or measure by coverage.py."
         )
-    if has_plugins or config.plugins:
+    if has_plugins or config.unapplied_plugins:
         return unsupported(
-            "plugins", "coverage.py's plugins are not applied", "Leave them out, or measure by coverage.py."
+            "plugins",
+            "of coverage.py's plugins only those that set options are applied",
+            "Leave them out, or measure by coverage.py.",
         )
     if config.dynamic_context and config.dynamic_context != "none":
         return unsupported(

@@ -36,6 +36,9 @@ class SettingsFile(Protocol):
     def read(self, section: str, option: str, kind: str) -> Value:
         """Return one option of a section that has it. Raises UsageError when it is not of that kind."""
 
+    def read_plainly(self, section: str, option: str) -> object:
+        """Return one option of a section that has it as the file has it: text, or what TOML makes of it."""
+
 
 _VARIABLE: Final = re.compile(r"\$(?:(\$)|(\w+)|\{(\w+)(?:(\?)|-([^}]*))?\})")
 
@@ -157,6 +160,10 @@ class _IniFile(_File):
         except ValueError as error:
             raise self._wrong(name, option, error) from error
 
+    def read_plainly(self, section: str, option: str) -> object:
+        """As SettingsFile has it."""
+        return self.read(section, option, "text")
+
     def _converted(self, text: str, name: str, option: str, kind: str) -> Value:
         if kind == "flag":
             states = self._parser.BOOLEAN_STATES
@@ -234,6 +241,11 @@ class _TomlFile(_File):
             return self._converted(value, name, option, kind)
         except ValueError as error:
             raise self._wrong(name, option, error) from error
+
+    def read_plainly(self, section: str, option: str) -> object:
+        """As SettingsFile has it."""
+        value = (self._table(self.section_name(section) or section) or {})[option]
+        return substitute_variables(value, os.environ) if isinstance(value, str) else value
 
     def _converted(self, value: object, name: str, option: str, kind: str) -> Value:
         if kind in ("list", "patterns"):

@@ -10,22 +10,23 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Final
 
-from footfall.config.configfile import SettingsFile, open_settings_file
 from footfall.errors import UsageError
 
 __all__ = [
+    "ACCEPTED",
+    "KNOWN",
     "Config",
     "canonical_path",
+    "check_engine",
     "check_rate",
     "check_sampling",
     "field_of_option",
     "is_accepted_option",
     "make_patterns_absolute",
-    "read_config",
     "system_path",
 ]
 
@@ -33,7 +34,7 @@ DEFAULT_RATE_HZ: Final = 1000
 MAX_RATE_HZ: Final = 100_000
 
 # (section, option) -> (field of Config, kind as in configfile)
-_KNOWN: Final[dict[tuple[str, str], tuple[str, str]]] = {
+KNOWN: Final[dict[tuple[str, str], tuple[str, str]]] = {
     ("run", "branch"): ("branch", "flag"),
     ("run", "command_line"): ("command_line", "text"),
     ("run", "context"): ("context", "text"),
@@ -89,7 +90,7 @@ _KNOWN: Final[dict[tuple[str, str], tuple[str, str]]] = {
 ENGINES: Final = ("monitoring", "probes", "settrace")
 
 # coverage.py's own options, of no use here and no reason to warn
-_ACCEPTED: Final[dict[str, str]] = {
+ACCEPTED: Final[dict[str, str]] = {
     "run": "concurrency core debug debug_file sigterm timid _crash",
     "report": "",
     "html": "extra_css skip_covered skip_empty show_contexts",
@@ -130,8 +131,11 @@ class Config:
     disable_warnings: list[str] = field(default_factory=list)
     # coverage.py's, only looked at to say that they have no effect
     dynamic_context: str = ""
-    plugins: list[str] = field(default_factory=list)
     cover_pylib: bool = False
+    # coverage.py's plugins, their own options by name, and those that do more than set options, or failed
+    plugins: list[str] = field(default_factory=list)
+    plugin_options: dict[str, dict[str, object]] = field(default_factory=dict)
+    unapplied_plugins: list[str] = field(default_factory=list)
     # what counts: None keeps coverage.py's defaults
     exclude_lines: list[str] | None = None
     exclude_also: list[str] = field(default_factory=list)
@@ -170,87 +174,17 @@ class Config:
     """(slug, text) of what was wrong but does not stop us."""
 
 
-def read_config(config_file: str | None = None, *, branch: bool = True) -> Config:
-    """Read the settings that hold in the current directory.
-
-    `config_file` is the file that the user named: it alone is read then, and it must be there. Otherwise
-    COVERAGE_RCFILE names one, or the first of coverage.py's usual files with settings for it. `branch` says whether
-    branches are measured where there is no such file; coverage.py's default, which is not to, holds where there is.
-    Raises UsageError (`config-missing`, `config-syntax`, `config-value`, `bad-rate`, `bad-engine`).
-    """
-    config = Config(branch=False)
-    named = config_file or os.environ.get("COVERAGE_RCFILE") or None
-    if named == ".coveragerc":
-        named = None  # coverage.py's own reading of that name: the usual places, of which it is the first
-    if named is not None:
-        found = open_settings_file(named, is_own=True)
-        if found is None:
-            raise UsageError(
-                "config-missing",
-                f"Can't read the configuration file {named!r}.",
-                "Give the name of a file that is there, or leave the option out.",
-            )
-        _apply(config, found)
-        config.config_file = os.path.abspath(named)
-        if named.endswith(".toml"):
-            _apply_own(config, found)
-    else:
-        _read_usual_files(config, branch)
-    config.data_file = os.environ.get("COVERAGE_FILE") or config.data_file
-    config.parallel = config.parallel or "subprocess" in config.patch
-    check_sampling(config)
-    _check_engine(config.engine)
-    config.warnings += _ignored_settings(config)
-    return config
-
-
-def _ignored_settings(config: Config) -> Iterator[tuple[str, str]]:
-    """Yield (slug, text) for each setting by which coverage.py's numbers would be others."""
-    if config.plugins:
-        text = (
-            f"coverage.py's plugins {', '.join(config.plugins)} are not applied: what they set, such as fail_under or"
-            " lines to exclude, is not in force, and what they measure, such as templates, is not in the data."
-        )
-        yield "plugins-ignored", text
-    if config.cover_pylib:
-        yield "cover-pylib-ignored", "cover_pylib has no effect: the standard library is not measured."
-
-
-def _read_usual_files(config: Config, branch: bool) -> None:
-    """Take coverage's settings from the first file that has some, and ours from the TOML files.
-
-    `branch` is the default where no file has any.
-    """
-    for name, is_own in (
-        (".coveragerc", True),
-        (".coveragerc.toml", True),
-        ("setup.cfg", False),
-        ("tox.ini", False),
-        ("pyproject.toml", False),
-    ):
-        found = open_settings_file(name, is_own)
-        if found is not None and (_apply(config, found) or is_own):
-            config.config_file = os.path.abspath(name)
-            break
-    else:
-        config.branch = branch
-    for name in ("pyproject.toml", ".coveragerc.toml"):
-        found = open_settings_file(name, is_own=False)
-        if found is not None:
-            _apply_own(config, found)
-
-
 def field_of_option(option_name: str) -> str | None:
     """Return the field of Config that coverage.py's "section:option" sets, None when it has none."""
     section, _, option = option_name.partition(":")
-    known = _KNOWN.get((section, option))
+    known = KNOWN.get((section, option))
     return None if known is None else known[0]
 
 
 def is_accepted_option(option_name: str) -> bool:
     """Tell whether "section:option" is one of coverage.py's that is taken without effect."""
     section, _, option = option_name.partition(":")
-    return option in _ACCEPTED.get(section, "").split()
+    return option in ACCEPTED.get(section, "").split()
 
 
 def check_rate(rate_hz: int | None) -> None:
@@ -274,50 +208,13 @@ def check_sampling(config: Config) -> None:
         )
 
 
-def _check_engine(engine: str) -> None:
+def check_engine(engine: str) -> None:
     if engine and engine not in ENGINES:
         raise UsageError(
             "bad-engine",
             f"There is no engine {engine!r} ([tool.footfall] engine).",
             f"Choose one of {', '.join(ENGINES)}, or leave it out: the default is the quickest that is exact.",
         )
-
-
-def _apply(config: Config, found: SettingsFile) -> bool:
-    """Set every coverage.py setting of a file; True when there was one."""
-    is_used = False
-    for section in _ACCEPTED:
-        if not section.startswith("tool."):
-            is_used = _apply_section(config, found, section) or is_used
-    for name in found.options("paths"):
-        patterns = found.read("paths", name, "list")
-        if isinstance(patterns, list):
-            config.paths[name] = [os.path.expanduser(pattern) for pattern in patterns]
-            is_used = True
-    return is_used
-
-
-def _apply_own(config: Config, found: SettingsFile) -> None:
-    _apply_section(config, found, "tool.footfall")
-
-
-def _apply_section(config: Config, found: SettingsFile, section: str) -> bool:
-    accepted = _ACCEPTED[section].split()
-    is_used = False
-    for option in found.options(section):
-        if (section, option) in _KNOWN:
-            field_name, kind = _KNOWN[section, option]
-            setattr(config, field_name, found.read(section, option, kind))
-        elif option not in accepted:
-            config.warnings.append(
-                (
-                    "config-unknown",
-                    f"Unrecognized option '[{found.section_name(section)}] {option}=' in {found.path}.",
-                )
-            )
-            continue
-        is_used = True
-    return is_used
 
 
 def canonical_path(path: str) -> str:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, dataclass, field
 
-from footfall.config.configuration import Config, read_config
+from footfall.config.configuration import Config
+from footfall.config.reading import read_config
 
 __all__ = ["PytestRequest", "ReportWanted"]
 

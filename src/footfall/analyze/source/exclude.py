@@ -10,20 +10,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from footfall.analyze.source.lines import find_logical_end, find_suite_lines
+from footfall.config.exclusions import DEFAULT_EXCLUDE, DEFAULT_PARTIAL, DEFAULT_PARTIAL_ALWAYS
 from footfall.errors import UsageError
 
-__all__ = ["DEFAULT_EXCLUDE", "DEFAULT_PARTIAL", "DEFAULT_PARTIAL_ALWAYS", "ExclusionRules"]
-
-DEFAULT_EXCLUDE = (
-    r"#\s*(pragma|PRAGMA)[:\s]?\s*(no|NO)\s*(cover|COVER)",
-    r"^\s*(((async )?def .*?)?[\])]+(\s*->.*?)?:\s*)?\.\.\.\s*(#|$)",
-    r"^\s*if (typing\.)?TYPE_CHECKING:",
-)
-DEFAULT_PARTIAL = (r"#\s*(pragma|PRAGMA)[:\s]?\s*(no|NO)\s*(branch|BRANCH)",)
-DEFAULT_PARTIAL_ALWAYS = (
-    r"^\s*while (True|1|False|0):",
-    r"^\s*if (True|1|False|0):",
-)
+__all__ = ["ExclusionRules"]
 
 # A text with none of these cannot match the default pattern, so most files are never searched.
 _CONSTANTS = ("True:", "1:", "False:", "0:")

@@ -1,0 +1,63 @@
+"""A configuration as coverage.py's programs and plugins see it: `get` and `set` by "section:option"."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from footfall.config.configuration import Config, field_of_option, is_accepted_option
+from footfall.config.exclusions import DEFAULT_EXCLUDE, DEFAULT_PARTIAL, DEFAULT_PARTIAL_ALWAYS
+
+__all__ = ["NamedOptions"]
+
+_NONE_WHERE_EMPTY: Final = frozenset(
+    {"run:source", "run:include", "run:omit", "report:include", "report:omit", "report:contexts"}
+)
+"""What coverage.py has as None until it is set."""
+
+
+class NamedOptions:
+    """A Config, and those of coverage.py's settings that it has no field for."""
+
+    def __init__(self, config: Config) -> None:
+        """Put the patterns in force into the configuration, as lists that can be added to."""
+        exclude = DEFAULT_EXCLUDE if config.exclude_lines is None else config.exclude_lines
+        partial = DEFAULT_PARTIAL if config.partial_branches is None else config.partial_branches
+        always = config.partial_branches_always
+        config.exclude_lines = [*exclude, *config.exclude_also]
+        config.partial_branches = [*partial, *config.partial_also]
+        config.partial_branches_always = list(DEFAULT_PARTIAL_ALWAYS if always is None else always)
+        self.config = config
+        self.without_effect: dict[str, Any] = {}
+
+    def get(self, name: str) -> Any:
+        """Return the value of "section:option". Raises LookupError where coverage.py has no such option."""
+        if name == "paths":
+            return self.config.paths
+        field = field_of_option(name)
+        if field is not None and not name.startswith("tool."):
+            value = getattr(self.config, field)
+            return None if name in _NONE_WHERE_EMPTY and not value else value
+        if is_accepted_option(name):
+            return self.without_effect.get(name)
+        plugin, _, option = name.partition(":")
+        if plugin in self.config.plugins:
+            return self.config.plugin_options.get(plugin, {}).get(option)
+        raise LookupError(f"No such option: {name!r}")
+
+    def set(self, name: str, value: Any) -> None:
+        """Give "section:option" another value. Raises LookupError where coverage.py has no such option."""
+        if name == "paths":
+            assert isinstance(value, Mapping)
+            self.config.paths = {key: list(patterns) for key, patterns in value.items()}
+            return
+        field = field_of_option(name)
+        plugin, _, option = name.partition(":")
+        if field is not None and not name.startswith("tool."):
+            setattr(self.config, field, [] if value is None and name in _NONE_WHERE_EMPTY else value)
+        elif is_accepted_option(name):
+            self.without_effect[name] = value
+        elif plugin in self.config.plugins:
+            self.config.plugin_options.setdefault(plugin, {})[option] = value
+        else:
+            raise LookupError(f"No such option: {name!r}")

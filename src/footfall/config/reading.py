@@ -1,0 +1,119 @@
+"""The settings that hold in a directory: of coverage.py's own files, of the environment, and of plugins."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+from footfall.config.configfile import SettingsFile, open_settings_file
+from footfall.config.configuration import ACCEPTED, KNOWN, Config, check_engine, check_sampling
+from footfall.errors import UsageError
+
+__all__ = ["read_config"]
+
+
+def read_config(config_file: str | None = None, *, branch: bool = True) -> Config:
+    """Read the settings that hold in the current directory.
+
+    `config_file` is the file that the user named: it alone is read then, and it must be there. Otherwise
+    COVERAGE_RCFILE names one, or the first of coverage.py's usual files with settings for it. `branch` says whether
+    branches are measured where there is no such file; coverage.py's default, which is not to, holds where there is.
+    Raises UsageError (`config-missing`, `config-syntax`, `config-value`, `bad-rate`, `bad-engine`).
+    """
+    config = Config(branch=False)
+    named = config_file or os.environ.get("COVERAGE_RCFILE") or None
+    if named == ".coveragerc":
+        named = None  # coverage.py's own reading of that name: the usual places, of which it is the first
+    if named is not None:
+        found = open_settings_file(named, is_own=True)
+        if found is None:
+            raise UsageError(
+                "config-missing",
+                f"Can't read the configuration file {named!r}.",
+                "Give the name of a file that is there, or leave the option out.",
+            )
+        _apply(config, found)
+        config.config_file = os.path.abspath(named)
+        if named.endswith(".toml"):
+            _apply_own(config, found)
+    else:
+        _read_usual_files(config, branch)
+    config.data_file = os.environ.get("COVERAGE_FILE") or config.data_file
+    config.parallel = config.parallel or "subprocess" in config.patch
+    check_sampling(config)
+    check_engine(config.engine)
+    if config.plugins:
+        from footfall.config.plugins import apply_plugins  # for those who have some
+
+        apply_plugins(config)
+    config.warnings += _ignored_settings(config)
+    return config
+
+
+def _ignored_settings(config: Config) -> Iterator[tuple[str, str]]:
+    """Yield (slug, text) for each setting by which coverage.py's numbers would be others."""
+    if config.cover_pylib:
+        yield "cover-pylib-ignored", "cover_pylib has no effect: the standard library is not measured."
+
+
+def _read_usual_files(config: Config, branch: bool) -> None:
+    """Take coverage's settings from the first file that has some, and ours from the TOML files.
+
+    `branch` is the default where no file has any.
+    """
+    for name, is_own in (
+        (".coveragerc", True),
+        (".coveragerc.toml", True),
+        ("setup.cfg", False),
+        ("tox.ini", False),
+        ("pyproject.toml", False),
+    ):
+        found = open_settings_file(name, is_own)
+        if found is not None and (_apply(config, found) or is_own):
+            config.config_file = os.path.abspath(name)
+            break
+    else:
+        config.branch = branch
+    for name in ("pyproject.toml", ".coveragerc.toml"):
+        found = open_settings_file(name, is_own=False)
+        if found is not None:
+            _apply_own(config, found)
+
+
+def _apply(config: Config, found: SettingsFile) -> bool:
+    """Set every coverage.py setting of a file; True when there was one."""
+    is_used = False
+    for section in ACCEPTED:
+        if not section.startswith("tool."):
+            is_used = _apply_section(config, found, section) or is_used
+    for name in found.options("paths"):
+        patterns = found.read("paths", name, "list")
+        if isinstance(patterns, list):
+            config.paths[name] = [os.path.expanduser(pattern) for pattern in patterns]
+            is_used = True
+    for name in config.plugins:
+        config.plugin_options[name] = {option: found.read_plainly(name, option) for option in found.options(name)}
+    return is_used
+
+
+def _apply_own(config: Config, found: SettingsFile) -> None:
+    _apply_section(config, found, "tool.footfall")
+
+
+def _apply_section(config: Config, found: SettingsFile, section: str) -> bool:
+    accepted = ACCEPTED[section].split()
+    is_used = False
+    for option in found.options(section):
+        if (section, option) in KNOWN:
+            field_name, kind = KNOWN[section, option]
+            setattr(config, field_name, found.read(section, option, kind))
+        elif option not in accepted:
+            config.warnings.append(
+                (
+                    "config-unknown",
+                    f"Unrecognized option '[{found.section_name(section)}] {option}=' in {found.path}.",
+                )
+            )
+            continue
+        is_used = True
+    return is_used
