@@ -18,12 +18,12 @@ __all__ = [
     "CPYTHON",
     "FIRST_WITH_TASKS",
     "HAS_BRANCH_EVENTS",
-    "HAS_LINES_BEHIND_STARS",
+    "HAS_PHANTOMS_BEHIND_EXCEPT_STAR",
     "HAS_LINES_OF_NOTHING",
     "HAS_MONITORING",
     "HAS_NESTED_FSTRINGS",
     "HAS_PROBES",
-    "HAS_STRAY_LINES",
+    "HAS_PHANTOM_LINES",
     "HAS_TYPE_STATEMENTS",
     "KNOWN_VERSIONS",
     "NEWEST",
@@ -75,11 +75,11 @@ Doc/library/sys.monitoring.rst."""
 HAS_PROBES = not HAS_BRANCH_EVENTS
 """There is the engine `probes`, since branches are no events: native/compat/versions.h, HAS_PROBES."""
 
-HAS_STRAY_LINES = _IS_CPYTHON and OWN < (3, 12)
+HAS_PHANTOM_LINES = _IS_CPYTHON and OWN < (3, 12)
 """The compiler gives clean-up code the lines of statements, which the tracer reports though they did not run:
 Python/compile.c. probes/phantom_lines.py lists them."""
 
-HAS_LINES_BEHIND_STARS = HAS_STRAY_LINES and sys.version_info < (3, 11, 7)
+HAS_PHANTOMS_BEHIND_EXCEPT_STAR = HAS_PHANTOM_LINES and sys.version_info < (3, 11, 7)
 """The last `except*` clause may be left by a line behind it, in early patch releases: probes/except_star_ends.py."""
 
 HAS_LINES_OF_NOTHING = sys.implementation.name == "pypy"

@@ -11,7 +11,7 @@ import sys
 import pytest
 
 from engines import IS_CPYTHON, Engine, Measured, each_engine, measured
-from footfall.probes.mode import STRAYS, STRAYS_BEHIND_CASES, mode_here
+from footfall.probes.mode import PHANTOM_LINES, PHANTOMS_BEHIND_CASES, mode_here
 from marked import write_program
 
 __all__ = ["measured"]
@@ -265,9 +265,11 @@ FLOW = {
         exec(compile(open("other.py").read(), os.path.abspath("other.py"), "exec"), space)
     """,
 }
-if mode_here(with_branches=True) & STRAYS_BEHIND_CASES:  # CPython 3.11.2 reports the last line of a case, whatever ran
+if (
+    mode_here(with_branches=True) & PHANTOMS_BEHIND_CASES
+):  # CPython 3.11.2 reports the last line of a case, whatever ran
     FLOW["lines of clean-up"] = FLOW["lines of clean-up"].replace("assert a  # missed", "assert a")
-if not mode_here(with_branches=True) & STRAYS:  # CPython 3.11 reports the last line of the clause, whatever ran
+if not mode_here(with_branches=True) & PHANTOM_LINES:  # CPython 3.11 reports the last line of the clause, whatever ran
     FLOW["dead else in a finally that an exception entered"] = """
         def final(n):
             try:

@@ -102,7 +102,7 @@ def test_code_from_the_cache_is_loaded_without_a_compilation(tmp_path: Path, mon
         raise AssertionError("compiled")
 
     instrument = "observe.engines.instrument"
-    for place in (f"{instrument}.strays_here", "probes.mode.strays_here", f"{instrument}.compile_plainly"):
+    for place in (f"{instrument}.extra_lines_here", "probes.mode.extra_lines_here", f"{instrument}.compile_plainly"):
         monkeypatch.setattr(f"footfall.{place}", refuse)
     second = Instrumenter(str(tmp_path / "cache"), True, lambda make: make())
     assert second.code_of_file(str(source), str(source)) == code

@@ -8,7 +8,7 @@
     python3.13 tests/support/exact.py --syntax 3.11 --save FILE     keep what the C tracer recorded of 3.11's syntax ...
     pypy tests/support/exact.py --expect FILE                  ... for PyPy 3.11, which has no C tracer
 
-PyPy's truth comes from CPython 3.13: 3.11's record has stray lines of its own compiler in it. Left out, and counted, are
+PyPy's truth comes from CPython 3.13: 3.11's record has phantom lines of its own compiler in it. Left out, and counted, are
 programs that compute something else on PyPy, run bare: generators that nobody uses any more end at another time there.
 
 footfall measures as for a user: by its start hook, with a run directory, its engine for this interpreter, its own

@@ -9,7 +9,7 @@ import types
 from footfall.analyze.probes.arcs import arcs_of_hits, meanings_of_source
 from footfall.probes.forms import HEADER, MARK
 from footfall.probes.mode import mode_here
-from footfall.probes.phantom_lines import find_strays
+from footfall.probes.phantom_lines import find_phantom_lines
 from footfall.probes.plan import insert_probes
 from footfall.probes.source_text import digest_source, split_lines
 
@@ -53,7 +53,7 @@ def instrument(source: str, filename: str, with_branches: bool = True) -> tuple[
     data = source.encode()
     tree = compile(source, filename, "exec", ast.PyCF_ONLY_AST, dont_inherit=True)
     mode = mode_here(with_branches)
-    count = insert_probes(tree, split_lines(data), mode, digest_source(data), find_strays(tree, mode))
+    count = insert_probes(tree, split_lines(data), mode, digest_source(data), find_phantom_lines(tree, mode))
     return compile(tree, filename, "exec", dont_inherit=True), count
 
 

@@ -9,12 +9,17 @@ from footfall.analyze.probes.arcs import meanings_of_source
 from footfall.analyze.source import pieces as source_pieces
 from footfall.analyze.source.parse import PARSE_ERRORS
 from footfall.analyze.source.pieces import parse_in_pieces
-from footfall.probes.mode import BRANCHES, NO_ASSERTS, STRAYS, STRAYS_BEHIND_CASES, STRAYS_BEHIND_STARS
+from footfall.probes.mode import BRANCHES, NO_ASSERTS, PHANTOM_LINES, PHANTOMS_BEHIND_CASES, PHANTOMS_BEHIND_EXCEPT_STAR
 from programs import generate_program
 
 pytestmark = pytest.mark.any_python
 
-MODES = (0, BRANCHES, BRANCHES | NO_ASSERTS, BRANCHES | STRAYS | STRAYS_BEHIND_CASES | STRAYS_BEHIND_STARS)
+MODES = (
+    0,
+    BRANCHES,
+    BRANCHES | NO_ASSERTS,
+    BRANCHES | PHANTOM_LINES | PHANTOMS_BEHIND_CASES | PHANTOMS_BEHIND_EXCEPT_STAR,
+)
 FUNCTIONS = "".join(f"def f_{n}(x):\n    if x: return {n}\n    return -{n}\n" for n in range(50))
 
 # text -> the lines at which it may be cut

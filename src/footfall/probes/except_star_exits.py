@@ -2,7 +2,7 @@
 
 What no clause matched is raised again behind the last clause, so whether control goes on there is not known when
 that clause ends. A local of the program's frame keeps which branch was last, and probes around the whole statement
-tell both ways out. No program can name the local, since names hold no dots.
+see both ways out. No program can name the local, since names hold no dots.
 """
 
 from _ast import (
@@ -37,7 +37,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    Note = tuple[int, AST]
+    from footfall.probes.forms import Meaning
 
 __all__ = ["StarExits"]
 
@@ -49,40 +49,40 @@ _STORE = Store()
 class StarExits:
     """The branches that leave the last clause of one `try`; their numbers count from 1."""
 
-    __slots__ = ("_exits", "_name", "_stray_notes")
+    __slots__ = ("_exits", "_name", "_phantom_meanings")
 
     def __init__(self, number: int) -> None:
         self._name = f".fs{number}"
-        self._exits: list[tuple[AST, list[Note]]] = []
-        self._stray_notes: list[Note] = []
+        self._exits: list[tuple[AST, list[Meaning]]] = []
+        self._phantom_meanings: list[Meaning] = []
 
-    def keep(self, at: AST, notes: "list[Note]") -> stmt:
+    def keep(self, at: AST, meanings: "list[Meaning]") -> stmt:
         """Return the statement that remembers this way out."""
-        self._exits.append((at, notes))
+        self._exits.append((at, meanings))
         position = position_of(at)
         return Assign([Name(self._name, _STORE, **position)], Constant(len(self._exits), **position), **position)
 
-    def keep_before(self, value: expr, notes: "list[Note]") -> expr:
+    def keep_before(self, value: expr, meanings: "list[Meaning]") -> expr:
         """Return an expression that remembers the way out and then is `value`."""
-        self._exits.append((value, notes))
+        self._exits.append((value, meanings))
         position = position_of(value)
         number = Constant(len(self._exits), **position)
         pair = Tuple([NamedExpr(Name(self._name, _STORE, **position), number, **position), value], _LOAD, **position)
         return Subscript(pair, Constant(1, **position), _LOAD, **position)
 
-    def keep_stray(self, node: "Try | TryStar", notes: "list[Note]") -> None:
-        """Let `notes` be told as well of each way on once there was an exception, also where no clause of it ran."""
+    def keep_phantom(self, node: "Try | TryStar", meanings: "list[Meaning]") -> None:
+        """Have `meanings` reported with each way on once there was an exception, also where no clause ran."""
         first = node.handlers[0]
         assert first.type is not None
         first.type = self.keep_before(first.type, [])
-        self._stray_notes = notes
+        self._phantom_meanings = meanings
 
     def surround(
         self,
         node: stmt,
         is_in_function: bool,
-        left: "Callable[[AST, list[Note]], stmt]",
-        raised: "Callable[[AST, list[Note]], stmt]",
+        left: "Callable[[AST, list[Meaning]], stmt]",
+        raised: "Callable[[AST, list[Meaning]], stmt]",
     ) -> stmt:
         """Return the statement with probes made by `left` and `raised` for the ways out that were remembered."""
         if not self._exits:
@@ -90,8 +90,10 @@ class StarExits:
         position = position_of(node)
         start = Assign([Name(self._name, _STORE, **position)], Constant(0, **position), **position)
         numbered = list(enumerate(self._exits, 1))
-        on_raise = [self._when(number, raised(at, notes)) for number, (at, notes) in numbered if notes]
-        on_end = [self._when(number, left(at, notes + self._stray_notes)) for number, (at, notes) in numbered]
+        on_raise = [self._when(number, raised(at, meanings)) for number, (at, meanings) in numbered if meanings]
+        on_end = [
+            self._when(number, left(at, meanings + self._phantom_meanings)) for number, (at, meanings) in numbered
+        ]
         handler = ExceptHandler(None, None, [*on_raise, Raise(**position)], **position)
         forget: list[stmt] = []
         if not is_in_function:  # the name is in a module's or class's namespace

@@ -86,14 +86,14 @@ class Final:
     """The reason of one `try` with a `finally`, and the reasons that occur.
 
     `around` is that of the clause which ends with this statement, if any: being left normally leaves that one as well.
-    `has_stray` says that a stray line is reported behind the clause after an exception.
+    `has_phantom` says that a phantom line is reported behind the clause after an exception.
     """
 
-    __slots__ = ("_name", "around", "has_stray", "loop_depth", "reasons", "value_name")
+    __slots__ = ("_name", "around", "has_phantom", "loop_depth", "reasons", "value_name")
 
-    def __init__(self, number: int, loop_depth: int, around: "Final | StarExits | None", has_stray: bool) -> None:
+    def __init__(self, number: int, loop_depth: int, around: "Final | StarExits | None", has_phantom: bool) -> None:
         self.around = around
-        self.has_stray = has_stray
+        self.has_phantom = has_phantom
         self._name = f".ff{number}"
         self.value_name = f".fv{number}"
         self.loop_depth = loop_depth

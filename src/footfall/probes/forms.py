@@ -66,7 +66,7 @@ _STORES_DIRECTLY = sys.implementation.name == "pypy"
 
 
 def header_text(mode: int, n_probes: int, digest: bytes) -> str:
-    """Return the first probe's mark: plan version, mode (see probe_mode), number of probes, source digest."""
+    """Return the first probe's mark: plan version, mode (see mode.py), number of probes, source digest."""
     return f"{HEADER}{PLAN_VERSION} {mode} {n_probes} {digest.hex()}"
 
 

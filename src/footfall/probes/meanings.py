@@ -1,6 +1,6 @@
-"""What a probe's hit means: the words in which the plan that numbers probes tells it, and `analyze` reads it.
+"""What it means that a probe was executed: reported by the plan that numbers probes, read by `analyze`.
 
-A note is a pair of a kind and a node; the kind may carry the reason for which a `finally` clause was entered.
+A meaning is a pair of a kind and a node; the kind may carry the reason for which a `finally` clause was entered.
 """
 
 from _ast import AST
@@ -25,8 +25,8 @@ __all__ = [
     "NORMAL",
     "RAISED",
     "RETURN",
-    "STRAY",
-    "STRAYED",
+    "PHANTOM",
+    "AFTER_PHANTOM",
     "add_reason",
     "split_reason",
 ]
@@ -52,22 +52,22 @@ DEFINED = 8
 """The definition that is the node, all on one line, was carried out."""
 HEADER_LINE = 9
 """The line of the node itself (a decorated definition's `def` or `class`) was reached."""
-STRAY = 10
+PHANTOM = 10
 """The line that CPython 3.11 reports behind the node (`try`, `async with`) was reached."""
 
 # Reasons
-NORMAL, EXCEPTION, RETURN, BREAK, CONTINUE, STRAYED = range(6)
-"""STRAYED is an EXCEPTION that a stray line is reported of before it goes on; it is told of, never kept."""
+NORMAL, EXCEPTION, RETURN, BREAK, CONTINUE, AFTER_PHANTOM = range(6)
+"""AFTER_PHANTOM is an EXCEPTION that a phantom line is reported of before it goes on; it is reported, never kept."""
 _SHIFT = 8
 _LEVEL_SHIFT = 11
 """Above the three bits of a reason: how many `finally` clauses around it the reason is of."""
 
 
-def add_reason(notes: "list[tuple[int, AST]]", reason: int, level: int = 0) -> "list[tuple[int, AST]]":
-    """Return the notes as true for one reason only: that of the clause that ends, or of one `level` around it."""
-    return [(kind | reason << _SHIFT | level << _LEVEL_SHIFT, node) for kind, node in notes]
+def add_reason(meanings: "list[tuple[int, AST]]", reason: int, level: int = 0) -> "list[tuple[int, AST]]":
+    """Return the meanings as true for one reason only: that of the clause that ends, or of one `level` around it."""
+    return [(kind | reason << _SHIFT | level << _LEVEL_SHIFT, node) for kind, node in meanings]
 
 
 def split_reason(kind: int) -> tuple[int, int, int]:
-    """Return a note's kind, reason and level."""
+    """Return a meaning's kind, reason and level."""
     return kind & (1 << _SHIFT) - 1, kind >> _SHIFT & (1 << _LEVEL_SHIFT - _SHIFT) - 1, kind >> _LEVEL_SHIFT

@@ -1,13 +1,13 @@
 """What besides its source decides where a module's probes go and what they mean: the bits of its header's mode.
 
-The measured interpreter knows them, and `analyze.probe_arcs` reads them from the record: neither its interpreter nor
-its optimization need be those that measured.
+The measured interpreter knows them, and `analyze/probes/arcs.py` reads them from the record: neither its interpreter
+nor its optimization need be those that measured.
 """
 
 import sys
 
 from footfall.own_builtins import keep_builtins
-from footfall.pythons import HAS_LINES_OF_NOTHING, HAS_STRAY_LINES
+from footfall.pythons import HAS_LINES_OF_NOTHING, HAS_PHANTOM_LINES
 
 keep_builtins(globals())
 
@@ -16,36 +16,38 @@ __all__ = [
     "LINES_OF_NOTHING",
     "NO_ASSERTS",
     "RUNS_DOCSTRINGS",
-    "STRAYS",
-    "STRAYS_BEHIND_CASES",
-    "STRAYS_BEHIND_STARS",
+    "PHANTOM_LINES",
+    "PHANTOMS_BEHIND_CASES",
+    "PHANTOMS_BEHIND_EXCEPT_STAR",
     "mode_here",
-    "strays_here",
+    "extra_lines_here",
 ]
 
 BRANCHES = 1
 """There are probes for branches, not only for lines."""
-STRAYS = 2
-"""The compiler is CPython 3.11's, which reports lines that did not run (see probe_strays)."""
+PHANTOM_LINES = 2
+"""The compiler is CPython 3.11's, which reports lines that did not run (see phantom_lines.py)."""
 NO_ASSERTS = 4
 """`assert` statements are left out: `-O`."""
 RUNS_DOCSTRINGS = 8
 """The docstring of a function with nothing else is a statement with a line: `-OO`, but not on CPython 3.13.0."""
-STRAYS_BEHIND_CASES = 16
-"""With STRAYS: a `case` is left by the line of the last statement in it, as by CPython 3.11.2."""
-STRAYS_BEHIND_STARS = 32
-"""With STRAYS: the last `except*` clause is left by its last line where it ends a function, as by CPython 3.11.2."""
+PHANTOMS_BEHIND_CASES = 16
+"""With PHANTOM_LINES: a `case` is left by the line of the last statement in it, as by CPython 3.11.2."""
+PHANTOMS_BEHIND_EXCEPT_STAR = 32
+"""With PHANTOM_LINES: an `except*` clause that ends a function is left by its last line, as by CPython 3.11.2."""
 LINES_OF_NOTHING = 64
 """A statement without instructions has a line where it ends a `case` or a `finally` clause, as by PyPy."""
 
 
-def mode_here(with_branches: bool, optimize: int = -1, keeps_asserts: bool = False, strays: int | None = None) -> int:
+def mode_here(
+    with_branches: bool, optimize: int = -1, keeps_asserts: bool = False, extra_lines: int | None = None
+) -> int:
     """Return the mode of code that is compiled in this process, `optimize` being as for `compile`.
 
-    `keeps_asserts`: they are made other statements before, as pytest does. `strays` are those of `strays_here`.
+    `keeps_asserts`: they are made other statements before, as pytest does. `extra_lines` is of `extra_lines_here`.
     """
     level = sys.flags.optimize if optimize < 0 else optimize
-    mode = (strays_here() if strays is None else strays) | (BRANCHES if with_branches else 0)
+    mode = (extra_lines_here() if extra_lines is None else extra_lines) | (BRANCHES if with_branches else 0)
     if level > 0 and not keeps_asserts:
         mode |= NO_ASSERTS
     if level > 1 and _runs_docstrings():
@@ -53,23 +55,23 @@ def mode_here(with_branches: bool, optimize: int = -1, keeps_asserts: bool = Fal
     return mode
 
 
-def strays_here() -> int:
-    """Return the bits for lines that only this compiler has: CPython 3.11's stray ones, PyPy's of nothing.
+def extra_lines_here() -> int:
+    """Return the bits for lines that only this compiler has: CPython 3.11's phantom lines, PyPy's lines of nothing.
 
     Patch releases of 3.11 differ. There it compiles two small texts: not to be asked for before code is compiled, nor
     for each file.
     """
     if HAS_LINES_OF_NOTHING:
         return LINES_OF_NOTHING
-    if not HAS_STRAY_LINES:
+    if not HAS_PHANTOM_LINES:
         return 0
     case = compile("match 0:\n case 0:\n  global a", "", "exec", dont_inherit=True)
     star = compile("try:0\nexcept*0:\n 0", "", "exec", dont_inherit=True)
-    found = STRAYS
+    found = PHANTOM_LINES
     if any(line == 3 for _, _, line in case.co_lines()):
-        found |= STRAYS_BEHIND_CASES
+        found |= PHANTOMS_BEHIND_CASES
     if [line for _, _, line in star.co_lines() if line is not None][-1] == 3:
-        found |= STRAYS_BEHIND_STARS
+        found |= PHANTOMS_BEHIND_EXCEPT_STAR
     return found
 
 

@@ -6,7 +6,7 @@ leaves it there, and the end of the body of an `async with`. Statements that for
 (UNSET_LOC) are harmless, but for a `with` or `if` that ends one of several branches at the end of an `except ... as e`
 clause which ends its function: there the return gets the line of the branch that is laid out before it
 (guarantee_lineno_for_exits). Early patch releases have two places more, of which the mode tells: the end of a `case`,
-and of an `except*` clause that ends its function (probe_star_ends). Python 3.12 has no such lines.
+and of an `except*` clause that ends its function (except_star_ends). Python 3.12 has no such lines.
 """
 
 from _ast import (
@@ -35,8 +35,7 @@ from _ast import (
 )
 
 from footfall.own_builtins import keep_builtins
-from footfall.probes.lines_of_nothing import find_lines_of_nothing
-from footfall.probes.mode import LINES_OF_NOTHING, STRAYS, STRAYS_BEHIND_CASES, STRAYS_BEHIND_STARS
+from footfall.probes.mode import LINES_OF_NOTHING, PHANTOM_LINES, PHANTOMS_BEHIND_CASES, PHANTOMS_BEHIND_EXCEPT_STAR
 from footfall.probes.syntax import JUMPS, last_with_code, no_code_in
 
 keep_builtins(globals())
@@ -49,15 +48,15 @@ if TYPE_CHECKING:
 
     Watch = tuple[int, int, int]
 
-__all__ = ["StrayClause", "find_strays"]
+__all__ = ["PhantomClause", "find_phantom_lines"]
 
 _COMPOUND = (
     AsyncFor, AsyncFunctionDef, AsyncWith, ClassDef, For, FunctionDef, If, Match, Try, TryStar, While, With,
 )  # fmt: skip
 
 
-class StrayClause:
-    """A `finally` clause with a stray line behind it while it is walked.
+class PhantomClause:
+    """A `finally` clause with a phantom line behind it while it is walked.
 
     `watched` are what to compare with the exception that leaves it: when an exception entered it, and else. It is None
     where that exception is not the one that left the line: an `except*` clause's is made part of a group.
@@ -70,20 +69,23 @@ class StrayClause:
         self.watched = watched
 
 
-def find_strays(tree: Module, mode: int) -> dict[AST, AST]:
+def find_phantom_lines(tree: Module, mode: int) -> dict[AST, AST]:
     """Return the statement or pattern whose line is reported behind a `try`, `async with`, `with`, `if` or `case`.
 
     Those are left out behind which no line can be reported that did not run. `mode` is that of probes/mode.py; with
-    LINES_OF_NOTHING they are those of `find_lines_of_nothing`, and without that or STRAYS there are none.
+    LINES_OF_NOTHING they are those of `find_lines_of_nothing`, and without that or PHANTOM_LINES there are none.
     """
     no_code = no_code_in(mode)
     if mode & LINES_OF_NOTHING:
+        # PyPy's: `instrument` imports it there.
+        from footfall.probes.lines_of_nothing import find_lines_of_nothing
+
         return find_lines_of_nothing(tree, no_code)
-    if not mode & STRAYS:
+    if not mode & PHANTOM_LINES:
         return {}
     found: dict[AST, AST] = {}
     _add_behind_clauses(found, tree.body)
-    if mode & STRAYS_BEHIND_STARS:
+    if mode & PHANTOMS_BEHIND_EXCEPT_STAR:
         _add_behind_stars(found, tree.body, no_code)
     # Blocks to visit; whether a `return` and whether a `break` in it run code of blocks around on their way out.
     blocks: list[tuple[Any, bool, bool]] = [(tree.body, False, False)]
@@ -95,7 +97,7 @@ def find_strays(tree: Module, mode: int) -> dict[AST, AST]:
                 continue
             if kind is Match:
                 blocks.extend((case.body, unwinds_return, unwinds_loop) for case in node.cases)
-                if mode & STRAYS_BEHIND_CASES:
+                if mode & PHANTOMS_BEHIND_CASES:
                     _add_behind_cases(found, node, (unwinds_return, unwinds_loop), no_code)
             elif kind is If:
                 blocks.append((node.body, unwinds_return, unwinds_loop))
@@ -120,7 +122,7 @@ def find_strays(tree: Module, mode: int) -> dict[AST, AST]:
                 blocks.append((node.body, False, False))
                 if kind is not ClassDef:
                     _add_behind_clauses(found, node.body)
-                if mode & STRAYS_BEHIND_STARS:
+                if mode & PHANTOMS_BEHIND_EXCEPT_STAR:
                     _add_behind_stars(found, node.body, no_code)
     return found
 

@@ -118,7 +118,7 @@ def is_irrefutable(case: match_case) -> bool:
 
 
 def no_code_in(mode: int) -> tuple[type[stmt], ...]:
-    """Return the kinds of statements of which the compiler makes nothing in a mode of probe_mode."""
+    """Return the kinds of statements of which the compiler makes nothing in a mode of mode.py."""
     return (*_NO_CODE, Assert) if mode & NO_ASSERTS else _NO_CODE
 
 

@@ -16,6 +16,7 @@ from footfall.analyze.source.pieces import parse_in_pieces
 from footfall.analyze.source.source_file import read_source_file
 from footfall.errors import FootfallError
 from footfall.probes.meanings import (
+    AFTER_PHANTOM,
     BREAK,
     CASE_FAILED,
     CONTINUE,
@@ -29,13 +30,12 @@ from footfall.probes.meanings import (
     LEFT,
     LINE,
     NORMAL,
+    PHANTOM,
     RAISED,
     RETURN,
-    STRAY,
-    STRAYED,
     split_reason,
 )
-from footfall.probes.phantom_lines import find_strays
+from footfall.probes.phantom_lines import find_phantom_lines
 from footfall.probes.plan import number_probes
 from footfall.probes.source_text import digest_source, read_kept_text, split_lines
 from footfall.record.run.record_file import ProbedModule
@@ -45,7 +45,7 @@ __all__ = [
     "MeaningsStore",
     "ProbeMeaning",
     "arcs_of_hits",
-    "meaning_of_note",
+    "lines_of_meaning",
     "meanings_of_module",
     "meanings_of_source",
 ]
@@ -113,22 +113,22 @@ def meanings_of_source(source: bytes, mode: int) -> tuple[ProbeMeaning, ...]:
     def walk_pieces() -> Iterator[tuple[ast.Module, Mapping[ast.AST, ast.AST], bool]]:
         nonlocal flow
         for tree, is_last in parse_in_pieces(source):
-            strays = find_strays(tree, mode)
-            flow = ModuleFlow(tree, first_lines, mode, strays)
-            yield tree, strays, is_last
+            phantoms = find_phantom_lines(tree, mode)
+            flow = ModuleFlow(tree, first_lines, mode, phantoms)
+            yield tree, phantoms, is_last
 
     lines: dict[int, list[int]] = {}
     arcs: dict[int, list[Arc]] = {}
 
-    def take(number: int, notes: list[tuple[int, ast.AST]]) -> None:
-        for kind, node in notes:
-            line, arc = meaning_of_note(flow, kind, node)
+    def receive(number: int, reported: list[tuple[int, ast.AST]]) -> None:
+        for kind, node in reported:
+            line, arc = lines_of_meaning(flow, kind, node)
             lines.setdefault(number, []).append(line)
             if arc is not None:
                 arcs.setdefault(number, []).append(arc)
 
     try:
-        count = number_probes(walk_pieces(), split_lines(source), mode, take)
+        count = number_probes(walk_pieces(), split_lines(source), mode, receive)
     except PARSE_ERRORS as error:
         raise FootfallError(
             "not-python", f"Can't parse the measured source: {error or type(error).__name__}."
@@ -136,16 +136,16 @@ def meanings_of_source(source: bytes, mode: int) -> tuple[ProbeMeaning, ...]:
     return tuple((frozenset(lines.pop(n, ())), frozenset(arcs.pop(n, ()))) for n in range(count))
 
 
-def meaning_of_note(flow: ModuleFlow, kind: int, node: ast.AST) -> tuple[int, Arc | None]:
-    """Return the line that a note says was reached, and the arc, if it tells of one."""
+def lines_of_meaning(flow: ModuleFlow, kind: int, node: ast.AST) -> tuple[int, Arc | None]:
+    """Return the line that was reached where a meaning of this kind is reported, and the arc, if there is one."""
     if kind == LINE:
         return flow.line_of(node), None
     kind, reason, level = split_reason(kind)
     line = flow.line_of(node)
     if kind == LINE:
         return line, None
-    if kind == STRAY:
-        line, end = flow.strays[node]
+    if kind == PHANTOM:
+        line, end = flow.phantoms[node]
         return line, (line, end if reason == NORMAL else _exit(flow, node, line, reason, level))
     if kind in (HEADER_LINE, EXITED, DEFINED):
         last = flow.line(node.lineno)  # type: ignore[attr-defined]
@@ -177,7 +177,7 @@ def _exit(flow: ModuleFlow, node: ast.AST, line: int, reason: int, level: int) -
         assert ways.around is not None
         ways = ways.around
     ends = {
-        STRAYED: ways.raises if ways.stray == line else ways.stray,
+        AFTER_PHANTOM: ways.raises if ways.phantom == line else ways.phantom,
         EXCEPTION: ways.raises,
         RETURN: ways.returns,
         BREAK: ways.breaks,

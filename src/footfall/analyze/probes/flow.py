@@ -9,7 +9,7 @@ import ast
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from footfall.probes.mode import STRAYS, STRAYS_BEHIND_STARS
+from footfall.probes.mode import PHANTOM_LINES, PHANTOMS_BEHIND_EXCEPT_STAR
 from footfall.probes.syntax import no_code_in
 
 __all__ = ["ModuleFlow", "Ways"]
@@ -21,15 +21,15 @@ _Loop = (ast.For, ast.AsyncFor, ast.While)
 class Ways:
     """Where each way out of a block leads; `around` are those of the block around it.
 
-    `stray` is the line that is reported before where an exception leads, or 0.
+    `phantom` is the line that is reported before where an exception leads, or 0.
     """
 
-    __slots__ = ("around", "breaks", "continues", "raises", "returns", "stray")
+    __slots__ = ("around", "breaks", "continues", "raises", "returns", "phantom")
 
     def __init__(
-        self, breaks: int, continues: int, raises: int, returns: int, around: "Ways | None" = None, stray: int = 0
+        self, breaks: int, continues: int, raises: int, returns: int, around: "Ways | None" = None, phantom: int = 0
     ) -> None:
-        self.stray = stray
+        self.phantom = phantom
         self.around = around
         self.breaks = breaks
         self.continues = continues
@@ -40,9 +40,9 @@ class Ways:
         """All ways lead through this line first."""
         return Ways(line, line, line, line)
 
-    def within(self, around: "Ways | None", stray: int = 0) -> "Ways":
+    def within(self, around: "Ways | None", phantom: int = 0) -> "Ways":
         """The same ways, as those of a block inside another."""
-        return Ways(self.breaks, self.continues, self.raises, self.returns, around, stray)
+        return Ways(self.breaks, self.continues, self.raises, self.returns, around, phantom)
 
 
 class ModuleFlow:
@@ -50,8 +50,8 @@ class ModuleFlow:
 
     `exits` are the ways out of the `finally` or last `except*` around the node, for nodes that end it.
 
-    `mode` is that in which it was measured (probes/mode.py). `stray_nodes` are those of `find_strays`.
-    `strays` are the lines reported behind `try` and `async with` statements, and where control goes from there.
+    `mode` is that in which it was measured (probes/mode.py). `phantom_nodes` are those of `find_phantom_lines`.
+    `phantoms` are the lines reported behind `try` and `async with` statements, and where control goes from there.
     """
 
     def __init__(
@@ -59,14 +59,14 @@ class ModuleFlow:
         tree: ast.Module,
         first_line: Mapping[int, int],
         mode: int,
-        stray_nodes: Mapping[ast.AST, ast.AST],
+        phantom_nodes: Mapping[ast.AST, ast.AST],
     ) -> None:
-        self._stray_nodes = stray_nodes
-        self.strays: dict[ast.AST, tuple[int, int]] = {}
+        self._phantom_nodes = phantom_nodes
+        self.phantoms: dict[ast.AST, tuple[int, int]] = {}
         self._first_line = first_line
         # CPython 3.11 leaves a function that ends with the last `except*` by that clause's line, or else by one of
-        # `stray_nodes`.
-        self._star_returns_by_clause = bool(mode & STRAYS) and not mode & STRAYS_BEHIND_STARS
+        # `phantom_nodes`.
+        self._star_returns_by_clause = bool(mode & PHANTOM_LINES) and not mode & PHANTOMS_BEHIND_EXCEPT_STAR
         self._no_code = no_code_in(mode)
         self.after: dict[ast.AST, int] = {}
         self.enters: dict[ast.AST, int] = {}
@@ -101,7 +101,7 @@ class ModuleFlow:
 
     def _is_nothing(self, node: ast.stmt) -> bool:
         """Whether the compiler makes nothing of the statement: control passes it by."""
-        if node in self._stray_nodes:
+        if node in self._phantom_nodes:
             return False  # or a line at least
         if isinstance(node, ast.AnnAssign):
             return node.value is None and node.simple == 1 and self._is_in_function
@@ -118,21 +118,21 @@ class ModuleFlow:
     def _final_block(self, node: ast.Try | ast.TryStar, after: int, ways: Ways) -> None:
         """Walk a `finally` clause, which has other ways on from its end than `after`."""
         outer = self._exits
-        stray = self._stray_nodes.get(node)
-        stray_line = outer.stray  # an exception that leaves the clause leaves the one around it next
-        if stray is not None:
-            stray_line = self.line(stray.lineno)  # type: ignore[attr-defined]
-            self.strays[node] = stray_line, ways.raises
-        self._exits = ways.within(outer, stray_line)
+        phantom = self._phantom_nodes.get(node)
+        phantom_line = outer.phantom  # an exception that leaves the clause leaves the one around it next
+        if phantom is not None:
+            phantom_line = self.line(phantom.lineno)  # type: ignore[attr-defined]
+            self.phantoms[node] = phantom_line, ways.raises
+        self._exits = ways.within(outer, phantom_line)
         self._block(node.finalbody, after, ways)
         self._exits = outer
 
-    def _pass_stray_line(self, node: ast.If | ast.AsyncWith, line: int) -> None:
+    def _pass_phantom_line(self, node: ast.If | ast.AsyncWith, line: int) -> None:
         """Lead normal ends within the statement to the line that is reported before what follows, `line`: for
         `async with` its own."""
-        stray: ast.AST = self._stray_nodes[node]
-        stray_line = self.line(stray.lineno)  # type: ignore[attr-defined]
-        self.strays[node] = stray_line, line
+        phantom: ast.AST = self._phantom_nodes[node]
+        phantom_line = self.line(phantom.lineno)  # type: ignore[attr-defined]
+        self.phantoms[node] = phantom_line, line
         inner = {found for statement in node.body for found in ast.walk(statement)}
         if isinstance(node, ast.If):
             inner.update(ast.walk(node))
@@ -140,11 +140,11 @@ class ModuleFlow:
             if isinstance(found, _Loop) and self.after.get(found) == line:
                 for jump in ast.walk(found):
                     if isinstance(jump, ast.Break) and self.jumps.get(jump) == line:
-                        self.jumps[jump] = line if self.line_of(jump) == stray_line else stray_line
+                        self.jumps[jump] = line if self.line_of(jump) == phantom_line else phantom_line
         for nexts in (self.after, self.enters, self.leaves):
             for found in inner & nexts.keys():
-                if nexts[found] == line and self.line_of(found) != stray_line:
-                    nexts[found] = stray_line
+                if nexts[found] == line and self.line_of(found) != phantom_line:
+                    nexts[found] = phantom_line
 
     def _statement(self, node: ast.stmt, after: int, ways: Ways) -> None:
         self.exits[node] = self._exits
@@ -160,8 +160,8 @@ class ModuleFlow:
                 self.jumps[node] = ways.continues
             case ast.If():
                 self._if(node, after, ways)
-                if node in self._stray_nodes:
-                    self._pass_stray_line(node, after)
+                if node in self._phantom_nodes:
+                    self._pass_phantom_line(node, after)
             case ast.For() | ast.AsyncFor() | ast.While():
                 self._loop(node, after, ways)
             case ast.Try() | ast.TryStar():
@@ -169,10 +169,10 @@ class ModuleFlow:
             case ast.With() | ast.AsyncWith():
                 line = self.line_of(node)
                 self._block(node.body, line, ways.through(line))
-                if isinstance(node, ast.AsyncWith) and node in self._stray_nodes:
-                    self._pass_stray_line(node, line)
-                elif node in self._stray_nodes:
-                    self.strays[node] = self.line(self._stray_nodes[node].lineno), after  # type: ignore[attr-defined]
+                if isinstance(node, ast.AsyncWith) and node in self._phantom_nodes:
+                    self._pass_phantom_line(node, line)
+                elif node in self._phantom_nodes:
+                    self.phantoms[node] = self.line(self._phantom_nodes[node].lineno), after  # type: ignore[attr-defined]
             case ast.Match():
                 self._match(node, after, ways)
             case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef():
@@ -232,16 +232,16 @@ class ModuleFlow:
         last = handlers[-1]
         self.after[last] = after
         self.ways[last] = outside
-        stray = self._stray_nodes.get(node) if not node.finalbody else None
-        if stray is not None:
-            line = self.line(stray.lineno)  # type: ignore[attr-defined]
-            self.strays[node] = line, after
+        phantom = self._phantom_nodes.get(node) if not node.finalbody else None
+        if phantom is not None:
+            line = self.line(phantom.lineno)  # type: ignore[attr-defined]
+            self.phantoms[node] = line, after
             after = line
         elif after < 0 and self._star_returns_by_clause:
             after = self.line(last.lineno)
         # Leaving the clause leaves the `finally` that it ends as well: they are one level.
         outer = self._exits
-        self._exits = self.exits[last] = outside.within(outer.around, outer.stray)
+        self._exits = self.exits[last] = outside.within(outer.around, outer.phantom)
         self._block(last.body, after, outside)
         self._exits = outer
 
@@ -251,9 +251,9 @@ class ModuleFlow:
             self.ways[case] = ways
             self.exits[case] = self._exits
             end = after
-            if case in self._stray_nodes:
-                end = self.line(self._stray_nodes[case].lineno)  # type: ignore[attr-defined]
-                self.strays[case] = end, after
+            if case in self._phantom_nodes:
+                end = self.line(self._phantom_nodes[case].lineno)  # type: ignore[attr-defined]
+                self.phantoms[case] = end, after
             self.enters[case] = self._entry(case.body, end)
             is_last = index + 1 == len(node.cases)
             self.leaves[case] = after if is_last else self.line_of(node.cases[index + 1])

@@ -163,7 +163,7 @@ def _trace_frame(frame: "FrameType", last: int) -> "Any":
         nonlocal last, is_raising
         if event == "line":
             is_raising = False
-            if not _is_stray(frame):
+            if not _is_phantom(frame):
                 line = frame.f_lineno
                 add(last, line)
                 last = line
@@ -189,18 +189,18 @@ if sys.implementation.name == "cpython":
     def _is_yield(frame: "FrameType", is_raising: bool) -> bool:
         return frame.f_code.co_code[frame.f_lasti] == _YIELD_VALUE
 
-    def _is_stray(frame: "FrameType") -> bool:
+    def _is_phantom(frame: "FrameType") -> bool:
         return False
 
 else:
-    from footfall.observe.pypy.phantom_lines import Strays
+    from footfall.observe.pypy.phantom_lines import PhantomLines
     from footfall.observe.pypy.settrace import is_yield as _is_yield
 
-    _strays: "Callable[[CodeType], Any]" = Strays().offsets
+    _phantoms: "Callable[[CodeType], Any]" = PhantomLines().offsets
 
     def _is_resumed(frame: "FrameType") -> bool:
         """Whether a frame that is called goes on."""
         return frame.f_lasti >= 0
 
-    def _is_stray(frame: "FrameType") -> bool:
-        return frame.f_lasti in _strays(frame.f_code)
+    def _is_phantom(frame: "FrameType") -> bool:
+        return frame.f_lasti in _phantoms(frame.f_code)

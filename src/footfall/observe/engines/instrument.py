@@ -5,18 +5,20 @@ import gc
 from footfall.observe.engines.compiler_warnings import Silence
 from footfall.observe.engines.probe_cache import ProbeCache
 from footfall.own_builtins import keep_builtins
-from footfall.probes.mode import BRANCHES, mode_here, strays_here
-from footfall.probes.phantom_lines import find_strays
+from footfall.probes.mode import BRANCHES, extra_lines_here, mode_here
+from footfall.probes.phantom_lines import find_phantom_lines
 from footfall.probes.plan import insert_probes
 from footfall.probes.source_text import digest_source, read_source, split_lines
 from footfall.probes.syntax import is_docstring
-from footfall.pythons import HAS_LINES_BEHIND_STARS
+from footfall.pythons import HAS_LINES_OF_NOTHING, HAS_PHANTOMS_BEHIND_EXCEPT_STAR
 
 keep_builtins(globals())
 
-if HAS_LINES_BEHIND_STARS:
-    # Early patch releases need it for stray lines: now, since once the program runs nothing is to be imported.
-    from footfall.probes import except_star_ends as probe_star_ends  # noqa: F401
+# What `find_phantom_lines` needs of some compilers: now, since once the program runs nothing is to be imported.
+if HAS_LINES_OF_NOTHING:
+    from footfall.probes import lines_of_nothing  # noqa: F401
+if HAS_PHANTOMS_BEHIND_EXCEPT_STAR:
+    from footfall.probes import except_star_ends  # noqa: F401
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -50,7 +52,7 @@ class Instrumenter:
         # All else that the mode tells follows from the interpreter and its optimization, which keep entries apart too.
         self._cache = ProbeCache(cache_dir, BRANCHES if with_branches else 0)
         self.code_state = self._cache.code_state
-        self._strays: int | None = None
+        self._extra_lines: int | None = None
 
     def code_of_file(self, path: str, filename: str) -> "CodeType":
         """Return the instrumented code of a source file, unarmed, under `filename`."""
@@ -99,9 +101,9 @@ class Instrumenter:
 
     def _mode(self, optimize: int = -1, keeps_asserts: bool = False) -> int:
         """Return the mode of what is compiled now. A process whose code all comes from the cache asks for none."""
-        if self._strays is None:
-            self._strays = strays_here()
-        return mode_here(self.with_branches, optimize, keeps_asserts, self._strays)
+        if self._extra_lines is None:
+            self._extra_lines = extra_lines_here()
+        return mode_here(self.with_branches, optimize, keeps_asserts, self._extra_lines)
 
     def instrument_for_pytest(self, tree: "Module", source: bytes) -> None:
         """Insert probes into the tree of a module whose asserts pytest is about to make other statements.
@@ -118,7 +120,7 @@ class Instrumenter:
     def instrument(self, tree: "Module", source: "str | bytes", digest: bytes, mode: int) -> None:
         """Insert probes into the tree of `source`, in place; `mode` is that in which it will be compiled."""
         data = source.encode("utf-8", "surrogatepass") if isinstance(source, str) else bytes(source)
-        insert_probes(tree, split_lines(data), mode, digest, find_strays(tree, mode))
+        insert_probes(tree, split_lines(data), mode, digest, find_phantom_lines(tree, mode))
 
 
 def _depth_at_most(source: bytes) -> int:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     Position = tuple[int | None, int | None, int | None, int | None]
 
-__all__ = ["Strays"]
+__all__ = ["PhantomLines"]
 
 _OPCODES = traced_opcodes()
 _POP_TOP, _DUP_TOP, _NOP = _OPCODES["pop_top"], _OPCODES["dup_top"], _OPCODES["nop"]
@@ -45,7 +45,7 @@ _NOTHING = {
 _TEXT = (b'"', b"'", b"...", b"r'", b'r"', b"b'", b'b"')
 
 
-class Strays:
+class PhantomLines:
     """The offsets of such events by code object. Codes are kept, so that their identities stay theirs."""
 
     def __init__(self) -> None:
@@ -59,7 +59,7 @@ class Strays:
         if found is None:
             self._codes.append(code)
             found = self._offsets[id(code)] = frozenset(
-                _find_strays(code, lambda position: self._is_nothing(code.co_filename, position))
+                _find_phantoms(code, lambda position: self._is_nothing(code.co_filename, position))
             )
         return found
 
@@ -112,13 +112,13 @@ def _instructions(code: "CodeType") -> list[_Instruction]:
     return found
 
 
-def _find_strays(code: "CodeType", is_nothing: "Callable[[Position], bool]") -> list[int]:
+def _find_phantoms(code: "CodeType", is_nothing: "Callable[[Position], bool]") -> list[int]:
     """Return their offsets; `is_nothing` tells whether the statement at a position has no instructions."""
     instructions = _instructions(code)
     end = _Instruction(-1, _NOP, 0, _NO_POSITION)
     instructions += (end, end)
     none = code.co_consts.index(None) if None in code.co_consts else -1
-    strays = []
+    phantoms = []
     line_before = instructions[0].line  # the last that there was
     for index in range(1, len(instructions) - 2):
         before, at, following, next_but_one = instructions[index - 1 : index + 3]
@@ -129,26 +129,26 @@ def _find_strays(code: "CodeType", is_nothing: "Callable[[Position], bool]") -> 
         is_inside = at.line == line_before  # of a line: it is no statement's first instruction
         opcode = at.opcode
         if opcode in _CLEAN_UP:
-            is_stray = at.line != following.line and before.opcode in _NEVER_GOES_ON
+            is_phantom = at.line != following.line and before.opcode in _NEVER_GOES_ON
             if opcode == _POP_TOP:  # `case _:` and `except:` too drop a value first, on their own line
-                is_stray = is_stray and is_inside
+                is_phantom = is_phantom and is_inside
         elif opcode == _NOP:  # a jump out of nested statements ends there; to what `pass` becomes control falls through
-            is_stray = is_inside and at.line != following.line
+            is_phantom = is_inside and at.line != following.line
         elif opcode in (_JUMP_FORWARD, _JUMP_ABSOLUTE):
-            is_stray = is_inside
+            is_phantom = is_inside
         elif opcode == _LIST_APPEND:  # a last `except*` clause ends there
-            is_stray = following.opcode == _PREP_RERAISE_STAR
+            is_phantom = following.opcode == _PREP_RERAISE_STAR
         elif opcode == _COPY:
-            is_stray = following.opcode == _POP_EXCEPT and next_but_one.opcode == _RERAISE
+            is_phantom = following.opcode == _POP_EXCEPT and next_but_one.opcode == _RERAISE
         elif opcode == _RERAISE:  # a `finally` clause that is left for nothing but `pass` has no more of it than that
-            is_stray = before.opcode != _PUSH_EXC_INFO and (is_inside or not is_nothing(at.position))
+            is_phantom = before.opcode != _PUSH_EXC_INFO and (is_inside or not is_nothing(at.position))
         elif opcode == _LOAD_CONST and following.opcode == _RETURN_VALUE and at.argument == none:
-            is_stray = is_inside or not is_nothing(at.position)
+            is_phantom = is_inside or not is_nothing(at.position)
         else:
-            is_stray = False
-        if is_stray:
-            strays.append(at.offset)
-    return strays
+            is_phantom = False
+        if is_phantom:
+            phantoms.append(at.offset)
+    return phantoms
 
 
 def _has_no_instructions(text: bytes) -> bool:

@@ -13,7 +13,7 @@ from footfall.observe.own_modules import load_own
 from footfall.observe.pypy import children as pypy_children
 from footfall.observe.pypy import contexts as pypy_contexts
 from footfall.observe.pypy.contexts import context_of_other_work, has_other_work
-from footfall.observe.pypy.phantom_lines import Strays
+from footfall.observe.pypy.phantom_lines import PhantomLines
 from footfall.observe.pypy.recorder import PureRecorder
 from footfall.observe.pypy.recursion import end_recursion, hidden_applevel, stack_almost_full
 from footfall.observe.thread_starts import carry_into_threads
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     Decide = Callable[[str, dict[str, Any]], str | None]
     """From `co_filename` and globals to the absolute path of a file that is to be traced."""
     Offsets = Callable[[CodeType], frozenset[int] | None]
-    """Where events are strays in a code object; None where it is not traced."""
+    """Where events are phantoms in a code object; None where it is not traced."""
 
 __all__ = ["ask_again", "is_yield", "start", "start_beside_probes", "stop"]
 
@@ -58,7 +58,7 @@ def start(settings: "Settings", scope: "Scope", is_late: bool = False, only_new:
         return scope.decide(filename, namespace=namespace)
 
     recorder = PureRecorder(settings, ENGINE_SETTRACE, is_late)
-    files = _Files(recorder, decide, settings.branch, Strays().offsets)
+    files = _Files(recorder, decide, settings.branch, PhantomLines().offsets)
     os.register_at_fork(after_in_child=lambda: _begin_child(recorder, files))
     if is_late and not only_new:
         _trace_running(sys._getframe(1), files)
@@ -74,10 +74,10 @@ def start_beside_probes(decide: "Callable[[str], str | None]", with_arcs: bool) 
     if recorder is None:
         return
     has_probes = load_own("pypy.hooks").has_probes
-    strays = Strays()
+    phantoms = PhantomLines()
 
     def offsets(code: "CodeType") -> "frozenset[int] | None":
-        return None if has_probes(code) else strays.offsets(code)
+        return None if has_probes(code) else phantoms.offsets(code)
 
     files = _Files(recorder, lambda filename, _: decide(filename), with_arcs, offsets)
     os.register_at_fork(after_in_child=files.after_fork)
@@ -249,7 +249,7 @@ class _Room:
                     self._free.append((slots, at))
 
 
-def _trace_function(files: _Files, stray_offsets: "Offsets") -> "Trace":
+def _trace_function(files: _Files, phantom_offsets: "Offsets") -> "Trace":
     adders = files.adders
 
     @hidden_applevel  # type: ignore[untyped-decorator]
@@ -267,8 +267,8 @@ def _trace_function(files: _Files, stray_offsets: "Offsets") -> "Trace":
             return None
         first = -code.co_firstlineno
         last = first if frame.f_lasti < 0 else frame.f_lineno  # a generator goes on where it was
-        strays = stray_offsets(code)
-        if strays is None:
+        phantoms = phantom_offsets(code)
+        if phantoms is None:
             return None
         is_raising = False
 
@@ -276,7 +276,7 @@ def _trace_function(files: _Files, stray_offsets: "Offsets") -> "Trace":
             nonlocal last, is_raising
             if event == "line":
                 is_raising = False
-                if frame.f_lasti not in strays:
+                if frame.f_lasti not in phantoms:
                     line = frame.f_lineno
                     add(last, line)
                     last = line

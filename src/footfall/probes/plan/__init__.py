@@ -1,8 +1,7 @@
 """Where probes go: one walk over a module's statements that inserts and numbers them.
 
-The measured process runs it to instrument; `analyze.probe_arcs` runs it again over the same source, with a
-`note` function, to learn what each number means. So the numbering depends on nothing but the source and
-the mode.
+The measured process runs it to instrument; `analyze/probes/arcs.py` runs it again over the same source and receives
+what each number means. So the numbering depends on nothing but the source and the mode.
 
 The walk: `blocks.py` has straight lists of statements, `compound.py` and `unwinding.py` statements with bodies. What
 they ask: `exits.py` where control goes, `exceptions.py` which lines to watch. `../forms.py` makes the probes.
@@ -71,18 +70,18 @@ def insert_probes(
     lines: list[bytes],
     mode: int,
     digest: bytes,
-    strays: "Mapping[AST, AST]",
+    phantoms: "Mapping[AST, AST]",
     receive: "Receiver | None" = None,
 ) -> int:
     """Insert probes into `tree` in place and return how many there are, numbered from 0.
 
-    `mode` is that of mode.py; `strays` come from `find_strays`.
+    `mode` is that of mode.py; `phantoms` come from `find_phantom_lines`.
     `lines` is the source in UTF-8, or with an equal width of what precedes a line's first word, split at line
-    ends. `receive(number, meanings)` is told what each probe means, in order of numbers.
+    ends. `receive(number, meanings)` gets what each probe means, in order of numbers.
     """
     lambdas = find_lambdas(tree, lines)
     forms = Forms(receive)
-    blocks = Blocks(Source(lines, mode), forms, strays, _HANDLERS)
+    blocks = Blocks(Source(lines, mode), forms, phantoms, _HANDLERS)
     _walk_module(blocks, tree)
     _add_lambdas(forms, lambdas)
     header = forms.header
@@ -99,21 +98,21 @@ def number_probes(
 ) -> int:
     """Report what each probe of a module means that comes piece by piece, and return how many there are.
 
-    A piece is a tree, its strays, and whether it is the last one. Each but the last ends with a statement that stands
+    A piece is a tree, its phantoms, and whether it is the last one. Each but the last ends with a statement that stands
     for the next one, and is walked up to that. The trees are changed as by `insert_probes`, which has the other
     arguments, and are no use afterwards.
     """
     forms = Forms(receive)
     blocks: Blocks | None = None
     lambdas: list[Lambda] = []
-    for tree, strays, is_last in pieces:
+    for tree, phantoms, is_last in pieces:
         lambdas += find_lambdas(tree if is_last else Module(tree.body[:-1], []), lines)
         next_piece = None if is_last else tree.body[-1]
         if blocks is None:
-            blocks = Blocks(Source(lines, mode), forms, strays, _HANDLERS)
+            blocks = Blocks(Source(lines, mode), forms, phantoms, _HANDLERS)
             _walk_module(blocks, tree, next_piece)
         else:
-            blocks.go_on(tree.body, next_piece, strays)
+            blocks.go_on(tree.body, next_piece, phantoms)
     _add_lambdas(forms, lambdas)
     return forms.count
 

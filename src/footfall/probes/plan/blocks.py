@@ -40,20 +40,20 @@ _MAY_YIELD = (Expr, Assign, AugAssign, AnnAssign)
 class Blocks:
     """One walk of a module. Methods insert probes in place and return whether the block can be completed normally."""
 
-    __slots__ = ("_handlers", "_next_piece", "_resumed", "exceptions", "exits", "forms", "source", "strays")
+    __slots__ = ("_handlers", "_next_piece", "_resumed", "exceptions", "exits", "forms", "source", "phantoms")
 
     def __init__(
         self,
         source: "Source",
         forms: "Forms",
-        strays: "Mapping[AST, AST]",
+        phantoms: "Mapping[AST, AST]",
         handlers: "dict[type, Handler]",
     ) -> None:
         self.source = source
         self.forms = forms
         self.exits = Exits(forms)
         self.exceptions = Exceptions(source, forms, self.exits)
-        self.strays = strays
+        self.phantoms = phantoms
         self._handlers = handlers
         # Of a module that comes in pieces: the statement that stands for the next one; `known_line` and `chain` there.
         self._next_piece: stmt | None = None
@@ -64,10 +64,10 @@ class Blocks:
         self._next_piece = next_piece
         self.region(body, [], chain=0)
 
-    def go_on(self, body: list[stmt], next_piece: stmt | None, strays: "Mapping[AST, AST]") -> None:
+    def go_on(self, body: list[stmt], next_piece: stmt | None, phantoms: "Mapping[AST, AST]") -> None:
         """Walk the next piece of a module."""
         self._next_piece = next_piece
-        self.strays = strays
+        self.phantoms = phantoms
         known_line, chain = self._resumed
         self.region(body, [], known_line, chain)
 
@@ -145,7 +145,7 @@ class Blocks:
         completes = True
         dead_raise: Watch | None = None
         tail, is_tail = exits.tail, exceptions.is_tail
-        last = last_with_code(body, no_code, self.strays)
+        last = last_with_code(body, no_code, self.phantoms)
         for node in body:
             if node is self._next_piece:
                 self._leave_for_next_piece(meanings, known_line, chain)
@@ -154,7 +154,7 @@ class Blocks:
             exits.tail = tail if node is last else None
             exceptions.is_tail = is_tail and node is last
             kind = type(node)
-            if kind in no_code and node not in self.strays:
+            if kind in no_code and node not in self.phantoms:
                 out.append(node)
                 continue
             line = first_line(node)

@@ -7,7 +7,7 @@ nothing else leads there. What the functions take and return: `Handler` in block
 from _ast import Attribute, ClassDef, Constant, Expr, If, Name, Yield, YieldFrom
 
 from footfall.own_builtins import keep_builtins
-from footfall.probes.meanings import CASE_FAILED, DEFINED, EXITED, HEADER_LINE, LEFT, LINE, STRAY
+from footfall.probes.meanings import CASE_FAILED, DEFINED, EXITED, HEADER_LINE, LEFT, LINE, PHANTOM
 from footfall.probes.syntax import is_irrefutable
 
 keep_builtins(globals())
@@ -81,8 +81,8 @@ def walk_if(blocks: "Blocks", node: If, entry: int, out: "list[stmt]") -> "Walke
         orelse.insert(0, forms.probe(following, meanings))
         node = following
     out.append(forms.watched([top], watched) if watched else top)
-    if top in blocks.strays:
-        out.append(forms.probe(top, [(STRAY, top)]))
+    if top in blocks.phantoms:
+        out.append(forms.probe(top, [(PHANTOM, top)]))
     return completes, meanings
 
 
@@ -141,13 +141,13 @@ def walk_match(blocks: "Blocks", node: "Match", entry: int, out: "list[stmt]") -
 
 
 def _walk_case_body(blocks: "Blocks", case: "match_case") -> bool:
-    if case not in blocks.strays:
+    if case not in blocks.phantoms:
         return blocks.body(case, case.body)
     exits = blocks.exits
     tail = exits.tail
-    exits.tail = None  # the stray line comes first
+    exits.tail = None  # the phantom line comes first
     completes = blocks.body(case, case.body)
     exits.tail = tail
     if completes:
-        case.body.append(exits.probe(case.body[-1], [(STRAY, case)]))
+        case.body.append(exits.probe(case.body[-1], [(PHANTOM, case)]))
     return completes

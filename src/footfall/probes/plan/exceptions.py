@@ -7,7 +7,7 @@ out and an exception takes one of them, an `except` around it sees the exception
 from _ast import Raise, Return, match_case, stmt
 
 from footfall.own_builtins import keep_builtins
-from footfall.probes.meanings import NORMAL, RAISED, STRAYED, add_reason
+from footfall.probes.meanings import AFTER_PHANTOM, NORMAL, RAISED, add_reason
 from footfall.probes.syntax import JUMPS, first_line
 
 keep_builtins(globals())
@@ -81,9 +81,9 @@ class Exceptions:
         """
         if not self._source.with_branches:
             return
-        clause = self._exits.stray_clause
+        clause = self._exits.phantom_clause
         if clause is not None and clause.watched is not None:
-            clause.watched.append((self._watch(node, body, STRAYED), self._watch(node, body, NORMAL)))
+            clause.watched.append((self._watch(node, body, AFTER_PHANTOM), self._watch(node, body, NORMAL)))
             return
         if self.is_tail and is_left:
             self.watched.append(self._watch(node, body, NORMAL))

@@ -9,7 +9,7 @@ from _ast import AST, Break, Constant, Name, Raise, Return, stmt
 from footfall.own_builtins import keep_builtins
 from footfall.probes.except_star_exits import StarExits
 from footfall.probes.finally_exits import note_jump
-from footfall.probes.meanings import EXCEPTION, JUMPED, NORMAL, STRAYED, add_reason
+from footfall.probes.meanings import AFTER_PHANTOM, EXCEPTION, JUMPED, NORMAL, add_reason
 
 keep_builtins(globals())
 
@@ -19,11 +19,11 @@ if TYPE_CHECKING:
 
     from footfall.probes.finally_exits import Final
     from footfall.probes.forms import Forms, Meaning
-    from footfall.probes.phantom_lines import StrayClause
+    from footfall.probes.phantom_lines import PhantomClause
 
     Tail = Final | StarExits | None
     """The clause that is left by completing a statement, None where its end leads to one place."""
-    State = tuple[list[bool], list[Final], Tail, bool, StrayClause | None]
+    State = tuple[list[bool], list[Final], Tail, bool, PhantomClause | None]
 
 __all__ = ["Exits"]
 
@@ -42,7 +42,7 @@ class Exits:
         "is_in_function",
         "loop_tails",
         "n_jumps",
-        "stray_clause",
+        "phantom_clause",
         "tail",
     )
 
@@ -61,22 +61,22 @@ class Exits:
         self.is_caught = False
         """Whether an exception leads elsewhere than a `return`: to an `except`."""
         self.is_in_function = False
-        self.stray_clause: StrayClause | None = None
-        """The `finally` with a stray line behind it that an exception in the statement would leave next."""
+        self.phantom_clause: PhantomClause | None = None
+        """The `finally` with a phantom line behind it that an exception in the statement would leave next."""
 
     def enter_definition(self, is_function: bool) -> "State":
         """Forget what is around: nothing leads out of a definition's body. Return that for `leave_definition`."""
-        outside = self.has_break, self.finals, self.tail, self.is_in_function, self.stray_clause
+        outside = self.has_break, self.finals, self.tail, self.is_in_function, self.phantom_clause
         self.has_break = []
         self.finals = []
         self.tail = None
         self.is_in_function = is_function
-        self.stray_clause = None
+        self.phantom_clause = None
         return outside
 
     def leave_definition(self, outside: "State") -> None:
         """See `enter_definition`."""
-        self.has_break, self.finals, self.tail, self.is_in_function, self.stray_clause = outside
+        self.has_break, self.finals, self.tail, self.is_in_function, self.phantom_clause = outside
 
     def new_name(self) -> int:
         """Return a number that no other local of ours has."""
@@ -96,20 +96,20 @@ class Exits:
         for reason in tail.reasons:
             if reason == NORMAL:
                 exits.append((reason, self._probe_at(tail.around, at, meanings, level + 1)))
-            elif reason == EXCEPTION and level == 0 and not tail.has_stray:
+            elif reason == EXCEPTION and level == 0 and not tail.has_phantom:
                 exits.append((reason, self.raise_probe(at, meanings, reason)))
             else:
-                reported = STRAYED if reason == EXCEPTION and tail.has_stray else reason
+                reported = AFTER_PHANTOM if reason == EXCEPTION and tail.has_phantom else reason
                 exits.append((reason, self._forms.probe(at, add_reason(meanings, reported, level))))
         return tail.choose(at, exits)
 
     def raise_probe(self, at: AST, meanings: "list[Meaning]", reason: int = NORMAL) -> stmt:
         """Return a probe on the way of an exception, true for `reason`; one for each line to which it leads."""
         probe = self._forms.probe(at, add_reason(meanings, reason))
-        if self.stray_clause is None:
+        if self.phantom_clause is None:
             return probe
-        strayed = self._forms.probe(at, add_reason(meanings, STRAYED))
-        return self.stray_clause.final.choose(at, [(EXCEPTION, strayed), (NORMAL, probe)])
+        after_phantom = self._forms.probe(at, add_reason(meanings, AFTER_PHANTOM))
+        return self.phantom_clause.final.choose(at, [(EXCEPTION, after_phantom), (NORMAL, probe)])
 
     def exception_probe(self, at: AST, meanings: "list[Meaning]") -> stmt:
         """Return a probe on the way of an exception that is raised again, true for that reason alone."""
@@ -124,7 +124,7 @@ class Exits:
         if kind is Break and self.loop_tails[-1] is not None:
             self.tail = self.loop_tails[-1]
             out.append(self.probe(node, [(JUMPED, node)]))
-        elif kind is Raise and self.stray_clause is not None:
+        elif kind is Raise and self.phantom_clause is not None:
             out.append(self.raise_probe(node, [(JUMPED, node)]))
         else:
             if shares_line and self.is_caught and kind is Return and not isinstance(node.value, _SAFE_VALUES):

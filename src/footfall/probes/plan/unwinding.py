@@ -8,8 +8,8 @@ from _ast import AsyncWith, Try, TryStar, With
 from footfall.own_builtins import keep_builtins
 from footfall.probes.except_star_exits import StarExits
 from footfall.probes.finally_exits import Final, is_left_by_branch
-from footfall.probes.meanings import ENDED, EXCEPTION, LINE, RAISED, STRAY
-from footfall.probes.phantom_lines import StrayClause
+from footfall.probes.meanings import ENDED, EXCEPTION, LINE, PHANTOM, RAISED
+from footfall.probes.phantom_lines import PhantomClause
 from footfall.probes.syntax import JUMPS
 
 keep_builtins(globals())
@@ -31,15 +31,15 @@ __all__ = ["walk_try", "walk_with"]
 
 def walk_with(blocks: "Blocks", node: "With | AsyncWith", entry: int, out: "list[stmt]") -> "Walked":
     exits, forms = blocks.exits, blocks.forms
-    tail, stray_clause = exits.tail, exits.stray_clause
-    exits.tail = exits.stray_clause = None
+    tail, phantom_clause = exits.tail, exits.phantom_clause
+    exits.tail = exits.phantom_clause = None
     completes = blocks.region(node.body, [], known_line=node.lineno)
-    if completes and type(node) is AsyncWith and node in blocks.strays:
-        node.body.append(forms.probe(node.body[-1], [(STRAY, node)]))
-    exits.tail, exits.stray_clause = tail, stray_clause
+    if completes and type(node) is AsyncWith and node in blocks.phantoms:
+        node.body.append(forms.probe(node.body[-1], [(PHANTOM, node)]))
+    exits.tail, exits.phantom_clause = tail, phantom_clause
     out.append(node)
-    if completes and type(node) is With and node in blocks.strays:
-        out.append(forms.probe(node, [(STRAY, node)]))
+    if completes and type(node) is With and node in blocks.phantoms:
+        out.append(forms.probe(node, [(PHANTOM, node)]))
     return True, []  # it may swallow an exception
 
 
@@ -47,16 +47,16 @@ def walk_try(blocks: "Blocks", node: "Try | TryStar", entry: int, out: "list[stm
     if node.finalbody:
         return _walk_with_finally(blocks, node, entry, out), []
     exits = blocks.exits
-    tail, stray_clause = exits.tail, exits.stray_clause
+    tail, phantom_clause = exits.tail, exits.phantom_clause
     completes = _walk_body(blocks, node, entry, blocks.block)
     star: StarExits | None = None
     if isinstance(node, TryStar):
-        star_completes, star = _walk_star_clauses(blocks, node, stray_clause)
+        star_completes, star = _walk_star_clauses(blocks, node, phantom_clause)
         completes = star_completes or completes
     else:
-        exits.stray_clause = stray_clause
+        exits.phantom_clause = phantom_clause
         completes = _walk_clauses(blocks, node, blocks.block) or completes
-    exits.stray_clause = stray_clause
+    exits.phantom_clause = phantom_clause
     if node.orelse:
         blocks.block(node.orelse, [])
     exits.tail = tail
@@ -70,11 +70,11 @@ def walk_try(blocks: "Blocks", node: "Try | TryStar", entry: int, out: "list[stm
 
 def _walk_with_finally(blocks: "Blocks", node: "Try | TryStar", entry: int, out: "list[stmt]") -> bool:
     exits = blocks.exits
-    tail, stray_clause, n_jumps = exits.tail, exits.stray_clause, exits.n_jumps
+    tail, phantom_clause, n_jumps = exits.tail, exits.phantom_clause, exits.n_jumps
     final: Final | None = None
-    has_stray = node in blocks.strays and blocks.exceptions.has_room
-    if has_stray or (blocks.source.with_branches and is_left_by_branch(node.finalbody)):
-        final = Final(exits.new_name(), len(exits.has_break), tail, has_stray)
+    has_phantom = node in blocks.phantoms and blocks.exceptions.has_room
+    if has_phantom or (blocks.source.with_branches and is_left_by_branch(node.finalbody)):
+        final = Final(exits.new_name(), len(exits.has_break), tail, has_phantom)
         exits.finals.append(final)
     exits.tail = None  # the `finally` comes first
     completes = _walk_body(blocks, node, entry, blocks.region)
@@ -87,14 +87,14 @@ def _walk_with_finally(blocks: "Blocks", node: "Try | TryStar", entry: int, out:
         exits.finals.pop()
         final.keep_reasons(node, out)
     exits.tail = tail if final is None else final
-    own_clause = StrayClause(final, []) if final is not None and has_stray else None
-    exits.stray_clause = own_clause or stray_clause
+    own_clause = PhantomClause(final, []) if final is not None and has_phantom else None
+    exits.phantom_clause = own_clause or phantom_clause
     completes = (
         blocks.region(node.finalbody, [], loop_tail=exits.loop_tails[-1], is_caught=exits.is_caught) and completes
     )
-    exits.stray_clause, exits.tail = stray_clause, tail
+    exits.phantom_clause, exits.tail = phantom_clause, tail
     if own_clause is not None:
-        _add_stray_line(blocks, node, own_clause)
+        _add_phantom_line(blocks, node, own_clause)
     if is_left_by_jump:
         for around in exits.finals:
             node.finalbody = around.suspend(node.finalbody, exits.new_name(), exits.is_in_function)
@@ -109,7 +109,7 @@ def _walk_body(blocks: "Blocks", node: "Try | TryStar", entry: int, walk: "Walk"
     exits, exceptions = blocks.exits, blocks.exceptions
     tail, is_tail, is_caught = exits.tail, exceptions.is_tail, exits.is_caught
     exceptions.is_tail = False
-    exits.stray_clause = None
+    exits.phantom_clause = None
     exits.is_caught = is_caught or bool(node.handlers)
     if node.orelse:
         exits.tail = None  # it comes next
@@ -126,7 +126,7 @@ def _walk_clauses(blocks: "Blocks", node: "Try | TryStar", walk: "Walk") -> bool
 
 
 def _walk_star_clauses(
-    blocks: "Blocks", node: TryStar, stray_clause: StrayClause | None
+    blocks: "Blocks", node: TryStar, phantom_clause: PhantomClause | None
 ) -> "tuple[bool, StarExits | None]":
     """Walk `except*` clauses. Return also what keeps how the last one was left, where there are probes for branches."""
     exits = blocks.exits
@@ -138,16 +138,16 @@ def _walk_star_clauses(
         completes = _walk_clause(blocks, clause, blocks.region) or completes
     if not blocks.source.with_branches:
         return _walk_clause(blocks, last, blocks.region) or completes, None
-    if stray_clause is not None:
-        exits.stray_clause = StrayClause(stray_clause.final, None)
+    if phantom_clause is not None:
+        exits.phantom_clause = PhantomClause(phantom_clause.final, None)
     exits.tail = star = StarExits(exits.new_name())
     completes = _walk_clause(blocks, last, blocks.region) or completes
     if blocks.source.is_on_header_line(last.body) and any(type(inner) in JUMPS for inner in last.body):
         # The clause's line is passed by on the way out, which counts where its body ends with a jump.
         assert last.type is not None
         last.type = star.keep_before(last.type, [(ENDED, last)])
-    if node in blocks.strays:
-        star.keep_stray(node, [(STRAY, node)])
+    if node in blocks.phantoms:
+        star.keep_phantom(node, [(PHANTOM, node)])
     exits.tail = tail
     return completes, star
 
@@ -173,17 +173,17 @@ def _add_unmatched(blocks: "Blocks", node: "Try | TryStar") -> None:
         node.handlers.append(blocks.forms.unmatched(last, probe))
 
 
-def _add_stray_line(blocks: "Blocks", node: "Try | TryStar", clause: StrayClause) -> None:
+def _add_phantom_line(blocks: "Blocks", node: "Try | TryStar", clause: PhantomClause) -> None:
     """See both ways out of the `finally` clause of `node` when an exception entered it."""
     exits, forms = blocks.exits, blocks.forms
     body, final = node.finalbody, clause.final
     at = body[-1]
-    on_error: list[stmt] = [exits.raise_probe(at, [(STRAY, node)])]
+    on_error: list[stmt] = [exits.raise_probe(at, [(PHANTOM, node)])]
     watched = clause.watched or []
     on_error += [forms.watch(at, watch) for watch, _ in watched]
     otherwise: list[stmt] = [forms.watch(at, watch) for _, watch in watched]
     ends = [final.when(at, EXCEPTION, on_error, otherwise)]
     if not exits.is_in_function:
         ends.append(final.forget(at))
-    on_end = [final.when(at, EXCEPTION, [exits.raise_probe(at, [(STRAY, node)])], [])]
+    on_end = [final.when(at, EXCEPTION, [exits.raise_probe(at, [(PHANTOM, node)])], [])]
     node.finalbody = [forms.guarded(body, ends, on_end)]
