@@ -1,6 +1,7 @@
-/* core/program_starts.c makes look-alikes of the functions that start programs or threads or change the environment: each lets a
- * Python function change the arguments, and another see that the call went well. What those do is their own matter
- * (observe/children.py); their failure is never the program's. No frame of ours shows in a traceback.
+/* core/program_starts.c makes look-alikes of the functions that start programs or threads or change the environment, and of
+ * those that load code: each lets a Python function change the arguments or the result, and another see that the call went
+ * well. What those do is their own matter (observe/children.py, observe/engines/import_hooks.py); their failure is never the
+ * program's. No frame of ours shows in a traceback.
  * A built-in function gets another built-in function. Whatever else a tool has put in its place gets an object that
  * passes everything but the call on to it. Threads: all under the GIL. */
 #include "core/program_starts.h"
@@ -24,10 +25,10 @@ call_ours(PyObject *function, PyObject *first, PyObject *second)
     return result;
 }
 
-/* Ask `change(args, kwargs)`: a new reference to a pair of them, or NULL for no change, with an exception only where it
- * is the program's. */
+/* Ask `change(args, kwargs)`: a new reference to its answer, or NULL for none, with an exception only where it is the
+ * program's. */
 static PyObject *
-changed_arguments(PyObject *change, PyObject *args, PyObject *kwargs)
+ask_change(PyObject *change, PyObject *args, PyObject *kwargs)
 {
     if (change == NULL || change == Py_None) {
         return NULL;
@@ -37,16 +38,48 @@ changed_arguments(PyObject *change, PyObject *args, PyObject *kwargs)
         PyErr_Clear();
         return NULL;
     }
-    PyObject *pair = call_ours(change, args, named); // owned
+    PyObject *answer = call_ours(change, args, named); // owned
     Py_DECREF(named);
-    if (pair == NULL) {
-        return NULL; /* arguments that it does not understand are the original's to refuse */
+    if (answer == Py_None) {
+        Py_CLEAR(answer); /* also for arguments that it does not understand: they are the original's to refuse */
     }
-    if (!PyTuple_Check(pair) || PyTuple_GET_SIZE(pair) != 2 || !PyTuple_Check(PyTuple_GET_ITEM(pair, 0))
-        || !PyDict_Check(PyTuple_GET_ITEM(pair, 1))) {
-        Py_CLEAR(pair);
+    return answer;
+}
+
+static int
+is_pair_of_arguments(PyObject *answer)
+{
+    return PyTuple_Check(answer) && PyTuple_GET_SIZE(answer) == 2 && PyTuple_Check(PyTuple_GET_ITEM(answer, 0))
+           && PyDict_Check(PyTuple_GET_ITEM(answer, 1));
+}
+
+static int
+is_result(PyObject *answer)
+{
+    return PyTuple_Check(answer) && PyTuple_GET_SIZE(answer) == 1;
+}
+
+/* Let `finish` see the result, which is taken over, or None for the exception that is set and stays so. Returns what it makes
+ * of the result. It may run code of the program's, so that nothing is kept from that. */
+static PyObject *
+finish_call(PyObject *finish, PyObject *result)
+{
+    PyObject *type = NULL; // owned
+    PyObject *value = NULL; // owned
+    PyObject *trace = NULL; // owned
+    PyErr_Fetch(&type, &value, &trace);
+    PyObject *changed = PyObject_CallOneArg(finish, result == NULL ? Py_None : result); // owned
+    if (result == NULL) {
+        PyErr_Restore(type, value, trace); /* in the place of one from there */
+        Py_XDECREF(changed);
+        return NULL;
     }
-    return pair;
+    if (changed == NULL && PyErr_ExceptionMatches(PyExc_Exception)) {
+        PyErr_Clear(); /* ours */
+        return result;
+    }
+    Py_DECREF(result);
+    return changed;
 }
 
 /* Call `plain` with what `change` makes of the arguments, then `after`. All are borrowed, the last two may be NULL. */
@@ -60,12 +93,22 @@ call_changed(PyObject *plain, PyObject *change, PyObject *after, PyObject *args,
     Py_INCREF(plain);
     Py_XINCREF(after);
     PyObject *result = NULL; // owned
-    PyObject *pair = changed_arguments(change, args, kwargs); // owned
-    if (pair == NULL && PyErr_Occurred()) {
+    PyObject *answer = ask_change(change, args, kwargs); // owned
+    if (answer == NULL && PyErr_Occurred()) {
         goto done; /* as if it had come just before the call */
     }
-    result = pair == NULL ? PyObject_Call(plain, args, kwargs)
-                          : PyObject_Call(plain, PyTuple_GET_ITEM(pair, 0), PyTuple_GET_ITEM(pair, 1));
+    if (answer != NULL && is_result(answer)) {
+        result = Py_NewRef(PyTuple_GET_ITEM(answer, 0));
+    }
+    else if (answer != NULL && is_pair_of_arguments(answer)) {
+        result = PyObject_Call(plain, PyTuple_GET_ITEM(answer, 0), PyTuple_GET_ITEM(answer, 1));
+    }
+    else {
+        result = PyObject_Call(plain, args, kwargs);
+        if (answer != NULL && PyCallable_Check(answer)) {
+            result = finish_call(answer, result);
+        }
+    }
     if (result != NULL && after != NULL && after != Py_None) {
         PyObject *nothing = call_ours(after, args, NULL); // owned
         Py_XDECREF(nothing);
@@ -74,7 +117,7 @@ call_changed(PyObject *plain, PyObject *change, PyObject *after, PyObject *args,
         }
     }
 done:
-    Py_XDECREF(pair);
+    Py_XDECREF(answer);
     Py_DECREF(plain);
     Py_XDECREF(after);
     return result;
@@ -218,8 +261,10 @@ done:
 PyDoc_STRVAR(children_wrap_doc,
              "children_wrap($module, plain, change, after, /)\n--\n\n"
              "Return a look-alike of a function, or of anything else that can be called.\n\n"
-             "`change(args, kwargs)` gives such a pair to call it with instead, or None; `after(args)` is called\n"
-             "when it has returned. Either may be None. Raises TypeError when `plain` can't be called.");
+             "`change(args, kwargs)` gives such a pair to call it with instead, or None; or (result,) in place of a\n"
+             "call; or `finish`, where `finish(result)` gives the result, and is called with None when it raised.\n"
+             "`after(args)` is called when it has returned. Either may be None. Raises TypeError when `plain` can't\n"
+             "be called.");
 
 static PyObject *
 children_wrap(PyObject *module, PyObject *args)

@@ -174,6 +174,19 @@ probes_hook_main(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(callback))
 
 #endif
 
+/* Call what a look-alike stands for, as deep in the stack as the program's own call of it would be. */
+static PyObject *
+call_plain(PyObject *plain, PyObject *const *args, Py_ssize_t n_args, PyObject *names)
+{
+    if (PyCFunction_CheckExact(plain) && PyCFunction_GET_FLAGS(plain) == (METH_FASTCALL | METH_KEYWORDS)) {
+        /* Through the interpreter it would count as one more level of recursion. */
+        _PyCFunctionFastWithKeywords function =
+            (_PyCFunctionFastWithKeywords)(void (*)(void))PyCFunction_GET_FUNCTION(plain);
+        return function(PyCFunction_GET_SELF(plain), args, n_args, names);
+    }
+    return PyObject_Vectorcall(plain, args, (size_t)n_args, names);
+}
+
 enum { SOURCE, FILENAME, MODE, FLAGS, DONT_INHERIT, OPTIMIZE, N_COMPILE_ARGS };
 
 /* Sort compile()'s arguments by name, all borrowed. 0, or -1 when one is unknown or given twice. */
@@ -274,7 +287,7 @@ probes_compile(PyObject *module, PyObject *const *args, Py_ssize_t n_args, PyObj
         PyErr_SetString(PyExc_RuntimeError, "the interpreter is being torn down");
         return NULL;
     }
-    return PyObject_Vectorcall(original, args, (size_t)n_args, names);
+    return call_plain(original, args, n_args, names);
 }
 
 /* The globals that `exec` or `eval` is to run code in; borrowed, None where they can't be told. */
@@ -370,7 +383,7 @@ run_code(PyObject *module, PyObject *const *args, Py_ssize_t n_args, PyObject *n
         PyErr_SetString(PyExc_RuntimeError, "the interpreter is being torn down");
     }
     else {
-        result = PyObject_Vectorcall(original, args, (size_t)n_args, names);
+        result = call_plain(original, args, n_args, names);
     }
     Py_XDECREF(substitute);
     return result;
@@ -399,7 +412,7 @@ unmarshal(PyObject *module, PyObject *const *args, Py_ssize_t n_args, PyObject *
         PyErr_SetString(PyExc_RuntimeError, "the interpreter is being torn down");
         return NULL;
     }
-    PyObject *value = PyObject_Vectorcall(original, args, (size_t)n_args, names); // owned
+    PyObject *value = call_plain(original, args, n_args, names); // owned
     if (value != NULL) {
         probes_arm_copies(state, value, data);
     }

@@ -131,7 +131,7 @@ def resolve(
         try:
             lines, arcs = arcs_of_hits(meanings_of_module(module, store, str(directory)), module.hits)
         except FootfallError as error:
-            messages.append((error.slug, str(error)))
+            messages.append((error.slug, _about(module.path, error)))
             lines, arcs = set(), set()
         except Exception as error:  # as above
             messages.append(("record-corrupt", f"Left out {module.path}: {error!r}."))
@@ -152,7 +152,7 @@ def resolve(
         try:
             _add_module_visits(files, module, module_visits, context, store, str(directory))
         except FootfallError as error:
-            messages.append((error.slug, str(error)))
+            messages.append((error.slug, _about(module.path, error)))
         except Exception as error:  # as above
             messages.append(("record-corrupt", f"Left out {module.path}: {error!r}."))
         done += 1
@@ -184,6 +184,10 @@ def resolve(
         n_processes=len(cwd_by_pid),
         conditions={path: codes for path, codes in outcomes.conditions().items() if path in files},
     )
+
+
+def _about(path: str, error: FootfallError) -> str:
+    return str(error) if path in error.message else f"{path}: {error}"
 
 
 def _profile_of_whole(

@@ -17,9 +17,10 @@ if TYPE_CHECKING:
     from footfall.observe.engines.probes import Arm, Probes, Where
     from footfall.settings import Settings
 
-__all__ = ["arm_function", "call_with_room", "hook_compile", "hook_main", "unseen"]
+__all__ = ["arm_function", "call_with_room", "hook_compile", "hook_main", "look_alike", "unseen"]
 
 call_with_room = _core.call_with_room
+look_alike = _core.children_wrap
 unseen = _core.unseen
 
 

@@ -28,11 +28,13 @@ _IMPORTERS = ("<frozen importlib._bootstrap_external>", "<builtin>/frozen import
 _REWRITER = "_pytest.assertion.rewrite"
 
 
-def hook_imports(probes: "Probes", cache_dir: str, unseen: "Callable[..., Any]") -> None:
+def hook_imports(
+    probes: "Probes", cache_dir: str, unseen: "Callable[..., Any]", look_alike: "Callable[..., Any]"
+) -> None:
     """Give the import system instrumented code for measured source files.
 
     `unseen(function, *arguments)` calls while signals wait, and without a word to the program's trace and profile
-    functions.
+    functions. `look_alike(function, change, after)` wraps a function, with no frame of ours (`_core.children_wrap`).
     """
     external = sys.modules["_frozen_importlib_external"]
     loader = external.SourceLoader
@@ -48,11 +50,13 @@ def hook_imports(probes: "Probes", cache_dir: str, unseen: "Callable[..., Any]")
         code = probes.code_for_import(filename, name) if runs_file_text else None
         return code, is_measured, runs_file_text
 
-    def get_code(self, fullname):  # type: ignore[no-untyped-def]
+    def code_with_probes(args: "tuple[Any, ...]", named: "dict[str, Any]") -> "Any":
+        """Answer for `get_code(self, fullname)`, which the look-alike calls where this has no code for it."""
         nonlocal waits_for_pytest
         if waits_for_pytest and _REWRITER in modules:
             waits_for_pytest = not _hook_rewriter(modules[_REWRITER], probes, cache_dir, unseen)
-        filename = self.get_filename(fullname)
+        loader, fullname = args if not named else (args[0], named["fullname"])
+        filename = loader.get_filename(fullname)
         try:
             caller = _getframe(1).f_code.co_filename
         except Exception as error:  # an audit hook of the program may forbid this
@@ -60,26 +64,24 @@ def hook_imports(probes: "Probes", cache_dir: str, unseen: "Callable[..., Any]")
             caller = ""
         # Others than the import system (runpy) may run it under another name.
         name = fullname if caller in _IMPORTERS else None
-        try:
-            code, is_measured, runs_file_text = unseen(ask, self, filename, name)
-        except RecursionError:  # the program's stack is so full that the way to one of our own does not fit
-            code, is_measured, runs_file_text = None, False, False
+        code, is_measured, runs_file_text = unseen(ask, loader, filename, name)
         if code is not None:
-            return code
+            return (code,)
         if not is_measured or runs_file_text:
-            return original(self, fullname)
-        # Called from here: what it raises has no frames of other files of ours.
+            return None
         texts = probes.begin_loader(filename)
-        try:
-            code = original(self, fullname)
-        finally:
-            probes.end_loader()
-        return probes.code_from_loader(
-            filename, name, code, texts, lambda: self.source_to_code(self.get_data(filename), filename)
-        )
 
-    _pose_as(get_code, original)
-    loader.get_code = get_code
+        def finish(code: "Any") -> "Any":
+            probes.end_loader()
+            if code is None:
+                return None
+            return probes.code_from_loader(
+                filename, name, code, texts, lambda: loader.source_to_code(loader.get_data(filename), filename)
+            )
+
+        return finish
+
+    loader.get_code = look_alike(original, code_with_probes, None)
 
 
 def _pose_as(function: "Callable[..., object]", original: "Callable[..., object]") -> None:

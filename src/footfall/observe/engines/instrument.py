@@ -96,7 +96,11 @@ class Instrumenter:
         except SyntaxError as error:
             with Silence():
                 _check_that_it_compiles(source, filename, flags, optimize)
-            raise NoRoomForProbesError(str(error)) from None
+                try:
+                    compile_plainly(tree, filename, "exec", flags, dont_inherit=True, optimize=optimize)
+                except SyntaxError:
+                    raise NoRoomForProbesError(str(error)) from None
+            raise  # a warning that the program has made an error
         return code
 
     def _mode(self, optimize: int = -1, keeps_asserts: bool = False) -> int:

@@ -367,5 +367,5 @@ def start(settings: "Settings", scope: "Scope") -> Probes:
 
     hooks.hook_compile(probes)
     hooks.hook_main(probes)
-    probe_hooks.hook_imports(probes, settings.cache_dir, hooks.unseen)
+    probe_hooks.hook_imports(probes, settings.cache_dir, hooks.unseen, hooks.look_alike)
     return probes

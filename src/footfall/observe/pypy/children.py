@@ -47,18 +47,26 @@ def wrap(
 ) -> "Callable[..., Any]":
     """Return a look-alike that changes its arguments by `change(args, named)` and calls `after(args)` at its end.
 
+    `change` may also give (result,) in place of a call, or `finish`, as for CPython's `children_wrap`.
     An Exception in those is ours and is dropped; others (KeyboardInterrupt) come from the program's signal handlers.
     """
 
     @__pypy__.hidden_applevel
     def look_alike(*args, **named):  # type: ignore[no-untyped-def]
-        pair = None
+        answer = None
         if change is not None:
             try:
-                pair = change(args, named)
+                answer = change(args, named)
             except Exception:  # arguments that it does not understand are the original's to refuse
-                pair = None
-        result = plain(*args, **named) if pair is None else plain(*pair[0], **pair[1])
+                answer = None
+        if answer is None:
+            result = plain(*args, **named)
+        elif callable(answer):
+            result = _finish(answer, plain, args, named)
+        elif len(answer) == 1:
+            result = answer[0]
+        else:
+            result = plain(*answer[0], **answer[1])
         if after is not None:
             try:
                 after(args)
@@ -67,6 +75,18 @@ def wrap(
         return result
 
     return dress(look_alike, plain)  # type: ignore[no-any-return]
+
+
+@__pypy__.hidden_applevel  # type: ignore[untyped-decorator]
+def _finish(
+    finish: "Callable[[Any], Any]", plain: "Callable[..., Any]", args: "tuple[Any, ...]", named: "dict[str, Any]"
+) -> "Any":
+    try:
+        result = plain(*args, **named)
+    except BaseException:
+        finish(None)
+        raise
+    return finish(result)
 
 
 def dress(wrapper: "Any", plain: "Any") -> "Any":

@@ -13,6 +13,7 @@ from _cffi_backend import FFI  # type: ignore[import-untyped]
 
 from footfall.observe.interruptions import Undisturbed, pass_on
 from footfall.observe.pypy import contexts as pypy_contexts
+from footfall.observe.pypy.children import wrap as look_alike
 from footfall.observe.pypy.contexts import AskingHits
 from footfall.observe.pypy.marshal_hooks import hook_marshal
 from footfall.observe.pypy.recorder import PureRecorder
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     from footfall.observe.pypy.contexts import Begin
     from footfall.settings import Settings
 
-__all__ = ["arm_function", "call_with_room", "has_probes", "hook_compile", "hook_main", "unseen"]
+__all__ = ["arm_function", "call_with_room", "has_probes", "hook_compile", "hook_main", "look_alike", "unseen"]
 
 _FFI = FFI()
 _CODE = type((lambda: 0).__code__)
