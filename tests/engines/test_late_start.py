@@ -317,6 +317,29 @@ def test_the_function_that_starts_measuring_is_seen(program, engine) -> None:
 
 
 @each_engine
+def test_a_debugger_that_gives_way_is_named(program, engine) -> None:
+    """By `settrace` one thread can't have two trace functions; the other engines leave it alone."""
+    done = program.run(
+        """
+        import footfall, library, sys
+        def debugger(*event):
+            return debugger
+        sys.settrace(debugger)
+        footfall.start()
+        is_there = sys.gettrace() is debugger
+        library.choose(1)
+        footfall.stop()
+        print(is_there)
+        """,
+        FOOTFALL_ENGINE=program.use(engine),
+    )
+    is_there = done.stdout == "True\n"
+    assert is_there is ("[tracer-replaced]" not in done.stderr)
+    assert is_there is (engine.name == "monitoring")
+    assert 4 in program.library().lines
+
+
+@each_engine
 def test_measuring_can_start_again(program, engine) -> None:
     """Two measurements in one process each see what ran during them, also lines that the other saw."""
     done = program.run(

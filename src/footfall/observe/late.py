@@ -10,7 +10,7 @@ import sys
 from footfall.files import current_directory
 from footfall.model import ENGINE_MONITORING, ENGINE_SETTRACE, RUN_VARIABLE
 from footfall.observe.engines import settrace
-from footfall.observe.messages import tell
+from footfall.observe.messages import report, tell
 from footfall.observe.scope import Scope
 from footfall.observe.start import choose_late_engine, start_monitoring
 from footfall.own_builtins import keep_builtins
@@ -67,7 +67,19 @@ def _start_in_core(settings: "Settings", engine: int, warning: "tuple[str, str] 
             _watch_running(tool_id, scope)
         sys.monitoring.restart_events()  # places that an earlier measurement has seen
     elif engine == ENGINE_SETTRACE:
+        _report_tracer()
         settrace.start(settings, scope, only_new=only_new)
+
+
+def _report_tracer() -> None:
+    """Report that another tool's trace function, if there is one, gives way to ours."""
+    if sys.gettrace() is not None:
+        report(
+            "tracer-replaced",
+            "This thread had a trace function, a debugger's for example, and footfall measures by one in its place:"
+            " breakpoints don't stop the program any more, and threads that the other tool traces are not measured.",
+            "Debug without coverage (pytest --no-cov), or on CPython 3.14 or later.",
+        )
 
 
 def _watch_running(tool_id: int, scope: Scope) -> None:
@@ -90,6 +102,7 @@ def _start_on_pypy(settings: "Settings", warning: "tuple[str, str] | None", only
     if PureRecorder.current is not None:
         raise RuntimeError("the record file is open already")
     scope = Scope(settings)
+    _report_tracer()
     settrace.start(settings, scope, is_late=True, only_new=only_new)
     recorder = PureRecorder.current
     assert recorder is not None
