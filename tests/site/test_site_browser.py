@@ -119,6 +119,22 @@ def test_the_overview_sorts_and_filters(browser, site) -> None:
     assert browser.switch_to.active_element.get_attribute("value") == "invoice"
 
 
+def test_the_overview_shows_totals_of_directories(browser, site) -> None:
+    """A directory's row has the sums of its files; its name opens them in the table of files."""
+    _open(browser, site / "index.html")
+    row = "section table.sorted tbody td"
+    files = [int(_texts(browser, row)[k]) for k in (1, len(_texts(browser, row)) // 2 + 1)]
+    browser.execute_script("""
+        const select = document.querySelector("select[aria-label='Rows of the table']");
+        select.value = "directories";
+        select.dispatchEvent(new Event("change"));""")
+    assert _texts(browser, row)[:2] == ["shop/", str(sum(files))]
+    assert "1 of 1 directory" in browser.find_element("css selector", "body").text
+    _all(browser, f"{row} button")[0].click()
+    assert len(_texts(browser, "section table.sorted tbody tr")) == 2
+    assert browser.switch_to.active_element.get_attribute("value") == "shop/"
+
+
 def test_the_overview_leads_to_the_source(browser, site) -> None:
     """The first gap's link opens the source at its first missing line; the map has an area for each file."""
     _open(browser, site / "index.html")

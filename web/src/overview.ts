@@ -1,20 +1,12 @@
 // The first page: totals, a map and a table of the files, the worst gaps, the hottest functions.
 
 import { openPage } from "./chrome";
+import { directoriesOf, type FileRow as File } from "./directories";
 import { announce, h, sourceLink } from "./dom";
 import { count, covered, coveredText, percent, seconds } from "./format";
-import { type Gap, type Numbers, type OverviewPayload, readPayload } from "./payload";
+import { type Gap, type OverviewPayload, readPayload } from "./payload";
 import { type SortedTable, sortedTable } from "./table";
 import { type Area, drawTreemap } from "./treemap";
-
-interface File extends Numbers {
-  name: string;
-  page: string;
-  conditions: number;
-  missingConditions: number;
-  ownUs: number;
-  change: number | null;
-}
 
 export function showOverview(): void {
   const payload = readPayload<OverviewPayload>();
@@ -33,14 +25,29 @@ export function showOverview(): void {
   const files = payload.files.map(
     (row) => Object.fromEntries(payload.columns.map((name, i) => [name, row[i]])) as unknown as File,
   );
-  const table = fileTable(payload, files);
+  const grouping = h("select", { "aria-label": "Rows of the table" }, h("option", { value: "files" }, "files"), h("option", { value: "directories" }, "directories"));
+  const directories = directoriesOf(files);
+  const openDirectory = (name: string) => {
+    grouping.value = "files";
+    filter.value = name;
+    apply();
+    filter.focus();
+  };
+  const tables = {
+    files: { table: fileTable(payload, files, openDirectory), n: files.length, one: "file", many: "files" },
+    directories: { table: fileTable(payload, directories, openDirectory), n: directories.length, one: "directory", many: "directories" },
+  };
+  const place = h("div", {}, tables.files.table.element);
   const shown = h("span", { class: "dim" });
   const apply = () => {
+    const { table, n: all, one, many } = tables[grouping.value as keyof typeof tables];
+    place.replaceChildren(table.element);
     const words = filter.value.toLowerCase().split(/\s+/).filter(Boolean);
     const n = table.filter((file) => words.every((word) => file.name.toLowerCase().includes(word)) && isWanted(file, state.value));
-    shown.textContent = `${n} of ${count(files.length, "file")}`;
+    shown.textContent = `${n} of ${count(all, one, many)}`;
     announce(shown.textContent);
   };
+  grouping.addEventListener("change", apply);
   filter.addEventListener("input", apply);
   state.addEventListener("change", apply);
   if (!files.length) {
@@ -54,7 +61,7 @@ export function showOverview(): void {
     ...changeSection(payload),
     treemapSection(payload, files),
     h("div", { class: "columns" }, gapSection(payload), hotSection(payload)),
-    h("section", {}, h("h2", {}, "Files"), h("div", { class: "controls" }, filter, state, shown), table.element),
+    h("section", {}, h("h2", {}, "Files"), h("div", { class: "controls" }, filter, directories.length > 0 && grouping, state, shown), place),
   );
   shown.textContent = `${files.length} of ${count(files.length, "file")}`;
 }
@@ -206,14 +213,15 @@ function hotSection(payload: OverviewPayload): HTMLElement | null {
   );
 }
 
-function fileTable(payload: OverviewPayload, files: File[]): SortedTable<File> {
+function fileTable(payload: OverviewPayload, files: File[], openDirectory: (name: string) => void): SortedTable<File> {
   const { site } = payload;
   const all = payload.sampledUs[0] || payload.sampledUs[1] || 1;
   const number = (value: number) => (value ? value.toLocaleString("en") : h("span", { class: "dim" }, "0"));
   return sortedTable<File>(
     "Files",
     [
-      { title: "File", value: (file) => file.name, isText: true, cell: (file) => sourceLink(file.page, 1, file.name) },
+      { title: "File", value: (file) => file.name, isText: true, cell: (file) =>
+          file.name.endsWith("/") ? h("button", { class: "link", title: "Show its files", click: () => openDirectory(file.name) }, file.name) : sourceLink(file.page, 1, file.name) },
       { title: "Statements", value: (file) => file.statements },
       { title: "Missing", value: (file) => file.missing, cell: (file) => number(file.missing) },
       { title: "Excluded", value: (file) => file.excluded, cell: (file) => number(file.excluded) },
