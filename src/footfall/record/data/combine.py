@@ -39,6 +39,7 @@ _KNOWN_TABLES: Final = frozenset(
         "footfall_node",
         "footfall_profile",
         "footfall_run",
+        "footfall_source",
         "footfall_thread",
         "footfall_timeline",
         "footfall_timeline_context",
