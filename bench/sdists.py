@@ -20,7 +20,8 @@ CPU is user and system time of all processes, of the measured command and for fo
 the suite alone (`--bare`) or else of the C tracer.
 
 PyPy has no C tracer: there it is coverage.py's Python tracer, which is not right everywhere (docs/exactness.md).
-What differs is told apart by what the C tracer recorded on CPython, if that was run in the same `--work` before.
+What differs is told apart by what the C tracer recorded on CPython, if that was run in the same `--work` before; then
+nothing is run twice.
 Exit status 1 when a file or a test's result differs, 3 when a project could not be tried.
 """
 
@@ -137,7 +138,8 @@ def _compare(trial: Trial, how: How) -> tuple[str, bool]:
     truths = [_truth(trial, number, how) for number in range(1, how.repeat + 1)]
     ours = _run_footfall(trial)
     found = differences(ours.files, truths[0].files)
-    is_doubtful = ours.results != truths[0].results or (found and not how.is_witnessed)
+    is_witnessed = how.is_witnessed or _of_cpython(trial) is not None
+    is_doubtful = ours.results != truths[0].results or (found and not is_witnessed)
     if len(truths) == 1 and is_doubtful:
         truths.append(_truth(trial, 2, how))
     among = [each for other in truths[1:] for each in differences(truths[0].files, other.files)]
@@ -179,7 +181,7 @@ def _print_coverage(
     if unstable:
         print(f"  left out, since {len(truths)} runs of coverage.py differ there as well:")
         print_differences(unstable)
-    witness = _of_cpython(trial) if trial.label.startswith("PyPy") and found else None
+    witness = _of_cpython(trial) if found else None
     if witness is None:
         print_differences(found)
         return
@@ -192,7 +194,9 @@ def _print_coverage(
 
 
 def _of_cpython(trial: Trial) -> tuple[str, Report] | None:
-    """What the C tracer recorded of the project on a CPython, with that one's name; None where it did not run."""
+    """For PyPy what the C tracer recorded of the project on a CPython, with that one's name, if it was run there."""
+    if not trial.label.startswith("PyPy"):
+        return None
     for kept in sorted(trial.scratch.parent.parent.glob(f"cpython-*/{trial.scratch.name}/coverage-1.outcome")):
         files: Report = json.loads(kept.read_text(encoding="utf-8"))["files"]
         return kept.parent.parent.name, files
@@ -222,7 +226,7 @@ def _line_events(trial: Trial) -> dict[str, set[tuple[int, int]]]:
 def _run_footfall(trial: Trial) -> Outcome:
     data = trial.scratch / "footfall.data"
     tool = [str(trial.python.with_name("footfall"))]
-    command = [*tool, "run", f"--data-file={data}", str(trial.python), *trial.command]
+    command = [*tool, "run", "--branch", f"--data-file={data}", str(trial.python), *trial.command]
     return _measured(trial, tool, command, data, {})
 
 
