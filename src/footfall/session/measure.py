@@ -133,12 +133,26 @@ def _finish(
 
 
 def _name_survivors(directory: RunDirectory) -> None:
-    """Say which processes still record: daemons that outlive the command."""
+    """Report which processes are still recording: daemons. Those that ran nothing of the project are of no interest."""
     for pid in _wait_for_endings(directory):
-        say(
-            f"footfall: Process {pid} outlives the command: what it does from now on is not in the data."
-            " End it before the command ends. [still-running]"
-        )
+        if _may_run_project(pid, directory):
+            say(
+                f"footfall: Process {pid} is still running: what it does from now on is not in the data."
+                " Have it end before the command does. [still-running]"
+            )
+
+
+def _may_run_project(pid: int, directory: RunDirectory) -> bool:
+    """Tell whether a process has run a measured file, or may have: without coverage there is no telling."""
+    from footfall.record.run.record_file import read_record  # as in `_finish`
+
+    try:
+        if not open_run_directory(directory.path)[1].cover:
+            return True
+        records = [read_record(str(path)) for path in directory.path.glob(f"{pid}-*.rec")]
+    except (FootfallError, OSError):
+        return True  # what it lacks is reported when it is resolved
+    return any(record.codes or record.modules or record.traces for record in records)
 
 
 def _wait_for_endings(directory: RunDirectory) -> list[int]:
