@@ -197,9 +197,12 @@ def _of_cpython(trial: Trial) -> tuple[str, Report] | None:
     """For PyPy what the C tracer recorded of the project on a CPython, with that one's name, if it was run there."""
     if not trial.label.startswith("PyPy"):
         return None
-    for kept in sorted(trial.scratch.parent.parent.glob(f"cpython-*/{trial.scratch.name}/coverage-1.outcome")):
-        files: Report = json.loads(kept.read_text(encoding="utf-8"))["files"]
-        return kept.parent.parent.name, files
+    for report in sorted(trial.scratch.parent.parent.glob(f"cpython-*/{trial.scratch.name}/coverage-1.json")):
+        try:
+            files: Report = json.loads(report.read_text(encoding="utf-8"))["files"]
+        except ValueError:  # a run that was stopped
+            continue
+        return report.parent.parent.name, files
     return None
 
 
