@@ -21,7 +21,8 @@ the suite alone (`--bare`) or else of the C tracer.
 
 PyPy has no C tracer: there it is coverage.py's Python tracer, which is not right everywhere (docs/exactness.md).
 What differs is told apart by what the C tracer recorded on CPython, if that was run in the same `--work` before; then
-nothing is run twice.
+nothing is run twice. With `--cpython-truth` footfall is compared with that record alone, and the tests' results with
+those without a tool: the Python tracer is some ten times slower.
 Exit status 1 when a file or a test's result differs, 3 when a project could not be tried.
 """
 
@@ -36,9 +37,9 @@ import signal
 import subprocess
 import sys
 import tempfile
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
-from differences import Difference, Report, differences, divide, print_differences
+from differences import Difference, differences, divide, print_differences
 from modes import FAILURE, counts_of
 from projects import clean_environment, run_quietly
 from trials import NotTried, Trial, Wanted, prepare
@@ -70,6 +71,15 @@ class Outcome:
 
 
 @dataclass(frozen=True, slots=True)
+class Record:
+    """What the C tracer has told of the project on another interpreter."""
+
+    label: str
+    files: dict[str, dict[str, object]]
+    percent: float
+
+
+@dataclass(frozen=True, slots=True)
 class How:
     """How often and against what a suite runs."""
 
@@ -77,6 +87,7 @@ class How:
     is_bare: bool
     is_truth_kept: bool
     is_witnessed: bool
+    is_truth_of_cpython: bool
 
 
 def main() -> int:
@@ -84,7 +95,7 @@ def main() -> int:
     options = _options().parse_args()
     work = pathlib.Path(options.work or tempfile.mkdtemp(prefix="footfall-sdists-")).resolve()
     work.mkdir(parents=True, exist_ok=True)
-    how = How(options.repeat, options.bare, options.keep_truth, options.line_events)
+    how = How(options.repeat, options.bare, options.keep_truth, options.line_events, options.cpython_truth)
     rows, status = [], 0
     for interpreter in options.python or [sys.executable]:
         for name in options.project:
@@ -117,6 +128,7 @@ def _options() -> argparse.ArgumentParser:
     parser.add_argument("--bare", action="store_true", help="run without a tool too: same results? CPU")
     parser.add_argument("--keep-truth", action="store_true", help="compare with the C tracer's last results")
     parser.add_argument("--line-events", action="store_true", help="what does the interpreter say where they differ?")
+    parser.add_argument("--cpython-truth", action="store_true", help="on PyPy: compare with what CPython has recorded")
     parser.add_argument("--work", help="directory for downloads and environments, kept for the next time")
     return parser
 
@@ -134,13 +146,18 @@ def _wanted(name: str, options: argparse.Namespace) -> Wanted:
 
 def _compare(trial: Trial, how: How) -> tuple[str, bool]:
     """Run under both tools and print what differs; return a row of the table and whether anything did."""
-    bare = _run_bare(trial) if how.is_bare else None
-    truths = [_truth(trial, number, how) for number in range(1, how.repeat + 1)]
+    of_cpython = _of_cpython(trial)
+    is_of_cpython = how.is_truth_of_cpython and of_cpython is not None
+    bare = _run_bare(trial) if how.is_bare or is_of_cpython else None
+    if of_cpython and bare and is_of_cpython:
+        truths = [replace(bare, files=of_cpython.files, percent=of_cpython.percent)]
+    else:
+        truths = [_truth(trial, number, how) for number in range(1, how.repeat + 1)]
     ours = _run_footfall(trial)
     found = differences(ours.files, truths[0].files)
-    is_witnessed = how.is_witnessed or _of_cpython(trial) is not None
-    is_doubtful = ours.results != truths[0].results or (found and not is_witnessed)
-    if len(truths) == 1 and is_doubtful:
+    is_told_apart = how.is_witnessed or of_cpython is not None
+    is_doubtful = ours.results != truths[0].results or (found and not is_told_apart)
+    if len(truths) == 1 and is_doubtful and not is_of_cpython:
         truths.append(_truth(trial, 2, how))
     among = [each for other in truths[1:] for each in differences(truths[0].files, other.files)]
     found, unstable = divide(found, among)
@@ -148,7 +165,15 @@ def _compare(trial: Trial, how: How) -> tuple[str, bool]:
     counts = ", ".join(f"{number} {name}" for name, number in truths[0].counts.items())
     print(f"{trial.name} on {trial.label}: {counts or f'status {truths[0].returncode}'}", flush=True)
     _print_results(trial, ours, truths, bare)
-    _print_coverage(trial, ours, truths, found, unstable)
+    compared = len({*ours.files, *truths[0].files})
+    print(f"  coverage: {compared} files, {ours.percent:.2f} % for {truths[0].percent:.2f} %")
+    if unstable:
+        print(f"  left out, since {len(truths)} runs of coverage.py differ there as well:")
+        print_differences(unstable)
+    if of_cpython and not is_of_cpython:
+        _print_divided(ours, found, of_cpython)
+    else:
+        print_differences(found)
     if found and how.is_witnessed:
         print_verdicts(found, _line_events(trial), trial.directory)
     files = len({each.file for each in found})
@@ -173,36 +198,25 @@ def _print_results(trial: Trial, ours: Outcome, truths: list[Outcome], bare: Out
         print(f"  said: {message}")
 
 
-def _print_coverage(
-    trial: Trial, ours: Outcome, truths: list[Outcome], found: list[Difference], unstable: list[Difference]
-) -> None:
-    files, compared = len({each.file for each in found}), len({*ours.files, *truths[0].files})
-    print(f"  coverage: {compared} files, {files} differ, {ours.percent:.2f} % for {truths[0].percent:.2f} %")
-    if unstable:
-        print(f"  left out, since {len(truths)} runs of coverage.py differ there as well:")
-        print_differences(unstable)
-    witness = _of_cpython(trial) if found else None
-    if witness is None:
-        print_differences(found)
-        return
-    label, record = witness
-    supported, against = divide(found, differences(ours.files, record))
-    print(f"  the same as the C tracer on {label} has it: {len({each.file for each in supported})} files' differences")
-    print_differences(supported)
-    print(f"  other than the C tracer on {label} has it: {len({each.file for each in against})} files'")
-    print_differences(against)
+def _print_divided(ours: Outcome, found: list[Difference], of_cpython: Record) -> None:
+    """Print the differences by what the C tracer on CPython has there."""
+    supported, against = divide(found, differences(ours.files, of_cpython.files))
+    for verdict, each in (("the same as", supported), ("other than", against)):
+        files = len({difference.file for difference in each})
+        print(f"  {verdict} the C tracer on {of_cpython.label} has it: {files} files' differences")
+        print_differences(each)
 
 
-def _of_cpython(trial: Trial) -> tuple[str, Report] | None:
-    """For PyPy what the C tracer recorded of the project on a CPython, with that one's name, if it was run there."""
+def _of_cpython(trial: Trial) -> Record | None:
+    """For PyPy what the C tracer recorded of the project on a CPython, if it was run there."""
     if not trial.label.startswith("PyPy"):
         return None
     for report in sorted(trial.scratch.parent.parent.glob(f"cpython-*/{trial.scratch.name}/coverage-1.json")):
         try:
-            files: Report = json.loads(report.read_text(encoding="utf-8"))["files"]
+            content = json.loads(report.read_text(encoding="utf-8"))
         except ValueError:  # a run that was stopped
             continue
-        return report.parent.parent.name, files
+        return Record(report.parent.parent.name, content["files"], content["totals"]["percent_covered"])
     return None
 
 
