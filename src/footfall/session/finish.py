@@ -36,7 +36,7 @@ from footfall.session.output import say, warn
 from footfall.session.terminal import print_lines, progress_bar
 from footfall.settings import Settings
 
-__all__ = ["KEEP_VARIABLE", "finish_run", "show_summary", "write_data_so_far"]
+__all__ = ["KEEP_VARIABLE", "finish_run", "show_summary", "snapshot_run", "write_data_so_far"]
 
 _BEFORE_APPENDING = "appended-to.coverage"
 
@@ -107,6 +107,28 @@ def write_data_so_far(
         run = resolve(directory.path, settings.context, None, store)
     write = _append if append and os.path.exists(data_file) else _write
     write(run, directory, settings, config, data_file, [])
+
+
+def snapshot_run(
+    directory: RunDirectory, settings: Settings, config: Config, data_file: str, *, is_quiet: bool
+) -> None:
+    """Write what a run that goes on has recorded into a data file of its own, and show the summary.
+
+    Raises FootfallError (`run-ended`) when the run ends meanwhile, and what writing raises.
+    """
+    with (
+        _no_collections(),
+        progress_bar("Working out what ran", is_quiet=is_quiet) as progress,
+        KeptMeanings(data_file) as store,
+    ):
+        run = resolve(directory.path, settings.context, progress, store)
+    if not (directory.path / "settings").exists():  # its supervisor took the records away, some of them unread
+        raise FootfallError("run-ended", f"The run {directory.path.name} has ended.", "Look at its own data file.")
+    warnings = list(run.messages)
+    _write(run, directory, settings, config, data_file, warnings)
+    warn(warnings, config.disable_warnings)
+    if not is_quiet:
+        show_summary(run, config, data_file)
 
 
 def _take_back(directory: RunDirectory, data_file: str) -> None:

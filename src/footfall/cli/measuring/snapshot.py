@@ -1,0 +1,89 @@
+"""`footfall snapshot`: the results so far of a run that goes on."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+
+import click
+
+from footfall.cli.options import config_option, load_config
+from footfall.config.configuration import Config
+from footfall.errors import FootfallError, UsageError
+from footfall.record.run.directory import RunDirectory, find_unresolved_runs, is_running, open_run_directory
+from footfall.session.finish import snapshot_run
+from footfall.settings import Settings
+
+__all__ = ["command"]
+
+_DATA_FILE = "snapshot.coverage"
+_POLL_SECONDS = 0.2
+
+_EXAMPLES = """\b
+Examples:
+  footfall snapshot                          the run that goes on in this directory
+  footfall html --data-file=snapshot.coverage
+  footfall snapshot --every 60 -q            again each minute, until the run ends
+"""
+
+
+@click.command("snapshot", epilog=_EXAMPLES)
+@click.argument("run_directory", metavar="[RUNDIR]", required=False)
+@click.option("--data-file", metavar="FILE", default=_DATA_FILE, show_default=True, help="Where the results go.")
+@click.option("--every", type=click.FloatRange(min=0.1), metavar="SECONDS", help="Write it again until the run ends.")
+@click.option("-q", "--quiet", is_flag=True, help="Show nothing but errors.")
+@config_option
+def command(
+    run_directory: str | None, data_file: str, every: float | None, quiet: bool, config_file: str | None
+) -> int:
+    """Write what a run that goes on has recorded so far: coverage, and the profile up to now.
+
+    The measured processes are neither stopped nor slowed: a server can be looked at without ending it. RUNDIR is a
+    directory below .footfall/runs, needed where several runs go on. The run writes its own data file at its end.
+    """
+    directory, settings = open_run_directory(run_directory or _find_run())
+    if os.path.isdir(settings.cwd) and not os.path.samefile(settings.cwd, os.curdir):
+        data_file = os.path.abspath(data_file)
+        os.chdir(settings.cwd)
+    config = load_config(config_file, quiet)
+    if every is None:
+        _take(directory, settings, config, data_file, quiet)
+        return 0
+    while True:
+        begin = time.monotonic()
+        try:
+            _take(directory, settings, config, data_file, quiet)
+        except FootfallError as error:
+            if error.slug == "run-ended":
+                return 0
+            raise
+        while time.monotonic() - begin < every:
+            if not is_running(directory.path):
+                return 0
+            time.sleep(_POLL_SECONDS)
+
+
+def _take(directory: RunDirectory, settings: Settings, config: Config, data_file: str, is_quiet: bool) -> None:
+    if not directory.path.is_dir():
+        raise FootfallError("run-ended", f"The run {directory.path.name} has ended.", "Look at its own data file.")
+    if not directory.has_records():
+        raise FootfallError(
+            "nothing-recorded", f"The run {directory.path.name} has no records yet.", "Try again when Python has begun."
+        )
+    snapshot_run(directory, settings, config, data_file, is_quiet=is_quiet)
+
+
+def _find_run() -> Path:
+    """Return the one run that goes on here. Raises UsageError (`no-run`, `several-runs`)."""
+    runs = [path for path in find_unresolved_runs(Path.cwd()) if is_running(path)]
+    if not runs:
+        raise UsageError(
+            "no-run",
+            "No run goes on in this directory.",
+            "Call it where `footfall run` was started; `footfall attach PID` profiles any Python process.",
+        )
+    if len(runs) > 1:
+        names = ", ".join(map(str, runs))
+        raise UsageError("several-runs", "Several runs go on in this directory.", f"Name one of them: {names}")
+    return runs[0]
