@@ -378,7 +378,7 @@ recorder_add_hit(recorder *rec, enum record_kind kind, uint32_t id, uint32_t con
     }
 }
 
-void
+int
 recorder_add_message(recorder *rec, const char *slug, const char *text)
 {
     size_t slug_size = strlen(slug);
@@ -389,6 +389,7 @@ recorder_add_message(recorder *rec, const char *slug, const char *text)
         maplog_put_bytes(to, text, (uint32_t)text_size);
         maplog_commit(&rec->log, payload, RECORD_MESSAGE);
     }
+    return payload != NULL;
 }
 
 int
@@ -491,7 +492,7 @@ record_open(PyObject *module, PyObject *args)
 }
 
 PyDoc_STRVAR(record_message_doc, "record_message($module, slug, text, /)\n--\n\n"
-                                 "Keep a message in the record file, when one is open.");
+                                 "Keep a message in the record file. False when none is open, or there is no room in it.");
 
 static PyObject *
 record_message(PyObject *module, PyObject *args)
@@ -502,10 +503,7 @@ record_message(PyObject *module, PyObject *args)
         return NULL;
     }
     recorder *rec = get_state(module)->recorder;
-    if (rec != NULL) {
-        recorder_add_message(rec, slug, text);
-    }
-    Py_RETURN_NONE;
+    return PyBool_FromLong(rec != NULL && recorder_add_message(rec, slug, text));
 }
 
 PyDoc_STRVAR(record_imported_doc, "record_imported($module, path, absolute_path, /)\n--\n\n"

@@ -66,8 +66,8 @@ int recorder_add_hits(recorder *rec, enum record_kind kind, uint32_t id, uint32_
 void recorder_add_hit(recorder *rec, enum record_kind kind, uint32_t id, uint32_t context_id, uint32_t place,
                       unsigned char flags);
 
-/* Record a message with its slug; never fails loudly. */
-void recorder_add_message(recorder *rec, const char *slug, const char *text);
+/* Record a message with its slug. Whether that could be done: 1 or 0. */
+int recorder_add_message(recorder *rec, const char *slug, const char *text);
 
 /* In the child of a fork: go on in a file of its own, in the present context. 1; 0 where there is nothing to do, or
  * recording is off now; -1 with an exception. */

@@ -15,7 +15,7 @@ def record_open(directory: bytes, engine: int, flags: int, cwd: bytes, executabl
 def record_after_fork() -> None:
     """Give a forked child a record file of its own."""
 
-def record_message(slug: str, text: str, /) -> None:
+def record_message(slug: str, text: str, /) -> bool:
     """Keep a message in the record file, when one is open."""
 
 def record_imported(path: str, absolute_path: str, /) -> None:

@@ -146,10 +146,9 @@ _IMPOSSIBLE = "monitoring" if not IS_CPYTHON or sys.version_info < (3, 14) else 
 def test_an_impossible_engine_is_said_once_and_the_default_used(measured, engine) -> None:
     """The program is measured all the same, and one line names the setting."""
     done = measured.run("x = 1\nif x:\n    x = 2\n", engine)
-    assert done.stderr.count("[engine-unusable]") == 1
+    assert done.stderr == ""
     assert measured.lines() == {1, 2, 3}
-    if IS_CPYTHON:
-        assert [slug for slug, _ in measured.data().messages] == ["engine-unusable"]
+    assert [slug for slug, _ in measured.data().messages] == ["engine-unusable"]
 
 
 @pytest.mark.skipif(not IS_CPYTHON or sys.version_info < (3, 12), reason="sys.monitoring came with CPython 3.12")
@@ -163,7 +162,7 @@ def test_without_a_free_tool_settrace_measures(measured) -> None:
     branch = int(sys.version_info >= (3, 14))
     done = measured.run("x = 1\nif x:\n    x = 2\n", "", branch, ("-S", "-c", start))
     assert done.returncode == 0
-    assert done.stderr.count("[no-tool-id]") == 1
+    assert [slug for slug, _ in measured.data().messages] == ["no-tool-id"]
     assert measured.lines() == {1, 2, 3}
 
 

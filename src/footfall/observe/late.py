@@ -10,7 +10,7 @@ import sys
 from footfall.files import current_directory
 from footfall.model import ENGINE_MONITORING, ENGINE_SETTRACE, RUN_VARIABLE
 from footfall.observe.engines import settrace
-from footfall.observe.messages import report, tell
+from footfall.observe.messages import report
 from footfall.observe.scope import Scope
 from footfall.observe.start import choose_late_engine, start_monitoring
 from footfall.own_builtins import keep_builtins
@@ -57,7 +57,7 @@ def _start_in_core(settings: "Settings", engine: int, warning: "tuple[str, str] 
     )
     os.register_at_fork(after_in_child=_core.record_after_fork)
     if warning is not None:
-        tell(warning)
+        report(*warning)
     scope = Scope(settings)
     if not only_new:
         _record_imported(scope, _core.record_imported)
@@ -107,7 +107,7 @@ def _start_on_pypy(settings: "Settings", warning: "tuple[str, str] | None", only
     recorder = PureRecorder.current
     assert recorder is not None
     if warning is not None:
-        tell(warning)
+        report(*warning)
     if not only_new:
         _record_imported(scope, recorder.add_imported)
     n_others = len(sys._current_frames()) - 1

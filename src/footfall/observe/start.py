@@ -11,7 +11,7 @@ import sys
 from footfall.files import current_directory
 from footfall.model import ENGINE_MONITORING, ENGINE_PROBES, ENGINE_SETTRACE, ENGINE_VARIABLE, RUN_VARIABLE
 from footfall.observe.children import carry_run_on
-from footfall.observe.messages import keep_message, report, tell
+from footfall.observe.messages import report
 from footfall.observe.scope import Scope
 from footfall.own_builtins import keep_builtins
 from footfall.pythons import HAS_PROBES, PUBLISHES_TASKS, fallback_reason, find_engine, has_jit_on, refused_build
@@ -99,8 +99,6 @@ def _start_coverage(settings: Settings) -> None:
     scope = Scope(settings)
     if sys.implementation.name == "cpython":
         _open_record(settings, engine)
-    if warning is not None:
-        tell(warning)
     if engine == ENGINE_MONITORING:
         atexit.register(_check_tool, start_monitoring(scope, settings.branch))
     elif engine == ENGINE_SETTRACE:
@@ -111,6 +109,8 @@ def _start_coverage(settings: Settings) -> None:
         from footfall.observe.engines import probes
 
         probes.start(settings, scope)
+    if warning is not None:
+        report(*warning)  # PyPy's record is open by now, too
 
 
 def _open_record(settings: Settings, engine: int) -> None:
@@ -179,10 +179,7 @@ def _start_sampler(settings: Settings) -> None:
 
 
 def _say_at_end(slug: str, what: str, settings: Settings) -> None:
-    """Have a message on the profile said once, when all processes have ended: each would fill stderr.
-
-    Without coverage the record is made for it; where that cannot be, it is said now.
-    """
+    """Report a message on the profile. Without coverage the record is made for it: each process would fill stderr."""
     try:
         if not settings.cover and sys.implementation.name == "cpython":
             _open_record(settings, ENGINE_SETTRACE)
@@ -191,9 +188,8 @@ def _say_at_end(slug: str, what: str, settings: Settings) -> None:
 
             PureRecorder(settings)
     except OSError:
-        report(slug, what)
-    else:
-        keep_message(slug, what)
+        pass  # then it is said now
+    report(slug, what)
 
 
 def _start_from_environment() -> None:

@@ -220,9 +220,10 @@ class PureRecorder:
         PureRecorder.current = None
         return self._settings.directory
 
-    def add_message(self, slug: str, text: str) -> None:
-        """Record a message with its slug."""
-        self._append(RECORD_MESSAGE, _sized(slug.encode()) + _sized(text.encode("utf-8", "replace")))
+    def add_message(self, slug: str, text: str) -> bool:
+        """Record a message with its slug. False when there is no room for it."""
+        entry = self._append(RECORD_MESSAGE, _sized(slug.encode()) + _sized(text.encode("utf-8", "replace")))
+        return entry is not None
 
     def _file_id(self, path: str, absolute_path: str) -> int | None:
         with self._lock:
@@ -293,10 +294,9 @@ class PureRecorder:
             pass  # no stderr to say it on
 
 
-def record_message(slug: str, text: str) -> None:
-    """Record a message of this process, when it has a record file."""
-    if PureRecorder.current is not None:
-        PureRecorder.current.add_message(slug, text)
+def record_message(slug: str, text: str) -> bool:
+    """Record a message of this process. False when it has no record file, or no room in it."""
+    return PureRecorder.current is not None and PureRecorder.current.add_message(slug, text)
 
 
 def _sized(data: bytes) -> bytes:

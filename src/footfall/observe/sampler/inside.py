@@ -8,8 +8,8 @@ import atexit
 import os
 
 from footfall import _core
+from footfall.observe.messages import report
 from footfall.own_builtins import keep_builtins
-from footfall.printable import printable
 
 keep_builtins(globals())
 
@@ -34,7 +34,7 @@ def start(directory: str, rate_hz: int, max_cpu_ppm: int = 0, precise: bool = Fa
         try:
             _start_here(directory, interval_ns, max_cpu_ppm, precise, with_tasks)
         except (OSError, RuntimeError) as error:  # the child must run on, unsampled
-            _say("the profile did not start in a forked process: " + str(error) + ". [sampler-failed]")
+            report("sampler-failed", "the profile did not start in a forked process: " + str(error) + ".")
 
     # os.fork() warns in a program with threads: ours must not be there when it counts them.
     os.register_at_fork(
@@ -61,9 +61,12 @@ def _start_here(directory: str, interval_ns: int, max_cpu_ppm: int, precise: boo
                 raise  # of the log itself: another user's process can't write there
             from footfall.observe.sampler import fallback
 
-            _say(
-                "reading memory is not permitted (" + str(error) + "): a Python thread samples instead, which "
-                "sees less. Allow process_vm_readv for this process. [sampler-fallback]"
+            report(
+                "sampler-fallback",
+                "reading memory is not permitted ("
+                + str(error)
+                + "): a Python thread samples instead, which sees less.",
+                "Allow process_vm_readv for this process.",
             )
             fallback.start(path, interval_ns)
         return
@@ -77,14 +80,6 @@ def _start_core(path: str, interval_ns: int, max_cpu_ppm: int, precise: bool, wi
     except OSError as error:
         if error.errno != 16:  # EBUSY; the module errno may not be loaded
             raise
-        _say("every real-time signal is in use: the profile is without --precise. [precise-signal-taken]")
+        report("precise-signal-taken", "every real-time signal is in use: the profile is without --precise.")
         os.unlink(path)
         _core.sampler_start(path, interval_ns, 0, True, max_cpu_ppm)
-
-
-def _say(text: str) -> None:
-    """One line on the descriptor itself: sys.stderr may be replaced."""
-    try:
-        os.write(2, ("footfall: " + printable(text) + "\n").encode())
-    except OSError:  # no stderr to say it on
-        pass

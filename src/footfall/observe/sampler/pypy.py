@@ -354,8 +354,7 @@ def _ending(profile: _Profile, original):  # type: ignore[no-untyped-def]
 
 
 def _say_ended(what: str) -> None:
-    if pure_recorder.PureRecorder.current is not None:
-        pure_recorder.record_message("profile-ended", what)
+    if pure_recorder.record_message("profile-ended", what):
         return
     try:
         posix.write(2, ("footfall: " + what + " [profile-ended]\n").encode())
