@@ -36,9 +36,10 @@ lint: ## Check types and style
 	$(PYTHON) -m ruff format --check .
 	find native -name '*.[ch]' | xargs $(BIN)clang-format --dry-run --Werror
 
-format: ## Format the Python and C files
+format: ## Format the Python and C files, and those of web/ where `make web` was run
 	$(PYTHON) -m ruff format .
 	find native -name '*.[ch]' | xargs $(BIN)clang-format -i
+	if [ -d web/node_modules ]; then cd web && npm run --silent format; fi
 
 exact: ## Compare random programs under footfall with coverage.py's C tracer; prints tried and differing
 	$(PYTHON) tests/support/exact.py --constructs
@@ -47,8 +48,8 @@ exact: ## Compare random programs under footfall with coverage.py's C tracer; pr
 sanitize: ## Run the tests of the C code in an environment of its own, compiled with ASan and UBSan
 	PYTHON=$(PYTHON) bash tools/sanitize.sh
 
-web: ## Check the types of web/ and build the report's assets from it (needs Node)
-	cd web && npm ci --silent && npm run --silent build
+web: ## Check style and types of web/ and build the report's assets from it (needs Node)
+	cd web && npm ci --silent && npm run --silent lint && npm run --silent build
 
 docs: ## Build the documentation as a site in build/site; a broken link is an error
 	NO_MKDOCS_2_WARNING=1 $(PYTHON) -m mkdocs build --strict --quiet

@@ -53,7 +53,9 @@ export function openPage(site: Site, keys: Key[]): HTMLElement {
     "header",
     { class: "bar" },
     h("a", { class: "skip", href: "#main" }, "Skip to content"),
-    site.isAlone ? h("span", { class: "brand" }, "footfall") : h("a", { class: "brand", href: `${root()}index.html` }, "footfall"),
+    site.isAlone
+      ? h("span", { class: "brand" }, "footfall")
+      : h("a", { class: "brand", href: `${root()}index.html` }, "footfall"),
     h("span", { class: "title" }, site.title === "footfall report" ? "" : site.title),
     h(
       "nav",
@@ -62,10 +64,19 @@ export function openPage(site: Site, keys: Key[]): HTMLElement {
         h("a", { href: root() + href, "aria-current": name === page ? "page" : undefined }, text),
       ),
     ),
-    h("button", { class: "icon", "aria-label": "Keys and help", title: "Keys (?)", click: () => help.showModal() }, "?"),
     h(
       "button",
-      { class: "icon", "aria-label": "Dark or light", title: "Dark or light", click: () => setTheme(isDark() ? "light" : "dark") },
+      { class: "icon", "aria-label": "Keys and help", title: "Keys (?)", click: () => help.showModal() },
+      "?",
+    ),
+    h(
+      "button",
+      {
+        class: "icon",
+        "aria-label": "Dark or light",
+        title: "Dark or light",
+        click: () => setTheme(isDark() ? "light" : "dark"),
+      },
       "◐",
     ),
   );
@@ -87,7 +98,15 @@ function helpDialog(keys: Key[]): HTMLDialogElement {
     "dialog",
     { "aria-label": "Keys" },
     h("h2", {}, "Keys"),
-    h("table", {}, h("tbody", {}, rows.map((each) => h("tr", {}, h("td", {}, h("kbd", {}, each.key)), h("td", {}, each.what))))),
+    h(
+      "table",
+      {},
+      h(
+        "tbody",
+        {},
+        rows.map((each) => h("tr", {}, h("td", {}, h("kbd", {}, each.key)), h("td", {}, each.what))),
+      ),
+    ),
     h("form", { method: "dialog" }, h("button", {}, "Close")),
   );
   return dialog;
@@ -98,7 +117,9 @@ function listen(keys: Key[]): void {
     if (event.ctrlKey || event.metaKey || event.altKey) return;
     const target = event.target as HTMLElement;
     if (target.matches("input, select, textarea") || document.querySelector("dialog[open]")) return;
-    const found = keys.find((each) => each.key.split(" ").some((name) => name.toLowerCase() === event.key.toLowerCase()));
+    const found = keys.find((each) =>
+      each.key.split(" ").some((name) => name.toLowerCase() === event.key.toLowerCase()),
+    );
     if (found) {
       event.preventDefault();
       found.action();

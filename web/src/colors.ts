@@ -21,5 +21,7 @@ export function moduleColor(name: string, isProject: boolean): string {
 export function differenceColor(change: number): string {
   const strength = Math.min(1, Math.abs(change) * 12);
   if (strength < 0.02) return "hsl(220 10% 84%)";
-  return change > 0 ? `hsl(6 80% ${Math.round(84 - strength * 24)}%)` : `hsl(212 70% ${Math.round(84 - strength * 22)}%)`;
+  return change > 0
+    ? `hsl(6 80% ${Math.round(84 - strength * 24)}%)`
+    : `hsl(212 70% ${Math.round(84 - strength * 22)}%)`;
 }

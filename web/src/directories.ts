@@ -11,7 +11,17 @@ export interface FileRow extends Numbers {
   change: number | null;
 }
 
-const SUMS = ["statements", "missing", "excluded", "branches", "partial", "missingBranches", "conditions", "missingConditions", "ownUs"] as const;
+const SUMS = [
+  "statements",
+  "missing",
+  "excluded",
+  "branches",
+  "partial",
+  "missingBranches",
+  "conditions",
+  "missingConditions",
+  "ownUs",
+] as const;
 
 /** A row for each directory, its name with a slash at the end; one that holds another and nothing else has none. */
 export function directoriesOf(files: FileRow[]): FileRow[] {
@@ -19,7 +29,10 @@ export function directoriesOf(files: FileRow[]): FileRow[] {
   for (const file of files) {
     for (let end = file.name.indexOf("/", 1); end > 0; end = file.name.indexOf("/", end + 1)) {
       const name = file.name.slice(0, end + 1);
-      const sum = found.get(name) ?? { row: { ...file, name, page: "", change: null, ...Object.fromEntries(SUMS.map((key) => [key, 0])) }, count: 0 };
+      const sum = found.get(name) ?? {
+        row: { ...file, name, page: "", change: null, ...Object.fromEntries(SUMS.map((key) => [key, 0])) },
+        count: 0,
+      };
       for (const key of SUMS) sum.row[key] += file[key];
       sum.count += 1;
       found.set(name, sum);

@@ -36,7 +36,12 @@ class SourcePage {
     main.append(
       h("h1", { class: "path" }, payload.name),
       this.head(),
-      h("div", { class: "source", role: "table", "aria-label": `Source of ${payload.name}` }, this.columnHeads(), this.lines()),
+      h(
+        "div",
+        { class: "source", role: "table", "aria-label": `Source of ${payload.name}` },
+        this.columnHeads(),
+        this.lines(),
+      ),
     );
     this.showHeat();
     this.toHash();
@@ -50,14 +55,26 @@ class SourcePage {
       `${coveredText(covered(numbers), Math.max(1, site.precision))} covered`,
       `${count(numbers.statements, "statement")}, ${numbers.missing} missing, ${numbers.excluded} excluded`,
     ];
-    if (site.hasBranches) parts.push(`${count(numbers.branches, "branch", "branches")}, ${numbers.partial} missing on lines that ran`);
-    const select = h("select", { "aria-label": "Clock" }, (site.hasCpuTimeAlone ? CLOCKS.slice(0, 1) : CLOCKS).map((name, i) => h("option", { value: String(i), selected: i === this.clock }, `${name} time`)));
+    if (site.hasBranches) {
+      parts.push(`${count(numbers.branches, "branch", "branches")}, ${numbers.partial} missing on lines that ran`);
+    }
+    const select = h(
+      "select",
+      { "aria-label": "Clock" },
+      (site.hasCpuTimeAlone ? CLOCKS.slice(0, 1) : CLOCKS).map((name, i) =>
+        h("option", { value: String(i), selected: i === this.clock }, `${name} time`),
+      ),
+    );
     select.addEventListener("change", () => {
       this.clock = Number(select.value);
       this.showHeat();
     });
-    const functions = h("select", { "aria-label": "Go to a function" }, h("option", { value: "" }, "go to…"),
-      this.payload.functions.map(([name, first]) => h("option", { value: String(first) }, name)));
+    const functions = h(
+      "select",
+      { "aria-label": "Go to a function" },
+      h("option", { value: "" }, "go to…"),
+      this.payload.functions.map(([name, first]) => h("option", { value: String(first) }, name)),
+    );
     functions.addEventListener("change", () => {
       if (functions.value) this.go(Number(functions.value));
       functions.value = "";
@@ -102,9 +119,19 @@ class SourcePage {
       "div",
       { class: "cells" },
       h("a", { class: "no", role: "cell", href: `#L${number}` }, String(number)),
-      h("span", { class: "mark", role: "cell", title: state in STATE_NAMES ? title : undefined, "aria-label": letter in STATE_NAMES ? title : undefined }, isInferred && state === "r" ? "i" : STATE_MARKS[state] ?? ""),
+      h(
+        "span",
+        {
+          class: "mark",
+          role: "cell",
+          title: state in STATE_NAMES ? title : undefined,
+          "aria-label": letter in STATE_NAMES ? title : undefined,
+        },
+        isInferred && state === "r" ? "i" : (STATE_MARKS[state] ?? ""),
+      ),
       heat,
-      payload.site.hasTests && h("span", { class: "by", role: "cell" }, set === undefined ? "" : this.testsButton(number, set)),
+      payload.site.hasTests &&
+        h("span", { class: "by", role: "cell" }, set === undefined ? "" : this.testsButton(number, set)),
       h("code", { role: "cell" }, ...this.code(number, pieces), !isLong && notes),
     );
     // Reasons are sentences: below the line and as wide as the view, however long the line is.
@@ -119,7 +146,8 @@ class SourcePage {
   /** What the columns are; that of marks and that of the source need no name to be seen. */
   private columnHeads(): HTMLElement {
     const { site } = this.payload;
-    const head = (name: string, text: string, label?: string) => h("span", { class: name, role: "columnheader", "aria-label": label, title: label }, text);
+    const head = (name: string, text: string, label?: string) =>
+      h("span", { class: name, role: "columnheader", "aria-label": label, title: label }, text);
     const cells = h(
       "div",
       { class: "cells" },
@@ -129,7 +157,11 @@ class SourcePage {
       site.hasTests && head("by", "tests", "how many tests ran the line"),
       head("code", "source"),
     );
-    return h("div", { class: "block heads", role: "rowgroup", style: "--lines:1" }, h("div", { class: "line", role: "row" }, cells));
+    return h(
+      "div",
+      { class: "block heads", role: "rowgroup", style: "--lines:1" },
+      h("div", { class: "line", role: "row" }, cells),
+    );
   }
 
   /** The line's pieces, with operands marked that never had one of their outcomes. */
@@ -140,12 +172,18 @@ class SourcePage {
     for (const [text, classes] of pieces) {
       let begin = 0;
       // Cut where a mark begins or ends inside this piece.
-      const cuts = marks.flatMap(([first, last]) => [first - at, last < 0 ? text.length : last - at]).filter((cut) => cut > 0 && cut < text.length);
+      const cuts = marks
+        .flatMap(([first, last]) => [first - at, last < 0 ? text.length : last - at])
+        .filter((cut) => cut > 0 && cut < text.length);
       for (const cut of [...new Set([...cuts, text.length])].sort((a, b) => a - b)) {
         const part = text.slice(begin, cut);
         const mark = marks.find(([first, last]) => at + begin >= first && (last < 0 || at + begin < last));
         const all = mark ? `${classes} never` : classes;
-        found.push(all ? h("span", { class: all.trim(), title: mark ? `never ${mark[3] ? "true" : "false"}` : undefined }, part) : part);
+        found.push(
+          all
+            ? h("span", { class: all.trim(), title: mark ? `never ${mark[3] ? "true" : "false"}` : undefined }, part)
+            : part,
+        );
         begin = cut;
       }
       at += text.length;
@@ -177,7 +215,15 @@ class SourcePage {
 
   private testsButton(line: number, set: number): HTMLElement {
     const n = this.payload.testSets[set].length;
-    return h("button", { class: "tests", "aria-label": `${count(n, "test")} ran line ${line}`, click: () => this.toggleTests(line, set) }, String(n));
+    return h(
+      "button",
+      {
+        class: "tests",
+        "aria-label": `${count(n, "test")} ran line ${line}`,
+        click: () => this.toggleTests(line, set),
+      },
+      String(n),
+    );
   }
 
   private toggleTests(line: number, set: number): void {
@@ -194,8 +240,21 @@ class SourcePage {
       h(
         "div",
         { class: "who", role: "row" },
-        h("ul", { role: "cell" }, tests.slice(0, 200).map((test) =>
-          h("li", {}, this.testLink(this.payload.tests[test]), spent.has(test) && h("span", { class: "dim" }, ` ${percent((spent.get(test) as number) / all)} of the line's time`)))),
+        h(
+          "ul",
+          { role: "cell" },
+          tests
+            .slice(0, 200)
+            .map((test) =>
+              h(
+                "li",
+                {},
+                this.testLink(this.payload.tests[test]),
+                spent.has(test) &&
+                  h("span", { class: "dim" }, ` ${percent((spent.get(test) as number) / all)} of the line's time`),
+              ),
+            ),
+        ),
         tests.length > 200 && `and ${tests.length - 200} more`,
       ),
     );
@@ -207,10 +266,20 @@ class SourcePage {
 
   /** To the flame graph, with the line's function searched for. */
   private flameLink(line: number, text: string): HTMLElement {
-    const around = this.payload.functions.filter(([, first, last, isClass]) => !isClass && first <= line && line <= last);
+    const around = this.payload.functions.filter(
+      ([, first, last, isClass]) => !isClass && first <= line && line <= last,
+    );
     const name = around.sort((a, b) => b[1] - a[1])[0]?.[0] ?? "<module>";
     const pattern = `^${name.replace(/[^\w<>]/g, "\\$&")}$`;
-    return h("a", { href: `${root()}flame.html#q=${encodeURIComponent(pattern)}`, target: "_top", title: `${name} in the flame graph` }, text);
+    return h(
+      "a",
+      {
+        href: `${root()}flame.html#q=${encodeURIComponent(pattern)}`,
+        target: "_top",
+        title: `${name} in the flame graph`,
+      },
+      text,
+    );
   }
 
   private showHeat(): void {
@@ -252,7 +321,9 @@ class SourcePage {
     row.scrollIntoView({ block: "center" });
     this.current = line;
     history.replaceState(null, "", `#L${line}`);
-    announce(`Line ${line}, ${STATE_NAMES[this.payload.states[line - 1]?.toLowerCase()] ?? "no code"}: ${["code", ".reasons"].map((name) => row.querySelector(name)?.textContent ?? "").join(" ")}`);
+    announce(
+      `Line ${line}, ${STATE_NAMES[this.payload.states[line - 1]?.toLowerCase()] ?? "no code"}: ${["code", ".reasons"].map((name) => row.querySelector(name)?.textContent ?? "").join(" ")}`,
+    );
   }
 
   /** To the next run of lines that are missing, or partial line. */
@@ -287,10 +358,12 @@ class SourcePage {
       const row = this.rows[Number(line) - 1];
       if (!row || typeof share !== "number") continue;
       row.classList.add("of-frame");
-      row.querySelector(".heat")?.replaceChildren(
-        h("i", { class: "own", style: `width:${100 * Math.min(1, share)}%` }),
-        h("b", {}, percent(share)),
-      );
+      row
+        .querySelector(".heat")
+        ?.replaceChildren(
+          h("i", { class: "own", style: `width:${100 * Math.min(1, share)}%` }),
+          h("b", {}, percent(share)),
+        );
     }
   }
 }

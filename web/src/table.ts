@@ -16,7 +16,13 @@ export interface SortedTable<T> {
   filter: (keep: (row: T) => boolean) => number;
 }
 
-export function sortedTable<T>(caption: string, columns: Column<T>[], rows: T[], sortBy = 0, ascending?: boolean): SortedTable<T> {
+export function sortedTable<T>(
+  caption: string,
+  columns: Column<T>[],
+  rows: T[],
+  sortBy = 0,
+  ascending?: boolean,
+): SortedTable<T> {
   const lines = rows.map((row) => ({ row, element: line(columns, row), isShown: true }));
   const body = h("tbody");
   let by = sortBy;
@@ -55,7 +61,13 @@ export function sortedTable<T>(caption: string, columns: Column<T>[], rows: T[],
     element: h(
       "div",
       { class: "scroll", tabindex: "0", role: "region", "aria-label": caption },
-      h("table", { class: "sorted" }, h("caption", { class: "quiet" }, caption), h("thead", {}, h("tr", {}, heads)), body),
+      h(
+        "table",
+        { class: "sorted" },
+        h("caption", { class: "quiet" }, caption),
+        h("thead", {}, h("tr", {}, heads)),
+        body,
+      ),
     ),
     filter(keep) {
       for (const each of lines) each.isShown = keep(each.row);
@@ -70,7 +82,11 @@ function line<T>(columns: Column<T>[], row: T): HTMLTableRowElement {
     "tr",
     {},
     columns.map((column) =>
-      h("td", { class: column.isText ? "text" : "number", "data-label": column.title }, column.cell ? column.cell(row) : String(column.value(row))),
+      h(
+        "td",
+        { class: column.isText ? "text" : "number", "data-label": column.title },
+        column.cell ? column.cell(row) : String(column.value(row)),
+      ),
     ),
   );
 }

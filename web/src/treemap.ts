@@ -29,14 +29,25 @@ export function drawTreemap(areas: Area[], label: string, room: number): SVGElem
   const tree = hierarchy(top, (folder) => (folder.area ? undefined : [...folder.folders.values()]))
     .sum((folder) => folder.area?.size ?? 0)
     .sort((a, b) => (b.value ?? 0) - (a.value ?? 0));
-  const placed = treemap<Folder>().size([wide, HEIGHT]).paddingInner(1).paddingTop((node) => (node.depth && node.children ? 15 : 0)).tile(treemapSquarify)(tree);
-  const picture = svg("svg", { viewBox: `0 0 ${wide} ${HEIGHT}`, class: "treemap", role: "group", "aria-label": label });
+  const placed = treemap<Folder>()
+    .size([wide, HEIGHT])
+    .paddingInner(1)
+    .paddingTop((node) => (node.depth && node.children ? 15 : 0))
+    .tile(treemapSquarify)(tree);
+  const picture = svg("svg", {
+    viewBox: `0 0 ${wide} ${HEIGHT}`,
+    class: "treemap",
+    role: "group",
+    "aria-label": label,
+  });
   for (const node of placed.descendants()) {
     const [width, height] = [node.x1 - node.x0, node.y1 - node.y0];
     if (width < 1 || height < 1) continue;
     const area = node.data.area;
     if (!area) {
-      if (node.depth && width > MIN_LABEL_WIDTH) picture.append(text(node.x0 + 3, node.y0 + 11, fit(node.data.name, width), "folder"));
+      if (node.depth && width > MIN_LABEL_WIDTH) {
+        picture.append(text(node.x0 + 3, node.y0 + 11, fit(node.data.name, width), "folder"));
+      }
       continue;
     }
     const link = svg(
@@ -45,7 +56,9 @@ export function drawTreemap(areas: Area[], label: string, room: number): SVGElem
       svg("title", {}, `${area.name}\n${area.title}`),
       svg("rect", { x: node.x0, y: node.y0, width, height, fill: coverageColor(area.covered) }),
     );
-    if (width > MIN_LABEL_WIDTH && height > 16) link.append(text(node.x0 + 4, node.y0 + 13, fit(node.data.name, width), "file"));
+    if (width > MIN_LABEL_WIDTH && height > 16) {
+      link.append(text(node.x0 + 4, node.y0 + 13, fit(node.data.name, width), "file"));
+    }
     picture.append(link);
   }
   return picture;
@@ -71,7 +84,9 @@ function toFolders(areas: Area[]): Folder {
 function joinSingle(folder: Folder): Folder {
   for (const [key, child] of folder.folders) folder.folders.set(key, joinSingle(child));
   const only = [...folder.folders.values()];
-  if (only.length === 1 && !only[0].area) return { ...only[0], name: folder.name ? `${folder.name}/${only[0].name}` : only[0].name };
+  if (only.length === 1 && !only[0].area) {
+    return { ...only[0], name: folder.name ? `${folder.name}/${only[0].name}` : only[0].name };
+  }
   return folder;
 }
 

@@ -76,7 +76,9 @@ export class FlameCanvas {
         context.fillRect(left, y, Math.max(shown - (w > 3 ? 1 : 0), 0.5), ROW - 1);
         drawn++;
         context.globalAlpha = isDimmed ? 0.8 : 1;
-        if (shown > MIN_LABEL) this.drawLabel(look.label(node), left + 4, y + ROW / 2, shown - 8, isDimmed && dark ? "#ddd" : ink);
+        if (shown > MIN_LABEL) {
+          this.drawLabel(look.label(node), left + 4, y + ROW / 2, shown - 8, isDimmed && dark ? "#ddd" : ink);
+        }
         context.globalAlpha = 1;
         if (node === look.hovered || node === look.focused) {
           context.strokeStyle = node === look.focused ? (dark ? "#fff" : "#000") : dark ? "#ddd" : "#444";
@@ -171,7 +173,9 @@ export class FlameCanvas {
 /** The lane that a row is in: of a tree of what happened when, the root's children. */
 function laneAt(tree: Tree, depth: number): number {
   let found = 0;
-  for (let i = tree.first[0]; i < tree.first[1]; i++) if (tree.depth[tree.children[i]] <= depth) found = tree.children[i];
+  for (let i = tree.first[0]; i < tree.first[1]; i++) {
+    if (tree.depth[tree.children[i]] <= depth) found = tree.children[i];
+  }
   return found;
 }
 

@@ -9,14 +9,30 @@ import { sortedTable } from "../table";
 import { drawAxis, FlameCanvas, type Look, ROW, tickText, type View } from "./canvas";
 import { buildTimeTree, costsWithin, hasTimeline, type TimeTree } from "./timeline";
 import {
-  buildTree, changeOf, chosenCosts, type Choice, CLOCKS, CPU_CLOCKS, type Clock, functionTimes, type Joined, joinLines, matchedTime, timeByLine,
+  buildTree,
+  changeOf,
+  chosenCosts,
+  type Choice,
+  CLOCKS,
+  CPU_CLOCKS,
+  type Clock,
+  functionTimes,
+  type Joined,
+  joinLines,
+  matchedTime,
+  timeByLine,
   type Tree,
 } from "./tree";
 
 type Coloring = "module" | "coverage" | "difference";
 const ZOOM_MS = 180;
 const MAX_HEIGHT = 640;
-const CLOCK_NAMES: Record<Clock, string> = { cpu: "CPU time", wall: "wall time", gil: "time with the GIL", samples: "samples" };
+const CLOCK_NAMES: Record<Clock, string> = {
+  cpu: "CPU time",
+  wall: "wall time",
+  gil: "time with the GIL",
+  samples: "samples",
+};
 
 export function showFlame(): void {
   new FlamePage(readPayload<FlamePayload>());
@@ -58,7 +74,11 @@ class FlamePage {
       { key: "f /", what: "search", action: () => this.search.focus() },
       { key: "Escape", what: "zoom out, then close the source", action: () => this.leave() },
       { key: "i", what: "callers or callees first", action: () => this.invert(!this.choice.isInverted) },
-      { key: "t", what: "in the order of time, or summed up", action: () => this.showInTime(this.choice.order !== "time") },
+      {
+        key: "t",
+        what: "in the order of time, or summed up",
+        action: () => this.showInTime(this.choice.order !== "time"),
+      },
       { key: "c", what: "colour by module, coverage, difference", action: () => this.nextColoring() },
       { key: "m", what: "my code only, or all frames", action: () => this.showOwnOnly(!this.ownOnly) },
       { key: "0", what: "the whole graph", action: () => this.zoomTo(0) },
@@ -76,11 +96,17 @@ class FlamePage {
     const element = h("canvas", {
       tabindex: "0",
       role: "application",
-      "aria-label": "Flame graph. Arrow keys move between frames, Enter zooms, Escape zooms out. The table below has the same functions.",
+      "aria-label":
+        "Flame graph. Arrow keys move between frames, Enter zooms, Escape zooms out. The table below has the same functions.",
     });
     this.canvas = new FlameCanvas(element);
     this.scroller = h("div", { class: "flame", scroll: () => this.draw() }, element, this.spacer);
-    this.split = h("div", { class: "split" }, h("div", { class: "graph" }, this.crumbs, this.axis, this.scroller), this.beside);
+    this.split = h(
+      "div",
+      { class: "split" },
+      h("div", { class: "graph" }, this.crumbs, this.axis, this.scroller),
+      this.beside,
+    );
     main.append(
       h("h1", {}, "Flame graph"),
       this.controls(),
@@ -121,27 +147,66 @@ class FlamePage {
       for (const [key, text] of options) select.append(h("option", { value: key, selected: key === value }, text));
       return h("label", {}, h("span", {}, name), select);
     };
-    const colorings: [string, string][] = [["module", "module"], ["coverage", "coverage"]];
+    const colorings: [string, string][] = [
+      ["module", "module"],
+      ["coverage", "coverage"],
+    ];
     if (payload.before.length) colorings.push(["difference", "difference"]);
-    const orders: [string, string][] = [["heaviest", "heaviest left"], ["name", "by name"]];
+    const orders: [string, string][] = [
+      ["heaviest", "heaviest left"],
+      ["name", "by name"],
+    ];
     if (hasTimeline(payload)) orders.push(["time", "time"]);
     return h(
       "div",
       { class: "controls" },
       this.search,
       this.found,
-      choose("Clock", (payload.site.hasCpuTimeAlone ? CPU_CLOCKS : CLOCKS).map((each) => [each, CLOCK_NAMES[each]]), this.choice.clock, (value) => this.change({ clock: value as Clock })),
-      choose("View", [["calls", "callees first"], ["inverted", "callers first"]], "calls", (value) => this.invert(value === "inverted")),
+      choose(
+        "Clock",
+        (payload.site.hasCpuTimeAlone ? CPU_CLOCKS : CLOCKS).map((each) => [each, CLOCK_NAMES[each]]),
+        this.choice.clock,
+        (value) => this.change({ clock: value as Clock }),
+      ),
+      choose(
+        "View",
+        [
+          ["calls", "callees first"],
+          ["inverted", "callers first"],
+        ],
+        "calls",
+        (value) => this.invert(value === "inverted"),
+      ),
       choose("Order", orders, "heaviest", (value) =>
-        value === "time" ? this.showInTime(true) : this.change({ order: value as Choice["order"] })),
+        value === "time" ? this.showInTime(true) : this.change({ order: value as Choice["order"] }),
+      ),
       payload.threads.length > 1 &&
-        choose("Thread", [["-1", "all"], ...payload.threads.map((name, i): [string, string] => [String(i), name])], "-1", (value) =>
-          this.change({ thread: Number(value) })),
+        choose(
+          "Thread",
+          [["-1", "all"], ...payload.threads.map((name, i): [string, string] => [String(i), name])],
+          "-1",
+          (value) => this.change({ thread: Number(value) }),
+        ),
       payload.tests.length > 1 &&
-        choose("Test", [["-1", "all"], ...payload.tests.map((name, i): [string, string] => [String(i), name || "(outside of tests)"])], "-1",
-          (value) => this.change({ test: Number(value) })),
+        choose(
+          "Test",
+          [
+            ["-1", "all"],
+            ...payload.tests.map((name, i): [string, string] => [String(i), name || "(outside of tests)"]),
+          ],
+          "-1",
+          (value) => this.change({ test: Number(value) }),
+        ),
       hasLibraries(payload) &&
-        choose("Frames", [["all", "all"], ["own", "my code only"]], "all", (value) => this.showOwnOnly(value === "own")),
+        choose(
+          "Frames",
+          [
+            ["all", "all"],
+            ["own", "my code only"],
+          ],
+          "all",
+          (value) => this.showOwnOnly(value === "own"),
+        ),
       choose("Colour", colorings, this.coloring, (value) => {
         this.colorBy(value as Coloring);
       }),
@@ -181,7 +246,11 @@ class FlamePage {
     Object.assign(this.choice, change);
     this.showChoice();
     const { payload, joined, choice } = this;
-    this.sums = buildTree(payload, joined, { ...choice, isInverted: false, order: choice.order === "name" ? "name" : "heaviest" });
+    this.sums = buildTree(payload, joined, {
+      ...choice,
+      isInverted: false,
+      order: choice.order === "name" ? "name" : "heaviest",
+    });
     this.timeTree = choice.order === "time" ? buildTimeTree(payload, joined, choice, this.sums) : null;
     this.tree = this.timeTree ?? (choice.isInverted ? buildTree(payload, joined, choice) : this.sums);
     this.rebuilt();
@@ -189,7 +258,13 @@ class FlamePage {
 
   /** The choosers follow the keys. */
   private showChoice(): void {
-    const values: Record<string, string> = { Order: this.choice.order, Test: String(this.choice.test), View: this.choice.isInverted ? "inverted" : "calls", Frames: this.ownOnly ? "own" : "all", Colour: this.coloring };
+    const values: Record<string, string> = {
+      Order: this.choice.order,
+      Test: String(this.choice.test),
+      View: this.choice.isInverted ? "inverted" : "calls",
+      Frames: this.ownOnly ? "own" : "all",
+      Colour: this.coloring,
+    };
     for (const [name, value] of Object.entries(values)) {
       const select = this.selects.get(name);
       if (select) select.value = value;
@@ -220,7 +295,9 @@ class FlamePage {
   private showStatus(): void {
     const { payload, tree } = this;
     const parts = [
-      tree.sum ? `${this.amount(tree.sum)} in ${tree.samples.toLocaleString("en")} samples` : "No samples match this choice",
+      tree.sum
+        ? `${this.amount(tree.sum)} in ${tree.samples.toLocaleString("en")} samples`
+        : "No samples match this choice",
       `${payload.dropped} dropped`,
       `${payload.processes} ${payload.processes === 1 ? "process" : "processes"}`,
     ];
@@ -228,7 +305,9 @@ class FlamePage {
     if (this.timeTree) {
       parts.push(`${seconds(this.timeTree.width[0])} from left to right`);
       if (payload.timeline.stepUs) parts.push(`a stack for each ${seconds(payload.timeline.stepUs)}`);
-      if (this.timeTree.isCut) parts.push("the busiest threads and outer frames only: choose a thread or a test for more");
+      if (this.timeTree.isCut) {
+        parts.push("the busiest threads and outer frames only: choose a thread or a test for more");
+      }
     }
     if (payload.before.length) parts.push(`compared with ${this.amount(tree.sumBefore)} before`);
     this.status.textContent = parts.join(" · ");
@@ -244,24 +323,43 @@ class FlamePage {
     const table = sortedTable(
       "Functions by time",
       [
-        { title: "Function", value: (row) => name(row.func), isText: true, cell: (row) =>
-            h("button", { class: "link", click: () => this.open(row.func, -1) }, name(row.func)) },
+        {
+          title: "Function",
+          value: (row) => name(row.func),
+          isText: true,
+          cell: (row) => h("button", { class: "link", click: () => this.open(row.func, -1) }, name(row.func)),
+        },
         { title: "Own", value: (row) => row.self, cell: (row) => this.amount(row.self) },
         { title: "Own share", value: (row) => row.self, cell: (row) => this.shareText(row.self / all) },
         { title: "Total", value: (row) => row.total, cell: (row) => this.amount(row.total) },
         { title: "Total share", value: (row) => row.total, cell: (row) => percent(row.total / all) },
         ...(payload.before.length
-          ? [{ title: "Change", hint: "of its total, the greatest first; in brackets what may be chance", value: (row: (typeof rows)[0]) => this.rankOfChange(row.total, row.before),
-               cell: (row: (typeof rows)[0]) => this.changeText(row.total, row.before) }]
+          ? [
+              {
+                title: "Change",
+                hint: "of its total, the greatest first; in brackets what may be chance",
+                value: (row: (typeof rows)[0]) => this.rankOfChange(row.total, row.before),
+                cell: (row: (typeof rows)[0]) => this.changeText(row.total, row.before),
+              },
+            ]
           : []),
-        { title: "Covered", value: (row) => payload.functions[row.func][3] ?? -1, cell: (row) => {
+        {
+          title: "Covered",
+          value: (row) => payload.functions[row.func][3] ?? -1,
+          cell: (row) => {
             const part = payload.functions[row.func][3];
             return part === null ? "" : coveredText(part, 0);
-          } },
-        { title: "Place", value: (row) => place(row.func), isText: true, cell: (row) => {
+          },
+        },
+        {
+          title: "Place",
+          value: (row) => place(row.func),
+          isText: true,
+          cell: (row) => {
             const [file, , line] = payload.functions[row.func];
             return sourceLink(payload.files[file][1], line, place(row.func));
-          } },
+          },
+        },
       ],
       rows.slice(0, 500),
       payload.before.length ? 5 : 1,
@@ -333,7 +431,9 @@ class FlamePage {
       label: (node) => this.nameOf(node),
       isMatch: (node) => matches !== null && matches[tree.func[node]] === 1,
       isDimmed: (node) =>
-        matches !== null ? matches[tree.func[node]] === 0 : isWaiting && tree.func[node] >= 0 && tree.total[node] < 0.1 * tree.width[node],
+        matches !== null
+          ? matches[tree.func[node]] === 0
+          : isWaiting && tree.func[node] >= 0 && tree.total[node] < 0.1 * tree.width[node],
       hovered: this.hovered,
       focused: document.activeElement === this.canvas.element ? this.focused : 0,
     };
@@ -370,7 +470,11 @@ class FlamePage {
     const nodes: number[] = [];
     for (let node = this.zoomed; node > 0; node = tree.parent[node]) nodes.unshift(node);
     const item = (node: number, text: string) =>
-      h("button", { class: "crumb", "aria-current": node === this.zoomed ? "true" : undefined, click: () => this.zoomTo(node) }, text);
+      h(
+        "button",
+        { class: "crumb", "aria-current": node === this.zoomed ? "true" : undefined, click: () => this.zoomTo(node) },
+        text,
+      );
     this.crumbs.replaceChildren(item(0, "all"), ...nodes.slice(-12).map((node) => item(node, this.nameOf(node))));
   }
 
@@ -401,7 +505,13 @@ class FlamePage {
     let drag: { x: number; view: View; moved: boolean } | null = null;
     const nodeAt = (event: MouseEvent): number => {
       const box = element.getBoundingClientRect();
-      return this.canvas.find(this.tree, this.view, this.scroller.scrollTop, event.clientX - box.left, event.clientY - box.top);
+      return this.canvas.find(
+        this.tree,
+        this.view,
+        this.scroller.scrollTop,
+        event.clientX - box.left,
+        event.clientY - box.top,
+      );
     };
     element.addEventListener("pointerdown", (event) => {
       drag = { x: event.clientX, view: { ...this.view }, moved: false };
@@ -470,7 +580,11 @@ class FlamePage {
     }
     this.tip.hidden = !node;
     if (!node || !event) return;
-    this.tip.replaceChildren(...this.describe(node).filter((text) => text).map((text, i) => h(i ? "div" : "strong", {}, text)));
+    this.tip.replaceChildren(
+      ...this.describe(node)
+        .filter((text) => text)
+        .map((text, i) => h(i ? "div" : "strong", {}, text)),
+    );
     const left = Math.min(event.clientX + 14, innerWidth - this.tip.offsetWidth - 8);
     const isLow = event.clientY + 20 + this.tip.offsetHeight > innerHeight;
     this.tip.style.left = `${Math.max(4, left)}px`;
@@ -479,26 +593,42 @@ class FlamePage {
 
   private describe(node: number): string[] {
     const { payload, tree, timeTree } = this;
-    const when = timeTree && `from ${tickText(timeTree.begins + tree.start[node], tree.width[node] / 10 || 1)} for ${seconds(tree.width[node])}`;
+    const when =
+      timeTree &&
+      `from ${tickText(timeTree.begins + tree.start[node], tree.width[node] / 10 || 1)} for ${seconds(tree.width[node])}`;
     const spent = when && this.choice.clock !== "wall" && this.choice.clock !== "samples";
-    if (tree.texts.has(node)) return [this.nameOf(node), when ?? "", spent ? `${this.amount(tree.total[node])} ${CLOCK_NAMES[this.choice.clock]}` : ""];
+    if (tree.texts.has(node)) {
+      return [
+        this.nameOf(node),
+        when ?? "",
+        spent ? `${this.amount(tree.total[node])} ${CLOCK_NAMES[this.choice.clock]}` : "",
+      ];
+    }
     const [file, name, line, covered] = payload.functions[tree.func[node]];
     const all = tree.sum || 1;
     const found = [name, `${payload.files[file][0]}:${line}`];
-    if (when) found.push(spent ? `${when}, ${seconds(Math.round(tree.total[node]))} ${CLOCK_NAMES[this.choice.clock]}` : when);
-    else {
+    if (when) {
+      found.push(spent ? `${when}, ${seconds(Math.round(tree.total[node]))} ${CLOCK_NAMES[this.choice.clock]}` : when);
+    } else {
       found.push(`${this.amount(tree.total[node])} (${this.shareText(tree.total[node] / all)})`);
       found.push(`own ${this.amount(tree.self[node])} (${percent(tree.self[node] / all)})`);
     }
     if (covered !== null) found.push(covered === 0 ? "not tested" : `${coveredText(covered, 0)} of it tested`);
-    if (payload.before.length && !when) found.push(`${this.changeText(tree.total[node], tree.totalBefore[node])} against ${this.amount(tree.totalBefore[node])} before`);
+    if (payload.before.length && !when) {
+      found.push(
+        `${this.changeText(tree.total[node], tree.totalBefore[node])} against ${this.amount(tree.totalBefore[node])} before`,
+      );
+    }
     return found;
   }
 
   private onKey(event: KeyboardEvent): void {
     const { tree } = this;
     const node = this.focused;
-    const siblings = tree.children.subarray(tree.first[tree.parent[node] ?? 0], tree.first[(tree.parent[node] ?? 0) + 1]);
+    const siblings = tree.children.subarray(
+      tree.first[tree.parent[node] ?? 0],
+      tree.first[(tree.parent[node] ?? 0) + 1],
+    );
     const at = siblings.indexOf(node);
     const firstChild = tree.first[node] < tree.first[node + 1] ? tree.children[tree.first[node]] : 0;
     const moves: Record<string, number> = {
@@ -521,10 +651,16 @@ class FlamePage {
     this.focused = node;
     const y = (this.tree.depth[node] - 1) * ROW;
     if (y < this.scroller.scrollTop) this.scroller.scrollTop = y;
-    else if (y + ROW > this.scroller.scrollTop + this.scroller.clientHeight) this.scroller.scrollTop = y + ROW - this.scroller.clientHeight;
+    else if (y + ROW > this.scroller.scrollTop + this.scroller.clientHeight) {
+      this.scroller.scrollTop = y + ROW - this.scroller.clientHeight;
+    }
     const begins = this.tree.start[node];
     if (begins + this.tree.width[node] <= this.view.from || begins >= this.view.to) this.zoomTo(this.tree.parent[node]);
-    announce(this.describe(node).filter((text) => text).join(", "));
+    announce(
+      this.describe(node)
+        .filter((text) => text)
+        .join(", "),
+    );
     this.draw();
   }
 
@@ -557,9 +693,23 @@ class FlamePage {
     const list = h(
       "table",
       { class: "lines" },
-      h("caption", {}, isPart ? "Time by line of this frame, share of its own" : "Time by line of this function, share of all"),
-      h("tbody", {}, rows.map(([at, value]) =>
-        h("tr", {}, h("td", { class: "number" }, percent(value / all)), h("td", {}, sourceLink(page, at, `line ${at}`))))),
+      h(
+        "caption",
+        {},
+        isPart ? "Time by line of this frame, share of its own" : "Time by line of this function, share of all",
+      ),
+      h(
+        "tbody",
+        {},
+        rows.map(([at, value]) =>
+          h(
+            "tr",
+            {},
+            h("td", { class: "number" }, percent(value / all)),
+            h("td", {}, sourceLink(page, at, `line ${at}`)),
+          ),
+        ),
+      ),
     );
     this.beside.replaceChildren(head, list);
     if (page) {
@@ -589,7 +739,8 @@ class FlamePage {
     }
     const isMatch = matcher(text);
     this.matches = Uint8Array.from(payload.functions, ([file, name]) =>
-      isMatch(name) || isMatch(payload.files[file][0]) ? 1 : 0);
+      isMatch(name) || isMatch(payload.files[file][0]) ? 1 : 0,
+    );
     this.showFound();
     this.scrollToMatch();
     this.draw();
@@ -599,8 +750,9 @@ class FlamePage {
   private scrollToMatch(): void {
     const { tree } = this;
     let widest = 0;
-    for (let node = 1; node < tree.func.length; node++)
+    for (let node = 1; node < tree.func.length; node++) {
       if (this.matches?.[tree.func[node]] && tree.width[node] > (widest ? tree.width[widest] : 0)) widest = node;
+    }
     if (widest) this.scroller.scrollTop = (tree.depth[widest] - 1) * ROW - this.scroller.clientHeight / 2;
   }
 

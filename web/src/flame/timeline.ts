@@ -37,7 +37,9 @@ export function buildTimeTree(payload: FlamePayload, joined: Joined, choice: Cho
   boxes.open(-1, -1, -1, 0, 0);
   boxes.width[0] = width;
   let top = 1;
-  for (const lane of lanes) top = addLane(payload, joined, choice, depthOf, deepest.depth, lane, origin, width, top, boxes);
+  for (const lane of lanes) {
+    top = addLane(payload, joined, choice, depthOf, deepest.depth, lane, origin, width, top, boxes);
+  }
   const tree = finish(boxes, sums);
   return { ...tree, isCut: busy.length > lanes.length || deepest.isCut, begins: origin, threadOf: boxes.threadOf };
 }
@@ -189,8 +191,11 @@ function spent(lane: ThreadTimeline, span: number, clock: Clock): number {
 function busyTime(lane: ThreadTimeline, choice: Choice): number {
   const testOf = tests(lane);
   let sum = 0;
-  for (let i = 0; i < testOf.length; i++)
-    if (lane[2][i] && (choice.test < 0 || testOf[i] === choice.test)) sum += spent(lane, i, choice.clock) + 1e-6 * lane[3][i];
+  for (let i = 0; i < testOf.length; i++) {
+    if (lane[2][i] && (choice.test < 0 || testOf[i] === choice.test)) {
+      sum += spent(lane, i, choice.clock) + 1e-6 * lane[3][i];
+    }
+  }
   return sum;
 }
 
@@ -201,7 +206,12 @@ function depths(parent: ArrayLike<number>): Int32Array {
 }
 
 /** The depth down to which there are no more boxes than a page can hold. */
-function depthThatFits(lanes: ThreadTimeline[], joined: Joined, choice: Choice, depthOf: Int32Array): { depth: number; isCut: boolean } {
+function depthThatFits(
+  lanes: ThreadTimeline[],
+  joined: Joined,
+  choice: Choice,
+  depthOf: Int32Array,
+): { depth: number; isCut: boolean } {
   const opened: number[] = [];
   const path = [0];
   for (const lane of lanes) {
@@ -245,9 +255,24 @@ function finish(boxes: Boxes, sums: Tree): Tree {
   const next = first.slice();
   for (let i = 1; i < n; i++) children[next[parent[i]]++] = i;
   return {
-    parent, func: Int32Array.from(boxes.func), self, total, totalBefore, depth, maxDepth, width: Float64Array.from(boxes.width),
-    start: Float64Array.from(boxes.start), first, children, order: "time", texts: boxes.texts, joined,
-    samples: sums.samples, samplesBefore: sums.samplesBefore, sum: sums.sum, sumBefore: sums.sumBefore,
+    parent,
+    func: Int32Array.from(boxes.func),
+    self,
+    total,
+    totalBefore,
+    depth,
+    maxDepth,
+    width: Float64Array.from(boxes.width),
+    start: Float64Array.from(boxes.start),
+    first,
+    children,
+    order: "time",
+    texts: boxes.texts,
+    joined,
+    samples: sums.samples,
+    samplesBefore: sums.samplesBefore,
+    sum: sums.sum,
+    sumBefore: sums.sumBefore,
   };
 }
 
@@ -263,7 +288,9 @@ export function costsWithin(payload: FlamePayload, tree: TimeTree, choice: Choic
   const to = from + tree.width[box];
   let at = lane[1] - tree.begins;
   for (let i = 0; i < lane[2].length && at < to; i++) {
-    if (at >= from && lane[2][i] && (choice.test < 0 || testOf[i] === choice.test)) found[lane[2][i]] += spent(lane, i, choice.clock);
+    if (at >= from && lane[2][i] && (choice.test < 0 || testOf[i] === choice.test)) {
+      found[lane[2][i]] += spent(lane, i, choice.clock);
+    }
     at += lane[3][i];
   }
   return found;

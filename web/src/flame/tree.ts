@@ -61,8 +61,13 @@ function lineCosts(payload: FlamePayload, costs: number[][], choice: Choice, col
   const [nodes, threads, tests] = costs;
   const values = costs[column];
   for (let i = 0; i < nodes.length; i++) {
-    if (nodes[i] !== 0 && (choice.thread < 0 || threads[i] === choice.thread) && (choice.test < 0 || tests[i] === choice.test))
+    if (
+      nodes[i] !== 0 &&
+      (choice.thread < 0 || threads[i] === choice.thread) &&
+      (choice.test < 0 || tests[i] === choice.test)
+    ) {
       found[nodes[i]] += values[i];
+    }
   }
   return found;
 }
@@ -71,7 +76,10 @@ function lineCosts(payload: FlamePayload, costs: number[][], choice: Choice, col
  * Join line nodes of one function below one caller. Also returns the node of each line node.
  * With `ownOnly`, frames of libraries are left out: what they took is their caller's.
  */
-export function joinLines(payload: FlamePayload, ownOnly: boolean): { parent: number[]; func: number[]; nodeOf: Int32Array } {
+export function joinLines(
+  payload: FlamePayload,
+  ownOnly: boolean,
+): { parent: number[]; func: number[]; nodeOf: Int32Array } {
   const isShown = payload.functions.map(([file]) => !ownOnly || payload.files[file][2] === 1);
   const [parents, frames] = payload.nodes;
   const functionOf = payload.frames[0];
@@ -105,14 +113,22 @@ export function buildTree(payload: FlamePayload, joined: Joined, choice: Choice)
   const after = lineCosts(payload, payload.costs, choice, COLUMN[choice.clock]);
   const before = lineCosts(payload, payload.before, { ...choice, thread: -1, test: -1 }, COLUMN[choice.clock]);
   const n = joined.parent.length;
-  const nodes: Nodes = { parent: joined.parent, func: joined.func, self: new Float64Array(n), before: new Float64Array(n) };
+  const nodes: Nodes = {
+    parent: joined.parent,
+    func: joined.func,
+    self: new Float64Array(n),
+    before: new Float64Array(n),
+  };
   for (let i = 1; i < after.length; i++) {
     if (!joined.nodeOf[i]) continue; // nothing of it is shown
     nodes.self[joined.nodeOf[i]] += after[i];
     nodes.before[joined.nodeOf[i]] += before[i];
   }
   const all = { ...choice, thread: -1, test: -1 };
-  const counts = [lineCosts(payload, payload.costs, choice, COLUMN.samples), lineCosts(payload, payload.before, all, COLUMN.samples)];
+  const counts = [
+    lineCosts(payload, payload.costs, choice, COLUMN.samples),
+    lineCosts(payload, payload.before, all, COLUMN.samples),
+  ];
   const [samples, samplesBefore] = counts.map((each) => each.reduce((sum, n) => sum + n, 0));
   const sum = after.reduce((total, each) => total + each, 0);
   const shown = choice.isInverted ? invert(nodes, payload.functions.length) : nodes;
@@ -149,7 +165,11 @@ function invert(nodes: Nodes, nFunctions: number): Nodes {
   return { parent, func, self: Float64Array.from(self), before: Float64Array.from(before) };
 }
 
-function finish(payload: FlamePayload, nodes: Nodes, order: Choice["order"]): Omit<Tree, "samples" | "samplesBefore" | "sum" | "sumBefore"> {
+function finish(
+  payload: FlamePayload,
+  nodes: Nodes,
+  order: Choice["order"],
+): Omit<Tree, "samples" | "samplesBefore" | "sum" | "sumBefore"> {
   const n = nodes.parent.length;
   const parent = Int32Array.from(nodes.parent);
   const func = Int32Array.from(nodes.func);
@@ -175,8 +195,20 @@ function finish(payload: FlamePayload, nodes: Nodes, order: Choice["order"]): Om
   const start = new Float64Array(n);
   for (let i = 0; i < n; i++) place(i, start, total, first, children);
   return {
-    parent, func, self: nodes.self, total, totalBefore, depth, maxDepth, width: total, start, first, children, order,
-    texts: new Map(), joined: null,
+    parent,
+    func,
+    self: nodes.self,
+    total,
+    totalBefore,
+    depth,
+    maxDepth,
+    width: total,
+    start,
+    first,
+    children,
+    order,
+    texts: new Map(),
+    joined: null,
   };
 }
 
@@ -281,7 +313,9 @@ export function timeByLine(
 /** Whether a frame of the same function is above: then its time is in that one's already. */
 function isWithin(payload: FlamePayload, node: number, func: number): boolean {
   const [parents, frames] = payload.nodes;
-  for (let above = parents[node]; above > 0; above = parents[above]) if (payload.frames[0][frames[above]] === func) return true;
+  for (let above = parents[node]; above > 0; above = parents[above]) {
+    if (payload.frames[0][frames[above]] === func) return true;
+  }
   return false;
 }
 
