@@ -36,6 +36,9 @@ UNCOVERED_CONTEXT = "footfall: uncovered"
 ENGINE_VARIABLE = "FOOTFALL_ENGINE"
 """The environment variable that asks for an engine by its name in every measured process."""
 
+TEST_TIMES_ENDING = ".tests"
+"""Of the files in a run directory in which the pytest plugin writes what tests take."""
+
 ENGINE_MONITORING = 1
 ENGINE_PROBES = 2
 ENGINE_SETTRACE = 3

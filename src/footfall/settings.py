@@ -11,7 +11,7 @@ from footfall.own_builtins import keep_builtins
 
 keep_builtins(globals())
 
-__all__ = ["Settings", "escape", "read_settings", "record_flags"]
+__all__ = ["Settings", "escape", "read_settings", "record_flags", "unescape"]
 
 _MAX_BYTES = 1 << 20
 _LISTS = ("source_dir", "source_pkg", "include", "omit")
@@ -46,11 +46,12 @@ def record_flags(settings: Settings, *, is_late: bool = False) -> int:
 
 
 def escape(value: str) -> str:
-    """Write a value on one line; `_unescape` reads it back."""
+    """Write a value on one line; `unescape` reads it back."""
     return value.replace("\\", "\\\\").replace("\n", "\\n").replace("\t", "\\t")
 
 
-def _unescape(value: str) -> str:
+def unescape(value: str) -> str:
+    """Read what `escape` wrote."""
     if "\\" not in value:
         return value
     parts = value.split("\\\\")
@@ -75,7 +76,7 @@ def read_settings(directory: str) -> Settings:
             key, tab, value = line.partition("\t")
             if not tab:
                 continue
-            value = _unescape(value)
+            value = unescape(value)
             if key in _LISTS:
                 getattr(settings, key).append(value)
             elif key in ("branch", "cover", "profile", "precise", "with_tasks"):

@@ -113,7 +113,7 @@ def test_json_and_tests_keep_texts_apart(shared_names: Profile) -> None:
     assert functions["cheap"]["lines"]["3"]["own"]["samples"] == 10
     assert files["/p/main.py"]["lines"]["5"]["own"]["samples"] == 30
     shared_names.costs = {(node, thread, "t.py::test"): cost for (node, thread, _), cost in shared_names.costs.items()}
-    (test,) = find_tests({}, shared_names, SOURCES)
+    (test,) = find_tests({}, shared_names, SOURCES, {})
     found = sorted((place.path, place.line, place.name, cost.samples) for place, cost in test.lines.items())
     assert found == [("/p/main.py", 5, "", 30), ("<string>", 3, "cheap", 10), ("<string>", 3, "costly", 60)]
 

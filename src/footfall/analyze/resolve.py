@@ -25,6 +25,7 @@ from footfall.errors import FootfallError
 from footfall.model import UNCOVERED_CONTEXT
 from footfall.pythons import is_known, version_name, version_of
 from footfall.record.data.coverage_tables import MAX_NUMBITS_BYTES
+from footfall.record.run.phase_times import read_phase_times
 from footfall.record.run.process_logs import read_sample_logs
 from footfall.record.run.record_file import (
     ContextHits,
@@ -183,6 +184,9 @@ def resolve(
         profile=_profile_of_whole(logs, paths.find, contexts_of, messages),
         n_processes=len(cwd_by_pid),
         conditions={path: codes for path, codes in outcomes.conditions().items() if path in files},
+        test_times={
+            join_context(context, label): time for label, time in read_phase_times(str(directory), messages).items()
+        },
     )
 
 

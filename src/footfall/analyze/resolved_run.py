@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from footfall.record.data.condition_tables import Conditions
 from footfall.record.data.coverage_tables import Arc, FileData
+from footfall.record.run.phase_times import PhaseTime
 
 if TYPE_CHECKING:
     from footfall.analyze.profile.calltree import Profile
@@ -32,3 +33,5 @@ class RunData:
     profile: Profile | None = None
     n_processes: int = 0
     conditions: Conditions = field(default_factory=dict)
+    test_times: dict[str, PhaseTime] = field(default_factory=dict)
+    """By context, what the clocks said of each phase of each test."""

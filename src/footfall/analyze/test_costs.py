@@ -2,6 +2,7 @@
 
 A test's phases are contexts of their own ("test_a.py::test_b|setup", "...|run", "...|teardown"); here they are one
 test.
+What a test takes is what its clocks said, where they were read; samples say where inside of it the time went.
 Pure. Called by `footfall tests` and the HTML report.
 """
 
@@ -12,6 +13,7 @@ from dataclasses import dataclass, field
 
 from footfall.analyze.profile.calltree import Cost, Profile
 from footfall.analyze.profile.line_places import LinePlace, Sources, line_places
+from footfall.record.run.phase_times import PhaseTime
 
 __all__ = ["LinesByTest", "TestRecord", "find_tests", "name_of_test"]
 
@@ -43,14 +45,27 @@ class TestRecord:
     cost: Cost = field(default_factory=Cost)
     lines: dict[LinePlace, Cost] = field(default_factory=dict)
     """Its time by innermost line, as in all tables by line."""
+    phases: dict[str, PhaseTime] = field(default_factory=dict)
+    """What the clocks said of its phases ("setup", "run", "teardown"); empty where they were not read."""
+
+    @property
+    def cpu_ns(self) -> int:
+        """Its CPU time: of the thread that ran it where it was measured, else of all that samples saw."""
+        return sum(phase.cpu_ns for phase in self.phases.values()) if self.phases else self.cost.cpu_ns
+
+    @property
+    def wall_ns(self) -> int:
+        return sum(phase.wall_ns for phase in self.phases.values()) if self.phases else self.cost.wall_ns
 
     @property
     def n_only(self) -> int:
         return sum(map(len, self.only.values()))
 
 
-def find_tests(ran: LinesByTest, profile: Profile | None, sources: Sources) -> list[TestRecord]:
-    """Return every test that contexts or samples name, the most CPU time first.
+def find_tests(
+    ran: LinesByTest, profile: Profile | None, sources: Sources, measured: Mapping[str, PhaseTime]
+) -> list[TestRecord]:
+    """Return every test that contexts, samples or `measured` times (by context) name, the most CPU time first.
 
     A line that also ran outside of every test (at import) belongs to no test alone.
     """
@@ -70,7 +85,11 @@ def find_tests(ran: LinesByTest, profile: Profile | None, sources: Sources) -> l
                 _record(tests, alone).only.setdefault(path, []).append(line)
     if profile is not None:
         _add_times(tests, profile, sources)
-    return sorted(tests.values(), key=lambda test: (-test.cost.cpu_ns, -test.cost.wall_ns, test.name))
+    for label, time in measured.items():
+        name = name_of_test(label)
+        if name != label:
+            _record(tests, name).phases[label[len(name) + 1 :]] = time
+    return sorted(tests.values(), key=lambda test: (-test.cpu_ns, -test.wall_ns, test.name))
 
 
 def _record(tests: dict[str, TestRecord], name: str) -> TestRecord:

@@ -120,10 +120,13 @@ def _configured(source: list[str] | None, branch: bool | None) -> Config:
     return config if branch is None else replace(config, branch=branch)
 
 
-def start_configured(config: Config) -> None:
-    """Measure this process from now on as a configuration says; for footfall's own use. Raises as `start`."""
+def start_configured(config: Config) -> RunDirectory:
+    """Measure this process from now on as a configuration says, and return where that is recorded; for footfall's own
+    use. Raises as `start`."""
     _check_build()
-    _start_in(make_run_directory(replace(settings_from_config(config), profile=False)))
+    directory = make_run_directory(replace(settings_from_config(config), profile=False))
+    _start_in(directory)
+    return directory
 
 
 def start_new_calls(config: Config) -> RunDirectory:

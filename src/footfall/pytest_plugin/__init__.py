@@ -5,7 +5,8 @@ or the process is measured:
 
 - `pytest --footfall` (or pytest-cov's `--cov`, where that is not installed): start over under the supervisor
   (restart.py); where pytest was called by another program, measure from here on (embedded.py).
-- In a measured process: tell the sampler which test runs, and the engine too when contexts are wanted (labels.py).
+- In a measured process: tell the sampler which test runs, and the engine too when contexts are wanted (labels.py), and
+  read the clocks around each phase of each test (phase_times.py).
 
 PYTEST_DONT_REWRITE: there are no assertions in here to explain.
 """
@@ -85,12 +86,14 @@ def _is_xdist_worker() -> bool:
 def pytest_collection_finish(session: pytest.Session) -> None:
     """In a measured process, follow the tests. The controller of pytest-xdist runs none, and does not come here."""
     config = session.config
-    is_embedded = config.pluginmanager.hasplugin("footfall_embedded")
-    if _open_sessions[:1] != [config] or not (RUN_VARIABLE in os.environ or is_embedded):
+    embedded = config.pluginmanager.getplugin("footfall_embedded")
+    run_directory = os.environ.get(RUN_VARIABLE) if embedded is None else embedded.run_directory
+    if _open_sessions[:1] != [config] or not run_directory:
         return
-    from footfall.pytest_plugin import labels
+    from footfall.pytest_plugin import labels, phase_times
 
     labels.register(config, session.items, options.wants_contexts(config.option))
+    phase_times.register(config, run_directory)
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)

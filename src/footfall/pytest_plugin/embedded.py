@@ -39,7 +39,7 @@ class EmbeddedSession:
             if not request.is_added:  # whatever comes to pass, an earlier session's is not taken for this one's
                 check_replaceable(self._data_file)
                 remove_data_file(self._data_file)
-            start_configured(self._config)
+            self.run_directory = str(start_configured(self._config).path)
         except FootfallError as error:
             raise pytest.UsageError(f"footfall: {error}") from error
         self._is_measuring = True

@@ -26,7 +26,7 @@ def render_tests(tests: Sequence[TestRecord], *, has_times: bool, has_lines: boo
     for test in tests:
         row = [str(test.n_lines), str(test.n_only)] if has_lines else []
         if has_times:
-            row = [_seconds(test.cost.cpu_ns), _seconds(test.cost.wall_ns), *row]
+            row = [_seconds(test.cpu_ns), _seconds(test.wall_ns), *row]
         rows.append((row, printable(test.name), _slowest(test)))
     widths = [max(len(head), *(len(row[i]) for row, _, _ in rows)) for i, head in enumerate(heads)]
     found = ["  ".join(f"{head:>{width}}" for head, width in zip(heads, widths, strict=True)) + "  Test"]
@@ -52,8 +52,17 @@ def tests_report(tests: Sequence[TestRecord], coverage: Coverage, *, has_lines: 
         "tests": [
             {
                 "name": test.name,
-                "cpu_seconds": test.cost.cpu_ns / _NS_PER_SECOND,
-                "wall_seconds": test.cost.wall_ns / _NS_PER_SECOND,
+                "cpu_seconds": test.cpu_ns / _NS_PER_SECOND,
+                "wall_seconds": test.wall_ns / _NS_PER_SECOND,
+                "is_measured": bool(test.phases),
+                "phases": {
+                    name: {
+                        "count": phase.n_times,
+                        "cpu_seconds": phase.cpu_ns / _NS_PER_SECOND,
+                        "wall_seconds": phase.wall_ns / _NS_PER_SECOND,
+                    }
+                    for name, phase in sorted(test.phases.items())
+                },
                 "samples": test.cost.samples,
                 "lines": test.n_lines if has_lines else None,
                 "only_lines": test.n_only if has_lines else None,
@@ -70,4 +79,6 @@ def tests_report(tests: Sequence[TestRecord], coverage: Coverage, *, has_lines: 
 
 def _seconds(duration_ns: int) -> str:
     seconds = duration_ns / _NS_PER_SECOND
-    return f"{seconds:.2f} s" if seconds >= 1 else f"{seconds * 1000:.0f} ms"
+    if seconds >= 1:
+        return f"{seconds:.2f} s"
+    return f"{seconds * 1000:.{0 if seconds >= 0.1 else 1 if seconds >= 0.01 else 2}f} ms"

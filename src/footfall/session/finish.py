@@ -29,6 +29,7 @@ from footfall.record.data.coverage_tables import write_coverage
 from footfall.record.data.parallel_files import SIDE_FILE_ENDING, base_of_parallel_name
 from footfall.record.data.profile_tables import write_profile
 from footfall.record.data.source_ids import blob_id, write_source_ids
+from footfall.record.data.test_times import write_test_times
 from footfall.record.run.directory import RunDirectory, remove_run_directory
 from footfall.report.summary import Summary, Times, render_summary
 from footfall.report.times import profile_summary
@@ -203,6 +204,7 @@ def _write(
             write_conditions(connection, conditions)
         if run.profile is not None:
             write_profile(connection, rows_from_profile(run.profile), directory.identity())
+        write_test_times(connection, run.test_times, directory.identity())
 
 
 def _source_ids(paths: Iterable[str]) -> dict[str, str]:

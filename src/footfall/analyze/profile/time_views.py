@@ -6,8 +6,8 @@ Pure. `report/profile/timetable.py` shows the rows.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from footfall.analyze.profile.calltree import (
@@ -22,6 +22,7 @@ from footfall.analyze.profile.calltree import (
 )
 from footfall.analyze.profile.line_places import LinePlace, Sources, rows_of_lines
 from footfall.analyze.test_costs import find_tests, name_of_test
+from footfall.record.run.phase_times import PhaseTime
 
 __all__ = ["VIEWS", "TimeRow", "View", "standard_error", "view_profile"]
 
@@ -40,6 +41,10 @@ class TimeRow:
     line: int = 0
     slowest: tuple[tuple[LinePlace, Cost], ...] = ()
     """A test's slowest lines with their own time, slowest first."""
+    sampled: Cost | None = None
+    """What samples saw of a test whose time was measured, which is then in `times`; None where all is of samples."""
+    phases: Mapping[str, PhaseTime] = field(default_factory=dict)
+    """What the clocks said of a test's phases."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,19 +67,30 @@ def standard_error(share: float, n_looks: int) -> float:
     return math.sqrt(max(share * (1 - share), 0.0) / n_looks) if n_looks > 0 else 0.0
 
 
-def view_profile(profile: Profile, by: str, clock: Reader, sources: Sources, n_slowest: int = 3) -> View:
+def view_profile(
+    profile: Profile,
+    by: str,
+    clock: Reader,
+    sources: Sources,
+    test_times: Mapping[str, PhaseTime] | None = None,
+    n_slowest: int = 3,
+) -> View:
     """Return the rows of the view `by`, one of VIEWS, that have any time or sample.
+
+    `test_times` are the measured times of tests by context. By test these are the rows', on clocks that were read.
 
     Shares are of the time in which Python code ran; by thread and process, of all time. What has no source is in no
     file and on no line, and footfall's own code has no rows: `left_out` says what that took.
     """
-    wanted = _Wanted(profile, clock, sources, n_slowest)
-    rows = [row for row in _ROWS[by](wanted) if row.times.total.samples]
+    wanted = _Wanted(profile, clock, sources, test_times or {}, n_slowest)
+    rows = [row for row in _ROWS[by](wanted) if row.times.total.samples or row.sampled is not None]
     has_calls = by in ("function", "file", "line")
     left_out = _left_out(wanted, by) if has_calls else {}
     needs_code = by not in ("thread", "process")
     costs = [cost for (node, _, _), cost in profile.costs.items() if node or not needs_code]
     total = sum(map(clock, costs))
+    if any(row.sampled is not None for row in rows):
+        total = sum(clock(row.times.total) for row in rows)
     if clock(Cost(samples=1)):  # the samples themselves are what is counted
         return View(rows, has_calls, total, total, left_out)
     n_looks = round(sum(cost.samples * min(1.0, clock(cost) / (cost.wall_ns or 1)) for cost in costs))
@@ -89,6 +105,7 @@ class _Wanted:
     profile: Profile
     clock: Reader
     sources: Sources
+    test_times: Mapping[str, PhaseTime]
     n_slowest: int
 
 
@@ -153,10 +170,14 @@ def _by_process(wanted: _Wanted) -> list[TimeRow]:
 def _by_test(wanted: _Wanted) -> list[TimeRow]:
     clock = wanted.clock
     rows = []
-    for test in find_tests({}, wanted.profile, wanted.sources):
+    is_read = any(map(clock, (Cost(wall_ns=1), Cost(cpu_ns=1))))
+    for test in find_tests({}, wanted.profile, wanted.sources, wanted.test_times):
         ranked = sorted(test.lines.items(), key=lambda item: (-clock(item[1]), item[0]))
         slowest = tuple((place, cost) for place, cost in ranked[: wanted.n_slowest] if clock(cost))
-        rows.append(TimeRow(test.name, Times(test.cost, test.cost), slowest=slowest))
+        cost, sampled = test.cost, None
+        if test.phases and is_read:
+            cost, sampled = replace(cost, cpu_ns=test.cpu_ns, wall_ns=test.wall_ns), cost
+        rows.append(TimeRow(test.name, Times(cost, cost), slowest=slowest, sampled=sampled, phases=test.phases))
     outside = Cost()
     for (node, _, label), cost in wanted.profile.costs.items():
         if node and not name_of_test(label):

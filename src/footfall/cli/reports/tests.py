@@ -18,6 +18,7 @@ from footfall.config.configuration import Config, canonical_path
 from footfall.errors import FootfallError
 from footfall.record.data.aliases import PathAliases
 from footfall.record.data.coverage_tables import read_lines_by_context
+from footfall.record.data.test_times import read_test_times
 from footfall.report.jsontext import render_json
 from footfall.report.site.gather import lines_by_context
 from footfall.report.tests_table import render_tests, tests_report
@@ -87,13 +88,13 @@ def command(
     if format_ == "json":
         write_output(output, render_json(tests_report(shown, coverage, has_lines=has_lines), indent=4) + "\n", "tests")
     else:
-        has_times = any(test.cost.samples for test in tests)
+        has_times = any(test.phases or test.cost.samples for test in tests)
         write_output(output, render_tests(shown, has_times=has_times, has_lines=has_lines), "tests")
     return 0
 
 
 def _need_tests(config: Config, ran: LinesByTest, profile: Profile | None) -> list[TestRecord]:
-    tests = find_tests(ran, profile, SOURCES)
+    tests = find_tests(ran, profile, SOURCES, read_test_times(config.data_file, config.report_contexts))
     if not tests:
         raise _no_contexts(config)
     return tests
@@ -118,7 +119,7 @@ def _touched(config: Config, revision: str) -> list[str]:
     ran = {canonical_path(aliases.map(path) if config.paths else path): lines for path, lines in stored.items()}
     if not _tells_lines(ran):
         raise _no_contexts(config)
-    tests = find_tests(ran, load_profile(config, config.data_file), SOURCES)
+    tests = find_tests(ran, load_profile(config, config.data_file), SOURCES, read_test_times(config.data_file))
     top = top_directory()
     found: set[str] = set()
     test_files: list[str] = []
@@ -129,7 +130,7 @@ def _touched(config: Config, revision: str) -> list[str]:
         name = os.path.relpath(os.path.join(top, change.new_name)) if change.new_name else ""
         if _is_test_file(name):
             test_files.append(name)
-    fastest = sorted(tests, key=lambda test: (test.cost.wall_ns, test.name))
+    fastest = sorted(tests, key=lambda test: (test.wall_ns, test.name))
     names = [test.name for test in fastest if test.name in found]
     return [name for name in names if name.partition("::")[0] not in test_files] + sorted(test_files)
 

@@ -23,6 +23,7 @@ from footfall.record.data.merge_conditions import ConditionsMerge
 from footfall.record.data.merge_coverage import CoverageMerge, inferred_paths
 from footfall.record.data.merge_profiles import ProfilesMerge
 from footfall.record.data.parallel_files import find_parallel_files
+from footfall.record.data.test_times import TestTimesMerge
 
 __all__ = ["Combined", "combine_files", "find_inputs", "remove_inputs"]
 
@@ -40,6 +41,7 @@ _KNOWN_TABLES: Final = frozenset(
         "footfall_profile",
         "footfall_run",
         "footfall_source",
+        "footfall_test_time",
         "footfall_thread",
         "footfall_timeline",
         "footfall_timeline_context",
@@ -141,6 +143,7 @@ class _Merge:
         self._coverage = CoverageMerge(target, map_path, has_inferred=has_inferred)
         self._conditions = ConditionsMerge(target, map_path)
         self._profiles = ProfilesMerge(target, map_path)
+        self._test_times = TestTimesMerge(target)
         self._unknown_tables: dict[str, str] = {}
         self._n_known_runs = 0
 
@@ -150,11 +153,13 @@ class _Merge:
             # all is read and checked before the first is taken
             conditions = self._conditions.read(connection, path)
             profile = self._profiles.read(connection, path)
+            test_times = self._test_times.read(connection)
             query = "select name from sqlite_master where type = 'table' and name like 'footfall\\_%' escape '\\'"
             tables = {name for (name,) in connection.execute(query)}
             self._coverage.add(connection, os.path.getsize(path))
         self._conditions.add(conditions)
         self._n_known_runs += self._profiles.add(profile)
+        self._test_times.add(test_times)
         for name in tables - _KNOWN_TABLES:
             self._unknown_tables.setdefault(name, path)
 

@@ -5,7 +5,7 @@ Each share stands with its standard error: how far another run's sampling of the
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -15,6 +15,7 @@ from footfall.analyze.profile.time_views import TimeRow, View, standard_error, v
 from footfall.errors import UsageError
 from footfall.load.gather import shown_path
 from footfall.printable import printable
+from footfall.record.run.phase_times import PhaseTime
 from footfall.report.coverage.json import Json
 from footfall.report.coverage.table import human_key
 from footfall.report.summary import Line
@@ -64,10 +65,10 @@ class _Shown:
         return value if self.clock is Clock.SAMPLES else value / _NS_PER_SECOND
 
 
-def _choose(profile: Profile, options: TimeTableOptions) -> _Shown:
+def _choose(profile: Profile, options: TimeTableOptions, test_times: Mapping[str, PhaseTime]) -> _Shown:
     clock = options.clock or default_clock(profile)
     read = reader(clock)
-    view = view_profile(profile, options.by, read, SOURCES)
+    view = view_profile(profile, options.by, read, SOURCES, test_times)
     column = options.sort.lstrip("-+")
     keys: dict[str, Callable[[TimeRow], float]] = {
         "self": lambda row: -read(row.times.own),
@@ -100,9 +101,14 @@ def _parts(shown: _Shown, options: TimeTableOptions) -> list[tuple[str, list[Tim
     return [(heading, rows) for heading, rows in (("", project), (_OTHER_CODE, other)) if rows]
 
 
-def render_times(profile: Profile, options: TimeTableOptions) -> list[Line]:
-    """Return the table as styled lines. Times are of the chosen clock. Raises UsageError (`bad-sort`)."""
-    shown = _choose(profile, options)
+def render_times(
+    profile: Profile, options: TimeTableOptions, test_times: Mapping[str, PhaseTime] | None = None
+) -> list[Line]:
+    """Return the table as styled lines. Times are of the chosen clock. Raises UsageError (`bad-sort`).
+
+    `test_times` are the measured times of tests by context, for the table by test.
+    """
+    shown = _choose(profile, options, test_times or {})
     view = shown.view
     heads = ["Self", "Self%", "+-", "Total", "Total%", "+-"] if view.has_calls else ["Time", "Time%", "+-"]
     parts = _parts(shown, options)
@@ -132,7 +138,7 @@ def render_times(profile: Profile, options: TimeTableOptions) -> list[Line]:
 def _slowest_lines(row: TimeRow, shown: _Shown, indent: int) -> list[Line]:
     lines: list[Line] = []
     for at, cost in row.slowest:
-        share = shown.read(cost) / (shown.read(row.times.total) or 1)
+        share = shown.read(cost) / (shown.read(row.sampled or row.times.total) or 1)
         text = f"{100 * share:5.1f}%  {shown.text(cost):>7}  {shown_place(at.path, at.line)}  {at.name}".rstrip()
         lines.append([(" " * (indent + 2) + printable(text), "dim")])
     return lines
@@ -143,7 +149,8 @@ def _cells(row: TimeRow, shown: _Shown) -> list[str]:
     for cost in (row.times.own, row.times.total) if shown.view.has_calls else (row.times.total,):
         share = _share(cost, shown)
         error = standard_error(share, shown.view.n_looks)
-        found += [shown.text(cost), f"{100 * share:.1f}", f"{100 * error:.1f}"]
+        is_exact = row.sampled is not None
+        found += [shown.text(cost), f"{100 * share:.1f}", "" if is_exact else f"{100 * error:.1f}"]
     return found
 
 
@@ -171,6 +178,8 @@ def _notes(profile: Profile, shown: _Shown, options: TimeTableOptions, n_shown: 
         text += f", {_NS_PER_SECOND / profile.interval_ns:.0f} a second"
     text += f"; {profile.n_dropped} dropped. +- is one standard error, in points."
     notes = [f"{n_left} more; -n 0 shows all."] if n_left else []
+    if any(row.sampled is not None for row in shown.view.rows):
+        notes.append("Times without +- were measured, at start and end of each phase of the test, in its thread.")
     if options.clock is None and shown.clock is Clock.WALL:
         notes.append("No thread was seen to use CPU time, so these are wall times.")
     if options.by == "line" and has_cpu_time_alone(profile):
@@ -185,9 +194,11 @@ def _notes(profile: Profile, shown: _Shown, options: TimeTableOptions, n_shown: 
     return [[(note, "dim")] for note in (*notes, text)]
 
 
-def times_by_report(profile: Profile, options: TimeTableOptions) -> Json:
+def times_by_report(
+    profile: Profile, options: TimeTableOptions, test_times: Mapping[str, PhaseTime] | None = None
+) -> Json:
     """Return the same for machines: seconds (or samples, if these are the clock), shares and errors from 0 to 1."""
-    shown = _choose(profile, options)
+    shown = _choose(profile, options, test_times or {})
     return {
         "format": 1,
         "by": options.by,
@@ -210,10 +221,18 @@ def _row_report(row: TimeRow, shown: _Shown, by: str) -> Json:
         found[key] = {
             "time": shown.number(cost),
             "share": share,
-            "error": standard_error(share, shown.view.n_looks),
+            "error": standard_error(share, shown.view.n_looks) if row.sampled is None else 0.0,
             "samples": cost.samples,
         }
     if by == "test":
+        found["phases"] = {
+            name: {
+                "count": phase.n_times,
+                "cpu_seconds": phase.cpu_ns / _NS_PER_SECOND,
+                "wall_seconds": phase.wall_ns / _NS_PER_SECOND,
+            }
+            for name, phase in sorted(row.phases.items())
+        }
         found["slowest_lines"] = [
             {"file": shown_path(at.path), "line": at.line, "time": shown.number(cost)}
             | ({"name": at.name} if at.name else {})

@@ -32,6 +32,7 @@ from footfall.analyze.test_costs import TestRecord, find_tests, name_of_test
 from footfall.errors import FootfallError
 from footfall.load.gather import Coverage, ReportedFile, shown_path, unreadable_notes
 from footfall.load.source_files import read_source
+from footfall.record.run.phase_times import PhaseTime
 from footfall.report.jsontext import render_json
 from footfall.report.site.changes import (
     ReportNumbers,
@@ -85,6 +86,8 @@ class SiteData:
     gaps_profile: Profile | None = None
     conditions: Mapping[str, ConditionResult] = field(default_factory=dict)
     lines_by_context: Mapping[str, Mapping[str, set[int]]] = field(default_factory=dict)
+    test_times: Mapping[str, PhaseTime] = field(default_factory=dict)
+    """What the clocks said of each phase of each test, by context label."""
 
 
 def write_site(directory: str | Path, data: SiteData, note_page: Callable[[], object] = lambda: None) -> Path:
@@ -161,7 +164,7 @@ class _Site:
             self.heat = _heat_by_path(times_of_lines(data.profile, sums))
             self.function_times = times_of_functions(data.profile, sums)
         self.sampled_us = _sampled_us(data.profile)
-        self.tests = find_tests(data.lines_by_context, data.profile, SOURCES)
+        self.tests = find_tests(data.lines_by_context, data.profile, SOURCES, data.test_times)
         self.test_us = self._test_times()
         coverage = data.coverage if self.files else None
         self.numbers = numbers_of_report(coverage, data.profile, self.function_times, self.pages)

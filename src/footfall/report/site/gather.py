@@ -8,6 +8,7 @@ from footfall.config.configuration import Config
 from footfall.errors import FootfallError
 from footfall.load.gather import Coverage, gather
 from footfall.record.data.coverage_tables import read_lines_by_context
+from footfall.record.data.test_times import read_test_times
 from footfall.report.coverage.conditions import load_conditions
 from footfall.report.site.build import SiteData
 from footfall.report.times import load_profile, named_as_coverage, need_profile
@@ -41,6 +42,7 @@ def gather_site(
         gaps_profile=gaps_profile and named_as_coverage(gaps_profile, paths),
         conditions=(load_conditions(coverage, config.data_file, contexts) or {}) if coverage.has_conditions else {},
         lines_by_context=lines_by_context(config, coverage),
+        test_times=read_test_times(config.data_file, contexts),
     )
 
 

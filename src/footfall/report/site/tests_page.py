@@ -34,8 +34,8 @@ def tests_payload(
         rows.append(
             [
                 test.name,
-                test.cost.cpu_ns // _NS_PER_US,
-                test.cost.wall_ns // _NS_PER_US,
+                test.cpu_ns // _NS_PER_US,
+                test.wall_ns // _NS_PER_US,
                 test.cost.samples,
                 test.n_lines,
                 test.n_only,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from footfall.cli.reports.report_files import write_output
 from footfall.config.configuration import Config
 from footfall.errors import UsageError
+from footfall.record.data.test_times import read_test_times
 from footfall.report.jsontext import render_json
 from footfall.report.profile.timetable import TimeTableOptions, render_times, times_by_report
 from footfall.report.times import need_clock, need_profile
@@ -27,7 +28,8 @@ def show_times(config: Config, options: TimeTableOptions, format_: str) -> None:
         )
     profile = need_profile(config, config.data_file, config.report_contexts)
     need_clock(profile, options.clock)
+    test_times = read_test_times(config.data_file, config.report_contexts) if options.by == "test" else {}
     if format_ == "json":
-        write_output("-", render_json(times_by_report(profile, options), indent=_INDENT) + "\n", "profile")
+        write_output("-", render_json(times_by_report(profile, options, test_times), indent=_INDENT) + "\n", "profile")
     else:
-        print_lines(render_times(profile, options), is_report=True)
+        print_lines(render_times(profile, options, test_times), is_report=True)

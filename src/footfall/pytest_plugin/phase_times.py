@@ -1,0 +1,95 @@
+"""What each phase of each test takes, read off the clocks: the wall clock and the CPU clock of the thread that runs it.
+
+The wrappers are those next to the phase itself, so what other plugins do around it is not in its time. A process
+appends to a file of its own in the run directory (docs/formats.md), one write for each test;
+`record/run/phase_times.py` reads it.
+
+PYTEST_DONT_REWRITE
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Generator
+
+import pytest
+
+from footfall.model import TEST_TIMES_ENDING
+from footfall.observe.messages import report
+from footfall.settings import escape
+
+__all__ = ["register"]
+
+_MAX_FILES = 100_000
+
+
+def register(config: pytest.Config, run_directory: str) -> None:
+    """Time the tests of this session."""
+    config.pluginmanager.register(_PhaseTimes(run_directory), "footfall_phase_times")
+
+
+class _PhaseTimes:
+    def __init__(self, run_directory: str) -> None:
+        self._run_directory = run_directory
+        self._pid = 0
+        self._fd = -1
+        self._lines: list[bytes] = []
+        # Kept here, where nothing that replaces the clocks in modules (freezegun) finds them.
+        self._read_wall: Callable[[], int] = time.perf_counter_ns
+        self._read_cpu: Callable[[], int] = time.thread_time_ns
+        self._write: Callable[[int, bytes], int] = os.write
+
+    # Old-style wrappers: no exception passes through their frames, so no traceback shows them.
+
+    @pytest.hookimpl(hookwrapper=True, trylast=True)
+    def pytest_runtest_setup(self, item: pytest.Item) -> Generator[None, None, None]:
+        wall, cpu = self._read_wall(), self._read_cpu()
+        yield
+        self._add(item, "setup", wall, cpu)
+
+    @pytest.hookimpl(hookwrapper=True, trylast=True)
+    def pytest_runtest_call(self, item: pytest.Item) -> Generator[None, None, None]:
+        wall, cpu = self._read_wall(), self._read_cpu()
+        yield
+        self._add(item, "run", wall, cpu)
+
+    @pytest.hookimpl(hookwrapper=True, trylast=True)
+    def pytest_runtest_teardown(self, item: pytest.Item) -> Generator[None, None, None]:
+        wall, cpu = self._read_wall(), self._read_cpu()
+        yield
+        self._add(item, "teardown", wall, cpu)
+        self._write_lines()
+
+    def pytest_sessionfinish(self) -> None:
+        """Write what a session that was ended in the middle of a test has left."""
+        self._write_lines()
+
+    def _add(self, item: pytest.Item, phase: str, wall: int, cpu: int) -> None:
+        cpu = self._read_cpu() - cpu
+        wall = self._read_wall() - wall
+        label = escape(f"{item.nodeid}|{phase}")
+        self._lines.append(f"{wall}\t{cpu}\t{label}\n".encode("utf-8", "backslashreplace"))
+
+    def _write_lines(self) -> None:
+        lines = b"".join(self._lines)
+        self._lines.clear()
+        try:
+            if self._pid != os.getpid():  # or in a child that goes on with the test (pytest-forked)
+                self._open()
+            if lines and self._fd >= 0:
+                self._write(self._fd, lines)
+        except Exception as error:  # the disk is full, or the program has replaced what we use
+            self._fd = -1
+            report("test-times-lost", f"the times of tests can't be kept: {error!r}.", "Those of samples are shown.")
+
+    def _open(self) -> None:
+        self._pid = os.getpid()
+        self._fd = -1
+        for n in range(_MAX_FILES):
+            path = os.path.join(self._run_directory, f"{self._pid}-{n}{TEST_TIMES_ENDING}")
+            try:
+                self._fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC, 0o666)
+            except FileExistsError:
+                continue
+            return
