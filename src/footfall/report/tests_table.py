@@ -26,7 +26,7 @@ def render_tests(tests: Sequence[TestRecord], *, has_times: bool, has_lines: boo
     for test in tests:
         row = [str(test.n_lines), str(test.n_only)] if has_lines else []
         if has_times:
-            row = [_seconds(test.cpu_ns), _seconds(test.wall_ns), *row]
+            row = [_seconds(time_ns, is_measured=bool(test.phases)) for time_ns in (test.cpu_ns, test.wall_ns)] + row
         rows.append((row, printable(test.name), _slowest(test)))
     widths = [max(len(head), *(len(row[i]) for row, _, _ in rows)) for i, head in enumerate(heads)]
     found = ["  ".join(f"{head:>{width}}" for head, width in zip(heads, widths, strict=True)) + "  Test"]
@@ -77,8 +77,10 @@ def tests_report(tests: Sequence[TestRecord], coverage: Coverage, *, has_lines: 
     }
 
 
-def _seconds(duration_ns: int) -> str:
+def _seconds(duration_ns: int, *, is_measured: bool) -> str:
+    """Return a time with the digits that mean something: three of what was measured."""
     seconds = duration_ns / _NS_PER_SECOND
     if seconds >= 1:
         return f"{seconds:.2f} s"
-    return f"{seconds * 1000:.{0 if seconds >= 0.1 else 1 if seconds >= 0.01 else 2}f} ms"
+    decimals = 0 if not is_measured or seconds >= 0.1 else 1 if seconds >= 0.01 else 2
+    return f"{seconds * 1000:.{decimals}f} ms"

@@ -54,10 +54,10 @@ class _Shown:
     read: Callable[[Cost], int]
     clock: Clock
 
-    def text(self, cost: Cost) -> str:
+    def text(self, cost: Cost, *, is_measured: bool = False) -> str:
         """The cost by the clock."""
         value = self.read(cost)
-        return str(value) if self.clock is Clock.SAMPLES else f"{value / _NS_PER_SECOND:.3f} s"
+        return str(value) if self.clock is Clock.SAMPLES else f"{value / _NS_PER_SECOND:.{4 if is_measured else 3}f} s"
 
     def number(self, cost: Cost) -> float:
         """The same for machines: seconds, or samples."""
@@ -149,8 +149,9 @@ def _cells(row: TimeRow, shown: _Shown) -> list[str]:
     for cost in (row.times.own, row.times.total) if shown.view.has_calls else (row.times.total,):
         share = _share(cost, shown)
         error = standard_error(share, shown.view.n_looks)
-        is_exact = row.sampled is not None
-        found += [shown.text(cost), f"{100 * share:.1f}", "" if is_exact else f"{100 * error:.1f}"]
+        is_measured = row.sampled is not None
+        text = shown.text(cost, is_measured=is_measured)
+        found += [text, f"{100 * share:.1f}", "" if is_measured else f"{100 * error:.1f}"]
     return found
 
 
