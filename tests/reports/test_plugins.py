@@ -80,7 +80,7 @@ def test_what_a_plugin_sets_is_in_force(
     (project / name).write_text(SETTINGS[name])
     assert footfall("run", "-q", "--no-profile", "main.py").stderr == ""
     ours = footfall("report", "-m")
-    theirs_env = {**os.environ, "COVERAGE_CORE": "ctrace", "COVERAGE_FILE": "theirs"}
+    theirs_env = {**os.environ, "COVERAGE_FILE": "theirs"}
     coverage = [sys.executable, "-m", "coverage"]
     subprocess.run([*coverage, "run", "main.py"], cwd=project, env=theirs_env, check=True)
     theirs = subprocess.run([*coverage, "report", "-m"], cwd=project, env=theirs_env, capture_output=True, text=True)

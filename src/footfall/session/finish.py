@@ -123,7 +123,7 @@ def snapshot_run(
         KeptMeanings(data_file) as store,
     ):
         run = resolve(directory.path, settings.context, progress, store)
-    if not (directory.path / "settings").exists():  # its supervisor took the records away, some of them unread
+    if not directory.is_there():  # its supervisor took the records away, some of them unread
         raise FootfallError("run-ended", f"The run {directory.path.name} has ended.", "Look at its own data file.")
     warnings = list(run.messages)
     _write(run, directory, settings, config, data_file, warnings)

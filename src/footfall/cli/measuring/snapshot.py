@@ -65,13 +65,16 @@ def command(
 
 
 def _take(directory: RunDirectory, settings: Settings, config: Config, data_file: str, is_quiet: bool) -> None:
-    if not directory.path.is_dir():
-        raise FootfallError("run-ended", f"The run {directory.path.name} has ended.", "Look at its own data file.")
-    if not directory.has_records():
-        raise FootfallError(
-            "nothing-recorded", f"The run {directory.path.name} has no records yet.", "Try again when Python has begun."
-        )
-    snapshot_run(directory, settings, config, data_file, is_quiet=is_quiet)
+    try:
+        if not directory.has_records():
+            text = f"The run {directory.path.name} has no records yet."
+            raise FootfallError("nothing-recorded", text, "Try again when Python has begun.")
+        snapshot_run(directory, settings, config, data_file, is_quiet=is_quiet)
+    except (OSError, FootfallError) as error:
+        if directory.is_there():
+            raise
+        text = f"The run {directory.path.name} has ended."
+        raise FootfallError("run-ended", text, "Look at its own data file.") from error
 
 
 def _find_run() -> Path:

@@ -75,6 +75,10 @@ class RunDirectory:
         text = f"{os.uname().nodename}\n{self.path.name}\n{started_ns}"
         return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()
 
+    def is_there(self) -> bool:
+        """Tell whether the directory still exists: the supervisor of a run that went on removes it at the end."""
+        return (self.path / "settings").exists()
+
     def has_records(self, pid: int | None = None) -> bool:
         """Tell whether any process, or the one named, was measured for coverage or time."""
         start = "" if pid is None else f"{pid}-"
