@@ -264,9 +264,9 @@ function firstLine(gap: Gap): number {
 function gapText(gap: Gap): string {
   const parts = [];
   if (gap.missing === gap.statements) parts.push(`no test runs it (${count(gap.statements, "line")})`);
-  else if (gap.missing)
+  else if (gap.missing) {
     parts.push(`${gap.missing} of ${count(gap.statements, "line")} missing: ${shortened(gap.text)}`);
-  else parts.push(`${count(gap.missingBranches, "branch", "branches")} never taken: ${shortened(gap.text)}`);
+  } else parts.push(`${count(gap.missingBranches, "branch", "branches")} never taken: ${shortened(gap.text)}`);
   if (gap.untestedShare >= 0.0005) parts.push(`${percent(gap.untestedShare)} of time untested`);
   else if (gap.ownShare >= 0.0005) parts.push(`${percent(gap.ownShare)} of time`);
   return parts.join(" · ");
