@@ -24,6 +24,7 @@ from footfall.load.source_files import looks_like_python, read_source_bytes
 from footfall.patterns import glob_matches
 from footfall.record.data.aliases import PathAliases
 from footfall.record.data.coverage_tables import StoredCoverage, StoredFile, read_coverage
+from footfall.record.data.qualifications import read_qualifications
 
 __all__ = [
     "Coverage",
@@ -108,6 +109,7 @@ def gather(
     paths: Sequence[str] = (),
     needs_coverage: bool = True,
     read_source: Callable[[str, tuple[str, ...]], bytes] | None = None,
+    with_qualifications: bool = True,
 ) -> Coverage:
     """Read the data file and compare each file that the configuration includes with its source.
 
@@ -116,6 +118,7 @@ def gather(
     no Python is named in the warnings. Without `ignore_errors` (or the setting) it is `unreadable` as well, and an
     error where it was asked for by name or no other can be read.
     `read_source(path, stored_paths)` gives a source's text in place of reading the file, or raises FootfallError.
+    Without `with_qualifications` the messages of the data file's runs are no warnings: they have just been said.
     Without `needs_coverage` a data file that has a profile alone gives no files.
     Raises FootfallError: what reading the data raises, `no-report-data`, `no-coverage`, `no-source`, `not-python`.
     """
@@ -127,6 +130,8 @@ def gather(
             has_conditions=stored.has_conditions,
             is_chosen=bool(paths),
         )
+        if with_qualifications:
+            coverage.warnings += read_qualifications(data_file, coverage=True, profile=stored.has_profile)
         if stored.has_profile and not stored.files and not stored.has_arcs:
             if needs_coverage:
                 raise FootfallError("no-coverage", profile_alone(data_file), _SHOW_TIMES)

@@ -28,6 +28,7 @@ from footfall.record.data.condition_tables import write_conditions
 from footfall.record.data.coverage_tables import write_coverage
 from footfall.record.data.parallel_files import SIDE_FILE_ENDING, base_of_parallel_name
 from footfall.record.data.profile_tables import write_profile
+from footfall.record.data.qualifications import add_qualifications
 from footfall.record.data.source_ids import blob_id, write_source_ids
 from footfall.record.data.test_times import write_test_times
 from footfall.record.run.directory import RunDirectory, remove_run_directory
@@ -200,6 +201,7 @@ def _write(
         touched = {shown_path(path) for path in touched}
     with write_coverage(data_file, files, has_arcs=run.has_arcs, touched=touched) as connection:
         write_source_ids(connection, source_ids)
+        add_qualifications(connection, warnings)
         if conditions:
             write_conditions(connection, conditions)
         if run.profile is not None:
@@ -244,7 +246,7 @@ def show_summary(run: RunData, config: Config, data_file: str) -> None:
     """Show the summary of what a data file got."""
     total = None
     if run.files:
-        coverage = gather(config, data_file, ignore_errors=True)
+        coverage = gather(config, data_file, ignore_errors=True, with_qualifications=False)
         total = coverage.total if coverage.files else None
         warn(coverage.warnings, config.disable_warnings)
     print_lines(

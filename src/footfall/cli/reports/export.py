@@ -17,7 +17,7 @@ from footfall.cli.options import (
     split_list,
 )
 from footfall.cli.reports.report_files import write_parts
-from footfall.cli.reports.reporting import contexts_option
+from footfall.cli.reports.reporting import contexts_option, warn_of_profile
 from footfall.errors import UsageError
 from footfall.report.times import need_clock, need_profile, with_builtin_calls
 
@@ -73,6 +73,7 @@ def command(
     config = load_config(config_file, data_file=data_file, report_contexts=split_list(contexts))
     profile = need_profile(config, config.data_file, config.report_contexts, has_timelines=True)
     need_clock(profile, Clock(clock) if clock else None)
+    warn_of_profile(config, config.data_file)
     found = _render(with_builtin_calls(profile), chosen, Clock(clock) if clock else default_clock(profile), lines)
     where = output or f"profile{_FORMATS[chosen]}"
     write_parts(where, found, f"{chosen} profile")

@@ -7,6 +7,7 @@ import click
 from footfall.analyze.profile.clocks import Clock
 from footfall.cli.options import config_option, data_file_option, load_config
 from footfall.cli.reports.report_files import write_output, write_parts
+from footfall.cli.reports.reporting import warn_of_profile
 from footfall.errors import UsageError
 from footfall.report.times import need_clock, need_profile, with_builtin_calls
 
@@ -63,6 +64,8 @@ def command(
     config = load_config(config_file, data_file=data_files[-1] if data_files else data_file)
     profile = with_builtin_calls(need_profile(config, config.data_file, has_timelines=True))
     need_clock(profile, Clock(clock) if clock else None)
+    for each in data_files or (config.data_file,):
+        warn_of_profile(config, each)
     if output.lower().endswith(_PAGE_ENDINGS):
         from footfall.report.site.flame_file import render_flame_file
 

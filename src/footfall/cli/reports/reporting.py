@@ -16,6 +16,7 @@ from footfall.config.configuration import Config
 from footfall.errors import EXIT_USAGE
 from footfall.load.gather import Coverage, gather, profile_alone
 from footfall.printable import printable
+from footfall.record.data.qualifications import read_qualifications
 from footfall.report.coverage.text import plural
 from footfall.session.combining import combine_before_report
 from footfall.session.output import show, warn
@@ -28,6 +29,7 @@ __all__ = [
     "report_options",
     "say_times_alone",
     "times_exit_status",
+    "warn_of_profile",
     "whole_exit_status",
 ]
 
@@ -125,6 +127,11 @@ def contexts_option(function: _Command) -> _Command:
         metavar="REGEX1,REGEX2,...",
         help="Count only what ran in contexts that one of these regular expressions finds.",
     )(function)
+
+
+def warn_of_profile(config: Config, data_file: str) -> None:
+    """Say again what qualifies the profile in a data file, for reports of times alone. Raises as `open_data_file`."""
+    warn(read_qualifications(data_file, profile=True), config.disable_warnings)
 
 
 def say_times_alone(config: Config) -> None:

@@ -78,7 +78,9 @@ def make_session_reports(request: PytestRequest, config: Config, data_file: str)
         return done
     lines: list[Line] = []
     try:
-        coverage = gather(config, data_file, ignore_errors=True, contexts=config.report_contexts)
+        coverage = gather(
+            config, data_file, ignore_errors=True, contexts=config.report_contexts, with_qualifications=False
+        )
     except FootfallError as error:
         lines.append([(f"WARNING: Failed to generate report: {error.message}", "bad")])
         total = 0.0

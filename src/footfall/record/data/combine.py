@@ -23,6 +23,7 @@ from footfall.record.data.merge_conditions import ConditionsMerge
 from footfall.record.data.merge_coverage import CoverageMerge, inferred_paths
 from footfall.record.data.merge_profiles import ProfilesMerge
 from footfall.record.data.parallel_files import find_parallel_files
+from footfall.record.data.qualifications import Message, add_qualifications, qualifications_in
 from footfall.record.data.test_times import TestTimesMerge
 
 __all__ = ["Combined", "combine_files", "find_inputs", "remove_inputs"]
@@ -36,6 +37,7 @@ _KNOWN_TABLES: Final = frozenset(
         "footfall_frame",
         "footfall_inferred",
         "footfall_lines_only",
+        "footfall_message",
         "footfall_native_call",
         "footfall_node",
         "footfall_profile",
@@ -144,6 +146,8 @@ class _Merge:
         self._conditions = ConditionsMerge(target, map_path)
         self._profiles = ProfilesMerge(target, map_path)
         self._test_times = TestTimesMerge(target)
+        self._target = target
+        self._messages: list[Message] = []
         self._unknown_tables: dict[str, str] = {}
         self._n_known_runs = 0
 
@@ -154,12 +158,14 @@ class _Merge:
             conditions = self._conditions.read(connection, path)
             profile = self._profiles.read(connection, path)
             test_times = self._test_times.read(connection)
+            messages = qualifications_in(connection)
             query = "select name from sqlite_master where type = 'table' and name like 'footfall\\_%' escape '\\'"
             tables = {name for (name,) in connection.execute(query)}
             self._coverage.add(connection, os.path.getsize(path))
         self._conditions.add(conditions)
         self._n_known_runs += self._profiles.add(profile)
         self._test_times.add(test_times)
+        self._messages += messages
         for name in tables - _KNOWN_TABLES:
             self._unknown_tables.setdefault(name, path)
 
@@ -167,6 +173,7 @@ class _Merge:
         self._coverage.finish()
         self._conditions.finish()
         self._profiles.finish()
+        add_qualifications(self._target, self._messages)
         result.n_known_runs = self._n_known_runs
         for path in sorted(self._coverage.tracer_conflicts):
             text = f"{path} was measured by different plugins in different data files."

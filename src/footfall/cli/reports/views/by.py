@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from footfall.cli.reports.report_files import write_output
+from footfall.cli.reports.reporting import warn_of_profile
 from footfall.config.configuration import Config
 from footfall.errors import UsageError
 from footfall.record.data.test_times import read_test_times
@@ -29,6 +30,7 @@ def show_times(config: Config, options: TimeTableOptions, format_: str) -> None:
     profile = need_profile(config, config.data_file, config.report_contexts)
     need_clock(profile, options.clock)
     test_times = read_test_times(config.data_file, config.report_contexts) if options.by == "test" else {}
+    warn_of_profile(config, config.data_file)
     if format_ == "json":
         write_output("-", render_json(times_by_report(profile, options, test_times), indent=_INDENT) + "\n", "profile")
     else:

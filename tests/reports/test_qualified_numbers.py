@@ -1,0 +1,47 @@
+"""What a run said of its numbers is said again by each report of them, and by no other."""
+
+import contextlib
+import sqlite3
+
+import pytest
+
+from footfall.record.data.coverage_tables import create_data_file
+from footfall.record.data.profile_tables import read_profile
+from footfall.record.data.qualifications import add_qualifications, read_qualifications
+
+pytestmark = pytest.mark.any_python
+
+_LINES, _TIMES, _NEITHER = ("not-instrumented", "A."), ("jit-lines", "B."), ("still-running", "C.")
+
+
+def test_reports_say_what_qualifies_them(footfall, tmp_path) -> None:
+    """Coverage reports of data with a profile show times, so they say both; reports of times say what is of these."""
+    (tmp_path / "main.py").write_text("x = sum(range(10_000_000))\n")
+    assert footfall("run", "-q", "main.py").returncode == 0
+    with contextlib.closing(sqlite3.connect(tmp_path / ".coverage")) as connection, connection:
+        add_qualifications(connection, [_LINES, _TIMES, _NEITHER, _LINES])
+    both = ("[not-instrumented]", "[jit-lines]")
+    for report, said in (
+        (("report",), both),
+        (("json", "-q", "-o", "-"), both),
+        (("report", "--by", "function"), both[1:]),
+        (("export", "-o", "out.txt", "--format", "collapsed"), both[1:]),
+        (("flame", "-o", "flame.html"), both[1:]),
+    ):
+        done = footfall(*report)
+        assert done.returncode == 0, done.stderr
+        assert [done.stderr.count(slug) for slug in (*both, "[still-running]")] == [*(int(s in said) for s in both), 0]
+    (tmp_path / ".coveragerc").write_text("[run]\ndisable_warnings = jit-lines\n")
+    assert footfall("report", "--by", "function").stderr == ""
+    assert read_profile(tmp_path / ".coverage") is not None
+
+
+def test_combined_data_keeps_what_qualifies_each_part(footfall, tmp_path) -> None:
+    """Each message once."""
+    for name, messages in (("a", [_LINES]), ("b", [_LINES, _TIMES]), ("c", [_NEITHER])):
+        with create_data_file(str(tmp_path / f".coverage.{name}")) as connection:
+            connection.execute("insert into meta values ('has_arcs', '0')")
+            connection.execute("insert into file values (1, ?)", (str(tmp_path / f"{name}.py"),))
+            add_qualifications(connection, messages)
+    assert footfall("combine", "-q").returncode == 0
+    assert read_qualifications(tmp_path / ".coverage", coverage=True, profile=True) == [_LINES, _TIMES]
