@@ -8,7 +8,7 @@ JOBS ?= auto
 QUICK = tests/unit/test_analyze_*.py tests/unit/test_branches.py tests/unit/test_calltree.py tests/unit/test_changes.py tests/data/test_combine.py \
 	tests/unit/test_condition_analyses.py tests/unit/test_config.py tests/unit/test_core_stub.py tests/data/test_coveragedb.py \
 	tests/reports/test_export.py tests/unit/test_imports.py tests/processes/test_install.py tests/unit/test_linetable.py tests/reports/test_messages.py \
-	tests/sampler/test_profile_numbers.py tests/data/test_recordedfile.py tests/reports/test_reports.py tests/unit/test_samplelog.py \
+	tests/sampler/test_profile_numbers.py tests/data/test_untrusted_file.py tests/reports/test_reports.py tests/unit/test_samplelog.py \
 	tests/site/test_site.py
 
 .DEFAULT_GOAL := help

@@ -16,18 +16,18 @@ typedef struct walk_step {
 } walk_step;
 
 /* How the end of an `except*` at `unit` went when `line` came before it. */
-typedef struct star_way {
+typedef struct except_star_way {
     int32_t unit, line;
     uint8_t flags;
-} star_way;
+} except_star_way;
 
 typedef struct walker {
     const code_graph *graph;
     const uint8_t *hits;
     uint8_t exit_flag;
     int32_t exit; /* the end of an arc that leaves the code */
-    star_way *star_ways;
-    Py_ssize_t n_star_ways;
+    except_star_way *except_star_ways;
+    Py_ssize_t n_except_star_ways;
     /* The steps of the walk in hand: those before `n_done` have been taken. `slots` finds them. */
     walk_step *steps;
     int32_t n_steps, n_done, n_slots;
@@ -184,8 +184,8 @@ possible_ways(const walker *self, int32_t unit, int32_t last_line)
 {
     uint8_t found = 0;
     int is_end = 0;
-    for (Py_ssize_t at = 0; at < self->n_star_ways; at++) {
-        const star_way *way = &self->star_ways[at];
+    for (Py_ssize_t at = 0; at < self->n_except_star_ways; at++) {
+        const except_star_way *way = &self->except_star_ways[at];
         if (way->unit == unit) {
             is_end = 1;
             found |= way->line == last_line || way->line == UNKNOWN ? way->flags : 0;
@@ -345,14 +345,14 @@ unsent_first_line(const code_graph *graph, const uint8_t *hits)
 }
 
 static int
-is_star_end(const code_unit *unit)
+is_except_star_end(const code_unit *unit)
 {
     return unit->branch >= 0 && unit->op == OP_POP_JUMP_IF_NOT_NONE && unit->line < 0;
 }
 
 /* Read what is behind the hits of the code itself. */
 static int
-read_star_ways(walker *self, const uint8_t *hits, Py_ssize_t n_hits)
+read_except_star_ways(walker *self, const uint8_t *hits, Py_ssize_t n_hits)
 {
     const code_graph *graph = self->graph;
     Py_ssize_t n_units = graph->n_units, n_ends = 0, n_ways = 0;
@@ -360,7 +360,7 @@ read_star_ways(walker *self, const uint8_t *hits, Py_ssize_t n_hits)
         return 0;
     }
     for (Py_ssize_t unit = 0; unit < n_units; unit++) {
-        n_ends += is_star_end(&graph->units[unit]);
+        n_ends += is_except_star_end(&graph->units[unit]);
     }
     if (n_hits % n_units != 0 || n_hits / n_units != 1 + n_ends) {
         PyErr_SetString(PyExc_ValueError, "the hits do not fit the code");
@@ -369,21 +369,22 @@ read_star_ways(walker *self, const uint8_t *hits, Py_ssize_t n_hits)
     for (Py_ssize_t at = n_units; at < n_hits; at++) {
         n_ways += hits[at] != 0;
     }
-    self->star_ways = PyMem_Calloc((size_t)(n_ways + n_ends), sizeof self->star_ways[0]);
-    if (self->star_ways == NULL) {
+    self->except_star_ways = PyMem_Calloc((size_t)(n_ways + n_ends), sizeof self->except_star_ways[0]);
+    if (self->except_star_ways == NULL) {
         PyErr_NoMemory();
         return -1;
     }
     Py_ssize_t at = n_units;
     for (int32_t unit = 0; unit < n_units; unit++) {
-        if (!is_star_end(&graph->units[unit])) {
+        if (!is_except_star_end(&graph->units[unit])) {
             continue;
         }
         /* one without flags, so that an end which nothing reached is known as one */
-        self->star_ways[self->n_star_ways++] = (star_way){unit, UNKNOWN, 0};
+        self->except_star_ways[self->n_except_star_ways++] = (except_star_way){unit, UNKNOWN, 0};
         for (Py_ssize_t place = 0; place < n_units; place++, at++) {
             if (hits[at] != 0) {
-                self->star_ways[self->n_star_ways++] = (star_way){unit, graph->units[place].line, hits[at]};
+                self->except_star_ways[self->n_except_star_ways++] =
+                    (except_star_way){unit, graph->units[place].line, hits[at]};
             }
         }
     }
@@ -475,7 +476,7 @@ arcs_of_hits(const code_graph *graph, const uint8_t *hits, Py_ssize_t n_hits, in
     self.exit_flag = has_exits ? HIT_LEFT : 0;
     self.lines = PySet_New(NULL);
     self.arcs = PySet_New(NULL);
-    if (self.lines == NULL || self.arcs == NULL || read_star_ways(&self, hits, n_hits) < 0) {
+    if (self.lines == NULL || self.arcs == NULL || read_except_star_ways(&self, hits, n_hits) < 0) {
         goto done;
     }
     int32_t unsent = is_partial ? unsent_first_line(graph, hits) : -1;
@@ -496,7 +497,7 @@ done:
     Py_XDECREF(self.lines);
     Py_XDECREF(self.arcs);
     PyMem_Free(changed);
-    PyMem_Free(self.star_ways);
+    PyMem_Free(self.except_star_ways);
     PyMem_Free(self.steps);
     PyMem_Free(self.slots);
     return found;

@@ -175,12 +175,12 @@ run_thread(PyObject *self, PyObject *args, PyObject *kwargs)
 static PyMethodDef run_thread_def = {"footfall_run_thread", (PyCFunction)(void (*)(void))run_thread,
                                      METH_VARARGS | METH_KEYWORDS, NULL};
 
-PyDoc_STRVAR(context_carry_doc,
-             "context_carry($module, function, /)\n--\n\n"
+PyDoc_STRVAR(context_wrap_thread_doc,
+             "context_wrap_thread($module, function, /)\n--\n\n"
              "Return a look-alike of `function` that runs in the label that the caller is bound to now.");
 
 static PyObject *
-context_carry(PyObject *module, PyObject *function)
+context_wrap_thread(PyObject *module, PyObject *function)
 {
     module_state *state = get_state(module);
     PyObject *label = NULL; // owned
@@ -221,7 +221,7 @@ record_after_fork(PyObject *module, PyObject *Py_UNUSED(ignored))
 
 static PyMethodDef contexts_methods[] = {
     {"context_bind", context_bind, METH_O, context_bind_doc},
-    {"context_carry", context_carry, METH_O, context_carry_doc},
+    {"context_wrap_thread", context_wrap_thread, METH_O, context_wrap_thread_doc},
     {"context_label", context_label, METH_NOARGS, context_label_doc},
     {"context_switch", context_switch, METH_O, context_switch_doc},
     {"context_switch_samples", context_switch_samples, METH_O, context_switch_samples_doc},

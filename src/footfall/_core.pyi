@@ -74,7 +74,7 @@ def settrace_start(decide: Callable[[str], str | None], with_arcs: bool, only_ne
 def settrace_stop() -> None:
     """Trace no thread any more. Does nothing when the engine does not run."""
 
-def settrace_carry(function: Callable[..., Any], /) -> Callable[..., Any]:
+def settrace_wrap_thread(function: Callable[..., Any], /) -> Callable[..., Any]:
     """Return a look-alike of `function` that, as a thread's, is traced while the engine runs."""
 
 def children_wrap(
@@ -85,7 +85,7 @@ def children_wrap(
 def context_bind(label: str, /) -> None:
     """The running thread or task, and those that it starts from now on, belong to the context `label`."""
 
-def context_carry(function: Callable[..., Any], /) -> Callable[..., Any]:
+def context_wrap_thread(function: Callable[..., Any], /) -> Callable[..., Any]:
     """Return a look-alike of `function` that runs in the label that the caller is bound to now."""
 
 def context_label() -> str:

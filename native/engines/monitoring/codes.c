@@ -17,7 +17,7 @@ monitoring_free_code_hits(void *extra)
     code_hits *gone = extra;
     if (gone != NULL) {
         other_context_hits_free(&gone->other_hits);
-        star_ends_free(gone->ends);
+        except_star_ends_free(gone->ends);
         PyMem_RawFree(gone->jumps);
         gone->ends = NULL;
         gone->jumps = NULL;
@@ -41,7 +41,7 @@ mark_dirty(struct monitoring *mon, code_hits *extra)
 
 /* What a code object carries from now on; it owns `ends` then. NULL with an exception. */
 static code_hits *
-new_code_hits(struct monitoring *mon, PyObject *code, star_ends *ends)
+new_code_hits(struct monitoring *mon, PyObject *code, except_star_ends *ends)
 {
     code_hits *extra = PyMem_RawCalloc(1, sizeof *extra);
     if (extra == NULL) {
@@ -87,11 +87,11 @@ monitoring_register(module_state *state, PyObject *code, PyObject *path)
         return 0;
     }
     code_hits *extra = code_hits_of(mon, code);
-    star_ends *found = NULL; // owned
+    except_star_ends *found = NULL; // owned
     if (extra == NULL && mon->with_branches) {
-        found = star_ends_find((PyCodeObject *)code, bytecode);
+        found = except_star_ends_find((PyCodeObject *)code, bytecode);
     }
-    uint32_t n_more = star_ends_places(extra != NULL ? extra->ends : found);
+    uint32_t n_more = except_star_ends_places(extra != NULL ? extra->ends : found);
     uint32_t n_units = (uint32_t)(PyBytes_GET_SIZE(bytecode) / 2);
     uint32_t code_id = 0;
     unsigned char *hits = recorder_add_code(state->recorder, (PyCodeObject *)code, bytecode, n_more, path, &code_id);
@@ -100,7 +100,7 @@ monitoring_register(module_state *state, PyObject *code, PyObject *path)
         extra = new_code_hits(mon, code, found);
     }
     if (hits == NULL || extra == NULL) {
-        star_ends_free(found);
+        except_star_ends_free(found);
         return PyErr_Occurred() ? -1 : 0;
     }
     extra->hits = hits;

@@ -68,14 +68,14 @@ on_py_start(PyObject *module, PyObject *const *args, Py_ssize_t n_args)
 
 /* A line that may lead to the end of an `except*`, or such an end: its event stays. */
 static void
-note_star_event(module_state *state, code_hits *extra, uint32_t unit, unsigned char flag)
+note_except_star_event(module_state *state, code_hits *extra, uint32_t unit, unsigned char flag)
 {
     frame_lines *last_lines = &state->monitoring->last_lines;
     if (flag == HIT_LINE) {
-        star_ends_note_line(last_lines, frame_running(), unit);
+        except_star_ends_note_line(last_lines, frame_running(), unit);
     }
     else {
-        uint32_t place = star_ends_place(last_lines, extra->ends, frame_running(), unit);
+        uint32_t place = except_star_ends_place(last_lines, extra->ends, frame_running(), unit);
         monitoring_set_flag_in_context(state, extra, 2 * (Py_ssize_t)place, flag);
     }
 }
@@ -93,8 +93,8 @@ hit_once(module_state *state, PyObject *code, Py_ssize_t byte_offset, unsigned c
         Py_RETURN_NONE; /* stopped */
     }
     uint32_t unit = (uint32_t)(byte_offset / 2);
-    if (extra->ends != NULL && star_ends_watch(extra->ends, unit, flag == HIT_LINE)) {
-        note_star_event(state, extra, unit, flag);
+    if (extra->ends != NULL && except_star_ends_watch(extra->ends, unit, flag == HIT_LINE)) {
+        note_except_star_event(state, extra, unit, flag);
         Py_RETURN_NONE;
     }
     if (!is_own || state->monitoring->has_other_contexts) {

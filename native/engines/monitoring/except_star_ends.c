@@ -32,8 +32,8 @@ is_end(PyCodeObject *code, const unsigned char *bytecode, Py_ssize_t unit)
            && PyCode_Addr2Line(code, (int)(2 * unit)) < 0;
 }
 
-star_ends *
-star_ends_find(PyCodeObject *code, PyObject *bytecode)
+except_star_ends *
+except_star_ends_find(PyCodeObject *code, PyObject *bytecode)
 {
     const unsigned char *bytes = (const unsigned char *)PyBytes_AS_STRING(bytecode);
     Py_ssize_t n_units = PyBytes_GET_SIZE(bytecode) / 2;
@@ -52,7 +52,7 @@ star_ends_find(PyCodeObject *code, PyObject *bytecode)
     if (n_ends == 0 || first_unit < 0 || (uint64_t)n_units * n_ends > MAX_PLACES) {
         return NULL;
     }
-    star_ends *found = PyMem_RawMalloc(sizeof *found + n_ends * sizeof found->ends[0]);
+    except_star_ends *found = PyMem_RawMalloc(sizeof *found + n_ends * sizeof found->ends[0]);
     if (found == NULL) {
         return NULL;
     }
@@ -69,8 +69,8 @@ star_ends_find(PyCodeObject *code, PyObject *bytecode)
 
 #else /* no branch events, so nothing to tell apart */
 
-star_ends *
-star_ends_find(PyCodeObject *Py_UNUSED(code), PyObject *Py_UNUSED(bytecode))
+except_star_ends *
+except_star_ends_find(PyCodeObject *Py_UNUSED(code), PyObject *Py_UNUSED(bytecode))
 {
     return NULL;
 }
@@ -78,13 +78,13 @@ star_ends_find(PyCodeObject *Py_UNUSED(code), PyObject *Py_UNUSED(bytecode))
 #endif
 
 void
-star_ends_free(star_ends *ends)
+except_star_ends_free(except_star_ends *ends)
 {
     PyMem_RawFree(ends);
 }
 
 uint32_t
-star_ends_places(const star_ends *ends)
+except_star_ends_places(const except_star_ends *ends)
 {
     return ends == NULL ? 0 : ends->n_units * ends->n_ends;
 }
@@ -93,7 +93,7 @@ star_ends_places(const star_ends *ends)
 #define TO_NOT_TAKEN 2
 
 static uint32_t
-number_of_end(const star_ends *ends, uint32_t unit)
+number_of_end(const except_star_ends *ends, uint32_t unit)
 {
     uint32_t number = 0;
     while (number < ends->n_ends && ends->ends[number] != unit && ends->ends[number] + TO_NOT_TAKEN != unit) {
@@ -103,7 +103,7 @@ number_of_end(const star_ends *ends, uint32_t unit)
 }
 
 int
-star_ends_watch(const star_ends *ends, uint32_t unit, int is_line)
+except_star_ends_watch(const except_star_ends *ends, uint32_t unit, int is_line)
 {
     if (unit < ends->first_unit || unit > ends->ends[ends->n_ends - 1] + TO_NOT_TAKEN) {
         return 0;
@@ -135,7 +135,7 @@ forget_left_frames(frame_lines *last_lines)
 }
 
 void
-star_ends_note_line(frame_lines *last_lines, const void *frame, uint32_t unit)
+except_star_ends_note_line(frame_lines *last_lines, const void *frame, uint32_t unit)
 {
     if (last_lines->n_used >= last_lines->n_slots / 2) {
         forget_left_frames(last_lines);
@@ -144,7 +144,7 @@ star_ends_note_line(frame_lines *last_lines, const void *frame, uint32_t unit)
 }
 
 uint32_t
-star_ends_place(frame_lines *last_lines, const star_ends *ends, const void *frame, uint32_t unit)
+except_star_ends_place(frame_lines *last_lines, const except_star_ends *ends, const void *frame, uint32_t unit)
 {
     uint32_t line_unit = unit; /* of no line: unknown */
     frame_line *last = frame_lines_find(last_lines, frame);

@@ -11,28 +11,29 @@
 
 #include "engines/trace_sets.h"
 
-typedef struct star_ends {
+typedef struct except_star_ends {
     uint32_t n_units;
     uint32_t first_unit; /* of the handlers: LINE events from here to the last end are watched */
     uint32_t n_ends;
     uint32_t ends[]; /* the units of those jumps, in order */
-} star_ends;
+} except_star_ends;
 
 /* The ends in a code object; NULL where there are none. `bytecode` is without instrumentation. */
-star_ends *star_ends_find(PyCodeObject *code, PyObject *bytecode);
+except_star_ends *except_star_ends_find(PyCodeObject *code, PyObject *bytecode);
 
-void star_ends_free(star_ends *ends);
+void except_star_ends_free(except_star_ends *ends);
 
 /* How many places they need behind the code's own: for each end, one for each unit that a line may begin at. */
-uint32_t star_ends_places(const star_ends *ends);
+uint32_t except_star_ends_places(const except_star_ends *ends);
 
 /* Whether an event at this unit must keep firing. */
-int star_ends_watch(const star_ends *ends, uint32_t unit, int is_line);
+int except_star_ends_watch(const except_star_ends *ends, uint32_t unit, int is_line);
 
 /* A line began at `unit` of this frame. */
-void star_ends_note_line(frame_lines *last_lines, const void *frame, uint32_t unit);
+void except_star_ends_note_line(frame_lines *last_lines, const void *frame, uint32_t unit);
 
 /* The place for the end at `unit` and the line at which this frame was last. */
-uint32_t star_ends_place(frame_lines *last_lines, const star_ends *ends, const void *frame, uint32_t unit);
+uint32_t except_star_ends_place(frame_lines *last_lines, const except_star_ends *ends, const void *frame,
+                                uint32_t unit);
 
 #endif

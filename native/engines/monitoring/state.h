@@ -17,7 +17,7 @@
 typedef struct code_hits {
     unsigned char *hits; /* borrowed from the record file's mapping */
     uint32_t n_places; /* one for each code unit, and those of `ends` */
-    star_ends *ends; /* owned; NULL in nearly all code */
+    except_star_ends *ends; /* owned; NULL in nearly all code */
     cold_jumps *jumps; /* owned; NULL in most code, and until it handles an exception */
     int has_handled; /* an exception; `jumps` is known */
     int is_watching; /* `jumps`, by INSTRUCTION events, in this context */
@@ -41,7 +41,7 @@ struct monitoring {
     PyObject *set_events; /* owned: sys.monitoring.set_events */
     code_hits *dirty; /* first of the list */
     frame_layout frames;
-    frame_lines last_lines; /* of frames in an `except*`, for star_ends */
+    frame_lines last_lines; /* of frames in an `except*`, for except_star_ends */
     int has_other_contexts; /* work of another context was seen in this one: nothing is disabled until the next */
     long global_events;
     long context_events; /* further global events, once there are contexts */

@@ -494,12 +494,12 @@ run_thread(PyObject *self, PyObject *args, PyObject *kwargs)
 static PyMethodDef run_thread_def = {"footfall_run_thread", (PyCFunction)(void (*)(void))run_thread,
                                      METH_VARARGS | METH_KEYWORDS, NULL};
 
-PyDoc_STRVAR(settrace_carry_doc,
-             "settrace_carry($module, function, /)\n--\n\n"
+PyDoc_STRVAR(settrace_wrap_thread_doc,
+             "settrace_wrap_thread($module, function, /)\n--\n\n"
              "Return a look-alike of `function` that, as a thread's, is traced while the engine runs.");
 
 static PyObject *
-settrace_carry(PyObject *module, PyObject *function)
+settrace_wrap_thread(PyObject *module, PyObject *function)
 {
     PyObject *self = PyTuple_Pack(2, module, function); // owned
     PyObject *runner = self == NULL ? NULL : PyCFunction_New(&run_thread_def, self);
@@ -630,7 +630,7 @@ settrace_stop(PyObject *module, PyObject *Py_UNUSED(ignored))
 
 static PyMethodDef settrace_methods[] = {
     {"settrace_ask_again", settrace_ask_again, METH_O, settrace_ask_again_doc},
-    {"settrace_carry", settrace_carry, METH_O, settrace_carry_doc},
+    {"settrace_wrap_thread", settrace_wrap_thread, METH_O, settrace_wrap_thread_doc},
     {"settrace_start", settrace_start, METH_VARARGS, settrace_start_doc},
     {"settrace_stop", settrace_stop, METH_NOARGS, settrace_stop_doc},
     {NULL, NULL, 0, NULL},

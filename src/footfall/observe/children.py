@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     Named = dict[str, Any]
     Change = Callable[[Arguments, Named], tuple[Arguments, Named] | None]
 
-__all__ = ["carry_run_on"]
+__all__ = ["propagate_run"]
 
 _PYTHON_NAMES = ("python", "pypy")
 _SHELLS = ("sh", "bash", "dash", "ash", "busybox", "ksh", "mksh", "zsh", "fish", "csh", "tcsh")
@@ -37,7 +37,7 @@ _FORK_EXEC_USER = 19
 _USER_CHANGES = ("setuid", "seteuid", "setreuid", "setresuid")
 
 
-def carry_run_on(directory: str) -> None:
+def propagate_run(directory: str) -> None:
     """Let programs that this one starts from now on know of the run in `directory`."""
     name = os.fsencode(RUN_VARIABLE)
     value = os.fsencode(directory)

@@ -9,7 +9,7 @@ is counted for "test|run" while that lasts.
 import sys
 
 from footfall.observe.messages import report
-from footfall.observe.thread_starts import carry_into_threads
+from footfall.observe.thread_starts import wrap_thread_functions
 from footfall.own_builtins import keep_builtins
 
 keep_builtins(globals())
@@ -105,15 +105,15 @@ def _follow_into_threads(core: "Any") -> None:
     global _has_followed
     _has_followed = True
 
-    def carry(function: "Any") -> "Any":
+    def wrap_thread(function: "Any") -> "Any":
         if _is_of_pool(function):
             return None
         own = getattr(getattr(function, "__self__", None), "_context", None)
         if own is not None:  # from 3.14 a threading.Thread runs in one of its own
-            own.run(core.context_carry(_do_nothing))
-        return core.context_carry(function)
+            own.run(core.context_wrap_thread(_do_nothing))
+        return core.context_wrap_thread(function)
 
-    carry_into_threads(core.children_wrap, carry)
+    wrap_thread_functions(core.children_wrap, wrap_thread)
 
 
 def _follow_into_threads_of_pypy() -> None:
@@ -122,10 +122,10 @@ def _follow_into_threads_of_pypy() -> None:
     from footfall.observe.pypy import children as pypy_children
     from footfall.observe.pypy import contexts as pypy_contexts
 
-    def carry(function: "Any") -> "Any":
-        return None if _is_of_pool(function) else pypy_contexts.carry(function)
+    def wrap_thread(function: "Any") -> "Any":
+        return None if _is_of_pool(function) else pypy_contexts.wrap_thread(function)
 
-    carry_into_threads(pypy_children.wrap, carry)
+    wrap_thread_functions(pypy_children.wrap, wrap_thread)
 
 
 def _do_nothing() -> None:

@@ -10,7 +10,7 @@ import sys
 
 from footfall.files import current_directory
 from footfall.model import ENGINE_MONITORING, ENGINE_PROBES, ENGINE_SETTRACE, ENGINE_VARIABLE, RUN_VARIABLE
-from footfall.observe.children import carry_run_on
+from footfall.observe.children import propagate_run
 from footfall.observe.messages import report
 from footfall.observe.scope import Scope
 from footfall.own_builtins import keep_builtins
@@ -40,7 +40,7 @@ def start(directory: str) -> None:
         report("run-unreadable", "not measured: " + str(error) + ".", "Start it with `footfall run`.")
         return
     try:
-        carry_run_on(directory)
+        propagate_run(directory)
     except Exception as error:  # any failure of ours must leave the program as it is
         report("start-failed", "programs that this one starts in another environment are not measured: " + repr(error))
     try:

@@ -16,10 +16,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
-    Carry = Callable[[Callable[..., Any]], Callable[..., Any] | None]
+    WrapFunction = Callable[[Callable[..., Any]], Callable[..., Any] | None]
     """From what a thread is to run to a look-alike of it; None leaves it as it is."""
 
-__all__ = ["carry_into_threads", "replace_starters"]
+__all__ = ["wrap_thread_functions", "replace_starters"]
 
 _STARTERS = ("start_new_thread", "start_new", "start_joinable_thread")
 
@@ -43,17 +43,17 @@ def replace_starters(look_alike_of: "Callable[[Any], Any]") -> None:
                 pass
 
 
-def carry_into_threads(wrap: "Callable[..., Any]", carry: "Carry") -> None:
-    """Let each thread that is started from now on run `carry(function)` in the place of its function.
+def wrap_thread_functions(wrap: "Callable[..., Any]", wrap_function: "WrapFunction") -> None:
+    """Let each thread that is started from now on run `wrap_function(function)` in the place of its function.
 
     `wrap` makes look-alikes: `_core.children_wrap`, on PyPy `pypy_children.wrap`.
     """
 
     def change(args: "tuple[Any, ...]", named: "dict[str, Any]") -> "tuple[tuple[Any, ...], dict[str, Any]] | None":
         function = args[0] if args else named.get("function")
-        carried = carry(function) if callable(function) else None
-        if carried is None:
+        wrapped = wrap_function(function) if callable(function) else None
+        if wrapped is None:
             return None
-        return ((carried, *args[1:]), named) if args else (args, {**named, "function": carried})
+        return ((wrapped, *args[1:]), named) if args else (args, {**named, "function": wrapped})
 
     replace_starters(lambda plain: wrap(plain, change, None))

@@ -7,7 +7,7 @@ stays the program's own. A program that sets another trace function takes its th
 import sys
 
 from footfall.observe.own_modules import load_own
-from footfall.observe.thread_starts import carry_into_threads
+from footfall.observe.thread_starts import wrap_thread_functions
 from footfall.own_builtins import keep_builtins
 
 keep_builtins(globals())
@@ -54,7 +54,7 @@ def _start_in_core(decide: "Callable[[str], str | None]", branch: bool, only_new
     _core.settrace_start(decide, branch, only_new)
     if not _has_followed:
         _has_followed = True
-        carry_into_threads(_core.children_wrap, _core.settrace_carry)
+        wrap_thread_functions(_core.children_wrap, _core.settrace_wrap_thread)
 
 
 def ask_again(filename: str) -> None:

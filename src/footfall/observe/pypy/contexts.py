@@ -21,12 +21,12 @@ if TYPE_CHECKING:
 
     Begin = Callable[[Any], tuple[int | None, Any]]
 
-__all__ = ["AskingHits", "after_fork", "bind", "carry", "context_of_other_work", "has_other_work", "switch"]
+__all__ = ["AskingHits", "after_fork", "bind", "context_of_other_work", "has_other_work", "switch", "wrap_thread"]
 
 _variable: "ContextVar[str] | None" = None
 """The label of a thread or task; made at the first switch."""
 
-_carried: dict[int, str] = {}
+_labels_of_threads: dict[int, str] = {}
 """The labels of threads that were started in a context, by their identity."""
 
 _has_other_work = False
@@ -133,16 +133,16 @@ def _look_for_other_work(running: str = "") -> None:
     recorder = PureRecorder.current
     if recorder is not None:
         owner = _owner(recorder.label)
-        labels = [running, *list(_carried.values()), *_labels_of_tasks()]
+        labels = [running, *list(_labels_of_threads.values()), *_labels_of_tasks()]
         _has_other_work = any(label and _owner(label) != owner for label in labels)
 
 
 def after_fork() -> None:
     """Forget the parent's other threads."""
     running = _thread.get_ident()
-    for identity in list(_carried):
+    for identity in list(_labels_of_threads):
         if identity != running:
-            del _carried[identity]
+            del _labels_of_threads[identity]
     _look_for_other_work("" if _variable is None else _variable.get(""))
 
 
@@ -155,7 +155,7 @@ def _labels_of_tasks() -> "list[str]":
     return [context.get(_variable, "") for context in contexts if context is not None]
 
 
-def carry(function: "Callable[..., Any]") -> "Callable[..., Any] | None":
+def wrap_thread(function: "Callable[..., Any]") -> "Callable[..., Any] | None":
     """Return a look-alike that runs in a new thread in the label that the caller has now; None when there is none."""
     label = None if _variable is None else _variable.get(None)
     if not label:
@@ -164,12 +164,12 @@ def carry(function: "Callable[..., Any]") -> "Callable[..., Any] | None":
     @__pypy__.hidden_applevel  # type: ignore[untyped-decorator]
     def run(*args: object, **named: object) -> object:
         identity = _thread.get_ident()
-        _carried[identity] = label
+        _labels_of_threads[identity] = label
         bind(label)
         try:
             return function(*args, **named)
         finally:
-            _carried.pop(identity, None)
+            _labels_of_threads.pop(identity, None)
             _look_for_other_work()
 
     return run  # type: ignore[no-any-return]

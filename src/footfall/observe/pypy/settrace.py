@@ -16,7 +16,7 @@ from footfall.observe.pypy.contexts import context_of_other_work, has_other_work
 from footfall.observe.pypy.phantom_lines import PhantomLines
 from footfall.observe.pypy.recorder import PureRecorder
 from footfall.observe.pypy.recursion import end_recursion, hidden_applevel, stack_almost_full
-from footfall.observe.thread_starts import carry_into_threads
+from footfall.observe.thread_starts import wrap_thread_functions
 from footfall.own_builtins import keep_builtins
 from footfall.pythons import traced_opcodes
 
@@ -96,10 +96,10 @@ def _begin(recorder: PureRecorder, files: "_Files") -> None:
     sys.settrace(files.trace)
     if not _Files.are_threads_followed:
         _Files.are_threads_followed = True
-        carry_into_threads(pypy_children.wrap, _carry)
+        wrap_thread_functions(pypy_children.wrap, _wrap_thread)
 
 
-def _carry(function: "Callable[..., Any]") -> "Callable[..., Any]":
+def _wrap_thread(function: "Callable[..., Any]") -> "Callable[..., Any]":
     """Return a look-alike that is traced while the engine runs, as what a new thread runs."""
 
     @hidden_applevel
