@@ -81,7 +81,7 @@ def _differences(facts, previous):
     old = read_facts(previous)
     found = []
     for what, where in (
-        ("opcodes", "analyze/, native/decode/ and native/core/ name instructions: grep for each that is gone"),
+        ("opcodes", "analyze/, native/decode/ and native/engines/ name instructions: grep for each that is gone"),
         ("events", "observe/capture/monitoring.py and native/engines/monitoring/events.c"),
         ("debug_words", "native/walk/layouts/layout.h and native/walk/offsets.c"),
     ):

@@ -78,7 +78,7 @@ typedef struct search {
 } search;
 
 static int
-look_at(struct dl_phdr_info *info, size_t Py_UNUSED(size), void *argument)
+find_in_library(struct dl_phdr_info *info, size_t Py_UNUSED(size), void *argument)
 {
     search *self = argument;
     self->n_loaded = info->dlpi_adds;
@@ -104,7 +104,7 @@ inside_look_for_tasks(sampler *s, uint64_t now_ns)
     }
     looked->next_ns = now_ns + LOOK_EVERY_NS;
     search found = {.n_known = looked->n_loaded};
-    dl_iterate_phdr(look_at, &found);
+    dl_iterate_phdr(find_in_library, &found);
     looked->n_loaded = found.n_loaded;
     if (found.address == 0) {
         return;

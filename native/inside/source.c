@@ -51,7 +51,7 @@ begin(sampler *s)
 {
     open_window(s);
     s->follow.rseq_offset = find_rseq();
-    s->thread.last_thread = (last_thread_watch){monotonic_ns() + LAST_THREAD_LOOK_NS, 0, 0};
+    s->thread.last_thread = (last_thread_watch){monotonic_ns() + LAST_THREAD_CHECK_NS, 0, 0};
 }
 
 static void

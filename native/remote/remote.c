@@ -288,7 +288,7 @@ remote_stats(PyObject *object, PyObject *Py_UNUSED(ignored))
 }
 
 static int
-check_can_look(const remote_sampler *self)
+check_can_be_asked(const remote_sampler *self)
 {
     if (self->s == NULL || self->s->thread.is_there) {
         PyErr_SetString(PyExc_RuntimeError, "this sampler can't be asked for stacks");
@@ -307,7 +307,7 @@ remote_interpreters(PyObject *object, PyObject *Py_UNUSED(ignored))
 {
     const remote_sampler *self = (remote_sampler *)object;
     PyObject *found = PyList_New(0);
-    if (found == NULL || check_can_look(self) < 0) {
+    if (found == NULL || check_can_be_asked(self) < 0) {
         Py_XDECREF(found);
         return NULL;
     }
@@ -341,7 +341,7 @@ PyDoc_STRVAR(remote_stacks_doc,
 
 /* Look at all threads, and at the tasks when a reader is given, with the process stopped where that was asked for. */
 static PyObject *
-look_at_all(remote_sampler *self, task_reader *reader)
+build_snapshot(remote_sampler *self, task_reader *reader)
 {
     sampler *s = self->s;
     if (self->target.pauses && remote_pause(self->target.pid) < 0 && errno != ESRCH) {
@@ -378,7 +378,7 @@ static PyObject *
 remote_stacks(PyObject *object, PyObject *Py_UNUSED(ignored))
 {
     remote_sampler *self = (remote_sampler *)object;
-    return check_can_look(self) < 0 ? NULL : look_at_all(self, NULL);
+    return check_can_be_asked(self) < 0 ? NULL : build_snapshot(self, NULL);
 }
 
 PyDoc_STRVAR(remote_stacks_and_tasks_doc,
@@ -394,7 +394,7 @@ remote_stacks_and_tasks(PyObject *object, PyObject *Py_UNUSED(ignored))
 {
     remote_sampler *self = (remote_sampler *)object;
     task_reader reader;
-    if (check_can_look(self) < 0) {
+    if (check_can_be_asked(self) < 0) {
         return NULL;
     }
     walk_status status = task_reader_open(&reader, &self->s->memory, &self->s->interpreter.offsets,
@@ -403,7 +403,7 @@ remote_stacks_and_tasks(PyObject *object, PyObject *Py_UNUSED(ignored))
         set_tasks_error(status);
         return NULL;
     }
-    PyObject *found = look_at_all(self, &reader);
+    PyObject *found = build_snapshot(self, &reader);
     task_reader_close(&reader);
     return found;
 }

@@ -58,7 +58,7 @@ status_of_ended_first(const char *stat, int *is_outlived)
 int
 last_thread_is_this(last_thread_watch *watch, uint64_t now_ns)
 {
-    watch->next_ns = now_ns + LAST_THREAD_LOOK_NS;
+    watch->next_ns = now_ns + LAST_THREAD_CHECK_NS;
     uint64_t others_ns = clock_ns(CLOCK_PROCESS_CPUTIME_ID) - clock_ns(CLOCK_THREAD_CPUTIME_ID);
     uint64_t before_ns = watch->others_ns;
     watch->others_ns = others_ns;

@@ -3,7 +3,7 @@
 
 #include <stdint.h>
 
-#define LAST_THREAD_LOOK_NS 100000000u /* how often the sampling thread looks */
+#define LAST_THREAD_CHECK_NS 100000000u /* how often the sampling thread looks */
 
 /* What was read at the last look. */
 typedef struct last_thread_watch {

@@ -102,7 +102,7 @@ def test_sorting_and_other_clocks(profile):
 def test_the_error_is_the_binomials(profile):
     """Of 100 samples with a running clock, whatever the waiting thread adds; one and nothing have none."""
     view = view_profile(profile, "function", reader(Clock.CPU), SOURCES)
-    assert (view.n_looks, view.total) == (100, 100 * MS)
+    assert (view.n_samples, view.total) == (100, 100 * MS)
     report = times_by_report(profile, TimeTableOptions("function"))
     assert report["rows"][0]["self"]["share"] == pytest.approx(0.9)
     assert report["rows"][0]["self"]["error"] == pytest.approx(math.sqrt(0.9 * 0.1 / 100))
@@ -112,10 +112,10 @@ def test_the_error_is_the_binomials(profile):
 def test_samples_that_came_late_are_worth_fewer(profile):
     """Of 100 samples, one of which counts for half of the time, the error is that of four; of equal ones, of all."""
     profile.squares = [Squares(cpu=(50 * MS) ** 2 + 99 * (50 * MS / 99) ** 2, wall=1.0), Squares()]
-    assert view_profile(profile, "function", reader(Clock.CPU), SOURCES).n_looks == 4
+    assert view_profile(profile, "function", reader(Clock.CPU), SOURCES).n_samples == 4
     profile.squares[0].cpu = 100.0 * MS**2
-    assert view_profile(profile, "function", reader(Clock.CPU), SOURCES).n_looks == 100
-    assert view_profile(profile, "function", reader(Clock.SAMPLES), SOURCES).n_looks == 500
+    assert view_profile(profile, "function", reader(Clock.CPU), SOURCES).n_samples == 100
+    assert view_profile(profile, "function", reader(Clock.SAMPLES), SOURCES).n_samples == 500
 
 
 def test_text_shows_the_slowest_lines_of_a_test(profile):

@@ -33,7 +33,7 @@ _NO_TEXT = "".join(map(chr, range(0xDC80, 0xDD00)))
 _TASK_STATES = ("waiting", "running", "ended")
 
 _Frames = list[tuple[int, int, bytes, bytes, int, bytes]]
-_Look = tuple[int, int, int, int, _Frames | None, int, int]
+_ThreadState = tuple[int, int, int, int, _Frames | None, int, int]
 _Task = tuple[int, bytes, int, int, list[int], _Frames | None, int]
 
 
@@ -168,12 +168,12 @@ class _ProcessReader:
         for tries in range(_MAX_TRIES):
             tasks: list[tuple[int, list[_Task] | None]] = []
             if self._has_tasks:
-                looks, tasks = self._sampler.stacks_and_tasks()
+                walked, tasks = self._sampler.stacks_and_tasks()
             else:
-                looks = self._sampler.stacks()
+                walked = self._sampler.stacks()
             for number, listed in tasks:
-                self._take_tasks(number, [look for look in looks if look[5] == number], listed)
-            order = self._take_threads(looks)
+                self._take_tasks(number, [each for each in walked if each[5] == number], listed)
+            order = self._take_threads(walked)
             if all(self._threads[key].is_whole for key in order) and self._are_tasks_whole(tasks):
                 break
             time.sleep(_RETRY_SECONDS * (tries + 1) / _MAX_TRIES)
@@ -188,10 +188,10 @@ class _ProcessReader:
             for _, number in self._sampler.interpreters()
         ]
 
-    def _take_threads(self, looks: list[_Look]) -> list[_ThreadKey]:
+    def _take_threads(self, walked: list[_ThreadState]) -> list[_ThreadKey]:
         states = task_states(self._pid)
         order: list[_ThreadKey] = []
-        for pthread, native_id, task, holds_gil, frames, interpreter, entered in looks:
+        for pthread, native_id, task, holds_gil, frames, interpreter, entered in walked:
             if native_id == 0:
                 continue
             same = sum(key[:3] == (interpreter, pthread, native_id) for key in order)
@@ -231,10 +231,10 @@ class _ProcessReader:
     def _are_tasks_whole(self, tasks: list[tuple[int, list[_Task] | None]]) -> bool:
         return all(number in self._tasks and all(task.is_whole for task in self._tasks[number]) for number, _ in tasks)
 
-    def _take_tasks(self, interpreter: int, looks: list[_Look], tasks: list[_Task] | None) -> None:
+    def _take_tasks(self, interpreter: int, walked: list[_ThreadState], tasks: list[_Task] | None) -> None:
         if tasks is None:
             return
-        stacks = {look[0]: look[4] for look in looks}
+        stacks = {each[0]: each[4] for each in walked}
         seen = []
         for address, name, pthread, state, awaited_by, frames, n_on_thread in tasks:
             if n_on_thread:

@@ -207,10 +207,10 @@ class ProfileBuilder:
             cost.gil_ns += gil_ns
             cost.samples += sample.repeat
             if node:
-                squares, n_looks = profile.squares[thread_id], sample.repeat or 1
-                squares.wall += sample.wall_ns**2 / n_looks
-                squares.cpu += sample.cpu_ns**2 / n_looks
-                squares.gil += gil_ns**2 / n_looks
+                squares, n_samples = profile.squares[thread_id], sample.repeat or 1
+                squares.wall += sample.wall_ns**2 / n_samples
+                squares.cpu += sample.cpu_ns**2 / n_samples
+                squares.gil += gil_ns**2 / n_samples
             profile.n_samples += sample.repeat
             context = timelines.context(label)
             span = Span(node, context, sample.repeat, sample.wall_ns, sample.cpu_ns, gil_ns)

@@ -55,16 +55,16 @@ class View:
     has_calls: bool
     """Whether own and whole time differ: a test's, thread's or process's do not."""
     total: int
-    n_looks: int
+    n_samples: int
     """How many equal samples the shares are founded on: those of threads whose clock stood still say nothing, and where
     some came late and count for more than others, all are worth fewer."""
     left_out: dict[str, Cost] = field(default_factory=dict)
     """Own time that is in no row, by what it is: it is in the total."""
 
 
-def standard_error(share: float, n_looks: int) -> float:
-    """Return the standard error of a share (0 to 1) that `n_looks` random looks gave: the binomial's."""
-    return math.sqrt(max(share * (1 - share), 0.0) / n_looks) if n_looks > 0 else 0.0
+def standard_error(share: float, n_samples: int) -> float:
+    """Return the standard error of a share (0 to 1) that `n_samples` random samples gave: the binomial's."""
+    return math.sqrt(max(share * (1 - share), 0.0) / n_samples) if n_samples > 0 else 0.0
 
 
 def view_profile(
@@ -93,11 +93,11 @@ def view_profile(
         total = sum(clock(row.times.total) for row in rows)
     if clock(Cost(samples=1)):  # the samples themselves are what is counted
         return View(rows, has_calls, total, total, left_out)
-    n_looks = round(sum(cost.samples * min(1.0, clock(cost) / (cost.wall_ns or 1)) for cost in costs))
+    n_samples = round(sum(cost.samples * min(1.0, clock(cost) / (cost.wall_ns or 1)) for cost in costs))
     squares = clock(_squares(profile))
     if squares:  # Kish, Survey Sampling (1965), 11.7: the effective size of a sample with unequal weights
-        n_looks = min(n_looks, round(total * total / squares))
-    return View(rows, has_calls, total, n_looks, left_out)
+        n_samples = min(n_samples, round(total * total / squares))
+    return View(rows, has_calls, total, n_samples, left_out)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
 """The inside sampler's start: called by the start hook in each measured CPython process.
 
-The sampling is C (native/sampler/inside.c): a native thread that reads this process's own stacks. Where the
+The sampling is C (native/inside/inside.c): a native thread that reads this process's own stacks. Where the
 kernel forbids that, observe/sampler/fallback.py takes its place.
 """
 

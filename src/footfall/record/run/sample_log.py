@@ -164,10 +164,10 @@ def _add_entry(log: SampleLog, clocks: dict[int, _ThreadClock], kind: int, paylo
     if kind == SAMPLE_SAMPLE:
         _add_sample(log, clocks, payload)
     elif kind == SAMPLE_WAITING:
-        thread, node, time_ns, wall_ns, n_looks, _ = _WAITING_LAYOUT.unpack_from(payload)
+        thread, node, time_ns, wall_ns, n_samples, _ = _WAITING_LAYOUT.unpack_from(payload)
         if max(time_ns, wall_ns) > MAX_NUMBER:
             raise ValueError("a task has waited for a time that can't be")
-        log.samples.append(Sample(thread, node, time_ns, wall_ns, 0, 0, holds_gil=False, repeat=n_looks))
+        log.samples.append(Sample(thread, node, time_ns, wall_ns, 0, 0, holds_gil=False, repeat=n_samples))
     elif kind == SAMPLE_NODE:
         node_id, parent, code, unit = _NODE_LAYOUT.unpack_from(payload)
         log.nodes[node_id] = Node(parent, code, unit)

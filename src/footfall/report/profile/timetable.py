@@ -148,7 +148,7 @@ def _cells(row: TimeRow, shown: _Shown) -> list[str]:
     found = []
     for cost in (row.times.own, row.times.total) if shown.view.has_calls else (row.times.total,):
         share = _share(cost, shown)
-        error = standard_error(share, shown.view.n_looks)
+        error = standard_error(share, shown.view.n_samples)
         is_measured = row.sampled is not None
         text = shown.text(cost, is_measured=is_measured)
         found += [text, f"{100 * share:.1f}", "" if is_measured else f"{100 * error:.1f}"]
@@ -222,7 +222,7 @@ def _row_report(row: TimeRow, shown: _Shown, by: str) -> Json:
         found[key] = {
             "time": shown.number(cost),
             "share": share,
-            "error": standard_error(share, shown.view.n_looks) if row.sampled is None else 0.0,
+            "error": standard_error(share, shown.view.n_samples) if row.sampled is None else 0.0,
             "samples": cost.samples,
         }
     if by == "test":
