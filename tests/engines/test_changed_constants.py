@@ -17,7 +17,7 @@ def steps(words):
         total.nothing
     except AttributeError:
         total = 5
-    return [8 if word else 9 for word in words]
+    return [800 if word else 900 for word in words]
 def other():
     return 12
 """
@@ -44,7 +44,7 @@ def test_integers_that_a_program_changes_are_its_own(measured: Measured, engine:
     (measured.work / "module.py").write_text(_MODULE)
     for change in "value + 1", "value - 10 ** 30":
         done = measured.run(f"{_REWRITE}print(run(lambda value: {change} if type(value) is int else value))\n")
-        expected = eval(change, {"value": 8})
+        expected = eval(change, {"value": 800})
         assert (done.returncode, done.stdout, done.stderr) == (0, f"{[expected] * 2}\n", "")
     assert _lines(measured) == _LINES
 
@@ -55,7 +55,7 @@ def test_probes_that_a_program_changes_are_said(measured: Measured, engine: Engi
     """What changes texts, too, leaves probes that nobody can tell apart: no line is taken for another's."""
     (measured.work / "module.py").write_text(_MODULE)
     done = measured.run(_REWRITE + "print(run(lambda value: value[1:] if type(value) is str else value))\n")
-    assert (done.returncode, done.stdout, done.stderr) == (0, "[8, 8]\n", "")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "[800, 800]\n", "")
     said = [text for slug, text in resolve(measured.run_directory).messages if slug == "probes-changed"]
     if engine.name == "probes":
         assert len(said) == 1 and said[0].startswith(str(measured.work / "module.py"))
