@@ -6,10 +6,10 @@ import pytest
 
 from flow_constructs import CONSTRUCTS
 from footfall.analyze.probes.arcs import meanings_of_source
-from footfall.analyze.source import pieces as source_pieces
-from footfall.analyze.source.parse import PARSE_ERRORS
-from footfall.analyze.source.pieces import parse_in_pieces
+from footfall.analyze.source.parse import PARSE_ERRORS, parse_source
+from footfall.probes import pieces as source_pieces
 from footfall.probes.mode import BRANCHES, NO_ASSERTS, PHANTOM_LINES, PHANTOMS_BEHIND_CASES, PHANTOMS_BEHIND_EXCEPT_STAR
+from footfall.probes.pieces import parse_in_pieces
 from programs import generate_program
 
 pytestmark = pytest.mark.any_python
@@ -50,7 +50,7 @@ def test_pieces_are_the_whole(text: str, cuts: list[int], monkeypatch: pytest.Mo
     _cut_everywhere(monkeypatch)
     found: list[str] = []
     found_cuts: list[int] = []
-    for tree, is_last in parse_in_pieces(text.encode()):
+    for tree, is_last in parse_in_pieces(text.encode(), parse_source):
         if not is_last:
             end = tree.body.pop()
             assert isinstance(end, ast.Pass)
@@ -97,7 +97,7 @@ def _assert_same_meanings(text: str, mode: int, monkeypatch: pytest.MonkeyPatch,
 def test_a_large_source_is_never_held_as_one_tree(monkeypatch: pytest.MonkeyPatch) -> None:
     """What is held at once does not grow with the file."""
     monkeypatch.setattr(source_pieces, "_PIECE_BYTES", len(FUNCTIONS) // 5)
-    sizes = [len(tree.body) for tree, _ in parse_in_pieces(FUNCTIONS.encode())]
+    sizes = [len(tree.body) for tree, _ in parse_in_pieces(FUNCTIONS.encode(), parse_source)]
     assert sum(sizes) - len(sizes) + 1 == 50
     assert max(sizes) < 15
 
@@ -109,7 +109,7 @@ def test_errors_name_the_line(text: str, monkeypatch: pytest.MonkeyPatch) -> Non
         ast.parse(text)
     _cut_everywhere(monkeypatch)
     with pytest.raises(PARSE_ERRORS) as cut:
-        list(parse_in_pieces(text.encode()))
+        list(parse_in_pieces(text.encode(), parse_source))
     assert isinstance(cut.value, SyntaxError)
     assert (cut.value.msg, cut.value.lineno) == (whole.value.msg, whole.value.lineno)
 
@@ -126,4 +126,4 @@ def test_errors_name_the_line(text: str, monkeypatch: pytest.MonkeyPatch) -> Non
 def test_what_reads_otherwise_in_parts_is_not_cut(source: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
     """A part alone would be taken for UTF-8, or begin with something else."""
     _cut_everywhere(monkeypatch)
-    assert [is_last for _, is_last in parse_in_pieces(source)] == [True]
+    assert [is_last for _, is_last in parse_in_pieces(source, parse_source)] == [True]

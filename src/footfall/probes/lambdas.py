@@ -3,7 +3,7 @@
 The line of a lambda runs with the statement around it, but also whenever it is called, perhaps in another context.
 """
 
-from _ast import AST, Lambda
+from _ast import AST, Lambda, Module
 
 from footfall.own_builtins import keep_builtins
 
@@ -19,15 +19,15 @@ _NOT_RUN = ("annotation", "returns")
 """Fields that `from __future__ import annotations` turns into text, ours with it."""
 
 
-def find_lambdas(tree: AST, lines: list[bytes]) -> list[Lambda]:
-    """Return the lambdas of a tree in order of the source; those of annotations are left out.
+def find_lambdas(tree: Module) -> dict[AST, list[Lambda]]:
+    """Return the lambdas in each statement of a module, in order of the source; those of annotations are left out."""
+    found = {node: _lambdas_in(node) for node in tree.body}
+    return {node: lambdas for node, lambdas in found.items() if lambdas}
 
-    `lines` is the source: most have no lambda, and then the tree is not walked.
-    """
-    if not any(b"lambda" in line for line in lines):
-        return []
+
+def _lambdas_in(statement: AST) -> list[Lambda]:
     found: list[Lambda] = []
-    todo: list[AST] = [tree]
+    todo: list[AST] = [statement]
     while todo:
         node = todo.pop()
         if type(node) is Lambda:

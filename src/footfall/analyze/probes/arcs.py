@@ -11,8 +11,7 @@ from typing import Protocol
 from footfall.analyze.probes.flow import ModuleFlow
 from footfall.analyze.source.analysis import decode_source
 from footfall.analyze.source.lines import find_first_lines
-from footfall.analyze.source.parse import PARSE_ERRORS
-from footfall.analyze.source.pieces import parse_in_pieces
+from footfall.analyze.source.parse import PARSE_ERRORS, parse_source
 from footfall.analyze.source.source_file import read_source_file
 from footfall.errors import FootfallError
 from footfall.probes.meanings import (
@@ -36,7 +35,8 @@ from footfall.probes.meanings import (
     split_reason,
 )
 from footfall.probes.phantom_lines import find_phantom_lines
-from footfall.probes.plan import number_probes
+from footfall.probes.pieces import parse_in_pieces
+from footfall.probes.plan import walk_pieces
 from footfall.probes.source_text import digest_source, read_kept_text, split_lines
 from footfall.record.run.record_file import ProbedModule
 
@@ -110,9 +110,9 @@ def meanings_of_source(source: bytes, mode: int) -> tuple[ProbeMeaning, ...]:
     first_lines = find_first_lines(decode_source(source))
     flow: ModuleFlow
 
-    def walk_pieces() -> Iterator[tuple[ast.Module, Mapping[ast.AST, ast.AST], bool]]:
+    def find_pieces() -> Iterator[tuple[ast.Module, Mapping[ast.AST, ast.AST], bool]]:
         nonlocal flow
-        for tree, is_last in parse_in_pieces(source):
+        for tree, is_last in parse_in_pieces(source, parse_source):
             phantoms = find_phantom_lines(tree, mode)
             flow = ModuleFlow(tree, first_lines, mode, phantoms)
             yield tree, phantoms, is_last
@@ -128,7 +128,9 @@ def meanings_of_source(source: bytes, mode: int) -> tuple[ProbeMeaning, ...]:
                 arcs.setdefault(number, []).append(arc)
 
     try:
-        count = number_probes(walk_pieces(), split_lines(source), mode, receive)
+        count = 0
+        for _, forms in walk_pieces(find_pieces(), split_lines(source), mode, receive):
+            count = forms.count
     except PARSE_ERRORS as error:
         raise FootfallError(
             "not-python", f"Can't parse the measured source: {error or type(error).__name__}."

@@ -1,13 +1,18 @@
 """Source to instrumented code, from the cache where it is known. Called by the hooks on loading and compiling."""
 
 import gc
+import sys
+from _ast import Module
 
 from footfall.observe.engines.compiler_warnings import Silence
 from footfall.observe.engines.probe_cache import ProbeCache
 from footfall.own_builtins import keep_builtins
+from footfall.probes.forms import Forms
+from footfall.probes.function_bodies import FunctionBodies
 from footfall.probes.mode import BRANCHES, extra_lines_here, mode_here
 from footfall.probes.phantom_lines import find_phantom_lines
-from footfall.probes.plan import insert_probes
+from footfall.probes.pieces import can_be_cut, parse_in_pieces
+from footfall.probes.plan import insert_probes, walk_pieces, write_header
 from footfall.probes.source_text import digest_source, read_source, split_lines
 from footfall.probes.syntax import is_docstring
 from footfall.pythons import HAS_LINES_OF_NOTHING, HAS_PHANTOMS_BEHIND_EXCEPT_STAR
@@ -22,9 +27,10 @@ if HAS_PHANTOMS_BEHIND_EXCEPT_STAR:
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from _ast import Module
-    from collections.abc import Callable
+    from _ast import AST, stmt
+    from collections.abc import Callable, Iterator, Mapping
     from types import CodeType
+    from typing import Any
 
 __all__ = ["Instrumenter", "NoRoomForProbesError", "compile_plainly"]
 
@@ -32,6 +38,9 @@ _ONLY_AST = 0x400
 compile_plainly = compile  # before the engine or the program puts another in its place
 _SAFE_DEPTH = 15
 """Of blocks in blocks: so many, and what probes add, are compiled by any version. CPython and PyPy allow 20."""
+_MAX_WHOLE_BYTES = 2_000_000
+"""Of source: its tree takes some 500 MB. In pieces compiling takes a quarter of the memory, and a third more time."""
+_COMPILES_IN_PIECES = sys.implementation.name == "cpython"  # where a function's code is known to be the same then
 _LEFT_ALONE = "PYTEST_DONT_REWRITE"
 """In a module's docstring it keeps pytest from rewriting asserts."""
 
@@ -89,19 +98,31 @@ class Instrumenter:
                 gc.enable()
 
     def _compile(self, source: "str | bytes", filename: str, digest: bytes, flags: int, optimize: int) -> "CodeType":
-        tree = compile_plainly(source, filename, "exec", flags | _ONLY_AST, dont_inherit=True, optimize=optimize)
-        self.instrument(tree, source, digest, self._mode(optimize))
+        def make(what: "str | bytes | Module", more_flags: int = 0) -> "Any":
+            return compile_plainly(what, filename, "exec", flags | more_flags, dont_inherit=True, optimize=optimize)
+
+        def parse(text: "str | bytes") -> "Module":
+            return make(text, _ONLY_AST)  # type: ignore[no-any-return]
+
+        data = source.encode("utf-8", "surrogatepass") if isinstance(source, str) else bytes(source)
+        mode = self._mode(optimize)
+        if _COMPILES_IN_PIECES and len(data) > _MAX_WHOLE_BYTES and can_be_cut(data):
+            try:
+                return _compile_in_pieces(data, mode, digest, parse, make)
+            except SyntaxError:
+                pass  # the whole tells more of it
+        tree = parse(source)
+        self.instrument(tree, data, digest, mode)
         try:
-            code: CodeType = compile_plainly(tree, filename, "exec", flags, dont_inherit=True, optimize=optimize)
+            return make(tree)  # type: ignore[no-any-return]
         except SyntaxError as error:
             with Silence():
                 _check_that_it_compiles(source, filename, flags, optimize)
                 try:
-                    compile_plainly(tree, filename, "exec", flags, dont_inherit=True, optimize=optimize)
+                    make(tree)
                 except SyntaxError:
                     raise NoRoomForProbesError(str(error)) from None
             raise  # a warning that the program has made an error
-        return code
 
     def _mode(self, optimize: int = -1, keeps_asserts: bool = False) -> int:
         """Return the mode of what is compiled now. A process whose code all comes from the cache asks for none."""
@@ -121,10 +142,38 @@ class Instrumenter:
         if _depth_at_most(source) > _SAFE_DEPTH:
             _check_room(tree, source)
 
-    def instrument(self, tree: "Module", source: "str | bytes", digest: bytes, mode: int) -> None:
+    def instrument(self, tree: "Module", source: bytes, digest: bytes, mode: int) -> None:
         """Insert probes into the tree of `source`, in place; `mode` is that in which it will be compiled."""
-        data = source.encode("utf-8", "surrogatepass") if isinstance(source, str) else bytes(source)
-        insert_probes(tree, split_lines(data), mode, digest, find_phantom_lines(tree, mode))
+        insert_probes(tree, split_lines(source), mode, digest, find_phantom_lines(tree, mode))
+
+
+def _compile_in_pieces(
+    source: bytes,
+    mode: int,
+    digest: bytes,
+    parse: "Callable[[bytes], Module]",
+    compile_tree: "Callable[[Module], CodeType]",
+) -> "CodeType":
+    """Return a large module's code with probes: of its tree, only headers of functions are held together."""
+
+    def find_pieces() -> "Iterator[tuple[Module, Mapping[AST, AST], bool]]":
+        for tree, is_last in parse_in_pieces(source, parse):
+            yield tree, find_phantom_lines(tree, mode), is_last
+
+    lines = split_lines(source)
+    imported: list[str] = []
+    while True:
+        bodies = FunctionBodies(compile_tree, lines, imported)
+        statements: list[stmt] = []
+        forms = Forms()
+        for piece, forms in walk_pieces(find_pieces(), lines, mode):  # noqa: B007
+            bodies.compile_apart(piece.body)
+            statements += piece.body
+        if not bodies.has_late_imports:
+            break
+        imported = bodies.imported
+    write_header(forms, mode, digest)
+    return bodies.put_into(compile_tree(Module(statements, [])))
 
 
 def _depth_at_most(source: bytes) -> int:

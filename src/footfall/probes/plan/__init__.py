@@ -41,13 +41,13 @@ keep_builtins(globals())
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
     from typing import Any
 
     from footfall.probes.forms import Receiver
     from footfall.probes.plan.blocks import Handler
 
-__all__ = ["insert_probes", "number_probes"]
+__all__ = ["insert_probes", "walk_pieces", "write_header"]
 
 _HANDLERS: "dict[type, Handler]" = {
     FunctionDef: walk_definition,
@@ -79,45 +79,44 @@ def insert_probes(
     `lines` is the source in UTF-8, or with an equal width of what precedes a line's first word, split at line
     ends. `receive(number, meanings)` gets what each probe means, in order of numbers.
     """
-    lambdas = find_lambdas(tree, lines)
-    forms = Forms(receive)
-    blocks = Blocks(Source(lines, mode), forms, phantoms, _HANDLERS)
-    _walk_module(blocks, tree)
-    _add_lambdas(forms, lambdas)
-    header = forms.header
-    assert header is not None
-    header.value = header_text(mode, forms.count, digest)
+    forms = Forms()
+    for _, forms in walk_pieces([(tree, phantoms, True)], lines, mode, receive):  # noqa: B007
+        pass
+    write_header(forms, mode, digest)
     return forms.count
 
 
-def number_probes(
+def walk_pieces(
     pieces: "Iterable[tuple[Module, Mapping[AST, AST], bool]]",
     lines: list[bytes],
     mode: int,
-    receive: "Receiver",
-) -> int:
-    """Report what each probe of a module means that comes piece by piece, and return how many there are.
+    receive: "Receiver | None" = None,
+) -> "Iterator[tuple[Module, Forms]]":
+    """Insert probes into a module that comes piece by piece; yield each piece, and what has numbered its probes so far.
 
     A piece is a tree, its phantoms, and whether it is the last one. Each but the last ends with a statement that stands
-    for the next one, and is walked up to that. The trees are changed as by `insert_probes`, which has the other
-    arguments, and are no use afterwards.
+    for the next one, and which is left out of what is yielded. The other arguments are those of `insert_probes`.
     """
-    forms = Forms(receive)
     blocks: Blocks | None = None
-    lambdas: list[Lambda] = []
+    has_lambdas = any(b"lambda" in line for line in lines)
     for tree, phantoms, is_last in pieces:
-        lambdas += find_lambdas(tree if is_last else Module(tree.body[:-1], []), lines)
+        lambdas = find_lambdas(tree) if has_lambdas else {}
         next_piece = None if is_last else tree.body[-1]
         if blocks is None:
-            blocks = Blocks(Source(lines, mode), forms, phantoms, _HANDLERS)
-            _walk_module(blocks, tree, next_piece)
+            blocks = Blocks(Source(lines, mode), Forms(receive), phantoms, _HANDLERS)
+            _walk_module(blocks, tree, next_piece, lambdas)
         else:
-            blocks.go_on(tree.body, next_piece, phantoms)
-    _add_lambdas(forms, lambdas)
-    return forms.count
+            blocks.go_on(tree.body, next_piece, phantoms, lambdas)
+        yield tree, blocks.forms
 
 
-def _walk_module(blocks: Blocks, tree: Module, next_piece: stmt | None = None) -> None:
+def write_header(forms: Forms, mode: int, digest: bytes) -> None:
+    """Say in the first probe of a walked module what its probes belong to."""
+    assert forms.header is not None
+    forms.header.value = header_text(mode, forms.count, digest)
+
+
+def _walk_module(blocks: Blocks, tree: Module, next_piece: stmt | None, lambdas: "Mapping[AST, list[Lambda]]") -> None:
     """Put the first probe behind docstring and `__future__` imports, and walk what follows."""
     body: list[Any] = tree.body
     start = 1 if body and is_docstring(body[0]) else 0
@@ -133,11 +132,5 @@ def _walk_module(blocks: Blocks, tree: Module, next_piece: stmt | None = None) -
         at = Pass(lineno=1, col_offset=0, end_lineno=1, end_col_offset=0)
     first = blocks.forms.probe(at, [(LINE, node) for node in body[:start] if not is_docstring(node)])
     rest = body[start:]
-    blocks.begin(rest, next_piece)
+    blocks.begin(rest, next_piece, lambdas)
     body[start:] = [first, *rest]
-
-
-def _add_lambdas(forms: Forms, lambdas: list[Lambda]) -> None:
-    """See the calls of lambdas."""
-    for node in lambdas:
-        node.body = forms.probe_before(node.body, [(LINE, node)])

@@ -16,7 +16,7 @@ keep_builtins(globals())
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from _ast import AST
+    from _ast import AST, Lambda
     from collections.abc import Callable, Mapping
     from typing import Any
 
@@ -40,7 +40,17 @@ _MAY_YIELD = (Expr, Assign, AugAssign, AnnAssign)
 class Blocks:
     """One walk of a module. Methods insert probes in place and return whether the block can be completed normally."""
 
-    __slots__ = ("_handlers", "_next_piece", "_resumed", "exceptions", "exits", "forms", "source", "phantoms")
+    __slots__ = (
+        "_handlers",
+        "_lambdas",
+        "_next_piece",
+        "_resumed",
+        "exceptions",
+        "exits",
+        "forms",
+        "source",
+        "phantoms",
+    )
 
     def __init__(
         self,
@@ -58,15 +68,27 @@ class Blocks:
         # Of a module that comes in pieces: the statement that stands for the next one; `known_line` and `chain` there.
         self._next_piece: stmt | None = None
         self._resumed = (0, -1)
+        self._lambdas: Mapping[AST, list[Lambda]] = {}
 
-    def begin(self, body: list[stmt], next_piece: stmt | None) -> None:
-        """Walk the first piece of a module, up to the statement that stands for the next piece."""
+    def begin(self, body: list[stmt], next_piece: stmt | None, lambdas: "Mapping[AST, list[Lambda]]") -> None:
+        """Walk the first piece of a module, up to the statement that stands for the next piece.
+
+        `lambdas` are those of each statement.
+        """
         self._next_piece = next_piece
+        self._lambdas = lambdas
         self.region(body, [], chain=0)
 
-    def go_on(self, body: list[stmt], next_piece: stmt | None, phantoms: "Mapping[AST, AST]") -> None:
+    def go_on(
+        self,
+        body: list[stmt],
+        next_piece: stmt | None,
+        phantoms: "Mapping[AST, AST]",
+        lambdas: "Mapping[AST, list[Lambda]]",
+    ) -> None:
         """Walk the next piece of a module."""
         self._next_piece = next_piece
+        self._lambdas = lambdas
         self.phantoms = phantoms
         known_line, chain = self._resumed
         self.region(body, [], known_line, chain)
@@ -194,11 +216,18 @@ class Blocks:
                 out.append(forms.probe(node, [(LINE, node)]))
             elif not cannot_raise(node):
                 chain = -1
+            if self._lambdas and node in self._lambdas:
+                self._add_lambdas(self._lambdas[node])
         exits.tail, exceptions.is_tail = tail, is_tail
         if meanings:
             out.append(exits.probe(body[-1], meanings))
         body[:] = out if dead_raise is None else [forms.watched(out, [dead_raise])]
         return completes
+
+    def _add_lambdas(self, lambdas: "list[Lambda]") -> None:
+        """See the calls of the lambdas in a statement of the module."""
+        for node in lambdas:
+            node.body = self.forms.probe_before(node.body, [(LINE, node)])
 
     def _leave_for_next_piece(self, meanings: "list[Meaning]", known_line: int, chain: int) -> None:
         """Keep where the next piece goes on. `meanings` are of this one's nodes; the first probe there has them too."""

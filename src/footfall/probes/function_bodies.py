@@ -1,0 +1,208 @@
+"""Functions of a module compiled apart from it, so that a large module's syntax tree need not be held as a whole.
+
+A function's code depends on its name, its arguments' names, its body, the future features, and on which names the
+module imports (CPython calls methods otherwise). So a piece of a module is compiled with functions alone, the module
+with these functions' headers, and what that made of the headers is exchanged for the functions. What they declare
+`global` stays in the headers: the module stores it otherwise.
+"""
+
+from _ast import (
+    AsyncFunctionDef,
+    ClassDef,
+    Constant,
+    FunctionDef,
+    Global,
+    Import,
+    ImportFrom,
+    Module,
+    Pass,
+    alias,
+    arg,
+    arguments,
+)
+
+from footfall.own_builtins import keep_builtins
+from footfall.probes.forms import position_of
+
+keep_builtins(globals())
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from _ast import AST, expr, stmt
+    from collections.abc import Callable, Iterable, Iterator
+    from types import CodeType
+    from typing import Any
+
+__all__ = ["FunctionBodies"]
+
+_NOWHERE: "Any" = {"lineno": 1, "col_offset": 0, "end_lineno": 1, "end_col_offset": 0}
+_NO_BODY = [Pass(**_NOWHERE)]
+_BLOCKS = ("body", "orelse", "finalbody", "handlers", "cases")
+"""The fields in which statements hold others."""
+_NO_ARGUMENTS = arguments([], [], None, [], [], None, [])
+
+
+class FunctionBodies:
+    """The functions of one module that are compiled already.
+
+    `compile_tree` is what compiles, `lines` the module's source. `imported` are the names that it is known to import.
+    """
+
+    __slots__ = (
+        "_codes",
+        "_compile",
+        "_futures",
+        "_has_globals",
+        "_imported",
+        "_is_begun",
+        "_lines",
+        "has_late_imports",
+    )
+
+    def __init__(
+        self, compile_tree: "Callable[[Module], CodeType]", lines: "list[bytes]", imported: "Iterable[str]"
+    ) -> None:
+        self._compile = compile_tree
+        self._lines = lines
+        self._has_globals = any(b"global" in line for line in lines)
+        self._codes: dict[tuple[int, str], CodeType] = {}
+        self._futures: list[stmt] = []
+        self._imported = dict.fromkeys(imported)
+        self._is_begun = False
+        self.has_late_imports = False
+        """Functions that stand before an import were compiled without knowing of it."""
+
+    def compile_apart(self, body: "list[stmt]") -> None:
+        """Compile the functions among the statements of a module, and leave only headers of them there."""
+        found = dict.fromkeys(_find_imported(body))
+        if self._is_begun and not found.keys() <= self._imported.keys():
+            self.has_late_imports = True
+        self._is_begun = True
+        self._imported.update(found)
+        self._futures += [node for node in body if type(node) is ImportFrom and node.module == "__future__"]
+        imports = [Import([alias(name, **_NOWHERE) for name in self._imported], **_NOWHERE)] if self._imported else []
+        functions: list[Any] = [
+            node
+            for node in body
+            if type(node) in (FunctionDef, AsyncFunctionDef) and not getattr(node, "type_params", None)
+        ]
+        headers = [_take_header(node) for node in functions]
+        code_type = type(_take_header.__code__)
+        for code in self._compile(Module([*self._futures, *imports, *functions], [])).co_consts:
+            if type(code) is code_type:
+                self._codes[code.co_firstlineno, code.co_name] = code
+        for node, header in zip(functions, headers, strict=True):
+            declared = self._find_globals(node)
+            node.body = [Global(declared, **_NOWHERE)] if declared else _NO_BODY
+            node.decorator_list, node.args, node.returns = header
+
+    def _find_globals(self, function: "Any") -> "list[str]":
+        """Return the names that a function, or one in it, declares `global`."""
+        if not self._has_globals or not any(
+            b"global" in line for line in self._lines[function.lineno - 1 : function.end_lineno]
+        ):
+            return []
+        found: list[str] = []
+        todo: list[AST] = [function]
+        while todo:
+            node: Any = todo.pop()
+            if type(node) is Global:
+                found += node.names
+            for field in _BLOCKS:
+                todo += getattr(node, field, ())
+        return found
+
+    @property
+    def imported(self) -> "list[str]":
+        """The names that the module imports, as far as it was seen."""
+        return list(self._imported)
+
+    def put_into(self, module: "CodeType") -> "CodeType":
+        """Return the code of the module, which was compiled from what `compile_apart` left, with all functions in it.
+
+        Equal constants are one object in all of it, as where all is compiled at once (but for sets, of which no program
+        gets hold).
+        """
+        codes = self._codes
+        constants = [
+            codes.get((constant.co_firstlineno, constant.co_name), constant)
+            if type(constant) is type(module)
+            else constant
+            for constant in module.co_consts
+        ]
+        return _shared(module.replace(co_consts=tuple(constants)), {})
+
+
+def _find_imported(body: "list[stmt]") -> "Iterator[str]":
+    """Yield the names that a module's statements import, by themselves or in statements that are no definitions."""
+    todo: list[AST] = [*body]
+    while todo:
+        node: Any = todo.pop()
+        kind = type(node)
+        if kind in (Import, ImportFrom):
+            for each in node.names:
+                if each.name != "*":
+                    yield each.asname or each.name.partition(".")[0]
+        elif kind not in (FunctionDef, AsyncFunctionDef, ClassDef):
+            for field in _BLOCKS:
+                todo += getattr(node, field, ())
+
+
+def _take_header(node: "Any") -> "tuple[list[expr], arguments, expr | None]":
+    """Take what is evaluated where a function is defined out of the tree, and return it to be put back."""
+    decorators, args, returns = node.decorator_list, node.args, node.returns
+    if decorators:
+        node.decorator_list = [Constant(None, **position_of(decorators[0]))]  # its code begins there
+    node.args = _bare_arguments(args)
+    node.returns = None
+    return decorators, _NO_ARGUMENTS if node.args is args else args, returns
+
+
+def _bare_arguments(args: "Any") -> arguments:
+    """Return a function's arguments without defaults and annotations; the same ones where there are none."""
+    if not (args.posonlyargs or args.kwonlyargs or args.vararg or args.kwarg or args.defaults):
+        for argument in args.args:
+            if argument.annotation is not None:
+                break
+        else:
+            return args  # type: ignore[no-any-return]
+    return arguments(
+        [_bare(argument) for argument in args.posonlyargs],
+        [_bare(argument) for argument in args.args],
+        _bare(args.vararg),
+        [_bare(argument) for argument in args.kwonlyargs],
+        [None] * len(args.kwonlyargs),
+        _bare(args.kwarg),
+        [],
+    )
+
+
+def _bare(argument: "Any") -> "Any":
+    return None if argument is None else arg(argument.arg, None, **position_of(argument))
+
+
+def _shared(code: "CodeType", known: "dict[Any, Any]") -> "CodeType":
+    """Return the code with each constant that equals one in `known` being that one."""
+    shared = []
+    has_changed = False
+    for constant in code.co_consts:
+        kind = type(constant)
+        if kind is type(code):
+            one: Any = _shared(constant, known)
+        elif kind is str:
+            one = known.setdefault(constant, constant)
+        else:
+            one = constant if kind is frozenset else known.setdefault(_key(constant), constant)
+        has_changed = has_changed or one is not constant
+        shared.append(one)
+    return code.replace(co_consts=tuple(shared)) if has_changed else code
+
+
+def _key(constant: "Any") -> "Any":
+    """Return what is equal for constants that the compiler takes for the same."""
+    kind = type(constant)
+    if kind is tuple:
+        return kind, tuple([_key(each) for each in constant])
+    if kind in (float, complex):  # zeros have signs
+        return kind, repr(constant) if constant == constant else id(constant)
+    return kind, constant
