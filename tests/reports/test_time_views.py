@@ -60,6 +60,7 @@ def rows(profile: Profile, by: str, **options: object) -> list[tuple[str, float,
 
 EXPECTED = {
     "test": [("t.py::test_a", 55, 55), ("t.py::test_b", 35, 35), ("(outside of tests)", 10, 10)],
+    "phase": [("all else", 100, 100)],
     "function": [("f", 90, 90), ("main", 10, 100)],
     "file": [("/p/b.py", 90, 90), ("/p/a.py", 10, 100)],
     "line": [("f", 50, 55), ("f", 40, 40), ("main", 10, 100)],
@@ -85,6 +86,40 @@ def test_the_rows_of_json_and_what_has_none_are_the_total(profile, name):
     assert report["without_row"] == {name: 1e-6}
     assert own + 1e-6 == pytest.approx(report["total"], rel=1e-9)
     assert "In no row" not in plain_text(render_times(profile, TimeTableOptions("line")))
+
+
+PYTEST, UNITTEST = "/v/lib/python3.14/site-packages/_pytest", "/usr/lib/python3.14/unittest"
+STACKS = {
+    "tests": [(f"{PYTEST}/runner.py", "pytest_runtest_call"), ("/p/test_a.py", "test_a"), ("<import>", "<import a>")],
+    "fixtures, setting up": [
+        (f"{PYTEST}/runner.py", "pytest_runtest_setup"),
+        (f"{UNITTEST}/case.py", "TestCase._callTestMethod"),
+    ],
+    "fixtures, tearing down": [(f"{UNITTEST}/case.py", "TestCase._callTearDown")],
+    "collection": [(f"{PYTEST}/main.py", "Session.perform_collect"), ("<import>", "<import test_a>")],
+    "imports": [("/v/bin/pytest", "<module>"), ("<import>", "<import pytest>"), (f"{PYTEST}/config.py", "<module>")],
+    "all else": [("/p/runner.py", "pytest_runtest_call"), (f"{PYTEST}/terminal.py", "write")],
+}
+
+
+def test_phases_are_told_by_the_outermost_function() -> None:
+    """Of several processes that run tests each has its rows; what pytest's names in other files do is nothing."""
+    frames, nodes, costs = [], [TreeNode(-1, -1)], {}
+    for number, stack in enumerate(STACKS.values(), 1):
+        parent = 0
+        for path, name in stack:
+            frames.append(Frame(Function(path, name, 1), 1, 1, None, None))
+            nodes.append(TreeNode(parent, len(frames) - 1))
+            parent = len(nodes) - 1
+        costs[parent, 0, ""] = cost(10 * number)
+    profile = Profile(frames, nodes, [ProfiledThread(7, 7, ""), ProfiledThread(8, 8, "")], costs, 2, 210, 0, 0, MS)
+    assert dict((name, own) for name, own, _ in rows(profile, "phase")) == {
+        name: pytest.approx(10 * number) for number, name in enumerate(STACKS, 1)
+    }
+    costs[3, 1, ""] = cost(5)
+    found = [name for name, _, _ in rows(profile, "phase")]
+    assert "tests (process 8)" in found
+    assert "imports (process 7)" in found
 
 
 def test_sorting_and_other_clocks(profile):

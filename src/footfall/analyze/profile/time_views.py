@@ -1,4 +1,4 @@
-"""One profile seen by test, function, file, line, thread or process: a row for each, with its own and its whole time.
+"""One profile seen by test, phase, function, file, line, thread or process: rows with their own and their whole time.
 
 Pure. `report/profile/timetable.py` shows the rows.
 """
@@ -21,6 +21,7 @@ from footfall.analyze.profile.calltree import (
     times_of_threads,
 )
 from footfall.analyze.profile.line_places import LinePlace, Sources, rows_of_lines
+from footfall.analyze.profile.phases import TESTS, costs_of_phases
 from footfall.analyze.test_costs import find_tests, name_of_test
 from footfall.record.run.phase_times import PhaseTime
 
@@ -28,7 +29,7 @@ __all__ = ["VIEWS", "TimeRow", "View", "standard_error", "view_profile"]
 
 Reader = Callable[[Cost], int]
 """Nanoseconds of a clock, as of `clocks.reader`, or the number of samples."""
-VIEWS: Final = ("test", "function", "file", "line", "thread", "process")
+VIEWS: Final = ("test", "phase", "function", "file", "line", "thread", "process")
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,6 +168,18 @@ def _by_process(wanted: _Wanted) -> list[TimeRow]:
     return [TimeRow(f"process {pid}", Times(cost, cost)) for pid, cost in costs.items()]
 
 
+def _by_phase(wanted: _Wanted) -> list[TimeRow]:
+    """Return a row for each phase, of each process where several have phases of tests (pytest-xdist's workers)."""
+    costs = costs_of_phases(wanted.profile)
+    testing = {pid for phase, pid in costs if phase == TESTS}
+    if len(testing) <= 1:
+        sums: dict[str, Cost] = {}
+        for (phase, _), cost in costs.items():
+            sums.setdefault(phase, Cost()).add(cost)
+        return [TimeRow(phase, Times(cost, cost)) for phase, cost in sums.items()]
+    return [TimeRow(f"{phase} (process {pid})", Times(cost, cost)) for (phase, pid), cost in costs.items()]
+
+
 def _by_test(wanted: _Wanted) -> list[TimeRow]:
     clock = wanted.clock
     rows = []
@@ -187,6 +200,7 @@ def _by_test(wanted: _Wanted) -> list[TimeRow]:
 
 _ROWS: Final[dict[str, Callable[[_Wanted], list[TimeRow]]]] = {
     "test": _by_test,
+    "phase": _by_phase,
     "function": _by_function,
     "file": _by_file,
     "line": _by_line,

@@ -25,7 +25,7 @@ __all__ = ["command"]
 
 _N_ROWS = 30
 # as in analyze/profile/time_views.py, whose import is the half of all imports
-_VIEWS = ("test", "function", "file", "line", "thread", "process")
+_VIEWS = ("test", "phase", "function", "file", "line", "thread", "process")
 
 _EXAMPLES = """\b
 Examples:
@@ -34,6 +34,7 @@ Examples:
   footfall report --fail-under=90 --fail-under-file='src/core/*=100'
   footfall report --ratchet ratchet.json
   footfall report --by test
+  footfall report --by phase                    what a test run's time goes into
   footfall report --diff main --fail-under-patch 90
   footfall report --diff origin/main --format markdown > comment.md
 """
@@ -62,7 +63,7 @@ Examples:
     " With --by: self, total, samples or name, the most first. [default: self]",
 )
 @click.option("--tree", is_flag=True, help="Show directories with their totals above their files.")
-@click.option("--by", type=click.Choice(_VIEWS), help="Show the profile instead: time by test, function and so on.")
+@click.option("--by", type=click.Choice(_VIEWS), help="Show the profile instead: time by test, phase and so on.")
 @click.option("-n", "--count", type=click.IntRange(min=0), help="With --by: how many rows; 0 is all. [default: 30]")
 @click.option(
     "--clock",

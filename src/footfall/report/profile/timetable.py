@@ -1,4 +1,4 @@
-"""`footfall report --by`: a profile's times by test, function, file, line, thread or process, as text and as JSON.
+"""`footfall report --by`: a profile's times by test, phase, function and so on, as text and as JSON.
 
 Each share stands with its standard error: how far another run's sampling of the same program would put it off.
 """
