@@ -400,7 +400,8 @@ def test_a_hundred_thousand_nodes(browser, tmp_path) -> None:
     assert 100 < drawn < 20_000
     _click_frame(browser, depth=3)
     _until(browser, "return document.querySelectorAll('.crumb').length > 3")
-    assert len(_texts(browser, "table.sorted tbody tr")) == 200
+    rows = _texts(browser, "table.sorted tbody tr")
+    assert len(rows) == 200 and not any(row.endswith(":0") for row in rows)  # no line, no place
 
 
 def _great_profile(n_nodes: int) -> Profile:
@@ -456,6 +457,21 @@ def test_a_narrow_window_needs_no_scrolling_sideways(browser, site, narrow) -> N
             "return [...document.querySelectorAll('.scroll')].every((each) => each.scrollWidth <= each.clientWidth)"
         )
         assert browser.execute_script(STANDS_OUT) == [], page
+
+
+def test_a_page_is_printed_light_and_whole(browser, site, narrow) -> None:
+    """Also from a dark screen: no long line is cut off, and there are no controls on paper."""
+    dark = {"media": "print", "features": [{"name": "prefers-color-scheme", "value": "dark"}]}
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", dark)
+    try:
+        _open(browser, _source_page(site))
+        _until(browser, "return document.querySelector('.line code')")
+        assert browser.execute_script("return getComputedStyle(document.body).backgroundColor") == "rgb(251, 250, 248)"
+        assert not any(element.is_displayed() for element in _all(browser, ".controls, .bar nav, .bar button"))
+        right = "return Math.max(...[...document.querySelectorAll('.line code')].map((e) => e.getBoundingClientRect().right))"
+        assert browser.execute_script(right) <= 400
+    finally:
+        browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "", "features": []})
 
 
 def test_why_a_branch_was_not_taken_is_within_the_window(browser, site, narrow) -> None:

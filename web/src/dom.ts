@@ -40,6 +40,11 @@ export function root(): string {
   return document.body.dataset.root ?? "";
 }
 
+/** A place as text; "" for what is none, such as the garbage collector, which has no line. */
+export function placeText(file: string, line: number): string {
+  return line ? `${file}:${line}` : "";
+}
+
 /** A link to a place of a source page; plain text where the site has no page for it. */
 export function sourceLink(page: string, line: number, text: string): HTMLElement {
   return page ? h("a", { href: `${root()}${page}#L${line}` }, text) : h("span", {}, text);

@@ -2,7 +2,7 @@
 
 import { openPage } from "../chrome";
 import { coverageColor, differenceColor, moduleColor } from "../colors";
-import { announce, h, root, sourceLink } from "../dom";
+import { announce, h, placeText, root, sourceLink } from "../dom";
 import { coveredText, percent, seconds, standardError } from "../format";
 import { type FlamePayload, readPayload } from "../payload";
 import { sortedTable } from "../table";
@@ -319,7 +319,7 @@ class FlamePage {
     const rows = functionTimes(this.sums, payload.functions.length);
     rows.sort((a, b) => b.self - a.self);
     const name = (func: number) => payload.functions[func][1];
-    const place = (func: number) => `${payload.files[payload.functions[func][0]][0]}:${payload.functions[func][2]}`;
+    const place = (func: number) => placeText(payload.files[payload.functions[func][0]][0], payload.functions[func][2]);
     const table = sortedTable(
       "Functions by time",
       [
@@ -606,7 +606,8 @@ class FlamePage {
     }
     const [file, name, line, covered] = payload.functions[tree.func[node]];
     const all = tree.sum || 1;
-    const found = [name, `${payload.files[file][0]}:${line}`];
+    const found = [name];
+    if (line) found.push(placeText(payload.files[file][0], line));
     if (when) {
       found.push(spent ? `${when}, ${seconds(Math.round(tree.total[node]))} ${CLOCK_NAMES[this.choice.clock]}` : when);
     } else {
@@ -686,7 +687,7 @@ class FlamePage {
       "div",
       { class: "beside-head" },
       h("strong", {}, name),
-      sourceLink(page, line, `${shown}:${line}`),
+      sourceLink(page, line, placeText(shown, line)),
       h("button", { class: "icon", "aria-label": "Close the source", click: () => this.closeSource() }, "×"),
     );
     const rows = [...byLine].sort((a, b) => b[1] - a[1]).slice(0, 12);
