@@ -288,6 +288,13 @@ PROGRAMS = {
         data.erase()
         print(os.path.exists("hand.data"), bool(data))
     """,
+    "nothing to cover": """
+        open("empty.py", "w").close()
+        cov = coverage.Coverage(data_file=None, include=["empty.py"])
+        with cov.collect():
+            import empty
+        print(*map(float, (cov.report(), cov.json_report(), cov.lcov_report(), cov.xml_report(), cov.html_report())))
+    """,
     "a runner of tests": """
         import unittest
         cov = coverage.Coverage(source=["."], omit=["test_*", "program.py"], branch=True)

@@ -217,6 +217,22 @@ def test_a_plugin_finds_the_data_when_tests_are_over(project) -> None:
         assert ran >> 9 & 1 and (9 in seen[conftest]) == bool(append)
 
 
+def test_the_fixture_cov_is_of_the_class_that_programs_know(project) -> None:
+    """What a test does to pause and go on changes nothing, and what it looks up is there."""
+    pytest.importorskip("coverage")
+    (project / "tests" / "test_it.py").write_text(
+        "import coverage, myproj\n"
+        "def test(cov):\n"
+        "    assert isinstance(cov, coverage.Coverage) and cov.get_option('run:source') is None\n"
+        "    cov.stop()\n"
+        "    myproj.grade(1)\n"
+        "    cov.start()\n"
+        "    cov.save()\n"
+    )
+    done = _run(project, "--cov=myproj --cov-report=term-missing tests")
+    assert done.returncode == 0 and "myproj/__init__.py 10 4 60% 5, 9-10, 13" in _words(done.stdout), done.stdout
+
+
 def test_the_data_file_is_for_coverage_tools(project) -> None:
     """tox's report environment: two runs appended, then `coverage report` and `coverage html` on what is left there."""
     pytest.importorskip("coverage")

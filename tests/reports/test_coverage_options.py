@@ -107,6 +107,14 @@ def test_reports_combine_what_parallel_runs_left(footfall: Footfall, program: pa
     assert (folder / ".coverage.old").read_bytes() == b"mine"
 
 
+def test_nothing_to_cover_reaches_a_threshold_of_the_table_alone(footfall: Footfall, program: pathlib.Path) -> None:
+    """As with coverage.py, whose other reports have 0 % then."""
+    program.write_text("", encoding="utf-8")
+    footfall("run", "--no-profile", "program.py")
+    statuses = [footfall(name, "--fail-under=50").returncode for name in ("report", "html", "json", "xml", "lcov")]
+    assert statuses == [0, 2, 2, 2, 2]
+
+
 def test_a_damaged_part_is_named_and_left(footfall: Footfall, program: pathlib.Path) -> None:
     """The report is of the rest."""
     footfall("run", "--no-profile", "program.py")

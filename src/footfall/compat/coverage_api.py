@@ -392,7 +392,7 @@ class Coverage:
             skip_empty=skip_empty,
             precision=precision,
             sort=sort,
-            report_format=output_format,
+            format=output_format,
         )
         with coverage_errors():
             text, total = reports.table(config, self.get_data(), morfs, self._directory)

@@ -94,7 +94,7 @@ def table(config: Config, data: CoverageData, morfs: object, home: str) -> tuple
     """Return the text report, and the total percentage."""
     with _gathered(config, data, morfs, home) as (_, gathered):
         options = TableOptions(
-            format=config.report_format or "text",
+            format=config.format or "text",
             precision=config.precision,
             show_missing=config.show_missing,
             skip_covered=config.skip_covered,
@@ -103,6 +103,11 @@ def table(config: Config, data: CoverageData, morfs: object, home: str) -> tuple
         )
         text = render_table([file.result for file in gathered.files], options)
         return text, gathered.total.pc_covered
+
+
+def _whole_total(gathered: Gathered) -> float:
+    """Return the total percentage; as with coverage.py, 0 where there is nothing to cover, unlike in the table."""
+    return gathered.total.pc_covered if gathered.total.n_statements else 0.0
 
 
 def to_file(config: Config, data: CoverageData, morfs: object, home: str, kind: str, output: str) -> float:
@@ -114,14 +119,14 @@ def to_file(config: Config, data: CoverageData, morfs: object, home: str, kind: 
             sys.stdout.write(text)  # whatever the program has put there
         else:
             write_output(output, text, kind, is_quiet=True)
-        return gathered.total.pc_covered
+        return _whole_total(gathered)
 
 
 def html(config: Config, data: CoverageData, morfs: object, home: str) -> tuple[str, float]:
     """Write the site; return its first page and the total percentage."""
     with _gathered(config, data, morfs, home) as (config, gathered):
         index = write_html(config, gathered, is_quiet=True)
-        return str(index), gathered.total.pc_covered
+        return str(index), _whole_total(gathered)
 
 
 def annotated(config: Config, data: CoverageData, morfs: object, home: str, directory: str | None) -> None:

@@ -55,7 +55,7 @@ KNOWN: Final[dict[tuple[str, str], tuple[str, str]]] = {
     ("report", "exclude_lines"): ("exclude_lines", "patterns"),
     ("report", "exclude_also"): ("exclude_also", "patterns"),
     ("report", "fail_under"): ("fail_under", "float"),
-    ("report", "format"): ("report_format", "text"),
+    ("report", "format"): ("format", "text"),
     ("report", "ignore_errors"): ("ignore_errors", "flag"),
     ("report", "include_namespace_packages"): ("include_namespace_packages", "flag"),
     ("report", "partial_branches_always"): ("partial_branches_always", "patterns"),
@@ -146,7 +146,7 @@ class Config:
     report_include: list[str] = field(default_factory=list)
     report_omit: list[str] = field(default_factory=list)
     report_contexts: list[str] = field(default_factory=list)
-    report_format: str = "text"
+    format: str = "text"
     fail_under: float = 0.0
     fail_under_files: list[str] = field(default_factory=list)
     ratchet: str = ""

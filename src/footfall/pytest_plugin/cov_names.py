@@ -8,11 +8,13 @@ PYTEST_DONT_REWRITE
 from __future__ import annotations
 
 import argparse
+import os
 import warnings
 from typing import TYPE_CHECKING
 
 import pytest
 
+from footfall.model import RUN_VARIABLE
 from footfall.pytest_plugin.values import FILE_REPORTS, TERM_REPORTS, parse_percent
 
 if TYPE_CHECKING:
@@ -179,5 +181,11 @@ def no_cover() -> None:
 
 
 @pytest.fixture
-def cov() -> None:
-    """None, as with a pytest-cov that does not measure: there is no object of coverage.py's."""
+def cov(pytestconfig: pytest.Config) -> object | None:
+    """An object of coverage.py's class, if that is installed, of a footfall that measures; None where none does."""
+    given = pytestconfig.option
+    if RUN_VARIABLE not in os.environ or not given.cov_source or given.no_cov:
+        return None
+    from footfall.pytest_plugin.cov_object import make_cov_object
+
+    return make_cov_object(given.cov_config)

@@ -11,10 +11,10 @@ from footfall.cli.accepted import accepted_options
 from footfall.cli.reports.reporting import (
     ReportRequest,
     contexts_option,
-    exit_status,
     report_options,
     say_times_alone,
     times_exit_status,
+    whole_exit_status,
 )
 from footfall.config.configuration import Config
 from footfall.load.gather import Coverage
@@ -75,7 +75,7 @@ def command(
         say(f"Wrote HTML report to {index}")
     if coverage.is_profile_alone:
         return times_exit_status(config)
-    return exit_status(config, coverage)
+    return whole_exit_status(config, coverage)
 
 
 def write_html(

@@ -128,7 +128,7 @@ def command(
     the time they take; as a table, for a comment (markdown), as annotations (github) or a code quality report (gitlab).
     """
     config = request.load_config(
-        report_format=format_,
+        format=format_,
         show_missing=show_missing,
         skip_covered=skip_covered,
         skip_empty=skip_empty,
@@ -153,7 +153,7 @@ def command(
             "Add --by function, or leave --count out.",
         )
     options = TableOptions(
-        format=config.report_format or "text",
+        format=config.format or "text",
         precision=config.precision,
         show_missing=config.show_missing,
         skip_covered=config.skip_covered,
@@ -175,7 +175,7 @@ def command(
             needs_conditions=conditions,
             fail_under=fail_under_patch,
         )
-    is_plain = (config.report_format or "text") == "text" and not conditions and not request.chooses_files
+    is_plain = (config.format or "text") == "text" and not conditions and not request.chooses_files
     coverage = request.gather(config, needs_coverage=not is_plain)
     if coverage.is_profile_alone:
         say_times_alone(config)
