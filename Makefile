@@ -17,8 +17,8 @@ QUICK = tests/unit/test_analyze_*.py tests/unit/test_branches.py tests/unit/test
 help: ## Show what there is to make
 	@grep -Eh '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{ printf "  make %-14s %s\n", $$1, $$2 }'
 
-setup: ## Make the environment .venv with footfall, what its tests need, and the linters
-	python3 -m venv .venv
+setup: ## Make the environment .venv with footfall, what its tests need, and the linters; of BASE (python3)
+	$(or $(BASE),python3) -m venv .venv
 	.venv/bin/pip install -q '.[test,dev,docs]'
 
 install: ## Install the tree into the environment, as needed after each change: the tests use what is installed
