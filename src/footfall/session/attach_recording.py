@@ -179,7 +179,7 @@ class _Recording:
     def finish(self, config: Config, *, is_quiet: bool) -> int:
         """Write the data file and show the summary. Returns the exit status."""
         from footfall.analyze.resolved_run import RunData
-        from footfall.session.finish import show_summary
+        from footfall.session.summary import show_summary
 
         for sampler in self._samplers.values():
             self._fold(sampler)

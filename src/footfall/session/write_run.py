@@ -1,0 +1,116 @@
+"""What a resolved run leaves in a data file: coverage, conditions, times. Called once by what ends a run."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterable
+
+from footfall.analyze.profile.rows import rows_from_profile
+from footfall.analyze.resolved_run import FileData, RunData
+from footfall.analyze.source.source_file import read_source_file
+from footfall.config.configuration import Config
+from footfall.load.gather import shown_path
+from footfall.load.unexecuted_files import find_unexecuted_files
+from footfall.record.data.condition_tables import write_conditions
+from footfall.record.data.coverage_tables import write_coverage
+from footfall.record.data.parallel_files import SIDE_FILE_ENDING
+from footfall.record.data.profile_tables import write_profile
+from footfall.record.data.qualifications import add_qualifications
+from footfall.record.data.source_ids import blob_id, write_source_ids
+from footfall.record.data.test_times import write_test_times
+from footfall.record.run.directory import RunDirectory
+from footfall.settings import Settings
+
+__all__ = ["write_run"]
+
+_NO_DATA = (
+    "No Python file of the project ran. Installed packages are left out, and a program of `-c` or standard input has"
+    " no file: put it into one. Else look at source, include and omit."
+)
+
+
+def write_run(
+    run: RunData, directory: RunDirectory, settings: Settings, config: Config, data_file: str, *, append: bool = False
+) -> list[tuple[str, str]]:
+    """Write the data file of a run, or add to the one that is there with `append`.
+
+    Returns the run's messages and what writing found, as (slug, text). Raises FootfallError and what writing raises.
+    """
+    warnings = list(run.messages)
+    if append and os.path.exists(data_file):
+        _append(run, directory, settings, config, data_file, warnings)
+    else:
+        _write(run, directory, settings, config, data_file, warnings)
+    return warnings
+
+
+def _write(
+    run: RunData,
+    directory: RunDirectory,
+    settings: Settings,
+    config: Config,
+    data_file: str,
+    warnings: list[tuple[str, str]],
+) -> None:
+    touched: set[str] = set()
+    if settings.cover:
+        touched, never_imported = find_unexecuted_files(
+            run.files,
+            settings.source_dir,
+            settings.source_pkg,
+            settings.omit,
+            namespace_packages=config.include_namespace_packages,
+        )
+        warnings += [("module-not-imported", f"Module {name} was never imported.") for name in never_imported]
+        if not run.files:
+            warnings.append(("no-data-collected", _NO_DATA))
+    files: dict[str, FileData] = run.files
+    conditions = run.conditions
+    source_ids = _source_ids([*run.files, *touched])
+    if config.relative_files:
+        source_ids = {shown_path(path): blob for path, blob in source_ids.items()}
+        conditions = {shown_path(path): codes for path, codes in conditions.items()}
+        files = {shown_path(path): data for path, data in run.files.items()}
+        touched = {shown_path(path) for path in touched}
+    with write_coverage(data_file, files, has_arcs=run.has_arcs, touched=touched) as connection:
+        write_source_ids(connection, source_ids)
+        add_qualifications(connection, warnings)
+        if conditions:
+            write_conditions(connection, conditions)
+        if run.profile is not None:
+            write_profile(connection, rows_from_profile(run.profile), directory.identity())
+        write_test_times(connection, run.test_times, directory.identity())
+
+
+def _source_ids(paths: Iterable[str]) -> dict[str, str]:
+    """Return which text each source has, as the run that has just ended saw it; those that can't be read have none."""
+    ids: dict[str, str] = {}
+    for path in paths:
+        with contextlib.suppress(OSError):
+            ids[path] = blob_id(read_source_file(path))
+    return ids
+
+
+def _append(
+    run: RunData,
+    directory: RunDirectory,
+    settings: Settings,
+    config: Config,
+    data_file: str,
+    warnings: list[tuple[str, str]],
+) -> None:
+    from footfall.record.data.combine import combine_files  # for --append alone
+
+    part = f"{data_file}.{os.getpid()}.run{SIDE_FILE_ENDING}"
+    try:
+        _write(run, directory, settings, config, part, warnings)
+        result = combine_files(
+            [part], data_file, base=data_file, paths=config.paths.values(), is_relative=config.relative_files
+        )
+        for _, error in result.failed:
+            raise error
+        warnings += result.warnings
+    finally:
+        with contextlib.suppress(OSError):
+            os.unlink(part)
