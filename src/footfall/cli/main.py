@@ -26,6 +26,7 @@ _INTERRUPTED: Final = 130
 # name -> (folder of `cli` that its module is in, line for the help)
 _COMMANDS: Final = {
     "run": ("measuring", "Run a command and measure it: coverage and a profile."),
+    "overhead": ("measuring", "Tell what each way of measuring costs on a command."),
     "snapshot": ("measuring", "Write what a run that goes on has recorded so far."),
     "attach": ("measuring", "Profile a running process, from outside."),
     "top": ("measuring", "Follow a running process or a command on a live screen."),

@@ -24,12 +24,12 @@ from footfall.session.output import say, warn
 from footfall.session.supervise import Ended, run_command
 from footfall.session.unmeasured import why_nothing, why_only_others
 
-__all__ = ["Measurement", "measure"]
+__all__ = ["STARTS_COVERAGE", "Measurement", "measure"]
 
 _ENDING_SECONDS = 0.5
 _HELPER_SECONDS = 5.0
 _POLL_SECONDS = 0.005
-_STARTS_COVERAGE: Final = ("COVERAGE_PROCESS_START", "COVERAGE_PROCESS_CONFIG")
+STARTS_COVERAGE: Final = ("COVERAGE_PROCESS_START", "COVERAGE_PROCESS_CONFIG")
 """By these coverage.py, where it is installed, measures each process that starts: beside us it would only slow them."""
 
 
@@ -72,7 +72,7 @@ def measure(
     if not append:
         _remove_earlier(data_file or config.data_file, directory)
     full = {**os.environ, **(environment or {}), RUN_VARIABLE: str(directory.path)}
-    for name in _STARTS_COVERAGE:
+    for name in STARTS_COVERAGE:
         full.pop(name, None)
     try:
         ended = run_command(program, full, ignored_signal)

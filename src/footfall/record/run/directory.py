@@ -161,16 +161,19 @@ def make_run_directory(settings: RunSettings) -> RunDirectory:
         return make_temporary_run_directory(settings, error.strerror or str(error))
 
 
-def make_temporary_run_directory(settings: RunSettings, reason: str = "") -> RunDirectory:
+def make_temporary_run_directory(settings: RunSettings, reason: str = "", *, cache: Path | None = None) -> RunDirectory:
     """Make a run directory elsewhere than in the working directory, which can't be written for that `reason`.
 
-    Without one nobody tried: what is recorded is not to outlive the process. Raises as `make_run_directory`.
+    Without one nobody tried: what is recorded is not to outlive the process. `cache` is where to keep what further runs
+    can use, else the directory has one of its own. Raises as `make_run_directory`.
     """
     try:
         path = Path(tempfile.mkdtemp(prefix="footfall-"))
         # no cache shared with other users: it holds code. Made now: the directory may be opened to them later
-        (path / "cache").mkdir(mode=0o755)
-        _write_settings(path, settings, path / "cache")
+        if cache is None:
+            cache = path / "cache"
+        cache.mkdir(mode=0o755, exist_ok=True)
+        _write_settings(path, settings, cache)
     except OSError as error:
         raise FootfallError(
             "run-unwritable",
