@@ -39,7 +39,7 @@ _COMMANDS: Final = {
     "json": ("reports", "Write coverage and times as JSON."),
     "xml": ("reports", "Write coverage as Cobertura XML."),
     "lcov": ("reports", "Write coverage as LCOV records."),
-    "annotate": ("reports", "Write copies of sources with a margin that says what ran."),
+    "annotate": ("reports", "Write copies of sources with a margin that shows what ran."),
     "flame": ("reports", "Write a flame graph, also of what changed between two runs."),
     "export": ("reports", "Write the profile for other viewers."),
     "combine": ("data", "Combine data files of several runs or machines into one."),

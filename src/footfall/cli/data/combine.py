@@ -25,7 +25,7 @@ Examples:
 
 
 @click.command("combine", epilog=_EXAMPLES)
-@click.option("-a", "--append", is_flag=True, help="Add to the data file instead of making it anew.")
+@click.option("-a", "--append", is_flag=True, help="Add to the data file instead of replacing it.")
 @click.option("--keep", is_flag=True, help="Keep the files that were combined.")
 @click.option("-q", "--quiet", is_flag=True, help="Show nothing but errors and warnings.")
 @data_file_option

@@ -56,9 +56,9 @@ def command(
     topic: str, files: tuple[str, ...], instrumented: bool, data_file: str | None, config_file: str | None
 ) -> int:
     """Show what footfall finds: `sys` this installation, `config` the settings, `data` what data files hold, `probes`
-    where the probes of source files are and what each says.
+    where the probes of source files are and what each reports.
 
-    `data` tells of the FILEs, or of the data file and those to be combined into it. `probes` shows below each line the
+    `data` describes the FILEs, or the data file and those to be combined into it. `probes` shows below each line the
     probes that report it: number, arc, and why it is there, for the Python that footfall runs on.
     """
     if topic not in ("sys", "config", "data", "probes") or (files and topic not in ("data", "probes")):
@@ -125,7 +125,7 @@ def _config_rows(config: Config) -> _Rows:
 
 
 def _show_files(paths: list[str]) -> int:
-    """Show each file; the exit status tells of those that can't be read."""
+    """Show each file; the exit status is 1 where one can't be read."""
     status = 0
     for path in paths:
         try:
@@ -139,7 +139,7 @@ def _show_files(paths: list[str]) -> int:
 
 
 def _show_probes(paths: Iterable[str], with_branches: bool, instrumented: bool) -> int:
-    """Show the probes of each source; the exit status tells of those that can't be read."""
+    """Show the probes of each source; the exit status is 1 where one can't be read."""
     mode = mode_here(with_branches)
     status = 0
     for path in paths:

@@ -22,7 +22,7 @@ _HELP = f"""Profile the running process PID until Ctrl-C, a limit, or its end; t
 
 The process needs no preparation and no footfall: CPython {KNOWN_VERSIONS}, another version than footfall's own too. It
 is neither stopped nor changed; its memory is read from outside, which needs the same user and sometimes more
-(an error says what).
+(the error message names it).
 """
 _EXAMPLES = """\b
 Examples:

@@ -26,7 +26,7 @@ Examples:
 @click.option("--json", "as_json", is_flag=True, help="Write JSON.")
 @click.option("--children", is_flag=True, help="Its child processes too, and theirs.")
 @click.option("--async", "with_tasks", is_flag=True, help="asyncio's tasks too, with their names (CPython 3.14+).")
-@click.option("--pause", is_flag=True, help="Stop its threads meanwhile, so that all are seen at one moment.")
+@click.option("--pause", is_flag=True, help="Stop its threads, so that all stacks are of one moment.")
 def command(pid: int, as_json: bool, children: bool, with_tasks: bool, pause: bool) -> int:
     """Show what every thread of the running process PID does now: innermost frame first, with its source and columns.
 

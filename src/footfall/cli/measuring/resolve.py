@@ -18,7 +18,7 @@ __all__ = ["command"]
 @click.command("resolve")
 @click.argument("run_directory", metavar="RUNDIR")
 @click.option("--data-file", metavar="FILE", help="Where the results go. [default: .coverage]")
-@click.option("-a", "--append", is_flag=True, help="Add to the data file instead of making it anew.")
+@click.option("-a", "--append", is_flag=True, help="Add to the data file instead of replacing it.")
 @click.option("-q", "--quiet", is_flag=True, help="Show nothing but errors.")
 @config_option
 def command(run_directory: str, data_file: str | None, append: bool, quiet: bool, config_file: str | None) -> int:

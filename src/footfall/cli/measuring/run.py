@@ -64,7 +64,7 @@ Examples:
     help="Join the stacks of asyncio's tasks through those that wait for them; count waiting tasks (CPython 3.14+).",
 )
 @click.option("--context", metavar="LABEL", help="A name for this run in the data.")
-@click.option("-a", "--append", is_flag=True, help="Add to the data file instead of making it anew.")
+@click.option("-a", "--append", is_flag=True, help="Add to the data file instead of replacing it.")
 @click.option(
     "-p", "--parallel-mode", is_flag=True, default=None, help="Make a data file of a name of its own, to combine."
 )

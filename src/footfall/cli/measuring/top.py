@@ -46,7 +46,7 @@ def command(
 ) -> int:
     """Follow the process PID, or start COMMAND and follow it: functions and lines by the time they take, live.
 
-    Keys: s own or total time, l lines or functions, c clock, t thread, p pause, / search, r count anew, q quit.
+    Keys: s own or total time, l lines or functions, c clock, t thread, p pause, / search, r reset, q quit.
     A command's output is shown when the screen is left; leaving it ends the command.
     """
     check_can_attach()

@@ -1,4 +1,4 @@
-"""`footfall annotate`: copies of the sources with a margin that says what ran."""
+"""`footfall annotate`: copies of the sources with a margin that shows what ran."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ __all__ = ["command", "write_annotated"]
 @click.option("-d", "--directory", metavar="DIR", help="Where to write. [default: beside each source]")
 @click.option("-q", "--quiet", is_flag=True, help="Don't say what was written.")
 def command(request: ReportRequest, directory: str | None, quiet: bool) -> int:
-    """Write copies of sources with a margin that says what ran.
+    """Write copies of sources with a margin that shows what ran.
 
     A copy is named FILE,cover. Lines that ran stand behind >, missing ones behind !, excluded ones behind -.
     """

@@ -51,7 +51,7 @@ Examples:
     type=click.Choice([clock.value for clock in Clock]),
     help="The time of speedscope and pstats files; the others have all. [default: cpu, or wall where there is none]",
 )
-@click.option("--lines", is_flag=True, help="Tell the lines of a function apart in collapsed stacks.")
+@click.option("--lines", is_flag=True, help="Show the lines of a function separately in collapsed stacks.")
 @contexts_option
 @data_file_option
 @config_option

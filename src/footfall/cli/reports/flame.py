@@ -41,7 +41,7 @@ Examples:
     help="What the page shows first, or what stacks count: CPU, wall or GIL time (in us), or samples."
     " [default: cpu for a page, samples for stacks]",
 )
-@click.option("--lines", is_flag=True, help="Tell the lines of a function apart in collapsed stacks.")
+@click.option("--lines", is_flag=True, help="Show the lines of a function separately in collapsed stacks.")
 @data_file_option
 @config_option
 def command(

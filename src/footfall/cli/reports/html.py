@@ -58,7 +58,7 @@ def command(
     profile alone gives a site of times.
 
     It opens from disk and loads nothing from elsewhere. A site that is already in the directory is replaced, and
-    the new one says what changed since.
+    the new one shows what changed since.
     """
     config = request.load_config(
         html_directory=directory,

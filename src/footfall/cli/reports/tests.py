@@ -49,7 +49,7 @@ Examples:
     metavar="[REV]",
     is_flag=False,
     flag_value="HEAD",
-    help="Only tests whose recorded lines the git diff since REV touches, the fastest first, as pytest takes them."
+    help="Only tests whose recorded lines the git diff since REV changes, the fastest first, as arguments for pytest."
     " [default: HEAD]",
 )
 @click.option("-n", "--count", type=click.IntRange(min=0), default=0, help="How many; 0 is all. [default: 0]")
