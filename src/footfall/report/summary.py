@@ -76,7 +76,9 @@ def render_summary(summary: Summary) -> list[Line]:
         times = summary.times
         lines += _hot_lines("Hottest lines", times.hot_lines, times.other_lines, times.clock)
         lines += _hot_lines("Hottest functions", times.hot_functions, times.other_functions, times.clock)
-        lines.append(_samples_line(times))
+        lines.append(
+            _samples_line(times) if times.n_samples else [("No samples: it ended too soon for a profile.", "dim")]
+        )
         if times.clock is Clock.WALL and times.sampled_ns:
             lines.append([("No thread was seen to use CPU time, so these are wall times.", "dim")])
     lines += _next_lines(summary)
@@ -138,7 +140,7 @@ def _next_lines(summary: Summary) -> list[Line]:
     option = "" if summary.is_default_data_file else f" --data-file={shlex.quote(summary.data_file)}"
     if summary.coverage is not None:
         commands = [f"footfall report -m{option}", f"footfall html{option}"]
-    elif summary.times is not None:
+    elif summary.times is not None and summary.times.n_samples:
         commands = [f"footfall flame{option}", f"footfall report --by function{option}"]
     else:
         commands = []

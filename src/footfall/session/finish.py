@@ -13,6 +13,7 @@ import gc
 import os
 import shlex
 import shutil
+import signal
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -28,7 +29,7 @@ from footfall.session.terminal import progress_bar
 from footfall.session.write_run import write_run
 from footfall.settings import Settings
 
-__all__ = ["KEEP_VARIABLE", "finish_run", "snapshot_run", "write_data_so_far"]
+__all__ = ["KEEP_VARIABLE", "finish_run", "snapshot_run", "what_is_kept", "write_data_so_far"]
 
 _BEFORE_APPENDING = "appended-to.coverage"
 
@@ -47,9 +48,11 @@ def finish_run(
     append: bool = False,
     is_quiet: bool,
     has_summary: bool = True,
+    status: int = 0,
 ) -> None:
     """Resolve a run, write its data file, or add to it with `append`, show the summary, remove the directory.
 
+    `status` is how the command ended, as in `Ended`.
     Raises FootfallError with a next step that names the directory, which is then kept.
     """
     try:
@@ -64,6 +67,8 @@ def finish_run(
             warnings = write_run(run, directory, settings, config, data_file, append=append)
     except Exception as error:  # whatever it is, the raw data is whole: say where it is
         raise _kept(directory, config, data_file, append, error) from error
+    if status and not run.files:
+        warnings = [(slug, _ended(status) if slug == "no-data-collected" else what) for slug, what in warnings]
     damaged = [what for slug, what in warnings if slug in _DAMAGE_SLUGS]
     is_kept = bool(os.environ.get(KEEP_VARIABLE)) or bool(damaged)
     if not is_kept:
@@ -73,7 +78,16 @@ def finish_run(
         why = " for its damaged records; remove it when you have seen to them" if damaged else ""
         say(f"footfall: the run directory is kept{why}: {directory.path}")
     if has_summary and not is_quiet:
-        show_summary(run, config, data_file)
+        show_summary(run, config, data_file, has_failed=status != 0)
+
+
+def _ended(status: int) -> str:
+    """Say that nothing of the project ran in a command that failed, mostly before it could."""
+    how = f"status {status}" if status > 0 else signal.Signals(-status).name
+    return (
+        f"No Python file of the project ran before the command ended with {how}."
+        " If some should have, look at source, include and omit."
+    )
 
 
 def write_data_so_far(
@@ -137,14 +151,18 @@ def _no_collections() -> Iterator[None]:
 
 
 def _kept(directory: RunDirectory, config: Config, data_file: str, append: bool, error: Exception) -> FootfallError:
-    again = f"footfall resolve {'--append ' if append else ''}{shlex.quote(str(directory.path))}"
-    if isinstance(error, FootfallError) and error.slug == "data-unwritable":
-        again += " --data-file=FILE"
-    elif data_file != config.data_file:
-        again += f" --data-file={shlex.quote(data_file)}"
-    kept = f"What was recorded is in {directory.path}; try again with: {again}"
+    is_unwritable = isinstance(error, FootfallError) and error.slug == "data-unwritable"
+    kept = what_is_kept(directory, config, "FILE" if is_unwritable else data_file, append=append)
     if isinstance(error, FootfallError):
         return FootfallError(error.slug, error.message, f"{error.help} {kept}")
     return FootfallError(
         "resolve-failed", f"footfall failed to work out the results: {error!r}.", f"Please report it. {kept}"
     )
+
+
+def what_is_kept(directory: RunDirectory, config: Config, data_file: str, *, append: bool) -> str:
+    """Say where a run's records are, and how results are made of them."""
+    again = f"footfall resolve {'--append ' if append else ''}{shlex.quote(str(directory.path))}"
+    if data_file != config.data_file:
+        again += f" --data-file={shlex.quote(data_file)}"
+    return f"What was recorded is in {directory.path}; try again with: {again}"

@@ -20,6 +20,7 @@ from footfall.record.run.directory import (
     remove_run_directory,
     settings_from_config,
 )
+from footfall.session.interrupts import InterruptedBySignal, raising_signals
 from footfall.session.output import say, warn
 from footfall.session.supervise import Ended, run_command
 from footfall.session.unmeasured import why_nothing, why_only_others
@@ -80,7 +81,16 @@ def measure(
         remove_run_directory(directory)
         raise
     has_summary = wants_summary(ended.status)
-    return _finish(directory, config, program, ended, data_file, append, is_quiet, has_summary)
+    try:
+        with raising_signals():
+            return _finish(directory, config, program, ended, data_file, append, is_quiet, has_summary)
+    except InterruptedBySignal as interrupted:
+        if directory.is_there() and directory.has_records():
+            from footfall.session.finish import what_is_kept
+
+            kept = what_is_kept(directory, config, data_file or config.data_file, append=append)
+            say(f"footfall: Interrupted before the results were written. {kept} [finish-interrupted]")
+        return Measurement(-interrupted.number, None)
 
 
 def _remove_earlier(data_file: str, directory: RunDirectory) -> None:
@@ -125,7 +135,16 @@ def _finish(
 
     try:
         _, settings = open_run_directory(directory.path)
-        finish_run(directory, settings, config, chosen, append=append, is_quiet=is_quiet, has_summary=has_summary)
+        finish_run(
+            directory,
+            settings,
+            config,
+            chosen,
+            append=append,
+            is_quiet=is_quiet,
+            has_summary=has_summary,
+            status=status,
+        )
     except FootfallError as error:
         say(f"footfall: {error}")
         return Measurement(status or EXIT_ENVIRONMENT, None)

@@ -19,13 +19,16 @@ __all__ = ["show_summary"]
 _N_HOTTEST = 10
 
 
-def show_summary(run: RunData, config: Config, data_file: str) -> None:
-    """Show the summary of what a data file got."""
+def show_summary(run: RunData, config: Config, data_file: str, *, has_failed: bool = False) -> None:
+    """Show the summary of what a data file got; nothing where the command failed before any of the project's code."""
     total = None
     if run.files:
         coverage = gather(config, data_file, ignore_errors=True, with_qualifications=False)
         total = coverage.total if coverage.files else None
         warn(coverage.warnings, config.disable_warnings)
+    times = _times(run)
+    if has_failed and total is None and (times is None or not (times.hot_lines or times.hot_functions)):
+        return
     print_lines(
         render_summary(
             Summary(
@@ -35,7 +38,7 @@ def show_summary(run: RunData, config: Config, data_file: str) -> None:
                 data_file=data_file,
                 is_default_data_file=data_file == config.data_file,
                 parallel_base=base_of_parallel_name(data_file) if config.parallel else "",
-                times=_times(run),
+                times=times,
             )
         )
     )

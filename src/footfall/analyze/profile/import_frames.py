@@ -4,6 +4,9 @@ Between an `import` statement and the module's body stand five to ten frames of 
 shown as one frame `<import NAME>` where the body of a module is below them, else as `<import>`: modules are searched,
 read and unmarshalled there. What other code does in between (an import hook) stays below it.
 
+Lines of `.pth` files, which `site` executes under the name `<string>`, are no place either: their time is that of
+`site`. footfall itself is started by such a line.
+
 Pure but for `is_file`. Used by everything that shows a profile; the data file has the frames as they were.
 """
 
@@ -23,19 +26,22 @@ _MACHINERY = re.compile(
     r"|.*/importlib/_bootstrap(?:_external)?\.py"
 )
 """The names of importlib's files on CPython, on PyPy (one of two is as CPython's), and where they are not frozen."""
+_SITE = re.compile(r"<frozen site>|.*/lib/(?:python|pypy)\d+\.\d+t?/site\.py")
 _FROZEN = re.compile(r"<frozen ([\w.]+)>")
+_EXECUTED_TEXT = ("<string>", "<module>")
 _LIBRARY = re.compile(r".*/(?:site|dist)-packages/|.*/lib/(?:python|pypy)\d+\.\d+t?/(?:lib-dynload/)?")
 
 
 def fold_imports(profile: Profile, is_file: Callable[[str], bool]) -> Profile:
-    """Return the profile with one frame for each run of frames of the import machinery.
+    """Return the profile with one frame for each run of frames of the import machinery, none for lines of `.pth` files.
 
     `is_file` tells whether a path is a file, for the names of packages.
     """
     machinery = {
         number for number, frame in enumerate(profile.frames) if _MACHINERY.fullmatch(frame.function.path) is not None
     }
-    if not machinery:
+    site = {number for number, frame in enumerate(profile.frames) if _SITE.fullmatch(frame.function.path) is not None}
+    if not machinery and not site:
         return profile
     folded = _Folded(profile, is_file)
     numbers = [0]
@@ -45,6 +51,9 @@ def fold_imports(profile: Profile, is_file: Callable[[str], bool]) -> Profile:
             numbers.append(parent if parent in folded.imports else folded.add_import(parent, ""))
             continue
         frame = profile.frames[node.frame]
+        if frame.function[:2] == _EXECUTED_TEXT and folded.nodes[parent].frame in site:
+            numbers.append(parent)
+            continue
         if parent in folded.imports and frame.function.qualname == "<module>":
             parent = folded.add_import(folded.imports[parent], folded.module_name(frame.function.path))
         numbers.append(folded.add(parent, node.frame))

@@ -1,0 +1,46 @@
+"""Signals that come while results are made, when no command is there any more to pass them on to."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+from collections.abc import Iterator
+from types import FrameType
+from typing import Any, Final
+
+__all__ = ["InterruptedBySignal", "raising_signals"]
+
+_ENDING: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+class InterruptedBySignal(BaseException):
+    """One of the signals that end a process came. `number` is its number."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.number = number
+
+
+@contextlib.contextmanager
+def raising_signals() -> Iterator[None]:
+    """Raise InterruptedBySignal where a signal would end the process; the next one does end it. For the main thread."""
+    before: dict[signal.Signals, Any] = {}
+
+    def interrupt(number: int, _frame: FrameType | None) -> None:
+        put_back()
+        raise InterruptedBySignal(number)
+
+    def put_back() -> None:
+        for number in list(before):
+            signal.signal(number, before.pop(number))
+
+    with contextlib.suppress(ValueError):  # raised in other threads, where signals do not arrive
+        for number in _ENDING:
+            handler = signal.getsignal(number)
+            if handler in (signal.SIG_DFL, signal.default_int_handler):
+                before[number] = handler
+                signal.signal(number, interrupt)
+    try:
+        yield
+    finally:
+        put_back()

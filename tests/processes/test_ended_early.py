@@ -1,0 +1,62 @@
+"""Commands that fail before any of the project's code, and runs that are interrupted when the command has ended."""
+
+import os
+import signal
+import subprocess
+import sys
+
+import pytest
+
+pytestmark = pytest.mark.any_python
+
+
+def test_a_script_that_is_no_python_shows_its_own_error(footfall, tmp_path) -> None:
+    """Its error and status, and one line of ours without tables."""
+    (tmp_path / "main.py").write_text("def f(:\n")
+    done = footfall("run", "main.py")
+    assert done.returncode == 1
+    *error, ours = done.stderr.splitlines()
+    assert error[-1].startswith("SyntaxError: ")
+    assert ours.startswith("footfall: No Python file of the project ran before the command ended with status 1.")
+    assert ours.endswith("[no-data-collected]")
+    assert "report" not in done.stdout + done.stderr
+
+
+def test_a_run_without_samples_says_why(footfall, tmp_path) -> None:
+    """Not a table of zeros."""
+    done = footfall("run", "--no-cover", "--rate=1", sys.executable, "-c", "pass")
+    assert "0 of" not in done.stderr and "No samples" in done.stderr
+    assert "flame" not in done.stderr
+
+
+_INTERRUPTS = """
+import os, signal
+import footfall.session.finish as finish
+def resolve(*arguments):
+    os.kill(os.getpid(), signal.{name})
+    raise AssertionError
+finish.resolve = resolve
+from footfall.cli.main import main
+main()
+"""
+
+
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGINT"])
+def test_a_signal_while_results_are_made_names_what_is_kept(footfall, tmp_path, name) -> None:
+    """The way on is a command that works, and the status is that of the signal."""
+    (tmp_path / "main.py").write_text("x = 1\n")
+    command = [
+        sys.executable,
+        "-c",
+        _INTERRUPTS.format(name=name),
+        "run",
+        "--data-file=other",
+        sys.executable,
+        "main.py",
+    ]
+    done = subprocess.run(command, cwd=tmp_path, text=True, capture_output=True, env=dict(os.environ), timeout=60)
+    assert done.returncode == -getattr(signal, name)
+    (line,) = done.stderr.splitlines()
+    assert line.endswith("[finish-interrupted]")
+    assert footfall(*line.partition("try again with: footfall ")[2].split()[:-1]).returncode == 0
+    assert (tmp_path / "other").exists()
