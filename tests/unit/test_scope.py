@@ -1,5 +1,6 @@
 """Which files are measured: the same answers as coverage.py gives."""
 
+import importlib
 import os
 import subprocess
 import sys
@@ -101,6 +102,16 @@ def test_an_installed_package_is_measured_when_it_is_the_source() -> None:
     """source_pkg measures a package by its module names, wherever it is installed."""
     assert _scope(source_pkg=["pytest"]).decide(pytest.__file__, "pytest") is not None
     assert _scope(source_pkg=["pytest"]).decide(pytest.__file__, "pytester") is None
+
+
+def test_footfall_measures_of_itself_what_does_not_measure() -> None:
+    """Asked for by name, its modules are measured, but for those that are loaded before measuring begins."""
+    scope = _scope(source_pkg=["footfall"])
+    for name in ("footfall.report.summary", "footfall.analyze.totals"):
+        path = importlib.import_module(name).__file__ or ""
+        assert scope.decide(path, name) == os.path.realpath(path)
+    for name in ("footfall.observe.scope", "footfall.probes.forms", "footfall.model", "footfall"):
+        assert scope.decide(importlib.import_module(name).__file__ or "", name) is None
 
 
 def test_the_first_decision_about_a_file_holds() -> None:

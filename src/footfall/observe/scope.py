@@ -26,6 +26,7 @@ __all__ = ["Scope"]
 _UNREAL = ("<", "memory:")  # how file names begin that are none
 _CYTHON = (".pyx", ".pxd", ".pxi")  # compiled by Cython, which may report their lines as if they were Python's
 _START_FILES = ("sitecustomize.py", "usercustomize.py")
+_MEASURING = ("observe", "probes")  # our folders of what is loaded before measuring begins, and our modules in none
 _START_FUNCTIONS = ("execsitecustomize", "execusercustomize")
 
 
@@ -47,8 +48,9 @@ class Scope:
         self._has_source = bool(self._source_dirs or self._source_pkgs)
         self._third_party = ThirdParty()
         self._standard_library = standard_library()
-        self._own = absolute_path(__file__).rsplit("/", 2)[0]
-        self._own_real = real_path(self._own)
+        own = absolute_path(__file__).rsplit("/", 2)[0]
+        self._own = (own, real_path(own))
+        self._measures_own = any(name.partition(".")[0] == "footfall" for name in settings.source_pkg)
 
     def decide(self, filename: str, module_name: str | None = None, namespace: "Namespace | None" = None) -> str | None:
         """Return the canonical absolute path when the file is measured, else None.
@@ -132,13 +134,21 @@ class Scope:
         return path
 
     def _is_candidate(self, path: str) -> bool:
-        if not path or "\0" in path or path.endswith(_CYTHON) or is_in(path, self._own) or is_in(path, self._own_real):
+        if not path or "\0" in path or path.endswith(_CYTHON) or self._is_own(path):
             return False
         try:
             path.encode("utf-8")
         except UnicodeEncodeError:
             return False  # the data file could not name it
         return True
+
+    def _is_own(self, path: str) -> bool:
+        """Whether a file is ours and not to be measured: all of ours, or where they are asked for, what measures."""
+        for own in self._own:
+            if is_in(path, own):
+                folder, _, inner = path[len(own) + 1 :].partition("/")
+                return not self._measures_own or not inner or folder in _MEASURING
+        return False
 
     def _is_in_source(self, path: str, module_name: str | None) -> bool:
         if self._source_pkgs and (module_name is None or self._is_in_packages(module_name)):
