@@ -18,20 +18,28 @@ import io
 import re
 import tokenize
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import CodeType
+from typing import Final
 
 from footfall.analyze.source.arcs import Flow, Notes, is_irrefutable
 from footfall.analyze.source.definitions import Definition, Outline, outline_module
 from footfall.analyze.source.exclude import ExclusionRules
 from footfall.analyze.source.lines import find_first_lines
-from footfall.analyze.source.parse import PARSE_ERRORS, compile_source, parse_source
+from footfall.analyze.source.parse import PARSE_ERRORS, compile_module, compile_source, parse_source
 from footfall.analyze.source.with_exits import WithExits, apply_with_exits, find_with_exits
 from footfall.errors import FootfallError
+from footfall.probes.pieces import can_be_cut, parse_in_pieces
 
 __all__ = ["SourceAnalysis", "SourceError", "analyze_source", "decode_source", "find_code_lines"]
 
 Arc = tuple[int, int]
+
+
+_MAX_WHOLE_BYTES: Final = 2_000_000
+"""Of source: a larger one is analysed in pieces, since its tree would take more than 400 MB."""
+_FUTURES: Final = 0x1FE0000
+"""The flags of code that `from __future__ import ...` sets."""
 
 
 class SourceError(FootfallError):
@@ -128,23 +136,16 @@ def analyze_source(text: str, path: str, rules: ExclusionRules) -> SourceAnalysi
 
 
 def _analyze(text: str, path: str, rules: ExclusionRules) -> SourceAnalysis:
-    tree, code = _compile(text, path)
     first_lines = find_first_lines(text)
-    raw_statements = find_code_lines(code) if tree.body else set()
-    outline = outline_module(tree)
     excluded = rules.find_excluded(text, first_lines)
-    if excluded:
-        _extend_exclusions(excluded, outline, raw_statements)
-    ignored = excluded | outline.docstring_lines
+    structure = _structure_from_pieces(text, path, first_lines, excluded)
+    if structure is None:
+        structure = _Structure(first_lines, excluded)
+        structure.add(*_compile(text, path))
+    raw_statements, excluded, flow = structure.raw_statements, structure.excluded, structure.flow
+    flow.end_module()
+    ignored = excluded | structure.docstring_lines
     statements = {first_lines.get(line, line) for line in raw_statements - ignored} - ignored
-
-    flow = Flow(first_lines, {first_lines.get(line, line) for line in raw_statements})
-    flow.add_module(tree)
-    for node in outline.nodes:
-        if isinstance(node, ast.ClassDef):
-            flow.add_class(node)
-        else:
-            flow.add_function(node)
     with_exits = find_with_exits(flow)
     arcs = {arc for arc in apply_with_exits(with_exits, flow.arcs) if arc[0] != arc[1]}
     exit_counts = _count_exits(arcs, excluded)
@@ -159,9 +160,64 @@ def _analyze(text: str, path: str, rules: ExclusionRules) -> SourceAnalysis:
         exit_counts=exit_counts,
         no_branch=rules.find_no_branch(text, first_lines),
         with_exits=with_exits,
-        definitions=tuple(outline.definitions),
+        definitions=tuple(structure.definitions),
         notes=_keep_branch_notes(flow.notes, exit_counts),
     )
+
+
+class _Structure:
+    """What the statements of a file are, collected from its pieces in order."""
+
+    def __init__(self, first_lines: dict[int, int], excluded: set[int]) -> None:
+        self._first_lines = first_lines
+        self._lines: set[int] = set()
+        self.raw_statements: set[int] = set()
+        self.excluded = set(excluded)
+        self.docstring_lines: set[int] = set()
+        self.definitions: list[Definition] = []
+        self.flow = Flow(first_lines, self._lines)
+
+    def add(self, tree: ast.Module, code: CodeType) -> None:
+        """Add a run of the file's statements."""
+        raw_statements = find_code_lines(code) if tree.body else set()
+        self.raw_statements |= raw_statements
+        self._lines.update([self._first_lines.get(line, line) for line in raw_statements])
+        n_before = len(self.definitions)
+        outline = outline_module(tree)
+        self.docstring_lines |= outline.docstring_lines
+        self.definitions += [
+            replace(each, parent=each.parent + n_before) if n_before and each.parent >= 0 else each
+            for each in outline.definitions
+        ]
+        if self.excluded:
+            _extend_exclusions(self.excluded, outline, raw_statements)
+        self.flow.add_to_module(tree)
+        for node in outline.nodes:
+            if isinstance(node, ast.ClassDef):
+                self.flow.add_class(node)
+            else:
+                self.flow.add_function(node)
+
+
+def _structure_from_pieces(text: str, path: str, first_lines: dict[int, int], excluded: set[int]) -> _Structure | None:
+    """Collect the structure of a large source; None where it is small, or more is to be known of the whole."""
+    source = text.encode("utf-8", "surrogatepass")
+    if len(source) <= _MAX_WHOLE_BYTES or not can_be_cut(source):
+        return None
+    structure = _Structure(first_lines, excluded)
+    futures = 0
+    try:
+        for tree, is_last in parse_in_pieces(source, lambda part: parse_source(part.decode(), path)):
+            code = compile_module(tree, path, futures)
+            futures |= code.co_flags & _FUTURES
+            if not is_last:
+                next_line = tree.body.pop().lineno
+                if all(line != next_line for _, _, line in code.co_lines()):
+                    return None  # it is never reached: the compiler drops all that follows
+            structure.add(tree, code)
+    except PARSE_ERRORS:  # to be said of the whole
+        return None
+    return structure
 
 
 def _compile(text: str, path: str) -> tuple[ast.Module, CodeType]:

@@ -26,13 +26,16 @@ _DEFINITIONS = frozenset((ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef))
 class Flow:
     """Collects the arcs of one file, one code object at a time.
 
-    `first_lines` maps lines inside multi-line statements; `lines` are the first lines that have bytecode.
+    `first_lines` maps lines inside multi-line statements; `lines` are the first lines that have bytecode, at least
+    those of what is added next.
     """
 
     __slots__ = (
         "_blocks",
         "_first_lines",
+        "_is_empty",
         "_lines",
+        "_module_exits",
         "_open_withs",
         "arcs",
         "notes",
@@ -51,14 +54,21 @@ class Flow:
         self._lines = lines
         self._blocks: list[Block] = []
         self._open_withs: set[int] = set()
+        self._module_exits: list[Exit] = []
+        self._is_empty = True
 
     # Code objects
 
-    def add_module(self, tree: ast.Module) -> None:
-        """Add the arcs of a file's top level."""
-        if not tree.body:
+    def add_to_module(self, tree: ast.Module) -> None:
+        """Add the arcs of a run of a file's top-level statements, which follows what was added before."""
+        self._is_empty = self._is_empty and not tree.body
+        self._module_exits = self._follow(tree.body, self._module_exits)
+
+    def end_module(self) -> None:
+        """Add the arcs out of a file's top level."""
+        if self._is_empty:
             self._link(1, -1, "", "")
-        for line, cause in self._follow(tree.body, []):
+        for line, cause in self._module_exits:
             self._link(line, -1, cause, "exit the module")
 
     def add_function(self, node: ast.FunctionDef | ast.AsyncFunctionDef) -> None:

@@ -21,7 +21,7 @@ try:
 except ImportError:  # PyPy
     call_with_room = None  # type: ignore[assignment]
 
-__all__ = ["PARSE_ERRORS", "compile_source", "compile_tree", "parse_source"]
+__all__ = ["PARSE_ERRORS", "compile_module", "compile_source", "compile_tree", "parse_source"]
 
 PARSE_ERRORS: Final = (SyntaxError, ValueError, RecursionError, MemoryError, OverflowError)
 """What is raised for a source that is no Python, or more than the interpreter can compile."""
@@ -43,6 +43,12 @@ def parse_source(source: str | bytes, path: str = "<source>") -> ast.Module:
 def compile_source(source: str | bytes, path: str = "<source>", optimize: int = -1) -> CodeType:
     """Return a source's code, `optimize` being as for `compile`. Raises as `parse_source`."""
     code: CodeType = _with_room(lambda: compile(source, path, "exec", dont_inherit=True, optimize=optimize))
+    return code
+
+
+def compile_module(tree: ast.Module, path: str, flags: int) -> CodeType:
+    """Return the code of a module, or of a part of one; `flags` are those of its future features. Raises as above."""
+    code: CodeType = _with_room(lambda: compile(tree, path, "exec", flags, dont_inherit=True))
     return code
 
 
