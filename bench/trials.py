@@ -42,7 +42,7 @@ class Recipe:
 
 _RECIPES = {
     "anyio": Recipe(needs=("trio",)),
-    "attrs": Recipe(needs=("hypothesis<6.156", "pympler", "cloudpickle")),
+    "attrs": Recipe(needs=("hypothesis<6.156", "pympler", "cloudpickle; implementation_name == 'cpython'")),
     "django": Recipe(
         needs=("jinja2", "pyyaml", "docutils", "tblib", "pillow"),
         is_complete=True,
