@@ -2,6 +2,7 @@
 
     python tests/support/exact.py --programs 5000 --jobs 2     prints programs tried, programs that differ, first differences
     python tests/support/exact.py --constructs                 the table of constructs, each a program
+    python tests/support/exact.py --constructs "for " while    those whose names begin so
     python tests/support/exact.py --engine settrace --no-branch     another engine, only lines
     python tests/support/exact.py --optimize 2                 the programs under `python -OO`, the analyses not
     PYTHON_JIT=1 python tests/support/exact.py --rounds 3000 --programs 200     functions hot enough for CPython's JIT
@@ -306,7 +307,12 @@ def main() -> int:
     parser.add_argument(
         "--rounds", type=int, default=0, help="call the functions of random programs so often once more"
     )
-    parser.add_argument("--constructs", action="store_true", help="try the table of constructs instead")
+    parser.add_argument(
+        "--constructs",
+        nargs="*",
+        metavar="NAME",
+        help="try the table of constructs instead, or those whose names begin so",
+    )
     parser.add_argument("--show", type=int, default=20, help="differences to print (default: 20)")
     parser.add_argument("--save", metavar="FILE", help="only write what the C tracer records to FILE")
     parser.add_argument("--expect", metavar="FILE", help="compare with the record in FILE")
@@ -323,7 +329,7 @@ def main() -> int:
     arguments = parser.parse_args()
     how = Measure(arguments.engine, not arguments.no_branch, arguments.optimize)
     seeds = range(arguments.seed, arguments.seed + arguments.programs)
-    batches = [constructs()] if arguments.constructs else list(_batches(seeds))
+    batches = [constructs(arguments.constructs or ("",))] if arguments.constructs is not None else list(_batches(seeds))
     if arguments.save:
         return _save(arguments.save, batches, arguments.syntax, arguments.optimize, arguments.rounds)
     truth = json.loads(Path(arguments.expect).read_text()) if arguments.expect else None
