@@ -102,6 +102,7 @@ _SUITES = {
             r"test_warning_trace_function_changed": "footfall's engines do not depend on sys.settrace",
             r"test_lang_c": "code under the name of no file is left out, with a warning",
             r"test_pydoc": _INSIDE,
+            r"test_subprocess_in_directories": "counts further lines of a statement, which probes do not record",
             r"test_subprocess_with_pth_files_and_parallel": "coverage.py, there too, measures the command `combine`",
             r"test_stdout_is_only_json": "files .coverage.* of other names are combined by `combine` alone",
         },
