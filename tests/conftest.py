@@ -32,7 +32,9 @@ TEST_TIMEOUT_S = 300  # no test takes a tenth of it on a machine that is busy
 
 def pytest_configure(config: pytest.Config) -> None:
     """End a test that hangs, where pytest-timeout is installed; as a setting it would be an error without."""
-    if config.pluginmanager.hasplugin("timeout") and config.getoption("timeout") is None:
+    if not config.pluginmanager.hasplugin("timeout"):
+        return
+    if config.getoption("timeout") is None and not config.getini("timeout"):  # `-o timeout=0` is a "0"
         config.option.timeout = TEST_TIMEOUT_S
 
 

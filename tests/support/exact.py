@@ -301,7 +301,7 @@ def _batches(seeds: range) -> Iterator[range]:
 def main() -> int:
     """The command line; returns 1 when something differs."""
     parser = argparse.ArgumentParser(description="Compare footfall with coverage.py's C tracer on random programs.")
-    parser.add_argument("--programs", type=int, default=5000, help="how many (default: 5000)")
+    parser.add_argument("--programs", type=int, help="how many (default: 5000, with --expect as many as FILE has)")
     parser.add_argument("--seed", type=int, default=0, help="of the first program (default: 0)")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="batches at a time (default: all cores)")
     parser.add_argument(
@@ -328,11 +328,12 @@ def main() -> int:
     parser.add_argument("--optimize", type=int, default=0, help="how often -O is given to the programs (default: 0)")
     arguments = parser.parse_args()
     how = Measure(arguments.engine, not arguments.no_branch, arguments.optimize)
-    seeds = range(arguments.seed, arguments.seed + arguments.programs)
+    truth = json.loads(Path(arguments.expect).read_text()) if arguments.expect else None
+    n_programs = arguments.programs or (5000 if truth is None else len(truth))
+    seeds = range(arguments.seed, arguments.seed + n_programs)
     batches = [constructs(arguments.constructs or ("",))] if arguments.constructs is not None else list(_batches(seeds))
     if arguments.save:
         return _save(arguments.save, batches, arguments.syntax, arguments.optimize, arguments.rounds)
-    truth = json.loads(Path(arguments.expect).read_text()) if arguments.expect else None
     compare_batch = functools.partial(_compare_batch, how=how, syntax=arguments.syntax, rounds=arguments.rounds)
     tried = unknown = other = 0
     differences: dict[str, str] = {}
