@@ -59,5 +59,5 @@ bench: ## Measure what footfall costs real projects' test suites (half an hour)
 
 self-coverage: install self-coverage-only ## Measure footfall by itself while the quick tests run; prints the total
 
-self-coverage-only:
+self-coverage-only: ## The same of what is installed
 	FOOTFALL=$(BIN)footfall bash tools/self_coverage.sh $(QUICK)
