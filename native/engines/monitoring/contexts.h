@@ -2,6 +2,7 @@
 #ifndef FOOTFALL_ENGINES_MONITORING_CONTEXTS_H
 #define FOOTFALL_ENGINES_MONITORING_CONTEXTS_H
 
+#include "compat/versions.h"
 #include "engines/monitoring/state.h"
 
 #if HAS_MONITORING

@@ -2,6 +2,7 @@
 #ifndef FOOTFALL_ENGINES_MONITORING_EVENTS_H
 #define FOOTFALL_ENGINES_MONITORING_EVENTS_H
 
+#include "compat/versions.h"
 #include "engines/monitoring/state.h"
 
 #if HAS_MONITORING

@@ -1,4 +1,5 @@
 /* engines/monitoring/state.c owns what the engine on sys.monitoring keeps: its end, and its failure. */
+#include "compat/versions.h"
 #include "engines/monitoring/state.h"
 
 #if HAS_MONITORING
