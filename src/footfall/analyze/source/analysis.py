@@ -141,7 +141,8 @@ def _analyze(text: str, path: str, rules: ExclusionRules) -> SourceAnalysis:
     structure = _structure_from_pieces(text, path, first_lines, excluded)
     if structure is None:
         structure = _Structure(first_lines, excluded)
-        structure.add(*_compile(text, path))
+        tree, code = _compile(text, path)
+        structure.add(tree, find_code_lines(code) if tree.body else set())
     raw_statements, excluded, flow = structure.raw_statements, structure.excluded, structure.flow
     flow.end_module()
     ignored = excluded | structure.docstring_lines
@@ -177,9 +178,8 @@ class _Structure:
         self.definitions: list[Definition] = []
         self.flow = Flow(first_lines, self._lines)
 
-    def add(self, tree: ast.Module, code: CodeType) -> None:
-        """Add a run of the file's statements."""
-        raw_statements = find_code_lines(code) if tree.body else set()
+    def add(self, tree: ast.Module, raw_statements: set[int]) -> None:
+        """Add a run of the file's statements, and the lines that have code in it."""
         self.raw_statements |= raw_statements
         self._lines.update([self._first_lines.get(line, line) for line in raw_statements])
         n_before = len(self.definitions)
@@ -210,11 +210,13 @@ def _structure_from_pieces(text: str, path: str, first_lines: dict[int, int], ex
         for tree, is_last in parse_in_pieces(source, lambda part: parse_source(part.decode(), path)):
             code = compile_module(tree, path, futures)
             futures |= code.co_flags & _FUTURES
+            lines = find_code_lines(code)
             if not is_last:
                 next_line = tree.body.pop().lineno
                 if all(line != next_line for _, _, line in code.co_lines()):
                     return None  # it is never reached: the compiler drops all that follows
-            structure.add(tree, code)
+                lines.discard(next_line)  # the next piece tells whether it has code
+            structure.add(tree, lines)
     except PARSE_ERRORS:  # to be said of the whole
         return None
     return structure
