@@ -168,7 +168,10 @@ def _may_run_project(pid: int, directory: RunDirectory) -> bool:
     try:
         if not open_run_directory(directory.path)[1].cover:
             return True
-        records = [read_record(str(path)) for path in directory.path.glob(f"{pid}-*.rec")]
+        # those that it has mapped: on PyPy a forked child goes on in its parent's
+        mapped = Path(f"/proc/{pid}/maps").read_bytes()
+        paths = [path for path in directory.path.glob("*.rec") if os.fsencode(path) in mapped]
+        records = [read_record(str(path)) for path in paths]
     except (FootfallError, OSError):
         return True  # what it lacks is reported when it is resolved
     return any(record.codes or record.modules or record.traces for record in records)
