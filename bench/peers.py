@@ -129,7 +129,16 @@ _SUITES = {
             r"SummaryReporterConfigurationTest|test_rates_come_from_rate_function": _INSIDE,
         },
     ),
-    "pytest-cov": Suite(("tests/test_pytest_cov.py",), "plugin"),
+    "pytest-cov": Suite(
+        ("tests/test_pytest_cov.py",),
+        "plugin",
+        {
+            r"test_celery": "needs celery and a redis in a container",
+            r"test_dynamic_context\[": "the setting dynamic_context names no contexts",
+            r"test_filterwarnings_error|test_invalid_coverage_source": _WORDS,
+            r"test_term_report_does_not_interact_with_html_output": "the site is footfall's",
+        },
+    ),
 }
 
 

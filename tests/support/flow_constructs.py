@@ -114,6 +114,14 @@ _BODIES = {
     "if in a finally": ("try:\n    len('')\nfinally:\n    if a:\n        len('x')\nreturn 2", "0"),
     "if in a finally of an exception": ("try:\n    boom()\nfinally:\n    if a:\n        len('x')\nreturn 2", "0"),
     "if in a finally both ways": ("try:\n    if a: boom()\nfinally:\n    if a:\n        len('x')\nreturn 2", "0, 1"),
+    "except* on one line that raises, at the end of a finally": (
+        "try:\n    if a: boom()\nfinally:\n    try:\n        raise ExceptionGroup('', [KeyError()])\n    except* KeyError:\n        len('')\n    except* OSError: raise ValueError\nreturn 2",
+        "1",
+    ),
+    "except* on one line that raises, in a try at the end of a finally": (
+        "for i in range(2):\n    try:\n        if a: break\n    finally:\n        try:\n            try: raise ExceptionGroup('', [KeyError()])\n            except* OSError: len(''); raise ValueError\n        except* KeyError: len('a')\nreturn 2",
+        "1",
+    ),
     "return in a finally": ("try:\n    boom()\nfinally:\n    return 2", "1"),
     "nested finally": (
         "try:\n    try:\n        if a: return 1\n    finally:\n        len('')\nfinally:\n    len('a')\nreturn 3",

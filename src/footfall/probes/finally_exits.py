@@ -34,6 +34,7 @@ from _ast import (
 from footfall.own_builtins import keep_builtins
 from footfall.probes.forms import position_of
 from footfall.probes.meanings import BREAK, CONTINUE, EXCEPTION, NORMAL, RETURN
+from footfall.probes.syntax import JUMPS
 
 keep_builtins(globals())
 
@@ -57,6 +58,8 @@ def is_left_by_branch(body: list[stmt]) -> bool:
     """Whether the block may be left from a line that has other ways out."""
     last: Any = body[-1]
     if type(last) in (Try, TryStar):
+        if type(last) is TryStar and any(type(inner) in JUMPS for inner in last.handlers[-1].body):
+            return True  # the clause's line, where all is on it, is passed by on the way out
         blocks = [last.body, last.orelse, last.finalbody, *(handler.body for handler in last.handlers)]
         return any(block and is_left_by_branch(block) for block in blocks)
     return type(last) in _BRANCHES
