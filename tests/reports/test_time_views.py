@@ -86,6 +86,8 @@ def test_the_rows_of_json_and_what_has_none_are_the_total(profile, name):
     assert report["without_row"] == {name: 1e-6}
     assert own + 1e-6 == pytest.approx(report["total"], rel=1e-9)
     assert "In no row" not in plain_text(render_times(profile, TimeTableOptions("line")))
+    profile.costs[len(profile.nodes) - 1, 0, ""] = cost(50)
+    assert "In no row" in plain_text(render_times(profile, TimeTableOptions("line")))
 
 
 PYTEST, UNITTEST = "/v/lib/python3.14/site-packages/_pytest", "/usr/lib/python3.14/unittest"

@@ -33,6 +33,8 @@ _LEFT_OUT: Final = {
     "import": "finding and loading modules",
     "asyncio": "tasks",
     "footfall": "footfall itself",
+    "not read": "stacks that could not be read",
+    "frames left out": "frames left out of deep stacks",
 }
 """What has no row, by the name that `View.left_out` has for it."""
 
@@ -186,7 +188,7 @@ def _notes(profile: Profile, shown: _Shown, options: TimeTableOptions, n_shown: 
     if options.by == "line" and has_cpu_time_alone(profile):
         notes.append("PyPy's sampler tells functions, not lines: each line is a function's first.")
     parts = [
-        f"{_LEFT_OUT[name]} {shown.text(cost)}"
+        f"{_LEFT_OUT.get(name, name)} {shown.text(cost)}"
         for name, cost in shown.view.left_out.items()
         if shown.read(cost) > _LEAST_SHARE * shown.view.total
     ]
