@@ -19,6 +19,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from footfall.analyze.resolve import resolve
+from footfall.analyze.resolved_run import RunData
 from footfall.config.configuration import Config
 from footfall.errors import FootfallError
 from footfall.load.probe_meanings_cache import KeptMeanings
@@ -29,7 +30,7 @@ from footfall.session.terminal import progress_bar
 from footfall.session.write_run import write_run
 from footfall.settings import Settings
 
-__all__ = ["KEEP_VARIABLE", "finish_run", "snapshot_run", "what_is_kept", "write_data_so_far"]
+__all__ = ["KEEP_VARIABLE", "finish_run", "run_ended", "snapshot_run", "what_is_kept", "write_data_so_far"]
 
 _BEFORE_APPENDING = "appended-to.coverage"
 
@@ -59,11 +60,7 @@ def finish_run(
         if append:
             _take_back(directory, data_file)
         with _no_collections():
-            with (
-                progress_bar("Working out what ran", is_quiet=is_quiet) as progress,
-                KeptMeanings(data_file) as store,
-            ):
-                run = resolve(directory.path, settings.context, progress, store)
+            run = _resolve(directory, settings, data_file, is_quiet=is_quiet)
             warnings = write_run(run, directory, settings, config, data_file, append=append)
     except Exception as error:  # whatever it is, the raw data is whole: say where it is
         raise _kept(directory, config, data_file, append, error) from error
@@ -79,6 +76,11 @@ def finish_run(
         say(f"footfall: the run directory is kept{why}: {directory.path}")
     if has_summary and not is_quiet:
         show_summary(run, config, data_file, has_failed=status != 0)
+
+
+def _resolve(directory: RunDirectory, settings: Settings, data_file: str, *, is_quiet: bool) -> RunData:
+    with progress_bar("Working out what ran", is_quiet=is_quiet) as progress, KeptMeanings(data_file) as store:
+        return resolve(directory.path, settings.context, progress, store)
 
 
 def _ended(status: int) -> str:
@@ -100,8 +102,7 @@ def write_data_so_far(
             shutil.copyfile(data_file, before)
         else:
             before.touch()
-    with KeptMeanings(data_file) as store:
-        run = resolve(directory.path, settings.context, None, store)
+    run = _resolve(directory, settings, data_file, is_quiet=True)
     write_run(run, directory, settings, config, data_file, append=append)
 
 
@@ -112,18 +113,19 @@ def snapshot_run(
 
     Raises FootfallError (`run-ended`) when the run ends meanwhile, and what writing raises.
     """
-    with (
-        _no_collections(),
-        progress_bar("Working out what ran", is_quiet=is_quiet) as progress,
-        KeptMeanings(data_file) as store,
-    ):
-        run = resolve(directory.path, settings.context, progress, store)
+    with _no_collections():
+        run = _resolve(directory, settings, data_file, is_quiet=is_quiet)
     if not directory.is_there():  # its supervisor took the records away, some of them unread
-        raise FootfallError("run-ended", f"The run {directory.path.name} has ended.", "Look at its own data file.")
+        raise run_ended(directory)
     warnings = write_run(run, directory, settings, config, data_file)
     warn(warnings, config.disable_warnings)
     if not is_quiet:
         show_summary(run, config, data_file)
+
+
+def run_ended(directory: RunDirectory) -> FootfallError:
+    """Return the error of a snapshot whose run has ended meanwhile."""
+    return FootfallError("run-ended", f"The run {directory.path.name} has ended.", "Look at its own data file.")
 
 
 def _take_back(directory: RunDirectory, data_file: str) -> None:

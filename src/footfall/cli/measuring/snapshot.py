@@ -12,7 +12,7 @@ from footfall.cli.options import config_option, load_config
 from footfall.config.configuration import Config
 from footfall.errors import FootfallError, UsageError
 from footfall.record.run.directory import RunDirectory, find_unresolved_runs, is_running, open_run_directory
-from footfall.session.finish import snapshot_run
+from footfall.session.finish import run_ended, snapshot_run
 from footfall.settings import Settings
 
 __all__ = ["command"]
@@ -73,8 +73,7 @@ def _take(directory: RunDirectory, settings: Settings, config: Config, data_file
     except (OSError, FootfallError) as error:
         if directory.is_there():
             raise
-        text = f"The run {directory.path.name} has ended."
-        raise FootfallError("run-ended", text, "Look at its own data file.") from error
+        raise run_ended(directory) from error
 
 
 def _find_run() -> Path:
