@@ -9,18 +9,15 @@ the statement's only instruction: where it ends a `case`, the statement has a li
 from _ast import (
     AST,
     AnnAssign,
-    AsyncFor,
-    For,
-    If,
     Match,
     Module,
     Try,
     TryStar,
-    While,
     stmt,
 )
 
 from footfall.own_builtins import keep_builtins
+from footfall.probes.syntax import last_visited
 
 keep_builtins(globals())
 
@@ -44,7 +41,7 @@ def find_lines_of_nothing(tree: Module, no_code: tuple[type[stmt], ...]) -> dict
             if kind is Match:
                 for case in node.cases:
                     blocks.append(case.body)
-                    end = _last_visited(case.body)
+                    end = last_visited(case.body)
                     if _is_nothing(end, no_code) and end.lineno != case.pattern.lineno:
                         found[end] = end
                 continue
@@ -52,27 +49,10 @@ def find_lines_of_nothing(tree: Module, no_code: tuple[type[stmt], ...]) -> dict
             if kind in (Try, TryStar):
                 blocks.extend(handler.body for handler in node.handlers)
                 if node.finalbody:
-                    end = _last_visited(node.finalbody)
+                    end = last_visited(node.finalbody)
                     if _is_nothing(end, no_code) and end not in found:
                         found[node] = end
     return found
-
-
-def _last_visited(body: list[stmt]) -> "Any":
-    """Return the statement whose position the compiler has after `body`, where that may have no instructions."""
-    while True:
-        node: Any = body[-1]
-        kind = type(node)
-        if kind is If:
-            body = node.orelse or node.body
-        elif kind in (For, AsyncFor, While) and node.orelse:
-            body = node.orelse
-        elif kind in (Try, TryStar) and node.finalbody:
-            body = node.finalbody
-        elif kind is TryStar and node.orelse:
-            body = node.orelse
-        else:
-            return node
 
 
 def _is_nothing(node: "Any", no_code: tuple[type[stmt], ...]) -> bool:

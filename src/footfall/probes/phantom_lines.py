@@ -36,7 +36,7 @@ from _ast import (
 
 from footfall.own_builtins import keep_builtins
 from footfall.probes.mode import LINES_OF_NOTHING, PHANTOM_LINES, PHANTOMS_BEHIND_CASES, PHANTOMS_BEHIND_EXCEPT_STAR
-from footfall.probes.syntax import JUMPS, last_with_code, no_code_in
+from footfall.probes.syntax import JUMPS, last_visited, last_with_code, no_code_in
 
 keep_builtins(globals())
 
@@ -271,19 +271,8 @@ def _add(found: dict[AST, AST], owner: AST, body: list[stmt], last: "Any", no_co
 
 def _last_visited(body: list[stmt], unwinds_return: bool, unwinds_loop: bool) -> AST | None:
     """Return the node whose position the compiler has after `body`; None when it has none."""
-    while True:
-        node: Any = body[-1]
-        kind = type(node)
-        if kind is If:
-            body = node.orelse or node.body
-        elif kind in (For, AsyncFor, While) and node.orelse:
-            body = node.orelse
-        elif kind in (Try, TryStar) and node.finalbody:
-            body = node.finalbody
-        elif kind is TryStar and node.orelse:
-            body = node.orelse
-        else:
-            break
+    node: Any = last_visited(body)
+    kind = type(node)
     if kind in (For, With, AsyncWith, Try, TryStar):
         return None
     if (kind is Return and unwinds_return) or (kind in (Break, Continue) and unwinds_loop):

@@ -3,14 +3,17 @@
 from _ast import (
     Assert,
     Assign,
+    AsyncFor,
     AsyncFunctionDef,
     Break,
     ClassDef,
     Constant,
     Continue,
     Expr,
+    For,
     FunctionDef,
     Global,
+    If,
     MatchAs,
     MatchOr,
     Name,
@@ -18,6 +21,9 @@ from _ast import (
     Pass,
     Raise,
     Return,
+    Try,
+    TryStar,
+    While,
     match_case,
     stmt,
 )
@@ -41,6 +47,7 @@ __all__ = [
     "first_line",
     "is_docstring",
     "is_irrefutable",
+    "last_visited",
     "last_with_code",
     "no_code_in",
 ]
@@ -48,6 +55,23 @@ __all__ = [
 DEFINITIONS = (FunctionDef, AsyncFunctionDef, ClassDef)
 _NO_CODE = (Global, Nonlocal)
 JUMPS = (Return, Raise, Break, Continue)
+
+
+def last_visited(body: "list[stmt]") -> "Any":
+    """Return the statement whose position the compiler has after `body`, which may have no instructions."""
+    while True:
+        node: Any = body[-1]
+        kind = type(node)
+        if kind is If:
+            body = node.orelse or node.body
+        elif kind in (For, AsyncFor, While) and node.orelse:
+            body = node.orelse
+        elif kind in (Try, TryStar) and node.finalbody:
+            body = node.finalbody
+        elif kind is TryStar and node.orelse:
+            body = node.orelse
+        else:
+            return node
 
 
 class Source:
