@@ -168,12 +168,12 @@ def _prepare(interpreter: str, work: pathlib.Path) -> tuple[pathlib.Path, pathli
     base = work / label_of(interpreter).replace(" ", "-").lower()
     base.mkdir(parents=True, exist_ok=True)
     python = base / "venv" / "bin" / "python"
-    for requirement in (COVERAGE, _PYTEST_COV):
-        _unpack(requirement, interpreter, work / "downloads", base)
     if not (base / ".ready").exists():
         make_environment(interpreter, base / "venv")
         install(python, [COVERAGE, *_NEEDS])
         (base / ".ready").touch()
+    for requirement in (COVERAGE, _PYTEST_COV):
+        _unpack(requirement, python, work / "downloads", base)
     install_footfall(python, base)
     shim = base / "shim" / "coverage"
     shim.parent.mkdir(exist_ok=True)
@@ -191,11 +191,11 @@ def _folder(base: pathlib.Path, requirement: str) -> pathlib.Path:
     return base / requirement.replace("-", "_").replace("==", "-")
 
 
-def _unpack(requirement: str, interpreter: str, downloads: pathlib.Path, base: pathlib.Path) -> None:
+def _unpack(requirement: str, python: pathlib.Path, downloads: pathlib.Path, base: pathlib.Path) -> None:
     name = _folder(base, requirement).name
     if not (downloads / f"{name}.tar.gz").exists():
         options = ["--no-deps", "--no-binary", requirement.partition("==")[0], "-d", str(downloads)]
-        run_quietly([interpreter, "-m", "pip", "download", "-q", *options, requirement])
+        run_quietly([str(python), "-m", "pip", "download", "-q", *options, requirement])
     if not (base / name).exists():
         with tarfile.open(downloads / f"{name}.tar.gz") as archive:
             archive.extractall(base, filter="data")

@@ -42,6 +42,31 @@ def test_options_without_effect_leave_a_note(footfall: Footfall, program: pathli
         assert done.stderr.count("has no effect: ") == len(options)
 
 
+def test_options_that_change_no_result_are_not_named_in_place_of_coverage(
+    footfall: Footfall, program: pathlib.Path
+) -> None:
+    """`footfall-coverage` prints what coverage.py does, and refuses what that refuses."""
+    command = [sys.executable, "-c", "from footfall.__main__ import as_coverage; as_coverage()", "run"]
+    done = subprocess.run(
+        [*command, "--timid", "--concurrency=thread,greenlet", "program.py"],
+        cwd=program.parent,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "true\n", "")
+    for options, expected in (
+        (["--concurrency=threads"], "Unknown concurrency choices: threads. "),
+        (["--concurrency=gevent,greenlet"], "Conflicting concurrency settings: gevent, greenlet. "),
+    ):
+        done = footfall("run", *options, "program.py")
+        assert done.returncode == 2 and expected in done.stderr and not done.stdout
+    (program.parent / ".coveragerc").write_text("[run]\npatch = _exit, sub\n", encoding="utf-8")
+    done = footfall("run", "program.py")
+    assert done.returncode == 2 and "Unknown patch 'sub'. " in done.stderr and "[config-value]" in done.stderr
+    assert footfall("report").returncode == 0  # of the first run's data: only those who measure look at it
+
+
 def test_a_signal_to_save_ends_nothing(footfall: Footfall, program: pathlib.Path) -> None:
     """`--save-signal` has nothing to save, and the program that is sent it goes on; without the option it dies of it."""
     program.write_text("import os, signal\nos.kill(os.getpid(), signal.SIGUSR1)\nprint('on')\n", encoding="utf-8")
@@ -51,16 +76,25 @@ def test_a_signal_to_save_ends_nothing(footfall: Footfall, program: pathlib.Path
     assert footfall("run", "--save-signal=KILL", "program.py").returncode == 2
 
 
-def test_a_recipe_for_child_processes_combines(footfall: Footfall, program: pathlib.Path) -> None:
-    """`patch = subprocess` leaves a file to combine, as with coverage.py; its own way to measure children is off."""
+@pytest.mark.parametrize("setting", ["patch = subprocess, _exit", "concurrency = multiprocessing"])
+def test_a_recipe_for_child_processes_combines(footfall: Footfall, program: pathlib.Path, setting: str) -> None:
+    """Both settings leave a file to combine, as with coverage.py; its own way to measure children is off."""
     program.write_text("import os\nprint([n for n in os.environ if n.startswith('COVERAGE_P')])\n", encoding="utf-8")
-    (program.parent / ".coveragerc").write_text("[run]\npatch = subprocess, _exit\n", encoding="utf-8")
+    (program.parent / ".coveragerc").write_text(f"[run]\n{setting}\n", encoding="utf-8")
     environment = {**os.environ, "COVERAGE_PROCESS_START": ".coveragerc"}
     assert footfall("run", "--no-profile", "program.py", env=environment).stdout == "[]\n"
     assert not (program.parent / ".coverage").exists()
     done = footfall("combine")
     assert done.returncode == 0 and "[table-left-out]" not in done.stderr
     assert footfall("report", "--format=total").stdout == "100\n"
+    if "multi" in setting:  # what was there goes on in the file to combine
+        program.write_text("import os\nif os.environ.get('MORE'):\n    print('more')\n", encoding="utf-8")
+        footfall("run", "--no-profile", "program.py")
+        footfall("combine")
+        footfall("run", "--no-profile", "-a", "program.py", env={**os.environ, "MORE": "1"})
+        assert not (program.parent / ".coverage").exists()
+        assert footfall("combine").returncode == 0
+        assert footfall("report", "--format=total").stdout == "100\n"
 
 
 def test_help_is_a_command_too(footfall: Footfall) -> None:

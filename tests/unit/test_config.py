@@ -191,7 +191,7 @@ def test_unknown_options_are_warned_of(files: dict[str, str], expected: str) -> 
 @pytest.mark.parametrize(
     ("name", "content", "slug", "expected"),
     [
-        (".coveragerc", b"branch = yes\n", "config-syntax", ".coveragerc, line 1: no [section]"),
+        (".coveragerc", b"branch = yes\n", "config-syntax", ".coveragerc, line 1: there are no section headers"),
         (".coveragerc", b"[run]\n\nbranch yes\n", "config-syntax", ".coveragerc, line 3"),
         ("setup.cfg", b"[a]\nx=1\nx=2\n", "config-syntax", "setup.cfg, line 3: [a] x is set twice"),
         ("tox.ini", b"[a]\n[b]\n[a]\n", "config-syntax", "tox.ini, line 3: section [a]"),
@@ -206,9 +206,9 @@ def test_unknown_options_are_warned_of(files: dict[str, str], expected: str) -> 
             "pyproject.toml",
             b"[tool.coverage.run]\nsource='src'\n",
             "config-value",
-            "line 2: [tool.coverage.run] source",
+            "line 2: Option [tool.coverage.run]source is not a list: 'src'",
         ),
-        ("pyproject.toml", b"[tool.coverage.run]\nbranch=1\n", "config-value", "not a boolean: 1"),
+        ("pyproject.toml", b"[tool.coverage.run]\nbranch=1\n", "config-value", "is not a boolean: 1"),
         ("pyproject.toml", b"[tool.footfall]\nrate=0\n", "bad-rate", "sampling rate is 0"),
         ("pyproject.toml", b"[tool.footfall]\nasync=true\nprecise=true\n", "async-precise", "sees no tasks"),
         ("pyproject.toml", b"[tool.footfall]\nengine='ctrace'\n", "bad-engine", "no engine 'ctrace'"),

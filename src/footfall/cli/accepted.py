@@ -7,9 +7,12 @@ from typing import Any, Final, TypeVar
 
 import click
 
-__all__ = ["accepted_options", "notes_on_options"]
+from footfall.cli.face import current_face
+
+__all__ = ["accepted_options", "note_option", "notes_on_options"]
 
 _Command = TypeVar("_Command", bound=Callable[..., object])
+_Value = TypeVar("_Value")
 
 # name -> (its value's name in coverage.py, "" for a flag; why it has no effect)
 _NOTES: Final = {
@@ -22,6 +25,8 @@ _NOTES: Final = {
     "--skip-empty": ("", "the table of files can be sorted by statements."),
     "--show-contexts": ("", "the tests that ran a line are shown wherever the data has them."),
 }
+_NOT_NEEDED: Final = ("--timid", "--concurrency")
+"""Without them the results are the same: who has `footfall-coverage` for coverage.py is not told."""
 _SHORT: Final = {"--pylib": ["-L"]}
 _KEY: Final = "footfall.notes_on_options"
 
@@ -34,17 +39,19 @@ def accepted_options(*names: str) -> Callable[[_Command], _Command]:
             value, _ = _NOTES[name]
             kind: dict[str, Any] = {"metavar": value} if value else {"is_flag": True}
             words = [*_SHORT.get(name, ()), name]
-            add = click.option(*words, hidden=True, expose_value=False, callback=_note, **kind)
+            add = click.option(*words, hidden=True, expose_value=False, callback=note_option, **kind)
             function = add(function)
         return function
 
     return decorate
 
 
-def _note(context: click.Context, option: click.Parameter, value: object) -> None:
-    if value:
-        name = option.opts[-1]
+def note_option(context: click.Context, option: click.Parameter, value: _Value) -> _Value:
+    """Leave the note on an option that was given; returns its value, as click's callbacks do."""
+    name = option.opts[-1]
+    if value and not (name in _NOT_NEEDED and current_face().is_as_coverage):
         context.meta.setdefault(_KEY, []).append(("option-ignored", f"{name} has no effect: {_NOTES[name][1]}"))
+    return value
 
 
 def notes_on_options() -> list[tuple[str, str]]:

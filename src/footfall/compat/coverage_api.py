@@ -17,7 +17,8 @@ from footfall.compat.errors import CoverageException, CoverageWarning, as_covera
 from footfall.compat.measuring import Measured, Measuring, joined_label
 from footfall.compat.options import EXCLUSIONS, Options, given, listed, refusal
 from footfall.compat.preimported import find_preimported
-from footfall.config.configuration import Config
+from footfall.compat.settings_view import SettingsView
+from footfall.config.configuration import Config, check_concurrency
 from footfall.errors import FootfallError
 from footfall.load.gather import shown_path
 from footfall.load.unexecuted_files import find_unexecuted_files
@@ -111,16 +112,18 @@ class Coverage:
             context=context,
         )
         without_effect = {"run:timid": timid, "run:debug": listed(debug), "run:concurrency": listed(concurrency)}
-        self._options.without_effect.update(
+        self._settings.without_effect.update(
             (name, value) for name, value in without_effect.items() if value is not None
         )
+        with coverage_errors():
+            check_concurrency(self._settings.concurrency)
         self._has_plugins = bool(listed(plugins))  # type: ignore[arg-type]
         self._data: CoverageData | None = None
         self._measuring = Measuring()
         self._started = False
         self._is_registered = False
         self._directory = ""
-        for slug, text in self.config.warnings:
+        for slug, text in self._settings.warnings:
             if slug not in ("plugins-ignored", "cover-pylib-ignored"):  # `start` refuses these
                 self._note((slug, text))
 
@@ -129,8 +132,12 @@ class Coverage:
         return f"<Coverage @0x{id(self):x} data_file={name!r}>"
 
     @property
-    def config(self) -> Config:
-        """The settings, under footfall's names, which are mostly coverage.py's."""
+    def config(self) -> SettingsView:
+        """The settings, under coverage.py's names."""
+        return SettingsView(self._options)
+
+    @property
+    def _settings(self) -> Config:
         return self._options.config
 
     @property
@@ -141,7 +148,7 @@ class Coverage:
     def _note(self, message: tuple[str, str]) -> None:
         """Warn of (slug, text), unless the configuration turns that off."""
         slug, text = message
-        if slug not in self.config.disable_warnings:
+        if slug not in self._settings.disable_warnings:
             self._warn(text if text.endswith(f"[{slug}]") else f"{text} [{slug}]")
 
     def _warn(self, text: str) -> None:
@@ -169,13 +176,13 @@ class Coverage:
     def clear_exclude(self, which: str = "exclude") -> None:
         """Take out all such patterns, the usual ones too."""
         whole, added = EXCLUSIONS[which]
-        setattr(self.config, whole, [])
+        setattr(self._settings, whole, [])
         if added:
-            setattr(self.config, added, [])
+            setattr(self._settings, added, [])
 
     def get_exclude_list(self, which: str = "exclude") -> list[str]:
         """Return the patterns in force: the list itself."""
-        patterns: list[str] = getattr(self.config, EXCLUSIONS[which][0])
+        patterns: list[str] = getattr(self._settings, EXCLUSIONS[which][0])
         return patterns
 
     # measuring
@@ -185,23 +192,25 @@ class Coverage:
 
         Raises CoverageException: settings that can't be measured by, another measuring that goes on.
         """
-        refused = refusal(self.config, self._options.without_effect.get("run:concurrency") or (), self._has_plugins)
+        refused = refusal(self._settings, self._settings.concurrency, self._has_plugins)
         if refused is not None:
             raise refused
         if self._auto_data and not self._is_registered:
             self.load()
-        if self.config.run_include and (self.config.source or self.config.source_pkgs or self.config.source_dirs):
+        if self._settings.run_include and (
+            self._settings.source or self._settings.source_pkgs or self._settings.source_dirs
+        ):
             self._note(("include-ignored", "--include is ignored because --source is set"))
         with coverage_errors():
             if self._warn_preimported_source:
-                for path in find_preimported(self.config):
+                for path in find_preimported(self._settings):
                     self._note(("already-imported", f"Already imported a file that will be measured: {path}"))
         self._prepare_data()
         if not self._is_registered:
             self._is_registered = True
             atexit.register(self._end)
         try:
-            self._measuring.start(self.config)
+            self._measuring.start(self._settings)
         except FootfallError as error:
             raise as_coverage_error(error) from error
         # from here on modules of the standard library that are called would be measured, where a pattern takes them in
@@ -228,7 +237,7 @@ class Coverage:
         """Give what runs from now on a dynamic context, and return the one before, as the data name it."""
         if not self._started:
             raise CoverageException("Cannot switch context, coverage is not started")
-        before = joined_label(self.config.context, self._measuring.label)
+        before = joined_label(self._settings.context, self._measuring.label)
         self._measuring.switch_context(new_context or "")
         return before or None
 
@@ -245,7 +254,7 @@ class Coverage:
     def load(self) -> None:
         """Take the data from the data file, in place of those that are there. Raises DataError."""
         self._measuring.discard_collected()
-        if self.config.parallel and not os.path.exists(self.config.data_file):
+        if self._settings.parallel and not os.path.exists(self._settings.data_file):
             return
         self._prepare_data(None).read()
 
@@ -260,11 +269,11 @@ class Coverage:
         was_started = self._started
         self._measuring.discard()
         self._detach()
-        self._prepare_data(None).erase(parallel=self.config.parallel)
+        self._prepare_data(None).erase(parallel=self._settings.parallel)
         self._detach()
         if was_started:
             self._prepare_data()
-            self._measuring.start(self.config)
+            self._measuring.start(self._settings)
 
     def _detach(self) -> None:
         """Part from the data: who has them still may do with them what they want."""
@@ -286,23 +295,23 @@ class Coverage:
         self._directory = self._directory or os.getcwd()
         if self._data is None:
             if isinstance(suffix, _NotGiven):
-                suffix = self._data_suffix or self.config.parallel or None
-            self._data = CoverageData(self.config.data_file, suffix=suffix, no_disk=self._no_disk, warn=self._warn)
+                suffix = self._data_suffix or self._settings.parallel or None
+            self._data = CoverageData(self._settings.data_file, suffix=suffix, no_disk=self._no_disk, warn=self._warn)
             self._data._before_erase = self._measuring.cut
         return self._data
 
     def _add(self, data: CoverageData, measured: Measured) -> None:
         """Add what was measured, and the files of the sources that nothing ran of."""
-        name_of = shown_path if self.config.relative_files else str
+        name_of = shown_path if self._settings.relative_files else str
         labels: dict[str, dict[str, FileData]] = {}
         for path, found in measured.files.items():
-            for label in {*found.lines, *found.arcs} or {self.config.context}:
+            for label in {*found.lines, *found.arcs} or {self._settings.context}:
                 labels.setdefault(label, {})[name_of(path)] = found
-        data.add_arcs({}) if self.config.branch else data.add_lines({})
+        data.add_arcs({}) if self._settings.branch else data.add_lines({})
         before = data.set_context(None)
         for label, files in labels.items():
             data.set_context(label)
-            if self.config.branch:
+            if self._settings.branch:
                 data.add_arcs(
                     {
                         name: arcs_with_lines(found.arcs.get(label, set()), found.lines.get(label, set()))
@@ -312,13 +321,13 @@ class Coverage:
             else:
                 data.add_lines({name: found.lines.get(label, set()) for name, found in files.items()})
         data.set_context(before)
-        settings = settings_from_config(self.config)
+        settings = settings_from_config(self._settings)
         unexecuted, never_imported = find_unexecuted_files(
             set(measured.files),
             settings.source_dir,
             settings.source_pkg,
             settings.omit,
-            namespace_packages=self.config.include_namespace_packages,
+            namespace_packages=self._settings.include_namespace_packages,
         )
         if self._warn_unimported_source:
             for name in never_imported:
@@ -339,7 +348,7 @@ class Coverage:
         data = self.get_data()
         with coverage_errors():
             combine_into(
-                data, self.config, data_paths, strict=strict, keep=keep, warn=self._warn, message=self._message
+                data, self._settings, data_paths, strict=strict, keep=keep, warn=self._warn, message=self._message
             )
 
     # results
@@ -352,7 +361,7 @@ class Coverage:
     def analysis2(self, morf: object) -> tuple[str, list[int], list[int], list[int], str]:
         """Return of a module or file: its path, statements, excluded and missing lines, and the missing as a text."""
         with coverage_errors():
-            result = reports.analyze(self.config, self.get_data(), morf)
+            result = reports.analyze(self._settings, self.get_data(), morf)
         return (
             result.path,
             sorted(result.statements),
@@ -364,7 +373,7 @@ class Coverage:
     def branch_stats(self, morf: object) -> dict[int, tuple[int, int]]:
         """Return for each line with branches how many ways out it has, and how many were taken."""
         with coverage_errors():
-            return dict(reports.analyze(self.config, self.get_data(), morf).branch_stats)
+            return dict(reports.analyze(self._settings, self.get_data(), morf).branch_stats)
 
     def report(
         self,
@@ -504,7 +513,7 @@ class Coverage:
         self, ignore_errors: bool | None, omit: Patterns, include: Patterns, contexts: list[str] | None
     ) -> Config:
         return given(
-            self.config,
+            self._settings,
             ignore_errors=ignore_errors,
             report_omit=listed(omit),
             report_include=listed(include),

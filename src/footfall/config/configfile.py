@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Final, Protocol
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Final, Protocol, TypeVar
 
 from footfall.errors import UsageError
 
@@ -40,6 +40,7 @@ class SettingsFile(Protocol):
         """Return one option of a section that has it as the file has it: text, or what TOML makes of it."""
 
 
+_T = TypeVar("_T")
 _VARIABLE: Final = re.compile(r"\$(?:(\$)|(\w+)|\{(\w+)(?:(\?)|-([^}]*))?\})")
 
 
@@ -100,11 +101,12 @@ class _File:
         self._text = text
 
     def _wrong(self, section_name: str, option: str, what: object) -> UsageError:
+        """Return the error for an option; `what` is a sentence that names it."""
         line = _line_of(self._text, section_name, option)
         where = f"{self.path}, line {line}" if line else self.path
         return UsageError(
             "config-value",
-            f"{where}: [{section_name}] {option}: {str(what).rstrip('.')}.",
+            f"{where}: {str(what).rstrip('.')}.",
             "Correct that setting and run again.",
         )
 
@@ -114,7 +116,8 @@ class _File:
             try:
                 re.compile(pattern)
             except re.error as error:
-                raise self._wrong(section_name, option, f"{pattern!r} is not a regular expression: {error}") from error
+                what = f"Invalid [{section_name}].{option} value {pattern!r}: {error}"
+                raise self._wrong(section_name, option, what) from error
         return [pattern for pattern in stripped if pattern]
 
 
@@ -158,7 +161,7 @@ class _IniFile(_File):
             text = substitute_variables(self._parser.get(name, option), os.environ)
             return self._converted(text, name, option, kind)
         except ValueError as error:
-            raise self._wrong(name, option, error) from error
+            raise self._wrong(name, option, f"[{name}] {option}: {error}") from error
 
     def read_plainly(self, section: str, option: str) -> object:
         """As SettingsFile has it."""
@@ -187,7 +190,7 @@ def _ini_syntax_error(path: str, error: configparser.Error) -> UsageError:
     import configparser
 
     if isinstance(error, configparser.MissingSectionHeaderError):
-        return _syntax_error(path, error.lineno, f"no [section] before {error.line.strip()!r}")
+        return _syntax_error(path, error.lineno, f"there are no section headers before {error.line.strip()!r}")
     if isinstance(error, configparser.ParsingError) and error.errors:
         line, source = error.errors[0]
         return _syntax_error(path, line, f"can't parse {source.strip()}")
@@ -240,7 +243,7 @@ class _TomlFile(_File):
         try:
             return self._converted(value, name, option, kind)
         except ValueError as error:
-            raise self._wrong(name, option, error) from error
+            raise self._wrong(name, option, f"Option [{name}]{option} {error}") from error
 
     def read_plainly(self, section: str, option: str) -> object:
         """As SettingsFile has it."""
@@ -248,30 +251,39 @@ class _TomlFile(_File):
         return substitute_variables(value, os.environ) if isinstance(value, str) else value
 
     def _converted(self, value: object, name: str, option: str, kind: str) -> Value:
+        """Return a value as its kind; ValueError says what it is not, behind the option's name."""
         if kind in ("list", "patterns"):
-            if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
-                raise ValueError(f"not a list of strings: {value!r}")
-            items = [substitute_variables(item, os.environ) for item in value]
+            items = [substitute_variables(item, os.environ) for item in _listed(value)]
             return self._checked_patterns(name, option, items) if kind == "patterns" else items
         if isinstance(value, str):
             value = substitute_variables(value, os.environ)
         if kind == "flag":
-            flags: dict[object, bool] = {"true": True, "false": False}
-            if isinstance(value, bool):
-                return value
-            if not isinstance(value, str) or value not in flags:
-                raise ValueError(f"not a boolean: {value!r}")
-            return flags[value]
+            return _typed(value, bool, {"true": True, "false": False}.__getitem__, "a boolean")
         if kind == "int":
-            if isinstance(value, (int, str)):
-                return int(value)
-            raise ValueError(f"not an integer: {value!r}")
+            return _typed(value, int, int, "an integer")
         if kind == "float":
-            if isinstance(value, (int, float, str)):
-                return float(value)
-            raise ValueError(f"not a number: {value!r}")
-        if not isinstance(value, str):
-            if kind == "text":
-                return str(value)
-            raise ValueError(f"not a string: {value!r}")
-        return os.path.expanduser(value) if kind == "file" else value
+            return float(value) if isinstance(value, int) else _typed(value, float, float, "a float")
+        if kind == "text":
+            return str(value)
+        return os.path.expanduser(_typed(value, str, str, "a string"))
+
+
+def _listed(value: object) -> list[str]:
+    if not isinstance(value, list):
+        raise ValueError(f"is not a list: {value!r}")
+    for item in value:
+        if not isinstance(item, str):
+            raise ValueError(f"is not a list of strings: {item!r}")
+    return value
+
+
+def _typed(value: object, kind: type[_T], convert: Callable[[str], _T], name: str) -> _T:
+    """Return a value that is of a type, or a text as that type. Raises ValueError."""
+    if isinstance(value, kind):
+        return value
+    if not isinstance(value, str):
+        raise ValueError(f"is not {name}: {value!r}")
+    try:
+        return convert(value)
+    except (ValueError, LookupError) as error:
+        raise ValueError(f"couldn't convert to {name}: {value!r}") from error

@@ -17,15 +17,18 @@ from typing import Final
 from footfall.errors import UsageError
 
 __all__ = [
-    "ACCEPTED",
     "KNOWN",
+    "SECTIONS",
+    "WITHOUT_EFFECT",
     "Config",
     "canonical_path",
+    "check_concurrency",
     "check_engine",
+    "check_patches",
     "check_rate",
     "check_sampling",
     "field_of_option",
-    "is_accepted_option",
+    "is_without_effect",
     "make_patterns_absolute",
     "system_path",
 ]
@@ -89,16 +92,26 @@ KNOWN: Final[dict[tuple[str, str], tuple[str, str]]] = {
 
 ENGINES: Final = ("monitoring", "probes", "settrace")
 
-# coverage.py's own options, of no use here and no reason to warn
-ACCEPTED: Final[dict[str, str]] = {
-    "run": "concurrency core debug debug_file sigterm timid _crash",
-    "report": "",
-    "html": "extra_css skip_covered skip_empty show_contexts",
-    "xml": "",
-    "json": "",
-    "lcov": "",
-    "tool.footfall": "",
+SECTIONS: Final = ("run", "report", "html", "xml", "json", "lcov")
+
+# coverage.py's own options, of no use here and no reason to warn: (section, option) -> kind as in configfile
+WITHOUT_EFFECT: Final[dict[tuple[str, str], str]] = {
+    ("run", "concurrency"): "list",
+    ("run", "core"): "text",
+    ("run", "debug"): "list",
+    ("run", "debug_file"): "file",
+    ("run", "sigterm"): "flag",
+    ("run", "timid"): "flag",
+    ("run", "_crash"): "text",
+    ("html", "extra_css"): "text",
+    ("html", "skip_covered"): "flag",
+    ("html", "skip_empty"): "flag",
+    ("html", "show_contexts"): "flag",
 }
+
+_CONCURRENCIES: Final = frozenset({"thread", "gevent", "greenlet", "eventlet", "multiprocessing"})
+_LIGHT_THREADS: Final = frozenset({"gevent", "greenlet", "eventlet"})
+_PATCHES: Final = frozenset({"_exit", "execv", "fork", "subprocess"})
 
 
 @dataclass(slots=True)
@@ -129,6 +142,8 @@ class Config:
     `parallel` true, as there, so that the `combine` that follows has something to join."""
     relative_files: bool = False
     disable_warnings: list[str] = field(default_factory=list)
+    without_effect: dict[str, object] = field(default_factory=dict)
+    """coverage.py's settings that change nothing here, as they were given: "section:option" -> value."""
     # coverage.py's, only looked at to say that they have no effect
     dynamic_context: str = ""
     cover_pylib: bool = False
@@ -170,8 +185,16 @@ class Config:
     """Name -> [the path here, other machines' paths as patterns...]."""
     # where all this came from
     config_file: str | None = None
+    config_files_attempted: list[str] = field(default_factory=list)
+    config_files_read: list[str] = field(default_factory=list)
     warnings: list[tuple[str, str]] = field(default_factory=list)
     """(slug, text) of what was wrong but does not stop us."""
+
+    @property
+    def concurrency(self) -> list[str]:
+        """coverage.py's setting of that name, which changes nothing here."""
+        choices = self.without_effect.get("run:concurrency")
+        return choices if isinstance(choices, list) else []
 
 
 def field_of_option(option_name: str) -> str | None:
@@ -181,10 +204,39 @@ def field_of_option(option_name: str) -> str | None:
     return None if known is None else known[0]
 
 
-def is_accepted_option(option_name: str) -> bool:
-    """Tell whether "section:option" is one of coverage.py's that is taken without effect."""
+def is_without_effect(option_name: str) -> bool:
+    """Tell whether "section:option" is one of coverage.py's that changes nothing here."""
     section, _, option = option_name.partition(":")
-    return option in ACCEPTED.get(section, "").split()
+    return (section, option) in WITHOUT_EFFECT
+
+
+def check_concurrency(choices: Iterable[str]) -> None:
+    """Raise UsageError (`config-value`) for what coverage.py refuses as `concurrency`: most often a misspelling."""
+    unknown = set(choices) - _CONCURRENCIES
+    if unknown:
+        raise UsageError(
+            "config-value",
+            f"Unknown concurrency choices: {', '.join(sorted(unknown))}.",
+            f"Choose of {', '.join(sorted(_CONCURRENCIES))}, or leave it out: all of them are measured without it.",
+        )
+    light = set(choices) & _LIGHT_THREADS
+    if len(light) > 1:
+        raise UsageError(
+            "config-value",
+            f"Conflicting concurrency settings: {', '.join(sorted(light))}.",
+            "Name one of them, or none: all are measured without it.",
+        )
+
+
+def check_patches(patches: Iterable[str]) -> None:
+    """Raise UsageError (`config-value`) for a name in `patch` that coverage.py does not know."""
+    for patch in patches:
+        if patch not in _PATCHES:
+            raise UsageError(
+                "config-value",
+                f"Unknown patch {patch!r}.",
+                f"coverage.py has {', '.join(sorted(_PATCHES))}; footfall needs none of them.",
+            )
 
 
 def check_rate(rate_hz: int | None) -> None:

@@ -2,18 +2,36 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping
 from typing import Any, Final
 
-from footfall.config.configuration import Config, field_of_option, is_accepted_option
+from footfall.config.configuration import Config, field_of_option, is_without_effect
 from footfall.config.exclusions import DEFAULT_EXCLUDE, DEFAULT_PARTIAL, DEFAULT_PARTIAL_ALWAYS
 
 __all__ = ["NamedOptions"]
 
-_NONE_WHERE_EMPTY: Final = frozenset(
-    {"run:source", "run:include", "run:omit", "report:include", "report:omit", "report:contexts"}
-)
-"""What coverage.py has as None until it is set."""
+_NONE_UNTIL_SET: Final = {
+    "run:command_line": "",
+    "run:context": "",
+    "run:dynamic_context": "",
+    "run:source": [],
+    "report:contexts": [],
+    "report:format": "text",
+    "report:include": [],
+    "report:omit": [],
+    "report:sort": "name",
+}
+"""What coverage.py has as None until it is set, and what stands for that in a Config."""
+
+_NOT_SET: Final[dict[str, object]] = {
+    "run:concurrency": [],
+    "run:debug": [],
+    "run:sigterm": False,
+    "run:timid": False,
+    "html:show_contexts": False,
+}
+"""What coverage.py has of the settings without effect until they are set; the others are None."""
 
 
 class NamedOptions:
@@ -28,7 +46,6 @@ class NamedOptions:
         config.partial_branches = [*partial, *config.partial_also]
         config.partial_branches_always = list(DEFAULT_PARTIAL_ALWAYS if always is None else always)
         self.config = config
-        self.without_effect: dict[str, Any] = {}
 
     def get(self, name: str) -> Any:
         """Return the value of "section:option". Raises LookupError where coverage.py has no such option."""
@@ -37,9 +54,10 @@ class NamedOptions:
         field = field_of_option(name)
         if field is not None and not name.startswith("tool."):
             value = getattr(self.config, field)
-            return None if name in _NONE_WHERE_EMPTY and not value else value
-        if is_accepted_option(name):
-            return self.without_effect.get(name)
+            return None if name in _NONE_UNTIL_SET and value == _NONE_UNTIL_SET[name] else value
+        if is_without_effect(name):
+            # a list of its own each time the default is put in, which may be added to
+            return self.config.without_effect.setdefault(name, copy.copy(_NOT_SET.get(name)))
         plugin, _, option = name.partition(":")
         if plugin in self.config.plugins:
             return self.config.plugin_options.get(plugin, {}).get(option)
@@ -54,9 +72,10 @@ class NamedOptions:
         field = field_of_option(name)
         plugin, _, option = name.partition(":")
         if field is not None and not name.startswith("tool."):
-            setattr(self.config, field, [] if value is None and name in _NONE_WHERE_EMPTY else value)
-        elif is_accepted_option(name):
-            self.without_effect[name] = value
+            unset = value is None and name in _NONE_UNTIL_SET
+            setattr(self.config, field, copy.copy(_NONE_UNTIL_SET[name]) if unset else value)
+        elif is_without_effect(name):
+            self.config.without_effect[name] = value
         elif plugin in self.config.plugins:
             self.config.plugin_options.setdefault(plugin, {})[option] = value
         else:

@@ -6,7 +6,15 @@ import os
 from collections.abc import Iterator
 
 from footfall.config.configfile import SettingsFile, open_settings_file
-from footfall.config.configuration import ACCEPTED, KNOWN, Config, check_engine, check_sampling
+from footfall.config.configuration import (
+    KNOWN,
+    SECTIONS,
+    WITHOUT_EFFECT,
+    Config,
+    check_concurrency,
+    check_engine,
+    check_sampling,
+)
 from footfall.errors import UsageError
 
 __all__ = ["read_config"]
@@ -25,11 +33,11 @@ def read_config(config_file: str | None = None, *, branch: bool = True) -> Confi
     if named == ".coveragerc":
         named = None  # coverage.py's own reading of that name: the usual places, of which it is the first
     if named is not None:
-        found = open_settings_file(named, is_own=True)
+        found = _open(config, named, is_own=True)
         if found is None:
             raise UsageError(
                 "config-missing",
-                f"Can't read the configuration file {named!r}.",
+                f"Couldn't read {named!r} as a config file.",
                 "Give the name of a file that is there, or leave the option out.",
             )
         _apply(config, found)
@@ -38,16 +46,36 @@ def read_config(config_file: str | None = None, *, branch: bool = True) -> Confi
             _apply_own(config, found)
     else:
         _read_usual_files(config, branch)
-    config.data_file = os.environ.get("COVERAGE_FILE") or config.data_file
+    _apply_environment(config)
     config.parallel = config.parallel or "subprocess" in config.patch
     check_sampling(config)
     check_engine(config.engine)
+    check_concurrency(config.concurrency)
     if config.plugins:
         from footfall.config.plugins import apply_plugins  # for those who have some
 
         apply_plugins(config)
     config.warnings += _ignored_settings(config)
     return config
+
+
+def _open(config: Config, name: str, is_own: bool) -> SettingsFile | None:
+    """Open a file for coverage.py's settings, and keep that it was tried and read."""
+    config.config_files_attempted.append(os.path.abspath(name))
+    found = open_settings_file(name, is_own)
+    if found is not None:
+        config.config_files_read.append(os.path.abspath(name))
+    return found
+
+
+def _apply_environment(config: Config) -> None:
+    config.data_file = os.environ.get("COVERAGE_FILE") or config.data_file
+    if debug := os.environ.get("COVERAGE_DEBUG"):
+        before = config.without_effect.get("run:debug")
+        added = [name.strip() for name in debug.split(",")]
+        config.without_effect["run:debug"] = [*before, *added] if isinstance(before, list) else added
+    if core := os.environ.get("COVERAGE_CORE"):
+        config.without_effect["run:core"] = core
 
 
 def _ignored_settings(config: Config) -> Iterator[tuple[str, str]]:
@@ -68,7 +96,7 @@ def _read_usual_files(config: Config, branch: bool) -> None:
         ("tox.ini", False),
         ("pyproject.toml", False),
     ):
-        found = open_settings_file(name, is_own)
+        found = _open(config, name, is_own)
         if found is not None and (_apply(config, found) or is_own):
             config.config_file = os.path.abspath(name)
             break
@@ -83,9 +111,8 @@ def _read_usual_files(config: Config, branch: bool) -> None:
 def _apply(config: Config, found: SettingsFile) -> bool:
     """Set every coverage.py setting of a file; True when there was one."""
     is_used = False
-    for section in ACCEPTED:
-        if not section.startswith("tool."):
-            is_used = _apply_section(config, found, section) or is_used
+    for section in SECTIONS:
+        is_used = _apply_section(config, found, section) or is_used
     for name in found.options("paths"):
         patterns = found.read("paths", name, "list")
         if isinstance(patterns, list):
@@ -101,19 +128,16 @@ def _apply_own(config: Config, found: SettingsFile) -> None:
 
 
 def _apply_section(config: Config, found: SettingsFile, section: str) -> bool:
-    accepted = ACCEPTED[section].split()
     is_used = False
     for option in found.options(section):
         if (section, option) in KNOWN:
             field_name, kind = KNOWN[section, option]
             setattr(config, field_name, found.read(section, option, kind))
-        elif option not in accepted:
-            config.warnings.append(
-                (
-                    "config-unknown",
-                    f"Unrecognized option '[{found.section_name(section)}] {option}=' in {found.path}.",
-                )
-            )
+        elif (section, option) in WITHOUT_EFFECT:
+            config.without_effect[f"{section}:{option}"] = found.read(section, option, WITHOUT_EFFECT[section, option])
+        else:
+            text = f"Unrecognized option '[{found.section_name(section)}] {option}=' in config file {found.path}."
+            config.warnings.append(("config-unknown", text))
             continue
         is_used = True
     return is_used

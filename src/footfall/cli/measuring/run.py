@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 import signal
 
 import click
 
-from footfall.cli.accepted import accepted_options
+from footfall.cli.accepted import accepted_options, note_option
 from footfall.cli.face import current_face
 from footfall.cli.options import config_option, load_config, split_list, warn_of_dynamic_context
-from footfall.config.configuration import check_sampling
+from footfall.config.configuration import Config, check_concurrency, check_sampling
 from footfall.errors import UsageError
 from footfall.record.data.parallel_files import make_parallel_name
 from footfall.session.measure import measure
@@ -75,7 +76,8 @@ Examples:
     type=click.Choice(["USR1", "USR2"]),
     hidden=True,  # coverage.py's: what ran is in the record at any time, so there is nothing to do but not to die of it
 )
-@accepted_options("--timid", "--pylib", "--concurrency", "--debug")
+@click.option("--concurrency", metavar="LIBS", hidden=True, callback=note_option)
+@accepted_options("--timid", "--pylib", "--debug")
 @click.option("-c", "is_code", is_flag=True, hidden=True)  # python's, tried by who knows -m
 @click.argument("arguments", metavar="COMMAND [ARGUMENT]...", nargs=-1, type=click.UNPROCESSED)
 def command(
@@ -96,6 +98,7 @@ def command(
     quiet: bool,
     config_file: str | None,
     save_signal: str | None,
+    concurrency: str | None,
     is_code: bool,
     arguments: tuple[str, ...],
 ) -> int:
@@ -129,6 +132,9 @@ def command(
             "Leave one of them out.",
         )
     check_sampling(config)
+    if concurrency:
+        config.without_effect["run:concurrency"] = concurrency.split(",")
+        check_concurrency(config.concurrency)
     if config.run_include and (config.source or config.source_pkgs or config.source_dirs) and not quiet:
         warn([("include-ignored", "--include is ignored because --source is set")], config.disable_warnings)
     if not quiet:
@@ -142,12 +148,8 @@ def command(
             "Data can't be added to a data file in parallel mode, which makes a new one each time.",
             "Leave out --append, and join the files with `footfall combine`.",
         )
-    if config.parallel:
-        name = make_parallel_name(data_file or config.data_file)
-        if data_file is None:
-            config.data_file = name
-        else:
-            data_file = name
+    if config.parallel or "multiprocessing" in config.concurrency:
+        data_file = _name_to_combine(config, data_file, append)
     cover = not no_cover
     is_summarized = not current_face().is_as_coverage
     done = measure(
@@ -162,6 +164,23 @@ def command(
         environment={"COVERAGE_RUN": "true"},  # by which programs know coverage.py's `run`
     )
     return end_like(done.status)
+
+
+def _name_to_combine(config: Config, data_file: str | None, append: bool) -> str | None:
+    """Return the name of a data file to combine in place of `data_file`, or set that of the configuration.
+
+    coverage.py's `concurrency = multiprocessing` leaves such files, and recipes go on with `combine`; with `append`
+    they have what was in the data file.
+    """
+    before = data_file or config.data_file
+    name = make_parallel_name(before)
+    if append and os.path.exists(before):
+        os.replace(before, name)
+    config.parallel = True
+    if data_file is not None:
+        return name
+    config.data_file = name
+    return None
 
 
 def _configured_command(text: str) -> tuple[tuple[str, ...], bool]:

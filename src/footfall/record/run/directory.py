@@ -14,7 +14,13 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from footfall.config.configuration import DEFAULT_RATE_HZ, Config, canonical_path, make_patterns_absolute
+from footfall.config.configuration import (
+    DEFAULT_RATE_HZ,
+    Config,
+    canonical_path,
+    check_patches,
+    make_patterns_absolute,
+)
 from footfall.errors import FootfallError, UsageError
 from footfall.model import ENGINE_VARIABLE
 from footfall.record.run.untrusted_file import open_recorded_file
@@ -101,8 +107,9 @@ def _was_begun(record: Path) -> bool:
 def settings_from_config(config: Config, *, cover: bool = True) -> RunSettings:
     """Say what to measure, as coverage.py would from the same settings; relative names are from the current directory.
 
-    Raises UsageError (`source-not-directory`, `source-is-root`, `bad-glob`).
+    Raises UsageError (`source-not-directory`, `source-is-root`, `bad-glob`, `config-value`).
     """
+    check_patches(config.patch)
     directories = list(config.source_dirs)
     packages = list(config.source_pkgs)
     for source in config.source:
