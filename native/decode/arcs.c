@@ -23,7 +23,7 @@ typedef struct except_star_way {
 
 typedef struct walker {
     const code_graph *graph;
-    const uint8_t *hits;
+    const uint8_t *events;
     uint8_t exit_flag;
     int32_t exit; /* the end of an arc that leaves the code */
     except_star_way *except_star_ways;
@@ -145,7 +145,7 @@ static int32_t
 skip_plain(const walker *self, int32_t unit)
 {
     const code_unit *units = self->graph->units;
-    while ((units[unit].op == OP_OTHER || units[unit].op == OP_NOT_TAKEN) && !(self->hits[unit] & ~HIT_LINE)) {
+    while ((units[unit].op == OP_OTHER || units[unit].op == OP_NOT_TAKEN) && !(self->events[unit] & ~EVENT_LINE)) {
         int32_t target = units[unit].next;
         if (target >= self->graph->n_units || units[target].starts_line) {
             break;
@@ -163,7 +163,7 @@ static int
 go(walker *self, walk_step step, int32_t target, int32_t previous)
 {
     const code_unit *units = self->graph->units;
-    int has_fired = self->hits[target] & HIT_LINE;
+    int has_fired = self->events[target] & EVENT_LINE;
     int is_sent = units[target].starts_line;
     if (is_sent && previous == UNKNOWN) {
         is_sent = has_fired;
@@ -191,22 +191,22 @@ possible_ways(const walker *self, int32_t unit, int32_t last_line)
             found |= way->line == last_line || way->line == UNKNOWN ? way->flags : 0;
         }
     }
-    return is_end ? found : HIT_LEFT | HIT_RIGHT;
+    return is_end ? found : EVENT_LEFT | EVENT_RIGHT;
 }
 
 static int
 go_on_from_branch(walker *self, walk_step step, int32_t unit, int32_t last_line)
 {
     const branch_ways *branch = &self->graph->branches[self->graph->units[unit].branch];
-    const uint8_t *hits = self->hits;
+    const uint8_t *events = self->events;
     uint8_t ways = possible_ways(self, unit, last_line);
-    if ((hits[branch->left_event] | hits[branch->late_left]) & HIT_LEFT & ways
+    if ((events[branch->left_event] | events[branch->late_left]) & EVENT_LEFT & ways
         && go(self, step, branch->left, unit) < 0) {
         return -1;
     }
     /* RIGHT of an `async for` also fires for exceptions that are not its end. */
     int is_known = self->graph->units[unit].op == OP_END_SEND && self->exit_flag;
-    if (!is_known && (hits[branch->right_event] | hits[branch->late_right]) & HIT_RIGHT & ways) {
+    if (!is_known && (events[branch->right_event] | events[branch->late_right]) & EVENT_RIGHT & ways) {
         return go(self, step, branch->right, unit);
     }
     return 0;
@@ -218,9 +218,9 @@ go_on(walker *self, walk_step step, int32_t unit, int32_t last_line)
 {
     const code_unit *units = self->graph->units;
     const code_unit *at = &units[unit];
-    uint8_t hit = self->hits[unit];
-    int went_on = (hit & self->exit_flag) == self->exit_flag;
-    if (hit & HIT_UNWIND && at->line < 0 && leave(self, unit, last_line) < 0) {
+    uint8_t flags = self->events[unit];
+    int went_on = (flags & self->exit_flag) == self->exit_flag;
+    if (flags & EVENT_UNWIND && at->line < 0 && leave(self, unit, last_line) < 0) {
         return -1;
     }
     if (at->branch >= 0) {
@@ -244,8 +244,8 @@ go_on(walker *self, walk_step step, int32_t unit, int32_t last_line)
     case OP_RERAISE:
         return !self->exit_flag && at->handler < 0 ? leave(self, unit, last_line) : 0;
     case OP_JUMP_BACKWARD_NO_INTERRUPT:
-        /* It has no event. Where handlers leave by it: HIT_RIGHT where it was watched, HIT_LEFT where it was done. */
-        return (hit & (HIT_LEFT | HIT_RIGHT)) != HIT_RIGHT ? go(self, step, at->jump_to, unit) : 0;
+        /* It has no event. Where handlers leave by it: EVENT_RIGHT where it was watched, EVENT_LEFT where it was done. */
+        return (flags & (EVENT_LEFT | EVENT_RIGHT)) != EVENT_RIGHT ? go(self, step, at->jump_to, unit) : 0;
     case OP_END_ASYNC_FOR:
         return 0; /* what follows it is the right side of the branch at END_SEND */
     default:
@@ -266,7 +266,7 @@ has_raised(const walker *self, int32_t unit)
         return 1;
     }
     int is_loop = self->graph->units[at->handler].loop_end >= 0;
-    return self->hits[unit] & (is_loop ? HIT_RAISE : HIT_RAISE | HIT_ASYNC_STOP);
+    return self->events[unit] & (is_loop ? EVENT_RAISE : EVENT_RAISE | EVENT_ASYNC_STOP);
 }
 
 static int
@@ -293,7 +293,7 @@ take_step(walker *self, walk_step step)
         }
     }
     int32_t end = units[handler].loop_end;
-    if (end >= 0 && self->hits[unit] & HIT_ASYNC_STOP) {
+    if (end >= 0 && self->events[unit] & EVENT_ASYNC_STOP) {
         return go(self, step, end + 1, end);
     }
     return 0;
@@ -328,16 +328,16 @@ unwind(walker *self, int32_t unit)
 
 /* Where the LINE event is that CPython leaves out of code which begins on the line of its RESUME; -1. */
 static int32_t
-unsent_first_line(const code_graph *graph, const uint8_t *hits)
+unsent_first_line(const code_graph *graph, const uint8_t *events)
 {
     const code_unit *first = &graph->units[graph->first_unit];
     int32_t unit = first->next;
     if (first->op != OP_RESUME || unit >= graph->n_units || graph->units[unit].line != first->line
-        || !graph->units[unit].starts_line || hits[unit] & HIT_LINE) {
+        || !graph->units[unit].starts_line || events[unit] & EVENT_LINE) {
         return -1;
     }
     for (int32_t each = 0; each < graph->n_units; each++) {
-        if (hits[each] & HIT_RESUMED) {
+        if (events[each] & EVENT_RESUMED) {
             return -1;
         }
     }
@@ -350,24 +350,24 @@ is_except_star_end(const code_unit *unit)
     return unit->branch >= 0 && unit->op == OP_POP_JUMP_IF_NOT_NONE && unit->line < 0;
 }
 
-/* Read what is behind the hits of the code itself. */
+/* Read what is behind the events of the code itself. */
 static int
-read_except_star_ways(walker *self, const uint8_t *hits, Py_ssize_t n_hits)
+read_except_star_ways(walker *self, const uint8_t *events, Py_ssize_t n_events)
 {
     const code_graph *graph = self->graph;
     Py_ssize_t n_units = graph->n_units, n_ends = 0, n_ways = 0;
-    if (n_hits == n_units) {
+    if (n_events == n_units) {
         return 0;
     }
     for (Py_ssize_t unit = 0; unit < n_units; unit++) {
         n_ends += is_except_star_end(&graph->units[unit]);
     }
-    if (n_hits % n_units != 0 || n_hits / n_units != 1 + n_ends) {
-        PyErr_SetString(PyExc_ValueError, "the hits do not fit the code");
+    if (n_events % n_units != 0 || n_events / n_units != 1 + n_ends) {
+        PyErr_SetString(PyExc_ValueError, "the events do not fit the code");
         return -1;
     }
-    for (Py_ssize_t at = n_units; at < n_hits; at++) {
-        n_ways += hits[at] != 0;
+    for (Py_ssize_t at = n_units; at < n_events; at++) {
+        n_ways += events[at] != 0;
     }
     self->except_star_ways = PyMem_Calloc((size_t)(n_ways + n_ends), sizeof self->except_star_ways[0]);
     if (self->except_star_ways == NULL) {
@@ -382,9 +382,9 @@ read_except_star_ways(walker *self, const uint8_t *hits, Py_ssize_t n_hits)
         /* one without flags, so that an end which nothing reached is known as one */
         self->except_star_ways[self->n_except_star_ways++] = (except_star_way){unit, UNKNOWN, 0};
         for (Py_ssize_t place = 0; place < n_units; place++, at++) {
-            if (hits[at] != 0) {
+            if (events[at] != 0) {
                 self->except_star_ways[self->n_except_star_ways++] =
-                    (except_star_way){unit, graph->units[place].line, hits[at]};
+                    (except_star_way){unit, graph->units[place].line, events[at]};
             }
         }
     }
@@ -445,19 +445,19 @@ walk_all(walker *self, int is_partial)
     const code_graph *graph = self->graph;
     int has_resumed = 0;
     for (int32_t unit = 0; unit < graph->n_units; unit++) {
-        uint8_t hit = self->hits[unit];
+        uint8_t flags = self->events[unit];
         int32_t line = graph->units[unit].line;
-        if (hit == 0) {
+        if (flags == 0) {
             continue;
         }
-        has_resumed |= hit & HIT_RESUMED;
-        if (hit & HIT_LINE && (add_line(self->lines, line) < 0 || walk(self, unit, line) < 0)) {
+        has_resumed |= flags & EVENT_RESUMED;
+        if (flags & EVENT_LINE && (add_line(self->lines, line) < 0 || walk(self, unit, line) < 0)) {
             return -1;
         }
-        if (hit & HIT_UNWIND && unwind(self, unit) < 0) {
+        if (flags & EVENT_UNWIND && unwind(self, unit) < 0) {
             return -1;
         }
-        if (is_partial && hit & HIT_RESUMED && line >= 0 && walk(self, unit, line) < 0) {
+        if (is_partial && flags & EVENT_RESUMED && line >= 0 && walk(self, unit, line) < 0) {
             return -1;
         }
     }
@@ -468,27 +468,27 @@ walk_all(walker *self, int is_partial)
 }
 
 PyObject *
-arcs_of_hits(const code_graph *graph, const uint8_t *hits, Py_ssize_t n_hits, int has_exits, int is_partial)
+arcs_of_events(const code_graph *graph, const uint8_t *events, Py_ssize_t n_events, int has_exits, int is_partial)
 {
-    walker self = {.graph = graph, .hits = hits, .exit = -graph->first_line};
+    walker self = {.graph = graph, .events = events, .exit = -graph->first_line};
     PyObject *found = NULL;
     uint8_t *changed = NULL;
-    self.exit_flag = has_exits ? HIT_LEFT : 0;
+    self.exit_flag = has_exits ? EVENT_LEFT : 0;
     self.lines = PySet_New(NULL);
     self.arcs = PySet_New(NULL);
-    if (self.lines == NULL || self.arcs == NULL || read_except_star_ways(&self, hits, n_hits) < 0) {
+    if (self.lines == NULL || self.arcs == NULL || read_except_star_ways(&self, events, n_events) < 0) {
         goto done;
     }
-    int32_t unsent = is_partial ? unsent_first_line(graph, hits) : -1;
+    int32_t unsent = is_partial ? unsent_first_line(graph, events) : -1;
     if (unsent >= 0) {
         changed = PyMem_Malloc((size_t)graph->n_units);
         if (changed == NULL) {
             PyErr_NoMemory();
             goto done;
         }
-        memcpy(changed, hits, (size_t)graph->n_units);
-        changed[unsent] |= HIT_LINE;
-        self.hits = changed;
+        memcpy(changed, events, (size_t)graph->n_units);
+        changed[unsent] |= EVENT_LINE;
+        self.events = changed;
     }
     if (walk_all(&self, is_partial) == 0) {
         found = PyTuple_Pack(2, self.lines, self.arcs);

@@ -1,4 +1,4 @@
-/* graph.c reads the tables of a code object. It does not know hits: arcs.c walks the graph. */
+/* graph.c reads the tables of a code object. It does not know events: arcs.c walks the graph. */
 #include "decode/graph.h"
 
 #include <string.h>

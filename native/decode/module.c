@@ -47,20 +47,20 @@ graph_dealloc(PyObject *object)
 }
 
 PyDoc_STRVAR(graph_arcs_doc,
-"arcs(hits, has_exits, is_partial)\n--\n\n"
-"Return (lines, arcs), two new sets; see analyze/bytecode/arcs.py. `hits` has a byte of HIT_ flags for each unit.\n"
+"arcs(events, has_exits, is_partial)\n--\n\n"
+"Return (lines, arcs), two new sets; see analyze/bytecode/arcs.py. `events` has a byte of EVENT_ flags for each unit.\n"
 "Raises ValueError when there are not as many of them as the code needs.");
 
 static PyObject *
 graph_arcs(PyObject *object, PyObject *arguments)
 {
-    Py_buffer hits;
+    Py_buffer events;
     int has_exits, is_partial;
-    if (!PyArg_ParseTuple(arguments, "y*pp:arcs", &hits, &has_exits, &is_partial)) {
+    if (!PyArg_ParseTuple(arguments, "y*pp:arcs", &events, &has_exits, &is_partial)) {
         return NULL;
     }
-    PyObject *found = arcs_of_hits(&((graph_object *)object)->graph, hits.buf, hits.len, has_exits, is_partial);
-    PyBuffer_Release(&hits);
+    PyObject *found = arcs_of_events(&((graph_object *)object)->graph, events.buf, events.len, has_exits, is_partial);
+    PyBuffer_Release(&events);
     return found;
 }
 
@@ -170,7 +170,7 @@ static PyModuleDef_Slot module_slots[] = {
 static struct PyModuleDef decode_module = {
     PyModuleDef_HEAD_INIT,
     .m_name = "footfall._decode",
-    .m_doc = "Raw hits of the monitoring engine to lines and arcs.",
+    .m_doc = "Raw events of the monitoring engine to lines and arcs.",
     .m_size = 0,
     .m_methods = module_methods,
     .m_slots = module_slots,

@@ -1,5 +1,5 @@
 /* contexts.c gives what runs a label, in the record file and for samples (docs/formats.md: CONTEXT, SWITCH,
- * HITS). It does not know where labels come from. Binding C: every function needs the GIL. */
+ * EVENTS). It does not know where labels come from. Binding C: every function needs the GIL. */
 #include "engines/contexts.h"
 
 #include "engines/engine.h"
@@ -120,7 +120,7 @@ context_switch(PyObject *module, PyObject *label)
 
 PyDoc_STRVAR(context_switch_samples_doc,
              "context_switch_samples($module, label, /)\n--\n\n"
-             "Samples from now on belong to the context `label`; hits go on into the present one.\n\n"
+             "Samples from now on belong to the context `label`; events go on into the present one.\n\n"
              "False when no record file is open.");
 
 static PyObject *

@@ -1,4 +1,4 @@
-/* The context of what runs: hits and samples belong to it. All need the GIL. */
+/* The context of what runs: events and samples belong to it. All need the GIL. */
 #ifndef FOOTFALL_ENGINES_CONTEXTS_H
 #define FOOTFALL_ENGINES_CONTEXTS_H
 

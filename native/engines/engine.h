@@ -7,7 +7,7 @@
 
 /* Any of these is called whether or not the engine runs, under the GIL. */
 typedef struct engine_functions {
-    /* Record what was hit since the last switch under the recorder's context, clear it, and let it be hit again. Recording
+    /* Record what was executed since the last switch under the recorder's context, clear it, and let it be executed again. Recording
      * comes first, so that a killed process has lost nothing. 0 (also when the engine does not run or recording is off), or
      * -1 with an exception. */
     int (*flush)(module_state *state);

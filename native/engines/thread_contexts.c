@@ -1,5 +1,5 @@
 /* engines/thread_contexts.c keeps the threads that began in a context, for the sampler, which can't ask a thread for its context
- * variable. Hits don't need it: they ask. Binding C: every function needs the GIL. */
+ * variable. Events don't need it: they ask. Binding C: every function needs the GIL. */
 #include "engines/thread_contexts.h"
 
 #include "engines/context_labels.h"

@@ -20,20 +20,20 @@ enum record_kind {
     RECORD_HEADER = 1,
     RECORD_FILE = 2,
     RECORD_CODE = 3,
-    RECORD_HITS = 4,
+    RECORD_EVENTS = 4,
     RECORD_CONTEXT = 5,
     RECORD_PROBES = 6,
     RECORD_MESSAGE = 7,
     RECORD_TRACE = 8,
     RECORD_IMPORTED = 9,
     RECORD_SWITCH = 10,
-    RECORD_PROBE_HITS = 11,
+    RECORD_PROBE_EVENTS = 11,
 };
 
 /* Of entries, up to what has no fixed size; and places in the header's. */
 #define RECORD_HEADER_BYTES 56
 #define RECORD_STOPPED_AT 28
-#define HITS_HEAD_BYTES 16
+#define EVENTS_HEAD_BYTES 16
 #define PROBES_HEAD_BYTES 32
 #define TRACE_HEAD_BYTES 16
 
@@ -46,14 +46,14 @@ enum record_kind {
 #define TRACE_HAS_ARCS 1
 #define TRACE_IS_FINAL 2 /* the pairs are of the entry's own context */
 
-/* The flags of a code unit's hits; footfall.model says what they mean. */
-#define HIT_LINE 1
-#define HIT_LEFT 2
-#define HIT_RIGHT 4
-#define HIT_RAISE 8
-#define HIT_ASYNC_STOP 16
-#define HIT_UNWIND 32
-#define HIT_RESUMED 64
+/* The flags of a code unit's events; footfall.model says what they mean. */
+#define EVENT_LINE 1
+#define EVENT_LEFT 2
+#define EVENT_RIGHT 4
+#define EVENT_RAISE 8
+#define EVENT_ASYNC_STOP 16
+#define EVENT_UNWIND 32
+#define EVENT_RESUMED 64
 
 /* Sample logs. */
 #define SAMPLE_LOG_FORMAT 1

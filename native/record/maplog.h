@@ -29,7 +29,7 @@ void *maplog_reserve(maplog *log, size_t size);
 /* Publish the payload that maplog_reserve returned last. */
 void maplog_commit(maplog *log, void *payload, uint32_t kind);
 
-/* Take no more entries. Mappings stay: hits may still be stored into them. */
+/* Take no more entries. Mappings stay: events may still be stored into them. */
 void maplog_close(maplog *log);
 
 /* Little helpers to fill payloads; each returns the place after what it wrote. */

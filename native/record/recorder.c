@@ -167,7 +167,7 @@ recorder_add_code(recorder *rec, PyCodeObject *code, PyObject *bytecode, uint32_
     if (rec->is_off || file_id(rec, code->co_filename, absolute_path, &file) < 0) {
         return NULL;
     }
-    unsigned char *hits = NULL;
+    unsigned char *events = NULL;
     Py_ssize_t name_size = 0;
     const char *name = PyUnicode_AsUTF8AndSize(code->co_qualname, &name_size);
     if (name == NULL) {
@@ -190,10 +190,10 @@ recorder_add_code(recorder *rec, PyCodeObject *code, PyObject *bytecode, uint32_
         to = put_object(to, code->co_linetable);
         to = put_object(to, bytecode);
         to = put_object(to, code->co_exceptiontable);
-        hits = maplog_put_bytes(to, "", 0); /* branches follow from the bytecode itself */
+        events = maplog_put_bytes(to, "", 0); /* branches follow from the bytecode itself */
         maplog_commit(&rec->log, payload, RECORD_CODE);
     }
-    return hits;
+    return events;
 }
 
 unsigned char *
@@ -314,32 +314,32 @@ recorder_switch(recorder *rec, PyObject *label, uint32_t id)
 
 /* How many of the first `n` bytes are not zero. They may begin at any address. */
 static size_t
-count_hits(const unsigned char *hits, size_t n)
+count_events(const unsigned char *events, size_t n)
 {
     size_t count = 0;
     size_t at = 0;
     uint64_t word;
     for (; at + sizeof word <= n; at += sizeof word) {
-        memcpy(&word, hits + at, sizeof word);
+        memcpy(&word, events + at, sizeof word);
         for (; word != 0; word >>= 8) {
             count += (word & 255) != 0;
         }
     }
     for (; at < n; at++) {
-        count += hits[at] != 0;
+        count += events[at] != 0;
     }
     return count;
 }
 
 int
-recorder_add_hits(recorder *rec, enum record_kind kind, uint32_t id, uint32_t context_id, const unsigned char *hits,
-                  size_t n)
+recorder_add_events(recorder *rec, enum record_kind kind, uint32_t id, uint32_t context_id, const unsigned char *events,
+                    size_t n)
 {
-    size_t count = count_hits(hits, n);
+    size_t count = count_events(events, n);
     if (count == 0) {
         return 0;
     }
-    unsigned char *payload = reserve(rec, HITS_HEAD_BYTES + 5 * count);
+    unsigned char *payload = reserve(rec, EVENTS_HEAD_BYTES + 5 * count);
     if (payload == NULL) {
         return -1;
     }
@@ -350,12 +350,12 @@ recorder_add_hits(recorder *rec, enum record_kind kind, uint32_t id, uint32_t co
     unsigned char *flags = place + 4 * count;
     uint64_t word;
     for (size_t at = 0; at < n && count > 0; at++) {
-        if (at + sizeof word <= n && (memcpy(&word, hits + at, sizeof word), word == 0)) {
+        if (at + sizeof word <= n && (memcpy(&word, events + at, sizeof word), word == 0)) {
             at += sizeof word - 1;
         }
-        else if (hits[at] != 0) {
+        else if (events[at] != 0) {
             place = maplog_put_u32(place, (uint32_t)at);
-            *flags++ = hits[at];
+            *flags++ = events[at];
             count--;
         }
     }
@@ -364,10 +364,10 @@ recorder_add_hits(recorder *rec, enum record_kind kind, uint32_t id, uint32_t co
 }
 
 void
-recorder_add_hit(recorder *rec, enum record_kind kind, uint32_t id, uint32_t context_id, uint32_t place,
-                 unsigned char flags)
+recorder_add_event(recorder *rec, enum record_kind kind, uint32_t id, uint32_t context_id, uint32_t place,
+                   unsigned char flags)
 {
-    unsigned char *payload = reserve(rec, HITS_HEAD_BYTES + 5);
+    unsigned char *payload = reserve(rec, EVENTS_HEAD_BYTES + 5);
     if (payload != NULL) {
         unsigned char *to = maplog_put_u32(payload, id);
         to = maplog_put_u32(to, context_id);

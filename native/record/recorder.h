@@ -1,6 +1,6 @@
-/* The record file of this process: what files and code objects are measured, and their hit bytes.
+/* The record file of this process: what files and code objects are measured, and their event bytes.
  * All functions need the GIL. After a fork the child calls recorder_after_fork: it gets a file of its
- * own under a new generation, and whoever holds a hits pointer of an older generation registers again
+ * own under a new generation, and whoever holds an events pointer of an older generation registers again
  * before the next store (what it held still points into the parent's file, which is also read). */
 #ifndef FOOTFALL_RECORD_RECORDER_H
 #define FOOTFALL_RECORD_RECORDER_H
@@ -31,12 +31,12 @@ typedef struct recorder {
     int is_off; /* after a failure: nothing is registered any more */
 } recorder;
 
-/* Hit bytes of one CODE entry, never moved: one for each unit of `bytecode` (bytes, without instrumentation) and
+/* Event bytes of one CODE entry, never moved: one for each unit of `bytecode` (bytes, without instrumentation) and
  * `n_more`. NULL without an exception when recording is off. */
 unsigned char *recorder_add_code(recorder *rec, PyCodeObject *code, PyObject *bytecode, uint32_t n_more,
                                  PyObject *absolute_path, uint32_t *code_id);
 
-/* Hit bytes (n_probes of them) of one PROBES entry. `path` is the co_filename, both str objects.
+/* Event bytes (n_probes of them) of one PROBES entry. `path` is the co_filename, both str objects.
  * NULL without an exception when recording is off. */
 unsigned char *recorder_add_probes(recorder *rec, PyObject *path, PyObject *absolute_path, uint32_t n_probes,
                                    uint32_t mode, const unsigned char digest[16], uint32_t *probes_id);
@@ -54,17 +54,17 @@ int recorder_add_trace_pairs(recorder *rec, PyObject *path, PyObject *absolute_p
 /* The id of a label ("" is 0), recorded when it is new. 0, or -1 with an exception. */
 int recorder_context_id(recorder *rec, PyObject *label, uint32_t *id);
 
-/* What is hit from now on belongs to this context. 0, or -1 when recording is off (no exception). */
+/* What is executed from now on belongs to this context. 0, or -1 when recording is off (no exception). */
 int recorder_switch(recorder *rec, PyObject *label, uint32_t id);
 
-/* Record which of `n` bytes are not zero, as hits of the thing `id` in the context, kind RECORD_HITS (a code
- * object) or RECORD_PROBE_HITS. 0 done (nothing to record too), or -1 when recording is off. */
-int recorder_add_hits(recorder *rec, enum record_kind kind, uint32_t id, uint32_t context_id, const unsigned char *hits,
-                      size_t n);
+/* Record which of `n` bytes are not zero, as events of the thing `id` in the context, kind RECORD_EVENTS (a code
+ * object) or RECORD_PROBE_EVENTS. 0 done (nothing to record too), or -1 when recording is off. */
+int recorder_add_events(recorder *rec, enum record_kind kind, uint32_t id, uint32_t context_id,
+                        const unsigned char *events, size_t n);
 
 /* The same for one byte. */
-void recorder_add_hit(recorder *rec, enum record_kind kind, uint32_t id, uint32_t context_id, uint32_t place,
-                      unsigned char flags);
+void recorder_add_event(recorder *rec, enum record_kind kind, uint32_t id, uint32_t context_id, uint32_t place,
+                        unsigned char flags);
 
 /* Record a message with its slug. Whether that could be done: 1 or 0. */
 int recorder_add_message(recorder *rec, const char *slug, const char *text);

@@ -14,8 +14,8 @@ class CodeGraph:
     ) -> CodeGraph:
         """Read the tables of a code object. Raises ValueError when they do not fit together."""
 
-    def arcs(self, hits: bytes, has_exits: bool, is_partial: bool, /) -> tuple[set[int], set[tuple[int, int]]]:
-        """Return the lines and arcs of these hits, as bytecode_arcs.arcs_of_code does."""
+    def arcs(self, events: bytes, has_exits: bool, is_partial: bool, /) -> tuple[set[int], set[tuple[int, int]]]:
+        """Return the lines and arcs of these events, as bytecode_arcs.arcs_of_code does."""
 
 def find_branches(code: bytes, ops: tuple[int, ...], /) -> tuple[tuple[int, int, int], ...]:
     """Return (source, left, right) byte offsets in order of their source."""

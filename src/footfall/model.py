@@ -9,13 +9,13 @@ __all__ = [
     "ENGINE_PROBES",
     "ENGINE_SETTRACE",
     "ENGINE_VARIABLE",
-    "HIT_ASYNC_STOP",
-    "HIT_LEFT",
-    "HIT_LINE",
-    "HIT_RAISE",
-    "HIT_RESUMED",
-    "HIT_RIGHT",
-    "HIT_UNWIND",
+    "EVENT_ASYNC_STOP",
+    "EVENT_LEFT",
+    "EVENT_LINE",
+    "EVENT_RAISE",
+    "EVENT_RESUMED",
+    "EVENT_RIGHT",
+    "EVENT_UNWIND",
     "RECORD_BRANCHES",
     "RECORD_LATE",
     "RECORD_OPTIMIZE_SHIFT",
@@ -31,7 +31,7 @@ SESSION_VARIABLE = "FOOTFALL_PYTEST"
 """The environment variable that tells pytest that it is measured because its own options asked for it."""
 
 UNCOVERED_CONTEXT = "footfall: uncovered"
-"""The label of a context whose hits are left out: tests marked `no_cover`."""
+"""The label of a context whose events are left out: tests marked `no_cover`."""
 
 ENGINE_VARIABLE = "FOOTFALL_ENGINE"
 """The environment variable that asks for an engine by its name in every measured process."""
@@ -51,19 +51,19 @@ RECORD_OPTIMIZE_SHIFT = 2
 """With RECORD_LATE: the two bits from here are sys.flags.optimize, 2 at most, with which modules were compiled."""
 
 # One byte for each code unit (2 bytes of bytecode) of a measured code object holds these flags.
-HIT_LINE = 1
+EVENT_LINE = 1
 """A LINE event fired at this code unit."""
-HIT_LEFT = 2
+EVENT_LEFT = 2
 """The branch instruction at this unit went left (sys.monitoring BRANCH_LEFT: fell through), or the jump or
 return there was done (JUMP, PY_RETURN)."""
-HIT_RIGHT = 4
+EVENT_RIGHT = 4
 """The branch instruction at this unit went right (BRANCH_RIGHT: jumped). At a JUMP_BACKWARD_NO_INTERRUPT: it was
-watched, and has HIT_LEFT if it was done."""
-HIT_RAISE = 8
+watched, and has EVENT_LEFT if it was done."""
+EVENT_RAISE = 8
 """An exception went from this unit to a handler in the same frame (EXCEPTION_HANDLED, the frame's offset)."""
-HIT_ASYNC_STOP = 16
+EVENT_ASYNC_STOP = 16
 """The same for a StopAsyncIteration."""
-HIT_UNWIND = 32
+EVENT_UNWIND = 32
 """An exception from this unit left the frame (PY_UNWIND, the frame's offset)."""
-HIT_RESUMED = 64
+EVENT_RESUMED = 64
 """A frame went on from this unit: a generator was resumed there, or the frame was there when its context began."""

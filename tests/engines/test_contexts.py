@@ -9,7 +9,7 @@ import pytest
 
 from footfall.analyze.resolve import join_context, resolve
 from footfall.analyze.resolved_run import RunData
-from footfall.record.run.record_file import gather_hits, join_places, spread_hits
+from footfall.record.run.record_file import gather_events, join_places, spread_events
 from footfall.settings import escape
 
 IS_PYPY = sys.implementation.name != "cpython"
@@ -258,7 +258,7 @@ os.kill(os.getpid(), signal.SIGKILL)
 
 @pytest.mark.parametrize("engine", ENGINES)
 def test_a_forked_child_goes_on_in_the_context(tmp_path: Path, engine: str) -> None:
-    """The child's hits are of the context in which it was forked, until it switches itself."""
+    """The child's events are of the context in which it was forked, until it switches itself."""
     program = """
 switch("parent")
 lib.choose(2)
@@ -407,7 +407,7 @@ with asyncio.Runner() as runner:
 
 @pytest.mark.parametrize("engine", ENGINES)
 def test_two_threads_of_two_contexts_run_the_same_lines(tmp_path: Path, engine: str) -> None:
-    """What the one has hit, often, is still seen of the other, and in the child that one of them forks."""
+    """What one thread executed, often, is still seen of the other, and in the child that one of them forks."""
     program = """
 import threading, warnings
 
@@ -517,14 +517,14 @@ next(lent[0], None)
     }
 
 
-def test_hits_keep_their_places() -> None:
+def test_events_keep_their_places() -> None:
     """Sparse and dense forms hold the same."""
-    hits = b"\0\1\0\0\x21\0\0\0\0\7"
-    assert spread_hits(gather_hits(hits), len(hits)) == hits
-    both = join_places([gather_hits(hits), gather_hits(b"\0\2\3")])
-    assert spread_hits(both, len(hits)) == b"\0\3\3\0\x21\0\0\0\0\7"
-    with pytest.raises(ValueError, match="a hit at 9 of 9"):
-        spread_hits(gather_hits(hits), 9)
+    events = b"\0\1\0\0\x21\0\0\0\0\7"
+    assert spread_events(gather_events(events), len(events)) == events
+    both = join_places([gather_events(events), gather_events(b"\0\2\3")])
+    assert spread_events(both, len(events)) == b"\0\3\3\0\x21\0\0\0\0\7"
+    with pytest.raises(ValueError, match="an event at 9 of 9"):
+        spread_events(gather_events(events), 9)
 
 
 def test_contexts_join_as_coverage_py_does() -> None:

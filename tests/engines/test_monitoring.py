@@ -10,7 +10,7 @@ import pytest
 
 from footfall.analyze.bytecode.branches import find_branches
 from footfall.analyze.bytecode.opcodes import OPCODES_BY_VERSION
-from footfall.model import HIT_LEFT, HIT_LINE, HIT_RIGHT
+from footfall.model import EVENT_LEFT, EVENT_LINE, EVENT_RIGHT
 from footfall.record.run.record_file import Record, read_record
 
 pytestmark = pytest.mark.skipif(
@@ -50,7 +50,7 @@ def _lines(records: list[Record], qualname: str) -> set[int]:
         for code in record.codes:
             if code.qualname == qualname:
                 table = positions(code.line_table, code.first_line)
-                found |= {table[unit][0] for unit, hit in enumerate(code.hits) if hit & HIT_LINE}
+                found |= {table[unit][0] for unit, event in enumerate(code.events) if event & EVENT_LINE}
     return found
 
 
@@ -67,19 +67,19 @@ _TWO_WAYS = """
 
 @pytest.mark.parametrize("flag, ran", [(True, {4, 5}), (False, {4, 6})])
 def test_lines_that_ran_are_recorded(measured, flag: bool, ran: set[int]) -> None:
-    """Exactly the lines that ran have a hit."""
+    """Exactly the lines that ran have an event."""
     _, records = measured(_TWO_WAYS.format(flag=flag, end=""))
     assert _lines(records, "choose") == ran
 
 
 @pytest.mark.skipif(sys.version_info < (3, 14), reason="one-shot branch events came with 3.14")
-@pytest.mark.parametrize("flag, direction", [(True, HIT_LEFT), (False, HIT_RIGHT)])
+@pytest.mark.parametrize("flag, direction", [(True, EVENT_LEFT), (False, EVENT_RIGHT)])
 def test_one_direction_of_a_branch_is_recorded(measured, flag: bool, direction: int) -> None:
     """A branch that went one way has that direction's flag and not the other's."""
     _, [record] = measured(_TWO_WAYS.format(flag=flag, end=""))
     [choose] = [code for code in record.codes if code.qualname == "choose"]
     [(source, _left, _right)] = find_branches(choose.code, OPCODES_BY_VERSION[sys.version_info[:2]])
-    assert choose.hits[source // 2] == direction
+    assert choose.events[source // 2] == direction
 
 
 def test_a_full_disk_stops_recording_and_not_the_program(tmp_path) -> None:

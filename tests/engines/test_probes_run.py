@@ -7,7 +7,7 @@ import textwrap
 
 import pytest
 
-from footfall.analyze.probes.arcs import arcs_of_hits, meanings_of_module
+from footfall.analyze.probes.arcs import arcs_of_events, meanings_of_module
 from footfall.record.run.record_file import read_record
 
 pytestmark = pytest.mark.skipif(
@@ -35,7 +35,7 @@ def measure(tmp_path):
         for path in sorted(directory.glob("*.rec")):
             for module in read_record(str(path)).modules:
                 lines, arcs = found.setdefault(os.path.basename(module.path), (set(), set()))
-                new_lines, new_arcs = arcs_of_hits(meanings_of_module(module), module.hits)
+                new_lines, new_arcs = arcs_of_events(meanings_of_module(module), module.events)
                 lines |= new_lines
                 arcs |= new_arcs
         return done, found
@@ -122,7 +122,7 @@ def look():
         "sys.settrace(None)\nassert loop(9) == -4",
         "loop(9)\ncopy = type(loop)(marshal.loads(marshal.dumps(loop.__code__)), globals())\nassert copy(9) == -4",
         "copy = type(loop)(loop.__code__.replace(co_name='x'), globals())\nassert copy(9) == loop(9) == -4",
-        "marks = [const for const in loop.__code__.co_consts if type(const).__name__ == 'Hits']\n"
+        "marks = [const for const in loop.__code__.co_consts if type(const).__name__ == 'Events']\n"
         "assert len(marks) == 1\nassert pickle.loads(pickle.dumps(marks[0])) == marks[0]\nassert hash(marks[0])\nloop(3); loop(2)",
         "threads = [threading.Thread(target=loop, args=(20000,)) for _ in range(4)]\n"
         "[thread.start() for thread in threads]\n[thread.join() for thread in threads]",
@@ -142,7 +142,7 @@ def look():
     ],
 )
 def test_probes_in_live_bytecode(measure, body):
-    """Probes leave the running bytecode after the first hit, and nothing else notices."""
+    """Probes leave the running bytecode after the first event, and nothing else notices."""
     done, found = measure({"main.py": textwrap.dedent(_INSIDE) + body + "\n"}, "main.py")
     assert (done.returncode, done.stderr) == (0, "")
     assert {2, 3, 4, 5, 6, 8, 9} <= found["main.py"][0]
@@ -150,7 +150,7 @@ def test_probes_in_live_bytecode(measure, body):
 
 
 def test_many_probes_in_one_function(measure):
-    """Probes whose constants need EXTENDED_ARG are hit and removed all the same."""
+    """Probes whose constants need EXTENDED_ARG are executed and removed all the same."""
     lines = "".join(f"    x = x + {n + 1000}\n" for n in range(700))
     _done, found = measure({"main.py": f"def f(x):\n{lines}    return x\nfor _ in range(30): f(1)\n"}, "main.py")
     assert found["main.py"][0] == set(range(1, 704))

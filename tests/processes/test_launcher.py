@@ -63,8 +63,8 @@ def compare(tmp_path):
         measured = set()
         for path in directory.glob("*.rec"):
             record = read_record(str(path))
-            measured |= {os.path.basename(module.path) for module in record.modules if any(module.hits)}
-            measured |= {os.path.basename(code.path) for code in record.codes if any(code.hits)}
+            measured |= {os.path.basename(module.path) for module in record.modules if any(module.events)}
+            measured |= {os.path.basename(code.path) for code in record.codes if any(code.events)}
         return outcomes, measured
 
     return run

@@ -32,7 +32,7 @@ from coverage.python import PythonFileReporter
 from coverage.results import analysis_from_file_reporter
 
 from footfall.analyze.bytecode.arcs import arcs_of_code
-from footfall.model import HIT_ASYNC_STOP, HIT_LEFT, HIT_LINE, HIT_RAISE, HIT_RIGHT, HIT_UNWIND
+from footfall.model import EVENT_ASYNC_STOP, EVENT_LEFT, EVENT_LINE, EVENT_RAISE, EVENT_RIGHT, EVENT_UNWIND
 from footfall.record.run.record_file import RecordedCode
 
 Arcs = set[tuple[int, int]]
@@ -82,41 +82,41 @@ class Collector:
         """End recording and return what was seen."""
         sys.monitoring.set_events(self._tool_id, 0)
         sys.monitoring.free_tool_id(self._tool_id)
-        return [_recorded(code, hits) for code, hits in self._codes.values()]
+        return [_recorded(code, events) for code, events in self._codes.values()]
 
     def _on_start(self, code: Any, _offset: int) -> Any:
         if self._is_measured(code.co_filename) and id(code) not in self._codes:
             ends, jumps = _places_to_watch(code) if self._exits else ([], [])
-            hits = bytearray(len(code.co_code) // 2 * (1 + len(ends)))
+            events = bytearray(len(code.co_code) // 2 * (1 + len(ends)))
             for unit in jumps:
-                hits[unit] = HIT_RIGHT
-            self._codes[id(code)] = (code, hits)
+                events[unit] = EVENT_RIGHT
+            self._codes[id(code)] = (code, events)
             self._star_ends[id(code)] = ends
             self._cold_jumps[id(code)] = jumps
             sys.monitoring.set_local_events(self._tool_id, code, self._local_events)
         return sys.monitoring.DISABLE
 
-    def _hit(self, code: Any, offset: int, flag: int) -> Any:
+    def _record(self, code: Any, offset: int, flag: int) -> Any:
         self._codes[id(code)][1][offset // 2] |= flag
         return sys.monitoring.DISABLE
 
     def _on_line(self, code: Any, _line: int) -> Any:
         frame = sys._getframe(1)
-        disable = self._hit(code, frame.f_lasti, HIT_LINE)
+        disable = self._record(code, frame.f_lasti, EVENT_LINE)
         if not self._star_ends[id(code)]:
             return disable
         self._last_lines[frame] = frame.f_lasti // 2
         return None
 
     def _on_left(self, code: Any, offset: int, _to: object) -> Any:
-        return self._hit_branch(code, offset, HIT_LEFT, sys._getframe(1))
+        return self._record_branch(code, offset, EVENT_LEFT, sys._getframe(1))
 
     def _on_right(self, code: Any, offset: int, _to: object) -> Any:
-        return self._hit_branch(code, offset, HIT_RIGHT, sys._getframe(1))
+        return self._record_branch(code, offset, EVENT_RIGHT, sys._getframe(1))
 
-    def _hit_branch(self, code: Any, offset: int, flag: int, frame: Any) -> Any:
+    def _record_branch(self, code: Any, offset: int, flag: int, frame: Any) -> Any:
         """Note a branch, and at the end of an `except*` from which line it was reached."""
-        disable = self._hit(code, offset, flag)
+        disable = self._record(code, offset, flag)
         for number, end in enumerate(self._star_ends[id(code)], start=1):
             if offset // 2 in (end, end + 2):  # the branch or its NOT_TAKEN
                 place = len(code.co_code) // 2 * number + self._last_lines[frame]
@@ -126,17 +126,17 @@ class Collector:
 
     def _on_instruction(self, code: Any, offset: int) -> Any:
         if offset // 2 in self._cold_jumps[id(code)]:
-            self._hit(code, offset, HIT_LEFT)
+            self._record(code, offset, EVENT_LEFT)
         return sys.monitoring.DISABLE
 
     def _on_handled(self, code: Any, _handler: int, error: BaseException) -> None:
-        flag = HIT_ASYNC_STOP if isinstance(error, StopAsyncIteration) else HIT_RAISE
-        self._hit_origin(code, sys._getframe(1).f_lasti, flag)
+        flag = EVENT_ASYNC_STOP if isinstance(error, StopAsyncIteration) else EVENT_RAISE
+        self._record_origin(code, sys._getframe(1).f_lasti, flag)
 
     def _on_unwind(self, code: Any, _offset: int, _error: BaseException) -> None:
-        self._hit_origin(code, sys._getframe(1).f_lasti, HIT_UNWIND)
+        self._record_origin(code, sys._getframe(1).f_lasti, EVENT_UNWIND)
 
-    def _hit_origin(self, code: Any, offset: int, flag: int) -> None:
+    def _record_origin(self, code: Any, offset: int, flag: int) -> None:
         """The frame says where the exception came from; the event's offset is the handler's or a RERAISE's."""
         known = self._codes.get(id(code))
         if known is not None:
@@ -157,7 +157,7 @@ def _places_to_watch(code: Any) -> tuple[list[int], list[int]]:
     return ends, jumps
 
 
-def _recorded(code: Any, hits: bytearray) -> RecordedCode:
+def _recorded(code: Any, events: bytearray) -> RecordedCode:
     return RecordedCode(
         code.co_filename,
         sys.hexversion,
@@ -169,8 +169,8 @@ def _recorded(code: Any, hits: bytearray) -> RecordedCode:
         code.co_exceptiontable,
         tuple(code.co_branches()),
         "",
-        bytes(hits),
-        len(hits),
+        bytes(events),
+        len(events),
     )
 
 

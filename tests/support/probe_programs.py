@@ -6,7 +6,7 @@ import ast
 import sys
 import types
 
-from footfall.analyze.probes.arcs import arcs_of_hits, meanings_of_source
+from footfall.analyze.probes.arcs import arcs_of_events, meanings_of_source
 from footfall.probes.forms import HEADER, MARK
 from footfall.probes.mode import mode_here
 from footfall.probes.phantom_lines import find_phantom_lines
@@ -20,7 +20,7 @@ class RecordingMark:
     """Takes the mark's place and notes the numbers that it is compared with, or stored under."""
 
     def __init__(self, n_probes: int) -> None:
-        self.hits = bytearray(n_probes)
+        self.events = bytearray(n_probes)
 
     def __eq__(self, other: object) -> bool:
         number, *lines = _numbers_of(other)
@@ -29,13 +29,13 @@ class RecordingMark:
             error = sys.exception()
             assert error is not None and error.__traceback__ is not None
             if first <= error.__traceback__.tb_lineno <= last:
-                self.hits[number] = 1
+                self.events[number] = 1
             return False
-        self.hits[number] = 1
+        self.events[number] = 1
         return False
 
     def __setitem__(self, number: int, value: int) -> None:
-        self.hits[number] = value
+        self.events[number] = value
 
     __hash__ = None  # type: ignore[assignment]
 
@@ -64,7 +64,7 @@ def run_with_probes(source: str, filename: str, with_branches: bool = True) -> t
         exec(code, {"__name__": "__main__", "__file__": filename})
     except Exception:
         pass
-    return arcs_of_hits(meanings_of_source(source.encode(), mode_here(with_branches)), bytes(mark.hits))
+    return arcs_of_events(meanings_of_source(source.encode(), mode_here(with_branches)), bytes(mark.events))
 
 
 def armed(source: str, filename: str, with_branches: bool = True) -> tuple[types.CodeType, RecordingMark]:

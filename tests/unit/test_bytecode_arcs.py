@@ -1,4 +1,4 @@
-"""Hits of the monitoring engine to lines and arcs, against coverage.py's C tracer and from stored records."""
+"""Events of the monitoring engine to lines and arcs, against coverage.py's C tracer and from stored records."""
 
 import importlib.util
 import sys
@@ -9,7 +9,7 @@ import pytest
 from flow_constructs import CONSTRUCTS
 from footfall.analyze.bytecode.arcs import arcs_of_code
 from footfall.analyze.bytecode.opcodes import OPCODES_BY_VERSION
-from footfall.model import HIT_LEFT, HIT_LINE, HIT_RIGHT
+from footfall.model import EVENT_LEFT, EVENT_LINE, EVENT_RIGHT
 from footfall.record.run.record_file import RecordedCode
 
 has_branch_events = pytest.mark.skipif(
@@ -62,30 +62,30 @@ def test_random_programs_equal_the_c_tracer(tmp_path: Path) -> None:
     assert found == []
 
 
-def _hits(code: RecordedCode, flags: dict[int, int]) -> RecordedCode:
-    return code._replace(hits=bytes(flags.get(2 * unit, 0) for unit in range(len(code.code) // 2)))
+def _events(code: RecordedCode, flags: dict[int, int]) -> RecordedCode:
+    return code._replace(events=bytes(flags.get(2 * unit, 0) for unit in range(len(code.code) // 2)))
 
 
 def test_one_line_raise_does_not_mark_the_next_line() -> None:
     """Any interpreter resolves a record of 3.14, and a raise ends the path."""
-    code = _hits(RECORD_3_14, {2: HIT_LINE, 12: HIT_LEFT})
+    code = _events(RECORD_3_14, {2: EVENT_LINE, 12: EVENT_LEFT})
     assert arcs_of_code(code) == ({2}, {(-1, 2), (2, -1)})
 
 
 def test_not_taken_raise_goes_to_the_next_line() -> None:
     """The other way of the same branch leads to the next line and out."""
-    code = _hits(RECORD_3_14, {2: HIT_LINE, 12: HIT_RIGHT, 30: HIT_LINE})
+    code = _events(RECORD_3_14, {2: EVENT_LINE, 12: EVENT_RIGHT, 30: EVENT_LINE})
     assert arcs_of_code(code) == ({2, 3}, {(-1, 2), (2, 3), (3, -1)})
 
 
 def test_code_that_was_never_entered_has_nothing() -> None:
-    """No hits, no lines and no arcs."""
-    assert arcs_of_code(_hits(RECORD_3_14, {})) == (set(), set())
+    """No events, no lines and no arcs."""
+    assert arcs_of_code(_events(RECORD_3_14, {})) == (set(), set())
 
 
 def test_versions_without_branch_events_give_lines_only() -> None:
-    """A record of 3.12 or 3.13 holds LINE hits and nothing else."""
-    code = _hits(RECORD_3_14._replace(version=0x030D00F0, branches=()), {2: HIT_LINE, 30: HIT_LINE})
+    """A record of 3.12 or 3.13 holds LINE events and nothing else."""
+    code = _events(RECORD_3_14._replace(version=0x030D00F0, branches=()), {2: EVENT_LINE, 30: EVENT_LINE})
     assert arcs_of_code(code) == ({2, 3}, set())
 
 
@@ -105,6 +105,6 @@ def test_opcode_row_is_this_interpreters() -> None:
 )
 def test_damaged_tables_are_an_error(field: str, value: bytes) -> None:
     """A table that does not fit the code is a ValueError, not a wrong answer."""
-    code = _hits(RECORD_3_14._replace(**{field: value}), {2: HIT_LINE})
+    code = _events(RECORD_3_14._replace(**{field: value}), {2: EVENT_LINE})
     with pytest.raises(ValueError):
         arcs_of_code(code)

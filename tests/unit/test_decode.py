@@ -75,11 +75,11 @@ def _recorded(code: types.CodeType, branches: tuple[tuple[int, int, int], ...]) 
         code=code.co_code,
         exception_table=code.co_exceptiontable,
         branches=branches,
-        hits=b"",
+        events=b"",
     )
 
 
-def _random_hits(chance: random.Random, recorded: RecordedCode) -> bytes:
+def _random_events(chance: random.Random, recorded: RecordedCode) -> bytes:
     n_units = len(recorded.code) // 2
     density = chance.choice((0.02, 0.3, 0.9))
     flags = chance.choice((0x7F, 0x07, 0x2F))
@@ -88,7 +88,7 @@ def _random_hits(chance: random.Random, recorded: RecordedCode) -> bytes:
 
 
 def _n_star_ends(recorded: RecordedCode) -> int:
-    """How many fields of hits must follow the first: one for each jump without a line that ends an `except*`."""
+    """How many fields of events must follow the first: one for each jump without a line that ends an `except*`."""
     lines = lines_of_units(recorded.line_table, recorded.first_line, len(recorded.code) // 2)
     units = {source // 2 for source, _, _ in recorded.branches}
     return sum(recorded.code[2 * unit] == OPS.pop_jump_if_not_none and lines[unit] < 0 for unit in units)
@@ -104,7 +104,7 @@ def _answer(work, *arguments):
 
 @pytest.mark.slow
 def test_the_same_answers() -> None:
-    """Tables of every code object; lines and arcs of random hits, whole runs and contexts; also of `except*`, whose hits have more fields."""
+    """Tables of every code object; lines and arcs of random events, whole runs and contexts; also of `except*`, whose events have more fields."""
     chance = random.Random(1)
     n_compared = n_with_stars = 0
     for code in _all_codes():
@@ -117,12 +117,12 @@ def test_the_same_answers() -> None:
         recorded = _recorded(code, branches)
         n_with_stars += _n_star_ends(recorded)
         for has_exits, is_partial in ((True, False), (True, True), (False, False)):
-            hits = recorded._replace(hits=_random_hits(chance, recorded))
-            expected = walk_arcs(hits, OPS, has_exits, is_partial)
-            assert arcs_of_code(hits, has_exits, is_partial) == expected, (
+            events = recorded._replace(events=_random_events(chance, recorded))
+            expected = walk_arcs(events, OPS, has_exits, is_partial)
+            assert arcs_of_code(events, has_exits, is_partial) == expected, (
                 code.co_filename,
                 code.co_qualname,
-                hits.hits,
+                events.events,
             )
             n_compared += 1
     assert n_compared > 2000
@@ -139,8 +139,8 @@ def test_damage_is_refused_alike_and_never_read_past() -> None:
         recorded = _recorded(code, list_branches(code.co_code, OPS))
         for name in chance.sample(("code", "line_table", "exception_table", "branches"), chance.randrange(1, 3)):
             recorded = recorded._replace(**{name: _damaged(chance, getattr(recorded, name))})
-        n_hits = max(0, len(recorded.code) // 2 + chance.choice((0, 0, 0, -1, 1)))
-        recorded = recorded._replace(hits=bytes(chance.randrange(128) for _ in range(n_hits)))
+        n_events = max(0, len(recorded.code) // 2 + chance.choice((0, 0, 0, -1, 1)))
+        recorded = recorded._replace(events=bytes(chance.randrange(128) for _ in range(n_events)))
         assert find_branches(recorded.code, OPS) == list_branches(recorded.code, OPS)
         assert steering_instructions(recorded.code, OPS) == find_steering(recorded.code, OPS)
         assert positions(recorded.line_table, 5) == read_positions(recorded.line_table, 5)

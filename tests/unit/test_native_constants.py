@@ -50,7 +50,7 @@ def test_the_format_of_records_stands_once():
     """Each number of native/record/format.h is Python's of the same name, and the other way round."""
     header = _constants("record/format.h")
     python = {name: getattr(formats, name) for name in vars(formats) if name.isupper()}
-    python |= {name: getattr(model, name) for name in model.__all__ if name.startswith(("HIT_", "RECORD_"))}
+    python |= {name: getattr(model, name) for name in model.__all__ if name.startswith(("EVENT_", "RECORD_"))}
     python = {name: value.decode() if isinstance(value, bytes) else value for name, value in python.items()}
     assert header == python
 
@@ -62,7 +62,7 @@ def test_the_format_of_records_stands_once():
         (sample_log._SAMPLE_LAYOUT, formats.SAMPLE_BYTES),
         (sample_log._WAITING_LAYOUT, formats.WAITING_BYTES),
         (sample_log._NODE_LAYOUT, formats.NODE_BYTES),
-        (record_file._HITS_HEAD, formats.HITS_HEAD_BYTES),
+        (record_file._EVENTS_HEAD, formats.EVENTS_HEAD_BYTES),
     ],
 )
 def test_readers_take_entries_as_long_as_they_are(layout: struct.Struct, size):

@@ -37,8 +37,8 @@ def module(tmp_path, monkeypatch) -> ProbedModule:
 
 def _module(path: Path) -> ProbedModule:
     source = path.read_bytes()
-    hits = bytes(len(meanings_of_source(source, BRANCHES)))
-    return ProbedModule(str(path), sys.hexversion, BRANCHES, digest_source(source), "", hits)
+    events = bytes(len(meanings_of_source(source, BRANCHES)))
+    return ProbedModule(str(path), sys.hexversion, BRANCHES, digest_source(source), "", events)
 
 
 def _cache_rows() -> list[tuple[bytes, bytes]]:

@@ -1,5 +1,5 @@
 /* engines/monitoring/codes.c: which code objects the engine on sys.monitoring measures, and what each carries in its co_extra
- * slot: where its flags are in the record file, and whether it has a hit in this context. */
+ * slot: where its flags are in the record file, and whether it has an event in this context. */
 #include "compat/versions.h"
 #include "engines/decision.h"
 #include "engines/monitoring/codes.h"
@@ -12,25 +12,25 @@
 #include <opcode.h>
 
 void
-monitoring_free_code_hits(void *extra)
+monitoring_free_code_events(void *extra)
 {
-    code_hits *gone = extra;
+    code_events *gone = extra;
     if (gone != NULL) {
-        other_context_hits_free(&gone->other_hits);
+        other_context_events_free(&gone->other_events);
         except_star_ends_free(gone->ends);
         PyMem_RawFree(gone->jumps);
         gone->ends = NULL;
         gone->jumps = NULL;
     }
     if (gone != NULL && gone->is_dirty) {
-        gone->code = NULL; /* its hits are still to be recorded when the context ends */
+        gone->code = NULL; /* its events are still to be recorded when the context ends */
         return;
     }
     PyMem_RawFree(gone);
 }
 
 static void
-mark_dirty(struct monitoring *mon, code_hits *extra)
+mark_dirty(struct monitoring *mon, code_events *extra)
 {
     if (!extra->is_dirty) {
         extra->is_dirty = 1;
@@ -40,10 +40,10 @@ mark_dirty(struct monitoring *mon, code_hits *extra)
 }
 
 /* What a code object carries from now on; it owns `ends` then. NULL with an exception. */
-static code_hits *
-new_code_hits(struct monitoring *mon, PyObject *code, except_star_ends *ends)
+static code_events *
+new_code_events(struct monitoring *mon, PyObject *code, except_star_ends *ends)
 {
-    code_hits *extra = PyMem_RawCalloc(1, sizeof *extra);
+    code_events *extra = PyMem_RawCalloc(1, sizeof *extra);
     if (extra == NULL) {
         PyErr_NoMemory();
         return NULL;
@@ -86,7 +86,7 @@ monitoring_register(module_state *state, PyObject *code, PyObject *path)
         Py_DECREF(bytecode);
         return 0;
     }
-    code_hits *extra = code_hits_of(mon, code);
+    code_events *extra = code_events_of(mon, code);
     except_star_ends *found = NULL; // owned
     if (extra == NULL && mon->with_branches) {
         found = except_star_ends_find((PyCodeObject *)code, bytecode);
@@ -94,16 +94,16 @@ monitoring_register(module_state *state, PyObject *code, PyObject *path)
     uint32_t n_more = except_star_ends_places(extra != NULL ? extra->ends : found);
     uint32_t n_units = (uint32_t)(PyBytes_GET_SIZE(bytecode) / 2);
     uint32_t code_id = 0;
-    unsigned char *hits = recorder_add_code(state->recorder, (PyCodeObject *)code, bytecode, n_more, path, &code_id);
+    unsigned char *events = recorder_add_code(state->recorder, (PyCodeObject *)code, bytecode, n_more, path, &code_id);
     Py_DECREF(bytecode);
-    if (hits != NULL && extra == NULL) {
-        extra = new_code_hits(mon, code, found);
+    if (events != NULL && extra == NULL) {
+        extra = new_code_events(mon, code, found);
     }
-    if (hits == NULL || extra == NULL) {
+    if (events == NULL || extra == NULL) {
         except_star_ends_free(found);
         return PyErr_Occurred() ? -1 : 0;
     }
-    extra->hits = hits;
+    extra->events = events;
     extra->n_places = n_units + n_more;
     extra->code_id = code_id;
     extra->generation = state->recorder->generation;
@@ -147,7 +147,7 @@ monitoring_decision(module_state *state, PyObject *filename)
 }
 
 void
-monitoring_set_flag(module_state *state, code_hits *extra, Py_ssize_t byte_offset, unsigned char flag)
+monitoring_set_flag(module_state *state, code_events *extra, Py_ssize_t byte_offset, unsigned char flag)
 {
     struct monitoring *mon = state->monitoring;
     if (byte_offset < 0 || (size_t)byte_offset / 2 >= extra->n_places) {
@@ -164,7 +164,7 @@ monitoring_set_flag(module_state *state, code_hits *extra, Py_ssize_t byte_offse
             return;
         }
     }
-    __atomic_fetch_or(&extra->hits[byte_offset / 2], flag, __ATOMIC_RELAXED);
+    __atomic_fetch_or(&extra->events[byte_offset / 2], flag, __ATOMIC_RELAXED);
     mark_dirty(mon, extra);
 }
 

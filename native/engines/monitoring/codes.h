@@ -15,11 +15,11 @@ int monitoring_register(module_state *state, PyObject *code, PyObject *path);
 PyObject *monitoring_decision(module_state *state, PyObject *filename);
 
 /* The free function of the co_extra slot. */
-void monitoring_free_code_hits(void *extra);
+void monitoring_free_code_events(void *extra);
 
 /* Set a flag at a code unit, for the process's context. After a fork the code is recorded anew in the child's
  * file first. */
-void monitoring_set_flag(module_state *state, code_hits *extra, Py_ssize_t byte_offset, unsigned char flag);
+void monitoring_set_flag(module_state *state, code_events *extra, Py_ssize_t byte_offset, unsigned char flag);
 
 /* `sys.monitoring.set_local_events` of our tool. -1 with an exception. */
 int monitoring_set_local_events(struct monitoring *mon, PyObject *code, PyObject *events);

@@ -23,7 +23,7 @@
 #define LONG_AGO 1
 
 static int
-arm_now(struct monitoring *mon, const code_hits *extra)
+arm_now(struct monitoring *mon, const code_events *extra)
 {
     PyObject *code = (PyObject *)extra->code; // borrowed
     return monitoring_set_local_events(mon, code, mon->no_events) < 0
@@ -65,7 +65,7 @@ must_arm_at_once(void)
 }
 
 static int
-arm(struct monitoring *mon, const code_hits *extra, int is_at_once)
+arm(struct monitoring *mon, const code_events *extra, int is_at_once)
 {
     if (is_at_once) {
         return arm_now(mon, extra);
@@ -82,14 +82,14 @@ arm_frames(module_state *state, PyThreadState *thread, int is_marking)
     struct _PyInterpreterFrame *frame = frame_with_code(&mon->frames, frame_of_thread(thread));
     while (frame != NULL) {
         PyObject *code = PyUnstable_InterpreterFrame_GetCode(frame); // owned
-        code_hits *extra = PyCode_Check(code) ? code_hits_of(mon, code) : NULL;
+        code_events *extra = PyCode_Check(code) ? code_events_of(mon, code) : NULL;
         int status = 0;
         if (extra != NULL && extra->code->_co_instrumentation_version == LONG_AGO) {
             status = arm_now(mon, extra);
         }
         int at = PyUnstable_InterpreterFrame_GetLasti(frame);
         if (extra != NULL && is_marking && status == 0 && at / 2 >= extra->code->_co_firsttraceable) {
-            monitoring_set_flag(state, extra, at, HIT_RESUMED);
+            monitoring_set_flag(state, extra, at, EVENT_RESUMED);
             status = monitoring_watch_cold_jumps(state, extra); /* it may be in a handler */
         }
         Py_DECREF(code);
@@ -113,13 +113,13 @@ arm_running(module_state *state, int is_marking)
     return 0;
 }
 
-/* Let all that was hit in this context be seen again in it, by work of another. -1 with an exception. */
+/* Let all that was executed in this context be seen again in it, by work of another. -1 with an exception. */
 static int
 arm_dirty(module_state *state)
 {
     struct monitoring *mon = state->monitoring;
     int is_at_once = must_arm_at_once();
-    for (code_hits *extra = mon->dirty; extra != NULL; extra = extra->next_dirty) {
+    for (code_events *extra = mon->dirty; extra != NULL; extra = extra->next_dirty) {
         if (extra->code != NULL && arm(mon, extra, is_at_once) < 0) {
             return -1;
         }
@@ -129,7 +129,7 @@ arm_dirty(module_state *state)
 
 /* Set a flag of work of another context than the process's. */
 static void
-set_other_flag(module_state *state, code_hits *extra, Py_ssize_t byte_offset, unsigned char flag, uint32_t context_id)
+set_other_flag(module_state *state, code_events *extra, Py_ssize_t byte_offset, unsigned char flag, uint32_t context_id)
 {
     struct monitoring *mon = state->monitoring;
     recorder *rec = state->recorder;
@@ -149,16 +149,17 @@ set_other_flag(module_state *state, code_hits *extra, Py_ssize_t byte_offset, un
             return;
         }
     }
-    other_context_hits *found = other_context_hits_of(&extra->other_hits, context_id, rec->generation, extra->n_places);
+    other_context_events *found =
+        other_context_events_of(&extra->other_events, context_id, rec->generation, extra->n_places);
     size_t unit = (size_t)byte_offset / 2;
-    if (found != NULL && (found->hits[unit] & flag) != flag) { /* no memory: not worth more than this one hit */
-        found->hits[unit] |= flag;
-        recorder_add_hit(rec, RECORD_HITS, extra->code_id, context_id, (uint32_t)unit, flag);
+    if (found != NULL && (found->events[unit] & flag) != flag) { /* no memory: not worth more than this one event */
+        found->events[unit] |= flag;
+        recorder_add_event(rec, RECORD_EVENTS, extra->code_id, context_id, (uint32_t)unit, flag);
     }
 }
 
 int
-monitoring_set_flag_in_context(module_state *state, code_hits *extra, Py_ssize_t byte_offset, unsigned char flag)
+monitoring_set_flag_in_context(module_state *state, code_events *extra, Py_ssize_t byte_offset, unsigned char flag)
 {
     uint32_t context_id;
     if (context_is_other(state, &context_id)) {
@@ -170,7 +171,7 @@ monitoring_set_flag_in_context(module_state *state, code_hits *extra, Py_ssize_t
 }
 
 int
-monitoring_watch_cold_jumps(module_state *state, code_hits *extra)
+monitoring_watch_cold_jumps(module_state *state, code_events *extra)
 {
     PyObject *code = (PyObject *)extra->code; // borrowed
     if (state->monitoring->watch_events == NULL) {
@@ -189,7 +190,7 @@ monitoring_watch_cold_jumps(module_state *state, code_hits *extra)
         return 0;
     }
     for (uint32_t i = 0; i < extra->jumps->n; i++) {
-        monitoring_set_flag_in_context(state, extra, 2 * (Py_ssize_t)extra->jumps->units[i], HIT_RIGHT);
+        monitoring_set_flag_in_context(state, extra, 2 * (Py_ssize_t)extra->jumps->units[i], EVENT_RIGHT);
     }
     if (extra->is_watching || state->monitoring == NULL) {
         return 0;
@@ -198,18 +199,18 @@ monitoring_watch_cold_jumps(module_state *state, code_hits *extra)
     return monitoring_set_local_events(state->monitoring, code, state->monitoring->watch_events);
 }
 
-/* Record and clear the hits of one code object, which is in the list no more. -1 when recording is off. */
+/* Record and clear the events of one code object, which is in the list no more. -1 when recording is off. */
 static int
-flush_code(module_state *state, code_hits *extra)
+flush_code(module_state *state, code_events *extra)
 {
     recorder *rec = state->recorder;
     if (extra->generation != rec->generation) {
         return 0; /* a forked child has nothing of it; the bytes are the parent's */
     }
-    if (recorder_add_hits(rec, RECORD_HITS, extra->code_id, rec->context_id, extra->hits, extra->n_places) < 0) {
+    if (recorder_add_events(rec, RECORD_EVENTS, extra->code_id, rec->context_id, extra->events, extra->n_places) < 0) {
         return -1;
     }
-    memset(extra->hits, 0, extra->n_places);
+    memset(extra->events, 0, extra->n_places);
     return 0;
 }
 
@@ -240,7 +241,7 @@ monitoring_flush(module_state *state)
     mon->has_other_contexts = 0;
     int is_at_once = must_arm_at_once();
     int status = 0;
-    for (code_hits *extra = monitoring_pop_dirty(mon); extra != NULL; extra = monitoring_pop_dirty(mon)) {
+    for (code_events *extra = monitoring_pop_dirty(mon); extra != NULL; extra = monitoring_pop_dirty(mon)) {
         int is_flushed = flush_code(state, extra) == 0;
         int was_watching = extra->is_watching;
         extra->is_watching = 0;

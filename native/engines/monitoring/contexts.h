@@ -8,11 +8,11 @@
 #if HAS_MONITORING
 
 /* Set a flag, of the running thread's or task's context. Whether that is the process's own. */
-int monitoring_set_flag_in_context(module_state *state, code_hits *extra, Py_ssize_t byte_offset, unsigned char flag);
+int monitoring_set_flag_in_context(module_state *state, code_events *extra, Py_ssize_t byte_offset, unsigned char flag);
 
-/* A frame of this code is in a handler: see how it leaves. A watched jump is marked with HIT_RIGHT, and has HIT_LEFT
+/* A frame of this code is in a handler: see how it leaves. A watched jump is marked with EVENT_RIGHT, and has EVENT_LEFT
  * once it was done. -1 with an exception. */
-int monitoring_watch_cold_jumps(module_state *state, code_hits *extra);
+int monitoring_watch_cold_jumps(module_state *state, code_events *extra);
 
 /* As struct engine_functions has them. */
 int monitoring_flush(module_state *state);

@@ -33,7 +33,7 @@ monitoring_debugger_step(PyCodeObject *code)
 static int
 prepare_code(struct monitoring *mon, PyObject *code)
 {
-    const code_hits *extra = code_hits_of(mon, code);
+    const code_events *extra = code_events_of(mon, code);
     long events = PyLong_AsLong(extra == NULL ? mon->no_events : mon->local_events) | mon->instruction_event;
     PyObject *wanted = PyLong_FromLong(events); // owned
     int status = wanted == NULL ? -1 : monitoring_set_local_events(mon, code, wanted);
@@ -45,7 +45,7 @@ prepare_code(struct monitoring *mon, PyObject *code)
 static int
 restore_code(struct monitoring *mon, PyObject *code)
 {
-    const code_hits *extra = code_hits_of(mon, code);
+    const code_events *extra = code_events_of(mon, code);
     if (monitoring_set_local_events(mon, code, extra == NULL ? mon->no_events : mon->local_events) < 0) {
         return -1;
     }

@@ -50,7 +50,7 @@ on_py_start(PyObject *module, PyObject *const *args, Py_ssize_t n_args)
     if (path == Py_None) {
         return Py_NewRef(mon->disable);
     }
-    code_hits *known = code_hits_of(mon, code);
+    code_events *known = code_events_of(mon, code);
     if (known == NULL) {
         int registered = monitoring_register(state, code, path);
         if (registered < 0) {
@@ -68,10 +68,10 @@ on_py_start(PyObject *module, PyObject *const *args, Py_ssize_t n_args)
 
 /* A line that may lead to the end of an `except*`, or such an end: its event stays. */
 static void
-note_except_star_event(module_state *state, code_hits *extra, uint32_t unit, unsigned char flag)
+note_except_star_event(module_state *state, code_events *extra, uint32_t unit, unsigned char flag)
 {
     frame_lines *last_lines = &state->monitoring->last_lines;
-    if (flag == HIT_LINE) {
+    if (flag == EVENT_LINE) {
         except_star_ends_note_line(last_lines, frame_running(), unit);
     }
     else {
@@ -82,9 +82,9 @@ note_except_star_event(module_state *state, code_hits *extra, uint32_t unit, uns
 
 /* The end of a callback whose event has done its work at this place. */
 static PyObject *
-hit_once(module_state *state, PyObject *code, Py_ssize_t byte_offset, unsigned char flag)
+set_flag_once(module_state *state, PyObject *code, Py_ssize_t byte_offset, unsigned char flag)
 {
-    code_hits *extra = code_hits_of(state->monitoring, code);
+    code_events *extra = code_events_of(state->monitoring, code);
     if (extra == NULL) {
         Py_RETURN_NONE; /* of a measurement that ended: this one sees the place when the code starts anew */
     }
@@ -93,7 +93,7 @@ hit_once(module_state *state, PyObject *code, Py_ssize_t byte_offset, unsigned c
         Py_RETURN_NONE; /* stopped */
     }
     uint32_t unit = (uint32_t)(byte_offset / 2);
-    if (extra->ends != NULL && except_star_ends_watch(extra->ends, unit, flag == HIT_LINE)) {
+    if (extra->ends != NULL && except_star_ends_watch(extra->ends, unit, flag == EVENT_LINE)) {
         note_except_star_event(state, extra, unit, flag);
         Py_RETURN_NONE;
     }
@@ -115,7 +115,7 @@ on_line(PyObject *module, PyObject *const *args, Py_ssize_t n_args)
     }
     /* The callback is native, so the running frame is the one that the event is about. Its offset
      * says which copy of the line it is (a finally body is compiled more than once). */
-    return hit_once(state, args[0], PyUnstable_InterpreterFrame_GetLasti(frame_running()), HIT_LINE);
+    return set_flag_once(state, args[0], PyUnstable_InterpreterFrame_GetLasti(frame_running()), EVENT_LINE);
 }
 
 /* An event at its own offset, which is the callback's second argument. */
@@ -129,7 +129,7 @@ on_place(PyObject *module, PyObject *const *args, Py_ssize_t n_args, unsigned ch
     if (n_args < 2 || !PyCode_Check(args[0])) {
         return Py_NewRef(state->monitoring->disable);
     }
-    return hit_once(state, args[0], PyLong_AsSsize_t(args[1]), flag);
+    return set_flag_once(state, args[0], PyLong_AsSsize_t(args[1]), flag);
 }
 
 static PyObject *
@@ -143,44 +143,44 @@ on_branch(PyObject *module, PyObject *const *args, Py_ssize_t n_args, unsigned c
         return Py_NewRef(state->monitoring->disable);
     }
     Py_ssize_t place =
-        branch_place((PyCodeObject *)args[0], PyLong_AsSsize_t(args[1]), PyLong_AsSsize_t(args[2]), flag == HIT_LEFT);
-    return place < 0 && PyErr_Occurred() ? fail(state) : hit_once(state, args[0], place, flag);
+        branch_place((PyCodeObject *)args[0], PyLong_AsSsize_t(args[1]), PyLong_AsSsize_t(args[2]), flag == EVENT_LEFT);
+    return place < 0 && PyErr_Occurred() ? fail(state) : set_flag_once(state, args[0], place, flag);
 }
 
 static PyObject *
 on_branch_left(PyObject *module, PyObject *const *args, Py_ssize_t n_args)
 {
-    return on_branch(module, args, n_args, HIT_LEFT);
+    return on_branch(module, args, n_args, EVENT_LEFT);
 }
 
 static PyObject *
 on_branch_right(PyObject *module, PyObject *const *args, Py_ssize_t n_args)
 {
-    return on_branch(module, args, n_args, HIT_RIGHT);
+    return on_branch(module, args, n_args, EVENT_RIGHT);
 }
 
 /* A jump or a return was done. */
 static PyObject *
 on_leave(PyObject *module, PyObject *const *args, Py_ssize_t n_args)
 {
-    return on_place(module, args, n_args, HIT_LEFT);
+    return on_place(module, args, n_args, EVENT_LEFT);
 }
 
 /* What the code object that an exception's event is about carries; NULL when it is not measured. These events are
  * of the whole process in 3.14, so most end here. */
-static code_hits *
+static code_events *
 excepting_code(module_state *state, PyObject *const *args, Py_ssize_t n_args)
 {
     if (state->monitoring == NULL || n_args < 1 || !PyCode_Check(args[0])) {
         return NULL;
     }
-    return code_hits_of(state->monitoring, args[0]);
+    return code_events_of(state->monitoring, args[0]);
 }
 
 /* Set a flag where the running frame is. The event's own offset is the handler's or a RERAISE's; the
  * frame still knows where the exception came from. */
 static void
-set_flag_at_frame(module_state *state, code_hits *extra, unsigned char flag)
+set_flag_at_frame(module_state *state, code_events *extra, unsigned char flag)
 {
     monitoring_set_flag_in_context(state, extra, PyUnstable_InterpreterFrame_GetLasti(frame_running()), flag);
 }
@@ -189,7 +189,7 @@ static PyObject *
 on_exception(PyObject *module, PyObject *const *args, Py_ssize_t n_args, unsigned char flag)
 {
     module_state *state = get_state(module);
-    code_hits *extra = excepting_code(state, args, n_args);
+    code_events *extra = excepting_code(state, args, n_args);
     if (extra != NULL) {
         set_flag_at_frame(state, extra, flag);
     }
@@ -203,10 +203,10 @@ on_instruction(PyObject *module, PyObject *const *args, Py_ssize_t n_args)
     if (state->monitoring == NULL) {
         Py_RETURN_NONE;
     }
-    code_hits *extra = n_args >= 2 && PyCode_Check(args[0]) ? code_hits_of(state->monitoring, args[0]) : NULL;
+    code_events *extra = n_args >= 2 && PyCode_Check(args[0]) ? code_events_of(state->monitoring, args[0]) : NULL;
     Py_ssize_t offset = extra == NULL ? -1 : PyLong_AsSsize_t(args[1]);
     if (offset >= 0 && extra->jumps != NULL && cold_jumps_has(extra->jumps, (uint32_t)(offset / 2))) {
-        return hit_once(state, args[0], offset, HIT_LEFT);
+        return set_flag_once(state, args[0], offset, EVENT_LEFT);
     }
     return Py_NewRef(state->monitoring->disable);
 }
@@ -215,10 +215,10 @@ static PyObject *
 on_exception_handled(PyObject *module, PyObject *const *args, Py_ssize_t n_args)
 {
     module_state *state = get_state(module);
-    code_hits *extra = excepting_code(state, args, n_args);
+    code_events *extra = excepting_code(state, args, n_args);
     if (extra != NULL) {
         int is_stop = n_args >= 3 && PyErr_GivenExceptionMatches(args[2], PyExc_StopAsyncIteration);
-        set_flag_at_frame(state, extra, is_stop ? HIT_ASYNC_STOP : HIT_RAISE);
+        set_flag_at_frame(state, extra, is_stop ? EVENT_ASYNC_STOP : EVENT_RAISE);
         if (state->monitoring != NULL && monitoring_watch_cold_jumps(state, extra) < 0) {
             monitoring_fail(state);
         }
@@ -229,21 +229,21 @@ on_exception_handled(PyObject *module, PyObject *const *args, Py_ssize_t n_args)
 static PyObject *
 on_unwind(PyObject *module, PyObject *const *args, Py_ssize_t n_args)
 {
-    return on_exception(module, args, n_args, HIT_UNWIND);
+    return on_exception(module, args, n_args, EVENT_UNWIND);
 }
 
 /* A generator or coroutine goes on. */
 static PyObject *
 on_resume(PyObject *module, PyObject *const *args, Py_ssize_t n_args)
 {
-    return on_place(module, args, n_args, HIT_RESUMED);
+    return on_place(module, args, n_args, EVENT_RESUMED);
 }
 
 /* An exception is thrown into one. */
 static PyObject *
 on_throw(PyObject *module, PyObject *const *args, Py_ssize_t n_args)
 {
-    return on_exception(module, args, n_args, HIT_RESUMED);
+    return on_exception(module, args, n_args, EVENT_RESUMED);
 }
 
 static PyMethodDef py_start_callback = {"footfall_py_start", (PyCFunction)(void (*)(void))on_py_start, METH_FASTCALL,

@@ -74,7 +74,7 @@ monitoring_start(PyObject *module, PyObject *args)
     mon->set_local_events = PyObject_GetAttrString(monitoring, "set_local_events");
     mon->set_events = PyObject_GetAttrString(monitoring, "set_events");
     mon->no_events = PyLong_FromLong(0);
-    mon->extra_index = PyUnstable_Eval_RequestCodeExtraIndex(monitoring_free_code_hits);
+    mon->extra_index = PyUnstable_Eval_RequestCodeExtraIndex(monitoring_free_code_events);
     if (mon->decisions == NULL || mon->disable == NULL || mon->set_local_events == NULL || mon->set_events == NULL
         || mon->no_events == NULL) {
         return NULL;
@@ -113,7 +113,7 @@ monitoring_clear(module_state *state)
         return;
     }
     state->monitoring = NULL;
-    for (code_hits *at = monitoring_pop_dirty(mon); at != NULL; at = monitoring_pop_dirty(mon)) {
+    for (code_events *at = monitoring_pop_dirty(mon); at != NULL; at = monitoring_pop_dirty(mon)) {
         if (at->code == NULL) {
             PyMem_RawFree(at);
         }

@@ -54,10 +54,10 @@ monitoring_fail(module_state *state)
     PyErr_Clear();
 }
 
-code_hits *
+code_events *
 monitoring_pop_dirty(struct monitoring *mon)
 {
-    code_hits *first = mon->dirty;
+    code_events *first = mon->dirty;
     if (first != NULL) {
         mon->dirty = first->next_dirty;
         first->is_dirty = 0;

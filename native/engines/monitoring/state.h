@@ -8,14 +8,14 @@
 #if HAS_MONITORING
 
 #include "engines/monitoring/cold_jumps.h"
-#include "engines/other_context_hits.h"
+#include "engines/other_context_events.h"
 #include "engines/frames.h"
 #include "engines/monitoring/except_star_ends.h"
 #include "record/format.h"
 
 /* What a measured code object carries in its co_extra slot. */
-typedef struct code_hits {
-    unsigned char *hits; /* borrowed from the record file's mapping */
+typedef struct code_events {
+    unsigned char *events; /* borrowed from the record file's mapping */
     uint32_t n_places; /* one for each code unit, and those of `ends` */
     except_star_ends *ends; /* owned; NULL in nearly all code */
     cold_jumps *jumps; /* owned; NULL in most code, and until it handles an exception */
@@ -23,11 +23,11 @@ typedef struct code_hits {
     int is_watching; /* `jumps`, by INSTRUCTION events, in this context */
     uint32_t code_id;
     uint32_t generation; /* the recorder's when registered */
-    int is_dirty; /* in the list of code objects with a hit in this context */
-    struct code_hits *next_dirty;
+    int is_dirty; /* in the list of code objects with an event in this context */
+    struct code_events *next_dirty;
     PyCodeObject *code; /* borrowed; NULL when it is gone, then the list owns this */
-    other_context_hits *other_hits; /* owned list */
-} code_hits;
+    other_context_events *other_events; /* owned list */
+} code_events;
 
 struct monitoring {
     PyObject *decide; /* owned: scope decision, str -> str | None */
@@ -39,7 +39,7 @@ struct monitoring {
     PyObject *watch_events; /* owned: int, the same with INSTRUCTION; NULL without branches */
     PyObject *no_events; /* owned: int 0 */
     PyObject *set_events; /* owned: sys.monitoring.set_events */
-    code_hits *dirty; /* first of the list */
+    code_events *dirty; /* first of the list */
     frame_layout frames;
     frame_lines last_lines; /* of frames in an `except*`, for except_star_ends */
     int has_other_contexts; /* work of another context was seen in this one: nothing is disabled until the next */
@@ -47,15 +47,15 @@ struct monitoring {
     long context_events; /* further global events, once there are contexts */
     long instruction_event;
     int with_branches;
-    Py_ssize_t extra_index; /* of code_hits in co_extra; 0 is valid, -1 is none */
+    Py_ssize_t extra_index; /* of code_events in co_extra; 0 is valid, -1 is none */
     int is_off; /* after an internal failure */
     int n_callers; /* callbacks that wait for Python code; another thread may stop the engine meanwhile */
     int is_stopped; /* the last of them frees this */
 };
 
 /* What the code object carries; NULL when it is not measured. */
-static inline code_hits *
-code_hits_of(struct monitoring *mon, PyObject *code)
+static inline code_events *
+code_events_of(struct monitoring *mon, PyObject *code)
 {
     void *extra = NULL;
     if (PyUnstable_Code_GetExtra(code, mon->extra_index, &extra) < 0) {
@@ -68,8 +68,8 @@ code_hits_of(struct monitoring *mon, PyObject *code)
  * another thread is stopping it. Afterwards the engine may be gone (state->monitoring). */
 void monitoring_fail(module_state *state);
 
-/* Take the first code object out of the list of those with a hit. */
-code_hits *monitoring_pop_dirty(struct monitoring *mon);
+/* Take the first code object out of the list of those with an event. */
+code_events *monitoring_pop_dirty(struct monitoring *mon);
 
 /* The last who uses it, once it was stopped. */
 void monitoring_free(struct monitoring *mon);

@@ -1,12 +1,12 @@
-/* probes.c arms the code of instrumented modules: it puts a Hits object where the compiled code has
- * the mark (see probes/forms.py). Comparing a Hits object with a probe's number stores a byte
+/* probes.c arms the code of instrumented modules: it puts an Events object where the compiled code has
+ * the mark (see probes/forms.py). Comparing an Events object with a probe's number stores a byte
  * into the record file's mapping and then takes the probe out of the running bytecode.
  * Nothing here raises into the measured program: what does not look as expected is left as it is.
  * Threads: all under the GIL. */
 #include "engines/context_labels.h"
 #include "engines/decision.h"
 #include "engines/engine.h"
-#include "engines/other_context_hits.h"
+#include "engines/other_context_events.h"
 #include "engines/probes/probes.h"
 #include "engines/probes/removed.h"
 #include "record/recorder.h"
@@ -15,16 +15,16 @@
 #include <string.h>
 
 #define DIGEST_BYTES 16
-/* With contexts a probe stays until it was hit so often in one of them. */
-#define KEPT_HITS 4
+/* With contexts a probe stays until it was executed so often in one of them. */
+#define KEPT_EVENTS 4
 #define MAX_NUMBERS 3
 #define MAX_NESTING 200 /* of code objects; the compiler allows fewer */
 #define MAX_UNMARSHALLED 100000 /* values looked at for code; containers may hold one another, so there may be no end */
 
 struct probes {
-    PyTypeObject *hits_type; /* owned */
-    PyObject *armed; /* owned: dict (header mark, path) -> Hits */
-    struct hits_object *dirty; /* first of the list of those with a hit in this context; owned references */
+    PyTypeObject *events_type; /* owned */
+    PyObject *armed; /* owned: dict (header mark, path) -> Events */
+    struct events_object *dirty; /* first of the list of those with an event in this context; owned references */
     int has_contexts;
     int has_other_contexts; /* work of another context was seen in this one: no probe is taken out until the next */
     removed_list removed;
@@ -35,13 +35,13 @@ struct probes {
 };
 
 /* Stands in for the mark in the constants of one module's code. */
-typedef struct hits_object {
+typedef struct events_object {
     PyObject_HEAD
-    struct hits_object *next_dirty;
+    struct events_object *next_dirty;
     int is_dirty;
     uint32_t probes_id;
-    unsigned char *hits; /* borrowed from the mapping; NULL when recording is off */
-    other_context_hits *other_hits; /* owned list */
+    unsigned char *events; /* borrowed from the mapping; NULL when recording is off */
+    other_context_events *other_events; /* owned list */
     PyObject *mark; /* owned: the str it stands for */
     PyObject *header; /* owned: the module's header mark */
     PyObject *path; /* owned: as in co_filename */
@@ -53,7 +53,7 @@ typedef struct hits_object {
     module_state *state; /* borrowed: of the module that made the type, which the type keeps alive */
     uint32_t n_probes;
     uint32_t generation; /* the recorder's when registered */
-} hits_object;
+} events_object;
 
 /* The header mark's parts. 0, or -1 when it is none. */
 static int
@@ -85,26 +85,26 @@ read_header(PyObject *header, unsigned *mode, unsigned *n_probes, unsigned char 
     return 0;
 }
 
-/* Get a hits area of the current record file. 0, or -1 with or without an exception. */
+/* Get the event bytes of the current record file. 0, or -1 with or without an exception. */
 static int
-hits_register(hits_object *self)
+events_register(events_object *self)
 {
     recorder *rec = self->state->recorder;
     unsigned mode = 0;
     unsigned n_probes = 0;
     unsigned char digest[DIGEST_BYTES];
-    self->hits = NULL;
+    self->events = NULL;
     if (rec == NULL || read_header(self->header, &mode, &n_probes, digest) < 0) {
         return -1;
     }
     self->n_probes = n_probes;
     self->generation = rec->generation;
-    self->hits = recorder_add_probes(rec, self->path, self->absolute_path, n_probes, mode, digest, &self->probes_id);
-    return self->hits == NULL ? -1 : 0;
+    self->events = recorder_add_probes(rec, self->path, self->absolute_path, n_probes, mode, digest, &self->probes_id);
+    return self->events == NULL ? -1 : 0;
 }
 
 static void
-remove_probe(hits_object *self, PyObject *constant)
+remove_probe(events_object *self, PyObject *constant)
 {
     probe_site site;
     if (self->state->probes == NULL) {
@@ -118,24 +118,25 @@ remove_probe(hits_object *self, PyObject *constant)
 
 /* A probe was reached by work of another context than the process's: record it, once. */
 static void
-hits_take_other(hits_object *self, uint32_t number, uint32_t context_id)
+events_take_other(events_object *self, uint32_t number, uint32_t context_id)
 {
     struct probes *probes = self->state->probes;
     recorder *rec = self->state->recorder;
     if (!probes->has_other_contexts) {
         probes->has_other_contexts = 1;
-        removed_list_put_back(&probes->removed); /* what the process's own work has hit is still to be seen in it */
+        removed_list_put_back(&probes->removed); /* what the process's own work executed is still to be seen in it */
     }
-    other_context_hits *found = other_context_hits_of(&self->other_hits, context_id, rec->generation, self->n_probes);
-    if (found != NULL && !found->hits[number] && self->generation == rec->generation) {
-        found->hits[number] = 1;
-        recorder_add_hit(rec, RECORD_PROBE_HITS, self->probes_id, context_id, number, 1);
+    other_context_events *found =
+        other_context_events_of(&self->other_events, context_id, rec->generation, self->n_probes);
+    if (found != NULL && !found->events[number] && self->generation == rec->generation) {
+        found->events[number] = 1;
+        recorder_add_event(rec, RECORD_PROBE_EVENTS, self->probes_id, context_id, number, 1);
     }
 }
 
 /* The module runs: ask now whether it is measured. 0 when that is still not known, without an exception. */
 static int
-hits_decide(hits_object *self)
+events_decide(events_object *self)
 {
     PyObject *decide = Py_NewRef(self->decide); // owned
     PyObject *path = decision_ask(decide, self->path); // owned
@@ -155,47 +156,47 @@ hits_decide(hits_object *self)
         return 1;
     }
     Py_XSETREF(self->absolute_path, path);
-    if (hits_register(self) < 0) {
+    if (events_register(self) < 0) {
         PyErr_Clear(); /* recording has stopped, which was said */
     }
     return 1;
 }
 
-/* A probe was reached: store its hit. `constant` is its number, as the probe has it. */
+/* A probe was reached: store its event. `constant` is its number, as the probe has it. */
 static void
-hits_take(hits_object *self, uint32_t number, PyObject *constant)
+events_take(events_object *self, uint32_t number, PyObject *constant)
 {
     module_state *state = self->state;
-    if (state->recorder == NULL || (self->decide != NULL && !hits_decide(self))) {
+    if (state->recorder == NULL || (self->decide != NULL && !events_decide(self))) {
         return;
     }
     if (self->is_out) {
         remove_probe(self, constant);
         return;
     }
-    unsigned char *before = self->hits;
-    if (self->generation != state->recorder->generation && hits_register(self) < 0) {
-        PyErr_Clear(); /* recording has stopped, which was said; a parent's file that is mapped still takes hits */
-        self->hits = before;
+    unsigned char *before = self->events;
+    if (self->generation != state->recorder->generation && events_register(self) < 0) {
+        PyErr_Clear(); /* recording has stopped, which was said; a parent's file that is mapped still takes events */
+        self->events = before;
     }
-    if (self->hits == NULL || number >= self->n_probes || state->probes == NULL) {
+    if (self->events == NULL || number >= self->n_probes || state->probes == NULL) {
         return;
     }
     uint32_t context_id;
     if (state->probes->has_contexts && context_is_other(state, &context_id)) {
-        hits_take_other(self, number, context_id);
+        events_take_other(self, number, context_id);
         return;
     }
     if (!self->is_dirty) {
         self->is_dirty = 1;
         self->next_dirty = state->probes->dirty;
-        state->probes->dirty = (hits_object *)Py_NewRef((PyObject *)self);
+        state->probes->dirty = (events_object *)Py_NewRef((PyObject *)self);
     }
-    if (self->hits[number] < KEPT_HITS && state->probes->has_contexts) {
-        self->hits[number]++; /* taking it out and putting it back would cost more */
+    if (self->events[number] < KEPT_EVENTS && state->probes->has_contexts) {
+        self->events[number]++; /* taking it out and putting it back would cost more */
         return;
     }
-    self->hits[number] |= 1;
+    self->events[number] |= 1;
     if (!state->probes->has_other_contexts) {
         remove_probe(self, constant);
     }
@@ -248,7 +249,7 @@ read_numbers(PyObject *constant, uint32_t numbers[MAX_NUMBERS])
 
 /* The program changed a probe's number: nobody knows which of the file's it was. Keep a message for the end, once. */
 static void
-hits_say_changed(hits_object *self)
+events_say_changed(events_object *self)
 {
     recorder *rec = self->state->recorder;
     const char *path = self->absolute_path == NULL ? NULL : PyUnicode_AsUTF8(self->absolute_path); // borrowed
@@ -270,49 +271,49 @@ hits_say_changed(hits_object *self)
 }
 
 static PyObject *
-hits_richcompare(PyObject *op, PyObject *other, int operation)
+events_richcompare(PyObject *op, PyObject *other, int operation)
 {
-    hits_object *self = (hits_object *)op;
+    events_object *self = (events_object *)op;
     uint32_t numbers[MAX_NUMBERS];
     int count = operation == Py_EQ ? read_numbers(other, numbers) : 0;
     if (count == MAX_NUMBERS) {
         long line = line_of_handled();
         if (numbers[1] <= line && line <= numbers[2]) {
-            hits_take(self, numbers[0], other);
+            events_take(self, numbers[0], other);
         }
         Py_RETURN_FALSE;
     }
     if (count == 1) {
-        hits_take(self, numbers[0], other);
+        events_take(self, numbers[0], other);
         Py_RETURN_FALSE;
     }
     if (operation == Py_EQ && probe_site_compares(op, other)) {
-        hits_say_changed(self);
+        events_say_changed(self);
         Py_RETURN_FALSE;
     }
     /* Someone compares constants, as code objects do: be the mark. */
     if (Py_TYPE(other) == Py_TYPE(op)) {
-        other = ((hits_object *)other)->mark;
+        other = ((events_object *)other)->mark;
     }
     return PyObject_RichCompare(self->mark, other, operation);
 }
 
 static Py_hash_t
-hits_hash(PyObject *self)
+events_hash(PyObject *self)
 {
-    return PyObject_Hash(((hits_object *)self)->mark);
+    return PyObject_Hash(((events_object *)self)->mark);
 }
 
 static PyObject *
-hits_repr(PyObject *self)
+events_repr(PyObject *self)
 {
-    return PyObject_Repr(((hits_object *)self)->mark);
+    return PyObject_Repr(((events_object *)self)->mark);
 }
 
 /* The bytes that stand for the object in marshalled code: its header, what numbered the probes, its path;
  * as harmless to compare with a number. Borrowed, or NULL with an exception. */
 static PyObject *
-hits_portable(hits_object *self)
+events_portable(events_object *self)
 {
     if (self->portable != NULL) {
         return self->portable;
@@ -331,16 +332,16 @@ hits_portable(hits_object *self)
 
 /* Pickled, as tools that ship code objects do, it is the mark again: cloudpickle gives the code a made-up file name. */
 static PyObject *
-hits_reduce(PyObject *self, PyObject *Py_UNUSED(ignored))
+events_reduce(PyObject *self, PyObject *Py_UNUSED(ignored))
 {
-    return Py_BuildValue("O(O)", &PyUnicode_Type, ((hits_object *)self)->mark);
+    return Py_BuildValue("O(O)", &PyUnicode_Type, ((events_object *)self)->mark);
 }
 
 /* marshal writes what has a buffer as bytes. */
 static int
-hits_getbuffer(PyObject *self, Py_buffer *view, int flags)
+events_getbuffer(PyObject *self, Py_buffer *view, int flags)
 {
-    PyObject *portable = hits_portable((hits_object *)self); // borrowed
+    PyObject *portable = events_portable((events_object *)self); // borrowed
     if (portable == NULL) {
         view->obj = NULL;
         return -1;
@@ -349,11 +350,11 @@ hits_getbuffer(PyObject *self, Py_buffer *view, int flags)
 }
 
 static void
-hits_dealloc(PyObject *op)
+events_dealloc(PyObject *op)
 {
-    hits_object *self = (hits_object *)op;
+    events_object *self = (events_object *)op;
     PyTypeObject *type = Py_TYPE(op);
-    other_context_hits_free(&self->other_hits);
+    other_context_events_free(&self->other_events);
     Py_XDECREF(self->mark);
     Py_XDECREF(self->header);
     Py_XDECREF(self->path);
@@ -364,26 +365,26 @@ hits_dealloc(PyObject *op)
     Py_DECREF(type);
 }
 
-static PyMethodDef hits_methods[] = {
-    {"__reduce__", hits_reduce, METH_NOARGS, NULL},
+static PyMethodDef events_methods[] = {
+    {"__reduce__", events_reduce, METH_NOARGS, NULL},
     {NULL, NULL, 0, NULL},
 };
 
-static PyType_Slot hits_slots[] = {
-    {Py_tp_dealloc, hits_dealloc},
-    {Py_tp_richcompare, hits_richcompare},
-    {Py_tp_hash, hits_hash},
-    {Py_tp_repr, hits_repr},
-    {Py_tp_methods, hits_methods},
-    {Py_bf_getbuffer, hits_getbuffer},
+static PyType_Slot events_slots[] = {
+    {Py_tp_dealloc, events_dealloc},
+    {Py_tp_richcompare, events_richcompare},
+    {Py_tp_hash, events_hash},
+    {Py_tp_repr, events_repr},
+    {Py_tp_methods, events_methods},
+    {Py_bf_getbuffer, events_getbuffer},
     {0, NULL},
 };
 
-static PyType_Spec hits_spec = {
-    .name = "footfall._core.Hits",
-    .basicsize = sizeof(hits_object),
+static PyType_Spec events_spec = {
+    .name = "footfall._core.Events",
+    .basicsize = sizeof(events_object),
     .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_IMMUTABLETYPE | Py_TPFLAGS_DISALLOW_INSTANTIATION,
-    .slots = hits_slots,
+    .slots = events_slots,
 };
 
 static int
@@ -402,9 +403,9 @@ is_mark(PyObject *constant)
            || memcmp(data, "\0footfall modul", 15) == 0;
 }
 
-/* Put `hits` where the mark is, in the constants of `code` and of all code inside it. */
+/* Put `events` where the mark is, in the constants of `code` and of all code inside it. */
 static void
-arm_constants(PyCodeObject *code, PyObject *hits, int depth)
+arm_constants(PyCodeObject *code, PyObject *events, int depth)
 {
     PyObject *constants = code->co_consts;
     Py_ssize_t size = PyTuple_GET_SIZE(constants);
@@ -412,11 +413,11 @@ arm_constants(PyCodeObject *code, PyObject *hits, int depth)
         PyObject *constant = PyTuple_GET_ITEM(constants, i); // borrowed
         if (PyCode_Check(constant)) {
             if (depth < MAX_NESTING) {
-                arm_constants((PyCodeObject *)constant, hits, depth + 1);
+                arm_constants((PyCodeObject *)constant, events, depth + 1);
             }
         }
         else if (is_mark(constant)) {
-            PyTuple_SET_ITEM(constants, i, Py_NewRef(hits));
+            PyTuple_SET_ITEM(constants, i, Py_NewRef(events));
             Py_DECREF(constant);
         }
     }
@@ -462,7 +463,7 @@ probes_is_armed(module_state *state, PyObject *code)
     PyObject *constants = ((PyCodeObject *)code)->co_consts; // borrowed
     Py_ssize_t size = state->probes == NULL ? 0 : PyTuple_GET_SIZE(constants);
     for (Py_ssize_t i = 0; i < size; i++) {
-        if (Py_TYPE(PyTuple_GET_ITEM(constants, i)) == state->probes->hits_type) {
+        if (Py_TYPE(PyTuple_GET_ITEM(constants, i)) == state->probes->events_type) {
             return 1;
         }
     }
@@ -481,12 +482,12 @@ probes_settle(module_state *state, PyObject *filename)
     return state->probes == NULL ? 0 : PySet_Add(state->probes->settled, filename);
 }
 
-/* A new Hits object, or NULL: with an exception, or without one when recording is off. `where` as in probes_arm. */
+/* A new Events object, or NULL: with an exception, or without one when recording is off. `where` as in probes_arm. */
 static PyObject *
-hits_new(module_state *state, PyObject *header, PyObject *path, PyObject *where)
+events_new(module_state *state, PyObject *header, PyObject *path, PyObject *where)
 {
-    PyTypeObject *type = state->probes->hits_type;
-    hits_object *self = (hits_object *)type->tp_alloc(type, 0);
+    PyTypeObject *type = state->probes->events_type;
+    events_object *self = (events_object *)type->tp_alloc(type, 0);
     if (self == NULL) {
         return NULL;
     }
@@ -499,36 +500,36 @@ hits_new(module_state *state, PyObject *header, PyObject *path, PyObject *where)
         return (PyObject *)self;
     }
     self->absolute_path = Py_NewRef(where);
-    if (hits_register(self) < 0) {
+    if (events_register(self) < 0) {
         Py_DECREF(self);
         return NULL;
     }
     return (PyObject *)self;
 }
 
-/* That of the module; made when there is none. Owned, or NULL as hits_new. */
+/* That of the module; made when there is none. Owned, or NULL as events_new. */
 static PyObject *
-hits_of(module_state *state, PyObject *header, PyObject *path, PyObject *where)
+events_of(module_state *state, PyObject *header, PyObject *path, PyObject *where)
 {
     PyObject *key = PyTuple_Pack(2, header, path); // owned
     if (key == NULL) {
         return NULL;
     }
-    PyObject *hits = Py_XNewRef(PyDict_GetItemWithError(state->probes->armed, key)); // owned
-    if (hits == NULL && !PyErr_Occurred()) {
-        hits = hits_new(state, header, path, where);
-        if (hits != NULL && PyDict_SetItem(state->probes->armed, key, hits) < 0) {
-            Py_CLEAR(hits);
+    PyObject *events = Py_XNewRef(PyDict_GetItemWithError(state->probes->armed, key)); // owned
+    if (events == NULL && !PyErr_Occurred()) {
+        events = events_new(state, header, path, where);
+        if (events != NULL && PyDict_SetItem(state->probes->armed, key, events) < 0) {
+            Py_CLEAR(events);
         }
     }
     Py_DECREF(key);
-    return hits;
+    return events;
 }
 
-/* The object that the bytes of hits_portable stand for in code of the file: owned; NULL when it is none, with or without
+/* The object that the bytes of events_portable stand for in code of the file: owned; NULL when it is none, with or without
  * an exception. */
 static PyObject *
-hits_from_portable(module_state *state, PyObject *constant, PyObject *filename)
+events_from_portable(module_state *state, PyObject *constant, PyObject *filename)
 {
     struct probes *probes = state->probes;
     const char *text = PyBytes_AS_STRING(constant);
@@ -548,14 +549,14 @@ hits_from_portable(module_state *state, PyObject *constant, PyObject *filename)
     }
     PyObject *header = PyUnicode_FromStringAndSize(text, header_size); // owned
     PyObject *path = PyUnicode_DecodeFSDefaultAndSize(text + path_at, PyBytes_GET_SIZE(constant) - path_at); // owned
-    PyObject *hits = NULL; // owned
+    PyObject *events = NULL; // owned
     if (header != NULL && path != NULL && PyUnicode_Compare(path, filename) == 0) {
         removed_list_open(&probes->removed);
-        hits = hits_of(state, header, path, probes->decide);
+        events = events_of(state, header, path, probes->decide);
     }
     Py_XDECREF(header);
     Py_XDECREF(path);
-    return hits;
+    return events;
 }
 
 /* The same for the constants of code, and of all code inside it. Raises nothing. */
@@ -568,17 +569,17 @@ arm_portable(module_state *state, PyCodeObject *code, int depth)
         if (PyCode_Check(constant) && depth < MAX_NESTING) {
             arm_portable(state, (PyCodeObject *)constant, depth + 1);
         }
-        PyObject *hits =
-            PyBytes_CheckExact(constant) ? hits_from_portable(state, constant, code->co_filename) : NULL; // owned
-        if (hits != NULL) {
-            PyTuple_SET_ITEM(code->co_consts, i, hits);
+        PyObject *events =
+            PyBytes_CheckExact(constant) ? events_from_portable(state, constant, code->co_filename) : NULL; // owned
+        if (events != NULL) {
+            PyTuple_SET_ITEM(code->co_consts, i, events);
             Py_DECREF(constant);
         }
         PyErr_Clear(); /* no memory: the copy goes on unmeasured */
     }
 }
 
-/* Whether a buffer holds what hits_portable made. */
+/* Whether a buffer holds what events_portable made. */
 static int
 has_portable(PyObject *data)
 {
@@ -659,15 +660,15 @@ probes_arm(PyObject *module, PyObject *args)
         Py_RETURN_FALSE;
     }
     removed_list_open(&state->probes->removed);
-    PyObject *hits = hits_of(state, header, code->co_filename, where); // owned
-    if (hits == NULL) {
+    PyObject *events = events_of(state, header, code->co_filename, where); // owned
+    if (events == NULL) {
         if (PyErr_Occurred()) {
             return NULL;
         }
         Py_RETURN_FALSE;
     }
-    arm_constants(code, hits, 0);
-    Py_DECREF(hits);
+    arm_constants(code, events, 0);
+    Py_DECREF(events);
     Py_RETURN_TRUE;
 }
 
@@ -683,10 +684,10 @@ probes_rearm(PyObject *module, PyObject *Py_UNUSED(ignored))
 }
 
 /* Take the first module out of the list; an owned reference, or NULL. */
-static hits_object *
+static events_object *
 pop_dirty(struct probes *probes)
 {
-    hits_object *first = probes->dirty;
+    events_object *first = probes->dirty;
     if (first != NULL) {
         probes->dirty = first->next_dirty;
         first->is_dirty = 0;
@@ -704,14 +705,15 @@ probes_flush(module_state *state)
     }
     probes->has_contexts = 1;
     probes->has_other_contexts = 0;
-    for (hits_object *hits = pop_dirty(probes); hits != NULL; hits = pop_dirty(probes)) {
+    for (events_object *events = pop_dirty(probes); events != NULL; events = pop_dirty(probes)) {
         /* Of another generation: a forked child has nothing of it; the bytes are the parent's. */
-        if (hits->hits != NULL && hits->generation == rec->generation
-            && recorder_add_hits(rec, RECORD_PROBE_HITS, hits->probes_id, rec->context_id, hits->hits, hits->n_probes)
+        if (events->events != NULL && events->generation == rec->generation
+            && recorder_add_events(rec, RECORD_PROBE_EVENTS, events->probes_id, rec->context_id, events->events,
+                                   events->n_probes)
                    == 0) {
-            memset(hits->hits, 0, hits->n_probes);
+            memset(events->events, 0, events->n_probes);
         }
-        Py_DECREF(hits);
+        Py_DECREF(events);
     }
     removed_list_put_back(&probes->removed);
     return 0;
@@ -721,7 +723,7 @@ static int
 probes_traverse(module_state *state, visitproc visit, void *arg)
 {
     if (state->probes != NULL) {
-        Py_VISIT(state->probes->hits_type);
+        Py_VISIT(state->probes->events_type);
         Py_VISIT(state->probes->armed);
         Py_VISIT(state->probes->decide);
         Py_VISIT(state->probes->settled);
@@ -740,15 +742,15 @@ probes_clear(module_state *state)
         return;
     }
     state->probes = NULL;
-    for (hits_object *hits = pop_dirty(probes); hits != NULL; hits = pop_dirty(probes)) {
-        Py_DECREF(hits);
+    for (events_object *events = pop_dirty(probes); events != NULL; events = pop_dirty(probes)) {
+        Py_DECREF(events);
     }
     removed_list_close(&probes->removed);
     Py_CLEAR(probes->armed);
     Py_CLEAR(probes->token);
     Py_CLEAR(probes->decide);
     Py_CLEAR(probes->settled);
-    Py_CLEAR(probes->hits_type);
+    Py_CLEAR(probes->events_type);
     for (int i = 0; i < N_PROBES_CALLBACKS; i++) {
         Py_CLEAR(probes->callbacks[i]);
     }
@@ -775,8 +777,8 @@ probes_exec(PyObject *module)
     engine_register(get_state(module), &probes_engine);
     probes->armed = PyDict_New();
     probes->settled = PySet_New(NULL);
-    probes->hits_type = (PyTypeObject *)PyType_FromModuleAndSpec(module, &hits_spec, NULL);
-    if (probes->armed == NULL || probes->settled == NULL || probes->hits_type == NULL) {
+    probes->events_type = (PyTypeObject *)PyType_FromModuleAndSpec(module, &events_spec, NULL);
+    if (probes->armed == NULL || probes->settled == NULL || probes->events_type == NULL) {
         return -1;
     }
     return PyModule_AddFunctions(module, probes_methods);

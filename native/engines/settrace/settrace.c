@@ -12,7 +12,7 @@
 #include "engines/context_labels.h"
 #include "engines/decision.h"
 #include "engines/engine.h"
-#include "engines/other_context_hits.h"
+#include "engines/other_context_events.h"
 #include "engines/probes/probes.h"
 #include "record/recorder.h"
 

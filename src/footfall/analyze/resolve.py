@@ -1,6 +1,6 @@
 """A finished run's raw records to results: called once by the supervisor when the command has ended.
 
-Hits of the same code in many processes are merged first, so that each code object is worked out once
+Events of the same code in many processes are merged first, so that each code object is worked out once
 however many workers ran it.
 """
 
@@ -28,15 +28,15 @@ from footfall.record.data.coverage_tables import MAX_NUMBITS_BYTES
 from footfall.record.run.phase_times import read_phase_times
 from footfall.record.run.process_logs import read_sample_logs
 from footfall.record.run.record_file import (
-    ContextHits,
+    ContextEvents,
     ProbedModule,
     Record,
     RecordedCode,
     TracedCode,
-    gather_hits,
+    gather_events,
     join_places,
     read_record,
-    spread_hits,
+    spread_events,
 )
 from footfall.record.run.sample_log import SampleLog
 from footfall.record.run.segments import reason_of
@@ -53,8 +53,8 @@ Progress = Callable[[int, int], None]
 
 
 _Visits = dict[_T, dict[bytes, set[str]]]
-"""By code object or module, with no hits and no context: each set of hits (`ContextHits.places`) that some contexts
-saw, and those contexts. Tests that take the same way through a function have it worked out once."""
+"""By code object or module, without events and context: each set of events (`ContextEvents.places`), and the contexts
+that recorded it. Tests that take the same path through a function have it resolved once."""
 
 
 class _Merged:
@@ -127,10 +127,10 @@ def resolve(
         if progress is not None:
             progress(done, total)
     if merged.modules:  # else not worth its time
-        from footfall.analyze.probes.arcs import arcs_of_hits, meanings_of_module
+        from footfall.analyze.probes.arcs import arcs_of_events, meanings_of_module
     for module in merged.modules.values():
         try:
-            lines, arcs = arcs_of_hits(meanings_of_module(module, store, str(directory)), module.hits)
+            lines, arcs = arcs_of_events(meanings_of_module(module, store, str(directory)), module.events)
         except FootfallError as error:
             messages.append((error.slug, _about(module.path, error)))
             lines, arcs = set(), set()
@@ -229,7 +229,7 @@ def _add_code_visits(
     code = _with_branches(code)
     files.setdefault(code.path, FileData())
     for places, labels in visits.items():
-        code = code._replace(hits=spread_hits(places, code.n_places))
+        code = code._replace(events=spread_events(places, code.n_places))
         lines, arcs = arcs_of_code(code, has_exits=True, is_partial=True)
         joined = [join_context(context, label) for label in labels]
         for label in joined:
@@ -246,12 +246,12 @@ def _add_module_visits(
     store: MeaningsStore | None,
     run_directory: str,
 ) -> None:
-    from footfall.analyze.probes.arcs import arcs_of_hits, meanings_of_module
+    from footfall.analyze.probes.arcs import arcs_of_events, meanings_of_module
 
     files.setdefault(module.path, FileData())
     meanings = meanings_of_module(module, store, run_directory)
     for places, labels in visits.items():
-        lines, arcs = arcs_of_hits(meanings, spread_hits(places, len(meanings)))
+        lines, arcs = arcs_of_events(meanings, spread_events(places, len(meanings)))
         for label in labels:
             _add_visited(files, module.path, join_context(context, label), lines, arcs)
 
@@ -363,9 +363,9 @@ def _merge_records(paths: Iterable[Path]) -> _Merged:
             _merge_visits(merged, record)
             continue
         for code in record.codes:
-            _merge(merged.codes, code._replace(hits=b""), code)
+            _merge(merged.codes, code._replace(events=b""), code)
         for module in record.modules:
-            _merge(merged.modules, module._replace(hits=b""), module)
+            _merge(merged.modules, module._replace(events=b""), module)
     return merged
 
 
@@ -391,38 +391,40 @@ def _unknown(what: str, pid: int, version: int) -> tuple[str, str]:
 
 
 def _merge_visits(merged: _Merged, record: Record) -> None:
-    by_code = [merged.code_visits.setdefault(code._replace(hits=b"", context=""), {}) for code in record.codes]
+    by_code = [merged.code_visits.setdefault(code._replace(events=b"", context=""), {}) for code in record.codes]
     by_module = [
-        merged.module_visits.setdefault(module._replace(hits=bytes(len(module.hits)), context=""), {})
+        merged.module_visits.setdefault(module._replace(events=bytes(len(module.events)), context=""), {})
         for module in record.modules
     ]
-    last_code_hits = [ContextHits(at, code.context, gather_hits(code.hits)) for at, code in enumerate(record.codes)]
-    last_module_hits = [
-        ContextHits(at, module.context, gather_hits(module.hits)) for at, module in enumerate(record.modules)
+    last_code_events = [
+        ContextEvents(at, code.context, gather_events(code.events)) for at, code in enumerate(record.codes)
     ]
-    for hits in _join_visits([*record.code_hits, *last_code_hits]):
-        by_code[hits.number].setdefault(hits.places, set()).add(hits.context)
-    for hits in _join_visits([*record.module_hits, *last_module_hits]):
-        by_module[hits.number].setdefault(hits.places, set()).add(hits.context)
+    last_module_events = [
+        ContextEvents(at, module.context, gather_events(module.events)) for at, module in enumerate(record.modules)
+    ]
+    for events in _join_visits([*record.code_events, *last_code_events]):
+        by_code[events.number].setdefault(events.places, set()).add(events.context)
+    for events in _join_visits([*record.module_events, *last_module_events]):
+        by_module[events.number].setdefault(events.places, set()).add(events.context)
 
 
-def _join_visits(found: list[ContextHits]) -> Iterator[ContextHits]:
+def _join_visits(found: list[ContextEvents]) -> Iterator[ContextEvents]:
     """Yield one for each thing and context: a context may come back, and a thread of it may run on after it."""
     by_key: dict[tuple[int, str], list[bytes]] = {}
-    for hits in found:
-        if hits.places and hits.context != UNCOVERED_CONTEXT:
-            by_key.setdefault((hits.number, hits.context), []).append(hits.places)
+    for events in found:
+        if events.places and events.context != UNCOVERED_CONTEXT:
+            by_key.setdefault((events.number, events.context), []).append(events.places)
     for (number, context), all_places in by_key.items():
         places = all_places[0] if len(all_places) == 1 else join_places(all_places)
-        yield ContextHits(number, context, places)
+        yield ContextEvents(number, context, places)
 
 
 def _merge(known: dict[_T, _T], key: _T, found: _T) -> None:
     if key in known:
-        found = found._replace(hits=_either(known[key].hits, found.hits))
+        found = found._replace(events=_either(known[key].events, found.events))
     known[key] = found
 
 
 def _either(a: bytes, b: bytes) -> bytes:
-    """Bitwise or of two hit fields of one length."""
+    """Bitwise or of two event fields of one length."""
     return (int.from_bytes(a, "little") | int.from_bytes(b, "little")).to_bytes(max(len(a), len(b)), "little")

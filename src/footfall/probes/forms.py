@@ -2,7 +2,7 @@
 
 A probe is a comparison of a constant string, the mark, with the probe's number. Left alone it does nothing:
 the two are never equal. When the module's code is armed, another object takes the mark's place in the
-constants, and the comparison stores a hit. On PyPy statement probes store into that object directly.
+constants, and the comparison stores an event. On PyPy statement probes store into that object directly.
 
 The number is text on CPython. The compiler keeps equal constants of a function once, so an integer would be the
 program's own, and what rewrites the integers of code (`code.replace(co_consts=...)`) would change which probe it is.
@@ -51,7 +51,7 @@ PLAN_VERSION = 15
 """Counts up whenever the numbering of probes changes, so that no cached bytecode outlives its meaning."""
 
 MARK = "\0footfall probe"
-"""The constant that stands for the module's hits until the code is armed."""
+"""The constant that stands for the module's events until the code is armed."""
 HEADER = "\0footfall module "
 """How the first probe's mark begins; the rest says what the module's probes belong to."""
 

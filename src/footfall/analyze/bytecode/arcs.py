@@ -1,4 +1,4 @@
-"""Raw hits of the monitoring engine to the lines and arcs that coverage.py's C tracer would have recorded.
+"""Raw events of the monitoring engine to the lines and arcs that coverage.py's C tracer would have recorded.
 
 Each event fires once for each instruction, so a run leaves a set of instructions, not a trace. An arc of the C
 tracer joins two LINE events in one frame, one after the other. It is found again by walking from each
@@ -19,14 +19,22 @@ from typing import NamedTuple
 from footfall.analyze.bytecode.extension import decode
 from footfall.analyze.bytecode.instructions import Graph, build_graph, lines_of_units
 from footfall.analyze.bytecode.opcodes import OPCODES_BY_VERSION, Opcodes
-from footfall.model import HIT_ASYNC_STOP, HIT_LEFT, HIT_LINE, HIT_RAISE, HIT_RESUMED, HIT_RIGHT, HIT_UNWIND
+from footfall.model import (
+    EVENT_ASYNC_STOP,
+    EVENT_LEFT,
+    EVENT_LINE,
+    EVENT_RAISE,
+    EVENT_RESUMED,
+    EVENT_RIGHT,
+    EVENT_UNWIND,
+)
 from footfall.pythons import version_of
 from footfall.record.run.record_file import RecordedCode
 
 __all__ = ["arcs_of_code", "walk_arcs"]
 
 Arc = tuple[int, int]
-_HITS = re.compile(rb"[^\0]", re.DOTALL)
+_EVENTS = re.compile(rb"[^\0]", re.DOTALL)
 
 
 def arcs_of_code(code: RecordedCode, has_exits: bool = False, is_partial: bool = False) -> tuple[set[int], set[Arc]]:
@@ -34,19 +42,19 @@ def arcs_of_code(code: RecordedCode, has_exits: bool = False, is_partial: bool =
 
     An arc is (from line, to line); (-first_line, n) enters the code object and (n, -first_line) leaves it.
     Every executed line is in at least one arc. No arcs are found where the interpreter records
-    no branches (before CPython 3.14). `has_exits` says that JUMP and PY_RETURN events set HIT_LEFT at their
-    instruction and RAISE sets HIT_RAISE; without them jumps and returns that can be reached are taken
-    to have run, and exceptions only come from `raise`. `is_partial` says that these are the hits of one context:
-    frames may have been on their way when it began; HIT_RESUMED is set where. O(len(code.code)).
+    no branches (before CPython 3.14). `has_exits` says that JUMP and PY_RETURN events set EVENT_LEFT at their
+    instruction and RAISE sets EVENT_RAISE; without them jumps and returns that can be reached are taken
+    to have run, and exceptions only come from `raise`. `is_partial` says that these are the events of one context:
+    frames may have been on their way when it began; EVENT_RESUMED is set where. O(len(code.code)).
     """
     ops = OPCODES_BY_VERSION.get(version_of(code.version))
     if ops is None:
         lines = lines_of_units(code.line_table, code.first_line, len(code.code) // 2)
-        return {lines[unit] for unit, hit in enumerate(code.hits) if hit & HIT_LINE} - {-1}, set()
+        return {lines[unit] for unit, flags in enumerate(code.events) if flags & EVENT_LINE} - {-1}, set()
     if decode is None:
         return walk_arcs(code, ops, has_exits, is_partial)
     graph = _native_graph_of(*_tables_of(code), ops)
-    return graph.arcs(code.hits, has_exits, is_partial)
+    return graph.arcs(code.events, has_exits, is_partial)
 
 
 def walk_arcs(code: RecordedCode, ops: Opcodes, has_exits: bool, is_partial: bool) -> tuple[set[int], set[Arc]]:
@@ -59,25 +67,25 @@ def walk_arcs(code: RecordedCode, ops: Opcodes, has_exits: bool, is_partial: boo
 
 def _walk_all(code: RecordedCode, ops: Opcodes, has_exits: bool, is_partial: bool) -> tuple[set[int], set[Arc]]:
     graph = _graph_of(*_tables_of(code), ops)
-    hits = code.hits[: len(graph.lines)]
+    events = code.events[: len(graph.lines)]
     if is_partial:
-        hits = _with_first_line(hits, graph, ops)
-    star_ways = _star_ways(code.hits, graph, ops)
-    walker = _Walker(graph, hits, code.first_line, ops, has_exits, star_ways)
+        events = _with_first_line(events, graph, ops)
+    star_ways = _star_ways(code.events, graph, ops)
+    walker = _Walker(graph, events, code.first_line, ops, has_exits, star_ways)
     has_resumed = False
-    for found in _HITS.finditer(hits):
-        unit, hit = found.start(), found[0][0]
-        has_resumed = has_resumed or bool(hit & HIT_RESUMED)
-        if hit & HIT_LINE:
+    for found in _EVENTS.finditer(events):
+        unit, flags = found.start(), found[0][0]
+        has_resumed = has_resumed or bool(flags & EVENT_RESUMED)
+        if flags & EVENT_LINE:
             walker.lines.add(graph.lines[unit])
             walker.walk(unit, graph.lines[unit])
-        if hit & HIT_UNWIND:
+        if flags & EVENT_UNWIND:
             walker.unwind(unit)
-        if is_partial and hit & HIT_RESUMED and graph.lines[unit] >= 0:
+        if is_partial and flags & EVENT_RESUMED and graph.lines[unit] >= 0:
             walker.walk(unit, graph.lines[unit])
     if is_partial and has_resumed:
         # Frames that went on reached the first line too, or one began: only what else has not been reached says so.
-        start = _Walker(graph, hits, code.first_line, ops, has_exits, star_ways)
+        start = _Walker(graph, events, code.first_line, ops, has_exits, star_ways)
         start.walk(graph.first_unit, -code.first_line)
         if {line for _, line in start.arcs} - {line for _, line in walker.arcs}:
             walker.arcs |= start.arcs
@@ -86,8 +94,8 @@ def _walk_all(code: RecordedCode, ops: Opcodes, has_exits: bool, is_partial: boo
     return walker.lines, walker.arcs
 
 
-def _with_first_line(hits: bytes, graph: Graph, ops: Opcodes) -> bytes:
-    """Return the hits with the LINE event that CPython leaves out where code begins on the line of its RESUME.
+def _with_first_line(events: bytes, graph: Graph, ops: Opcodes) -> bytes:
+    """Return the events with the LINE event that CPython leaves out where code begins on the line of its RESUME.
 
     It takes care to send that event behind RESUME and INSTRUMENTED_RESUME (Python/instrumentation.c,
     _Py_call_instrumentation_line), but not behind the RESUME_CHECK that RESUME has become by the second call: lambdas,
@@ -96,14 +104,14 @@ def _with_first_line(hits: bytes, graph: Graph, ops: Opcodes) -> bytes:
     unit = graph.next_unit[graph.first_unit]
     if (
         graph.opcodes[graph.first_unit] != ops.resume
-        or unit >= len(hits)
+        or unit >= len(events)
         or graph.lines[unit] != graph.lines[graph.first_unit]
         or not graph.line_starts[unit]
-        or hits[unit] & HIT_LINE
-        or any(hit[0][0] & HIT_RESUMED for hit in _HITS.finditer(hits))
+        or events[unit] & EVENT_LINE
+        or any(flags[0][0] & EVENT_RESUMED for flags in _EVENTS.finditer(events))
     ):
-        return hits
-    return hits[:unit] + bytes([hits[unit] | HIT_LINE]) + hits[unit + 1 :]
+        return events
+    return events[:unit] + bytes([events[unit] | EVENT_LINE]) + events[unit + 1 :]
 
 
 def _tables_of(code: RecordedCode) -> tuple[bytes, bytes, bytes, int, tuple[tuple[int, int, int], ...]]:
@@ -117,29 +125,29 @@ if decode is not None:
 
 
 _StarWays = dict[int, dict[int, int]]
-"""By the unit of each end of an `except*`: HIT_LEFT and HIT_RIGHT by the line that came before it."""
+"""By the unit of each end of an `except*`: EVENT_LEFT and EVENT_RIGHT by the line that came before it."""
 
 
-def _star_ways(hits: bytes, graph: Graph, ops: Opcodes) -> _StarWays:
-    """Read what `RecordedCode.hits` has behind the hits of the code itself.
+def _star_ways(events: bytes, graph: Graph, ops: Opcodes) -> _StarWays:
+    """Read what `RecordedCode.events` has behind the events of the code itself.
 
     The clauses of an `except*` meet in instructions without a line, and one of them branches: the only branch without
     a line that there is.
     """
     n_units = len(graph.lines)
-    if len(hits) == n_units:
+    if len(events) == n_units:
         return {}
     ends = [
         unit
         for unit in sorted(graph.branches)
         if graph.opcodes[unit] == ops.pop_jump_if_not_none and graph.lines[unit] < 0
     ]
-    if len(hits) != n_units * (1 + len(ends)):
-        raise ValueError("the hits do not fit the code")
+    if len(events) != n_units * (1 + len(ends)):
+        raise ValueError("the events do not fit the code")
     found: _StarWays = {}
     for number, end in enumerate(ends, start=1):
         ways = found.setdefault(end, {})
-        for place in _HITS.finditer(hits, number * n_units, (number + 1) * n_units):
+        for place in _EVENTS.finditer(events, number * n_units, (number + 1) * n_units):
             line = graph.lines[place.start() % n_units]
             ways[line] = ways.get(line, 0) | place[0][0]
     return found
@@ -161,15 +169,15 @@ class _Walker:
     """Collects the arcs of one code object."""
 
     def __init__(
-        self, graph: Graph, hits: bytes, first_line: int, ops: Opcodes, has_exits: bool, star_ways: _StarWays
+        self, graph: Graph, events: bytes, first_line: int, ops: Opcodes, has_exits: bool, star_ways: _StarWays
     ) -> None:
         self._graph = graph
         self._star_ways = star_ways
-        self._hits = hits
+        self._events = events
         self._exit = -first_line
         self._ops = ops
         self._steering = frozenset(ops) - {ops.not_taken}
-        self._exit_flag = HIT_LEFT if has_exits else 0
+        self._exit_flag = EVENT_LEFT if has_exits else 0
         self.lines: set[int] = set()
         self.arcs: set[Arc] = set()
 
@@ -192,7 +200,7 @@ class _Walker:
                 if unit not in graph.restoring:
                     origin = unit
                 following.append(self._go(step._replace(origin=origin), handler, origin))
-            if handler in graph.loop_ends and self._hits[unit] & HIT_ASYNC_STOP:
+            if handler in graph.loop_ends and self._events[unit] & EVENT_ASYNC_STOP:
                 end = graph.loop_ends[handler]
                 following.append(self._go(step, end + 1, end))
             for next_step in following:
@@ -202,10 +210,10 @@ class _Walker:
 
     def _skip_plain(self, unit: int) -> int:
         """The last instruction that is reached from `unit` with nothing on the way to look at."""
-        graph, hits, steering = self._graph, self._hits, self._steering
-        while graph.opcodes[unit] not in steering and not hits[unit] & ~HIT_LINE:
+        graph, events, steering = self._graph, self._events, self._steering
+        while graph.opcodes[unit] not in steering and not events[unit] & ~EVENT_LINE:
             target = graph.next_unit[unit]
-            if target >= len(hits) or graph.line_starts[target]:
+            if target >= len(events) or graph.line_starts[target]:
                 break
             unit = target
         return unit
@@ -218,7 +226,7 @@ class _Walker:
         """
         graph = self._graph
         is_sent = graph.line_starts[target]
-        has_fired = self._hits[target] & HIT_LINE
+        has_fired = self._events[target] & EVENT_LINE
         if is_sent and previous == _UNKNOWN:
             is_sent = bool(has_fired)
         elif is_sent and graph.opcodes[previous] != self._ops.resume:
@@ -231,20 +239,20 @@ class _Walker:
 
     def _targets(self, unit: int, last_line: int) -> list[int]:
         """The units that ran after `unit` without an exception. Records the arc when the code ended there."""
-        graph, ops, hit = self._graph, self._ops, self._hits[unit]
+        graph, ops, flags = self._graph, self._ops, self._events[unit]
         opcode = graph.opcodes[unit]
-        went_on = hit & self._exit_flag == self._exit_flag
+        went_on = flags & self._exit_flag == self._exit_flag
         targets = []
-        if hit & HIT_UNWIND and graph.lines[unit] < 0:
+        if flags & EVENT_UNWIND and graph.lines[unit] < 0:
             self._leave(unit, last_line)
         if unit in graph.branches:
             branch = graph.branches[unit]
             ways = self._ways(unit, last_line)
-            if (self._hits[branch.left_event] | self._hits[branch.late_left]) & HIT_LEFT & ways:
+            if (self._events[branch.left_event] | self._events[branch.late_left]) & EVENT_LEFT & ways:
                 targets.append(branch.left)
             # RIGHT of an `async for` also fires for exceptions that are not its end.
             is_known = opcode == ops.end_send and self._exit_flag
-            went_right = (self._hits[branch.right_event] | self._hits[branch.late_right]) & HIT_RIGHT
+            went_right = (self._events[branch.right_event] | self._events[branch.late_right]) & EVENT_RIGHT
             if went_right & ways and not is_known:
                 targets.append(branch.right)
         elif opcode in (ops.jump_forward, ops.jump_backward):
@@ -258,13 +266,13 @@ class _Walker:
             if not self._exit_flag and graph.handlers[unit] < 0:
                 self._leave(unit, last_line)
         elif opcode == ops.jump_backward_no_interrupt:
-            # It has no event. Where handlers leave by it: HIT_RIGHT where it was watched, HIT_LEFT where it was done.
-            if hit & (HIT_LEFT | HIT_RIGHT) != HIT_RIGHT:
+            # It has no event. Where handlers leave by it: EVENT_RIGHT if it was watched, EVENT_LEFT if it was taken.
+            if flags & (EVENT_LEFT | EVENT_RIGHT) != EVENT_RIGHT:
                 targets.append(graph.jump_to[unit])
         elif opcode != ops.end_async_for:  # what follows it is the right side of the branch at END_SEND
             if unit in graph.jump_to:
                 targets.append(graph.jump_to[unit])
-            if graph.next_unit[unit] < len(self._hits):
+            if graph.next_unit[unit] < len(self._events):
                 targets.append(graph.next_unit[unit])
         return targets
 
@@ -272,7 +280,7 @@ class _Walker:
         """The ways that a branch can have gone when `last_line` came before it."""
         ways = self._star_ways.get(unit)
         if ways is None:
-            return HIT_LEFT | HIT_RIGHT
+            return EVENT_LEFT | EVENT_RIGHT
         return ways.get(last_line, 0) | ways.get(_UNKNOWN, 0)
 
     def _repeat_line(self, unit: int, last_line: int) -> None:
@@ -288,8 +296,8 @@ class _Walker:
         if graph.opcodes[unit] in (ops.raise_varargs, ops.reraise, ops.end_async_for, ops.cleanup_throw):
             return True
         if graph.handlers[unit] in graph.loop_ends:
-            return bool(self._hits[unit] & HIT_RAISE)
-        return bool(self._hits[unit] & (HIT_RAISE | HIT_ASYNC_STOP))
+            return bool(self._events[unit] & EVENT_RAISE)
+        return bool(self._events[unit] & (EVENT_RAISE | EVENT_ASYNC_STOP))
 
     def unwind(self, unit: int) -> None:
         """Record that an exception from `unit` left the code.

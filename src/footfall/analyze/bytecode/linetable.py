@@ -1,6 +1,6 @@
 """Decode `co_linetable`, the location table of a code object (CPython 3.11 and later, one format).
 
-Samples and hit bytes are kept as code units (2 bytes of bytecode); this turns them into source positions
+Samples and event bytes are kept as code units (2 bytes of bytecode); this turns them into source positions
 after the program has ended, without its code objects.
 """
 

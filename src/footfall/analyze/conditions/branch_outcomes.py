@@ -18,7 +18,7 @@ from footfall.analyze.bytecode.opcodes import (
     ConstantTest,
     Opcodes,
 )
-from footfall.model import HIT_LEFT, HIT_RIGHT
+from footfall.model import EVENT_LEFT, EVENT_RIGHT
 from footfall.pythons import version_of
 from footfall.record.data.condition_tables import (
     IS_FALSE,
@@ -64,12 +64,12 @@ def find_outcomes(code: RecordedCode) -> tuple[tuple[Place, ...], bytes]:
     if version not in OPCODES_BY_VERSION:
         return (), b""
     places, jumps = _find_jumps(code.code, code.line_table, code.first_line, version)
-    hits = code.hits
+    events = code.events
     # While INSTRUCTION events are on, LEFT is recorded at the NOT_TAKEN, behind the jump and its one cache.
     return places, bytes(
-        (left if (hits[unit] | hits[unit + 2]) & HIT_LEFT else 0) | (right if hits[unit] & HIT_RIGHT else 0)
+        (left if (events[unit] | events[unit + 2]) & EVENT_LEFT else 0) | (right if events[unit] & EVENT_RIGHT else 0)
         for unit, left, right in jumps
-        if unit + 2 < len(hits)
+        if unit + 2 < len(events)
     )
 
 

@@ -1,1 +1,1 @@
-"""From probe hits to lines and arcs."""
+"""From probe events to lines and arcs."""

@@ -1,4 +1,4 @@
-"""Probe hits and source to executed lines and arcs. Called by `resolve`.
+"""Probe events and source to executed lines and arcs. Called by `resolve`.
 
 The source is walked again by the code that numbered the probes when it was measured.
 """
@@ -44,7 +44,7 @@ __all__ = [
     "Arc",
     "MeaningsStore",
     "ProbeMeaning",
-    "arcs_of_hits",
+    "arcs_of_events",
     "lines_of_meaning",
     "meanings_of_module",
     "meanings_of_source",
@@ -52,7 +52,7 @@ __all__ = [
 
 Arc = tuple[int, int]
 ProbeMeaning = tuple[frozenset[int], frozenset[Arc]]
-"""What a hit of one probe says: lines that were reached, arcs that were taken."""
+"""What an event of one probe says: lines that were reached, arcs that were taken."""
 
 
 class MeaningsStore(Protocol):
@@ -77,25 +77,25 @@ def meanings_of_module(
     if source is None:
         source = _read_source(module)
     meanings = None if store is None else store.get(source, module.mode)
-    if meanings is None or len(meanings) != len(module.hits):
+    if meanings is None or len(meanings) != len(module.events):
         meanings = meanings_of_source(source, module.mode)
         if store is not None:
             store.put(source, module.mode, meanings)
-    if len(meanings) != len(module.hits):
+    if len(meanings) != len(module.events):
         raise FootfallError(
             "source-changed",
-            f"Can't work out coverage of {module.path}: {len(module.hits)} probes recorded, {len(meanings)} expected.",
+            f"Can't resolve {module.path}: {len(module.events)} probes were recorded, {len(meanings)} are expected.",
             "Run again with the same version of footfall.",
         )
     return meanings
 
 
-def arcs_of_hits(meanings: tuple[ProbeMeaning, ...], hits: bytes) -> tuple[set[int], set[Arc]]:
-    """Join the meanings of the probes whose byte in `hits` is set."""
+def arcs_of_events(meanings: tuple[ProbeMeaning, ...], events: bytes) -> tuple[set[int], set[Arc]]:
+    """Join the meanings of the probes whose byte in `events` is set."""
     lines: set[int] = set()
     arcs: set[Arc] = set()
-    for (probe_lines, probe_arcs), hit in zip(meanings, hits, strict=True):
-        if hit:
+    for (probe_lines, probe_arcs), event in zip(meanings, events, strict=True):
+        if event:
             lines |= probe_lines
             arcs |= probe_arcs
     return lines, arcs

@@ -1,6 +1,6 @@
-"""Whose a hit is on PyPy: threads and tasks go on in the context they were started in when the process is in the next.
+"""Attribute events to contexts on PyPy: threads and tasks keep the context they were started in.
 
-While there is no such work, which is nearly always, a hit costs a look at one flag.
+While there is no such work, which is nearly always, an event costs one check of a flag.
 """
 
 import _thread
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     Begin = Callable[[Any], tuple[int | None, Any]]
 
-__all__ = ["AskingHits", "after_fork", "bind", "context_of_other_work", "has_other_work", "switch", "wrap_thread"]
+__all__ = ["EventsByContext", "after_fork", "bind", "context_of_other_work", "has_other_work", "switch", "wrap_thread"]
 
 _variable: "ContextVar[str] | None" = None
 """The label of a thread or task; made at the first switch."""
@@ -32,15 +32,15 @@ _labels_of_threads: dict[int, str] = {}
 _has_other_work = False
 
 
-class AskingHits:
-    """The hits of a module: what a probe stores goes to the context that the running thread or task belongs to.
+class EventsByContext:
+    """The events of a module: what a probe stores is recorded in the context of the running thread or task.
 
-    `begin(hits)` returns the number of a PROBES entry, new in the record file of this process, and the hits in it; in a
-    process that can't record, the hits that it was given: the parent's, if there is one. It is called by the first hit,
-    or by `begun`. Without a number the module is not measured.
+    `begin(events)` returns the number of a new PROBES entry in this process's record file, and the events in it; in a
+    process that can't record, the events it was given: the parent's, if there is one. The first event calls it, or
+    `begun`. Without a number the module is not measured.
     """
 
-    __slots__ = ("_begin", "_hits", "_n_probes", "_parents", "_probes_id", "_recorder", "_seen")
+    __slots__ = ("_begin", "_events", "_n_probes", "_parents", "_probes_id", "_recorder", "_seen")
 
     def __init__(self, recorder: PureRecorder, begin: "Begin", n_probes: int) -> None:
         self._recorder = recorder
@@ -49,23 +49,23 @@ class AskingHits:
         self._seen: dict[int, set[int]] = {}
         self._parents: Any = None
         self._probes_id: int | None = None
-        self._hits: Any = None
+        self._events: Any = None
 
-    def begun(self) -> "AskingHits":
+    def begun(self) -> "EventsByContext":
         """Return itself, with its entry in the record file."""
-        self._probes_id, self._hits = self._begin(None)
+        self._probes_id, self._events = self._begin(None)
         return self
 
     @__pypy__.hidden_applevel  # type: ignore[untyped-decorator]
     def __setitem__(self, number: int, value: int) -> None:
-        if self._hits is None:
-            self._probes_id, self._hits = self._begin(self._parents)
+        if self._events is None:
+            self._probes_id, self._events = self._begin(self._parents)
         if _has_other_work:
             context_id = context_of_other_work(self._recorder)
             if context_id is not None:
                 self._record(context_id, number)
                 return
-        self._hits[number] = value
+        self._events[number] = value
 
     def _record(self, context_id: int, number: int) -> None:
         if self._probes_id is None:
@@ -73,11 +73,11 @@ class AskingHits:
         seen = self._seen.setdefault(context_id, set())
         if number not in seen:
             seen.add(number)
-            self._recorder.add_probe_hits(self._probes_id, context_id, [number])
+            self._recorder.add_probe_events(self._probes_id, context_id, [number])
 
     def after_fork(self) -> None:
-        """The child's hits go into a file of its own."""
-        self._parents, self._hits = self._hits or self._parents, None
+        """The child's events go into a file of its own."""
+        self._parents, self._events = self._events or self._parents, None
         self._seen.clear()
 
     def __reduce__(self) -> "tuple[type, tuple[int]]":

@@ -14,7 +14,7 @@ from _cffi_backend import FFI  # type: ignore[import-untyped]
 from footfall.observe.interruptions import Undisturbed, pass_on
 from footfall.observe.pypy import contexts as pypy_contexts
 from footfall.observe.pypy.children import wrap as look_alike
-from footfall.observe.pypy.contexts import AskingHits
+from footfall.observe.pypy.contexts import EventsByContext
 from footfall.observe.pypy.marshal_hooks import hook_marshal
 from footfall.observe.pypy.recorder import PureRecorder
 from footfall.own_builtins import keep_builtins
@@ -40,31 +40,31 @@ _ONLY_AST = 0x400
 _FUTURES = 0x1FE0000  # co_flags that `from __future__ import ...` sets
 
 
-_HITS_TYPES = (type(_FFI.from_buffer("unsigned char[]", bytearray(1))), AskingHits)
+_EVENTS_TYPES = (type(_FFI.from_buffer("unsigned char[]", bytearray(1))), EventsByContext)
 """What statement probes store into."""
 
 
-class _Hits:
-    """Compared with a number, it stores a hit: what a probe inside an expression needs.
+class _Events:
+    """Compared with a number, it stores an event: what a probe inside an expression needs.
 
     Compared with a number, a first and a last line it does so when the exception being handled is from there.
     """
 
-    __slots__ = ("_hits", "_mark")
+    __slots__ = ("_events", "_mark")
 
-    def __init__(self, hits: "Any", mark: str) -> None:
-        self._hits = hits
+    def __init__(self, events: "Any", mark: str) -> None:
+        self._events = events
         self._mark = mark
 
     def __eq__(self, other: object) -> bool:
         if type(other) is int:
-            self._hits[other] = 1
+            self._events[other] = 1
             return False
         if type(other) is tuple:
             number, first, last = other
             traceback = sys.exc_info()[2]
             if traceback is not None and first <= traceback.tb_lineno <= last:
-                self._hits[number] = 1
+                self._events[number] = 1
             return False
         return other is self or self._mark == other
 
@@ -82,9 +82,9 @@ def arm_function(settings: "Settings") -> "Arm":
     recorder.on_switch(areas.flush)
     os.register_at_fork(after_in_child=areas.after_fork)
     # Code that is pickled by value takes along something that can be stored into as well.
-    copyreg.pickle(_HITS_TYPES[0], _reduce_hits)
-    hook_marshal(_HITS_TYPES, _Hits)
-    known: dict[tuple[str, str], tuple[Any, _Hits]] = {}
+    copyreg.pickle(_EVENTS_TYPES[0], _reduce_events)
+    hook_marshal(_EVENTS_TYPES, _Events)
+    known: dict[tuple[str, str], tuple[Any, _Events]] = {}
 
     def arm(code: "CodeType", where: "Where") -> "CodeType":
         for constant in code.co_consts:
@@ -96,12 +96,12 @@ def arm_function(settings: "Settings") -> "Arm":
                         return code  # the program's own text
                     begin = areas.beginner(code.co_filename, where, constant, header[1])
                     if callable(where):
-                        hits = areas.asking(begin, header[1])
+                        events = areas.asking(begin, header[1])
                     elif _are_contexts_expected():
-                        hits = areas.asking(begin, header[1]).begun()
+                        events = areas.asking(begin, header[1]).begun()
                     else:
-                        hits = begin(None)[1]
-                    known[key] = (hits, _Hits(hits, constant))
+                        events = begin(None)[1]
+                    known[key] = (events, _Events(events, constant))
                 return _armed(code, *known[key])
         return code
 
@@ -110,7 +110,7 @@ def arm_function(settings: "Settings") -> "Arm":
 
 def has_probes(code: "CodeType") -> bool:
     """Whether code was armed."""
-    return any(type(constant) is _Hits or type(constant) in _HITS_TYPES for constant in code.co_consts)
+    return any(type(constant) is _Events or type(constant) in _EVENTS_TYPES for constant in code.co_consts)
 
 
 def _are_contexts_expected() -> bool:
@@ -119,22 +119,22 @@ def _are_contexts_expected() -> bool:
 
 
 class _Areas:
-    """The hits of all modules, for the moment when a context ends.
+    """The events of all modules, for the moment when a context ends.
 
-    A forked child's hits in modules that were loaded before go on into the parent's file, and into its contexts; but
+    A forked child's events in modules that were loaded before go on into the parent's file, and into its contexts; but
     into the child's own where contexts were to come when the module was loaded.
     """
 
     def __init__(self, recorder: PureRecorder) -> None:
         self._recorder = recorder
         self._areas: list[tuple[int, memoryview, Any]] = []
-        self._asking: list[AskingHits] = []
+        self._asking: list[EventsByContext] = []
 
     def beginner(self, filename: str, where: "Where", header: str, n_probes: int) -> "Begin":
-        """Return what makes a module's entry in the record file: its number, and the hits to be stored into.
+        """Return what makes a module's entry in the record file: its number, and the events to be stored into.
 
-        Where recording is off the code has its probes still: they go on with `before`, the hits until now. So they do,
-        without a number, in a module that turns out not to be measured.
+        Where recording is off the code still has its probes: they go on with `before`, the events until now. The same
+        holds, without a number, for a module that turns out not to be measured.
         """
 
         def begin(before: "Any") -> "tuple[int | None, Any]":
@@ -145,18 +145,18 @@ class _Areas:
             if added is None:
                 return 0, _array_over(bytearray(n_probes)) if before is None else before
             probes_id, view = added
-            hits = _array_over(view)
-            self._areas.append((probes_id, view, hits))
-            return probes_id, hits
+            events = _array_over(view)
+            self._areas.append((probes_id, view, events))
+            return probes_id, events
 
         return begin
 
-    def asking(self, begin: "Begin", n_probes: int) -> AskingHits:
-        """Return the hits of a module where contexts are to come: they ask whose a hit is.
+    def asking(self, begin: "Begin", n_probes: int) -> EventsByContext:
+        """Return the events of a module where contexts are to come: each one is attributed as it is stored.
 
         So do those of a module that asks whether it is measured when it runs.
         """
-        asking = AskingHits(self._recorder, begin, n_probes)
+        asking = EventsByContext(self._recorder, begin, n_probes)
         self._asking.append(asking)
         return asking
 
@@ -168,42 +168,42 @@ class _Areas:
         pypy_contexts.after_fork()
 
     def flush(self, context_id: int) -> None:
-        """Record the hits of a context, and clear those that were recorded: another thread may set one meanwhile."""
-        for probes_id, view, hits in self._areas:
-            found = _find_hits(bytes(view))
-            if found and self._recorder.add_probe_hits(probes_id, context_id, found):
+        """Record the events of a context, and clear those that were recorded: another thread may set one meanwhile."""
+        for probes_id, view, events in self._areas:
+            found = _find_events(bytes(view))
+            if found and self._recorder.add_probe_events(probes_id, context_id, found):
                 for number in found:
-                    hits[number] = 0
+                    events[number] = 0
 
 
 def _array_over(buffer: "bytearray | memoryview") -> "Any":
     return _FFI.from_buffer("unsigned char[]", buffer)
 
 
-def _find_hits(hits: bytes) -> list[int]:
-    """Return which are not zero; a hit is a 1."""
+def _find_events(events: bytes) -> list[int]:
+    """Return which are not zero; an event is a 1."""
     found = []
-    at = hits.find(b"\1")
+    at = events.find(b"\1")
     while at >= 0:
         found.append(at)
-        at = hits.find(b"\1", at + 1)
+        at = events.find(b"\1", at + 1)
     return found
 
 
-def _reduce_hits(hits: bytearray) -> "tuple[type, tuple[int]]":
-    return bytearray, (len(hits),)
+def _reduce_events(events: bytearray) -> "tuple[type, tuple[int]]":
+    return bytearray, (len(events),)
 
 
-def _armed(code: "CodeType", hits: "Any", comparable: _Hits) -> "CodeType":
+def _armed(code: "CodeType", events: "Any", comparable: _Events) -> "CodeType":
     constants: list[object] = []
     for constant in code.co_consts:
         kind = type(constant)
         if kind is str and constant == MARK:
-            constants.append(hits)
+            constants.append(events)
         elif kind is str and (constant == EQUAL_MARK or constant.startswith(HEADER)):
             constants.append(comparable)
         elif kind is type(code):
-            constants.append(_armed(constant, hits, comparable))
+            constants.append(_armed(constant, events, comparable))
         else:
             constants.append(constant)
     return code.replace(co_consts=tuple(constants))
@@ -275,7 +275,7 @@ class _Substitutes:
             if type(constant) is str:
                 if constant.startswith(HEADER):
                     return self._probes.arm_before_run(code)
-            elif type(constant) is _Hits:
+            elif type(constant) is _Events:
                 return code
         filename = code.co_filename
         if code.co_name != "<module>" or filename[:1] == "<" or filename in self._settled:

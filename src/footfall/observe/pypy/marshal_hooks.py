@@ -27,10 +27,10 @@ _NOP, _STORE_SUBSCR, _LOAD_CONST, _EXTENDED_ARG = (
 )
 
 
-def hook_marshal(hits_types: tuple[type, ...], comparable_type: type) -> None:
-    """Wrap `marshal`, for code whose constants are of `hits_types` (stored into) and `comparable_type`."""
+def hook_marshal(events_types: tuple[type, ...], comparable_type: type) -> None:
+    """Wrap `marshal`, for code whose constants are of `events_types` (stored into) and `comparable_type`."""
     plain_dumps, plain_loads, plain_load = marshal.dumps, marshal.loads, marshal.load
-    probes = _Probes(hits_types, comparable_type)
+    probes = _Probes(events_types, comparable_type)
 
     @hidden_applevel
     def dumps(value, version=marshal.version, /):  # type: ignore[no-untyped-def]
@@ -88,8 +88,8 @@ def _with_codes(value: "Any", change: "Callable[[CodeType], CodeType]", around: 
 class _Probes:
     """Takes probes out of code, and puts them back into what it took them out of."""
 
-    def __init__(self, hits_types: tuple[type, ...], comparable_type: type) -> None:
-        self._hits_types = hits_types
+    def __init__(self, events_types: tuple[type, ...], comparable_type: type) -> None:
+        self._events_types = events_types
         self._comparable_type = comparable_type
         # By file, since code that is equal may be of several.
         self._originals: dict[tuple[str, CodeType], CodeType] = {}
@@ -105,8 +105,8 @@ class _Probes:
         copies = tuple(self._taken_out_of(constant) for constant in constants)
         if all(copy is constant for copy, constant in zip(copies, constants, strict=True)):
             return code
-        hits = [at for at, constant in enumerate(constants) if type(constant) in self._hits_types]
-        bytecode = _without_stores(code.co_code, hits[0]) if hits else code.co_code
+        events = [at for at, constant in enumerate(constants) if type(constant) in self._events_types]
+        bytecode = _without_stores(code.co_code, events[0]) if events else code.co_code
         copy = code.replace(co_consts=copies, co_code=bytecode)
         self._originals[code.co_filename, copy] = code
         self._files.add(code.co_filename)
@@ -115,7 +115,7 @@ class _Probes:
     def _taken_out_of(self, constant: object) -> object:
         if type(constant) is _CODE:
             return self.take_out(constant)
-        return None if type(constant) in (*self._hits_types, self._comparable_type) else constant
+        return None if type(constant) in (*self._events_types, self._comparable_type) else constant
 
     def put_back(self, code: "CodeType") -> "CodeType":
         """Return the code of which this is a copy without probes, else the code itself."""
@@ -124,8 +124,8 @@ class _Probes:
         return self._originals.get((code.co_filename, code), code)
 
 
-def _without_stores(bytecode: bytes, hits: int) -> bytes:
-    """Return bytecode that stores nothing into the constant number `hits`.
+def _without_stores(bytecode: bytes, events: int) -> bytes:
+    """Return bytecode that stores nothing into the constant number `events`.
 
     A store is LOAD_CONST three times (the value, the constant, the probe's number) and STORE_SUBSCR.
     """
@@ -140,7 +140,7 @@ def _without_stores(bytecode: bytes, hits: int) -> bytes:
         if opcode == _LOAD_CONST:
             loads.append((begin, argument))
         else:
-            if opcode == _STORE_SUBSCR and len(loads) >= 3 and loads[-2][1] == hits:
+            if opcode == _STORE_SUBSCR and len(loads) >= 3 and loads[-2][1] == events:
                 start = loads[-3][0]
                 changed[start : at + 2] = bytes((_NOP, 0)) * ((at + 2 - start) // 2)
             loads.clear()

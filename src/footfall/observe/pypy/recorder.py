@@ -1,6 +1,6 @@
 """The record file of a process without our C core (PyPy), written straight into its mapping (docs/formats.md).
 
-A module's hits are a cffi array over the mapping: there PyPy's JIT stores a byte as quickly as into a list of
+A module's events are a cffi array over the mapping: there PyPy's JIT stores a byte as quickly as into a list of
 its own, and what is stored survives any death of the process. Threads append one at a time; a signal's handler may come
 in between, so a place or a number is taken before anything is done with it.
 """
@@ -17,7 +17,7 @@ from footfall.files import current_directory
 from footfall.formats import (
     ENTRY_HEAD_BYTES,
     ENTRY_PADDING,
-    HITS_HEAD_BYTES,
+    EVENTS_HEAD_BYTES,
     IMPLEMENTATION_PYPY,
     MAGIC,
     MAX_RECORDS_PER_PID,
@@ -29,7 +29,7 @@ from footfall.formats import (
     RECORD_HEADER_BYTES,
     RECORD_IMPORTED,
     RECORD_MESSAGE,
-    RECORD_PROBE_HITS,
+    RECORD_PROBE_EVENTS,
     RECORD_PROBES,
     RECORD_STOPPED_AT,
     RECORD_SWITCH,
@@ -124,7 +124,7 @@ class PureRecorder:
             self._begin_context(self.label)
 
     def on_switch(self, flush: "Callable[[int], None]") -> None:
-        """Have `flush(context id)` called when a context ends: it records what was hit in it, and clears that."""
+        """Have `flush(context id)` called when a context ends: it records what was executed in it, and clears that."""
         self._flushers.append(flush)
 
     def switch_context(self, label: str) -> None:
@@ -151,14 +151,14 @@ class PureRecorder:
             self._append(RECORD_CONTEXT, context_id.to_bytes(4, "little") + _sized(encoded))
         return context_id
 
-    def add_probe_hits(self, probes_id: int, context_id: int, numbers: list[int]) -> bool:
-        """Record which probes of a PROBES entry were hit in a context that ends. False when recording is off."""
+    def add_probe_events(self, probes_id: int, context_id: int, numbers: list[int]) -> bool:
+        """Record which probes of a PROBES entry were executed in a context that ends. False when recording is off."""
         count = len(numbers)
-        payload = bytearray(HITS_HEAD_BYTES + 5 * count)
+        payload = bytearray(EVENTS_HEAD_BYTES + 5 * count)
         pack_into("<4I", payload, 0, probes_id, context_id, count, 0)
-        pack_into(f"<{count}I", payload, HITS_HEAD_BYTES, *numbers)
-        payload[HITS_HEAD_BYTES + 4 * count :] = b"\1" * count
-        return self._append(RECORD_PROBE_HITS, payload) is not None
+        pack_into(f"<{count}I", payload, EVENTS_HEAD_BYTES, *numbers)
+        payload[EVENTS_HEAD_BYTES + 4 * count :] = b"\1" * count
+        return self._append(RECORD_PROBE_EVENTS, payload) is not None
 
     def add_trace_pairs(self, path: str, absolute_path: str, context_id: int, pairs: list[int]) -> bool:
         """Record pairs (as in a TRACE entry's slots) of a context that ends. False when recording is off."""
@@ -172,9 +172,9 @@ class PureRecorder:
         return self._append(RECORD_TRACE, payload) is not None
 
     def add_probes(self, path: str, absolute_path: str, header_mark: str) -> "tuple[int, memoryview] | None":
-        """Return the number of the entry and the hits of a module, in the mapping; None when recording is off.
+        """Return the number of the entry and the events of a module, in the mapping; None when recording is off.
 
-        The hits begin at an address divisible by 8 and are filled up to whole 8 bytes.
+        The events begin at an address divisible by 8 and are filled up to whole 8 bytes.
         """
         header = read_header(header_mark)
         file_id = None if header is None else self._file_id(path, absolute_path)

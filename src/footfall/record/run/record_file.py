@@ -14,13 +14,13 @@ from footfall.formats import (
     MAGIC,
     RECORD_CODE,
     RECORD_CONTEXT,
+    RECORD_EVENTS,
     RECORD_FILE,
     RECORD_FORMAT,
     RECORD_HEADER,
-    RECORD_HITS,
     RECORD_IMPORTED,
     RECORD_MESSAGE,
-    RECORD_PROBE_HITS,
+    RECORD_PROBE_EVENTS,
     RECORD_PROBES,
     RECORD_SWITCH,
     RECORD_TRACE,
@@ -30,16 +30,16 @@ from footfall.model import RECORD_BRANCHES, RECORD_OPTIMIZE_SHIFT
 from footfall.record.run.segments import read_entries
 
 __all__ = [
-    "ContextHits",
+    "ContextEvents",
     "ProbedModule",
     "Record",
     "RecordedCode",
     "RecordHeader",
     "TracedCode",
-    "gather_hits",
+    "gather_events",
     "join_places",
     "read_record",
-    "spread_hits",
+    "spread_events",
 ]
 
 
@@ -75,16 +75,16 @@ class RecordedCode(NamedTuple):
     branches: tuple[tuple[int, int, int], ...]
     """(source, left, right) byte offsets where the interpreter gave them, else empty."""
     context: str
-    hits: bytes
-    """One byte for each code unit (2 bytes of bytecode) with HIT_ flags. With contexts, those of the last one,
-    `context`. Behind them the same number again for each end of an `except*`, in order: which way it went (HIT_LEFT,
-    HIT_RIGHT) after the line that begins at the unit, or after one that is not known at the unit of the end itself."""
+    events: bytes
+    """One byte of EVENT_ flags for each code unit (2 bytes of bytecode); with contexts, those of the last, `context`.
+    Behind them the same number again for each end of an `except*`, in order: which way it went (EVENT_LEFT or
+    EVENT_RIGHT) after the line that begins at the unit, or, where that is not known, at the unit of the end itself."""
     n_places: int = 0
-    """How many bytes `hits` has or had."""
+    """How many bytes `events` has or had."""
 
 
 class ProbedModule(NamedTuple):
-    """One module that ran under the probes engine: `hits[k]` is not zero when probe k fired."""
+    """One module that ran under the probes engine: `events[k]` is not zero when probe k fired."""
 
     path: str
     version: int
@@ -93,17 +93,17 @@ class ProbedModule(NamedTuple):
     digest: bytes
     """16 bytes that name the source text which was instrumented."""
     context: str
-    hits: bytes
+    events: bytes
 
 
-class ContextHits(NamedTuple):
+class ContextEvents(NamedTuple):
     """What one code object or module saw while a context lasted that is over."""
 
     number: int
     """In `Record.codes` or `Record.modules`."""
     context: str
     places: bytes
-    """n code units or probes as u32, then n bytes of flags: `spread_hits` reads it."""
+    """n code units or probes as u32, then n bytes of flags: `spread_events` reads it."""
 
 
 class TracedCode(NamedTuple):
@@ -125,10 +125,10 @@ class Record(NamedTuple):
     traces: list[TracedCode]
     imported: list[str]
     """Files of modules that were imported before measuring began."""
-    code_hits: list[ContextHits]
-    module_hits: list[ContextHits]
+    code_events: list[ContextEvents]
+    module_events: list[ContextEvents]
     has_switched: bool
-    """Whether contexts were switched: then hits may begin in the middle of a frame."""
+    """Whether contexts were switched: then events may begin in the middle of a frame."""
     contexts: dict[int, str]
     """Labels by the ids that samples have."""
 
@@ -158,15 +158,15 @@ class _Cursor:
         return self.take(size)
 
 
-_HITS_HEAD = struct.Struct("<IIII")
+_EVENTS_HEAD = struct.Struct("<IIII")
 
 
-def _take_hits(payload: memoryview) -> tuple[int, int, bytes]:
-    """(number, context id, places) of an entry of hits; a run with contexts has one for each test and function."""
-    if len(payload) < _HITS_HEAD.size:
+def _take_events(payload: memoryview) -> tuple[int, int, bytes]:
+    """(number, context id, places) of an entry of events; a run with contexts has one for each test and function."""
+    if len(payload) < _EVENTS_HEAD.size:
         raise ValueError("an entry is shorter than its fields")
-    number, context_id, count, _ = _HITS_HEAD.unpack_from(payload)
-    places = bytes(payload[_HITS_HEAD.size : _HITS_HEAD.size + 5 * count])
+    number, context_id, count, _ = _EVENTS_HEAD.unpack_from(payload)
+    places = bytes(payload[_EVENTS_HEAD.size : _EVENTS_HEAD.size + 5 * count])
     if len(places) != 5 * count:
         raise ValueError("an entry is shorter than its fields")
     return number, context_id, places
@@ -185,8 +185,8 @@ def read_record(path: str, damage: list[str] | None = None) -> Record:
     contexts: dict[int, str] = {0: ""}
     codes: list[RecordedCode] = []
     code_index: dict[int, int] = {}
-    code_hits: list[ContextHits] = []
-    module_hits: list[ContextHits] = []
+    code_events: list[ContextEvents] = []
+    module_events: list[ContextEvents] = []
     live_traces: list[int] = []
     last_context = ""
     has_switched = False
@@ -197,12 +197,12 @@ def read_record(path: str, damage: list[str] | None = None) -> Record:
     for kind, payload in read_entries(path, damage):
         cursor = _Cursor(payload)
         try:
-            if kind in (RECORD_HITS, RECORD_PROBE_HITS) and header is not None:
-                number, context_id, places = _take_hits(payload)
-                if kind == RECORD_HITS:
-                    code_hits.append(ContextHits(code_index[number], contexts[context_id], places))
+            if kind in (RECORD_EVENTS, RECORD_PROBE_EVENTS) and header is not None:
+                number, context_id, places = _take_events(payload)
+                if kind == RECORD_EVENTS:
+                    code_events.append(ContextEvents(code_index[number], contexts[context_id], places))
                 else:
-                    module_hits.append(ContextHits(number, contexts[context_id], places))
+                    module_events.append(ContextEvents(number, contexts[context_id], places))
             elif kind == RECORD_HEADER:
                 header = _read_header(cursor)
             elif header is None:
@@ -247,27 +247,29 @@ def read_record(path: str, damage: list[str] | None = None) -> Record:
         modules = [module._replace(context=last_context) for module in modules]
         for at in live_traces:
             traces[at] = traces[at]._replace(context=last_context)
-    if any(hits.number >= len(modules) for hits in module_hits):
+    if any(events.number >= len(modules) for events in module_events):
         if damage is None:
-            raise _corrupt(path, "hits of a module that is not there")
-        damage.append(f"{path} has hits of modules that are not there, which are left out.")
-        module_hits = [hits for hits in module_hits if hits.number < len(modules)]
-    return Record(header, codes, modules, messages, traces, imported, code_hits, module_hits, has_switched, contexts)
+            raise _corrupt(path, "events of a module that is not there")
+        damage.append(f"{path} has events of modules that are not there, which are left out.")
+        module_events = [events for events in module_events if events.number < len(modules)]
+    return Record(
+        header, codes, modules, messages, traces, imported, code_events, module_events, has_switched, contexts
+    )
 
 
-def spread_hits(places: bytes, n: int) -> bytes:
-    """Return `n` bytes with the flags of `ContextHits.places`. Raises ValueError for a place that is not there."""
+def spread_events(places: bytes, n: int) -> bytes:
+    """Return `n` bytes with the flags of `ContextEvents.places`. Raises ValueError for a place that is not there."""
     count = len(places) // 5
-    hits = bytearray(n)
+    events = bytearray(n)
     for place, flags in zip(struct.unpack(f"<{count}I", places[: 4 * count]), places[4 * count :], strict=True):
         if place >= n:
-            raise ValueError(f"a hit at {place} of {n}")
-        hits[place] = flags
-    return bytes(hits)
+            raise ValueError(f"an event at {place} of {n}")
+        events[place] = flags
+    return bytes(events)
 
 
 def join_places(found: list[bytes]) -> bytes:
-    """Return one `ContextHits.places` with the hits of several."""
+    """Return one `ContextEvents.places` with the events of several."""
     flags: dict[int, int] = {}
     for places in found:
         count = len(places) // 5
@@ -277,12 +279,12 @@ def join_places(found: list[bytes]) -> bytes:
     return struct.pack(f"<{len(ordered)}I", *ordered) + bytes(flags[place] for place in ordered)
 
 
-def gather_hits(hits: bytes) -> bytes:
-    """Return `ContextHits.places` of one byte for each place."""
-    flags = hits.replace(b"\0", b"")
+def gather_events(events: bytes) -> bytes:
+    """Return `ContextEvents.places` of one byte for each place."""
+    flags = events.replace(b"\0", b"")
     if not flags:
         return b""
-    places = [place for place, each in enumerate(hits) if each]
+    places = [place for place, each in enumerate(events) if each]
     return struct.pack(f"<{len(places)}I", *places) + flags
 
 
@@ -328,7 +330,7 @@ def _read_code(cursor: _Cursor, header: RecordHeader, files: dict[int, str]) -> 
     line_table, code, exception_table, branches = (cursor.sized() for _ in range(4))
     triples = tuple(struct.iter_unpack("<III", branches))
     if n_places < len(code) // 2:
-        raise ValueError("a code object has fewer hits than instructions")
+        raise ValueError("a code object has fewer events than instructions")
     return code_id, RecordedCode(
         files[file_id],
         header.version,

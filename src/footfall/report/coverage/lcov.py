@@ -62,22 +62,22 @@ def _functions(file: ReportedFile) -> Iterator[str]:
     if not regions:
         return
     results = narrow_result(file.result, [lines for *_, lines in regions])
-    n_found = n_hit = 0
+    n_found = n_executed = 0
     names: set[str] = set()
     for (first, last, name, _), result in zip(regions, results, strict=True):
         if not result.numbers.n_statements:
             continue
         n_found += 1
-        is_hit = result.numbers.n_executed > 0
-        n_hit += is_hit
+        is_executed = result.numbers.n_executed > 0
+        n_executed += is_executed
         name = question_marked(name)
         if name in names:
             name += f"@{first}"
         names.add(name)
         yield f"FN:{first},{last},{name}"
-        yield f"FNDA:{int(is_hit)},{name}"
+        yield f"FNDA:{int(is_executed)},{name}"
     yield f"FNF:{n_found}"
-    yield f"FNH:{n_hit}"
+    yield f"FNH:{n_executed}"
 
 
 def _branches(file: ReportedFile) -> Iterator[str]:
@@ -90,8 +90,8 @@ def _branches(file: ReportedFile) -> Iterator[str]:
         ends_of[start].append((end, "0" if result.branch_stats[start][1] else "-"))
     for line in sorted(result.statements):
         # ways out of the function last: they read as the branch not taken
-        for end, hit in sorted(ends_of.get(line, ()), key=lambda way: (way[0] < 0, way)):
-            yield f"BRDA:{line},0,{question_marked(file.analysis.arc_description(line, end))},{hit}"
+        for end, taken in sorted(ends_of.get(line, ()), key=lambda way: (way[0] < 0, way)):
+            yield f"BRDA:{line},0,{question_marked(file.analysis.arc_description(line, end))},{taken}"
     n_possible = sum(possible for possible, _ in result.branch_stats.values())
     if n_possible:
         yield f"BRF:{n_possible}"

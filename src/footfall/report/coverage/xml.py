@@ -38,15 +38,15 @@ class XmlOptions:
 @dataclass(slots=True)
 class _Counts:
     lines: int = 0
-    hits: int = 0
+    executed: int = 0
     branches: int = 0
-    branch_hits: int = 0
+    branches_executed: int = 0
 
     def add(self, other: _Counts) -> None:
         self.lines += other.lines
-        self.hits += other.hits
+        self.executed += other.executed
         self.branches += other.branches
-        self.branch_hits += other.branch_hits
+        self.branches_executed += other.branches_executed
 
 
 @dataclass(slots=True)
@@ -118,9 +118,9 @@ def _count(result: FileResult) -> _Counts:
     n_lines = len(result.statements)
     return _Counts(
         lines=n_lines,
-        hits=n_lines - len(result.missing),
+        executed=n_lines - len(result.missing),
         branches=sum(possible for possible, _ in result.branch_stats.values()),
-        branch_hits=sum(taken for _, taken in result.branch_stats.values()),
+        branches_executed=sum(taken for _, taken in result.branch_stats.values()),
     )
 
 
@@ -144,15 +144,15 @@ def _class_lines(result: FileResult, name: str, directory: str, counts: _Counts,
 
 
 def _rates(counts: _Counts, has_arcs: bool) -> dict[str, str]:
-    branch_rate = _rate(counts.branch_hits, counts.branches) if has_arcs else "0"
-    return {"line-rate": _rate(counts.hits, counts.lines), "branch-rate": branch_rate}
+    branch_rate = _rate(counts.branches_executed, counts.branches) if has_arcs else "0"
+    return {"line-rate": _rate(counts.executed, counts.lines), "branch-rate": branch_rate}
 
 
-def _rate(hits: int, count: int) -> str:
+def _rate(executed: int, count: int) -> str:
     """Return a fraction; 0 and 1 are true ones, never rounded."""
-    if hits == count:
+    if executed == count:
         return "1"
-    return f"{min(max(hits / count, 0.0001), 0.9999):.4g}" if hits else "0"
+    return f"{min(max(executed / count, 0.0001), 0.9999):.4g}" if executed else "0"
 
 
 def _total_attributes(total: _Counts, has_arcs: bool, options: XmlOptions) -> dict[str, str]:
@@ -160,14 +160,14 @@ def _total_attributes(total: _Counts, has_arcs: bool, options: XmlOptions) -> di
         "version": f"footfall {VERSION}",
         "timestamp": str(options.timestamp_ms),
         "lines-valid": str(total.lines),
-        "lines-covered": str(total.hits),
-        "line-rate": _rate(total.hits, total.lines),
+        "lines-covered": str(total.executed),
+        "line-rate": _rate(total.executed, total.lines),
     }
     if has_arcs:
         attributes |= {
             "branches-valid": str(total.branches),
-            "branches-covered": str(total.branch_hits),
-            "branch-rate": _rate(total.branch_hits, total.branches),
+            "branches-covered": str(total.branches_executed),
+            "branch-rate": _rate(total.branches_executed, total.branches),
         }
     else:
         attributes |= {"branches-covered": "0", "branches-valid": "0", "branch-rate": "0"}

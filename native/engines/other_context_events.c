@@ -1,19 +1,19 @@
-/* engines/other_context_hits.c owns two kinds of lists, by context: of hits at numbered places and of pairs of lines. It records nothing. */
-#include "engines/other_context_hits.h"
+/* engines/other_context_events.c owns two kinds of lists, by context: of events at numbered places and of pairs of lines. It records nothing. */
+#include "engines/other_context_events.h"
 
 #include <stdlib.h>
 
-other_context_hits *
-other_context_hits_of(other_context_hits **list, uint32_t context_id, uint32_t generation, size_t n)
+other_context_events *
+other_context_events_of(other_context_events **list, uint32_t context_id, uint32_t generation, size_t n)
 {
-    other_context_hits *found = *list;
+    other_context_events *found = *list;
     while (found != NULL && (found->context_id != context_id || found->generation != generation)) {
         found = found->next;
     }
     if (found == NULL) {
         found = calloc(1, sizeof *found + n);
         if (found != NULL) {
-            *found = (other_context_hits){*list, context_id, generation};
+            *found = (other_context_events){*list, context_id, generation};
             *list = found;
         }
     }
@@ -21,10 +21,10 @@ other_context_hits_of(other_context_hits **list, uint32_t context_id, uint32_t g
 }
 
 void
-other_context_hits_free(other_context_hits **list)
+other_context_events_free(other_context_events **list)
 {
     while (*list != NULL) {
-        other_context_hits *next = (*list)->next;
+        other_context_events *next = (*list)->next;
         free(*list);
         *list = next;
     }

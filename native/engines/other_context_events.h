@@ -1,0 +1,34 @@
+/* What threads and tasks of other contexts than the process's executed in one code object or module, so that each new event
+ * can be recorded at once and no other. Plain C: no Python.h. Not thread-safe. */
+#ifndef FOOTFALL_ENGINES_OTHER_CONTEXT_EVENTS_H
+#define FOOTFALL_ENGINES_OTHER_CONTEXT_EVENTS_H
+
+#include "engines/trace_sets.h"
+
+typedef struct other_context_events {
+    struct other_context_events *next;
+    uint32_t context_id;
+    uint32_t generation; /* the recorder's: a forked child has recorded nothing */
+    unsigned char events[];
+} other_context_events;
+
+/* The `n` events of a context, made and put into the list when they are not there. NULL when there is no memory. */
+other_context_events *other_context_events_of(other_context_events **list, uint32_t context_id, uint32_t generation,
+                                              size_t n);
+
+void other_context_events_free(other_context_events **list);
+
+typedef struct other_context_pairs {
+    struct other_context_pairs *next;
+    uint32_t context_id;
+    uint32_t generation;
+    pair_set pairs; /* slots owned */
+} other_context_pairs;
+
+/* 1 when the pair is new, 0 when it is not, -1 when there is no memory. */
+int other_context_pairs_add(other_context_pairs **list, uint32_t context_id, uint32_t generation, int32_t from,
+                            int32_t to);
+
+void other_context_pairs_free(other_context_pairs **list);
+
+#endif
