@@ -9,7 +9,7 @@ The library and its tests are copied into a work directory, and a program loads 
 tools have begun: what a tool imports for itself is not among the files compared. Each batch of tests runs under
 `footfall run` and under `COVERAGE_CORE=ctrace coverage run --branch`, and what `footfall json` says is held to what
 `coverage json` says: lines executed, missing and excluded, branches taken and missing. Where they differ the C tracer
-runs once more: what its two runs do not agree on is unstable by itself and told apart. The interpreter needs footfall
+runs once more: what its two runs do not agree on is unstable by itself and listed apart. The interpreter needs footfall
 and coverage.py. Tests that fail are no matter: they run their lines in all runs. Tests that set a trace function of
 their own are left out and named: the C tracer misses returns, and then takes one frame for another. So are those that
 fail under one tool only, since they take another way. A batch whose run does not end well is tried again in halves.
@@ -375,7 +375,7 @@ def _run(comparison: _Comparison, mode: str, names: list[str]) -> tuple[Files | 
     tracing = _named(results, "TRACING: ")
     if tracing - comparison.tests_left_out:
         return None, tracing
-    told = subprocess.run(
+    exported = subprocess.run(
         [python, "-m", tool, "json", "-q", "-i", f"--data-file={data}", "-o", str(report)],
         cwd=work,
         env=clean_environment(),
@@ -383,7 +383,7 @@ def _run(comparison: _Comparison, mode: str, names: list[str]) -> tuple[Files | 
         text=True,
     )
     if not report.exists():
-        print(done.stderr[-600:], told.stderr[-600:])
+        print(done.stderr[-600:], exported.stderr[-600:])
         return None, set()
     files: Files = json.loads(report.read_text(encoding="utf-8"))["files"]
     return files, set()

@@ -171,18 +171,20 @@ class Found:
     truth: dict[str, float] = field(default_factory=dict)
 
 
-def run(command: list[str], said: Path) -> tuple[Found, str]:
+def run(command: list[str], file: Path) -> tuple[Found, str]:
     """Run a command whose program writes its own CPU to `said`; what other children used is the tool's."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    said.unlink(missing_ok=True)
-    said.with_name("out").unlink(missing_ok=True)
+    file.unlink(missing_ok=True)
+    file.with_name("out").unlink(missing_ok=True)
     done = subprocess.run(command, capture_output=True, text=True, timeout=300, errors="replace")
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    if not said.exists():
+    if not file.exists():
         raise RuntimeError(f"{shlex.join(command)}: {done.stdout[-300:]}{done.stderr[-300:]}")
-    told = json.loads(said.read_text())
+    result = json.loads(file.read_text())
     used = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    found = Found(cpu=told["cpu"], wall=told["wall"], tool_cpu=max(0.0, used - told["cpu"]), truth=told["truth"])
+    found = Found(
+        cpu=result["cpu"], wall=result["wall"], tool_cpu=max(0.0, used - result["cpu"]), truth=result["truth"]
+    )
     return found, done.stdout + done.stderr
 
 
@@ -200,7 +202,7 @@ class Bench:
         self.python = python
         self.rate = rate
         self.work = work
-        self.said = work / "said.json"
+        self.result_file = work / "result.json"
         self.out = work / "out"
         self.austin = shlex.split(os.environ.get("AUSTIN", "")) or [self._beside("austin")]
         self.py_spy = self._beside("py-spy")
@@ -210,7 +212,7 @@ class Bench:
         return shutil.which(name, path=os.path.dirname(sys.executable) + ":" + os.environ.get("PATH", "")) or name
 
     def bare(self, program: Path) -> Found:
-        return run([self.python, str(program), str(self.said)], self.said)[0]
+        return run([self.python, str(program), str(self.result_file)], self.result_file)[0]
 
     def footfall(self, program: Path) -> Found:
         from footfall.record.data.profile_tables import read_profile
@@ -219,7 +221,7 @@ class Bench:
 
         command = [self._beside("footfall"), "run", "-q", "--no-cover", f"--rate={self.rate}"]
         command.append(f"--data-file={self.out}")
-        found, _ = run([*command, self.python, str(program), str(self.said)], self.said)
+        found, _ = run([*command, self.python, str(program), str(self.result_file)], self.result_file)
         found.tool_cpu = 0.0  # its supervisor is not the sampler; the sampler's CPU is the program's
         stored = read_profile(self.out)
         from footfall.config.reading import read_config
@@ -235,23 +237,23 @@ class Bench:
         from footfall.report.profile.collapsed import render_collapsed
         from footfall.report.times import load_profile
 
-        self.said.unlink(missing_ok=True)
+        self.result_file.unlink(missing_ok=True)
         self.out.unlink(missing_ok=True)
         before = resource.getrusage(resource.RUSAGE_CHILDREN)
-        with subprocess.Popen([self.python, str(program), str(self.said)], stdout=subprocess.DEVNULL) as target:
+        with subprocess.Popen([self.python, str(program), str(self.result_file)], stdout=subprocess.DEVNULL) as target:
             command = [self._beside("footfall"), "attach", str(target.pid), f"--rate={self.rate}"]
             subprocess.run([*command, f"--data-file={self.out}"], capture_output=True, check=True)
         after = resource.getrusage(resource.RUSAGE_CHILDREN)
-        told = json.loads(self.said.read_text())
+        result = json.loads(self.result_file.read_text())
         used = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
         profile = load_profile(read_config(), self.out)
         assert profile is not None
         stacks = collapsed("".join(render_collapsed(profile)), lambda part: part.partition(" (")[0])
-        return Found(stacks, profile.n_dropped, told["cpu"], told["wall"], used - told["cpu"], told["truth"])
+        return Found(stacks, profile.n_dropped, result["cpu"], result["wall"], used - result["cpu"], result["truth"])
 
     def austin_run(self, program: Path) -> Found:
         command = [*self.austin, "-i", f"{1_000_000 // self.rate}us", "-o", str(self.out)]
-        found, text = run([*command, self.python, str(program), str(self.said)], self.said)
+        found, text = run([*command, self.python, str(program), str(self.result_file)], self.result_file)
         converted = self.work / "austin.txt"
         subprocess.run([self._beside("mojo2austin"), str(self.out), str(converted)], check=True, capture_output=True)
         lines = [line for line in converted.read_text(errors="replace").splitlines() if not line.startswith("#")]
@@ -266,7 +268,7 @@ class Bench:
 
     def py_spy_run(self, program: Path, *options: str) -> Found:
         command = [self.py_spy, "record", "-r", str(self.rate), "-f", "raw", "-o", str(self.out), *options, "--"]
-        found, text = run([*command, self.python, str(program), str(self.said)], self.said)
+        found, text = run([*command, self.python, str(program), str(self.result_file)], self.result_file)
         found.stacks = collapsed(self.out.read_text(), lambda part: part.partition(" (")[0])
         if errors := re.search(r"Errors: (\d+)", text):
             found.dropped = int(errors[1])
@@ -277,7 +279,7 @@ class Bench:
 
     def tachyon(self, program: Path, *options: str) -> Found:
         command = [self.python, "-m", "profiling.sampling", "run", "-r", str(self.rate), "--collapsed", *options]
-        found, text = run([*command, "-o", str(self.out), str(program), str(self.said)], self.said)
+        found, text = run([*command, "-o", str(self.out), str(program), str(self.result_file)], self.result_file)
         stacks = collapsed(self.out.read_text(), lambda part: part.rsplit(":", 2)[-2] if part.count(":") > 1 else part)
         found.stacks = [(stack[1:] if stack[0].startswith("tid:") else stack, count) for stack, count in stacks]
         total = sum(count for _, count in found.stacks)

@@ -20,7 +20,7 @@ CPU is user and system time of all processes, of the measured command and for fo
 the suite alone (`--bare`) or else of the C tracer.
 
 PyPy has no C tracer: there it is coverage.py's Python tracer, which is not right everywhere (docs/exactness.md).
-What differs is told apart by what the C tracer recorded on CPython, if that was run in the same `--work` before; then
+What differs is classified by what the C tracer recorded on CPython, if that was run in the same `--work` before; then
 nothing is run twice. With `--cpython-truth` footfall is compared with that record alone, and the tests' results with
 those without a tool: the Python tracer is some ten times slower.
 Exit status 1 when a file or a test's result differs, 3 when a project could not be tried.
@@ -190,12 +190,12 @@ def _print_results(trial: Trial, ours: Outcome, truths: list[Outcome], bare: Out
     for name, other in others:
         if ours.results == other.results:
             continue
-        told = [f"{tool} {each.counts} ({each.returncode})" for tool, each in (("footfall", ours), (name, other))]
-        print(f"  results differ: {', '.join(told)}")
+        counts = [f"{tool} {each.counts} ({each.returncode})" for tool, each in (("footfall", ours), (name, other))]
+        print(f"  results differ: {', '.join(counts)}")
         for failure in sorted({*ours.failures} ^ {*other.failures}):
             print(f"    fails under {'footfall' if failure in ours.failures else name} only: {failure}")
     for message in ours.messages:
-        print(f"  said: {message}")
+        print(f"  message: {message}")
 
 
 def _print_divided(ours: Outcome, found: list[Difference], of_cpython: Record) -> None:
@@ -251,8 +251,8 @@ def _truth(trial: Trial, number: int, how: How) -> Outcome:
     """What coverage.py says: of the last time if that is to be kept and there."""
     kept = trial.scratch / f"coverage-{number}.outcome"
     if how.is_truth_kept and kept.exists():
-        told = json.loads(kept.read_text(encoding="utf-8"))
-        return Outcome(**{**told, "failures": tuple(told["failures"]), "messages": ()})
+        stored = json.loads(kept.read_text(encoding="utf-8"))
+        return Outcome(**{**stored, "failures": tuple(stored["failures"]), "messages": ()})
     core = "ctrace" if trial.label.startswith("CPython") else "pytrace"
     data = trial.scratch / f"coverage-{number}.data"
     tool = [str(trial.python), _COVERAGE]
@@ -272,15 +272,15 @@ def _measured(trial: Trial, tool: list[str], command: list[str], data: pathlib.P
         run_quietly([*tool, "combine", "-q", option], trial.directory)
     report = data.with_suffix(".json")
     environment = clean_environment(**extra)
-    told = subprocess.run(
+    exported = subprocess.run(
         [*tool, "json", "-q", "-i", "--fail-under=0", option, "-o", str(report)],
         cwd=trial.directory, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
     )  # fmt: skip
-    if told.returncode or not report.exists():
-        raise NotTried(f"{' '.join(command)}\n{output[-2000:]}\n{told.stdout[-2000:]}")
+    if exported.returncode or not report.exists():
+        raise NotTried(f"{' '.join(command)}\n{output[-2000:]}\n{exported.stdout[-2000:]}")
     content = json.loads(report.read_text(encoding="utf-8"))
     percent = content["totals"]["percent_covered"]
-    messages = tuple(_MESSAGE.findall(output + told.stdout)) if tool[0].endswith("footfall") else ()
+    messages = tuple(_MESSAGE.findall(output + exported.stdout)) if tool[0].endswith("footfall") else ()
     return Outcome(returncode, _counts(output), _failures(output), content["files"], percent, cpu, messages)
 
 
@@ -309,8 +309,8 @@ def _counts(output: str) -> dict[str, int]:
     if not ran:
         return counts_of(output)
     verdict = re.findall(r"^(?:OK|FAILED)(?: \((.*)\))?$", output, re.M)
-    told = re.findall(r"([a-z ]+)=(\d+)", verdict[-1]) if verdict else []
-    return {"run": int(ran[-1]), **{name.strip(): int(number) for name, number in told}}
+    counts = re.findall(r"([a-z ]+)=(\d+)", verdict[-1]) if verdict else []
+    return {"run": int(ran[-1]), **{name.strip(): int(number) for name, number in counts}}
 
 
 def _failures(output: str) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ coverage.py, this footfall), then
 
 check  runs the suite bare, under `footfall run`, and twice under `COVERAGE_CORE=ctrace coverage run --branch`;
        the results must be equal, and coverage.py's JSON report of both data files is compared file by file.
-       What differs between the two ctrace runs as well is unstable by itself and told apart.
+       What differs between the two ctrace runs as well is unstable by itself and distinguished.
 cost   CPU of all processes (user + system), modes interleaved, medians of N runs after an uncounted one.
        "program" is the suite alone; "with tool" adds what the tool does before and after it.
 

@@ -121,8 +121,8 @@ def prepare(wanted: Wanted, interpreter: str, work: pathlib.Path) -> Trial:
         make_environment(interpreter, python.parent.parent)
         _place_sources(wanted, recipe.repository, source, python)
         install(python, ["-e", str(source), COVERAGE, "pytest"])
-        told = [] if recipe.is_complete else _test_requirements(source)
-        _install_one_by_one(python, [*told, *recipe.needs, *wanted.needs])
+        requirements = [] if recipe.is_complete else _test_requirements(source)
+        _install_one_by_one(python, [*requirements, *recipe.needs, *wanted.needs])
         run_quietly([str(python), "-m", "pip", "uninstall", "-q", "-y", *_DISTURBING])  # what others have brought
         ready.touch()
     install_footfall(python, base)
@@ -166,9 +166,9 @@ def _unpack(requirement: str, source: pathlib.Path, python: pathlib.Path) -> Non
 def _test_requirements(source: pathlib.Path) -> list[str]:
     """What the project says that its tests need, as requirements."""
     file = source / "pyproject.toml"
-    told = tomllib.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
-    groups = told.get("dependency-groups", {})
-    extras = told.get("project", {}).get("optional-dependencies", {})
+    project = tomllib.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
+    groups = project.get("dependency-groups", {})
+    extras = project.get("project", {}).get("optional-dependencies", {})
     for table in (groups, extras):
         for name in _GROUPS:
             if name in table:

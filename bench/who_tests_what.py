@@ -4,7 +4,7 @@
 
 Runs a real suite with `pytest --footfall --footfall-context=test`, and twice with pytest-cov and
 `COVERAGE_CORE=ctrace` (on PyPy, which has no C tracer, pytest-cov's tracer there), and compares the two tables from
-(test, phase) to statements. What the two runs of pytest-cov say differently is unstable by itself and told apart.
+(test, phase) to statements. What the two runs of pytest-cov say differently is unstable by itself and distinguished.
 Garbage is not collected meanwhile: which test's turn it is when finalizers and weakref callbacks run depends on how
 many objects the tool itself makes. Exit status 1 when there is any other difference.
 """

@@ -1,8 +1,8 @@
 /* inside/code_deaths.c reads the deaths of code objects that inside/watch.c tells of.
  *
- * Why a reused address is not misnamed: deaths of code objects are told before their memory is
+ * Why a reused address is not misnamed: deaths of code objects are recorded before their memory is
  * freed. They are applied after the stack was copied and before addresses are looked up, so what is in the table
- * is right for the copy. What is not in the table is read now, after the copy: if its death was told since before
+ * is right for the copy. What is not in the table is read now, after the copy: if its death was recorded since before
  * the copy, it may be somebody else: then it is not logged, and the sample is dropped. A frame that was just being made
  * when it was copied may still have the code of one that was there before, which died long ago: then what is there
  * is no object any longer (walk/code.c), or another that is taken for it. */

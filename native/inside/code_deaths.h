@@ -4,11 +4,11 @@
 
 #include "sampler/sampler.h"
 
-/* A stack is about to be walked: note how many deaths were told. */
+/* A stack is about to be walked: note how many deaths were recorded. */
 void inside_before_walk(sampler *s);
-/* Forget the code objects whose death was told. */
+/* Forget the code objects whose death was recorded. */
 void inside_apply_deaths(sampler *s);
-/* Whether the death of what is at `address` was told since before the walk. */
+/* Whether the death of what is at `address` was recorded since before the walk. */
 int inside_has_died(const sampler *s, uint64_t address);
 
 #endif

@@ -152,7 +152,7 @@ open_sampler(module_state *state, PyObject *path, sampler_options *options)
     return 0;
 }
 
-/* Stop the thread and free all. In the child of a fork that nobody told us of, the thread and perhaps a
+/* Stop the thread and free all. In the child of a fork without a notification, the thread and perhaps a
  * held lock are the parent's: then all is left as it is. */
 static void
 close_sampler(module_state *state)

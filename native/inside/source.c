@@ -80,7 +80,7 @@ log_ended(const sampler *s)
                         strerror(error), s->log.log.path != NULL ? s->log.log.path : "");
     /* Our own table has no stderr; that of the process is the main thread's. */
     if (size > 0 && write(error_stream, line, (size_t)size < sizeof line ? (size_t)size : sizeof line - 1) < 0) {
-        error_stream = -1; /* no stderr to say it on */
+        error_stream = -1; /* no stderr to report it on */
     }
     if (error_stream >= 0) {
         close(error_stream);

@@ -1,6 +1,6 @@
 /* inside/watch.c owns the notice that a code object dies, so that its address, used again, is never misnamed.
- * Binding C. Neither of CPython's ways to be told carries data of ours, hence the two variables of file scope:
- * one ring is told per process, that of the main interpreter's sampler. The GIL guards them. */
+ * Binding C. Neither of CPython's ways to be notified carries data of ours, hence the two variables of file scope:
+ * one ring is active per process, that of the main interpreter's sampler. The GIL guards them. */
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
 
@@ -9,12 +9,12 @@
 
 #include <stdatomic.h>
 
-static death_ring *told_ring; /* borrowed; NULL while nobody is told */
+static death_ring *active_ring; /* borrowed; NULL while none is active */
 
 static void
-tell_death(const void *code)
+record_death(const void *code)
 {
-    death_ring *ring = told_ring;
+    death_ring *ring = active_ring;
     if (ring == NULL) {
         return;
     }
@@ -34,7 +34,7 @@ static int
 on_code_event(PyCodeEvent event, PyCodeObject *code)
 {
     if (event == PY_CODE_EVENT_DESTROY) {
-        tell_death(code);
+        record_death(code);
     }
     return 0;
 }
@@ -65,7 +65,7 @@ static destructor original_dealloc;
 static void
 dealloc_code(PyObject *code)
 {
-    tell_death(code);
+    record_death(code);
     original_dealloc(code);
 }
 
@@ -82,7 +82,7 @@ add_watch(void)
 static void
 remove_watch(void)
 {
-    /* Somebody who wrapped it after us still calls us: then it stays, and tells nobody. */
+    /* Somebody who wrapped it after us still calls us: then it stays, and does nothing. */
     if (PyCode_Type.tp_dealloc == dealloc_code) {
         PyCode_Type.tp_dealloc = original_dealloc;
     }
@@ -93,20 +93,20 @@ remove_watch(void)
 int
 watch_code_start(death_ring *ring)
 {
-    if (told_ring != NULL) {
+    if (active_ring != NULL) {
         PyErr_SetString(PyExc_RuntimeError, "a sampler runs in this process already");
         return -1;
     }
     if (add_watch() < 0) {
         return -1;
     }
-    told_ring = ring;
+    active_ring = ring;
     return 0;
 }
 
 void
 watch_code_stop(void)
 {
-    told_ring = NULL;
+    active_ring = NULL;
     remove_watch();
 }

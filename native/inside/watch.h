@@ -4,7 +4,7 @@
 
 #include <stdint.h>
 
-/* Deaths between two samples that can be told one by one; more and all addresses are forgotten. */
+/* Deaths between two samples that can be recorded one by one; more and all addresses are forgotten. */
 #define RING_SLOTS 4096u
 
 /* One writer (who holds the GIL), one reader. */
@@ -13,7 +13,7 @@ typedef struct death_ring {
     _Atomic uint64_t slots[RING_SLOTS];
 } death_ring;
 
-/* Both need the GIL. Start telling `ring`. 0; -1 with an exception: another sampler is told, or no watcher
+/* Both need the GIL. Start recording into `ring`. 0; -1 with an exception: another sampler is active, or no watcher
  * is free. */
 int watch_code_start(death_ring *ring);
 void watch_code_stop(void);

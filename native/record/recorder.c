@@ -1,6 +1,6 @@
 /* recorder.c owns the record file of this process (docs/formats.md): opening it, opening the child's
  * after a fork, and the entries that engines ask for. Binding C: every function needs the GIL.
- * It does not decide what is measured. When the disk is full, recording stops once and says so. */
+ * It does not decide what is measured. When the disk is full, recording stops, with one message. */
 #include "record/recorder.h"
 
 #include "record/clocks.h"
@@ -38,7 +38,7 @@ recorder_stop(recorder *rec)
         }
     }
     if (length > 0 && write(STDERR_FILENO, line, length) < 0) {
-        return; /* no stderr to say it on */
+        return; /* no stderr to report it on */
     }
 }
 
@@ -108,7 +108,7 @@ open_file(recorder *rec)
     return 0;
 }
 
-/* A file without a header tells nothing but that it could not be written, which is said otherwise. */
+/* A file without a header tells nothing but that it could not be written, which is reported otherwise. */
 static void
 drop_empty_file(const recorder *rec)
 {

@@ -33,8 +33,8 @@ before_tick(sampler *s, uint64_t now_ns, uint64_t late_ns)
         target->end = REMOTE_FORBIDDEN;
     }
     uint64_t generation = remote_find_interpreters(s);
-    int has_deaths_told = s->interpreter.offsets.interp_code_generation != 0;
-    if (generation != target->generation || (!has_deaths_told && now_ns - target->checked_all_ns > CODE_DOUBT_NS)) {
+    int reports_deaths = s->interpreter.offsets.interp_code_generation != 0;
+    if (generation != target->generation || (!reports_deaths && now_ns - target->checked_all_ns > CODE_DOUBT_NS)) {
         target->generation = generation;
         target->checked_all_ns = now_ns;
         s->log.generation++; /* stacks known by heart are looked up again */
@@ -154,7 +154,7 @@ has_waited(const sampler *s, thread_lane *lane, uint64_t now_ns, uint64_t *cpu_n
     return remote_has_waited(lane, now_ns, lane->thread == s->threads.gil_holder, cpu_ns);
 }
 
-/* Nobody tells of deaths. */
+/* There are no notifications of deaths. */
 static void
 before_walk(sampler *s)
 {

@@ -94,7 +94,7 @@ precise_close(sampler *s)
 }
 
 static void
-say_taken(const sampler *s)
+report_taken(const sampler *s)
 {
     char line[256];
     int size = snprintf(line, sizeof line,
@@ -103,7 +103,7 @@ say_taken(const sampler *s)
                         s->precise.signal);
     int stream = open("/proc/self/fd/2", O_WRONLY | O_APPEND | O_NOCTTY | O_CLOEXEC);
     if (size > 0 && write(stream, line, (size_t)size) < 0) {
-        size = 0; /* no stderr to say it on */
+        size = 0; /* no stderr to report it on */
     }
     if (stream >= 0) {
         close(stream);
@@ -140,7 +140,7 @@ precise_walk(sampler *s, thread_lane *lane)
     }
     if (!is_ours(s->precise.signal)) {
         precise_close(s);
-        say_taken(s);
+        report_taken(s);
         return WALK_UNKNOWN;
     }
     request.native_id = (pid_t)lane->native_id;

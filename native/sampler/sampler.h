@@ -122,7 +122,7 @@ typedef struct precise_walks {
 } precise_walks;
 
 typedef struct sampler {
-    pid_t pid; /* whose sampler it is: a fork that told nobody is seen by it */
+    pid_t pid; /* whose sampler it is: a fork without a notification is detected by it */
     const struct sampler_source *source;
     void *source_data;    /* borrowed: what the source keeps, if anything */
     memory_source memory; /* of the process that is sampled */

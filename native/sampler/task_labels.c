@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define MAX_LABELS 1000u /* further names are not told apart */
+#define MAX_LABELS 1000u /* further names share one label */
 #define LABEL_SLOTS 2048u
 #define NO_NAME "<task>"
 

@@ -1,4 +1,4 @@
-/* Names of tasks, by which their frames are told apart in the log. Plain C: no Python.h. They belong to the sampling thread. */
+/* Names of tasks, by which their frames are distinguished in the log. Plain C: no Python.h. They belong to the sampling thread. */
 #ifndef FOOTFALL_SAMPLER_TASK_LABELS_H
 #define FOOTFALL_SAMPLER_TASK_LABELS_H
 

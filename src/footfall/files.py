@@ -82,7 +82,7 @@ def file_state(path: str) -> "stat_result":
 
 
 def is_there(path: str) -> bool:
-    """Tell whether a path leads to anything."""
+    """Return whether a path leads to anything."""
     try:
         _KEPT.stat(path)
     except (OSError, ValueError):
@@ -91,7 +91,7 @@ def is_there(path: str) -> bool:
 
 
 def is_file(path: str) -> bool:
-    """Tell whether a path leads to a regular file."""
+    """Return whether a path leads to a regular file."""
     try:
         return (_KEPT.stat(path).st_mode & _KIND) == _REGULAR
     except (OSError, ValueError):

@@ -126,32 +126,32 @@ def release_name(hexversion: int) -> str:
 
 
 def is_known(hexversion: int) -> bool:
-    """Tell whether records and sample logs of a Python can be read, by its sys.hexversion."""
+    """Return whether records and sample logs of a Python can be read, by its sys.hexversion."""
     return version_of(hexversion) in CPYTHON
 
 
 def is_alpha(hexversion: int) -> bool:
-    """Tell whether a release is an alpha, whose structures may still change."""
+    """Return whether a release is an alpha, whose structures may still change."""
     return hexversion >> 4 & 15 == _ALPHA
 
 
 def is_in_range(version: tuple[int, int]) -> bool:
-    """Tell whether a version is neither older nor newer than all that are known."""
+    """Return whether a version is neither older nor newer than all that are known."""
     return OLDEST <= version <= NEWEST
 
 
 def publishes_offsets(version: tuple[int, int]) -> bool:
-    """Tell whether a CPython says where its structures have their fields; before, its release builds are known."""
+    """Return whether a CPython says where its structures have their fields; before, its release builds are known."""
     return version >= _FIRST_WITH_OFFSETS
 
 
 def publishes_tasks(version: tuple[int, int]) -> bool:
-    """Tell whether a CPython says where asyncio's tasks are."""
+    """Return whether a CPython says where asyncio's tasks are."""
     return version >= FIRST_WITH_TASKS
 
 
 def can_be_injected(version: tuple[int, int]) -> bool:
-    """Tell whether a CPython lets code of others in."""
+    """Return whether a CPython lets code of others in."""
     return version >= _FIRST_WITH_REMOTE_EXEC
 
 
@@ -204,14 +204,14 @@ def _unknown_part() -> str:
 
 
 def has_jit_on() -> bool:
-    """Tell whether CPython's JIT is on, or will be once the start hooks have run."""
+    """Return whether CPython's JIT is on, or will be once the start hooks have run."""
     jit = getattr(sys, "_jit", None)
     return jit is not None and jit.is_available() and (jit.is_enabled() or _will_enable_jit())
 
 
 def _will_enable_jit() -> bool:
-    """Tell whether the interpreter switches its JIT on, which it does behind the start hooks: as its environment says,
-    else as it was built."""
+    """Return whether the interpreter enables its JIT, which it does after the start hooks: by its environment, else by
+    how it was built."""
     asked = "" if sys.flags.ignore_environment else os.environ.get("PYTHON_JIT", "")
     if asked:
         return not asked.startswith("0")

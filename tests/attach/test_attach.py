@@ -124,7 +124,7 @@ def test_dump_counts_the_frames_that_it_leaves_out() -> None:
     assert left_out == f"<{70_003 - (len(thread.frames) - 1)} frames left out>"
 
 
-def test_time_without_a_stack_goes_to_nobody(tmp_path: Path) -> None:
+def test_time_without_a_stack_is_not_attributed(tmp_path: Path) -> None:
     """While a stack can't be read its time is that of `<not read>`, and not the next one's that is read."""
     from footfall import _core
     from footfall.attach.interpreter import find_interpreter
@@ -184,7 +184,7 @@ HOSTILE = {
 
 
 @pytest.mark.parametrize("program", HOSTILE.values(), ids=HOSTILE.keys())
-def test_reads_what_is_freed_meanwhile(tmp_path: Path, program: str) -> None:
+def test_reads_memory_freed_during_the_read(tmp_path: Path, program: str) -> None:
     """Every 20 us, memory that is unmapped under the reader: neither side is hurt, kept stacks have their roots."""
     start = "import sys, threading\nsys.setrecursionlimit(20000)\nprint('ready', flush=True)\n"
     with target(start + program) as process:
@@ -325,7 +325,7 @@ def test_children_are_found_while_it_runs(tmp_path: Path) -> None:
     assert "of 3 processes" in done.stderr
 
 
-def test_short_children_are_seen_or_told_of(tmp_path: Path) -> None:
+def test_short_children_are_sampled_or_reported(tmp_path: Path) -> None:
     """Each that lives for long enough is sampled; CPU time of those that were not is said, by the kernel's count."""
     program = """
     import os, sys, time
@@ -519,7 +519,7 @@ def test_a_thread_in_another_interpreter_is_one(tmp_path: Path) -> None:
     assert joined <= {("caller", "within", "deepest"), ()}, joined
 
 
-def test_dump_says_where_a_thread_is() -> None:
+def test_dump_shows_where_a_thread_is() -> None:
     """In the interpreters that it has left by a call it does not run; it is in the one that it called last."""
     from footfall.attach.dump import dump_process
 
@@ -624,7 +624,7 @@ def test_not_python(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root to be another user")
-def test_another_user_is_told_what_to_do() -> None:
+def test_another_user_gets_a_next_step() -> None:
     """Without the permission the error says whose process it is, and the same command as root, by its whole path."""
     program = """
     import os, sys
@@ -647,7 +647,7 @@ def test_another_user_is_told_what_to_do() -> None:
 
 
 @pytest.mark.parametrize(
-    ("rights", "owner", "scope", "said", "unsaid"),
+    ("rights", "owner", "scope", "reported", "not_reported"),
     [
         (Rights(0, True, True), 0, 0, "though we have the capability", "as root"),
         (Rights(0, True, True), 1000, 0, "another user namespace", "as root"),
@@ -660,10 +660,10 @@ def test_another_user_is_told_what_to_do() -> None:
         (Rights(0, True, True), 1000, 3, "until the machine is started anew", "as root"),
     ],
 )
-def test_advice_fits_who_we_are(rights: Rights, owner: int, scope: int, said: str, unsaid: str) -> None:
+def test_advice_fits_who_we_are(rights: Rights, owner: int, scope: int, reported: str, not_reported: str) -> None:
     """Root is not sent to sudo; nor is anybody to a root that may no more."""
     error = str(forbidden(7, owner, rights, scope))
-    assert said in error and unsaid not in error and error.endswith("[attach-forbidden]")
+    assert reported in error and not_reported not in error and error.endswith("[attach-forbidden]")
 
 
 @pytest.mark.skipif(PYPY is None, reason="no PyPy here")
@@ -678,7 +678,7 @@ def test_pypy_is_refused() -> None:
     assert raised.value.slug == "attach-unsupported"
 
 
-def test_long_logs_are_begun_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_long_logs_are_started_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Sampling goes on in a new log when one is long; together they are one process with its threads once."""
     from footfall.attach import recording as outside
 

@@ -11,7 +11,7 @@ import pytest
 
 @pytest.mark.skipif(sys.implementation.name == "cpython", reason="CPython can")
 @pytest.mark.parametrize("command", ["attach", "dump", "top"])
-def test_footfall_under_pypy_says_what_is_needed(command: str) -> None:
+def test_footfall_under_pypy_reports_what_is_needed(command: str) -> None:
     """The error names CPython, whatever the process runs."""
     done = subprocess.run(
         [sys.executable, "-m", "footfall", command, str(os.getppid())], capture_output=True, text=True, timeout=60

@@ -89,7 +89,7 @@ def test_ends_with_the_process(tmp_path: Path) -> None:
 
 
 @needs_remote_exec
-def test_long_logs_are_begun_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_long_logs_are_started_again(monkeypatch: pytest.MonkeyPatch) -> None:
     """Sampling goes on in a new log when one is long, and ends with what there is when the process does meanwhile."""
     from footfall.attach import inject
     from footfall.attach.recording import SampleOptions
@@ -201,7 +201,7 @@ def test_a_main_thread_that_does_not_answer(tmp_path: Path) -> None:
 
 @needs_remote_exec
 @pytest.mark.parametrize("how", ["environment", "option"])
-def test_a_process_that_lets_nobody_in(tmp_path: Path, how: str) -> None:
+def test_a_process_that_disables_remote_debugging(tmp_path: Path, how: str) -> None:
     """Both ways to forbid it are respected and named."""
     command = [sys.executable, "-X", "disable-remote-debug"] if how == "option" else [sys.executable]
     environment = {**ENVIRONMENT, **({"PYTHON_DISABLE_REMOTE_DEBUG": "1"} if how == "environment" else {})}

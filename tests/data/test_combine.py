@@ -273,7 +273,7 @@ def test_inferred_lines_that_are_none_are_damage(tmp_path: pathlib.Path, row: tu
     assert [name for name, _ in combine_files([path, good], str(tmp_path / "both")).failed] == [path]
 
 
-def test_plugins_are_kept_and_a_conflict_is_said(tmp_path: pathlib.Path) -> None:
+def test_plugins_are_kept_and_a_conflict_is_reported(tmp_path: pathlib.Path) -> None:
     """The name of the plugin that measured a file stays; of two, one is taken whatever the order, with a warning."""
     for name, plugin in (("a", "django"), ("b", "jinja"), ("c", "")):
         theirs = coverage.CoverageData(str(tmp_path / name))
@@ -405,7 +405,7 @@ def test_damage_is_named_and_leaves_the_others_alone(tmp_path: pathlib.Path, nam
     assert _content(str(tmp_path / "all")) == expected
 
 
-def test_unknown_tables_are_said_to_be_left_out(tmp_path: pathlib.Path) -> None:
+def test_unknown_tables_are_reported(tmp_path: pathlib.Path) -> None:
     """What a later footfall adds does not go silently."""
     path = _write(tmp_path / "1", GOOD)
     connection = sqlite3.connect(path)

@@ -121,7 +121,7 @@ def test_what_others_can_cut_off_is_not_mapped(tmp_path: pathlib.Path) -> None:
     assert content == b"x" * 100_000
 
 
-def test_a_run_whose_directory_was_tampered_with(footfall, tmp_path: pathlib.Path) -> None:
+def test_a_tampered_run_directory(footfall, tmp_path: pathlib.Path) -> None:
     """A program that puts odd files into its run directory gets its results, and each is named."""
     text = """
         import os
@@ -140,7 +140,7 @@ def test_a_run_whose_directory_was_tampered_with(footfall, tmp_path: pathlib.Pat
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root may do so")
-def test_links_in_a_shared_directory_give_nobody_rights(footfall) -> None:
+def test_links_in_a_shared_directory_give_no_rights(footfall) -> None:
     """What a user put where root let others in keeps its permissions when root lets others in again."""
     text = """
         import os, sys

@@ -643,10 +643,10 @@ def test_pytest_rewrites_assertions(measured: Measured) -> None:
     for _ in range(2):
         done = measured.run(program, *arguments, name="test_it.py")
         bare = measured.run_bare(*arguments)
-        said, said_bare = (re.sub(r"in [\d.]+s", "", each.stdout) for each in (done, bare))
-        assert (said, done.stderr, done.returncode) == (said_bare, bare.stderr, 1)
-        assert "assert 2 == 3" in said
-        assert "the message" in said
+        output, output_bare = (re.sub(r"in [\d.]+s", "", each.stdout) for each in (done, bare))
+        assert (output, done.stderr, done.returncode) == (output_bare, bare.stderr, 1)
+        assert "assert 2 == 3" in output
+        assert "the message" in output
         measured.check_marks()
     assert not list(measured.work.glob("__pycache__/*footfall*"))
 

@@ -311,7 +311,7 @@ BY_TRACE_FUNCTION = {
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_blocks_tell_what_is_new(name, tmp_path):
+def test_blocks_return_what_is_new(name, tmp_path):
     """In a process that is not measured."""
     program, expected = CASES[name] if HAS_MONITORING else BY_TRACE_FUNCTION.get(name, CASES[name])
     assert _run(tmp_path, program) == expected

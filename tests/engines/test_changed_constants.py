@@ -51,15 +51,15 @@ def test_integers_that_a_program_changes_are_its_own(measured: Measured, engine:
 
 @pytest.mark.skipif(not IS_CPYTHON, reason="on PyPy probes are numbered by integers, for speed")
 @each_engine
-def test_probes_that_a_program_changes_are_said(measured: Measured, engine: Engine) -> None:  # noqa: F811
+def test_changed_probes_are_reported(measured: Measured, engine: Engine) -> None:  # noqa: F811
     """What changes texts, too, leaves probes that nobody can tell apart: no line is taken for another's."""
     (measured.work / "module.py").write_text(_MODULE)
     done = measured.run(_REWRITE + "print(run(lambda value: value[1:] if type(value) is str else value))\n")
     assert (done.returncode, done.stdout, done.stderr) == (0, "[800, 800]\n", "")
-    said = [text for slug, text in resolve(measured.run_directory).messages if slug == "probes-changed"]
+    reported = [text for slug, text in resolve(measured.run_directory).messages if slug == "probes-changed"]
     if engine.name == "probes":
-        assert len(said) == 1 and said[0].startswith(str(measured.work / "module.py"))
+        assert len(reported) == 1 and reported[0].startswith(str(measured.work / "module.py"))
         assert _lines(measured) == {1, 13}
     else:
-        assert said == []
+        assert reported == []
         assert _lines(measured) == _LINES

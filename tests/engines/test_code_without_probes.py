@@ -93,8 +93,8 @@ def test_code_of_a_program_s_own_tree_is_traced(measured: Measured, run: str) ->
     assert done.returncode == 0, done.stderr
     assert done.stdout.split()[-1] == "changed"
     if measured.engine.name == "probes":
-        (said,) = measured.said("code-from-elsewhere")
-        assert said.startswith(str(measured.work / "module.py"))
+        (reported,) = measured.messages_of("code-from-elsewhere")
+        assert reported.startswith(str(measured.work / "module.py"))
     _check(measured, lines=_LINES - {6} if "choose'" in run else _LINES)
 
 
@@ -182,7 +182,7 @@ def test_bytecode_of_an_archive(measured: Measured) -> None:  # noqa: F811
 
 
 @each_engine
-def test_bytecode_that_was_moved_is_of_the_file_beside_it(measured: Measured) -> None:  # noqa: F811
+def test_moved_bytecode_belongs_to_the_file_next_to_it(measured: Measured) -> None:  # noqa: F811
     """Not of where it was compiled, as coverage.py tells by `__file__`."""
     (measured.work / "old").mkdir()
     (measured.work / "new").mkdir()

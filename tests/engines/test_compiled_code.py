@@ -54,8 +54,8 @@ def _run(measured: Measured, body: str) -> tuple[str, str]:  # noqa: F811
 )
 def test_whatever_a_files_text_is_given_as_it_has_probes(measured: Measured, arguments: str) -> None:  # noqa: F811
     """`compile` takes more than str and bytes."""
-    said = _run(measured, f"class Text(str): pass\nexec(compile({arguments}), {{}})")
-    assert said == ("plain\n", "")
+    output = _run(measured, f"class Text(str): pass\nexec(compile({arguments}), {{}})")
+    assert output == ("plain\n", "")
     assert _lines(measured) == _RAN
 
 
@@ -74,13 +74,13 @@ def test_whatever_a_files_text_is_given_as_it_has_probes(measured: Measured, arg
 def test_code_of_no_whole_text_is_traced_or_named(measured: Measured, body: str, ran: set[int]) -> None:  # noqa: F811
     """Probes can't be put into it: the trace function sees it, or a message says that it is left out."""
     _run(measured, body)
-    assert len(measured.said("code-from-elsewhere")) == (measured.engine.name == "probes")
+    assert len(measured.messages_of("code-from-elsewhere")) == (measured.engine.name == "probes")
     if IS_CPYTHON:
         assert _lines(measured) == ran
 
 
 @with_default
-def test_a_file_is_traced_whose_probes_ran_before(measured: Measured) -> None:  # noqa: F811
+def test_a_file_with_probes_is_traced_later(measured: Measured) -> None:  # noqa: F811
     """Tracing has begun for another file when the first code of this one runs, with probes; then come trees of both."""
     (measured.work / "first.py").write_text("def first(x):\n    if x:\n        return 1\n    return 2\n")
     _run(
@@ -104,7 +104,7 @@ run_tree(first.__file__, "first(0)")
 
 
 @with_default
-def test_what_footfall_loads_meanwhile_is_not_asked_of_the_programs_finders(measured: Measured) -> None:  # noqa: F811
+def test_footfalls_own_imports_do_not_use_the_programs_finders(measured: Measured) -> None:  # noqa: F811
     """Else code of the project would run that does not without footfall."""
     body = f"""\
 class Finder:

@@ -99,10 +99,10 @@ def test_excluded_lines_do_not_count() -> None:
 
 def test_operands_by_group() -> None:
     """Nested `and` / `or` of a value are one group, in the order of their tests."""
-    groups, told = find_operands(ast.parse("x = (a and b) or (c if d else e) or f\nif a:\n  pass"))
+    groups, only_operands = find_operands(ast.parse("x = (a and b) or (c if d else e) or f\nif a:\n  pass"))
     texts = [[operand.position.column for operand in group.operands] for group in groups]
     assert texts == [[23], [5, 11, 18], [3]]
-    assert len(told) == 1
+    assert len(only_operands) == 1
 
 
 def test_conditions_come_back_from_the_data_file(tmp_path: pathlib.Path) -> None:

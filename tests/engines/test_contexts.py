@@ -621,7 +621,7 @@ def handle(number, call):
 
 @pytest.mark.skipif(not IS_MONITORING, reason="probes do not repeat the line at which a frame waited")
 def test_handlers_by_context_equal_coverage_py(tmp_path: Path) -> None:
-    """Which way each line of a handler went on is told apart in each context, also where one begins in a handler."""
+    """Which way each line of a handler went on is distinguished in each context, also where one begins in a handler."""
     ours, theirs = _arcs_by_context(
         tmp_path,
         HANDLERS,

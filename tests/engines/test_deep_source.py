@@ -68,8 +68,8 @@ def test_operands() -> None:
 def test_operands_of_a_long_elif_chain() -> None:
     """Each `elif` is an `if` in the `else` of the one before."""
     text = "if a and b: pass\n" + "elif a and b: pass\n" * 1_500
-    groups, told = find_operands(ast.parse(text))
-    assert (sum(len(group.operands) for group in groups), told) == (2 * 1_501, set())
+    groups, only_operands = find_operands(ast.parse(text))
+    assert (sum(len(group.operands) for group in groups), only_operands) == (2 * 1_501, set())
 
 
 def test_reports(footfall: Callable[..., object], tmp_path: pathlib.Path) -> None:

@@ -32,7 +32,7 @@ def test_hot_code_is_measured_as_by_the_c_tracer(branch: bool) -> None:
 
 
 def test_the_engine_is_one_that_the_jit_does_not_crash(tmp_path) -> None:
-    """`sys.monitoring` on 3.14; settrace on 3.15, which is said once, at the end."""
+    """`sys.monitoring` on 3.14; settrace on 3.15, which is reported once, at the end."""
     run = make_run_directory(RunSettings(cwd=str(tmp_path), profile=False)).path
     command = [sys.executable, "-c", "import subprocess, sys; subprocess.run([sys.executable, '-c', 'pass'])"]
     done = subprocess.run(command, env={**os.environ, RUN_VARIABLE: str(run)}, text=True, capture_output=True)
@@ -44,7 +44,7 @@ def test_the_engine_is_one_that_the_jit_does_not_crash(tmp_path) -> None:
 
 
 @pytest.mark.parametrize("options", [(), ("--no-cover",), ("--no-profile",)], ids=" ".join)
-def test_lines_of_the_profile_are_said_to_be_inexact(footfall, tmp_path, options) -> None:
+def test_inexact_profile_lines_are_reported(footfall, tmp_path, options) -> None:
     """Once for all processes, where there is a profile; not with the JIT off."""
     program = "import subprocess, sys; subprocess.run([sys.executable, '-c', 'pass'])"
     (tmp_path / "main.py").write_text(program)

@@ -197,7 +197,7 @@ def test_lazy_modules_stay_unloaded(program, engine) -> None:
     assert "library.py" not in {os.path.basename(path) for path in read_coverage(program.work / ".coverage").files}
 
 
-def test_reports_tell_inferred_lines_from_those_seen(program, footfall) -> None:
+def test_reports_mark_inferred_lines(program, footfall) -> None:
     """JSON and the HTML site name them; what a later run sees is inferred no more; coverage's numbers stay as they were."""
     late = "import footfall, library\nfootfall.start()\nlibrary.choose(0)\nfootfall.stop()\n"
     program.run(late)

@@ -119,7 +119,7 @@ def _messages(measured: Measured) -> list[str]:  # noqa: F811
 
 @with_default
 @pytest.mark.parametrize(
-    ("loader", "said"),
+    ("loader", "printed"),
     [
         (_TRANSLATES, "changed"),
         (_COMPILES, "changed"),
@@ -130,13 +130,13 @@ def _messages(measured: Measured) -> list[str]:  # noqa: F811
     ],
     ids=["get_data", "source_to_code", "source_to_code of its own", "an instance's get_data", "abstract", "delegates"],
 )
-def test_what_a_loader_reads_runs_and_is_measured(measured: Measured, loader: str, said: str) -> None:  # noqa: F811
+def test_what_a_loader_reads_runs_and_is_measured(measured: Measured, loader: str, printed: str) -> None:  # noqa: F811
     """The text that the loader has compiled is what runs, from source and from its bytecode, and its lines are known."""
     (measured.work / "module.py").write_text(_MODULE)
     for _ in range(2):
         done = measured.run(_MAIN.format(loader=loader))
-        assert (done.stdout, done.stderr) == (f"{said}\n", "")
-    assert measured.run_bare().stdout == f"{said}\n"  # from the bytecode, which holds no probes
+        assert (done.stdout, done.stderr) == (f"{printed}\n", "")
+    assert measured.run_bare().stdout == f"{printed}\n"  # from the bytecode, which holds no probes
     if IS_CPYTHON:
         for path in (measured.work / "__pycache__").glob("module.*.pyc"):
             assert b"footfall" not in path.read_bytes()
@@ -174,8 +174,8 @@ def test_code_that_no_text_gives_is_traced_or_named(measured: Measured, loader: 
         done = measured.run(main)
         assert (done.stdout, done.stderr) == ("changed\n", "")
         if measured.engine.name == "probes":
-            (said,) = measured.said("code-from-elsewhere")
-            assert said.startswith(str(measured.work / "module.py"))
+            (reported,) = measured.messages_of("code-from-elsewhere")
+            assert reported.startswith(str(measured.work / "module.py"))
     assert measured.run_bare().stdout == "changed\n"
     _check_lines(measured)
     files = resolve(measured.run_directory).files
@@ -189,7 +189,7 @@ def _compile(work: pathlib.Path, mode: str) -> None:
 
 @with_default
 @pytest.mark.parametrize(
-    ("mode", "check", "said"),
+    ("mode", "check", "printed"),
     [
         ("UNCHECKED_HASH", "default", "plain"),
         ("UNCHECKED_HASH", "always", "later"),
@@ -197,7 +197,7 @@ def _compile(work: pathlib.Path, mode: str) -> None:
         ("CHECKED_HASH", "never", "plain"),
     ],
 )
-def test_bytecode_that_is_not_checked_runs_whatever_the_source_says(measured: Measured, mode, check, said) -> None:  # noqa: F811
+def test_unchecked_bytecode_runs_whatever_the_source_contains(measured: Measured, mode, check, printed) -> None:  # noqa: F811
     """As Python takes the `.pyc` or the source, so it does measured; from bytecode of another text lines are traced."""
     module = measured.work / "module.py"
     module.write_text(_MODULE)
@@ -205,9 +205,9 @@ def test_bytecode_that_is_not_checked_runs_whatever_the_source_says(measured: Me
     module.write_text(_MODULE.replace("plain", "later"))
     arguments = ("--check-hash-based-pycs", check, "main.py")
     done = measured.run("import module\n", *arguments)
-    assert done.stdout == f"{said}\n" == measured.run_bare(*arguments).stdout
-    is_traced = said == "plain" and measured.engine.name == "probes"
-    assert len(measured.said("code-from-elsewhere")) == is_traced
+    assert done.stdout == f"{printed}\n" == measured.run_bare(*arguments).stdout
+    is_traced = printed == "plain" and measured.engine.name == "probes"
+    assert len(measured.messages_of("code-from-elsewhere")) == is_traced
     _check_lines(measured)
 
 
@@ -230,7 +230,7 @@ def test_a_file_that_is_no_python_without_its_loader_is_named(measured: Measured
     assert done.stdout == "plain\n"
     if measured.engine.name == "probes":
         assert _messages(measured) == ["code-from-elsewhere"]
-        assert "module.py" in measured.said("code-from-elsewhere")[0]
+        assert "module.py" in measured.messages_of("code-from-elsewhere")[0]
         assert str(measured.work / "module.py") not in resolve(measured.run_directory).files
 
 
@@ -244,4 +244,4 @@ def test_a_debugger_keeps_its_trace_function(measured: Measured) -> None:  # noq
     done = measured.run(main + "assert sys.gettrace() is trace\nsys.settrace(None)\n")
     assert (done.returncode, done.stdout) == (0, "changed\n")
     if measured.engine.name == "probes":
-        assert measured.said("code-from-elsewhere")[0].endswith("it is not measured.")
+        assert measured.messages_of("code-from-elsewhere")[0].endswith("it is not measured.")

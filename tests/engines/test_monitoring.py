@@ -124,7 +124,7 @@ def test_an_interpreter_that_is_not_measured_imports_nothing_of_footfall() -> No
     assert done.stdout.strip() == "[]"
 
 
-def test_a_missing_run_directory_is_said_once_and_the_program_runs(tmp_path) -> None:
+def test_a_missing_run_directory_is_reported_once_and_the_program_runs(tmp_path) -> None:
     """A stale FOOTFALL_RUN costs one line on stderr, not the program."""
     done = subprocess.run(
         [sys.executable, "-c", "print('ran')"],

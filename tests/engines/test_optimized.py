@@ -131,7 +131,7 @@ def _run(work: pathlib.Path, tool: str, when: tuple[int, int], command: list[str
     """Run a program and return the report."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("FOOTFALL", "COVERAGE"))}
     environment |= {"COVERAGE_CORE": "ctrace"}
-    said = ""
+    output = ""
     for level, arguments in zip(when, (command, ["report", "-m"]), strict=True):
         environment["PYTHONOPTIMIZE"] = str(level or "")
         done = subprocess.run(
@@ -142,6 +142,6 @@ def _run(work: pathlib.Path, tool: str, when: tuple[int, int], command: list[str
             text=True,
             check=True,
         )
-        said = done.stdout
+        output = done.stdout
     (work / ".coverage").unlink()
-    return said
+    return output

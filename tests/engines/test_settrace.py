@@ -143,7 +143,7 @@ _IMPOSSIBLE = "monitoring" if not IS_CPYTHON or sys.version_info < (3, 14) else 
 
 
 @pytest.mark.parametrize("engine", ["fastest", _IMPOSSIBLE], ids=lambda name: f"engine {name}")
-def test_an_impossible_engine_is_said_once_and_the_default_used(measured, engine) -> None:
+def test_an_impossible_engine_is_reported_once_and_the_default_used(measured, engine) -> None:
     """The program is measured all the same, and one line names the setting."""
     done = measured.run("x = 1\nif x:\n    x = 2\n", engine)
     assert done.stderr == ""

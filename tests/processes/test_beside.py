@@ -175,13 +175,13 @@ def run_row(footfall, folder, text: str, *command: object, **options: object):
 
 
 @pytest.mark.parametrize("text", BESIDE.values(), ids=BESIDE.keys())
-def test_beside_others(footfall, tmp_path, text: str) -> None:
+def test_with_other_tools(footfall, tmp_path, text: str) -> None:
     """Both the other tool and ours see what they should."""
     assert run_row(footfall, tmp_path, text).stderr == ""
 
 
 @pytest.mark.skipif(not HAS_MONITORING, reason="this version has no sys.monitoring")
-def test_freed_tools_are_said(footfall, tmp_path) -> None:
+def test_freed_tools_are_reported(footfall, tmp_path) -> None:
     """A program that frees everybody's tools ends measuring where `sys.monitoring` is the engine, which is said."""
     text = """
         import sys

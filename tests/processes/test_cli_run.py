@@ -197,7 +197,7 @@ _COMMANDS = {
 
 @pytest.mark.any_python
 @pytest.mark.parametrize(("arguments", "expected"), _COMMANDS.values(), ids=_COMMANDS)
-def test_what_can_be_run_runs_and_what_cannot_is_told_the_next_step(
+def test_what_can_be_run_runs_and_what_cannot_gets_a_next_step(
     footfall, tmp_path, arguments: list[str], expected: str
 ) -> None:
     """Python without a suffix runs as with `coverage run`; the rest gets a message that fits."""
@@ -228,7 +228,7 @@ def test_what_can_be_run_runs_and_what_cannot_is_told_the_next_step(
 
 
 @pytest.mark.parametrize(("status", "ours"), [(5, 5), (0, 3)])
-def test_a_command_that_runs_no_python_says_so(footfall, tmp_path, status: int, ours: int) -> None:
+def test_a_command_that_runs_no_python_is_reported(footfall, tmp_path, status: int, ours: int) -> None:
     """A failure's status stays, a success is none of ours; nothing is left, the data of an earlier run neither."""
     _write(tmp_path / "p.py", "x = 1\n")
     assert footfall("run", "-q", "p.py").returncode == 0
@@ -275,7 +275,7 @@ def test_a_python_without_footfall_is_named_with_the_remedy(footfall, tmp_path, 
         assert f"Install it: uv pip install --python {bare} footfall. [no-footfall-there]" in done.stderr
 
 
-def test_a_python_that_only_finds_footfall_is_told_what_is_missing(footfall, bare: str) -> None:
+def test_a_python_without_the_start_hook_reports_what_is_missing(footfall, bare: str) -> None:
     """A package on PYTHONPATH has no start hook; the message says that, not that there is no footfall."""
     packages = os.path.dirname(os.path.dirname(sys.modules["footfall"].__file__))
     done = footfall("run", bare, "-c", "", env={**os.environ, "PYTHONPATH": packages})

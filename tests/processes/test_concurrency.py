@@ -157,10 +157,10 @@ def run_row(footfall, folder, text: str, **options: object):
         write_program(folder / "child.py", "ran = 1\n")
     done = footfall("run", "-q", "main.py", **options)
     # PyPy's profiler is not safe with threads: its end is said, coverage goes on
-    said = [
+    reported = [
         line for line in done.stderr.splitlines() if sys.implementation.name != "pypy" or "[profile-ended]" not in line
     ]
-    assert (done.returncode, said) == (0, [])
+    assert (done.returncode, reported) == (0, [])
     check_marks(folder, read_coverage(folder / ".coverage"))
     return done
 
@@ -366,14 +366,16 @@ def test_interpreters(footfall, tmp_path, text: str) -> None:
     write_program(tmp_path / "main.py", text)
     done = footfall("run", "-q", "main.py")
     assert done.returncode == 0
-    said = "footfall: code run in further interpreters of a process is not in the profile. [interpreter-unsampled]\n"
-    assert done.stderr.endswith(said) and "start-failed" not in done.stderr
+    reported = (
+        "footfall: code run in further interpreters of a process is not in the profile. [interpreter-unsampled]\n"
+    )
+    assert done.stderr.endswith(reported) and "start-failed" not in done.stderr
     check_marks(tmp_path, read_coverage(tmp_path / ".coverage"))
 
 
 @pytest.mark.parametrize("text", list(_interpreter_rows().values())[:1])
-def test_interpreters_without_samples_are_told_of_without_coverage_too(footfall, tmp_path, text: str) -> None:
-    """The message is said once, however many processes and interpreters have it."""
+def test_interpreters_without_samples_are_reported_without_coverage_too(footfall, tmp_path, text: str) -> None:
+    """The message is reported once, however many processes and interpreters have it."""
     write_program(tmp_path / "child.py", INTERPRETER_CHILD)
     write_program(tmp_path / "main.py", text)
     write_program(

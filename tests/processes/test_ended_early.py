@@ -22,7 +22,7 @@ def test_a_script_that_is_no_python_shows_its_own_error(footfall, tmp_path) -> N
     assert "report" not in done.stdout + done.stderr
 
 
-def test_a_run_without_samples_says_why(footfall, tmp_path) -> None:
+def test_a_run_without_samples_reports_why(footfall, tmp_path) -> None:
     """Not a table of zeros."""
     done = footfall("run", "--no-cover", "--rate=1", sys.executable, "-c", "pass")
     assert "0 of" not in done.stderr and "No samples" in done.stderr

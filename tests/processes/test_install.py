@@ -32,7 +32,7 @@ def test_the_core_is_compiled_on_cpython_only(installed):
     assert has_core == (sys.implementation.name == "cpython")
 
 
-def test_version_is_said_once():
+def test_version_stands_in_one_place():
     """The distribution's version is `_version.py`'s."""
     assert importlib.metadata.version("footfall") == VERSION
 
@@ -44,7 +44,7 @@ def test_an_interpreter_that_is_not_measured_imports_nothing_of_ours():
     assert (done.stdout.strip(), done.stderr) == ("[]", "")
 
 
-def test_a_run_that_is_gone_is_said_and_nothing_breaks(tmp_path):
+def test_a_removed_run_is_reported_and_nothing_breaks(tmp_path):
     """FOOTFALL_RUN may outlive its run directory: the program runs, one line says why it is not measured."""
     environment = {**os.environ, "FOOTFALL_RUN": str(tmp_path / "gone")}
     done = subprocess.run([sys.executable, "-c", "print(7)"], env=environment, capture_output=True, text=True)
@@ -52,7 +52,7 @@ def test_a_run_that_is_gone_is_said_and_nothing_breaks(tmp_path):
     assert done.stderr.count("\n") == 1 and "[run-unreadable]" in done.stderr
 
 
-def test_the_command_says_its_version():
+def test_the_command_prints_its_version():
     """`footfall --version` runs from the environment's scripts."""
     done = subprocess.run([COMMAND, "--version"], capture_output=True, text=True, check=True)
     assert VERSION in done.stdout

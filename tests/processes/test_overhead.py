@@ -53,21 +53,27 @@ def test_each_mode_is_run_as_often_and_nothing_is_left(script: pathlib.Path, tmp
 
 
 @pytest.mark.parametrize(
-    ("text", "options", "slug", "said"),
+    ("text", "options", "slug", "reported"),
     [
         ("print('a word on it'); raise SystemExit(3)", (), "command-failed", "status 3 (bare)"),
         (_MEASURED_ALONE, ("--ignore-status",), "overhead-differs", "status 1 with lines, and with 0 bare"),
     ],
     ids=["a command that fails", "one that fails only measured"],
 )
-def test_what_fails_is_said_with_its_last_lines(
-    script: pathlib.Path, tmp_path: pathlib.Path, footfall, text: str, options: tuple[str, ...], slug: str, said: str
+def test_failures_are_reported_with_their_last_lines(
+    script: pathlib.Path,
+    tmp_path: pathlib.Path,
+    footfall,
+    text: str,
+    options: tuple[str, ...],
+    slug: str,
+    reported: str,
 ) -> None:
     """And nothing is left behind."""
     script.write_text(text)
     done = footfall("overhead", "--rounds=1", *options, script, cwd=script.parent)
     assert done.returncode == 3
-    assert said in done.stderr and "a word on it" in done.stderr and f"[{slug}]" in done.stderr
+    assert reported in done.stderr and "a word on it" in done.stderr and f"[{slug}]" in done.stderr
     assert done.stdout == ""
     assert list((tmp_path / "tmp").iterdir()) == [] and list(script.parent.iterdir()) == [script]
 

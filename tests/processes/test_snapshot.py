@@ -87,7 +87,7 @@ def test_what_a_run_has_recorded_so_far(running: subprocess.Popen[bytes], tmp_pa
 
 
 @pytest.mark.any_python
-def test_several_runs_have_to_be_told_apart(running: subprocess.Popen[bytes], tmp_path: pathlib.Path) -> None:
+def test_several_runs_need_a_choice(running: subprocess.Popen[bytes], tmp_path: pathlib.Path) -> None:
     """Of a run without records yet, and of one whose supervisor is gone, there is nothing to be had."""
     (run,) = (tmp_path / ".footfall" / "runs").iterdir()
     other = run.with_name(f"20200101-000000-{os.getpid()}")

@@ -184,7 +184,7 @@ def test_workers_static_contexts_and_combining(project: pathlib.Path, footfall) 
         (project / "all.cov").rename(project / ".coverage")
 
 
-def test_damaged_lines_are_left_out_and_told_of(tmp_path: pathlib.Path) -> None:
+def test_damaged_lines_are_left_out_and_reported(tmp_path: pathlib.Path) -> None:
     """What several processes wrote is added up; a line that a killed process was writing is passed over."""
     (tmp_path / "1-0.tests").write_bytes(b"5\t3\ta\\tb|run\n7\t1\tx|setup\n12\t")
     (tmp_path / "2-0.tests").write_bytes(

@@ -27,10 +27,10 @@ def grade(points):
     return "failed"
 
 def in_another():
-    code = "import myproj; print(myproj.only_elsewhere(1))"
+    code = "import myproj; print(myproj.only_in_other(1))"
     return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
 
-def only_elsewhere(n):
+def only_in_other(n):
     return n + 1
 """
 TEST = """
@@ -149,7 +149,7 @@ def _words(text: str) -> str:
 @pytest.mark.parametrize("name", ROWS if sys.implementation.name == "cpython" else _ON_PYPY)
 def test_documented_command_lines(project, name: str) -> None:
     """Each prints and writes what pytest-cov's documentation says."""
-    files, line, said, written = ROWS[name]
+    files, line, reported, written = ROWS[name]
     if "xdist" in line and importlib.util.find_spec("xdist") is None:
         pytest.skip("needs pytest-xdist")
     for path, text in files.items():
@@ -157,7 +157,7 @@ def test_documented_command_lines(project, name: str) -> None:
     done = _run(project, line)
     assert done.returncode == 0, done.stdout + done.stderr
     words = _words(done.stdout)
-    for text in said:
+    for text in reported:
         assert text in words, done.stdout
     for path in written:
         assert (project / path).exists()

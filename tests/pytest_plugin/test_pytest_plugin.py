@@ -220,7 +220,7 @@ def test_reports_of_our_own(project, session):
     assert "Coverage 7" not in done.stderr  # no summary when others were asked for
 
 
-def test_measured_already_is_said(project, session, footfall):
+def test_measured_already_is_reported(project, session, footfall):
     """Under `footfall run` the run's options hold: one line says so, and nothing is measured twice."""
     done = footfall(
         "run", sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "--cov=shop", "--cov-fail-under=99",

@@ -191,7 +191,7 @@ def test_a_configured_threshold_is_of_coverage(footfall, script, tmp_path, name:
     assert "[by-whole]" in footfall("report", "--by", "function", "--fail-under=100").stderr
 
 
-def test_times_alone_are_told_where_they_are_shown(footfall, script) -> None:
+def test_times_alone_are_reported_where_they_are_shown(footfall, script) -> None:
     """`tests` has none to show in a profile without tests, and says only that."""
     assert footfall("run", "-q", "--no-cover", "script.py").returncode == 0
     assert "Times are shown. [no-coverage]" in footfall("report").stderr

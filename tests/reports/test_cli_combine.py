@@ -187,7 +187,7 @@ def test_inputs_in_a_read_only_directory_stay(footfall, project) -> None:
     assert part.exists() and _lines(project / ".coverage") == {1}
 
 
-def test_reports_say_which_branches_nobody_knows(footfall, project) -> None:
+def test_reports_mark_unknown_branches(footfall, project) -> None:
     """Branches that only data without branches can have taken count as missing, with a warning."""
     _data(project / ".coverage.lines", 1, 3, 4, 5, 8)
     _data(project / ".coverage.arcs", arcs={(-1, 1), (1, 3), (3, 8), (8, -1), (-3, 4), (4, 6), (6, -3)})

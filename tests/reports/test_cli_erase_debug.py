@@ -51,7 +51,7 @@ def test_erase_removes_parallel_files_in_parallel_mode(footfall, tmp_path) -> No
     assert [(tmp_path / name).exists() for name in names] == [False, True]
 
 
-def test_debug_tells_what_there_is(footfall, tmp_path) -> None:
+def test_debug_shows_what_there_is(footfall, tmp_path) -> None:
     """Each topic says the main things; names in data files can't write escape codes to the terminal."""
     _data(tmp_path / ".coverage")
     (tmp_path / ".coverage.bad").write_bytes(b"no data")
@@ -65,7 +65,7 @@ def test_debug_tells_what_there_is(footfall, tmp_path) -> None:
     assert footfall("debug", "premain").returncode == 2
 
 
-def test_debug_shows_probes_beside_their_lines(footfall, tmp_path) -> None:
+def test_debug_shows_probes_with_their_lines(footfall, tmp_path) -> None:
     """What each probe says stands below the line that it reports: number, arc, kind. A source that is none is named."""
     (tmp_path / "app.py").write_text("for i in range(2):\n    if i:\n        break\nelse:\n    i = '\x1b'\n")
     (tmp_path / "bad.py").write_text("for\n")

@@ -49,7 +49,7 @@ def test_styles_are_for_terminals(monkeypatch: pytest.MonkeyPatch) -> None:
         assert screen.getvalue() == PLAIN
 
 
-def test_elsewhere_text_is_plain(capsys: pytest.CaptureFixture[str]) -> None:
+def test_text_is_plain_without_a_terminal(capsys: pytest.CaptureFixture[str]) -> None:
     """A pipe or file gets no escape sequences."""
     terminal.print_lines(LINES)
     assert capsys.readouterr().err == PLAIN

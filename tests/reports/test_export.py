@@ -185,7 +185,7 @@ def test_gecko_has_moments(tmp_path) -> None:
 
 
 @pytest.mark.parametrize("name", ["run.txt", "run.speedscope.json", "run.pb.gz", "run.gecko.json", "run.pstats"])
-def test_the_ending_says_the_format(name, tmp_path, monkeypatch, capsys) -> None:
+def test_the_ending_chooses_the_format(name, tmp_path, monkeypatch, capsys) -> None:
     """`-o` with a format's usual ending needs no --format; the file is written and named."""
     monkeypatch.chdir(tmp_path)
     data = write_project(tmp_path)
@@ -264,7 +264,7 @@ def test_deep_stacks_are_whole() -> None:
     assert len(gzip.decompress(b"".join(render_pprof(profile)))) > 4500
 
 
-def test_functions_of_one_name_are_told_apart(tmp_path) -> None:
+def test_functions_of_one_name_are_distinguished(tmp_path) -> None:
     """A property and its setter are two frames of collapsed stacks and two rows of pstats; what has no source has no place."""
     frames = [Frame(Function("/p/a.py", "C.value", line), line, line, None, None) for line in (3, 7)]
     frames.append(Frame(Function("<gc>", "<gc>", 0), 0, 0, None, None))

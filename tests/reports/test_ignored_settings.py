@@ -44,11 +44,11 @@ def test_dynamic_context_of_a_pytest_session(footfall: Callable[..., object], tm
     (tmp_path / "test_it.py").write_text("def test_it(): pass\n")
     (tmp_path / ".coveragerc").write_text("[run]\ndynamic_context = test_function\n")
 
-    def said(*options: str) -> str:
+    def output_of(*options: str) -> str:
         command = [sys.executable, "-m", "pytest", "-q", *options, "test_it.py"]
         done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60)
         assert done.returncode == 0
         return done.stdout + done.stderr
 
-    assert said("--footfall").count("[dynamic-context-ignored]") == 1
-    assert "[dynamic-context-ignored]" not in said("--footfall", "--footfall-context=test")
+    assert output_of("--footfall").count("[dynamic-context-ignored]") == 1
+    assert "[dynamic-context-ignored]" not in output_of("--footfall", "--footfall-context=test")

@@ -146,7 +146,7 @@ def test_an_annotated_source_is_known_by_its_margins(text: bytes, expected: bool
     assert is_annotated(text) is expected
 
 
-def test_an_html_report_is_written_beside_what_is_there_not_over_it(measured: Path, footfall: Footfall) -> None:
+def test_an_html_report_does_not_overwrite_other_files(measured: Path, footfall: Footfall) -> None:
     """A style sheet of others, a page that is a link, a list of ignored files."""
     site = measured / "site"
     site.mkdir()

@@ -244,7 +244,7 @@ def test_a_source_written_after_the_data_has_no_numbers(project, report) -> None
     assert json.loads(report("--format=json").partition("\nfootfall:")[0])["files"] == {}
 
 
-def test_data_that_tells_which_text_it_is_of(project, report) -> None:
+def test_data_that_identifies_its_source(project, report) -> None:
     """A fresh checkout is newer than its data and is what was measured; another text is not, however old it is."""
     path = pathlib.Path("shop/invoice.py")
     with contextlib.closing(sqlite3.connect(project)) as connection, connection:
@@ -267,7 +267,7 @@ def test_data_that_a_report_combines_is_as_old_as_its_parts(project, report) -> 
     assert "[source-newer]" in report()
 
 
-def test_a_file_whose_lines_git_does_not_show_has_no_numbers(report) -> None:
+def test_a_file_without_lines_in_the_diff_has_no_numbers(report) -> None:
     """Where .gitattributes says that it is to be taken for binary."""
     pathlib.Path(".gitattributes").write_text("*.py -diff\n")
     text = report("--fail-under-patch=1", status=2)
@@ -283,7 +283,7 @@ def test_a_changed_file_that_is_no_python_has_no_numbers(project, report) -> Non
     assert "not in the data" not in report("--ignore-errors")
 
 
-def test_what_does_not_go_together_is_said(project, report, capsys) -> None:
+def test_options_that_conflict_are_an_error(project, report, capsys) -> None:
     """A revision that is not here, no common history, options of the whole report."""
     assert "There is no commit 'nowhere'" in report(revision="nowhere", status=2)
     assert "[bad-revision]" in report(revision="--output=x", status=2)

@@ -128,7 +128,7 @@ def test_a_plugin_that_fails_is_named_and_is_not_the_end(
     assert done.returncode == 0
 
 
-def test_without_coverage_py_the_message_says_what_to_install(
+def test_without_coverage_py_the_message_names_what_to_install(
     footfall: Callable[..., subprocess.CompletedProcess[str]], project: pathlib.Path
 ) -> None:
     (project / "coverage.py").write_text("raise ModuleNotFoundError('No module named coverage', name='coverage')\n")

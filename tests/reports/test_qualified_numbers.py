@@ -14,14 +14,14 @@ pytestmark = pytest.mark.any_python
 _LINES, _TIMES, _NEITHER = ("not-instrumented", "A."), ("jit-lines", "B."), ("still-running", "C.")
 
 
-def test_reports_say_what_qualifies_them(footfall, tmp_path) -> None:
+def test_reports_show_what_qualifies_them(footfall, tmp_path) -> None:
     """Coverage reports of data with a profile show times, so they say both; reports of times say what is of these."""
     (tmp_path / "main.py").write_text("x = sum(range(10_000_000))\n")
     assert footfall("run", "-q", "main.py").returncode == 0
     with contextlib.closing(sqlite3.connect(tmp_path / ".coverage")) as connection, connection:
         add_qualifications(connection, [_LINES, _TIMES, _NEITHER, _LINES])
     both = ("[not-instrumented]", "[jit-lines]")
-    for report, said in (
+    for report, reported in (
         (("report",), both),
         (("json", "-q", "-o", "-"), both),
         (("report", "--by", "function"), both[1:]),
@@ -30,7 +30,10 @@ def test_reports_say_what_qualifies_them(footfall, tmp_path) -> None:
     ):
         done = footfall(*report)
         assert done.returncode == 0, done.stderr
-        assert [done.stderr.count(slug) for slug in (*both, "[still-running]")] == [*(int(s in said) for s in both), 0]
+        assert [done.stderr.count(slug) for slug in (*both, "[still-running]")] == [
+            *(int(s in reported) for s in both),
+            0,
+        ]
     (tmp_path / ".coveragerc").write_text("[run]\ndisable_warnings = jit-lines\n")
     assert footfall("report", "--by", "function").stderr == ""
     assert read_profile(tmp_path / ".coverage") is not None

@@ -74,7 +74,7 @@ def _run(folder: pathlib.Path, command: str, needs: str) -> str:
 
 
 @pytest.mark.parametrize(
-    ("command", "needs", "said"),
+    ("command", "needs", "reported"),
     [
         ("diff-cover coverage.xml --compare-branch main", "diff_cover", "lib/numbers.py (50.0%): Missing lines 6"),
         ("diff-cover coverage.lcov --compare-branch main", "diff_cover", "lib/numbers.py (50.0%): Missing lines 6"),
@@ -91,9 +91,9 @@ def _run(folder: pathlib.Path, command: str, needs: str) -> str:
     ],
     ids=["diff-cover, XML", "diff-cover, LCOV", "pycobertura", "coveralls", "codecov-cli", "genhtml", "pprof"],
 )
-def test_a_tool_reads_what_we_write(folder: pathlib.Path, command: str, needs: str, said: str) -> None:
+def test_a_tool_reads_what_we_write(folder: pathlib.Path, command: str, needs: str, reported: str) -> None:
     """Status 0, and the numbers are those of the report."""
-    assert said in _run(folder, command, needs)
+    assert reported in _run(folder, command, needs)
 
 
 def test_a_tool_that_imports_coverage_reads_the_data_file(folder: pathlib.Path) -> None:

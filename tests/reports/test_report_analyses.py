@@ -64,7 +64,7 @@ def test_an_analysis_survives_packing(name: str) -> None:
         assert again.missing_arc_description(line, -1) == analysis.missing_arc_description(line, -1)
 
 
-def test_damage_is_told() -> None:
+def test_damage_is_detected() -> None:
     """Bytes cut anywhere, changed anywhere or of something else are refused, never misread."""
     packed = bytes_from_analysis(_analyze(SOURCES["nested"]))
     damaged = [packed[:length] for length in range(0, len(packed), 7)]
@@ -189,7 +189,7 @@ def test_the_cache_is_bounded(tmp_path: pathlib.Path) -> None:
     cache.close()
 
 
-def test_keys_tell_all_that_matters_apart() -> None:
+def test_keys_distinguish_all_that_matters() -> None:
     """Patterns move between the settings without one key becoming another's."""
     keys = {
         key_maker(rules).digest()

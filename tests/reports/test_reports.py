@@ -343,7 +343,7 @@ def test_a_source_in_a_zip_file_is_read(name, capsys, tmp_path, monkeypatch) -> 
     ],
 )
 @pytest.mark.usefixtures("program")
-def test_what_a_report_cannot_do_is_said(capsys, options: list[str], slug: str, status: int) -> None:
+def test_what_a_report_cannot_do_is_an_error(capsys, options: list[str], slug: str, status: int) -> None:
     """Each wrong option has its slug and exit status."""
     code, _, errors = _run(capsys, "report", *options)
     assert code == status
@@ -466,7 +466,7 @@ def test_the_summary_names_the_hottest_first(program) -> None:
     assert len(profile_summary(_profile(program), 1).hot_lines) == 1
 
 
-def test_the_summary_says_what_comes_next() -> None:
+def test_the_summary_shows_what_comes_next() -> None:
     """Data file and next commands are named, with --data-file where it is not the usual one; no control characters."""
     spot = HotSpot("f\x1b[31m", "a.py:3", 1_500_000_000, 75.0)
     times = Times(2_000_000_000, 99, 1, 1, 2_000_000, [spot], [spot])

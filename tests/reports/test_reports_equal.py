@@ -269,7 +269,7 @@ def test_annotated_sources_are_the_same(capsys, ledger: pathlib.Path, click: pat
             shutil.rmtree("b")
 
 
-def test_annotated_sources_beside_theirs_are_the_same(capsys, project: pathlib.Path) -> None:
+def test_annotated_sources_of_one_directory_are_the_same(capsys, project: pathlib.Path) -> None:
     """Each copy is beside its source; another run writes it anew."""
     run_ours(capsys, "annotate", "-q", "--include=*/bo*,start*")
     copies = {path: path.read_bytes() for path in project.rglob("*,cover")}
@@ -327,7 +327,7 @@ def test_a_file_below_two_sources_is_named_from_the_nearest(capsys, project) -> 
     assert names == {"start.py", "tools.py", "__init__.py", "book.py"} | rules
 
 
-def test_what_a_report_has_no_format_for_is_said(capsys, project) -> None:
+def test_an_unknown_report_format_is_an_error(capsys, project) -> None:
     """An unknown format is a usage error with its slug, also from the settings."""
     (project / ".coveragerc").write_text("[report]\nformat = fancy\n", encoding="utf-8")
     for arguments in (["report", "--format=fancy"], ["report"]):

@@ -37,11 +37,11 @@ def test_an_unwritable_stdout_is_an_error(shell: Shell) -> None:
     for command in ("report", "report --by function", "json -o -", "export -f pprof -o -", "debug data"):
         for redirection, reason in ((">/dev/full", "No space left on device"), (">&-", "it is closed")):
             done = shell(f"footfall {command} {redirection}")
-            said = done.stderr.decode().splitlines()
+            reported = done.stderr.decode().splitlines()
             assert done.returncode == 3, command
-            assert len(said) == 1, said
-            assert f"standard output: {reason}" in said[0]
-            assert said[0].endswith("[stdout-unwritable]")
+            assert len(reported) == 1, reported
+            assert f"standard output: {reason}" in reported[0]
+            assert reported[0].endswith("[stdout-unwritable]")
     assert shell("footfall --help >/dev/full").stderr.endswith(b"[stdout-unwritable]\n")
     assert shell("footfall report >&- 2>&- <&-").returncode == 3
 

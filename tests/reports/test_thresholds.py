@@ -50,7 +50,7 @@ def test_thresholds_of_files(project, capsys, thresholds: list[str], missed: lis
     assert footfall("json", "-o", "-") == (2 if missed else 0)
 
 
-def test_a_threshold_says_nothing_of_files_that_were_not_asked_for(project) -> None:
+def test_a_threshold_ignores_files_that_were_not_asked_for(project) -> None:
     assert footfall("report", "top.py", "--fail-under-file", "src/core/*=90") == 0
     assert footfall("report", "src/core/b10.py", "--fail-under-file", "src/core/*=90") == 2
 

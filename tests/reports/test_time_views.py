@@ -104,7 +104,7 @@ STACKS = {
 }
 
 
-def test_phases_are_told_by_the_outermost_function() -> None:
+def test_phases_follow_from_the_outermost_function() -> None:
     """Of several processes that run tests each has its rows; what pytest's names in other files do is nothing."""
     frames, nodes, costs = [], [TreeNode(-1, -1)], {}
     for number, stack in enumerate(STACKS.values(), 1):

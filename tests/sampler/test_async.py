@@ -85,7 +85,7 @@ def functions(task: dict[str, object]) -> list[str]:
 
 
 @with_tasks
-def test_dump_tells_who_waits_for_whom(footfall: Footfall, python: str) -> None:
+def test_dump_shows_who_waits_for_whom(footfall: Footfall, python: str) -> None:
     """Names, states, awaiters through groups and shared tasks, and frames through coroutines and generators."""
     with program(TREE, python) as process:
         tasks = tasks_of(footfall, process.pid)
@@ -407,8 +407,8 @@ def test_run_joins_stacks_of_its_own_tasks(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(sys.version_info >= (3, 14), reason="3.14 and later tell of tasks")
 @pytest.mark.parametrize("options", [(), ("--no-cover",)], ids=["with coverage", "profile alone"])
-def test_run_says_that_it_knows_no_tasks(tmp_path: Path, options: tuple[str, ...]) -> None:
-    """Before 3.14 the profile is one of threads, which is said once at the end."""
+def test_run_reports_that_it_knows_no_tasks(tmp_path: Path, options: tuple[str, ...]) -> None:
+    """Before 3.14 the profile is one of threads, which is reported once at the end."""
     done = run_server(tmp_path, *options)
     assert done.returncode == 0
     assert done.stderr.count("[async-unsupported]") == 1

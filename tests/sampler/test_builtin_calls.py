@@ -117,7 +117,7 @@ while True:
 @pytest.mark.parametrize(
     "python", ["", sys.executable, *(pytest.param(python, marks=pytest.mark.any_python) for python in OTHERS)]
 )
-def test_the_interpreter_says_which_calls_are_of_c_functions(tmp_path: Path, python: str) -> None:
+def test_calls_of_c_functions_are_recognized(tmp_path: Path, python: str) -> None:
     """Methods of C objects are told from those in Python, in a run and from outside, of every version."""
     if not python:
         (tmp_path / "work.py").write_text(

@@ -163,7 +163,7 @@ fork(of_plain)
     assert found["of_plain"].keys() == {"b"}
 
 
-def test_more_threads_than_are_told_apart(tmp_path: Path) -> None:
+def test_more_threads_than_are_distinguished(tmp_path: Path) -> None:
     """Threads that come and go, hundreds at a time, over many switches: nothing breaks, none is given a third context."""
     found = _samples(
         tmp_path,

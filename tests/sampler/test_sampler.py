@@ -122,7 +122,7 @@ def test_very_deep_stacks_have_both_ends(tmp_path: Path) -> None:
     assert ends_of_stacks(log) == {("leaf", "down", 1, "down", "<module>")}
 
 
-def test_deep_stacks_beside_a_waiting_thread(tmp_path: Path) -> None:
+def test_deep_stacks_with_a_waiting_thread(tmp_path: Path) -> None:
     """A look at a deep stack fills segments of the log; the waiting thread's sample in one of before is left as it is."""
     program = """
     sys.setrecursionlimit(1000000)
@@ -195,7 +195,7 @@ def test_shares_of_known_work(tmp_path: Path) -> None:
         assert 100 * times[name] / total == pytest.approx(100 * seconds / sum(truth), abs=8)
 
 
-def test_threads_are_told_apart(tmp_path: Path) -> None:
+def test_threads_are_distinguished(tmp_path: Path) -> None:
     """Each thread has its own stacks, under its native id; an idle one's looks are kept as one entry."""
     program = """
     def work():

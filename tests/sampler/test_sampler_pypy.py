@@ -121,11 +121,11 @@ def test_a_thread_ends_the_profile(tmp_path: Path) -> None:
         assert os.waitpid(pid, 0)[1] == 0
     os._exit(0)
     """
-    said = (
+    reported = (
         "footfall: the profile ends where the program started its first thread: "
         "PyPy's profiler is not safe with threads. [profile-ended]\n"
     )
-    assert run_program(COMPILING + textwrap.dedent(program), tmp_path, said) == (0, "")
+    assert run_program(COMPILING + textwrap.dedent(program), tmp_path, reported) == (0, "")
     (log,) = read_sample_logs(str(tmp_path))
     assert log.samples
     assert ("work", "late.py") in names(log)

@@ -18,7 +18,7 @@ def test_programs_of_many_kinds_are_unharmed(end: str) -> None:
     assert run_round(random.Random(end), 1.0, 5, end) == ""
 
 
-def test_names_of_code_that_dies_meanwhile() -> None:
+def test_names_of_code_freed_during_sampling() -> None:
     """A code object that is freed while its name is read is not recorded under what came into its memory."""
     from sampler_stress import run_program
 

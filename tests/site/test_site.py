@@ -80,7 +80,7 @@ def test_the_overview_adds_up(project, tmp_path) -> None:
     assert overview["tests"] == 2
 
 
-def test_a_source_page_says_what_ran(project, tmp_path) -> None:
+def test_a_source_page_shows_what_ran(project, tmp_path) -> None:
     """States, branches, heat and tests by line are those of the data."""
     _run("html", "--data-file", str(project), "-d", "site", "-q")
     pages = payloads(tmp_path / "site")
@@ -129,7 +129,7 @@ def test_the_flame_graph_has_every_cost(project, tmp_path) -> None:
     assert max(frames) < len(page["frames"][0])
 
 
-def test_the_next_site_says_what_changed(project, tmp_path, capsys) -> None:
+def test_the_next_site_shows_what_changed(project, tmp_path, capsys) -> None:
     """A second site in the same folder compares with the first; pages that are gone are removed, others' files are not."""
     _run("html", "--data-file", str(project), "-d", "site", "-q")
     (tmp_path / "site" / "source" / "mine.html").write_text("kept")
@@ -142,7 +142,7 @@ def test_the_next_site_says_what_changed(project, tmp_path, capsys) -> None:
     assert sorted(path.name[:5] for path in (tmp_path / "site" / "source").iterdir()) == ["mine.", "shop_"]
 
 
-def test_the_overview_says_what_changed(project, tmp_path) -> None:
+def test_the_overview_shows_what_changed(project, tmp_path) -> None:
     """Coverage by file and time beyond chance, against the site before and against a named data file."""
     _run("html", "--data-file", str(project), "-d", "site", "-q")
     assert json.loads(_payload(tmp_path / "site" / "index.html"))["changes"] is None
@@ -295,7 +295,7 @@ def test_data_without_profile_and_tests_makes_a_site(tmp_path, monkeypatch) -> N
     assert pages["index.html"]["hot"] == []
 
 
-def test_a_site_that_can_not_be_written_is_said(project, tmp_path, capsys) -> None:
+def test_a_site_that_can_not_be_written_is_an_error(project, tmp_path, capsys) -> None:
     """A file in the way gives an error with the next step."""
     (tmp_path / "site").write_text("")
     assert _run("html", "--data-file", str(project), "-d", "site") == 3

@@ -205,7 +205,7 @@ def test_the_flame_graph_searches(browser, site) -> None:
     assert browser.find_element("css selector", ".found").text.startswith("0 functions")
 
 
-def test_a_frame_opens_its_source_beside_it(browser, site) -> None:
+def test_a_frame_opens_its_source(browser, site) -> None:
     """A click zooms, shows the lines with their shares, and the source page with them in a frame; Escape goes back."""
     _open(browser, site / "flame.html")
     _click_frame(browser, depth=1)
@@ -235,19 +235,19 @@ def test_the_flame_graph_has_keys(browser, site) -> None:
     """Arrows move between frames and say where they are; Enter zooms; `i` turns the tree over; `c` colours."""
     _open(browser, site / "flame.html")
     browser.execute_script("document.querySelector('.flame canvas').focus()")
-    said = "return document.getElementById('announcer').textContent"
+    announced = "return document.getElementById('announcer').textContent"
     _press(browser, _key("ARROW_DOWN"))
-    assert browser.execute_script(said).startswith("Invoice.total, shop/invoice.py:5, 80 ms")
+    assert browser.execute_script(announced).startswith("Invoice.total, shop/invoice.py:5, 80 ms")
     _press(browser, _key("ARROW_RIGHT"))
-    assert browser.execute_script(said).startswith("dumps, json/__init__.py:180")
+    assert browser.execute_script(announced).startswith("dumps, json/__init__.py:180")
     _press(browser, _key("ARROW_UP"))
-    assert browser.execute_script(said).startswith("send,")
+    assert browser.execute_script(announced).startswith("send,")
     _press(browser, _key("ARROW_DOWN"))
     _press(browser, _key("ENTER"))
     assert _texts(browser, ".crumb")[-1] == "Invoice.total"
     _press(browser, "i")
     _press(browser, "c")
-    assert browser.execute_script(said) == "Coloured by coverage"
+    assert browser.execute_script(announced) == "Coloured by coverage"
     _until(browser, "return document.querySelector('.flame canvas').dataset.drawn == '4'")  # two leaves, two callers
 
 
@@ -299,17 +299,19 @@ def test_what_ran_when(browser, site) -> None:
     status = browser.find_element("css selector", "main > p.dim").text
     assert "220 ms from left to right" in status
     browser.execute_script("document.querySelector('.flame canvas').focus()")
-    said = "return document.getElementById('announcer').textContent"
+    announced = "return document.getElementById('announcer').textContent"
     _press(browser, _key("ARROW_DOWN"))
-    assert browser.execute_script(said) == f"{TOTAL}, from 0 ms for 60 ms, 30 ms CPU time"
+    assert browser.execute_script(announced) == f"{TOTAL}, from 0 ms for 60 ms, 30 ms CPU time"
     _press(browser, _key("ARROW_RIGHT"))
-    assert browser.execute_script(said).startswith(f"{SEND}, from 100 ms for 120 ms")
+    assert browser.execute_script(announced).startswith(f"{SEND}, from 100 ms for 120 ms")
     _press(browser, _key("ARROW_UP"))
     _press(browser, _key("ARROW_RIGHT"))
-    assert browser.execute_script(said).startswith("main 77 (process 77)")
+    assert browser.execute_script(announced).startswith("main 77 (process 77)")
     _press(browser, _key("ARROW_DOWN"))
     _press(browser, _key("ARROW_RIGHT"))
-    assert browser.execute_script(said).startswith("send, shop/invoice.py:18, from 100 ms for 120 ms, 50 ms CPU time")
+    assert browser.execute_script(announced).startswith(
+        "send, shop/invoice.py:18, from 100 ms for 120 ms, 50 ms CPU time"
+    )
     _press(browser, _key("ARROW_DOWN"))
     _press(browser, _key("ENTER"))
     assert _texts(browser, ".crumb") == ["all", "main 77 (process 77)", "send", "Invoice.total"]

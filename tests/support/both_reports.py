@@ -27,8 +27,8 @@ def run_ours(capsys: pytest.CaptureFixture[str], *arguments: str, warning: str =
     with pytest.raises(SystemExit) as ended:
         main(arguments)
     output = capsys.readouterr()
-    said = re.findall(r"^footfall: .*\[([a-z-]+)\]$", output.err, re.MULTILINE)
-    assert said == [warning] * bool(warning), output.err
+    reported = re.findall(r"^footfall: .*\[([a-z-]+)\]$", output.err, re.MULTILINE)
+    assert reported == [warning] * bool(warning), output.err
     assert isinstance(ended.value.code, int)
     return ended.value.code, output.out
 

@@ -127,13 +127,13 @@ def record(directory: str, results_path: str, seen_path: str) -> None:
         """The left side of a link; the value it stands for is on the right of the link before."""
 
         def __init__(self, name: str, position: Position, value: object) -> None:
-            self.told, self.value = (name, position), value
+            self.pending, self.value = (name, position), value
 
         def compare(self, function: str, other: object) -> object:
             other = other.value if isinstance(other, Left) else other
             found = getattr(operator, function)(self.value, other)
-            if self.told[0]:
-                note(*self.told, False, found)
+            if self.pending[0]:
+                note(*self.pending, False, found)
             return found
 
     for each in _ORDERED.values():

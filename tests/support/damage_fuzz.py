@@ -54,11 +54,11 @@ def _failure(arguments: list[str]) -> str:
     """Run a command of footfall; return what is more than a message, "" for nothing."""
     from footfall.cli.main import main
 
-    printed, said = io.TextIOWrapper(io.BytesIO()), io.TextIOWrapper(io.BytesIO())
+    printed, reported = io.TextIOWrapper(io.BytesIO()), io.TextIOWrapper(io.BytesIO())
     status: object = None
     signal.alarm(_HANG_S)
     try:
-        with contextlib.redirect_stdout(printed), contextlib.redirect_stderr(said):
+        with contextlib.redirect_stdout(printed), contextlib.redirect_stderr(reported):
             main(arguments)
     except SystemExit as end:
         status = end.code
@@ -66,8 +66,8 @@ def _failure(arguments: list[str]) -> str:
         return repr(error)
     finally:
         signal.alarm(0)
-    said.flush()
-    text = said.buffer.getvalue().decode("utf-8", "replace")
+    reported.flush()
+    text = reported.buffer.getvalue().decode("utf-8", "replace")
     return f"status {status}: {text}" if status not in _STATUSES or "Traceback" in text else ""
 
 

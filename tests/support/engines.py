@@ -105,7 +105,7 @@ class Measured:
         assert {record.header.engine for record in found} <= {self.engine.number}
         return found
 
-    def said(self, slug: str) -> list[str]:
+    def messages_of(self, slug: str) -> list[str]:
         """The messages of that kind that the measured processes left to be said at the end, once each."""
         return list(dict.fromkeys(text for at, text in resolve(self.run_directory).messages if at == slug))
 

@@ -34,7 +34,7 @@ def _statements(source: str) -> set[int]:
 
 
 def _is_text(node: ast.AST) -> bool:
-    """Tell whether a node is a docstring, or text that nothing uses."""
+    """Return whether a node is a docstring, or text that nothing uses."""
     return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
 
 

@@ -87,9 +87,9 @@ def _is_python_here(text: str) -> bool:
 @pytest.mark.parametrize("text", ["a = 1\nb = 2\nc = (\n", "a = 1\ndef b(): pass\ncontinue\nd = 1\n"])
 def test_errors_are_those_of_the_whole(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """What is no Python is said of the file, not of a piece."""
-    said = []
+    reported = []
     for n_bytes in (0, 1):
         with pytest.raises(SourceError) as raised:
             _analyze(text, monkeypatch, n_bytes)
-        said.append(str(raised.value))
-    assert said[0] == said[1]
+        reported.append(str(raised.value))
+    assert reported[0] == reported[1]

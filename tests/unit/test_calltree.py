@@ -96,7 +96,7 @@ def test_no_logs_no_profile() -> None:
 
 
 def test_collapsed_stacks() -> None:
-    """Stacks are outermost first; lines are told apart when asked for."""
+    """Stacks are outermost first; lines are distinguished when asked for."""
     profile = profile_of(make_log([(0, "main", 1), (1, "f", 11), (1, "f", 12)], [(2, 3), (3, 4), (0, 1)]))
     assert {stack: cost.samples for stack, cost in collapse_stacks(profile)} == {
         ("main (/p/a.py)", "f (/p/a.py)"): 2,

@@ -110,7 +110,7 @@ def test_a_named_revision_and_wrong_ones(project, capsys) -> None:
         diff_since("--output=x")
 
 
-def test_outside_of_a_repository_the_message_says_so(project, capsys, tmp_path, monkeypatch) -> None:
+def test_outside_of_a_repository_is_an_error(project, capsys, tmp_path, monkeypatch) -> None:
     """A revision's name would be of no help there."""
     monkeypatch.chdir(tmp_path.parent)  # the project is a repository
     monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent.parent))
@@ -118,7 +118,7 @@ def test_outside_of_a_repository_the_message_says_so(project, capsys, tmp_path, 
     assert "Call it inside the repository that was measured" in capsys.readouterr().err
 
 
-def test_data_without_tests_is_said(project, capsys) -> None:
+def test_data_without_tests_is_reported(project, capsys) -> None:
     """A run without contexts can't say which test ran what."""
     import sqlite3
     from contextlib import closing

@@ -24,7 +24,7 @@ SOURCES = {f"{number}.py": f"{text}\n".encode() for number, (text, _) in enumera
 
 
 @pytest.fixture
-def found_anew(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+def found_again(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The sources that were analysed, in their order."""
     found: list[str] = []
 
@@ -50,7 +50,7 @@ def test_conditions_become_bytes_and_back(path: str) -> None:
     assert again == conditions and list(again.owners) == list(conditions.owners)
 
 
-def test_what_is_damaged_is_told() -> None:
+def test_damage_is_detected() -> None:
     """A changed, cut or foreign text raises instead of giving other conditions."""
     packed = bytes_from_conditions(find_conditions("def f(a, b):\n    return a and b or f(b, a)\n"))
     damaged = [packed[:-1], packed[:3], b"", packed.replace(b"1", b"2", 1), packed[:4] + b"[]"]
@@ -60,27 +60,27 @@ def test_what_is_damaged_is_told() -> None:
             conditions_from_bytes(data)
 
 
-def test_a_second_report_finds_nothing_anew(tmp_path, monkeypatch, found_anew: list[str]) -> None:
+def test_a_second_report_uses_the_cache(tmp_path, monkeypatch, found_again: list[str]) -> None:
     """Only a source that has changed is analysed; what is kept is what was found."""
     monkeypatch.chdir(tmp_path)
     sources = dict(SOURCES)
     first = find_all_conditions(sources, ".coverage")
-    assert len(found_anew) == len(sources)
-    found_anew.clear()
-    assert find_all_conditions(sources, ".coverage") == first and found_anew == []
+    assert len(found_again) == len(sources)
+    found_again.clear()
+    assert find_all_conditions(sources, ".coverage") == first and found_again == []
     sources["0.py"] += b"x = 1\ny = x and x\n"
     changed = find_all_conditions(sources, ".coverage")
-    assert found_anew == [sources["0.py"].decode()]
+    assert found_again == [sources["0.py"].decode()]
     assert len(changed.pop("0.py").owners) == len(first.pop("0.py").owners) + 1 and changed == first
 
 
-def test_a_damaged_entry_is_found_anew(tmp_path, monkeypatch, found_anew: list[str]) -> None:
+def test_a_damaged_entry_is_computed_again(tmp_path, monkeypatch, found_again: list[str]) -> None:
     """As if it had not been kept."""
     monkeypatch.chdir(tmp_path)
     first = find_all_conditions(SOURCES, ".coverage")
     (cache,) = pathlib.Path(".footfall").rglob("*.sqlite")
     with contextlib.closing(sqlite3.connect(cache)) as connection, connection:
         connection.execute("update analysis set data = substr(data, 1, length(data) - 1)")
-    found_anew.clear()
+    found_again.clear()
     assert find_all_conditions(SOURCES, ".coverage") == first
-    assert len(found_anew) == len(SOURCES)
+    assert len(found_again) == len(SOURCES)

@@ -40,7 +40,7 @@ def test_links_lead_to_files_and_headings(page) -> None:
 
 
 @pytest.mark.parametrize("page", CONTRIBUTORS, ids=_name)
-def test_contributors_are_told_of_files_that_are_there(page) -> None:
+def test_files_named_for_contributors_exist(page) -> None:
     """Each path in a page for contributors that begins with a folder of ours, and each file name, leads to one."""
     paths = re.findall(r"`((?:[\w.]+/)+[\w.]*|\w+\.(?:py|c|h))`", _text_without_code(page))
     examples = re.compile(r"\.footfall/|build/|.*/csv\.py|.*COMMAND|.*NAME|.*NN")  # or made by a run
@@ -57,19 +57,19 @@ def test_contributors_are_told_of_files_that_are_there(page) -> None:
     assert [path for path in paths if is_missing(path) and not examples.match(path)] == []
 
 
-def test_contributors_are_told_of_targets_that_are_there() -> None:
+def test_make_targets_named_for_contributors_exist() -> None:
     """Each `make TARGET` in the pages for contributors is in the Makefile, which explains all of its own."""
     makefile = (REPOSITORY / "Makefile").read_text(encoding="utf-8")
     [phony] = re.findall(r"^\.PHONY: (.*)$", makefile, re.MULTILINE)
     explained = re.findall(r"^([a-z-]+):.*## ", makefile, re.MULTILINE)
     assert sorted(phony.split()) == sorted(explained)
-    told = {
+    named = {
         target
         for page in [*CONTRIBUTORS, REPOSITORY / ".github" / "pull_request_template.md"]
         for words in re.findall(r"(?:^|`|&& )make ((?:[a-z-]+ ?)+)", page.read_text(encoding="utf-8"), re.MULTILINE)
         for target in words.split()
     }
-    assert told and told <= set(explained)
+    assert named and named <= set(explained)
 
 
 def test_the_quick_tests_are_there() -> None:

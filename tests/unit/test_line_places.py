@@ -212,15 +212,15 @@ def test_wall_time_is_called_so() -> None:
     """Where no sample has CPU time, the summary and the tables say that their times are wall times."""
     waits = profile_of(([(MAIN, 3)], 25), cpu=False)
     runs = profile_of(([(MAIN, 3)], 25))
-    said = "No thread was seen to use CPU time, so these are wall times."
+    reported = "No thread was seen to use CPU time, so these are wall times."
     for profile, is_wall in ((waits, True), (runs, False)):
         text = plain_text(render_summary(Summary(None, False, 0, "d", True, profile_summary(profile, 10))))
         assert ("Hottest lines, own wall time" in text) is is_wall
         assert ("25 ms of wall time in all" in text) is is_wall
         assert ("25 ms of CPU time in all" in text) is not is_wall
-        assert (said in text) is is_wall
+        assert (reported in text) is is_wall
         table = plain_text(render_times(profile, TimeTableOptions("line")))
-        assert (said in table) is is_wall
+        assert (reported in table) is is_wall
         assert "wall times" not in plain_text(render_times(profile, TimeTableOptions("line", Clock.WALL)))
 
 
@@ -283,7 +283,7 @@ cheap()
 
 
 @pytest.mark.skipif(sys.implementation.name != "cpython", reason="PyPy's samples have functions only")
-def test_texts_of_one_name_are_told_apart_in_a_run(
+def test_sources_of_one_name_are_distinguished_in_a_run(
     footfall: Callable[..., subprocess.CompletedProcess[str]], tmp_path: Path
 ) -> None:
     """The summary and the table of a real run name the function that took the time."""
@@ -298,7 +298,7 @@ def test_texts_of_one_name_are_told_apart_in_a_run(
 
 
 @pytest.mark.any_python
-def test_top_tells_functions_of_one_name_apart() -> None:
+def test_top_distinguishes_functions_of_one_name() -> None:
     """Rows are by function, and stand-ins have no line."""
     log = SampleLog("1-0.smp")
     log.pid, log.units_are_lines = 1, True
@@ -356,7 +356,7 @@ def test_a_profile_without_coverage_is_reported(profile_alone: Path, capsys: pyt
     [["json"], ["xml"], ["lcov"], ["gaps"], ["annotate"], ["report", "--format=total"], ["report", "main.py"]],
     ids=lambda arguments: " ".join(arguments),
 )
-def test_what_needs_coverage_says_that_there_is_none(
+def test_what_needs_coverage_reports_that_there_is_none(
     profile_alone: Path, capsys: pytest.CaptureFixture[str], arguments: list[str]
 ) -> None:
     """Not that an option is to be looked at, and nothing is written."""
@@ -378,7 +378,7 @@ def test_no_coverage_reaches_no_threshold(
 
 @pytest.mark.any_python
 @pytest.mark.parametrize("uses_cpu", [True, False], ids=["CPU time", "wall time"])
-def test_the_coverage_table_says_whose_time_it_shows(
+def test_the_coverage_table_names_the_time_it_shows(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], uses_cpu: bool
 ) -> None:
     """A note below it where the shares are of wall time, unless that was asked for."""

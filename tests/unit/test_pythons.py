@@ -57,7 +57,7 @@ def _run(tmp_path: Path, path: Path, *command: str, **variables: str) -> "subpro
 
 @needs_cpython
 @pytest.mark.parametrize("change", [_unknown_version, _unknown_magic])
-def test_an_unknown_python_is_measured_by_settrace_and_that_is_said(tmp_path, change) -> None:
+def test_an_unknown_python_is_measured_by_settrace_with_a_message(tmp_path, change) -> None:
     """Lines and branches are all there; the profile is left out, and the run says so at its end, once for all processes."""
     path = change(tmp_path / "copy")
     run = make_run_directory(RunSettings(cwd=str(tmp_path), source_dir=[str(tmp_path)])).path

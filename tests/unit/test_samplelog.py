@@ -134,7 +134,7 @@ def test_run_directory(tmp_path: Path) -> None:
     assert [slug for slug, _ in messages] == ["record-corrupt", "record-corrupt"]
 
 
-def test_damage_is_said(tmp_path: Path) -> None:
+def test_damage_is_reported(tmp_path: Path) -> None:
     """Where reading stopped is a sentence of `damage`."""
     path = tmp_path / "1-0.smp"
     path.write_bytes(WHOLE.rstrip(b"\0") + entry(200000, b""))

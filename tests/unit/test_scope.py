@@ -231,7 +231,7 @@ def test_what_is_installed_is_judged_as_in_coverage(
         assert found == (expected.canonical_filename if expected.trace else None), (path, expected.reason)
 
 
-def test_a_link_to_a_file_of_the_standard_library_elsewhere_is_not_measured(tmp_path: Path, monkeypatch) -> None:
+def test_a_link_to_a_file_of_the_standard_library_is_not_measured(tmp_path: Path, monkeypatch) -> None:
     """Debian keeps sitecustomize.py in /etc, and has a link to it in the standard library."""
     library = tmp_path / "lib"
     library.mkdir()

@@ -49,7 +49,7 @@ typedef struct events_object {
     PyObject *absolute_path; /* owned */
     PyObject *decide; /* owned: str -> path | None, while it is not known whether the module is measured; else NULL */
     int is_out; /* it is not measured */
-    int has_changed; /* that the program changed probes was said */
+    int has_changed; /* that the program changed probes was reported */
     module_state *state; /* borrowed: of the module that made the type, which the type keeps alive */
     uint32_t n_probes;
     uint32_t generation; /* the recorder's when registered */
@@ -157,7 +157,7 @@ events_decide(events_object *self)
     }
     Py_XSETREF(self->absolute_path, path);
     if (events_register(self) < 0) {
-        PyErr_Clear(); /* recording has stopped, which was said */
+        PyErr_Clear(); /* recording has stopped, which was reported */
     }
     return 1;
 }
@@ -176,7 +176,7 @@ events_take(events_object *self, uint32_t number, PyObject *constant)
     }
     unsigned char *before = self->events;
     if (self->generation != state->recorder->generation && events_register(self) < 0) {
-        PyErr_Clear(); /* recording has stopped, which was said; a parent's file that is mapped still takes events */
+        PyErr_Clear(); /* recording has stopped, which was reported; a parent's file that is mapped still takes events */
         self->events = before;
     }
     if (self->events == NULL || number >= self->n_probes || state->probes == NULL) {
@@ -249,7 +249,7 @@ read_numbers(PyObject *constant, uint32_t numbers[MAX_NUMBERS])
 
 /* The program changed a probe's number: nobody knows which of the file's it was. Keep a message for the end, once. */
 static void
-events_say_changed(events_object *self)
+events_report_change(events_object *self)
 {
     recorder *rec = self->state->recorder;
     const char *path = self->absolute_path == NULL ? NULL : PyUnicode_AsUTF8(self->absolute_path); // borrowed
@@ -288,7 +288,7 @@ events_richcompare(PyObject *op, PyObject *other, int operation)
         Py_RETURN_FALSE;
     }
     if (operation == Py_EQ && probe_site_compares(op, other)) {
-        events_say_changed(self);
+        events_report_change(self);
         Py_RETURN_FALSE;
     }
     /* Someone compares constants, as code objects do: be the mark. */

@@ -177,7 +177,7 @@ class _ProcessReader:
             if all(self._threads[key].is_whole for key in order) and self._are_tasks_whole(tasks):
                 break
             time.sleep(_RETRY_SECONDS * (tries + 1) / _MAX_TRIES)
-        self._tell_states_apart(order)
+        self._distinguish_states(order)
         return [
             DumpedInterpreter(
                 number,
@@ -214,7 +214,7 @@ class _ProcessReader:
             )
         return order
 
-    def _tell_states_apart(self, order: list[_ThreadKey]) -> None:
+    def _distinguish_states(self, order: list[_ThreadKey]) -> None:
         """Say of a thread that has called into another interpreter where it is: the one that it entered last."""
         threads: dict[int, list[_ThreadKey]] = {}
         for key in order:

@@ -14,11 +14,10 @@ from typing import Final
 import click
 
 from footfall._version import VERSION
-from footfall.cli.abbreviated import with_whole_options
 from footfall.cli.face import Face
 from footfall.errors import EXIT_USAGE, FootfallError
 from footfall.printable import printable_lines
-from footfall.session.output import flush_streams, prepare_streams, say, silence, writing_messages
+from footfall.session.output import flush_streams, prepare_streams, print_message, silence, writing_messages
 
 __all__ = ["main"]
 
@@ -77,8 +76,7 @@ class _LazyGroup(click.Group):
             alike = difflib.get_close_matches(args[0], _COMMANDS)
             hint = f" Did you mean {' or '.join(map(repr, alike))}?" if alike else ""
             ctx.fail(f"No such command {args[0]!r}.{hint}")
-        name, command, words = super().resolve_command(ctx, args)
-        return name, command, words if command is None else with_whole_options(command, words)
+        return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
@@ -105,13 +103,13 @@ def main(arguments: Sequence[str] | None = None, *, is_as_coverage: bool = False
         prepare_streams()
         result = _run(arguments, face)
     except FootfallError as error:
-        say(f"footfall: {error}")
+        print_message(f"footfall: {error}")
         sys.exit(face.error_status(error.exit_code))
     except click.ClickException as error:
-        said = io.StringIO()
-        error.show(said)
+        reported = io.StringIO()
+        error.show(reported)
         with writing_messages() as stream:
-            stream.write(printable_lines(said.getvalue()))
+            stream.write(printable_lines(reported.getvalue()))
         sys.exit(face.error_status(EXIT_USAGE))
     except (click.Abort, KeyboardInterrupt):
         sys.exit(_INTERRUPTED)

@@ -81,7 +81,7 @@ class CoverageData:
         return self._filename
 
     def has_arcs(self) -> bool:
-        """Tell whether these are arcs."""
+        """Return whether these are arcs."""
         return bool(self._contents.has_arcs)
 
     def measured_files(self) -> set[str]:

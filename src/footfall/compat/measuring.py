@@ -34,10 +34,10 @@ class Measured:
 class _Stretch:
     directory: RunDirectory
     static_context: str
-    told_lines: dict[tuple[str, str], set[int]] = field(default_factory=dict)
+    reported_lines: dict[tuple[str, str], set[int]] = field(default_factory=dict)
     """By path and context, what was returned already."""
-    told_arcs: dict[tuple[str, str], set[Arc]] = field(default_factory=dict)
-    told_messages: set[tuple[str, str]] = field(default_factory=set)
+    reported_arcs: dict[tuple[str, str], set[Arc]] = field(default_factory=dict)
+    reported_messages: set[tuple[str, str]] = field(default_factory=set)
 
 
 class Measuring:
@@ -152,16 +152,16 @@ def _add_new(collected: Measured, stretch: _Stretch, run: RunData) -> None:
     for path, found in run.files.items():
         into = collected.files.setdefault(path, FileData())
         for label, lines in found.lines.items():
-            told_lines = stretch.told_lines.setdefault((path, label), set())
-            into.lines.setdefault(label, set()).update(lines - told_lines)
-            told_lines |= lines
+            reported_lines = stretch.reported_lines.setdefault((path, label), set())
+            into.lines.setdefault(label, set()).update(lines - reported_lines)
+            reported_lines |= lines
         for label, arcs in found.arcs.items():
-            told_arcs = stretch.told_arcs.setdefault((path, label), set())
-            into.arcs.setdefault(label, set()).update(arcs - told_arcs)
-            told_arcs |= arcs
-    new = [message for message in run.messages if message not in stretch.told_messages]
+            reported_arcs = stretch.reported_arcs.setdefault((path, label), set())
+            into.arcs.setdefault(label, set()).update(arcs - reported_arcs)
+            reported_arcs |= arcs
+    new = [message for message in run.messages if message not in stretch.reported_messages]
     collected.messages += new
-    stretch.told_messages.update(new)
+    stretch.reported_messages.update(new)
 
 
 def joined_label(static_context: str, label: str) -> str:

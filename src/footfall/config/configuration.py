@@ -205,7 +205,7 @@ def field_of_option(option_name: str) -> str | None:
 
 
 def is_without_effect(option_name: str) -> bool:
-    """Tell whether "section:option" is one of coverage.py's that changes nothing here."""
+    """Return whether "section:option" is one of coverage.py's that changes nothing here."""
     section, _, option = option_name.partition(":")
     return (section, option) in WITHOUT_EFFECT
 

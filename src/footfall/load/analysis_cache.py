@@ -201,7 +201,7 @@ def _places(data_file: str | Path) -> Iterable[tuple[str, str]]:
 
 
 def _is_ours(folder: str) -> bool:
-    """Tell whether we can write there and others can't: they could make our reports wrong."""
+    """Return whether we can write there and others can't: they could make our reports wrong."""
     status = os.stat(folder)
     is_private = status.st_uid == os.geteuid() and not status.st_mode & stat.S_IWOTH
     return is_private and os.access(folder, os.W_OK | os.X_OK)

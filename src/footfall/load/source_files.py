@@ -29,6 +29,6 @@ def read_source(path: str) -> str:
 
 
 def looks_like_python(path: str) -> bool:
-    """Tell whether a file's name is one of Python source; a template may be measured under its own name."""
+    """Return whether a file's name is one of Python source; a template may be measured under its own name."""
     extension = os.path.splitext(path)[1]
     return not extension or (extension.startswith(".py") and extension != ".pyx")

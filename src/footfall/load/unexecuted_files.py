@@ -77,6 +77,6 @@ def find_unexecuted_files(
 
 
 def _is_module(path: str, name: str) -> bool:
-    """Tell whether `path` may be the module, or part of the namespace package, of that dotted name."""
+    """Return whether `path` may be the module, or part of the namespace package, of that dotted name."""
     inner = "/" + name.replace(".", "/")
     return path.endswith(inner + ".py") or f"{inner}/" in path

@@ -26,12 +26,12 @@ _VERSIONED = _LOWER + version_name(OWN) + ("t" if "t" in getattr(sys, "abiflags"
 
 
 def is_in(path: str, directory: str) -> bool:
-    """Tell whether a path is a directory or below it."""
+    """Return whether a path is a directory or below it."""
     return path == directory or path.startswith(directory.rstrip("/") + "/")
 
 
 def is_in_any(path: str, directories: "Iterable[str]") -> bool:
-    """Tell whether a path is in one of several directories."""
+    """Return whether a path is in one of several directories."""
     return any(is_in(path, directory) for directory in directories)
 
 

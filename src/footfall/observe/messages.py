@@ -1,4 +1,4 @@
-"""Messages from inside the measured process, kept in its record file: each is said once when all processes have ended.
+"""Messages from inside the measured process, kept in its record file: each is printed once when all have ended.
 
 The program's stderr is the program's. It gets those alone that can't be kept.
 """
@@ -14,13 +14,13 @@ __all__ = ["keep_message", "report"]
 
 
 def report(slug: str, what: str, next_step: str = "") -> None:
-    """Have a line said at the end; now, on stderr, where no record file can keep it."""
+    """Report a line at the end of the run; at once, on stderr, where no record file can keep it."""
     text = (what + " " + next_step).rstrip()
     if keep_message(slug, text):
         return
     try:
         sys.stderr.write("footfall: " + printable(text) + " [" + slug + "]\n")
-    except Exception:  # stderr may be closed or replaced by anything: there is no one to tell
+    except Exception:  # stderr may be closed or replaced by anything: nothing can be reported
         pass
 
 

@@ -1,7 +1,7 @@
 """The start hook: imported by `footfall.pth` in every interpreter that inherits FOOTFALL_RUN.
 
 Reads the run's settings, opens this process's record file, starts an engine and the sampler. Whatever goes
-wrong here is said once on stderr with a slug, and the program runs unmeasured.
+wrong here is reported once on stderr with a slug, and the program runs unmeasured.
 """
 
 import atexit
@@ -154,22 +154,22 @@ def _start_sampler(settings: Settings) -> None:
     reason = fallback_reason()
     if reason is not None and reason[0] == "python-unknown":
         what = "this footfall does not know this Python: there is no profile. Update footfall."
-        _say_at_end("python-unknown", what, settings)
+        _report_at_end("python-unknown", what, settings)
         return
     if settings.with_tasks and not PUBLISHES_TASKS:
         what = "the profile is without asyncio's tasks: only CPython 3.14+ tells of them."
-        _say_at_end("async-unsupported", what, settings)
+        _report_at_end("async-unsupported", what, settings)
     if sys.implementation.name == "cpython":
         from footfall import _core
         from footfall.observe.sampler import inside
 
         if not _core.is_main_interpreter():
             what = "code run in further interpreters of a process is not in the profile."
-            _say_at_end("interpreter-unsampled", what, settings)
+            _report_at_end("interpreter-unsampled", what, settings)
             return
         if has_jit_on():
             what = "CPython's JIT is on: the profile's functions are right, its lines only about so."
-            _say_at_end("jit-lines", what, settings)
+            _report_at_end("jit-lines", what, settings)
         with_tasks = settings.with_tasks and PUBLISHES_TASKS
         inside.start(settings.directory, settings.rate_hz, settings.max_cpu_ppm, settings.precise, with_tasks)
     else:
@@ -178,7 +178,7 @@ def _start_sampler(settings: Settings) -> None:
         pypy.start(settings.directory, settings.rate_hz)
 
 
-def _say_at_end(slug: str, what: str, settings: Settings) -> None:
+def _report_at_end(slug: str, what: str, settings: Settings) -> None:
     """Report a message on the profile. Without coverage the record is made for it: each process would fill stderr."""
     try:
         if not settings.cover and sys.implementation.name == "cpython":
@@ -188,7 +188,7 @@ def _say_at_end(slug: str, what: str, settings: Settings) -> None:
 
             PureRecorder(settings)
     except OSError:
-        pass  # then it is said now
+        pass  # then it is reported now
     report(slug, what)
 
 

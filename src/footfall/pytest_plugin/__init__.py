@@ -72,7 +72,7 @@ def _wants_measuring(config: pytest.Config, given: argparse.Namespace) -> bool:
 
 
 def _is_xdist_worker() -> bool:
-    """Tell whether pytest-xdist runs this session as a worker on another machine; local ones are measured already.
+    """Return whether pytest-xdist runs this session as a worker on another machine; local ones are measured already.
 
     Its measurement could not come back. The variable PYTEST_XDIST_WORKER does not tell: a pytest that a worker's test
     starts inherits it. execnet runs a worker's code under a name of its own.

@@ -27,7 +27,7 @@ _READS_DATA: Final = re.compile(
 
 
 def is_supervised_session() -> bool:
-    """Tell whether the supervisor started this process; a pytest that a test starts inherits the variable."""
+    """Return whether the supervisor started this process; a pytest that a test starts inherits the variable."""
     supervisor, _, _ = os.environ.get(SESSION_VARIABLE, "").partition(" ")
     return bool(os.environ.get(RUN_VARIABLE)) and supervisor == str(os.getppid())
 

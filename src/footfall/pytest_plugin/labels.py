@@ -31,7 +31,7 @@ def register(config: pytest.Config, items: list[pytest.Item], has_contexts: bool
 
 
 def _is_uncovered(item: pytest.Item) -> bool:
-    """Tell whether a test wants no coverage of its call: pytest-cov's marker or fixture."""
+    """Return whether a test wants no coverage of its call: pytest-cov's marker or fixture."""
     return item.get_closest_marker("no_cover") is not None or "no_cover" in getattr(item, "fixturenames", ())
 
 

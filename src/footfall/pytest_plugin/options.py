@@ -99,7 +99,7 @@ def _parse_report(text: str) -> tuple[str, str | None]:
 
 
 def is_measuring_asked(given: argparse.Namespace) -> bool:
-    """Tell whether the options ask for a measurement, ours or pytest-cov's."""
+    """Return whether the options ask for a measurement, ours or pytest-cov's."""
     is_asked = given.footfall and not given.no_footfall
     return is_asked or _is_cov_asked(given)
 
@@ -110,12 +110,12 @@ def _is_cov_asked(given: argparse.Namespace) -> bool:
 
 
 def runs_tests(given: argparse.Namespace) -> bool:
-    """Tell whether pytest will run tests, not only show something: that is nothing to measure."""
+    """Return whether pytest will run tests, not only show something: that is nothing to measure."""
     return not any(getattr(given, name, False) for name in _ONLY_TELLS)
 
 
 def wants_contexts(given: argparse.Namespace) -> bool:
-    """Tell whether each test is to have its own coverage context."""
+    """Return whether each test is to have its own coverage context."""
     return given.footfall_context == "test" or (_is_cov_asked(given) and given.cov_context == "test")
 
 

@@ -27,7 +27,7 @@ _MODULE_OPTION = re.compile(r"-[bBdEhiIOPqRsSuvVx]*m(.*)", re.DOTALL)
 
 
 def is_main_program(arguments: Sequence[object]) -> bool:
-    """Tell whether this process is a pytest that was started with these arguments, and nothing else.
+    """Return whether this process is a pytest that was started with these arguments, and nothing else.
 
     A program that calls `pytest.main()` is not: what it did before must not be done again.
     """

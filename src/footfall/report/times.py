@@ -228,7 +228,7 @@ _LIBRARY = re.compile(r".*/(?:site|dist)-packages/|.*/lib/(?:python|pypy)\d+\.\d
 
 
 def is_library(path: str) -> bool:
-    """Tell whether a path is of an installed package, the interpreter, or stands for no source (`<gc>`, `<import>`).
+    """Return whether a path is of an installed package, the interpreter, or stands for no source (`<gc>`, `<import>`).
 
     A text that a program compiled (`<string>`) counts for the program.
     """
@@ -240,14 +240,14 @@ _FOOTFALL = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
 
 
 def is_footfall(path: str) -> bool:
-    """Tell whether a path is of footfall's own code: installed, or the one that runs, unless it is the project here."""
+    """Return whether a path is of footfall's own code: installed or running, unless it is the project here."""
     if _INSTALLED_FOOTFALL.match(path) is not None:
         return True
     return path.startswith(_FOOTFALL) and shown_path(path) == path
 
 
 def _names_file(path: str) -> bool:
-    """Tell whether a name is that of a file: of one that is here, or that seems to be gone, or to be elsewhere."""
+    """Return whether a name is that of a file: of one that is here, or that seems to be gone, or to be elsewhere."""
     return path.endswith((".py", ".pyw")) or os.path.isfile(path)
 
 

@@ -24,7 +24,7 @@ from footfall.errors import EXIT_ENVIRONMENT, FootfallError
 from footfall.record.run.directory import RunDirectory, make_run_directory, remove_run_directory, settings_from_config
 from footfall.record.run.sample_log import SampleLog, read_sample_log
 from footfall.report.coverage.text import plural
-from footfall.session.output import say
+from footfall.session.output import print_message
 
 __all__ = ["AttachLimits", "record"]
 
@@ -149,7 +149,7 @@ class _Recording:
     def run(self, signals: list[int], *, is_quiet: bool) -> None:
         """Keep up until there is a reason to end."""
         if not is_quiet and not self._samplers:
-            say(
+            print_message(
                 f"footfall: Process {self._pid} runs no Python yet, nor does what it started: waiting for that;"
                 " Ctrl-C ends it."
             )
@@ -159,7 +159,7 @@ class _Recording:
             while not signals and self._keep_up():
                 if not is_announced and self._samplers:
                     is_announced = True
-                    say(f"footfall: sampling {self._describe()}; Ctrl-C ends it.")
+                    print_message(f"footfall: sampling {self._describe()}; Ctrl-C ends it.")
                 now = time.monotonic()
                 counts = self._counts()
                 if self._limits.until is not None and now >= self._limits.until:
@@ -188,7 +188,7 @@ class _Recording:
             self._messages += self._children_messages()
         if not is_quiet:
             for message in self._messages:
-                say(f"footfall: {message}.")
+                print_message(f"footfall: {message}.")
         if not profile.n_samples:
             dropped = self._counts().dropped
             why = "it ended, or was not looked at long enough."
@@ -196,7 +196,7 @@ class _Recording:
                 why = f"no stack could be read whole in {dropped} looks. Try --pause."
             elif not self._cwds:
                 why = "it ran no Python, nor did what it started."
-            say(f"footfall: No samples of process {self._pid} were taken: {why} [nothing-sampled]")
+            print_message(f"footfall: No samples of process {self._pid} were taken: {why} [nothing-sampled]")
             return EXIT_ENVIRONMENT
         self._write()
         if not is_quiet:

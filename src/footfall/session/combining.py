@@ -10,7 +10,7 @@ from footfall.config.configuration import Config
 from footfall.record.data.combine import Combined, combine_files, remove_inputs
 from footfall.record.data.parallel_files import base_of_parallel_name, find_parallel_files
 from footfall.report.coverage.text import plural
-from footfall.session.output import say, warn
+from footfall.session.output import print_message, warn
 from footfall.session.terminal import progress_bar
 
 __all__ = ["combine_before_report", "combine_named", "shown_path"]
@@ -38,7 +38,7 @@ def combine_named(inputs: Sequence[str], config: Config, *, base: str | None, ke
             text = f"{shown_path(path)} was combined but can't be removed: {error.strerror or error}."
             warn([("input-kept", text)], config.disable_warnings)
     if not is_quiet and (result.used or result.duplicates):
-        say(_summary(result, config.data_file, time.monotonic() - started))
+        print_message(_summary(result, config.data_file, time.monotonic() - started))
     return result
 
 
@@ -57,7 +57,7 @@ def combine_before_report(config: Config, *, keep: bool, is_quiet: bool) -> None
 def _warn(result: Combined, config: Config) -> None:
     for _, error in result.failed:
         # not a warning that can be turned off: the result is without that file
-        say(f"footfall: {error.message} It is left out, and left where it is. [{error.slug}]")
+        print_message(f"footfall: {error.message} It is left out, and left where it is. [{error.slug}]")
     warn(result.warnings, config.disable_warnings)
 
 

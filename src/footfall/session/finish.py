@@ -24,7 +24,7 @@ from footfall.config.configuration import Config
 from footfall.errors import FootfallError
 from footfall.load.probe_meanings_cache import KeptMeanings
 from footfall.record.run.directory import RunDirectory, remove_run_directory
-from footfall.session.output import say, warn
+from footfall.session.output import print_message, warn
 from footfall.session.summary import show_summary
 from footfall.session.terminal import progress_bar
 from footfall.session.write_run import write_run
@@ -73,7 +73,7 @@ def finish_run(
     warn(warnings, config.disable_warnings)
     if is_kept:
         why = " for its damaged records; remove it when you have seen to them" if damaged else ""
-        say(f"footfall: the run directory is kept{why}: {directory.path}")
+        print_message(f"footfall: the run directory is kept{why}: {directory.path}")
     if has_summary and not is_quiet:
         show_summary(run, config, data_file, has_failed=status != 0)
 

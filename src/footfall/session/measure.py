@@ -21,7 +21,7 @@ from footfall.record.run.directory import (
     settings_from_config,
 )
 from footfall.session.interrupts import InterruptedBySignal, raising_signals
-from footfall.session.output import say, warn
+from footfall.session.output import print_message, warn
 from footfall.session.supervise import Ended, run_command
 from footfall.session.unmeasured import why_nothing, why_only_others
 
@@ -89,7 +89,7 @@ def measure(
             from footfall.session.finish import what_is_kept
 
             kept = what_is_kept(directory, config, data_file or config.data_file, append=append)
-            say(f"footfall: Interrupted before the results were written. {kept} [finish-interrupted]")
+            print_message(f"footfall: Interrupted before the results were written. {kept} [finish-interrupted]")
         return Measurement(-interrupted.number, None)
 
 
@@ -116,7 +116,7 @@ def _finish(
     """Make the results of a command that has ended."""
     status = ended.status
     if not directory.has_records():
-        say(f"footfall: {why_nothing(program, ended, directory.path)}")
+        print_message(f"footfall: {why_nothing(program, ended, directory.path)}")
         remove_run_directory(directory)
         return Measurement(status or EXIT_ENVIRONMENT, None)
     _name_survivors(directory)
@@ -127,7 +127,7 @@ def _finish(
     chosen = data_file or config.data_file
     if data_file is None and directory.is_temporary:
         chosen = str(directory.path / os.path.basename(config.data_file))
-        say(
+        print_message(
             f"footfall: Can't write here ({directory.why_temporary}): the data is in {chosen}."
             f" Look at it with `footfall report --data-file={chosen}`. [data-elsewhere]"
         )
@@ -146,7 +146,7 @@ def _finish(
             status=status,
         )
     except FootfallError as error:
-        say(f"footfall: {error}")
+        print_message(f"footfall: {error}")
         return Measurement(status or EXIT_ENVIRONMENT, None)
     return Measurement(status, chosen)
 
@@ -155,14 +155,14 @@ def _name_survivors(directory: RunDirectory) -> None:
     """Report which processes are still recording: daemons. Those that ran nothing of the project are of no interest."""
     for pid in _wait_for_endings(directory):
         if _may_run_project(pid, directory):
-            say(
+            print_message(
                 f"footfall: Process {pid} is still running: what it does from now on is not in the data."
                 " Have it end before the command does. [still-running]"
             )
 
 
 def _may_run_project(pid: int, directory: RunDirectory) -> bool:
-    """Tell whether a process has run a measured file, or may have: without coverage there is no telling."""
+    """Return whether a process has run a measured file, or may have: without coverage there is no telling."""
     from footfall.record.run.record_file import read_record  # as in `_finish`
 
     try:

@@ -19,7 +19,7 @@ from footfall.printable import printable, printable_lines
 __all__ = [
     "flush_streams",
     "prepare_streams",
-    "say",
+    "print_message",
     "show",
     "show_parts",
     "silence",
@@ -57,7 +57,7 @@ def show_parts(parts: Iterable[bytes]) -> None:
         stream.buffer.writelines(parts)
 
 
-def say(text: str) -> None:
+def print_message(text: str) -> None:
     """Print a message on stderr, on one line whatever names are in it."""
     with writing_messages() as stream:
         stream.write(printable(text) + "\n")
@@ -73,7 +73,7 @@ def warn(warnings: Iterable[tuple[str, str]], disabled: Iterable[str] = ()) -> N
     for slug, text in dict.fromkeys(warnings):
         if slug not in disabled:
             ending = "" if text.endswith(f"[{slug}]") else f" [{slug}]"
-            say(f"footfall: {text}{ending}")
+            print_message(f"footfall: {text}{ending}")
 
 
 @contextlib.contextmanager

@@ -80,7 +80,7 @@ class ConditionResult:
 
 
 def can_analyze() -> bool:
-    """Tell whether this interpreter's code is understood: from CPython 3.14."""
+    """Return whether this interpreter's code is understood: from CPython 3.14."""
     return sys.implementation.name == "cpython" and OWN in OPCODES_BY_VERSION
 
 
@@ -118,14 +118,16 @@ def find_conditions(text: str) -> Conditions:
 
     Costs a parse and a compilation, about 25 ms for a file of 1,000 lines. Call only where `can_analyze`.
     """
-    groups, told = find_operands(parse_source(text))
+    groups, known_by_lines = find_operands(parse_source(text))
     matcher = _Matcher(groups)
     owners: dict[Operand, set[tuple[str, int]]] = {}
     for code in _all_codes(compile_source(text)):
         places = find_places(code.co_code, code.co_linetable, code.co_firstlineno, OWN)
         for operand, _ in matcher.match(places, bytes(len(places))):
             owners.setdefault(operand, set()).add((code.co_qualname, code.co_firstlineno))
-    return Conditions(groups, {operand: frozenset(where) for operand, where in owners.items() if operand not in told})
+    return Conditions(
+        groups, {operand: frozenset(where) for operand, where in owners.items() if operand not in known_by_lines}
+    )
 
 
 def outcomes_by_operand(conditions: Conditions, codes: Iterable[BranchedCode]) -> dict[SourcePosition, Outcome]:

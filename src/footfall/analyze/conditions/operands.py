@@ -33,7 +33,7 @@ class Operand:
 
 @dataclass(slots=True)
 class Group:
-    """Operands whose jumps have the same positions and are told apart by their order only."""
+    """Operands whose jumps have the same positions and are distinguished by their order only."""
 
     keys: list[SourcePosition]
     operands: list[Operand] = field(default_factory=list)
@@ -49,22 +49,22 @@ def position_of(node: ast.expr) -> SourcePosition:
 
 
 def find_operands(tree: ast.Module) -> tuple[list[Group], set[Operand]]:
-    """Return the groups, and those operands that line and branch coverage tell of already.
+    """Return the groups, and those operands whose values follow from line and branch coverage.
 
-    Told are the only operands of an `if` or `while` whose body starts on a later line. Not looked into: annotations
-    and type aliases, which as a rule nobody evaluates.
+    These are the only operands of an `if` or `while` whose body starts on a later line. Annotations and type aliases
+    are skipped, as they are rarely evaluated.
     """
     finder = _Finder()
     _run(finder.visit(tree))
-    return finder.groups, finder.told
+    return finder.groups, finder.known_by_lines
 
 
 _Walk = Generator["_Walk", None, None]
-"""What is yet to be walked: it yields another that has to come to its end before it goes on."""
+"""A walk that yields those that have to end before it continues."""
 
 
 def _run(walk: _Walk) -> None:
-    """Run a walk to its end. The walks under way are a list here: on Python's own stack a long chain has no room."""
+    """Run a walk to its end. Its stack is a list: a long chain would overflow Python's own."""
     under_way = [walk]
     while under_way:
         inner = next(under_way[-1], None)
@@ -79,7 +79,7 @@ class _Finder:
 
     def __init__(self) -> None:
         self.groups: list[Group] = []
-        self.told: set[Operand] = set()
+        self.known_by_lines: set[Operand] = set()
 
     def visit(self, *nodes: ast.AST) -> _Walk:
         """Walk nodes in their order; what has no method of its own here is walked through."""
@@ -98,7 +98,7 @@ class _Finder:
         operands: list[Operand] = []
         yield self.test(node.test, operands)
         if len(operands) == 1 and node.body[0].lineno > (node.test.end_lineno or 0):
-            self.told.update(operands)
+            self.known_by_lines.update(operands)
         yield self.visit(*node.body, *node.orelse)
 
     def assertion(self, node: ast.Assert) -> _Walk:

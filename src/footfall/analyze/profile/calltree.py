@@ -46,7 +46,7 @@ _WITHOUT_SOURCE: Final = frozenset({COLLECTOR_PATH, IMPORT_PATH, LEFT_OUT_PATH, 
 
 
 def has_source(path: str) -> bool:
-    """Tell whether a frame's path is that of code, not a name for the collector, imports, a task or unread frames."""
+    """Return whether a frame's path is that of code, not a name for the collector, imports, a task or unread frames."""
     return path not in _WITHOUT_SOURCE
 
 

@@ -53,7 +53,7 @@ def default_clock(profile: Profile) -> Clock:
 
 
 def has_cpu_time_alone(profile: Profile) -> bool:
-    """Tell whether all that is known is CPU time, of functions and not of lines: PyPy's sampler knows nothing else.
+    """Return whether all that is known is CPU time, of functions and not of lines: PyPy's sampler knows nothing else.
 
     Its wall times are its CPU times, which no two clocks would be to the nanosecond, and its frames have no columns.
     """

@@ -81,7 +81,7 @@ _Match = tuple[str, FunctionTime | None, FunctionTime | None]
 def _matched(name: str, before: list[FunctionTime], now: list[FunctionTime]) -> list[_Match]:
     """Match the functions of one name in one file, which may have moved.
 
-    Several are told apart by the lines they begin at, if these are the same lines as before; else they count together.
+    Several are distinguished by the lines they begin at, if these did not change; else they count together.
     """
     lines = sorted(row.line for row in before)
     if len(before) > 1 and lines == sorted(row.line for row in now) and len(set(lines)) == len(lines):

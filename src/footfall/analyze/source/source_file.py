@@ -30,7 +30,7 @@ def read_source_file(path: str) -> bytes:
 
 
 def has_source(path: str) -> bool:
-    """Tell whether there is a regular file of that name, or an archive that may have it. Costs a few `stat`."""
+    """Return whether there is a regular file of that name, or an archive that may have it. Costs a few `stat`."""
     return os.path.isfile(path) or _find_archive(path) is not None
 
 

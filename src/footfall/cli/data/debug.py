@@ -27,7 +27,7 @@ from footfall.probes.mode import mode_here
 from footfall.record.data.coverage_tables import read_coverage
 from footfall.record.data.data_file import open_data_file
 from footfall.record.data.parallel_files import find_parallel_files
-from footfall.session.output import say, show
+from footfall.session.output import print_message, show
 from footfall.settings import Settings
 
 __all__ = ["command"]
@@ -131,7 +131,7 @@ def _show_files(paths: list[str]) -> int:
         try:
             rows = [*_data_rows(path)]
         except FootfallError as error:
-            say(f"footfall: {error}")
+            print_message(f"footfall: {error}")
             status = EXIT_FINDINGS
         else:
             _show("data", rows)
@@ -147,7 +147,7 @@ def _show_probes(paths: Iterable[str], with_branches: bool, instrumented: bool) 
             source = _read_source(path)
             lines = with_probes(source, mode).split("\n") if instrumented else [*_probe_lines(source, mode)]
         except FootfallError as error:
-            say(f"footfall: {path}: {error}")
+            print_message(f"footfall: {path}: {error}")
             status = EXIT_FINDINGS
         else:
             show("\n".join([f"-- {path} {'-' * (60 - len(path))}", *map(printable, lines)]))

@@ -7,7 +7,7 @@ import click
 from footfall.cli.measuring.attach import check_can_attach
 from footfall.cli.options import process_argument
 from footfall.errors import FootfallError
-from footfall.session.output import say, show
+from footfall.session.output import print_message, show
 from footfall.session.terminal import print_lines
 
 __all__ = ["command"]
@@ -47,7 +47,7 @@ def command(pid: int, as_json: bool, children: bool, with_tasks: bool, pause: bo
                 raise
             refused = refused or error
             if error.slug not in ("attach-not-python", "no-such-process"):
-                say(f"footfall: {error}")
+                print_message(f"footfall: {error}")
     if not processes and refused is not None:
         raise nothing_runs_python(pid) if refused.slug == "attach-not-python" else refused
     if as_json:

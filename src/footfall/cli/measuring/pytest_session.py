@@ -24,7 +24,7 @@ from footfall.config.configuration import check_sampling
 from footfall.errors import FootfallError, UsageError
 from footfall.model import SESSION_VARIABLE
 from footfall.session.measure import measure
-from footfall.session.output import say, warn
+from footfall.session.output import print_message, warn
 from footfall.session.pytest_request import PytestRequest
 from footfall.session.supervise import end_like
 from footfall.session.terminal import print_lines
@@ -52,7 +52,7 @@ def command(request_text: str, program: tuple[str, ...]) -> int:
             environment={SESSION_VARIABLE: f"{os.getpid()} {request_text}"},
         )
     except UsageError as error:
-        say(f"footfall: {error}")
+        print_message(f"footfall: {error}")
         return PYTEST_USAGE_ERROR
     status = measurement.status
     if measurement.data_file is None or not wants_reports(request, status):
@@ -61,7 +61,7 @@ def command(request_text: str, program: tuple[str, ...]) -> int:
         reports = make_session_reports(request, config, measurement.data_file)
         print_lines(reports.lines, is_report=True)
     except FootfallError as error:
-        say(f"footfall: {error}")
+        print_message(f"footfall: {error}")
         return end_like(status or PYTEST_TESTS_FAILED)
     if reports.is_below and status in (PYTEST_OK, PYTEST_NO_TESTS):
         status = PYTEST_TESTS_FAILED

@@ -14,7 +14,7 @@ from footfall.load.gather import Coverage
 from footfall.load.source_files import read_source
 from footfall.report.coverage.annotate import annotate, flat_name, is_annotated
 from footfall.report.coverage.text import plural
-from footfall.session.output import say
+from footfall.session.output import print_message
 
 __all__ = ["command", "write_annotated"]
 
@@ -33,7 +33,7 @@ def command(request: ReportRequest, directory: str | None, quiet: bool) -> int:
     write_annotated(coverage, directory)
     if not quiet:
         where = "beside theirs" if directory is None else f"to {directory}"
-        say(f"Wrote {plural(len(coverage.files), 'annotated source')} {where}")
+        print_message(f"Wrote {plural(len(coverage.files), 'annotated source')} {where}")
     return exit_status(config, coverage)
 
 

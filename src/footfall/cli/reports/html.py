@@ -12,13 +12,13 @@ from footfall.cli.reports.reporting import (
     ReportRequest,
     contexts_option,
     report_options,
-    say_times_alone,
     times_exit_status,
+    warn_times_alone,
     whole_exit_status,
 )
 from footfall.config.configuration import Config
 from footfall.load.gather import Coverage
-from footfall.session.output import say
+from footfall.session.output import print_message
 from footfall.session.terminal import progress_bar
 
 __all__ = ["command", "write_html"]
@@ -69,10 +69,10 @@ def command(
     gc.disable()
     coverage = request.gather(config, needs_coverage=False)
     if coverage.is_profile_alone:
-        say_times_alone(config)
+        warn_times_alone(config)
     index = write_html(config, coverage, before_file=before, gaps_file=gaps_file, is_quiet=quiet)
     if not quiet:
-        say(f"Wrote HTML report to {index}")
+        print_message(f"Wrote HTML report to {index}")
     if coverage.is_profile_alone:
         return times_exit_status(config)
     return whole_exit_status(config, coverage)

@@ -12,8 +12,8 @@ from footfall.cli.reports.reporting import (
     contexts_option,
     exit_status,
     report_options,
-    say_times_alone,
     times_exit_status,
+    warn_times_alone,
 )
 from footfall.config.configuration import Config
 from footfall.errors import FootfallError, UsageError
@@ -178,7 +178,7 @@ def command(
     is_plain = (config.format or "text") == "text" and not conditions and not request.chooses_files
     coverage = request.gather(config, needs_coverage=not is_plain)
     if coverage.is_profile_alone:
-        say_times_alone(config)
+        warn_times_alone(config)
         _show_profile(config, "function", clock)
         return times_exit_status(config)
     if not coverage.files:

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterable
 
 from footfall.errors import FootfallError
-from footfall.session.output import say, show, show_parts
+from footfall.session.output import print_message, show, show_parts
 
 __all__ = ["write_output", "write_parts"]
 
@@ -61,4 +61,4 @@ def _write_file(output: str, parts: Iterable[bytes], what: str, is_quiet: bool, 
             f"Choose another place with {option}.",
         ) from error
     if not is_quiet:
-        say(f"Wrote {what} to {output}")
+        print_message(f"Wrote {what} to {output}")

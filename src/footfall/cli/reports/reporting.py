@@ -27,7 +27,7 @@ __all__ = [
     "exit_status",
     "output_options",
     "report_options",
-    "say_times_alone",
+    "warn_times_alone",
     "times_exit_status",
     "warn_of_profile",
     "whole_exit_status",
@@ -134,7 +134,7 @@ def warn_of_profile(config: Config, data_file: str) -> None:
     warn(read_qualifications(data_file, profile=True), config.disable_warnings)
 
 
-def say_times_alone(config: Config) -> None:
+def warn_times_alone(config: Config) -> None:
     """Say why a report that shows times has no coverage."""
     warn([("no-coverage", f"{profile_alone(config.data_file)} Times are shown.")], config.disable_warnings)
 

@@ -43,14 +43,14 @@ _MARKDOWN_FILE = "coverage.md"  # coverage.py has no default for it; this is pyt
 
 
 def wants_summary(request: PytestRequest, status: int) -> bool:
-    """Tell whether the summary of `footfall run` is to be shown after a pytest that ended with `status`."""
+    """Return whether the summary of `footfall run` is to be shown after a pytest that ended with `status`."""
     if status == PYTEST_USAGE_ERROR or _is_too_bad(request, status):
         return False
     return ("summary", None) in request.reports
 
 
 def wants_reports(request: PytestRequest, status: int) -> bool:
-    """Tell whether reports are to be made: as with pytest-cov, not when pytest came to nothing; but after a crash."""
+    """Return whether reports are to be made: as with pytest-cov, not when pytest came to nothing; but after a crash."""
     return status not in (_INTERRUPTED, _INTERNAL_ERROR, PYTEST_USAGE_ERROR) and not _is_too_bad(request, status)
 
 

@@ -80,7 +80,7 @@ def command(
     profile = load_profile(config, config.data_file) if coverage.has_profile else None
     ran = lines_by_context(config, coverage)
     tests = _need_tests(config, ran, profile)
-    has_lines = _tells_lines(ran)
+    has_lines = _records_lines(ran)
     if not has_lines:
         text = f"{config.data_file} has the time of tests, not the lines they ran. {_RECORD_CONTEXTS}"
         warn([("lines-by-test-unknown", text)], config.disable_warnings)
@@ -104,7 +104,7 @@ def _no_contexts(config: Config) -> FootfallError:
     return FootfallError("no-contexts", f"{config.data_file} does not say which test ran what.", _RECORD_CONTEXTS)
 
 
-def _tells_lines(ran: LinesByTest) -> bool:
+def _records_lines(ran: LinesByTest) -> bool:
     """Whether lines are recorded by test; samples are, without being asked for."""
     return any(name_of_test(label) for by_label in ran.values() for label in by_label)
 
@@ -117,7 +117,7 @@ def _touched(config: Config, revision: str) -> list[str]:
     aliases = PathAliases(config.paths.values(), relative=config.relative_files)
     stored = read_lines_by_context(config.data_file)
     ran = {canonical_path(aliases.map(path) if config.paths else path): lines for path, lines in stored.items()}
-    if not _tells_lines(ran):
+    if not _records_lines(ran):
         raise _no_contexts(config)
     tests = find_tests(ran, load_profile(config, config.data_file), SOURCES, read_test_times(config.data_file))
     top = top_directory()

@@ -1,7 +1,7 @@
 """The `probes` engine: measured modules are compiled with probes in them, however they are loaded.
 
 `start` puts hooks into the import system, on `compile` and on the main script. A hook that fails leaves the
-original at work, so the module runs unmeasured; that is said once.
+original at work, so the module runs unmeasured; that is reported once.
 """
 
 import sys
@@ -68,7 +68,7 @@ class Probes:
         self._traced = TracedFiles(settings.branch)
         self._texts_left: dict[str, int] = {}
         self._substitutes: dict[str, tuple[CodeType, CodeType]] = {}
-        self._told_of: set[str] = set()
+        self._reported: set[str] = set()
         self._has_failed = False
         self._has_missing = False
 
@@ -130,7 +130,7 @@ class Probes:
             return code
         try:
             if not _is_python(path):
-                self._say_of_code(path, ", and is no Python: it is not measured.")
+                self._report_code(path, ", and is no Python: it is not measured.")
                 return code
             instrumented = self._instrumented_as(code, texts, path) or self._instrumented_as(
                 code, self._texts_of(filename, load_text), path
@@ -146,7 +146,7 @@ class Probes:
 
     def _trace(self, filename: str, path: str) -> None:
         """Have code that probes can't be put into measured by `settrace`, and say so; or that it is not measured."""
-        self._say_of_code(path, self._trace_if_possible(filename, path))
+        self._report_code(path, self._trace_if_possible(filename, path))
 
     def _trace_for_room(self, filename: str, path: str) -> None:
         """As `_trace`, for a file whose text compiles, but not with probes."""
@@ -155,8 +155,8 @@ class Probes:
         except Exception as error:  # ours: the module runs as it is
             self.failed(path, error)
             return
-        if path not in self._told_of:
-            self._told_of.add(path)
+        if path not in self._reported:
+            self._reported.add(path)
             report("nested-too-deeply", path + " nests blocks so deeply that there is no room for probes" + what)
 
     def _trace_if_possible(self, filename: str, path: str) -> str:
@@ -184,7 +184,7 @@ class Probes:
     def _code_in_place_of(self, code: "CodeType", namespace: "dict[str, object] | None") -> "CodeType | bool":
         filename = code.co_filename
         path = self._scope.decide(filename, namespace=namespace)
-        if path is None or path in self._told_of or filename in self._traced:
+        if path is None or path in self._reported or filename in self._traced:
             return False
         plain, found = self._substitutes.get(filename, (None, None))
         if plain is code and found is not None:
@@ -192,7 +192,7 @@ class Probes:
         try:
             text = read_source(path)
         except OSError:
-            self._say_of_missing(path)
+            self._report_missing(path)
             return False
         if not _is_python(path):
             return False  # no report can show it
@@ -230,14 +230,14 @@ class Probes:
                     return self.instrumenter.code_of_source(source, code.co_filename, digest, flags, optimize)
         return None
 
-    def _say_of_code(self, path: str, what: str) -> None:
+    def _report_code(self, path: str, what: str) -> None:
         """Say once of a file that its code is not that of its text, and what follows."""
-        if path not in self._told_of:
-            self._told_of.add(path)
+        if path not in self._reported:
+            self._reported.add(path)
             why = path + " runs other code than its text gives (from a syntax tree, its loader or old bytecode)"
             report("code-from-elsewhere", why + what)
 
-    def _say_of_missing(self, path: str) -> None:
+    def _report_missing(self, path: str) -> None:
         """Keep for the end, once, that code runs under the name of a file that is not there."""
         if not self._has_missing:
             self._has_missing = True

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from footfall.observe.scope import Scope
     from footfall.settings import Settings
 
-__all__ = ["ask_again", "start", "start_beside_probes"]
+__all__ = ["ask_again", "start", "start_with_probes"]
 
 _has_followed = False
 
@@ -39,10 +39,10 @@ def start(settings: "Settings", scope: "Scope", is_late: bool = False, only_new:
     _start_in_core(scope.decide, settings.branch, only_new)
 
 
-def start_beside_probes(decide: "Callable[[str], str | None]", branch: bool) -> None:
+def start_with_probes(decide: "Callable[[str], str | None]", branch: bool) -> None:
     """Trace the files that `decide(co_filename)` gives a path for, beside the probes engine and in its record."""
     if sys.implementation.name != "cpython":
-        _settrace_of_pypy().start_beside_probes(decide, branch)
+        _settrace_of_pypy().start_with_probes(decide, branch)
     else:
         _start_in_core(decide, branch)
 

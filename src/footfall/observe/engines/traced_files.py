@@ -44,7 +44,7 @@ class TracedFiles:
         if function is not None:
             return False
         self._paths[filename] = path
-        settrace.start_beside_probes(self.decide, self._with_branches)
+        settrace.start_with_probes(self.decide, self._with_branches)
         return True
 
     def decide(self, filename: str) -> str | None:

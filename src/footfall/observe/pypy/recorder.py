@@ -291,7 +291,7 @@ class PureRecorder:
         try:
             posix.write(2, text.encode("utf-8", "replace"))
         except OSError:
-            pass  # no stderr to say it on
+            pass  # no stderr to report it on
 
 
 def record_message(slug: str, text: str) -> bool:

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     Offsets = Callable[[CodeType], frozenset[int] | None]
     """Where events are phantoms in a code object; None where it is not traced."""
 
-__all__ = ["ask_again", "is_yield", "start", "start_beside_probes", "stop"]
+__all__ = ["ask_again", "is_yield", "start", "start_with_probes", "stop"]
 
 _YIELD_FROM, _YIELD_VALUE = traced_opcodes()["yield_from"], traced_opcodes()["yield_value"]
 _SLOTS = 256
@@ -65,7 +65,7 @@ def start(settings: "Settings", scope: "Scope", is_late: bool = False, only_new:
     _begin(recorder, files)
 
 
-def start_beside_probes(decide: "Callable[[str], str | None]", with_arcs: bool) -> None:
+def start_with_probes(decide: "Callable[[str], str | None]", with_arcs: bool) -> None:
     """Trace in the same way the files that `decide(co_filename)` gives a path for, where their code has no probes.
 
     What runs already is not traced. A forked child's record is begun by the probes engine.

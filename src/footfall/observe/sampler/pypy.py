@@ -124,7 +124,7 @@ class _Profile:
                 return True
             self._write_nowhere_without_room()
             if self._writes_nowhere:
-                _say_ended("the profile ends where a full disk, or a limit, left no room for PyPy's profiler.")
+                _report_end("the profile ends where a full disk, or a limit, left no room for PyPy's profiler.")
             self._is_enabled = False
             _disable()
             descriptor, self.descriptor = self.descriptor, -1
@@ -345,7 +345,7 @@ def _ending(profile: _Profile, original):  # type: ignore[no-untyped-def]
     @__pypy__.hidden_applevel
     def starter(*args, **named):  # type: ignore[no-untyped-def]
         if not profile.end():
-            _say_ended(
+            _report_end(
                 "the profile ends where the program started its first thread: PyPy's profiler is not safe with threads."
             )
         return original(*args, **named)
@@ -353,10 +353,10 @@ def _ending(profile: _Profile, original):  # type: ignore[no-untyped-def]
     return dress(starter, original)
 
 
-def _say_ended(what: str) -> None:
+def _report_end(what: str) -> None:
     if pure_recorder.record_message("profile-ended", what):
         return
     try:
         posix.write(2, ("footfall: " + what + " [profile-ended]\n").encode())
-    except OSError:  # no stderr to say it on
+    except OSError:  # no stderr to report it on
         pass

@@ -1,4 +1,4 @@
-"""The data file as a file: opened for reading with all that can be wrong told apart, and spared when it is not ours.
+"""The data file as a file: opened for reading with all that can be wrong distinguished, and spared when it is not ours.
 
 What is in it belongs to coveragedb (coverage.py's tables) and profiledb (ours).
 """
@@ -157,7 +157,7 @@ def _connect_read_only(path: str | Path) -> sqlite3.Connection:
 
 
 def has_table(connection: sqlite3.Connection, name: str) -> bool:
-    """Tell whether a database has a table of that name."""
+    """Return whether a database has a table of that name."""
     query = "select 1 from sqlite_master where type = 'table' and name = ?"
     return connection.execute(query, (name,)).fetchone() is not None
 

@@ -82,11 +82,11 @@ class RunDirectory:
         return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()
 
     def is_there(self) -> bool:
-        """Tell whether the directory still exists: the supervisor of a run that went on removes it at the end."""
+        """Return whether the directory still exists: the supervisor of a run that went on removes it at the end."""
         return (self.path / "settings").exists()
 
     def has_records(self, pid: int | None = None) -> bool:
-        """Tell whether any process, or the one named, was measured for coverage or time."""
+        """Return whether any process, or the one named, was measured for coverage or time."""
         start = "" if pid is None else f"{pid}-"
         return any(
             entry.suffix in (".rec", ".smp", ".vmprof") and entry.name.startswith(start) and _was_begun(entry)
@@ -253,7 +253,7 @@ def find_unresolved_runs(cwd: Path) -> list[Path]:
 
 
 def is_running(path: Path) -> bool:
-    """Tell whether the supervisor that made a run directory, named in its name, is still there."""
+    """Return whether the supervisor that made a run directory, named in its name, is still there."""
     parts = path.name.split("-")
     try:
         os.kill(int(parts[2]), 0)

@@ -18,21 +18,21 @@ def read_sample_logs(directory: str, messages: list[tuple[str, str]] | None = No
     A file that cannot be read, or only in part, is said in `messages` as (slug, sentence) and the rest is kept.
     """
     logs: list[SampleLog] = []
-    said = messages if messages is not None else []
+    reported = messages if messages is not None else []
     for file in sorted(Path(directory).iterdir()):
         if file.suffix not in (".smp", ".vmprof"):
             continue
         try:
             log = (read_sample_log if file.suffix == ".smp" else read_vmprof)(str(file))
         except FootfallError as error:
-            said.append((error.slug, str(error)))
+            reported.append((error.slug, str(error)))
             continue
         except OSError as error:
-            said.append(("record-unreadable", f"Can't read {file}: {error.strerror}."))
+            reported.append(("record-unreadable", f"Can't read {file}: {error.strerror}."))
             continue
-        said += [("record-damaged", sentence) for sentence in log.damage]
+        reported += [("record-damaged", sentence) for sentence in log.damage]
         if log.stopped_errno:
-            said.append(
+            reported.append(
                 ("sample-log-full", f"The profile of process {log.pid} stopped: {reason_of(log.stopped_errno)}.")
             )
         logs.append(log)

@@ -45,7 +45,7 @@ def annotate(source: str, result: FileResult) -> str:
 
 
 def is_annotated(text: bytes) -> bool:
-    """Tell whether a text can be what `annotate` made, of whatever source: each line has one of its margins."""
+    """Return whether a text can be what `annotate` made, of whatever source: each line has one of its margins."""
     return all(line[:2] in _MARGINS for line in text.split(b"\n")[:-1]) and (not text or text.endswith(b"\n"))
 
 

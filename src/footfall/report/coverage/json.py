@@ -47,7 +47,7 @@ def _file_report(file: ReportedFile, precision: int, contexts: LineContexts | No
         of_kind = [region for region in regions if region.kind == kind]
         outside = find_outside_lines(file.analysis, of_kind)
         *narrowed, rest = narrow_result(file.result, [*(region.lines for region in of_kind), outside])
-        # of regions of one name, the first with statements has it plain; the others are told apart by their line
+        # of regions of one name, the first with statements has it plain; the others are distinguished by their line
         with_statements = {
             region.name for region, result in zip(of_kind, narrowed, strict=True) if result.numbers.n_statements
         }

@@ -22,7 +22,7 @@ from footfall.report.coverage.patch import LeftOut, Patch, PatchTimes, patch_rep
 from footfall.report.coverage.text import TableOptions, plural
 from footfall.report.jsontext import render_json
 from footfall.session.git import diff_since, merge_base, top_directory, untracked_files
-from footfall.session.output import say, show, warn
+from footfall.session.output import print_message, show, warn
 
 __all__ = ["show_patch"]
 
@@ -210,5 +210,5 @@ def _exit_status(patch: Patch, fail_under: float | None, options: TableOptions) 
         message = fail_under_message(total, fail_under, options.precision).replace("fail-under=", "fail-under-patch=")
     else:
         return 0
-    (show if options.format in _FOR_READERS else say)(f"Patch coverage failure: {message}")
+    (show if options.format in _FOR_READERS else print_message)(f"Patch coverage failure: {message}")
     return EXIT_USAGE
