@@ -11,6 +11,8 @@ from collections.abc import Callable
 
 import pytest
 
+from footfall.cli.abbreviated import COVERAGE_OPTIONS
+
 pytestmark = pytest.mark.any_python
 
 Footfall = Callable[..., subprocess.CompletedProcess[str]]
@@ -157,3 +159,29 @@ def test_a_damaged_part_is_named_and_left(footfall: Footfall, program: pathlib.P
     done = footfall("report")
     assert done.returncode == 0 and bad.name in done.stderr and "program.py" in done.stdout
     assert bad.exists()
+
+
+def test_options_are_known_by_their_beginnings(footfall: Footfall, program: pathlib.Path) -> None:
+    """As coverage.py's parser has it; a beginning of several is refused, and what the program is given stays as it is."""
+    program.write_text("import sys\nprint(sys.argv[1:])\nif len(sys.argv) > 9:\n    print()\n", encoding="utf-8")
+    done = footfall("run", "--no-profile", "--parallel", "--cont", "--parallel", "program.py", "--parallel", "--fail")
+    assert (done.returncode, done.stdout) == (0, "['--parallel', '--fail']\n"), done.stderr
+    assert footfall("combine", "--qu").stderr == ""
+    done = footfall("report", "--show-m", "--fail=10", "--sort", "--skip")
+    assert done.returncode == 2 and "[bad-sort]" in done.stderr, "the word behind --sort is its value"
+    done = footfall("report", "--fail=100", "--form", "total")
+    assert done.returncode == 2 and done.stdout.startswith("67\n"), done.stderr
+    done = footfall("report", "--skip")
+    assert done.returncode == 2 and "Option --skip may be --skip-covered or --skip-empty." in done.stderr
+    assert footfall("report", "--tre").returncode == 2, "footfall's own are written whole"
+
+
+def test_options_of_coverage_are_all_accepted() -> None:
+    """Each long option of each of its commands, as listed for their beginnings."""
+    cmdline = pytest.importorskip("coverage.cmdline")
+    theirs = {
+        name: frozenset(word for option in parser.option_list for word in option._long_opts)
+        for name, parser in cmdline.COMMANDS.items()
+        if name != "help"
+    }
+    assert COVERAGE_OPTIONS == theirs

@@ -14,6 +14,7 @@ from typing import Final
 import click
 
 from footfall._version import VERSION
+from footfall.cli.abbreviated import with_whole_options
 from footfall.cli.face import Face
 from footfall.errors import EXIT_USAGE, FootfallError
 from footfall.printable import printable_lines
@@ -76,7 +77,8 @@ class _LazyGroup(click.Group):
             alike = difflib.get_close_matches(args[0], _COMMANDS)
             hint = f" Did you mean {' or '.join(map(repr, alike))}?" if alike else ""
             ctx.fail(f"No such command {args[0]!r}.{hint}")
-        return super().resolve_command(ctx, args)
+        name, command, words = super().resolve_command(ctx, args)
+        return name, command, words if command is None else with_whole_options(command, words)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
