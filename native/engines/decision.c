@@ -21,8 +21,7 @@ raise_kept(void *argument)
     return -1;
 }
 
-/* Raise the program's own exception in this thread, once it goes on. Takes the reference. */
-static void
+void
 raise_later(PyObject *error)
 {
     if (syscall(SYS_gettid) != getpid()) {

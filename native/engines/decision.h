@@ -9,4 +9,7 @@
  * raised in the program soon afterwards, as if the signal had come a little later. */
 PyObject *decision_ask(PyObject *decide, PyObject *filename);
 
+/* Raise the program's own exception in this thread, once it goes on. Takes the reference. */
+void raise_later(PyObject *error);
+
 #endif

@@ -28,6 +28,7 @@ enum record_kind {
     RECORD_IMPORTED = 9,
     RECORD_SWITCH = 10,
     RECORD_PROBE_EVENTS = 11,
+    RECORD_TRACER = 12,
 };
 
 /* Of entries, up to what has no fixed size; and places in the header's. */

@@ -21,6 +21,12 @@ def record_message(slug: str, text: str, /) -> bool:
 def record_imported(path: str, absolute_path: str, /) -> None:
     """Note a file whose module was imported before measuring began."""
 
+def record_tracer(path: str, tracer: str, /) -> None:
+    """Note by which plugin's file tracer a file is measured; "" is none any more."""
+
+def record_pair(path: str, context_id: int, start: int, end: int, with_arcs: bool, /) -> None:
+    """Record that line `end` of a file ran in a context (`running_context`), after line `start`; 0 is no line."""
+
 def record_close() -> bytes | None:
     """Close a record file that was opened late (flag 2) and return its directory, else None.
 
@@ -87,6 +93,9 @@ def context_bind(label: str, /) -> None:
 
 def context_wrap_thread(function: Callable[..., Any], /) -> Callable[..., Any]:
     """Return a look-alike of `function` that runs in the label that the caller is bound to now."""
+
+def running_context() -> int:
+    """The number, in the record file, of the context that what runs in this thread or task belongs to; 0 is none."""
 
 def context_label() -> str:
     """The context of what runs in this process now; "" is none, as when no record file is open."""

@@ -27,6 +27,7 @@ RECORD_TRACE = 8
 RECORD_IMPORTED = 9
 RECORD_SWITCH = 10
 RECORD_PROBE_EVENTS = 11
+RECORD_TRACER = 12
 
 RECORD_HEADER_BYTES = 56
 """Without its strings; likewise of other entries up to what has no fixed size."""

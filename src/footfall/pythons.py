@@ -20,6 +20,7 @@ __all__ = [
     "HAS_BRANCH_EVENTS",
     "HAS_PHANTOMS_BEHIND_EXCEPT_STAR",
     "HAS_LINES_OF_NOTHING",
+    "HAS_LOCAL_EXCEPTION_EVENTS",
     "HAS_MONITORING",
     "HAS_NESTED_FSTRINGS",
     "HAS_PROBES",
@@ -30,6 +31,7 @@ __all__ = [
     "OLDEST",
     "OWN",
     "PUBLISHES_TASKS",
+    "YIELDS_STAND_AT_RESUME",
     "can_be_injected",
     "fallback_reason",
     "find_engine",
@@ -85,6 +87,12 @@ HAS_PHANTOMS_BEHIND_EXCEPT_STAR = HAS_PHANTOM_LINES and sys.version_info < (3, 1
 HAS_LINES_OF_NOTHING = sys.implementation.name == "pypy"
 """What leaves a `case` or a `finally` clause may have the line of a statement without instructions:
 probes/lines_of_nothing.py."""
+
+YIELDS_STAND_AT_RESUME = _IS_CPYTHON and OWN == (3, 13)
+"""A frame that yields stands at the RESUME behind: native/compat/versions.h, of the same name."""
+
+HAS_LOCAL_EXCEPTION_EVENTS = _IS_CPYTHON and OWN >= (3, 15)
+"""PY_UNWIND and its kin can be asked for in single code objects: native/compat/versions.h, of the same name."""
 
 HAS_NESTED_FSTRINGS = OWN >= (3, 12)
 """A field of an f-string may hold any string (PEP 701): Doc/whatsnew/3.12.rst."""

@@ -37,6 +37,7 @@ class Settings:
         self.include: list[str] = []
         self.omit: list[str] = []
         self.engine = ""
+        self.plugins = ""
 
 
 def record_flags(settings: Settings, *, is_late: bool = False) -> int:
@@ -83,6 +84,6 @@ def read_settings(directory: str) -> Settings:
                 setattr(settings, key, value == "1")
             elif key in ("rate_hz", "max_cpu_ppm"):
                 setattr(settings, key, int(value))
-            elif key in ("cwd", "context", "cache_dir", "engine"):
+            elif key in ("cwd", "context", "cache_dir", "engine", "plugins"):
                 setattr(settings, key, value)
     return settings

@@ -25,12 +25,16 @@
 #define UNITS_PER_PAIR 4 /* a guess: code units for each pair of lines that will run */
 #define NO_LINE 0 /* `from` of a pair of which only the line is known */
 
+/* What a listener is told of a frame: observe/file_tracers/listener.py. */
+enum { FRAME_BEGINS = 0, FRAME_GOES_ON = 1, FRAME_AT_LINE = 2, FRAME_ENDS = 3, FRAME_YIELDS = 4 };
+
 /* What a measured code object carries in its co_extra slot. */
 typedef struct traced_code {
     pair_set pairs;
     other_context_pairs *other_pairs; /* owned list */
     PyObject *bytecode; /* owned: bytes, without instrumentation */
     PyObject *filename; /* owned: co_filename */
+    PyObject *listener; /* owned: what is told of the frames of a plugin's file, in place of recording; else NULL */
     uint32_t generation; /* the recorder's when registered */
     int is_dirty; /* in the list of code objects with a pair in this context */
     int is_orphan; /* its code object is gone: the list owns it */
@@ -41,8 +45,8 @@ typedef struct traced_code {
 #define NOT_MEASURED ((traced_code *)(uintptr_t)1)
 
 struct settrace {
-    PyObject *decide; /* owned: scope decision, str -> str | None */
-    PyObject *decisions; /* owned: dict co_filename -> absolute path | None */
+    PyObject *decide; /* owned: scope decision, str -> str | None, or a listener for a plugin's file */
+    PyObject *decisions; /* owned: dict co_filename -> the same */
     PyObject *function; /* owned: the trace function as the program sees it */
     PyObject *f_trace; /* owned: the interned name */
     frame_lines running;
@@ -63,6 +67,7 @@ free_traced_code(void *extra)
         return;
     }
     Py_CLEAR(traced->bytecode);
+    Py_CLEAR(traced->listener);
     other_context_pairs_free(&traced->other_pairs);
     if (traced->is_dirty) {
         traced->is_orphan = 1; /* its pairs are still to be recorded when the context ends */
@@ -215,8 +220,12 @@ register_code(module_state *state, PyCodeObject *code)
         }
         traced->filename = Py_NewRef(code->co_filename);
         traced->bytecode = PyCode_GetCode(code);
-        if (traced->bytecode == NULL
-            || begin_set(state, code, traced, (uint32_t)PyBytes_GET_SIZE(traced->bytecode) / 2 / UNITS_PER_PAIR) < 0) {
+        if (traced->bytecode != NULL && !PyUnicode_Check(path)) {
+            traced->listener = Py_NewRef(path);
+        }
+        else if (traced->bytecode == NULL
+                 || begin_set(state, code, traced, (uint32_t)PyBytes_GET_SIZE(traced->bytecode) / 2 / UNITS_PER_PAIR)
+                        < 0) {
             free_traced_code(traced);
             return NULL;
         }
@@ -342,21 +351,33 @@ settrace_flush(module_state *state)
     return 0;
 }
 
+/* A program may take our function with sys.gettrace and set it again later: then the interpreter asks the frame. */
+static int
+set_f_trace(module_state *state, PyFrameObject *frame)
+{
+    struct settrace *engine = state->settrace;
+    enter(state); /* what was there may be an object of the program that ends */
+    int status = PyObject_SetAttr((PyObject *)frame, engine->f_trace, engine->function);
+    return leave(state, engine) < 0 || status < 0 ? -1 : 0;
+}
+
+/* Whether a frame that begins goes on after a yield: it stands at a RESUME, whose argument is 0 at the start. */
+static int
+is_going_on(PyFrameObject *frame, traced_code *traced)
+{
+    int unit = PyFrame_GetLasti(frame);
+    return unit >= 0 && unit + 1 < PyBytes_GET_SIZE(traced->bytecode)
+           && PyBytes_AS_STRING(traced->bytecode)[unit + 1] != 0;
+}
+
 static int
 on_call(module_state *state, PyFrameObject *frame, PyCodeObject *code, traced_code *traced)
 {
     struct settrace *engine = state->settrace;
-    /* A program may take our function with sys.gettrace and set it again later: then the interpreter
-     * asks the frame. */
-    enter(state); /* what was there may be an object of the program that ends */
-    int status = PyObject_SetAttr((PyObject *)frame, engine->f_trace, engine->function);
-    if (leave(state, engine) < 0 || status < 0) {
+    if (set_f_trace(state, frame) < 0) {
         return -1;
     }
-    /* The frame stands at a RESUME, whose argument is 0 at the start of a function. */
-    int unit = PyFrame_GetLasti(frame);
-    int is_resumed = unit >= 0 && unit + 1 < PyBytes_GET_SIZE(traced->bytecode)
-                     && PyBytes_AS_STRING(traced->bytecode)[unit + 1] != 0;
+    int is_resumed = is_going_on(frame, traced);
     int32_t last = is_resumed ? PyFrame_GetLineNumber(frame) : -code->co_firstlineno;
     if (frame_lines_put(&engine->running, frame, last) < 0) {
         PyErr_NoMemory();
@@ -421,6 +442,43 @@ on_return(module_state *state, PyFrameObject *frame, PyCodeObject *code, traced_
     return add_pair(state, code, traced, last, -code->co_firstlineno);
 }
 
+/* Tell the listener of a plugin's file, which catches what the plugin raises. What comes up all the same is the
+ * program's (a signal handler's), and is raised there. */
+static int
+tell_listener(module_state *state, PyFrameObject *frame, traced_code *traced, int what)
+{
+    struct settrace *engine = state->settrace;
+    if (what == PyTrace_CALL && set_f_trace(state, frame) < 0) {
+        return -1;
+    }
+    long event = what == PyTrace_CALL      ? (is_going_on(frame, traced) ? FRAME_GOES_ON : FRAME_BEGINS)
+                 : what == PyTrace_LINE    ? FRAME_AT_LINE
+                 : is_yield(frame, traced) ? FRAME_YIELDS
+                                           : FRAME_ENDS;
+    PyObject *number = PyLong_FromLong(event); // owned
+    if (number == NULL) {
+        return -1;
+    }
+    PyObject *listener = Py_NewRef(traced->listener); // owned
+    enter(state);
+    PyObject *result = PyObject_CallFunctionObjArgs(listener, (PyObject *)frame, number, NULL); // owned
+    PyObject *type = NULL, *error = NULL, *traceback = NULL; // owned
+    if (result == NULL) {
+        PyErr_Fetch(&type, &error, &traceback);
+        PyErr_NormalizeException(&type, &error, &traceback);
+        if (error != NULL && !PyErr_GivenExceptionMatches(error, PyExc_RecursionError)) {
+            raise_later(Py_NewRef(error)); /* a stack that is full is known to the program soon enough */
+        }
+    }
+    Py_XDECREF(type);
+    Py_XDECREF(error);
+    Py_XDECREF(traceback);
+    Py_XDECREF(result);
+    Py_DECREF(number);
+    Py_DECREF(listener);
+    return leave(state, engine);
+}
+
 /* The trace function. Always 0: the program must not see our failures. */
 static int
 trace(PyObject *function, PyFrameObject *frame, int what, PyObject *Py_UNUSED(arg))
@@ -438,9 +496,10 @@ trace(PyObject *function, PyFrameObject *frame, int what, PyObject *Py_UNUSED(ar
     traced_code *traced = traced_code_of(state, code);
     int status = traced == NULL ? -1 : 0;
     if (traced != NULL && traced != NOT_MEASURED) {
-        status = what == PyTrace_CALL   ? on_call(state, frame, code, traced)
-                 : what == PyTrace_LINE ? on_line(state, frame, code, traced)
-                                        : on_return(state, frame, code, traced);
+        status = traced->listener != NULL ? tell_listener(state, frame, traced, what)
+                 : what == PyTrace_CALL   ? on_call(state, frame, code, traced)
+                 : what == PyTrace_LINE   ? on_line(state, frame, code, traced)
+                                          : on_return(state, frame, code, traced);
     }
     if (status < 0 && state->settrace == engine) {
         fail(state); /* else it was stopped by another thread */

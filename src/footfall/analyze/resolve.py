@@ -67,6 +67,7 @@ class _Merged:
         self.module_visits: _Visits[ProbedModule] = {}
         self.traces: list[TracedCode] = []
         self.imported: dict[str, int] = {}
+        self.tracers: dict[str, str] = {}
         self.messages: list[tuple[str, str]] = []
         self.has_branches = False
         self.processes: list[_Process] = []
@@ -166,6 +167,8 @@ def resolve(
                 _add_visited(files, trace.path, join_context(context, trace.context), trace.lines, trace.arcs)
             except ValueError as error:  # as above
                 messages.append(("record-corrupt", f"Left out a trace of {trace.path}: {error!r}."))
+    for path, tracer in merged.tracers.items():
+        files.setdefault(path, FileData()).tracer = tracer
     _add_inferred(files, merged.imported, context, messages)
     _leave_out_names_without_file(files, messages)
     cwd_by_pid = merged.cwd_by_pid()
@@ -293,7 +296,7 @@ def _with_branches(code: RecordedCode) -> RecordedCode:
 
 def _leave_out_names_without_file(files: dict[str, FileData], messages: list[tuple[str, str]]) -> None:
     """Take out what no report could show: names that a program made up for what it compiled, files that are gone."""
-    without = sorted(path for path in files if not has_source(path))
+    without = sorted(path for path, data in files.items() if not data.tracer and not has_source(path))
     if without:
         others = f" and {len(without) - 1} more" if len(without) > 1 else ""
         messages.append(("source-missing", f"Left out, as there is no such file: {without[0]}{others}."))
@@ -351,6 +354,8 @@ def _merge_records(paths: Iterable[Path]) -> _Merged:
         merged.has_branches = merged.has_branches or header.has_branches
         merged.messages += record.messages
         merged.traces += record.traces
+        for traced, tracer in record.tracers.items():
+            merged.tracers[traced] = tracer or merged.tracers.get(traced, "")
         for imported in record.imported:
             merged.imported[imported] = min(header.optimize, merged.imported.get(imported, header.optimize))
         if header.stopped_errno:

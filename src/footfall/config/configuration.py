@@ -12,7 +12,7 @@ import os
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final
 
 from footfall.errors import UsageError
 
@@ -151,6 +151,8 @@ class Config:
     plugins: list[str] = field(default_factory=list)
     plugin_options: dict[str, dict[str, object]] = field(default_factory=dict)
     unapplied_plugins: list[str] = field(default_factory=list)
+    file_tracers: list[Any] = field(default_factory=list)
+    """Plugins that measure files (templates), as their modules made them."""
     # what counts: None keeps coverage.py's defaults
     exclude_lines: list[str] | None = None
     exclude_also: list[str] = field(default_factory=list)

@@ -1,4 +1,4 @@
-"""coverage.py's plugins: those that set options are applied as they are, what others would measure is named.
+"""coverage.py's plugins: those that set options are applied, those that measure files are kept for runs and reports.
 
 A plugin is a module with `coverage_init(registry, options)` (coverage.py's documentation, "Plug-in classes"). They are
 classes of coverage.py's, so a plugin needs it to be installed; footfall does not.
@@ -9,14 +9,18 @@ from __future__ import annotations
 import contextlib
 import copy
 import importlib
+import json
 import sys
 from collections.abc import Iterator
-from typing import Any
+from dataclasses import fields
+from typing import Any, Final
 
 from footfall.config.configuration import Config
 from footfall.config.named_options import NamedOptions
 
-__all__ = ["apply_plugins"]
+__all__ = ["apply_plugins", "describe_file_tracers", "load_described"]
+
+_NOT_DESCRIBED: Final = ("file_tracers", "warnings")
 
 
 class _Settings:
@@ -28,17 +32,19 @@ class _Settings:
 
 
 class _Registry:
-    """What `coverage_init` is given: keeps the plugins that set options, and the kinds of all others."""
+    """What `coverage_init` is given: keeps the plugins of a module by kind."""
 
-    def __init__(self) -> None:
+    def __init__(self, module: str) -> None:
+        self._module = module
         self.configurers: list[Any] = []
+        self.file_tracers: list[Any] = []
         self.unsupported: list[str] = []
 
     def add_configurer(self, plugin: Any) -> None:
-        self.configurers.append(plugin)
+        self.configurers.append(self._named(plugin))
 
     def add_file_tracer(self, plugin: Any) -> None:
-        self.unsupported.append("what it measures (templates, for example) is not in the data")
+        self.file_tracers.append(self._named(plugin))
 
     def add_dynamic_context(self, plugin: Any) -> None:
         self.unsupported.append("its contexts are not recorded")
@@ -46,16 +52,23 @@ class _Registry:
     def add_noop(self, plugin: Any) -> None:
         """A plugin that does nothing, for tests."""
 
+    def _named(self, plugin: Any) -> Any:
+        """Give the plugin the attributes that coverage.py gives it: its name stands in data files."""
+        plugin._coverage_plugin_name = f"{self._module}.{type(plugin).__name__}"
+        plugin._coverage_enabled = True
+        return plugin
 
-def apply_plugins(config: Config) -> None:
+
+def apply_plugins(config: Config, directory: str = "") -> None:
     """Let the configuration's plugins set options in their order; add a warning for each that can't or does more.
 
-    What a plugin that fails has set is taken back. Nothing that it raises goes further.
+    Those that measure files are added to `config.file_tracers`. What a plugin that fails has set is taken back. Nothing
+    that it raises goes further. Modules of the project in `directory` (default: the current one) can be plugins.
     """
-    with _current_directory_importable():
+    with _importable(directory):
         for name in config.plugins:
-            registry = _Registry()
-            before = copy.deepcopy({each: getattr(config, each) for each in Config.__slots__})
+            registry = _Registry(name)
+            before = copy.deepcopy({each: getattr(config, each) for each in Config.__slots__ if each != "file_tracers"})
             try:
                 init = importlib.import_module(name).coverage_init
                 init(registry, dict(config.plugin_options.get(name, {})))
@@ -67,11 +80,29 @@ def apply_plugins(config: Config) -> None:
                 config.warnings.append(("plugins-ignored", _failure(name, error)))
                 config.unapplied_plugins.append(name)
                 continue
+            config.file_tracers += registry.file_tracers
             if registry.unsupported:
                 config.warnings.append(
-                    ("plugins-ignored", f"coverage.py's plugin {name} sets options only: {_joined(registry)}.")
+                    ("plugins-ignored", f"coverage.py's plugin {name} is not applied whole: {_joined(registry)}.")
                 )
                 config.unapplied_plugins.append(name)
+
+
+def describe_file_tracers(config: Config) -> str:
+    """Return what measured processes load the file tracers from, by `load_described`; "" where there are none."""
+    modules = dict.fromkeys(plugin._coverage_plugin_name.rpartition(".")[0] for plugin in config.file_tracers)
+    if not modules:
+        return ""
+    described = {each.name: getattr(config, each.name) for each in fields(config) if each.name not in _NOT_DESCRIBED}
+    described["plugins"] = list(modules)
+    return json.dumps(described, default=str)
+
+
+def load_described(described: str, directory: str) -> tuple[list[Any], list[tuple[str, str]]]:
+    """Load file tracers in a measured process; return them, and (slug, text) of what went wrong."""
+    config = Config(**json.loads(described))
+    apply_plugins(config, directory)
+    return config.file_tracers, config.warnings
 
 
 def _failure(name: str, error: BaseException) -> str:
@@ -91,11 +122,11 @@ def _joined(registry: _Registry) -> str:
 
 
 @contextlib.contextmanager
-def _current_directory_importable() -> Iterator[None]:
-    """Let plugins be modules of the project, as coverage.py does."""
-    sys.path.insert(0, "")
+def _importable(directory: str) -> Iterator[None]:
+    """Let plugins be modules of the project, which are looked for last, as by coverage.py."""
+    sys.path.append(directory)
     try:
         yield
     finally:
-        with contextlib.suppress(ValueError):
-            sys.path.remove("")
+        if directory in sys.path:
+            del sys.path[len(sys.path) - 1 - sys.path[::-1].index(directory)]

@@ -19,6 +19,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:  # typing is not imported in measured processes
     from types import FrameType
 
+    from footfall.observe.file_tracers.files import FileTracers
     from footfall.observe.module_names import Namespace
 
 __all__ = ["Scope"]
@@ -50,6 +51,8 @@ class Scope:
         self._standard_library = standard_library()
         own = absolute_path(__file__).rsplit("/", 2)[0]
         self._own = (own, real_path(own))
+        self.file_tracers: FileTracers | None = None
+        """The plugins that come first: code of a file that one of them takes is not measured as Python."""
         self._measures_own = any(name.partition(".")[0] == "footfall" for name in settings.source_pkg)
 
     def decide(self, filename: str, module_name: str | None = None, namespace: "Namespace | None" = None) -> str | None:
@@ -60,12 +63,14 @@ class Scope:
         """
         if filename in self._decisions:
             return self._decisions[filename]
-        if not filename or filename.startswith(_UNREAL):
+        if not filename or filename.startswith(_UNREAL) or self._are_plugins_loading():
             return None
         if module_name is None and namespace is None:
             namespace = find_running_namespace(filename)
             if namespace is None and self._source_pkgs:
-                return self._path_if_measured(filename, "")
+                return None if self._is_taken(filename, None) else self._path_if_measured(filename, "")
+        if self._is_taken(filename, namespace):
+            return self._settle(filename, None)
         source = filename if namespace is None else source_name(filename, namespace)
         if not self._source_pkgs:
             return self._settle(filename, self._path_if_measured(source, ""))
@@ -84,11 +89,36 @@ class Scope:
         """
         if filename in self._decisions:
             return self._decisions[filename], True
+        if self._are_plugins_loading():
+            return None, True
+        if filename not in self._before_run and self._is_taken(filename, None):
+            return None, True
         if filename not in self._before_run:
             path = self._path_if_measured(filename, "")
             by_name = self._path_if_measured(filename, None) if path is None and self._source_pkgs else None
             self._before_run[filename] = (by_name, False) if by_name is not None else (path, True)
         return self._before_run[filename]
+
+    def decide_traced(self, filename: str, namespace: "Namespace") -> str | None:
+        """Return the canonical absolute path of a source that a plugin names, when it is measured, else None.
+
+        `namespace` are the globals of the code that runs for it.
+        """
+        path = self._canonical(filename)
+        if not self._can_be_named(path):
+            return None
+        return self._path_if_wanted(path, filename, find_module_name(path, namespace))
+
+    def canonical_name(self, filename: str, namespace: "Namespace | None") -> str:
+        """Return the canonical absolute path of the file that code with these globals is of; "" where none can be."""
+        return self._canonical(filename if namespace is None else source_name(filename, namespace))
+
+    def _are_plugins_loading(self) -> bool:
+        """Whether what is imported now is a plugin's, and not the program's."""
+        return self.file_tracers is not None and self.file_tracers.is_loading
+
+    def _is_taken(self, filename: str, namespace: "Namespace | None") -> bool:
+        return self.file_tracers is not None and self.file_tracers.find(filename, namespace) is not None
 
     def _settle(self, filename: str, path: str | None) -> str | None:
         return self._decisions.setdefault(filename, path)
@@ -121,6 +151,10 @@ class Scope:
         path = self._canonical(filename)
         if not self._is_candidate(path) or _is_start_file(path):
             return None
+        return self._path_if_wanted(path, filename, module_name)
+
+    def _path_if_wanted(self, path: str, filename: str, module_name: str | None) -> str | None:
+        """What the settings say of a file that could be measured."""
         if self._has_source:
             if not self._is_in_source(path, module_name):
                 return None
@@ -134,7 +168,10 @@ class Scope:
         return path
 
     def _is_candidate(self, path: str) -> bool:
-        if not path or "\0" in path or path.endswith(_CYTHON) or self._is_own(path):
+        return not path.endswith(_CYTHON) and self._can_be_named(path)
+
+    def _can_be_named(self, path: str) -> bool:
+        if not path or "\0" in path or self._is_own(path):
             return False
         try:
             path.encode("utf-8")

@@ -14,10 +14,23 @@ from footfall.observe.children import propagate_run
 from footfall.observe.messages import report
 from footfall.observe.scope import Scope
 from footfall.own_builtins import keep_builtins
-from footfall.pythons import HAS_PROBES, PUBLISHES_TASKS, fallback_reason, find_engine, has_jit_on, refused_build
+from footfall.pythons import (
+    HAS_MONITORING,
+    HAS_PROBES,
+    PUBLISHES_TASKS,
+    fallback_reason,
+    find_engine,
+    has_jit_on,
+    refused_build,
+)
 from footfall.settings import Settings, read_settings, record_flags
 
 keep_builtins(globals())
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from footfall.observe.file_tracers.frames import TracedFrames
+    from footfall.observe.file_tracers.sinks import Sink
 
 __all__ = ["choose_engine", "choose_late_engine", "start", "start_monitoring"]
 
@@ -74,6 +87,10 @@ def choose_engine(settings: Settings) -> "tuple[int, tuple[str, str] | None]":
     elif engine == ENGINE_PROBES and not HAS_PROBES:
         warning = ("engine-unusable", "probes are for CPython 3.11 to 3.13 and PyPy: the default engine is used.")
         engine = default
+    if settings.plugins and engine != ENGINE_SETTRACE and not HAS_MONITORING:
+        what = "for the files of coverage.py's plugins this Python needs the slower engine settrace."
+        warning = ("plugins-settrace", what)
+        engine = ENGINE_SETTRACE
     if engine == ENGINE_MONITORING and _free_tool_id() is None:
         what = "all six sys.monitoring tools are taken: coverage uses the slower engine settrace."
         warning = ("no-tool-id", what)
@@ -99,18 +116,47 @@ def _start_coverage(settings: Settings) -> None:
     scope = Scope(settings)
     if sys.implementation.name == "cpython":
         _open_record(settings, engine)
+    traced_frames = _watch_files(settings, scope) if settings.plugins else None
     if engine == ENGINE_MONITORING:
         atexit.register(_check_tool, start_monitoring(scope, settings.branch))
     elif engine == ENGINE_SETTRACE:
         from footfall.observe.engines import settrace
 
-        settrace.start(settings, scope)
+        settrace.start(settings, scope, traced_frames=traced_frames)
     else:
         from footfall.observe.engines import probes
 
         probes.start(settings, scope)
+    if traced_frames is not None and engine != ENGINE_SETTRACE:
+        _start_plugin_tool(traced_frames)
     if warning is not None:
         report(*warning)  # PyPy's record is open by now, too
+
+
+def _watch_files(settings: Settings, scope: Scope) -> "TracedFrames":
+    """Let coverage.py's plugins take files before they are measured as Python."""
+    from footfall.observe.file_tracers.files import FileTracers
+    from footfall.observe.file_tracers.frames import TracedFrames
+    from footfall.observe.file_tracers.sinks import CoreSink, PureSink
+
+    scope.file_tracers = FileTracers(settings, scope)
+    sink: Sink = CoreSink(settings.branch) if sys.implementation.name == "cpython" else PureSink()
+    frames = TracedFrames(scope.file_tracers, sink, settings.branch)
+    os.register_at_fork(after_in_child=frames.after_fork)
+    return frames
+
+
+def _start_plugin_tool(frames: "TracedFrames") -> None:
+    """Take a tool of sys.monitoring for the files of plugins."""
+    from footfall.observe.file_tracers.monitoring import TOOL_NAME, start_tool
+
+    tool_id = _free_tool_id()
+    if tool_id is None:
+        what = "all six sys.monitoring tools are taken: the files of coverage.py's plugins are not measured."
+        report("no-tool-id", what, "Set FOOTFALL_ENGINE=settrace.")
+        return
+    sys.monitoring.use_tool_id(tool_id, TOOL_NAME)
+    start_tool(tool_id, frames)
 
 
 def _open_record(settings: Settings, engine: int) -> None:

@@ -17,26 +17,41 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
+    from footfall.observe.file_tracers.frames import TracedFrames
     from footfall.observe.scope import Scope
     from footfall.settings import Settings
+
+    Decide = Callable[[str], Any]
+    """The path of a file that is measured, None, or a listener to the frames of a plugin's file."""
 
 __all__ = ["ask_again", "start", "start_with_probes"]
 
 _has_followed = False
 
 
-def start(settings: "Settings", scope: "Scope", is_late: bool = False, only_new: bool = False) -> None:
+def start(
+    settings: "Settings",
+    scope: "Scope",
+    is_late: bool = False,
+    only_new: bool = False,
+    traced_frames: "TracedFrames | None" = None,
+) -> None:
     """Trace every thread from now on. On CPython the record file must be open.
 
     PyPy traces new threads and this one, and what runs in it already when the start `is_late`. What runs already is
-    left out by `only_new`.
+    left out by `only_new`. `traced_frames` are those of the files that plugins measure.
     """
     if sys.implementation.name != "cpython":
         from footfall.observe.pypy import settrace as pypy_settrace
 
-        pypy_settrace.start(settings, scope, is_late, only_new)
+        pypy_settrace.start(settings, scope, is_late, only_new, traced_frames)
         return
-    _start_in_core(scope.decide, settings.branch, only_new)
+    decide: Decide = scope.decide
+    if traced_frames is not None:
+        from footfall.observe.file_tracers.listener import deciding
+
+        decide = deciding(scope.decide, traced_frames)
+    _start_in_core(decide, settings.branch, only_new)
 
 
 def start_with_probes(decide: "Callable[[str], str | None]", branch: bool) -> None:
@@ -47,7 +62,7 @@ def start_with_probes(decide: "Callable[[str], str | None]", branch: bool) -> No
         _start_in_core(decide, branch)
 
 
-def _start_in_core(decide: "Callable[[str], str | None]", branch: bool, only_new: bool = False) -> None:
+def _start_in_core(decide: "Decide", branch: bool, only_new: bool = False) -> None:
     global _has_followed
     from footfall import _core
 
@@ -68,6 +83,11 @@ def ask_again(filename: str) -> None:
 
 
 def _settrace_of_pypy() -> "Any":
-    for name in ("phantom_lines", "recursion"):  # which the next one imports
-        load_own("pypy." + name)
+    for name in (
+        "file_tracers",
+        "file_tracers.files",
+        "pypy.phantom_lines",
+        "pypy.recursion",
+    ):  # which the next one imports
+        load_own(name)
     return load_own("pypy.settrace")

@@ -34,6 +34,7 @@ from footfall.formats import (
     RECORD_STOPPED_AT,
     RECORD_SWITCH,
     RECORD_TRACE,
+    RECORD_TRACER,
     SEGMENT_BYTES,
     TRACE_HAS_ARCS,
     TRACE_HEAD_BYTES,
@@ -213,6 +214,12 @@ class PureRecorder:
         file_id = self._file_id(path, absolute_path)
         if file_id is not None:
             self._append(RECORD_IMPORTED, file_id.to_bytes(8, "little"))
+
+    def add_tracer(self, path: str, tracer: str) -> None:
+        """Note by which plugin's file tracer a file is measured; "" is none any more."""
+        file_id = self._file_id(path, path)
+        if file_id is not None:
+            self._append(RECORD_TRACER, file_id.to_bytes(8, "little") + _sized(tracer.encode("utf-8", "replace")))
 
     def close(self) -> str:
         """Record no more. Return the run directory."""

@@ -9,6 +9,7 @@ import os
 import sys
 
 from footfall.model import ENGINE_SETTRACE
+from footfall.observe.file_tracers.files import UNDECIDED, TracedFile
 from footfall.observe.own_modules import load_own
 from footfall.observe.pypy import children as pypy_children
 from footfall.observe.pypy import contexts as pypy_contexts
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from types import CodeType, FrameType
     from typing import Any
 
+    from footfall.observe.file_tracers.frames import TracedFrames
     from footfall.observe.scope import Scope
     from footfall.settings import Settings
 
@@ -48,10 +50,17 @@ _RUNNING = "running"
 _NO_LINE = 0
 
 
-def start(settings: "Settings", scope: "Scope", is_late: bool = False, only_new: bool = False) -> None:
+def start(
+    settings: "Settings",
+    scope: "Scope",
+    is_late: bool = False,
+    only_new: bool = False,
+    traced_frames: "TracedFrames | None" = None,
+) -> None:
     """Trace this thread and those that are started from now on.
 
-    When it `is_late` also the frames that run, unless `only_new`.
+    When it `is_late` also the frames that run, unless `only_new`. `traced_frames` are those of the files that plugins
+    measure.
     """
 
     def decide(filename: str, namespace: "dict[str, Any]") -> str | None:
@@ -59,6 +68,7 @@ def start(settings: "Settings", scope: "Scope", is_late: bool = False, only_new:
 
     recorder = PureRecorder(settings, ENGINE_SETTRACE, is_late)
     files = _Files(recorder, decide, settings.branch, PhantomLines().offsets)
+    files.traced_frames = traced_frames
     os.register_at_fork(after_in_child=lambda: _begin_child(recorder, files))
     if is_late and not only_new:
         _trace_running(sys._getframe(1), files)
@@ -151,13 +161,21 @@ class _Files:
         self._with_arcs = with_arcs
         self._measured: list[tuple[tuple[str, str], set[tuple[int, int]], _Room]] = []
         self._of_others: set[tuple[str, int, int, int]] = set()
-        self.adders: dict[str, Add | None] = {}
+        self.adders: dict[str, Add | TracedFile | None] = {}
+        self.traced_frames: TracedFrames | None = None
         self.is_stopped = False
         self.trace = _trace_function(self, offsets)
 
-    def adder(self, frame: "FrameType") -> "Add | None":
-        """Decide about a file seen for the first time."""
+    def adder(self, frame: "FrameType") -> "Add | TracedFile | None":
+        """Decide about a file seen for the first time; return what a plugin says of it where one takes it."""
         filename = frame.f_code.co_filename
+        if self.traced_frames is not None:
+            traced = self.traced_frames.files.look_up(filename, frame.f_globals)
+            if traced is UNDECIDED:
+                return None
+            if traced is not None:
+                self.adders[filename] = traced
+                return traced  # type: ignore[no-any-return]
         path = self._decide(filename, frame.f_globals)
         found = self.adders[filename] = None if path is None else self._make_adder(filename, path)
         return found
@@ -270,6 +288,10 @@ def _trace_function(files: _Files, phantom_offsets: "Offsets") -> "Trace":
         phantoms = phantom_offsets(code)
         if phantoms is None:
             return None
+        if type(add) is TracedFile:
+            frames = files.traced_frames
+            assert frames is not None
+            return _function_for_plugin(frames, phantoms) if frames.begin(frame, add, last) else None
         is_raising = False
 
         def trace_frame(frame: "FrameType", event: str, arg: object) -> "Trace":
@@ -292,6 +314,25 @@ def _trace_function(files: _Files, phantom_offsets: "Offsets") -> "Trace":
         return trace_frame
 
     return footfall_trace  # type: ignore[no-any-return]
+
+
+def _function_for_plugin(frames: "TracedFrames", phantoms: "frozenset[int]") -> "Trace":
+    """Return what traces a frame of a plugin's file."""
+    is_raising = False
+
+    def trace_frame(frame: "FrameType", event: str, arg: object) -> "Trace":
+        nonlocal is_raising
+        if event == "line":
+            is_raising = False
+            if frame.f_lasti not in phantoms:
+                frames.line(frame)
+        elif event == "return":
+            frames.end(frame, is_left=not is_yield(frame, is_raising and arg is None))
+        elif event == "exception":
+            is_raising = True
+        return trace_frame
+
+    return trace_frame
 
 
 def is_yield(frame: "FrameType", is_raising: bool) -> bool:

@@ -77,6 +77,8 @@ class FileData:
     arcs: dict[str, set[Arc]] = field(default_factory=dict)
     inferred: set[int] = field(default_factory=set)
     """Those of all the lines that were seen in no context, and must have run."""
+    tracer: str = ""
+    """The coverage.py plugin whose file tracer measured the file, "" for Python."""
 
 
 @dataclass(slots=True)
@@ -203,6 +205,8 @@ def _write_all(
                 (file_ids[path], context_ids[label], numbits_from_numbers(lines)) for label, lines in data.lines.items()
             ]
             connection.executemany("insert into line_bits values (?, ?, ?)", rows)
+    tracers = [(file_ids[path], data.tracer) for path, data in files.items() if data.tracer]
+    connection.executemany("insert into tracer values (?, ?)", tracers)
     write_inferred(connection, {path: data.inferred for path, data in files.items()})
 
 

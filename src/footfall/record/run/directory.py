@@ -65,6 +65,8 @@ class RunSettings:
     source_pkg: list[str] = field(default_factory=list)
     include: list[str] = field(default_factory=list)
     omit: list[str] = field(default_factory=list)
+    plugins: str = ""
+    """What measured processes need to load coverage.py's plugins (config/plugins.py); empty: none measures there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +132,16 @@ def settings_from_config(config: Config, *, cover: bool = True) -> RunSettings:
         source_pkg=packages,
         include=make_patterns_absolute(config.run_include),
         omit=make_patterns_absolute(config.run_omit),
+        plugins=_describe_plugins(config),
     )
+
+
+def _describe_plugins(config: Config) -> str:
+    if not config.file_tracers:
+        return ""
+    from footfall.config.plugins import describe_file_tracers  # for those who have some
+
+    return describe_file_tracers(config)
 
 
 def _checked_directory(source: str) -> str:
@@ -221,6 +232,7 @@ def _write_settings(path: Path, settings: RunSettings, cache: Path) -> None:
         ("engine", settings.engine),
         ("context", settings.context),
         ("cache_dir", str(cache)),
+        ("plugins", settings.plugins),
     ]
     for name in ("source_dir", "source_pkg", "include", "omit"):
         lines += [(name, value) for value in getattr(settings, name)]

@@ -24,6 +24,7 @@ from footfall.formats import (
     RECORD_PROBES,
     RECORD_SWITCH,
     RECORD_TRACE,
+    RECORD_TRACER,
     TRACE_IS_FINAL,
 )
 from footfall.model import RECORD_BRANCHES, RECORD_OPTIMIZE_SHIFT
@@ -125,6 +126,8 @@ class Record(NamedTuple):
     traces: list[TracedCode]
     imported: list[str]
     """Files of modules that were imported before measuring began."""
+    tracers: dict[str, str]
+    """Files that a plugin's file tracer measured, each with the plugin's name; "" is one that failed."""
     code_events: list[ContextEvents]
     module_events: list[ContextEvents]
     has_switched: bool
@@ -193,6 +196,7 @@ def read_record(path: str, damage: list[str] | None = None) -> Record:
     modules: list[ProbedModule] = []
     traces: list[TracedCode] = []
     imported: list[str] = []
+    tracers: dict[str, str] = {}
     messages: list[tuple[str, str]] = []
     for kind, payload in read_entries(path, damage):
         cursor = _Cursor(payload)
@@ -233,6 +237,9 @@ def read_record(path: str, damage: list[str] | None = None) -> Record:
                 traces.append(trace)
             elif kind == RECORD_IMPORTED:
                 imported.append(files[cursor.numbers("<II")[0]])
+            elif kind == RECORD_TRACER:
+                path_of_traced = files[cursor.numbers("<II")[0]]
+                tracers[path_of_traced] = _text(cursor.sized())
         except (ValueError, KeyError, struct.error) as error:
             if damage is None or header is None:
                 raise _corrupt(path, error) from error
@@ -253,7 +260,17 @@ def read_record(path: str, damage: list[str] | None = None) -> Record:
         damage.append(f"{path} has events of modules that are not there, which are left out.")
         module_events = [events for events in module_events if events.number < len(modules)]
     return Record(
-        header, codes, modules, messages, traces, imported, code_events, module_events, has_switched, contexts
+        header,
+        codes,
+        modules,
+        messages,
+        traces,
+        imported,
+        tracers,
+        code_events,
+        module_events,
+        has_switched,
+        contexts,
     )
 
 

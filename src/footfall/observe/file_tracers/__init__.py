@@ -1,0 +1,1 @@
+"""Files that plugins of coverage.py measure: templates, and sources of other languages."""

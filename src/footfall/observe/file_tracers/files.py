@@ -1,0 +1,206 @@
+"""Which files of code a plugin of coverage.py measures (by its "file tracers"), and for which source their frames run.
+
+A plugin is asked when code of a file first runs, as by coverage.py. One that fails is named and asked no more.
+"""
+
+from sys import _getframe  # as it is now: the program may put another there
+
+from footfall.observe.interruptions import pass_on
+from footfall.observe.messages import report
+from footfall.own_builtins import keep_builtins
+
+keep_builtins(globals())
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from types import FrameType
+    from typing import Any
+
+    from footfall.observe.module_names import Namespace
+    from footfall.observe.scope import Scope
+    from footfall.settings import Settings
+
+__all__ = ["UNDECIDED", "FileTracers", "Plugin", "TracedFile"]
+
+_UNREAL = ("<", "memory:")  # how file names begin that are none
+_END_OF_LINES = 1 << 24  # no source is so long
+
+
+class Plugin:
+    """A plugin of coverage.py in this process."""
+
+    __slots__ = ("is_on", "name", "object")
+
+    def __init__(self, plugin: "Any") -> None:
+        self.object = plugin
+        self.name: str = plugin._coverage_plugin_name
+        self.is_on = True
+
+
+class TracedFile:
+    """A file of code that a plugin measures: `tracer` is what it gave for it."""
+
+    __slots__ = ("filename", "line_range", "path", "plugin", "sources", "tracer")
+
+    def __init__(self, filename: str, plugin: Plugin, tracer: "Any", path: str | None, is_dynamic: bool) -> None:
+        self.filename = filename
+        self.plugin = plugin
+        self.tracer = tracer
+        self.line_range = tracer.line_number_range
+        self.path = path
+        """The source that all of its code runs for. None: none that is measured, or each frame has its own."""
+        self.sources: dict[str, str | None] | None = {} if is_dynamic else None
+        """Where each frame has its own source: which of them are measured, by the names that the plugin gives."""
+
+
+UNDECIDED = object()
+"""What is known of a file before the program has begun: nothing."""
+
+
+class FileTracers:
+    """The plugins, and what each file of code is to them. Raises nothing of theirs."""
+
+    def __init__(self, settings: "Settings", scope: "Scope") -> None:
+        self._described = settings.plugins
+        self._directory = settings.cwd
+        self._scope = scope
+        self._starting: FrameType | None = _frame_of_site()
+        self._plugins: list[Plugin] | None = None
+        self._known: dict[str, TracedFile | None] = {}
+        self.is_loading = False
+        """Whether modules of plugins are being imported."""
+        self.on_failure: list[Any] = []
+        """What is called with the plugin that has failed."""
+
+    def find(self, filename: str, namespace: "Namespace | None") -> "TracedFile | None":
+        """Return what code of the file is to a plugin; None where it is Python's own."""
+        found = self.look_up(filename, namespace)
+        return None if found is UNDECIDED else found
+
+    def look_up(self, filename: str, namespace: "Namespace | None") -> "Any":
+        """As `find`; `UNDECIDED` while the interpreter starts."""
+        try:
+            return self._known[filename]
+        except KeyError:
+            pass
+        if self._plugins is None:
+            if not self._has_begun():
+                return UNDECIDED
+            self._load()
+        if not filename or filename.startswith(_UNREAL):
+            return None
+        return self._known.setdefault(filename, self._ask(filename, namespace))
+
+    def path_of(self, traced: TracedFile, frame: "FrameType") -> str | None:
+        """Return the absolute path of the source that a frame runs for; None when it is not measured."""
+        if not traced.plugin.is_on:
+            return None
+        sources = traced.sources
+        if sources is None:
+            return traced.path
+        try:
+            name = traced.tracer.dynamic_source_filename(traced.filename, frame)
+            if name is None:
+                return None
+            if name in sources:
+                return sources[name]
+            path = sources[name] = self._scope.decide_traced(name, frame.f_globals)
+            return path
+        except (Exception, SystemExit) as error:
+            self.failed(traced.plugin, error)
+            return None
+
+    def lines_of(self, traced: TracedFile, frame: "FrameType") -> "tuple[int, int]":
+        """Return the first and the last line that a frame runs now in its source; (-1, -1) is none."""
+        try:
+            pair = traced.line_range(frame)
+            if type(pair) is tuple and len(pair) == 2:
+                first, last = pair
+                if type(first) is int and type(last) is int and -_END_OF_LINES < first and last < _END_OF_LINES:
+                    return pair
+            raise TypeError("line_number_range returned " + repr(pair)[:80])
+        except (Exception, SystemExit) as error:
+            self.failed(traced.plugin, error)
+            return -1, -1
+
+    def failed(self, plugin: Plugin, error: BaseException) -> None:
+        """Switch a plugin off and say so, unless the error is the program's: of a signal handler, or its full stack."""
+        pass_on(error)
+        if isinstance(error, RecursionError) or not plugin.is_on:
+            return
+        plugin.is_on = False
+        what = "the plugin " + plugin.name + " failed and is switched off in process: " + _description(error)
+        report("plugin-failed", what, "Its files are not in the results.")
+        for tell in self.on_failure:
+            tell(plugin)
+
+    def _has_begun(self) -> bool:
+        """Whether the program runs: what `site` has not come to yet may be needed to load a plugin."""
+        if self._starting is not None:
+            frame: FrameType | None = _getframe(1)
+            while frame is not None:
+                if frame is self._starting:
+                    return False
+                frame = frame.f_back
+            self._starting = None
+        return True
+
+    def _load(self) -> None:
+        self._plugins = []  # now: code that runs meanwhile is not theirs
+        self.is_loading = True
+        try:
+            load: Any = __import__("footfall.config.plugins", fromlist=["load_described"]).load_described
+            plugins, messages = load(self._described, self._directory)
+            self._plugins = [Plugin(plugin) for plugin in plugins]
+        except (Exception, SystemExit) as error:
+            pass_on(error)
+            messages = [("plugin-failed", "coverage.py's plugins can't be loaded in a process: " + _description(error))]
+        finally:
+            self.is_loading = False
+        for slug, text in messages:
+            report(slug, text)
+
+    def _ask(self, filename: str, namespace: "Namespace | None") -> TracedFile | None:
+        canonical = self._scope.canonical_name(filename, namespace)
+        if not canonical:
+            return None
+        for plugin in self._plugins or ():
+            if not plugin.is_on:
+                continue
+            try:
+                tracer = plugin.object.file_tracer(canonical)
+                if tracer is not None:
+                    return self._traced(plugin, tracer, canonical, namespace)
+            except (Exception, SystemExit) as error:
+                self.failed(plugin, error)
+        return None
+
+    def _traced(self, plugin: Plugin, tracer: "Any", canonical: str, namespace: "Namespace | None") -> TracedFile:
+        tracer._coverage_plugin = plugin.object
+        if tracer.has_dynamic_source_filename():
+            return TracedFile(canonical, plugin, tracer, None, True)
+        source = tracer.source_filename()
+        if not source or type(source) is not str:
+            raise TypeError("source_filename returned " + repr(source)[:80] + " for " + canonical)
+        return TracedFile(canonical, plugin, tracer, self._scope.decide_traced(source, namespace or {}), False)
+
+
+def _frame_of_site() -> "FrameType | None":
+    """The frame of `site` that runs our start hook; None when measuring begins later."""
+    frame: FrameType | None = _getframe(1)
+    while frame is not None:
+        if frame.f_code.co_name == "main" and frame.f_globals.get("__name__") == "site":
+            return frame
+        frame = frame.f_back
+    return None
+
+
+def _description(error: BaseException) -> str:
+    """The error, and the line of the plugin that it is of."""
+    text = type(error).__name__ + ": " + str(error)
+    trace = error.__traceback__
+    if trace is None:
+        return text + "."
+    while trace.tb_next is not None:
+        trace = trace.tb_next
+    return text + " (" + trace.tb_frame.f_code.co_filename + ", line " + str(trace.tb_lineno) + ")."
