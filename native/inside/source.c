@@ -68,25 +68,6 @@ after_tick(sampler *s)
     return 1;
 }
 
-static void
-log_ended(const sampler *s)
-{
-    char line[512];
-    int error_stream = open("/proc/self/fd/2", O_WRONLY | O_APPEND | O_NOCTTY | O_CLOEXEC);
-    int error = (int)s->log.n[COUNT_FULL];
-    int size = snprintf(line, sizeof line,
-                        "footfall: the profile stopped: %s (%s). What was sampled before is kept; "
-                        "free space there and run again. [sample-log-full]\n",
-                        strerror(error), s->log.log.path != NULL ? s->log.log.path : "");
-    /* Our own table has no stderr; that of the process is the main thread's. */
-    if (size > 0 && write(error_stream, line, (size_t)size < sizeof line ? (size_t)size : sizeof line - 1) < 0) {
-        error_stream = -1; /* no stderr to report it on */
-    }
-    if (error_stream >= 0) {
-        close(error_stream);
-    }
-}
-
 static clockid_t
 cpu_clock(const sampler *s)
 {
@@ -204,7 +185,6 @@ const sampler_source inside_source = {
     .begin = begin,
     .before_tick = before_tick,
     .after_tick = after_tick,
-    .log_ended = log_ended,
     .cpu_clock = cpu_clock,
     .goes_on = goes_on,
     .is_there = is_there,

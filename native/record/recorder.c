@@ -1,6 +1,6 @@
 /* recorder.c owns the record file of this process (docs/formats.md): opening it, opening the child's
  * after a fork, and the entries that engines ask for. Binding C: every function needs the GIL.
- * It does not decide what is measured. When the disk is full, recording stops, with one message. */
+ * It does not decide what is measured. When the disk is full, recording stops, and the record keeps why. */
 #include "record/recorder.h"
 
 #include "record/clocks.h"
@@ -12,33 +12,17 @@
 #include <time.h>
 #include <unistd.h>
 
-/* Turn recording off, once, loudly; on the descriptor itself since sys.stderr may be replaced. */
+/* Turn recording off. A header keeps why, which is said when the command has ended: this process's, or where it has
+ * none that of the process that forked it, whose mapping both share. */
 static void
-recorder_stop(recorder *rec)
+recorder_stop(recorder *rec, unsigned char *header)
 {
     if (rec->is_off) {
         return;
     }
     rec->is_off = 1;
-    if (rec->header != NULL) {
-        maplog_put_u32(rec->header + RECORD_STOPPED_AT, (uint32_t)rec->log.error);
-    }
-    int error = rec->log.error;
-    int is_out_of_reach = error == ENOENT || error == EACCES || error == EPERM || error == EROFS;
-    char line[512];
-    int size = snprintf(line, sizeof line,
-                        "footfall: coverage recording stopped: %s (%s). What ran before is kept; "
-                        "%s. [record-full]\n",
-                        strerror(error), rec->directory,
-                        is_out_of_reach ? "this process can no longer write there" : "free space there and run again");
-    size_t length = size < 0 ? 0 : (size_t)size < sizeof line ? (size_t)size : sizeof line - 1;
-    for (size_t at = 0; at + 1 < length; at++) { // a directory's name must not control a terminal
-        if ((unsigned char)line[at] < ' ' || line[at] == 127) {
-            line[at] = '?';
-        }
-    }
-    if (length > 0 && write(STDERR_FILENO, line, length) < 0) {
-        return; /* no stderr to report it on */
+    if (header != NULL) {
+        maplog_put_u32(header + RECORD_STOPPED_AT, (uint32_t)rec->log.error);
     }
 }
 
@@ -50,7 +34,7 @@ reserve(recorder *rec, size_t size)
     }
     void *payload = maplog_reserve(&rec->log, size);
     if (payload == NULL) {
-        recorder_stop(rec);
+        recorder_stop(rec, rec->header);
     }
     return payload;
 }
@@ -85,7 +69,7 @@ open_file(recorder *rec)
     }
     size_t size =
         RECORD_HEADER_BYTES + 8 + (size_t)PyBytes_GET_SIZE(rec->cwd) + (size_t)PyBytes_GET_SIZE(rec->executable);
-    unsigned char *payload = reserve(rec, size);
+    unsigned char *payload = maplog_reserve(&rec->log, size);
     if (payload == NULL) {
         return -1;
     }
@@ -398,6 +382,7 @@ recorder_after_fork(recorder *rec)
     if (rec->is_off || rec->pid == (int)getpid()) {
         return 0; /* measuring that was started twice registers this twice */
     }
+    unsigned char *header_of_parent = rec->header;
     maplog_close(&rec->log);
     rec->header = NULL;
     rec->generation++;
@@ -406,7 +391,7 @@ recorder_after_fork(recorder *rec)
     rec->next_probes_id = 0;
     if (open_file(rec) < 0) {
         drop_empty_file(rec);
-        recorder_stop(rec);
+        recorder_stop(rec, header_of_parent);
         return 0;
     }
     uint32_t context = 0;

@@ -70,13 +70,6 @@ after_tick(sampler *s)
     return 1;
 }
 
-/* The attached command says so. */
-static void
-log_ended(const sampler *s)
-{
-    (void)s;
-}
-
 static clockid_t
 cpu_clock(const sampler *s)
 {
@@ -199,7 +192,6 @@ const sampler_source remote_source = {
     .begin = begin,
     .before_tick = before_tick,
     .after_tick = after_tick,
-    .log_ended = log_ended,
     .cpu_clock = cpu_clock,
     .goes_on = goes_on,
     .is_there = is_there,

@@ -148,7 +148,7 @@ run_thread(void *argument)
         sampler_follow(s, now - due);
         set_pace(s);
         if (!sample_log_is_open(&s->log)) {
-            s->source->log_ended(s);
+            sample_log_publish(&s->log); /* why: said when the command has ended */
             break;
         }
         uint64_t after = monotonic_ns();

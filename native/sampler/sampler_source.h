@@ -13,8 +13,6 @@ typedef struct sampler_source {
     /* Before a tick, which came `late_ns` after it was due; and after it: whether sampling goes on. */
     void (*before_tick)(sampler *s, uint64_t now_ns, uint64_t late_ns);
     int (*after_tick)(sampler *s);
-    /* The log can take no more. */
-    void (*log_ended)(const sampler *s);
 
     /* CPU clock of the process. */
     clockid_t (*cpu_clock)(const sampler *s);

@@ -72,6 +72,8 @@ def test_a_disk_that_is_too_small(footfall, tmp_path, size: str) -> None:
         done = _run(footfall, disk)
         assert done.stdout == "6\n0 4\n"
         assert "[record-full]" in done.stderr or "[start-failed]" in done.stderr
+        said = [line for line in done.stderr.splitlines() if line.endswith("[record-full]")]
+        assert len(said) == len({*said})
         assert "(most recent call last)" not in done.stderr and "[not-instrumented]" not in done.stderr
         assert "[no-data-collected]" not in done.stderr and "Python 0.0" not in done.stderr
         is_lost = "[data-unwritable]" in done.stderr or "there is no room for a record in" in done.stderr
@@ -83,7 +85,7 @@ def test_a_program_that_fills_the_disk(footfall, tmp_path) -> None:
     with _disk(tmp_path / "disk", "3m" if not IS_PYPY else "30m") as disk:
         done = _run(footfall, disk, "fill", "remove")
         assert (done.returncode, done.stdout) == (0, "28\n6\n0 4\n"), done.stderr
-        assert "[record-full]" in done.stderr
+        assert done.stderr.count("[record-full]") == 1 and "stopped: No space left on device." in done.stderr
         data = read_coverage(disk / ".coverage")
         assert {1, 3, 4, 11, 12, 13, 14} <= data.files[str(disk / "main.py")].lines
 
@@ -131,3 +133,25 @@ def test_a_read_only_working_directory(footfall, tmp_path) -> None:
         (name,) = re.findall(r"--data-file=([^`]+)`", done.stderr)
         check_marks(disk, read_coverage(pathlib.Path(name)))
         shutil.rmtree(os.path.dirname(name))
+
+
+@pytest.mark.skipif(IS_PYPY, reason="PyPy's profiler ends otherwise")
+def test_a_sample_log_that_can_not_grow(footfall, tmp_path) -> None:
+    """A limit of a file's size stands in for the full disk: it is said once, and what was sampled before is there."""
+    text = """
+        import resource, signal, time
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (300_000, 300_000))
+        functions = {}
+        for n in range(2000):
+            exec(f"def {'f' * 500}{n}(): sum(range(2000))", functions)
+        end = time.process_time() + 1
+        while time.process_time() < end:
+            for name in [*functions]:
+                name[0] == "f" and functions[name]()
+    """
+    write_program(tmp_path / "main.py", text)
+    done = footfall("run", "--rate=20000", sys.executable, "main.py")
+    assert done.returncode == 0
+    assert done.stderr.count("[sample-log-full]") == 1, done.stderr
+    assert "Hottest" in done.stderr

@@ -83,7 +83,7 @@ def test_one_direction_of_a_branch_is_recorded(measured, flag: bool, direction: 
 
 
 def test_a_full_disk_stops_recording_and_not_the_program(tmp_path) -> None:
-    """When space cannot be reserved the program goes on, and one line with a slug says so."""
+    """When space cannot be reserved the program goes on, and its record keeps why."""
     run_directory = tmp_path / "run"
     run_directory.mkdir()
     (run_directory / "settings").write_text(_SETTINGS)
@@ -104,7 +104,7 @@ def test_a_full_disk_stops_recording_and_not_the_program(tmp_path) -> None:
         check=True,
     )
     assert done.stdout == "finished\n"
-    assert done.stderr.count("[record-full]") == 1
+    assert "record-full" not in done.stderr
     [path] = run_directory.glob("*.rec")
     record = read_record(str(path))
     assert record.header.stopped_errno != 0

@@ -78,7 +78,7 @@ def test_many_pairs_in_one_function(measured) -> None:
 
 
 def test_a_full_disk_stops_recording_and_not_the_program(measured) -> None:
-    """When space cannot be reserved the program goes on, and one line with a slug says so."""
+    """When space cannot be reserved the program goes on, and its record keeps why."""
     if IS_CPYTHON:  # each code object has room of its own in the record
         much = "\n".join(f"def f{n}(x):\n    y = x + {n}\n    return y\nf{n}({n})" for n in range(9000))
     else:  # each file has
@@ -93,7 +93,7 @@ def test_a_full_disk_stops_recording_and_not_the_program(measured) -> None:
         f"{much}\nprint('finished')\n"
     )
     assert done.stdout == "finished\n"
-    assert done.stderr.count("[record-full]") == 1
+    assert "record-full" not in done.stderr
     [path] = measured.run_directory.glob("*.rec")
     assert read_record(str(path)).header.stopped_errno != 0
     assert {1, 2, 3, 4, 5, 6, 7} <= measured.lines()

@@ -39,7 +39,7 @@ from footfall.record.run.record_file import (
     spread_events,
 )
 from footfall.record.run.sample_log import SampleLog
-from footfall.record.run.segments import reason_of
+from footfall.record.run.segments import sentence_of_stop
 
 if TYPE_CHECKING:
     from footfall.analyze.probes.arcs import MeaningsStore
@@ -359,8 +359,8 @@ def _merge_records(paths: Iterable[Path]) -> _Merged:
         for imported in record.imported:
             merged.imported[imported] = min(header.optimize, merged.imported.get(imported, header.optimize))
         if header.stopped_errno:
-            reason = reason_of(header.stopped_errno)
-            merged.messages.append(("record-full", f"recording of process {header.pid} stopped: {reason}."))
+            what = f"Coverage recording of process {header.pid}, or of one that it forked, stopped"
+            merged.messages.append(("record-full", sentence_of_stop(what, header.stopped_errno)))
         if record.codes and not _can_read_codes(record):
             merged.messages.append(_unknown("Coverage", header.pid, header.version))
             continue

@@ -75,6 +75,7 @@ class PureRecorder:
         PureRecorder.current = self
 
     def _open(self) -> None:
+        """Make this process's file. Raises OSError where it can't be made, or has no room for its header."""
         directory = self._settings.directory
         self._segment: mmap.mmap | None = None
         self._first_segment: mmap.mmap | None = None
@@ -109,17 +110,23 @@ class PureRecorder:
             time.time_ns(),
             time.monotonic_ns(),
         )
-        self._append(RECORD_HEADER, bytes(head) + _sized(cwd) + _sized(executable))
-        if self._file_bytes == 0:
+        header = bytes(head) + _sized(cwd) + _sized(executable)
+        try:
+            self._map_more(_segment_bytes(ENTRY_HEAD_BYTES + len(header)))
+        except OSError:
+            self.is_off = True
             posix.unlink(self._path)  # without a header it tells nothing
+            raise
+        self._append(RECORD_HEADER, header)
 
     def after_fork(self) -> None:
         """Begin a file of the child's own; modules that the parent loaded go on in the parent's, also read."""
         self._lock = _thread.RLock()  # another thread of the parent may have held it
+        first_of_parent = self._first_segment
         try:
             self._open()
         except OSError as error:
-            self._stop(error)
+            self._stop(error, first_of_parent)
             return
         if self._next_context_id > 1:
             self._begin_context(self.label)
@@ -251,9 +258,9 @@ class PureRecorder:
                 return None
             try:
                 if self._segment is None or self._used + needed > len(self._segment):
-                    self._map_more((needed + SEGMENT_BYTES - 1) // SEGMENT_BYTES * SEGMENT_BYTES)
+                    self._map_more(_segment_bytes(needed))
             except OSError as error:
-                self._stop(error)
+                self._stop(error, self._first_segment)
                 return None
             segment, at = self._segment, self._used
             self._used = at + needed
@@ -287,18 +294,15 @@ class PureRecorder:
         self._file_bytes += size
         self._used = 0
 
-    def _stop(self, error: OSError) -> None:
+    def _stop(self, error: OSError, first_segment: "mmap.mmap | None") -> None:
+        """Have a header keep why, for when the command has ended: that of the process that forked it if it has none."""
         self.is_off = True
-        if self._first_segment is not None:
-            pack_into("<I", self._first_segment, ENTRY_HEAD_BYTES + RECORD_STOPPED_AT, error.errno or 0)
-        text = (
-            f"footfall: coverage recording stopped: {error.strerror} ({self._settings.directory}). "
-            "What ran before is kept; free space there and run again. [record-full]\n"
-        )
-        try:
-            posix.write(2, text.encode("utf-8", "replace"))
-        except OSError:
-            pass  # no stderr to report it on
+        if first_segment is not None:
+            pack_into("<I", first_segment, ENTRY_HEAD_BYTES + RECORD_STOPPED_AT, error.errno or 0)
+
+
+def _segment_bytes(needed: int) -> int:
+    return (needed + SEGMENT_BYTES - 1) // SEGMENT_BYTES * SEGMENT_BYTES
 
 
 def record_message(slug: str, text: str) -> bool:

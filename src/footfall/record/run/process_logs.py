@@ -6,7 +6,7 @@ from pathlib import Path
 
 from footfall.errors import FootfallError
 from footfall.record.run.sample_log import SampleLog, read_sample_log
-from footfall.record.run.segments import reason_of
+from footfall.record.run.segments import sentence_of_stop
 from footfall.record.run.vmprof import read_vmprof
 
 __all__ = ["read_sample_logs"]
@@ -32,8 +32,7 @@ def read_sample_logs(directory: str, messages: list[tuple[str, str]] | None = No
             continue
         reported += [("record-damaged", sentence) for sentence in log.damage]
         if log.stopped_errno:
-            reported.append(
-                ("sample-log-full", f"The profile of process {log.pid} stopped: {reason_of(log.stopped_errno)}.")
-            )
+            what = f"The profile of process {log.pid} stopped"
+            reported.append(("sample-log-full", sentence_of_stop(what, log.stopped_errno)))
         logs.append(log)
     return logs

@@ -6,6 +6,7 @@ entry; a log with a damaged entry is read up to it. What the entries mean is kno
 
 from __future__ import annotations
 
+import errno
 import os
 import struct
 from collections.abc import Iterator
@@ -14,11 +15,13 @@ from footfall.errors import FootfallError
 from footfall.formats import ENTRY_END, ENTRY_PADDING, MAGIC, RECORD_HEADER
 from footfall.record.run.untrusted_file import read_recorded_file
 
-__all__ = ["follow_entries", "read_entries", "reason_of"]
+__all__ = ["follow_entries", "read_entries", "sentence_of_stop"]
 
 _ENTRY = struct.Struct("<II")
 _CHUNK_BYTES = 1 << 18  # no entry of a sample log is longer but for a line table of that size
 _MAX_ERRNO = 4096
+_OUT_OF_REACH = (errno.ENOENT, errno.EACCES, errno.EPERM, errno.EROFS)
+"""Of a process that may no longer write where it did: a full disk is not the reason."""
 _MAX_KIND = 255  # a greater kind is damage, not a newer format: formats are versioned in the header
 
 
@@ -81,9 +84,11 @@ def follow_entries(descriptor: int, at: int) -> Iterator[tuple[int, int | None, 
         at += here
 
 
-def reason_of(stopped_errno: int) -> str:
-    """Why recording stopped, by the number in a header, which damage may have changed."""
-    return os.strerror(stopped_errno) if stopped_errno < _MAX_ERRNO else f"error {stopped_errno}"
+def sentence_of_stop(what: str, stopped_errno: int) -> str:
+    """Say why recording stopped, by the number in a header, which damage may have changed, and what to do."""
+    reason = os.strerror(stopped_errno) if stopped_errno < _MAX_ERRNO else f"error {stopped_errno}"
+    next_step = "" if stopped_errno in _OUT_OF_REACH else "; free space there and run again"
+    return f"{what}: {reason}. What it recorded before is kept{next_step}."
 
 
 def _check_header(path: str, view: memoryview) -> None:
