@@ -168,7 +168,7 @@ def test_exit_status_is_the_sessions(project, session, what):
     done = session("--footfall", "--footfall-source=shop", *arguments)
     assert done.returncode == status, done.stderr
     assert ("Coverage" in done.stderr) == (status != 4)
-    assert (project / ".coverage").exists() == (what != "a wrong configuration")
+    assert (project / ".coverage").exists() == (status != 4)
 
 
 def test_only_shown_is_not_measured(project, session):
@@ -290,6 +290,32 @@ def test_data_of_an_earlier_session_goes_at_the_start(project, option, is_left):
     done = subprocess.run(command, cwd=project, text=True, capture_output=True, timeout=120)
     assert done.returncode == 9, done.stdout
     assert data_file.exists() == is_left
+
+
+@pytest.mark.parametrize("argument", ["--no-such-option", "no_such_test.py"])
+@pytest.mark.parametrize("program", ["-mpytest", "caller.py"])
+def test_a_command_line_that_pytest_refuses(project, program, argument):
+    """Nothing was tested, so earlier data stays as it was, and nothing is said of what was measured."""
+    (project / "caller.py").write_text(CALLER)
+    data_file = project / ".coverage"
+    with write_coverage(data_file, {}, has_arcs=True):
+        pass
+    before = data_file.read_bytes()
+    command = [sys.executable, program, "--footfall", argument]
+    done = subprocess.run(command, cwd=project, text=True, capture_output=True, timeout=120)
+    assert done.returncode == 4 or "status 4" in done.stdout
+    assert "footfall: " not in done.stderr and "Coverage" not in done.stderr + done.stdout
+    assert data_file.read_bytes() == before
+    assert not [*project.glob(".footfall/runs/*")]
+
+
+def test_status_of_a_usage_error_after_tests(project, session):
+    """What ran is in the data."""
+    (project / "conftest.py").write_text(
+        "import pytest\ndef pytest_runtest_logfinish(nodeid): pytest.exit('enough', returncode=4)\n"
+    )
+    assert session("--footfall").returncode == 4
+    assert str(project / "shop" / "price.py") in read_coverage(project / ".coverage").files
 
 
 COMMANDS = [

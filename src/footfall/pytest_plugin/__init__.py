@@ -61,7 +61,9 @@ def pytest_load_initial_conftests(
             restart.start_over(request)
         from footfall.pytest_plugin.embedded import EmbeddedSession
 
-        early_config.pluginmanager.register(EmbeddedSession(request), "footfall_embedded")
+        embedded = EmbeddedSession(request)
+        early_config.pluginmanager.register(embedded, "footfall_embedded")
+        early_config.add_cleanup(embedded.end)
     return (yield)
 
 

@@ -26,7 +26,7 @@ class EmbeddedSession:
     def __init__(self, request: PytestRequest) -> None:
         """Raises pytest.UsageError when that can't be."""
         from footfall.api.measuring import start_configured
-        from footfall.record.data.data_file import check_replaceable, remove_data_file
+        from footfall.record.data.data_file import check_replaceable, move_data_file
 
         # the summary tells of time, which a late start does not measure
         reports = [("term", None) if kind == "summary" else (kind, where) for kind, where in request.reports]
@@ -36,20 +36,28 @@ class EmbeddedSession:
         try:
             self._config = request.to_config()
             self._data_file = os.path.join(self._directory, self._config.data_file)
-            if not request.is_added:  # whatever comes to pass, an earlier session's is not taken for this one's
-                check_replaceable(self._data_file)
-                remove_data_file(self._data_file)
-            self.run_directory = str(start_configured(self._config).path)
+            check_replaceable(self._data_file)
+            self._run = start_configured(self._config)
         except FootfallError as error:
             raise pytest.UsageError(f"footfall: {error}") from error
+        self.run_directory = str(self._run.path)
         self._is_measuring = True
+        if request.is_added:
+            return
+        try:  # whatever comes to pass, an earlier session's is not taken for this one's
+            move_data_file(self._data_file, self._run.earlier_data)
+        except FootfallError as error:
+            self.end()
+            raise pytest.UsageError(f"footfall: {error}") from error
 
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
         """Write the data before pytest's own summary; a total that is too low fails the session."""
         from footfall.api.measuring import stop_configured
-        from footfall.cli.reports.session_reports import make_session_reports, wants_reports
+        from footfall.cli.reports.session_reports import came_to_nothing, make_session_reports, wants_reports
 
+        if came_to_nothing(int(exitstatus), self._run):
+            return  # as where it does not come here
         self._is_measuring = False
         try:
             data_file = stop_configured(
@@ -72,9 +80,15 @@ class EmbeddedSession:
         if self._reports is not None and self._reports.lines:
             terminalreporter.write("\n" + plain_text(self._reports.lines))
 
-    def pytest_unconfigure(self) -> None:
-        """Stop where the session never came to its end (a wrong command line)."""
-        if self._is_measuring:
-            from footfall.observe.late import stop_late
+    def end(self) -> None:
+        """Stop where the session never came to its end (a wrong command line), and leave what was there."""
+        if not self._is_measuring:
+            return
+        from footfall.api.measuring import stop_recording
+        from footfall.record.data.data_file import move_data_file
+        from footfall.record.run.directory import remove_run_directory
 
-            stop_late()
+        self._is_measuring = False
+        stop_recording()
+        move_data_file(self._run.earlier_data, self._data_file)
+        remove_run_directory(self._run)

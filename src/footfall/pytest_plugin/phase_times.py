@@ -74,10 +74,12 @@ class _PhaseTimes:
     def _write_lines(self) -> None:
         lines = b"".join(self._lines)
         self._lines.clear()
+        if not lines:
+            return  # no test was begun: then there is no file either
         try:
             if self._pid != os.getpid():  # or in a child that goes on with the test (pytest-forked)
                 self._open()
-            if lines and self._fd >= 0:
+            if self._fd >= 0:
                 self._write(self._fd, lines)
         except Exception as error:  # the disk is full, or the program has replaced what we use
             self._fd = -1

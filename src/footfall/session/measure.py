@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 from footfall.config.configuration import Config
 from footfall.errors import EXIT_ENVIRONMENT, FootfallError
 from footfall.model import RUN_VARIABLE
-from footfall.record.data.data_file import check_replaceable, check_writable, open_data_file, remove_data_file
+from footfall.record.data.data_file import check_replaceable, check_writable, move_data_file, open_data_file, remove_data_file
 from footfall.record.run.directory import (
     RunDirectory,
     make_run_directory,
@@ -52,12 +52,14 @@ def measure(
     append: bool = False,
     is_quiet: bool = False,
     wants_summary: Callable[[int], bool] = lambda _status: True,
+    came_to_nothing: Callable[[int, RunDirectory], bool] | None = None,
     environment: Mapping[str, str] | None = None,
     ignored_signal: signal.Signals | None = None,
 ) -> Measurement:
     """Run a program with its arguments, write its data file (default: the configured one) and show the summary.
 
-    `wants_summary` is asked once the exit status is known. `environment` is added to ours, and the
+    `wants_summary` is asked once the exit status is known, and `came_to_nothing`, which may tell that the command did not
+    begin what it was called for: nothing is written then, and an earlier data file stays. `environment` is added to ours, and the
     program starts with `ignored_signal` ignored.
     With `append` results are added to those that the data file has; without, a data file of an earlier run is removed
     first, so that whatever comes to pass it is not taken for this run's.
@@ -71,7 +73,7 @@ def measure(
             pass  # better now than after a long run
     directory = make_run_directory(settings_from_config(config, cover=cover))
     if not append:
-        _remove_earlier(data_file or config.data_file, directory)
+        _remove_earlier(data_file or config.data_file, directory, is_kept=came_to_nothing is not None)
     full = {**os.environ, **(environment or {}), RUN_VARIABLE: str(directory.path)}
     for name in STARTS_COVERAGE:
         full.pop(name, None)
@@ -80,6 +82,10 @@ def measure(
     except FootfallError:
         remove_run_directory(directory)
         raise
+    if came_to_nothing is not None and came_to_nothing(ended.status, directory):
+        move_data_file(directory.earlier_data, data_file or config.data_file)
+        remove_run_directory(directory)
+        return Measurement(ended.status, None)
     has_summary = wants_summary(ended.status)
     try:
         with raising_signals():
@@ -93,9 +99,12 @@ def measure(
         return Measurement(-interrupted.number, None)
 
 
-def _remove_earlier(data_file: str, directory: RunDirectory) -> None:
+def _remove_earlier(data_file: str, directory: RunDirectory, *, is_kept: bool) -> None:
     try:
-        remove_data_file(data_file)
+        if is_kept:
+            move_data_file(data_file, directory.earlier_data)
+        else:
+            remove_data_file(data_file)
     except FootfallError:
         if directory.is_temporary:
             return  # its directory can't be written: where the results go is said at the end

@@ -16,6 +16,7 @@ from footfall.cli.reports.session_reports import (
     PYTEST_OK,
     PYTEST_TESTS_FAILED,
     PYTEST_USAGE_ERROR,
+    came_to_nothing,
     make_session_reports,
     wants_reports,
     wants_summary,
@@ -49,6 +50,7 @@ def command(request_text: str, program: tuple[str, ...]) -> int:
             append=request.is_added,
             is_quiet=request.is_like_pytest_cov,
             wants_summary=lambda status: wants_summary(request, status),
+            came_to_nothing=came_to_nothing,
             environment={SESSION_VARIABLE: f"{os.getpid()} {request_text}"},
         )
     except UsageError as error:

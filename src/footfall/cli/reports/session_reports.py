@@ -16,6 +16,7 @@ from footfall.config.configuration import Config
 from footfall.errors import FootfallError
 from footfall.load.gather import Coverage, gather
 from footfall.report.coverage.text import TableOptions, render_table
+from footfall.record.run.directory import RunDirectory
 from footfall.report.summary import Line
 from footfall.session.output import warn
 from footfall.session.pytest_request import PytestRequest
@@ -26,6 +27,7 @@ __all__ = [
     "PYTEST_TESTS_FAILED",
     "PYTEST_USAGE_ERROR",
     "SessionReports",
+    "came_to_nothing",
     "make_session_reports",
     "wants_reports",
     "wants_summary",
@@ -47,6 +49,11 @@ def wants_summary(request: PytestRequest, status: int) -> bool:
     if status == PYTEST_USAGE_ERROR or _is_too_bad(request, status):
         return False
     return ("summary", None) in request.reports
+
+
+def came_to_nothing(status: int, directory: RunDirectory) -> bool:
+    """Tell whether pytest refused its command line, so that no test began."""
+    return status == PYTEST_USAGE_ERROR and not directory.has_times_of_tests()
 
 
 def wants_reports(request: PytestRequest, status: int) -> bool:

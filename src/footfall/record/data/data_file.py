@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
@@ -24,6 +25,7 @@ __all__ = [
     "check_writable",
     "find_target",
     "has_table",
+    "move_data_file",
     "open_data_file",
     "remove_data_file",
 ]
@@ -115,11 +117,29 @@ def remove_data_file(path: str | Path) -> None:
         with contextlib.suppress(FileNotFoundError):
             os.unlink(path)
     except OSError as error:
-        raise FootfallError(
-            "data-unwritable",
-            f"Can't remove the data file {path}: {error.strerror or error}.",
-            "Check the permissions of its directory.",
-        ) from error
+        raise _immovable(path, error) from error
+
+
+def move_data_file(path: str | Path, to: str | Path) -> None:
+    """Move a data file that `check_replaceable` has let pass, if there is one; what is at `to` is replaced.
+
+    Raises FootfallError (`data-unwritable`).
+    """
+    if not os.path.isfile(path):
+        return
+    try:
+        with contextlib.suppress(FileNotFoundError):
+            shutil.move(path, to)
+    except OSError as error:
+        raise _immovable(path, error) from error
+
+
+def _immovable(path: str | Path, error: OSError) -> FootfallError:
+    return FootfallError(
+        "data-unwritable",
+        f"Can't remove the data file {path}: {error.strerror or error}.",
+        "Check the permissions of its directory.",
+    )
 
 
 def _foreign(path: str | Path, what: str) -> FootfallError:

@@ -22,7 +22,7 @@ from footfall.config.configuration import (
     make_patterns_absolute,
 )
 from footfall.errors import FootfallError, UsageError
-from footfall.model import ENGINE_VARIABLE
+from footfall.model import ENGINE_VARIABLE, TEST_TIMES_ENDING
 from footfall.record.run.untrusted_file import open_recorded_file
 from footfall.settings import Settings, escape, read_settings
 
@@ -76,6 +76,15 @@ class RunDirectory:
     path: Path
     is_temporary: bool = False
     why_temporary: str = ""
+
+    @property
+    def earlier_data(self) -> Path:
+        """Where an earlier run's data file is kept until it is known whether this one has any."""
+        return self.path / "earlier.coverage"
+
+    def has_times_of_tests(self) -> bool:
+        """Tell whether a session of pytest has begun a test."""
+        return any(entry.name.endswith(TEST_TIMES_ENDING) for entry in self.path.iterdir())
 
     def identity(self) -> str:
         """Return what no other run has, on any machine; the same however often this one is resolved."""
