@@ -97,6 +97,22 @@ def test_environment_troubles_are_status_3(footfall, script, tmp_path) -> None:
     assert (tmp_path / "notes").read_text(encoding="utf-8") == "my notes\n"
 
 
+def test_a_foreign_file_that_is_to_be_read(footfall, tmp_path) -> None:
+    """The advice is right however the file was named, and does not have another removed."""
+    (tmp_path / "notes").write_text("my notes\n", encoding="utf-8")
+    (tmp_path / "damaged").write_bytes(b"SQLite format 3\0" + b"\xff" * 5000)
+    (tmp_path / "other.host.pid12.Xabcdefx").write_bytes(b"")
+    for name, slug, help in (
+        ("notes", "data-foreign", "Name a data file, as `footfall run COMMAND` writes it."),
+        ("damaged", "data-corrupt", "Remove it, and run the program again."),
+        ("other", "no-data", "There is a file other.* to join: run `footfall combine --data-file=other`."),
+    ):
+        for command in (["flame", name], ["diff", name], ["export", "--format=pprof", f"--data-file={name}"]):
+            done = footfall(*command)
+            assert (done.returncode, done.stdout) == (3, "")
+            assert done.stderr.endswith(f" {help} [{slug}]\n"), done.stderr
+
+
 def test_run_report_json_flame_erase(footfall, script, tmp_path) -> None:
     """The main path: each command works on what `run` left, and `erase` leaves nothing."""
     done = footfall("run", "script.py")

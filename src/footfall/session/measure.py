@@ -12,7 +12,13 @@ from typing import Final, NamedTuple
 from footfall.config.configuration import Config
 from footfall.errors import EXIT_ENVIRONMENT, FootfallError
 from footfall.model import RUN_VARIABLE
-from footfall.record.data.data_file import check_replaceable, check_writable, move_data_file, open_data_file, remove_data_file
+from footfall.record.data.data_file import (
+    check_replaceable,
+    check_writable,
+    move_data_file,
+    open_data_file,
+    remove_data_file,
+)
 from footfall.record.run.directory import (
     RunDirectory,
     make_run_directory,

@@ -8,7 +8,7 @@ import os
 import click
 
 from footfall.cli.reports.report_files import write_output
-from footfall.cli.reports.reporting import ReportRequest, exit_status, report_options
+from footfall.cli.reports.reporting import ReportRequest, exit_status, quiet_option, report_options
 from footfall.errors import FootfallError
 from footfall.load.gather import Coverage
 from footfall.load.source_files import read_source
@@ -22,8 +22,8 @@ __all__ = ["command", "write_annotated"]
 @click.command("annotate", epilog="Example:  footfall annotate -d annotated src/shop/cart.py")
 @report_options
 @click.option("-d", "--directory", metavar="DIR", help="Where to write. [default: beside each source]")
-@click.option("-q", "--quiet", is_flag=True, help="Don't say what was written.")
-def command(request: ReportRequest, directory: str | None, quiet: bool) -> int:
+@quiet_option
+def command(request: ReportRequest, directory: str | None) -> int:
     """Write copies of sources with a margin that shows what ran.
 
     A copy is named FILE,cover. Lines that ran stand behind >, missing ones behind !, excluded ones behind -.
@@ -31,7 +31,7 @@ def command(request: ReportRequest, directory: str | None, quiet: bool) -> int:
     config = request.load_config()
     coverage = request.gather(config)
     write_annotated(coverage, directory)
-    if not quiet:
+    if not request.quiet:
         where = "beside theirs" if directory is None else f"to {directory}"
         print_message(f"Wrote {plural(len(coverage.files), 'annotated source')} {where}")
     return exit_status(config, coverage)

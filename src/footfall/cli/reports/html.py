@@ -11,6 +11,7 @@ from footfall.cli.accepted import accepted_options
 from footfall.cli.reports.reporting import (
     ReportRequest,
     contexts_option,
+    quiet_option,
     report_options,
     times_exit_status,
     warn_times_alone,
@@ -44,7 +45,7 @@ Examples:
 @click.option("--precision", type=int, metavar="N", help="Digits after the decimal point of percentages.")
 @click.option("--before", metavar="FILE", help="A data file to compare with: coverage by file, and time.")
 @click.option("--profile", "gaps_file", metavar="FILE", help="Rank gaps by the profile in this data file.")
-@click.option("-q", "--quiet", is_flag=True, help="Don't say what was written.")
+@quiet_option
 def command(
     request: ReportRequest,
     directory: str | None,
@@ -52,7 +53,6 @@ def command(
     precision: int | None,
     before: str | None,
     gaps_file: str | None,
-    quiet: bool,
 ) -> int:
     """Write a site from one run's data: an overview, each file's source, the flame graph, the tests. Data that has a
     profile alone gives a site of times.
@@ -70,8 +70,8 @@ def command(
     coverage = request.gather(config, needs_coverage=False)
     if coverage.is_profile_alone:
         warn_times_alone(config)
-    index = write_html(config, coverage, before_file=before, gaps_file=gaps_file, is_quiet=quiet)
-    if not quiet:
+    index = write_html(config, coverage, before_file=before, gaps_file=gaps_file, is_quiet=request.quiet)
+    if not request.quiet:
         print_message(f"Wrote HTML report to {index}")
     if coverage.is_profile_alone:
         return times_exit_status(config)

@@ -32,7 +32,6 @@ _INDENT = 4
 def command(
     request: ReportRequest,
     output: str | None,
-    quiet: bool,
     pretty_print: bool | None,
     show_contexts: bool | None,
 ) -> int:
@@ -43,7 +42,7 @@ def command(
         json_show_contexts=show_contexts,
     )
     coverage = request.gather(config)
-    write_output(config.json_output, json_text(config, coverage), "JSON report", is_quiet=quiet)
+    write_output(config.json_output, json_text(config, coverage), "JSON report", is_quiet=request.quiet)
     return whole_exit_status(config, coverage)
 
 

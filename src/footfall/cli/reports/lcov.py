@@ -17,11 +17,11 @@ __all__ = ["command", "lcov_text"]
 @click.command("lcov", epilog="Example:  footfall lcov && genhtml coverage.lcov")
 @report_options
 @output_options("coverage.lcov")
-def command(request: ReportRequest, output: str | None, quiet: bool) -> int:
+def command(request: ReportRequest, output: str | None) -> int:
     """Write coverage as LCOV records, of all files or of those named."""
     config = request.load_config(lcov_output=output)
     coverage = request.gather(config, all_contexts=True)
-    write_output(config.lcov_output, lcov_text(config, coverage), "LCOV report", is_quiet=quiet)
+    write_output(config.lcov_output, lcov_text(config, coverage), "LCOV report", is_quiet=request.quiet)
     return whole_exit_status(config, coverage)
 
 

@@ -26,6 +26,7 @@ __all__ = [
     "contexts_option",
     "exit_status",
     "output_options",
+    "quiet_option",
     "report_options",
     "warn_times_alone",
     "times_exit_status",
@@ -50,6 +51,8 @@ class ReportRequest:
     fail_under: float | None
     contexts: str | None
     keep_combined: bool
+    quiet: bool
+    """Where the report has --quiet."""
 
     @property
     def chooses_files(self) -> bool:
@@ -70,7 +73,7 @@ class ReportRequest:
 
     def gather(self, config: Config, *, all_contexts: bool = False, needs_coverage: bool = True) -> Coverage:
         """Do what every report begins with, and print the warnings. Arguments as of `gather`."""
-        combine_before_report(config, keep=self.keep_combined, is_quiet=False)
+        combine_before_report(config, keep=self.keep_combined, is_quiet=self.quiet)
         coverage = gather(
             config,
             config.data_file,
@@ -88,6 +91,7 @@ def report_options(function: Callable[Concatenate[ReportRequest, _Rest], int]) -
 
     @functools.wraps(function)
     def command(*args: _Rest.args, **given: _Rest.kwargs) -> int:
+        given.setdefault("quiet", False)
         values: dict[str, Any] = {each.name: given.pop(each.name, None) for each in fields(ReportRequest)}
         return function(ReportRequest(**values), *args, **given)
 
@@ -113,11 +117,16 @@ def output_options(default: str) -> Callable[[_Command], _Command]:
     """Add -o and -q, of reports that are written to a file."""
 
     def decorate(function: _Command) -> _Command:
-        function = click.option("-q", "--quiet", is_flag=True, help="Don't say what was written.")(function)
+        function = quiet_option(function)
         help = f"Where to write; - is stdout. [default: {default}]"
         return click.option("-o", "output", metavar="FILE", help=help)(function)
 
     return decorate
+
+
+def quiet_option(function: _Command) -> _Command:
+    """Add -q, which goes into the ReportRequest. Warnings are printed all the same."""
+    return click.option("-q", "--quiet", is_flag=True, help="Don't say what was written or combined.")(function)
 
 
 def contexts_option(function: _Command) -> _Command:

@@ -22,7 +22,6 @@ __all__ = ["command", "xml_text"]
 def command(
     request: ReportRequest,
     output: str | None,
-    quiet: bool,
     skip_empty: bool | None,
 ) -> int:
     """Write coverage as Cobertura XML, of all files or of those named."""
@@ -31,7 +30,7 @@ def command(
         skip_empty=skip_empty,
     )
     coverage = request.gather(config, all_contexts=True)
-    write_output(config.xml_output, xml_text(config, coverage), "XML report", is_quiet=quiet)
+    write_output(config.xml_output, xml_text(config, coverage), "XML report", is_quiet=request.quiet)
     return whole_exit_status(config, coverage)
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shlex
 import shutil
 import sqlite3
 from collections.abc import Iterator
@@ -101,9 +102,9 @@ def check_replaceable(path: str | Path) -> None:
             contextlib.closing(_connect_read_only(path)) as connection,
         ):
             if not has_table(connection, "coverage_schema") and _count_tables(connection):
-                raise _foreign(path, "it is another program's database")
+                raise _foreign(path, "it is another program's database", _REPLACEABLE)
         return
-    raise _foreign(path, "it is not a data file of coverage.py or footfall")
+    raise _foreign(path, "it is not a data file of coverage.py or footfall", _REPLACEABLE)
 
 
 def remove_data_file(path: str | Path) -> None:
@@ -142,17 +143,21 @@ def _immovable(path: str | Path, error: OSError) -> FootfallError:
     )
 
 
-def _foreign(path: str | Path, what: str) -> FootfallError:
-    return FootfallError(
-        "data-foreign", f"Won't use {path}: {what}.", "Give another name with --data-file, or move that file away."
-    )
+_REPLACEABLE = "Give another name with --data-file, or move that file away."
+_READABLE = "Name a data file, as `footfall run COMMAND` writes it."
+"""Where files are read, which a command may have been given in several ways."""
+
+
+def _foreign(path: str | Path, what: str, help: str) -> FootfallError:
+    return FootfallError("data-foreign", f"Won't use {path}: {what}.", help)
 
 
 def _missing(path: str | Path) -> FootfallError:
     parts = find_parallel_files(path)
     if parts:
         files = "is a file" if len(parts) == 1 else f"are {len(parts)} files"
-        help = f"There {files} {path}.* to join: run `footfall combine`."
+        option = "" if str(path) == ".coverage" else f" --data-file={shlex.quote(str(path))}"
+        help = f"There {files} {path}.* to join: run `footfall combine{option}`."
     else:
         help = "Make one with `footfall run COMMAND`."
     return FootfallError("no-data", f"No data file {str(path)!r}.", help)
@@ -162,7 +167,7 @@ def _unreadable(path: str | Path, error: OSError) -> FootfallError:
     return FootfallError(
         "data-unreadable",
         f"Can't read the data file {path}: {error.strerror or error}.",
-        "Check its permissions, or give another with --data-file.",
+        "Check its permissions, or name another.",
     )
 
 
@@ -206,7 +211,7 @@ def open_data_file(path: str | Path) -> Iterator[sqlite3.Connection]:
     if head.startswith(_OLD_COVERAGE_MAGIC):
         raise FootfallError("data-schema", f"{path} was written by coverage.py before 5.0.", "Run the program again.")
     if head and head != _SQLITE_MAGIC:
-        raise _foreign(path, "it is not a data file of coverage.py or footfall")
+        raise _foreign(path, "it is not a data file of coverage.py or footfall", _READABLE)
     try:
         with contextlib.closing(_connect_read_only(path)) as connection:
             _check_schema(connection, path)
@@ -215,14 +220,14 @@ def open_data_file(path: str | Path) -> Iterator[sqlite3.Connection]:
         raise FootfallError(
             "data-corrupt",
             f"The data file {path} is damaged: {error}.",
-            "Remove it with `footfall erase` and run the program again.",
+            "Remove it, and run the program again.",
         ) from error
 
 
 def _check_schema(connection: sqlite3.Connection, path: str | Path) -> None:
     if not has_table(connection, "coverage_schema"):
         if _count_tables(connection):
-            raise _foreign(path, "it is another program's database")
+            raise _foreign(path, "it is another program's database", _READABLE)
         raise FootfallError("no-data", f"The data file {path} is empty.", "Run `footfall run COMMAND` again.")
     _check_plain_tables(connection)
     row = connection.execute("select version from coverage_schema").fetchone()
