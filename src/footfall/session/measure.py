@@ -64,9 +64,9 @@ def measure(
 ) -> Measurement:
     """Run a program with its arguments, write its data file (default: the configured one) and show the summary.
 
-    `wants_summary` is asked once the exit status is known, and `came_to_nothing`, which may tell that the command did not
-    begin what it was called for: nothing is written then, and an earlier data file stays. `environment` is added to ours, and the
-    program starts with `ignored_signal` ignored.
+    `wants_summary` is asked once the exit status is known, and `came_to_nothing`, which may tell that the command did
+    not begin what it was called for: nothing is written then, and an earlier data file stays. `environment` is added to
+    ours, and the program starts with `ignored_signal` ignored.
     With `append` results are added to those that the data file has; without, a data file of an earlier run is removed
     first, so that whatever comes to pass it is not taken for this run's.
     Raises FootfallError when it can't be started, or results could not be written.

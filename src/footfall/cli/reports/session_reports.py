@@ -15,8 +15,8 @@ from footfall.cli.reports.report_files import write_output
 from footfall.config.configuration import Config
 from footfall.errors import FootfallError
 from footfall.load.gather import Coverage, gather
-from footfall.report.coverage.text import TableOptions, render_table
 from footfall.record.run.directory import RunDirectory
+from footfall.report.coverage.text import TableOptions, render_table
 from footfall.report.summary import Line
 from footfall.session.output import warn
 from footfall.session.pytest_request import PytestRequest
