@@ -40,9 +40,10 @@ export function root(): string {
   return document.body.dataset.root ?? "";
 }
 
-/** A place as text; "" for what is none, such as the garbage collector, which has no line. */
+/** A place as text: the file alone where no line is known; "" for what is none, such as the garbage collector. */
 export function placeText(file: string, line: number): string {
-  return line ? `${file}:${line}` : "";
+  if (line) return `${file}:${line}`;
+  return file.startsWith("<") && !file.startsWith("<frozen ") ? "" : file;
 }
 
 /** A link to a place of a source page; plain text where the site has no page for it. */

@@ -115,6 +115,8 @@ export interface FlamePayload {
   timeline: { stepUs: number; threads: ThreadTimeline[] };
   /** what is shown first, where somebody chose it */
   clock?: "cpu" | "wall" | "gil" | "samples" | null;
+  /** those that the profile knows, in the order of choice */
+  clocks: ("cpu" | "wall" | "gil" | "samples")[];
   intervalUs: number;
   samples: number;
   dropped: number;

@@ -24,7 +24,7 @@ from footfall.analyze.profile.calltree import (
     times_of_functions,
     tree_sums,
 )
-from footfall.analyze.profile.clocks import CLOCK_WORDS, Clock, default_clock, has_cpu_time_alone, reader
+from footfall.analyze.profile.clocks import CLOCK_WORDS, Clock, default_clock, has_cpu_time_alone, known_clocks, reader
 from footfall.analyze.profile.import_frames import fold_imports
 from footfall.analyze.profile.line_places import Sources, line_places, rows_of_lines
 from footfall.analyze.profile.rows import profile_from_rows
@@ -33,6 +33,7 @@ from footfall.analyze.source.source_file import read_source_file
 from footfall.config.configuration import Config, system_path
 from footfall.errors import FootfallError
 from footfall.load.gather import shown_path
+from footfall.load.profiles.read import is_data_file, read_profile_file
 from footfall.record.data.aliases import PathAliases
 from footfall.record.data.coverage_tables import context_filter
 from footfall.record.data.profile_tables import read_profile
@@ -43,6 +44,7 @@ from footfall.report.summary import Times as SummaryTimes
 __all__ = [
     "SOURCES",
     "clock_of",
+    "clock_of_stacks",
     "function_times",
     "is_footfall",
     "is_library",
@@ -80,8 +82,10 @@ def load_profile(
     The paths of other machines are mapped as for coverage, and the import machinery is one frame.
 
     `contexts` are regular expressions: with some, only time in contexts that one of them finds is in the profile.
-    With `has_timelines` the order in time is read too.
+    With `has_timelines` the order in time is read too. A file that is no data file is read as another tool's profile.
     """
+    if not is_data_file(str(data_file)):
+        return _load_foreign(config, str(data_file), contexts)
     stored = read_profile(data_file, has_timelines=has_timelines)
     if stored is None:
         return None
@@ -97,6 +101,26 @@ def load_profile(
         labels = enumerate(stored.timelines.labels)
         stored.timelines.leave_contexts(number for number, label in labels if is_wanted(label))
     return fold_imports(profile_from_rows(stored), os.path.isfile)
+
+
+def _load_foreign(config: Config, path: str, contexts: Iterable[str]) -> Profile:
+    """Read another tool's profile, paths mapped and contexts chosen as of a data file."""
+    profile = read_profile_file(path)
+    if config.paths:
+        map_path = PathAliases(config.paths.values(), relative=config.relative_files).map
+        profile.frames = [
+            frame._replace(function=frame.function._replace(path=map_path(system_path(frame.function.path))))
+            if has_source(frame.function.path)
+            else frame
+            for frame in profile.frames
+        ]
+    patterns = list(contexts)
+    if patterns:
+        is_wanted = context_filter(patterns)
+        profile.costs = {key: cost for key, cost in profile.costs.items() if is_wanted(key[2])}
+        labels = enumerate(profile.timelines.labels)
+        profile.timelines.leave_contexts(number for number, label in labels if is_wanted(label))
+    return fold_imports(profile, os.path.isfile)
 
 
 def named_as_coverage(profile: Profile, paths: Iterable[str]) -> Profile:
@@ -127,16 +151,27 @@ def need_profile(
 
 def need_clock(profile: Profile, chosen: Clock | None) -> None:
     """Raise FootfallError (`clock-unknown`) where the profile does not know the clock that is asked for."""
-    if chosen in (Clock.WALL, Clock.GIL) and has_cpu_time_alone(profile):
-        raise FootfallError(
-            "clock-unknown",
-            f"The profile has no {CLOCK_WORDS[chosen]}: PyPy's sampler tells CPU time alone.",
-            "Leave --clock out, or record it under CPython.",
-        )
+    known = known_clocks(profile)
+    if chosen is None or chosen in known:
+        return
+    if profile.origin is not None:
+        words = " and ".join(CLOCK_WORDS[clock] for clock in Clock if clock in known)
+        text = f"The profile has no {CLOCK_WORDS[chosen]}: {profile.origin.format} of this kind tells {words} alone."
+        raise FootfallError("clock-unknown", text, "Leave --clock out.")
+    raise FootfallError(
+        "clock-unknown",
+        f"The profile has no {CLOCK_WORDS[chosen]}: PyPy's sampler tells CPU time alone.",
+        "Leave --clock out, or record it under CPython.",
+    )
 
 
 def with_builtin_calls(profile: Profile, *, only_adapted: bool = False) -> Profile:
-    """Tell built-in functions from their callers, by name as far as the sources are here. As `mark_builtin_calls`."""
+    """Tell built-in functions from their callers, by name as far as the sources are here. As `mark_builtin_calls`.
+
+    Other tools' profiles stay as they are: they have no columns, and of what text their lines are nothing says.
+    """
+    if profile.origin is not None:
+        return profile
 
     def read_source(path: str) -> bytes | None:
         try:
@@ -152,6 +187,13 @@ def clock_of(profile: Profile) -> Callable[[Cost], int]:
     return reader(default_clock(profile))
 
 
+def clock_of_stacks(profile: Profile, chosen: Clock | None) -> Clock:
+    """Return what collapsed stacks count: what is chosen, else samples, or the first clock where none are known."""
+    if chosen is None and Clock.SAMPLES not in known_clocks(profile):
+        return default_clock(profile)
+    return chosen or Clock.SAMPLES
+
+
 def sampled_ns(profile: Profile, clock: Callable[[Cost], int]) -> int:
     """Return the time of all samples that had Python code running."""
     return sum(clock(cost) for (node, _, _), cost in profile.costs.items() if node)
@@ -163,7 +205,9 @@ def function_times(
     """Return own times to compare with another profile's; `pages` by path are the site's."""
     n_samples = sum(times.own.samples for times in times_by_function.values())
     spent_ns = sum(clock(times.own) for times in times_by_function.values())
-    found = FunctionTimes(sample_us=spent_ns / _NS_PER_US / n_samples if n_samples else 0.0)
+    # a profile without samples was measured, to the microsecond
+    sample_us = spent_ns / _NS_PER_US / n_samples if n_samples else float(spent_ns > 0)
+    found = FunctionTimes(sample_us=sample_us)
     for function, times in times_by_function.items():
         if not is_footfall(function.path):
             key = (function.qualname, short_path(function.path))
@@ -262,8 +306,10 @@ def short_path(path: str) -> str:
 
 
 def shown_place(path: str, line: int) -> str:
-    """Return a line for a narrow column; "" for what is no file and has none (`<gc>`, `<import>`)."""
-    return f"{short_path(path)}:{line}" if line else ""
+    """Return a line for a narrow column, the file alone without one; "" for what is no file (`<gc>`, `<import>`)."""
+    if line:
+        return f"{short_path(path)}:{line}"
+    return short_path(path) if has_source(path) else ""
 
 
 def _hottest(spots: Iterable[_Spot], clock: Callable[[Cost], int], total: int, count: int) -> list[HotSpot]:

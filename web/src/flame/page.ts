@@ -14,7 +14,6 @@ import {
   chosenCosts,
   type Choice,
   CLOCKS,
-  CPU_CLOCKS,
   type Clock,
   functionTimes,
   type Joined,
@@ -133,10 +132,12 @@ class FlamePage {
     }
   }
 
-  /** CPU, unless no sample has it (PyPy). */
+  /** CPU, unless no sample has it; of a profile that another tool wrote, what it has. */
   private firstClock(): Clock {
-    if (this.payload.clock) return this.payload.clock;
-    return this.payload.costs[4]?.some((each) => each > 0) ? "cpu" : "wall";
+    const { clock, clocks, costs } = this.payload;
+    if (clock) return clock;
+    const usual = costs[4]?.some((each) => each > 0) ? "cpu" : "wall";
+    return clocks.includes(usual) ? usual : clocks[0];
   }
 
   private controls(): HTMLElement {
@@ -164,7 +165,7 @@ class FlamePage {
       this.found,
       choose(
         "Clock",
-        (payload.site.hasCpuTimeAlone ? CPU_CLOCKS : CLOCKS).map((each) => [each, CLOCK_NAMES[each]]),
+        CLOCKS.filter((each) => payload.clocks.includes(each)).map((each) => [each, CLOCK_NAMES[each]]),
         this.choice.clock,
         (value) => this.change({ clock: value as Clock }),
       ),
@@ -296,7 +297,7 @@ class FlamePage {
     const { payload, tree } = this;
     const parts = [
       tree.sum
-        ? `${this.amount(tree.sum)} in ${tree.samples.toLocaleString("en")} samples`
+        ? this.amount(tree.sum) + (tree.samples ? ` in ${tree.samples.toLocaleString("en")} samples` : "")
         : "No samples match this choice",
       `${payload.dropped} dropped`,
       `${payload.processes} ${payload.processes === 1 ? "process" : "processes"}`,
@@ -369,6 +370,7 @@ class FlamePage {
   }
 
   private shareText(share: number): string {
+    if (!this.tree.samples) return percent(share);
     return `${percent(share)} ± ${(100 * standardError(share, this.tree.samples)).toFixed(1)}`;
   }
 

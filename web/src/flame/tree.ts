@@ -4,7 +4,6 @@
 import type { FlamePayload } from "../payload";
 
 export const CLOCKS = ["cpu", "wall", "gil", "samples"] as const;
-export const CPU_CLOCKS: readonly Clock[] = ["cpu", "samples"];
 export type Clock = (typeof CLOCKS)[number];
 export const COLUMN: Record<Clock, number> = { samples: 3, cpu: 4, wall: 5, gil: 6 };
 

@@ -18,9 +18,11 @@ from footfall.record.run.sample_log import SampledCode, SampleLog
 
 __all__ = [
     "IMPORT_PATH",
+    "UNKNOWN_PATH",
     "Cost",
     "Frame",
     "Function",
+    "Origin",
     "Profile",
     "ProfileBuilder",
     "ProfiledThread",
@@ -40,9 +42,14 @@ __all__ = [
 IMPORT_PATH: Final = "<import>"
 """The path of the frames that stand for the import machinery (analyze/profile/import_frames.py); they have no lines."""
 
+UNKNOWN_PATH: Final = "<unknown>"
+"""The path of frames of which another tool's profile tells the name alone (load/profiles)."""
+
 _MAX_PLACE: Final = (1 << 31) - 1  # what record/data/profile_tables.py takes for a line or a column
 
-_WITHOUT_SOURCE: Final = frozenset({COLLECTOR_PATH, IMPORT_PATH, LEFT_OUT_PATH, NOT_READ_PATH, TASKS_PATH})
+_WITHOUT_SOURCE: Final = frozenset(
+    {COLLECTOR_PATH, IMPORT_PATH, LEFT_OUT_PATH, NOT_READ_PATH, TASKS_PATH, UNKNOWN_PATH}
+)
 
 
 def has_source(path: str) -> bool:
@@ -120,6 +127,20 @@ class Times:
     total: Cost = field(default_factory=Cost)
 
 
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a profile comes from that another tool wrote, and what is known of it."""
+
+    format: str
+    """For readers: "collapsed stacks"."""
+    clocks: frozenset[str]
+    """The names of the clocks (analyze/profile/clocks.py) that it has."""
+    is_measured: bool = False
+    """Whether times are those of clocks at each call, and not of samples."""
+    notes: tuple[tuple[str, str], ...] = ()
+    """Slug and text of what qualifies its numbers."""
+
+
 _K = TypeVar("_K", bound=Hashable)
 
 CostKey = tuple[int, int, str]
@@ -147,6 +168,8 @@ class Profile:
     """Of each thread; empty where they are not known."""
     native_calls: set[int] = field(default_factory=set)
     """Frames that stand at a call of a C function, for sure: their nodes' own costs were in it."""
+    origin: Origin | None = None
+    """None where footfall recorded it."""
 
     def total(self) -> Cost:
         """All samples together."""

@@ -8,7 +8,7 @@ from typing import Final
 
 from footfall.analyze.profile.calltree import Cost, Profile
 
-__all__ = ["CLOCK_WORDS", "Clock", "default_clock", "has_cpu_time_alone", "reader"]
+__all__ = ["CLOCK_WORDS", "Clock", "default_clock", "has_cpu_time_alone", "known_clocks", "reader"]
 
 
 class Clock(StrEnum):
@@ -47,9 +47,19 @@ def reader(clock: Clock) -> Callable[[Cost], int]:
 def default_clock(profile: Profile) -> Clock:
     """Return CPU, or wall time where no sample has CPU time: of a process that waited or was stopped.
 
-    Whoever shows its times says which it is: they look alike.
+    Of a profile that another tool wrote, the first that it has. Whoever shows its times says which it is: they look
+    alike.
     """
+    if profile.origin is not None:
+        return next(clock for clock in Clock if clock in profile.origin.clocks)
     return Clock.CPU if any(cost.cpu_ns for cost in profile.costs.values()) else Clock.WALL
+
+
+def known_clocks(profile: Profile) -> frozenset[Clock]:
+    """Return the clocks of which the profile knows the time."""
+    if profile.origin is not None:
+        return frozenset(clock for clock in Clock if clock in profile.origin.clocks)
+    return frozenset((Clock.CPU, Clock.SAMPLES)) if has_cpu_time_alone(profile) else frozenset(Clock)
 
 
 def has_cpu_time_alone(profile: Profile) -> bool:
@@ -59,7 +69,8 @@ def has_cpu_time_alone(profile: Profile) -> bool:
     """
     costs = profile.costs.values()
     return (
-        any(cost.cpu_ns for cost in costs)
+        profile.origin is None
+        and any(cost.cpu_ns for cost in costs)
         and all(not cost.gil_ns and cost.wall_ns == cost.cpu_ns for cost in costs)
         and all(frame.line == frame.function.first_line and frame.column is None for frame in profile.frames)
     )

@@ -2,8 +2,8 @@
 
 A line of a file is one row, however many functions stand on it (a lambda, a generator expression): it has the name of
 the one that took the most time there. A name that is no file, such as `<string>`, may be that of any number of texts:
-there each function's line is a row of its own. What has no source (the collector, an import) has no row, nor has
-footfall's own code. Pure but for what `Sources` asks. Used by all tables by line.
+there each function's line is a row of its own. What has no source (the collector, an import)
+or no known line has no row, nor has footfall's own code. Pure but for what `Sources` asks. Used by all tables by line.
 """
 
 from __future__ import annotations
@@ -58,7 +58,8 @@ def line_places(profile: Profile, sources: Sources) -> list[LinePlace | None]:
             is_file[path] = sources.is_file(path)
             is_left_out[path] = not has_source(path) or sources.is_footfall(path)
         function = None if is_file[path] else frame.function
-        found.append(None if is_left_out[path] else LinePlace(path, frame.line, function))
+        has_place = frame.line > 0 and not is_left_out[path]
+        found.append(LinePlace(path, frame.line, function) if has_place else None)
     return found
 
 

@@ -12,6 +12,7 @@ from typing import Final
 
 from footfall.analyze.profile.calltree import (
     Cost,
+    Frame,
     Profile,
     Times,
     has_source,
@@ -84,7 +85,7 @@ def view_profile(
     file and on no line, and footfall's own code has no rows: `left_out` says what that took.
     """
     wanted = _Wanted(profile, clock, sources, test_times or {}, n_slowest)
-    rows = [row for row in _ROWS[by](wanted) if row.times.total.samples or row.sampled is not None]
+    rows = [row for row in _ROWS[by](wanted) if row.times.total != Cost() or row.sampled is not None]
     has_calls = by in ("function", "file", "line")
     left_out = _left_out(wanted, by) if has_calls else {}
     needs_code = by not in ("thread", "process")
@@ -113,12 +114,15 @@ class _Wanted:
 def _left_out(wanted: _Wanted, by: str) -> dict[str, Cost]:
     """Return the own time of frames without a row, by what they are."""
 
-    def kind(path: str) -> str | None:
+    def kind(frame: Frame) -> str | None:
+        path = frame.function.path
         if wanted.sources.is_footfall(path):
             return "footfall"
-        return path.strip("<>") if by != "function" and not has_source(path) else None
+        if by != "function" and not has_source(path):
+            return path.strip("<>")
+        return "no line" if by == "line" and not frame.line else None
 
-    kinds = [kind(frame.function.path) for frame in wanted.profile.frames]
+    kinds = list(map(kind, wanted.profile.frames))
     times = times_by(wanted.profile, None, kinds) if any(kinds) else {}
     return {name: each.own for name, each in sorted(times.items()) if wanted.clock(each.own)}
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Container, Mapping
+from typing import TYPE_CHECKING
 
 import click
 
@@ -15,11 +16,16 @@ from footfall.config.configuration import Config
 from footfall.errors import EXIT_FINDINGS, FootfallError
 from footfall.load.gather import Coverage, gather
 from footfall.load.measured_sources import MeasuredSources
+from footfall.load.profiles.read import is_data_file
 from footfall.report.coverage.difference import Difference, TimeDifference, difference_report, render_difference
 from footfall.report.jsontext import render_json
 from footfall.session.combining import combine_before_report
 from footfall.session.git import blob
 from footfall.session.output import show, warn
+
+if TYPE_CHECKING:
+    from footfall.analyze.profile.calltree import Origin, Profile
+    from footfall.analyze.profile.clocks import Clock
 
 __all__ = ["command"]
 
@@ -75,6 +81,8 @@ def command(
 ) -> int:
     """Show what changed from BEFORE to AFTER, two data files: coverage line by line, and the time of functions.
 
+    Of profiles that other tools wrote, as `footfall flame` reads them, only the times.
+
     AFTER is the usual data file where it is left out. Lines are compared also where the source changed between the
     runs: git gives the text that BEFORE saw, if it was committed. A function is slower or faster when its own time
     differs by more than three standard errors of sampling, and by --noise per cent.
@@ -97,6 +105,8 @@ def command(
 def _compare(config: Config, before: str, clock: str | None, noise: float) -> Difference:
     """Read both data files. Raises FootfallError: what that raises, `nothing-to-compare`."""
     after = config.data_file
+    if not is_data_file(before) or not is_data_file(after):
+        return Difference(before, after, times=_compare_times(config, before, after, clock, noise))
     was, sources_before = _gather(config, before)
     now, sources_now = _gather(config, after)
     times = None
@@ -155,15 +165,16 @@ def _gather(config: Config, data_file: str) -> tuple[Coverage, MeasuredSources]:
 
 def _compare_times(config: Config, before: str, after: str, clock: str | None, noise: float) -> TimeDifference:
     from footfall.analyze.profile.calltree import times_of_functions  # the half of all imports
-    from footfall.analyze.profile.clocks import Clock, default_clock, reader
+    from footfall.analyze.profile.clocks import Clock, reader
     from footfall.analyze.profile.time_changes import changed_times
     from footfall.report.times import function_times, need_clock, need_profile, sampled_ns
 
     profiles = [need_profile(config, data_file) for data_file in (before, after)]
-    if clock is not None:
-        chosen = Clock(clock)
-    else:
-        chosen = Clock.WALL if Clock.WALL in map(default_clock, profiles) else Clock.CPU
+    for data_file, profile in zip((before, after), profiles, strict=True):
+        if profile.origin is not None:
+            warn(profile.origin.notes, config.disable_warnings)
+            _need_errors(data_file, profile.origin)
+    chosen = Clock(clock) if clock is not None else _usual_clock(profiles)
     for profile in profiles:
         need_clock(profile, chosen)
     read = reader(chosen)
@@ -173,3 +184,26 @@ def _compare_times(config: Config, before: str, after: str, clock: str | None, n
     ]
     was_us, now_us = (sampled_ns(profile, read) // 1000 for profile in profiles)
     return TimeDifference(chosen, was_us, now_us, changes)
+
+
+def _need_errors(data_file: str, origin: Origin) -> None:
+    """Raise FootfallError (`samples-unknown`) for times of which nothing says how much of them may be chance."""
+    from footfall.analyze.profile.clocks import Clock
+
+    if Clock.SAMPLES not in origin.clocks and not origin.is_measured:
+        text = f"{data_file} ({origin.format}) does not say how many samples its times are of."
+        help = "What is chance can't be told without; `footfall flame BEFORE AFTER -o diff.html` shows both."
+        raise FootfallError("samples-unknown", text, help)
+
+
+def _usual_clock(profiles: list[Profile]) -> Clock:
+    """Return the clock to compare by where none is chosen. Raises FootfallError (`clock-unknown`)."""
+    from footfall.analyze.profile.clocks import Clock, default_clock, known_clocks
+
+    shared = frozenset.intersection(*map(known_clocks, profiles))
+    if Clock.WALL in map(default_clock, profiles) and Clock.WALL in shared:
+        return Clock.WALL
+    for each in (Clock.CPU, Clock.WALL):
+        if each in shared:
+            return each
+    raise FootfallError("clock-unknown", "The two profiles have no time in common.", "Record both with one tool.")

@@ -10,16 +10,18 @@ import click
 
 from footfall.analyze.profile.calltree import Profile
 from footfall.analyze.profile.clocks import Clock, default_clock
+from footfall.analyze.profile.selection import Selection
 from footfall.cli.options import (
     config_option,
     data_file_option,
     load_config,
     split_list,
 )
+from footfall.cli.reports.profile_options import choose_part, selection_options
 from footfall.cli.reports.report_files import write_parts
 from footfall.cli.reports.reporting import contexts_option, warn_of_profile
 from footfall.errors import UsageError
-from footfall.report.times import need_clock, need_profile, with_builtin_calls
+from footfall.report.times import clock_of_stacks, need_clock, need_profile, with_builtin_calls
 
 __all__ = ["command"]
 
@@ -37,6 +39,9 @@ Examples:
   footfall export --format speedscope -o run.speedscope.json
   footfall export -o run.pb.gz
   footfall export --format collapsed -o - | flamegraph.pl > flame.svg
+  footfall export profile.pstats -o profile.speedscope.json         what another tool recorded
+  footfall export perf-script.txt --focus '^CTracer_trace' -o tracer.pb.gz
+  footfall export --root '^handle ' --merge -f collapsed -o -
 """
 
 
@@ -44,18 +49,22 @@ Examples:
     "export",
     epilog=_EXAMPLES,
 )
+@click.argument("file", required=False, metavar="[FILE]")
 @click.option("-f", "--format", "format_", type=click.Choice(list(_FORMATS)), help="[default: what -o ends in]")
 @click.option("-o", "output", metavar="FILE", help="Where to write; - is stdout. [default: profile.ENDING]")
 @click.option(
     "--clock",
     type=click.Choice([clock.value for clock in Clock]),
-    help="The time of speedscope and pstats files; the others have all. [default: cpu, or wall where there is none]",
+    help="The time of speedscope and pstats files, and of stacks (in us); the others have all."
+    " [default: cpu, or wall where there is none; samples for stacks]",
 )
 @click.option("--lines", is_flag=True, help="Show the lines of a function separately in collapsed stacks.")
+@selection_options
 @contexts_option
 @data_file_option
 @config_option
 def command(
+    file: str | None,
     format_: str | None,
     output: str | None,
     clock: str | None,
@@ -63,18 +72,22 @@ def command(
     contexts: str | None,
     data_file: str | None,
     config_file: str | None,
+    selection: Selection,
 ) -> int:
-    """Write the profile for another viewer.
+    """Write the profile for another viewer: that of a data file, or of FILE, which `footfall flame` could show.
 
     collapsed (FlameGraph and most others), speedscope, pprof (protocol buffer, gzipped), gecko (Firefox Profiler) or
     pstats (what cProfile writes).
     """
     chosen = format_ or _format_of(output)
-    config = load_config(config_file, data_file=data_file, report_contexts=split_list(contexts))
+    if file is not None and data_file is not None:
+        raise UsageError("too-many-files", "The data file is named twice.", "Leave --data-file out.")
+    config = load_config(config_file, data_file=file or data_file, report_contexts=split_list(contexts))
     profile = need_profile(config, config.data_file, config.report_contexts, has_timelines=True)
     need_clock(profile, Clock(clock) if clock else None)
-    warn_of_profile(config, config.data_file)
-    found = _render(with_builtin_calls(profile), chosen, Clock(clock) if clock else default_clock(profile), lines)
+    warn_of_profile(config, config.data_file, profile)
+    profile = choose_part(with_builtin_calls(profile), selection)
+    found = _render(profile, chosen, Clock(clock) if clock else None, lines)
     where = output or f"profile{_FORMATS[chosen]}"
     write_parts(where, found, f"{chosen} profile")
     return 0
@@ -92,8 +105,9 @@ def _format_of(output: str | None) -> str:
     )
 
 
-def _render(profile: Profile, format_: str, clock: Clock, lines: bool) -> Iterable[str] | Iterable[bytes]:
+def _render(profile: Profile, format_: str, chosen: Clock | None, lines: bool) -> Iterable[str] | Iterable[bytes]:
     """Return the file's content in parts; only the module of its format is imported."""
+    clock = chosen or default_clock(profile)
     if format_ == "speedscope":
         from footfall.report.profile.speedscope import render_speedscope
 
@@ -112,4 +126,4 @@ def _render(profile: Profile, format_: str, clock: Clock, lines: bool) -> Iterab
         return [render_pstats(profile, clock)]
     from footfall.report.profile.collapsed import render_collapsed
 
-    return render_collapsed(profile, with_lines=lines)
+    return render_collapsed(profile, with_lines=lines, clock=clock_of_stacks(profile, chosen))

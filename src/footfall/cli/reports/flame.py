@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import click
 
-from footfall.analyze.profile.clocks import Clock
+from footfall.analyze.profile.clocks import Clock, known_clocks
+from footfall.analyze.profile.selection import Selection
 from footfall.cli.options import config_option, data_file_option, load_config
+from footfall.cli.reports.profile_options import choose_part, selection_options
 from footfall.cli.reports.report_files import write_output, write_parts
 from footfall.cli.reports.reporting import warn_of_profile
-from footfall.errors import UsageError
-from footfall.report.times import need_clock, need_profile, with_builtin_calls
+from footfall.errors import FootfallError, UsageError
+from footfall.report.times import clock_of_stacks, need_clock, need_profile, with_builtin_calls
 
 __all__ = ["command"]
 
@@ -20,6 +22,9 @@ Examples:
   footfall flame
   footfall flame before.data after.data -o diff.html
   footfall flame -o stacks.txt
+  footfall flame - < perf-script.txt               what other tools recorded, from stdin or a file
+  footfall flame profile.pstats --focus 'django/db'
+  footfall flame run.mojo --root '^handle ' --merge --ignore '^wait '
 """
 
 
@@ -42,6 +47,7 @@ Examples:
     " [default: cpu for a page, samples for stacks]",
 )
 @click.option("--lines", is_flag=True, help="Show the lines of a function separately in collapsed stacks.")
+@selection_options
 @data_file_option
 @config_option
 def command(
@@ -51,10 +57,15 @@ def command(
     lines: bool,
     data_file: str | None,
     config_file: str | None,
+    selection: Selection,
 ) -> int:
     """Write a flame graph of the profile: one page that needs nothing else, to open with any browser.
 
-    With two data files, frames are coloured by what changed from the first to the second. A name that does not end in
+    A file is a data file, or a profile that another tool wrote: collapsed stacks, perf script, Austin (text, MOJO),
+    py-spy, speedscope, pprof, pstats, Chrome trace events, Firefox Profiler, pyinstrument, profiling.sampling (binary),
+    gzipped or not; - is stdin.
+
+    With two files, frames are coloured by what changed from the first to the second. A name that does not end in
     .html gets collapsed stacks (one line for each stack, with its number of samples), for other viewers.
     """
     if len(data_files) > 2:
@@ -62,14 +73,21 @@ def command(
     if data_files and data_file is not None:
         raise UsageError("too-many-files", "The data file is named twice.", "Leave --data-file out.")
     config = load_config(config_file, data_file=data_files[-1] if data_files else data_file)
-    profile = with_builtin_calls(need_profile(config, config.data_file, has_timelines=True))
-    need_clock(profile, Clock(clock) if clock else None)
+    profiles = []
     for each in data_files or (config.data_file,):
-        warn_of_profile(config, each)
+        is_last = each == (data_files or (config.data_file,))[-1]
+        found = need_profile(config, each, has_timelines=is_last)
+        need_clock(found, Clock(clock) if clock else None)
+        warn_of_profile(config, each, found)
+        profiles.append(choose_part(with_builtin_calls(found), selection))
+    if not frozenset.intersection(*map(known_clocks, profiles)):
+        text = "The two profiles have no clock in common: they can't be compared."
+        raise FootfallError("clock-unknown", text, "Record both with one tool.")
+    profile = profiles[-1]
     if output.lower().endswith(_PAGE_ENDINGS):
         from footfall.report.site.flame_file import render_flame_file
 
-        before = with_builtin_calls(need_profile(config, data_files[0])) if len(data_files) == 2 else None
+        before = profiles[0] if len(profiles) == 2 else None
         title = config.data_file if before is None else f"{data_files[0]} and {data_files[1]}"
         page = render_flame_file(profile, title=title, before=before, clock=Clock(clock) if clock else None)
         write_output(output, page, "flame graph")
@@ -80,6 +98,8 @@ def command(
         )
     from footfall.report.profile.collapsed import render_collapsed
 
-    stacks = render_collapsed(profile, with_lines=lines, clock=Clock(clock or "samples"))
+    stacks = render_collapsed(
+        profile, with_lines=lines, clock=clock_of_stacks(profile, Clock(clock) if clock else None)
+    )
     write_parts(output, stacks, "collapsed stacks")
     return 0

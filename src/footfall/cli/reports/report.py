@@ -6,7 +6,9 @@ from dataclasses import replace
 
 import click
 
+from footfall.analyze.profile.selection import Selection
 from footfall.cli.face import current_face
+from footfall.cli.reports.profile_options import selection_options
 from footfall.cli.reports.reporting import (
     ReportRequest,
     contexts_option,
@@ -18,6 +20,7 @@ from footfall.cli.reports.reporting import (
 from footfall.config.configuration import Config
 from footfall.errors import FootfallError, UsageError
 from footfall.load.gather import unreadable_notes
+from footfall.load.profiles.read import is_data_file
 from footfall.report.coverage.text import TableOptions, render_table
 from footfall.session.output import show
 
@@ -35,6 +38,8 @@ Examples:
   footfall report --ratchet ratchet.json
   footfall report --by test
   footfall report --by phase                    what a test run's time goes into
+  footfall report --by line --root '^parse '    below one function
+  footfall report --by function --data-file profile.pstats
   footfall report --diff main --fail-under-patch 90
   footfall report --diff origin/main --format markdown > comment.md
 """
@@ -45,6 +50,7 @@ Examples:
     epilog=_EXAMPLES,
 )
 @report_options
+@selection_options
 @contexts_option
 @click.option(
     "--format",
@@ -115,6 +121,7 @@ def command(
     ratchet: str | None,
     update_ratchet: bool,
     precision: int | None,
+    selection: Selection,
 ) -> int:
     """Show coverage and time, file by file; all files or those named.
 
@@ -122,7 +129,8 @@ def command(
     profile, without what it called in other files.
 
     With --by, shows the profile: own time (Self) and time with all that was called (Total), in seconds and per cent
-    with the standard error that the number of samples gives; of each test its slowest lines.
+    with the standard error that the number of samples gives; of each test its slowest lines. --data-file may then be
+    a profile that another tool wrote, as for `footfall flame`.
 
     With --diff, shows what a git diff added or changed: statements, branches, conditions, what of them is missing and
     the time they take; as a table, for a comment (markdown), as annotations (github) or a code quality report (gitlab).
@@ -144,8 +152,15 @@ def command(
             text = "FILE, --include, --omit and --fail-under are of the coverage table, and --by shows the profile."
             raise UsageError("by-whole", text, "Leave out these options, or --by.")
         n_rows = count if count is not None else 0 if format_ == "json" else _N_ROWS
-        _show_profile(config, by, clock, format_ or "text", sort or "self", n_rows)
+        _show_profile(config, by, clock, selection, format_ or "text", sort or "self", n_rows)
         return 0
+    if not selection.is_whole:
+        text = "--focus, --ignore, --root and --merge choose a part of the profile, and --by shows it."
+        raise UsageError("by-missing", text, "Add --by function, or leave them out.")
+    if not is_data_file(config.data_file):
+        n_rows = _N_ROWS if count is None else count
+        _show_profile(config, "function", clock, selection, format_ or "text", sort or "self", n_rows)
+        return times_exit_status(config)
     if count is not None:
         raise UsageError(
             "by-missing",
@@ -179,7 +194,7 @@ def command(
     coverage = request.gather(config, needs_coverage=not is_plain)
     if coverage.is_profile_alone:
         warn_times_alone(config)
-        _show_profile(config, "function", clock)
+        _show_profile(config, "function", clock, selection)
         return times_exit_status(config)
     if not coverage.files:
         raise FootfallError(
@@ -237,10 +252,16 @@ def _check_diff(request: ReportRequest, revision: str | None, by: str | None, fa
 
 
 def _show_profile(
-    config: Config, by: str, clock: str | None, format_: str = "text", sort: str = "self", n_rows: int = _N_ROWS
+    config: Config,
+    by: str,
+    clock: str | None,
+    selection: Selection,
+    format_: str = "text",
+    sort: str = "self",
+    n_rows: int = _N_ROWS,
 ) -> None:
     from footfall.analyze.profile.clocks import Clock  # these are the half of all imports
     from footfall.cli.reports.views.by import show_times
     from footfall.report.profile.timetable import TimeTableOptions
 
-    show_times(config, TimeTableOptions(by, Clock(clock) if clock else None, sort, n_rows), format_)
+    show_times(config, TimeTableOptions(by, Clock(clock) if clock else None, sort, n_rows), format_, selection)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable
 from dataclasses import dataclass, fields
-from typing import Any, Concatenate, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 
 import click
 
@@ -20,6 +20,9 @@ from footfall.record.data.qualifications import read_qualifications
 from footfall.report.coverage.text import plural
 from footfall.session.combining import combine_before_report
 from footfall.session.output import show, warn
+
+if TYPE_CHECKING:
+    from footfall.analyze.profile.calltree import Profile  # the half of all imports, for some reports only
 
 __all__ = [
     "ReportRequest",
@@ -138,8 +141,11 @@ def contexts_option(function: _Command) -> _Command:
     )(function)
 
 
-def warn_of_profile(config: Config, data_file: str) -> None:
-    """Say again what qualifies the profile in a data file, for reports of times alone. Raises as `open_data_file`."""
+def warn_of_profile(config: Config, data_file: str, profile: Profile) -> None:
+    """Say again what qualifies the profile of a file, for reports of times alone. Raises as `open_data_file`."""
+    if profile.origin is not None:
+        warn(profile.origin.notes, config.disable_warnings)
+        return
     warn(read_qualifications(data_file, profile=True), config.disable_warnings)
 
 

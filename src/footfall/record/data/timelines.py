@@ -223,6 +223,16 @@ class Timelines:
                 copy.append(number_of.get(span.node, span.node), *span[1:])
         return found
 
+    def keep_nodes(self, number_of: Mapping[int, int]) -> Timelines:
+        """Return the timelines with other nodes; of those that `number_of` lacks the time stays, with nothing known."""
+        found = Timelines({}, self.labels, self.step_ns, self.max_spans)
+        for thread, timeline in self.threads.items():
+            copy = found.threads[thread] = ThreadTimeline(timeline.start_ns)
+            for span in timeline:
+                node = number_of.get(span.node)
+                copy.append(*((0, span.context, 0, span.wall_ns, 0, 0) if node is None else (node, *span[1:])))
+        return found
+
     def leave_contexts(self, kept: Iterable[int]) -> None:
         """Forget what was done in other contexts than these; the time stays, with nothing known of it."""
         wanted = set(kept)

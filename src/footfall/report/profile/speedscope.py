@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from footfall._version import VERSION
 from footfall.analyze.profile.calltree import Cost, Frame, Profile, has_source
-from footfall.analyze.profile.clocks import Clock, reader
+from footfall.analyze.profile.clocks import CLOCK_WORDS, Clock, reader
 from footfall.analyze.profile.stacks import frames_above
 from footfall.report.jsontext import render_json
 
@@ -29,7 +29,7 @@ def render_speedscope(profile: Profile, clock: Clock = Clock.CPU) -> Iterator[st
     head = {
         "$schema": _SCHEMA,
         "exporter": f"footfall@{VERSION}",
-        "name": "footfall",
+        "name": f"footfall, {CLOCK_WORDS[clock]}",  # which load/profiles/json/speedscope.py reads
         "shared": {"frames": [_frame(frame) for frame in profile.frames]},
     }
     yield f'{_json(head)[:-1]},"profiles":['

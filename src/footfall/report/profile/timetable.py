@@ -33,6 +33,8 @@ _LEFT_OUT: Final = {
     "import": "finding and loading modules",
     "asyncio": "tasks",
     "footfall": "footfall itself",
+    "no line": "functions of which no line is known",
+    "unknown": "functions of which no file is known",
     "not read": "stacks that could not be read",
     "frames left out": "frames left out of deep stacks",
 }
@@ -153,7 +155,8 @@ def _cells(row: TimeRow, shown: _Shown) -> list[str]:
         error = standard_error(share, shown.view.n_samples)
         is_measured = row.sampled is not None
         text = shown.text(cost, is_measured=is_measured)
-        found += [text, f"{100 * share:.1f}", "" if is_measured else f"{100 * error:.1f}"]
+        has_error = not is_measured and shown.view.n_samples > 0
+        found += [text, f"{100 * share:.1f}", f"{100 * error:.1f}" if has_error else ""]
     return found
 
 
@@ -176,14 +179,17 @@ def _notes(profile: Profile, shown: _Shown, options: TimeTableOptions, n_shown: 
     text = text[0].upper() + text[1:]
     if shown.clock is not Clock.SAMPLES:
         text += f", {shown.view.total / _NS_PER_SECOND:.3f} s in all"
-    text += f"; {profile.n_samples} samples"
-    if profile.interval_ns:
-        text += f", {_NS_PER_SECOND / profile.interval_ns:.0f} a second"
-    text += f"; {profile.n_dropped} dropped. +- is one standard error, in points."
+    if shown.view.n_samples or profile.origin is None:
+        text += f"; {profile.n_samples} samples"
+        if profile.interval_ns:
+            text += f", {_NS_PER_SECOND / profile.interval_ns:.0f} a second"
+        text += f"; {profile.n_dropped} dropped. +- is one standard error, in points."
+    else:
+        text += "; of how many samples is not known."
     notes = [f"{n_left} more; -n 0 shows all."] if n_left else []
     if any(row.sampled is not None for row in shown.view.rows):
         notes.append("Times without +- were measured, at start and end of each phase of the test, in its thread.")
-    if options.clock is None and shown.clock is Clock.WALL:
+    if options.clock is None and shown.clock is Clock.WALL and profile.origin is None:
         notes.append("No thread was seen to use CPU time, so these are wall times.")
     if options.by == "line" and has_cpu_time_alone(profile):
         notes.append("PyPy's sampler tells functions, not lines: each line is a function's first.")

@@ -11,6 +11,7 @@ from itertools import accumulate, compress, groupby
 from typing import Any
 
 from footfall.analyze.profile.calltree import Function, Profile
+from footfall.analyze.profile.clocks import Clock, known_clocks
 from footfall.analyze.test_costs import name_of_test
 
 __all__ = ["flame_payload"]
@@ -98,7 +99,8 @@ def flame_payload(
     (0 to 1) that tests ran, `is_library` whether a path is none of the project's. `before` is a profile to compare
     with: functions are then matched by name (see `_Tables`).
     """
-    tables = _Tables(shown, [profile] if before is None else [before, profile])
+    profiles = [profile] if before is None else [before, profile]
+    tables = _Tables(shown, profiles)
     tests: dict[str, int] = {"": 0}
     threads: list[str] = []
     node_of = tables.add(profile)
@@ -125,6 +127,7 @@ def flame_payload(
         "costs": costs,
         "before": old,
         "timeline": timeline,
+        "clocks": [clock for clock in Clock if all(clock in known_clocks(each) for each in profiles)],
         "intervalUs": profile.interval_ns / _NS_PER_US,
         "samples": profile.n_samples,
         "dropped": profile.n_dropped,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from footfall.analyze.profile.selection import Selection
+from footfall.cli.reports.profile_options import choose_part
 from footfall.cli.reports.report_files import write_output
 from footfall.cli.reports.reporting import warn_of_profile
 from footfall.config.configuration import Config
@@ -18,7 +20,7 @@ _FORMATS = ("text", "json")
 _INDENT = 4
 
 
-def show_times(config: Config, options: TimeTableOptions, format_: str) -> None:
+def show_times(config: Config, options: TimeTableOptions, format_: str, selection: Selection) -> None:
     """Print the times.
 
     Raises FootfallError: `no-profile`, `clock-unknown`, `bad-sort`, `bad-format`, what reading the data raises.
@@ -29,8 +31,10 @@ def show_times(config: Config, options: TimeTableOptions, format_: str) -> None:
         )
     profile = need_profile(config, config.data_file, config.report_contexts)
     need_clock(profile, options.clock)
-    test_times = read_test_times(config.data_file, config.report_contexts) if options.by == "test" else {}
-    warn_of_profile(config, config.data_file)
+    warn_of_profile(config, config.data_file, profile)
+    profile = choose_part(profile, selection)
+    has_test_times = options.by == "test" and profile.origin is None and selection.is_whole
+    test_times = read_test_times(config.data_file, config.report_contexts) if has_test_times else {}
     if format_ == "json":
         write_output("-", render_json(times_by_report(profile, options, test_times), indent=_INDENT) + "\n", "profile")
     else:

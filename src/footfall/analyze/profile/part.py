@@ -1,0 +1,127 @@
+"""A part of a profile: stacks that have, or lack, a function, from a function on, with recursion joined. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import replace
+
+from footfall.analyze.profile.calltree import Cost, CostKey, Frame, Profile, Squares, TreeNode, has_source
+from footfall.analyze.profile.selection import Selection
+
+__all__ = ["select"]
+
+
+def select(profile: Profile, selection: Selection) -> Profile:
+    """Return the part of the profile; its costs may be empty. Shares of it are of its own total."""
+    if selection.is_whole:
+        return profile
+    is_kept = _kept_nodes(profile, selection)
+    costs = {key: cost for key, cost in profile.costs.items() if is_kept[key[0]]}
+    is_needed = [False] * len(profile.nodes)
+    for node, _, _ in costs:
+        is_needed[node] = True
+    for number in range(len(profile.nodes) - 1, 0, -1):
+        if is_needed[number]:
+            is_needed[profile.nodes[number].parent] = True
+    tree = _SelectedTree(profile, selection)
+    number_of = {number: tree.add(number) for number in range(1, len(profile.nodes)) if is_needed[number]}
+    number_of[0] = 0
+    found = replace(profile, nodes=tree.nodes, costs={}, n_samples=0)
+    for (node, thread, context), cost in costs.items():
+        key: CostKey = (number_of[node], thread, context)
+        found.costs.setdefault(key, Cost()).add(cost)
+        found.n_samples += cost.samples
+    kept = {node: number for node, number in number_of.items() if is_kept[node]}
+    found.timelines = profile.timelines.keep_nodes(kept)
+    found.squares = _scaled_squares(profile, found)
+    return found
+
+
+def _matcher(profile: Profile, pattern: re.Pattern[str] | None) -> list[bool] | None:
+    """Return of each frame whether it matches; None without a pattern."""
+    if pattern is None:
+        return None
+    return [pattern.search(_text(frame)) is not None for frame in profile.frames]
+
+
+def _text(frame: Frame) -> str:
+    function = frame.function
+    return f"{function.qualname} ({function.path})" if has_source(function.path) else function.qualname
+
+
+def _kept_nodes(profile: Profile, selection: Selection) -> list[bool]:
+    """Return of each node whether a stack that ends in it is chosen."""
+    nodes = profile.nodes
+
+    def has_match(pattern: re.Pattern[str] | None) -> Callable[[int], bool] | None:
+        matches = _matcher(profile, pattern)
+        if matches is None:
+            return None
+        found = [False] * len(nodes)
+        for number, (parent, frame) in enumerate(nodes[1:], 1):
+            found[number] = found[parent] or matches[frame]
+        return found.__getitem__
+
+    wanted = [each for each in map(has_match, (selection.focus, selection.root)) if each is not None]
+    unwanted = has_match(selection.ignore)
+    return [
+        all(each(number) for each in wanted) and not (unwanted is not None and unwanted(number))
+        for number in range(len(nodes))
+    ]
+
+
+class _SelectedTree:
+    """The tree that chosen stacks make, from their root on, with recursion joined where that is asked for."""
+
+    def __init__(self, profile: Profile, selection: Selection) -> None:
+        self.nodes = [TreeNode(-1, -1)]
+        self._profile = profile
+        self._is_merged = selection.merge
+        self._is_root = _matcher(profile, selection.root)
+        self._numbers: dict[TreeNode, int] = {}
+        self._number_of: dict[int, int] = {0: 0}
+
+    def add(self, number: int) -> int:
+        """Return the number here of a node, whose parent was added before; 0 above the root."""
+        parent, frame = self._profile.nodes[number]
+        below = self._number_of[parent]
+        if below == 0 and self._is_root is not None and not self._is_root[frame]:
+            self._number_of[number] = 0
+            return 0
+        if self._is_merged:
+            below = self._above_same_function(below, frame)
+        node = TreeNode(below, frame)
+        found = self._numbers.get(node)
+        if found is None:
+            found = self._numbers[node] = len(self.nodes)
+            self.nodes.append(node)
+        self._number_of[number] = found
+        return found
+
+    def _above_same_function(self, below: int, frame: int) -> int:
+        """Return the caller of the function where it is on the stack already, else what is given."""
+        frames = self._profile.frames
+        function = frames[frame].function
+        at = below
+        while at:
+            parent, other = self.nodes[at]
+            if frames[other].function == function:
+                return parent
+            at = parent
+        return below
+
+
+def _scaled_squares(profile: Profile, part: Profile) -> list[Squares]:
+    """Return the sums of squares of each thread's part: as its looks are a part of all."""
+    n_threads = len(profile.squares)
+    all_samples, samples = [0] * n_threads, [0] * n_threads
+    for counted, costs in ((all_samples, profile.costs), (samples, part.costs)):
+        for (node, thread, _), cost in costs.items():
+            if node and thread < n_threads:
+                counted[thread] += cost.samples
+    shares = [kept / (total or 1) for kept, total in zip(samples, all_samples, strict=True)]
+    return [
+        Squares(squares.wall * share, squares.cpu * share, squares.gil * share)
+        for squares, share in zip(profile.squares, shares, strict=True)
+    ]

@@ -1,0 +1,1 @@
+"""Profiles of other tools that are records of bytes."""

@@ -1,0 +1,164 @@
+"""What all readers of other tools' profiles fill: stacks one by one, to a profile.
+
+Memory goes with the number of different stacks, not with the length of the file. Called by the readers of this folder.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from typing import Final
+
+from footfall.analyze.profile.calltree import (
+    UNKNOWN_PATH,
+    Cost,
+    CostKey,
+    Frame,
+    Function,
+    Origin,
+    Profile,
+    ProfiledThread,
+    TreeNode,
+)
+from footfall.analyze.profile.clocks import Clock
+from footfall.errors import FootfallError
+from footfall.record.data.timelines import Span
+
+__all__ = ["MAX_NUMBER", "StackTree", "Weight", "is_number"]
+
+MAX_NUMBER: Final = 1 << 58
+"""What no time in nanoseconds and no number of samples reaches; sums of some still fit where they are stored."""
+_MAX_PLACE: Final = (1 << 31) - 1
+_MAX_THREAD: Final = (1 << 64) - 1
+
+
+def is_number(value: object, end: int = MAX_NUMBER) -> bool:
+    """Tell whether a value from a file is a whole number from 0 on, below `end`."""
+    return type(value) is int and 0 <= value < end
+
+
+@dataclass(frozen=True, slots=True)
+class Weight:
+    """What one stack counts for. Nanoseconds and looks at the thread."""
+
+    samples: int = 0
+    wall_ns: int = 0
+    cpu_ns: int = 0
+    gil_ns: int = 0
+
+
+class StackTree:
+    """Builds a profile. Numbers of frames, nodes and threads are those of the profile; node 0 is the root."""
+
+    def __init__(self) -> None:
+        self.profile = Profile()
+        self.notes: list[tuple[str, str]] = []
+        self._functions: dict[Function, Function] = {}
+        self._frame_ids: dict[Frame, int] = {}
+        self._node_ids: dict[TreeNode, int] = {}
+        self._thread_ids: dict[ProfiledThread, int] = {}
+
+    def frame(
+        self,
+        name: str,
+        path: str = "",
+        line: int = 0,
+        *,
+        first_line: int = 0,
+        end_line: int = 0,
+        column: int | None = None,
+        end_column: int | None = None,
+    ) -> int:
+        """Return the number of a frame. Without a path its name alone is known; lines are 0 where they are not known.
+
+        Places that no source has count as not known.
+        """
+        function = Function(path or UNKNOWN_PATH, name or "(no name)", _place(first_line))
+        function = self._functions.setdefault(function, function)
+        line = _place(line)
+        frame = Frame(function, line, max(_place(end_line), line), _column(column), _column(end_column))
+        number = self._frame_ids.get(frame)
+        if number is None:
+            number = self._frame_ids[frame] = len(self.profile.frames)
+            self.profile.frames.append(frame)
+        return number
+
+    def node(self, parent: int, frame: int) -> int:
+        """Return the number of a frame's node below its caller's."""
+        node = TreeNode(parent, frame)
+        number = self._node_ids.get(node)
+        if number is None:
+            number = self._node_ids[node] = len(self.profile.nodes)
+            self.profile.nodes.append(node)
+        return number
+
+    def stack(self, frames: Iterable[int]) -> int:
+        """Return the number of the node that a stack ends in, the outermost frame first."""
+        node = 0
+        for frame in frames:
+            node = self.node(node, frame)
+        return node
+
+    def thread(self, pid: int = 0, native_id: int = 0, name: str = "") -> int:
+        """Return the number of a thread; 0 where its process or the thread has no number."""
+        pid, native_id = (each if 0 <= each <= _MAX_THREAD else 0 for each in (pid, native_id))
+        thread = ProfiledThread(pid, native_id, name)
+        number = self._thread_ids.get(thread)
+        if number is None:
+            number = self._thread_ids[thread] = len(self.profile.threads)
+            self.profile.threads.append(thread)
+        return number
+
+    def add(self, node: int, thread: int, weight: Weight, *, context: str = "", end_ns: int | None = None) -> bool:
+        """Count what a thread spent in a stack; with `end_ns`, that it was there until then.
+
+        Returns False, and counts nothing, for numbers that can't be.
+        """
+        numbers = (weight.samples, weight.wall_ns, weight.cpu_ns, weight.gil_ns)
+        if min(numbers) < 0 or max(numbers) >= MAX_NUMBER:
+            return False
+        profile = self.profile
+        key: CostKey = (node, thread, context)
+        cost = profile.costs.get(key)
+        if cost is None:
+            cost = profile.costs[key] = Cost()
+        cost.wall_ns += weight.wall_ns
+        cost.cpu_ns += weight.cpu_ns
+        cost.gil_ns += weight.gil_ns
+        cost.samples += weight.samples
+        profile.n_samples += weight.samples
+        if end_ns is not None and 0 <= end_ns < MAX_NUMBER and weight.wall_ns:
+            label = profile.timelines.context(context)
+            span = Span(node, label, weight.samples, weight.wall_ns, weight.cpu_ns, weight.gil_ns)
+            profile.timelines.add(thread, end_ns, span)
+        return True
+
+    def note_damage(self, what: str) -> None:
+        """Say what of the file could not be read: numbers are without it."""
+        self.notes.append(("profile-damaged", what))
+
+    def note_unread(self, count: int, unit: str) -> None:
+        """Say how many pieces of the file could not be read, if there are some. `unit` is a singular."""
+        if count:
+            units = unit if count == 1 else f"{unit}s"
+            self.note_damage(f"{count} {units} could not be read and {'is' if count == 1 else 'are'} left out.")
+
+    def finish(self, format_: str, clocks: Collection[Clock], *, is_measured: bool = False) -> Profile:
+        """Return the profile. Raises FootfallError (`profile-empty`)."""
+        profile = self.profile
+        if not any(node for node, _, _ in profile.costs):
+            raise FootfallError("profile-empty", f"The file ({format_}) has no stack.", "Record it again, for longer.")
+        profile.origin = Origin(format_, frozenset(clocks), is_measured, tuple(self.notes))
+        profile.n_processes = len({thread.pid for thread in profile.threads})
+        runs = (0,)
+        profile.timelines.bound()
+        profile.timelines.count_from_start(runs)
+        return profile
+
+
+def _place(line: int) -> int:
+    return line if 0 <= line <= _MAX_PLACE else 0
+
+
+def _column(column: int | None) -> int | None:
+    return column if column is not None and 0 <= column <= _MAX_PLACE else None

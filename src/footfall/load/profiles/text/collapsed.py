@@ -1,0 +1,113 @@
+"""Collapsed stacks: `outermost;...;innermost COUNT` on each line, of footfall, perf, py-spy, `profiling.sampling`, ...
+
+The format says nothing of what is counted; counts are taken for samples, as flame graph programs take them. What some
+tools write as first frames names the thread: `tid:1` (`profiling.sampling`), `process 1:"..."` and `thread (1): NAME`
+(py-spy), `COMMAND-PID/TID` (stackcollapse-perf.pl --tid).
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from footfall.analyze.profile.calltree import Profile
+from footfall.analyze.profile.clocks import Clock
+from footfall.load.profiles.opened import OpenedProfile
+from footfall.load.profiles.stack_tree import StackTree, Weight
+from footfall.load.profiles.text.frame_names import NamedFrame, parse_frame, parse_place_first
+
+__all__ = ["StackCache", "looks_collapsed", "read_collapsed"]
+
+FORMAT: Final = "collapsed stacks"
+_LINE: Final = re.compile(rb"(\S.*?)\s+(\d{1,18})\s*")
+_LINES_TO_LOOK_AT: Final = 50
+_TACHYON_THREAD: Final = re.compile(r"tid:(\d+)")
+_PYSPY_PROCESS: Final = re.compile(r'process (\d+):"?(.*?)"?', re.DOTALL)
+_PYSPY_THREAD: Final = re.compile(r"thread \((?:(0x[0-9a-fA-F]+)|(\d+))\)(?:: (.*))?", re.DOTALL)
+_PERF_THREAD: Final = re.compile(r"(.+)-(\d+|\?)/(\d+)", re.DOTALL)
+_NO_PYTHON: Final = "(no Python code)"
+"""What footfall writes for time in which no Python code ran."""
+
+
+class StackCache:
+    """What was found for the texts of stacks, for as many as fit into some memory: the same come again and again."""
+
+    _MAX_BYTES: Final = 1 << 25
+
+    def __init__(self) -> None:
+        self._found: dict[bytes, tuple[int, int]] = {}
+        self._size = 0
+
+    def get(self, text: bytes) -> tuple[int, int] | None:
+        """Return node and thread, if they are here."""
+        return self._found.get(text)
+
+    def put(self, text: bytes, node: int, thread: int) -> None:
+        """Keep them; all others are forgotten when there is no room."""
+        self._size += len(text) + 200  # the entry itself
+        if self._size > self._MAX_BYTES:
+            self._found.clear()
+            self._size = len(text)
+        self._found[text] = (node, thread)
+
+
+def looks_collapsed(head: bytes) -> bool:
+    """Tell whether a file that begins so has lines of this format, most of its first ones."""
+    lines = [line for line in head.split(b"\n")[:_LINES_TO_LOOK_AT] if line.strip() and not line.startswith(b"#")]
+    if len(head.split(b"\n")) <= _LINES_TO_LOOK_AT and len(lines) > 1 and not head.endswith(b"\n"):
+        lines.pop()  # may be cut off
+    n_stacks = sum(_LINE.fullmatch(line) is not None for line in lines)
+    return n_stacks > 0 and 2 * n_stacks >= len(lines) and b"\0" not in head
+
+
+def read_collapsed(opened: OpenedProfile) -> Profile:
+    """Read the stacks. Memory goes with the number of different ones. Raises FootfallError (`profile-empty`)."""
+    tree = StackTree()
+    cache = StackCache()
+    n_unread = 0
+    for line in opened.lines():
+        match = _LINE.fullmatch(line)
+        if match is None:
+            n_unread += bool(line.strip()) and not line.startswith(b"#")
+            continue
+        stack, count = match.groups()
+        found = cache.get(stack)
+        if found is None:
+            found = _add_stack(tree, stack.decode("utf-8", "replace"))
+            cache.put(stack, *found)
+        n_unread += not tree.add(*found, Weight(samples=int(count)))
+    tree.note_unread(n_unread + opened.n_long_lines, "line")
+    return tree.finish(FORMAT, {Clock.SAMPLES})
+
+
+def _add_stack(tree: StackTree, text: str) -> tuple[int, int]:
+    """Return the numbers of a stack's node and thread."""
+    frames = text.split(";")
+    pid, native_id, name = 0, 0, ""
+    is_tachyon = False
+    if match := _TACHYON_THREAD.fullmatch(frames[0]):
+        native_id, is_tachyon = _number(match[1]), True
+        frames = frames[1:]
+    elif match := _PERF_THREAD.fullmatch(frames[0]):
+        name, pid, native_id = match[1], _number(match[2]), _number(match[3])
+        frames = frames[1:]
+    else:
+        while frames and (match := _PYSPY_PROCESS.fullmatch(frames[0])):
+            pid = _number(match[1])  # the last is the process itself, those before it are its parents
+            frames = frames[1:]
+        if frames and (match := _PYSPY_THREAD.fullmatch(frames[0])):
+            native_id = int(match[1], 16) if match[1] else _number(match[2])
+            name = match[3] or ""
+            frames = frames[1:]
+    thread = tree.thread(pid, native_id, name)
+    if frames == [_NO_PYTHON]:
+        return 0, thread
+    node = 0
+    for each in frames:
+        found = (parse_place_first(each) or NamedFrame(each)) if is_tachyon else parse_frame(each)
+        node = tree.node(node, tree.frame(found.name, found.path, found.line))
+    return node, thread
+
+
+def _number(text: str) -> int:
+    return int(text) if text.isdecimal() and len(text) < 20 else 0

@@ -1,0 +1,168 @@
+"""What `perf script` prints: for each sample a line of its thread, time and event, then a line for each frame.
+
+With CPython's trampolines (`python -X perf`, PYTHONPERFSUPPORT=1) Python's functions are among the frames. Events that
+count nanoseconds of CPU time (cpu-clock, task-clock) give times, others only samples. A frame's file is the program or
+library that it is in, a Python function's its source.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import Final
+
+from footfall.analyze.profile.calltree import Profile
+from footfall.analyze.profile.clocks import Clock
+from footfall.load.profiles.opened import OpenedProfile
+from footfall.load.profiles.stack_tree import StackTree, Weight
+from footfall.load.profiles.text.frame_names import PYTHON_PREFIX, parse_frame, split_place
+
+__all__ = ["looks_like_perf_script", "read_perf_script"]
+
+_FORMAT: Final = "perf script"
+_SAMPLE: Final = re.compile(
+    rb"\s*(?P<comm>\S.*?)\s+(?:(?P<pid>-?\d{1,18})/)?(?P<tid>-?\d{1,18})\s+"
+    rb"(?:\[\d+\]\s+)?(?:\S{1,8}\s+)?(?:(?P<seconds>\d{1,12})\.(?P<fraction>\d{1,9}):)?"
+    rb"\s*(?:(?P<period>\d{1,18})\s+)?(?P<event>[\w./:,=@{}-]*[\w/}]):+(?P<rest>\s.*)?"
+)
+_FRAME: Final = re.compile(rb"\s*([0-9a-f]{1,16})\s+(\S.*)")
+_OFFSET: Final = re.compile(r"\+0x[0-9a-f]+$")
+_CPU_EVENTS: Final = frozenset({"cpu-clock", "task-clock"})
+_HYBRID: Final = re.compile(r"cpu(?:_core|_atom)?/([^/]*)/")
+_NS_PER_SECOND: Final = 1_000_000_000
+_MAX_NAMES: Final = 1 << 16
+_MAX_FRAMES: Final = 1 << 20
+
+
+def looks_like_perf_script(head: bytes) -> bool:
+    """Tell whether a file that begins so has a sample of this format and a frame after it."""
+    lines = head.split(b"\n")
+    for line, following in zip(lines, lines[1:], strict=False):
+        match = _SAMPLE.fullmatch(line) if not line.startswith((b"#", b"\t")) else None
+        if match is not None:
+            frame = following if following[:1].isspace() else match["rest"] or b""
+            if _FRAME.fullmatch(frame) is not None and frame.rstrip().endswith(b")"):
+                return True
+    return False
+
+
+@dataclass(slots=True)
+class _Sample:
+    thread: int
+    event: str
+    period: int
+    time_ns: int | None
+    frames: list[bytes] = field(default_factory=list)
+    """Innermost first."""
+
+
+def read_perf_script(opened: OpenedProfile) -> Profile:
+    """Read the samples of the first event. Memory goes with the number of different stacks.
+
+    Raises FootfallError (`profile-empty`).
+    """
+    reader = _Reader()
+    for line in opened.lines():
+        reader.take(line)
+    reader.end_sample()
+    tree = reader.tree
+    tree.note_unread(reader.n_unread + opened.n_long_lines, "line")
+    if reader.n_other_events:
+        events = ", ".join(sorted(reader.other_events)[:5])
+        text = f"Only samples of the event {reader.event} are shown; {reader.n_other_events} of {events} are left out."
+        tree.notes.append(("profile-part", text))
+    return tree.finish(_FORMAT, {Clock.CPU, Clock.SAMPLES} if reader.event in _CPU_EVENTS else {Clock.SAMPLES})
+
+
+class _Reader:
+    def __init__(self) -> None:
+        self.tree = StackTree()
+        self.event = ""
+        self.n_unread = 0
+        self.n_other_events = 0
+        self.other_events: set[str] = set()
+        self._sample: _Sample | None = None
+        self._frames: dict[bytes, int] = {}
+
+    def take(self, line: bytes) -> None:
+        """Take a line: a sample's first, a frame's, an empty one that ends a sample, a comment."""
+        if not line.strip():
+            self.end_sample()
+        elif line[:1] == b"#":
+            pass
+        elif line[:1] == b"\t" or self._sample is not None:
+            self._take_frame(line)
+        else:
+            self._begin_sample(line)
+
+    def _take_frame(self, line: bytes) -> None:
+        if self._sample is not None and _FRAME.fullmatch(line) is not None and len(self._sample.frames) < _MAX_FRAMES:
+            self._sample.frames.append(line)
+        elif line[:1].isspace():
+            self.n_unread += 1
+        else:  # a sample without a stack, and no empty line after it
+            self.end_sample()
+            self._begin_sample(line)
+
+    def _begin_sample(self, line: bytes) -> None:
+        match = _SAMPLE.fullmatch(line)
+        if match is None:
+            self.n_unread += 1
+            return
+        event = _event_name(match["event"].decode("utf-8", "replace"))
+        name = match["comm"].decode("utf-8", "replace")
+        time_ns = None
+        if match["seconds"] is not None:
+            time_ns = int(match["seconds"]) * _NS_PER_SECOND + int(match["fraction"].ljust(9, b"0"))
+        thread = self.tree.thread(int(match["pid"] or 0), int(match["tid"]), name)
+        self._sample = _Sample(thread, event, int(match["period"] or 1), time_ns)
+        rest = match["rest"]
+        if rest and _FRAME.fullmatch(rest) is not None and rest.rstrip().endswith(b")"):
+            self._sample.frames.append(rest)  # recorded without stacks
+
+    def end_sample(self) -> None:
+        """Count the sample that is complete, if there is one."""
+        sample, self._sample = self._sample, None
+        if sample is None or not sample.frames:
+            return
+        self.event = self.event or sample.event
+        if sample.event != self.event:
+            self.n_other_events += 1
+            if len(self.other_events) < _MAX_NAMES:
+                self.other_events.add(sample.event)
+            return
+        node = 0
+        for line in reversed(sample.frames):
+            node = self.tree.node(node, self._number(line))
+        spent_ns = sample.period if sample.event in _CPU_EVENTS else 0
+        weight = Weight(samples=1, cpu_ns=spent_ns)
+        self.n_unread += not self.tree.add(node, sample.thread, weight)
+
+    def _number(self, line: bytes) -> int:
+        """Return the frame of a line; without its address, which differs within a function."""
+        match = _FRAME.fullmatch(line)
+        text = match[2].rstrip() if match is not None else line.strip()
+        found = self._frames.get(text)
+        if found is None:
+            found = self._frame(text.decode("utf-8", "replace"))
+            if len(self._frames) >= _MAX_NAMES:
+                self._frames.clear()
+            self._frames[text] = found
+        return found
+
+    def _frame(self, text: str) -> int:
+        symbol, module = split_place(text)
+        symbol = _OFFSET.sub("", symbol)
+        if symbol.startswith(PYTHON_PREFIX):
+            python = parse_frame(symbol)
+            return self.tree.frame(python.name, python.path)
+        return self.tree.frame(symbol, "" if module in ("[unknown]", "inlined") else module)
+
+
+def _event_name(event: str) -> str:
+    """Return an event without its modifiers: `cycles:u` and `cpu_core/cycles/u` are `cycles`."""
+    match = _HYBRID.match(event)
+    if match is not None:
+        return match[1].partition(",")[0] or event
+    name, colon, modifiers = event.rpartition(":")
+    return name if colon and set(modifiers) <= set("ukhIGHpPSDWeb") and name else event
