@@ -19,6 +19,9 @@ typedef struct module_state {
     PyObject *sample_label; /* owned; contexts.c: of the samples that are taken now, NULL at first */
     struct context_thread *context_threads; /* owned list; engines/thread_contexts.c: threads that began in a context */
     PyTypeObject *stand_in_type; /* owned; core/program_starts.c */
+    Py_ssize_t code_events_slot; /* engines/code_extra.h: of the engine on sys.monitoring */
+    Py_ssize_t traced_code_slot; /* of the engine on settrace */
+    uint32_t n_starts; /* of engines: what an earlier one has left in a slot is not the present one's */
     const struct engine_functions *engines[MAX_ENGINES]; /* engines/engine.h: those that this version has */
     int n_engines;
 } module_state;

@@ -30,6 +30,15 @@ drop_empty_slots(PyCodeObject *code, Py_ssize_t index, const void *extra)
     all->size = index + 1;
 }
 
+Py_ssize_t
+code_extra_slot(Py_ssize_t *kept, freefunc free_extra)
+{
+    if (*kept == 0) {
+        *kept = PyUnstable_Eval_RequestCodeExtraIndex(free_extra) + 1;
+    }
+    return *kept - 1;
+}
+
 int
 code_extra_set(PyObject *code, Py_ssize_t index, void *extra)
 {

@@ -1,5 +1,6 @@
 """The commands `footfall` (`python -m footfall` too) and `footfall-coverage`: Ctrl-C while they load just ends them."""
 
+import sys
 from _signal import SIG_DFL, SIGINT, default_int_handler, getsignal, signal  # type: ignore[import-not-found]
 
 __all__ = ["as_coverage", "main"]
@@ -14,7 +15,23 @@ def main(is_as_coverage: bool = False) -> None:
 
     if handler is default_int_handler:
         signal(SIGINT, handler)
+    _end_coverage_of_this_process()
     run(is_as_coverage=is_as_coverage)
+
+
+def _end_coverage_of_this_process() -> None:
+    """Stop coverage.py where COVERAGE_PROCESS_START has it measure every process: this one too.
+
+    It would leave a data file of footfall's own code, which `combine` takes for the project's.
+    """
+    startup = getattr(sys.modules.get("coverage.control"), "process_startup", None)
+    measuring = getattr(startup, "coverage", None)
+    if measuring is not None:
+        import contextlib
+
+        with contextlib.suppress(Exception):  # it is another project's
+            measuring.stop()
+            measuring._auto_save = False
 
 
 def as_coverage() -> None:

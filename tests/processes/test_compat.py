@@ -115,6 +115,40 @@ PROGRAMS = {
         again.erase()
         print(os.path.exists(".coverage"), bool(again.get_data()))
     """,
+    "a report leaves the data file, without a save": """
+        cov = coverage.Coverage(source=["."])
+        with cov.collect():
+            import lib
+            lib.choose(5)
+        cov.report()
+        print(os.path.exists(".coverage"))
+        again = coverage.CoverageData()
+        again.read()
+        show(again)
+    """,
+    "sources that are gone, and errors that are ignored": """
+        open("gone.py", "w").write("a = 1")
+        open("bad.py", "w").write("a = = 1")
+        cov = coverage.Coverage(messages=True)
+        cov.get_data().add_lines({os.path.abspath(name): [1] for name in ("gone.py", "bad.py")})
+        os.remove("gone.py")
+        warnings.simplefilter("always")
+        def failing(call, **named):
+            with warnings.catch_warnings(record=True) as caught:
+                attempt(lambda: float(call(ignore_errors=True, **named)))
+            print([str(each.message).partition(": [Errno")[0].partition(": No source")[0].partition(" (")[0] for each in caught])
+        for name in ("gone.py", "bad.py"):
+            try:
+                cov.report(morfs=[name])
+            except coverage.CoverageException as error:
+                print(type(error).__name__, str(error).partition("'.")[0].partition(" at line 1")[0])
+            failing(cov.report, morfs=[name])
+            failing(cov.xml_report, morfs=[name], outfile=name + ".xml")
+            print(os.path.exists(name + ".xml"))
+        failing(cov.json_report, outfile="out.json")
+        print(json.load(open("out.json"))["files"])
+        print(sorted(dict(cov.sys_info()).keys() & {"data_file", "cwd", "config_file", "python"}))
+    """,
     "contexts, and data looked at while measuring goes on": """
         import lib
         cov = coverage.Coverage(branch=True, context="static", include="*/lib.py")
@@ -435,3 +469,32 @@ def test_only_calls_that_begin_after_the_start_are_measured(tmp_path):
         print([line - inner.__code__.co_firstlineno for line in data.lines(os.path.abspath("program.py"))])
     """
     assert _run(tmp_path / "ours", program, "footfall.compat") == "[(-3, 4), (4, 5), (5, -3)] 2\n[1]\n"
+
+
+@pytest.mark.skipif(sys.implementation.name != "cpython", reason="what runs out is CPython's")
+def test_measuring_starts_as_often_as_a_program_likes(tmp_path):
+    """The interpreter has 255 places by code object, and gives none back; a start that failed is in nobody's way."""
+    program = """
+        import lib, footfall.observe.late as late
+        lib.choose(0)
+        for n in range(300):
+            cov = coverage.Coverage(data_file=None, branch=True, include=["*/lib.py"] if n % 3 else ["*/none.py"])
+            with cov.collect():
+                lib.choose(9 if n % 2 else 0)
+            if n > 294:
+                show(cov.get_data())
+        real, late.Scope = late.Scope, None
+        try:
+            coverage.Coverage().start()
+        except TypeError as error:
+            print(error)
+        late.Scope = real
+        with coverage.Coverage(data_file=None, include=["*/lib.py"]).collect():
+            print(sorted(coverage.Coverage.current().get_data().measured_files()))
+    """
+    big = "lib.py [(-3, 4), (4, 5), (5, -3)] [4, 5] {4: [''], 5: ['']}\n[''] True True\n"
+    small = "lib.py [(-3, 4), (4, 6), (6, 8), (8, -3)] [4, 6, 8] {4: [''], 6: [''], 8: ['']}\n[''] True True\n"
+    nothing = "[] True False\n"
+    assert _run(tmp_path / "ours", program, "footfall.compat") == (
+        big + small + nothing + small + big + "'NoneType' object is not callable\n[]\n"
+    )

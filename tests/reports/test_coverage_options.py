@@ -44,18 +44,17 @@ def test_options_without_effect_leave_a_note(footfall: Footfall, program: pathli
         assert done.stderr.count("has no effect: ") == len(options)
 
 
+def _as_coverage(directory: pathlib.Path, *words: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-c", "from footfall.__main__ import as_coverage; as_coverage()", *words]
+    environment = {**os.environ, **environment}
+    return subprocess.run(command, cwd=directory, env=environment, capture_output=True, text=True, check=False)
+
+
 def test_options_that_change_no_result_are_not_named_in_place_of_coverage(
     footfall: Footfall, program: pathlib.Path
 ) -> None:
     """`footfall-coverage` prints what coverage.py does, and refuses what that refuses."""
-    command = [sys.executable, "-c", "from footfall.__main__ import as_coverage; as_coverage()", "run"]
-    done = subprocess.run(
-        [*command, "--timid", "--concurrency=thread,greenlet", "program.py"],
-        cwd=program.parent,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = _as_coverage(program.parent, "run", "--timid", "--concurrency=thread,greenlet", "program.py")
     assert (done.returncode, done.stdout, done.stderr) == (0, "true\n", "")
     for options, expected in (
         (["--concurrency=threads"], "Unknown concurrency choices: threads. "),
@@ -97,6 +96,32 @@ def test_a_recipe_for_child_processes_combines(footfall: Footfall, program: path
         assert not (program.parent / ".coverage").exists()
         assert footfall("combine").returncode == 0
         assert footfall("report", "--format=total").stdout == "100\n"
+
+
+def test_files_of_any_name_are_combined_in_place_of_coverage(footfall: Footfall, program: pathlib.Path) -> None:
+    """`footfall-coverage report` takes every file named after the data file; `footfall report` its own, and names others."""
+    footfall("run", "--no-profile", "--data-file=.coverage.one", "program.py")
+    done = footfall("report")
+    assert done.returncode == 3
+    assert done.stderr.startswith(
+        "footfall: No data to report. There is no data file '.coverage'. There is a file .cov"
+    )
+    done = _as_coverage(program.parent, "report", "--format=total")
+    assert (done.returncode, done.stdout) == (0, "67\n")
+    assert sorted(path.name for path in program.parent.glob(".coverage*")) == [".coverage"]
+
+
+def test_coverage_started_in_every_process_is_not_in_the_way(program: pathlib.Path) -> None:
+    """COVERAGE_PROCESS_START measures this very command where coverage.py is installed: what it finds is no data."""
+    (program.parent / "each.ini").write_text("[run]\nparallel = true\nbranch = true\n", encoding="utf-8")
+    for word in ("run", "combine"):
+        done = _as_coverage(
+            program.parent, word, *(["program.py"] if word == "run" else []), COVERAGE_PROCESS_START="each.ini"
+        )
+        assert done.returncode == 0, done.stderr
+    assert sorted(path.name for path in program.parent.glob(".coverage*")) == [".coverage"]
+    done = _as_coverage(program.parent, "report")
+    assert done.stdout.splitlines()[2].split() == ["program.py", "4", "1", "75%"]
 
 
 def test_help_is_a_command_too(footfall: Footfall) -> None:

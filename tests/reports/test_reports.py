@@ -246,7 +246,10 @@ def test_a_file_that_cannot_be_read_is_listed(capsys, tmp_path, monkeypatch) -> 
     (tmp_path / "good.py").write_text("a = 1\n", encoding="utf-8")
     (tmp_path / "bad.py").write_text("a = = 1\n", encoding="utf-8")
     (tmp_path / "page.html").write_text("<p>= =</p>", encoding="utf-8")
-    for name, slug in (("gone.py", "no-source"), ("bad.py", "not-python")):
+    for name, slug, why in (
+        ("gone.py", "no-source", f"No source for code: '{tmp_path}/gone.py'. No such file"),
+        ("bad.py", "not-python", f"Couldn't parse '{tmp_path}/bad.py' as Python source: 'invalid syntax' at line 1."),
+    ):
         files = {str(tmp_path / each): FileData({"": {1}}) for each in ("good.py", "page.html", name)}
         with write_coverage(".coverage", files, has_arcs=False):
             pass
@@ -255,7 +258,7 @@ def test_a_file_that_cannot_be_read_is_listed(capsys, tmp_path, monkeypatch) -> 
             assert (status, errors.count(f"[{slug}]")) == (0, 1)
             table, _, note = text.partition("Not in the total:\n")
             assert "100%" in table.splitlines()[-2]
-            assert note.startswith(f"{name}: Can't read ")
+            assert note.startswith(f"{name}: {why}")
             assert len(note.splitlines()) == 1
         assert _run(capsys, "json", "-q")[0] == 0
         ours = json.loads(pathlib.Path("coverage.json").read_text(encoding="utf-8"))

@@ -163,7 +163,7 @@ def test_a_source_that_is_gone_is_left_out_alike(capsys, recorded, monkeypatch, 
         status, text = run_ours(capsys, "report", warning="no-source")
         assert (status, run_theirs("report")[0]) == (0, 1)
         assert text.startswith(run_theirs("report", "-i")[1])
-        assert "Not in the total:\nrich/table.py: Can't read" in text
+        assert "Not in the total:\nrich/table.py: No source for code" in text
     finally:
         (recorded / "kept").rename(source)
 

@@ -52,6 +52,7 @@ new_code_events(struct monitoring *mon, PyObject *code, except_star_ends *ends)
         PyMem_RawFree(extra);
         return NULL;
     }
+    extra->start = mon->start;
     extra->code = (PyCodeObject *)code;
     extra->ends = ends;
     return extra;

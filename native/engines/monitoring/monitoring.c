@@ -6,6 +6,7 @@
 
 #if HAS_MONITORING
 
+#include "engines/code_extra.h"
 #include "engines/engine.h"
 #include "engines/monitoring/codes.h"
 #include "engines/monitoring/contexts.h"
@@ -74,7 +75,8 @@ monitoring_start(PyObject *module, PyObject *args)
     mon->set_local_events = PyObject_GetAttrString(monitoring, "set_local_events");
     mon->set_events = PyObject_GetAttrString(monitoring, "set_events");
     mon->no_events = PyLong_FromLong(0);
-    mon->extra_index = PyUnstable_Eval_RequestCodeExtraIndex(monitoring_free_code_events);
+    mon->extra_index = code_extra_slot(&state->code_events_slot, monitoring_free_code_events);
+    mon->start = ++state->n_starts;
     if (mon->decisions == NULL || mon->disable == NULL || mon->set_local_events == NULL || mon->set_events == NULL
         || mon->no_events == NULL) {
         return NULL;

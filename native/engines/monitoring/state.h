@@ -16,6 +16,7 @@
 /* What a measured code object carries in its co_extra slot. */
 typedef struct code_events {
     unsigned char *events; /* borrowed from the record file's mapping */
+    uint32_t start; /* of the engine that it is of */
     uint32_t n_places; /* one for each code unit, and those of `ends` */
     except_star_ends *ends; /* owned; NULL in nearly all code */
     cold_jumps *jumps; /* owned; NULL in most code, and until it handles an exception */
@@ -48,12 +49,13 @@ struct monitoring {
     long instruction_event;
     int with_branches;
     Py_ssize_t extra_index; /* of code_events in co_extra; 0 is valid, -1 is none */
+    uint32_t start; /* module_state.n_starts */
     int is_off; /* after an internal failure */
     int n_callers; /* callbacks that wait for Python code; another thread may stop the engine meanwhile */
     int is_stopped; /* the last of them frees this */
 };
 
-/* What the code object carries; NULL when it is not measured. */
+/* What the code object carries; NULL when this engine does not measure it, whatever an earlier one did. */
 static inline code_events *
 code_events_of(struct monitoring *mon, PyObject *code)
 {
@@ -61,7 +63,8 @@ code_events_of(struct monitoring *mon, PyObject *code)
     if (PyUnstable_Code_GetExtra(code, mon->extra_index, &extra) < 0) {
         PyErr_Clear(); /* only for a bad index, which ours is not */
     }
-    return extra;
+    code_events *found = extra;
+    return found != NULL && found->start == mon->start ? found : NULL;
 }
 
 /* A failure of ours must not reach the program: with an exception set, measuring stops, once, loudly; silently where

@@ -35,14 +35,12 @@ typedef struct traced_code {
     PyObject *bytecode; /* owned: bytes, without instrumentation */
     PyObject *filename; /* owned: co_filename */
     PyObject *listener; /* owned: what is told of the frames of a plugin's file, in place of recording; else NULL */
+    uint32_t start; /* of the engine that it is of */
     uint32_t generation; /* the recorder's when registered */
     int is_dirty; /* in the list of code objects with a pair in this context */
     int is_orphan; /* its code object is gone: the list owns it */
     struct traced_code *next_dirty;
 } traced_code;
-
-/* In the slot of a code object that is not measured. */
-#define NOT_MEASURED ((traced_code *)(uintptr_t)1)
 
 struct settrace {
     PyObject *decide; /* owned: scope decision, str -> str | None, or a listener for a plugin's file */
@@ -52,6 +50,7 @@ struct settrace {
     frame_lines running;
     traced_code *dirty; /* first of the list */
     Py_ssize_t extra_index;
+    uint32_t start; /* module_state.n_starts */
     int with_arcs;
     int only_new; /* frames that began before the engine are not looked at */
     int is_off; /* after an internal failure */
@@ -59,11 +58,33 @@ struct settrace {
     int is_stopped; /* the last of them frees this */
 };
 
+/* In the slot of a code object that the engine does not measure: no address, as these are even. */
+static traced_code *
+not_measured(const struct settrace *engine)
+{
+    return (traced_code *)(((uintptr_t)engine->start << 1) | 1);
+}
+
+static int
+is_measured(const traced_code *traced)
+{
+    return traced != NULL && ((uintptr_t)traced & 1) == 0;
+}
+
+/* What this engine has put into a slot; NULL where it has put nothing there, whatever an earlier one has. */
+static traced_code *
+known_code(const struct settrace *engine, void *extra)
+{
+    traced_code *traced = extra;
+    int is_ours = is_measured(traced) ? traced->start == engine->start : traced == not_measured(engine);
+    return is_ours ? traced : NULL;
+}
+
 static void
 free_traced_code(void *extra)
 {
     traced_code *traced = extra;
-    if (traced == NULL || traced == NOT_MEASURED) {
+    if (!is_measured(traced)) {
         return;
     }
     Py_CLEAR(traced->bytecode);
@@ -207,10 +228,11 @@ register_code(module_state *state, PyCodeObject *code)
     if (path == NULL || PyUnstable_Code_GetExtra((PyObject *)code, state->settrace->extra_index, &extra) < 0) {
         return NULL;
     }
-    if (extra != NULL) {
-        return extra; /* another thread was quicker while this one decided */
+    traced_code *traced = known_code(state->settrace, extra);
+    if (traced != NULL) {
+        return traced; /* another thread was quicker while this one decided */
     }
-    traced_code *traced = NOT_MEASURED;
+    traced = not_measured(state->settrace);
     /* Beside probes, code that has some is measured by them. */
     if (path != Py_None && !probes_is_armed(state, (PyObject *)code)) {
         traced = PyMem_RawCalloc(1, sizeof *traced);
@@ -218,6 +240,7 @@ register_code(module_state *state, PyCodeObject *code)
             PyErr_NoMemory();
             return NULL;
         }
+        traced->start = state->settrace->start;
         traced->filename = Py_NewRef(code->co_filename);
         traced->bytecode = PyCode_GetCode(code);
         if (traced->bytecode != NULL && !PyUnicode_Check(path)) {
@@ -237,7 +260,7 @@ register_code(module_state *state, PyCodeObject *code)
     return traced;
 }
 
-/* What the frame's code carries; NOT_MEASURED; or NULL after a failure, and when the engine was stopped meanwhile. */
+/* What the frame's code carries; not_measured(); or NULL after a failure, and when the engine was stopped meanwhile. */
 static traced_code *
 traced_code_of(module_state *state, PyCodeObject *code)
 {
@@ -245,7 +268,8 @@ traced_code_of(module_state *state, PyCodeObject *code)
     if (PyUnstable_Code_GetExtra((PyObject *)code, state->settrace->extra_index, &extra) < 0) {
         return NULL;
     }
-    return extra != NULL ? extra : register_code(state, code);
+    traced_code *traced = known_code(state->settrace, extra);
+    return traced != NULL ? traced : register_code(state, code);
 }
 
 /* Move the pairs of a set that is full into a bigger one; killed in between, they are in both. */
@@ -495,7 +519,7 @@ trace(PyObject *function, PyFrameObject *frame, int what, PyObject *Py_UNUSED(ar
     PyCodeObject *code = PyFrame_GetCode(frame); // owned
     traced_code *traced = traced_code_of(state, code);
     int status = traced == NULL ? -1 : 0;
-    if (traced != NULL && traced != NOT_MEASURED) {
+    if (is_measured(traced)) {
         status = traced->listener != NULL ? tell_listener(state, frame, traced, what)
                  : what == PyTrace_CALL   ? on_call(state, frame, code, traced)
                  : what == PyTrace_LINE   ? on_line(state, frame, code, traced)
@@ -613,7 +637,8 @@ settrace_start(PyObject *module, PyObject *args)
     engine->decisions = PyDict_New();
     engine->f_trace = PyUnicode_InternFromString("f_trace");
     engine->function = PyCFunction_New(&trace_function, module);
-    engine->extra_index = PyUnstable_Eval_RequestCodeExtraIndex(free_traced_code);
+    engine->extra_index = code_extra_slot(&state->traced_code_slot, free_traced_code);
+    engine->start = ++state->n_starts;
     if (engine->decisions == NULL || engine->f_trace == NULL || engine->function == NULL) {
         return NULL;
     }

@@ -10,6 +10,7 @@ import warnings
 from collections.abc import Callable, Iterable, Iterator
 from typing import IO, Any, ClassVar, Final
 
+from footfall._version import VERSION
 from footfall.compat import reports
 from footfall.compat.combining import combine_into
 from footfall.compat.data import CoverageData
@@ -94,6 +95,7 @@ class Coverage:
         self._warn_preimported_source = check_preimported
         self._messages = messages
         self._warnings: list[str] = []
+        self._warned_once: set[str] = set()
         with coverage_errors():
             self._options = Options(config_file)
         self._options.config = given(
@@ -119,6 +121,7 @@ class Coverage:
             check_concurrency(self._settings.concurrency)
         self._has_plugins = bool(listed(plugins))  # type: ignore[arg-type]
         self._data: CoverageData | None = None
+        self._is_unwritten = False
         self._measuring = Measuring()
         self._started = False
         self._is_registered = False
@@ -146,14 +149,17 @@ class Coverage:
         return self.get_data()
 
     def _note(self, message: tuple[str, str]) -> None:
-        """Warn of (slug, text), unless the configuration turns that off."""
+        """Warn of (slug, text), as coverage.py words it, unless the configuration turns that off."""
         slug, text = message
-        if slug not in self._settings.disable_warnings:
-            self._warn(text if text.endswith(f"[{slug}]") else f"{text} [{slug}]")
+        self._warn(text.removesuffix(f"[{slug}]").rstrip(), slug)
 
-    def _warn(self, text: str) -> None:
-        self._warnings.append(text)
-        warnings.warn(text, category=CoverageWarning, stacklevel=3)
+    def _warn(self, msg: str, slug: str | None = None, once: bool = False) -> None:
+        if slug in self._settings.disable_warnings or slug in self._warned_once:
+            return
+        if once and slug:
+            self._warned_once.add(slug)
+        self._warnings.append(msg)
+        warnings.warn(f"{msg} ({slug})" if slug else msg, category=CoverageWarning, stacklevel=3)
 
     def _message(self, text: str) -> None:
         if self._messages:
@@ -263,6 +269,7 @@ class Coverage:
         data = self.get_data()
         if not self._measuring.is_of_parent:
             data.write()
+        self._is_unwritten = False
 
     def erase(self) -> None:
         """Forget all data, and remove the data file; in parallel mode also those named after it."""
@@ -288,6 +295,7 @@ class Coverage:
             measured = self._measuring.collect()
             if not measured.is_empty:
                 self._add(data, measured)
+                self._is_unwritten = True
         return data
 
     def _prepare_data(self, suffix: str | bool | None | _NotGiven = _NOT_GIVEN) -> CoverageData:
@@ -351,6 +359,22 @@ class Coverage:
                 data, self._settings, data_paths, strict=strict, keep=keep, warn=self._warn, message=self._message
             )
 
+    def sys_info(self) -> list[tuple[str, Any]]:
+        """Return names and values that say what measures here, and by which settings."""
+        settings = self._settings
+        return [
+            ("footfall", VERSION),
+            ("configs_attempted", settings.config_files_attempted),
+            ("configs_read", settings.config_files_read),
+            ("config_file", settings.config_file),
+            ("data_file", "-none-" if self._data is None else self._data.data_filename()),
+            ("python", sys.version.replace("\n", "")),
+            ("executable", sys.executable),
+            ("pid", os.getpid()),
+            ("cwd", os.getcwd()),
+            ("path", sys.path),
+        ]
+
     # results
 
     def analysis(self, morf: object) -> tuple[str, list[int], list[int], str]:
@@ -404,7 +428,7 @@ class Coverage:
             format=output_format,
         )
         with coverage_errors():
-            text, total = reports.table(config, self.get_data(), morfs, self._directory)
+            text, total = reports.table(self._wanted(config, morfs))
         (file or sys.stdout).write(text)
         return total
 
@@ -445,7 +469,7 @@ class Coverage:
             precision=precision,
         )
         with coverage_errors():
-            index, total = reports.html(config, self.get_data(), morfs, self._directory)
+            index, total = reports.html(self._wanted(config, morfs))
         self._message(f"Wrote HTML report to {index}")
         return total
 
@@ -507,7 +531,7 @@ class Coverage:
         """Write copies of the sources with a margin that says what ran. Raises as `report`."""
         config = self._report_config(ignore_errors, omit, include, contexts)
         with coverage_errors():
-            reports.annotated(config, self.get_data(), morfs, self._directory, directory)
+            reports.annotated(self._wanted(config, morfs), directory)
 
     def _report_config(
         self, ignore_errors: bool | None, omit: Patterns, include: Patterns, contexts: list[str] | None
@@ -520,9 +544,15 @@ class Coverage:
             report_contexts=contexts,
         )
 
+    def _wanted(self, config: Config, morfs: Morfs) -> reports.Wanted:
+        data = self.get_data()
+        if self._is_unwritten:  # with coverage.py, too, the data file is there once there is a report of it
+            self.save()
+        return reports.Wanted(config, data, morfs, self._directory, self._note)
+
     def _write(self, kind: str, config: Config, morfs: Morfs, output: str) -> float:
         with coverage_errors():
-            total = reports.to_file(config, self.get_data(), morfs, self._directory, kind, output)
+            total = reports.to_file(self._wanted(config, morfs), kind, output)
         if output != "-":
             self._message(f"Wrote {kind} to {output}")
         return total

@@ -6,8 +6,8 @@ import contextlib
 import os
 import sys
 import tempfile
-from collections.abc import Iterable, Iterator
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
 from types import ModuleType
 
 from footfall.analyze.results import FileResult, compare
@@ -23,14 +23,27 @@ from footfall.compat.data import CoverageData
 from footfall.compat.errors import CoverageException, NoDataError, NoSource, NotPython
 from footfall.config.configuration import Config, canonical_path
 from footfall.load.gather import Coverage as Gathered
-from footfall.load.gather import gather, shown_path
+from footfall.load.gather import UnreadableFile, gather, shown_path
 from footfall.load.source_files import read_source_bytes
 from footfall.report.coverage.text import TableOptions, render_table
 
-__all__ = ["Morf", "analyze", "annotated", "html", "path_of", "table", "to_file"]
+__all__ = ["Morf", "Wanted", "analyze", "annotated", "html", "path_of", "table", "to_file"]
 
 Morf = str | ModuleType
 """A module, or the name of a file: coverage.py's word."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What a report is of: the data and settings, modules or names of files (none: all), the directory that names are
+    shown from, and who is to be told of (slug, text)."""
+
+    config: Config
+    data: CoverageData
+    morfs: object
+    home: str
+    note: Callable[[tuple[str, str]], None]
+
 
 _WRITERS = {"JSON report": json_text, "XML report": xml_text, "LCOV report": lcov_text}
 
@@ -60,29 +73,44 @@ def _paths_of(morfs: object) -> list[str]:
 
 @contextlib.contextmanager
 def _gathered(
-    config: Config, data: CoverageData, morfs: object, home: str, *, all_contexts: bool = False
+    wanted: Wanted, *, all_contexts: bool = False, may_be_empty: bool = False
 ) -> Iterator[tuple[Config, Gathered]]:
-    """Yield the configuration, with a data file of these data, and the files of the report, named from `home`.
+    """Yield the configuration, with a data file of these data, and the files of the report.
 
+    With `may_be_empty` there is a report where errors are ignored and no source could be read.
     Raises NoDataError, and what `gather` raises; NoSource or NotPython for files that can't be read.
     """
-    if not data.measured_files() and not morfs:
+    config, data = wanted.config, wanted.data
+    if not data.measured_files() and not wanted.morfs:
         raise NoDataError("No data to report.")
     with tempfile.TemporaryDirectory(prefix="footfall-") as directory:
         path = os.path.join(directory, "data")
         data._write_to(path)
         # what was added is in the whole lists already
         config = replace(config, data_file=path, exclude_also=[], partial_also=[])
-        gathered = gather(config, path, contexts=() if all_contexts else config.report_contexts, paths=_paths_of(morfs))
+        gathered = gather(
+            config, path, contexts=() if all_contexts else config.report_contexts, paths=_paths_of(wanted.morfs)
+        )
         for unreadable in gathered.unreadable:
             kind = NotPython if unreadable.slug == "not-python" else NoSource
             raise kind(unreadable.reason, slug=unreadable.slug)
-        if not gathered.files:
+        for ignored in gathered.ignored:
+            wanted.note(("couldnt-parse", _why_ignored(ignored)))
+        if not gathered.files and not (may_be_empty and gathered.ignored):
             raise NoDataError("No data to report.")
         gathered.files = [
-            replace(file, result=replace(file.result, name=_name_from(home, file.result))) for file in gathered.files
+            replace(file, result=replace(file.result, name=_name_from(wanted.home, file.result)))
+            for file in gathered.files
         ]
         yield config, gathered
+
+
+def _why_ignored(file: UnreadableFile) -> str:
+    """Return coverage.py's warning of a file that is left out because errors are ignored."""
+    path = os.path.abspath(file.name)
+    if file.slug == "not-python":
+        return f"Couldn't parse Python file {path!r}"
+    return f"Couldn't parse {path!r}: {file.reason}".rstrip(".")
 
 
 def _name_from(home: str, result: FileResult) -> str:
@@ -90,9 +118,9 @@ def _name_from(home: str, result: FileResult) -> str:
     return result.path.removeprefix(home.rstrip("/") + "/") if os.getcwd() != home else result.name
 
 
-def table(config: Config, data: CoverageData, morfs: object, home: str) -> tuple[str, float]:
+def table(wanted: Wanted) -> tuple[str, float]:
     """Return the text report, and the total percentage."""
-    with _gathered(config, data, morfs, home) as (_, gathered):
+    with _gathered(wanted) as (config, gathered):
         options = TableOptions(
             format=config.format or "text",
             precision=config.precision,
@@ -110,10 +138,10 @@ def _whole_total(gathered: Gathered) -> float:
     return gathered.total.pc_covered if gathered.total.n_statements else 0.0
 
 
-def to_file(config: Config, data: CoverageData, morfs: object, home: str, kind: str, output: str) -> float:
+def to_file(wanted: Wanted, kind: str, output: str) -> float:
     """Write a report of one file, a `kind` of its report names; "-" is stdout. Return the total percentage."""
     all_contexts = kind != "JSON report"
-    with _gathered(config, data, morfs, home, all_contexts=all_contexts) as (config, gathered):
+    with _gathered(wanted, all_contexts=all_contexts, may_be_empty=True) as (config, gathered):
         text = _WRITERS[kind](config, gathered)
         if output == "-":
             sys.stdout.write(text)  # whatever the program has put there
@@ -122,16 +150,16 @@ def to_file(config: Config, data: CoverageData, morfs: object, home: str, kind: 
         return _whole_total(gathered)
 
 
-def html(config: Config, data: CoverageData, morfs: object, home: str) -> tuple[str, float]:
+def html(wanted: Wanted) -> tuple[str, float]:
     """Write the site; return its first page and the total percentage."""
-    with _gathered(config, data, morfs, home) as (config, gathered):
+    with _gathered(wanted) as (config, gathered):
         index = write_html(config, gathered, is_quiet=True)
         return str(index), _whole_total(gathered)
 
 
-def annotated(config: Config, data: CoverageData, morfs: object, home: str, directory: str | None) -> None:
+def annotated(wanted: Wanted, directory: str | None) -> None:
     """Write annotated copies of the sources."""
-    with _gathered(config, data, morfs, home) as (_, gathered):
+    with _gathered(wanted, may_be_empty=True) as (_, gathered):
         write_annotated(gathered, directory)
 
 

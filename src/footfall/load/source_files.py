@@ -18,7 +18,7 @@ def read_source_bytes(path: str) -> bytes:
     except OSError as error:
         raise FootfallError(
             "no-source",
-            f"Can't read the source {path}: {error.strerror or error}.",
+            f"No source for code: {path!r}. {error.strerror or error}.",
             "Leave it out with --omit, map its directory in [paths], or use --ignore-errors.",
         ) from error
 

@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
 __all__ = ["start_late", "stop_late"]
 
+_is_following_forks = False
+
 
 def start_late(settings: "Settings", *, only_new: bool = False) -> None:
     """Measure all threads from now on, on PyPy this one and new ones. Raises RuntimeError when measured already.
@@ -55,7 +57,17 @@ def _start_in_core(settings: "Settings", engine: int, warning: "tuple[str, str] 
         os.fsencode(current_directory()),
         os.fsencode(sys.executable or ""),
     )
-    os.register_at_fork(after_in_child=_core.record_after_fork)
+    _follow_forks()
+    try:
+        _measure_in_core(settings, engine, warning, only_new)
+    except BaseException:
+        _stop_in_core()  # a start that failed leaves no measuring behind, and nothing in the way of the next
+        raise
+
+
+def _measure_in_core(settings: "Settings", engine: int, warning: "tuple[str, str] | None", only_new: bool) -> None:
+    from footfall import _core
+
     if warning is not None:
         report(*warning)
     scope = Scope(settings)
@@ -69,6 +81,16 @@ def _start_in_core(settings: "Settings", engine: int, warning: "tuple[str, str] 
     elif engine == ENGINE_SETTRACE:
         _report_tracer()
         settrace.start(settings, scope, only_new=only_new)
+
+
+def _follow_forks() -> None:
+    """Have children go on in records of their own; asked for once, however often measuring starts."""
+    from footfall import _core
+
+    global _is_following_forks
+    if not _is_following_forks:
+        _is_following_forks = True
+        os.register_at_fork(after_in_child=_core.record_after_fork)
 
 
 def _report_tracer() -> None:
@@ -149,6 +171,10 @@ def stop_late() -> str | None:
         return None  # what `footfall run` started is not ours to end
     if sys.implementation.name != "cpython":
         return _stop_on_pypy()
+    return _stop_in_core()
+
+
+def _stop_in_core() -> str | None:
     from footfall import _core
 
     _core.settrace_stop()

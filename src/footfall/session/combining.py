@@ -42,13 +42,14 @@ def combine_named(inputs: Sequence[str], config: Config, *, base: str | None, ke
     return result
 
 
-def combine_before_report(config: Config, *, keep: bool, is_quiet: bool) -> None:
+def combine_before_report(config: Config, *, keep: bool, is_quiet: bool, all_names: bool) -> None:
     """Join what runs in parallel mode left into the data file, as coverage.py 7.14 and later do before each report.
 
-    Only files with the names that runs in parallel mode make: another `.coverage.old` is somebody's own.
+    These are files with the names that such runs make: another `.coverage.old` is somebody's own. With `all_names`, as
+    coverage.py has it, every file named after the data file is joined, and removed.
     """
     target = os.path.abspath(config.data_file)
-    found = [path for path in find_parallel_files(target) if base_of_parallel_name(path) == target]
+    found = [path for path in find_parallel_files(target) if all_names or base_of_parallel_name(path) == target]
     if found:
         base = target if os.path.exists(target) else None
         combine_named(found, config, base=base, keep=keep, is_quiet=is_quiet)

@@ -50,7 +50,7 @@ def command_line(arguments: Sequence[str], *, is_module: bool) -> list[str]:
     if not is_here and is_named_python:
         raise UsageError(
             "no-such-script",
-            f"No script {first!r} in {os.getcwd()}.",
+            f"No file to run: {os.path.abspath(first)!r}.",
             "Check the name and the directory; -m runs a module by its dotted name.",
         )
     if not is_here:

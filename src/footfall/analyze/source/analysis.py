@@ -226,9 +226,9 @@ def _compile(text: str, path: str) -> tuple[ast.Module, CodeType]:
     try:
         return parse_source(text, path), compile_source(text, path)
     except SyntaxError as error:
-        message = f"Can't read {path} as Python source: {error.msg} on line {error.lineno}."
+        message = f"Couldn't parse {path!r} as Python source: {error.msg!r} at line {error.lineno}."
     except PARSE_ERRORS as error:
-        message = f"Can't read {path} as Python source: {error or type(error).__name__}."
+        message = f"Couldn't parse {path!r} as Python source: {error or type(error).__name__}."
     raise SourceError("not-python", message, "Leave it out with --omit, or skip all such files with --ignore-errors.")
 
 

@@ -12,6 +12,7 @@ from footfall.cli.accepted import accepted_options, note_option
 from footfall.cli.face import current_face
 from footfall.cli.options import config_option, load_config, split_list, warn_of_dynamic_context
 from footfall.config.configuration import Config, check_concurrency, check_sampling
+from footfall.config.reading import read_config
 from footfall.errors import UsageError
 from footfall.record.data.parallel_files import make_parallel_name
 from footfall.session.measure import measure
@@ -148,7 +149,7 @@ def command(
             "Data can't be added to a data file in parallel mode, which makes a new one each time.",
             "Leave out --append, and join the files with `footfall combine`.",
         )
-    if config.parallel or "multiprocessing" in config.concurrency:
+    if config.parallel or "multiprocessing" in config.concurrency or _children_leave_files():
         data_file = _name_to_combine(config, data_file, append)
     cover = not no_cover
     is_summarized = not current_face().is_as_coverage
@@ -169,8 +170,8 @@ def command(
 def _name_to_combine(config: Config, data_file: str | None, append: bool) -> str | None:
     """Return the name of a data file to combine in place of `data_file`, or set that of the configuration.
 
-    coverage.py's `concurrency = multiprocessing` leaves such files, and recipes go on with `combine`; with `append`
-    they have what was in the data file.
+    Where coverage.py leaves such files of child processes alone, recipes go on with `combine`; with `append` they have
+    what was in the data file.
     """
     before = data_file or config.data_file
     name = make_parallel_name(before)
@@ -181,6 +182,15 @@ def _name_to_combine(config: Config, data_file: str | None, append: bool) -> str
         return name
     config.data_file = name
     return None
+
+
+def _children_leave_files() -> bool:
+    """Tell whether coverage.py, started in each process with the settings of this variable, leaves files apart."""
+    name = os.environ.get("COVERAGE_PROCESS_START")
+    try:
+        return bool(name) and read_config(name).parallel
+    except UsageError:
+        return False  # a file for coverage.py, which has not been asked to read it here
 
 
 def _configured_command(text: str) -> tuple[tuple[str, ...], bool]:

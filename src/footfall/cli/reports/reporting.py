@@ -11,6 +11,7 @@ import click
 
 from footfall.analyze.totals import fail_under_message, should_fail_under
 from footfall.cli.accepted import accepted_options
+from footfall.cli.face import current_face
 from footfall.cli.options import config_option, data_file_option, load_config, split_list
 from footfall.config.configuration import Config
 from footfall.errors import EXIT_USAGE
@@ -76,7 +77,9 @@ class ReportRequest:
 
     def gather(self, config: Config, *, all_contexts: bool = False, needs_coverage: bool = True) -> Coverage:
         """Do what every report begins with, and print the warnings. Arguments as of `gather`."""
-        combine_before_report(config, keep=self.keep_combined, is_quiet=self.quiet)
+        combine_before_report(
+            config, keep=self.keep_combined, is_quiet=self.quiet, all_names=current_face().is_as_coverage
+        )
         coverage = gather(
             config,
             config.data_file,

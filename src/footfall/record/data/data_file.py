@@ -160,7 +160,7 @@ def _missing(path: str | Path) -> FootfallError:
         help = f"There {files} {path}.* to join: run `footfall combine{option}`."
     else:
         help = "Make one with `footfall run COMMAND`."
-    return FootfallError("no-data", f"No data file {str(path)!r}.", help)
+    return FootfallError("no-data", f"No data to report. There is no data file {str(path)!r}.", help)
 
 
 def _unreadable(path: str | Path, error: OSError) -> FootfallError:

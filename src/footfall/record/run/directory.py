@@ -157,14 +157,14 @@ def _checked_directory(source: str) -> str:
     if not os.path.isdir(source):
         raise UsageError(
             "source-not-directory",
-            f"The source directory {source!r} is not a directory.",
+            f"Source dir is not a directory: {source!r}.",
             "Correct source_dirs in the configuration.",
         )
     path = canonical_path(source)
     if os.path.dirname(path) == path:
         raise UsageError(
             "source-is-root",
-            f"The source directory {source!r} is the root of the file system.",
+            f"Source dir can't be a file system root: {source!r}.",
             "Name the directory of the project.",
         )
     return path

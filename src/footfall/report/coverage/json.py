@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
 
-from footfall._version import VERSION
+from footfall._version import WRITER
 from footfall.analyze.results import FileResult, Numbers
 from footfall.analyze.source.regions import CLASS, FUNCTION, find_outside_lines, find_regions, narrow_result
 from footfall.load.gather import Coverage, ReportedFile
@@ -29,7 +29,7 @@ def coverage_report(coverage: Coverage, precision: int, contexts: LineContexts |
     return {
         "meta": {
             "format": _FORMAT,
-            "version": f"footfall {VERSION}",
+            "version": WRITER,
             "timestamp": datetime.now().isoformat(),
             "branch_coverage": coverage.has_arcs,
             "show_contexts": contexts is not None,

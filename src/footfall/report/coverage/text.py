@@ -60,7 +60,9 @@ def render_table(
     Raises UsageError (`bad-format`, `bad-sort`, `bad-precision`).
     """
     if options.format not in FORMATS:
-        raise UsageError("bad-format", f"No report format {options.format!r}.", f"There are: {', '.join(FORMATS)}.")
+        raise UsageError(
+            "bad-format", f"Unknown report format choice: {options.format!r}.", f"There are: {', '.join(FORMATS)}."
+        )
     if options.format == "total":
         return f"{_add_up(results).pc_covered_str(options.precision)}\n"
     table = _make_table(results, options, time_shares, outcomes, missing)
@@ -219,7 +221,9 @@ def _sorted_rows(rows: list[TableRow], sort: str, has_branches: bool) -> list[Ta
     if column == "name":
         return sorted(rows, key=lambda row: human_key(row.name), reverse=is_descending)
     if column not in keys:
-        raise UsageError("bad-sort", f"Can't sort by {sort!r}.", f"Sort by one of: name, {', '.join(sorted(keys))}.")
+        raise UsageError(
+            "bad-sort", f"Invalid sorting option: {sort!r}.", f"Sort by one of: name, {', '.join(sorted(keys))}."
+        )
     value_of = keys[column]
     return sorted(rows, key=lambda row: (value_of(row), row.name), reverse=is_descending)
 
