@@ -173,6 +173,10 @@ def test_gecko(tmp_path, has_order: bool) -> None:
     assert names[main_thread["frameTable"]["data"][frame][0]].startswith("Invoice.total (")
     assert names[main_thread["frameTable"]["data"][stacks[prefix][1]][0]].startswith("send (")
     assert all(stack[0] is None or stack[0] < number for number, stack in enumerate(stacks))
+    lines = {}
+    for row in main_thread["frameTable"]["data"]:
+        lines.setdefault(names[row[0]].rpartition("/")[2], set()).add(row[4])
+    assert lines == {"invoice.py:18)": {19}, "invoice.py:5)": {8, 9}}, "a function is one, whatever lines of it ran"
 
 
 def test_gecko_has_moments(tmp_path) -> None:

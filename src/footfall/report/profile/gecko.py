@@ -160,7 +160,8 @@ class _Tables:
             frame = self._profile.frames[number]
             location = frame.function.qualname
             if has_source(frame.function.path):
-                location += f" ({frame.function.path}:{frame.line})"
+                # the viewer takes what has one location for one function, so this is where it begins
+                location += f" ({frame.function.path}:{frame.function.first_line})"
             column = None if frame.column is None else frame.column + 1
             row = [self.strings.setdefault(location, len(self.strings)), False, 0, None, frame.line, column, _PYTHON, 0]
             self._frame_numbers[number] = len(self.frames)
