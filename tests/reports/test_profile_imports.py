@@ -15,15 +15,17 @@ import pytest
 
 from footfall.analyze.profile.calltree import Profile, times_of_functions, times_of_lines
 from footfall.analyze.profile.clocks import Clock
-from footfall.analyze.profile.stacks import collapse_stacks
+from footfall.analyze.profile.stacks import collapse_stacks, frames_above
 from footfall.cli.main import main
 from footfall.errors import FootfallError
 from footfall.load.profiles.binary.marshal_data import MarshalError, load_marshal
 from footfall.load.profiles.read import read_profile_file
 from footfall.load.profiles.text.frame_names import parse_frame
-from footfall.record.data.timelines import Timelines
-from footfall.report.profile.collapsed import render_collapsed
+from footfall.record.data.timelines import ThreadTimeline, Timelines
+from footfall.report.profile.chrome_trace import render_chrome_trace
+from footfall.report.profile.collapsed import render_collapsed, render_perf_collapsed
 from footfall.report.profile.gecko import render_gecko
+from footfall.report.profile.mojo import render_mojo
 from footfall.report.profile.pprof import render_pprof
 from footfall.report.profile.pstats import render_pstats
 from footfall.report.profile.speedscope import render_speedscope
@@ -152,6 +154,22 @@ def test_cprofile_as_pstats_has_it() -> None:
     }
 
 
+def test_recursion_in_pstats_is_shared(tmp_path) -> None:
+    """What a function took in calls of itself is shared among its callers as the rest of its time."""
+    names = {name: ("a.py", line, name) for line, name in enumerate(("one", "two", "fib"), 1)}
+    stats = {
+        names["one"]: (1, 1, 0.0, 3.0, {}),
+        names["two"]: (1, 1, 0.0, 1.0, {}),
+        names["fib"]: (2, 9, 4.0, 4.0, {names["one"]: (1, 1, 0.3, 3.0), names["two"]: (1, 1, 0.1, 1.0), names["fib"]: (7, 1, 3.6, 0.1)}),
+    }  # fmt: skip
+    path = tmp_path / "recursion.pstats"
+    path.write_bytes(marshal.dumps(stats))
+    assert _costs(read_profile_file(str(path)), "wall", with_lines=False) == {
+        ("one (a.py)", "fib (a.py)"): 3_000_000_000,
+        ("two (a.py)", "fib (a.py)"): 1_000_000_000,
+    }
+
+
 def test_marshal_reads_what_profiles_hold_and_nothing_else() -> None:
     """Plain values of every version are read as marshal reads them; code, sets and what never ends are refused."""
     stats = {
@@ -209,8 +227,26 @@ def _costs(profile: Profile, clock: str, *, with_lines: bool = True) -> dict[tup
         (".json", lambda profile: render_speedscope(profile, Clock.GIL), ["gil"]),
         (".json", lambda profile: render_speedscope(profile, Clock.SAMPLES), ["samples"]),
         (".json", lambda profile: [render_gecko(profile)], ["samples", "cpu"]),
+        (".json", lambda profile: render_chrome_trace(profile, Clock.WALL), ["wall"]),
+        (".json", lambda profile: render_chrome_trace(profile, Clock.CPU), ["cpu"]),
+        (".mojo", lambda profile: render_mojo(profile, Clock.WALL), ["wall", "samples"]),
+        (".mojo", lambda profile: render_mojo(profile, Clock.CPU), ["cpu"]),
+        (".txt", lambda profile: render_perf_collapsed(profile, with_lines=True), ["samples"]),
     ],
-    ids=["collapsed", "pprof", "speedscope-cpu", "speedscope-wall", "speedscope-gil", "speedscope-samples", "gecko"],
+    ids=[
+        "collapsed",
+        "pprof",
+        "speedscope-cpu",
+        "speedscope-wall",
+        "speedscope-gil",
+        "speedscope-samples",
+        "gecko",
+        "chrome-wall",
+        "chrome-cpu",
+        "mojo-wall",
+        "mojo-cpu",
+        "perf",
+    ],
 )
 def test_what_is_written_is_read_back(tmp_path, ending, render, clocks) -> None:
     """Stacks with lines and what they cost by each clock that the format has are the same again."""
@@ -221,7 +257,7 @@ def test_what_is_written_is_read_back(tmp_path, ending, render, clocks) -> None:
     path.write_bytes(b"".join(parts) if isinstance(parts[0], bytes) else "".join(parts).encode())
     found = read_profile_file(str(path))
     assert found.origin is not None
-    assert found.origin.clocks == set(clocks)
+    assert found.origin.clocks >= set(clocks)
     for clock in clocks:
         assert _costs(found, clock) == _costs(profile, clock)
 
@@ -236,6 +272,41 @@ def test_pprof_keeps_threads_tests_and_functions(tmp_path) -> None:
     assert {key[2] for key in found.costs} == {key[2] for key in profile.costs}
     kept = {(each.function, each.line, each.column) for each in profile.frames}
     assert {(each.function, each.line, each.column) for each in found.frames} <= kept
+
+
+def test_order_in_time_and_threads_are_read_back(tmp_path) -> None:
+    """What a thread did one after the other is the same again from speedscope, Chrome's and MOJO's files of a profile."""
+    profile = _read("py-spy.speedscope.json")
+    for index, parts in enumerate(
+        (
+            render_speedscope(profile, Clock.WALL),
+            render_chrome_trace(profile, Clock.WALL),
+            render_mojo(profile, Clock.WALL),
+            render_perf_collapsed(profile, clock=Clock.WALL),
+        )
+    ):
+        path = tmp_path / f"profile{index}"
+        path.write_bytes(b"".join(part if isinstance(part, bytes) else part.encode() for part in parts))
+        found = read_profile_file(str(path))
+        assert {each.native_id for each in found.threads} == {each.native_id for each in profile.threads}
+        if index == 3:
+            assert {each.name for each in found.threads} == {"thread", "worker one"}
+            break
+        for number, timeline in profile.timelines.threads.items():
+            (again,) = (
+                found.timelines.threads[at]
+                for at, thread in enumerate(found.threads)
+                if thread.native_id == profile.threads[number].native_id
+            )
+            assert _in_order(found, again) == _in_order(profile, timeline)
+
+
+def _in_order(profile: Profile, timeline: ThreadTimeline) -> list[tuple[list[tuple[str, int]], int]]:
+    spans = []
+    for span in timeline:
+        frames = [profile.frames[each] for each in frames_above(profile, span.node)]
+        spans.append(([(frame.function.qualname, frame.line) for frame in frames], span.wall_ns))
+    return spans
 
 
 def test_pstats_is_read_back(tmp_path) -> None:

@@ -9,7 +9,7 @@ from typing import Final
 import click
 
 from footfall.analyze.profile.calltree import Profile
-from footfall.analyze.profile.clocks import Clock, default_clock
+from footfall.analyze.profile.clocks import Clock, default_clock, known_clocks
 from footfall.analyze.profile.selection import Selection
 from footfall.cli.options import (
     config_option,
@@ -20,7 +20,7 @@ from footfall.cli.options import (
 from footfall.cli.reports.profile_options import choose_part, selection_options
 from footfall.cli.reports.report_files import write_parts
 from footfall.cli.reports.reporting import contexts_option, warn_of_profile
-from footfall.errors import UsageError
+from footfall.errors import FootfallError, UsageError
 from footfall.report.times import clock_of_stacks, need_clock, need_profile, with_builtin_calls
 
 __all__ = ["command"]
@@ -28,9 +28,12 @@ __all__ = ["command"]
 # format -> the ending of its usual file name
 _FORMATS: Final = {
     "collapsed": ".txt",
+    "perf": ".perf-stacks",
     "speedscope": ".speedscope.json",
     "pprof": ".pb.gz",
     "gecko": ".gecko.json",
+    "chrome": ".trace.json",
+    "mojo": ".mojo",
     "pstats": ".pstats",
 }
 
@@ -55,8 +58,8 @@ Examples:
 @click.option(
     "--clock",
     type=click.Choice([clock.value for clock in Clock]),
-    help="The time of speedscope and pstats files, and of stacks (in us); the others have all."
-    " [default: cpu, or wall where there is none; samples for stacks]",
+    help="The time of speedscope, chrome, mojo and pstats files, and of stacks (in us); the others have all."
+    " [default: cpu, or wall where there is none; wall for chrome; samples for stacks]",
 )
 @click.option("--lines", is_flag=True, help="Show the lines of a function separately in collapsed stacks.")
 @selection_options
@@ -76,7 +79,8 @@ def command(
 ) -> int:
     """Write the profile for another viewer: that of a data file, or of FILE, which `footfall flame` could show.
 
-    collapsed (FlameGraph and most others), speedscope, pprof (protocol buffer, gzipped), gecko (Firefox Profiler) or
+    collapsed (FlameGraph and most others), perf (the same with threads, as stackcollapse-perf.pl --tid), speedscope,
+    pprof (protocol buffer, gzipped), gecko (Firefox Profiler), chrome (trace events, for Perfetto), mojo (Austin) or
     pstats (what cProfile writes).
     """
     chosen = format_ or _format_of(output)
@@ -120,10 +124,23 @@ def _render(profile: Profile, format_: str, chosen: Clock | None, lines: bool) -
         from footfall.report.profile.gecko import render_gecko
 
         return [render_gecko(profile)]
+    if format_ == "chrome":
+        from footfall.report.profile.chrome_trace import render_chrome_trace
+
+        is_wall = chosen is None and Clock.WALL in known_clocks(profile)
+        return render_chrome_trace(profile, Clock.WALL if is_wall else clock)
+    if format_ == "mojo":
+        from footfall.report.profile.mojo import render_mojo
+
+        if clock not in (Clock.WALL, Clock.CPU):
+            text = "MOJO has wall or CPU time, and no other."
+            raise FootfallError("clock-unknown", text, "Choose another format, or --clock wall or cpu.")
+        return render_mojo(profile, clock)
     if format_ == "pstats":
         from footfall.report.profile.pstats import render_pstats
 
         return [render_pstats(profile, clock)]
-    from footfall.report.profile.collapsed import render_collapsed
+    from footfall.report.profile.collapsed import render_collapsed, render_perf_collapsed
 
-    return render_collapsed(profile, with_lines=lines, clock=clock_of_stacks(profile, chosen))
+    render = render_perf_collapsed if format_ == "perf" else render_collapsed
+    return render(profile, with_lines=lines, clock=clock_of_stacks(profile, chosen))

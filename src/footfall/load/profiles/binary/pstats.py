@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
@@ -32,7 +32,8 @@ _SAMPLED: Final = ("__sampled__",)
 """A key that `profiling.sampling` adds to tell its files."""
 _MAX_NODES: Final = 300_000
 _LEAST_NS: Final = 1000
-"""What is not followed further down: it stays with the function that it is of."""
+_LEAST_SHARE: Final = 1e-6
+"""What is not followed further down, or that part of all: it stays with the function that it is of."""
 
 _NAMED_SHARE: Final = 0.05
 _MOST_NAMED: Final = 3
@@ -57,9 +58,18 @@ class _Step(NamedTuple):
 
     key: _Key
     parent: int
-    above: frozenset[_Key]
     own_share: float
     total_share: float
+
+
+class _Shares(NamedTuple):
+    """What of a function's own and whole time is below each caller that the file has, and below none, from 0 to 1.
+
+    A function's calls of itself have no share: what it took in them is shared as the rest.
+    """
+
+    by_caller: dict[_Key, tuple[float, float]]
+    of_none: tuple[float, float]
 
 
 def looks_like_pstats(head: bytes) -> bool:
@@ -140,43 +150,71 @@ def _share(count: Value, total: int) -> float | None:
     return count / total if type(count) is int and 0 <= count <= total and total else None
 
 
+def _shares(key: _Key, function: _Function, functions: Mapping[_Key, _Function]) -> _Shares:
+    edges = {caller: edge for caller, edge in function.callers.items() if caller in functions and caller != key}
+    if not edges:
+        return _Shares({}, (1.0, 1.0))
+    own, total = (sum(edge[at] for edge in edges.values()) for at in range(2))
+    own_in_itself, _ = function.callers.get(key, (0.0, 0.0))
+    missing_own, missing_total = max(function.own - own - own_in_itself, 0.0), max(function.total - total, 0.0)
+    if missing_total <= function.total * 1e-6 + 1e-6:  # rounding
+        missing_own = missing_total = 0.0
+    all_own, all_total = own + missing_own, total + missing_total
+
+    def share(edge: tuple[float, float]) -> tuple[float, float]:
+        of_total = edge[1] / all_total if all_total else 0.0
+        return (edge[0] / all_own if all_own else of_total), of_total
+
+    return _Shares({caller: share(edge) for caller, edge in edges.items()}, share((missing_own, missing_total)))
+
+
 def _add_stacks(tree: StackTree, functions: Mapping[_Key, _Function]) -> None:
     """Add what each function took itself, shared among the stacks that its callers can have."""
     thread = tree.thread()
+    shares = {key: _shares(key, function, functions) for key, function in functions.items()}
     callees: dict[_Key, list[_Key]] = {}
-    for key, function in functions.items():
-        for caller in function.callers:
-            if caller != key:
-                callees.setdefault(caller, []).append(key)
+    for key, found in shares.items():
+        for caller in found.by_caller:
+            callees.setdefault(caller, []).append(key)
     frames = {key: _frame(tree, key) for key in functions}
     left = {key: round(function.own * _SECOND_NS) for key, function in functions.items()}
+    least_ns = max(_LEAST_NS, sum(left.values()) * _LEAST_SHARE)
     first_nodes: dict[_Key, int] = {}
-    todo = deque(_roots(functions))
+    todo = deque(_Step(key, 0, *found.of_none) for key, found in shares.items() if any(found.of_none))
     is_inferred = False
     while todo and len(tree.profile.nodes) < _MAX_NODES:
         step = todo.popleft()
         node = tree.node(step.parent, frames[step.key])
         first_nodes.setdefault(step.key, node)
-        function = functions[step.key]
-        amount = min(round(function.own * step.own_share * _SECOND_NS), left[step.key])
+        amount = min(round(functions[step.key].own * step.own_share * _SECOND_NS), left[step.key])
         left[step.key] -= amount
         tree.add(node, thread, Weight(wall_ns=amount))
         for callee in callees.get(step.key, ()):
-            own, total = functions[callee].callers[step.key]
-            if callee in step.above or total * step.total_share * _SECOND_NS < _LEAST_NS:
+            own_share, total_share = (each * step.total_share for each in shares[callee].by_caller[step.key])
+            if functions[callee].total * total_share * _SECOND_NS < least_ns or _is_on_stack(
+                tree, node, frames[callee]
+            ):
                 continue
             is_inferred |= step.total_share < 1 or functions[callee].has_counts_alone
-            own_share = own / functions[callee].own * step.total_share if functions[callee].own else 0.0
-            total_share = total / functions[callee].total * step.total_share if functions[callee].total else 0.0
-            todo.append(_Step(callee, node, step.above | {callee}, min(own_share, 1.0), min(total_share, 1.0)))
+            todo.append(_Step(callee, node, own_share, total_share))
     for key, amount in left.items():
-        if amount > 0:  # of recursion, of stacks too short to follow, of rounding
+        if amount > 0:  # of circles, of stacks too short to follow, of rounding
             known_node = first_nodes.get(key)
             node = tree.node(0, frames[key]) if known_node is None else known_node
             tree.add(node, thread, Weight(wall_ns=amount))
     if is_inferred:
         text = "The file has times of callers and functions, and no stacks: who called a caller is inferred by shares."
         tree.notes.append(("stacks-inferred", text + _differing(tree.profile, functions)))
+
+
+def _is_on_stack(tree: StackTree, node: int, frame: int) -> bool:
+    nodes = tree.profile.nodes
+    while node:
+        parent, other = nodes[node]
+        if other == frame:
+            return True
+        node = parent
+    return False
 
 
 def _differing(profile: Profile, functions: Mapping[_Key, _Function]) -> str:
@@ -200,19 +238,6 @@ def _differing(profile: Profile, functions: Mapping[_Key, _Function]) -> str:
 def _key_of(function: Function) -> _Key:
     path, name, line = function
     return _BUILT_IN if path == UNKNOWN_PATH else path, line, name
-
-
-def _roots(functions: Mapping[_Key, _Function]) -> Iterator[_Step]:
-    """Yield what nothing called, or nothing that the file has, with the share of its time that is so."""
-    for key, function in functions.items():
-        known = [edge for caller, edge in function.callers.items() if caller in functions and caller != key]
-        total = sum(edge[1] for edge in known)
-        if not known:
-            yield _Step(key, 0, frozenset((key,)), 1.0, 1.0)
-        elif function.total - total > function.total * 1e-6 + 1e-6:
-            own = sum(edge[0] for edge in known)
-            own_share = max(1 - own / function.own, 0.0) if function.own else 0.0
-            yield _Step(key, 0, frozenset((key,)), own_share, 1 - total / function.total)
 
 
 def _frame(tree: StackTree, key: _Key) -> int:
