@@ -12,6 +12,7 @@ from footfall.compat.errors import NoDataError
 from footfall.config.configuration import Config
 from footfall.errors import FootfallError
 from footfall.record.data.combine import combine_files, find_inputs, remove_inputs
+from footfall.session.combining import combined_files
 
 __all__ = ["combine_into"]
 
@@ -60,7 +61,7 @@ def combine_into(
     if not keep:
         for path, problem in remove_inputs([*result.used, *result.duplicates], target):
             warn(f"{path} was combined but can't be removed: {problem.strerror or problem}.")
-    _say(message, len(result.used), len(result.duplicates), len(result.failed))
+    message(combined_files(len(result.used), len(result.duplicates), len(result.failed)))
 
 
 def _check_kinds(data: CoverageData, inputs: list[str]) -> None:
@@ -77,16 +78,3 @@ def _check_kinds(data: CoverageData, inputs: list[str]) -> None:
         if known is not None and known.has_arcs() != other.has_arcs():
             raise mixed_kinds(known.data_filename(), other.data_filename(), has_arcs=known.has_arcs())
         known = known or other
-
-
-def _say(message: Callable[[str], None], n_used: int, n_skipped: int, n_failed: int) -> None:
-    text = f"Combined {_files(n_used)}"
-    if n_skipped:
-        text += f", skipped {n_skipped}"
-    if n_failed:
-        text += f", {_files(n_failed)} errored"
-    message(text)
-
-
-def _files(number: int) -> str:
-    return f"{number} file" if number == 1 else f"{number} files"

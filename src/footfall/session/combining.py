@@ -13,13 +13,16 @@ from footfall.report.coverage.text import plural
 from footfall.session.output import print_message, warn
 from footfall.session.terminal import progress_bar
 
-__all__ = ["combine_before_report", "combine_named", "shown_path"]
+__all__ = ["combine_before_report", "combine_named", "combined_files", "shown_path"]
 
 
-def combine_named(inputs: Sequence[str], config: Config, *, base: str | None, keep: bool, is_quiet: bool) -> Combined:
+def combine_named(
+    inputs: Sequence[str], config: Config, *, base: str | None, keep: bool, is_quiet: bool, as_coverage: bool = False
+) -> Combined:
     """Combine files into the configured data file, remove those that were used unless `keep`, and report the result.
 
-    `base` is the data file itself where data is added to it. Raises as `combine_files`.
+    `base` is the data file itself where data is added to it; `as_coverage` reports in coverage.py's words.
+    Raises as `combine_files`.
     """
     target = os.path.abspath(config.data_file)
     started = time.monotonic()
@@ -38,21 +41,24 @@ def combine_named(inputs: Sequence[str], config: Config, *, base: str | None, ke
             text = f"{shown_path(path)} was combined but can't be removed: {error.strerror or error}."
             warn([("input-kept", text)], config.disable_warnings)
     if not is_quiet and (result.used or result.duplicates):
-        print_message(_summary(result, config.data_file, time.monotonic() - started))
+        if as_coverage:
+            print_message(combined_files(len(result.used), len(result.duplicates), len(result.failed)))
+        else:
+            print_message(_summary(result, config.data_file, time.monotonic() - started))
     return result
 
 
-def combine_before_report(config: Config, *, keep: bool, is_quiet: bool, all_names: bool) -> None:
+def combine_before_report(config: Config, *, keep: bool, is_quiet: bool, as_coverage: bool) -> None:
     """Join what runs in parallel mode left into the data file, as coverage.py 7.14 and later do before each report.
 
-    These are files with the names that such runs make: another `.coverage.old` is somebody's own. With `all_names`, as
-    coverage.py has it, every file named after the data file is joined, and removed.
+    These are files with the names that such runs make: another `.coverage.old` is somebody's own. With `as_coverage`
+    every file named after the data file is joined, and removed.
     """
     target = os.path.abspath(config.data_file)
-    found = [path for path in find_parallel_files(target) if all_names or base_of_parallel_name(path) == target]
+    found = [path for path in find_parallel_files(target) if as_coverage or base_of_parallel_name(path) == target]
     if found:
         base = target if os.path.exists(target) else None
-        combine_named(found, config, base=base, keep=keep, is_quiet=is_quiet)
+        combine_named(found, config, base=base, keep=keep, is_quiet=is_quiet, as_coverage=as_coverage)
 
 
 def _warn(result: Combined, config: Config) -> None:
@@ -64,6 +70,16 @@ def _warn(result: Combined, config: Config) -> None:
 
 def shown_path(path: str) -> str:
     return os.path.relpath(path) if path.startswith(os.getcwd() + os.sep) else path
+
+
+def combined_files(n_used: int, n_skipped: int, n_failed: int) -> str:
+    """Return coverage.py's message of combined files."""
+    text = f"Combined {plural(n_used, 'file')}"
+    if n_skipped:
+        text += f", skipped {n_skipped}"
+    if n_failed:
+        text += f", {plural(n_failed, 'file')} errored"
+    return text
 
 
 def _summary(result: Combined, data_file: str, seconds: float) -> str:

@@ -110,7 +110,7 @@ def _check_module(name: str) -> None:
     if not found:
         raise UsageError(
             "no-such-module",
-            f"No module {name!r} for {sys.executable}.",
+            f"No module named {name!r} for {sys.executable}.",
             f"Install it there ({sys.executable} -m pip install ...), or run it by the Python that has it,"
             f" where footfall is installed too: footfall run PYTHON -m {name}.",
         )

@@ -7,6 +7,7 @@ import os
 import click
 
 from footfall.cli.accepted import accepted_options
+from footfall.cli.face import current_face
 from footfall.cli.options import config_option, data_file_option, load_config
 from footfall.errors import EXIT_FINDINGS, FootfallError
 from footfall.record.data.combine import find_inputs
@@ -51,7 +52,9 @@ def command(
     base = target if os.path.exists(target) and (append or len(others) < len(inputs)) else None
     if not others:
         raise _nothing_to_combine(target, paths, is_kept=base is not None)
-    result = combine_named(others, config, base=base, keep=keep, is_quiet=quiet)
+    result = combine_named(
+        others, config, base=base, keep=keep, is_quiet=quiet, as_coverage=current_face().is_as_coverage
+    )
     if not result.used and not result.duplicates:
         raise _NothingCombinedError("no-usable-data", "None of the data files can be used; nothing was combined.", "")
     return EXIT_FINDINGS if result.failed else 0

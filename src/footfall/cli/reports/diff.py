@@ -91,7 +91,7 @@ def command(
     """
     config = load_config(config_file, data_file=after, precision=precision)
     if after is None:
-        combine_before_report(config, keep=False, is_quiet=False, all_names=False)
+        combine_before_report(config, keep=False, is_quiet=False, as_coverage=False)
     difference = _compare(config, before, clock, noise / 100)
     if format_ == "json":
         write_output("-", render_json(difference_report(difference, config.precision), indent=4) + "\n", "difference")

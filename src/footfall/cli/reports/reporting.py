@@ -78,7 +78,7 @@ class ReportRequest:
     def gather(self, config: Config, *, all_contexts: bool = False, needs_coverage: bool = True) -> Coverage:
         """Do what every report begins with, and print the warnings. Arguments as of `gather`."""
         combine_before_report(
-            config, keep=self.keep_combined, is_quiet=self.quiet, all_names=current_face().is_as_coverage
+            config, keep=self.keep_combined, is_quiet=self.quiet, as_coverage=current_face().is_as_coverage
         )
         coverage = gather(
             config,
