@@ -162,15 +162,15 @@ try:
 except ZeroDivisionError:
     pass
 gen_tpl.one([1, 2])
-thread = threading.Thread(target=engine.Template("b.tpl").render_all, args=({2},))
-thread.start()
-thread.join()
-helper(0)
 pid = os.fork()
 if not pid:
     engine.Template("forked.tpl").render_all({1})
     raise SystemExit
 os.waitpid(pid, 0)
+thread = threading.Thread(target=engine.Template("b.tpl").render_all, args=({2},))
+thread.start()
+thread.join()
+helper(0)
 """
 
 FILES: Final = {
