@@ -17,10 +17,12 @@ from typing import NamedTuple
 from footfall.analyze.results import FileResult, Numbers, compare
 from footfall.analyze.source.analysis import SourceAnalysis, SourceError
 from footfall.analyze.source.exclude import ExclusionRules
+from footfall.analyze.source.traced_analysis import TracedAnalysis
 from footfall.config.configuration import Config, canonical_path, make_patterns_absolute
 from footfall.errors import FootfallError
 from footfall.load.analyses import analyze_sources
-from footfall.load.source_files import looks_like_python, read_source_bytes
+from footfall.load.source_files import looks_like_python, read_source, read_source_bytes
+from footfall.load.traced_files import analyze_traced, plugin_error
 from footfall.patterns import glob_matches
 from footfall.record.data.aliases import PathAliases
 from footfall.record.data.coverage_tables import StoredCoverage, StoredFile, read_coverage
@@ -60,6 +62,10 @@ class ReportedFile:
     def name(self) -> str:
         """The path as reports show it."""
         return self.result.name
+
+    def read_text(self) -> str:
+        """Return the source's text. Raises as `read_source`."""
+        return self.analysis.text if isinstance(self.analysis, TracedAnalysis) else read_source(self.result.path)
 
 
 class UnreadableFile(NamedTuple):
@@ -153,7 +159,9 @@ def gather(
         for path, analysis in _analyze_all(config, data_file, chosen, stored, coverage, failed, read):
             found = stored.files.get(path) or StoredFile()
             arcs = found.arcs if stored.has_arcs else None
-            result = compare(analysis, found.lines, arcs, shown_path(path))
+            result = _compare(analysis, found.lines, arcs, path, found.tracer, failed)
+            if result is None:
+                continue
             seen = analysis.translate_lines(found.lines - found.inferred) if found.inferred else ()
             inferred = result.executed & analysis.translate_lines(found.inferred) - frozenset(seen)
             coverage.files.append(ReportedFile(result, analysis, names.get(path, (path,)), inferred))
@@ -168,6 +176,24 @@ def gather(
         for _, error in failed:
             coverage.warnings.append((error.slug, f"{error.message} It is not in the total."))
     return coverage
+
+
+def _compare(
+    analysis: SourceAnalysis,
+    lines: set[int],
+    arcs: set[tuple[int, int]] | None,
+    path: str,
+    tracer: str,
+    failed: list[tuple[str, FootfallError]],
+) -> FileResult | None:
+    """Return the file's result; None where a plugin fails, which is added to `failed`."""
+    if not isinstance(analysis, TracedAnalysis):
+        return compare(analysis, lines, arcs, shown_path(path))
+    try:
+        return compare(analysis, lines, arcs, analysis.name)
+    except Exception as error:  # whatever a plugin's translations may raise, or give
+        failed.append((path, plugin_error(tracer, path, error)))
+        return None
 
 
 def _stored_path(config: Config, path: str) -> str:
@@ -228,21 +254,22 @@ def _analyze_all(
     )
     sources: dict[str, bytes] = {}
     errors: dict[str, FootfallError] = {}
+    traced: dict[str, TracedAnalysis] = {}
     for path in dict.fromkeys(chosen):
         found = stored.files.get(path)
-        if found is not None and found.tracer:
-            continue
         try:
+            if found is not None and found.tracer:
+                analysis = analyze_traced(config.file_tracers, found.tracer, path)
+                if analysis is not None:
+                    traced[path] = analysis
+                    continue
             sources[path] = read(path)
         except FootfallError as error:
             errors[path] = error
     results = analyze_sources(sources, rules, data_file)
     for path in chosen:
-        result = errors.get(path) or results.get(path)
-        if result is None:
-            tracer = stored.files[path].tracer
-            coverage.warnings.append(("plugin-file", f"{path} was measured by the plugin {tracer}."))
-        elif isinstance(result, SourceAnalysis):
+        result = errors.get(path) or traced.get(path) or results[path]
+        if isinstance(result, SourceAnalysis):
             yield path, result
         elif not isinstance(result, SourceError) or looks_like_python(path):
             failed.append((path, result))

@@ -12,7 +12,7 @@ from collections.abc import Collection, Iterable, Iterator
 from footfall.config.configuration import canonical_path
 from footfall.patterns import glob_matches
 
-__all__ = ["find_package_directory", "find_source_files", "find_unexecuted_files"]
+__all__ = ["find_package_directory", "find_source_directories", "find_source_files", "find_unexecuted_files"]
 
 # Editors' side files have characters that no module has.
 _is_module_name = re.compile(r"[^.#~!$@%^&*()+=,]+\.pyw?").fullmatch
@@ -45,6 +45,14 @@ def find_package_directory(package: str, measured: Iterable[str]) -> str | None:
                 return folder
             folder = os.path.dirname(folder)
     return None
+
+
+def find_source_directories(
+    measured: Iterable[str], source_dirs: Iterable[str], source_pkgs: Iterable[str]
+) -> list[str]:
+    """Return the directories to measure: those asked for, and those of packages of which something was measured."""
+    found = [find_package_directory(package, measured) for package in source_pkgs]
+    return [*source_dirs, *(directory for directory in found if directory is not None)]
 
 
 def find_unexecuted_files(

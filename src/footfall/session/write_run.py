@@ -11,7 +11,8 @@ from footfall.analyze.resolved_run import FileData, RunData
 from footfall.analyze.source.source_file import read_source_file
 from footfall.config.configuration import Config
 from footfall.load.gather import shown_path
-from footfall.load.unexecuted_files import find_unexecuted_files
+from footfall.load.traced_files import find_unexecuted_traced
+from footfall.load.unexecuted_files import find_source_directories, find_unexecuted_files
 from footfall.record.data.condition_tables import write_conditions
 from footfall.record.data.coverage_tables import write_coverage
 from footfall.record.data.parallel_files import SIDE_FILE_ENDING
@@ -54,6 +55,7 @@ def _write(
     warnings: list[tuple[str, str]],
 ) -> None:
     touched: set[str] = set()
+    traced: dict[str, FileData] = {}
     if settings.cover:
         touched, never_imported = find_unexecuted_files(
             run.files,
@@ -62,16 +64,25 @@ def _write(
             settings.omit,
             namespace_packages=config.include_namespace_packages,
         )
+        if config.file_tracers:
+            unexecuted = find_unexecuted_traced(
+                config.file_tracers,
+                find_source_directories(run.files, settings.source_dir, settings.source_pkg),
+                settings.omit,
+                warnings,
+            )
+            traced = {path: FileData(tracer=name) for path, name in unexecuted.items() if path not in run.files}
+            touched.difference_update(traced)
         warnings += [("module-not-imported", f"Module {name} was never imported.") for name in never_imported]
         if not run.files:
             warnings.append(("no-data-collected", _NO_DATA))
-    files: dict[str, FileData] = run.files
+    files: dict[str, FileData] = {**run.files, **traced}
     conditions = run.conditions
     source_ids = _source_ids([*run.files, *touched])
     if config.relative_files:
         source_ids = {shown_path(path): blob for path, blob in source_ids.items()}
         conditions = {shown_path(path): codes for path, codes in conditions.items()}
-        files = {shown_path(path): data for path, data in run.files.items()}
+        files = {shown_path(path): data for path, data in files.items()}
         touched = {shown_path(path) for path in touched}
     with write_coverage(data_file, files, has_arcs=run.has_arcs, touched=touched) as connection:
         write_source_ids(connection, source_ids)

@@ -7,7 +7,7 @@ exclusion on a signature covers, and the regions of functions and classes.
 import ast
 from dataclasses import dataclass
 
-__all__ = ["CLASS", "FUNCTION", "Definition", "DefinitionNode", "Outline", "outline_module"]
+__all__ = ["CLASS", "FUNCTION", "CodeRegion", "Definition", "DefinitionNode", "Outline", "outline_module"]
 
 FUNCTION = "function"
 CLASS = "class"
@@ -33,6 +33,19 @@ class Definition:
     first: int
     last: int
     parent: int
+
+
+@dataclass(frozen=True, slots=True)
+class CodeRegion:
+    """A function's or class's lines; they include blank lines and comments, and may be none.
+
+    `name` has the names around it, joined by dots. `start` is the line of its `def` or `class`, often not in `lines`.
+    """
+
+    kind: str
+    name: str
+    start: int
+    lines: frozenset[int]
 
 
 class Outline:

@@ -5,32 +5,21 @@ functions inside; a class's region is the bodies of its methods, without those o
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 
 from footfall.analyze.results import FileResult, tally
 from footfall.analyze.source.analysis import SourceAnalysis
-from footfall.analyze.source.definitions import CLASS, FUNCTION
+from footfall.analyze.source.definitions import CLASS, FUNCTION, CodeRegion
+from footfall.analyze.source.traced_analysis import TracedAnalysis
 
 __all__ = ["CLASS", "FUNCTION", "CodeRegion", "find_outside_lines", "find_regions", "narrow_result"]
 
 Arc = tuple[int, int]
 
 
-@dataclass(frozen=True, slots=True)
-class CodeRegion:
-    """A function's or class's lines; they include blank lines and comments, and may be none.
-
-    `name` has the names around it, joined by dots. `start` is the line of its `def` or `class`, often not in `lines`.
-    """
-
-    kind: str
-    name: str
-    start: int
-    lines: frozenset[int]
-
-
 def find_regions(analysis: SourceAnalysis) -> list[CodeRegion]:
-    """Return a file's functions and classes in the order of their first lines."""
+    """Return a file's functions and classes in the order of their first lines; of a plugin's file what it names."""
+    if isinstance(analysis, TracedAnalysis):
+        return list(analysis.regions)
     definitions = analysis.definitions
     lines_of: list[set[int]] = []
     for definition in definitions:

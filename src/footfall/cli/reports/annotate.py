@@ -11,7 +11,6 @@ from footfall.cli.reports.report_files import write_output
 from footfall.cli.reports.reporting import ReportRequest, exit_status, quiet_option, report_options
 from footfall.errors import FootfallError
 from footfall.load.gather import Coverage
-from footfall.load.source_files import read_source
 from footfall.report.coverage.annotate import annotate, flat_name, is_annotated
 from footfall.report.coverage.text import plural
 from footfall.session.output import print_message
@@ -58,4 +57,4 @@ def write_annotated(coverage: Coverage, directory: str | None) -> None:
         path = file.result.path
         to = path + ",cover" if directory is None else os.path.join(directory, flat_name(file.name))
         _check_is_ours(to)
-        write_output(to, annotate(read_source(path), file.result), "annotated source", is_quiet=True, option="-d")
+        write_output(to, annotate(file.read_text(), file.result), "annotated source", is_quiet=True, option="-d")

@@ -8,7 +8,6 @@ from footfall.cli.reports.report_files import write_output
 from footfall.cli.reports.reporting import ReportRequest, output_options, report_options, whole_exit_status
 from footfall.config.configuration import Config
 from footfall.load.gather import Coverage
-from footfall.load.source_files import read_source
 from footfall.report.coverage.lcov import render_lcov
 
 __all__ = ["command", "lcov_text"]
@@ -27,5 +26,4 @@ def command(request: ReportRequest, output: str | None) -> int:
 
 def lcov_text(config: Config, coverage: Coverage) -> str:
     """Return the report as the configuration wants it."""
-    read_lines = (lambda path: read_source(path).splitlines()) if config.lcov_line_checksums else None
-    return render_lcov(coverage, skip_empty=config.skip_empty, read_lines=read_lines)
+    return render_lcov(coverage, skip_empty=config.skip_empty, with_checksums=config.lcov_line_checksums)

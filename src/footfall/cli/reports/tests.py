@@ -16,6 +16,7 @@ from footfall.cli.reports.report_files import write_output
 from footfall.cli.reports.reporting import ReportRequest, report_options
 from footfall.config.configuration import Config, canonical_path
 from footfall.errors import FootfallError
+from footfall.load.source_files import looks_like_python
 from footfall.record.data.aliases import PathAliases
 from footfall.record.data.coverage_tables import read_lines_by_context
 from footfall.record.data.test_times import read_test_times
@@ -143,7 +144,7 @@ def _touched_by(change: Change, ran: Mapping[str, set[int]], revision: str) -> s
         return set()  # renamed
     source = file_at(revision, change.old_name)
     try:
-        if source is None or not change.new_name:
+        if source is None or not change.new_name or not looks_like_python(change.old_name):
             return touched_tests(ran, None)
         analysis = analyze_source(decode_source(source), change.old_name, ExclusionRules.from_settings())
     except FootfallError:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from footfall.analyze.conditions.analysis import ConditionResult, can_analyze, compare_conditions
 from footfall.analyze.source.analysis import decode_source
+from footfall.analyze.source.traced_analysis import TracedAnalysis
 from footfall.errors import FootfallError
 from footfall.load.condition_analyses import find_all_conditions
 from footfall.load.gather import Coverage
@@ -38,11 +39,18 @@ def load_conditions(
     if stored is None:
         return None
     files = [file for file in coverage.files if within is None or file.result.path in within]
-    sources = {file.result.path: read_source_bytes(file.result.path) for file in files}
+    sources = {
+        file.result.path: read_source_bytes(file.result.path)
+        for file in files
+        if not isinstance(file.analysis, TracedAnalysis)
+    }
     conditions = find_all_conditions(sources, data_file)
     found = {}
     for file in files:
         path, result = file.result.path, file.result
+        if path not in sources:  # no Python: it has none
+            found[path] = ConditionResult(0, 0, ())
+            continue
         codes = [code for name in file.stored_paths for code in stored.get(name, ())]
         text = decode_source(sources[path])
         lines = None if within is None else within[path]

@@ -11,6 +11,7 @@ from datetime import datetime
 from footfall._version import WRITER
 from footfall.analyze.results import FileResult, Numbers
 from footfall.analyze.source.regions import CLASS, FUNCTION, find_outside_lines, find_regions, narrow_result
+from footfall.analyze.source.traced_analysis import TracedAnalysis
 from footfall.load.gather import Coverage, ReportedFile
 
 __all__ = ["Json", "LineContexts", "coverage_report"]
@@ -43,7 +44,8 @@ def _file_report(file: ReportedFile, precision: int, contexts: LineContexts | No
     by_line = None if contexts is None else _contexts_of(file, contexts)
     report = _result_report(file.result, precision, by_line)
     regions = find_regions(file.analysis)
-    for kind, key in _KINDS:
+    kinds = file.analysis.kinds if isinstance(file.analysis, TracedAnalysis) else _KINDS
+    for kind, key in kinds:
         of_kind = [region for region in regions if region.kind == kind]
         outside = find_outside_lines(file.analysis, of_kind)
         *narrowed, rest = narrow_result(file.result, [*(region.lines for region in of_kind), outside])

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 from footfall.analyze.results import FileResult
 from footfall.analyze.source.regions import FUNCTION, find_regions, narrow_result
@@ -17,19 +17,17 @@ from footfall.printable import question_marked
 __all__ = ["render_lcov"]
 
 
-def render_lcov(
-    coverage: Coverage, *, skip_empty: bool = False, read_lines: Callable[[str], list[str]] | None = None
-) -> str:
+def render_lcov(coverage: Coverage, *, skip_empty: bool = False, with_checksums: bool = False) -> str:
     """Return the records of all files, in the order of their names.
 
-    `read_lines` returns the lines of a source file, for a checksum of each; None leaves checksums out.
+    `with_checksums` adds one of each line: then sources are read, which raises as `read_source`.
     """
     records: list[str] = []
     for file in sorted(coverage.files, key=lambda file: (file.name, file.result.path)):
         if skip_empty and not file.result.numbers.n_statements:
             continue
         records.append(f"SF:{question_marked(file.name)}")
-        records += _lines(file.result, None if read_lines is None else read_lines(file.result.path))
+        records += _lines(file.result, file.read_text().splitlines() if with_checksums else None)
         records += _functions(file)
         if file.result.has_arcs:
             records += _branches(file)

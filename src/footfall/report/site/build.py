@@ -31,7 +31,6 @@ from footfall.analyze.source.regions import FUNCTION, find_outside_lines, find_r
 from footfall.analyze.test_costs import TestRecord, find_tests, name_of_test
 from footfall.errors import FootfallError
 from footfall.load.gather import Coverage, ReportedFile, shown_path, unreadable_notes
-from footfall.load.source_files import read_source
 from footfall.record.run.phase_times import PhaseTime
 from footfall.report.jsontext import render_json
 from footfall.report.site.changes import (
@@ -210,7 +209,7 @@ class _Site:
             by_test.setdefault(name_of_test(label), set()).update(lines)
         payload = source_payload(
             file,
-            read_source(path),
+            file.read_text(),
             heat=self.heat.get(path, {}),
             sampled_us=self.sampled_us,
             conditions=self.data.conditions.get(path),
