@@ -28,6 +28,8 @@ from footfall.record.run.directory import (
 )
 from footfall.session.interrupts import InterruptedBySignal, raising_signals
 from footfall.session.output import print_message, warn
+from footfall.session.recording_processes import is_recording, recording_pids
+from footfall.session.run_limit import RunLimit
 from footfall.session.supervise import Ended, run_command
 from footfall.session.unmeasured import why_nothing, why_only_others
 
@@ -61,12 +63,15 @@ def measure(
     came_to_nothing: Callable[[int, RunDirectory], bool] | None = None,
     environment: Mapping[str, str] | None = None,
     ignored_signal: signal.Signals | None = None,
+    max_seconds: float | None = None,
+    max_samples: int | None = None,
 ) -> Measurement:
     """Run a program with its arguments, write its data file (default: the configured one) and show the summary.
 
     `wants_summary` is asked once the exit status is known, and `came_to_nothing`, which may tell that the command did
     not begin what it was called for: nothing is written then, and an earlier data file stays. `environment` is added to
-    ours, and the program starts with `ignored_signal` ignored.
+    ours, and the program starts with `ignored_signal` ignored. After `max_seconds` or `max_samples` (of all processes)
+    it is ended; where it dies of that, the status is 0.
     With `append` results are added to those that the data file has; without, a data file of an earlier run is removed
     first, so that whatever comes to pass it is not taken for this run's.
     Raises FootfallError when it can't be started, or results could not be written.
@@ -84,10 +89,18 @@ def measure(
     for name in STARTS_COVERAGE:
         full.pop(name, None)
     try:
-        ended = run_command(program, full, ignored_signal)
+        limit = None
+        if max_seconds is not None or max_samples is not None:
+            limit = RunLimit(directory.path, max_seconds, max_samples)
+        ended = run_command(program, full, ignored_signal, None if limit is None else limit.check)
     except FootfallError:
         remove_run_directory(directory)
         raise
+    if limit is not None and limit.reached:
+        if not is_quiet:
+            warn([("limit-reached", f"The command was ended {limit.reached}.")], config.disable_warnings)
+        if limit.was_by_us(ended.status):
+            ended = ended._replace(status=0)
     if came_to_nothing is not None and came_to_nothing(ended.status, directory):
         move_data_file(directory.earlier_data, data_file or config.data_file)
         remove_run_directory(directory)
@@ -197,23 +210,15 @@ def _wait_for_endings(directory: RunDirectory) -> list[int]:
 
     The helpers of multiprocessing end by themselves once nobody holds their pipe any more, so they get more time.
     """
-    pids = sorted({int(entry.name.partition("-")[0]) for entry in directory.path.glob("*.rec")})
-    pids = [pid for pid in pids if _is_recording(pid, directory)]
+    pids = recording_pids(directory.path)
     begin = time.monotonic()
     while pids:
         waited = time.monotonic() - begin
         if waited > _HELPER_SECONDS or (waited > _ENDING_SECONDS and not any(map(_is_helper, pids))):
             break
         time.sleep(_POLL_SECONDS)
-        pids = [pid for pid in pids if _is_recording(pid, directory)]
+        pids = [pid for pid in pids if is_recording(pid, directory.path)]
     return pids
-
-
-def _is_recording(pid: int, directory: RunDirectory) -> bool:
-    try:
-        return os.fsencode(directory.path) in Path(f"/proc/{pid}/maps").read_bytes()
-    except OSError:
-        return False  # it has ended
 
 
 def _is_helper(pid: int) -> bool:

@@ -13,7 +13,7 @@ import os
 import resource
 import signal
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final, NamedTuple
 
 from footfall.errors import FootfallError
@@ -25,6 +25,7 @@ _PASSED_ON: Final = frozenset(
     {signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGUSR1, signal.SIGUSR2}
 )
 _KEYS: Final = frozenset({signal.SIGINT, signal.SIGQUIT})
+_CHECK_SECONDS: Final = 0.1
 _SI_KERNEL: Final = 0x80  # si_code of signals from the terminal's keys, sent to the whole foreground group
 
 
@@ -39,13 +40,17 @@ class Ended(NamedTuple):
 
 
 def run_command(
-    arguments: Sequence[str], environment: Mapping[str, str], ignored: signal.Signals | None = None
+    arguments: Sequence[str],
+    environment: Mapping[str, str],
+    ignored: signal.Signals | None = None,
+    check: Callable[[int], None] | None = None,
 ) -> Ended:
     """Run a command to its end. It starts with the signal `ignored` ignored, which it may change.
 
+    With `check` that is called some times a second with the number of the command's process, while there is one.
     Raises FootfallError (`cant-start`) when the system can't start it.
     """
-    watched = _PASSED_ON | {signal.SIGCHLD}
+    watched = _PASSED_ON | {signal.SIGCHLD} | ({signal.SIGALRM} if check is not None else set())
     # SIGCHLD must have a handler, or a caller's SIG_IGN would take the exit status away
     old_handler = signal.signal(signal.SIGCHLD, lambda _number, _frame: None)
     # blocked before the start, so that none is lost between the start and the first wait
@@ -53,10 +58,15 @@ def run_command(
     try:
         process = _start(arguments, environment, old_mask, ignored)
         signals = set()
+        if check is not None:
+            signal.setitimer(signal.ITIMER_REAL, _CHECK_SECONDS, _CHECK_SECONDS)  # no child inherits it
         while process.poll() is None:
-            signals.add(_wait_and_pass_on(watched, process))
-        return Ended(process.returncode, process.pid, frozenset(signals - {signal.SIGCHLD}))
+            signals.add(_wait_and_pass_on(watched, process, check))
+        return Ended(process.returncode, process.pid, frozenset(signals - {signal.SIGCHLD, signal.SIGALRM}))
     finally:
+        if check is not None:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+            _discard_pending(frozenset({signal.SIGALRM}))
         _discard_pending(_PASSED_ON)
         signal.pthread_sigmask(signal.SIG_SETMASK, old_mask)
         signal.signal(signal.SIGCHLD, old_handler if old_handler is not None else signal.SIG_DFL)
@@ -87,8 +97,13 @@ def _start(
         ) from error
 
 
-def _wait_and_pass_on(watched: frozenset[signal.Signals], process: subprocess.Popen[bytes]) -> int:
-    """Wait for one signal, and return it; pass it on unless it is SIGCHLD or the command has it already."""
+def _wait_and_pass_on(
+    watched: frozenset[signal.Signals], process: subprocess.Popen[bytes], check: Callable[[int], None] | None
+) -> int:
+    """Wait for one signal, and return it; pass it on unless it is SIGCHLD or the command has it already.
+
+    SIGALRM is the timer's: `check` is called.
+    """
     if hasattr(signal, "sigwaitinfo"):
         info = signal.sigwaitinfo(watched)
         number = info.si_signo
@@ -96,7 +111,9 @@ def _wait_and_pass_on(watched: frozenset[signal.Signals], process: subprocess.Po
     else:
         number = signal.sigwait(watched)
         has_it = number in _KEYS and _is_in_foreground()
-    if number != signal.SIGCHLD and not has_it:
+    if number == signal.SIGALRM and check is not None:
+        check(process.pid)
+    elif number != signal.SIGCHLD and not has_it:
         with contextlib.suppress(ProcessLookupError):
             process.send_signal(number)
     return number

@@ -30,6 +30,7 @@ Examples:
   footfall run --source=src --no-branch make test
   footfall run --no-profile --data-file=unit.cov pytest tests/unit
   footfall run --async server.py                stacks of asyncio's tasks, joined through those that wait for them
+  footfall run --duration 60 server.py          ends it after a minute; `footfall snapshot` looks without ending it
   footfall run -a pytest tests/more             adds to .coverage
   footfall run -p pytest tests/unit             leaves .coverage.HOST.pidN.Xabcdefx, for `footfall combine`
 """
@@ -65,6 +66,15 @@ Examples:
     is_flag=True,
     help="Join the stacks of asyncio's tasks through those that wait for them; count waiting tasks (CPython 3.14+).",
 )
+@click.option(
+    "--duration",
+    type=click.FloatRange(min=0, min_open=True),
+    metavar="SECONDS",
+    help="End the command after it (SIGTERM), with the exit status 0.",
+)
+@click.option(
+    "--max-samples", type=click.IntRange(min=1), metavar="N", help="End the command when so many samples were taken."
+)
 @click.option("--context", metavar="LABEL", help="A name for this run in the data.")
 @click.option("-a", "--append", is_flag=True, help="Add to the data file instead of replacing it.")
 @click.option(
@@ -93,6 +103,8 @@ def command(
     rate: int | None,
     precise: bool,
     with_tasks: bool,
+    duration: float | None,
+    max_samples: int | None,
     context: str | None,
     append: bool,
     parallel_mode: bool | None,
@@ -132,6 +144,9 @@ def command(
             "--no-cover and --no-profile together leave nothing to measure.",
             "Leave one of them out.",
         )
+    if max_samples is not None and not config.profile:
+        text = "--max-samples counts samples, and without a profile there are none."
+        raise UsageError("no-samples", text, "Use --duration SECONDS.")
     check_sampling(config)
     if concurrency:
         config.without_effect["run:concurrency"] = concurrency.split(",")
@@ -162,6 +177,8 @@ def command(
         is_quiet=quiet,
         wants_summary=lambda _status: is_summarized,
         ignored_signal=None if save_signal is None else signal.Signals[f"SIG{save_signal}"],
+        max_seconds=duration,
+        max_samples=max_samples,
         environment={"COVERAGE_RUN": "true"},  # by which programs know coverage.py's `run`
     )
     return end_like(done.status)

@@ -16,6 +16,7 @@ from footfall.formats import (
     COUNT_CPU,
     COUNT_FULL,
     COUNT_LATE,
+    COUNT_SAMPLES,
     COUNT_TICKS,
     COUNT_TORN,
     COUNT_UNREADABLE,
@@ -44,6 +45,7 @@ __all__ = [
     "SampleLogFollower",
     "SampledCode",
     "SampledThread",
+    "count_samples",
     "read_sample_log",
 ]
 
@@ -233,6 +235,16 @@ class SampleLogFollower:
                 holds_gil = bool(flags & SAMPLE_HOLDS_GIL)
                 self.log.samples.append(Sample(thread, node, time_ns, wall, 0, context, holds_gil, repeat - counted))
                 self._last[thread] = (place, repeat)
+
+
+def count_samples(path: str) -> int:
+    """Return how many samples a process has taken up to now: 0 of a log that begins, or is none.
+
+    Raises OSError, FootfallError (`record-refused`).
+    """
+    with open_recorded_file(path) as file:
+        header = os.pread(file.fileno(), _HEADER_LAYOUT.size, ENTRY_HEAD_BYTES)
+    return int(_HEADER_LAYOUT.unpack(header)[7 + COUNT_SAMPLES]) if len(header) == _HEADER_LAYOUT.size else 0
 
 
 def _read_header(log: SampleLog, payload: memoryview) -> None:

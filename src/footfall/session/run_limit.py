@@ -1,0 +1,73 @@
+"""How long `footfall run` lets a command run: a time, or a number of samples. Then it is ended, as by `timeout`.
+
+SIGTERM goes to the command and to every process that records; what is there some seconds later is killed. Nothing of
+what was recorded is lost by that. `supervise.run_command` asks from time to time.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import time
+from pathlib import Path
+from typing import Final
+
+from footfall.errors import FootfallError
+from footfall.record.run.sample_log import count_samples
+from footfall.session.recording_processes import recording_pids
+
+__all__ = ["RunLimit"]
+
+_GRACE_SECONDS: Final = 10.0
+_ENDINGS: Final = frozenset({-signal.SIGTERM, -signal.SIGKILL})
+
+
+class RunLimit:
+    """`seconds` and `n_samples` are None where there is no such limit. Time begins when this is made."""
+
+    def __init__(self, directory: Path, seconds: float | None, n_samples: int | None) -> None:
+        self.reached = ""
+        """Why the command was ended, for readers; "" if it was not."""
+        self._directory = directory
+        self._seconds = seconds
+        self._n_samples = n_samples
+        self._begin = time.monotonic()
+        self._ended_at: float | None = None
+
+    def check(self, pid: int) -> None:
+        """End the command, whose process is `pid`, when it is time. Called often; each signal is sent once."""
+        now = time.monotonic()
+        if self._ended_at is None:
+            self.reached = self._find_reason(now)
+            if self.reached:
+                self._ended_at = now
+                self._send(pid, signal.SIGTERM)
+        elif now - self._ended_at > _GRACE_SECONDS:
+            self._ended_at = now
+            self._send(pid, signal.SIGKILL)
+
+    def was_by_us(self, status: int) -> bool:
+        """Tell whether a command that ended so (see `Ended`) was ended here."""
+        return bool(self.reached) and status in _ENDINGS
+
+    def _find_reason(self, now: float) -> str:
+        if self._seconds is not None and now - self._begin >= self._seconds:
+            return f"after {self._seconds:g} s"
+        if self._n_samples is not None and self._count_samples() >= self._n_samples:
+            return f"after {self._n_samples} samples"
+        return ""
+
+    def _count_samples(self) -> int:
+        """Return how many samples all processes have taken."""
+        found = 0
+        for path in self._directory.glob("*.smp"):
+            with contextlib.suppress(OSError, FootfallError):  # one that ends, or is none: it is named at the end
+                found += count_samples(str(path))
+        return found
+
+    def _send(self, pid: int, number: signal.Signals) -> None:
+        for each in dict.fromkeys((pid, *recording_pids(self._directory))):
+            if each != os.getpid():
+                with contextlib.suppress(ProcessLookupError, PermissionError):
+                    os.kill(each, number)
