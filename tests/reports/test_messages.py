@@ -33,7 +33,7 @@ def _slugs_in_python(path: pathlib.Path) -> Iterator[str]:
                 "report",
                 "error",
                 "keep_message",
-                "say_at_end",
+                "report_at_end",
             )
             if is_error and _constant(node.args[0]):
                 yield _constant(node.args[0])
