@@ -230,6 +230,16 @@ def test_a_changed_file_that_is_not_in_the_data_is_named(report) -> None:
     assert "setup.py" not in report("shop/invoice.py")
 
 
+def test_a_changed_file_that_is_not_to_be_measured_is_not_named(report) -> None:
+    """By `source`, packages, `omit` or `include` of the configuration; a file inside of these is."""
+    for name in ("setup.py", "shop/unused.py"):
+        pathlib.Path(name).write_text("x = 1\n")
+    for setting in ("source = shop", "source = ./shop", "source_pkgs = shop", "omit = setup.py", "include = shop/*"):
+        pathlib.Path(".coveragerc").write_text(f"[run]\n{setting}\n")
+        named = report().partition("Changed, and not in the total:\n")[2]
+        assert named == "shop/unused.py: it is not in the data\n", setting
+
+
 def test_a_source_written_after_the_data_has_no_numbers(project, report) -> None:
     """Its lines may be others by now: no threshold is reached until the tests ran again."""
     path = pathlib.Path("shop/invoice.py")

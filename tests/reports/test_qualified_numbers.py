@@ -1,6 +1,7 @@
 """What a run said of its numbers is said again by each report of them, and by no other."""
 
 import contextlib
+import os
 import sqlite3
 
 import pytest
@@ -48,3 +49,23 @@ def test_combined_data_keeps_what_qualifies_each_part(footfall, tmp_path) -> Non
             add_qualifications(connection, messages)
     assert footfall("combine", "-q").returncode == 0
     assert read_qualifications(tmp_path / ".coverage", coverage=True, profile=True) == [_LINES, _TIMES]
+
+
+def test_reports_name_sources_that_were_changed(footfall, tmp_path) -> None:
+    """However old the file's time is; not data that was just written, nor text that is the same again."""
+    names = ("a.py", "b.py", "c.py")
+    for name in names:
+        (tmp_path / name).write_text("x = 1\n")
+    (tmp_path / "main.py").write_text("import a, b, c\n")
+    assert "source-newer" not in footfall("run", "main.py").stderr
+    for name in names[:2]:
+        (tmp_path / name).write_text("\nx = 1\n")
+        os.utime(tmp_path / name, (1, 1))
+    (tmp_path / "c.py").write_text("x = 1\n")
+    said = "footfall: a.py and 1 more file are not as measured:"
+    for report in (("report",), ("json", "-q"), ("xml", "-q"), ("lcov", "-q"), ("html", "-q")):
+        assert footfall(*report).stderr.startswith(said), report
+    assert footfall("report", "--include=a.py").stderr.startswith("footfall: a.py is not as measured:")
+    assert footfall("report", "--include=c.py").stderr == ""
+    (tmp_path / ".coveragerc").write_text("[run]\ndisable_warnings = source-newer\n")
+    assert footfall("report").stderr == ""

@@ -27,6 +27,7 @@ from footfall.patterns import glob_matches
 from footfall.record.data.aliases import PathAliases
 from footfall.record.data.coverage_tables import StoredCoverage, StoredFile, read_coverage
 from footfall.record.data.qualifications import read_qualifications
+from footfall.record.data.source_ids import MIXED, blob_id, read_source_ids
 
 __all__ = [
     "Coverage",
@@ -90,6 +91,8 @@ class Coverage:
     """Whether the data file has no coverage at all."""
     is_chosen: bool = False
     """Whether only some files were asked for by name."""
+    changed: list[str] = field(default_factory=list)
+    """Names of files whose text here is another than the one that was measured: their numbers are of other lines."""
     files: list[ReportedFile] = field(default_factory=list)
     unreadable: list[UnreadableFile] = field(default_factory=list)
     ignored: list[UnreadableFile] = field(default_factory=list)
@@ -124,7 +127,8 @@ def gather(
     no Python is named in the warnings. Without `ignore_errors` (or the setting) it is `unreadable` as well, and an
     error where it was asked for by name or no other can be read.
     `read_source(path, stored_paths)` gives a source's text in place of reading the file, or raises FootfallError.
-    Without `with_qualifications` the messages of the data file's runs are no warnings: they have just been said.
+    Without `with_qualifications` the messages of the data file's runs are no warnings: they have just been said, and no
+    file is looked at for changes since.
     Without `needs_coverage` a data file that has a profile alone gives no files.
     Raises FootfallError: what reading the data raises, `no-report-data`, `no-coverage`, `no-source`, `not-python`.
     """
@@ -153,10 +157,20 @@ def gather(
             )
         failed: list[tuple[str, FootfallError]] = []
 
+        source_ids = read_source_ids(data_file) if with_qualifications and read_source is None else {}
+        changed: set[str] = set()
+
         def read(path: str) -> bytes:
-            return read_source_bytes(path) if read_source is None else read_source(path, names.get(path, (path,)))
+            if read_source is not None:
+                return read_source(path, names.get(path, (path,)))
+            text = read_source_bytes(path)
+            if source_ids and _is_changed(text, [source_ids.get(each, MIXED) for each in names.get(path, ())]):
+                changed.add(path)
+            return text
 
         for path, analysis in _analyze_all(config, data_file, chosen, stored, coverage, failed, read):
+            if path in changed:
+                coverage.changed.append(shown_path(path))
             found = stored.files.get(path) or StoredFile()
             arcs = found.arcs if stored.has_arcs else None
             result = _compare(analysis, found.lines, arcs, path, found.tracer, failed)
@@ -194,6 +208,12 @@ def _compare(
     except Exception as error:  # whatever a plugin's translations may raise, or give
         failed.append((path, plugin_error(tracer, path, error)))
         return None
+
+
+def _is_changed(text: bytes, source_ids: Sequence[str]) -> bool:
+    """Whether a source is not the one that was measured, as far as its ids in the data tell."""
+    known = {each for each in source_ids if each != MIXED}
+    return bool(known) and known != {blob_id(text)}
 
 
 def _stored_path(config: Config, path: str) -> str:

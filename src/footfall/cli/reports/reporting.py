@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 
@@ -75,8 +75,18 @@ class ReportRequest:
             **given,
         )
 
-    def gather(self, config: Config, *, all_contexts: bool = False, needs_coverage: bool = True) -> Coverage:
-        """Do what every report begins with, and print the warnings. Arguments as of `gather`."""
+    def gather(
+        self,
+        config: Config,
+        *,
+        all_contexts: bool = False,
+        needs_coverage: bool = True,
+        leaves_changed_out: bool = False,
+    ) -> Coverage:
+        """Do what every report begins with, and print the warnings. Arguments as of `gather`.
+
+        A report that `leaves_changed_out` has no numbers of files that are not as they were measured; others say it.
+        """
         combine_before_report(
             config, keep=self.keep_combined, is_quiet=self.quiet, as_coverage=current_face().is_as_coverage
         )
@@ -88,8 +98,20 @@ class ReportRequest:
             paths=self.files,
             needs_coverage=needs_coverage,
         )
+        if not leaves_changed_out:
+            coverage.warnings += _note_on_changed(coverage.changed)
         warn(coverage.warnings, config.disable_warnings)
         return coverage
+
+
+def _note_on_changed(names: Sequence[str]) -> list[tuple[str, str]]:
+    """Return the warning for files that were changed since they were measured, if there are some."""
+    if not names:
+        return []
+    others = f" and {plural(len(names) - 1, 'more file')}" if len(names) > 1 else ""
+    is_or_are = "are" if others else "is"
+    text = f"{names[0]}{others} {is_or_are} not as measured: numbers of changed lines mean nothing. Run again."
+    return [("source-newer", text)]
 
 
 def report_options(function: Callable[Concatenate[ReportRequest, _Rest], int]) -> Callable[..., int]:

@@ -10,10 +10,11 @@ from footfall.analyze.patch import PatchedFile, find_untested_function, lines_of
 from footfall.analyze.totals import fail_under_message, should_fail_under
 from footfall.cli.reports.report_files import write_output
 from footfall.cli.reports.reporting import ReportRequest
-from footfall.config.configuration import Config, canonical_path
+from footfall.config.configuration import Config, canonical_path, make_patterns_absolute
 from footfall.errors import EXIT_USAGE, UsageError
 from footfall.load.gather import Coverage, ReportedFile, choose_paths, shown_path
 from footfall.load.source_files import read_source_bytes
+from footfall.patterns import glob_matches
 from footfall.record.data.parallel_files import base_of_parallel_name, find_parallel_files
 from footfall.record.data.source_ids import blob_id, read_source_ids
 from footfall.report.coverage.annotations import gitlab_report, render_github
@@ -55,7 +56,7 @@ def show_patch(
     top = top_directory()
     changes = [*parse_diff(diff_since(base)), *(Change("", name, is_untracked=True) for name in untracked_files(top))]
     recorded_ns = _recorded_ns(config)
-    coverage = request.gather(config)
+    coverage = request.gather(config, leaves_changed_out=True)
     found = _Changed(config, coverage, recorded_ns)
     for path, change in _changed_files(sorted(changes, key=lambda change: change.new_name), top):
         found.add(path, change, is_chosen=not request.files and bool(choose_paths(config, [path])))
@@ -108,6 +109,7 @@ class _Changed:
         self.patched: list[tuple[ReportedFile, PatchedFile]] = []
         self.left_out: list[LeftOut] = []
         self.warnings: list[tuple[str, str]] = []
+        self._config = config
         self._data_file = config.data_file
         self._recorded_ns = recorded_ns
         self._source_ids = read_source_ids(config.data_file)
@@ -124,7 +126,7 @@ class _Changed:
         if files is None:
             if name in self._unreadable:
                 self.left_out.append(LeftOut(name, change.new_name, self._unreadable[name], is_unknown=True))
-            elif is_chosen and name not in self._ignored and path.endswith((".py", ".pyw")) and os.path.getsize(path):
+            elif is_chosen and name not in self._ignored and _is_to_measure(self._config, path):
                 self.left_out.append(LeftOut(name, change.new_name, "it is not in the data", is_unknown=False))
         elif self._source_ids and not all(self._is_measured_text(path, file) for file in files):
             reason = "its text is not the one that was measured"
@@ -151,6 +153,23 @@ class _Changed:
         slug, help = warning
         self.left_out.append(LeftOut(name, change.new_name, reason, is_unknown=True))
         self.warnings.append((slug, f"{name} has no numbers: {reason}. {help}"))
+
+
+def _is_to_measure(config: Config, path: str) -> bool:
+    """Whether a run would measure a file, were it imported: one with something in it that the configuration wants."""
+    if not path.endswith((".py", ".pyw")) or not os.path.getsize(path):
+        return False
+    if any(glob_matches(pattern, path) for pattern in make_patterns_absolute(config.run_omit)):
+        return False
+    sources = [*config.source, *config.source_dirs]
+    folders = [canonical_path(each) for each in sources if os.path.isdir(each)]
+    packages = [*config.source_pkgs, *(each for each in sources if not os.path.isdir(each))]
+    if folders or packages:
+        named = [f"/{each.replace('.', '/')}" for each in packages]
+        is_in_package = any(f"{each}/" in path or path.endswith(f"{each}.py") for each in named)
+        return is_in_package or any(path.startswith(f"{folder}/") for folder in folders)
+    include = make_patterns_absolute(config.run_include)
+    return not include or any(glob_matches(pattern, path) for pattern in include)
 
 
 def _show(patch: Patch, options: TableOptions) -> None:
