@@ -9,6 +9,7 @@
 #include "core/unseen.h"
 #include "engines/contexts.h"
 #include "engines/engine.h"
+#include "engines/function_contexts.h"
 #include "engines/monitoring/monitoring.h"
 #include "engines/probes/hooks.h"
 #include "engines/probes/probes.h"
@@ -23,6 +24,9 @@ module_traverse(PyObject *module, visitproc visit, void *arg)
 {
     module_state *state = get_state(module);
     int status = contexts_traverse(state, visit, arg);
+    if (status == 0) {
+        status = function_contexts_traverse(state, visit, arg);
+    }
     for (int i = 0; status == 0 && i < state->n_engines; i++) {
         status = state->engines[i]->traverse(state, visit, arg);
     }
@@ -33,6 +37,7 @@ static int
 module_clear(PyObject *module)
 {
     module_state *state = get_state(module);
+    function_contexts_clear(state);
     for (int i = 0; i < state->n_engines; i++) {
         state->engines[i]->clear(state);
     }
@@ -74,6 +79,7 @@ static PyModuleDef_Slot module_slots[] = {
     {Py_mod_exec, children_exec},
     {Py_mod_exec, sampler_exec},
     {Py_mod_exec, contexts_exec},
+    {Py_mod_exec, function_contexts_exec},
     {Py_mod_exec, remote_exec},
     {Py_mod_exec, room_exec},
     {Py_mod_exec, unseen_exec},

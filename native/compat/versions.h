@@ -61,6 +61,9 @@
  * Include/internal/pycore_frame.h. */
 #define FRAMES_HAVE_EXECUTABLE SINCE_3_13
 
+/* What frames hold are _PyStackRef, and their struct is in a header of its own: Include/internal/pycore_interpframe.h. */
+#define FRAMES_HAVE_STACK_REFS SINCE_3_14
+
 /* Whoever walks frames meets the evaluation loop's own among them, which have no code: Include/internal/pycore_frame.h,
  * FRAME_OWNED_BY_CSTACK. */
 #define HAS_SHIM_FRAMES SINCE_3_12
@@ -82,6 +85,9 @@
 /* Calls in C are counted against c_recursion_remaining; before they share Python's limit, later the stack itself is
  * the limit: Include/cpython/pystate.h. */
 #define COUNTS_C_RECURSION (SINCE_3_12 && !SINCE_3_14)
+
+/* What evaluating a frame counts for there: PY_EVAL_C_STACK_UNITS in Python/ceval.c. */
+#define EVALUATION_C_UNITS 2
 
 /* os.fork counts the threads that it warns of after the parent's hooks: os_fork_impl in Modules/posixmodule.c. */
 #define COUNTS_THREADS_AFTER_FORK_HOOKS (SINCE_3_12 && !SINCE_3_14)

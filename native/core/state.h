@@ -18,6 +18,8 @@ typedef struct module_state {
     PyObject *context_variable; /* owned; contexts.c: the ContextVar with a thread's or task's label, NULL at first */
     PyObject *sample_label; /* owned; contexts.c: of the samples that are taken now, NULL at first */
     struct context_thread *context_threads; /* owned list; engines/thread_contexts.c: threads that began in a context */
+    struct function_contexts
+        *function_contexts; /* owned; engines/function_contexts.c: NULL when functions begin none */
     PyTypeObject *stand_in_type; /* owned; core/program_starts.c */
     Py_ssize_t code_events_slot; /* engines/code_extra.h: of the engine on sys.monitoring */
     Py_ssize_t traced_code_slot; /* of the engine on settrace */

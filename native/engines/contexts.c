@@ -26,6 +26,15 @@ bind_label(module_state *state, PyObject *label)
     return token == NULL ? -1 : 0;
 }
 
+int
+contexts_unbind(module_state *state)
+{
+    PyObject *none = state->context_variable == NULL ? NULL : PyUnicode_New(0, 0); // owned
+    int status = none == NULL ? 0 : bind_label(state, none);
+    Py_XDECREF(none);
+    return status;
+}
+
 void
 contexts_publish(module_state *state)
 {
@@ -41,8 +50,8 @@ contexts_publish(module_state *state)
     thread_contexts_publish(state);
 }
 
-static void
-set_sample_label(module_state *state, PyObject *label)
+void
+contexts_label_samples(module_state *state, PyObject *label)
 {
     Py_XSETREF(state->sample_label, Py_NewRef(label));
     contexts_publish(state);
@@ -98,6 +107,28 @@ begin_engines(module_state *state)
     }
 }
 
+int
+contexts_switch(module_state *state, PyObject *label)
+{
+    recorder *rec = state->recorder;
+    uint32_t id = 0;
+    if (rec == NULL) {
+        return 0;
+    }
+    if (recorder_context_id(rec, label, &id) < 0) {
+        return -1;
+    }
+    if (id != rec->context_id) {
+        if (flush_engines(state) < 0) {
+            return -1;
+        }
+        if (recorder_switch(rec, label, id) == 0) {
+            begin_engines(state);
+        }
+    }
+    return 1;
+}
+
 PyDoc_STRVAR(context_switch_doc,
              "context_switch($module, label, /)\n--\n\n"
              "All that runs from now on belongs to the context `label`, samples too; \"\" is none.\n\n"
@@ -107,30 +138,18 @@ static PyObject *
 context_switch(PyObject *module, PyObject *label)
 {
     module_state *state = get_state(module);
-    recorder *rec = state->recorder;
-    uint32_t id = 0;
     if (!PyUnicode_Check(label)) {
         PyErr_SetString(PyExc_TypeError, "a context label is a str");
         return NULL;
     }
-    if (rec == NULL) {
-        Py_RETURN_FALSE;
-    }
-    if (recorder_context_id(rec, label, &id) < 0) {
-        return NULL;
-    }
-    if (id != rec->context_id) {
-        if (flush_engines(state) < 0) {
-            return NULL;
-        }
-        if (recorder_switch(rec, label, id) == 0) {
-            begin_engines(state);
-        }
+    int switched = contexts_switch(state, label);
+    if (switched <= 0) {
+        return switched < 0 ? NULL : Py_NewRef(Py_False);
     }
     if (bind_label(state, label) < 0) {
         return NULL;
     }
-    set_sample_label(state, label);
+    contexts_label_samples(state, label);
     Py_RETURN_TRUE;
 }
 
@@ -150,7 +169,7 @@ context_switch_samples(PyObject *module, PyObject *label)
     if (state->recorder == NULL) {
         Py_RETURN_FALSE;
     }
-    set_sample_label(state, label);
+    contexts_label_samples(state, label);
     Py_RETURN_TRUE;
 }
 

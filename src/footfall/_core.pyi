@@ -97,6 +97,18 @@ def context_wrap_thread(function: Callable[..., Any], /) -> Callable[..., Any]:
 def running_context() -> int:
     """The number, in the record file, of the context that what runs in this thread or task belongs to; 0 is none."""
 
+def function_contexts_start(label_of: Callable[..., str | None], is_waiting: bool, /) -> None:
+    """Let functions named test* and runTest begin the context `label_of(code, globals[, self])`, None for none.
+
+    `is_waiting` when what evaluates frames now gives way of itself. RuntimeError in a further interpreter.
+    """
+
+def function_contexts_look() -> None:
+    """A thread is about to start: see its frames, also where the present one is in a test."""
+
+def function_contexts_stop() -> None:
+    """Let no function begin a context any more. Does nothing when none does."""
+
 def context_label() -> str:
     """The context of what runs in this process now; "" is none, as when no record file is open."""
 

@@ -18,6 +18,7 @@ __all__ = [
     "CPYTHON",
     "FIRST_WITH_TASKS",
     "HAS_BRANCH_EVENTS",
+    "HAS_FUNCTION_CONTEXTS",
     "HAS_PHANTOMS_BEHIND_EXCEPT_STAR",
     "HAS_LINES_OF_NOTHING",
     "HAS_LOCAL_EXCEPTION_EVENTS",
@@ -73,6 +74,9 @@ HAS_MONITORING = _IS_CPYTHON and OWN >= (3, 12)
 HAS_BRANCH_EVENTS = _IS_CPYTHON and OWN >= (3, 14)
 """sys.monitoring has BRANCH_LEFT and BRANCH_RIGHT, each to be disabled by itself, in BRANCH's place:
 Doc/library/sys.monitoring.rst."""
+
+HAS_FUNCTION_CONTEXTS = _IS_CPYTHON
+"""Frames can be seen by a function in C that evaluates them (PEP 523)."""
 
 HAS_PROBES = not HAS_BRANCH_EVENTS
 """There is the engine `probes`, since branches are no events: native/compat/versions.h, HAS_PROBES."""

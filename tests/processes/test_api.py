@@ -209,15 +209,3 @@ def test_pytest_runs_within_measure(tmp_path):
         """,
     )
     assert (2, 4) in _arcs(tmp_path / ".coverage", "")
-
-
-@pytest.mark.parametrize(
-    "arguments, is_told", [((), True), (("--footfall-context=test",), False)], ids=["without", "with the plugin's"]
-)
-def test_dynamic_context_is_not_passed_over_silently(arguments, is_told, tmp_path, footfall):
-    """coverage.py's setting is told to have no effect, with what has one, unless that is used."""
-    (tmp_path / ".coveragerc").write_text("[run]\ndynamic_context = test_function\n")
-    (tmp_path / "program.py").write_text("x = 1\n")
-    done = footfall("run", "program.py", *arguments)
-    assert done.stderr.count("[dynamic-context-ignored]") == is_told
-    assert done.stderr.count("--footfall-context=test") == is_told

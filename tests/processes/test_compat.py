@@ -81,6 +81,22 @@ def reports(cov):
 """
 
 PROGRAMS = {
+    "contexts of test functions": """
+        cov = coverage.Coverage(data_file=None, branch=True)
+        cov.set_option("run:dynamic_context", "test_function")
+        cov.start()
+        import lib
+        def test_one():
+            return lib.choose(1)
+        def test_two():
+            lib.in_thread(0)
+        test_one()
+        test_two()
+        lib.choose(5)
+        cov.stop()
+        test_one()
+        tell(cov.get_data())
+    """,
     "the whole of a run in memory": """
         cov = coverage.Coverage(data_file=None, branch=True)
         cov.start()
@@ -382,7 +398,6 @@ REFUSED = {
     "coverage.Coverage(cover_pylib=True).start()": "cover_pylib=True",
     "coverage.Coverage(plugins=[print]).start()": "plugins",
     "coverage.Coverage(concurrency='multiprocessing').start()": "concurrency='multiprocessing'",
-    "cov = coverage.Coverage(); cov.set_option('run:dynamic_context', 'test_function'); cov.start()": "dynamic_context",
     "coverage.Coverage(config_file=':data:{}')": "Coverage(config_file=':data:{}'...)",
     "coverage.Coverage().html_report(extra_css='own.css')": "html_report(extra_css=...)",
 }

@@ -1,8 +1,6 @@
 """Settings of coverage.py by which its numbers would be others, and which footfall does not follow: it says so."""
 
 import pathlib
-import subprocess
-import sys
 from collections.abc import Callable
 
 import pytest
@@ -37,18 +35,3 @@ def test_slugs_of_coverage_disable_what_they_name(footfall: Callable[..., object
     assert "[not-python]" in footfall("report").stderr
     (tmp_path / ".coveragerc").write_text("[report]\nignore_errors = true\n[run]\ndisable_warnings = couldnt-parse\n")
     assert footfall("report").stderr == ""
-
-
-def test_dynamic_context_of_a_pytest_session(footfall: Callable[..., object], tmp_path: pathlib.Path) -> None:
-    """It names no tests here, unless pytest is told to record contexts in its own way."""
-    (tmp_path / "test_it.py").write_text("def test_it(): pass\n")
-    (tmp_path / ".coveragerc").write_text("[run]\ndynamic_context = test_function\n")
-
-    def output_of(*options: str) -> str:
-        command = [sys.executable, "-m", "pytest", "-q", *options, "test_it.py"]
-        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60)
-        assert done.returncode == 0
-        return done.stdout + done.stderr
-
-    assert output_of("--footfall").count("[dynamic-context-ignored]") == 1
-    assert "[dynamic-context-ignored]" not in output_of("--footfall", "--footfall-context=test")

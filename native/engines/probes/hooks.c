@@ -8,6 +8,7 @@
 
 #include "compat/versions.h"
 #include "core/unseen.h"
+#include "engines/function_contexts.h"
 #include "engines/probes/probes.h"
 
 #include <string.h>
@@ -116,7 +117,8 @@ evaluate_until_main(PyThreadState *tstate, struct _PyInterpreterFrame *frame, in
     if (throwing || !is_main_script(frame, plain)) {
         return _PyEval_EvalFrameDefault(tstate, frame, throwing);
     }
-    _PyInterpreterState_SetEvalFrameFunc(PyThreadState_GetInterpreter(tstate), _PyEval_EvalFrameDefault);
+    PyInterpreterState *interpreter = PyThreadState_GetInterpreter(tstate);
+    _PyInterpreterState_SetEvalFrameFunc(interpreter, function_contexts_evaluator(interpreter));
     PyObject *code = main_code(plain, frame->f_globals); // owned
     if (code == NULL && !PyErr_Occurred()) {
         return _PyEval_EvalFrameDefault(tstate, frame, throwing);

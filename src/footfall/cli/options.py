@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any, TypeVar
 
 import click
@@ -19,7 +19,6 @@ __all__ = [
     "load_config",
     "process_argument",
     "split_list",
-    "warn_of_dynamic_context",
 ]
 
 _Command = TypeVar("_Command", bound=Callable[..., object])
@@ -70,11 +69,3 @@ def load_config(config_file: str | None, quiet: bool = False, **given: object) -
     if not quiet:
         warn([*notes_on_options(), *config.warnings], config.disable_warnings)
     return config
-
-
-def warn_of_dynamic_context(config: Config, words: Iterable[str]) -> None:
-    """Say that coverage.py's setting has no effect, unless a pytest is told to record contexts by its command line."""
-    if config.dynamic_context and not any(word.startswith(("--footfall-context", "--cov-context")) for word in words):
-        text = "dynamic_context has no effect: contexts are recorded by footfall's pytest plugin, "
-        text += "`pytest --footfall-context=test`, and by `footfall.context(label)`."
-        warn([("dynamic-context-ignored", text)], config.disable_warnings)

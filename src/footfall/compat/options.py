@@ -84,10 +84,6 @@ def refusal(config: Config, concurrency: Iterable[str], has_plugins: bool) -> Co
             "of coverage.py's plugins only those that set options are applied",
             "Leave them out, or measure by coverage.py.",
         )
-    if config.dynamic_context and config.dynamic_context != "none":
-        return unsupported(
-            "dynamic_context", "only the program names contexts", "Call switch_context(), or `footfall.context(label)`."
-        )
     if "multiprocessing" in concurrency:
         return unsupported(
             "concurrency='multiprocessing'",

@@ -30,6 +30,7 @@ __all__ = [
     "field_of_option",
     "is_without_effect",
     "make_patterns_absolute",
+    "names_test_functions",
     "system_path",
 ]
 
@@ -228,6 +229,17 @@ def check_concurrency(choices: Iterable[str]) -> None:
             f"Conflicting concurrency settings: {', '.join(sorted(light))}.",
             "Name one of them, or none: all are measured without it.",
         )
+
+
+def names_test_functions(config: Config) -> bool:
+    """Tell whether functions named test* are to begin contexts. Raises UsageError (`config-value`) for another word."""
+    if config.dynamic_context in ("", "none", "test_function"):
+        return config.dynamic_context == "test_function"
+    raise UsageError(
+        "config-value",
+        f"Don't understand dynamic_context setting: {config.dynamic_context!r}.",
+        "Choose test_function or none.",
+    )
 
 
 def check_patches(patches: Iterable[str]) -> None:

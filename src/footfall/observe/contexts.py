@@ -8,6 +8,7 @@ is counted for "test|run" while that lasts.
 
 import sys
 
+from footfall.model import UNCOVERED_CONTEXT
 from footfall.observe.messages import report
 from footfall.observe.thread_starts import wrap_thread_functions
 from footfall.own_builtins import keep_builtins
@@ -26,8 +27,12 @@ _POOLS = ("concurrent.futures.thread", "multiprocessing.pool")
 are_expected = False
 """Whether contexts will be switched to."""
 
+have_functions = False
+"""Whether functions named test* begin contexts of themselves (function_contexts.py)."""
+
 _has_followed = False
 _has_failed = False
+_has_met_functions = False
 
 
 def expect() -> None:
@@ -51,6 +56,8 @@ def switch(label: str) -> None:
 
 
 def _switch(label: str) -> None:
+    if have_functions and label not in ("", UNCOVERED_CONTEXT):
+        _say_of_functions()
     core = sys.modules.get("footfall._core")
     if core is not None:
         if core.context_switch(label) and not _has_followed:
@@ -62,6 +69,14 @@ def _switch(label: str) -> None:
         pypy_contexts.switch(label)
         if not _has_followed:
             _follow_into_threads_of_pypy()
+
+
+def _say_of_functions() -> None:
+    global _has_met_functions
+    if not _has_met_functions:
+        _has_met_functions = True
+        what = "contexts are named by dynamic_context = test_function and by the program or a plugin at the same time."
+        report("dynamic-conflict", what, "Leave out one of them: each ends the other's contexts.")
 
 
 def label() -> str:

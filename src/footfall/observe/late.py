@@ -9,6 +9,7 @@ import sys
 
 from footfall.files import current_directory
 from footfall.model import ENGINE_MONITORING, ENGINE_SETTRACE, RUN_VARIABLE
+from footfall.observe import function_contexts
 from footfall.observe.engines import settrace
 from footfall.observe.messages import report
 from footfall.observe.scope import Scope
@@ -81,6 +82,8 @@ def _measure_in_core(settings: "Settings", engine: int, warning: "tuple[str, str
     elif engine == ENGINE_SETTRACE:
         _report_tracer()
         settrace.start(settings, scope, only_new=only_new)
+    if settings.function_contexts:
+        function_contexts.start()
 
 
 def _follow_forks() -> None:
@@ -177,6 +180,7 @@ def stop_late() -> str | None:
 def _stop_in_core() -> str | None:
     from footfall import _core
 
+    function_contexts.stop()
     _core.settrace_stop()
     if HAS_MONITORING:
         monitoring = sys.monitoring

@@ -15,6 +15,7 @@ from footfall.observe.messages import report
 from footfall.observe.scope import Scope
 from footfall.own_builtins import keep_builtins
 from footfall.pythons import (
+    HAS_FUNCTION_CONTEXTS,
     HAS_MONITORING,
     HAS_PROBES,
     PUBLISHES_TASKS,
@@ -77,7 +78,11 @@ def choose_engine(settings: Settings) -> "tuple[int, tuple[str, str] | None]":
     name = os.environ.get(ENGINE_VARIABLE) or settings.engine
     engine = _ENGINES.get(name, default)
     warning = None
-    if name and name not in _ENGINES:
+    if settings.function_contexts and not HAS_FUNCTION_CONTEXTS:
+        engine = ENGINE_SETTRACE
+        what = "contexts of test functions are seen by the slow engine settrace on PyPy. "
+        warning = ("function-contexts-settrace", what + "pytest --footfall-context=test costs less.")
+    elif name and name not in _ENGINES:
         what = "there is no engine " + repr(name) + ": the default is used. Choose monitoring, probes or settrace."
         warning = ("engine-unusable", what)
     elif engine == ENGINE_MONITORING and default != ENGINE_MONITORING:
@@ -129,6 +134,10 @@ def _start_coverage(settings: Settings) -> None:
         probes.start(settings, scope)
     if traced_frames is not None and engine != ENGINE_SETTRACE:
         _start_plugin_tool(traced_frames)
+    if settings.function_contexts:
+        from footfall.observe import function_contexts
+
+        function_contexts.start(is_main_awaited=engine == ENGINE_PROBES)
     if warning is not None:
         report(*warning)  # PyPy's record is open by now, too
 

@@ -10,7 +10,6 @@ import os
 
 import click
 
-from footfall.cli.options import warn_of_dynamic_context
 from footfall.cli.reports.session_reports import (
     PYTEST_NO_TESTS,
     PYTEST_OK,
@@ -43,7 +42,6 @@ def command(request_text: str, program: tuple[str, ...]) -> int:
         config = request.to_config()
         check_sampling(config)
         warn(config.warnings, config.disable_warnings)
-        warn_of_dynamic_context(config, program)
         measurement = measure(
             list(program),
             config,

@@ -10,7 +10,7 @@ import click
 
 from footfall.cli.accepted import accepted_options, note_option
 from footfall.cli.face import current_face
-from footfall.cli.options import config_option, load_config, split_list, warn_of_dynamic_context
+from footfall.cli.options import config_option, load_config, split_list
 from footfall.config.configuration import Config, check_concurrency, check_sampling
 from footfall.config.reading import read_config
 from footfall.errors import UsageError
@@ -153,8 +153,6 @@ def command(
         check_concurrency(config.concurrency)
     if config.run_include and (config.source or config.source_pkgs or config.source_dirs) and not quiet:
         warn([("include-ignored", "--include is ignored because --source is set")], config.disable_warnings)
-    if not quiet:
-        warn_of_dynamic_context(config, arguments)
     if not arguments and not is_module and config.command_line:
         arguments, is_module = _configured_command(config.command_line)
     program = command_line(arguments, is_module=is_module)

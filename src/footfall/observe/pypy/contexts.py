@@ -21,7 +21,16 @@ if TYPE_CHECKING:
 
     Begin = Callable[[Any], tuple[int | None, Any]]
 
-__all__ = ["EventsByContext", "after_fork", "bind", "context_of_other_work", "has_other_work", "switch", "wrap_thread"]
+__all__ = [
+    "EventsByContext",
+    "after_fork",
+    "bind",
+    "context_of_other_work",
+    "has_other_work",
+    "switch",
+    "switch_unbound",
+    "wrap_thread",
+]
 
 _variable: "ContextVar[str] | None" = None
 """The label of a thread or task; made at the first switch."""
@@ -112,6 +121,15 @@ def switch(label: str) -> None:
     _has_other_work = True  # until it is known: what runs beside must not be taken for the new one's
     recorder.switch_context(label)
     bind(label)
+
+
+def switch_unbound(label: str) -> None:
+    """Let the process be in the context; the running thread or task belongs to whatever the process runs."""
+    recorder = PureRecorder.current
+    if recorder is not None:
+        recorder.switch_context(label)
+        if _variable is not None:
+            bind("")
 
 
 def bind(label: str) -> None:

@@ -69,6 +69,8 @@ def start(
     recorder = PureRecorder(settings, ENGINE_SETTRACE, is_late)
     files = _Files(recorder, decide, settings.branch, PhantomLines().offsets)
     files.traced_frames = traced_frames
+    if settings.function_contexts:
+        files.trace = load_own("pypy.function_contexts").following(files.trace)
     os.register_at_fork(after_in_child=lambda: _begin_child(recorder, files))
     if is_late and not only_new:
         _trace_running(sys._getframe(1), files)

@@ -20,6 +20,7 @@ from footfall.config.configuration import (
     canonical_path,
     check_patches,
     make_patterns_absolute,
+    names_test_functions,
 )
 from footfall.errors import FootfallError, UsageError
 from footfall.model import ENGINE_VARIABLE, TEST_TIMES_ENDING
@@ -61,6 +62,8 @@ class RunSettings:
     engine: str = ""
     """Empty: the default of the interpreter."""
     context: str = ""
+    function_contexts: bool = False
+    """Whether functions named test* begin contexts (coverage.py's `dynamic_context = test_function`)."""
     source_dir: list[str] = field(default_factory=list)
     source_pkg: list[str] = field(default_factory=list)
     include: list[str] = field(default_factory=list)
@@ -118,7 +121,7 @@ def _was_begun(record: Path) -> bool:
 def settings_from_config(config: Config, *, cover: bool = True) -> RunSettings:
     """Say what to measure, as coverage.py would from the same settings; relative names are from the current directory.
 
-    Raises UsageError (`source-not-directory`, `source-is-root`, `bad-glob`, `config-value`).
+    Raises UsageError (`config-value`, `source-not-directory`, `source-is-root`, `bad-glob`).
     """
     check_patches(config.patch)
     directories = list(config.source_dirs)
@@ -137,6 +140,7 @@ def settings_from_config(config: Config, *, cover: bool = True) -> RunSettings:
         # this environment's, for processes that are started with another one too
         engine=os.environ.get(ENGINE_VARIABLE) or config.engine,
         context=config.context,
+        function_contexts=names_test_functions(config),
         source_dir=[_checked_directory(directory) for directory in directories],
         source_pkg=packages,
         include=make_patterns_absolute(config.run_include),
@@ -238,6 +242,7 @@ def _write_settings(path: Path, settings: RunSettings, cache: Path) -> None:
         ("max_cpu_ppm", str(settings.max_cpu_ppm)),
         ("precise", str(int(settings.precise))),
         ("with_tasks", str(int(settings.with_tasks))),
+        ("function_contexts", str(int(settings.function_contexts))),
         ("engine", settings.engine),
         ("context", settings.context),
         ("cache_dir", str(cache)),

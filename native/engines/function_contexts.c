@@ -1,0 +1,398 @@
+/* engines/function_contexts.c lets functions whose name begins with "test" begin a context, which ends where their frame
+ * returns, yields or is left by an exception, as coverage.py does it by its trace function. It owns what asks for labels.
+ *
+ * Any code may be such a function, also code that no engine measures, so frames are seen by the interpreter's frame
+ * evaluation function (PEP 523): a look at the name for each frame. Within a test nothing is to be seen, and there it is taken
+ * away: the interpreter calls functions in its own quick way. It stays where other threads run Python. So a call costs some
+ * ten nanoseconds more outside of tests, and nothing inside.
+ *
+ * The evaluation function is given no data of ours, hence the variables of file scope, which are the main interpreter's and
+ * guarded by its GIL, and what belongs to a thread. */
+#include "engines/function_contexts.h"
+
+#include "compat/versions.h"
+#include "core/room.h"
+#include "core/unseen.h"
+#include "engines/contexts.h"
+#include "record/recorder.h"
+
+#include <pthread.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#define Py_BUILD_CORE
+#if FRAMES_HAVE_STACK_REFS
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wunused-parameter" /* of the header's own functions */
+#include <internal/pycore_interpframe.h>
+#pragma GCC diagnostic pop
+#else
+#include <internal/pycore_frame.h>
+#endif
+#undef Py_BUILD_CORE
+
+/* What asking for a label calls in Python is a few levels deep, but for the program's own `__getattr__`. */
+#define ROOM 200
+
+/* On less of a stack frames are left to the interpreter from the start. */
+#define MIN_STACK_BYTES ((size_t)512 << 10)
+#define DEFAULT_STACK_BYTES ((size_t)8 << 20)
+
+struct function_contexts {
+    PyObject *label_of; /* owned: (code, globals, self) or (code, globals) -> str | None */
+    _PyFrameEvalFunction before; /* what evaluated frames before */
+    int owns_samples; /* the label of samples is ours, not a test runner's */
+    int has_failed;
+};
+
+/* Whose functions begin contexts; borrowed, NULL when none do. */
+static module_state *measured;
+
+/* Of the running thread. */
+static _Thread_local struct {
+    int is_in_context; /* a frame below holds one */
+    int is_asking; /* for a label: what runs is not the program's doing */
+    uintptr_t deepest; /* the address on the stack beyond which frames are left to the interpreter; 0 is unknown */
+} running;
+
+static inline PyObject *
+code_of(struct _PyInterpreterFrame *frame)
+{
+#if FRAMES_HAVE_STACK_REFS
+    return PyStackRef_AsPyObjectBorrow(frame->f_executable);
+#elif FRAMES_HAVE_EXECUTABLE
+    return frame->f_executable;
+#else
+    return (PyObject *)frame->f_code;
+#endif
+}
+
+static inline PyObject *
+first_local(struct _PyInterpreterFrame *frame)
+{
+#if FRAMES_HAVE_STACK_REFS
+    return PyStackRef_IsNull(frame->localsplus[0]) ? NULL : PyStackRef_AsPyObjectBorrow(frame->localsplus[0]);
+#else
+    return frame->localsplus[0];
+#endif
+}
+
+static int
+is_test_name(PyObject *name)
+{
+    Py_ssize_t size = PyUnicode_GET_LENGTH(name);
+    int kind = PyUnicode_KIND(name);
+    const void *text = PyUnicode_DATA(name);
+    if (size >= 4 && PyUnicode_READ(kind, text, 0) == 't') {
+        return PyUnicode_READ(kind, text, 1) == 'e' && PyUnicode_READ(kind, text, 2) == 's'
+               && PyUnicode_READ(kind, text, 3) == 't';
+    }
+    return size == 7 && PyUnicode_READ(kind, text, 0) == 'r' && PyUnicode_CompareWithASCIIString(name, "runTest") == 0;
+}
+
+/* Whether the frame is to run, begin or go on, such a function's body. A call of a generator's function only makes it. */
+static inline int
+is_test(struct _PyInterpreterFrame *frame)
+{
+    PyObject *code = code_of(frame); // borrowed
+    if (!PyCode_Check(code) || !is_test_name(((PyCodeObject *)code)->co_name)) {
+        return 0;
+    }
+    int makes_generator = ((PyCodeObject *)code)->co_flags & (CO_GENERATOR | CO_COROUTINE | CO_ASYNC_GENERATOR);
+    return !makes_generator || frame->owner == FRAME_OWNED_BY_GENERATOR;
+}
+
+/* The argument `self`, as the frame has it now; NULL where there is none. Borrowed. */
+static PyObject *
+self_of(struct _PyInterpreterFrame *frame, PyCodeObject *code)
+{
+    if (code->co_argcount == 0 || PyTuple_GET_SIZE(code->co_localsplusnames) == 0
+        || PyUnicode_CompareWithASCIIString(PyTuple_GET_ITEM(code->co_localsplusnames, 0), "self") != 0) {
+        return NULL;
+    }
+    PyObject *value = first_local(frame); // borrowed
+    /* Where functions in it use `self`, a frame that goes on has it in a cell; one that begins has not made it yet. */
+    if (value != NULL && frame->owner == FRAME_OWNED_BY_GENERATOR && PyCell_Check(value)) {
+        value = PyCell_GET(value);
+    }
+    return value;
+}
+
+/* The label of the context that the frame begins: owned; NULL, without an exception, when it begins none. */
+static PyObject *
+ask(struct function_contexts *contexts, struct _PyInterpreterFrame *frame)
+{
+    PyCodeObject *code = (PyCodeObject *)code_of(frame); // borrowed
+    PyObject *self = self_of(frame, code); // borrowed from the frame, which waits
+    PyObject *arguments[] = {(PyObject *)code, frame->f_globals, self};
+    running.is_asking = 1;
+    room_change(ROOM);
+    PyObject *label = call_unseen(contexts->label_of, arguments, self == NULL ? 2 : 3); // owned
+    room_change(-ROOM);
+    running.is_asking = 0;
+    if (label == NULL) {
+        PyErr_Clear(); /* the program's attributes raise what they like */
+    }
+    else if (!PyUnicode_Check(label) || PyUnicode_GET_LENGTH(label) == 0) {
+        Py_CLEAR(label);
+    }
+    return label;
+}
+
+/* Say once that a context could not begin or end. */
+static void
+fail(module_state *state)
+{
+    PyErr_Clear(); /* no memory, most likely */
+    if (!state->function_contexts->has_failed && state->recorder != NULL) {
+        state->function_contexts->has_failed = 1;
+        recorder_add_message(state->recorder, "engine-failed", "a context was not switched to by an internal error");
+    }
+}
+
+/* Let the process be in the context, "" for none. The thread is not bound to it: as with coverage.py a context is of all that
+ * runs meanwhile. */
+static void
+switch_to(module_state *state, PyObject *label)
+{
+    struct function_contexts *contexts = state->function_contexts;
+    if (contexts_switch(state, label) < 0 || contexts_unbind(state) < 0) {
+        fail(state);
+    }
+    int is_beginning = PyUnicode_GET_LENGTH(label) != 0;
+    if (is_beginning) {
+        contexts->owns_samples = state->sample_label == NULL || PyUnicode_GET_LENGTH(state->sample_label) == 0;
+    }
+    if (contexts->owns_samples) {
+        contexts_label_samples(state, label);
+    }
+}
+
+static PyObject *evaluate(PyThreadState *thread, struct _PyInterpreterFrame *frame, int throwing);
+
+/* Evaluate a frame, which is no deeper in C for the program than where the interpreter calls it in its own way. */
+static PyObject *
+evaluate_next(_PyFrameEvalFunction next, PyThreadState *thread, struct _PyInterpreterFrame *frame, int throwing)
+{
+#if COUNTS_C_RECURSION
+    thread->c_recursion_remaining += EVALUATION_C_UNITS;
+    PyObject *result = next(thread, frame, throwing); // owned
+    thread->c_recursion_remaining -= EVALUATION_C_UNITS;
+    return result;
+#else
+    return next(thread, frame, throwing);
+#endif
+}
+
+static int
+is_only_thread(PyThreadState *thread)
+{
+    return PyInterpreterState_ThreadHead(thread->interp) == thread && PyThreadState_Next(thread) == NULL;
+}
+
+/* Frames that begin from now on are not seen. */
+static void
+look_away(PyThreadState *thread)
+{
+    if (_PyInterpreterState_GetEvalFrameFunc(thread->interp) == evaluate) {
+        _PyInterpreterState_SetEvalFrameFunc(thread->interp, measured->function_contexts->before);
+    }
+}
+
+static void
+look_again(PyInterpreterState *interpreter)
+{
+    if (measured != NULL && _PyInterpreterState_GetEvalFrameFunc(interpreter) == measured->function_contexts->before) {
+        _PyInterpreterState_SetEvalFrameFunc(interpreter, evaluate);
+    }
+}
+
+/* Evaluate a frame that begins a context, where it does. */
+static PyObject *
+evaluate_test(PyThreadState *thread, struct _PyInterpreterFrame *frame, int throwing)
+{
+    module_state *state = measured;
+    _PyFrameEvalFunction next = state->function_contexts->before;
+    PyObject *type = NULL, *value = NULL, *trace = NULL; // owned
+    PyErr_Fetch(&type, &value, &trace); /* one that is thrown into a generator */
+    PyObject *label = ask(state->function_contexts, frame); // owned
+    int begins = label != NULL && measured == state;
+    if (begins) {
+        running.is_in_context = 1;
+        switch_to(state, label);
+        if (is_only_thread(thread)) {
+            look_away(thread);
+        }
+    }
+    Py_XDECREF(label);
+    PyErr_Restore(type, value, trace);
+    PyObject *result = evaluate_next(next, thread, frame, throwing); // owned
+    if (!begins) {
+        return result;
+    }
+    running.is_in_context = 0;
+    if (measured == state) {
+        PyErr_Fetch(&type, &value, &trace);
+        PyObject *none = PyUnicode_New(0, 0); // owned; the interpreter's own
+        switch_to(state, none);
+        Py_DECREF(none);
+        PyErr_Restore(type, value, trace);
+        look_again(thread->interp);
+    }
+    return result;
+}
+
+/* The address half-way to the end of the running thread's stack; `here` where that is near. */
+static uintptr_t
+middle_of_stack(uintptr_t here)
+{
+    size_t size = 0;
+    struct rlimit limit;
+    pthread_attr_t attributes;
+    if (syscall(SYS_gettid) == getpid()) { /* pthread would have to read /proc for this one */
+        size = DEFAULT_STACK_BYTES;
+        if (getrlimit(RLIMIT_STACK, &limit) == 0 && limit.rlim_cur < size) {
+            size = (size_t)limit.rlim_cur;
+        }
+    }
+    else if (pthread_getattr_np(pthread_self(), &attributes) == 0) {
+        void *lowest = NULL;
+        if (pthread_attr_getstack(&attributes, &lowest, &size) == 0 && (uintptr_t)lowest < here) {
+            size = here - (uintptr_t)lowest;
+        }
+        pthread_attr_destroy(&attributes);
+    }
+    return size < MIN_STACK_BYTES ? here : here - size / 2;
+}
+
+/* Each frame that is seen takes stack of C, which the interpreter's own calls of functions do not: a program that recurses
+ * deeper than usual must not meet its end. */
+static inline int
+is_too_deep(void)
+{
+    char here;
+    if (running.deepest == 0) {
+        running.deepest = middle_of_stack((uintptr_t)&here);
+    }
+    return (uintptr_t)&here < running.deepest;
+}
+
+static PyObject *
+evaluate(PyThreadState *thread, struct _PyInterpreterFrame *frame, int throwing)
+{
+    module_state *state = measured;
+    if (state == NULL) {
+        return _PyEval_EvalFrameDefault(thread, frame, throwing);
+    }
+    _PyFrameEvalFunction next = state->function_contexts->before;
+    if (running.is_in_context || running.is_asking) {
+        return evaluate_next(next, thread, frame, throwing);
+    }
+    if (is_too_deep()) {
+        look_away(thread);
+        PyObject *result = next(thread, frame, throwing); // owned
+        look_again(thread->interp);
+        return result;
+    }
+    return is_test(frame) ? evaluate_test(thread, frame, throwing) : evaluate_next(next, thread, frame, throwing);
+}
+
+_PyFrameEvalFunction
+function_contexts_evaluator(PyInterpreterState *interpreter)
+{
+    return measured != NULL && interpreter == PyInterpreterState_Main() ? evaluate : _PyEval_EvalFrameDefault;
+}
+
+PyDoc_STRVAR(function_contexts_start_doc,
+             "function_contexts_start($module, label_of, is_waiting, /)\n--\n\n"
+             "Let functions named test* and runTest begin the context `label_of(code, globals[, self])`, None for none.\n\n"
+             "`is_waiting` when what evaluates frames now gives way of itself. RuntimeError in a further interpreter.");
+
+static PyObject *
+function_contexts_start(PyObject *module, PyObject *args)
+{
+    module_state *state = get_state(module);
+    PyObject *label_of; // borrowed
+    int is_waiting;
+    if (!PyArg_ParseTuple(args, "Op:function_contexts_start", &label_of, &is_waiting)) {
+        return NULL;
+    }
+    PyInterpreterState *interpreter = PyInterpreterState_Get();
+    if (measured != NULL || interpreter != PyInterpreterState_Main()) {
+        PyErr_SetString(PyExc_RuntimeError, "functions begin contexts already, or this is a further interpreter");
+        return NULL;
+    }
+    struct function_contexts *contexts = PyMem_Calloc(1, sizeof *contexts);
+    if (contexts == NULL) {
+        return PyErr_NoMemory();
+    }
+    _PyFrameEvalFunction now = _PyInterpreterState_GetEvalFrameFunc(interpreter);
+    contexts->label_of = Py_NewRef(label_of);
+    contexts->before = is_waiting ? _PyEval_EvalFrameDefault : now;
+    state->function_contexts = contexts;
+    measured = state;
+    if (!is_waiting || now == _PyEval_EvalFrameDefault) {
+        look_again(interpreter);
+    }
+    Py_RETURN_NONE;
+}
+
+PyDoc_STRVAR(function_contexts_look_doc,
+             "function_contexts_look($module, /)\n--\n\n"
+             "A thread is about to start: see its frames, also where the present one is in a test.");
+
+static PyObject *
+function_contexts_look(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(ignored))
+{
+    look_again(PyInterpreterState_Get());
+    Py_RETURN_NONE;
+}
+
+PyDoc_STRVAR(function_contexts_stop_doc, "function_contexts_stop($module, /)\n--\n\n"
+                                         "Let no function begin a context any more. Does nothing when none does.");
+
+static PyObject *
+function_contexts_stop(PyObject *module, PyObject *Py_UNUSED(ignored))
+{
+    function_contexts_clear(get_state(module));
+    Py_RETURN_NONE;
+}
+
+static PyMethodDef function_contexts_methods[] = {
+    {"function_contexts_start", function_contexts_start, METH_VARARGS, function_contexts_start_doc},
+    {"function_contexts_look", function_contexts_look, METH_NOARGS, function_contexts_look_doc},
+    {"function_contexts_stop", function_contexts_stop, METH_NOARGS, function_contexts_stop_doc},
+    {NULL, NULL, 0, NULL},
+};
+
+int
+function_contexts_exec(PyObject *module)
+{
+    return PyModule_AddFunctions(module, function_contexts_methods);
+}
+
+int
+function_contexts_traverse(module_state *state, visitproc visit, void *arg)
+{
+    if (state->function_contexts != NULL) {
+        Py_VISIT(state->function_contexts->label_of);
+    }
+    return 0;
+}
+
+void
+function_contexts_clear(module_state *state)
+{
+    struct function_contexts *contexts = state->function_contexts;
+    if (contexts == NULL) {
+        return;
+    }
+    if (measured == state) {
+        look_away(PyThreadState_Get());
+        measured = NULL;
+    }
+    state->function_contexts = NULL;
+    Py_CLEAR(contexts->label_of);
+    PyMem_Free(contexts);
+}

@@ -1,0 +1,96 @@
+"""Functions named test* and runTest begin a context: coverage.py's setting `dynamic_context = test_function`.
+
+The context is of all that the process runs until the function returns, yields or is left by an exception, as with
+coverage.py; a test within a test begins none. `_core` sees them begin (native/engines/function_contexts.c), on PyPy
+the engine `settrace` does.
+"""
+
+import sys
+
+from footfall.model import UNCOVERED_CONTEXT
+from footfall.observe import contexts
+from footfall.observe.thread_starts import wrap_thread_functions
+from footfall.own_builtins import keep_builtins
+
+keep_builtins(globals())
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from types import CodeType, FrameType
+    from typing import Any
+
+__all__ = ["are_on", "label_of_frame", "start", "stop"]
+
+_OPTIMIZED = 1  # inspect.CO_OPTIMIZED: the code is a function's
+
+are_on = False
+"""Whether functions begin contexts in this process."""
+
+_has_followed = False
+
+
+def start(is_main_awaited: bool = False) -> None:
+    """Let functions begin contexts from now on. On CPython the record file must be open.
+
+    `is_main_awaited`: the probes engine evaluates frames until the main script comes.
+    """
+    global are_on, _has_followed
+    contexts.have_functions = True
+    if sys.implementation.name != "cpython":
+        are_on = True
+        return
+    from footfall import _core
+
+    if not _core.is_main_interpreter():
+        return  # coverage.py does not look into further ones either
+    _core.function_contexts_start(_label, is_main_awaited)
+    are_on = True
+    if not _has_followed:
+        _has_followed = True
+
+        def look(_function: "Any") -> None:
+            if are_on:
+                _core.function_contexts_look()
+
+        wrap_thread_functions(_core.children_wrap, look)
+
+
+def stop() -> None:
+    """Let no function begin a context any more."""
+    global are_on
+    if are_on and sys.implementation.name == "cpython":
+        from footfall import _core
+
+        _core.function_contexts_stop()
+    are_on = contexts.have_functions = False
+
+
+def label_of_frame(frame: "FrameType") -> str | None:
+    """Return the context that the function of a frame begins, None when it begins none. May raise anything."""
+    code = frame.f_code
+    name = code.co_name
+    if not name.startswith("test") and name != "runTest":
+        return None
+    if code.co_argcount and code.co_varnames[0] == "self":
+        return _label(code, frame.f_globals, frame.f_locals.get("self"))
+    return _label(code, frame.f_globals)
+
+
+def _label(code: "CodeType", namespace: "dict[str, Any]", *bound: object) -> str | None:
+    """Return the name that coverage.py gives the function; `bound` is its `self`, where its first argument is that."""
+    if contexts.label() == UNCOVERED_CONTEXT:
+        return None
+    name = code.co_name
+    method = getattr(bound[0], name, None) if bound else None
+    if method is None:
+        function = namespace.get(name)
+        if function is not None:
+            return str(function.__module__) + "." + name
+        if code.co_flags & _OPTIMIZED and "<locals>" not in code.co_qualname:  # a static or class method
+            return str(namespace.get("__name__")) + "." + code.co_qualname
+        return None
+    function = getattr(method, "__func__", None)
+    if function is None:
+        owner = bound[0].__class__
+        return owner.__module__ + "." + owner.__name__ + "." + name
+    return str(function.__module__) + "." + str(function.__qualname__)
