@@ -372,6 +372,29 @@ def test_what_is_left_out_is_said(tmp_path, capsys, content, samples, note) -> N
 
 
 @pytest.mark.parametrize(
+    "content",
+    [
+        b"\n" * 60_000 + b"x",
+        b"a " * 30_000 + b"x",
+        b" " * 60_000 + b"x",
+        b"a 1" + b" " * 60_000 + b"x",
+        b"P1;T1;a:b:3 1" + b" " * 60_000 + b"x 1 2 3",
+        b"c 1 2.0: cycles: \n\t 12 f (/bin/x)\n\n" + b"c 1 " * 100_000,
+        b"a(" * 100_000 + b")" * 100_000 + b" 3\n",
+    ],
+    ids=["newlines", "words", "spaces", "a number and spaces", "Austin", "perf", "parentheses"],
+)
+def test_text_that_is_hard_to_match(tmp_path, content) -> None:
+    """Reading takes time with the length of the text only: the suite's limit for a test is far away."""
+    path = tmp_path / "text"
+    path.write_bytes(content)
+    try:
+        read_profile_file(str(path))
+    except FootfallError as error:
+        assert error.slug == "profile-unknown"
+
+
+@pytest.mark.parametrize(
     ("content", "slug"),
     [
         (b"just some text\nof several lines\n", "profile-unknown"),

@@ -59,6 +59,8 @@ def looks_like_pprof(head: bytes) -> bool:
                 return False
             if wire == _BYTES:
                 size, at = _varint(head, at)
+                if field == _SAMPLE_TYPE and not _is_value_type(head[at : at + size]):
+                    return False  # a text that begins with empty lines has this number
                 at += size
             elif wire == _VARINT:
                 _, at = _varint(head, at)
@@ -68,6 +70,10 @@ def looks_like_pprof(head: bytes) -> bool:
     except _Damaged:
         return n_fields > 2
     return n_fields > 1
+
+
+def _is_value_type(content: bytes) -> bool:
+    return all(field in (1, 2) and isinstance(value, int) for field, value in _fields(content))
 
 
 def _varint(content: bytes, at: int) -> tuple[int, int]:

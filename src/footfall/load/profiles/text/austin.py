@@ -23,8 +23,8 @@ __all__ = ["AustinSamples", "looks_like_austin", "read_austin"]
 _FORMAT: Final = "Austin's text"
 _NS_PER_US: Final = 1000
 _SAMPLE: Final = re.compile(rb"(P\d{1,18};T.*?) (\d{1,15})(?:,([01]),-?\d{1,18})?\s*", re.DOTALL)
-_HEAD: Final = re.compile(rb"(?:#.*\n|\s*\n)*P\d+;T[0-9a-fx:]+[; ]")
-_HEADER: Final = re.compile(rb"# austin: ")
+_FIRST_SAMPLE: Final = re.compile(rb"P\d{1,18};T[0-9a-fx:]{1,40}[; ]")
+_HEADER: Final = b"# austin: "
 _THREAD: Final = re.compile(r"T(?:(\d+):)?(?:0x)?([0-9a-fA-F]+)")
 _INTERVAL: Final = "interval"
 
@@ -77,7 +77,10 @@ class AustinSamples:
 
 def looks_like_austin(head: bytes) -> bool:
     """Tell whether a file that begins so is of this format."""
-    return _HEADER.match(head) is not None or _HEAD.match(head) is not None
+    if head.startswith(_HEADER):
+        return True
+    lines = (line for line in head.split(b"\n") if line.strip() and not line.startswith(b"#"))
+    return _FIRST_SAMPLE.match(next(lines, b"")) is not None
 
 
 def read_austin(opened: OpenedProfile) -> Profile:

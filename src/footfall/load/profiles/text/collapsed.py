@@ -19,7 +19,7 @@ from footfall.load.profiles.text.frame_names import NamedFrame, parse_frame, par
 __all__ = ["StackCache", "looks_collapsed", "read_collapsed"]
 
 FORMAT: Final = "collapsed stacks"
-_LINE: Final = re.compile(rb"(\S.*?)\s+(\d{1,18})\s*")
+_MAX_DIGITS: Final = 18
 _LINES_TO_LOOK_AT: Final = 50
 _TACHYON_THREAD: Final = re.compile(r"tid:(\d+)")
 _PYSPY_PROCESS: Final = re.compile(r'process (\d+):"?(.*?)"?', re.DOTALL)
@@ -56,8 +56,16 @@ def looks_collapsed(head: bytes) -> bool:
     lines = [line for line in head.split(b"\n")[:_LINES_TO_LOOK_AT] if line.strip() and not line.startswith(b"#")]
     if len(head.split(b"\n")) <= _LINES_TO_LOOK_AT and len(lines) > 1 and not head.endswith(b"\n"):
         lines.pop()  # may be cut off
-    n_stacks = sum(_LINE.fullmatch(line) is not None for line in lines)
+    n_stacks = sum(_split(line) is not None for line in lines)
     return n_stacks > 0 and 2 * n_stacks >= len(lines) and b"\0" not in head
+
+
+def _split(line: bytes) -> tuple[bytes, int] | None:
+    """Return a line's stack and count; None for what is no such line."""
+    parts = line.rsplit(None, 1)
+    if len(parts) != 2 or not parts[1].isdigit() or len(parts[1]) > _MAX_DIGITS:
+        return None
+    return parts[0], int(parts[1])
 
 
 def read_collapsed(opened: OpenedProfile) -> Profile:
@@ -66,16 +74,16 @@ def read_collapsed(opened: OpenedProfile) -> Profile:
     cache = StackCache()
     n_unread = 0
     for line in opened.lines():
-        match = _LINE.fullmatch(line)
-        if match is None:
+        parts = _split(line)
+        if parts is None:
             n_unread += bool(line.strip()) and not line.startswith(b"#")
             continue
-        stack, count = match.groups()
+        stack, count = parts
         found = cache.get(stack)
         if found is None:
             found = _add_stack(tree, stack.decode("utf-8", "replace"))
             cache.put(stack, *found)
-        n_unread += not tree.add(*found, Weight(samples=int(count)))
+        n_unread += not tree.add(*found, Weight(samples=count))
     tree.note_unread(n_unread + opened.n_long_lines, "line")
     return tree.finish(FORMAT, {Clock.SAMPLES})
 

@@ -30,6 +30,7 @@ _OFFSET: Final = re.compile(r"\+0x[0-9a-f]+$")
 _CPU_EVENTS: Final = frozenset({"cpu-clock", "task-clock"})
 _HYBRID: Final = re.compile(r"cpu(?:_core|_atom)?/([^/]*)/")
 _NS_PER_SECOND: Final = 1_000_000_000
+_MAX_SAMPLE_BYTES: Final = 500
 _MAX_NAMES: Final = 1 << 16
 _MAX_FRAMES: Final = 1 << 20
 
@@ -38,12 +39,17 @@ def looks_like_perf_script(head: bytes) -> bool:
     """Tell whether a file that begins so has a sample of this format and a frame after it."""
     lines = head.split(b"\n")
     for line, following in zip(lines, lines[1:], strict=False):
-        match = _SAMPLE.fullmatch(line) if not line.startswith((b"#", b"\t")) else None
+        match = _match_sample(line) if not line.startswith((b"#", b"\t")) else None
         if match is not None:
             frame = following if following[:1].isspace() else match["rest"] or b""
             if _FRAME.fullmatch(frame) is not None and frame.rstrip().endswith(b")"):
                 return True
     return False
+
+
+def _match_sample(line: bytes) -> re.Match[bytes] | None:
+    # the pattern takes time with the square of a line's length
+    return _SAMPLE.fullmatch(line) if len(line) <= _MAX_SAMPLE_BYTES else None
 
 
 @dataclass(slots=True)
@@ -105,7 +111,7 @@ class _Reader:
             self._begin_sample(line)
 
     def _begin_sample(self, line: bytes) -> None:
-        match = _SAMPLE.fullmatch(line)
+        match = _match_sample(line)
         if match is None:
             self.n_unread += 1
             return
