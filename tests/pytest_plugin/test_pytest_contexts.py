@@ -289,12 +289,13 @@ def test_a_session_within_a_test_changes_no_label(project):
 
 @pytest.mark.parametrize("arguments", [[], ["--cov-context=test"]], ids=["one context", "contexts"])
 def test_no_cover_leaves_a_tests_call_out(project, arguments):
-    """By marker and by fixture; its fixtures count, and so does what other tests run."""
+    """By marker and by fixture, with the processes that it starts; its fixtures count, and what other tests run."""
     (project / "test_all.py").write_text(
-        "import pytest, library\n"
+        "import pytest, library, subprocess, sys\n"
         "@pytest.fixture\ndef made(): return library.spin(0)\n"
         "@pytest.mark.no_cover\ndef test_marked(made): library.double(2)\n"
-        "def test_fixture(no_cover): library.double(2)\n"
+        "def test_fixture(no_cover):\n"
+        "    subprocess.run([sys.executable, '-c', 'import library; library.double(2)'], check=True)\n"
         "def test_other(): library.half(2)\n"
     )
     stdout = run_pytest(project, "--cov=library", "--cov-report=term-missing", *arguments)

@@ -7,9 +7,11 @@ PYTEST_DONT_REWRITE
 
 from __future__ import annotations
 
+import os
+
 import pytest
 
-from footfall.model import UNCOVERED_CONTEXT
+from footfall.model import RUN_VARIABLE, UNCOVERED_CONTEXT
 from footfall.observe.contexts import switch, switch_samples
 
 __all__ = ["register"]
@@ -25,7 +27,7 @@ def register(config: pytest.Config, items: list[pytest.Item], has_contexts: bool
         (True, True): _PhaseLabelsWithGaps,
     }
     follower = followers[has_contexts, bool(uncovered)]()
-    if isinstance(follower, _SampleLabelsWithGaps | _PhaseLabelsWithGaps):
+    if isinstance(follower, _Gaps):
         follower.uncovered = uncovered
     config.pluginmanager.register(follower, "footfall_labels")
 
@@ -45,18 +47,35 @@ class _SampleLabels:
         switch_samples("")
 
 
-class _SampleLabelsWithGaps(_SampleLabels):
-    """The same, where the calls of some tests are to be left out."""
+class _Gaps:
+    """Leaves the calls of some tests out, and the processes that they start."""
 
     uncovered: set[pytest.Item]
+    _run: str | None = None
+
+    def _begin_gap(self) -> None:
+        switch(UNCOVERED_CONTEXT)
+        self._run = os.environ.get(RUN_VARIABLE)
+        if self._run:
+            os.environ[RUN_VARIABLE] = ""
+
+    def _end_gap(self) -> None:
+        if self._run:
+            os.environ[RUN_VARIABLE] = self._run
+            self._run = None
+
+
+class _SampleLabelsWithGaps(_Gaps, _SampleLabels):
+    """The profile by test, where the calls of some tests are to be left out."""
 
     def pytest_runtest_call(self, item: pytest.Item) -> None:
         if item in self.uncovered:
-            switch(UNCOVERED_CONTEXT)
+            self._begin_gap()
             switch_samples(item.nodeid)
 
     def pytest_runtest_teardown(self, item: pytest.Item) -> None:
         if item in self.uncovered:
+            self._end_gap()
             switch("")
             switch_samples(item.nodeid)
 
@@ -78,14 +97,16 @@ class _PhaseLabels:
         switch("")
 
 
-class _PhaseLabelsWithGaps(_PhaseLabels):
+class _PhaseLabelsWithGaps(_Gaps, _PhaseLabels):
     """The same, where the calls of some tests are to be left out."""
-
-    uncovered: set[pytest.Item]
 
     def pytest_runtest_call(self, item: pytest.Item) -> None:
         if item in self.uncovered:
-            switch(UNCOVERED_CONTEXT)
+            self._begin_gap()
             switch_samples(item.nodeid + "|run")
         else:
             super().pytest_runtest_call(item)
+
+    def pytest_runtest_teardown(self, item: pytest.Item) -> None:
+        self._end_gap()
+        super().pytest_runtest_teardown(item)

@@ -64,7 +64,7 @@ def print_message(text: str) -> None:
 
 
 # coverage.py's slugs of what has another name here
-_SLUGS_OF_COVERAGE: Final = {"couldnt-parse": "not-python", "dynamic-conflict": "dynamic-context-ignored"}
+_SLUGS_OF_COVERAGE: Final = {"couldnt-parse": "not-python"}
 
 
 def warn(warnings: Iterable[tuple[str, str]], disabled: Iterable[str] = ()) -> None:
