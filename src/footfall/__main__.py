@@ -20,18 +20,21 @@ def main(is_as_coverage: bool = False) -> None:
 
 
 def _end_coverage_of_this_process() -> None:
-    """Stop coverage.py where COVERAGE_PROCESS_START has it measure every process: this one too.
+    """Stop coverage.py, or our classes in its place, where COVERAGE_PROCESS_START has every process measured: this too.
 
     It would leave a data file of footfall's own code, which `combine` takes for the project's.
     """
     startup = getattr(sys.modules.get("coverage.control"), "process_startup", None)
     measuring = getattr(startup, "coverage", None)
+    ours = sys.modules.get("footfall.compat")
+    if measuring is None and ours is not None:
+        measuring = ours.Coverage.current()
     if measuring is not None:
         import contextlib
 
-        with contextlib.suppress(Exception):  # it is another project's
+        with contextlib.suppress(Exception):  # it may be another project's
             measuring.stop()
-            measuring._auto_save = False
+            measuring._auto_save = measuring._auto_data = False
 
 
 def as_coverage() -> None:

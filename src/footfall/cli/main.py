@@ -46,6 +46,7 @@ _COMMANDS: Final = {
     "combine": ("data", "Combine data files of several runs or machines into one."),
     "erase": ("data", "Remove the data file and what runs left."),
     "debug": ("data", "Show what footfall finds: sys, config or data."),
+    "shim": ("measuring", "Make a directory in which `coverage` means footfall."),
     "resolve": ("measuring", "Make the data file from a run directory that was kept."),
 }
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from footfall.compat.coverage_api import Coverage
 from footfall.compat.data import CoverageData
 from footfall.compat.errors import CoverageException, CoverageWarning, NoDataError, unsupported
+from footfall.compat.startup import process_startup
 
 __all__ = [
     "Coverage",
@@ -22,7 +23,7 @@ __all__ = [
     "version_info",
 ]
 
-version_info = (7, 17, 3, "final", 0)
+version_info = (7, 17, 5, "final", 0)
 """The version of coverage.py whose names and meanings these are."""
 
 __version__ = "7.17.5"
@@ -30,10 +31,6 @@ __version__ = "7.17.5"
 coverage = Coverage
 
 _PLUGIN_NAMES = ("CodeRegion", "CoveragePlugin", "FileReporter", "FileTracer")
-
-
-def process_startup(*, force: bool = False, slug: str = "default") -> None:
-    """Do nothing: processes that a program starts are measured by `footfall run`."""
 
 
 def __getattr__(name: str) -> object:

@@ -1,0 +1,30 @@
+"""Measuring of a whole process that asks for it: `coverage.process_startup()` in a start file or `sitecustomize.py`."""
+
+from __future__ import annotations
+
+import os
+
+from footfall.compat.coverage_api import Coverage
+from footfall.compat.errors import CoverageException
+
+__all__ = ["process_startup"]
+
+
+def process_startup(*, force: bool = False, slug: str = "default") -> Coverage | None:
+    """Measure this process until it ends, by the configuration file that COVERAGE_PROCESS_START names.
+
+    Without that variable, and in a process that is measured (by `footfall run`, by an instance unless `force`), do
+    nothing and return None. The data file is one of its own, to combine. `slug` has no effect.
+    """
+    config_file = os.environ.get("COVERAGE_PROCESS_START")
+    if not config_file or (Coverage.current() is not None and not force):
+        return None
+    coverage = Coverage(config_file=config_file, data_suffix=True, auto_data=True)
+    coverage.set_option("run:concurrency", ["thread"])  # child processes come here by themselves
+    try:
+        coverage.start()
+    except CoverageException as error:
+        if error.slug == "already-measured":
+            return None
+        raise
+    return coverage
