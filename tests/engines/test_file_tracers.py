@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from footfall.observe.file_tracers.files import FileTracers, Plugin
+from footfall.observe.file_tracers.frames import TracedFrames
 from footfall.pythons import HAS_MONITORING
 from footfall.settings import Settings
 from template_project import FILES, read_traced, write_project
@@ -137,6 +138,22 @@ class _Answering:
         return "/measured" if filename.startswith("/a/") else None
 
 
+class _Told:
+    """A record file in memory."""
+
+    def __init__(self) -> None:
+        self.pairs: list[tuple[int, int]] = []
+
+    def context(self) -> int:
+        return 0
+
+    def note(self, path: str, name: str) -> None:
+        """Which plugin measures a file is of no interest here."""
+
+    def add(self, path: str, context: int, start: int, end: int) -> None:
+        self.pairs.append((start, end))
+
+
 SENSELESS: dict[str, dict[str, Any]] = {
     "no tracer": {"tracer": 5},
     "an error about its kind": {"dynamic": KeyError("kind")},
@@ -163,11 +180,15 @@ def test_a_senseless_answer_switches_off(answers: dict[str, Any], capsys: pytest
     files._plugins = [Plugin(plugin)]
     failed: list[str] = []
     files.on_failure.append(lambda each: failed.append(each.name))
+    told = _Told()
+    frames = TracedFrames(files, told, True)
     frame = sys._getframe()
     for filename in "/code/one.py", "/code/two.py":
         traced = files.find(filename, {})
-        if traced is not None and files.path_of(traced, frame) is not None:
-            assert files.lines_of(traced, frame) == (-1, -1)
+        if traced is not None and frames.begin(frame, traced, 0):
+            frames.line(frame)
+            frames.end(frame)
+    assert told.pairs == []
     assert failed == ["a.Plugin"]
     assert capsys.readouterr().err.count("a.Plugin failed and is switched off") == 1
     assert files.find("/code/three.py", {}) is None
@@ -181,9 +202,14 @@ def test_errors_of_the_program_are_passed_on() -> None:
     files._plugins = [Plugin(plugin)]
     traced = files.find("/code/one.py", {})
     assert traced is not None
+    told = _Told()
+    frames = TracedFrames(files, told, True)
+    frame = sys._getframe()
+    assert frames.begin(frame, traced, -9)
     with pytest.raises(KeyboardInterrupt):
-        files.lines_of(traced, sys._getframe())
+        frames.line(frame)
     plugin.answers["lines"] = RecursionError()
-    assert files.lines_of(traced, sys._getframe()) == (-1, -1)
+    frames.line(frame)
     plugin.answers["lines"] = (3, 4)
-    assert files.lines_of(traced, sys._getframe()) == (3, 4)
+    frames.line(frame)
+    assert told.pairs == [(-9, 3), (3, 4)]

@@ -14,7 +14,7 @@ keep_builtins(globals())
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import FrameType
-    from typing import Any
+    from typing import Any, Never
 
     from footfall.observe.module_names import Namespace
     from footfall.observe.scope import Scope
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 __all__ = ["UNDECIDED", "FileTracers", "Plugin", "TracedFile"]
 
 _UNREAL = ("<", "memory:")  # how file names begin that are none
-_END_OF_LINES = 1 << 24  # no source is so long
 
 
 class Plugin:
@@ -40,13 +39,14 @@ class Plugin:
 class TracedFile:
     """A file of code that a plugin measures: `tracer` is what it gave for it."""
 
-    __slots__ = ("filename", "line_range", "path", "plugin", "sources", "tracer")
+    __slots__ = ("filename", "line_range", "path", "plugin", "source_of", "sources", "tracer")
 
     def __init__(self, filename: str, plugin: Plugin, tracer: "Any", path: str | None, is_dynamic: bool) -> None:
         self.filename = filename
         self.plugin = plugin
         self.tracer = tracer
         self.line_range = tracer.line_number_range
+        self.source_of = tracer.dynamic_source_filename
         self.path = path
         """The source that all of its code runs for. None: none that is measured, or each frame has its own."""
         self.sources: dict[str, str | None] | None = {} if is_dynamic else None
@@ -91,37 +91,16 @@ class FileTracers:
             return None
         return self._known.setdefault(filename, self._ask(filename, namespace))
 
-    def path_of(self, traced: TracedFile, frame: "FrameType") -> str | None:
-        """Return the absolute path of the source that a frame runs for; None when it is not measured."""
-        if not traced.plugin.is_on:
-            return None
-        sources = traced.sources
-        if sources is None:
-            return traced.path
-        try:
-            name = traced.tracer.dynamic_source_filename(traced.filename, frame)
-            if name is None:
-                return None
-            if name in sources:
-                return sources[name]
-            path = sources[name] = self._scope.decide_traced(name, frame.f_globals)
-            return path
-        except (Exception, SystemExit) as error:
-            self.failed(traced.plugin, error)
-            return None
+    def decide_source(self, traced: TracedFile, name: str, frame: "FrameType") -> str | None:
+        """Return the absolute path of a new source, None when it is not measured. Raises for what is no name."""
+        assert traced.sources is not None
+        path = traced.sources[name] = self._scope.decide_traced(name, frame.f_globals)
+        return path
 
-    def lines_of(self, traced: TracedFile, frame: "FrameType") -> "tuple[int, int]":
-        """Return the first and the last line that a frame runs now in its source; (-1, -1) is none."""
-        try:
-            pair = traced.line_range(frame)
-            if type(pair) is tuple and len(pair) == 2:
-                first, last = pair
-                if type(first) is int and type(last) is int and -_END_OF_LINES < first and last < _END_OF_LINES:
-                    return pair
-            raise TypeError("line_number_range returned " + repr(pair)[:80])
-        except (Exception, SystemExit) as error:
-            self.failed(traced.plugin, error)
-            return -1, -1
+    @staticmethod
+    def refuse_lines(answer: object) -> "Never":
+        """Raise what is wrong with the lines that a plugin gave."""
+        raise TypeError("line_number_range returned " + repr(answer)[:80])
 
     def failed(self, plugin: Plugin, error: BaseException) -> None:
         """Switch a plugin off and say so, unless the error is the program's: of a signal handler, or its full stack."""

@@ -10,80 +10,128 @@ keep_builtins(globals())
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from types import FrameType
+    from typing import Any, Protocol
 
     from footfall.observe.file_tracers.sinks import Sink
 
+    _Running = list[Any]
+    """The traced file, the path of the frame's source, what was seen of that, and the line that the frame was at."""
+
+    Begin = Callable[[FrameType, TracedFile, int], bool]
+    Line = Callable[[FrameType], None]
+
+    class End(Protocol):
+        def __call__(self, frame: FrameType, *, is_left: bool = True) -> None: ...
+
+
 __all__ = ["TracedFrames"]
 
-
-class _Running:
-    """A frame that runs for a source: the line that it was at last there."""
-
-    __slots__ = ("last", "path", "traced")
-
-    def __init__(self, traced: TracedFile, path: str, last: int) -> None:
-        self.traced = traced
-        self.path = path
-        self.last = last
+_END_OF_LINES = 1 << 24  # no source is so long
 
 
 class TracedFrames:
-    """The frames of traced files that run now, by their addresses. Those that end in an untold way are written over."""
+    """The frames of traced files that run now, by their addresses. Those that end in an untold way are written over.
+
+    `begin`, `line` and `end` run for each event: they are closures, which look up little in objects, and call nothing
+    of ours but where something is new.
+    """
 
     def __init__(self, files: FileTracers, sink: "Sink", with_arcs: bool) -> None:
         self.files = files
         self._sink = sink
-        self._with_arcs = with_arcs
-        self._running: dict[int, _Running] = {}
-        self._seen: set[tuple[str, int, int, int]] = set()
+        self._seen: dict[str, set[tuple[int, int, int]]] = {}
         self._noted: dict[str, Plugin] = {}
+        self.begin, self.line, self.end = self._functions(with_arcs)
         files.on_failure.append(self._forget)
 
-    def begin(self, frame: "FrameType", traced: TracedFile, last: int) -> bool:
-        """A frame begins or goes on: `last` is the line that its first one will have come from. True when it counts."""
-        path = self.files.path_of(traced, frame)
-        if path is None:
-            self._running.pop(id(frame), None)
-            return False
-        if path not in self._noted:
-            self._noted[path] = traced.plugin
-            self._sink.note(path, traced.plugin.name)
-        self._running[id(frame)] = _Running(traced, path, last)
-        return True
+    def _functions(self, with_arcs: bool) -> "tuple[Begin, Line, End]":
+        running: dict[int, _Running] = {}
+        seen_of = self._seen
+        context = self._sink.context
+        record = self._sink.add
+        files = self.files
 
-    def line(self, frame: "FrameType") -> None:
-        """A frame comes to a line."""
-        running = self._running.get(id(frame))
-        if running is None or not running.traced.plugin.is_on:
-            return
-        first, last = self.files.lines_of(running.traced, frame)
-        if first == -1:
-            return
-        for line in range(first, last + 1):
-            self._add(running, line)
-            running.last = line
+        def begin(frame: "FrameType", traced: TracedFile, last: int) -> bool:
+            """A frame begins or goes on: `last` is the line that its first one will have come from. True: it counts."""
+            path: str | None = traced.path
+            sources = traced.sources
+            if not traced.plugin.is_on:
+                path = None
+            elif sources is not None:
+                try:
+                    name = traced.source_of(traced.filename, frame)
+                    if name is not None:
+                        path = sources[name] if name in sources else files.decide_source(traced, name, frame)
+                except (Exception, SystemExit) as error:
+                    files.failed(traced.plugin, error)
+            if path is None:
+                running.pop(id(frame), None)
+                return False
+            seen = seen_of.get(path)
+            if seen is None:
+                seen = self._note(path, traced.plugin)
+            running[id(frame)] = [traced, path, seen, last]
+            return True
 
-    def end(self, frame: "FrameType", *, is_left: bool = True) -> None:
-        """A frame ends; or, when it is not `is_left`, waits at a yield."""
-        running = self._running.pop(id(frame), None)
-        if running is not None and is_left and self._with_arcs and running.traced.plugin.is_on:
-            self._add(running, -frame.f_code.co_firstlineno)
+        def line(frame: "FrameType") -> None:
+            """A frame comes to a line."""
+            state = running.get(id(frame))
+            if state is None:
+                return
+            traced, path, seen, before = state
+            if not traced.plugin.is_on:
+                return
+            try:
+                pair = traced.line_range(frame)
+                first, last = pair if type(pair) is tuple else files.refuse_lines(pair)
+                if (
+                    type(first) is not int
+                    or type(last) is not int
+                    or not -_END_OF_LINES < first
+                    or last > _END_OF_LINES
+                ):
+                    files.refuse_lines(pair)
+            except (Exception, SystemExit) as error:
+                files.failed(traced.plugin, error)
+                return
+            if first == -1 or first > last:
+                return
+            number = context()
+            for line in (first,) if first == last else range(first, last + 1):
+                key = (number, before if with_arcs else 0, line)
+                if key not in seen:
+                    record(path, *key)
+                    seen.add(key)
+                before = line
+            state[3] = before
+
+        def end(frame: "FrameType", *, is_left: bool = True) -> None:
+            """A frame ends; or, when it is not `is_left`, waits at a yield."""
+            state = running.pop(id(frame), None)
+            if state is None or not with_arcs or not is_left or not state[0].plugin.is_on:
+                return
+            key = (context(), state[3], -frame.f_code.co_firstlineno)
+            if key not in state[2]:
+                record(state[1], *key)
+                state[2].add(key)
+
+        return begin, line, end
+
+    def _note(self, path: str, plugin: Plugin) -> set[tuple[int, int, int]]:
+        """Record a source that a frame runs for as the first; return what will have been seen of it."""
+        self._noted[path] = plugin
+        self._sink.note(path, plugin.name)
+        return self._seen.setdefault(path, set())
 
     def after_fork(self) -> None:
         """The child of a fork has a record of its own."""
-        self._seen.clear()
+        for seen in self._seen.values():
+            seen.clear()
         for path, plugin in self._noted.items():
             if plugin.is_on:
                 self._sink.note(path, plugin.name)
-
-    def _add(self, running: _Running, line: int) -> None:
-        start = running.last if self._with_arcs else 0
-        context = self._sink.context()
-        key = (running.path, context, start, line)
-        if key not in self._seen:
-            self._sink.add(running.path, context, start, line)
-            self._seen.add(key)
 
     def _forget(self, plugin: Plugin) -> None:
         """What a plugin that has failed told of is no result of it any more."""

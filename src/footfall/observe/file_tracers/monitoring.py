@@ -53,6 +53,7 @@ def start_tool(tool_id: int, frames: TracedFrames) -> None:
     if HAS_LOCAL_EXCEPTION_EVENTS:
         wanted |= exceptions
     known: dict[str, Any] = {}
+    begin, line, end = frames.begin, frames.line, frames.end
     has_exceptions = HAS_LOCAL_EXCEPTION_EVENTS
 
     def traced_of(code: "CodeType") -> "Any":
@@ -72,18 +73,20 @@ def start_tool(tool_id: int, frames: TracedFrames) -> None:
             monitoring.set_events(tool_id, everywhere | exceptions)
 
     def on_start(code: "CodeType", offset: int) -> object:
-        traced = traced_of(code)
+        traced = known.get(code.co_filename, _UNKNOWN)
+        if traced is _UNKNOWN:
+            traced = traced_of(code)
         if traced is None:
             return disable
         if traced is UNDECIDED:
             return None
-        if frames.begin(_getframe(1), traced, -code.co_firstlineno) and get_local(tool_id, code) != wanted:
+        if begin(_getframe(1), traced, -code.co_firstlineno) and get_local(tool_id, code) != wanted:
             arm(code)
         return None
 
     def on_resume(code: "CodeType", offset: int) -> None:
         frame = _getframe(1)
-        frames.begin(frame, traced_of(code), frame.f_lineno)
+        begin(frame, traced_of(code), frame.f_lineno)
 
     def on_throw(code: "CodeType", offset: int, error: BaseException) -> None:
         traced = traced_of(code)
@@ -91,10 +94,10 @@ def start_tool(tool_id: int, frames: TracedFrames) -> None:
             return
         frame = _getframe(1)
         begins = code.co_code[frame.f_lasti + 1] == 0
-        frames.begin(frame, traced, -code.co_firstlineno if begins else frame.f_lineno)
+        begin(frame, traced, -code.co_firstlineno if begins else frame.f_lineno)
 
-    def on_line(code: "CodeType", line: int) -> None:
-        frames.line(_getframe(1))
+    def on_line(code: "CodeType", number: int) -> None:
+        line(_getframe(1))
 
     def on_jump(code: "CodeType", start: int, end: int) -> object:
         """A jump back to the line that it is on is a line event as well, as for sys.settrace."""
@@ -103,19 +106,19 @@ def start_tool(tool_id: int, frames: TracedFrames) -> None:
         lines = _Lines(code)
         if lines.at(start) != lines.at(end):
             return disable
-        frames.line(_getframe(1))
+        line(_getframe(1))
         return None
 
     def on_return(code: "CodeType", offset: int, value: object) -> None:
-        frames.end(_getframe(1))
+        end(_getframe(1))
 
     def on_yield(code: "CodeType", offset: int, value: object) -> None:
-        frames.end(_getframe(1), is_left=False)
+        end(_getframe(1), is_left=False)
 
     def on_unwind(code: "CodeType", offset: int, error: BaseException) -> None:
         if known.get(code.co_filename) is not None:
             frame = _getframe(1)
-            frames.end(frame, is_left=not _stands_at_yield(frame))
+            end(frame, is_left=not _stands_at_yield(frame))
 
     callbacks: dict[int, Any] = {
         events.PY_START: on_start,
