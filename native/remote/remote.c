@@ -299,7 +299,8 @@ check_can_be_asked(const remote_sampler *self)
 
 PyDoc_STRVAR(remote_interpreters_doc,
 "interpreters()\n--\n\n"
-"The addresses and ids of the process's interpreters, as a list of tuples; empty when it has none (yet, any longer).\n"
+"The addresses and ids of the process's interpreters, and where the GIL that each uses has its last holder, as a list of\n"
+"tuples; empty when it has none (yet, any longer).\n"
 "Raises RuntimeError while sampling.");
 
 static PyObject *
@@ -316,7 +317,8 @@ remote_interpreters(PyObject *object, PyObject *Py_UNUSED(ignored))
         const interpreter_view *view = &self->target.views[i];
         PyObject *item = view->interp == 0
                              ? NULL
-                             : Py_BuildValue("KK", (unsigned long long)view->interp, (unsigned long long)view->id);
+                             : Py_BuildValue("KKK", (unsigned long long)view->interp, (unsigned long long)view->id,
+                                             (unsigned long long)view->gil_address);
         if (item == NULL && !PyErr_Occurred()) {
             continue; /* it has none yet */
         }

@@ -184,8 +184,8 @@ class RemoteSampler:
     def stats(self) -> dict[str, int]:
         """What was counted so far; `end` says why sampling ended by itself: 1 process gone, 2 lost, 3 forbidden."""
 
-    def interpreters(self) -> list[tuple[int, int]]:
-        """Addresses and ids of the process's interpreters."""
+    def interpreters(self) -> list[tuple[int, int, int]]:
+        """Addresses and ids of the process's interpreters, and where the GIL of each has its last holder."""
 
     def stacks(self) -> list[_Look]:
         """(pthread_t, native id there, thread id here, holds the GIL, frames, interpreter, entered) of all threads."""

@@ -206,3 +206,45 @@ def test_json_holds_no_half_characters() -> None:
     assert text.isascii()
     assert json.loads(text) == {"caf\ufffd": ["\U0001f40d\ufffd", "\\ud800", 'a"\\\n', 1.5, None]}
     assert render_json({"a": 1}, separators=(",", ":")) == '{"a":1}'
+
+
+WAITS = """\
+import threading, time
+def spin():
+    while True: sum(range(50))
+lock = threading.Lock()
+lock.acquire()
+for target in (spin, spin, lock.acquire, lambda: time.sleep(1000)):
+    threading.Thread(target=target, daemon=True).start()
+print("ready", flush=True)
+time.sleep(1000)
+"""
+
+
+def test_who_waits_for_the_gil(tmp_path: Path) -> None:
+    """Of two threads that compute one holds the GIL and the other waits for it; who waits for other things does not."""
+    from footfall.attach.dump import dump_process
+    from footfall.report.dump import render_dump_json, render_dump_text
+
+    process = subprocess.Popen([sys.executable, "-I", "-c", WAITS], stdout=subprocess.PIPE, text=True)
+    try:
+        assert process.stdout is not None and process.stdout.readline() == "ready\n"
+        for _ in range(50):  # both may want to run while a CPU is not free
+            dumped = dump_process(process.pid)
+            waiters = [thread for thread in dumped.interpreters[0].threads if thread.waits_for_gil]
+            # threads that have just begun want it too
+            if waiters and all(map(_computes, waiters)):
+                break
+        assert waiters and all(map(_computes, waiters))
+        assert not any(thread.holds_gil for thread in waiters)
+        text = ["".join(part for part, _ in line) for line in render_dump_text([dumped])]
+        assert any("waiting for the GIL" in line for line in text)
+        found = json.loads(render_dump_json([dumped]))["processes"][0]["interpreters"][0]["threads"]
+        assert sum(thread["waits_for_gil"] for thread in found) == len(waiters)
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def _computes(thread) -> bool:
+    return any(frame.qualname == "spin" for frame in thread.frames)

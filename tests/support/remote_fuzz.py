@@ -94,7 +94,7 @@ class Target:
         self.found = find_interpreter(self.pid)
         self.tables = find_task_tables(self.pid, self.found) if HAS_TASKS else NO_TABLES
         sampler = self.sampler()
-        (self.interpreter, _) = sampler.interpreters()[0]
+        (self.interpreter, _, _) = sampler.interpreters()[0]
         self.codes = sorted({frame[0] for look in sampler.stacks() for frame in look[4] or ()})
         self.tasks: list[int] = []
         if HAS_TASKS:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from footfall import _core
 from footfall.attach.asyncio_tables import NO_TABLES, TaskTables, find_task_tables
+from footfall.attach.gil import waits_for_gil
 from footfall.attach.interpreter import RemoteInterpreter, find_interpreter, may_begin
 from footfall.attach.permission import not_permitted
 from footfall.attach.procfs import no_such_process, read_stat, task_states
@@ -28,6 +30,9 @@ _STATES = {
     "t": "stopped by a debugger",
     "I": "idle",
 }
+
+_WAITS_FOR_GIL = "waiting for the GIL"
+_MAX_WAITER_TRIES = 8
 
 _NO_TEXT = "".join(map(chr, range(0xDC80, 0xDD00)))
 _TASK_STATES = ("waiting", "running", "ended")
@@ -60,6 +65,7 @@ class DumpedThread(NamedTuple):
     state: str
     """What the kernel says in words; or `in interpreter N` of a thread that has called into that one."""
     holds_gil: bool
+    waits_for_gil: bool
     is_whole: bool
     frames: list[DumpedFrame]
 
@@ -165,18 +171,21 @@ class _ProcessReader:
     def read(self) -> list[DumpedInterpreter]:
         """A thread is taken as the first whole look has it; tasks as the look has them that saw most of them whole."""
         order: list[_ThreadKey] = []
+        gils: dict[int, int] = {}
         for tries in range(_MAX_TRIES):
             tasks: list[tuple[int, list[_Task] | None]] = []
             if self._has_tasks:
                 walked, tasks = self._sampler.stacks_and_tasks()
             else:
                 walked = self._sampler.stacks()
+            gils = {number: gil for _, number, gil in self._sampler.interpreters()}
             for number, listed in tasks:
                 self._take_tasks(number, [each for each in walked if each[5] == number], listed)
-            order = self._take_threads(walked)
+            order = self._take_threads(walked, gils)
             if all(self._threads[key].is_whole for key in order) and self._are_tasks_whole(tasks):
                 break
             time.sleep(_RETRY_SECONDS * (tries + 1) / _MAX_TRIES)
+        self._find_waiters(order, gils)
         self._distinguish_states(order)
         return [
             DumpedInterpreter(
@@ -185,10 +194,10 @@ class _ProcessReader:
                 self._tasks.get(number, []),
                 number in self._tasks,
             )
-            for _, number in self._sampler.interpreters()
+            for number in gils
         ]
 
-    def _take_threads(self, walked: list[_ThreadState]) -> list[_ThreadKey]:
+    def _take_threads(self, walked: list[_ThreadState], gils: Mapping[int, int]) -> list[_ThreadKey]:
         states = task_states(self._pid)
         order: list[_ThreadKey] = []
         for pthread, native_id, task, holds_gil, frames, interpreter, entered in walked:
@@ -201,6 +210,9 @@ class _ProcessReader:
                 continue
             stat = states.get(task)
             state = "" if stat is None else _STATES.get(stat.state, stat.state)
+            is_waiting = not holds_gil and waits_for_gil(self._pid, task, gils.get(interpreter, 0))
+            if is_waiting:
+                state = _WAITS_FOR_GIL
             self._entered[key] = entered
             self._threads[key] = DumpedThread(
                 pthread,
@@ -209,10 +221,27 @@ class _ProcessReader:
                 "" if stat is None else _without_half_character(stat.name),
                 state,
                 bool(holds_gil),
+                is_waiting,
                 frames is not None,
                 [_frame(*frame) for frame in frames or ()],
             )
         return order
+
+    def _find_waiters(self, order: list[_ThreadKey], gils: Mapping[int, int]) -> None:
+        """Look again at threads that run without the GIL: those that wait for it wake up now and then to ask for it."""
+        held = {key[0] for key in order if self._threads[key].holds_gil}
+        for _ in range(_MAX_WAITER_TRIES):
+            unclear = [
+                key
+                for key in order
+                if key[0] in held and self._threads[key].state == _STATES["R"] and not self._threads[key].holds_gil
+            ]
+            if not unclear:
+                return
+            time.sleep(_RETRY_SECONDS)
+            for key in unclear:
+                if waits_for_gil(self._pid, self._threads[key].task, gils.get(key[0], 0)):
+                    self._threads[key] = self._threads[key]._replace(state=_WAITS_FOR_GIL, waits_for_gil=True)
 
     def _distinguish_states(self, order: list[_ThreadKey]) -> None:
         """Say of a thread that has called into another interpreter where it is: the one that it entered last."""

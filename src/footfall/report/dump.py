@@ -227,6 +227,7 @@ def _thread_object(thread: DumpedThread) -> dict[str, object]:
         "name": thread.name,
         "state": thread.state,
         "holds_gil": thread.holds_gil,
+        "waits_for_gil": thread.waits_for_gil,
         "whole": thread.is_whole,
         "frames": [_frame_object(frame) for frame in thread.frames],
     }

@@ -28,9 +28,9 @@ from footfall.record.run.directory import (
 )
 from footfall.session.interrupts import InterruptedBySignal, raising_signals
 from footfall.session.output import print_message, warn
-from footfall.session.recording_processes import is_recording, recording_pids
-from footfall.session.run_limit import RunLimit
-from footfall.session.supervise import Ended, run_command
+from footfall.session.running.recording_processes import is_recording, recording_pids
+from footfall.session.running.run_limit import RunLimit
+from footfall.session.running.supervise import Ended, run_command
 from footfall.session.unmeasured import why_nothing, why_only_others
 
 __all__ = ["STARTS_COVERAGE", "Measurement", "measure"]

@@ -11,7 +11,7 @@ from pathlib import Path
 from footfall.errors import FootfallError
 from footfall.model import RUN_VARIABLE
 from footfall.pythons import KNOWN_VERSIONS
-from footfall.session.supervise import Ended
+from footfall.session.running.supervise import Ended
 from footfall.session.target import Interpreter, find_interpreter, inspect_interpreter
 
 __all__ = ["why_nothing", "why_only_others"]

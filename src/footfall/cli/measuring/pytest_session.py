@@ -26,7 +26,7 @@ from footfall.model import SESSION_VARIABLE
 from footfall.session.measure import measure
 from footfall.session.output import print_message, warn
 from footfall.session.pytest_request import PytestRequest
-from footfall.session.supervise import end_like
+from footfall.session.running.supervise import end_like
 from footfall.session.terminal import print_lines
 
 __all__ = ["command"]

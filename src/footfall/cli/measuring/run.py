@@ -17,7 +17,7 @@ from footfall.errors import UsageError
 from footfall.record.data.parallel_files import make_parallel_name
 from footfall.session.measure import measure
 from footfall.session.output import warn
-from footfall.session.supervise import end_like
+from footfall.session.running.supervise import end_like
 from footfall.session.target import command_line
 
 __all__ = ["command"]

@@ -15,7 +15,7 @@ from typing import Final
 
 from footfall.errors import FootfallError
 from footfall.record.run.sample_log import count_samples
-from footfall.session.recording_processes import recording_pids
+from footfall.session.running.recording_processes import recording_pids
 
 __all__ = ["RunLimit"]
 
