@@ -2,16 +2,16 @@
 
     python bench/tstl.py [--seconds 15] [--rounds 3] [--coverage] [PYTHON ...]
 
-Each PYTHON (default: the one that runs this) needs footfall, with `--coverage` coverage.py too. Operations in a second of
-CPU, in tests of 100 operations on up to three trees: each operation is chosen at random among those that are possible,
-and runs in a block of its own with its conditions before and after, a reference implementation, and a check of all trees.
-Modes take turns, a process each:
+Each PYTHON (default: the one that runs this) needs footfall, with `--coverage` coverage.py too. Operations in a second
+of CPU, in tests of 100 operations on up to three trees: each operation is chosen at random among those that are
+possible, and runs in a block of its own with its conditions before and after, a reference implementation, and a check
+of all trees. Modes take turns, a process each:
 
     none      no blocks and no look at their results
     no-op     blocks whose beginning and end do nothing, and a look at empty results
     footfall  `footfall.capture()`
     full      `footfall.capture(full=True)`
-    coverage  coverage.py: `start` and `stop` around the operation, then the lines or arcs of its data against those seen
+    coverage  coverage.py: `start` and `stop` around the operation, then the arcs of its data against those seen
 
 Prints the median operations of each mode, and the median over rounds of how much slower it is than the two first.
 """

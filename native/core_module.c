@@ -11,6 +11,7 @@
 #include "engines/engine.h"
 #include "engines/function_contexts.h"
 #include "engines/monitoring/monitoring.h"
+#include "engines/probes/blocks.h"
 #include "engines/probes/hooks.h"
 #include "engines/probes/probes.h"
 #include "engines/settrace/settrace.h"
@@ -75,6 +76,7 @@ static PyModuleDef_Slot module_slots[] = {
     {Py_mod_exec, monitoring_exec},
     {Py_mod_exec, probes_exec},
     {Py_mod_exec, probes_hooks_exec},
+    {Py_mod_exec, blocks_exec},
     {Py_mod_exec, settrace_exec},
     {Py_mod_exec, children_exec},
     {Py_mod_exec, sampler_exec},

@@ -42,6 +42,30 @@ def monitoring_start(tool_id: int, decide: Callable[[str], str | None], with_bra
 def monitoring_stop() -> None:
     """Record no more. The caller takes the tool's callbacks away first."""
 
+def captures_arm(code: CodeType, /) -> bool:
+    """Let the probes in a module's code be seen by captures; nothing is recorded. True when it has some."""
+
+def captures_begin(news: list[Any], is_full: bool, /) -> int:
+    """Begin a series of captures: what its blocks reach is appended to the list `news` as (Events, number), once."""
+
+def captures_end(series: int, /) -> None:
+    """End a series: its number is free again."""
+
+def captures_exchange(code: CodeType, inner: CodeType, with_probes: CodeType, /) -> None:
+    """Let code that is running, and so stays, make functions of `with_probes` where it made them of `inner`."""
+
+def captures_forget(series: int, /) -> None:
+    """Let all probes that are in the news of a series be new for it again."""
+
+def captures_has_probes(code: CodeType, /) -> Any:
+    """Return the Events object of the probes in code, None when it has none."""
+
+def captures_modules(on_module: Callable[[Any, str, str], object], /) -> list[tuple[Any, str, str]]:
+    """Return (Events, header, co_filename) of each module with probes; `on_module` is called for each new one."""
+
+def captures_want(series: int, events: Any, /) -> bool:
+    """Let a series know of a module's probes, those that were taken out too. True when it will."""
+
 def probes_arm(code: CodeType, where: str | Callable[[str], str | None], /) -> bool:
     """Let the probes in a module's code record. True when it has some and they do now."""
 
@@ -157,6 +181,39 @@ def sampler_after_fork_child() -> None:
 _Frames = list[tuple[int, int, bytes, bytes, int, bytes]]
 _Look = tuple[int, int, int, int, _Frames | None, int, int]
 _Task = tuple[int, bytes, int, int, list[int], _Frames | None, int]
+
+class CaptureSeries:
+    """What the blocks of a series share. `number` is that of captures_begin, -1 without probes."""
+
+    places: list[Any]
+    n_open: int
+    number: int
+    is_simple: bool
+    def __init__(self, places: list[Any], number: int) -> None: ...
+    def hold_tool(self, get_tool: Callable[[int], object], tool_id: int, /) -> None:
+        """Let blocks be simple only while `get_tool(tool_id)` gives the very object that it does now."""
+
+class CaptureBlock:
+    """Where in its series' places a block began and ended."""
+
+    _series: CaptureSeries
+    _known: Any
+    _start: int
+    _end: int
+    _thread: int
+    _is_simple: bool
+    def __bool__(self) -> bool: ...
+
+class CaptureGate:
+    """Begins and ends blocks. Where its series is not simple it calls `_enter()`, which calls `_begin()`."""
+
+    _series: CaptureSeries
+    _known: Any
+    def __init__(self, series: CaptureSeries, known: object, block_type: type[CaptureBlock]) -> None: ...
+    def __enter__(self) -> Any: ...
+    def __exit__(self, kind: object, error: object, traceback: object, /) -> None: ...
+    def _begin(self) -> Any:
+        """Begin a block at whose end `_exit` is called with it."""
 
 class RemoteSampler:
     """Samples the threads of all interpreters of another process. Raises OSError and its kin, ValueError."""

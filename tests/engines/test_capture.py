@@ -246,39 +246,26 @@ CASES = {
 }
 
 
-BY_TRACE_FUNCTION = {
+BY_PROBES = {
     "each line and direction is new once": (
         CASES["each line and direction is new once"][0],
         "True [2, 4, 7] [(2, 4), (4, 7)]\nFalse [] []\nTrue [3] [(2, 3)]\n"
         "True [5, 6] [(4, 5), (5, 4), (5, 6)]\nFalse [] []\n",  # within a line nothing is known of branches
-    ),
-    "other threads count while a block is open": (
-        """
-        work = threading.Thread(target=lib.choose, args=(0,))
-        with capture as new:
-            work.start()
-            work.join()
-        print(bool(new))
-        """
-        + FOUR_THREADS,
-        "False\n[2, 3, 4, 5, 7]\n",
     ),
     "other tools that let all events come again change nothing": (
         """
         def trace(frame, event, arg):
             return trace
         sys.settrace(trace)
-        try:
-            with capture as new:
-                pass
-        except FootfallError as error:
-            print(error.slug, sys.gettrace() is trace)
-        sys.settrace(None)
         with capture as new:
             lib.choose(5)
-        print(lines(new))
+        print(lines(new), sys.gettrace() is trace)
+        try:
+            footfall.capture(source=["lib"], series="traced").__enter__()
+        except FootfallError as error:
+            print(error.slug, sys.gettrace() is trace)
         """,
-        "capture-traced True\n[2, 3]\n",
+        "[2, 3] True\ncapture-traced True\n",
     ),
     "a closed series gives its tool back and begins anew": (
         """
@@ -313,7 +300,7 @@ BY_TRACE_FUNCTION = {
 @pytest.mark.parametrize("name", CASES)
 def test_blocks_return_what_is_new(name, tmp_path):
     """In a process that is not measured."""
-    program, expected = CASES[name] if HAS_MONITORING else BY_TRACE_FUNCTION.get(name, CASES[name])
+    program, expected = CASES[name] if HAS_MONITORING else BY_PROBES.get(name, CASES[name])
     assert _run(tmp_path, program) == expected
 
 
@@ -327,8 +314,7 @@ def test_a_measured_process_captures_the_same_and_is_measured_the_same(engine, t
     program = """
     import contextlib
     if "without" in sys.argv:
-        from footfall.observe.capture.monitoring import Block
-        capture = contextlib.nullcontext(footfall.Captured(Block()))
+        capture = contextlib.nullcontext(footfall.Captured())
     for number, x in enumerate((0, 0, 5, 2)):
         with footfall.context(f"example {number}"), capture as new:
             lib.choose(x)

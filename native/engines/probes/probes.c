@@ -3,10 +3,12 @@
  * into the record file's mapping and then takes the probe out of the running bytecode.
  * Nothing here raises into the measured program: what does not look as expected is left as it is.
  * Threads: all under the GIL. */
+#include "core/unseen.h"
 #include "engines/context_labels.h"
 #include "engines/decision.h"
 #include "engines/engine.h"
 #include "engines/other_context_events.h"
+#include "engines/probes/captures.h"
 #include "engines/probes/probes.h"
 #include "engines/probes/removed.h"
 #include "record/recorder.h"
@@ -32,6 +34,7 @@ struct probes {
     PyObject *decide; /* owned: the scope's, str -> str | None */
     PyObject *settled; /* owned: set of co_filename of which code without probes is no news */
     PyObject *callbacks[N_PROBES_CALLBACKS]; /* owned; NULL until set */
+    captures captures;
 };
 
 /* Stands in for the mark in the constants of one module's code. */
@@ -53,6 +56,7 @@ typedef struct events_object {
     module_state *state; /* borrowed: of the module that made the type, which the type keeps alive */
     uint32_t n_probes;
     uint32_t generation; /* the recorder's when registered */
+    captured_module captured;
 } events_object;
 
 /* The header mark's parts. 0, or -1 when it is none. */
@@ -162,30 +166,32 @@ events_decide(events_object *self)
     return 1;
 }
 
-/* A probe was reached: store its event. `constant` is its number, as the probe has it. */
-static void
-events_take(events_object *self, uint32_t number, PyObject *constant)
+/* Record a event. 1 when recording needs the probe no more. */
+static int
+events_record(events_object *self, uint32_t number)
 {
     module_state *state = self->state;
-    if (state->recorder == NULL || (self->decide != NULL && !events_decide(self))) {
-        return;
+    if (state->recorder == NULL) {
+        return self->captured.seen != NULL; /* nothing is recorded, or no more: it is there for captures alone */
+    }
+    if (self->decide != NULL && !events_decide(self)) {
+        return 0;
     }
     if (self->is_out) {
-        remove_probe(self, constant);
-        return;
+        return 1;
     }
     unsigned char *before = self->events;
     if (self->generation != state->recorder->generation && events_register(self) < 0) {
         PyErr_Clear(); /* recording has stopped, which was reported; a parent's file that is mapped still takes events */
         self->events = before;
     }
-    if (self->events == NULL || number >= self->n_probes || state->probes == NULL) {
-        return;
+    if (self->events == NULL || number >= self->n_probes) {
+        return 0;
     }
     uint32_t context_id;
     if (state->probes->has_contexts && context_is_other(state, &context_id)) {
         events_take_other(self, number, context_id);
-        return;
+        return 0;
     }
     if (!self->is_dirty) {
         self->is_dirty = 1;
@@ -194,10 +200,22 @@ events_take(events_object *self, uint32_t number, PyObject *constant)
     }
     if (self->events[number] < KEPT_EVENTS && state->probes->has_contexts) {
         self->events[number]++; /* taking it out and putting it back would cost more */
-        return;
+        return 0;
     }
     self->events[number] |= 1;
-    if (!state->probes->has_other_contexts) {
+    return !state->probes->has_other_contexts;
+}
+
+/* A probe was reached. `constant` is its number, as the probe has it. */
+static void
+events_take(events_object *self, uint32_t number, PyObject *constant)
+{
+    struct probes *probes = self->state->probes;
+    if (probes == NULL) {
+        return; /* the module is being torn down */
+    }
+    int is_seen = captures_take(&probes->captures, &self->captured, (PyObject *)self, number);
+    if (events_record(self, number) && is_seen) {
         remove_probe(self, constant);
     }
 }
@@ -355,6 +373,7 @@ events_dealloc(PyObject *op)
     events_object *self = (events_object *)op;
     PyTypeObject *type = Py_TYPE(op);
     other_context_events_free(&self->other_events);
+    captured_module_free(&self->captured);
     Py_XDECREF(self->mark);
     Py_XDECREF(self->header);
     Py_XDECREF(self->path);
@@ -451,6 +470,12 @@ probes_set_callback(module_state *state, enum probes_callback which, PyObject *c
     }
 }
 
+struct captures *
+probes_captures(module_state *state)
+{
+    return state->probes == NULL ? NULL : &state->probes->captures;
+}
+
 int
 probes_has_header(PyObject *code)
 {
@@ -482,7 +507,8 @@ probes_settle(module_state *state, PyObject *filename)
     return state->probes == NULL ? 0 : PySet_Add(state->probes->settled, filename);
 }
 
-/* A new Events object, or NULL: with an exception, or without one when recording is off. `where` as in probes_arm. */
+/* A new Events object, or NULL: with an exception, or without one when recording is off. `where` as in probes_arm, or None:
+ * nothing is recorded, it is for captures. */
 static PyObject *
 events_new(module_state *state, PyObject *header, PyObject *path, PyObject *where)
 {
@@ -495,6 +521,10 @@ events_new(module_state *state, PyObject *header, PyObject *path, PyObject *wher
     self->mark = Py_NewRef(header);
     self->header = Py_NewRef(header);
     self->path = Py_NewRef(path);
+    if (where == Py_None) {
+        self->is_out = 1;
+        return (PyObject *)self;
+    }
     if (!PyUnicode_Check(where)) {
         self->decide = Py_NewRef(where);
         return (PyObject *)self;
@@ -505,6 +535,22 @@ events_new(module_state *state, PyObject *header, PyObject *path, PyObject *wher
         return NULL;
     }
     return (PyObject *)self;
+}
+
+/* Let captures know of a module. */
+static void
+tell_captures(module_state *state, events_object *events)
+{
+    PyObject *callback = state->probes->captures.on_module; // borrowed
+    if (callback == NULL) {
+        return;
+    }
+    PyObject *arguments[] = {(PyObject *)events, events->header, events->path}; // borrowed
+    PyObject *result = call_unseen(callback, arguments, 3); // owned
+    if (result == NULL) {
+        PyErr_Clear(); /* it raises nothing of ours but where the stack or memory ends */
+    }
+    Py_XDECREF(result);
 }
 
 /* That of the module; made when there is none. Owned, or NULL as events_new. */
@@ -520,6 +566,9 @@ events_of(module_state *state, PyObject *header, PyObject *path, PyObject *where
         events = events_new(state, header, path, where);
         if (events != NULL && PyDict_SetItem(state->probes->armed, key, events) < 0) {
             Py_CLEAR(events);
+        }
+        if (events != NULL) {
+            tell_captures(state, (events_object *)events);
         }
     }
     Py_DECREF(key);
@@ -683,6 +732,223 @@ probes_rearm(PyObject *module, PyObject *Py_UNUSED(ignored))
     return PyLong_FromSize_t(probes == NULL ? 0 : removed_list_put_back(&probes->removed));
 }
 
+PyDoc_STRVAR(captures_begin_doc,
+             "captures_begin($module, news, is_full, /)\n--\n\n"
+             "Begin a series of captures: what its blocks reach is appended to the list `news` as (Events, number), once.\n\n"
+             "With `is_full` it is appended again after captures_forget. Returns the series' number, -1 when all are\n"
+             "taken.");
+
+static PyObject *
+captures_begin(PyObject *module, PyObject *args)
+{
+    struct probes *probes = get_state(module)->probes;
+    PyObject *news; // borrowed
+    int is_full;
+    if (!PyArg_ParseTuple(args, "O!p:captures_begin", &PyList_Type, &news, &is_full)) {
+        return NULL;
+    }
+    int series = 0;
+    while (probes != NULL && series < MAX_CAPTURES && probes->captures.news[series] != NULL) {
+        series++;
+    }
+    if (probes == NULL || series == MAX_CAPTURES) {
+        return PyLong_FromLong(-1);
+    }
+    probes->captures.news[series] = Py_NewRef(news);
+    if (is_full) {
+        probes->captures.full |= (uint32_t)1 << series;
+    }
+    return PyLong_FromLong(series);
+}
+
+/* The number of a series, checked: -1 with an exception. */
+static int
+read_series(struct probes *probes, PyObject *number)
+{
+    long series = PyLong_AsLong(number);
+    if (series == -1 && PyErr_Occurred()) {
+        return -1;
+    }
+    if (probes == NULL || series < 0 || series >= MAX_CAPTURES || probes->captures.news[series] == NULL) {
+        PyErr_SetString(PyExc_ValueError, "no such series");
+        return -1;
+    }
+    return (int)series;
+}
+
+PyDoc_STRVAR(captures_end_doc, "captures_end($module, series, /)\n--\n\n"
+                               "End a series: its number is free again.");
+
+static PyObject *
+captures_end(PyObject *module, PyObject *number)
+{
+    struct probes *probes = get_state(module)->probes;
+    int series = read_series(probes, number);
+    if (series < 0) {
+        return NULL;
+    }
+    PyObject *events; // borrowed
+    Py_ssize_t at = 0;
+    while (PyDict_Next(probes->armed, &at, NULL, &events)) {
+        captured_module_remove(&((events_object *)events)->captured, series);
+    }
+    probes->captures.open &= ~((uint32_t)1 << series);
+    probes->captures.full &= ~((uint32_t)1 << series);
+    Py_CLEAR(probes->captures.news[series]);
+    Py_RETURN_NONE;
+}
+
+PyDoc_STRVAR(captures_forget_doc, "captures_forget($module, series, /)\n--\n\n"
+                                  "Let all probes that are in the news of a series be new for it again.");
+
+static PyObject *
+captures_forget(PyObject *module, PyObject *number)
+{
+    struct probes *probes = get_state(module)->probes;
+    int series = read_series(probes, number);
+    if (series < 0) {
+        return NULL;
+    }
+    PyObject *news = probes->captures.news[series]; // borrowed
+    for (Py_ssize_t i = 0; i < PyList_GET_SIZE(news); i++) {
+        PyObject *entry = PyList_GET_ITEM(news, i); // borrowed
+        if (!PyTuple_CheckExact(entry) || Py_TYPE(PyTuple_GET_ITEM(entry, 0)) != probes->events_type) {
+            continue; /* of a traced file */
+        }
+        captured_module *captured = &((events_object *)PyTuple_GET_ITEM(entry, 0))->captured;
+        unsigned long probe = PyLong_AsUnsignedLongMask(PyTuple_GET_ITEM(entry, 1));
+        if (probe < captured->n_probes) {
+            captured->seen[probe] &= ~((uint32_t)1 << series);
+        }
+    }
+    Py_RETURN_NONE;
+}
+
+PyDoc_STRVAR(captures_modules_doc,
+             "captures_modules($module, on_module, /)\n--\n\n"
+             "Return (Events, header, co_filename) of each module with probes; `on_module` is called with these three for\n"
+             "each new one, in place of what was called before. It raises nothing.");
+
+static PyObject *
+captures_modules(PyObject *module, PyObject *on_module)
+{
+    struct probes *probes = get_state(module)->probes;
+    PyObject *found = PyList_New(0); // owned
+    if (found == NULL || probes == NULL) {
+        return found;
+    }
+    Py_XSETREF(probes->captures.on_module, Py_NewRef(on_module));
+    PyObject *events; // borrowed
+    Py_ssize_t at = 0;
+    while (PyDict_Next(probes->armed, &at, NULL, &events)) {
+        PyObject *entry = PyTuple_Pack(3, events, ((events_object *)events)->header, ((events_object *)events)->path); // owned
+        if (entry == NULL || PyList_Append(found, entry) < 0) {
+            Py_XDECREF(entry);
+            Py_DECREF(found);
+            return NULL;
+        }
+        Py_DECREF(entry);
+    }
+    return found;
+}
+
+PyDoc_STRVAR(captures_want_doc, "captures_want($module, series, events, /)\n--\n\n"
+                                "Let a series know of a module's probes, those that were taken out too. True when it will.");
+
+static PyObject *
+captures_want(PyObject *module, PyObject *args)
+{
+    struct probes *probes = get_state(module)->probes;
+    PyObject *number; // borrowed
+    PyObject *op; // borrowed
+    if (!PyArg_ParseTuple(args, "OO:captures_want", &number, &op)) {
+        return NULL;
+    }
+    int series = read_series(probes, number);
+    if (series < 0) {
+        return NULL;
+    }
+    unsigned mode = 0;
+    unsigned n_probes = 0;
+    unsigned char digest[DIGEST_BYTES];
+    events_object *events = (events_object *)op;
+    if (Py_TYPE(op) != probes->events_type || read_header(events->header, &mode, &n_probes, digest) < 0
+        || captured_module_add(&events->captured, series, n_probes) < 0) {
+        Py_RETURN_FALSE;
+    }
+    removed_list_put_back(&probes->removed);
+    Py_RETURN_TRUE;
+}
+
+PyDoc_STRVAR(captures_arm_doc,
+             "captures_arm($module, code, /)\n--\n\n"
+             "Let the probes in a module's code be seen by captures; nothing is recorded. True when it has some.");
+
+static PyObject *
+captures_arm(PyObject *module, PyObject *code)
+{
+    module_state *state = get_state(module);
+    if (!PyCode_Check(code)) {
+        PyErr_SetString(PyExc_TypeError, "captures_arm() needs a code object");
+        return NULL;
+    }
+    PyObject *header = state->probes == NULL ? NULL : find_header((PyCodeObject *)code); // borrowed
+    if (header == NULL) {
+        Py_RETURN_FALSE;
+    }
+    removed_list_open(&state->probes->removed);
+    PyObject *events = events_of(state, header, ((PyCodeObject *)code)->co_filename, Py_None); // owned
+    if (events == NULL) {
+        return NULL;
+    }
+    arm_constants((PyCodeObject *)code, events, 0);
+    Py_DECREF(events);
+    Py_RETURN_TRUE;
+}
+
+PyDoc_STRVAR(captures_has_probes_doc, "captures_has_probes($module, code, /)\n--\n\n"
+                                      "Return the Events object of the probes in code, None when it has none.");
+
+static PyObject *
+captures_has_probes(PyObject *module, PyObject *code)
+{
+    struct probes *probes = get_state(module)->probes;
+    if (probes == NULL || !PyCode_Check(code)) {
+        Py_RETURN_NONE;
+    }
+    PyObject *constants = ((PyCodeObject *)code)->co_consts; // borrowed
+    for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(constants); i++) {
+        PyObject *constant = PyTuple_GET_ITEM(constants, i); // borrowed
+        if (Py_TYPE(constant) == probes->events_type) {
+            return Py_NewRef(constant);
+        }
+    }
+    Py_RETURN_NONE;
+}
+
+PyDoc_STRVAR(captures_exchange_doc,
+             "captures_exchange($module, code, inner, with_probes, /)\n--\n\n"
+             "Let code that is running, and so stays, make functions of `with_probes` where it made them of `inner`.");
+
+static PyObject *
+captures_exchange(PyObject *Py_UNUSED(module), PyObject *args)
+{
+    PyCodeObject *code; // borrowed
+    PyObject *inner; // borrowed
+    PyObject *with_probes; // borrowed
+    if (!PyArg_ParseTuple(args, "O!O!O!:captures_exchange", &PyCode_Type, &code, &PyCode_Type, &inner, &PyCode_Type,
+                          &with_probes)) {
+        return NULL;
+    }
+    for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(code->co_consts); i++) {
+        if (PyTuple_GET_ITEM(code->co_consts, i) == inner) {
+            /* The one constant is kept for good: the running frame may have it in its hands. */
+            PyTuple_SET_ITEM(code->co_consts, i, Py_NewRef(with_probes));
+        }
+    }
+    Py_RETURN_NONE;
+}
+
 /* Take the first module out of the list; an owned reference, or NULL. */
 static events_object *
 pop_dirty(struct probes *probes)
@@ -730,6 +996,7 @@ probes_traverse(module_state *state, visitproc visit, void *arg)
         for (int i = 0; i < N_PROBES_CALLBACKS; i++) {
             Py_VISIT(state->probes->callbacks[i]);
         }
+        return captures_traverse(&state->probes->captures, visit, arg);
     }
     return 0;
 }
@@ -754,10 +1021,19 @@ probes_clear(module_state *state)
     for (int i = 0; i < N_PROBES_CALLBACKS; i++) {
         Py_CLEAR(probes->callbacks[i]);
     }
+    captures_clear(&probes->captures);
     PyMem_Free(probes);
 }
 
 static PyMethodDef probes_methods[] = {
+    {"captures_arm", captures_arm, METH_O, captures_arm_doc},
+    {"captures_begin", captures_begin, METH_VARARGS, captures_begin_doc},
+    {"captures_end", captures_end, METH_O, captures_end_doc},
+    {"captures_exchange", captures_exchange, METH_VARARGS, captures_exchange_doc},
+    {"captures_forget", captures_forget, METH_O, captures_forget_doc},
+    {"captures_has_probes", captures_has_probes, METH_O, captures_has_probes_doc},
+    {"captures_modules", captures_modules, METH_O, captures_modules_doc},
+    {"captures_want", captures_want, METH_VARARGS, captures_want_doc},
     {"probes_arm", probes_arm, METH_VARARGS, probes_arm_doc},
     {"probes_rearm", probes_rearm, METH_NOARGS, probes_rearm_doc},
     {NULL, NULL, 0, NULL},

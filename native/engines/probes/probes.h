@@ -43,6 +43,9 @@ void probes_arm_copies(module_state *state, PyObject *value, PyObject *data);
 /* Take new references: bytes that tell what numbers probes here, and the scope's decision. */
 void probes_expect_copies(module_state *state, PyObject *token, PyObject *decide);
 
+/* What captures see; NULL once the module is torn down. */
+struct captures *probes_captures(module_state *state);
+
 int probes_exec(PyObject *module);
 
 #endif

@@ -1,145 +1,218 @@
-"""What a block newly executes, for property testing and fuzzing: `footfall.capture()`.
+"""What a block executes, for property testing and fuzzing: `footfall.capture()`.
 
-The events are seen by observe.capture; here they become lines and branches by file, when they are asked for.
+It is seen by observe.capture; here it becomes lines and branches by file, when they are asked for.
 """
 
 from __future__ import annotations
 
 import dis
+import os
 import sys
-import threading
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterable, Iterator
 from functools import lru_cache
-from types import CodeType, TracebackType
-from typing import Final
+from hashlib import blake2b
+from threading import Lock, get_ident
+from types import CodeType
+from typing import Any, Final
 
-from footfall.analyze.source.analysis import analyze_source
-from footfall.analyze.source.exclude import ExclusionRules
+from footfall.api.capture_meanings import SourceMeanings
 from footfall.config.reading import read_config
 from footfall.errors import FootfallError
-from footfall.load.source_files import read_source
-from footfall.observe.capture.monitoring import Block, Series
-from footfall.observe.capture.tracing import TraceSeries
+from footfall.observe.capture.blocks import CaptureBlock, CaptureGate
+from footfall.observe.capture.monitoring import Series
+from footfall.observe.capture.series import TracedSeries
 from footfall.observe.scope import Scope
 from footfall.record.run.directory import settings_from_config
 from footfall.settings import Settings
 
 __all__ = ["Capture", "Captured", "capture"]
 
-_LOCK: Final = threading.Lock()
-_Key = tuple[str, tuple[str, ...] | None]
+_LOCK: Final = Lock()
+_Key = tuple[str, tuple[str, ...] | None, bool]
+_Arc = tuple[int, int]
+_Found = tuple[str, Collection[int], Collection[tuple[Any, ...]]]
+"""A path, lines, and branches: from line to line, and what distinguishes branches of equal lines."""
 
 
-class Captured:
-    """What a block executed that no block of its series did before. True when there is anything.
+class Captured(CaptureBlock):
+    """What a block executed; in a series of what is new, that which no block before it did.
 
-    May be read while the block is open.
+    True when there is anything. May be read while the block is open.
     """
 
-    __slots__ = ("_block",)
+    __slots__ = ("_is_traced", "_kept")
 
-    def __init__(self, block: Block) -> None:
-        self._block = block
-
-    def __bool__(self) -> bool:
-        return bool(self._block.lines or self._block.branches or self._block.arcs)
+    _is_traced: bool
+    _kept: list[Any]
 
     @property
     def lines(self) -> dict[str, set[int]]:
-        """New lines by absolute path."""
+        """The first lines of statements by absolute path."""
         found: dict[str, set[int]] = {}
-        for path, line in list(self._block.lines):
-            found.setdefault(path, set()).add(line)
+        for path, lines, _ in self._found():
+            if lines:
+                found.setdefault(path, set()).update(lines)
         return found
 
     @property
-    def branches(self) -> dict[str, set[tuple[int, int]]]:
-        """New directions of branches by absolute path: (line, line that follows), -first line for leaving the code.
+    def branches(self) -> dict[str, set[_Arc]]:
+        """Directions of branches by absolute path: (line, line that follows), -first line for leaving the code.
 
         A line with several branches (`a and b`) may have equal pairs for several directions, and so in several
         blocks; (n, n) stays on the line.
         """
-        found: dict[str, set[tuple[int, int]]] = {}
-        for path, code, offset, destination in list(self._block.branches):
-            pair = _lines_of_branch(code, offset, destination)
-            if pair is not None:
-                found.setdefault(path, set()).add(pair)
-        for path, pair in list(self._block.arcs):
-            found.setdefault(path, set()).add(pair)
+        found: dict[str, set[_Arc]] = {}
+        for path, _, branches in self._found():
+            for start, end, *_ in branches:
+                found.setdefault(path, set()).add((start, end))
         return found
 
+    @property
+    def ids(self) -> set[int]:
+        """A number from 0 to 2**63 - 1 for each line and direction of a branch, the same in every process.
+
+        It is made of the file's path, from the directory that the program was in when the series began, and of the
+        place in it: `number % size` is one in a bitmap. Those of branches are equal for one version of Python.
+        """
+        return {
+            self._known.id_of(path, *place)
+            for path, lines, branches in self._found()
+            for place in (*((line,) for line in lines), *branches)
+        }
+
+    def _found(self) -> Iterable[_Found]:
+        known: _Known | None = getattr(self, "_known", None)
+        return () if known is None else known.found(self._start, self._end, getattr(self, "_kept", None))
+
+    def _has_found(self) -> bool:
+        known: _Known = self._known
+        return known.is_exact or any(lines or branches for _, lines, branches in self._found())
+
     def __repr__(self) -> str:
-        n_branches = len(self._block.branches) + len(self._block.arcs)
-        return f"<Captured: {len(self._block.lines)} lines, {n_branches} branch directions>"
+        n_lines = sum(len(lines) for lines in self.lines.values())
+        n_branches = len([branch for _, _, branches in self._found() for branch in branches])
+        return f"<Captured: {n_lines} lines, {n_branches} branch directions>"
 
 
-class Capture:
+class _Known:
+    """What a series needs to tell what places are."""
+
+    def __init__(self) -> None:
+        self.meanings = SourceMeanings()
+        self.is_exact = False
+        """Each place that a series notes counts."""
+        self._directory = os.path.join(os.getcwd(), "")
+        self._ids: dict[tuple[str, tuple[object, ...]], int] = {}
+        self._find: Callable[[int, int, Any], Iterable[_Found]]
+
+    def use_findings(self, series: TracedSeries) -> None:
+        """Tell of probes, or of what the trace function sees."""
+        self._find = series.findings.found
+
+    def use_events(self, series: Series) -> None:
+        """Tell of events of `sys.monitoring`."""
+        self.is_exact = True
+        places = series.blocks.places
+        statement = self.meanings.statement
+
+        def find(start: int, end: int, kept: list[Any] | None) -> Iterator[_Found]:
+            for place in (places[start:] if end < 0 else places[start:end]) if kept is None else kept:
+                path = place[0]
+                if len(place) == 2:
+                    line = statement(path, place[1])
+                    yield path, () if line is None else (line,), ()
+                else:
+                    _, code, offset, destination = place
+                    pair = _lines_of_branch(code, offset, destination)
+                    branches = () if pair is None else ((*pair, code.co_qualname, offset, destination),)
+                    yield path, (), branches
+
+        self._find = find
+
+    def found(self, start: int, end: int, kept: list[Any] | None) -> Iterable[_Found]:
+        """Return what a block found: places from `start` to before `end`, which is negative while it is open; or
+        those that were kept."""
+        return self._find(start, end, kept)
+
+    def id_of(self, path: str, *place: object) -> int:
+        """Return the number of a line or branch."""
+        key = path, place
+        found = self._ids.get(key)
+        if found is None:
+            text = repr((path.removeprefix(self._directory), *place))
+            digest = blake2b(text.encode("utf-8", "backslashreplace"), digest_size=8).digest()
+            found = self._ids[key] = int.from_bytes(digest, "little") >> 1
+        return found
+
+
+class Capture(CaptureGate):
     """A context manager for the blocks of one series, to be used again and again, nested, and by several threads."""
 
-    __slots__ = ("_key", "_open", "_series")
+    __slots__ = ("_engine", "_key")
 
-    _all: dict[_Key, Series | TraceSeries] = {}  # noqa: RUF012, the process's series
+    _all: dict[_Key, tuple[Series | TracedSeries, _Known]] = {}  # noqa: RUF012, the process's series
 
-    def __init__(self, key: _Key, series: Series | TraceSeries) -> None:
+    def __init__(self, key: _Key, engine: Series | TracedSeries, known: _Known) -> None:
+        super().__init__(engine.blocks, known, Captured)
         self._key = key
-        self._series = series
-        self._open: list[tuple[int, Block]] = []  # thread that opened it, block
+        self._engine = engine
 
-    def __enter__(self) -> Captured:
-        if Capture._all.get(self._key) is not self._series or not self._series.is_working:
-            raise FootfallError(
-                "capture-closed", "This series of captures was closed.", "Begin another by `footfall.capture()`."
-            )
+    def _enter(self) -> Captured:
+        """Begin a block where the series is closed, or more is to be done than to note where it begins."""
+        engine = self._engine
         with _LOCK:
+            if not engine.is_working:
+                raise FootfallError(
+                    "capture-closed", "This series of captures was closed.", "Begin another by `footfall.capture()`."
+                )
             try:
-                block = self._series.open()
+                is_traced = engine.prepare(sys._getframe(1), get_ident())
             except RuntimeError as error:
                 raise FootfallError(
                     "capture-traced", f"Can't capture: {error}.", "End it there, or use CPython 3.12 or later."
                 ) from error
-            self._open.append((threading.get_ident(), block))
-        return Captured(block)
+        block: Captured = self._begin()
+        block._is_traced = is_traced
+        return block
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
+    def _exit(self, block: Captured) -> None:
+        """End a block that `_enter` began."""
         with _LOCK:
-            own = threading.get_ident()
-            at = len(self._open) - 1
-            while at > 0 and self._open[at][0] != own:
-                at -= 1
-            _, block = self._open.pop(at)
-            self._series.close(block)
+            if self._key[2]:
+                block._kept = block._series.places[block._start : block._end]
+            if block._is_traced:
+                self._engine.stop_tracing(block._thread)
 
     def close(self) -> None:
         """End the series: it sees no more, forgets what it saw, and gives its `sys.monitoring` tool back."""
         with _LOCK:
-            if Capture._all.get(self._key) is self._series:
+            if Capture._all.get(self._key, (None,))[0] is self._engine:
                 del Capture._all[self._key]
-                self._series.stop()
+                self._engine.stop()
 
 
-def capture(source: list[str] | None = None, *, series: str = "") -> Capture:
+def capture(source: list[str] | None = None, *, series: str = "", full: bool = False) -> Capture:
     """Return a context manager that tells what its block executes that no block of the series did before.
 
-    `source` are directories and packages, as for `start`; calls with the same `series` and `source` share one
-    series, which lasts until `close`. The first call of a series starts it, which takes milliseconds; an empty block
-    takes some microseconds. On CPython 3.11 and PyPy only the thread that opens a block is seen, by a trace function,
-    at its price. Raises FootfallError: `capture-no-tool` when other tools have all of `sys.monitoring`, or what a
-    wrong configuration says; opening a block raises `capture-traced` where another tool has the trace function.
+    With `full`, all that it executes. `source` are directories and packages, as for `start`; calls with the same
+    `series`, `source` and `full` share one series, which lasts until `close`. The first call of a series starts it:
+    that takes milliseconds, on CPython 3.11 and PyPy longer, since functions in `source` are compiled anew. An empty
+    block takes less than a microsecond. Raises FootfallError: `capture-no-tool` when other tools have all of
+    `sys.monitoring`, or what a wrong configuration says; opening a block raises `capture-traced` where the trace
+    function is needed and another tool has it.
     """
-    key = (series, None if source is None else tuple(source))
+    key = (series, None if source is None else tuple(source), full)
     found = Capture._all.get(key)
-    if found is not None and found.is_working:
-        return Capture(key, found)
+    if found is not None and found[0].is_working:
+        return Capture(key, *found)
     with _LOCK:
         found = Capture._all.get(key)
-        if found is None or not found.is_working:
-            found = Capture._all[key] = _start_series(source)
-    return Capture(key, found)
+        if found is None or not found[0].is_working:
+            found = Capture._all[key] = _start_series(source, full)
+    return Capture(key, *found)
 
 
-def _start_series(source: list[str] | None) -> Series | TraceSeries:
+def _start_series(source: list[str] | None, is_full: bool) -> tuple[Series | TracedSeries, _Known]:
     config = read_config()
     if source is not None:
         config.source = source
@@ -148,32 +221,36 @@ def _start_series(source: list[str] | None) -> Series | TraceSeries:
     settings.source_dir, settings.source_pkg = wanted.source_dir, wanted.source_pkg
     settings.include, settings.omit = wanted.include, wanted.omit
     scope = Scope(settings)
+    known = _Known()
     if not hasattr(sys, "monitoring"):
-        return TraceSeries(scope, _branch_finder)
+        series = _start_on_probes(scope, known, is_full)
+        known.use_findings(series)
+        return series, known
     try:
-        return Series(scope)
+        engine = Series(scope, is_full)
     except RuntimeError as error:
         raise FootfallError(
             "capture-no-tool",
             f"Can't capture: {error}.",
             "Run without one of the other tools, or `close()` a series that is done.",
         ) from error
+    known.use_events(engine)
+    return engine, known
 
 
-def _branch_finder(path: str) -> Callable[[tuple[int, int]], tuple[int, int] | None]:
-    """Return what gives the branch that a step from line to line of a file is, in first lines of statements."""
-    try:
-        analysis = analyze_source(read_source(path), path, ExclusionRules((), (), ()))
-    except FootfallError:
-        return lambda arc: None  # nothing is known of its branches
+def _start_on_probes(scope: Scope, known: _Known, is_full: bool) -> TracedSeries:
+    """Return a series on probes; on the trace function where another tool's would see the probes."""
+    if sys.gettrace() is None:
+        from footfall.observe.capture.probing import (
+            NoNumberError,
+            ProbeSeries,
+        )  # the compiler of probes, not for others
 
-    def branch_of(arc: tuple[int, int]) -> tuple[int, int] | None:
-        for found in analysis.translate_arcs([arc]):
-            if found in analysis.arcs and analysis.exit_counts.get(found[0], 0) > 1:
-                return found
-        return None
-
-    return branch_of
+        try:
+            return ProbeSeries(scope, known.meanings, is_full)
+        except NoNumberError:
+            pass
+    return TracedSeries(scope, known.meanings, is_full)
 
 
 @lru_cache(maxsize=1024)

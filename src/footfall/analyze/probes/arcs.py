@@ -4,7 +4,7 @@ The source is walked again by the code that numbered the probes when it was meas
 """
 
 import ast
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache
 from typing import Protocol
 
@@ -45,6 +45,7 @@ __all__ = [
     "MeaningsStore",
     "ProbeMeaning",
     "arcs_of_events",
+    "find_resumptions",
     "lines_of_meaning",
     "meanings_of_module",
     "meanings_of_source",
@@ -107,6 +108,44 @@ def meanings_of_source(source: bytes, mode: int) -> tuple[ProbeMeaning, ...]:
 
     Raises FootfallError when it is not Python.
     """
+    lines: dict[int, list[int]] = {}
+    arcs: dict[int, list[Arc]] = {}
+
+    def receive(flow: ModuleFlow, number: int, reported: list[tuple[int, ast.AST]]) -> None:
+        for kind, node in reported:
+            line, arc = lines_of_meaning(flow, kind, node)
+            lines.setdefault(number, []).append(line)
+            if arc is not None:
+                arcs.setdefault(number, []).append(arc)
+
+    count = _walk(source, mode, receive)
+    return tuple((frozenset(lines.pop(n, ())), frozenset(arcs.pop(n, ()))) for n in range(count))
+
+
+def find_resumptions(source: bytes, mode: int) -> dict[int, int]:
+    """Return, by number, the line of each probe that stands behind a `yield`: it says that control came back there.
+
+    The line is among the probe's meanings, since with contexts an arc begins there; it was not reached then.
+    Raises as `meanings_of_source`.
+    """
+    found: dict[int, int] = {}
+    reached: set[ast.AST] = set()
+
+    def receive(flow: ModuleFlow, number: int, reported: list[tuple[int, ast.AST]]) -> None:
+        for kind, node in reported:
+            if kind == LINE and type(getattr(node, "value", None)) in (ast.Yield, ast.YieldFrom):
+                if node in reached:
+                    found[number] = flow.line_of(node)
+                reached.symmetric_difference_update((node,))
+
+    if b"yield" in source:
+        _walk(source, mode, receive)
+    return found
+
+
+def _walk(source: bytes, mode: int, receive: Callable[[ModuleFlow, int, list[tuple[int, ast.AST]]], None]) -> int:
+    """Call `receive` with each probe's number and what is reported of it, more than once for some; return how many
+    probes there are."""
     first_lines = find_first_lines(decode_source(source))
     flow: ModuleFlow
 
@@ -117,25 +156,18 @@ def meanings_of_source(source: bytes, mode: int) -> tuple[ProbeMeaning, ...]:
             flow = ModuleFlow(tree, first_lines, mode, phantoms)
             yield tree, phantoms, is_last
 
-    lines: dict[int, list[int]] = {}
-    arcs: dict[int, list[Arc]] = {}
-
-    def receive(number: int, reported: list[tuple[int, ast.AST]]) -> None:
-        for kind, node in reported:
-            line, arc = lines_of_meaning(flow, kind, node)
-            lines.setdefault(number, []).append(line)
-            if arc is not None:
-                arcs.setdefault(number, []).append(arc)
-
     try:
         count = 0
-        for _, forms in walk_pieces(find_pieces(), split_lines(source), mode, receive):
+        lines = split_lines(source)
+        for _, forms in walk_pieces(
+            find_pieces(), lines, mode, lambda number, reported: receive(flow, number, reported)
+        ):
             count = forms.count
     except PARSE_ERRORS as error:
         raise FootfallError(
             "not-python", f"Can't parse the measured source: {error or type(error).__name__}."
         ) from error
-    return tuple((frozenset(lines.pop(n, ())), frozenset(arcs.pop(n, ()))) for n in range(count))
+    return count
 
 
 def lines_of_meaning(flow: ModuleFlow, kind: int, node: ast.AST) -> tuple[int, Arc | None]:

@@ -7,6 +7,7 @@ Called by footfall.api.capture. The tool is beside the one of a measured run, wh
 
 import sys
 
+from footfall.observe.capture.blocks import CaptureSeries
 from footfall.own_builtins import keep_builtins
 from footfall.pythons import HAS_BRANCH_EVENTS
 
@@ -16,36 +17,27 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from types import CodeType, FrameType
+    from typing import Any
 
     from footfall.observe.module_names import Namespace
     from footfall.observe.scope import Scope
 
-__all__ = ["Block", "Series"]
+__all__ = ["Series"]
 
 _TOOL_NAME = "footfall-capture"
 # Those that others are known to ask for come last: 3 Hypothesis, 1 coverage, 0 debuggers; footfall itself takes 4.
 _TOOL_IDS = (5, 2, 4, 0, 1, 3)
 
 
-class Block:
-    """What one block executed that none before it did: (path, line), and directions of branches.
+class Series:
+    """One tool and what it has seen. Raises RuntimeError when all tools are taken.
 
-    Those are (path, code, offset, destination) of the bytecode, or, from the trace function, (path, (line, line)).
+    `blocks.places` are, in order, (path, line), and directions of branches: (path, code, offset, destination).
     """
 
-    __slots__ = ("arcs", "branches", "lines")
-
-    def __init__(self) -> None:
-        self.lines: list[tuple[str, int]] = []
-        self.branches: list[tuple[str, CodeType, int, int]] = []
-        self.arcs: list[tuple[str, tuple[int, int]]] = []
-
-
-class Series:
-    """One tool and what it has seen. Raises RuntimeError when all tools are taken."""
-
-    def __init__(self, scope: "Scope") -> None:
+    def __init__(self, scope: "Scope", is_full: bool) -> None:
         self._scope = scope
+        self._is_full = is_full
         self._codes: dict[int, tuple[CodeType, str]] = {}  # id -> an equal code object that came first, path
         self._kept: dict[int, CodeType] = {}  # keeps the ids above from being used again
         self._equal: dict[CodeType, CodeType] = {}
@@ -53,23 +45,36 @@ class Series:
         self._branches: set[tuple[int, int, int]] = set()
         self._directions: dict[tuple[int, int], int] = {}
         self._sources: dict[int, _Sources] = {}  # by id of the code object
-        self._open: tuple[Block, ...] = ()
+        self.blocks = CaptureSeries([], -1)
+        self._places: list[Any] = self.blocks.places
+        self._is_stopped = False
         self._tool_id = _take_tool()
         self._start()
+        self.blocks.hold_tool(sys.monitoring.get_tool, self._tool_id)
+        self.blocks.is_simple = not is_full
 
-    def open(self) -> Block:
-        """Begin a block. Blocks may overlap: what is new belongs to all that are open."""
-        block = Block()
-        self._open = (*self._open, block)
-        return block
+    def prepare(self, frame: "FrameType", thread: int) -> bool:
+        """Let a block begin where the series is not simple. No thread is traced."""
+        if self._is_full:
+            self._forget()
+        return False
 
-    def close(self, block: Block) -> None:
-        """End a block."""
-        self._open = tuple(other for other in self._open if other is not block)
+    def stop_tracing(self, thread: int) -> None:
+        """Nothing to do: see `prepare`."""
+
+    def _forget(self) -> None:
+        """See everything again."""
+        self._lines.clear()
+        self._branches.clear()
+        self._directions.clear()
+        if not self.blocks.n_open:
+            self._places.clear()
+        sys.monitoring.restart_events()
 
     def stop(self) -> None:
         """See no more, and give the tool back."""
-        self._open = ()
+        self._is_stopped = True
+        self.blocks.is_simple = False
         monitoring = sys.monitoring
         if monitoring.get_tool(self._tool_id) != _TOOL_NAME:
             return  # the program freed it
@@ -82,8 +87,8 @@ class Series:
 
     @property
     def is_working(self) -> bool:
-        """Whether the tool is still ours."""
-        return sys.monitoring.get_tool(self._tool_id) == _TOOL_NAME
+        """Whether it was not stopped, and the tool is still ours."""
+        return not self._is_stopped and sys.monitoring.get_tool(self._tool_id) == _TOOL_NAME
 
     def _start(self) -> None:
         events = sys.monitoring.events
@@ -118,33 +123,29 @@ class Series:
             sys.monitoring.set_local_events(self._tool_id, code, self._local_events)
 
     def _on_line(self, code: "CodeType", line: int) -> object:
-        blocks = self._open
-        if not blocks:
+        if not self.blocks.n_open:
             return None
         path = self._codes[id(code)][1]
         if (path, line) not in self._lines:
             self._lines.add((path, line))
-            for block in blocks:
-                block.lines.append((path, line))
+            self._places.append((path, line))
         return sys.monitoring.DISABLE
 
     def _on_left(self, code: "CodeType", offset: int, destination: int) -> object:
-        blocks = self._open
-        if not blocks:
+        if not self.blocks.n_open:
             return None
         if destination - offset != _JUMP_LENGTH:
             offset = self._sources_of(code).left.get(destination, offset)
-        self._add(blocks, code, offset, destination)
+        self._add(code, offset, destination)
         return sys.monitoring.DISABLE
 
     def _on_right(self, code: "CodeType", offset: int, destination: int) -> object:
-        blocks = self._open
-        if not blocks:
+        if not self.blocks.n_open:
             return None
         sources = self._sources_of(code)
         if offset not in sources.jumps:
             offset = sources.loops.get(destination, offset)
-        self._add(blocks, code, offset, destination)
+        self._add(code, offset, destination)
         return sys.monitoring.DISABLE
 
     def _sources_of(self, code: "CodeType") -> "_Sources":
@@ -155,13 +156,12 @@ class Series:
 
     def _on_branch(self, code: "CodeType", offset: int, destination: int) -> object:
         """Before 3.14 an event is for both directions: it is disabled when both were seen."""
-        blocks = self._open
-        if not blocks:
+        if not self.blocks.n_open:
             return None
-        self._add(blocks, code, offset, destination)
+        self._add(code, offset, destination)
         return sys.monitoring.DISABLE if self._directions[id(self._codes[id(code)][0]), offset] > 1 else None
 
-    def _add(self, blocks: tuple[Block, ...], code: "CodeType", offset: int, destination: int) -> None:
+    def _add(self, code: "CodeType", offset: int, destination: int) -> None:
         first, path = self._codes[id(code)]
         key = (id(first), offset, destination)
         if key in self._branches:
@@ -169,8 +169,7 @@ class Series:
         self._branches.add(key)
         place = (id(first), offset)
         self._directions[place] = self._directions.get(place, 0) + 1
-        for block in blocks:
-            block.branches.append((path, first, offset, destination))
+        self._places.append((path, first, offset, destination))
 
 
 _JUMP_LENGTH = 6

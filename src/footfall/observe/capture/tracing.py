@@ -1,13 +1,12 @@
-"""What blocks newly execute where there is no `sys.monitoring` (CPython 3.11, PyPy): by a trace function.
+"""What blocks execute in code without probes (CPython 3.11, PyPy): by a trace function.
 
 It is set in the thread that opens a block, while one is open there: other threads do not count. Every line that runs
-meanwhile in a file of the scope costs a call. Called by footfall.api.capture.
+meanwhile in a file of the scope costs a call.
 """
 
 import _thread
 import sys
 
-from footfall.observe.capture.monitoring import Block
 from footfall.own_builtins import keep_builtins
 from footfall.pythons import traced_opcodes
 
@@ -19,113 +18,107 @@ if TYPE_CHECKING:
     from types import CodeType, FrameType
     from typing import Any
 
+    from footfall.observe.capture.findings import Places
     from footfall.observe.module_names import Namespace
     from footfall.observe.scope import Scope
 
     Arc = tuple[int, int]
-    BranchOf = Callable[[Arc], Arc | None]
 
-__all__ = ["TraceSeries"]
+__all__ = ["NO_LINE", "Tracing"]
 
 _UNKNOWN = object()
-_NO_LINE = 0  # where a frame was before tracing
+NO_LINE = 0
+"""Where an arc begins in a frame of which it is not known where it was."""
 _OURS = "footfall_capture_frame"
 _RUNNING = "running"
 """An event of our own: the frame ran untraced."""
 
 
-class TraceSeries:
-    """What one series has seen. `open` raises RuntimeError when another tool traces the thread."""
+class Tracing:
+    """What one series sees of files in its scope; it appends (path, arc) to `places`, once each.
 
-    is_working = True
-    _watching: "tuple[TraceSeries, ...]" = ()
+    `leaves_out` tells of code that is seen otherwise.
+    """
+
+    _watching: "tuple[Tracing, ...]" = ()
     """All that have a block open, for the trace function."""
     _n_open: "dict[int, int]" = {}  # noqa: RUF012, the process's: open blocks by thread
 
-    def __init__(self, scope: "Scope", branch_finder: "Callable[[str], BranchOf]") -> None:
+    def __init__(self, scope: "Scope", places: "Places", leaves_out: "Callable[[CodeType], bool]") -> None:
         self._scope = scope
-        self._branch_finder = branch_finder
+        self._places = places
+        self._leaves_out = leaves_out
         self._files: dict[str, _File | None] = {}
-        self._open: tuple[Block, ...] = ()
-        self._threads: dict[int, int] = {}  # id of a block -> thread that opened it
+        self._threads: list[int] = []  # that have a block open, as often as they do
 
-    def open(self) -> Block:
-        """Begin a block. Blocks may overlap: what is new belongs to all that are open."""
-        thread = _thread.get_ident()
-        n_open = TraceSeries._n_open.get(thread, 0)
+    def open(self, frame: "FrameType | None", thread: int) -> None:
+        """Begin a block in this thread; `frame` is the innermost one of the program.
+
+        Raises RuntimeError when another tool traces the thread.
+        """
+        n_open = Tracing._n_open.get(thread, 0)
         if not n_open and sys.gettrace() not in (None, _trace):
             raise RuntimeError("a debugger or another tool traces this thread")
-        block = Block()
-        self._threads[id(block)] = thread
-        TraceSeries._n_open[thread] = n_open + 1
-        self._open = (*self._open, block)
-        if self not in TraceSeries._watching:
-            TraceSeries._watching = (*TraceSeries._watching, self)
+        self._threads.append(thread)
+        Tracing._n_open[thread] = n_open + 1
+        if self not in Tracing._watching:
+            Tracing._watching = (*Tracing._watching, self)
         sys.settrace(_trace)
-        _trace_running(sys._getframe(1), is_first=not n_open)
-        return block
+        _trace_running(frame, is_first=not n_open)
 
-    def close(self, block: Block) -> None:
-        """End a block."""
-        self._open = tuple(other for other in self._open if other is not block)
-        if not self._open:
-            TraceSeries._watching = tuple(series for series in TraceSeries._watching if series is not self)
-        thread = self._threads.pop(id(block), None)
-        if thread is None:
+    def close(self, thread: int) -> None:
+        """End a block that the thread opened."""
+        if thread not in self._threads:
             return  # by `stop`
-        TraceSeries._n_open[thread] -= 1
-        if TraceSeries._n_open[thread]:
+        self._threads.remove(thread)
+        if not self._threads:
+            Tracing._watching = tuple(series for series in Tracing._watching if series is not self)
+        Tracing._n_open[thread] -= 1
+        if Tracing._n_open[thread]:
             return
-        del TraceSeries._n_open[thread]
+        del Tracing._n_open[thread]
         if thread == _thread.get_ident() and sys.gettrace() is _trace:
             sys.settrace(None)
 
     def stop(self) -> None:
         """See no more."""
-        for block in self._open:
-            self.close(block)
+        for thread in list(self._threads):
+            self.close(thread)
 
-    def file(self, filename: str, namespace: "Namespace") -> "_File | None":
-        """What was seen of a file; None when it is not in the scope."""
-        found: Any = self._files.get(filename, _UNKNOWN)
+    def forget(self) -> None:
+        """See everything again."""
+        for file in self._files.values():
+            if file is not None:
+                file.arcs.clear()
+
+    def file(self, code: "CodeType", namespace: "Namespace") -> "_File | None":
+        """What was seen of a file; None when this code of it is not seen here."""
+        found: Any = self._files.get(code.co_filename, _UNKNOWN)
         if found is _UNKNOWN:
-            path = self._scope.decide(filename, namespace=namespace)
-            found = self._files[filename] = None if path is None else _File(path, self._branch_finder(path))
-        return found  # type: ignore[no-any-return]
+            path = self._scope.decide(code.co_filename, namespace=namespace)
+            found = self._files[code.co_filename] = None if path is None else _File(path)
+        return None if found is None or self._leaves_out(code) else found
 
     def add(self, file: "_File", start: int, end: int) -> None:
         """The program went from one line to another, or (end < 0) out of a code object."""
-        blocks = self._open
-        if not blocks or (start, end) in file.arcs:
-            return
-        file.arcs.add((start, end))
-        if end > 0 and end not in file.lines:
-            file.lines.add(end)
-            for block in blocks:
-                block.lines.append((file.path, end))
-        branch = file.branch_of((start, end)) if start != _NO_LINE else None
-        if branch is not None and branch not in file.branches:
-            file.branches.add(branch)
-            for block in blocks:
-                block.arcs.append((file.path, branch))
+        if self._threads and (start, end) not in file.arcs:
+            file.arcs.add((start, end))
+            self._places.append((file.path, (start, end)))
 
 
 class _File:
     """What a series has seen of one file."""
 
-    __slots__ = ("arcs", "branch_of", "branches", "lines", "path")
+    __slots__ = ("arcs", "path")
 
-    def __init__(self, path: str, branch_of: "BranchOf") -> None:
+    def __init__(self, path: str) -> None:
         self.path = path
-        self.branch_of = branch_of
-        self.lines: set[int] = set()
         self.arcs: set[Arc] = set()
-        self.branches: set[Arc] = set()
 
 
 def _trace(frame: "FrameType", event: str, arg: object) -> "Any":
     """The trace function of threads with an open block."""
-    if event != "call" or not TraceSeries._watching:
+    if event != "call" or not Tracing._watching:
         return None
     code = frame.f_code
     return _trace_frame(frame, frame.f_lineno if _is_resumed(frame) else -code.co_firstlineno)
@@ -136,7 +129,7 @@ def _trace_running(frame: "FrameType | None", *, is_first: bool) -> None:
     while frame is not None:
         local = frame.f_trace
         if getattr(local, "__name__", "") != _OURS:
-            local = _trace_frame(frame, _NO_LINE)
+            local = _trace_frame(frame, NO_LINE)
             if local is not None:
                 frame.f_trace = local
         elif is_first and local is not None:
@@ -145,17 +138,16 @@ def _trace_running(frame: "FrameType | None", *, is_first: bool) -> None:
 
 
 def _trace_frame(frame: "FrameType", last: int) -> "Any":
-    filename = frame.f_code.co_filename
+    code = frame.f_code
     namespace = frame.f_globals
-    watching = TraceSeries._watching
-    if all(series.file(filename, namespace) is None for series in watching):
+    if all(series.file(code, namespace) is None for series in Tracing._watching):
         return None
-    first = -frame.f_code.co_firstlineno
+    first = -code.co_firstlineno
     is_raising = False
 
     def add(start: int, end: int) -> None:
-        for series in TraceSeries._watching:
-            file = series.file(filename, namespace)
+        for series in Tracing._watching:
+            file = series.file(code, namespace)
             if file is not None:
                 series.add(file, start, end)
 
@@ -169,10 +161,10 @@ def _trace_frame(frame: "FrameType", last: int) -> "Any":
                 last = line
         elif event == "exception":
             is_raising = True
-        elif event == "return" and last != _NO_LINE and not _is_yield(frame, is_raising and arg is None):
+        elif event == "return" and last != NO_LINE and not _is_yield(frame, is_raising and arg is None):
             add(last, first)
         elif event == _RUNNING:
-            last = _NO_LINE
+            last = NO_LINE
         return footfall_capture_frame
 
     return footfall_capture_frame

@@ -52,20 +52,25 @@ class Probes:
     Methods raise nothing of ours; what a signal handler of the program raises meanwhile they pass on.
     """
 
+    running: "Probes | None" = None
+    """The engine's, where it measures this process."""
+
     def __init__(
         self,
         settings: "Settings",
         scope: "Scope",
         arm: "Arm",
         call_with_room: "Callable[[Callable[[], CodeType]], CodeType]",
+        traced: TracedFiles,
     ) -> None:
+        """`traced` is for files whose code probes can't be put into."""
         self.instrumenter = Instrumenter(settings.cache_dir, settings.branch, call_with_room)
         self.decide = scope.decide
         self._scope = scope
         self._arm = arm
         self._directory = settings.directory
         self._compilations = Compilations()
-        self._traced = TracedFiles(settings.branch)
+        self._traced = traced
         self._texts_left: dict[str, int] = {}
         self._substitutes: dict[str, tuple[CodeType, CodeType]] = {}
         self._reported: set[str] = set()
@@ -225,7 +230,7 @@ class Probes:
                 plain = compile_plainly(source, code.co_filename, "exec", flags, dont_inherit=True, optimize=optimize)
                 if not is_same_code(code, plain):
                     continue
-                digest = _digest_of_content(path, source) or keep_text(self._directory, source)
+                digest = _digest_of_content(path, source) or self.keep_text(source)
                 if digest is not None:
                     return self.instrumenter.code_of_source(source, code.co_filename, digest, flags, optimize)
         return None
@@ -289,7 +294,11 @@ class Probes:
         if not self._texts_left[path]:
             return None
         self._texts_left[path] -= 1
-        return keep_text(self._directory, source) if self._texts_left[path] else None
+        return self.keep_text(source) if self._texts_left[path] else None
+
+    def keep_text(self, text: "str | bytes") -> bytes | None:
+        """Keep a text that is not the file's for the analysis; return its digest, None where it can't be kept."""
+        return keep_text(self._directory, text)
 
     def arm_before_run(self, code: "CodeType") -> "CodeType":
         """Return code that comes from another's cache, armed where it is instrumented."""
@@ -362,7 +371,8 @@ def start(settings: "Settings", scope: "Scope") -> Probes:
         from footfall.observe.pypy import hooks as pypy_hooks
 
         hooks = pypy_hooks
-    probes = Probes(settings, scope, hooks.arm_function(settings), hooks.call_with_room)
+    traced = TracedFiles(settings.branch)
+    probes = Probes.running = Probes(settings, scope, hooks.arm_function(settings), hooks.call_with_room, traced)
     from footfall.observe.engines import import_hooks as probe_hooks
 
     hooks.hook_compile(probes)

@@ -32,7 +32,16 @@ if TYPE_CHECKING:
     from footfall.observe.pypy.contexts import Begin
     from footfall.settings import Settings
 
-__all__ = ["arm_function", "call_with_room", "has_probes", "hook_compile", "hook_main", "look_alike", "unseen"]
+__all__ = [
+    "Comparable",
+    "arm_function",
+    "call_with_room",
+    "has_probes",
+    "hook_compile",
+    "hook_main",
+    "look_alike",
+    "unseen",
+]
 
 _FFI = FFI()
 _CODE = type((lambda: 0).__code__)
@@ -43,28 +52,31 @@ _FUTURES = 0x1FE0000  # co_flags that `from __future__ import ...` sets
 _EVENTS_TYPES = (type(_FFI.from_buffer("unsigned char[]", bytearray(1))), EventsByContext)
 """What statement probes store into."""
 
+_ARMED: "dict[int, tuple[Any, str, str]]" = {}
+"""By id: the events of each module that is recorded, with its header and `co_filename`."""
 
-class _Events:
+
+class Comparable:
     """Compared with a number, it stores an event: what a probe inside an expression needs.
 
     Compared with a number, a first and a last line it does so when the exception being handled is from there.
     """
 
-    __slots__ = ("_events", "_mark")
+    __slots__ = ("_mark", "events")
 
     def __init__(self, events: "Any", mark: str) -> None:
-        self._events = events
+        self.events = events
         self._mark = mark
 
     def __eq__(self, other: object) -> bool:
         if type(other) is int:
-            self._events[other] = 1
+            self.events[other] = 1
             return False
         if type(other) is tuple:
             number, first, last = other
             traceback = sys.exc_info()[2]
             if traceback is not None and first <= traceback.tb_lineno <= last:
-                self._events[number] = 1
+                self.events[number] = 1
             return False
         return other is self or self._mark == other
 
@@ -83,8 +95,8 @@ def arm_function(settings: "Settings") -> "Arm":
     os.register_at_fork(after_in_child=areas.after_fork)
     # Code that is pickled by value takes along something that can be stored into as well.
     copyreg.pickle(_EVENTS_TYPES[0], _reduce_events)
-    hook_marshal(_EVENTS_TYPES, _Events)
-    known: dict[tuple[str, str], tuple[Any, _Events]] = {}
+    hook_marshal(_EVENTS_TYPES, Comparable)
+    known: dict[tuple[str, str], tuple[Any, Comparable]] = {}
 
     def arm(code: "CodeType", where: "Where") -> "CodeType":
         for constant in code.co_consts:
@@ -101,8 +113,9 @@ def arm_function(settings: "Settings") -> "Arm":
                         events = areas.asking(begin, header[1]).begun()
                     else:
                         events = begin(None)[1]
-                    known[key] = (events, _Events(events, constant))
-                return _armed(code, *known[key])
+                    known[key] = (events, Comparable(events, constant))
+                    _ARMED[id(events)] = events, constant, code.co_filename
+                return _with_captures(with_events(code, *known[key]))
         return code
 
     return arm
@@ -110,7 +123,7 @@ def arm_function(settings: "Settings") -> "Arm":
 
 def has_probes(code: "CodeType") -> bool:
     """Whether code was armed."""
-    return any(type(constant) is _Events or type(constant) in _EVENTS_TYPES for constant in code.co_consts)
+    return any(type(constant) is Comparable or type(constant) in _EVENTS_TYPES for constant in code.co_consts)
 
 
 def _are_contexts_expected() -> bool:
@@ -194,7 +207,42 @@ def _reduce_events(events: bytearray) -> "tuple[type, tuple[int]]":
     return bytearray, (len(events),)
 
 
-def _armed(code: "CodeType", events: "Any", comparable: _Events) -> "CodeType":
+def with_other_events(code: "CodeType", other: "Callable[[Any, str, str], tuple[Any, Any] | None]") -> "CodeType | None":
+    """Return code whose probes record with other events in place of these; None for code without probes that record.
+
+    `other(events, header, filename)` gives what statements and expressions are to have.
+    """
+    for constant in code.co_consts:
+        if type(constant) is Comparable:
+            constant = constant.events
+        if id(constant) in _ARMED:
+            pair = other(*_ARMED[id(constant)])
+            return None if pair is None else _exchanged(code, *pair)
+    return None
+
+
+def _exchanged(code: "CodeType", events: "Any", comparable: Comparable) -> "CodeType":
+    constants: list[object] = []
+    for constant in code.co_consts:
+        kind = type(constant)
+        if kind is Comparable:
+            constants.append(comparable)
+        elif kind in _EVENTS_TYPES:
+            constants.append(events)
+        elif kind is _CODE:
+            constants.append(_exchanged(constant, events, comparable))
+        else:
+            constants.append(constant)
+    return code.replace(co_consts=tuple(constants))
+
+
+def _with_captures(code: "CodeType") -> "CodeType":
+    """Return code that captures see as well, once there are any."""
+    captures = sys.modules.get("footfall.observe.pypy.captures")  # not imported for this: hardly any program has them
+    return code if captures is None else captures.with_captures(code) or code
+
+
+def with_events(code: "CodeType", events: "Any", comparable: Comparable) -> "CodeType":
     constants: list[object] = []
     for constant in code.co_consts:
         kind = type(constant)
@@ -203,7 +251,7 @@ def _armed(code: "CodeType", events: "Any", comparable: _Events) -> "CodeType":
         elif kind is str and (constant == EQUAL_MARK or constant.startswith(HEADER)):
             constants.append(comparable)
         elif kind is type(code):
-            constants.append(_armed(constant, events, comparable))
+            constants.append(with_events(constant, events, comparable))
         else:
             constants.append(constant)
     return code.replace(co_consts=tuple(constants))
@@ -275,7 +323,7 @@ class _Substitutes:
             if type(constant) is str:
                 if constant.startswith(HEADER):
                     return self._probes.arm_before_run(code)
-            elif type(constant) is _Events:
+            elif type(constant) is Comparable:
                 return code
         filename = code.co_filename
         if code.co_name != "<module>" or filename[:1] == "<" or filename in self._settled:

@@ -1,0 +1,63 @@
+"""What the blocks of one series found, by probes or the trace function: places in order, and what each of them adds.
+
+Places are appended as the program reaches them; lines and branches are made of them when they are asked for.
+"""
+
+from footfall.own_builtins import keep_builtins
+
+keep_builtins(globals())
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    Arc = tuple[int, int]
+    Places = list[tuple[Any, Any]]
+    """(path, arc) from the trace function; (what stands for a module's probes, number of one)."""
+    Found = tuple[str, frozenset[int], frozenset[Arc]]
+    """A path, lines and branches: first lines of statements, and pairs of them."""
+    Translate = Callable[[tuple[Any, Any]], Found | None]
+
+__all__ = ["Findings"]
+
+
+class Findings:
+    """The places of one series. `translate` tells what a place means, None where that is not in the scope."""
+
+    def __init__(self, translate: "Translate", is_full: bool) -> None:
+        self.places: Places = []
+        self.is_full = is_full
+        self._translate = translate
+        self._news: list[Found] = []  # of the first places, as many as were looked at
+        self._lines: dict[str, set[int]] = {}
+        self._branches: dict[str, set[Arc]] = {}
+
+    def found(self, start: int, end: int, kept: "Places | None") -> "list[Found]":
+        """Return what a block found, in order; lines and branches may be empty.
+
+        `end` is negative while it is open; `kept` are its places where the series forgets them.
+        """
+        if self.is_full:
+            places = self.places[start:] if kept is None else kept
+            return [found for found in map(self._translate, places) if found is not None]
+        return self._news_of(start, len(self.places) if end < 0 else end)
+
+    def _news_of(self, start: int, end: int) -> "list[Found]":
+        """Return what the places from `start` to before `end` add to all before each of them."""
+        while len(self._news) < end:
+            found = self._translate(self.places[len(self._news)])
+            self._news.append(_NOTHING if found is None else self._subtract(found))
+        return self._news[start:end]
+
+    def _subtract(self, found: "Found") -> "Found":
+        path, lines, branches = found
+        seen_lines = self._lines.setdefault(path, set())
+        seen_branches = self._branches.setdefault(path, set())
+        found = path, lines - seen_lines, branches - seen_branches
+        seen_lines |= lines
+        seen_branches |= branches
+        return found
+
+
+_NOTHING: "Found" = ("", frozenset(), frozenset())
