@@ -189,12 +189,12 @@ class CaptureSeries:
     n_open: int
     number: int
     is_simple: bool
-    def __init__(self, places: list[Any], number: int) -> None: ...
+    def __new__(cls, places: list[Any], number: int) -> CaptureSeries: ...
     def hold_tool(self, get_tool: Callable[[int], object], tool_id: int, /) -> None:
         """Let blocks be simple only while `get_tool(tool_id)` gives the very object that it does now."""
 
 class CaptureBlock:
-    """Where in its series' places a block began and ended."""
+    """Where in its series' places a block began and ended (-1 while it is open). True calls `_has_found`."""
 
     _series: CaptureSeries
     _known: Any
@@ -202,13 +202,14 @@ class CaptureBlock:
     _end: int
     _thread: int
     _is_simple: bool
-    def __bool__(self) -> bool: ...
+    def __new__(cls) -> CaptureBlock: ...
 
 class CaptureGate:
     """Begins and ends blocks. Where its series is not simple it calls `_enter()`, which calls `_begin()`."""
 
     _series: CaptureSeries
     _known: Any
+    def __new__(cls, series: CaptureSeries, known: object, block_type: type[CaptureBlock]) -> CaptureGate: ...
     def __init__(self, series: CaptureSeries, known: object, block_type: type[CaptureBlock]) -> None: ...
     def __enter__(self) -> Any: ...
     def __exit__(self, kind: object, error: object, traceback: object, /) -> None: ...

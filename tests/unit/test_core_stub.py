@@ -50,12 +50,14 @@ def test_the_stub_names_every_function_and_no_other(name: str) -> None:
 
 
 def test_the_stub_names_every_method(name: str) -> None:
-    """Methods of a type in the stub are the type's."""
+    """Methods and attributes of a type in the stub are the type's."""
     module = importlib.import_module(f"footfall.{name}")
     for node in _stub(name).body:
         if isinstance(node, ast.ClassDef):
             public = {method for method in dir(getattr(module, node.name)) if not method.startswith("__")}
-            assert public == {method.name for method in _methods(node)} - {"__new__"}
+            attributes = {each.target.id for each in node.body if isinstance(each, ast.AnnAssign)}
+            methods = {method.name for method in _methods(node) if not method.name.startswith("__")}
+            assert public == methods | attributes
 
 
 def test_the_stub_names_every_parameter(name: str) -> None:

@@ -57,7 +57,8 @@ class SourceMeanings:
 
 @lru_cache(maxsize=256)
 def _analyze(path: str, source: bytes) -> SourceAnalysis:
-    return analyze_source(decode_source(source), path, ExclusionRules((), (), ()))
+    # Under the file's name the compiler would put probes in.
+    return analyze_source(decode_source(source), f"<{path}>", ExclusionRules((), (), ()))
 
 
 def _meanings_of_text(path: str, mode: int, digest: bytes, text: bytes | None) -> tuple[ProbeMeaning, ...]:
