@@ -57,7 +57,7 @@ def captures_exchange(code: CodeType, inner: CodeType, with_probes: CodeType, /)
 def captures_forget(series: int, /) -> None:
     """Let all probes that are in the news of a series be new for it again."""
 
-def captures_has_probes(code: CodeType, /) -> Any:
+def captures_events(code: CodeType, /) -> Any:
     """Return the Events object of the probes in code, None when it has none."""
 
 def captures_modules(on_module: Callable[[Any, str, str], object], /) -> list[tuple[Any, str, str]]:

@@ -841,7 +841,8 @@ captures_modules(PyObject *module, PyObject *on_module)
     PyObject *events; // borrowed
     Py_ssize_t at = 0;
     while (PyDict_Next(probes->armed, &at, NULL, &events)) {
-        PyObject *entry = PyTuple_Pack(3, events, ((events_object *)events)->header, ((events_object *)events)->path); // owned
+        PyObject *entry =
+            PyTuple_Pack(3, events, ((events_object *)events)->header, ((events_object *)events)->path); // owned
         if (entry == NULL || PyList_Append(found, entry) < 0) {
             Py_XDECREF(entry);
             Py_DECREF(found);
@@ -906,11 +907,11 @@ captures_arm(PyObject *module, PyObject *code)
     Py_RETURN_TRUE;
 }
 
-PyDoc_STRVAR(captures_has_probes_doc, "captures_has_probes($module, code, /)\n--\n\n"
+PyDoc_STRVAR(captures_events_doc, "captures_events($module, code, /)\n--\n\n"
                                       "Return the Events object of the probes in code, None when it has none.");
 
 static PyObject *
-captures_has_probes(PyObject *module, PyObject *code)
+captures_events(PyObject *module, PyObject *code)
 {
     struct probes *probes = get_state(module)->probes;
     if (probes == NULL || !PyCode_Check(code)) {
@@ -1031,7 +1032,7 @@ static PyMethodDef probes_methods[] = {
     {"captures_end", captures_end, METH_O, captures_end_doc},
     {"captures_exchange", captures_exchange, METH_VARARGS, captures_exchange_doc},
     {"captures_forget", captures_forget, METH_O, captures_forget_doc},
-    {"captures_has_probes", captures_has_probes, METH_O, captures_has_probes_doc},
+    {"captures_events", captures_events, METH_O, captures_events_doc},
     {"captures_modules", captures_modules, METH_O, captures_modules_doc},
     {"captures_want", captures_want, METH_VARARGS, captures_want_doc},
     {"probes_arm", probes_arm, METH_VARARGS, probes_arm_doc},

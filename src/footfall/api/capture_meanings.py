@@ -34,9 +34,12 @@ class SourceMeanings:
 
     def of_arc(self, path: str, start: int, end: int) -> ProbeMeaning:
         """Return the lines and branches of a step from line to line, which may leave the code (end < 0)."""
-        return _meaning(
-            self._analysis(path), {end} if end > 0 else set(), {(start, end)} if start != NO_LINE else set()
-        )
+        analysis = self._analysis(path)
+        arcs = {(start, end)} if start != NO_LINE else set()
+        if arcs and analysis is not None:
+            # Out of a `with` from a condition's second line: exits of `with` are known by the first lines.
+            arcs.add((analysis.first_line_of(start), analysis.first_line_of(end)))
+        return _meaning(analysis, {end} if end > 0 else set(), arcs)
 
     def of_probe(self, path: str, mode: int, digest: bytes, text: bytes | None, number: int) -> ProbeMeaning:
         """Return those of one probe of a text; None stands for what is in the file."""

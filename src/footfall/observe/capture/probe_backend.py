@@ -25,7 +25,7 @@ begin = _core.captures_begin
 end = _core.captures_end
 forget = _core.captures_forget
 modules = _core.captures_modules
-probes_of = _core.captures_has_probes
+probes_of = _core.captures_events
 want = _core.captures_want
 
 

@@ -207,7 +207,9 @@ def _reduce_events(events: bytearray) -> "tuple[type, tuple[int]]":
     return bytearray, (len(events),)
 
 
-def with_other_events(code: "CodeType", other: "Callable[[Any, str, str], tuple[Any, Any] | None]") -> "CodeType | None":
+def with_other_events(
+    code: "CodeType", other: "Callable[[Any, str, str], tuple[Any, Any] | None]"
+) -> "CodeType | None":
     """Return code whose probes record with other events in place of these; None for code without probes that record.
 
     `other(events, header, filename)` gives what statements and expressions are to have.
