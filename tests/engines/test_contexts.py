@@ -9,7 +9,7 @@ import pytest
 
 from footfall.analyze.resolve import join_context, resolve
 from footfall.analyze.resolved_run import RunData
-from footfall.record.run.record_file import gather_events, join_places, spread_events
+from footfall.record.run.event_places import gather_events, join_places, spread_events
 from footfall.settings import escape
 
 IS_PYPY = sys.implementation.name != "cpython"

@@ -1,7 +1,7 @@
 """A finished run's raw records to results: called once by the supervisor when the command has ended.
 
-Events of the same code in many processes are merged first, so that each code object is worked out once
-however many workers ran it.
+Events of the same code in many processes are merged first (`merged_records.py`), so that each code object is resolved
+once however many workers ran it.
 """
 
 from __future__ import annotations
@@ -10,12 +10,13 @@ import contextlib
 import os
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple, TypeVar
+from typing import TYPE_CHECKING
 
 from footfall.analyze.bytecode.arcs import arcs_of_code
 from footfall.analyze.bytecode.branches import find_branches
 from footfall.analyze.bytecode.opcodes import OPCODES_BY_VERSION
 from footfall.analyze.conditions.branch_outcomes import OutcomeCollector
+from footfall.analyze.merged_records import MergedRecords, merge_records, unknown_python
 from footfall.analyze.profile.calltree import Profile, profile_of_logs
 from footfall.analyze.resolved_run import FileData, RunData
 from footfall.analyze.source.imported import infer_lines
@@ -23,76 +24,22 @@ from footfall.analyze.source.parse import PARSE_ERRORS
 from footfall.analyze.source.source_file import has_source, read_source_file
 from footfall.errors import FootfallError
 from footfall.model import UNCOVERED_CONTEXT
-from footfall.pythons import is_known, version_name, version_of
+from footfall.pythons import is_known, version_of
 from footfall.record.data.coverage_tables import MAX_NUMBITS_BYTES
+from footfall.record.run.event_places import spread_events
 from footfall.record.run.phase_times import read_phase_times
 from footfall.record.run.process_logs import read_sample_logs
-from footfall.record.run.record_file import (
-    ContextEvents,
-    ProbedModule,
-    Record,
-    RecordedCode,
-    TracedCode,
-    gather_events,
-    join_places,
-    read_record,
-    spread_events,
-)
+from footfall.record.run.record_file import ProbedModule, RecordedCode, TracedCode
 from footfall.record.run.sample_log import SampleLog
-from footfall.record.run.segments import sentence_of_stop
 
 if TYPE_CHECKING:
-    from footfall.analyze.probes.arcs import MeaningsStore
+    from footfall.analyze.probes.arcs import MeaningsStore, ProbeMeaning
 
 __all__ = ["join_context", "resolve"]
 
 _END_OF_LINES = 8 * MAX_NUMBITS_BYTES
 
-_T = TypeVar("_T", RecordedCode, ProbedModule)
 Progress = Callable[[int, int], None]
-
-
-_Visits = dict[_T, dict[bytes, set[str]]]
-"""By code object or module, without events and context: each set of events (`ContextEvents.places`), and the contexts
-that recorded it. Tests that take the same path through a function have it resolved once."""
-
-
-class _Merged:
-    """The records of all processes. What ran in processes that never switched contexts is in `codes`, `modules`."""
-
-    def __init__(self) -> None:
-        self.codes: dict[RecordedCode, RecordedCode] = {}
-        self.modules: dict[ProbedModule, ProbedModule] = {}
-        self.code_visits: _Visits[RecordedCode] = {}
-        self.module_visits: _Visits[ProbedModule] = {}
-        self.traces: list[TracedCode] = []
-        self.imported: dict[str, int] = {}
-        self.tracers: dict[str, str] = {}
-        self.messages: list[tuple[str, str]] = []
-        self.has_branches = False
-        self.processes: list[_Process] = []
-
-    def cwd_by_pid(self) -> dict[int, str]:
-        """Where each process started: relative file names are of there."""
-        return {process.pid: process.cwd for process in self.processes}
-
-    def contexts_of(self, log: SampleLog) -> dict[int, str]:
-        """The labels of a sample log's context ids: those of the record that the process had open then."""
-        found: dict[int, str] = {}
-        latest = -1
-        for process in self.processes:
-            if process.pid == log.pid and latest < process.start_ns <= log.start_ns:
-                latest, found = process.start_ns, process.contexts
-        return found
-
-
-class _Process(NamedTuple):
-    """One record's process; after `exec` one process has several. `start_ns` is wall time since the epoch."""
-
-    pid: int
-    start_ns: int
-    cwd: str
-    contexts: dict[int, str]
 
 
 def resolve(
@@ -103,70 +50,15 @@ def resolve(
 ) -> RunData:
     """Work out lines, arcs and profile of the run in `run_directory`.
 
-    `context` names the static context of everything, which a dynamic one follows after a "|". `store` spares work that
-    an earlier run of the same sources did.
-    `progress(done, total)` is called as code objects and modules are worked out. A damaged record is skipped and
-    named in the messages.
+    `context` names the static context of everything, which a dynamic one follows after a "|". `store` keeps what a
+    source's probes mean from run to run. `progress(done, total)` is called for each code object and module. A damaged
+    record is left out, with a message.
     """
     directory = Path(run_directory)
-    merged = _merge_records(sorted(directory.glob("*.rec")))
-    files: dict[str, FileData] = {}
-    total = len(merged.codes) + len(merged.modules) + len(merged.code_visits) + len(merged.module_visits)
-    done = 0
-    messages = list(merged.messages)
-    outcomes = OutcomeCollector()
-    for code in merged.codes.values():
-        try:
-            lines, arcs = arcs_of_code(_with_branches(code), has_exits=True)
-            _add(files, code.path, context, lines, arcs)
-        except Exception as error:  # whatever damage leads to: the other code is whole
-            messages.append(("record-corrupt", f"Left out {code.qualname} of {code.path}: {error!r}."))
-            continue
-        if merged.has_branches:
-            outcomes.add(code, [context])
-        done += 1
-        if progress is not None:
-            progress(done, total)
-    if merged.modules:  # else not worth its time
-        from footfall.analyze.probes.arcs import arcs_of_events, meanings_of_module
-    for module in merged.modules.values():
-        try:
-            lines, arcs = arcs_of_events(meanings_of_module(module, store, str(directory)), module.events)
-        except FootfallError as error:
-            messages.append((error.slug, _about(module.path, error)))
-            lines, arcs = set(), set()
-        except Exception as error:  # as above
-            messages.append(("record-corrupt", f"Left out {module.path}: {error!r}."))
-            continue
-        _add(files, module.path, context, lines, arcs)
-        done += 1
-        if progress is not None:
-            progress(done, total)
-    for code, code_visits in merged.code_visits.items():
-        try:
-            _add_code_visits(files, code, code_visits, context, outcomes if merged.has_branches else None)
-        except Exception as error:  # as above
-            messages.append(("record-corrupt", f"Left out {code.qualname} of {code.path}: {error!r}."))
-        done += 1
-        if progress is not None:
-            progress(done, total)
-    for module, module_visits in merged.module_visits.items():
-        try:
-            _add_module_visits(files, module, module_visits, context, store, str(directory))
-        except FootfallError as error:
-            messages.append((error.slug, _about(module.path, error)))
-        except Exception as error:  # as above
-            messages.append(("record-corrupt", f"Left out {module.path}: {error!r}."))
-        done += 1
-        if progress is not None:
-            progress(done, total)
-    for trace in merged.traces:  # worked out by the engine already
-        if trace.context != UNCOVERED_CONTEXT:
-            files.setdefault(trace.path, FileData())
-            try:
-                _add_visited(files, trace.path, join_context(context, trace.context), trace.lines, trace.arcs)
-            except ValueError as error:  # as above
-                messages.append(("record-corrupt", f"Left out a trace of {trace.path}: {error!r}."))
+    merged = merge_records(sorted(directory.glob("*.rec")))
+    coverage = _CoverageResolver(str(directory), context, store)
+    coverage.resolve(merged, progress)
+    files, messages = coverage.files, coverage.messages
     for path, tracer in merged.tracers.items():
         files.setdefault(path, FileData()).tracer = tracer
     _add_inferred(files, merged.imported, context, messages)
@@ -186,15 +78,124 @@ def resolve(
         messages=messages,
         profile=_profile_of_whole(logs, paths.find, contexts_of, messages),
         n_processes=len(cwd_by_pid),
-        conditions={path: codes for path, codes in outcomes.conditions().items() if path in files},
+        conditions={path: codes for path, codes in coverage.outcomes.conditions().items() if path in files},
         test_times={
             join_context(context, label): time for label, time in read_phase_times(str(directory), messages).items()
         },
     )
 
 
-def _about(path: str, error: FootfallError) -> str:
-    return str(error) if path in error.message else f"{path}: {error}"
+class _CoverageResolver:
+    """Turns merged records into the lines and arcs of each file, and the outcomes of its conditions.
+
+    What is damaged is left out with a message; the rest is not affected.
+    """
+
+    def __init__(self, run_directory: str, context: str, store: MeaningsStore | None) -> None:
+        self.files: dict[str, FileData] = {}
+        self.messages: list[tuple[str, str]] = []
+        self.outcomes = OutcomeCollector()
+        self._run_directory = run_directory
+        self._context = context
+        self._store = store
+
+    def resolve(self, merged: MergedRecords, progress: Progress | None) -> None:
+        """Add all that is in the records. Called once."""
+        self.messages += merged.messages
+        total = len(merged.codes) + len(merged.modules) + len(merged.code_visits) + len(merged.module_visits)
+        for done, _ in enumerate(self._each(merged), 1):
+            if progress is not None:
+                progress(done, total)
+        for trace in merged.traces:
+            self._add_trace(trace)
+
+    def _each(self, merged: MergedRecords) -> Iterator[None]:
+        """Resolve the next code object or module at each step."""
+        has_outcomes = merged.has_branches
+        for code in merged.codes.values():
+            with self._leaving_out(f"{code.qualname} of {code.path}", code.path):
+                self._add_code(code, has_outcomes)
+            yield
+        for module in merged.modules.values():
+            with self._leaving_out(module.path, module.path):
+                self._add_module(module)
+            yield
+        for code, code_visits in merged.code_visits.items():
+            with self._leaving_out(f"{code.qualname} of {code.path}", code.path):
+                self._add_code_visits(code, code_visits, has_outcomes)
+            yield
+        for module, module_visits in merged.module_visits.items():
+            with self._leaving_out(module.path, module.path):
+                self._add_module_visits(module, module_visits)
+            yield
+
+    @contextlib.contextmanager
+    def _leaving_out(self, what: str, path: str) -> Iterator[None]:
+        """Report an error in the block: what is damaged in any way is left out."""
+        try:
+            yield
+        except FootfallError as error:
+            self.messages.append((error.slug, str(error) if path in error.message else f"{path}: {error}"))
+        except Exception as error:  # damage can lead to any
+            self.messages.append(("record-corrupt", f"Left out {what}: {error!r}."))
+
+    def _add_code(self, code: RecordedCode, has_outcomes: bool) -> None:
+        lines, arcs = arcs_of_code(_with_branches(code), has_exits=True)
+        _add(self.files, code.path, self._context, lines, arcs)
+        if has_outcomes:
+            self.outcomes.add(code, [self._context])
+
+    def _add_module(self, module: ProbedModule) -> None:
+        from footfall.analyze.probes.arcs import arcs_of_events  # takes its time, and is for modules with probes only
+
+        try:
+            lines, arcs = arcs_of_events(self._meanings(module), module.events)
+        except FootfallError:
+            _add(self.files, module.path, self._context, set(), set())  # it was measured
+            raise
+        _add(self.files, module.path, self._context, lines, arcs)
+
+    def _add_code_visits(self, code: RecordedCode, visits: dict[bytes, set[str]], has_outcomes: bool) -> None:
+        code = _with_branches(code)
+        self.files.setdefault(code.path, FileData())
+        for places, labels in visits.items():
+            code = code._replace(events=spread_events(places, code.n_places))
+            lines, arcs = arcs_of_code(code, has_exits=True, is_partial=True)
+            joined = [join_context(self._context, label) for label in labels]
+            for label in joined:
+                self._add_visited(code.path, label, lines, arcs)
+            if has_outcomes:
+                self.outcomes.add(code, joined)
+
+    def _add_module_visits(self, module: ProbedModule, visits: dict[bytes, set[str]]) -> None:
+        from footfall.analyze.probes.arcs import arcs_of_events
+
+        self.files.setdefault(module.path, FileData())
+        meanings = self._meanings(module)
+        for places, labels in visits.items():
+            lines, arcs = arcs_of_events(meanings, spread_events(places, len(meanings)))
+            for label in labels:
+                self._add_visited(module.path, join_context(self._context, label), lines, arcs)
+
+    def _add_trace(self, trace: TracedCode) -> None:
+        """Add what the settrace engine recorded: lines and arcs already."""
+        if trace.context == UNCOVERED_CONTEXT:
+            return
+        self.files.setdefault(trace.path, FileData())
+        try:
+            self._add_visited(trace.path, join_context(self._context, trace.context), trace.lines, trace.arcs)
+        except ValueError as error:
+            self.messages.append(("record-corrupt", f"Left out a trace of {trace.path}: {error!r}."))
+
+    def _add_visited(self, path: str, label: str, lines: set[int], arcs: set[tuple[int, int]]) -> None:
+        """Add what a context recorded of a file, and no context that recorded nothing of it."""
+        if lines or arcs:
+            _add(self.files, path, label, lines, arcs)
+
+    def _meanings(self, module: ProbedModule) -> tuple[ProbeMeaning, ...]:
+        from footfall.analyze.probes.arcs import meanings_of_module
+
+        return meanings_of_module(module, self._store, self._run_directory)
 
 
 def _profile_of_whole(
@@ -220,51 +221,6 @@ def _profile_of_whole(
 def join_context(static: str, dynamic: str) -> str:
     """Return the label of a dynamic context under a static one, as coverage.py joins them; either may be ""."""
     return f"{static}|{dynamic}" if static and dynamic else static or dynamic
-
-
-def _add_code_visits(
-    files: dict[str, FileData],
-    code: RecordedCode,
-    visits: dict[bytes, set[str]],
-    context: str,
-    outcomes: OutcomeCollector | None,
-) -> None:
-    code = _with_branches(code)
-    files.setdefault(code.path, FileData())
-    for places, labels in visits.items():
-        code = code._replace(events=spread_events(places, code.n_places))
-        lines, arcs = arcs_of_code(code, has_exits=True, is_partial=True)
-        joined = [join_context(context, label) for label in labels]
-        for label in joined:
-            _add_visited(files, code.path, label, lines, arcs)
-        if outcomes is not None:
-            outcomes.add(code, joined)
-
-
-def _add_module_visits(
-    files: dict[str, FileData],
-    module: ProbedModule,
-    visits: dict[bytes, set[str]],
-    context: str,
-    store: MeaningsStore | None,
-    run_directory: str,
-) -> None:
-    from footfall.analyze.probes.arcs import arcs_of_events, meanings_of_module
-
-    files.setdefault(module.path, FileData())
-    meanings = meanings_of_module(module, store, run_directory)
-    for places, labels in visits.items():
-        lines, arcs = arcs_of_events(meanings, spread_events(places, len(meanings)))
-        for label in labels:
-            _add_visited(files, module.path, join_context(context, label), lines, arcs)
-
-
-def _add_visited(
-    files: dict[str, FileData], path: str, label: str, lines: set[int], arcs: set[tuple[int, int]]
-) -> None:
-    """Add what a context saw of a file, and no context that saw nothing of it."""
-    if lines or arcs:
-        _add(files, path, label, lines, arcs)
 
 
 class _PathFinder:
@@ -336,49 +292,6 @@ def _add(files: dict[str, FileData], path: str, context: str, lines: set[int], a
     data.arcs.setdefault(context, set()).update(arcs)
 
 
-def _merge_records(paths: Iterable[Path]) -> _Merged:
-    merged = _Merged()
-    for path in paths:
-        damage: list[str] = []
-        try:
-            record = read_record(str(path), damage)
-        except FootfallError as error:
-            merged.messages.append((error.slug, str(error)))
-            continue
-        except OSError as error:
-            merged.messages.append(("record-unreadable", f"Can't read {path}: {error.strerror}."))
-            continue
-        merged.messages += [("record-damaged", sentence) for sentence in damage]
-        header = record.header
-        merged.processes.append(_Process(header.pid, header.start_ns, header.cwd, record.contexts))
-        merged.has_branches = merged.has_branches or header.has_branches
-        merged.messages += record.messages
-        merged.traces += record.traces
-        for traced, tracer in record.tracers.items():
-            merged.tracers[traced] = tracer or merged.tracers.get(traced, "")
-        for imported in record.imported:
-            merged.imported[imported] = min(header.optimize, merged.imported.get(imported, header.optimize))
-        if header.stopped_errno:
-            what = f"Coverage recording of process {header.pid}, or of one that it forked, stopped"
-            merged.messages.append(("record-full", sentence_of_stop(what, header.stopped_errno)))
-        if record.codes and not _can_read_codes(record):
-            merged.messages.append(_unknown("Coverage", header.pid, header.version))
-            continue
-        if record.has_switched:
-            _merge_visits(merged, record)
-            continue
-        for code in record.codes:
-            _merge(merged.codes, code._replace(events=b""), code)
-        for module in record.modules:
-            _merge(merged.modules, module._replace(events=b""), module)
-    return merged
-
-
-def _can_read_codes(record: Record) -> bool:
-    header = record.header
-    return is_known(header.version) and (not header.has_branches or version_of(header.version) in OPCODES_BY_VERSION)
-
-
 def _known_logs(logs: Iterable[SampleLog], messages: list[tuple[str, str]]) -> Iterator[SampleLog]:
     for log in logs:
         if log.version == 0 and not log.units_are_lines:
@@ -386,50 +299,4 @@ def _known_logs(logs: Iterable[SampleLog], messages: list[tuple[str, str]]) -> I
         if log.units_are_lines or is_known(log.version):  # lines, as in PyPy's logs, need no knowledge
             yield log
         else:
-            messages.append(_unknown("The profile", log.pid, log.version))
-
-
-def _unknown(what: str, pid: int, version: int) -> tuple[str, str]:
-    name = version_name(version_of(version))
-    text = f"{what} of process {pid} is left out: it ran Python {name}, which this footfall does not know."
-    return "python-unknown", text + " Update footfall."
-
-
-def _merge_visits(merged: _Merged, record: Record) -> None:
-    by_code = [merged.code_visits.setdefault(code._replace(events=b"", context=""), {}) for code in record.codes]
-    by_module = [
-        merged.module_visits.setdefault(module._replace(events=bytes(len(module.events)), context=""), {})
-        for module in record.modules
-    ]
-    last_code_events = [
-        ContextEvents(at, code.context, gather_events(code.events)) for at, code in enumerate(record.codes)
-    ]
-    last_module_events = [
-        ContextEvents(at, module.context, gather_events(module.events)) for at, module in enumerate(record.modules)
-    ]
-    for events in _join_visits([*record.code_events, *last_code_events]):
-        by_code[events.number].setdefault(events.places, set()).add(events.context)
-    for events in _join_visits([*record.module_events, *last_module_events]):
-        by_module[events.number].setdefault(events.places, set()).add(events.context)
-
-
-def _join_visits(found: list[ContextEvents]) -> Iterator[ContextEvents]:
-    """Yield one for each thing and context: a context may come back, and a thread of it may run on after it."""
-    by_key: dict[tuple[int, str], list[bytes]] = {}
-    for events in found:
-        if events.places and events.context != UNCOVERED_CONTEXT:
-            by_key.setdefault((events.number, events.context), []).append(events.places)
-    for (number, context), all_places in by_key.items():
-        places = all_places[0] if len(all_places) == 1 else join_places(all_places)
-        yield ContextEvents(number, context, places)
-
-
-def _merge(known: dict[_T, _T], key: _T, found: _T) -> None:
-    if key in known:
-        found = found._replace(events=_either(known[key].events, found.events))
-    known[key] = found
-
-
-def _either(a: bytes, b: bytes) -> bytes:
-    """Bitwise or of two event fields of one length."""
-    return (int.from_bytes(a, "little") | int.from_bytes(b, "little")).to_bytes(max(len(a), len(b)), "little")
+            messages.append(unknown_python("The profile", log.pid, log.version))

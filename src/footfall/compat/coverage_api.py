@@ -113,12 +113,7 @@ class Coverage:
             report_include=listed(include),
             context=context,
         )
-        without_effect = {"run:timid": timid, "run:debug": listed(debug), "run:concurrency": listed(concurrency)}
-        self._settings.without_effect.update(
-            (name, value) for name, value in without_effect.items() if value is not None
-        )
-        with coverage_errors():
-            check_concurrency(self._settings.concurrency)
+        self._note_without_effect(timid=timid, debug=listed(debug), concurrency=listed(concurrency))
         self._has_plugins = bool(listed(plugins))  # type: ignore[arg-type]
         self._data: CoverageData | None = None
         self._is_unwritten = False
@@ -129,6 +124,14 @@ class Coverage:
         for slug, text in self._settings.warnings:
             if slug not in ("plugins-ignored", "cover-pylib-ignored"):  # `start` refuses these
                 self._note((slug, text))
+
+    def _note_without_effect(self, **given: object) -> None:
+        """Keep settings of `run` that change nothing here. Raises CoverageException for wrong ones."""
+        self._settings.without_effect.update(
+            (f"run:{name}", value) for name, value in given.items() if value is not None
+        )
+        with coverage_errors():
+            check_concurrency(self._settings.concurrency)
 
     def __repr__(self) -> str:
         name = None if self._data is None else self._data.data_filename()

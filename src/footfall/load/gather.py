@@ -105,7 +105,7 @@ class Coverage:
 
 
 def profile_alone(data_file: str | Path) -> str:
-    """Say that a data file has no coverage, and how it came about."""
+    """Return the message for a data file without coverage: how it came about."""
     return f"{data_file} has a profile and no coverage: `footfall attach` or --no-cover recorded it."
 
 
@@ -127,8 +127,8 @@ def gather(
     no Python is named in the warnings. Without `ignore_errors` (or the setting) it is `unreadable` as well, and an
     error where it was asked for by name or no other can be read.
     `read_source(path, stored_paths)` gives a source's text in place of reading the file, or raises FootfallError.
-    Without `with_qualifications` the messages of the data file's runs are no warnings: they have just been said, and no
-    file is looked at for changes since.
+    Without `with_qualifications` the messages of the data file's runs, printed just before, are no warnings, and no
+    file is checked for changes since.
     Without `needs_coverage` a data file that has a profile alone gives no files.
     Raises FootfallError: what reading the data raises, `no-report-data`, `no-coverage`, `no-source`, `not-python`.
     """
@@ -171,43 +171,49 @@ def gather(
         for path, analysis in _analyze_all(config, data_file, chosen, stored, coverage, failed, read):
             if path in changed:
                 coverage.changed.append(shown_path(path))
-            found = stored.files.get(path) or StoredFile()
-            arcs = found.arcs if stored.has_arcs else None
-            result = _compare(analysis, found.lines, arcs, path, found.tracer, failed)
-            if result is None:
-                continue
-            seen = analysis.translate_lines(found.lines - found.inferred) if found.inferred else ()
-            inferred = result.executed & analysis.translate_lines(found.inferred) - frozenset(seen)
-            coverage.files.append(ReportedFile(result, analysis, names.get(path, (path,)), inferred))
+            try:
+                coverage.files.append(_reported_file(path, analysis, stored, names.get(path, (path,))))
+            except FootfallError as error:
+                failed.append((path, error))
         _note_unknown_branches(coverage, stored)
-        failures = [UnreadableFile(shown_path(path), each.slug, each.message) for path, each in failed]
-        if config.ignore_errors or ignore_errors:
-            coverage.ignored = failures
-        elif failures:
-            if wanted or not coverage.files:
-                raise failed[0][1]
-            coverage.unreadable = failures
-        for _, error in failed:
-            coverage.warnings.append((error.slug, f"{error.message} It is not in the total."))
+        _note_failures(coverage, failed, is_ignored=config.ignore_errors or ignore_errors, were_named=bool(wanted))
     return coverage
 
 
-def _compare(
-    analysis: SourceAnalysis,
-    lines: set[int],
-    arcs: set[tuple[int, int]] | None,
-    path: str,
-    tracer: str,
-    failed: list[tuple[str, FootfallError]],
-) -> FileResult | None:
-    """Return the file's result; None where a plugin fails, which is added to `failed`."""
+def _reported_file(path: str, analysis: SourceAnalysis, stored: StoredCoverage, names: tuple[str, ...]) -> ReportedFile:
+    """Compare what is stored of a file, under one or several names, with what is in its source.
+
+    Raises FootfallError where a plugin fails.
+    """
+    found = stored.files.get(path) or StoredFile()
+    result = _compare(analysis, found, found.arcs if stored.has_arcs else None, path)
+    seen = analysis.translate_lines(found.lines - found.inferred) if found.inferred else ()
+    inferred = result.executed & analysis.translate_lines(found.inferred) - frozenset(seen)
+    return ReportedFile(result, analysis, names, inferred)
+
+
+def _compare(analysis: SourceAnalysis, found: StoredFile, arcs: set[tuple[int, int]] | None, path: str) -> FileResult:
+    """Return the file's result. Raises FootfallError where a plugin fails."""
     if not isinstance(analysis, TracedAnalysis):
-        return compare(analysis, lines, arcs, shown_path(path))
+        return compare(analysis, found.lines, arcs, shown_path(path))
     try:
-        return compare(analysis, lines, arcs, analysis.name)
+        return compare(analysis, found.lines, arcs, analysis.name)
     except Exception as error:  # whatever a plugin's translations may raise, or give
-        failed.append((path, plugin_error(tracer, path, error)))
-        return None
+        raise plugin_error(found.tracer, path, error) from error
+
+
+def _note_failures(
+    coverage: Coverage, failed: list[tuple[str, FootfallError]], *, is_ignored: bool, were_named: bool
+) -> None:
+    """Put the files that can't be reported into the result. Raises the first error where they can't be left out."""
+    failures = [UnreadableFile(shown_path(path), error.slug, error.message) for path, error in failed]
+    if is_ignored:
+        coverage.ignored = failures
+    elif failures:
+        if were_named or not coverage.files:
+            raise failed[0][1]
+        coverage.unreadable = failures
+    coverage.warnings += [(error.slug, f"{error.message} It is not in the total.") for _, error in failed]
 
 
 def _is_changed(text: bytes, source_ids: Sequence[str]) -> bool:

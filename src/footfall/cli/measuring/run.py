@@ -36,6 +36,12 @@ Examples:
 """
 
 
+def _refuse_code(_context: click.Context, _option: click.Parameter, is_given: bool) -> None:
+    """Raise UsageError (`no-command`) for Python's option -c, which users of -m try."""
+    if is_given:
+        raise UsageError("no-command", "-c is an option of Python.", "Name it as well: footfall run python -c CODE.")
+
+
 @click.command(
     "run",
     context_settings={"allow_interspersed_args": False, "ignore_unknown_options": False},
@@ -89,7 +95,7 @@ Examples:
 )
 @click.option("--concurrency", metavar="LIBS", hidden=True, callback=note_option)
 @accepted_options("--timid", "--pylib", "--debug")
-@click.option("-c", "is_code", is_flag=True, hidden=True)  # python's, tried by who knows -m
+@click.option("-c", is_flag=True, hidden=True, expose_value=False, callback=_refuse_code)
 @click.argument("arguments", metavar="COMMAND [ARGUMENT]...", nargs=-1, type=click.UNPROCESSED)
 def command(
     is_module: bool,
@@ -112,7 +118,6 @@ def command(
     config_file: str | None,
     save_signal: str | None,
     concurrency: str | None,
-    is_code: bool,
     arguments: tuple[str, ...],
 ) -> int:
     """Run COMMAND and measure it: line and branch coverage, and a sampling profile.
@@ -122,8 +127,6 @@ def command(
     ends with its exit status, or with 3 where it succeeded and nothing was recorded. Python files that are not
     executable, .py files and modules run under the Python that footfall is installed in.
     """
-    if is_code:
-        raise UsageError("no-command", "-c is an option of Python.", "Name it as well: footfall run python -c CODE.")
     config = load_config(
         config_file,
         quiet,
@@ -138,6 +141,30 @@ def command(
         context=context,
         parallel=parallel_mode,
     )
+    _check(config, no_cover, append, concurrency, max_samples)
+    if not quiet:
+        _warn(config)
+    program = _program(config, arguments, is_module)
+    data_file = _choose_data_file(config, data_file, append)
+    face = current_face()
+    done = measure(
+        program,
+        config,
+        cover=not no_cover,
+        data_file=data_file,
+        append=append,
+        is_quiet=quiet,
+        wants_summary=lambda _status: not face.is_as_coverage,
+        ignored_signal=None if save_signal is None else signal.Signals[f"SIG{save_signal}"],
+        max_seconds=duration,
+        max_samples=max_samples,
+        environment={"COVERAGE_RUN": "true"},  # by which programs know coverage.py's `run`
+    )
+    return end_like(done.status)
+
+
+def _check(config: Config, no_cover: bool, append: bool, concurrency: str | None, max_samples: int | None) -> None:
+    """Raise UsageError: `nothing-to-measure`, `no-samples`, `append-parallel`, what the two checks below raise."""
     if no_cover and not config.profile:
         raise UsageError(
             "nothing-to-measure",
@@ -151,43 +178,28 @@ def command(
     if concurrency:
         config.without_effect["run:concurrency"] = concurrency.split(",")
         check_concurrency(config.concurrency)
-    if config.run_include and (config.source or config.source_pkgs or config.source_dirs) and not quiet:
-        warn([("include-ignored", "--include is ignored because --source is set")], config.disable_warnings)
-    if not arguments and not is_module and config.command_line:
-        arguments, is_module = _configured_command(config.command_line)
-    program = command_line(arguments, is_module=is_module)
     if append and config.parallel:
         raise UsageError(
             "append-parallel",
             "Data can't be added to a data file in parallel mode, which makes a new one each time.",
             "Leave out --append, and join the files with `footfall combine`.",
         )
-    if config.parallel or "multiprocessing" in config.concurrency or _children_leave_files():
-        data_file = _name_to_combine(config, data_file, append)
-    cover = not no_cover
-    is_summarized = not current_face().is_as_coverage
-    done = measure(
-        program,
-        config,
-        cover=cover,
-        data_file=data_file,
-        append=append,
-        is_quiet=quiet,
-        wants_summary=lambda _status: is_summarized,
-        ignored_signal=None if save_signal is None else signal.Signals[f"SIG{save_signal}"],
-        max_seconds=duration,
-        max_samples=max_samples,
-        environment={"COVERAGE_RUN": "true"},  # by which programs know coverage.py's `run`
-    )
-    return end_like(done.status)
 
 
-def _name_to_combine(config: Config, data_file: str | None, append: bool) -> str | None:
-    """Return the name of a data file to combine in place of `data_file`, or set that of the configuration.
+def _warn(config: Config) -> None:
+    """Warn of settings without effect."""
+    if config.run_include and (config.source or config.source_pkgs or config.source_dirs):
+        warn([("include-ignored", "--include is ignored because --source is set")], config.disable_warnings)
+
+
+def _choose_data_file(config: Config, data_file: str | None, append: bool) -> str | None:
+    """Return where results go: `data_file`, or in parallel mode a name to combine, which may be the configuration's.
 
     Where coverage.py leaves such files of child processes alone, recipes go on with `combine`; with `append` they have
     what was in the data file.
     """
+    if not (config.parallel or "multiprocessing" in config.concurrency or _children_leave_files()):
+        return data_file
     before = data_file or config.data_file
     name = make_parallel_name(before)
     if append and os.path.exists(before):
@@ -200,12 +212,19 @@ def _name_to_combine(config: Config, data_file: str | None, append: bool) -> str
 
 
 def _children_leave_files() -> bool:
-    """Tell whether coverage.py, started in each process with the settings of this variable, leaves files apart."""
+    """Return whether coverage.py, started in each process with the settings of this variable, leaves files apart."""
     name = os.environ.get("COVERAGE_PROCESS_START")
     try:
         return bool(name) and read_config(name).parallel
     except UsageError:
         return False  # a file for coverage.py, which has not been asked to read it here
+
+
+def _program(config: Config, arguments: tuple[str, ...], is_module: bool) -> list[str]:
+    """Return what to run: the arguments, or else `[run] command_line`. Raises as `command_line`."""
+    if not arguments and not is_module and config.command_line:
+        arguments, is_module = _configured_command(config.command_line)
+    return command_line(arguments, is_module=is_module)
 
 
 def _configured_command(text: str) -> tuple[tuple[str, ...], bool]:

@@ -19,7 +19,7 @@ from footfall.cli.reports.reporting import (
 )
 from footfall.config.configuration import Config
 from footfall.errors import FootfallError, UsageError
-from footfall.load.gather import unreadable_notes
+from footfall.load.gather import Coverage, unreadable_notes
 from footfall.load.profiles.read import is_data_file
 from footfall.report.coverage.text import TableOptions, render_table
 from footfall.session.output import show
@@ -147,27 +147,31 @@ def command(
     )
     _check_ratchet(request, config, update_ratchet)
     _check_diff(request, revision, by, fail_under_patch)
-    if by is not None:
-        if request.chooses_files or request.fail_under is not None:
-            text = "FILE, --include, --omit and --fail-under are of the coverage table, and --by shows the profile."
-            raise UsageError("by-whole", text, "Leave out these options, or --by.")
-        n_rows = count if count is not None else 0 if format_ == "json" else _N_ROWS
-        _show_profile(config, by, clock, selection, format_ or "text", sort or "self", n_rows)
-        return 0
-    if not selection.is_whole:
-        text = "--focus, --ignore, --root and --merge choose a part of the profile, and --by shows it."
-        raise UsageError("by-missing", text, "Add --by function, or leave them out.")
-    if not is_data_file(config.data_file):
-        n_rows = _N_ROWS if count is None else count
-        _show_profile(config, "function", clock, selection, format_ or "text", sort or "self", n_rows)
-        return times_exit_status(config)
-    if count is not None:
-        raise UsageError(
-            "by-missing",
-            "--count needs --by: it is the number of rows in a table of times.",
-            "Add --by function, or leave --count out.",
-        )
-    options = TableOptions(
+    _check_by(request, config, by, count, selection)
+    if by is not None or not is_data_file(config.data_file):
+        _show_profile(config, by or "function", clock, selection, format_, sort, count)
+        return times_exit_status(config) if by is None else 0
+    options = _table_options(config, tree, sort)
+    if revision is None:
+        return _show_coverage(request, config, options, clock, conditions, selection, update_ratchet)
+    from footfall.cli.reports.views.patch import show_patch  # of use here only
+
+    return show_patch(
+        request,
+        config,
+        revision,
+        options=options,
+        clock=clock,
+        needs_conditions=conditions,
+        fail_under=fail_under_patch,
+    )
+
+
+def _table_options(config: Config, tree: bool, sort: str | None) -> TableOptions:
+    """Return how the table is shown. Raises UsageError (`tree-sorted`) for options that do not go together."""
+    if tree and (sort or "name") != "name":
+        raise UsageError("tree-sorted", "--tree is sorted by name.", "Leave out --sort, or --tree.")
+    return TableOptions(
         format=config.format or "text",
         precision=config.precision,
         show_missing=config.show_missing,
@@ -176,21 +180,19 @@ def command(
         sort=config.sort,
         is_tree=tree,
     )
-    if tree and (sort or "name") != "name":
-        raise UsageError("tree-sorted", "--tree is sorted by name.", "Leave out --sort, or --tree.")
-    if revision is not None:
-        from footfall.cli.reports.views.patch import show_patch  # of use here only
 
-        return show_patch(
-            request,
-            config,
-            revision,
-            options=options,
-            clock=clock,
-            needs_conditions=conditions,
-            fail_under=fail_under_patch,
-        )
-    is_plain = (config.format or "text") == "text" and not conditions and not request.chooses_files
+
+def _show_coverage(
+    request: ReportRequest,
+    config: Config,
+    options: TableOptions,
+    clock: str | None,
+    with_conditions: bool,
+    selection: Selection,
+    update_ratchet: bool,
+) -> int:
+    """Show the table, or times where the data file has a profile alone. Returns the exit status."""
+    is_plain = options.format == "text" and not with_conditions and not request.chooses_files
     coverage = request.gather(config, needs_coverage=not is_plain)
     if coverage.is_profile_alone:
         warn_times_alone(config)
@@ -202,21 +204,10 @@ def command(
         )
     shares = None
     if coverage.has_profile and (clock is not None or not current_face().is_as_coverage):
-        from footfall.analyze.profile.clocks import (  # these are the half of all imports, for some only
-            Clock,
-            default_clock,
-        )
-        from footfall.report.times import load_profile, need_clock, time_share_by_file
-
-        profile = load_profile(config, config.data_file, config.report_contexts)
-        if profile is not None:
-            need_clock(profile, Clock(clock) if clock else None)
-            shares = time_share_by_file(
-                profile, [file.result.path for file in coverage.files], Clock(clock) if clock else None
-            )
-            options = replace(options, is_wall_time=not clock and default_clock(profile) is Clock.WALL)
+        shares, is_wall_time = _time_shares(config, coverage, clock)
+        options = replace(options, is_wall_time=is_wall_time)
     outcomes = None
-    if conditions:
+    if with_conditions:
         from footfall.report.coverage.conditions import need_conditions, outcomes_by_path
 
         outcomes = outcomes_by_path(coverage, need_conditions(coverage, config.data_file, config.report_contexts))
@@ -227,6 +218,38 @@ def command(
 
         keep_ratchet(config, coverage)
     return exit_status(config, coverage)
+
+
+def _time_shares(config: Config, coverage: Coverage, clock: str | None) -> tuple[dict[str, float] | None, bool]:
+    """Return each file's share of the time, None without samples; and whether it is wall time for want of CPU time."""
+    from footfall.analyze.profile.clocks import Clock, default_clock  # these are half of all imports, for some only
+    from footfall.report.times import load_profile, need_clock, time_share_by_file
+
+    profile = load_profile(config, config.data_file, config.report_contexts)
+    if profile is None:
+        return None, False
+    chosen = Clock(clock) if clock else None
+    need_clock(profile, chosen)
+    shares = time_share_by_file(profile, [file.result.path for file in coverage.files], chosen)
+    return shares, chosen is None and default_clock(profile) is Clock.WALL
+
+
+def _check_by(request: ReportRequest, config: Config, by: str | None, count: int | None, selection: Selection) -> None:
+    """Raise UsageError (`by-missing`, `by-whole`) for options that do not go together."""
+    if by is not None:
+        if request.chooses_files or request.fail_under is not None:
+            text = "FILE, --include, --omit and --fail-under are of the coverage table, and --by shows the profile."
+            raise UsageError("by-whole", text, "Leave out these options, or --by.")
+        return
+    if not selection.is_whole:
+        text = "--focus, --ignore, --root and --merge choose a part of the profile, and --by shows it."
+        raise UsageError("by-missing", text, "Add --by function, or leave them out.")
+    if count is not None and is_data_file(config.data_file):
+        raise UsageError(
+            "by-missing",
+            "--count needs --by: it is the number of rows in a table of times.",
+            "Add --by function, or leave --count out.",
+        )
 
 
 def _check_ratchet(request: ReportRequest, config: Config, is_updated: bool) -> None:
@@ -256,12 +279,15 @@ def _show_profile(
     by: str,
     clock: str | None,
     selection: Selection,
-    format_: str = "text",
-    sort: str = "self",
-    n_rows: int = _N_ROWS,
+    format_: str | None = None,
+    sort: str | None = None,
+    count: int | None = None,
 ) -> None:
-    from footfall.analyze.profile.clocks import Clock  # these are the half of all imports
+    """Show times as --by chooses."""
+    from footfall.analyze.profile.clocks import Clock  # these are half of all imports
     from footfall.cli.reports.views.by import show_times
     from footfall.report.profile.timetable import TimeTableOptions
 
-    show_times(config, TimeTableOptions(by, Clock(clock) if clock else None, sort, n_rows), format_, selection)
+    n_rows = count if count is not None else 0 if format_ == "json" else _N_ROWS
+    options = TimeTableOptions(by, Clock(clock) if clock else None, sort or "self", n_rows)
+    show_times(config, options, format_ or "text", selection)

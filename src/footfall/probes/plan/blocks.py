@@ -157,11 +157,10 @@ class Blocks:
     ) -> bool:
         """Walk one straight list of statements.
 
-        `meanings` must be reported by the first probe (with any, there is one). `known_line` was certainly reached
-        when the block is. `chain` is the probe that implies the first statement's start, or -1. `is_owned` says that
-        the block stands on the line of an `if`, a loop or a `case`.
+        `meanings` must be reported by the first probe (with any, there is one). `known_line` was reached if the block
+        was. `chain` is the probe that implies the start of the first statement, or -1. `is_owned`: on its owner's line.
         """
-        exits, exceptions, forms = self.exits, self.exceptions, self.forms
+        exits, exceptions = self.exits, self.exceptions
         with_branches, no_code = self.source.with_branches, self.source.no_code
         out: list[stmt] = []
         completes = True
@@ -173,32 +172,20 @@ class Blocks:
                 self._leave_for_next_piece(meanings, known_line, chain)
                 meanings = []
                 break
-            exits.tail = tail if node is last else None
-            exceptions.is_tail = is_tail and node is last
+            exits.tail, exceptions.is_tail = (tail, is_tail) if node is last else (None, False)
             kind = type(node)
             if kind in no_code and node not in self.phantoms:
                 out.append(node)
                 continue
             line = first_line(node)
-            shares_line = is_owned or line == known_line or node is not body[-1]
-            if meanings or (line != known_line and chain < 0):
-                meanings.append((LINE, node))
-                chain = forms.count
-                at = node if line == node.lineno else node.decorator_list[0]
-                out.append(forms.probe(at, meanings))
-            elif chain >= 0:
-                forms.report(chain, [(LINE, node)])
-            elif kind in JUMPS and with_branches and (is_owned or node is not body[-1]):
-                # It shares its line with other ways out, and what stands before it may raise.
-                chain = forms.count
-                out.append(forms.probe(node, [(LINE, node)]))
-            known_line = line
+            is_shared_jump = kind in JUMPS and with_branches and (is_owned or node is not body[-1])
+            chain = self._report_start(node, meanings, chain, line != known_line, is_shared_jump, out)
             handler = self._handlers.get(kind)
             if handler is not None:
                 start = len(out)
                 completes, meanings = handler(self, node, chain, out)
                 if is_region and node is last and exceptions.watched:
-                    out[start:] = [forms.watched(out[start:], exceptions.watched)]
+                    out[start:] = [self.forms.watched(out[start:], exceptions.watched)]
                 known_line = node.lineno if kind in DEFINITIONS else 0
             else:
                 meanings = []
@@ -207,22 +194,54 @@ class Blocks:
                         dead_raise = exceptions.watch_dead_raise(node, body) or dead_raise
                     completes = False
                     if chain >= 0 and with_branches:
-                        exits.add_jump(node, chain, shares_line, out)
+                        exits.add_jump(node, chain, is_owned or line == known_line or node is not body[-1], out)
                     exits.keep_jump(node, out)
                 out.append(node)
-            if with_branches and kind in _MAY_YIELD and type(node.value) in (Yield, YieldFrom):
-                # Gone on from in another context, it counts there as well: the next arc begins on its line.
-                chain = forms.count
-                out.append(forms.probe(node, [(LINE, node)]))
-            elif not cannot_raise(node):
-                chain = -1
+                known_line = line
+            chain = self._chain_after(node, kind, chain, out)
             if self._lambdas and node in self._lambdas:
                 self._add_lambdas(self._lambdas[node])
         exits.tail, exceptions.is_tail = tail, is_tail
         if meanings:
             out.append(exits.probe(body[-1], meanings))
-        body[:] = out if dead_raise is None else [forms.watched(out, [dead_raise])]
+        body[:] = out if dead_raise is None else [self.forms.watched(out, [dead_raise])]
         return completes
+
+    def _report_start(
+        self,
+        node: "Any",
+        meanings: "list[Meaning]",
+        chain: int,
+        is_new_line: bool,
+        is_shared_jump: bool,
+        out: list[stmt],
+    ) -> int:
+        """Have a statement's start reported: by a probe before it, or by the one that implies it, `chain`.
+
+        Returns the probe that implies the statement's end, as far as it can't raise. `is_shared_jump`: it is a jump
+        that shares its line with other ways out, and what stands before it may raise.
+        """
+        forms = self.forms
+        if meanings or (is_new_line and chain < 0):
+            meanings.append((LINE, node))
+            chain = forms.count
+            at = node if first_line(node) == node.lineno else node.decorator_list[0]
+            out.append(forms.probe(at, meanings))
+        elif chain >= 0:
+            forms.report(chain, [(LINE, node)])
+        elif is_shared_jump:
+            chain = forms.count
+            out.append(forms.probe(node, [(LINE, node)]))
+        return chain
+
+    def _chain_after(self, node: "Any", kind: type, chain: int, out: list[stmt]) -> int:
+        """Return the probe that implies the start of the statement after this one, or -1."""
+        if self.source.with_branches and kind in _MAY_YIELD and type(node.value) in (Yield, YieldFrom):
+            # Resumed in another context, it counts there as well: the next arc begins on its line.
+            chain = self.forms.count
+            out.append(self.forms.probe(node, [(LINE, node)]))
+            return chain
+        return chain if cannot_raise(node) else -1
 
     def _add_lambdas(self, lambdas: "list[Lambda]") -> None:
         """See the calls of the lambdas in a statement of the module."""

@@ -28,19 +28,16 @@ from footfall.formats import (
     TRACE_IS_FINAL,
 )
 from footfall.model import RECORD_BRANCHES, RECORD_OPTIMIZE_SHIFT
+from footfall.record.run.event_places import ContextEvents, take_events
 from footfall.record.run.segments import read_entries
 
 __all__ = [
-    "ContextEvents",
     "ProbedModule",
     "Record",
     "RecordedCode",
     "RecordHeader",
     "TracedCode",
-    "gather_events",
-    "join_places",
     "read_record",
-    "spread_events",
 ]
 
 
@@ -97,16 +94,6 @@ class ProbedModule(NamedTuple):
     events: bytes
 
 
-class ContextEvents(NamedTuple):
-    """What one code object or module saw while a context lasted that is over."""
-
-    number: int
-    """In `Record.codes` or `Record.modules`."""
-    context: str
-    places: bytes
-    """n code units or probes as u32, then n bytes of flags: `spread_events` reads it."""
-
-
 class TracedCode(NamedTuple):
     """What the settrace engine saw of one code object, or of a part of it."""
 
@@ -161,148 +148,136 @@ class _Cursor:
         return self.take(size)
 
 
-_EVENTS_HEAD = struct.Struct("<IIII")
-
-
-def _take_events(payload: memoryview) -> tuple[int, int, bytes]:
-    """(number, context id, places) of an entry of events; a run with contexts has one for each test and function."""
-    if len(payload) < _EVENTS_HEAD.size:
-        raise ValueError("an entry is shorter than its fields")
-    number, context_id, count, _ = _EVENTS_HEAD.unpack_from(payload)
-    places = bytes(payload[_EVENTS_HEAD.size : _EVENTS_HEAD.size + 5 * count])
-    if len(places) != 5 * count:
-        raise ValueError("an entry is shorter than its fields")
-    return number, context_id, places
-
-
 def read_record(path: str, damage: list[str] | None = None) -> Record:
     """Read a record file, also one whose process was killed while it wrote.
 
-    Entries that are not as they must be are left out, and said in `damage` as a sentence; without it they are an error.
+    Damaged entries are left out and reported in `damage`, as sentences; without that they are an error.
     Raises FootfallError (`record-corrupt`) when it is no record file.
     """
     n_damaged = 0
     first_damage: Exception | None = None
-    header: RecordHeader | None = None
-    files: dict[int, str] = {}
-    contexts: dict[int, str] = {0: ""}
-    codes: list[RecordedCode] = []
-    code_index: dict[int, int] = {}
-    code_events: list[ContextEvents] = []
-    module_events: list[ContextEvents] = []
-    live_traces: list[int] = []
-    last_context = ""
-    has_switched = False
-    modules: list[ProbedModule] = []
-    traces: list[TracedCode] = []
-    imported: list[str] = []
-    tracers: dict[str, str] = {}
-    messages: list[tuple[str, str]] = []
+    reader = _RecordReader()
     for kind, payload in read_entries(path, damage):
-        cursor = _Cursor(payload)
         try:
-            if kind in (RECORD_EVENTS, RECORD_PROBE_EVENTS) and header is not None:
-                number, context_id, places = _take_events(payload)
-                if kind == RECORD_EVENTS:
-                    code_events.append(ContextEvents(code_index[number], contexts[context_id], places))
-                else:
-                    module_events.append(ContextEvents(number, contexts[context_id], places))
-            elif kind == RECORD_HEADER:
-                header = _read_header(cursor)
-            elif header is None:
-                raise ValueError("it does not start with a header")
-            elif kind == RECORD_FILE:
-                file_id, _flags = cursor.numbers("<II")
-                cursor.sized()
-                files[file_id] = _path(cursor.sized())
-            elif kind == RECORD_CODE:
-                code_id, code = _read_code(cursor, header, files)
-                code_index[code_id] = len(codes)
-                codes.append(code)
-            elif kind == RECORD_SWITCH:
-                last_context = contexts[cursor.numbers("<II")[0]]
-                has_switched = True
-            elif kind == RECORD_CONTEXT:
-                (context_id,) = cursor.numbers("<I")
-                contexts[context_id] = _text(cursor.sized())
-            elif kind == RECORD_PROBES:
-                modules.append(_read_probes(cursor, header, files))
-            elif kind == RECORD_MESSAGE:
-                slug = cursor.sized().decode("utf-8", "replace")
-                messages.append((slug, cursor.sized().decode("utf-8", "replace")))
-            elif kind == RECORD_TRACE:
-                trace, is_final = _read_trace(cursor, files, contexts)
-                if not is_final:
-                    live_traces.append(len(traces))
-                traces.append(trace)
-            elif kind == RECORD_IMPORTED:
-                imported.append(files[cursor.numbers("<II")[0]])
-            elif kind == RECORD_TRACER:
-                path_of_traced = files[cursor.numbers("<II")[0]]
-                tracers[path_of_traced] = _text(cursor.sized())
+            reader.add(kind, payload)
         except (ValueError, KeyError, struct.error) as error:
-            if damage is None or header is None:
+            if damage is None or reader.header is None:
                 raise _corrupt(path, error) from error
             n_damaged += 1
             first_damage = first_damage or error
     if damage is not None and first_damage is not None:
         damage.append(f"{path} has {n_damaged} damaged entries, which are left out. The first: {first_damage!r}.")
-    if header is None:
+    if reader.header is None:
         raise FootfallError("record-corrupt", f"The record file {path} is empty.", "Run again.")
-    if has_switched:  # what was not recorded as a context's yet is the last one's
-        codes = [code._replace(context=last_context) for code in codes]
-        modules = [module._replace(context=last_context) for module in modules]
-        for at in live_traces:
-            traces[at] = traces[at]._replace(context=last_context)
-    if any(events.number >= len(modules) for events in module_events):
+    if reader.leave_out_unknown_modules():
         if damage is None:
             raise _corrupt(path, "events of a module that is not there")
         damage.append(f"{path} has events of modules that are not there, which are left out.")
-        module_events = [events for events in module_events if events.number < len(modules)]
-    return Record(
-        header,
-        codes,
-        modules,
-        messages,
-        traces,
-        imported,
-        tracers,
-        code_events,
-        module_events,
-        has_switched,
-        contexts,
-    )
+    return reader.record(reader.header)
 
 
-def spread_events(places: bytes, n: int) -> bytes:
-    """Return `n` bytes with the flags of `ContextEvents.places`. Raises ValueError for a place that is not there."""
-    count = len(places) // 5
-    events = bytearray(n)
-    for place, flags in zip(struct.unpack(f"<{count}I", places[: 4 * count]), places[4 * count :], strict=True):
-        if place >= n:
-            raise ValueError(f"an event at {place} of {n}")
-        events[place] = flags
-    return bytes(events)
+class _RecordReader:
+    """Takes the entries of one record file in order."""
 
+    def __init__(self) -> None:
+        self.header: RecordHeader | None = None
+        self._files: dict[int, str] = {}
+        self._contexts: dict[int, str] = {0: ""}
+        self._last_context: str | None = None
+        """None until contexts are switched."""
+        self._codes: list[RecordedCode] = []
+        self._code_index: dict[int, int] = {}
+        self._modules: list[ProbedModule] = []
+        self._traces: list[TracedCode] = []
+        self._live_traces: list[int] = []
+        """Those in `_traces` that belong to the last context."""
+        self._code_events: list[ContextEvents] = []
+        self._module_events: list[ContextEvents] = []
+        self._imported: list[str] = []
+        self._tracers: dict[str, str] = {}
+        self._messages: list[tuple[str, str]] = []
 
-def join_places(found: list[bytes]) -> bytes:
-    """Return one `ContextEvents.places` with the events of several."""
-    flags: dict[int, int] = {}
-    for places in found:
-        count = len(places) // 5
-        for place, flag in zip(struct.unpack(f"<{count}I", places[: 4 * count]), places[4 * count :], strict=True):
-            flags[place] = flags.get(place, 0) | flag
-    ordered = sorted(flags)
-    return struct.pack(f"<{len(ordered)}I", *ordered) + bytes(flags[place] for place in ordered)
+    def add(self, kind: int, payload: memoryview) -> None:
+        """Add an entry; unknown kinds are skipped. Raises ValueError, KeyError or struct.error for damage."""
+        if self.header is None:
+            if kind != RECORD_HEADER:
+                raise ValueError("it does not start with a header")
+            self.header = _read_header(_Cursor(payload))
+        elif kind == RECORD_EVENTS:  # first: with contexts, nearly all entries are events
+            number, context_id, places = take_events(payload)
+            self._code_events.append(ContextEvents(self._code_index[number], self._contexts[context_id], places))
+        elif kind == RECORD_PROBE_EVENTS:
+            number, context_id, places = take_events(payload)
+            self._module_events.append(ContextEvents(number, self._contexts[context_id], places))
+        elif kind in (RECORD_CODE, RECORD_PROBES, RECORD_TRACE):
+            self._add_measured(kind, _Cursor(payload), self.header)
+        else:
+            self._add_named(kind, _Cursor(payload))
 
+    def _add_measured(self, kind: int, cursor: _Cursor, header: RecordHeader) -> None:
+        """Add an entry of what is measured."""
+        if kind == RECORD_CODE:
+            code_id, code = _read_code(cursor, header, self._files)
+            self._code_index[code_id] = len(self._codes)
+            self._codes.append(code)
+        elif kind == RECORD_PROBES:
+            self._modules.append(_read_probes(cursor, header, self._files))
+        else:
+            trace, is_final = _read_trace(cursor, self._files, self._contexts)
+            if not is_final:
+                self._live_traces.append(len(self._traces))
+            self._traces.append(trace)
 
-def gather_events(events: bytes) -> bytes:
-    """Return `ContextEvents.places` of one byte for each place."""
-    flags = events.replace(b"\0", b"")
-    if not flags:
-        return b""
-    places = [place for place, each in enumerate(events) if each]
-    return struct.pack(f"<{len(places)}I", *places) + flags
+    def _add_named(self, kind: int, cursor: _Cursor) -> None:
+        """Add an entry of names and messages, or a new header."""
+        if kind == RECORD_FILE:
+            file_id, _flags = cursor.numbers("<II")
+            cursor.sized()
+            self._files[file_id] = _path(cursor.sized())
+        elif kind == RECORD_SWITCH:
+            self._last_context = self._contexts[cursor.numbers("<II")[0]]
+        elif kind == RECORD_CONTEXT:
+            (context_id,) = cursor.numbers("<I")
+            self._contexts[context_id] = _text(cursor.sized())
+        elif kind == RECORD_MESSAGE:
+            slug = cursor.sized().decode("utf-8", "replace")
+            self._messages.append((slug, cursor.sized().decode("utf-8", "replace")))
+        elif kind == RECORD_IMPORTED:
+            self._imported.append(self._files[cursor.numbers("<II")[0]])
+        elif kind == RECORD_TRACER:
+            traced = self._files[cursor.numbers("<II")[0]]
+            self._tracers[traced] = _text(cursor.sized())
+        elif kind == RECORD_HEADER:
+            self.header = _read_header(cursor)
+
+    def leave_out_unknown_modules(self) -> bool:
+        """Remove events of modules that are not there; False where there are none."""
+        known = [events for events in self._module_events if events.number < len(self._modules)]
+        has_unknown = len(known) < len(self._module_events)
+        self._module_events = known
+        return has_unknown
+
+    def record(self, header: RecordHeader) -> Record:
+        """Return what was read. Events without a context of their own belong to the last one."""
+        codes, modules, traces = self._codes, self._modules, self._traces
+        if self._last_context is not None:
+            codes = [code._replace(context=self._last_context) for code in codes]
+            modules = [module._replace(context=self._last_context) for module in modules]
+            for at in self._live_traces:
+                traces[at] = traces[at]._replace(context=self._last_context)
+        return Record(
+            header=header,
+            codes=codes,
+            modules=modules,
+            messages=self._messages,
+            traces=traces,
+            imported=self._imported,
+            tracers=self._tracers,
+            code_events=self._code_events,
+            module_events=self._module_events,
+            has_switched=self._last_context is not None,
+            contexts=self._contexts,
+        )
 
 
 def _text(field: bytes) -> str:

@@ -7,7 +7,7 @@ formats: text, markdown and total. markdown.py lays out the same cells another w
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from footfall.analyze.results import FileResult, Numbers
 from footfall.errors import UsageError
@@ -94,48 +94,12 @@ def _make_table(
     missing_texts: Mapping[str, str] | None,
 ) -> Table:
     has_branches = any(result.has_arcs for result in results)
-    rows: list[TableRow] = []
-    n_covered = n_empty = 0
-    for result in results:
-        numbers = result.numbers
-        if options.skip_covered and not numbers.n_missing and not numbers.n_partial_branches:
-            n_covered += 1
-        elif options.skip_empty and not numbers.n_statements:
-            n_empty += 1
-        else:
-            share = None if time_shares is None else time_shares.get(result.path, 0.0)
-            if not options.show_missing:
-                missing = ""
-            else:
-                missing = result.missing_text() if missing_texts is None else missing_texts[result.path]
-            seen = None if outcomes is None else outcomes.get(result.path, Outcomes())
-            rows.append(TableRow(question_marked(result.name), numbers, missing, share, seen))
-    total_share = None if time_shares is None else sum(time_shares.get(result.path, 0.0) for result in results)
-    notes = []
-    if n_covered:
-        notes.append(f"{plural(n_covered, 'file')} skipped due to complete coverage.")
-    if n_empty:
-        notes.append(f"{plural(n_empty, 'empty file')} skipped.")
+    rows, notes = _rows(results, options, time_shares, outcomes, missing_texts)
     if options.is_wall_time and time_shares:
         notes.append("Time is wall time: no thread was seen to use CPU time.")
     if options.show_missing and (never := [line for each in (outcomes or {}).values() for line in each.lines]):
         title = "Outcomes of conditions that were never seen:"
         notes.append(list_below(title, map(printable, never), options.format))
-
-    def cells(row: TableRow) -> list[str]:
-        numbers = row.numbers
-        found = [row.name, str(numbers.n_statements), str(numbers.n_missing)]
-        if has_branches:
-            found += [str(numbers.n_branches), str(numbers.n_partial_branches)]
-        found.append(numbers.pc_covered_str(options.precision))
-        if row.outcomes is not None:
-            found.append(str(row.outcomes))
-        if row.time_share is not None:
-            found.append(f"{row.time_share:.1f}")
-        if options.show_missing:
-            found.append(row.missing)
-        return found
-
     if options.is_tree:
         whole = [_whole_row(result, time_shares, outcomes) for result in results]
         shown = tree_rows(rows, whole, is_indented=options.format == "text")
@@ -145,18 +109,66 @@ def _make_table(
     columns += ["Cond"] if outcomes is not None else []
     columns += ["Time"] if time_shares is not None else []
     columns += ["Missing"] if options.show_missing else []
+    total_share = None if time_shares is None else sum(time_shares.get(result.path, 0.0) for result in results)
+    total = TableRow("TOTAL", _add_up(results), "", total_share, _add_outcomes(outcomes))
     return Table(
         columns=columns,
-        rows=[cells(row) for row in shown],
-        total=cells(TableRow("TOTAL", _add_up(results), "", total_share, _add_outcomes(outcomes))),
+        rows=[_cells(row, options, has_branches) for row in shown],
+        total=_cells(total, options, has_branches),
         notes=notes,
     )
+
+
+def _rows(
+    results: Sequence[FileResult],
+    options: TableOptions,
+    time_shares: Mapping[str, float] | None,
+    outcomes: Mapping[str, Outcomes] | None,
+    missing_texts: Mapping[str, str] | None,
+) -> tuple[list[TableRow], list[str]]:
+    """Return the rows of files, and notes on how many were skipped."""
+    rows: list[TableRow] = []
+    n_covered = n_empty = 0
+    for result in results:
+        numbers = result.numbers
+        if options.skip_covered and not numbers.n_missing and not numbers.n_partial_branches:
+            n_covered += 1
+        elif options.skip_empty and not numbers.n_statements:
+            n_empty += 1
+        else:
+            row = _whole_row(result, time_shares, outcomes)
+            if options.show_missing:
+                missing = result.missing_text() if missing_texts is None else missing_texts[result.path]
+                row = replace(row, missing=missing)
+            rows.append(row)
+    notes = []
+    if n_covered:
+        notes.append(f"{plural(n_covered, 'file')} skipped due to complete coverage.")
+    if n_empty:
+        notes.append(f"{plural(n_empty, 'empty file')} skipped.")
+    return rows, notes
+
+
+def _cells(row: TableRow, options: TableOptions, has_branches: bool) -> list[str]:
+    """Return the texts of a row's columns, in the order of the table's."""
+    numbers = row.numbers
+    found = [row.name, str(numbers.n_statements), str(numbers.n_missing)]
+    if has_branches:
+        found += [str(numbers.n_branches), str(numbers.n_partial_branches)]
+    found.append(numbers.pc_covered_str(options.precision))
+    if row.outcomes is not None:
+        found.append(str(row.outcomes))
+    if row.time_share is not None:
+        found.append(f"{row.time_share:.1f}")
+    if options.show_missing:
+        found.append(row.missing)
+    return found
 
 
 def _whole_row(
     result: FileResult, time_shares: Mapping[str, float] | None, outcomes: Mapping[str, Outcomes] | None
 ) -> TableRow:
-    """Return a file's row as it counts in the totals of its directories."""
+    """Return a file's row, without the column Missing."""
     return TableRow(
         question_marked(result.name),
         result.numbers,
