@@ -432,6 +432,28 @@ def test_trace_that_ends_early(tmp_path) -> None:
     assert "ends early" in profile.origin.notes[0][1]
 
 
+@pytest.mark.parametrize(
+    ("head", "thread", "samples", "cpu_ns"),
+    [
+        ("python3 7 1.25: 100 cpu-clock:u: ", (0, 7, "python3"), 1, 100),
+        ("worker one 6/7 [001] 1.25: 4 cpu_core/cycles/P: ", (6, 7, "worker one"), 1, 0),
+        (":-1 -1/-1 [001] d..1. 1.25: task-clock:ppp:", (0, 0, ":-1"), 1, 1),
+        ("python3 7 ", (0, 7, "python3"), 1, 0),
+        ("python3 6/7 [000] 1.25:", (6, 7, "python3"), 1, 0),
+    ],
+    ids=["cpu-clock", "hybrid", "no thread", "no event", "no event, a time"],
+)
+def test_first_lines_of_perf_script(tmp_path, head, thread, samples, cpu_ns) -> None:
+    """Each way in which `perf script -F` may print a sample's thread."""
+    path = tmp_path / "script.txt"
+    path.write_text(f"# captured on: a day\n#\n{head}\n\t 12 inner+0x1 (/bin/x)\n\t 13 main (/bin/x (deleted))\n\n")
+    profile = read_profile_file(str(path))
+    assert [tuple(each) for each in profile.threads] == [thread]
+    total = profile.total()
+    assert (total.samples, total.cpu_ns) == (samples, cpu_ns)
+    assert _costs(profile, "samples") == {("main (/bin/x (deleted):0)", "inner (/bin/x:0)"): 1}
+
+
 def test_sampled_trace(tmp_path) -> None:
     """Samples of a trace name their stacks by number."""
     path = tmp_path / "trace.json"

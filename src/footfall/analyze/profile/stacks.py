@@ -6,6 +6,7 @@ take memory with the square of that. So a stack is made when it is asked for, of
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Iterator
 
 from footfall.analyze.profile.calltree import Cost, Function, Profile, has_source
@@ -37,32 +38,50 @@ def collapse_stacks(profile: Profile, with_lines: bool = False) -> Iterator[tupl
     while todo:
         node, depth = todo.pop()
         if node:
-            path[depth - 1 :] = [tree.names[node]]
+            path[depth - 1 :] = [tree.name(node)]
         if node in tree.costs:
             yield tuple(path[:depth]), tree.costs[node]
-        todo += [(child, depth + 1) for child in sorted(tree.children[node], key=tree.names.__getitem__, reverse=True)]
+        todo += [(child, depth + 1) for child in sorted(tree.children(node), key=tree.name, reverse=True)]
 
 
 class _NamedTree:
-    """The tree with those nodes joined that look alike. Node 0 is the root."""
+    """The tree with those nodes joined that look alike. Node 0 is the root. In arrays: there may be a million."""
 
     def __init__(self, profile: Profile, frame_names: list[str]) -> None:
-        self.names = [""]
-        self.children: list[list[int]] = [[]]
+        name_ids: dict[str, int] = {}
+        id_of_frame = [name_ids.setdefault(name, len(name_ids)) for name in frame_names]
         self.costs: dict[int, Cost] = {}
-        numbers: dict[tuple[int, str], int] = {}
-        number_of = [0]
+        self._texts = list(name_ids)
+        self._names = array("I", [0])
+        self._first_children = array("I", [0])
+        self._next_siblings = array("I", [0])
+        numbers: dict[int, int] = {}
+        number_of = array("I", [0])
+        n_names = len(name_ids)
         for parent, frame in profile.nodes[1:]:
-            key = (number_of[parent], frame_names[frame])
+            above, name = number_of[parent], id_of_frame[frame]
+            key = above * n_names + name
             number = numbers.get(key)
             if number is None:
-                number = numbers[key] = len(self.names)
-                self.names.append(key[1])
-                self.children.append([])
-                self.children[key[0]].append(number)
+                number = numbers[key] = len(self._names)
+                self._names.append(name)
+                self._first_children.append(0)
+                self._next_siblings.append(self._first_children[above])
+                self._first_children[above] = number
             number_of.append(number)
         for (node, _, _), cost in profile.costs.items():
             self.costs.setdefault(number_of[node], Cost()).add(cost)
+
+    def name(self, node: int) -> str:
+        """Return a node's text; of the root it is nothing's."""
+        return self._texts[self._names[node]]
+
+    def children(self, node: int) -> Iterator[int]:
+        """Yield the nodes below, in no set order."""
+        child = self._first_children[node]
+        while child:
+            yield child
+            child = self._next_siblings[child]
 
 
 def _frame_names(profile: Profile, with_lines: bool) -> list[str]:

@@ -25,6 +25,11 @@ _SAMPLE: Final = re.compile(
     rb"(?:\[\d+\]\s+)?(?:\S{1,8}\s+)?(?:(?P<seconds>\d{1,12})\.(?P<fraction>\d{1,9}):)?"
     rb"\s*(?:(?P<period>\d{1,18})\s+)?(?P<event>[\w./:,=@{}-]*[\w/}]):+(?P<rest>\s.*)?"
 )
+_WITHOUT_EVENT: Final = re.compile(
+    rb"\s*(?P<comm>\S.*?)\s+(?:(?P<pid>-?\d{1,18})/)?(?P<tid>-?\d{1,18})\s*"
+    rb"(?:\[\d+\]\s*)?(?:(?P<seconds>\d{1,12})\.(?P<fraction>\d{1,9}):)?\s*(?P<period>(?!))?(?P<event>)(?P<rest>)"
+)
+"""Of `perf script -F` without the event."""
 _FRAME: Final = re.compile(rb"\s*([0-9a-f]{1,16})\s+(\S.*)")
 _OFFSET: Final = re.compile(r"\+0x[0-9a-f]+$")
 _CPU_EVENTS: Final = frozenset({"cpu-clock", "task-clock"})
@@ -49,7 +54,7 @@ def looks_like_perf_script(head: bytes) -> bool:
 
 def _match_sample(line: bytes) -> re.Match[bytes] | None:
     # the pattern takes time with the square of a line's length
-    return _SAMPLE.fullmatch(line) if len(line) <= _MAX_SAMPLE_BYTES else None
+    return (_SAMPLE.fullmatch(line) or _WITHOUT_EVENT.fullmatch(line)) if len(line) <= _MAX_SAMPLE_BYTES else None
 
 
 @dataclass(slots=True)
