@@ -131,6 +131,15 @@ PROGRAMS = {
         again.erase()
         print(os.path.exists(".coverage"), bool(again.get_data()))
     """,
+    "an empty package, with branches": """
+        os.mkdir("package")
+        open("package/__init__.py", "w").close()
+        open("package/module.py", "w").write("a = 1")
+        cov = coverage.Coverage(source=["package"], branch=True, data_file=None)
+        with cov.collect():
+            import package.module
+        print(cov.report(), sorted(map(shown, cov.get_data().measured_files())))
+    """,
     "a report leaves the data file, without a save": """
         cov = coverage.Coverage(source=["."])
         with cov.collect():

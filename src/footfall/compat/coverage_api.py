@@ -349,7 +349,8 @@ class Coverage:
             self._note(message)
         if not data and self._warn_no_data:
             self._note(("no-data-collected", "No data was collected."))
-        data.touch_files([name_of(path) for path in unexecuted])
+        # those that ran without a line, as empty ones do, are measured too
+        data.touch_files([name_of(path) for path in (*measured.files, *unexecuted)])
 
     def combine(self, data_paths: Iterable[str] | None = None, strict: bool = False, keep: bool = False) -> None:
         """Add other data files, and remove them unless `keep`; the data file is written, so that nothing is lost.
