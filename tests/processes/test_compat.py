@@ -140,6 +140,14 @@ PROGRAMS = {
             import package.module
         print(cov.report(), sorted(map(shown, cov.get_data().measured_files())))
     """,
+    "a file of which only the function runs that begins and ends measuring": """
+        open("begin.py", "w").write("def measured(cov, call):\\n    cov.start()\\n    call()\\n    cov.stop()\\n    return cov")
+        import begin, lib
+        for branch in (True, False):
+            cov = coverage.Coverage(data_file=None, branch=branch, include=["*/begin.py", "*/lib.py"])
+            begin.measured(cov, lambda: lib.choose(1))
+            print(sorted(map(shown, cov.get_data().measured_files())))
+    """,
     "a report leaves the data file, without a save": """
         cov = coverage.Coverage(source=["."])
         with cov.collect():

@@ -260,15 +260,19 @@ register_code(module_state *state, PyCodeObject *code)
     return traced;
 }
 
-/* What the frame's code carries; not_measured(); or NULL after a failure, and when the engine was stopped meanwhile. */
+/* What the code of the frame of an event (`what`) carries; not_measured(); or NULL after a failure, and when the engine
+ * was stopped meanwhile. */
 static traced_code *
-traced_code_of(module_state *state, PyCodeObject *code)
+traced_code_of(module_state *state, PyCodeObject *code, int what)
 {
     void *extra = NULL;
     if (PyUnstable_Code_GetExtra((PyObject *)code, state->settrace->extra_index, &extra) < 0) {
         return NULL;
     }
     traced_code *traced = known_code(state->settrace, extra);
+    if (traced == NULL && state->settrace->only_new && what != PyTrace_CALL) {
+        return not_measured(state->settrace); /* of a frame that began before: its file is not to be a measured one */
+    }
     return traced != NULL ? traced : register_code(state, code);
 }
 
@@ -517,7 +521,7 @@ trace(PyObject *function, PyFrameObject *frame, int what, PyObject *Py_UNUSED(ar
         return 0;
     }
     PyCodeObject *code = PyFrame_GetCode(frame); // owned
-    traced_code *traced = traced_code_of(state, code);
+    traced_code *traced = traced_code_of(state, code, what);
     int status = traced == NULL ? -1 : 0;
     if (is_measured(traced)) {
         status = traced->listener != NULL ? tell_listener(state, frame, traced, what)
