@@ -12,7 +12,7 @@ QUICK = tests/unit/test_analyze_*.py tests/unit/test_branches.py tests/unit/test
 	tests/site/test_site.py
 
 .DEFAULT_GOAL := help
-.PHONY: help setup install test quick lint format exact sanitize web docs bench self-coverage self-coverage-only
+.PHONY: help setup install test quick lint format exact sanitize web web-readers docs bench self-coverage self-coverage-only
 
 help: ## Show what there is to make
 	@grep -Eh '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{ printf "  make %-14s %s\n", $$1, $$2 }'
@@ -50,6 +50,9 @@ sanitize: ## Run the tests of the C code in an environment of its own, compiled 
 
 web: ## Check style and types of web/ and build the report's assets from it (needs Node)
 	cd web && npm ci --silent && npm run --silent lint && npm run --silent build
+
+web-readers: ## Give a run's files to readers of npm, the Firefox Profiler's command line among them (needs Node)
+	FOOTFALL=$(BIN)footfall bash tools/web_readers.sh
 
 docs: ## Build the documentation as a site in build/site; a broken link is an error
 	NO_MKDOCS_2_WARNING=1 $(PYTHON) -m mkdocs build --strict --quiet

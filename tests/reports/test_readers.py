@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib.util
 import os
 import pathlib
+import re
 import shutil
 import subprocess
 import sys
@@ -102,3 +103,15 @@ def test_a_tool_that_imports_coverage_reads_the_data_file(folder: pathlib.Path) 
     assert _run(folder, "coverage report", "coverage").endswith("TOTAL 11 2 2 1 77%")
     _run(folder, "coverage html -q -d theirs", "coverage")
     assert (folder / "theirs" / "index.html").exists()
+
+
+def test_the_pattern_for_gitlab_finds_the_total(folder: pathlib.Path) -> None:
+    """That of the docs, in the table with times, and in coverage.py's."""
+    docs = pathlib.Path(__file__).parents[2] / "docs" / "compatibility.md"
+    (pattern,) = re.findall(r"^coverage: '/(.+)/'$", docs.read_text(encoding="utf-8"), re.MULTILINE)
+    for command in ("footfall report", "footfall-coverage report"):
+        table = subprocess.run(
+            [os.path.join(os.path.dirname(sys.executable), command.split()[0]), *command.split()[1:]],
+            cwd=folder, capture_output=True, text=True, timeout=120,
+        ).stdout  # fmt: skip
+        assert re.findall(pattern, table, re.MULTILINE) == ["77"], table

@@ -1,0 +1,50 @@
+#!/usr/bin/env bash
+# Give our files to readers of npm: lcov-parse (Coverage Gutters), cobertura-parse, and the Firefox Profiler's command line.
+# FOOTFALL is the command to take the files from (footfall); needs Node 20 or later and npm. Prints what each reader says.
+set -eu
+footfall=$(command -v "${FOOTFALL:-footfall}")
+packages=$PWD/build/web-readers
+mkdir -p "$packages"
+[ -d "$packages/node_modules/lcov-parse" ] ||
+    npm install --silent --no-audit --no-fund --prefix "$packages" lcov-parse cobertura-parse @firefox-devtools/profiler-cli
+folder=$(mktemp -d)
+trap 'rm -rf "$folder"' EXIT
+cd "$folder"
+cat > main.py <<'PY'
+import time
+
+
+def busy(seconds, log=None):
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        sum(range(100))
+        max(range(100))
+    if log:
+        log(end)
+
+
+busy(1)
+PY
+"$footfall" run -q --branch main.py
+"$footfall" lcov -q -o run.lcov
+"$footfall" xml -q -o run.xml
+"$footfall" export -f gecko -o run.gecko.json
+
+for reader in "lcov-parse'), 'run.lcov'" "cobertura-parse').parseFile, 'run.xml'"; do
+    said=$(NODE_PATH=$packages/node_modules node -e "
+        const [read, file] = [require('$reader];
+        (read.parse || read)(file, (error, files) => {
+            if (error) throw new Error(error);
+            for (const each of files) console.log(each.file, each.lines.hit + '/' + each.lines.found);
+        });")
+    echo "${reader%%\'*}: $said"
+    [ "$said" = "main.py 8/9" ]
+done
+
+export HOME=$folder # where it keeps its daemon's socket
+profiler="$packages/node_modules/.bin/profiler-cli"
+"$profiler" load run.gecko.json || sleep 5 # its daemon may take longer than it waits
+said=$("$profiler" thread samples-top-down)
+"$profiler" stop > build.log
+echo "$said"
+[ "$(grep -c 'main.py!busy' <<< "$said")" = 1 ] # one function, whatever lines of it ran
