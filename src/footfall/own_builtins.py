@@ -7,7 +7,7 @@ function where its module's globals say. PyPy looks at `builtins` alone.
 
 import builtins
 
-__all__ = ["keep_builtins"]
+__all__ = ["keep_builtins", "kept_builtins"]
 
 _KEPT = dict(vars(builtins))
 
@@ -15,3 +15,8 @@ _KEPT = dict(vars(builtins))
 def keep_builtins(namespace: dict[str, object]) -> None:
     """Let functions that a module with these globals defines from now on find the built-in names that are kept here."""
     namespace["__builtins__"] = _KEPT
+
+
+def kept_builtins(**others: object) -> dict[str, object]:
+    """Return a copy of what is kept, with other functions under some names."""
+    return {**_KEPT, **others}

@@ -74,6 +74,18 @@ def test_a_damaged_record_costs_no_other(kept_run: Path, footfall: Footfall, tmp
     assert kept_run.is_dir()
 
 
+@pytest.mark.skipif(sys.implementation.name != "cpython", reason="PyPy's records need no knowledge of its version")
+def test_records_of_an_unknown_python_stay(kept_run: Path, footfall: Footfall) -> None:
+    """What is left out, since a newer footfall knows it, is not removed."""
+    for path in kept_run.glob("*.smp"):
+        data = path.read_bytes()
+        path.write_bytes(data[:20] + (0x03F00000).to_bytes(4, "little") + data[24:])
+    done = footfall("resolve", "--quiet", kept_run)
+    assert done.returncode == 0 and "is left out: it ran Python 3.240" in done.stderr
+    assert "is kept, for a footfall that knows that Python; remove it when you need it no more" in done.stderr
+    assert kept_run.is_dir()
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("kept_run", ["", "contexts", "settrace"], indirect=True)
 def test_random_damage_of_a_record_never_stops_the_rest(kept_run: Path, tmp_path: Path) -> None:

@@ -1,19 +1,22 @@
 """Modules of ours that only few programs need, loaded while the program runs, without its finders and `__import__`."""
 
 import sys
+from marshal import loads
 
-from footfall.own_builtins import keep_builtins
+from footfall.files import file_state, read_file
+from footfall.own_builtins import keep_builtins, kept_builtins
 
 keep_builtins(globals())
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from types import ModuleType
+    from types import CodeType, ModuleType
     from typing import Any
 
-__all__ = ["load_own"]
+__all__ = ["load_own", "load_with_imports"]
 
 _PACKAGE = "footfall.observe"
+_compile = compile
 
 
 def load_own(name: str) -> "ModuleType":
@@ -34,4 +37,68 @@ def load_own(name: str) -> "ModuleType":
         raise ImportError("no module named " + full_name, name=full_name)
     module: ModuleType = machinery._load(spec)
     setattr(package, last_name, module)
+    return module
+
+
+def load_with_imports(full_name: str) -> "ModuleType":
+    """Return a module of footfall's, and load what it imports in the same way; its package is loaded already.
+
+    CPython only. One thread at a time. Raises ImportError where one can't be loaded, and what running it raises.
+    """
+    known = sys.modules.get(full_name)
+    if known is not None:
+        return known
+    machinery: Any = sys.modules["_frozen_importlib"]
+    package_name, _, last_name = full_name.rpartition(".")
+    package: Any = None
+    if package_name:
+        package = load_with_imports(package_name)
+        spec = sys.modules["_frozen_importlib_external"].PathFinder.find_spec(full_name, package.__path__)
+    else:
+        spec = machinery.BuiltinImporter.find_spec(full_name)
+    if spec is None:
+        raise ImportError("no module named " + full_name, name=full_name)
+    if package is None:
+        return machinery._load(spec)  # type: ignore[no-any-return]
+    module: ModuleType = machinery.module_from_spec(spec)
+    module.__dict__["__builtins__"] = kept_builtins(__import__=_import)
+    sys.modules[full_name] = module
+    try:
+        exec(_code_of(spec), module.__dict__)
+    except BaseException:
+        sys.modules.pop(full_name, None)
+        raise
+    setattr(package, last_name, module)
+    return module
+
+
+def _code_of(spec: "Any") -> "CodeType":
+    """Return a module's code without the `marshal.loads` of now, which arms code with probes: ours has their marks.
+
+    Where bytecode is not as the import system writes it, that makes it.
+    """
+    try:
+        data = read_file(spec.cached)
+        info = file_state(spec.origin)
+    except (OSError, TypeError):
+        return spec.loader.get_code(spec.name)  # type: ignore[no-any-return]
+    magic = sys.modules["_frozen_importlib_external"].MAGIC_NUMBER
+    state = [int(info.st_mtime) & 0xFFFFFFFF, info.st_size & 0xFFFFFFFF]
+    if data[:4] != magic or any(data[4:8]):
+        return _compile(read_file(spec.origin), spec.origin, "exec", dont_inherit=True)
+    if [int.from_bytes(data[at : at + 4], "little") for at in (8, 12)] != state:
+        return spec.loader.get_code(spec.name)  # type: ignore[no-any-return]
+    return loads(data[16:])  # type: ignore[no-any-return]
+
+
+def _import(
+    name: str, globals: object = None, locals: object = None, fromlist: "tuple[str, ...] | None" = (), level: int = 0
+) -> "ModuleType":
+    """Stand in for `__import__` in the modules that are loaded so."""
+    module = load_with_imports(name)
+    if not fromlist:
+        return sys.modules[name.partition(".")[0]]
+    for each in fromlist:
+        if not hasattr(module, each):
+            load_with_imports(name + "." + each)
     return module

@@ -66,16 +66,24 @@ def finish_run(
         raise _kept(directory, config, data_file, append, error) from error
     if status and not run.files:
         warnings = [(slug, _ended(status) if slug == "no-data-collected" else what) for slug, what in warnings]
-    damaged = [what for slug, what in warnings if slug in _DAMAGE_SLUGS]
-    is_kept = bool(os.environ.get(KEEP_VARIABLE)) or bool(damaged)
+    why = _why_kept(warnings)
+    is_kept = bool(os.environ.get(KEEP_VARIABLE)) or bool(why)
     if not is_kept:
         remove_run_directory(directory, keep=Path(data_file).absolute())
     warn(warnings, config.disable_warnings)
     if is_kept:
-        why = " for its damaged records; remove it when you have seen to them" if damaged else ""
         print_message(f"footfall: the run directory is kept{why}: {directory.path}")
     if has_summary and not is_quiet:
         show_summary(run, config, data_file, has_failed=status != 0)
+
+
+def _why_kept(warnings: list[tuple[str, str]]) -> str:
+    """Say why records are not to go with the run directory; "" where all that they hold is in the data."""
+    if any(slug in _DAMAGE_SLUGS for slug, _ in warnings):
+        return " for its damaged records; remove it when you have seen to them"
+    if any(slug == "python-unknown" and "is left out" in what for slug, what in warnings):
+        return ", for a footfall that knows that Python; remove it when you need it no more"
+    return ""
 
 
 def _resolve(directory: RunDirectory, settings: Settings, data_file: str, *, is_quiet: bool) -> RunData:

@@ -9,8 +9,8 @@ import sys
 from _weakref import ref
 
 from footfall.observe.engines.compiler_warnings import Silence
-from footfall.observe.engines.instrument import Instrumenter, NoRoomForProbesError, compile_plainly
 from footfall.observe.engines.loaders import is_same_code
+from footfall.observe.engines.plain_code import NoRoomForProbesError, compile_plainly
 from footfall.own_builtins import keep_builtins
 from footfall.probes.source_text import digest_source, read_source
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from types import CodeType, FrameType
     from typing import Any
 
+    from footfall.observe.engines.instrument import Instrumenter
     from footfall.observe.scope import Scope
 
 __all__ = ["Recoded", "add_probes", "is_alive"]
@@ -66,7 +67,7 @@ class Recoded:
 
 def add_probes(
     scope: "Scope",
-    instrumenter: Instrumenter,
+    instrumenter: "Instrumenter",
     arm: "Callable[[CodeType], CodeType]",
     has_probes: "Callable[[CodeType], bool]",
     exchange: "Callable[[CodeType, CodeType, CodeType], bool]",
@@ -218,7 +219,7 @@ def _inner_by_place(code: "CodeType") -> "dict[tuple[str, int], list[CodeType]]"
 
 
 def _counterparts_of(
-    filename: str, path: str, instrumenter: Instrumenter, arm: "Callable[[CodeType], CodeType]"
+    filename: str, path: str, instrumenter: "Instrumenter", arm: "Callable[[CodeType], CodeType]"
 ) -> _Counterparts | None:
     """Return the code of a file's text with and without probes; None where it has none."""
     try:

@@ -123,7 +123,7 @@ def _hook_rewriter(
             unseen(probes.instrument_tree, mod, source, os.fspath(module_path))
         original(mod, source, module_path, config)
 
-    mode = "b" if probes.instrumenter.with_branches else "l"
+    mode = "b" if probes.with_branches else "l"
     rewriter.rewrite_asserts = rewrite_asserts
     # pytest's own tail tells -O from none, but not -OO from -O.
     rewriter.PYC_TAIL = f"-footfall{code_state()}{mode}{sys.flags.optimize}{tail}"

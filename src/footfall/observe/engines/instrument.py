@@ -1,10 +1,14 @@
-"""Source to instrumented code, from the cache where it is known. Called by the hooks on loading and compiling."""
+"""Source to instrumented code, from the cache where it is known. Called by the hooks on loading and compiling.
+
+A process loads it, and with it the probe compiler, when it meets the first file that is measured (probe_compiler.py).
+"""
 
 import gc
 import sys
 from _ast import Module
 
 from footfall.observe.engines.compiler_warnings import Silence
+from footfall.observe.engines.plain_code import NoRoomForProbesError, compile_plainly
 from footfall.observe.engines.probe_cache import ProbeCache
 from footfall.own_builtins import keep_builtins
 from footfall.probes.forms import Forms
@@ -19,7 +23,7 @@ from footfall.pythons import HAS_LINES_OF_NOTHING, HAS_PHANTOMS_BEHIND_EXCEPT_ST
 
 keep_builtins(globals())
 
-# What `find_phantom_lines` needs of some compilers: now, since once the program runs nothing is to be imported.
+# What `find_phantom_lines` needs of some compilers: with all else, since later nothing is to be imported.
 if HAS_LINES_OF_NOTHING:
     from footfall.probes import lines_of_nothing  # noqa: F401
 if HAS_PHANTOMS_BEHIND_EXCEPT_STAR:
@@ -32,10 +36,9 @@ if TYPE_CHECKING:
     from types import CodeType
     from typing import Any
 
-__all__ = ["Instrumenter", "NoRoomForProbesError", "compile_plainly"]
+__all__ = ["Instrumenter"]
 
 _ONLY_AST = 0x400
-compile_plainly = compile  # before the engine or the program puts another in its place
 _SAFE_DEPTH = 15
 """Of blocks in blocks: so many, and what probes add, are compiled by any version. CPython and PyPy allow 20."""
 _MAX_WHOLE_BYTES = 2_000_000
@@ -43,10 +46,6 @@ _MAX_WHOLE_BYTES = 2_000_000
 _COMPILES_IN_PIECES = sys.implementation.name == "cpython"  # where a function's code is known to be the same then
 _LEFT_ALONE = "PYTEST_DONT_REWRITE"
 """In a module's docstring it keeps pytest from rewriting asserts."""
-
-
-class NoRoomForProbesError(Exception):
-    """The text compiles, but not with probes: its blocks are nested as deeply as the compiler allows."""
 
 
 class Instrumenter:
@@ -60,7 +59,6 @@ class Instrumenter:
         self._call_with_room = call_with_room
         # All else that the mode tells follows from the interpreter and its optimization, which keep entries apart too.
         self._cache = ProbeCache(cache_dir, BRANCHES if with_branches else 0)
-        self.code_state = self._cache.code_state
         self._extra_lines: int | None = None
 
     def code_of_file(self, path: str, filename: str) -> "CodeType":

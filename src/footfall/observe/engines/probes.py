@@ -9,8 +9,10 @@ from sys import _getframe  # as it is now: the program may put another there
 
 from footfall.files import is_file
 from footfall.observe.engines.compiler_warnings import Silence
-from footfall.observe.engines.instrument import Instrumenter, NoRoomForProbesError, compile_plainly
 from footfall.observe.engines.loaders import Compilations, is_same_code
+from footfall.observe.engines.plain_code import NoRoomForProbesError, compile_plainly
+from footfall.observe.engines.probe_cache import code_state
+from footfall.observe.engines.probe_compiler import ProbeCompiler
 from footfall.observe.engines.traced_files import TracedFiles
 from footfall.observe.interruptions import Undisturbed, pass_on
 from footfall.observe.messages import keep_message, report
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
     from types import CodeType
     from typing import Any
 
+    from footfall.observe.engines.instrument import Instrumenter
     from footfall.observe.engines.loaders import Text
     from footfall.observe.scope import Scope
     from footfall.settings import Settings
@@ -64,7 +67,8 @@ class Probes:
         traced: TracedFiles,
     ) -> None:
         """`traced` is for files whose code probes can't be put into."""
-        self.instrumenter = Instrumenter(settings.cache_dir, settings.branch, call_with_room)
+        self.with_branches = settings.branch
+        self._compiler = ProbeCompiler(settings, call_with_room)
         self.decide = scope.decide
         self._scope = scope
         self._arm = arm
@@ -78,9 +82,14 @@ class Probes:
         self._has_missing = False
 
     @property
+    def instrumenter(self) -> "Instrumenter":
+        """The compiler of code with probes. Raises as `ProbeCompiler.get`."""
+        return self._compiler.get()
+
+    @property
     def numbering(self) -> bytes:
         """What tells whether copies of code that come back were numbered as here."""
-        return self.instrumenter.code_state.encode()
+        return code_state().encode()
 
     def path_of(self, filename: str, name: str | None) -> str | None:
         """Return the absolute path of the file when it is measured; without a module's name, when it may be."""
@@ -305,6 +314,8 @@ class Probes:
         try:
             with Undisturbed():
                 path, is_known = self._scope.decide_before_run(code.co_filename)
+                if path is not None:
+                    self._compiler.get()  # before code of the project runs
             return self._arm(code, path if path is not None and is_known else self._scope.decide)
         except Exception as error:  # as above
             self.failed(code.co_filename, error)
