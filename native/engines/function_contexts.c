@@ -1,5 +1,6 @@
-/* engines/function_contexts.c lets functions whose name begins with "test" begin a context, which ends where their frame
- * returns, yields or is left by an exception, as coverage.py does it by its trace function. It owns what asks for labels.
+/* engines/function_contexts.c lets functions begin a context, which ends where their frame returns, yields or is left by an
+ * exception, as coverage.py does it by its trace function. It owns what asks for labels. Plugins are asked with each frame,
+ * which the engine `settrace` tells of; functions whose name begins with "test" need no trace function.
  *
  * Any code may be such a function, also code that no engine measures, so frames are seen by the interpreter's frame
  * evaluation function (PEP 523): a look at the name for each frame. Within a test nothing is to be seen, and there it is taken
@@ -40,7 +41,8 @@
 #define DEFAULT_STACK_BYTES ((size_t)8 << 20)
 
 struct function_contexts {
-    PyObject *label_of; /* owned: (code, globals, self) or (code, globals) -> str | None */
+    PyObject *label_of; /* owned: (code, globals, self) or (code, globals) -> str | None, of functions named test* */
+    PyObject *label_of_frame; /* owned: frame -> str | None; NULL where no engine is to tell of frames */
     _PyFrameEvalFunction before; /* what evaluated frames before */
     int owns_samples; /* the label of samples is ours, not a test runner's */
     int has_failed;
@@ -52,6 +54,7 @@ static module_state *measured;
 /* Of the running thread. */
 static _Thread_local struct {
     int is_in_context; /* a frame below holds one */
+    const PyFrameObject *holder; /* borrowed: that frame, where an engine tells of frames */
     int is_asking; /* for a label: what runs is not the program's doing */
     uintptr_t deepest; /* the address on the stack beyond which frames are left to the interpreter; 0 is unknown */
 } running;
@@ -119,25 +122,31 @@ self_of(struct _PyInterpreterFrame *frame, PyCodeObject *code)
     return value;
 }
 
-/* The label of the context that the frame begins: owned; NULL, without an exception, when it begins none. */
+/* The label of a context: owned; NULL, without an exception, when none is begun. */
 static PyObject *
-ask(struct function_contexts *contexts, struct _PyInterpreterFrame *frame)
+ask(PyObject *label_of, PyObject *const *arguments, size_t n_arguments)
 {
-    PyCodeObject *code = (PyCodeObject *)code_of(frame); // borrowed
-    PyObject *self = self_of(frame, code); // borrowed from the frame, which waits
-    PyObject *arguments[] = {(PyObject *)code, frame->f_globals, self};
     running.is_asking = 1;
     room_change(ROOM);
-    PyObject *label = call_unseen(contexts->label_of, arguments, self == NULL ? 2 : 3); // owned
+    PyObject *label = call_unseen(label_of, arguments, n_arguments); // owned
     room_change(-ROOM);
     running.is_asking = 0;
     if (label == NULL) {
         PyErr_Clear(); /* the program's attributes raise what they like */
     }
-    else if (!PyUnicode_Check(label) || PyUnicode_GET_LENGTH(label) == 0) {
+    else if (!PyUnicode_Check(label)) {
         Py_CLEAR(label);
     }
     return label;
+}
+
+static PyObject *
+ask_by_name(struct function_contexts *contexts, struct _PyInterpreterFrame *frame)
+{
+    PyCodeObject *code = (PyCodeObject *)code_of(frame); // borrowed
+    PyObject *self = self_of(frame, code); // borrowed from the frame, which waits
+    PyObject *arguments[] = {(PyObject *)code, frame->f_globals, self};
+    return ask(contexts->label_of, arguments, self == NULL ? 2 : 3);
 }
 
 /* Say once that a context could not begin or end. */
@@ -154,18 +163,60 @@ fail(module_state *state)
 /* Let the process be in the context, "" for none. The thread is not bound to it: as with coverage.py a context is of all that
  * runs meanwhile. */
 static void
-switch_to(module_state *state, PyObject *label)
+switch_to(module_state *state, PyObject *label, int is_beginning)
 {
     struct function_contexts *contexts = state->function_contexts;
     if (contexts_switch(state, label) < 0 || contexts_unbind(state) < 0) {
         fail(state);
     }
-    int is_beginning = PyUnicode_GET_LENGTH(label) != 0;
     if (is_beginning) {
         contexts->owns_samples = state->sample_label == NULL || PyUnicode_GET_LENGTH(state->sample_label) == 0;
     }
     if (contexts->owns_samples) {
         contexts_label_samples(state, label);
+    }
+}
+
+/* The context has ended. An exception that is set stays. */
+static void
+switch_back(module_state *state)
+{
+    PyObject *type = NULL, *value = NULL, *trace = NULL; // owned
+    PyErr_Fetch(&type, &value, &trace);
+    PyObject *none = PyUnicode_New(0, 0); // owned; the interpreter's own
+    switch_to(state, none, 0);
+    Py_DECREF(none);
+    PyErr_Restore(type, value, trace);
+}
+
+void
+function_contexts_call(module_state *state, PyFrameObject *frame)
+{
+    struct function_contexts *contexts = state->function_contexts;
+    if (contexts == NULL || contexts->label_of_frame == NULL || running.holder != NULL || running.is_asking) {
+        return;
+    }
+    PyObject *type = NULL, *value = NULL, *trace = NULL; // owned
+    PyErr_Fetch(&type, &value, &trace);
+    PyObject *argument = (PyObject *)frame; // borrowed
+    PyObject *label = ask(contexts->label_of_frame, &argument, 1); // owned
+    if (label != NULL && state->function_contexts == contexts) {
+        running.holder = frame;
+        switch_to(state, label, 1);
+    }
+    Py_XDECREF(label);
+    PyErr_Restore(type, value, trace);
+}
+
+void
+function_contexts_return(module_state *state, const PyFrameObject *frame)
+{
+    if (running.holder != frame) {
+        return;
+    }
+    running.holder = NULL;
+    if (state->function_contexts != NULL) {
+        switch_back(state);
     }
 }
 
@@ -216,11 +267,11 @@ evaluate_test(PyThreadState *thread, struct _PyInterpreterFrame *frame, int thro
     _PyFrameEvalFunction next = state->function_contexts->before;
     PyObject *type = NULL, *value = NULL, *trace = NULL; // owned
     PyErr_Fetch(&type, &value, &trace); /* one that is thrown into a generator */
-    PyObject *label = ask(state->function_contexts, frame); // owned
+    PyObject *label = ask_by_name(state->function_contexts, frame); // owned
     int begins = label != NULL && measured == state;
     if (begins) {
         running.is_in_context = 1;
-        switch_to(state, label);
+        switch_to(state, label, 1);
         if (is_only_thread(thread)) {
             look_away(thread);
         }
@@ -233,11 +284,7 @@ evaluate_test(PyThreadState *thread, struct _PyInterpreterFrame *frame, int thro
     }
     running.is_in_context = 0;
     if (measured == state) {
-        PyErr_Fetch(&type, &value, &trace);
-        PyObject *none = PyUnicode_New(0, 0); // owned; the interpreter's own
-        switch_to(state, none);
-        Py_DECREF(none);
-        PyErr_Restore(type, value, trace);
+        switch_back(state);
         look_again(thread->interp);
     }
     return result;
@@ -338,6 +385,27 @@ function_contexts_start(PyObject *module, PyObject *args)
     Py_RETURN_NONE;
 }
 
+PyDoc_STRVAR(function_contexts_trace_doc,
+             "function_contexts_trace($module, label_of, /)\n--\n\n"
+             "Let frames begin the context `label_of(frame)`, None for none, as the engine settrace tells of them.");
+
+static PyObject *
+function_contexts_trace(PyObject *module, PyObject *label_of)
+{
+    module_state *state = get_state(module);
+    if (state->function_contexts != NULL) {
+        PyErr_SetString(PyExc_RuntimeError, "functions begin contexts already");
+        return NULL;
+    }
+    struct function_contexts *contexts = PyMem_Calloc(1, sizeof *contexts);
+    if (contexts == NULL) {
+        return PyErr_NoMemory();
+    }
+    contexts->label_of_frame = Py_NewRef(label_of);
+    state->function_contexts = contexts;
+    Py_RETURN_NONE;
+}
+
 PyDoc_STRVAR(function_contexts_look_doc,
              "function_contexts_look($module, /)\n--\n\n"
              "A thread is about to start: see its frames, also where the present one is in a test.");
@@ -361,6 +429,7 @@ function_contexts_stop(PyObject *module, PyObject *Py_UNUSED(ignored))
 
 static PyMethodDef function_contexts_methods[] = {
     {"function_contexts_start", function_contexts_start, METH_VARARGS, function_contexts_start_doc},
+    {"function_contexts_trace", function_contexts_trace, METH_O, function_contexts_trace_doc},
     {"function_contexts_look", function_contexts_look, METH_NOARGS, function_contexts_look_doc},
     {"function_contexts_stop", function_contexts_stop, METH_NOARGS, function_contexts_stop_doc},
     {NULL, NULL, 0, NULL},
@@ -377,6 +446,7 @@ function_contexts_traverse(module_state *state, visitproc visit, void *arg)
 {
     if (state->function_contexts != NULL) {
         Py_VISIT(state->function_contexts->label_of);
+        Py_VISIT(state->function_contexts->label_of_frame);
     }
     return 0;
 }
@@ -394,5 +464,6 @@ function_contexts_clear(module_state *state)
     }
     state->function_contexts = NULL;
     Py_CLEAR(contexts->label_of);
+    Py_CLEAR(contexts->label_of_frame);
     PyMem_Free(contexts);
 }

@@ -1,7 +1,7 @@
 """The C core: what runs inside the measured process. CPython only; a test holds this file against the module."""
 
 from collections.abc import Callable
-from types import CodeType
+from types import CodeType, FrameType
 from typing import Any, TypeVar
 
 _Result = TypeVar("_Result")
@@ -126,6 +126,9 @@ def function_contexts_start(label_of: Callable[..., str | None], is_waiting: boo
 
     `is_waiting` when what evaluates frames now gives way of itself. RuntimeError in a further interpreter.
     """
+
+def function_contexts_trace(label_of: Callable[[FrameType], str | None], /) -> None:
+    """Let frames begin the context `label_of(frame)`, None for none, as the engine settrace tells of them."""
 
 def function_contexts_look() -> None:
     """A thread is about to start: see its frames, also where the present one is in a test."""

@@ -32,6 +32,7 @@ class Settings:
         self.with_tasks = False
         self.context = ""
         self.function_contexts = False
+        self.plugin_contexts = False
         self.cache_dir = ""
         self.source_dir: list[str] = []
         self.source_pkg: list[str] = []
@@ -81,7 +82,7 @@ def read_settings(directory: str) -> Settings:
             value = unescape(value)
             if key in _LISTS:
                 getattr(settings, key).append(value)
-            elif key in ("branch", "cover", "profile", "precise", "with_tasks", "function_contexts"):
+            elif key in ("branch", "cover", "profile", "precise", "with_tasks", "function_contexts", "plugin_contexts"):
                 setattr(settings, key, value == "1")
             elif key in ("rate_hz", "max_cpu_ppm"):
                 setattr(settings, key, int(value))

@@ -269,6 +269,89 @@ def test_another_word_is_refused(tmp_path, footfall):
     assert "Don't understand dynamic_context setting: 'tests'" in done.stderr
 
 
+PLUGIN = """\
+from coverage import CoveragePlugin
+
+class Steps(CoveragePlugin):
+    def __init__(self, prefix):
+        self.prefix = prefix
+
+    def dynamic_context(self, frame):
+        name = frame.f_code.co_name
+        if name == "step_failing":
+            1 / 0
+        if name.startswith("step_"):
+            return f"{self.prefix}{name}({frame.f_locals.get('n')})"
+
+def coverage_init(registry, options):
+    registry.add_dynamic_context(Steps(options["prefix"]))
+"""
+
+STEPS = """\
+import asyncio, helper, sys, threading
+
+def step_one(n):
+    helper.work(n)
+    step_two(3)
+
+def step_two(n):
+    helper.work(n)
+
+def step_many(n):
+    yield helper.work(5)
+    yield helper.work(6)
+
+async def step_waiting(n):
+    helper.work(7)
+    await asyncio.sleep(0)
+    helper.work(8)
+
+def test_first():
+    helper.work(9)
+    step_one(10)
+
+def step_failing():
+    helper.work(14)
+
+step_one(1)
+for _ in step_many(1):
+    helper.work(11)
+asyncio.run(step_waiting(3))
+test_first()
+may_run = threading.Event()
+thread = threading.Thread(target=lambda: (may_run.wait(), step_two(12)))
+thread.start()
+may_run.set(), thread.join()
+helper.work(13)
+if "failing" in sys.argv:
+    step_failing()
+    step_two(15)
+"""
+
+
+def test_contexts_of_plugins_are_those_of_coverage(tmp_path, footfall):
+    """A plugin is asked of each frame outside of a context, behind `test_function`; one that fails is named, once."""
+    _write(tmp_path, branch=True)
+    settings = SETTINGS.format(branch=True) + "plugins = steps\n[steps]\nprefix = at:\n"
+    (tmp_path / ".coveragerc").write_text(settings)
+    (tmp_path / "steps.py").write_text(PLUGIN)
+    (tmp_path / "main.py").write_text(STEPS)
+    environment = {**os.environ, "COVERAGE_CORE": "pytrace" if IS_PYPY else "ctrace", "COVERAGE_FILE": ".theirs"}
+    command = [sys.executable, "-m", "coverage", "run", "main.py"]
+    subprocess.run(command, cwd=tmp_path, env=environment, check=True, timeout=60)
+    done = footfall("run", "-q", "--no-profile", "main.py")
+    assert done.stderr.count("\n") == done.stderr.count("settrace]") == 1
+    ours = _lines_by_context(tmp_path / ".coverage")
+    assert ours == _lines_by_context(tmp_path / ".theirs")
+    contexts = {context for context, _ in ours}
+    steps = {"at:step_one(1)", "at:step_many(1)", "at:step_waiting(3)", "at:step_two(12)"}
+    assert contexts == {"", "__main__.test_first", *steps}
+    done = footfall("run", "-q", "--no-profile", "main.py", "failing")
+    assert done.returncode == 0
+    assert done.stderr.count("[plugin-failed]") == done.stderr.count("ZeroDivisionError") == 1
+    assert "at:step_two(15)" not in {context for context, _ in _lines_by_context(tmp_path / ".coverage")}
+
+
 DEEP = """\
 import sys, threading
 

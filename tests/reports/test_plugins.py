@@ -102,10 +102,6 @@ FAILING = {
         "def coverage_init(reg, options):\n    reg.add_file_tracer(object())\n",
         "AttributeError",
     ),
-    "names contexts": (
-        "def coverage_init(reg, options):\n    reg.add_dynamic_context(object())\n",
-        "its contexts are not recorded",
-    ),
 }
 
 

@@ -12,6 +12,7 @@
 #include "engines/context_labels.h"
 #include "engines/decision.h"
 #include "engines/engine.h"
+#include "engines/function_contexts.h"
 #include "engines/other_context_events.h"
 #include "engines/probes/probes.h"
 #include "record/recorder.h"
@@ -520,6 +521,12 @@ trace(PyObject *function, PyFrameObject *frame, int what, PyObject *Py_UNUSED(ar
     if (what != PyTrace_CALL && what != PyTrace_LINE && what != PyTrace_RETURN) {
         return 0;
     }
+    if (what == PyTrace_CALL) {
+        function_contexts_call(state, frame);
+        if (state->settrace != engine) {
+            return 0; /* it was stopped meanwhile */
+        }
+    }
     PyCodeObject *code = PyFrame_GetCode(frame); // owned
     traced_code *traced = traced_code_of(state, code, what);
     int status = traced == NULL ? -1 : 0;
@@ -531,6 +538,9 @@ trace(PyObject *function, PyFrameObject *frame, int what, PyObject *Py_UNUSED(ar
     }
     if (status < 0 && state->settrace == engine) {
         fail(state); /* else it was stopped by another thread */
+    }
+    if (what == PyTrace_RETURN) {
+        function_contexts_return(state, frame);
     }
     Py_DECREF(code);
     return 0;

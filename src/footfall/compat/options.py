@@ -78,7 +78,7 @@ def refusal(config: Config, concurrency: Iterable[str], has_plugins: bool) -> Co
         return unsupported(
             "cover_pylib=True", "the standard library is never measured", "Leave it out, or measure by coverage.py."
         )
-    if has_plugins or config.unapplied_plugins or config.file_tracers:
+    if has_plugins or config.unapplied_plugins or config.file_tracers or config.context_plugins:
         return unsupported(
             "plugins",
             "of coverage.py's plugins only those that set options are applied",

@@ -152,6 +152,8 @@ class Config:
     plugins: list[str] = field(default_factory=list)
     plugin_options: dict[str, dict[str, object]] = field(default_factory=dict)
     unapplied_plugins: list[str] = field(default_factory=list)
+    context_plugins: list[Any] = field(default_factory=list)
+    """Plugins that name contexts, as their modules made them."""
     file_tracers: list[Any] = field(default_factory=list)
     """Plugins that measure files (templates), as their modules made them."""
     # what counts: None keeps coverage.py's defaults

@@ -1,4 +1,4 @@
-"""coverage.py's plugins: those that set options are applied, those that measure files are kept for runs and reports.
+"""coverage.py's plugins: those that set options are applied; those that measure files or name contexts are kept.
 
 A plugin is a module with `coverage_init(registry, options)` (coverage.py's documentation, "Plug-in classes"). They are
 classes of coverage.py's, so a plugin needs it to be installed; footfall does not.
@@ -18,9 +18,10 @@ from typing import Any, Final
 from footfall.config.configuration import Config
 from footfall.config.named_options import NamedOptions
 
-__all__ = ["apply_plugins", "describe_file_tracers", "load_described"]
+__all__ = ["apply_plugins", "describe_plugins", "load_described"]
 
-_NOT_DESCRIBED: Final = ("file_tracers", "warnings")
+_OBJECTS: Final = ("context_plugins", "file_tracers")
+_NOT_DESCRIBED: Final = (*_OBJECTS, "warnings")
 
 
 class _Settings:
@@ -38,7 +39,7 @@ class _Registry:
         self._module = module
         self.configurers: list[Any] = []
         self.file_tracers: list[Any] = []
-        self.unsupported: list[str] = []
+        self.context_plugins: list[Any] = []
 
     def add_configurer(self, plugin: Any) -> None:
         self.configurers.append(self._named(plugin))
@@ -47,7 +48,7 @@ class _Registry:
         self.file_tracers.append(self._named(plugin))
 
     def add_dynamic_context(self, plugin: Any) -> None:
-        self.unsupported.append("its contexts are not recorded")
+        self.context_plugins.append(self._named(plugin))
 
     def add_noop(self, plugin: Any) -> None:
         """A plugin that does nothing, for tests."""
@@ -60,15 +61,16 @@ class _Registry:
 
 
 def apply_plugins(config: Config, directory: str = "") -> None:
-    """Let the configuration's plugins set options in their order; add a warning for each that can't or does more.
+    """Let the configuration's plugins set options in their order; add a warning for each that can't.
 
-    Those that measure files are added to `config.file_tracers`. What a plugin that fails has set is taken back. Nothing
-    that it raises goes further. Modules of the project in `directory` (default: the current one) can be plugins.
+    Those that measure files are added to `config.file_tracers`, those that name contexts to `config.context_plugins`.
+    What a plugin that fails has set is taken back. Nothing that it raises goes further. Modules of the project in
+    `directory` (default: the current one) can be plugins.
     """
     with _importable(directory):
         for name in config.plugins:
             registry = _Registry(name)
-            before = copy.deepcopy({each: getattr(config, each) for each in Config.__slots__ if each != "file_tracers"})
+            before = copy.deepcopy({each: getattr(config, each) for each in Config.__slots__ if each not in _OBJECTS})
             try:
                 init = importlib.import_module(name).coverage_init
                 init(registry, dict(config.plugin_options.get(name, {})))
@@ -81,16 +83,13 @@ def apply_plugins(config: Config, directory: str = "") -> None:
                 config.unapplied_plugins.append(name)
                 continue
             config.file_tracers += registry.file_tracers
-            if registry.unsupported:
-                config.warnings.append(
-                    ("plugins-ignored", f"coverage.py's plugin {name} is not applied whole: {_joined(registry)}.")
-                )
-                config.unapplied_plugins.append(name)
+            config.context_plugins += registry.context_plugins
 
 
-def describe_file_tracers(config: Config) -> str:
-    """Return what measured processes load the file tracers from, by `load_described`; "" where there are none."""
-    modules = dict.fromkeys(plugin._coverage_plugin_name.rpartition(".")[0] for plugin in config.file_tracers)
+def describe_plugins(config: Config) -> str:
+    """Return what measured processes load the plugins from, by `load_described`; "" where there are none to load."""
+    plugins = [*config.file_tracers, *config.context_plugins]
+    modules = dict.fromkeys(plugin._coverage_plugin_name.rpartition(".")[0] for plugin in plugins)
     if not modules:
         return ""
     described = {each.name: getattr(config, each.name) for each in fields(config) if each.name not in _NOT_DESCRIBED}
@@ -98,11 +97,11 @@ def describe_file_tracers(config: Config) -> str:
     return json.dumps(described, default=str)
 
 
-def load_described(described: str, directory: str) -> tuple[list[Any], list[tuple[str, str]]]:
-    """Load file tracers in a measured process; return them, and (slug, text) of what went wrong."""
+def load_described(described: str, directory: str) -> tuple[list[Any], list[Any], list[tuple[str, str]]]:
+    """Load plugins in a measured process: file tracers, those that name contexts, and (slug, text) of failures."""
     config = Config(**json.loads(described))
     apply_plugins(config, directory)
-    return config.file_tracers, config.warnings
+    return config.file_tracers, config.context_plugins, config.warnings
 
 
 def _failure(name: str, error: BaseException) -> str:
@@ -115,10 +114,6 @@ def _failure(name: str, error: BaseException) -> str:
             return f"{text} It needs coverage.py beside footfall: pip install coverage"
         return f"{text} Install what has the module {package} where footfall is."
     return text
-
-
-def _joined(registry: _Registry) -> str:
-    return " and ".join(dict.fromkeys(registry.unsupported))
 
 
 @contextlib.contextmanager

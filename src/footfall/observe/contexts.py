@@ -75,7 +75,7 @@ def _say_of_functions() -> None:
     global _has_met_functions
     if not _has_met_functions:
         _has_met_functions = True
-        what = "contexts are named by dynamic_context = test_function and by the program or a plugin at the same time."
+        what = "contexts are named by dynamic_context or a plugin of coverage.py, and by the program or pytest as well."
         report("dynamic-conflict", what, "Leave out one of them: each ends the other's contexts.")
 
 

@@ -1,8 +1,8 @@
-"""Functions named test* and runTest begin a context: coverage.py's setting `dynamic_context = test_function`.
+"""Functions that begin a context: those named test* (coverage.py's `dynamic_context = test_function`), or a plugin's.
 
 The context is of all that the process runs until the function returns, yields or is left by an exception, as with
 coverage.py; a test within a test begins none. `_core` sees them begin (native/engines/function_contexts.c), on PyPy
-the engine `settrace` does.
+and for plugins, which are asked with frames, the engine `settrace` does.
 """
 
 import sys
@@ -16,10 +16,16 @@ keep_builtins(globals())
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from types import CodeType, FrameType
     from typing import Any
 
-__all__ = ["are_on", "label_of_frame", "start", "stop"]
+    from footfall.observe.file_tracers.files import FileTracers
+
+    LabelOf = Callable[[FrameType], str | None]
+    """From a frame that begins or goes on to the context that it begins."""
+
+__all__ = ["are_on", "label_of_frame", "labels_of", "start", "start_traced", "stop"]
 
 _OPTIMIZED = 1  # inspect.CO_OPTIMIZED: the code is a function's
 
@@ -30,7 +36,7 @@ _has_followed = False
 
 
 def start(is_main_awaited: bool = False) -> None:
-    """Let functions begin contexts from now on. On CPython the record file must be open.
+    """Let functions named test* begin contexts from now on. On CPython the record file must be open.
 
     `is_main_awaited`: the probes engine evaluates frames until the main script comes.
     """
@@ -53,6 +59,33 @@ def start(is_main_awaited: bool = False) -> None:
                 _core.function_contexts_look()
 
         wrap_thread_functions(_core.children_wrap, look)
+
+
+def start_traced(label_of: "LabelOf") -> None:
+    """Let frames begin the contexts that `label_of` gives, as the engine `settrace`, which is to start, sees them."""
+    global are_on
+    are_on = contexts.have_functions = True
+    if sys.implementation.name == "cpython":
+        from footfall import _core
+
+        _core.function_contexts_trace(label_of)
+
+
+def labels_of(names_tests: bool, file_tracers: "FileTracers | None") -> "LabelOf":
+    """Return what gives a frame's label: by its name, where test functions are to begin contexts, or by plugins."""
+
+    def label_of(frame: "FrameType") -> str | None:
+        label = None
+        if names_tests:
+            try:
+                label = label_of_frame(frame)
+            except Exception:  # the program's attributes raise what they like
+                label = None
+        if label is None and file_tracers is not None and contexts.label() != UNCOVERED_CONTEXT:
+            label = file_tracers.context_of(frame)
+        return label
+
+    return label_of
 
 
 def stop() -> None:

@@ -82,6 +82,9 @@ def _measure_in_core(settings: "Settings", engine: int, warning: "tuple[str, str
     elif engine == ENGINE_SETTRACE:
         _report_tracer()
         settrace.start(settings, scope, only_new=only_new)
+    if settings.plugin_contexts:
+        what = "plugins of coverage.py name no contexts where measuring begins in a program that runs."
+        report("plugins-ignored", what, "Start it with `footfall run`.")
     if settings.function_contexts:
         function_contexts.start()
 

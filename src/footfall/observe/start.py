@@ -92,6 +92,12 @@ def choose_engine(settings: Settings) -> "tuple[int, tuple[str, str] | None]":
     elif engine == ENGINE_PROBES and not HAS_PROBES:
         warning = ("engine-unusable", "probes are for CPython 3.11 to 3.13 and PyPy: the default engine is used.")
         engine = default
+    if settings.plugin_contexts and engine != ENGINE_SETTRACE:
+        what = (
+            "a plugin of coverage.py is asked of each function's context, for which the slower engine settrace is used."
+        )
+        warning = ("plugins-settrace", what)
+        engine = ENGINE_SETTRACE
     if settings.plugins and engine != ENGINE_SETTRACE and not HAS_MONITORING:
         what = "for the files of coverage.py's plugins this Python needs the slower engine settrace."
         warning = ("plugins-settrace", what)
@@ -134,12 +140,20 @@ def _start_coverage(settings: Settings) -> None:
         probes.start(settings, scope)
     if traced_frames is not None and engine != ENGINE_SETTRACE:
         _start_plugin_tool(traced_frames)
-    if settings.function_contexts:
-        from footfall.observe import function_contexts
-
-        function_contexts.start(is_main_awaited=engine == ENGINE_PROBES)
+    if settings.plugin_contexts or settings.function_contexts:
+        _begin_contexts(settings, scope, engine)
     if warning is not None:
         report(*warning)  # PyPy's record is open by now, too
+
+
+def _begin_contexts(settings: Settings, scope: Scope, engine: int) -> None:
+    """Let functions begin contexts."""
+    from footfall.observe import function_contexts
+
+    if settings.plugin_contexts:
+        function_contexts.start_traced(function_contexts.labels_of(settings.function_contexts, scope.file_tracers))
+    else:
+        function_contexts.start(is_main_awaited=engine == ENGINE_PROBES)
 
 
 def _watch_files(settings: Settings, scope: Scope) -> "TracedFrames":

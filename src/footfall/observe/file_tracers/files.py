@@ -66,6 +66,7 @@ class FileTracers:
         self._scope = scope
         self._starting: FrameType | None = _frame_of_site()
         self._plugins: list[Plugin] | None = None
+        self._context_plugins: list[Plugin] = []
         self._known: dict[str, TracedFile | None] = {}
         self.is_loading = False
         """Whether modules of plugins are being imported."""
@@ -97,19 +98,39 @@ class FileTracers:
         path = traced.sources[name] = self._scope.decide_traced(name, frame.f_globals)
         return path
 
+    def context_of(self, frame: "FrameType") -> str | None:
+        """Return the context that a frame begins, by the first plugin that names one; None where none does."""
+        if self._plugins is None:
+            if not self._has_begun():
+                return None
+            self._load()
+        for plugin in self._context_plugins:
+            if not plugin.is_on:
+                continue
+            try:
+                label = plugin.object.dynamic_context(frame)
+                if label is None:
+                    continue
+                if not isinstance(label, str):
+                    raise TypeError("dynamic_context returned " + repr(label)[:80])
+                return str(label)
+            except (Exception, SystemExit) as error:
+                self.failed(plugin, error, "It names no contexts any more.")
+        return None
+
     @staticmethod
     def refuse_lines(answer: object) -> "Never":
         """Raise what is wrong with the lines that a plugin gave."""
         raise TypeError("line_number_range returned " + repr(answer)[:80])
 
-    def failed(self, plugin: Plugin, error: BaseException) -> None:
+    def failed(self, plugin: Plugin, error: BaseException, result: str = "Its files are not in the results.") -> None:
         """Switch a plugin off and say so, unless the error is the program's: of a signal handler, or its full stack."""
         pass_on(error)
         if isinstance(error, RecursionError) or not plugin.is_on:
             return
         plugin.is_on = False
         what = "the plugin " + plugin.name + " failed and is switched off in process: " + _description(error)
-        report("plugin-failed", what, "Its files are not in the results.")
+        report("plugin-failed", what, result)
         for tell in self.on_failure:
             tell(plugin)
 
@@ -129,8 +150,9 @@ class FileTracers:
         self.is_loading = True
         try:
             load: Any = __import__("footfall.config.plugins", fromlist=["load_described"]).load_described
-            plugins, messages = load(self._described, self._directory)
+            plugins, context_plugins, messages = load(self._described, self._directory)
             self._plugins = [Plugin(plugin) for plugin in plugins]
+            self._context_plugins = [Plugin(plugin) for plugin in context_plugins]
         except (Exception, SystemExit) as error:
             pass_on(error)
             messages = [("plugin-failed", "coverage.py's plugins can't be loaded in a process: " + _description(error))]

@@ -1,8 +1,7 @@
-"""Functions named test* begin a context, on PyPy: `following` returns a trace function that sees them begin."""
+"""Functions begin a context, on PyPy: `following` returns a trace function that sees them begin."""
 
 import _thread
 
-from footfall.observe.function_contexts import label_of_frame
 from footfall.observe.pypy.contexts import switch_unbound
 from footfall.observe.pypy.recursion import hidden_applevel
 from footfall.own_builtins import keep_builtins
@@ -15,20 +14,22 @@ if TYPE_CHECKING:
     from types import FrameType
     from typing import Any
 
+    from footfall.observe.function_contexts import LabelOf
+
     Trace = Callable[[FrameType, str, object], Any]
 
 __all__ = ["following"]
 
 
-def following(trace: "Trace") -> "Trace":
-    """Return a trace function that does what `trace` does, within the contexts that functions begin."""
+def following(trace: "Trace", label_of: "LabelOf") -> "Trace":
+    """Return a trace function that does what `trace` does, within the contexts that frames begin by `label_of`."""
     in_context: set[int] = set()
     """Threads with a frame that has begun one."""
 
     @hidden_applevel  # type: ignore[untyped-decorator]
     def footfall_trace(frame: "FrameType", event: str, arg: object) -> "Trace | None":
         thread = _thread.get_ident()
-        label = None if thread in in_context else _label(frame)
+        label = None if thread in in_context else label_of(frame)
         if label is None:
             return trace(frame, event, arg)  # type: ignore[no-any-return]
         in_context.add(thread)
@@ -46,10 +47,3 @@ def following(trace: "Trace") -> "Trace":
         return trace_test
 
     return footfall_trace  # type: ignore[no-any-return]
-
-
-def _label(frame: "FrameType") -> str | None:
-    try:
-        return label_of_frame(frame)
-    except Exception:  # the program's attributes raise what they like
-        return None

@@ -69,8 +69,11 @@ def start(
     recorder = PureRecorder(settings, ENGINE_SETTRACE, is_late)
     files = _Files(recorder, decide, settings.branch, PhantomLines().offsets)
     files.traced_frames = traced_frames
-    if settings.function_contexts:
-        files.trace = load_own("pypy.function_contexts").following(files.trace)
+    if settings.function_contexts or settings.plugin_contexts:
+        from footfall.observe.function_contexts import labels_of
+
+        label_of = labels_of(settings.function_contexts, scope.file_tracers if settings.plugin_contexts else None)
+        files.trace = load_own("pypy.function_contexts").following(files.trace, label_of)
     os.register_at_fork(after_in_child=lambda: _begin_child(recorder, files))
     if is_late and not only_new:
         _trace_running(sys._getframe(1), files)

@@ -64,6 +64,8 @@ class RunSettings:
     context: str = ""
     function_contexts: bool = False
     """Whether functions named test* begin contexts (coverage.py's `dynamic_context = test_function`)."""
+    plugin_contexts: bool = False
+    """Whether some of `plugins` name contexts."""
     source_dir: list[str] = field(default_factory=list)
     source_pkg: list[str] = field(default_factory=list)
     include: list[str] = field(default_factory=list)
@@ -141,6 +143,7 @@ def settings_from_config(config: Config, *, cover: bool = True) -> RunSettings:
         engine=os.environ.get(ENGINE_VARIABLE) or config.engine,
         context=config.context,
         function_contexts=names_test_functions(config),
+        plugin_contexts=bool(config.context_plugins),
         source_dir=[_checked_directory(directory) for directory in directories],
         source_pkg=packages,
         include=make_patterns_absolute(config.run_include),
@@ -150,11 +153,11 @@ def settings_from_config(config: Config, *, cover: bool = True) -> RunSettings:
 
 
 def _describe_plugins(config: Config) -> str:
-    if not config.file_tracers:
+    if not config.file_tracers and not config.context_plugins:
         return ""
-    from footfall.config.plugins import describe_file_tracers  # for those who have some
+    from footfall.config.plugins import describe_plugins  # for those who have some
 
-    return describe_file_tracers(config)
+    return describe_plugins(config)
 
 
 def _checked_directory(source: str) -> str:
@@ -243,6 +246,7 @@ def _write_settings(path: Path, settings: RunSettings, cache: Path) -> None:
         ("precise", str(int(settings.precise))),
         ("with_tasks", str(int(settings.with_tasks))),
         ("function_contexts", str(int(settings.function_contexts))),
+        ("plugin_contexts", str(int(settings.plugin_contexts))),
         ("engine", settings.engine),
         ("context", settings.context),
         ("cache_dir", str(cache)),
