@@ -13,7 +13,7 @@ from footfall.analyze.profile.calltree import Profile
 from footfall.errors import FootfallError
 from footfall.formats import COLLECTOR_PATH
 from footfall.load.profiles.opened import OpenedProfile
-from footfall.load.profiles.text.austin import AustinSamples
+from footfall.load.profiles.text.austin import INVALID_FRAME, AustinSamples
 
 __all__ = ["MAGIC", "read_mojo"]
 
@@ -25,7 +25,6 @@ _MAX_VARINT_BYTES: Final = 10
 _MAX_FRAMES: Final = 1 << 20
 _UNKNOWN: Final = 1
 """The number of the string that stands for a name that could not be read; 0 is the empty one."""
-_INVALID_FRAME: Final = "(invalid frame)"
 
 _METADATA, _STACK, _FRAME, _FRAME_INVALID, _FRAME_REF, _FRAME_KERNEL, _GC, _IDLE = range(1, 9)
 _METRIC_TIME, _METRIC_MEMORY, _STRING, _STRING_REF, _STACK_REPEAT = range(9, 14)
@@ -108,8 +107,11 @@ class _MojoSamples:
         self._frames: dict[tuple[int, int], int] = {}
         self._pid = 0
         self._thread = -1
-        self._stack: list[int] = []
-        self._stacks: dict[int, list[int]] = {}
+        self._node = 0
+        """Of the sample's innermost frame up to now."""
+        self._depth = 0
+        self._last_nodes: dict[int, tuple[int, int]] = {}
+        """Of each thread the node of its last sample, and how deep it is."""
         self._time_us: int | None = None
         self._is_idle = False
 
@@ -127,9 +129,9 @@ class _MojoSamples:
             self._define_frame(stream)
         elif event == _FRAME_REF:
             number = self._frames.get((self._pid, _read_number(stream)))
-            self._add_frame(tree.frame(_INVALID_FRAME) if number is None else number)
+            self._add_frame(tree.frame(INVALID_FRAME) if number is None else number)
         elif event == _FRAME_INVALID:
-            self._add_frame(tree.frame(_INVALID_FRAME))
+            self._add_frame(tree.frame(INVALID_FRAME))
         elif event == _FRAME_KERNEL:
             self._add_frame(tree.frame(_read_text(stream), "[kernel]"))
         elif event == _GC:
@@ -144,7 +146,7 @@ class _MojoSamples:
             key = _read_number(stream)
             self._strings[self._pid, key] = _read_text(stream)
         elif event == _STACK_REPEAT:
-            self._stack = list(self._stacks.get(self._thread, ()))
+            self._node, self._depth = self._last_nodes.get(self._thread, (0, 0))
         else:
             raise _Damaged(f"there is no event {event}")
 
@@ -163,15 +165,15 @@ class _MojoSamples:
     def end_sample(self) -> None:
         """Count the sample that is complete, if there is one."""
         if self._thread >= 0 and self._time_us is not None:
-            node = self.samples.tree.stack(self._stack)
-            self.samples.add(node, self._thread, self._time_us, is_idle=self._is_idle)
-            self._stacks[self._thread] = self._stack
-        self._stack, self._time_us, self._is_idle = [], None, False
+            self.samples.add(self._node, self._thread, self._time_us, is_idle=self._is_idle)
+            self._last_nodes[self._thread] = (self._node, self._depth)
+        self._node, self._depth, self._time_us, self._is_idle = 0, 0, None, False
 
     def _add_frame(self, number: int) -> None:
-        if len(self._stack) >= _MAX_FRAMES:
+        if self._depth >= _MAX_FRAMES:
             raise _Damaged("a stack has too many frames")
-        self._stack.append(number)
+        self._node = self.samples.tree.node(self._node, number)
+        self._depth += 1
 
     def _define_frame(self, stream: BinaryIO) -> None:
         key, path, name, line = (_read_number(stream) for _ in range(4))

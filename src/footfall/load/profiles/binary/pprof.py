@@ -31,6 +31,8 @@ _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
 _FIXED_BYTES: Final = {_FIXED64: 8, _FIXED32: 4}
 _SAMPLE_TYPE, _SAMPLE, _LOCATION, _FUNCTION, _STRING, _PERIOD, _DEFAULT_TYPE = 1, 2, 4, 5, 6, 12, 14
 _MAX_VARINT_BYTES: Final = 10
+_MAX_INLINED: Final = 64
+"""At one place; more than compilers make, and what a short sample may stand for is bounded by it."""
 _LAST_FIELD: Final = 15  # of the message
 _CONTEXT: Final = "context"
 _THREAD_LABELS: Final = frozenset({"thread", "thread_id", "pid", _CONTEXT})
@@ -176,13 +178,13 @@ class _Message:
 
     def _take_location(self, content: bytes) -> None:
         number = address = 0
-        lines = []
+        lines: list[tuple[int, int, int]] = []
         for field, value in _fields(content):
             if field == 1 and isinstance(value, int):
                 number = value
             elif field == 3 and isinstance(value, int):
                 address = value
-            elif field == 4:
+            elif field == 4 and len(lines) < _MAX_INLINED:
                 line = _scalars(value)
                 lines.append((line.get(1, 0), line.get(2, 0), line.get(3, 0)))
         self.locations[number] = _Location(lines, address)

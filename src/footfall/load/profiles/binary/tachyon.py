@@ -155,7 +155,8 @@ class _Samples:
         self._tree = tree
         self._frames = frames
         self._head = struct.Struct(order + "QIB")
-        self._stacks: dict[tuple[int, int], list[int]] = {}  # innermost first
+        self._stacks: dict[tuple[int, int], list[int]] = {}
+        """Of each thread the nodes of its stack, outermost first."""
         self._ends_us: dict[tuple[int, int], int] = {}
 
     def read(self, content: bytes) -> None:
@@ -182,11 +183,13 @@ class _Samples:
             self._add(content, moment, key, self._node(key))
 
     def _change_stack(self, content: bytes, at: int, key: tuple[int, int], encoding: int) -> int:
-        kept: list[int] = []
+        """Bring a thread's stack up to date. Takes time with what changes, not with how deep it is."""
+        nodes = self._stacks.setdefault(key, [])
+        n_kept = 0
         if encoding != _FULL:
-            before = self._stacks.get(key, [])
             number, at = _varint(content, at)
-            kept = before[max(len(before) - number, 0) :] if encoding == _SUFFIX else before[number:]
+            n_kept = min(number, len(nodes)) if encoding == _SUFFIX else max(len(nodes) - number, 0)
+        del nodes[n_kept:]
         count, at = _varint(content, at)
         if count > len(content) - at:
             raise _Damaged("a stack is cut off")
@@ -196,11 +199,13 @@ class _Samples:
             if number >= len(self._frames):
                 raise _Damaged("a stack has a frame that is not there")
             new.append(self._frames[number])
-        self._stacks[key] = new + kept
+        for frame in reversed(new):
+            nodes.append(self._tree.node(nodes[-1] if nodes else 0, frame))
         return at
 
     def _node(self, key: tuple[int, int]) -> int:
-        return self._tree.stack(reversed(self._stacks.get(key, [])))
+        nodes = self._stacks.get(key)
+        return nodes[-1] if nodes else 0
 
     def _add(self, content: bytes, at: int, key: tuple[int, int], node: int) -> int:
         delta_us, at = _varint(content, at)

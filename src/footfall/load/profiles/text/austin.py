@@ -18,7 +18,7 @@ from footfall.load.profiles.stack_tree import StackTree, Weight
 from footfall.load.profiles.text.collapsed import StackCache
 from footfall.load.profiles.text.frame_names import parse_place_first
 
-__all__ = ["AustinSamples", "looks_like_austin", "read_austin"]
+__all__ = ["INVALID_FRAME", "AustinSamples", "looks_like_austin", "read_austin"]
 
 _FORMAT: Final = "Austin's text"
 _NS_PER_US: Final = 1000
@@ -26,6 +26,8 @@ _SAMPLE: Final = re.compile(rb"(P\d{1,18};T.*?) (\d{1,15})(?:,([01]),-?\d{1,18})
 _FIRST_SAMPLE: Final = re.compile(rb"P\d{1,18};T[0-9a-fx:]{1,40}[; ]")
 _HEADER: Final = b"# austin: "
 _THREAD: Final = re.compile(r"T(?:(\d+):)?(?:0x)?([0-9a-fA-F]+)")
+INVALID_FRAME: Final = "(invalid frame)"
+"""The name of a frame that Austin could not read."""
 _INTERVAL: Final = "interval"
 
 
@@ -120,6 +122,8 @@ def _add_stack(tree: StackTree, text: str) -> tuple[int, int] | None:
     for each in frames:
         if each == ":GC:":
             frame = tree.frame("<gc>", COLLECTOR_PATH)
+        elif each == ":INVALID:":
+            frame = tree.frame(INVALID_FRAME)
         else:
             found = parse_place_first(each)
             frame = tree.frame(each) if found is None else tree.frame(found.name, found.path, found.line)
