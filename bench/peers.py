@@ -12,7 +12,7 @@ coverage.py, from its unpacked sources:
 - `pytest-cov`: pytest-cov is not installed where its tests start pytest, so footfall's plugin answers its options.
 
 Printed is, for each suite and interpreter, how many tests passed, and of those that failed which do not apply, with the
-reason: tests that fail with coverage.py itself here are found by running it, the rest is the table below. What is in
+reason: by the table below, or as they fail with coverage.py itself here. What is in
 neither is a failure, and the exit status is 1.
 """
 
@@ -27,6 +27,7 @@ import tempfile
 import xml.etree.ElementTree
 import zipfile
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from projects import (
@@ -115,6 +116,7 @@ class Suite:
     """Regular expression for the names of tests -> why they do not apply."""
 
 
+_FAILS_ANYWAY = "fails with coverage.py as well, on this machine"
 _WORDS = "asks for a message in coverage.py's words, or of its documentation's address"
 _INSIDE = "looks inside coverage.py: its core, debug output, private methods or own files"
 _LOSES = "asks that data is lost which footfall keeps"
@@ -267,13 +269,13 @@ def _make_importable(folder: pathlib.Path) -> None:
 
 def _try_suite(name: str, suite: Suite, base: pathlib.Path, python: pathlib.Path) -> list[str]:
     """Run a suite, print its line and its failures by reason, and return those that have none."""
-    results = _run(name, suite, base, python, is_ours=True)
+    results = _run(name, suite, base, python, suite.files)
     failed = sorted(test for test, outcome in results.items() if outcome == "failed")
-    fail_anyway = set()
-    if failed and suite.way != "plugin":
-        theirs = _run(f"{name}-theirs", suite, base, python, is_ours=False)
-        fail_anyway = {test for test, outcome in theirs.items() if outcome == "failed"}
-    reasons = {test: _reason(test, suite, fail_anyway) for test in failed}
+    reasons = {test: _reason(test, suite) for test in failed}
+    unexplained = [test for test in failed if not reasons[test]]
+    if unexplained and suite.way != "plugin":
+        theirs = _run(f"{name}-theirs", suite, base, python, unexplained, is_ours=False)
+        reasons.update({test: _FAILS_ANYWAY for test, outcome in theirs.items() if outcome == "failed"})
     left = [test for test in failed if not reasons[test]]
     counts = Counter(results.values())
     passed, all_run = counts["passed"], len(results) - counts["skipped"]
@@ -288,14 +290,20 @@ def _try_suite(name: str, suite: Suite, base: pathlib.Path, python: pathlib.Path
     return left
 
 
-def _reason(test: str, suite: Suite, fail_anyway: set[str]) -> str:
-    if test in fail_anyway:
-        return "fails with coverage.py as well, on this machine"
+def _reason(test: str, suite: Suite) -> str:
     return next((reason for pattern, reason in suite.reasons.items() if re.search(pattern, test)), "")
 
 
-def _run(name: str, suite: Suite, base: pathlib.Path, python: pathlib.Path, *, is_ours: bool) -> dict[str, str]:
-    """Run a suite with footfall in place or without; return the outcome of each test by class and name.
+def _run(
+    name: str,
+    suite: Suite,
+    base: pathlib.Path,
+    python: pathlib.Path,
+    wanted: Iterable[str],
+    *,
+    is_ours: bool = True,
+) -> dict[str, str]:
+    """Run the wanted files or tests with footfall in place or without; return the outcome of each test.
 
     What pytest printed is kept under `name`, too.
     """
@@ -315,16 +323,15 @@ def _run(name: str, suite: Suite, base: pathlib.Path, python: pathlib.Path, *, i
     folders = [str(base / "plugins"), ""]
     command[1:3] = ["-c", f"import sys; sys.path[:0] = {folders}; import pytest; sys.exit(pytest.main(sys.argv[1:]))"]
     with open(base / f"{name}.txt", "wb") as output:
-        subprocess.run(
-            [*command, *suite.files], cwd=folder, env=environment, stdout=output, stderr=output, timeout=_SECONDS
-        )
+        subprocess.run([*command, *wanted], cwd=folder, env=environment, stdout=output, stderr=output, timeout=_SECONDS)
     if not report.exists():
         raise SystemExit(f"pytest wrote no results; see {base / f'{name}.txt'}")
     outcomes = {}
     for case in xml.etree.ElementTree.parse(report).iter("testcase"):
         tags = {child.tag for child in case}
         outcome = "failed" if tags & {"failure", "error"} else "skipped" if "skipped" in tags else "passed"
-        outcomes[f"{case.get('classname', '').rpartition('.')[2]}.{case.get('name')}"] = outcome
+        module, _, kind = case.get("classname", "").rpartition(".")
+        outcomes[f"{module.replace('.', '/')}.py::{kind}::{case.get('name')}"] = outcome
     return outcomes
 
 
