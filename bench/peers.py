@@ -123,7 +123,6 @@ _LOSES = "asks that data is lost which footfall keeps"
 _ONE_FILE = "asks for a data file of each process; a run has one"
 _NO_FILE = "code under a name that is no file, or of a file that is gone by then, is left out, with a warning"
 _SITE = "the site is footfall's"
-_OWN_PROCESSES = "footfall.compat measures no processes that it did not fork: `footfall run` does"
 _DYNAMIC = "the setting dynamic_context names no contexts"
 _PYLIB = "the standard library is not measured"
 
@@ -169,8 +168,7 @@ _SUITES = {
             r"test_stdlib\[True\]": _PYLIB,
             r"test_exclude(_partial)?_list|test_many_missing_branches|test_config_crash": _INSIDE,
             r"test_warnings_with_urls|test_combining_bad_data|corrupt_file|empty_file|no_usable_files": _WORDS,
-            r"dynamic_context": _DYNAMIC,
-            r"test_combine_no_suffix_multiprocessing": _OWN_PROCESSES,
+            r"dynamic_context_conflict": "contexts that the program names and those of dynamic_context go together",
         },
     ),
     "reports": Suite(

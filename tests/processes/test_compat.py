@@ -414,7 +414,6 @@ def test_a_program_prints_what_it_prints_with_coverage(program, tmp_path):
 REFUSED = {
     "coverage.Coverage(cover_pylib=True).start()": "cover_pylib=True",
     "coverage.Coverage(plugins=[print]).start()": "plugins",
-    "coverage.Coverage(concurrency='multiprocessing').start()": "concurrency='multiprocessing'",
     "coverage.Coverage(config_file=':data:{}')": "Coverage(config_file=':data:{}'...)",
     "coverage.Coverage().html_report(extra_css='own.css')": "html_report(extra_css=...)",
 }
@@ -530,3 +529,35 @@ def test_measuring_starts_as_often_as_a_program_likes(tmp_path):
     assert _run(tmp_path / "ours", program, "footfall.compat") == (
         big + small + nothing + small + big + "'NoneType' object is not callable\n[]\n"
     )
+
+
+@pytest.mark.parametrize("setting", ["concurrency = multiprocessing", "patch = subprocess"])
+def test_processes_that_are_started_are_measured_where_coverage_would(setting, tmp_path):
+    """Spawned ones, and programs; what they ran is in the data, which are written to be combined."""
+    program = f"""
+        import multiprocessing, subprocess
+        def work(n):
+            import lib
+            return lib.choose(n)
+        if __name__ == "__main__":
+            open(".coveragerc", "w").write({"[run]" + chr(10) + setting + chr(10)!r})
+            cov = coverage.Coverage(include=["*/lib.py"], branch=True)
+            cov.start()
+            with multiprocessing.get_context("spawn").Pool(1) as pool:
+                print(pool.map(work, [9]))
+                pool.close()
+                pool.join()
+            subprocess.run([sys.executable, "-c", "import lib; lib.in_thread(0)"], check=True)
+            cov.stop()
+            subprocess.run([sys.executable, "-c", "import lib; lib.Cart()"], check=True)
+            cov.save()
+            print([name.startswith(".coverage.") for name in os.listdir() if ".coverage" in name and "rc" not in name])
+            cov.combine(strict=True)
+            by_hand = coverage.Coverage()
+            by_hand.combine()
+            print(sorted(cov.get_data().lines(os.path.abspath("lib.py"))))
+            by_hand.report()
+    """
+    out = _run(tmp_path / "ours", program, "footfall.compat")
+    assert out.splitlines()[:3] == ["['big']", "[True]", "[1, 3, 4, 5, 6, 8, 10, 11, 12, 13, 15, 19, 20, 23, 26]"]
+    assert "lib.py" in out.splitlines()[5]

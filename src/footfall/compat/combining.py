@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable
 from footfall.compat.data import CoverageData, mixed_kinds
 from footfall.compat.data_tables import read_contents
 from footfall.compat.errors import NoDataError
+from footfall.compat.options import measures_children
 from footfall.config.configuration import Config
 from footfall.errors import FootfallError
 from footfall.record.data.combine import combine_files, find_inputs, remove_inputs
@@ -34,7 +35,7 @@ def combine_into(
     target = data.data_filename()
     inputs = [path for path in find_inputs(data.base_filename(), list(data_paths or ())) if path != target]
     if not inputs:
-        if strict:
+        if strict and not (measures_children(config) and data.measured_files()):
             raise NoDataError("No data to combine")
         return
     _check_kinds(data, inputs)

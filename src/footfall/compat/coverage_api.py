@@ -16,7 +16,7 @@ from footfall.compat.combining import combine_into
 from footfall.compat.data import CoverageData
 from footfall.compat.errors import CoverageException, CoverageWarning, as_coverage_error, coverage_errors, unsupported
 from footfall.compat.measuring import Measured, Measuring, joined_label
-from footfall.compat.options import EXCLUSIONS, Options, given, listed, refusal
+from footfall.compat.options import EXCLUSIONS, Options, given, listed, measures_children, refusal
 from footfall.compat.preimported import find_preimported
 from footfall.compat.settings_view import SettingsView
 from footfall.config.configuration import Config, check_concurrency
@@ -201,7 +201,7 @@ class Coverage:
 
         Raises CoverageException: settings that can't be measured by, another measuring that goes on.
         """
-        refused = refusal(self._settings, self._settings.concurrency, self._has_plugins)
+        refused = refusal(self._settings, self._has_plugins)
         if refused is not None:
             raise refused
         if self._auto_data and not self._is_registered:
@@ -214,6 +214,8 @@ class Coverage:
             if self._warn_preimported_source:
                 for path in find_preimported(self._settings):
                     self._note(("already-imported", f"Already imported a file that will be measured: {path}"))
+        if measures_children(self._settings):
+            self._settings.parallel = True  # as coverage.py has it: programs go on with `combine`
         self._prepare_data()
         if not self._is_registered:
             self._is_registered = True
@@ -306,7 +308,8 @@ class Coverage:
         self._directory = self._directory or os.getcwd()
         if self._data is None:
             if isinstance(suffix, _NotGiven):
-                suffix = self._data_suffix or self._settings.parallel or None
+                is_parallel = self._settings.parallel and self._data_suffix is not False
+                suffix = self._data_suffix or is_parallel or None
             self._data = CoverageData(self._settings.data_file, suffix=suffix, no_disk=self._no_disk, warn=self._warn)
             self._data._before_erase = self._measuring.cut
         return self._data

@@ -12,7 +12,9 @@ from typing import ClassVar
 from footfall.analyze.resolve import join_context, resolve
 from footfall.analyze.resolved_run import RunData
 from footfall.api.measuring import start_new_calls, stop_recording
+from footfall.compat.options import measures_children
 from footfall.config.configuration import Config
+from footfall.model import RUN_VARIABLE
 from footfall.observe import contexts
 from footfall.record.data.coverage_tables import Arc, FileData
 from footfall.record.run.directory import RunDirectory, remove_run_directory
@@ -60,6 +62,11 @@ class Measuring:
         return self._pid != os.getpid()
 
     @property
+    def _measures_children(self) -> bool:
+        """Whether processes that are started meanwhile are measured, by the start hook, into the same stretch."""
+        return measures_children(self._config)
+
+    @property
     def label(self) -> str:
         """The dynamic context, "" for none."""
         return self._label
@@ -96,10 +103,14 @@ class Measuring:
     def _resume(self) -> None:
         contexts.expect()
         self._running = _Stretch(start_new_calls(self._config), self._config.context)
+        if self._measures_children:
+            os.environ[RUN_VARIABLE] = str(self._running.directory.path)
         contexts.switch(self._label)
 
     def _pause(self) -> None:
         if self._running is not None:
+            if self._measures_children:
+                os.environ.pop(RUN_VARIABLE, None)
             stop_recording()
             self._stopped.append(self._running)
             self._running = None

@@ -12,7 +12,7 @@ from footfall.config.configuration import Config
 from footfall.config.named_options import NamedOptions
 from footfall.config.reading import read_config
 
-__all__ = ["EXCLUSIONS", "Options", "given", "listed", "refusal"]
+__all__ = ["EXCLUSIONS", "Options", "given", "listed", "measures_children", "refusal"]
 
 EXCLUSIONS = {
     "exclude": ("exclude_lines", "exclude_also"),
@@ -72,7 +72,12 @@ def given(config: Config, **values: Any) -> Config:
     return replace(config, **{name: value for name, value in values.items() if value is not None})
 
 
-def refusal(config: Config, concurrency: Iterable[str], has_plugins: bool) -> CoverageException | None:
+def measures_children(config: Config) -> bool:
+    """Tell whether coverage.py would measure processes that are started while this one is measured."""
+    return "multiprocessing" in config.concurrency or "subprocess" in config.patch
+
+
+def refusal(config: Config, has_plugins: bool) -> CoverageException | None:
     """Return why these settings can't be measured by, as coverage.py would; None where they can."""
     if config.cover_pylib:
         return unsupported(
@@ -83,11 +88,5 @@ def refusal(config: Config, concurrency: Iterable[str], has_plugins: bool) -> Co
             "plugins",
             "of coverage.py's plugins only those that set options are applied",
             "Leave them out, or measure by coverage.py.",
-        )
-    if "multiprocessing" in concurrency:
-        return unsupported(
-            "concurrency='multiprocessing'",
-            "of processes only those forked from this one are measured",
-            "Start the program by `footfall run`, which measures all.",
         )
     return None
