@@ -14,6 +14,16 @@ keep_builtins(globals())
 __all__ = ["Settings", "escape", "read_settings", "record_flags", "unescape"]
 
 _MAX_BYTES = 1 << 20
+_FLAGS = (
+    "branch",
+    "cover",
+    "profile",
+    "precise",
+    "with_tasks",
+    "function_contexts",
+    "plugin_contexts",
+    "trace_plugins",
+)
 _LISTS = ("source_dir", "source_pkg", "include", "omit")
 
 
@@ -40,6 +50,7 @@ class Settings:
         self.omit: list[str] = []
         self.engine = ""
         self.plugins = ""
+        self.trace_plugins = False
 
 
 def record_flags(settings: Settings, *, is_late: bool = False) -> int:
@@ -82,7 +93,7 @@ def read_settings(directory: str) -> Settings:
             value = unescape(value)
             if key in _LISTS:
                 getattr(settings, key).append(value)
-            elif key in ("branch", "cover", "profile", "precise", "with_tasks", "function_contexts", "plugin_contexts"):
+            elif key in _FLAGS:
                 setattr(settings, key, value == "1")
             elif key in ("rate_hz", "max_cpu_ppm"):
                 setattr(settings, key, int(value))

@@ -98,9 +98,9 @@ def choose_engine(settings: Settings) -> "tuple[int, tuple[str, str] | None]":
         )
         warning = ("plugins-settrace", what)
         engine = ENGINE_SETTRACE
-    if settings.plugins and engine != ENGINE_SETTRACE and not HAS_MONITORING:
-        what = "for the files of coverage.py's plugins this Python needs the slower engine settrace."
-        warning = ("plugins-settrace", what)
+    if settings.plugins and engine != ENGINE_SETTRACE and (settings.trace_plugins or not HAS_MONITORING):
+        who = "Cython's modules need" if settings.trace_plugins else "the files of coverage.py's plugins need here"
+        warning = ("plugins-settrace", who + " the engine settrace, which makes the program slower.")
         engine = ENGINE_SETTRACE
     if engine == ENGINE_MONITORING and _free_tool_id() is None:
         what = "all six sys.monitoring tools are taken: coverage uses the slower engine settrace."

@@ -80,7 +80,10 @@ def start_tool(tool_id: int, frames: TracedFrames) -> None:
             return disable
         if traced is UNDECIDED:
             return None
-        if begin(_getframe(1), traced, -code.co_firstlineno) and get_local(tool_id, code) != wanted:
+        frame = _getframe(1)
+        if frame.f_code is not code:
+            return disable  # code that is not Python's, which has no frame
+        if begin(frame, traced, -code.co_firstlineno) and get_local(tool_id, code) != wanted:
             arm(code)
         return None
 

@@ -42,6 +42,9 @@ __all__ = [
 
 _HOME = ".footfall"
 _MAX_IDS = 1000
+_TRACING_PLUGINS = ("Cython.Coverage.Plugin",)
+"""Code that Cython compiled to be traced tells a trace function of its lines, with frames that it makes for that; what
+it tells sys.monitoring (from 3.13 on, by how it was compiled) has no frames, and plugins are asked about frames."""
 _MAX_CPU_PPM = 10_000
 
 
@@ -72,6 +75,8 @@ class RunSettings:
     omit: list[str] = field(default_factory=list)
     plugins: str = ""
     """What measured processes need to load coverage.py's plugins (config/plugins.py); empty: none measures there."""
+    trace_plugins: bool = False
+    """Whether one of them measures code that only a trace function hears of."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,6 +154,7 @@ def settings_from_config(config: Config, *, cover: bool = True) -> RunSettings:
         include=make_patterns_absolute(config.run_include),
         omit=make_patterns_absolute(config.run_omit),
         plugins=_describe_plugins(config),
+        trace_plugins=any(plugin._coverage_plugin_name in _TRACING_PLUGINS for plugin in config.file_tracers),
     )
 
 
@@ -251,6 +257,7 @@ def _write_settings(path: Path, settings: RunSettings, cache: Path) -> None:
         ("context", settings.context),
         ("cache_dir", str(cache)),
         ("plugins", settings.plugins),
+        ("trace_plugins", str(int(settings.trace_plugins))),
     ]
     for name in ("source_dir", "source_pkg", "include", "omit"):
         lines += [(name, value) for value in getattr(settings, name)]
