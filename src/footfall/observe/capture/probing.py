@@ -214,9 +214,12 @@ class _CaptureProbes(Probes):
         settings = Settings("")
         scope: Any = _AllScopes()
         super().__init__(settings, scope, lambda code, where: backend.arm(code), hooks.call_with_room, _Traced())
-        if Probes.running is None:  # else the engine's hooks are there
+        if Probes.running is None:
             hooks.hook_compile(self)
             import_hooks.hook_imports(self, settings.cache_dir, hooks.unseen, hooks.look_alike)
+        else:  # the engine's hooks are there
+            Probes.running.captures = self
+            self._compilations = Probes.running._compilations
 
     def keep_text(self, text: "str | bytes") -> bytes | None:
         """Keep a text that is not the file's."""

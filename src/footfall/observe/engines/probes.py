@@ -75,6 +75,8 @@ class Probes:
         self._directory = settings.directory
         self._compilations = Compilations()
         self._traced = traced
+        self.captures: Probes | None = None
+        """Those of captures, which are asked about files that are not measured."""
         self._texts_left: dict[str, int] = {}
         self._substitutes: dict[str, tuple[CodeType, CodeType]] = {}
         self._reported: set[str] = set()
@@ -93,7 +95,8 @@ class Probes:
 
     def path_of(self, filename: str, name: str | None) -> str | None:
         """Return the absolute path of the file when it is measured; without a module's name, when it may be."""
-        return self._decide(filename, name)[0]
+        path = self._decide(filename, name)[0]
+        return self.captures.path_of(filename, name) if path is None and self.captures is not None else path
 
     def _decide(self, filename: str, name: str | None) -> tuple[str | None, bool]:
         """As `Scope.decide_before_run`, also by a name that is known."""
@@ -109,7 +112,7 @@ class Probes:
         try:
             path, is_known = self._decide(filename, name)
             if path is None:
-                return None
+                return None if self.captures is None else self.captures.code_for_import(filename, name)
             code = self.instrumenter.code_of_file(path, filename)
             return self._arm(code, path if is_known else self._scope.decide)
         except NoRoomForProbesError:
@@ -140,6 +143,8 @@ class Probes:
         bytecode was there. Else the file is traced.
         """
         path, is_known = self._decide(filename, name)
+        if path is None and self.captures is not None:
+            return self.captures.code_from_loader(filename, name, code, texts, load_text)
         if path is None or type(code) is not type(self.code_from_loader.__code__):
             return code
         try:
@@ -198,6 +203,8 @@ class Probes:
     def _code_in_place_of(self, code: "CodeType", namespace: "dict[str, object] | None") -> "CodeType | bool":
         filename = code.co_filename
         path = self._scope.decide(filename, namespace=namespace)
+        if path is None and self.captures is not None:
+            return self.captures._code_in_place_of(code, namespace)
         if path is None or path in self._reported or filename in self._traced:
             return False
         plain, found = self._substitutes.get(filename, (None, None))
@@ -276,6 +283,8 @@ class Probes:
     def _code_for_source(self, source: "str | bytes", filename: str, flags: int, optimize: int) -> "CodeType | None":
         try:
             path, is_known = self._scope.decide_before_run(filename)
+            if path is None and self.captures is not None:
+                return self.captures._code_for_source(source, filename, flags, optimize)
             if path is None or self._compilations.note(filename, (source, flags, optimize)) or _is_import_compiling():
                 return None
             digest = _digest_of_content(path, source) or self._digest_of_other_text(path, source)
