@@ -540,7 +540,8 @@ def test_processes_that_are_started_are_measured_where_coverage_would(setting, t
             import lib
             return lib.choose(n)
         if __name__ == "__main__":
-            open(".coveragerc", "w").write({"[run]" + chr(10) + setting + chr(10)!r})
+            with open(".coveragerc", "w") as file:
+                print("[run]", {setting!r}, sep=chr(10), file=file)
             cov = coverage.Coverage(include=["*/lib.py"], branch=True)
             cov.start()
             with multiprocessing.get_context("spawn").Pool(1) as pool:
