@@ -168,7 +168,6 @@ _SUITES = {
             r"test_stdlib\[True\]": _PYLIB,
             r"test_exclude(_partial)?_list|test_many_missing_branches|test_config_crash": _INSIDE,
             r"test_warnings_with_urls|test_combining_bad_data|corrupt_file|empty_file|no_usable_files": _WORDS,
-            r"dynamic_context_conflict": "contexts that the program names and those of dynamic_context go together",
         },
     ),
     "reports": Suite(

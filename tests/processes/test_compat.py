@@ -95,7 +95,7 @@ PROGRAMS = {
         lib.choose(5)
         cov.stop()
         test_one()
-        tell(cov.get_data())
+        show(cov.get_data())
     """,
     "the whole of a run in memory": """
         cov = coverage.Coverage(data_file=None, branch=True)
@@ -147,6 +147,18 @@ PROGRAMS = {
             cov = coverage.Coverage(data_file=None, branch=branch, include=["*/begin.py", "*/lib.py"])
             begin.measured(cov, lambda: lib.choose(1))
             print(sorted(map(shown, cov.get_data().measured_files())))
+    """,
+    "contexts by name and by function": """
+        cov = coverage.Coverage(data_file=None, include=["*/lib.py"])
+        cov.set_option("run:dynamic_context", "test_function")
+        cov.start()
+        import lib
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            cov.switch_context("one")
+            cov.switch_context("two")
+        cov.stop()
+        print([str(each.message).partition(";")[0] for each in caught])
     """,
     "a report leaves the data file, without a save": """
         cov = coverage.Coverage(source=["."])

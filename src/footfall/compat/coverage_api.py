@@ -248,6 +248,8 @@ class Coverage:
         """Give what runs from now on a dynamic context, and return the one before, as the data name it."""
         if not self._started:
             raise CoverageException("Cannot switch context, coverage is not started")
+        if self._settings.dynamic_context not in ("", "none"):
+            self._warn("Conflicting dynamic contexts", "dynamic-conflict", once=True)
         before = joined_label(self._settings.context, self._measuring.label)
         self._measuring.switch_context(new_context or "")
         return before or None
