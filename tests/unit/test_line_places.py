@@ -118,6 +118,17 @@ def test_json_and_tests_keep_texts_apart(shared_names: Profile) -> None:
     assert found == [("/p/main.py", 5, "", 30), ("<string>", 3, "cheap", 10), ("<string>", 3, "costly", 60)]
 
 
+@pytest.mark.any_python
+def test_texts_under_one_name_that_could_be_a_files(tmp_path: Path) -> None:
+    """`exec(compile(text, "made.py", "exec"))`, twice: no such file is in the directory, so each text has its rows."""
+    made = str(tmp_path / "made.py")
+    first, second = Function(made, "<module>", 1), Function(made, "load", 2)
+    profile = profile_of(([(MAIN, 9), (first, 3)], 20), ([(MAIN, 9), (second, 3)], 10))
+    assert rows(profile, "line") == [("<module>", made, 3, 20), ("load", made, 3, 10)]
+    Path(made).write_text("x = 1\n")
+    assert rows(profile, "line") == [("<module>", made, 3, 30)]
+
+
 @pytest.fixture
 def with_imports() -> Profile:
     """Two imports below main.py, one of which runs a library's module, and a collection."""

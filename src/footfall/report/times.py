@@ -291,8 +291,13 @@ def is_footfall(path: str) -> bool:
 
 
 def _names_file(path: str) -> bool:
-    """Return whether a name is that of a file: of one that is here, or that seems to be gone, or to be elsewhere."""
-    return path.endswith((".py", ".pyw")) or os.path.isfile(path)
+    """Return whether a name is that of a file: of one that is here, or of Python in a directory that is elsewhere.
+
+    Where its directory is here and it is not, a program made the name up, and any number of texts may have it.
+    """
+    if os.path.isfile(path):
+        return True
+    return path.endswith((".py", ".pyw")) and not os.path.isdir(os.path.dirname(path) or ".")
 
 
 SOURCES: Final = Sources(_names_file, is_footfall)
