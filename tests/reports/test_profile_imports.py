@@ -4,6 +4,7 @@ import gzip
 import importlib.util
 import json
 import marshal
+import os
 import pathlib
 import pstats
 import random
@@ -474,6 +475,10 @@ def test_a_pipe_and_two_files(tmp_path, capsys) -> None:
         check=True,
     )
     assert sum(int(line.rpartition(b" ")[2]) for line in done.stdout.splitlines()) == 85
+    named = str(tmp_path / "pipe")
+    os.mkfifo(named)
+    assert _run("flame", named, "-o", str(tmp_path / "flame.html")) == 3
+    assert "it is no regular file" in capsys.readouterr().err
     page = tmp_path / "difference.html"
     files = [
         str(RECORDED / name)

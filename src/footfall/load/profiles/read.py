@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
@@ -19,14 +20,20 @@ _READ: Final = (
     "footfall reads its own data files, collapsed stacks, perf script, Austin (text and MOJO), py-spy, speedscope,"
     " pprof, pstats (cProfile), Chrome trace events, Firefox Profiler, pyinstrument and profiling.sampling (binary)"
 )
+_STREAMS: Final = ("/dev/fd/", "/dev/stdin", "/proc/self/fd/")
 _BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
 
 
 def is_data_file(path: str) -> bool:
-    """Tell whether a path is to be read as a data file: it is one, or nothing that can be read."""
-    if path == "-":
+    """Tell whether a path is to be read as a data file: it is one, or nothing that can be read.
+
+    Of what is no regular file only stdin and the shell's `<(COMMAND)` are profiles; a named pipe would hold us up.
+    """
+    if path == "-" or path.startswith(_STREAMS):
         return False
     try:
+        if not os.path.isfile(path):
+            return True
         with open(path, "rb") as file:
             head = file.read(64)
     except OSError:
