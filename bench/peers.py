@@ -123,7 +123,6 @@ _LOSES = "asks that data is lost which footfall keeps"
 _ONE_FILE = "asks for a data file of each process; a run has one"
 _NO_FILE = "code under a name that is no file, or of a file that is gone by then, is left out, with a warning"
 _SITE = "the site is footfall's"
-_DYNAMIC = "the setting dynamic_context names no contexts"
 _PYLIB = "the standard library is not measured"
 
 _SUITES = {
@@ -185,7 +184,9 @@ _SUITES = {
         "plugin",
         {
             r"test_celery": "needs celery and a redis in a container",
-            r"test_dynamic_context\[": _DYNAMIC,
+            r"test_dynamic_context\[": "pytest-cov warns of it, and refuses it with pytest-xdist; here it works",
+            r"test_cover_looponfail": "the report comes when pytest ends, not after each round of --looponfail",
+            r"test_dist_subprocess_not_collocated": "copies of files elsewhere than in the source are not measured",
             r"test_filterwarnings_error|test_invalid_coverage_source": _WORDS,
             r"test_term_report_does_not_interact_with_html_output": _SITE,
         },

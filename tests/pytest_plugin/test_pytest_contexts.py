@@ -304,3 +304,18 @@ def test_no_cover_leaves_a_tests_call_out(project, arguments):
     labels = set(table(project / ".coverage"))
     assert "footfall: uncovered" not in labels
     assert ("test_all.py::test_other|run" in labels) == bool(arguments)
+
+
+def test_tests_that_are_collected_twice_run_once(project):
+    """As by pytest-xdist's --looponfail, whose worker reports its collection a second time."""
+    (project / "conftest.py").write_text(
+        "import pytest\n"
+        "@pytest.hookimpl(wrapper=True)\n"
+        "def pytest_collection(session):\n"
+        "    result = yield\n"
+        "    session.config.hook.pytest_collection_finish(session=session)\n"
+        "    return result\n"
+    )
+    (project / "test_all.py").write_text("import library\ndef test_one(): library.double(2)\n")
+    run_pytest(project, "--cov=library", "--cov-context=test")
+    assert "test_all.py::test_one|run" in set(table(project / ".coverage"))

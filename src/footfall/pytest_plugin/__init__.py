@@ -94,6 +94,8 @@ def pytest_collection_finish(session: pytest.Session) -> None:
         return
     from footfall.pytest_plugin import labels, phase_times
 
+    for name in (labels.PLUGIN_NAME, phase_times.PLUGIN_NAME):  # pytest-xdist's --looponfail collects twice
+        config.pluginmanager.unregister(name=name)
     labels.register(config, session.items, options.wants_contexts(config.option))
     phase_times.register(config, run_directory)
 

@@ -14,7 +14,9 @@ import pytest
 from footfall.model import RUN_VARIABLE, UNCOVERED_CONTEXT
 from footfall.observe.contexts import switch, switch_samples
 
-__all__ = ["register"]
+__all__ = ["PLUGIN_NAME", "register"]
+
+PLUGIN_NAME = "footfall_labels"
 
 
 def register(config: pytest.Config, items: list[pytest.Item], has_contexts: bool) -> None:
@@ -29,7 +31,7 @@ def register(config: pytest.Config, items: list[pytest.Item], has_contexts: bool
     follower = followers[has_contexts, bool(uncovered)]()
     if isinstance(follower, _Gaps):
         follower.uncovered = uncovered
-    config.pluginmanager.register(follower, "footfall_labels")
+    config.pluginmanager.register(follower, PLUGIN_NAME)
 
 
 def _is_uncovered(item: pytest.Item) -> bool:

@@ -19,14 +19,16 @@ from footfall.model import TEST_TIMES_ENDING
 from footfall.observe.messages import report
 from footfall.settings import escape
 
-__all__ = ["register"]
+__all__ = ["PLUGIN_NAME", "register"]
+
+PLUGIN_NAME = "footfall_phase_times"
 
 _MAX_FILES = 100_000
 
 
 def register(config: pytest.Config, run_directory: str) -> None:
     """Time the tests of this session."""
-    config.pluginmanager.register(_PhaseTimes(run_directory), "footfall_phase_times")
+    config.pluginmanager.register(_PhaseTimes(run_directory), PLUGIN_NAME)
 
 
 class _PhaseTimes:
