@@ -77,6 +77,22 @@ for label in "one", "two", "one":
     }
 
 
+def test_a_program_that_measures_itself(tmp_path: pathlib.Path) -> None:
+    """From the start to the stop, also the second time."""
+    main = """\
+import engine, footfall
+for lines in {1}, {3}:
+    footfall.start()
+    engine.Template("a.tpl").render_all(lines)
+    footfall.stop()
+    engine.Template("a.tpl").render_all({5})
+"""
+    write_project(tmp_path, main_py=main)
+    subprocess.run([sys.executable, "main.py"], cwd=tmp_path, check=True, timeout=60)
+    found = read_traced(tmp_path / ".coverage")["a.tpl", "my_plugin.Lines", ""]
+    assert found == [(-8, 3), (3, -8), (3, 3)]
+
+
 RAISING = {
     "for a file": ("def file_tracer(self, filename):", "raise SystemExit(3)"),
     "for a frame": ("def dynamic_source_filename(self, filename, frame):", "1 / 0"),

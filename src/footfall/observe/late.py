@@ -13,7 +13,7 @@ from footfall.observe import function_contexts
 from footfall.observe.engines import settrace
 from footfall.observe.messages import report
 from footfall.observe.scope import Scope
-from footfall.observe.start import choose_late_engine, start_monitoring
+from footfall.observe.start import choose_late_engine, start_monitoring, start_plugin_tool, watch_files
 from footfall.own_builtins import keep_builtins
 from footfall.pythons import HAS_MONITORING
 from footfall.settings import record_flags
@@ -72,16 +72,19 @@ def _measure_in_core(settings: "Settings", engine: int, warning: "tuple[str, str
     if warning is not None:
         report(*warning)
     scope = Scope(settings)
+    traced_frames = watch_files(settings, scope) if settings.plugins else None
     if not only_new:
         _record_imported(scope, _core.record_imported)
     if engine == ENGINE_MONITORING:
         tool_id = start_monitoring(scope, settings.branch)
         if not only_new:
             _watch_running(tool_id, scope)
+        if traced_frames is not None:
+            start_plugin_tool(traced_frames)
         sys.monitoring.restart_events()  # places that an earlier measurement has seen
     elif engine == ENGINE_SETTRACE:
         _report_tracer()
-        settrace.start(settings, scope, only_new=only_new)
+        settrace.start(settings, scope, only_new=only_new, traced_frames=traced_frames)
     if settings.plugin_contexts:
         what = "plugins of coverage.py name no contexts where measuring begins in a program that runs."
         report("plugins-ignored", what, "Start it with `footfall run`.")
@@ -131,7 +134,8 @@ def _start_on_pypy(settings: "Settings", warning: "tuple[str, str] | None", only
         raise RuntimeError("the record file is open already")
     scope = Scope(settings)
     _report_tracer()
-    settrace.start(settings, scope, is_late=True, only_new=only_new)
+    traced_frames = watch_files(settings, scope) if settings.plugins else None
+    settrace.start(settings, scope, is_late=True, only_new=only_new, traced_frames=traced_frames)
     recorder = PureRecorder.current
     assert recorder is not None
     if warning is not None:
@@ -188,7 +192,7 @@ def _stop_in_core() -> str | None:
     if HAS_MONITORING:
         monitoring = sys.monitoring
         for tool_id in range(6):
-            if monitoring.get_tool(tool_id) == "footfall":
+            if monitoring.get_tool(tool_id) in ("footfall", "footfall-plugins"):
                 monitoring.set_events(tool_id, 0)
                 for shift in range(20):
                     try:

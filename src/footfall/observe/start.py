@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from footfall.observe.file_tracers.frames import TracedFrames
     from footfall.observe.file_tracers.sinks import Sink
 
-__all__ = ["choose_engine", "choose_late_engine", "start", "start_monitoring"]
+__all__ = ["choose_engine", "choose_late_engine", "start", "start_monitoring", "start_plugin_tool", "watch_files"]
 
 _TOOL_NAME = "footfall"
 # Ids that no other tool is known to ask for come first: 0 debuggers, 1 coverage, 2 profilers,
@@ -127,7 +127,7 @@ def _start_coverage(settings: Settings) -> None:
     scope = Scope(settings)
     if sys.implementation.name == "cpython":
         _open_record(settings, engine)
-    traced_frames = _watch_files(settings, scope) if settings.plugins else None
+    traced_frames = watch_files(settings, scope) if settings.plugins else None
     if engine == ENGINE_MONITORING:
         atexit.register(_check_tool, start_monitoring(scope, settings.branch))
     elif engine == ENGINE_SETTRACE:
@@ -139,7 +139,7 @@ def _start_coverage(settings: Settings) -> None:
 
         probes.start(settings, scope)
     if traced_frames is not None and engine != ENGINE_SETTRACE:
-        _start_plugin_tool(traced_frames)
+        start_plugin_tool(traced_frames)
     if settings.plugin_contexts or settings.function_contexts:
         _begin_contexts(settings, scope, engine)
     if warning is not None:
@@ -156,7 +156,7 @@ def _begin_contexts(settings: Settings, scope: Scope, engine: int) -> None:
         function_contexts.start(is_main_awaited=engine == ENGINE_PROBES)
 
 
-def _watch_files(settings: Settings, scope: Scope) -> "TracedFrames":
+def watch_files(settings: Settings, scope: Scope) -> "TracedFrames":
     """Let coverage.py's plugins take files before they are measured as Python."""
     from footfall.observe.file_tracers.files import FileTracers
     from footfall.observe.file_tracers.frames import TracedFrames
@@ -169,7 +169,7 @@ def _watch_files(settings: Settings, scope: Scope) -> "TracedFrames":
     return frames
 
 
-def _start_plugin_tool(frames: "TracedFrames") -> None:
+def start_plugin_tool(frames: "TracedFrames") -> None:
     """Take a tool of sys.monitoring for the files of plugins."""
     from footfall.observe.file_tracers.monitoring import TOOL_NAME, start_tool
 
