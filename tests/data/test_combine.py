@@ -27,6 +27,8 @@ from footfall.record.data.profile_tables import (
 )
 from footfall.record.data.timelines import Span, Timelines
 
+pytestmark = pytest.mark.any_python
+
 coverage = pytest.importorskip("coverage")
 
 _PATHS = st.sampled_from(["/p/a.py", "/p/b.py", "rel/c.py", "/p/ü ñ.py", "c:\\w\\d.py"])

@@ -29,6 +29,8 @@ from footfall.record.data.profile_tables import (
     write_profile,
 )
 
+pytestmark = pytest.mark.any_python
+
 coverage = pytest.importorskip("coverage")
 
 _LINES = st.sets(st.integers(1, 300), max_size=20)

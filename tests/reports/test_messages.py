@@ -10,6 +10,8 @@ import pytest
 from conftest import REPOSITORY
 from footfall.errors import FootfallError, UsageError
 
+pytestmark = pytest.mark.any_python
+
 SLUG = r"[a-z]+(?:-[a-z]+)+"
 DOCUMENT = REPOSITORY / "docs" / "messages.md"
 

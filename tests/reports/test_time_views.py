@@ -17,6 +17,8 @@ from footfall.report.profile.timetable import TimeTableOptions, render_times, ti
 from footfall.report.summary import plain_text
 from footfall.report.times import SOURCES, profile_summary
 
+pytestmark = pytest.mark.any_python
+
 MS = 1_000_000
 
 

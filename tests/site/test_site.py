@@ -13,6 +13,8 @@ from footfall.record.data.profile_tables import write_profile
 from footfall.report.site.shell import render_single_page, script_json
 from site_data import HELPER, INVOICE, SEND, TOTAL, make_profile, payloads, write_project
 
+pytestmark = pytest.mark.any_python
+
 
 @pytest.fixture
 def project(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> pathlib.Path:

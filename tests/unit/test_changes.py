@@ -11,6 +11,8 @@ from footfall.session.git import diff_since
 from repository import footfall, git
 from site_data import INVOICE, SEND, TOTAL, write_project
 
+pytestmark = pytest.mark.any_python
+
 
 @pytest.fixture
 def project(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> pathlib.Path:

@@ -12,6 +12,8 @@ from conftest import COMMAND
 from footfall.errors import FootfallError
 from footfall.printable import printable, printable_lines
 
+pytestmark = pytest.mark.any_python
+
 BAD = "a\nfootfall: forged [slug]\x1b[31m\u202e\x9b\x07b"
 PROGRAM = """
 import threading, time
