@@ -1,5 +1,5 @@
 /* What differs between the versions of CPython that the C code is built for, by name. Only files in compat/ compare
- * versions; `#if HAS_...` elsewhere. Each fact says what is so and where CPython says so. A version that is newer than
+ * versions; `#if HAS_...` elsewhere. Each fact names the place in CPython that it is taken from. A version that is newer than
  * all that are known counts as the newest: src/footfall/pythons.py keeps what was not looked at from being measured by
  * more than settrace. */
 #ifndef FOOTFALL_COMPAT_VERSIONS_H
@@ -35,7 +35,7 @@
 /* PyEval_SetTraceAllThreads: Include/cpython/ceval.h. */
 #define HAS_TRACE_ALL_THREADS SINCE_3_12
 
-/* When a frame returns, the tracer may find it on a line that no event told of: sys_trace_return in
+/* When a frame returns, the tracer may find it on a line without an event: sys_trace_return in
  * Python/legacy_tracing.c looks at the line of the frame again. */
 #define RETURNS_ON_UNTOLD_LINES SINCE_3_14
 

@@ -191,7 +191,7 @@ context_bind(PyObject *module, PyObject *label)
 }
 
 /* What a new thread runs: self is (module, label, what the program wants to run, the native id of who started it). Where
- * "threads" are greenlets it is the same one: the sampler, which knows native threads only, is not told of those. */
+ * "threads" are greenlets it is the same one: the sampler, which knows native threads only, gets no note of those. */
 static PyObject *
 run_thread(PyObject *self, PyObject *args, PyObject *kwargs)
 {

@@ -7,7 +7,7 @@
 /* Let samples belong to what runs: after a switch, and for a sampler or a record file that is new. Sets no exception. */
 void contexts_publish(module_state *state);
 
-/* Let the process be in the context `label` (str, "" is none): what was hit until now is recorded under the one before. The
+/* Let the process be in the context `label` (str, "" is none): what was executed until now is recorded under the one before. The
  * running thread goes on to belong to what it belonged to. 1, 0 when no record file is open, -1 with an exception. */
 int contexts_switch(module_state *state, PyObject *label);
 

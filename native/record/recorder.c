@@ -12,7 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
-/* Turn recording off. A header keeps why, which is said when the command has ended: this process's, or where it has
+/* Turn recording off. A header keeps why, which is reported when the command has ended: this process's, or where it has
  * none that of the process that forked it, whose mapping both share. */
 static void
 recorder_stop(recorder *rec, unsigned char *header)

@@ -40,7 +40,7 @@ is_seized(pid_t id)
     return 0;
 }
 
-/* Whether a thread has ended: EPERM of PTRACE_SEIZE is said of those too (kernel/ptrace.c, ptrace_attach). */
+/* Whether a thread has ended: EPERM of PTRACE_SEIZE is returned for those too (kernel/ptrace.c, ptrace_attach). */
 static int
 has_ended(pid_t pid, pid_t id)
 {

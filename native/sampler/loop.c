@@ -105,7 +105,7 @@ set_pace(sampler *s)
     s->pace.ns = pace > s->pace.interval_ns ? pace : s->pace.interval_ns;
 }
 
-/* Whether the lease has ended; then that is said, by a 0. */
+/* Whether the lease has ended; then that is recorded, as a 0. */
 static int
 has_lease_ended(sampler *s, uint64_t now_ns)
 {

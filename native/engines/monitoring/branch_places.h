@@ -9,7 +9,7 @@
 #include "core/state.h"
 
 /* The byte offset for an event from `source` to `destination` (byte offsets): its source, or the instruction that sent it
- * where that can't be told of the source. `code` is borrowed. -1 with an exception. */
+ * where that can't be known from the source. `code` is borrowed. -1 with an exception. */
 Py_ssize_t branch_place(PyCodeObject *code, Py_ssize_t source, Py_ssize_t destination, int is_left);
 
 #endif

@@ -14,7 +14,7 @@ typedef struct captures {
     uint32_t open; /* blocks.c: bit by series: has a block open */
     uint32_t full; /* bit by series: forgets what it saw, so that probes stay */
     PyObject *news[MAX_CAPTURES]; /* owned: list of (Events, number), in order; NULL where there is no such series */
-    PyObject *on_module; /* owned: is told of each new Events object; or NULL */
+    PyObject *on_module; /* owned: called with each new Events object; or NULL */
 } captures;
 
 /* Of a module. */

@@ -26,7 +26,7 @@
 #define UNITS_PER_PAIR 4 /* a guess: code units for each pair of lines that will run */
 #define NO_LINE 0 /* `from` of a pair of which only the line is known */
 
-/* What a listener is told of a frame: observe/file_tracers/listener.py. */
+/* What a listener gets of a frame: observe/file_tracers/listener.py. */
 enum { FRAME_BEGINS = 0, FRAME_GOES_ON = 1, FRAME_AT_LINE = 2, FRAME_ENDS = 3, FRAME_YIELDS = 4 };
 
 /* What a measured code object carries in its co_extra slot. */
@@ -35,7 +35,7 @@ typedef struct traced_code {
     other_context_pairs *other_pairs; /* owned list */
     PyObject *bytecode; /* owned: bytes, without instrumentation */
     PyObject *filename; /* owned: co_filename */
-    PyObject *listener; /* owned: what is told of the frames of a plugin's file, in place of recording; else NULL */
+    PyObject *listener; /* owned: called for the frames of a plugin's file, in place of recording; else NULL */
     uint32_t start; /* of the engine that it is of */
     uint32_t generation; /* the recorder's when registered */
     int is_dirty; /* in the list of code objects with a pair in this context */

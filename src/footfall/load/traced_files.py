@@ -115,7 +115,7 @@ def find_unexecuted_traced(
 ) -> dict[str, str]:
     """Return the files in `directories` that a plugin could have measured, each with the plugin's name.
 
-    `omit` are absolute glob patterns. A plugin that fails is said in `warnings`.
+    `omit` are absolute glob patterns. A plugin that fails is reported in `warnings`.
     """
     patterns = list(omit)
     found: dict[str, str] = {}

@@ -1,4 +1,4 @@
-"""Programs that a measured one starts in an environment of its own making are told of the run all the same.
+"""Pass FOOTFALL_RUN on to processes that a measured program starts with an environment of its own.
 
 The environment variable reaches every process that inherits the environment. Where a program gives another mapping, or
 takes names out of its own environment, the functions of the system that do so are given look-alikes: a new program's
@@ -137,7 +137,7 @@ def _replace(module: "Any", name: str, change: "Change | None", after: "Callable
 
 
 def _may_run_python(programs: "Iterable[Any]", arguments: "Iterable[Any]", directory: "Any") -> bool:
-    """Whether a program is Python, a script or a shell, or is told of one: others need not know of the run."""
+    """Whether a program is Python, a script or a shell, or has one as an argument: others don't need the variable."""
     for word in arguments:
         name = os.path.basename(os.fsdecode(word))
         if name.startswith(_PYTHON_NAMES) or name.endswith(".py"):

@@ -131,5 +131,5 @@ def _user_base() -> str:
 
 
 def _resolved(path: str) -> str:
-    # most of these directories are not there, which is told with less work than resolving links
+    # most of these directories are not there, which is found out with less work than resolving links
     return real_path(path) if is_there(path) else absolute_path(path)

@@ -114,7 +114,7 @@ def _report_tracer() -> None:
 
 
 def _watch_running(tool_id: int, scope: Scope) -> None:
-    """Measure the code objects of frames that run already: they do not start anew, so the engine is told of them."""
+    """Measure the code objects of frames that run already: they do not start again, so the engine gets them here."""
     monitoring = sys.monitoring
     on_start: Any = monitoring.register_callback(tool_id, monitoring.events.PY_START, None)
     monitoring.register_callback(tool_id, monitoring.events.PY_START, on_start)

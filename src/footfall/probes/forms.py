@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     Meaning = tuple[int, AST]
-    """A kind of meanings.py and the node that it is said of."""
+    """A kind of meanings.py and the node that it describes."""
     Receiver = Callable[[int, list[Meaning]], None]
 
 __all__ = ["EQUAL_MARK", "HEADER", "MARK", "PLAN_VERSION", "Forms", "header_text", "position_of", "read_header"]

@@ -135,7 +135,7 @@ def make_cov_request(given: argparse.Namespace) -> PytestRequest:
     """Say in our words what pytest-cov's options ask for."""
     from footfall.session.pytest_request import PytestRequest
 
-    # --cov without a value leaves the sources to the configuration, whatever else is said
+    # --cov without a value leaves the sources to the configuration, whatever else is given
     source = None if True in given.cov_source else list(given.cov_source)
     return PytestRequest(
         is_like_pytest_cov=True,

@@ -48,7 +48,7 @@ class Measurement(NamedTuple):
     status: int
     """The exit status to end with: the command's, as in `Ended`, or ours where it succeeded without results."""
     data_file: str | None
-    """None when there are no results, which has been said."""
+    """None when there are no results, which was reported."""
 
 
 def measure(
@@ -126,7 +126,7 @@ def _remove_earlier(data_file: str, directory: RunDirectory, *, is_kept: bool) -
             remove_data_file(data_file)
     except FootfallError:
         if directory.is_temporary:
-            return  # its directory can't be written: where the results go is said at the end
+            return  # its directory can't be written: where the results go is reported at the end
         remove_run_directory(directory)
         raise
 

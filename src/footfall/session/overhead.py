@@ -153,7 +153,7 @@ class _Runner:
             remove_run_directory(directory)
 
     def _timed(self, name: str, command: Sequence[str], run_directory: str = "") -> Spent:
-        # "" keeps a pytest that is told to measure itself from doing so
+        # "" keeps a pytest with --footfall from measuring itself
         environment = {**os.environ, RUN_VARIABLE: run_directory}
         for variable in STARTS_COVERAGE:
             environment.pop(variable, None)

@@ -46,7 +46,7 @@ class PytestRequest:
         return request
 
     def to_config(self) -> Config:
-        """Read the configuration and put in what was said. Raises UsageError as `read_config`.
+        """Read the configuration and put in the options. Raises UsageError as `read_config`.
 
         By pytest-cov's options branches are measured only when asked for, so that percentages stay what they were.
         """

@@ -61,7 +61,7 @@ def progress_bar(title: str, *, is_quiet: bool) -> Iterator[Callable[[int, int],
 
 
 class _LateBar:
-    """A progress bar that appears after a while; drawn a few times a second, however often it is told."""
+    """A progress bar that appears after a while; drawn a few times a second, however often it is updated."""
 
     _INTERVAL_SECONDS = 0.1
 

@@ -217,7 +217,7 @@ def _structure_from_pieces(text: str, path: str, first_lines: dict[int, int], ex
                     return None  # it is never reached: the compiler drops all that follows
                 lines.discard(next_line)  # the next piece tells whether it has code
             structure.add(tree, lines)
-    except PARSE_ERRORS:  # to be said of the whole
+    except PARSE_ERRORS:  # the whole reports it
         return None
     return structure
 

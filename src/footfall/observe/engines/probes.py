@@ -179,7 +179,7 @@ class Probes:
             report("nested-too-deeply", path + " nests blocks so deeply that there is no room for probes" + what)
 
     def _trace_if_possible(self, filename: str, path: str) -> str:
-        """Return what is to be said of it."""
+        """Return the message about it."""
         if self._traced.add(filename, path):
             return ": it is measured by settrace, which makes the program slower."
         return ": it is not measured."

@@ -134,7 +134,7 @@ class TracedFrames:
                 self._sink.note(path, plugin.name)
 
     def _forget(self, plugin: Plugin) -> None:
-        """What a plugin that has failed told of is no result of it any more."""
+        """Drop the results of a plugin that has failed."""
         for path, noted in self._noted.items():
             if noted is plugin:
                 self._sink.note(path, "")

@@ -86,7 +86,7 @@ class PhantomLines:
 
 
 class _Instruction:
-    """One with its EXTENDED_ARGs, at the offset of the first of them; events are told of there."""
+    """One with its EXTENDED_ARGs, at the offset of the first of them, which is that of its events."""
 
     __slots__ = ("argument", "line", "offset", "opcode", "position")
 

@@ -7,7 +7,7 @@ of it holds for the child (two META records of ours).
 
 Only one thread may run while vmprof does. `_vmprof.disable`, which a forked child cannot do without, frees buffers
 without holding the GIL, and other threads may be writing the names of what they compile to them, or a sample: a failed
-assertion or a segmentation fault (rpython/rlib/rvmprof/src/shared/vmprof_mt.c). So the profile ends, and says so, when
+assertion or a segmentation fault (rpython/rlib/rvmprof/src/shared/vmprof_mt.c). The profile ends with a message when
 the program starts its first thread; our own compiles nothing without the lock, and takes no signals.
 """
 

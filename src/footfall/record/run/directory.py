@@ -121,7 +121,7 @@ def _was_begun(record: Path) -> bool:
         with open_recorded_file(str(record)) as file:
             first = file.read(4)
     except (FootfallError, OSError):
-        return True  # why it can't be read is said when it is to be
+        return True  # why it can't be read is reported by who reads it
     return bool(first) and (any(first) or record.suffix == ".vmprof")
 
 

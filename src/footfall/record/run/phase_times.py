@@ -34,7 +34,7 @@ class PhaseTime(NamedTuple):
 
 
 def read_phase_times(run_directory: str, messages: list[tuple[str, str]]) -> dict[str, PhaseTime]:
-    """Return by label what all processes of the run wrote, added up. What is damaged is left out, and told of."""
+    """Return by label what all processes of the run wrote, added up. What is damaged is left out, and reported."""
     found: dict[str, PhaseTime] = {}
     for path in sorted(glob.glob(os.path.join(glob.escape(run_directory), f"*{TEST_TIMES_ENDING}"))):
         try:

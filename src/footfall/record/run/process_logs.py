@@ -15,7 +15,7 @@ __all__ = ["read_sample_logs"]
 def read_sample_logs(directory: str, messages: list[tuple[str, str]] | None = None) -> list[SampleLog]:
     """Read every sample log of a run directory, in the order of their names.
 
-    A file that cannot be read, or only in part, is said in `messages` as (slug, sentence) and the rest is kept.
+    A file that cannot be read, or only in part, is reported in `messages` as (slug, sentence); the rest is kept.
     """
     logs: list[SampleLog] = []
     reported = messages if messages is not None else []
