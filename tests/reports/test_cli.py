@@ -103,7 +103,11 @@ def test_a_foreign_file_that_is_to_be_read(footfall, tmp_path) -> None:
     (tmp_path / "damaged").write_bytes(b"SQLite format 3\0" + b"\xff" * 5000)
     (tmp_path / "other.host.pid12.Xabcdefx").write_bytes(b"")
     for name, slug, help in (
-        ("notes", "data-foreign", "Name a data file, as `footfall run COMMAND` writes it."),
+        (
+            "notes",
+            "profile-unknown",
+            "Some of them are binary until the tool that wrote them exports them: `perf script > FILE`.",
+        ),
         ("damaged", "data-corrupt", "Remove it, and run the program again."),
         ("other", "no-data", "There is a file other.* to join: run `footfall combine --data-file=other`."),
     ):

@@ -23,6 +23,7 @@ _MAX_LINE_BYTES: Final = 1 << 24
 """A stack of some 200,000 frames; a longer line is left out."""
 _MAX_WHOLE_BYTES: Final = 1 << 29
 """Of formats that can't be read piece by piece: JSON of this size takes some GB of memory."""
+_PIECE_BYTES: Final = 1 << 20
 _GZIP_MAGIC: Final = b"\x1f\x8b"
 _GZIP: Final = 31  # zlib's number for gzip's frame around the greatest window
 
@@ -115,14 +116,19 @@ class OpenedProfile(io.RawIOBase):
 
     def read_whole(self) -> bytes:
         """Return all of it. Raises FootfallError (`profile-too-large`)."""
-        content = self._buffered.read(_MAX_WHOLE_BYTES + 1)
-        if len(content) > _MAX_WHOLE_BYTES:
+        parts = []
+        size = 0
+        # in pieces: to ask for the most at once has it allocated
+        while size <= _MAX_WHOLE_BYTES and (part := self._buffered.read(_PIECE_BYTES)):
+            parts.append(part)
+            size += len(part)
+        if size > _MAX_WHOLE_BYTES:
             raise FootfallError(
                 "profile-too-large",
                 f"{self.name} has more than {_MAX_WHOLE_BYTES >> 20} MB, unpacked, and is no format to read in parts.",
                 "Record for a shorter time, or export collapsed stacks with the tool that wrote it.",
             )
-        return content
+        return b"".join(parts)
 
 
 @contextlib.contextmanager
