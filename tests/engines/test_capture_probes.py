@@ -178,10 +178,10 @@ def test_the_code_that_opens_blocks_counts(tmp_path):
 def test_code_of_another_text_is_traced_and_reported(tmp_path):
     """The file was changed after it was loaded: what ran is said by its lines, and that by a message."""
     program = """
-    with open(lib.__file__, "a") as file:
-        file.write("\\n")
-    text = open(lib.__file__).read().replace("return 3", "return 7")
-    open(lib.__file__, "w").write(text)
+    with open(lib.__file__) as file:
+        text = file.read()
+    with open(lib.__file__, "w") as file:
+        file.write(text.replace("return 3", "return 7"))
     capture = footfall.capture(source=["lib"])
     with capture as new:
         print(lib.Thing.static())
