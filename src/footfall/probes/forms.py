@@ -50,9 +50,10 @@ __all__ = ["EQUAL_MARK", "HEADER", "MARK", "PLAN_VERSION", "Forms", "header_text
 PLAN_VERSION = 15
 """Counts up whenever the numbering of probes changes, so that no cached bytecode outlives its meaning."""
 
-MARK = "\0footfall probe"
-"""The constant that stands for the module's events until the code is armed."""
-HEADER = "\0footfall module "
+MARK = chr(0) + "footfall probe"
+"""The constant that stands for the module's events until the code is armed. It is no constant of this module itself:
+a measured program may import that, and it would be taken for one with probes."""
+HEADER = chr(0) + "footfall module "
 """How the first probe's mark begins; the rest says what the module's probes belong to."""
 
 EQUAL_MARK = MARK + " equal"
