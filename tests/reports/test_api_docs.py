@@ -24,4 +24,4 @@ def test_the_examples_run(number, tmp_path):
 
 def test_there_are_examples():
     """The page has examples of each part."""
-    assert len(EXAMPLES) == 3
+    assert len(EXAMPLES) == 4
