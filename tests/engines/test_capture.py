@@ -110,6 +110,17 @@ CASES = {
         """,
         "[2, 3]\n[]\n[2, 3]\n[]\n",
     ),
+    "a series sees what a closed one of another source left out": (
+        """
+        capture.close()
+        for source in (["email"], ["lib"], ["email"], ["lib"]):
+            with footfall.capture(source=source) as new:
+                lib.choose(5)
+            print(lines(new))
+            footfall.capture(source=source).close()
+        """,
+        "[]\n[2, 3]\n[]\n[2, 3]\n",
+    ),
     "nested blocks both have what is new": (
         """
         with capture as outer:

@@ -103,6 +103,7 @@ class Series:
         for event, callback in self._events.items():
             sys.monitoring.register_callback(self._tool_id, event, callback)
         sys.monitoring.set_events(self._tool_id, sum(everywhere))
+        sys.monitoring.restart_events()  # what the tool's user before has disabled
         for running in sys._current_frames().values():
             frame: FrameType | None = running
             while frame is not None:
