@@ -6,7 +6,7 @@ Asked once for each file name by the engines, inside the measured process; impor
 import sys
 from sys import _getframe  # as it is now: the program may put another there
 
-from footfall.files import absolute_path, current_directory, is_there, real_path
+from footfall.files import absolute_path, current_directory, is_there, read_file, real_path
 from footfall.observe.installed import ThirdParty, is_in, is_in_any, standard_library
 from footfall.observe.module_names import find_module_name, find_running_namespace, importable_name, source_name
 from footfall.own_builtins import keep_builtins
@@ -28,6 +28,8 @@ _UNREAL = ("<", "memory:")  # how file names begin that are none
 _CYTHON = (".pyx", ".pxd", ".pxi")  # compiled by Cython, which may report their lines as if they were Python's
 _START_FILES = ("sitecustomize.py", "usercustomize.py")
 _MEASURING = ("observe", "probes")  # our folders of what is loaded before measuring begins, and our modules in none
+_SHIM_FILES = ("/coverage/__init__.py", "/coverage/__main__.py")  # as `footfall shim` names them
+_SHIM_MARK = b"Written by `footfall shim`."  # in their first line
 _START_FUNCTIONS = ("execsitecustomize", "execusercustomize")
 
 
@@ -180,12 +182,13 @@ class Scope:
         return True
 
     def _is_own(self, path: str) -> bool:
-        """Whether a file is ours and not to be measured: all of ours, or where they are asked for, what measures."""
+        """Whether a file is ours and not to be measured: all of ours, or where they are asked for, what measures; and
+        the package of a shim, which may be made within the project."""
         for own in self._own:
             if is_in(path, own):
                 folder, _, inner = path[len(own) + 1 :].partition("/")
                 return not self._measures_own or not inner or folder in _MEASURING
-        return False
+        return path.endswith(_SHIM_FILES) and _is_of_shim(path)
 
     def _is_in_source(self, path: str, module_name: str | None) -> bool:
         if self._source_pkgs and (module_name is None or self._is_in_packages(module_name)):
@@ -206,6 +209,13 @@ class Scope:
         if is_in_any(path, self._standard_library) or is_in_any(named, self._standard_library):
             return True
         return is_in_any(path, self._third_party.directories())
+
+
+def _is_of_shim(path: str) -> bool:
+    try:
+        return _SHIM_MARK in read_file(path).partition(b"\n")[0]
+    except (OSError, ValueError):
+        return False
 
 
 def _is_start_file(path: str) -> bool:
