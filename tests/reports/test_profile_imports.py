@@ -408,8 +408,24 @@ def test_text_that_is_hard_to_match(tmp_path, content) -> None:
         (b"MOJ\x09", "profile-version"),
         (b"HCAT" + bytes(200), "profile-version"),
         (b"{0", "profile-empty"),
+        (
+            b"\x0a\x04\x08\x01\x10\x02\x12\x06\x08\x01\x10\xc0\x84\x3d\x22\x06\x08\x01\x22\x02\x08\x01\x2a\x04\x08\x01\x10\x03\x32\x00",
+            "profile-damaged",
+        ),
     ],
-    ids=["text", "ELF", "JSON", "cut JSON", "deep JSON", "no stack", "memory", "MOJO 9", "Tachyon 0", "no function"],
+    ids=[
+        "text",
+        "ELF",
+        "JSON",
+        "cut JSON",
+        "deep JSON",
+        "no stack",
+        "memory",
+        "MOJO 9",
+        "Tachyon 0",
+        "no function",
+        "pprof without names",
+    ],
 )
 def test_what_can_not_be_shown(tmp_path, capsys, content, slug) -> None:
     """The message says what it is, or what is read; the status is 3 and there is no traceback."""

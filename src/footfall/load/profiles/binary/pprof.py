@@ -264,9 +264,12 @@ class _Reader:
 def _choose_values(message: _Message) -> dict[Clock, tuple[int, int]]:
     """Return which value of a sample each clock is, and the factor to nanoseconds or samples.
 
-    Raises FootfallError (`profile-without-time`).
+    Raises FootfallError (`profile-damaged` where the names of the values are missing, `profile-without-time`).
     """
     found: dict[Clock, tuple[int, int]] = {}
+    n_strings = len(message.strings) or 1  # the first is empty
+    if not all(0 <= number < n_strings for names in message.types for number in names):
+        raise _of_unknown_values()
     types = [(message.string(kind), message.string(unit)) for kind, unit in message.types]
     for at, (kind, unit) in enumerate(types):
         clock = next((clock for clock in Clock if clock == kind), None)
@@ -287,7 +290,10 @@ def _choose_values(message: _Message) -> dict[Clock, tuple[int, int]]:
             text = f"The file is a profile of {kind} in {unit}: it has no times."
             raise FootfallError("profile-without-time", text, "Record CPU or wall time.")
     if not found:
-        raise FootfallError(
-            "profile-damaged", "The pprof file does not say what it counts.", "Record it again, or get a complete copy."
-        )
+        raise _of_unknown_values()
     return found
+
+
+def _of_unknown_values() -> FootfallError:
+    text = "The pprof file does not say what it counts."
+    return FootfallError("profile-damaged", text, "Record it again, or get a complete copy.")
