@@ -219,6 +219,9 @@ def test_contexts_choose_what_is_exported(tmp_path, monkeypatch, capsys) -> None
     (line,) = capsys.readouterr().out.splitlines()
     assert line.endswith(" 30")
     assert TOTAL not in line
+    assert _run("export", "--data-file", str(data), "--format=collapsed", "-o", "none.txt", "--contexts=nothing") == 3
+    assert "[nothing-selected]" in capsys.readouterr().err
+    assert not pathlib.Path("none.txt").exists()
 
 
 def _deep_profile(depth: int) -> Profile:

@@ -88,6 +88,9 @@ def command(
         raise UsageError("too-many-files", "The data file is named twice.", "Leave --data-file out.")
     config = load_config(config_file, data_file=file or data_file, report_contexts=split_list(contexts))
     profile = need_profile(config, config.data_file, config.report_contexts, has_timelines=True)
+    if config.report_contexts and not any(node for node, _, _ in profile.costs):
+        text = "No sample of the profile is of a context that --contexts finds."
+        raise FootfallError("nothing-selected", text, "`footfall report --by test -n 0` shows those of tests.")
     need_clock(profile, Clock(clock) if clock else None)
     warn_of_profile(config, config.data_file, profile)
     profile = choose_part(with_builtin_calls(profile), selection)
