@@ -122,6 +122,34 @@ _BODIES = {
         "for i in range(2):\n    try:\n        if a: break\n    finally:\n        try:\n            try: raise ExceptionGroup('', [KeyError()])\n            except* OSError: len(''); raise ValueError\n        except* KeyError: len('a')\nreturn 2",
         "1",
     ),
+    "raise in a one-line if, in a finally within one of an exception": (
+        "try:\n    if a: boom()\nfinally:\n    try:\n        x = 3\n    finally:\n        if a: raise ValueError\n        x = 4\n    x = 5\nreturn 2",
+        "1",
+    ),
+    "condition that raises on the line of a raise, in a finally within one of an exception": (
+        "try:\n    if a: boom()\nfinally:\n    try:\n        x = 3\n    finally:\n        if a and boom(): raise ValueError\n        x = 4\n    x = 5\nreturn 2",
+        "1",
+    ),
+    "raise in a one-line if, in a finally within two of which an exception entered the outermost": (
+        "try:\n    if a: boom()\nfinally:\n    try:\n        if a > 1: boom()\n    finally:\n        try:\n            x = 3\n        finally:\n            if a: raise ValueError\n            x = 4\n        x = 5\n    x = 6\nreturn 2",
+        "1",
+    ),
+    "raise in a one-line if, in a finally within two that exceptions entered": (
+        "try:\n    if a: boom()\nfinally:\n    try:\n        if a > 1: boom()\n    finally:\n        try:\n            x = 3\n        finally:\n            if a: raise ValueError\n            x = 4\n        x = 5\n    x = 6\nreturn 2",
+        "2",
+    ),
+    "condition that raises on the line of a raise, in a finally within two": (
+        "try:\n    if a: boom()\nfinally:\n    try:\n        if a > 1: boom()\n    finally:\n        try:\n            x = 3\n        finally:\n            if a and boom(): raise ValueError\n            x = 4\n        x = 5\n    x = 6\nreturn 2",
+        "1",
+    ),
+    "condition that raises in a finally within two that exceptions entered": (
+        "try:\n    if a: boom()\nfinally:\n    try:\n        if a > 1: boom()\n    finally:\n        try:\n            x = 3\n        finally:\n            if a and boom(): x = 7\n            x = 4\n        x = 5\n    x = 6\nreturn 2",
+        "2",
+    ),
+    "raise in a one-line if, in a finally that ends one of an exception": (
+        "try:\n    if a: boom()\nfinally:\n    try:\n        x = 3\n    finally:\n        if a: raise ValueError\n        x = 4\nreturn 2",
+        "1",
+    ),
     "return in a finally": ("try:\n    boom()\nfinally:\n    return 2", "1"),
     "nested finally": (
         "try:\n    try:\n        if a: return 1\n    finally:\n        len('')\nfinally:\n    len('a')\nreturn 3",

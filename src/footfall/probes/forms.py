@@ -47,7 +47,7 @@ if TYPE_CHECKING:
 
 __all__ = ["EQUAL_MARK", "HEADER", "MARK", "PLAN_VERSION", "Forms", "header_text", "position_of", "read_header"]
 
-PLAN_VERSION = 15
+PLAN_VERSION = 16
 """Counts up whenever the numbering of probes changes, so that no cached bytecode outlives its meaning."""
 
 MARK = chr(0) + "footfall probe"

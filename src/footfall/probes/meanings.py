@@ -26,8 +26,10 @@ __all__ = [
     "RAISED",
     "RETURN",
     "PHANTOM",
+    "AFTER_OUTER_PHANTOM",
     "AFTER_PHANTOM",
     "add_reason",
+    "after_phantom",
     "split_reason",
 ]
 
@@ -56,8 +58,12 @@ PHANTOM = 10
 """The line that CPython 3.11 reports behind the node (`try`, `async with`) was reached."""
 
 # Reasons
-NORMAL, EXCEPTION, RETURN, BREAK, CONTINUE, AFTER_PHANTOM = range(6)
-"""AFTER_PHANTOM is an EXCEPTION that a phantom line is reported of before it goes on; it is reported, never kept."""
+NORMAL, EXCEPTION, RETURN, BREAK, CONTINUE, AFTER_PHANTOM, AFTER_OUTER_PHANTOM = range(7)
+"""AFTER_PHANTOM is an EXCEPTION that a phantom line is reported of before it goes on; it is reported, never kept.
+
+AFTER_OUTER_PHANTOM is the same where that line is of a clause around the innermost that has one; its level counts only
+clauses that have one.
+"""
 _SHIFT = 8
 _LEVEL_SHIFT = 11
 """Above the three bits of a reason: how many `finally` clauses around it the reason is of."""
@@ -66,6 +72,14 @@ _LEVEL_SHIFT = 11
 def add_reason(meanings: "list[tuple[int, AST]]", reason: int, level: int = 0) -> "list[tuple[int, AST]]":
     """Return the meanings as true for one reason only: that of the clause that ends, or of one `level` around it."""
     return [(kind | reason << _SHIFT | level << _LEVEL_SHIFT, node) for kind, node in meanings]
+
+
+def after_phantom(meanings: "list[tuple[int, AST]]", level: int) -> "list[tuple[int, AST]]":
+    """Return the meanings as true for an exception that meets a phantom line first.
+
+    The line is that of the innermost clause that has one, or of the one `level` around it.
+    """
+    return add_reason(meanings, AFTER_OUTER_PHANTOM if level else AFTER_PHANTOM, level)
 
 
 def split_reason(kind: int) -> tuple[int, int, int]:

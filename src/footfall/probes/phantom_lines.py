@@ -35,6 +35,7 @@ from _ast import (
 )
 
 from footfall.own_builtins import keep_builtins
+from footfall.probes.meanings import EXCEPTION, NORMAL
 from footfall.probes.mode import LINES_OF_NOTHING, PHANTOM_LINES, PHANTOMS_BEHIND_CASES, PHANTOMS_BEHIND_EXCEPT_STAR
 from footfall.probes.syntax import JUMPS, last_visited, last_with_code, no_code_in
 
@@ -48,7 +49,7 @@ if TYPE_CHECKING:
 
     Watch = tuple[int, int, int]
 
-__all__ = ["PhantomClause", "find_phantom_lines"]
+__all__ = ["PhantomClause", "choose_clause", "find_phantom_lines"]
 
 _COMPOUND = (
     AsyncFor, AsyncFunctionDef, AsyncWith, ClassDef, For, FunctionDef, If, Match, Try, TryStar, While, With,
@@ -58,15 +59,33 @@ _COMPOUND = (
 class PhantomClause:
     """A `finally` clause with a phantom line behind it while it is walked.
 
-    `watched` are what to compare with the exception that leaves it: when an exception entered it, and else. It is None
-    where that exception is not the one that left the line: an `except*` clause's is made part of a group.
+    `watched` are what to compare with the exception that leaves it: when an exception entered it; else, when one
+    entered the clause around it, and so on; when none entered any. It is None where that exception is not the one that
+    left the line: an `except*` clause's is made part of a group.
+    `around` is the one that an exception leaves next where no exception entered this one.
     """
 
-    __slots__ = ("final", "watched")
+    __slots__ = ("around", "final", "watched")
 
-    def __init__(self, final: "Final", watched: "list[tuple[Watch, Watch]] | None") -> None:
+    def __init__(self, final: "Final", watched: "list[list[Watch]] | None", around: "PhantomClause | None") -> None:
         self.final = final
         self.watched = watched
+        self.around = around
+
+    def chain(self) -> "list[PhantomClause]":
+        """Return this one and those around it."""
+        found = [self]
+        while found[-1].around is not None:
+            found.append(found[-1].around)
+        return found
+
+
+def choose_clause(clauses: list[PhantomClause], at: AST, statements: list[stmt]) -> stmt:
+    """Return the statement that runs that for the first clause that an exception entered, the last one for none."""
+    chosen = statements[-1]
+    for clause, statement in zip(reversed(clauses), reversed(statements[:-1]), strict=True):
+        chosen = clause.final.choose(at, [(EXCEPTION, statement), (NORMAL, chosen)])
+    return chosen
 
 
 def find_phantom_lines(tree: Module, mode: int) -> dict[AST, AST]:

@@ -15,6 +15,7 @@ from footfall.analyze.source.parse import PARSE_ERRORS, parse_source
 from footfall.analyze.source.source_file import read_source_file
 from footfall.errors import FootfallError
 from footfall.probes.meanings import (
+    AFTER_OUTER_PHANTOM,
     AFTER_PHANTOM,
     BREAK,
     CASE_FAILED,
@@ -204,12 +205,17 @@ def lines_of_meaning(flow: ModuleFlow, kind: int, node: ast.AST) -> tuple[int, A
 def _exit(flow: ModuleFlow, node: ast.AST, line: int, reason: int, level: int) -> int:
     """Return where control goes from `line` at the end of a block around the node, for a reason that is not NORMAL.
 
-    Level 0 is the innermost block that has other ways on from its end, 1 the one around it.
+    Level 0 is the innermost block that has other ways on from its end, 1 the one around it. For AFTER_OUTER_PHANTOM
+    only blocks with a phantom line of their own count.
     """
     ways = flow.exits[node]
-    for _ in range(level):
+    while level:
         assert ways.around is not None
+        if reason != AFTER_OUTER_PHANTOM or ways.has_own_phantom:
+            level -= 1
         ways = ways.around
+    if reason == AFTER_OUTER_PHANTOM:
+        reason = AFTER_PHANTOM
     ends = {
         AFTER_PHANTOM: ways.raises if ways.phantom == line else ways.phantom,
         EXCEPTION: ways.raises,

@@ -21,15 +21,24 @@ _Loop = (ast.For, ast.AsyncFor, ast.While)
 class Ways:
     """Where each way out of a block leads; `around` are those of the block around it.
 
-    `phantom` is the line that is reported before where an exception leads, or 0.
+    `phantom` is the line that is reported before where an exception leads, or 0. `has_own_phantom`: by the compiler's
+    code for the block itself, not for one around it.
     """
 
-    __slots__ = ("around", "breaks", "continues", "raises", "returns", "phantom")
+    __slots__ = ("around", "breaks", "continues", "has_own_phantom", "phantom", "raises", "returns")
 
     def __init__(
-        self, breaks: int, continues: int, raises: int, returns: int, around: "Ways | None" = None, phantom: int = 0
+        self,
+        breaks: int,
+        continues: int,
+        raises: int,
+        returns: int,
+        around: "Ways | None" = None,
+        phantom: int = 0,
+        has_own_phantom: bool = False,
     ) -> None:
         self.phantom = phantom
+        self.has_own_phantom = has_own_phantom
         self.around = around
         self.breaks = breaks
         self.continues = continues
@@ -40,9 +49,9 @@ class Ways:
         """All ways lead through this line first."""
         return Ways(line, line, line, line)
 
-    def within(self, around: "Ways | None", phantom: int = 0) -> "Ways":
+    def within(self, around: "Ways | None", phantom: int, has_own_phantom: bool) -> "Ways":
         """The same ways, as those of a block inside another."""
-        return Ways(self.breaks, self.continues, self.raises, self.returns, around, phantom)
+        return Ways(self.breaks, self.continues, self.raises, self.returns, around, phantom, has_own_phantom)
 
 
 class ModuleFlow:
@@ -123,7 +132,7 @@ class ModuleFlow:
         if phantom is not None:
             phantom_line = self.line(phantom.lineno)  # type: ignore[attr-defined]
             self.phantoms[node] = phantom_line, ways.raises
-        self._exits = ways.within(outer, phantom_line)
+        self._exits = ways.within(outer, phantom_line, phantom is not None)
         self._block(node.finalbody, after, ways)
         self._exits = outer
 
@@ -241,7 +250,7 @@ class ModuleFlow:
             after = self.line(last.lineno)
         # Leaving the clause leaves the `finally` that it ends as well: they are one level.
         outer = self._exits
-        self._exits = self.exits[last] = outside.within(outer.around, outer.phantom)
+        self._exits = self.exits[last] = outside.within(outer.around, outer.phantom, outer.has_own_phantom)
         self._block(last.body, after, outside)
         self._exits = outer
 

@@ -38,6 +38,7 @@ _REASONS: Final = {
     meanings.BREAK: "by break",
     meanings.CONTINUE: "by continue",
     meanings.AFTER_PHANTOM: "by an exception",
+    meanings.AFTER_OUTER_PHANTOM: "by an exception",
 }
 
 

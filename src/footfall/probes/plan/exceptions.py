@@ -7,7 +7,7 @@ out and an exception takes one of them, an `except` around it sees the exception
 from _ast import Raise, Return, match_case, stmt
 
 from footfall.own_builtins import keep_builtins
-from footfall.probes.meanings import AFTER_PHANTOM, NORMAL, RAISED, add_reason
+from footfall.probes.meanings import RAISED, after_phantom
 from footfall.probes.syntax import JUMPS, first_line
 
 keep_builtins(globals())
@@ -16,7 +16,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from footfall.probes.forms import Forms
+    from footfall.probes.forms import Forms, Meaning
     from footfall.probes.plan.exits import Exits
     from footfall.probes.syntax import Source
 
@@ -83,17 +83,22 @@ class Exceptions:
             return
         clause = self._exits.phantom_clause
         if clause is not None and clause.watched is not None:
-            clause.watched.append((self._watch(node, body, AFTER_PHANTOM), self._watch(node, body, NORMAL)))
+            watches = [self._watch(node, body, level) for level in range(len(clause.chain()))]
+            clause.watched.append([*watches, self._watch(node, body)])
             return
         if self.is_tail and is_left:
-            self.watched.append(self._watch(node, body, NORMAL))
+            self.watched.append(self._watch(node, body))
         # An exception where the body, on that line too, may leave likewise.
         if any(type(inner) in (Raise, Return) for inner in body) and self._source.is_on_header_line(body):
-            watched.append(self._watch(node, body, NORMAL))
+            watched.append(self._watch(node, body))
 
-    def _watch(self, node: "Any", body: list[stmt], reason: int) -> "Watch":
-        """Return a new probe for exceptions on the line of the node, and which lines of the file that are."""
-        number = self._forms.take_number(add_reason([(RAISED, node)], reason))
+    def _watch(self, node: "Any", body: list[stmt], phantom_level: int | None = None) -> "Watch":
+        """Return a new probe for exceptions on the line of the node, and which lines of the file that are.
+
+        They meet the phantom line of the clause `phantom_level` around the innermost that has one, or none.
+        """
+        meanings: list[Meaning] = [(RAISED, node)]
+        number = self._forms.take_number(meanings if phantom_level is None else after_phantom(meanings, phantom_level))
         at = node.pattern if type(node) is match_case else node
         last = body[-1].end_lineno if self._source.is_on_header_line(body) else first_line(body[0]) - 1
         return number, at.lineno, max(at.lineno, last or 0)

@@ -9,7 +9,8 @@ from _ast import AST, Break, Constant, Name, Raise, Return, stmt
 from footfall.own_builtins import keep_builtins
 from footfall.probes.except_star_exits import StarExits
 from footfall.probes.finally_exits import note_jump
-from footfall.probes.meanings import AFTER_PHANTOM, EXCEPTION, JUMPED, NORMAL, add_reason
+from footfall.probes.meanings import AFTER_PHANTOM, EXCEPTION, JUMPED, NORMAL, add_reason, after_phantom
+from footfall.probes.phantom_lines import PhantomClause, choose_clause
 
 keep_builtins(globals())
 
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
 
     from footfall.probes.finally_exits import Final
     from footfall.probes.forms import Forms, Meaning
-    from footfall.probes.phantom_lines import PhantomClause
 
     Tail = Final | StarExits | None
     """The clause that is left by completing a statement, None where its end leads to one place."""
@@ -108,8 +108,9 @@ class Exits:
         probe = self._forms.probe(at, add_reason(meanings, reason))
         if self.phantom_clause is None:
             return probe
-        after_phantom = self._forms.probe(at, add_reason(meanings, AFTER_PHANTOM))
-        return self.phantom_clause.final.choose(at, [(EXCEPTION, after_phantom), (NORMAL, probe)])
+        clauses = self.phantom_clause.chain()
+        probes = [self._forms.probe(at, after_phantom(meanings, level)) for level in range(len(clauses))]
+        return choose_clause(clauses, at, [*probes, probe])
 
     def exception_probe(self, at: AST, meanings: "list[Meaning]") -> stmt:
         """Return a probe on the way of an exception that is raised again, true for that reason alone."""

@@ -9,7 +9,7 @@ from footfall.own_builtins import keep_builtins
 from footfall.probes.except_star_exits import StarExits
 from footfall.probes.finally_exits import Final, is_left_by_branch
 from footfall.probes.meanings import ENDED, EXCEPTION, LINE, PHANTOM, RAISED
-from footfall.probes.phantom_lines import PhantomClause
+from footfall.probes.phantom_lines import PhantomClause, choose_clause
 from footfall.probes.syntax import JUMPS
 
 keep_builtins(globals())
@@ -87,7 +87,7 @@ def _walk_with_finally(blocks: "Blocks", node: "Try | TryStar", entry: int, out:
         exits.finals.pop()
         final.keep_reasons(node, out)
     exits.tail = tail if final is None else final
-    own_clause = PhantomClause(final, []) if final is not None and has_phantom else None
+    own_clause = PhantomClause(final, [], phantom_clause) if final is not None and has_phantom else None
     exits.phantom_clause = own_clause or phantom_clause
     completes = (
         blocks.region(node.finalbody, [], loop_tail=exits.loop_tails[-1], is_caught=exits.is_caught) and completes
@@ -139,7 +139,7 @@ def _walk_star_clauses(
     if not blocks.source.with_branches:
         return _walk_clause(blocks, last, blocks.region) or completes, None
     if phantom_clause is not None:
-        exits.phantom_clause = PhantomClause(phantom_clause.final, None)
+        exits.phantom_clause = PhantomClause(phantom_clause.final, None, phantom_clause.around)
     exits.tail = star = StarExits(exits.new_name())
     completes = _walk_clause(blocks, last, blocks.region) or completes
     if blocks.source.is_on_header_line(last.body) and any(type(inner) in JUMPS for inner in last.body):
@@ -180,8 +180,9 @@ def _add_phantom_line(blocks: "Blocks", node: "Try | TryStar", clause: PhantomCl
     at = body[-1]
     on_error: list[stmt] = [exits.raise_probe(at, [(PHANTOM, node)])]
     watched = clause.watched or []
-    on_error += [forms.watch(at, watch) for watch, _ in watched]
-    otherwise: list[stmt] = [forms.watch(at, watch) for _, watch in watched]
+    on_error += [forms.watch(at, watches[0]) for watches in watched]
+    around = clause.chain()[1:]
+    otherwise = [choose_clause(around, at, [forms.watch(at, each) for each in watches[1:]]) for watches in watched]
     ends = [final.when(at, EXCEPTION, on_error, otherwise)]
     if not exits.is_in_function:
         ends.append(final.forget(at))
