@@ -192,6 +192,22 @@ def test_code_of_another_text_is_traced_and_reported(tmp_path):
     assert done.stderr.count("[code-from-elsewhere]") == 1
 
 
+def test_a_second_series_takes_the_probes_of_the_first(tmp_path):
+    """Also in functions that running code makes again: their code is no other than the file's."""
+    program = """
+    for _ in range(2):
+        capture = footfall.capture()
+        def made():
+            return lib.Thing.static()
+        with capture as new:
+            made()
+        print(len(new.lines) > 0)
+        capture.close()
+    """
+    done = _run(tmp_path, program)
+    assert (done.stdout, done.stderr) == ("True\nTrue\n", "")
+
+
 def test_a_measured_process_captures_other_files(tmp_path):
     """Files that the run does not measure, loaded before and after, by captures alone."""
     (tmp_path / "own.py").write_text(

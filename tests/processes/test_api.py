@@ -37,6 +37,21 @@ def _arcs(data_file: Path, context: str) -> set[tuple[int, int]]:
         return set(file.execute(query, (context,)))
 
 
+def test_one_name_is_no_list_of_sources(tmp_path):
+    """It is refused, not read as one package for each letter."""
+    for call in ("footfall.measure", "footfall.start", "footfall.capture"):
+        output = _run(
+            tmp_path,
+            f"""
+            try:
+                with {call}(source="lib"): pass
+            except TypeError as error:
+                print(error)
+            """,
+        )
+        assert output == "source is a list of directories and packages: source=['lib']\n"
+
+
 @engines
 def test_measure_writes_what_the_block_ran(engine, tmp_path):
     """The data file, the source and the context are those asked for; what ran after the block is not in it."""

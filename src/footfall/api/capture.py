@@ -16,7 +16,7 @@ from types import CodeType
 from typing import Any, Final
 
 from footfall.api.capture_meanings import SourceMeanings
-from footfall.config.reading import read_config
+from footfall.config.reading import read_config_for
 from footfall.errors import FootfallError
 from footfall.observe.capture.blocks import CaptureBlock, CaptureGate
 from footfall.observe.capture.monitoring import Series
@@ -213,10 +213,7 @@ def capture(source: list[str] | None = None, *, series: str = "", full: bool = F
 
 
 def _start_series(source: list[str] | None, is_full: bool) -> tuple[Series | TracedSeries, _Known]:
-    config = read_config()
-    if source is not None:
-        config.source = source
-    wanted = settings_from_config(config)
+    wanted = settings_from_config(read_config_for(source))
     settings = Settings("")
     settings.source_dir, settings.source_pkg = wanted.source_dir, wanted.source_pkg
     settings.include, settings.omit = wanted.include, wanted.omit

@@ -16,7 +16,7 @@ from typing import Final
 
 from footfall.api.capture import Capture, Captured, capture
 from footfall.config.configuration import Config
-from footfall.config.reading import read_config
+from footfall.config.reading import read_config, read_config_for
 from footfall.errors import FootfallError
 from footfall.observe import contexts
 from footfall.pythons import refused_build
@@ -114,9 +114,7 @@ def start(source: list[str] | None = None, *, branch: bool | None = None) -> Non
 
 
 def _configured(source: list[str] | None, branch: bool | None) -> Config:
-    config = read_config()
-    if source is not None:
-        config = replace(config, source=source)
+    config = read_config_for(source)
     return config if branch is None else replace(config, branch=branch)
 
 

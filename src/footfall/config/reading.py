@@ -17,7 +17,7 @@ from footfall.config.configuration import (
 )
 from footfall.errors import UsageError
 
-__all__ = ["read_config"]
+__all__ = ["read_config", "read_config_for"]
 
 
 def read_config(config_file: str | None = None, *, branch: bool = True) -> Config:
@@ -56,6 +56,19 @@ def read_config(config_file: str | None = None, *, branch: bool = True) -> Confi
 
         apply_plugins(config)
     config.warnings += _ignored_settings(config)
+    return config
+
+
+def read_config_for(source: list[str] | None) -> Config:
+    """Read the settings that hold in the current directory, with directories and packages in place of theirs.
+
+    Raises TypeError for one name that is in no list, and as `read_config`.
+    """
+    if isinstance(source, str):
+        raise TypeError(f"source is a list of directories and packages: source=[{source!r}]")
+    config = read_config()
+    if source is not None:
+        config.source = source
     return config
 
 

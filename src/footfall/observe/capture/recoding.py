@@ -108,19 +108,20 @@ def add_probes(
             done.old_frames[id(code)] = code
         else:
             done.old_generators.append(ref(generator))
-        _exchange_inner(code, path, with_probes, exchange, done)
+        _exchange_inner(code, path, has_probes, with_probes, exchange, done)
     return done
 
 
 def _exchange_inner(
     code: "CodeType",
     path: str,
+    has_probes: "Callable[[CodeType], bool]",
     with_probes: "Callable[[CodeType, str], CodeType | None]",
     exchange: "Callable[[CodeType, CodeType, CodeType], bool]",
     done: Recoded,
 ) -> None:
     """Let functions that running code makes from now on have probes."""
-    for inner in [constant for constant in code.co_consts if type(constant) is _CODE]:
+    for inner in [each for each in code.co_consts if type(each) is _CODE and not has_probes(each)]:
         other = with_probes(inner, path)
         if other is None or not exchange(code, inner, other):
             done.has_old_makers = True
