@@ -12,6 +12,7 @@ from typing import Final, NamedTuple
 from footfall.analyze.profile.calltree import Profile
 from footfall.analyze.profile.clocks import Clock
 from footfall.errors import FootfallError
+from footfall.load.profiles.binary.varint import Damaged, read_varint
 from footfall.load.profiles.stack_tree import StackTree, Weight
 
 __all__ = ["looks_like_pprof", "read_pprof"]
@@ -30,16 +31,11 @@ _UNITS_NS: Final = {
 _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
 _FIXED_BYTES: Final = {_FIXED64: 8, _FIXED32: 4}
 _SAMPLE_TYPE, _SAMPLE, _LOCATION, _FUNCTION, _STRING, _PERIOD, _DEFAULT_TYPE = 1, 2, 4, 5, 6, 12, 14
-_MAX_VARINT_BYTES: Final = 10
 _MAX_INLINED: Final = 64
 """At one place; more than compilers make, and what a short sample may stand for is bounded by it."""
 _LAST_FIELD: Final = 15  # of the message
 _CONTEXT: Final = "context"
 _THREAD_LABELS: Final = frozenset({"thread", "thread_id", "pid", _CONTEXT})
-
-
-class _Damaged(ValueError):
-    """The bytes are no message."""
 
 
 class _Location(NamedTuple):
@@ -69,7 +65,7 @@ def looks_like_pprof(head: bytes) -> bool:
             else:
                 return False
             n_fields += 1
-    except _Damaged:
+    except Damaged:
         return n_fields > 2
     return n_fields > 1
 
@@ -79,15 +75,9 @@ def _is_value_type(content: bytes) -> bool:
 
 
 def _varint(content: bytes, at: int) -> tuple[int, int]:
-    """Return the number at a place and where it ends."""
-    number = shift = 0
-    for end in range(at, min(at + _MAX_VARINT_BYTES, len(content))):
-        byte = content[end]
-        number |= (byte & 0x7F) << shift
-        if byte < 0x80:
-            return number & ((1 << 64) - 1), end + 1
-        shift += 7
-    raise _Damaged("a number does not end")
+    """Return the number at a place, of 64 bits, and where it ends. Raises Damaged."""
+    number, end = read_varint(content, at)
+    return number & ((1 << 64) - 1), end
 
 
 def _fields(content: bytes) -> Iterator[tuple[int, int | bytes]]:
@@ -105,9 +95,9 @@ def _fields(content: bytes) -> Iterator[tuple[int, int | bytes]]:
         elif wire in _FIXED_BYTES:
             size = _FIXED_BYTES[wire]
         else:
-            raise _Damaged(f"there is no field of the kind {wire}")
+            raise Damaged(f"there is no field of the kind {wire}")
         if at + size > len(content):
-            raise _Damaged("a field is cut off")
+            raise Damaged("a field is cut off")
         yield key >> 3, content[at : at + size]
         at += size
 
@@ -126,7 +116,7 @@ def _numbers(value: int | bytes) -> Iterator[int]:
 def _scalars(content: int | bytes) -> dict[int, int]:
     """Return the numbers of a message by field."""
     if isinstance(content, int):
-        raise _Damaged("a number stands where a message belongs")
+        raise Damaged("a number stands where a message belongs")
     return {field: value for field, value in _fields(content) if isinstance(value, int)}
 
 
@@ -140,7 +130,7 @@ def read_pprof(content: bytes) -> Profile:
     try:
         for field, value in _fields(content):
             message.take(field, value)
-    except _Damaged as error:
+    except Damaged as error:
         damage = f"The file is damaged or ends early ({error}): read up to there."
     return _Reader(message, damage).read()
 
@@ -158,7 +148,7 @@ class _Message:
         self.default_type = 0
 
     def take(self, field: int, value: int | bytes) -> None:
-        """Take one field. Raises _Damaged."""
+        """Take one field. Raises Damaged."""
         if field == _STRING and isinstance(value, bytes):
             self.strings.append(value.decode("utf-8", "replace"))
         elif field == _SAMPLE and isinstance(value, bytes):
@@ -207,7 +197,7 @@ class _Reader:
         for sample in self._message.samples:
             try:
                 n_unread += not self._add(sample)
-            except _Damaged:
+            except Damaged:
                 n_unread += 1
         self._tree.note_unread(n_unread, "sample")
         if Clock.WALL in self._columns and self._message.string(self._message.default_type) in ("cpu", "wall"):

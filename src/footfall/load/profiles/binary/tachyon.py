@@ -13,6 +13,7 @@ from typing import Final
 from footfall.analyze.profile.calltree import Profile
 from footfall.analyze.profile.clocks import Clock
 from footfall.errors import FootfallError
+from footfall.load.profiles.binary.varint import Damaged, read_varint
 from footfall.load.profiles.stack_tree import StackTree, Weight
 
 __all__ = ["MAGICS", "read_tachyon"]
@@ -26,14 +27,9 @@ _FOOTER: Final = "IIQ16s"
 _NS_PER_US: Final = 1000
 _ZSTD: Final = 1
 _MAX_SAMPLE_BYTES: Final = 1 << 30
-_MAX_VARINT_BYTES: Final = 10
 _REPEAT, _FULL, _SUFFIX, _POP_PUSH = range(4)
 _HAS_GIL, _ON_CPU = 1, 2
 _NO_FILE: Final = "~"
-
-
-class _Damaged(Exception):
-    """The bytes are none of the format, or end early."""
 
 
 def read_tachyon(content: bytes) -> Profile:
@@ -58,14 +54,14 @@ def read_tachyon(content: bytes) -> Profile:
     tree = StackTree()
     try:
         frames = _read_frames(tree, content, strings_at, n_strings, frames_at, n_frames)
-    except _Damaged as error:
+    except Damaged as error:
         raise _cut() from error
     tree.profile.interval_ns = interval_us * _NS_PER_US if interval_us < 1 << 40 else 0
     packed = content[header_size:strings_at]
     samples = _Samples(tree, frames, order)
     try:
         samples.read(_unpack(packed) if compression == _ZSTD else packed)
-    except _Damaged as error:
+    except Damaged as error:
         tree.note_damage(f"The file is damaged ({error}): read up to there.")
     known = {clock for bit, clock in ((_ON_CPU, Clock.CPU), (_HAS_GIL, Clock.GIL)) if samples.states & bit}
     return tree.finish(_FORMAT, {Clock.WALL, Clock.SAMPLES} | known)
@@ -88,23 +84,12 @@ def _unpack(packed: bytes) -> bytes:
     try:
         found: bytes = zstd.ZstdDecompressor().decompress(packed, _MAX_SAMPLE_BYTES)
     except zstd.ZstdError as error:
-        raise _Damaged(str(error)) from error
+        raise Damaged(str(error)) from error
     return found
 
 
-def _varint(content: bytes, at: int) -> tuple[int, int]:
-    number = shift = 0
-    for end in range(at, min(at + _MAX_VARINT_BYTES, len(content))):
-        byte = content[end]
-        number |= (byte & 0x7F) << shift
-        if byte < 0x80:
-            return number, end + 1
-        shift += 7
-    raise _Damaged("a number does not end")
-
-
 def _signed(content: bytes, at: int) -> tuple[int, int]:
-    number, at = _varint(content, at)
+    number, at = read_varint(content, at)
     return (number >> 1) ^ -(number & 1), at
 
 
@@ -114,23 +99,23 @@ def _read_frames(
     strings = []
     at = strings_at
     for _ in range(n_strings):
-        size, at = _varint(content, at)
+        size, at = read_varint(content, at)
         if at + size > frames_at:
-            raise _Damaged("a text is cut off")
+            raise Damaged("a text is cut off")
         strings.append(content[at : at + size].decode("utf-8", "replace"))
         at += size
     found = []
     at = frames_at
     for _ in range(n_frames):
-        file, at = _varint(content, at)
-        name, at = _varint(content, at)
+        file, at = read_varint(content, at)
+        name, at = read_varint(content, at)
         line, at = _signed(content, at)
         more_lines, at = _signed(content, at)
         column, at = _signed(content, at)
         more_columns, at = _signed(content, at)
         at += 1  # the instruction
         if max(file, name) >= n_strings:
-            raise _Damaged("a frame has no name")
+            raise Damaged("a frame has no name")
         path = "" if strings[file] == _NO_FILE else strings[file]
         has_column = column >= 0
         found.append(
@@ -160,24 +145,24 @@ class _Samples:
         self._ends_us: dict[tuple[int, int], int] = {}
 
     def read(self, content: bytes) -> None:
-        """Add all. Raises _Damaged."""
+        """Add all. Raises Damaged."""
         at = 0
         while at < len(content):
             if at + self._head.size > len(content):
-                raise _Damaged("it ends early")
+                raise Damaged("it ends early")
             thread, interpreter, encoding = self._head.unpack_from(content, at)
             key = (thread, interpreter)
             at += self._head.size
             if encoding == _REPEAT:
-                count, at = _varint(content, at)
+                count, at = read_varint(content, at)
                 node = self._node(key)
                 for _ in range(count):
                     at = self._add(content, at, key, node)
                 continue
             if encoding not in (_FULL, _SUFFIX, _POP_PUSH):
-                raise _Damaged(f"there is no record of the kind {encoding}")
+                raise Damaged(f"there is no record of the kind {encoding}")
             moment = at
-            _, at = _varint(content, at)
+            _, at = read_varint(content, at)
             at += 1
             at = self._change_stack(content, at, key, encoding)
             self._add(content, moment, key, self._node(key))
@@ -187,17 +172,17 @@ class _Samples:
         nodes = self._stacks.setdefault(key, [])
         n_kept = 0
         if encoding != _FULL:
-            number, at = _varint(content, at)
+            number, at = read_varint(content, at)
             n_kept = min(number, len(nodes)) if encoding == _SUFFIX else max(len(nodes) - number, 0)
         del nodes[n_kept:]
-        count, at = _varint(content, at)
+        count, at = read_varint(content, at)
         if count > len(content) - at:
-            raise _Damaged("a stack is cut off")
+            raise Damaged("a stack is cut off")
         new = []
         for _ in range(count):
-            number, at = _varint(content, at)
+            number, at = read_varint(content, at)
             if number >= len(self._frames):
-                raise _Damaged("a stack has a frame that is not there")
+                raise Damaged("a stack has a frame that is not there")
             new.append(self._frames[number])
         for frame in reversed(new):
             nodes.append(self._tree.node(nodes[-1] if nodes else 0, frame))
@@ -208,9 +193,9 @@ class _Samples:
         return nodes[-1] if nodes else 0
 
     def _add(self, content: bytes, at: int, key: tuple[int, int], node: int) -> int:
-        delta_us, at = _varint(content, at)
+        delta_us, at = read_varint(content, at)
         if at >= len(content):
-            raise _Damaged("it ends early")
+            raise Damaged("it ends early")
         state = content[at]
         # the first delta of a thread is since the profile began, which says nothing of the thread
         is_first = key not in self._ends_us
@@ -225,5 +210,5 @@ class _Samples:
         )
         thread = self._tree.thread(native_id=key[0])
         if not self._tree.add(node, thread, weight, end_ns=self._ends_us[key] * _NS_PER_US):
-            raise _Damaged("a time can't be")
+            raise Damaged("a time can't be")
         return at + 1
