@@ -12,6 +12,7 @@
 #include "engines/function_contexts.h"
 #include "engines/monitoring/monitoring.h"
 #include "engines/probes/blocks.h"
+#include "engines/probes/capture_functions.h"
 #include "engines/probes/hooks.h"
 #include "engines/probes/probes.h"
 #include "engines/settrace/settrace.h"
@@ -75,6 +76,7 @@ static PyModuleDef_Slot module_slots[] = {
     {Py_mod_exec, recorder_exec},
     {Py_mod_exec, monitoring_exec},
     {Py_mod_exec, probes_exec},
+    {Py_mod_exec, capture_functions_exec},
     {Py_mod_exec, probes_hooks_exec},
     {Py_mod_exec, blocks_exec},
     {Py_mod_exec, settrace_exec},

@@ -75,7 +75,7 @@ def test_readers_take_entries_as_long_as_they_are(layout: struct.Struct, size):
     [
         ("core/room.c", "STACK_BYTES", "footfall.analyze.source.parse", "_STACK_BYTES"),
         ("core/room.c", "ROOM", "footfall.analyze.source.parse", "_RECURSION_LIMIT"),
-        ("engines/probes/probes.h", "MODULE_MARK", "footfall.probes.forms", "HEADER"),
+        ("engines/probes/marks.h", "MODULE_MARK", "footfall.probes.forms", "HEADER"),
         ("inside/asyncio.c", "SECTION", "footfall.attach.asyncio_tables", "_SECTION"),
         ("inside/source.c", "CPU_ID_OFFSET", "footfall.attach.interpreter", "_CPU_ID_OFFSET"),
         ("remote/target.h", "REMOTE_GONE", "footfall.attach.recording", "_GONE"),

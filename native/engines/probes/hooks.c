@@ -9,6 +9,7 @@
 #include "compat/versions.h"
 #include "core/unseen.h"
 #include "engines/function_contexts.h"
+#include "engines/probes/copies.h"
 #include "engines/probes/probes.h"
 
 #include <string.h>
@@ -416,7 +417,7 @@ unmarshal(PyObject *module, PyObject *const *args, Py_ssize_t n_args, PyObject *
     }
     PyObject *value = call_plain(original, args, n_args, names); // owned
     if (value != NULL) {
-        probes_arm_copies(state, value, data);
+        copies_arm(state, value, data);
     }
     return value;
 }
@@ -487,7 +488,7 @@ probes_wrap_loads(PyObject *module, PyObject *args)
     module_state *state = get_state(module);
     probes_set_callback(state, PROBES_PLAIN_LOADS, plain_loads);
     probes_set_callback(state, PROBES_PLAIN_LOAD, plain_load);
-    probes_expect_copies(state, token, decide);
+    copies_expect(state, token, decide);
     PyObject *name = PyUnicode_FromString("marshal"); // owned
     PyObject *pair = name == NULL ? NULL
                                   : Py_BuildValue("NN", PyCFunction_NewEx(&loads_def, module, name),
