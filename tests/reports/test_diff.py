@@ -9,7 +9,7 @@ import sys
 import pytest
 
 from footfall.analyze.coverage_changes import match_lines
-from footfall.analyze.profile.calltree import Cost, Frame, Function, Profile, ProfiledThread, TreeNode
+from footfall.analyze.profile.calltree import Cost, Frame, Function, Profile, ProfiledThread, Squares, TreeNode
 from footfall.analyze.profile.rows import rows_from_profile
 from footfall.record.data.combine import combine_files
 from footfall.record.data.coverage_tables import FileData, write_coverage
@@ -159,16 +159,24 @@ def test_a_file_of_which_nothing_runs_any_more(here, capsys) -> None:
 
 def made_profile(**ms_by_name: int) -> Profile:
     """A profile of functions with so much own CPU time, a sample for each millisecond."""
+    return recorded_profile({name: (ms, ms) for name, ms in ms_by_name.items()}, sum(ms_by_name.values()))
+
+
+def recorded_profile(functions_: dict[str, tuple[int, int]], squares: int) -> Profile:
+    """A profile of functions with so many samples that stand for so much own CPU time (ms); `squares` in ms squared."""
     path = str(pathlib.Path("m.py").resolve())
-    functions = [Function(path, name, line) for line, name in enumerate(ms_by_name, 1)]
+    functions = [Function(path, name, line) for line, name in enumerate(functions_, 1)]
     frames = [Frame(function, function.first_line, function.first_line, None, None) for function in functions]
     nodes = [TreeNode(-1, -1), *(TreeNode(0, k) for k in range(len(frames)))]
     costs = {
-        (k, 0, ""): Cost(wall_ns=ms * 10**6, cpu_ns=ms * 10**6, gil_ns=0, samples=ms)
-        for k, ms in enumerate(ms_by_name.values(), 1)
+        (k, 0, ""): Cost(wall_ns=ms * 10**6, cpu_ns=ms * 10**6, gil_ns=0, samples=samples)
+        for k, (samples, ms) in enumerate(functions_.values(), 1)
     }
-    total = sum(ms_by_name.values())
-    return Profile(frames, nodes, [ProfiledThread(1, 1, "main")], costs, 1, total, 0, 0, 1_000_000, Timelines())
+    total = sum(samples for samples, _ in functions_.values())
+    squared = [Squares(cpu=squares * 1e12)]
+    return Profile(
+        frames, nodes, [ProfiledThread(1, 1, "main")], costs, 1, total, 0, 0, 1_000_000, Timelines(), squared
+    )
 
 
 def test_functions_that_are_slower_by_more_than_noise(here, capsys) -> None:
@@ -183,6 +191,81 @@ def test_functions_that_are_slower_by_more_than_noise(here, capsys) -> None:
     assert "little" in capsys.readouterr().out
     assert footfall("diff", "a.data", "a.data") == 0
     assert "Nothing else changed." in capsys.readouterr().out
+
+
+UNDER_LOAD = (
+    (
+        2861,
+        {"main": (4, 16), "build": (5, 14), "<gc>": (3, 7), "iterencode": (37, 105), "raw_decode": (19, 52)}
+        | {"findall": (19, 62), "count": (11, 30), "sieve": (34, 111), "bubble": (9, 35), "objects": (37, 119)}
+        | {"_split": (8, 21), "_wrap": (6, 23), "fib": (10, 41), "add": (21, 68), "init": (4, 13), "get": (2, 9)},
+    ),
+    (
+        3190,
+        {"main": (1, 1), "build": (8, 29), "<gc>": (1, 2), "iterencode": (30, 87), "raw_decode": (23, 76)}
+        | {"findall": (23, 62), "count": (14, 46), "sieve": (27, 76), "bubble": (7, 21), "objects": (35, 125)}
+        | {"_split": (19, 79), "_wrap": (1, 1), "fib": (13, 32), "add": (22, 91), "init": (6, 18), "get": (2, 7)},
+    ),
+    (
+        2780,
+        {"main": (9, 32), "build": (8, 17), "<gc>": (4, 13), "iterencode": (30, 84), "raw_decode": (18, 54)}
+        | {"findall": (19, 58), "count": (10, 34), "sieve": (36, 124), "bubble": (6, 20), "objects": (39, 136)}
+        | {"_split": (14, 34), "_wrap": (2, 5), "fib": (10, 34), "add": (20, 61), "init": (6, 20), "get": (9, 27)},
+    ),
+)
+"""Three recordings of one program on a busy machine, where a sample came every 3 ms and stood for up to 15."""
+
+
+def test_runs_of_one_program_on_a_busy_machine_do_not_differ(here, capsys) -> None:
+    """Few samples that stand for much, 1 ms -> 32 ms and 21 ms -> 79 ms, are chance; the same of many are not."""
+    for name, (squares, functions) in zip("abc", UNDER_LOAD, strict=True):
+        record(f"{name}.data", BEFORE, AT_IMPORT, profile=recorded_profile(functions, squares))
+    for before, after in ("ab", "bc", "ca"):
+        times = difference(f"{before}.data", f"{after}.data", capsys)["times"]
+        assert times["slower"] == times["faster"] == []
+    slower = recorded_profile(UNDER_LOAD[1][1] | {"main": (12, 60)}, UNDER_LOAD[1][0])
+    record("d.data", BEFORE, AT_IMPORT, profile=slower)
+    assert [each["function"] for each in difference("b.data", "d.data", capsys, status=1)["times"]["slower"]] == [
+        "main"
+    ]
+
+
+def test_a_slower_machine_is_not_the_functions(here, capsys) -> None:
+    """All take 1.4 times as long, and one of them three times: that one is slower, and none is faster."""
+    times = {f"f{k}": 1000 + 100 * k for k in range(10)}
+    record("a.data", BEFORE, AT_IMPORT, profile=made_profile(**times))
+    slower = {name: ms * 14 // 10 for name, ms in times.items()} | {"f5": 4500, "f6": 1600}
+    record("b.data", BEFORE, AT_IMPORT, profile=made_profile(**slower))
+    found = difference("a.data", "b.data", capsys, status=1)["times"]
+    assert [each["function"] for each in found["slower"]] == ["f5"]
+    assert found["faster"] == []
+    assert round(found["common_factor"], 2) == 1.4
+    assert footfall("diff", "a.data", "b.data") == 1
+    assert "The middle one of 10 functions changed by +40 %" in capsys.readouterr().out
+    few = {name: times[name] for name in ("f1", "f2", "f3")}
+    record("c.data", BEFORE, AT_IMPORT, profile=made_profile(**few))
+    record("d.data", BEFORE, AT_IMPORT, profile=made_profile(**{name: ms * 14 // 10 for name, ms in few.items()}))
+    assert len(difference("c.data", "d.data", capsys, status=1)["times"]["slower"]) == 3, (
+        "too few to say what is common"
+    )
+
+
+def test_several_runs_show_how_much_they_differ(here, capsys) -> None:
+    """`wild` takes 300 to 900 ms in runs of one program: 500 -> 800 of two runs is a change, of six it is none.
+
+    1000 -> 1300 is one where runs differ by 10 ms.
+    """
+    for side, runs in (("a", (500, 300, 900)), ("b", (800, 400, 850))):
+        for number, ms in enumerate(runs):
+            steady = {"steady": (1000 if side == "a" else 1300) + number * 10, "same": 2000, "still": 1500 + number}
+            record(f"{side}{number}.data", BEFORE, AT_IMPORT, profile=made_profile(wild=ms, **steady))
+    single = difference("a0.data", "b0.data", capsys, status=1)["times"]
+    assert [each["function"] for each in single["slower"]] == ["steady", "wild"]
+    more = ["--before", "a1.data", "--before", "a2.data", "--after", "b1.data", "--after", "b2.data"]
+    assert footfall("diff", "a0.data", "b0.data", *more, "--format", "json", "--fail-on", "none") == 0
+    times = json.loads(capsys.readouterr().out)["times"]
+    assert [each["function"] for each in times["slower"]] == ["steady"]
+    assert times["before_seconds"] == pytest.approx(5.078, abs=0.001), "the mean of three"
 
 
 def test_a_run_records_which_text_it_saw(here) -> None:

@@ -5,6 +5,7 @@ The clock is the CPU time of the threads; where no sample has any (PyPy, or a pr
 
 from __future__ import annotations
 
+import math
 import os
 import re
 from collections.abc import Callable, Iterable, Mapping
@@ -24,7 +25,15 @@ from footfall.analyze.profile.calltree import (
     times_of_functions,
     tree_sums,
 )
-from footfall.analyze.profile.clocks import CLOCK_WORDS, Clock, default_clock, has_cpu_time_alone, known_clocks, reader
+from footfall.analyze.profile.clocks import (
+    CLOCK_WORDS,
+    Clock,
+    default_clock,
+    has_cpu_time_alone,
+    known_clocks,
+    reader,
+    sum_of_squares,
+)
 from footfall.analyze.profile.import_frames import fold_imports
 from footfall.analyze.profile.line_places import Sources, line_places, rows_of_lines
 from footfall.analyze.profile.rows import profile_from_rows
@@ -200,20 +209,32 @@ def sampled_ns(profile: Profile, clock: Callable[[Cost], int]) -> int:
 
 
 def function_times(
-    times_by_function: Mapping[Function, Times], clock: Callable[[Cost], int], pages: Mapping[str, str]
+    profile: Profile,
+    times_by_function: Mapping[Function, Times],
+    clock: Callable[[Cost], int],
+    pages: Mapping[str, str],
 ) -> FunctionTimes:
     """Return own times to compare with another profile's; `pages` by path are the site's."""
     n_samples = sum(times.own.samples for times in times_by_function.values())
     spent_ns = sum(clock(times.own) for times in times_by_function.values())
     # a profile without samples was measured, to the microsecond
     sample_us = spent_ns / _NS_PER_US / n_samples if n_samples else float(spent_ns > 0)
+    if spent_ns:  # what equal samples of the same error would stand for: those that came late stand for more
+        sample_us = max(sample_us, sum_of_squares(profile, clock) / spent_ns / _NS_PER_US)
     found = FunctionTimes(sample_us=sample_us)
     for function, times in times_by_function.items():
         if not is_footfall(function.path):
             key = (function.qualname, short_path(function.path))
-            row = FunctionTime(function.first_line, clock(times.own) // _NS_PER_US, pages.get(function.path, ""))
+            own_us = clock(times.own) // _NS_PER_US
+            error_us = _error_us(own_us, times.own.samples, sample_us)
+            row = FunctionTime(function.first_line, own_us, error_us, pages.get(function.path, ""))
             found.functions.setdefault(key, []).append(row)
     return found
+
+
+def _error_us(own_us: int, n_samples: int, sample_us: float) -> float:
+    """Return the standard error of a sampled time: of samples as they are in all, or of its own if they are fewer."""
+    return math.sqrt(max(own_us * sample_us, own_us**2 / n_samples if n_samples else 0.0))
 
 
 def time_share_by_file(profile: Profile, paths: Iterable[str], chosen: Clock | None = None) -> dict[str, float]:

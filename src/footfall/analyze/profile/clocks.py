@@ -8,7 +8,7 @@ from typing import Final
 
 from footfall.analyze.profile.calltree import Cost, Profile
 
-__all__ = ["CLOCK_WORDS", "Clock", "default_clock", "has_cpu_time_alone", "known_clocks", "reader"]
+__all__ = ["CLOCK_WORDS", "Clock", "default_clock", "has_cpu_time_alone", "known_clocks", "reader", "sum_of_squares"]
 
 
 class Clock(StrEnum):
@@ -42,6 +42,17 @@ def reader(clock: Clock) -> Callable[[Cost], int]:
     if clock is Clock.GIL:
         return lambda cost: cost.gil_ns
     return lambda cost: cost.samples
+
+
+def sum_of_squares(profile: Profile, clock: Callable[[Cost], int]) -> int:
+    """Return the sum of the squares of what single looks counted for, by this clock; 0 where it is not known."""
+    return clock(
+        Cost(
+            wall_ns=round(sum(squares.wall for squares in profile.squares)),
+            cpu_ns=round(sum(squares.cpu for squares in profile.squares)),
+            gil_ns=round(sum(squares.gil for squares in profile.squares)),
+        )
+    )
 
 
 def default_clock(profile: Profile) -> Clock:

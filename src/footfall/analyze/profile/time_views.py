@@ -21,6 +21,7 @@ from footfall.analyze.profile.calltree import (
     times_of_functions,
     times_of_threads,
 )
+from footfall.analyze.profile.clocks import sum_of_squares
 from footfall.analyze.profile.line_places import LinePlace, Sources, rows_of_lines
 from footfall.analyze.profile.phases import TESTS, costs_of_phases
 from footfall.analyze.test_costs import find_tests, name_of_test
@@ -96,7 +97,7 @@ def view_profile(
     if clock(Cost(samples=1)):  # the samples themselves are what is counted
         return View(rows, has_calls, total, total, left_out)
     n_samples = round(sum(cost.samples * min(1.0, clock(cost) / (cost.wall_ns or 1)) for cost in costs))
-    squares = clock(_squares(profile))
+    squares = sum_of_squares(profile, clock)
     if squares:  # Kish, Survey Sampling (1965), 11.7: the effective size of a sample with unequal weights
         n_samples = min(n_samples, round(total * total / squares))
     return View(rows, has_calls, total, n_samples, left_out)
@@ -125,15 +126,6 @@ def _left_out(wanted: _Wanted, by: str) -> dict[str, Cost]:
     kinds = list(map(kind, wanted.profile.frames))
     times = times_by(wanted.profile, None, kinds) if any(kinds) else {}
     return {name: each.own for name, each in sorted(times.items()) if wanted.clock(each.own)}
-
-
-def _squares(profile: Profile) -> Cost:
-    """The sums of squares of all threads, each in the place of its clock."""
-    return Cost(
-        wall_ns=round(sum(squares.wall for squares in profile.squares)),
-        cpu_ns=round(sum(squares.cpu for squares in profile.squares)),
-        gil_ns=round(sum(squares.gil for squares in profile.squares)),
-    )
 
 
 def _by_function(wanted: _Wanted) -> list[TimeRow]:

@@ -29,8 +29,6 @@ if TYPE_CHECKING:
 
 __all__ = ["command"]
 
-_N_ERRORS = 3.0
-"""As many functions are compared, two standard errors would be exceeded by chance in some of them."""
 _WORSE = ("uncovered", "slower", "any", "none")
 
 _EXAMPLES = """\b
@@ -38,6 +36,7 @@ Examples:
   footfall diff main.coverage                      what changed since, in .coverage
   footfall diff before.coverage after.coverage
   footfall diff main.coverage --fail-on uncovered --format markdown > comment.md
+  footfall diff a1.data b1.data --before a2.data --before a3.data --after b2.data --after b3.data
 """
 
 
@@ -61,6 +60,10 @@ Examples:
     help="Don't show functions whose time changed by less.",
 )
 @click.option(
+    "--before", "more_before", multiple=True, metavar="FILE", help="A further run of what BEFORE is of (repeatable)."
+)
+@click.option("--after", "more_after", multiple=True, metavar="FILE", help="A further run of what AFTER is of.")
+@click.option(
     "--clock",
     type=click.Choice(["cpu", "wall", "gil"]),
     help="What time is. [default: cpu, or wall where one of them has none]",
@@ -74,6 +77,8 @@ def command(
     format_: str,
     fail_on: str,
     noise: float,
+    more_before: tuple[str, ...],
+    more_after: tuple[str, ...],
     clock: str | None,
     count: int,
     precision: int | None,
@@ -85,14 +90,16 @@ def command(
 
     AFTER is the usual data file where it is left out. Lines are compared also where the source changed between the
     runs: git gives the text that BEFORE saw, if it was committed. A function is slower or faster when its own time
-    differs by more than three standard errors of sampling, and by --noise per cent.
+    differs by --noise per cent and by more than chance: that of sampling, and what the machine makes of the times of
+    the other functions. With --before and --after times are the mean of several runs, whose spread counts too.
 
     Exits with 1 when code that is in both is no longer covered, or a function is slower.
     """
     config = load_config(config_file, data_file=after, precision=precision)
     if after is None:
         combine_before_report(config, keep=False, is_quiet=False, as_coverage=False)
-    difference = _compare(config, before, clock, noise / 100)
+    runs = ([before, *more_before], [config.data_file, *more_after])
+    difference = _compare(config, runs, clock, noise / 100)
     if format_ == "json":
         write_output("-", render_json(difference_report(difference, config.precision), indent=4) + "\n", "difference")
     else:
@@ -102,16 +109,20 @@ def command(
     return EXIT_FINDINGS if is_uncovered or is_slower else 0
 
 
-def _compare(config: Config, before: str, clock: str | None, noise: float) -> Difference:
-    """Read both data files. Raises FootfallError: what that raises, `nothing-to-compare`."""
-    after = config.data_file
+_Runs = tuple[list[str], list[str]]
+"""The data files before and after. Coverage is compared of the first of each, times of all."""
+
+
+def _compare(config: Config, runs: _Runs, clock: str | None, noise: float) -> Difference:
+    """Read the data files. Raises FootfallError: what that raises, `nothing-to-compare`."""
+    before, after = (names[0] for names in runs)
     if not is_data_file(before) or not is_data_file(after):
-        return Difference(before, after, times=_compare_times(config, before, after, clock, noise))
+        return Difference(before, after, times=_compare_times(config, runs, clock, noise))
     was, sources_before = _gather(config, before)
     now, sources_now = _gather(config, after)
     times = None
     if was.has_profile and now.has_profile:
-        times = _compare_times(config, before, after, clock, noise)
+        times = _compare_times(config, runs, clock, noise)
     has_coverage = not was.is_profile_alone and not now.is_profile_alone
     if not has_coverage and times is None:
         text = f"{before} and {after} have nothing in common: one has coverage alone, the other a profile."
@@ -163,14 +174,15 @@ def _gather(config: Config, data_file: str) -> tuple[Coverage, MeasuredSources]:
     return coverage, sources
 
 
-def _compare_times(config: Config, before: str, after: str, clock: str | None, noise: float) -> TimeDifference:
+def _compare_times(config: Config, runs: _Runs, clock: str | None, noise: float) -> TimeDifference:
     from footfall.analyze.profile.calltree import times_of_functions  # the half of all imports
     from footfall.analyze.profile.clocks import Clock, reader
-    from footfall.analyze.profile.time_changes import changed_times
+    from footfall.analyze.profile.time_changes import averaged, changed_times
     from footfall.report.times import function_times, need_clock, need_profile, sampled_ns
 
-    profiles = [need_profile(config, data_file) for data_file in (before, after)]
-    for data_file, profile in zip((before, after), profiles, strict=True):
+    sides = [[need_profile(config, data_file) for data_file in names] for names in runs]
+    profiles = [profile for side in sides for profile in side]
+    for data_file, profile in zip([*runs[0], *runs[1]], profiles, strict=True):
         if profile.origin is not None:
             warn(profile.origin.notes, config.disable_warnings)
             _need_errors(data_file, profile.origin)
@@ -178,12 +190,13 @@ def _compare_times(config: Config, before: str, after: str, clock: str | None, n
     for profile in profiles:
         need_clock(profile, chosen)
     read = reader(chosen)
-    was, now = (function_times(times_of_functions(profile), read, {}) for profile in profiles)
-    changes = [
-        each for each in changed_times(was, now, _N_ERRORS) if abs(each.change_us) >= noise * max(each.before_us, 1)
-    ]
-    was_us, now_us = (sampled_ns(profile, read) // 1000 for profile in profiles)
-    return TimeDifference(chosen, was_us, now_us, changes)
+    was, now = (
+        averaged([function_times(profile, times_of_functions(profile), read, {}) for profile in side]) for side in sides
+    )
+    found = changed_times(was, now)
+    changes = [each for each in found.changes if abs(each.change_us) >= noise * max(each.before_us, 1)]
+    was_us, now_us = (sum(sampled_ns(profile, read) for profile in side) // (1000 * len(side)) for side in sides)
+    return TimeDifference(chosen, was_us, now_us, changes, found.spread, found.n_errors)
 
 
 def _need_errors(data_file: str, origin: Origin) -> None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
 from footfall.analyze.coverage_changes import FileChange
 from footfall.analyze.profile.clocks import CLOCK_WORDS, Clock
-from footfall.analyze.profile.time_changes import TimeChange
+from footfall.analyze.profile.time_changes import Spread, TimeChange
 from footfall.analyze.results import format_lines
 from footfall.analyze.totals import Numbers
 from footfall.printable import printable
@@ -18,16 +19,22 @@ from footfall.report.coverage.text import list_below, plural
 __all__ = ["Difference", "TimeDifference", "difference_report", "render_difference"]
 
 _US_PER_SECOND: Final = 1_000_000
+_LEAST_SHIFT: Final = 0.05  # relative
 
 
 @dataclass(frozen=True, slots=True)
 class TimeDifference:
-    """The functions whose own time changed by more than noise, the greatest change first. Totals in microseconds."""
+    """The functions whose own time changed by more than noise, the greatest change first. Totals in microseconds.
+
+    `n_errors` is how many standard errors, which `spread` is in, were taken for noise.
+    """
 
     clock: Clock
     before_us: int
     now_us: int
     changes: Sequence[TimeChange]
+    spread: Spread
+    n_errors: float
 
     @property
     def slower(self) -> list[TimeChange]:
@@ -77,20 +84,30 @@ def render_difference(difference: Difference, count: int, precision: int, format
     times = difference.times
     if times is not None:
         seconds = f"{_seconds(times.before_us)} -> {_seconds(times.now_us)}"
-        parts.append(f"{_capitalized(CLOCK_WORDS[times.clock])} in Python code {seconds}.")
+        parts.append(f"{_capitalized(CLOCK_WORDS[times.clock])} in Python code {seconds}.{_spread_text(times.spread)}")
         for title, changes in (("Slower", times.slower), ("Faster", times.faster)):
             if changes:
                 shown = changes[: count or None]
                 items = [_time_text(each) for each in shown]
                 if len(shown) < len(changes):
                     items.append(f"{len(changes) - len(shown)} more; -n 0 shows all.")
-                parts.append(list_below(f"{title}, by more than the noise of sampling:", items, format_))
+                parts.append(list_below(f"{title}, by more than noise:", items, format_))
     if difference.left_out:
         items = [f"{name}: {reason}" for name, reason in difference.left_out]
         parts.append(list_below("Not compared:", map(printable, items), format_))
     if not difference.files and (times is None or not times.changes):
         parts.append("Nothing else changed." if parts else "Nothing changed.")
     return "\n\n".join(parts) + "\n"
+
+
+def _spread_text(spread: Spread) -> str:
+    """Return what the functions have in common, as a sentence to follow; "" where it is less than 5 per cent."""
+    if abs(math.log(spread.factor)) < _LEAST_SHIFT:
+        return ""
+    return (
+        f" The middle one of {spread.n_functions} functions changed by {100 * (spread.factor - 1):+.0f} %: by the"
+        " machine, or by what they have in common. Listed is what that does not explain."
+    )
 
 
 def _coverage_lists(files: Sequence[FileChange]) -> Iterable[tuple[str, list[str]]]:
@@ -159,6 +176,9 @@ def difference_report(difference: Difference, precision: int) -> Json:
             "clock": times.clock,
             "before_seconds": times.before_us / _US_PER_SECOND,
             "now_seconds": times.now_us / _US_PER_SECOND,
+            "common_factor": times.spread.factor,
+            "spread": times.spread.relative,
+            "standard_errors": times.n_errors,
             "slower": [_change_report(each) for each in times.slower],
             "faster": [_change_report(each) for each in times.faster],
         },

@@ -50,7 +50,7 @@ def numbers_of_report(
         found.total = coverage.total.pc_covered
         found.files = {file.name: file.result.numbers.pc_covered for file in coverage.files}
     if profile is not None:
-        found.times = function_times(times_by_function, clock_of(profile), pages)
+        found.times = function_times(profile, times_by_function, clock_of(profile), pages)
     return found
 
 
@@ -61,7 +61,9 @@ def numbers_to_json(numbers: ReportNumbers) -> dict[str, Any]:
         "total": numbers.total,
         "files": numbers.files,
         "sample_us": numbers.times.sample_us,
-        "functions": [[*key, row.line, row.own_us] for key, rows in ranked[:_N_FUNCTIONS] for row in rows],
+        "functions": [
+            [*key, row.line, row.own_us, round(row.error_us)] for key, rows in ranked[:_N_FUNCTIONS] for row in rows
+        ],
     }
 
 
@@ -75,10 +77,13 @@ def numbers_from_json(content: Mapping[str, Any]) -> ReportNumbers:
             found.files[name] = part
     found.times.sample_us = _number(content.get("sample_us")) or 0.0
     for row in _lists(content.get("functions")):
-        if len(row) == 4 and isinstance(row[0], str) and isinstance(row[1], str):
-            line, own_us = _number(row[2]), _number(row[3])
-            if line is not None and own_us is not None:
-                found.times.functions.setdefault((row[0], row[1]), []).append(FunctionTime(int(line), int(own_us)))
+        if len(row) == 5 and isinstance(row[0], str) and isinstance(row[1], str):
+            line, own_us, error_us = map(_number, row[2:])
+            if line is not None and own_us is not None and error_us is not None:
+                time = FunctionTime(int(line), int(own_us), error_us)
+                found.times.functions.setdefault((row[0], row[1]), []).append(time)
+    if not found.times.functions:
+        found.times.sample_us = 0.0  # else all functions of now would be new
     if len(found.times.functions) >= _N_FUNCTIONS:
         found.times.least_us = min(map(sum_us, found.times.functions.values()))
     return found
@@ -102,7 +107,7 @@ def changes_payload(
     files = _changed_files(before, now, pages)
     functions = [
         [each.name, each.file if has_source(each.file) else "", *each[2:6]]
-        for each in changed_times(before.times, now.times)[:_N_SHOWN]
+        for each in changed_times(before.times, now.times).changes[:_N_SHOWN]
     ]
     if not files and not functions:
         return None
