@@ -8,7 +8,8 @@ coverage.py, from its unpacked sources:
 
 - `process`, `concurrency`: what they start as `coverage` is `footfall-coverage`, by a directory early in PATH; `import
   coverage` is coverage.py, which reads the results.
-- `api`, `config`, `reports`: `coverage.Coverage`, `CoverageData` and the exceptions are those of `footfall.compat`.
+- `api`, `config`, `reports`, `plugins`: `coverage.Coverage`, `CoverageData` and the exceptions are those of
+  `footfall.compat`.
 - `pytest-cov`: pytest-cov is not installed where its tests start pytest, so footfall's plugin answers its options.
 
 Printed is, for each suite and interpreter, how many tests passed, and of those that failed which do not apply, with the
@@ -49,18 +50,25 @@ _SECONDS = 1800
 _IN_PLACE = '''\
 """Puts footfall.compat in the place of coverage.py's classes, before the tests import them."""
 import pytest
-import coverage, coverage.control, coverage.data, coverage.exceptions, coverage.report, coverage.sqldata
+import coverage, coverage.control, coverage.data, coverage.exceptions, coverage.plugin_support, coverage.report
+import coverage.sqldata
 import footfall.compat, footfall.compat.exceptions, footfall.report.coverage.json, footfall.report.coverage.xml
 
 for name in dir(footfall.compat.exceptions):
     if isinstance(getattr(coverage.exceptions, name, None), type):
         setattr(coverage.exceptions, name, getattr(footfall.compat.exceptions, name))
+coverage.plugin_support.PluginError = coverage.exceptions.PluginError
 
 
 class Coverage(footfall.compat.Coverage):
     def __init__(self, *args, **named):
         super().__init__(*args, **named)
         coverage.files.set_relative_directory()  # for the tests' own use of coverage.py's functions
+
+    def _should_trace(self, filename, frame):
+        """For tests of plugins, which look on while coverage.py calls its own method."""
+
+    _check_include_omit_etc = _should_trace
 
 
 class SummaryReporter:
@@ -167,6 +175,14 @@ _SUITES = {
             r"test_stdlib\[True\]": _PYLIB,
             r"test_exclude(_partial)?_list|test_many_missing_branches|test_config_crash": _INSIDE,
             r"test_warnings_with_urls|test_combining_bad_data|corrupt_file|empty_file|no_usable_files": _WORDS,
+        },
+    ),
+    "plugins": Suite(
+        ("tests/test_plugins.py",),
+        "api",
+        {
+            r"test_plugin_sys_info|test_plugin_with_no_sys_info|test_plugin2_with_branch": _INSIDE,
+            r"test_plugin2_with_html_report": _SITE,
         },
     ),
     "reports": Suite(

@@ -2,6 +2,7 @@
 
 import os
 import pathlib
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable
@@ -77,8 +78,16 @@ for label in "one", "two", "one":
     }
 
 
+NAMING = """
+
+class Contexts(coverage.CoveragePlugin):
+    def dynamic_context(self, frame):
+        return "of render" if frame.f_code.co_name == "render" else None
+"""
+
+
 def test_a_program_that_measures_itself(tmp_path: pathlib.Path) -> None:
-    """From the start to the stop, also the second time."""
+    """From the start to the stop, also the second time; plugins that name contexts are asked as well."""
     main = """\
 import engine, footfall
 for lines in {1}, {3}:
@@ -87,16 +96,22 @@ for lines in {1}, {3}:
     footfall.stop()
     engine.Template("a.tpl").render_all({5})
 """
-    write_project(tmp_path, main_py=main)
+    plugin = FILES["my_plugin.py"]
+    write_project(tmp_path, main_py=main, my_plugin_py=plugin)
     subprocess.run([sys.executable, "main.py"], cwd=tmp_path, check=True, timeout=60)
     found = read_traced(tmp_path / ".coverage")["a.tpl", "my_plugin.Lines", ""]
     assert found == [(-8, 3), (3, -8), (3, 3)]
+    plugin += "    registry.add_dynamic_context(Contexts())\n" + NAMING
+    write_project(tmp_path, main_py=main, my_plugin_py=plugin)
+    subprocess.run([sys.executable, "main.py"], cwd=tmp_path, check=True, timeout=60)
+    assert read_traced(tmp_path / ".coverage")["a.tpl", "my_plugin.Lines", "of render"] == found
 
 
 RAISING = {
     "for a file": ("def file_tracer(self, filename):", "raise SystemExit(3)"),
     "for a frame": ("def dynamic_source_filename(self, filename, frame):", "1 / 0"),
     "for lines": ("def line_number_range(self, frame):", "return 5"),
+    "after some lines": ('node = frame.f_locals["self"]', "1 / (frame.f_lineno < 11)"),
 }
 
 
@@ -115,6 +130,9 @@ def test_a_plugin_that_fails_is_named_once_and_switched_off(
     assert "my_plugin.Lines" in done.stderr
     assert read_traced(tmp_path / ".coverage") == {}
     assert "main.py" in footfall("report").stdout
+    connection = sqlite3.connect(tmp_path / ".coverage")
+    assert {pathlib.Path(path).suffix for (path,) in connection.execute("select path from file")} == {".py"}
+    connection.close()
 
 
 class _Answering:

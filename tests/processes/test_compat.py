@@ -374,6 +374,92 @@ PROGRAMS = {
             import empty
         print(*map(float, (cov.report(), cov.json_report(), cov.lcov_report(), cov.xml_report(), cov.html_report())))
     """,
+    "plugins": """
+        open("render.py", "w").write('''if True:
+            def render(name, line):
+                text = [name]
+                for each in line, line: text.append(each)
+                yield text
+                return helper(text)
+            def helper(x):
+                return x
+        ''')
+        open("pages.py", "w").write('''if True:
+            import coverage
+            class Pages(coverage.CoveragePlugin, coverage.FileTracer):
+                def file_tracer(self, filename):
+                    return self if filename.endswith("render.py") else None
+                def has_dynamic_source_filename(self):
+                    return True
+                def dynamic_source_filename(self, filename, frame):
+                    return frame.f_locals.get("name")
+                def line_number_range(self, frame):
+                    if frame.f_locals["line"] < 0:
+                        raise ValueError("no line")
+                    return frame.f_locals["line"], frame.f_locals["line"] + 1
+                def dynamic_context(self, frame):
+                    name = frame.f_code.co_name
+                    return name if name == "choose" else None
+                def configure(self, config):
+                    config.set_option("report:exclude_lines", ["no page"])
+                def file_reporter(self, filename):
+                    return Page(filename)
+                def find_executable_files(self, directory):
+                    return [os.path.join(directory, "never.page")]
+            class Page(coverage.FileReporter):
+                def lines(self):
+                    return {1, 2, 3, 4, 5}
+            import os
+            def add(registry):
+                registry.add_file_tracer(Pages())
+            def coverage_init(registry, options):
+                add(registry)
+                registry.add_dynamic_context(Pages())
+                registry.add_configurer(Pages())
+        ''')
+        for page in "one.page", "two.page":
+            open(page, "w").write("text\\n" * 5)
+        import pages
+        def render_all(*lines):
+            import render
+            for line in lines:
+                list(render.render("one.page" if line < 3 else "two.page", line))
+        settings = [{"plugins": [pages.add]}, {"plugins": [pages.add], "branch": True, "source": ["."]}, {"branch": True}]
+        for number, named in enumerate(settings):
+            cov = coverage.Coverage(data_file=None, omit=["program.py"], **named)
+            if "plugins" not in named:
+                cov.set_option("run:plugins", ["pages"])
+            import lib
+            with cov.collect():
+                render_all(1, 4)
+                lib.choose(1)
+            render_all(2)
+            with cov.collect():
+                render_all(3)
+            show(cov.get_data())
+            print({shown(path): cov.get_data().file_tracer(path) for path in sorted(cov.get_data().measured_files())})
+            attempt(cov.report, include=["*.page"], show_missing=True)
+            print(cov.analysis2("one.page")[1:], cov.get_exclude_list())
+            print(cov.json_report(include=["one.page"]), cov.xml_report(include=["*.page"]))
+            names = ("plugins.file_tracers", "plugins.context_switchers")
+            print([value for name, value in cov.sys_info() if name in names])
+            with warnings.catch_warnings(record=True) as caught:
+                warnings.simplefilter("always")
+                with cov.collect():
+                    render_all(1, -1, 2)
+                cov.get_data()
+            print({warning.category.__name__ for warning in caught if "Disabling plug-in" in str(warning.message)})
+            print([value for name, value in cov.sys_info() if name in names])
+        cov = coverage.Coverage(data_file=None)
+        for name in "nowhere", "render":
+            cov = coverage.Coverage(data_file=None)
+            cov.set_option("run:plugins", [name])
+            try:
+                cov.start()
+            except Exception as error:
+                print(type(error).__name__, error, coverage.Coverage.current())
+            cov.stop()
+    """,
     "a runner of tests": """
         import unittest
         cov = coverage.Coverage(source=["."], omit=["test_*", "program.py"], branch=True)
@@ -425,7 +511,6 @@ def test_a_program_prints_what_it_prints_with_coverage(program, tmp_path):
 
 REFUSED = {
     "coverage.Coverage(cover_pylib=True).start()": "cover_pylib=True",
-    "coverage.Coverage(plugins=[print]).start()": "plugins",
     "coverage.Coverage(config_file=':data:{}')": "Coverage(config_file=':data:{}'...)",
     "coverage.Coverage().html_report(extra_css='own.css')": "html_report(extra_css=...)",
 }
@@ -444,10 +529,14 @@ for call, name in calls:
     else:
         raise AssertionError(call)
     assert coverage.Coverage.current() is None
+sys.modules["coverage"] = coverage
 try:
     coverage.FileTracer
 except AttributeError as error:
     assert "compat-unsupported" in str(error)
+else:
+    raise AssertionError("a class of coverage.py, which is not there")
+del sys.modules["coverage"]
 cov = coverage.Coverage()
 cov.start()
 import footfall

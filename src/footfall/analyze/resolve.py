@@ -60,7 +60,10 @@ def resolve(
     coverage.resolve(merged, progress)
     files, messages = coverage.files, coverage.messages
     for path, tracer in merged.tracers.items():
-        files.setdefault(path, FileData()).tracer = tracer
+        if tracer:
+            files.setdefault(path, FileData()).tracer = tracer
+        else:
+            files.pop(path, None)  # its plugin has failed, and what is known by then is not all
     _add_inferred(files, merged.imported, context, messages)
     _leave_out_names_without_file(files, messages)
     cwd_by_pid = merged.cwd_by_pid()

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -123,19 +123,22 @@ def start_configured(config: Config) -> RunDirectory:
     use. Raises as `start`."""
     _check_build()
     directory = make_run_directory(replace(settings_from_config(config), profile=False))
-    _start_in(directory)
+    _start_in(directory, config)
     return directory
 
 
-def start_new_calls(config: Config) -> RunDirectory:
+def start_new_calls(
+    config: Config, on_plugin_failure: Callable[[str, BaseException], None] | None = None
+) -> RunDirectory:
     """Measure what begins in this process from now on, for `footfall.compat`, and return where it is recorded.
 
     Frames that run and modules that were imported are not looked at, and nothing of a context is kept. The directory
-    is a temporary one that the caller removes. Raises as `start`.
+    is a temporary one that the caller removes. `on_plugin_failure` is told of plugins of coverage.py that fail, by
+    their names. Raises as `start`.
     """
     _check_build()
     directory = make_temporary_run_directory(replace(settings_from_config(config), profile=False, context=""))
-    _start_in(directory, only_new=True)
+    _start_in(directory, config, only_new=True, on_plugin_failure=on_plugin_failure)
     return directory
 
 
@@ -155,13 +158,21 @@ def _check_build() -> None:
         raise FootfallError("python-unsupported", what, "Use another Python.")
 
 
-def _start_in(directory: RunDirectory, *, only_new: bool = False) -> None:
+def _start_in(
+    directory: RunDirectory,
+    config: Config,
+    *,
+    only_new: bool = False,
+    on_plugin_failure: Callable[[str, BaseException], None] | None = None,
+) -> None:
+    from footfall.observe.file_tracers.files import MadePlugins
     from footfall.observe.late import start_late
 
     try:
         _, settings = open_run_directory(directory.path)
         with _LOCK:
-            start_late(settings, only_new=only_new)
+            plugins = MadePlugins(config.file_tracers, config.context_plugins, on_plugin_failure)
+            start_late(settings, only_new=only_new, plugins=plugins)
     except RuntimeError as error:
         remove_run_directory(directory)
         raise FootfallError(

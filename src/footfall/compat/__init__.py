@@ -6,6 +6,8 @@ What can't be done is refused by a `CoverageException`. Nothing of this is loade
 
 from __future__ import annotations
 
+import importlib
+
 from footfall.compat.coverage_api import Coverage
 from footfall.compat.data import CoverageData
 from footfall.compat.errors import CoverageException, CoverageWarning, NoDataError, unsupported
@@ -30,12 +32,19 @@ __version__ = "7.17.5"
 
 coverage = Coverage
 
-_PLUGIN_NAMES = ("CodeRegion", "CoveragePlugin", "FileReporter", "FileTracer")
+_PLUGIN_CLASSES = ("CodeRegion", "CoveragePlugin", "FileReporter", "FileTracer")
 
 
 def __getattr__(name: str) -> object:
-    if name in _PLUGIN_NAMES:
-        raise AttributeError(
-            str(unsupported(name, "coverage.py's plugins are not applied", "Use coverage.py for them."))
-        )
+    if name in _PLUGIN_CLASSES:
+        return _class_of_coverage(name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def _class_of_coverage(name: str) -> object:
+    """Return a base class of plugins, which is coverage.py's own."""
+    try:
+        return getattr(importlib.import_module("coverage.plugin"), name)
+    except ImportError as error:
+        why = "plugins are made of coverage.py's own classes, and it is not there"
+        raise AttributeError(str(unsupported(name, why, "pip install coverage"))) from error

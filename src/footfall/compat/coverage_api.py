@@ -6,6 +6,7 @@ import atexit
 import contextlib
 import os
 import sys
+import traceback
 import warnings
 from collections.abc import Callable, Iterable, Iterator
 from typing import IO, Any, ClassVar, Final
@@ -17,12 +18,14 @@ from footfall.compat.data import CoverageData
 from footfall.compat.errors import CoverageException, CoverageWarning, as_coverage_error, coverage_errors, unsupported
 from footfall.compat.measuring import Measured, Measuring, joined_label
 from footfall.compat.options import EXCLUSIONS, Options, given, listed, measures_children, refusal
+from footfall.compat.plugins import describe, load_plugins
 from footfall.compat.preimported import find_preimported
 from footfall.compat.settings_view import SettingsView
 from footfall.config.configuration import Config, check_concurrency
 from footfall.errors import FootfallError
 from footfall.load.gather import shown_path
-from footfall.load.unexecuted_files import find_unexecuted_files
+from footfall.load.traced_files import find_unexecuted_traced
+from footfall.load.unexecuted_files import find_source_directories, find_unexecuted_files
 from footfall.record.data.coverage_tables import FileData, arcs_with_lines
 from footfall.record.run.directory import settings_from_config
 
@@ -114,15 +117,16 @@ class Coverage:
             context=context,
         )
         self._note_without_effect(timid=timid, debug=listed(debug), concurrency=listed(concurrency))
-        self._has_plugins = bool(listed(plugins))  # type: ignore[arg-type]
+        self._plugin_functions = list(plugins or ())
+        self._has_plugins = False
         self._data: CoverageData | None = None
         self._is_unwritten = False
-        self._measuring = Measuring()
+        self._measuring = Measuring(self._disabled)
         self._started = False
         self._is_registered = False
         self._directory = ""
         for slug, text in self._settings.warnings:
-            if slug not in ("plugins-ignored", "cover-pylib-ignored"):  # `start` refuses these
+            if slug != "cover-pylib-ignored":  # `start` refuses this
                 self._note((slug, text))
 
     def _note_without_effect(self, **given: object) -> None:
@@ -164,6 +168,20 @@ class Coverage:
         self._warnings.append(msg)
         warnings.warn(f"{msg} ({slug})" if slug else msg, category=CoverageWarning, stacklevel=3)
 
+    def _disabled(self, name: str, error: BaseException) -> None:
+        """Warn of a plugin that failed while it measured."""
+        trace = "".join(traceback.format_exception(error))
+        with contextlib.suppress(Exception):  # where warnings are made errors: not of the program that runs meanwhile
+            self._warn(f"Disabling plug-in {name!r} due to an exception:\n{trace}")
+
+    def _load_plugins(self) -> None:
+        """Load coverage.py's plugins where that was not tried yet. Raises what they raise."""
+        if self._has_plugins:
+            return
+        self._has_plugins = True
+        for plugin in load_plugins(self._settings, self._plugin_functions):
+            plugin.configure(self)
+
     def _message(self, text: str) -> None:
         if self._messages:
             sys.stderr.write(f"{text}\n")
@@ -180,10 +198,12 @@ class Coverage:
 
     def exclude(self, regex: str, which: str = "exclude") -> None:
         """Add a pattern of lines that do not count; `which`: exclude, partial, partial_always."""
+        self._load_plugins()
         self.get_exclude_list(which).append(regex)
 
     def clear_exclude(self, which: str = "exclude") -> None:
         """Take out all such patterns, the usual ones too."""
+        self._load_plugins()
         whole, added = EXCLUSIONS[which]
         setattr(self._settings, whole, [])
         if added:
@@ -191,6 +211,7 @@ class Coverage:
 
     def get_exclude_list(self, which: str = "exclude") -> list[str]:
         """Return the patterns in force: the list itself."""
+        self._load_plugins()
         patterns: list[str] = getattr(self._settings, EXCLUSIONS[which][0])
         return patterns
 
@@ -199,9 +220,11 @@ class Coverage:
     def start(self) -> None:
         """Measure what begins in any thread from now on.
 
-        Raises CoverageException: settings that can't be measured by, another measuring that goes on.
+        Raises CoverageException: settings that can't be measured by, another measuring that goes on. What a plugin
+        raises that can't be loaded is passed on.
         """
-        refused = refusal(self._settings, self._has_plugins)
+        self._load_plugins()
+        refused = refusal(self._settings)
         if refused is not None:
             raise refused
         if self._auto_data and not self._is_registered:
@@ -266,6 +289,7 @@ class Coverage:
 
     def load(self) -> None:
         """Take the data from the data file, in place of those that are there. Raises DataError."""
+        self._load_plugins()
         self._measuring.discard_collected()
         if self._settings.parallel and not os.path.exists(self._settings.data_file):
             return
@@ -280,6 +304,7 @@ class Coverage:
 
     def erase(self) -> None:
         """Forget all data, and remove the data file; in parallel mode also those named after it."""
+        self._load_plugins()
         was_started = self._started
         self._measuring.discard()
         self._detach()
@@ -297,6 +322,7 @@ class Coverage:
 
     def get_data(self) -> CoverageData:
         """Return the data, with all that was measured until now; measuring goes on where it was started."""
+        self._load_plugins()
         data = self._prepare_data(None)
         with coverage_errors():
             measured = self._measuring.collect()
@@ -337,6 +363,7 @@ class Coverage:
             else:
                 data.add_lines({name: found.lines.get(label, set()) for name, found in files.items()})
         data.set_context(before)
+        data.add_file_tracers({name_of(path): found.tracer for path, found in measured.files.items() if found.tracer})
         settings = settings_from_config(self._settings)
         unexecuted, never_imported = find_unexecuted_files(
             set(measured.files),
@@ -345,17 +372,30 @@ class Coverage:
             settings.omit,
             namespace_packages=self._settings.include_namespace_packages,
         )
+        failures: list[tuple[str, str]] = []
+        traced = find_unexecuted_traced(
+            self._settings.file_tracers,
+            find_source_directories(measured.files, settings.source_dir, settings.source_pkg),
+            settings.omit,
+            failures,
+        )
+        for failure in failures:
+            self._note(failure)
         if self._warn_unimported_source:
             for name in never_imported:
                 message = _why_unmeasured(name)
                 if message is not None:
                     self._note(message)
         for message in measured.messages:
-            self._note(message)
+            if message[0] != "plugins-settrace":  # coverage.py, whose programs these are, knows no quicker way
+                self._note(message)
         if not data and self._warn_no_data:
             self._note(("no-data-collected", "No data was collected."))
         # those that ran without a line, as empty ones do, are measured too
         data.touch_files([name_of(path) for path in (*measured.files, *unexecuted)])
+        for path, name in traced.items():
+            if path not in measured.files:
+                data.touch_file(name_of(path), name)
 
     def combine(self, data_paths: Iterable[str] | None = None, strict: bool = False, keep: bool = False) -> None:
         """Add other data files, and remove them unless `keep`; the data file is written, so that nothing is lost.
@@ -370,9 +410,12 @@ class Coverage:
 
     def sys_info(self) -> list[tuple[str, Any]]:
         """Return names and values that say what measures here, and by which settings."""
+        self._load_plugins()
         settings = self._settings
         return [
             ("footfall", VERSION),
+            ("plugins.file_tracers", describe(settings.file_tracers)),
+            ("plugins.context_switchers", describe(settings.context_plugins)),
             ("configs_attempted", settings.config_files_attempted),
             ("configs_read", settings.config_files_read),
             ("config_file", settings.config_file),

@@ -59,7 +59,7 @@ class NotPython(CoverageException):  # noqa: N818
 
 
 class PluginError(CoverageException):
-    """What coverage.py raises for plugins; never raised here."""
+    """A plugin that does not do what it has to."""
 
 
 class CoverageWarning(Warning):
@@ -81,11 +81,14 @@ def coverage_errors() -> Iterator[None]:
     try:
         yield
     except FootfallError as error:
-        raise as_coverage_error(error) from error
+        told = as_coverage_error(error)
+        raise told from (None if told is error.__cause__ else error)
 
 
-def as_coverage_error(error: FootfallError) -> CoverageException:
-    """Return the exception that coverage.py would raise, with footfall's text."""
+def as_coverage_error(error: FootfallError) -> Exception:
+    """Return the exception that coverage.py would raise, with footfall's text; a plugin's own is passed on."""
+    if error.slug == "plugin-file" and isinstance(error.__cause__, Exception):
+        return error.__cause__
     kind = _BY_SLUG.get(error.slug)
     if kind is None:
         kind = DataError if error.slug.startswith("data-") else CoverageException

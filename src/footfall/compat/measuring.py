@@ -6,6 +6,7 @@ Each stretch is recorded in a temporary run directory, which is removed once it 
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import ClassVar
 
@@ -48,8 +49,9 @@ class Measuring:
     _active: ClassVar[list[Measuring]] = []
     """Those that were started: the last one measures, the others wait until it stops."""
 
-    def __init__(self) -> None:
+    def __init__(self, on_plugin_failure: Callable[[str, BaseException], None]) -> None:
         self._config = Config()
+        self._on_plugin_failure = on_plugin_failure
         self._pid = os.getpid()
         self._stopped: list[_Stretch] = []
         self._running: _Stretch | None = None
@@ -102,7 +104,7 @@ class Measuring:
 
     def _resume(self) -> None:
         contexts.expect()
-        self._running = _Stretch(start_new_calls(self._config), self._config.context)
+        self._running = _Stretch(start_new_calls(self._config, self._on_plugin_failure), self._config.context)
         if self._measures_children:
             os.environ[RUN_VARIABLE] = str(self._running.directory.path)
         contexts.switch(self._label)
@@ -161,7 +163,7 @@ class Measuring:
 
 def _add_new(collected: Measured, stretch: _Stretch, run: RunData) -> None:
     for path, found in run.files.items():
-        into = collected.files.setdefault(path, FileData())
+        into = collected.files.setdefault(path, FileData(tracer=found.tracer))
         for label, lines in found.lines.items():
             reported_lines = stretch.reported_lines.setdefault((path, label), set())
             into.lines.setdefault(label, set()).update(lines - reported_lines)

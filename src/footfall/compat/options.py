@@ -42,7 +42,7 @@ class Options(NamedOptions):
         if config_file is False:
             config = Config(branch=False, data_file=os.environ.get("COVERAGE_FILE") or ".coverage")
         else:
-            config = read_config(named, branch=False)
+            config = read_config(named, branch=False, with_plugins=False)
         super().__init__(config)
 
     def get(self, name: str) -> Any:
@@ -77,16 +77,10 @@ def measures_children(config: Config) -> bool:
     return "multiprocessing" in config.concurrency or "subprocess" in config.patch
 
 
-def refusal(config: Config, has_plugins: bool) -> CoverageException | None:
+def refusal(config: Config) -> CoverageException | None:
     """Return why these settings can't be measured by, as coverage.py would; None where they can."""
     if config.cover_pylib:
         return unsupported(
             "cover_pylib=True", "the standard library is never measured", "Leave it out, or measure by coverage.py."
-        )
-    if has_plugins or config.unapplied_plugins or config.file_tracers or config.context_plugins:
-        return unsupported(
-            "plugins",
-            "of coverage.py's plugins only those that set options are applied",
-            "Leave them out, or measure by coverage.py.",
         )
     return None

@@ -20,11 +20,12 @@ from footfall.cli.reports.lcov import lcov_text
 from footfall.cli.reports.report_files import write_output
 from footfall.cli.reports.xml import xml_text
 from footfall.compat.data import CoverageData
-from footfall.compat.errors import CoverageException, NoDataError, NoSource, NotPython
+from footfall.compat.errors import CoverageException, NoDataError, NoSource, NotPython, PluginError
 from footfall.config.configuration import Config, canonical_path
 from footfall.load.gather import Coverage as Gathered
 from footfall.load.gather import UnreadableFile, gather, shown_path
 from footfall.load.source_files import read_source_bytes
+from footfall.load.traced_files import analyze_traced
 from footfall.report.coverage.text import TableOptions, render_table
 
 __all__ = ["Morf", "Wanted", "analyze", "annotated", "html", "path_of", "table", "to_file"]
@@ -92,6 +93,8 @@ def _gathered(
             config, path, contexts=() if all_contexts else config.report_contexts, paths=_paths_of(wanted.morfs)
         )
         for unreadable in gathered.unreadable:
+            if unreadable.slug == "plugin-file":
+                raise unreadable.cause or PluginError(unreadable.reason)
             kind = NotPython if unreadable.slug == "not-python" else NoSource
             raise kind(unreadable.reason, slug=unreadable.slug)
         for ignored in gathered.ignored:
@@ -166,15 +169,19 @@ def annotated(wanted: Wanted, directory: str | None) -> None:
 def analyze(config: Config, data: CoverageData, morf: object) -> FileResult:
     """Compare what ran of one file with its source, in the contexts that the data are asked for.
 
-    Raises FootfallError (`no-source`, `not-python`, `bad-pattern`).
+    Raises FootfallError (`no-source`, `not-python`, `bad-pattern`, `plugin-file`).
     """
     path = canonical_path(path_of(morf))
+    stored = shown_path(path) if config.relative_files else path
+    arcs = data.arcs(stored) or [] if data.has_arcs() else None
+    tracer = data.file_tracer(stored)
+    traced = analyze_traced(config.file_tracers, tracer, path) if tracer else None
+    if traced is not None:
+        return compare(traced, data.lines(stored) or [], arcs, traced.name)
     rules = ExclusionRules.from_settings(
         exclude_lines=config.exclude_lines,
         partial_branches=config.partial_branches,
         partial_branches_always=config.partial_branches_always,
     )
     analysis = analyze_source(decode_source(read_source_bytes(path)), path, rules)
-    stored = shown_path(path) if config.relative_files else path
-    arcs = data.arcs(stored) or [] if data.has_arcs() else None
     return compare(analysis, data.lines(stored) or [], arcs, shown_path(path))

@@ -18,9 +18,11 @@ from typing import Any, Final
 from footfall.config.configuration import Config
 from footfall.config.named_options import NamedOptions
 
-__all__ = ["apply_plugins", "describe_plugins", "load_described"]
+__all__ = ["Registry", "apply_plugins", "describe_plugins", "load_described"]
 
 _OBJECTS: Final = ("context_plugins", "file_tracers")
+_NO_MODULE: Final = str(None)
+"""As which coverage.py names the module of a plugin that a program's function has made."""
 _NOT_DESCRIBED: Final = (*_OBJECTS, "warnings")
 
 
@@ -32,10 +34,10 @@ class _Settings:
         self.set_option = options.set
 
 
-class _Registry:
-    """What `coverage_init` is given: keeps the plugins of a module by kind."""
+class Registry:
+    """What `coverage_init` is given: keeps the plugins of a module by kind. None: of a function that a program gave."""
 
-    def __init__(self, module: str) -> None:
+    def __init__(self, module: str | None) -> None:
         self._module = module
         self.configurers: list[Any] = []
         self.file_tracers: list[Any] = []
@@ -69,7 +71,7 @@ def apply_plugins(config: Config, directory: str = "") -> None:
     """
     with _importable(directory):
         for name in config.plugins:
-            registry = _Registry(name)
+            registry = Registry(name)
             before = copy.deepcopy({each: getattr(config, each) for each in Config.__slots__ if each not in _OBJECTS})
             try:
                 init = importlib.import_module(name).coverage_init
@@ -90,6 +92,7 @@ def describe_plugins(config: Config) -> str:
     """Return what measured processes load the plugins from, by `load_described`; "" where there are none to load."""
     plugins = [*config.file_tracers, *config.context_plugins]
     modules = dict.fromkeys(plugin._coverage_plugin_name.rpartition(".")[0] for plugin in plugins)
+    modules.pop(_NO_MODULE, None)
     if not modules:
         return ""
     described = {each.name: getattr(config, each.name) for each in fields(config) if each.name not in _NOT_DESCRIBED}

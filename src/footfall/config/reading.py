@@ -20,12 +20,13 @@ from footfall.errors import UsageError
 __all__ = ["read_config", "read_config_for"]
 
 
-def read_config(config_file: str | None = None, *, branch: bool = True) -> Config:
+def read_config(config_file: str | None = None, *, branch: bool = True, with_plugins: bool = True) -> Config:
     """Read the settings that hold in the current directory.
 
     `config_file` is the file that the user named: it alone is read then, and it must be there. Otherwise
     COVERAGE_RCFILE names one, or the first of coverage.py's usual files with settings for it. `branch` says whether
     branches are measured where there is no such file; coverage.py's default, which is not to, holds where there is.
+    Without `with_plugins` the caller lets coverage.py's plugins set options later.
     Raises UsageError (`config-missing`, `config-syntax`, `config-value`, `bad-rate`, `bad-engine`).
     """
     config = Config(branch=False)
@@ -51,7 +52,7 @@ def read_config(config_file: str | None = None, *, branch: bool = True) -> Confi
     check_sampling(config)
     check_engine(config.engine)
     check_concurrency(config.concurrency)
-    if config.plugins:
+    if config.plugins and with_plugins:
         from footfall.config.plugins import apply_plugins  # for those who have some
 
         apply_plugins(config)

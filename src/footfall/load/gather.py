@@ -66,7 +66,9 @@ class ReportedFile:
 
     def read_text(self) -> str:
         """Return the source's text. Raises as `read_source`."""
-        return self.analysis.text if isinstance(self.analysis, TracedAnalysis) else read_source(self.result.path)
+        if isinstance(self.analysis, TracedAnalysis):
+            return self.analysis.read_text()
+        return read_source(self.result.path)
 
 
 class UnreadableFile(NamedTuple):
@@ -75,6 +77,8 @@ class UnreadableFile(NamedTuple):
     name: str
     slug: str
     reason: str
+    cause: BaseException | None = None
+    """What a plugin raised."""
 
 
 @dataclass(slots=True)
@@ -206,7 +210,7 @@ def _note_failures(
     coverage: Coverage, failed: list[tuple[str, FootfallError]], *, is_ignored: bool, were_named: bool
 ) -> None:
     """Put the files that can't be reported into the result. Raises the first error where they can't be left out."""
-    failures = [UnreadableFile(shown_path(path), error.slug, error.message) for path, error in failed]
+    failures = [UnreadableFile(shown_path(path), error.slug, error.message, error.__cause__) for path, error in failed]
     if is_ignored:
         coverage.ignored = failures
     elif failures:

@@ -37,15 +37,19 @@ def analyze_traced(plugins: Sequence[Any], tracer: str, path: str) -> TracedAnal
             return None
         if reporter is None:
             raise TypeError("it has no file reporter for it")  # noqa: TRY301 - as what it raises itself
-        return _analysis_of(reporter, path)
+        return _analysis_of(reporter, tracer, path)
     except (Exception, SystemExit) as error:
-        if type(error).__name__ == "NoSource" or isinstance(error, OSError):
-            raise FootfallError(
-                "no-source",
-                f"Can't read the source {path}: {error}.",
-                "Leave it out with --omit, map its directory in [paths], or use --ignore-errors.",
-            ) from error
-        raise plugin_error(tracer, path, error) from error
+        raise _failure(tracer, path, error) from error
+
+
+def _failure(tracer: str, path: str, error: BaseException) -> FootfallError:
+    if type(error).__name__ == "NoSource" or isinstance(error, OSError):
+        return FootfallError(
+            "no-source",
+            f"Can't read the source {path}: {error}.",
+            "Leave it out with --omit, map its directory in [paths], or use --ignore-errors.",
+        )
+    return plugin_error(tracer, path, error)
 
 
 def plugin_error(tracer: str, path: str, error: BaseException) -> FootfallError:
@@ -64,16 +68,21 @@ def _let_names_be_relative() -> None:
         files.set_relative_directory()
 
 
-def _analysis_of(reporter: Any, path: str) -> TracedAnalysis:
-    text: str = reporter.source()
+def _analysis_of(reporter: Any, tracer: str, path: str) -> TracedAnalysis:
     lines = frozenset(reporter.lines())
 
     def describe_missing(start: int, end: int) -> str:
         return str(reporter.missing_arc_description(start, end, None))
 
+    def read_text() -> str:
+        try:
+            return str(reporter.source())
+        except (Exception, SystemExit) as error:
+            raise _failure(tracer, path, error) from error
+
     return TracedAnalysis(
         path=path,
-        n_lines=len(text.splitlines()),
+        n_lines=max(lines, default=0),
         statements=lines,
         excluded=frozenset(reporter.excluded_lines()),
         raw_statements=lines,
@@ -85,7 +94,7 @@ def _analysis_of(reporter: Any, path: str) -> TracedAnalysis:
         definitions=(),
         notes={},
         name=reporter.relative_filename(),
-        text=text,
+        read_text=read_text,
         kinds=tuple((kind, plural) for kind, plural in reporter.code_region_kinds()),
         regions=tuple(
             CodeRegion(region.kind, region.name, region.start, frozenset(region.lines))

@@ -13,7 +13,13 @@ from footfall.observe import function_contexts
 from footfall.observe.engines import settrace
 from footfall.observe.messages import report
 from footfall.observe.scope import Scope
-from footfall.observe.start import choose_late_engine, start_monitoring, start_plugin_tool, watch_files
+from footfall.observe.start import (
+    begin_contexts,
+    choose_late_engine,
+    start_monitoring,
+    start_plugin_tool,
+    watch_files,
+)
 from footfall.own_builtins import keep_builtins
 from footfall.pythons import HAS_MONITORING
 from footfall.settings import record_flags
@@ -26,6 +32,7 @@ if TYPE_CHECKING:
     from types import FrameType
     from typing import Any
 
+    from footfall.observe.file_tracers.files import MadePlugins
     from footfall.settings import Settings
 
     Note = Callable[[str, str], None]
@@ -35,20 +42,26 @@ __all__ = ["start_late", "stop_late"]
 _is_following_forks = False
 
 
-def start_late(settings: "Settings", *, only_new: bool = False) -> None:
+def start_late(settings: "Settings", *, only_new: bool = False, plugins: "MadePlugins | None" = None) -> None:
     """Measure all threads from now on, on PyPy this one and new ones. Raises RuntimeError when measured already.
 
     `only_new` looks, as coverage.py does, at nothing that began before: frames that run go on unmeasured,
-    and modules that were imported have no lines but those seen.
+    and modules that were imported have no lines but those seen. `plugins` are coverage.py's that this process has made.
     """
     engine, warning = choose_late_engine(settings)
     if sys.implementation.name == "cpython":
-        _start_in_core(settings, engine, warning, only_new)
+        _start_in_core(settings, engine, warning, only_new, plugins)
     else:
-        _start_on_pypy(settings, warning, only_new)
+        _start_on_pypy(settings, warning, only_new, plugins)
 
 
-def _start_in_core(settings: "Settings", engine: int, warning: "tuple[str, str] | None", only_new: bool) -> None:
+def _start_in_core(
+    settings: "Settings",
+    engine: int,
+    warning: "tuple[str, str] | None",
+    only_new: bool,
+    plugins: "MadePlugins | None",
+) -> None:
     from footfall import _core
 
     _core.record_open(
@@ -60,19 +73,25 @@ def _start_in_core(settings: "Settings", engine: int, warning: "tuple[str, str] 
     )
     _follow_forks()
     try:
-        _measure_in_core(settings, engine, warning, only_new)
+        _measure_in_core(settings, engine, warning, only_new, plugins)
     except BaseException:
         _stop_in_core()  # a start that failed leaves no measuring behind, and nothing in the way of the next
         raise
 
 
-def _measure_in_core(settings: "Settings", engine: int, warning: "tuple[str, str] | None", only_new: bool) -> None:
+def _measure_in_core(
+    settings: "Settings",
+    engine: int,
+    warning: "tuple[str, str] | None",
+    only_new: bool,
+    plugins: "MadePlugins | None",
+) -> None:
     from footfall import _core
 
     if warning is not None:
         report(*warning)
     scope = Scope(settings)
-    traced_frames = watch_files(settings, scope) if settings.plugins else None
+    traced_frames = watch_files(settings, scope, plugins) if plugins else None
     if not only_new:
         _record_imported(scope, _core.record_imported)
     if engine == ENGINE_MONITORING:
@@ -85,11 +104,8 @@ def _measure_in_core(settings: "Settings", engine: int, warning: "tuple[str, str
     elif engine == ENGINE_SETTRACE:
         _report_tracer()
         settrace.start(settings, scope, only_new=only_new, traced_frames=traced_frames)
-    if settings.plugin_contexts:
-        what = "plugins of coverage.py name no contexts where measuring begins in a program that runs."
-        report("plugins-ignored", what, "Start it with `footfall run`.")
-    if settings.function_contexts:
-        function_contexts.start()
+    if settings.plugin_contexts or settings.function_contexts:
+        begin_contexts(settings, scope, engine)
 
 
 def _follow_forks() -> None:
@@ -126,7 +142,9 @@ def _watch_running(tool_id: int, scope: Scope) -> None:
             frame = frame.f_back
 
 
-def _start_on_pypy(settings: "Settings", warning: "tuple[str, str] | None", only_new: bool) -> None:
+def _start_on_pypy(
+    settings: "Settings", warning: "tuple[str, str] | None", only_new: bool, plugins: "MadePlugins | None"
+) -> None:
     """All by settrace, later modules as well: a process has one record, and that one engine."""
     from footfall.observe.pypy.recorder import PureRecorder
 
@@ -134,7 +152,7 @@ def _start_on_pypy(settings: "Settings", warning: "tuple[str, str] | None", only
         raise RuntimeError("the record file is open already")
     scope = Scope(settings)
     _report_tracer()
-    traced_frames = watch_files(settings, scope) if settings.plugins else None
+    traced_frames = watch_files(settings, scope, plugins) if plugins else None
     settrace.start(settings, scope, is_late=True, only_new=only_new, traced_frames=traced_frames)
     recorder = PureRecorder.current
     assert recorder is not None

@@ -30,10 +30,19 @@ keep_builtins(globals())
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from footfall.observe.file_tracers.files import MadePlugins
     from footfall.observe.file_tracers.frames import TracedFrames
     from footfall.observe.file_tracers.sinks import Sink
 
-__all__ = ["choose_engine", "choose_late_engine", "start", "start_monitoring", "start_plugin_tool", "watch_files"]
+__all__ = [
+    "begin_contexts",
+    "choose_engine",
+    "choose_late_engine",
+    "start",
+    "start_monitoring",
+    "start_plugin_tool",
+    "watch_files",
+]
 
 _TOOL_NAME = "footfall"
 # Ids that no other tool is known to ask for come first: 0 debuggers, 1 coverage, 2 profilers,
@@ -112,6 +121,8 @@ def choose_engine(settings: Settings) -> "tuple[int, tuple[str, str] | None]":
 def choose_late_engine(settings: Settings) -> "tuple[int, tuple[str, str] | None]":
     """Return the same for a running program, whose functions have no probes."""
     engine, warning = choose_engine(settings)
+    if find_engine(settings.branch) == ENGINE_PROBES and warning is not None and warning[0] == "plugins-settrace":
+        warning = None  # it makes nothing slower than it is without plugins
     return (ENGINE_SETTRACE if engine == ENGINE_PROBES else engine), warning
 
 
@@ -141,12 +152,12 @@ def _start_coverage(settings: Settings) -> None:
     if traced_frames is not None and engine != ENGINE_SETTRACE:
         start_plugin_tool(traced_frames)
     if settings.plugin_contexts or settings.function_contexts:
-        _begin_contexts(settings, scope, engine)
+        begin_contexts(settings, scope, engine)
     if warning is not None:
         report(*warning)  # PyPy's record is open by now, too
 
 
-def _begin_contexts(settings: Settings, scope: Scope, engine: int) -> None:
+def begin_contexts(settings: Settings, scope: Scope, engine: int) -> None:
     """Let functions begin contexts."""
     from footfall.observe import function_contexts
 
@@ -156,13 +167,13 @@ def _begin_contexts(settings: Settings, scope: Scope, engine: int) -> None:
         function_contexts.start(is_main_awaited=engine == ENGINE_PROBES)
 
 
-def watch_files(settings: Settings, scope: Scope) -> "TracedFrames":
-    """Let coverage.py's plugins take files before they are measured as Python."""
+def watch_files(settings: Settings, scope: Scope, made: "MadePlugins | None" = None) -> "TracedFrames":
+    """Let coverage.py's plugins, described or `made`, take files before they are measured as Python."""
     from footfall.observe.file_tracers.files import FileTracers
     from footfall.observe.file_tracers.frames import TracedFrames
     from footfall.observe.file_tracers.sinks import CoreSink, PureSink
 
-    scope.file_tracers = FileTracers(settings, scope)
+    scope.file_tracers = FileTracers(settings, scope, made)
     sink: Sink = CoreSink(settings.branch) if sys.implementation.name == "cpython" else PureSink()
     frames = TracedFrames(scope.file_tracers, sink, settings.branch)
     os.register_at_fork(after_in_child=frames.after_fork)

@@ -20,7 +20,8 @@ class TracedAnalysis(SourceAnalysis):
 
     name: str
     """The path as reports show it."""
-    text: str
+    read_text: Callable[[], str]
+    """Returns the source's text. Raises FootfallError; lines are known without it."""
     kinds: tuple[tuple[str, str], ...]
     """Of regions, in singular and plural."""
     regions: tuple[CodeRegion, ...]

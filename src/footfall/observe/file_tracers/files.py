@@ -13,6 +13,7 @@ keep_builtins(globals())
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
     from types import FrameType
     from typing import Any, Never
 
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from footfall.observe.scope import Scope
     from footfall.settings import Settings
 
-__all__ = ["UNDECIDED", "FileTracers", "Plugin", "TracedFile"]
+__all__ = ["UNDECIDED", "FileTracers", "MadePlugins", "Plugin", "TracedFile"]
 
 _UNREAL = ("<", "memory:")  # how file names begin that are none
 
@@ -34,6 +35,26 @@ class Plugin:
         self.object = plugin
         self.name: str = plugin._coverage_plugin_name
         self.is_on = True
+
+
+class MadePlugins:
+    """Plugins that this process has made already, in place of those that settings describe."""
+
+    __slots__ = ("context_plugins", "file_tracers", "on_failure")
+
+    def __init__(
+        self,
+        file_tracers: "Sequence[Any]",
+        context_plugins: "Sequence[Any]",
+        on_failure: "Callable[[str, BaseException], None] | None" = None,
+    ) -> None:
+        """`on_failure` is told the name of one that fails, and its error, in place of a message."""
+        self.file_tracers = file_tracers
+        self.context_plugins = context_plugins
+        self.on_failure = on_failure
+
+    def __bool__(self) -> bool:
+        return bool(self.file_tracers or self.context_plugins)
 
 
 class TracedFile:
@@ -60,13 +81,14 @@ UNDECIDED = object()
 class FileTracers:
     """The plugins, and what each file of code is to them. Raises nothing of theirs."""
 
-    def __init__(self, settings: "Settings", scope: "Scope") -> None:
+    def __init__(self, settings: "Settings", scope: "Scope", made: MadePlugins | None = None) -> None:
         self._described = settings.plugins
         self._directory = settings.cwd
         self._scope = scope
         self._starting: FrameType | None = _frame_of_site()
-        self._plugins: list[Plugin] | None = None
-        self._context_plugins: list[Plugin] = []
+        self._plugins: list[Plugin] | None = None if made is None else [Plugin(each) for each in made.file_tracers]
+        self._context_plugins = [Plugin(each) for each in made.context_plugins] if made is not None else []
+        self._tell = None if made is None else made.on_failure
         self._known: dict[str, TracedFile | None] = {}
         self.is_loading = False
         """Whether modules of plugins are being imported."""
@@ -121,18 +143,25 @@ class FileTracers:
     @staticmethod
     def refuse_lines(answer: object) -> "Never":
         """Raise what is wrong with the lines that a plugin gave."""
-        raise TypeError("line_number_range returned " + repr(answer)[:80])
+        raise TypeError("line_number_range must return 2-tuple of ints, not " + repr(answer)[:80])
 
     def failed(self, plugin: Plugin, error: BaseException, result: str = "Its files are not in the results.") -> None:
         """Switch a plugin off and say so, unless the error is the program's: of a signal handler, or its full stack."""
         pass_on(error)
         if isinstance(error, RecursionError) or not plugin.is_on:
             return
-        plugin.is_on = False
-        what = "the plugin " + plugin.name + " failed and is switched off in process: " + _description(error)
-        report("plugin-failed", what, result)
+        plugin.is_on = plugin.object._coverage_enabled = False
+        if self._tell is not None:
+            self._tell(plugin.name, error)
+        else:
+            self._report(plugin, error, result)
         for tell in self.on_failure:
             tell(plugin)
+
+    @staticmethod
+    def _report(plugin: Plugin, error: BaseException, result: str) -> None:
+        what = "the plugin " + plugin.name + " failed and is switched off in process: " + _description(error)
+        report("plugin-failed", what, result)
 
     def _has_begun(self) -> bool:
         """Whether the program runs: what `site` has not come to yet may be needed to load a plugin."""
@@ -182,7 +211,10 @@ class FileTracers:
             return TracedFile(canonical, plugin, tracer, None, True)
         source = tracer.source_filename()
         if not source or type(source) is not str:
-            raise TypeError("source_filename returned " + repr(source)[:80] + " for " + canonical)
+            kind = type(source).__name__
+            raise TypeError(
+                "source_filename of " + canonical + ": expected str, bytes or os.PathLike object, not " + kind
+            )
         return TracedFile(canonical, plugin, tracer, self._scope.decide_traced(source, namespace or {}), False)
 
 
