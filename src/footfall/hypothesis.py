@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import wraps
-from typing import ParamSpec, TypeVar
+from typing import Final, ParamSpec, TypeVar, overload
 
 from hypothesis import target  # type: ignore[import-not-found, unused-ignore]
 
@@ -20,15 +20,27 @@ _Parameters = ParamSpec("_Parameters")
 _Result = TypeVar("_Result")
 
 
+_LABEL: Final = "footfall: lines and branches"
+
+
+@overload
+def explore(source: Callable[_Parameters, _Result], /) -> Callable[_Parameters, _Result]: ...
+@overload
 def explore(
-    source: list[str] | None = None, *, label: str = "footfall: lines and branches"
-) -> Callable[[Callable[_Parameters, _Result]], Callable[_Parameters, _Result]]:
+    source: list[str] | None = None, *, label: str = _LABEL
+) -> Callable[[Callable[_Parameters, _Result]], Callable[_Parameters, _Result]]: ...
+def explore(
+    source: list[str] | Callable[_Parameters, _Result] | None = None, *, label: str = _LABEL
+) -> Callable[_Parameters, _Result] | Callable[[Callable[_Parameters, _Result]], Callable[_Parameters, _Result]]:
     """Return a decorator for a test below `@given`, which has Hypothesis prefer examples that execute more of `source`.
 
-    `source` is as for `capture`. Hypothesis keeps the best examples in its example database, where it has one, and goes
-    on from them in the next run. Examples that fail score nothing. `label` names the score for Hypothesis: where a test
-    uses `target` itself it needs another. Raises what `capture` does when the test first runs.
+    `source` is as for `capture`; `@explore` without parentheses is `@explore()`. Hypothesis keeps the best examples in
+    its example database, where it has one, and goes on from them in the next run. Examples that fail score nothing.
+    `label` names the score for Hypothesis: where a test uses `target` itself it needs another. Raises what `capture`
+    does when the test first runs.
     """
+    if callable(source):
+        return explore()(source)
 
     def decorate(test: Callable[_Parameters, _Result]) -> Callable[_Parameters, _Result]:
         @wraps(test)

@@ -45,6 +45,7 @@ __all__ = [
     "refused_build",
     "release_name",
     "traced_opcodes",
+    "unknown_python",
     "version_name",
     "version_of",
 ]
@@ -186,7 +187,7 @@ def find_engine(branch: bool) -> int:
 
 def fallback_reason() -> "tuple[str, str] | None":
     """Return the slug and text of why only settrace can measure this interpreter; None where it is as we know it."""
-    unknown = _unknown_part()
+    unknown = unknown_python()
     if unknown:
         return "python-unknown", f"this footfall does not know {unknown}: coverage uses the slower engine settrace."
     if OWN >= _JIT_CRASHES and has_jit_on():
@@ -201,12 +202,13 @@ def refused_build() -> str:
     return f"the free-threaded build of CPython {version_name(OWN)}" if "t" in flags else ""
 
 
-def _unknown_part() -> str:
+def unknown_python() -> str:
+    """Return what this interpreter is, or the part of it, that footfall does not know; "" where it knows all."""
     if sys.implementation.name == "pypy":
         return "" if OWN in _PYPY else f"PyPy for Python {version_name(OWN)}"
     row = CPYTHON.get(OWN) if _IS_CPYTHON else None
     if row is None:
-        return f"{sys.implementation.name} {version_name(OWN)}"
+        return f"{'CPython' if _IS_CPYTHON else sys.implementation.name} {version_name(OWN)}"
     if "d" in getattr(sys, "abiflags", ""):
         return f"debug builds of CPython {version_name(OWN)}"
     from _frozen_importlib_external import MAGIC_NUMBER

@@ -5,8 +5,11 @@ import subprocess
 import sys
 import textwrap
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+
+from footfall.observe.capture import tracing
 
 sys.path.append(str(Path(__file__).parent.parent / "support"))
 from exact_captures import compare_captures  # noqa: E402
@@ -232,3 +235,12 @@ def test_random_programs_as_the_trace_function():
     programs = {f"program_{seed}": generate_program(seed) for seed in range(700, 706)}
     assert compare_captures(programs, is_full=False, when="before") == {}
     assert compare_captures(programs, is_full=True, when="within") == {}
+
+
+def test_frames_of_extensions_are_passed_over() -> None:
+    """Cython's line tracing calls the trace function of its frames for each line, also where it is None."""
+    stand_in = compile("", "made_by_cython.py", "exec").replace(co_consts=())
+    frame = SimpleNamespace(f_code=stand_in, f_globals={}, f_lineno=1, f_lasti=-1)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(tracing.Tracing, "_watching", (object(),))
+        assert tracing._trace(frame, "call", None)(frame, "line", None) is None

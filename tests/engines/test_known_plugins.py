@@ -102,11 +102,19 @@ def choose(x):
 def never():
     return 1
 """,
+    "fast.py": """\
+# cython: linetrace=True
+def choose(x):
+    return 1 if x else 2
+""",
+    "other.py": "import fast\nfast.choose(0)\n",
     "setup.py": """\
 from setuptools import Extension, setup
 from Cython.Build import cythonize
 macros = [("CYTHON_TRACE", "1"), ("CYTHON_USE_SYS_MONITORING", "0")]
-setup(ext_modules=cythonize([Extension("calc", ["calc.pyx"], define_macros=macros)]))
+calc = Extension("calc", ["calc.pyx"], define_macros=macros)
+fast = Extension("fast", ["fast.py"], define_macros=macros[:1])
+setup(ext_modules=cythonize([calc, fast]))
 """,
     "main.py": "import calc\ncalc.choose(0)\n",
     ".coveragerc": "[run]\nplugins = Cython.Coverage\n",
@@ -150,3 +158,7 @@ def test_modules_of_cython(footfall: Footfall, tmp_path: pathlib.Path) -> None:
     build = [sys.executable, "setup.py", "-q", "build_ext", "--inplace"]
     subprocess.run(build, cwd=tmp_path, check=True, capture_output=True, timeout=120)
     assert "calc.pyx" in compare(footfall, tmp_path, "[plugins-settrace]")
+    if hasattr(sys, "monitoring"):  # which Cython has its lines reported to
+        (tmp_path / ".coveragerc").unlink()
+        assert footfall("run", "-q", "--no-profile", "other.py").returncode == 0
+        assert "fast.py" not in footfall("report").stdout

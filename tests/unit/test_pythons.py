@@ -75,6 +75,17 @@ def test_an_unknown_python_is_measured_by_settrace_with_a_message(tmp_path, chan
 
 
 @needs_cpython
+@pytest.mark.parametrize(
+    ("change", "slug"), [(_unknown_version, "python-unknown"), (_free_threaded, "python-unsupported")]
+)
+def test_captures_are_refused_where_a_python_is_not_known(tmp_path, change, slug) -> None:
+    """Blocks have no engine that needs no knowledge of the bytecode."""
+    done = _run(tmp_path, change(tmp_path / "copy"), "-c", "import footfall; footfall.capture()")
+    assert done.stderr.splitlines()[-1].startswith("footfall.errors.FootfallError: Can't capture: this ")
+    assert f"[{slug}]" in done.stderr
+
+
+@needs_cpython
 def test_a_free_threaded_build_is_refused(tmp_path) -> None:
     """The program runs as it is, without the C core, and one line says that it is not measured."""
     path = _free_threaded(tmp_path / "copy")

@@ -67,12 +67,26 @@ is_empty_code(const PyCodeObject *code, PyObject *bytecode)
            && PyBytes_GET_SIZE(code->co_linetable) == 2 && PyTuple_GET_SIZE(code->co_consts) == 0;
 }
 
+/* Whether there is no RESUME, which all code of the compiler begins with. `_co_firsttraceable` does not tell: Cython sets
+ * it to 0 in code objects that have none. */
+static int
+has_no_resume(PyObject *bytecode)
+{
+    const char *bytes = PyBytes_AS_STRING(bytecode);
+    for (Py_ssize_t at = 0; at < PyBytes_GET_SIZE(bytecode); at += 2) {
+        if ((unsigned char)bytes[at] == RESUME) {
+            return 0;
+        }
+    }
+    return 1;
+}
+
 /* Whether a code object is not the Python compiler's: extensions make some to report events of their own under names
  * of files, as Cython's line tracing does. */
 static int
 is_stand_in(const PyCodeObject *code, PyObject *bytecode)
 {
-    return code->_co_firsttraceable >= Py_SIZE(code) /* there is no RESUME */ || is_empty_code(code, bytecode);
+    return has_no_resume(bytecode) || is_empty_code(code, bytecode);
 }
 
 int

@@ -22,6 +22,7 @@ from footfall.observe.capture.blocks import CaptureBlock, CaptureGate
 from footfall.observe.capture.monitoring import Series
 from footfall.observe.capture.series import TracedSeries
 from footfall.observe.scope import Scope
+from footfall.pythons import refused_build, unknown_python
 from footfall.record.run.directory import settings_from_config
 from footfall.settings import Settings
 
@@ -212,7 +213,18 @@ def capture(source: list[str] | None = None, *, series: str = "", full: bool = F
     return Capture(key, *found)
 
 
+def _check_python() -> None:
+    unknown, refused = unknown_python(), refused_build()
+    if refused:
+        raise FootfallError("python-unsupported", f"Can't capture: this is {refused}.", "Use another Python.")
+    if unknown:
+        raise FootfallError(
+            "python-unknown", f"Can't capture: this footfall does not know {unknown}.", "Update footfall."
+        )
+
+
 def _start_series(source: list[str] | None, is_full: bool) -> tuple[Series | TracedSeries, _Known]:
+    _check_python()
     wanted = settings_from_config(read_config_for(source))
     settings = Settings("")
     settings.source_dir, settings.source_pkg = wanted.source_dir, wanted.source_pkg

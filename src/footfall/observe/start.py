@@ -23,6 +23,7 @@ from footfall.pythons import (
     find_engine,
     has_jit_on,
     refused_build,
+    unknown_python,
 )
 from footfall.settings import Settings, read_settings, record_flags
 
@@ -231,9 +232,9 @@ def _check_tool(tool_id: int) -> None:
 
 
 def _start_sampler(settings: Settings) -> None:
-    reason = fallback_reason()
-    if reason is not None and reason[0] == "python-unknown":
-        what = "this footfall does not know this Python: there is no profile. Update footfall."
+    unknown = unknown_python()
+    if unknown:
+        what = "this footfall does not know " + unknown + ": there is no profile. Update footfall."
         _report_at_end("python-unknown", what, settings)
         return
     if settings.with_tasks and not PUBLISHES_TASKS:

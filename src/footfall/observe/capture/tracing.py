@@ -121,7 +121,13 @@ def _trace(frame: "FrameType", event: str, arg: object) -> "Any":
     if event != "call" or not Tracing._watching:
         return None
     code = frame.f_code
+    if not code.co_consts:  # an extension's stand-in: all that the compiler makes has a constant
+        return _pass_over
     return _trace_frame(frame, frame.f_lineno if _is_resumed(frame) else -code.co_firstlineno)
+
+
+def _pass_over(frame: "FrameType", event: str, arg: object) -> None:
+    """Trace a frame that is none of ours: Cython's line tracing calls what a frame is traced by, None too."""
 
 
 def _trace_running(frame: "FrameType | None", *, is_first: bool) -> None:
