@@ -138,18 +138,12 @@ def gather(
     """
     with _paused_collector():
         stored, names = _apply_paths(config, read_coverage(data_file, contexts))
-        coverage = Coverage(
-            has_arcs=stored.has_arcs,
-            has_profile=stored.has_profile,
-            has_conditions=stored.has_conditions,
-            is_chosen=bool(paths),
-        )
+        coverage = _empty_coverage(stored, is_chosen=bool(paths))
         if with_qualifications:
             coverage.warnings += read_qualifications(data_file, coverage=True, profile=stored.has_profile)
-        if stored.has_profile and not stored.files and not stored.has_arcs:
+        if coverage.is_profile_alone:
             if needs_coverage:
                 raise FootfallError("no-coverage", profile_alone(data_file), _SHOW_TIMES)
-            coverage.is_profile_alone = True
             return coverage
         wanted = [_stored_path(config, path) for path in paths]
         chosen = choose_paths(config, wanted or stored.files)
@@ -160,20 +154,10 @@ def gather(
                 "Check --include and --omit, and that the command ran Python code of the project.",
             )
         failed: list[tuple[str, FootfallError]] = []
-
         source_ids = read_source_ids(data_file) if with_qualifications and read_source is None else {}
-        changed: set[str] = set()
-
-        def read(path: str) -> bytes:
-            if read_source is not None:
-                return read_source(path, names.get(path, (path,)))
-            text = read_source_bytes(path)
-            if source_ids and _is_changed(text, [source_ids.get(each, MIXED) for each in names.get(path, ())]):
-                changed.add(path)
-            return text
-
-        for path, analysis in _analyze_all(config, data_file, chosen, stored, coverage, failed, read):
-            if path in changed:
+        sources = _Sources(names, source_ids, read_source)
+        for path, analysis in _analyze_all(config, data_file, chosen, stored, failed, sources.read):
+            if path in sources.changed:
                 coverage.changed.append(shown_path(path))
             try:
                 coverage.files.append(_reported_file(path, analysis, stored, names.get(path, (path,))))
@@ -182,6 +166,42 @@ def gather(
         _note_unknown_branches(coverage, stored)
         _note_failures(coverage, failed, is_ignored=config.ignore_errors or ignore_errors, were_named=bool(wanted))
     return coverage
+
+
+def _empty_coverage(stored: StoredCoverage, *, is_chosen: bool) -> Coverage:
+    """Return what is known of the whole before any file is."""
+    return Coverage(
+        has_arcs=stored.has_arcs,
+        has_profile=stored.has_profile,
+        has_conditions=stored.has_conditions,
+        is_profile_alone=stored.has_profile and not stored.files and not stored.has_arcs,
+        is_chosen=is_chosen,
+    )
+
+
+class _Sources:
+    """The sources' texts. `changed` are paths of those read that are not as they were measured."""
+
+    def __init__(
+        self,
+        names: dict[str, tuple[str, ...]],
+        source_ids: dict[str, str],
+        read_source: Callable[[str, tuple[str, ...]], bytes] | None,
+    ) -> None:
+        self.changed: set[str] = set()
+        self._names = names
+        self._source_ids = source_ids
+        self._read_source = read_source
+
+    def read(self, path: str) -> bytes:
+        """Return a source's text, by `gather`'s `read_source` or else from its file. Raises FootfallError."""
+        if self._read_source is not None:
+            return self._read_source(path, self._names.get(path, (path,)))
+        text = read_source_bytes(path)
+        ids = [self._source_ids.get(each, MIXED) for each in self._names.get(path, ())]
+        if self._source_ids and _is_changed(text, ids):
+            self.changed.add(path)
+        return text
 
 
 def _reported_file(path: str, analysis: SourceAnalysis, stored: StoredCoverage, names: tuple[str, ...]) -> ReportedFile:
@@ -270,7 +290,6 @@ def _analyze_all(
     data_file: str | Path,
     chosen: Sequence[str],
     stored: StoredCoverage,
-    coverage: Coverage,
     failed: list[tuple[str, FootfallError]],
     read: Callable[[str], bytes],
 ) -> Iterator[tuple[str, SourceAnalysis]]:

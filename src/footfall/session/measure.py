@@ -76,31 +76,20 @@ def measure(
     first, so that whatever comes to pass it is not taken for this run's.
     Raises FootfallError when it can't be started, or results could not be written.
     """
-    if data_file is not None:
-        check_writable(data_file)
-    check_replaceable(data_file or config.data_file)
-    if append and os.path.exists(data_file or config.data_file):
-        with open_data_file(data_file or config.data_file):
-            pass  # better now than after a long run
+    _check_destination(data_file, config, append=append)
     directory = make_run_directory(settings_from_config(config, cover=cover))
     if not append:
         _remove_earlier(data_file or config.data_file, directory, is_kept=came_to_nothing is not None)
-    full = {**os.environ, **(environment or {}), RUN_VARIABLE: str(directory.path)}
-    for name in STARTS_COVERAGE:
-        full.pop(name, None)
     try:
-        limit = None
-        if max_seconds is not None or max_samples is not None:
-            limit = RunLimit(directory.path, max_seconds, max_samples)
-        ended = run_command(program, full, ignored_signal, None if limit is None else limit.check)
+        limit = RunLimit(directory.path, max_seconds, max_samples)
+        ended = run_command(program, _environment(directory, environment), ignored_signal, limit.check_or_none())
     except FootfallError:
         remove_run_directory(directory)
         raise
-    if limit is not None and limit.reached:
-        if not is_quiet:
-            warn([("limit-reached", f"The command was ended {limit.reached}.")], config.disable_warnings)
-        if limit.was_by_us(ended.status):
-            ended = ended._replace(status=0)
+    if limit.reached and not is_quiet:
+        warn([("limit-reached", f"The command was ended {limit.reached}.")], config.disable_warnings)
+    if limit.was_by_us(ended.status):
+        ended = ended._replace(status=0)
     if came_to_nothing is not None and came_to_nothing(ended.status, directory):
         move_data_file(directory.earlier_data, data_file or config.data_file)
         remove_run_directory(directory)
@@ -116,6 +105,25 @@ def measure(
             kept = what_is_kept(directory, config, data_file or config.data_file, append=append)
             print_message(f"footfall: Interrupted before the results were written. {kept} [finish-interrupted]")
         return Measurement(-interrupted.number, None)
+
+
+def _check_destination(data_file: str | None, config: Config, *, append: bool) -> None:
+    """Raise FootfallError where the results could not be written: better now than after a long run."""
+    if data_file is not None:
+        check_writable(data_file)
+    chosen = data_file or config.data_file
+    check_replaceable(chosen)
+    if append and os.path.exists(chosen):
+        with open_data_file(chosen):
+            pass
+
+
+def _environment(directory: RunDirectory, added: Mapping[str, str] | None) -> dict[str, str]:
+    """Return the environment in which Python processes are measured into `directory`, by footfall alone."""
+    environment = {**os.environ, **(added or {}), RUN_VARIABLE: str(directory.path)}
+    for name in STARTS_COVERAGE:
+        environment.pop(name, None)
+    return environment
 
 
 def _remove_earlier(data_file: str, directory: RunDirectory, *, is_kept: bool) -> None:

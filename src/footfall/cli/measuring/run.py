@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import shlex
 import signal
+from collections.abc import Callable
+from typing import Any
 
 import click
 
@@ -34,6 +37,41 @@ Examples:
   footfall run -a pytest tests/more             adds to .coverage
   footfall run -p pytest tests/unit             leaves .coverage.HOST.pidN.Xabcdefx, for `footfall combine`
 """
+
+
+def _gather_settings(function: Callable[..., int]) -> Callable[..., int]:
+    """Put the options that stand for settings into `given`, by the names that they have in Config; None is unset."""
+
+    @functools.wraps(function)
+    def command(
+        *,
+        source: str | None,
+        include: str | None,
+        omit: str | None,
+        branch: bool | None,
+        no_profile: bool,
+        rate: int | None,
+        precise: bool,
+        with_tasks: bool,
+        context: str | None,
+        parallel_mode: bool | None,
+        **others: Any,
+    ) -> int:
+        given: dict[str, object] = {
+            "source": split_list(source),
+            "run_include": split_list(include),
+            "run_omit": split_list(omit),
+            "branch": branch,
+            "profile": False if no_profile else None,
+            "rate_hz": rate,
+            "precise": precise or None,
+            "with_tasks": with_tasks or None,
+            "context": context,
+            "parallel": parallel_mode,
+        }
+        return function(given=given, **others)
+
+    return command
 
 
 def _refuse_code(_context: click.Context, _option: click.Parameter, is_given: bool) -> None:
@@ -97,23 +135,15 @@ def _refuse_code(_context: click.Context, _option: click.Parameter, is_given: bo
 @accepted_options("--timid", "--pylib", "--debug")
 @click.option("-c", is_flag=True, hidden=True, expose_value=False, callback=_refuse_code)
 @click.argument("arguments", metavar="COMMAND [ARGUMENT]...", nargs=-1, type=click.UNPROCESSED)
+@_gather_settings
 def command(
+    given: dict[str, object],
     is_module: bool,
-    source: str | None,
-    include: str | None,
-    omit: str | None,
     data_file: str | None,
-    branch: bool | None,
     no_cover: bool,
-    no_profile: bool,
-    rate: int | None,
-    precise: bool,
-    with_tasks: bool,
     duration: float | None,
     max_samples: int | None,
-    context: str | None,
     append: bool,
-    parallel_mode: bool | None,
     quiet: bool,
     config_file: str | None,
     save_signal: str | None,
@@ -127,20 +157,7 @@ def command(
     ends with its exit status, or with 3 where it succeeded and nothing was recorded. Python files that are not
     executable, .py files and modules run under the Python that footfall is installed in.
     """
-    config = load_config(
-        config_file,
-        quiet,
-        source=split_list(source),
-        run_include=split_list(include),
-        run_omit=split_list(omit),
-        branch=branch,
-        profile=False if no_profile else None,
-        rate_hz=rate,
-        precise=precise or None,
-        with_tasks=with_tasks or None,
-        context=context,
-        parallel=parallel_mode,
-    )
+    config = load_config(config_file, quiet, **given)
     _check(config, no_cover, append, concurrency, max_samples)
     if not quiet:
         _warn(config)

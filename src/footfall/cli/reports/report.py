@@ -154,17 +154,7 @@ def command(
     options = _table_options(config, tree, sort)
     if revision is None:
         return _show_coverage(request, config, options, clock, conditions, selection, update_ratchet)
-    from footfall.cli.reports.views.patch import show_patch  # of use here only
-
-    return show_patch(
-        request,
-        config,
-        revision,
-        options=options,
-        clock=clock,
-        needs_conditions=conditions,
-        fail_under=fail_under_patch,
-    )
+    return _show_diff(request, config, options, clock, conditions, revision, fail_under_patch)
 
 
 def _table_options(config: Config, tree: bool, sort: str | None) -> TableOptions:
@@ -218,6 +208,29 @@ def _show_coverage(
 
         keep_ratchet(config, coverage)
     return exit_status(config, coverage)
+
+
+def _show_diff(
+    request: ReportRequest,
+    config: Config,
+    options: TableOptions,
+    clock: str | None,
+    with_conditions: bool,
+    revision: str,
+    fail_under_patch: float | None,
+) -> int:
+    """Show what changed since a revision. Returns the exit status."""
+    from footfall.cli.reports.views.patch import show_patch  # of use here only
+
+    return show_patch(
+        request,
+        config,
+        revision,
+        options=options,
+        clock=clock,
+        needs_conditions=with_conditions,
+        fail_under=fail_under_patch,
+    )
 
 
 def _time_shares(config: Config, coverage: Coverage, clock: str | None) -> tuple[dict[str, float] | None, bool]:

@@ -10,6 +10,7 @@ import contextlib
 import os
 import signal
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
@@ -34,6 +35,10 @@ class RunLimit:
         self._n_samples = n_samples
         self._begin = time.monotonic()
         self._ended_at: float | None = None
+
+    def check_or_none(self) -> Callable[[int], None] | None:
+        """Return `check`; None where nothing limits the command, so that nobody need ask."""
+        return None if self._seconds is None and self._n_samples is None else self.check
 
     def check(self, pid: int) -> None:
         """End the command, whose process is `pid`, when it is time. Called often; each signal is sent once."""
