@@ -90,3 +90,7 @@ def test_the_shim_has_the_defaults_of_coverage(folder: pathlib.Path) -> None:
     )
     assert shim("report", "--fail-under=90").returncode == 2
     assert shim("help").stdout.startswith("Usage: footfall-coverage ")
+    assert (shim().stdout, shim().returncode) == (shim("help").stdout, 0), "no error to coverage.py"
+    assert shim("help", "help").stdout == shim("help").stdout
+    inside = shim("debug", "sqlite")
+    assert (inside.returncode, inside.stderr.splitlines()[0].split()[-1]) == (0, "[option-ignored]")

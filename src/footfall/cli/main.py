@@ -126,7 +126,9 @@ def _run(arguments: Sequence[str] | None, face: Face) -> object:
     """Run the subcommand. Help is printed by click itself, into what `flush_streams` empties."""
     words = list(sys.argv[1:] if arguments is None else arguments)
     if words[:1] == ["help"]:  # coverage.py's word for it
-        words = [*words[1:2], "--help"]
+        words = [*(word for word in words[1:2] if word != "help" and not word.startswith("-")), "--help"]
+    if not words and face.is_as_coverage:  # no error there
+        words = ["--help"]
     try:
         return _footfall.main(args=words, prog_name=face.name, standalone_mode=False, obj=face)
     finally:

@@ -27,12 +27,14 @@ from footfall.probes.mode import mode_here
 from footfall.record.data.coverage_tables import read_coverage
 from footfall.record.data.data_file import open_data_file
 from footfall.record.data.parallel_files import find_parallel_files
-from footfall.session.output import print_message, show
+from footfall.session.output import print_message, show, warn
 from footfall.settings import Settings
 
 __all__ = ["command"]
 
 _ENGINES: Final = {ENGINE_MONITORING: "monitoring", ENGINE_PROBES: "probes", ENGINE_SETTRACE: "settrace"}
+_TOPICS: Final = ("sys", "config", "data", "probes")
+_INSIDE_COVERAGE: Final = ("premain", "pybehave", "sqlite")
 _Rows = Iterable[tuple[str, str]]
 
 _EXAMPLES = """\b
@@ -61,13 +63,17 @@ def command(
     `data` describes the FILEs, or the data file and those to be combined into it. `probes` shows below each line the
     probes that report it: number, arc, and why it is there, for the Python that footfall runs on.
     """
-    if topic not in ("sys", "config", "data", "probes") or (files and topic not in ("data", "probes")):
+    if topic not in (*_TOPICS, *_INSIDE_COVERAGE) or (files and topic not in ("data", "probes")):
         raise UsageError("bad-topic", f"There is nothing to show of {topic!r}.", "Ask for sys, config, data or probes.")
     if (topic == "probes" and not files) or (instrumented and topic != "probes"):
         raise UsageError(
             "bad-topic", "`probes` needs the names of source files.", "For example: footfall debug probes app.py"
         )
     config = load_config(config_file, data_file=data_file)
+    if topic in _INSIDE_COVERAGE:
+        text = f"`debug {topic}` looks inside coverage.py: there is nothing to show."
+        warn([("option-ignored", text)], config.disable_warnings)
+        return 0
     if topic == "probes":
         return _show_probes(files, config.branch, instrumented)
     if topic == "data":
