@@ -6,8 +6,8 @@ from _signal import SIG_DFL, SIGINT, default_int_handler, getsignal, signal  # t
 __all__ = ["as_coverage", "main"]
 
 
-def main(is_as_coverage: bool = False) -> None:
-    """Load the command line, run it and exit."""
+def main(is_as_coverage: bool = False, arguments: list[str] | None = None) -> None:
+    """Load the command line, run it, the process's own without `arguments`, and exit."""
     handler = getsignal(SIGINT)
     if handler is default_int_handler:  # whoever ignores the signal goes on doing so
         signal(SIGINT, SIG_DFL)
@@ -16,7 +16,7 @@ def main(is_as_coverage: bool = False) -> None:
     if handler is default_int_handler:
         signal(SIGINT, handler)
     _end_coverage_of_this_process()
-    run(is_as_coverage=is_as_coverage)
+    run(arguments, is_as_coverage=is_as_coverage)
 
 
 def _end_coverage_of_this_process() -> None:

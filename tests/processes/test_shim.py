@@ -15,6 +15,9 @@ Footfall = Callable[..., subprocess.CompletedProcess[str]]
 
 PROGRAM = "import subprocess, sys\nif sys.argv[1:]:\n    print('child')\nelse:\n    subprocess.run([sys.executable, __file__, 'x'])\n"
 
+THEIRS = f"{shlex.quote(sys.executable)} -c 'import sys; from coverage.cmdline import main; sys.exit(main())'"
+"""What the script `coverage` that coverage.py installs does."""
+
 
 @pytest.fixture
 def shell(footfall: Footfall, tmp_path: pathlib.Path) -> Callable[[str], subprocess.CompletedProcess[str]]:
@@ -47,6 +50,8 @@ def test_commands_and_imports_are_of_footfall(shell, footfall: Footfall, tmp_pat
     assert (done.returncode, done.stdout) == (0, "child\n100\n100\n"), done.stderr
     assert shell(f"{python} -m coverage run --branch -m main && coverage debug sys").returncode == 0
     assert shell("coverage report --data-file=none").returncode == 1, "as coverage.py has it"
+    done = shell(f"{THEIRS} report --format=total && {THEIRS} report --data-file=none")
+    assert (done.returncode, done.stdout) == (1, "100\n"), "the script of a coverage.py that is installed"
     (tmp_path / "names.py").write_text(
         "import coverage, coverage.control, coverage.data, footfall.compat\n"
         "from coverage.exceptions import CoverageException\n"
@@ -86,6 +91,8 @@ def test_processes_that_ask_for_it_are_measured(shell, tmp_path: pathlib.Path) -
     done = shell(start + "coverage combine -q && coverage report --format=total")
     assert (done.returncode, done.stdout) == (0, "100\n"), done.stderr
     assert list(tmp_path.glob(".coverage.*")) == []
+    done = shell(start + f"{THEIRS} report --format=total; ls .coverage.*")
+    assert (done.stdout, done.stderr.count("no-data")) == ("100\n", 0), "coverage.py's own script is a command too"
     done = shell(start + "coverage run main.py; ls .coverage.*; coverage report --format=total")
     assert done.stdout.startswith("child\n.coverage.") and done.stdout.endswith("\n100\n"), (done.stdout, done.stderr)
     assert done.stdout.count(".coverage.") == 1, "a run's processes are all in its data file"

@@ -21,6 +21,7 @@ def process_startup(*, force: bool = False, slug: str = "default") -> Coverage |
         return None
     coverage = Coverage(config_file=config_file, data_suffix=True, auto_data=True)
     coverage.set_option("run:concurrency", ["thread"])  # child processes come here by themselves
+    coverage._warn_no_data = coverage._warn_unimported_source = False  # nobody asked about this one
     try:
         coverage.start()
     except CoverageException as error:

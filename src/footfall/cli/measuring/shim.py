@@ -56,11 +56,27 @@ if __name__ == "__main__":
     as_coverage()
 '''
 
+# the scripts that coverage.py installs, which may come first on PATH in an environment that has it, call `main`
+_CMDLINE: Final = '''\
+"""What the command `coverage` of coverage.py calls is footfall-coverage. Written by `footfall shim`."""
+
+
+def main(argv=None):
+    """Run a command line, the process's without one, and return the exit status."""
+    from footfall.__main__ import main as run
+
+    try:
+        run(True, argv)
+    except SystemExit as done:
+        return done.code
+'''
+
 _FILES: Final = {
     "bin/coverage": _COMMAND,
     "bin/coverage3": _COMMAND,
     "lib/coverage/__init__.py": _PACKAGE,
     "lib/coverage/__main__.py": _MAIN,
+    "lib/coverage/cmdline.py": _CMDLINE,
 }
 
 
