@@ -180,13 +180,39 @@ def test_the_cache_is_where_runs_keep_theirs(tmp_path: pathlib.Path, monkeypatch
 def test_the_cache_is_bounded(tmp_path: pathlib.Path) -> None:
     """When it is too large the entries that were used longest ago go, and the file becomes smaller."""
     path = tmp_path / "cache"
-    cache = AnalysisCache(str(path), max_bytes=200_000)
     for number in range(40):
+        cache = AnalysisCache(str(path), max_bytes=200_000)
         cache.put({bytes([number]): b"x" * 10_000})
+        cache.close()
     assert path.stat().st_size <= 210_000
+    cache = AnalysisCache(str(path), max_bytes=200_000)
     kept = cache.get([bytes([number]) for number in range(40)])
     assert bytes([39]) in kept and bytes([0]) not in kept
     cache.close()
+
+
+def test_the_cache_holds_all_that_one_report_uses(tmp_path: pathlib.Path) -> None:
+    """A project of more than fits keeps its analyses from report to report, and only what others left goes."""
+    path = tmp_path / "cache"
+    cache = AnalysisCache(str(path), max_bytes=200_000)
+    cache.put({bytes([number]): b"x" * 10_000 for number in range(100, 120)})
+    cache.close()
+    project = {bytes([number]): b"x" * 10_000 for number in range(40)}
+    for n_found in (0, 40, 40):
+        cache = AnalysisCache(str(path), max_bytes=200_000)
+        kept = cache.get(project)
+        assert len(kept) == n_found
+        cache.put({key: data for key, data in project.items() if key not in kept})
+        cache.close()
+    cache = AnalysisCache(str(path), max_bytes=200_000)
+    cache.put({b"part": b"x"})
+    assert len(cache.get(project)) == 40
+    cache.close()
+    for number in range(200):  # edits: what they leave behind goes before the project grows without bound
+        cache = AnalysisCache(str(path), max_bytes=200_000)
+        cache.put({number.to_bytes(2, "little"): b"x" * 10_000})
+        cache.close()
+    assert path.stat().st_size < 4 * 450_000
 
 
 def test_keys_distinguish_all_that_matters() -> None:

@@ -1,12 +1,14 @@
 """The readers of segment logs and sample logs, on bytes made by hand: whole, cut off, damaged, foreign."""
 
 import struct
+import tracemalloc
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from footfall.analyze.profile.calltree import profile_of_logs
 from footfall.errors import FootfallError
 from footfall.record.run.process_logs import read_sample_logs
 from footfall.record.run.sample_log import Node, Sample, SampledCode, SampledThread, read_sample_log
@@ -69,6 +71,39 @@ def test_whole_log(tmp_path: Path) -> None:
         Sample(0, 1, 9 * MS, 6 * MS, 2 * MS, 4, False, 6),
     ]
     assert log.damage == []
+
+
+def test_a_long_log_gives_what_a_short_one_does(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Samples that are read again when they are asked for are those that a log which is held has, also beside damage."""
+    path = tmp_path / "77-0.smp"
+    waiting = entry(6, struct.pack("<IIQQII", 0, 1, 20 * MS, 5 * MS, 3, 0))
+    impossible = entry(5, struct.pack("<IIQQIHH", 0, 1, 1 << 60, 0, 4, 0, 1))
+    dangling = sample(0, 9, 12, 13) + sample(5, 1, 12, 13)
+    path.write_bytes(WHOLE[:-64] + impossible + dangling + sample(0, 0, 14, 14) + waiting)
+    held = read_sample_log(str(path))
+    monkeypatch.setattr("footfall.record.run.sample_log._MAX_HELD", 2)
+    log = read_sample_log(str(path))
+    with path.open("ab") as file:  # the process goes on
+        file.write(sample(0, 1, 30, 20))
+    assert not isinstance(log.samples, list)
+    assert [*log.samples] == [*log.samples] == [*held.samples]
+    assert len(log.samples) == len(held.samples) == 4
+    assert log.damage == held.damage
+    assert profile_of_logs([log]) == profile_of_logs([held])
+
+
+def test_samples_are_folded_as_they_are_read(tmp_path: Path) -> None:
+    """What a profile of many samples takes while it is made does not grow with their number."""
+    path = tmp_path / "77-0.smp"
+    peaks = []
+    for n_samples in (30_000, 90_000):
+        path.write_bytes(WHOLE[:-64] + b"".join(sample(0, 1, 10 + n, 12 + n) for n in range(n_samples)))
+        tracemalloc.start()
+        profile = profile_of_logs([read_sample_log(str(path))])
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+        assert profile is not None and profile.n_samples == n_samples + 7
+    assert peaks[1] < 1.3 * peaks[0]
 
 
 @pytest.mark.parametrize("size", range(0, len(WHOLE), 7))

@@ -39,26 +39,26 @@ class MergedRecords:
         self.tracers: dict[str, str] = {}
         self.messages: list[tuple[str, str]] = []
         self.has_branches = False
-        self.processes: list[_Process] = []
+        self.processes: dict[int, list[_Process]] = {}
+        """By number: several have one where it came back, or after `exec`."""
 
     def cwd_by_pid(self) -> dict[int, str]:
         """Where each process started: relative file names are of there."""
-        return {process.pid: process.cwd for process in self.processes}
+        return {pid: records[-1].cwd for pid, records in self.processes.items()}
 
     def contexts_of(self, log: SampleLog) -> dict[int, str]:
         """The labels of a sample log's context ids: those of the record that the process had open then."""
         found: dict[int, str] = {}
         latest = -1
-        for process in self.processes:
-            if process.pid == log.pid and latest < process.start_ns <= log.start_ns:
+        for process in self.processes.get(log.pid, ()):
+            if latest < process.start_ns <= log.start_ns:
                 latest, found = process.start_ns, process.contexts
         return found
 
 
 class _Process(NamedTuple):
-    """One record's process; after `exec` one process has several. `start_ns` is wall time since the epoch."""
+    """One record's process. `start_ns` is wall time since the epoch."""
 
-    pid: int
     start_ns: int
     cwd: str
     contexts: dict[int, str]
@@ -79,7 +79,8 @@ def merge_records(paths: Iterable[Path]) -> MergedRecords:
             continue
         merged.messages += [("record-damaged", sentence) for sentence in damage]
         header = record.header
-        merged.processes.append(_Process(header.pid, header.start_ns, header.cwd, record.contexts))
+        process = _Process(header.start_ns, header.cwd, record.contexts)
+        merged.processes.setdefault(header.pid, []).append(process)
         merged.has_branches = merged.has_branches or header.has_branches
         merged.messages += record.messages
         merged.traces += record.traces

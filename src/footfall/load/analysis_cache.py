@@ -14,7 +14,7 @@ import sqlite3
 import stat
 import sys
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import footfall.analyze
@@ -25,6 +25,11 @@ __all__ = ["AnalysisCache", "key_maker", "keys_by_path", "open_cache"]
 
 _FILE = "analyses.sqlite"
 _MAX_BYTES = 64 << 20  # about 1.5 million lines
+_TIMES_USED = 4
+"""Where one report uses more, the file may hold so many times that: there are several kinds of entries, and editing
+leaves entries behind."""
+_KEPT_SHARE = 0.75
+"""Of what the file may hold, what is left where something has to go: enough goes for several runs."""
 _LOCK_SECONDS = 0.5  # another report that writes at the same time; waiting longer costs more than analysing
 _SECONDS_PER_DAY = 86_400
 _SCHEMA = "create table if not exists analysis (key blob unique, day integer, data blob)"
@@ -71,11 +76,17 @@ def _code_state() -> list[tuple[str, int, int]]:
 
 
 class AnalysisCache:
-    """Keys to packed analyses. Reading marks entries as used, by day; the longest unused go first."""
+    """Keys to packed analyses. Reading marks entries as used, by day; the longest unused go first.
+
+    What was read or written by this object never goes, and the file remembers how much the largest report used: a
+    project of any size has all of its own, also after a report of a part.
+    """
 
     def __init__(self, path: str, max_bytes: int = _MAX_BYTES) -> None:
         self._path = path
         self._max_bytes = max_bytes
+        self._used: set[bytes] = set()
+        self._used_bytes = 0
         self._connection: sqlite3.Connection | None = None
         try:
             self._connection = self._connect()
@@ -116,6 +127,7 @@ class AnalysisCache:
                 row = self._connection.execute("select day, data from analysis where key = ?", (key,)).fetchone()
                 if row is not None and isinstance(row[1], bytes):
                     found[key] = row[1]
+                    self._note_used(key, row[1])
                     if row[0] != today:
                         unmarked.append((today, key))
             if unmarked:
@@ -127,24 +139,55 @@ class AnalysisCache:
         return found
 
     def put(self, entries: Mapping[bytes, bytes]) -> None:
-        """Keep entries; when the file is too large, drop the older half of all."""
+        """Keep entries; when the file is too large, drop the older ones."""
         if self._connection is None or not entries:
             return
         today = _today()
         try:
             rows = [(key, today, data) for key, data in entries.items()]
             self._write("insert or replace into analysis values (?, ?, ?)", rows)
-            if self._size_bytes() > self._max_bytes:
-                self._connection.execute(
-                    "delete from analysis where rowid in (select rowid from analysis order by day, rowid limit"
-                    " (select (count(*) + 1) / 2 from analysis))"
-                )
+            for key, data in entries.items():
+                self._note_used(key, data)
+            self._drop_unused()
         except sqlite3.OperationalError:
             self.close()
         except DATABASE_ERRORS:
             self._start_again()
 
-    def _write(self, statement: str, rows: list[tuple[int, bytes]] | list[tuple[bytes, int, bytes]]) -> None:
+    def _note_used(self, key: bytes, data: bytes) -> None:
+        if key not in self._used:
+            self._used.add(key)
+            self._used_bytes += len(data)
+
+    def _drop_unused(self) -> None:
+        """Drop the entries that were used longest ago, and not by this object, where the file is too large."""
+        assert self._connection is not None
+        size = self._size_bytes()
+        if size <= self._max_bytes:
+            return
+        limit = max(self._max_bytes, _TIMES_USED * self._largest_use_bytes())
+        if size <= limit:
+            return
+        excess = size - int(limit * _KEPT_SHARE)
+        dropped: list[tuple[bytes]] = []
+        for key, n_bytes in self._connection.execute("select key, length(data) from analysis order by day, rowid"):
+            if excess <= 0:
+                break
+            if key not in self._used:
+                dropped.append((key,))
+                excess -= n_bytes
+        self._write("delete from analysis where key = ?", dropped)
+
+    def _largest_use_bytes(self) -> int:
+        """Return how much one report used of the file at most, and keep that in the file."""
+        assert self._connection is not None
+        used_kb = (self._used_bytes >> 10) + 1
+        (largest_kb,) = self._connection.execute("pragma user_version").fetchone()
+        if used_kb > largest_kb:
+            self._connection.execute(f"pragma user_version = {used_kb}")
+        return max(used_kb, int(largest_kb)) << 10
+
+    def _write(self, statement: str, rows: Sequence[tuple[object, ...]]) -> None:
         assert self._connection is not None
         self._connection.execute("begin immediate")
         try:

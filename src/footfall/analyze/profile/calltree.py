@@ -203,10 +203,6 @@ class ProfileBuilder:
         profile.n_processes += not is_continued
         profile.n_dropped += log.n_dropped
         profile.n_late += log.n_late
-        self._sampled_ns += log.samples[-1].time_ns if log.samples else 0
-        self._n_ticks += log.n_ticks
-        # The mean: the sampler looks more rarely than was asked for where looking costs too much.
-        profile.interval_ns = max(log.interval_ns, self._sampled_ns // self._n_ticks if self._n_ticks else 0)
         thread_ids = {}
         for index, thread in log.threads.items():
             found = ProfiledThread(log.pid, thread.native_id, thread.name)
@@ -218,7 +214,9 @@ class ProfileBuilder:
             thread_ids[index] = known
         node_ids = self._add_nodes(log)
         timelines = profile.timelines
+        sampled_ns = 0
         for sample in log.samples:
+            sampled_ns = sample.time_ns
             node, thread_id, label = node_ids[sample.node], thread_ids[sample.thread], contexts.get(sample.context, "")
             key = (node, thread_id, label)
             cost = profile.costs.get(key)
@@ -238,6 +236,10 @@ class ProfileBuilder:
             context = timelines.context(label)
             span = Span(node, context, sample.repeat, sample.wall_ns, sample.cpu_ns, gil_ns)
             timelines.add(thread_id, log.start_ns + sample.time_ns, span)
+        self._sampled_ns += sampled_ns
+        self._n_ticks += log.n_ticks
+        # The mean: the sampler looks more rarely than was asked for where looking costs too much.
+        profile.interval_ns = max(log.interval_ns, self._sampled_ns // self._n_ticks if self._n_ticks else 0)
 
     def _add_nodes(self, log: SampleLog) -> dict[int, int]:
         """Number the log's nodes in the profile."""

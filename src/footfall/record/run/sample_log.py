@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import struct
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import NamedTuple
 
 from footfall.errors import FootfallError
@@ -52,10 +52,12 @@ __all__ = [
 _HEADER_LAYOUT = struct.Struct(f"<8sII4Q{N_COUNTERS}Q")
 _SAMPLE_LAYOUT = struct.Struct("<IIQQIHH")
 _WAITING_LAYOUT = struct.Struct("<IIQQII")
+_SAMPLE_KINDS = (SAMPLE_SAMPLE, SAMPLE_WAITING)
 _NODE_LAYOUT = struct.Struct("<4I")
 MAX_START_NS = 1 << 61  # the year 2043
 MAX_NUMBER = 1 << 55  # a year of nanoseconds; sums of some stay within what a data file can hold
 _MAX_LINE = (1 << 31) - 1
+_MAX_HELD = 20_000  # 6 MB; each process has a log
 MAX_INTERVAL_NS = 1 << 36  # over a minute; it is multiplied by how often a sample repeats
 
 
@@ -125,7 +127,9 @@ class SampleLog:
         self.codes: dict[int, SampledCode] = {}
         self.nodes: dict[int, Node] = {}
         self.threads: dict[int, SampledThread] = {}
-        self.samples: list[Sample] = []
+        self.samples: Collection[Sample] = []
+        """In the order in which they were taken. Those of a long log are read again each time: an hour of one busy
+        thread has 3.6 million. Iterating then raises as reading the log does."""
         self.native_calls: set[tuple[int, int]] = set()
         """(code id, unit) of the instructions that call C functions: a leaf there was in one."""
         self.damage: list[str] = []
@@ -147,30 +151,82 @@ def read_sample_log(path: str) -> SampleLog:
     Raises FootfallError (`record-corrupt`) when it is no sample log, OSError when it cannot be opened.
     """
     log = SampleLog(path)
+    found = _FoundSamples()
     clocks: dict[int, _ThreadClock] = {}
     n_damaged = 0
     first_damage: Exception | None = None
     for kind, payload in read_entries(path, log.damage):
         try:
-            _add_entry(log, clocks, kind, payload)
+            if kind in _SAMPLE_KINDS:
+                found.add(_read_sample(log, clocks, kind, payload))
+            else:
+                _add_entry(log, kind, payload)
         except (struct.error, ValueError) as error:
             n_damaged += 1
             first_damage = first_damage or error
     if first_damage is not None:
         log.damage.append(f"{path} has {n_damaged} damaged entries, which are left out. The first: {first_damage!r}.")
-    _drop_dangling(log)
+    _drop_dangling(log, found)
     return log
 
 
-def _add_entry(log: SampleLog, clocks: dict[int, _ThreadClock], kind: int, payload: memoryview) -> None:
-    if kind == SAMPLE_SAMPLE:
-        _add_sample(log, clocks, payload)
-    elif kind == SAMPLE_WAITING:
-        thread, node, time_ns, wall_ns, n_samples, _ = _WAITING_LAYOUT.unpack_from(payload)
-        if max(time_ns, wall_ns) > MAX_NUMBER:
-            raise ValueError("a task has waited for a time that can't be")
-        log.samples.append(Sample(thread, node, time_ns, wall_ns, 0, 0, holds_gil=False, repeat=n_samples))
-    elif kind == SAMPLE_NODE:
+class _FoundSamples:
+    """The samples of a log that is being read: all of a short one, of a longer one how many there are of each place."""
+
+    def __init__(self) -> None:
+        self.held: list[Sample] | None = []
+        self.n_found = 0
+        self.n_by_place: dict[tuple[int, int], int] = {}
+        """By thread and node."""
+
+    def add(self, sample: Sample) -> None:
+        self.n_found += 1
+        place = (sample.thread, sample.node)
+        self.n_by_place[place] = self.n_by_place.get(place, 0) + 1
+        if self.held is not None:
+            self.held.append(sample)
+            if len(self.held) > _MAX_HELD:
+                self.held = None
+
+
+class _SamplesInFile(Collection[Sample]):
+    """The samples of a log that refer to what is there, read when they are asked for.
+
+    The process may still write: there are as many as when the log was read.
+    """
+
+    def __init__(self, log: SampleLog, n_found: int, n_dangling: int) -> None:
+        self._log = log
+        self._n_found = n_found
+        self._n_dangling = n_dangling
+
+    def __len__(self) -> int:
+        return self._n_found - self._n_dangling
+
+    def __contains__(self, sample: object) -> bool:
+        return any(sample == found for found in self)
+
+    def __iter__(self) -> Iterator[Sample]:
+        log = self._log
+        clocks: dict[int, _ThreadClock] = {}
+        n_found = 0
+        for kind, payload in read_entries(log.path):
+            if kind not in _SAMPLE_KINDS:
+                continue
+            if n_found == self._n_found:
+                return
+            try:
+                sample = _read_sample(log, clocks, kind, payload)
+            except (struct.error, ValueError):
+                continue
+            n_found += 1
+            if not self._n_dangling or _is_whole(log, sample.thread, sample.node):
+                yield sample
+
+
+def _add_entry(log: SampleLog, kind: int, payload: memoryview) -> None:
+    """Add an entry that is no sample."""
+    if kind == SAMPLE_NODE:
         node_id, parent, code, unit = _NODE_LAYOUT.unpack_from(payload)
         log.nodes[node_id] = Node(parent, code, unit)
     elif kind == SAMPLE_CODE:
@@ -197,6 +253,8 @@ class SampleLogFollower:
 
     def __init__(self, path: str) -> None:
         self.log = SampleLog(path)
+        self._samples: list[Sample] = []
+        self.log.samples = self._samples
         self._clocks: dict[int, _ThreadClock] = {}
         self._at = 0
         self._last: dict[int, tuple[int, int]] = {}
@@ -205,7 +263,7 @@ class SampleLogFollower:
     def read(self) -> None:
         """Read what is new. Raises OSError, FootfallError (`record-corrupt`)."""
         log = self.log
-        log.samples.clear()
+        self._samples.clear()
         with open_recorded_file(log.path) as file:
             self._read_idle(file.fileno())
             for place, kind, payload in follow_entries(file.fileno(), self._at):
@@ -213,11 +271,14 @@ class SampleLogFollower:
                     self._at = place
                     break
                 try:
-                    _add_entry(log, self._clocks, kind, payload)
+                    if kind not in _SAMPLE_KINDS:
+                        _add_entry(log, kind, payload)
+                        continue
+                    sample = _read_sample(log, self._clocks, kind, payload)
                 except (struct.error, ValueError):
                     continue  # a damaged entry: the others are whole
+                self._samples.append(sample)
                 if kind == SAMPLE_SAMPLE:
-                    sample = log.samples[-1]
                     self._last[sample.thread] = (place, sample.repeat)
             header = os.pread(file.fileno(), _HEADER_LAYOUT.size, ENTRY_HEAD_BYTES)
         if self._at:
@@ -233,7 +294,7 @@ class SampleLogFollower:
                 wall = max(time_ns - clock.time_ns, 0)
                 clock.time_ns = time_ns
                 holds_gil = bool(flags & SAMPLE_HOLDS_GIL)
-                self.log.samples.append(Sample(thread, node, time_ns, wall, 0, context, holds_gil, repeat - counted))
+                self._samples.append(Sample(thread, node, time_ns, wall, 0, context, holds_gil, repeat - counted))
                 self._last[thread] = (place, repeat)
 
 
@@ -269,7 +330,13 @@ def _corrupt(path: str, why: str) -> FootfallError:
     return FootfallError("record-corrupt", f"Can't read the sample log {path}: {why}.", "Remove it and run again.")
 
 
-def _add_sample(log: SampleLog, clocks: dict[int, _ThreadClock], payload: memoryview) -> None:
+def _read_sample(log: SampleLog, clocks: dict[int, _ThreadClock], kind: int, payload: memoryview) -> Sample:
+    """Return the sample of an entry of `_SAMPLE_KINDS`. Raises ValueError, struct.error for a damaged one."""
+    if kind == SAMPLE_WAITING:
+        thread, node, time_ns, wall_ns, n_samples, _ = _WAITING_LAYOUT.unpack_from(payload)
+        if max(time_ns, wall_ns) > MAX_NUMBER:
+            raise ValueError("a task has waited for a time that can't be")
+        return Sample(thread, node, time_ns, wall_ns, 0, 0, holds_gil=False, repeat=n_samples)
     thread, node, time_ns, cpu_ns, context, flags, repeat = _SAMPLE_LAYOUT.unpack_from(payload)
     if max(time_ns, cpu_ns) > MAX_NUMBER:
         raise ValueError("a sample is of a time that can't be")
@@ -280,9 +347,7 @@ def _add_sample(log: SampleLog, clocks: dict[int, _ThreadClock], payload: memory
     else:
         wall, cpu = time_ns - before.time_ns, cpu_ns - before.cpu_ns
         before.time_ns, before.cpu_ns = time_ns, cpu_ns
-    log.samples.append(
-        Sample(thread, node, time_ns, max(wall, 0), max(cpu, 0), context, bool(flags & SAMPLE_HOLDS_GIL), repeat)
-    )
+    return Sample(thread, node, time_ns, max(wall, 0), max(cpu, 0), context, bool(flags & SAMPLE_HOLDS_GIL), repeat)
 
 
 def _sized_fields(payload: memoryview, at: int, count: int) -> Iterator[bytes]:
@@ -301,17 +366,24 @@ def _text(field: bytes) -> str:
     return field.decode("utf-8", "replace").replace("\0", "\\x00")
 
 
-def _drop_dangling(log: SampleLog) -> None:
+def _drop_dangling(log: SampleLog, found: _FoundSamples) -> None:
     """Remove what refers to what is not there: damage may hide an entry, or change a number, unseen."""
     kept: dict[int, Node] = {}
     for node_id in sorted(log.nodes):
         node = log.nodes[node_id]
         if node.code in log.codes and (node.parent == 0 or node.parent in kept):
             kept[node_id] = node
-    n_samples = len(log.samples)
     log.nodes = kept
-    log.samples = [
-        sample for sample in log.samples if sample.thread in log.threads and (sample.node == 0 or sample.node in kept)
-    ]
-    if len(log.samples) < n_samples and not log.damage:
-        log.damage.append(f"{log.path} is damaged: {n_samples - len(log.samples)} samples refer to nothing.")
+    n_dangling = sum(count for place, count in found.n_by_place.items() if not _is_whole(log, *place))
+    if found.held is None:
+        log.samples = _SamplesInFile(log, found.n_found, n_dangling)
+    elif n_dangling:
+        log.samples = [sample for sample in found.held if _is_whole(log, sample.thread, sample.node)]
+    else:
+        log.samples = found.held
+    if n_dangling and not log.damage:
+        log.damage.append(f"{log.path} is damaged: {n_dangling} samples refer to nothing.")
+
+
+def _is_whole(log: SampleLog, thread: int, node: int) -> bool:
+    return thread in log.threads and (node == 0 or node in log.nodes)

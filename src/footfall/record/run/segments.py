@@ -7,6 +7,7 @@ entry; a log with a damaged entry is read up to it. What the entries mean is kno
 from __future__ import annotations
 
 import errno
+import mmap
 import os
 import struct
 from collections.abc import Iterator
@@ -19,6 +20,7 @@ __all__ = ["follow_entries", "read_entries", "sentence_of_stop"]
 
 _ENTRY = struct.Struct("<II")
 _CHUNK_BYTES = 1 << 18  # no entry of a sample log is longer but for a line table of that size
+_RELEASED_BYTES = 16 << 20
 _MAX_ERRNO = 4096
 _OUT_OF_REACH = (errno.ENOENT, errno.EACCES, errno.EPERM, errno.EROFS)
 """Of a process that may no longer write where it did: a full disk is not the reason."""
@@ -32,10 +34,15 @@ def read_entries(path: str, damage: list[str] | None = None) -> Iterator[tuple[i
     the end is appended to `damage` as a sentence. Raises FootfallError (`record-corrupt`) when the file is
     no segment log, (`record-refused`) when no measured process made it, and OSError when it cannot be opened.
     """
-    view = memoryview(read_recorded_file(path))
+    data = read_recorded_file(path)
+    view = memoryview(data)
     _check_header(path, view)
     at = 0
+    next_release = _RELEASED_BYTES
     while at + _ENTRY.size <= len(view):
+        if at >= next_release:
+            _release(data, next_release)
+            next_release = at // _RELEASED_BYTES * _RELEASED_BYTES + _RELEASED_BYTES
         kind, size = _ENTRY.unpack_from(view, at)
         if kind == ENTRY_END:
             return
@@ -89,6 +96,12 @@ def sentence_of_stop(what: str, stopped_errno: int) -> str:
     reason = os.strerror(stopped_errno) if stopped_errno < _MAX_ERRNO else f"error {stopped_errno}"
     next_step = "" if stopped_errno in _OUT_OF_REACH else "; free space there and run again"
     return f"{what}: {reason}. What it recorded before is kept{next_step}."
+
+
+def _release(data: bytes | mmap.mmap, end: int) -> None:
+    """Let go of the memory of what was read of a mapped file; what is looked at again is read again."""
+    if isinstance(data, mmap.mmap) and hasattr(mmap, "MADV_DONTNEED"):
+        data.madvise(mmap.MADV_DONTNEED, end - _RELEASED_BYTES, _RELEASED_BYTES)
 
 
 def _check_header(path: str, view: memoryview) -> None:

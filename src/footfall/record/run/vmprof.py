@@ -205,6 +205,7 @@ def _fill(log: SampleLog, recording: _Recording) -> None:
     code_ids: dict[int, int] = {}
     node_ids: dict[Node, int] = {}
     threads: dict[int, int] = {}
+    samples: list[Sample] = []
     cpu_before = -1
     whole = [stack for stack in recording.stacks if 0 <= stack.thread <= MAX_NUMBER and stack.cpu_ns <= MAX_NUMBER]
     n_left_out = len(recording.stacks) - len(whole)
@@ -228,8 +229,9 @@ def _fill(log: SampleLog, recording: _Recording) -> None:
             cpu_ns = min(max(stack.cpu_ns - cpu_before, 0), _MAX_GAP_NS)
         cpu_before = max(cpu_before, stack.cpu_ns)
         time_ns = max(stack.cpu_ns - first_cpu, 0)
-        log.samples.append(Sample(thread, parent, time_ns, cpu_ns, cpu_ns, 0, False, 1))
-    log.n_ticks = len(log.samples)
+        samples.append(Sample(thread, parent, time_ns, cpu_ns, cpu_ns, 0, False, 1))
+    log.samples = samples
+    log.n_ticks = len(samples)
 
 
 def _code_from_name(name: str) -> SampledCode:
