@@ -73,6 +73,16 @@ leave(walker *self, int32_t unit, int32_t last_line)
     return add_arc(self, line, self->exit);
 }
 
+/* An exception from `unit` left the code, when the last LINE event was for `last_line`. The C tracer takes it out of an
+ * instruction before a RESUME for a yield. */
+static int
+unwind_from(walker *self, int32_t unit, int32_t last_line)
+{
+    const code_graph *graph = self->graph;
+    int is_yield = unit + 1 < graph->n_units && graph->units[unit + 1].op == OP_RESUME;
+    return is_yield && graph->units[unit].line >= 0 ? 0 : leave(self, unit, last_line);
+}
+
 static uint32_t
 slot_of(const walker *self, walk_step step)
 {
@@ -220,7 +230,7 @@ go_on(walker *self, walk_step step, int32_t unit, int32_t last_line)
     const code_unit *at = &units[unit];
     uint8_t flags = self->events[unit];
     int went_on = (flags & self->exit_flag) == self->exit_flag;
-    if (flags & EVENT_UNWIND && at->line < 0 && leave(self, unit, last_line) < 0) {
+    if (flags & EVENT_UNWIND && at->line != last_line && unwind_from(self, unit, last_line) < 0) {
         return -1;
     }
     if (at->branch >= 0) {
@@ -313,17 +323,6 @@ walk(walker *self, int32_t start, int32_t line)
         }
     }
     return 0;
-}
-
-/* An exception from `unit` left the code. The C tracer takes it out of an instruction before a RESUME for a yield. */
-static int
-unwind(walker *self, int32_t unit)
-{
-    const code_unit *units = self->graph->units;
-    if (units[unit].line < 0 || (unit + 1 < self->graph->n_units && units[unit + 1].op == OP_RESUME)) {
-        return 0;
-    }
-    return leave(self, unit, units[unit].line);
 }
 
 /* Where the LINE event is that CPython leaves out of code which begins on the line of its RESUME; -1. */
@@ -454,7 +453,7 @@ walk_all(walker *self, int is_partial)
         if (flags & EVENT_LINE && (add_line(self->lines, line) < 0 || walk(self, unit, line) < 0)) {
             return -1;
         }
-        if (flags & EVENT_UNWIND && unwind(self, unit) < 0) {
+        if (flags & EVENT_UNWIND && line >= 0 && unwind_from(self, unit, line) < 0) {
             return -1;
         }
         if (is_partial && flags & EVENT_RESUMED && line >= 0 && walk(self, unit, line) < 0) {

@@ -80,6 +80,35 @@ _BODIES = {
     "for with continue": ("for i in range(a):\n    if i: continue\n    len('')\nreturn 1", "3"),
     "for that never started": ("for i in ():\n    len('')\nreturn 1", "3"),
     "for that only breaks": ("for i in range(a):\n    break\nreturn 1", "3"),
+    "for that only breaks, then raise": ("for i in range(a):\n    break\nraise ValueError", "3, 0"),
+    "for that only breaks, then raise, never begun": (
+        "for i in range(a):\n    len('')\n    break\nraise ValueError",
+        "0",
+    ),
+    "for that only breaks, then raise, begun": ("for i in range(a):\n    len('')\n    break\nraise ValueError", "1"),
+    "for that only breaks, then a raise that is caught": (
+        "try:\n    for i in range(a):\n        break\n    raise ValueError\nexcept ValueError: len('')\nreturn 1",
+        "0, 2",
+    ),
+    "for that only breaks, then a raise that finally passes on": (
+        "try:\n    for i in range(a):\n        break\n    raise ValueError\nfinally: len('')",
+        "0",
+    ),
+    "for that only breaks, then raise in a class": (
+        "class K:\n    for i in range(a):\n        break\n    raise ValueError",
+        "0",
+    ),
+    "for that only breaks, then raise, in a loop": (
+        "while a:\n    a -= 1\n    try:\n        for i in range(a):\n            break\n        raise ValueError\n    except ValueError: continue",
+        "1, 3",
+    ),
+    "for that only breaks, then boom": ("for i in range(a):\n    break\nboom()", "0"),
+    "for that only breaks, then assert": ("for i in range(a):\n    break\nassert a > 5", "0"),
+    "for that only breaks, then raise of two lines": ("for i in range(a):\n    break\nraise ValueError(\n    a)", "0"),
+    "for with an if that breaks either way, then raise": (
+        "for i in range(a):\n    if i:\n        break\n    else: break\nraise ValueError",
+        "0",
+    ),
     "for whose iterator raises": ("def it():\n    yield 1\n    boom()\nfor i in it():\n    len('')\nreturn 1", "3"),
     "for left by return": ("for i in range(a):\n    return i", "1"),
     "nested loops": (

@@ -79,8 +79,8 @@ def _walk_all(code: RecordedCode, ops: Opcodes, has_exits: bool, is_partial: boo
         if flags & EVENT_LINE:
             walker.lines.add(graph.lines[unit])
             walker.walk(unit, graph.lines[unit])
-        if flags & EVENT_UNWIND:
-            walker.unwind(unit)
+        if flags & EVENT_UNWIND and graph.lines[unit] >= 0:
+            walker.unwind(unit, graph.lines[unit])
         if is_partial and flags & EVENT_RESUMED and graph.lines[unit] >= 0:
             walker.walk(unit, graph.lines[unit])
     if is_partial and has_resumed:
@@ -243,8 +243,8 @@ class _Walker:
         opcode = graph.opcodes[unit]
         went_on = flags & self._exit_flag == self._exit_flag
         targets = []
-        if flags & EVENT_UNWIND and graph.lines[unit] < 0:
-            self._leave(unit, last_line)
+        if flags & EVENT_UNWIND and graph.lines[unit] != last_line:
+            self.unwind(unit, last_line)
         if unit in graph.branches:
             branch = graph.branches[unit]
             ways = self._ways(unit, last_line)
@@ -299,15 +299,16 @@ class _Walker:
             return bool(self._events[unit] & EVENT_RAISE)
         return bool(self._events[unit] & (EVENT_RAISE | EVENT_ASYNC_STOP))
 
-    def unwind(self, unit: int) -> None:
-        """Record that an exception from `unit` left the code.
+    def unwind(self, unit: int, last_line: int) -> None:
+        """Record that an exception from `unit` left the code, when the last LINE event was for `last_line`.
 
-        The C tracer takes an exception out of an instruction before a RESUME for a yield.
+        CPython sends none for an instruction behind a loop's END_FOR when the code before the END_FOR has its line too:
+        `raise`, where each way through the loop ends in `break`. The C tracer takes an exception out of an instruction
+        before a RESUME for a yield.
         """
-        opcodes = self._graph.opcodes
-        line = self._graph.lines[unit]
-        if line >= 0 and opcodes[unit + 1 : unit + 2] != bytes([self._ops.resume]):
-            self._leave(unit, line)
+        is_yield = self._graph.opcodes[unit + 1 : unit + 2] == bytes([self._ops.resume])
+        if self._graph.lines[unit] < 0 or not is_yield:
+            self._leave(unit, last_line)
 
     def _leave(self, unit: int, last_line: int) -> None:
         """From 3.14 the tracer looks at the line of the frame once more when it returns, and takes none as -1."""
