@@ -56,6 +56,7 @@ def sample(pid: int, path: Path, n_samples: int, interval_us: int = 1000) -> Sam
     return read_sample_log(str(path))
 
 
+@pytest.mark.any_python
 def test_writes_a_data_file_with_the_profile(tmp_path: Path) -> None:
     """--max-samples ends it; the summary, the data file and the exit status are as those of `run`."""
     with target(FIB) as process:
@@ -111,6 +112,7 @@ def test_very_deep_stacks_have_both_ends(tmp_path: Path, python: str) -> None:
         assert stack.count("<frames left out>") == 1 and 50_000 < len(stack) < 65_536
 
 
+@pytest.mark.any_python
 def test_dump_counts_the_frames_that_it_leaves_out() -> None:
     """All 70,003 are shown or counted."""
     from footfall.attach.dump import dump_process
@@ -257,6 +259,7 @@ def test_threads_have_their_own_time(tmp_path: Path) -> None:
     assert any(one.repeat > 3 for one in log.samples if names[one.node] == "sleeper")
 
 
+@pytest.mark.any_python
 def test_ends_with_the_process(tmp_path: Path) -> None:
     """When the process ends, what was sampled is written."""
     program = "import time\nprint('ready', flush=True)\nend = time.monotonic() + 3\nwhile time.monotonic() < end: pass"
@@ -268,6 +271,7 @@ def test_ends_with_the_process(tmp_path: Path) -> None:
     assert samples_by_function(tmp_path / f"attach-{process.pid}.coverage")["<module>"] > 10
 
 
+@pytest.mark.any_python
 def test_follows_exec(tmp_path: Path) -> None:
     """A process that executes another Python program is found anew there."""
     program = """
@@ -297,6 +301,7 @@ def test_follows_exec(tmp_path: Path) -> None:
     assert found["before"] > 10 and found["after"] > 10
 
 
+@pytest.mark.any_python
 def test_children_are_found_while_it_runs(tmp_path: Path) -> None:
     """--children: those that are there, and a fork that comes later; one recording of all."""
     program = """
@@ -325,6 +330,7 @@ def test_children_are_found_while_it_runs(tmp_path: Path) -> None:
     assert "of 3 processes" in done.stderr
 
 
+@pytest.mark.any_python
 def test_short_children_are_sampled_or_reported(tmp_path: Path) -> None:
     """Each that lives for long enough is sampled; CPU time of those that were not is said, by the kernel's count."""
     program = """
@@ -375,6 +381,7 @@ def test_a_start_script_may_begin_its_python_later(tmp_path: Path) -> None:
         assert ("later" in errors) == (status == 0)
 
 
+@pytest.mark.any_python
 def test_ctrl_c_ends_it_with_results(tmp_path: Path) -> None:
     """The first signal ends the recording; the data file is written and the status is 0."""
     with target(FIB) as process:
@@ -387,6 +394,7 @@ def test_ctrl_c_ends_it_with_results(tmp_path: Path) -> None:
     assert samples_by_function(tmp_path / "a.data")["fib"] > 10
 
 
+@pytest.mark.any_python
 def test_a_stopped_process_is_sampled_on(tmp_path: Path) -> None:
     """SIGSTOP stops its time, not the recording; it goes on with SIGCONT."""
     with target(FIB) as process:
@@ -400,6 +408,7 @@ def test_a_stopped_process_is_sampled_on(tmp_path: Path) -> None:
         assert len(set(stacks(log))) > 5
 
 
+@pytest.mark.any_python
 def test_stopping_in_a_recording(tmp_path: Path) -> None:
     """SIGSTOP in the middle of a recording: it waits, without CPU time, and goes on with what comes after."""
     with target(FIB) as process, recording(process.pid, "-o", "a.data", cwd=tmp_path) as attached:
@@ -416,6 +425,7 @@ def test_stopping_in_a_recording(tmp_path: Path) -> None:
     assert samples_by_function(tmp_path / "a.data")["fib"] > 10
 
 
+@pytest.mark.any_python
 @pytest.mark.parametrize("pause", [False, True])
 def test_killed_in_a_recording(tmp_path: Path, pause: bool) -> None:
     """SIGKILL in the middle of a recording, also of one that stops the process for each look: what was there is kept."""
@@ -433,6 +443,7 @@ def test_killed_in_a_recording(tmp_path: Path, pause: bool) -> None:
     assert samples_by_function(tmp_path / "a.data")["fib"] > 10
 
 
+@pytest.mark.any_python
 def test_execution_of_another_program(tmp_path: Path) -> None:
     """A process that executes a program that is not Python ends the recording; what was sampled is written."""
     program = """
@@ -454,6 +465,7 @@ def test_execution_of_another_program(tmp_path: Path) -> None:
     assert samples_by_function(tmp_path / "a.data")["before"] > 0
 
 
+@pytest.mark.any_python
 def test_a_paused_process_is_unharmed(tmp_path: Path) -> None:
     """--pause stops threads by ptrace at each look; the process runs on, and can be attached to again."""
     with target(FIB) as process:
@@ -466,6 +478,7 @@ def test_a_paused_process_is_unharmed(tmp_path: Path) -> None:
         assert "TracerPid:\t0\n" in status and "State:\tT" not in status
 
 
+@pytest.mark.any_python
 def test_threads_that_end_while_they_are_paused(tmp_path: Path) -> None:
     """The kernel refuses to stop a thread that has just ended; that is no reason to take the process for forbidden."""
     program = """
@@ -586,6 +599,7 @@ def test_a_stripped_and_deleted_interpreter(tmp_path: Path) -> None:
     assert samples_by_function(tmp_path / "a.data")["fib"] > 5
 
 
+@pytest.mark.any_python
 @pytest.mark.skipif(os.geteuid() != 0 or not shutil.which("unshare"), reason="needs root and unshare")
 def test_another_pid_and_mount_namespace(tmp_path: Path) -> None:
     """As in a container: its thread ids are not ours, and its files are under /proc/PID/root."""
@@ -678,6 +692,7 @@ def test_pypy_is_refused() -> None:
     assert raised.value.slug == "attach-unsupported"
 
 
+@pytest.mark.any_python
 def test_long_logs_are_started_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Sampling goes on in a new log when one is long; together they are one process with its threads once."""
     from footfall.attach import recording as outside
@@ -698,6 +713,7 @@ def test_long_logs_are_started_again(tmp_path: Path, monkeypatch: pytest.MonkeyP
 LAST_PID = Path("/proc/sys/kernel/ns_last_pid")
 
 
+@pytest.mark.any_python
 @pytest.mark.skipif(not os.access(LAST_PID, os.W_OK), reason="needs root, and a kernel that lets it choose pids")
 def test_a_pid_that_is_used_again_is_another_process(tmp_path: Path) -> None:
     """When the process has ended and another got its pid, nothing of that is sampled."""

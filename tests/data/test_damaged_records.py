@@ -86,6 +86,7 @@ def test_records_of_an_unknown_python_stay(kept_run: Path, footfall: Footfall) -
     assert kept_run.is_dir()
 
 
+@pytest.mark.any_python
 @pytest.mark.slow
 @pytest.mark.parametrize("kept_run", ["", "contexts", "settrace"], indirect=True)
 def test_random_damage_of_a_record_never_stops_the_rest(kept_run: Path, tmp_path: Path) -> None:
@@ -93,6 +94,7 @@ def test_random_damage_of_a_record_never_stops_the_rest(kept_run: Path, tmp_path
     _damage_at_random(kept_run, tmp_path / "fuzzed", ".rec")
 
 
+@pytest.mark.any_python
 @pytest.mark.slow
 @pytest.mark.parametrize("ending", [".smp", ".vmprof"])
 def test_random_damage_of_a_sample_log_never_stops_the_rest(kept_run: Path, tmp_path: Path, ending: str) -> None:
@@ -162,6 +164,7 @@ def test_settings_that_are_no_file_do_not_hold_the_reader_up(tmp_path: Path, mak
         read_settings(str(tmp_path))
 
 
+@pytest.mark.any_python
 @pytest.mark.slow
 def test_every_report_of_a_damaged_data_file_ends_with_a_message(kept_run: Path, tmp_path: Path) -> None:
     """A short version of what tests/damage_fuzz.py does at length."""

@@ -121,6 +121,7 @@ def test_what_others_can_cut_off_is_not_mapped(tmp_path: pathlib.Path) -> None:
     assert content == b"x" * 100_000
 
 
+@pytest.mark.any_python
 def test_a_tampered_run_directory(footfall, tmp_path: pathlib.Path) -> None:
     """A program that puts odd files into its run directory gets its results, and each is named."""
     text = """
@@ -139,6 +140,7 @@ def test_a_tampered_run_directory(footfall, tmp_path: pathlib.Path) -> None:
     check_marks(tmp_path, read_coverage(tmp_path / ".coverage"))
 
 
+@pytest.mark.any_python
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root may do so")
 def test_links_in_a_shared_directory_give_no_rights(footfall) -> None:
     """What a user put where root let others in keeps its permissions when root lets others in again."""

@@ -36,7 +36,7 @@ def _places(command, **options) -> list[str]:
     return re.findall(r"> \S+\.py\((\d+)\)", done.stdout)
 
 
-@pytest.mark.parametrize("program", ["pytest", "custom"])
+@pytest.mark.parametrize("program", [pytest.param("pytest", marks=pytest.mark.any_python), "custom"])
 @pytest.mark.parametrize("option", ["--branch", "--no-branch"])
 def test_a_breakpoint_stops_at_its_own_line(tmp_path, program, option) -> None:
     """The same stops as without footfall, by pytest's debugger and by one that a program makes; and exact coverage."""

@@ -93,6 +93,7 @@ def test_asserts_that_pytest_rewrites_run(measured: Measured, option: str) -> No
         measured.check_marks()
 
 
+@pytest.mark.any_python
 def test_pytest_has_no_warning_of_ours_without_docstrings(tmp_path: pathlib.Path) -> None:
     """Where a project makes warnings errors, one about us would end its run."""
     settings = "[pytest]\nfilterwarnings =\n  error\n  ignore::pytest.PytestConfigWarning\n"

@@ -48,11 +48,14 @@ def _result(command: list[str], report: list[str]) -> dict[str, object]:
     return {**missing, "totals": (totals["num_statements"], totals.get("num_branches"), totals["missing_lines"])}
 
 
+_PYTEST = ["pytest", "-q", "-p", "no:cacheprovider"]
+
+
 @pytest.mark.parametrize(
     ("options", "command"),
     [
-        ([], ["pytest", "-q", "-p", "no:cacheprovider"]),
-        (["--source=."], ["pytest", "-q", "-p", "no:cacheprovider"]),
+        pytest.param([], _PYTEST, marks=pytest.mark.any_python),
+        pytest.param(["--source=."], _PYTEST, marks=pytest.mark.any_python),
         (["--source=tool"], ["bin/tool"]),
         (["--include=bin/*,tool/*"], ["bin/tool"]),
     ],
@@ -74,6 +77,7 @@ def test_a_command_lists_the_files_that_coverage_lists(
     assert ours == theirs
 
 
+@pytest.mark.any_python
 @pytest.mark.parametrize("option", ["--footfall", "--cov="])
 def test_a_pytest_that_measures_itself_lists_no_launcher(project: Path, option: str) -> None:
     """`pytest --footfall` and `pytest --cov` without configuration report the project's files alone."""

@@ -52,6 +52,7 @@ def test_open_files_are_inherited(tmp_path) -> None:
     assert process.returncode == 0
 
 
+@pytest.mark.any_python
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGSEGV, signal.SIGABRT])
 def test_we_die_of_the_command_s_signal_after_writing_its_data(footfall, tmp_path, number: signal.Signals) -> None:
     """A command that a signal killed leaves its data, and a caller sees that signal."""
@@ -72,6 +73,7 @@ print(got, "again" if more else "once", flush=True)
 """
 
 
+@pytest.mark.any_python
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1])
 def test_a_signal_sent_to_us_reaches_the_command(tmp_path, number: signal.Signals) -> None:
     """A signal for the supervisor alone is passed on once; the supervisor stays until the command ends."""
@@ -84,6 +86,7 @@ def test_a_signal_sent_to_us_reaches_the_command(tmp_path, number: signal.Signal
     assert (tmp_path / ".coverage").exists()
 
 
+@pytest.mark.any_python
 def test_control_c_in_a_terminal_reaches_the_command_once(tmp_path) -> None:
     """The terminal sends SIGINT to both; we don't send it again, and go on to write the data."""
     _write(tmp_path / "p.py", WAITING.replace("{wanted}", f"{{{int(signal.SIGINT)}}}"))
@@ -103,6 +106,7 @@ def test_control_c_in_a_terminal_reaches_the_command_once(tmp_path) -> None:
     assert (tmp_path / ".coverage").exists()
 
 
+@pytest.mark.any_python
 def test_a_terminal_gets_colours_and_no_color_is_honoured(tmp_path) -> None:
     """The summary is coloured on a terminal, plain with NO_COLOR."""
     _write(tmp_path / "p.py", "x = 1\n")
@@ -120,6 +124,7 @@ def test_a_terminal_gets_colours_and_no_color_is_honoured(tmp_path) -> None:
     assert "100%" in re.sub(r"\x1b\[[\d;]*m", "", shown[0])
 
 
+@pytest.mark.any_python
 def test_a_killed_supervisor_s_run_can_be_resolved(footfall, tmp_path) -> None:
     """After SIGKILL of the supervisor the run directory is left, found and made into a data file."""
     script = _write(tmp_path / "p.py", "print('ready', flush=True)\ninput()\nlast = 1\n")
@@ -137,6 +142,7 @@ def test_a_killed_supervisor_s_run_can_be_resolved(footfall, tmp_path) -> None:
     assert not run.exists()
 
 
+@pytest.mark.any_python
 def test_nothing_is_lost_when_the_data_file_cannot_be_written(footfall, tmp_path) -> None:
     """Then the run directory is kept, the message has the command that tries again, and that works."""
     _write(tmp_path / "p.py", "import os\nos.mkdir('.coverage')\n")
@@ -149,6 +155,7 @@ def test_nothing_is_lost_when_the_data_file_cannot_be_written(footfall, tmp_path
     assert footfall("report").returncode == 0
 
 
+@pytest.mark.any_python
 def test_a_kept_run_directory_is_erased_with_the_data(footfall, tmp_path) -> None:
     """FOOTFALL_KEEP keeps the run directory; `erase` removes it."""
     _write(tmp_path / "p.py", "x = 1\n")
@@ -160,6 +167,7 @@ def test_a_kept_run_directory_is_erased_with_the_data(footfall, tmp_path) -> Non
     assert not run.exists()
 
 
+@pytest.mark.any_python
 def test_an_unwritable_working_directory_is_no_obstacle(footfall, tmp_path) -> None:
     """The run and its data go to a temporary directory, which the message names."""
     script = _write(tmp_path / "p.py", "x = 1\n")
@@ -227,6 +235,7 @@ def test_what_can_be_run_runs_and_what_cannot_gets_a_next_step(
         assert (done.returncode, done.stdout, done.stderr) == (0, f"{expected}\n", "")
 
 
+@pytest.mark.any_python
 @pytest.mark.parametrize(("status", "ours"), [(5, 5), (0, 3)])
 def test_a_command_that_runs_no_python_is_reported(footfall, tmp_path, status: int, ours: int) -> None:
     """A failure's status stays, a success is none of ours; nothing is left, the data of an earlier run neither."""
@@ -240,6 +249,7 @@ def test_a_command_that_runs_no_python_is_reported(footfall, tmp_path, status: i
     assert footfall("report").returncode != 0
 
 
+@pytest.mark.any_python
 def test_data_of_an_earlier_run_stays_when_it_is_added_to(footfall, tmp_path) -> None:
     """With --append a run that records nothing says so and takes nothing away."""
     script = _write(tmp_path / "p.py", "x = 1\n")
@@ -249,6 +259,7 @@ def test_data_of_an_earlier_run_stays_when_it_is_added_to(footfall, tmp_path) ->
     assert read_coverage(tmp_path / ".coverage").files[str(script)].lines == {1}
 
 
+@pytest.mark.any_python
 def test_data_of_an_earlier_run_is_gone_while_the_command_runs(footfall, tmp_path) -> None:
     """So nothing of it is left when the supervisor is killed; a file that is no data file is not touched."""
     _write(tmp_path / "p.py", "import os\nprint(os.path.exists('.coverage'))\n")
@@ -295,6 +306,7 @@ def test_a_command_that_is_not_measured_itself_is_named(footfall, tmp_path, bare
     assert read_coverage(tmp_path / ".coverage").files[str(script)].lines == {1}
 
 
+@pytest.mark.any_python
 def test_an_old_python_is_named(footfall, tmp_path) -> None:
     """A Python that footfall does not measure is said to be that."""
     old = _write(tmp_path / "python3.9", "#!/bin/sh\necho 3 9 cpython False True False\n")
@@ -313,6 +325,7 @@ def test_switched_off_start_hooks_are_suspected(footfall, tmp_path) -> None:
     assert "[nothing-recorded]" in done.stderr
 
 
+@pytest.mark.any_python
 @pytest.mark.parametrize("ending", ["kill -INT $$", "trap 'exit 130' INT; kill -INT $PPID; sleep 5 & wait"])
 def test_what_ended_the_command_before_it_began_is_named(footfall, tmp_path, ending: str) -> None:
     """A program that a signal ended before Python had begun is not suspected of -S."""
@@ -357,6 +370,7 @@ PROJECT = {
 }
 
 
+@pytest.mark.any_python
 @pytest.mark.parametrize(
     "options",
     [
@@ -382,6 +396,7 @@ def test_files_that_never_ran_are_in_the_data_as_with_coverage(footfall, tmp_pat
     assert set(read_coverage(tmp_path / "ours").files) == set(read_coverage(tmp_path / "theirs").files)
 
 
+@pytest.mark.any_python
 def test_relative_files_are_stored_relative(footfall, tmp_path) -> None:
     """With `relative_files` the data file names files from the project's directory."""
     for name, text in PROJECT.items():

@@ -501,6 +501,7 @@ def _run(folder: Path, program: str, module: str) -> str:
     return done.stdout.replace(str(folder), "FOLDER")
 
 
+@pytest.mark.any_python
 @pytest.mark.skipif(sys.implementation.name != "cpython", reason="coverage.py's C tracer is the truth")
 @pytest.mark.parametrize("program", PROGRAMS.values(), ids=PROGRAMS.keys())
 def test_a_program_prints_what_it_prints_with_coverage(program, tmp_path):

@@ -166,6 +166,7 @@ def test_each_phase_is_measured_and_shown(project: pathlib.Path, footfall) -> No
     assert f"{int(quickest['cpu_seconds'] * 1e6)},{int(quickest['wall_seconds'] * 1e6)}" in page.replace(" ", "")
 
 
+@pytest.mark.any_python
 def test_workers_static_contexts_and_combining(project: pathlib.Path, footfall) -> None:
     """Workers' times are in; runs add up, each once, however often it is met."""
     if importlib.util.find_spec("xdist") is None:
@@ -184,6 +185,7 @@ def test_workers_static_contexts_and_combining(project: pathlib.Path, footfall) 
         (project / "all.cov").rename(project / ".coverage")
 
 
+@pytest.mark.any_python
 def test_damaged_lines_are_left_out_and_reported(tmp_path: pathlib.Path) -> None:
     """What several processes wrote is added up; a line that a killed process was writing is passed over."""
     (tmp_path / "1-0.tests").write_bytes(b"5\t3\ta\\tb|run\n7\t1\tx|setup\n12\t")

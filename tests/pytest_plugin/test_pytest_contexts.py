@@ -199,6 +199,7 @@ def test_the_profile_is_by_test_at_no_cost(project, footfall):
     assert "library.py:22" in shown or "library.py:23" in shown
 
 
+@pytest.mark.any_python
 @pytest.mark.skipif(importlib.util.find_spec("xdist") is None, reason="needs pytest-xdist")
 def test_workers_label_their_own_tests(project):
     """Under pytest-xdist each worker follows its tests; the controller, which sees their reports, none."""
@@ -306,6 +307,7 @@ def test_no_cover_leaves_a_tests_call_out(project, arguments):
     assert ("test_all.py::test_other|run" in labels) == bool(arguments)
 
 
+@pytest.mark.any_python
 def test_tests_that_are_collected_twice_run_once(project):
     """As by pytest-xdist's --looponfail, whose worker reports its collection a second time."""
     (project / "conftest.py").write_text(

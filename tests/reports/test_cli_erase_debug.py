@@ -2,9 +2,12 @@
 
 import pathlib
 
+import pytest
+
 from footfall.record.data.coverage_tables import FileData, write_coverage
 
 
+@pytest.mark.any_python
 def test_erase_removes_caches_and_nothing_else(footfall, tmp_path) -> None:
     """After a run and a report nothing of ours is left; a file that is not ours stays, and so does its directory."""
     (tmp_path / "program.py").write_text("print(1)\n", encoding="utf-8")
@@ -19,6 +22,7 @@ def test_erase_removes_caches_and_nothing_else(footfall, tmp_path) -> None:
         assert left == ({"program.py", ".footfall/notes", ".footfall/.gitignore"} if foreign else {"program.py"})
 
 
+@pytest.mark.any_python
 def test_erase_spares_a_directory_of_anothers(footfall, tmp_path) -> None:
     """A `.footfall` without our marker, or one that is a link, is not ours."""
     elsewhere = tmp_path / "elsewhere"
@@ -38,6 +42,7 @@ def _data(path: pathlib.Path) -> None:
         pass
 
 
+@pytest.mark.any_python
 def test_erase_removes_parallel_files_in_parallel_mode(footfall, tmp_path) -> None:
     """Only where the configuration says so, as coverage.py; what is no data file stays."""
     names = [".coverage.1", ".coverage.notes"]
@@ -51,6 +56,7 @@ def test_erase_removes_parallel_files_in_parallel_mode(footfall, tmp_path) -> No
     assert [(tmp_path / name).exists() for name in names] == [False, True]
 
 
+@pytest.mark.any_python
 def test_debug_shows_what_there_is(footfall, tmp_path) -> None:
     """Each topic says the main things; names in data files can't write escape codes to the terminal."""
     _data(tmp_path / ".coverage")

@@ -109,6 +109,7 @@ def test_errors_are_not_kept(tmp_path: pathlib.Path) -> None:
         assert isinstance(found["good.py"], SourceAnalysis)
 
 
+@pytest.mark.any_python
 @pytest.mark.parametrize(
     "damage",
     [

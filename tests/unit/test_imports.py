@@ -75,6 +75,7 @@ def _is_in(module: str, places: tuple[str, ...]) -> bool:
     return any(module == place or module.startswith(f"{place}.") for place in places)
 
 
+@pytest.mark.any_python
 @pytest.mark.parametrize("path", FILES, ids=[_module(path) or "footfall" for path in FILES])
 def test_imports_go_down_the_folder_list(path):
     """A file imports only its own folder and those before it in the design's list."""
@@ -87,6 +88,7 @@ def test_imports_go_down_the_folder_list(path):
             assert ORDER.index(target) <= ORDER.index(layer), f"{path}:{line} imports {name}, from above"
 
 
+@pytest.mark.any_python
 def test_no_circle_of_imports():
     """No module imports, through others and however late, itself."""
     modules = {_module(path): path for path in FILES}
