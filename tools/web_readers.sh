@@ -1,12 +1,16 @@
 #!/usr/bin/env bash
-# Give our files to readers of npm: lcov-parse (Coverage Gutters), cobertura-parse, and the Firefox Profiler's command line.
-# FOOTFALL is the command to take the files from (footfall); needs Node 20 or later and npm. Prints what each reader says.
+# Give our files to readers of npm: lcov-parse (Coverage Gutters), cobertura-parse, the Firefox Profiler's command line, and
+# gitlab-ci-local, which runs a job of .gitlab-ci.yml and finds the total in its log.
+# FOOTFALL is the command to take the files from (footfall); needs Node 20 or later (gitlab-ci-local: 22, and rsync) and npm.
+# Prints what each reader says.
 set -eu
 footfall=$(command -v "${FOOTFALL:-footfall}")
 packages=$PWD/build/web-readers
+docs=$PWD/docs/compatibility.md
 mkdir -p "$packages"
-[ -d "$packages/node_modules/lcov-parse" ] ||
-    npm install --silent --no-audit --no-fund --prefix "$packages" lcov-parse cobertura-parse @firefox-devtools/profiler-cli
+[ -d "$packages/node_modules/gitlab-ci-local" ] ||
+    npm install --silent --no-audit --no-fund --prefix "$packages" lcov-parse cobertura-parse @firefox-devtools/profiler-cli \
+        gitlab-ci-local
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 cd "$folder"
@@ -48,3 +52,24 @@ said=$("$profiler" thread samples-top-down)
 "$profiler" stop > build.log
 echo "$said"
 [ "$(grep -c 'main.py!busy' <<< "$said")" = 1 ] # one function, whatever lines of it ran
+
+if [ "$(node -p 'parseInt(process.versions.node)')" -lt 22 ] || ! command -v rsync > build.log; then
+    echo "gitlab-ci-local: not run, it needs Node 22 and rsync"
+    exit
+fi
+mkdir job
+cd job
+cp ../main.py .
+{
+    printf 'test:\n  script: ["%s run -q --branch main.py", "%s report", "%s xml"]\n' "$footfall" "$footfall" "$footfall"
+    sed -n "s/^coverage: '/  &/p" "$docs"
+    printf '  artifacts:\n    paths: [coverage.xml]\n    reports:\n      coverage_report: {coverage_format: cobertura, path: coverage.xml}\n'
+} > .gitlab-ci.yml
+git init -q
+git add .
+git -c user.name=a -c user.email=a@example.org commit -qm one
+git remote add origin git@example.org:a/b.git
+said=$("$packages/node_modules/.bin/gitlab-ci-local" --shell-executor-no-image --no-color test 2> ../build.log)
+grep 'coverage' <<< "$said"
+grep -q 'PASS  test 85% coverage' <<< "$said"
+[ "$(find . -path '*artifacts*' -name coverage.xml | wc -l)" = 1 ]

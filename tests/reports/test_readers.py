@@ -7,12 +7,14 @@ one environment, so there is no `any_python` here.
 from __future__ import annotations
 
 import importlib.util
+import json
 import os
 import pathlib
 import re
 import shutil
 import subprocess
 import sys
+import xml.etree.ElementTree
 
 import pytest
 
@@ -95,6 +97,43 @@ def _run(folder: pathlib.Path, command: str, needs: str) -> str:
 def test_a_tool_reads_what_we_write(folder: pathlib.Path, command: str, needs: str, reported: str) -> None:
     """Status 0, and the numbers are those of the report."""
     assert reported in _run(folder, command, needs)
+
+
+def test_codacys_reporter_reads_the_xml(folder: pathlib.Path) -> None:
+    """What it would upload: the share of lines, and each line of each file."""
+    pytest.importorskip("codacy")
+    code = "import json; from codacy.reporter import parse_report_file as read; print(json.dumps(read('coverage.xml', '')))"
+    done = subprocess.run([sys.executable, "-c", code], cwd=folder, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    report = json.loads(done.stdout)
+    assert (report["codeLines"], round(report["total"])) == (11, 82)
+    lines = {pathlib.Path(file["filename"]).name: file["coverage"] for file in report["fileReports"]}
+    assert lines["numbers.py"] == {"1": 1, "2": 1, "3": 1, "4": 0, "5": 1, "6": 0}
+
+
+def test_what_sonarqube_and_jenkins_ask_of_cobertura(folder: pathlib.Path) -> None:
+    """Their readers (CoberturaParser of sonar-python and of coverage-model) refuse or leave out files otherwise.
+
+    A file is below one source alone, has all its lines, each with numbers, and covers no more branches than it has.
+    """
+    root = xml.etree.ElementTree.parse(folder / "coverage.xml").getroot()
+    sources = [pathlib.Path(each.text or "") for each in root.iter("source")]
+    assert all(source.is_dir() for source in sources)
+    names = []
+    for each in root.iter("class"):
+        (path,) = (
+            source / each.attrib["filename"] for source in sources if (source / each.attrib["filename"]).exists()
+        )
+        names.append((path.parent, each.attrib["name"]))
+        n_lines = len(path.read_text(encoding="utf-8").splitlines())
+        numbers = [int(line.attrib["number"]) for line in each.iter("line")]
+        assert all(0 < number <= n_lines for number in numbers) and len(set(numbers)) == len(numbers)
+        for line in each.iter("line"):
+            assert int(line.attrib["hits"]) >= 0
+            if line.get("branch") == "true":
+                covered, total = re.findall(r"\d+", line.attrib["condition-coverage"].partition("%")[2])
+                assert int(covered) <= int(total)
+    assert len(names) == len(set(names)) == 3
 
 
 def test_a_tool_that_imports_coverage_reads_the_data_file(folder: pathlib.Path) -> None:
