@@ -137,12 +137,19 @@ typedef struct stand_in {
     PyObject *plain; /* owned; NULL when it was cleared */
     PyObject *change; /* owned */
     PyObject *after; /* owned */
+    PyObject *runner; /* owned: what is called in the place of `plain` and the two above, or NULL */
 } stand_in;
 
 static PyObject *
 stand_in_call(PyObject *self, PyObject *args, PyObject *kwargs)
 {
     stand_in *ours = (stand_in *)self;
+    if (ours->runner != NULL) {
+        PyObject *runner = Py_NewRef(ours->runner); // owned
+        PyObject *result = PyObject_Call(runner, args, kwargs);
+        Py_DECREF(runner);
+        return result;
+    }
     return call_changed(ours->plain, ours->change, ours->after, args, kwargs);
 }
 
@@ -185,6 +192,7 @@ stand_in_traverse(PyObject *self, visitproc visit, void *arg)
     Py_VISIT(ours->plain);
     Py_VISIT(ours->change);
     Py_VISIT(ours->after);
+    Py_VISIT(ours->runner);
     return 0;
 }
 
@@ -195,6 +203,7 @@ stand_in_clear(PyObject *self)
     Py_CLEAR(ours->plain);
     Py_CLEAR(ours->change);
     Py_CLEAR(ours->after);
+    Py_CLEAR(ours->runner);
     return 0;
 }
 
@@ -227,10 +236,20 @@ new_stand_in(PyTypeObject *type, PyObject *plain, PyObject *change, PyObject *af
     stand_in *ours = (stand_in *)type->tp_alloc(type, 0); // owned
     if (ours != NULL) {
         ours->plain = Py_NewRef(plain);
-        ours->change = Py_NewRef(change);
-        ours->after = Py_NewRef(after);
+        ours->change = Py_XNewRef(change);
+        ours->after = Py_XNewRef(after);
     }
     return (PyObject *)ours;
+}
+
+PyObject *
+program_starts_dress(module_state *state, PyObject *runner, PyObject *plain)
+{
+    PyObject *dressed = new_stand_in(state->stand_in_type, plain, NULL, NULL); // owned
+    if (dressed != NULL) {
+        ((stand_in *)dressed)->runner = Py_NewRef(runner);
+    }
+    return dressed;
 }
 
 /* The look-alike of a built-in function of the module `name`. */

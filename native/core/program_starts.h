@@ -4,6 +4,10 @@
 
 #include "core/state.h"
 
+/* Return what looks like `plain` and calls `runner`: a new reference, or NULL with an exception. What starts a thread may look
+ * at what the thread is to run (eventlet does). */
+PyObject *program_starts_dress(module_state *state, PyObject *runner, PyObject *plain);
+
 int children_exec(PyObject *module);
 int children_traverse(module_state *state, visitproc visit, void *arg);
 void children_clear(module_state *state);

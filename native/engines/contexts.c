@@ -2,6 +2,7 @@
  * EVENTS). It does not know where labels come from. Binding C: every function needs the GIL. */
 #include "engines/contexts.h"
 
+#include "core/program_starts.h"
 #include "engines/context_labels.h"
 #include "engines/engine.h"
 #include "engines/sample_contexts.h"
@@ -228,10 +229,12 @@ context_wrap_thread(PyObject *module, PyObject *function)
     PyObject *native_id = PyLong_FromLong(syscall(SYS_gettid));                                      // owned
     PyObject *self = native_id == NULL ? NULL : PyTuple_Pack(4, module, label, function, native_id); // owned
     PyObject *runner = self == NULL ? NULL : PyCFunction_New(&run_thread_def, self);
+    PyObject *dressed = runner == NULL ? NULL : program_starts_dress(state, runner, function); // owned
+    Py_XDECREF(runner);
     Py_XDECREF(self);
     Py_XDECREF(native_id);
     Py_DECREF(label);
-    return runner;
+    return dressed;
 }
 
 PyDoc_STRVAR(record_after_fork_doc, "record_after_fork($module, /)\n--\n\n"

@@ -8,6 +8,7 @@
 #include "engines/settrace/settrace.h"
 
 #include "compat/versions.h"
+#include "core/program_starts.h"
 #include "engines/code_extra.h"
 #include "engines/context_labels.h"
 #include "engines/decision.h"
@@ -599,9 +600,11 @@ static PyObject *
 settrace_wrap_thread(PyObject *module, PyObject *function)
 {
     PyObject *self = PyTuple_Pack(2, module, function); // owned
-    PyObject *runner = self == NULL ? NULL : PyCFunction_New(&run_thread_def, self);
+    PyObject *runner = self == NULL ? NULL : PyCFunction_New(&run_thread_def, self); // owned
+    PyObject *dressed = runner == NULL ? NULL : program_starts_dress(get_state(module), runner, function); // owned
+    Py_XDECREF(runner);
     Py_XDECREF(self);
-    return runner;
+    return dressed;
 }
 
 static int

@@ -138,7 +138,8 @@ def _follow_into_threads_of_pypy() -> None:
     from footfall.observe.pypy import contexts as pypy_contexts
 
     def wrap_thread(function: "Any") -> "Any":
-        return None if _is_of_pool(function) else pypy_contexts.wrap_thread(function)
+        run = None if _is_of_pool(function) else pypy_contexts.wrap_thread(function)
+        return None if run is None else pypy_children.dress(run, function)
 
     wrap_thread_functions(pypy_children.wrap, wrap_thread)
 

@@ -123,7 +123,7 @@ def _wrap_thread(function: "Callable[..., Any]") -> "Callable[..., Any]":
             sys.settrace(_Files.current.trace)
         return function(*args, **named)
 
-    return run  # type: ignore[no-any-return]
+    return pypy_children.dress(run, function)  # type: ignore[no-any-return]
 
 
 def stop() -> None:
