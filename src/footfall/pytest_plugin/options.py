@@ -43,7 +43,7 @@ def add_options(parser: pytest.Parser) -> None:
         "--no-footfall",
         action="store_true",
         default=False,
-        help="Don't, even if the configuration file says --footfall.",
+        help="Don't measure, even if the configuration file says --footfall.",
     )
     group.addoption(
         "--footfall-source",
@@ -58,24 +58,31 @@ def add_options(parser: pytest.Parser) -> None:
         default=[],
         metavar="TYPE[:DEST]",
         type=_parse_report,
-        help="What to show or write at the end; repeatable. summary (the default), term, term-missing, "
+        help="Report to show or write at the end; repeatable: summary (the default), term, term-missing, "
         "html[:DIR], xml[:FILE], json[:FILE], lcov[:FILE], markdown[:FILE], annotate[:DIR], or none.",
     )
     group.addoption(
         "--footfall-context",
         metavar="CONTEXT",
         choices=["test"],
-        help='"test": note which test ran which line, as coverage.py\'s contexts. Also under `footfall run pytest`.',
+        help='"test": record which test ran which line, as contexts of coverage.py. Also under `footfall run pytest`.',
     )
     group.addoption(
         "--footfall-config", metavar="FILE", help="coverage.py's configuration file. Default: the usual places."
     )
-    group.addoption("--footfall-data-file", metavar="FILE", help="Where the results go. Default: .coverage")
-    group.addoption("--footfall-no-branch", action="store_true", default=False, help="Measure lines only.")
-    group.addoption("--footfall-no-profile", action="store_true", default=False, help="No profile, only coverage.")
-    group.addoption("--footfall-rate", metavar="HZ", type=int, help="Samples per second. Default: 1000")
+    group.addoption("--footfall-data-file", metavar="FILE", help="File to write the results to. Default: .coverage")
+    group.addoption("--footfall-no-branch", action="store_true", default=False, help="Measure only lines, no branches.")
     group.addoption(
-        "--footfall-append", action="store_true", default=False, help="Add to the data file, don't replace it."
+        "--footfall-no-profile", action="store_true", default=False, help="Record only coverage, no profile."
+    )
+    group.addoption(
+        "--footfall-rate",
+        metavar="HZ",
+        type=int,
+        help="Samples per second and process. Default: as for `footfall run --rate`.",
+    )
+    group.addoption(
+        "--footfall-append", action="store_true", default=False, help="Add to the data file instead of replacing it."
     )
     group.addoption(
         "--footfall-fail-under",

@@ -36,10 +36,10 @@ Examples:
 def command(
     append: bool, keep: bool, quiet: bool, data_file: str | None, config_file: str | None, paths: tuple[str, ...]
 ) -> int:
-    """Combine data files, of footfall or coverage.py, into the data file, and remove them.
+    """Combine data files, of footfall or coverage.py, into one data file, and remove them.
 
-    PATHs are data files, directories that have some (.coverage.*), or patterns; without any, the data file's own
-    directory. Names of other machines' directories are mapped by [paths] in the configuration.
+    A PATH is a data file, a directory with data files (.coverage.*), or a pattern; the default is the directory of the
+    data file. Paths of other machines are mapped by [paths] in the configuration.
 
     A file that can't be used is named and stays where it is; the exit status is then 1.
     """

@@ -51,17 +51,17 @@ Examples:
 )
 @data_file_option
 @config_option
-@click.option("--instrumented", is_flag=True, help="With probes: the source as it is compiled, with its probes in it.")
+@click.option("--instrumented", is_flag=True, help="With probes: show the source as it is compiled, with its probes.")
 @click.argument("topic", metavar="sys|config|data|probes")
 @click.argument("files", metavar="[FILE]...", nargs=-1)
 def command(
     topic: str, files: tuple[str, ...], instrumented: bool, data_file: str | None, config_file: str | None
 ) -> int:
-    """Show what footfall finds: `sys` this installation, `config` the settings, `data` what data files hold, `probes`
-    where the probes of source files are and what each reports.
+    """Show what footfall sees: `sys` this installation, `config` the settings, `data` the contents of data files,
+    `probes` where the probes of source files are and what each reports.
 
-    `data` describes the FILEs, or the data file and those to be combined into it. `probes` shows below each line the
-    probes that report it: number, arc, and why it is there, for the Python that footfall runs on.
+    `data` describes the FILEs, or the data file and those still to be combined into it. `probes` shows below each line
+    the probes that report it: number, arc, and why it is there, for the Python that footfall runs on.
     """
     if topic not in (*_TOPICS, *_INSIDE_COVERAGE) or (files and topic not in ("data", "probes")):
         raise UsageError("bad-topic", f"There is nothing to show of {topic!r}.", "Ask for sys, config, data or probes.")

@@ -34,9 +34,9 @@ Examples:
 @config_option
 @accepted_options("--debug")
 def command(data_file: str | None, config_file: str | None) -> int:
-    """Remove the data file, and here the kept run directories and the caches. Runs that are going on stay.
+    """Remove the data file, and the kept run directories and caches below this directory. Runs in progress stay.
 
-    In parallel mode (`parallel = true` in the configuration) the data files that are to be combined go too.
+    In parallel mode (`parallel = true` in the configuration) the data files still to be combined are removed too.
     """
     config = load_config(config_file, data_file=data_file)
     check_replaceable(config.data_file)

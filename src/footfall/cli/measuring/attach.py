@@ -18,19 +18,19 @@ __all__ = ["MAX_CPU_PPM", "check_can_attach", "command"]
 
 MAX_CPU_PPM = 5000
 """Of a process's CPU time, in millionths, what sampling it may take where no rate was asked for."""
-_HELP = f"""Profile the running process PID until Ctrl-C, a limit, or its end; then write a data file and the summary.
+_HELP = f"""Profile the running process PID until Ctrl-C, a limit or its end, then write a data file and a summary.
 
-The process needs no preparation and no footfall: CPython {KNOWN_VERSIONS}, another version than footfall's own too. It
-is neither stopped nor changed; its memory is read from outside, which needs the same user and sometimes more
-(the error message names it).
+The process may be any CPython {KNOWN_VERSIONS}, also of another version than footfall's own; footfall need not be
+installed there. Without --pause and --inject it is neither stopped nor changed: its memory is read from outside, which
+needs the same user, and on some systems more rights (an error message says which).
 """
 _EXAMPLES = """\b
 Examples:
   footfall attach 1234                    until Ctrl-C, or the process ends
   footfall attach 1234 -d 30 -o slow.data
   footfall attach --children $(pgrep -o gunicorn) -d 60
-  footfall attach 1234 --inject           the sampler of `footfall run`, put into the process
-  footfall attach 1234 --async            stacks of asyncio's tasks, joined through those that wait for them
+  footfall attach 1234 --inject           run the sampler inside the process, as `footfall run` does
+  footfall attach 1234 --async            join the stacks of asyncio tasks to those that await them
 """
 
 
@@ -46,27 +46,31 @@ def check_can_attach() -> None:
 
 @click.command("attach", help=_HELP, epilog=_EXAMPLES)
 @process_argument
-@click.option("-d", "--duration", type=click.FloatRange(min=0, min_open=True), metavar="SECONDS", help="Stop after it.")
-@click.option("--max-samples", type=click.IntRange(min=1), metavar="N", help="Stop when so many were taken.")
+@click.option(
+    "-d", "--duration", type=click.FloatRange(min=0, min_open=True), metavar="SECONDS", help="Stop after this time."
+)
+@click.option("--max-samples", type=click.IntRange(min=1), metavar="N", help="Stop after this many samples.")
 @click.option(
     "--rate",
     type=int,
     metavar="HZ",
-    help="Samples per second. [default: 1000, or as few, down to 100, as take 1% of the process's CPU time]",
+    help="Samples per second. [default: 1000, or fewer, down to 100, to use at most 0.5% of the process's CPU time]",
 )
-@click.option("-o", "--data-file", metavar="FILE", help="Where the profile goes. [default: attach-PID.coverage]")
-@click.option("--children", is_flag=True, help="The processes that it starts, or has started, too.")
+@click.option("-o", "--data-file", metavar="FILE", help="File to write the profile to. [default: attach-PID.coverage]")
+@click.option("--children", is_flag=True, help="Include its child processes, and those that it starts later.")
 @click.option(
     "--async",
     "with_tasks",
     is_flag=True,
-    help="Join the stacks of asyncio's tasks through those that wait for them; count waiting tasks (CPython 3.14+).",
+    help="Join the stack of an asyncio task to those of the tasks that await it; count waiting tasks (CPython 3.14+).",
 )
-@click.option("--pause", is_flag=True, help="Stop the process's threads while they are read: exact, but it costs.")
+@click.option(
+    "--pause", is_flag=True, help="Stop the process's threads for each sample: exact, but slows the process down."
+)
 @click.option(
     "--inject",
     is_flag=True,
-    help="Put the sampler into the process (CPython 3.14+, and footfall under the same minor version).",
+    help="Run the sampler inside the process (CPython 3.14+; footfall must run on the same minor version).",
 )
 @click.option("-q", "--quiet", is_flag=True, help="Show nothing but errors.")
 @config_option

@@ -16,7 +16,7 @@ __all__ = ["command"]
 _EXAMPLES = """\b
 Examples:
   footfall dump 1234
-  footfall dump 1234 --async              asyncio's tasks too, below each those that it waits for
+  footfall dump 1234 --async              with asyncio tasks, each above those that it awaits
   footfall dump --children --json 1234 > stacks.json
 """
 
@@ -24,13 +24,13 @@ Examples:
 @click.command("dump", epilog=_EXAMPLES)
 @process_argument
 @click.option("--json", "as_json", is_flag=True, help="Write JSON.")
-@click.option("--children", is_flag=True, help="Its child processes too, and theirs.")
-@click.option("--async", "with_tasks", is_flag=True, help="asyncio's tasks too, with their names (CPython 3.14+).")
-@click.option("--pause", is_flag=True, help="Stop its threads, so that all stacks are of one moment.")
+@click.option("--children", is_flag=True, help="Include its child processes, and theirs.")
+@click.option("--async", "with_tasks", is_flag=True, help="Include asyncio tasks, with their names (CPython 3.14+).")
+@click.option("--pause", is_flag=True, help="Stop its threads meanwhile, so that all stacks are from the same moment.")
 def command(pid: int, as_json: bool, children: bool, with_tasks: bool, pause: bool) -> int:
-    """Show what every thread of the running process PID does now: innermost frame first, with its source and columns.
+    """Show the stack of every thread of the running process PID: innermost frame first, with source and columns.
 
-    Which thread holds the GIL is marked. The process is neither stopped (without --pause) nor changed.
+    Threads that hold the GIL or wait for it are marked. The process is not changed, and not stopped without --pause.
     """
     check_can_attach()
     from footfall.attach.dump import dump_process

@@ -34,12 +34,14 @@ Examples:
     epilog=_EXAMPLES,
 )
 @click.option("-m", "--module", "is_module", is_flag=True, help="COMMAND is a module, run as by `python -m`.")
-@click.option("--rounds", type=click.IntRange(min=1), default=5, show_default=True, help="How often each mode is run.")
-@click.option("--no-pin", is_flag=True, help="Leave the choice of cores to the system. [default: all on one core]")
-@click.option("--ignore-status", is_flag=True, help="Measure a command that fails, if it fails alike in all modes.")
+@click.option("--rounds", type=click.IntRange(min=1), default=5, show_default=True, help="Number of runs of each mode.")
+@click.option("--no-pin", is_flag=True, help="Let the system choose the cores. [default: all on one core]")
+@click.option(
+    "--ignore-status", is_flag=True, help="Accept a command that fails, if it fails with the same status in all modes."
+)
 @click.option("--json", "is_json", is_flag=True, help="Write JSON.")
 @click.option("--plot", metavar="FILE", help="Write a plot of the CPU times to FILE, as SVG.")
-@click.option("-q", "--quiet", is_flag=True, help="No progress bar and no warnings.")
+@click.option("-q", "--quiet", is_flag=True, help="Show no progress bar and no warnings.")
 @config_option
 @click.argument("arguments", metavar="COMMAND [ARGUMENT]...", nargs=-1, type=click.UNPROCESSED)
 def command(
@@ -53,11 +55,11 @@ def command(
     config_file: str | None,
     arguments: tuple[str, ...],
 ) -> int:
-    """Tell what measuring COMMAND costs: bare, lines, branches, profile, all of these, and coverage.py.
+    """Measure what it costs to measure COMMAND: bare, lines, branches, profile, all of these, and coverage.py.
 
-    The command is run in each of these modes by turns, with nothing on standard input and its output dropped. CPU time
-    is that of the command and of the processes that it waited for. What footfall does when the command has ended is
-    counted apart (Results). coverage.py is run where the command's Python has it, with --branch. Nothing is written but
+    The command is run in each of these modes by turns, with empty standard input, and its output is dropped. CPU time
+    is that of the command and of the processes that it waited for; what footfall does when the command has ended is
+    counted separately (Results). coverage.py runs with --branch, if the command's Python has it. Nothing is written but
     what is asked for: no data file, no cache.
     """
     config = load_config(config_file, quiet)

@@ -17,15 +17,16 @@ __all__ = ["command"]
 
 @click.command("resolve")
 @click.argument("run_directory", metavar="RUNDIR")
-@click.option("--data-file", metavar="FILE", help="Where the results go. [default: .coverage]")
+@click.option("--data-file", metavar="FILE", help="File to write the results to. [default: .coverage]")
 @click.option("-a", "--append", is_flag=True, help="Add to the data file instead of replacing it.")
 @click.option("-q", "--quiet", is_flag=True, help="Show nothing but errors.")
 @config_option
 def command(run_directory: str, data_file: str | None, append: bool, quiet: bool, config_file: str | None) -> int:
     """Make the data file from RUNDIR, a run directory that was kept.
 
-    One is kept when its results could not be worked out or written, when the supervisor itself was killed, and when
-    FOOTFALL_KEEP is set. The configuration and relative names are those of the directory in which the run was started.
+    A run directory is kept when its results could not be worked out or written, when the supervisor was killed, and
+    when FOOTFALL_KEEP is set. The configuration and relative names are those of the directory in which the run was
+    started.
     """
     directory, settings = open_run_directory(run_directory)
     if not directory.has_records():

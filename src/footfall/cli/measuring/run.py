@@ -32,10 +32,10 @@ Examples:
   footfall run -m package.module arguments
   footfall run --source=src --no-branch make test
   footfall run --no-profile --data-file=unit.cov pytest tests/unit
-  footfall run --async server.py                stacks of asyncio's tasks, joined through those that wait for them
-  footfall run --duration 60 server.py          ends it after a minute; `footfall snapshot` looks without ending it
-  footfall run -a pytest tests/more             adds to .coverage
-  footfall run -p pytest tests/unit             leaves .coverage.HOST.pidN.Xabcdefx, for `footfall combine`
+  footfall run --async server.py                join the stacks of asyncio tasks to those that await them
+  footfall run --duration 60 server.py          end it after a minute (`footfall snapshot` does not end it)
+  footfall run -a pytest tests/more             add to .coverage
+  footfall run -p pytest tests/unit             write .coverage.HOST.pidN.Xabcdefx, for `footfall combine`
 """
 
 
@@ -89,40 +89,46 @@ def _refuse_code(_context: click.Context, _option: click.Parameter, is_given: bo
 @click.option("--source", metavar="SRC1,SRC2,...", help="Directories or packages to measure.")
 @click.option("--include", metavar="PAT1,PAT2,...", help="Measure only files that match.")
 @click.option("--omit", metavar="PAT1,PAT2,...", help="Don't measure files that match.")
-@click.option("--data-file", metavar="FILE", help="Where the results go. [default: .coverage]")
+@click.option("--data-file", metavar="FILE", help="File to write the results to. [default: .coverage]")
 @click.option(
     "--branch/--no-branch",
     default=None,
-    help="Measure branches, or lines only. [default: branches; with settings for coverage.py as these say]",
+    help="Measure branches, or only lines. [default: branches, or what settings for coverage.py say]",
 )
-@click.option("--no-cover", is_flag=True, help="No coverage, only the profile.")
-@click.option("--no-profile", is_flag=True, help="No profile, only coverage.")
+@click.option("--no-cover", is_flag=True, help="Record only the profile, no coverage.")
+@click.option("--no-profile", is_flag=True, help="Record only coverage, no profile.")
 @click.option(
     "--rate",
     type=int,
     metavar="HZ",
-    help="Samples per second of each process. [default: 1000, or as few, down to 100, as take 1% of its CPU time]",
+    help="Samples per second and process. [default: 1000, or fewer, down to 100, to use at most 1% of its CPU time]",
 )
-@click.option("--precise", is_flag=True, help="Stop threads by a signal for each sample: exact to the instruction.")
+@click.option(
+    "--precise",
+    is_flag=True,
+    help="Interrupt threads by a signal for each sample, which makes samples exact to the instruction.",
+)
 @click.option(
     "--async",
     "with_tasks",
     is_flag=True,
-    help="Join the stacks of asyncio's tasks through those that wait for them; count waiting tasks (CPython 3.14+).",
+    help="Join the stack of an asyncio task to those of the tasks that await it; count waiting tasks (CPython 3.14+).",
 )
 @click.option(
     "--duration",
     type=click.FloatRange(min=0, min_open=True),
     metavar="SECONDS",
-    help="End the command after it (SIGTERM), with the exit status 0.",
+    help="End the command (SIGTERM) after this time; the exit status is then 0.",
 )
-@click.option(
-    "--max-samples", type=click.IntRange(min=1), metavar="N", help="End the command when so many samples were taken."
-)
-@click.option("--context", metavar="LABEL", help="A name for this run in the data.")
+@click.option("--max-samples", type=click.IntRange(min=1), metavar="N", help="End the command after this many samples.")
+@click.option("--context", metavar="LABEL", help="Label for this run in the data file.")
 @click.option("-a", "--append", is_flag=True, help="Add to the data file instead of replacing it.")
 @click.option(
-    "-p", "--parallel-mode", is_flag=True, default=None, help="Make a data file of a name of its own, to combine."
+    "-p",
+    "--parallel-mode",
+    is_flag=True,
+    default=None,
+    help="Write a data file with a unique name, for `footfall combine`.",
 )
 @click.option("-q", "--quiet", is_flag=True, help="Show nothing but errors.")
 @config_option
@@ -152,10 +158,10 @@ def command(
 ) -> int:
     """Run COMMAND and measure it: line and branch coverage, and a sampling profile.
 
-    COMMAND is a Python script, -m and a module, or anything that runs Python, at any depth: every Python process that
-    it starts is measured, and all results come together in one data file. The command itself runs unchanged; footfall
-    ends with its exit status, or with 3 where it succeeded and nothing was recorded. Python files that are not
-    executable, .py files and modules run under the Python that footfall is installed in.
+    COMMAND is a Python script, `-m` and a module, or any other command that runs Python. Every Python process that it
+    starts, directly or not, is measured, and all results go into one data file. The command itself runs unchanged.
+    footfall exits with the command's status, or with 3 if the command succeeded but nothing was recorded. Modules, .py
+    files, and Python files that are not executable run under the Python that footfall is installed in.
     """
     config = load_config(config_file, quiet, **given)
     _check(config, no_cover, append, concurrency, max_samples)

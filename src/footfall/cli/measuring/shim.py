@@ -83,10 +83,11 @@ _FILES: Final = {
 @click.command("shim", epilog=_EXAMPLES)
 @click.argument("directory", type=click.Path(file_okay=False, path_type=Path))
 def command(directory: Path) -> int:
-    """Make DIRECTORY, in which `coverage`, `python -m coverage` and `import coverage` mean footfall.
+    """Make DIRECTORY, with a `coverage` command and a `coverage` module that run footfall.
 
-    Prints the lines for a shell that put it before everything else on PATH and PYTHONPATH. footfall must be installed
-    where Python code runs; coverage.py need not be. Where plugins of coverage.py are used, leave PYTHONPATH as it is.
+    Prints the shell commands that put it before everything else on PATH and PYTHONPATH, for scripts that use
+    `coverage`, `python -m coverage` or `import coverage`. footfall must be installed where Python code runs;
+    coverage.py need not be. If plugins of coverage.py are used, leave PYTHONPATH as it is.
     """
     for name, text in _FILES.items():
         _write(directory / name, text, is_executable=name.startswith("bin/"))

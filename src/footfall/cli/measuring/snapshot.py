@@ -22,7 +22,7 @@ _POLL_SECONDS = 0.2
 
 _EXAMPLES = """\b
 Examples:
-  footfall snapshot                          the run that goes on in this directory
+  footfall snapshot                          the run in progress in this directory
   footfall html --data-file=snapshot.coverage
   footfall snapshot --every 60 -q            again each minute, until the run ends
 """
@@ -30,17 +30,25 @@ Examples:
 
 @click.command("snapshot", epilog=_EXAMPLES)
 @click.argument("run_directory", metavar="[RUNDIR]", required=False)
-@click.option("--data-file", metavar="FILE", default=_DATA_FILE, show_default=True, help="Where the results go.")
-@click.option("--every", type=click.FloatRange(min=0.1), metavar="SECONDS", help="Write it again until the run ends.")
+@click.option(
+    "--data-file", metavar="FILE", default=_DATA_FILE, show_default=True, help="File to write the results to."
+)
+@click.option(
+    "--every",
+    type=click.FloatRange(min=0.1),
+    metavar="SECONDS",
+    help="Write it again at this interval until the run ends.",
+)
 @click.option("-q", "--quiet", is_flag=True, help="Show nothing but errors.")
 @config_option
 def command(
     run_directory: str | None, data_file: str, every: float | None, quiet: bool, config_file: str | None
 ) -> int:
-    """Write what a run that goes on has recorded so far: coverage, and the profile up to now.
+    """Write what a run in progress has recorded so far: coverage, and the profile up to now.
 
-    The measured processes are neither stopped nor slowed: a server can be looked at without ending it. RUNDIR is a
-    directory below .footfall/runs, needed where several runs go on. The run writes its own data file at its end.
+    The measured processes are neither stopped nor slowed, so a server can be looked at without ending it. RUNDIR is a
+    directory below .footfall/runs; it is needed only if several runs are in progress. The run still writes its own data
+    file at its end.
     """
     directory, settings = open_run_directory(run_directory or _find_run())
     if os.path.isdir(settings.cwd) and not os.path.samefile(settings.cwd, os.curdir):

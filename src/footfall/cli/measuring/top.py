@@ -36,15 +36,20 @@ Examples:
     context_settings={"allow_interspersed_args": False},
     epilog=_EXAMPLES,
 )
-@click.option("--rate", type=int, metavar="HZ", help="Samples per second. [default: 1000, or as few, down to 100]")
-@click.option("--children", is_flag=True, help="With PID: its child processes too, and theirs.")
+@click.option(
+    "--rate",
+    type=int,
+    metavar="HZ",
+    help="Samples per second. [default: 1000, or fewer, down to 100]",
+)
+@click.option("--children", is_flag=True, help="With PID: include its child processes, and theirs.")
 @click.option("-m", "--module", "is_module", is_flag=True, help="COMMAND is a module, run as by `python -m`.")
 @config_option
 @click.argument("arguments", metavar="PID | COMMAND [ARGUMENT]...", nargs=-1, type=click.UNPROCESSED)
 def command(
     rate: int | None, children: bool, is_module: bool, config_file: str | None, arguments: tuple[str, ...]
 ) -> int:
-    """Follow the process PID, or start COMMAND and follow it: functions and lines by the time they take, live.
+    """Show live where the process PID, or COMMAND, which is started, spends its time: by function or by line.
 
     Keys: s own or total time, l lines or functions, c clock, t thread, p pause, / search, r reset, q quit.
     A command's output is shown when the screen is left; leaving it ends the command.

@@ -20,12 +20,12 @@ __all__ = ["command", "write_annotated"]
 
 @click.command("annotate", epilog="Example:  footfall annotate -d annotated src/shop/cart.py")
 @report_options
-@click.option("-d", "--directory", metavar="DIR", help="Where to write. [default: beside each source]")
+@click.option("-d", "--directory", metavar="DIR", help="Directory to write to. [default: beside each source]")
 @quiet_option
 def command(request: ReportRequest, directory: str | None) -> int:
-    """Write copies of sources with a margin that shows what ran.
+    """Write copies of source files, marked with what ran.
 
-    A copy is named FILE,cover. Lines that ran stand behind >, missing ones behind !, excluded ones behind -.
+    A copy is named FILE,cover. Lines that ran begin with >, missing lines with !, excluded lines with -.
     """
     config = request.load_config()
     coverage = request.gather(config)

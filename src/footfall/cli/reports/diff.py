@@ -49,7 +49,7 @@ Examples:
     type=click.Choice(_WORSE),
     default="any",
     show_default=True,
-    help="What exits with 1: code that is no longer covered, functions that are slower, any of both, or nothing.",
+    help="What makes the exit status 1: code that is no longer covered, functions that are slower, either, or nothing.",
 )
 @click.option(
     "--noise",
@@ -57,7 +57,7 @@ Examples:
     type=click.FloatRange(min=0),
     default=5.0,
     show_default=True,
-    help="Don't show functions whose time changed by less.",
+    help="Leave out functions whose time changed by less.",
 )
 @click.option(
     "--before", "more_before", multiple=True, metavar="FILE", help="A further run of what BEFORE is of (repeatable)."
@@ -66,9 +66,11 @@ Examples:
 @click.option(
     "--clock",
     type=click.Choice(["cpu", "wall", "gil"]),
-    help="What time is. [default: cpu, or wall where one of them has none]",
+    help="Which time to compare. [default: cpu, or wall if one of them has no CPU time]",
 )
-@click.option("-n", "--count", type=click.IntRange(min=0), default=20, show_default=True, help="Functions; 0 is all.")
+@click.option(
+    "-n", "--count", type=click.IntRange(min=0), default=20, show_default=True, help="Number of functions; 0 for all."
+)
 @click.option("--precision", type=int, metavar="N", help="Digits after the decimal point of percentages.")
 @config_option
 def command(
@@ -86,12 +88,11 @@ def command(
 ) -> int:
     """Show what changed from BEFORE to AFTER, two data files: coverage line by line, and the time of functions.
 
-    Of profiles that other tools wrote, as `footfall flame` reads them, only the times.
+    Profiles that other tools wrote, those that `footfall flame` reads, are compared by time alone.
 
-    AFTER is the usual data file where it is left out. Lines are compared also where the source changed between the
-    runs: git gives the text that BEFORE saw, if it was committed. A function is slower or faster when its own time
-    differs by --noise per cent and by more than chance: that of sampling, and what the machine makes of the times of
-    the other functions. With --before and --after times are the mean of several runs, whose spread counts too.
+    AFTER defaults to the usual data file. Lines are compared even if the source changed between the runs: git provides
+    the text that BEFORE measured, if it was committed. A function is slower or faster when its own time differs by more
+    than three standard errors of sampling, and by --noise per cent.
 
     Exits with 1 when code that is in both is no longer covered, or a function is slower.
     """

@@ -42,7 +42,7 @@ Examples:
   footfall export --format speedscope -o run.speedscope.json
   footfall export -o run.pb.gz
   footfall export --format collapsed -o - | flamegraph.pl > flame.svg
-  footfall export profile.pstats -o profile.speedscope.json         what another tool recorded
+  footfall export profile.pstats -o profile.speedscope.json         recorded by another tool
   footfall export perf-script.txt --focus '^CTracer_trace' -o tracer.pb.gz
   footfall export --root '^handle ' --merge -f collapsed -o -
 """
@@ -53,8 +53,8 @@ Examples:
     epilog=_EXAMPLES,
 )
 @click.argument("file", required=False, metavar="[FILE]")
-@click.option("-f", "--format", "format_", type=click.Choice(list(_FORMATS)), help="[default: what -o ends in]")
-@click.option("-o", "output", metavar="FILE", help="Where to write; - is stdout. [default: profile.ENDING]")
+@click.option("-f", "--format", "format_", type=click.Choice(list(_FORMATS)), help="[default: from the ending of -o]")
+@click.option("-o", "output", metavar="FILE", help="File to write; - is stdout. [default: profile.ENDING]")
 @click.option(
     "--clock",
     type=click.Choice([clock.value for clock in Clock]),
@@ -77,11 +77,11 @@ def command(
     config_file: str | None,
     selection: Selection,
 ) -> int:
-    """Write the profile for another viewer: that of a data file, or of FILE, which `footfall flame` could show.
+    """Write the profile in the format of another viewer. FILE is a data file, or a profile that `footfall flame` reads.
 
-    collapsed (FlameGraph and most others), perf (the same with threads, as stackcollapse-perf.pl --tid), speedscope,
-    pprof (protocol buffer, gzipped), gecko (Firefox Profiler), chrome (trace events, for Perfetto), mojo (Austin) or
-    pstats (what cProfile writes).
+    Formats: collapsed (FlameGraph and most others), perf (the same with threads, as stackcollapse-perf.pl --tid),
+    speedscope, pprof (protocol buffer, gzipped), gecko (Firefox Profiler), chrome (trace events, for Perfetto), mojo
+    (Austin) and pstats (what cProfile writes).
     """
     chosen = format_ or _format_of(output)
     if file is not None and data_file is not None:

@@ -22,7 +22,7 @@ Examples:
   footfall flame
   footfall flame before.data after.data -o diff.html
   footfall flame -o stacks.txt
-  footfall flame - < perf-script.txt               what other tools recorded, from stdin or a file
+  footfall flame - < perf-script.txt               recorded by another tool
   footfall flame profile.pstats --focus 'django/db'
   footfall flame run.mojo --root '^handle ' --merge --ignore '^wait '
 """
@@ -38,12 +38,12 @@ Examples:
     "output",
     metavar="FILE",
     default="flame.html",
-    help="Where to write: a page where it ends in .html, else collapsed stacks; - is stdout. [default: flame.html]",
+    help="File to write: a page if it ends in .html, else collapsed stacks; - is stdout. [default: flame.html]",
 )
 @click.option(
     "--clock",
     type=click.Choice([clock.value for clock in Clock]),
-    help="What the page shows first, or what stacks count: CPU, wall or GIL time (in us), or samples."
+    help="Which time the page shows first, or stacks count: CPU, wall or GIL time (in us), or samples."
     " [default: cpu for a page, samples for stacks]",
 )
 @click.option("--lines", is_flag=True, help="Show the lines of a function separately in collapsed stacks.")
@@ -59,14 +59,14 @@ def command(
     config_file: str | None,
     selection: Selection,
 ) -> int:
-    """Write a flame graph of the profile: one page that needs nothing else, to open with any browser.
+    """Write a flame graph of the profile: a single page that opens in any browser.
 
     A file is a data file, or a profile that another tool wrote: collapsed stacks, perf script, Austin (text, MOJO),
     py-spy, speedscope, pprof, pstats, Chrome trace events, Firefox Profiler, pyinstrument, profiling.sampling (binary),
     gzipped or not; - is stdin.
 
-    With two files, frames are coloured by what changed from the first to the second. A name that does not end in
-    .html gets collapsed stacks (one line for each stack, with its number of samples), for other viewers.
+    With two files, colours show what changed from the first to the second. If the output's name does not end in .html,
+    collapsed stacks are written, for other viewers: one line for each stack, with its number of samples.
     """
     if len(data_files) > 2:
         raise UsageError("too-many-files", "A flame graph shows one data file, or compares two.", "Name fewer files.")

@@ -28,8 +28,12 @@ Examples:
 )
 @report_options
 @contexts_option
-@click.option("--profile", "gaps_file", metavar="FILE", help="Rank by the profile in this data file (production's).")
-@click.option("-n", "--count", type=click.IntRange(min=0), default=20, show_default=True, help="How many; 0 is all.")
+@click.option(
+    "--profile", "gaps_file", metavar="FILE", help="Rank by the profile in this data file, such as one of production."
+)
+@click.option(
+    "-n", "--count", type=click.IntRange(min=0), default=20, show_default=True, help="Number of functions; 0 for all."
+)
 @click.option("--format", "format_", type=click.Choice(["text", "json"]), default="text", show_default=True)
 @click.option("--fail", is_flag=True, help="Exit with 1 when untested code took time in the profile.")
 def command(
@@ -39,7 +43,7 @@ def command(
     format_: str,
     fail: bool,
 ) -> int:
-    """List functions with lines or branches that no test ran, those first that take the most time.
+    """List functions with lines or branches that no test ran, those that take the most time first.
 
     With --profile, time is what another run spent (production, recorded by `footfall attach` or `footfall run`): code
     that is hot there and untested here comes first. Without it, partly tested functions are ranked by their own time.

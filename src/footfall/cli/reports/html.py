@@ -40,10 +40,10 @@ Examples:
 @report_options
 @contexts_option
 @accepted_options("--skip-covered", "--no-skip-covered", "--skip-empty", "--show-contexts")
-@click.option("-d", "--directory", metavar="DIR", help="Where to write. [default: htmlcov]")
-@click.option("--title", metavar="TEXT", help="The title of all pages.")
+@click.option("-d", "--directory", metavar="DIR", help="Directory to write to. [default: htmlcov]")
+@click.option("--title", metavar="TEXT", help="Title of the pages.")
 @click.option("--precision", type=int, metavar="N", help="Digits after the decimal point of percentages.")
-@click.option("--before", metavar="FILE", help="A data file to compare with: coverage by file, and time.")
+@click.option("--before", metavar="FILE", help="Data file to compare with: coverage by file, and time.")
 @click.option("--profile", "gaps_file", metavar="FILE", help="Rank gaps by the profile in this data file.")
 @quiet_option
 def command(
@@ -54,11 +54,11 @@ def command(
     before: str | None,
     gaps_file: str | None,
 ) -> int:
-    """Write a site from one run's data: an overview, each file's source, the flame graph, the tests. Data that has a
-    profile alone gives a site of times.
+    """Write an HTML report: an overview, the source of each file, the flame graph and the tests. If the data has a
+    profile alone, the report shows times.
 
-    It opens from disk and loads nothing from elsewhere. A site that is already in the directory is replaced, and
-    the new one shows what changed since.
+    The pages open from disk and load nothing from the network. A report that is already in the directory is replaced,
+    and the new one shows what changed since.
     """
     config = request.load_config(
         html_directory=directory,

@@ -27,15 +27,15 @@ _INDENT = 4
 @report_options
 @output_options("coverage.json")
 @contexts_option
-@click.option("--pretty-print", is_flag=True, default=None, help="Format it for human readers.")
-@click.option("--show-contexts", is_flag=True, default=None, help="Name the contexts in which each line ran.")
+@click.option("--pretty-print", is_flag=True, default=None, help="Indent the JSON.")
+@click.option("--show-contexts", is_flag=True, default=None, help="List the contexts in which each line ran.")
 def command(
     request: ReportRequest,
     output: str | None,
     pretty_print: bool | None,
     show_contexts: bool | None,
 ) -> int:
-    """Write coverage as JSON, of all files or of those named: coverage.py's format 3, and more under "footfall"."""
+    """Write the coverage of all files, or of those named, as JSON: coverage.py's format 3, with more in "footfall"."""
     config = request.load_config(
         json_output=output,
         json_pretty_print=pretty_print,

@@ -17,7 +17,7 @@ __all__ = ["command", "lcov_text"]
 @report_options
 @output_options("coverage.lcov")
 def command(request: ReportRequest, output: str | None) -> int:
-    """Write coverage as LCOV records, of all files or of those named."""
+    """Write the coverage of all files, or of those named, as LCOV records."""
     config = request.load_config(lcov_output=output)
     coverage = request.gather(config, all_contexts=True)
     write_output(config.lcov_output, lcov_text(config, coverage), "LCOV report", is_quiet=request.quiet)

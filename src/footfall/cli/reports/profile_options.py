@@ -31,11 +31,13 @@ def selection_options(function: Callable[..., int]) -> Callable[..., int]:
 
     decorated: Callable[..., int] = command
     for decorate in (
-        click.option("--merge", is_flag=True, help="Show a function that is called below itself once (recursion)."),
-        click.option("--root", metavar="REGEX", help="Let stacks begin at the outermost function that matches."),
-        click.option("--ignore", metavar="REGEX", help="Leave out stacks with a function that matches."),
+        click.option("--merge", is_flag=True, help="Merge recursive calls: show a function once in each stack."),
+        click.option("--root", metavar="REGEX", help="Begin stacks at the outermost function that matches."),
+        click.option("--ignore", metavar="REGEX", help="Leave out stacks that have a matching function."),
         click.option(
-            "--focus", metavar="REGEX", help="Only stacks with a function that matches: NAME (FILE) is searched."
+            "--focus",
+            metavar="REGEX",
+            help="Only stacks that have a matching function; REGEX is searched in NAME (FILE).",
         ),
     ):
         decorated = decorate(decorated)

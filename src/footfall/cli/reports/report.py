@@ -59,28 +59,30 @@ Examples:
     help="text, markdown or total; json with --by; json, github or gitlab with --diff. [default: text]",
 )
 @click.option("-m", "--show-missing", is_flag=True, default=None, help="Show the lines and branches that did not run.")
-@click.option("--conditions", is_flag=True, help="Show conditions: with -m, what no operand of them ever was.")
+@click.option(
+    "--conditions", is_flag=True, help="Show condition coverage; with -m, also the values that operands never had."
+)
 @click.option("--skip-covered/--no-skip-covered", default=None, help="Leave out files with 100% coverage.")
 @click.option("--skip-empty", is_flag=True, default=None, help="Leave out files with no code.")
 @click.option(
     "--sort",
     metavar="COLUMN",
     help="name, stmts, miss, branch, brpart, cover or time; -COLUMN for descending. [default: name]"
-    " With --by: self, total, samples or name, the most first. [default: self]",
+    " With --by: self, total, samples or name, the largest first. [default: self]",
 )
 @click.option("--tree", is_flag=True, help="Show directories with their totals above their files.")
 @click.option("--by", type=click.Choice(_VIEWS), help="Show the profile instead: time by test, phase and so on.")
-@click.option("-n", "--count", type=click.IntRange(min=0), help="With --by: how many rows; 0 is all. [default: 30]")
+@click.option("-n", "--count", type=click.IntRange(min=0), help="With --by: number of rows; 0 for all. [default: 30]")
 @click.option(
     "--clock",
     type=click.Choice(["cpu", "wall", "gil", "samples"]),
-    help="What time is: CPU, wall or GIL time, or samples. [default: cpu, or wall where there is none]",
+    help="Which time to show: CPU, wall or GIL time, or samples. [default: cpu, or wall if no CPU time was recorded]",
 )
 @click.option(
     "--diff",
     "revision",
     metavar="REV",
-    help="Only what changed since HEAD and REV parted, in commits and in the working tree.",
+    help="Show only what changed since HEAD branched off from REV, in commits and in the working tree.",
 )
 @click.option(
     "--fail-under-patch",
@@ -93,14 +95,16 @@ Examples:
     "fail_under_files",
     multiple=True,
     metavar="PATTERN=MIN",
-    help="Exit with 2 when a file that matches, or all of a directory (with a final /) together, has less than MIN per"
+    help="Exit with 2 when a matching file, or a directory as a whole (PATTERN ends with /), has less than MIN per"
     " cent. May be repeated.",
 )
 @click.option(
-    "--ratchet", metavar="FILE", help="Exit with 2 when the total or a file has less than what FILE says it had."
+    "--ratchet", metavar="FILE", help="Exit with 2 when the total or a file has less coverage than is recorded in FILE."
 )
 @click.option(
-    "--update-ratchet", is_flag=True, help="Write into the ratchet's FILE what was reached, nowhere less than before."
+    "--update-ratchet",
+    is_flag=True,
+    help="Raise the percentages in the ratchet's FILE to what was reached; none is lowered.",
 )
 @click.option("--precision", type=int, metavar="N", help="Digits after the decimal point of percentages.")
 def command(
@@ -123,17 +127,18 @@ def command(
     precision: int | None,
     selection: Selection,
 ) -> int:
-    """Show coverage and time, file by file; all files or those named.
+    """Show coverage and time of each file, or of the files named.
 
-    Reads the data file of `footfall run`, or one that coverage.py wrote. Time is each file's own share of the
-    profile, without what it called in other files.
+    Reads the data file of `footfall run`, or one that coverage.py wrote. The time of a file is its own share of the
+    profile, without the functions that it called in other files.
 
-    With --by, shows the profile: own time (Self) and time with all that was called (Total), in seconds and per cent
-    with the standard error that the number of samples gives; of each test its slowest lines. --data-file may then be
-    a profile that another tool wrote, as for `footfall flame`.
+    With --by, shows the profile instead: own time (Self) and time including calls (Total), in seconds and per cent,
+    with the standard error of sampling; of each test also its slowest lines. --data-file may then be a profile that
+    another tool wrote, as for `footfall flame`.
 
-    With --diff, shows what a git diff added or changed: statements, branches, conditions, what of them is missing and
-    the time they take; as a table, for a comment (markdown), as annotations (github) or a code quality report (gitlab).
+    With --diff, shows what a git diff added or changed: statements, branches and conditions, which of them are
+    missing, and the time they take; as a table, as markdown for a comment, as annotations (github) or as a code
+    quality report (gitlab).
     """
     config = request.load_config(
         format=format_,

@@ -129,7 +129,9 @@ def report_options(function: Callable[Concatenate[ReportRequest, _Rest], int]) -
         click.option(
             "--fail-under", type=float, metavar="MIN", help="Exit with 2 when the total is less than MIN per cent."
         ),
-        click.option("--keep-combined", is_flag=True, help="Keep files of parallel mode that are combined first."),
+        click.option(
+            "--keep-combined", is_flag=True, help="Keep the files of parallel mode, which are combined first."
+        ),
         click.option("-i", "--ignore-errors", is_flag=True, help="Leave out files that can't be read."),
         click.option("--omit", metavar="PAT1,PAT2,...", help="Leave out files that match."),
         click.option("--include", metavar="PAT1,PAT2,...", help="Report only files that match."),
@@ -146,7 +148,7 @@ def output_options(default: str) -> Callable[[_Command], _Command]:
 
     def decorate(function: _Command) -> _Command:
         function = quiet_option(function)
-        help = f"Where to write; - is stdout. [default: {default}]"
+        help = f"File to write; - is stdout. [default: {default}]"
         return click.option("-o", "output", metavar="FILE", help=help)(function)
 
     return decorate
@@ -154,7 +156,7 @@ def output_options(default: str) -> Callable[[_Command], _Command]:
 
 def quiet_option(function: _Command) -> _Command:
     """Add -q, which goes into the ReportRequest. Warnings are printed all the same."""
-    return click.option("-q", "--quiet", is_flag=True, help="Don't say what was written or combined.")(function)
+    return click.option("-q", "--quiet", is_flag=True, help="Don't report what was written or combined.")(function)
 
 
 def contexts_option(function: _Command) -> _Command:
@@ -162,7 +164,7 @@ def contexts_option(function: _Command) -> _Command:
     return click.option(
         "--contexts",
         metavar="REGEX1,REGEX2,...",
-        help="Count only what ran in contexts that one of these regular expressions finds.",
+        help="Count only what ran in contexts that match one of these regular expressions.",
     )(function)
 
 

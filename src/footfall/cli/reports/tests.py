@@ -44,7 +44,7 @@ Examples:
     epilog=_EXAMPLES,
 )
 @report_options
-@click.option("--slow", is_flag=True, help="The slowest first; this is the default.")
+@click.option("--slow", is_flag=True, help="List the slowest first; this is the default.")
 @click.option(
     "--changed",
     metavar="[REV]",
@@ -53,9 +53,9 @@ Examples:
     help="Only tests whose recorded lines the git diff since REV changes, the fastest first, as arguments for pytest."
     " [default: HEAD]",
 )
-@click.option("-n", "--count", type=click.IntRange(min=0), default=0, help="How many; 0 is all. [default: 0]")
+@click.option("-n", "--count", type=click.IntRange(min=0), default=0, help="Number of tests; 0 for all. [default: 0]")
 @click.option("--format", "format_", type=click.Choice(["text", "json"]), default="text", show_default=True)
-@click.option("-o", "output", metavar="FILE", default="-", help="Where to write; - is stdout. [default: -]")
+@click.option("-o", "output", metavar="FILE", default="-", help="File to write; - is stdout. [default: -]")
 def command(
     request: ReportRequest,
     slow: bool,
@@ -64,11 +64,11 @@ def command(
     format_: str,
     output: str,
 ) -> int:
-    """List the tests: time, lines, and lines that no other test runs.
+    """List the tests with their time, their lines, and the lines that no other test runs.
 
     Needs data with a context for each test, as `pytest --footfall --footfall-context=test` records it. With --changed,
-    only names of tests are written, one on each line: those that ran a changed line (a line that runs on import counts
-    for every test that uses its file), and changed test files themselves.
+    only the names of tests are written, one per line: tests that ran a changed line (a line that runs on import counts
+    for every test that uses its file), and test files that changed themselves.
     """
     config = request.load_config()
     if changed is not None:

@@ -24,7 +24,7 @@ def command(
     output: str | None,
     skip_empty: bool | None,
 ) -> int:
-    """Write coverage as Cobertura XML, of all files or of those named."""
+    """Write the coverage of all files, or of those named, as Cobertura XML."""
     config = request.load_config(
         xml_output=output,
         skip_empty=skip_empty,
