@@ -236,10 +236,12 @@ def _prepare(interpreter: str, work: pathlib.Path) -> tuple[pathlib.Path, pathli
     base = work / label_of(interpreter).replace(" ", "-").lower()
     base.mkdir(parents=True, exist_ok=True)
     python = base / "venv" / "bin" / "python"
-    if not (base / ".ready").exists():
-        make_environment(interpreter, base / "venv")
-        install(python, [COVERAGE, *_NEEDS])
-        (base / ".ready").touch()
+    ready, needs = base / ".ready", "\n".join((COVERAGE, *_NEEDS))
+    if not ready.exists() or ready.read_text(encoding="utf-8") != needs:
+        if not python.exists():
+            make_environment(interpreter, base / "venv")
+        install(python, needs.split("\n"))
+        ready.write_text(needs, encoding="utf-8")
     for requirement in (COVERAGE, _PYTEST_COV):
         _unpack(requirement, python, work / "downloads", base)
     install_footfall(python, base)

@@ -89,6 +89,11 @@ def test_the_shim_has_the_defaults_of_coverage(folder: pathlib.Path) -> None:
         == 1
     )
     assert shim("report", "--fail-under=90").returncode == 2
+    (folder / "broken.py").write_text("def (\n", encoding="utf-8")
+    assert shim("run", "broken.py").returncode == 1
+    for word in ("report", "html"):
+        done = shim(word)
+        assert (done.returncode, done.stdout) == (1, ""), "nothing was measured, whatever time it took"
     assert shim("help").stdout.startswith("Usage: footfall-coverage ")
     assert (shim().stdout, shim().returncode) == (shim("help").stdout, 0), "no error to coverage.py"
     assert shim("help", "help").stdout == shim("help").stdout

@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from footfall.cli.accepted import accepted_options
+from footfall.cli.face import current_face
 from footfall.cli.reports.reporting import (
     ReportRequest,
     contexts_option,
@@ -67,7 +68,7 @@ def command(
     )
     # No cycles are made here, and looking for some among a million small objects costs a third of the time.
     gc.disable()
-    coverage = request.gather(config, needs_coverage=False)
+    coverage = request.gather(config, needs_coverage=current_face().is_as_coverage)
     if coverage.is_profile_alone:
         warn_times_alone(config)
     index = write_html(config, coverage, before_file=before, gaps_file=gaps_file, is_quiet=request.quiet)

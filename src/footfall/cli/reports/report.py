@@ -186,9 +186,12 @@ def _show_coverage(
     selection: Selection,
     update_ratchet: bool,
 ) -> int:
-    """Show the table, or times where the data file has a profile alone. Returns the exit status."""
+    """Show the table, or times where the data file has a profile alone. Returns the exit status.
+
+    To a script that expects coverage.py, data without coverage are an error.
+    """
     is_plain = options.format == "text" and not with_conditions and not request.chooses_files
-    coverage = request.gather(config, needs_coverage=not is_plain)
+    coverage = request.gather(config, needs_coverage=not is_plain or current_face().is_as_coverage)
     if coverage.is_profile_alone:
         warn_times_alone(config)
         _show_profile(config, "function", clock, selection)
