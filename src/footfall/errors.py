@@ -6,11 +6,23 @@ Each slug has an entry in docs/messages.md.
 
 from footfall.printable import printable
 
-__all__ = ["EXIT_ENVIRONMENT", "EXIT_FINDINGS", "EXIT_USAGE", "FootfallError", "UsageError"]
+__all__ = ["EXIT_ENVIRONMENT", "EXIT_FINDINGS", "EXIT_USAGE", "FootfallError", "UsageError", "describe_error"]
 
 EXIT_FINDINGS = 1
 EXIT_USAGE = 2
 EXIT_ENVIRONMENT = 3
+
+
+def describe_error(error: BaseException) -> str:
+    """Return the name and the text of an error of others, as in `ValueError: no`. An empty text is left out.
+
+    Nothing that their own methods raise gets out.
+    """
+    try:
+        text = str(error)
+    except Exception:  # of a class that can't be printed
+        text = ""
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 
 class FootfallError(Exception):

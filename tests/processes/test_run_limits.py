@@ -38,6 +38,14 @@ def test_duration(tmp_path, program, status) -> None:
         assert {2, 3, 4, 5} <= {line for arc in files["loop.py"].arcs for line in arc}
 
 
+@pytest.mark.parametrize("value", ["nan", "inf", "-1"])
+def test_a_duration_that_is_none_is_refused(tmp_path, value) -> None:
+    """A number that compares with nothing, or never comes, would be no limit."""
+    done = _run(tmp_path, "--duration", value, "loop.py")
+    assert done.returncode == 2
+    assert "Invalid value for '--duration'" in done.stderr
+
+
 def test_a_command_that_ends_before(tmp_path) -> None:
     """Nothing is said, and the status is the command's."""
     done = _run(tmp_path, "--duration", "50", "--max-samples", "1000000", sys.executable, "-c", "raise SystemExit(5)")

@@ -13,7 +13,7 @@ def test_plugins(footfall: Callable[..., object], tmp_path: pathlib.Path) -> Non
     (tmp_path / "main.py").write_text("a = 1\n")
     settings = "[run]\nplugins =\n    other_plugin\ncover_pylib = true\n"
     (tmp_path / ".coveragerc").write_text(settings)
-    for command in (("run", "--no-profile", "main.py"), ("report",), ("html",), ("json",)):
+    for command in (("run", "-q", "--no-profile", "main.py"), ("report",), ("html",), ("json",)):
         done = footfall(*command)
         assert done.returncode == 0
         assert done.stderr.count("[plugins-ignored]") == 1

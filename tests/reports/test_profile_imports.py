@@ -509,6 +509,14 @@ def test_a_pipe_and_two_files(tmp_path, capsys) -> None:
     assert _run("flame", *files[2:], "-o", str(page)) == 3
     assert _run("export", files[0], "--clock", "cpu", "-o", str(tmp_path / "x.pstats")) == 3
     assert capsys.readouterr().err.count("[clock-unknown]") == 2
+    samples = tmp_path / "samples.txt"
+    samples.write_text("main;work 3\n")
+    assert _run("export", str(samples), "-o", str(tmp_path / "samples.pstats")) == 3
+    assert "pstats holds seconds, and the profile has samples without times." in capsys.readouterr().err
+    assert _run("export", str(samples), "-o", str(tmp_path / "samples.trace.json")) == 0
+    assert "[samples-as-times]" in capsys.readouterr().err
+    assert _run("flame", "-", "-", "-o", str(page)) == 2
+    assert "[too-many-files]" in capsys.readouterr().err
 
 
 def test_report_of_another_tools_profile(capsys) -> None:

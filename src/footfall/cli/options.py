@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -14,6 +15,7 @@ from footfall.config.reading import read_config
 from footfall.session.output import warn
 
 __all__ = [
+    "FiniteRange",
     "config_option",
     "data_file_option",
     "load_config",
@@ -40,6 +42,16 @@ def data_file_option(function: _Command) -> _Command:
     return click.option("--data-file", metavar="FILE", help="The data file. [default: .coverage]")(function)
 
 
+class FiniteRange(click.FloatRange):
+    """A number in a range, which "nan" is not and, without an upper end, "inf" neither."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        number = float(super().convert(value, param, ctx))
+        if not math.isfinite(number):
+            self.fail(f"{value!r} is not a finite number.", param, ctx)
+        return number
+
+
 class _ProcessNumber(click.IntRange):
     """The number of a process, with an error in these words."""
 
@@ -61,11 +73,13 @@ def split_list(value: str | None) -> list[str] | None:
 
 
 def load_config(config_file: str | None, quiet: bool = False, **given: object) -> Config:
-    """Read the configuration and put the options that were given (not None) in place of its values."""
+    """Read the configuration and put the options that were given (not None) in place of its values.
+
+    `quiet` hides notes on options that have nothing to do; what the numbers lack is said all the same.
+    """
     config = read_config(config_file, branch=not current_face().is_as_coverage)
     for name, value in given.items():
         if value is not None:
             setattr(config, name, value)
-    if not quiet:
-        warn([*notes_on_options(), *config.warnings], config.disable_warnings)
+    warn([*([] if quiet else notes_on_options()), *config.warnings], config.disable_warnings)
     return config

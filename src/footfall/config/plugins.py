@@ -17,6 +17,7 @@ from typing import Any, Final
 
 from footfall.config.configuration import Config
 from footfall.config.named_options import NamedOptions
+from footfall.errors import describe_error
 
 __all__ = ["Registry", "apply_plugins", "describe_plugins", "load_described"]
 
@@ -109,7 +110,8 @@ def load_described(described: str, directory: str) -> tuple[list[Any], list[Any]
 
 def _failure(name: str, error: BaseException) -> str:
     text = (
-        f"coverage.py's plugin {name} is not applied, and what it sets, such as fail_under, is not in force: {error!r}."
+        f"coverage.py's plugin {name} is not applied, and what it sets, such as fail_under, is not in force: "
+        f"{describe_error(error)}."
     )
     if isinstance(error, ModuleNotFoundError) and error.name:
         package = error.name.partition(".")[0]

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from footfall.analyze.source.definitions import CodeRegion
 from footfall.analyze.source.traced_analysis import TracedAnalysis
 from footfall.config.configuration import canonical_path
-from footfall.errors import FootfallError
+from footfall.errors import FootfallError, describe_error
 from footfall.patterns import glob_matches
 
 __all__ = ["analyze_traced", "find_unexecuted_traced", "plugin_error"]
@@ -56,7 +56,7 @@ def plugin_error(tracer: str, path: str, error: BaseException) -> FootfallError:
     """Return what to say of a plugin that fails with a file that it measured."""
     return FootfallError(
         "plugin-file",
-        f"The plugin {tracer}, which measured {path}, can't report it: {type(error).__name__}: {error}.",
+        f"The plugin {tracer}, which measured {path}, can't report it: {describe_error(error)}.",
         "Tell its authors; leave the file out with --omit, or use --ignore-errors.",
     )
 
@@ -136,6 +136,6 @@ def find_unexecuted_traced(
                     if not any(glob_matches(pattern, canonical) for pattern in patterns):
                         found.setdefault(canonical, plugin._coverage_plugin_name)
         except (Exception, SystemExit) as error:
-            what = f"the plugin {plugin._coverage_plugin_name} failed to find files that did not run: {error!r}."
-            warnings.append(("plugin-failed", what))
+            what = f"the plugin {plugin._coverage_plugin_name} failed to find files that did not run"
+            warnings.append(("plugin-failed", f"{what}: {describe_error(error)}."))
     return found

@@ -165,11 +165,11 @@ def need_clock(profile: Profile, chosen: Clock | None) -> None:
         return
     if profile.origin is not None:
         words = " and ".join(CLOCK_WORDS[clock] for clock in Clock if clock in known)
-        text = f"The profile has no {CLOCK_WORDS[chosen]}: {profile.origin.format} of this kind tells {words} alone."
+        text = f"The profile has no {CLOCK_WORDS[chosen]}: this file ({profile.origin.format}) has {words} alone."
         raise FootfallError("clock-unknown", text, "Leave --clock out.")
     raise FootfallError(
         "clock-unknown",
-        f"The profile has no {CLOCK_WORDS[chosen]}: PyPy's sampler tells CPU time alone.",
+        f"The profile has no {CLOCK_WORDS[chosen]}: PyPy's sampler records CPU time alone.",
         "Leave --clock out, or record it under CPython.",
     )
 

@@ -8,7 +8,7 @@ import time
 
 import click
 
-from footfall.cli.options import config_option, load_config, process_argument
+from footfall.cli.options import FiniteRange, config_option, load_config, process_argument
 from footfall.config.configuration import DEFAULT_RATE_HZ, check_rate
 from footfall.errors import FootfallError, UsageError
 from footfall.pythons import KNOWN_VERSIONS
@@ -47,7 +47,7 @@ def check_can_attach() -> None:
 @click.command("attach", help=_HELP, epilog=_EXAMPLES)
 @process_argument
 @click.option(
-    "-d", "--duration", type=click.FloatRange(min=0, min_open=True), metavar="SECONDS", help="Stop after this time."
+    "-d", "--duration", type=FiniteRange(min=0, min_open=True), metavar="SECONDS", help="Stop after this time."
 )
 @click.option("--max-samples", type=click.IntRange(min=1), metavar="N", help="Stop after this many samples.")
 @click.option(

@@ -13,7 +13,7 @@ import click
 
 from footfall.cli.accepted import accepted_options, note_option
 from footfall.cli.face import current_face
-from footfall.cli.options import config_option, load_config, split_list
+from footfall.cli.options import FiniteRange, config_option, load_config, split_list
 from footfall.config.configuration import Config, check_concurrency, check_sampling
 from footfall.config.reading import read_config
 from footfall.errors import UsageError
@@ -116,7 +116,7 @@ def _refuse_code(_context: click.Context, _option: click.Parameter, is_given: bo
 )
 @click.option(
     "--duration",
-    type=click.FloatRange(min=0, min_open=True),
+    type=FiniteRange(min=0, min_open=True),
     metavar="SECONDS",
     help="End the command (SIGTERM) after this time; the exit status is then 0.",
 )
@@ -130,7 +130,7 @@ def _refuse_code(_context: click.Context, _option: click.Parameter, is_given: bo
     default=None,
     help="Write a data file with a unique name, for `footfall combine`.",
 )
-@click.option("-q", "--quiet", is_flag=True, help="Show nothing but errors.")
+@click.option("-q", "--quiet", is_flag=True, help="Show no summary, only errors and what the numbers lack.")
 @config_option
 @click.option(
     "--save-signal",

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from footfall.cli.options import config_option, load_config
+from footfall.cli.options import FiniteRange, config_option, load_config
 from footfall.config.configuration import Config
 from footfall.errors import FootfallError, UsageError
 from footfall.record.run.directory import RunDirectory, find_unresolved_runs, is_running, open_run_directory
@@ -35,7 +35,7 @@ Examples:
 )
 @click.option(
     "--every",
-    type=click.FloatRange(min=0.1),
+    type=FiniteRange(min=0.1),
     metavar="SECONDS",
     help="Write it again at this interval until the run ends.",
 )

@@ -10,7 +10,7 @@ import click
 from footfall.analyze.coverage_changes import MeasuredFile, compare_files
 from footfall.analyze.source.source_file import has_source
 from footfall.analyze.totals import Numbers
-from footfall.cli.options import config_option, load_config
+from footfall.cli.options import FiniteRange, config_option, load_config
 from footfall.cli.reports.report_files import write_output
 from footfall.config.configuration import Config
 from footfall.errors import EXIT_FINDINGS, FootfallError
@@ -54,7 +54,7 @@ Examples:
 @click.option(
     "--noise",
     metavar="PERCENT",
-    type=click.FloatRange(min=0),
+    type=FiniteRange(min=0),
     default=5.0,
     show_default=True,
     help="Leave out functions whose time changed by less.",

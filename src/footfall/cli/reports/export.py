@@ -22,6 +22,7 @@ from footfall.cli.reports.report_files import write_parts
 from footfall.cli.reports.reporting import contexts_option, warn_of_profile
 from footfall.errors import FootfallError, UsageError
 from footfall.report.times import clock_of_stacks, need_clock, need_profile, with_builtin_calls
+from footfall.session.output import warn
 
 __all__ = ["command"]
 
@@ -131,7 +132,10 @@ def _render(profile: Profile, format_: str, chosen: Clock | None, lines: bool) -
         from footfall.report.profile.chrome_trace import render_chrome_trace
 
         is_wall = chosen is None and Clock.WALL in known_clocks(profile)
-        return render_chrome_trace(profile, Clock.WALL if is_wall else clock)
+        clock = Clock.WALL if is_wall else clock
+        if clock is Clock.SAMPLES:
+            warn([("samples-as-times", "Trace events have times alone: each sample is written as a microsecond.")])
+        return render_chrome_trace(profile, clock)
     if format_ == "mojo":
         from footfall.report.profile.mojo import render_mojo
 
@@ -140,6 +144,9 @@ def _render(profile: Profile, format_: str, chosen: Clock | None, lines: bool) -
             raise FootfallError("clock-unknown", text, "Choose another format, or --clock wall or cpu.")
         return render_mojo(profile, clock)
     if format_ == "pstats":
+        if clock is Clock.SAMPLES:
+            why = "samples are none" if chosen else "the profile has samples without times"
+            raise FootfallError("clock-unknown", f"pstats holds seconds, and {why}.", "Choose another format.")
         from footfall.report.profile.pstats import render_pstats
 
         return [render_pstats(profile, clock)]

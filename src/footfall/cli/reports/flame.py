@@ -72,6 +72,9 @@ def command(
         raise UsageError("too-many-files", "A flame graph shows one data file, or compares two.", "Name fewer files.")
     if data_files and data_file is not None:
         raise UsageError("too-many-files", "The data file is named twice.", "Leave --data-file out.")
+    if data_files == ("-", "-"):
+        text = "Standard input, -, is named twice and can be read once."
+        raise UsageError("too-many-files", text, "Name a file for one of the two.")
     config = load_config(config_file, data_file=data_files[-1] if data_files else data_file)
     profiles = []
     for each in data_files or (config.data_file,):

@@ -52,7 +52,7 @@ def read_profile_file(path: str) -> Profile:
         if read is None:
             raise FootfallError(
                 "profile-unknown",
-                f"Can't tell what {path} is: {_READ}.",
+                f"Can't tell what {'standard input' if path == '-' else path} is: {_READ}.",
                 "Some of them are binary until the tool that wrote them exports them: `perf script > FILE`.",
             )
         profile = read(opened)

@@ -230,7 +230,11 @@ def _frame_of_site() -> "FrameType | None":
 
 def _description(error: BaseException) -> str:
     """The error, and the line of the plugin that it is of."""
-    text = type(error).__name__ + ": " + str(error)
+    try:
+        text = str(error)
+    except Exception:  # of a class that can't be printed
+        text = ""
+    text = type(error).__name__ + (": " + text if text else "")
     trace = error.__traceback__
     if trace is None:
         return text + "."

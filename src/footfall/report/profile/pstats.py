@@ -20,15 +20,17 @@ _Callers = dict[_Key, tuple[int, int, float, float]]
 
 
 def render_pstats(profile: Profile, clock: Clock = Clock.CPU) -> bytes:
-    """Return the file's bytes: by (path, first line, name) samples, own and whole seconds, and the same by caller."""
+    """Return the file's bytes: by (path, first line, name) samples, own and whole seconds, and the same by caller.
+
+    `clock` is one of a time.
+    """
     read = reader(clock)
-    scale = 1 if clock is Clock.SAMPLES else _NS_PER_SECOND
     sums = tree_sums(profile)
-    callers = _callers(profile, sums, clock, scale)
+    callers = _callers(profile, sums, clock)
     stats: dict[_Key, tuple[int, int, float, float, _Callers]] = {}
     for function, times in times_of_functions(profile, sums).items():
         key = _key(function)
-        own, total = read(times.own) / scale, read(times.total) / scale
+        own, total = read(times.own) / _NS_PER_SECOND, read(times.total) / _NS_PER_SECOND
         stats[key] = (times.total.samples, times.total.samples, own, total, callers.get(key, {}))
     return marshal.dumps(stats, 4)  # older readers know no later version
 
@@ -40,7 +42,7 @@ def _key(function: Function) -> _Key:
     return function.path, function.first_line, function.qualname
 
 
-def _callers(profile: Profile, sums: TreeSums, clock: Clock, scale: int) -> dict[_Key, _Callers]:
+def _callers(profile: Profile, sums: TreeSums, clock: Clock) -> dict[_Key, _Callers]:
     """Return for each function what it took below each of its callers; recursion counts at the outermost call."""
     read = reader(clock)
     keys = [_key(each.function) for each in profile.frames]
@@ -62,10 +64,10 @@ def _callers(profile: Profile, sums: TreeSums, clock: Clock, scale: int) -> dict
             continue
         key, caller = keys[node.frame], keys[profile.nodes[node.parent].frame]
         row = found.setdefault(key, {}).setdefault(caller, [0, 0.0, 0.0])
-        row[1] += own[number][1] / scale
+        row[1] += own[number][1] / _NS_PER_SECOND
         if number in outermost:
             row[0] += whole[number][0]
-            row[2] += whole[number][1] / scale
+            row[2] += whole[number][1] / _NS_PER_SECOND
     return {
         key: {caller: (int(row[0]), int(row[0]), row[1], row[2]) for caller, row in rows.items()}
         for key, rows in found.items()
