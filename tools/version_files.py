@@ -21,7 +21,6 @@ _STEERING = (
 )  # fmt: skip
 _CONSTANT_TEST = ("load_common_constant", "load_const", "load_small_int", "copy", "to_bool")
 _TRACED = {
-    "cpython": ("yield_value",),
     "pypy": (
         "copy", "dup_top", "extended_arg", "jump_absolute", "jump_forward", "list_append", "load_const", "nop",
         "pop_except", "pop_top", "prep_reraise_star", "push_exc_info", "raise_varargs", "reraise", "return_value",
@@ -68,9 +67,8 @@ def _tables(facts):
     if "BRANCH_LEFT" in facts["events"]:
         steering[version] = _numbers(facts, _STEERING, "src/footfall/analyze/bytecode/opcodes.py: Opcodes")
         tests[version] = _numbers(facts, _CONSTANT_TEST, "src/footfall/analyze/bytecode/opcodes.py: ConstantTest")
-    if not facts["events"]:
-        where = "src/footfall/observe/pypy_*.py" if implementation == "pypy" else "observe/capture/tracing.py"
-        traced[implementation][version] = _numbers(facts, _TRACED[implementation], where)
+    if implementation in _TRACED:
+        traced[implementation][version] = _numbers(facts, _TRACED[implementation], "src/footfall/observe/pypy_*.py")
     published = {name: facts["debug_words"][name] for name in _DEBUG_WORDS if name in facts.get("debug_words", ())}
     if published:
         words[version] = published
@@ -80,7 +78,7 @@ def _tables(facts):
         + _rows("CONSTANT_TEST_OPCODES", "Of the instructions that test a constant whose value is kept.", tests)
         + "TRACED_OPCODES: dict[str, dict[tuple[int, int], dict[str, int]]] = {\n"
         + "".join(f'    "{name}": {{\n{_row_lines(rows, 8)}    }},\n' for name, rows in traced.items())
-        + '}\n"""Of instructions that trace functions look at, by implementation: without sys.monitoring."""\n\n'
+        + '}\n"""Of instructions that trace functions look at, by implementation."""\n\n'
         + _rows("DEBUG_WORDS", "Words of _Py_DebugOffsets, by number and the names there.", words).rstrip("\n")
         + "\n"
     )

@@ -72,11 +72,6 @@ CONSTANT_TEST_OPCODES: dict[tuple[int, int], dict[str, int]] = {
 """Of the instructions that test a constant whose value is kept."""
 
 TRACED_OPCODES: dict[str, dict[tuple[int, int], dict[str, int]]] = {
-    "cpython": {
-        (3, 11): {
-            "yield_value": 86,
-        },
-    },
     "pypy": {
         (3, 11): {
             "copy": 38,
@@ -100,7 +95,7 @@ TRACED_OPCODES: dict[str, dict[tuple[int, int], dict[str, int]]] = {
         },
     },
 }
-"""Of instructions that trace functions look at, by implementation: without sys.monitoring."""
+"""Of instructions that trace functions look at, by implementation."""
 
 DEBUG_WORDS: dict[tuple[int, int], dict[str, int]] = {
     (3, 13): {

@@ -169,7 +169,7 @@ def can_be_injected(version: tuple[int, int]) -> bool:
 
 
 def traced_opcodes() -> dict[str, int]:
-    """Return the numbers of instructions for trace functions here; where there is no sys.monitoring."""
+    """Return the numbers of instructions for trace functions on PyPy."""
     from footfall.python_tables import TRACED_OPCODES
 
     rows = TRACED_OPCODES[sys.implementation.name]

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 HAS_MONITORING = hasattr(sys, "monitoring")
+HAS_BRANCH_EVENTS = HAS_MONITORING and hasattr(sys.monitoring.events, "BRANCH_LEFT")
 needs_monitoring = pytest.mark.skipif(not HAS_MONITORING, reason="a block needs the trace function there")
 
 LIBRARY = """\
@@ -305,14 +306,34 @@ BY_PROBES = {
         "[2, 3] [2, 3]\n" + 6 * "[2, 3] []\n",
     ),
 }
-"""What is otherwise where there is no sys.monitoring."""
+"""What is otherwise where there are no events of branches."""
 
 
 @pytest.mark.parametrize("name", CASES)
 def test_blocks_return_what_is_new(name, tmp_path):
     """In a process that is not measured."""
-    program, expected = CASES[name] if HAS_MONITORING else BY_PROBES.get(name, CASES[name])
+    is_by_probes = not HAS_BRANCH_EVENTS and not (HAS_MONITORING and "other tools" in name)
+    program, expected = BY_PROBES.get(name, CASES[name]) if is_by_probes else CASES[name]
     assert _run(tmp_path, program) == expected
+
+
+@pytest.mark.skipif(HAS_BRANCH_EVENTS or not HAS_MONITORING, reason="one way alone is there")
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("each line and direction is new once", BY_PROBES),
+        ("a closed series gives its tool back and begins anew", CASES),
+        ("without a free tool there is an error", CASES),
+    ],
+)
+def test_beside_a_tracer_blocks_return_the_same_by_events(name, expected, tmp_path):
+    """It would see the probes; branches are those that probes know."""
+    begin = """
+        sys.settrace(lambda *event: None)
+        capture.close()
+        capture = footfall.capture(source=["lib"])
+        """
+    assert _run(tmp_path, begin + CASES[name][0]) == expected[name][1]
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Captures by probes (CPython 3.11, PyPy): functions that exist already, code that must keep its own, other scopes."""
+"""Captures by probes (CPython 3.11 to 3.13, PyPy): functions that exist already, code that must keep its own, other scopes."""
 
 import os
 import subprocess
@@ -15,7 +15,10 @@ sys.path.append(str(Path(__file__).parent.parent / "support"))
 from exact_captures import compare_captures  # noqa: E402
 from programs import generate_program  # noqa: E402
 
-pytestmark = pytest.mark.skipif(hasattr(sys, "monitoring"), reason="sys.monitoring is used there")
+HAS_MONITORING = hasattr(sys, "monitoring")
+pytestmark = pytest.mark.skipif(
+    HAS_MONITORING and hasattr(sys.monitoring.events, "BRANCH_LEFT"), reason="sys.monitoring is used there"
+)
 
 LIBRARY = """\
 import functools
@@ -101,7 +104,7 @@ CASES = {
         "[11, 12] [(11, 12)] False\n[17] [] False\n[21] [] False\n[6, 25] [] False\n[29] [] False\n[41] [] False\n"
         "[13] [(11, 13)] False\n",
     ),
-    "a generator that had begun is traced while it lives": (
+    "a generator that had begun is traced while it lives, or seen by events": (
         """
         capture = footfall.capture(source=["lib"])
         with capture as new:
@@ -114,7 +117,7 @@ CASES = {
             traced = is_traced()
         print(lines(new), branches(new), traced)
         """,
-        "[34, 35, 36] [(34, 35)] False\n[33] [(34, 36)] False\n".replace("False", "True", 1),
+        "[34, 35, 36] [(34, 35)] False\n[33] [(34, 36)] False\n".replace("False", str(not HAS_MONITORING), 1),
     ),
     "what is loaded by compile and exec": (
         """
@@ -192,7 +195,7 @@ def test_code_of_another_text_is_traced_and_reported(tmp_path):
     """
     done = _run(tmp_path, program)
     assert done.stdout == "3\n[17]\n"
-    assert done.stderr.count("[code-from-elsewhere]") == 1
+    assert done.stderr.count("[code-from-elsewhere]") == (not HAS_MONITORING)  # events need no text
 
 
 def test_a_second_series_takes_the_probes_of_the_first(tmp_path):

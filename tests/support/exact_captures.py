@@ -1,10 +1,11 @@
 """What blocks of `footfall.capture()` find by probes, and what the trace function finds: equal, over random programs.
 
-    python3.11 tests/support/exact_captures.py --programs 500 [--first 0] [--full]
+    python3.11 tests/support/exact_captures.py --programs 500 [--first 0] [--full] [--events]
     python3.11 tests/support/exact_captures.py --constructs
 
-On CPython 3.11 and PyPy. A program is run twice in processes of its own, the second time with a tracer set when the series
-begins, so that it is traced. In each its functions are called in blocks of their own, some again, after the module was
+On CPython 3.11 to 3.13 and PyPy. A program is run twice in processes of its own, the second time with a tracer set
+when the series begins, so that it is traced; with `--events` (3.12 and 3.13) by events of sys.monitoring, to which such a
+tracer leads there. In each its functions are called in blocks of their own, some again, after the module was
 imported in a block; lines and branches of all blocks are compared. Prints programs tried and those that differ.
 """
 
@@ -29,7 +30,7 @@ _BATCH = 50
 _RUNNER = """
 import contextlib, importlib, inspect, io, json, random, sys
 import footfall
-traced, full, when = json.loads(sys.argv[1])
+way, full, when = json.loads(sys.argv[1])
 sys.path.insert(0, "programs")
 names = json.loads(sys.argv[2])
 modules = {}
@@ -37,8 +38,10 @@ if when == "before":
     for name in names:
         with contextlib.suppress(BaseException), contextlib.redirect_stdout(io.StringIO()):
             modules[name] = importlib.import_module(name)
-if traced:
+if way != "probes":
     sys.settrace(lambda *event: None)
+if way == "trace":
+    importlib.import_module("footfall.api.capture").HAS_MONITORING = False
 series = footfall.capture(source=["programs"], full=full)
 sys.settrace(None)
 answers = {}
@@ -79,41 +82,39 @@ print(json.dumps(answers))
 """
 
 
-def compare_captures(programs: dict[str, str], is_full: bool, when: str) -> dict[str, str]:
+def compare_captures(programs: dict[str, str], is_full: bool, when: str, other: str = "trace") -> dict[str, str]:
     """Return the first difference of each program (by module name) that has one.
 
-    `when` the modules are imported: "before" the series begins, or "within" a block.
+    `when` the modules are imported: "before" the series begins, or "within" a block; `other` is "trace" or "events".
     """
     with tempfile.TemporaryDirectory(prefix="footfall-captures-") as directory:
         folder = Path(directory, "programs")
         folder.mkdir()
         for name, text in programs.items():
             (folder / f"{name}.py").write_text(text, encoding="utf-8")
-        by_probes, by_trace = (
-            _answers(directory, list(programs), is_traced, is_full, when) for is_traced in (False, True)
-        )
+        by_probes, by_other = (_answers(directory, list(programs), way, is_full, when) for way in ("probes", other))
     found = {}
     for name in programs:
-        for number, pair in enumerate(zip(by_probes[name], by_trace[name], strict=True)):
+        for number, pair in enumerate(zip(by_probes[name], by_other[name], strict=True)):
             if pair[0] != pair[1]:
-                found[name] = f"block {number}: {_difference(*pair)}"
+                found[name] = f"block {number}: {_difference(*pair, other)}"
                 break
     return found
 
 
-def _difference(probes: list[list[object]], trace: list[list[object]]) -> str:
+def _difference(probes: list[list[object]], others: list[list[object]], way: str) -> str:
     parts = []
-    for kind, ours, theirs in zip(("lines", "branches"), probes, trace, strict=True):
+    for kind, ours, theirs in zip(("lines", "branches"), probes, others, strict=True):
         more, less = [x for x in ours if x not in theirs], [x for x in theirs if x not in ours]
         if more or less:
-            parts.append(f"{kind} by probes alone {more}, by the trace function alone {less}")
+            parts.append(f"{kind} by probes alone {more}, by {way} alone {less}")
     return "; ".join(parts)
 
 
 def _answers(
-    directory: str, names: list[str], is_traced: bool, is_full: bool, when: str
+    directory: str, names: list[str], way: str, is_full: bool, when: str
 ) -> dict[str, list[list[list[object]]]]:
-    options = json.dumps([is_traced, is_full, when])
+    options = json.dumps([way, is_full, when])
     done = subprocess.run(
         [sys.executable, "-W", "ignore", "-c", _RUNNER, options, json.dumps(names)],
         cwd=directory,
@@ -141,6 +142,7 @@ def main() -> int:
     parser.add_argument("--first", type=int, default=0, help="seed of the first program")
     parser.add_argument("--constructs", action="store_true", help="the table of constructs in place of random programs")
     parser.add_argument("--full", action="store_true", help="all that blocks run")
+    parser.add_argument("--events", action="store_true", help="compare with sys.monitoring (CPython 3.12, 3.13)")
     options = parser.parse_args()
     if options.constructs:
         programs = {f"construct_{number}": text for number, text in enumerate(CONSTRUCTS.values())}
@@ -150,7 +152,9 @@ def main() -> int:
     n_different = 0
     for batch in _batches(programs):
         for when in ("before", "within"):
-            for name, difference in compare_captures(batch, options.full, when).items():
+            for name, difference in compare_captures(
+                batch, options.full, when, "events" if options.events else "trace"
+            ).items():
                 n_different += 1
                 print(f"{name} ({when}): {difference}", flush=True)
     print(f"{len(programs)} programs, {n_different} of {2 * len(programs)} runs differ")

@@ -5,24 +5,22 @@ It is seen by observe.capture; here it becomes lines and branches by file, when 
 
 from __future__ import annotations
 
-import dis
 import os
 import sys
 from collections.abc import Callable, Collection, Iterable, Iterator
-from functools import lru_cache
 from hashlib import blake2b
 from threading import Lock, get_ident
-from types import CodeType
 from typing import Any, Final
 
-from footfall.api.capture_meanings import SourceMeanings
+from footfall.api.capture_meanings import SourceMeanings, lines_of_branch
 from footfall.config.reading import read_config_for
 from footfall.errors import FootfallError
 from footfall.observe.capture.blocks import CaptureBlock, CaptureGate
-from footfall.observe.capture.monitoring import Series
+from footfall.observe.capture.findings import Findings
+from footfall.observe.capture.monitoring import OldCode, Series
 from footfall.observe.capture.series import TracedSeries
 from footfall.observe.scope import Scope
-from footfall.pythons import refused_build, unknown_python
+from footfall.pythons import HAS_BRANCH_EVENTS, HAS_MONITORING, HAS_PROBES, refused_build, unknown_python
 from footfall.record.run.directory import settings_from_config
 from footfall.settings import Settings
 
@@ -106,9 +104,9 @@ class _Known:
         self._ids: dict[tuple[str, tuple[object, ...]], int] = {}
         self._find: Callable[[int, int, Any], Iterable[_Found]]
 
-    def use_findings(self, series: TracedSeries) -> None:
-        """Tell of probes, or of what the trace function sees."""
-        self._find = series.findings.found
+    def use_findings(self, findings: Findings) -> None:
+        """Tell of what reports have, whatever places are: first lines of statements, and pairs of them."""
+        self._find = findings.found
 
     def use_events(self, series: Series) -> None:
         """Tell of events of `sys.monitoring`."""
@@ -124,7 +122,7 @@ class _Known:
                     yield path, () if line is None else (line,), ()
                 else:
                     _, code, offset, destination = place
-                    pair = _lines_of_branch(code, offset, destination)
+                    pair = lines_of_branch(code, offset, destination)
                     branches = () if pair is None else ((*pair, code.co_qualname, offset, destination),)
                     yield path, (), branches
 
@@ -170,7 +168,7 @@ class Capture(CaptureGate):
                 is_traced = engine.prepare(sys._getframe(1), get_ident())
             except RuntimeError as error:
                 raise FootfallError(
-                    "capture-traced", f"Can't capture: {error}.", "End it there, or use CPython 3.12 or later."
+                    "capture-traced", f"Can't capture: {error}.", "End it there, or use CPython 3.14 or later."
                 ) from error
         block: Captured = self._begin()
         block._is_traced = is_traced
@@ -197,8 +195,8 @@ def capture(source: list[str] | None = None, *, series: str = "", full: bool = F
 
     With `full`, all that it executes. `source` are directories and packages, as for `start`; calls with the same
     `series`, `source` and `full` share one series, which lasts until `close`. The first call of a series starts it:
-    that takes milliseconds, on CPython 3.11 and PyPy longer, since functions in `source` are compiled anew. An empty
-    block takes less than a microsecond. Raises FootfallError: `capture-no-tool` when other tools have all of
+    that takes milliseconds, on CPython 3.11 to 3.13 and PyPy longer, as functions in `source` are compiled anew. An
+    empty block takes less than a microsecond. Raises FootfallError: `capture-no-tool` when other tools have all of
     `sys.monitoring`, or what a wrong configuration says; opening a block raises `capture-traced` where the trace
     function is needed and another tool has it.
     """
@@ -231,9 +229,11 @@ def _start_series(source: list[str] | None, is_full: bool) -> tuple[Series | Tra
     settings.include, settings.omit = wanted.include, wanted.omit
     scope = Scope(settings)
     known = _Known()
-    if not hasattr(sys, "monitoring"):
-        series = _start_on_probes(scope, known, is_full)
-        known.use_findings(series)
+    series = _start_on_probes(scope, known, is_full) if HAS_PROBES else None
+    if series is None and not HAS_MONITORING:
+        series = TracedSeries(scope, known.meanings, is_full)
+    if series is not None:
+        known.use_findings(series.findings)
         return series, known
     try:
         engine = Series(scope, is_full)
@@ -243,61 +243,27 @@ def _start_series(source: list[str] | None, is_full: bool) -> tuple[Series | Tra
             f"Can't capture: {error}.",
             "Run without one of the other tools, or `close()` a series that is done.",
         ) from error
-    known.use_events(engine)
+    if HAS_BRANCH_EVENTS:
+        known.use_events(engine)
+    else:
+        translate = known.meanings.of_event
+        known.use_findings(Findings(lambda place: translate(*place), is_full, engine.blocks.places))
     return engine, known
 
 
-def _start_on_probes(scope: Scope, known: _Known, is_full: bool) -> TracedSeries:
-    """Return a series on probes; on the trace function where another tool's would see the probes."""
-    if sys.gettrace() is None:
-        from footfall.observe.capture.probing import (
-            NoNumberError,
-            ProbeSeries,
-        )  # the compiler of probes, not for others
-
-        try:
-            return ProbeSeries(scope, known.meanings, is_full)
-        except NoNumberError:
-            pass
-    return TracedSeries(scope, known.meanings, is_full)
-
-
-@lru_cache(maxsize=1024)
-def _instructions(code: CodeType) -> dict[int, tuple[dis.Instruction, int | None]]:
-    """Return the instructions of a code object by offset, each with its line."""
-    found: dict[int, tuple[dis.Instruction, int | None]] = {}
-    for instruction in dis.get_instructions(code):
-        line = None if instruction.positions is None else instruction.positions.lineno
-        found[instruction.offset] = (instruction, line)
-    return found
-
-
-_JUMPS: Final = ("JUMP_FORWARD", "JUMP_BACKWARD", "JUMP_BACKWARD_NO_INTERRUPT")
-
-
-def _lines_of_branch(code: CodeType, offset: int, destination: int) -> tuple[int, int] | None:
-    """Return the branch's line and the line that the program is in next; None where it has no line."""
-    instructions = _instructions(code)
-    if offset not in instructions or instructions[offset][1] is None:
+def _start_on_probes(scope: Scope, known: _Known, is_full: bool) -> TracedSeries | None:
+    """Return a series on probes; None where other tools would see the probes, or another way is better."""
+    if sys.gettrace() is not None or _has_watching_tools():
         return None
-    line = instructions[offset][1]
-    assert line is not None
-    order = sorted(instructions)
-    following = dict(zip(order, order[1:], strict=False))
-    at: int | None = destination
-    seen: set[int] = set()
-    while at in instructions and at not in seen:
-        seen.add(at)
-        instruction, its_line = instructions[at]
-        name = instruction.opname
-        if its_line is not None and its_line != line and name != "RESUME":
-            return line, its_line
-        if name in ("RETURN_VALUE", "RETURN_CONST"):
-            return line, -code.co_firstlineno
-        if name in _JUMPS:
-            at = instruction.argval
-        elif name in ("RAISE_VARARGS", "RERAISE") or "JUMP_IF" in name or name in ("FOR_ITER", "SEND"):
-            break
-        else:
-            at = following.get(at)
-    return line, line
+    from footfall.observe.capture.probing import ProbeSeries, UnusableError  # the compiler of probes, not for others
+
+    try:
+        return ProbeSeries(scope, known.meanings, is_full, may_trace=not HAS_MONITORING)
+    except UnusableError:
+        return None
+
+
+def _has_watching_tools() -> bool:
+    """Whether other tools of `sys.monitoring` may see code that has probes."""
+    names = set(map(sys.monitoring.get_tool, range(6))) if HAS_MONITORING else set()
+    return bool(names - {None, OldCode.tool_name})

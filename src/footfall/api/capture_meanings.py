@@ -6,7 +6,10 @@ to several others.
 
 from __future__ import annotations
 
+import dis
 from functools import lru_cache
+from types import CodeType
+from typing import Any, Final
 
 from footfall.analyze.probes.arcs import ProbeMeaning, find_resumptions, meanings_of_source
 from footfall.analyze.source.analysis import SourceAnalysis, analyze_source, decode_source
@@ -16,7 +19,7 @@ from footfall.errors import FootfallError
 from footfall.observe.capture.tracing import NO_LINE
 from footfall.probes.source_text import digest_source
 
-__all__ = ["SourceMeanings"]
+__all__ = ["SourceMeanings", "lines_of_branch"]
 
 _NOTHING: ProbeMeaning = (frozenset(), frozenset())
 
@@ -48,6 +51,15 @@ class SourceMeanings:
             self._of_probes[key] = _meanings_of_text(path, mode, digest, text)
         found = self._of_probes[key]
         return found[number] if number < len(found) else _NOTHING
+
+    def of_event(self, path: str, *what: Any) -> tuple[str, frozenset[int], frozenset[tuple[int, int]]] | None:
+        """Return the path with what an event of `sys.monitoring` means: of a line, or of a branch's code, offset and
+        destination."""
+        if len(what) == 1:
+            line = self.statement(path, what[0])
+            return path, frozenset(() if line is None else (line,)), frozenset()
+        pair = lines_of_branch(*what)
+        return None if pair is None else (path, frozenset(), self.of_arc(path, *pair)[1])
 
     def _analysis(self, path: str) -> SourceAnalysis | None:
         if path not in self._of_files:
@@ -97,3 +109,44 @@ def _meaning(
         translated = analysis.translate_arcs(arcs) & analysis.arcs
         branches = {arc for arc in translated if analysis.exit_counts.get(arc[0], 0) > 1}
     return frozenset(statements), frozenset(branches)  # type: ignore[arg-type]
+
+
+@lru_cache(maxsize=1024)
+def _instructions(code: CodeType) -> dict[int, tuple[dis.Instruction, int | None]]:
+    """Return the instructions of a code object by offset, each with its line."""
+    found: dict[int, tuple[dis.Instruction, int | None]] = {}
+    for instruction in dis.get_instructions(code):
+        line = None if instruction.positions is None else instruction.positions.lineno
+        found[instruction.offset] = (instruction, line)
+    return found
+
+
+_JUMPS: Final = ("JUMP_FORWARD", "JUMP_BACKWARD", "JUMP_BACKWARD_NO_INTERRUPT")
+
+
+def lines_of_branch(code: CodeType, offset: int, destination: int) -> tuple[int, int] | None:
+    """Return the branch's line and the line that the program is in next; None where it has no line."""
+    instructions = _instructions(code)
+    if offset not in instructions or instructions[offset][1] is None:
+        return None
+    line = instructions[offset][1]
+    assert line is not None
+    order = sorted(instructions)
+    following = dict(zip(order, order[1:], strict=False))
+    at: int | None = destination
+    seen: set[int] = set()
+    while at in instructions and at not in seen:
+        seen.add(at)
+        instruction, its_line = instructions[at]
+        name = instruction.opname
+        if its_line is not None and its_line != line and name != "RESUME":
+            return line, its_line
+        if name in ("RETURN_VALUE", "RETURN_CONST"):
+            return line, -code.co_firstlineno
+        if name in _JUMPS:
+            at = instruction.argval
+        elif name in ("RAISE_VARARGS", "RERAISE") or "JUMP_IF" in name or name in ("FOR_ITER", "SEND"):
+            break
+        else:
+            at = following.get(at)
+    return line, line

@@ -13,11 +13,11 @@ if TYPE_CHECKING:
     from typing import Any
 
     Arc = tuple[int, int]
-    Places = list[tuple[Any, Any]]
-    """(path, arc) from the trace function; (what stands for a module's probes, number of one)."""
+    Places = list[tuple[Any, ...]]
+    """(path, arc) from the trace function; (what stands for a module's probes, number of one); monitoring.Series's."""
     Found = tuple[str, frozenset[int], frozenset[Arc]]
     """A path, lines and branches: first lines of statements, and pairs of them."""
-    Translate = Callable[[tuple[Any, Any]], Found | None]
+    Translate = Callable[[tuple[Any, ...]], Found | None]
 
 __all__ = ["Findings"]
 
@@ -25,8 +25,8 @@ __all__ = ["Findings"]
 class Findings:
     """The places of one series. `translate` tells what a place means, None where that is not in the scope."""
 
-    def __init__(self, translate: "Translate", is_full: bool) -> None:
-        self.places: Places = []
+    def __init__(self, translate: "Translate", is_full: bool, places: "Places | None" = None) -> None:
+        self.places: Places = [] if places is None else places
         self.is_full = is_full
         self._translate = translate
         self._news: list[Found] = []  # of the first places, as many as were looked at

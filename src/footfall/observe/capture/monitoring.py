@@ -22,9 +22,8 @@ if TYPE_CHECKING:
     from footfall.observe.module_names import Namespace
     from footfall.observe.scope import Scope
 
-__all__ = ["Series"]
+__all__ = ["OldCode", "Series"]
 
-_TOOL_NAME = "footfall-capture"
 # Those that others are known to ask for come last: 3 Hypothesis, 1 coverage, 0 debuggers; footfall itself takes 4.
 _TOOL_IDS = (5, 2, 4, 0, 1, 3)
 
@@ -35,7 +34,15 @@ class Series:
     `blocks.places` are, in order, (path, line), and directions of branches: (path, code, offset, destination).
     """
 
+    tool_name = "footfall-capture"
+
     def __init__(self, scope: "Scope", is_full: bool) -> None:
+        self._prepare(scope, is_full, CaptureSeries([], -1))
+        self._start()
+        self.blocks.hold_tool(sys.monitoring.get_tool, self._tool_id)
+        self.blocks.is_simple = not is_full
+
+    def _prepare(self, scope: "Scope", is_full: bool, blocks: CaptureSeries) -> None:
         self._scope = scope
         self._is_full = is_full
         self._codes: dict[int, tuple[CodeType, str]] = {}  # id -> an equal code object that came first, path
@@ -45,24 +52,21 @@ class Series:
         self._branches: set[tuple[int, int, int]] = set()
         self._directions: dict[tuple[int, int], int] = {}
         self._sources: dict[int, _Sources] = {}  # by id of the code object
-        self.blocks = CaptureSeries([], -1)
-        self._places: list[Any] = self.blocks.places
+        self.blocks = blocks
+        self._places: list[Any] = blocks.places
         self._is_stopped = False
-        self._tool_id = _take_tool()
-        self._start()
-        self.blocks.hold_tool(sys.monitoring.get_tool, self._tool_id)
-        self.blocks.is_simple = not is_full
+        self._tool_id = _take_tool(self.tool_name)
 
     def prepare(self, frame: "FrameType", thread: int) -> bool:
         """Let a block begin where the series is not simple. No thread is traced."""
         if self._is_full:
-            self._forget()
+            self.forget()
         return False
 
     def stop_tracing(self, thread: int) -> None:
         """Nothing to do: see `prepare`."""
 
-    def _forget(self) -> None:
+    def forget(self) -> None:
         """See everything again."""
         self._lines.clear()
         self._branches.clear()
@@ -76,7 +80,7 @@ class Series:
         self._is_stopped = True
         self.blocks.is_simple = False
         monitoring = sys.monitoring
-        if monitoring.get_tool(self._tool_id) != _TOOL_NAME:
+        if monitoring.get_tool(self._tool_id) != self.tool_name:
             return  # the program freed it
         monitoring.set_events(self._tool_id, 0)
         for code in self._kept.values():
@@ -88,20 +92,13 @@ class Series:
     @property
     def is_working(self) -> bool:
         """Whether it was not stopped, and the tool is still ours."""
-        return not self._is_stopped and sys.monitoring.get_tool(self._tool_id) == _TOOL_NAME
+        return not self._is_stopped and sys.monitoring.get_tool(self._tool_id) == self.tool_name
 
     def _start(self) -> None:
+        """Watch what begins or goes on, and what runs."""
         events = sys.monitoring.events
-        local: dict[int, Callable[..., object]] = {events.LINE: self._on_line}
-        if HAS_BRANCH_EVENTS:
-            local |= {events.BRANCH_LEFT: self._on_left, events.BRANCH_RIGHT: self._on_right}
-        else:
-            local[events.BRANCH] = self._on_branch
         everywhere = {events.PY_START: self._on_start, events.PY_RESUME: self._on_start}
-        self._events = {**local, **everywhere}
-        self._local_events = sum(local)
-        for event, callback in self._events.items():
-            sys.monitoring.register_callback(self._tool_id, event, callback)
+        self._register(everywhere)
         sys.monitoring.set_events(self._tool_id, sum(everywhere))
         sys.monitoring.restart_events()  # what the tool's user before has disabled
         for running in sys._current_frames().values():
@@ -109,6 +106,18 @@ class Series:
             while frame is not None:
                 self._watch(frame.f_code, frame.f_globals)
                 frame = frame.f_back
+
+    def _register(self, everywhere: "dict[int, Callable[..., object]]") -> None:
+        events = sys.monitoring.events
+        local: dict[int, Callable[..., object]] = {events.LINE: self._on_line}
+        if HAS_BRANCH_EVENTS:
+            local |= {events.BRANCH_LEFT: self._on_left, events.BRANCH_RIGHT: self._on_right}
+        else:
+            local[events.BRANCH] = self._on_branch
+        self._events = {**local, **everywhere}
+        self._local_events = sum(local)
+        for event, callback in self._events.items():
+            sys.monitoring.register_callback(self._tool_id, event, callback)
 
     def _on_start(self, code: "CodeType", _offset: int) -> object:
         if id(code) not in self._codes:
@@ -118,7 +127,11 @@ class Series:
     def _watch(self, code: "CodeType", namespace: "Namespace | None") -> None:
         """Have the lines and branches of a code object reported, if its file is in the scope."""
         path = self._scope.decide(code.co_filename, namespace=namespace)
-        if path is not None and id(code) not in self._codes and any(code.co_code):  # extensions make some without
+        if path is not None:
+            self._watch_code(code, path)
+
+    def _watch_code(self, code: "CodeType", path: str) -> None:
+        if id(code) not in self._codes and any(code.co_code):  # extensions make some without
             self._kept[id(code)] = code
             self._codes[id(code)] = (self._equal.setdefault(code, code), path)
             sys.monitoring.set_local_events(self._tool_id, code, self._local_events)
@@ -173,6 +186,24 @@ class Series:
         self._places.append((path, first, offset, destination))
 
 
+class OldCode(Series):
+    """What a series on probes sees of code that runs, or a generator's that has begun, and so keeps having none.
+
+    `blocks` are the series'. Raises RuntimeError when all tools are taken.
+    """
+
+    tool_name = "footfall-capture-old"  # it sees nothing of other code's probes
+
+    def __init__(
+        self, scope: "Scope", is_full: bool, blocks: CaptureSeries, codes: "Iterable[tuple[CodeType, str]]"
+    ) -> None:
+        self._prepare(scope, is_full, blocks)
+        self._register({})
+        sys.monitoring.restart_events()
+        for code, path in codes:
+            self._watch_code(code, path)
+
+
 _JUMP_LENGTH = 6
 """From a conditional jump over its cache and NOT_TAKEN, in bytes; of a loop's FOR_ITER it is less."""
 
@@ -195,9 +226,9 @@ class _Sources:
                 self.loops[right] = source
 
 
-def _take_tool() -> int:
+def _take_tool(name: str) -> int:
     for tool_id in _TOOL_IDS:
         if sys.monitoring.get_tool(tool_id) is None:
-            sys.monitoring.use_tool_id(tool_id, _TOOL_NAME)
+            sys.monitoring.use_tool_id(tool_id, name)
             return tool_id
     raise RuntimeError("all six sys.monitoring tools are taken")

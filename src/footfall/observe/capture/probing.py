@@ -1,4 +1,4 @@
-"""A series of blocks seen by probes (CPython 3.11, PyPy).
+"""A series of blocks seen by probes (CPython 3.11 to 3.13, PyPy).
 
 Modules that are imported while there is a series are compiled with probes, functions that exist by then get them
 (recoding.py). What keeps code without probes is traced, in blocks of its own thread.
@@ -7,6 +7,7 @@ Modules that are imported while there is a series are compiled with probes, func
 import sys
 
 from footfall.observe.capture.blocks import CaptureSeries
+from footfall.observe.capture.monitoring import OldCode
 from footfall.observe.capture.recoding import Recoded, add_probes, is_alive
 from footfall.observe.capture.series import TracedSeries
 from footfall.observe.engines import import_hooks
@@ -16,6 +17,7 @@ from footfall.own_builtins import keep_builtins
 from footfall.probes.forms import read_header
 from footfall.probes.mode import BRANCHES
 from footfall.probes.source_text import digest_source, read_source
+from footfall.pythons import HAS_MONITORING
 from footfall.settings import Settings
 
 if sys.implementation.name == "cpython":
@@ -36,11 +38,11 @@ if TYPE_CHECKING:
     from footfall.observe.capture.series import Meanings
     from footfall.observe.scope import Scope
 
-__all__ = ["NoNumberError", "ProbeSeries"]
+__all__ = ["ProbeSeries", "UnusableError"]
 
 
-class NoNumberError(Exception):
-    """There are as many series on probes as there may be."""
+class UnusableError(Exception):
+    """There are as many series on probes as there may be, or another way is better."""
 
 
 class ProbeSeries(TracedSeries):
@@ -50,13 +52,16 @@ class ProbeSeries(TracedSeries):
     _probes: "_CaptureProbes | None" = None
     """Of the process; it stays when the series have ended."""
 
-    def __init__(self, scope: "Scope", meanings: "Meanings", is_full: bool) -> None:
+    def __init__(self, scope: "Scope", meanings: "Meanings", is_full: bool, *, may_trace: bool) -> None:
+        """Raises UnusableError: without `may_trace` where code would have to be traced. But code in the scope that has
+        probes already is seen by no other way."""
         super().__init__(scope, meanings, is_full)
         self._modules: dict[int, _Module] = {}  # by id of what stands for a module's probes
         self._always_traces = False
+        self._old_code: OldCode | None = None
         number = backend.begin(self.findings.places, is_full)
         if number < 0:
-            raise NoNumberError
+            raise UnusableError
         self.blocks = CaptureSeries(self.findings.places, number)
         self._recoded = Recoded()
         if ProbeSeries._probes is None:
@@ -64,6 +69,7 @@ class ProbeSeries(TracedSeries):
         ProbeSeries._all = (*ProbeSeries._all, self)
         for module in backend.modules(_note_module):
             self.note_module(*module)
+        may_trace = may_trace or bool(self._modules)
         probes = ProbeSeries._probes
         self._recoded = add_probes(
             scope,
@@ -72,15 +78,32 @@ class ProbeSeries(TracedSeries):
             self._is_seen_otherwise,
             backend.exchange,
             backend.with_captures,
+            all_or_none=not may_trace,
         )
+        if self._recoded.left_out and not may_trace:
+            self.stop()
+            raise UnusableError
+        if HAS_MONITORING and self._recoded.old_code:
+            self._watch_old_code(is_full)
         for path in self._recoded.left_out:
             probes.say_of_traced(path)
         self._always_traces |= bool(self._recoded.left_out) or self._recoded.has_old_makers
         self._look_whether_simple()
 
+    def _watch_old_code(self, is_full: bool) -> None:
+        """Have what runs seen by events, where a tool is free: a trace function costs much more there."""
+        recoded = self._recoded
+        try:
+            self._old_code = OldCode(self._scope, is_full, self.blocks, recoded.old_code)
+        except RuntimeError:
+            return
+        recoded.old_frames, recoded.old_generators = {}, []
+
     def stop(self) -> None:
         """See no more."""
         super().stop()
+        if self._old_code is not None:
+            self._old_code.stop()
         if self in ProbeSeries._all:
             ProbeSeries._all = tuple(series for series in ProbeSeries._all if series is not self)
             backend.end(self.blocks.number)
@@ -147,12 +170,14 @@ class ProbeSeries(TracedSeries):
 
     def _forget(self) -> None:
         backend.forget(self.blocks.number)
+        if self._old_code is not None:
+            self._old_code.forget()
         super()._forget()
 
-    def _translate(self, place: "tuple[Any, Any]") -> "Found | None":
-        what, number = place
+    def _translate(self, place: "tuple[Any, ...]") -> "Found | None":
+        what, number = place[:2]
         if type(what) is str:
-            return super()._translate(place)
+            return super()._translate(place) if type(number) is tuple else self._meanings.of_event(*place)
         module = self._modules[id(what)]
         if not module.is_known and self._scope.decide(module.filename) is None:
             return None

@@ -52,15 +52,17 @@ def _generator_types() -> "dict[type, tuple[str, str]]":
 class Recoded:
     """What could not be exchanged.
 
-    `old_frames` (their code) and `old_generators` run code without probes, `left_out` are paths of files with code that
-    is another than their text's, and `has_old_makers` tells that functions without probes may still be made.
+    `old_frames` (their code) and `old_generators` run code without probes, `old_code` is that of both with its path,
+    `left_out` are paths of files with code that is another than their text's, and `has_old_makers` tells that functions
+    without probes may still be made.
     """
 
-    __slots__ = ("has_old_makers", "left_out", "old_frames", "old_generators")
+    __slots__ = ("has_old_makers", "left_out", "old_code", "old_frames", "old_generators")
 
     def __init__(self) -> None:
         self.old_frames: dict[int, CodeType] = {}  # by id
         self.old_generators: list[Callable[[], Any]] = []  # weak references
+        self.old_code: list[tuple[CodeType, str]] = []
         self.left_out: set[str] = set()
         self.has_old_makers = False
 
@@ -72,8 +74,13 @@ def add_probes(
     has_probes: "Callable[[CodeType], bool]",
     exchange: "Callable[[CodeType, CodeType, CodeType], bool]",
     with_captures: "Callable[[CodeType], CodeType | None]",
+    *,
+    all_or_none: bool,
 ) -> Recoded:
-    """Exchange the code of all functions in the scope. `arm`, `exchange` and `with_captures` are the backend's."""
+    """Exchange the code of all functions in the scope. `arm`, `exchange` and `with_captures` are the backend's.
+
+    With `all_or_none` nothing is exchanged where code that does not run can't have probes.
+    """
     done = Recoded()
     files: dict[str, _Counterparts | None] = {}
 
@@ -91,16 +98,13 @@ def add_probes(
             done.left_out.add(path)
         return other
 
+    exchanges = []
     for function, path in _find_functions(scope):
         code = function.__code__
-        if has_probes(code):
-            continue
-        other = with_captures(code) or with_probes(code, path)
+        other = None if has_probes(code) else with_captures(code) or with_probes(code, path)
         if other is not None:
-            try:
-                function.__code__ = other
-            except Exception:  # an audit hook may forbid it
-                done.left_out.add(path)
+            exchanges.append((function, other, path))
+    inner_exchanges = []  # of functions that running code makes from now on
     for code, path, generator in _find_running(scope):
         if has_probes(code):
             continue
@@ -108,23 +112,24 @@ def add_probes(
             done.old_frames[id(code)] = code
         else:
             done.old_generators.append(ref(generator))
-        _exchange_inner(code, path, has_probes, with_probes, exchange, done)
-    return done
-
-
-def _exchange_inner(
-    code: "CodeType",
-    path: str,
-    has_probes: "Callable[[CodeType], bool]",
-    with_probes: "Callable[[CodeType, str], CodeType | None]",
-    exchange: "Callable[[CodeType, CodeType, CodeType], bool]",
-    done: Recoded,
-) -> None:
-    """Let functions that running code makes from now on have probes."""
-    for inner in [each for each in code.co_consts if type(each) is _CODE and not has_probes(each)]:
-        other = with_probes(inner, path)
-        if other is None or not exchange(code, inner, other):
+        done.old_code.append((code, path))
+        for inner in [each for each in code.co_consts if type(each) is _CODE and not has_probes(each)]:
+            other = with_probes(inner, path)
+            if other is None:
+                done.has_old_makers = True
+            else:
+                inner_exchanges.append((code, inner, other))
+    if all_or_none and done.left_out:
+        return done
+    for function, other, path in exchanges:
+        try:
+            function.__code__ = other
+        except Exception:  # an audit hook may forbid it
+            done.left_out.add(path)
+    for code, inner, other in inner_exchanges:
+        if not exchange(code, inner, other):
             done.has_old_makers = True
+    return done
 
 
 def _find_functions(scope: "Scope") -> "Iterator[tuple[Any, str]]":

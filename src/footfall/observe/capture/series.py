@@ -31,6 +31,9 @@ if TYPE_CHECKING:
         ) -> tuple[frozenset[int], frozenset[Arc]]:
             """Return those of one probe of a text; None stands for what is in the file."""
 
+        def of_event(self, path: str, *what: Any) -> Found | None:
+            """Return those of a place of `monitoring.Series`: a line, or a branch's code, offset and destination."""
+
 
 __all__ = ["TracedSeries"]
 
@@ -81,7 +84,7 @@ class TracedSeries:
         if not self.blocks.n_open:
             self.findings.places.clear()
 
-    def _translate(self, place: "tuple[Any, Any]") -> "Found | None":
+    def _translate(self, place: "tuple[Any, ...]") -> "Found | None":
         path, (start, end) = place
         lines, branches = self._meanings.of_arc(path, start, end)
         return path, lines, branches

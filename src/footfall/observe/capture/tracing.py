@@ -1,4 +1,4 @@
-"""What blocks execute in code without probes (CPython 3.11, PyPy): by a trace function.
+"""What blocks execute in code without probes (CPython 3.11 to 3.13, PyPy): by a trace function.
 
 It is set in the thread that opens a block, while one is open there: other threads do not count. Every line that runs
 meanwhile in a file of the scope costs a call.
@@ -8,7 +8,7 @@ import _thread
 import sys
 
 from footfall.own_builtins import keep_builtins
-from footfall.pythons import traced_opcodes
+from footfall.pythons import YIELDS_STAND_AT_RESUME
 
 keep_builtins(globals())
 
@@ -177,7 +177,8 @@ def _trace_frame(frame: "FrameType", last: int) -> "Any":
 
 
 if sys.implementation.name == "cpython":
-    _YIELD_VALUE = traced_opcodes()["yield_value"]
+    _RESUME = (lambda: None).__code__.co_code[:1]  # a function begins by it
+    _YIELD_TO_RESUME = 0 if YIELDS_STAND_AT_RESUME else 2
 
     def _is_resumed(frame: "FrameType") -> bool:
         """Whether a frame that is called goes on: its RESUME says so by its argument."""
@@ -185,7 +186,8 @@ if sys.implementation.name == "cpython":
         return at >= 0 and frame.f_code.co_code[at + 1] != 0
 
     def _is_yield(frame: "FrameType", is_raising: bool) -> bool:
-        return frame.f_code.co_code[frame.f_lasti] == _YIELD_VALUE
+        at = frame.f_lasti + _YIELD_TO_RESUME
+        return frame.f_code.co_code[at : at + 1] == _RESUME
 
     def _is_phantom(frame: "FrameType") -> bool:
         return False
