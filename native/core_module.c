@@ -9,6 +9,8 @@
 #include "core/unseen.h"
 #include "engines/contexts.h"
 #include "engines/engine.h"
+#include "engines/file_tracers/frames.h"
+#include "engines/file_tracers/monitoring.h"
 #include "engines/function_contexts.h"
 #include "engines/monitoring/monitoring.h"
 #include "engines/probes/blocks.h"
@@ -26,6 +28,7 @@ module_traverse(PyObject *module, visitproc visit, void *arg)
 {
     module_state *state = get_state(module);
     int status = contexts_traverse(state, visit, arg);
+    Py_VISIT(state->traced_frames_type);
     if (status == 0) {
         status = function_contexts_traverse(state, visit, arg);
     }
@@ -44,6 +47,7 @@ module_clear(PyObject *module)
         state->engines[i]->clear(state);
     }
     contexts_clear(state);
+    Py_CLEAR(state->traced_frames_type);
     children_clear(state);
     return 0;
 }
@@ -80,6 +84,8 @@ static PyModuleDef_Slot module_slots[] = {
     {Py_mod_exec, probes_hooks_exec},
     {Py_mod_exec, blocks_exec},
     {Py_mod_exec, settrace_exec},
+    {Py_mod_exec, traced_frames_exec},
+    {Py_mod_exec, traced_frames_monitoring_exec},
     {Py_mod_exec, children_exec},
     {Py_mod_exec, sampler_exec},
     {Py_mod_exec, contexts_exec},

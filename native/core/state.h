@@ -20,9 +20,11 @@ typedef struct module_state {
     struct context_thread *context_threads; /* owned list; engines/thread_contexts.c: threads that began in a context */
     struct function_contexts
         *function_contexts; /* owned; engines/function_contexts.c: NULL when functions begin none */
+    PyTypeObject *traced_frames_type; /* owned; engines/file_tracers/frames.c */
     PyTypeObject *stand_in_type; /* owned; core/program_starts.c */
     Py_ssize_t code_events_slot; /* engines/code_extra.h: of the engine on sys.monitoring */
     Py_ssize_t traced_code_slot; /* of the engine on settrace */
+    Py_ssize_t armed_code_slot; /* of the tool for plugins' files */
     uint32_t n_starts; /* of engines: what an earlier one has left in a slot is not the present one's */
     const struct engine_functions *engines[MAX_ENGINES]; /* engines/engine.h: those that this version has */
     int n_engines;

@@ -72,21 +72,6 @@ context_label(PyObject *module, PyObject *Py_UNUSED(ignored))
     return Py_NewRef(rec->context_label);
 }
 
-PyDoc_STRVAR(running_context_doc,
-             "running_context($module, /)\n--\n\n"
-             "The number, in the record file, of the context that what runs in this thread or task belongs to; 0 is none.");
-
-static PyObject *
-running_context(PyObject *module, PyObject *Py_UNUSED(ignored))
-{
-    module_state *state = get_state(module);
-    uint32_t context_id = 0;
-    if (state->recorder != NULL && !context_is_other(state, &context_id)) {
-        context_id = state->recorder->context_id;
-    }
-    return PyLong_FromUnsignedLong(context_id);
-}
-
 static int
 flush_engines(module_state *state)
 {
@@ -260,7 +245,6 @@ record_after_fork(PyObject *module, PyObject *Py_UNUSED(ignored))
 static PyMethodDef contexts_methods[] = {
     {"context_bind", context_bind, METH_O, context_bind_doc},
     {"context_wrap_thread", context_wrap_thread, METH_O, context_wrap_thread_doc},
-    {"running_context", running_context, METH_NOARGS, running_context_doc},
     {"context_label", context_label, METH_NOARGS, context_label_doc},
     {"context_switch", context_switch, METH_O, context_switch_doc},
     {"context_switch_samples", context_switch_samples, METH_O, context_switch_samples_doc},

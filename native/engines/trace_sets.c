@@ -1,4 +1,4 @@
-/* trace_sets.c owns the layout of the settrace engine's two hash tables, both with open addressing and
+/* trace_sets.c owns the layout of the two hash tables of the settrace engine and of plugins' files, both with open addressing and
  * linear probing. It does not allocate the sets of pairs, nor know what the lines mean. */
 #include "engines/trace_sets.h"
 
@@ -97,6 +97,12 @@ grow(frame_lines *lines)
 int
 frame_lines_put(frame_lines *lines, const void *frame, int32_t last_line)
 {
+    return frame_lines_put_source(lines, frame, last_line, NULL);
+}
+
+int
+frame_lines_put_source(frame_lines *lines, const void *frame, int32_t last_line, void *source)
+{
     if (lines->n_used >= lines->n_slots / 2 && grow(lines) < 0) {
         return -1;
     }
@@ -106,6 +112,7 @@ frame_lines_put(frame_lines *lines, const void *frame, int32_t last_line)
         lines->n_used++;
     }
     place->last_line = last_line;
+    place->source = source;
     return 0;
 }
 

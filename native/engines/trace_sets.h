@@ -27,6 +27,7 @@ uint32_t pair_set_room(uint32_t n_expected);
 typedef struct frame_line {
     const void *frame; /* never dereferenced; NULL is an empty slot */
     int32_t last_line;
+    void *source; /* the caller's, never dereferenced here; NULL where it has none */
 } frame_line;
 
 typedef struct frame_lines {
@@ -40,6 +41,9 @@ frame_line *frame_lines_find(const frame_lines *lines, const void *frame);
 
 /* Set the frame's line. 0, or -1 when there is no memory. */
 int frame_lines_put(frame_lines *lines, const void *frame, int32_t last_line);
+
+/* The same, with what the frame runs for. */
+int frame_lines_put_source(frame_lines *lines, const void *frame, int32_t last_line, void *source);
 
 /* Forget an entry that frame_lines_find has found. */
 void frame_lines_remove(frame_lines *lines, frame_line *entry);

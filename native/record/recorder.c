@@ -518,56 +518,24 @@ record_imported(PyObject *module, PyObject *args)
     Py_RETURN_NONE;
 }
 
-PyDoc_STRVAR(record_tracer_doc, "record_tracer($module, path, tracer, /)\n--\n\n"
-                                "Note by which plugin's file tracer a file is measured; \"\" is none any more.");
-
-static PyObject *
-record_tracer(PyObject *module, PyObject *args)
+int
+recorder_add_tracer(recorder *rec, PyObject *path, PyObject *tracer)
 {
-    PyObject *path; // borrowed
-    const char *tracer;
-    if (!PyArg_ParseTuple(args, "Us:record_tracer", &path, &tracer)) {
-        return NULL;
-    }
-    recorder *rec = get_state(module)->recorder;
     uint32_t file = 0;
-    if (rec == NULL || rec->is_off) {
-        Py_RETURN_NONE;
+    if (rec->is_off) {
+        return 0;
     }
-    if (file_id(rec, path, path, &file) < 0) {
-        return NULL;
+    Py_ssize_t size = 0;
+    const char *name = PyUnicode_AsUTF8AndSize(tracer, &size); // borrowed
+    if (name == NULL || file_id(rec, path, path, &file) < 0) {
+        return -1;
     }
-    size_t size = strlen(tracer);
-    unsigned char *payload = reserve(rec, 12 + size);
+    unsigned char *payload = reserve(rec, 12 + (size_t)size);
     if (payload != NULL) {
-        maplog_put_bytes(maplog_put_u32(maplog_put_u32(payload, file), 0), tracer, (uint32_t)size);
+        maplog_put_bytes(maplog_put_u32(maplog_put_u32(payload, file), 0), name, (uint32_t)size);
         maplog_commit(&rec->log, payload, RECORD_TRACER);
     }
-    Py_RETURN_NONE;
-}
-
-PyDoc_STRVAR(record_pair_doc,
-             "record_pair($module, path, context_id, start, end, with_arcs, /)\n--\n\n"
-             "Record that line `end` of a file ran in a context (`running_context`), after line `start`.\n\n"
-             "As in a TRACE entry; 0 is no line.");
-
-static PyObject *
-record_pair(PyObject *module, PyObject *args)
-{
-    PyObject *path; // borrowed
-    unsigned int context_id;
-    int start;
-    int end;
-    int with_arcs;
-    if (!PyArg_ParseTuple(args, "UIiip:record_pair", &path, &context_id, &start, &end, &with_arcs)) {
-        return NULL;
-    }
-    recorder *rec = get_state(module)->recorder;
-    uint64_t pair = (uint64_t)(uint32_t)end << 32 | (uint32_t)start;
-    if (rec != NULL && pair != 0) {
-        recorder_add_trace_pairs(rec, path, path, &pair, 1, 1, with_arcs ? TRACE_HAS_ARCS : 0, context_id);
-    }
-    Py_RETURN_NONE;
+    return 0;
 }
 
 PyDoc_STRVAR(record_close_doc, "record_close($module, /)\n--\n\n"
@@ -593,8 +561,6 @@ record_close(PyObject *module, PyObject *Py_UNUSED(ignored))
 }
 
 static PyMethodDef recorder_methods[] = {
-    {"record_tracer", record_tracer, METH_VARARGS, record_tracer_doc},
-    {"record_pair", record_pair, METH_VARARGS, record_pair_doc},
     {"record_imported", record_imported, METH_VARARGS, record_imported_doc},
     {"record_close", record_close, METH_NOARGS, record_close_doc},
     {"record_open", record_open, METH_VARARGS, record_open_doc},

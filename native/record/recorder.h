@@ -66,6 +66,9 @@ int recorder_add_events(recorder *rec, enum record_kind kind, uint32_t id, uint3
 void recorder_add_event(recorder *rec, enum record_kind kind, uint32_t id, uint32_t context_id, uint32_t place,
                         unsigned char flags);
 
+/* Note by which plugin's file tracer (str) a file is measured; "" is none any more. 0, or -1 with an exception. */
+int recorder_add_tracer(recorder *rec, PyObject *path, PyObject *tracer);
+
 /* Record a message with its slug. Whether that could be done: 1 or 0. */
 int recorder_add_message(recorder *rec, const char *slug, const char *text);
 

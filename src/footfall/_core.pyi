@@ -2,7 +2,9 @@
 
 from collections.abc import Callable
 from types import CodeType, FrameType
-from typing import Any, TypeVar
+from typing import Any, Never, TypeVar
+
+from footfall.observe.file_tracers.files import FileTracers
 
 _Result = TypeVar("_Result")
 
@@ -20,12 +22,6 @@ def record_message(slug: str, text: str, /) -> bool:
 
 def record_imported(path: str, absolute_path: str, /) -> None:
     """Note a file whose module was imported before measuring began."""
-
-def record_tracer(path: str, tracer: str, /) -> None:
-    """Note by which plugin's file tracer a file is measured; "" is none any more."""
-
-def record_pair(path: str, context_id: int, start: int, end: int, with_arcs: bool, /) -> None:
-    """Record that line `end` of a file ran in a context (`running_context`), after line `start`; 0 is no line."""
 
 def record_close() -> bytes | None:
     """Close a record file that was opened late (flag 2) and return its directory, else None.
@@ -98,8 +94,37 @@ def probes_wrap_loads(
 def settrace_ask_again(filename: str, /) -> None:
     """Forget what was decided about a file, for code of it that has not run yet."""
 
-def settrace_start(decide: Callable[[str], str | None], with_arcs: bool, only_new: bool, /) -> None:
-    """Trace all threads; measure files for which `decide(co_filename)` gives a path."""
+def settrace_start(
+    decide: Callable[[str], Any], with_arcs: bool, only_new: bool, traced_frames: TracedFrames | None, /
+) -> None:
+    """Trace all threads; measure files for which `decide(co_filename)` gives a path.
+
+    Where it gives a TracedFile, `traced_frames` record it.
+    """
+
+class TracedFrames:
+    """Frames of files that plugins of coverage.py measure; `traced_frames` makes it."""
+
+    def __new__(cls) -> Never:
+        """There is no other way to make one."""
+
+    def switch_off(self, plugin: object, /) -> None:
+        """Drop the results of a plugin that has failed, and ask it no more."""
+
+def traced_frames_monitor(
+    frames: TracedFrames, tool_id: int, local_events: int, global_events: int, /
+) -> dict[str, Callable[..., Any]]:
+    """Return the callbacks of a tool of sys.monitoring, by the names of their events.
+
+    PY_START is to be on everywhere. The events are switched on when the first frame of a file counts, the local
+    ones in each code object of which one does.
+    """
+
+def traced_frames(files: FileTracers, undecided: object, with_arcs: bool, /) -> TracedFrames:
+    """Return the frames of the files that `files` finds; it knows none yet.
+
+    `undecided` is what its `look_up` returns where it can't tell. A record file must be open.
+    """
 
 def settrace_stop() -> None:
     """Trace no thread any more. Does nothing when the engine does not run."""
@@ -117,9 +142,6 @@ def context_bind(label: str, /) -> None:
 
 def context_wrap_thread(function: Callable[..., Any], /) -> Callable[..., Any]:
     """Return a look-alike of `function` that runs in the label that the caller is bound to now."""
-
-def running_context() -> int:
-    """The number, in the record file, of the context that what runs in this thread or task belongs to; 0 is none."""
 
 def function_contexts_start(label_of: Callable[..., str | None], is_waiting: bool, /) -> None:
     """Let functions named test* and runTest begin the context `label_of(code, globals[, self])`, None for none.

@@ -13,6 +13,7 @@
 #include "engines/context_labels.h"
 #include "engines/decision.h"
 #include "engines/engine.h"
+#include "engines/file_tracers/frames.h"
 #include "engines/function_contexts.h"
 #include "engines/other_context_events.h"
 #include "engines/probes/probes.h"
@@ -27,16 +28,13 @@
 #define UNITS_PER_PAIR 4 /* a guess: code units for each pair of lines that will run */
 #define NO_LINE 0 /* `from` of a pair of which only the line is known */
 
-/* What a listener gets of a frame: observe/file_tracers/listener.py. */
-enum { FRAME_BEGINS = 0, FRAME_GOES_ON = 1, FRAME_AT_LINE = 2, FRAME_ENDS = 3, FRAME_YIELDS = 4 };
-
 /* What a measured code object carries in its co_extra slot. */
 typedef struct traced_code {
     pair_set pairs;
     other_context_pairs *other_pairs; /* owned list */
     PyObject *bytecode; /* owned: bytes, without instrumentation */
     PyObject *filename; /* owned: co_filename */
-    PyObject *listener; /* owned: called for the frames of a plugin's file, in place of recording; else NULL */
+    traced_file *plugin_file; /* borrowed from the engine's `traced_frames`, which record its frames; else NULL */
     uint32_t start; /* of the engine that it is of */
     uint32_t generation; /* the recorder's when registered */
     int is_dirty; /* in the list of code objects with a pair in this context */
@@ -45,7 +43,8 @@ typedef struct traced_code {
 } traced_code;
 
 struct settrace {
-    PyObject *decide; /* owned: scope decision, str -> str | None, or a listener for a plugin's file */
+    PyObject *decide; /* owned: scope decision, str -> str | None, or a TracedFile for a plugin's file */
+    traced_frames *traced_frames; /* owned; NULL where there are no plugins */
     PyObject *decisions; /* owned: dict co_filename -> the same */
     PyObject *function; /* owned: the trace function as the program sees it */
     PyObject *f_trace; /* owned: the interned name */
@@ -90,7 +89,6 @@ free_traced_code(void *extra)
         return;
     }
     Py_CLEAR(traced->bytecode);
-    Py_CLEAR(traced->listener);
     other_context_pairs_free(&traced->other_pairs);
     if (traced->is_dirty) {
         traced->is_orphan = 1; /* its pairs are still to be recorded when the context ends */
@@ -126,6 +124,7 @@ static void
 free_settrace(struct settrace *engine)
 {
     Py_CLEAR(engine->decide);
+    Py_CLEAR(engine->traced_frames);
     Py_CLEAR(engine->decisions);
     Py_CLEAR(engine->function);
     Py_CLEAR(engine->f_trace);
@@ -245,12 +244,16 @@ register_code(module_state *state, PyCodeObject *code)
         traced->start = state->settrace->start;
         traced->filename = Py_NewRef(code->co_filename);
         traced->bytecode = PyCode_GetCode(code);
-        if (traced->bytecode != NULL && !PyUnicode_Check(path)) {
-            traced->listener = Py_NewRef(path);
+        int is_plugins = state->settrace->traced_frames != NULL && !PyUnicode_Check(path);
+        if (is_plugins) {
+            traced->plugin_file = traced_frames_file(state->settrace->traced_frames, path);
         }
-        else if (traced->bytecode == NULL
-                 || begin_set(state, code, traced, (uint32_t)PyBytes_GET_SIZE(traced->bytecode) / 2 / UNITS_PER_PAIR)
-                        < 0) {
+        if (traced->bytecode == NULL || (is_plugins && traced->plugin_file == NULL)) {
+            free_traced_code(traced);
+            return NULL;
+        }
+        if (!is_plugins
+            && begin_set(state, code, traced, (uint32_t)PyBytes_GET_SIZE(traced->bytecode) / 2 / UNITS_PER_PAIR) < 0) {
             free_traced_code(traced);
             return NULL;
         }
@@ -472,28 +475,32 @@ on_return(module_state *state, PyFrameObject *frame, PyCodeObject *code, traced_
     return add_pair(state, code, traced, last, -code->co_firstlineno);
 }
 
-/* Tell the listener of a plugin's file, which catches what the plugin raises. What comes up all the same is the
- * program's (a signal handler's), and is raised there. */
+/* An event in a frame of a plugin's file. What the plugin raises is caught; what comes up all the same is the program's (a
+ * signal handler's), and is raised there. */
 static int
-tell_listener(module_state *state, PyFrameObject *frame, traced_code *traced, int what)
+tell_plugin(module_state *state, PyFrameObject *frame, traced_code *traced, int what)
 {
     struct settrace *engine = state->settrace;
     if (what == PyTrace_CALL && set_f_trace(state, frame) < 0) {
         return -1;
     }
-    long event = what == PyTrace_CALL      ? (is_going_on(frame, traced) ? FRAME_GOES_ON : FRAME_BEGINS)
-                 : what == PyTrace_LINE    ? FRAME_AT_LINE
-                 : is_yield(frame, traced) ? FRAME_YIELDS
-                                           : FRAME_ENDS;
-    PyObject *number = PyLong_FromLong(event); // owned
-    if (number == NULL) {
-        return -1;
-    }
-    PyObject *listener = Py_NewRef(traced->listener); // owned
+    traced_frames *frames = (traced_frames *)Py_NewRef(engine->traced_frames); // owned
+    int status = 0;
     enter(state);
-    PyObject *result = PyObject_CallFunctionObjArgs(listener, (PyObject *)frame, number, NULL); // owned
+    if (what == PyTrace_CALL) {
+        PyCodeObject *code = PyFrame_GetCode(frame); // owned
+        int32_t last = is_going_on(frame, traced) ? PyFrame_GetLineNumber(frame) : -code->co_firstlineno;
+        status = traced_frames_begin(frames, traced->plugin_file, frame, last);
+        Py_DECREF(code);
+    }
+    else if (what == PyTrace_LINE) {
+        status = traced_frames_line(frames, frame);
+    }
+    else {
+        traced_frames_end(frames, frame, !is_yield(frame, traced));
+    }
     PyObject *type = NULL, *error = NULL, *traceback = NULL; // owned
-    if (result == NULL) {
+    if (status < 0) {
         PyErr_Fetch(&type, &error, &traceback);
         PyErr_NormalizeException(&type, &error, &traceback);
         if (error != NULL && !PyErr_GivenExceptionMatches(error, PyExc_RecursionError)) {
@@ -503,9 +510,7 @@ tell_listener(module_state *state, PyFrameObject *frame, traced_code *traced, in
     Py_XDECREF(type);
     Py_XDECREF(error);
     Py_XDECREF(traceback);
-    Py_XDECREF(result);
-    Py_DECREF(number);
-    Py_DECREF(listener);
+    Py_DECREF(frames);
     return leave(state, engine);
 }
 
@@ -532,10 +537,10 @@ trace(PyObject *function, PyFrameObject *frame, int what, PyObject *Py_UNUSED(ar
     traced_code *traced = traced_code_of(state, code, what);
     int status = traced == NULL ? -1 : 0;
     if (is_measured(traced)) {
-        status = traced->listener != NULL ? tell_listener(state, frame, traced, what)
-                 : what == PyTrace_CALL   ? on_call(state, frame, code, traced)
-                 : what == PyTrace_LINE   ? on_line(state, frame, code, traced)
-                                          : on_return(state, frame, code, traced);
+        status = traced->plugin_file != NULL ? tell_plugin(state, frame, traced, what)
+                 : what == PyTrace_CALL      ? on_call(state, frame, code, traced)
+                 : what == PyTrace_LINE      ? on_line(state, frame, code, traced)
+                                             : on_return(state, frame, code, traced);
     }
     if (status < 0 && state->settrace == engine) {
         fail(state); /* else it was stopped by another thread */
@@ -625,9 +630,9 @@ trace_all_threads(Py_tracefunc function, PyObject *argument)
 }
 
 PyDoc_STRVAR(settrace_start_doc,
-             "settrace_start($module, decide, with_arcs, only_new, /)\n--\n\n"
+             "settrace_start($module, decide, with_arcs, only_new, traced_frames, /)\n--\n\n"
              "Trace all threads; measure files for which `decide(co_filename)` gives a path.\n\n"
-             "The record file must be open.");
+             "Where it gives a TracedFile, `traced_frames`, else None, record it. The record file must be open.");
 
 static PyObject *
 settrace_start(PyObject *module, PyObject *args)
@@ -636,7 +641,12 @@ settrace_start(PyObject *module, PyObject *args)
     PyObject *decide; // borrowed
     int with_arcs;
     int only_new;
-    if (!PyArg_ParseTuple(args, "Opp:settrace_start", &decide, &with_arcs, &only_new)) {
+    PyObject *frames; // borrowed
+    if (!PyArg_ParseTuple(args, "OppO:settrace_start", &decide, &with_arcs, &only_new, &frames)) {
+        return NULL;
+    }
+    if (frames != Py_None && !Py_IS_TYPE(frames, state->traced_frames_type)) {
+        PyErr_SetString(PyExc_TypeError, "traced_frames is a TracedFrames or None");
         return NULL;
     }
     if (state->recorder == NULL || state->settrace != NULL) {
@@ -651,6 +661,7 @@ settrace_start(PyObject *module, PyObject *args)
     engine->with_arcs = with_arcs;
     engine->only_new = only_new;
     engine->decide = Py_NewRef(decide);
+    engine->traced_frames = frames == Py_None ? NULL : (traced_frames *)Py_NewRef(frames);
     engine->decisions = PyDict_New();
     engine->f_trace = PyUnicode_InternFromString("f_trace");
     engine->function = PyCFunction_New(&trace_function, module);
@@ -693,6 +704,7 @@ settrace_traverse(module_state *state, visitproc visit, void *arg)
     struct settrace *engine = state->settrace;
     if (engine != NULL) {
         Py_VISIT(engine->decide);
+        Py_VISIT(engine->traced_frames);
         Py_VISIT(engine->decisions);
         Py_VISIT(engine->function);
     }

@@ -31,9 +31,10 @@ keep_builtins(globals())
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
+    from footfall._core import TracedFrames
     from footfall.observe.file_tracers.files import MadePlugins
-    from footfall.observe.file_tracers.frames import TracedFrames
-    from footfall.observe.file_tracers.sinks import Sink
 
 __all__ = [
     "begin_contexts",
@@ -168,16 +169,22 @@ def begin_contexts(settings: Settings, scope: Scope, engine: int) -> None:
         function_contexts.start(is_main_awaited=engine == ENGINE_PROBES)
 
 
-def watch_files(settings: Settings, scope: Scope, made: "MadePlugins | None" = None) -> "TracedFrames":
-    """Let coverage.py's plugins, described or `made`, take files before they are measured as Python."""
-    from footfall.observe.file_tracers.files import FileTracers
-    from footfall.observe.file_tracers.frames import TracedFrames
-    from footfall.observe.file_tracers.sinks import CoreSink, PureSink
+def watch_files(settings: Settings, scope: Scope, made: "MadePlugins | None" = None) -> "Any":
+    """Let coverage.py's plugins, described or `made`, take files before they are measured as Python.
 
-    scope.file_tracers = FileTracers(settings, scope, made)
-    sink: Sink = CoreSink(settings.branch) if sys.implementation.name == "cpython" else PureSink()
-    frames = TracedFrames(scope.file_tracers, sink, settings.branch)
-    os.register_at_fork(after_in_child=frames.after_fork)
+    Returns the frames of these files: `_core.TracedFrames`, on PyPy its namesake. On CPython a record must be open.
+    """
+    from footfall.observe.file_tracers.files import UNDECIDED, FileTracers
+
+    files = scope.file_tracers = FileTracers(settings, scope, made)
+    if sys.implementation.name != "cpython":
+        from footfall.observe.pypy.traced_frames import TracedFrames
+
+        return TracedFrames(files, settings.branch)
+    from footfall import _core
+
+    frames = _core.traced_frames(files, UNDECIDED, settings.branch)
+    files.on_failure.append(frames.switch_off)
     return frames
 
 

@@ -6,6 +6,7 @@ stays the program's own. A program that sets another trace function takes its th
 
 import sys
 
+from footfall.observe.module_names import find_running_namespace
 from footfall.observe.own_modules import load_own
 from footfall.observe.thread_starts import wrap_thread_functions
 from footfall.own_builtins import keep_builtins
@@ -17,12 +18,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
-    from footfall.observe.file_tracers.frames import TracedFrames
+    from footfall._core import TracedFrames
+    from footfall.observe.file_tracers.files import FileTracers
+    from footfall.observe.pypy.traced_frames import TracedFrames as PyPyFrames
     from footfall.observe.scope import Scope
     from footfall.settings import Settings
 
     Decide = Callable[[str], Any]
-    """The path of a file that is measured, None, or a listener to the frames of a plugin's file."""
+    """The path of a file that is measured, None, or the TracedFile that a plugin's is."""
 
 __all__ = ["ask_again", "start", "start_with_probes"]
 
@@ -34,7 +37,7 @@ def start(
     scope: "Scope",
     is_late: bool = False,
     only_new: bool = False,
-    traced_frames: "TracedFrames | None" = None,
+    traced_frames: "TracedFrames | PyPyFrames | None" = None,
 ) -> None:
     """Trace every thread from now on. On CPython the record file must be open.
 
@@ -44,14 +47,23 @@ def start(
     if sys.implementation.name != "cpython":
         from footfall.observe.pypy import settrace as pypy_settrace
 
-        pypy_settrace.start(settings, scope, is_late, only_new, traced_frames)
+        frames: Any = traced_frames
+        pypy_settrace.start(settings, scope, is_late, only_new, frames)
         return
     decide: Decide = scope.decide
-    if traced_frames is not None:
-        from footfall.observe.file_tracers.listener import deciding
+    if scope.file_tracers is not None and traced_frames is not None:
+        decide = _deciding(scope.decide, scope.file_tracers)
+    _start_in_core(decide, settings.branch, only_new, traced_frames)
 
-        decide = deciding(scope.decide, traced_frames)
-    _start_in_core(decide, settings.branch, only_new)
+
+def _deciding(decide: "Callable[[str], str | None]", files: "FileTracers") -> "Decide":
+    """Return `decide`, with the TracedFile of a file that a plugin measures."""
+
+    def decide_or_find(filename: str) -> "Any":
+        traced = files.find(filename, find_running_namespace(filename))
+        return decide(filename) if traced is None else traced
+
+    return decide_or_find
 
 
 def start_with_probes(decide: "Callable[[str], str | None]", branch: bool) -> None:
@@ -62,11 +74,11 @@ def start_with_probes(decide: "Callable[[str], str | None]", branch: bool) -> No
         _start_in_core(decide, branch)
 
 
-def _start_in_core(decide: "Decide", branch: bool, only_new: bool = False) -> None:
+def _start_in_core(decide: "Decide", branch: bool, only_new: bool = False, traced_frames: "Any" = None) -> None:
     global _has_followed
     from footfall import _core
 
-    _core.settrace_start(decide, branch, only_new)
+    _core.settrace_start(decide, branch, only_new, traced_frames)
     if not _has_followed:
         _has_followed = True
         wrap_thread_functions(_core.children_wrap, _core.settrace_wrap_thread)

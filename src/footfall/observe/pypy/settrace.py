@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from types import CodeType, FrameType
     from typing import Any
 
-    from footfall.observe.file_tracers.frames import TracedFrames
+    from footfall.observe.pypy.traced_frames import TracedFrames
     from footfall.observe.scope import Scope
     from footfall.settings import Settings
 

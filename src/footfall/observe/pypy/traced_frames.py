@@ -1,9 +1,13 @@
-"""What frames of traced files run, as pairs of lines of their sources: the same pairs as coverage.py's C tracer.
+"""What frames of plugins' files run, on PyPy, as pairs of lines of their sources: as coverage.py's C tracer has them.
 
-An engine tells of each frame that it begins, comes to a line, ends; lines are asked of the plugin then.
+The engine tells of each frame that it begins, comes to a line, ends; lines are asked of the plugin then.
+native/engines/file_tracers/frames.c is the same on CPython.
 """
 
+import os
+
 from footfall.observe.file_tracers.files import FileTracers, Plugin, TracedFile
+from footfall.observe.pypy import contexts, recorder
 from footfall.own_builtins import keep_builtins
 
 keep_builtins(globals())
@@ -13,8 +17,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from types import FrameType
     from typing import Any, Protocol
-
-    from footfall.observe.file_tracers.sinks import Sink
 
     _Running = list[Any]
     """The traced file, the path of the frame's source, what was seen of that, and the line that the frame was at."""
@@ -38,19 +40,17 @@ class TracedFrames:
     of ours but where something is new.
     """
 
-    def __init__(self, files: FileTracers, sink: "Sink", with_arcs: bool) -> None:
+    def __init__(self, files: FileTracers, with_arcs: bool) -> None:
         self.files = files
-        self._sink = sink
         self._seen: dict[str, set[tuple[int, int, int]]] = {}
         self._noted: dict[str, Plugin] = {}
         self.begin, self.line, self.end = self._functions(with_arcs)
         files.on_failure.append(self._forget)
+        os.register_at_fork(after_in_child=self._after_fork)
 
     def _functions(self, with_arcs: bool) -> "tuple[Begin, Line, End]":
         running: dict[int, _Running] = {}
         seen_of = self._seen
-        context = self._sink.context
-        record = self._sink.add
         files = self.files
 
         def begin(frame: "FrameType", traced: TracedFile, last: int) -> bool:
@@ -98,11 +98,11 @@ class TracedFrames:
                 return
             if first == -1 or first > last:
                 return
-            number = context()
+            number = _context()
             for line in (first,) if first == last else range(first, last + 1):
                 key = (number, before if with_arcs else 0, line)
                 if key not in seen:
-                    record(path, *key)
+                    _record(path, *key)
                     seen.add(key)
                 before = line
             state[3] = before
@@ -112,9 +112,9 @@ class TracedFrames:
             state = running.pop(id(frame), None)
             if state is None or not with_arcs or not is_left or not state[0].plugin.is_on:
                 return
-            key = (context(), state[3], -frame.f_code.co_firstlineno)
+            key = (_context(), state[3], -frame.f_code.co_firstlineno)
             if key not in state[2]:
-                record(state[1], *key)
+                _record(state[1], *key)
                 state[2].add(key)
 
         return begin, line, end
@@ -122,19 +122,40 @@ class TracedFrames:
     def _note(self, path: str, plugin: Plugin) -> set[tuple[int, int, int]]:
         """Record a source that a frame runs for as the first; return what will have been seen of it."""
         self._noted[path] = plugin
-        self._sink.note(path, plugin.name)
+        _note_plugin(path, plugin.name)
         return self._seen.setdefault(path, set())
 
-    def after_fork(self) -> None:
+    def _after_fork(self) -> None:
         """The child of a fork has a record of its own."""
         for seen in self._seen.values():
             seen.clear()
         for path, plugin in self._noted.items():
             if plugin.is_on:
-                self._sink.note(path, plugin.name)
+                _note_plugin(path, plugin.name)
 
     def _forget(self, plugin: Plugin) -> None:
         """Drop the results of a plugin that has failed."""
         for path, noted in self._noted.items():
             if noted is plugin:
-                self._sink.note(path, "")
+                _note_plugin(path, "")
+
+
+def _context() -> int:
+    """The number of the context that what runs belongs to; 0 is none."""
+    current = recorder.PureRecorder.current
+    if current is None:
+        return 0
+    other = contexts.context_of_other_work(current)
+    return current.context_id if other is None else other
+
+
+def _note_plugin(path: str, name: str) -> None:
+    """Record by which plugin a file is measured; "": by none any more."""
+    if recorder.PureRecorder.current is not None:
+        recorder.PureRecorder.current.add_tracer(path, name)
+
+
+def _record(path: str, context: int, start: int, end: int) -> None:
+    """Record that line `end` ran, after line `start`; 0 is no line."""
+    if recorder.PureRecorder.current is not None:
+        recorder.PureRecorder.current.add_trace_pairs(path, path, context, [end << 32 | start & 0xFFFFFFFF])

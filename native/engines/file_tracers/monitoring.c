@@ -1,0 +1,357 @@
+/* file_tracers/monitoring.c has the callbacks of a tool of sys.monitoring of its own, whose events are those that sys.settrace
+ * gives. Every code object is looked at once, when it first begins; those of other files never again. Line events are on in the
+ * code objects of which a frame counted, and they stay on: what lines a frame runs is up to the plugin each time. */
+#include "engines/file_tracers/monitoring.h"
+
+#include "compat/versions.h"
+#include "core/room.h"
+#include "engines/code_extra.h"
+#include "engines/file_tracers/frames.h"
+
+#include <frameobject.h>
+#include <opcode.h>
+
+/* From where a frame that yields stands to the RESUME after it. */
+#define YIELD_TO_RESUME_BYTES (YIELDS_STAND_AT_RESUME ? 0 : 2)
+
+/* What finding out about a file calls in Python, plugins aside, is some ten levels deep. */
+#define ROOM 200
+
+enum answer { IS_KNOWN, IS_NONE, IS_UNDECIDED, HAS_FAILED };
+
+static PyObject *
+disable(const traced_frames *frames)
+{
+    return Py_NewRef(frames->disable);
+}
+
+/* Ask what code of a file is to a plugin, for the frame that begins. */
+static enum answer
+look_up(traced_frames *frames, PyObject *filename, traced_file **file)
+{
+    PyObject *namespace = PyEval_GetGlobals(); // borrowed
+    PyObject *name = PyUnicode_FromString("look_up"); // owned
+    if (name == NULL) {
+        return HAS_FAILED;
+    }
+    room_change(ROOM);
+    PyObject *traced =
+        PyObject_CallMethodObjArgs(frames->files, name, filename, namespace == NULL ? Py_None : namespace,
+                                   NULL); // owned
+    room_change(-ROOM);
+    Py_DECREF(name);
+    if (traced == NULL || traced == frames->undecided) {
+        Py_XDECREF(traced);
+        return traced == NULL ? HAS_FAILED : IS_UNDECIDED;
+    }
+    *file = traced == Py_None ? NULL : traced_frames_file(frames, traced);
+    int is_failed = traced != Py_None && *file == NULL;
+    Py_DECREF(traced);
+    PyObject *address = is_failed ? NULL : PyLong_FromVoidPtr(*file); // owned
+    int status = address == NULL ? -1 : PyDict_SetItem(frames->known, filename, address);
+    Py_XDECREF(address);
+    return status < 0 ? HAS_FAILED : *file == NULL ? IS_NONE : IS_KNOWN;
+}
+
+static enum answer
+file_of(traced_frames *frames, PyObject *code, traced_file **file)
+{
+    PyObject *filename = ((PyCodeObject *)code)->co_filename; // borrowed
+    PyObject *known = PyDict_GetItemWithError(frames->known, filename); // borrowed
+    if (known == NULL) {
+        return PyErr_Occurred() ? HAS_FAILED : look_up(frames, filename, file);
+    }
+    *file = PyLong_AsVoidPtr(known);
+    return *file == NULL ? IS_NONE : IS_KNOWN;
+}
+
+/* The frame that an event is of. Borrowed; NULL where the code is not Python's, which has no frame. */
+static PyFrameObject *
+frame_of(PyObject *code)
+{
+    PyFrameObject *frame = PyEval_GetFrame(); // borrowed
+    if (frame == NULL) {
+        return NULL;
+    }
+    PyCodeObject *own = PyFrame_GetCode(frame); // owned
+    Py_DECREF(own); /* the frame holds it */
+    return (PyObject *)own == code ? frame : NULL;
+}
+
+/* As the value of a co_extra slot that has no memory of its own. */
+static void *
+armed_mark(const traced_frames *frames)
+{
+    return (void *)(((uintptr_t)frames->start << 1) | 1);
+}
+
+static void
+free_nothing(void *Py_UNUSED(extra))
+{
+}
+
+/* Switch the events on that tell of the frames of a code object. 0, or -1 with an exception. */
+static int
+arm(traced_frames *frames, PyObject *code)
+{
+    void *extra = NULL;
+    if (PyUnstable_Code_GetExtra(code, frames->armed_slot, &extra) < 0) {
+        return -1;
+    }
+    if (extra == armed_mark(frames)) {
+        return 0;
+    }
+    PyObject *result =
+        PyObject_CallFunctionObjArgs(frames->arming, frames->tool_id, code, frames->local_events, NULL); // owned
+    if (result != NULL && frames->global_events != NULL) {
+        PyObject *events = frames->global_events; // owned
+        frames->global_events = NULL;
+        Py_SETREF(result, PyObject_CallFunctionObjArgs(frames->set_events, frames->tool_id, events, NULL));
+        Py_DECREF(events);
+    }
+    Py_XDECREF(result);
+    return result == NULL ? -1 : code_extra_set(code, frames->armed_slot, armed_mark(frames));
+}
+
+static PyObject *
+on_start(PyObject *self, PyObject *const *args, Py_ssize_t Py_UNUSED(n_args))
+{
+    traced_frames *frames = (traced_frames *)self;
+    traced_file *file = NULL;
+    switch (file_of(frames, args[0], &file)) {
+    case HAS_FAILED:
+        return NULL;
+    case IS_UNDECIDED:
+        Py_RETURN_NONE;
+    case IS_NONE:
+        return disable(frames);
+    case IS_KNOWN:
+        break;
+    }
+    PyFrameObject *frame = frame_of(args[0]); // borrowed
+    if (frame == NULL || !file->is_on || (file->sources == NULL && file->only == NULL)) {
+        return disable(frames);
+    }
+    int counts = traced_frames_begin(frames, file, frame, -((PyCodeObject *)args[0])->co_firstlineno);
+    if (counts < 0 || (counts && arm(frames, args[0]) < 0)) {
+        return NULL;
+    }
+    Py_RETURN_NONE;
+}
+
+static PyObject *
+on_resume(PyObject *self, PyObject *const *args, Py_ssize_t Py_UNUSED(n_args))
+{
+    traced_frames *frames = (traced_frames *)self;
+    traced_file *file = NULL;
+    enum answer answer = file_of(frames, args[0], &file);
+    PyFrameObject *frame = frame_of(args[0]); // borrowed
+    if (answer == HAS_FAILED
+        || (answer == IS_KNOWN && frame != NULL
+            && traced_frames_begin(frames, file, frame, PyFrame_GetLineNumber(frame)) < 0)) {
+        return NULL;
+    }
+    Py_RETURN_NONE;
+}
+
+/* The bytecode of a frame, without instrumentation. Owned; NULL, without an exception, where there is no memory. */
+static PyObject *
+bytecode_of(PyFrameObject *frame)
+{
+    PyCodeObject *code = PyFrame_GetCode(frame); // owned
+    PyObject *bytecode = PyCode_GetCode(code); // owned
+    Py_DECREF(code);
+    if (bytecode == NULL) {
+        PyErr_Clear();
+    }
+    return bytecode;
+}
+
+/* Whether the byte at a place of the bytecode is `value`; 0 outside of it. */
+static int
+is_byte(PyObject *bytecode, Py_ssize_t at, unsigned char value)
+{
+    return at >= 0 && at < PyBytes_GET_SIZE(bytecode) && (unsigned char)PyBytes_AS_STRING(bytecode)[at] == value;
+}
+
+/* Whether a frame that stands at a RESUME begins there: its argument says so. */
+static int
+begins(PyFrameObject *frame)
+{
+    PyObject *bytecode = bytecode_of(frame); // owned
+    int is_beginning = bytecode != NULL && is_byte(bytecode, (Py_ssize_t)PyFrame_GetLasti(frame) + 1, 0);
+    Py_XDECREF(bytecode);
+    return is_beginning;
+}
+
+static PyObject *
+on_throw(PyObject *self, PyObject *const *args, Py_ssize_t Py_UNUSED(n_args))
+{
+    traced_frames *frames = (traced_frames *)self;
+    traced_file *file = NULL;
+    enum answer answer = file_of(frames, args[0], &file);
+    PyFrameObject *frame = answer == IS_KNOWN ? frame_of(args[0]) : NULL; // borrowed
+    if (answer == HAS_FAILED) {
+        return NULL;
+    }
+    if (frame != NULL) {
+        int32_t last = begins(frame) ? -((PyCodeObject *)args[0])->co_firstlineno : PyFrame_GetLineNumber(frame);
+        if (traced_frames_begin(frames, file, frame, last) < 0) {
+            return NULL;
+        }
+    }
+    Py_RETURN_NONE;
+}
+
+/* The running frame is at a line. */
+static PyObject *
+tell_line(traced_frames *frames)
+{
+    PyFrameObject *frame = PyEval_GetFrame(); // borrowed
+    if (frame != NULL && traced_frames_line(frames, frame) < 0) {
+        return NULL;
+    }
+    Py_RETURN_NONE;
+}
+
+static PyObject *
+on_line(PyObject *self, PyObject *const *Py_UNUSED(args), Py_ssize_t Py_UNUSED(n_args))
+{
+    return tell_line((traced_frames *)self);
+}
+
+/* A jump back to the line that it is on is a line event as well, as for sys.settrace. */
+static PyObject *
+on_jump(PyObject *self, PyObject *const *args, Py_ssize_t Py_UNUSED(n_args))
+{
+    traced_frames *frames = (traced_frames *)self;
+    int start = (int)PyLong_AsLong(args[1]);
+    int end = (int)PyLong_AsLong(args[2]);
+    int line = end >= start ? -1 : PyCode_Addr2Line((PyCodeObject *)args[0], end);
+    if (line < 0 || PyCode_Addr2Line((PyCodeObject *)args[0], start) != line) {
+        return disable(frames);
+    }
+    return tell_line(frames);
+}
+
+/* The running frame has ended, or waits. */
+static PyObject *
+tell_end(traced_frames *frames, int is_left)
+{
+    PyFrameObject *frame = PyEval_GetFrame(); // borrowed
+    if (frame != NULL) {
+        traced_frames_end(frames, frame, is_left);
+    }
+    Py_RETURN_NONE;
+}
+
+static PyObject *
+on_return(PyObject *self, PyObject *const *Py_UNUSED(args), Py_ssize_t Py_UNUSED(n_args))
+{
+    return tell_end((traced_frames *)self, 1);
+}
+
+static PyObject *
+on_yield(PyObject *self, PyObject *const *Py_UNUSED(args), Py_ssize_t Py_UNUSED(n_args))
+{
+    return tell_end((traced_frames *)self, 0);
+}
+
+/* Whether sys.settrace's reader would take a frame that ends for one that yields, as the C tracer does. */
+static int
+stands_at_yield(PyFrameObject *frame)
+{
+    PyObject *bytecode = bytecode_of(frame); // owned
+    if (bytecode == NULL) {
+        return 0;
+    }
+    Py_ssize_t at = PyFrame_GetLasti(frame);
+    int is_yield = at != PyBytes_GET_SIZE(bytecode) - 2 && is_byte(bytecode, at + YIELD_TO_RESUME_BYTES, RESUME);
+    Py_DECREF(bytecode);
+    return is_yield;
+}
+
+static PyObject *
+on_unwind(PyObject *self, PyObject *const *args, Py_ssize_t Py_UNUSED(n_args))
+{
+    traced_frames *frames = (traced_frames *)self;
+    PyObject *known = PyDict_GetItemWithError(frames->known, ((PyCodeObject *)args[0])->co_filename); // borrowed
+    if (known == NULL && PyErr_Occurred()) {
+        return NULL;
+    }
+    if (known == NULL || PyLong_AsVoidPtr(known) == NULL) {
+        Py_RETURN_NONE;
+    }
+    PyFrameObject *frame = PyEval_GetFrame(); // borrowed
+    return tell_end(frames, frame == NULL || !stands_at_yield(frame));
+}
+
+#define CALLBACK(event, function) {event, (PyCFunction)(void (*)(void))function, METH_FASTCALL, NULL}
+
+static PyMethodDef callbacks[] = {
+    CALLBACK("PY_START", on_start), CALLBACK("PY_RESUME", on_resume), CALLBACK("PY_THROW", on_throw),
+    CALLBACK("LINE", on_line),      CALLBACK("JUMP", on_jump),        CALLBACK("PY_RETURN", on_return),
+    CALLBACK("PY_YIELD", on_yield), CALLBACK("PY_UNWIND", on_unwind),
+};
+
+PyDoc_STRVAR(traced_frames_monitor_doc,
+             "traced_frames_monitor($module, frames, tool_id, local_events, global_events, /)\n--\n\n"
+             "Return the callbacks of a tool of sys.monitoring, by the names of their events.\n\n"
+             "PY_START is to be on everywhere. The events are switched on when the first frame of a file counts, the local\n"
+             "ones in each code object of which one does.");
+
+static PyObject *
+traced_frames_monitor(PyObject *module, PyObject *args)
+{
+    module_state *state = get_state(module);
+    PyObject *self, *tool_id, *local_events, *global_events; // borrowed
+    if (!PyArg_ParseTuple(args, "O!OOO:traced_frames_monitor", state->traced_frames_type, &self, &tool_id,
+                          &local_events, &global_events)) {
+        return NULL;
+    }
+    traced_frames *frames = (traced_frames *)self;
+    PyObject *monitoring = PySys_GetObject("monitoring"); // borrowed
+    if (monitoring == NULL || frames->disable != NULL) {
+        PyErr_SetString(PyExc_RuntimeError, "there is no sys.monitoring, or these frames have a tool already");
+        return NULL;
+    }
+    frames->disable = PyObject_GetAttrString(monitoring, "DISABLE");
+    frames->arming = PyObject_GetAttrString(monitoring, "set_local_events");
+    frames->set_events = PyObject_GetAttrString(monitoring, "set_events");
+    frames->tool_id = Py_NewRef(tool_id);
+    frames->local_events = Py_NewRef(local_events);
+    frames->global_events = Py_NewRef(global_events);
+    frames->armed_slot = code_extra_slot(&state->armed_code_slot, free_nothing);
+    frames->start = ++state->n_starts;
+    PyObject *found = PyDict_New(); // owned
+    if (frames->disable == NULL || frames->arming == NULL || frames->set_events == NULL || found == NULL) {
+        Py_XDECREF(found);
+        return NULL;
+    }
+    if (frames->armed_slot < 0) {
+        Py_DECREF(found);
+        PyErr_SetString(PyExc_RuntimeError, "no co_extra slot is free");
+        return NULL;
+    }
+    for (size_t i = 0; i < sizeof callbacks / sizeof callbacks[0]; i++) {
+        PyObject *callback = PyCFunction_New(&callbacks[i], self); // owned
+        int status = callback == NULL ? -1 : PyDict_SetItemString(found, callbacks[i].ml_name, callback);
+        Py_XDECREF(callback);
+        if (status < 0) {
+            Py_DECREF(found);
+            return NULL;
+        }
+    }
+    return found;
+}
+
+static PyMethodDef module_methods[] = {
+    {"traced_frames_monitor", traced_frames_monitor, METH_VARARGS, traced_frames_monitor_doc},
+    {NULL, NULL, 0, NULL},
+};
+
+int
+traced_frames_monitoring_exec(PyObject *module)
+{
+    return PyModule_AddFunctions(module, module_methods);
+}

@@ -1,0 +1,9 @@
+/* Frames of plugins' files as a tool of sys.monitoring sees them. */
+#ifndef FOOTFALL_ENGINES_FILE_TRACERS_MONITORING_H
+#define FOOTFALL_ENGINES_FILE_TRACERS_MONITORING_H
+
+#include "core/state.h"
+
+int traced_frames_monitoring_exec(PyObject *module);
+
+#endif
