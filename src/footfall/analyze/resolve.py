@@ -116,31 +116,28 @@ class _CoverageResolver:
         """Resolve the next code object or module at each step."""
         has_outcomes = merged.has_branches
         for code in merged.codes.values():
-            with self._leaving_out(f"{code.qualname} of {code.path}", code.path):
-                self._add_code(code, has_outcomes)
+            self._try(self._add_code, code, has_outcomes)
             yield
         for module in merged.modules.values():
-            with self._leaving_out(module.path, module.path):
-                self._add_module(module)
+            self._try(self._add_module, module)
             yield
         for code, code_visits in merged.code_visits.items():
-            with self._leaving_out(f"{code.qualname} of {code.path}", code.path):
-                self._add_code_visits(code, code_visits, has_outcomes)
+            self._try(self._add_code_visits, code, code_visits, has_outcomes)
             yield
         for module, module_visits in merged.module_visits.items():
-            with self._leaving_out(module.path, module.path):
-                self._add_module_visits(module, module_visits)
+            self._try(self._add_module_visits, module, module_visits)
             yield
 
-    @contextlib.contextmanager
-    def _leaving_out(self, what: str, path: str) -> Iterator[None]:
-        """Report an error in the block: what is damaged in any way is left out."""
+    def _try(self, add: Callable[..., None], measured: RecordedCode | ProbedModule, *arguments: object) -> None:
+        """Add what was measured; where it is damaged in any way leave it out, with a message."""
         try:
-            yield
+            add(measured, *arguments)
         except FootfallError as error:
+            path = measured.path
             self.messages.append((error.slug, str(error) if path in error.message else f"{path}: {error}"))
         except Exception as error:  # damage can lead to any
-            self.messages.append(("record-corrupt", f"Left out {what}: {error!r}."))
+            name = f"{measured.qualname} of " if isinstance(measured, RecordedCode) else ""
+            self.messages.append(("record-corrupt", f"Left out {name}{measured.path}: {error!r}."))
 
     def _add_code(self, code: RecordedCode, has_outcomes: bool) -> None:
         lines, arcs = arcs_of_code(_with_branches(code), has_exits=True)
@@ -250,7 +247,8 @@ def _with_branches(code: RecordedCode) -> RecordedCode:
     ops = OPCODES_BY_VERSION.get(version_of(code.version))
     if ops is None or code.branches:
         return code
-    return code._replace(branches=find_branches(code.code, ops))
+    branches = find_branches(code.code, ops)
+    return code._replace(branches=branches) if branches else code
 
 
 def _leave_out_names_without_file(files: dict[str, FileData], messages: list[tuple[str, str]]) -> None:

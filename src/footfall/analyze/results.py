@@ -135,15 +135,15 @@ def tally(
 
 def _translate_recorded(analysis: SourceAnalysis, arcs: Iterable[Arc]) -> set[Arc]:
     """Translate recorded arcs; an arc from a line to itself stands for that line's only way out, if it has one."""
-    ends: dict[int, int | None] = {}
-    for start, end in analysis.arcs:
-        ends[start] = None if start in ends else end
-    translated: set[Arc] = set()
-    for start, end in analysis.translate_arcs(arcs):
-        if start != end:
-            translated.add((start, end))
-        elif (only := ends.get(start)) is not None:
-            translated.add((start, only))
+    translated = analysis.translate_arcs(arcs)
+    alone = {start: (start, end) for start, end in translated if start == end}
+    if alone:
+        translated.difference_update(alone.values())
+        ends: dict[int, int | None] = {}
+        for start, end in analysis.arcs:
+            if start in alone:
+                ends[start] = None if start in ends else end
+        translated.update([(start, end) for start, end in ends.items() if end is not None])
     # Once more: now that lines are first lines, arcs that leave a `with` of several lines are recognized too.
     return analysis.translate_arcs(translated)
 

@@ -67,9 +67,12 @@ def find_outcomes(code: RecordedCode) -> tuple[tuple[Place, ...], bytes]:
     events = code.events
     # While INSTRUCTION events are on, LEFT is recorded at the NOT_TAKEN, behind the jump and its one cache.
     return places, bytes(
-        (left if (events[unit] | events[unit + 2]) & EVENT_LEFT else 0) | (right if events[unit] & EVENT_RIGHT else 0)
-        for unit, left, right in jumps
-        if unit + 2 < len(events)
+        [
+            (left if (events[unit] | events[unit + 2]) & EVENT_LEFT else 0)
+            | (right if events[unit] & EVENT_RIGHT else 0)
+            for unit, left, right in jumps
+            if unit + 2 < len(events)
+        ]
     )
 
 

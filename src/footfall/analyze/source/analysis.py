@@ -78,8 +78,14 @@ class SourceAnalysis:
 
     def translate_arcs(self, arcs: Iterable[Arc]) -> set[Arc]:
         """Map recorded arcs to first lines, and read those that leave a `with` as going on to what follows."""
-        first = self.first_line_of
-        return {(first(start), first(end)) for start, end in apply_with_exits(self.with_exits, arcs)}
+        passed = apply_with_exits(self.with_exits, arcs) if self.with_exits else set(arcs)
+        first_line = self.first_line
+        if not first_line:
+            return passed
+        moved = [arc for arc in passed if abs(arc[0]) in first_line or abs(arc[1]) in first_line]
+        passed.difference_update(moved)
+        passed.update([(self.first_line_of(start), self.first_line_of(end)) for start, end in moved])
+        return passed
 
     def arc_description(self, start: int, end: int) -> str:
         """Say what the arc does, to follow "line 4 didn't"."""

@@ -88,12 +88,19 @@ Conditions = dict[str, list[BranchedCode]]
 def write_conditions(connection: sqlite3.Connection, conditions: Mapping[str, Iterable[BranchedCode]]) -> None:
     """Add conditions to a data file that is being written. Raises sqlite3 errors."""
     create_condition_tables(connection)
-    numbered = enumerate((path, code) for path, codes in conditions.items() for code in codes)
-    for code_id, (path, code) in numbered:
-        row = (code_id, path, code.qualname, code.first_line, _pack(code.places))
-        connection.execute("insert into footfall_conditions_code values (?, ?, ?, ?, ?)", row)
-        rows = [(code_id, context, outcomes) for context, outcomes in code.outcomes.items()]
-        connection.executemany("insert into footfall_conditions values (?, ?, ?)", rows)
+    numbered = [*enumerate((path, code) for path, codes in conditions.items() for code in codes)]
+    connection.executemany(
+        "insert into footfall_conditions_code values (?, ?, ?, ?, ?)",
+        ((code_id, path, code.qualname, code.first_line, _pack(code.places)) for code_id, (path, code) in numbered),
+    )
+    connection.executemany(
+        "insert into footfall_conditions values (?, ?, ?)",
+        (
+            (code_id, context, outcomes)
+            for code_id, (_, code) in numbered
+            for context, outcomes in code.outcomes.items()
+        ),
+    )
 
 
 def create_condition_tables(connection: sqlite3.Connection) -> None:

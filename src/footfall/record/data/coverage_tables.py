@@ -194,20 +194,28 @@ def _write_all(
     labels = sorted({label for data in files.values() for label in (*data.lines, *data.arcs)})
     context_ids = {label: number for number, label in enumerate(labels, 1)}
     connection.executemany("insert into context values (?, ?)", [(context_ids[name], name) for name in labels])
-    for path, data in files.items():
-        if has_arcs:
-            for label in {*data.lines, *data.arcs}:
-                arcs = arcs_with_lines(data.arcs.get(label, set()), data.lines.get(label, set()))
-                row = (file_ids[path], context_ids[label])
-                connection.executemany("insert into arc values (?, ?, ?, ?)", [row + arc for arc in sorted(arcs)])
-        else:
-            rows = [
-                (file_ids[path], context_ids[label], numbits_from_numbers(lines)) for label, lines in data.lines.items()
-            ]
-            connection.executemany("insert into line_bits values (?, ?, ?)", rows)
+    # in the order of their index, so that it only grows at its end
+    ordered = [(file_ids[path], files[path]) for path in paths if path in files]
+    if has_arcs:
+        connection.executemany("insert into arc values (?, ?, ?, ?)", _arc_rows(ordered, context_ids))
+    else:
+        rows = (
+            (file_id, context_ids[label], numbits_from_numbers(lines))
+            for file_id, data in ordered
+            for label, lines in sorted(data.lines.items())
+        )
+        connection.executemany("insert into line_bits values (?, ?, ?)", rows)
     tracers = [(file_ids[path], data.tracer) for path, data in files.items() if data.tracer]
     connection.executemany("insert into tracer values (?, ?)", tracers)
     write_inferred(connection, {path: data.inferred for path, data in files.items()})
+
+
+def _arc_rows(files: Iterable[tuple[int, FileData]], context_ids: Mapping[str, int]) -> Iterator[tuple[int, ...]]:
+    for file_id, data in files:
+        for label in sorted({*data.lines, *data.arcs}):
+            arcs = arcs_with_lines(data.arcs.get(label, set()), data.lines.get(label, set()))
+            row = (file_id, context_ids[label])
+            yield from [row + arc for arc in sorted(arcs)]
 
 
 def write_inferred(connection: sqlite3.Connection, inferred: Mapping[str, Iterable[int]]) -> None:

@@ -123,6 +123,9 @@ class Record(NamedTuple):
     """Labels by the ids that samples have."""
 
 
+_SHORTER = "an entry is shorter than its fields"
+
+
 class _Cursor:
     """Takes fields from a payload in order; raises ValueError past its end."""
 
@@ -131,14 +134,17 @@ class _Cursor:
         self._at = 0
 
     def numbers(self, layout: str) -> tuple[int, ...]:
-        size = struct.calcsize(layout)
-        found = struct.unpack(layout, self.take(size))
+        try:
+            found = struct.unpack_from(layout, self._payload, self._at)
+        except struct.error:
+            raise ValueError(_SHORTER) from None
+        self._at += struct.calcsize(layout)
         return found
 
     def take(self, size: int) -> bytes:
         end = self._at + size
         if end > len(self._payload):
-            raise ValueError("an entry is shorter than its fields")
+            raise ValueError(_SHORTER)
         found = bytes(self._payload[self._at : end])
         self._at = end
         return found
