@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from footfall.analyze.profile.calltree import Cost, Frame, Function, Profile, ProfiledThread, TreeNode
+from footfall.analyze.profile.calltree import Cost, Frame, Function, Profile, ProfiledThread, Squares, TreeNode
 from footfall.analyze.profile.rows import rows_from_profile
 from footfall.cli.main import main
 from footfall.record.data.coverage_tables import write_coverage
@@ -370,8 +370,13 @@ def test_frames_of_libraries_can_be_left_out(browser, site) -> None:
 
 
 def test_a_difference_stands_out(browser, tmp_path) -> None:
-    """Two profiles: the table says how much each function's share changed."""
+    """Two profiles: the table says how much each function's share changed; of few late samples it may be chance."""
     page = tmp_path / "diff.html"
+    late = make_profile(tmp_path, 100)
+    late.squares = [Squares(wall=200e6 * 50e6, cpu=200e6 * 50e6)]  # some came 50 ms after the one before
+    page.write_text(render_flame_file(late, title="x", before=make_profile(tmp_path)))
+    _open(browser, page)
+    assert " (+100 ms) " in _texts(browser, "table.sorted tbody tr")[0] + " "
     page.write_text(render_flame_file(make_profile(tmp_path, 100), title="x", before=make_profile(tmp_path)))
     _open(browser, page)
     cells = {row.split("\n")[0].split(" ")[0]: row for row in _texts(browser, "table.sorted tbody tr")}

@@ -111,6 +111,8 @@ export interface FlamePayload {
   /** columns: node, thread, test, samples, CPU, wall, GIL */
   costs: number[][];
   before: number[][];
+  /** what a sample is worth by clock, in µs, of this profile and of the one to compare with; 0 where it is not known */
+  sampleUs: { cpu: number; wall: number; gil: number }[];
   /** The order in time, from the start of each run; stepUs: the grid that spans are on, 0 where all samples are there. */
   timeline: { stepUs: number; threads: ThreadTimeline[] };
   /** what is shown first, where somebody chose it */

@@ -110,7 +110,8 @@ class Coverage:
 
 def profile_alone(data_file: str | Path) -> str:
     """Return the message for a data file without coverage: how it came about."""
-    return f"{data_file} has a profile and no coverage: `footfall attach` or --no-cover recorded it."
+    how = "`footfall attach` or --no-cover recorded it, or no Python file of the project ran"
+    return f"{data_file} has a profile and no coverage: {how}."
 
 
 def gather(

@@ -271,6 +271,8 @@ function finish(boxes: Boxes, sums: Tree): Tree {
     joined,
     samples: sums.samples,
     samplesBefore: sums.samplesBefore,
+    unit: sums.unit,
+    unitBefore: sums.unitBefore,
     sum: sums.sum,
     sumBefore: sums.sumBefore,
   };

@@ -35,6 +35,9 @@ export interface Tree {
   /** Number of samples of the choice, and of the profile to compare with. */
   samples: number;
   samplesBefore: number;
+  /** What equal samples of the same error would stand for. */
+  unit: number;
+  unitBefore: number;
   /** All time of the choice, also of frames that are not shown. */
   sum: number;
   /** The same of the profile to compare with. */
@@ -132,7 +135,13 @@ export function buildTree(payload: FlamePayload, joined: Joined, choice: Choice)
   const sum = after.reduce((total, each) => total + each, 0);
   const shown = choice.isInverted ? invert(nodes, payload.functions.length) : nodes;
   const sumBefore = before.reduce((total, each) => total + each, 0);
-  return { ...finish(payload, shown, choice.order), samples, samplesBefore, sum, sumBefore };
+  const units = [sum / (samples || 1), sumBefore / (samplesBefore || 1)];
+  const [unit, unitBefore] = units.map((mean, i) => Math.max(mean, sampleUs(payload, choice.clock, i)));
+  return { ...finish(payload, shown, choice.order), samples, samplesBefore, unit, unitBefore, sum, sumBefore };
+}
+
+function sampleUs(payload: FlamePayload, clock: Clock, i: number): number {
+  return clock === "samples" ? 1 : (payload.sampleUs[i]?.[clock] ?? 0);
 }
 
 /** The tree that begins with the functions that ran and goes on with their callers. */
@@ -168,7 +177,7 @@ function finish(
   payload: FlamePayload,
   nodes: Nodes,
   order: Choice["order"],
-): Omit<Tree, "samples" | "samplesBefore" | "sum" | "sumBefore"> {
+): Omit<Tree, "samples" | "samplesBefore" | "unit" | "unitBefore" | "sum" | "sumBefore"> {
   const n = nodes.parent.length;
   const parent = Int32Array.from(nodes.parent);
   const func = Int32Array.from(nodes.func);
@@ -320,9 +329,7 @@ function isWithin(payload: FlamePayload, node: number, func: number): boolean {
 
 /** By how much a node's time changed, and whether that is more than chance: beyond two standard errors of both counts. */
 export function changeOf(tree: Tree, after: number, before: number): { time: number; share: number; isSure: boolean } {
-  const unit = tree.sum / (tree.samples || 1);
-  const unitBefore = tree.sumBefore / (tree.samplesBefore || 1);
-  const error = Math.sqrt(after * unit + before * unitBefore);
+  const error = Math.sqrt(after * tree.unit + before * tree.unitBefore);
   const time = after - before;
   return { time, share: after / (tree.sum || 1) - before / (tree.sumBefore || 1), isSure: Math.abs(time) > 2 * error };
 }

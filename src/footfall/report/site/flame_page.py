@@ -11,7 +11,7 @@ from itertools import accumulate, compress, groupby
 from typing import Any
 
 from footfall.analyze.profile.calltree import Function, Profile
-from footfall.analyze.profile.clocks import Clock, known_clocks
+from footfall.analyze.profile.clocks import Clock, known_clocks, reader, sum_of_squares
 from footfall.analyze.test_costs import name_of_test
 
 __all__ = ["flame_payload"]
@@ -126,6 +126,7 @@ def flame_payload(
         "tests": list(tests),
         "costs": costs,
         "before": old,
+        "sampleUs": [_sample_us(each) for each in (profile, before) if each is not None],
         "timeline": timeline,
         "clocks": [clock for clock in Clock if all(clock in known_clocks(each) for each in profiles)],
         "intervalUs": profile.interval_ns / _NS_PER_US,
@@ -133,6 +134,16 @@ def flame_payload(
         "dropped": profile.n_dropped,
         "processes": profile.n_processes,
     }
+
+
+def _sample_us(profile: Profile) -> dict[Clock, float]:
+    """Return by clock what equal samples of the same error would stand for: more than the mean where some came late."""
+    found: dict[Clock, float] = {}
+    for clock in (Clock.CPU, Clock.WALL, Clock.GIL):
+        read = reader(clock)
+        total = sum(read(cost) for (node, _, _), cost in profile.costs.items() if node)
+        found[clock] = round(sum_of_squares(profile, read) / total / _NS_PER_US, 3) if total else 0.0
+    return found
 
 
 def _costs(profile: Profile, node_of: Sequence[int], tests: dict[str, int], threads: list[str]) -> list[list[int]]:
