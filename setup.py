@@ -1,8 +1,11 @@
 """Build the C extensions and put the start hook beside the package.
 
 Everything declarative is in pyproject.toml; here is only what setuptools cannot declare:
-the extensions (CPython only, PyPy runs pure Python) and `footfall.pth`, which must land in
+the extensions (CPython on Linux only, elsewhere footfall is pure Python) and `footfall.pth`, which must land in
 the root of site-packages.
+
+Where the extensions can't be built, footfall is installed without them, unless FOOTFALL_CORE=require is set, or
+FOOTFALL_WERROR or FOOTFALL_SANITIZE, which are about them. FOOTFALL_CORE=none leaves them out.
 """
 
 import glob
@@ -10,7 +13,9 @@ import os
 import sys
 
 from setuptools import Extension, setup
+from setuptools.command.build_ext import build_ext
 from setuptools.command.build_py import build_py
+from setuptools.errors import BaseError, CCompilerError
 
 HOOK = "footfall.pth"
 
@@ -21,6 +26,26 @@ if os.environ.get("FOOTFALL_WERROR"):
 if os.environ.get("FOOTFALL_SANITIZE"):
     FLAGS += ["-fsanitize=" + os.environ["FOOTFALL_SANITIZE"], "-fno-omit-frame-pointer", "-O1"]
     LINK_FLAGS.append("-fsanitize=" + os.environ["FOOTFALL_SANITIZE"])
+
+
+CORE = os.environ.get("FOOTFALL_CORE", "")
+CORE_IS_REQUIRED = CORE == "require" or any(map(os.environ.get, ("FOOTFALL_WERROR", "FOOTFALL_SANITIZE")))
+
+
+class BuildExtensionsOrNone(build_ext):
+    """Build all extensions; where one can't be, none of them."""
+
+    def run(self) -> None:
+        try:
+            super().run()
+        except (BaseError, CCompilerError) as error:
+            if CORE_IS_REQUIRED:
+                raise
+            self.warn(f"footfall is built without its C core, and measures in Python: {error}")
+            for path in map(self.get_ext_fullpath, [each.name for each in self.extensions]):
+                if os.path.exists(path):
+                    os.remove(path)
+            self.extensions = []
 
 
 class BuildPyWithHook(build_py):
@@ -41,7 +66,7 @@ def sources(place: str) -> list[str]:
 
 
 def extensions() -> list[Extension]:
-    if sys.implementation.name != "cpython":
+    if sys.implementation.name != "cpython" or sys.platform != "linux" or CORE == "none":
         return []
     folders = {
         "footfall._core": ("core_module.c", "core", "record", "walk", "engines", "sampler", "inside", "remote"),
@@ -61,4 +86,4 @@ def extensions() -> list[Extension]:
     ]
 
 
-setup(ext_modules=extensions(), cmdclass={"build_py": BuildPyWithHook})
+setup(ext_modules=extensions(), cmdclass={"build_ext": BuildExtensionsOrNone, "build_py": BuildPyWithHook})

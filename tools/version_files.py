@@ -20,6 +20,7 @@ _STEERING = (
     "yield_value",
 )  # fmt: skip
 _CONSTANT_TEST = ("load_common_constant", "load_const", "load_small_int", "copy", "to_bool")
+_HANDLER = ("call_intrinsic_2", "check_exc_match", "push_exc_info", "with_except_start")
 _TRACED = {
     "pypy": (
         "copy", "dup_top", "extended_arg", "jump_absolute", "jump_forward", "list_append", "load_const", "nop",
@@ -62,13 +63,15 @@ def _tables(facts):
     old = runpy.run_path(str(ROOT / TABLES))
     version, implementation = tuple(facts["version"]), facts["implementation"]
     steering, tests = dict(old["STEERING_OPCODES"]), dict(old["CONSTANT_TEST_OPCODES"])
+    handlers = dict(old["HANDLER_OPCODES"])
     traced = {name: dict(rows) for name, rows in old["TRACED_OPCODES"].items()}
     words = dict(old["DEBUG_WORDS"])
     if "BRANCH_LEFT" in facts["events"]:
         steering[version] = _numbers(facts, _STEERING, "src/footfall/analyze/bytecode/opcodes.py: Opcodes")
         tests[version] = _numbers(facts, _CONSTANT_TEST, "src/footfall/analyze/bytecode/opcodes.py: ConstantTest")
+        handlers[version] = _numbers(facts, _HANDLER, "src/footfall/observe/pure/watched_places.py")
     if implementation in _TRACED:
-        traced[implementation][version] = _numbers(facts, _TRACED[implementation], "src/footfall/observe/pypy_*.py")
+        traced[implementation][version] = _numbers(facts, _TRACED[implementation], "src/footfall/observe/pypy/*.py")
     published = {name: facts["debug_words"][name] for name in _DEBUG_WORDS if name in facts.get("debug_words", ())}
     if published:
         words[version] = published
@@ -76,6 +79,7 @@ def _tables(facts):
         _TABLES_HEAD
         + _rows("STEERING_OPCODES", "Of the instructions that steer control, where branches are events.", steering)
         + _rows("CONSTANT_TEST_OPCODES", "Of the instructions that test a constant whose value is kept.", tests)
+        + _rows("HANDLER_OPCODES", "Of the instructions in exception handlers, where branches are events.", handlers)
         + "TRACED_OPCODES: dict[str, dict[tuple[int, int], dict[str, int]]] = {\n"
         + "".join(f'    "{name}": {{\n{_row_lines(rows, 8)}    }},\n' for name, rows in traced.items())
         + '}\n"""Of instructions that trace functions look at, by implementation."""\n\n'

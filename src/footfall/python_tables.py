@@ -71,6 +71,22 @@ CONSTANT_TEST_OPCODES: dict[tuple[int, int], dict[str, int]] = {
 }
 """Of the instructions that test a constant whose value is kept."""
 
+HANDLER_OPCODES: dict[tuple[int, int], dict[str, int]] = {
+    (3, 14): {
+        "call_intrinsic_2": 54,
+        "check_exc_match": 6,
+        "push_exc_info": 32,
+        "with_except_start": 43,
+    },
+    (3, 15): {
+        "call_intrinsic_2": 52,
+        "check_exc_match": 6,
+        "push_exc_info": 30,
+        "with_except_start": 41,
+    },
+}
+"""Of the instructions in exception handlers, where branches are events."""
+
 TRACED_OPCODES: dict[str, dict[tuple[int, int], dict[str, int]]] = {
     "pypy": {
         (3, 11): {

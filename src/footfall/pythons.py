@@ -11,6 +11,7 @@ import sys
 
 from footfall.model import ENGINE_MONITORING, ENGINE_PROBES, ENGINE_SETTRACE
 from footfall.own_builtins import keep_builtins
+from footfall.tier import HAS_CORE, IS_PURE_CPYTHON
 
 keep_builtins(globals())
 
@@ -21,6 +22,7 @@ __all__ = [
     "HAS_FUNCTION_CONTEXTS",
     "HAS_PHANTOMS_BEHIND_EXCEPT_STAR",
     "HAS_LINES_OF_NOTHING",
+    "HAS_INSTRUCTION_DEBUGGER",
     "HAS_LOCAL_EXCEPTION_EVENTS",
     "HAS_MONITORING",
     "HAS_NESTED_FSTRINGS",
@@ -32,10 +34,13 @@ __all__ = [
     "OLDEST",
     "OWN",
     "PUBLISHES_TASKS",
+    "RETURNS_ON_UNTOLD_LINES",
+    "TRACES_ALL_THREADS",
     "YIELDS_STAND_AT_RESUME",
     "can_be_injected",
     "fallback_reason",
     "find_engine",
+    "handler_opcodes",
     "has_jit_on",
     "is_alpha",
     "is_in_range",
@@ -76,11 +81,12 @@ HAS_BRANCH_EVENTS = _IS_CPYTHON and OWN >= (3, 14)
 """sys.monitoring has BRANCH_LEFT and BRANCH_RIGHT, each to be disabled by itself, in BRANCH's place:
 Doc/library/sys.monitoring.rst."""
 
-HAS_FUNCTION_CONTEXTS = _IS_CPYTHON
+HAS_FUNCTION_CONTEXTS = _IS_CPYTHON and HAS_CORE
 """Frames can be seen by a function in C that evaluates them (PEP 523)."""
 
-HAS_PROBES = not HAS_BRANCH_EVENTS
-"""There is the engine `probes`, since branches are no events: native/compat/versions.h, HAS_PROBES."""
+HAS_PROBES = not HAS_BRANCH_EVENTS and not IS_PURE_CPYTHON
+"""There is the engine `probes`, since branches are no events: native/compat/versions.h, HAS_PROBES. On CPython it needs
+the C core."""
 
 HAS_PHANTOM_LINES = _IS_CPYTHON and OWN < (3, 12)
 """The compiler gives clean-up code the lines of statements, which the tracer reports though they did not run:
@@ -93,11 +99,20 @@ HAS_LINES_OF_NOTHING = sys.implementation.name == "pypy"
 """What leaves a `case` or a `finally` clause may have the line of a statement without instructions:
 probes/lines_of_nothing.py."""
 
+RETURNS_ON_UNTOLD_LINES = _IS_CPYTHON and OWN >= (3, 14)
+"""A trace function may find a frame that returns on a line without an event: native/compat/versions.h."""
+
+TRACES_ALL_THREADS = _IS_CPYTHON and OWN >= (3, 12)
+"""sys._settraceallthreads is there: Lib/threading.py, settrace_all_threads."""
+
 YIELDS_STAND_AT_RESUME = _IS_CPYTHON and OWN == (3, 13)
 """A frame that yields stands at the RESUME behind: native/compat/versions.h, of the same name."""
 
 HAS_LOCAL_EXCEPTION_EVENTS = _IS_CPYTHON and OWN >= (3, 15)
 """PY_UNWIND and its kin can be asked for in single code objects: native/compat/versions.h, of the same name."""
+
+HAS_INSTRUCTION_DEBUGGER = _IS_CPYTHON and OWN >= (3, 13)
+"""bdb may debug by sys.monitoring: native/compat/versions.h, of the same name."""
 
 HAS_NESTED_FSTRINGS = OWN >= (3, 12)
 """A field of an f-string may hold any string (PEP 701): Doc/whatsnew/3.12.rst."""
@@ -176,13 +191,21 @@ def traced_opcodes() -> dict[str, int]:
     return rows.get(OWN) or rows[max(rows)]
 
 
+def handler_opcodes() -> dict[str, int]:
+    """Return the numbers of the instructions by which exception handlers are known here; where branches are events."""
+    from footfall.python_tables import CONSTANT_TEST_OPCODES, HANDLER_OPCODES, STEERING_OPCODES
+
+    return {**CONSTANT_TEST_OPCODES[OWN], **STEERING_OPCODES[OWN], **HANDLER_OPCODES[OWN]}
+
+
 def find_engine(branch: bool) -> int:
     """Return the engine that is exact here and costs least: settrace where `fallback_reason` says why."""
     if fallback_reason() is not None:
         return ENGINE_SETTRACE
     if not _IS_CPYTHON:
         return ENGINE_PROBES
-    return CPYTHON[OWN][2 if branch else 1]
+    engine = CPYTHON[OWN][2 if branch else 1]
+    return ENGINE_SETTRACE if engine == ENGINE_PROBES and not HAS_PROBES else engine
 
 
 def fallback_reason() -> "tuple[str, str] | None":
@@ -193,6 +216,9 @@ def fallback_reason() -> "tuple[str, str] | None":
     if OWN >= _JIT_CRASHES and has_jit_on():
         text = "CPython's JIT is on, which crashes under sys.monitoring here: coverage uses the slower engine settrace."
         return "jit-settrace", text
+    if IS_PURE_CPYTHON and HAS_BRANCH_EVENTS and has_jit_on():
+        what = "CPython's JIT is on, and without the C core its branches can't be told apart: "
+        return "jit-settrace", what + "coverage uses the slower engine settrace."
     return None
 
 

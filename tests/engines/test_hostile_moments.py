@@ -66,8 +66,8 @@ def test_new_files_at_the_end_of_the_recursion_limit(measured: Measured) -> None
 @each_engine
 def test_signals_while_new_files_are_met(measured: Measured) -> None:
     """What signal handlers raise reaches the program, each time, also where footfall decides about a file just then."""
-    if measured.engine.name == "settrace" and not IS_CPYTHON:
-        pytest.skip("PyPy takes a trace function away in which a signal handler raises")
+    if measured.engine.name == "settrace" and (measured.engine.is_pure or not IS_CPYTHON):
+        pytest.skip("a trace function in Python is taken away when a signal handler raises in it")
     _write_new_files(measured.work, 1000)
     done = measured.run(
         _NEW_FILES
@@ -198,8 +198,8 @@ def test_signals_while_files_are_compiled(measured: Measured) -> None:
 
     In imports Python itself loses some: what is raised in a callback of importlib's locks, say.
     """
-    if measured.engine.name == "settrace" and not IS_CPYTHON:
-        pytest.skip("PyPy takes a trace function away in which a signal handler raises")
+    if measured.engine.name == "settrace" and (measured.engine.is_pure or not IS_CPYTHON):
+        pytest.skip("a trace function in Python is taken away when a signal handler raises in it")
     text = "def f(a):  # any\n    return a  # missed\n" * 100
     for number in range(100):
         (measured.work / f"loaded{number}.py").write_text(text, encoding="utf-8")

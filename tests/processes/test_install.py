@@ -3,6 +3,7 @@
 import fnmatch
 import importlib.metadata
 import os
+import shutil
 import subprocess
 import sys
 
@@ -67,3 +68,48 @@ def test_the_source_distribution_holds_all_that_is_compiled():
     named = next(line.split()[1:] for line in manifest if line.startswith("include "))
     assert "footfall.pth" in named
     assert all((REPOSITORY / name).exists() for name in named)
+
+
+@pytest.mark.any_python
+def test_a_build_without_a_compiler_is_one_in_python(tmp_path):
+    """Nothing fails for want of a compiler, unless the C core is asked for; what is built has nothing compiled in it."""
+    for name in ("native", "src"):
+        shutil.copytree(REPOSITORY / name, tmp_path / name, ignore=shutil.ignore_patterns("*.egg-info", "__pycache__"))
+    for name in ("setup.py", "pyproject.toml", "footfall.pth", "README.md", "LICENSE"):
+        shutil.copy(REPOSITORY / name, tmp_path)
+    environment = {
+        name: value for name, value in os.environ.items() if name not in ("FOOTFALL_WERROR", "FOOTFALL_CORE")
+    }
+    command = [sys.executable, "setup.py", "-q", "build", "--build-lib", "built"]
+    done = subprocess.run(command, cwd=tmp_path, env={**environment, "CC": "false"}, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "without its C core" in done.stderr or sys.implementation.name != "cpython"
+    assert (tmp_path / "built/footfall.pth").exists() and (tmp_path / "built/footfall/tier.py").exists()
+    assert not [*(tmp_path / "built").rglob("*.so")]
+    if sys.implementation.name == "cpython":
+        required = {**environment, "CC": "false", "FOOTFALL_CORE": "require"}
+        assert subprocess.run(command, cwd=tmp_path, env=required, capture_output=True).returncode != 0
+
+
+@pytest.mark.skipif(sys.implementation.name != "cpython", reason="PyPy has no C core")
+def test_without_the_core_coverage_is_the_same_and_the_rest_says_why(tmp_path):
+    """`FOOTFALL_PURE=1` measures in Python; the profile and `dump` are refused with the reason, and `debug sys` has it."""
+    program = "def f(a):\n    if a:\n        return 1\n    return 2\nprint(f(1))\n"
+    (tmp_path / "program.py").write_text(program, encoding="utf-8")
+    found = {}
+    for pure in ("", "1"):
+        environment = {**os.environ, "FOOTFALL_PURE": pure}
+        run = _footfall(tmp_path, environment, "run", "--branch", "program.py")
+        assert (run.returncode, run.stdout) == (0, "1\n"), run.stderr
+        assert run.stderr.count("[core-missing]") == (pure == "1")
+        found[pure] = _footfall(tmp_path, environment, "lcov", "-o", "-").stdout
+    assert found[""] == found["1"]
+    assert "DA:4,0" in found["1"]
+    shown = _footfall(tmp_path, environment, "debug", "sys").stdout
+    assert "measured by: Python alone: FOOTFALL_PURE is set" in shown
+    refused = _footfall(tmp_path, environment, "dump", "1")
+    assert refused.returncode == 3 and "[core-missing]" in refused.stderr
+
+
+def _footfall(directory, environment, *arguments):
+    return subprocess.run([COMMAND, *arguments], cwd=directory, env=environment, capture_output=True, text=True)

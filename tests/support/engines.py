@@ -19,6 +19,7 @@ from footfall.model import ENGINE_MONITORING, ENGINE_PROBES, ENGINE_SETTRACE, EN
 from footfall.record.data.coverage_tables import StoredCoverage, StoredFile
 from footfall.record.run.directory import RunSettings, make_run_directory
 from footfall.record.run.record_file import Record, read_record
+from footfall.tier import PURE_VARIABLE
 from marked import check_marks, write_program
 
 __all__ = ["ENGINES", "IS_CPYTHON", "Engine", "Measured", "each_engine", "measured"]
@@ -27,11 +28,15 @@ IS_CPYTHON = sys.implementation.name == "cpython"
 
 
 class Engine(NamedTuple):
-    """An engine by the name that FOOTFALL_ENGINE takes, its number in records, and whether it measures branches here."""
+    """An engine by the name that FOOTFALL_ENGINE takes, its number in records, and whether it measures branches here.
+
+    `is_pure`: in Python, without the C core.
+    """
 
     name: str
     number: int
     branch: bool = True
+    is_pure: bool = False
 
 
 def _engines() -> list[Engine]:
@@ -45,7 +50,17 @@ def _engines() -> list[Engine]:
 
 ENGINES = _engines()
 
-each_engine = pytest.mark.parametrize("engine", ENGINES, ids=lambda engine: engine.name)
+
+def _pure_engines() -> list[Engine]:
+    """Return the engine that is in place of the C core's, on two versions, which have different ones."""
+    if not IS_CPYTHON or sys.version_info[:2] not in ((3, 13), (3, 14)):
+        return []
+    return [(ENGINES[-1] if sys.version_info >= (3, 14) else ENGINES[0])._replace(is_pure=True)]
+
+
+each_engine = pytest.mark.parametrize(
+    "engine", ENGINES + _pure_engines(), ids=lambda engine: f"{engine.name}{'_pure' if engine.is_pure else ''}"
+)
 
 
 class Measured:
@@ -87,6 +102,8 @@ class Measured:
         names = ("FOOTFALL", "COVERAGE", "PYTEST")
         environment = {name: value for name, value in os.environ.items() if not name.startswith(names)}
         environment |= {"PYTHONHASHSEED": "0", "PYTHONWARNINGS": "ignore::DeprecationWarning", **variables}
+        if self.engine.is_pure:
+            environment[PURE_VARIABLE] = "1"
         environment["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"  # what else is installed here would only take its time
         command = [sys.executable, *arguments]
         return subprocess.run(

@@ -5,6 +5,7 @@
     python tests/support/exact.py --constructs "for " while    those whose names begin so
     python tests/support/exact.py --engine settrace --no-branch     another engine, only lines
     python tests/support/exact.py --optimize 2                 the programs under `python -OO`, the analyses not
+    FOOTFALL_PURE=1 python tests/support/exact.py                   without the C core
     PYTHON_JIT=1 python tests/support/exact.py --rounds 3000 --programs 200     functions hot enough for CPython's JIT
     python3.13 tests/support/exact.py --syntax 3.11 --save FILE     keep what the C tracer recorded of 3.11's syntax ...
     pypy tests/support/exact.py --expect FILE                  ... for PyPy 3.11, which has no C tracer
@@ -44,6 +45,7 @@ from footfall.analyze.source.analysis import analyze_source
 from footfall.analyze.source.exclude import ExclusionRules
 from footfall.model import ENGINE_VARIABLE, RUN_VARIABLE
 from footfall.record.run.directory import RunSettings, make_run_directory
+from footfall.tier import PURE_VARIABLE
 from programs import generate_program
 
 __all__ = ["Compared", "Measure", "Truth", "compare_programs", "constructs", "find_truth", "random_programs"]
@@ -153,6 +155,8 @@ def _run(directory: Path, work: Path, *arguments: str, optimize: int = 0, **vari
     """Run the programs in a fresh process; return what each computed."""
     results = work / "results"
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("FOOTFALL", "COVERAGE"))}
+    if PURE_VARIABLE in os.environ:
+        environment[PURE_VARIABLE] = os.environ[PURE_VARIABLE]
     environment |= {"PYTHONDONTWRITEBYTECODE": "1", "PYTHONHASHSEED": "0", **variables}
     command = [sys.executable, *["-O"] * optimize, str(_RUNNER), str(directory), str(results), *arguments]
     done = subprocess.run(command, env=environment, cwd=work, capture_output=True, text=True)

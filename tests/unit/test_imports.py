@@ -14,14 +14,14 @@ PACKAGE = REPOSITORY / "src" / "footfall"
 
 # Each may import itself and what stands before it.
 ORDER = [
-    "_version", "_core", "_decode", "own_builtins", "formats", "model", "printable", "errors", "patterns", "python_tables", "pythons", "settings",
+    "_version", "_core", "_decode", "own_builtins", "formats", "model", "tier", "printable", "errors", "patterns", "python_tables", "pythons", "settings",
     "files", "config", "probes",
     "observe", "attach", "record", "analyze", "load", "report", "session", "live", "cli", "api", "hypothesis", "compat", "pytest_plugin",
 ]  # fmt: skip
 
 # These run inside the measured program: they import each other, the C core, and what every interpreter has loaded.
 MEASURED = (
-    "observe", "probes", "own_builtins", "formats", "model", "printable", "patterns", "python_tables", "pythons", "settings", "files",
+    "observe", "probes", "own_builtins", "formats", "model", "tier", "printable", "patterns", "python_tables", "pythons", "settings", "files",
 )  # fmt: skip
 ALWAYS_THERE = {
     "sys", "os", "io", "atexit", "codecs", "builtins", "marshal", "time", "posix", "errno", "gc", "itertools", "_ast",
@@ -32,7 +32,7 @@ ALWAYS_THERE = {
 PYPY_HAS = {"__pypy__", "_cffi_backend", "_struct", "_vmprof", "fcntl", "mmap"}  # built in there, files on CPython
 PYPY_FILES = {"copyreg"}  # one small file that imports nothing
 PYPY_SWITCHES = {"contextvars"}  # two small files, at the first switch of contexts
-PYPY_ONLY = ("observe.pypy", "observe.sampler.pypy")
+PURE = ("observe.pure", "observe.pypy", "observe.sampler.pypy")  # where there is no C core
 
 FILES = sorted(PACKAGE.rglob("*.py"))
 
@@ -107,8 +107,8 @@ def test_no_circle_of_imports():
 @pytest.mark.parametrize("path", [path for path in FILES if _is_in(_module(path), MEASURED)], ids=_module)
 def test_measured_files_import_only_what_is_there(path):
     """What runs in the measured program imports its own kind, the C core, and modules that are always loaded."""
-    is_pypy = _is_in(_module(path), PYPY_ONLY)
-    allowed = ALWAYS_THERE | PYPY_HAS | PYPY_FILES | PYPY_SWITCHES if is_pypy else ALWAYS_THERE
+    is_pure = _is_in(_module(path), PURE)
+    allowed = ALWAYS_THERE | PYPY_HAS | PYPY_FILES | PYPY_SWITCHES if is_pure else ALWAYS_THERE
     for line, name in _imports(path):
         if name.startswith("footfall."):
             target = name.removeprefix("footfall.")

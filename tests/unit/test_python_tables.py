@@ -10,7 +10,13 @@ from pathlib import Path
 import pytest
 
 from conftest import REPOSITORY
-from footfall.python_tables import CONSTANT_TEST_OPCODES, DEBUG_WORDS, STEERING_OPCODES, TRACED_OPCODES
+from footfall.python_tables import (
+    CONSTANT_TEST_OPCODES,
+    DEBUG_WORDS,
+    HANDLER_OPCODES,
+    STEERING_OPCODES,
+    TRACED_OPCODES,
+)
 from footfall.pythons import CPYTHON, HAS_BRANCH_EVENTS, HAS_MONITORING, OWN
 
 TABLES, PYTHONS, LAYOUTS = "src/footfall/python_tables.py", "src/footfall/pythons.py", "native/walk/layouts"
@@ -22,7 +28,11 @@ C_SOURCES = sorted(
 )
 COMPARISONS = (ast.Lt, ast.LtE, ast.Gt, ast.GtE, ast.Eq, ast.NotEq)
 INSTRUCTIONS = {
-    *(name for row in (*STEERING_OPCODES.values(), *CONSTANT_TEST_OPCODES.values()) for name in row),
+    *(
+        name
+        for row in (*STEERING_OPCODES.values(), *CONSTANT_TEST_OPCODES.values(), *HANDLER_OPCODES.values())
+        for name in row
+    ),
     *(name for rows in TRACED_OPCODES.values() for row in rows.values() for name in row),
 }
 

@@ -11,10 +11,10 @@ A process of root that becomes another user opens the run directory to that user
 
 import os
 import posix
-import sys
 
 from footfall.model import RUN_VARIABLE
 from footfall.own_builtins import keep_builtins
+from footfall.tier import HAS_CORE
 
 keep_builtins(globals())
 
@@ -120,14 +120,14 @@ def _replace(module: "Any", name: str, change: "Change | None", after: "Callable
     plain = getattr(module, name, None)
     if not callable(plain):
         return  # not in this version, or taken away
-    if sys.implementation.name == "cpython":
+    if HAS_CORE:
         from footfall import _core
 
         look_alike = _core.children_wrap(plain, change, after)
     else:
-        from footfall.observe.pypy import children as pypy_children
+        from footfall.observe.pure import children as pure_children
 
-        look_alike = pypy_children.wrap(plain, change, after)
+        look_alike = pure_children.wrap(plain, change, after)
     setattr(module, name, look_alike)
     if module is posix and getattr(os, name, None) is plain:
         setattr(os, name, look_alike)

@@ -12,6 +12,7 @@ from footfall.model import UNCOVERED_CONTEXT
 from footfall.observe.messages import report
 from footfall.observe.thread_starts import wrap_thread_functions
 from footfall.own_builtins import keep_builtins
+from footfall.tier import HAS_CORE
 
 keep_builtins(globals())
 
@@ -58,17 +59,17 @@ def switch(label: str) -> None:
 def _switch(label: str) -> None:
     if have_functions and label not in ("", UNCOVERED_CONTEXT):
         _say_of_functions()
-    core = sys.modules.get("footfall._core")
+    core = sys.modules.get("footfall._core") if HAS_CORE else None
     if core is not None:
         if core.context_switch(label) and not _has_followed:
             _follow_into_threads(core)
         return
-    if "footfall.observe.pypy.recorder" in sys.modules:
-        from footfall.observe.pypy import contexts as pypy_contexts
+    if "footfall.observe.pure.recorder" in sys.modules:
+        from footfall.observe.pure import contexts as pure_contexts
 
-        pypy_contexts.switch(label)
+        pure_contexts.switch(label)
         if not _has_followed:
-            _follow_into_threads_of_pypy()
+            _follow_into_threads_in_python()
 
 
 def _say_of_functions() -> None:
@@ -81,11 +82,11 @@ def _say_of_functions() -> None:
 
 def label() -> str:
     """Return the context of what runs in this process now, "" when there is none."""
-    core = sys.modules.get("footfall._core")
+    core = sys.modules.get("footfall._core") if HAS_CORE else None
     if core is not None:
         found: str = core.context_label()
         return found
-    recorder = sys.modules.get("footfall.observe.pypy.recorder")
+    recorder = sys.modules.get("footfall.observe.pure.recorder")
     if recorder is not None and recorder.PureRecorder.current is not None:
         found = recorder.PureRecorder.current.label
         return found
@@ -94,7 +95,7 @@ def label() -> str:
 
 def switch_samples(label: str) -> None:
     """Give samples from now on the context `label`; what runs goes on into the present one. Costs next to nothing."""
-    core = sys.modules.get("footfall._core")
+    core = sys.modules.get("footfall._core") if HAS_CORE else None
     if core is not None:
         core.context_switch_samples(label)
 
@@ -106,13 +107,13 @@ def bind(label: str) -> None:
     (`asyncio.Runner` copies them once), which may be an earlier test: call this first in the coroutine that is the
     test. Does nothing where no context was switched to.
     """
-    core = sys.modules.get("footfall._core")
+    core = sys.modules.get("footfall._core") if HAS_CORE else None
     if core is not None:
         core.context_bind(label)
-    elif "footfall.observe.pypy.recorder" in sys.modules:
-        from footfall.observe.pypy import contexts as pypy_contexts
+    elif "footfall.observe.pure.recorder" in sys.modules:
+        from footfall.observe.pure import contexts as pure_contexts
 
-        pypy_contexts.bind(label)
+        pure_contexts.bind(label)
 
 
 def _follow_into_threads(core: "Any") -> None:
@@ -131,17 +132,17 @@ def _follow_into_threads(core: "Any") -> None:
     wrap_thread_functions(core.children_wrap, wrap_thread)
 
 
-def _follow_into_threads_of_pypy() -> None:
+def _follow_into_threads_in_python() -> None:
     global _has_followed
     _has_followed = True
-    from footfall.observe.pypy import children as pypy_children
-    from footfall.observe.pypy import contexts as pypy_contexts
+    from footfall.observe.pure import children as pure_children
+    from footfall.observe.pure import contexts as pure_contexts
 
     def wrap_thread(function: "Any") -> "Any":
-        run = None if _is_of_pool(function) else pypy_contexts.wrap_thread(function)
-        return None if run is None else pypy_children.dress(run, function)
+        run = None if _is_of_pool(function) else pure_contexts.wrap_thread(function)
+        return None if run is None else pure_children.dress(run, function)
 
-    wrap_thread_functions(pypy_children.wrap, wrap_thread)
+    wrap_thread_functions(pure_children.wrap, wrap_thread)
 
 
 def _do_nothing() -> None:

@@ -5,12 +5,11 @@ coverage.py; a test within a test begins none. `_core` sees them begin (native/e
 and for plugins, which are asked with frames, the engine `settrace` does.
 """
 
-import sys
-
 from footfall.model import UNCOVERED_CONTEXT
 from footfall.observe import contexts
 from footfall.observe.thread_starts import wrap_thread_functions
 from footfall.own_builtins import keep_builtins
+from footfall.tier import HAS_CORE
 
 keep_builtins(globals())
 
@@ -42,7 +41,7 @@ def start(is_main_awaited: bool = False) -> None:
     """
     global are_on, _has_followed
     contexts.have_functions = True
-    if sys.implementation.name != "cpython":
+    if not HAS_CORE:
         are_on = True
         return
     from footfall import _core
@@ -65,7 +64,7 @@ def start_traced(label_of: "LabelOf") -> None:
     """Let frames begin the contexts that `label_of` gives, as the engine `settrace`, which is to start, sees them."""
     global are_on
     are_on = contexts.have_functions = True
-    if sys.implementation.name == "cpython":
+    if HAS_CORE:
         from footfall import _core
 
         _core.function_contexts_trace(label_of)
@@ -91,7 +90,7 @@ def labels_of(names_tests: bool, file_tracers: "FileTracers | None") -> "LabelOf
 def stop() -> None:
     """Let no function begin a context any more."""
     global are_on
-    if are_on and sys.implementation.name == "cpython":
+    if are_on and HAS_CORE:
         from footfall import _core
 
         _core.function_contexts_stop()

@@ -21,8 +21,9 @@ from footfall.observe.start import (
     watch_files,
 )
 from footfall.own_builtins import keep_builtins
-from footfall.pythons import HAS_MONITORING
+from footfall.pythons import HAS_MONITORING, TRACES_ALL_THREADS
 from footfall.settings import record_flags
+from footfall.tier import HAS_CORE
 
 keep_builtins(globals())
 
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from types import FrameType
     from typing import Any
 
+    from footfall._core import TracedFrames
     from footfall.observe.file_tracers.files import MadePlugins
     from footfall.settings import Settings
 
@@ -49,10 +51,10 @@ def start_late(settings: "Settings", *, only_new: bool = False, plugins: "MadePl
     and modules that were imported have no lines but those seen. `plugins` are coverage.py's that this process has made.
     """
     engine, warning = choose_late_engine(settings)
-    if sys.implementation.name == "cpython":
+    if HAS_CORE:
         _start_in_core(settings, engine, warning, only_new, plugins)
     else:
-        _start_on_pypy(settings, warning, only_new, plugins)
+        _start_in_python(settings, engine, warning, only_new, plugins)
 
 
 def _start_in_core(
@@ -95,17 +97,21 @@ def _measure_in_core(
     if not only_new:
         _record_imported(scope, _core.record_imported)
     if engine == ENGINE_MONITORING:
-        tool_id = start_monitoring(scope, settings.branch)
-        if not only_new:
-            _watch_running(tool_id, scope)
-        if traced_frames is not None:
-            start_plugin_tool(traced_frames)
-        sys.monitoring.restart_events()  # places that an earlier measurement has seen
+        _start_monitoring(settings, scope, traced_frames, only_new)
     elif engine == ENGINE_SETTRACE:
         _report_tracer()
         settrace.start(settings, scope, only_new=only_new, traced_frames=traced_frames)
     if settings.plugin_contexts or settings.function_contexts:
         begin_contexts(settings, scope, engine)
+
+
+def _start_monitoring(settings: "Settings", scope: Scope, traced_frames: "TracedFrames | None", only_new: bool) -> None:
+    tool_id = start_monitoring(scope, settings.branch)
+    if not only_new:
+        _watch_running(tool_id, scope)
+    if traced_frames is not None:
+        start_plugin_tool(traced_frames)
+    sys.monitoring.restart_events()  # places that an earlier measurement has seen
 
 
 def _follow_forks() -> None:
@@ -142,18 +148,29 @@ def _watch_running(tool_id: int, scope: Scope) -> None:
             frame = frame.f_back
 
 
-def _start_on_pypy(
-    settings: "Settings", warning: "tuple[str, str] | None", only_new: bool, plugins: "MadePlugins | None"
+def _start_in_python(
+    settings: "Settings",
+    engine: int,
+    warning: "tuple[str, str] | None",
+    only_new: bool,
+    plugins: "MadePlugins | None",
 ) -> None:
-    """All by settrace, later modules as well: a process has one record, and that one engine."""
-    from footfall.observe.pypy.recorder import PureRecorder
+    """As in the core. By settrace later modules as well: a process has one record, and that one engine."""
+    from footfall.observe.pure.recorder import PureRecorder
 
     if PureRecorder.current is not None:
         raise RuntimeError("the record file is open already")
     scope = Scope(settings)
-    _report_tracer()
+    is_monitoring = engine == ENGINE_MONITORING
+    if is_monitoring:
+        PureRecorder(settings, engine, is_late=True)
+    else:
+        _report_tracer()
     traced_frames = watch_files(settings, scope, plugins) if plugins else None
-    settrace.start(settings, scope, is_late=True, only_new=only_new, traced_frames=traced_frames)
+    if is_monitoring:
+        _start_monitoring(settings, scope, traced_frames, only_new)
+    else:
+        settrace.start(settings, scope, is_late=True, only_new=only_new, traced_frames=traced_frames)
     recorder = PureRecorder.current
     assert recorder is not None
     if warning is not None:
@@ -161,9 +178,10 @@ def _start_on_pypy(
     if not only_new:
         _record_imported(scope, recorder.add_imported)
     n_others = len(sys._current_frames()) - 1
-    if n_others:  # said when measuring ends, with the other messages of the record
-        what = f"Not measured: {n_others} threads that ran already. PyPy traces the present thread and later ones."
-        message = ("threads-unmeasured", what)
+    if n_others and not is_monitoring and not TRACES_ALL_THREADS:
+        # said when measuring ends, with the other messages of the record
+        what = f"Not measured: {n_others} threads that ran already."
+        message = ("threads-unmeasured", what + " Traced are the present thread and later ones here.")
         recorder.add_message(*message)
 
 
@@ -197,8 +215,8 @@ def stop_late() -> str | None:
     """Measure no more, and close the record. Return the run directory, None in a process that is not measured."""
     if os.environ.get(RUN_VARIABLE):
         return None  # what `footfall run` started is not ours to end
-    if sys.implementation.name != "cpython":
-        return _stop_on_pypy()
+    if not HAS_CORE:
+        return _stop_in_python()
     return _stop_in_core()
 
 
@@ -208,27 +226,37 @@ def _stop_in_core() -> str | None:
     function_contexts.stop()
     _core.settrace_stop()
     if HAS_MONITORING:
-        monitoring = sys.monitoring
-        for tool_id in range(6):
-            if monitoring.get_tool(tool_id) in ("footfall", "footfall-plugins"):
-                monitoring.set_events(tool_id, 0)
-                for shift in range(20):
-                    try:
-                        monitoring.register_callback(tool_id, 1 << shift, None)
-                    except ValueError:
-                        continue  # this version has no such event
-                monitoring.free_tool_id(tool_id)
+        _free_tools()
         _core.monitoring_stop()
     directory = _core.record_close()
     return None if directory is None else os.fsdecode(directory)
 
 
-def _stop_on_pypy() -> str | None:
-    from footfall.observe.pypy import settrace as pypy_settrace
-    from footfall.observe.pypy.recorder import PureRecorder
+def _free_tools() -> None:
+    monitoring = sys.monitoring
+    for tool_id in range(6):
+        if monitoring.get_tool(tool_id) in ("footfall", "footfall-plugins"):
+            monitoring.set_events(tool_id, 0)
+            for shift in range(20):
+                try:
+                    monitoring.register_callback(tool_id, 1 << shift, None)
+                except ValueError:
+                    continue  # this version has no such event
+            monitoring.free_tool_id(tool_id)
+
+
+def _stop_in_python() -> str | None:
+    from footfall.observe.pure import settrace as pure_settrace
+    from footfall.observe.pure.recorder import PureRecorder
 
     recorder = PureRecorder.current
     if recorder is None:
         return None
-    pypy_settrace.stop()
+    function_contexts.stop()
+    pure_settrace.stop()
+    if HAS_MONITORING:
+        from footfall.observe.pure import monitoring as pure_monitoring
+
+        _free_tools()
+        pure_monitoring.stop()
     return recorder.close()

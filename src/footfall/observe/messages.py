@@ -28,6 +28,6 @@ def keep_message(slug: str, text: str) -> bool:
     """Keep a line in the record file. False where there is none, or no room in it."""
     text = text.encode("utf-8", "backslashreplace").decode("utf-8").replace("\0", "\\x00")
     core = sys.modules.get("footfall._core")  # a core that does not load is one thing to report
-    recorder = sys.modules.get("footfall.observe.pypy.recorder")  # PyPy's
+    recorder = sys.modules.get("footfall.observe.pure.recorder")  # where there is no core
     kept: bool = core is not None and core.record_message(slug, text)
     return kept or (recorder is not None and recorder.record_message(slug, text))

@@ -26,6 +26,7 @@ from footfall.pythons import (
     unknown_python,
 )
 from footfall.settings import Settings, read_settings, record_flags
+from footfall.tier import HAS_CORE, IS_PURE_CPYTHON, WHY_PURE
 
 keep_builtins(globals())
 
@@ -91,7 +92,7 @@ def choose_engine(settings: Settings) -> "tuple[int, tuple[str, str] | None]":
     warning = None
     if settings.function_contexts and not HAS_FUNCTION_CONTEXTS:
         engine = ENGINE_SETTRACE
-        what = "contexts of test functions are seen by the slow engine settrace on PyPy. "
+        what = "contexts of test functions are seen by the slow engine settrace here. "
         warning = ("function-contexts-settrace", what + "pytest --footfall-context=test costs less.")
     elif name and name not in _ENGINES:
         what = "there is no engine " + repr(name) + ": the default is used. Choose monitoring, probes or settrace."
@@ -109,7 +110,8 @@ def choose_engine(settings: Settings) -> "tuple[int, tuple[str, str] | None]":
         )
         warning = ("plugins-settrace", what)
         engine = ENGINE_SETTRACE
-    if settings.plugins and engine != ENGINE_SETTRACE and (settings.trace_plugins or not HAS_MONITORING):
+    has_tool = HAS_MONITORING and HAS_CORE
+    if settings.plugins and engine != ENGINE_SETTRACE and (settings.trace_plugins or not has_tool):
         who = "Cython's modules need" if settings.trace_plugins else "the files of coverage.py's plugins need here"
         warning = ("plugins-settrace", who + " the engine settrace, which makes the program slower.")
         engine = ENGINE_SETTRACE
@@ -138,8 +140,8 @@ def _free_tool_id() -> int | None:
 def _start_coverage(settings: Settings) -> None:
     engine, warning = choose_engine(settings)
     scope = Scope(settings)
-    if sys.implementation.name == "cpython":
-        _open_record(settings, engine)
+    if HAS_CORE or engine == ENGINE_MONITORING:
+        _open_record(settings, engine)  # the others do so themselves
     traced_frames = watch_files(settings, scope) if settings.plugins else None
     if engine == ENGINE_MONITORING:
         atexit.register(_check_tool, start_monitoring(scope, settings.branch))
@@ -172,13 +174,14 @@ def begin_contexts(settings: Settings, scope: Scope, engine: int) -> None:
 def watch_files(settings: Settings, scope: Scope, made: "MadePlugins | None" = None) -> "Any":
     """Let coverage.py's plugins, described or `made`, take files before they are measured as Python.
 
-    Returns the frames of these files: `_core.TracedFrames`, on PyPy its namesake. On CPython a record must be open.
+    Returns the frames of these files: `_core.TracedFrames`, without the core its namesake. In the core a record must be
+    open.
     """
     from footfall.observe.file_tracers.files import UNDECIDED, FileTracers
 
     files = scope.file_tracers = FileTracers(settings, scope, made)
-    if sys.implementation.name != "cpython":
-        from footfall.observe.pypy.traced_frames import TracedFrames
+    if not HAS_CORE:
+        from footfall.observe.pure.traced_frames import TracedFrames
 
         return TracedFrames(files, settings.branch)
     from footfall import _core
@@ -202,6 +205,11 @@ def start_plugin_tool(frames: "TracedFrames") -> None:
 
 
 def _open_record(settings: Settings, engine: int) -> None:
+    if not HAS_CORE:
+        from footfall.observe.pure.recorder import PureRecorder
+
+        PureRecorder(settings, engine)
+        return
     from footfall import _core
 
     _core.record_open(
@@ -219,12 +227,17 @@ def start_monitoring(scope: Scope, with_branches: bool) -> int:
 
     The record file must be open.
     """
-    from footfall import _core
-
     tool_id = _free_tool_id()
     assert tool_id is not None  # asked a moment ago
     sys.monitoring.use_tool_id(tool_id, _TOOL_NAME)
-    _core.monitoring_start(tool_id, scope.decide, with_branches)
+    if HAS_CORE:
+        from footfall import _core
+
+        _core.monitoring_start(tool_id, scope.decide, with_branches)
+    else:
+        from footfall.observe.pure import monitoring as pure_monitoring
+
+        pure_monitoring.start(tool_id, scope.decide, with_branches)
     return tool_id
 
 
@@ -247,7 +260,11 @@ def _start_sampler(settings: Settings) -> None:
     if settings.with_tasks and not PUBLISHES_TASKS:
         what = "the profile is without asyncio's tasks: only CPython 3.14+ tells of them."
         _report_at_end("async-unsupported", what, settings)
-    if sys.implementation.name == "cpython":
+    if IS_PURE_CPYTHON:
+        what = "there is no profile without the C core: " + WHY_PURE + "."
+        _report_at_end("core-missing", what, settings)
+        return
+    if HAS_CORE:
         from footfall import _core
         from footfall.observe.sampler import inside
 
@@ -269,12 +286,8 @@ def _start_sampler(settings: Settings) -> None:
 def _report_at_end(slug: str, what: str, settings: Settings) -> None:
     """Report a message on the profile. Without coverage the record is made for it: each process would fill stderr."""
     try:
-        if not settings.cover and sys.implementation.name == "cpython":
-            _open_record(settings, ENGINE_SETTRACE)
-        elif not settings.cover:
-            from footfall.observe.pypy.recorder import PureRecorder
-
-            PureRecorder(settings)
+        if not settings.cover:
+            _open_record(settings, ENGINE_SETTRACE if sys.implementation.name == "cpython" else ENGINE_PROBES)
     except OSError:
         pass  # then it is reported now
     report(slug, what)

@@ -46,7 +46,7 @@ def replace_starters(look_alike_of: "Callable[[Any], Any]") -> None:
 def wrap_thread_functions(wrap: "Callable[..., Any]", wrap_function: "WrapFunction") -> None:
     """Let each thread that is started from now on run `wrap_function(function)` in the place of its function.
 
-    `wrap` makes look-alikes: `_core.children_wrap`, on PyPy `pypy_children.wrap`.
+    `wrap` makes look-alikes: `_core.children_wrap`, on PyPy `pure_children.wrap`.
     """
 
     def change(args: "tuple[Any, ...]", named: "dict[str, Any]") -> "tuple[tuple[Any, ...], dict[str, Any]] | None":

@@ -1,8 +1,10 @@
-"""The C extension that works out records of CPython 3.14 and later, or None where there is none (PyPy)."""
+"""The C extension that works out records of CPython 3.14 and later, or None where there is none."""
 
-try:
+from footfall.tier import HAS_CORE
+
+if HAS_CORE:
     from footfall import _decode as decode
-except ImportError:
+else:
     decode = None  # type: ignore[assignment]
 
 __all__ = ["decode"]

@@ -16,9 +16,11 @@ from collections.abc import Callable
 from types import CodeType
 from typing import Final, TypeVar
 
-try:
+from footfall.tier import HAS_CORE
+
+if HAS_CORE:
     from footfall._core import call_with_room
-except ImportError:  # PyPy
+else:
     call_with_room = None  # type: ignore[assignment]
 
 __all__ = ["PARSE_ERRORS", "compile_module", "compile_source", "compile_tree", "parse_source"]

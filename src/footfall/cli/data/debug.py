@@ -29,6 +29,7 @@ from footfall.record.data.data_file import open_data_file
 from footfall.record.data.parallel_files import find_parallel_files
 from footfall.session.output import print_message, show, warn
 from footfall.settings import Settings
+from footfall.tier import IS_PURE_CPYTHON, WHY_PURE
 
 __all__ = ["command"]
 
@@ -99,13 +100,14 @@ def _system_rows(config: Config) -> _Rows:
     yield "executable", sys.executable
     yield "platform", platform.platform()
     yield "SQLite", sqlite3.sqlite_version
+    yield "measured by", f"Python alone: {WHY_PURE}" if WHY_PURE else "the C core"
     settings = Settings("")
     settings.branch = config.branch
     engine, warning = choose_engine(settings)
     branches = "with branches" if config.branch else "lines only"
     yield "engine", f"{_ENGINES[engine]}, {branches}" + (f" ({warning[1]})" if warning else "")
     rate = "the default rate" if config.rate_hz is None else f"{config.rate_hz} Hz"
-    yield "sampler", rate if config.profile else "off"
+    yield "sampler", _sampler(rate) if config.profile else "off"
     yield "start hook", _start_hook()
     yield "current directory", os.getcwd()
     yield "configuration", config.config_file or "none"
@@ -113,6 +115,10 @@ def _system_rows(config: Config) -> _Rows:
     for name in sorted(os.environ):
         if name.startswith(("FOOTFALL_", "COVERAGE_", "PYTHON")):
             yield name, os.environ[name]
+
+
+def _sampler(rate: str) -> str:
+    return "none without the C core" if IS_PURE_CPYTHON else rate
 
 
 def _start_hook() -> str:

@@ -13,6 +13,7 @@ from footfall.config.configuration import DEFAULT_RATE_HZ, check_rate
 from footfall.errors import FootfallError, UsageError
 from footfall.pythons import KNOWN_VERSIONS
 from footfall.record.data.data_file import check_replaceable, check_writable
+from footfall.tier import HAS_CORE, WHY_PURE
 
 __all__ = ["MAX_CPU_PPM", "check_can_attach", "command"]
 
@@ -35,12 +36,18 @@ Examples:
 
 
 def check_can_attach() -> None:
-    """Raise FootfallError (`attach-needs-cpython`) where footfall itself runs under another Python."""
+    """Raise FootfallError (`attach-needs-cpython`, `core-missing`) where footfall itself has no C core."""
     if sys.implementation.name != "cpython":
         raise FootfallError(
             "attach-needs-cpython",
             f"Reading another process's stacks needs footfall under CPython; this is {sys.implementation.name}.",
             f"Install footfall in a CPython environment; the process may run any of {KNOWN_VERSIONS}.",
+        )
+    if not HAS_CORE:
+        raise FootfallError(
+            "core-missing",
+            f"Reading another process's stacks needs footfall's C core: {WHY_PURE}.",
+            "Install footfall where a C compiler is.",
         )
 
 

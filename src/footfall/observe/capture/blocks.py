@@ -1,11 +1,11 @@
-"""What begins and ends blocks, in C on CPython."""
+"""What begins and ends blocks, in C where there is the C core."""
 
-import sys
+from footfall.tier import HAS_CORE
 
-if sys.implementation.name == "cpython":
+if HAS_CORE:
     from footfall._core import CaptureBlock, CaptureGate, CaptureSeries
 else:
-    from footfall.observe.pypy.capture_blocks import (  # type: ignore[assignment]
+    from footfall.observe.pure.capture_blocks import (  # type: ignore[assignment]
         CaptureBlock,
         CaptureGate,
         CaptureSeries,

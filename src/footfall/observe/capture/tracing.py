@@ -194,7 +194,7 @@ if sys.implementation.name == "cpython":
 
 else:
     from footfall.observe.pypy.phantom_lines import PhantomLines
-    from footfall.observe.pypy.settrace import is_yield as _is_yield
+    from footfall.observe.pypy.tracing import is_yield as _is_yield
 
     _phantoms: "Callable[[CodeType], Any]" = PhantomLines().offsets
 

@@ -1,15 +1,14 @@
-"""The `settrace` engine: the interpreter's trace function, in C where there is the C core, in Python on PyPy.
+"""The `settrace` engine: the interpreter's trace function, in C where there is the C core, else in Python.
 
 Threads are traced from their start because the functions of `_thread` that start them are wrapped; `threading.settrace`
 stays the program's own. A program that sets another trace function takes its thread out of measuring.
 """
 
-import sys
-
 from footfall.observe.module_names import find_running_namespace
 from footfall.observe.own_modules import load_own
 from footfall.observe.thread_starts import wrap_thread_functions
 from footfall.own_builtins import keep_builtins
+from footfall.tier import HAS_CORE
 
 keep_builtins(globals())
 
@@ -20,7 +19,7 @@ if TYPE_CHECKING:
 
     from footfall._core import TracedFrames
     from footfall.observe.file_tracers.files import FileTracers
-    from footfall.observe.pypy.traced_frames import TracedFrames as PyPyFrames
+    from footfall.observe.pure.traced_frames import TracedFrames as PureFrames
     from footfall.observe.scope import Scope
     from footfall.settings import Settings
 
@@ -37,18 +36,18 @@ def start(
     scope: "Scope",
     is_late: bool = False,
     only_new: bool = False,
-    traced_frames: "TracedFrames | PyPyFrames | None" = None,
+    traced_frames: "TracedFrames | PureFrames | None" = None,
 ) -> None:
     """Trace every thread from now on. On CPython the record file must be open.
 
-    PyPy traces new threads and this one, and what runs in it already when the start `is_late`. What runs already is
-    left out by `only_new`. `traced_frames` are those of the files that plugins measure.
+    Without the core, new threads and this one are traced, and what runs in it already when the start `is_late`. What
+    runs already is left out by `only_new`. `traced_frames` are those of the files that plugins measure.
     """
-    if sys.implementation.name != "cpython":
-        from footfall.observe.pypy import settrace as pypy_settrace
+    if not HAS_CORE:
+        from footfall.observe.pure import settrace as pure_settrace
 
         frames: Any = traced_frames
-        pypy_settrace.start(settings, scope, is_late, only_new, frames)
+        pure_settrace.start(settings, scope, is_late, only_new, frames)
         return
     decide: Decide = scope.decide
     if scope.file_tracers is not None and traced_frames is not None:
@@ -68,8 +67,8 @@ def _deciding(decide: "Callable[[str], str | None]", files: "FileTracers") -> "D
 
 def start_with_probes(decide: "Callable[[str], str | None]", branch: bool) -> None:
     """Trace the files that `decide(co_filename)` gives a path for, beside the probes engine and in its record."""
-    if sys.implementation.name != "cpython":
-        _settrace_of_pypy().start_with_probes(decide, branch)
+    if not HAS_CORE:
+        _settrace_in_python().start_with_probes(decide, branch)
     else:
         _start_in_core(decide, branch)
 
@@ -86,20 +85,21 @@ def _start_in_core(decide: "Decide", branch: bool, only_new: bool = False, trace
 
 def ask_again(filename: str) -> None:
     """Have code of a file that begins from now on decided about anew."""
-    if sys.implementation.name != "cpython":
-        _settrace_of_pypy().ask_again(filename)
+    if not HAS_CORE:
+        _settrace_in_python().ask_again(filename)
         return
     from footfall import _core
 
     _core.settrace_ask_again(filename)
 
 
-def _settrace_of_pypy() -> "Any":
+def _settrace_in_python() -> "Any":
     for name in (
         "file_tracers",
         "file_tracers.files",
         "pypy.phantom_lines",
-        "pypy.recursion",
+        "pypy.tracing",
+        "pure.interpreter",
     ):  # which the next one imports
         load_own(name)
-    return load_own("pypy.settrace")
+    return load_own("pure.settrace")

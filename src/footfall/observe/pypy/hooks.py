@@ -12,11 +12,11 @@ import __pypy__  # type: ignore[import-not-found]
 from _cffi_backend import FFI  # type: ignore[import-untyped]
 
 from footfall.observe.interruptions import Undisturbed, pass_on
-from footfall.observe.pypy import contexts as pypy_contexts
-from footfall.observe.pypy.children import wrap as look_alike
-from footfall.observe.pypy.contexts import EventsByContext
+from footfall.observe.pure import contexts as pure_contexts
+from footfall.observe.pure.children import wrap as look_alike
+from footfall.observe.pure.contexts import EventsByContext
+from footfall.observe.pure.recorder import PureRecorder
 from footfall.observe.pypy.marshal_hooks import hook_marshal
-from footfall.observe.pypy.recorder import PureRecorder
 from footfall.own_builtins import keep_builtins
 from footfall.probes.forms import EQUAL_MARK, HEADER, MARK, read_header
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from footfall.observe.engines.probes import Arm, Probes, Where
-    from footfall.observe.pypy.contexts import Begin
+    from footfall.observe.pure.contexts import Begin
     from footfall.settings import Settings
 
 __all__ = [
@@ -178,7 +178,7 @@ class _Areas:
         self._recorder.after_fork()
         for asking in self._asking:
             asking.after_fork()
-        pypy_contexts.after_fork()
+        pure_contexts.after_fork()
 
     def flush(self, context_id: int) -> None:
         """Record the events of a context, and clear those that were recorded: another thread may set one meanwhile."""

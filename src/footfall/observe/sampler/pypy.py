@@ -25,8 +25,8 @@ import time
 import __pypy__  # type: ignore[import-not-found]
 import _vmprof  # type: ignore[import-not-found]
 
-from footfall.observe.pypy import recorder as pure_recorder
-from footfall.observe.pypy.children import dress
+from footfall.observe.pure import recorder as pure_recorder
+from footfall.observe.pure.children import dress
 from footfall.observe.thread_starts import replace_starters
 from footfall.own_builtins import keep_builtins
 

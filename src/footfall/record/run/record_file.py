@@ -1,6 +1,6 @@
 """Reader of a process's record file (`.rec`): what its engine saw, still as raw offsets and probe numbers.
 
-The writer is native/record/recorder.c (and observe/pypy/recorder.py on PyPy); docs/formats.md describes the entries.
+The writer is native/record/recorder.c (and observe/pure/recorder.py on PyPy); docs/formats.md describes the entries.
 """
 
 from __future__ import annotations

@@ -1,7 +1,6 @@
-"""Look-alikes of built-in functions on PyPy, in Python: hidden from tracebacks and from `sys._getframe`."""
+"""Look-alikes of built-in functions, in Python: on PyPy hidden from tracebacks and from `sys._getframe`."""
 
-import __pypy__  # type: ignore[import-not-found]
-
+from footfall.observe.pure.hidden import hidden_applevel
 from footfall.own_builtins import keep_builtins
 
 keep_builtins(globals())
@@ -25,19 +24,19 @@ class _StandIn:
         object.__setattr__(self, "_plain", plain)
         object.__setattr__(self, "_call", call)
 
-    @__pypy__.hidden_applevel  # type: ignore[untyped-decorator]
+    @hidden_applevel  # type: ignore[untyped-decorator]
     def __call__(self, *args: object, **named: object) -> object:
         return object.__getattribute__(self, "_call")(*args, **named)
 
-    @__pypy__.hidden_applevel  # type: ignore[untyped-decorator]
+    @hidden_applevel  # type: ignore[untyped-decorator]
     def __getattribute__(self, name: str) -> object:
         return getattr(object.__getattribute__(self, "_plain"), name)
 
-    @__pypy__.hidden_applevel  # type: ignore[untyped-decorator]
+    @hidden_applevel  # type: ignore[untyped-decorator]
     def __setattr__(self, name: str, value: object) -> None:
         setattr(object.__getattribute__(self, "_plain"), name, value)
 
-    @__pypy__.hidden_applevel  # type: ignore[untyped-decorator]
+    @hidden_applevel  # type: ignore[untyped-decorator]
     def __repr__(self) -> str:
         return repr(object.__getattribute__(self, "_plain"))
 
@@ -51,7 +50,7 @@ def wrap(
     An Exception in those is ours and is dropped; others (KeyboardInterrupt) come from the program's signal handlers.
     """
 
-    @__pypy__.hidden_applevel
+    @hidden_applevel
     def look_alike(*args, **named):  # type: ignore[no-untyped-def]
         answer = None
         if change is not None:
@@ -77,7 +76,7 @@ def wrap(
     return dress(look_alike, plain)  # type: ignore[no-any-return]
 
 
-@__pypy__.hidden_applevel  # type: ignore[untyped-decorator]
+@hidden_applevel  # type: ignore[untyped-decorator]
 def _finish(
     finish: "Callable[[Any], Any]", plain: "Callable[..., Any]", args: "tuple[Any, ...]", named: "dict[str, Any]"
 ) -> "Any":
@@ -97,6 +96,6 @@ def dress(wrapper: "Any", plain: "Any") -> "Any":
     wrapper.__qualname__ = plain.__qualname__
     wrapper.__doc__ = plain.__doc__
     wrapper.__module__ = plain.__module__
-    wrapper.__dict__.update(plain.__dict__)
+    wrapper.__dict__.update(getattr(plain, "__dict__", {}))
     wrapper.__wrapped__ = plain  # its signature
     return wrapper

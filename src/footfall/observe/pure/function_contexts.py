@@ -1,9 +1,9 @@
-"""Functions begin a context, on PyPy: `following` returns a trace function that sees them begin."""
+"""Functions begin a context, without the C core: `following` returns a trace function that sees them begin."""
 
 import _thread
 
-from footfall.observe.pypy.contexts import switch_unbound
-from footfall.observe.pypy.recursion import hidden_applevel
+from footfall.observe.pure.contexts import switch_unbound
+from footfall.observe.pure.hidden import hidden_applevel
 from footfall.own_builtins import keep_builtins
 
 keep_builtins(globals())

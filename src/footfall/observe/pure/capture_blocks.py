@@ -1,35 +1,57 @@
-"""What begins and ends blocks of `footfall.capture()` on PyPy; on CPython: native/engines/probes/blocks.c."""
+"""What begins and ends blocks of `footfall.capture()` without the C core; in it: native/engines/probes/blocks.c."""
 
 import _thread
+import sys
 
-from footfall.observe.pypy import captures
 from footfall.own_builtins import keep_builtins
 
 keep_builtins(globals())
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any
 
 __all__ = ["CaptureBlock", "CaptureGate", "CaptureSeries"]
+
+if sys.implementation.name == "pypy":
+    from footfall.observe.pypy.captures import set_open
+else:
+
+    def set_open(series: int, is_open: bool) -> None:
+        """There are no probes."""
 
 
 class CaptureSeries:
     """What the blocks of a series share. `number` is that of its probes, -1 without any."""
 
-    __slots__ = ("is_simple", "n_open", "number", "places")
+    __slots__ = ("_has_tool", "_is_simple", "n_open", "number", "places")
 
     def __init__(self, places: "list[Any]", number: int) -> None:
         self.places = places
         self.number = number
         self.n_open = 0
-        self.is_simple = False
+        self._has_tool = False
+        self._is_simple = False
+
+    @property
+    def is_simple(self) -> bool:
+        """Whether blocks begin without a look at what sees them."""
+        return self._is_simple and not self._has_tool
+
+    @is_simple.setter
+    def is_simple(self, is_simple: bool) -> None:
+        self._is_simple = is_simple
+
+    def hold_tool(self, get_tool: "Callable[[int], object]", tool_id: int) -> None:
+        """The series is seen by a tool that it may lose: no block is simple."""
+        self._has_tool = True
 
     def count(self, change: int) -> None:
         """Count blocks that are open, and let probes know whether there is any."""
         self.n_open += change
         if self.number >= 0:
-            captures.set_open(self.number, self.n_open > 0)
+            set_open(self.number, self.n_open > 0)
 
 
 class CaptureBlock:

@@ -1,4 +1,4 @@
-"""Attribute events to contexts on PyPy: threads and tasks keep the context they were started in.
+"""Attribute events to contexts, without the C core: threads and tasks keep the context they were started in.
 
 While there is no such work, which is nearly always, an event costs one check of a flag.
 """
@@ -6,9 +6,8 @@ While there is no such work, which is nearly always, an event costs one check of
 import _thread
 import sys
 
-import __pypy__  # type: ignore[import-not-found]
-
-from footfall.observe.pypy.recorder import PureRecorder
+from footfall.observe.pure.hidden import hidden_applevel
+from footfall.observe.pure.recorder import PureRecorder
 from footfall.own_builtins import keep_builtins
 
 keep_builtins(globals())
@@ -38,7 +37,8 @@ _variable: "ContextVar[str] | None" = None
 _labels_of_threads: dict[int, str] = {}
 """The labels of threads that were started in a context, by their identity."""
 
-_has_other_work = False
+are_others_there = False
+"""What `has_other_work` returns, for callers where each call counts."""
 
 
 class EventsByContext:
@@ -65,11 +65,11 @@ class EventsByContext:
         self._probes_id, self._events = self._begin(None)
         return self
 
-    @__pypy__.hidden_applevel  # type: ignore[untyped-decorator]
+    @hidden_applevel  # type: ignore[untyped-decorator]
     def __setitem__(self, number: int, value: int) -> None:
         if self._events is None:
             self._probes_id, self._events = self._begin(self._parents)
-        if _has_other_work:
+        if are_others_there:
             context_id = context_of_other_work(self._recorder)
             if context_id is not None:
                 self._record(context_id, number)
@@ -95,7 +95,7 @@ class EventsByContext:
 
 def has_other_work() -> bool:
     """Whether there may be work of another context than the process's: then `context_of_other_work` tells."""
-    return _has_other_work
+    return are_others_there
 
 
 def context_of_other_work(recorder: PureRecorder) -> int | None:
@@ -114,11 +114,11 @@ def _owner(label: str) -> str:
 
 def switch(label: str) -> None:
     """Let the process be in the context, and the running thread or task belong to it."""
-    global _has_other_work
+    global are_others_there
     recorder = PureRecorder.current
     if recorder is None:
         return
-    _has_other_work = True  # until it is known: what runs beside must not be taken for the new one's
+    are_others_there = True  # until it is known: what runs beside must not be taken for the new one's
     recorder.switch_context(label)
     bind(label)
 
@@ -147,12 +147,12 @@ def bind(label: str) -> None:
 
 def _look_for_other_work(running: str = "") -> None:
     """Set the flag, by what runs beside and by `running`, the label of who asks."""
-    global _has_other_work
+    global are_others_there
     recorder = PureRecorder.current
     if recorder is not None:
         owner = _owner(recorder.label)
         labels = [running, *list(_labels_of_threads.values()), *_labels_of_tasks()]
-        _has_other_work = any(label and _owner(label) != owner for label in labels)
+        are_others_there = any(label and _owner(label) != owner for label in labels)
 
 
 def after_fork() -> None:
@@ -179,7 +179,7 @@ def wrap_thread(function: "Callable[..., Any]") -> "Callable[..., Any] | None":
     if not label:
         return None
 
-    @__pypy__.hidden_applevel  # type: ignore[untyped-decorator]
+    @hidden_applevel  # type: ignore[untyped-decorator]
     def run(*args: object, **named: object) -> object:
         identity = _thread.get_ident()
         _labels_of_threads[identity] = label

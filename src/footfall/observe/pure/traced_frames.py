@@ -1,13 +1,13 @@
-"""What frames of plugins' files run, on PyPy, as pairs of lines of their sources: as coverage.py's C tracer has them.
+"""What frames of plugins' files run, without the C core, as pairs of lines: as coverage.py's C tracer has them.
 
 The engine tells of each frame that it begins, comes to a line, ends; lines are asked of the plugin then.
-native/engines/file_tracers/frames.c is the same on CPython.
+native/engines/file_tracers/frames.c is the same in the core.
 """
 
 import os
 
 from footfall.observe.file_tracers.files import FileTracers, Plugin, TracedFile
-from footfall.observe.pypy import contexts, recorder
+from footfall.observe.pure import contexts, recorder
 from footfall.own_builtins import keep_builtins
 
 keep_builtins(globals())

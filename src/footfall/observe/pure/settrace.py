@@ -1,25 +1,33 @@
-"""The `settrace` engine on PyPy: a trace function in Python, one closure for each measured frame.
+"""The `settrace` engine in Python, for PyPy and where there is no C core: one closure for each measured frame.
 
 Frames that are not measured get no local trace function, so their lines cost nothing. Pairs of lines go into the
 record file when they are seen first; a set of them is kept for each file. It also traces single files for the probes
 engine, in the record of that.
 """
 
+import atexit
 import os
 import sys
 
 from footfall.model import ENGINE_SETTRACE
 from footfall.observe.file_tracers.files import UNDECIDED, TracedFile
+from footfall.observe.messages import report
 from footfall.observe.own_modules import load_own
-from footfall.observe.pypy import children as pypy_children
-from footfall.observe.pypy import contexts as pypy_contexts
-from footfall.observe.pypy.contexts import context_of_other_work, has_other_work
-from footfall.observe.pypy.phantom_lines import PhantomLines
-from footfall.observe.pypy.recorder import PureRecorder
-from footfall.observe.pypy.recursion import end_recursion, hidden_applevel, stack_almost_full
+from footfall.observe.pure import children as pure_children
+from footfall.observe.pure import contexts as pure_contexts
+from footfall.observe.pure.contexts import context_of_other_work, has_other_work
+from footfall.observe.pure.hidden import hidden_applevel
+from footfall.observe.pure.interpreter import (
+    PhantomLines,
+    end_recursion,
+    is_resumed,
+    is_yield,
+    stack_almost_full,
+)
+from footfall.observe.pure.recorder import PureRecorder
 from footfall.observe.thread_starts import wrap_thread_functions
 from footfall.own_builtins import keep_builtins
-from footfall.pythons import traced_opcodes
+from footfall.pythons import RETURNS_ON_UNTOLD_LINES, TRACES_ALL_THREADS
 
 keep_builtins(globals())
 
@@ -29,7 +37,7 @@ if TYPE_CHECKING:
     from types import CodeType, FrameType
     from typing import Any
 
-    from footfall.observe.pypy.traced_frames import TracedFrames
+    from footfall.observe.pure.traced_frames import TracedFrames
     from footfall.observe.scope import Scope
     from footfall.settings import Settings
 
@@ -40,9 +48,8 @@ if TYPE_CHECKING:
     Offsets = Callable[[CodeType], frozenset[int] | None]
     """Where events are phantoms in a code object; None where it is not traced."""
 
-__all__ = ["ask_again", "is_yield", "start", "start_with_probes", "stop"]
+__all__ = ["ask_again", "start", "start_with_probes", "stop"]
 
-_YIELD_FROM, _YIELD_VALUE = traced_opcodes()["yield_from"], traced_opcodes()["yield_value"]
 _SLOTS = 256
 _UNKNOWN = object()
 _RUNNING = "running"
@@ -73,11 +80,15 @@ def start(
         from footfall.observe.function_contexts import labels_of
 
         label_of = labels_of(settings.function_contexts, scope.file_tracers if settings.plugin_contexts else None)
-        files.trace = load_own("pypy.function_contexts").following(files.trace, label_of)
+        files.trace = load_own("pure.function_contexts").following(files.trace, label_of)
     os.register_at_fork(after_in_child=lambda: _begin_child(recorder, files))
     if is_late and not only_new:
-        _trace_running(sys._getframe(1), files)
-    _begin(recorder, files)
+        running = list(sys._current_frames().values()) if TRACES_ALL_THREADS else [sys._getframe(1)]
+        for frame in running:
+            _trace_running(frame, files)
+    _begin(recorder, files, all_threads=is_late)
+    if sys.implementation.name == "cpython":
+        atexit.register(_check_tracing, files)
 
 
 def start_with_probes(decide: "Callable[[str], str | None]", with_arcs: bool) -> None:
@@ -105,13 +116,26 @@ def ask_again(filename: str) -> None:
         _Files.current.adders.pop(filename, None)
 
 
-def _begin(recorder: PureRecorder, files: "_Files") -> None:
+def _begin(recorder: PureRecorder, files: "_Files", all_threads: bool = False) -> None:
     recorder.on_switch(files.flush)
     _Files.current = files
+    if all_threads and TRACES_ALL_THREADS:
+        sys._settraceallthreads(files.trace)  # type: ignore[attr-defined]
     sys.settrace(files.trace)
     if not _Files.are_threads_followed:
         _Files.are_threads_followed = True
-        wrap_thread_functions(pypy_children.wrap, _wrap_thread)
+        wrap_thread_functions(pure_children.wrap, _wrap_thread)
+
+
+def _check_tracing(files: "_Files") -> None:
+    """Report at the end when the interpreter has taken our trace function away, which it does where that raises."""
+    if not files.is_stopped and sys.gettrace() is None:
+        what = "Without the C core, tracing ends where a signal handler raises an error within the trace function, or"
+        report(
+            "tracing-ended",
+            what + " the program takes the trace function away: what ran after that is not in the data.",
+            "Measure with the C core, or on CPython 3.14.",
+        )
 
 
 def _wrap_thread(function: "Callable[..., Any]") -> "Callable[..., Any]":
@@ -123,7 +147,7 @@ def _wrap_thread(function: "Callable[..., Any]") -> "Callable[..., Any]":
             sys.settrace(_Files.current.trace)
         return function(*args, **named)
 
-    return pypy_children.dress(run, function)  # type: ignore[no-any-return]
+    return pure_children.dress(run, function)  # type: ignore[no-any-return]
 
 
 def stop() -> None:
@@ -131,6 +155,8 @@ def stop() -> None:
     files, _Files.current = _Files.current, None
     if files is not None:
         files.is_stopped = True
+        if TRACES_ALL_THREADS:
+            sys._settraceallthreads(None)  # type: ignore[attr-defined]
         sys.settrace(None)
 
 
@@ -138,7 +164,7 @@ def _begin_child(recorder: PureRecorder, files: "_Files") -> None:
     """Give a forked child a record of its own."""
     if not files.is_stopped:
         recorder.after_fork()
-        pypy_contexts.after_fork()
+        pure_contexts.after_fork()
         files.after_fork()
 
 
@@ -285,11 +311,14 @@ def _trace_function(files: _Files, phantom_offsets: "Offsets") -> "Trace":
         code = frame.f_code
         add: Any = adders.get(code.co_filename, _UNKNOWN)
         if add is _UNKNOWN:
-            add = files.adder(frame)
+            try:
+                add = files.adder(frame)
+            except RecursionError:
+                end_recursion(footfall_trace)
         if add is None:
             return None
         first = -code.co_firstlineno
-        last = first if frame.f_lasti < 0 else frame.f_lineno  # a generator goes on where it was
+        last = frame.f_lineno if is_resumed(frame) else first
         phantoms = phantom_offsets(code)
         if phantoms is None:
             return None
@@ -309,6 +338,9 @@ def _trace_function(files: _Files, phantom_offsets: "Offsets") -> "Trace":
                     last = line
             elif event == "return":
                 if last != _NO_LINE and not is_yield(frame, is_raising and arg is None):
+                    if RETURNS_ON_UNTOLD_LINES and frame.f_lineno != last:
+                        add(last, frame.f_lineno)
+                        last = frame.f_lineno
                     add(last, first)
             elif event == "exception":
                 is_raising = True
@@ -338,16 +370,3 @@ def _function_for_plugin(frames: "TracedFrames", phantoms: "frozenset[int]") -> 
         return trace_frame
 
     return trace_frame
-
-
-def is_yield(frame: "FrameType", is_raising: bool) -> bool:
-    """Whether the frame will go on: it stands at a yield, or before the `yield from` that it waits in.
-
-    An exception out of what it waits for leaves the frame there as well. The C tracer takes an exception that is thrown
-    into a yield for a yield.
-    """
-    code = frame.f_code.co_code
-    at = frame.f_lasti
-    if code[at] == _YIELD_VALUE:
-        return True
-    return not is_raising and (code[at] == _YIELD_FROM or (at + 2 < len(code) and code[at + 2] == _YIELD_FROM))

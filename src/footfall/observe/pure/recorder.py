@@ -1,6 +1,6 @@
-"""The record file of a process without our C core (PyPy), written straight into its mapping (docs/formats.md).
+"""The record file of a process without our C core, written straight into its mapping (docs/formats.md).
 
-A module's events are a cffi array over the mapping: there PyPy's JIT stores a byte as quickly as into a list of
+On PyPy a module's events are a cffi array over the mapping: there the JIT stores a byte as quickly as into a list of
 its own, and what is stored survives any death of the process. Threads append one at a time; a signal's handler may come
 in between, so a place or a number is taken before anything is done with it.
 """
@@ -18,11 +18,14 @@ from footfall.formats import (
     ENTRY_HEAD_BYTES,
     ENTRY_PADDING,
     EVENTS_HEAD_BYTES,
+    IMPLEMENTATION_CPYTHON,
     IMPLEMENTATION_PYPY,
     MAGIC,
     MAX_RECORDS_PER_PID,
     PROBES_HEAD_BYTES,
+    RECORD_CODE,
     RECORD_CONTEXT,
+    RECORD_EVENTS,
     RECORD_FILE,
     RECORD_FORMAT,
     RECORD_HEADER,
@@ -50,10 +53,13 @@ keep_builtins(globals())
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from types import CodeType
 
     from footfall.settings import Settings
 
 __all__ = ["PureRecorder", "record_message"]
+
+_IMPLEMENTATION = IMPLEMENTATION_CPYTHON if sys.implementation.name == "cpython" else IMPLEMENTATION_PYPY
 
 
 class PureRecorder:
@@ -67,6 +73,7 @@ class PureRecorder:
         self._engine = engine
         self._flags = record_flags(settings, is_late=is_late)
         self._flushers: list[Callable[[int], None]] = []
+        self._starters: list[Callable[[], None]] = []
         self._lock = _thread.RLock()
         self._next_context_id = 1
         self.context_id = 0
@@ -84,6 +91,7 @@ class PureRecorder:
         self._file_ids: dict[str, int] = {}
         self._context_ids: dict[str, int] = {"": 0}
         self._n_probes_entries = 0
+        self._n_codes = 0
         self.is_off = False
         for n in range(MAX_RECORDS_PER_PID):
             self._path = f"{directory}/{os.getpid()}-{n}.rec"
@@ -102,7 +110,7 @@ class PureRecorder:
             MAGIC,
             RECORD_FORMAT,
             sys.hexversion,
-            IMPLEMENTATION_PYPY,
+            _IMPLEMENTATION,
             self._engine,
             self._flags,
             0,
@@ -131,9 +139,14 @@ class PureRecorder:
         if self._next_context_id > 1:
             self._begin_context(self.label)
 
-    def on_switch(self, flush: "Callable[[int], None]") -> None:
-        """Have `flush(context id)` called when a context ends: it records what was executed in it, and clears that."""
+    def on_switch(self, flush: "Callable[[int], None]", begin: "Callable[[], None] | None" = None) -> None:
+        """Have `flush(context id)` called when a context ends: it records what was executed in it, and clears that.
+
+        `begin()` is called when the next one has begun.
+        """
         self._flushers.append(flush)
+        if begin is not None:
+            self._starters.append(begin)
 
     def switch_context(self, label: str) -> None:
         """All that runs from now on belongs to the context."""
@@ -142,6 +155,8 @@ class PureRecorder:
                 for flush in self._flushers:
                     flush(self.context_id)
                 self._begin_context(label)
+                for begin in self._starters:
+                    begin()
 
     def _begin_context(self, label: str) -> None:
         context_id = self.context_id_of(label)
@@ -161,12 +176,19 @@ class PureRecorder:
 
     def add_probe_events(self, probes_id: int, context_id: int, numbers: list[int]) -> bool:
         """Record which probes of a PROBES entry were executed in a context that ends. False when recording is off."""
-        count = len(numbers)
+        return self._add_events(RECORD_PROBE_EVENTS, probes_id, context_id, numbers, b"\1" * len(numbers))
+
+    def add_code_events(self, code_id: int, context_id: int, places: list[int], flags: bytes) -> bool:
+        """Record the flags that places of a CODE entry got in a context that ends. False when recording is off."""
+        return self._add_events(RECORD_EVENTS, code_id, context_id, places, flags)
+
+    def _add_events(self, kind: int, number: int, context_id: int, places: list[int], flags: bytes) -> bool:
+        count = len(places)
         payload = bytearray(EVENTS_HEAD_BYTES + 5 * count)
-        pack_into("<4I", payload, 0, probes_id, context_id, count, 0)
-        pack_into(f"<{count}I", payload, EVENTS_HEAD_BYTES, *numbers)
-        payload[EVENTS_HEAD_BYTES + 4 * count :] = b"\1" * count
-        return self._append(RECORD_PROBE_EVENTS, payload) is not None
+        pack_into("<4I", payload, 0, number, context_id, count, 0)
+        pack_into(f"<{count}I", payload, EVENTS_HEAD_BYTES, *places)
+        payload[EVENTS_HEAD_BYTES + 4 * count :] = flags
+        return self._append(kind, payload) is not None
 
     def add_trace_pairs(self, path: str, absolute_path: str, context_id: int, pairs: list[int]) -> bool:
         """Record pairs (as in a TRACE entry's slots) of a context that ends. False when recording is off."""
@@ -201,6 +223,26 @@ class PureRecorder:
         segment, at = place
         start = at + PROBES_HEAD_BYTES
         return number, memoryview(segment)[start : start + room]
+
+    def add_code(self, code: "CodeType", bytecode: bytes, path: str, n_places: int) -> "tuple[int, memoryview] | None":
+        """Return the number of a CODE entry and its places in the mapping, a byte each; None when recording is off."""
+        file_id = self._file_id(code.co_filename, path)
+        if file_id is None:
+            return None
+        head = bytearray(24)
+        with self._lock:
+            self._n_codes += 1
+            code_id = self._n_codes
+        pack_into("<6I", head, 0, code_id, file_id, code.co_firstlineno, code.co_flags, self.context_id, n_places)
+        qualname = code.co_qualname.encode("utf-8", "backslashreplace")
+        fields = (qualname, code.co_linetable, bytecode, code.co_exceptiontable, b"")
+        payload = bytes(head) + b"".join(map(_sized, fields))
+        place = self._append(RECORD_CODE, payload + bytes(n_places))
+        if place is None:
+            return None
+        segment, at = place
+        start = at + len(payload)
+        return code_id, memoryview(segment)[start : start + n_places]
 
     def add_trace(self, path: str, absolute_path: str, n_slots: int) -> memoryview | None:
         """Return the slots of a TRACE entry as 64-bit numbers, in the mapping; None when recording is off."""

@@ -1,0 +1,74 @@
+"""What trace functions in Python need to know of CPython; on PyPy: observe/pypy/tracing.py, with the same names."""
+
+import sys
+
+from footfall.own_builtins import keep_builtins
+from footfall.pythons import YIELDS_STAND_AT_RESUME
+
+keep_builtins(globals())
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import CodeType, FrameType
+    from typing import Any
+
+__all__ = ["PhantomLines", "end_recursion", "is_resumed", "is_yield", "stack_almost_full"]
+
+_RESUME = (lambda: None).__code__.co_code[0]
+"""The instruction with which code begins, or goes on behind a yield."""
+_YIELD_TO_RESUME_BYTES = 0 if YIELDS_STAND_AT_RESUME else 2
+_FRAMES = 8
+"""How deep the trace function and what it calls may be, but for a decision about a file."""
+_NONE: "frozenset[int]" = frozenset()
+
+
+class PhantomLines:
+    """There are no events of lines that did not run but those that the C tracer has too."""
+
+    def offsets(self, code: "CodeType") -> "frozenset[int]":
+        """Return where in the bytecode an event is one of these: nowhere."""
+        return _NONE
+
+
+def is_resumed(frame: "FrameType") -> bool:
+    """Whether a frame that is called goes on: it stands at a RESUME, whose argument is 0 at the start."""
+    at = frame.f_lasti
+    code = frame.f_code.co_code
+    return 0 <= at < len(code) - 1 and code[at + 1] != 0
+
+
+def is_yield(frame: "FrameType", is_raising: bool) -> bool:
+    """Whether the frame will go on: it stands at a yield, as the C tracer sees it."""
+    code = frame.f_code.co_code
+    at = frame.f_lasti
+    if at < 0 or at == len(code) - 2:
+        return False
+    at += _YIELD_TO_RESUME_BYTES
+    return at < len(code) and code[at] == _RESUME
+
+
+def stack_almost_full() -> bool:
+    """Whether a trace function that is called now may run into the recursion limit."""
+    try:
+        _call(_FRAMES)
+    except RecursionError:
+        return True
+    return False
+
+
+def _call(depth: int) -> None:
+    if depth:
+        _call(depth - 1)
+
+
+def end_recursion(trace: "Callable[[FrameType, str, object], Any]") -> None:
+    """Raise a RecursionError, by which tracing ends; `trace` traces on in the calling frame."""
+    if sys.getprofile() is None:
+
+        def resume(frame: "FrameType", event: str, arg: object) -> None:
+            sys.setprofile(None)
+            sys.settrace(trace)
+
+        sys.setprofile(resume)
+    raise RecursionError("maximum recursion depth exceeded")

@@ -1,0 +1,60 @@
+"""What trace functions in Python need to know of PyPy; on CPython: observe/pure/cpython.py, with the same names.
+
+A RecursionError would end tracing for the rest of the thread: PyPy takes a trace function away when it raises, and
+where the stack ends its call does. So the trace function asks first, and while a sixteenth of the stack is left raises
+the error itself: then the profile function, which PyPy calls as the frame is left, puts the trace function back. The
+frames of both are hidden, from tracebacks too.
+"""
+
+import sys
+
+from __pypy__ import stack_almost_full  # type: ignore[import-not-found]
+
+from footfall.observe.pure.hidden import hidden_applevel
+from footfall.observe.pypy.phantom_lines import PhantomLines
+from footfall.own_builtins import keep_builtins
+from footfall.pythons import traced_opcodes
+
+keep_builtins(globals())
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import FrameType
+    from typing import Any
+
+__all__ = ["PhantomLines", "end_recursion", "is_resumed", "is_yield", "stack_almost_full"]
+
+_YIELD_FROM, _YIELD_VALUE = traced_opcodes()["yield_from"], traced_opcodes()["yield_value"]
+
+
+def is_resumed(frame: "FrameType") -> bool:
+    """Whether a frame that is called goes on where it was."""
+    return frame.f_lasti >= 0
+
+
+@hidden_applevel  # type: ignore[untyped-decorator]
+def end_recursion(trace: "Callable[[FrameType, str, object], Any]") -> None:
+    """Raise a RecursionError; `trace`, which must let it pass, traces on in the calling frame."""
+    profile = sys.getprofile()
+
+    @hidden_applevel  # type: ignore[untyped-decorator]
+    def resume(frame: "FrameType", event: str, arg: object) -> None:
+        sys.setprofile(profile)
+        sys.settrace(trace)
+
+    sys.setprofile(resume)
+    raise RecursionError("maximum recursion depth exceeded")
+
+
+def is_yield(frame: "FrameType", is_raising: bool) -> bool:
+    """Whether the frame will go on: it stands at a yield, or before the `yield from` that it waits in.
+
+    An exception out of what it waits for leaves the frame there as well. The C tracer takes an exception that is thrown
+    into a yield for a yield.
+    """
+    code = frame.f_code.co_code
+    at = frame.f_lasti
+    if code[at] == _YIELD_VALUE:
+        return True
+    return not is_raising and (code[at] == _YIELD_FROM or (at + 2 < len(code) and code[at + 2] == _YIELD_FROM))

@@ -1,0 +1,38 @@
+"""Which tier measures here: the C core, or Python alone where there is none. A leaf, which the start hook imports.
+
+Python alone records the same files and gives the same coverage, at a higher cost; its profile is taken by a thread that
+needs the GIL (observe/sampler/current_frames.py). `footfall debug sys` shows the tier and why.
+"""
+
+import os
+import sys
+
+from footfall.own_builtins import keep_builtins
+
+keep_builtins(globals())
+
+__all__ = ["HAS_CORE", "IS_PURE_CPYTHON", "PURE_VARIABLE", "WHY_PURE"]
+
+PURE_VARIABLE = "FOOTFALL_PURE"
+"""The environment variable that asks for Python alone."""
+
+
+def _why_pure() -> str:
+    """Say why the C core does not measure here; "" where it does."""
+    if sys.implementation.name != "cpython":
+        return "the C core is for CPython"
+    if os.environ.get(PURE_VARIABLE, "0") not in ("", "0"):
+        return PURE_VARIABLE + " is set"
+    if "t" in getattr(sys, "abiflags", ""):
+        return "the C core would switch the GIL on"  # by being imported
+    try:
+        from footfall import _core  # noqa: F401 - whether it loads
+    except ImportError as error:
+        is_there = error.name != "footfall"
+        return "the C core does not load (" + str(error) + ")" if is_there else "it was not built for this Python"
+    return ""
+
+
+WHY_PURE = _why_pure()
+HAS_CORE = not WHY_PURE
+IS_PURE_CPYTHON = not HAS_CORE and sys.implementation.name == "cpython"
