@@ -1,5 +1,6 @@
 """The data file: coverage.py reads ours, we read its, and what is no data file is refused."""
 
+import json
 import pathlib
 import sqlite3
 
@@ -8,7 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from footfall.analyze.profile.rows import profile_from_rows, rows_from_profile
+from footfall.cli.reports.json import json_parts
+from footfall.config.configuration import Config
 from footfall.errors import FootfallError, UsageError
+from footfall.load.gather import Coverage, gather
 from footfall.record.data.aliases import PathAliases
 from footfall.record.data.coverage_tables import (
     FileData,
@@ -28,6 +32,7 @@ from footfall.record.data.profile_tables import (
     read_profile,
     write_profile,
 )
+from footfall.report.coverage.json import coverage_report
 
 pytestmark = pytest.mark.any_python
 
@@ -116,6 +121,30 @@ def test_arcs_and_lone_lines_come_back(tmp_path: pathlib.Path) -> None:
     assert contexts == {1: {""}, 2: {""}, 9: {""}, 3: {"t"}}
     assert {line: set(names) for line, names in theirs.contexts_by_lineno("/p/a.py").items()} == contexts
     theirs.close()
+
+
+def test_the_json_report_is_made_file_by_file(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its text is that of the json module, and with many contexts no part of it is more than a file's."""
+    monkeypatch.chdir(tmp_path)
+    labels = [f"tests/test_work.py::test_{number}" for number in range(100)]
+    files = {}
+    for number in range(20):
+        path = tmp_path / f"m{number}.py"
+        path.write_text("def f(a):\n    if a:\n        a = 1\n    return a\n" * 5)
+        files[str(path)] = FileData(arcs={label: {(line, line + 1) for line in range(1, 16)} for label in labels})
+    config = Config(json_show_contexts=True)
+    with write_coverage(config.data_file, files, has_arcs=True):
+        pass
+    for indent in (None, 4):
+        config.json_pretty_print = bool(indent)
+        parts = list(json_parts(config, gather(config, config.data_file)))
+        whole = "".join(parts)
+        report = json.loads(whole)
+        assert whole == json.dumps(report, indent=indent)
+        assert report["files"]["m3.py"]["contexts"]["16"] == sorted(labels)
+        assert max(map(len, parts)) < len(whole) / 15
+    empty = Coverage(has_arcs=True)
+    assert list(json.loads("".join(coverage_report(empty, 0)))) == ["meta", "files", "totals"]
 
 
 def test_nothing_is_replaced_when_writing_fails(tmp_path: pathlib.Path) -> None:

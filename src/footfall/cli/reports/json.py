@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
+
 import click
 
-from footfall.cli.reports.report_files import write_output
+from footfall.cli.reports.report_files import write_output, write_parts
 from footfall.cli.reports.reporting import (
     ReportRequest,
     contexts_option,
@@ -14,11 +17,10 @@ from footfall.cli.reports.reporting import (
 )
 from footfall.config.configuration import Config
 from footfall.load.gather import Coverage
-from footfall.record.data.coverage_tables import read_contexts_by_line
-from footfall.report.coverage.json import Json, coverage_report
-from footfall.report.jsontext import render_json
+from footfall.record.data.coverage_tables import open_contexts_by_line
+from footfall.report.coverage.json import Json, LineContexts, coverage_report
 
-__all__ = ["command", "json_text"]
+__all__ = ["command", "json_parts", "json_text"]
 
 _INDENT = 4
 
@@ -42,16 +44,35 @@ def command(
         json_show_contexts=show_contexts,
     )
     coverage = request.gather(config)
-    write_output(config.json_output, json_text(config, coverage), "JSON report", is_quiet=request.quiet)
+    if config.json_output == "-":
+        write_output("-", json_text(config, coverage), "JSON report")
+    else:
+        write_parts(config.json_output, json_parts(config, coverage), "JSON report", is_quiet=request.quiet)
     return whole_exit_status(config, coverage)
 
 
 def json_text(config: Config, coverage: Coverage) -> str:
     """Return the report as the configuration wants it, with all that the data file has."""
-    by_line = None
-    if config.json_show_contexts:
-        by_line = read_contexts_by_line(config.data_file, config.report_contexts)
-    report = coverage_report(coverage, config.precision, by_line)
+    return "".join(json_parts(config, coverage))
+
+
+def json_parts(config: Config, coverage: Coverage) -> Iterator[str]:
+    """Return the report as `json_text`, made while it is written. What can't be read raises before the first part."""
+    ours = _own_values(config, coverage)
+    return _make_parts(config, coverage, ours)
+
+
+def _make_parts(config: Config, coverage: Coverage, ours: Json) -> Iterator[str]:
+    indent = _INDENT if config.json_pretty_print else 0
+    with contextlib.ExitStack() as stack:
+        by_line: LineContexts | None = None
+        if config.json_show_contexts:
+            by_line = stack.enter_context(open_contexts_by_line(config.data_file, config.report_contexts))
+        yield from coverage_report(coverage, config.precision, by_line, ours, indent)
+
+
+def _own_values(config: Config, coverage: Coverage) -> Json:
+    """Return what stands under "footfall": times, conditions, and what qualifies the numbers."""
     ours: Json = {}
     if coverage.has_profile:
         from footfall.report.times import load_profile, times_report
@@ -70,6 +91,4 @@ def json_text(config: Config, coverage: Coverage) -> str:
         ours["inferred_lines"] = inferred
     if coverage.unreadable:
         ours["unreadable_files"] = {each.name: f"{each.reason} [{each.slug}]" for each in coverage.unreadable}
-    if ours:
-        report["footfall"] = ours
-    return render_json(report, indent=_INDENT if config.json_pretty_print else None)
+    return ours

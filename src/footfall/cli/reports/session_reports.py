@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 from footfall.analyze.totals import fail_under_message, should_fail_under
-from footfall.cli.reports.report_files import write_output
+from footfall.cli.reports.report_files import write_output, write_parts
 from footfall.config.configuration import Config
 from footfall.errors import FootfallError
 from footfall.load.gather import Coverage, gather
@@ -160,10 +160,10 @@ def _write_xml(config: Config, coverage: Coverage, where: str | None) -> str:
 
 
 def _write_json(config: Config, coverage: Coverage, where: str | None) -> str:
-    from footfall.cli.reports.json import json_text
+    from footfall.cli.reports.json import json_parts
 
     path = where or config.json_output
-    write_output(path, json_text(config, coverage), "JSON report", is_quiet=True)
+    write_parts(path, json_parts(config, coverage), "JSON report", is_quiet=True)
     return f"Coverage JSON written to file {path}"
 
 

@@ -33,6 +33,7 @@ __all__ = [
     "create_data_file",
     "numbers_from_numbits",
     "numbits_from_numbers",
+    "open_contexts_by_line",
     "read_contexts_by_line",
     "read_coverage",
     "read_inferred",
@@ -331,24 +332,40 @@ def read_lines_by_context(path: str | Path, contexts: Iterable[str] = ()) -> dic
     return found
 
 
-def read_contexts_by_line(path: str | Path, contexts: Iterable[str] = ()) -> dict[str, dict[int, set[str]]]:
-    """Return for each stored path and line the labels of the contexts in which it ran.
+@contextlib.contextmanager
+def open_contexts_by_line(
+    path: str | Path, contexts: Iterable[str] = ()
+) -> Iterator[Callable[[str], dict[int, set[str]]]]:
+    """Yield a function from a stored path to the labels of the contexts in which each line of that file ran.
 
-    `contexts` are regular expressions; with some, contexts that none of them finds are left out.
+    `contexts` are regular expressions; with some, contexts that none of them finds are left out. File by file, since
+    all files' together are as many as contexts times lines.
     """
-    found: dict[str, dict[int, set[str]]] = {}
     with open_data_file(path) as connection:
-        where = _context_condition(connection, list(contexts))
-        tables = "join file on file.id = file_id join context on context.id = context_id"
-        for name, label, start, end in connection.execute(
-            f"select path, context, fromno, tono from arc {tables} {where}"
-        ):
-            for line in (start, end):
-                if line > 0:
-                    found.setdefault(name, {}).setdefault(line, set()).add(label)
-        for name, label, numbits in connection.execute(
-            f"select path, context, numbits from line_bits {tables} {where}"
-        ):
-            for line in numbers_from_numbits(numbits):
-                found.setdefault(name, {}).setdefault(line, set()).add(label)
-    return found
+        where = _context_condition(connection, list(contexts)) or "where true"
+        ids = dict(connection.execute("select path, id from file"))
+        labels = dict(connection.execute("select id, context from context"))
+
+        def contexts_of(stored_path: str) -> dict[int, set[str]]:
+            found: dict[int, set[str]] = {}
+            file_id = (ids.get(stored_path),)
+            query = f"select context_id, fromno, tono from arc {where} and file_id = ?"
+            for context_id, start, end in connection.execute(query, file_id):
+                for line in (start, end):
+                    if line > 0:
+                        found.setdefault(line, set()).add(labels[context_id])
+            query = f"select context_id, numbits from line_bits {where} and file_id = ?"
+            for context_id, numbits in connection.execute(query, file_id):
+                for line in numbers_from_numbits(numbits):
+                    found.setdefault(line, set()).add(labels[context_id])
+            return found
+
+        yield contexts_of
+
+
+def read_contexts_by_line(path: str | Path, contexts: Iterable[str] = ()) -> dict[str, dict[int, set[str]]]:
+    """Return what `open_contexts_by_line` has, for each stored path."""
+    with open_data_file(path) as connection:
+        paths = [str(name) for (name,) in connection.execute("select path from file")]
+    with open_contexts_by_line(path, contexts) as contexts_of:
+        return {name: found for name in paths if (found := contexts_of(name))}

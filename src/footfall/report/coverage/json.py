@@ -1,11 +1,11 @@
 """The JSON report: coverage.py's format 3, with footfall's times beside it under the key "footfall".
 
-Returns plain values for the json module; `cli/reports/json.py` writes them.
+Made as text, file by file: with contexts it may be larger than memory. `cli/reports/json.py` writes it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from datetime import datetime
 
 from footfall._version import WRITER
@@ -13,31 +13,61 @@ from footfall.analyze.results import FileResult, Numbers
 from footfall.analyze.source.regions import CLASS, FUNCTION, find_outside_lines, find_regions, narrow_result
 from footfall.analyze.source.traced_analysis import TracedAnalysis
 from footfall.load.gather import Coverage, ReportedFile
+from footfall.report.jsontext import render_json
 
 __all__ = ["Json", "LineContexts", "coverage_report"]
 
 Json = dict[str, object]
-LineContexts = Mapping[str, Mapping[int, Iterable[str]]]
-"""Stored path -> line -> labels of the contexts it ran in."""
+LineContexts = Callable[[str], Mapping[int, Iterable[str]]]
+"""From a stored path to each line's labels of the contexts it ran in."""
 
 _FORMAT = 3
 _KINDS = ((FUNCTION, "functions"), (CLASS, "classes"))
 
 
-def coverage_report(coverage: Coverage, precision: int, contexts: LineContexts | None = None) -> Json:
-    """Return the whole report; `contexts` adds to each file and region the contexts of its lines."""
-    totals = _summary(coverage.total, precision, coverage.has_arcs)
-    return {
-        "meta": {
-            "format": _FORMAT,
-            "version": WRITER,
-            "timestamp": datetime.now().isoformat(),
-            "branch_coverage": coverage.has_arcs,
-            "show_contexts": contexts is not None,
-        },
-        "files": {file.name: _file_report(file, precision, contexts) for file in coverage.files},
-        "totals": totals,
+def coverage_report(
+    coverage: Coverage, precision: int, contexts: LineContexts | None = None, ours: Json | None = None, indent: int = 0
+) -> Iterator[str]:
+    """Yield the whole report's text; `contexts` adds to each file and region the contexts of its lines.
+
+    `ours` are footfall's own values. Without `indent` it is one line.
+    """
+    meta: Json = {
+        "format": _FORMAT,
+        "version": WRITER,
+        "timestamp": datetime.now().isoformat(),
+        "branch_coverage": coverage.has_arcs,
+        "show_contexts": contexts is not None,
     }
+    layout = _Layout(indent)
+    yield "{" + layout.line_end + layout.member("meta", meta, 1) + layout.comma + layout.margin + '"files": {'
+    separator = layout.line_end
+    for name, file in {file.name: file for file in coverage.files}.items():
+        yield separator + layout.member(name, _file_report(file, precision, contexts), 2)
+        separator = layout.comma
+    yield (layout.line_end + layout.margin if coverage.files else "") + "}" + layout.comma
+    yield layout.member("totals", _summary(coverage.total, precision, coverage.has_arcs), 1)
+    if ours:
+        yield layout.comma + layout.member("footfall", ours, 1)
+    yield layout.line_end + "}"
+
+
+class _Layout:
+    """The json module's: of one line, or with `indent` blanks more for each level."""
+
+    def __init__(self, indent: int) -> None:
+        self._indent = indent or None
+        self.margin = " " * indent
+        self.line_end = "\n" if indent else ""
+        self.comma = ",\n" if indent else ", "
+
+    def member(self, name: str, value: Json, level: int) -> str:
+        """Return a member of an object at some level, without what separates it from others."""
+        text = render_json({name: value}, indent=self._indent)
+        if self._indent is None:
+            return text[1:-1]
+        more = self.margin * (level - 1)
+        return more + text[2:-2].replace("\n", f"\n{more}")  # no string has an end of a line in it
 
 
 def _file_report(file: ReportedFile, precision: int, contexts: LineContexts | None) -> Json:
@@ -94,7 +124,7 @@ def _result_report(
 def _contexts_of(file: ReportedFile, contexts: LineContexts) -> dict[int, list[str]]:
     found: dict[int, set[str]] = {}
     for path in file.stored_paths:
-        for line, labels in contexts.get(path, {}).items():
+        for line, labels in contexts(path).items():
             found.setdefault(line, set()).update(labels)
     return {line: sorted(labels) for line, labels in sorted(found.items())}
 
