@@ -13,7 +13,7 @@ For the site's overview and `footfall diff`. Three things make the time of a fun
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
@@ -36,8 +36,10 @@ _MIN_SEEN: Final = 8
 """Of fewer functions the middle one says nothing about the rest."""
 _MAX_ERROR: Final = 0.2
 """The relative standard error up to which a function's time says something about the machine."""
-_NORMAL_MAD: Final = 1.4826
-"""Standard deviation of a normal distribution with a median deviation of 1."""
+_MIDDLE_ERRORS: Final = 0.6745
+"""Within so many standard deviations of the mean is the half of a normal distribution."""
+_SPREAD_ERROR: Final = 1.17
+"""Over the square root of n: the relative standard error of a spread that the middle one of n deviations tells."""
 
 
 @dataclass(slots=True)
@@ -204,9 +206,30 @@ def _spread(pairs: Sequence[_Pair], run_spread: float) -> Spread:
     if len(ratios) < _MIN_SEEN:
         return Spread(1.0, run_spread, 0)
     middle = _median(ratios)
-    deviation = _NORMAL_MAD * _median([abs(ratio - middle) for ratio in ratios])
-    excess = math.sqrt(max(0.0, deviation**2 - _median(sampling)))
+    excess = _excess([abs(ratio - middle) for ratio in ratios], sampling)
+    excess *= 1 + _SPREAD_ERROR / math.sqrt(len(ratios))  # it may be more by chance
     return Spread(math.exp(middle), max(excess, run_spread), len(ratios))
+
+
+def _excess(deviations: Sequence[float], sampling: Sequence[float]) -> float:
+    """Return the standard deviation that, with the variances of sampling, makes the middle deviation a usual one."""
+
+    def middle_errors(excess: float) -> float:
+        return _median(
+            [each / math.hypot(math.sqrt(own), excess) for each, own in zip(deviations, sampling, strict=True)]
+        )
+
+    if middle_errors(0.0) <= _MIDDLE_ERRORS:
+        return 0.0
+    return _crossing(lambda excess: middle_errors(excess) > _MIDDLE_ERRORS, 0.0, 10.0)
+
+
+def _crossing(is_below: Callable[[float], bool], low: float, high: float) -> float:
+    """Return where `is_below`, true at `low`, ceases to be, to a thousandth."""
+    while high - low > 0.001:
+        middle = (low + high) / 2
+        low, high = (middle, high) if is_below(middle) else (low, middle)
+    return low
 
 
 def _median(values: Sequence[float]) -> float:
@@ -216,14 +239,7 @@ def _median(values: Sequence[float]) -> float:
 
 def _n_errors(n_functions: int) -> float:
     """Return how many standard errors none of so many unchanged functions exceeds, but for `_CHANCE` (Bonferroni)."""
-    low, high = _MIN_ERRORS, 10.0
-    while high - low > 0.001:
-        middle = (low + high) / 2
-        if n_functions * math.erfc(middle / math.sqrt(2)) > _CHANCE:
-            low = middle
-        else:
-            high = middle
-    return low
+    return _crossing(lambda errors: n_functions * math.erfc(errors / math.sqrt(2)) > _CHANCE, _MIN_ERRORS, 10.0)
 
 
 _Match = tuple[str, FunctionTime | None, FunctionTime]
