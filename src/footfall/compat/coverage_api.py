@@ -93,8 +93,7 @@ class Coverage:
         self._no_disk = data_file is None
         self._data_suffix = data_suffix
         self._auto_data = auto_data
-        self._warn_no_data = True
-        self._warn_unimported_source = True
+        self._warn_no_data = self._warn_unimported_source = True
         self._warn_preimported_source = check_preimported
         self._messages = messages
         self._warnings: list[str] = []
@@ -125,6 +124,10 @@ class Coverage:
         self._started = False
         self._is_registered = False
         self._directory = ""
+        self._note_warnings()
+
+    def _note_warnings(self) -> None:
+        """Warn of what is wrong with the configuration."""
         for slug, text in self._settings.warnings:
             if slug != "cover-pylib-ignored":  # `start` refuses this
                 self._note((slug, text))

@@ -30,6 +30,12 @@ _ONLY_TELLS = ("help", "version", "collectonly", "markers", "showfixtures", "sho
 def add_options(parser: pytest.Parser) -> None:
     """Add the group `footfall`."""
     group = parser.getgroup("footfall", "footfall: coverage and a profile of the tests, from one run")
+    _add_choice_of_measuring(group)
+    _add_results(group)
+
+
+def _add_choice_of_measuring(group: pytest.OptionGroup) -> None:
+    """Add whether and what to measure."""
     group.addoption(
         "--footfall",
         action="store_true",
@@ -53,15 +59,6 @@ def add_options(parser: pytest.Parser) -> None:
         help="A directory or package to measure; repeatable. Default: as coverage.py's configuration says.",
     )
     group.addoption(
-        "--footfall-report",
-        action="append",
-        default=[],
-        metavar="TYPE[:DEST]",
-        type=_parse_report,
-        help="Report to show or write at the end; repeatable: summary (the default), term, term-missing, "
-        "html[:DIR], xml[:FILE], json[:FILE], lcov[:FILE], markdown[:FILE], annotate[:DIR], or none.",
-    )
-    group.addoption(
         "--footfall-context",
         metavar="CONTEXT",
         choices=["test"],
@@ -70,7 +67,6 @@ def add_options(parser: pytest.Parser) -> None:
     group.addoption(
         "--footfall-config", metavar="FILE", help="coverage.py's configuration file. Default: the usual places."
     )
-    group.addoption("--footfall-data-file", metavar="FILE", help="File to write the results to. Default: .coverage")
     group.addoption("--footfall-no-branch", action="store_true", default=False, help="Measure only lines, no branches.")
     group.addoption(
         "--footfall-no-profile", action="store_true", default=False, help="Record only coverage, no profile."
@@ -81,6 +77,20 @@ def add_options(parser: pytest.Parser) -> None:
         type=int,
         help="Samples per second and process. Default: as for `footfall run --rate`.",
     )
+
+
+def _add_results(group: pytest.OptionGroup) -> None:
+    """Add what becomes of the results."""
+    group.addoption(
+        "--footfall-report",
+        action="append",
+        default=[],
+        metavar="TYPE[:DEST]",
+        type=_parse_report,
+        help="Report to show or write at the end; repeatable: summary (the default), term, term-missing, "
+        "html[:DIR], xml[:FILE], json[:FILE], lcov[:FILE], markdown[:FILE], annotate[:DIR], or none.",
+    )
+    group.addoption("--footfall-data-file", metavar="FILE", help="File to write the results to. Default: .coverage")
     group.addoption(
         "--footfall-append", action="store_true", default=False, help="Add to the data file instead of replacing it."
     )

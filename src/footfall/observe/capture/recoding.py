@@ -121,15 +121,20 @@ def add_probes(
                 inner_exchanges.append((code, inner, other))
     if all_or_none and done.left_out:
         return done
+    _give_code(exchanges, done)
+    for code, inner, other in inner_exchanges:
+        if not exchange(code, inner, other):
+            done.has_old_makers = True
+    return done
+
+
+def _give_code(exchanges: "list[tuple[Any, CodeType, str]]", done: Recoded) -> None:
+    """Give each function its other code; where that can't be, its path is noted."""
     for function, other, path in exchanges:
         try:
             function.__code__ = other
         except Exception:  # an audit hook may forbid it
             done.left_out.add(path)
-    for code, inner, other in inner_exchanges:
-        if not exchange(code, inner, other):
-            done.has_old_makers = True
-    return done
 
 
 def _find_functions(scope: "Scope") -> "Iterator[tuple[Any, str]]":

@@ -44,12 +44,14 @@ class TracedFrames:
         self.files = files
         self._seen: dict[str, set[tuple[int, int, int]]] = {}
         self._noted: dict[str, Plugin] = {}
-        self.begin, self.line, self.end = self._functions(with_arcs)
+        running: dict[int, _Running] = {}
+        self.begin = self._make_begin(running)
+        self.line = self._make_line(running, with_arcs)
+        self.end = self._make_end(running, with_arcs)
         files.on_failure.append(self._forget)
         os.register_at_fork(after_in_child=self._after_fork)
 
-    def _functions(self, with_arcs: bool) -> "tuple[Begin, Line, End]":
-        running: dict[int, _Running] = {}
+    def _make_begin(self, running: "dict[int, _Running]") -> "Begin":
         seen_of = self._seen
         files = self.files
 
@@ -75,6 +77,11 @@ class TracedFrames:
             running[id(frame)] = [traced, path, seen, last]
             return True
 
+        return begin
+
+    def _make_line(self, running: "dict[int, _Running]", with_arcs: bool) -> "Line":
+        files = self.files
+
         def line(frame: "FrameType") -> None:
             """A frame comes to a line."""
             state = running.get(id(frame))
@@ -99,14 +106,18 @@ class TracedFrames:
             if first == -1 or first > last:
                 return
             number = _context()
-            for line in (first,) if first == last else range(first, last + 1):
-                key = (number, before if with_arcs else 0, line)
+            for each in (first,) if first == last else range(first, last + 1):
+                key = (number, before if with_arcs else 0, each)
                 if key not in seen:
                     _record(path, *key)
                     seen.add(key)
-                before = line
+                before = each
             state[3] = before
 
+        return line
+
+    @staticmethod
+    def _make_end(running: "dict[int, _Running]", with_arcs: bool) -> "End":
         def end(frame: "FrameType", *, is_left: bool = True) -> None:
             """A frame ends; or, when it is not `is_left`, waits at a yield."""
             state = running.pop(id(frame), None)
@@ -117,7 +128,7 @@ class TracedFrames:
                 _record(state[1], *key)
                 state[2].add(key)
 
-        return begin, line, end
+        return end
 
     def _note(self, path: str, plugin: Plugin) -> set[tuple[int, int, int]]:
         """Record a source that a frame runs for as the first; return what will have been seen of it."""
