@@ -20,6 +20,7 @@ from setuptools.errors import BaseError, CCompilerError
 HOOK = "footfall.pth"
 
 FLAGS = ["-std=c11", "-O2", "-g", "-fvisibility=hidden", "-Wall", "-Wextra", "-Wshadow"]
+FLAGS.append(f"-ffile-prefix-map={os.getcwd()}=.")  # debug information names no directory: two builds are equal
 LINK_FLAGS: list[str] = []
 if os.environ.get("FOOTFALL_WERROR"):
     FLAGS.append("-Werror")
