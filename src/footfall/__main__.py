@@ -5,18 +5,31 @@ from _signal import SIG_DFL, SIGINT, default_int_handler, getsignal, signal  # t
 
 __all__ = ["as_coverage", "main"]
 
+_DEPENDENCIES = ("click", "elftools", "rich", "textual")
+_EXIT_ENVIRONMENT = 3
+
 
 def main(is_as_coverage: bool = False, arguments: list[str] | None = None) -> None:
     """Load the command line, run it, the process's own without `arguments`, and exit."""
     handler = getsignal(SIGINT)
     if handler is default_int_handler:  # whoever ignores the signal goes on doing so
         signal(SIGINT, SIG_DFL)
-    from footfall.cli.main import main as run
+    try:
+        from footfall.cli.main import main as run
 
-    if handler is default_int_handler:
-        signal(SIGINT, handler)
-    _end_coverage_of_this_process()
-    run(arguments, is_as_coverage=is_as_coverage)
+        if handler is default_int_handler:
+            signal(SIGINT, handler)
+        _end_coverage_of_this_process()
+        run(arguments, is_as_coverage=is_as_coverage)
+    except ModuleNotFoundError as error:
+        name = (error.name or "").partition(".")[0]
+        if name not in _DEPENDENCIES:
+            raise
+        what = f"This command needs {name}, which is not installed: footfall was installed without its dependencies."
+        sys.stderr.write(
+            f"footfall: {what} Install it: {sys.executable} -m pip install footfall. [dependency-missing]\n"
+        )
+        sys.exit(_EXIT_ENVIRONMENT)
 
 
 def _end_coverage_of_this_process() -> None:

@@ -59,6 +59,22 @@ def test_the_command_prints_its_version():
     assert VERSION in done.stdout
 
 
+@pytest.mark.any_python
+def test_what_is_measured_needs_no_dependency_and_the_command_names_it(tmp_path):
+    """Installed with --no-deps a program measures itself; the command line says what it lacks."""
+    hidden = "import sys\nfor name in ('click', 'rich', 'textual', 'elftools'): sys.modules[name] = None\n"
+    measure = "import footfall\nwith footfall.measure(): exec(compile('a = 1\\n', 'program.py', 'exec'))\n"
+    plugin = "import footfall.pytest_plugin, footfall.pytest_plugin.as_pytest_cov\n"
+    python = [sys.executable, "-c"]
+    done = subprocess.run([*python, hidden + plugin + measure], cwd=tmp_path, capture_output=True, text=True)
+    assert (done.returncode, "Traceback" in done.stderr) == (0, False), done.stderr
+    assert (tmp_path / ".coverage").exists()
+    command = hidden + "from footfall.__main__ import main\nmain(arguments=['report'])"
+    done = subprocess.run([*python, command], cwd=tmp_path, capture_output=True, text=True)
+    assert (done.returncode, done.stderr.count("\n")) == (3, 1)
+    assert "needs click" in done.stderr and "[dependency-missing]" in done.stderr
+
+
 def test_the_source_distribution_holds_all_that_is_compiled():
     """Every C file and the hook are named by MANIFEST.in, so that an sdist can be built from."""
     manifest = (REPOSITORY / "MANIFEST.in").read_text(encoding="utf-8").split("\n")
