@@ -63,6 +63,7 @@ _EQ = Eq()
 _LOAD = Load()
 _STORE = Store()
 _OR = Or()
+_new = AST.__new__
 _STORES_DIRECTLY = sys.implementation.name == "pypy"
 
 
@@ -119,11 +120,13 @@ class Forms:
         """Return a probe as a statement, at the position of `at`."""
         number = self.count
         self.count = number + 1
+        if number and not _STORES_DIRECTLY:
+            return _statement_of_mark(number, at)
         position = position_of(at)
         mark = Constant(MARK, **position)
         if number == 0:
             self.header = mark
-        elif _STORES_DIRECTLY:
+        else:
             slot = Subscript(mark, Constant(number, **position), _STORE, **position)
             return Assign([slot], Constant(1, **position), **position)
         compare = Compare(mark, [_EQ], [_number(number, position)], **position)
@@ -187,9 +190,29 @@ class Forms:
         return ExceptHandler(None, None, [probe, Raise(**position)], **position)
 
 
+def _statement_of_mark(number: int, at: "Any") -> Expr:
+    """Return the comparison of the mark with a number as a statement.
+
+    Nodes get all their fields at once: constructors set one after the other, in twice the time, and most probes of a
+    module are made here.
+    """
+    position = position_of(at)
+    mark, value, compare, statement = _new(Constant), _new(Constant), _new(Compare), _new(Expr)
+    mark.__dict__ = {**position, "value": MARK}
+    value.__dict__ = {**position, "value": _number_value(number)}
+    compare.__dict__ = {**position, "left": mark, "ops": [_EQ], "comparators": [value]}
+    statement.__dict__ = {**position, "value": compare}
+    return statement
+
+
 def _number(number: int, position: "dict[str, Any]") -> Constant:
-    """Return a probe's number as the mark is compared with it. The C core reads it (`read_numbers`)."""
-    return Constant(number if _STORES_DIRECTLY else f"\0{number}\0", **position)
+    """Return a probe's number as the mark is compared with it."""
+    return Constant(_number_value(number), **position)
+
+
+def _number_value(number: int) -> "int | str":
+    """Return what a probe's number is in the code. The C core reads it (`read_numbers`)."""
+    return number if _STORES_DIRECTLY else f"\0{number}\0"
 
 
 def position_of(node: AST) -> "Any":
