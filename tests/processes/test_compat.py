@@ -450,7 +450,11 @@ PROGRAMS = {
                 cov.get_data()
             print({warning.category.__name__ for warning in caught if "Disabling plug-in" in str(warning.message)})
             print([value for name, value in cov.sys_info() if name in names])
-        cov = coverage.Coverage(data_file=None)
+        # whichever kind of plugin the data name reports the file
+        cov = coverage.Coverage(data_file=None, plugins=[lambda registry: registry.add_configurer(pages.Pages())])
+        cov.get_data().add_lines({os.path.abspath("two.page"): [2, 3]})
+        cov.get_data().add_file_tracers({os.path.abspath("two.page"): "None.Pages"})
+        attempt(cov.report, show_missing=True)
         for name in "nowhere", "render":
             cov = coverage.Coverage(data_file=None)
             cov.set_option("run:plugins", [name])

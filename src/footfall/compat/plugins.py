@@ -31,6 +31,7 @@ def load_plugins(config: Config, functions: Sequence[Callable[[Registry], None]]
             registry = Registry(name)
             init(registry, config.plugin_options.get(name, {}))
             made.append(registry)
+    config.made_plugins = [plugin for registry in made for plugin in registry.all]
     config.file_tracers = [plugin for registry in made for plugin in registry.file_tracers]
     config.context_plugins = [plugin for registry in made for plugin in registry.context_plugins]
     return [plugin for registry in made for plugin in registry.configurers]

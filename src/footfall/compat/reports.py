@@ -175,7 +175,7 @@ def analyze(config: Config, data: CoverageData, morf: object) -> FileResult:
     stored = shown_path(path) if config.relative_files else path
     arcs = data.arcs(stored) or [] if data.has_arcs() else None
     tracer = data.file_tracer(stored)
-    traced = analyze_traced(config.file_tracers, tracer, path) if tracer else None
+    traced = analyze_traced(config.made_plugins, tracer, path) if tracer else None
     if traced is not None:
         return compare(traced, data.lines(stored) or [], arcs, traced.name)
     rules = ExclusionRules.from_settings(

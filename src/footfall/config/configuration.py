@@ -152,6 +152,8 @@ class Config:
     plugins: list[str] = field(default_factory=list)
     plugin_options: dict[str, dict[str, object]] = field(default_factory=dict)
     unapplied_plugins: list[str] = field(default_factory=list)
+    made_plugins: list[Any] = field(default_factory=list)
+    """All that the modules made, of whatever kind: each may report the files that data name it for."""
     context_plugins: list[Any] = field(default_factory=list)
     """Plugins that name contexts, as their modules made them."""
     file_tracers: list[Any] = field(default_factory=list)

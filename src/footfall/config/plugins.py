@@ -21,7 +21,7 @@ from footfall.errors import describe_error
 
 __all__ = ["Registry", "apply_plugins", "describe_plugins", "load_described"]
 
-_OBJECTS: Final = ("context_plugins", "file_tracers")
+_OBJECTS: Final = ("context_plugins", "file_tracers", "made_plugins")
 _NO_MODULE: Final = str(None)
 """As which coverage.py names the module of a plugin that a program's function has made."""
 _NOT_DESCRIBED: Final = (*_OBJECTS, "warnings")
@@ -43,6 +43,8 @@ class Registry:
         self.configurers: list[Any] = []
         self.file_tracers: list[Any] = []
         self.context_plugins: list[Any] = []
+        self.all: list[Any] = []
+        """Those of any kind, in their order."""
 
     def add_configurer(self, plugin: Any) -> None:
         self.configurers.append(self._named(plugin))
@@ -54,12 +56,13 @@ class Registry:
         self.context_plugins.append(self._named(plugin))
 
     def add_noop(self, plugin: Any) -> None:
-        """A plugin that does nothing, for tests."""
+        self._named(plugin)
 
     def _named(self, plugin: Any) -> Any:
-        """Give the plugin the attributes that coverage.py gives it: its name stands in data files."""
+        """Keep the plugin, with the attributes that coverage.py gives it: its name stands in data files."""
         plugin._coverage_plugin_name = f"{self._module}.{type(plugin).__name__}"
         plugin._coverage_enabled = True
+        self.all.append(plugin)
         return plugin
 
 
@@ -85,6 +88,7 @@ def apply_plugins(config: Config, directory: str = "") -> None:
                 config.warnings.append(("plugins-ignored", _failure(name, error)))
                 config.unapplied_plugins.append(name)
                 continue
+            config.made_plugins += registry.all
             config.file_tracers += registry.file_tracers
             config.context_plugins += registry.context_plugins
 

@@ -309,7 +309,7 @@ def _analyze_all(
         found = stored.files.get(path)
         try:
             if found is not None and found.tracer:
-                analysis = analyze_traced(config.file_tracers, found.tracer, path)
+                analysis = analyze_traced(config.made_plugins, found.tracer, path)
                 if analysis is not None:
                     traced[path] = analysis
                     continue
