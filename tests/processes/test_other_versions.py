@@ -63,6 +63,7 @@ def _write(folder: Path, python: str, mark: str = "") -> None:
     write_program(folder / "library.py", LIBRARY)
 
 
+@pytest.mark.any_python
 @pytest.mark.parametrize("python", [_CPYTHON, PYPY], ids=["CPython", "PyPy"])
 def test_another_version_is_measured(footfall, tmp_path, python: str | None) -> None:
     """What another version ran is in the data like our own, of one file that both ran too."""
@@ -77,6 +78,7 @@ def test_another_version_is_measured(footfall, tmp_path, python: str | None) -> 
     check_marks(work, read_coverage(work / ".coverage"))
 
 
+@pytest.mark.any_python
 @pytest.mark.skipif(_CPYTHON is None, reason="no other version is here")
 def test_a_version_without_footfall_runs_as_ever(footfall, tmp_path) -> None:
     """A Python for which footfall is not installed runs its program unmeasured, and nothing of ours is in its way."""

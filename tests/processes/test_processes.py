@@ -664,6 +664,7 @@ def test_a_process_that_can_no_longer_write(footfall, text: str) -> None:
     assert "[record-corrupt]" not in done.stderr
 
 
+@pytest.mark.any_python
 @pytest.mark.skipif(importlib.util.find_spec("xdist") is None, reason="needs pytest-xdist")
 def test_workers_of_pytest_xdist(footfall, tmp_path) -> None:
     """Tests that pytest-xdist runs in workers, one of which dies, are measured without any setting."""

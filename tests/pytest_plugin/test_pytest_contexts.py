@@ -173,6 +173,7 @@ def test_contexts_are_those_of_the_c_tracer(project):
     assert "library.py::library|run" in ours and "test_all.py::test_odd[a|b]|run" in ours
 
 
+@pytest.mark.any_python
 def test_the_profile_is_by_test_at_no_cost(project, footfall):
     """Under `footfall run pytest`, without any option: samples have their test, coverage has one context."""
     (project / "test_all.py").write_text(
@@ -275,6 +276,7 @@ def test_what_a_test_left_running_is_its_own(project):
     assert ("test_all.py", 5) not in found["test_all.py::test_two|run"]
 
 
+@pytest.mark.any_python
 def test_a_session_within_a_test_changes_no_label(project):
     """A test may call pytest.main(): the labels stay the outer test's."""
     (project / "inner.py").write_text("import library\ndef test_inner(): library.double(1)\n")
@@ -288,6 +290,7 @@ def test_a_session_within_a_test_changes_no_label(project):
     assert {("library.py", 9), ("library.py", 17), ("inner.py", 2)} <= found["test_all.py::test_outer|run"]
 
 
+@pytest.mark.any_python
 @pytest.mark.parametrize("arguments", [[], ["--cov-context=test"]], ids=["one context", "contexts"])
 def test_no_cover_leaves_a_tests_call_out(project, arguments):
     """By marker and by fixture, with the processes that it starts; its fixtures count, and what other tests run."""
