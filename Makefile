@@ -5,11 +5,12 @@ PROGRAMS ?= 5000
 JOBS ?= auto
 
 # Tests that start few processes: what is computed, and what is written. A minute of two cores at most.
-QUICK = tests/unit/test_analyze_*.py tests/unit/test_branches.py tests/unit/test_calltree.py tests/unit/test_changes.py tests/data/test_combine.py \
-	tests/unit/test_condition_analyses.py tests/unit/test_config.py tests/unit/test_core_stub.py tests/data/test_coveragedb.py \
-	tests/reports/test_export.py tests/unit/test_imports.py tests/processes/test_install.py tests/unit/test_linetable.py tests/reports/test_messages.py \
-	tests/sampler/test_profile_numbers.py tests/data/test_untrusted_file.py tests/reports/test_reports.py tests/unit/test_samplelog.py \
-	tests/site/test_site.py
+QUICK = tests/data/test_combine.py tests/data/test_coveragedb.py tests/data/test_untrusted_file.py tests/processes/test_install.py \
+	tests/reports/test_export.py tests/reports/test_messages.py tests/reports/test_reports.py \
+	tests/sampler/test_profile_numbers.py tests/site/test_site.py tests/unit/bytecode/test_branches.py \
+	tests/unit/bytecode/test_linetable.py tests/unit/profile/test_calltree.py tests/unit/profile/test_samplelog.py \
+	tests/unit/source/test_analyze_*.py tests/unit/source/test_condition_analyses.py tests/unit/structure/test_core_stub.py \
+	tests/unit/structure/test_imports.py tests/unit/test_analyze_results.py tests/unit/test_changes.py tests/unit/test_config.py
 
 .DEFAULT_GOAL := help
 .PHONY: help setup install test quick lint format exact sanitize web web-readers docs bench self-coverage self-coverage-only

@@ -142,9 +142,10 @@ import os, sys
 truth = {{}}
 os.chdir({str(Path(__file__).parents[1])!r})
 import pytest
+TESTS = "tests/unit/source/test_analyze_source.py", "tests/unit/bytecode/test_linetable.py"
 def main():
     for _ in range(2):
-        pytest.main("-q -p no:cacheprovider tests/unit/test_analyze_source.py tests/unit/test_linetable.py".split())
+        pytest.main(["-q", "-p", "no:cacheprovider", *TESTS])
 main()
 """
 

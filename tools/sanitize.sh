@@ -13,8 +13,8 @@ cd "$(dirname "$0")/.."
 environment=${ENVIRONMENT:-build/sanitize}
 tests=("$@")
 if [ ${#tests[@]} -eq 0 ]; then
-    tests=(tests/unit/test_decode.py tests/engines/test_monitoring.py tests/engines/test_probes_run.py tests/engines/test_settrace.py tests/engines/test_contexts.py
-        tests/engines/test_capture.py tests/engines/test_file_tracers.py tests/sampler/test_sampler.py tests/attach/test_dump.py tests/data/test_damaged_records.py)
+    tests=(tests/unit/bytecode/test_decode.py tests/engines/test_monitoring.py tests/engines/probes/test_probes_run.py tests/engines/test_settrace.py tests/engines/test_contexts.py
+        tests/engines/captures/test_capture.py tests/engines/plugins/test_file_tracers.py tests/sampler/test_sampler.py tests/attach/test_dump.py tests/data/test_damaged_records.py)
 fi
 
 if [ ! -x "$environment/bin/python" ]; then

@@ -16,7 +16,7 @@ status=0
 # These two look at what an interpreter loads that is not measured.
 "$footfall" run -q --no-profile --source footfall --omit "$package/*.py,$package/observe/*,$package/probes/*" --data-file $data \
     "$python" -m pytest -q -p no:cacheprovider \
-    --deselect tests/unit/test_imports.py::test_a_measured_process_loads_no_other_module \
+    --deselect tests/unit/structure/test_imports.py::test_a_measured_process_loads_no_other_module \
     --deselect tests/processes/test_install.py::test_an_interpreter_that_is_not_measured_imports_nothing_of_ours \
     "$@" || status=$?
 "$footfall" report --data-file $data

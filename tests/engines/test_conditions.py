@@ -11,7 +11,6 @@ from contextlib import closing
 
 import pytest
 
-from condition_constructs import MEASURED
 from footfall.analyze.bytecode.opcodes import CONSTANT_TESTS_BY_VERSION
 from footfall.analyze.conditions.analysis import compare_conditions, find_conditions, outcomes_by_operand
 from footfall.analyze.conditions.operands import find_operands
@@ -28,6 +27,7 @@ from footfall.record.data.condition_tables import (
     write_conditions,
 )
 from footfall.record.data.coverage_tables import write_coverage
+from programs.condition_constructs import MEASURED
 
 has_branch_events = pytest.mark.skipif(
     sys.version_info < (3, 14) or sys.implementation.name != "cpython", reason="branch events came with CPython 3.14"

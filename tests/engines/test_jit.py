@@ -16,7 +16,7 @@ from footfall.analyze.resolve import resolve
 from footfall.model import ENGINE_MONITORING, ENGINE_SETTRACE, RUN_VARIABLE
 from footfall.record.run.directory import RunSettings, make_run_directory
 from footfall.record.run.record_file import read_record
-from hot_constructs import HOT_CONSTRUCTS
+from programs.hot_constructs import HOT_CONSTRUCTS
 
 
 @pytest.fixture(autouse=True)

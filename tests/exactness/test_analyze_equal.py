@@ -11,7 +11,7 @@ pytest.importorskip("coverage", minversion="7.17")
 from analyze_oracle import CoverageFailure, find_differences, standard_library
 from footfall.analyze.source.analysis import SourceError, decode_source
 from footfall.analyze.source.exclude import ExclusionRules
-from programs import generate_program
+from programs.generated import generate_program
 
 pytestmark = pytest.mark.filterwarnings("ignore::SyntaxWarning", "ignore::DeprecationWarning")
 

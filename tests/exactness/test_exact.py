@@ -10,7 +10,7 @@ if sys.implementation.name != "cpython":
 
 from exact import Measure, compare_programs, constructs, random_programs
 from exact_contexts import compare_contexts
-from optimized_constructs import OPTIMIZED_BODIES
+from programs.optimized_constructs import OPTIMIZED_BODIES
 
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore::SyntaxWarning", "ignore::DeprecationWarning")]
 

@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 
-import sampled_programs
 from deep_stacks import VERY_DEEP, ends_of_stacks
 from footfall.analyze.profile.calltree import profile_of_logs, times_of_functions
 from footfall.record.run.process_logs import read_sample_logs
 from footfall.record.run.sample_log import SampleLog, read_sample_log
 from forbidden_calls import SECCOMP
+from programs import sampled as sampled_programs
 
 pytestmark = pytest.mark.skipif(sys.implementation.name != "cpython", reason="PyPy has its own sampler")
 

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-import sampled_programs
 from deep_stacks import VERY_DEEP, ends_of_stacks
 from footfall.record.run.sample_log import SampleLog, read_sample_log
+from programs import sampled as sampled_programs
 
 pytestmark = pytest.mark.skipif(sys.implementation.name != "cpython", reason="PyPy has its own sampler")
 

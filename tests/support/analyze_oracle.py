@@ -29,7 +29,7 @@ from footfall.analyze.results import compare
 from footfall.analyze.source.analysis import SourceAnalysis, SourceError, analyze_source, decode_source
 from footfall.analyze.source.exclude import ExclusionRules
 from footfall.analyze.source.regions import find_outside_lines, find_regions, narrow_result
-from programs import generate_program
+from programs.generated import generate_program
 
 Arc = tuple[int, int]
 

@@ -3,7 +3,7 @@
 Not a test module: the exactness tests and the long command use it. `Collector` is a reference collector
 in pure Python on sys.monitoring (CPython 3.14+); it records what the C engine records.
 
-    python tests/support/differential.py programs 0 5000               random programs of tests/support/programs.py
+    python tests/support/differential.py programs 0 5000               random programs of tests/support/programs/generated.py
     python tests/support/differential.py command '*/lib/*' -m unittest test_textwrap
                                                                the files that match, while their tests run
 """
@@ -347,7 +347,7 @@ def main(arguments: list[str]) -> int:
     if mode == "command":
         tried, lines = compare_command(rest[0], rest[1:])
     else:
-        from programs import generate_program
+        from programs.generated import generate_program
 
         sys.unraisablehook = lambda _: None
         warnings.simplefilter("ignore")

@@ -38,7 +38,6 @@ from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from flow_constructs import CONSTRUCTS
 from footfall.analyze.resolve import resolve
 from footfall.analyze.results import compare
 from footfall.analyze.source.analysis import analyze_source
@@ -46,7 +45,8 @@ from footfall.analyze.source.exclude import ExclusionRules
 from footfall.model import ENGINE_VARIABLE, RUN_VARIABLE
 from footfall.record.run.directory import RunSettings, make_run_directory
 from footfall.tier import PURE_VARIABLE
-from programs import generate_program
+from programs.flow_constructs import CONSTRUCTS
+from programs.generated import generate_program
 
 __all__ = ["Compared", "Measure", "Truth", "compare_programs", "constructs", "find_truth", "random_programs"]
 

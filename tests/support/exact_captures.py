@@ -20,8 +20,8 @@ import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 
-from flow_constructs import CONSTRUCTS
-from programs import generate_program
+from programs.flow_constructs import CONSTRUCTS
+from programs.generated import generate_program
 
 __all__ = ["compare_captures"]
 

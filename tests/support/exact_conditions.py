@@ -16,14 +16,14 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from condition_oracle import Position, instrument
-from condition_programs import generate_conditions
 from footfall.analyze.conditions.analysis import find_conditions, outcomes_by_operand
 from footfall.analyze.conditions.operands import find_operands
 from footfall.analyze.resolve import resolve
 from footfall.model import RUN_VARIABLE
 from footfall.record.data.condition_tables import BranchedCode
 from footfall.record.run.directory import RunSettings, make_run_directory
-from programs import generate_program
+from programs.conditions import generate_conditions
+from programs.generated import generate_program
 
 __all__ = ["compare_conditions_of", "measure", "random_programs"]
 

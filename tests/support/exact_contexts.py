@@ -31,7 +31,7 @@ from footfall.analyze.source.analysis import SourceAnalysis, analyze_source
 from footfall.analyze.source.exclude import ExclusionRules
 from footfall.model import ENGINE_VARIABLE, RUN_VARIABLE
 from footfall.record.run.directory import RunSettings, make_run_directory
-from programs import generate_program
+from programs.generated import generate_program
 
 __all__ = ["compare_contexts", "switching_program"]
 

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from flow_constructs import CONSTRUCTS
 from footfall.analyze.bytecode.arcs import arcs_of_code
 from footfall.analyze.bytecode.opcodes import OPCODES_BY_VERSION
 from footfall.model import EVENT_LEFT, EVENT_LINE, EVENT_RIGHT
 from footfall.record.run.record_file import RecordedCode
+from programs.flow_constructs import CONSTRUCTS
 
 has_branch_events = pytest.mark.skipif(
     sys.version_info < (3, 14) or importlib.util.find_spec("coverage") is None,
@@ -52,7 +52,7 @@ def test_construct_equals_the_c_tracer(name: str, differences: dict[str, str]) -
 def test_random_programs_equal_the_c_tracer(tmp_path: Path) -> None:
     """Random programs give the same answer under both."""
     import differential
-    import programs
+    from programs import generated as programs
 
     sources = [programs.generate_program(seed) for seed in range(12)]
     found = [

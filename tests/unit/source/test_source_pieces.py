@@ -4,13 +4,13 @@ import ast
 
 import pytest
 
-from flow_constructs import CONSTRUCTS
 from footfall.analyze.probes.arcs import meanings_of_source
 from footfall.analyze.source.parse import PARSE_ERRORS, parse_source
 from footfall.probes import pieces as source_pieces
 from footfall.probes.mode import BRANCHES, NO_ASSERTS, PHANTOM_LINES, PHANTOMS_BEHIND_CASES, PHANTOMS_BEHIND_EXCEPT_STAR
 from footfall.probes.pieces import parse_in_pieces
-from programs import generate_program
+from programs.flow_constructs import CONSTRUCTS
+from programs.generated import generate_program
 
 pytestmark = pytest.mark.any_python
 

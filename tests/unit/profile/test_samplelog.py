@@ -1,7 +1,6 @@
 """The readers of segment logs and sample logs, on bytes made by hand: whole, cut off, damaged, foreign."""
 
 import struct
-import tracemalloc
 from pathlib import Path
 
 import pytest
@@ -94,6 +93,7 @@ def test_a_long_log_gives_what_a_short_one_does(tmp_path: Path, monkeypatch: pyt
 
 def test_samples_are_folded_as_they_are_read(tmp_path: Path) -> None:
     """What a profile of many samples takes while it is made does not grow with their number."""
+    tracemalloc = pytest.importorskip("tracemalloc", reason="PyPy has none")
     path = tmp_path / "77-0.smp"
     peaks = []
     for n_samples in (30_000, 90_000):

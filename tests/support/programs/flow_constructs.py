@@ -3,7 +3,7 @@
 `CONSTRUCTS` maps a name that reads as a sentence to the program's text. `PRELUDE` comes first in each.
 """
 
-from optimized_constructs import OPTIMIZED_BODIES
+from programs.optimized_constructs import OPTIMIZED_BODIES
 
 __all__ = ["CONSTRUCTS", "PRELUDE"]
 

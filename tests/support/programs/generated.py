@@ -9,7 +9,7 @@ import random
 import sys
 from collections.abc import Callable
 
-from program_expressions import NAMES, Callee, Expressions, Scope
+from programs.expressions import NAMES, Callee, Expressions, Scope
 
 __all__ = ["generate_program"]
 

@@ -2,12 +2,12 @@
 
 import pytest
 
-from flow_constructs import CONSTRUCTS
 from footfall.analyze.source import analysis as source_analysis
 from footfall.analyze.source.analysis import SourceAnalysis, SourceError, analyze_source
 from footfall.analyze.source.exclude import ExclusionRules
 from footfall.probes import pieces
-from programs import generate_program
+from programs.flow_constructs import CONSTRUCTS
+from programs.generated import generate_program
 
 TEXTS = {
     "exits of the module": "if a: b()\nc()\nfor d in e:\n    if d: break\nf = 1\nif g: raise h\ni = 1\nif i:\n    j()\n",

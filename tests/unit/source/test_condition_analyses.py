@@ -9,12 +9,12 @@ import zlib
 
 import pytest
 
-from condition_constructs import MEASURED
 from footfall.analyze.conditions.analysis import find_conditions
 from footfall.load import condition_analyses
 from footfall.load.analysis_codec import CodecError
 from footfall.load.condition_analyses import find_all_conditions
 from footfall.load.conditions_codec import bytes_from_conditions, conditions_from_bytes
+from programs.condition_constructs import MEASURED
 
 pytestmark = pytest.mark.skipif(
     sys.version_info < (3, 14) or sys.implementation.name != "cpython", reason="branch events came with CPython 3.14"

@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from flow_constructs import CONSTRUCTS
 from footfall.observe.engines import instrument
 from footfall.observe.engines.instrument import Instrumenter
 from footfall.probes import pieces
-from programs import generate_program
+from programs.flow_constructs import CONSTRUCTS
+from programs.generated import generate_program
 
 pytestmark = pytest.mark.skipif(
     sys.version_info >= (3, 14) or sys.implementation.name != "cpython",

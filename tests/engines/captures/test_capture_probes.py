@@ -9,11 +9,9 @@ from types import SimpleNamespace
 
 import pytest
 
+from exact_captures import compare_captures
 from footfall.observe.capture import tracing
-
-sys.path.append(str(Path(__file__).parent.parent / "support"))
-from exact_captures import compare_captures  # noqa: E402
-from programs import generate_program  # noqa: E402
+from programs.generated import generate_program
 
 HAS_MONITORING = hasattr(sys, "monitoring")
 pytestmark = pytest.mark.skipif(

@@ -13,7 +13,7 @@ from footfall.analyze.source.analysis import analyze_source
 from footfall.analyze.source.exclude import ExclusionRules
 from footfall.probes.forms import HEADER, read_header
 from footfall.probes.mode import mode_here
-from probe_programs import armed, instrument, run_with_probes
+from programs.probed import armed, instrument, run_with_probes
 
 PROGRAMS = {
     "if, elif and else": """\

@@ -1,0 +1,1 @@
+"""Programs that tests run: generated at random, and tables of constructs."""
