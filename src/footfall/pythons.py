@@ -11,7 +11,7 @@ import sys
 
 from footfall.model import ENGINE_MONITORING, ENGINE_PROBES, ENGINE_SETTRACE
 from footfall.own_builtins import keep_builtins
-from footfall.tier import HAS_CORE, IS_PURE_CPYTHON
+from footfall.tier import HAS_CORE, IS_FREE_THREADED, IS_PURE_CPYTHON
 
 keep_builtins(globals())
 
@@ -224,8 +224,7 @@ def fallback_reason() -> "tuple[str, str] | None":
 
 def refused_build() -> str:
     """Return what this interpreter is if nothing of it can be measured, "" else."""
-    flags = getattr(sys, "abiflags", "")
-    return f"the free-threaded build of CPython {version_name(OWN)}" if "t" in flags else ""
+    return f"the free-threaded build of CPython {version_name(OWN)}" if IS_FREE_THREADED else ""
 
 
 def unknown_python() -> str:

@@ -1,7 +1,7 @@
 """Which tier measures here: the C core, or Python alone where there is none. A leaf, which the start hook imports.
 
-Python alone records the same files and gives the same coverage, at a higher cost; its profile is taken by a thread that
-needs the GIL (observe/sampler/current_frames.py). `footfall debug sys` shows the tier and why.
+Python alone records the same files and gives the same coverage, at a higher cost and without a profile. `footfall debug
+sys` shows the tier and why.
 """
 
 import os
@@ -11,10 +11,13 @@ from footfall.own_builtins import keep_builtins
 
 keep_builtins(globals())
 
-__all__ = ["HAS_CORE", "IS_PURE_CPYTHON", "PURE_VARIABLE", "WHY_PURE"]
+__all__ = ["HAS_CORE", "IS_FREE_THREADED", "IS_PURE_CPYTHON", "PURE_VARIABLE", "WHY_PURE"]
 
 PURE_VARIABLE = "FOOTFALL_PURE"
 """The environment variable that asks for Python alone."""
+
+IS_FREE_THREADED = "t" in getattr(sys, "abiflags", "")
+"""Builds without the GIL (PEP 703): importing an extension that does not know of them switches it on."""
 
 
 def _why_pure() -> str:
@@ -23,7 +26,7 @@ def _why_pure() -> str:
         return "the C core is for CPython"
     if os.environ.get(PURE_VARIABLE, "0") not in ("", "0"):
         return PURE_VARIABLE + " is set"
-    if "t" in getattr(sys, "abiflags", ""):
+    if IS_FREE_THREADED:
         return "the C core would switch the GIL on"  # by being imported
     try:
         from footfall import _core  # noqa: F401 - whether it loads

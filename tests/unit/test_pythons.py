@@ -43,7 +43,7 @@ def _unknown_magic(folder: Path) -> Path:
 
 
 def _free_threaded(folder: Path) -> Path:
-    return _copy(folder, "pythons.py", r'^    flags = .*"abiflags".*$', '    flags = "t"')
+    return _copy(folder, "tier.py", r'^IS_FREE_THREADED = .*"abiflags".*$', "IS_FREE_THREADED = True")
 
 
 def _run(tmp_path: Path, path: Path, *command: str, **variables: str) -> "subprocess.CompletedProcess[str]":

@@ -10,6 +10,7 @@ import sys
 from footfall.files import absolute_path, is_there, real_path
 from footfall.own_builtins import keep_builtins
 from footfall.pythons import OWN, version_name
+from footfall.tier import IS_FREE_THREADED
 
 keep_builtins(globals())
 
@@ -22,7 +23,7 @@ __all__ = ["ThirdParty", "is_in", "is_in_any", "standard_library"]
 _NAME = "PyPy" if sys.implementation.name == "pypy" else "Python"
 _LOWER = _NAME.lower()
 # builds without the GIL have directories of their own
-_VERSIONED = _LOWER + version_name(OWN) + ("t" if "t" in getattr(sys, "abiflags", "") else "")
+_VERSIONED = _LOWER + version_name(OWN) + ("t" if IS_FREE_THREADED else "")
 
 
 def is_in(path: str, directory: str) -> bool:
