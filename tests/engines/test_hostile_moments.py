@@ -105,7 +105,8 @@ def test_signals_while_new_files_are_met(measured: Measured) -> None:
     """
     )
     assert (done.returncode, done.stdout, done.stderr) == (0, "True\n", "")
-    measured.check_marks()
+    if not measured.engine.is_pure:  # the interpreter sends no events for a handler that runs in a callback in Python
+        measured.check_marks()
 
 
 _LATE = """
@@ -223,4 +224,5 @@ def test_signals_while_files_are_compiled(measured: Measured) -> None:
     """
     )
     assert (done.returncode, done.stdout, done.stderr) == (0, "True\n", "")
-    measured.check_marks()
+    if not measured.engine.is_pure:
+        measured.check_marks()

@@ -68,7 +68,7 @@ def test_debug_shows_what_there_is(footfall, tmp_path) -> None:
     assert done.returncode == 1 and "data-foreign" in done.stderr
     assert "table file: 1 rows" in done.stdout and "2 lines" in done.stdout and "\x1b" not in done.stdout
     assert footfall("debug", "data", ".coverage").returncode == 0
-    assert footfall("debug", "premain").returncode == 2
+    assert footfall("debug", "nonesuch").returncode == 2
 
 
 def test_debug_shows_probes_with_their_lines(footfall, tmp_path) -> None:
