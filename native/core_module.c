@@ -1,6 +1,6 @@
-/* core_module.c defines footfall._core and its life cycle; what it offers is added by each .c file's
- * *_exec function. No state outside module_state but what
- * inside/watch.c, sampler/precise.c and engines/probes/removed.c tell of, which is the main interpreter's. */
+/* core_module.c defines footfall._core and its life cycle; each .c file's *_exec function adds what it offers. There is
+ * no state outside module_state except what inside/watch.c, sampler/precise.c and engines/probes/removed.c describe,
+ * which belongs to the main interpreter. */
 #include "core/state.h"
 
 #include "compat/versions.h"

@@ -14,24 +14,24 @@ REPOSITORY = pathlib.Path(__file__).resolve().parent.parent
 COMMAND = os.path.join(sysconfig.get_path("scripts"), "footfall")
 
 
-# A job that a shell starts in the background ignores SIGINT, and so would every program that the tests start.
+# A shell starts background jobs with SIGINT ignored, and the programs that the tests start would inherit that.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-# How long an example takes says nothing on a machine that has other work.
-# Examples that failed are kept for the next run, except in a tree that can't be written, where hypothesis would warn.
+# How long an example takes says nothing on a busy machine. Examples that failed are kept for the next run, except in a
+# tree that can't be written, where hypothesis would warn.
 hypothesis.settings.register_profile("footfall", deadline=None)
 if not os.access(os.getcwd(), os.W_OK):
     hypothesis.settings.register_profile("footfall", deadline=None, database=None)
 hypothesis.settings.load_profile("footfall")
 
 
-TEST_TIMEOUT_S = 300  # no test takes a tenth of it on a machine that is busy
+TEST_TIMEOUT_S = 300  # no test takes a tenth of it on a busy machine
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """End a test that hangs, where pytest-timeout is installed; as a setting it would be an error without."""
+    """End a test that hangs, if pytest-timeout is installed; as a setting it would be an error without it."""
     if not config.pluginmanager.hasplugin("timeout"):
         return
     if config.getoption("timeout") is None and not config.getini("timeout"):  # `-o timeout=0` is a "0"
@@ -40,17 +40,20 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.fixture(autouse=True)
 def plain_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Hide what would change a measured child: the tests may themselves run under a coverage tool, or in parallel."""
+    """Remove variables that would affect a measured child: the tests may run under a coverage tool, or in parallel."""
     for name in list(os.environ):
         if name.startswith(("FOOTFALL_", "COVERAGE_", "PYTEST_XDIST_")) or name == "PYTHONDONTWRITEBYTECODE":
             monkeypatch.delenv(name)
             if name == "FOOTFALL_RUN":
-                monkeypatch.setenv(name, "")  # a measured process passes on what it lacks
+                monkeypatch.setenv(name, "")  # a measured process passes on what is missing
 
 
 @pytest.fixture
 def footfall(tmp_path: pathlib.Path) -> Callable[..., subprocess.CompletedProcess[str]]:
-    """Run `footfall ARGUMENTS...` in `tmp_path` (or `cwd`); returns the completed process, whatever its status."""
+    """Return a function that runs `footfall ARGUMENTS...` in `tmp_path` (or `cwd`).
+
+    It returns the completed process, whatever its status.
+    """
 
     def run(*arguments: object, cwd: object = tmp_path, **options: object) -> subprocess.CompletedProcess[str]:
         if "input" not in options:

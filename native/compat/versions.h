@@ -1,7 +1,7 @@
 /* What differs between the versions of CPython that the C code is built for, by name. Only files in compat/ compare
- * versions; `#if HAS_...` elsewhere. Each fact names the place in CPython that it is taken from. A version that is newer than
- * all that are known counts as the newest: src/footfall/pythons.py keeps what was not looked at from being measured by
- * more than settrace. */
+ * versions; others use `#if HAS_...`. Each fact names the place in CPython that it is taken from. A version newer than
+ * all known ones counts as the newest: src/footfall/pythons.py lets only settrace measure versions that are not known
+ * yet. */
 #ifndef FOOTFALL_COMPAT_VERSIONS_H
 #define FOOTFALL_COMPAT_VERSIONS_H
 
@@ -18,14 +18,14 @@
 /* sys.monitoring (PEP 669): Doc/whatsnew/3.12.rst. */
 #define HAS_MONITORING SINCE_3_12
 
-/* BRANCH_LEFT and BRANCH_RIGHT, each of which can be disabled by itself: Doc/whatsnew/3.14.rst, sys.monitoring. */
+/* BRANCH_LEFT and BRANCH_RIGHT, which can be disabled separately: Doc/whatsnew/3.14.rst, sys.monitoring. */
 #define HAS_BRANCH_EVENTS SINCE_3_14
 
-/* EXCEPTION_HANDLED, PY_UNWIND and PY_THROW can be switched on for one code object: Include/cpython/monitoring.h, where
+/* EXCEPTION_HANDLED, PY_UNWIND and PY_THROW can be enabled for one code object: Include/cpython/monitoring.h, where
  * they are below _PY_MONITORING_LOCAL_EVENTS from 3.15 on. */
 #define HAS_LOCAL_EXCEPTION_EVENTS SINCE_3_15
 
-/* Branches come from probes, whose instructions are taken out of the live bytecode under the GIL. */
+/* Branches come from probes, whose instructions are removed from the live bytecode under the GIL. */
 #ifdef Py_GIL_DISABLED
 #define HAS_PROBES 0
 #else
@@ -35,36 +35,36 @@
 /* PyEval_SetTraceAllThreads: Include/cpython/ceval.h. */
 #define HAS_TRACE_ALL_THREADS SINCE_3_12
 
-/* When a frame returns, the tracer may find it on a line without an event: sys_trace_return in
- * Python/legacy_tracing.c looks at the line of the frame again. */
+/* When a frame returns, the tracer may find that it is on a line that had no event: sys_trace_return in
+ * Python/legacy_tracing.c reads the frame's line again. */
 #define RETURNS_ON_UNTOLD_LINES SINCE_3_14
 
-/* A frame that yields stands at the RESUME behind its YIELD_VALUE, in 3.13 only, not at the YIELD_VALUE: as that sets
- * instr_ptr in Python/bytecodes.c. */
+/* A frame that yields is at the RESUME after its YIELD_VALUE, in 3.13 only, not at the YIELD_VALUE: that instruction
+ * sets instr_ptr so in Python/bytecodes.c. */
 #define YIELDS_STAND_AT_RESUME (SINCE_3_13 && !SINCE_3_14)
 
-/* bdb may debug by sys.monitoring or sys.settrace, and has Bdb.set_stepinstr and Bdb.start_trace: Lib/bdb.py. */
+/* bdb may use sys.monitoring or sys.settrace to debug, and has Bdb.set_stepinstr and Bdb.start_trace: Lib/bdb.py. */
 #define HAS_INSTRUCTION_DEBUGGER SINCE_3_13
 
 /* ---- Code objects and frames ---- */
 
-/* PyCode_AddWatcher tells when a code object dies: Include/cpython/code.h. */
+/* PyCode_AddWatcher notifies when a code object is freed: Include/cpython/code.h. */
 #define HAS_CODE_WATCHERS SINCE_3_12
 
-/* The functions for co_extra have the names PyUnstable_*: Include/cpython/code.h (PEP 689). */
+/* The functions for co_extra are named PyUnstable_*: Include/cpython/code.h (PEP 689). */
 #define HAS_UNSTABLE_NAMES SINCE_3_12
 
 /* The thread state points to its frame through a _PyCFrame: Include/cpython/pystate.h. */
 #define HAS_CFRAME (!SINCE_3_13)
 
-/* _PyInterpreterFrame has f_executable, which may be no code, and instr_ptr, where before it had f_code and prev_instr:
- * Include/internal/pycore_frame.h. */
+/* _PyInterpreterFrame has f_executable, which may be something other than code, and instr_ptr, instead of f_code and
+ * prev_instr: Include/internal/pycore_frame.h. */
 #define FRAMES_HAVE_EXECUTABLE SINCE_3_13
 
-/* What frames hold are _PyStackRef, and their struct is in a header of its own: Include/internal/pycore_interpframe.h. */
+/* Frames contain _PyStackRef, and their struct is in a separate header: Include/internal/pycore_interpframe.h. */
 #define FRAMES_HAVE_STACK_REFS SINCE_3_14
 
-/* Whoever walks frames meets the evaluation loop's own among them, which have no code: Include/internal/pycore_frame.h,
+/* A walk over frames meets the evaluation loop's own frames, which have no code: Include/internal/pycore_frame.h,
  * FRAME_OWNED_BY_CSTACK. */
 #define HAS_SHIM_FRAMES SINCE_3_12
 
@@ -76,23 +76,23 @@
 
 /* ---- The rest of the interpreter ---- */
 
-/* Modules say whether each interpreter may have a GIL of its own (PEP 684): Py_mod_multiple_interpreters. */
+/* Modules declare whether each interpreter may have a GIL of its own (PEP 684): Py_mod_multiple_interpreters. */
 #define HAS_INTERPRETER_GILS SINCE_3_12
 
-/* Calls in Python have a limit of their own (py_recursion_remaining): Include/cpython/pystate.h. */
+/* Calls in Python have a separate limit (py_recursion_remaining): Include/cpython/pystate.h. */
 #define HAS_PYTHON_RECURSION_LIMIT SINCE_3_12
 
-/* Calls in C are counted against c_recursion_remaining; before they share Python's limit, later the stack itself is
- * the limit: Include/cpython/pystate.h. */
+/* Calls in C are counted against c_recursion_remaining; before that they share Python's limit, later the stack itself
+ * is the limit: Include/cpython/pystate.h. */
 #define COUNTS_C_RECURSION (SINCE_3_12 && !SINCE_3_14)
 
-/* What evaluating a frame counts for there: PY_EVAL_C_STACK_UNITS in Python/ceval.c. */
+/* How much evaluating a frame counts there: PY_EVAL_C_STACK_UNITS in Python/ceval.c. */
 #define EVALUATION_C_UNITS 2
 
-/* os.fork counts the threads that it warns of after the parent's hooks: os_fork_impl in Modules/posixmodule.c. */
+/* os.fork counts the threads that it warns about after the parent's hooks: os_fork_impl in Modules/posixmodule.c. */
 #define COUNTS_THREADS_AFTER_FORK_HOOKS (SINCE_3_12 && !SINCE_3_14)
 
-/* The globals and locals of exec and eval may be given by keyword: Python/clinic/bltinmodule.c.h. */
+/* The globals and locals of exec and eval may be passed by keyword: Python/clinic/bltinmodule.c.h. */
 #define EXEC_TAKES_KEYWORDS SINCE_3_13
 
 /* marshal.loads has the argument allow_code: Python/clinic/marshal.c.h. */

@@ -1,19 +1,19 @@
-/* core/program_starts.c makes look-alikes of the functions that start programs or threads or change the environment, and of
- * those that load code: each lets a Python function change the arguments or the result, and another see that the call went
- * well. What those do is their own matter (observe/children.py, observe/engines/import_hooks.py); their failure is never the
- * program's. No frame of ours shows in a traceback.
- * A built-in function gets another built-in function. Whatever else a tool has put in its place gets an object that
- * passes everything but the call on to it. Threads: all under the GIL. */
+/* core/program_starts.c makes wrappers of the functions that start programs or threads or change the environment, and
+ * of those that load code: each lets one Python function change the arguments or the result, and another see that the
+ * call succeeded. What these do is up to them (observe/children.py, observe/engines/import_hooks.py); their failures
+ * never reach the program. Tracebacks show no frame of ours. The wrapper of a built-in function is a built-in function.
+ * If another tool has put something else in its place, the wrapper is an object that passes everything but calls on to
+ * it. Threads: all under the GIL. */
 #include "core/program_starts.h"
 #include "core/unseen.h"
 
-/* Attributes of the module object that stands as the look-alike's __self__. */
+/* Attributes of the module object that is the wrapper's __self__. */
 #define KEY_PLAIN "plain"
 #define KEY_CHANGE "change"
 #define KEY_AFTER "after"
 
-/* Call one of ours: a new reference, or NULL. An Exception is ours and is dropped; others (KeyboardInterrupt) come from
- * the program's signal handlers, and stay set. */
+/* Call a function of ours: a new reference, or NULL. An Exception is ours and is dropped; others (KeyboardInterrupt)
+ * come from the program's signal handlers, and stay set. */
 static PyObject *
 call_ours(PyObject *function, PyObject *first, PyObject *second)
 {
@@ -25,7 +25,7 @@ call_ours(PyObject *function, PyObject *first, PyObject *second)
     return result;
 }
 
-/* Ask `change(args, kwargs)`: a new reference to its answer, or NULL for none, with an exception only where it is the
+/* Call `change(args, kwargs)`: a new reference to its answer, or NULL for none, with an exception only if it is the
  * program's. */
 static PyObject *
 ask_change(PyObject *change, PyObject *args, PyObject *kwargs)
@@ -41,7 +41,7 @@ ask_change(PyObject *change, PyObject *args, PyObject *kwargs)
     PyObject *answer = call_ours(change, args, named); // owned
     Py_DECREF(named);
     if (answer == Py_None) {
-        Py_CLEAR(answer); /* also for arguments that it does not understand: they are the original's to refuse */
+        Py_CLEAR(answer); /* also for arguments that it does not understand: rejecting them is up to the original */
     }
     return answer;
 }
@@ -59,8 +59,8 @@ is_result(PyObject *answer)
     return PyTuple_Check(answer) && PyTuple_GET_SIZE(answer) == 1;
 }
 
-/* Let `finish` see the result, which is taken over, or None for the exception that is set and stays so. Returns what it makes
- * of the result. It may run code of the program's, so that nothing is kept from that. */
+/* Pass `finish` the result, of which it takes the reference, or None if an exception is set, which stays set. Returns
+ * what it makes of the result. It may run code of the program, so that nothing is hidden from the trace functions. */
 static PyObject *
 finish_call(PyObject *finish, PyObject *result)
 {
@@ -70,7 +70,7 @@ finish_call(PyObject *finish, PyObject *result)
     PyErr_Fetch(&type, &value, &trace);
     PyObject *changed = PyObject_CallOneArg(finish, result == NULL ? Py_None : result); // owned
     if (result == NULL) {
-        PyErr_Restore(type, value, trace); /* in the place of one from there */
+        PyErr_Restore(type, value, trace); /* replacing one from there */
         Py_XDECREF(changed);
         return NULL;
     }
@@ -82,7 +82,8 @@ finish_call(PyObject *finish, PyObject *result)
     return changed;
 }
 
-/* Call `plain` with what `change` makes of the arguments, then `after`. All are borrowed, the last two may be NULL. */
+/* Call `plain` with the arguments as `change` returns them, then `after`. All are borrowed, the last two may be
+ * NULL. */
 static PyObject *
 call_changed(PyObject *plain, PyObject *change, PyObject *after, PyObject *args, PyObject *kwargs)
 {
@@ -95,7 +96,7 @@ call_changed(PyObject *plain, PyObject *change, PyObject *after, PyObject *args,
     PyObject *result = NULL; // owned
     PyObject *answer = ask_change(change, args, kwargs); // owned
     if (answer == NULL && PyErr_Occurred()) {
-        goto done; /* as if it had come just before the call */
+        goto done; /* as if it had been raised just before the call */
     }
     if (answer != NULL && is_result(answer)) {
         result = Py_NewRef(PyTuple_GET_ITEM(answer, 0));
@@ -113,7 +114,7 @@ call_changed(PyObject *plain, PyObject *change, PyObject *after, PyObject *args,
         PyObject *nothing = call_ours(after, args, NULL); // owned
         Py_XDECREF(nothing);
         if (nothing == NULL && PyErr_Occurred()) {
-            Py_CLEAR(result); /* as if it had come just after the call */
+            Py_CLEAR(result); /* as if it had been raised just after the call */
         }
     }
 done:
@@ -131,13 +132,13 @@ call_look_alike(PyObject *self, PyObject *args, PyObject *kwargs)
                         PyDict_GetItemString(dict, KEY_AFTER), args, kwargs);
 }
 
-/* The look-alike of what is no built-in function. */
+/* The wrapper of anything but a built-in function. */
 typedef struct stand_in {
     PyObject_HEAD
-    PyObject *plain; /* owned; NULL when it was cleared */
+    PyObject *plain; /* owned; NULL after it was cleared */
     PyObject *change; /* owned */
     PyObject *after; /* owned */
-    PyObject *runner; /* owned: what is called in the place of `plain` and the two above, or NULL */
+    PyObject *runner; /* owned: called instead of `plain` and the two above, or NULL */
 } stand_in;
 
 static PyObject *
@@ -252,23 +253,23 @@ program_starts_dress(module_state *state, PyObject *runner, PyObject *plain)
     return dressed;
 }
 
-/* The look-alike of a built-in function of the module `name`. */
+/* Return the wrapper of a built-in function of the module `name`. */
 static PyObject *
 new_function(PyObject *name, PyObject *plain, PyObject *change, PyObject *after)
 {
-    PyObject *self = PyModule_NewObject(name); // owned: a function whose __self__ is a module has that kind of name
+    PyObject *self = PyModule_NewObject(name); // owned: with a module as __self__, __qualname__ is the name
     PyObject *look_alike = NULL; // owned
     if (self == NULL || PyObject_SetAttrString(self, KEY_PLAIN, plain) < 0
         || PyObject_SetAttrString(self, KEY_CHANGE, change) < 0 || PyObject_SetAttrString(self, KEY_AFTER, after) < 0) {
         goto done;
     }
-    /* Never freed: the interpreter keeps a pointer to it in an object that the program may keep for ever. */
+    /* Never freed: the interpreter keeps a pointer to it in an object that the program may keep forever. */
     PyMethodDef *def = PyMem_RawCalloc(1, sizeof *def);
     if (def == NULL) {
         PyErr_NoMemory();
         goto done;
     }
-    *def = *((PyCFunctionObject *)plain)->m_ml; /* its name and its signature */
+    *def = *((PyCFunctionObject *)plain)->m_ml; /* copies its name and signature */
     def->ml_meth = (PyCFunction)(void (*)(void))call_look_alike;
     def->ml_flags = METH_VARARGS | METH_KEYWORDS;
     look_alike = PyCFunction_NewEx(def, self, name);

@@ -1,6 +1,6 @@
-/* room.c calls a Python function where it may recurse further than the program's limit and stack allow: in a native
- * thread with a large stack, while the caller waits. The program's own limit stays as it is, for whoever asks.
- * Threads: the new one holds the GIL while it runs; others may meanwhile, as in any call. */
+/* room.c calls a Python function with more room for recursion than the program's limit and stack allow: in a native
+ * thread with a large stack, while the caller waits. The program's own limit stays unchanged, and reads as before.
+ * Threads: the new one holds the GIL while it runs; as in any call, others may run in between. */
 #include "core/room.h"
 #include "compat/versions.h"
 #include "core/state.h"
@@ -8,15 +8,15 @@
 #include <pthread.h>
 #include <signal.h>
 
-/* What compilers take of it for a level of an expression is up to 1 KiB, and CPython 3.11 allows its compiler three
- * levels for one of the limit. Only what is used is ever there. */
+/* The compiler uses up to 1 KiB of stack for each level of an expression, and CPython 3.11 gives its compiler three
+ * levels for each one of the limit. Only the part that is used takes memory. */
 #define STACK_BYTES ((size_t)256 << 20)
 #define ROOM 50000
 
 typedef struct {
     PyInterpreterState *interpreter;
-    PyObject *function; /* borrowed from the caller, who waits */
-    PyObject *result;   /* owned; NULL with an exception below, or where there was no memory */
+    PyObject *function; /* borrowed from the caller, which waits */
+    PyObject *result;   /* owned; NULL with the exception below, or if there was no memory */
     PyObject *type;     /* owned */
     PyObject *value;    /* owned */
     PyObject *trace;    /* owned */
@@ -55,7 +55,7 @@ run_with_room(void *argument)
     return NULL;
 }
 
-/* Run it to its end; 0, or an error number where there is no such thread. No signal is taken in it. */
+/* Run the call to its end; 0, or an error number if no such thread can be created. The thread receives no signals. */
 static int
 join_thread(room_call *call)
 {

@@ -3,7 +3,8 @@
 
 #include <Python.h>
 
-/* Let the running thread recurse so many levels further than the program's limit, or, negative, no longer. */
+/* Let the running thread recurse this many levels beyond the program's limit; a negative number takes the levels
+ * back. */
 void room_change(int levels);
 
 int room_exec(PyObject *module);

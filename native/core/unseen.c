@@ -1,14 +1,14 @@
-/* unseen.c calls Python functions of ours inside the program without a word to the program's trace and profile functions
- * (profilers, debuggers), for which they would be lines of a file that is not the program's, and while signals wait, whose
- * handlers are the program's again. It keeps nothing.
- * Threads: called with the GIL held (or attached, in free-threaded builds). */
+/* unseen.c calls Python functions of ours inside the program, hidden from the program's trace and profile functions
+ * (profilers, debuggers), to which they would be lines of a file that is not the program's. Signals are held back
+ * meanwhile; their handlers are the program's, too. It keeps no state. Threads: called with the GIL held (or attached,
+ * in free-threaded builds). */
 #include "core/unseen.h"
 #include "core/state.h"
 
 #include <pthread.h>
 #include <signal.h>
 
-/* Let signals to this thread wait, but those of faults and of real time; `before` is how it was. */
+/* Hold back signals to this thread, except those of faults and the real-time ones; `before` receives the old mask. */
 static void
 hold_signals(sigset_t *before)
 {

@@ -1,5 +1,5 @@
-/* arcs.c walks a graph along what is known to have run. See analyze/bytecode/arcs.py, which does the same and says why
- * each step is as it is; a test holds the two together. */
+/* arcs.c walks a graph along what is known to have run. See analyze/bytecode/arcs.py, which does the same and explains
+ * each step; a test compares the two. */
 #include "decode/arcs.h"
 
 #include "record/format.h"
@@ -9,13 +9,13 @@
 #define UNKNOWN (-1)
 #define GOLDEN UINT64_C(0x9E3779B97F4A7C15) /* 2**64 / golden ratio: spreads neighbours */
 
-/* Where a walk is: at `unit`, after a LINE event for `last_line`; `origin` raised the exception in hand, if the walk
- * saw it. */
+/* The position of a walk: at `unit`, after a LINE event for `last_line`; `origin` raised the current exception, if the
+ * walk saw it. */
 typedef struct walk_step {
     int32_t unit, last_line, origin;
 } walk_step;
 
-/* How the end of an `except*` at `unit` went when `line` came before it. */
+/* Which way the end of an `except*` at `unit` went when `line` came before it. */
 typedef struct except_star_way {
     int32_t unit, line;
     uint8_t flags;
@@ -28,7 +28,7 @@ typedef struct walker {
     int32_t exit; /* the end of an arc that leaves the code */
     except_star_way *except_star_ways;
     Py_ssize_t n_except_star_ways;
-    /* The steps of the walk in hand: those before `n_done` have been taken. `slots` finds them. */
+    /* The steps of the current walk: those before `n_done` have been taken. `slots` finds them. */
     walk_step *steps;
     int32_t n_steps, n_done, n_slots;
     int32_t *slots; /* numbers of steps, plus 1; a power of 2, at least twice the steps */
@@ -59,7 +59,7 @@ add_arc(walker *self, int32_t from, int32_t to)
     return status;
 }
 
-/* From 3.14 the tracer looks at the line of the frame once more when it returns, and takes none as -1. */
+/* From 3.14 the tracer reads the frame's line once more when it returns, and treats no line as -1. */
 static int
 leave(walker *self, int32_t unit, int32_t last_line)
 {
@@ -73,8 +73,8 @@ leave(walker *self, int32_t unit, int32_t last_line)
     return add_arc(self, line, self->exit);
 }
 
-/* An exception from `unit` left the code, when the last LINE event was for `last_line`. The C tracer takes it out of an
- * instruction before a RESUME for a yield. */
+/* An exception from `unit` left the code, when the last LINE event was for `last_line`. If the instruction is before a
+ * RESUME, the C tracer takes the exception for a yield. */
 static int
 unwind_from(walker *self, int32_t unit, int32_t last_line)
 {
@@ -122,7 +122,7 @@ grow_steps(walker *self)
     return 0;
 }
 
-/* Adds a step that has not been there in this walk. */
+/* Add a step that has not occurred in this walk. */
 static int
 add_step(walker *self, walk_step step)
 {
@@ -150,7 +150,7 @@ forget_steps(walker *self)
     self->n_steps = self->n_done = 0;
 }
 
-/* The last instruction that is reached from `unit` with nothing on the way to look at. */
+/* Return the last instruction that is reached from `unit` without passing anything of interest. */
 static int32_t
 skip_plain(const walker *self, int32_t unit)
 {
@@ -165,10 +165,10 @@ skip_plain(const walker *self, int32_t unit)
     return unit;
 }
 
-/* The next step of the walk, or an arc where a LINE event ended it.
+/* Add the next step of the walk, or an arc if a LINE event ended it.
  *
- * CPython sends no LINE event when the instruction that the frame was at has the same line. It was at `previous`; where
- * that is unknown, an event that never fired was not sent. */
+ * CPython sends no LINE event if the instruction that the frame was at has the same line. The frame was at `previous`;
+ * if that is unknown, an event that never fired was not sent. */
 static int
 go(walker *self, walk_step step, int32_t target, int32_t previous)
 {
@@ -188,7 +188,7 @@ go(walker *self, walk_step step, int32_t target, int32_t previous)
     return has_fired ? add_arc(self, step.last_line, units[target].line) : 0;
 }
 
-/* The ways that a branch can have gone when `last_line` came before it. */
+/* The ways that a branch may have gone when `last_line` came before it. */
 static uint8_t
 possible_ways(const walker *self, int32_t unit, int32_t last_line)
 {
@@ -214,7 +214,7 @@ go_on_from_branch(walker *self, walk_step step, int32_t unit, int32_t last_line)
         && go(self, step, branch->left, unit) < 0) {
         return -1;
     }
-    /* RIGHT of an `async for` also fires for exceptions that are not its end. */
+    /* RIGHT of an `async for` also fires for exceptions other than its end. */
     int is_known = self->graph->units[unit].op == OP_END_SEND && self->exit_flag;
     if (!is_known && (events[branch->right_event] | events[branch->late_right]) & EVENT_RIGHT & ways) {
         return go(self, step, branch->right, unit);
@@ -222,7 +222,8 @@ go_on_from_branch(walker *self, walk_step step, int32_t unit, int32_t last_line)
     return 0;
 }
 
-/* To what ran after `unit` without an exception. `last_line` is from before it, and `step` has the one after it. */
+/* Continue with what ran after `unit` without an exception. `last_line` is the one before it, `step` has the one after
+ * it. */
 static int
 go_on(walker *self, walk_step step, int32_t unit, int32_t last_line)
 {
@@ -242,7 +243,7 @@ go_on(walker *self, walk_step step, int32_t unit, int32_t last_line)
         if (!went_on) {
             return 0;
         }
-        /* sys.settrace reports the line again where a loop jumps back within one line. */
+        /* sys.settrace reports the line again when a loop jumps back within one line. */
         if (at->op == OP_JUMP_BACKWARD && at->line >= 0 && units[at->jump_to].line == at->line
             && add_arc(self, last_line, at->line) < 0) {
             return -1;
@@ -254,10 +255,10 @@ go_on(walker *self, walk_step step, int32_t unit, int32_t last_line)
     case OP_RERAISE:
         return !self->exit_flag && at->handler < 0 ? leave(self, unit, last_line) : 0;
     case OP_JUMP_BACKWARD_NO_INTERRUPT:
-        /* It has no event. Where handlers leave by it: EVENT_RIGHT where it was watched, EVENT_LEFT where it was done. */
+        /* It has no event. If handlers leave by it: EVENT_RIGHT if it was watched, EVENT_LEFT if it was executed. */
         return (flags & (EVENT_LEFT | EVENT_RIGHT)) != EVENT_RIGHT ? go(self, step, at->jump_to, unit) : 0;
     case OP_END_ASYNC_FOR:
-        return 0; /* what follows it is the right side of the branch at END_SEND */
+        return 0; /* what follows is the right side of the branch at END_SEND */
     default:
         if (at->jump_to >= 0 && go(self, step, at->jump_to, unit) < 0) {
             return -1;
@@ -266,7 +267,7 @@ go_on(walker *self, walk_step step, int32_t unit, int32_t last_line)
     }
 }
 
-/* Did an exception go from this unit to its handler? Instructions that only raise always did. */
+/* Return whether an exception went from this unit to its handler. Instructions that only raise always did. */
 static int
 has_raised(const walker *self, int32_t unit)
 {
@@ -325,7 +326,7 @@ walk(walker *self, int32_t start, int32_t line)
     return 0;
 }
 
-/* Where the LINE event is that CPython leaves out of code which begins on the line of its RESUME; -1. */
+/* Return the unit of the LINE event that CPython omits in code which begins on the line of its RESUME; -1. */
 static int32_t
 unsent_first_line(const code_graph *graph, const uint8_t *events)
 {
@@ -349,7 +350,7 @@ is_except_star_end(const code_unit *unit)
     return unit->branch >= 0 && unit->op == OP_POP_JUMP_IF_NOT_NONE && unit->line < 0;
 }
 
-/* Read what is behind the events of the code itself. */
+/* Read the bytes after the events of the code itself. */
 static int
 read_except_star_ways(walker *self, const uint8_t *events, Py_ssize_t n_events)
 {
@@ -378,7 +379,7 @@ read_except_star_ways(walker *self, const uint8_t *events, Py_ssize_t n_events)
         if (!is_except_star_end(&graph->units[unit])) {
             continue;
         }
-        /* one without flags, so that an end which nothing reached is known as one */
+        /* one without flags, so that an end which nothing reached is known to be an end */
         self->except_star_ways[self->n_except_star_ways++] = (except_star_way){unit, UNKNOWN, 0};
         for (Py_ssize_t place = 0; place < n_units; place++, at++) {
             if (events[at] != 0) {
@@ -390,7 +391,8 @@ read_except_star_ways(walker *self, const uint8_t *events, Py_ssize_t n_events)
     return 0;
 }
 
-/* Frames that went on reached the first line too, or one began: only what else has not been reached says so. */
+/* Either frames that continued reached the first line too, or one began: only whether anything else was reached
+ * tells. */
 static int
 add_start_if_only_it_reaches(walker *self)
 {

@@ -4,8 +4,8 @@
 
 #include "decode/graph.h"
 
-/* A new tuple of two sets: lines, and arcs as tuples. `events` has a byte of EVENT_ flags for each unit, and as many more
- * for each end of an `except*`. NULL with ValueError when there are other numbers of them, or MemoryError. */
+/* Return a new tuple of two sets: lines, and arcs as tuples. `events` has a byte of EVENT_ flags for each unit, and as
+ * many more for each end of an `except*`. NULL with ValueError if their number is different, or with MemoryError. */
 PyObject *arcs_of_events(const code_graph *graph, const uint8_t *events, Py_ssize_t n_events, int has_exits,
                          int is_partial);
 

@@ -1,4 +1,4 @@
-/* graph.c reads the tables of a code object. It does not know events: arcs.c walks the graph. */
+/* graph.c reads the tables of a code object. It does not know about events: arcs.c walks the graph. */
 #include "decode/graph.h"
 
 #include <string.h>
@@ -93,7 +93,7 @@ read_lines(code_graph *graph, const uint8_t *table, Py_ssize_t size)
     return 0;
 }
 
-/* Caches read as opcode 0 in co_code, so that they need no table of sizes. */
+/* Caches read as opcode 0 in co_code, so no table of their sizes is needed. */
 static void
 find_ends(code_graph *graph, const uint8_t *code)
 {
@@ -106,7 +106,7 @@ find_ends(code_graph *graph, const uint8_t *code)
     }
 }
 
-/* With what EXTENDED_ARG, of number `extended`, adds to it: there are three of them at most. */
+/* The argument with what EXTENDED_ARG, of number `extended`, adds to it; there are at most three of them. */
 static int64_t
 argument_at(const uint8_t *code, Py_ssize_t unit, uint8_t extended)
 {
@@ -123,7 +123,7 @@ argument_of(const code_graph *graph, const uint8_t *code, int32_t unit)
     return argument_at(code, unit, graph->extended_arg);
 }
 
-/* FOR_ITER and SEND jump over the END_FOR or END_SEND that they point at. */
+/* FOR_ITER and SEND jump over the END_FOR or END_SEND that they point to. */
 static void
 mark_target(code_graph *graph, int64_t unit)
 {
@@ -136,8 +136,8 @@ mark_target(code_graph *graph, int64_t unit)
     }
 }
 
-/* As CPython's instrumentation marks them: where the line is another than the instruction's before, and where code
- * jumps to. */
+/* As CPython's instrumentation marks them: where the line differs from the previous instruction's, and where code jumps
+ * to. */
 static int
 find_jumps_and_line_starts(code_graph *graph, const uint8_t *code)
 {
@@ -246,7 +246,7 @@ read_handlers(code_graph *graph, const uint8_t *table, Py_ssize_t size)
     }
     for (int32_t unit = 1; unit < graph->n_units; unit++) {
         if (graph->units[unit].op == OP_RESUME && graph->units[unit - 1].op == OP_YIELD_VALUE) {
-            /* What is thrown into a generator is raised by the yield, with the frame at the RESUME. */
+            /* An exception thrown into a generator is raised by the yield, with the frame at the RESUME. */
             graph->units[unit].handler = graph->units[unit - 1].handler;
         }
     }
@@ -259,8 +259,8 @@ is_unit(const code_graph *graph, int64_t unit)
     return unit >= 0 && unit < graph->n_units;
 }
 
-/* An `async for` branches at END_SEND, reports LEFT at the NOT_TAKEN behind it and RIGHT where
- * END_ASYNC_FOR thinks that END_SEND is, which is sometimes the CLEANUP_THROW before it (3.14, 3.15). */
+/* An `async for` branches at END_SEND; it reports LEFT at the NOT_TAKEN behind that, and RIGHT where END_ASYNC_FOR
+ * assumes END_SEND to be, which is sometimes the CLEANUP_THROW before it (3.14, 3.15). */
 static int
 add_branch(code_graph *graph, int64_t source, int64_t left, int64_t right)
 {
@@ -286,7 +286,7 @@ add_branch(code_graph *graph, int64_t source, int64_t left, int64_t right)
         ways.left = unit + 2;
         ways.left_event = ways.late_left = unit + 1;
         if (graph->units[unit + 1].op != OP_NOT_TAKEN) {
-            return 0; /* of a comprehension: LEFT is not reported, and goes on like any await */
+            return 0; /* of a comprehension: LEFT is not reported, and continues like any await */
         }
     }
     graph->branches[graph->n_branches] = ways;
@@ -378,8 +378,8 @@ graph_clear(code_graph *graph)
     graph->branches = NULL;
 }
 
-/* The END_SEND (or the CLEANUP_THROW before it) that an `async for` branches at. 3.14 and 3.15 count back from behind
- * END_ASYNC_FOR and its cache, where there is one. */
+/* Return the END_SEND (or the CLEANUP_THROW before it) at which an `async for` branches. 3.14 and 3.15 count back from
+ * after END_ASYNC_FOR and its cache, if there is one. */
 static int64_t
 async_source(const uint8_t *code, const uint8_t names[256], int64_t unit, int64_t argument)
 {

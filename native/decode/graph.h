@@ -1,7 +1,9 @@
-/* One code object's bytecode as a graph of instructions: the same as analyze/bytecode/instructions.py builds, for speed.
+/* One code object's bytecode as a graph of instructions: the same as analyze/bytecode/instructions.py builds, but
+ * faster.
  *
- * Read from what was recorded, which may be damaged: every number is checked before it is an index. All positions are
- * code units (2 bytes). Versions differ in the numbers of instructions only, which the caller gives. */
+ * It is read from recorded data, which may be damaged: every number is checked before it is used as an index. All
+ * positions are in code units (2 bytes). Versions differ only in the numbers of instructions, which the caller
+ * passes. */
 #ifndef FOOTFALL_DECODE_GRAPH_H
 #define FOOTFALL_DECODE_GRAPH_H
 
@@ -34,25 +36,25 @@ typedef enum opcode_name {
     OP_SEND,
     OP_YIELD_VALUE,
     N_OPCODE_NAMES,
-    OP_OTHER = N_OPCODE_NAMES, /* it steers nothing */
+    OP_OTHER = N_OPCODE_NAMES, /* it does not steer control */
 } opcode_name;
 
 typedef struct branch_ways {
-    int32_t left, right; /* where the instruction goes */
-    int32_t left_event, right_event; /* the units that its events are recorded at */
+    int32_t left, right; /* where the instruction leads */
+    int32_t left_event, right_event; /* the units at which its events are recorded */
     int32_t late_left, late_right; /* the same while INSTRUCTION events are on */
 } branch_ways;
 
 typedef struct code_unit {
     int32_t line; /* -1: none */
-    int32_t next; /* the unit behind this instruction and its caches; n_units at the end */
+    int32_t next; /* the unit after this instruction and its caches; n_units at the end */
     int32_t jump_to; /* where an unconditional jump, or SEND, goes; -1 */
-    int32_t handler; /* the unit that handles an exception which leaves this unit; -1: it leaves the frame */
-    int32_t loop_end; /* of a handler that starts with END_ASYNC_FOR, that unit; -1 */
+    int32_t handler; /* the unit that handles an exception from this unit; -1: it leaves the frame */
+    int32_t loop_end; /* for a handler that starts with END_ASYNC_FOR, that unit; -1 */
     int32_t branch; /* index of its branch_ways; -1 */
     uint8_t op; /* opcode_name */
     uint8_t starts_line; /* the interpreter can send a LINE event here */
-    uint8_t restores; /* a RERAISE that puts the frame back to where its exception was raised first */
+    uint8_t restores; /* a RERAISE that moves the frame back to where its exception was first raised */
 } code_unit;
 
 typedef struct code_graph {
@@ -65,23 +67,23 @@ typedef struct code_graph {
     code_unit *units;
 } code_graph;
 
-/* What a code object was recorded with; `branches` is a tuple of (source, left, right) in bytes, `ops` of opcodes. */
+/* The recorded data of a code object; `branches` is a tuple of (source, left, right) in bytes, `ops` of opcodes. */
 typedef struct code_tables {
     Py_buffer code, line_table, exception_table;
     PyObject *branches, *ops;
     int32_t first_line;
 } code_tables;
 
-/* 0, or -1 with ValueError (the tables do not fit together), TypeError or MemoryError. */
+/* 0, or -1 with ValueError (the tables are inconsistent), TypeError or MemoryError. */
 int graph_build(code_graph *graph, const code_tables *tables);
 
 void graph_clear(code_graph *graph);
 
-/* A new list of (unit, argument) of each instruction that steers, EXTENDED_ARG and NOT_TAKEN left out; as
- * instructions.steering_instructions. NULL with an exception. */
+/* Return a new list of (unit, argument) of each instruction that steers control, without EXTENDED_ARG and NOT_TAKEN;
+ * the same as instructions.steering_instructions. NULL with an exception. */
 PyObject *steering_of_code(const uint8_t *code, Py_ssize_t n_bytes, PyObject *ops);
 
-/* A new sorted tuple of (source, left, right) in bytes: what co_branches() lists. NULL with an exception. */
+/* Return a new sorted tuple of (source, left, right) in bytes: what co_branches() lists. NULL with an exception. */
 PyObject *branches_of_code(const uint8_t *code, Py_ssize_t n_bytes, PyObject *ops);
 
 #endif

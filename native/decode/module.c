@@ -1,4 +1,4 @@
-/* module.c defines footfall._decode: what works out the records of CPython 3.14 and later, for analyze/bytecode/arcs.py.
+/* module.c defines footfall._decode, which decodes the records of CPython 3.14 and later for analyze/bytecode/arcs.py.
  * The measured process never loads it. */
 #include "compat/versions.h"
 #include "decode/arcs.h"
@@ -89,7 +89,7 @@ static PyType_Spec graph_spec = {
     .slots = graph_slots,
 };
 
-/* Answer a call with a code object's bytecode and the opcodes. */
+/* Answer a call with a code object's bytecode and the opcodes as arguments. */
 static PyObject *
 answer_of_code(PyObject *arguments, PyObject *(*work)(const uint8_t *code, Py_ssize_t n_bytes, PyObject *ops))
 {

@@ -1,4 +1,5 @@
-/* positions.c reads the location table of a code object (CPython: Objects/locations.md). Damage ends it early. */
+/* positions.c reads the location table of a code object (CPython: Objects/locations.md). If the table is damaged, the
+ * result ends early. */
 #include "decode/positions.h"
 
 #define ONE_LINE_0 10 /* 11 and 12 are one and two lines further */
@@ -10,7 +11,7 @@
 typedef struct cursor {
     const uint8_t *table;
     Py_ssize_t at, size;
-    int is_past; /* something was read that is not there */
+    int is_past; /* a read went past the end */
 } cursor;
 
 static int
@@ -23,7 +24,7 @@ next_byte(cursor *self)
     return self->table[self->at++];
 }
 
-/* 6 bits a byte, low bits first; bit 6 says that more follow. */
+/* 6 bits a byte, low bits first; bit 6 says that more bytes follow. */
 static int64_t
 next_varint(cursor *self)
 {
@@ -51,7 +52,7 @@ number_or_none(int64_t value)
     return value < 0 ? Py_NewRef(Py_None) : PyLong_FromLongLong(value);
 }
 
-/* One entry after its head; `line` goes on to its line. NULL without an exception when it ends too early. */
+/* Read one entry after its head; `line` is advanced to its line. NULL without an exception if it ends too early. */
 static PyObject *
 next_position(cursor *self, int kind, int64_t *line)
 {

@@ -1,8 +1,8 @@
-/* code_extra.c sets co_extra slots, and keeps them to our own.
+/* code_extra.c sets co_extra slots, and only our own.
  *
- * Setting one slot makes the slots of everybody who registered so far, and the interpreter calls each one's free
- * function when the code object goes, with NULL where nothing was set. A program that registered a function of a
- * library that is gone by then, or a ctypes callback, would crash for code objects that it never touched. */
+ * Setting one slot creates the slots of all tools that registered so far, and when the code object is freed, the
+ * interpreter calls each one's free function, with NULL if nothing was set. A program that registered a function of a
+ * library that is unloaded by then, or a ctypes callback, would crash for code objects that it never touched. */
 #include "engines/code_extra.h"
 
 #define MOST_SLOTS 255 /* MAX_CO_EXTRA_USERS */
@@ -13,8 +13,8 @@ typedef struct code_slots {
     void *slots[];
 } code_slots;
 
-/* Let the slots end with ours while all behind it are empty: it is the size that says which there are, and whoever
- * sets one of them later makes them anew. Where the struct is not as we know it, it stays as it is. */
+/* End the slots with ours if all after it are empty: the size says which there are, and whoever sets one of the others
+ * later creates them anew. If the struct is not as we know it, it is left as it is. */
 static void
 drop_empty_slots(PyCodeObject *code, Py_ssize_t index, const void *extra)
 {

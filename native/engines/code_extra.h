@@ -13,12 +13,12 @@
 #define PyUnstable_Eval_RequestCodeExtraIndex _PyEval_RequestCodeExtraIndex
 #endif
 
-/* The slot for what `free_extra` frees, or -1. It is asked for once, however often measuring starts: an interpreter has
- * 255, and takes none back. `kept` is where the module state keeps it, 0 at first. */
+/* Return the slot for data that `free_extra` frees, or -1. It is requested once, however often measuring starts: an
+ * interpreter has 255, and takes none back. `kept` is where the module state keeps it, 0 at first. */
 Py_ssize_t code_extra_slot(Py_ssize_t *kept, freefunc free_extra);
 
-/* PyUnstable_Code_SetExtra, without the slots of tools that registered after us. `extra` is not NULL.
- * -1 with an exception. */
+/* PyUnstable_Code_SetExtra, without creating the slots of tools that registered after us. `extra` is not NULL. -1 with
+ * an exception. */
 int code_extra_set(PyObject *code, Py_ssize_t index, void *extra);
 
 #endif

@@ -1,4 +1,4 @@
-/* engines/context_labels.c compares the label of the running thread or task with the process's. It keeps nothing.
+/* engines/context_labels.c compares the label of the running thread or task with the process's. It keeps no state.
  * Binding C: every function needs the GIL. */
 #include "engines/context_labels.h"
 
@@ -6,7 +6,7 @@
 
 #include <string.h>
 
-/* The part of a label that its phases share: "test|setup" and "test|run" have one owner, "test". */
+/* The size of the part of a label that its phases share: "test|setup" and "test|run" have one owner, "test". */
 static Py_ssize_t
 owner_size(PyObject *label)
 {

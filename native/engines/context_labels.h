@@ -4,11 +4,11 @@
 
 #include "core/state.h"
 
-/* Whether the running thread or task belongs to another context than the process is in; then its id. Sets no
+/* Return whether the running thread or task belongs to a context other than the process's; then also its id. Sets no
  * exception. */
 int context_is_other(module_state *state, uint32_t *id);
 
-/* Whether two labels are the same, or differ in their phase only. */
+/* Return whether two labels are the same, or differ only in their phase. */
 int context_has_same_owner(PyObject *one, PyObject *other);
 
 #endif

@@ -1,5 +1,5 @@
-/* contexts.c gives what runs a label, in the record file and for samples (docs/formats.md: CONTEXT, SWITCH,
- * EVENTS). It does not know where labels come from. Binding C: every function needs the GIL. */
+/* contexts.c labels what runs, in the record file and for samples (docs/formats.md: CONTEXT, SWITCH, EVENTS). It does
+ * not know where labels come from. Binding C: every function needs the GIL. */
 #include "engines/contexts.h"
 
 #include "core/program_starts.h"
@@ -12,7 +12,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-/* The running thread or task, and those that it starts, belong to the label. -1 with an exception. */
+/* Bind the running thread or task, and those that it starts, to the label. -1 with an exception. */
 static int
 bind_label(module_state *state, PyObject *label)
 {
@@ -176,15 +176,16 @@ context_bind(PyObject *module, PyObject *label)
     Py_RETURN_NONE;
 }
 
-/* What a new thread runs: self is (module, label, what the program wants to run, the native id of who started it). Where
- * "threads" are greenlets it is the same one: the sampler, which knows native threads only, gets no note of those. */
+/* What a new thread runs: self is (module, label, the program's function, the native id of the thread that started it).
+ * If "threads" are greenlets, the native id is the same: they are not reported to the sampler, which knows native
+ * threads only. */
 static PyObject *
 run_thread(PyObject *self, PyObject *args, PyObject *kwargs)
 {
     module_state *state = get_state(PyTuple_GET_ITEM(self, 0));
     PyObject *label = PyTuple_GET_ITEM(self, 1); // borrowed
     if (bind_label(state, label) < 0) {
-        PyErr_Clear(); /* out of memory: the thread belongs to whatever runs */
+        PyErr_Clear(); /* out of memory: the thread belongs to the process's context */
     }
     int is_new = PyLong_AsLong(PyTuple_GET_ITEM(self, 3)) != syscall(SYS_gettid);
     context_thread *thread = is_new ? thread_context_begin(state, label) : NULL;
@@ -233,7 +234,8 @@ record_after_fork(PyObject *module, PyObject *Py_UNUSED(ignored))
     if (is_new < 0) {
         return NULL;
     }
-    if (is_new && state->recorder->next_context_id > 1) { /* there have been contexts: frames are in their middle */
+    if (is_new && state->recorder->next_context_id > 1) { /* there were contexts before: frames are in the middle of
+                                                           * them */
         begin_engines(state);
     }
     if (is_new) {

@@ -1,6 +1,6 @@
 /* decision.c calls the scope's decision about a file from inside the program: neither the program's recursion depth nor
- * its signals make it fail, and it loses nothing of the program's. It keeps nothing.
- * Threads: called with the GIL held (or attached, in free-threaded builds). */
+ * its signals make it fail, and no exception of the program is lost. It keeps no state. Threads: called with the GIL
+ * held (or attached, in free-threaded builds). */
 #include "engines/decision.h"
 #include "core/room.h"
 #include "core/unseen.h"
@@ -8,7 +8,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-/* What a decision calls in Python, at the most, is some ten levels deep. */
+/* A decision's calls in Python are some ten levels deep at most. */
 #define ROOM 200
 
 /* A pending call: raise an exception in the main thread. */
@@ -25,13 +25,13 @@ void
 raise_later(PyObject *error)
 {
     if (syscall(SYS_gettid) != getpid()) {
-        /* No signal handler runs here: another thread has sent it this way, by its type. */
+        /* No signal handler runs in this thread: another thread has sent the exception this way, by its type. */
         PyThreadState_SetAsyncExc((unsigned long)PyThread_get_thread_ident(), (PyObject *)Py_TYPE(error));
         Py_DECREF(error);
         return;
     }
     if (Py_AddPendingCall(raise_kept, error) < 0) {
-        Py_DECREF(error); /* 32 wait already */
+        Py_DECREF(error); /* 32 calls are pending already */
     }
 }
 
@@ -50,7 +50,7 @@ decision_ask(PyObject *decide, PyObject *filename)
     path = call_unseen(decide, &filename, 1);
     room_change(-ROOM);
     if (path == NULL) {
-        Py_XDECREF(error); /* ours: it fails again */
+        Py_XDECREF(error); /* ours: it will fail again */
     }
     else if (error != NULL) {
         raise_later(error);

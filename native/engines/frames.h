@@ -1,5 +1,5 @@
-/* The frames of this process's threads without frame objects, which would have to be made for each and stay as long
- * as it runs. Every function needs the GIL. */
+/* The frames of this process's threads without frame objects, which would have to be created for each frame and live as
+ * long as it runs. Every function needs the GIL. */
 #ifndef FOOTFALL_ENGINES_FRAMES_H
 #define FOOTFALL_ENGINES_FRAMES_H
 
@@ -8,16 +8,16 @@
 
 #include "compat/versions.h"
 
-/* Where two fields of a frame are. */
+/* The offsets of two fields of a frame. */
 typedef struct frame_layout {
     uint32_t previous;
     uint32_t owner;
 } frame_layout;
 
-/* 0, or -1 with RuntimeError where the layout of this interpreter is not known. */
+/* 0, or -1 with RuntimeError if the layout of this interpreter is not known. */
 int frame_layout_find(frame_layout *layout);
 
-/* The innermost frame of a thread, the evaluation loop's own ones included; NULL is none. */
+/* The innermost frame of a thread, including the evaluation loop's own frames; NULL if there is none. */
 static inline struct _PyInterpreterFrame *
 frame_of_thread(PyThreadState *thread)
 {
@@ -28,7 +28,7 @@ frame_of_thread(PyThreadState *thread)
 #endif
 }
 
-/* That of the running thread. In a native callback it is the frame that the callback is about. */
+/* That of the running thread. In a native callback it is the frame that the event belongs to. */
 static inline struct _PyInterpreterFrame *
 frame_running(void)
 {
@@ -36,7 +36,7 @@ frame_running(void)
 }
 
 #if HAS_SHIM_FRAMES
-/* This frame or the next caller that runs Python code; NULL at the end. */
+/* This frame or the next caller that runs Python code; NULL if there is none. */
 struct _PyInterpreterFrame *frame_with_code(const frame_layout *layout, struct _PyInterpreterFrame *frame);
 
 struct _PyInterpreterFrame *frame_caller(const frame_layout *layout, struct _PyInterpreterFrame *frame);

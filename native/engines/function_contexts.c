@@ -1,14 +1,15 @@
-/* engines/function_contexts.c lets functions begin a context, which ends where their frame returns, yields or is left by an
- * exception, as coverage.py does it by its trace function. It owns what asks for labels. Plugins are asked with each frame,
- * which the engine `settrace` tells of; functions whose name begins with "test" need no trace function.
+/* engines/function_contexts.c lets functions begin a context, which ends when their frame returns, yields or is left by
+ * an exception, as coverage.py does with its trace function. It owns the functions that return labels. Plugins are
+ * asked about each frame, which the engine `settrace` reports; functions whose name begins with "test" need no trace
+ * function.
  *
- * Any code may be such a function, also code that no engine measures, so frames are seen by the interpreter's frame
- * evaluation function (PEP 523): a look at the name for each frame. Within a test nothing is to be seen, and there it is taken
- * away: the interpreter calls functions in its own quick way. It stays where other threads run Python. So a call costs some
- * ten nanoseconds more outside of tests, and nothing inside.
+ * Any code may be such a function, even code that no engine measures, so frames are seen by the interpreter's frame
+ * evaluation function (PEP 523): it looks at the name of each frame. Within a test there is nothing to look for, so
+ * there it is removed, and the interpreter calls functions in its own fast way. It stays while other threads run
+ * Python. So a call costs some ten nanoseconds more outside of tests, and nothing inside.
  *
- * The evaluation function is given no data of ours, hence the variables of file scope, which are the main interpreter's and
- * guarded by its GIL, and what belongs to a thread. */
+ * The evaluation function gets no data of ours. Hence the variables at file scope, which are the main interpreter's and
+ * guarded by its GIL, and thread-local ones. */
 #include "engines/function_contexts.h"
 
 #include "compat/versions.h"
@@ -33,30 +34,30 @@
 #endif
 #undef Py_BUILD_CORE
 
-/* What asking for a label calls in Python is a few levels deep, but for the program's own `__getattr__`. */
+/* The Python call that returns a label is a few levels deep, except for the program's own `__getattr__`. */
 #define ROOM 200
 
-/* On less of a stack frames are left to the interpreter from the start. */
+/* With a smaller stack, frames are left to the interpreter from the start. */
 #define MIN_STACK_BYTES ((size_t)512 << 10)
 #define DEFAULT_STACK_BYTES ((size_t)8 << 20)
 
 struct function_contexts {
     PyObject *label_of; /* owned: (code, globals, self) or (code, globals) -> str | None, of functions named test* */
-    PyObject *label_of_frame; /* owned: frame -> str | None; NULL where no engine is to tell of frames */
+    PyObject *label_of_frame; /* owned: frame -> str | None; NULL if no engine reports frames */
     _PyFrameEvalFunction before; /* what evaluated frames before */
-    int owns_samples; /* the label of samples is ours, not a test runner's */
+    int owns_samples; /* the label of samples is set by us, not by a test runner */
     int has_failed;
 };
 
-/* Whose functions begin contexts; borrowed, NULL when none do. */
+/* The module state whose functions begin contexts; borrowed, NULL if none do. */
 static module_state *measured;
 
-/* Of the running thread. */
+/* State of the running thread. */
 static _Thread_local struct {
-    int is_in_context; /* a frame below holds one */
-    const PyFrameObject *holder; /* borrowed: that frame, where an engine tells of frames */
-    int is_asking; /* for a label: what runs is not the program's doing */
-    uintptr_t deepest; /* the address on the stack beyond which frames are left to the interpreter; 0 is unknown */
+    int is_in_context; /* a frame below is in a context that it began */
+    const PyFrameObject *holder; /* borrowed: that frame, if an engine reports frames */
+    int is_asking; /* for a label: what runs now is not run by the program */
+    uintptr_t deepest; /* the stack address beyond which frames are left to the interpreter; 0 is unknown */
 } running;
 
 static inline PyObject *
@@ -94,7 +95,8 @@ is_test_name(PyObject *name)
     return size == 7 && PyUnicode_READ(kind, text, 0) == 'r' && PyUnicode_CompareWithASCIIString(name, "runTest") == 0;
 }
 
-/* Whether the frame is to run, begin or go on, such a function's body. A call of a generator's function only makes it. */
+/* Return whether the frame will run the body of such a function, from its start or from a yield. A call of a generator
+ * function only creates the generator. */
 static inline int
 is_test(struct _PyInterpreterFrame *frame)
 {
@@ -106,7 +108,7 @@ is_test(struct _PyInterpreterFrame *frame)
     return !makes_generator || frame->owner == FRAME_OWNED_BY_GENERATOR;
 }
 
-/* The argument `self`, as the frame has it now; NULL where there is none. Borrowed. */
+/* The argument `self`, as the frame has it now; NULL if there is none. Borrowed. */
 static PyObject *
 self_of(struct _PyInterpreterFrame *frame, PyCodeObject *code)
 {
@@ -115,14 +117,15 @@ self_of(struct _PyInterpreterFrame *frame, PyCodeObject *code)
         return NULL;
     }
     PyObject *value = first_local(frame); // borrowed
-    /* Where functions in it use `self`, a frame that goes on has it in a cell; one that begins has not made it yet. */
+    /* If functions inside it use `self`, a frame that continues has it in a cell; a frame that begins has not made the
+     * cell yet. */
     if (value != NULL && frame->owner == FRAME_OWNED_BY_GENERATOR && PyCell_Check(value)) {
         value = PyCell_GET(value);
     }
     return value;
 }
 
-/* The label of a context: owned; NULL, without an exception, when none is begun. */
+/* The label of a context: owned; NULL, without an exception, if none begins. */
 static PyObject *
 ask(PyObject *label_of, PyObject *const *arguments, size_t n_arguments)
 {
@@ -132,7 +135,7 @@ ask(PyObject *label_of, PyObject *const *arguments, size_t n_arguments)
     room_change(-ROOM);
     running.is_asking = 0;
     if (label == NULL) {
-        PyErr_Clear(); /* the program's attributes raise what they like */
+        PyErr_Clear(); /* the program's attributes may raise anything */
     }
     else if (!PyUnicode_Check(label)) {
         Py_CLEAR(label);
@@ -149,19 +152,19 @@ ask_by_name(struct function_contexts *contexts, struct _PyInterpreterFrame *fram
     return ask(contexts->label_of, arguments, self == NULL ? 2 : 3);
 }
 
-/* Say once that a context could not begin or end. */
+/* Report once that a context could not begin or end. */
 static void
 fail(module_state *state)
 {
-    PyErr_Clear(); /* no memory, most likely */
+    PyErr_Clear(); /* probably no memory */
     if (!state->function_contexts->has_failed && state->recorder != NULL) {
         state->function_contexts->has_failed = 1;
         recorder_add_message(state->recorder, "engine-failed", "a context was not switched to by an internal error");
     }
 }
 
-/* Let the process be in the context, "" for none. The thread is not bound to it: as with coverage.py a context is of all that
- * runs meanwhile. */
+/* Switch the process to the context, "" for none. The thread is not bound to it: as with coverage.py, a context covers
+ * everything that runs meanwhile. */
 static void
 switch_to(module_state *state, PyObject *label, int is_beginning)
 {
@@ -177,7 +180,7 @@ switch_to(module_state *state, PyObject *label, int is_beginning)
     }
 }
 
-/* The context has ended. An exception that is set stays. */
+/* The context has ended. A set exception stays set. */
 static void
 switch_back(module_state *state)
 {
@@ -222,7 +225,7 @@ function_contexts_return(module_state *state, const PyFrameObject *frame)
 
 static PyObject *evaluate(PyThreadState *thread, struct _PyInterpreterFrame *frame, int throwing);
 
-/* Evaluate a frame, which is no deeper in C for the program than where the interpreter calls it in its own way. */
+/* Evaluate a frame; for the program it is no deeper in C than when the interpreter calls it in its own way. */
 static PyObject *
 evaluate_next(_PyFrameEvalFunction next, PyThreadState *thread, struct _PyInterpreterFrame *frame, int throwing)
 {
@@ -242,7 +245,7 @@ is_only_thread(PyThreadState *thread)
     return PyInterpreterState_ThreadHead(thread->interp) == thread && PyThreadState_Next(thread) == NULL;
 }
 
-/* Frames that begin from now on are not seen. */
+/* Stop seeing frames that begin from now on. */
 static void
 look_away(PyThreadState *thread)
 {
@@ -259,14 +262,14 @@ look_again(PyInterpreterState *interpreter)
     }
 }
 
-/* Evaluate a frame that begins a context, where it does. */
+/* Evaluate a frame that may begin a context. */
 static PyObject *
 evaluate_test(PyThreadState *thread, struct _PyInterpreterFrame *frame, int throwing)
 {
     module_state *state = measured;
     _PyFrameEvalFunction next = state->function_contexts->before;
     PyObject *type = NULL, *value = NULL, *trace = NULL; // owned
-    PyErr_Fetch(&type, &value, &trace); /* one that is thrown into a generator */
+    PyErr_Fetch(&type, &value, &trace); /* an exception that is thrown into a generator */
     PyObject *label = ask_by_name(state->function_contexts, frame); // owned
     int begins = label != NULL && measured == state;
     if (begins) {
@@ -290,14 +293,14 @@ evaluate_test(PyThreadState *thread, struct _PyInterpreterFrame *frame, int thro
     return result;
 }
 
-/* The address half-way to the end of the running thread's stack; `here` where that is near. */
+/* The address half-way to the end of the running thread's stack; `here` if that is near. */
 static uintptr_t
 middle_of_stack(uintptr_t here)
 {
     size_t size = 0;
     struct rlimit limit;
     pthread_attr_t attributes;
-    if (syscall(SYS_gettid) == getpid()) { /* pthread would have to read /proc for this one */
+    if (syscall(SYS_gettid) == getpid()) { /* pthread would have to read /proc for the main thread */
         size = DEFAULT_STACK_BYTES;
         if (getrlimit(RLIMIT_STACK, &limit) == 0 && limit.rlim_cur < size) {
             size = (size_t)limit.rlim_cur;
@@ -313,8 +316,8 @@ middle_of_stack(uintptr_t here)
     return size < MIN_STACK_BYTES ? here : here - size / 2;
 }
 
-/* Each frame that is seen takes stack of C, which the interpreter's own calls of functions do not: a program that recurses
- * deeper than usual must not meet its end. */
+/* Each frame that is seen uses C stack, which the interpreter's own function calls do not: a program that recurses
+ * deeper than usual must not overflow it. */
 static inline int
 is_too_deep(void)
 {

@@ -4,12 +4,12 @@
 
 #include "core/state.h"
 
-/* What evaluates this interpreter's frames where nobody else wants to: ours while functions begin contexts, else the
- * interpreter's own. */
+/* Return the function that evaluates this interpreter's frames if nobody else does: ours while functions begin
+ * contexts, else the interpreter's own. */
 _PyFrameEvalFunction function_contexts_evaluator(PyInterpreterState *interpreter);
 
-/* For an engine that traces: a frame begins or goes on; it returns, yields or is left by an exception. An exception that is set
- * stays. Do nothing where contexts are begun otherwise, or not at all. */
+/* For an engine that traces: a frame begins or continues; it returns, yields or is left by an exception. A set
+ * exception stays set. Do nothing if contexts begin in another way, or not at all. */
 void function_contexts_call(module_state *state, PyFrameObject *frame);
 void function_contexts_return(module_state *state, const PyFrameObject *frame);
 

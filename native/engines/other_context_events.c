@@ -1,4 +1,5 @@
-/* engines/other_context_events.c owns two kinds of lists, by context: of events at numbered places and of pairs of lines. It records nothing. */
+/* engines/other_context_events.c owns two kinds of lists by context: events at numbered places, and pairs of lines. It
+ * records nothing. */
 #include "engines/other_context_events.h"
 
 #include <stdlib.h>
@@ -30,7 +31,7 @@ other_context_events_free(other_context_events **list)
     }
 }
 
-/* A set of its own memory with room for twice as many pairs. */
+/* Give a set new memory, with room for twice as many pairs. */
 static int
 grow(pair_set *set)
 {

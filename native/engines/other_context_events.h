@@ -1,5 +1,5 @@
-/* What threads and tasks of other contexts than the process's executed in one code object or module, so that each new event
- * can be recorded at once and no other. Plain C: no Python.h. Not thread-safe. */
+/* What threads and tasks of contexts other than the process's executed in one code object or module, so that each event
+ * is recorded at once, and only once. Plain C: no Python.h. Not thread-safe. */
 #ifndef FOOTFALL_ENGINES_OTHER_CONTEXT_EVENTS_H
 #define FOOTFALL_ENGINES_OTHER_CONTEXT_EVENTS_H
 
@@ -12,7 +12,8 @@ typedef struct other_context_events {
     unsigned char events[];
 } other_context_events;
 
-/* The `n` events of a context, made and put into the list when they are not there. NULL when there is no memory. */
+/* Return the `n` events of a context, created and added to the list if they are not in it. NULL if there is no
+ * memory. */
 other_context_events *other_context_events_of(other_context_events **list, uint32_t context_id, uint32_t generation,
                                               size_t n);
 
@@ -25,7 +26,7 @@ typedef struct other_context_pairs {
     pair_set pairs; /* slots owned */
 } other_context_pairs;
 
-/* 1 when the pair is new, 0 when it is not, -1 when there is no memory. */
+/* 1 if the pair is new, 0 if it is not, -1 if there is no memory. */
 int other_context_pairs_add(other_context_pairs **list, uint32_t context_id, uint32_t generation, int32_t from,
                             int32_t to);
 

@@ -1,16 +1,16 @@
-/* The contexts that samples belong to: the process's, and that of threads which were started in one that is over.
- * Plain C: no Python.h. Written under the GIL, read by the sampling thread. */
+/* The contexts that samples belong to: the process's, and those of threads that were started in a context that has
+ * ended. Plain C: no Python.h. Written under the GIL, read by the sampling thread. */
 #ifndef FOOTFALL_ENGINES_SAMPLE_CONTEXTS_H
 #define FOOTFALL_ENGINES_SAMPLE_CONTEXTS_H
 
 #include <stdatomic.h>
 #include <stdint.h>
 
-#define MAX_CONTEXT_THREADS 256 /* the samples of more belong to what the process runs */
+#define MAX_CONTEXT_THREADS 256 /* the samples of further threads belong to the process's context */
 
 typedef struct sample_contexts {
-    _Atomic uint32_t process;                      /* what the process runs */
-    _Atomic uint64_t threads[MAX_CONTEXT_THREADS]; /* kernel's thread id << 32 | context; 0 = none */
+    _Atomic uint32_t process;                      /* the process's current context */
+    _Atomic uint64_t threads[MAX_CONTEXT_THREADS]; /* the kernel's thread id << 32 | context; 0 = none */
     _Atomic uint32_t n_threads;
 } sample_contexts;
 
@@ -28,7 +28,7 @@ sample_contexts_find(const sample_contexts *contexts, uint64_t native_id)
     return atomic_load_explicit(&contexts->process, memory_order_relaxed);
 }
 
-/* The thread ends; its id may be another's soon. */
+/* The thread ends; another one may soon get its id. */
 static inline void
 sample_contexts_drop(sample_contexts *contexts, uint64_t native_id)
 {

@@ -1,5 +1,5 @@
-/* engines/thread_contexts.c keeps the threads that began in a context, for the sampler, which can't ask a thread for its context
- * variable. Events don't need it: they ask. Binding C: every function needs the GIL. */
+/* engines/thread_contexts.c keeps the threads that began in a context, for the sampler, which can't read a thread's
+ * context variable. Events don't need it: they read the variable. Binding C: every function needs the GIL. */
 #include "engines/thread_contexts.h"
 
 #include "engines/context_labels.h"
@@ -25,7 +25,7 @@ thread_context_begin(module_state *state, PyObject *label)
     }
     for (const context_thread *at = state->context_threads; at != NULL; at = at->next) {
         if (at->native_id == native_id) {
-            return NULL; /* a function that it carries into a thread of its own; it has its context */
+            return NULL; /* this thread runs another such function: it already has its context */
         }
     }
     context_thread *thread = PyMem_RawCalloc(1, sizeof *thread);
@@ -70,7 +70,7 @@ thread_contexts_publish(module_state *state)
             continue;
         }
         if (recorder_context_id(state->recorder, at->label, &context) < 0) {
-            PyErr_Clear(); /* out of memory: it counts for what the process runs */
+            PyErr_Clear(); /* out of memory: it counts for the process's context */
             continue;
         }
         atomic_store_explicit(&published->threads[n++], at->native_id << 32 | context, memory_order_relaxed);

@@ -1,4 +1,4 @@
-/* Threads that began in a context, and what their samples count for once the process is in another. */
+/* Threads that began in a context, and the context of their samples once the process is in another. */
 #ifndef FOOTFALL_ENGINES_THREAD_CONTEXTS_H
 #define FOOTFALL_ENGINES_THREAD_CONTEXTS_H
 
@@ -10,19 +10,20 @@
 typedef struct context_thread {
     struct context_thread *next;
     pthread_t thread;
-    uint64_t native_id; /* the kernel's id; another one in the child of a fork */
+    uint64_t native_id; /* the kernel's id; changes in a forked child */
     PyObject *label; /* owned */
 } context_thread;
 
-/* The running thread is of the context `label` from now on. NULL, without an exception, where nothing needs to know. */
+/* Note that the running thread belongs to the context `label` from now on. NULL, without an exception, if nothing needs
+ * to know. */
 context_thread *thread_context_begin(module_state *state, PyObject *label);
-/* It ends, with an exception set perhaps. */
+/* The thread ends, perhaps with an exception set. */
 void thread_context_end(module_state *state, context_thread *thread);
 
-/* Tell the sampler which of these threads are of another context than the process. Sets no exception. */
+/* Tell the sampler which of these threads belong to a context other than the process's. Sets no exception. */
 void thread_contexts_publish(module_state *state);
 
-/* In the child of a fork only the running one exists. */
+/* In a forked child: only the running thread exists. */
 void thread_contexts_after_fork(module_state *state);
 
 void thread_contexts_free(module_state *state);

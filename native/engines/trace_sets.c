@@ -1,5 +1,5 @@
-/* trace_sets.c owns the layout of the two hash tables of the settrace engine and of plugins' files, both with open addressing and
- * linear probing. It does not allocate the sets of pairs, nor know what the lines mean. */
+/* trace_sets.c implements the two hash tables of the settrace engine and of plugins' files, both with open addressing
+ * and linear probing. It does not allocate the sets of pairs, and does not know what the lines mean. */
 #include "engines/trace_sets.h"
 
 #include <stdlib.h>
@@ -40,7 +40,7 @@ pair_set_add(pair_set *set, int32_t from, int32_t to)
     if (set->n_used >= set->n_slots / 4 * 3) {
         return 0;
     }
-    /* Read by another process after this one has ended, however it ends. */
+    /* Read by another process after this one has ended, in whatever way. */
     __atomic_store_n(&set->slots[at], pair, __ATOMIC_RELAXED);
     set->n_used++;
     return 1;
@@ -119,7 +119,7 @@ frame_lines_put_source(frame_lines *lines, const void *frame, int32_t last_line,
 void
 frame_lines_remove(frame_lines *lines, frame_line *entry)
 {
-    /* Entries after the hole move back into it unless they are at home in between. */
+    /* Entries after the hole move back into it unless their home slot is after it. */
     uint32_t mask = lines->n_slots - 1;
     uint32_t hole = (uint32_t)(entry - lines->slots);
     for (uint32_t at = (hole + 1) & mask; lines->slots[at].frame != NULL; at = (at + 1) & mask) {

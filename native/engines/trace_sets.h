@@ -8,26 +8,26 @@
 /* A set of line pairs in memory that the caller owns (the record file's mapping). Slots are 64 bits:
  * `from` in the low half, `to` in the high one, both signed; zero is an empty slot. */
 typedef struct pair_set {
-    uint64_t *slots; /* borrowed; NULL is a set that is full */
+    uint64_t *slots; /* borrowed; NULL is a full set */
     uint32_t n_slots; /* a power of two */
     uint32_t n_used;
 } pair_set;
 
-/* As in a slot. */
+/* A pair as in a slot. */
 uint64_t pair_of(int32_t from, int32_t to);
 
-/* 1 when the pair is in the set now, 0 when it is not and the set is full. The store is one aligned
- * 64-bit write, so that a killed process leaves whole pairs. (0, 0) is always in. */
+/* 1 if the pair is in the set now, 0 if it is not and the set is full. The store is one aligned 64-bit write, so that a
+ * killed process leaves whole pairs. (0, 0) is always in. */
 int pair_set_add(pair_set *set, int32_t from, int32_t to);
 
 /* Slots for about `n_expected` pairs. */
 uint32_t pair_set_room(uint32_t n_expected);
 
-/* The line that each running frame was at last, by the frame's address. */
+/* The last line of each running frame, by the frame's address. */
 typedef struct frame_line {
     const void *frame; /* never dereferenced; NULL is an empty slot */
     int32_t last_line;
-    void *source; /* the caller's, never dereferenced here; NULL where it has none */
+    void *source; /* the caller's, never dereferenced here; NULL if it has none */
 } frame_line;
 
 typedef struct frame_lines {
@@ -39,10 +39,10 @@ typedef struct frame_lines {
 /* The frame's entry, or NULL. Valid until the next put or remove. */
 frame_line *frame_lines_find(const frame_lines *lines, const void *frame);
 
-/* Set the frame's line. 0, or -1 when there is no memory. */
+/* Set the frame's line. 0, or -1 if there is no memory. */
 int frame_lines_put(frame_lines *lines, const void *frame, int32_t last_line);
 
-/* The same, with what the frame runs for. */
+/* The same, with the source that the frame runs for. */
 int frame_lines_put_source(frame_lines *lines, const void *frame, int32_t last_line, void *source);
 
 /* Forget an entry that frame_lines_find has found. */

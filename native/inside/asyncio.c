@@ -1,5 +1,5 @@
-/* inside/asyncio.c finds where asyncio says that its tasks are, in the libraries that this process has loaded. It runs
- * on the sampling thread, without the GIL. How tasks are read and joined is sampler/tasks.c's. */
+/* inside/asyncio.c finds where asyncio publishes its tasks, in the libraries that this process has loaded. It runs on
+ * the sampling thread, without the GIL. sampler/tasks.c reads and joins the tasks. */
 #include "core/state.h" /* first: Python.h must come before the system headers */
 
 #include "inside/asyncio.h"
@@ -20,7 +20,7 @@
 #define MAX_SECTIONS 4096u
 #define MAX_NAMES_BYTES (1u << 20)
 
-/* Not in every version's headers. */
+/* Not in the headers of every version. */
 extern PyTypeObject _PyAsyncGenASend_Type __attribute__((weak));
 
 static void *
@@ -35,7 +35,7 @@ read_at(int file, uint64_t at, uint64_t size)
     return found;
 }
 
-/* The address of the section in the file that is loaded at `base`; 0 = it has none. */
+/* Return the address of the section in the file that is loaded at `base`; 0 = it has none. */
 static uint64_t
 find_section(int file, uint64_t base)
 {
@@ -62,7 +62,7 @@ find_section(int file, uint64_t base)
     return address;
 }
 
-/* A library of its own in most builds, else built into the interpreter. */
+/* A separate library in most builds, else built into the interpreter. */
 static int
 may_have_tables(const char *path)
 {
@@ -72,7 +72,7 @@ may_have_tables(const char *path)
 }
 
 typedef struct search {
-    uint64_t n_known; /* libraries that had been loaded when it was last looked */
+    uint64_t n_known; /* libraries that had been loaded at the last search */
     uint64_t n_loaded;
     uint64_t address;
 } search;
@@ -83,7 +83,7 @@ find_in_library(struct dl_phdr_info *info, size_t Py_UNUSED(size), void *argumen
     search *self = argument;
     self->n_loaded = info->dlpi_adds;
     if (self->n_loaded == self->n_known) {
-        return 1; /* nothing has come since */
+        return 1; /* nothing was loaded since */
     }
     if (may_have_tables(info->dlpi_name)) {
         int file = open(*info->dlpi_name == 0 ? "/proc/self/exe" : info->dlpi_name, O_RDONLY | O_CLOEXEC);
@@ -117,6 +117,6 @@ inside_look_for_tasks(sampler *s, uint64_t now_ns)
         (uint64_t)(uintptr_t)&_PyAsyncGenASend_Type,
     };
     walk_status status;
-    looked->is_on = 0; /* the tables are where they are: once is enough */
+    looked->is_on = 0; /* the tables do not move: once is enough */
     (void)sampler_tasks_open(s, &tables, &status);
 }

@@ -1,10 +1,11 @@
-/* asyncio's tables in this process: they are there once the program has imported asyncio. */
+/* asyncio's tables in this process: they exist once the program has imported asyncio. */
 #ifndef FOOTFALL_INSIDE_ASYNCIO_H
 #define FOOTFALL_INSIDE_ASYNCIO_H
 
 #include "sampler/sampler.h"
 
-/* Called before a tick: where tasks are wanted and not there yet, looks for the tables now and then, and opens them. */
+/* Called before a tick: if tasks are wanted and the tables are not known yet, looks for them now and then, and opens
+ * them. */
 void inside_look_for_tasks(sampler *s, uint64_t now_ns);
 
 #endif

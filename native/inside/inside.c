@@ -1,6 +1,6 @@
-/* inside/inside.c is the Python side of the inside sampler: its life cycle and its functions in footfall._core.
- * Binding C; every function needs the GIL. The sampling thread runs without it and touches no Python object:
- * while it runs, struct sampler is its own, except `contexts` (atomic), the ring, and what `mutex` guards. */
+/* inside/inside.c is the Python side of the inside sampler: its life cycle and its functions in footfall._core. Binding
+ * C; every function needs the GIL. The sampling thread runs without it and touches no Python object: while it runs,
+ * struct sampler belongs to it, except `contexts` (atomic), the ring, and what `mutex` guards. */
 #include "core/state.h" /* first: Python.h must come before the system headers */
 
 #include "inside/inside.h"
@@ -26,9 +26,9 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#define FINE_CLOCK_NS 200000u /* a CPU clock that stands still that long while we spin is a coarse one */
+#define FINE_CLOCK_NS 200000u /* a CPU clock that does not advance for this long while we spin is coarse */
 
-/* Whether our CPU clock moves while we spin; some sandboxes count by ticks of 10 ms. */
+/* Return whether our CPU clock advances while we spin; some sandboxes count in ticks of 10 ms. */
 static int
 is_cpu_clock_fine(void)
 {
@@ -44,7 +44,7 @@ is_cpu_clock_fine(void)
     return 0;
 }
 
-/* Fill what is known of the interpreter. -1 with an exception. */
+/* Fill in what is known about the interpreter. -1 with an exception. */
 static int
 find_interpreter(sampler *s)
 {
@@ -78,7 +78,7 @@ find_interpreter(sampler *s)
     return 0;
 }
 
-/* -1 with PermissionError where the kernel does not let us read our own memory safely. */
+/* -1 with PermissionError if the kernel does not let us read our own memory safely. */
 static int
 check_reading(const memory_source *memory)
 {
@@ -98,7 +98,7 @@ free_sampler(sampler *s)
     free(data);
 }
 
-/* `options` get what inside sampling keeps beside the sampler, which frees it. */
+/* `options` get the data of inside sampling, which the sampler frees. */
 static sampler *
 new_sampler(sampler_options *options)
 {
@@ -124,7 +124,7 @@ new_sampler(sampler_options *options)
     return s;
 }
 
-/* Make the sampler of this process; no thread yet. -1 with an exception. */
+/* Create the sampler of this process, without a thread yet. -1 with an exception. */
 static int
 open_sampler(module_state *state, PyObject *path, sampler_options *options)
 {
@@ -152,8 +152,8 @@ open_sampler(module_state *state, PyObject *path, sampler_options *options)
     return 0;
 }
 
-/* Stop the thread and free all. In the child of a fork without a notification, the thread and perhaps a
- * held lock are the parent's: then all is left as it is. */
+/* Stop the thread and free everything. In a forked child that was not notified, the thread and perhaps a held lock are
+ * the parent's: then everything is left as it is. */
 static void
 close_sampler(module_state *state)
 {
@@ -186,7 +186,7 @@ typedef struct start_options {
     int precise;
     uint64_t lease_ns;
     task_tables tables;
-    int wants_tasks; /* this process's own */
+    int wants_tasks; /* this process's own tasks */
 } start_options;
 
 static int
@@ -287,7 +287,7 @@ PyDoc_STRVAR(sampler_open_fallback_doc,
 static PyObject *
 open_fallback(PyObject *module, PyObject *args, PyObject *kwargs)
 {
-    start_options options; /* those of a thread mean nothing here */
+    start_options options; /* those for a thread have no meaning here */
     if (parse_start(args, kwargs, &options) < 0) {
         return NULL;
     }
@@ -348,7 +348,7 @@ before_fork(PyObject *module, PyObject *Py_UNUSED(ignored))
     Py_RETURN_NONE;
 }
 
-/* Start the thread that before_fork ended. 0; -1 with an exception. */
+/* Restart the thread that before_fork ended. 0; -1 with an exception. */
 static int
 go_on(PyObject *module)
 {
@@ -367,8 +367,9 @@ go_on(PyObject *module)
 
 #if COUNTS_THREADS_AFTER_FORK_HOOKS
 
-/* CPython counts the threads it warns of after the parent's hooks: there we go on at the next chance, which is the
- * main thread's. Where another one forks there are threads to warn of, and the main one may wait for long. */
+/* CPython counts the threads that it warns about after the parent's hooks. If the main thread forks, we restart at the
+ * next opportunity, which is a pending call in the main thread. If another thread forks, there are threads to warn
+ * about anyway, and the main one may wait for a long time. */
 static int
 go_on_pending(void *module)
 {
@@ -423,7 +424,7 @@ after_fork_child(PyObject *module, PyObject *Py_UNUSED(ignored))
     module_state *state = get_state(module);
     thread_contexts_after_fork(state);
     if (state->sampler != NULL) {
-        /* Its memory is left: some kilobytes, shared with the parent until they are written. */
+        /* Its memory is not freed: some kilobytes, shared with the parent until they are written. */
         state->sampler = NULL;
         state->sample_contexts = NULL;
         watch_code_stop();

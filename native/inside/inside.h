@@ -5,7 +5,7 @@
 #include "core/state.h"
 
 int sampler_exec(PyObject *module);
-/* Stop it, and free all. */
+/* Stop it, and free everything. */
 void sampler_free(module_state *state);
 
 #endif

@@ -1,5 +1,5 @@
-/* inside/source.c is sampling of the process that we are in: it can be asked for its clocks, and tells of code
- * objects that die. */
+/* inside/source.c is sampling of the process that we are in: its clocks can be read, and it gives notice of freed code
+ * objects. */
 #include "inside/source.h"
 
 #include "inside/asyncio.h"
@@ -16,7 +16,7 @@
 #include <unistd.h>
 
 #ifndef SYS_close_range
-#define SYS_close_range 436 /* on every machine */
+#define SYS_close_range 436 /* the same on every machine */
 #endif
 #ifndef CLOSE_RANGE_UNSHARE
 #define CLOSE_RANGE_UNSHARE 2u
@@ -25,8 +25,8 @@
 /* Linux: a thread's CPU clock as a clockid_t (include/linux/posix-timers.h: CPUCLOCK_SCHED, per thread). */
 #define CPU_CLOCK_OF(native_id) ((clockid_t)(~(uint32_t)(native_id) << 3 | 6u))
 
-/* Leave the program's table of file descriptors for an empty one of our own (Linux 5.9), and have a window to read
- * memory through in it: a program that closes descriptors it did not open does not meet ours. */
+/* Leave the program's table of file descriptors for an empty one of our own (Linux 5.9), and open a window in it
+ * through which to read memory: a program that closes descriptors it did not open does not close ours. */
 static int
 open_window(sampler *s)
 {
@@ -37,7 +37,7 @@ open_window(sampler *s)
     return s->precise.is_on ? 0 : memory_window_open(&s->memory);
 }
 
-/* Where the kernel keeps the CPU number of each thread; not at all before glibc 2.35. */
+/* Return where the kernel keeps the CPU number of each thread; nowhere before glibc 2.35. */
 static int64_t
 find_rseq(void)
 {
@@ -89,7 +89,7 @@ is_there(sampler *s)
     return 1;
 }
 
-/* Of a process's interpreters the main one is sampled. */
+/* Only the main interpreter of a process is sampled. */
 static int
 has_one_interpreter(const sampler *s)
 {
@@ -168,7 +168,7 @@ find_code(sampler *s, uint64_t address, const code_entry **entry)
         return status;
     }
     if (inside_has_died(s, address)) {
-        return WALK_UNREADABLE; /* it is not logged: its names may be what came into their memory */
+        return WALK_UNREADABLE; /* not logged: its names may have been read from reused memory */
     }
     *entry = sample_log_add_code(&s->log, address, &s->names);
     return *entry != NULL ? WALK_OK : WALK_NO_MEMORY;

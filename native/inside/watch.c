@@ -1,6 +1,6 @@
-/* inside/watch.c owns the notice that a code object dies, so that its address, used again, is never misnamed.
- * Binding C. Neither of CPython's ways to be notified carries data of ours, hence the two variables of file scope:
- * one ring is active per process, that of the main interpreter's sampler. The GIL guards them. */
+/* inside/watch.c owns the notification that a code object is freed, so that its address, when reused, never gets the
+ * wrong name. Binding C. Neither of CPython's two notifications carries data of ours, hence the two variables at file
+ * scope: one ring is active per process, that of the main interpreter's sampler. The GIL guards them. */
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
 
@@ -9,7 +9,7 @@
 
 #include <stdatomic.h>
 
-static death_ring *active_ring; /* borrowed; NULL while none is active */
+static death_ring *active_ring; /* borrowed; NULL if none is active */
 
 static void
 record_death(const void *code)
@@ -20,9 +20,10 @@ record_death(const void *code)
     }
     uint64_t head = atomic_load_explicit(&ring->head, memory_order_relaxed);
     atomic_store_explicit(&ring->slots[head % RING_SLOTS], (uint64_t)(uintptr_t)code, memory_order_relaxed);
-    /* Pairs with the sampler's acquire load: who sees the new head sees the slot. */
+    /* Pairs with the sampler's acquire load: a reader of the new head also sees the slot. */
     atomic_store_explicit(&ring->head, head + 1, memory_order_release);
-    /* Pairs with the fence in sampler/tick.c: who reads what comes into the object's memory sees its death. */
+    /* Pairs with the fence in inside/code_deaths.c: a reader of what is stored in the object's memory later also sees
+     * that it was freed. */
     atomic_thread_fence(memory_order_release);
 }
 
@@ -49,7 +50,7 @@ add_watch(void)
 static void
 remove_watch(void)
 {
-    /* On an error there is no such watcher any more, which is what is wanted. */
+    /* An error means that there is no such watcher any more, which is the aim. */
     if (watcher_id >= 0 && PyCode_ClearWatcher(watcher_id) < 0) {
         PyErr_Clear();
     }
@@ -58,8 +59,8 @@ remove_watch(void)
 
 #else
 
-/* 3.11 has no watchers: the type's deallocator is wrapped. Comparing the object's fields instead is not enough:
- * a program that compiles and drops code in a loop gets the same addresses for its names and tables too. */
+/* 3.11 has no watchers: the type's deallocator is wrapped. Comparing the object's fields instead is not enough: a
+ * program that compiles and drops code in a loop also gets the same addresses for its names and tables. */
 static destructor original_dealloc;
 
 static void
@@ -82,7 +83,7 @@ add_watch(void)
 static void
 remove_watch(void)
 {
-    /* Somebody who wrapped it after us still calls us: then it stays, and does nothing. */
+    /* If somebody who wrapped it after us still calls us, it stays, and does nothing. */
     if (PyCode_Type.tp_dealloc == dealloc_code) {
         PyCode_Type.tp_dealloc = original_dealloc;
     }

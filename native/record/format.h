@@ -1,9 +1,10 @@
-/* The numbers that stand in record files and sample logs (docs/formats.md). Those who read them, and the recorder of PyPy, have
- * them in src/footfall/formats.py, by the same names; a test compares the two. Plain C: no Python.h. */
+/* The numbers used in record files and sample logs (docs/formats.md). The Python code that reads them, and PyPy's
+ * recorder, have them in src/footfall/formats.py under the same names; a test compares the two. Plain C: no
+ * Python.h. */
 #ifndef FOOTFALL_RECORD_FORMAT_H
 #define FOOTFALL_RECORD_FORMAT_H
 
-/* Both kinds of file: entries, each with its kind and size before it, in segments. */
+/* Both kinds of file: entries in segments, each preceded by its kind and size. */
 #define MAGIC "FOOTFALL"
 #define ENTRY_HEAD_BYTES 8
 #define ENTRY_END 0
@@ -31,7 +32,7 @@ enum record_kind {
     RECORD_TRACER = 12,
 };
 
-/* Of entries, up to what has no fixed size; and places in the header's. */
+/* Sizes of entries, up to the first part of variable size; and offsets in the header's payload. */
 #define RECORD_HEADER_BYTES 56
 #define RECORD_STOPPED_AT 28
 #define EVENTS_HEAD_BYTES 16
@@ -45,7 +46,7 @@ enum record_kind {
 
 /* A TRACE entry's mode. */
 #define TRACE_HAS_ARCS 1
-#define TRACE_IS_FINAL 2 /* the pairs are of the entry's own context */
+#define TRACE_IS_FINAL 2 /* the pairs belong to the entry's own context */
 
 /* The flags of a code unit's events; footfall.model says what they mean. */
 #define EVENT_LINE 1
@@ -78,13 +79,13 @@ enum sample_counter {
     COUNT_LATE = 4,
     COUNT_CODES = 5,
     COUNT_NODES = 6,
-    COUNT_FULL = 7, /* errno of what ended the log, 0 while it goes on */
-    COUNT_CPU = 8, /* nanoseconds of CPU that the sampling thread used, as of a moment ago */
+    COUNT_FULL = 7, /* errno of the failure that ended the log, 0 while it continues */
+    COUNT_CPU = 8, /* nanoseconds of CPU time that the sampling thread had used a moment ago */
     N_COUNTERS = 16,
 };
 
 #define COUNTERS_AT 48
-#define LEASE_AT 176 /* behind the counters */
+#define LEASE_AT 176 /* after the counters */
 #define SAMPLE_HEADER_BYTES 184
 #define NODE_BYTES 16
 #define SAMPLE_BYTES 32
@@ -95,7 +96,7 @@ enum sample_counter {
 #define SAMPLE_HOLDS_GIL 1
 #define UNIT_UNKNOWN 0xFFFFFFFFu
 
-/* Files of frames that have none. */
+/* Paths of frames that have no file. */
 #define COLLECTOR_PATH "<gc>"
 #define TASKS_PATH "<asyncio>"
 #define LEFT_OUT_PATH "<frames left out>"

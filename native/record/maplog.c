@@ -1,6 +1,6 @@
-/* maplog.c owns the growth of a mapped log file. It does not know what the entries mean.
- * Space is reserved with posix_fallocate before it is touched: a store into a sparse mapping on a
- * full disk would be a SIGBUS in the user's program. */
+/* maplog.c owns the growth of a mapped log file. It does not know what the entries mean. Space is reserved with
+ * posix_fallocate before it is touched: a store into a sparse mapping on a full disk would cause a SIGBUS in the user's
+ * program. */
 #include "record/maplog.h"
 
 #include <errno.h>
@@ -107,7 +107,7 @@ maplog_commit(maplog *log, void *payload, uint32_t kind)
 {
     (void)log;
     unsigned char *entry = (unsigned char *)payload - ENTRY_HEAD_BYTES;
-    /* Pairs with the reader's first look at the kind, also from another process. */
+    /* Pairs with the reader's load of the kind, which may be in another process. */
     __atomic_store_n((uint32_t *)(void *)entry, kind, __ATOMIC_RELEASE);
 }
 

@@ -16,23 +16,23 @@ typedef struct maplog {
     size_t segment_bytes;
     size_t used;           /* bytes used in the current segment */
     uint64_t file_bytes;   /* bytes reserved in the file so far */
-    int error;             /* errno of the first failure; the log takes nothing after it */
+    int error;             /* errno of the first failure; after it the log accepts nothing */
 } maplog;
 
 /* Create the file (it must not exist). 0, or -1 with log->error set. */
 int maplog_open(maplog *log, const char *path);
 
-/* Reserve an entry's payload of `size` zeroed bytes, 8-byte aligned and never moved.
- * NULL when the disk is full or the log has failed. Fill it, then call maplog_commit. */
+/* Reserve an entry's payload of `size` zeroed bytes, 8-byte aligned and never moved. NULL if the disk is full or the
+ * log has failed. Fill it, then call maplog_commit. */
 void *maplog_reserve(maplog *log, size_t size);
 
 /* Publish the payload that maplog_reserve returned last. */
 void maplog_commit(maplog *log, void *payload, uint32_t kind);
 
-/* Take no more entries. Mappings stay: events may still be stored into them. */
+/* Accept no more entries. Mappings stay: events may still be stored into them. */
 void maplog_close(maplog *log);
 
-/* Little helpers to fill payloads; each returns the place after what it wrote. */
+/* Small functions that fill payloads; each returns the place after what it wrote. */
 unsigned char *maplog_put_u32(unsigned char *to, uint32_t value);
 unsigned char *maplog_put_u64(unsigned char *to, uint64_t value);
 unsigned char *maplog_put_bytes(unsigned char *to, const void *bytes, uint32_t size);

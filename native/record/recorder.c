@@ -1,6 +1,6 @@
-/* recorder.c owns the record file of this process (docs/formats.md): opening it, opening the child's
- * after a fork, and the entries that engines ask for. Binding C: every function needs the GIL.
- * It does not decide what is measured. When the disk is full, recording stops, and the record keeps why. */
+/* recorder.c owns the record file of this process (docs/formats.md): opening it, opening the child's after a fork, and
+ * the entries that engines request. Binding C: every function needs the GIL. It does not decide what is measured. When
+ * the disk is full, recording stops, and the record keeps the reason. */
 #include "record/recorder.h"
 
 #include "record/clocks.h"
@@ -12,8 +12,8 @@
 #include <time.h>
 #include <unistd.h>
 
-/* Turn recording off. A header keeps why, which is reported when the command has ended: this process's, or where it has
- * none that of the process that forked it, whose mapping both share. */
+/* Turn recording off. A header keeps the reason, which is reported when the command has ended: this process's header,
+ * or, if it has none, that of the process that forked it, whose mapping both share. */
 static void
 recorder_stop(recorder *rec, unsigned char *header)
 {
@@ -92,7 +92,7 @@ open_file(recorder *rec)
     return 0;
 }
 
-/* A file without a header tells nothing but that it could not be written, which is reported otherwise. */
+/* A file without a header only says that it could not be written, which is reported in another way. */
 static void
 drop_empty_file(const recorder *rec)
 {
@@ -155,7 +155,7 @@ recorder_add_code(recorder *rec, PyCodeObject *code, PyObject *bytecode, uint32_
     Py_ssize_t name_size = 0;
     const char *name = PyUnicode_AsUTF8AndSize(code->co_qualname, &name_size);
     if (name == NULL) {
-        PyErr_Clear(); /* a lone surrogate in the name: names are for people, go on without */
+        PyErr_Clear(); /* a lone surrogate in the name: names are only shown to people, continue without */
         name_size = 0;
     }
     uint32_t units = (uint32_t)(PyBytes_GET_SIZE(bytecode) / 2) + n_more;
@@ -380,7 +380,7 @@ int
 recorder_after_fork(recorder *rec)
 {
     if (rec->is_off || rec->pid == (int)getpid()) {
-        return 0; /* measuring that was started twice registers this twice */
+        return 0; /* starting to measure twice registers this twice */
     }
     unsigned char *header_of_parent = rec->header;
     maplog_close(&rec->log);
@@ -450,7 +450,7 @@ record_open(PyObject *module, PyObject *args)
         return PyErr_NoMemory();
     }
     state->recorder = rec;
-    Py_CLEAR(state->sample_label); /* of a measurement that ended */
+    Py_CLEAR(state->sample_label); /* from a measurement that ended */
     rec->directory = strdup(directory);
     rec->cwd = Py_NewRef(cwd);
     rec->executable = Py_NewRef(executable);
@@ -547,7 +547,7 @@ record_close(PyObject *module, PyObject *Py_UNUSED(ignored))
 {
     module_state *state = get_state(module);
     if (state->recorder == NULL || !(state->recorder->flags & RECORD_LATE)) {
-        Py_RETURN_NONE; /* what the start hook opened stays open, with probes that point into it */
+        Py_RETURN_NONE; /* a record that the start hook opened stays open: probes point into it */
     }
     if (state->monitoring != NULL || state->settrace != NULL) {
         PyErr_SetString(PyExc_RuntimeError, "an engine still records");

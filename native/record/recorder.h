@@ -1,7 +1,7 @@
-/* The record file of this process: what files and code objects are measured, and their event bytes.
- * All functions need the GIL. After a fork the child calls recorder_after_fork: it gets a file of its
- * own under a new generation, and whoever holds an events pointer of an older generation registers again
- * before the next store (what it held still points into the parent's file, which is also read). */
+/* The record file of this process: which files and code objects are measured, and their event bytes. All functions need
+ * the GIL. After a fork the child calls recorder_after_fork: it gets a file of its own under a new generation, and
+ * whoever holds an events pointer of an older generation registers again before the next store (the old pointer is
+ * still into the parent's file, which is also read). */
 #ifndef FOOTFALL_RECORD_RECORDER_H
 #define FOOTFALL_RECORD_RECORDER_H
 
@@ -21,44 +21,44 @@ typedef struct recorder {
     uint32_t engine;
     uint32_t flags;
     PyObject *context_ids; /* owned: dict label -> int id, of this generation */
-    PyObject *context_label; /* owned: str, of what runs now */
+    PyObject *context_label; /* owned: str, the current context */
     uint32_t context_id;
     uint32_t next_context_id;
     uint32_t next_probes_id;
     uint32_t next_file_id;
     uint32_t next_code_id;
-    int pid; /* that opened the current file */
-    int is_off; /* after a failure: nothing is registered any more */
+    int pid; /* the process that opened the current file */
+    int is_off; /* after a failure: nothing more is registered */
 } recorder;
 
-/* Event bytes of one CODE entry, never moved: one for each unit of `bytecode` (bytes, without instrumentation) and
- * `n_more`. NULL without an exception when recording is off. */
+/* Return the event bytes of a CODE entry, which never move: one for each unit of `bytecode` (bytes, without
+ * instrumentation), plus `n_more`. NULL without an exception if recording is off. */
 unsigned char *recorder_add_code(recorder *rec, PyCodeObject *code, PyObject *bytecode, uint32_t n_more,
                                  PyObject *absolute_path, uint32_t *code_id);
 
-/* Event bytes (n_probes of them) of one PROBES entry. `path` is the co_filename, both str objects.
- * NULL without an exception when recording is off. */
+/* Return the event bytes (n_probes of them) of a PROBES entry. `path` is the co_filename; both paths are str objects.
+ * NULL without an exception if recording is off. */
 unsigned char *recorder_add_probes(recorder *rec, PyObject *path, PyObject *absolute_path, uint32_t n_probes,
                                    uint32_t mode, const unsigned char digest[16], uint32_t *probes_id);
 
-/* Slots (n_slots of 8 bytes, 8-byte aligned) of one TRACE entry. Arguments as for recorder_add_probes.
- * NULL without an exception when recording is off. */
+/* Return the slots (n_slots of 8 bytes, 8-byte aligned) of a TRACE entry. Arguments as for recorder_add_probes. NULL
+ * without an exception if recording is off. */
 unsigned char *recorder_add_trace(recorder *rec, PyObject *path, PyObject *absolute_path, uint32_t n_slots,
                                   uint32_t mode);
 
-/* Pairs that ran in a context: a TRACE entry of exactly these slots, which never changes. 0, or -1 when
- * recording is off. */
+/* Record pairs that ran in a context: a TRACE entry of exactly these slots, which never changes. 0, or -1 if recording
+ * is off. */
 int recorder_add_trace_pairs(recorder *rec, PyObject *path, PyObject *absolute_path, const uint64_t *slots,
                              uint32_t n_slots, uint32_t n_used, uint32_t mode, uint32_t context_id);
 
-/* The id of a label ("" is 0), recorded when it is new. 0, or -1 with an exception. */
+/* Get the id of a label ("" is 0), which is recorded if it is new. 0, or -1 with an exception. */
 int recorder_context_id(recorder *rec, PyObject *label, uint32_t *id);
 
-/* What is executed from now on belongs to this context. 0, or -1 when recording is off (no exception). */
+/* Put what is executed from now on into this context. 0, or -1 if recording is off (no exception). */
 int recorder_switch(recorder *rec, PyObject *label, uint32_t id);
 
-/* Record which of `n` bytes are not zero, as events of the thing `id` in the context, kind RECORD_EVENTS (a code
- * object) or RECORD_PROBE_EVENTS. 0 done (nothing to record too), or -1 when recording is off. */
+/* Record which of `n` bytes are not zero, as events of the object `id` in the context; kind is RECORD_EVENTS (a code
+ * object) or RECORD_PROBE_EVENTS. 0 if done (or nothing to record), or -1 if recording is off. */
 int recorder_add_events(recorder *rec, enum record_kind kind, uint32_t id, uint32_t context_id,
                         const unsigned char *events, size_t n);
 
@@ -66,13 +66,13 @@ int recorder_add_events(recorder *rec, enum record_kind kind, uint32_t id, uint3
 void recorder_add_event(recorder *rec, enum record_kind kind, uint32_t id, uint32_t context_id, uint32_t place,
                         unsigned char flags);
 
-/* Note by which plugin's file tracer (str) a file is measured; "" is none any more. 0, or -1 with an exception. */
+/* Record which plugin's file tracer (str) measures a file; "" means none any more. 0, or -1 with an exception. */
 int recorder_add_tracer(recorder *rec, PyObject *path, PyObject *tracer);
 
-/* Record a message with its slug. Whether that could be done: 1 or 0. */
+/* Record a message with its slug. Return whether that was possible: 1 or 0. */
 int recorder_add_message(recorder *rec, const char *slug, const char *text);
 
-/* In the child of a fork: go on in a file of its own, in the present context. 1; 0 where there is nothing to do, or
+/* In a forked child: continue in a file of its own, in the present context. 1; 0 if there is nothing to do, or
  * recording is off now; -1 with an exception. */
 int recorder_after_fork(recorder *rec);
 

@@ -1,7 +1,7 @@
-/* remote/code.c owns the doubt whether a code object that was read once is still there. From outside nobody tells
- * of deaths, and memory is used again at once, so the fields that name an object are compared:
- * 3.14 and later count the deaths, and nothing is looked at until one happened; 3.12 and 3.13 number code objects
- * (co_version), so an equal header is the same object; 3.11 does not, and there names and tables are read again too. */
+/* remote/code.c checks whether a code object that was read once is still there. From outside there is no notice when
+ * one is freed, and memory is reused at once, so the fields that identify an object are compared. 3.14 and later count
+ * the code objects freed, and nothing is checked until that changes; 3.12 and 3.13 number code objects (co_version), so
+ * an equal header is the same object; 3.11 does not, so there names and tables are also read again. */
 #include "remote/code.h"
 
 #include <stdlib.h>
@@ -17,7 +17,8 @@ hash_bytes(uint64_t hash, const void *bytes, size_t size)
     return hash;
 }
 
-/* A digest of the fields from co_firstlineno to co_linetable, without what changes in use. 0 when it is no code. */
+/* A digest of the fields from co_firstlineno to co_linetable, without those that change in use. 0 if it is not a code
+ * object. */
 static uint64_t
 digest_header(const sampler *s, const unsigned char *object)
 {

@@ -1,8 +1,8 @@
-/* interpreters.c owns the list of the process's interpreters, which of them is looked at, and the threads that have
- * states in several: who calls into a sub-interpreter waits in one and runs in the other.
+/* interpreters.c owns the list of the process's interpreters, which of them is selected, and the threads that have
+ * states in several: a thread that calls into a sub-interpreter waits in one and runs in the other.
  *
- * Such a thread runs the code of the state whose evaluation loop was entered last, the one that is deepest on its C
- * stack. The stacks of the others are below it, if each is on the C stack as a whole: then they called it. */
+ * Such a thread runs the code of the state whose evaluation loop was entered last, which is the deepest on its C stack.
+ * The stacks of the other states go below it if each is on the C stack as a whole: then they called it. */
 #include "remote/interpreters.h"
 
 #include "sampler/lanes.h"
@@ -58,7 +58,7 @@ open_view(const sampler *s, interpreter_view *view, uint64_t interp, uint64_t id
     view->interp = interp;
     view->id = id;
     view->gil_address = (offsets->gil_in_runtime ? s->interpreter.runtime : interp) + offsets->gil_holder;
-    /* An interpreter that shares the main one's GIL points to it. The holder is its second word. */
+    /* An interpreter that shares the main one's GIL points to it. The holder is the GIL's second word. */
     if (!offsets->gil_in_runtime && memory_read(&s->memory, interp + offsets->interp_gil, &gil, sizeof gil) == 0
         && gil != 0 && gil % 8 == 0) {
         view->gil_address = gil + 8;
@@ -105,7 +105,8 @@ remote_close_interpreters(sampler *s)
     target->n_views = target->n_shared = target->joined_room = 0;
 }
 
-/* Whether the list is as it was; then what it says of deaths. By one call for every few interpreters. */
+/* Return whether the list is unchanged; then also the counts of code objects freed. Reads a few interpreters in each
+ * call. */
 static int
 is_list_unchanged(const sampler *s, uint64_t *generation)
 {
@@ -148,7 +149,7 @@ is_list_unchanged(const sampler *s, uint64_t *generation)
     return next == 0;
 }
 
-/* The addresses and ids of all interpreters. Their number; 0 when the list could not be read whole. */
+/* Read the addresses and ids of all interpreters. Returns their number; 0 if the list could not be read whole. */
 static uint32_t
 read_list(const sampler *s, uint64_t (*found)[2])
 {
@@ -173,7 +174,7 @@ read_list(const sampler *s, uint64_t (*found)[2])
     return n;
 }
 
-/* The number of the view of an interpreter, whose lanes are still there; n_views without one. */
+/* Return the number of the view of an interpreter that still has its lanes; n_views if there is none. */
 static uint32_t
 find_view(const remote_target *target, uint64_t interp, uint64_t id)
 {
@@ -203,7 +204,7 @@ follow_list(sampler *s)
             continue;
         }
         views[i] = target->views[known];
-        target->views[known].interp = 0; /* moved: a list that names it twice makes it anew */
+        target->views[known].interp = 0; /* moved: a list that contains it twice creates it anew */
         target->views[known].lanes = NULL;
         target->views[known].n_lanes = 0;
     }
@@ -246,7 +247,7 @@ lane_of(const sampler *s, const shared_lane *shared)
     return &lanes_of(s, shared->view, &n_lanes)[shared->lane];
 }
 
-/* What is known of a thread, from one of its lanes to another. */
+/* Copy what is known about a thread from one of its lanes to another. */
 static void
 copy_thread(thread_lane *to, const thread_lane *from)
 {
@@ -365,8 +366,8 @@ compare_entered(const void *a, const void *b)
     return first < second ? -1 : first > second;
 }
 
-/* Join the kept stacks in the walker, one below the other. Where two are not one after the other on the C stack, or there
- * is no room, the stack of who runs stands alone. */
+/* Join the kept stacks in the walker, one below the other. If two do not follow one another on the C stack, or there is
+ * no room, only the stack of the running state is used. */
 static walk_status
 join_stacks(sampler *s, shared_lane *states, uint32_t n)
 {
@@ -432,7 +433,7 @@ remote_has_waited(thread_lane *lane, uint64_t now_ns, int holds_gil, uint64_t *c
     return lane->is_settled && has_slept && !holds_gil;
 }
 
-/* Look at a thread that has several states. Its CPU time is one: it goes where the thread is. */
+/* Sample a thread that has several states. It has one CPU time, which goes to the state that runs. */
 static void
 sample_states(sampler *s, shared_lane *states, uint32_t n, uint64_t now_ns)
 {
@@ -457,7 +458,7 @@ sample_states(sampler *s, shared_lane *states, uint32_t n, uint64_t now_ns)
     }
 }
 
-/* Stay at an interpreter whose GIL is held: the sampling thread goes to the CPU of who holds it. */
+/* Keep an interpreter selected whose GIL is held: the sampling thread follows the holder's CPU. */
 static void
 select_busy(sampler *s)
 {

@@ -1,6 +1,6 @@
-/* pause.c owns the stopping of a process's threads while they are read: seized, stopped and let go again at each
- * tick (PTRACE_SEIZE, Linux 3.4), so that nothing is left to undo if we die: the kernel lets them go then.
- * ptrace belongs to a thread: pause and resume are called by the same one. */
+/* pause.c stops a process's threads while they are read: they are seized, stopped and released again at each tick
+ * (PTRACE_SEIZE, Linux 3.4). So nothing has to be undone if we die: the kernel then releases them. ptrace belongs to a
+ * thread: the same thread must call pause and resume. */
 #include "remote/pause.h"
 
 #include "record/clocks.h"
@@ -23,7 +23,7 @@
 typedef struct seized_task {
     pid_t id; /* 0: it has ended */
     int is_stopped;
-    int signal; /* that it was about to get */
+    int signal; /* that was about to be delivered to it */
 } seized_task;
 
 static _Thread_local seized_task tasks[MAX_THREADS];
@@ -40,7 +40,7 @@ is_seized(pid_t id)
     return 0;
 }
 
-/* Whether a thread has ended: EPERM of PTRACE_SEIZE is returned for those too (kernel/ptrace.c, ptrace_attach). */
+/* Return whether a thread has ended: PTRACE_SEIZE returns EPERM for those too (kernel/ptrace.c, ptrace_attach). */
 static int
 has_ended(pid_t pid, pid_t id)
 {
@@ -57,7 +57,7 @@ has_ended(pid_t pid, pid_t id)
     return behind_name == NULL || strncmp(behind_name, ") Z", 3) == 0 || strncmp(behind_name, ") X", 3) == 0;
 }
 
-/* Seize what threads are not yet. Their number, -1 with errno. */
+/* Seize the threads that are not seized yet. Returns their number, -1 with errno. */
 static int
 seize_new(pid_t pid)
 {
@@ -79,7 +79,7 @@ seize_new(pid_t pid)
             error = reason != ESRCH && !has_ended(pid, id) ? reason : error;
             continue;
         }
-        ptrace(PTRACE_INTERRUPT, id, NULL, NULL); /* fails where it ends just now: waiting for it tells */
+        ptrace(PTRACE_INTERRUPT, id, NULL, NULL); /* fails if it is just ending: waiting for it tells */
         tasks[n_tasks++] = (seized_task){id, 0, 0};
         n++;
     }
@@ -88,7 +88,7 @@ seize_new(pid_t pid)
     return error != 0 ? -1 : n;
 }
 
-/* Wait until a task stands; one that does not in time is left to run. */
+/* Wait until a task has stopped; one that does not in time is left running. */
 static void
 wait_for(seized_task *task)
 {
@@ -135,7 +135,7 @@ remote_resume(void)
 {
     int kept = 0;
     for (int i = 0; i < n_tasks; i++) {
-        wait_for(&tasks[i]); /* a task that runs can't be let go */
+        wait_for(&tasks[i]); /* a running task can't be released */
         if (tasks[i].id != 0 && tasks[i].is_stopped) {
             ptrace(PTRACE_DETACH, tasks[i].id, NULL, (void *)(uintptr_t)tasks[i].signal);
         }

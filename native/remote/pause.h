@@ -4,8 +4,8 @@
 
 #include <sys/types.h>
 
-/* Stop all threads of a process, and let them go. Only one thread may use it. 0; -1 with errno (EPERM: another
- * debugger has it). What could not be stopped in time runs on. */
+/* Stop all threads of a process, and let them continue. Only one thread may use it. 0; -1 with errno (EPERM: another
+ * debugger is attached). Threads that could not be stopped in time keep running. */
 int remote_pause(pid_t pid);
 void remote_resume(void);
 

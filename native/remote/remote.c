@@ -1,6 +1,6 @@
-/* remote.c is the Python side of sampling from outside: the type RemoteSampler in footfall._core, which is used by
- * the supervisor, not in measured processes. Binding C; every function needs the GIL, which the sampling thread
- * does without: while it runs, all of the sampler is its own but what its functions read for statistics. */
+/* remote.c is the Python side of sampling from outside: the type RemoteSampler in footfall._core, which the supervisor
+ * uses, not measured processes. Binding C; every function needs the GIL. The sampling thread runs without it: while
+ * that runs, the whole sampler belongs to it, except what its functions read for statistics. */
 #include "core/state.h" /* first: Python.h must come before the system headers */
 
 #include "remote/remote.h"
@@ -22,16 +22,16 @@
 
 typedef struct remote_sampler {
     PyObject_HEAD
-    sampler *s; /* owned; NULL until it is made, and when it is stopped */
+    sampler *s; /* owned; NULL until it is created, and after it is stopped */
     remote_target target;
-    task_tables tables; /* all 0 without */
+    task_tables tables; /* all 0 if there are none */
     sample_log last; /* its counters, once stopped */
     int has_log;
 } remote_sampler;
 
 typedef struct remote_options {
     int pid;
-    PyObject *path; /* owned; NULL: no log, for one look */
+    PyObject *path; /* owned; NULL: no log, for a single snapshot */
     unsigned long long runtime;
     unsigned long long code_type;
     unsigned int version;
@@ -52,7 +52,7 @@ set_read_error(const char *what)
                  "%s: %s", what, strerror(errno));
 }
 
-/* Fill what is known of the target's interpreter. -1 with an exception. */
+/* Fill in what is known about the target's interpreter. -1 with an exception. */
 static int
 find_interpreter(sampler *s, const remote_options *options)
 {
@@ -341,7 +341,7 @@ PyDoc_STRVAR(remote_stacks_doc,
 "with the lowest runs.\n\n"
 "Raises RuntimeError while sampling, OSError when the process can't be read (any longer).");
 
-/* Look at all threads, and at the tasks when a reader is given, with the process stopped where that was asked for. */
+/* Read all threads, and the tasks if a reader is given, with the process stopped if that was requested. */
 static PyObject *
 build_snapshot(remote_sampler *self, task_reader *reader)
 {

@@ -1,5 +1,5 @@
-/* remote/snapshot.c owns what a process does at one moment, as Python objects. Binding C; every function needs the GIL, and none
- * is called while the sampling thread runs. */
+/* remote/snapshot.c describes what a process does at one moment, as Python objects. Binding C; every function needs the
+ * GIL, and none is called while the sampling thread runs. */
 #include "core/state.h" /* first: Python.h must come before the system headers */
 
 #include "remote/snapshot.h"
@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* Append a new reference to a list. -1 with an exception, also when `item` is NULL. */
+/* Append a new reference to a list. -1 with an exception, also if `item` is NULL. */
 static int
 append_new(PyObject *list, PyObject *item)
 {
@@ -16,7 +16,7 @@ append_new(PyObject *list, PyObject *item)
     return status;
 }
 
-/* One frame as (address, unit, filename, qualname, first line, line table): a new reference. */
+/* Return one frame as (address, unit, filename, qualname, first line, line table): a new reference. */
 static PyObject *
 build_frame(sampler *s, const raw_frame *frame)
 {
@@ -46,8 +46,8 @@ build_frame(sampler *s, const raw_frame *frame)
                          s->names.first_line, linetable, (Py_ssize_t)s->names.linetable_bytes);
 }
 
-/* Frames as a list, leaf first, without those that no traceback shows; None when a code object was not there any
- * longer. `n_marked` of the walker counts what is in the list. */
+/* Return frames as a list, leaf first, without those that no traceback shows; None if a code object no longer existed.
+ * The walker's `n_marked` is adjusted to count the list's frames. */
 static PyObject *
 build_stack(sampler *s, const raw_frame *raw, uint32_t n_frames, int is_leaf_last)
 {
@@ -91,14 +91,14 @@ build_thread(sampler *s, thread_lane *lane, uint64_t interpreter)
                          (unsigned long long)(s->walker.n_frames != 0 ? s->walker.entered : 0));
 }
 
-/* What a thread runs. */
+/* The task that a thread runs. */
 typedef struct running_task {
     uint64_t task; /* 0 = none */
-    uint32_t n_frames; /* of its stack, 0 when its frame was not met */
+    uint32_t n_frames; /* of its stack, 0 if the task's frame was not found */
     int is_listed;
 } running_task;
 
-/* Look out for the frame of the thread's task in the walk that follows. */
+/* Mark the frame of the thread's task for the following walk. */
 static void
 mark_task(sampler *s, const task_reader *reader, const thread_lane *lane, running_task *running)
 {
@@ -131,7 +131,7 @@ build_awaiters(const task_reader *reader, const task_fields *task)
     return found;
 }
 
-/* One task, as stacks_and_tasks() describes it. `running` is its thread's when it is what that runs, else NULL. */
+/* Return one task, as stacks_and_tasks() describes it. `running` is its thread's if that runs it, else NULL. */
 static PyObject *
 build_task(sampler *s, task_reader *reader, const task_fields *task, uint64_t thread_id, const running_task *running)
 {
@@ -161,7 +161,7 @@ build_task(sampler *s, task_reader *reader, const task_fields *task, uint64_t th
                          awaiters, frames, running != NULL ? running->n_frames : 0u);
 }
 
-/* Add the tasks of one list. 1; 0 when the list could not be read whole; -1 with an exception. */
+/* Add the tasks of one list. 1; 0 if the list could not be read whole; -1 with an exception. */
 static int
 add_listed(sampler *s, task_reader *reader, uint64_t head, uint64_t thread_id, running_task *running, PyObject *to)
 {
@@ -181,7 +181,7 @@ add_listed(sampler *s, task_reader *reader, uint64_t head, uint64_t thread_id, r
     return 1;
 }
 
-/* Add the tasks of a thread. One that was started eagerly is in no list until it waits. As above. */
+/* Add the tasks of a thread. A task that was started eagerly is in no list until it waits. Returns as above. */
 static int
 add_tasks_of(sampler *s, task_reader *reader, const thread_lane *lane, running_task *running, PyObject *to)
 {
@@ -194,7 +194,7 @@ add_tasks_of(sampler *s, task_reader *reader, const thread_lane *lane, running_t
     return status;
 }
 
-/* The tasks of all threads, and those that ended threads have left; None when a list could not be read whole. */
+/* Return the tasks of all threads, and those left by ended threads; None if a list could not be read whole. */
 static PyObject *
 build_tasks(sampler *s, task_reader *reader, running_task *running)
 {

@@ -1,4 +1,5 @@
-/* remote/source.c is sampling of another process: what it does not tell of is noticed, and it may be gone. */
+/* remote/source.c is sampling of another process: it must notice what that process does not report, and the process may
+ * be gone. */
 #include "remote/source.h"
 
 #include "remote/code.h"
@@ -7,7 +8,7 @@
 
 #include <errno.h>
 
-/* Ticks without any reading after which the interpreter is no longer there. */
+/* After this many ticks without any reading, the interpreter no longer exists. */
 #define MAX_FAILED_TICKS 50u
 #define LOOK_EVERY_TICKS 256u
 #define LATE_NS 200000000u
@@ -15,7 +16,7 @@
 static void
 begin(sampler *s)
 {
-    s->thread.last_thread.next_ns = UINT64_MAX; /* its threads keep that process alive, not ours */
+    s->thread.last_thread.next_ns = UINT64_MAX; /* the other process is kept alive by its own threads, not by ours */
 }
 
 static void
@@ -25,7 +26,7 @@ before_tick(sampler *s, uint64_t now_ns, uint64_t late_ns)
     target->samples_before = s->log.n[COUNT_SAMPLES];
     target->failures_before = s->log.n[COUNT_UNREADABLE];
     if ((late_ns > LATE_NS || s->log.n[COUNT_TICKS] % LOOK_EVERY_TICKS == 0) && !remote_is_alive(target)) {
-        target->end = REMOTE_GONE; /* who has its pid now is somebody else */
+        target->end = REMOTE_GONE; /* another process has the pid now */
         return;
     }
     target->tick_ns = now_ns;
@@ -37,7 +38,7 @@ before_tick(sampler *s, uint64_t now_ns, uint64_t late_ns)
     if (generation != target->generation || (!reports_deaths && now_ns - target->checked_all_ns > CODE_DOUBT_NS)) {
         target->generation = generation;
         target->checked_all_ns = now_ns;
-        s->log.generation++; /* stacks known by heart are looked up again */
+        s->log.generation++; /* makes remembered stacks be looked up again */
     }
 }
 
@@ -63,7 +64,7 @@ after_tick(sampler *s)
         target->end = REMOTE_LOST;
     }
     if (target->end != REMOTE_GOES_ON) {
-        /* These were looks at nothing. */
+        /* These ticks had nothing to read. */
         s->log.n[COUNT_UNREADABLE] -= target->failed_in_row;
         return 0;
     }
@@ -147,7 +148,7 @@ has_waited(const sampler *s, thread_lane *lane, uint64_t now_ns, uint64_t *cpu_n
     return remote_has_waited(lane, now_ns, lane->thread == s->threads.gil_holder, cpu_ns);
 }
 
-/* There are no notifications of deaths. */
+/* There are no notifications of freed code objects. */
 static void
 before_walk(sampler *s)
 {
@@ -160,7 +161,7 @@ after_walk(sampler *s)
     (void)s;
 }
 
-/* What is known is doubted instead. */
+/* Known code objects are checked instead. */
 static walk_status
 find_code(sampler *s, uint64_t address, const code_entry **entry)
 {

@@ -1,4 +1,4 @@
-/* target.c owns the life of a process that is sampled from outside, and its threads as the kernel shows them. */
+/* target.c owns the life of a process that is sampled from outside, and its threads as the kernel reports them. */
 #include "remote/target.h"
 
 #include <ctype.h>
@@ -12,12 +12,13 @@
 #include <unistd.h>
 
 #ifndef SYS_pidfd_open
-#define SYS_pidfd_open 434 /* on every machine */
+#define SYS_pidfd_open 434 /* the same on every machine */
 #endif
 /* Linux: a process's CPU clock as a clockid_t (include/linux/posix-timers.h: CPUCLOCK_SCHED). */
 #define CPU_CLOCK_OF(pid) ((clockid_t)(~(uint32_t)(pid) << 3 | 2u))
 #define MAX_STATUS_BYTES 4096
-/* A clock that other processes see moves at the scheduler's ticks, 100 to 1,000 a second, while its thread runs. */
+/* The clock of another process's thread advances at the scheduler's ticks, 100 to 1,000 a second, while the thread
+ * runs. */
 #define TICK_NS 12000000u
 
 int
@@ -60,7 +61,7 @@ remote_is_alive(const remote_target *target)
     return faccessat(target->proc, "stat", F_OK, 0) == 0;
 }
 
-/* Read a small file of /proc whole. Its length, 0 when it could not be read; the text ends with a NUL. */
+/* Read a small file of /proc whole. Returns its length, 0 if it could not be read; the text ends with a NUL. */
 static size_t
 read_small(int directory, const char *path, char *text, size_t room)
 {
@@ -74,7 +75,8 @@ read_small(int directory, const char *path, char *text, size_t room)
     return got > 0 ? (size_t)got : 0;
 }
 
-/* The ids of one thread, in our pid namespace and in its own, from the line NSpid of its status. Their number. */
+/* Read the ids of one thread, in our pid namespace and in its own, from the line NSpid of its status. Returns their
+ * number. */
 static int
 read_task_ids(const remote_target *target, const char *name, uint64_t *here, uint64_t *there)
 {
@@ -103,7 +105,7 @@ read_task_ids(const remote_target *target, const char *name, uint64_t *here, uin
     return n;
 }
 
-/* With 0: not 0 when the process is in another pid namespace. */
+/* With native_id 0: not 0 if the process is in another pid namespace. */
 pid_t
 remote_find_task(const remote_target *target, uint64_t native_id)
 {
@@ -134,7 +136,7 @@ remote_find_task(const remote_target *target, uint64_t native_id)
         }
     }
     closedir(list);
-    /* After a fork CPython 3.11 leaves the parent's id in the state of the only thread. */
+    /* After a fork, CPython 3.11 leaves the parent's id in the state of the only thread. */
     return found == 0 && n_tasks == 1 ? only : found;
 }
 
@@ -169,7 +171,7 @@ remote_lane_cpu_ns(thread_lane *lane, uint64_t now_ns, int *has_slept)
     text[got] = '\0';
     char *end;
     uint64_t cpu_ns = strtoull(text, &end, 10);
-    strtoull(end, &end, 10); /* time in the run queue */
+    strtoull(end, &end, 10); /* skips the time in the run queue */
     uint64_t n_starts = strtoull(end, NULL, 10);
     if (cpu_ns != lane->cpu_ns || n_starts != lane->n_starts) {
         lane->n_starts = n_starts;

@@ -1,5 +1,5 @@
-/* sampler/calls.c reads, when sampling ends, the instructions that frames were at, and logs those that call C functions:
- * a sample whose innermost frame is at one was taken in that function. Nothing is asked during sampling. */
+/* sampler/calls.c reads, when sampling ends, the instructions that frames were at, and logs those that call C
+ * functions: a sample whose innermost frame is at one was taken in that function. Nothing is read during sampling. */
 #include "sampler/calls.h"
 
 #include "sampler/sampler_source.h"
@@ -8,7 +8,7 @@
 #include <stdlib.h>
 
 #define MAX_PLACES (1u << 20)
-#define MAX_BYTECODE (1u << 16) /* bytes read at once */
+#define MAX_BYTECODE (1u << 16) /* bytes read at a time */
 
 typedef struct place {
     uint32_t code;
@@ -25,7 +25,7 @@ compare_places(const void *left, const void *right)
     return (a->unit > b->unit) - (a->unit < b->unit);
 }
 
-/* The places of all nodes, each once, sorted. Owned; NULL when there is no memory or nothing. */
+/* Return the places of all nodes, each once, sorted. Owned; NULL if there is no memory or no place. */
 static place *
 sorted_places(const sample_log *log, uint32_t *n)
 {
@@ -50,7 +50,8 @@ sorted_places(const sample_log *log, uint32_t *n)
     return places;
 }
 
-/* The opcode at a unit of a code object; -1 when it can't be read. `bytecode` holds the units from `*first` on. */
+/* Return the opcode at a unit of a code object; -1 if it can't be read. `bytecode` contains the units from `*first`
+ * on. */
 static int
 opcode_at(sampler *s, const code_entry *code, uint32_t unit, unsigned char *bytecode, uint32_t *first,
           uint32_t *n_units)
@@ -68,7 +69,7 @@ opcode_at(sampler *s, const code_entry *code, uint32_t unit, unsigned char *byte
     return bytecode[2 * (size_t)(unit - *first)];
 }
 
-/* Log the calls among the places of one code object, which are `n` in a row. */
+/* Log the calls among the places of one code object, which are `n` consecutive ones. */
 static void
 log_calls_of(sampler *s, code_entry *code, const place *places, uint32_t n, unsigned char *bytecode, uint32_t *units)
 {
@@ -92,7 +93,7 @@ void
 sampler_log_calls(sampler *s)
 {
     if (s->memory.pid == MEMORY_DIRECT) {
-        return; /* what it reads must be alive, and some of that may not be */
+        return; /* what it reads must be alive, and some of it may not be */
     }
     uint32_t n = 0;
     place *places = sorted_places(&s->log, &n);
@@ -100,7 +101,7 @@ sampler_log_calls(sampler *s)
     unsigned char *bytecode = malloc(MAX_BYTECODE);
     uint32_t *units = malloc((n + 1) * sizeof *units);
     if (places != NULL && codes != NULL && bytecode != NULL && units != NULL) {
-        s->n_walks++; /* whether code is what it was is asked anew */
+        s->n_walks++; /* makes code be checked again */
         for (uint32_t i = 0; i < s->log.codes_room; i++) {
             code_entry *code = &s->log.codes[i];
             if (code->address != 0 && code->id != NO_CODE && code->id < s->log.next_code_id) {

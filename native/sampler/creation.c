@@ -1,4 +1,4 @@
-/* sampler/creation.c owns the beginning and the end of a sampler, whatever it samples. */
+/* sampler/creation.c creates and frees a sampler, whatever it samples. */
 #include "sampler/creation.h"
 
 #include "record/clocks.h"

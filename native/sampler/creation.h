@@ -1,4 +1,4 @@
-/* The beginning and the end of a sampler, whatever it samples. Plain C: no Python.h. */
+/* Creating and freeing a sampler, whatever it samples. Plain C: no Python.h. */
 #ifndef FOOTFALL_SAMPLER_CREATION_H
 #define FOOTFALL_SAMPLER_CREATION_H
 
@@ -10,16 +10,16 @@
 typedef struct sampler_options {
     const sampler_source *source;
     void *source_data;    /* borrowed */
-    pid_t read_pid;       /* whose memory is read; or MEMORY_DIRECT */
-    uint64_t interval_ns; /* the shortest, and the first pace */
+    pid_t read_pid;       /* the process whose memory is read; or MEMORY_DIRECT */
+    uint64_t interval_ns; /* the shortest interval, which is used at first */
     uint32_t max_cpu_ppm;
-    uint64_t seed; /* of the pace's jitter; 0: another one each time */
+    uint64_t seed; /* of the interval's jitter; 0: a different one each time */
     int follows_cpu;
 } sampler_options;
 
-/* A sampler that knows no interpreter yet. Owned; NULL without memory. */
+/* Create a sampler that knows no interpreter yet. Owned; NULL without memory. */
 sampler *sampler_new(const sampler_options *options);
-/* Free all that is left of it. Its thread has ended, its tasks and its log are closed. */
+/* Free everything that is left of it. Its thread has ended, its tasks and its log are closed. */
 void sampler_delete(sampler *s);
 
 #endif

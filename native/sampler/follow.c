@@ -1,15 +1,15 @@
-/* sampler/follow.c owns where the sampling thread runs: on the CPU of the thread that holds the GIL. When it wakes
- * there, that thread is not running, so what is read stands still: no torn stack, and the leaf is the line that
- * runs. From another CPU a call of 50 ns is over before its frame is read, and short lines are seen 3 to 5 times too
- * rarely. The price is two switches of context a tick, hence not for short intervals.
+/* sampler/follow.c decides where the sampling thread runs: on the CPU of the thread that holds the GIL. When the
+ * sampling thread wakes up there, that thread is not running, so what is read does not change: no torn stack, and the
+ * leaf is the line that runs. Seen from another CPU, a call of 50 ns is over before its frame is read, and short lines
+ * are seen 3 to 5 times too rarely. The price is two context switches a tick, so this is not done for short intervals.
  *
- * The CPU number of a thread is in its rseq area, which glibc 2.35 and later register and the kernel keeps. */
+ * The CPU number of a thread is in its rseq area, which glibc 2.35 and later register and the kernel updates. */
 #include "sampler/follow.h"
 
 #include <sched.h>
 
 #define MIN_INTERVAL_NS 400000u
-/* A thread of a real-time class does not let us in on its CPU: then we go where there is room. */
+/* A thread of a real-time class does not let us run on its CPU: then we go where there is room. */
 #define MAX_LATE_NS 200000000u
 
 void
@@ -28,7 +28,7 @@ bind_to(sampler *s, int cpu)
     cpu_set_t one;
     CPU_ZERO(&one);
     CPU_SET(cpu, &one);
-    /* It fails where the program may no longer use that CPU; then we stay where we are. */
+    /* It fails if the program may no longer use that CPU; then we stay where we are. */
     if (sched_setaffinity(0, sizeof one, &one) == 0) {
         s->follow.cpu = cpu;
         s->follow.n_moves++;

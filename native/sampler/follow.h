@@ -4,8 +4,8 @@
 
 #include "sampler/sampler.h"
 
-/* Called by the sampling thread: once, when rseq_offset is known, and after each tick (which came `late_ns` after it was
- * due). */
+/* Called by the sampling thread: the first once, when rseq_offset is known, the second after each tick (which came
+ * `late_ns` after it was due). */
 void sampler_follow_open(sampler *s);
 void sampler_follow(sampler *s, uint64_t late_ns);
 

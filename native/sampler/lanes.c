@@ -1,5 +1,5 @@
-/* sampler/lanes.c owns the list of sampled threads (lanes): following the interpreter's own list, which changes
- * while it is read, the CPU clock of each, and who holds the GIL. Called by the sampling thread only. */
+/* sampler/lanes.c owns the list of sampled threads (lanes): it follows the interpreter's own list, which changes while
+ * it is read, and keeps the CPU clock of each thread, and who holds the GIL. Called only by the sampling thread. */
 #include "sampler/lanes.h"
 
 #include "sampler/sampler_source.h"
@@ -20,8 +20,8 @@ load_gil_holder(sampler *s, const unsigned char gil[16])
     s->threads.gil_holder = load_u32(gil + 8) == 1 ? load_u64(gil) : 0;
 }
 
-/* Read the list's head, the GIL and all known threads by one call.
- * 1 when the list is as it was, 0 when it must be followed anew, -1 unreadable. */
+/* Read the list's head, the GIL and all known threads in one call. 1 if the list is unchanged, 0 if it must be followed
+ * again, -1 if unreadable. */
 static int
 is_list_unchanged(sampler *s)
 {
@@ -35,7 +35,7 @@ is_list_unchanged(sampler *s)
     if (s->follow.address != 0) {
         spans[n++] = (memory_span){s->follow.address, &s->follow.seen, sizeof s->follow.seen};
     }
-    /* without a safe way to read, no thread that may have ended since */
+    /* without a safe way to read, skip threads that may have ended since */
     uint32_t n_batch = s->threads.n_lanes <= MAX_BATCH && s->memory.pid != MEMORY_DIRECT ? s->threads.n_lanes : 0;
     for (uint32_t i = 0; i < n_batch; i++) {
         spans[n++] = (memory_span){s->threads.lanes[i].thread, s->threads.states + (size_t)i * bytes, bytes};
@@ -107,7 +107,7 @@ lane_follow_name(sampler *s, thread_lane *lane)
     }
 }
 
-/* Move the lane of a thread out of the old list, or open one. */
+/* Take over the lane of a thread from the old list, or open one. */
 static void
 take_lane(sampler *s, thread_lane *to, uint64_t thread, const thread_fields *fields)
 {
@@ -144,8 +144,8 @@ sampler_free_lanes(sampler *s)
     s->threads.n_lanes = 0;
 }
 
-/* Follow the interpreter's list from its head. A thread that ends meanwhile ends the list here; it is whole
- * again at the next tick. */
+/* Follow the interpreter's list from its head. If a thread ends meanwhile, the list ends there; it is whole again at
+ * the next tick. */
 static walk_status
 follow_list(sampler *s)
 {

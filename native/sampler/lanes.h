@@ -7,13 +7,14 @@
 /* Bring s->threads.lanes and s->threads.gil_holder up to date. */
 walk_status sampler_find_threads(sampler *s);
 
-/* While there is one thread: have the walk of its stack read what sampler_find_threads would, by the same call;
- * then whether the thread that was walked is still the only one. If not, the walk was in vain. */
+/* If there is only one thread: make the walk of its stack read what sampler_find_threads would, in the same call;
+ * the second function then returns whether the thread that was walked is still the only one. If not, the walk was
+ * useless. */
 void sampler_expect_one_thread(sampler *s);
 int sampler_is_one_thread(sampler *s);
 
-/* Count a sample of the thread and log its name anew if it has another by now, as threads have that name themselves
- * when they begin. It is looked at with the samples 1, 2, 4, 8 and so on. */
+/* Count a sample of the thread, and log its name again if it has changed, because threads set their own name after they
+ * begin. The name is checked with the samples 1, 2, 4, 8 and so on. */
 void lane_follow_name(sampler *s, thread_lane *lane);
 
 void sampler_free_lanes(sampler *s);

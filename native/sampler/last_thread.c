@@ -1,6 +1,6 @@
-/* last_thread.c sees that a thread of ours is the only one left: a program's first thread may end by itself (pthread_exit,
- * the system call exit), and the process lives for as long as any other thread does. Ours must not keep it alive.
- * Plain C. Threads: the sampling thread only, which with the fallback's holds the GIL. */
+/* last_thread.c detects that a thread of ours is the only one left: a program's first thread may end by itself
+ * (pthread_exit, the system call exit), and the process lives as long as any other thread does. Ours must not keep it
+ * alive. Plain C. Threads: only the sampling thread; the fallback's holds the GIL. */
 #include "sampler/last_thread.h"
 
 #include <fcntl.h>
@@ -11,9 +11,9 @@
 #include <unistd.h>
 
 #define STAT_BYTES 1024
-#define IDLE_NS 50000u /* two clocks are not read at once */
+#define IDLE_NS 50000u /* the two clocks are not read at the same moment */
 #define FIELDS_TO_COUNT 17 /* from the state to the number of threads */
-#define FIELDS_TO_STATUS 32 /* from there to the status, as wait() gives it */
+#define FIELDS_TO_STATUS 32 /* from there to the status, in wait()'s form */
 
 static uint64_t
 clock_ns(clockid_t clock)
@@ -22,7 +22,7 @@ clock_ns(clockid_t clock)
     return clock_gettime(clock, &now) < 0 ? 0 : (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 }
 
-/* What stands `n` fields behind `at`; NULL when there are not so many. */
+/* Return the text `n` fields after `at`; NULL if there are not that many. */
 static const char *
 skip_fields(const char *at, int n)
 {
@@ -34,12 +34,12 @@ skip_fields(const char *at, int n)
     return at;
 }
 
-/* The status of the first thread, as wait() gives it, when the text of /proc/PID/stat says that it has ended and one
- * other is left; else -1. `*is_outlived` is set when it has ended and more are left. */
+/* Return the status of the first thread, in wait()'s form, if the text of /proc/PID/stat says that it has ended and
+ * only one other is left; else -1. `*is_outlived` is set if it has ended and more are left. */
 static int
 status_of_ended_first(const char *stat, int *is_outlived)
 {
-    const char *at = strrchr(stat, ')'); /* the name in front may hold anything */
+    const char *at = strrchr(stat, ')'); /* the name before it may contain anything */
     if (at == NULL || (strncmp(at, ") Z ", 4) != 0 && strncmp(at, ") X ", 4) != 0)) {
         return -1;
     }

@@ -1,5 +1,5 @@
-/* sampler/log.c owns the sample log file and its tables of code objects and nodes.
- * It knows neither threads nor stacks nor Python. */
+/* sampler/log.c owns the sample log file and its tables of code objects and nodes. It knows nothing about threads,
+ * stacks or Python. */
 #include "sampler/log.h"
 
 #include "record/clocks.h"
@@ -11,7 +11,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define FIRST_ROOM 1024u /* entries of a new table */
+#define FIRST_ROOM 1024u /* entries in a new table */
 
 static void
 end_log(sample_log *log, int error)
@@ -27,8 +27,8 @@ sample_log_is_open(const sample_log *log)
     return log->n[COUNT_FULL] == 0;
 }
 
-/* Reserve an entry, and unmap the segment that it left behind: nothing points into a full one but the
- * header's counters, so a long run does not keep its whole log mapped. */
+/* Reserve an entry, and unmap the segment that it left: nothing points into a full one except the header's counters, so
+ * a long run does not keep its whole log mapped. */
 static unsigned char *
 reserve(sample_log *log, size_t size)
 {
@@ -134,7 +134,7 @@ mix(uint64_t key)
     return (uint32_t)key;
 }
 
-/* The place of an address: its entry, or the free one where it would go. */
+/* Find the place of an address: its entry, or the free one where it would go. */
 static code_entry *
 probe_code(code_entry *codes, uint32_t room, uint64_t address)
 {
@@ -170,7 +170,7 @@ sample_log_erase_all_codes(sample_log *log)
     log->generation++;
 }
 
-/* Make room for one more code: drop the erased ones, double, or start anew at the bound. */
+/* Make room for one more code object: drop the erased ones, double, or start again at the limit. */
 static int
 make_code_room(sample_log *log)
 {
@@ -207,7 +207,7 @@ make_code_room(sample_log *log)
     return 0;
 }
 
-/* Log a code object under a new number. NO_CODE when the log ended. */
+/* Log a code object under a new number. NO_CODE if the log has ended. */
 static uint32_t
 log_code(sample_log *log, const code_names *names)
 {

@@ -1,5 +1,5 @@
-/* sampler/loop.c owns the native thread: its clock, its jitter, its start and stop.
- * It has no Python thread state, never takes the GIL, and takes no signal. */
+/* sampler/loop.c owns the native thread: its clock, its jitter, its start and stop. It has no Python thread state,
+ * never takes the GIL, and receives no signals. */
 #include "sampler/loop.h"
 
 #include "sampler/calls.h"
@@ -18,10 +18,10 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#define STACK_BYTES (512u * 1024) /* code.c keeps a text of 32 KiB on it */
-#define TIMER_SLACK_NS 1000ul     /* 50 us by default, which is late for short intervals */
+#define STACK_BYTES (512u * 1024) /* code.c has a text of 32 KiB on it */
+#define TIMER_SLACK_NS 1000ul     /* the default is 50 us, which is too late for short intervals */
 
-/* xorshift64*; good enough not to beat with a loop of the program. */
+/* xorshift64*; good enough not to resonate with a loop of the program. */
 static uint64_t
 next_random(sampler *s)
 {
@@ -31,10 +31,10 @@ next_random(sampler *s)
     return s->pace.random * 0x2545f4914f6cdd1du;
 }
 
-#define PACED_TICKS 32u /* looks at our own CPU clock: each costs half a microsecond */
+#define PACED_TICKS 32u /* ticks between readings of our own CPU clock: each costs half a microsecond */
 #define MAX_PACE_NS                                                                                                    \
-    10000000u /* 100 samples a second are taken, unless a tick (a look at a very deep stack) is so dear: */
-#define MAX_BUSY_SHARE 5u /* then a fifth of the time at most is spent in ticks */
+    10000000u /* 100 samples a second are taken, unless a tick (reading a very deep stack) is this expensive: */
+#define MAX_BUSY_SHARE 5u /* then at most a fifth of the time is spent in ticks */
 
 /* The interval times a uniform factor of 0.5 to 1.5: right on average, and never in step with the program. */
 static uint64_t
@@ -44,7 +44,7 @@ jittered_interval(sampler *s)
     return s->pace.ns / 2 + ((s->pace.ns * share) >> 20);
 }
 
-/* Sleep until the deadline or until stop wakes us. 1 to go on, 0 to end. */
+/* Sleep until the deadline or until stop wakes us. 1 to continue, 0 to end. */
 static int
 sleep_until(sampler *s, uint64_t deadline_ns)
 {
@@ -60,7 +60,7 @@ sleep_until(sampler *s, uint64_t deadline_ns)
     return goes_on;
 }
 
-/* The same; 0 also where this thread is the last one of the process that it samples. */
+/* The same; 0 also if this thread is the last one of the process that it samples. */
 static int
 wait_until(sampler *s, uint64_t deadline_ns)
 {
@@ -73,9 +73,9 @@ wait_until(sampler *s, uint64_t deadline_ns)
     return sleep_until(s, deadline_ns);
 }
 
-/* Set the pace by what the last ticks cost, against what the process did: a program that waits is looked at rarely.
- * It depends on the past only, never on what the next tick will see, and a sample stands for the time since the one
- * before: shares stay right, at any pace. */
+/* Set the pace by what the last ticks cost, compared with what the process did: a waiting program is sampled rarely.
+ * The pace depends only on the past, never on what the next tick will see, and a sample counts for the time since the
+ * previous one: so shares stay right at any pace. */
 static void
 set_pace(sampler *s)
 {
@@ -94,18 +94,18 @@ set_pace(sampler *s)
     if (s->pace.max_cpu_ppm == 0 || !s->pace.has_fine_clock) {
         return;
     }
-    /* What the process may spend in a second of its own; more than one CPU of it does not count. */
+    /* What the process may use in a second; more than one CPU does not count. */
     uint64_t busy_ppm = used_ns < wall_ns ? used_ns * 1000u / (wall_ns / 1000u + 1u) : 1000000u;
     uint64_t pace = own_ns / ticks * 1000000u / s->pace.max_cpu_ppm;
     pace = pace * 1000000u / (busy_ppm + 1000u);
-    pace = (s->pace.ns + pace) / 2; /* one dear tick is not the rule */
+    pace = (s->pace.ns + pace) / 2; /* one expensive tick is not the rule */
     uint64_t limit = own_ns / ticks * MAX_BUSY_SHARE;
     limit = limit > MAX_PACE_NS ? limit : MAX_PACE_NS;
     pace = pace < limit ? pace : limit;
     s->pace.ns = pace > s->pace.interval_ns ? pace : s->pace.interval_ns;
 }
 
-/* Whether the lease has ended; then that is recorded, as a 0. */
+/* Return whether the lease has ended; then that is recorded, as a 0. */
 static int
 has_lease_ended(sampler *s, uint64_t now_ns)
 {
@@ -148,7 +148,7 @@ run_thread(void *argument)
         sampler_follow(s, now - due);
         set_pace(s);
         if (!sample_log_is_open(&s->log)) {
-            sample_log_publish(&s->log); /* why: said when the command has ended */
+            sample_log_publish(&s->log); /* the reason is reported when the command has ended */
             break;
         }
         uint64_t after = monotonic_ns();
@@ -178,7 +178,8 @@ sampler_thread_start(sampler *s)
     }
     pthread_attr_setstacksize(&attributes, STACK_BYTES);
     sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before); /* inherited: the program's signals are not ours */
+    pthread_sigmask(SIG_SETMASK, &all, &before); /* inherited by the thread: it must not receive the program's
+                                                  * signals */
     error = pthread_create(&s->thread.handle, &attributes, run_thread, s);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     pthread_attr_destroy(&attributes);
@@ -198,8 +199,8 @@ sampler_thread_stop(sampler *s)
     pthread_mutex_unlock(&s->thread.mutex);
     pthread_join(s->thread.handle, NULL);
     s->thread.is_there = 0;
-    /* The kernel wakes the joiner a little before it takes the thread off the count, by which os.fork
-     * decides to warn of threads. */
+    /* The kernel wakes the joiner a little before it removes the thread from the count that os.fork uses to decide
+     * whether to warn about threads. */
     while (s->thread.native_id != 0 && syscall(SYS_tgkill, s->pid, s->thread.native_id, 0) == 0) {
         sched_yield();
     }

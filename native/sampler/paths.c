@@ -63,7 +63,7 @@ make_path_room(thread_lane *lane, uint32_t depth)
     return 0;
 }
 
-/* Number the walked frames, root first; steps equal to the last walk's keep their numbers without a look-up. */
+/* Number the walked frames, root first; steps that equal the last walk's keep their numbers without a look-up. */
 static walk_status
 intern_path(sampler *s, thread_lane *lane)
 {

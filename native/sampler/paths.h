@@ -4,9 +4,10 @@
 
 #include "sampler/sampler.h"
 
-/* Give the frames of the last walk their numbers: lane->path, lane->node. The source was told before that walk. */
+/* Give the frames of the last walk their numbers: lane->path, lane->node. The source must have been told before that
+ * walk. */
 walk_status sampler_intern_walk(sampler *s, thread_lane *lane);
-/* The entry of what is no code object but stands in a stack like one. */
+/* Return the entry of a mark, which is in a stack but is not a code object. */
 walk_status sampler_find_mark(sampler *s, uint64_t mark, const code_entry **entry);
 
 #endif

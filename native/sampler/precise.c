@@ -1,10 +1,10 @@
-/* sampler/precise.c owns the signal by which a thread is stopped at one instruction to walk its own stack. Nothing
- * moves while it is read, so the leaf is the instruction that ran: exact where the default mode has skid.
+/* sampler/precise.c owns the signal that stops a thread at one instruction to walk its own stack. Nothing changes while
+ * the stack is read, so the leaf is the instruction that ran: exact where the default mode has skid.
  *
- * The handler does what is allowed in one: system calls, loads, stores to memory that is there already. One thread
- * is asked at a time, and the sampling thread waits for its answer, so there is one request. It is of file scope
- * because a handler is given nothing of ours, and because a signal may arrive after its sampler has ended: what it
- * touches then must still be there. */
+ * The handler only does what is allowed in one: system calls, loads, and stores to memory that exists already. One
+ * thread is asked at a time, and the sampling thread waits for its answer, so there is one request. It is at file scope
+ * because a handler gets no data of ours, and because a signal may arrive after its sampler has ended: the memory that
+ * it accesses must then still exist. */
 #include "sampler/precise.h"
 
 #include <errno.h>
@@ -15,7 +15,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-/* A thread that is runnable answers when it gets a CPU; one that blocks the signal never does. */
+/* A runnable thread answers when it gets a CPU; one that blocks the signal never does. */
 #define ANSWER_NS 20000000l
 #define MAX_UNANSWERED 3u
 
@@ -23,7 +23,7 @@ enum { IDLE, ASKED, WALKING, ANSWERED };
 
 typedef struct stack_request {
     _Atomic uint32_t state;
-    pid_t native_id; /* who is asked: a signal from elsewhere is not an answer */
+    pid_t native_id; /* the thread that is asked: a signal from elsewhere is not an answer */
     uint64_t thread; /* its PyThreadState */
     stack_walker *walker;
     stack_lane *guess;
@@ -41,7 +41,7 @@ on_signal(int number, siginfo_t *info, void *context)
     (void)context;
     int error = errno;
     uint32_t asked = ASKED;
-    /* Acquires what the sampling thread wrote before it asked. */
+    /* Acquires what the sampling thread wrote before the request. */
     if (atomic_compare_exchange_strong_explicit(&request.state, &asked, WALKING, memory_order_acquire,
                                                 memory_order_relaxed)) {
         if (request.native_id == (pid_t)syscall(SYS_gettid)) {
@@ -69,7 +69,7 @@ precise_open(sampler *s)
 {
     struct sigaction ours = {.sa_sigaction = on_signal, .sa_flags = SA_SIGINFO | SA_RESTART};
     sigfillset(&ours.sa_mask);
-    /* The last two and the first few are the ones that programs take. */
+    /* Programs use the last two and the first few. */
     for (int number = SIGRTMAX - 2; number > SIGRTMIN + 2; number--) {
         struct sigaction now;
         if (sigaction(number, NULL, &now) < 0) {
@@ -103,14 +103,14 @@ report_taken(const sampler *s)
                         s->precise.signal);
     int stream = open("/proc/self/fd/2", O_WRONLY | O_APPEND | O_NOCTTY | O_CLOEXEC);
     if (size > 0 && write(stream, line, (size_t)size) < 0) {
-        size = 0; /* no stderr to report it on */
+        size = 0; /* there is no stderr to report it on */
     }
     if (stream >= 0) {
         close(stream);
     }
 }
 
-/* Wait for the answer; take the question back when none comes. */
+/* Wait for the answer; withdraw the request if none comes. */
 static walk_status
 take_answer(void)
 {

@@ -1,5 +1,5 @@
-/* What a sampler has, by duty: each part is changed by the file that it names. Plain C: no Python.h.
- * It samples the process that it is in, or another: sampler/sampler_source.h. */
+/* The parts of a sampler, by duty: each part is changed by the file named with it. Plain C: no Python.h. It samples the
+ * process that it is in, or another one: sampler/sampler_source.h. */
 #ifndef FOOTFALL_SAMPLER_SAMPLER_H
 #define FOOTFALL_SAMPLER_SAMPLER_H
 
@@ -13,7 +13,7 @@
 #include <stdatomic.h>
 #include <time.h>
 
-/* Threads whose states are read by one call; with more, one call each. */
+/* The number of threads whose states are read in one call; if there are more, each takes one call. */
 #define MAX_BATCH (MAX_SPANS - 3)
 
 typedef struct path_step {
@@ -26,78 +26,78 @@ typedef struct path_step {
 typedef struct thread_lane {
     uint64_t thread; /* address of its PyThreadState */
     uint64_t thread_id; /* its pthread_t */
-    uint64_t native_id; /* 0: not bound to a thread yet, not sampled */
+    uint64_t native_id; /* 0: not bound to a thread yet, so not sampled */
     uint32_t index; /* in the log */
     uint32_t n_samples; /* of this thread so far */
     char name[MAX_THREAD_NAME]; /* as logged */
     clockid_t clock; /* its CPU clock */
-    pid_t task; /* of another process: the kernel's id of it, 0 = not known */
+    pid_t task; /* in another process: the kernel's id of the thread, 0 = not known */
     int clock_file; /* owned: its CPU clock as a file; -1 = none */
-    uint64_t n_starts; /* times that it began to run */
-    uint64_t moved_ns; /* when that or its clock was last seen to have moved */
-    int is_shared; /* of another process: its thread has other thread states too (remote/interpreters.c) */
-    int is_settled; /* node is what it ran when its CPU clock showed cpu_ns */
+    uint64_t n_starts; /* how often it was scheduled to run */
+    uint64_t moved_ns; /* when that or its clock was last seen to change */
+    int is_shared; /* in another process: the thread also has other thread states (remote/interpreters.c) */
+    int is_settled; /* node is what it ran when its CPU clock read cpu_ns */
     uint32_t node;
     uint64_t cpu_ns;
-    uint64_t failed_ns; /* when it was last looked at without a stack, if that is not logged yet; 0 = no */
+    uint64_t failed_ns; /* when it was last looked at without getting a stack, if that is not logged yet; 0 = no */
     uint64_t failed_cpu_ns; /* its CPU clock then */
-    sample_place place; /* of its last sample in the log */
+    sample_place place; /* of the thread's last sample in the log */
     sample_fields last;
     stack_lane guess;
     uint64_t tasks_ns; /* when its waiting tasks were counted last, 0 = never */
-    uint32_t n_unanswered; /* times in a row that it did not walk its own stack */
+    uint32_t n_unanswered; /* how often in a row it did not walk its own stack */
     path_step *path; /* owned: the last stack, root first */
     uint32_t depth;
     uint32_t room;
     uint32_t generation; /* of the log's tables, for `path` */
 } thread_lane;
 
-/* What the clocks showed at one moment. */
+/* The clocks' values at one moment. */
 typedef struct pace_clocks {
     uint64_t wall_ns;
     uint64_t process_ns; /* CPU time of the process */
     uint64_t own_ns; /* CPU time of the sampling thread */
 } pace_clocks;
 
-/* Where the interpreter that is looked at has its structures. */
+/* Where the sampled interpreter has its structures. */
 typedef struct sampled_interpreter {
     walk_offsets offsets;
-    uint64_t runtime;         /* address of _PyRuntime */
-    uint64_t address;         /* of the PyInterpreterState; in this process the main one */
-    uint64_t gil_address;     /* of the GIL's last holder, and whether it is held */
-    uint64_t code_type;       /* of PyCode_Type */
-    uint64_t start_thread;    /* the PyThreadState that started us, and its native id: after a fork */
-    uint64_t start_native_id; /* CPython 3.11 leaves the parent's in the state */
+    uint64_t runtime; /* address of _PyRuntime */
+    uint64_t address; /* of the PyInterpreterState; in this process that of the main interpreter */
+    uint64_t gil_address; /* of the GIL's last holder, followed by whether it is held */
+    uint64_t code_type; /* of PyCode_Type */
+    uint64_t start_thread; /* the PyThreadState that started us, and its native id: after a fork */
+    uint64_t start_native_id; /* CPython 3.11 leaves the parent's id in the state */
 } sampled_interpreter;
 
 /* Its threads: sampler/lanes.c. */
 typedef struct sampled_threads {
     thread_lane *lanes; /* owned: in the order of the interpreter's list */
     uint32_t n_lanes;
-    uint64_t gil_holder;     /* a PyThreadState, 0 = nobody */
-    uint64_t list_head;      /* of the interpreter's thread states, as the walk of an only thread read it */
-    uint64_t n_follows;      /* times that the list of threads was followed anew */
-    uint64_t skip_native_id; /* the fall-back's own thread, not sampled; 0 = none */
+    uint64_t gil_holder; /* a PyThreadState, 0 = nobody */
+    uint64_t list_head; /* of the interpreter's thread states, as read by the walk of the only thread */
+    uint64_t n_follows; /* how often the list of threads was followed again */
+    uint64_t skip_native_id; /* the fallback's own thread, not sampled; 0 = none */
     unsigned char states[MAX_BATCH * (MAX_THREAD_OFFSET + 32)];
 } sampled_threads;
 
 /* When the next tick is: sampler/loop.c. */
 typedef struct sampling_pace {
-    uint64_t interval_ns; /* the shortest */
-    uint64_t ns;          /* the mean interval now: longer where a tick costs more than max_cpu_ppm allows */
-    uint32_t max_cpu_ppm; /* of the process's CPU time that the sampling thread may use, 0 = no limit */
-    uint32_t n_ticks;     /* since `ns` was set */
-    pace_clocks clocks;   /* then */
-    uint64_t cpu_before_ns; /* that ended sampling threads used */
-    uint64_t aside_ns;      /* CPU time of the sampling thread on waiting tasks, which sets its own pace */
+    uint64_t interval_ns; /* the shortest interval */
+    uint64_t ns; /* the present mean interval: longer if a tick costs more than max_cpu_ppm allows */
+    uint32_t max_cpu_ppm; /* share of the process's CPU time that the sampling thread may use, 0 = no limit */
+    uint32_t n_ticks; /* since `ns` was set */
+    pace_clocks clocks; /* at that time */
+    uint64_t cpu_before_ns; /* used by earlier sampling threads that have ended */
+    uint64_t aside_ns; /* CPU time that the sampling thread used for waiting tasks, which have a separate pace */
     uint64_t random;
-    int has_fine_clock; /* CPU clocks move within microseconds: an unmoved one means that it did not run */
+    int has_fine_clock; /* CPU clocks advance within microseconds: if one did not, its thread did not run */
 } sampling_pace;
 
 /* The thread that ticks: sampler/loop.c. */
 typedef struct sampling_thread {
     pthread_t handle;
-    pid_t native_id; /* kernel's, for stop to see it gone */
+    pid_t native_id; /* the kernel's, so that stop can see that it has ended */
     int is_there;
     pthread_mutex_t mutex; /* guards is_stopping and native_id */
     pthread_cond_t wake;
@@ -105,26 +105,26 @@ typedef struct sampling_thread {
     last_thread_watch last_thread;
 } sampling_thread;
 
-/* On which CPU it runs: sampler/follow.c. */
+/* Which CPU it runs on: sampler/follow.c. */
 typedef struct cpu_following {
     int is_on;
-    int cpu;             /* that the sampling thread is bound to, -1 = none */
-    int64_t rseq_offset; /* of a thread's CPU number from its pthread_t; 0 = not known */
-    uint64_t address;    /* of the CPU number of the thread to follow, 0 = none */
-    uint32_t seen;       /* what was read there */
-    uint64_t n_moves;    /* to another CPU */
+    int cpu; /* the CPU that the sampling thread is bound to, -1 = none */
+    int64_t rseq_offset; /* offset of a thread's CPU number from its pthread_t; 0 = not known */
+    uint64_t address; /* of the CPU number of the thread to follow, 0 = none */
+    uint32_t seen; /* the last value read there */
+    uint64_t n_moves; /* moves to another CPU */
 } cpu_following;
 
 /* Threads walk their own stacks: sampler/precise.c. */
 typedef struct precise_walks {
     int is_on;
-    int signal; /* by which they are asked */
+    int signal; /* the signal that requests a walk */
 } precise_walks;
 
 typedef struct sampler {
-    pid_t pid; /* whose sampler it is: a fork without a notification is detected by it */
+    pid_t pid; /* the process of the sampler: detects a fork without a notification */
     const struct sampler_source *source;
-    void *source_data;    /* borrowed: what the source keeps, if anything */
+    void *source_data; /* borrowed: the source's own data, if any */
     memory_source memory; /* of the process that is sampled */
     sampled_interpreter interpreter;
     sampled_threads threads;
@@ -136,11 +136,11 @@ typedef struct sampler {
     cpu_following follow;
     precise_walks precise;
     sample_contexts contexts;
-    struct sampler_tasks *tasks; /* owned; sampler/tasks.c: asyncio's tasks are looked at. NULL: they are not */
-    struct task_labels *labels;  /* owned, with them; sampler/task_labels.c */
-    int is_leased; /* it ends when the moment in log.lease has come, which somebody else puts off again and again */
+    struct sampler_tasks *tasks; /* owned; sampler/tasks.c: asyncio's tasks are sampled. NULL: they are not */
+    struct task_labels *labels; /* owned, together with tasks; sampler/task_labels.c */
+    int is_leased; /* it ends at the moment in log.lease, which another process keeps extending */
     uint64_t n_walks;
-    uint64_t busy_ns; /* in ticks */
+    uint64_t busy_ns; /* spent in ticks */
 } sampler;
 
 #endif

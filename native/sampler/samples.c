@@ -1,4 +1,5 @@
-/* sampler/samples.c owns one sample: walk a thread's stack if it ran, give its frames their numbers, log it. */
+/* sampler/samples.c owns one sample: it walks a thread's stack if the thread ran, gives its frames their numbers, and
+ * logs it. */
 #include "sampler/samples.h"
 
 #include "sampler/lanes.h"
@@ -34,8 +35,8 @@ sampler_walk_and_intern(sampler *s, thread_lane *lane)
     return status == WALK_OK ? sampler_intern_walk(s, lane) : status;
 }
 
-/* Log the time up to the last look that gave no stack, as that of no stack: given to the next that is read, it would
- * prefer what is easy to read. It is no sample: it stands for none. */
+/* Log the time up to the last look without a stack, as time with no stack: giving it to the next stack that is read
+ * would favour stacks that are easy to read. It does not count as a sample. */
 static void
 log_not_read(sampler *s, thread_lane *lane)
 {
@@ -88,7 +89,7 @@ void
 sampler_finish_sample(sampler *s, thread_lane *lane, walk_status status, uint64_t now_ns, int holds_gil, int has_waited)
 {
     if (status == WALK_OK && !s->source->is_there(s)) {
-        return; /* what was read may be of another process that has its pid now */
+        return; /* what was read may be from another process that now has the pid */
     }
     lane->is_settled = status == WALK_OK;
     if (status != WALK_OK) {

@@ -1,4 +1,4 @@
-/* sampler/task_labels.c owns the names of tasks that a recording has, each with a number. */
+/* sampler/task_labels.c owns the names of tasks in a recording, each with a number. */
 #include "sampler/task_labels.h"
 
 #include <stdio.h>

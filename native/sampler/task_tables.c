@@ -1,4 +1,4 @@
-/* task_tables.c owns the form in which Python code hands over where asyncio's tables are. Binding C. */
+/* task_tables.c parses the form in which Python code passes the addresses of asyncio's tables. Binding C. */
 #include "core/state.h" /* first: Python.h must come before the system headers */
 
 #include "sampler/task_tables.h"

@@ -1,9 +1,10 @@
-/* sampler/tasks.c owns the joined stacks of tasks in a recording, and the counting of tasks that wait.
+/* sampler/tasks.c owns the joined stacks of tasks in a recording, and the counting of waiting tasks.
  *
- * A task's frame is followed by the frames of the task that waits for it. Of several, it is one that is waited for
- * itself (a group waits for all its tasks, also for those that one of them waits for), then the one at the lowest
- * address: the same each time. The frames of the event loop are left out: they would stand between. Waiting tasks
- * are too many to be logged one by one: those with the same stack are summed, and logged once in a while. */
+ * A task's frame is followed by the frames of the task that waits for it. If there are several, one is chosen that is
+ * waited for itself (a group waits for all its tasks, including those that one of them waits for), then the one at the
+ * lowest address, so that it is the same each time. The frames of the event loop, which would be in between, are left
+ * out. There are too many waiting tasks to log each of them: those with the same stack are summed, and logged once in a
+ * while. */
 #include "sampler/tasks.h"
 
 #include "record/clocks.h"
@@ -14,10 +15,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define MAX_WAITS 4096u /* stacks with tasks that wait, summed */
+#define MAX_WAITS 4096u /* stacks with waiting tasks, summed */
 #define WAIT_SLOTS 8192u
 #define LOG_EVERY_NS 1000000000u
-/* Of the time, one in so many is spent on looking at waiting tasks. */
+/* One part in this many of the time is spent on looking at waiting tasks. */
 #define MAX_SHARE 100u
 #define MAX_AWAITED (MAX_TASKS * 4)
 #define MAX_LIST_TRIES 4
@@ -31,7 +32,7 @@ typedef struct wait_sum {
 
 struct sampler_tasks {
     task_reader reader;
-    thread_lane lane; /* of no thread: whose path is that of the last task */
+    thread_lane lane; /* belongs to no thread: its path is that of the last task */
     wait_sum sums[WAIT_SLOTS];
     uint32_t n_sums;
     uint64_t logged_ns;
@@ -99,7 +100,8 @@ sampler_tasks_close(sampler *s)
     s->labels = NULL;
 }
 
-/* The number of a task's label. Numbered names (Task-17) have none of their own: a server's would never add up. */
+/* Return the number of a task's label. Numbered names (Task-17) get no label of their own: a server's would never add
+ * up. */
 static uint32_t
 label_of(sampler *s, const task_fields *task)
 {
@@ -111,7 +113,7 @@ label_of(sampler *s, const task_fields *task)
     return task_label(s->labels, name);
 }
 
-/* The task that waits for one, to be shown as its caller: 0 = none. */
+/* Return the task that waits for one, to be shown as its caller: 0 = none. */
 static uint64_t
 caller_of(struct sampler_tasks *tasks, const task_fields *task)
 {
@@ -131,13 +133,13 @@ caller_of(struct sampler_tasks *tasks, const task_fields *task)
     return chosen;
 }
 
-/* Add a task's frame, then the stacks of those that wait for it, one for the other. */
+/* Add a task's frame, then the stacks of those that wait for it, one after the other. */
 static walk_status
 add_callers(sampler *s, task_fields *task)
 {
     struct sampler_tasks *tasks = s->tasks;
     task_reader *reader = &tasks->reader;
-    uint64_t passed = 0; /* a task seen before, moved at powers of two: met again means a cycle */
+    uint64_t passed = 0; /* a task seen before, updated at powers of two: meeting it again means a cycle */
     for (uint32_t depth = 1;; depth++) {
         walk_status status = stack_walker_add(&s->walker, 0, LABEL_AS_CODE(label_of(s, task)), 0);
         if (status != WALK_OK) {
@@ -185,7 +187,7 @@ sampler_walk_task(sampler *s, thread_lane *lane)
     status = stack_walk(&s->walker, lane->thread, &lane->guess);
     s->walker.mark = 0;
     if (status != WALK_OK || s->walker.n_marked == 0) {
-        return status; /* it runs no task, or has gone on to another meanwhile */
+        return status; /* it runs no task, or has switched to another one meanwhile */
     }
     s->walker.n_frames = s->walker.n_marked;
     return add_callers(s, &task);
@@ -198,7 +200,7 @@ compare_addresses(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-/* Collect who waits for the tasks of the list. 0; -1 when there is no room for them. */
+/* Collect what waits for the tasks of the list. 0; -1 if there is no room for them. */
 static int
 find_awaited(struct sampler_tasks *tasks)
 {
@@ -250,7 +252,7 @@ add_sum(sampler *s, uint32_t thread_index, uint32_t node, uint64_t wall_ns, uint
     sum->n++;
 }
 
-/* Count one task, if it waits: its frames, innermost first, and those of the tasks that wait for it. */
+/* Count one task, if it is waiting: its frames, innermost first, and those of the tasks that wait for it. */
 static void
 count_task(sampler *s, const thread_lane *lane, const task_fields *listed, uint64_t wall_ns, uint64_t now_ns)
 {
@@ -263,7 +265,7 @@ count_task(sampler *s, const thread_lane *lane, const task_fields *listed, uint6
     s->n_walks++;
     walk_status status = task_read_frames(reader, &task, &state);
     if (status == WALK_OK && state != TASK_WAITS) {
-        return; /* its thread is the one that is sampled, or it is done */
+        return; /* it is running, so it is sampled with its thread; or it is done */
     }
     for (uint32_t i = reader->n_frames; status == WALK_OK && i > 0; i--) {
         status = stack_walker_add(&s->walker, 0, reader->frames[i - 1].code, reader->frames[i - 1].instr);
@@ -282,7 +284,7 @@ count_task(sampler *s, const thread_lane *lane, const task_fields *listed, uint6
     s->log.n[status == WALK_TORN ? COUNT_TORN : COUNT_UNREADABLE]++;
 }
 
-/* Read the list of a thread's tasks, whole: without its end it would not be known who waits for nobody. */
+/* Read the list of a thread's tasks, whole: without its end it would not be known which tasks wait for no other. */
 static walk_status
 read_tasks_of(task_reader *reader, const thread_lane *lane)
 {
@@ -302,7 +304,7 @@ count_tasks_of(sampler *s, thread_lane *lane, uint64_t now_ns)
     struct sampler_tasks *tasks = s->tasks;
     task_reader *reader = &tasks->reader;
     if (read_tasks_of(reader, lane) != WALK_OK || find_awaited(tasks) < 0) {
-        s->log.n[COUNT_TORN]++; /* the next look counts this time too */
+        s->log.n[COUNT_TORN]++; /* the next look also counts this time */
         return;
     }
     uint64_t wall_ns = lane->tasks_ns != 0 ? now_ns - lane->tasks_ns : s->pace.interval_ns;

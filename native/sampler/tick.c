@@ -1,4 +1,4 @@
-/* sampler/tick.c owns one tick: a sample of each thread, by as few calls as will do. */
+/* sampler/tick.c owns one tick: a sample of each thread, in as few calls as possible. */
 #include "sampler/tick.h"
 
 #include "sampler/lanes.h"
@@ -6,8 +6,8 @@
 #include "sampler/samples.h"
 #include "sampler/tasks.h"
 
-/* The usual case, an only thread that runs: its stack and the list of threads are read by one call. 1 when the
- * tick is done, 0 when it is to go the long way. */
+/* The usual case, a single running thread: its stack and the list of threads are read in one call. 1 if the tick is
+ * done, 0 if it must be done the long way. */
 static int
 sample_only_thread(sampler *s, uint64_t now_ns)
 {
@@ -27,7 +27,7 @@ sample_only_thread(sampler *s, uint64_t now_ns)
         return 0;
     }
     lane->cpu_ns = cpu_ns;
-    /* If it failed it is dropped, not tried again: that would prefer what is easy to read. */
+    /* If it failed, the sample is dropped and not retried: that would favour stacks that are easy to read. */
     sampler_finish_sample(s, lane, status, now_ns, lane->thread == s->threads.gil_holder, 0);
     if (status != WALK_OK) {
         s->follow.address = 0;

@@ -1,4 +1,4 @@
-/* calls.c knows calls of C functions by their instructions, whose numbers each version's layout has. */
+/* calls.c recognizes calls of C functions by their instructions, whose numbers are in each version's layout. */
 #include "walk/calls.h"
 
 #include "walk/layouts/layout.h"

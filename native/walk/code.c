@@ -1,4 +1,4 @@
-/* code.c owns the decoding of CPython's code, str and bytes objects out of raw memory. */
+/* code.c decodes CPython's code, str and bytes objects from raw memory. */
 #include "walk/code.h"
 
 #include "walk/memory.h"
@@ -12,8 +12,8 @@
 #define STATE_IS_COMPACT(state) ((state) >> 5 & 1u)
 #define STATE_IS_ASCII(state) ((state) >> 6 & 1u)
 
-/* Whether the first word of an object is a count of references. In memory that was freed it links free memory: 0, or an
- * address, which is over 2^32 in the arenas of CPython. From 3.14 on the two upper bytes are flags. */
+/* Return whether the first word of an object is a reference count. In freed memory it links free blocks: 0, or an
+ * address, which is over 2^32 in CPython's arenas. From 3.14 on the two upper bytes are flags. */
 static int
 is_alive(const unsigned char *object)
 {
@@ -162,7 +162,8 @@ is_text(const char *text, uint32_t n_bytes, const char *expected)
 int
 code_names_is_hidden(const code_names *names)
 {
-    /* 3.12 gives the evaluation loop's own frame code too, which its owner tells but while it is being made. */
+    /* 3.12 also gives code to the evaluation loop's own frame; its owner identifies it, except while it is being
+     * created. */
     return (is_text(names->filename, names->filename_bytes, "__init__")
             && is_text(names->qualname, names->qualname_bytes, "__init__"))
            || (is_text(names->filename, names->filename_bytes, "<shim>")

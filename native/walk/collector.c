@@ -1,10 +1,10 @@
-/* collector.c owns the place of the garbage collector in a walked stack.
+/* collector.c finds the place of the garbage collector in a walked stack.
  *
- * 3.15 names the frame in which a collection began. Before, there is a flag, and the number of collections that are
- * over: the collector is taken to be called by the youngest frame of the thread that holds the GIL when a collection is
- * first seen. It stays there while that frame stands still, so that finalizers are seen below it. If the frame goes on
- * it was not the collector's, but one of a finalizer or callback, or of a thread that got the GIL from one: then the
- * rest of that collection is not marked. */
+ * 3.15 names the frame in which a collection began. Before 3.15, there is a flag, and the number of finished
+ * collections: the collector is assumed to be called by the youngest frame of the thread that holds the GIL when a
+ * collection is first seen. It stays there as long as that frame does not advance, so that finalizers are seen below
+ * it. If the frame advances, it was not the collector's caller, but a frame of a finalizer or callback, or of a thread
+ * that got the GIL from one: then the rest of that collection is not marked. */
 #include "walk/collector.h"
 
 #define COUNTS_BYTES 72u /* gc_generation_stats of three generations: collections, collected, uncollectable */
@@ -34,7 +34,7 @@ collector_gil_holder(const collector_watch *watch)
     return load_u32(watch->gil + 8) == 1 ? load_u64(watch->gil) : 0;
 }
 
-/* The place of a frame in the walked stack; n_frames when it is not there. */
+/* The index of a frame in the walked stack; n_frames if it is not there. */
 static uint32_t
 find_address(uint64_t address, const raw_frame *frames, uint32_t n_frames)
 {
@@ -52,7 +52,8 @@ find_first_seen(const collector_watch *watch, const raw_frame *frames, uint32_t 
     return at < n_frames && frames[at].instr != watch->instr ? n_frames : at;
 }
 
-/* Before 3.15: the place of the frame that the collector runs in, by what was seen; n_frames when it is none. */
+/* Before 3.15: the index of the frame that the collector runs in, according to what was seen; n_frames if there is
+ * none. */
 static uint32_t
 guess_place(collector_watch *watch, uint64_t thread, const raw_frame *frames, uint32_t n_frames)
 {

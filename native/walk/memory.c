@@ -1,4 +1,4 @@
-/* memory.c owns the system calls by which stacks are read, from inside and from outside. */
+/* memory.c makes the system calls that read stacks, from inside and from outside. */
 #include "walk/memory.h"
 
 #include <errno.h>
@@ -8,12 +8,12 @@
 #include <unistd.h>
 
 #ifndef MFD_NOEXEC_SEAL
-#define MFD_NOEXEC_SEAL 8u /* Linux 6.3, which wishes for it */
+#define MFD_NOEXEC_SEAL 8u /* Linux 6.3, which recommends it */
 #endif
-/* A whole data-stack chunk of the greatest size that is copied at once, and the small parts beside it. */
+/* A whole data-stack chunk of the largest size that is copied at once, and the small parts that go with it. */
 #define WINDOW_BYTES (320u << 10)
 
-/* User space addresses on the 64-bit Linux machines we know; what is above is a torn pointer. */
+/* User space addresses on the 64-bit Linux machines we know; a pointer above is torn. */
 #define MAX_ADDRESS 0x0000ffffffffffffu
 #define MIN_ADDRESS 4096u
 
@@ -36,7 +36,7 @@ memory_window_open(memory_source *source)
         close(fd);
         return -1;
     }
-    madvise(window, WINDOW_BYTES, MADV_DONTFORK); /* a child has no use for it; nor harm from it */
+    madvise(window, WINDOW_BYTES, MADV_DONTFORK); /* a child does not need it; failure does no harm */
     source->window_file = fd;
     source->window = window;
     return 0;
@@ -57,8 +57,8 @@ static int
 read_through_window(const memory_source *source, const memory_span *spans, const struct iovec *remote, int n_spans,
                     size_t total)
 {
-    /* Not by the library's function: where AddressSanitizer stands in for it, it objects to memory that is freed,
-     * which is what may be read here. The offset is two words, low and high. */
+    /* Not by the library's function: AddressSanitizer's wrapper of it objects to freed memory, which may be read here.
+     * The offset is two words, low and high. */
     ssize_t got = syscall(SYS_pwritev, source->window_file, remote, n_spans, 0L, 0L);
     if (got < 0 || (size_t)got != total) {
         errno = got < 0 ? errno : EFAULT;
@@ -105,7 +105,7 @@ memory_read_spans(const memory_source *source, const memory_span *spans, int n_s
         if (status == 0 || errno == EFAULT) {
             return status;
         }
-        /* A limit on the size of files (EFBIG), or no memory for the file's pages: the other way still goes. */
+        /* A limit on file size (EFBIG), or no memory for the file's pages: process_vm_readv still works. */
     }
     ssize_t got = process_vm_readv(source->pid, local, (unsigned long)n_spans, remote, (unsigned long)n_spans, 0);
     if (got < 0) {

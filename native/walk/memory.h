@@ -1,6 +1,6 @@
-/* Reading memory of a process, this one included, without ever faulting. Plain C: no Python.h.
- * Even our own memory is read through the kernel: what the interpreter frees meanwhile may be unmapped, which a
- * load would answer with a SIGSEGV and a system call answers with EFAULT. */
+/* Reading memory of a process, this one included, without ever faulting. Plain C: no Python.h. Even our own memory is
+ * read through the kernel: memory that the interpreter frees meanwhile may be unmapped; a load would then cause a
+ * SIGSEGV, where a system call returns EFAULT. */
 #ifndef FOOTFALL_WALK_MEMORY_H
 #define FOOTFALL_WALK_MEMORY_H
 
@@ -9,24 +9,24 @@
 #include <string.h>
 #include <sys/types.h>
 
-#define MAX_SPANS 64 /* per call; the kernel takes 1024 */
+#define MAX_SPANS 64 /* per call; the kernel accepts 1024 */
 
-/* In the place of a pid: plain loads from this process. Only for a caller that holds the GIL and reads what the
- * GIL keeps alive. */
+/* Instead of a pid: plain loads from this process. Only for a caller that holds the GIL and reads what the GIL keeps
+ * alive. */
 #define MEMORY_DIRECT 0
 
-/* Whose memory is read, and how. Without a window by process_vm_readv, which pins each page that it reads. With
- * one, which only our own process can have, by writing the memory to an unnamed file that is mapped: one copy,
- * 0.7 us a call and 0.03 us a span here, where process_vm_readv takes 0.8 us and 0.35 us. */
+/* Whose memory is read, and how. Without a window: by process_vm_readv, which pins each page that it reads. With one,
+ * which is only possible for our own process: by writing the memory to an unnamed file that is mapped. This is one
+ * copy, and takes 0.7 us a call and 0.03 us a span here, where process_vm_readv takes 0.8 us and 0.35 us. */
 typedef struct memory_source {
     pid_t pid; /* or MEMORY_DIRECT */
     int window_file;
     unsigned char *window; /* NULL: none */
 } memory_source;
 
-/* Open the window of a source of our own pid. 0; -1 where that cannot be, and reading goes on without. The file
- * descriptor must be in a table that nobody else closes from (who gets its number next would be written to), and the
- * source be read by threads of that table only. */
+/* Open the window of a source that has our own pid. 0; -1 if that is impossible, and reads then work without it. The
+ * file descriptor must be in a table in which nobody else closes descriptors (otherwise whoever gets its number next
+ * would be written to), and only threads of that table may read the source. */
 int memory_window_open(memory_source *source);
 void memory_window_close(memory_source *source);
 
@@ -36,8 +36,8 @@ typedef struct memory_span {
     size_t size;
 } memory_span;
 
-/* Read all spans, in order, in one system call. 0; -1 with errno set when any byte was not readable
- * (the `to` areas then hold anything). */
+/* Read all spans, in order, in one system call. 0; -1 with errno set if any byte was not readable (the contents of the
+ * `to` areas are then undefined). */
 int memory_read_spans(const memory_source *source, const memory_span *spans, int n_spans);
 
 /* Read one span. As above. */

@@ -1,5 +1,6 @@
-/* offsets.c finds where the fields of an interpreter's structures are: what its version fixes (walk/layouts) and what
- * its _Py_DebugOffsets, a row of 64-bit words, publishes. It knows no version. Everything that is read is untrusted. */
+/* offsets.c finds where the fields of an interpreter's structures are: from what its version fixes (walk/layouts) and
+ * from what its _Py_DebugOffsets, an array of 64-bit words, publishes. It contains nothing specific to a version.
+ * Everything that is read is untrusted. */
 #include "walk/offsets.h"
 
 #include "walk/layouts/layout.h"
@@ -12,7 +13,7 @@
 
 #define MINOR_VERSION(version) ((version) >> 16 & 0xffff)
 
-/* Whether the words of these numbers are below a limit; 0 is no number. */
+/* Return whether the words with these numbers are below a limit; the number 0 means no word. */
 static int
 are_below(const uint64_t *words, const uint8_t *numbers, size_t n, uint64_t limit)
 {
@@ -24,7 +25,7 @@ are_below(const uint64_t *words, const uint8_t *numbers, size_t n, uint64_t limi
     return 1;
 }
 
-/* The word of a number; 0 where there is none. */
+/* The word with a number; 0 if there is none. */
 static uint32_t
 word(const uint64_t *words, uint8_t number)
 {
@@ -45,12 +46,12 @@ is_sane(const uint64_t *words, const debug_words *at)
            && words[at->interpreter_frame.owner] < frame_bytes && ARE_BELOW(MAX_CODE_OFFSET, code_object)
            && ARE_BELOW(MAX_OBJECT_OFFSET, pyobject) && ARE_BELOW(MAX_OBJECT_OFFSET, bytes_object)
            && ARE_BELOW(MAX_OBJECT_OFFSET, unicode_object) && ARE_BELOW(MAX_GC_OFFSET, gc)
-           && words[at->gc.collecting] >= 72 /* what is counted is read too */
+           && words[at->gc.collecting] >= 72 /* the counts before it are read too */
            /* thread_id is read as the word before native_thread_id */
            && words[at->thread_state.native_thread_id] == words[at->thread_state.thread_id] + 8;
 }
 
-/* Put what the words say into `out`. WALK_OK, or WALK_UNKNOWN when they are none of this version. */
+/* Convert the words to `out`. WALK_OK, or WALK_UNKNOWN if they are not from this version. */
 static walk_status
 offsets_from_words(const uint64_t *words, const debug_words *at, uint32_t version, walk_offsets *out)
 {
@@ -86,14 +87,14 @@ offsets_from_words(const uint64_t *words, const debug_words *at, uint32_t versio
     out->code_linetable = word(words, at->code_object.linetable);
     out->code_firstlineno = word(words, at->code_object.firstlineno);
     out->code_adaptive = word(words, at->code_object.co_code_adaptive);
-    out->code_version = out->code_firstlineno + 24; /* five ints and it, in every version that publishes offsets */
+    out->code_version = out->code_firstlineno + 24; /* five ints later, in every version that publishes offsets */
     out->object_type = word(words, at->pyobject.ob_type);
     out->object_size = word(words, at->bytes_object.ob_size);
     out->bytes_data = word(words, at->bytes_object.ob_sval);
     out->text_state = word(words, at->unicode_object.state);
     out->text_length = word(words, at->unicode_object.length);
     out->text_ascii_data = word(words, at->unicode_object.asciiobject_size);
-    out->text_compact_data = out->text_ascii_data + 16; /* utf8_length and utf8 */
+    out->text_compact_data = out->text_ascii_data + 16; /* utf8_length and utf8 are in between */
     return WALK_OK;
 }
 
@@ -166,7 +167,7 @@ walk_find_coroutine_offsets(const memory_source *source, uint64_t runtime, const
         || !ARE_BELOW(MAX_OBJECT_OFFSET, set_object) || !ARE_BELOW(MAX_OBJECT_OFFSET, long_object)
         || !ARE_BELOW(MAX_OBJECT_OFFSET, gen_object)
         || words[at->gen_object.gi_frame_state]
-               >= words[at->gen_object.gi_iframe] /* it is read with what comes before */
+               >= words[at->gen_object.gi_iframe] /* it is read together with what comes before it */
         || words[at->llist_node.next] > 8 || words[at->llist_node.prev] > 8) {
         return WALK_UNKNOWN;
     }

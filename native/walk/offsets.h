@@ -9,7 +9,7 @@
  * WALK_OK, WALK_UNREADABLE or WALK_UNKNOWN. */
 walk_status walk_find_offsets(const memory_source *source, uint64_t runtime, uint32_t version, walk_offsets *offsets);
 
-/* Find the rest of the layout of the interpreter that `offsets` is of. As above. */
+/* Find the rest of the layout of the interpreter that `offsets` belongs to. Returns as above. */
 walk_status walk_find_coroutine_offsets(const memory_source *source, uint64_t runtime, const walk_offsets *offsets,
                                         coroutine_offsets *found);
 

@@ -1,7 +1,7 @@
-/* stack.c owns the walk of one thread's frames. The thread runs on while it is read, so the order matters:
- * one call copies the used part of its data-stack chunk and then its thread state, thus current_frame is
- * younger than the frames, and a frame that it names was whole when it was copied unless it is the youngest.
- * Frames elsewhere (generators, shims on the C stack, older chunks) are read on the way. */
+/* stack.c owns the walk of one thread's frames. The thread keeps running while it is read, so the order matters: one
+ * call copies first the used part of its data-stack chunk and then its thread state. So current_frame is newer than the
+ * frames, and the frame that it points to was whole when it was copied, unless it is the youngest. Frames elsewhere
+ * (generators, shims on the C stack, older chunks) are read during the walk. */
 #include "walk/stack.h"
 
 #include "record/format.h"
@@ -10,7 +10,7 @@
 #include <stdlib.h>
 
 #define CHUNK_HEADER_BYTES 24u /* previous, size, top (an index into the data that follows) */
-/* Copied past the used part, for calls between two looks: a few frames. */
+/* Copied beyond the used part, for calls made between two samples: a few frames. */
 #define SLACK_BYTES 512u
 #define MIN_CHUNK_BYTES (16u << 10)
 #define MAX_SNAPSHOT_TRIES 4
@@ -24,21 +24,21 @@ typedef struct copied_region {
     const unsigned char *bytes;
 } copied_region;
 
-/* One walk under way. */
+/* A walk in progress. */
 typedef struct walk_run {
     stack_walker *walker;
     copied_region current;
     copied_region older;
-    uint64_t next_chunk;      /* the chunk before the oldest that was looked at; 0 = none */
+    uint64_t next_chunk;      /* the chunk before the oldest that was read; 0 = none */
     uint64_t next_header[3];  /* its header */
     int has_next_header;
     uint32_t n_chunks;
     uint64_t frame;
     uint64_t base_frame;
     uint32_t n_outside; /* copied with the chunk */
-    uint32_t next_outside; /* they are met in the order of the last walk */
-    stack_lane *lane; /* borrowed: collects the frames outside that this walk meets */
-    uint64_t outside[MAX_OUTSIDE]; /* from here on not zeroed */
+    uint32_t next_outside; /* they are found in the order of the last walk */
+    stack_lane *lane; /* borrowed: collects the outside frames that this walk finds */
+    uint64_t outside[MAX_OUTSIDE]; /* not zeroed from here on */
     unsigned char outside_bytes[MAX_OUTSIDE][MAX_FRAME_OFFSET];
 } walk_run;
 
@@ -89,7 +89,7 @@ thread_fields_load(const walk_offsets *offsets, const unsigned char *bytes, thre
 {
     fields->next = load_u64(bytes + offsets->thread_next);
     fields->interp = load_u64(bytes + offsets->thread_interp);
-    fields->thread_id = load_u64(bytes + offsets->thread_native_id - 8); /* so in every version */
+    fields->thread_id = load_u64(bytes + offsets->thread_native_id - 8); /* at this place in every version */
     fields->native_id = load_u64(bytes + offsets->thread_native_id);
     fields->frame = load_u64(bytes + offsets->thread_frame);
     fields->base_frame = offsets->thread_base_frame != 0 ? load_u64(bytes + offsets->thread_base_frame) : 0;
@@ -98,8 +98,8 @@ thread_fields_load(const walk_offsets *offsets, const unsigned char *bytes, thre
     fields->limit = load_u64(bytes + offsets->thread_chunk + 16);
 }
 
-/* How much of the chunk to copy next time. While a thread gives a chunk back (a munmap long), its top and limit
- * are still those of that chunk: then all of the smallest chunk is copied. 0 without a chunk. */
+/* Return how much of the chunk to copy next time. While a thread frees a chunk (for as long as a munmap takes), its top
+ * and limit are still those of that chunk: then all of the smallest chunk is copied. 0 without a chunk. */
 static uint32_t
 used_bytes(const thread_fields *fields)
 {
@@ -114,15 +114,15 @@ used_bytes(const thread_fields *fields)
     return (uint32_t)(used < whole ? used : whole);
 }
 
-/* What one look at a thread gave. */
+/* What one read of a thread returned. */
 typedef struct thread_look {
     unsigned char state[MAX_THREAD_OFFSET + 32];
-    uint64_t cframe_frame; /* the current frame where has_cframe */
+    uint64_t cframe_frame; /* the current frame if has_cframe */
     thread_fields fields;
 } thread_look;
 
-/* Copy frames outside, chunk, current frame and thread state, in that order and by one call, from where the last
- * look says that they are. 0, or -1 when not all of it was readable. */
+/* Copy outside frames, chunk, current frame and thread state, in that order and in one call, from where the last read
+ * says that they are. 0, or -1 if not all of it was readable. */
 static int
 read_guess(walk_run *walk, uint64_t thread, const stack_lane *guess, thread_look *look)
 {
@@ -161,8 +161,8 @@ accept_snapshot(walk_run *walk, const stack_lane *copied, uint64_t frame, const 
     walk->walker->fields = *fields;
 }
 
-/* Look until a look was right about where to look. A thread that keeps on crossing chunks moves on faster
- * than we look: then its current frame of the look before last is taken, if it is in what was copied. */
+/* Read until the guess of where to read was right. A thread that keeps crossing chunks is faster than our reads: then
+ * the current frame of the read before the last one is used, if it is in what was copied. */
 static walk_status
 take_snapshot(walk_run *walk, uint64_t thread, stack_lane *lane)
 {
@@ -170,13 +170,12 @@ take_snapshot(walk_run *walk, uint64_t thread, stack_lane *lane)
     uint64_t frame_before = 0;
     thread_look look;
     if (walk->walker->source->pid == MEMORY_DIRECT) {
-        *lane =
-            (stack_lane){0}; /* what was there at the last sample may be unmapped now: to read it would be a crash */
+        *lane = (stack_lane){0}; /* what was there may be unmapped now: reading it would crash */
     }
     for (int tries = 0; tries < MAX_SNAPSHOT_TRIES; tries++) {
         stack_lane copied = *lane;
         if (read_guess(walk, thread, &copied, &look) < 0) {
-            /* Most often the chunk, or the frame of a generator, is no more: look where it is now. */
+            /* Most often the chunk, or the frame of a generator, no longer exists: read from where it is now. */
             copied = (stack_lane){0};
             if (read_guess(walk, thread, &copied, &look) < 0) {
                 return WALK_UNREADABLE;
@@ -199,7 +198,7 @@ take_snapshot(walk_run *walk, uint64_t thread, stack_lane *lane)
             return WALK_OK;
         }
         if (offsets->has_cframe && fields->frame == 0) {
-            return WALK_TORN; /* a thread state that is not set up, or no longer */
+            return WALK_TORN; /* a thread state that is not initialized, or no longer valid */
         }
         frame_before = is_cframe_right ? frame : 0;
     }
@@ -216,7 +215,7 @@ find_in_region(const copied_region *region, uint64_t address, uint32_t size)
     return region->bytes + (address - region->address);
 }
 
-/* Read the older chunk that holds `address`, if the next one does. 1, 0 when it does not, -1 unreadable. */
+/* Read the older chunk that contains `address`, if the next one does. 1, 0 if it does not, -1 if unreadable. */
 static int
 enter_older_chunk(walk_run *walk, uint64_t address)
 {
@@ -244,7 +243,7 @@ enter_older_chunk(walk_run *walk, uint64_t address)
     return 1;
 }
 
-/* The bytes of a frame that is in no chunk: among those guessed, or read into `buffer`. NULL when unreadable. */
+/* Return the bytes of a frame that is in no chunk: from those guessed, or read into `buffer`. NULL if unreadable. */
 static const unsigned char *
 find_outside(walk_run *walk, uint64_t address, unsigned char *buffer)
 {
@@ -261,7 +260,7 @@ find_outside(walk_run *walk, uint64_t address, unsigned char *buffer)
     return memory_read(walk->walker->source, address, buffer, walk->walker->offsets->frame_bytes) < 0 ? NULL : buffer;
 }
 
-/* The bytes of the frame at `address`: in a copy, or read into `buffer`. NULL when unreadable. */
+/* Return the bytes of the frame at `address`: from a copy, or read into `buffer`. NULL if unreadable. */
 static const unsigned char *
 find_frame(walk_run *walk, uint64_t address, unsigned char *buffer)
 {
@@ -310,8 +309,8 @@ stack_mark_name(uint64_t code)
     }
 }
 
-/* Add a frame of the walk. Once as many as are kept are there, the youngest stay, and it takes the place of the youngest
- * of the others, which are a ring. */
+/* Add a frame of the walk. Once the maximum is reached, the youngest frames stay, and the new frame replaces the
+ * youngest of the others, which form a ring. */
 static walk_status
 add_walked(stack_walker *walker, uint64_t address, uint64_t code, uint64_t instr)
 {
@@ -334,7 +333,7 @@ reverse_frames(raw_frame *frames, uint32_t n)
     }
 }
 
-/* Bring the ring of a deep stack into order, and put the mark in the place of its youngest. */
+/* Bring the ring of a deep stack into order, and replace its youngest frame by the mark. */
 static void
 close_ring(stack_walker *walker)
 {
@@ -344,12 +343,12 @@ close_ring(stack_walker *walker)
     }
     raw_frame *ring = walker->frames + YOUNGEST_KEPT;
     uint32_t size = MAX_WALKED_FRAMES - YOUNGEST_KEPT;
-    uint32_t first = (n - YOUNGEST_KEPT) % size; /* the youngest that is left */
+    uint32_t first = (n - YOUNGEST_KEPT) % size; /* the youngest that remains */
     reverse_frames(ring, first);
     reverse_frames(ring + first, size - first);
     reverse_frames(ring, size);
     ring[0] = (raw_frame){0, MARK_LEFT_OUT, n - MAX_WALKED_FRAMES + 1};
-    uint32_t n_before = n - size + 1; /* the marked frame's number counts frames that are left out */
+    uint32_t n_before = n - size + 1; /* the marked frame's number counts frames that were left out */
     if (walker->n_marked > n_before) {
         walker->n_marked -= n - MAX_WALKED_FRAMES;
     }
@@ -358,7 +357,7 @@ close_ring(stack_walker *walker)
     }
 }
 
-/* Put a frame that is none before the one at `at` (the frame that called it). Not where there is no room. */
+/* Insert a mark before the frame at `at` (the frame that called it). Does nothing if there is no room. */
 static void
 insert_mark(stack_walker *walker, uint32_t at, uint64_t mark)
 {
@@ -392,7 +391,7 @@ follow_frames(walk_run *walk)
     const walk_offsets *offsets = walker->offsets;
     unsigned char buffer[MAX_FRAME_OFFSET];
     uint64_t address = walk->frame;
-    uint64_t passed = 0; /* a frame seen before, moved at powers of two: met again means a cycle */
+    uint64_t passed = 0; /* a frame seen before, updated at powers of two: meeting it again means a cycle */
     if (address == 0) {
         return WALK_OK; /* no Python code runs in this thread */
     }
@@ -412,8 +411,8 @@ follow_frames(walk_run *walk)
         if (owner == OWNER_THREAD || owner == OWNER_GENERATOR) {
             uint64_t code = load_u64(frame + offsets->frame_code) & ~offsets->code_tag_mask;
             walk_status status = WALK_OK;
-            /* 3.14 and later clear the code of a frame that ends: copied between its end and its next use,
-             * the youngest frame was not there yet, or no longer, and its caller is the youngest. */
+            /* 3.14 and later clear the code of a frame that ends. If the youngest frame was copied between its end and
+             * its next use, it had not begun or had ended, and its caller is the youngest. */
             if (code != 0 || walker->n_frames != 0) {
                 status = add_walked(walker, address, code, load_u64(frame + offsets->frame_instr));
             }
@@ -457,7 +456,7 @@ stack_walk(stack_walker *walker, uint64_t thread, stack_lane *lane)
         status = follow_frames(&walk);
     }
     if (walker->offsets->root == ROOT_BY_THREAD_OWNER && walker->n_frames != 0) {
-        walker->entered = walker->entered_first = walker->fields.frame; /* the _PyCFrame of the loop */
+        walker->entered = walker->entered_first = walker->fields.frame; /* the loop's _PyCFrame */
     }
     if (status == WALK_OK) {
         close_ring(walker);

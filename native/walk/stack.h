@@ -1,5 +1,5 @@
-/* The stack walk: from a thread state to its frames, over memory that changes meanwhile. Plain C: no Python.h.
- * One `stack_walker` belongs to one sampling thread; one `stack_lane` to each thread that is sampled. */
+/* The stack walk: from a thread state to its frames, in memory that changes meanwhile. Plain C: no Python.h. Each
+ * sampling thread has one `stack_walker`, and each sampled thread one `stack_lane`. */
 #ifndef FOOTFALL_WALK_STACK_H
 #define FOOTFALL_WALK_STACK_H
 
@@ -7,24 +7,25 @@
 #include "walk/offsets.h"
 #include "walk/raw_frame.h"
 
-/* Frames that are kept of one stack. */
+/* The number of frames that are kept of one stack. */
 #define MAX_STACK_FRAMES 65536u
-/* Of a walk: with callers of tasks and marks a stack may be longer. Of a deeper one the youngest frames and the oldest are
- * kept, with MARK_LEFT_OUT between them: the oldest are the same at each look, and so are, in a recursion, the youngest. */
+/* The number of frames in a walk: with callers of tasks and marks a stack may become longer. Of a deeper one the
+ * youngest frames and the oldest are kept, with MARK_LEFT_OUT between them: the oldest are the same in each sample, and
+ * so are, in a recursion, the youngest. */
 #define MAX_WALKED_FRAMES 61440u
 #define YOUNGEST_KEPT 1024u
-/* A cycle through damaged frames ends here. */
+/* Ends the walk of a cycle through damaged frames. */
 #define MAX_WALK_STEPS (1u << 23)
 
-/* In the place of a code object's address, as MARK_COLLECTOR. */
-#define MARK_LEFT_OUT ((uint64_t)32) /* frames of a stack that is too deep to be kept; in `instr` how many */
+/* Instead of a code object's address, as MARK_COLLECTOR. */
+#define MARK_LEFT_OUT ((uint64_t)32) /* frames of a stack that is too deep to be kept; `instr` is their number */
 #define MARK_NOT_READ ((uint64_t)48) /* a stack that could not be read */
 
-/* The name of a mark; NULL of what is none. */
+/* The name of a mark; NULL for anything else. */
 const char *stack_mark_name(uint64_t code);
 
-/* CPython takes data-stack chunks of 16 KiB, doubled for a function with very many locals. Frames in a
- * greater chunk are read one by one. */
+/* CPython allocates data-stack chunks of 16 KiB, doubled for a function with very many locals. Frames in a larger chunk
+ * are read one by one. */
 #define MAX_CHUNK_BYTES (1u << 18)
 #define MAX_THREADS 4096u
 
@@ -40,12 +41,12 @@ typedef struct thread_fields {
     uint64_t limit;
 } thread_fields;
 
-/* Frames outside of the data stack (shims on the C stack, generators) that are guessed in one call. */
+/* How many frames outside the data stack (shims on the C stack, generators) are read ahead in one call. */
 #define MAX_OUTSIDE 32u
 
 #define MAX_EXTRA_SPANS 4
 
-/* What the last walk of a thread found, as a guess that saves system calls in the next. */
+/* What the last walk of a thread found, used as a guess that saves system calls in the next. */
 typedef struct stack_lane {
     uint64_t chunk;
     uint64_t cframe;
@@ -59,36 +60,37 @@ typedef struct stack_walker {
     const walk_offsets *offsets; /* borrowed */
     raw_frame *frames; /* owned: leaf first */
     uint32_t n_frames;
-    uint32_t n_walked; /* by the walk that is under way; more than are kept of a deep stack */
+    uint32_t n_walked; /* by the current walk; for a deep stack, more than are kept */
     uint32_t room;
-    int is_fixed; /* no more room is made: a signal handler must not allocate */
+    int is_fixed; /* no more room is allocated: a signal handler must not */
     memory_span extra[MAX_EXTRA_SPANS]; /* read by the same call as a stack, before it */
     int n_extra;
     collector_watch collector;
-    uint64_t mark; /* address of a frame to look out for, 0 = none */
-    uint32_t n_marked; /* frames of the last walk up to that one, itself included; 0 = it was not met */
+    uint64_t mark; /* address of a frame to look for, 0 = none */
+    uint32_t n_marked; /* frames of the last walk up to that one, inclusive; 0 = it was not found */
     uint64_t entered; /* where on the C stack the last walk's youngest evaluation loop is; 0 = no Python code runs */
-    uint64_t entered_first; /* and its oldest, as far as that is known (3.11: the youngest) */
-    thread_fields fields; /* of the thread, as of the last walk that was OK */
+    uint64_t entered_first; /* and its oldest, if that is known (3.11: the youngest) */
+    thread_fields fields; /* the thread's, from the last successful walk */
     unsigned char *chunk; /* owned, MAX_CHUNK_BYTES: the thread's current chunk */
     unsigned char *older; /* owned, MAX_CHUNK_BYTES: the older chunk that the walk is in */
 } stack_walker;
 
-/* `interp` and `gil_address` are the interpreter whose garbage collector is marked in stacks; 0: it is not. */
+/* `interp` and `gil_address` identify the interpreter whose garbage collector is marked in stacks; 0: no marks. */
 walk_status stack_walker_open(stack_walker *walker, const memory_source *source, const walk_offsets *offsets,
                               uint64_t interp, uint64_t gil_address);
-/* Make all the room that a walk may need, now. WALK_OK or WALK_NO_MEMORY. */
+/* Allocate all the room that a walk may need, now. WALK_OK or WALK_NO_MEMORY. */
 walk_status stack_walker_fix(stack_walker *walker);
 void stack_walker_close(stack_walker *walker);
 
-/* Take the fields that we need out of thread_bytes bytes of a thread state. */
+/* Load the fields that we need from thread_bytes bytes of a thread state. */
 void thread_fields_load(const walk_offsets *offsets, const unsigned char *bytes, thread_fields *fields);
 
-/* Walk one thread's stack into walker->frames (n_frames may be 0: no Python code runs there).
- * WALK_OK, WALK_TORN, WALK_UNREADABLE or WALK_NO_MEMORY. */
+/* Walk one thread's stack into walker->frames (n_frames may be 0: no Python code runs there). Returns WALK_OK,
+ * WALK_TORN, WALK_UNREADABLE or WALK_NO_MEMORY. */
 walk_status stack_walk(stack_walker *walker, uint64_t thread, stack_lane *lane);
 
-/* Add a frame behind the outermost one; `address` is 0 for what is no frame of the walk. WALK_OK; WALK_TORN when there is no room for more; WALK_NO_MEMORY. */
+/* Add a frame behind the outermost one; `address` is 0 if it is not a frame of the walk. WALK_OK; WALK_TORN if there is
+ * no room for more; WALK_NO_MEMORY. */
 walk_status stack_walker_add(stack_walker *walker, uint64_t address, uint64_t code, uint64_t instr);
 
 #endif

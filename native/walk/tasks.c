@@ -1,4 +1,4 @@
-/* tasks.c owns the decoding of asyncio's tasks and of the coroutines that they run out of raw memory. */
+/* tasks.c decodes asyncio's tasks and the coroutines that they run from raw memory. */
 #include "walk/tasks.h"
 
 #include "walk/memory.h"
@@ -29,7 +29,7 @@ enum debug_word {
 #define MAX_SET_SLOTS 65536u
 #define SET_SLOT_BYTES 16u /* key, hash */
 #define SLOTS_PER_READ 64u
-#define NO_HASH UINT64_MAX /* of a slot that was emptied */
+#define NO_HASH UINT64_MAX /* of a slot that was cleared */
 #define FLAG_IS_LONG (1u << 24) /* tp_flags */
 #define FLAG_IS_TEXT (1u << 28)
 #define LONG_DIGIT_BITS 30
@@ -37,7 +37,7 @@ enum debug_word {
 #define LONG_SIGN(tag) ((tag) & 3u) /* 0 = positive */
 #define OBJECT_HEAD_BYTES 24u /* up to the first field behind the type */
 #define FIRST_ROOM 64u
-/* Futures between a task and one that waits for it, one waiting for the other. */
+/* How many futures, one waiting for the other, may be between a task and one that waits for it. */
 #define MAX_FUTURES_DEPTH 8u
 
 walk_status
@@ -147,7 +147,7 @@ tasks_read_list(task_reader *reader, uint64_t head)
     if (memory_read(reader->source, head + reader->at.list_next, &at, sizeof at) < 0) {
         return WALK_UNREADABLE;
     }
-    while (at != head && at != 0) { /* 0: a thread state that is not set up */
+    while (at != head && at != 0) { /* 0: a thread state that is not initialized */
         if (reader->n_tasks == MAX_TASKS || at < reader->task_node) {
             return WALK_TORN;
         }
@@ -159,7 +159,7 @@ tasks_read_list(task_reader *reader, uint64_t head)
         if (status != WALK_OK) {
             return status;
         }
-        /* One that has left the list, or whose memory is something else's by now, is not in its place. */
+        /* A task that has left the list, or whose memory has been reused, is not at its place. */
         if (!task->is_task || task->previous != previous) {
             return WALK_TORN;
         }
@@ -170,7 +170,7 @@ tasks_read_list(task_reader *reader, uint64_t head)
     return WALK_OK;
 }
 
-/* A generator of any kind, up to the end of its frame's fixed part. */
+/* A generator of any kind, up to the end of the fixed part of its frame. */
 typedef struct generator_copy {
     unsigned char bytes[MAX_OBJECT_OFFSET + MAX_FRAME_OFFSET];
 } generator_copy;
@@ -183,7 +183,7 @@ is_generator_type(const task_reader *reader, uint64_t type)
                || type == reader->tables.async_generator_type);
 }
 
-/* Read the generator at `address`, or the one that the object there stands for. WALK_TORN when it is none. */
+/* Read the generator at `address`, or the one that the object there wraps. WALK_TORN if it is none. */
 static walk_status
 read_generator(const task_reader *reader, uint64_t address, generator_copy *copy)
 {
@@ -247,7 +247,8 @@ task_read_frames(task_reader *reader, const task_fields *task, enum task_state *
     while (reader->n_frames < MAX_STACK_FRAMES) {
         walk_status status = read_generator(reader, address, &copy);
         if (status != WALK_OK) {
-            /* The innermost waits for a future, or another awaitable; a whole task may be another language's. */
+            /* The innermost waits for a future, or another awaitable; a task's whole coroutine may be in another
+             * language. */
             return reader->n_frames != 0 || status == WALK_TORN ? WALK_OK : status;
         }
         int frame_state = (signed char)copy.bytes[at->gen_state];
@@ -268,7 +269,7 @@ task_read_frames(task_reader *reader, const task_fields *task, enum task_state *
             return WALK_NO_MEMORY;
         }
         if (frame_state != at->state_waits[0] && frame_state != at->state_waits[1]) {
-            return WALK_OK; /* it has not begun, or yields to nobody that we know */
+            return WALK_OK; /* it has not begun, or yields to an unknown caller */
         }
         uint64_t top = load_u64(frame + at->frame_stackpointer) & ~offsets->code_tag_mask;
         uint64_t awaited = 0;
@@ -280,7 +281,7 @@ task_read_frames(task_reader *reader, const task_fields *task, enum task_state *
     return WALK_TORN; /* a cycle */
 }
 
-/* Follow who waits, past futures: a task is one of those found, a future is replaced by who waits for it. */
+/* Follows what waits, past futures: a task is one of those found, a future is replaced by what waits for it. */
 typedef struct awaiter_search {
     const task_reader *reader;
     uint64_t *found;
@@ -361,7 +362,7 @@ task_awaiters(const task_reader *reader, const task_fields *task, uint64_t *awai
     return search.n_found;
 }
 
-/* The value of a positive int of at most two digits, -1 of others. */
+/* The value of a positive int of at most two digits, -1 for others. */
 static int64_t
 read_number(const task_reader *reader, const unsigned char *object)
 {
@@ -377,7 +378,7 @@ read_number(const task_reader *reader, const unsigned char *object)
     return value < (uint64_t)1 << 2 * LONG_DIGIT_BITS ? (int64_t)value : -1;
 }
 
-/* Of a name that was made of a number, as Task-17 is once somebody asked for it. */
+/* The number in a name that was made from a number, such as Task-17 once somebody asked for it. */
 static int64_t
 number_in_name(const char *name)
 {
@@ -407,7 +408,7 @@ task_read_name(const task_reader *reader, const task_fields *task, char name[MAX
         return WALK_TORN;
     }
     uint32_t tag_end = reader->at.long_tag + 8;
-    uint32_t digits_end = reader->at.long_digits + 8; /* two of them */
+    uint32_t digits_end = reader->at.long_digits + 8; /* of two digits */
     if (memory_read(reader->source, task->name, object, tag_end > digits_end ? tag_end : digits_end) < 0) {
         return WALK_UNREADABLE;
     }

@@ -1,21 +1,21 @@
-/* asyncio's tasks, as the interpreter's own lists have them (CPython 3.14 and later): what waits for what, the frames
- * of a coroutine that waits, names. Plain C: no Python.h.
- * One `task_reader` belongs to one thread. Tasks come and go while they are read: whatever does not fit is WALK_TORN. */
+/* asyncio's tasks, from the interpreter's own lists (CPython 3.14 and later): which waits for which, the frames of a
+ * waiting coroutine, names. Plain C: no Python.h. One `task_reader` belongs to one thread. Tasks come and go while they
+ * are read: anything inconsistent is WALK_TORN. */
 #ifndef FOOTFALL_WALK_TASKS_H
 #define FOOTFALL_WALK_TASKS_H
 
 #include "walk/code.h"
 #include "walk/stack.h"
 
-/* As many as CPython's own reader takes; a list that goes on is damaged. */
+/* As many as CPython's own reader accepts; a longer list is damaged. */
 #define MAX_TASKS 65536u
 #define MAX_TASK_BYTES 1024u
 #define MAX_AWAITERS 4096u
-/* From a task to the outermost that waits for it. */
+/* From a task to the outermost one that waits for it. */
 #define MAX_AWAITER_DEPTH 1024u
 #define MAX_TASK_NAME_BYTES 1024u
 
-/* Where the tables are in the process: the section .AsyncioDebug of _asyncio, and types; 0 = not known. */
+/* The addresses of the tables in the process: the section .AsyncioDebug of _asyncio, and types; 0 = not known. */
 typedef struct task_tables {
     uint64_t debug;
     uint64_t coroutine_type;
@@ -29,7 +29,7 @@ typedef struct task_fields {
     uint64_t name;
     uint64_t coroutine;
     uint64_t awaited_by; /* a task or future, or a set of them; 0 = none */
-    uint64_t next; /* node of the list */
+    uint64_t next; /* node in the list */
     uint64_t previous;
     int is_task; /* else a future, which has only awaited_by */
     int is_awaited_by_set;
@@ -53,7 +53,7 @@ typedef struct task_reader {
     raw_frame *frames; /* owned: of the task that was read last, outermost first */
     uint32_t n_frames;
     uint32_t frames_room;
-    task_fields *tasks; /* owned: of the list that was read last */
+    task_fields *tasks; /* owned: the list that was read last */
     uint32_t n_tasks;
     uint32_t tasks_room;
 } task_reader;
@@ -64,7 +64,7 @@ enum task_state {
     TASK_ENDED,
 };
 
-/* WALK_OK; WALK_UNREADABLE; WALK_UNKNOWN when there are no such tables. */
+/* WALK_OK; WALK_UNREADABLE; WALK_UNKNOWN if there are no such tables. */
 walk_status task_reader_open(task_reader *reader, const memory_source *source, const walk_offsets *offsets,
                              uint64_t runtime, const task_tables *tables);
 void task_reader_close(task_reader *reader);
@@ -72,19 +72,21 @@ void task_reader_close(task_reader *reader);
 /* The task that a thread runs, 0 = none. */
 walk_status task_running(const task_reader *reader, uint64_t thread, uint64_t *task);
 walk_status task_read(const task_reader *reader, uint64_t address, task_fields *task);
-/* The address of the frame of a task's coroutine, 0 when that is none of the interpreter's own. */
+/* The address of the frame of a task's coroutine, 0 if that is not one of the interpreter's own kinds. */
 uint64_t task_frame(const task_reader *reader, const task_fields *task);
 
-/* Read the list at `head` into reader->tasks. The tasks before what is torn or not readable are there. */
+/* Read the list at `head` into reader->tasks. On WALK_TORN or WALK_UNREADABLE it contains the tasks before that
+ * point. */
 walk_status tasks_read_list(task_reader *reader, uint64_t head);
 
-/* Read the frames of a task that waits into reader->frames, and its state. One that is not begun has one frame. */
+/* Read the frames of a waiting task into reader->frames, and its state. A task that has not begun has one frame. */
 walk_status task_read_frames(task_reader *reader, const task_fields *task, enum task_state *state);
 
-/* The tasks that wait for one, through futures, in no order. Their number, at most `room`; what is torn is left out. */
+/* Find the tasks that wait for a task, also through futures, unordered. Returns their number, at most `room`; what is
+ * torn is left out. */
 uint32_t task_awaiters(const task_reader *reader, const task_fields *task, uint64_t *awaiters, uint32_t room);
 
-/* Read a name as UTF-8, with a NUL. A task that nobody named has a number, which is -1 for others. */
+/* Read a name as UTF-8, with a NUL. A task that nobody named has a number; for others the number is -1. */
 walk_status task_read_name(const task_reader *reader, const task_fields *task, char name[MAX_TASK_NAME_BYTES],
                            int64_t *number);
 

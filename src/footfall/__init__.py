@@ -1,9 +1,9 @@
 """footfall: what ran and where the time went, from one run of any command.
 
-PYTEST_DONT_REWRITE: pytest need not look for assertions here, nor warn that it comes too late to.
+PYTEST_DONT_REWRITE: pytest need not rewrite assertions here, nor warn that this package was imported too early.
 """
 
-if __doc__ is None:  # under -OO; pytest would warn of us, which some projects take for an error
+if __doc__ is None:  # under -OO; pytest would warn about us, which some projects treat as an error
     __doc__ = "PYTEST_DONT_REWRITE"
 
 TYPE_CHECKING = False
@@ -32,7 +32,7 @@ __all__ = [
 
 
 def __getattr__(name: str) -> object:
-    """Load the API when it is asked for: measured processes import this package and pay for nothing else."""
+    """Load the API on first use: measured processes import this package and must pay for nothing else."""
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from footfall.api import measuring as api

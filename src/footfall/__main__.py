@@ -10,9 +10,9 @@ _EXIT_ENVIRONMENT = 3
 
 
 def main(is_as_coverage: bool = False, arguments: list[str] | None = None) -> None:
-    """Load the command line, run it, the process's own without `arguments`, and exit."""
+    """Run the command line with `arguments`, by default those of the process, and exit."""
     handler = getsignal(SIGINT)
-    if handler is default_int_handler:  # whoever ignores the signal goes on doing so
+    if handler is default_int_handler:  # a process that ignores the signal goes on ignoring it
         signal(SIGINT, SIG_DFL)
     try:
         from footfall.cli.main import main as run
@@ -33,9 +33,10 @@ def main(is_as_coverage: bool = False, arguments: list[str] | None = None) -> No
 
 
 def _end_coverage_of_this_process() -> None:
-    """Stop coverage.py, or our classes in its place, where COVERAGE_PROCESS_START has every process measured: this too.
+    """Stop coverage.py, or our classes in its place, if COVERAGE_PROCESS_START has every process measured, this one
+    too.
 
-    It would leave a data file of footfall's own code, which `combine` takes for the project's.
+    It would leave a data file about footfall's own code, which `combine` would take for the project's.
     """
     startup = getattr(sys.modules.get("coverage.control"), "process_startup", None)
     measuring = getattr(startup, "coverage", None)
@@ -51,7 +52,7 @@ def _end_coverage_of_this_process() -> None:
 
 
 def as_coverage() -> None:
-    """Stand in for the command `coverage`: `main` with coverage.py's defaults."""
+    """Stand in for the `coverage` command: `main` with coverage.py's defaults."""
     main(is_as_coverage=True)
 
 

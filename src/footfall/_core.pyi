@@ -1,4 +1,4 @@
-"""The C core: what runs inside the measured process. CPython only; a test holds this file against the module."""
+"""The C core: what runs inside the measured process. CPython only; a test compares this file with the module."""
 
 from collections.abc import Callable
 from types import CodeType, FrameType
@@ -9,19 +9,19 @@ from footfall.observe.file_tracers.files import FileTracers
 _Result = TypeVar("_Result")
 
 def is_main_interpreter() -> bool:
-    """Whether this is the process's first interpreter."""
+    """Return whether this is the process's first interpreter."""
 
 def record_open(directory: bytes, engine: int, flags: int, cwd: bytes, executable: bytes, /) -> None:
-    """Open this process's record file in the run directory. Raises OSError when it cannot be created."""
+    """Open this process's record file in the run directory. Raises OSError if it cannot be created."""
 
 def record_after_fork() -> None:
     """Give a forked child a record file of its own."""
 
 def record_message(slug: str, text: str, /) -> bool:
-    """Keep a message in the record file, when one is open."""
+    """Write a message to the record file, if one is open; return whether it could be written."""
 
 def record_imported(path: str, absolute_path: str, /) -> None:
-    """Note a file whose module was imported before measuring began."""
+    """Record a file whose module was imported before measuring began."""
 
 def record_close() -> bytes | None:
     """Close a record file that was opened late (flag 2) and return its directory, else None.
@@ -32,44 +32,44 @@ def record_close() -> bytes | None:
 def monitoring_start(tool_id: int, decide: Callable[[str], str | None], with_branches: bool, /) -> None:
     """Measure every code object whose file `decide(co_filename)` gives a path for.
 
-    Only where there is sys.monitoring, as the function below.
+    Only available with sys.monitoring, like the next function.
     """
 
 def monitoring_stop() -> None:
-    """Record no more. The caller takes the tool's callbacks away first."""
+    """Stop recording. The caller removes the tool's callbacks first."""
 
 def captures_arm(code: CodeType, /) -> bool:
-    """Let the probes in a module's code be seen by captures; nothing is recorded. True when it has some."""
+    """Let captures see the probes in a module's code; nothing is recorded. True if it has any."""
 
 def captures_begin(news: list[Any], is_full: bool, /) -> int:
     """Begin a series of captures: what its blocks reach is appended to the list `news` as (Events, number), once."""
 
 def captures_end(series: int, /) -> None:
-    """End a series: its number is free again."""
+    """End a series and free its number."""
 
 def captures_exchange(code: CodeType, inner: CodeType, with_probes: CodeType, /) -> None:
-    """Let code that is running, and so stays, make functions of `with_probes` where it made them of `inner`."""
+    """Make code that is running, which therefore stays, create functions of `with_probes` instead of `inner`."""
 
 def captures_forget(series: int, /) -> None:
-    """Let all probes that are in the news of a series be new for it again."""
+    """Make all probes in the news of a series new for it again."""
 
 def captures_events(code: CodeType, /) -> Any:
-    """Return the Events object of the probes in code, None when it has none."""
+    """Return the Events object of the probes in code, None if it has none."""
 
 def captures_modules(on_module: Callable[[Any, str, str], object], /) -> list[tuple[Any, str, str]]:
     """Return (Events, header, co_filename) of each module with probes; `on_module` is called for each new one."""
 
 def captures_want(series: int, events: Any, /) -> bool:
-    """Let a series know of a module's probes, those that were taken out too. True when it will."""
+    """Report a module's probes, including removed ones, to a series from now on. True if that is possible."""
 
 def probes_arm(code: CodeType, where: str | Callable[[str], str | None], /) -> bool:
-    """Let the probes in a module's code record. True when it has some and they do now."""
+    """Make the probes in a module's code record. True if it has any and they record now."""
 
 def probes_hook_main(code_for: Callable[[CodeType, dict[str, object]], object], /) -> None:
-    """Run `code_for(code, globals)` in place of the main script's code, unless it gives none."""
+    """Run the result of `code_for(code, globals)` in place of the main script's code, if there is one."""
 
 def probes_rearm() -> int:
-    """Put all probes that were taken out back in. Return how many."""
+    """Put all removed probes back. Return how many there were."""
 
 def probes_wrap(
     plain_compile: Callable[..., Any],
@@ -80,7 +80,7 @@ def probes_wrap(
     on_plain: Callable[[CodeType, dict[str, object] | None], CodeType | bool | None],
     /,
 ) -> tuple[Callable[..., Any], Callable[..., Any], Callable[..., Any]]:
-    """Return look-alikes of compile, exec and eval."""
+    """Return wrappers of compile, exec and eval."""
 
 def probes_wrap_loads(
     plain_loads: Callable[..., Any],
@@ -89,83 +89,83 @@ def probes_wrap_loads(
     decide: Callable[[str], str | None],
     /,
 ) -> tuple[Callable[..., Any], Callable[..., Any]]:
-    """Return look-alikes of marshal.loads and marshal.load that let probes record in copies of code."""
+    """Return wrappers of marshal.loads and marshal.load that make probes record in copies of code."""
 
 def settrace_ask_again(filename: str, /) -> None:
-    """Forget what was decided about a file, for code of it that has not run yet."""
+    """Forget the decision about a file, for code of it that has not run yet."""
 
 def settrace_start(
     decide: Callable[[str], Any], with_arcs: bool, only_new: bool, traced_frames: TracedFrames | None, /
 ) -> None:
     """Trace all threads; measure files for which `decide(co_filename)` gives a path.
 
-    Where it gives a TracedFile, `traced_frames` record it.
+    If it gives a TracedFile, `traced_frames` record it.
     """
 
 class TracedFrames:
-    """Frames of files that plugins of coverage.py measure; `traced_frames` makes it."""
+    """The frames of files that plugins of coverage.py measure; created by `traced_frames`."""
 
     def __new__(cls) -> Never:
-        """There is no other way to make one."""
+        """Raise TypeError: there is no other way to create one."""
 
     def switch_off(self, plugin: object, /) -> None:
-        """Drop the results of a plugin that has failed, and ask it no more."""
+        """Drop the results of a plugin that has failed, and do not ask it again."""
 
 def traced_frames_monitor(
     frames: TracedFrames, tool_id: int, local_events: int, global_events: int, /
 ) -> dict[str, Callable[..., Any]]:
-    """Return the callbacks of a tool of sys.monitoring, by the names of their events.
+    """Return the callbacks of a sys.monitoring tool, by the names of their events.
 
-    PY_START is to be on everywhere. The events are switched on when the first frame of a file counts, the local
-    ones in each code object of which one does.
+    PY_START must be enabled everywhere. The other events are enabled when the first frame of a file is measured, the
+    local ones in each code object of which one is.
     """
 
 def traced_frames(files: FileTracers, undecided: object, with_arcs: bool, /) -> TracedFrames:
     """Return the frames of the files that `files` finds; it knows none yet.
 
-    `undecided` is what its `look_up` returns where it can't tell. A record file must be open.
+    `undecided` is what its `look_up` returns if it can't tell. A record file must be open.
     """
 
 def settrace_stop() -> None:
-    """Trace no thread any more. Does nothing when the engine does not run."""
+    """Stop tracing all threads. Does nothing if the engine is not running."""
 
 def settrace_wrap_thread(function: Callable[..., Any], /) -> Callable[..., Any]:
-    """Return a look-alike of `function` that, as a thread's, is traced while the engine runs."""
+    """Return a wrapper of `function` that, when run by a thread, is traced while the engine runs."""
 
 def children_wrap(
     plain: Callable[..., Any], change: Callable[..., Any] | None, after: Callable[..., Any] | None, /
 ) -> Callable[..., Any]:
-    """Return a look-alike of a function, or of what else can be called, that passes its arguments through `change`."""
+    """Return a wrapper of a function, or of another callable, that passes its arguments through `change`."""
 
 def context_bind(label: str, /) -> None:
-    """The running thread or task, and those that it starts from now on, belong to the context `label`."""
+    """Bind the running thread or task, and those that it starts from now on, to the context `label`."""
 
 def context_wrap_thread(function: Callable[..., Any], /) -> Callable[..., Any]:
-    """Return a look-alike of `function` that runs in the label that the caller is bound to now."""
+    """Return a wrapper of `function` that runs in the context that the caller is bound to now."""
 
 def function_contexts_start(label_of: Callable[..., str | None], is_waiting: bool, /) -> None:
-    """Let functions named test* and runTest begin the context `label_of(code, globals[, self])`, None for none.
+    """Let functions named test* and runTest begin the context `label_of(code, globals[, self])`; None begins none.
 
-    `is_waiting` when what evaluates frames now gives way of itself. RuntimeError in a further interpreter.
+    `is_waiting`: what evaluates frames now will give way by itself. Raises RuntimeError in a further interpreter.
     """
 
 def function_contexts_trace(label_of: Callable[[FrameType], str | None], /) -> None:
-    """Let frames begin the context `label_of(frame)`, None for none, as the engine settrace tells of them."""
+    """Let frames begin the context `label_of(frame)`, as the engine settrace reports them; None begins none."""
 
 def function_contexts_look() -> None:
-    """A thread is about to start: see its frames, also where the present one is in a test."""
+    """Prepare for a thread that is about to start: see its frames, even if the present one is in a test."""
 
 def function_contexts_stop() -> None:
-    """Let no function begin a context any more. Does nothing when none does."""
+    """Stop functions from beginning contexts. Does nothing if none do."""
 
 def context_label() -> str:
-    """The context of what runs in this process now; "" is none, as when no record file is open."""
+    """Return the process's present context; "" is none, also if no record file is open."""
 
 def context_switch(label: str, /) -> bool:
-    """All that runs from now on belongs to the context, samples too. False when no record file is open."""
+    """Put everything that runs from now on into the context, samples too. False if no record file is open."""
 
 def context_switch_samples(label: str, /) -> bool:
-    """The same for samples only."""
+    """Do the same for samples only."""
 
 def sampler_start(
     path: str,
@@ -180,25 +180,25 @@ def sampler_start(
     """Sample all threads into a new file from a native thread. Raises OSError, PermissionError."""
 
 def sampler_open_fallback(path: str, interval_ns: int, seed: int = 0) -> None:
-    """As sampler_start, but the caller's own thread takes the samples by sampler_take()."""
+    """Do the same as sampler_start, but the caller's own thread takes the samples by sampler_take()."""
 
 def sampler_take() -> bool:
-    """Take one sample of every thread but the caller's. False when the log has ended."""
+    """Take one sample of every thread except the caller's. False if the log has ended."""
 
 def sampler_stop() -> None:
-    """Stop sampling and close the log. Does nothing when no sampler runs."""
+    """Stop sampling and close the log. Does nothing if no sampler is running."""
 
 def sampler_stats() -> dict[str, int]:
-    """What the running sampler has counted; empty when none runs. Times in nanoseconds."""
+    """Return what the running sampler has counted; empty if none is running. Times are in nanoseconds."""
 
 def sampler_set_context(context_id: int) -> None:
-    """Give samples from now on this context (an id of the record file)."""
+    """Put samples from now on into this context (an id of the record file)."""
 
 def sampler_before_fork() -> None:
-    """End the native thread for the time of a fork."""
+    """End the native thread for the duration of a fork."""
 
 def sampler_after_fork_parent() -> None:
-    """Go on sampling after sampler_before_fork()."""
+    """Continue sampling after sampler_before_fork()."""
 
 def sampler_after_fork_child() -> None:
     """Forget the parent's sampler without touching its log."""
@@ -216,10 +216,10 @@ class CaptureSeries:
     is_simple: bool
     def __new__(cls, places: list[Any], number: int) -> CaptureSeries: ...
     def hold_tool(self, get_tool: Callable[[int], object], tool_id: int, /) -> None:
-        """Let blocks be simple only while `get_tool(tool_id)` gives the very object that it does now."""
+        """Let blocks be simple only while `get_tool(tool_id)` returns the very object that it returns now."""
 
 class CaptureBlock:
-    """Where in its series' places a block began and ended (-1 while it is open). True calls `_has_found`."""
+    """Where in its series' places a block began and ended (-1 while it is open). Its truth value calls `_has_found`."""
 
     _series: CaptureSeries
     _known: Any
@@ -230,7 +230,7 @@ class CaptureBlock:
     def __new__(cls) -> CaptureBlock: ...
 
 class CaptureGate:
-    """Begins and ends blocks. Where its series is not simple it calls `_enter()`, which calls `_begin()`."""
+    """Begins and ends blocks. If its series is not simple it calls `_enter()`, which calls `_begin()`."""
 
     _series: CaptureSeries
     _known: Any
@@ -239,10 +239,10 @@ class CaptureGate:
     def __enter__(self) -> Any: ...
     def __exit__(self, kind: object, error: object, traceback: object, /) -> None: ...
     def _begin(self) -> Any:
-        """Begin a block at whose end `_exit` is called with it."""
+        """Begin a block; at its end, `_exit` is called with it."""
 
 class RemoteSampler:
-    """Samples the threads of all interpreters of another process. Raises OSError and its kin, ValueError."""
+    """Samples the threads of all interpreters of another process. Raises OSError and its subclasses, ValueError."""
 
     def __new__(
         cls,
@@ -265,25 +265,27 @@ class RemoteSampler:
         """Stop sampling and close the log."""
 
     def stats(self) -> dict[str, int]:
-        """What was counted so far; `end` says why sampling ended by itself: 1 process gone, 2 lost, 3 forbidden."""
+        """Return the counts so far; `end` says why sampling ended by itself: 1 process gone, 2 lost, 3 forbidden."""
 
     def interpreters(self) -> list[tuple[int, int, int]]:
-        """Addresses and ids of the process's interpreters, and where the GIL of each has its last holder."""
+        """Return the interpreters' addresses and ids, and where the GIL of each has its last holder."""
 
     def stacks(self) -> list[_Look]:
-        """(pthread_t, native id there, thread id here, holds the GIL, frames, interpreter, entered) of all threads."""
+        """Return (pthread_t, native id there, thread id here, holds the GIL, frames, interpreter, entered) of all
+        threads.
+        """
 
     def stacks_and_tasks(self) -> tuple[list[_Look], list[tuple[int, list[_Task] | None]]]:
-        """And each interpreter's asyncio tasks: (address, name, pthread_t or 0, state, awaiters, frames, n)."""
+        """Also return each interpreter's asyncio tasks: (address, name, pthread_t or 0, state, awaiters, frames, n)."""
 
 def call_with_room(function: Callable[[], _Result], /) -> _Result:
     """Call the function in a native thread where it may recurse 50,000 levels further.
 
-    Raises RecursionError where no such thread can be had.
+    Raises RecursionError if no such thread can be created.
     """
 
 def unseen(function: Callable[..., _Result], /, *arguments: object) -> _Result:
-    """Call the function while signals wait; trace and profile functions see none of its frames."""
+    """Call the function while signals are held back; trace and profile functions see none of its frames."""
 
 def read_memory(pid: int, address: int, size: int, /) -> bytes:
     """Read another process's memory. Raises PermissionError, ProcessLookupError, OSError."""

@@ -1,3 +1,3 @@
 VERSION = "0.1.0"
 WRITER = f"footfall {VERSION}"
-"""As reports name what wrote them."""
+"""How reports name the tool that wrote them."""

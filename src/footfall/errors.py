@@ -14,19 +14,19 @@ EXIT_ENVIRONMENT = 3
 
 
 def describe_error(error: BaseException) -> str:
-    """Return the name and the text of an error of others, as in `ValueError: no`. An empty text is left out.
+    """Return the name and the text of someone else's error, as in `ValueError: no`. An empty text is left out.
 
-    Nothing that their own methods raise gets out.
+    Exceptions raised by the error's own methods are swallowed.
     """
     try:
         text = str(error)
-    except Exception:  # of a class that can't be printed
+    except Exception:  # its class can't be printed
         text = ""
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 
 class FootfallError(Exception):
-    """Something the user can mend. `help` says what to try next, as a command where there is one."""
+    """Something the user can fix. `help` says what to try next, as a command where there is one."""
 
     exit_code = EXIT_ENVIRONMENT
 
@@ -42,6 +42,6 @@ class FootfallError(Exception):
 
 
 class UsageError(FootfallError):
-    """The command line or a configuration file asks for something that cannot be."""
+    """The command line or a configuration file asks for something impossible."""
 
     exit_code = EXIT_USAGE

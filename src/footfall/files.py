@@ -1,8 +1,9 @@
-"""The file system by the functions that were there when measuring began, whatever the program replaces afterwards.
+"""File system access through the functions that were there when measuring began, whatever the program replaces later.
 
-Tests run their program on another file system (pyfakefs replaces `os` and `open` in every module), or forbid calls that
-block (blockbuster): neither must reach what footfall looks up and keeps, nor fail in the program by it. So nothing here
-is found by a name that they know: not `os`, not `open`, not a function of `posix` in a module's globals.
+Tests run their program on another file system (pyfakefs replaces `os` and `open` in every module), or forbid blocking
+calls (blockbuster). Neither may affect what footfall looks up and keeps, or make the program fail because of it. So
+this module finds nothing by a name that such tools know: not `os`, not `open`, not a function of `posix` in a module's
+globals.
 """
 
 import posix
@@ -64,12 +65,12 @@ _KEPT = _Functions()
 
 
 def now_ns() -> int:
-    """Return the time of day that files get."""
+    """Return the current time as file timestamps record it."""
     return _KEPT.now_ns()
 
 
 def current_directory() -> str:
-    """Return the working directory; "/" when it was removed, for a relative name means nothing then."""
+    """Return the working directory; "/" if it was removed, because relative names mean nothing then."""
     try:
         return _KEPT.getcwd()
     except OSError:
@@ -77,12 +78,12 @@ def current_directory() -> str:
 
 
 def file_state(path: str) -> "stat_result":
-    """Return what `os.stat` gives. Raises OSError, ValueError for what no file can be called."""
+    """Return what `os.stat` gives. Raises OSError, or ValueError for a name that no file can have."""
     return _KEPT.stat(path)
 
 
 def is_there(path: str) -> bool:
-    """Return whether a path leads to anything."""
+    """Return whether a path exists."""
     try:
         _KEPT.stat(path)
     except (OSError, ValueError):
@@ -114,14 +115,14 @@ def _open_regular(path: str, flags: int) -> int:
 def read_file(path: str) -> bytes:
     """Return a regular file's content; never waits for a pipe of that name.
 
-    Raises OSError, ValueError for what no file can be called.
+    Raises OSError, or ValueError for a name that no file can have.
     """
     with _KEPT.open(path, "rb", opener=_open_regular) as file:
         return file.read()
 
 
 def write_file(path: str, content: bytes) -> None:
-    """Make a file, or replace one, in one step, so that nobody sees a part of it. Raises OSError, ValueError."""
+    """Create or replace a file in one step, so that nobody sees part of it. Raises OSError, ValueError."""
     temporary = f"{path}.{_KEPT.getpid()}"
     with _KEPT.open(temporary, "xb") as file:  # not through a link that another user has put there
         try:
@@ -133,7 +134,7 @@ def write_file(path: str, content: bytes) -> None:
 
 
 def make_directory(path: str) -> None:
-    """Make a directory and those above it, unless they are there. Raises OSError."""
+    """Make a directory and its parents, unless they exist. Raises OSError."""
     if is_there(path):
         return
     above = path.rstrip("/").rpartition("/")[0]
@@ -142,11 +143,11 @@ def make_directory(path: str) -> None:
     try:
         _KEPT.mkdir(path)
     except FileExistsError:
-        pass  # another process was quicker
+        pass  # another process was faster
 
 
 def absolute_path(path: str, directory: str | None = None) -> str:
-    """Return a path from the root, without `.`, `..` and double slashes, as `os.path.abspath` does."""
+    """Return an absolute path without `.`, `..` and double slashes, as `os.path.abspath` does."""
     if not path.startswith("/"):
         path = (directory if directory is not None else current_directory()) + "/" + path
     parts: list[str] = []
@@ -159,9 +160,10 @@ def absolute_path(path: str, directory: str | None = None) -> str:
 
 
 def real_path(path: str, directory: str | None = None) -> str:
-    """Return a path from the root with its links resolved, as `os.path.realpath` does; a loop of links stays.
+    """Return an absolute path with links resolved, as `os.path.realpath` does; a loop of links stays.
 
-    A relative path starts from `directory`, or the working directory. Raises ValueError for what no file can be called.
+    A relative path starts from `directory`, or the working directory. Raises ValueError for a name that no file can
+    have.
     """
     if not path.startswith("/"):
         path = (directory if directory is not None else current_directory()) + "/" + path
@@ -169,7 +171,7 @@ def real_path(path: str, directory: str | None = None) -> str:
 
 
 def _resolve(base: str, path: str, seen: "dict[str, str | None]") -> tuple[str, bool]:
-    """The path `base` without links, "" for the root, joined with `path`; whether all links had an end."""
+    """Join the link-free path `base` ("" for the root) with `path`; also return whether all links could be resolved."""
     parts = path.split("/")
     for number, part in enumerate(parts):
         if part in ("", "."):
@@ -194,7 +196,7 @@ def _resolve(base: str, path: str, seen: "dict[str, str | None]") -> tuple[str, 
         seen[joined] = None
         try:
             target = _KEPT.readlink(joined)
-        except OSError:  # it has just been removed
+        except OSError:  # it was removed just now
             base = joined
             continue
         base, is_whole = _resolve("" if target.startswith("/") else base, target, seen)

@@ -1,7 +1,7 @@
-"""The numbers that stand in record files and sample logs (docs/formats.md), as native/record/format.h has them.
+"""The numbers used in record files and sample logs (docs/formats.md), the same as in native/record/format.h.
 
-The readers of `record.run`, `attach.inject` and the recorder of PyPy take them from here. A test compares each with the
-header's of the same name. Flags that the engines and their analysis share are in footfall.model.
+The readers in `record.run`, `attach.inject` and PyPy's recorder import them from here. A test compares each one with
+the constant of the same name in the header. The flags that the engines and their analysis share are in footfall.model.
 """
 
 MAGIC = b"FOOTFALL"
@@ -30,7 +30,7 @@ RECORD_PROBE_EVENTS = 11
 RECORD_TRACER = 12
 
 RECORD_HEADER_BYTES = 56
-"""Without its strings; likewise of other entries up to what has no fixed size."""
+"""Without its strings; the sizes of other entries also stop at the first part of variable size."""
 RECORD_STOPPED_AT = 28
 """In the header's payload: why recording ended early."""
 EVENTS_HEAD_BYTES = 16
@@ -39,7 +39,7 @@ TRACE_HEAD_BYTES = 16
 
 TRACE_HAS_ARCS = 1
 TRACE_IS_FINAL = 2
-"""The pairs are of the entry's own context."""
+"""The pairs belong to the entry's own context."""
 
 SAMPLE_LOG_FORMAT = 1
 
@@ -76,10 +76,10 @@ SAMPLE_HOLDS_GIL = 1
 UNIT_UNKNOWN = 0xFFFFFFFF
 
 COLLECTOR_PATH = "<gc>"
-"""Path and name of the frame that stands for the garbage collector; it has no lines."""
+"""Path and name of the frame that represents the garbage collector; it has no lines."""
 TASKS_PATH = "<asyncio>"
-"""The path of the frames that stand for tasks."""
+"""The path of the frames that represent tasks."""
 LEFT_OUT_PATH = "<frames left out>"
-"""Path and name of what stands in a very deep stack for the frames in its middle."""
+"""Path and name of the frame that replaces the frames in the middle of a very deep stack."""
 NOT_READ_PATH = "<not read>"
-"""Path and name of what stands for a stack that could not be read."""
+"""Path and name of the frame that replaces a stack that could not be read."""

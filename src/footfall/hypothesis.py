@@ -1,7 +1,7 @@
-"""Lets Hypothesis look for inputs that run more code: `explore`.
+"""Makes Hypothesis look for inputs that run more code: `explore`.
 
-Hypothesis draws inputs at random, and changes those that score highest by `hypothesis.target`. Here an example's score
-is how many lines and directions of branches it executes.
+Hypothesis draws inputs at random, and mutates those that score highest by `hypothesis.target`. Here an example's score
+is the number of lines and branch directions that it executes.
 """
 
 from __future__ import annotations
@@ -32,12 +32,12 @@ def explore(
 def explore(
     source: list[str] | Callable[_Parameters, _Result] | None = None, *, label: str = _LABEL
 ) -> Callable[_Parameters, _Result] | Callable[[Callable[_Parameters, _Result]], Callable[_Parameters, _Result]]:
-    """Return a decorator for a test below `@given`, which has Hypothesis prefer examples that execute more of `source`.
+    """Return a decorator for a test below `@given`; Hypothesis then prefers examples that execute more of `source`.
 
     `source` is as for `capture`; `@explore` without parentheses is `@explore()`. Hypothesis keeps the best examples in
-    its example database, where it has one, and goes on from them in the next run. Examples that fail score nothing.
-    `label` names the score for Hypothesis: where a test uses `target` itself it needs another. Raises what `capture`
-    does when the test first runs.
+    its example database, where it has one, and continues from them in the next run. Examples that fail score nothing.
+    `label` names the score for Hypothesis: a test that uses `target` itself needs another label for it. Raises what
+    `capture` does when the test first runs.
     """
     if callable(source):
         return explore()(source)

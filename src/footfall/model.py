@@ -37,28 +37,32 @@ ENGINE_VARIABLE = "FOOTFALL_ENGINE"
 """The environment variable that asks for an engine by its name in every measured process."""
 
 TEST_TIMES_ENDING = ".tests"
-"""Of the files in a run directory in which the pytest plugin writes what tests take."""
+"""The ending of the files in a run directory in which the pytest plugin writes how long tests take."""
 
 ENGINE_MONITORING = 1
 ENGINE_PROBES = 2
 ENGINE_SETTRACE = 3
 
-# What the header of a record says, in bits.
+# Flags in the header of a record.
 RECORD_BRANCHES = 1
 RECORD_LATE = 2
-"""Measuring began in a running program."""
+"""Measuring began while the program was already running."""
 RECORD_OPTIMIZE_SHIFT = 2
-"""With RECORD_LATE: the two bits from here are sys.flags.optimize, 2 at most, with which modules were compiled."""
+"""With RECORD_LATE: the two bits from here on are sys.flags.optimize (at most 2), the level that modules were compiled
+with.
+"""
 
 # One byte for each code unit (2 bytes of bytecode) of a measured code object holds these flags.
 EVENT_LINE = 1
 """A LINE event fired at this code unit."""
 EVENT_LEFT = 2
-"""The branch instruction at this unit went left (sys.monitoring BRANCH_LEFT: fell through), or the jump or
-return there was done (JUMP, PY_RETURN)."""
+"""The branch instruction at this unit went left (sys.monitoring BRANCH_LEFT: it fell through), or the jump or return
+there was executed (JUMP, PY_RETURN).
+"""
 EVENT_RIGHT = 4
-"""The branch instruction at this unit went right (BRANCH_RIGHT: jumped). At a JUMP_BACKWARD_NO_INTERRUPT: it was
-watched, and has EVENT_LEFT if it was done."""
+"""The branch instruction at this unit went right (BRANCH_RIGHT: it jumped). At a JUMP_BACKWARD_NO_INTERRUPT: the jump
+was watched, and has EVENT_LEFT if it was executed.
+"""
 EVENT_RAISE = 8
 """An exception went from this unit to a handler in the same frame (EXCEPTION_HANDLED, the frame's offset)."""
 EVENT_ASYNC_STOP = 16
@@ -66,4 +70,4 @@ EVENT_ASYNC_STOP = 16
 EVENT_UNWIND = 32
 """An exception from this unit left the frame (PY_UNWIND, the frame's offset)."""
 EVENT_RESUMED = 64
-"""A frame went on from this unit: a generator was resumed there, or the frame was there when its context began."""
+"""A frame continued from this unit: a generator was resumed there, or the frame was there when its context began."""

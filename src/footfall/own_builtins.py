@@ -1,8 +1,8 @@
-"""The built-in functions as they were when measuring began, whatever the program puts in their place afterwards.
+"""The built-in functions as they were when measuring began, whatever the program puts in their place later.
 
-Tests replace `builtins.open`, `len` or `__import__` by what fails, counts calls or is no function at all. Each module
-that runs inside the program calls `keep_builtins` before it defines functions: CPython finds the built-in names of a
-function where its module's globals say. PyPy looks at `builtins` alone.
+Tests replace `builtins.open`, `len` or `__import__` by something that fails, counts calls or is not a function at all.
+Each module that runs inside the program calls `keep_builtins` before it defines functions: CPython takes a function's
+built-in names from its module's globals. PyPy looks only at `builtins`.
 """
 
 import builtins
@@ -13,10 +13,10 @@ _KEPT = dict(vars(builtins))
 
 
 def keep_builtins(namespace: dict[str, object]) -> None:
-    """Let functions that a module with these globals defines from now on find the built-in names that are kept here."""
+    """Make functions that a module with these globals defines from now on use the built-ins kept here."""
     namespace["__builtins__"] = _KEPT
 
 
 def kept_builtins(**others: object) -> dict[str, object]:
-    """Return a copy of what is kept, with other functions under some names."""
+    """Return a copy of the kept built-ins, with other functions under some names."""
     return {**_KEPT, **others}

@@ -1,4 +1,4 @@
-"""Patterns of file names, as coverage.py's `include`, `omit` and `[paths]` mean them. Imports next to nothing."""
+"""File name patterns, as in coverage.py's `include`, `omit` and `[paths]`. Imports next to nothing."""
 
 from footfall.own_builtins import keep_builtins
 
@@ -66,7 +66,7 @@ def _match(pattern: str, i: int, path: str, j: int) -> bool:
 
 
 def _in_set(spec: str, char: str) -> bool:
-    negated = spec[:1] == "^"  # a set is a regex set, as in coverage.py
+    negated = spec[:1] == "^"  # as in coverage.py, a set that begins with "^" is negated, as in a regex
     if negated:
         spec = spec[1:]
     k = 0

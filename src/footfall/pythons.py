@@ -1,9 +1,9 @@
-"""The Pythons that footfall knows: one row for each, and what differs between them by name. Others are measured by what
-needs no such knowledge, or refused.
+"""The Pythons that footfall knows, one row for each, and named constants for what differs between them.
 
-No other Python file compares versions. A leaf, and the start hook imports it: nothing but what every interpreter has
-loaded. Numbers of instructions are in python_tables.py, layouts of structures in native/walk/layouts, what differs for
-C in native/compat/versions.h; tests hold them to the rows here. docs/contributing/new-python.md adds a version.
+Other Pythons are measured in ways that need no such knowledge, or refused. No other Python file compares versions. This
+is a leaf that the start hook imports, so it imports only what every interpreter has loaded. Instruction numbers are in
+python_tables.py, layouts of structures in native/walk/layouts, and what differs for C in native/compat/versions.h;
+tests compare them with the rows here. docs/contributing/new-python.md explains how to add a version.
 """
 
 import os
@@ -58,7 +58,7 @@ __all__ = [
 CPYTHON = {
     # version: (magic number of its bytecode, engine for lines, engine for lines and branches)
     (3, 11): (3495, ENGINE_PROBES, ENGINE_PROBES),
-    (3, 12): (3531, ENGINE_MONITORING, ENGINE_PROBES),  # DISABLE on BRANCH would stop both directions there
+    (3, 12): (3531, ENGINE_MONITORING, ENGINE_PROBES),  # DISABLE on BRANCH would disable both directions there
     (3, 13): (3571, ENGINE_MONITORING, ENGINE_PROBES),
     (3, 14): (3627, ENGINE_MONITORING, ENGINE_MONITORING),
     (3, 15): (3666, ENGINE_MONITORING, ENGINE_MONITORING),
@@ -66,95 +66,103 @@ CPYTHON = {
 OLDEST, NEWEST = min(CPYTHON), max(CPYTHON)
 KNOWN_VERSIONS = f"{OLDEST[0]}.{OLDEST[1]} to {NEWEST[0]}.{NEWEST[1]}"
 OWN = sys.version_info[:2]
-"""The version of the language that this interpreter runs."""
+"""The Python version that this interpreter implements."""
 
 _PYPY = ((3, 11),)
 _ALPHA = 0xA  # a release level, in PY_VERSION_HEX
 _IS_CPYTHON = sys.implementation.name == "cpython"
 
-# What this interpreter has. One that is newer than all that are known counts as the newest.
+# What this interpreter has. One that is newer than all known versions counts as the newest.
 
 HAS_MONITORING = _IS_CPYTHON and OWN >= (3, 12)
 """sys.monitoring is there (PEP 669): Doc/whatsnew/3.12.rst."""
 
 HAS_BRANCH_EVENTS = _IS_CPYTHON and OWN >= (3, 14)
-"""sys.monitoring has BRANCH_LEFT and BRANCH_RIGHT, each to be disabled by itself, in BRANCH's place:
-Doc/library/sys.monitoring.rst."""
+"""sys.monitoring has BRANCH_LEFT and BRANCH_RIGHT, which can be disabled separately, instead of BRANCH:
+Doc/library/sys.monitoring.rst.
+"""
 
 HAS_FUNCTION_CONTEXTS = _IS_CPYTHON and HAS_CORE
-"""Frames can be seen by a function in C that evaluates them (PEP 523)."""
+"""A C function can replace frame evaluation and so see frames (PEP 523)."""
 
 HAS_PROBES = not HAS_BRANCH_EVENTS and not IS_PURE_CPYTHON
-"""There is the engine `probes`, since branches are no events: native/compat/versions.h, HAS_PROBES. On CPython it needs
-the C core."""
+"""The engine `probes` exists here, because there are no branch events: native/compat/versions.h, HAS_PROBES. On CPython
+it needs the C core.
+"""
 
 HAS_PHANTOM_LINES = _IS_CPYTHON and OWN < (3, 12)
-"""The compiler gives clean-up code the lines of statements, which the tracer reports though they did not run:
-Python/compile.c. probes/phantom_lines.py lists them."""
+"""The compiler gives clean-up code the line numbers of statements, so the tracer reports lines that did not run:
+Python/compile.c. probes/phantom_lines.py lists them.
+"""
 
 HAS_PHANTOMS_BEHIND_EXCEPT_STAR = HAS_PHANTOM_LINES and sys.version_info < (3, 11, 7)
-"""The last `except*` clause may be left by a line behind it, in early patch releases: probes/except_star_ends.py."""
+"""In early patch releases, leaving the last `except*` clause may report a line behind it: probes/except_star_ends.py.
+"""
 
 HAS_LINES_OF_NOTHING = sys.implementation.name == "pypy"
-"""What leaves a `case` or a `finally` clause may have the line of a statement without instructions:
-probes/lines_of_nothing.py."""
+"""The instructions that leave a `case` or a `finally` clause may have the line of a statement that has no instructions:
+probes/lines_of_nothing.py.
+"""
 
 RETURNS_ON_UNTOLD_LINES = _IS_CPYTHON and OWN >= (3, 14)
-"""A trace function may find a frame that returns on a line without an event: native/compat/versions.h."""
+"""A trace function may find that a frame returns on a line that had no event: native/compat/versions.h."""
 
 TRACES_ALL_THREADS = _IS_CPYTHON and OWN >= (3, 12)
 """sys._settraceallthreads is there: Lib/threading.py, settrace_all_threads."""
 
 YIELDS_STAND_AT_RESUME = _IS_CPYTHON and OWN == (3, 13)
-"""A frame that yields stands at the RESUME behind: native/compat/versions.h, of the same name."""
+"""A frame that yields is at the RESUME that follows: native/compat/versions.h, same name."""
 
 HAS_LOCAL_EXCEPTION_EVENTS = _IS_CPYTHON and OWN >= (3, 15)
-"""PY_UNWIND and its kin can be asked for in single code objects: native/compat/versions.h, of the same name."""
+"""PY_UNWIND and similar events can be enabled in single code objects: native/compat/versions.h, same name."""
 
 HAS_INSTRUCTION_DEBUGGER = _IS_CPYTHON and OWN >= (3, 13)
-"""bdb may debug by sys.monitoring: native/compat/versions.h, of the same name."""
+"""bdb may use sys.monitoring to debug: native/compat/versions.h, same name."""
 
 HAS_NESTED_FSTRINGS = OWN >= (3, 12)
-"""A field of an f-string may hold any string (PEP 701): Doc/whatsnew/3.12.rst."""
+"""A replacement field of an f-string may contain any string (PEP 701): Doc/whatsnew/3.12.rst."""
 
 HAS_TYPE_STATEMENTS = OWN >= (3, 12)
 """`type X = ...` (PEP 695), ast.TypeAlias: Doc/whatsnew/3.12.rst."""
 
-# What a process has by its version, a pair as in (3, 14).
+# What a process has depending on its version, a pair such as (3, 14).
 
 FIRST_WITH_TASKS = (3, 14)
-"""From here on _asyncio publishes where its tasks are: the section .AsyncioDebug, Modules/_asynciomodule.c."""
+"""From here on _asyncio publishes the location of its tasks: the section .AsyncioDebug, Modules/_asynciomodule.c."""
 
 _FIRST_WITH_OFFSETS = (3, 13)
-"""From here on _PyRuntime begins with _Py_DebugOffsets: Include/internal/pycore_debug_offsets.h, or in 3.13
-pycore_runtime.h."""
+"""From here on _PyRuntime begins with _Py_DebugOffsets: Include/internal/pycore_debug_offsets.h, in 3.13
+pycore_runtime.h.
+"""
 
 _FIRST_WITH_REMOTE_EXEC = (3, 14)
-"""From here on sys.remote_exec puts code into another process (PEP 768): Doc/whatsnew/3.14.rst."""
+"""From here on sys.remote_exec runs code in another process (PEP 768): Doc/whatsnew/3.14.rst."""
 
 _JIT_CRASHES = (3, 15)
-"""From here on CPython's JIT crashes in code with local JUMP and BRANCH_RIGHT events of sys.monitoring (3.15.2)."""
+"""From here on CPython's JIT crashes in code with local JUMP and BRANCH_RIGHT events of sys.monitoring (seen in
+3.15.2).
+"""
 
 PUBLISHES_TASKS = _IS_CPYTHON and OWN >= FIRST_WITH_TASKS
 
 
 def version_of(hexversion: int) -> tuple[int, int]:
-    """Return the version of a sys.hexversion (PY_VERSION_HEX in C), as in (3, 14)."""
+    """Return the version in a sys.hexversion (PY_VERSION_HEX in C), such as (3, 14)."""
     return hexversion >> 24, hexversion >> 16 & 255
 
 
 def version_name(version: tuple[int, int]) -> str:
-    """As in `3.14`."""
+    """Return a name such as `3.14`."""
     return f"{version[0]}.{version[1]}"
 
 
 def release_name(hexversion: int) -> str:
-    """As in `3.14.0`."""
+    """Return a name such as `3.14.0`."""
     return f"{version_name(version_of(hexversion))}.{hexversion >> 8 & 255}"
 
 
 def is_known(hexversion: int) -> bool:
-    """Return whether records and sample logs of a Python can be read, by its sys.hexversion."""
+    """Return whether the records and sample logs of a Python can be read, given its sys.hexversion."""
     return version_of(hexversion) in CPYTHON
 
 
@@ -164,27 +172,27 @@ def is_alpha(hexversion: int) -> bool:
 
 
 def is_in_range(version: tuple[int, int]) -> bool:
-    """Return whether a version is neither older nor newer than all that are known."""
+    """Return whether a version is neither older nor newer than all known versions."""
     return OLDEST <= version <= NEWEST
 
 
 def publishes_offsets(version: tuple[int, int]) -> bool:
-    """Return whether a CPython says where its structures have their fields; before, its release builds are known."""
+    """Return whether a CPython publishes its structures' field offsets; older versions' release builds are known."""
     return version >= _FIRST_WITH_OFFSETS
 
 
 def publishes_tasks(version: tuple[int, int]) -> bool:
-    """Return whether a CPython says where asyncio's tasks are."""
+    """Return whether a CPython publishes where asyncio's tasks are."""
     return version >= FIRST_WITH_TASKS
 
 
 def can_be_injected(version: tuple[int, int]) -> bool:
-    """Return whether a CPython lets code of others in."""
+    """Return whether code can be injected into a CPython process of this version."""
     return version >= _FIRST_WITH_REMOTE_EXEC
 
 
 def traced_opcodes() -> dict[str, int]:
-    """Return the numbers of instructions for trace functions on PyPy."""
+    """Return the numbers of the instructions that trace functions need on PyPy."""
     from footfall.python_tables import TRACED_OPCODES
 
     rows = TRACED_OPCODES[sys.implementation.name]
@@ -192,14 +200,14 @@ def traced_opcodes() -> dict[str, int]:
 
 
 def handler_opcodes() -> dict[str, int]:
-    """Return the numbers of the instructions by which exception handlers are known here; where branches are events."""
+    """Return the numbers of the instructions that identify exception handlers here; for versions with branch events."""
     from footfall.python_tables import CONSTANT_TEST_OPCODES, HANDLER_OPCODES, STEERING_OPCODES
 
     return {**CONSTANT_TEST_OPCODES[OWN], **STEERING_OPCODES[OWN], **HANDLER_OPCODES[OWN]}
 
 
 def find_engine(branch: bool) -> int:
-    """Return the engine that is exact here and costs least: settrace where `fallback_reason` says why."""
+    """Return the cheapest engine that is exact here: settrace where `fallback_reason` gives a reason."""
     if fallback_reason() is not None:
         return ENGINE_SETTRACE
     if not _IS_CPYTHON:
@@ -209,7 +217,7 @@ def find_engine(branch: bool) -> int:
 
 
 def fallback_reason() -> "tuple[str, str] | None":
-    """Return the slug and text of why only settrace can measure this interpreter; None where it is as we know it."""
+    """Return a slug and a text that say why only settrace can measure this interpreter; None if another engine can."""
     unknown = unknown_python()
     if unknown:
         return "python-unknown", f"this footfall does not know {unknown}: coverage uses the slower engine settrace."
@@ -223,12 +231,12 @@ def fallback_reason() -> "tuple[str, str] | None":
 
 
 def refused_build() -> str:
-    """Return what this interpreter is if nothing of it can be measured, "" else."""
+    """Return the name of this interpreter if nothing in it can be measured, else ""."""
     return f"the free-threaded build of CPython {version_name(OWN)}" if IS_FREE_THREADED else ""
 
 
 def unknown_python() -> str:
-    """Return what this interpreter is, or the part of it, that footfall does not know; "" where it knows all."""
+    """Return the name of this interpreter, or of its part that footfall does not know; "" if it knows everything."""
     if sys.implementation.name == "pypy":
         return "" if OWN in _PYPY else f"PyPy for Python {version_name(OWN)}"
     row = CPYTHON.get(OWN) if _IS_CPYTHON else None
@@ -249,8 +257,10 @@ def has_jit_on() -> bool:
 
 
 def _will_enable_jit() -> bool:
-    """Return whether the interpreter enables its JIT, which it does after the start hooks: by its environment, else by
-    how it was built."""
+    """Return whether the interpreter will enable its JIT, which it does after the start hooks.
+
+    Its environment decides, else how it was built.
+    """
     asked = "" if sys.flags.ignore_environment else os.environ.get("PYTHON_JIT", "")
     if asked:
         return not asked.startswith("0")
@@ -260,5 +270,5 @@ def _will_enable_jit() -> bool:
         with open(os.path.join(sys._stdlib_dir, name), "rb") as file:  # type: ignore[attr-defined]
             options = file.read()
     except (OSError, AttributeError, TypeError):
-        return True  # not known
+        return True  # unknown
     return b"--enable-experimental-jit" in options and b"--enable-experimental-jit=yes-off" not in options

@@ -1,6 +1,6 @@
 """What the supervisor tells a measured process: the `settings` file of the run directory.
 
-Read at the start of every measured interpreter, so nothing is imported here that is not loaded.
+Every measured interpreter reads it at its start, so this module imports only what is already loaded.
 """
 
 import os
@@ -28,7 +28,10 @@ _LISTS = ("source_dir", "source_pkg", "include", "omit")
 
 
 class Settings:
-    """One run's settings. Paths and patterns are absolute; `rate_hz` samples per second; `engine` "" is the default."""
+    """One run's settings.
+
+    Paths and patterns are absolute; `rate_hz` is in samples per second; `engine` "" is the default.
+    """
 
     def __init__(self, directory: str) -> None:
         self.directory = directory
@@ -54,7 +57,7 @@ class Settings:
 
 
 def record_flags(settings: Settings, *, is_late: bool = False) -> int:
-    """Return the flags of this process's record (RECORD_ of the model)."""
+    """Return the flags of this process's record (the RECORD_ constants of the model)."""
     flags = RECORD_BRANCHES if settings.branch else 0
     return flags | RECORD_LATE | min(sys.flags.optimize, 2) << RECORD_OPTIMIZE_SHIFT if is_late else flags
 
@@ -73,7 +76,7 @@ def unescape(value: str) -> str:
 
 
 def _open(path: str, flags: int) -> int:
-    """Open a regular file: a pipe or a device of that name would hold the interpreter up at its start."""
+    """Open a regular file: a pipe or a device of that name would block the interpreter at its start."""
     descriptor = os.open(path, flags | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
     found = os.fstat(descriptor)
     if found.st_mode & 0o170000 != 0o100000 or found.st_size > _MAX_BYTES:  # the module stat may not be loaded here

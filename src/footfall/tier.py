@@ -1,4 +1,4 @@
-"""Which tier measures here: the C core, or Python alone where there is none. A leaf, which the start hook imports.
+"""Which tier measures here: the C core, or Python alone without it. A leaf that the start hook imports.
 
 Python alone records the same files and gives the same coverage, at a higher cost and without a profile. `footfall debug
 sys` shows the tier and why.
@@ -14,14 +14,14 @@ keep_builtins(globals())
 __all__ = ["HAS_CORE", "IS_FREE_THREADED", "IS_PURE_CPYTHON", "PURE_VARIABLE", "WHY_PURE"]
 
 PURE_VARIABLE = "FOOTFALL_PURE"
-"""The environment variable that asks for Python alone."""
+"""The environment variable that selects Python alone."""
 
 IS_FREE_THREADED = "t" in getattr(sys, "abiflags", "")
-"""Builds without the GIL (PEP 703): importing an extension that does not know of them switches it on."""
+"""Builds without the GIL (PEP 703): importing an extension that does not support them enables the GIL."""
 
 
 def _why_pure() -> str:
-    """Say why the C core does not measure here; "" where it does."""
+    """Return why the C core does not measure here; "" if it does."""
     if sys.implementation.name != "cpython":
         return "the C core is for CPython"
     if os.environ.get(PURE_VARIABLE, "0") not in ("", "0"):

@@ -1,6 +1,6 @@
 """Compare footfall's source analysis with coverage.py's own, file by file and number by number.
 
-Imported by tests; as a command it goes through whole trees and prints how many files differ:
+Imported by tests; as a command it compares whole trees and prints how many files differ:
 
     python tests/support/analyze_oracle.py --all                 # standard library, site-packages, 2,000 random programs
     python tests/support/analyze_oracle.py --programs 500 DIR...
@@ -35,7 +35,7 @@ Arc = tuple[int, int]
 
 
 class Reporter:
-    """What coverage.py's result code asks of a file: coverage.py's parser, and data that we make up."""
+    """What coverage.py's result code needs for a file: coverage.py's parser, and made-up data."""
 
     def __init__(self, text: str, path: str, rules: ExclusionRules) -> None:
         exclude = join_regex(rules.exclude) if rules.exclude else ""
@@ -46,11 +46,11 @@ class Reporter:
         self.recorded_arcs: set[Arc] | None = None
 
     def lines(self, _path: object = None) -> set[int]:
-        """Statements (asked without a path), or the recorded lines of a path."""
+        """Return statements (without a path), or the recorded lines of a path."""
         return self.parser.statements if _path is None else self.recorded_lines
 
     def arcs(self, _path: object = None) -> set[Arc] | None:
-        """Possible arcs (asked without a path), or the recorded arcs of a path."""
+        """Return possible arcs (without a path), or the recorded arcs of a path."""
         return self.parser.arcs() if _path is None else self.recorded_arcs
 
     def has_arcs(self) -> bool:
@@ -77,9 +77,9 @@ class CoverageFailure(Exception):
 
 
 def find_differences(text: str, path: str, rules: ExclusionRules, seed: int = 0) -> list[str]:
-    """Return what differs, one line each. What coverage.py says is not Python must be refused here too.
+    """Return the differences, one line each. What coverage.py rejects as not Python must be rejected here too.
 
-    Raises CoverageFailure where coverage.py itself breaks.
+    Raises CoverageFailure if coverage.py itself fails.
     """
     try:
         reporter = Reporter(text, path, rules)
@@ -137,7 +137,7 @@ def _show(one: object, other: object) -> list[object]:
 
 
 def _parts(description: str) -> set[str]:
-    # coverage.py writes "because" without a reason where it has none; a bare jump beside a reason says nothing more.
+    # coverage.py writes "because" without a reason if it has none; a bare jump beside a reason says nothing more.
     parts = {part.removesuffix(" because ") for part in description.split(" or ")}
     return {part for part in parts if " because " in part or "didn't jump" not in part} or parts
 
@@ -234,7 +234,7 @@ def _flatten(arcs: dict[int, list[int]]) -> tuple[Arc, ...]:
 
 
 def standard_library() -> list[Path]:
-    """Return all source files of the standard library that runs this, its tests included."""
+    """Return all source files of the running interpreter's standard library, tests included."""
     root = Path(sysconfig.get_paths()["stdlib"])
     return [path for path in sorted(root.rglob("*.py")) if "site-packages" not in path.parts and path.is_file()]
 
@@ -246,7 +246,7 @@ def installed_packages() -> list[Path]:
 
 
 def main() -> int:
-    """Compare what the command line asks for; the exit status is 1 if anything differs."""
+    """Compare what the command line selects; the exit status is 1 if anything differs."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--all", action="store_true", help="standard library, site-packages and 2,000 programs")
     parser.add_argument("--programs", type=int, default=0, help="number of random programs")

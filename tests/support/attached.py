@@ -1,4 +1,4 @@
-"""Processes to attach to, `footfall attach` on them, and what a profile that it made holds."""
+"""Processes to attach to, `footfall attach` run on them, and the contents of the resulting profile."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ ENVIRONMENT = {key: value for key, value in os.environ.items() if key != "FOOTFA
 
 @contextlib.contextmanager
 def target(program: str, *command: str, **more: object) -> Iterator[subprocess.Popen[str]]:
-    """A process that runs `program`, from when it says that it is ready; killed at the end."""
+    """Run `program` in a process, which is ready when the block begins, and is killed at its end."""
     code = textwrap.dedent(program)
     process = subprocess.Popen(
         [*(command or (sys.executable,)), "-c", code], stdout=subprocess.PIPE, text=True, env=ENVIRONMENT, **more
@@ -66,7 +66,7 @@ def attach(pid: int, *options: str, cwd: Path, **more: object) -> subprocess.Com
 
 @contextlib.contextmanager
 def recording(pid: int, *options: str, cwd: Path) -> Iterator[subprocess.Popen[str]]:
-    """A `footfall attach` from when it samples; killed at the end."""
+    """Run `footfall attach`, which samples when the block begins, and is killed at its end."""
     process = subprocess.Popen(
         [sys.executable, "-m", "footfall", "attach", str(pid), *options],
         stderr=subprocess.PIPE,
@@ -85,7 +85,7 @@ def recording(pid: int, *options: str, cwd: Path) -> Iterator[subprocess.Popen[s
 
 
 def samples_by_function(data_file: Path) -> dict[str, int]:
-    """Own samples by qualified name."""
+    """Return self samples by qualified name."""
     stored = read_profile(data_file)
     assert stored is not None
     found: dict[str, int] = {}
@@ -95,7 +95,7 @@ def samples_by_function(data_file: Path) -> dict[str, int]:
 
 
 def joined_profile(sampler: OutsideSampler | InjectedSampler) -> Profile:
-    """The profile of a sampler's logs, which are of one process with one thread and have all that it counted."""
+    """Return the profile of a sampler's logs, of one process with one thread, with all that it counted."""
     builder = ProfileBuilder()
     for number, path in enumerate(sampler.finished):
         builder.add(read_sample_log(path), {}, is_continued=number > 0)
@@ -106,7 +106,7 @@ def joined_profile(sampler: OutsideSampler | InjectedSampler) -> Profile:
 
 
 def stacks_of(data_file: Path) -> dict[tuple[str, ...], Cost]:
-    """Costs by stack of qualified names, outermost first."""
+    """Return costs by stack of qualified names, outermost first."""
     stored = read_profile(data_file)
     assert stored is not None
     found: dict[tuple[str, ...], Cost] = {}

@@ -1,7 +1,7 @@
 """The same report from footfall and from coverage.py, to compare: status, output and file.
 
-Left out of the comparison are version, time, the comment that says what wrote the file, and in JSON what footfall tells
-beyond coverage.py's format.
+The comparison ignores the version, the time, the comment that says which tool wrote the file, and in JSON what footfall
+adds to coverage.py's format.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ __all__ = ["compare_reports", "run_ours", "run_theirs", "without_ours", "without
 
 
 def run_ours(capsys: pytest.CaptureFixture[str], *arguments: str, warning: str = "") -> tuple[int, str]:
-    """Return exit status and stdout of `footfall ARGUMENTS...`, which says nothing but the one warning expected."""
+    """Return the exit status and stdout of `footfall ARGUMENTS...`, which reports only the one expected warning."""
     capsys.readouterr()
     with pytest.raises(SystemExit) as ended:
         main(arguments)
@@ -34,7 +34,7 @@ def run_ours(capsys: pytest.CaptureFixture[str], *arguments: str, warning: str =
 
 
 def run_theirs(*arguments: str) -> tuple[int, str]:
-    """Return exit status and stdout of `coverage ARGUMENTS...`."""
+    """Return the exit status and stdout of `coverage ARGUMENTS...`."""
     from coverage.cmdline import main as coverage_main
     from coverage.exceptions import CoverageWarning
 
@@ -49,7 +49,7 @@ def run_theirs(*arguments: str) -> tuple[int, str]:
 
 
 def without_writer(text: str) -> str:
-    """Take out what tells the writer and the time."""
+    """Remove what depends on the writer and the time."""
     text = re.sub(r'("version": )"[^"]*"', r'\1""', text, count=1)
     text = re.sub(r'("timestamp": )"[^"]*"', r'\1""', text, count=1)
     text = re.sub(r'<coverage version="[^"]*" timestamp="\d+"', "<coverage", text, count=1)
@@ -57,7 +57,7 @@ def without_writer(text: str) -> str:
 
 
 def without_ours(text: str) -> str:
-    """Take out of JSON what only footfall tells."""
+    """Remove from JSON what only footfall writes."""
     report = json.loads(text)
     if report.pop("footfall", None) is None:
         return text
@@ -65,7 +65,7 @@ def without_ours(text: str) -> str:
 
 
 def compare_reports(capsys: pytest.CaptureFixture[str], command: str, *, warning: str = "") -> None:
-    """Compare status, output and, where there is one, the file that was written; `warning` as for `run_ours`."""
+    """Compare status, output and, if there is one, the file that was written; `warning` is as for `run_ours`."""
     name, *arguments = command.split()
     is_file = name != "report"
     ours = run_ours(capsys, name, *(["-o", "ours"] if is_file else []), *arguments, warning=warning)

@@ -1,7 +1,7 @@
-"""What the operands of a program's conditions truly were: each is wrapped in the source, and the program runs so.
+"""What the operands of a program's conditions really were: each is wrapped in the source, and that program is run.
 
 `instrument(text)` returns another program that computes the same and calls `_seen(number, value)` for each operand
-(`_left` for chained comparisons) from builtins; `record` runs such programs of a directory and writes down the answers.
+(`_left` for chained comparisons) from builtins; `record` runs such programs in a directory and writes the results.
 
     python tests/support/condition_oracle.py DIRECTORY RESULTS SEEN
 """
@@ -21,7 +21,7 @@ _ORDERED = {ast.Lt: "lt", ast.LtE: "le", ast.Gt: "gt", ast.GtE: "ge", ast.Eq: "e
 
 
 def instrument(name: str, text: str) -> str:
-    """Return the source of a program that tells of each operand under `name`."""
+    """Return the source of a program that reports each operand under `name`."""
     tree = _Wrapper(name).visit(ast.parse(text))
     return ast.unparse(ast.fix_missing_locations(tree))
 
@@ -49,7 +49,7 @@ class _Wrapper(ast.NodeTransformer):
         )
 
     def truth(self, node: ast.expr) -> ast.expr:
-        """Wrap what is tested where only the truth matters."""
+        """Wrap an expression of which only the truth matters."""
         match node:
             case ast.UnaryOp(ast.Not(), operand):
                 return ast.UnaryOp(ast.Not(), self.truth(operand))
@@ -62,7 +62,7 @@ class _Wrapper(ast.NodeTransformer):
         return self.wrap(node, self.visit(node))
 
     def chain(self, node: ast.Compare, n_links: int) -> ast.expr:
-        """Wrap the left side of each link, so that it tells of the comparison; and `in` and `is` not at all."""
+        """Wrap the left side of each link, so that it reports the comparison; but not for `in` and `is`."""
         sides = [node.left, *node.comparators]
         positions = [_position(left, right) for left, right in zip(sides, sides[1:], strict=False)]
         new = [self.visit(side) for side in sides]
@@ -73,7 +73,7 @@ class _Wrapper(ast.NodeTransformer):
         return ast.Compare(new[0], node.ops, new[1:])
 
     def value(self, node: ast.expr, is_tested: bool) -> ast.expr:
-        """Wrap the operands of `and` and `or` where their value is wanted."""
+        """Wrap the operands of `and` and `or` whose value is used."""
         if isinstance(node, ast.BoolOp):
             *first, last = node.values
             return ast.BoolOp(node.op, [*(self.value(each, True) for each in first), self.value(last, is_tested)])
@@ -116,7 +116,7 @@ class _Wrapper(ast.NodeTransformer):
 
 
 def record(directory: str, results_path: str, seen_path: str) -> None:
-    """Run the programs and write down what they computed and, for each, [position, outcome] pairs."""
+    """Run the programs and write what they computed and, for each, [position, outcome] pairs."""
     seen: dict[str, set[tuple[Position, bool]]] = {}
 
     def note(name: str, position: Position, is_flipped: bool, value: object) -> object:
@@ -124,7 +124,7 @@ def record(directory: str, results_path: str, seen_path: str) -> None:
         return value
 
     class Left:
-        """The left side of a link; the value it stands for is on the right of the link before."""
+        """The left side of a link; the value it stands for is on the right of the previous link."""
 
         def __init__(self, name: str, position: Position, value: object) -> None:
             self.pending, self.value = (name, position), value

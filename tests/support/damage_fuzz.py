@@ -1,8 +1,9 @@
-"""Damage a data file at random, and have every report read it: `python tests/support/damage_fuzz.py .coverage --runs 1000`.
+"""Damage a data file at random; every report reads it: `python tests/support/damage_fuzz.py .coverage --runs 1000`.
 
-Runs in the directory of the measured program, in one process. Prints what was more than a message, and ends with 1 if
-there was any. `mutations` is also what tests of records use; each mutation is kept as `fail-COMMAND-N` where it failed.
-With `--each 2` a mutation is read by two of the commands, the next one by the two that follow, and so on.
+Runs in the directory of the measured program, in one process. Prints every result that was more than a message, and
+exits with 1 if there was any. Tests of records also use `mutations`; each mutation that failed is kept as
+`fail-COMMAND-N`. With `--each 2` a mutation is read by two of the commands, the next one by the following two, and so
+on.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ _HANG_S = 30
 
 
 def mutations(data: bytes, seed: int) -> Iterator[bytes]:
-    """Yield, for ever, the data with a bit flipped, cut off, with a number that can't be, or a part put elsewhere."""
+    """Yield, forever, the data with a flipped bit, cut off, with an impossible number, or with a part moved."""
     chance = random.Random(seed)
     used = len(data.rstrip(b"\0"))
     while True:
@@ -51,7 +52,7 @@ def mutations(data: bytes, seed: int) -> Iterator[bytes]:
 
 
 def _failure(arguments: list[str]) -> str:
-    """Run a command of footfall; return what is more than a message, "" for nothing."""
+    """Run a command of footfall; return its result if it is more than a message, else ""."""
     from footfall.cli.main import main
 
     printed, reported = io.TextIOWrapper(io.BytesIO()), io.TextIOWrapper(io.BytesIO())

@@ -1,4 +1,4 @@
-"""A program whose stack is deeper than samplers keep, and what a log must have of it."""
+"""A program whose stack is deeper than samplers keep, and what a log must contain of it."""
 
 from footfall.record.run.sample_log import SampleLog
 
@@ -15,7 +15,7 @@ VERY_DEEP = """
 
 
 def ends_of_stacks(log: SampleLog) -> set[tuple[str | int, ...]]:
-    """Of each stack with `leaf`: it and its caller, how many frames stand for those left out, the two oldest."""
+    """Return, for each stack with `leaf`: it and its caller, how many frames the mark stands for, the two oldest."""
     seen: set[tuple[str | int, ...]] = set()
     for sample in log.samples:
         names, node = [], sample.node

@@ -1,7 +1,7 @@
 """Differential testing against coverage.py's C tracer: the same programs under both, compared by its own analysis.
 
-Not a test module: the exactness tests and the long command use it. `Collector` is a reference collector
-in pure Python on sys.monitoring (CPython 3.14+); it records what the C engine records.
+Not a test module: the exactness tests use it, and the long command. `Collector` is a reference collector in pure Python
+on sys.monitoring (CPython 3.14+); it records what the C engine records.
 
     python tests/support/differential.py programs 0 5000               random programs of tests/support/programs/generated.py
     python tests/support/differential.py command '*/lib/*' -m unittest test_textwrap
@@ -39,10 +39,10 @@ Arcs = set[tuple[int, int]]
 
 
 class Collector:
-    """Records every code object of the files that `is_measured` accepts, as the C engine does.
+    """Records every code object in the files that `is_measured` accepts, as the C engine does.
 
-    `exits` adds the events of instructions that leave: JUMP and PY_RETURN, and for the whole process
-    EXCEPTION_HANDLED and PY_UNWIND. Jumps out of handlers are watched everywhere, and from the start.
+    `exits` adds the events of instructions that leave: JUMP and PY_RETURN, and for the whole process EXCEPTION_HANDLED
+    and PY_UNWIND. Jumps out of handlers are watched everywhere, and from the start.
     """
 
     def __init__(self, is_measured: Callable[[str], bool], exits: bool = True, tool_id: int = 4) -> None:
@@ -55,7 +55,7 @@ class Collector:
         self._last_lines: dict[Any, int] = {}
 
     def start(self) -> None:
-        """Begin to record. The tool id must be free."""
+        """Start recording. The tool id must be free."""
         monitoring = sys.monitoring
         events = monitoring.events
         monitoring.use_tool_id(self._tool_id, "footfall-reference")
@@ -115,7 +115,7 @@ class Collector:
         return self._record_branch(code, offset, EVENT_RIGHT, sys._getframe(1))
 
     def _record_branch(self, code: Any, offset: int, flag: int, frame: Any) -> Any:
-        """Note a branch, and at the end of an `except*` from which line it was reached."""
+        """Record a branch and, at the end of an `except*`, from which line it was reached."""
         disable = self._record(code, offset, flag)
         for number, end in enumerate(self._star_ends[id(code)], start=1):
             if offset // 2 in (end, end + 2):  # the branch or its NOT_TAKEN
@@ -137,14 +137,14 @@ class Collector:
         self._record_origin(code, sys._getframe(1).f_lasti, EVENT_UNWIND)
 
     def _record_origin(self, code: Any, offset: int, flag: int) -> None:
-        """The frame says where the exception came from; the event's offset is the handler's or a RERAISE's."""
+        """Record an exception's origin, which the frame knows; the event's offset is the handler's or a RERAISE's."""
         known = self._codes.get(id(code))
         if known is not None:
             known[1][offset // 2] |= flag
 
 
 def _places_to_watch(code: Any) -> tuple[list[int], list[int]]:
-    """The units of the ends of `except*` statements, and of the jumps by which handlers go on."""
+    """Return the units of the ends of `except*` statements, and of the jumps by which handlers continue."""
     ends, jumps = [], []
     before = ""
     for found in dis.get_instructions(code):
@@ -184,7 +184,7 @@ class Summary(NamedTuple):
 
 
 def arcs_of_codes(codes: Iterable[RecordedCode], has_exits: bool) -> dict[str, Arcs]:
-    """Arcs by file, with every executed line in at least one."""
+    """Return the arcs by file, with every executed line in at least one."""
     found: dict[str, Arcs] = {}
     for code in codes:
         lines, arcs = arcs_of_code(code, has_exits)
@@ -247,7 +247,7 @@ ENGINES = {"ctrace": c_tracer, "reference": reference}
 
 
 def run_program(path: str, source: str) -> None:
-    """Run a program as a fresh module; what it prints and raises is dropped."""
+    """Run a program as a fresh module; its output and exceptions are dropped."""
     code = compile(source, path, "exec", dont_inherit=True)
     with contextlib.redirect_stdout(io.StringIO()), contextlib.suppress(Exception):
         exec(code, {"__name__": "program", "__file__": path})
@@ -291,7 +291,7 @@ def compare_arcs(
 
 
 def describe(ours: Summary, theirs: Summary) -> str:
-    """Say in one line what differs; plus is what only we have."""
+    """Describe in one line what differs; plus is what only we have."""
     parts = []
     for what, mine, other in (
         ("lines", ours.executed, theirs.executed),
@@ -321,7 +321,7 @@ def _measure_command(engine: str, include: str, output: str, arguments: list[str
 
 
 def compare_command(include: str, arguments: list[str]) -> tuple[int, list[str]]:
-    """Run a command in two fresh processes. Returns the number of files and a line for each that differs."""
+    """Run a command in two fresh processes. Returns the number of files, and a line for each that differs."""
     found: dict[str, dict[str, Arcs]] = {}
     for engine in ("reference", "ctrace"):
         with tempfile.TemporaryDirectory() as directory:
@@ -339,7 +339,7 @@ def compare_command(include: str, arguments: list[str]) -> tuple[int, list[str]]
 
 
 def main(arguments: list[str]) -> int:
-    """The command line; returns 1 when something differs."""
+    """Run the command line; return 1 if something differs."""
     mode, *rest = arguments
     if mode == "measure":
         _measure_command(rest[0], rest[1], rest[2], rest[3:])

@@ -1,6 +1,6 @@
-"""The engines that this interpreter has, and programs run under each: without the supervisor, so that it is quick.
+"""The engines that this interpreter has, and programs run under each: without the supervisor, to be fast.
 
-`each_engine` parametrizes a test by `engine`; `measured` then runs programs with it and bare.
+`each_engine` parametrizes a test by `engine`; `measured` then runs programs with it and without measuring.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ IS_CPYTHON = sys.implementation.name == "cpython"
 
 
 class Engine(NamedTuple):
-    """An engine by the name that FOOTFALL_ENGINE takes, its number in records, and whether it measures branches here.
+    """An engine: its name for FOOTFALL_ENGINE, its number in records, and whether it measures branches here.
 
     `is_pure`: in Python, without the C core.
     """
@@ -52,7 +52,7 @@ ENGINES = _engines()
 
 
 def _pure_engines() -> list[Engine]:
-    """Return the engine that is in place of the C core's, on two versions, which have different ones."""
+    """Return the engine that replaces the C core's, on two versions, which have different ones."""
     if not IS_CPYTHON or sys.version_info[:2] not in ((3, 13), (3, 14)):
         return []
     return [(ENGINES[-1] if sys.version_info >= (3, 14) else ENGINES[0])._replace(is_pure=True)]
@@ -64,7 +64,7 @@ each_engine = pytest.mark.parametrize(
 
 
 class Measured:
-    """A folder of programs, the run that measures them with one engine, and what was said and recorded."""
+    """A folder of programs, the run that measures them with one engine, and what was reported and recorded."""
 
     def __init__(self, folder: pathlib.Path, engine: Engine) -> None:
         self.folder = folder.resolve()
@@ -77,7 +77,7 @@ class Measured:
         self.run_directory = make_run_directory(settings).path
 
     def narrow_to(self, *packages: str) -> None:
-        """Measure these packages, by the names of their modules, and not all of the folder."""
+        """Measure these packages, given by module name, instead of the whole folder."""
         settings = RunSettings(
             cwd=str(self.work),
             branch=self.engine.branch,
@@ -104,7 +104,7 @@ class Measured:
         environment |= {"PYTHONHASHSEED": "0", "PYTHONWARNINGS": "ignore::DeprecationWarning", **variables}
         if self.engine.is_pure:
             environment[PURE_VARIABLE] = "1"
-        environment["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"  # what else is installed here would only take its time
+        environment["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"  # other plugins installed here would only take time
         command = [sys.executable, *arguments]
         return subprocess.run(
             command,
@@ -117,24 +117,24 @@ class Measured:
         )
 
     def records(self) -> list[Record]:
-        """What the measured processes left, all by this engine."""
+        """Return the records that the measured processes left, all by this engine."""
         found = [read_record(str(path)) for path in sorted(pathlib.Path(self.run_directory).glob("*.rec"))]
         assert {record.header.engine for record in found} <= {self.engine.number}
         return found
 
     def messages_of(self, slug: str) -> list[str]:
-        """The messages of that kind that the measured processes left to be said at the end, once each."""
+        """Return the messages with that slug that the measured processes left for the end of the run, each once."""
         return list(dict.fromkeys(text for at, text in resolve(self.run_directory).messages if at == slug))
 
     def data(self) -> RunData:
-        """What ran, in all processes; nothing went wrong."""
+        """Return what ran, in all processes; nothing may have gone wrong."""
         data = resolve(self.run_directory)
         assert data.messages == []
         assert data.has_arcs == self.engine.branch
         return data
 
     def lines(self, name: str = "main.py") -> set[int]:
-        """The lines of one program that ran."""
+        """Return the lines of one program that ran."""
         return _stored(self.data()).files[str(self.work / name)].lines
 
     def check_marks(self) -> None:
@@ -153,5 +153,5 @@ def _stored(data: RunData) -> StoredCoverage:
 
 @pytest.fixture
 def measured(tmp_path: pathlib.Path, engine: Engine) -> Measured:
-    """Runs programs with the engine of the test's parameter."""
+    """Return a folder in which to run programs with the engine of the test's parameter."""
     return Measured(tmp_path, engine)

@@ -10,12 +10,12 @@
     python3.13 tests/support/exact.py --syntax 3.11 --save FILE     keep what the C tracer recorded of 3.11's syntax ...
     pypy tests/support/exact.py --expect FILE                  ... for PyPy 3.11, which has no C tracer
 
-PyPy's truth comes from CPython 3.13: 3.11's record has phantom lines of its own compiler in it. Left out, and counted, are
-programs that compute something else on PyPy, run bare: generators that nobody uses any more end at another time there.
+PyPy's truth comes from CPython 3.13, because 3.11's record contains phantom lines of its own compiler. Programs that
+compute something else on PyPy without measuring are left out and counted: unused generators end at another time there.
 
-footfall measures as for a user: by its start hook, with a run directory, its engine for this interpreter, its own
-analysis. The truth is coverage.py's analysis of what its C tracer recorded. Compared are statements, excluded and
-missing lines, possible and missing branches, and totals; and what the program computed, with a run of it bare.
+footfall measures as for a user: with its start hook, a run directory, its engine for this interpreter, and its own
+analysis. The truth is coverage.py's analysis of what its C tracer recorded. The comparison covers statements, excluded
+and missing lines, possible and missing branches, and totals; and what the program computed, with and without measuring.
 """
 
 from __future__ import annotations
@@ -51,16 +51,16 @@ from programs.generated import generate_program
 __all__ = ["Compared", "Measure", "Truth", "compare_programs", "constructs", "find_truth", "random_programs"]
 
 Answer = dict[str, Any]
-"""One program's numbers by name, in lists and dicts that JSON keeps as they are."""
+"""One program's numbers by name, in lists and dicts that JSON preserves."""
 
 Arc = tuple[int, int]
 
 Truth = tuple[Sequence[Arc], str]
-"""The arcs that the C tracer records of a program, and what it computed."""
+"""The arcs that the C tracer records for a program, and what the program computed."""
 
 
 class Compared(NamedTuple):
-    """What differs, by program; how many coverage.py can't analyse, and how many do something else where the truth is from."""
+    """The differences by program; how many coverage.py can't analyse, and how many compute something else there."""
 
     differences: dict[str, str]
     unknown: int
@@ -73,7 +73,7 @@ class Measure(NamedTuple):
     engine: str = ""
     branch: bool = True
     optimize: int = 0
-    """The programs' Python has `-O` so often."""
+    """How many `-O` options the programs' Python gets."""
 
 
 _RUNNER = Path(__file__).with_name("exact_runner.py")
@@ -88,9 +88,9 @@ def random_programs(
 
 
 def constructs(names: Iterable[str] = ("",)) -> dict[str, str]:
-    """Return the table of constructs as programs, those that this version of Python can read.
+    """Return the table of constructs as programs, those that this version of Python can parse.
 
-    Of these are taken whose name begins with one of `names`.
+    Only those are returned whose name begins with one of `names`.
     """
     programs = {}
     starts = tuple(names)
@@ -110,9 +110,9 @@ def compare_programs(
     truth: Mapping[str, Truth] | None = None,
     how: Measure = Measure(),  # noqa: B008, it is immutable
 ) -> Compared:
-    """Run programs under footfall and compare its answers with the truth; without that the C tracer runs here.
+    """Run programs under footfall and compare the results with the truth; if none is given, the C tracer runs here.
 
-    What the program computes under footfall and bare, or under the C tracer, must be the same.
+    What the program computes under footfall must be the same as without measuring, or under the C tracer.
     """
     with tempfile.TemporaryDirectory() as work:
         directory = _write_programs(programs, Path(work))
@@ -138,7 +138,7 @@ def compare_programs(
 
 
 def find_truth(programs: Mapping[str, str], optimize: int = 0) -> dict[str, Truth]:
-    """Return what coverage.py's C tracer records of the programs, and what they compute."""
+    """Return what coverage.py's C tracer records for the programs, and what they compute."""
     with tempfile.TemporaryDirectory() as work:
         return _trace(_write_programs(programs, Path(work)), Path(work), optimize)
 
@@ -173,20 +173,20 @@ def _trace(directory: Path, work: Path, optimize: int = 0) -> dict[str, Truth]:
 
 
 def _true_answers(directory: Path, recorded: Mapping[str, Sequence[Arc]], branch: bool) -> dict[str, Answer]:
-    """Return what coverage.py says of what its C tracer recorded; without the programs that it cannot analyse."""
+    """Return coverage.py's results for what its C tracer recorded; without the programs that it cannot analyse."""
     answers = {}
     for name, arcs in recorded.items():
         try:
             with _patience(60):
                 answers[name] = _true_answer(str(directory / f"{name}.py"), [tuple(arc) for arc in arcs], branch)
         except (AssertionError, TimeoutError):
-            continue  # coverage.py's own analysis gives up on some one-line `with` statements, on few it never ends
+            continue  # coverage.py's own analysis fails on some one-line `with` statements, and never ends on a few
     return answers
 
 
 @contextlib.contextmanager
 def _patience(seconds: int) -> Iterator[None]:
-    """Raise TimeoutError in what takes longer. In the main thread."""
+    """Raise TimeoutError in a block that takes longer. Only in the main thread."""
 
     def give_up(*_: object) -> None:
         raise TimeoutError
@@ -227,7 +227,7 @@ def _true_answer(path: str, arcs: Sequence[Arc], branch: bool) -> Answer:
 
 
 def _measure(directory: Path, work: Path, how: Measure) -> tuple[dict[str, Answer], dict[str, str]]:
-    """Return footfall's answers and what the programs computed under it."""
+    """Return footfall's results and what the programs computed under it."""
     settings = RunSettings(cwd=str(work), branch=how.branch, profile=False, source_dir=[str(directory)])
     run = make_run_directory(settings).path
     variables = {RUN_VARIABLE: str(run), ENGINE_VARIABLE: how.engine}
@@ -285,7 +285,7 @@ def _answer(
 
 
 def _describe(ours: Answer, theirs: Answer) -> str:
-    """Say what differs; plus is what only we have."""
+    """Describe what differs; plus is what only we have."""
     parts = []
     for what, mine in ours.items():
         other = theirs[what]
@@ -303,7 +303,7 @@ def _batches(seeds: range) -> Iterator[range]:
 
 
 def main() -> int:
-    """The command line; returns 1 when something differs."""
+    """Run the command line; return 1 if something differs."""
     parser = argparse.ArgumentParser(description="Compare footfall with coverage.py's C tracer on random programs.")
     parser.add_argument("--programs", type=int, help="how many (default: 5000, with --expect as many as FILE has)")
     parser.add_argument("--seed", type=int, default=0, help="of the first program (default: 0)")
@@ -363,8 +363,8 @@ def _compare_batch(
     syntax: tuple[int, int],
     rounds: int,
 ) -> tuple[int, Compared]:
-    """Compare in a process of the pool; seeds are made programs there."""
-    warnings.simplefilter("ignore")  # compiling random programs warns of what they do
+    """Compare in a process of the pool, which also makes the programs from seeds."""
+    warnings.simplefilter("ignore")  # compiling random programs causes warnings about them
     programs = random_programs(seeds, syntax, rounds) if isinstance(seeds, range) else seeds
     return len(programs), compare_programs(programs, truth, how)
 

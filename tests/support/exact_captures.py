@@ -1,12 +1,13 @@
-"""What blocks of `footfall.capture()` find by probes, and what the trace function finds: equal, over random programs.
+"""Compares what blocks of `footfall.capture()` find by probes and by the trace function, over random programs.
 
     python3.11 tests/support/exact_captures.py --programs 500 [--first 0] [--full] [--events]
     python3.11 tests/support/exact_captures.py --constructs
 
-On CPython 3.11 to 3.13 and PyPy. A program is run twice in processes of its own, the second time with a tracer set
-when the series begins, so that it is traced; with `--events` (3.12 and 3.13) by events of sys.monitoring, to which such a
-tracer leads there. In each its functions are called in blocks of their own, some again, after the module was
-imported in a block; lines and branches of all blocks are compared. Prints programs tried and those that differ.
+On CPython 3.11 to 3.13 and PyPy. Each program is run twice in separate processes, the second time with a tracer set
+when the series begins, so that it is traced; with `--events` (3.12 and 3.13) it is measured by events of
+sys.monitoring, which such a tracer causes there. In each run the module is imported in a block, then its functions are
+called in blocks of their own, some of them again; lines and branches of all blocks are compared. Prints the number of
+programs tried and those that differ.
 """
 
 from __future__ import annotations
@@ -85,7 +86,8 @@ print(json.dumps(answers))
 def compare_captures(programs: dict[str, str], is_full: bool, when: str, other: str = "trace") -> dict[str, str]:
     """Return the first difference of each program (by module name) that has one.
 
-    `when` the modules are imported: "before" the series begins, or "within" a block; `other` is "trace" or "events".
+    `when` says when the modules are imported: "before" the series begins, or "within" a block; `other` is "trace" or
+    "events".
     """
     with tempfile.TemporaryDirectory(prefix="footfall-captures-") as directory:
         folder = Path(directory, "programs")
@@ -136,7 +138,7 @@ def _batches(programs: dict[str, str]) -> Iterable[dict[str, str]]:
 
 
 def main() -> int:
-    """Compare what the options name; the exit status is 1 where something differs."""
+    """Compare the programs that the options select; the exit status is 1 if something differs."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--programs", type=int, default=100)
     parser.add_argument("--first", type=int, default=0, help="seed of the first program")

@@ -1,4 +1,4 @@
-"""Condition coverage of random programs, against what wrapped operands tell: programs tried, and those that differ.
+"""Condition coverage of random programs, against what wrapped operands report: programs tried, and those that differ.
 
 python tests/support/exact_conditions.py --programs 500        from CPython 3.14
 """
@@ -32,7 +32,7 @@ _BATCH = 100
 
 
 def compare_conditions_of(programs: Mapping[str, str]) -> tuple[dict[str, str], int]:
-    """Return {name: what differs} and the number of operands that were compared."""
+    """Return {name: the differences} and the number of operands that were compared."""
     with tempfile.TemporaryDirectory() as folder:
         work = Path(folder).resolve()
         codes, own = measure(programs, work)
@@ -53,7 +53,7 @@ def compare_conditions_of(programs: Mapping[str, str]) -> tuple[dict[str, str], 
 
 
 def measure(programs: Mapping[str, str], work: Path) -> tuple[dict[str, list[BranchedCode]], dict[str, str]]:
-    """Run the programs measured, in one process; return what each recorded of its jumps, and what it computed."""
+    """Run the programs measured, in one process; return what each recorded about its jumps, and what it computed."""
     directory = work.resolve() / "plain"
     _write(directory, programs)
     settings = RunSettings(cwd=str(work), branch=True, profile=False, source_dir=[str(directory)])
@@ -85,7 +85,7 @@ def _run(work: Path, script: str, kind: str, *arguments: str, **variables: str) 
 
 
 def _describe(text: str, found: Mapping[tuple[int, ...], tuple[bool, bool]], seen: list[tuple[Position, bool]]) -> str:
-    """Say what differs: operands whose outcomes are others, and operands that had outcomes and are not known."""
+    """Describe the differences: operands with other outcomes, and operands that had outcomes but are not known."""
     true: dict[tuple[int, ...], set[bool]] = {}
     for position, outcome in seen:
         true.setdefault(position, set()).add(outcome)
@@ -103,7 +103,7 @@ def _describe(text: str, found: Mapping[tuple[int, ...], tuple[bool, bool]], see
 
 
 def _may_be_unknown(text: str, position: tuple[int, ...]) -> bool:
-    """Whether an operand is a constant, or in an `and` / `or` that has constants: these are left out rather than guessed."""
+    """Return whether an operand is a constant, or in an `and` / `or` that has any: these are left out, not guessed."""
     line, column, end_line, end_column = position
     for node in ast.walk(ast.parse(text)):
         if not isinstance(node, ast.expr) or (node.lineno, node.col_offset) > (line, column):
@@ -126,7 +126,7 @@ def _is_constant(node: ast.expr) -> bool:
 
 
 def _silent(text: str) -> set[tuple[int, ...]]:
-    """Links of comparisons with `is` and `in`, which the oracle can't see."""
+    """Return the links of comparisons with `is` and `in`, which the oracle can't see."""
     silent = set()
     for node in ast.walk(ast.parse(text)):
         if isinstance(node, ast.Compare) and any(
@@ -142,7 +142,7 @@ def _silent(text: str) -> set[tuple[int, ...]]:
 
 
 def random_programs(first: int, n: int) -> dict[str, str]:
-    """Return programs full of conditions, and every fourth one of all kinds of statements."""
+    """Return programs full of conditions; every fourth one has all kinds of statements instead."""
     return {
         f"program{seed}": generate_program(seed) if seed % 4 == 3 else generate_conditions(seed)
         for seed in range(first, first + n)
@@ -150,7 +150,7 @@ def random_programs(first: int, n: int) -> dict[str, str]:
 
 
 def main() -> int:
-    """The command line; returns 1 when something differs."""
+    """Run the command line; return 1 if something differs."""
     parser = argparse.ArgumentParser(description="Compare condition coverage with what wrapped operands tell.")
     parser.add_argument("--programs", type=int, default=500, help="how many (default: 500)")
     parser.add_argument("--seed", type=int, default=0, help="of the first program (default: 0)")

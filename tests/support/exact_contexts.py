@@ -1,12 +1,12 @@
-"""Exactness of contexts: random programs that switch contexts as they go, under footfall and the C tracer, label by label.
+"""Exactness of contexts: random programs that switch contexts, under footfall and the C tracer, label by label.
 
     python tests/support/exact_contexts.py --programs 500 [--seed 0] [--jobs 2] [--engine settrace]
 
-A program's calls each begin a context, now one that is new and now one that there was before, as tests and their
-phases do; coroutines, generators and handlers go on in contexts that they were not begun in. Compared are, for each
-context, the lines that ran and the branches that were taken, by one analysis. Where an engine does not repeat the line
-at which a frame waited over a switch (`probes`, `settrace`; docs/exactness.md), only the lines that something led to in that
-context are compared.
+Each call in a program begins a context, sometimes a new one and sometimes an earlier one, as tests and their phases do;
+coroutines, generators and handlers continue in contexts other than the one they began in. For each context, the lines
+that ran and the branches that were taken are compared, by one analysis. If an engine does not repeat the line at which
+a frame waited during a switch (`probes`, `settrace`; docs/exactness.md), only lines that an arc of that context leads
+to are compared.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ def switching_program(seed: int) -> str:
 
 
 def compare_contexts(seeds: Iterable[int], engine: str = "") -> dict[str, str]:
-    """Run programs under both; return {name: what differs}."""
+    """Run programs under both; return {name: the differences}."""
     differences = {}
     with tempfile.TemporaryDirectory() as work:
         directory = Path(work).resolve() / "programs"
@@ -104,7 +104,7 @@ class _Recorded(NamedTuple):
 
 
 def _as_recorded(arcs: Collection[Arc], is_whole: bool) -> _Recorded:
-    """What the C tracer recorded; without the lines that something only came from where it is not `is_whole`."""
+    """Return what the C tracer recorded; if not `is_whole`, without lines that are only the start of arcs."""
     return _Recorded({line for arc in arcs for line in (arc if is_whole else arc[1:]) if line > 0}, arcs)
 
 
@@ -121,14 +121,14 @@ def _differences(
 
 
 def _facts(analysis: SourceAnalysis, recorded: _Recorded, is_whole: bool) -> set[object]:
-    """The lines that ran, by first lines of statements, and where it is `is_whole` the branches taken."""
+    """Return the lines that ran, as first lines of statements, and if `is_whole` the branches taken."""
     lines = {*recorded.lines, *(line for arc in recorded.arcs for line in arc if line > 0 and is_whole)}
     found = compare(analysis, lines, recorded.arcs)
     return {*found.executed, *(found.executed_branches if is_whole else ())}
 
 
 def main() -> int:
-    """The command line; returns 1 when something differs."""
+    """Run the command line; return 1 if something differs."""
     parser = argparse.ArgumentParser(description="Compare contexts with coverage.py's C tracer on random programs.")
     parser.add_argument("--programs", type=int, default=500, help="how many (default: 500)")
     parser.add_argument("--seed", type=int, default=0, help="of the first program (default: 0)")

@@ -1,11 +1,12 @@
-"""Imports every program of a directory, one after the other, and writes down what each computed.
+"""Imports every program of a directory, one after the other, and writes what each computed.
 
-A process of its own: under whatever its environment measures it with, or under coverage.py's C tracer.
+Runs in a process of its own: measured by whatever its environment selects, or by coverage.py's C tracer.
 
     python tests/support/exact_runner.py DIRECTORY RESULTS [ARCS [contexts]]
 
-With ARCS ("": without) the C tracer measures, and its arcs are written there. With `contexts` the programs have a function
-`_switch` that begins a context of whatever measures, and the arcs are those of each label. Imports little: it runs inside measured processes.
+With ARCS ("": without) the C tracer measures, and its arcs are written there. With `contexts` the programs have a
+function `_switch` that begins a context in whatever measures, and the arcs are written by label. Imports little: it
+runs inside measured processes.
 """
 
 import gc
@@ -30,12 +31,12 @@ def run_programs(directory):
         gc.collect()  # what only cycles keep alive ends now, whatever measures
         gc.collect()
         if _freeze is not None:
-            _freeze()  # so that the next programs' collections need not look at what stays
+            _freeze()  # so that the collections of later programs need not traverse what stays
     return results
 
 
 def provide_switch(tracer):
-    """Give programs the function that begins a context."""
+    """Give the programs the function that begins a context."""
     import builtins
 
     if tracer is not None:
@@ -47,7 +48,7 @@ def provide_switch(tracer):
 
 
 def read_arcs(data, path):
-    """Return a file's arcs by label, "" being what ran in none."""
+    """Return a file's arcs by label; "" is what ran in no context."""
     found = {}
     for label in data.measured_contexts():
         data.set_query_context(label)
@@ -59,7 +60,7 @@ def read_arcs(data, path):
 
 
 def main(directory, results_path, arcs_path="", mode=""):
-    """Run the programs, under the C tracer when there is a path for its arcs."""
+    """Run the programs, under the C tracer if there is a path for its arcs."""
     import warnings
 
     warnings.simplefilter("ignore")
@@ -82,7 +83,8 @@ def main(directory, results_path, arcs_path="", mode=""):
             marshal.dump(arcs, file)
     with open(results_path, "wb") as file:
         marshal.dump(results, file)
-    # coverage.py ends before the interpreter takes its modules down, which closes what they hold; footfall never does.
+    # coverage.py ends before the interpreter tears down its modules, which closes what they contain; footfall never
+    # ends.
     os._exit(0)
 
 

@@ -1,6 +1,6 @@
-"""Text for the start of programs that forbid themselves, and what they start, to read memory by process_vm_readv.
+"""Text for programs that forbid themselves, and processes that they start, to read memory by process_vm_readv.
 
-Ends with status 77 where that is not allowed. The system call's number is x86-64's.
+Ends with status 77 if that is not allowed. The system call's number is x86-64's.
 """
 
 __all__ = ["SECCOMP"]

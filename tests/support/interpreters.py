@@ -1,4 +1,4 @@
-"""Other interpreters than the one that runs the tests, where they are found, and footfall installed for one of them."""
+"""Interpreters other than the one that runs the tests, if there are any, and footfall installed for one of them."""
 
 from __future__ import annotations
 
@@ -33,12 +33,12 @@ PYPY = shutil.which("pypy3", path=_PATH) or shutil.which("pypy3.11", path=_PATH)
 
 
 def any_python(pythons: list[str]) -> list[object]:
-    """Return parameters of which those of another Python than ours say so: reading one is the same from every Python."""
+    """Return parameters, marked if they are another Python than ours: reading one is the same from every Python."""
     return [pytest.param(python, marks=pytest.mark.any_python if python in OTHERS else ()) for python in pythons]
 
 
 each_python = pytest.mark.parametrize("python", any_python([sys.executable, *OTHERS]))
-"""Gives a test each CPython that is here as `python`."""
+"""Gives a test each CPython that is found as `python`."""
 
 _FACTS = """
 import sys, sysconfig
@@ -49,9 +49,9 @@ print(sysconfig.get_config_var("EXT_SUFFIX"))
 
 
 def environment_of(python: str, folder: Path, *, with_footfall: bool) -> str:
-    """Make an environment of an interpreter in a folder; put this tree's package and start hook into it, or not.
+    """Create an environment of an interpreter in a folder, with or without this tree's package and start hook.
 
-    Return its Python.
+    Returns its Python.
     """
     subprocess.run([python, "-m", "venv", "--without-pip", str(folder)], check=True, timeout=120)
     made = str(folder / "bin" / "python")

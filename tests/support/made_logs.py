@@ -8,7 +8,7 @@ MS = 1_000_000
 
 
 def make_log(nodes: list[tuple[int, str, int]], samples: list[tuple[int, int]], pid: int = 1) -> SampleLog:
-    """A log whose nodes are (parent, function, line) and samples (node, wall ms), all in one thread."""
+    """Return a log whose nodes are (parent, function, line) and samples (node, wall ms), all in one thread."""
     log = SampleLog(f"{pid}-0.smp")
     log.pid = pid
     log.interval_ns = MS

@@ -1,8 +1,8 @@
 """Programs whose source says what must have run: every statement, except those on lines marked `# missed`.
-What is marked `# any` may have run: interpreters differ in whether they watch it.
 
-A branching line may be marked with the ways it must have taken: `# true` (into its body, which begins on the next line),
-`# false` (anywhere else) or `# both`.
+Lines marked `# any` may have run: interpreters differ in whether they report them. A branching line may be marked with
+the directions it must have taken: `# true` (into its body, which begins on the next line), `# false` (anywhere else) or
+`# both`.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ def write_program(path: pathlib.Path, text: str) -> pathlib.Path:
 
 
 def _statements(source: str) -> set[int]:
-    """Return the first lines of statements that the compiler makes code of."""
+    """Return the first lines of statements that the compiler generates code for."""
     nodes = list(ast.walk(ast.parse(source)))
     lines = {node.lineno for node in nodes if isinstance(node, ast.stmt)}
     return lines - {node.lineno for node in nodes if isinstance(node, ast.Global | ast.Nonlocal) or _is_text(node)}
@@ -39,7 +39,7 @@ def _is_text(node: ast.AST) -> bool:
 
 
 def differences(path: pathlib.Path, data: StoredCoverage, has_branches: bool = True) -> list[str]:
-    """Say where the data differ from the marks of one program; without branches the ways say nothing."""
+    """Return where the data differs from the marks of one program; without branches, directions are ignored."""
     source = path.read_text(encoding="utf-8")
     texts = dict(enumerate(source.splitlines(), 1))
     stored = data.files.get(str(path.resolve()))

@@ -1,10 +1,10 @@
-"""Feed the outside reader damaged memory: a stopped process, whose interpreter's structures are scribbled over.
+"""Feed the outside reader damaged memory: that of a stopped process whose interpreter's structures are overwritten.
 
     python tests/support/remote_fuzz.py [SECONDS] [SEED]
 
-The target never runs again, so any of its memory may be damaged, and is put back after each round. Build with
-FOOTFALL_SANITIZE=address,undefined and preload libasan to see reads beyond bounds. Ends with 1 and the round's seed
-when something else than footfall's own errors came up; a finding of a sanitizer ends the process by itself.
+The target never runs again, so any of its memory may be damaged; it is restored after each round. Build with
+FOOTFALL_SANITIZE=address,undefined and preload libasan to see out-of-bounds reads. Ends with 1 and the round's seed if
+an error other than footfall's own was raised; a sanitizer that finds something ends the process by itself.
 """
 
 from __future__ import annotations
@@ -83,7 +83,7 @@ WORDS = (
 
 
 class Target:
-    """The stopped process, and what is known of its memory."""
+    """The stopped process, and what is known about its memory."""
 
     def __init__(self) -> None:
         self.process = subprocess.Popen([sys.executable, "-c", PROGRAM], stdout=subprocess.PIPE)
@@ -103,14 +103,14 @@ class Target:
         self.changed: list[tuple[int, bytes]] = []
 
     def sampler(self, path: str | None = None) -> _core.RemoteSampler:
-        """A sampler of the target, every 20 us."""
+        """Return a sampler of the target, with an interval of 20 us."""
         found = self.found
         return _core.RemoteSampler(
             self.pid, found.runtime, found.code_type, found.version, path, 20_000, tasks=self.tables
         )
 
     def read(self, address: int, size: int) -> bytes:
-        """Its memory, or nothing."""
+        """Return part of its memory, or nothing."""
         try:
             return os.pread(self.memory, size, address)
         except (OSError, OverflowError):
@@ -127,13 +127,13 @@ class Target:
                 pass
 
     def restore(self) -> None:
-        """Put back all that was changed."""
+        """Restore everything that was changed."""
         for address, before in reversed(self.changed):
             os.pwrite(self.memory, before, address)
         self.changed.clear()
 
     def some_place(self, rng: random.Random) -> int:
-        """A structure that is reached from the runtime, an interpreter or a code object."""
+        """Return a structure that is reachable from the runtime, an interpreter or a code object."""
         places = [self.found.runtime, self.interpreter, self.interpreter + 7200, *rng.sample(self.codes, 3)]
         if self.tasks:
             places += [*rng.sample(self.tasks, 3), self.tables.debug]
@@ -150,7 +150,7 @@ class Target:
         return place
 
     def damage(self, rng: random.Random) -> None:
-        """Scribble."""
+        """Overwrite random places."""
         for _ in range(rng.randrange(1, 12)):
             place = self.some_place(rng) + 8 * rng.randrange(130)
             kind = rng.randrange(4)
@@ -165,7 +165,7 @@ class Target:
 
 
 def look(target: Target, directory: str) -> None:
-    """All that footfall does with a target."""
+    """Do everything that footfall does with a target."""
     try:
         process = dump_process(target.pid, with_tasks=HAS_TASKS)
         render_dump_json([process], with_tasks=HAS_TASKS)
@@ -188,7 +188,7 @@ def look(target: Target, directory: str) -> None:
 
 
 def fuzz(seconds: float, seed: int) -> int:
-    """Damage and look, over and over. Returns the number of rounds."""
+    """Damage and read, over and over. Returns the number of rounds."""
     target = Target()
     rounds = 0
     end = time.monotonic() + seconds

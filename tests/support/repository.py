@@ -1,4 +1,4 @@
-"""git repositories of tests, and footfall's commands called in this process."""
+"""Git repositories for tests, and footfall's commands called in this process."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ _IDENTITY = ("-c", "user.name=A", "-c", "user.email=a@b", "-c", "core.quotepath=
 
 
 def git(*arguments: str) -> str:
-    """Call git here, whatever the user's settings; return what it prints."""
+    """Run git here, independent of the user's settings; return what it prints."""
     done = subprocess.run(["git", *_IDENTITY, *arguments], check=True, capture_output=True, text=True)
     return done.stdout.strip()
 
 
 def footfall(*arguments: str) -> int:
-    """Call a command; return its exit status."""
+    """Run a command; return its exit status."""
     with pytest.raises(SystemExit) as caught:
         main(arguments)
     return int(caught.value.code or 0)

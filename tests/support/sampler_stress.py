@@ -1,10 +1,10 @@
-"""Sample every 5 us programs that free, while it is read, whatever the sampler reads; a crash or a wrong name is a finding.
+"""Sample, every 5 us, programs that free whatever the sampler is reading; a crash or a wrong name is a finding.
 
     python tests/support/sampler_stress.py [--minutes 10] [--interval-us 5] [--seed 0]
 
 Each round is a process that does several of: deep recursion, threads that start and end, code objects made and dropped,
 generators, garbage collection, forks, sub-interpreters, and that ends in one of several ways: as programs do, with
-threads still running, by os._exit, by executing another program, by SIGKILL. Ends with 1 and tells the round.
+threads still running, by os._exit, by executing another program, by SIGKILL. Exits with 1 and reports the round.
 """
 
 from __future__ import annotations
@@ -134,11 +134,11 @@ ENDS = {
 }
 
 PATH = re.compile(r"gen_\d+|<[\w. ]+>|/.+\.py")
-NAME = re.compile(r"<not read>|<\w+>|[A-Za-z_]\w*(?:\.(?:<\w+>|[A-Za-z_]\w*))*")  # the first: looks that read no stack
+NAME = re.compile(r"<not read>|<\w+>|[A-Za-z_]\w*(?:\.(?:<\w+>|[A-Za-z_]\w*))*")  # the first: samples without a stack
 
 
 def program_of(activities: list[str], end: str) -> str:
-    """A program that does these at once, the first in its main thread, and then ends so."""
+    """Return a program that does these at once, the first in its main thread, and then ends in the given way."""
     parts = [PRELUDE, *(textwrap.dedent(ACTIVITIES[name]) for name in activities)]
     for name in activities[1:]:
         parts.append(f"{name}_thread = threading.Thread(target={name})\n{name}_thread.start()\n")
@@ -148,15 +148,15 @@ def program_of(activities: list[str], end: str) -> str:
 
 
 def run_round(chosen: random.Random, seconds: float, interval_us: int, end: str = "") -> str:
-    """Run one program, chosen at random; return what was wrong, "" when nothing was."""
+    """Run one program, chosen at random; return what was wrong, "" if nothing was."""
     activities = chosen.sample(sorted(ACTIVITIES), chosen.randint(1, 3))
     if "forks" in activities:
-        activities = ["forks"]  # beside other threads CPython warns (3.12), or the child hangs (3.11), sampled or not
+        activities = ["forks"]  # with other threads CPython warns (3.12), or the child hangs (3.11), sampled or not
     return run_program(activities, end or chosen.choice(sorted(ENDS)), seconds, interval_us)
 
 
 def run_program(activities: list[str], end: str, seconds: float, interval_us: int) -> str:
-    """Run a program of these activities; as `run_round`."""
+    """Run a program of these activities; returns the same as `run_round`."""
     with tempfile.TemporaryDirectory(prefix="footfall-stress-") as directory:
         command = [sys.executable, "-X", "faulthandler", "-c", program_of(activities, end), directory]
         environment = {key: value for key, value in os.environ.items() if not key.startswith("FOOTFALL_RUN")}
@@ -185,7 +185,7 @@ def run_program(activities: list[str], end: str, seconds: float, interval_us: in
 
 
 def stress(minutes: float, interval_us: int = 5, seed: int = 0, seconds: float = 2.0) -> tuple[int, str]:
-    """Run rounds for so long. The number of rounds, and what the first wrong one had; "" when none had."""
+    """Run rounds for this long; return the number of rounds, and what was wrong in the first wrong one, "" if none."""
     end = time.monotonic() + 60 * minutes
     rounds = 0
     while rounds == 0 or time.monotonic() < end:

@@ -39,7 +39,7 @@ TOTAL, SEND = "tests/test_invoice.py::test_total", "tests/test_invoice.py::test_
 
 
 def write_project(root: pathlib.Path, profile: Profile | None = None) -> pathlib.Path:
-    """Write sources below `root` and a data file, with another profile where one is given; return the data file's path."""
+    """Write sources below `root` and a data file, with `profile` if one is given; return the data file's path."""
     (root / "shop").mkdir()
     invoice, helper = root / "shop" / "invoice.py", root / "shop" / "</script><i>helper.py".replace("/", "_")
     invoice.write_text(INVOICE, encoding="utf-8")
@@ -59,7 +59,7 @@ def write_project(root: pathlib.Path, profile: Profile | None = None) -> pathlib
 
 
 def make_profile(root: pathlib.Path, retry_ms: int = 0) -> Profile:
-    """Return a profile of the project: `total` is hot, `retry` as hot as wanted, a library function below `send`."""
+    """Return a profile of the project: `total` is hot, `retry` takes `retry_ms`, `send` calls a library."""
     invoice = str(root / "shop" / "invoice.py")
     total = Function(invoice, "Invoice.total", 5)
     send = Function(invoice, "send", 18)
@@ -87,7 +87,7 @@ def make_profile(root: pathlib.Path, retry_ms: int = 0) -> Profile:
 
 
 def as_on_pypy(profile: Profile) -> Profile:
-    """Return it with what PyPy's sampler knows: CPU time, of functions."""
+    """Return the profile with only what PyPy's sampler knows: CPU time of functions."""
     costs = {key: Cost(cost.cpu_ns, cost.cpu_ns, 0, cost.samples) for key, cost in profile.costs.items()}
     firsts = [(frame.function, frame.function.first_line) for frame in profile.frames]
     frames = [Frame(function, line, line, None, None) for function, line in firsts]
@@ -95,7 +95,7 @@ def as_on_pypy(profile: Profile) -> Profile:
 
 
 def _make_timelines() -> Timelines:
-    """Return the order in time: main runs TOTAL for 60 ms, waits 40 ms, runs SEND in two parts; the worker waits first."""
+    """Return the order in time: main runs TOTAL 60 ms, waits 40 ms, runs SEND in two parts; the worker waits first."""
     timelines = Timelines()
     total, send, nothing = (timelines.context(label) for label in (f"{TOTAL}|run", f"{SEND}|run", ""))
     spans = {

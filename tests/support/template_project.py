@@ -188,7 +188,7 @@ FILES: Final = {
 
 
 def write_project(directory: pathlib.Path, **changed: str) -> None:
-    """Write the files; `changed` has others by name, with "_" for "." """
+    """Write the files; `changed` replaces some of them by name, with "_" instead of a dot."""
     for name, text in FILES.items():
         path = directory / name
         path.parent.mkdir(exist_ok=True)
@@ -196,7 +196,7 @@ def write_project(directory: pathlib.Path, **changed: str) -> None:
 
 
 def read_traced(path: pathlib.Path) -> dict[tuple[str, str, str], list[Any]]:
-    """Return by (file, plugin, context) the arcs, or the lines as numbits, of a data file's files of plugins."""
+    """Return, by (file, plugin, context), the arcs, or the lines as numbits, of the plugins' files in a data file."""
     found: dict[tuple[str, str, str], list[Any]] = {}
     connection = sqlite3.connect(path)
     try:

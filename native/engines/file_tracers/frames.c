@@ -1,12 +1,12 @@
-/* file_tracers/frames.c asks plugins of coverage.py what their frames run, and makes pairs of lines of it: the same as
- * coverage.py's C tracer. A plugin is asked for the source when a frame begins or goes on, and for the lines at each line.
- * It does not know how an engine sees frames.
- * Threads: all needs the GIL; while a plugin answers, other threads run, and change the table of frames. */
+/* file_tracers/frames.c asks plugins of coverage.py what their frames run, and makes pairs of lines from it: the same
+ * as coverage.py's C tracer. A plugin is asked for the source when a frame begins or continues, and for the lines at
+ * each line. This file does not know how an engine sees frames. Threads: everything needs the GIL; while a plugin
+ * answers, other threads run, and change the table of frames. */
 #include "engines/file_tracers/frames.h"
 
 #include <string.h>
 
-#define END_OF_LINES (1 << 24) /* no source is so long */
+#define END_OF_LINES (1 << 24) /* no source is this long */
 
 traced_file *
 traced_frames_file(traced_frames *frames, PyObject *traced)
@@ -25,7 +25,7 @@ traced_frames_file(traced_frames *frames, PyObject *traced)
     return file;
 }
 
-/* The plugin has raised the exception that is set. 0, or -1 when it is the program's and goes on. */
+/* The plugin has raised the exception that is set. 0, or -1 if it is the program's and is passed on. */
 static int
 plugin_failed(traced_frames *frames, traced_file *file)
 {
@@ -69,7 +69,7 @@ decide_source(traced_frames *frames, traced_file *file, PyObject *name, PyFrameO
     return status;
 }
 
-/* Ask for the source that a frame runs for, NULL for none that is measured. 0, or -1 with an exception. */
+/* Ask for the source that a frame runs for, NULL if it is not measured. 0, or -1 with an exception. */
 static int
 ask_source(traced_frames *frames, traced_file *file, PyFrameObject *frame, traced_source **source)
 {
@@ -124,7 +124,7 @@ traced_frames_begin(traced_frames *frames, traced_file *file, PyFrameObject *fra
     return 1;
 }
 
-/* Read what line_number_range gave. 0, or -1 with an exception. */
+/* Read the result of line_number_range. 0, or -1 with an exception. */
 static int
 read_lines(PyObject *answer, int32_t *first, int32_t *last)
 {
@@ -143,7 +143,7 @@ read_lines(PyObject *answer, int32_t *first, int32_t *last)
         PyErr_Format(PyExc_ValueError, "line_number_range returned %R: no source is so long", answer);
         return -1;
     }
-    /* Nothing of what is left is lost by the narrower type: where it could be, no line is meant. */
+    /* The narrower type loses nothing: values that do not fit mean no line. */
     int is_none = both[0] == -1 || both[0] > both[1];
     *first = is_none ? -1 : (int32_t)both[0];
     *last = is_none ? -1 : (int32_t)both[1];
@@ -235,7 +235,7 @@ frames_traverse(PyObject *self, visitproc visit, void *arg)
     return 0;
 }
 
-/* What breaks circles; the files stay until the end, as frames may run of them. */
+/* Clears what may form cycles; the files stay until the end, because frames of them may be running. */
 static int
 frames_clear(PyObject *self)
 {

@@ -1,6 +1,7 @@
-/* file_tracers/monitoring.c has the callbacks of a tool of sys.monitoring of its own, whose events are those that sys.settrace
- * gives. Every code object is looked at once, when it first begins; those of other files never again. Line events are on in the
- * code objects of which a frame counted, and they stay on: what lines a frame runs is up to the plugin each time. */
+/* file_tracers/monitoring.c has the callbacks of a separate sys.monitoring tool, whose events are the same as
+ * sys.settrace's. Every code object is looked at once, when it first begins; those of other files never again. Line
+ * events are enabled in code objects of which a measured frame was seen, and stay enabled: the plugin decides each time
+ * what lines a frame runs. */
 #include "engines/file_tracers/monitoring.h"
 
 #include "compat/versions.h"
@@ -11,10 +12,10 @@
 #include <frameobject.h>
 #include <opcode.h>
 
-/* From where a frame that yields stands to the RESUME after it. */
+/* From the place of a frame that yields to the RESUME after it. */
 #define YIELD_TO_RESUME_BYTES (YIELDS_STAND_AT_RESUME ? 0 : 2)
 
-/* What finding out about a file calls in Python, plugins aside, is some ten levels deep. */
+/* The calls in Python that find out about a file are some ten levels deep, plugins aside. */
 #define ROOM 200
 
 enum answer { IS_KNOWN, IS_NONE, IS_UNDECIDED, HAS_FAILED };
@@ -25,7 +26,7 @@ disable(const traced_frames *frames)
     return Py_NewRef(frames->disable);
 }
 
-/* Ask what code of a file is to a plugin, for the frame that begins. */
+/* Find out how a plugin measures code of a file, for the frame that begins. */
 static enum answer
 look_up(traced_frames *frames, PyObject *filename, traced_file **file)
 {
@@ -65,7 +66,7 @@ file_of(traced_frames *frames, PyObject *code, traced_file **file)
     return *file == NULL ? IS_NONE : IS_KNOWN;
 }
 
-/* The frame that an event is of. Borrowed; NULL where the code is not Python's, which has no frame. */
+/* The frame that an event belongs to. Borrowed; NULL if the code is not Python's, which has no frame. */
 static PyFrameObject *
 frame_of(PyObject *code)
 {
@@ -74,11 +75,11 @@ frame_of(PyObject *code)
         return NULL;
     }
     PyCodeObject *own = PyFrame_GetCode(frame); // owned
-    Py_DECREF(own); /* the frame holds it */
+    Py_DECREF(own); /* the frame keeps it alive */
     return (PyObject *)own == code ? frame : NULL;
 }
 
-/* As the value of a co_extra slot that has no memory of its own. */
+/* The value of a co_extra slot that has no memory of its own. */
 static void *
 armed_mark(const traced_frames *frames)
 {
@@ -90,7 +91,7 @@ free_nothing(void *Py_UNUSED(extra))
 {
 }
 
-/* Switch the events on that tell of the frames of a code object. 0, or -1 with an exception. */
+/* Enable the events that report the frames of a code object. 0, or -1 with an exception. */
 static int
 arm(traced_frames *frames, PyObject *code)
 {
@@ -154,7 +155,7 @@ on_resume(PyObject *self, PyObject *const *args, Py_ssize_t Py_UNUSED(n_args))
     Py_RETURN_NONE;
 }
 
-/* The bytecode of a frame, without instrumentation. Owned; NULL, without an exception, where there is no memory. */
+/* The bytecode of a frame, without instrumentation. Owned; NULL, without an exception, if there is no memory. */
 static PyObject *
 bytecode_of(PyFrameObject *frame)
 {
@@ -167,14 +168,14 @@ bytecode_of(PyFrameObject *frame)
     return bytecode;
 }
 
-/* Whether the byte at a place of the bytecode is `value`; 0 outside of it. */
+/* Return whether the byte at a place of the bytecode is `value`; 0 outside of it. */
 static int
 is_byte(PyObject *bytecode, Py_ssize_t at, unsigned char value)
 {
     return at >= 0 && at < PyBytes_GET_SIZE(bytecode) && (unsigned char)PyBytes_AS_STRING(bytecode)[at] == value;
 }
 
-/* Whether a frame that stands at a RESUME begins there: its argument says so. */
+/* Return whether a frame at a RESUME begins there: the instruction's argument says so. */
 static int
 begins(PyFrameObject *frame)
 {
@@ -220,7 +221,7 @@ on_line(PyObject *self, PyObject *const *Py_UNUSED(args), Py_ssize_t Py_UNUSED(n
     return tell_line((traced_frames *)self);
 }
 
-/* A jump back to the line that it is on is a line event as well, as for sys.settrace. */
+/* A jump back to the current line is also a line event, as for sys.settrace. */
 static PyObject *
 on_jump(PyObject *self, PyObject *const *args, Py_ssize_t Py_UNUSED(n_args))
 {
@@ -257,7 +258,8 @@ on_yield(PyObject *self, PyObject *const *Py_UNUSED(args), Py_ssize_t Py_UNUSED(
     return tell_end((traced_frames *)self, 0);
 }
 
-/* Whether sys.settrace's reader would take a frame that ends for one that yields, as the C tracer does. */
+/* Return whether a reader of sys.settrace's events would take a frame that ends for one that yields, as the C tracer
+ * does. */
 static int
 stands_at_yield(PyFrameObject *frame)
 {

@@ -1,4 +1,4 @@
-/* Frames of plugins' files as a tool of sys.monitoring sees them. */
+/* Frames of plugins' files, seen by a tool of sys.monitoring. */
 #ifndef FOOTFALL_ENGINES_FILE_TRACERS_MONITORING_H
 #define FOOTFALL_ENGINES_FILE_TRACERS_MONITORING_H
 

@@ -1,6 +1,5 @@
-/* file_tracers/sources.c owns what is known of a plugin's files and their sources, and puts what ran of these into the record
- * file: each pair of lines once in a context. It asks plugins nothing.
- * Threads: all needs the GIL. */
+/* file_tracers/sources.c owns what is known about a plugin's files and their sources, and records what ran of these:
+ * each pair of lines once in each context. It does not call plugins. Threads: everything needs the GIL. */
 #include "engines/file_tracers/sources.h"
 
 #include "engines/context_labels.h"
@@ -86,7 +85,7 @@ traced_file_free(traced_file *file)
     PyMem_Free(file);
 }
 
-/* A forked child has a record of its own, and nothing in it. */
+/* A forked child has a record of its own, which is empty. */
 int
 traced_source_note(module_state *state, traced_source *source)
 {
@@ -110,10 +109,10 @@ traced_source_add(module_state *state, traced_source *source, int32_t from, int3
 {
     recorder *rec = state->recorder;
     if (rec == NULL || rec->generation != source->generation) {
-        return; /* it began in another process than it goes on in */
+        return; /* it began in another process than it continues in */
     }
     if (source->context_id != rec->context_id) {
-        other_context_pairs_free(&source->pairs); /* a context costs memory while it lasts */
+        other_context_pairs_free(&source->pairs); /* a context uses memory as long as it lasts */
         source->context_id = rec->context_id;
     }
     uint32_t context_id = 0;
@@ -135,7 +134,7 @@ traced_file_switch_off(module_state *state, traced_file *file)
     PyObject *none = PyUnicode_New(0, 0); // owned
     for (traced_source *source = file->first; source != NULL && none != NULL; source = source->next) {
         if (rec != NULL && source->generation == rec->generation && recorder_add_tracer(rec, source->path, none) < 0) {
-            PyErr_Clear(); /* no memory, or no room in the record, which says so itself */
+            PyErr_Clear(); /* no memory, or no room in the record, which reports that itself */
         }
     }
     Py_XDECREF(none);

@@ -1,4 +1,4 @@
-/* Files of code that plugins of coverage.py measure, the sources that their frames run for, and what ran of these. */
+/* Code files that plugins of coverage.py measure, the sources that their frames run for, and what ran of these. */
 #ifndef FOOTFALL_ENGINES_FILE_TRACERS_SOURCES_H
 #define FOOTFALL_ENGINES_FILE_TRACERS_SOURCES_H
 
@@ -9,15 +9,16 @@
 #include <stdint.h>
 
 typedef struct traced_source {
-    struct traced_source *next; /* of the same file of code */
+    struct traced_source *next; /* of the same code file */
     struct traced_file *file; /* borrowed */
     PyObject *path; /* owned: str */
     other_context_pairs *pairs; /* owned list: what was recorded, by context */
-    uint32_t generation; /* the recorder's when the record was told of the source */
+    uint32_t generation; /* the recorder's when the source was recorded */
     uint32_t context_id; /* the process's when `pairs` began */
 } traced_source;
 
-/* What a TracedFile (observe/file_tracers/files.py) says, which does not change but for whether the plugin is on. */
+/* The contents of a TracedFile (observe/file_tracers/files.py), which do not change, except whether the plugin is
+ * on. */
 typedef struct traced_file {
     struct traced_file *next;
     PyObject *traced; /* owned: the TracedFile */
@@ -25,9 +26,8 @@ typedef struct traced_file {
     PyObject *plugin; /* owned */
     PyObject *line_range; /* owned: frame -> (first, last) */
     PyObject *source_of; /* owned: (filename, frame) -> name | None */
-    PyObject *
-        sources; /* owned: dict name -> address of a source, 0 of one that is not measured; NULL: all frames have one */
-    traced_source *only; /* borrowed: that one, NULL where it is not measured */
+    PyObject *sources; /* owned: dict name -> address of a source, 0 if it is not measured; NULL: all frames have one */
+    traced_source *only; /* borrowed: that one, NULL if it is not measured */
     traced_source *first; /* owned list */
     int is_on;
 } traced_file;
@@ -40,13 +40,13 @@ void traced_file_free(traced_file *file);
 /* A source of the file; NULL with an exception. */
 traced_source *traced_source_new(traced_file *file, PyObject *path);
 
-/* Tell the record of this process of the source, where that was not done yet. -1 with an exception. */
+/* Record the source in this process's record, if that was not done yet. -1 with an exception. */
 int traced_source_note(module_state *state, traced_source *source);
 
 /* Record a pair of lines, as in a TRACE entry, that is new in its context. */
 void traced_source_add(module_state *state, traced_source *source, int32_t from, int32_t to, int with_arcs);
 
-/* The plugin of the file has failed: what was recorded does not count. Sets no exception. */
+/* The plugin of the file has failed: discard what was recorded. Sets no exception. */
 void traced_file_switch_off(module_state *state, traced_file *file);
 
 #endif

@@ -1,4 +1,5 @@
-/* branch_places.c finds the place of a BRANCH event in bytecode. It does not record: engines/monitoring/events.c does. */
+/* branch_places.c finds the place of a BRANCH event in bytecode. It does not record: engines/monitoring/events.c
+ * does. */
 #include "engines/monitoring/branch_places.h"
 
 #include "compat/versions.h"
@@ -9,7 +10,7 @@
 
 #define UNIT 2 /* bytes */
 
-/* From a conditional jump over its one cache and the NOT_TAKEN. */
+/* From a conditional jump over its single cache and the NOT_TAKEN. */
 #define LEFT_LENGTH (3 * UNIT)
 
 static unsigned char
@@ -19,7 +20,8 @@ opcode_at(PyObject *bytecode, Py_ssize_t offset)
     return is_inside ? (unsigned char)PyBytes_AS_STRING(bytecode)[offset] : CACHE;
 }
 
-/* Compiled code leaves no conditional jump as the frame's last instruction, so such a source is the event's own. */
+/* Compiled code leaves no conditional jump as the frame's last instruction, so if the source is one, it is the event's
+ * own. */
 static int
 is_conditional_jump(unsigned char opcode)
 {
@@ -45,7 +47,7 @@ branch_place(PyCodeObject *code, Py_ssize_t source, Py_ssize_t destination, int 
     return is_sent ? sender : source;
 }
 
-#else /* Before, branches are not recorded by events. */
+#else /* Before 3.14, branches are not recorded by events. */
 
 Py_ssize_t
 branch_place(PyCodeObject *Py_UNUSED(code), Py_ssize_t source, Py_ssize_t Py_UNUSED(destination),

@@ -1,5 +1,5 @@
-/* engines/monitoring/codes.c: which code objects the engine on sys.monitoring measures, and what each carries in its co_extra
- * slot: where its flags are in the record file, and whether it has an event in this context. */
+/* engines/monitoring/codes.c: which code objects the engine on sys.monitoring measures, and what each has in its
+ * co_extra slot: where its flags are in the record file, and whether it has an event in this context. */
 #include "compat/versions.h"
 #include "engines/decision.h"
 #include "engines/monitoring/codes.h"
@@ -23,7 +23,7 @@ monitoring_free_code_events(void *extra)
         gone->jumps = NULL;
     }
     if (gone != NULL && gone->is_dirty) {
-        gone->code = NULL; /* its events are still to be recorded when the context ends */
+        gone->code = NULL; /* its events still have to be recorded when the context ends */
         return;
     }
     PyMem_RawFree(gone);
@@ -39,7 +39,7 @@ mark_dirty(struct monitoring *mon, code_events *extra)
     }
 }
 
-/* What a code object carries from now on; it owns `ends` then. NULL with an exception. */
+/* Create what a code object has in its slot from now on; it then owns `ends`. NULL with an exception. */
 static code_events *
 new_code_events(struct monitoring *mon, PyObject *code, except_star_ends *ends)
 {
@@ -58,7 +58,8 @@ new_code_events(struct monitoring *mon, PyObject *code, except_star_ends *ends)
     return extra;
 }
 
-/* What PyCode_NewEmpty makes: it raises an AssertionError, in one place without columns. The compiler's have a constant. */
+/* Return whether PyCode_NewEmpty made it: such code raises an AssertionError, at one place without columns. Code from
+ * the compiler has a constant. */
 static int
 is_empty_code(const PyCodeObject *code, PyObject *bytecode)
 {
@@ -67,8 +68,8 @@ is_empty_code(const PyCodeObject *code, PyObject *bytecode)
            && PyBytes_GET_SIZE(code->co_linetable) == 2 && PyTuple_GET_SIZE(code->co_consts) == 0;
 }
 
-/* Whether there is no RESUME, which all code of the compiler begins with. `_co_firsttraceable` does not tell: Cython sets
- * it to 0 in code objects that have none. */
+/* Return whether there is no RESUME, with which all compiled code begins. `_co_firsttraceable` does not tell: Cython
+ * sets it to 0 in code objects that have none. */
 static int
 has_no_resume(PyObject *bytecode)
 {
@@ -81,8 +82,8 @@ has_no_resume(PyObject *bytecode)
     return 1;
 }
 
-/* Whether a code object is not the Python compiler's: extensions make some to report events of their own under names
- * of files, as Cython's line tracing does. */
+/* Return whether a code object was not made by the Python compiler: extensions make some to report their own events
+ * under file names, as Cython's line tracing does. */
 static int
 is_stand_in(const PyCodeObject *code, PyObject *bytecode)
 {
@@ -147,7 +148,7 @@ monitoring_decision(module_state *state, PyObject *filename)
     mon->n_callers--;
     if (state->monitoring != mon) {
         Py_XDECREF(path);
-        PyErr_Clear(); /* of no interest to anyone now */
+        PyErr_Clear(); /* nobody needs it any more */
         if (mon->is_stopped && mon->n_callers == 0) {
             monitoring_free(mon);
         }
@@ -158,7 +159,7 @@ monitoring_decision(module_state *state, PyObject *filename)
     }
     int stored = PyDict_SetItem(mon->decisions, filename, path);
     Py_DECREF(path);
-    return stored < 0 ? NULL : PyDict_GetItemWithError(mon->decisions, filename); /* the dict holds it */
+    return stored < 0 ? NULL : PyDict_GetItemWithError(mon->decisions, filename); /* the dict keeps it alive */
 }
 
 void

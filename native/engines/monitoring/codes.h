@@ -10,18 +10,18 @@
 /* Record the code object in the current file. 1 done, 0 not recorded, -1 with an exception. */
 int monitoring_register(module_state *state, PyObject *code, PyObject *path);
 
-/* The absolute path when this file is measured, else None. Borrowed; NULL with an exception, and without one when
- * the engine was stopped meanwhile by another thread: `decide` is Python code, in which threads take turns. */
+/* Return the absolute path if this file is measured, else None. Borrowed; NULL with an exception, or without one if
+ * another thread has stopped the engine meanwhile: `decide` is Python code, during which threads may switch. */
 PyObject *monitoring_decision(module_state *state, PyObject *filename);
 
 /* The free function of the co_extra slot. */
 void monitoring_free_code_events(void *extra);
 
-/* Set a flag at a code unit, for the process's context. After a fork the code is recorded anew in the child's
- * file first. */
+/* Set a flag at a code unit, for the process's context. After a fork, the code is first recorded anew in the child's
+ * file. */
 void monitoring_set_flag(module_state *state, code_events *extra, Py_ssize_t byte_offset, unsigned char flag);
 
-/* `sys.monitoring.set_local_events` of our tool. -1 with an exception. */
+/* Call `sys.monitoring.set_local_events` for our tool. -1 with an exception. */
 int monitoring_set_local_events(struct monitoring *mon, PyObject *code, PyObject *events);
 
 #endif

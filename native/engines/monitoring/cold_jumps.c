@@ -7,7 +7,7 @@
 
 #if HAS_BRANCH_EVENTS
 
-/* The instruction before `unit`, over caches (which read as CACHE here) and EXTENDED_ARG; -1 at the start. */
+/* The instruction before `unit`, skipping caches (which read as CACHE here) and EXTENDED_ARG; -1 at the start. */
 static Py_ssize_t
 unit_before(const unsigned char *bytes, Py_ssize_t unit)
 {
@@ -17,7 +17,7 @@ unit_before(const unsigned char *bytes, Py_ssize_t unit)
     return unit;
 }
 
-/* Whether it is a conditional jump that the program wrote, not one that looks for the right `except` or leaves a
+/* Return whether it is a conditional jump that the program wrote, not one that matches an `except` or leaves a
  * `with`. */
 static int
 is_branch(const unsigned char *bytes, Py_ssize_t unit)
@@ -40,7 +40,7 @@ is_branch(const unsigned char *bytes, Py_ssize_t unit)
     }
 }
 
-/* A loop around SEND ends with such a jump too, behind a RESUME. */
+/* A loop around SEND also ends with such a jump, after a RESUME. */
 static int
 is_cold_jump(const unsigned char *bytes, Py_ssize_t unit)
 {
@@ -51,7 +51,8 @@ is_cold_jump(const unsigned char *bytes, Py_ssize_t unit)
     return before >= 0 && bytes[2 * before] != RESUME;
 }
 
-/* Count the jumps that come after a branch, from the unit `first` on, and write them to `units` where that is not NULL. */
+/* Count the jumps that come after a branch, starting at the unit `first`, and write them to `units` if that is not
+ * NULL. */
 static uint32_t
 collect(const unsigned char *bytes, Py_ssize_t first, Py_ssize_t n_units, uint32_t *units)
 {

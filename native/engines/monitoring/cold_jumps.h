@@ -1,8 +1,8 @@
-/* The jumps with which exception handlers go on into the code behind them.
+/* The jumps with which exception handlers continue in the code behind them.
  *
  * CPython moves handlers to the end of the code; the jump back from there (JUMP_BACKWARD_NO_INTERRUPT) has no event of
- * its own. Where a handler branches, and a way through it was raised out of, only an INSTRUCTION event tells whether
- * that way ever came to its end. The jumps are looked for when a code object first handles an exception. */
+ * its own. If a handler branches, and an exception left one of the ways through it, only an INSTRUCTION event tells
+ * whether that way ever reached its end. The jumps are searched for when a code object first handles an exception. */
 #ifndef FOOTFALL_ENGINES_MONITORING_COLD_JUMPS_H
 #define FOOTFALL_ENGINES_MONITORING_COLD_JUMPS_H
 
@@ -13,7 +13,7 @@ typedef struct cold_jumps {
     uint32_t units[];
 } cold_jumps;
 
-/* The jumps of a code object in whose handlers something branches; NULL where there are none, or no memory.
+/* Return the jumps of a code object in whose handlers something branches; NULL if there are none, or no memory.
  * `bytecode` is without instrumentation. */
 cold_jumps *cold_jumps_find(PyObject *bytecode);
 

@@ -1,13 +1,13 @@
-/* engines/monitoring/contexts.c records what the engine on sys.monitoring saw in a context and lets it be seen again in the
- * next, and what threads and tasks of other contexts see.
+/* engines/monitoring/contexts.c records what the engine on sys.monitoring saw in a context and lets it be seen again in
+ * the next one, and records what threads and tasks of other contexts do.
  *
- * All places of a code object are switched on again when it is next called: it is made to look as if it had been
- * instrumented before the engine's restart_events(), and CPython checks that (`_co_instrumentation_version`) where a
- * function begins, a generator goes on, or an exception is thrown into one. So code that the next context does not
- * run costs nothing. Not restart_events itself: that would do so to every code object of the process. Code that is
- * running does not get there, nor do greenlets when they are switched to, nor calls in code that CPython's JIT compiled;
- * theirs is switched on at once, which has such code thrown away too.
- * Every function needs the GIL. */
+ * All events of a code object are enabled again when it is next called. It is made to look as if it had been
+ * instrumented before the engine's restart_events(); CPython checks that (`_co_instrumentation_version`) when a
+ * function begins, a generator continues, or an exception is thrown into one. So code that the next context does not
+ * run costs nothing. restart_events itself is not used: it would do this to every code object of the process. The check
+ * is not made for code that is running, for greenlets when they are switched to, and for calls in code that CPython's
+ * JIT compiled; their events are enabled at once, which also makes the JIT discard such code. Every function needs the
+ * GIL. */
 #include "engines/monitoring/contexts.h"
 
 #include "compat/versions.h"
@@ -19,7 +19,7 @@
 
 #if HAS_MONITORING
 
-/* Older than the engine's restart_events(), younger than code that was never instrumented (0). */
+/* Older than the engine's restart_events(), newer than code that was never instrumented (0). */
 #define LONG_AGO 1
 
 static int
@@ -37,7 +37,7 @@ arm_when_called(PyCodeObject *code)
     code->_co_instrumentation_version = LONG_AGO;
 }
 
-/* Whether stacks may be put aside and go on later, unseen by the interpreter. */
+/* Return whether stacks may be set aside and continue later, unseen by the interpreter. */
 static int
 has_greenlets(void)
 {
@@ -46,7 +46,7 @@ has_greenlets(void)
     return greenlet != NULL;
 }
 
-/* Whether CPython's JIT compiles here: its code calls functions without a look at their version. */
+/* Return whether CPython's JIT compiles here: its code calls functions without checking their version. */
 static int
 has_jit(void)
 {
@@ -54,7 +54,7 @@ has_jit(void)
     PyObject *enabled = jit == NULL ? NULL : PyObject_CallMethod(jit, "is_enabled", NULL); // owned
     int is_enabled = enabled != NULL && PyObject_IsTrue(enabled) > 0;
     Py_XDECREF(enabled);
-    PyErr_Clear(); /* a module of other content: not CPython's */
+    PyErr_Clear(); /* a module with other content: not CPython's */
     return is_enabled;
 }
 
@@ -74,7 +74,7 @@ arm(struct monitoring *mon, const code_events *extra, int is_at_once)
     return 0;
 }
 
-/* Switch on what runs now; note each measured frame's place where `is_marking`. -1 with an exception. */
+/* Enable the events of what runs now; note each measured frame's place if `is_marking`. -1 with an exception. */
 static int
 arm_frames(module_state *state, PyThreadState *thread, int is_marking)
 {
@@ -90,7 +90,7 @@ arm_frames(module_state *state, PyThreadState *thread, int is_marking)
         int at = PyUnstable_InterpreterFrame_GetLasti(frame);
         if (extra != NULL && is_marking && status == 0 && at / 2 >= extra->code->_co_firsttraceable) {
             monitoring_set_flag(state, extra, at, EVENT_RESUMED);
-            status = monitoring_watch_cold_jumps(state, extra); /* it may be in a handler */
+            status = monitoring_watch_cold_jumps(state, extra); /* the frame may be in a handler */
         }
         Py_DECREF(code);
         if (status < 0) {
@@ -113,7 +113,8 @@ arm_running(module_state *state, int is_marking)
     return 0;
 }
 
-/* Let all that was executed in this context be seen again in it, by work of another. -1 with an exception. */
+/* Let everything that was executed in this context be seen again in it, when work of another context runs it. -1 with
+ * an exception. */
 static int
 arm_dirty(module_state *state)
 {
@@ -127,7 +128,7 @@ arm_dirty(module_state *state)
     return arm_running(state, 0);
 }
 
-/* Set a flag of work of another context than the process's. */
+/* Set a flag for work of a context other than the process's. */
 static void
 set_other_flag(module_state *state, code_events *extra, Py_ssize_t byte_offset, unsigned char flag, uint32_t context_id)
 {
@@ -152,7 +153,7 @@ set_other_flag(module_state *state, code_events *extra, Py_ssize_t byte_offset, 
     other_context_events *found =
         other_context_events_of(&extra->other_events, context_id, rec->generation, extra->n_places);
     size_t unit = (size_t)byte_offset / 2;
-    if (found != NULL && (found->events[unit] & flag) != flag) { /* no memory: not worth more than this one event */
+    if (found != NULL && (found->events[unit] & flag) != flag) { /* no memory: only this one event is lost */
         found->events[unit] |= flag;
         recorder_add_event(rec, RECORD_EVENTS, extra->code_id, context_id, (uint32_t)unit, flag);
     }
@@ -199,13 +200,13 @@ monitoring_watch_cold_jumps(module_state *state, code_events *extra)
     return monitoring_set_local_events(state->monitoring, code, state->monitoring->watch_events);
 }
 
-/* Record and clear the events of one code object, which is in the list no more. -1 when recording is off. */
+/* Record and clear the events of one code object, which is no longer in the list. -1 if recording is off. */
 static int
 flush_code(module_state *state, code_events *extra)
 {
     recorder *rec = state->recorder;
     if (extra->generation != rec->generation) {
-        return 0; /* a forked child has nothing of it; the bytes are the parent's */
+        return 0; /* a forked child records none of it; the bytes are the parent's */
     }
     if (recorder_add_events(rec, RECORD_EVENTS, extra->code_id, rec->context_id, extra->events, extra->n_places) < 0) {
         return -1;
@@ -214,7 +215,7 @@ flush_code(module_state *state, code_events *extra)
     return 0;
 }
 
-/* The events that are needed once there are contexts. -1 with an exception. */
+/* Add the events that are needed once there are contexts. -1 with an exception. */
 static int
 add_context_events(struct monitoring *mon)
 {

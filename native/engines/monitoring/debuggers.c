@@ -1,11 +1,11 @@
-/* engines/monitoring/debuggers.c keeps the engine on sys.monitoring out of debuggers' way.
+/* engines/monitoring/debuggers.c keeps the engine on sys.monitoring from disturbing debuggers.
  *
- * `breakpoint()` is to stop at the next instruction: bdb asks for opcode events of the frame's code, and then starts
- * tracing. CPython 3.14 and 3.15 allocate at that start which tool wants which instruction's event, empty, when several
- * tools have an event in common, as PY_START; bdb's events are lost, and it stops one line later. Where the code has
- * INSTRUCTION events of ours first, the allocation comes with bdb's own request, and is right. So it is on 3.13, whose bdb
- * has no function to be seen in when it begins: there the code on the stack keeps its INSTRUCTION events, without a callback.
- * Every function needs the GIL. */
+ * `breakpoint()` must stop at the next instruction: bdb requests opcode events for the frame's code, and then starts
+ * tracing. At that start, CPython 3.14 and 3.15 allocate the table of which tool wants which instruction's event,
+ * empty, if several tools have an event in common, such as PY_START. bdb's events are then lost, and it stops one line
+ * later. If the code has INSTRUCTION events of ours first, the allocation comes with bdb's own request, and is right.
+ * 3.13 behaves the same, but its bdb has no function by which we could see that it begins: there the code on the stack
+ * keeps its INSTRUCTION events, without a callback. Every function needs the GIL. */
 #include "engines/monitoring/debuggers.h"
 #include "compat/versions.h"
 
@@ -29,7 +29,7 @@ monitoring_debugger_step(PyCodeObject *code)
     return NO_DEBUGGER;
 }
 
-/* Add INSTRUCTION events to those that the code has. */
+/* Add INSTRUCTION events to those of the code. */
 static int
 prepare_code(struct monitoring *mon, PyObject *code)
 {
@@ -41,7 +41,7 @@ prepare_code(struct monitoring *mon, PyObject *code)
     return status;
 }
 
-/* Ask for the code's own events again: INSTRUCTION events that it had before were lost. */
+/* Request the code's own events again: INSTRUCTION events that it had before were lost. */
 static int
 restore_code(struct monitoring *mon, PyObject *code)
 {

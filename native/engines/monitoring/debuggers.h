@@ -1,4 +1,4 @@
-/* Keeping out of debuggers' way. */
+/* Not disturbing debuggers. */
 #ifndef FOOTFALL_ENGINES_MONITORING_DEBUGGERS_H
 #define FOOTFALL_ENGINES_MONITORING_DEBUGGERS_H
 
@@ -7,16 +7,16 @@
 
 #if HAS_MONITORING
 
-/* What starting this code means for debuggers (3.13 and later). */
+/* What the start of this code means for debuggers (3.13 and later). */
 typedef enum debugger_step {
     NO_DEBUGGER,
-    DEBUGGER_ASKS,   /* is about to ask for a stop at the next instruction */
-    DEBUGGER_BEGINS, /* has asked, and begins tracing */
+    DEBUGGER_ASKS,   /* is about to request a stop at the next instruction */
+    DEBUGGER_BEGINS, /* has requested it, and starts tracing */
 } debugger_step;
 
 debugger_step monitoring_debugger_step(PyCodeObject *code);
 
-/* Let a debugger have its events of all code that runs in this thread. -1 with an exception. */
+/* Let a debugger have its events for all code that runs in this thread. -1 with an exception. */
 int monitoring_follow_debugger(module_state *state, debugger_step step);
 
 #endif

@@ -1,8 +1,8 @@
-/* engines/monitoring/events.c: the callbacks of the engine on sys.monitoring. PY_START is seen once for each code object of
- * the process and decides whether it is measured; then its own LINE and, from 3.14, BRANCH_LEFT, BRANCH_RIGHT, JUMP and
- * PY_RETURN events each set one byte's flag at an instruction's offset and are disabled. Exceptions that are handled or
- * leave a frame say where they came from; these events cannot be disabled (and are global in 3.14), but cost little
- * beside the exception itself. Threads: callbacks run under the GIL. */
+/* engines/monitoring/events.c: the callbacks of the engine on sys.monitoring. PY_START fires once for each code object
+ * of the process and decides whether it is measured. Then the code object's own LINE and, from 3.14, BRANCH_LEFT,
+ * BRANCH_RIGHT, JUMP and PY_RETURN events each set a flag in one byte, at an instruction's offset, and are disabled.
+ * Events for exceptions that are handled or leave a frame tell where these came from; they cannot be disabled (and are
+ * global in 3.14), but cost little compared with the exception itself. Threads: callbacks run under the GIL. */
 #include "engines/monitoring/events.h"
 #include "compat/versions.h"
 
@@ -42,7 +42,7 @@ on_py_start(PyObject *module, PyObject *const *args, Py_ssize_t n_args)
     }
     PyObject *path = monitoring_decision(state, ((PyCodeObject *)code)->co_filename);
     if (path == NULL && !PyErr_Occurred()) {
-        Py_RETURN_NONE; /* stopped; DISABLE might be taken for a later engine's answer */
+        Py_RETURN_NONE; /* stopped; a later engine might get DISABLE as its own answer */
     }
     if (path == NULL) {
         return fail(state);
@@ -66,7 +66,7 @@ on_py_start(PyObject *module, PyObject *const *args, Py_ssize_t n_args)
     return Py_NewRef(mon->disable);
 }
 
-/* A line that may lead to the end of an `except*`, or such an end: its event stays. */
+/* Handle a line that may lead to the end of an `except*`, or such an end: its event stays on. */
 static void
 note_except_star_event(module_state *state, code_events *extra, uint32_t unit, unsigned char flag)
 {
@@ -80,13 +80,13 @@ note_except_star_event(module_state *state, code_events *extra, uint32_t unit, u
     }
 }
 
-/* The end of a callback whose event has done its work at this place. */
+/* End a callback whose event has done its work at this place. */
 static PyObject *
 set_flag_once(module_state *state, PyObject *code, Py_ssize_t byte_offset, unsigned char flag)
 {
     code_events *extra = code_events_of(state->monitoring, code);
     if (extra == NULL) {
-        Py_RETURN_NONE; /* of a measurement that ended: this one sees the place when the code starts anew */
+        Py_RETURN_NONE; /* from a measurement that ended: this one sees the place when the code next starts */
     }
     int is_own = monitoring_set_flag_in_context(state, extra, byte_offset, flag);
     if (state->monitoring == NULL) {
@@ -113,12 +113,12 @@ on_line(PyObject *module, PyObject *const *args, Py_ssize_t n_args)
     if (n_args < 1 || !PyCode_Check(args[0])) {
         return Py_NewRef(state->monitoring->disable);
     }
-    /* The callback is native, so the running frame is the one that the event is about. Its offset
-     * says which copy of the line it is (a finally body is compiled more than once). */
+    /* The callback is native, so the running frame is the one that the event belongs to. Its offset identifies the copy
+     * of the line (a finally body is compiled more than once). */
     return set_flag_once(state, args[0], PyUnstable_InterpreterFrame_GetLasti(frame_running()), EVENT_LINE);
 }
 
-/* An event at its own offset, which is the callback's second argument. */
+/* Handle an event at its own offset, which is the callback's second argument. */
 static PyObject *
 on_place(PyObject *module, PyObject *const *args, Py_ssize_t n_args, unsigned char flag)
 {
@@ -159,15 +159,15 @@ on_branch_right(PyObject *module, PyObject *const *args, Py_ssize_t n_args)
     return on_branch(module, args, n_args, EVENT_RIGHT);
 }
 
-/* A jump or a return was done. */
+/* A jump or a return was executed. */
 static PyObject *
 on_leave(PyObject *module, PyObject *const *args, Py_ssize_t n_args)
 {
     return on_place(module, args, n_args, EVENT_LEFT);
 }
 
-/* What the code object that an exception's event is about carries; NULL when it is not measured. These events are
- * of the whole process in 3.14, so most end here. */
+/* Return what the code object of an exception event has in its slot; NULL if it is not measured. In 3.14 these events
+ * cover the whole process, so most end here. */
 static code_events *
 excepting_code(module_state *state, PyObject *const *args, Py_ssize_t n_args)
 {
@@ -177,8 +177,8 @@ excepting_code(module_state *state, PyObject *const *args, Py_ssize_t n_args)
     return code_events_of(state->monitoring, args[0]);
 }
 
-/* Set a flag where the running frame is. The event's own offset is the handler's or a RERAISE's; the
- * frame still knows where the exception came from. */
+/* Set a flag at the running frame's instruction. The event's own offset is the handler's or a RERAISE's; the frame
+ * still knows where the exception came from. */
 static void
 set_flag_at_frame(module_state *state, code_events *extra, unsigned char flag)
 {
@@ -232,7 +232,7 @@ on_unwind(PyObject *module, PyObject *const *args, Py_ssize_t n_args)
     return on_exception(module, args, n_args, EVENT_UNWIND);
 }
 
-/* A generator or coroutine goes on. */
+/* A generator or coroutine continues. */
 static PyObject *
 on_resume(PyObject *module, PyObject *const *args, Py_ssize_t n_args)
 {
@@ -268,7 +268,7 @@ static PyMethodDef instruction_callback = {"footfall_instruction", (PyCFunction)
 static PyMethodDef unwind_callback = {"footfall_py_unwind", (PyCFunction)(void (*)(void))on_unwind, METH_FASTCALL,
                                       NULL};
 
-/* Value of `sys.monitoring.events.<name>`; 0 with an exception. */
+/* Return the value of `sys.monitoring.events.<name>`; 0 with an exception. */
 static long
 event_value(PyObject *monitoring, const char *name)
 {

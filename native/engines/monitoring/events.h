@@ -7,15 +7,15 @@
 
 #if HAS_MONITORING
 
-/* Events by which a code object is measured: of the whole process, its own, and those beside its own while cold jumps
- * are watched. */
+/* The events by which code objects are measured: those of the whole process, a code object's own, and those added to
+ * its own while cold jumps are watched. */
 typedef struct {
     long global;
     long local;
     long watch;
 } event_sets;
 
-/* Give sys.monitoring our callbacks, and add their events to the sets. -1 with an exception. */
+/* Register our callbacks with sys.monitoring, and add their events to the sets. -1 with an exception. */
 int monitoring_register_callbacks(PyObject *module, PyObject *monitoring, int with_branches, event_sets *sets);
 
 #endif

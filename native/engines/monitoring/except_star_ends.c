@@ -1,5 +1,6 @@
-/* engines/monitoring/except_star_ends.c finds the ends of `except*` statements in bytecode, and knows at which line each frame that handles
- * an exception group was last. It does not record: engines/monitoring/events.c does. Every function needs the GIL. */
+/* engines/monitoring/except_star_ends.c finds the ends of `except*` statements in bytecode, and keeps the last line of
+ * each frame that handles an exception group. It does not record: engines/monitoring/events.c does. Every function
+ * needs the GIL. */
 #include "engines/monitoring/except_star_ends.h"
 
 #include "compat/versions.h"
@@ -9,7 +10,7 @@
 
 #if HAS_BRANCH_EVENTS
 
-#define MAX_PLACES (1u << 22) /* beyond, in generated code of that size, the ends are left as they are */
+#define MAX_PLACES (1u << 22) /* above this, in generated code of that size, the ends are ignored */
 
 static unsigned char
 opcode_at(const unsigned char *bytecode, Py_ssize_t unit)
@@ -17,7 +18,7 @@ opcode_at(const unsigned char *bytecode, Py_ssize_t unit)
     return bytecode[2 * unit];
 }
 
-/* PREP_RERAISE_STAR, COPY and the jump, which has no line. */
+/* Return whether PREP_RERAISE_STAR, COPY and the jump are there; the jump has no line. */
 static int
 is_end(PyCodeObject *code, const unsigned char *bytecode, Py_ssize_t unit)
 {
@@ -89,7 +90,7 @@ except_star_ends_places(const except_star_ends *ends)
     return ends == NULL ? 0 : ends->n_units * ends->n_ends;
 }
 
-/* While INSTRUCTION events are on, BRANCH_LEFT names the NOT_TAKEN behind the jump and its cache. */
+/* While INSTRUCTION events are on, BRANCH_LEFT names the NOT_TAKEN that follows the jump and its cache. */
 #define TO_NOT_TAKEN 2
 
 static uint32_t
@@ -111,8 +112,8 @@ except_star_ends_watch(const except_star_ends *ends, uint32_t unit, int is_line)
     return is_line || number_of_end(ends, unit) < ends->n_ends;
 }
 
-/* Frames leave without a word. An entry that an end has read is only needed until the next line or, where `except*`
- * statements are nested, the next end, which follows at once: such go when there is no room. */
+/* There is no event when frames end. An entry that an end has read is only needed until the next line or, in nested
+ * `except*` statements, the next end, which follows at once: such entries are removed when there is no room. */
 #define AFTER_END(unit) (-1 - (int32_t)(unit))
 
 static void
@@ -140,13 +141,13 @@ except_star_ends_note_line(frame_lines *last_lines, const void *frame, uint32_t 
     if (last_lines->n_used >= last_lines->n_slots / 2) {
         forget_left_frames(last_lines);
     }
-    (void)frame_lines_put(last_lines, frame, (int32_t)unit); /* without memory the end's line is unknown */
+    (void)frame_lines_put(last_lines, frame, (int32_t)unit); /* without memory the line before the end is unknown */
 }
 
 uint32_t
 except_star_ends_place(frame_lines *last_lines, const except_star_ends *ends, const void *frame, uint32_t unit)
 {
-    uint32_t line_unit = unit; /* of no line: unknown */
+    uint32_t line_unit = unit; /* without a line: unknown */
     frame_line *last = frame_lines_find(last_lines, frame);
     if (last != NULL) {
         line_unit = (uint32_t)(last->last_line >= 0 ? last->last_line : AFTER_END(last->last_line));

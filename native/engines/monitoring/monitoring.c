@@ -1,6 +1,7 @@
-/* monitoring.c is the engine on sys.monitoring (PEP 669, CPython 3.12+), here as a whole: it starts, fails and stops.
- * engines/monitoring/events.c holds what its events do, engines/monitoring/codes.c which code objects have them, engines/monitoring/contexts.c
- * what an event counts for. Offsets become lines and arcs after the run; nothing is computed here. */
+/* monitoring.c is the engine on sys.monitoring (PEP 669, CPython 3.12+) as a whole: it starts, fails and stops.
+ * engines/monitoring/events.c has what its events do, engines/monitoring/codes.c which code objects have them,
+ * engines/monitoring/contexts.c which context an event counts for. Offsets become lines and arcs after the run; nothing
+ * is computed here. */
 #include "engines/monitoring/monitoring.h"
 #include "compat/versions.h"
 
@@ -32,8 +33,8 @@ start_events(PyObject *module, PyObject *monitoring, int with_branches)
     if (set == NULL) {
         return -1;
     }
-    /* Code objects instrumented before this moment start anew when they are called: what engines/monitoring/contexts.c
-     * lets some look like. */
+    /* Code objects instrumented before this moment are instrumented anew when they are called:
+     * engines/monitoring/contexts.c makes some look like these. */
     PyObject *restarted = PyObject_CallMethod(monitoring, "restart_events", NULL); // owned
     Py_XDECREF(restarted);
     return restarted == NULL ? -1 : 0;

@@ -1,4 +1,5 @@
-/* engines/monitoring/state.c owns what the engine on sys.monitoring keeps: its end, and its failure. */
+/* engines/monitoring/state.c handles the state of the engine on sys.monitoring: freeing it, and stopping after a
+ * failure. */
 #include "compat/versions.h"
 #include "engines/monitoring/state.h"
 
@@ -22,7 +23,7 @@ monitoring_free(struct monitoring *mon)
     PyMem_Free(mon);
 }
 
-/* Whether another thread is stopping the engine: it gives the tool id back first. */
+/* Return whether another thread is stopping the engine: it frees the tool id first. */
 static int
 is_tool_gone(struct monitoring *mon)
 {
@@ -45,7 +46,7 @@ monitoring_fail(module_state *state)
         if (state->recorder != NULL) {
             recorder_add_message(state->recorder, "engine-failed", "coverage stopped by an internal error");
         }
-        /* Last: it runs Python code, in which threads take turns, and one may stop the engine. */
+        /* Last: it runs Python code, during which threads may switch, and one may stop the engine. */
         PySys_FormatStderr("footfall: coverage stopped by an internal error: %R. What ran before "
                            "is kept; please report it. [engine-failed]\n",
                            error == NULL ? Py_None : error);

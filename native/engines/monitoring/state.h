@@ -1,4 +1,4 @@
-/* What the parts of the engine on sys.monitoring share: monitoring.c says which they are. */
+/* What the parts of the engine on sys.monitoring share; monitoring.c lists the parts. */
 #ifndef FOOTFALL_ENGINES_MONITORING_STATE_H
 #define FOOTFALL_ENGINES_MONITORING_STATE_H
 
@@ -13,20 +13,20 @@
 #include "engines/monitoring/except_star_ends.h"
 #include "record/format.h"
 
-/* What a measured code object carries in its co_extra slot. */
+/* What a measured code object has in its co_extra slot. */
 typedef struct code_events {
     unsigned char *events; /* borrowed from the record file's mapping */
-    uint32_t start; /* of the engine that it is of */
+    uint32_t start; /* the start of the engine that it belongs to */
     uint32_t n_places; /* one for each code unit, and those of `ends` */
     except_star_ends *ends; /* owned; NULL in nearly all code */
     cold_jumps *jumps; /* owned; NULL in most code, and until it handles an exception */
-    int has_handled; /* an exception; `jumps` is known */
-    int is_watching; /* `jumps`, by INSTRUCTION events, in this context */
+    int has_handled; /* an exception; `jumps` has been searched for */
+    int is_watching; /* `jumps` are watched, by INSTRUCTION events, in this context */
     uint32_t code_id;
     uint32_t generation; /* the recorder's when registered */
     int is_dirty; /* in the list of code objects with an event in this context */
     struct code_events *next_dirty;
-    PyCodeObject *code; /* borrowed; NULL when it is gone, then the list owns this */
+    PyCodeObject *code; /* borrowed; NULL after it was freed, then the list owns this */
     other_context_events *other_events; /* owned list */
 } code_events;
 
@@ -43,9 +43,9 @@ struct monitoring {
     code_events *dirty; /* first of the list */
     frame_layout frames;
     frame_lines last_lines; /* of frames in an `except*`, for except_star_ends */
-    int has_other_contexts; /* work of another context was seen in this one: nothing is disabled until the next */
+    int has_other_contexts; /* work of another context was seen in this one: nothing is disabled until the next one */
     long global_events;
-    long context_events; /* further global events, once there are contexts */
+    long context_events; /* additional global events, once there are contexts */
     long instruction_event;
     int with_branches;
     Py_ssize_t extra_index; /* of code_events in co_extra; 0 is valid, -1 is none */
@@ -55,7 +55,7 @@ struct monitoring {
     int is_stopped; /* the last of them frees this */
 };
 
-/* What the code object carries; NULL when this engine does not measure it, whatever an earlier one did. */
+/* Return what the code object has in its slot; NULL if this engine does not measure it, whatever an earlier one did. */
 static inline code_events *
 code_events_of(struct monitoring *mon, PyObject *code)
 {
@@ -67,14 +67,14 @@ code_events_of(struct monitoring *mon, PyObject *code)
     return found != NULL && found->start == mon->start ? found : NULL;
 }
 
-/* A failure of ours must not reach the program: with an exception set, measuring stops, once, loudly; silently where
- * another thread is stopping it. Afterwards the engine may be gone (state->monitoring). */
+/* A failure of ours must not reach the program: with an exception set, measuring stops, with one message; without a
+ * message if another thread is stopping it. Afterwards the engine may be gone (state->monitoring). */
 void monitoring_fail(module_state *state);
 
-/* Take the first code object out of the list of those with an event. */
+/* Remove the first code object from the list of those with an event, and return it. */
 code_events *monitoring_pop_dirty(struct monitoring *mon);
 
-/* The last who uses it, once it was stopped. */
+/* Called by the last user, once it was stopped. */
 void monitoring_free(struct monitoring *mon);
 
 #endif

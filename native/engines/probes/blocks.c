@@ -1,8 +1,7 @@
-/* engines/probes/blocks.c has what begins and ends blocks of `footfall.capture()`: a microsecond is what one may cost, so
- * it is in C. A series (CaptureSeries) has a list of places that its engine appends to; a block (CaptureBlock) is where in
- * that list it began and ended; a gate (CaptureGate) is the context manager, which asks its Python subclass only where
- * there is more to be done.
- * Threads: all under the GIL. */
+/* engines/probes/blocks.c begins and ends blocks of `footfall.capture()`: a block may cost one microsecond, so it is in
+ * C. A series (CaptureSeries) has a list of places that its engine appends to; a block (CaptureBlock) is where in that
+ * list it began and ended; a gate (CaptureGate) is the context manager, which calls its Python subclass only if there
+ * is more to be done. Threads: all under the GIL. */
 #include "engines/probes/blocks.h"
 
 #include "engines/probes/captures.h"
@@ -22,13 +21,13 @@
 typedef struct series_object {
     PyObject_HEAD
     PyObject *places; /* owned list */
-    module_state *state; /* borrowed: of the module that made the type, which the type keeps alive */
-    int number; /* of its bit among those of probes, -1 without probes */
+    module_state *state; /* borrowed: of the module that created the type, which the type keeps alive */
+    int number; /* of its bit in the probes, -1 without probes */
     int n_open;
     char is_simple;
-    PyObject *get_tool; /* owned: sys.monitoring.get_tool, NULL where there is no tool; with the two below */
+    PyObject *get_tool; /* owned: sys.monitoring.get_tool, NULL if there is no tool; as are the two below */
     PyObject *tool_id; /* owned */
-    PyObject *tool_name; /* owned: what it gives while the tool is ours */
+    PyObject *tool_name; /* owned: what get_tool returns while the tool is ours */
 } series_object;
 
 typedef struct block_object {
@@ -124,7 +123,7 @@ series_hold(PyObject *op, PyObject *args)
     Py_RETURN_NONE;
 }
 
-/* Whether nothing but the list of places concerns a block. 1 or 0, -1 with an exception. */
+/* Return whether only the list of places matters to a block. 1 or 0, -1 with an exception. */
 static int
 series_is_simple(series_object *self)
 {
@@ -173,7 +172,7 @@ static PyType_Spec series_spec = {
     .slots = series_slots,
 };
 
-/* Count blocks that are open, and let probes know whether there is any. */
+/* Count open blocks, and tell probes whether there are any. */
 static void
 series_count(series_object *series, int change)
 {
@@ -265,7 +264,7 @@ static PyType_Spec block_spec = {
 
 /* ---- gates ---- */
 
-/* Whether it is a series that is complete. */
+/* Return whether it is a fully initialized series. */
 static int
 is_series(PyObject *op)
 {
@@ -383,7 +382,7 @@ gate_begin(PyObject *op, PyObject *Py_UNUSED(ignored))
     return begin_block((gate_object *)op, 0);
 }
 
-/* Where in the list the block that ends is: the last one that this thread has opened, else the first. */
+/* The index of the block that ends: the last one that this thread has opened, else the first. */
 static Py_ssize_t
 find_last_block(PyObject *open)
 {

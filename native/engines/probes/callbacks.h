@@ -1,4 +1,4 @@
-/* Python's functions that the engine keeps: those that its look-alikes stand for, and its own that C calls. */
+/* Python functions that the engine keeps: those that its wrappers stand for, and ours that C calls. */
 #ifndef FOOTFALL_ENGINES_PROBES_CALLBACKS_H
 #define FOOTFALL_ENGINES_PROBES_CALLBACKS_H
 

@@ -1,6 +1,6 @@
-/* engines/probes/capture_functions.c has what Python calls to capture by probes: series begin and end, and modules are chosen.
- * What a probe does for them is in captures.c, blocks are in blocks.c.
- * Threads: all under the GIL. */
+/* engines/probes/capture_functions.c has the functions that Python calls to capture by probes: to begin and end series,
+ * and to choose modules. What a probe does for them is in captures.c, blocks are in blocks.c. Threads: all under the
+ * GIL. */
 #include "engines/probes/capture_functions.h"
 
 #include "engines/probes/captures.h"
@@ -37,7 +37,7 @@ captures_begin(PyObject *module, PyObject *args)
     return PyLong_FromLong(series);
 }
 
-/* The number of a series, checked: -1 with an exception. */
+/* Return the number of a series, checked: -1 with an exception. */
 static int
 read_series(struct probes *probes, PyObject *number)
 {
@@ -89,7 +89,7 @@ captures_forget(PyObject *module, PyObject *number)
     for (Py_ssize_t i = 0; i < PyList_GET_SIZE(news); i++) {
         PyObject *entry = PyList_GET_ITEM(news, i); // borrowed
         if (!PyTuple_CheckExact(entry) || Py_TYPE(PyTuple_GET_ITEM(entry, 0)) != probes->events_type) {
-            continue; /* of a traced file */
+            continue; /* an entry of a traced file */
         }
         captured_module *captured = &((events_object *)PyTuple_GET_ITEM(entry, 0))->captured;
         unsigned long probe = PyLong_AsUnsignedLongMask(PyTuple_GET_ITEM(entry, 1));
@@ -219,7 +219,7 @@ captures_exchange(PyObject *Py_UNUSED(module), PyObject *args)
     }
     for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(code->co_consts); i++) {
         if (PyTuple_GET_ITEM(code->co_consts, i) == inner) {
-            /* The one constant is kept for good: the running frame may have it in its hands. */
+            /* The replaced constant is kept forever: the running frame may be using it. */
             PyTuple_SET_ITEM(code->co_consts, i, Py_NewRef(with_probes));
         }
     }

@@ -1,6 +1,5 @@
-/* engines/probes/captures.c keeps which probes each series of `footfall.capture()` has seen. It knows nothing of probes but
- * their numbers; probes.c calls it and has what Python calls.
- * Threads: all under the GIL. */
+/* engines/probes/captures.c keeps which probes each series of `footfall.capture()` has seen. It knows only the numbers
+ * of probes; probes.c calls it and has the functions that Python calls. Threads: all under the GIL. */
 #include "engines/probes/captures.h"
 
 int
@@ -40,7 +39,7 @@ add_news(PyObject *news, PyObject *events, uint32_t number)
 {
     PyObject *entry = Py_BuildValue("OI", events, number); // owned
     if (entry == NULL || PyList_Append(news, entry) < 0) {
-        PyErr_Clear(); /* no memory: the program's own troubles tell of that */
+        PyErr_Clear(); /* no memory: the program itself will run into that */
     }
     Py_XDECREF(entry);
 }

@@ -1,5 +1,5 @@
-/* engines/probes/copies.c lets probes record in code that marshal has copied: there bytes stand where the Events object was.
- * Threads: all under the GIL. */
+/* engines/probes/copies.c makes probes record in code that marshal has copied: there, bytes are in place of the Events
+ * object. Threads: all under the GIL. */
 #include "engines/probes/copies.h"
 
 #include "engines/probes/events.h"
@@ -7,9 +7,10 @@
 
 #include <string.h>
 
-#define MAX_UNMARSHALLED 100000 /* values looked at for code; containers may hold one another, so there may be no end */
+#define MAX_UNMARSHALLED 100000 /* values searched for code; containers may contain one another, without end */
 
-/* Put Events objects where bytes stand for them, in the constants of code and of all code inside it. Raises nothing. */
+/* Put Events objects in place of the bytes that represent them, in the constants of code and of all code inside it.
+ * Raises nothing. */
 static void
 arm_portable(module_state *state, PyCodeObject *code, int depth)
 {
@@ -25,17 +26,17 @@ arm_portable(module_state *state, PyCodeObject *code, int depth)
             PyTuple_SET_ITEM(code->co_consts, i, events);
             Py_DECREF(constant);
         }
-        PyErr_Clear(); /* no memory: the copy goes on unmeasured */
+        PyErr_Clear(); /* no memory: the copy runs unmeasured */
     }
 }
 
-/* Whether a buffer holds bytes that stand for an Events object. */
+/* Return whether a buffer contains bytes that represent an Events object. */
 static int
 has_portable(PyObject *data)
 {
     Py_buffer view;
     if (PyObject_GetBuffer(data, &view, PyBUF_SIMPLE) < 0) {
-        PyErr_Clear(); /* marshal.loads has said what it thinks of it */
+        PyErr_Clear(); /* marshal.loads has reported any error in it */
         return 0;
     }
     int found = memmem(view.buf, (size_t)view.len, MODULE_MARK, sizeof MODULE_MARK - 1) != NULL;
@@ -43,8 +44,8 @@ has_portable(PyObject *data)
     return found;
 }
 
-/* arm_portable for all code in a value, but not in sets: it changes the code's hash. Raises nothing. `left` counts down
- * how many values may still be looked at. */
+/* Call arm_portable for all code in a value, but not in sets: it changes the code's hash. Raises nothing. `left` counts
+ * down how many values may still be searched. */
 static void
 arm_portable_in(module_state *state, PyObject *value, int depth, int *left)
 {

@@ -4,10 +4,10 @@
 
 #include "core/state.h"
 
-/* Let probes record in the code of a value that marshal made of `data`, or of a file (NULL). */
+/* Make the probes record in the code inside a value that marshal made of `data`, or of a file (NULL). */
 void copies_arm(module_state *state, PyObject *value, PyObject *data);
 
-/* Take new references: bytes that tell what numbers probes here, and the scope's decision. */
+/* Take new references: bytes that identify what numbers probes here, and the scope's decision. */
 void copies_expect(module_state *state, PyObject *token, PyObject *decide);
 
 #endif

@@ -1,7 +1,7 @@
-/* engines/probes/events.c has the objects that stand in for the marks in the constants of armed code. Comparing one with a
- * probe's number stores a byte into the record file's mapping and then takes the probe out of the running bytecode.
- * Nothing here raises into the measured program: what does not look as expected is left as it is.
- * Threads: all under the GIL. */
+/* engines/probes/events.c has the objects that replace the marks in the constants of armed code. Comparing one with
+ * a probe's number stores a byte into the record file's mapping and then removes the probe from the running
+ * bytecode. Nothing here raises into the measured program: what is not as expected is left as it is. Threads: all
+ * under the GIL. */
 #include "engines/probes/events.h"
 
 #include "core/unseen.h"
@@ -13,7 +13,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* With contexts a probe stays until it was executed so often in one of them. */
+/* With contexts, a probe stays in until it was executed this often in one of them. */
 #define KEPT_EVENTS 4
 #define MAX_NUMBERS 3
 
@@ -48,7 +48,7 @@ remove_probe(events_object *self, PyObject *constant)
     removed_list_add(&self->state->probes->removed, &site);
 }
 
-/* A probe was reached by work of another context than the process's: record it, once. */
+/* Work of a context other than the process's has reached a probe: record it, once. */
 static void
 events_take_other(events_object *self, uint32_t number, uint32_t context_id)
 {
@@ -56,7 +56,7 @@ events_take_other(events_object *self, uint32_t number, uint32_t context_id)
     recorder *rec = self->state->recorder;
     if (!probes->has_other_contexts) {
         probes->has_other_contexts = 1;
-        removed_list_put_back(&probes->removed); /* what the process's own work executed is still to be seen in it */
+        removed_list_put_back(&probes->removed); /* the process's own work must still be seen there */
     }
     other_context_events *found =
         other_context_events_of(&self->other_events, context_id, rec->generation, self->n_probes);
@@ -66,7 +66,7 @@ events_take_other(events_object *self, uint32_t number, uint32_t context_id)
     }
 }
 
-/* The module runs: ask now whether it is measured. 0 when that is still not known, without an exception. */
+/* The module runs: decide now whether it is measured. 0 if that is still not known, without an exception. */
 static int
 events_decide(events_object *self)
 {
@@ -74,11 +74,11 @@ events_decide(events_object *self)
     PyObject *path = decision_ask(decide, self->path); // owned
     Py_DECREF(decide);
     if (path == NULL) {
-        PyErr_Clear(); /* as where the stack ends: asked again by the next probe */
+        PyErr_Clear(); /* as at the end of the stack: the next probe asks again */
         return 0;
     }
     if (self->decide == NULL) {
-        Py_DECREF(path); /* another thread was quicker */
+        Py_DECREF(path); /* another thread was faster */
         return 1;
     }
     Py_CLEAR(self->decide);
@@ -94,13 +94,13 @@ events_decide(events_object *self)
     return 1;
 }
 
-/* Record a event. 1 when recording needs the probe no more. */
+/* Record an event. 1 if recording needs the probe no longer. */
 static int
 events_record(events_object *self, uint32_t number)
 {
     module_state *state = self->state;
     if (state->recorder == NULL) {
-        return self->captured.seen != NULL; /* nothing is recorded, or no more: it is there for captures alone */
+        return self->captured.seen != NULL; /* nothing is recorded, or no more: it is only there for captures */
     }
     if (self->decide != NULL && !events_decide(self)) {
         return 0;
@@ -110,7 +110,7 @@ events_record(events_object *self, uint32_t number)
     }
     unsigned char *before = self->events;
     if (self->generation != state->recorder->generation && events_register(self) < 0) {
-        PyErr_Clear(); /* recording has stopped, which was reported; a parent's file that is mapped still takes events */
+        PyErr_Clear(); /* recording has stopped, which was reported; a parent's mapped file still accepts events */
         self->events = before;
     }
     if (self->events == NULL || number >= self->n_probes) {
@@ -127,7 +127,7 @@ events_record(events_object *self, uint32_t number)
         state->probes->dirty = (events_object *)Py_NewRef((PyObject *)self);
     }
     if (self->events[number] < KEPT_EVENTS && state->probes->has_contexts) {
-        self->events[number]++; /* taking it out and putting it back would cost more */
+        self->events[number]++; /* removing it and putting it back would cost more */
         return 0;
     }
     self->events[number] |= 1;
@@ -148,7 +148,7 @@ events_take(events_object *self, uint32_t number, PyObject *constant)
     }
 }
 
-/* The line of the running frame that the exception being handled came from; -1 when there is none. */
+/* The line of the running frame that the exception being handled came from; -1 if there is none. */
 static long
 line_of_handled(void)
 {
@@ -163,8 +163,9 @@ line_of_handled(void)
     return number;
 }
 
-/* What probes/forms.py compares a mark with: a number, or a number with a first and a last line, between NULs. Returns how
- * many numbers there are; 0 for anything else, such as what a program made of it. Here, since it runs for each probe. */
+/* Read what probes/forms.py compares a mark with: a number, or a number with a first and a last line, between NULs.
+ * Returns how many numbers there are; 0 for anything else, such as a constant that the program made of it. It is in
+ * this file because it runs for each probe. */
 static int
 read_numbers(PyObject *constant, uint32_t numbers[MAX_NUMBERS])
 {
@@ -193,13 +194,13 @@ read_numbers(PyObject *constant, uint32_t numbers[MAX_NUMBERS])
     return count;
 }
 
-/* The program changed a probe's number: nobody knows which of the file's it was. Keep a message for the end, once. */
+/* The program changed a probe's number: nobody knows which of the file's probes it was. Record a message, once. */
 static void
 events_report_change(events_object *self)
 {
     recorder *rec = self->state->recorder;
     const char *path = self->absolute_path == NULL ? NULL : PyUnicode_AsUTF8(self->absolute_path); // borrowed
-    PyErr_Clear(); /* a name that is no UTF-8 */
+    PyErr_Clear(); /* a name that is not UTF-8 */
     if (self->has_changed || self->is_out || rec == NULL) {
         return;
     }
@@ -237,7 +238,7 @@ events_richcompare(PyObject *op, PyObject *other, int operation)
         events_report_change(self);
         Py_RETURN_FALSE;
     }
-    /* Someone compares constants, as code objects do: be the mark. */
+    /* Somebody compares constants, as code objects do: behave like the mark. */
     if (Py_TYPE(other) == Py_TYPE(op)) {
         other = ((events_object *)other)->mark;
     }
@@ -256,8 +257,8 @@ events_repr(PyObject *self)
     return PyObject_Repr(((events_object *)self)->mark);
 }
 
-/* The bytes that stand for the object in marshalled code: its header, what numbered the probes, its path;
- * as harmless to compare with a number. Borrowed, or NULL with an exception. */
+/* The bytes that represent the object in marshalled code: its header, what numbered the probes, its path; comparing
+ * them with a number is just as harmless. Borrowed, or NULL with an exception. */
 static PyObject *
 events_portable(events_object *self)
 {
@@ -268,7 +269,7 @@ events_portable(events_object *self)
     PyObject *path = PyUnicode_EncodeFSDefault(self->path); // owned
     const char *header = PyUnicode_AsUTF8(self->header); // borrowed
     if (path != NULL && header != NULL) {
-        /* The header begins with a NUL, where a format ends. */
+        /* The header begins with a NUL, which ends a format string. */
         const char *token = probes == NULL || probes->token == NULL ? "" : PyBytes_AS_STRING(probes->token);
         self->portable = PyBytes_FromFormat("%c%s %s %s", 0, header + 1, token, PyBytes_AS_STRING(path));
     }
@@ -276,14 +277,15 @@ events_portable(events_object *self)
     return self->portable;
 }
 
-/* Pickled, as tools that ship code objects do, it is the mark again: cloudpickle gives the code a made-up file name. */
+/* When it is pickled, as tools that ship code objects do, it becomes the mark again: cloudpickle gives the code a
+ * made-up file name. */
 static PyObject *
 events_reduce(PyObject *self, PyObject *Py_UNUSED(ignored))
 {
     return Py_BuildValue("O(O)", &PyUnicode_Type, ((events_object *)self)->mark);
 }
 
-/* marshal writes what has a buffer as bytes. */
+/* marshal writes objects that have a buffer as bytes. */
 static int
 events_getbuffer(PyObject *self, Py_buffer *view, int flags)
 {
@@ -340,8 +342,8 @@ events_make_type(PyObject *module)
     return (PyTypeObject *)PyType_FromModuleAndSpec(module, &events_spec, NULL);
 }
 
-/* A new Events object, or NULL: with an exception, or without one when recording is off. `where` as in probes_arm, or None:
- * nothing is recorded, it is for captures. */
+/* A new Events object, or NULL: with an exception, or without one if recording is off. `where` as in probes_arm, or
+ * None: nothing is recorded, it is for captures. */
 static PyObject *
 events_new(module_state *state, PyObject *header, PyObject *path, PyObject *where)
 {
@@ -370,7 +372,7 @@ events_new(module_state *state, PyObject *header, PyObject *path, PyObject *wher
     return (PyObject *)self;
 }
 
-/* Let captures know of a module. */
+/* Tell captures about a module. */
 static void
 notify_captures(module_state *state, events_object *events)
 {
@@ -381,7 +383,7 @@ notify_captures(module_state *state, events_object *events)
     PyObject *arguments[] = {(PyObject *)events, events->header, events->path}; // borrowed
     PyObject *result = call_unseen(callback, arguments, 3); // owned
     if (result == NULL) {
-        PyErr_Clear(); /* it raises nothing of ours but where the stack or memory ends */
+        PyErr_Clear(); /* it raises nothing of ours, except at the end of the stack or memory */
     }
     Py_XDECREF(result);
 }

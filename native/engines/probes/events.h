@@ -1,4 +1,5 @@
-/* What stands in for the marks in the constants of armed code, and the engine's state, which it records into. All need the GIL. */
+/* The objects that replace the marks in the constants of armed code, and the engine's state, into which they record.
+ * All need the GIL. */
 #ifndef FOOTFALL_ENGINES_PROBES_EVENTS_H
 #define FOOTFALL_ENGINES_PROBES_EVENTS_H
 
@@ -13,16 +14,16 @@ struct probes {
     PyObject *armed; /* owned: dict (header mark, path) -> Events */
     struct events_object *dirty; /* first of the list of those with an event in this context; owned references */
     int has_contexts;
-    int has_other_contexts; /* work of another context was seen in this one: no probe is taken out until the next */
+    int has_other_contexts; /* work of another context was seen in this one: no probe is removed until the next one */
     removed_list removed;
-    PyObject *token; /* owned: bytes, what numbered the probes; NULL until set, as `decide` */
+    PyObject *token; /* owned: bytes that identify what numbered the probes; NULL until set, as is `decide` */
     PyObject *decide; /* owned: the scope's, str -> str | None */
-    PyObject *settled; /* owned: set of co_filename of which code without probes is no news */
+    PyObject *settled; /* owned: set of co_filename whose code without probes needs no more decision */
     PyObject *callbacks[N_PROBES_CALLBACKS]; /* owned; NULL until set */
     captures captures;
 };
 
-/* Stands in for the mark in the constants of one module's code. */
+/* Replaces the mark in the constants of one module's code. */
 typedef struct events_object {
     PyObject_HEAD
     struct events_object *next_dirty;
@@ -30,15 +31,15 @@ typedef struct events_object {
     uint32_t probes_id;
     unsigned char *events; /* borrowed from the mapping; NULL when recording is off */
     other_context_events *other_events; /* owned list */
-    PyObject *mark; /* owned: the str it stands for */
+    PyObject *mark; /* owned: the str it replaces */
     PyObject *header; /* owned: the module's header mark */
     PyObject *path; /* owned: as in co_filename */
-    PyObject *portable; /* owned: bytes that stand for it in marshalled code, once they were asked for; or NULL */
+    PyObject *portable; /* owned: bytes that represent it in marshalled code, once they were needed; or NULL */
     PyObject *absolute_path; /* owned */
-    PyObject *decide; /* owned: str -> path | None, while it is not known whether the module is measured; else NULL */
+    PyObject *decide; /* owned: str -> path | None, until it is known whether the module is measured; else NULL */
     int is_out; /* it is not measured */
-    int has_changed; /* that the program changed probes was reported */
-    module_state *state; /* borrowed: of the module that made the type, which the type keeps alive */
+    int has_changed; /* a message was recorded that the program changed probes */
+    module_state *state; /* borrowed: of the module that created the type, which the type keeps alive */
     uint32_t n_probes;
     uint32_t generation; /* the recorder's when registered */
     captured_module captured;
@@ -47,15 +48,16 @@ typedef struct events_object {
 /* The type, owned; NULL with an exception. */
 PyTypeObject *events_make_type(PyObject *module);
 
-/* That of the module with this header mark and co_filename; made when there is none. `where` is as in probes_arm, or None:
- * nothing is recorded, it is for captures. Owned; NULL with an exception, or without one when recording is off. */
+/* Return that of the module with this header mark and co_filename; created if there is none. `where` is as in
+ * probes_arm, or None: nothing is recorded, it is for captures. Owned; NULL with an exception, or without one if
+ * recording is off. */
 PyObject *events_of(module_state *state, PyObject *header, PyObject *path, PyObject *where);
 
-/* That which a bytes constant stands for in code of the file, made by marshal of one. Owned; NULL when it is none, with or
- * without an exception. */
+/* Return that which a bytes constant, made by marshal, represents in code of the file. Owned; NULL if there is none,
+ * with or without an exception. */
 PyObject *events_from_portable(module_state *state, PyObject *constant, PyObject *filename);
 
-/* Take the first module out of the list of those with an event in this context; an owned reference, or NULL. */
+/* Remove the first module from the list of those with an event in this context; an owned reference, or NULL. */
 events_object *events_pop_dirty(struct probes *probes);
 
 #endif

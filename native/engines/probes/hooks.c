@@ -1,7 +1,7 @@
-/* engines/probes/hooks.c holds what the probes engine needs to hook in C, since a Python wrapper would show:
- * the main script, which no Python code compiles, and look-alikes of `compile`, `exec` and `eval`, which work
- * on their caller's frame. Each asks a Python callback; when that has no answer, the original runs.
- * Threads: all under the GIL. */
+/* engines/probes/hooks.c has the hooks of the probes engine that must be in C, since a Python wrapper would be
+ * visible: for the main script, which no Python code compiles, and wrappers of `compile`, `exec` and `eval`, which
+ * work on their caller's frame. Each calls a Python callback; if that has no answer, the original runs. Threads: all
+ * under the GIL. */
 #include "core/state.h" /* first: Python.h must come before the system headers */
 
 #include "engines/probes/hooks.h"
@@ -14,8 +14,8 @@
 
 #include <string.h>
 
-/* After a callback, which raises nothing of ours: forget what comes of having no room for calling it. 0, or -1 with the
- * exception of the program's own that came up meanwhile, a signal handler's. */
+/* After a callback, which raises nothing of ours: clear an error from having no room to call it. 0, or -1 with an
+ * exception of the program's own that was raised meanwhile, by a signal handler. */
 static int
 clear_ours(void)
 {
@@ -33,7 +33,7 @@ clear_ours(void)
 #undef Py_BUILD_CORE
 #include <opcode.h>
 
-#define MODULE_KEY "footfall.main_hook" /* of the interpreter's dict */
+#define MODULE_KEY "footfall.main_hook" /* in the interpreter's dict */
 
 static PyCodeObject *
 code_of_frame(struct _PyInterpreterFrame *frame)
@@ -57,8 +57,8 @@ ends_with_pyc(PyObject *file)
     return size > 4 && memcmp(text + size - 4, ".pyc", 4) == 0;
 }
 
-/* Whether the frame is about to run a script, or the bytecode of one, as __main__: its globals have that name and its
- * file. */
+/* Return whether the frame is about to run a script, or a script's bytecode, as __main__: its globals have that name
+ * and its file. */
 static int
 is_main_script(struct _PyInterpreterFrame *frame, PyCodeObject *code)
 {
@@ -73,8 +73,8 @@ is_main_script(struct _PyInterpreterFrame *frame, PyCodeObject *code)
            && (PyUnicode_Compare(file, code->co_filename) == 0 || ends_with_pyc(file));
 }
 
-/* Ask for the script's code with probes: owned; NULL when there is none, with an exception when the program was
- * interrupted meanwhile. */
+/* Get the script's code with probes: owned; NULL if there is none, with an exception if the program was interrupted
+ * meanwhile. */
 static PyObject *
 main_code(PyCodeObject *plain, PyObject *globals)
 {
@@ -96,7 +96,7 @@ main_code(PyCodeObject *plain, PyObject *globals)
     return code;
 }
 
-/* Make the code return at once. It was compiled for this one run and nobody else holds it. */
+/* Make the code return at once. It was compiled for this one run and nobody else has it. */
 static void
 write_stub(PyCodeObject *code)
 {
@@ -108,9 +108,9 @@ write_stub(PyCodeObject *code)
     memcpy(_PyCode_CODE(code), stub, sizeof stub);
 }
 
-/* The frame evaluation function between start-up and the main script. It runs the script's code with
- * probes in place of the code that the interpreter compiled; all else around it is the interpreter's
- * own doing, so a measured `__main__` differs in nothing. */
+/* The frame evaluation function between start-up and the main script. It runs the script's code with probes in place of
+ * the code that the interpreter compiled; the interpreter does everything else, so a measured `__main__` is no
+ * different. */
 static PyObject *
 evaluate_until_main(PyThreadState *tstate, struct _PyInterpreterFrame *frame, int throwing)
 {
@@ -132,7 +132,7 @@ evaluate_until_main(PyThreadState *tstate, struct _PyInterpreterFrame *frame, in
     PyObject *trace = NULL; // owned
     PyErr_Fetch(&type, &value, &trace);
     write_stub(plain);
-    /* This releases the frame as its version does it. */
+    /* This releases the frame as this version does it. */
     PyObject *nothing = _PyEval_EvalFrameDefault(tstate, frame, 0); // owned
     Py_XDECREF(nothing);
     PyErr_Restore(type, value, trace);
@@ -177,12 +177,12 @@ probes_hook_main(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(callback))
 
 #endif
 
-/* Call what a look-alike stands for, as deep in the stack as the program's own call of it would be. */
+/* Call the function that a wrapper stands for, at the same stack depth as the program's own call of it. */
 static PyObject *
 call_plain(PyObject *plain, PyObject *const *args, Py_ssize_t n_args, PyObject *names)
 {
     if (PyCFunction_CheckExact(plain) && PyCFunction_GET_FLAGS(plain) == (METH_FASTCALL | METH_KEYWORDS)) {
-        /* Through the interpreter it would count as one more level of recursion. */
+        /* A call through the interpreter would count as one more level of recursion. */
         _PyCFunctionFastWithKeywords function =
             (_PyCFunctionFastWithKeywords)(void (*)(void))PyCFunction_GET_FUNCTION(plain);
         return function(PyCFunction_GET_SELF(plain), args, n_args, names);
@@ -218,7 +218,7 @@ sort_arguments(PyObject *const *args, Py_ssize_t n_args, PyObject *names, PyObje
     return 0;
 }
 
-/* An int argument's value. 0, or -1 without an exception when it is no int of that size. */
+/* Read an int argument. 0, or -1 without an exception if it is not an int of that size. */
 static int
 read_int(PyObject *argument, int missing, int *value)
 {
@@ -235,7 +235,7 @@ read_int(PyObject *argument, int missing, int *value)
     return overflow != 0 || *value != number ? -1 : 0;
 }
 
-/* Instrumented code of the text to compile: owned; NULL when it is not for us, with an exception when the program was
+/* Instrumented code of the text to compile: owned; NULL if it is not for us, with an exception if the program was
  * interrupted meanwhile. */
 static PyObject *
 compile_with_probes(PyObject *callback, PyObject **sorted)
@@ -266,7 +266,7 @@ compile_with_probes(PyObject *callback, PyObject **sorted)
     Py_XDECREF(arguments[2]);
     Py_XDECREF(arguments[3]);
     if (code == NULL) {
-        clear_ours(); /* what it could not compile, the original tells of */
+        clear_ours(); /* the original reports what it could not compile */
     }
     else if (!PyCode_Check(code)) {
         Py_CLEAR(code);
@@ -293,7 +293,7 @@ probes_compile(PyObject *module, PyObject *const *args, Py_ssize_t n_args, PyObj
     return call_plain(original, args, n_args, names);
 }
 
-/* The globals that `exec` or `eval` is to run code in; borrowed, None where they can't be told. */
+/* The globals in which `exec` or `eval` will run code; borrowed, None if they are not known. */
 static PyObject *
 find_globals(PyObject *const *args, Py_ssize_t n_args, PyObject *names)
 {
@@ -310,7 +310,8 @@ find_globals(PyObject *const *args, Py_ssize_t n_args, PyObject *names)
     return globals == NULL || !PyDict_Check(globals) ? Py_None : globals;
 }
 
-/* Whether it is a module's code that nobody has put probes into, of a file not heard of before. */
+/* Return whether it is a module's code into which nobody has put probes, of a file that was not decided about
+ * before. */
 static int
 is_plain_news(module_state *state, PyCodeObject *code)
 {
@@ -325,7 +326,7 @@ is_plain_news(module_state *state, PyCodeObject *code)
     return is_settled == 0;
 }
 
-/* What is to run in place of code: owned; NULL when that is the code itself, with an exception when the program was
+/* The code to run in place of code: owned; NULL if that is the code itself, with an exception if the program was
  * interrupted meanwhile. */
 static PyObject *
 find_substitute(module_state *state, PyObject *code, PyObject *globals)
@@ -352,13 +353,13 @@ find_substitute(module_state *state, PyObject *code, PyObject *globals)
         return answer;
     }
     if (answer == Py_False && probes_settle(state, ((PyCodeObject *)code)->co_filename) < 0) {
-        PyErr_Clear(); /* no memory: it is asked again */
+        PyErr_Clear(); /* no memory: it will be asked again */
     }
     Py_DECREF(answer);
     return NULL;
 }
 
-/* `exec` or `eval` has six arguments at most. */
+/* `exec` and `eval` have six arguments at most. */
 enum { MAX_RUN_ARGS = 8 };
 
 static PyObject *
@@ -404,7 +405,8 @@ probes_eval_code(PyObject *module, PyObject *const *args, Py_ssize_t n_args, PyO
     return run_code(module, args, n_args, names, PROBES_PLAIN_EVAL);
 }
 
-/* Call what unmarshals, and let probes record in what it returns. `data` is borrowed, NULL where it reads a file. */
+/* Call an unmarshalling function, and make the probes record in what it returns. `data` is borrowed, NULL if it reads a
+ * file. */
 static PyObject *
 unmarshal(PyObject *module, PyObject *const *args, Py_ssize_t n_args, PyObject *names, enum probes_callback which,
           PyObject *data)
@@ -434,7 +436,7 @@ probes_marshal_load(PyObject *module, PyObject *const *args, Py_ssize_t n_args, 
     return unmarshal(module, args, n_args, names, PROBES_PLAIN_LOAD, NULL);
 }
 
-/* Docstrings as in builtins: pydoc and inspect.signature read the signatures off them. */
+/* Docstrings as in builtins: pydoc and inspect.signature read the signatures from them. */
 PyDoc_STRVAR(compile_doc, "compile($module, /, source, filename, mode, flags=0,\n"
                           "        dont_inherit=False, optimize=-1, *, _feature_version=-1)\n--\n\n"
                           "Compile source into a code object that can be executed by exec() or eval().");

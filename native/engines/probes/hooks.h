@@ -1,4 +1,4 @@
-/* Functions of the module by which probes get into code. */
+/* Adds the module's functions that get probes into code. */
 #ifndef FOOTFALL_ENGINES_PROBES_HOOKS_H
 #define FOOTFALL_ENGINES_PROBES_HOOKS_H
 

@@ -1,6 +1,5 @@
-/* engines/probes/marks.c finds and reads what probes/forms.py put into the constants of instrumented code: the mark that
- * each probe compares with, and the header mark of a module. It keeps nothing.
- * Threads: all under the GIL. */
+/* engines/probes/marks.c finds and reads what probes/forms.py put into the constants of instrumented code: the mark
+ * that each probe compares with, and the header mark of a module. It keeps no state. Threads: all under the GIL. */
 #include "engines/probes/marks.h"
 
 #include <stdio.h>

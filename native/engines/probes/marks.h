@@ -12,10 +12,10 @@
 /* The module's header mark among the constants of its code; borrowed, NULL when it has none. */
 PyObject *marks_find_header(PyCodeObject *code);
 
-/* Put `events` where the mark is, in the constants of `code` and of all code inside it: `depth` is 0. */
+/* Replace the mark by `events` in the constants of `code` and of all code inside it; call it with `depth` 0. */
 void marks_replace(PyCodeObject *code, PyObject *events, int depth);
 
-/* The header mark's parts. 0, or -1 when it is none. */
+/* Read the header mark's parts. 0, or -1 if it is not one. */
 int marks_read_header(PyObject *header, unsigned *mode, unsigned *n_probes, unsigned char *digest);
 
 #endif

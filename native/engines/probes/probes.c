@@ -1,6 +1,6 @@
-/* engines/probes/probes.c is the engine: it arms the code of instrumented modules, which puts an Events object (events.c)
- * where the compiled code has the mark, and has what contexts, hooks and the module's teardown call.
- * Threads: all under the GIL. */
+/* engines/probes/probes.c is the engine: it arms the code of instrumented modules, which puts an Events object
+ * (events.c) in place of the mark in the compiled code, and has the functions that contexts, hooks and the module's
+ * teardown call. Threads: all under the GIL. */
 #include "engines/probes/probes.h"
 
 #include "engines/engine.h"
@@ -117,7 +117,7 @@ probes_flush(module_state *state)
     probes->has_contexts = 1;
     probes->has_other_contexts = 0;
     for (events_object *events = events_pop_dirty(probes); events != NULL; events = events_pop_dirty(probes)) {
-        /* Of another generation: a forked child has nothing of it; the bytes are the parent's. */
+        /* Of another generation: a forked child records none of it; the bytes are the parent's. */
         if (events->events != NULL && events->generation == rec->generation
             && recorder_add_events(rec, RECORD_PROBE_EVENTS, events->probes_id, rec->context_id, events->events,
                                    events->n_probes)

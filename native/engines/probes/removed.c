@@ -1,12 +1,12 @@
-/* engines/probes/removed.c owns the memory of probes that were taken out, and that nobody sees it. What shows bytecode shows
- * it as compiled, before and after (Objects/codeobject.c):
+/* engines/probes/removed.c keeps track of the probes that were removed, and hides that they were. What shows
+ * bytecode shows it as compiled, before and after (Objects/codeobject.c):
  * - co_code, marshal, code.replace() and a debugger's jumps use one copy that the interpreter makes when it is first
- *   asked for. It is asked for before the first probe is taken out.
+ *   needed. It is requested before the first probe is removed.
  * - A code object's hash (since 3.12) and equality read the live bytecode, and a program may keep code objects in sets.
  *   Both are computed with the probes put back for the moment, also as `code.__hash__()` and `code.__eq__(other)`.
- * - `_co_code_adaptive`, which `dis` reads beside co_code, is a copy of the live bytecode: it is mended.
- * The type's slots carry no data of ours, hence the variables of file scope, set once by the main interpreter's
- * list. The main interpreter's GIL guards them; others only read them, and find that nothing is theirs. */
+ * - `_co_code_adaptive`, which `dis` reads beside co_code, is a copy of the live bytecode: the copy is corrected.
+ * The type's slots carry no data of ours, hence the variables at file scope, set once by the main interpreter's
+ * list. The main interpreter's GIL guards them; others only read them, and find nothing of their own. */
 #include "engines/probes/removed.h"
 #include "engines/code_extra.h"
 
@@ -15,7 +15,7 @@
 typedef struct removed_site {
     uint32_t unit;
     uint16_t original;
-    uint16_t live; /* what stood there, while the original is shown */
+    uint16_t live; /* what was there, while the original is shown */
 } removed_site;
 
 typedef struct removed_probes {
@@ -24,14 +24,14 @@ typedef struct removed_probes {
     removed_list *list; /* NULL once the list is closed */
     PyCodeObject *code; /* borrowed: freed with the code object */
     int is_linked; /* in the list: has sites */
-    int n_shows; /* how many are being shown the originals right now */
+    int n_shows; /* how many callers are being shown the originals right now */
     uint32_t n_sites;
     uint32_t room;
     removed_site *sites; /* owned */
 } removed_probes;
 
 static removed_list *open_list; /* borrowed; NULL when none is open */
-static PyInterpreterState *open_interpreter; /* whose co_extra slot it is */
+static PyInterpreterState *open_interpreter; /* the interpreter of its co_extra slot */
 static hashfunc original_hash;
 static richcmpfunc original_compare;
 static getter original_adaptive;
@@ -70,7 +70,7 @@ find_removed(const removed_list *list, PyObject *code)
     return extra;
 }
 
-/* Let the interpreter make its copy of the bytecode, which it keeps. 0, or -1. */
+/* Make the interpreter create its copy of the bytecode, which it keeps. 0, or -1. */
 static int
 keep_as_compiled(PyCodeObject *code)
 {
@@ -168,7 +168,7 @@ removed_in(PyObject *code)
     return find_removed(open_list, code);
 }
 
-/* Put the originals where they were, until hide_originals. */
+/* Restore the originals until hide_originals. */
 static void
 show_originals(removed_probes *removed)
 {
@@ -176,7 +176,7 @@ show_originals(removed_probes *removed)
         return; /* a code object is compared with itself */
     }
     for (uint32_t i = 0; i < removed->n_sites; i++) {
-        /* Not always the jump past the probe: a debugger's instruction may stand for it. */
+        /* Not always the jump past the probe: a debugger's instruction may be in its place. */
         removed->sites[i].live = probe_site_read(removed->code, removed->sites[i].unit);
         probe_site_write(removed->code, removed->sites[i].unit, removed->sites[i].original);
     }
@@ -196,7 +196,7 @@ hide_originals(removed_probes *removed)
 static Py_hash_t
 hash_as_compiled(PyObject *code)
 {
-    removed_probes *removed = removed_in(code); // freed with the code object, which the caller holds
+    removed_probes *removed = removed_in(code); // freed with the code object, which the caller keeps alive
     show_originals(removed);
     Py_hash_t hash = original_hash(code);
     hide_originals(removed);
@@ -239,7 +239,7 @@ find_adaptive(void)
     return at == NULL || at->name == NULL ? NULL : at;
 }
 
-/* Let the type's method of that name, which was made of a slot, call `now` where it calls `before`. */
+/* Make the type's method of that name, which was created from a slot, call `now` instead of `before`. */
 static void
 change_method(const char *name, void *before, void *now)
 {
@@ -275,7 +275,7 @@ take_slots(void)
     }
 }
 
-/* Somebody who wrapped them after us still calls us: then they stay, and do nothing. */
+/* If somebody who wrapped them after us still calls us, they stay, and do nothing. */
 static void
 give_slots_back(void)
 {
@@ -303,7 +303,7 @@ removed_list_open(removed_list *list)
     list->is_open = 1;
     list->extra_index = -1;
     if (PyInterpreterState_Get() != PyInterpreterState_Main()) {
-        return; /* the slots are every interpreter's, perhaps under another GIL: here the probes stay in */
+        return; /* the slots belong to every interpreter, perhaps under another GIL: here the probes stay in */
     }
     list->extra_index = PyUnstable_Eval_RequestCodeExtraIndex(free_removed);
     if (open_list != NULL || list->extra_index < 0) {

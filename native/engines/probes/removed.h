@@ -1,5 +1,5 @@
-/* The places where probes were taken out of running bytecode: one list for each code object, kept with
- * it. All functions need the GIL and set no exceptions unless they say so. */
+/* The places where probes were removed from running bytecode: one list for each code object, kept with it. All
+ * functions need the GIL and set no exceptions unless they say so. */
 #ifndef FOOTFALL_ENGINES_PROBES_REMOVED_H
 #define FOOTFALL_ENGINES_PROBES_REMOVED_H
 
@@ -11,16 +11,17 @@ typedef struct removed_list {
     int is_open;
 } removed_list;
 
-/* Ask for a slot, and let code objects hash, compare and be disassembled as they were compiled. Nothing when it is open. */
+/* Request a slot, and make code objects hash, compare and disassemble as they were compiled. Does nothing if the list
+ * is open. */
 void removed_list_open(removed_list *list);
 
-/* Forget the lists, which stay with their code objects: they are not put back any more. */
+/* Forget the lists, which stay with their code objects: the probes are no longer put back. */
 void removed_list_close(removed_list *list);
 
-/* Take a probe out and remember it. 0, or -1 when it stays in, which is only slower. */
+/* Remove a probe and remember it. 0, or -1 if it stays in, which is only slower. */
 int removed_list_add(removed_list *list, const probe_site *site);
 
-/* Put all back. Returns how many. */
+/* Put all back. Returns how many there were. */
 size_t removed_list_put_back(removed_list *list);
 
 #endif

@@ -1,6 +1,6 @@
-/* engines/probes/site.c knows the bytecode of a probe on CPython 3.11 to 3.13 and how to jump past it.
- * A probe is LOAD_CONST mark, LOAD_CONST number, COMPARE_OP, POP_TOP, where each LOAD_CONST may have
- * EXTENDED_ARG before it. Other versions have the functions, and find nothing. */
+/* engines/probes/site.c knows the bytecode of a probe on CPython 3.11 to 3.13 and how to jump past it. A probe is
+ * LOAD_CONST mark, LOAD_CONST number, COMPARE_OP, POP_TOP, where each LOAD_CONST may have EXTENDED_ARG before it. Other
+ * versions also have these functions, but they find nothing. */
 #include "engines/probes/site.h"
 
 #include "compat/versions.h"
@@ -53,8 +53,8 @@ code_of(_PyInterpreterFrame *frame)
 #endif
 }
 
-/* First unit of the instruction at `unit` that loads `constant`, its EXTENDED_ARGs included; -1 if
- * it does not. A cache entry before it may look like EXTENDED_ARG, so the fewest that fit are taken. */
+/* First unit of the instruction at `unit` that loads `constant`, its EXTENDED_ARGs included; -1 if it does not. A cache
+ * entry before it may look like EXTENDED_ARG, so the fewest that fit are used. */
 static Py_ssize_t
 load_start(PyCodeObject *code, const uint16_t *units, Py_ssize_t unit, PyObject *constant)
 {
@@ -78,11 +78,11 @@ load_start(PyCodeObject *code, const uint16_t *units, Py_ssize_t unit, PyObject 
 /* A comparison in the running frame's bytecode. */
 typedef struct comparison {
     PyCodeObject *code; /* borrowed */
-    Py_ssize_t first;   /* unit of what loads its left side */
-    Py_ssize_t after;   /* unit of the instruction behind it */
+    Py_ssize_t first;   /* unit of the instruction that loads its left side */
+    Py_ssize_t after;   /* unit of the instruction after it */
 } comparison;
 
-/* Find the comparison of two constants that the frame is at. 1, or 0 when it is at anything else. */
+/* Find the comparison of two constants that the frame is at. 1, or 0 if it is at anything else. */
 static int
 find_comparison(PyObject *left, PyObject *right, comparison *found)
 {
@@ -95,7 +95,7 @@ find_comparison(PyObject *left, PyObject *right, comparison *found)
     Py_ssize_t compare = LAST_INSTRUCTION(frame) - units;
     Py_ssize_t after = compare + 1 + COMPARE_CACHE_UNITS;
     if (compare < 2 || after >= Py_SIZE(code)) {
-        return 0; /* called from elsewhere than this frame's bytecode */
+        return 0; /* called from somewhere other than this frame's bytecode */
     }
     unsigned opcode = opcode_at(units, compare);
     int is_compare = opcode == COMPARE_OP;
@@ -130,7 +130,7 @@ probe_site_find(PyObject *mark, PyObject *number, probe_site *site)
         return 0;
     }
 #ifdef LOAD_FAST__LOAD_CONST
-    /* This one instruction would run the probe's first as its second half, whatever is written there. */
+    /* This one instruction would run the probe's first instruction as its second half, whatever is written there. */
     if (first > 0 && opcode_at(units, first - 1) == LOAD_FAST__LOAD_CONST) {
         return 0;
     }
@@ -151,14 +151,15 @@ probe_site_read(PyCodeObject *code, uint32_t unit)
 void
 probe_site_write(PyCodeObject *code, uint32_t unit, uint16_t instruction_unit)
 {
-    /* Samplers read bytecode without the GIL: one store, so that they see either instruction whole. */
+    /* Samplers read bytecode without the GIL: one store, so that they see one instruction or the other, never a mix. */
     uint16_t *units = (uint16_t *)_PyCode_CODE(code);
     __atomic_store_n(&units[unit], instruction_unit, __ATOMIC_RELAXED);
 }
 
 #ifdef INSTRUMENTED_LINE
 
-/* Where it is kept which instruction follows a debugger's at the unit; borrowed, NULL when no debugger's is there. */
+/* Where the interpreter keeps which instruction follows a debugger's at the unit; borrowed, NULL if there is no
+ * debugger's. */
 static uint8_t *
 find_instrumented(PyCodeObject *code, uint32_t unit)
 {

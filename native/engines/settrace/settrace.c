@@ -1,8 +1,8 @@
-/* settrace.c is the engine on the interpreter's trace function, the fall-back where neither monitoring nor
- * probes can be used. Each line of a measured frame adds the pair (last line, this line) to a set in
- * the record file; pairs follow coverage.py's C tracer, so nothing is left to work out after the run.
- * Sets belong to code objects (their co_extra slot), last lines to frames. Threads started later are
- * traced because `_thread`'s functions that start them are wrapped; all runs under the GIL. */
+/* settrace.c is the engine on the interpreter's trace function, the fallback if neither monitoring nor probes can be
+ * used. Each line of a measured frame adds the pair (last line, this line) to a set in the record file; pairs follow
+ * coverage.py's C tracer, so nothing remains to be computed after the run. Sets belong to code objects (their co_extra
+ * slot), last lines to frames. Threads started later are traced because the functions of `_thread` that start them are
+ * wrapped; everything runs under the GIL. */
 #include "core/state.h" /* first: Python.h must come before the system headers */
 
 #include "engines/settrace/settrace.h"
@@ -23,28 +23,28 @@
 #include <opcode.h>
 #include <string.h>
 
-/* From where a frame that yields stands to the RESUME after it. */
+/* From the place of a frame that yields to the RESUME after it. */
 #define YIELD_TO_RESUME_BYTES (YIELDS_STAND_AT_RESUME ? 0 : 2)
 #define UNITS_PER_PAIR 4 /* a guess: code units for each pair of lines that will run */
 #define NO_LINE 0 /* `from` of a pair of which only the line is known */
 
-/* What a measured code object carries in its co_extra slot. */
+/* What a measured code object has in its co_extra slot. */
 typedef struct traced_code {
     pair_set pairs;
     other_context_pairs *other_pairs; /* owned list */
     PyObject *bytecode; /* owned: bytes, without instrumentation */
     PyObject *filename; /* owned: co_filename */
-    traced_file *plugin_file; /* borrowed from the engine's `traced_frames`, which record its frames; else NULL */
-    uint32_t start; /* of the engine that it is of */
+    traced_file *plugin_file; /* borrowed from the engine's `traced_frames`, which records its frames; else NULL */
+    uint32_t start; /* the start of the engine that it belongs to */
     uint32_t generation; /* the recorder's when registered */
     int is_dirty; /* in the list of code objects with a pair in this context */
-    int is_orphan; /* its code object is gone: the list owns it */
+    int is_orphan; /* its code object was freed: the list owns it */
     struct traced_code *next_dirty;
 } traced_code;
 
 struct settrace {
     PyObject *decide; /* owned: scope decision, str -> str | None, or a TracedFile for a plugin's file */
-    traced_frames *traced_frames; /* owned; NULL where there are no plugins */
+    traced_frames *traced_frames; /* owned; NULL if there are no plugins */
     PyObject *decisions; /* owned: dict co_filename -> the same */
     PyObject *function; /* owned: the trace function as the program sees it */
     PyObject *f_trace; /* owned: the interned name */
@@ -53,13 +53,13 @@ struct settrace {
     Py_ssize_t extra_index;
     uint32_t start; /* module_state.n_starts */
     int with_arcs;
-    int only_new; /* frames that began before the engine are not looked at */
+    int only_new; /* frames that began before the engine are ignored */
     int is_off; /* after an internal failure */
     int n_callers; /* calls that wait for Python code; another thread may stop the engine meanwhile */
     int is_stopped; /* the last of them frees this */
 };
 
-/* In the slot of a code object that the engine does not measure: no address, as these are even. */
+/* Marks the slot of a code object that the engine does not measure: not an address, since these are even. */
 static traced_code *
 not_measured(const struct settrace *engine)
 {
@@ -72,7 +72,7 @@ is_measured(const traced_code *traced)
     return traced != NULL && ((uintptr_t)traced & 1) == 0;
 }
 
-/* What this engine has put into a slot; NULL where it has put nothing there, whatever an earlier one has. */
+/* What this engine has put into a slot; NULL if nothing, whatever an earlier engine has put there. */
 static traced_code *
 known_code(const struct settrace *engine, void *extra)
 {
@@ -91,7 +91,7 @@ free_traced_code(void *extra)
     Py_CLEAR(traced->bytecode);
     other_context_pairs_free(&traced->other_pairs);
     if (traced->is_dirty) {
-        traced->is_orphan = 1; /* its pairs are still to be recorded when the context ends */
+        traced->is_orphan = 1; /* its pairs still have to be recorded when the context ends */
         return;
     }
     Py_XDECREF(traced->filename);
@@ -108,7 +108,7 @@ mark_dirty(struct settrace *engine, traced_code *traced)
     }
 }
 
-/* Take the first code object out of the list. */
+/* Remove the first code object from the list, and return it. */
 static traced_code *
 pop_dirty(struct settrace *engine)
 {
@@ -137,14 +137,14 @@ free_settrace(struct settrace *engine)
     PyMem_Free(engine);
 }
 
-/* Python code may run from here to leave(), in which threads take turns: one may stop the engine. */
+/* Python code may run from here to leave(), during which threads may switch: one may stop the engine. */
 static void
 enter(module_state *state)
 {
     state->settrace->n_callers++;
 }
 
-/* 0 when the engine goes on; -1 when it was stopped: then it may be gone, and no exception is set. */
+/* 0 if the engine continues; -1 if it was stopped: then it may be gone, and no exception is set. */
 static int
 leave(module_state *state, struct settrace *engine)
 {
@@ -152,14 +152,14 @@ leave(module_state *state, struct settrace *engine)
     if (state->settrace == engine) {
         return 0;
     }
-    PyErr_Clear(); /* of no interest to anyone now */
+    PyErr_Clear(); /* nobody needs it any more */
     if (engine->is_stopped && engine->n_callers == 0) {
         free_settrace(engine);
     }
     return -1;
 }
 
-/* A failure of ours must not reach the program: measuring stops, once, loudly. */
+/* A failure of ours must not reach the program: measuring stops, with one message. */
 static void
 fail(module_state *state)
 {
@@ -179,8 +179,8 @@ fail(module_state *state)
     PyErr_Clear();
 }
 
-/* The absolute path when this file is measured, else None. Borrowed; NULL with an exception, and without one
- * when the engine was stopped meanwhile. */
+/* The absolute path if this file is measured, else None. Borrowed; NULL with an exception, or without one if the engine
+ * was stopped meanwhile. */
 static PyObject *
 decision_for(module_state *state, PyObject *filename)
 {
@@ -200,7 +200,7 @@ decision_for(module_state *state, PyObject *filename)
     }
     int stored = PyDict_SetItem(engine->decisions, filename, path);
     Py_DECREF(path);
-    return stored < 0 ? NULL : PyDict_GetItemWithError(engine->decisions, filename); /* the dict holds it */
+    return stored < 0 ? NULL : PyDict_GetItemWithError(engine->decisions, filename); /* the dict keeps it alive */
 }
 
 /* Give the code object a new set with room for `n_expected` pairs; its older sets stay in the file. */
@@ -231,10 +231,10 @@ register_code(module_state *state, PyCodeObject *code)
     }
     traced_code *traced = known_code(state->settrace, extra);
     if (traced != NULL) {
-        return traced; /* another thread was quicker while this one decided */
+        return traced; /* another thread was faster while this one decided */
     }
     traced = not_measured(state->settrace);
-    /* Beside probes, code that has some is measured by them. */
+    /* When both engines run, probes measure code that has some. */
     if (path != Py_None && !probes_is_armed(state, (PyObject *)code)) {
         traced = PyMem_RawCalloc(1, sizeof *traced);
         if (traced == NULL) {
@@ -265,8 +265,8 @@ register_code(module_state *state, PyCodeObject *code)
     return traced;
 }
 
-/* What the code of the frame of an event (`what`) carries; not_measured(); or NULL after a failure, and when the engine
- * was stopped meanwhile. */
+/* What the code of an event's frame has in its slot (`what` is the event); not_measured(); or NULL after a failure, and
+ * if the engine was stopped meanwhile. */
 static traced_code *
 traced_code_of(module_state *state, PyCodeObject *code, int what)
 {
@@ -276,12 +276,12 @@ traced_code_of(module_state *state, PyCodeObject *code, int what)
     }
     traced_code *traced = known_code(state->settrace, extra);
     if (traced == NULL && state->settrace->only_new && what != PyTrace_CALL) {
-        return not_measured(state->settrace); /* of a frame that began before: its file is not to be a measured one */
+        return not_measured(state->settrace); /* of a frame that began earlier: its file must not count */
     }
     return traced != NULL ? traced : register_code(state, code);
 }
 
-/* Move the pairs of a set that is full into a bigger one; killed in between, they are in both. */
+/* Move the pairs of a full set into a bigger one; if killed in between, they are in both. */
 static int
 grow_set(module_state *state, PyCodeObject *code, traced_code *traced)
 {
@@ -290,7 +290,7 @@ grow_set(module_state *state, PyCodeObject *code, traced_code *traced)
         return -1;
     }
     if (traced->pairs.slots == NULL || traced->pairs.n_slots <= old.n_slots) {
-        return 0; /* recording is off; or the largest set there is, whose predecessor stays as it is */
+        return 0; /* recording is off; or no set is larger, and the full one stays as it is */
     }
     for (uint32_t i = 0; i < old.n_slots; i++) {
         pair_set_add(&traced->pairs, (int32_t)(uint32_t)old.slots[i], (int32_t)(old.slots[i] >> 32));
@@ -299,7 +299,7 @@ grow_set(module_state *state, PyCodeObject *code, traced_code *traced)
     return 0;
 }
 
-/* Of work of another context than the process's: a pair is recorded at once, and once. */
+/* Record a pair of work in a context other than the process's, at once and only once. */
 static int
 add_other_pair(module_state *state, PyCodeObject *code, traced_code *traced, int32_t from, int32_t to,
                uint32_t context_id)
@@ -322,7 +322,7 @@ add_pair(module_state *state, PyCodeObject *code, traced_code *traced, int32_t f
 {
     if (!state->settrace->with_arcs) {
         if (to < 0) {
-            return 0; /* an exit is no line */
+            return 0; /* an exit is not a line */
         }
         from = NO_LINE;
     }
@@ -347,7 +347,7 @@ add_pair(module_state *state, PyCodeObject *code, traced_code *traced, int32_t f
     return 0;
 }
 
-/* Record and clear the pairs of one code object, which is in the list no more. */
+/* Record and clear the pairs of one code object, which is no longer in the list. */
 static void
 flush_traced(module_state *state, traced_code *traced)
 {
@@ -356,7 +356,7 @@ flush_traced(module_state *state, traced_code *traced)
     if (path == NULL) {
         PyErr_Clear(); /* it was decided when the code was registered */
     }
-    /* Of another generation: a forked child has nothing of it; the slots are the parent's. */
+    /* Of another generation: a forked child records none of it; the slots are the parent's. */
     if (path == NULL || traced->pairs.slots == NULL || traced->generation != rec->generation) {
         return;
     }
@@ -384,17 +384,18 @@ settrace_flush(module_state *state)
     return 0;
 }
 
-/* A program may take our function with sys.gettrace and set it again later: then the interpreter asks the frame. */
+/* A program may get our function from sys.gettrace and set it again later: then the interpreter calls the frame's
+ * own. */
 static int
 set_f_trace(module_state *state, PyFrameObject *frame)
 {
     struct settrace *engine = state->settrace;
-    enter(state); /* what was there may be an object of the program that ends */
+    enter(state); /* the previous value may be an object of the program that is freed here */
     int status = PyObject_SetAttr((PyObject *)frame, engine->f_trace, engine->function);
     return leave(state, engine) < 0 || status < 0 ? -1 : 0;
 }
 
-/* Whether a frame that begins goes on after a yield: it stands at a RESUME, whose argument is 0 at the start. */
+/* Return whether a frame that begins continues after a yield: it is at a RESUME, whose argument is 0 at the start. */
 static int
 is_going_on(PyFrameObject *frame, traced_code *traced)
 {
@@ -475,8 +476,8 @@ on_return(module_state *state, PyFrameObject *frame, PyCodeObject *code, traced_
     return add_pair(state, code, traced, last, -code->co_firstlineno);
 }
 
-/* An event in a frame of a plugin's file. What the plugin raises is caught; what comes up all the same is the program's (a
- * signal handler's), and is raised there. */
+/* Handle an event in a frame of a plugin's file. Exceptions of the plugin are caught; another exception is the
+ * program's (a signal handler's), and is raised there. */
 static int
 tell_plugin(module_state *state, PyFrameObject *frame, traced_code *traced, int what)
 {
@@ -504,7 +505,7 @@ tell_plugin(module_state *state, PyFrameObject *frame, traced_code *traced, int 
         PyErr_Fetch(&type, &error, &traceback);
         PyErr_NormalizeException(&type, &error, &traceback);
         if (error != NULL && !PyErr_GivenExceptionMatches(error, PyExc_RecursionError)) {
-            raise_later(Py_NewRef(error)); /* a stack that is full is known to the program soon enough */
+            raise_later(Py_NewRef(error)); /* the program will soon find out itself that its stack is full */
         }
     }
     Py_XDECREF(type);
@@ -552,7 +553,7 @@ trace(PyObject *function, PyFrameObject *frame, int what, PyObject *Py_UNUSED(ar
     return 0;
 }
 
-/* The same for programs that call what sys.gettrace gives them: a Python trace function. */
+/* The same for programs that call the result of sys.gettrace: a Python trace function. */
 static PyObject *
 trace_from_python(PyObject *module, PyObject *const *args, Py_ssize_t n_args)
 {
@@ -572,7 +573,7 @@ trace_from_python(PyObject *module, PyObject *const *args, Py_ssize_t n_args)
     PyObject *function = Py_NewRef(engine->function); // owned
     trace(function, (PyFrameObject *)args[0], what, Py_None);
     if (what == PyTrace_CALL && state->settrace == engine && !engine->is_off) {
-        PyEval_SetTrace(trace, function); /* back to the quick way, now that a frame begins */
+        PyEval_SetTrace(trace, function); /* back to the fast way, now that a frame begins */
     }
     return function;
 }
@@ -580,13 +581,13 @@ trace_from_python(PyObject *module, PyObject *const *args, Py_ssize_t n_args)
 static PyMethodDef trace_function = {"footfall_trace", (PyCFunction)(void (*)(void))trace_from_python, METH_FASTCALL,
                                      "footfall's trace function."};
 
-/* What a new thread runs: self is (module, what the program wants to run). */
+/* What a new thread runs: self is (module, the program's function). */
 static PyObject *
 run_thread(PyObject *self, PyObject *args, PyObject *kwargs)
 {
     module_state *state = get_state(PyTuple_GET_ITEM(self, 0));
-    /* A trace function may be there: a debugger's, whose own way to start threads is around ours, or that of the thread
-     * that goes on here, where "threads" are greenlets. */
+    /* There may be a trace function: a debugger's, whose own wrapper for starting threads is around ours, or, if
+     * "threads" are greenlets, that of the thread that continues here. */
     int is_traced = PyThreadState_Get()->c_tracefunc != NULL;
     if (!is_traced && state != NULL && state->settrace != NULL && !state->settrace->is_off) {
         PyEval_SetTrace(trace, state->settrace->function);
@@ -733,7 +734,7 @@ settrace_stop(PyObject *module, PyObject *Py_UNUSED(ignored))
 {
     module_state *state = get_state(module);
     if (state->settrace != NULL) {
-        settrace_clear(state); /* what still calls the trace function finds no engine, and unsets it */
+        settrace_clear(state); /* remaining calls of the trace function find no engine, and unset it */
         if (trace_all_threads(NULL, NULL) < 0) {
             return NULL;
         }

@@ -1,5 +1,5 @@
-/* What is known of one CPython from memory alone, as data: a file 3_NN.c for each version beside this one, which
- * tools/new_python.py writes from the interpreter's headers. Plain C: no Python.h. */
+/* What is known about one CPython for reading its memory, as data: a file 3_NN.c beside this one for each version,
+ * which tools/new_python.py writes from the interpreter's headers. Plain C: no Python.h. */
 #ifndef FOOTFALL_WALK_LAYOUTS_LAYOUT_H
 #define FOOTFALL_WALK_LAYOUTS_LAYOUT_H
 
@@ -8,8 +8,8 @@
 #define MAX_DEBUG_WORDS 160
 #define MAX_NATIVE_CALL_RANGES 8
 
-/* Where the fields of _Py_DebugOffsets are that are read (Include/internal/pycore_debug_offsets.h; in 3.13
- * pycore_runtime.h), by their names there: numbers of 64-bit words. 0 = the version does not have it.
+/* Positions of the fields of _Py_DebugOffsets that are read (Include/internal/pycore_debug_offsets.h; in 3.13
+ * pycore_runtime.h), by their names there: indexes of 64-bit words. 0 = the version does not have it.
  * tools/new_python.py reads this list of names. */
 typedef struct debug_words {
     uint8_t count; /* in all; 0 = the version publishes no offsets */
@@ -37,13 +37,13 @@ typedef struct opcode_range {
 } opcode_range;
 
 typedef struct version_layout {
-    walk_offsets fixed; /* what the interpreter does not publish: before 3.13 all of it */
+    walk_offsets fixed; /* what the interpreter does not publish: everything before 3.13 */
     debug_words words;
     coroutine_offsets coroutines; /* likewise; awaited_depth 0 = the version publishes no tasks */
     opcode_range native_calls[MAX_NATIVE_CALL_RANGES]; /* see walk/calls.h; ends with {0, 0} */
 } version_layout;
 
-/* The layout of `version` (PY_VERSION_HEX); NULL where it is not known. */
+/* The layout of `version` (PY_VERSION_HEX); NULL if it is not known. */
 const version_layout *find_layout(uint32_t version);
 
 #endif

@@ -17,10 +17,10 @@ _TYPES = ("PyCoro_Type", "PyGen_Type", "PyAsyncGen_Type", "_PyAsyncGenASend_Type
 
 
 class TaskTables(NamedTuple):
-    """Addresses in the process; a type that is not known is 0, and coroutines of it are not followed."""
+    """Addresses in the process; the address of an unknown type is 0, and coroutines of it are not followed."""
 
     debug: int
-    """Of the section that says where the fields are; 0: no tables."""
+    """The address of the section that says where the fields are; 0: no tables."""
     coroutine_type: int
     generator_type: int
     async_generator_type: int
@@ -50,7 +50,7 @@ def find_task_tables(pid: int, interpreter: RemoteInterpreter) -> TaskTables:
     mappings = read_mappings(pid)
     debug = 0
     interpreters = list(candidates(pid, mappings))
-    # a library of its own in most builds, else built in
+    # a separate library in most builds, else built in
     modules = [mapping for mapping in mappings if os.path.basename(mapping.path).startswith("_asyncio.")]
     for mapping in (*modules, *interpreters):
         debug = find_section(pid, mapping, _SECTION)

@@ -43,7 +43,7 @@ _Task = tuple[int, bytes, int, int, list[int], _Frames | None, int]
 
 
 class DumpedFrame(NamedTuple):
-    """One frame; `unit` is the code unit of its instruction, -1 when it is not known."""
+    """One frame; `unit` is the code unit of its instruction, -1 if it is not known."""
 
     path: str
     qualname: str
@@ -53,17 +53,17 @@ class DumpedFrame(NamedTuple):
 
 
 class DumpedThread(NamedTuple):
-    """One thread, and its frames, innermost first. Not `is_whole`: its stack kept on changing while it was read."""
+    """One thread and its frames, innermost first. If not `is_whole`, its stack kept changing while it was read."""
 
     pthread: int
     """Python's threading.get_ident() there"""
     native_id: int
     """threading.get_native_id() there"""
     task: int
-    """The kernel's id here, 0 when it is not known; another than native_id in another pid namespace."""
+    """The kernel's id here, 0 if it is not known; differs from native_id in another pid namespace."""
     name: str
     state: str
-    """What the kernel says in words; or `in interpreter N` of a thread that has called into that one."""
+    """The kernel's state in words; or `in interpreter N` for a thread that has called into that one."""
     holds_gil: bool
     waits_for_gil: bool
     is_whole: bool
@@ -71,33 +71,33 @@ class DumpedThread(NamedTuple):
 
 
 class DumpedTask(NamedTuple):
-    """One asyncio task, and its frames, innermost first. Not `is_whole`: it went on while it was read."""
+    """One asyncio task and its frames, innermost first. If not `is_whole`, it ran while it was read."""
 
     id: int
     """id(task) there"""
     name: str
     pthread: int
-    """The thread of its event loop; 0 when that has ended."""
+    """The thread of its event loop; 0 if that has ended."""
     state: str
     awaited_by: list[int]
     """Ids of the tasks that wait for it."""
     is_whole: bool
     frames: list[DumpedFrame]
-    """Of one that runs, down to its coroutine's; the event loop's are in its thread's stack."""
+    """For a running task, down to its coroutine's frame; the event loop's frames are in its thread's stack."""
 
 
 class DumpedInterpreter(NamedTuple):
-    """One interpreter's threads, newest first; and its tasks in the order that they were made in."""
+    """One interpreter's threads, newest first, and its tasks in order of creation."""
 
     id: int
     threads: list[DumpedThread]
     tasks: list[DumpedTask]
     has_all_tasks: bool
-    """Else they changed too quickly, or were not asked for."""
+    """False if they changed too quickly, or were not asked for."""
 
 
 class DumpedProcess(NamedTuple):
-    """All that one process does now."""
+    """Everything that one process is doing now."""
 
     pid: int
     version: str
@@ -105,15 +105,15 @@ class DumpedProcess(NamedTuple):
     cwd: str
     interpreters: list[DumpedInterpreter]
     has_asyncio: bool
-    """Whether its tasks were asked for and it has asyncio imported."""
+    """Whether its tasks were asked for and it has imported asyncio."""
 
 
 def dump_process(pid: int, *, pause: bool = False, with_tasks: bool = False) -> DumpedProcess:
     """Read all stacks of a process, and asyncio's tasks; with `pause` its threads are stopped meanwhile.
 
-    One that is just beginning is given a second.
+    A process that is just starting is given a second.
 
-    Raises FootfallError as `find_interpreter` does, `async-unsupported` for tasks of versions before 3.14.
+    Raises FootfallError as `find_interpreter` does, and `async-unsupported` for tasks of versions before 3.14.
     """
     give_up = time.monotonic() + _START_SECONDS
     while True:
@@ -152,11 +152,11 @@ def _not_begun(pid: int) -> FootfallError:
 
 
 _ThreadKey = tuple[int, int, int, int]
-"""Interpreter, pthread_t, native id, and which of those with the same"""
+"""Interpreter, pthread_t, native id, and an index among those with the same"""
 
 
 class _ProcessReader:
-    """Looks at a process until all was seen whole, or too often."""
+    """Reads a process until everything was seen whole, or it has tried too often."""
 
     def __init__(self, pid: int, found: RemoteInterpreter, tables: TaskTables, pause: bool) -> None:
         self._pid = pid
@@ -169,7 +169,9 @@ class _ProcessReader:
         self._tasks: dict[int, list[DumpedTask]] = {}
 
     def read(self) -> list[DumpedInterpreter]:
-        """A thread is taken as the first whole look has it; tasks as the look has them that saw most of them whole."""
+        """Return threads as the first read that saw them whole has them, and tasks as the most complete read
+        has them.
+        """
         order: list[_ThreadKey] = []
         gils: dict[int, int] = {}
         for tries in range(_MAX_TRIES):
@@ -228,7 +230,7 @@ class _ProcessReader:
         return order
 
     def _find_waiters(self, order: list[_ThreadKey], gils: Mapping[int, int]) -> None:
-        """Look again at threads that run without the GIL: those that wait for it wake up now and then to ask for it."""
+        """Look again at threads that run without the GIL: those that wait for it wake up now and then to request it."""
         held = {key[0] for key in order if self._threads[key].holds_gil}
         for _ in range(_MAX_WAITER_TRIES):
             unclear = [
@@ -244,7 +246,7 @@ class _ProcessReader:
                     self._threads[key] = self._threads[key]._replace(state=_WAITS_FOR_GIL, waits_for_gil=True)
 
     def _distinguish_states(self, order: list[_ThreadKey]) -> None:
-        """Say of a thread that has called into another interpreter where it is: the one that it entered last."""
+        """Say for a thread that has called into another interpreter where it runs: in the one entered last."""
         threads: dict[int, list[_ThreadKey]] = {}
         for key in order:
             threads.setdefault(key[2], []).append(key)
@@ -286,7 +288,7 @@ class _ProcessReader:
 
 
 def _without_half_character(name: str) -> str:
-    """The kernel cuts a thread's name at 15 bytes, where they may be within a character."""
+    """Drop a partial character: the kernel cuts a thread's name at 15 bytes, which may be within a character."""
     return name.rstrip(_NO_TEXT) if len(os.fsencode(name)) >= _COMM_BYTES else name
 
 

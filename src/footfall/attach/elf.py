@@ -1,8 +1,8 @@
 """The files that a process has mapped, and where their symbols and sections are in it: ELF, as the process sees them.
 
-Symbols that are exported are read from the process's memory (image.py), the others and sections from the file. That is
-opened through /proc/PID/root or /proc/PID/map_files, so that containers and, for root, files that were deleted since
-work too. Everything that is read there is untrusted.
+Exported symbols are read from the process's memory (image.py), the others and sections from the file. The file is
+opened through /proc/PID/root or /proc/PID/map_files, so this also works for containers and, as root, for files that
+have been deleted since. Everything that is read is untrusted.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ class Mapping(NamedTuple):
     start: int
     range: str
     path: str
-    """As we would see it; of another root directory with that in front."""
+    """The path as we would see it, including the prefix of another root directory."""
     inode: int = 0
 
 
 def read_mappings(pid: int) -> list[Mapping]:
-    """Return the first mapping of each file that the process has mapped from its beginning."""
+    """Return the first mapping of each file that the process has mapped from the file's beginning."""
     try:
         with open(f"/proc/{pid}/maps", encoding="utf-8", errors="surrogateescape") as file:
             lines = file.read().splitlines()
@@ -49,7 +49,7 @@ def read_mappings(pid: int) -> list[Mapping]:
 
 
 def _open_mapped(pid: int, mapping: Mapping) -> IO[bytes] | None:
-    """Open a mapped file as the process sees it; None when there is no way to it."""
+    """Open a mapped file as the process sees it; None if that is impossible."""
     places = [f"/proc/{pid}/map_files/{mapping.range}"]
     if not mapping.path.endswith(_DELETED):
         places.insert(0, f"/proc/{pid}/root{mapping.path}")
@@ -65,7 +65,7 @@ def _open_mapped(pid: int, mapping: Mapping) -> IO[bytes] | None:
 
 
 def _open_as_we_see_it(mapping: Mapping) -> IO[bytes] | None:
-    """Open a file by the path that we see, where it is still the one that was mapped."""
+    """Open a file by the path that we see, if it is still the file that was mapped."""
     try:
         if os.stat(mapping.path).st_ino == mapping.inode:
             return open(mapping.path, "rb")
@@ -75,7 +75,7 @@ def _open_as_we_see_it(mapping: Mapping) -> IO[bytes] | None:
 
 
 def can_open(pid: int, mapping: Mapping) -> bool:
-    """Whether there is a way for us to a mapped file."""
+    """Return whether we can open a mapped file."""
     file = _open_mapped(pid, mapping)
     if file is not None:
         file.close()
@@ -85,8 +85,8 @@ def can_open(pid: int, mapping: Mapping) -> bool:
 def find_symbols(pid: int, mapping: Mapping, names: Sequence[str]) -> dict[str, int]:
     """Return the addresses in the process of those symbols that the file has.
 
-    Empty when it exports none of them and can't be read. An executable that embeds Python need not export its symbols:
-    where `_PyRuntime` is asked for, all of them are looked through. Raises FootfallError (`attach-forbidden`).
+    Empty if it exports none of them and can't be read. An executable that embeds Python need not export its symbols: if
+    `_PyRuntime` is among the names, all symbol tables are searched. Raises FootfallError (`attach-forbidden`).
     """
     found = _find_exported(pid, mapping, names)
     if found or (found is not None and "_PyRuntime" not in names):
@@ -95,7 +95,7 @@ def find_symbols(pid: int, mapping: Mapping, names: Sequence[str]) -> dict[str, 
 
 
 def find_exported_symbols(pid: int, mapping: Mapping, names: Sequence[str]) -> dict[str, int]:
-    """As find_symbols, without a look at the file."""
+    """As find_symbols, without reading the file."""
     return _find_exported(pid, mapping, names) or {}
 
 
@@ -107,7 +107,7 @@ def _find_exported(pid: int, mapping: Mapping, names: Sequence[str]) -> dict[str
 
 
 def find_section(pid: int, mapping: Mapping, name: str) -> int:
-    """Return the address in the process of a section of the file; 0 when it has none, or can't be read."""
+    """Return the address in the process of a section of the file; 0 if it has none, or can't be read."""
 
     def address_of(elf: Any) -> int:
         section = elf.get_section_by_name(name)
@@ -135,7 +135,7 @@ def _read_elf(pid: int, mapping: Mapping, read: Callable[[Any], _T]) -> _T | Non
 
 
 def _bias_of(elf: Any, start: int) -> int:
-    """How far from the addresses in the file its contents are in the process."""
+    """Return the offset from the addresses in the file to those in the process."""
     if elf["e_type"] == "ET_DYN":
         for segment in elf.iter_segments("PT_LOAD"):
             if segment["p_offset"] == 0:
@@ -157,7 +157,7 @@ def _symbols_of(elf: Any, bias: int, names: Sequence[str]) -> dict[str, int]:
 
 
 def _search_tables(elf: Any, names: Sequence[str], bias: int) -> dict[str, int]:
-    """Look through whole symbol tables: an executable that embeds Python without exporting its symbols."""
+    """Search whole symbol tables: for an executable that embeds Python without exporting its symbols."""
     found: dict[str, int] = {}
     for section in (elf.get_section_by_name(".dynsym"), elf.get_section_by_name(".symtab")):
         if section is None:

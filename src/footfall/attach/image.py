@@ -1,7 +1,7 @@
 """Dynamic symbols of a mapped ELF image, read from the process's own memory.
 
-What is exported is mapped, so this is quick, needs no file, and is right for what the process runs: its library may
-have been replaced on disk, or be out of our sight in another root directory. All of it is untrusted.
+Exported symbols are mapped, so this is quick, needs no file, and is right for what the process runs: its library may
+have been replaced on disk, or be invisible to us in another root directory. All that is read is untrusted.
 """
 
 from __future__ import annotations
@@ -39,9 +39,9 @@ class _Tables(NamedTuple):
 
 
 def find_exported(pid: int, start: int, names: Sequence[str]) -> dict[str, int] | None:
-    """Return the addresses in the process of those symbols that an image exports, which is mapped at `start`.
+    """Return the addresses in the process of those symbols that the image mapped at `start` exports.
 
-    None where that can't be known: it has no table of hashes, or is no ELF image. Raises PermissionError where the
+    Returns None if that can't be known: it has no hash table, or is not an ELF image. Raises PermissionError if the
     process's memory may not be read.
     """
     try:
@@ -73,7 +73,7 @@ def _find_tables(pid: int, start: int) -> _Tables | None:
         return None
     places: dict[int, int] = {}
     for tag, value in _DYNAMIC.iter_unpack(_core.read_memory(pid, bias + dynamic[0], dynamic[1])):
-        # glibc writes addresses over the file's, musl does not
+        # glibc replaces the file's addresses in memory, musl does not
         places.setdefault(tag, value if value >= start else value + bias)
     if not {_DT_STRTAB, _DT_SYMTAB, _DT_GNU_HASH} <= places.keys():
         return None
@@ -81,7 +81,7 @@ def _find_tables(pid: int, start: int) -> _Tables | None:
 
 
 def _find_symbol(pid: int, tables: _Tables, name: bytes) -> int:
-    """The address of a symbol; 0 when it is not exported."""
+    """Return the address of a symbol; 0 if it is not exported."""
     n_buckets, first_symbol, n_bloom, _ = _GNU_HASH_HEAD.unpack(
         _core.read_memory(pid, tables.hashes, _GNU_HASH_HEAD.size)
     )

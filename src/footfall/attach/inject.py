@@ -1,8 +1,8 @@
-"""Sampling a process that runs already from inside: footfall's C core is put into it by sys.remote_exec (PEP 768).
+"""Sampling a running process from inside: sys.remote_exec (PEP 768) loads footfall's C core into it.
 
-The process runs a script (observe/sampler/injected.py) when its main thread next runs Python; that starts the same
-sampler as `footfall run` has, which writes a log. The sampler goes on for a few seconds only, unless we put its end off
-again and again in the log's header: it ends with us, however we end, and at once when it is told to, whatever the
+The process runs a script (observe/sampler/injected.py) when its main thread next runs Python. The script starts the
+same sampler as `footfall run`, which writes a log. The sampler runs for a few seconds only, unless we keep extending
+its lease in the log's header: it ends when we end, however that happens, and at once when it is told to, whatever the
 program does.
 """
 
@@ -53,7 +53,7 @@ _LEASE_PLACE = ENTRY_HEAD_BYTES + LEASE_AT
 
 
 def check_can_inject() -> None:
-    """Raise FootfallError (`inject-version`) where our own Python has no sys.remote_exec."""
+    """Raise FootfallError (`inject-version`) if our own Python has no sys.remote_exec."""
     if not hasattr(sys, "remote_exec"):
         raise FootfallError(
             "inject-version",
@@ -66,8 +66,8 @@ def check_can_inject() -> None:
 class InjectedSampler:
     """Samples the main interpreter of one process from inside.
 
-    `start` and then `poll`, several times a second, until that returns False; `stop` at any time, `close` when the
-    logs in `finished` were read. `ended` says why it ended by itself.
+    Call `start` and then `poll`, several times a second, until that returns False; `stop` at any time, and `close` when
+    the logs in `finished` were read. `ended` says why it ended by itself.
     """
 
     def __init__(self, pid: int, options: SampleOptions) -> None:
@@ -80,7 +80,7 @@ class InjectedSampler:
         self._tables = NO_TABLES
         self._log: _Log | None = None
         self._renewal: tuple[_Log, str] | None = None
-        """A log to go on in, and the answer that is waited for."""
+        """A log to continue in, and the answer that we are waiting for."""
         self._before = SampleCounts(0, 0, 0)
         self._next_heartbeat = 0.0
         self._n_scripts = 0
@@ -93,7 +93,7 @@ class InjectedSampler:
         self._out = ""
 
     def start(self, *, needs_tasks: bool = False) -> None:
-        """Put the sampler in and wait until it runs.
+        """Inject the sampler and wait until it runs.
 
         Raises FootfallError: those of `find_interpreter`, `inject-version`, `inject-disabled`, `inject-container`,
         `inject-unanswered`, `inject-failed`, `async-unsupported`.
@@ -129,7 +129,7 @@ class InjectedSampler:
         self._log = _Log(path)
 
     def poll(self) -> bool:
-        """Keep up with the process. False once it has ended or samples no longer."""
+        """Follow the process. Return False once it has ended or no longer samples."""
         log = self._log
         assert log is not None
         now = time.monotonic()
@@ -153,7 +153,7 @@ class InjectedSampler:
         elif counters[COUNT_SAMPLES] > _MAX_LOG_SAMPLES and self._renewal is None and not self.ended:
             try:
                 path, answer = self._send_start()
-            except FootfallError as error:  # it is ending, or is no longer ours to ask
+            except FootfallError as error:  # it is ending, or we may no longer access it
                 self.ended = error.message.rstrip(".")
             else:
                 self._renewal = (_Log(path), answer)
@@ -163,11 +163,14 @@ class InjectedSampler:
         return True
 
     def counts(self) -> SampleCounts:
-        """What was counted so far."""
+        """Return the counts so far."""
         return _plus(self._before, self._log.counters()) if self._log is not None else self._before
 
     def stop(self) -> None:
-        """End sampling; the logs are finished. What is left of the sampler there is freed if that can be soon."""
+        """End sampling; the logs are finished.
+
+        What is left of the sampler in the process is freed if that is possible soon.
+        """
         if self._log is None:
             return
         logs = [self._log] if self._renewal is None else [self._log, self._renewal[0]]
@@ -192,7 +195,7 @@ class InjectedSampler:
                 time.sleep(_POLL_SECONDS)
 
     def close(self) -> None:
-        """Remove what was made for the process; a script that it has not run yet does so itself."""
+        """Remove what was made for the process; a script that it has not run yet removes its own files."""
         if not self._directory:
             return
         for name in os.listdir(self._out):
@@ -260,17 +263,20 @@ class InjectedSampler:
         return int.from_bytes(_core.read_memory(self.pid, address, 8), "little")
 
     def _make_directory(self) -> None:
-        """Scripts are ours alone to write; the process writes its log and answers below, as whoever it is."""
+        """Make the directory for scripts, logs and answers.
+
+        Only we can write scripts; the process writes its log and answers in a subdirectory, as its own user.
+        """
         self._directory = tempfile.mkdtemp(prefix="footfall-")
         self._out = os.path.join(self._directory, "out")
         os.mkdir(self._out, 0o700)
         owner = os.stat(f"/proc/{self.pid}")
-        if owner.st_uid != os.geteuid():  # we are root, or could not have read it
+        if owner.st_uid != os.geteuid():  # we are root, or could not have read the process
             os.chmod(self._directory, 0o711)
             os.chown(self._out, owner.st_uid, owner.st_gid)
 
     def _send_start(self) -> tuple[str, str]:
-        """Have a sampler begin in a new log; return its path, and that of the answer."""
+        """Start a sampler with a new log; return the log's path, and that of the answer."""
         log = os.path.join(self._out, f"{self.pid}-{self._n_scripts}.smp")
         answer = self._send(
             "start",
@@ -284,7 +290,7 @@ class InjectedSampler:
         return log, answer
 
     def _send(self, action: str, *options: object) -> str:
-        """Have the process run a script; return where its answer will be."""
+        """Make the process run a script; return where its answer will be."""
         answer = os.path.join(self._out, f"answer-{self._n_scripts}")
         script = self._write_script(action, answer, *options)
         try:
@@ -319,7 +325,7 @@ class InjectedSampler:
 
     @staticmethod
     def _read_answer(path: str) -> str | None:
-        """What the process wrote; None before it has."""
+        """Return what the process wrote; None before it has."""
         try:
             descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
         except OSError:
@@ -344,39 +350,39 @@ class InjectedSampler:
 
 
 class _Log:
-    """The head of a log that the process writes: what is counted, and until when it goes on."""
+    """The header of a log that the process writes: the counters, and until when the sampler runs."""
 
     def __init__(self, path: str) -> None:
         self.path = path
         self._file = -1
 
     def exists(self) -> bool:
-        """Whether the process has made it."""
+        """Return whether the process has created it."""
         return self._open() >= 0
 
     def counters(self) -> tuple[int, ...]:
-        """The counters in its header, all 0 before it is there."""
+        """Return the counters in its header, all 0 before it exists."""
         file = self._open()
         found = os.pread(file, _COUNTERS.size, _COUNTERS_PLACE) if file >= 0 else b""
         return _COUNTERS.unpack(found) if len(found) == _COUNTERS.size else (0,) * N_COUNTERS
 
     def has_ended(self) -> bool:
-        """Whether the sampling thread has said that it is at its end."""
+        """Return whether the sampling thread has reported that it has ended."""
         file = self._open()
         return file >= 0 and os.pread(file, 8, _LEASE_PLACE) == bytes(8)
 
     def extend_lease(self) -> None:
-        """Let the sampler go on for another while; not where it has ended."""
+        """Extend the sampler's lease; does nothing if it has ended."""
         if not self.has_ended():
             self._write_lease(time.clock_gettime_ns(time.CLOCK_MONOTONIC) + _LEASE_NS)
 
     def end_lease(self) -> None:
-        """Let the sampler end at its next tick."""
+        """Make the sampler end at its next tick."""
         if not self.has_ended():
             self._write_lease(1)
 
     def is_mapped_by(self, pid: int) -> bool:
-        """Whether the process still has it open."""
+        """Return whether the process still has it open."""
         try:
             with open(f"/proc/{pid}/maps", "rb") as file:
                 return os.fsencode(self.path) in file.read()
@@ -384,7 +390,7 @@ class _Log:
             return False
 
     def close(self) -> None:
-        """Let go of it."""
+        """Close the file."""
         if self._file >= 0:
             os.close(self._file)
             self._file = -1
@@ -395,7 +401,7 @@ class _Log:
             os.pwrite(file, moment_ns.to_bytes(8, "little"), _LEASE_PLACE)
 
     def _open(self) -> int:
-        """The directory belongs to whom the process does, who may put anything in this place."""
+        """Open the log; its directory belongs to the process's user, who may put anything in its place."""
         if self._file < 0:
             try:
                 file = os.open(self.path, os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)

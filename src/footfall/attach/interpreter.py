@@ -1,7 +1,7 @@
-"""Find the CPython interpreter in another process: the symbols of its executable or libpython, at run time.
+"""Find the CPython interpreter in another process, by the symbols of its executable or libpython, at run time.
 
-`_PyRuntime`, `Py_Version` and `PyCode_Type` are exported data, hence in `.dynsym`, which
-stripping leaves. Everything that is read there is untrusted.
+`_PyRuntime`, `Py_Version` and `PyCode_Type` are exported data, so they are in `.dynsym`, which survives stripping.
+Everything that is read from the process is untrusted.
 """
 
 from __future__ import annotations
@@ -46,10 +46,10 @@ class RemoteInterpreter(NamedTuple):
     version: int
     """PY_VERSION_HEX"""
     rseq_offset: int
-    """From a thread's pthread_t to the number of the CPU it runs on; 0 where the C library has none."""
+    """From a thread's pthread_t to the number of the CPU it runs on; 0 if the C library has none."""
 
     def version_text(self) -> str:
-        """As in `3.14.0`."""
+        """Return a text such as `3.14.0`."""
         return release_name(self.version)
 
 
@@ -81,7 +81,7 @@ def find_interpreter(pid: int) -> RemoteInterpreter:
 
 
 def _symbols_of_images(pid: int, mappings: Sequence[Mapping]) -> Iterator[tuple[Mapping, dict[str, int]]]:
-    """Look where an interpreter is likely, then among what all other mapped images export: it may have any name."""
+    """Search the likely images first, then all others that export symbols: an interpreter may have any file name."""
     names = (*_NAMES, _DEBUG_BUILD)
     likely = set()
     for mapping in candidates(pid, mappings):
@@ -153,7 +153,7 @@ def _gone_or_not_python(pid: int, mappings: Sequence[Mapping] = ()) -> FootfallE
 
 
 def may_begin(pid: int) -> bool:
-    """Whether a process that runs no Python is likely to begin it: its executable or a library of it has the name."""
+    """Return whether a process without Python is likely to start it: its executable or a library has the name."""
     try:
         files = {os.readlink(f"/proc/{pid}/exe"), *(mapping.path for mapping in read_mappings(pid))}
     except (OSError, FootfallError):
@@ -162,7 +162,7 @@ def may_begin(pid: int) -> bool:
 
 
 def candidates(pid: int, mappings: Sequence[Mapping]) -> Iterator[Mapping]:
-    """Yield what may hold an interpreter, the likeliest first: libpython, the executable."""
+    """Yield the files that may contain an interpreter, the likeliest first: libpython, the executable."""
     seen = set()
     try:
         executable = os.readlink(f"/proc/{pid}/exe")
@@ -182,7 +182,7 @@ def candidates(pid: int, mappings: Sequence[Mapping]) -> Iterator[Mapping]:
 
 
 def _find_rseq_offset(pid: int, mappings: Sequence[Mapping]) -> int:
-    """Read where the C library (glibc 2.35 and later) keeps each thread's CPU number; 0 without."""
+    """Read where the C library (glibc 2.35 and later) keeps each thread's CPU number; 0 if it does not."""
     from footfall import _core
 
     for mapping in mappings:

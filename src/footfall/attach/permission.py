@@ -1,7 +1,7 @@
-"""Why a process may not be read, and what would help: asked once the system has refused.
+"""Why a process may not be read, and what would help: worked out once the system has refused.
 
-Called by what reads other processes. The advice is for who we are: root is not sent to sudo, nor is anybody where sudo
-would give no more rights.
+Called by the modules that read other processes. The advice depends on who we are: root is not told to use sudo, and
+neither is anybody else if sudo would give no more rights.
 """
 
 from __future__ import annotations
@@ -27,17 +27,17 @@ _SYSCTL: Final = "sysctl kernel.yama.ptrace_scope=0"
 
 
 class Rights(NamedTuple):
-    """What this process may do, and of whom."""
+    """What this process may do, and to whose processes."""
 
     user: int
     has_capability: bool
     """CAP_SYS_PTRACE, which reads any process."""
     may_get_capability: bool
-    """Whether root has it here: a container's root as a rule has not."""
+    """Whether root has it here: a container's root usually has not."""
 
 
 def not_permitted(pid: int) -> FootfallError:
-    """Say why a process may not be read, and what would help here."""
+    """Return the error that says why a process may not be read, and what would help here."""
     status = _read_status(pid)
     if not status:
         return no_such_process(pid)
@@ -51,7 +51,7 @@ def _our_rights() -> Rights:
 
 
 def forbidden(pid: int, owner: int, rights: Rights, ptrace_scope: int) -> FootfallError:
-    """Say why we with our rights may not read a user's process where the kernel's setting is `ptrace_scope`."""
+    """Return the error that says why we, with our rights, may not read a user's process at this `ptrace_scope`."""
     what = f"Not permitted to read process {pid}"
     if ptrace_scope >= _NOBODY:
         help = "With 3 nobody may until the machine is started anew with less."
@@ -83,7 +83,7 @@ def _advice(rights: Rights) -> str:
 
 
 def as_root() -> str:
-    """Say how to run our command again as root, to whom is not root."""
+    """Return how to run our command again as root, for a user who is not root."""
     return f"Run it as root: {_sudo()}{shlex.join(_our_command())}"
 
 
@@ -92,7 +92,7 @@ def _sudo() -> str:
 
 
 def _our_command() -> list[str]:
-    """The command line that we were started with, by paths that do not depend on PATH: sudo has another."""
+    """Return the command line that we were started with, with full paths: sudo has another PATH."""
     words = list(sys.orig_argv[1:])
     if words and os.path.isabs(words[0]) and os.access(words[0], os.X_OK):
         return words  # the installed script
@@ -108,7 +108,7 @@ def _ptrace_scope() -> int:
 
 
 def _read_status(pid: int) -> Mapping[str, str]:
-    """Read /proc/PID/status; nothing when the process is not there."""
+    """Read /proc/PID/status; empty if the process is not there."""
     try:
         with open(f"/proc/{pid}/status", encoding="utf-8", errors="surrogateescape") as file:
             return dict(line.rstrip("\n").split(":\t", 1) for line in file if ":\t" in line)

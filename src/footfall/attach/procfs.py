@@ -1,4 +1,4 @@
-"""What /proc tells of a process that footfall did not start."""
+"""What /proc tells about a process that footfall did not start."""
 
 from __future__ import annotations
 
@@ -23,24 +23,24 @@ __all__ = [
 
 
 class ProcessStat(NamedTuple):
-    """Of /proc/PID/stat (proc_pid_stat(5))."""
+    """Fields of /proc/PID/stat (proc_pid_stat(5))."""
 
     name: str
     state: str
-    """R running, S sleeping, D waiting for the disk, T stopped, t traced, Z ended and not yet waited for, X dead"""
+    """R running, S sleeping, D waiting for the disk, T stopped, t traced, Z ended but not yet waited for, X dead"""
     parent: int
     start_ticks: int
-    """When it started; together with the pid it tells one process from another that got the same pid."""
+    """When it started; together with the pid it identifies the process even after another one got the same pid."""
 
 
 def read_stat(path: str) -> ProcessStat | None:
-    """Read the `stat` file of a process or thread; None when it is not there."""
+    """Read the `stat` file of a process or thread; None if it is not there."""
     try:
         with open(path, encoding="utf-8", errors="surrogateescape") as file:
             text = file.read()
     except OSError:
         return None
-    # the name is in parentheses and may hold any character, parentheses too
+    # the name is in parentheses and may contain any character, parentheses too
     name, _, rest = text.partition("(")[2].rpartition(")")
     fields = rest.split()
     try:
@@ -64,17 +64,19 @@ def task_states(pid: int) -> dict[int, ProcessStat]:
 
 
 def used_cpu_ns(pid: int) -> int:
-    """Return the CPU time of a process and of the children that it waited for; 0 when it is not there."""
+    """Return the CPU time of a process and of the children that it has waited for; 0 if it is not there."""
     return _stat_ticks_ns(pid, 11, 4)
 
 
 def waited_cpu_ns(pid: int) -> int:
-    """Return the CPU time of those that a process waited for, and that those waited for; 0 when it is not there."""
+    """Return the CPU time of the children that a process has waited for, and of those that they waited for; 0 if it is
+    gone.
+    """
     return _stat_ticks_ns(pid, 13, 2)
 
 
 def _stat_ticks_ns(pid: int, first: int, count: int) -> int:
-    """The sum of fields of /proc/PID/stat that are CPU times, counted from the state on."""
+    """Return the sum of `count` CPU time fields of /proc/PID/stat, counted from the state on."""
     try:
         with open(f"/proc/{pid}/stat", "rb") as file:
             fields = file.read().rpartition(b")")[2].split()
@@ -85,9 +87,9 @@ def _stat_ticks_ns(pid: int, first: int, count: int) -> int:
 
 
 def descendants(pid: int, known: Iterable[int] = ()) -> list[int]:
-    """Return a process's descendants; parents before their children.
+    """Return a process's descendants, parents before their children.
 
-    Those of `known` are taken to be among them: they stay so when the process between has ended.
+    The processes in `known` count as descendants: they remain so when a process in between has ended.
     """
     if not os.path.exists(f"/proc/self/task/{threading.get_native_id()}/children"):  # the kernel is built without it
         return _descendants_by_parent(pid)
@@ -104,7 +106,7 @@ def descendants(pid: int, known: Iterable[int] = ()) -> list[int]:
 
 
 def _children_of(pid: int) -> set[int]:
-    """The processes that the threads of one have started. O(its threads): cheap enough to be asked often."""
+    """Return the processes that a process's threads have started. O(its threads): cheap enough to call often."""
     found: set[int] = set()
     try:
         for task in os.listdir(f"/proc/{pid}/task"):
@@ -134,12 +136,12 @@ def _descendants_by_parent(pid: int) -> list[int]:
 
 
 def no_such_process(pid: int) -> UsageError:
-    """Say that a pid is nobody's (any longer)."""
+    """Return the error that there is no process with this pid (any longer)."""
     return UsageError("no-such-process", f"No process {pid}.", "Find its number with `pgrep -a python` or `ps`.")
 
 
 def nothing_runs_python(pid: int) -> FootfallError:
-    """Say that there is no Python in a process nor in its descendants."""
+    """Return the error that neither a process nor its descendants run Python."""
     return FootfallError(
         "attach-not-python",
         f"Neither process {pid} nor what it started runs Python (yet).",

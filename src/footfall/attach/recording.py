@@ -1,7 +1,7 @@
-"""Sampling a process that runs already, from outside: finding it, keeping up with what it does, its sample logs.
+"""Sampling a running process from outside: finding its interpreter, following what it does, its sample logs.
 
-The sampling is C (native/remote). A process may execute another program, which is found anew; and logs are begun anew
-when they get long, so that they can be worked into a profile while sampling goes on.
+The sampling is in C (native/remote). A process may execute another program, which is then found anew. Logs that get
+long are replaced by new ones, so that they can be made into a profile while sampling continues.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class SampleOptions(NamedTuple):
 
     interval_ns: int
     max_cpu_ppm: int = 0
-    """Of the process's CPU time, in millionths, what a sampler may use; 0: no limit."""
+    """The share of the process's CPU time, in millionths, that a sampler may use; 0: no limit."""
     pause: bool = False
     """Stop the process's threads while they are read."""
     with_tasks: bool = False
@@ -40,7 +40,7 @@ class SampleOptions(NamedTuple):
 
 
 class SampleCounts(NamedTuple):
-    """What was counted so far."""
+    """The counts so far."""
 
     samples: int
     dropped: int
@@ -48,7 +48,7 @@ class SampleCounts(NamedTuple):
 
 
 class _Running(NamedTuple):
-    """A sampler, and its log."""
+    """A running sampler and its log."""
 
     sampler: _core.RemoteSampler
     path: str
@@ -57,8 +57,8 @@ class _Running(NamedTuple):
 class OutsideSampler:
     """Samples one process into logs `<pid>-<n>.smp` of a directory.
 
-    `start` and then `poll`, several times a second, until that returns False; `stop` at any time.
-    `finished` are the logs that nothing is added to any longer. `ended` says why it ended by itself.
+    Call `start` and then `poll`, several times a second, until that returns False; `stop` at any time. `finished` are
+    the logs that nothing is added to any longer. `ended` says why it ended by itself.
     """
 
     def __init__(self, pid: int, directory: str, options: SampleOptions) -> None:
@@ -67,7 +67,7 @@ class OutsideSampler:
         self.ended = ""
         self.interpreter: RemoteInterpreter | None = None
         self.lacks_tasks = False
-        """Whether tasks were asked for and this process's Python does not tell of them."""
+        """Whether tasks were asked for and this process's Python does not publish them."""
         self._tables = NO_TABLES
         self._next_tables = 0.0
         self._directory = directory
@@ -81,10 +81,10 @@ class OutsideSampler:
         self._started_at = stat.start_ticks
 
     def start(self, *, needs_tasks: bool = False, waits: bool = True) -> None:
-        """Find the interpreter and start sampling. With `waits` one that is just beginning is given a second.
+        """Find the interpreter and start sampling. With `waits`, one that is just starting is given a second.
 
         Raises FootfallError: `no-such-process`, `attach-forbidden`, `not-python`, `attach-unsupported`,
-        `run-unwritable`, and `async-unsupported` where tasks are needed and can't be read.
+        `run-unwritable`, and `async-unsupported` if tasks are needed and can't be read.
         """
         give_up = time.monotonic() + _START_SECONDS * waits
         while True:
@@ -98,13 +98,13 @@ class OutsideSampler:
                     "Try again when the program runs.",
                 )
             except FootfallError as error:
-                # an interpreter that is just starting has not mapped its libraries, or made its first interpreter
+                # a process that is just starting has not yet mapped its libraries, or created its first interpreter
                 if error.slug != "attach-not-python" or not may_begin(self.pid) or time.monotonic() > give_up:
                     raise
             time.sleep(_RETRY_SECONDS)
 
     def poll(self) -> bool:
-        """Keep up with the process. False once it has ended or is no longer Python."""
+        """Follow the process. Return False once it has ended or is no longer Python."""
         if self._searched_since is not None:
             return self._search()
         assert self._running is not None
@@ -126,12 +126,12 @@ class OutsideSampler:
             return False
         if self._options.with_tasks and not self._tables.debug and time.monotonic() >= self._next_tables:
             self._find_tables(needs_tasks=False)
-            if self._tables.debug:  # it has imported asyncio meanwhile
+            if self._tables.debug:  # it has imported asyncio in the meantime
                 self._renew()
         return True
 
     def counts(self) -> SampleCounts:
-        """What was counted so far."""
+        """Return the counts so far."""
         return self._before if self._running is None else _plus(self._before, self._running.sampler.stats())
 
     def stop(self) -> None:
@@ -145,7 +145,7 @@ class OutsideSampler:
         return stat is not None and stat.state not in "ZX" and stat.start_ticks == self._started_at
 
     def _search(self) -> bool:
-        """The interpreter is not where it was: wait for another program to have begun in the same process."""
+        """Wait for another program to start in the same process: the interpreter is not where it was."""
         assert self._searched_since is not None
         if not self._is_same_process():
             self.ended = f"process {self.pid} has ended"
@@ -191,7 +191,7 @@ class OutsideSampler:
         self._running = _Running(sampler, path)
 
     def _renew(self) -> None:
-        """Go on in a new log; the old sampler stops when the new one runs."""
+        """Continue in a new log; the old sampler stops when the new one runs."""
         old = self._running
         self._run()
         if old is not None:

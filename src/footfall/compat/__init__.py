@@ -1,7 +1,7 @@
 """coverage.py's Python API on footfall's engines: `import footfall.compat as coverage`.
 
 `Coverage` and `CoverageData` have coverage.py's names, signatures and meanings; docs/compatibility.md has the table.
-What can't be done is refused by a `CoverageException`. Nothing of this is loaded unless it is imported.
+Unsupported calls raise a `CoverageException`. None of this is loaded unless it is imported.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ __all__ = [
 ]
 
 version_info = (7, 17, 5, "final", 0)
-"""The version of coverage.py whose names and meanings these are."""
+"""The version of coverage.py whose names and meanings are implemented."""
 
 __version__ = "7.17.5"
 

@@ -1,4 +1,4 @@
-"""`Coverage.combine`: other data files joined with the data in memory, by what `footfall combine` does."""
+"""`Coverage.combine`: other data files combined with the data in memory, by the code of `footfall combine`."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def combine_into(
     warn: Callable[[str], None],
     message: Callable[[str], None],
 ) -> None:
-    """Add data files to `data`, write its data file where it has one, and remove what was added unless `keep`.
+    """Add data files to `data`, write its data file if it has one, and remove the added files unless `keep`.
 
     Raises NoDataError, DataError, FootfallError.
     """
@@ -66,14 +66,14 @@ def combine_into(
 
 
 def _check_kinds(data: CoverageData, inputs: list[str]) -> None:
-    """Refuse lines and arcs together, as coverage.py does: `footfall combine` would take lines for arcs."""
+    """Refuse to mix lines and arcs, as coverage.py does: `footfall combine` would take lines for arcs."""
     known = data if data._contents.has_arcs is not None else None
     for path in inputs:
         other = CoverageData(path, read_only=True)
         try:
             other._contents = read_contents(path)
         except FootfallError:
-            continue  # it is named when the others are combined
+            continue  # it is reported when the others are combined
         if other._contents.has_arcs is None:
             continue
         if known is not None and known.has_arcs() != other.has_arcs():

@@ -1,4 +1,4 @@
-"""`Coverage`: coverage.py's class for programs that measure themselves, on footfall's late start and reports."""
+"""`Coverage`: coverage.py's class for programs that measure themselves, based on footfall's late start and reports."""
 
 from __future__ import annotations
 
@@ -33,19 +33,19 @@ __all__ = ["Coverage"]
 
 Arc = tuple[int, int]
 Morfs = Any
-"""Modules or names of files, one or several; none is all that were measured."""
+"""Modules or file names, one or several; None means everything that was measured."""
 Patterns = str | Iterable[str] | None
 
 
 class _NotGiven:
-    """The default of `data_file`: None is a value there."""
+    """The default of `data_file`, where None is a valid value."""
 
 
 _NOT_GIVEN: Final = _NotGiven()
 
 
 def _why_unmeasured(name: str) -> tuple[str, str] | None:
-    """Return what to say of a package of the sources that nothing ran of; a namespace package has nothing to run."""
+    """Return the message for a source package in which nothing ran; a namespace package has nothing to run."""
     module = sys.modules.get(name)
     if module is None:
         return "module-not-imported", f"Module {name} was never imported."
@@ -62,7 +62,7 @@ class Coverage:
 
     @classmethod
     def current(cls) -> Coverage | None:
-        """Return the instance that was started last and not stopped, None where there is none."""
+        """Return the instance that was started last and not stopped, None if there is none."""
         return cls._instances[-1] if cls._instances else None
 
     def __init__(
@@ -86,9 +86,9 @@ class Coverage:
         messages: bool = False,
         plugins: Iterable[Callable[..., None]] | None = None,
     ) -> None:
-        """Take the settings from the configuration, and those that are given; all of them as coverage.py has them.
+        """Take the settings from the configuration and the arguments, all with coverage.py's meanings.
 
-        `timid` and `debug` have no effect. Raises CoverageException for what a configuration can't say.
+        `timid` and `debug` have no effect. Raises CoverageException for arguments that a configuration can't have.
         """
         self._no_disk = data_file is None
         self._data_suffix = data_suffix
@@ -127,13 +127,13 @@ class Coverage:
         self._note_warnings()
 
     def _note_warnings(self) -> None:
-        """Warn of what is wrong with the configuration."""
+        """Warn about problems with the configuration."""
         for slug, text in self._settings.warnings:
             if slug != "cover-pylib-ignored":  # `start` refuses this
                 self._note((slug, text))
 
     def _note_without_effect(self, **given: object) -> None:
-        """Keep settings of `run` that change nothing here. Raises CoverageException for wrong ones."""
+        """Store settings of `run` that have no effect here. Raises CoverageException for wrong ones."""
         self._settings.without_effect.update(
             (f"run:{name}", value) for name, value in given.items() if value is not None
         )
@@ -159,7 +159,7 @@ class Coverage:
         return self.get_data()
 
     def _note(self, message: tuple[str, str]) -> None:
-        """Warn of (slug, text), as coverage.py words it, unless the configuration turns that off."""
+        """Warn about (slug, text), in coverage.py's words, unless the configuration turns that off."""
         slug, text = message
         self._warn(text.removesuffix(f"[{slug}]").rstrip(), slug)
 
@@ -172,13 +172,13 @@ class Coverage:
         warnings.warn(f"{msg} ({slug})" if slug else msg, category=CoverageWarning, stacklevel=3)
 
     def _disabled(self, name: str, error: BaseException) -> None:
-        """Warn of a plugin that failed while it measured."""
+        """Warn about a plugin that failed while it measured."""
         trace = "".join(traceback.format_exception(error))
-        with contextlib.suppress(Exception):  # where warnings are made errors: not of the program that runs meanwhile
+        with contextlib.suppress(Exception):  # if warnings are errors: not in the program that runs at that moment
             self._warn(f"Disabling plug-in {name!r} due to an exception:\n{trace}")
 
     def _load_plugins(self) -> None:
-        """Load coverage.py's plugins where that was not tried yet. Raises what they raise."""
+        """Load coverage.py's plugins if that was not tried yet. Raises what they raise."""
         if self._has_plugins:
             return
         self._has_plugins = True
@@ -196,7 +196,7 @@ class Coverage:
         return self._options.get(option_name)
 
     def set_option(self, option_name: str, value: Any) -> None:
-        """Give "section:option" another value. Raises ConfigError."""
+        """Set "section:option" to another value. Raises ConfigError."""
         self._options.set(option_name, value)
 
     def exclude(self, regex: str, which: str = "exclude") -> None:
@@ -205,7 +205,7 @@ class Coverage:
         self.get_exclude_list(which).append(regex)
 
     def clear_exclude(self, which: str = "exclude") -> None:
-        """Take out all such patterns, the usual ones too."""
+        """Remove all such patterns, the default ones too."""
         self._load_plugins()
         whole, added = EXCLUSIONS[which]
         setattr(self._settings, whole, [])
@@ -213,7 +213,7 @@ class Coverage:
             setattr(self._settings, added, [])
 
     def get_exclude_list(self, which: str = "exclude") -> list[str]:
-        """Return the patterns in force: the list itself."""
+        """Return the patterns in effect: the list itself, not a copy."""
         self._load_plugins()
         patterns: list[str] = getattr(self._settings, EXCLUSIONS[which][0])
         return patterns
@@ -223,8 +223,8 @@ class Coverage:
     def start(self) -> None:
         """Measure what begins in any thread from now on.
 
-        Raises CoverageException: settings that can't be measured by, another measuring that goes on. What a plugin
-        raises that can't be loaded is passed on.
+        Raises CoverageException if it can't measure with these settings, or another measurement is running. Exceptions
+        of a plugin that can't be loaded are passed on.
         """
         self._load_plugins()
         refused = refusal(self._settings)
@@ -241,7 +241,7 @@ class Coverage:
                 for path in find_preimported(self._settings):
                     self._note(("already-imported", f"Already imported a file that will be measured: {path}"))
         if measures_children(self._settings):
-            self._settings.parallel = True  # as coverage.py has it: programs go on with `combine`
+            self._settings.parallel = True  # as in coverage.py: programs continue with `combine`
         self._prepare_data()
         if not self._is_registered:
             self._is_registered = True
@@ -250,12 +250,12 @@ class Coverage:
             self._measuring.start(self._settings)
         except FootfallError as error:
             raise as_coverage_error(error) from error
-        # from here on modules of the standard library that are called would be measured, where a pattern takes them in
+        # from here on, modules of the standard library that are called would be measured, if a pattern includes them
         self._started = True
         self._instances.append(self)
 
     def stop(self) -> None:
-        """Measure no more; `start` goes on with the same data."""
+        """Stop measuring; `start` continues with the same data."""
         if self._instances and self._instances[-1] is self:
             self._instances.pop()
         self._measuring.stop()
@@ -271,7 +271,7 @@ class Coverage:
             self.stop()
 
     def switch_context(self, new_context: str) -> str | None:
-        """Give what runs from now on a dynamic context, and return the one before, as the data name it."""
+        """Put what runs from now on into a dynamic context, and return the previous one, as the data names it."""
         if not self._started:
             raise CoverageException("Cannot switch context, coverage is not started")
         if self._settings.dynamic_context not in ("", "none"):
@@ -281,7 +281,7 @@ class Coverage:
         return before or None
 
     def _end(self) -> None:
-        """Leave nothing behind when the process ends."""
+        """Clean up when the process ends."""
         if self._started:
             self.stop()
         if self._auto_data:
@@ -291,7 +291,7 @@ class Coverage:
     # data
 
     def load(self) -> None:
-        """Take the data from the data file, in place of those that are there. Raises DataError."""
+        """Read the data from the data file, replacing the data in memory. Raises DataError."""
         self._load_plugins()
         self._measuring.discard_collected()
         if self._settings.parallel and not os.path.exists(self._settings.data_file):
@@ -299,14 +299,14 @@ class Coverage:
         self._prepare_data(None).read()
 
     def save(self) -> None:
-        """Write the data file. Does nothing in a forked child: its data are its parent's too."""
+        """Write the data file. Does nothing in a forked child: its parent has its data too."""
         data = self.get_data()
         if not self._measuring.is_of_parent:
             data.write()
         self._is_unwritten = False
 
     def erase(self) -> None:
-        """Forget all data, and remove the data file; in parallel mode also those named after it."""
+        """Forget all data, and remove the data file; in parallel mode also files whose names begin with its name."""
         self._load_plugins()
         was_started = self._started
         self._measuring.discard()
@@ -318,13 +318,13 @@ class Coverage:
             self._measuring.start(self._settings)
 
     def _detach(self) -> None:
-        """Part from the data: who has them still may do with them what they want."""
+        """Stop using the data object: whoever still has it may do anything with it."""
         if self._data is not None:
             self._data._before_erase = None
         self._data = None
 
     def get_data(self) -> CoverageData:
-        """Return the data, with all that was measured until now; measuring goes on where it was started."""
+        """Return the data, with everything measured until now; measuring continues if it was started."""
         self._load_plugins()
         data = self._prepare_data(None)
         with coverage_errors():
@@ -335,7 +335,7 @@ class Coverage:
         return data
 
     def _prepare_data(self, suffix: str | bool | None | _NotGiven = _NOT_GIVEN) -> CoverageData:
-        """Return the data, made now where there are none; without `suffix` under the name for measuring."""
+        """Return the data, created now if there is none; without `suffix`, under the name for measuring."""
         self._directory = self._directory or os.getcwd()
         if self._data is None:
             if isinstance(suffix, _NotGiven):
@@ -346,7 +346,7 @@ class Coverage:
         return self._data
 
     def _add(self, data: CoverageData, measured: Measured) -> None:
-        """Add what was measured, and the files of the sources that nothing ran of."""
+        """Add what was measured, and the files of the sources in which nothing ran."""
         name_of = shown_path if self._settings.relative_files else str
         labels: dict[str, dict[str, FileData]] = {}
         for path, found in measured.files.items():
@@ -390,11 +390,11 @@ class Coverage:
                 if message is not None:
                     self._note(message)
         for message in measured.messages:
-            if message[0] != "plugins-settrace":  # coverage.py, whose programs these are, knows no quicker way
+            if message[0] != "plugins-settrace":  # coverage.py, which these programs expect, knows no faster way
                 self._note(message)
         if not data and self._warn_no_data:
             self._note(("no-data-collected", "No data was collected."))
-        # those that ran without a line, as empty ones do, are measured too
+        # files that ran without a line, such as empty ones, are measured too
         data.touch_files([name_of(path) for path in (*measured.files, *unexecuted)])
         for path, name in traced.items():
             if path not in measured.files:
@@ -403,7 +403,7 @@ class Coverage:
     def combine(self, data_paths: Iterable[str] | None = None, strict: bool = False, keep: bool = False) -> None:
         """Add other data files, and remove them unless `keep`; the data file is written, so that nothing is lost.
 
-        Raises NoDataError where `strict` and there is nothing, DataError for files with and without branches.
+        Raises NoDataError with `strict` if there is nothing, DataError for files with and without branches.
         """
         data = self.get_data()
         with coverage_errors():
@@ -412,7 +412,7 @@ class Coverage:
             )
 
     def sys_info(self) -> list[tuple[str, Any]]:
-        """Return names and values that say what measures here, and by which settings."""
+        """Return names and values that say what measures here, and with which settings."""
         self._load_plugins()
         settings = self._settings
         return [
@@ -433,12 +433,12 @@ class Coverage:
     # results
 
     def analysis(self, morf: object) -> tuple[str, list[int], list[int], str]:
-        """Return as `analysis2`, without the excluded lines."""
+        """Return the same as `analysis2`, without the excluded lines."""
         path, statements, _, missing, text = self.analysis2(morf)
         return path, statements, missing, text
 
     def analysis2(self, morf: object) -> tuple[str, list[int], list[int], list[int], str]:
-        """Return of a module or file: its path, statements, excluded and missing lines, and the missing as a text."""
+        """Return for a module or file: its path, statements, excluded and missing lines, and the missing as text."""
         with coverage_errors():
             result = reports.analyze(self._settings, self.get_data(), morf)
         return (
@@ -450,7 +450,7 @@ class Coverage:
         )
 
     def branch_stats(self, morf: object) -> dict[int, tuple[int, int]]:
-        """Return for each line with branches how many ways out it has, and how many were taken."""
+        """Return, for each line with branches, how many ways out it has, and how many were taken."""
         with coverage_errors():
             return dict(reports.analyze(self._settings, self.get_data(), morf).branch_stats)
 
@@ -502,10 +502,10 @@ class Coverage:
         skip_empty: bool | None = None,
         precision: int | None = None,
     ) -> float:
-        """Write footfall's site, which is not coverage.py's pages, and return the total percentage.
+        """Write footfall's site, which differs from coverage.py's pages, and return the total percentage.
 
-        `skip_covered`, `skip_empty` and `show_contexts` have no effect, which a warning says. Raises as `report`, and
-        CoverageException for `extra_css`.
+        `skip_covered`, `skip_empty` and `show_contexts` have no effect, which is reported by a warning. Raises as
+        `report`, and CoverageException for `extra_css`.
         """
         if extra_css:
             raise unsupported("html_report(extra_css=...)", "the pages are not coverage.py's", "Leave it out.")
@@ -583,7 +583,7 @@ class Coverage:
         include: Patterns = None,
         contexts: list[str] | None = None,
     ) -> None:
-        """Write copies of the sources with a margin that says what ran. Raises as `report`."""
+        """Write copies of the sources with a margin that shows what ran. Raises as `report`."""
         config = self._report_config(ignore_errors, omit, include, contexts)
         with coverage_errors():
             reports.annotated(self._wanted(config, morfs), directory)
@@ -601,7 +601,7 @@ class Coverage:
 
     def _wanted(self, config: Config, morfs: Morfs) -> reports.Wanted:
         data = self.get_data()
-        if self._is_unwritten:  # with coverage.py, too, the data file is there once there is a report of it
+        if self._is_unwritten:  # with coverage.py, too, the data file exists once a report was made
             self.save()
         return reports.Wanted(config, data, morfs, self._directory, self._note)
 

@@ -1,6 +1,6 @@
 """`CoverageData`: what ran, with coverage.py's names and meanings.
 
-It is in memory until `write`: unlike with coverage.py, no data file is there before.
+It is in memory until `write`: unlike with coverage.py, there is no data file before that.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class CoverageData:
         debug: object = None,
         read_only: bool = False,
     ) -> None:
-        """`suffix`, or with True one of this machine and process, follows the name; `debug` is not used."""
+        """`suffix` follows the name; True stands for one of this machine and process. `debug` is not used."""
         self._no_disk = no_disk
         self._read_only = read_only
         self._basename = os.path.abspath(basename or ".coverage")
@@ -58,7 +58,7 @@ class CoverageData:
         self._context = ""
         self._query: set[str] | None = None
         self._before_erase: Callable[[], None] | None = None
-        """What the Coverage that adds to these data has to do first."""
+        """Called first by `erase` and `purge_files`: it cuts what the Coverage that adds to this data has measured."""
 
     def __repr__(self) -> str:
         return f"<CoverageData @0x{id(self):x} _filename={self._filename!r}>"
@@ -73,15 +73,15 @@ class CoverageData:
         return False
 
     def base_filename(self) -> str:
-        """Return the absolute name that a suffix follows."""
+        """Return the absolute name without the suffix."""
         return self._basename
 
     def data_filename(self) -> str:
-        """Return the absolute name of the data file; for data that have none, a name that no file has."""
+        """Return the absolute name of the data file; for data without one, a name that no file has."""
         return self._filename
 
     def has_arcs(self) -> bool:
-        """Return whether these are arcs."""
+        """Return whether the data has arcs."""
         return bool(self._contents.has_arcs)
 
     def measured_files(self) -> set[str]:
@@ -99,11 +99,11 @@ class CoverageData:
         return self._contents.tracers.get(filename, "")
 
     def set_query_context(self, context: str) -> None:
-        """Have only this context looked at from now on."""
+        """Restrict queries to this context from now on."""
         self._query = {context} & self._contents.contexts
 
     def set_query_contexts(self, contexts: Sequence[str] | None) -> None:
-        """Have only contexts looked at in which one of these regular expressions is found; None: all."""
+        """Restrict queries to contexts in which one of these regular expressions is found; None: all."""
         if not contexts:
             self._query = None
             return
@@ -119,7 +119,7 @@ class CoverageData:
         return self._query is None or label in self._query
 
     def lines(self, filename: str) -> list[int] | None:
-        """Return the lines that ran, in no order; None for a file that was not measured."""
+        """Return the lines that ran, unordered; None for a file that was not measured."""
         found = self._contents.files.get(filename)
         if found is None:
             return None
@@ -129,14 +129,14 @@ class CoverageData:
         return list(set().union(*wanted))
 
     def arcs(self, filename: str) -> list[Arc] | None:
-        """Return the (from, to) lines that ran, in no order; None for a file that was not measured."""
+        """Return the (from, to) lines that ran, unordered; None for a file that was not measured."""
         found = self._contents.files.get(filename)
         if found is None:
             return None
         return list(set().union(*(arcs for label, arcs in found.arcs.items() if self._is_wanted(label))))
 
     def contexts_by_lineno(self, filename: str) -> dict[int, list[str]]:
-        """Return for each line that ran the contexts it ran in."""
+        """Return, for each line that ran, the contexts it ran in."""
         found = self._contents.files.get(filename)
         if found is None:
             return {}
@@ -149,19 +149,19 @@ class CoverageData:
         return by_line
 
     def set_context(self, context: str | None) -> str | None:
-        """Have what is added from now on belong to a context, and return the one before."""
+        """Put what is added from now on into a context, and return the previous one."""
         before, self._context = self._context, context or ""
         return before or None
 
     def add_lines(self, line_data: Mapping[str, Collection[int]]) -> None:
-        """Add lines by file. Raises DataError where there are arcs."""
+        """Add lines by file. Raises DataError if there are arcs."""
         with self._lock:
             self._choose(has_arcs=False)
             for filename, lines in line_data.items():
                 self._file(filename).lines.setdefault(self._context, set()).update(lines)
 
     def add_arcs(self, arc_data: Mapping[str, Collection[Arc]]) -> None:
-        """Add arcs by file; files with none are left out. Raises DataError where there are lines."""
+        """Add arcs by file; files with none are left out. Raises DataError if there are lines."""
         with self._lock:
             self._choose(has_arcs=True)
             for filename, arcs in arc_data.items():
@@ -180,7 +180,7 @@ class CoverageData:
             raise DataError(f"Can't add {new} measurements to existing {old} data")
 
     def add_file_tracers(self, file_tracers: Mapping[str, str]) -> None:
-        """Say which plugin measured a file. Raises DataError where another did."""
+        """Record which plugin measured a file. Raises DataError if another did."""
         with self._lock:
             for filename, plugin in file_tracers.items():
                 self._contents.files.setdefault(filename, FileData())
@@ -194,11 +194,11 @@ class CoverageData:
             self._contents.tracers[filename] = plugin
 
     def touch_file(self, filename: str, plugin_name: str = "") -> None:
-        """Add a file of which nothing ran."""
+        """Add a file in which nothing ran."""
         self.touch_files([filename], plugin_name)
 
     def touch_files(self, filenames: Collection[str], plugin_name: str | None = None) -> None:
-        """Add files of which nothing ran. Raises DataError where neither lines nor arcs were added before."""
+        """Add files in which nothing ran. Raises DataError if neither lines nor arcs were added before."""
         if self._contents.has_arcs is None:
             raise DataError("Can't touch files in an empty CoverageData")
         for filename in filenames:
@@ -207,7 +207,7 @@ class CoverageData:
                 self.add_file_tracers({filename: plugin_name})
 
     def purge_files(self, filenames: Collection[str]) -> None:
-        """Take out what ran of files; they stay measured. Raises DataError where there is nothing at all."""
+        """Remove what ran in files; they stay measured. Raises DataError if there is no data at all."""
         if self._contents.has_arcs is None:
             raise DataError("Can't purge files in an empty CoverageData")
         self._cut()
@@ -216,7 +216,7 @@ class CoverageData:
                 self._contents.files[filename] = FileData()
 
     def update(self, other_data: CoverageData, map_path: Callable[[str], str] | None = None) -> None:
-        """Add other data, with their paths mapped. Raises DataError for lines and arcs together."""
+        """Add other data, with their paths mapped. Raises DataError when mixing lines and arcs."""
         if other_data._contents.has_arcs is None:
             other_data.read()
         mine, theirs = self._contents, other_data._contents
@@ -230,7 +230,7 @@ class CoverageData:
             sides = zip(tracers, (mine.files[here], theirs.files[name]), strict=True)
             if all(
                 tracer or file.lines or file.arcs for tracer, file in sides
-            ):  # what was only touched takes the other's
+            ):  # a file that was only touched takes the other's
                 raise DataError(f"Conflicting file tracer name for {here!r}: {tracers[0]!r} vs {tracers[1]!r}")
         with self._lock:
             mine.has_arcs = theirs.has_arcs if mine.has_arcs is None else mine.has_arcs
@@ -245,7 +245,7 @@ class CoverageData:
                     into.arcs.setdefault(label, set()).update(arcs)
 
     def erase(self, parallel: bool = False) -> None:
-        """Forget all, and remove the data file; `parallel`: also those that are named after it."""
+        """Forget everything, and remove the data file; `parallel`: also files whose names begin with its name."""
         self._cut()
         self._contents = Contents()
         if self._no_disk:
@@ -260,7 +260,7 @@ class CoverageData:
             self._before_erase()
 
     def read(self) -> None:
-        """Take the data from the file, if it is there. Raises DataError."""
+        """Read the data from the file, if it exists. Raises DataError."""
         if self._no_disk:
             return
         if not os.path.exists(self._filename):
@@ -271,7 +271,7 @@ class CoverageData:
             self._contents = read_contents(self._filename)
 
     def write(self) -> None:
-        """Write the data file in place of what is there. Raises DataError."""
+        """Write the data file, replacing an existing one. Raises DataError."""
         if self._read_only:
             raise DataError(f"Couldn't use data file {self._filename!r}: it is open for reading only")
         if not self._no_disk:
@@ -280,12 +280,12 @@ class CoverageData:
                 write_contents(self._filename, self._contents)
 
     def dumps(self) -> bytes:
-        """Return the data as coverage.py serializes them."""
+        """Return the data as coverage.py serializes it."""
         with coverage_errors():
             return dump(self._contents)
 
     def loads(self, data: bytes) -> None:
-        """Take the data from what `dumps`, here or of coverage.py, returned. Raises DataError."""
+        """Load data that `dumps`, ours or coverage.py's, returned. Raises DataError."""
         with coverage_errors():
             self._contents = load_dump(data)
 
@@ -293,7 +293,7 @@ class CoverageData:
         """Do nothing: no file is open."""
 
     def _write_to(self, path: str) -> None:
-        """Write a data file elsewhere, for what reads one."""
+        """Write a data file elsewhere, for code that reads one."""
         with coverage_errors():
             write_contents(path, self._contents)
 

@@ -1,4 +1,4 @@
-"""Coverage data in memory from and to coverage.py's tables. Called by `CoverageData` alone."""
+"""Coverage data in memory from and to coverage.py's tables. Called only by `CoverageData`."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ __all__ = ["Contents", "dump", "lines_of_arcs", "load_dump", "read_contents", "w
 
 @dataclass(slots=True)
 class Contents:
-    """What a data file has. `has_arcs` None: neither lines nor arcs were ever added."""
+    """The contents of a data file. `has_arcs` None: neither lines nor arcs were ever added."""
 
     has_arcs: bool | None = None
     files: dict[str, FileData] = field(default_factory=dict)
     tracers: dict[str, str] = field(default_factory=dict)
     contexts: set[str] = field(default_factory=set)
-    """Also those in which nothing ran."""
+    """Including those in which nothing ran."""
 
 
 def read_contents(path: str | Path) -> Contents:
-    """Read a data file, whoever wrote it; footfall's own tables are left out. Raises FootfallError."""
+    """Read a data file, whichever tool wrote it; footfall's own tables are skipped. Raises FootfallError."""
     contents = Contents()
     tables = "join file on file.id = file_id join context on context.id = context_id"
     with open_data_file(path) as connection:
@@ -51,7 +51,7 @@ def read_contents(path: str | Path) -> Contents:
 
 
 def write_contents(path: str | Path, contents: Contents) -> None:
-    """Write a data file in place of what is there. Raises FootfallError (`data-unwritable`)."""
+    """Write a data file, replacing an existing one. Raises FootfallError (`data-unwritable`)."""
     with write_coverage(path, contents.files, has_arcs=bool(contents.has_arcs)) as connection:
         if contents.has_arcs is None:
             connection.execute("delete from meta where key = 'has_arcs'")
@@ -64,7 +64,7 @@ def write_contents(path: str | Path, contents: Contents) -> None:
 
 
 def dump(contents: Contents) -> bytes:
-    """Return the data as coverage.py serializes it: SQL, compressed, behind a letter."""
+    """Return the data as coverage.py serializes it: a letter, then compressed SQL."""
     with _temporary_file() as path:
         write_contents(path, contents)
         with contextlib.closing(sqlite3.connect(path)) as connection:
@@ -73,7 +73,7 @@ def dump(contents: Contents) -> bytes:
 
 
 def load_dump(data: bytes) -> Contents:
-    """Read what `dump` or coverage.py made. Raises DataError, FootfallError."""
+    """Read data that `dump` or coverage.py made. Raises DataError, FootfallError."""
     if data[:1] != b"z":
         raise DataError(f"Unrecognized serialization: {data[:40]!r} (head of {len(data)} bytes)")
     script = zlib.decompress(data[1:]).decode("utf-8", "surrogateescape")
@@ -88,7 +88,7 @@ def load_dump(data: bytes) -> Contents:
 
 
 def _refuse_other_files(action: int, *_: str | None) -> int:
-    """The script comes from elsewhere: it may fill its own database, and open no other."""
+    """Let the script, which is not trusted, fill its own database, and open no other."""
     return sqlite3.SQLITE_DENY if action == sqlite3.SQLITE_ATTACH else sqlite3.SQLITE_OK
 
 
@@ -99,5 +99,5 @@ def _temporary_file() -> Iterator[str]:
 
 
 def lines_of_arcs(arcs: set[Arc]) -> set[int]:
-    """Return the lines at the ends of arcs, as coverage.py takes them."""
+    """Return the lines at the ends of arcs, as coverage.py counts them."""
     return {line for arc in arcs for line in arc if line > 0}

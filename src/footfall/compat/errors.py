@@ -1,4 +1,4 @@
-"""coverage.py's exceptions, and footfall's errors told as these, with their text and slug.
+"""coverage.py's exceptions, and the translation of footfall's errors to them, with their text and slug.
 
 `exceptions.py` has the names where programs look for them.
 """
@@ -27,7 +27,7 @@ __all__ = [
 
 
 class CoverageException(Exception):  # noqa: N818 - coverage.py's name
-    """What goes wrong in any call of this package. `slug` is footfall's name for it, None where it has none."""
+    """Any error of this package. `slug` is footfall's name for it, None if it has none."""
 
     def __init__(self, *args: object, slug: str | None = None) -> None:
         super().__init__(*args)
@@ -35,11 +35,11 @@ class CoverageException(Exception):  # noqa: N818 - coverage.py's name
 
 
 class ConfigError(CoverageException):
-    """A setting that cannot be, or a configuration file that can't be read."""
+    """An invalid setting, or a configuration file that can't be read."""
 
 
 class DataError(CoverageException):
-    """A data file that can't be used, or data that do not go together."""
+    """A data file that can't be used, or data that can't be combined."""
 
 
 class NoDataError(CoverageException):
@@ -55,11 +55,11 @@ class NoCode(NoSource):
 
 
 class NotPython(CoverageException):  # noqa: N818
-    """A measured file is no Python."""
+    """A measured file is not Python."""
 
 
 class PluginError(CoverageException):
-    """A plugin that does not do what it has to."""
+    """A plugin that does not do what it must."""
 
 
 class CoverageWarning(Warning):
@@ -77,7 +77,7 @@ _BY_SLUG: dict[str, type[CoverageException]] = {
 
 @contextlib.contextmanager
 def coverage_errors() -> Iterator[None]:
-    """Raise footfall's errors of the block as coverage.py's."""
+    """Raise footfall's errors in the block as coverage.py's."""
     try:
         yield
     except FootfallError as error:
@@ -98,6 +98,6 @@ def as_coverage_error(error: FootfallError) -> Exception:
 
 
 def unsupported(call: str, why: str, instead: str) -> CoverageException:
-    """Return the error that refuses what can't be done: which call, why, and what to do instead."""
+    """Return the error for an unsupported call: which call, why, and what to do instead."""
     error = FootfallError("compat-unsupported", f"{call} is not supported by footfall.compat: {why}.", instead)
     return CoverageException(str(error), slug=error.slug)

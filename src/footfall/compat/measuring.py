@@ -1,6 +1,6 @@
-"""What one `Coverage` measures: stretches from a start to a stop, worked out when the data are asked for.
+"""What one `Coverage` measures: periods from a start to a stop, resolved when the data is needed.
 
-Each stretch is recorded in a temporary run directory, which is removed once it is worked out.
+Each period is recorded in a temporary run directory, which is removed once it is resolved.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ __all__ = ["Measured", "Measuring", "joined_label"]
 
 @dataclass(slots=True)
 class Measured:
-    """What was measured since it was last asked for. Keys of `files` are absolute paths; `messages` (slug, text)."""
+    """What was measured since the last `collect`. Keys of `files` are absolute paths; `messages` are (slug, text)."""
 
     files: dict[str, FileData] = field(default_factory=dict)
     messages: list[tuple[str, str]] = field(default_factory=list)
     is_empty: bool = True
-    """Whether nothing was measured meanwhile, not even without any line."""
+    """Whether nothing was measured meanwhile, not even a file without lines."""
 
 
 @dataclass(slots=True)
@@ -44,7 +44,7 @@ class _Stretch:
 
 
 class Measuring:
-    """Starts, stops and works out. In a forked child there is nothing to work out: the parent has its data too."""
+    """Starts, stops and resolves. In a forked child there is nothing to resolve: the parent has its data too."""
 
     _active: ClassVar[list[Measuring]] = []
     """Those that were started: the last one measures, the others wait until it stops."""
@@ -60,21 +60,24 @@ class Measuring:
 
     @property
     def is_of_parent(self) -> bool:
-        """Whether this process was forked after measuring began."""
+        """Return whether this process was forked after measuring began."""
         return self._pid != os.getpid()
 
     @property
     def _measures_children(self) -> bool:
-        """Whether processes that are started meanwhile are measured, by the start hook, into the same stretch."""
+        """Return whether processes that are started meanwhile are measured, by the start hook, into the same period."""
         return measures_children(self._config)
 
     @property
     def label(self) -> str:
-        """The dynamic context, "" for none."""
+        """Return the dynamic context, "" for none."""
         return self._label
 
     def start(self, config: Config) -> None:
-        """Measure calls that begin from now on; who measures until now waits. Raises as `footfall.start`."""
+        """Measure calls that begin from now on; the instance that measures until now waits.
+
+        Raises as `footfall.start`.
+        """
         if self in self._active:
             return
         if self.is_of_parent:
@@ -93,7 +96,7 @@ class Measuring:
         self._active.append(self)
 
     def stop(self) -> None:
-        """Measure no more, and have who waits for it go on; does nothing where nothing was started."""
+        """Stop measuring, and let the instance that waits continue; does nothing if nothing was started."""
         if self not in self._active:
             return
         was_last = self._active[-1] is self
@@ -118,13 +121,13 @@ class Measuring:
             self._running = None
 
     def switch_context(self, label: str) -> None:
-        """Give what runs from now on, and in later stretches, a dynamic context."""
+        """Put what runs from now on, and in later periods, into a dynamic context."""
         self._label = label
         if self._running is not None:
             contexts.switch(label)
 
     def cut(self) -> None:
-        """Keep what was measured for the next `collect`, and have what runs again seen again."""
+        """Keep what was measured for the next `collect`, and let what runs again be seen again."""
         if self._running is not None:
             self._pause()
             self._kept = self.collect()
@@ -140,11 +143,11 @@ class Measuring:
         self._label = ""
 
     def discard_collected(self) -> None:
-        """Forget what was measured until now and not collected; measuring goes on."""
+        """Forget what was measured until now and not collected; measuring continues."""
         self.collect()
 
     def collect(self) -> Measured:
-        """Return what was measured and not returned before; measuring goes on."""
+        """Return what was measured and not returned before; measuring continues."""
         collected, self._kept = self._kept, Measured()
         if self.is_of_parent:
             return collected
@@ -178,5 +181,5 @@ def _add_new(collected: Measured, stretch: _Stretch, run: RunData) -> None:
 
 
 def joined_label(static_context: str, label: str) -> str:
-    """Return a dynamic context as the data name it."""
+    """Return a dynamic context as the data names it."""
     return join_context(static_context, label)

@@ -19,13 +19,13 @@ EXCLUSIONS = {
     "partial": ("partial_branches", "partial_also"),
     "partial_always": ("partial_branches_always", ""),
 }
-"""coverage.py's names of lists of patterns: the field that has all of them, and the one that was added to it."""
+"""coverage.py's names of pattern lists: the field with the complete list, and the one with the added patterns."""
 
 _DATA_PREFIX = ":data:"
 
 
 class Options(NamedOptions):
-    """The settings of one `Coverage`, with coverage.py's errors."""
+    """The settings of one `Coverage`, raising coverage.py's errors."""
 
     def __init__(self, config_file: str | os.PathLike[str] | bool) -> None:
         """Read the configuration: the usual files, one by its name, or (False) none. Raises UsageError, ConfigError."""
@@ -46,14 +46,14 @@ class Options(NamedOptions):
         super().__init__(config)
 
     def get(self, name: str) -> Any:
-        """Return the value of "section:option". Raises ConfigError where coverage.py has no such option."""
+        """Return the value of "section:option". Raises ConfigError if coverage.py has no such option."""
         try:
             return super().get(name)
         except LookupError as error:
             raise ConfigError(str(error)) from error
 
     def set(self, name: str, value: Any) -> None:
-        """Give "section:option" another value. Raises ConfigError where coverage.py has no such option."""
+        """Set "section:option" to another value. Raises ConfigError if coverage.py has no such option."""
         try:
             super().set(name, value)
         except LookupError as error:
@@ -61,7 +61,7 @@ class Options(NamedOptions):
 
 
 def listed(value: str | Iterable[str] | None) -> list[str] | None:
-    """Return what coverage.py takes as one text or several; None was not given."""
+    """Return as a list what coverage.py accepts as one text or several; None means not given."""
     if value is None:
         return None
     return [value] if isinstance(value, str) else list(value)
@@ -73,12 +73,12 @@ def given(config: Config, **values: Any) -> Config:
 
 
 def measures_children(config: Config) -> bool:
-    """Tell whether coverage.py would measure processes that are started while this one is measured."""
+    """Return whether coverage.py would measure processes that are started while this one is measured."""
     return "multiprocessing" in config.concurrency or "subprocess" in config.patch
 
 
 def refusal(config: Config) -> CoverageException | None:
-    """Return why these settings can't be measured by, as coverage.py would; None where they can."""
+    """Return why coverage.py could not measure with these settings; None if it could."""
     if config.cover_pylib:
         return unsupported(
             "cover_pylib=True", "the standard library is never measured", "Leave it out, or measure by coverage.py."

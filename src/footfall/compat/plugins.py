@@ -1,4 +1,4 @@
-"""coverage.py's plugins of one `Coverage`: loaded as coverage.py does it, with whatever they raise."""
+"""coverage.py's plugins of one `Coverage`: loaded as coverage.py loads them, raising whatever they raise."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ __all__ = ["describe", "load_plugins"]
 
 
 def load_plugins(config: Config, functions: Sequence[Callable[[Registry], None]]) -> list[Any]:
-    """Let the functions, or where there are none the configuration's modules, make their plugins.
+    """Let the functions, or the configuration's modules if there are no functions, make their plugins.
 
-    Those that measure files or name contexts are put into `config`; returned are those that set options.
+    Those that measure files or name contexts are put into `config`; those that set options are returned.
     """
     made = []
     for function in functions:
@@ -38,5 +38,5 @@ def load_plugins(config: Config, functions: Sequence[Callable[[Registry], None]]
 
 
 def describe(plugins: Sequence[Any]) -> list[str]:
-    """Return the plugins' names, as coverage.py's `sys_info` has them."""
+    """Return the plugins' names, as in coverage.py's `sys_info`."""
     return [plugin._coverage_plugin_name + ("" if plugin._coverage_enabled else " (disabled)") for plugin in plugins]

@@ -1,4 +1,4 @@
-"""Files that were imported before measuring began and would be measured: what `check_preimported` warns of."""
+"""Files that were imported before measuring began and would be measured: those that `check_preimported` warns about."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["find_preimported"]
 
 
 def find_preimported(config: Config) -> list[str]:
-    """Return the files, in the order of `sys.modules`; none where neither sources nor patterns are asked for."""
+    """Return the files, in the order of `sys.modules`; none if neither sources nor patterns are configured."""
     wanted = replace(settings_from_config(config), profile=False)
     if not (wanted.source_dir or wanted.source_pkg or wanted.include):
         return []

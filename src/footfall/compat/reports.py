@@ -1,4 +1,7 @@
-"""coverage.py's reports from data in memory, by footfall's reports. They read a data file: a temporary one is made."""
+"""coverage.py's reports from data in memory, made by footfall's reports.
+
+Those read a data file, so a temporary one is made.
+"""
 
 from __future__ import annotations
 
@@ -31,13 +34,16 @@ from footfall.report.coverage.text import TableOptions, render_table
 __all__ = ["Morf", "Wanted", "analyze", "annotated", "html", "path_of", "table", "to_file"]
 
 Morf = str | ModuleType
-"""A module, or the name of a file: coverage.py's word."""
+"""coverage.py's word for a module, or the name of a file."""
 
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What a report is of: the data and settings, modules or names of files (none: all), the directory that names are
-    shown from, and who is to be told of (slug, text)."""
+    """What a report is about.
+
+    It has the data and settings, modules or file names (none: all), the directory that names are shown relative to, and
+    the function that receives each (slug, text).
+    """
 
     config: Config
     data: CoverageData
@@ -50,7 +56,7 @@ _WRITERS = {"JSON report": json_text, "XML report": xml_text, "LCOV report": lco
 
 
 def path_of(morf: object) -> str:
-    """Return the path of a module or a file's name. Raises CoverageException for what has no Python file."""
+    """Return the path of a module or a file name. Raises CoverageException for a module without a Python file."""
     path = getattr(morf, "__file__", None) or morf
     if isinstance(path, ModuleType):
         raise CoverageException(f"Module {path.__name__} has no file")
@@ -76,10 +82,10 @@ def _paths_of(morfs: object) -> list[str]:
 def _gathered(
     wanted: Wanted, *, all_contexts: bool = False, may_be_empty: bool = False
 ) -> Iterator[tuple[Config, Gathered]]:
-    """Yield the configuration, with a data file of these data, and the files of the report.
+    """Yield the configuration, with a data file of this data, and the files of the report.
 
-    With `may_be_empty` there is a report where errors are ignored and no source could be read.
-    Raises NoDataError, and what `gather` raises; NoSource or NotPython for files that can't be read.
+    With `may_be_empty` there is a report even if errors are ignored and no source could be read. Raises NoDataError,
+    and what `gather` raises; NoSource or NotPython for files that can't be read.
     """
     config, data = wanted.config, wanted.data
     if not data.measured_files() and not wanted.morfs:
@@ -87,7 +93,7 @@ def _gathered(
     with tempfile.TemporaryDirectory(prefix="footfall-") as directory:
         path = os.path.join(directory, "data")
         data._write_to(path)
-        # what was added is in the whole lists already
+        # what was added is in the complete lists already
         config = replace(config, data_file=path, exclude_also=[], partial_also=[])
         gathered = gather(
             config, path, contexts=() if all_contexts else config.report_contexts, paths=_paths_of(wanted.morfs)
@@ -109,7 +115,7 @@ def _gathered(
 
 
 def _why_ignored(file: UnreadableFile) -> str:
-    """Return coverage.py's warning of a file that is left out because errors are ignored."""
+    """Return coverage.py's warning about a file that is left out because errors are ignored."""
     path = os.path.abspath(file.name)
     if file.slug == "not-python":
         return f"Couldn't parse Python file {path!r}"
@@ -117,7 +123,7 @@ def _why_ignored(file: UnreadableFile) -> str:
 
 
 def _name_from(home: str, result: FileResult) -> str:
-    """Return a file's name as coverage.py shows it: from the directory where its Coverage began, not from here."""
+    """Return a file's name as coverage.py shows it: relative to the directory where its Coverage began, not to ours."""
     return result.path.removeprefix(home.rstrip("/") + "/") if os.getcwd() != home else result.name
 
 
@@ -137,17 +143,17 @@ def table(wanted: Wanted) -> tuple[str, float]:
 
 
 def _whole_total(gathered: Gathered) -> float:
-    """Return the total percentage; as with coverage.py, 0 where there is nothing to cover, unlike in the table."""
+    """Return the total percentage; as with coverage.py, 0 if there is nothing to cover, unlike in the table."""
     return gathered.total.pc_covered if gathered.total.n_statements else 0.0
 
 
 def to_file(wanted: Wanted, kind: str, output: str) -> float:
-    """Write a report of one file, a `kind` of its report names; "-" is stdout. Return the total percentage."""
+    """Write a report that is one file, `kind` being its report name; "-" is stdout. Return the total percentage."""
     all_contexts = kind != "JSON report"
     with _gathered(wanted, all_contexts=all_contexts, may_be_empty=True) as (config, gathered):
         text = _WRITERS[kind](config, gathered)
         if output == "-":
-            sys.stdout.write(text)  # whatever the program has put there
+            sys.stdout.write(text)  # whatever the program has replaced it with
         else:
             write_output(output, text, kind, is_quiet=True)
         return _whole_total(gathered)
@@ -167,7 +173,7 @@ def annotated(wanted: Wanted, directory: str | None) -> None:
 
 
 def analyze(config: Config, data: CoverageData, morf: object) -> FileResult:
-    """Compare what ran of one file with its source, in the contexts that the data are asked for.
+    """Compare what ran of one file with its source, in the contexts that the data is restricted to.
 
     Raises FootfallError (`no-source`, `not-python`, `bad-pattern`, `plugin-file`).
     """

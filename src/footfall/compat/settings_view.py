@@ -1,4 +1,4 @@
-"""`Coverage.config`: the settings under coverage.py's names of attributes, with its values."""
+"""`Coverage.config`: the settings as attributes with coverage.py's names and values."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ _RENAMED: Final = {
     "partial_branches": "partial_list",
     "partial_branches_always": "partial_always_list",
 }
-"""footfall's name of a field -> coverage.py's."""
+"""footfall's field name -> coverage.py's."""
 
 _OF_HTML: Final = {"skip_covered": "html_skip_covered", "skip_empty": "html_skip_empty"}
-"""Options of [html] that coverage.py names so because [report] has the same."""
+"""Options of [html] that coverage.py names this way because [report] has the same ones."""
 
 _OPTIONS: Final = {
     **{
@@ -35,13 +35,13 @@ _OPTIONS: Final = {
     },
     "paths": "paths",
 }
-"""coverage.py's name of an attribute -> "section:option"."""
+"""coverage.py's attribute name -> "section:option"."""
 
 _AS_THEY_ARE: Final = ("config_file", "config_files_attempted", "config_files_read", "plugin_options")
 
 
 class SettingsView:
-    """Reads and sets the settings of one `Coverage`; as of coverage.py's object, copies are apart."""
+    """Reads and sets the settings of one `Coverage`; copies are independent, as with coverage.py's object."""
 
     __slots__ = ("_options",)
 
@@ -70,7 +70,7 @@ class SettingsView:
         return self._options.get(option_name)
 
     def set_option(self, option_name: str, value: Any) -> None:
-        """Give "section:option" another value. Raises ConfigError."""
+        """Set "section:option" to another value. Raises ConfigError."""
         self._options.set(option_name, value)
 
     def get_plugin_options(self, plugin: str) -> dict[str, Any]:
@@ -78,9 +78,9 @@ class SettingsView:
         return self._options.config.plugin_options.get(plugin, {})
 
     def debug_info(self) -> list[tuple[str, Any]]:
-        """Return all names and values, by name."""
+        """Return all names and values, sorted by name."""
         return [(name, getattr(self, name)) for name in sorted({*_OPTIONS, *_AS_THEY_ARE}) if not name.startswith("_")]
 
     def copy(self) -> SettingsView:
-        """Return settings that can be changed apart from these."""
+        """Return settings that can be changed independently of these."""
         return SettingsView(copy.deepcopy(self._options))

@@ -1,7 +1,7 @@
-"""One configuration file, ini or TOML, as typed settings: what `config` looks through for each known key.
+"""One configuration file, ini or TOML, as typed settings, in which `config` looks up each known key.
 
-Sections are named as coverage.py names them ("run", "report", "paths"); each kind of file has its own prefixes.
-Environment variables in values are replaced when a value is read. Errors name the file and the line.
+Sections have coverage.py's names ("run", "report", "paths"); each kind of file has its own prefixes. Environment
+variables in values are replaced when a value is read. Errors name the file and the line.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["SettingsFile", "Value", "open_settings_file", "substitute_variables"]
 
 Value = str | bool | int | float | list[str]
-"""What a setting can be; the kinds of `read` say which: text, file, flag, int, float, list, patterns."""
+"""The types of a setting; the kinds of `read` select one: text, file, flag, int, float, list, patterns."""
 
 
 class SettingsFile(Protocol):
@@ -28,16 +28,16 @@ class SettingsFile(Protocol):
     path: str
 
     def section_name(self, section: str) -> str | None:
-        """Return the section's full name in this file, None when it is not there."""
+        """Return the section's full name in this file, None if it is not there."""
 
     def options(self, section: str) -> list[str]:
-        """Return the option names of a section, none when it is not there."""
+        """Return the option names of a section, none if it is not there."""
 
     def read(self, section: str, option: str, kind: str) -> Value:
-        """Return one option of a section that has it. Raises UsageError when it is not of that kind."""
+        """Return one option of a section that has it. Raises UsageError if it is not of that kind."""
 
     def read_plainly(self, section: str, option: str) -> object:
-        """Return one option of a section that has it as the file has it: text, or what TOML makes of it."""
+        """Return one option of a section that has it, unconverted: text, or what TOML makes of it."""
 
 
 _T = TypeVar("_T")
@@ -45,9 +45,9 @@ _VARIABLE: Final = re.compile(r"\$(?:(\$)|(\w+)|\{(\w+)(?:(\?)|-([^}]*))?\})")
 
 
 def substitute_variables(text: str, variables: Mapping[str, str]) -> str:
-    """Replace `$X`, `${X}`, `${X-default}` and `$$`; an unknown X is empty, `${X?}` demands it.
+    """Replace `$X`, `${X}`, `${X-default}` and `$$`; an unknown X is empty, `${X?}` requires it.
 
-    Raises ValueError when a demanded variable is not set.
+    Raises ValueError if a required variable is not set.
     """
 
     def replacement(match: re.Match[str]) -> str:
@@ -65,10 +65,10 @@ def substitute_variables(text: str, variables: Mapping[str, str]) -> str:
 
 
 def open_settings_file(path: str, is_own: bool) -> SettingsFile | None:
-    """Read a configuration file; None when it is not there or may not be read.
+    """Read a configuration file; None if it does not exist or may not be read.
 
-    `is_own` is True for a file that holds nothing but coverage settings, where sections need no prefix.
-    Raises UsageError (`config-syntax`) with file and line when it does not parse.
+    `is_own` is True for a file that contains only coverage settings, where sections need no prefix. Raises UsageError
+    (`config-syntax`) with file and line if it does not parse.
     """
     try:
         with open(path, "rb") as file:
@@ -76,7 +76,7 @@ def open_settings_file(path: str, is_own: bool) -> SettingsFile | None:
     except OSError:
         return None
     try:
-        text = content.decode("utf-8-sig")  # editors on Windows begin it with a byte order mark
+        text = content.decode("utf-8-sig")  # editors on Windows put a byte order mark at its beginning
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
         raise _syntax_error(path, line, "it is not UTF-8") from error
@@ -94,7 +94,7 @@ def _syntax_error(path: str, line: int, what: str) -> UsageError:
 
 
 class _File:
-    """What both kinds of file share: their text, to find lines in, and how a wrong value is reported."""
+    """What both kinds of file share: their text, in which to find lines, and how a wrong value is reported."""
 
     def __init__(self, path: str, text: str) -> None:
         self.path = path
@@ -122,7 +122,7 @@ class _File:
 
 
 def _line_of(text: str, section_name: str, option: str) -> int:
-    """Return the line, from 1, on which an option of a section is set; 0 when it is written another way."""
+    """Return the line, from 1, on which an option of a section is set; 0 if it is not found in the usual form."""
     in_section = False
     for number, line in enumerate(text.splitlines(), 1):
         header = re.match(r"\s*\[([^\]]+)\]", line)
@@ -135,7 +135,7 @@ def _line_of(text: str, section_name: str, option: str) -> int:
 
 class _IniFile(_File):
     def __init__(self, path: str, text: str, is_own: bool) -> None:
-        import configparser  # as tomllib below: for those who have such a file
+        import configparser  # as tomllib below: only loaded for such a file
 
         super().__init__(path, text)
         self._prefixes = ("coverage:", "") if is_own else ("coverage:",)
@@ -213,7 +213,7 @@ class _TomlFile(_File):
             found = re.search(r"^(.*) \(at line (\d+), column \d+\)$", str(error), re.DOTALL)
             if found:
                 raise _syntax_error(path, int(found[2]), found[1]) from error
-            # "at end of document": what is missing would stand on the last line
+            # "at end of document": what is missing would be on the last line
             what = str(error).replace(" (at end of document)", " at the end of the file")
             raise _syntax_error(path, text.rstrip("\n").count("\n") + 1, what) from error
 
@@ -251,7 +251,7 @@ class _TomlFile(_File):
         return substitute_variables(value, os.environ) if isinstance(value, str) else value
 
     def _converted(self, value: object, name: str, option: str, kind: str) -> Value:
-        """Return a value as its kind; ValueError says what it is not, behind the option's name."""
+        """Return a value converted to its kind; ValueError says what it is not, to follow the option's name."""
         if kind in ("list", "patterns"):
             items = [substitute_variables(item, os.environ) for item in _listed(value)]
             return self._checked_patterns(name, option, items) if kind == "patterns" else items
@@ -278,7 +278,7 @@ def _listed(value: object) -> list[str]:
 
 
 def _typed(value: object, kind: type[_T], convert: Callable[[str], _T], name: str) -> _T:
-    """Return a value that is of a type, or a text as that type. Raises ValueError."""
+    """Return a value that has the type, or a text converted to it. Raises ValueError."""
     if isinstance(value, kind):
         return value
     if not isinstance(value, str):

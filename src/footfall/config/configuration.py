@@ -1,9 +1,10 @@
 """The settings of a run and of its reports: read from coverage.py's own files and keys, then ours.
 
-coverage.py's precedence: defaults, the first configuration file found, environment variables, the command line.
-A project with settings for coverage.py gets coverage.py's totals, so branches are measured there where `branch = true`
-says so; where there are none, they are. `[tool.footfall]` of a TOML file adds `rate` (samples per second), `engine`,
-`fail_under_files` (PATTERN=MIN), `ratchet` (a file) and, true or false, `branch`, `profile`, `precise` and `async`.
+coverage.py's precedence: defaults, the first configuration file found, environment variables, the command line. A
+project with settings for coverage.py gets coverage.py's totals, so branches are measured only with `branch = true`;
+without such settings they are always measured. `[tool.footfall]` of a TOML file adds `rate` (samples per second),
+`engine`, `fail_under_files` (PATTERN=MIN), `ratchet` (a file) and, as true or false, `branch`, `profile`, `precise` and
+`async`.
 """
 
 from __future__ import annotations
@@ -95,7 +96,7 @@ ENGINES: Final = ("monitoring", "probes", "settrace")
 
 SECTIONS: Final = ("run", "report", "html", "xml", "json", "lcov")
 
-# coverage.py's own options, of no use here and no reason to warn: (section, option) -> kind as in configfile
+# coverage.py's own options that have no effect here and cause no warning: (section, option) -> kind as in configfile
 WITHOUT_EFFECT: Final[dict[tuple[str, str], str]] = {
     ("run", "concurrency"): "list",
     ("run", "core"): "text",
@@ -129,23 +130,24 @@ class Config:
     branch: bool = True
     profile: bool = True
     rate_hz: int | None = None
-    """Samples per second; None: DEFAULT_RATE_HZ, or fewer where that many cost too much."""
+    """Samples per second; None: DEFAULT_RATE_HZ, or fewer if that many cost too much."""
     precise: bool = False
     with_tasks: bool = False
     """Each thread walks its own stack, in a signal handler."""
     engine: str = ""
-    """monitoring, probes or settrace; empty: the default of the interpreter."""
+    """monitoring, probes or settrace; empty: the interpreter's default."""
     context: str = ""
     data_file: str = ".coverage"
     parallel: bool = False
     patch: list[str] = field(default_factory=list)
-    """coverage.py's ways into child processes and their ends, which are measured without it; "subprocess" makes
-    `parallel` true, as there, so that the `combine` that follows has something to join."""
+    """coverage.py's ways to measure child processes and their ends, which are measured without it; "subprocess" sets
+    `parallel`, as in coverage.py, so that the `combine` that follows has something to combine.
+    """
     relative_files: bool = False
     disable_warnings: list[str] = field(default_factory=list)
     without_effect: dict[str, object] = field(default_factory=dict)
-    """coverage.py's settings that change nothing here, as they were given: "section:option" -> value."""
-    # coverage.py's, only looked at to say that they have no effect
+    """coverage.py's settings that have no effect here, as they were given: "section:option" -> value."""
+    # coverage.py's; only read to report that they have no effect
     dynamic_context: str = ""
     cover_pylib: bool = False
     # coverage.py's plugins, their own options by name, and those that do more than set options, or failed
@@ -153,7 +155,7 @@ class Config:
     plugin_options: dict[str, dict[str, object]] = field(default_factory=dict)
     unapplied_plugins: list[str] = field(default_factory=list)
     made_plugins: list[Any] = field(default_factory=list)
-    """All that the modules made, of whatever kind: each may report the files that data name it for."""
+    """All plugins that the modules made, of any kind: each may report the files for which the data names it."""
     context_plugins: list[Any] = field(default_factory=list)
     """Plugins that name contexts, as their modules made them."""
     file_tracers: list[Any] = field(default_factory=list)
@@ -195,30 +197,30 @@ class Config:
     config_files_attempted: list[str] = field(default_factory=list)
     config_files_read: list[str] = field(default_factory=list)
     warnings: list[tuple[str, str]] = field(default_factory=list)
-    """(slug, text) of what was wrong but does not stop us."""
+    """(slug, text) of problems that do not stop us."""
 
     @property
     def concurrency(self) -> list[str]:
-        """coverage.py's setting of that name, which changes nothing here."""
+        """coverage.py's setting of that name, which has no effect here."""
         choices = self.without_effect.get("run:concurrency")
         return choices if isinstance(choices, list) else []
 
 
 def field_of_option(option_name: str) -> str | None:
-    """Return the field of Config that coverage.py's "section:option" sets, None when it has none."""
+    """Return the field of Config that coverage.py's "section:option" sets, None if there is none."""
     section, _, option = option_name.partition(":")
     known = KNOWN.get((section, option))
     return None if known is None else known[0]
 
 
 def is_without_effect(option_name: str) -> bool:
-    """Return whether "section:option" is one of coverage.py's that changes nothing here."""
+    """Return whether "section:option" is one of coverage.py's options that have no effect here."""
     section, _, option = option_name.partition(":")
     return (section, option) in WITHOUT_EFFECT
 
 
 def check_concurrency(choices: Iterable[str]) -> None:
-    """Raise UsageError (`config-value`) for what coverage.py refuses as `concurrency`: most often a misspelling."""
+    """Raise UsageError (`config-value`) for a `concurrency` that coverage.py refuses: most often a misspelling."""
     unknown = set(choices) - _CONCURRENCIES
     if unknown:
         raise UsageError(
@@ -236,7 +238,7 @@ def check_concurrency(choices: Iterable[str]) -> None:
 
 
 def names_test_functions(config: Config) -> bool:
-    """Tell whether functions named test* are to begin contexts. Raises UsageError (`config-value`) for another word."""
+    """Return whether functions named test* begin contexts. Raises UsageError (`config-value`) for another word."""
     if config.dynamic_context in ("", "none", "test_function"):
         return config.dynamic_context == "test_function"
     raise UsageError(
@@ -258,7 +260,7 @@ def check_patches(patches: Iterable[str]) -> None:
 
 
 def check_rate(rate_hz: int | None) -> None:
-    """Raise UsageError (`bad-rate`) when a sampling rate is out of range."""
+    """Raise UsageError (`bad-rate`) if a sampling rate is out of range."""
     if rate_hz is not None and not 1 <= rate_hz <= MAX_RATE_HZ:
         raise UsageError(
             "bad-rate",
@@ -268,7 +270,7 @@ def check_rate(rate_hz: int | None) -> None:
 
 
 def check_sampling(config: Config) -> None:
-    """Raise UsageError (`bad-rate`, `async-precise`) when a program can't be sampled as the configuration wants."""
+    """Raise UsageError (`bad-rate`, `async-precise`) if a program can't be sampled as the configuration says."""
     check_rate(config.rate_hz)
     if config.precise and config.with_tasks:
         raise UsageError(
@@ -293,7 +295,7 @@ def canonical_path(path: str) -> str:
 
 
 def system_path(path: str) -> str:
-    """Return a path of a data file, which is UTF-8, as Python names it here: otherwise in the locale C of old."""
+    """Return a path from a data file, which is UTF-8, as Python names it here: it differs in the old C locale."""
     return path if path.isascii() else os.fsdecode(path.encode("utf-8", "surrogateescape"))
 
 
@@ -301,7 +303,7 @@ _BAD_GLOB: Final = re.compile(r"\*\*\*|[^/]\*\*|\*\*[^/]|\*\*/\*\*|^\*\*$|\[[^\]
 
 
 def make_patterns_absolute(patterns: Iterable[str]) -> list[str]:
-    """Prepare file patterns for matching: each as written and, unless it starts with a wildcard, from here.
+    """Prepare file patterns for matching: each as written and, unless it starts with a wildcard, relative to here.
 
     Raises UsageError (`bad-glob`) for a pattern that coverage.py would refuse.
     """

@@ -1,4 +1,4 @@
-"""coverage.py's own patterns of lines that do not count, where a project names no others."""
+"""coverage.py's own patterns of lines that do not count, for projects that configure no others."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ _NONE_UNTIL_SET: Final = {
     "report:omit": [],
     "report:sort": "name",
 }
-"""What coverage.py has as None until it is set, and what stands for that in a Config."""
+"""Settings that are None in coverage.py until they are set, and the corresponding value in a Config."""
 
 _NOT_SET: Final[dict[str, object]] = {
     "run:concurrency": [],
@@ -31,14 +31,14 @@ _NOT_SET: Final[dict[str, object]] = {
     "run:timid": False,
     "html:show_contexts": False,
 }
-"""What coverage.py has of the settings without effect until they are set; the others are None."""
+"""coverage.py's values of the settings without effect until they are set; the others are None."""
 
 
 class NamedOptions:
-    """A Config, and those of coverage.py's settings that it has no field for."""
+    """A Config, and those of coverage.py's settings that have no field in it."""
 
     def __init__(self, config: Config) -> None:
-        """Put the patterns in force into the configuration, as lists that can be added to."""
+        """Put the patterns in effect into the configuration, as lists that can be appended to."""
         exclude = DEFAULT_EXCLUDE if config.exclude_lines is None else config.exclude_lines
         partial = DEFAULT_PARTIAL if config.partial_branches is None else config.partial_branches
         always = config.partial_branches_always
@@ -48,7 +48,7 @@ class NamedOptions:
         self.config = config
 
     def get(self, name: str) -> Any:
-        """Return the value of "section:option". Raises LookupError where coverage.py has no such option."""
+        """Return the value of "section:option". Raises LookupError if coverage.py has no such option."""
         if name == "paths":
             return self.config.paths
         field = field_of_option(name)
@@ -56,7 +56,7 @@ class NamedOptions:
             value = getattr(self.config, field)
             return None if name in _NONE_UNTIL_SET and value == _NONE_UNTIL_SET[name] else value
         if is_without_effect(name):
-            # a list of its own each time the default is put in, which may be added to
+            # a new list each time the default is stored, because it may be appended to
             return self.config.without_effect.setdefault(name, copy.copy(_NOT_SET.get(name)))
         plugin, _, option = name.partition(":")
         if plugin in self.config.plugins:
@@ -64,7 +64,7 @@ class NamedOptions:
         raise LookupError(f"No such option: {name!r}")
 
     def set(self, name: str, value: Any) -> None:
-        """Give "section:option" another value. Raises LookupError where coverage.py has no such option."""
+        """Set "section:option" to another value. Raises LookupError if coverage.py has no such option."""
         if name == "paths":
             assert isinstance(value, Mapping)
             self.config.paths = {key: list(patterns) for key, patterns in value.items()}

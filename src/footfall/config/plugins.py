@@ -1,7 +1,7 @@
 """coverage.py's plugins: those that set options are applied; those that measure files or name contexts are kept.
 
-A plugin is a module with `coverage_init(registry, options)` (coverage.py's documentation, "Plug-in classes"). They are
-classes of coverage.py's, so a plugin needs it to be installed; footfall does not.
+A plugin is a module with `coverage_init(registry, options)` (coverage.py's documentation, "Plug-in classes"). Plugins
+are subclasses of coverage.py's classes, so they need coverage.py to be installed; footfall does not.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ __all__ = ["Registry", "apply_plugins", "describe_plugins", "load_described"]
 
 _OBJECTS: Final = ("context_plugins", "file_tracers", "made_plugins")
 _NO_MODULE: Final = str(None)
-"""As which coverage.py names the module of a plugin that a program's function has made."""
+"""coverage.py's module name for a plugin that a program's function has made."""
 _NOT_DESCRIBED: Final = (*_OBJECTS, "warnings")
 
 
 class _Settings:
-    """What a plugin that sets options is given, with the two methods of coverage.py's TConfigurable."""
+    """The object passed to a plugin that sets options, with the two methods of coverage.py's TConfigurable."""
 
     def __init__(self, options: NamedOptions) -> None:
         self.get_option = options.get
@@ -36,7 +36,10 @@ class _Settings:
 
 
 class Registry:
-    """What `coverage_init` is given: keeps the plugins of a module by kind. None: of a function that a program gave."""
+    """The object passed to `coverage_init`: keeps the plugins of a module by kind.
+
+    The module is None for a program's function.
+    """
 
     def __init__(self, module: str | None) -> None:
         self._module = module
@@ -44,7 +47,7 @@ class Registry:
         self.file_tracers: list[Any] = []
         self.context_plugins: list[Any] = []
         self.all: list[Any] = []
-        """Those of any kind, in their order."""
+        """Those of any kind, in order."""
 
     def add_configurer(self, plugin: Any) -> None:
         self.configurers.append(self._named(plugin))
@@ -59,7 +62,7 @@ class Registry:
         self._named(plugin)
 
     def _named(self, plugin: Any) -> Any:
-        """Keep the plugin, with the attributes that coverage.py gives it: its name stands in data files."""
+        """Keep the plugin, with the attributes that coverage.py gives it: data files contain its name."""
         plugin._coverage_plugin_name = f"{self._module}.{type(plugin).__name__}"
         plugin._coverage_enabled = True
         self.all.append(plugin)
@@ -67,11 +70,11 @@ class Registry:
 
 
 def apply_plugins(config: Config, directory: str = "") -> None:
-    """Let the configuration's plugins set options in their order; add a warning for each that can't.
+    """Let the configuration's plugins set options in their order; add a warning for each that fails.
 
     Those that measure files are added to `config.file_tracers`, those that name contexts to `config.context_plugins`.
-    What a plugin that fails has set is taken back. Nothing that it raises goes further. Modules of the project in
-    `directory` (default: the current one) can be plugins.
+    The options that a failing plugin has set are reset. No exception of a plugin is passed on. Modules of the project
+    in `directory` (default: the current one) can be plugins.
     """
     with _importable(directory):
         for name in config.plugins:
@@ -94,7 +97,7 @@ def apply_plugins(config: Config, directory: str = "") -> None:
 
 
 def describe_plugins(config: Config) -> str:
-    """Return what measured processes load the plugins from, by `load_described`; "" where there are none to load."""
+    """Return the text from which `load_described` loads plugins in measured processes; "" if there are none to load."""
     plugins = [*config.file_tracers, *config.context_plugins]
     modules = dict.fromkeys(plugin._coverage_plugin_name.rpartition(".")[0] for plugin in plugins)
     modules.pop(_NO_MODULE, None)
@@ -127,7 +130,7 @@ def _failure(name: str, error: BaseException) -> str:
 
 @contextlib.contextmanager
 def _importable(directory: str) -> Iterator[None]:
-    """Let plugins be modules of the project, which are looked for last, as by coverage.py."""
+    """Let modules of the project be plugins; as in coverage.py, they are searched last."""
     sys.path.append(directory)
     try:
         yield

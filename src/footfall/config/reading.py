@@ -1,4 +1,4 @@
-"""The settings that hold in a directory: of coverage.py's own files, of the environment, and of plugins."""
+"""The settings in effect in a directory: from coverage.py's own files, the environment, and plugins."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ __all__ = ["read_config", "read_config_for"]
 
 
 def read_config(config_file: str | None = None, *, branch: bool = True, with_plugins: bool = True) -> Config:
-    """Read the settings that hold in the current directory.
+    """Read the settings in effect in the current directory.
 
-    `config_file` is the file that the user named: it alone is read then, and it must be there. Otherwise
-    COVERAGE_RCFILE names one, or the first of coverage.py's usual files with settings for it. `branch` says whether
-    branches are measured where there is no such file; coverage.py's default, which is not to, holds where there is.
-    Without `with_plugins` the caller lets coverage.py's plugins set options later.
-    Raises UsageError (`config-missing`, `config-syntax`, `config-value`, `bad-rate`, `bad-engine`).
+    `config_file` is the file that the user named: only that file is read then, and it must exist. Otherwise
+    COVERAGE_RCFILE names one, or it is the first of coverage.py's usual files with settings for it. `branch` says
+    whether branches are measured if there is no such file; if there is one, coverage.py's default applies, which is not
+    to. Without `with_plugins`, the caller lets coverage.py's plugins set options later. Raises UsageError
+    (`config-missing`, `config-syntax`, `config-value`, `bad-rate`, `bad-engine`).
     """
     config = Config(branch=False)
     named = config_file or os.environ.get("COVERAGE_RCFILE") or None
     if named == ".coveragerc":
-        named = None  # coverage.py's own reading of that name: the usual places, of which it is the first
+        named = None  # coverage.py takes that name to mean the usual places, the first of which it is
     if named is not None:
         found = _open(config, named, is_own=True)
         if found is None:
@@ -53,7 +53,7 @@ def read_config(config_file: str | None = None, *, branch: bool = True, with_plu
     check_engine(config.engine)
     check_concurrency(config.concurrency)
     if config.plugins and with_plugins:
-        from footfall.config.plugins import apply_plugins  # for those who have some
+        from footfall.config.plugins import apply_plugins  # only loaded for projects that have some
 
         apply_plugins(config)
     config.warnings += _ignored_settings(config)
@@ -61,9 +61,9 @@ def read_config(config_file: str | None = None, *, branch: bool = True, with_plu
 
 
 def read_config_for(source: list[str] | None) -> Config:
-    """Read the settings that hold in the current directory, with directories and packages in place of theirs.
+    """Read the settings in effect in the current directory, with `source` in place of their directories and packages.
 
-    Raises TypeError for one name that is in no list, and as `read_config`.
+    Raises TypeError for a single name that is not in a list, and the same errors as `read_config`.
     """
     if isinstance(source, str):
         raise TypeError(f"source is a list of directories and packages: source=[{source!r}]")
@@ -74,7 +74,7 @@ def read_config_for(source: list[str] | None) -> Config:
 
 
 def _open(config: Config, name: str, is_own: bool) -> SettingsFile | None:
-    """Open a file for coverage.py's settings, and keep that it was tried and read."""
+    """Open a file for coverage.py's settings, and record that it was tried and read."""
     config.config_files_attempted.append(os.path.abspath(name))
     found = open_settings_file(name, is_own)
     if found is not None:
@@ -93,15 +93,15 @@ def _apply_environment(config: Config) -> None:
 
 
 def _ignored_settings(config: Config) -> Iterator[tuple[str, str]]:
-    """Yield (slug, text) for each setting by which coverage.py's numbers would be others."""
+    """Yield (slug, text) for each setting that would make coverage.py's numbers different from ours."""
     if config.cover_pylib:
         yield "cover-pylib-ignored", "cover_pylib has no effect: the standard library is not measured."
 
 
 def _read_usual_files(config: Config, branch: bool) -> None:
-    """Take coverage's settings from the first file that has some, and ours from the TOML files.
+    """Take coverage's settings from the first file that has any, and ours from the TOML files.
 
-    `branch` is the default where no file has any.
+    `branch` is the default if no file has any.
     """
     for name, is_own in (
         (".coveragerc", True),
@@ -123,7 +123,7 @@ def _read_usual_files(config: Config, branch: bool) -> None:
 
 
 def _apply(config: Config, found: SettingsFile) -> bool:
-    """Set every coverage.py setting of a file; True when there was one."""
+    """Apply all coverage.py settings of a file; return whether there were any."""
     is_used = False
     for section in SECTIONS:
         is_used = _apply_section(config, found, section) or is_used

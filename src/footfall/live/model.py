@@ -1,4 +1,4 @@
-"""What the live screen shows: costs by function and by line, kept up from growing sample logs."""
+"""What the live screen shows: costs by function and by line, updated from growing sample logs."""
 
 from __future__ import annotations
 
@@ -24,7 +24,10 @@ class Measure(Enum):
 
 
 class Spot(NamedTuple):
-    """A function (`line` 0), or a line of one. `first_line` tells functions of one name apart; 0: it has no source."""
+    """A function (`line` 0), or a line of one.
+
+    `first_line` distinguishes functions of the same name; 0: it has no source.
+    """
 
     path: str
     name: str
@@ -33,7 +36,7 @@ class Spot(NamedTuple):
 
 
 class Row(NamedTuple):
-    """A spot's own time, and with all that it calls (recursion counted once), in nanoseconds."""
+    """A spot's self time, and its cumulative time (recursion counted once), in nanoseconds."""
 
     spot: Spot
     own: int
@@ -41,18 +44,18 @@ class Row(NamedTuple):
 
 
 _Costs = list[int]
-"""Own CPU, wall, GIL, then the same in total: nanoseconds."""
+"""Self CPU, wall, GIL, then the same cumulative: nanoseconds."""
 
 
 class _Log:
-    """One log that is followed. For each node the spots on its stack, once each, and its own."""
+    """One log that is followed. For each node: the spots on its stack, each once, and its own."""
 
     def __init__(self, path: str) -> None:
         self.follower = SampleLogFollower(path)
         self.stacks: dict[int, tuple[frozenset[Spot], Spot, Spot]] = {}
 
     def spots(self, node_id: int) -> tuple[frozenset[Spot], Spot, Spot] | None:
-        """All spots on a node's stack, and its function and line; None for a node that is not there."""
+        """Return all spots on a node's stack, and its function and line; None for a node that does not exist."""
         todo = []
         at = node_id
         nodes = self.follower.log.nodes
@@ -89,9 +92,9 @@ def _spots_of(log: SampleLog, code_id: int, unit: int) -> tuple[Spot, Spot] | No
 
 
 class LiveModel:
-    """Costs so far. Not for several threads.
+    """Costs so far. Not thread-safe.
 
-    A line stands under the name of its function, and is a row for each; the collector and imports have no line.
+    A line appears under the name of its function, with a row for each; the collector and imports have no line.
     """
 
     def __init__(self) -> None:
@@ -102,18 +105,18 @@ class LiveModel:
         self.messages: list[str] = []
 
     def reset(self) -> None:
-        """Begin to count anew."""
+        """Start counting anew."""
         self._costs.clear()
         self._sums.clear()
         self.samples = 0
 
     @property
     def dropped(self) -> int:
-        """Looks that gave no whole stack, since the beginning."""
+        """Return how many reads gave no whole stack, since the beginning."""
         return sum(log.follower.log.n_dropped for log in self._logs.values())
 
     def threads(self) -> list[str]:
-        """Labels of the threads that were seen, most CPU first."""
+        """Return the labels of the threads that were seen, most CPU first."""
         return sorted(self._sums, key=lambda label: -self._sums[label][Measure.CPU.value])
 
     def read(self, paths: Iterable[str]) -> None:
@@ -150,13 +153,13 @@ class LiveModel:
                     _add_to(costs, cost, 0)
 
     def total(self, measure: Measure, thread: str | None = None) -> int:
-        """Nanoseconds of one thread or all of them."""
+        """Return the nanoseconds of one thread or all of them."""
         return sum(costs[measure.value] for label, costs in self._sums.items() if thread in (None, label))
 
     def rows(
         self, measure: Measure, *, by_line: bool, by_total: bool, thread: str | None = None, search: str = ""
     ) -> list[Row]:
-        """Functions or lines, dearest first; `search` is looked for in name and path, in any case."""
+        """Return functions or lines, most expensive first; `search` is matched against name and path, ignoring case."""
         found: dict[Spot, _Costs] = {}
         for (label, spot), costs in self._costs.items():
             if bool(spot.line) == by_line and thread in (None, label):

@@ -20,7 +20,7 @@ _MAX_ROWS = 200
 
 
 class TopApp(App[None]):
-    """`poll` brings the model up to date and returns False when the program has ended; called once a second."""
+    """`poll` updates the model and returns False when the program has ended; called once a second."""
 
     CSS = "#status { height: 1; } DataTable { height: 1fr; } Input { display: none; } Input.shown { display: block; }"
     ENABLE_COMMAND_PALETTE = False
@@ -99,7 +99,7 @@ class TopApp(App[None]):
         self.query_one("#status", Static).update(self.status())
 
     def status(self) -> str:
-        """The line above the table."""
+        """Return the line above the table."""
         parts = [
             printable(self.title_text),
             f"{self.model.samples} samples, {self.model.dropped} dropped",
@@ -116,7 +116,7 @@ class TopApp(App[None]):
         return "  |  ".join(parts)
 
     def action_sort(self) -> None:
-        """Sort by total time instead of own, and back."""
+        """Sort by cumulative time instead of self time, and back."""
         self.by_total = not self.by_total
         self.refresh_rows()
 
@@ -126,24 +126,24 @@ class TopApp(App[None]):
         self.refresh_rows()
 
     def action_clock(self) -> None:
-        """The next clock."""
+        """Switch to the next clock."""
         self.measure = Measure((self.measure.value + 1) % len(Measure))
         self.refresh_rows()
 
     def action_thread(self) -> None:
-        """The next thread, then all."""
+        """Switch to the next thread, after the last to all."""
         labels: list[str | None] = [None, *self.model.threads()]
         at = labels.index(self.thread_label) if self.thread_label in labels else 0
         self.thread_label = labels[(at + 1) % len(labels)]
         self.refresh_rows()
 
     def action_pause(self) -> None:
-        """Hold the picture; counting goes on."""
+        """Freeze the display; counting continues."""
         self.is_paused = not self.is_paused
         self.refresh_rows()
 
     def action_reset(self) -> None:
-        """Count from now on."""
+        """Start counting anew."""
         self.model.reset()
         self._started = time.monotonic()
         self.refresh_rows()
@@ -155,17 +155,17 @@ class TopApp(App[None]):
         box.focus()
 
     def action_leave_search(self) -> None:
-        """Close the search line and search no more."""
+        """Close the search line and clear the search."""
         self.query_one(Input).value = ""
         self._close_search()
 
     def on_input_changed(self, event: Input.Changed) -> None:
-        """Search as it is typed."""
+        """Search while the user types."""
         self.search = event.value
         self.refresh_rows()
 
     def on_input_submitted(self, _event: Input.Submitted) -> None:
-        """Keep the search, go back to the table."""
+        """Keep the search, return to the table."""
         self._close_search()
 
     def _close_search(self) -> None:

@@ -1,4 +1,4 @@
-"""What the live screen follows: a process that runs already, or a command that is started for it."""
+"""What the live screen follows: a running process, or a command that is started for it."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class ProcessSource:
                 raise nothing_runs_python(pid) from error
 
     def poll(self) -> bool:
-        """Bring the model up to date. False when all has ended."""
+        """Update the model. Return False when all processes have ended."""
         if self._children:
             self._add_children()
         ended = [pid for pid, sampler in self._samplers.items() if not sampler.poll()]
@@ -71,7 +71,7 @@ class ProcessSource:
 
 
 class CommandSource:
-    """A command that measures itself into a run directory; its output goes to a file, as the screen is taken."""
+    """A command that measures itself into a run directory; its output goes to a file, because the screen is in use."""
 
     def __init__(
         self, program: list[str], environment: Mapping[str, str], directory: str, output: IO[bytes], model: LiveModel
@@ -93,13 +93,13 @@ class CommandSource:
             ) from error
 
     def poll(self) -> bool:
-        """Bring the model up to date. False when the command has ended."""
+        """Update the model. Return False when the command has ended."""
         has_ended = self.process.poll() is not None
         self._model.read(LiveModel.logs_of(self._directory))
         return not has_ended
 
     def close(self) -> None:
-        """End the command, and all that it started in its session."""
+        """End the command, and all processes that it started in its session."""
         if self.process.poll() is None:
             for number in (signal.SIGTERM, signal.SIGKILL):
                 with contextlib.suppress(ProcessLookupError):

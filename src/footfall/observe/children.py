@@ -1,12 +1,12 @@
 """Pass FOOTFALL_RUN on to processes that a measured program starts with an environment of its own.
 
-The environment variable reaches every process that inherits the environment. Where a program gives another mapping, or
-takes names out of its own environment, the functions of the system that do so are given look-alikes: a new program's
-environment gets the variable when that program may run Python, and removing names leaves the variable in the process's
-environment, though not in `os.environ`. The program's own mappings stay as they are. An empty value is respected: it
-says that a program is not to be measured.
+The environment variable reaches every process that inherits the environment. A program may also pass another mapping,
+or remove names from its own environment; so the system functions that do this get wrappers. A new program's environment
+gets the variable if that program may run Python. If the program removes names, the variable stays in the process's
+environment, though not in `os.environ`. The program's own mappings stay unchanged. An empty value is respected: it
+means that a program must not be measured.
 
-A process of root that becomes another user opens the run directory to that user first.
+A root process that becomes another user first opens the run directory to that user.
 """
 
 import os
@@ -31,14 +31,14 @@ __all__ = ["propagate_run"]
 
 _PYTHON_NAMES = ("python", "pypy")
 _SHELLS = ("sh", "bash", "dash", "ash", "busybox", "ksh", "mksh", "zsh", "fish", "csh", "tcsh")
-# places among _posixsubprocess.fork_exec's arguments
+# positions in _posixsubprocess.fork_exec's arguments
 _FORK_EXEC_ENVIRONMENT = 5
 _FORK_EXEC_USER = 19
 _USER_CHANGES = ("setuid", "seteuid", "setreuid", "setresuid")
 
 
 def propagate_run(directory: str) -> None:
-    """Let programs that this one starts from now on know of the run in `directory`."""
+    """Tell programs that this one starts from now on about the run in `directory`."""
     name = os.fsencode(RUN_VARIABLE)
     value = os.fsencode(directory)
 
@@ -60,7 +60,7 @@ def propagate_run(directory: str) -> None:
         path, argv, env = (*args, *(named[key] for key in ("path", "argv", "env")[len(args) :]))[:3]
         if env is None or has_name(env.keys()) or not _may_run_python([path], argv, None):
             return None
-        # keys of one type: the interpreter takes either
+        # all keys need one type: the interpreter takes str or bytes
         is_bytes = any(type(key) is bytes for key in env.keys())
         changed = dict(zip(env.keys(), env.values(), strict=True))
         changed[name if is_bytes else RUN_VARIABLE] = value if is_bytes else directory
@@ -73,11 +73,11 @@ def propagate_run(directory: str) -> None:
             posix.putenv(name, value)
 
     def share(args: "Arguments", named: "Named") -> None:
-        # what root becomes must be able to record there; the sticky bit keeps the files of others safe
+        # a user that root switches to must be able to record there; the sticky bit protects the files of others
         if posix.geteuid() == 0:
             _open_to_all(directory, str(posix.getpid()) + "-")
 
-    import _posixsubprocess  # built in, or a small library that most programs load some day
+    import _posixsubprocess  # built in, or a small library that most programs load at some point
 
     _replace(_posixsubprocess, "fork_exec", change_fork_exec, None)
     for function in ("execve", "posix_spawn", "posix_spawnp"):
@@ -89,9 +89,10 @@ def propagate_run(directory: str) -> None:
 
 
 def _open_to_all(directory: str, prefix: str) -> None:
-    """Let other users make files in a directory of root, and write its files whose names begin with `prefix`.
+    """Let other users create files in a directory of root, and write to its files whose names begin with `prefix`.
 
-    Where that was done before, other users may have put links there: their ends must keep their permissions.
+    If that was done before, other users may have put links there; the permissions of the links' targets must not
+    change.
     """
     safely = os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
     descriptor = posix.open(directory, os.O_RDONLY | os.O_DIRECTORY | safely)
@@ -102,7 +103,7 @@ def _open_to_all(directory: str, prefix: str) -> None:
             try:
                 file = posix.open(name, os.O_RDONLY | safely, dir_fd=descriptor)
             except OSError:
-                continue  # a link, or gone
+                continue  # a link, or removed
             try:
                 found = posix.fstat(file)
                 is_regular = found.st_mode & 0o170000 == 0o100000  # the module stat may not be loaded here
@@ -116,10 +117,10 @@ def _open_to_all(directory: str, prefix: str) -> None:
 
 
 def _replace(module: "Any", name: str, change: "Change | None", after: "Callable[[Arguments], None] | None") -> None:
-    """Put a look-alike in the place of a function of the system, also where `os` has it."""
+    """Replace a system function by a wrapper, also where `os` has it."""
     plain = getattr(module, name, None)
     if not callable(plain):
-        return  # not in this version, or taken away
+        return  # not in this version, or removed
     if HAS_CORE:
         from footfall import _core
 
@@ -137,14 +138,14 @@ def _replace(module: "Any", name: str, change: "Change | None", after: "Callable
 
 
 def _may_run_python(programs: "Iterable[Any]", arguments: "Iterable[Any]", directory: "Any") -> bool:
-    """Whether a program is Python, a script or a shell, or has one as an argument: others don't need the variable."""
+    """Return whether a program is Python, a script or a shell, or has one as an argument: others don't need it."""
     for word in arguments:
         name = os.path.basename(os.fsdecode(word))
         if name.startswith(_PYTHON_NAMES) or name.endswith(".py"):
             return True
     for program in programs:
         if type(program) is int:
-            return True  # a descriptor
+            return True  # a file descriptor
         path = os.path.join(os.fsdecode(directory or ""), os.fsdecode(program))
         name = os.path.basename(path)
         if name.startswith(_PYTHON_NAMES) or name in _SHELLS or _is_script(path):

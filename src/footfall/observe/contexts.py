@@ -1,9 +1,9 @@
 """What runs now belongs to a context: one test, one request. Called by the pytest plugin, the API and programs.
 
-A switch records what each engine has seen since the one before, and lets it be seen again. A context is what the
-process runs; threads and tasks carry the one that they were started in, and go on in it after the process has
-switched to the next. A label up to its last "|" names their owner: what "test|setup" started
-is counted for "test|run" while that lasts.
+A switch records what each engine has seen since the previous switch, and lets it be seen again. The process has a
+current context; threads and tasks carry the one that they were started in, and stay in it after the process has
+switched to the next. The part of a label before its last "|" names the owner: what "test|setup" started is counted for
+"test|run" while that is current.
 """
 
 import sys
@@ -23,13 +23,13 @@ if TYPE_CHECKING:
 __all__ = ["are_expected", "bind", "expect", "label", "switch", "switch_samples"]
 
 _POOLS = ("concurrent.futures.thread", "multiprocessing.pool")
-"""Modules whose threads work for whoever asks: they belong to what the process runs, not to who came first."""
+"""Modules whose threads work for any caller: they belong to the process's current context, not to their creator's."""
 
 are_expected = False
-"""Whether contexts will be switched to."""
+"""Whether the process will switch contexts."""
 
 have_functions = False
-"""Whether functions named test* begin contexts of themselves (function_contexts.py)."""
+"""Whether functions named test* begin contexts by themselves (function_contexts.py)."""
 
 _has_followed = False
 _has_failed = False
@@ -37,15 +37,15 @@ _has_met_functions = False
 
 
 def expect() -> None:
-    """Say that contexts will be switched to: on PyPy, code that is loaded from now on asks for whom it runs."""
+    """Announce that the process will switch contexts: on PyPy, code loaded from now on asks for its context."""
     global are_expected
     are_expected = True
 
 
 def switch(label: str) -> None:
-    """Give all that runs in this process from now on, samples too, the context `label` ("" is none).
+    """Put everything that runs in this process from now on, samples too, into the context `label` ("" is none).
 
-    Does nothing when the process is not measured. Forked children go on in the context. Raises nothing.
+    Does nothing when the process is not measured. Forked children stay in the context. Raises nothing.
     """
     global _has_failed
     try:
@@ -81,7 +81,7 @@ def _say_of_functions() -> None:
 
 
 def label() -> str:
-    """Return the context of what runs in this process now, "" when there is none."""
+    """Return the current context of this process, "" when there is none."""
     core = sys.modules.get("footfall._core") if HAS_CORE else None
     if core is not None:
         found: str = core.context_label()
@@ -94,18 +94,18 @@ def label() -> str:
 
 
 def switch_samples(label: str) -> None:
-    """Give samples from now on the context `label`; what runs goes on into the present one. Costs next to nothing."""
+    """Put samples from now on into the context `label`; coverage stays in the present one. Costs next to nothing."""
     core = sys.modules.get("footfall._core") if HAS_CORE else None
     if core is not None:
         core.context_switch_samples(label)
 
 
 def bind(label: str) -> None:
-    """Let the running thread or task, and those that it starts, belong to the context `label` ("": to what runs).
+    """Bind the running thread or task, and those that it starts, to the context `label` ("": the process's).
 
-    For event loops that outlive a test. Tasks get the context variables of who made the loop's runner
+    For event loops that outlive a test. Tasks get the context variables of the creator of the loop's runner
     (`asyncio.Runner` copies them once), which may be an earlier test: call this first in the coroutine that is the
-    test. Does nothing where no context was switched to.
+    test. Does nothing if the process has not switched contexts.
     """
     core = sys.modules.get("footfall._core") if HAS_CORE else None
     if core is not None:
@@ -117,7 +117,7 @@ def bind(label: str) -> None:
 
 
 def _follow_into_threads(core: "Any") -> None:
-    """Let threads begin in the context of who starts them. The interpreter does it by a flag only, from 3.14."""
+    """Start threads in the context of their creator. The interpreter itself does it only by a flag, from 3.14."""
     global _has_followed
     _has_followed = True
 
@@ -125,7 +125,7 @@ def _follow_into_threads(core: "Any") -> None:
         if _is_of_pool(function):
             return None
         own = getattr(getattr(function, "__self__", None), "_context", None)
-        if own is not None:  # from 3.14 a threading.Thread runs in one of its own
+        if own is not None:  # from 3.14 a threading.Thread runs in a context of its own
             own.run(core.context_wrap_thread(_do_nothing))
         return core.context_wrap_thread(function)
 
@@ -146,10 +146,10 @@ def _follow_into_threads_in_python() -> None:
 
 
 def _do_nothing() -> None:
-    """What is bound by the way of calling this."""
+    """Do nothing; called to bind a context."""
 
 
 def _is_of_pool(function: "Any") -> bool:
-    """Whether the function is that of a `threading.Thread` of a pool."""
+    """Return whether the function belongs to a `threading.Thread` of a pool."""
     target = getattr(getattr(function, "__self__", None), "_target", None)
     return getattr(target, "__module__", None) in _POOLS

@@ -1,8 +1,8 @@
 """Functions that begin a context: those named test* (coverage.py's `dynamic_context = test_function`), or a plugin's.
 
-The context is of all that the process runs until the function returns, yields or is left by an exception, as with
-coverage.py; a test within a test begins none. `_core` sees them begin (native/engines/function_contexts.c), on PyPy
-and for plugins, which are asked with frames, the engine `settrace` does.
+As with coverage.py, the context covers everything that the process runs until the function returns, yields or is left
+by an exception; a test within a test begins none. `_core` sees the functions begin
+(native/engines/function_contexts.c). On PyPy, and for plugins, which need frames, the engine `settrace` does.
 """
 
 from footfall.model import UNCOVERED_CONTEXT
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from footfall.observe.file_tracers.files import FileTracers
 
     LabelOf = Callable[[FrameType], str | None]
-    """From a frame that begins or goes on to the context that it begins."""
+    """From a frame that begins or continues to the context that it begins."""
 
 __all__ = ["are_on", "label_of_frame", "labels_of", "start", "start_traced", "stop"]
 
@@ -35,9 +35,9 @@ _has_followed = False
 
 
 def start(is_main_awaited: bool = False) -> None:
-    """Let functions named test* begin contexts from now on. On CPython the record file must be open.
+    """Make functions named test* begin contexts from now on. On CPython the record file must be open.
 
-    `is_main_awaited`: the probes engine evaluates frames until the main script comes.
+    `is_main_awaited`: the probes engine evaluates frames until the main script starts.
     """
     global are_on, _has_followed
     contexts.have_functions = True
@@ -61,7 +61,7 @@ def start(is_main_awaited: bool = False) -> None:
 
 
 def start_traced(label_of: "LabelOf") -> None:
-    """Let frames begin the contexts that `label_of` gives, as the engine `settrace`, which is to start, sees them."""
+    """Make frames begin the contexts that `label_of` gives, as the engine `settrace`, which starts later, sees them."""
     global are_on
     are_on = contexts.have_functions = True
     if HAS_CORE:
@@ -71,14 +71,14 @@ def start_traced(label_of: "LabelOf") -> None:
 
 
 def labels_of(names_tests: bool, file_tracers: "FileTracers | None") -> "LabelOf":
-    """Return what gives a frame's label: by its name, where test functions are to begin contexts, or by plugins."""
+    """Return the function that gives a frame's label: by its name, if test functions begin contexts, or by plugins."""
 
     def label_of(frame: "FrameType") -> str | None:
         label = None
         if names_tests:
             try:
                 label = label_of_frame(frame)
-            except Exception:  # the program's attributes raise what they like
+            except Exception:  # the program's attributes may raise anything
                 label = None
         if label is None and file_tracers is not None and contexts.label() != UNCOVERED_CONTEXT:
             label = file_tracers.context_of(frame)
@@ -88,7 +88,7 @@ def labels_of(names_tests: bool, file_tracers: "FileTracers | None") -> "LabelOf
 
 
 def stop() -> None:
-    """Let no function begin a context any more."""
+    """Make functions stop beginning contexts."""
     global are_on
     if are_on and HAS_CORE:
         from footfall import _core
@@ -109,7 +109,7 @@ def label_of_frame(frame: "FrameType") -> str | None:
 
 
 def _label(code: "CodeType", namespace: "dict[str, Any]", *bound: object) -> str | None:
-    """Return the name that coverage.py gives the function; `bound` is its `self`, where its first argument is that."""
+    """Return the name that coverage.py gives the function; `bound` is its `self`, if that is its first argument."""
     if contexts.label() == UNCOVERED_CONTEXT:
         return None
     name = code.co_name

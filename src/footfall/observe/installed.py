@@ -1,7 +1,7 @@
-"""Where the standard library and installed packages are: what `sysconfig` says of all its schemes, as coverage.py asks.
+"""Where the standard library and installed packages are: in all the schemes of `sysconfig`, as for coverage.py.
 
-`sysconfig` itself is not loaded in a measured process, so its schemes are written down here, and a test holds them to
-it. What a distributor has added (Debian, Fedora) follows from the directories that `site` knows.
+`sysconfig` itself is not loaded in a measured process, so its schemes are copied here, and a test compares them. What a
+distributor has added (Debian, Fedora) is derived from the directories that `site` knows.
 """
 
 import os
@@ -49,7 +49,7 @@ def standard_library() -> list[str]:
 
 
 class ThirdParty:
-    """The directories that packages and their scripts are installed in; some follow from `sys.path` as it is now."""
+    """The directories that packages and their scripts are installed in; some follow from the present `sys.path`."""
 
     def __init__(self) -> None:
         self._by_scheme = {_resolved(path) for path in _scheme_directories()}
@@ -58,7 +58,7 @@ class ThirdParty:
         self._directories = sorted(self._by_scheme - {""})
 
     def directories(self) -> list[str]:
-        """Return them with their links resolved; the same list as long as `sys.path` is the same."""
+        """Return the directories with their links resolved; the same list as long as `sys.path` is the same."""
         if self._search_path != sys.path:
             search_path = list(sys.path) if isinstance(sys.path, list | tuple) else []
             in_environments = {self._in_environment(entry) for entry in search_path if isinstance(entry, str)}
@@ -67,11 +67,11 @@ class ThirdParty:
         return self._directories
 
     def _in_environment(self, entry: str) -> str:
-        """Return the directory of a virtual environment, resolved, where one is in `sys.path`; else ""."""
+        """Return the directory of a virtual environment, resolved, if one is in `sys.path`; else ""."""
         found = self._environments.get(entry)
         if found is None:
             if not is_there(entry):
-                return ""  # it may be made later
+                return ""  # it may be created later
             found = self._environments[entry] = real_path(entry) if _has_environment_above(entry) else ""
         return found
 
@@ -80,7 +80,7 @@ def _has_environment_above(directory: str) -> bool:
     while True:
         directory = os.path.dirname(directory)
         if directory == os.path.dirname(directory):
-            return False  # the root, which is not looked at
+            return False  # the root, which is skipped
         if is_there(directory + "/pyvenv.cfg"):
             return True
 
@@ -110,7 +110,7 @@ def _scheme_directories() -> list[str]:
         )
     for directory in getattr(sys.modules.get("site"), "getsitepackages", list)():
         for prefix in prefixes:
-            # not those of another prefix: what an environment may use of the system's is not in its schemes
+            # not those of another prefix: what an environment may use of the system's packages is not in its schemes
             if is_in(directory, prefix) and not is_in(directory, prefix + "/" + sys.platlibdir + "/" + _VERSIONED):
                 found.append(directory)
                 if is_in(directory, prefix + "/local"):
@@ -123,7 +123,7 @@ def _below(prefix: str, *directories: str) -> list[str]:
 
 
 def _user_base() -> str:
-    """Where users install for themselves; "" when it can't be told."""
+    """Return where users install packages for themselves; "" if it is not known."""
     known = getattr(sys.modules.get("site"), "USER_BASE", None) or os.environ.get("PYTHONUSERBASE")
     if isinstance(known, str):
         return known
@@ -132,5 +132,5 @@ def _user_base() -> str:
 
 
 def _resolved(path: str) -> str:
-    # most of these directories are not there, which is found out with less work than resolving links
+    # most of these directories do not exist; checking that takes less work than resolving links
     return real_path(path) if is_there(path) else absolute_path(path)

@@ -1,4 +1,4 @@
-"""The program's signals while code of ours runs inside it: they wait; what their handlers raise is the program's."""
+"""The program's signals while our code runs in it: they are held back; what their handlers raise is the program's."""
 
 from _signal import NSIG, SIG_BLOCK, SIG_SETMASK, getsignal, pthread_sigmask  # type: ignore[import-not-found]
 
@@ -13,12 +13,13 @@ if TYPE_CHECKING:
 __all__ = ["Undisturbed", "pass_on"]
 
 _WAITING = frozenset(range(1, 32)) - {4, 5, 6, 7, 8, 9, 11, 19}
-"""All but SIGILL, SIGTRAP, SIGABRT, SIGBUS, SIGFPE, SIGKILL, SIGSEGV, SIGSTOP, and those of real time, by one of which
-the precise sampler stops threads."""
+"""All but SIGILL, SIGTRAP, SIGABRT, SIGBUS, SIGFPE, SIGKILL, SIGSEGV, SIGSTOP, and the real-time signals, one of which
+the precise sampler uses to stop threads.
+"""
 
 
 class Undisturbed:
-    """Let signals to this thread wait: their handlers run at the end, in the program. Costs 5 us."""
+    """Hold back signals to this thread: their handlers run at the end, in the program. Costs 5 us."""
 
     __slots__ = ("_before",)
 
@@ -34,10 +35,10 @@ _MAX_WRAPPERS = 5
 
 
 def pass_on(error: BaseException) -> None:
-    """Raise an error again that a signal handler of the program has raised while we ran; return when it is ours.
+    """Raise an error again if a signal handler of the program raised it while we ran; return if it is ours.
 
-    A signal that another thread has taken is handled in the main thread all the same. What an audit hook of the
-    program, or a function that it has replaced, raises in a call of ours counts as ours.
+    Python runs the handler of a signal in the main thread, even if another thread received the signal. An error counts
+    as ours if an audit hook of the program raised it in a call of ours, or a function that the program replaced did.
     """
     codes = _codes_of_handlers()
     trace: TracebackType | None = error.__traceback__
@@ -48,7 +49,7 @@ def pass_on(error: BaseException) -> None:
 
 
 def _codes_of_handlers() -> "set[CodeType]":
-    """The code of each of the program's signal handlers: functions, methods, objects that can be called."""
+    """Return the code of each of the program's signal handlers: functions, methods, callable objects."""
     found: set[CodeType] = set()
     for number in range(1, NSIG):
         handler = getsignal(number)

@@ -1,7 +1,7 @@
 """Starting and stopping in a running process: what `footfall.start` and `footfall.stop` do inside it.
 
-Functions that exist already can be seen by `monitoring` and `settrace`, not by `probes`. What ran before is not seen:
-the record names the modules that were imported, and the analysis infers from their source what must have run.
+`monitoring` and `settrace` can measure functions that exist already, `probes` can't. What ran before is not seen: the
+record names the modules that were imported, and the analysis infers from their source what must have run.
 """
 
 import os
@@ -45,10 +45,11 @@ _is_following_forks = False
 
 
 def start_late(settings: "Settings", *, only_new: bool = False, plugins: "MadePlugins | None" = None) -> None:
-    """Measure all threads from now on, on PyPy this one and new ones. Raises RuntimeError when measured already.
+    """Measure all threads from now on; on PyPy this thread and new ones. Raises RuntimeError if already measuring.
 
-    `only_new` looks, as coverage.py does, at nothing that began before: frames that run go on unmeasured,
-    and modules that were imported have no lines but those seen. `plugins` are coverage.py's that this process has made.
+    With `only_new` it ignores, as coverage.py does, everything that began before: frames that are running stay
+    unmeasured, and modules that were imported have only the lines that are seen. `plugins` are coverage.py plugins that
+    this process has made.
     """
     engine, warning = choose_late_engine(settings)
     if HAS_CORE:
@@ -77,7 +78,7 @@ def _start_in_core(
     try:
         _measure_in_core(settings, engine, warning, only_new, plugins)
     except BaseException:
-        _stop_in_core()  # a start that failed leaves no measuring behind, and nothing in the way of the next
+        _stop_in_core()  # a start that failed leaves nothing measuring, and nothing that would block the next one
         raise
 
 
@@ -115,7 +116,7 @@ def _start_monitoring(settings: "Settings", scope: Scope, traced_frames: "Traced
 
 
 def _follow_forks() -> None:
-    """Have children go on in records of their own; asked for once, however often measuring starts."""
+    """Give forked children records of their own; registered once, however often measuring starts."""
     from footfall import _core
 
     global _is_following_forks
@@ -125,7 +126,7 @@ def _follow_forks() -> None:
 
 
 def _report_tracer() -> None:
-    """Report that another tool's trace function, if there is one, gives way to ours."""
+    """Report that ours replaces another tool's trace function, if there is one."""
     if sys.gettrace() is not None:
         report(
             "tracer-replaced",
@@ -136,14 +137,14 @@ def _report_tracer() -> None:
 
 
 def _watch_running(tool_id: int, scope: Scope) -> None:
-    """Measure the code objects of frames that run already: they do not start again, so the engine gets them here."""
+    """Measure the code objects of running frames: these do not start again, so they are given to the engine here."""
     monitoring = sys.monitoring
     on_start: Any = monitoring.register_callback(tool_id, monitoring.events.PY_START, None)
     monitoring.register_callback(tool_id, monitoring.events.PY_START, on_start)
     for running in sys._current_frames().values():
         frame: FrameType | None = running
         while frame is not None:
-            scope.decide(frame.f_code.co_filename, namespace=frame.f_globals)  # whichever thread it is of
+            scope.decide(frame.f_code.co_filename, namespace=frame.f_globals)  # in whichever thread it runs
             on_start(frame.f_code, 0)
             frame = frame.f_back
 
@@ -155,7 +156,7 @@ def _start_in_python(
     only_new: bool,
     plugins: "MadePlugins | None",
 ) -> None:
-    """As in the core. By settrace later modules as well: a process has one record, and that one engine."""
+    """Start without the core. Later modules are also measured by settrace: a process has one record with one engine."""
     from footfall.observe.pure.recorder import PureRecorder
 
     if PureRecorder.current is not None:
@@ -179,7 +180,7 @@ def _start_in_python(
         _record_imported(scope, recorder.add_imported)
     n_others = len(sys._current_frames()) - 1
     if n_others and not is_monitoring and not TRACES_ALL_THREADS:
-        # said when measuring ends, with the other messages of the record
+        # reported when measuring ends, with the other messages of the record
         what = f"Not measured: {n_others} threads that ran already."
         message = ("threads-unmeasured", what + " Traced are the present thread and later ones here.")
         recorder.add_message(*message)
@@ -193,28 +194,28 @@ def _record_imported(scope: Scope, note: "Note") -> None:
         try:
             spec = getattr(module, "__spec__", None)
             filename = getattr(module, "__file__", None)
-        except Exception:  # any object may stand there
+        except Exception:  # any object may be there
             continue
         if not isinstance(filename, str) or not filename.endswith(".py"):
             continue
         if getattr(spec, "_initializing", False):
-            continue  # its import has not come to its end
-        own_name = getattr(module, "__name__", None)  # that of its functions' frames
+            continue  # its import has not finished
+        own_name = getattr(module, "__name__", None)  # the one in its functions' frames
         path = scope.decide(filename, own_name if isinstance(own_name, str) else name)
         if path is not None:
             note(filename, path)
 
 
 def _is_waiting(module: object) -> bool:
-    """Whether a module of `importlib.util.LazyLoader` has not run yet: asking it for anything would run it."""
+    """Return whether a module of `importlib.util.LazyLoader` has not run yet: any attribute access would run it."""
     lazy_type = getattr(sys.modules.get("importlib.util"), "_LazyModule", None)
     return lazy_type is not None and type(module) is lazy_type
 
 
 def stop_late() -> str | None:
-    """Measure no more, and close the record. Return the run directory, None in a process that is not measured."""
+    """Stop measuring and close the record. Return the run directory; None if this process is not measured."""
     if os.environ.get(RUN_VARIABLE):
-        return None  # what `footfall run` started is not ours to end
+        return None  # what `footfall run` started is not ours to stop
     if not HAS_CORE:
         return _stop_in_python()
     return _stop_in_core()

@@ -1,11 +1,7 @@
-"""By which name a module's code is asked for in `source_pkgs`, and its file is known, as coverage.py finds them in the
-frame that runs.
-
-Called by the scope, inside the measured process.
-"""
+"""The module name by which `source_pkgs` selects code, and its file, found in the running frame as in coverage.py."""
 
 import os
-from sys import _getframe  # as it is now: the program may put another there
+from sys import _getframe  # as it is now: the program may replace it
 
 from footfall.own_builtins import keep_builtins
 
@@ -23,7 +19,7 @@ _PYTHON_SUFFIXES = (".py", ".pyc")
 
 
 def importable_name(path: str, name: str) -> str:
-    """Return the name itself; that of `__main__` without a spec is by its file, where that could be imported."""
+    """Return the name itself; for `__main__` without a spec, the name by which its file could be imported."""
     if name and name != "__main__":
         return name
     stem, suffix = os.path.splitext(os.path.basename(path))
@@ -31,16 +27,17 @@ def importable_name(path: str, name: str) -> str:
 
 
 def find_module_name(path: str, namespace: "Namespace") -> str:
-    """Return the name of the module with these globals, "" when it has none; `__main__` is known by its spec or file.
+    """Return the name of the module with these globals, "" if it has none; that of `__main__` comes from its spec or
+    file.
 
-    `path` is absolute, links resolved.
+    `path` is absolute, with links resolved.
     """
     name = dict.get(namespace, "__name__")
     if isinstance(name, str) and name != "__main__":
         return name
     try:
         spec_name = getattr(dict.get(namespace, "__spec__"), "name", None)
-    except Exception:  # any object of the program may stand there
+    except Exception:  # any object of the program may be there
         spec_name = None
     if isinstance(spec_name, str) and spec_name != "__main__":
         return spec_name
@@ -48,7 +45,7 @@ def find_module_name(path: str, namespace: "Namespace") -> str:
 
 
 def find_running_namespace(filename: str) -> "Namespace | None":
-    """Return the globals of the innermost frame that runs code of this `co_filename`, if one does."""
+    """Return the globals of the innermost frame that runs code of this `co_filename`; None if no frame does."""
     frame: FrameType | None = _getframe(1)
     while frame is not None and frame.f_code.co_filename != filename:
         frame = frame.f_back
@@ -56,7 +53,7 @@ def find_running_namespace(filename: str) -> "Namespace | None":
 
 
 def source_name(filename: str, namespace: "Namespace") -> str:
-    """Return the name of the source file of code with these globals: by `__file__` where that has the same last part.
+    """Return the name of the source file of code with these globals: `__file__`, if it has the same last part.
 
     Bytecode may have been moved since its `co_filename` was written into it.
     """
@@ -65,7 +62,7 @@ def source_name(filename: str, namespace: "Namespace") -> str:
         return filename
     try:
         name = str(file)
-    except Exception:  # any object of the program may stand there
+    except Exception:  # any object of the program may be there
         return filename
     if name.endswith((".pyc", ".pyo")):
         name = name[:-1]

@@ -1,4 +1,4 @@
-"""Modules of ours that only few programs need, loaded while the program runs, without its finders and `__import__`."""
+"""Load those of our modules that few programs need, while the program runs, without its finders and `__import__`."""
 
 import sys
 from marshal import loads
@@ -20,10 +20,10 @@ _compile = compile
 
 
 def load_own(name: str) -> "ModuleType":
-    """Return a module of `footfall.observe` by its name below that. Raises ImportError where it can't be loaded.
+    """Return a module of `footfall.observe`, given its name below that. Raises ImportError if it can't be loaded.
 
-    The packages that it is in are loaded already. An `import` would ask what the program has put into `sys.meta_path`:
-    code of the project would run for us.
+    The packages that contain it are loaded already. An `import` would call what the program has put into
+    `sys.meta_path`: the project's code would run because of us.
     """
     full_name = _PACKAGE + "." + name
     known = sys.modules.get(full_name)
@@ -41,9 +41,9 @@ def load_own(name: str) -> "ModuleType":
 
 
 def load_with_imports(full_name: str) -> "ModuleType":
-    """Return a module of footfall's, and load what it imports in the same way; its package is loaded already.
+    """Return a module of footfall, loading what it imports in the same way; its package is loaded already.
 
-    CPython only. One thread at a time. Raises ImportError where one can't be loaded, and what running it raises.
+    CPython only. One thread at a time. Raises ImportError if a module can't be loaded, and whatever running it raises.
     """
     known = sys.modules.get(full_name)
     if known is not None:
@@ -73,9 +73,10 @@ def load_with_imports(full_name: str) -> "ModuleType":
 
 
 def _code_of(spec: "Any") -> "CodeType":
-    """Return a module's code without the `marshal.loads` of now, which arms code with probes: ours has their marks.
+    """Return a module's code without the present `marshal.loads`, which arms code with probes: ours contains their
+    marks.
 
-    Where bytecode is not as the import system writes it, that makes it.
+    If the bytecode file is not as the import system writes it, the import system makes the code.
     """
     try:
         data = read_file(spec.cached)
@@ -94,7 +95,7 @@ def _code_of(spec: "Any") -> "CodeType":
 def _import(
     name: str, globals: object = None, locals: object = None, fromlist: "tuple[str, ...] | None" = (), level: int = 0
 ) -> "ModuleType":
-    """Stand in for `__import__` in the modules that are loaded so."""
+    """Stand in for `__import__` in the modules that are loaded this way."""
     module = load_with_imports(name)
     if not fromlist:
         return sys.modules[name.partition(".")[0]]

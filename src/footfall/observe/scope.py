@@ -1,10 +1,10 @@
 """Which files are measured: the same answers as coverage.py's source, include and omit give.
 
-Asked once for each file name by the engines, inside the measured process; imports only `sys`.
+The engines ask once for each file name, inside the measured process; imports only `sys`.
 """
 
 import sys
-from sys import _getframe  # as it is now: the program may put another there
+from sys import _getframe  # as it is now: the program may replace it
 
 from footfall.files import absolute_path, current_directory, is_there, read_file, real_path
 from footfall.observe.installed import ThirdParty, is_in, is_in_any, standard_library
@@ -24,20 +24,20 @@ if TYPE_CHECKING:  # typing is not imported in measured processes
 
 __all__ = ["Scope"]
 
-_UNREAL = ("<", "memory:")  # how file names begin that are none
-_CYTHON = (".pyx", ".pxd", ".pxi")  # compiled by Cython, which may report their lines as if they were Python's
+_UNREAL = ("<", "memory:")  # file names that begin like this are no files
+_CYTHON = (".pyx", ".pxd", ".pxi")  # compiled by Cython, which may report its lines like Python's
 _START_FILES = ("sitecustomize.py", "usercustomize.py")
-_MEASURING = ("observe", "probes")  # our folders of what is loaded before measuring begins, and our modules in none
+_MEASURING = ("observe", "probes")  # our folders that are loaded before measuring begins, and our modules in none
 _SHIM_FILES = ("/coverage/__init__.py", "/coverage/__main__.py")  # as `footfall shim` names them
 _SHIM_MARK = b"Written by `footfall shim`."  # in their first line
 _START_FUNCTIONS = ("execsitecustomize", "execusercustomize")
 
 
 class Scope:
-    """Decides by file name, and by module name where packages were asked for.
+    """Decides by file name, and by module name if packages were selected.
 
-    As in coverage.py the first decision about a file name (`co_filename`) holds, under whatever name its code is
-    loaded again.
+    As in coverage.py, the first decision about a file name (`co_filename`) stays, whatever name its code is loaded
+    under later.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -54,14 +54,14 @@ class Scope:
         own = absolute_path(__file__).rsplit("/", 2)[0]
         self._own = (own, real_path(own))
         self.file_tracers: FileTracers | None = None
-        """The plugins that come first: code of a file that one of them takes is not measured as Python."""
+        """The plugins, which come first: code of a file that one of them takes is not measured as Python."""
         self._measures_own = any(name.partition(".")[0] == "footfall" for name in settings.source_pkg)
 
     def decide(self, filename: str, module_name: str | None = None, namespace: "Namespace | None" = None) -> str | None:
-        """Return the canonical absolute path when the file is measured, else None.
+        """Return the canonical absolute path if the file is measured, else None.
 
-        The module's name is `module_name`, that of a module with the globals `namespace`, or else that of the running
-        frame of the file; without any of these, nothing is settled by a None.
+        The module's name is `module_name`, or that of a module with the globals `namespace`, or else that of the
+        running frame of the file. Without any of these, a None is not final.
         """
         if filename in self._decisions:
             return self._decisions[filename]
@@ -86,8 +86,8 @@ class Scope:
     def decide_before_run(self, filename: str) -> tuple[str | None, bool]:
         """Decide about code that does not run yet, of a module whose name is not known.
 
-        Returns (path, True) when it is measured, (None, True) when it is not; (path, False) when that is up to the
-        name: `decide` can tell once the code runs.
+        Returns (path, True) if it is measured, (None, True) if it is not; (path, False) if that depends on the name:
+        `decide` can tell once the code runs.
         """
         if filename in self._decisions:
             return self._decisions[filename], True
@@ -102,9 +102,9 @@ class Scope:
         return self._before_run[filename]
 
     def decide_traced(self, filename: str, namespace: "Namespace") -> str | None:
-        """Return the canonical absolute path of a source that a plugin names, when it is measured, else None.
+        """Return the canonical absolute path of a source that a plugin names if it is measured, else None.
 
-        `namespace` are the globals of the code that runs for it.
+        `namespace` is the globals of the code that runs for it.
         """
         path = self._canonical(filename)
         if not self._can_be_named(path):
@@ -112,11 +112,11 @@ class Scope:
         return self._path_if_wanted(path, filename, find_module_name(path, namespace))
 
     def canonical_name(self, filename: str, namespace: "Namespace | None") -> str:
-        """Return the canonical absolute path of the file that code with these globals is of; "" where none can be."""
+        """Return the canonical absolute path of the file of code with these globals; "" if there can't be one."""
         return self._canonical(filename if namespace is None else source_name(filename, namespace))
 
     def _are_plugins_loading(self) -> bool:
-        """Whether what is imported now is a plugin's, and not the program's."""
+        """Return whether the current import is a plugin's, and not the program's."""
         return self.file_tracers is not None and self.file_tracers.is_loading
 
     def _is_taken(self, filename: str, namespace: "Namespace | None") -> bool:
@@ -126,15 +126,17 @@ class Scope:
         return self._decisions.setdefault(filename, path)
 
     def _canonical(self, filename: str) -> str:
-        """The absolute path; "" for what no file can be called: with a NUL, or a surrogate that stands for no byte."""
+        """Return the absolute path; "" for an impossible name: with a NUL, or a surrogate that stands for no byte."""
         try:
             return real_path(self._from_root(filename))
         except ValueError:
             return ""
 
     def _from_root(self, filename: str) -> str:
-        """A name from the root: a relative one is looked for as coverage.py does, where the program is now and in
-        `sys.path`; and where it began, since code may be met later than it was compiled.
+        """Make a name absolute.
+
+        A relative one is looked up as coverage.py does, in the program's working directory and in `sys.path`; and also
+        where the program began, because code may be met later than it was compiled.
         """
         if filename.startswith("/"):
             return filename
@@ -147,7 +149,7 @@ class Scope:
         return here + "/" + filename
 
     def _path_if_measured(self, filename: str, module_name: str | None) -> str | None:
-        """As `decide`; the module name None stands for one that is in the packages asked for."""
+        """As `decide`; None as the module name counts as a name in the selected packages."""
         if not filename or filename.startswith(_UNREAL):
             return None
         path = self._canonical(filename)
@@ -156,7 +158,7 @@ class Scope:
         return self._path_if_wanted(path, filename, module_name)
 
     def _path_if_wanted(self, path: str, filename: str, module_name: str | None) -> str | None:
-        """What the settings say of a file that could be measured."""
+        """Return the path if the settings select a file that could be measured."""
         if self._has_source:
             if not self._is_in_source(path, module_name):
                 return None
@@ -182,8 +184,11 @@ class Scope:
         return True
 
     def _is_own(self, path: str) -> bool:
-        """Whether a file is ours and not to be measured: all of ours, or where they are asked for, what measures; and
-        the package of a shim, which may be made within the project."""
+        """Return whether a file is ours and not to be measured.
+
+        These are all our files, or, where they are selected, only those that measure; and the package of a shim, which
+        may be inside the project.
+        """
         for own in self._own:
             if is_in(path, own):
                 folder, _, inner = path[len(own) + 1 :].partition("/")
@@ -204,7 +209,7 @@ class Scope:
         return any(name == package or name.startswith(package + ".") for package in self._source_pkgs)
 
     def _is_installed(self, path: str, named: str) -> bool:
-        """Whether a file is not of the project: the standard library's, a package's, or an installed script."""
+        """Return whether a file is not the project's: the standard library's, a package's, or an installed script."""
         # a distributor may keep a file of the standard library elsewhere, with a link to it, as Debian does
         if is_in_any(path, self._standard_library) or is_in_any(named, self._standard_library):
             return True
@@ -219,7 +224,7 @@ def _is_of_shim(path: str) -> bool:
 
 
 def _is_start_file(path: str) -> bool:
-    """Whether `site` runs this file now: it is over before the program begins, and so is not part of it."""
+    """Return whether `site` is running this file now: it ends before the program begins, so it is not part of it."""
     if path.rpartition("/")[2] not in _START_FILES:
         return False
     frame: FrameType | None = _getframe(1)

@@ -48,8 +48,7 @@ __all__ = [
 ]
 
 _TOOL_NAME = "footfall"
-# Ids that no other tool is known to ask for come first: 0 debuggers, 1 coverage, 2 profilers,
-# 3 Hypothesis, 5 optimizers.
+# Ids that no other tool is known to use come first: 0 debuggers, 1 coverage, 2 profilers, 3 Hypothesis, 5 optimizers.
 _TOOL_IDS = (4, 1, 3, 5, 2, 0)
 _ENGINES = {"monitoring": ENGINE_MONITORING, "probes": ENGINE_PROBES, "settrace": ENGINE_SETTRACE}
 
@@ -82,7 +81,7 @@ def start(directory: str) -> None:
 
 
 def choose_engine(settings: Settings) -> "tuple[int, tuple[str, str] | None]":
-    """Return the engine, and what `report` is to be told once it can be recorded."""
+    """Return the engine, and the arguments of a `report` to make once it can be recorded."""
     default = find_engine(settings.branch)
     reason = fallback_reason()
     if reason is not None:
@@ -126,7 +125,7 @@ def choose_late_engine(settings: Settings) -> "tuple[int, tuple[str, str] | None
     """Return the same for a running program, whose functions have no probes."""
     engine, warning = choose_engine(settings)
     if find_engine(settings.branch) == ENGINE_PROBES and warning is not None and warning[0] == "plugins-settrace":
-        warning = None  # it makes nothing slower than it is without plugins
+        warning = None  # the plugins make nothing slower than it already is
     return (ENGINE_SETTRACE if engine == ENGINE_PROBES else engine), warning
 
 
@@ -141,7 +140,7 @@ def _start_coverage(settings: Settings) -> None:
     engine, warning = choose_engine(settings)
     scope = Scope(settings)
     if HAS_CORE or engine == ENGINE_MONITORING:
-        _open_record(settings, engine)  # the others do so themselves
+        _open_record(settings, engine)  # the other engines open it themselves
     traced_frames = watch_files(settings, scope) if settings.plugins else None
     if engine == ENGINE_MONITORING:
         atexit.register(_check_tool, start_monitoring(scope, settings.branch))
@@ -162,7 +161,7 @@ def _start_coverage(settings: Settings) -> None:
 
 
 def begin_contexts(settings: Settings, scope: Scope, engine: int) -> None:
-    """Let functions begin contexts."""
+    """Make functions begin contexts."""
     from footfall.observe import function_contexts
 
     if settings.plugin_contexts:
@@ -172,10 +171,10 @@ def begin_contexts(settings: Settings, scope: Scope, engine: int) -> None:
 
 
 def watch_files(settings: Settings, scope: Scope, made: "MadePlugins | None" = None) -> "Any":
-    """Let coverage.py's plugins, described or `made`, take files before they are measured as Python.
+    """Let coverage.py's plugins, described by the settings or `made`, take files before they are measured as Python.
 
-    Returns the frames of these files: `_core.TracedFrames`, without the core its namesake. In the core a record must be
-    open.
+    Returns the frames of these files: `_core.TracedFrames`, or without the core the class of the same name. With the
+    core, a record must be open.
     """
     from footfall.observe.file_tracers.files import UNDECIDED, FileTracers
 
@@ -192,7 +191,7 @@ def watch_files(settings: Settings, scope: Scope, made: "MadePlugins | None" = N
 
 
 def start_plugin_tool(frames: "TracedFrames") -> None:
-    """Take a tool of sys.monitoring for the files of plugins."""
+    """Take a sys.monitoring tool id for the files of plugins."""
     from footfall.observe.file_tracers.monitoring import TOOL_NAME, start_tool
 
     tool_id = _free_tool_id()
@@ -223,12 +222,12 @@ def _open_record(settings: Settings, engine: int) -> None:
 
 
 def start_monitoring(scope: Scope, with_branches: bool) -> int:
-    """Take a tool of sys.monitoring, one of which must be free, and measure; return its id.
+    """Start measuring with a sys.monitoring tool id, one of which must be free; return the id.
 
     The record file must be open.
     """
     tool_id = _free_tool_id()
-    assert tool_id is not None  # asked a moment ago
+    assert tool_id is not None  # checked a moment ago
     sys.monitoring.use_tool_id(tool_id, _TOOL_NAME)
     if HAS_CORE:
         from footfall import _core
@@ -242,7 +241,7 @@ def start_monitoring(scope: Scope, with_branches: bool) -> int:
 
 
 def _check_tool(tool_id: int) -> None:
-    """Say at the end when the program has taken our tool away."""
+    """Report at the end if the program has freed our tool id."""
     if sys.monitoring.get_tool(tool_id) != _TOOL_NAME:
         report(
             "tool-freed",
@@ -284,12 +283,15 @@ def _start_sampler(settings: Settings) -> None:
 
 
 def _report_at_end(slug: str, what: str, settings: Settings) -> None:
-    """Report a message on the profile. Without coverage the record is made for it: each process would fill stderr."""
+    """Report a message about the profile.
+
+    Without coverage a record is made for it: otherwise each process would write to stderr.
+    """
     try:
         if not settings.cover:
             _open_record(settings, ENGINE_SETTRACE if sys.implementation.name == "cpython" else ENGINE_PROBES)
     except OSError:
-        pass  # then it is reported now
+        pass  # then it is reported at once
     report(slug, what)
 
 

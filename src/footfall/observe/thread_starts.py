@@ -1,7 +1,7 @@
-"""Look-alikes of the functions of `_thread` that start threads: engines and contexts follow into what they start.
+"""Wrappers of the functions of `_thread` that start threads: engines and contexts follow into the new threads.
 
-Measuring may begin late, when something else has long been put in their place: a function in Python (gevent, eventlet),
-a method (debugpy), an object, nothing. What can be called gets a look-alike, the rest is left.
+Measuring may begin late, when something else is already in their place: a Python function (gevent, eventlet), a method
+(debugpy), an object, nothing. Whatever can be called gets a wrapper, the rest is left alone.
 """
 
 import _thread
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     WrapFunction = Callable[[Callable[..., Any]], Callable[..., Any] | None]
-    """From what a thread is to run to a look-alike of it; None leaves it as it is."""
+    """From the function that a thread is to run to a wrapper of it; None leaves it as it is."""
 
 __all__ = ["wrap_thread_functions", "replace_starters"]
 
@@ -25,28 +25,28 @@ _STARTERS = ("start_new_thread", "start_new", "start_joinable_thread")
 
 
 def replace_starters(look_alike_of: "Callable[[Any], Any]") -> None:
-    """Put `look_alike_of(function)` where each function is that starts threads. Raises nothing."""
+    """Replace each function that starts threads by `look_alike_of(function)`. Raises nothing."""
     replaced: list[tuple[Any, Any]] = []
-    # imported already, threading has the functions under names of its own
+    # threading, if imported already, has the functions under its own names
     for module, prefix in ((_thread, ""), (sys.modules.get("threading"), "_")):
         for name in _STARTERS:
             try:
                 plain = getattr(module, prefix + name, None)
                 if not callable(plain):
-                    continue  # not in this version, or taken away
+                    continue  # not in this version, or removed
                 look_alike = next((new for old, new in replaced if old is plain), None)
                 if look_alike is None:
                     look_alike = look_alike_of(plain)
                     replaced.append((plain, look_alike))
                 setattr(module, prefix + name, look_alike)
-            except Exception:  # an object of the program's that refuses: what it starts is not followed
+            except Exception:  # an object of the program that refuses: threads that it starts are not followed
                 pass
 
 
 def wrap_thread_functions(wrap: "Callable[..., Any]", wrap_function: "WrapFunction") -> None:
-    """Let each thread that is started from now on run `wrap_function(function)` in the place of its function.
+    """Make each thread that is started from now on run `wrap_function(function)` instead of its function.
 
-    `wrap` makes look-alikes: `_core.children_wrap`, on PyPy `pure_children.wrap`.
+    `wrap` makes the wrappers: `_core.children_wrap`, on PyPy `pure_children.wrap`.
     """
 
     def change(args: "tuple[Any, ...]", named: "dict[str, Any]") -> "tuple[tuple[Any, ...], dict[str, Any]] | None":

@@ -1,7 +1,7 @@
-"""The line behind the last `except*` clause of CPython 3.11's first patch releases, where that clause ends a function.
+"""The line behind the last `except*` clause in CPython 3.11's first patch releases, if that clause ends a function.
 
-The return there has no line of its own, so it gets that of the block laid out before it: the last one of the clause's
-body. It is reported where control comes from another line, also when that clause did not run. Later 3.11's lay out
+The return there has no line of its own, so it gets that of the block laid out before it: the last block of the clause's
+body. It is reported when control comes from another line, even if that clause did not run. Later 3.11 releases lay out
 the code for an unmatched clause in between, so the return has the clause's line.
 """
 
@@ -42,9 +42,9 @@ _COMPOUND = (If, For, AsyncFor, While, With, AsyncWith, Try, TryStar, Match)
 
 
 def find_star_end(clause: ExceptHandler, no_code: "NoCode") -> AST | None:
-    """Return the node on whose line the clause is left; None where that is not known.
+    """Return the node on whose line the clause is left; None if that is not known.
 
-    `no_code` are the kinds of statements of which the compiler makes nothing.
+    `no_code` are the kinds of statements that the compiler generates no code for.
     """
     if last_with_code(clause.body, no_code) is None:
         return clause
@@ -52,7 +52,7 @@ def find_star_end(clause: ExceptHandler, no_code: "NoCode") -> AST | None:
 
 
 def _end_of(body: list[stmt], no_code: "NoCode") -> AST | None:
-    """Return what has the line of the code behind a block: of its only way out, or else of what is laid out last."""
+    """Return the node that has the line of the code behind a block: its only way out, or else what is laid out last."""
     last: Any = last_with_code(body, no_code)
     if last is None or (type(last) is AnnAssign and last.value is None):
         return None
@@ -61,7 +61,7 @@ def _end_of(body: list[stmt], no_code: "NoCode") -> AST | None:
 
 
 def _ways_out(node: "Any", no_code: "NoCode") -> list[AST]:
-    """Return what has the line of each way on from a statement; of some kinds more ways than there are."""
+    """Return the nodes that have the line of each way on from a statement; for some kinds, more than there are."""
     kind = type(node)
     if kind in JUMPS:
         return []

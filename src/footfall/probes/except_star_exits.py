@@ -1,8 +1,8 @@
 """How the last `except*` clause was left, for the branches that end it.
 
-What no clause matched is raised again behind the last clause, so whether control goes on there is not known when
-that clause ends. A local of the program's frame keeps which branch was last, and probes around the whole statement
-see both ways out. No program can name the local, since names hold no dots.
+An exception that no clause matched is raised again behind the last clause, so when that clause ends it is not known
+whether control continues there. A local of the program's frame keeps which branch was last, and probes around the whole
+statement see both ways out. No program can name the local, since names can't contain dots.
 """
 
 from _ast import (
@@ -71,7 +71,7 @@ class StarExits:
         return Subscript(pair, Constant(1, **position), _LOAD, **position)
 
     def keep_phantom(self, node: "Try | TryStar", meanings: "list[Meaning]") -> None:
-        """Have `meanings` reported with each way on once there was an exception, also where no clause ran."""
+        """Report `meanings` with each way on once there was an exception, even if no clause ran."""
         first = node.handlers[0]
         assert first.type is not None
         first.type = self.keep_before(first.type, [])

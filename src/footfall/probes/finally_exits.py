@@ -1,7 +1,7 @@
-"""Why a `finally` clause was entered, kept in a local of the program's frame, for the branches that end it.
+"""Why a `finally` clause was entered, kept in a local of the program's frame, for the branches that end the clause.
 
-Where the clause ends with a branch (`if` without `else`, a loop), the line that follows depends on that reason.
-Only there is it kept. No program can name the local, since names hold no dots.
+If the clause ends with a branch (`if` without `else`, a loop), the line that follows depends on that reason. The reason
+is kept only there. No program can name the local, since names can't contain dots.
 """
 
 from _ast import (
@@ -47,7 +47,7 @@ if TYPE_CHECKING:
 __all__ = ["Final", "is_left_by_branch", "note_jump"]
 
 _JUMPS = {Return: RETURN, Break: BREAK, Continue: CONTINUE}
-# A definition on one line is a line with two ways on as well: by its own end, and to what follows.
+# A definition on one line is also a line with two ways out: to its own end, and to what follows.
 _BRANCHES = (If, For, AsyncFor, While, Match, FunctionDef, AsyncFunctionDef, ClassDef)
 _EQ = Eq()
 _LOAD = Load()
@@ -55,18 +55,18 @@ _STORE = Store()
 
 
 def is_left_by_branch(body: list[stmt]) -> bool:
-    """Whether the block may be left from a line that has other ways out."""
+    """Return whether the block may be left from a line that has other ways out."""
     last: Any = body[-1]
     if type(last) in (Try, TryStar):
         if type(last) is TryStar and any(type(inner) in JUMPS for inner in last.handlers[-1].body):
-            return True  # the clause's line, where all is on it, is passed by on the way out
+            return True  # if all of the clause is on its own line, the way out passes that line
         blocks = [last.body, last.orelse, last.finalbody, *(handler.body for handler in last.handlers)]
         return any(block and is_left_by_branch(block) for block in blocks)
     return type(last) in _BRANCHES
 
 
 def note_jump(finals: "list[Final]", node: stmt, loop_depth: int, out: list[stmt]) -> bool:
-    """Append what keeps the reason in each `try` that a jump leaves, before the jump itself; return whether it does."""
+    """Append, before a jump, what keeps the reason in each `try` that the jump leaves; return whether there is any."""
     reason = _JUMPS.get(type(node))
     if reason is None:
         return False
@@ -74,7 +74,7 @@ def note_jump(finals: "list[Final]", node: stmt, loop_depth: int, out: list[stmt
     if not left:
         return False
     if type(node) is Return and node.value is not None and type(node.value) is not Constant:
-        # The value comes first: it may raise, and then it was no return.
+        # The value comes first: if it raises, there is no return.
         position = position_of(node.value)
         out.append(Assign([Name(left[0].value_name, _STORE, **position)], node.value, **position_of(node)))
         node.value = Name(left[0].value_name, _LOAD, **position)
@@ -88,8 +88,8 @@ def note_jump(finals: "list[Final]", node: stmt, loop_depth: int, out: list[stmt
 class Final:
     """The reason of one `try` with a `finally`, and the reasons that occur.
 
-    `around` is that of the clause which ends with this statement, if any: being left normally leaves that one as well.
-    `has_phantom` says that a phantom line is reported behind the clause after an exception.
+    `around` is the reason of the clause which ends with this statement, if any: leaving this one normally leaves that
+    one as well. `has_phantom` says that a phantom line is reported behind the clause after an exception.
     """
 
     __slots__ = ("_name", "around", "has_phantom", "loop_depth", "reasons", "value_name")
@@ -108,7 +108,7 @@ class Final:
         return Assign([Name(self._name, _STORE, **position)], Constant(reason, **position), **position)
 
     def keep_reasons(self, node: "Try | TryStar", out: list[stmt]) -> None:
-        """Let it be an exception until the statement's parts are completed."""
+        """Set the reason to an exception until the statement's parts have completed."""
         out.append(self.keep(node, EXCEPTION))
         for block in [node.orelse or node.body, *(handler.body for handler in node.handlers)]:
             block.append(self.keep(block[-1], NORMAL))
@@ -116,7 +116,7 @@ class Final:
     def suspend(self, body: list[stmt], number: int, is_in_function: bool) -> list[stmt]:
         """Return a `finally` clause inside this `try` that a jump runs on its way out.
 
-        The reason is an exception while it runs: one that leaves it takes the place of the jump, and so does a
+        While it runs, the reason is an exception: an exception that leaves the clause replaces the jump, and so does a
         `break` or `continue` that ends within this statement.
         """
         kept = f".fk{number}"
@@ -132,19 +132,19 @@ class Final:
         return found
 
     def choose(self, at: AST, by_reason: "list[tuple[int, stmt]]") -> stmt:
-        """Return the statement that does what is given for the reason kept; the last is for any other."""
+        """Return the statement that runs what is given for the reason kept; the last one is for any other reason."""
         chosen = by_reason[-1][1]
         for reason, statement in reversed(by_reason[:-1]):
             chosen = self.when(at, reason, [statement], [chosen])
         return chosen
 
     def when(self, at: AST, reason: int, statements: list[stmt], otherwise: list[stmt]) -> stmt:
-        """Return the statement that does the one or the other, by the reason kept."""
+        """Return the statement that runs `statements` or `otherwise`, depending on the reason kept."""
         position = position_of(at)
         test = Compare(Name(self._name, _LOAD, **position), [_EQ], [Constant(reason, **position)], **position)
         return If(test, statements, otherwise, **position)
 
     def forget(self, at: AST) -> stmt:
-        """Return the statement that takes the name out of a module's or class's namespace."""
+        """Return the statement that deletes the name from a module's or class's namespace."""
         position = position_of(at)
         return Delete([Name(self._name, Del(), **position)], **position)

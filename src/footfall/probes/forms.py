@@ -1,11 +1,11 @@
-"""What a probe looks like in a syntax tree, which number it has, and how a module says that it holds some.
+"""What a probe looks like in a syntax tree, which number it has, and how a module says that it contains probes.
 
-A probe is a comparison of a constant string, the mark, with the probe's number. Left alone it does nothing:
-the two are never equal. When the module's code is armed, another object takes the mark's place in the
-constants, and the comparison stores an event. On PyPy statement probes store into that object directly.
+A probe is a comparison of a constant string, the mark, with the probe's number. By itself it does nothing: the two are
+never equal. When the module's code is armed, another object replaces the mark in the constants, and the comparison
+stores an event. On PyPy, statement probes store into that object directly.
 
-The number is text on CPython. The compiler keeps equal constants of a function once, so an integer would be the
-program's own, and what rewrites the integers of code (`code.replace(co_consts=...)`) would change which probe it is.
+The number is text on CPython. The compiler merges equal constants in a function, so an integer could be the program's
+own, and code that rewrites integer constants (`code.replace(co_consts=...)`) would change which probe it is.
 """
 
 import sys
@@ -48,16 +48,17 @@ if TYPE_CHECKING:
 __all__ = ["EQUAL_MARK", "HEADER", "MARK", "PLAN_VERSION", "Forms", "header_text", "position_of", "read_header"]
 
 PLAN_VERSION = 16
-"""Counts up whenever the numbering of probes changes, so that no cached bytecode outlives its meaning."""
+"""Incremented whenever the numbering of probes changes, so that no cached bytecode is used with other meanings."""
 
 MARK = chr(0) + "footfall probe"
-"""The constant that stands for the module's events until the code is armed. It is no constant of this module itself:
-a measured program may import that, and it would be taken for one with probes."""
+"""The constant in place of the module's events until the code is armed. It is not a constant of this module itself: a
+measured program may import the module, which would then be taken for one with probes.
+"""
 HEADER = chr(0) + "footfall module "
-"""How the first probe's mark begins; the rest says what the module's probes belong to."""
+"""The beginning of the first probe's mark; the rest says what the module's probes belong to."""
 
 EQUAL_MARK = MARK + " equal"
-"""The mark of probes in expressions where those of statements have a form of their own."""
+"""The mark of probes in expressions, if statement probes have a form of their own."""
 
 _EQ = Eq()
 _LOAD = Load()
@@ -73,7 +74,7 @@ def header_text(mode: int, n_probes: int, digest: bytes) -> str:
 
 
 def read_header(mark: str) -> tuple[int, int, bytes] | None:
-    """Return mode, number of probes and source digest; None when another plan made the code."""
+    """Return mode, number of probes and source digest; None if another plan version made the code."""
     version, mode, n_probes, digest = mark[len(HEADER) :].split()
     if int(version) != PLAN_VERSION:
         return None
@@ -81,9 +82,9 @@ def read_header(mark: str) -> tuple[int, int, bytes] | None:
 
 
 class Forms:
-    """Makes probes and reports what they mean to `receive`, in the measured process to nobody.
+    """Makes probes and reports what they mean to `receive`; in the measured process there is no receiver.
 
-    The numbers count from 0 in the order of making, so they follow from the source and the mode alone.
+    Numbers count from 0 in order of creation, so they follow from the source and the mode alone.
     """
 
     __slots__ = ("_receive", "count", "header")
@@ -110,7 +111,7 @@ class Forms:
         return self.before(value)
 
     def take_number(self, meanings: "list[Meaning]") -> int:
-        """Return the number of a new probe with these meanings whose form is made later."""
+        """Return the number of a new probe with these meanings, whose form is made later."""
         number = self.count
         self.count = number + 1
         self.report(number, meanings)
@@ -162,16 +163,16 @@ class Forms:
     def watched(self, statements: list[stmt], lines: "list[tuple[int, int, int]]") -> stmt:
         """Return the statements with probes that fire when an exception leaves them from certain lines.
 
-        `lines` are (probe number, first line, last line). Which line it was the traceback tells the mark, which
-        is compared with the three numbers.
+        `lines` are (probe number, first line, last line). The mark is compared with the three numbers, and finds the
+        exception's line in the traceback.
         """
         return self.guarded(statements, [self.watch(statements[0], watch) for watch in lines], [])
 
     def watch(self, at: AST, lines: tuple[int, int, int]) -> stmt:
-        """Return the probe for an `except` clause that `watched` tells of."""
+        """Return the probe for an `except` clause; see `watched`."""
         position = position_of(at)
         mark = EQUAL_MARK if _STORES_DIRECTLY else MARK
-        watch: Any = lines  # the compiler takes tuples for constants, whatever type checkers know
+        watch: Any = lines  # the compiler takes tuples as constants, whatever type checkers say
         if not _STORES_DIRECTLY:
             number, first, last = lines
             watch = f"\0{number} {first} {last}\0"
@@ -179,7 +180,7 @@ class Forms:
         return Expr(compare, **position)
 
     def guarded(self, statements: list[stmt], on_error: list[stmt], on_end: list[stmt]) -> stmt:
-        """Return the statements with others to run when an exception leaves them and when none does."""
+        """Return the statements with others that run when an exception leaves them or when none does."""
         position = position_of(statements[0])
         handler = ExceptHandler(None, None, [*on_error, Raise(**position)], **position)
         return Try(statements, [handler], on_end, [], **position)
@@ -193,8 +194,8 @@ class Forms:
 def _statement_of_mark(number: int, at: "Any") -> Expr:
     """Return the comparison of the mark with a number as a statement.
 
-    Nodes get all their fields at once: constructors set one after the other, in twice the time, and most probes of a
-    module are made here.
+    Nodes get all their fields at once: constructors set them one by one, in twice the time, and most probes of a module
+    are made here.
     """
     position = position_of(at)
     mark, value, compare, statement = _new(Constant), _new(Constant), _new(Compare), _new(Expr)
@@ -206,7 +207,7 @@ def _statement_of_mark(number: int, at: "Any") -> Expr:
 
 
 def _number(number: int, position: "dict[str, Any]") -> Constant:
-    """Return a probe's number as the mark is compared with it."""
+    """Return a probe's number as it is compared with the mark."""
     return Constant(_number_value(number), **position)
 
 
@@ -216,7 +217,7 @@ def _number_value(number: int) -> "int | str":
 
 
 def position_of(node: AST) -> "Any":
-    """Return a node's position as the arguments of another's."""
+    """Return a node's position as arguments for another node."""
     at: Any = node
     return {
         "lineno": at.lineno,

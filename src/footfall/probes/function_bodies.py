@@ -1,9 +1,10 @@
-"""Functions of a module compiled apart from it, so that a large module's syntax tree need not be held as a whole.
+"""Functions of a module compiled separately, so that a large module's syntax tree need not be in memory as a whole.
 
 A function's code depends on its name, its arguments' names, its body, the future features, and on which names the
-module imports (CPython calls methods otherwise). So a piece of a module is compiled with functions alone, the module
-with these functions' headers, and what that made of the headers is exchanged for the functions. What they declare
-`global` stays in the headers: the module stores it otherwise.
+module imports (CPython compiles method calls on those differently). So each piece of a module is compiled with its
+functions alone, and the module with only the headers of these functions; then the code made from the headers is
+exchanged for the functions. Their `global` declarations stay in the headers, because the module stores such names
+differently.
 """
 
 from _ast import (
@@ -38,14 +39,15 @@ __all__ = ["FunctionBodies"]
 _NOWHERE: "Any" = {"lineno": 1, "col_offset": 0, "end_lineno": 1, "end_col_offset": 0}
 _NO_BODY = [Pass(**_NOWHERE)]
 _BLOCKS = ("body", "orelse", "finalbody", "handlers", "cases")
-"""The fields in which statements hold others."""
+"""The fields in which statements contain other statements."""
 _NO_ARGUMENTS = arguments([], [], None, [], [], None, [])
 
 
 class FunctionBodies:
     """The functions of one module that are compiled already.
 
-    `compile_tree` is what compiles, `lines` the module's source. `imported` are the names that it is known to import.
+    `compile_tree` is the compile function, `lines` the module's source. `imported` are the names that the module is
+    known to import.
     """
 
     __slots__ = (
@@ -70,10 +72,10 @@ class FunctionBodies:
         self._imported = dict.fromkeys(imported)
         self._is_begun = False
         self.has_late_imports = False
-        """Functions that stand before an import were compiled without knowing of it."""
+        """Functions before an import were compiled without knowing about it."""
 
     def compile_apart(self, body: "list[stmt]") -> None:
-        """Compile the functions among the statements of a module, and leave only headers of them there."""
+        """Compile the functions among the statements of a module, and leave only their headers there."""
         found = dict.fromkeys(_find_imported(body))
         if self._is_begun and not found.keys() <= self._imported.keys():
             self.has_late_imports = True
@@ -114,14 +116,14 @@ class FunctionBodies:
 
     @property
     def imported(self) -> "list[str]":
-        """The names that the module imports, as far as it was seen."""
+        """The names that the module imports, as far as seen."""
         return list(self._imported)
 
     def put_into(self, module: "CodeType") -> "CodeType":
         """Return the code of the module, which was compiled from what `compile_apart` left, with all functions in it.
 
-        Equal constants are one object in all of it, as where all is compiled at once (but for sets, of which no program
-        gets hold).
+        Equal constants are one object throughout, as when everything is compiled at once (except sets, which no program
+        can get hold of).
         """
         codes = self._codes
         constants = [
@@ -134,7 +136,7 @@ class FunctionBodies:
 
 
 def _find_imported(body: "list[stmt]") -> "Iterator[str]":
-    """Yield the names that a module's statements import, by themselves or in statements that are no definitions."""
+    """Yield the names that a module's statements import, directly or inside statements that are not definitions."""
     todo: list[AST] = [*body]
     while todo:
         node: Any = todo.pop()
@@ -149,7 +151,7 @@ def _find_imported(body: "list[stmt]") -> "Iterator[str]":
 
 
 def _take_header(node: "Any") -> "tuple[list[expr], arguments, expr | None]":
-    """Take what is evaluated where a function is defined out of the tree, and return it to be put back."""
+    """Remove from the tree what is evaluated where a function is defined, and return it to be restored."""
     decorators, args, returns = node.decorator_list, node.args, node.returns
     if decorators:
         node.decorator_list = [Constant(None, **position_of(decorators[0]))]  # its code begins there
@@ -159,7 +161,7 @@ def _take_header(node: "Any") -> "tuple[list[expr], arguments, expr | None]":
 
 
 def _bare_arguments(args: "Any") -> arguments:
-    """Return a function's arguments without defaults and annotations; the same ones where there are none."""
+    """Return a function's arguments without defaults and annotations; the same object if there are none."""
     if not (args.posonlyargs or args.kwonlyargs or args.vararg or args.kwarg or args.defaults):
         for argument in args.args:
             if argument.annotation is not None:
@@ -182,7 +184,7 @@ def _bare(argument: "Any") -> "Any":
 
 
 def _shared(code: "CodeType", known: "dict[Any, Any]") -> "CodeType":
-    """Return the code with each constant that equals one in `known` being that one."""
+    """Return the code with each constant replaced by its equal in `known`, if there is one."""
     shared = []
     has_changed = False
     for constant in code.co_consts:
@@ -199,7 +201,7 @@ def _shared(code: "CodeType", known: "dict[Any, Any]") -> "CodeType":
 
 
 def _key(constant: "Any") -> "Any":
-    """Return what is equal for constants that the compiler takes for the same."""
+    """Return a key that is equal for constants that the compiler treats as the same."""
     kind = type(constant)
     if kind is tuple:
         return kind, tuple([_key(each) for each in constant])

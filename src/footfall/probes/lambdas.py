@@ -1,6 +1,7 @@
 """Which functions need a probe of their own because no statement in them gets one: lambdas.
 
-The line of a lambda runs with the statement around it, but also whenever it is called, perhaps in another context.
+The line of a lambda runs with the statement around it, but also whenever the lambda is called, perhaps in another
+context.
 """
 
 from _ast import AST, Lambda, Module
@@ -16,11 +17,11 @@ if TYPE_CHECKING:
 __all__ = ["find_lambdas"]
 
 _NOT_RUN = ("annotation", "returns")
-"""Fields that `from __future__ import annotations` turns into text, ours with it."""
+"""Fields that `from __future__ import annotations` turns into text, our probes included."""
 
 
 def find_lambdas(tree: Module) -> dict[AST, list[Lambda]]:
-    """Return the lambdas in each statement of a module, in order of the source; those of annotations are left out."""
+    """Return the lambdas in each statement of a module, in source order; those of annotations are left out."""
     found = {node: _lambdas_in(node) for node in tree.body}
     return {node: lambdas for node, lambdas in found.items() if lambdas}
 

@@ -1,9 +1,10 @@
-"""Statements without instructions that have a line all the same, by PyPy's compiler.
+"""Statements without instructions that PyPy's compiler gives a line anyway.
 
-It gives what leaves a `case`, and what raises again at the end of a `finally` clause, the position of the statement
-that it visited last. It has made nothing by then of a `global`, a bare annotation or an `assert` under `-O`, so that is
-the statement's only instruction: where it ends a `case`, the statement has a line like any other; where it ends a
-`finally` clause, only for an exception that entered the clause. CPython gives such instructions no line.
+It gives the instructions that leave a `case`, and those that raise again at the end of a `finally` clause, the position
+of the statement that it visited last. If that is a `global`, a bare annotation or an `assert` under `-O`, for which it
+generates nothing, this is the statement's only instruction. At the end of a `case`, the statement then has a line like
+any other; at the end of a `finally` clause, only for an exception that entered the clause. CPython gives such
+instructions no line.
 """
 
 from _ast import (
@@ -29,9 +30,9 @@ __all__ = ["find_lines_of_nothing"]
 
 
 def find_lines_of_nothing(tree: Module, no_code: tuple[type[stmt], ...]) -> dict[AST, AST]:
-    """Return these statements, each by itself where it ends a `case`, by the `try` where it ends a `finally` clause.
+    """Return these statements, by themselves if they end a `case`, and by the `try` if they end a `finally` clause.
 
-    `no_code` are the kinds of statements of which the compiler makes nothing.
+    `no_code` are the kinds of statements that the compiler generates no code for.
     """
     found: dict[AST, AST] = {}
     blocks: list[Any] = [tree.body]
@@ -56,6 +57,6 @@ def find_lines_of_nothing(tree: Module, no_code: tuple[type[stmt], ...]) -> dict
 
 
 def _is_nothing(node: "Any", no_code: tuple[type[stmt], ...]) -> bool:
-    """Whether the compiler makes nothing of a statement. Of a bare annotation it does in a module or class."""
+    """Return whether the compiler makes no code of a statement. Of a bare annotation in a module or class it does."""
     kind = type(node)
     return kind in no_code or (kind is AnnAssign and node.value is None and node.simple == 1)

@@ -1,7 +1,7 @@
-"""What besides its source decides where a module's probes go and what they mean: the bits of its header's mode.
+"""What decides, besides the source, where a module's probes go and what they mean: the bits of the mode in its header.
 
-The measured interpreter knows them, and `analyze/probes/arcs.py` reads them from the record: neither its interpreter
-nor its optimization need be those that measured.
+The measured interpreter knows them, and `analyze/probes/arcs.py` reads them from the record, because it may run on
+another interpreter or at another optimization level.
 """
 
 import sys
@@ -28,23 +28,24 @@ BRANCHES = 1
 PHANTOM_LINES = 2
 """The compiler is CPython 3.11's, which reports lines that did not run (see phantom_lines.py)."""
 NO_ASSERTS = 4
-"""`assert` statements are left out: `-O`."""
+"""`assert` statements are dropped: `-O`."""
 RUNS_DOCSTRINGS = 8
 """The docstring of a function with nothing else is a statement with a line: `-OO`, but not on CPython 3.13.0."""
 PHANTOMS_BEHIND_CASES = 16
-"""With PHANTOM_LINES: a `case` is left by the line of the last statement in it, as by CPython 3.11.2."""
+"""With PHANTOM_LINES: leaving a `case` reports the line of the last statement in it, as in CPython 3.11.2."""
 PHANTOMS_BEHIND_EXCEPT_STAR = 32
-"""With PHANTOM_LINES: an `except*` clause that ends a function is left by its last line, as by CPython 3.11.2."""
+"""With PHANTOM_LINES: leaving an `except*` clause that ends a function reports its last line, as in CPython 3.11.2."""
 LINES_OF_NOTHING = 64
-"""A statement without instructions has a line where it ends a `case` or a `finally` clause, as by PyPy."""
+"""A statement without instructions has a line if it ends a `case` or a `finally` clause, as in PyPy."""
 
 
 def mode_here(
     with_branches: bool, optimize: int = -1, keeps_asserts: bool = False, extra_lines: int | None = None
 ) -> int:
-    """Return the mode of code that is compiled in this process, `optimize` being as for `compile`.
+    """Return the mode of code that is compiled in this process; `optimize` is as for `compile`.
 
-    `keeps_asserts`: they are made other statements before, as pytest does. `extra_lines` is of `extra_lines_here`.
+    `keeps_asserts`: asserts are rewritten as other statements beforehand, as pytest does. `extra_lines` is the result
+    of `extra_lines_here`.
     """
     level = sys.flags.optimize if optimize < 0 else optimize
     mode = (extra_lines_here() if extra_lines is None else extra_lines) | (BRANCHES if with_branches else 0)
@@ -58,7 +59,7 @@ def mode_here(
 def extra_lines_here() -> int:
     """Return the bits for lines that only this compiler has: CPython 3.11's phantom lines, PyPy's lines of nothing.
 
-    Patch releases of 3.11 differ. There it compiles two small texts: not to be asked for before code is compiled, nor
+    Patch releases of 3.11 differ. On 3.11 it compiles two small texts, so do not call it before code is compiled, nor
     for each file.
     """
     if HAS_LINES_OF_NOTHING:

@@ -1,12 +1,12 @@
-"""Lines that CPython 3.11 reports where their statement did not run.
+"""Lines that CPython 3.11 reports although their statement did not run.
 
 Its compiler (Python/compile.c) gives an instruction the position of the last statement it visited, wherever control
-comes from. Two places show that: the end of a `finally` clause that an exception entered, also when an exception
-leaves it there, and the end of the body of an `async with`. Statements that forget the position behind them
-(UNSET_LOC) are harmless, but for a `with` or `if` that ends one of several branches at the end of an `except ... as e`
-clause which ends its function: there the return gets the line of the branch that is laid out before it
-(guarantee_lineno_for_exits). Early patch releases have two places more, of which the mode tells: the end of a `case`,
-and of an `except*` clause that ends its function (except_star_ends). Python 3.12 has no such lines.
+comes from. This shows in two places: the end of a `finally` clause that an exception entered, also when an exception
+leaves it there, and the end of the body of an `async with`. Statements that forget the position behind them (UNSET_LOC)
+are harmless, except a `with` or `if` that ends one of several branches at the end of an `except ... as e` clause which
+ends its function: there the return gets the line of the branch that is laid out before it (guarantee_lineno_for_exits).
+Early patch releases have two more places, which the mode tells: the end of a `case`, and of an `except*` clause that
+ends its function (except_star_ends). Python 3.12 has no such lines.
 """
 
 from _ast import (
@@ -57,12 +57,12 @@ _COMPOUND = (
 
 
 class PhantomClause:
-    """A `finally` clause with a phantom line behind it while it is walked.
+    """A `finally` clause with a phantom line behind it, while it is walked.
 
-    `watched` are what to compare with the exception that leaves it: when an exception entered it; else, when one
-    entered the clause around it, and so on; when none entered any. It is None where that exception is not the one that
-    left the line: an `except*` clause's is made part of a group.
-    `around` is the one that an exception leaves next where no exception entered this one.
+    `watched` says what to compare with the exception that leaves the clause: if an exception entered it; else, if one
+    entered the clause around it, and so on; if none entered any. It is None if that exception is not the one that left
+    the line: an `except*` clause's exception becomes part of a group. `around` is the clause that an exception leaves
+    next if no exception entered this one.
     """
 
     __slots__ = ("around", "final", "watched")
@@ -81,7 +81,7 @@ class PhantomClause:
 
 
 def choose_clause(clauses: list[PhantomClause], at: AST, statements: list[stmt]) -> stmt:
-    """Return the statement that runs that for the first clause that an exception entered, the last one for none."""
+    """Return a statement that runs the one for the first clause that an exception entered, the last one if none."""
     chosen = statements[-1]
     for clause, statement in zip(reversed(clauses), reversed(statements[:-1]), strict=True):
         chosen = clause.final.choose(at, [(EXCEPTION, statement), (NORMAL, chosen)])
@@ -91,8 +91,8 @@ def choose_clause(clauses: list[PhantomClause], at: AST, statements: list[stmt])
 def find_phantom_lines(tree: Module, mode: int) -> dict[AST, AST]:
     """Return the statement or pattern whose line is reported behind a `try`, `async with`, `with`, `if` or `case`.
 
-    Those are left out behind which no line can be reported that did not run. `mode` is that of probes/mode.py; with
-    LINES_OF_NOTHING they are those of `find_lines_of_nothing`, and without that or PHANTOM_LINES there are none.
+    Places at which no phantom line can be reported are left out. `mode` is that of probes/mode.py; with
+    LINES_OF_NOTHING the result is that of `find_lines_of_nothing`, and without that or PHANTOM_LINES it is empty.
     """
     no_code = no_code_in(mode)
     if mode & LINES_OF_NOTHING:
@@ -106,7 +106,7 @@ def find_phantom_lines(tree: Module, mode: int) -> dict[AST, AST]:
     _add_behind_clauses(found, tree.body)
     if mode & PHANTOMS_BEHIND_EXCEPT_STAR:
         _add_behind_stars(found, tree.body, no_code)
-    # Blocks to visit; whether a `return` and whether a `break` in it run code of blocks around on their way out.
+    # Blocks to visit; whether a `return` and whether a `break` in it runs code of surrounding blocks on its way out.
     blocks: list[tuple[Any, bool, bool]] = [(tree.body, False, False)]
     while blocks:
         body, unwinds_return, unwinds_loop = blocks.pop()
@@ -149,7 +149,7 @@ def find_phantom_lines(tree: Module, mode: int) -> dict[AST, AST]:
 def _add_behind_cases(
     found: dict[AST, AST], node: Match, unwinds: tuple[bool, bool], no_code: tuple[type[stmt], ...]
 ) -> None:
-    """Add each case from whose end a jump leads on: all but a default one behind others."""
+    """Add each case whose end is left by a jump: all but a default case behind others."""
     for case in node.cases:
         end = case.body[-1]
         if type(end) not in _COMPOUND and type(end) not in no_code and type(end) is not AnnAssign:
@@ -207,8 +207,8 @@ def _add_behind_clauses(found: dict[AST, AST], body: list[stmt]) -> None:
 def _add_behind_branches(found: dict[AST, AST], test: "Any") -> None:
     """Add each `with` and `if` that ends a branch, in the order in which copies of the return are laid out.
 
-    First the branch that comes last, then the others; without an `else` the failing of the last test comes before the
-    last of these. A copy without a line gets that of the one before.
+    The branch that comes last is first, then the others; without an `else`, the failure of the last test comes before
+    the last of these. A copy without a line gets the line of the copy before.
     """
     branches: list[Any] = [test.body]
     while len(test.orelse) == 1 and type(test.orelse[0]) is If:
@@ -233,7 +233,7 @@ def _add_behind_branches(found: dict[AST, AST], test: "Any") -> None:
 
 
 def _ends_without_line(node: "Any") -> bool:
-    """Whether what leads out of the statement has no line: where two ways meet, or behind a `with`."""
+    """Return whether what leads out of the statement has no line: two ways meet there, or it is behind a `with`."""
     if type(node) is With:
         return _jump_in(node.body) is None
     if type(node) is not If or node.orelse or not _is_plain(node):
@@ -242,7 +242,7 @@ def _ends_without_line(node: "Any") -> bool:
 
 
 def _last_laid_out(node: "Any") -> AST | None:
-    """Return what has the line of the last way out of a statement; None where that is not known."""
+    """Return the node that has the line of the last way out of a statement; None if that is not known."""
     kind = type(node)
     if kind not in _COMPOUND or kind is With:
         last: AST = node
@@ -259,7 +259,7 @@ def _last_laid_out(node: "Any") -> AST | None:
 
 
 def _is_plain(node: "Any") -> bool:
-    """Whether no statement in it is a jump, nor holds other statements but an `if`."""
+    """Return whether no statement in it is a jump, or contains statements other than an `if`."""
     todo = [node]
     while todo:  # a long `elif` chain nests deeper than Python's recursion limit
         node = todo.pop()
@@ -275,7 +275,7 @@ def _is_plain(node: "Any") -> bool:
 
 
 def _jump_in(block: list[stmt]) -> AST | None:
-    """The statement of the block that nothing goes on from."""
+    """Return the statement of the block that nothing continues from."""
     return next((node for node in block if type(node) in JUMPS), None)
 
 
@@ -289,7 +289,7 @@ def _add(found: dict[AST, AST], owner: AST, body: list[stmt], last: "Any", no_co
 
 
 def _last_visited(body: list[stmt], unwinds_return: bool, unwinds_loop: bool) -> AST | None:
-    """Return the node whose position the compiler has after `body`; None when it has none."""
+    """Return the node whose position the compiler has after `body`; None if it has none."""
     node: Any = last_visited(body)
     kind = type(node)
     if kind in (For, With, AsyncWith, Try, TryStar):

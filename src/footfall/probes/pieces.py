@@ -1,7 +1,8 @@
 """Large sources parsed piece by piece: a syntax tree takes a hundred times the memory of its text.
 
-A piece is a run of a module's statements. It is cut off before a line that begins a statement at the left edge, and
-parsed by itself; what is no module by itself (the line stands inside of a string, behind a decorator) is not cut there.
+A piece is a run of a module's statements. It ends before a line that begins a statement at the left edge, and is parsed
+by itself. If the piece is not a valid module by itself (the line is inside a string, or behind a decorator), the cut is
+not made there.
 """
 
 from _ast import Pass
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["can_be_cut", "parse_in_pieces"]
 
 _PIECE_BYTES = 400_000
-# Not before what may be compiled to nothing, which control passes by; nor `from`: what comes from the future belongs to
+# No cut before what may be compiled to nothing, which control skips; nor before `from`: `__future__` imports belong to
 # the first piece.
 _NOT_FIRST_WORDS = frozenset(
     b"False None True and as assert await break continue del elif else except finally for from global if in is lambda "
@@ -28,7 +29,7 @@ _ERRORS = (SyntaxError, ValueError, RecursionError, MemoryError, OverflowError)
 
 
 def can_be_cut(source: bytes) -> bool:
-    """Whether the source is large, and each part of it reads as in the whole: UTF-8 without a mark, plain line ends."""
+    """Return whether the source is large, and parts of it read as in the whole: UTF-8, no BOM, plain line ends."""
     if len(source) < 2 * _PIECE_BYTES or b"\r" in source or source.startswith(b"\xef\xbb\xbf"):
         return False
     return b"coding" not in b"".join(source.split(b"\n", 2)[:2])
@@ -37,8 +38,8 @@ def can_be_cut(source: bytes) -> bool:
 def parse_in_pieces(source: bytes, parse: "Callable[[bytes], Module]") -> "Iterator[tuple[Module, bool]]":
     """Yield trees that together are the source's, in order, and whether each is the last one.
 
-    All but the last end with a `pass` that stands where the next one begins. Lines are those of the source. Raises what
-    `parse` raises, perhaps after some pieces.
+    All but the last end with a `pass` where the next one begins. Lines are those of the source. Raises what `parse`
+    raises, perhaps after some pieces.
     """
     start = 0
     first_line = 1
@@ -61,7 +62,7 @@ def parse_in_pieces(source: bytes, parse: "Callable[[bytes], Module]") -> "Itera
 
 
 def _find_cuts(source: bytes, start: int) -> "Iterator[int]":
-    """Where the piece that begins at `start` may end, each twice as far on, for each costs a try."""
+    """Yield where the piece that begins at `start` may end, each twice as far on, because each costs a parse."""
     if not start and not can_be_cut(source):
         return
     cut = _find_statement(source, start + _PIECE_BYTES)
@@ -72,7 +73,7 @@ def _find_cuts(source: bytes, start: int) -> "Iterator[int]":
 
 
 def _find_statement(source: bytes, at: int) -> int:
-    """Return where the next line begins, from the end of the one at `at` on, that looks like a statement; 0 if none."""
+    """Return where the next line begins that looks like a statement, after the end of the line at `at`; 0 if none."""
     while True:
         at = source.find(b"\n", at) + 1
         if not at or at == len(source):
@@ -82,7 +83,7 @@ def _find_statement(source: bytes, at: int) -> int:
 
 
 def _begins_statement(source: bytes, at: int) -> bool:
-    """Whether a decorator stands there, or a word that may begin a statement which has code."""
+    """Return whether there is a decorator, or a word that may begin a statement which has code."""
     first = source[at : at + 1]
     if first == b"@":
         return True
@@ -105,5 +106,5 @@ def _is_word(character: bytes) -> bool:
 
 
 def _is_outside_strings(source: bytes, start: int, cut: int) -> bool:
-    """Whether no string of several lines seems to go on over the cut: vain tries show the compiler's warnings twice."""
+    """Return whether no multi-line string seems to extend over the cut: a failed parse repeats compiler warnings."""
     return not any(source.count(quotes, start, cut) % 2 for quotes in (b'"""', b"'''"))

@@ -1,4 +1,4 @@
-"""How a source is identified and cut into lines: by its bytes, alike when measured and when resolved."""
+"""How a source is identified and split into lines: by its bytes, the same way when measured and when resolved."""
 
 from _md5 import md5  # type: ignore[import-not-found]
 
@@ -11,13 +11,13 @@ __all__ = ["digest_source", "keep_text", "read_kept_text", "read_source", "split
 
 
 def digest_source(source: bytes) -> bytes:
-    """Return the 16 bytes that stand for a source file's content. Not for security."""
+    """Return the 16 bytes that identify a source file's content. Not for security."""
     digest: bytes = md5(source, usedforsecurity=False).digest()
     return digest
 
 
 def read_source(path: str) -> bytes:
-    """Return the bytes of a source file, also of one inside a zip file. Raises OSError."""
+    """Return the bytes of a source file, which may be inside a zip file. Raises OSError."""
     try:
         return read_file(path)
     except NotADirectoryError:
@@ -33,9 +33,10 @@ def read_source(path: str) -> bytes:
 
 
 def keep_text(directory: str, text: "str | bytes") -> bytes | None:
-    """Keep a text that ran under a file's name and is not in the file, in the run directory; return its digest.
+    """Keep a text that ran under a file's name but is not the file's, in the run directory; return its digest.
 
-    None when it can't be kept, or its bytes would be read otherwise: a str with a comment that names an encoding.
+    Returns None if it can't be kept, or its bytes would be read differently: a str with a comment that names an
+    encoding.
     """
     source = text if isinstance(text, bytes) else text.encode("utf-8", "surrogatepass")
     if isinstance(text, str) and b"coding" in b"".join(source.split(b"\n", 2)[:2]):
@@ -49,7 +50,7 @@ def keep_text(directory: str, text: "str | bytes") -> bytes | None:
 
 
 def read_kept_text(directory: str, digest: bytes) -> bytes | None:
-    """Return a text that was kept in the run directory, None when it is not there."""
+    """Return a text that was kept in the run directory, None if it is not there."""
     path = _path_of_text(directory, digest)
     if not is_file(path):
         return None

@@ -1,4 +1,4 @@
-"""What the plan of probes asks about a statement by itself, or in its source."""
+"""What the probe plan needs to know about a single statement, or about its place in the source."""
 
 from _ast import (
     Assert,
@@ -58,7 +58,7 @@ JUMPS = (Return, Raise, Break, Continue)
 
 
 def last_visited(body: "list[stmt]") -> "Any":
-    """Return the statement whose position the compiler has after `body`, which may have no instructions."""
+    """Return the statement whose position the compiler has after `body`; it may have no instructions."""
     while True:
         node: Any = body[-1]
         kind = type(node)
@@ -75,9 +75,10 @@ def last_visited(body: "list[stmt]") -> "Any":
 
 
 class Source:
-    """The text of a module, and what its mode says of it.
+    """The text of a module, and what its mode says about it.
 
-    `lines` is the source in UTF-8, or with an equal width of what precedes a line's first word, split at line ends.
+    `lines` is the source, split at line ends; it is in UTF-8, or has the same number of bytes before each line's first
+    word.
     """
 
     __slots__ = ("_lines", "_runs_docstrings", "no_code", "with_branches")
@@ -89,7 +90,7 @@ class Source:
         self.no_code = no_code_in(mode)
 
     def is_on_header_line(self, body: list[stmt]) -> bool:
-        """Whether the body begins on the line of its header, as in `if x: y`."""
+        """Return whether the body begins on the line of its header, as in `if x: y`."""
         first = body[0]
         if first.lineno > len(self._lines):
             return False
@@ -99,13 +100,13 @@ class Source:
         return first.lineno > 1 and self._lines[first.lineno - 2].rstrip(b"\r").endswith(b"\\")
 
     def has_no_lines(self, body: list[stmt]) -> bool:
-        """Whether a function's body has no statement with a line."""
+        """Return whether a function's body has no statement with a line."""
         start = 1 if is_docstring(body[0]) and not self._runs_docstrings else 0
         return last_with_code(body[start:], self.no_code) is None
 
 
 def cannot_raise(node: "Any") -> bool:
-    """Whether the next statement is sure to be reached from `node`."""
+    """Return whether the next statement is sure to be reached from `node`."""
     kind = type(node)
     if kind is Pass:
         return True
@@ -142,12 +143,12 @@ def is_irrefutable(case: match_case) -> bool:
 
 
 def no_code_in(mode: int) -> tuple[type[stmt], ...]:
-    """Return the kinds of statements of which the compiler makes nothing in a mode of mode.py."""
+    """Return the kinds of statements that the compiler generates no code for in a mode of mode.py."""
     return (*_NO_CODE, Assert) if mode & NO_ASSERTS else _NO_CODE
 
 
 def last_with_code(body: list[stmt], no_code: tuple[type[stmt], ...], with_line: "Container[AST]" = ()) -> stmt | None:
-    """Return the last statement of another kind than `no_code`, or of those `with_line` all the same."""
+    """Return the last statement that is not of a kind in `no_code`, or is one of `with_line` anyway."""
     for node in reversed(body):
         if type(node) not in no_code or node in with_line:
             return node

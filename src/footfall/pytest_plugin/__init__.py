@@ -1,14 +1,14 @@
-"""The pytest plugin: options, and what each of them leads to.
+"""The pytest plugin: its options, and what each of them does.
 
-Loaded by every pytest in an environment that has footfall, so it imports little and does nothing unless it is asked
-or the process is measured:
+Every pytest in an environment with footfall loads it, so it imports little and does nothing unless it is asked to or
+the process is measured:
 
-- `pytest --footfall` (or pytest-cov's `--cov`, where that is not installed): start over under the supervisor
-  (restart.py); where pytest was called by another program, measure from here on (embedded.py).
-- In a measured process: tell the sampler which test runs, and the engine too when contexts are wanted (labels.py), and
+- `pytest --footfall` (or pytest-cov's `--cov`, if pytest-cov is not installed): start over under the supervisor
+  (restart.py); if another program called pytest, measure from here on (embedded.py).
+- In a measured process: tell the sampler which test runs, and the engine too if contexts are wanted (labels.py), and
   read the clocks around each phase of each test (phase_times.py).
 
-PYTEST_DONT_REWRITE: there are no assertions in here to explain.
+PYTEST_DONT_REWRITE: this package has no assertions to explain.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginMa
 def pytest_load_initial_conftests(
     early_config: pytest.Config,
 ) -> Generator[None, object, object]:
-    """Start over, measured, if that is asked for: before output is captured and the first conftest.py is imported."""
+    """Start over, measured, if requested: before output is captured and the first conftest.py is imported."""
     given = early_config.known_args_namespace
     is_first = not _open_sessions
     _open_sessions.append(early_config)
@@ -74,10 +74,10 @@ def _wants_measuring(config: pytest.Config, given: argparse.Namespace) -> bool:
 
 
 def _is_xdist_worker() -> bool:
-    """Return whether pytest-xdist runs this session as a worker on another machine; local ones are measured already.
+    """Return whether pytest-xdist runs this session as a worker on another machine; local workers are measured already.
 
-    Its measurement could not come back. The variable PYTEST_XDIST_WORKER does not tell: a pytest that a worker's test
-    starts inherits it. execnet runs a worker's code under a name of its own.
+    Its measurement could not be sent back. The variable PYTEST_XDIST_WORKER is no evidence: a pytest that a worker's
+    test starts inherits it. execnet runs a worker's code under a name of its own.
     """
     frame: FrameType | None = sys._getframe()
     while frame is not None and frame.f_globals.get("__name__") != "__channelexec__":
@@ -86,7 +86,7 @@ def _is_xdist_worker() -> bool:
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
-    """In a measured process, follow the tests. The controller of pytest-xdist runs none, and does not come here."""
+    """In a measured process, follow the tests. pytest-xdist's controller runs none, and does not call this."""
     config = session.config
     embedded = config.pluginmanager.getplugin("footfall_embedded")
     run_directory = os.environ.get(RUN_VARIABLE) if embedded is None else embedded.run_directory
@@ -102,7 +102,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_runtestloop(session: pytest.Session) -> Generator[None, object, object]:
-    """When the tests are over, see to it that plugins which read the data file find one."""
+    """When the tests are over, make sure that plugins which read the data file find one."""
     result = yield
     if SESSION_VARIABLE in os.environ and _open_sessions[:1] == [session.config]:
         from footfall.pytest_plugin import data_so_far
@@ -113,7 +113,7 @@ def pytest_runtestloop(session: pytest.Session) -> Generator[None, object, objec
 
 
 def pytest_report_header(config: pytest.Config) -> str | None:
-    """Say when the options can't do what they say."""
+    """Report options that can't have their effect."""
     if (
         options.is_measuring_asked(config.option)
         and _open_sessions[:1] == [config]

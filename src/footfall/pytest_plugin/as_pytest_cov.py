@@ -1,7 +1,7 @@
-"""The plugin name `pytest_cov`, for `-p pytest_cov`, `required_plugins` and plugins that ask for it by name.
+"""The plugin name `pytest_cov`, for `-p pytest_cov`, `required_plugins` and plugins that refer to it by name.
 
-An entry point of that name, so pytest finds it where pytest-cov is not installed. Where that is installed, this makes
-way for it, whichever of the two pytest came upon first.
+There is an entry point of that name, so pytest finds it if pytest-cov is not installed. If pytest-cov is installed,
+this gives way to it, whichever of the two pytest found first.
 
 PYTEST_DONT_REWRITE
 """
@@ -21,11 +21,11 @@ __all__: list[str] = []
 
 _NAME: Final = "pytest_cov"
 _DISTRIBUTION: Final = "pytest-cov"
-_VERSION: Final = "7.1.0"  # whose options these are
+_VERSION: Final = "7.1.0"  # the version whose options these are
 
 
 class _StandIn(importlib.metadata.Distribution):
-    """What pytest asks of a plugin's distribution: its name and version."""
+    """What pytest needs from a plugin's distribution: its name and version."""
 
     def read_text(self, filename: str) -> str | None:
         return f"Name: {_DISTRIBUTION}\nVersion: {_VERSION}\n" if filename == "METADATA" else None
@@ -35,7 +35,7 @@ class _StandIn(importlib.metadata.Distribution):
 
 
 def pytest_addoption(pluginmanager: pytest.PytestPluginManager) -> None:
-    """Make way for pytest-cov, or see to it that footfall's plugin, which adds its options, is loaded."""
+    """Give way to pytest-cov, or make sure that footfall's plugin, which adds its options, is loaded."""
     if importlib.util.find_spec(_NAME) is not None:
         _make_way(pluginmanager)
         return
@@ -51,7 +51,7 @@ def _make_way(pluginmanager: pytest.PytestPluginManager) -> None:
     try:
         distribution = importlib.metadata.distribution(_DISTRIBUTION)
     except importlib.metadata.PackageNotFoundError:
-        return  # a module of that name, which nobody registered
+        return  # a module of that name that nobody registered
     (entry,) = distribution.entry_points.select(group="pytest11", name=_NAME)
     plugin = entry.load()
     pluginmanager.register(plugin, name=_NAME)
@@ -61,4 +61,4 @@ def _make_way(pluginmanager: pytest.PytestPluginManager) -> None:
 def _add_distribution(
     pluginmanager: pytest.PytestPluginManager, plugin: object, distribution: importlib.metadata.Distribution
 ) -> None:
-    pluginmanager._plugin_distinfo.append((plugin, distribution))  # pluggy's, which has no other way to add one
+    pluginmanager._plugin_distinfo.append((plugin, distribution))  # pluggy's list; there is no other way to add one

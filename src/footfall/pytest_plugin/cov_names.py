@@ -1,6 +1,6 @@
-"""pytest-cov's options, marker and fixtures, so that its command lines go on working where it is not installed.
+"""pytest-cov's options, marker and fixtures, so that its command lines still work if it is not installed.
 
-Registered by the plugin only then. Names, values and sentences are pytest-cov 7's.
+The plugin registers this only then. Names, values and sentences are those of pytest-cov 7.
 
 PYTEST_DONT_REWRITE
 """
@@ -132,10 +132,10 @@ def _parse_context(text: str) -> str:
 
 
 def make_cov_request(given: argparse.Namespace) -> PytestRequest:
-    """Say in our words what pytest-cov's options ask for."""
+    """Translate pytest-cov's options to our request."""
     from footfall.session.pytest_request import PytestRequest
 
-    # --cov without a value leaves the sources to the configuration, whatever else is given
+    # --cov without a value takes the sources from the configuration, whatever else is given
     source = None if True in given.cov_source else list(given.cov_source)
     return PytestRequest(
         is_like_pytest_cov=True,
@@ -151,7 +151,7 @@ def make_cov_request(given: argparse.Namespace) -> PytestRequest:
 
 
 def pytest_load_initial_conftests(early_config: pytest.Config, args: Sequence[str]) -> None:
-    """Note an option for measuring that comes after --no-cov, which has the last word all the same."""
+    """Note a measuring option after --no-cov, which still has the last word."""
     texts = [str(each) for each in args]
     if "--no-cov" in texts:
         after = texts[texts.index("--no-cov") + 1 :]
@@ -162,12 +162,12 @@ _is_contradicted = pytest.StashKey[bool]()
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Make the marker known."""
+    """Register the marker."""
     config.addinivalue_line("markers", "no_cover: disable coverage for this test.")
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    """Remind of --no-cov."""
+    """Remind the user of --no-cov."""
     if config.stash.get(_is_contradicted, False):
         message = "Coverage disabled via --no-cov switch!"
         terminalreporter.write_sep("=", "tests coverage")

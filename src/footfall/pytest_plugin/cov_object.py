@@ -1,4 +1,4 @@
-"""What pytest-cov's fixture `cov` gives where coverage.py is installed: an object of its class that measures nothing.
+"""What pytest-cov's fixture `cov` returns if coverage.py is installed: an object of its class that measures nothing.
 
 PYTEST_DONT_REWRITE
 """
@@ -14,15 +14,15 @@ __all__ = ["make_cov_object"]
 
 
 def make_cov_object(config_file: str) -> object | None:
-    """Return an instance of a `coverage.Coverage` whose measuring is footfall's; None without coverage.py."""
+    """Return an instance of a `coverage.Coverage` subclass for which footfall measures; None without coverage.py."""
     if importlib.util.find_spec("coverage") is None:
         return None
     import coverage
 
-    base: Any = coverage.Coverage  # has no annotations of use where it is not installed
+    base: Any = coverage.Coverage  # has no useful annotations if it is not installed
 
     class MeasuredByFootfall(base):  # type: ignore[misc]
-        """Configuration and reports are coverage.py's; footfall goes on measuring, whatever is called."""
+        """Configuration and reports are coverage.py's; footfall keeps measuring, whatever is called."""
 
         def start(self) -> None: ...
 

@@ -1,6 +1,6 @@
 """The data file before pytest ends, for plugins whose last hooks read it: pytest-cov has written it by then.
 
-Written only where one of them does, since it takes a process of its own; the supervisor writes it again at the end.
+Written only if there is such a plugin, because it takes another process; the supervisor writes it again at the end.
 
 PYTEST_DONT_REWRITE
 """
@@ -33,12 +33,12 @@ def is_supervised_session() -> bool:
 
 
 def write_where_read(config: pytest.Config) -> None:
-    """Have the data file written if a plugin's last hook is in a file that tells of coverage.py's data."""
+    """Write the data file if a plugin's last hook is in a source file that mentions coverage.py's data."""
     if not any(_reads_data(path) for path in set(_files_of_last_hooks(config))):
         return
     _, _, request = os.environ[SESSION_VARIABLE].partition(" ")
     command = [sys.executable, "-P", "-m", "footfall", "pytest-data", request, os.environ[RUN_VARIABLE]]
-    # what it can't do, and says why, the supervisor will tell of at the end
+    # if it fails, the supervisor reports the same reason at the end
     subprocess.run(command, env={**os.environ, RUN_VARIABLE: ""}, stdin=subprocess.DEVNULL, capture_output=True)
 
 

@@ -21,14 +21,14 @@ __all__ = ["EmbeddedSession"]
 
 
 class EmbeddedSession:
-    """Measures from its making to the end of the tests; coverage only, with lines of earlier imports inferred."""
+    """Measures from its creation to the end of the tests; coverage only, with lines of earlier imports inferred."""
 
     def __init__(self, request: PytestRequest) -> None:
-        """Raises pytest.UsageError when that can't be."""
+        """Start measuring. Raises pytest.UsageError if that is impossible."""
         from footfall.api.measuring import start_configured
         from footfall.record.data.data_file import check_replaceable, move_data_file
 
-        # the summary tells of time, which a late start does not measure
+        # the summary shows times, which a late start does not measure
         reports = [("term", None) if kind == "summary" else (kind, where) for kind, where in request.reports]
         self._request = replace(request, reports=reports)
         self._directory = os.getcwd()
@@ -44,7 +44,7 @@ class EmbeddedSession:
         self._is_measuring = True
         if request.is_added:
             return
-        try:  # whatever comes to pass, an earlier session's is not taken for this one's
+        try:  # whatever happens, an earlier session's data is not taken for this one's
             move_data_file(self._data_file, self._run.earlier_data)
         except FootfallError as error:
             self.end()
@@ -57,7 +57,7 @@ class EmbeddedSession:
         from footfall.cli.reports.session_reports import came_to_nothing, make_session_reports, wants_reports
 
         if came_to_nothing(int(exitstatus), self._run):
-            return  # as where it does not come here
+            return  # as if this hook were not called
         self._is_measuring = False
         try:
             data_file = stop_configured(
@@ -81,7 +81,7 @@ class EmbeddedSession:
             terminalreporter.write("\n" + plain_text(self._reports.lines))
 
     def end(self) -> None:
-        """Stop where the session never came to its end (a wrong command line), and leave what was there."""
+        """Stop if the session never finished (a wrong command line), and remove what was made."""
         if not self._is_measuring:
             return
         from footfall.api.measuring import stop_recording

@@ -1,6 +1,6 @@
-"""Telling the measurement which test runs: the sampler by the test, the engine by the test and its phase.
+"""Tells the measurement which test runs: the sampler by test, the engine by test and phase.
 
-Labels of phases are pytest-cov's ("nodeid|setup", "nodeid|run", "nodeid|teardown"), put at the same moments.
+Labels of phases are pytest-cov's ("nodeid|setup", "nodeid|run", "nodeid|teardown"), set at the same moments.
 
 PYTEST_DONT_REWRITE
 """
@@ -35,12 +35,12 @@ def register(config: pytest.Config, items: list[pytest.Item], has_contexts: bool
 
 
 def _is_uncovered(item: pytest.Item) -> bool:
-    """Return whether a test wants no coverage of its call: pytest-cov's marker or fixture."""
+    """Return whether a test wants no coverage of its call: by pytest-cov's marker or fixture."""
     return item.get_closest_marker("no_cover") is not None or "no_cover" in getattr(item, "fixturenames", ())
 
 
 class _SampleLabels:
-    """The profile by test. Plain hooks, one call for each end of a test."""
+    """The profile by test. Plain hooks, one call at each end of a test."""
 
     def pytest_runtest_logstart(self, nodeid: str) -> None:
         switch_samples(nodeid)
@@ -50,7 +50,7 @@ class _SampleLabels:
 
 
 class _Gaps:
-    """Leaves the calls of some tests out, and the processes that they start."""
+    """Leaves out the calls of some tests, and the processes that they start."""
 
     uncovered: set[pytest.Item]
     _run: str | None = None
@@ -68,7 +68,7 @@ class _Gaps:
 
 
 class _SampleLabelsWithGaps(_Gaps, _SampleLabels):
-    """The profile by test, where the calls of some tests are to be left out."""
+    """The profile by test, if the calls of some tests are to be left out."""
 
     def pytest_runtest_call(self, item: pytest.Item) -> None:
         if item in self.uncovered:
@@ -100,7 +100,7 @@ class _PhaseLabels:
 
 
 class _PhaseLabelsWithGaps(_Gaps, _PhaseLabels):
-    """The same, where the calls of some tests are to be left out."""
+    """The same, if the calls of some tests are to be left out."""
 
     def pytest_runtest_call(self, item: pytest.Item) -> None:
         if item in self.uncovered:

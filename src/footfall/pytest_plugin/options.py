@@ -1,4 +1,4 @@
-"""The plugin's own options, and what they and pytest-cov's ask for together.
+"""The plugin's own options, and the request that they and pytest-cov's make together.
 
 PYTEST_DONT_REWRITE
 """
@@ -23,19 +23,19 @@ __all__ = [
     "wants_contexts",
 ]
 
-# with these pytest runs no test
+# options with which pytest runs no test
 _ONLY_TELLS = ("help", "version", "collectonly", "markers", "showfixtures", "show_fixtures_per_test", "cacheshow")
 
 
 def add_options(parser: pytest.Parser) -> None:
-    """Add the group `footfall`."""
+    """Add the option group `footfall`."""
     group = parser.getgroup("footfall", "footfall: coverage and a profile of the tests, from one run")
     _add_choice_of_measuring(group)
     _add_results(group)
 
 
 def _add_choice_of_measuring(group: pytest.OptionGroup) -> None:
-    """Add whether and what to measure."""
+    """Add the options for whether and what to measure."""
     group.addoption(
         "--footfall",
         action="store_true",
@@ -80,7 +80,7 @@ def _add_choice_of_measuring(group: pytest.OptionGroup) -> None:
 
 
 def _add_results(group: pytest.OptionGroup) -> None:
-    """Add what becomes of the results."""
+    """Add the options for the results."""
     group.addoption(
         "--footfall-report",
         action="append",
@@ -122,22 +122,22 @@ def is_measuring_asked(given: argparse.Namespace) -> bool:
 
 
 def _is_cov_asked(given: argparse.Namespace) -> bool:
-    """pytest-cov's own options are its own business where it is installed."""
+    """Return whether pytest-cov's options count here: if pytest-cov is installed, it handles them itself."""
     return getattr(given, "footfall_cov_names", False) and bool(given.cov_source) and not given.no_cov
 
 
 def runs_tests(given: argparse.Namespace) -> bool:
-    """Return whether pytest will run tests, not only show something: that is nothing to measure."""
+    """Return whether pytest will run tests, not only show something, in which case there is nothing to measure."""
     return not any(getattr(given, name, False) for name in _ONLY_TELLS)
 
 
 def wants_contexts(given: argparse.Namespace) -> bool:
-    """Return whether each test is to have its own coverage context."""
+    """Return whether each test gets its own coverage context."""
     return given.footfall_context == "test" or (_is_cov_asked(given) and given.cov_context == "test")
 
 
 def make_request(given: argparse.Namespace) -> PytestRequest:
-    """Put together what is asked: pytest-cov's options, and then ours, which win."""
+    """Build the request: pytest-cov's options first, then ours, which take precedence."""
     from footfall.session.pytest_request import PytestRequest
 
     if _is_cov_asked(given):

@@ -1,7 +1,7 @@
-"""What each phase of each test takes, read off the clocks: the wall clock and the CPU clock of the thread that runs it.
+"""How long each phase of each test takes: by the wall clock and the CPU clock of the thread that runs it.
 
-The wrappers are those next to the phase itself, so what other plugins do around it is not in its time. A process
-appends to a file of its own in the run directory (docs/formats.md), one write for each test;
+The hook wrappers are those closest to the phase itself, so its time does not include what other plugins do around it. A
+process appends to a file of its own in the run directory (docs/formats.md), one write for each test;
 `record/run/phase_times.py` reads it.
 
 PYTEST_DONT_REWRITE
@@ -37,7 +37,7 @@ class _PhaseTimes:
         self._pid = 0
         self._fd = -1
         self._lines: list[bytes] = []
-        # Kept here, where nothing that replaces the clocks in modules (freezegun) finds them.
+        # Kept here, where tools that replace the clocks in modules (freezegun) do not find them.
         self._read_wall: Callable[[], int] = time.perf_counter_ns
         self._read_cpu: Callable[[], int] = time.thread_time_ns
         self._write: Callable[[int, bytes], int] = os.write
@@ -64,7 +64,7 @@ class _PhaseTimes:
         self._write_lines()
 
     def pytest_sessionfinish(self) -> None:
-        """Write what a session that was ended in the middle of a test has left."""
+        """Write what is left when a session ended in the middle of a test."""
         self._write_lines()
 
     def _add(self, item: pytest.Item, phase: str, wall: int, cpu: int) -> None:
@@ -77,13 +77,13 @@ class _PhaseTimes:
         lines = b"".join(self._lines)
         self._lines.clear()
         if not lines:
-            return  # no test was begun: then there is no file either
+            return  # no test began: then there is no file either
         try:
-            if self._pid != os.getpid():  # or in a child that goes on with the test (pytest-forked)
+            if self._pid != os.getpid():  # or in a child that continues the test (pytest-forked)
                 self._open()
             if self._fd >= 0:
                 self._write(self._fd, lines)
-        except Exception as error:  # the disk is full, or the program has replaced what we use
+        except Exception as error:  # the disk is full, or the program has replaced something that we use
             self._fd = -1
             report("test-times-lost", f"the times of tests can't be kept: {error!r}.", "Those of samples are shown.")
 

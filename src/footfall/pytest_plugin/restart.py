@@ -1,6 +1,6 @@
 """Starting over: the running pytest becomes `footfall pytest-session`, which runs the same command line, measured.
 
-Only so is everything measured: plugins and conftest.py, what they import, on PyPy, and the time from the start on.
+Only this measures everything: plugins and conftest.py, what they import, on PyPy too, and the time from the start on.
 
 PYTEST_DONT_REWRITE
 """
@@ -50,7 +50,7 @@ def start_over(request: PytestRequest) -> NoReturn:
     """Replace this process. Raises pytest.UsageError when the system refuses."""
     command = [
         sys.executable,
-        "-P",  # nothing in the current directory may stand in for the supervisor's modules
+        "-P",  # nothing in the current directory may replace the supervisor's modules
         "-m",
         "footfall",
         "pytest-session",
@@ -59,7 +59,7 @@ def start_over(request: PytestRequest) -> NoReturn:
         *sys.orig_argv[1:],
     ]
     environment = dict(os.environ)
-    environment.pop("PYTEST_VERSION", None)  # this pytest's own
+    environment.pop("PYTEST_VERSION", None)  # set by this pytest
     sys.stdout.flush()
     sys.stderr.flush()
     try:

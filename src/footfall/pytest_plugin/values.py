@@ -1,4 +1,4 @@
-"""Values that options of the plugin and of pytest-cov have in common.
+"""Option values that the plugin and pytest-cov have in common.
 
 PYTEST_DONT_REWRITE
 """

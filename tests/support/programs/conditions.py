@@ -1,7 +1,7 @@
 """Random programs that are full of conditions: operands in every place and shape, most of them with few outcomes.
 
-`generate_conditions(seed)` returns the same text for a seed. The programs end, never fail, and leave in `RESULT` what
-they computed. Used by the differential test of condition coverage.
+`generate_conditions(seed)` returns the same text for the same seed. The programs end, never fail, and store what they
+computed in `RESULT`. Used by the differential test of condition coverage.
 """
 
 import random
@@ -76,7 +76,7 @@ class _Maker:
         return f"same(({one}) and ({two}))"
 
     def quiet(self, depth: int) -> str:
-        """An expression without assignments, which comprehensions forbid in places; or the loop's own name."""
+        """Return an expression without assignments, which comprehensions forbid in places; or the loop's own name."""
         if self.chance.random() < 0.3:
             return "x"
         while ":=" in (found := self.expression(min(depth - 1, 1))):

@@ -1,4 +1,4 @@
-"""Expressions for random programs: all of whole-number value, on one line or several. Used by `programs`."""
+"""Expressions for random programs: all with integer values, on one line or several. Used by `programs`."""
 
 import random
 import sys
@@ -12,7 +12,7 @@ NAMES = ("a", "b", "c", "d")
 
 @dataclass(frozen=True)
 class Callee:
-    """A function that a program may call here; `cost` bounds the statements that a call runs."""
+    """A function that a program may call here; `cost` is an upper bound for the statements that a call runs."""
 
     name: str
     kind: str  # plain, generator, coroutine, async generator
@@ -49,7 +49,7 @@ class Scope:
 
 @dataclass
 class Expressions:
-    """Makes expressions from a seeded source of chance and keeps count of what a function's body may cost."""
+    """Makes expressions from a seeded random source and tracks what a function's body may cost."""
 
     chance: random.Random
     version: tuple[int, int] = sys.version_info[:2]
@@ -66,14 +66,14 @@ class Expressions:
         return f"{prefix}{self.n_names}"
 
     def afford(self, cost: int, limit: int = 1200) -> bool:
-        """Count `cost` against the function being written, if it still can bear it."""
+        """Add `cost` to that of the function being written and return True, unless that exceeds the limit."""
         if self.spent[-1] + cost > limit:
             return False
         self.spent[-1] += cost
         return True
 
     def expression(self, scope: Scope, depth: int = 2) -> str:
-        """Return an expression of whole-number value."""
+        """Return an expression with an integer value."""
         makers: list[Callable[[Scope, int], str]] = [self._simple]
         if depth > 0:
             makers += [
@@ -93,7 +93,7 @@ class Expressions:
         return self.chance.choice(makers)(scope, depth - 1)
 
     def condition(self, scope: Scope, depth: int = 2) -> str:
-        """Return an expression of unforeseeable truth (nearly always)."""
+        """Return an expression whose truth is (nearly always) unpredictable."""
         first = self.chance.choice(("pick(2)", "pick(3)", "not pick(2)", "pick(3) == 1", "a % 2", "1 < pick(5) < 4"))
         if depth <= 0 or self.often(0.5):
             return first
@@ -188,7 +188,7 @@ class Expressions:
         if callee.kind == "async generator":
             call = f"sum([v async for v in {callee.name}({argument})])"
         if not scope.can_raise:
-            # Only plain calls: nothing awaits in the function that catches.
+            # Only plain calls: there is no await in the function that catches.
             return f"attempt(lambda: {call})" if callee.kind in ("plain", "generator") else argument
         return call
 

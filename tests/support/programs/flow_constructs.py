@@ -1,6 +1,6 @@
 """Small programs, one for each way that control can flow; the differential tests run them under both engines.
 
-`CONSTRUCTS` maps a name that reads as a sentence to the program's text. `PRELUDE` comes first in each.
+`CONSTRUCTS` maps a name that reads as a sentence to the program's text. `PRELUDE` begins each of them.
 """
 
 from programs.optimized_constructs import OPTIMIZED_BODIES

@@ -1,7 +1,7 @@
 """Random programs: every kind of statement, nested, in one-line and multi-line forms.
 
 `generate_program(seed)` always returns the same text for a seed and a version of Python. The program runs without
-arguments, ends by itself, prints nothing, never fails, and leaves in `RESULT` what it computed. Used by the comparison
+arguments, ends by itself, prints nothing, never fails, and stores what it computed in `RESULT`. Used by the comparison
 of the source analysis and by the differential tests that run them.
 """
 
@@ -90,9 +90,10 @@ _PRAGMAS = ("  # pragma: no cover", "  # pragma: no branch", "  # comment")
 def generate_program(
     seed: int, version: tuple[int, int] = sys.version_info[:2], jumps_in_finally: bool = True, rounds: int = 0
 ) -> str:
-    """Return a program; `jumps_in_finally` lets a finally clause jump out, which Python 3.14 warns of when it compiles.
+    """Return a program; `jumps_in_finally` allows jumps out of finally clauses, which Python 3.14's compiler warns
+    about.
 
-    With `rounds` all its functions are called so often once more, for compilers that wait until code is hot.
+    With `rounds`, all its functions are called that many more times, for compilers that wait until code is hot.
     """
     writer = _Writer(random.Random(seed), version, jumps_in_finally, rounds)
     return _PRELUDE.replace("{seed}", str(seed * 7919 + 17)) + "\n".join(writer.module()) + "\n"
@@ -163,7 +164,7 @@ class _Writer(Expressions):
     def _clause(self, header: str, scope: Scope, depth: int) -> Lines:
         """Return `header` with a suite, on the same line or below."""
         if self.often(0.3):
-            # coverage.py fails on a jump and more after it on the line of a `with`.
+            # coverage.py fails if a jump and more statements follow on the line of a `with`.
             length = 1 if "with " in header else self.chance.choice((1, 1, 2))
             statements = [self._one_liner(scope) for _ in range(length)]
             return [f"{header}: {'; '.join(statements)}"]
@@ -256,7 +257,7 @@ class _Writer(Expressions):
         target = f"({name}, _)" if source.startswith("zip") else name
         head = "for"
         if scope.is_async and self.often(0.5):
-            # The body must not leave: an abandoned generator ends at no known time on PyPy.
+            # The body must not leave the loop: when an abandoned generator ends is not known on PyPy.
             lines = [f"async for {name} in count_up({self.chance.randint(0, 3)}):", f"    note({name})"]
         else:
             lines = self._clause(f"{head} {target} in {source}", inner, depth)
@@ -412,5 +413,5 @@ class _Writer(Expressions):
 
 
 def _indent(lines: Lines) -> Lines:
-    """Indent statements. Their own further lines go along, but for those inside strings, where it does no harm."""
+    """Indent statements, including their continuation lines and lines inside strings, where it does no harm."""
     return ["    " + line.replace("\n", "\n    ") for line in lines]

@@ -1,4 +1,4 @@
-"""Programs in which code is hot, compiled by CPython's JIT where it is on, before a branch goes its rare way.
+"""Programs in which code is hot, compiled by CPython's JIT if it is on, before a branch takes its rare direction.
 
 Each has a name and its text; `N` times is enough for the compiler, and `RESULT` is what the program computed.
 """

@@ -1,4 +1,4 @@
-"""Bodies of functions for `flow_constructs`, with what Python leaves out under `-O` and `-OO`: asserts, `__debug__`, docstrings."""
+"""Function bodies for `flow_constructs`, with what `-O` and `-OO` drop: asserts, `__debug__`, docstrings."""
 
 __all__ = ["OPTIMIZED_BODIES"]
 

@@ -1,4 +1,4 @@
-"""A helper of the probe tests: instrument a program, run it in this process, and read what its probes say."""
+"""Functions for the probe tests: instrument a program, run it in this process, and read what its probes report."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Arcs = set[tuple[int, int]]
 
 
 class RecordingMark:
-    """Takes the mark's place and notes the numbers that it is compared with, or stored under."""
+    """Replaces the mark and records the numbers that it is compared with, or that something is stored under."""
 
     def __init__(self, n_probes: int) -> None:
         self.events = bytearray(n_probes)
@@ -41,7 +41,7 @@ class RecordingMark:
 
 
 def _numbers_of(constant: object) -> list[int]:
-    """Read what a mark is compared with: text on CPython, else a number or three."""
+    """Read what a mark is compared with: text on CPython, else one number or three."""
     if isinstance(constant, str):
         assert constant[0] == constant[-1] == "\0"
         return [int(number) for number in constant[1:-1].split()]
@@ -58,7 +58,10 @@ def instrument(source: str, filename: str, with_branches: bool = True) -> tuple[
 
 
 def run_with_probes(source: str, filename: str, with_branches: bool = True) -> tuple[set[int], Arcs]:
-    """Run the program and return the lines and arcs that its probes tell of. Its exceptions end it, no more."""
+    """Run the program and return the lines and arcs that its probes report.
+
+    An exception of the program only ends it.
+    """
     code, mark = armed(source, filename, with_branches)
     try:
         exec(code, {"__name__": "__main__", "__file__": filename})

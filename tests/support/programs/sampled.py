@@ -1,4 +1,7 @@
-"""Programs whose stacks are hard to read right, for both ways of sampling. `until(seconds)` is put before them."""
+"""Programs whose stacks are hard to read correctly, for both ways of sampling.
+
+`until(seconds)` is prepended to them.
+"""
 
 PROGRAMS = {
     "deep recursion across chunks": """

@@ -1,4 +1,4 @@
-"""What begins and ends blocks, in C where there is the C core."""
+"""The types that begin and end blocks, in C with the C core."""
 
 from footfall.tier import HAS_CORE
 

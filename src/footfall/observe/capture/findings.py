@@ -1,6 +1,6 @@
 """What the blocks of one series found, by probes or the trace function: places in order, and what each of them adds.
 
-Places are appended as the program reaches them; lines and branches are made of them when they are asked for.
+Places are appended as the program reaches them; they are translated to lines and branches on request.
 """
 
 from footfall.own_builtins import keep_builtins
@@ -14,7 +14,9 @@ if TYPE_CHECKING:
 
     Arc = tuple[int, int]
     Places = list[tuple[Any, ...]]
-    """(path, arc) from the trace function; (what stands for a module's probes, number of one); monitoring.Series's."""
+    """(path, arc) from the trace function; (object for a module's probes, number of one); or those of
+    monitoring.Series.
+    """
     Found = tuple[str, frozenset[int], frozenset[Arc]]
     """A path, lines and branches: first lines of statements, and pairs of them."""
     Translate = Callable[[tuple[Any, ...]], Found | None]
@@ -23,20 +25,20 @@ __all__ = ["Findings"]
 
 
 class Findings:
-    """The places of one series. `translate` tells what a place means, None where that is not in the scope."""
+    """The places of one series. `translate` returns what a place means, None if that is not in the scope."""
 
     def __init__(self, translate: "Translate", is_full: bool, places: "Places | None" = None) -> None:
         self.places: Places = [] if places is None else places
         self.is_full = is_full
         self._translate = translate
-        self._news: list[Found] = []  # of the first places, as many as were looked at
+        self._news: list[Found] = []  # what each of the first places adds, as far as they were looked at
         self._lines: dict[str, set[int]] = {}
         self._branches: dict[str, set[Arc]] = {}
 
     def found(self, start: int, end: int, kept: "Places | None") -> "list[Found]":
         """Return what a block found, in order; lines and branches may be empty.
 
-        `end` is negative while it is open; `kept` are its places where the series forgets them.
+        `end` is negative while it is open; `kept` are its places, if the series forgets them.
         """
         if self.is_full:
             places = self.places[start:] if kept is None else kept
@@ -44,7 +46,7 @@ class Findings:
         return self._news_of(start, len(self.places) if end < 0 else end)
 
     def _news_of(self, start: int, end: int) -> "list[Found]":
-        """Return what the places from `start` to before `end` add to all before each of them."""
+        """Return what the places from `start` up to `end` (exclusive) add to those before each of them."""
         while len(self._news) < end:
             found = self._translate(self.places[len(self._news)])
             self._news.append(_NOTHING if found is None else self._subtract(found))

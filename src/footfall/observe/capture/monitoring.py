@@ -1,8 +1,8 @@
 """What blocks newly execute, seen by a `sys.monitoring` tool of our own (CPython 3.12 and later).
 
-Each line and each direction of a branch is reported while a block is open, once, and then disabled: code that was
-seen before runs at full speed. While no block is open nothing is disabled, so that what runs then is still new later.
-Called by footfall.api.capture. The tool is beside the one of a measured run, whose events and data it leaves alone.
+While a block is open, each line and each direction of a branch is reported once and then disabled: code that was seen
+before runs at full speed. While no block is open nothing is disabled, so what runs then is still new later. Called by
+footfall.api.capture. The tool is separate from that of a measured run, whose events and data it does not touch.
 """
 
 import sys
@@ -24,14 +24,14 @@ if TYPE_CHECKING:
 
 __all__ = ["OldCode", "Series"]
 
-# Those that others are known to ask for come last: 3 Hypothesis, 1 coverage, 0 debuggers; footfall itself takes 4.
+# Ids that other tools are known to use come last: 3 Hypothesis, 1 coverage, 0 debuggers; footfall itself takes 4.
 _TOOL_IDS = (5, 2, 4, 0, 1, 3)
 
 
 class Series:
-    """One tool and what it has seen. Raises RuntimeError when all tools are taken.
+    """One tool and what it has seen. Raises RuntimeError if all tools are taken.
 
-    `blocks.places` are, in order, (path, line), and directions of branches: (path, code, offset, destination).
+    `blocks.places` holds, in order, lines (path, line) and directions of branches (path, code, offset, destination).
     """
 
     tool_name = "footfall-capture"
@@ -45,29 +45,29 @@ class Series:
     def _prepare(self, scope: "Scope", is_full: bool, blocks: CaptureSeries) -> None:
         self._scope = scope
         self._is_full = is_full
-        self._codes: dict[int, tuple[CodeType, str]] = {}  # id -> an equal code object that came first, path
-        self._kept: dict[int, CodeType] = {}  # keeps the ids above from being used again
+        self._codes: dict[int, tuple[CodeType, str]] = {}  # id -> the first of equal code objects, path
+        self._kept: dict[int, CodeType] = {}  # keeps the ids above from being reused
         self._equal: dict[CodeType, CodeType] = {}
         self._lines: set[tuple[str, int]] = set()
         self._branches: set[tuple[int, int, int]] = set()
         self._directions: dict[tuple[int, int], int] = {}
-        self._sources: dict[int, _Sources] = {}  # by id of the code object
+        self._sources: dict[int, _Sources] = {}  # by the code object's id
         self.blocks = blocks
         self._places: list[Any] = blocks.places
         self._is_stopped = False
         self._tool_id = _take_tool(self.tool_name)
 
     def prepare(self, frame: "FrameType", thread: int) -> bool:
-        """Let a block begin where the series is not simple. No thread is traced."""
+        """Let a block begin if the series is not simple. No thread is traced."""
         if self._is_full:
             self.forget()
         return False
 
     def stop_tracing(self, thread: int) -> None:
-        """Nothing to do: see `prepare`."""
+        """Do nothing: see `prepare`."""
 
     def forget(self) -> None:
-        """See everything again."""
+        """See everything again, as if it were new."""
         self._lines.clear()
         self._branches.clear()
         self._directions.clear()
@@ -76,7 +76,7 @@ class Series:
         sys.monitoring.restart_events()
 
     def stop(self) -> None:
-        """See no more, and give the tool back."""
+        """Stop seeing anything, and free the tool."""
         self._is_stopped = True
         self.blocks.is_simple = False
         monitoring = sys.monitoring
@@ -91,16 +91,16 @@ class Series:
 
     @property
     def is_working(self) -> bool:
-        """Whether it was not stopped, and the tool is still ours."""
+        """Return whether it was not stopped and the tool is still ours."""
         return not self._is_stopped and sys.monitoring.get_tool(self._tool_id) == self.tool_name
 
     def _start(self) -> None:
-        """Watch what begins or goes on, and what runs."""
+        """Watch what begins or continues, and what is running."""
         events = sys.monitoring.events
         everywhere = {events.PY_START: self._on_start, events.PY_RESUME: self._on_start}
         self._register(everywhere)
         sys.monitoring.set_events(self._tool_id, sum(everywhere))
-        sys.monitoring.restart_events()  # what the tool's user before has disabled
+        sys.monitoring.restart_events()  # events that the tool id's previous user has disabled
         for running in sys._current_frames().values():
             frame: FrameType | None = running
             while frame is not None:
@@ -131,7 +131,7 @@ class Series:
             self._watch_code(code, path)
 
     def _watch_code(self, code: "CodeType", path: str) -> None:
-        if id(code) not in self._codes and any(code.co_code):  # extensions make some without
+        if id(code) not in self._codes and any(code.co_code):  # extensions make some without bytecode
             self._kept[id(code)] = code
             self._codes[id(code)] = (self._equal.setdefault(code, code), path)
             sys.monitoring.set_local_events(self._tool_id, code, self._local_events)
@@ -169,7 +169,7 @@ class Series:
         return found
 
     def _on_branch(self, code: "CodeType", offset: int, destination: int) -> object:
-        """Before 3.14 an event is for both directions: it is disabled when both were seen."""
+        """Handle a branch. Before 3.14 an event is for both directions: it is disabled when both were seen."""
         if not self.blocks.n_open:
             return None
         self._add(code, offset, destination)
@@ -187,12 +187,12 @@ class Series:
 
 
 class OldCode(Series):
-    """What a series on probes sees of code that runs, or a generator's that has begun, and so keeps having none.
+    """What a series on probes sees of running code without probes: in frames, and in generators that have begun.
 
-    `blocks` are the series'. Raises RuntimeError when all tools are taken.
+    `blocks` are the series'. Raises RuntimeError if all tools are taken.
     """
 
-    tool_name = "footfall-capture-old"  # it sees nothing of other code's probes
+    tool_name = "footfall-capture-old"  # it does not see the probes of other code
 
     def __init__(
         self, scope: "Scope", is_full: bool, blocks: CaptureSeries, codes: "Iterable[tuple[CodeType, str]]"
@@ -205,12 +205,15 @@ class OldCode(Series):
 
 
 _JUMP_LENGTH = 6
-"""From a conditional jump over its cache and NOT_TAKEN, in bytes; of a loop's FOR_ITER it is less."""
+"""Bytes from a conditional jump over its cache and NOT_TAKEN; less for a loop's FOR_ITER."""
 
 
 class _Sources:
-    """Where the branches of a code object are. An event says so too, but names the instruction at which the frame was
-    last, which is another one where CPython's JIT has left its compiled code, or others watch instructions."""
+    """Where the branches of a code object are.
+
+    An event says so too, but it names the instruction at which the frame was last; that is another one when CPython's
+    JIT has left its compiled code, or when others watch instructions.
+    """
 
     __slots__ = ("jumps", "left", "loops")
 

@@ -1,4 +1,4 @@
-"""What captures need of probes on CPython, in C. On PyPy: observe/pypy/captures.py, with the same names."""
+"""What captures need from probes on CPython, in C. On PyPy: observe/pypy/captures.py, with the same names."""
 
 from footfall import _core
 from footfall.own_builtins import keep_builtins
@@ -36,11 +36,11 @@ def arm(code: "CodeType") -> "CodeType":
 
 
 def exchange(code: "CodeType", inner: "CodeType", with_probes: "CodeType") -> bool:
-    """Let code that is running make functions of other code from now on. False where that can't be."""
+    """Make running code create functions with other code from now on. Return False if that is not possible."""
     _core.captures_exchange(code, inner, with_probes)
     return True
 
 
 def with_captures(code: "CodeType") -> "CodeType | None":
-    """Probes that record are seen by captures as they are: None."""
+    """Return None: captures see probes that record as they are."""
     return None

@@ -1,7 +1,7 @@
 """A series of blocks seen by probes (CPython 3.11 to 3.13, PyPy).
 
-Modules that are imported while there is a series are compiled with probes, functions that exist by then get them
-(recoding.py). What keeps code without probes is traced, in blocks of its own thread.
+Modules that are imported while there is a series are compiled with probes; functions that exist by then get them too
+(recoding.py). Code that stays without probes is traced, in blocks of its own thread.
 """
 
 import sys
@@ -42,21 +42,23 @@ __all__ = ["ProbeSeries", "UnusableError"]
 
 
 class UnusableError(Exception):
-    """There are as many series on probes as there may be, or another way is better."""
+    """All series numbers for probes are taken, or another way is better."""
 
 
 class ProbeSeries(TracedSeries):
-    """What one series sees of probes, and of what has none."""
+    """What one series sees by probes, and of code without them."""
 
     _all: "tuple[ProbeSeries, ...]" = ()
     _probes: "_CaptureProbes | None" = None
-    """Of the process; it stays when the series have ended."""
+    """The process's only one; it stays when the series have ended."""
 
     def __init__(self, scope: "Scope", meanings: "Meanings", is_full: bool, *, may_trace: bool) -> None:
-        """Raises UnusableError: without `may_trace` where code would have to be traced. But code in the scope that has
-        probes already is seen by no other way."""
+        """Raises UnusableError, without `may_trace` also if code would have to be traced.
+
+        But not if code in the scope has probes already, which can be seen in no other way.
+        """
         super().__init__(scope, meanings, is_full)
-        self._modules: dict[int, _Module] = {}  # by id of what stands for a module's probes
+        self._modules: dict[int, _Module] = {}  # by id of the object that stands for a module's probes
         self._always_traces = False
         self._old_code: OldCode | None = None
         number = backend.begin(self.findings.places, is_full)
@@ -91,7 +93,7 @@ class ProbeSeries(TracedSeries):
         self._look_whether_simple()
 
     def _watch_old_code(self, is_full: bool) -> None:
-        """Have what runs seen by events, where a tool is free: a trace function costs much more there."""
+        """Watch running code by events if a tool is free: a trace function costs much more there."""
         recoded = self._recoded
         try:
             self._old_code = OldCode(self._scope, is_full, self.blocks, recoded.old_code)
@@ -100,7 +102,7 @@ class ProbeSeries(TracedSeries):
         recoded.old_frames, recoded.old_generators = {}, []
 
     def stop(self) -> None:
-        """See no more."""
+        """Stop seeing anything."""
         super().stop()
         if self._old_code is not None:
             self._old_code.stop()
@@ -110,7 +112,7 @@ class ProbeSeries(TracedSeries):
             self.blocks.number = -1
 
     def note_module(self, events: "Any", header: str, filename: str) -> None:
-        """Have a module's probes seen, where it is in the scope."""
+        """Start seeing a module's probes, if it is in the scope."""
         read = read_header(header)
         path, is_known = self._scope.decide_before_run(filename)
         if path is None or read is None:
@@ -123,23 +125,23 @@ class ProbeSeries(TracedSeries):
             self._modules[id(events)] = _Module(events, filename, path, is_known, mode, digest)
 
     def trace_from_now_on(self, filename: str) -> None:
-        """Code of a file in the scope runs that has no probes."""
+        """Trace a file in the scope from now on: code of it runs that has no probes."""
         if self._scope.decide_before_run(filename)[0] is not None:
             self._always_traces = True
             self.blocks.is_simple = False
 
     def scope_has(self, filename: str, name: str | None) -> tuple[str | None, bool]:
-        """As `Scope.decide_before_run`, or `Scope.decide` by a name that is known."""
+        """As `Scope.decide_before_run`, or `Scope.decide` if the name is known."""
         if name is None:
             return self._scope.decide_before_run(filename)
         return self._scope.decide(filename, name), True
 
     def decide(self, filename: str, namespace: "Any") -> str | None:
-        """As the scope."""
+        """As in the scope."""
         return self._scope.decide(filename, namespace=namespace)
 
     def _look_whether_simple(self) -> None:
-        """Blocks are simple where nothing is to be traced or forgotten."""
+        """Decide whether blocks are simple: nothing needs to be traced or forgotten."""
         recoded = self._recoded
         has_old = recoded.old_generators or recoded.old_frames
         self.blocks.is_simple = not (self.findings.is_full or self._always_traces or has_old)
@@ -148,7 +150,7 @@ class ProbeSeries(TracedSeries):
         return self._always_traces or self._runs_old_code()
 
     def _runs_old_code(self) -> bool:
-        """Whether code without probes may go on in this thread."""
+        """Return whether code without probes may continue in this thread."""
         recoded = self._recoded
         if recoded.old_generators:
             recoded.old_generators = [known for known in recoded.old_generators if is_alive(known())]
@@ -191,7 +193,7 @@ class _Module:
     __slots__ = ("digest", "filename", "events", "is_known", "mode", "path")
 
     def __init__(self, events: "Any", filename: str, path: str, is_known: bool, mode: int, digest: bytes) -> None:
-        self.events = events  # so that its id is no other's
+        self.events = events  # kept so that no other object gets its id
         self.filename = filename
         self.path = path
         self.is_known = is_known
@@ -200,7 +202,7 @@ class _Module:
 
 
 def _note_module(events: "Any", header: str, filename: str) -> None:
-    """A module has got probes that record, or that captures see."""
+    """Handle a module that has got probes that record, or that captures see."""
     for series in ProbeSeries._all:
         series.note_module(events, header, filename)
     probes = ProbeSeries._probes
@@ -231,18 +233,18 @@ class _AllScopes:
 
 
 class _CaptureProbes(Probes):
-    """The hooks on loading and compiling: texts are kept in memory, and what can't have probes is traced."""
+    """The hooks on loading and compiling: texts are kept in memory, and code that can't have probes is traced."""
 
     def __init__(self) -> None:
         self.texts: dict[bytes, bytes] = {}
-        """By digest: what ran, since a file may be another one by the time it is asked for."""
+        """By digest: the texts that ran, because a file may have changed by the time it is needed."""
         settings = Settings("")
         scope: Any = _AllScopes()
         super().__init__(settings, scope, lambda code, where: backend.arm(code), hooks.call_with_room, _Traced())
         if Probes.running is None:
             hooks.hook_compile(self)
             import_hooks.hook_imports(self, settings.cache_dir, hooks.unseen, hooks.look_alike)
-        else:  # the engine's hooks are there
+        else:  # the engine has installed its hooks
             Probes.running.captures = self
             self._compilations = Probes.running._compilations
 
@@ -256,7 +258,7 @@ class _CaptureProbes(Probes):
         return digest
 
     def keep_file_text(self, header: str, filename: str) -> None:
-        """Keep what a module's probes were made from, where that is the file."""
+        """Keep the text that a module's probes were made from, if it is the file's."""
         read = read_header(header)
         path = self._scope.decide_before_run(filename)[0]
         if read is None or path is None or read[2] in self.texts:
@@ -269,11 +271,11 @@ class _CaptureProbes(Probes):
             self.texts[read[2]] = source
 
     def say_of_traced(self, path: str) -> None:
-        """Say once of a file that its code can't have probes."""
+        """Report once for a file that its code can't have probes."""
         self._trace(path, path)
 
     def failed(self, path: str, error: BaseException) -> None:
-        """A module has no probes because of us."""
+        """Handle a module that has no probes because of us."""
         super().failed(path, error)
         self._traced.add(path, path)
 
@@ -285,7 +287,7 @@ class _Traced(TracedFiles):
         super().__init__(True)
 
     def add(self, filename: str, path: str) -> bool:
-        """Have all series trace what they have in scope of the file."""
+        """Make all series trace what they have in scope of the file."""
         self._paths[filename] = path
         for series in ProbeSeries._all:
             series.trace_from_now_on(filename)

@@ -1,7 +1,7 @@
 """Probes for what is loaded already: functions get the code of the same text with probes in it.
 
-Frames that are running, and generators that have begun, keep their code. Only code that the file's text gives, byte for
-byte, is exchanged.
+Frames that are running, and generators that have begun, keep their code. Code is exchanged only if the file's text
+gives the same code, byte for byte.
 """
 
 import gc
@@ -32,7 +32,7 @@ _CODE = type((lambda: None).__code__)
 
 
 def _generator_types() -> "dict[type, tuple[str, str]]":
-    """Where the frame and the code of each kind of generator are."""
+    """Return the attribute names of the frame and the code of each kind of generator."""
 
     async def coroutine() -> None:
         pass
@@ -52,8 +52,8 @@ def _generator_types() -> "dict[type, tuple[str, str]]":
 class Recoded:
     """What could not be exchanged.
 
-    `old_frames` (their code) and `old_generators` run code without probes, `old_code` is that of both with its path,
-    `left_out` are paths of files with code that is another than their text's, and `has_old_makers` tells that functions
+    `old_frames` (their code) and `old_generators` run code without probes, and `old_code` is the code of both with its
+    path. `left_out` are the paths of files whose code differs from their text's. `has_old_makers` tells that functions
     without probes may still be made.
     """
 
@@ -79,7 +79,7 @@ def add_probes(
 ) -> Recoded:
     """Exchange the code of all functions in the scope. `arm`, `exchange` and `with_captures` are the backend's.
 
-    With `all_or_none` nothing is exchanged where code that does not run can't have probes.
+    With `all_or_none`, nothing is exchanged if there is code that does not run and can't have probes.
     """
     done = Recoded()
     files: dict[str, _Counterparts | None] = {}
@@ -91,7 +91,7 @@ def add_probes(
         return files[filename]
 
     def with_probes(code: "CodeType", path: str) -> "CodeType | None":
-        """Return the counterpart of code; None where it has probes, or can't have any, which is noted."""
+        """Return the counterpart of code; None if it has probes, or can't have any, which is recorded."""
         found = counterparts(code, path)
         other = None if found is None else found.find(code)
         if other is None:
@@ -104,7 +104,7 @@ def add_probes(
         other = None if has_probes(code) else with_captures(code) or with_probes(code, path)
         if other is not None:
             exchanges.append((function, other, path))
-    inner_exchanges = []  # of functions that running code makes from now on
+    inner_exchanges = []  # for functions that running code makes from now on
     for code, path, generator in _find_running(scope):
         if has_probes(code):
             continue
@@ -129,7 +129,7 @@ def add_probes(
 
 
 def _give_code(exchanges: "list[tuple[Any, CodeType, str]]", done: Recoded) -> None:
-    """Give each function its other code; where that can't be, its path is noted."""
+    """Give each function its new code; if that fails, record its path."""
     for function, other, path in exchanges:
         try:
             function.__code__ = other
@@ -140,7 +140,7 @@ def _give_code(exchanges: "list[tuple[Any, CodeType, str]]", done: Recoded) -> N
 def _find_functions(scope: "Scope") -> "Iterator[tuple[Any, str]]":
     """Yield each function of the process whose file is in the scope, with the file's path."""
     for found in _all_objects():
-        if type(found) is _FUNCTION and type(found.__code__) is _CODE:  # PyPy's own have other code
+        if type(found) is _FUNCTION and type(found.__code__) is _CODE:  # PyPy's own functions have another type of code
             path = scope.decide(found.__code__.co_filename, namespace=found.__globals__)
             if path is not None:
                 yield found, path
@@ -149,13 +149,13 @@ def _find_functions(scope: "Scope") -> "Iterator[tuple[Any, str]]":
 def _all_objects() -> "list[Any]":
     """Return all objects that may be functions."""
     found: list[Any] = gc.get_objects()
-    if getattr(gc, "get_freeze_count", int)():  # those are not among them
+    if getattr(gc, "get_freeze_count", int)():  # frozen objects are not among them
         found += _reachable_objects()
     return found
 
 
 def _reachable_objects() -> "list[Any]":
-    """Return functions, and what may lead to more of them, that are reached from modules."""
+    """Return functions reachable from modules, and objects that may lead to more of them."""
     containers = (type(sys), type, dict, list, tuple, set, staticmethod, classmethod, property, _FUNCTION)
     seen: set[int] = set()
     todo: list[Any] = list(sys.modules.values())
@@ -191,7 +191,7 @@ def _find_running(scope: "Scope") -> "Iterator[tuple[CodeType, str, Any]]":
 
 
 def is_alive(generator: "Any") -> bool:
-    """Whether a generator, or None, may go on."""
+    """Return whether a generator, or None, may continue."""
     return any(getattr(generator, name, None) is not None for name in ("gi_frame", "cr_frame", "ag_frame"))
 
 
@@ -205,7 +205,7 @@ class _Counterparts:
         self._add(plain, probed)
 
     def find(self, code: "CodeType") -> "CodeType | None":
-        """Return the code with probes that does and reports the same, None where there is none."""
+        """Return the code with probes that does and reports the same, None if there is none."""
         for plain, probed in self._pairs.get((code.co_name, code.co_firstlineno), ()):
             if is_same_code(code, plain) and code.co_freevars == probed.co_freevars:
                 return probed
@@ -216,7 +216,7 @@ class _Counterparts:
         groups = _inner_by_place(probed)
         for place, codes in _inner_by_place(plain).items():
             others = groups.get(place, [])
-            if len(others) == len(codes):  # else it is not known which is which
+            if len(others) == len(codes):  # else it is not known which belongs to which
                 for code, other in zip(codes, others, strict=True):
                     self._add(code, other)
 
@@ -232,7 +232,7 @@ def _inner_by_place(code: "CodeType") -> "dict[tuple[str, int], list[CodeType]]"
 def _counterparts_of(
     filename: str, path: str, instrumenter: "Instrumenter", arm: "Callable[[CodeType], CodeType]"
 ) -> _Counterparts | None:
-    """Return the code of a file's text with and without probes; None where it has none."""
+    """Return the code of a file's text with and without probes; None if it has none."""
     try:
         source = read_source(path)
         with Silence():

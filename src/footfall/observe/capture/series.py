@@ -1,6 +1,6 @@
-"""A series of blocks where branches can't be had of `sys.monitoring`: all by the trace function, or by probes.
+"""A series of blocks where `sys.monitoring` has no branch events: seen by the trace function alone, or by probes.
 
-Called by footfall.api.capture, which lets one thread at a time in.
+Called by footfall.api.capture, which admits one thread at a time.
 """
 
 from footfall.observe.capture.blocks import CaptureSeries
@@ -24,12 +24,12 @@ if TYPE_CHECKING:
         """What the program's sources tell: footfall.api.capture_meanings."""
 
         def of_arc(self, path: str, start: int, end: int) -> tuple[frozenset[int], frozenset[Arc]]:
-            """Return lines and branches of a step from line to line; `start` may be `tracing.NO_LINE`."""
+            """Return the lines and branches of a step from line to line; `start` may be `tracing.NO_LINE`."""
 
         def of_probe(
             self, path: str, mode: int, digest: bytes, text: bytes | None, number: int
         ) -> tuple[frozenset[int], frozenset[Arc]]:
-            """Return those of one probe of a text; None stands for what is in the file."""
+            """Return those of one probe of a text; None means the text of the file."""
 
         def of_event(self, path: str, *what: Any) -> Found | None:
             """Return those of a place of `monitoring.Series`: a line, or a branch's code, offset and destination."""
@@ -39,7 +39,7 @@ __all__ = ["TracedSeries"]
 
 
 class TracedSeries:
-    """All that runs in the thread of an open block, by the trace function."""
+    """Everything that runs in the thread of an open block, seen by the trace function."""
 
     def __init__(self, scope: "Scope", meanings: "Meanings", is_full: bool) -> None:
         self._scope = scope
@@ -48,12 +48,13 @@ class TracedSeries:
         self._tracing = Tracing(scope, self.findings.places, self._is_seen_otherwise)
         self.blocks = CaptureSeries(self.findings.places, -1)
         self.is_working = True
-        """Until it is stopped."""
+        """True until it is stopped."""
 
     def prepare(self, frame: "FrameType", thread: int) -> bool:
-        """Let a block of the running thread, whose identity is `thread`, begin behind `frame`. True when it is traced.
+        """Let a block of the running thread (its identity is `thread`) begin behind `frame`. Return whether it is
+        traced.
 
-        Called where the series is not simple. Raises RuntimeError when another tool has the trace function.
+        Called if the series is not simple. Raises RuntimeError if another tool has the trace function.
         """
         if self.findings.is_full:
             self._forget()
@@ -67,7 +68,7 @@ class TracedSeries:
         self._tracing.close(thread)
 
     def stop(self) -> None:
-        """See no more."""
+        """Stop seeing anything."""
         self.is_working = False
         self.blocks.is_simple = False
         self._tracing.stop()

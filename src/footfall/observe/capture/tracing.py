@@ -1,7 +1,7 @@
-"""What blocks execute in code without probes (CPython 3.11 to 3.13, PyPy): by a trace function.
+"""What blocks execute in code without probes (CPython 3.11 to 3.13, PyPy), seen by a trace function.
 
-It is set in the thread that opens a block, while one is open there: other threads do not count. Every line that runs
-meanwhile in a file of the scope costs a call.
+It is set in the thread that opens a block, while a block is open there: other threads are not seen. Every line that
+runs meanwhile in a file of the scope costs a call.
 """
 
 import _thread
@@ -28,20 +28,20 @@ __all__ = ["NO_LINE", "Tracing"]
 
 _UNKNOWN = object()
 NO_LINE = 0
-"""Where an arc begins in a frame of which it is not known where it was."""
+"""The start of an arc in a frame whose previous line is not known."""
 _OURS = "footfall_capture_frame"
 _RUNNING = "running"
-"""An event of our own: the frame ran untraced."""
+"""An event of our own: the frame was running untraced."""
 
 
 class Tracing:
-    """What one series sees of files in its scope; it appends (path, arc) to `places`, once each.
+    """What one series sees of files in its scope; it appends each (path, arc) to `places` once.
 
-    `leaves_out` tells of code that is seen otherwise.
+    `leaves_out` tells which code is seen in another way.
     """
 
     _watching: "tuple[Tracing, ...]" = ()
-    """All that have a block open, for the trace function."""
+    """All series that have a block open, for the trace function."""
     _n_open: "dict[int, int]" = {}  # noqa: RUF012, the process's: open blocks by thread
 
     def __init__(self, scope: "Scope", places: "Places", leaves_out: "Callable[[CodeType], bool]") -> None:
@@ -49,12 +49,12 @@ class Tracing:
         self._places = places
         self._leaves_out = leaves_out
         self._files: dict[str, _File | None] = {}
-        self._threads: list[int] = []  # that have a block open, as often as they do
+        self._threads: list[int] = []  # the threads that have a block open, once for each open block
 
     def open(self, frame: "FrameType | None", thread: int) -> None:
-        """Begin a block in this thread; `frame` is the innermost one of the program.
+        """Begin a block in this thread; `frame` is the innermost frame of the program.
 
-        Raises RuntimeError when another tool traces the thread.
+        Raises RuntimeError if another tool traces the thread.
         """
         n_open = Tracing._n_open.get(thread, 0)
         if not n_open and sys.gettrace() not in (None, _trace):
@@ -81,18 +81,18 @@ class Tracing:
             sys.settrace(None)
 
     def stop(self) -> None:
-        """See no more."""
+        """Stop seeing anything."""
         for thread in list(self._threads):
             self.close(thread)
 
     def forget(self) -> None:
-        """See everything again."""
+        """See everything again, as if it were new."""
         for file in self._files.values():
             if file is not None:
                 file.arcs.clear()
 
     def file(self, code: "CodeType", namespace: "Namespace") -> "_File | None":
-        """What was seen of a file; None when this code of it is not seen here."""
+        """Return what was seen of a file; None if this code of it is not seen here."""
         found: Any = self._files.get(code.co_filename, _UNKNOWN)
         if found is _UNKNOWN:
             path = self._scope.decide(code.co_filename, namespace=namespace)
@@ -100,7 +100,7 @@ class Tracing:
         return None if found is None or self._leaves_out(code) else found
 
     def add(self, file: "_File", start: int, end: int) -> None:
-        """The program went from one line to another, or (end < 0) out of a code object."""
+        """Record that the program went from one line to another, or (end < 0) out of a code object."""
         if self._threads and (start, end) not in file.arcs:
             file.arcs.add((start, end))
             self._places.append((file.path, (start, end)))
@@ -121,17 +121,20 @@ def _trace(frame: "FrameType", event: str, arg: object) -> "Any":
     if event != "call" or not Tracing._watching:
         return None
     code = frame.f_code
-    if not code.co_consts:  # an extension's stand-in: all that the compiler makes has a constant
+    if not code.co_consts:  # an extension's stand-in: all code that the compiler makes has a constant
         return _pass_over
     return _trace_frame(frame, frame.f_lineno if _is_resumed(frame) else -code.co_firstlineno)
 
 
 def _pass_over(frame: "FrameType", event: str, arg: object) -> None:
-    """Trace a frame that is none of ours: Cython's line tracing calls what a frame is traced by, None too."""
+    """Trace a frame that is not ours: Cython's line tracing calls a frame's trace function, even if it is None."""
 
 
 def _trace_running(frame: "FrameType | None", *, is_first: bool) -> None:
-    """Trace what runs already in this thread. In its first block it is not known from where the next line comes."""
+    """Trace the frames that run already in this thread.
+
+    In its first block the line before the next one is not known.
+    """
     while frame is not None:
         local = frame.f_trace
         if getattr(local, "__name__", "") != _OURS:
@@ -177,11 +180,11 @@ def _trace_frame(frame: "FrameType", last: int) -> "Any":
 
 
 if sys.implementation.name == "cpython":
-    _RESUME = (lambda: None).__code__.co_code[:1]  # a function begins by it
+    _RESUME = (lambda: None).__code__.co_code[:1]  # the first instruction of a function
     _YIELD_TO_RESUME = 0 if YIELDS_STAND_AT_RESUME else 2
 
     def _is_resumed(frame: "FrameType") -> bool:
-        """Whether a frame that is called goes on: its RESUME says so by its argument."""
+        """Return whether a frame that is called continues: the argument of its RESUME says so."""
         at = frame.f_lasti
         return at >= 0 and frame.f_code.co_code[at + 1] != 0
 
@@ -199,7 +202,7 @@ else:
     _phantoms: "Callable[[CodeType], Any]" = PhantomLines().offsets
 
     def _is_resumed(frame: "FrameType") -> bool:
-        """Whether a frame that is called goes on."""
+        """Return whether a frame that is called continues."""
         return frame.f_lasti >= 0
 
     def _is_phantom(frame: "FrameType") -> bool:

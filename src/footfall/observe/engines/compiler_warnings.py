@@ -1,4 +1,4 @@
-"""Holding back the compiler's warnings where the program has had them already. Used by the probes engine."""
+"""Suppresses the compiler's warnings if the program has had them already. Used by the probes engine."""
 
 import sys
 
@@ -14,7 +14,7 @@ __all__ = ["Silence"]
 
 
 class Silence:
-    """Hold back the compiler's warnings, in C or through the warnings module."""
+    """Suppress the compiler's warnings, in C or through the warnings module."""
 
     def __enter__(self) -> None:
         import _warnings

@@ -1,4 +1,4 @@
-"""The probes engine's ties to CPython, which are in C: arming, `compile`, the main script."""
+"""The probes engine's hooks into CPython, which are in C: arming, `compile`, the main script."""
 
 import builtins
 import marshal
@@ -25,7 +25,7 @@ unseen = _core.unseen
 
 
 def arm_function(settings: "Settings") -> "Arm":
-    """Return what lets the probes in code record, in place."""
+    """Return the function that makes the probes in code record, in place."""
 
     def arm(code: "CodeType", where: "Where") -> "CodeType":
         _core.probes_arm(code, where)
@@ -35,7 +35,7 @@ def arm_function(settings: "Settings") -> "Arm":
 
 
 def hook_compile(probes: "Probes") -> None:
-    """Put look-alikes in the place of `compile`, of what runs code, and of what loads copies of it."""
+    """Wrap `compile`, the functions that run code, and those that load copies of it."""
     builtins.compile, builtins.exec, builtins.eval = _core.probes_wrap(
         builtins.compile,
         probes.code_for_source,
@@ -48,7 +48,7 @@ def hook_compile(probes: "Probes") -> None:
 
 
 def hook_main(probes: "Probes") -> None:
-    """Swap the main script's code when the interpreter is about to run it.
+    """Replace the main script's code when the interpreter is about to run it.
 
     Modules, directories and zip files go through the import system.
     """

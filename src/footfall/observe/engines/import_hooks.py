@@ -2,7 +2,7 @@
 
 import os
 import sys
-from sys import _getframe  # as it is now: the program may put another there
+from sys import _getframe  # as it is now: the program may replace it
 
 from footfall.files import absolute_path
 from footfall.observe.engines.loaders import PlainLoaders
@@ -33,8 +33,9 @@ def hook_imports(
 ) -> None:
     """Give the import system instrumented code for measured source files.
 
-    `unseen(function, *arguments)` calls while signals wait, and without a word to the program's trace and profile
-    functions. `look_alike(function, change, after)` wraps a function, with no frame of ours (`_core.children_wrap`).
+    `unseen(function, *arguments)` makes a call while signals are held back, invisible to the program's trace and
+    profile functions. `look_alike(function, change, after)` wraps a function without a frame of ours
+    (`_core.children_wrap`).
     """
     external = sys.modules["_frozen_importlib_external"]
     loader = external.SourceLoader
@@ -51,7 +52,7 @@ def hook_imports(
         return code, is_measured, runs_file_text
 
     def code_with_probes(args: "tuple[Any, ...]", named: "dict[str, Any]") -> "Any":
-        """Answer for `get_code(self, fullname)`, which the look-alike calls where this has no code for it."""
+        """Answer in place of `get_code(self, fullname)`, which the wrapper calls if this has no code for the module."""
         nonlocal waits_for_pytest
         if waits_for_pytest and _REWRITER in modules:
             waits_for_pytest = not _hook_rewriter(modules[_REWRITER], probes, cache_dir, unseen)
@@ -62,7 +63,7 @@ def hook_imports(
         except Exception as error:  # an audit hook of the program may forbid this
             pass_on(error)
             caller = ""
-        # Others than the import system (runpy) may run it under another name.
+        # Callers other than the import system (runpy) may run it under another name.
         name = fullname if caller in _IMPORTERS else None
         code, is_measured, runs_file_text = unseen(ask, loader, filename, name)
         if code is not None:
@@ -85,10 +86,10 @@ def hook_imports(
 
 
 def _pose_as(function: "Callable[..., object]", original: "Callable[..., object]") -> None:
-    """Make a wrapper look like the original, its frame too: tracebacks leave the import system's frames out."""
+    """Make a wrapper look like the original, its frame too: tracebacks omit the frames of the import system."""
     code = getattr(original, "__code__", None)
     if code is None:
-        return  # another tool has put something else there
+        return  # another tool has replaced it
     function.__code__ = function.__code__.replace(
         co_filename=code.co_filename,
         co_name=code.co_name,
@@ -107,7 +108,10 @@ def _hook_rewriter(
     cache_dir: str,
     unseen: "Callable[..., Any]",
 ) -> bool:
-    """Instrument test modules before pytest rewrites their asserts. False while it is still being imported."""
+    """Instrument test modules before pytest rewrites their asserts.
+
+    Return False while the rewriter is being imported.
+    """
     if getattr(getattr(rewriter, "__spec__", None), "_initializing", False):
         return False
     original = getattr(rewriter, "rewrite_asserts", None)
@@ -125,17 +129,18 @@ def _hook_rewriter(
 
     mode = "b" if probes.with_branches else "l"
     rewriter.rewrite_asserts = rewrite_asserts
-    # pytest's own tail tells -O from none, but not -OO from -O.
+    # pytest's own tail distinguishes -O from no option, but not -OO from -O.
     rewriter.PYC_TAIL = f"-footfall{code_state()}{mode}{sys.flags.optimize}{tail}"
     _move_cache(rewriter, cache_dir, path_of)
     return True
 
 
 def _path_finder(rewriter: "Any", probes: "Probes", unseen: "Callable[..., Any]") -> "Callable[[object], str | None]":
-    """Return what tells whether a file that is rewritten is measured, by the name of the module it is loaded as.
+    """Return a function that gives the path of a file that is being rewritten if it is measured, by its module name.
 
-    That name is known when the module is made, which leaves no frame of ours on the stack when the module runs. In a
-    pytest without that step all that may be measured is instrumented; whether it is, its first probe asks.
+    That name is known when the module is created; looking then leaves no frame of ours on the stack when the module
+    runs. In a pytest without that step, everything that may be measured is instrumented; its first probe then checks
+    whether it is.
     """
     names: dict[str, str] = {}
     hook = getattr(rewriter, "AssertionRewritingHook", None)
@@ -161,7 +166,7 @@ def _path_finder(rewriter: "Any", probes: "Probes", unseen: "Callable[..., Any]"
 def _move_cache(rewriter: "Any", cache_dir: str, path_of: "Callable[[object], str | None]") -> None:
     """Keep pytest's instrumented bytecode beside ours, or nowhere; never in the user's __pycache__.
 
-    What is not measured is kept in another place: a later run that measures it must not take it for instrumented.
+    Bytecode that is not measured goes to another place: a later run that measures it must not take it for instrumented.
     """
     original = getattr(rewriter, "get_cache_dir", None)
     if original is None:

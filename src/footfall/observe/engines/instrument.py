@@ -1,6 +1,6 @@
-"""Source to instrumented code, from the cache where it is known. Called by the hooks on loading and compiling.
+"""Source to instrumented code, from the cache if it is there. Called by the hooks on loading and compiling.
 
-A process loads it, and with it the probe compiler, when it meets the first file that is measured (probe_compiler.py).
+A process loads this module, and with it the probe compiler, when it meets the first measured file (probe_compiler.py).
 """
 
 import gc
@@ -23,7 +23,7 @@ from footfall.pythons import HAS_LINES_OF_NOTHING, HAS_PHANTOMS_BEHIND_EXCEPT_ST
 
 keep_builtins(globals())
 
-# What `find_phantom_lines` needs of some compilers: with all else, since later nothing is to be imported.
+# What `find_phantom_lines` needs for some compilers; imported with the rest, since nothing may be imported later.
 if HAS_LINES_OF_NOTHING:
     from footfall.probes import lines_of_nothing  # noqa: F401
 if HAS_PHANTOMS_BEHIND_EXCEPT_STAR:
@@ -40,12 +40,14 @@ __all__ = ["Instrumenter"]
 
 _ONLY_AST = 0x400
 _SAFE_DEPTH = 15
-"""Of blocks in blocks: so many, and what probes add, are compiled by any version. CPython and PyPy allow 20."""
+"""Nesting depth of blocks: any version compiles this many plus what probes add. CPython and PyPy allow 20."""
 _MAX_WHOLE_BYTES = 2_000_000
-"""Of source: its tree takes some 500 MB. In pieces compiling takes a quarter of the memory, and a third more time."""
-_COMPILES_IN_PIECES = sys.implementation.name == "cpython"  # where a function's code is known to be the same then
+"""Size of source whose tree takes some 500 MB. Compiling in pieces takes a quarter of the memory, and a third more
+time.
+"""
+_COMPILES_IN_PIECES = sys.implementation.name == "cpython"  # where a function's code comes out the same
 _LEFT_ALONE = "PYTEST_DONT_REWRITE"
-"""In a module's docstring it keeps pytest from rewriting asserts."""
+"""In a module's docstring, this keeps pytest from rewriting asserts."""
 
 
 class Instrumenter:
@@ -54,10 +56,10 @@ class Instrumenter:
     def __init__(
         self, cache_dir: str, with_branches: bool, call_with_room: "Callable[[Callable[[], CodeType]], CodeType]"
     ) -> None:
-        """`call_with_room` calls a function where it may recurse further than here."""
+        """`call_with_room` calls a function with more room for recursion than there is here."""
         self.with_branches = with_branches
         self._call_with_room = call_with_room
-        # All else that the mode tells follows from the interpreter and its optimization, which keep entries apart too.
+        # The rest of the mode follows from the interpreter and its optimization level, which separate entries too.
         self._cache = ProbeCache(cache_dir, BRANCHES if with_branches else 0)
         self._extra_lines: int | None = None
 
@@ -79,15 +81,17 @@ class Instrumenter:
     ) -> "CodeType":
         """Return the instrumented code of source text, unarmed.
 
-        `digest` is that of the file which holds the text; `flags` are the future features' and the like.
+        `digest` is that of the file that contains the text; `flags` are those of the future features and the like.
         """
-        # The tree is garbage at the end, but not before: collections would only walk it, and the program's heap.
+        # The tree becomes garbage at the end, but not before: a collection would only traverse it, and the program's
+        # heap.
         was_enabled = gc.isenabled()
         gc.disable()
         try:
             return self._compile(source, filename, digest, flags, optimize)
         except (RecursionError, MemoryError):
-            # The trip through a tree recurses more often than plain compilation, and we have frames of our own.
+            # Compiling by way of a tree recurses more often than plain compilation, and our own frames are on the stack
+            # too.
             _check_that_it_compiles(source, filename, flags, optimize)
             with Silence():
                 return self._call_with_room(lambda: self._compile(source, filename, digest, flags, optimize))
@@ -108,7 +112,7 @@ class Instrumenter:
             try:
                 return _compile_in_pieces(data, mode, digest, parse, make)
             except SyntaxError:
-                pass  # the whole tells more of it
+                pass  # compiling the whole reports more about it
         tree = parse(source)
         self.instrument(tree, data, digest, mode)
         try:
@@ -120,18 +124,18 @@ class Instrumenter:
                     make(tree)
                 except SyntaxError:
                     raise NoRoomForProbesError(str(error)) from None
-            raise  # a warning that the program has made an error
+            raise  # a warning that the program has turned into an error
 
     def _mode(self, optimize: int = -1, keeps_asserts: bool = False) -> int:
-        """Return the mode of what is compiled now. A process whose code all comes from the cache asks for none."""
+        """Return the mode of what is compiled now. A process whose code all comes from the cache never needs it."""
         if self._extra_lines is None:
             self._extra_lines = extra_lines_here()
         return mode_here(self.with_branches, optimize, keeps_asserts, self._extra_lines)
 
     def instrument_for_pytest(self, tree: "Module", source: bytes) -> None:
-        """Insert probes into the tree of a module whose asserts pytest is about to make other statements.
+        """Insert probes into the tree of a module whose asserts pytest is about to rewrite.
 
-        Raises NoRoomForProbesError where the result can't be compiled; the tree is then as it was.
+        Raises NoRoomForProbesError if the result can't be compiled; the tree is then as it was.
         """
         first = tree.body[0] if tree.body else None
         is_left_alone = is_docstring(first) and _LEFT_ALONE in first.value.value  # type: ignore[union-attr]
@@ -141,7 +145,7 @@ class Instrumenter:
             _check_room(tree, source)
 
     def instrument(self, tree: "Module", source: bytes, digest: bytes, mode: int) -> None:
-        """Insert probes into the tree of `source`, in place; `mode` is that in which it will be compiled."""
+        """Insert probes into the tree of `source`, in place; `mode` is the one in which it will be compiled."""
         insert_probes(tree, split_lines(source), mode, digest, find_phantom_lines(tree, mode))
 
 
@@ -152,7 +156,7 @@ def _compile_in_pieces(
     parse: "Callable[[bytes], Module]",
     compile_tree: "Callable[[Module], CodeType]",
 ) -> "CodeType":
-    """Return a large module's code with probes: of its tree, only headers of functions are held together."""
+    """Return a large module's code with probes; of its tree, only functions' headers are in memory together."""
 
     def find_pieces() -> "Iterator[tuple[Module, Mapping[AST, AST], bool]]":
         for tree, is_last in parse_in_pieces(source, parse):
@@ -175,7 +179,7 @@ def _compile_in_pieces(
 
 
 def _depth_at_most(source: bytes) -> int:
-    """Return no less than how deeply blocks are nested: each level has an indentation of its own."""
+    """Return an upper bound for how deeply blocks are nested: each level has an indentation of its own."""
     return len({len(line) - len(line.lstrip()) for line in source.splitlines()})
 
 
@@ -190,7 +194,7 @@ def _check_room(tree: "Module", source: bytes) -> None:
 
 
 def _check_that_it_compiles(source: "str | bytes", filename: str, flags: int, optimize: int) -> None:
-    """Raise SyntaxError for what the program itself can't compile here."""
+    """Raise SyntaxError for code that the program itself can't compile here."""
     try:
         compile_plainly(source, filename, "exec", flags, dont_inherit=True, optimize=optimize)
     except (RecursionError, MemoryError) as error:

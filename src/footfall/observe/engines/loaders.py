@@ -1,10 +1,10 @@
-"""What a module's loader runs where that is not simply the text of its file.
+"""What a module's loader runs, if that is not simply the text of its file.
 
-It translates what it reads, takes bytecode as it is, or makes code of its own.
+It may translate what it reads, take bytecode as it is, or make code of its own.
 
-The program must run the very code that it runs unmeasured. So the loader makes it, and code with probes takes its place
-only when the text that it was compiled from is known (seen while the loader had it compiled) and gives the same
-code again. Called by the probes engine's hooks.
+The program must run exactly the code that it runs unmeasured. So the loader makes that code, and code with probes
+replaces it only if the text it was compiled from is known (seen when the loader compiled it) and gives the same code
+again. Called by the probes engine's hooks.
 """
 
 import _imp
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     Text = tuple[str | bytes, int, int]
-    """Source, and the flags and level of optimization that it was compiled with."""
+    """Source, and the flags and optimization level that it was compiled with."""
 
 __all__ = ["Compilations", "PlainLoaders", "is_same_code"]
 
@@ -33,9 +33,9 @@ _IS_HASH_BASED, _CHECKS_SOURCE = 1, 2  # flags of a `.pyc` file (PEP 552)
 
 
 class PlainLoaders:
-    """Tells which loaders run the text of the file: those of the import system, with nothing of them replaced.
+    """Tells which loaders run the text of the file: those of the import system, with none of their functions replaced.
 
-    To be made when our look-alike of `compile` is in its place: what a program puts there instead is called by loaders.
+    Must be created when our wrapper of `compile` is in place: loaders call what a program replaces it with.
     """
 
     def __init__(self, external: "Any") -> None:
@@ -45,7 +45,7 @@ class PlainLoaders:
         self._own = loader.get_data, loader.path_stats, loader.source_to_code
 
     def runs_file_text(self, loader: "Any", filename: str) -> bool:
-        """Whether the loader compiles what is in the source file `filename`, or takes bytecode made of that."""
+        """Return whether the loader compiles the source file `filename`, or takes bytecode made from it."""
         kind = type(loader)
         try:
             is_plain = (kind.get_data, kind.path_stats, kind.source_to_code) == self._own
@@ -55,7 +55,7 @@ class PlainLoaders:
             return False
 
     def _takes_bytecode_unseen(self, filename: str) -> bool:
-        """Whether there is bytecode of the source file that is used without a look at that (PEP 552)."""
+        """Return whether the source file has bytecode that is used without checking the source (PEP 552)."""
         try:
             file = posix.open(self._external.cache_from_source(filename), posix.O_RDONLY)
         except (OSError, NotImplementedError):
@@ -72,7 +72,7 @@ class PlainLoaders:
 
 
 class Compilations:
-    """The texts that loaders have compiled meanwhile, by thread and file."""
+    """The texts that loaders are compiling at the moment, by thread and file."""
 
     def __init__(self) -> None:
         self._open: dict[int, list[tuple[str, list[Text]]]] = {}
@@ -84,14 +84,14 @@ class Compilations:
         return texts
 
     def end(self) -> None:
-        """Stop collecting what was begun last."""
+        """Stop collecting what the last `begin` started."""
         thread = get_ident()
         self._open[thread].pop()
         if not self._open[thread]:
             del self._open[thread]
 
     def note(self, filename: str, text: "Text") -> bool:
-        """Whether a loader compiles this text of the file: then its code must be plain, it may get into a `.pyc`."""
+        """Return whether a loader compiles this text: its code must then be plain, as it may go into a `.pyc`."""
         for name, texts in self._open.get(get_ident(), ()):
             if name == filename:
                 texts.append(text)
@@ -100,7 +100,7 @@ class Compilations:
 
 
 def is_same_code(first: "CodeType", second: "CodeType") -> bool:
-    """Whether both do the same in the same lines."""
+    """Return whether both do the same on the same lines."""
     if first != second or getattr(first, _LINES) != getattr(second, _LINES):
         return False
     kind = type(first)

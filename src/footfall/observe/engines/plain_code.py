@@ -1,4 +1,4 @@
-"""Compiling as it was before anything took the place of `compile`, and the error of text without room for probes."""
+"""The original `compile`, before anything replaced it, and the error for text that has no room for probes."""
 
 from footfall.own_builtins import keep_builtins
 

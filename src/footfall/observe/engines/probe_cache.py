@@ -1,7 +1,7 @@
 """Instrumented bytecode kept between runs, as `.pyc` files keep plain bytecode; never in the user's __pycache__.
 
-An entry is found by the source's path and believed only while the file's inode, size, mtime and ctime are
-those it was made from. Failing to read or write an entry is never an error: the module is instrumented anew.
+An entry is found by the source's path, and used only while the file's inode, size, mtime and ctime are those it was
+made from. Failing to read or write an entry is never an error: the module is instrumented anew.
 """
 
 import os
@@ -22,7 +22,7 @@ __all__ = ["ProbeCache", "code_state"]
 
 _MAGIC = b"ffprobe1"
 _SETTLED_NS = 100_000_000
-"""A file changed so recently might change again within one tick of its clock, unseen: not cached yet."""
+"""A file changed this recently might change again unnoticed within one tick of its clock: not cached yet."""
 
 
 class ProbeCache:
@@ -35,7 +35,7 @@ class ProbeCache:
         self._directory = f"{directory}/{tag}" if directory else ""
 
     def load(self, path: str) -> "CodeType | None":
-        """Return the instrumented, unarmed code of the file, if a current entry is there."""
+        """Return the instrumented, unarmed code of the file, if there is a current entry."""
         if not self._directory:
             return None
         try:
@@ -49,7 +49,7 @@ class ProbeCache:
             return None
 
     def key(self, path: str) -> bytes | None:
-        """Return what must still be true of the file when an entry is used; take it before reading the file."""
+        """Return the file state that must still hold when an entry is used; call it before reading the file."""
         return _state(path) if self._directory else None
 
     def store(self, path: str, key: bytes | None, code: "CodeType") -> None:
@@ -60,7 +60,7 @@ class ProbeCache:
             make_directory(self._directory)
             write_file(self._entry(path), key + dumps(code))
         except (OSError, ValueError):
-            pass  # made anew the next time
+            pass  # it will be made anew the next time
 
     def _entry(self, path: str) -> str:
         name = md5(os.fsencode(path), usedforsecurity=False).hexdigest()
@@ -68,10 +68,10 @@ class ProbeCache:
 
 
 def code_state() -> str:
-    """Return 8 characters that change whenever footfall's own instrumenting code does.
+    """Return 8 characters that change whenever footfall's own instrumenting code changes.
 
-    Probes are numbered anew after the run by the code that is then installed: an entry that another
-    version made, or the same one before an edit, must never be used.
+    After the run, the footfall that is then installed numbers the probes anew: it must never use an entry that another
+    version made, or the same version before an edit.
     """
     state = []
     engines = __file__.rpartition("/")[0]

@@ -1,7 +1,7 @@
-"""The probe compiler, loaded when a process meets the first file that is measured; most that run none of it never do.
+"""The probe compiler, loaded when a process meets the first measured file; most that run none never load it.
 
-Loading it takes as long as all else at the start. That file is about to run, so what the project may do to imports has
-not happened yet; what others have put there is not asked (own_modules.py).
+Loading it takes as long as the rest of the start. That first file is about to run, so the project has not changed
+imports yet; import hooks that others have installed are bypassed (own_modules.py).
 """
 
 import gc
@@ -31,7 +31,7 @@ _CAN_WAIT = sys.implementation.name == "cpython"  # PyPy's imports always call w
 
 
 class ProbeCompiler:
-    """The one Instrumenter of the process, once it is there."""
+    """Holds the process's only Instrumenter, once it is loaded."""
 
     def __init__(self, settings: "Settings", call_with_room: "Callable[[Callable[[], Any]], Any]") -> None:
         self._settings = settings
@@ -47,7 +47,7 @@ class ProbeCompiler:
             self._loaded = self._make(instrument)
 
     def get(self) -> "Instrumenter":
-        """Return the Instrumenter. Raises what loading it raises: an ImportError, what an audit hook does."""
+        """Return the Instrumenter. Raises what loading it raises: an ImportError, or what an audit hook raises."""
         return self._loaded if self._loaded is not None else self._load()
 
     def _load(self) -> "Instrumenter":
@@ -56,7 +56,7 @@ class ProbeCompiler:
                 if self._is_loading:
                     raise ImportError("a file was met while the probe compiler was being loaded")
                 was_enabled = gc.isenabled()
-                gc.disable()  # what is collected may run code of the program
+                gc.disable()  # collecting garbage may run code of the program
                 self._is_loading = True
                 try:
                     self._loaded = self._load_modules()
@@ -80,7 +80,7 @@ class ProbeCompiler:
         return instrumenter
 
     def _after_fork(self) -> None:
-        """Another thread of the parent may have been in the middle of loading: it is not here, so begin anew."""
+        """Start anew: another thread of the parent, absent here, may have been in the middle of loading."""
         self._lock = RLock()
         if self._is_loading:
             self._is_loading = False

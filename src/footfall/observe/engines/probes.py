@@ -1,11 +1,11 @@
 """The `probes` engine: measured modules are compiled with probes in them, however they are loaded.
 
-`start` puts hooks into the import system, on `compile` and on the main script. A hook that fails leaves the
-original at work, so the module runs unmeasured; that is reported once.
+`start` hooks the import system, `compile` and the main script. If a hook fails, the original still works, so the module
+runs unmeasured; this is reported once.
 """
 
 import sys
-from sys import _getframe  # as it is now: the program may put another there
+from sys import _getframe  # as it is now: the program may replace it
 
 from footfall.files import is_file
 from footfall.observe.engines.compiler_warnings import Silence
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from footfall.settings import Settings
 
     Where = str | Callable[[str], str | None]
-    """A measured file's absolute path, or what tells it by `co_filename` when code of the file runs."""
+    """A measured file's absolute path, or a function that returns it for a `co_filename` when code of the file runs."""
     Arm = Callable[[CodeType, Where], CodeType]
 
 __all__ = ["Probes", "start"]
@@ -43,20 +43,21 @@ _ONLY_AST = 0x400
 _FUTURES = 0x1FE0000
 """The flags of code that `from __future__ import ...` sets."""
 _MAX_TEXTS = 1000
-"""How many texts that are not the file's are kept for each file: a program may compile new ones without end."""
+"""How many texts other than the file's own are kept for each file: a program may compile new ones without end."""
 _IMPORT_CALLER = "<frozen importlib._bootstrap>"
-"""Where the import system compiles. What it loads goes through `get_code`; the rest it writes to `.pyc` files
-(py_compile, loaders with a `source_to_code` of their own), which must stay free of probes."""
+"""The import system's caller of `compile`. What it loads goes through `get_code`; it writes the rest to `.pyc` files
+(py_compile, loaders with their own `source_to_code`), which must stay free of probes.
+"""
 
 
 class Probes:
     """What the hooks share: which files are measured, how to instrument, how to arm.
 
-    Methods raise nothing of ours; what a signal handler of the program raises meanwhile they pass on.
+    Methods raise no errors of ours; they pass on what a signal handler of the program raises in the meantime.
     """
 
     running: "Probes | None" = None
-    """The engine's, where it measures this process."""
+    """The engine's instance, if it measures this process."""
 
     def __init__(
         self,
@@ -66,7 +67,7 @@ class Probes:
         call_with_room: "Callable[[Callable[[], CodeType]], CodeType]",
         traced: TracedFiles,
     ) -> None:
-        """`traced` is for files whose code probes can't be put into."""
+        """`traced` is for files whose code can't have probes."""
         self.with_branches = settings.branch
         self._compiler = ProbeCompiler(settings, call_with_room)
         self.decide = scope.decide
@@ -76,7 +77,7 @@ class Probes:
         self._compilations = Compilations()
         self._traced = traced
         self.captures: Probes | None = None
-        """Those of captures, which are asked about files that are not measured."""
+        """The instance of captures, which is asked about files that are not measured."""
         self._texts_left: dict[str, int] = {}
         self._substitutes: dict[str, tuple[CodeType, CodeType]] = {}
         self._reported: set[str] = set()
@@ -85,29 +86,29 @@ class Probes:
 
     @property
     def instrumenter(self) -> "Instrumenter":
-        """The compiler of code with probes. Raises as `ProbeCompiler.get`."""
+        """Return the compiler of code with probes. Raises the same as `ProbeCompiler.get`."""
         return self._compiler.get()
 
     @property
     def numbering(self) -> bytes:
-        """What tells whether copies of code that come back were numbered as here."""
+        """Return a value that tells whether copies of code that come back were numbered by the same rules as here."""
         return code_state().encode()
 
     def path_of(self, filename: str, name: str | None) -> str | None:
-        """Return the absolute path of the file when it is measured; without a module's name, when it may be."""
+        """Return the absolute path of the file if it is measured; without a module name, if it may be."""
         path = self._decide(filename, name)[0]
         return self.captures.path_of(filename, name) if path is None and self.captures is not None else path
 
     def _decide(self, filename: str, name: str | None) -> tuple[str | None, bool]:
-        """As `Scope.decide_before_run`, also by a name that is known."""
+        """As `Scope.decide_before_run`, but uses the name if it is known."""
         if name is None:
             return self._scope.decide_before_run(filename)
         return self._scope.decide(filename, name), True
 
     def code_for_import(self, filename: str, name: str | None) -> "CodeType | None":
-        """Return the armed code of a module's source file; None when it is not measured.
+        """Return the armed code of a module's source file; None if it is not measured.
 
-        `name` is what the module will be called when it runs; None where that is not known.
+        `name` is the name that the module will have when it runs; None if that is not known.
         """
         try:
             path, is_known = self._decide(filename, name)
@@ -116,18 +117,18 @@ class Probes:
             code = self.instrumenter.code_of_file(path, filename)
             return self._arm(code, path if is_known else self._scope.decide)
         except NoRoomForProbesError:
-            if is_known and path is not None:  # else it is met again when it runs
+            if is_known and path is not None:  # else it is decided when it runs
                 self._trace_for_room(filename, path)
             return None
         except (OSError, SyntaxError) as error:
             pass_on(error)
-            return None  # the import system finds and says the same
+            return None  # the import system will find and report the same error
         except Exception as error:  # ours: the module runs as it is
             self.failed(filename, error)
             return None
 
     def begin_loader(self, filename: str) -> "list[Text]":
-        """Return the texts that are compiled under the name of the file from now on until `end_loader`."""
+        """Return a list of the texts that are compiled under the file's name from now on until `end_loader`."""
         return self._compilations.begin(filename)
 
     def end_loader(self) -> None:
@@ -137,10 +138,10 @@ class Probes:
     def code_from_loader(
         self, filename: str, name: str | None, code: "Any", texts: "list[Text]", load_text: "Callable[[], object]"
     ) -> "Any":
-        """Return a measured module's code as its loader made it, with probes where it comes from a known text.
+        """Return a measured module's code as its loader made it, with probes if it comes from a known text.
 
-        It was compiled from one of `texts` just now, or `load_text` has the loader read and compile it anew, where
-        bytecode was there. Else the file is traced.
+        It was compiled from one of `texts` just now; or, if the loader used bytecode, `load_text` makes it read and
+        compile the text again. Otherwise the file is traced.
         """
         path, is_known = self._decide(filename, name)
         if path is None and self.captures is not None:
@@ -164,7 +165,7 @@ class Probes:
         return code
 
     def _trace(self, filename: str, path: str) -> None:
-        """Have code that probes can't be put into measured by `settrace`, and say so; or that it is not measured."""
+        """Measure code that can't have probes by `settrace`, and report that; or report that it is not measured."""
         self._report_code(path, self._trace_if_possible(filename, path))
 
     def _trace_for_room(self, filename: str, path: str) -> None:
@@ -179,22 +180,22 @@ class Probes:
             report("nested-too-deeply", path + " nests blocks so deeply that there is no room for probes" + what)
 
     def _trace_if_possible(self, filename: str, path: str) -> str:
-        """Return the message about it."""
+        """Trace the file if possible; return the message about it."""
         if self._traced.add(filename, path):
             return ": it is measured by settrace, which makes the program slower."
         return ": it is not measured."
 
     def code_in_place_of(self, code: "CodeType", namespace: "dict[str, object] | None") -> "CodeType | bool | None":
-        """Return what is to run in place of a module's code without probes; `namespace` are its globals.
+        """Return the code to run in place of a module's code without probes; `namespace` is its globals.
 
-        It was made from a syntax tree, or comes from bytecode. Where the file's text gives it, that is the code with
-        probes; else the file is traced. None when the code itself is to run, False when that is so for all code of its
-        `co_filename`.
+        That code was made from a syntax tree, or comes from bytecode. If the file's text gives the same code, the
+        result is the code with probes; otherwise the file is traced. Returns None if the code itself is to run, False
+        if that holds for all code of its `co_filename`.
         """
         try:
             with Undisturbed():
                 return self._code_in_place_of(code, namespace)
-        except RecursionError:  # the program's stack is so full that the way to one of our own does not fit
+        except RecursionError:  # the program's stack is so full that our own calls do not fit
             return None
         except Exception as error:  # ours: the module runs as it is
             self.failed(code.co_filename, error)
@@ -233,16 +234,16 @@ class Probes:
         texts = self._compilations.begin(filename)
         try:
             load_text()
-        except Exception:  # the loader's: it ran without this
+        except Exception:  # the loader's error: the program ran without this call
             texts.clear()
         finally:
             self._compilations.end()
         return texts
 
     def _instrumented_as(self, code: "CodeType", texts: "list[Text]", path: str) -> "CodeType | None":
-        """Return the code with probes, when one of the texts gives it without."""
+        """Return the code with probes, if one of the texts gives the same code without."""
         for source, flags, optimize in texts:
-            with Silence():  # the loader has shown the compiler's warnings
+            with Silence():  # the loader has already shown the compiler's warnings
                 plain = compile_plainly(source, code.co_filename, "exec", flags, dont_inherit=True, optimize=optimize)
                 if not is_same_code(code, plain):
                     continue
@@ -252,14 +253,14 @@ class Probes:
         return None
 
     def _report_code(self, path: str, what: str) -> None:
-        """Say once of a file that its code is not that of its text, and what follows."""
+        """Report once for a file that its code is not that of its text, and what follows from that."""
         if path not in self._reported:
             self._reported.add(path)
             why = path + " runs other code than its text gives (from a syntax tree, its loader or old bytecode)"
             report("code-from-elsewhere", why + what)
 
     def _report_missing(self, path: str) -> None:
-        """Keep for the end, once, that code runs under the name of a file that is not there."""
+        """Record once, for the end of the run, that code runs under the name of a file that does not exist."""
         if not self._has_missing:
             self._has_missing = True
             keep_message("source-missing", "Left out, as there is no such file: " + path + ".")
@@ -272,11 +273,11 @@ class Probes:
         path = self.path_of(filename, "__main__")
         if path is None or not is_file(path):
             return None
-        with Undisturbed(), Silence():  # the interpreter has shown the compiler's warnings
+        with Undisturbed(), Silence():  # the interpreter has already shown the compiler's warnings
             return self.code_for_import(filename, "__main__")
 
     def code_for_source(self, source: "str | bytes", filename: str, flags: int, optimize: int) -> "CodeType | None":
-        """Return the armed code of text that is compiled under the name of a measured file."""
+        """Return the armed code of a text that is compiled under the name of a measured file."""
         with Undisturbed():
             return self._code_for_source(source, filename, flags, optimize)
 
@@ -293,19 +294,19 @@ class Probes:
             code = self.instrumenter.code_of_source(source, filename, digest, flags, optimize)
             return self._arm(code, path if is_known else self._scope.decide)
         except NoRoomForProbesError:
-            return None  # met again when it runs
+            return None  # decided when it runs
         except (OSError, SyntaxError) as error:
             pass_on(error)
-            return None  # the plain compilation says so
+            return None  # plain compilation reports the error
         except Exception as error:  # as above
             self.failed(filename, error)
             return None
 
     def _digest_of_other_text(self, path: str, source: "str | bytes") -> bytes | None:
-        """Return the digest of a text that is not the file's, but an importer's translation; its lines are the file's.
+        """Return the digest of a text that is not the file's but an import hook's translation, with the file's lines.
 
-        None where the file is no Python: it is a template or the like, which no report can show. None where the text
-        can't be kept: then its code is met again when it runs.
+        Returns None if the file is not Python but a template or the like, which no report can show. Also None if the
+        text can't be kept: its code is then decided about when it runs.
         """
         if path not in self._texts_left:
             self._texts_left[path] = _MAX_TEXTS if _is_python(path) else 0
@@ -315,11 +316,11 @@ class Probes:
         return self.keep_text(source) if self._texts_left[path] else None
 
     def keep_text(self, text: "str | bytes") -> bytes | None:
-        """Keep a text that is not the file's for the analysis; return its digest, None where it can't be kept."""
+        """Keep a text that is not the file's for the analysis; return its digest, None if it can't be kept."""
         return keep_text(self._directory, text)
 
     def arm_before_run(self, code: "CodeType") -> "CodeType":
-        """Return code that comes from another's cache, armed where it is instrumented."""
+        """Return code that comes from someone else's cache, armed if it is instrumented."""
         try:
             with Undisturbed():
                 path, is_known = self._scope.decide_before_run(code.co_filename)
@@ -343,7 +344,9 @@ class Probes:
             self.failed(filename, error)
 
     def failed(self, path: str, error: BaseException) -> None:
-        """Say, for the first one, that a module is not measured because of us, unless the error is the program's."""
+        """Report, for the first failure only, that a module is not measured because of us; not for the program's
+        errors.
+        """
         pass_on(error)
         if self._has_failed:
             return
@@ -355,21 +358,21 @@ def _is_python(path: str) -> bool:
     try:
         with Silence():
             compile_plainly(read_source(path), path, "exec", _ONLY_AST, dont_inherit=True)
-    except Exception:  # the file may hold anything
+    except Exception:  # the file may contain anything
         return False
     return True
 
 
 def _is_import_compiling() -> bool:
-    """Whether the import system called `compile`, three frames up (`compile` itself has none)."""
+    """Return whether the import system called `compile`, three frames up (`compile` itself has none)."""
     try:
         return _getframe(3).f_code.co_filename == _IMPORT_CALLER
     except ValueError:
-        return False  # nobody did: PyPy's main script
+        return False  # there is no caller: PyPy's main script
 
 
 def _digest_of_content(path: str, source: "str | bytes") -> bytes | None:
-    """Return the file's digest when the text is that of the file, so that its lines are the file's."""
+    """Return the file's digest if the text is that of the file, so that line numbers are the file's."""
     content = read_source(path)
     digest = digest_source(content)
     data = source if isinstance(source, bytes) else source.encode("utf-8", "surrogatepass")

@@ -1,7 +1,8 @@
-"""The `settrace` engine: the interpreter's trace function, in C where there is the C core, else in Python.
+"""The `settrace` engine: the interpreter's trace function, in C with the C core, else in Python.
 
-Threads are traced from their start because the functions of `_thread` that start them are wrapped; `threading.settrace`
-stays the program's own. A program that sets another trace function takes its thread out of measuring.
+Threads are traced from their start, because the functions of `_thread` that start them are wrapped;
+`threading.settrace` stays the program's own. When a program sets another trace function in a thread, that thread is no
+longer measured.
 """
 
 from footfall.observe.module_names import find_running_namespace
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from footfall.settings import Settings
 
     Decide = Callable[[str], Any]
-    """The path of a file that is measured, None, or the TracedFile that a plugin's is."""
+    """The path of a measured file, the TracedFile of a plugin's file, or None."""
 
 __all__ = ["ask_again", "start", "start_with_probes"]
 
@@ -40,8 +41,8 @@ def start(
 ) -> None:
     """Trace every thread from now on. On CPython the record file must be open.
 
-    Without the core, new threads and this one are traced, and what runs in it already when the start `is_late`. What
-    runs already is left out by `only_new`. `traced_frames` are those of the files that plugins measure.
+    Without the core, it traces this thread and new ones, and if the start `is_late` also what already runs in this
+    thread. `only_new` leaves out what already runs. `traced_frames` are those of the files that plugins measure.
     """
     if not HAS_CORE:
         from footfall.observe.pure import settrace as pure_settrace
@@ -56,7 +57,7 @@ def start(
 
 
 def _deciding(decide: "Callable[[str], str | None]", files: "FileTracers") -> "Decide":
-    """Return `decide`, with the TracedFile of a file that a plugin measures."""
+    """Return `decide`, extended to return the TracedFile of a file that a plugin measures."""
 
     def decide_or_find(filename: str) -> "Any":
         traced = files.find(filename, find_running_namespace(filename))
@@ -84,7 +85,7 @@ def _start_in_core(decide: "Decide", branch: bool, only_new: bool = False, trace
 
 
 def ask_again(filename: str) -> None:
-    """Have code of a file that begins from now on decided about anew."""
+    """Decide anew about code of a file that begins from now on."""
     if not HAS_CORE:
         _settrace_in_python().ask_again(filename)
         return
@@ -100,6 +101,6 @@ def _settrace_in_python() -> "Any":
         "pypy.phantom_lines",
         "pypy.tracing",
         "pure.interpreter",
-    ):  # which the next one imports
+    ):  # the next module imports it
         load_own(name)
     return load_own("pure.settrace")

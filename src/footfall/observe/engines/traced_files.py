@@ -1,6 +1,7 @@
-"""Single files measured by `settrace` beside the probes engine: those whose code probes can't be put into.
+"""Single files measured by `settrace` beside the probes engine: those whose code can't have probes.
 
-While there is one, the interpreter calls the trace function for all code, which is slow; so it begins with the first.
+While there is one, the interpreter calls the trace function for all code, which is slow; so tracing starts with the
+first such file.
 """
 
 import sys
@@ -20,7 +21,7 @@ _TRACE_FUNCTION = "footfall_trace"
 
 
 class TracedFiles:
-    """The files by `co_filename`, and what the trace function asks."""
+    """The files by `co_filename`, and what the trace function asks about them."""
 
     def __init__(self, with_branches: bool) -> None:
         self._with_branches = with_branches
@@ -30,8 +31,11 @@ class TracedFiles:
         return filename in self._paths
 
     def add(self, filename: str, path: str) -> bool:
-        """Trace code of the file that begins from now on. False where another tool traces, which is left to it."""
-        load_own("thread_starts")  # which the next one imports
+        """Trace code of the file that begins from now on.
+
+        Return False if another tool is tracing; it is left in place.
+        """
+        load_own("thread_starts")  # the next module imports it
         settrace: Any = load_own("engines.settrace")  # few programs need it
 
         function = sys.gettrace()
@@ -48,5 +52,5 @@ class TracedFiles:
         return True
 
     def decide(self, filename: str) -> str | None:
-        """Return the absolute path of a file that is to be traced."""
+        """Return the absolute path of a file if it is traced."""
         return self._paths.get(filename)

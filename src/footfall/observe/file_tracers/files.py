@@ -1,9 +1,9 @@
-"""Which files of code a plugin of coverage.py measures (by its "file tracers"), and for which source their frames run.
+"""Which code files a plugin of coverage.py measures (by its "file tracers"), and which source their frames run for.
 
-A plugin is asked when code of a file first runs, as by coverage.py. One that fails is named and asked no more.
+A plugin is asked when code of a file first runs, as coverage.py does. One that fails is named and not asked again.
 """
 
-from sys import _getframe  # as it is now: the program may put another there
+from sys import _getframe  # as it is now: the program may replace it
 
 from footfall.observe.interruptions import pass_on
 from footfall.observe.messages import report
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = ["UNDECIDED", "FileTracers", "MadePlugins", "Plugin", "TracedFile"]
 
-_UNREAL = ("<", "memory:")  # how file names begin that are none
+_UNREAL = ("<", "memory:")  # file names that begin like this are no files
 
 
 class Plugin:
@@ -38,7 +38,7 @@ class Plugin:
 
 
 class MadePlugins:
-    """Plugins that this process has made already, in place of those that settings describe."""
+    """Plugins that this process has made already, instead of those that the settings describe."""
 
     __slots__ = ("context_plugins", "file_tracers", "on_failure")
 
@@ -48,7 +48,7 @@ class MadePlugins:
         context_plugins: "Sequence[Any]",
         on_failure: "Callable[[str, BaseException], None] | None" = None,
     ) -> None:
-        """`on_failure` is told the name of one that fails, and its error, in place of a message."""
+        """`on_failure` is called with the name of a plugin that fails and its error, instead of a message."""
         self.file_tracers = file_tracers
         self.context_plugins = context_plugins
         self.on_failure = on_failure
@@ -58,7 +58,7 @@ class MadePlugins:
 
 
 class TracedFile:
-    """A file of code that a plugin measures: `tracer` is what it gave for it."""
+    """A code file that a plugin measures: `tracer` is what the plugin returned for it."""
 
     __slots__ = ("filename", "line_range", "path", "plugin", "source_of", "sources", "tracer")
 
@@ -69,17 +69,17 @@ class TracedFile:
         self.line_range = tracer.line_number_range
         self.source_of = tracer.dynamic_source_filename
         self.path = path
-        """The source that all of its code runs for. None: none that is measured, or each frame has its own."""
+        """The source that all of its code runs for. None: it is not measured, or each frame has its own."""
         self.sources: dict[str, str | None] | None = {} if is_dynamic else None
-        """Where each frame has its own source: which of them are measured, by the names that the plugin gives."""
+        """If each frame has its own source: the path of each that is measured, by the name that the plugin gives."""
 
 
 UNDECIDED = object()
-"""What is known of a file before the program has begun: nothing."""
+"""Returned for files before the program has begun: nothing is known of them yet."""
 
 
 class FileTracers:
-    """The plugins, and what each file of code is to them. Raises nothing of theirs."""
+    """The plugins, and what each code file is to them. Their errors are never raised."""
 
     def __init__(self, settings: "Settings", scope: "Scope", made: MadePlugins | None = None) -> None:
         self._described = settings.plugins
@@ -93,10 +93,10 @@ class FileTracers:
         self.is_loading = False
         """Whether modules of plugins are being imported."""
         self.on_failure: list[Any] = []
-        """What is called with the plugin that has failed."""
+        """Functions that are called with a plugin that has failed."""
 
     def find(self, filename: str, namespace: "Namespace | None") -> "TracedFile | None":
-        """Return what code of the file is to a plugin; None where it is Python's own."""
+        """Return how a plugin measures code of the file; None if it is measured as Python."""
         found = self.look_up(filename, namespace)
         return None if found is UNDECIDED else found
 
@@ -115,13 +115,13 @@ class FileTracers:
         return self._known.setdefault(filename, self._ask(filename, namespace))
 
     def decide_source(self, traced: TracedFile, name: str, frame: "FrameType") -> str | None:
-        """Return the absolute path of a new source, None when it is not measured. Raises for what is no name."""
+        """Return the absolute path of a new source, None if it is not measured. Raises for an invalid name."""
         assert traced.sources is not None
         path = traced.sources[name] = self._scope.decide_traced(name, frame.f_globals)
         return path
 
     def context_of(self, frame: "FrameType") -> str | None:
-        """Return the context that a frame begins, by the first plugin that names one; None where none does."""
+        """Return the context that a frame begins, from the first plugin that names one; None if none does."""
         if self._plugins is None:
             if not self._has_begun():
                 return None
@@ -142,11 +142,11 @@ class FileTracers:
 
     @staticmethod
     def refuse_lines(answer: object) -> "Never":
-        """Raise what is wrong with the lines that a plugin gave."""
+        """Raise an error that says what is wrong with the lines that a plugin gave."""
         raise TypeError("line_number_range must return 2-tuple of ints, not " + repr(answer)[:80])
 
     def failed(self, plugin: Plugin, error: BaseException, result: str = "Its files are not in the results.") -> None:
-        """Switch a plugin off and say so, unless the error is the program's: of a signal handler, or its full stack."""
+        """Switch a plugin off and report it, unless the error is the program's: a signal handler's, or a full stack."""
         pass_on(error)
         if isinstance(error, RecursionError) or not plugin.is_on:
             return
@@ -164,7 +164,7 @@ class FileTracers:
         report("plugin-failed", what, result)
 
     def _has_begun(self) -> bool:
-        """Whether the program runs: what `site` has not come to yet may be needed to load a plugin."""
+        """Return whether the program runs: loading a plugin may need what `site` has not done yet."""
         if self._starting is not None:
             frame: FrameType | None = _getframe(1)
             while frame is not None:
@@ -175,7 +175,7 @@ class FileTracers:
         return True
 
     def _load(self) -> None:
-        self._plugins = []  # now: code that runs meanwhile is not theirs
+        self._plugins = []  # emptied already here: code that runs meanwhile is not theirs
         self.is_loading = True
         try:
             load: Any = __import__("footfall.config.plugins", fromlist=["load_described"]).load_described
@@ -219,7 +219,7 @@ class FileTracers:
 
 
 def _frame_of_site() -> "FrameType | None":
-    """The frame of `site` that runs our start hook; None when measuring begins later."""
+    """Return the frame of `site` that runs our start hook; None if measuring begins later."""
     frame: FrameType | None = _getframe(1)
     while frame is not None:
         if frame.f_code.co_name == "main" and frame.f_globals.get("__name__") == "site":
@@ -229,10 +229,10 @@ def _frame_of_site() -> "FrameType | None":
 
 
 def _description(error: BaseException) -> str:
-    """The error, and the line of the plugin that it is of."""
+    """Return the error, and the plugin's line that it comes from."""
     try:
         text = str(error)
-    except Exception:  # of a class that can't be printed
+    except Exception:  # its class can't be printed
         text = ""
     text = type(error).__name__ + (": " + text if text else "")
     trace = error.__traceback__

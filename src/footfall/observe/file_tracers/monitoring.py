@@ -1,4 +1,4 @@
-"""A tool of `sys.monitoring` for plugins' files, with callbacks in C (native/engines/file_tracers/monitoring.c)."""
+"""A `sys.monitoring` tool for plugins' files, with callbacks in C (native/engines/file_tracers/monitoring.c)."""
 
 import sys
 
@@ -17,7 +17,7 @@ TOOL_NAME = "footfall-plugins"
 
 
 def start_tool(tool_id: int, frames: "TracedFrames") -> None:
-    """Begin with a tool id that is ours."""
+    """Start with a tool id that is ours."""
     from footfall import _core
 
     monitoring = sys.monitoring

@@ -1,1 +1,1 @@
-"""What stands in for the C core, in Python: on PyPy, and on CPython where there is no core."""
+"""What replaces the C core, in Python: on PyPy, and on CPython without the core."""

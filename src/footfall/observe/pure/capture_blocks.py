@@ -1,4 +1,4 @@
-"""What begins and ends blocks of `footfall.capture()` without the C core; in it: native/engines/probes/blocks.c."""
+"""What begins and ends blocks of `footfall.capture()` without the C core; with it: native/engines/probes/blocks.c."""
 
 import _thread
 import sys
@@ -19,11 +19,11 @@ if sys.implementation.name == "pypy":
 else:
 
     def set_open(series: int, is_open: bool) -> None:
-        """There are no probes."""
+        """Do nothing: there are no probes."""
 
 
 class CaptureSeries:
-    """What the blocks of a series share. `number` is that of its probes, -1 without any."""
+    """What the blocks of a series share. `number` is the series's number for probes, -1 without any."""
 
     __slots__ = ("_has_tool", "_is_simple", "n_open", "number", "places")
 
@@ -36,7 +36,7 @@ class CaptureSeries:
 
     @property
     def is_simple(self) -> bool:
-        """Whether blocks begin without a look at what sees them."""
+        """Return whether blocks may begin without checking what sees them."""
         return self._is_simple and not self._has_tool
 
     @is_simple.setter
@@ -44,18 +44,18 @@ class CaptureSeries:
         self._is_simple = is_simple
 
     def hold_tool(self, get_tool: "Callable[[int], object]", tool_id: int) -> None:
-        """The series is seen by a tool that it may lose: no block is simple."""
+        """Note that the series is seen by a tool that it may lose: no block is simple."""
         self._has_tool = True
 
     def count(self, change: int) -> None:
-        """Count blocks that are open, and let probes know whether there is any."""
+        """Count open blocks, and tell probes whether there are any."""
         self.n_open += change
         if self.number >= 0:
             set_open(self.number, self.n_open > 0)
 
 
 class CaptureBlock:
-    """Where in its series' places a block began and ended (-1 while it is open)."""
+    """The positions in its series' places where a block began and ended (-1 while it is open)."""
 
     __slots__ = ("_end", "_is_simple", "_known", "_series", "_start", "_thread")
 
@@ -83,7 +83,7 @@ class CaptureBlock:
 
 
 class CaptureGate:
-    """Begins and ends blocks. Where its series is not simple it calls `_enter()`, which calls `_begin()`."""
+    """Begins and ends blocks. If its series is not simple it calls `_enter()`, which calls `_begin()`."""
 
     def __init__(self, series: CaptureSeries, known: "Any", block_type: "type[Any]") -> None:
         self._series = series

@@ -1,4 +1,4 @@
-"""Look-alikes of built-in functions, in Python: on PyPy hidden from tracebacks and from `sys._getframe`."""
+"""Wrappers of built-in functions, in Python: on PyPy hidden from tracebacks and from `sys._getframe`."""
 
 from footfall.observe.pure.hidden import hidden_applevel
 from footfall.own_builtins import keep_builtins
@@ -16,7 +16,7 @@ _FUNCTION_TYPES = (type(len), type(lambda: None))
 
 
 class _StandIn:
-    """The look-alike of what is no function: passes everything but the call on to it."""
+    """The wrapper of an object that is no function: passes everything but calls on to it."""
 
     __slots__ = ("_call", "_plain")
 
@@ -44,10 +44,10 @@ class _StandIn:
 def wrap(
     plain: "Callable[..., Any]", change: "Callable[..., Any] | None", after: "Callable[..., Any] | None"
 ) -> "Callable[..., Any]":
-    """Return a look-alike that changes its arguments by `change(args, named)` and calls `after(args)` at its end.
+    """Return a wrapper that changes its arguments by `change(args, named)` and calls `after(args)` at its end.
 
-    `change` may also give (result,) in place of a call, or `finish`, as for CPython's `children_wrap`.
-    An Exception in those is ours and is dropped; others (KeyboardInterrupt) come from the program's signal handlers.
+    `change` may also give (result,) instead of a call, or `finish`, as for CPython's `children_wrap`. An Exception in
+    those is ours and is dropped; others (KeyboardInterrupt) come from the program's signal handlers.
     """
 
     @hidden_applevel
@@ -56,7 +56,7 @@ def wrap(
         if change is not None:
             try:
                 answer = change(args, named)
-            except Exception:  # arguments that it does not understand are the original's to refuse
+            except Exception:  # the original rejects arguments that it does not understand
                 answer = None
         if answer is None:
             result = plain(*args, **named)
@@ -89,7 +89,7 @@ def _finish(
 
 
 def dress(wrapper: "Any", plain: "Any") -> "Any":
-    """Give a function the looks of what it wraps; where that is no function, return an object with them."""
+    """Give a wrapper the attributes of the wrapped function; for another object, return one with its attributes."""
     if type(plain) not in _FUNCTION_TYPES:
         return _StandIn(plain, wrapper)
     wrapper.__name__ = plain.__name__
@@ -97,5 +97,5 @@ def dress(wrapper: "Any", plain: "Any") -> "Any":
     wrapper.__doc__ = plain.__doc__
     wrapper.__module__ = plain.__module__
     wrapper.__dict__.update(getattr(plain, "__dict__", {}))
-    wrapper.__wrapped__ = plain  # its signature
+    wrapper.__wrapped__ = plain  # for its signature
     return wrapper

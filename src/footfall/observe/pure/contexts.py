@@ -1,6 +1,6 @@
 """Attribute events to contexts, without the C core: threads and tasks keep the context they were started in.
 
-While there is no such work, which is nearly always, an event costs one check of a flag.
+As long as there is no work in other contexts, which is nearly always, an event costs one check of a flag.
 """
 
 import _thread
@@ -35,18 +35,18 @@ _variable: "ContextVar[str] | None" = None
 """The label of a thread or task; made at the first switch."""
 
 _labels_of_threads: dict[int, str] = {}
-"""The labels of threads that were started in a context, by their identity."""
+"""The labels of threads that were started in a context, by thread identity."""
 
 are_others_there = False
-"""What `has_other_work` returns, for callers where each call counts."""
+"""What `has_other_work` returns, for callers that must avoid the call."""
 
 
 class EventsByContext:
     """The events of a module: what a probe stores is recorded in the context of the running thread or task.
 
-    `begin(events)` returns the number of a new PROBES entry in this process's record file, and the events in it; in a
-    process that can't record, the events it was given: the parent's, if there is one. The first event calls it, or
-    `begun`. Without a number the module is not measured.
+    `begin(events)` returns the number of a new PROBES entry in this process's record file, and the events in it. In a
+    process that can't record, it returns the events it was given: the parent's, if there are any. The first event calls
+    it, or `begun`. Without a number the module is not measured.
     """
 
     __slots__ = ("_begin", "_events", "_n_probes", "_parents", "_probes_id", "_recorder", "_seen")
@@ -85,7 +85,7 @@ class EventsByContext:
             self._recorder.add_probe_events(self._probes_id, context_id, [number])
 
     def after_fork(self) -> None:
-        """The child's events go into a file of its own."""
+        """Put the child's events into a file of its own."""
         self._parents, self._events = self._events or self._parents, None
         self._seen.clear()
 
@@ -94,12 +94,12 @@ class EventsByContext:
 
 
 def has_other_work() -> bool:
-    """Whether there may be work of another context than the process's: then `context_of_other_work` tells."""
+    """Return whether there may be work in another context than the process's: `context_of_other_work` then tells."""
     return are_others_there
 
 
 def context_of_other_work(recorder: PureRecorder) -> int | None:
-    """Return the context that the running thread or task belongs to; None when it is the process's."""
+    """Return the context that the running thread or task belongs to; None if it is the process's."""
     label = None if _variable is None else _variable.get(None)
     if not label or recorder.is_off or _owner(label) == _owner(recorder.label):
         return None
@@ -107,24 +107,24 @@ def context_of_other_work(recorder: PureRecorder) -> int | None:
 
 
 def _owner(label: str) -> str:
-    """What phases of a label share: "test|setup" and "test|run" have one owner, "test"."""
+    """Return what phases of a label share: "test|setup" and "test|run" have one owner, "test"."""
     owner, bar, _ = label.rpartition("|")
     return owner if bar else label
 
 
 def switch(label: str) -> None:
-    """Let the process be in the context, and the running thread or task belong to it."""
+    """Switch the process to the context, and bind the running thread or task to it."""
     global are_others_there
     recorder = PureRecorder.current
     if recorder is None:
         return
-    are_others_there = True  # until it is known: what runs beside must not be taken for the new one's
+    are_others_there = True  # until it is known: concurrent work must not be counted for the new context
     recorder.switch_context(label)
     bind(label)
 
 
 def switch_unbound(label: str) -> None:
-    """Let the process be in the context; the running thread or task belongs to whatever the process runs."""
+    """Switch the process to the context; the running thread or task belongs to the process's current context."""
     recorder = PureRecorder.current
     if recorder is not None:
         recorder.switch_context(label)
@@ -133,7 +133,7 @@ def switch_unbound(label: str) -> None:
 
 
 def bind(label: str) -> None:
-    """Let the running thread or task, and those that it starts, belong to the context."""
+    """Bind the running thread or task, and those that it starts, to the context."""
     global _variable
     if PureRecorder.current is None:
         return
@@ -146,7 +146,7 @@ def bind(label: str) -> None:
 
 
 def _look_for_other_work(running: str = "") -> None:
-    """Set the flag, by what runs beside and by `running`, the label of who asks."""
+    """Set the flag, according to other running work and `running`, the caller's label."""
     global are_others_there
     recorder = PureRecorder.current
     if recorder is not None:
@@ -174,7 +174,7 @@ def _labels_of_tasks() -> "list[str]":
 
 
 def wrap_thread(function: "Callable[..., Any]") -> "Callable[..., Any] | None":
-    """Return a look-alike that runs in a new thread in the label that the caller has now; None when there is none."""
+    """Return a wrapper that runs in a new thread with the caller's present label; None if there is none."""
     label = None if _variable is None else _variable.get(None)
     if not label:
         return None

@@ -1,4 +1,4 @@
-"""What trace functions in Python need to know of CPython; on PyPy: observe/pypy/tracing.py, with the same names."""
+"""What trace functions in Python need to know about CPython; on PyPy: observe/pypy/tracing.py, with the same names."""
 
 import sys
 
@@ -16,30 +16,30 @@ if TYPE_CHECKING:
 __all__ = ["PhantomLines", "end_recursion", "is_resumed", "is_yield", "stack_almost_full"]
 
 _RESUME = (lambda: None).__code__.co_code[0]
-"""The instruction with which code begins, or goes on behind a yield."""
+"""The instruction with which code begins, or continues after a yield."""
 _YIELD_TO_RESUME_BYTES = 0 if YIELDS_STAND_AT_RESUME else 2
 _FRAMES = 8
-"""How deep the trace function and what it calls may be, but for a decision about a file."""
+"""How many frames the trace function and what it calls may need, except for a decision about a file."""
 _NONE: "frozenset[int]" = frozenset()
 
 
 class PhantomLines:
-    """There are no events of lines that did not run but those that the C tracer has too."""
+    """Stands for PyPy's: CPython's only events of lines that did not run are those that the C tracer has too."""
 
     def offsets(self, code: "CodeType") -> "frozenset[int]":
-        """Return where in the bytecode an event is one of these: nowhere."""
+        """Return the offsets of such events in the bytecode: none."""
         return _NONE
 
 
 def is_resumed(frame: "FrameType") -> bool:
-    """Whether a frame that is called goes on: it stands at a RESUME, whose argument is 0 at the start."""
+    """Return whether a frame that is called continues: it is at a RESUME, whose argument is 0 at the start."""
     at = frame.f_lasti
     code = frame.f_code.co_code
     return 0 <= at < len(code) - 1 and code[at + 1] != 0
 
 
 def is_yield(frame: "FrameType", is_raising: bool) -> bool:
-    """Whether the frame will go on: it stands at a yield, as the C tracer sees it."""
+    """Return whether the frame will continue: it is at a yield, as the C tracer sees it."""
     code = frame.f_code.co_code
     at = frame.f_lasti
     if at < 0 or at == len(code) - 2:
@@ -49,7 +49,7 @@ def is_yield(frame: "FrameType", is_raising: bool) -> bool:
 
 
 def stack_almost_full() -> bool:
-    """Whether a trace function that is called now may run into the recursion limit."""
+    """Return whether a trace function called now may run into the recursion limit."""
     try:
         _call(_FRAMES)
     except RecursionError:
@@ -63,7 +63,7 @@ def _call(depth: int) -> None:
 
 
 def end_recursion(trace: "Callable[[FrameType, str, object], Any]") -> None:
-    """Raise a RecursionError, by which tracing ends; `trace` traces on in the calling frame."""
+    """Raise a RecursionError, which ends tracing; `trace` continues tracing in the calling frame."""
     if sys.getprofile() is None:
 
         def resume(frame: "FrameType", event: str, arg: object) -> None:

@@ -24,7 +24,7 @@ __all__ = ["following"]
 def following(trace: "Trace", label_of: "LabelOf") -> "Trace":
     """Return a trace function that does what `trace` does, within the contexts that frames begin by `label_of`."""
     in_context: set[int] = set()
-    """Threads with a frame that has begun one."""
+    """Threads with a frame that has begun a context."""
 
     @hidden_applevel  # type: ignore[untyped-decorator]
     def footfall_trace(frame: "FrameType", event: str, arg: object) -> "Trace | None":

@@ -1,4 +1,4 @@
-"""Frames of ours that tracebacks and `sys._getframe` leave out, where the interpreter can: on PyPy."""
+"""Decorates our frames so that tracebacks and `sys._getframe` omit them, where the interpreter can do that: on PyPy."""
 
 import sys
 
@@ -17,5 +17,5 @@ if sys.implementation.name == "pypy":
 else:
 
     def hidden_applevel(function: "Any") -> "Any":
-        """Return the function as it is: on CPython its frames show."""
+        """Return the function as it is: on CPython its frames are visible."""
         return function

@@ -1,4 +1,4 @@
-"""What trace functions in Python need to know of the interpreter: the end of the stack, where a frame is."""
+"""What trace functions in Python need to know about the interpreter: the end of the stack, where a frame is."""
 
 import sys
 

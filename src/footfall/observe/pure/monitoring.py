@@ -1,12 +1,13 @@
-"""The engine `monitoring` in Python, where there is no C core: what native/engines/monitoring does, event for event.
+"""The engine `monitoring` in Python, without the C core: it does what native/engines/monitoring does, event for event.
 
-PY_START is seen once for each code object of the process and decides whether it is measured; its own events each set a
-flag at an instruction's place in the record file and are disabled. The interpreter sees none of what callbacks call.
+PY_START fires once for each code object of the process and decides whether it is measured. The code object's own events
+each set a flag at an instruction's place in the record file and are then disabled. The interpreter fires no events for
+what callbacks call.
 """
 
 import os
 import sys
-from sys import _getframe  # as it is now: the program may put another there
+from sys import _getframe  # as it is now: the program may replace it
 
 from footfall.model import (
     EVENT_ASYNC_STOP,
@@ -50,7 +51,7 @@ _NONE: "list[int]" = []
 
 
 class _Measured:
-    """What is known of a measured code object. The object is kept, so that its identity stays its own."""
+    """The state of a measured code object. The object is kept, so that its id is not reused."""
 
     __slots__ = (
         "code",
@@ -74,7 +75,7 @@ class _Measured:
         self.jumps: list[int] | None = None
         self.is_watching = False
         self.last_lines: dict[int, int] = {}
-        """At which unit each frame that handles an exception group was last, by its address."""
+        """The last unit of each frame that handles an exception group, by the frame's address."""
         self.of_others: dict[tuple[int, int], int] = {}
         """Flags of work in other contexts, by context and place."""
         self.events: Any = None
@@ -135,7 +136,7 @@ class PureMonitoring:
         self._watched = self._local | events.INSTRUCTION
 
     def start(self) -> None:
-        """Begin, with a tool id that is ours."""
+        """Start with a tool id that is ours."""
         monitoring = sys.monitoring
         for event, callback in self._callbacks.items():
             monitoring.register_callback(self._tool_id, event, callback)
@@ -144,12 +145,12 @@ class PureMonitoring:
         monitoring.restart_events()
 
     def stop(self) -> None:
-        """Record no more. The caller takes the tool's callbacks away first."""
+        """Stop recording. The caller removes the tool's callbacks first."""
         self._is_off = True
         self._measured.clear()
 
     def after_fork(self) -> None:
-        """What runs from now on goes into the child's own record."""
+        """Record what runs from now on in the child's own record."""
         self._generation += 1
 
     # Code objects
@@ -170,7 +171,7 @@ class PureMonitoring:
             if path is not None and id(code) not in self._measured:
                 self._register(code, path)  # type: ignore[arg-type]
         except RecursionError:
-            return None  # asked again with more room
+            return None  # decided again with more room
         except Exception as error:
             self._fail(error)
         return self._disable
@@ -186,7 +187,7 @@ class PureMonitoring:
             sys.monitoring.set_local_events(self._tool_id, code, self._local)
 
     def _record(self, measured: _Measured, bytecode: bytes, path: str) -> bool:
-        """Give a code object its places in this process's record. False when recording is off."""
+        """Give a code object its places in this process's record. Return False if recording is off."""
         n_units = len(bytecode) // 2
         n_ends = 0 if measured.ends is None else len(measured.ends.ends)
         added = self._recorder.add_code(measured.code, bytecode, path, n_units * (1 + n_ends))
@@ -196,7 +197,7 @@ class PureMonitoring:
         return added is not None
 
     def _has_places(self, measured: _Measured) -> bool:
-        """Whether there is a place for an event of a code object, in the record of this process."""
+        """Return whether a code object has places for events in this process's record."""
         if measured.generation == self._generation:
             return True
         if self._is_off:
@@ -211,7 +212,7 @@ class PureMonitoring:
             return False
 
     def _fail(self, error: Exception) -> None:
-        """Stop, and report it, unless the error is the program's."""
+        """Stop and report it, unless the error is the program's."""
         pass_on(error)
         if not self._is_off:
             self._is_off = True
@@ -220,7 +221,7 @@ class PureMonitoring:
     # Events
 
     def _set_flag(self, measured: _Measured, place: int, flag: int) -> bool:
-        """Note an event. True where it needs not to be seen again in this context."""
+        """Record an event. Return True if it need not be seen again in this context."""
         if measured.generation != self._generation and not self._has_places(measured):
             return False
         if not 0 <= place < len(measured.events):
@@ -246,7 +247,7 @@ class PureMonitoring:
             self._recorder.add_code_events(measured.code_id, context_id, [place], bytes((flag,)))
 
     def _event(self, measured: _Measured, frame: "FrameType", unit: int, flag: int) -> object:
-        """An event that has done its work at its place, unless the place leads to the end of an `except*`."""
+        """Handle an event that has done its work at its place, unless the place leads to the end of an `except*`."""
         try:
             is_done = self._set_flag(measured, unit, flag)
             ends = measured.ends
@@ -267,13 +268,13 @@ class PureMonitoring:
         else:
             self._set_flag(measured, ends.place(unit, measured.last_lines.get(id(frame), unit)), flag)
 
-    # Nearly all events end in the callback: a call more would need a frame more, and the program may have none left.
+    # Nearly all events end in this callback: another call would need another frame, and the program may have none left.
 
     def _on_line(self, code: "CodeType", line: int) -> object:
         measured = self._measured.get(id(code))
         frame = _getframe(1)
         if measured is None or frame.f_code is not code:
-            return None  # of a measurement that ended; or code that is not Python's, which has no frame
+            return None  # from a measurement that ended; or in code that is not Python's, which has no frame
         if measured.is_plain and measured.generation == self._generation and not contexts.are_others_there:
             measured.events[frame.f_lasti >> 1] |= EVENT_LINE
             return None if self._sees_others else self._disable
@@ -336,7 +337,7 @@ class PureMonitoring:
             self._set_flag(measured, _getframe(1).f_lasti >> 1, EVENT_RESUMED)
 
     def _watch_cold_jumps(self, measured: _Measured) -> None:
-        """See whether handlers of the code are left by jumps that have no event, from now on and in this context."""
+        """Watch from now on, in this context, whether jumps without an event leave handlers of the code."""
         if measured.jumps is None:
             measured.jumps = find_cold_jumps(measured.code.co_code)
         for unit in measured.jumps:
@@ -377,7 +378,7 @@ class PureMonitoring:
         sys.monitoring.set_local_events(self._tool_id, measured.code, wanted)
 
     def _begin_context(self) -> None:
-        """Note where each measured frame is that runs: the context's first line there has one to come from."""
+        """Record where each measured frame is, so that the context's first arc there has a start."""
         if self._is_off or not self._with_branches:
             return
         for running in sys._current_frames().values():
@@ -386,11 +387,11 @@ class PureMonitoring:
                 measured = self._measured.get(id(frame.f_code))
                 if measured is not None and frame.f_lasti // 2 >= measured.first_traced:
                     self._set_flag(measured, frame.f_lasti // 2, EVENT_RESUMED)
-                    self._watch_cold_jumps(measured)  # it may be in a handler
+                    self._watch_cold_jumps(measured)  # the frame may be in a handler
                 frame = frame.f_back
 
     def _follow_debugger(self, asks: bool) -> None:
-        """Keep events that bdb asks for: native/engines/monitoring/debuggers.c says why."""
+        """Keep events that bdb needs: native/engines/monitoring/debuggers.c says why."""
         instruction = sys.monitoring.events.INSTRUCTION
         frame: FrameType | None = _getframe(2)
         while frame is not None:
@@ -425,7 +426,7 @@ def _begin_child() -> None:
 
 
 def stop() -> None:
-    """Record no more. Does nothing when the engine does not run."""
+    """Stop recording. Does nothing if the engine is not running."""
     engine, PureMonitoring.current = PureMonitoring.current, None
     if engine is not None:
         engine.stop()

@@ -1,8 +1,8 @@
 """The record file of a process without our C core, written straight into its mapping (docs/formats.md).
 
-On PyPy a module's events are a cffi array over the mapping: there the JIT stores a byte as quickly as into a list of
-its own, and what is stored survives any death of the process. Threads append one at a time; a signal's handler may come
-in between, so a place or a number is taken before anything is done with it.
+On PyPy a module's events are a cffi array over the mapping: the JIT stores a byte there as quickly as into a list, and
+what is stored survives any death of the process. Threads append one at a time; a signal handler may interrupt that, so
+a place or a number is reserved before anything is done with it.
 """
 
 import _thread
@@ -63,10 +63,13 @@ _IMPLEMENTATION = IMPLEMENTATION_CPYTHON if sys.implementation.name == "cpython"
 
 
 class PureRecorder:
-    """Appends entries to a segment log of this process. After a failure it takes nothing more, said once."""
+    """Appends entries to a segment log of this process.
+
+    After a failure it accepts nothing more, and reports that once.
+    """
 
     current: "PureRecorder | None" = None
-    """The one of this process, once there is one."""
+    """The one of this process, once it exists."""
 
     def __init__(self, settings: "Settings", engine: int = ENGINE_PROBES, is_late: bool = False) -> None:
         self._settings = settings
@@ -82,7 +85,7 @@ class PureRecorder:
         PureRecorder.current = self
 
     def _open(self) -> None:
-        """Make this process's file. Raises OSError where it can't be made, or has no room for its header."""
+        """Create this process's file. Raises OSError if it can't be created, or has no room for its header."""
         directory = self._settings.directory
         self._segment: mmap.mmap | None = None
         self._first_segment: mmap.mmap | None = None
@@ -123,12 +126,14 @@ class PureRecorder:
             self._map_more(_segment_bytes(ENTRY_HEAD_BYTES + len(header)))
         except OSError:
             self.is_off = True
-            posix.unlink(self._path)  # without a header it tells nothing
+            posix.unlink(self._path)  # it is useless without a header
             raise
         self._append(RECORD_HEADER, header)
 
     def after_fork(self) -> None:
-        """Begin a file of the child's own; modules that the parent loaded go on in the parent's, also read."""
+        """Begin a file for the child; modules that the parent loaded still record into the parent's, which is also
+        read.
+        """
         self._lock = _thread.RLock()  # another thread of the parent may have held it
         first_of_parent = self._first_segment
         try:
@@ -140,7 +145,7 @@ class PureRecorder:
             self._begin_context(self.label)
 
     def on_switch(self, flush: "Callable[[int], None]", begin: "Callable[[], None] | None" = None) -> None:
-        """Have `flush(context id)` called when a context ends: it records what was executed in it, and clears that.
+        """Call `flush(context id)` whenever a context ends: it records what was executed in it, and clears that.
 
         `begin()` is called when the next one has begun.
         """
@@ -149,7 +154,7 @@ class PureRecorder:
             self._starters.append(begin)
 
     def switch_context(self, label: str) -> None:
-        """All that runs from now on belongs to the context."""
+        """Put everything that runs from now on into the context."""
         with self._lock:
             if label != self.label:
                 for flush in self._flushers:
@@ -165,7 +170,7 @@ class PureRecorder:
         self._append(RECORD_SWITCH, context_id.to_bytes(8, "little"))
 
     def context_id_of(self, label: str) -> int:
-        """Return the number of a context, a new one's too."""
+        """Return the number of a context, which may be new."""
         context_id = self._context_ids.get(label)
         if context_id is None:
             context_id = self._context_ids[label] = self._next_context_id
@@ -175,11 +180,14 @@ class PureRecorder:
         return context_id
 
     def add_probe_events(self, probes_id: int, context_id: int, numbers: list[int]) -> bool:
-        """Record which probes of a PROBES entry were executed in a context that ends. False when recording is off."""
+        """Record which probes of a PROBES entry were executed in a context that ends.
+
+        Return False if recording is off.
+        """
         return self._add_events(RECORD_PROBE_EVENTS, probes_id, context_id, numbers, b"\1" * len(numbers))
 
     def add_code_events(self, code_id: int, context_id: int, places: list[int], flags: bytes) -> bool:
-        """Record the flags that places of a CODE entry got in a context that ends. False when recording is off."""
+        """Record the flags that places of a CODE entry got in a context that ends. Return False if recording is off."""
         return self._add_events(RECORD_EVENTS, code_id, context_id, places, flags)
 
     def _add_events(self, kind: int, number: int, context_id: int, places: list[int], flags: bytes) -> bool:
@@ -191,7 +199,7 @@ class PureRecorder:
         return self._append(kind, payload) is not None
 
     def add_trace_pairs(self, path: str, absolute_path: str, context_id: int, pairs: list[int]) -> bool:
-        """Record pairs (as in a TRACE entry's slots) of a context that ends. False when recording is off."""
+        """Record pairs (as in a TRACE entry's slots) of a context that ends. Return False if recording is off."""
         file_id = self._file_id(path, absolute_path)
         if file_id is None:
             return False
@@ -202,9 +210,9 @@ class PureRecorder:
         return self._append(RECORD_TRACE, payload) is not None
 
     def add_probes(self, path: str, absolute_path: str, header_mark: str) -> "tuple[int, memoryview] | None":
-        """Return the number of the entry and the events of a module, in the mapping; None when recording is off.
+        """Return the number of the entry and the events of a module, in the mapping; None if recording is off.
 
-        The events begin at an address divisible by 8 and are filled up to whole 8 bytes.
+        The events begin at an address divisible by 8 and are padded to a multiple of 8 bytes.
         """
         header = read_header(header_mark)
         file_id = None if header is None else self._file_id(path, absolute_path)
@@ -225,7 +233,7 @@ class PureRecorder:
         return number, memoryview(segment)[start : start + room]
 
     def add_code(self, code: "CodeType", bytecode: bytes, path: str, n_places: int) -> "tuple[int, memoryview] | None":
-        """Return the number of a CODE entry and its places in the mapping, a byte each; None when recording is off."""
+        """Return the number of a CODE entry and its places in the mapping, a byte each; None if recording is off."""
         file_id = self._file_id(code.co_filename, path)
         if file_id is None:
             return None
@@ -245,7 +253,7 @@ class PureRecorder:
         return code_id, memoryview(segment)[start : start + n_places]
 
     def add_trace(self, path: str, absolute_path: str, n_slots: int) -> memoryview | None:
-        """Return the slots of a TRACE entry as 64-bit numbers, in the mapping; None when recording is off."""
+        """Return the slots of a TRACE entry as 64-bit numbers, in the mapping; None if recording is off."""
         file_id = self._file_id(path, absolute_path)
         if file_id is None:
             return None
@@ -259,25 +267,25 @@ class PureRecorder:
         return memoryview(segment)[start : start + 8 * n_slots].cast("q")
 
     def add_imported(self, path: str, absolute_path: str) -> None:
-        """Note a file whose module was imported before measuring began."""
+        """Record a file whose module was imported before measuring began."""
         file_id = self._file_id(path, absolute_path)
         if file_id is not None:
             self._append(RECORD_IMPORTED, file_id.to_bytes(8, "little"))
 
     def add_tracer(self, path: str, tracer: str) -> None:
-        """Note by which plugin's file tracer a file is measured; "" is none any more."""
+        """Record which plugin's file tracer measures a file; "" means none any more."""
         file_id = self._file_id(path, path)
         if file_id is not None:
             self._append(RECORD_TRACER, file_id.to_bytes(8, "little") + _sized(tracer.encode("utf-8", "replace")))
 
     def close(self) -> str:
-        """Record no more. Return the run directory."""
+        """Stop recording. Return the run directory."""
         self.is_off = True
         PureRecorder.current = None
         return self._settings.directory
 
     def add_message(self, slug: str, text: str) -> bool:
-        """Record a message with its slug. False when there is no room for it."""
+        """Record a message with its slug. Return False if there is no room for it."""
         entry = self._append(RECORD_MESSAGE, _sized(slug.encode()) + _sized(text.encode("utf-8", "replace")))
         return entry is not None
 
@@ -293,7 +301,7 @@ class PureRecorder:
             return None if self.is_off else file_id
 
     def _append(self, kind: int, payload: "bytes | bytearray") -> "tuple[mmap.mmap, int] | None":
-        """Write an entry, its kind last; return the segment and where the payload begins in it."""
+        """Write an entry, its kind last; return the segment and the offset of the payload in it."""
         needed = ENTRY_HEAD_BYTES + (len(payload) + 7) // 8 * 8
         with self._lock:
             if self.is_off:
@@ -317,11 +325,11 @@ class PureRecorder:
         fd = posix.open(self._path, os.O_RDWR | os.O_NOFOLLOW)
         taken = [fd]
         try:
-            while taken[-1] <= 2:  # numbers of closed streams, in which the program may write
+            while taken[-1] <= 2:  # numbers of standard streams that are closed: the program may write there
                 taken.append(posix.dup(taken[-1]))
-            # Space is reserved first: a store into a sparse mapping on a full disk would be a SIGBUS.
+            # Reserve the space first: a store into a sparse mapping on a full disk would cause a SIGBUS.
             errno: int | None = posix.posix_fallocate(fd, self._file_bytes, size)  # type: ignore[func-returns-value]
-            if errno:  # PyPy returns it and does not raise
+            if errno:  # PyPy returns the error number and does not raise
                 raise OSError(errno, os.strerror(errno))
             segment = mmap.mmap(fd, size, offset=self._file_bytes)
         finally:
@@ -337,7 +345,7 @@ class PureRecorder:
         self._used = 0
 
     def _stop(self, error: OSError, first_segment: "mmap.mmap | None") -> None:
-        """Have a header keep why, for when the command has ended: that of the process that forked it if it has none."""
+        """Write the reason into a header, to be reported at the end: the parent's header if this process has none."""
         self.is_off = True
         if first_segment is not None:
             pack_into("<I", first_segment, ENTRY_HEAD_BYTES + RECORD_STOPPED_AT, error.errno or 0)
@@ -348,7 +356,7 @@ def _segment_bytes(needed: int) -> int:
 
 
 def record_message(slug: str, text: str) -> bool:
-    """Record a message of this process. False when it has no record file, or no room in it."""
+    """Record a message of this process. Return False if it has no record file, or no room in it."""
     return PureRecorder.current is not None and PureRecorder.current.add_message(slug, text)
 
 

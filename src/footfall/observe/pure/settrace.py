@@ -1,8 +1,8 @@
-"""The `settrace` engine in Python, for PyPy and where there is no C core: one closure for each measured frame.
+"""The `settrace` engine in Python, for PyPy and for CPython without the C core: one closure for each measured frame.
 
-Frames that are not measured get no local trace function, so their lines cost nothing. Pairs of lines go into the
-record file when they are seen first; a set of them is kept for each file. It also traces single files for the probes
-engine, in the record of that.
+Frames that are not measured get no local trace function, so their lines cost nothing. Pairs of lines go into the record
+file when they are first seen; a set of them is kept for each file. The engine also traces single files for the probes
+engine, into that engine's record.
 """
 
 import atexit
@@ -44,9 +44,9 @@ if TYPE_CHECKING:
     Trace = Callable[[FrameType, str, object], Any]
     Add = Callable[[int, int], None]
     Decide = Callable[[str, dict[str, Any]], str | None]
-    """From `co_filename` and globals to the absolute path of a file that is to be traced."""
+    """From `co_filename` and globals to the absolute path of a file if it is traced."""
     Offsets = Callable[[CodeType], frozenset[int] | None]
-    """Where events are phantoms in a code object; None where it is not traced."""
+    """The offsets of phantom events in a code object; None if it is not traced."""
 
 __all__ = ["ask_again", "start", "start_with_probes", "stop"]
 
@@ -66,8 +66,8 @@ def start(
 ) -> None:
     """Trace this thread and those that are started from now on.
 
-    When it `is_late` also the frames that run, unless `only_new`. `traced_frames` are those of the files that plugins
-    measure.
+    If the start `is_late`, also trace the frames that are running, unless `only_new`. `traced_frames` are those of the
+    files that plugins measure.
     """
 
     def decide(filename: str, namespace: "dict[str, Any]") -> str | None:
@@ -92,9 +92,9 @@ def start(
 
 
 def start_with_probes(decide: "Callable[[str], str | None]", with_arcs: bool) -> None:
-    """Trace in the same way the files that `decide(co_filename)` gives a path for, where their code has no probes.
+    """Trace in the same way the files that `decide(co_filename)` gives a path for, if their code has no probes.
 
-    What runs already is not traced. A forked child's record is begun by the probes engine.
+    What already runs is not traced. The probes engine begins the record of a forked child.
     """
     recorder = PureRecorder.current
     if recorder is None:
@@ -111,7 +111,7 @@ def start_with_probes(decide: "Callable[[str], str | None]", with_arcs: bool) ->
 
 
 def ask_again(filename: str) -> None:
-    """Have code of a file that begins from now on decided about anew."""
+    """Decide anew about code of a file that begins from now on."""
     if _Files.current is not None:
         _Files.current.adders.pop(filename, None)
 
@@ -128,7 +128,7 @@ def _begin(recorder: PureRecorder, files: "_Files", all_threads: bool = False) -
 
 
 def _check_tracing(files: "_Files") -> None:
-    """Report at the end when the interpreter has taken our trace function away, which it does where that raises."""
+    """Report at the end if the interpreter has removed our trace function, which it does when that raises."""
     if not files.is_stopped and sys.gettrace() is None:
         what = "Without the C core, tracing ends where a signal handler raises an error within the trace function, or"
         report(
@@ -139,7 +139,7 @@ def _check_tracing(files: "_Files") -> None:
 
 
 def _wrap_thread(function: "Callable[..., Any]") -> "Callable[..., Any]":
-    """Return a look-alike that is traced while the engine runs, as what a new thread runs."""
+    """Return a wrapper that is traced while the engine runs, to run in a new thread."""
 
     @hidden_applevel
     def run(*args, **named):  # type: ignore[no-untyped-def]
@@ -151,7 +151,7 @@ def _wrap_thread(function: "Callable[..., Any]") -> "Callable[..., Any]":
 
 
 def stop() -> None:
-    """Trace no more. Other threads let go of the trace function when they next call something."""
+    """Stop tracing. Other threads drop the trace function when they next call something."""
     files, _Files.current = _Files.current, None
     if files is not None:
         files.is_stopped = True
@@ -169,7 +169,7 @@ def _begin_child(recorder: PureRecorder, files: "_Files") -> None:
 
 
 def _trace_running(frame: "FrameType | None", files: "_Files") -> None:
-    """Trace what runs already in this thread; from where the first line comes is not known."""
+    """Trace what already runs in this thread; the line before the first one is not known."""
     while frame is not None:
         trace_frame = files.trace(frame, "call", None)
         if trace_frame is not None:
@@ -179,7 +179,7 @@ def _trace_running(frame: "FrameType | None", files: "_Files") -> None:
 
 
 class _Files:
-    """The measured files by `co_filename`, each with what adds a pair of lines to its record."""
+    """The measured files by `co_filename`, each with a function that adds a pair of lines to its record."""
 
     current: "_Files | None" = None
     """Those that are measured now."""
@@ -198,7 +198,7 @@ class _Files:
         self.trace = _trace_function(self, offsets)
 
     def adder(self, frame: "FrameType") -> "Add | TracedFile | None":
-        """Decide about a file seen for the first time; return what a plugin says of it where one takes it."""
+        """Decide about a file seen for the first time; if a plugin takes it, return the plugin's TracedFile."""
         filename = frame.f_code.co_filename
         if self.traced_frames is not None:
             traced = self.traced_frames.files.look_up(filename, frame.f_globals)
@@ -212,7 +212,7 @@ class _Files:
         return found
 
     def after_fork(self) -> None:
-        """A forked child begins with nothing seen."""
+        """Start with nothing seen, in a forked child."""
         self._of_others.clear()
         for _, seen, room in self._measured:
             seen.clear()
@@ -225,7 +225,7 @@ class _Files:
             pairs = {_slot(*pair) for pair in ended}
             if not ended or not self._recorder.add_trace_pairs(*names, context_id, list(pairs)):
                 continue
-            # only what was recorded: another thread may see more meanwhile
+            # only what was recorded: another thread may see more in the meantime
             seen.difference_update(ended)
             room.clear(pairs)
 
@@ -254,7 +254,7 @@ class _Files:
         return add
 
     def _add_of_other_work(self, filename: str, path: str, start: int, end: int) -> bool:
-        """Record a pair of work that belongs to another context than the process's. False when it does not."""
+        """Record a pair of work that belongs to a context other than the process's. Return False if it does not."""
         context_id = context_of_other_work(self._recorder)
         if context_id is None:
             return False
@@ -270,7 +270,7 @@ def _slot(start: int, end: int) -> int:
 
 
 class _Room:
-    """The slots of one file's TRACE entries. Threads take turns between any two steps here."""
+    """The slots of one file's TRACE entries. Threads may switch between any two steps here."""
 
     def __init__(self) -> None:
         self._all: list[memoryview] = []
@@ -281,7 +281,7 @@ class _Room:
         self._free += [(slots, at) for at in range(len(slots))]
 
     def put(self, pair: int) -> bool:
-        """Write a pair; False when no slot is free."""
+        """Write a pair; return False if no slot is free."""
         try:
             slots, at = self._free.pop()
         except IndexError:
@@ -354,7 +354,7 @@ def _trace_function(files: _Files, phantom_offsets: "Offsets") -> "Trace":
 
 
 def _function_for_plugin(frames: "TracedFrames", phantoms: "frozenset[int]") -> "Trace":
-    """Return what traces a frame of a plugin's file."""
+    """Return the function that traces a frame of a plugin's file."""
     is_raising = False
 
     def trace_frame(frame: "FrameType", event: str, arg: object) -> "Trace":

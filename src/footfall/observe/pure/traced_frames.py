@@ -1,7 +1,7 @@
-"""What frames of plugins' files run, without the C core, as pairs of lines: as coverage.py's C tracer has them.
+"""What frames of plugins' files run, without the C core, as pairs of lines: the same as coverage.py's C tracer records.
 
-The engine tells of each frame that it begins, comes to a line, ends; lines are asked of the plugin then.
-native/engines/file_tracers/frames.c is the same in the core.
+The engine reports when each frame begins, comes to a line and ends; the plugin is then asked for lines.
+native/engines/file_tracers/frames.c is the same for the core.
 """
 
 import os
@@ -19,7 +19,9 @@ if TYPE_CHECKING:
     from typing import Any, Protocol
 
     _Running = list[Any]
-    """The traced file, the path of the frame's source, what was seen of that, and the line that the frame was at."""
+    """The traced file, the path of the frame's source, what was seen of that source, and the line that the frame was
+    at.
+    """
 
     Begin = Callable[[FrameType, TracedFile, int], bool]
     Line = Callable[[FrameType], None]
@@ -30,14 +32,14 @@ if TYPE_CHECKING:
 
 __all__ = ["TracedFrames"]
 
-_END_OF_LINES = 1 << 24  # no source is so long
+_END_OF_LINES = 1 << 24  # no source is this long
 
 
 class TracedFrames:
-    """The frames of traced files that run now, by their addresses. Those that end in an untold way are written over.
+    """The running frames of traced files, by address. Entries of frames whose end was not reported are overwritten.
 
-    `begin`, `line` and `end` run for each event: they are closures, which look up little in objects, and call nothing
-    of ours but where something is new.
+    `begin`, `line` and `end` run for each event: they are closures that look up few attributes, and call functions of
+    ours only if something is new.
     """
 
     def __init__(self, files: FileTracers, with_arcs: bool) -> None:
@@ -56,7 +58,7 @@ class TracedFrames:
         files = self.files
 
         def begin(frame: "FrameType", traced: TracedFile, last: int) -> bool:
-            """A frame begins or goes on: `last` is the line that its first one will have come from. True: it counts."""
+            """Handle a frame that begins or continues: its first pair starts at `last`. Return whether it counts."""
             path: str | None = traced.path
             sources = traced.sources
             if not traced.plugin.is_on:
@@ -83,7 +85,7 @@ class TracedFrames:
         files = self.files
 
         def line(frame: "FrameType") -> None:
-            """A frame comes to a line."""
+            """Handle a frame that comes to a line."""
             state = running.get(id(frame))
             if state is None:
                 return
@@ -119,7 +121,7 @@ class TracedFrames:
     @staticmethod
     def _make_end(running: "dict[int, _Running]", with_arcs: bool) -> "End":
         def end(frame: "FrameType", *, is_left: bool = True) -> None:
-            """A frame ends; or, when it is not `is_left`, waits at a yield."""
+            """Handle a frame that ends; or, if not `is_left`, that waits at a yield."""
             state = running.pop(id(frame), None)
             if state is None or not with_arcs or not is_left or not state[0].plugin.is_on:
                 return
@@ -131,13 +133,13 @@ class TracedFrames:
         return end
 
     def _note(self, path: str, plugin: Plugin) -> set[tuple[int, int, int]]:
-        """Record a source that a frame runs for as the first; return what will have been seen of it."""
+        """Record a source when a frame first runs for it; return the set of what will be seen of it."""
         self._noted[path] = plugin
         _note_plugin(path, plugin.name)
         return self._seen.setdefault(path, set())
 
     def _after_fork(self) -> None:
-        """The child of a fork has a record of its own."""
+        """Begin a record for the forked child."""
         for seen in self._seen.values():
             seen.clear()
         for path, plugin in self._noted.items():
@@ -152,7 +154,7 @@ class TracedFrames:
 
 
 def _context() -> int:
-    """The number of the context that what runs belongs to; 0 is none."""
+    """Return the number of the context that the running code belongs to; 0 is none."""
     current = recorder.PureRecorder.current
     if current is None:
         return 0
@@ -161,7 +163,7 @@ def _context() -> int:
 
 
 def _note_plugin(path: str, name: str) -> None:
-    """Record by which plugin a file is measured; "": by none any more."""
+    """Record which plugin measures a file; "" means none any more."""
     if recorder.PureRecorder.current is not None:
         recorder.PureRecorder.current.add_tracer(path, name)
 

@@ -1,7 +1,7 @@
 """Places in bytecode that the engine `monitoring` watches beyond first events, as its C part does (docs/engines.md).
 
-The ends of `except*` statements: native/engines/monitoring/except_star_ends.c; jumps without an event, by which
-handlers go on: cold_jumps.c there. Numbers are of code units (2 bytes).
+The ends of `except*` statements: native/engines/monitoring/except_star_ends.c; jumps without an event by which handlers
+continue: cold_jumps.c there. Numbers are of code units (2 bytes).
 """
 
 from footfall.own_builtins import keep_builtins
@@ -18,7 +18,7 @@ __all__ = ["ExceptStarEnds", "find_cold_jumps", "find_except_star_ends", "find_f
 _CACHE = 0
 _MAX_PLACES = 1 << 22
 _TO_NOT_TAKEN = 2
-"""While INSTRUCTION events are on, BRANCH_LEFT names the NOT_TAKEN behind the jump and its cache."""
+"""While INSTRUCTION events are on, BRANCH_LEFT names the NOT_TAKEN that follows the jump and its cache."""
 _OPCODES = handler_opcodes() if HAS_BRANCH_EVENTS else {}
 _RESUME = (lambda: None).__code__.co_code[0]
 _BRANCHES = [_OPCODES.get(name) for name in ("for_iter", "pop_jump_if_none", "pop_jump_if_not_none")]
@@ -37,13 +37,13 @@ class ExceptStarEnds:
         self.n_units = n_units
 
     def is_watched(self, unit: int, is_line: bool) -> bool:
-        """Whether an event at a unit stays on: a line that may lead to an end, or the end itself."""
+        """Return whether an event at a unit stays on: a line that may lead to an end, or the end itself."""
         if not self.first <= unit <= self.ends[-1] + _TO_NOT_TAKEN:
             return False
         return is_line or self._number(unit) < len(self.ends)
 
     def place(self, unit: int, line_unit: int) -> int:
-        """Return the place that says which way the end at a unit went after the line that begins at another."""
+        """Return the place that records which way the end at `unit` went after the line that begins at `line_unit`."""
         return (1 + self._number(unit)) * self.n_units + (line_unit if line_unit < self.n_units else unit)
 
     def _number(self, unit: int) -> int:
@@ -54,7 +54,7 @@ class ExceptStarEnds:
 
 
 def find_except_star_ends(code: "CodeType", bytecode: bytes) -> ExceptStarEnds | None:
-    """Return what `except*` statements a code object has; None where it has none."""
+    """Return the `except*` statements of a code object; None if it has none."""
     if not code.co_exceptiontable or _OPCODES.get("call_intrinsic_2", -1) not in bytecode:
         return None
     opcodes = bytecode[::2]
@@ -71,7 +71,7 @@ def find_except_star_ends(code: "CodeType", bytecode: bytes) -> ExceptStarEnds |
 
 
 def _is_end(opcodes: bytes, unit: int) -> bool:
-    """PREP_RERAISE_STAR, COPY and the jump."""
+    """Return whether PREP_RERAISE_STAR, COPY and the jump are there."""
     if opcodes[unit] != _OPCODES["pop_jump_if_not_none"]:
         return False
     before = unit - 1
@@ -90,13 +90,13 @@ def find_cold_jumps(bytecode: bytes) -> list[int]:
         branches = branches or _is_branch(opcodes, unit)
         if branches and opcodes[unit] == _OPCODES["jump_backward_no_interrupt"]:
             before = _unit_before(opcodes, unit)
-            if before >= 0 and opcodes[before] != _RESUME:  # a loop around SEND ends with such a jump too
+            if before >= 0 and opcodes[before] != _RESUME:  # a loop around SEND also ends with such a jump
                 found.append(unit)
     return found
 
 
 def _unit_before(opcodes: bytes, unit: int) -> int:
-    """The instruction before, over caches and EXTENDED_ARG; -1 at the start."""
+    """Return the instruction before, skipping caches and EXTENDED_ARG; -1 at the start."""
     unit -= 1
     while unit >= 0 and opcodes[unit] in (_CACHE, _OPCODES["extended_arg"]):
         unit -= 1
@@ -104,7 +104,7 @@ def _unit_before(opcodes: bytes, unit: int) -> int:
 
 
 def _is_branch(opcodes: bytes, unit: int) -> bool:
-    """Whether it is a conditional jump of the program's, not one that looks for an `except` or leaves a `with`."""
+    """Return whether it is a conditional jump of the program, not one that matches an `except` or leaves a `with`."""
     opcode = opcodes[unit]
     if opcode in _BRANCHES:
         return True
@@ -117,14 +117,14 @@ def _is_branch(opcodes: bytes, unit: int) -> bool:
 
 
 def find_first_traced(bytecode: bytes) -> int:
-    """Return the unit of the first RESUME, before which nothing is traced; the number of units where there is none."""
+    """Return the unit of the first RESUME, before which nothing is traced; the number of units if there is none."""
     opcodes = bytecode[::2]
     at = opcodes.find(_RESUME)
     return len(opcodes) if at < 0 else at
 
 
 def is_stand_in(code: "CodeType", bytecode: bytes) -> bool:
-    """Whether a code object is not the Python compiler's: extensions make some for events of their own."""
+    """Return whether a code object was not made by the Python compiler: extensions make some for their own events."""
     if find_first_traced(bytecode) >= len(bytecode) // 2:
         return True
     return len(bytecode) <= 8 and len(code.co_linetable) == 2 and not code.co_consts

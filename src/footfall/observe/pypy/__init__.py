@@ -1,1 +1,1 @@
-"""What stands in for the C core on PyPy, in Python."""
+"""What replaces the C core on PyPy, in Python."""

@@ -1,6 +1,6 @@
-"""What blocks of `footfall.capture()` see of probes on PyPy; on CPython: native/engines/probes/captures.c.
+"""What blocks of `footfall.capture()` see by probes on PyPy; on CPython: native/engines/probes/captures.c.
 
-The JIT makes a probe that every series has seen, or that runs while no block is open, nearly free.
+The JIT makes a probe nearly free if every series has seen it, or if it runs while no block is open.
 """
 
 import __pypy__  # type: ignore[import-not-found]
@@ -25,7 +25,7 @@ __all__ = ["arm", "begin", "end", "exchange", "forget", "modules", "probes_of", 
 
 
 class CaptureEvents:
-    """What the probes of a module store into: it goes on to what records them, if anything does."""
+    """What the probes of a module store into: it passes events on to what records them, if anything does."""
 
     __slots__ = ("_recorded", "n_probes", "seen", "wanted")
 
@@ -33,9 +33,9 @@ class CaptureEvents:
         self._recorded = recorded
         self.n_probes = n_probes
         self.wanted = 0
-        """A bit for each series that wants to know of this module."""
+        """A bit for each series that wants to know about this module."""
         self.seen: list[int] = [0] * n_probes
-        """By probe, a bit for each series."""
+        """By probe, a bit for each series that has seen it."""
 
     @__pypy__.hidden_applevel  # type: ignore[untyped-decorator]
     def __setitem__(self, number: int, value: int) -> None:
@@ -59,17 +59,17 @@ class _Captures:
         self.news: dict[int, News] = {}
         self.modules: dict[tuple[str, str], CaptureEvents] = {}  # by header and co_filename
         self.on_module: OnModule | None = None
-        self.comparables: dict[int, Any] = {}  # by id of the events: what stands for them in expressions
+        self.comparables: dict[int, Any] = {}  # by id of the events: the objects for probes in expressions
 
     @__pypy__.hidden_applevel  # type: ignore[untyped-decorator]
     def note(self, events: CaptureEvents, number: int, fresh: int) -> None:
-        """Tell series of a probe that is new to them."""
+        """Tell series about a probe that is new to them."""
         for series, news in list(self.news.items()):
             if fresh >> series & 1:
                 news.append((events, number))
 
     def events_of(self, header: str, filename: str, recorded: "Any" = None) -> CaptureEvents | None:
-        """Return the events of a module, made when there are none; None where the header is the program's own text."""
+        """Return the events of a module, made if there are none; None if the header is the program's own text."""
         found = self.modules.get((header, filename))
         if found is None:
             read = read_header(header)
@@ -97,7 +97,7 @@ def begin(news: "News", is_full: bool) -> int:
 
 
 def end(series: int) -> None:
-    """End a series: its number is free again."""
+    """End a series and free its number."""
     set_open(series, False)
     del _CAPTURES.news[series]
     others = ~(1 << series)
@@ -107,13 +107,13 @@ def end(series: int) -> None:
 
 
 def set_open(series: int, is_open: bool) -> None:
-    """Tell whether a series has a block open."""
+    """Set whether a series has a block open."""
     bit = 1 << series
     _CAPTURES.open = _CAPTURES.open | bit if is_open else _CAPTURES.open & ~bit
 
 
 def forget(series: int) -> None:
-    """Let all probes that are in the news of a series be new for it again."""
+    """Make all probes in the news of a series new for it again."""
     others = ~(1 << series)
     for what, number in _CAPTURES.news[series]:
         if type(what) is CaptureEvents:
@@ -127,7 +127,7 @@ def modules(on_module: "OnModule") -> "list[tuple[Any, str, str]]":
 
 
 def want(series: int, events: "Any") -> bool:
-    """Let a series know of a module's probes."""
+    """Report a module's probes to a series from now on."""
     events.wanted |= 1 << series
     return True
 
@@ -152,7 +152,7 @@ def _wrapped(recorded: "Any", header: str, filename: str) -> "tuple[Any, Any] | 
 
 
 def probes_of(code: "CodeType") -> "Any":
-    """Return what stands for the probes in code, as captures see them; None when it has none."""
+    """Return the object that stands for the probes in code, as captures see them; None if it has none."""
     for constant in code.co_consts:
         if type(constant) is hooks.Comparable:
             constant = constant.events
@@ -162,11 +162,11 @@ def probes_of(code: "CodeType") -> "Any":
 
 
 def exchange(code: "CodeType", inner: "CodeType", with_probes: "CodeType") -> bool:
-    """Constants of code can't be exchanged here."""
+    """Return False: constants of code can't be exchanged here."""
     return False
 
 
 def hook_marshal_once() -> None:
-    """Let code with probes be marshalled as the program meant it."""
+    """Let code with probes be marshalled as the program intended."""
     if not _CAPTURES.modules:
         hook_marshal((CaptureEvents,), hooks.Comparable)

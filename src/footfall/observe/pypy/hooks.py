@@ -1,4 +1,4 @@
-"""The probes engine's ties to PyPy: arming by new code objects, and a `compile` in Python that no traceback shows.
+"""The probes engine's hooks into PyPy: arming by new code objects, and a `compile` in Python that no traceback shows.
 
 The main script needs no hook: PyPy compiles it with the same `compile`.
 """
@@ -46,20 +46,20 @@ __all__ = [
 _FFI = FFI()
 _CODE = type((lambda: 0).__code__)
 _ONLY_AST = 0x400
-_FUTURES = 0x1FE0000  # co_flags that `from __future__ import ...` sets
+_FUTURES = 0x1FE0000  # the co_flags that `from __future__ import ...` sets
 
 
 _EVENTS_TYPES = (type(_FFI.from_buffer("unsigned char[]", bytearray(1))), EventsByContext)
-"""What statement probes store into."""
+"""The types that statement probes store into."""
 
 _ARMED: "dict[int, tuple[Any, str, str]]" = {}
 """By id: the events of each module that is recorded, with its header and `co_filename`."""
 
 
 class Comparable:
-    """Compared with a number, it stores an event: what a probe inside an expression needs.
+    """Stores an event when it is compared with a number, as a probe inside an expression needs it.
 
-    Compared with a number, a first and a last line it does so when the exception being handled is from there.
+    Compared with a number, a first and a last line, it does so if the exception being handled comes from these lines.
     """
 
     __slots__ = ("_mark", "events")
@@ -88,12 +88,12 @@ class Comparable:
 
 
 def arm_function(settings: "Settings") -> "Arm":
-    """Return what makes code whose probes record."""
+    """Return the function that makes the probes in code record."""
     recorder = PureRecorder(settings)
     areas = _Areas(recorder)
     recorder.on_switch(areas.flush)
     os.register_at_fork(after_in_child=areas.after_fork)
-    # Code that is pickled by value takes along something that can be stored into as well.
+    # Code that is pickled by value needs an object that can be stored into as well.
     copyreg.pickle(_EVENTS_TYPES[0], _reduce_events)
     hook_marshal(_EVENTS_TYPES, Comparable)
     known: dict[tuple[str, str], tuple[Any, Comparable]] = {}
@@ -122,20 +122,20 @@ def arm_function(settings: "Settings") -> "Arm":
 
 
 def has_probes(code: "CodeType") -> bool:
-    """Whether code was armed."""
+    """Return whether code was armed."""
     return any(type(constant) is Comparable or type(constant) in _EVENTS_TYPES for constant in code.co_consts)
 
 
 def _are_contexts_expected() -> bool:
-    contexts = sys.modules.get("footfall.observe.contexts")  # not imported for this: hardly any program has them
+    contexts = sys.modules.get("footfall.observe.contexts")  # not imported here: hardly any program has contexts
     return contexts is not None and contexts.are_expected
 
 
 class _Areas:
-    """The events of all modules, for the moment when a context ends.
+    """The events of all modules, needed when a context ends.
 
-    A forked child's events in modules that were loaded before go on into the parent's file, and into its contexts; but
-    into the child's own where contexts were to come when the module was loaded.
+    A forked child's events in modules that were loaded before the fork still go into the parent's file and its
+    contexts. They go into the child's own file if contexts were expected when the module was loaded.
     """
 
     def __init__(self, recorder: PureRecorder) -> None:
@@ -144,9 +144,9 @@ class _Areas:
         self._asking: list[EventsByContext] = []
 
     def beginner(self, filename: str, where: "Where", header: str, n_probes: int) -> "Begin":
-        """Return what makes a module's entry in the record file: its number, and the events to be stored into.
+        """Return a function that makes a module's entry in the record file, and returns its number and events.
 
-        Where recording is off the code still has its probes: they go on with `before`, the events until now. The same
+        If recording is off, the code still has its probes: they continue with `before`, the events until now. The same
         holds, without a number, for a module that turns out not to be measured.
         """
 
@@ -165,9 +165,9 @@ class _Areas:
         return begin
 
     def asking(self, begin: "Begin", n_probes: int) -> EventsByContext:
-        """Return the events of a module where contexts are to come: each one is attributed as it is stored.
+        """Return the events of a module if contexts are expected: each event is attributed when it is stored.
 
-        So do those of a module that asks whether it is measured when it runs.
+        The same is done for a module that only finds out when it runs whether it is measured.
         """
         asking = EventsByContext(self._recorder, begin, n_probes)
         self._asking.append(asking)
@@ -181,7 +181,7 @@ class _Areas:
         pure_contexts.after_fork()
 
     def flush(self, context_id: int) -> None:
-        """Record the events of a context, and clear those that were recorded: another thread may set one meanwhile."""
+        """Record the events of a context, and clear only those: another thread may set one in the meantime."""
         for probes_id, view, events in self._areas:
             found = _find_events(bytes(view))
             if found and self._recorder.add_probe_events(probes_id, context_id, found):
@@ -194,7 +194,7 @@ def _array_over(buffer: "bytearray | memoryview") -> "Any":
 
 
 def _find_events(events: bytes) -> list[int]:
-    """Return which are not zero; an event is a 1."""
+    """Return the indexes that are not zero; an event is a 1."""
     found = []
     at = events.find(b"\1")
     while at >= 0:
@@ -212,7 +212,7 @@ def with_other_events(
 ) -> "CodeType | None":
     """Return code whose probes record with other events in place of these; None for code without probes that record.
 
-    `other(events, header, filename)` gives what statements and expressions are to have.
+    `other(events, header, filename)` returns the events for statements and for expressions.
     """
     for constant in code.co_consts:
         if type(constant) is Comparable:
@@ -240,7 +240,7 @@ def _exchanged(code: "CodeType", events: "Any", comparable: Comparable) -> "Code
 
 def _with_captures(code: "CodeType") -> "CodeType":
     """Return code that captures see as well, once there are any."""
-    captures = sys.modules.get("footfall.observe.pypy.captures")  # not imported for this: hardly any program has them
+    captures = sys.modules.get("footfall.observe.pypy.captures")  # not imported here: hardly any program has captures
     return code if captures is None else captures.with_captures(code) or code
 
 
@@ -260,13 +260,13 @@ def with_events(code: "CodeType", events: "Any", comparable: Comparable) -> "Cod
 
 
 def hook_compile(probes: "Probes") -> None:
-    """Wrap `compile`, and what runs code: `exec` and `eval`."""
+    """Wrap `compile`, and the functions that run code: `exec` and `eval`."""
     plain_compile = builtins.compile
     plain_exec = builtins.exec
     plain_eval = builtins.eval
     find_substitute = _Substitutes(probes).find
 
-    # Hidden frames are no caller's frame: the plain functions see through to the program's.
+    # Hidden frames are not a caller's frame: the plain functions see through to the program's frame.
     @__pypy__.hidden_applevel
     def compile(source, filename, mode, flags=0, dont_inherit=False, optimize=-1, **more):  # type: ignore[no-untyped-def]
         if (
@@ -320,7 +320,7 @@ class _Substitutes:
         self._settled: set[str] = set()
 
     def find(self, code: "CodeType", namespace: object) -> "CodeType":
-        """Return code with probes that record, the code itself where there is none."""
+        """Return code with probes that record, or the code itself if there is none."""
         for constant in code.co_consts:
             if type(constant) is str:
                 if constant.startswith(HEADER):
@@ -337,7 +337,7 @@ class _Substitutes:
 
 
 def _inherited(dont_inherit: object) -> int | None:
-    """The future features of the code that called `compile`; None where an audit hook forbids to look."""
+    """Return the future features of the code that called `compile`; None if an audit hook forbids looking."""
     if dont_inherit:
         return 0
     try:
@@ -350,15 +350,15 @@ def _inherited(dont_inherit: object) -> int | None:
 
 
 def call_with_room(function: "Callable[[], CodeType]") -> "CodeType":
-    """Call the function: a tree takes PyPy's compiler no further than the text does."""
+    """Call the function: PyPy's compiler recurses no deeper for a tree than for text."""
     return function()
 
 
 def unseen(function: "Callable[..., Any]", *arguments: object) -> "Any":
-    """Call the function while signals wait. PyPy can't keep its frames from trace and profile functions."""
+    """Call the function while signals are held back. PyPy can't hide its frames from trace and profile functions."""
     with Undisturbed():
         return function(*arguments)
 
 
 def hook_main(probes: "Probes") -> None:
-    """Nothing to do."""
+    """Do nothing."""

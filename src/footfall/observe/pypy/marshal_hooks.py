@@ -1,6 +1,6 @@
 """`marshal` on PyPy and code with probes, whose constants can't be marshalled.
 
-What is written is code without probes, which any PyPy runs as the program meant it. This process, and those forked from
+What is written is code without probes, which any PyPy runs as the program intended. This process, and those forked from
 it, get the code with probes when they read it back. Values that can be marshalled as they are cost nothing.
 """
 
@@ -69,12 +69,12 @@ def _pose_as(function: "Any", original: "Callable[..., object]") -> None:
 
 
 def _with_codes(value: "Any", change: "Callable[[CodeType], CodeType]", around: frozenset[int] = frozenset()) -> "Any":
-    """Return a value that can be marshalled with its code objects changed; what holds none stays the same object."""
+    """Return a value that can be marshalled with its code objects changed; the value itself if it contains none."""
     kind = type(value)
     if kind is _CODE:
         return change(value)
     if kind not in (tuple, list, set, frozenset, dict) or id(value) in around:
-        return value  # a container inside itself can't be marshalled
+        return value  # a container that contains itself can't be marshalled
     items = [*value, *value.values()] if kind is dict else list(value)
     inside = around | {id(value)}
     copies = [_with_codes(item, change, inside) for item in items]
@@ -86,12 +86,12 @@ def _with_codes(value: "Any", change: "Callable[[CodeType], CodeType]", around: 
 
 
 class _Probes:
-    """Takes probes out of code, and puts them back into what it took them out of."""
+    """Removes probes from code, and restores them in code that it removed them from."""
 
     def __init__(self, events_types: tuple[type, ...], comparable_type: type) -> None:
         self._events_types = events_types
         self._comparable_type = comparable_type
-        # By file, since code that is equal may be of several.
+        # By file, since equal code may come from several files.
         self._originals: dict[tuple[str, CodeType], CodeType] = {}
         self._files: set[str] = set()
 
@@ -100,7 +100,7 @@ class _Probes:
         return bool(self._originals)
 
     def take_out(self, code: "CodeType") -> "CodeType":
-        """Return code without probes; without any, the code itself."""
+        """Return code without probes; if it has none, the code itself."""
         constants = code.co_consts
         copies = tuple(self._taken_out_of(constant) for constant in constants)
         if all(copy is constant for copy, constant in zip(copies, constants, strict=True)):
@@ -118,7 +118,7 @@ class _Probes:
         return None if type(constant) in (*self._events_types, self._comparable_type) else constant
 
     def put_back(self, code: "CodeType") -> "CodeType":
-        """Return the code of which this is a copy without probes, else the code itself."""
+        """Return the code that this is a copy of without probes, else the code itself."""
         if code.co_filename not in self._files:
             return code
         return self._originals.get((code.co_filename, code), code)
@@ -127,10 +127,10 @@ class _Probes:
 def _without_stores(bytecode: bytes, events: int) -> bytes:
     """Return bytecode that stores nothing into the constant number `events`.
 
-    A store is LOAD_CONST three times (the value, the constant, the probe's number) and STORE_SUBSCR.
+    A store is three LOAD_CONST (the value, the constant, the probe's number) and STORE_SUBSCR.
     """
     changed = bytearray(bytecode)
-    loads: list[tuple[int, int]] = []  # the last instructions, if they load constants: where each begins, its argument
+    loads: list[tuple[int, int]] = []  # the last instructions, if they load constants: the offset of each, its argument
     argument = begin = 0
     for at in range(0, len(bytecode), 2):
         opcode = bytecode[at]

@@ -1,11 +1,11 @@
-"""PyPy's line events that tell of a statement which did not run, found by the bytecode.
+"""PyPy's line events that report a statement which did not run, found by the bytecode.
 
-PyPy gives the clean-up around statements (what begins an exception handler, what follows a `case` that failed, the end
-of `except*` clauses, jumps where branches meet, the return at a function's end) the line of the statement before it.
-CPython gives it none, or that of the statement that goes on.
+PyPy gives the clean-up code around statements the line of the statement before it: the start of an exception handler,
+what follows a `case` that failed, the end of `except*` clauses, jumps where branches meet, the return at a function's
+end. CPython gives such code no line, or that of the statement that continues.
 
-One instruction may stand for a statement without any of its own (`pass`, text) and for clean-up. Where the statement in
-its place has instructions, it is dead code that left its place behind; the source tells.
+One instruction may belong both to a statement without any of its own (`pass`, text) and to clean-up code. If the
+statement at its position has instructions, that statement is dead code that left its position behind; the source tells.
 """
 
 from footfall.own_builtins import keep_builtins
@@ -46,7 +46,7 @@ _TEXT = (b'"', b"'", b"...", b"r'", b'r"', b"b'", b'b"')
 
 
 class PhantomLines:
-    """The offsets of such events by code object. Codes are kept, so that their identities stay theirs."""
+    """The offsets of such events by code object. Code objects are kept, so that their ids are not reused."""
 
     def __init__(self) -> None:
         self._offsets: dict[int, frozenset[int]] = {}
@@ -54,7 +54,7 @@ class PhantomLines:
         self._sources: dict[str, list[bytes]] = {}
 
     def offsets(self, code: "CodeType") -> frozenset[int]:
-        """Return where in the bytecode an event is one of these."""
+        """Return the offsets in the bytecode at which an event is a phantom."""
         found = self._offsets.get(id(code))
         if found is None:
             self._codes.append(code)
@@ -64,7 +64,7 @@ class PhantomLines:
         return found
 
     def _is_nothing(self, filename: str, position: "Position") -> bool:
-        """Whether the statement at a position has no instructions of its own; true when the source is not there."""
+        """Return whether the statement at a position has no instructions of its own; True if there is no source."""
         line, last_line, column, end_column = position
         if line is None or column is None or end_column is None:
             return True
@@ -86,7 +86,7 @@ class PhantomLines:
 
 
 class _Instruction:
-    """One with its EXTENDED_ARGs, at the offset of the first of them, which is that of its events."""
+    """An instruction with its EXTENDED_ARGs, at the offset of the first of them, which is that of its events."""
 
     __slots__ = ("argument", "line", "offset", "opcode", "position")
 
@@ -113,34 +113,34 @@ def _instructions(code: "CodeType") -> list[_Instruction]:
 
 
 def _find_phantoms(code: "CodeType", is_nothing: "Callable[[Position], bool]") -> list[int]:
-    """Return their offsets; `is_nothing` tells whether the statement at a position has no instructions."""
+    """Return the phantoms' offsets; `is_nothing` tells whether the statement at a position has no instructions."""
     instructions = _instructions(code)
     end = _Instruction(-1, _NOP, 0, _NO_POSITION)
     instructions += (end, end)
     none = code.co_consts.index(None) if None in code.co_consts else -1
     phantoms = []
-    line_before = instructions[0].line  # the last that there was
+    line_before = instructions[0].line  # the last line there was
     for index in range(1, len(instructions) - 2):
         before, at, following, next_but_one = instructions[index - 1 : index + 3]
         if before.line is not None:
             line_before = before.line
         if at.line is None:
             continue
-        is_inside = at.line == line_before  # of a line: it is no statement's first instruction
+        is_inside = at.line == line_before  # within a line: it is not a statement's first instruction
         opcode = at.opcode
         if opcode in _CLEAN_UP:
             is_phantom = at.line != following.line and before.opcode in _NEVER_GOES_ON
-            if opcode == _POP_TOP:  # `case _:` and `except:` too drop a value first, on their own line
+            if opcode == _POP_TOP:  # `case _:` and `except:` also begin by dropping a value, on their own line
                 is_phantom = is_phantom and is_inside
-        elif opcode == _NOP:  # a jump out of nested statements ends there; to what `pass` becomes control falls through
+        elif opcode == _NOP:  # a jump out of nested statements ends there; control falls through to what `pass` becomes
             is_phantom = is_inside and at.line != following.line
         elif opcode in (_JUMP_FORWARD, _JUMP_ABSOLUTE):
             is_phantom = is_inside
-        elif opcode == _LIST_APPEND:  # a last `except*` clause ends there
+        elif opcode == _LIST_APPEND:  # the last `except*` clause ends there
             is_phantom = following.opcode == _PREP_RERAISE_STAR
         elif opcode == _COPY:
             is_phantom = following.opcode == _POP_EXCEPT and next_but_one.opcode == _RERAISE
-        elif opcode == _RERAISE:  # a `finally` clause that is left for nothing but `pass` has no more of it than that
+        elif opcode == _RERAISE:  # a `finally` clause with only `pass` in it has no other instruction
             is_phantom = before.opcode != _PUSH_EXC_INFO and (is_inside or not is_nothing(at.position))
         elif opcode == _LOAD_CONST and following.opcode == _RETURN_VALUE and at.argument == none:
             is_phantom = is_inside or not is_nothing(at.position)
@@ -152,7 +152,7 @@ def _find_phantoms(code: "CodeType", is_nothing: "Callable[[Position], bool]") -
 
 
 def _has_no_instructions(text: bytes) -> bool:
-    """Whether text that begins a statement is `pass`, a constant, a jump, a bare annotation, or an `if` or `while`."""
+    """Return whether text that begins a statement is `pass`, a constant, a jump, a bare annotation, `if` or `while`."""
     end = 0
     while end < len(text) and (text[end : end + 1].isalnum() or text[end] == _UNDERSCORE):
         end += 1

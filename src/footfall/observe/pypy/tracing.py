@@ -1,9 +1,9 @@
-"""What trace functions in Python need to know of PyPy; on CPython: observe/pure/cpython.py, with the same names.
+"""What trace functions in Python need to know about PyPy; on CPython: observe/pure/cpython.py, with the same names.
 
-A RecursionError would end tracing for the rest of the thread: PyPy takes a trace function away when it raises, and
-where the stack ends its call does. So the trace function asks first, and while a sixteenth of the stack is left raises
-the error itself: then the profile function, which PyPy calls as the frame is left, puts the trace function back. The
-frames of both are hidden, from tracebacks too.
+A RecursionError would end tracing for the rest of the thread: PyPy removes a trace function that raises, and at the end
+of the stack the call of it raises. So the trace function checks first, and while a sixteenth of the stack is still free
+it raises the error itself; then the profile function, which PyPy calls as the frame is left, restores the trace
+function. The frames of both are hidden, from tracebacks too.
 """
 
 import sys
@@ -29,13 +29,13 @@ _YIELD_FROM, _YIELD_VALUE = traced_opcodes()["yield_from"], traced_opcodes()["yi
 
 
 def is_resumed(frame: "FrameType") -> bool:
-    """Whether a frame that is called goes on where it was."""
+    """Return whether a frame that is called continues where it was."""
     return frame.f_lasti >= 0
 
 
 @hidden_applevel  # type: ignore[untyped-decorator]
 def end_recursion(trace: "Callable[[FrameType, str, object], Any]") -> None:
-    """Raise a RecursionError; `trace`, which must let it pass, traces on in the calling frame."""
+    """Raise a RecursionError; `trace`, which must let it pass, continues tracing in the calling frame."""
     profile = sys.getprofile()
 
     @hidden_applevel  # type: ignore[untyped-decorator]
@@ -48,9 +48,9 @@ def end_recursion(trace: "Callable[[FrameType, str, object], Any]") -> None:
 
 
 def is_yield(frame: "FrameType", is_raising: bool) -> bool:
-    """Whether the frame will go on: it stands at a yield, or before the `yield from` that it waits in.
+    """Return whether the frame will continue: it is at a yield, or before the `yield from` that it waits in.
 
-    An exception out of what it waits for leaves the frame there as well. The C tracer takes an exception that is thrown
+    An exception from what it waits for leaves the frame there as well. The C tracer takes an exception that is thrown
     into a yield for a yield.
     """
     code = frame.f_code.co_code

@@ -1,7 +1,7 @@
-"""What `footfall attach --inject` runs in the other process: its text, with a call of `run` behind it, is the script.
+"""What `footfall attach --inject` runs in the other process: the script is this text, followed by a call of `run`.
 
-It runs in the main thread there, between two instructions of the program, in a namespace of its own. The C core is
-loaded from the place of the footfall that records, under a name of its own: the program's imports stay what they are.
+It runs there in the main thread, between two instructions of the program, in a namespace of its own. The C core is
+loaded from the folder of the recording footfall, under a name of its own: the program's imports stay unchanged.
 """
 
 import _frozen_importlib
@@ -18,7 +18,7 @@ _NAME = "_footfall_injected"
 
 
 def run(action: str, answer: str, *options: object) -> None:
-    """Do it, and write "ok", or what went wrong, to the new file `answer`."""
+    """Carry out the action, and write "ok", or what went wrong, to the new file `answer`."""
     try:
         _ACTIONS[action](*options)
         text = "ok"
@@ -28,7 +28,7 @@ def run(action: str, answer: str, *options: object) -> None:
 
 
 def _write(path: str, text: str) -> None:
-    """The file appears whole. Nobody may be there any longer to read it."""
+    """Make the file appear as a whole. The recording footfall may have ended already."""
     try:
         file = os.open(path + ".new", os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         os.write(file, text.encode("utf-8", "replace"))
@@ -39,7 +39,7 @@ def _write(path: str, text: str) -> None:
 
 
 def _start(core_path: str, log: str, interval_ns: int, max_cpu_ppm: int, lease_ns: int, tasks: "Any") -> None:
-    """Sample into a new log; one that is written already ends."""
+    """Sample into a new log; end the log being written, if there is one."""
     core: Any = sys.modules.get(_NAME)
     if core is None:
         measuring: Any = sys.modules.get("footfall._core")
@@ -58,7 +58,7 @@ def _load(core_path: str) -> "Any":
     core: Any = _imp.create_dynamic(spec)
     _imp.exec_dynamic(core)
     core.path = core_path
-    # os.fork() warns in a program with threads: ours must not be there when it counts them.
+    # os.fork() warns in a program with threads: ours must not exist when it counts them.
     os.register_at_fork(
         before=core.sampler_before_fork,
         after_in_parent=core.sampler_after_fork_parent,
@@ -75,7 +75,7 @@ def _stop() -> None:
 
 
 def _forget(directory: str) -> None:
-    """A script that was not wanted any longer when it ran removes what was kept for it."""
+    """Remove what was kept for a script that was no longer wanted when it ran."""
     _stop()
     for emptied in (directory, os.path.dirname(directory)):
         for name in os.listdir(emptied):

@@ -1,7 +1,7 @@
-"""The inside sampler's start: called by the start hook in each measured CPython process.
+"""Starts the inside sampler: called by the start hook in each measured CPython process.
 
-The sampling is C (native/inside/inside.c): a native thread that reads this process's own stacks. Where the
-kernel forbids that, observe/sampler/fallback.py takes its place.
+The sampling is in C (native/inside/inside.c): a native thread that reads this process's own stacks. Where the kernel
+forbids that, observe/sampler/fallback.py replaces it.
 """
 
 import atexit
@@ -21,10 +21,10 @@ _MAX_LOGS_PER_PID = 100000
 def start(directory: str, rate_hz: int, max_cpu_ppm: int = 0, precise: bool = False, with_tasks: bool = False) -> None:
     """Sample this process `rate_hz` times a second into `<directory>/<pid>-<n>.smp`, and its forks likewise.
 
-    With `max_cpu_ppm`, more rarely (down to 100) where it would use more than so many millionths of the CPU time.
-    With `precise`, each thread walks its own stack in a signal handler. `with_tasks` joins the stacks of asyncio's
-    tasks with those of the tasks that wait for them, and counts waiting tasks (CPython 3.14 and later).
-    Raises OSError or RuntimeError when that cannot be.
+    With `max_cpu_ppm`, it samples less often (down to 100 times a second) if it would use more than this many
+    millionths of the CPU time. With `precise`, each thread walks its own stack in a signal handler. `with_tasks` joins
+    the stacks of asyncio's tasks with those of the tasks that wait for them, and counts waiting tasks (CPython 3.14 and
+    later). Raises OSError or RuntimeError if it can't start.
     """
     interval_ns = 1_000_000_000 // rate_hz
     _start_here(directory, interval_ns, max_cpu_ppm, precise, with_tasks)
@@ -33,16 +33,17 @@ def start(directory: str, rate_hz: int, max_cpu_ppm: int = 0, precise: bool = Fa
         _core.sampler_after_fork_child()
         try:
             _start_here(directory, interval_ns, max_cpu_ppm, precise, with_tasks)
-        except (OSError, RuntimeError) as error:  # the child must run on, unsampled
+        except (OSError, RuntimeError) as error:  # the child must continue, unsampled
             report("sampler-failed", "the profile did not start in a forked process: " + str(error) + ".")
 
-    # os.fork() warns in a program with threads: ours must not be there when it counts them.
+    # os.fork() warns in a program with threads: ours must not exist when it counts them.
     os.register_at_fork(
         before=_core.sampler_before_fork,
         after_in_parent=_core.sampler_after_fork_parent,
         after_in_child=start_in_child,
     )
-    # Registered before all of the program's own, hence called after them; itself, so that no frame of ours is sampled.
+    # Registered before all functions of the program, so called after them; the core's function itself, so that no frame
+    # of ours is sampled.
     atexit.register(_core.sampler_stop)
 
 
@@ -58,7 +59,7 @@ def _start_here(directory: str, interval_ns: int, max_cpu_ppm: int, precise: boo
             continue
         except PermissionError as error:
             if error.filename is not None:
-                raise  # of the log itself: another user's process can't write there
+                raise  # from the log itself: a process of another user can't write there
             from footfall.observe.sampler import fallback
 
             report(
@@ -74,7 +75,7 @@ def _start_here(directory: str, interval_ns: int, max_cpu_ppm: int, precise: boo
 
 
 def _start_core(path: str, interval_ns: int, max_cpu_ppm: int, precise: bool, with_tasks: bool) -> None:
-    """Start the native sampler; where no signal is free for `precise`, say so and start it without."""
+    """Start the native sampler; if no signal is free for `precise`, report that and start it without."""
     try:
         _core.sampler_start(path, interval_ns, 0, True, max_cpu_ppm, precise, 0, with_tasks or None)
     except OSError as error:

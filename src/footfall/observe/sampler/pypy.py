@@ -1,14 +1,15 @@
-"""PyPy's sampler: its builtin `_vmprof` on a file of the run directory, called by the start hook.
+"""PyPy's sampler: its builtin `_vmprof`, writing to a file in the run directory; called by the start hook.
 
 vmprof samples on SIGPROF, by CPU time of the process, and names functions, not lines. It writes the name of a function
-when that is compiled, but keeps the last 8 kilobytes of names to itself. So that a killed process's profile can be
-read, they are pushed out at intervals that double, and before a fork; a child's file names the parent's and how much
-of it holds for the child (two META records of ours).
+when the function is compiled, but buffers the last 8 kilobytes of names. So that a killed process's profile can be
+read, the names are flushed at intervals that double, and before a fork. A child's file names the parent's file and how
+much of it applies to the child (two META records of ours).
 
-Only one thread may run while vmprof does. `_vmprof.disable`, which a forked child cannot do without, frees buffers
-without holding the GIL, and other threads may be writing the names of what they compile to them, or a sample: a failed
-assertion or a segmentation fault (rpython/rlib/rvmprof/src/shared/vmprof_mt.c). The profile ends with a message when
-the program starts its first thread; our own compiles nothing without the lock, and takes no signals.
+Only one thread may run while vmprof does. `_vmprof.disable`, which a forked child must call, frees buffers without
+holding the GIL, while other threads may be writing names of functions that they compile, or a sample, to them: this
+causes a failed assertion or a segmentation fault (rpython/rlib/rvmprof/src/shared/vmprof_mt.c). The profile ends with a
+message when the program starts its first thread; our own thread compiles nothing without the lock, and receives no
+signals.
 """
 
 import _posixsubprocess
@@ -39,18 +40,18 @@ _FIRST_PAUSE_S = 0.5
 _BUFFER_BYTES = 8192
 _NAME_CHARACTERS = 110  # longer ones are cut
 _FREE_BYTES = 32 << 20
-"""Where less is free no profile begins: vmprof breaks a program as soon as a write fails (see _guard_close)."""
+"""With less free space no profile begins: vmprof breaks a program as soon as a write fails (see _guard_close)."""
 _LAST_BYTES = 4 << 20
-"""Where less is left of the disk, or of the size that the program's limit allows, the profile ends."""
-# A descriptor that the program does not get by chance.
+"""The profile ends when less than this is left on the disk, or of the file size that the program's limit allows."""
+# A descriptor that the program will not get by chance.
 _LOWEST_DESCRIPTOR = 900
-# as they are when measuring begins: the program may put others there
+# as they are when measuring begins: the program may replace them
 _close, _dup2, _fstat, _getpid = posix.close, posix.dup2, posix.fstat, posix.getpid
 _open, _read, _statvfs = posix.open, posix.read, posix.statvfs
 
 
 class _Profile:
-    """The vmprof file of this process. The lock keeps the thread that pushes names out apart from all else."""
+    """The vmprof file of this process. The lock excludes the thread that flushes names from everything else."""
 
     def __init__(self, directory: str, interval_s: float) -> None:
         self._directory = directory
@@ -83,7 +84,7 @@ class _Profile:
         try:
             self.descriptor = fcntl.fcntl(descriptor, fcntl.F_DUPFD_CLOEXEC, _LOWEST_DESCRIPTOR)
             os.close(descriptor)
-        except OSError:  # fewer descriptors are allowed
+        except OSError:  # the limit allows fewer descriptors
             self.descriptor = descriptor
         self._name = path[len(self._directory) + 1 :]
         _vmprof.enable(self.descriptor, self._interval_s, 0, 0, 0, 0)
@@ -93,8 +94,8 @@ class _Profile:
             os.write(self.descriptor, _meta("footfall_parent_bytes", str(parent_bytes)))
 
     def start_pushing_names(self) -> None:
-        """Let names be written now and then. Not in a fork's child: PyPy crashes when its hook starts a thread."""
-        # the thread inherits the mask: a signal that the program waits for must not go to us
+        """Flush names now and then. Not in a forked child: PyPy crashes when its hook starts a thread."""
+        # the thread inherits the mask: it must not receive a signal that the program waits for
         before = _signal.pthread_sigmask(_signal.SIG_BLOCK, range(1, _signal.NSIG))
         try:
             _thread.start_new_thread(self._push_names_repeatedly, (_FIRST_PAUSE_S,))
@@ -102,7 +103,7 @@ class _Profile:
             _signal.pthread_sigmask(_signal.SIG_SETMASK, before)
 
     def pause(self) -> None:
-        """Take no samples, and let no timer run. The lock is held until `resume`."""
+        """Take no samples, and run no timer. The lock is held until `resume`."""
         self._lock.acquire()
         self._write_nowhere_without_room()
         if self._is_enabled:
@@ -111,14 +112,14 @@ class _Profile:
             _push_names()
 
     def resume(self) -> None:
-        """Go on after `pause`."""
+        """Continue after `pause`."""
         if self._is_enabled:
             _vmprof.start_sampling()
             _signal.setitimer(_signal.ITIMER_PROF, self._interval_s, self._interval_s)
         self._lock.release()
 
     def end(self) -> bool:
-        """Sample no more. Return whether that was so already. Only our own other thread may run."""
+        """Stop sampling. Return whether it had stopped already. No other thread but our own may be running."""
         with self._lock:
             if not self._is_enabled:
                 return True
@@ -132,7 +133,7 @@ class _Profile:
             return False
 
     def _write_nowhere_without_room(self) -> None:
-        """Where the next writes may fail, let them go to the null device from now on. The lock is held."""
+        """If the next writes may fail, redirect them to the null device from now on. The lock is held."""
         if not self._is_enabled or self._writes_nowhere:
             return
         try:
@@ -156,7 +157,7 @@ class _Profile:
             self._bytes_at_fork = os.fstat(self.descriptor).st_size
 
     def after_fork_in_child(self) -> None:
-        """Begin a file of our own. vmprof has closed the parent's, and no other thread is left."""
+        """Begin a file for this process. vmprof has closed the parent's, and there is no other thread."""
         self._lock.release()
         if not self._is_enabled:
             return
@@ -171,7 +172,7 @@ class _Profile:
                 pass  # the program runs on, unsampled
 
     def fork_exec(self, original, arguments):  # type: ignore[no-untyped-def]
-        """Fork for an exec: in the child no timer may run that would outlive this program's handler."""
+        """Fork for an exec: no timer may run in the child, because it would outlive this program's handler."""
         self._execs_next = True
         try:
             return original(*arguments)
@@ -220,7 +221,7 @@ def _free_bytes(directory: str) -> int:
 
 
 def _largest_file_bytes() -> int:
-    """How large the process's limit lets a file become."""
+    """Return the file size that the process's limit allows."""
     descriptor = _open("/proc/self/limits", posix.O_RDONLY | posix.O_CLOEXEC)
     try:
         text = _read(descriptor, 8192)
@@ -231,9 +232,10 @@ def _largest_file_bytes() -> int:
 
 
 def _is_last_thread() -> bool:
-    """Whether only this thread of ours is left: the first one may end by itself, and ours must not keep the process.
+    """Return whether only this thread of ours is left: the first one may have ended; ours must not keep the process
+    alive.
 
-    Ends the process where the first thread left another status than 0: the kernel takes that of the last one.
+    Ends the process if the first thread exited with a status other than 0: the kernel uses the last thread's status.
     """
     try:
         descriptor = os.open("/proc/self/stat", os.O_RDONLY | os.O_CLOEXEC)
@@ -253,7 +255,7 @@ def _is_last_thread() -> bool:
 
 
 def _meta(key: str, value: str) -> bytes:
-    """A META record: two texts, each with its length as a 64-bit number."""
+    """Return a META record: two texts, each with its length as a 64-bit number."""
     record = b"\x07"
     for text in (key, value):
         encoded = os.fsencode(text)
@@ -262,7 +264,7 @@ def _meta(key: str, value: str) -> bytes:
 
 
 def _disable() -> None:
-    """Stop vmprof. In a forked child its buffers cannot be written, nor should they."""
+    """Stop vmprof. A forked child can't write out its buffers, and should not."""
     _vmprof.stop_sampling()
     try:
         _vmprof.disable()
@@ -271,7 +273,7 @@ def _disable() -> None:
 
 
 def _push_names() -> None:
-    """Make vmprof write the names it holds: by new code whose long names fill its buffer, and which is dropped."""
+    """Make vmprof write its buffered names: compile new code whose long names fill the buffer, and drop the code."""
     code = _push_names.__code__
     filler = "x" * _NAME_CHARACTERS
     for _ in range(_BUFFER_BYTES // (2 * _NAME_CHARACTERS) + 1):
@@ -279,10 +281,10 @@ def _push_names() -> None:
 
 
 def _guard_exec(profile: _Profile) -> None:
-    """Stop the timer before another program takes this process's place.
+    """Stop the timer before another program replaces this process.
 
-    The kernel keeps the timer over an exec, and its signal would kill that program. PyPy raises no audit event
-    for exec, so the two functions are wrapped.
+    The kernel keeps the timer over an exec, and its signal would kill that program. PyPy raises no audit event for
+    exec, so the two functions are wrapped.
     """
     for name in ("execv", "execve"):
         wrapper = _guarded(profile, getattr(posix, name))
@@ -310,7 +312,7 @@ def _guarded(profile: _Profile, original):  # type: ignore[no-untyped-def]
 
 
 def _guard_close(profile: _Profile) -> None:
-    """Keep a program that closes all descriptors, as daemons do, from closing vmprof's.
+    """When a program closes all descriptors, as daemons do, keep it from closing vmprof's.
 
     Once its writes fail, vmprof waits half a minute at each new function and then raises SystemError there.
     """
@@ -358,5 +360,5 @@ def _report_end(what: str) -> None:
         return
     try:
         posix.write(2, ("footfall: " + what + " [profile-ended]\n").encode())
-    except OSError:  # no stderr to report it on
+    except OSError:  # there is no stderr to report it on
         pass

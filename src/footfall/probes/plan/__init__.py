@@ -3,8 +3,8 @@
 The measured process runs it to instrument; `analyze/probes/arcs.py` runs it again over the same source and receives
 what each number means. So the numbering depends on nothing but the source and the mode.
 
-The walk: `blocks.py` has straight lists of statements, `compound.py` and `unwinding.py` statements with bodies. What
-they ask: `exits.py` where control goes, `exceptions.py` which lines to watch. `../forms.py` makes the probes.
+The walk: `blocks.py` handles straight lists of statements, `compound.py` and `unwinding.py` statements with bodies.
+They ask `exits.py` where control goes, and `exceptions.py` which lines to watch. `../forms.py` makes the probes.
 """
 
 from _ast import (
@@ -75,9 +75,9 @@ def insert_probes(
 ) -> int:
     """Insert probes into `tree` in place and return how many there are, numbered from 0.
 
-    `mode` is that of mode.py; `phantoms` come from `find_phantom_lines`.
-    `lines` is the source in UTF-8, or with an equal width of what precedes a line's first word, split at line
-    ends. `receive(number, meanings)` gets what each probe means, in order of numbers.
+    `mode` is that of mode.py; `phantoms` come from `find_phantom_lines`. `lines` is the source, split at line ends; it
+    is in UTF-8, or has the same number of bytes before each line's first word. `receive(number, meanings)` gets what
+    each probe means, in order of numbers.
     """
     forms = Forms()
     for _, forms in walk_pieces([(tree, phantoms, True)], lines, mode, receive):  # noqa: B007
@@ -92,10 +92,11 @@ def walk_pieces(
     mode: int,
     receive: "Receiver | None" = None,
 ) -> "Iterator[tuple[Module, Forms]]":
-    """Insert probes into a module that comes piece by piece; yield each piece, and what has numbered its probes so far.
+    """Insert probes into a module that comes piece by piece; yield each piece, and the Forms that number its probes.
 
-    A piece is a tree, its phantoms, and whether it is the last one. Each but the last ends with a statement that stands
-    for the next one, and which is left out of what is yielded. The other arguments are those of `insert_probes`.
+    A piece is a tree, its phantoms, and whether it is the last one. Each piece but the last ends with a statement that
+    stands for the next piece; that statement is left out of what is yielded. The other arguments are those of
+    `insert_probes`.
     """
     blocks: Blocks | None = None
     has_lambdas = any(b"lambda" in line for line in lines)
@@ -111,13 +112,13 @@ def walk_pieces(
 
 
 def write_header(forms: Forms, mode: int, digest: bytes) -> None:
-    """Say in the first probe of a walked module what its probes belong to."""
+    """Write into the first probe of a walked module what its probes belong to."""
     assert forms.header is not None
     forms.header.value = header_text(mode, forms.count, digest)
 
 
 def _walk_module(blocks: Blocks, tree: Module, next_piece: stmt | None, lambdas: "Mapping[AST, list[Lambda]]") -> None:
-    """Put the first probe behind docstring and `__future__` imports, and walk what follows."""
+    """Put the first probe behind the docstring and `__future__` imports, and walk what follows."""
     body: list[Any] = tree.body
     start = 1 if body and is_docstring(body[0]) else 0
     while start < len(body) and type(body[start]) is ImportFrom and body[start].module == "__future__":

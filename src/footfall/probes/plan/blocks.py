@@ -1,6 +1,6 @@
 """One straight list of statements: a probe before each whose start is not implied, and what follows from how it ends.
 
-A statement that cannot raise implies the start of the next one. Statements with bodies are handed to the functions of
+A statement that cannot raise implies the start of the next one. Statements with bodies are passed to the functions of
 `compound.py` and `unwinding.py`, which come back here for their blocks.
 """
 
@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     Handler = Callable[["Blocks", Any, int, list[stmt]], tuple[bool, list[Meaning]]]
     """Walks a statement with bodies and appends it to the list.
 
-    The number is the probe that implies its start. Returns whether it can be completed normally, and what the probe
-    behind it must report.
+    The number is the probe that implies its start. Returns whether it can complete normally, and what the probe behind
+    it must report.
     """
 
 __all__ = ["Blocks"]
@@ -38,7 +38,7 @@ _MAY_YIELD = (Expr, Assign, AugAssign, AnnAssign)
 
 
 class Blocks:
-    """One walk of a module. Methods insert probes in place and return whether the block can be completed normally."""
+    """One walk of a module. Methods insert probes in place and return whether the block can complete normally."""
 
     __slots__ = (
         "_handlers",
@@ -65,7 +65,7 @@ class Blocks:
         self.exceptions = Exceptions(source, forms, self.exits)
         self.phantoms = phantoms
         self._handlers = handlers
-        # Of a module that comes in pieces: the statement that stands for the next one; `known_line` and `chain` there.
+        # For a module that comes in pieces: the statement that stands for the next one; `known_line` and `chain` there.
         self._next_piece: stmt | None = None
         self._resumed = (0, -1)
         self._lambdas: Mapping[AST, list[Lambda]] = {}
@@ -116,10 +116,10 @@ class Blocks:
         loop_tail: "Tail" = None,
         is_caught: bool = False,
     ) -> bool:
-        """Walk a block that an exception leaves for the line to which its end leads.
+        """Walk a block that an exception leaves for the same line as its end.
 
-        There an exception on a line that has several ways out, as in the test of an `if`, takes one of them.
-        A `break` out of the block goes by other lines, so `loop_tail` is None, but not out of a `finally`.
+        In it, an exception on a line that has several ways out, as in the test of an `if`, takes one of them. A `break`
+        out of the block goes by other lines, so `loop_tail` is None, but not out of a `finally`.
         """
         exits = self.exits
         was_caught = exits.is_caught
@@ -133,7 +133,7 @@ class Blocks:
         return completes
 
     def body(self, owner: "Any", body: list[stmt]) -> bool:
-        """Walk the body of an `if`, a loop or a `case` that may stand on its owner's line."""
+        """Walk the body of an `if`, a loop or a `case`, which may be on its owner's line."""
         if not self.source.with_branches:
             line = owner.pattern.lineno if type(owner) is match_case else owner.lineno
             return self.block(body, [], known_line=line)
@@ -157,8 +157,9 @@ class Blocks:
     ) -> bool:
         """Walk one straight list of statements.
 
-        `meanings` must be reported by the first probe (with any, there is one). `known_line` was reached if the block
-        was. `chain` is the probe that implies the start of the first statement, or -1. `is_owned`: on its owner's line.
+        `meanings` must be reported by the first probe (if there are any, there is a first probe). `known_line` was
+        reached if the block was. `chain` is the probe that implies the start of the first statement, or -1. `is_owned`:
+        the block is on its owner's line.
         """
         exits, exceptions = self.exits, self.exceptions
         with_branches, no_code = self.source.with_branches, self.source.no_code
@@ -216,10 +217,10 @@ class Blocks:
         is_shared_jump: bool,
         out: list[stmt],
     ) -> int:
-        """Have a statement's start reported: by a probe before it, or by the one that implies it, `chain`.
+        """Report a statement's start: by a probe before it, or by `chain`, the probe that implies it.
 
-        Returns the probe that implies the statement's end, as far as it can't raise. `is_shared_jump`: it is a jump
-        that shares its line with other ways out, and what stands before it may raise.
+        Returns the probe that implies the statement's end, if it can't raise. `is_shared_jump`: it is a jump that
+        shares its line with other ways out, and what comes before it may raise.
         """
         forms = self.forms
         if meanings or (is_new_line and chain < 0):
@@ -237,19 +238,22 @@ class Blocks:
     def _chain_after(self, node: "Any", kind: type, chain: int, out: list[stmt]) -> int:
         """Return the probe that implies the start of the statement after this one, or -1."""
         if self.source.with_branches and kind in _MAY_YIELD and type(node.value) in (Yield, YieldFrom):
-            # Resumed in another context, it counts there as well: the next arc begins on its line.
+            # If it is resumed in another context, it counts there as well: the next arc begins on its line.
             chain = self.forms.count
             out.append(self.forms.probe(node, [(LINE, node)]))
             return chain
         return chain if cannot_raise(node) else -1
 
     def _add_lambdas(self, lambdas: "list[Lambda]") -> None:
-        """See the calls of the lambdas in a statement of the module."""
+        """Add probes for calls of the lambdas in a statement of the module."""
         for node in lambdas:
             node.body = self.forms.probe_before(node.body, [(LINE, node)])
 
     def _leave_for_next_piece(self, meanings: "list[Meaning]", known_line: int, chain: int) -> None:
-        """Keep where the next piece goes on. `meanings` are of this one's nodes; the first probe there has them too."""
+        """Keep where the next piece continues.
+
+        `meanings` are of this piece's nodes, for the first probe there as well.
+        """
         if meanings:
             self.forms.report(self.forms.count, meanings)
             known_line, chain = 0, -1

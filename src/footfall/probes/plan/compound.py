@@ -1,7 +1,7 @@
 """Statements with bodies that only branch: `if`, loops, `match`, and definitions.
 
-Branches: each way out of a line that has several gets a probe, or shares the one of the statement it leads to where
-nothing else leads there. What the functions take and return: `Handler` in blocks.py.
+Branches: if a line has several ways out, each gets a probe, or shares that of the statement it leads to if nothing else
+leads there. `Handler` in blocks.py says what the functions take and return.
 """
 
 from _ast import Attribute, ClassDef, Constant, Expr, If, Name, Yield, YieldFrom
@@ -49,7 +49,7 @@ def walk_definition(
     out.append(node)
     meanings = [(DEFINED, node)] if is_one_line else []
     if meanings and getattr(node, "type_params", None):
-        meanings.append((EXITED, node))  # the scope of type parameters is code of its own, run and left here
+        meanings.append((EXITED, node))  # the scope of type parameters is a code object of its own, run and left here
     return True, meanings
 
 
@@ -75,7 +75,7 @@ def walk_if(blocks: "Blocks", node: If, entry: int, out: "list[stmt]") -> "Walke
             completes = blocks.block(orelse, meanings) or completes
             meanings = []
             break
-        # An `elif`: going round here keeps long chains off the stack.
+        # An `elif`: looping here keeps long chains off the stack.
         following = orelse[0]
         meanings.append((LINE, following))
         orelse.insert(0, forms.probe(following, meanings))

@@ -1,7 +1,8 @@
-"""Exceptions that leave a line by a way that it has anyway, as the end of an `if` or a `return` beside it does.
+"""Exceptions that leave a line by a way that it also has otherwise, such as the end of an `if` or a `return` there.
 
-Most exceptions need no probe: that a line was reached and nothing behind it says enough. Where a line has several ways
-out and an exception takes one of them, an `except` around it sees the exception and the line it is from.
+Most exceptions need no probe: it is enough to know that a line was reached and nothing behind it. But if a line has
+several ways out and an exception takes one of them, an `except` around it sees the exception and the line it comes
+from.
 """
 
 from _ast import Raise, Return, match_case, stmt
@@ -21,19 +22,19 @@ if TYPE_CHECKING:
     from footfall.probes.syntax import Source
 
     Watch = tuple[int, int, int]
-    """A probe's number and the first and last line of the file from which an exception makes it fire."""
+    """A probe's number, and the first and last line of the file from which an exception makes it fire."""
 
 __all__ = ["Exceptions"]
 
 _MAX_REGIONS = 6
-"""Nested blocks in one function that are watched for exceptions: the compiler nests 20 blocks at most, ours too."""
+"""How many nested blocks in one function are watched for exceptions: the compiler allows 20, ours included."""
 
 
 class Exceptions:
     """What is watched in the innermost region.
 
-    A region is a block that an exception leaves for the line to which its end leads: a function's, that of a `with`
-    statement, one before a `finally`. `is_tail` says whether the statement that is walked ends it.
+    A region is a block that an exception leaves for the same line as its end: a function's, that of a `with` statement,
+    one before a `finally`. `is_tail` says whether the statement being walked ends the region.
     """
 
     __slots__ = ("_exits", "_n_regions", "_forms", "_source", "is_tail", "watched")
@@ -52,7 +53,7 @@ class Exceptions:
         return self._n_regions < _MAX_REGIONS
 
     def enter_definition(self) -> int:
-        """Count regions anew. Return what `leave_definition` takes."""
+        """Count regions anew. Return the argument for `leave_definition`."""
         outside = self._n_regions
         self._n_regions = 0
         return outside
@@ -62,7 +63,7 @@ class Exceptions:
         self._n_regions = outside
 
     def enter_region(self) -> "tuple[bool, list[Watch]]":
-        """Return what `leave_region` takes."""
+        """Return the argument for `leave_region`."""
         outside = self.is_tail, self.watched
         self.watched = []
         self._n_regions += 1
@@ -75,9 +76,9 @@ class Exceptions:
         self.is_tail, self.watched = outside
 
     def watch_header(self, node: "Any", body: list[stmt], is_left: bool, watched: "list[Watch]") -> None:
-        """See exceptions on the line of the node that owns `body`, where they go the way of something else there.
+        """Watch exceptions on the line of the node that owns `body`, if they leave it like something else there.
 
-        `is_left` says that control may go on from that line. `watched` are those to see around the node alone.
+        `is_left` says that control may continue from that line. `watched` are those to watch around the node alone.
         """
         if not self._source.with_branches:
             return
@@ -88,14 +89,15 @@ class Exceptions:
             return
         if self.is_tail and is_left:
             self.watched.append(self._watch(node, body))
-        # An exception where the body, on that line too, may leave likewise.
+        # An exception on the line, if the body on that line may also leave like one.
         if any(type(inner) in (Raise, Return) for inner in body) and self._source.is_on_header_line(body):
             watched.append(self._watch(node, body))
 
     def _watch(self, node: "Any", body: list[stmt], phantom_level: int | None = None) -> "Watch":
-        """Return a new probe for exceptions on the line of the node, and which lines of the file that are.
+        """Return a new probe for exceptions on the line of the node, and which lines of the file these are.
 
-        They meet the phantom line of the clause `phantom_level` around the innermost that has one, or none.
+        They meet the phantom line of the clause that is `phantom_level` levels around the innermost one with a phantom
+        line, or none.
         """
         meanings: list[Meaning] = [(RAISED, node)]
         number = self._forms.take_number(meanings if phantom_level is None else after_phantom(meanings, phantom_level))
@@ -104,7 +106,7 @@ class Exceptions:
         return number, at.lineno, max(at.lineno, last or 0)
 
     def watch_dead_raise(self, node: Raise, body: list[stmt]) -> "Watch | None":
-        """See exceptions on the line of a `raise` behind a jump on that line: they go the way that only it has."""
+        """Watch exceptions on the line of a `raise` behind a jump on that line: they go the way that only it has."""
         at = body.index(node)
         first = at
         while first and body[first - 1].end_lineno == body[first].lineno:

@@ -1,7 +1,7 @@
-"""The ways out of the statement that is walked: where its end leads, and the jumps in it.
+"""The ways out of the statement being walked: where its end leads, and the jumps in it.
 
-Where an end leads is known, but for a `finally` clause or the last `except*` clause: these are left by one line for
-several reasons, which a local of the program's frame keeps (finally_exits.py, except_star_exits.py).
+Where an end leads is known, except for a `finally` clause or the last `except*` clause: these are left from one line
+for several reasons, which a local of the program's frame keeps (finally_exits.py, except_star_exits.py).
 """
 
 from _ast import AST, Break, Constant, Name, Raise, Return, stmt
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from footfall.probes.forms import Forms, Meaning
 
     Tail = Final | StarExits | None
-    """The clause that is left by completing a statement, None where its end leads to one place."""
+    """The clause that is left when a statement completes, None if its end leads to one place."""
     State = tuple[list[bool], list[Final], Tail, bool, PhantomClause | None]
 
 __all__ = ["Exits"]
@@ -31,7 +31,7 @@ _SAFE_VALUES = (type(None), Constant, Name)
 
 
 class Exits:
-    """What is around the statement that is walked, as far as it tells where that one leads."""
+    """What surrounds the statement being walked, as far as it tells where the statement leads."""
 
     __slots__ = (
         "_n_names",
@@ -51,13 +51,13 @@ class Exits:
         self._n_names = 0
         self.tail: Tail = None
         self.loop_tails: list[Tail] = [None]
-        """Of the loops around, what a `break` ends."""
+        """For each loop around, what a `break` ends."""
         self.has_break: list[bool] = []
-        """Of the loops around, whether a `break` was met."""
+        """For each loop around, whether a `break` was met."""
         self.finals: list[Final] = []
-        """Of the `try` statements around that keep a reason."""
+        """The `try` statements around that keep a reason."""
         self.n_jumps = 0
-        """How many were met that leave a `try` of `finals`."""
+        """The number of jumps met that leave a `try` of `finals`."""
         self.is_caught = False
         """Whether an exception leads elsewhere than a `return`: to an `except`."""
         self.is_in_function = False
@@ -65,7 +65,10 @@ class Exits:
         """The `finally` with a phantom line behind it that an exception in the statement would leave next."""
 
     def enter_definition(self, is_function: bool) -> "State":
-        """Forget what is around: nothing leads out of a definition's body. Return that for `leave_definition`."""
+        """Forget what is around: nothing leads out of a definition's body.
+
+        Return the argument for `leave_definition`.
+        """
         outside = self.has_break, self.finals, self.tail, self.is_in_function, self.phantom_clause
         self.has_break = []
         self.finals = []
@@ -84,7 +87,7 @@ class Exits:
         return self._n_names
 
     def probe(self, at: AST, meanings: "list[Meaning]") -> stmt:
-        """Return a probe on the way out of a block; one for each reason why, where a `finally` ends with it."""
+        """Return a probe on the way out of a block; one for each reason, if a `finally` ends with the block."""
         return self._probe_at(self.tail, at, meanings, 0)
 
     def _probe_at(self, tail: "Tail", at: AST, meanings: "list[Meaning]", level: int) -> stmt:
@@ -104,7 +107,7 @@ class Exits:
         return tail.choose(at, exits)
 
     def raise_probe(self, at: AST, meanings: "list[Meaning]", reason: int = NORMAL) -> stmt:
-        """Return a probe on the way of an exception, true for `reason`; one for each line to which it leads."""
+        """Return a probe on the way of an exception, valid for `reason`; one for each line to which it leads."""
         probe = self._forms.probe(at, add_reason(meanings, reason))
         if self.phantom_clause is None:
             return probe
@@ -113,11 +116,11 @@ class Exits:
         return choose_clause(clauses, at, [*probes, probe])
 
     def exception_probe(self, at: AST, meanings: "list[Meaning]") -> stmt:
-        """Return a probe on the way of an exception that is raised again, true for that reason alone."""
+        """Return a probe on the way of an exception that is raised again, valid for that reason alone."""
         return self.raise_probe(at, meanings, EXCEPTION)
 
     def add_jump(self, node: "Any", chain: int, shares_line: bool, out: list[stmt]) -> None:
-        """Report the jump that follows in `out`, by a probe of its own where it may lead to several lines.
+        """Report the jump that follows in `out`, by a probe of its own if it may lead to several lines.
 
         `chain` is the probe that implies that the jump is reached. `shares_line`: its line has other ways out.
         """
@@ -129,13 +132,13 @@ class Exits:
             out.append(self.raise_probe(node, [(JUMPED, node)]))
         else:
             if shares_line and self.is_caught and kind is Return and not isinstance(node.value, _SAFE_VALUES):
-                # It is one when its value is there: failing to get that leads elsewhere.
+                # It is a jump only once its value is there: failing to get the value leads elsewhere.
                 chain = self._forms.count
                 node.value = self._forms.after(node.value)
             self._forms.report(chain, [(JUMPED, node)])
 
     def keep_jump(self, node: "Any", out: list[stmt]) -> None:
-        """Have the `try` statements and loops around know of the jump that follows in `out`."""
+        """Make the `try` statements and loops around aware of the jump that follows in `out`."""
         if self.finals:
             self.n_jumps += note_jump(self.finals, node, len(self.has_break), out)
         if type(node) is Break and self.has_break:

@@ -1,6 +1,6 @@
-"""Statements that exceptions are unwound to: `try` and `with`.
+"""Statements that unwind exceptions: `try` and `with`.
 
-What the functions take and return: `Handler` in blocks.py.
+`Handler` in blocks.py says what the functions take and return.
 """
 
 from _ast import AsyncWith, Try, TryStar, With
@@ -105,7 +105,7 @@ def _walk_with_finally(blocks: "Blocks", node: "Try | TryStar", entry: int, out:
 
 
 def _walk_body(blocks: "Blocks", node: "Try | TryStar", entry: int, walk: "Walk") -> bool:
-    """Walk what stands between `try` and the first clause, by `walk` where no `except` follows."""
+    """Walk what is between `try` and the first clause, with `walk` if no `except` follows."""
     exits, exceptions = blocks.exits, blocks.exceptions
     tail, is_tail, is_caught = exits.tail, exceptions.is_tail, exits.is_caught
     exceptions.is_tail = False
@@ -128,7 +128,7 @@ def _walk_clauses(blocks: "Blocks", node: "Try | TryStar", walk: "Walk") -> bool
 def _walk_star_clauses(
     blocks: "Blocks", node: TryStar, phantom_clause: PhantomClause | None
 ) -> "tuple[bool, StarExits | None]":
-    """Walk `except*` clauses. Return also what keeps how the last one was left, where there are probes for branches."""
+    """Walk `except*` clauses. If there are probes for branches, also return what keeps how the last clause was left."""
     exits = blocks.exits
     *clauses, last = node.handlers
     tail = exits.tail
@@ -143,7 +143,7 @@ def _walk_star_clauses(
     exits.tail = star = StarExits(exits.new_name())
     completes = _walk_clause(blocks, last, blocks.region) or completes
     if blocks.source.is_on_header_line(last.body) and any(type(inner) in JUMPS for inner in last.body):
-        # The clause's line is passed by on the way out, which counts where its body ends with a jump.
+        # The way out passes the clause's line, which matters if its body ends with a jump.
         assert last.type is not None
         last.type = star.keep_before(last.type, [(ENDED, last)])
     if node in blocks.phantoms:
@@ -161,7 +161,7 @@ def _walk_clause(blocks: "Blocks", clause: "ExceptHandler", walk: "Walk") -> boo
 
 
 def _add_unmatched(blocks: "Blocks", node: "Try | TryStar") -> None:
-    """See exceptions that no clause matches, where the last clause's line has statements behind a jump."""
+    """Watch exceptions that no clause matches, if the last clause's line has statements behind a jump."""
     last = node.handlers[-1] if node.handlers and type(node) is Try and blocks.source.with_branches else None
     if (
         last is not None
@@ -174,7 +174,7 @@ def _add_unmatched(blocks: "Blocks", node: "Try | TryStar") -> None:
 
 
 def _add_phantom_line(blocks: "Blocks", node: "Try | TryStar", clause: PhantomClause) -> None:
-    """See both ways out of the `finally` clause of `node` when an exception entered it."""
+    """Watch both ways out of the `finally` clause of `node` when an exception entered it."""
     exits, forms = blocks.exits, blocks.forms
     body, final = node.finalbody, clause.final
     at = body[-1]
