@@ -157,9 +157,8 @@ class Blocks:
     ) -> bool:
         """Walk one straight list of statements.
 
-        `meanings` must be reported by the first probe (if there are any, there is a first probe). `known_line` was
-        reached if the block was. `chain` is the probe that implies the start of the first statement, or -1. `is_owned`:
-        the block is on its owner's line.
+        The first probe must report `meanings` (if there are any, there is one). `known_line` was reached if the block
+        was. `chain` is the probe that implies the first statement's start, or -1. `is_owned`: it is on its owner's line.
         """
         exits, exceptions = self.exits, self.exceptions
         with_branches, no_code = self.source.with_branches, self.source.no_code
