@@ -158,7 +158,7 @@ class Blocks:
         """Walk one straight list of statements.
 
         The first probe must report `meanings` (if there are any, there is one). `known_line` was reached if the block
-        was. `chain` is the probe that implies the first statement's start, or -1. `is_owned`: it is on its owner's line.
+        was. `chain` implies the first statement's start, or is -1. `is_owned`: it is on its owner's line.
         """
         exits, exceptions = self.exits, self.exceptions
         with_branches, no_code = self.source.with_branches, self.source.no_code
