@@ -1,7 +1,7 @@
-"""A git diff read, and the tests whose recorded lines it touches. Pure: texts and sets in, names out.
+"""Reads a git diff, and finds the tests whose recorded lines it touches. Pure: texts and sets in, names out.
 
-For `footfall tests` the data was recorded on the diff's old side, so old line numbers count: those that were changed or
-removed, and around an insertion the line before and the line after. For `footfall report --diff` new ones do (patch).
+For `footfall tests` the data was recorded on the diff's old side, so old line numbers count: those changed or removed,
+and around an insertion the line before and the line after. For `footfall report --diff` new ones count (patch.py).
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ _HUNK = re.compile(r"@@ -(\d+)(?:,(\d+))? \+(\d+)(?:,(\d+))? @@")
 
 @dataclass(slots=True)
 class Change:
-    """What a diff did to one file. `old_name` is "" for a new file; names are as git gives them, from its top.
+    """What a diff did to one file. `old_name` is "" for a new file; names are git's, relative to the repository's top.
 
-    `new_lines` are those added or changed, `is_binary` says that git shows none, `is_untracked` that all are new.
+    `new_lines` are those added or changed. `is_binary`: git shows no lines. `is_untracked`: all lines are new.
     """
 
     old_name: str
@@ -35,10 +35,10 @@ class Change:
 
 
 def parse_diff(text: str) -> list[Change]:
-    """Read what `git diff -U0` prints: one Change for each file, but for those whose mode alone changed."""
+    """Read the output of `git diff -U0`: one Change for each file, except files where only the mode changed."""
     changes: list[Change] = []
     header = ""
-    n_content = 0  # lines of the hunk to come: text of the file, which may look like any line of the diff
+    n_content = 0  # remaining lines of the hunk: text of the file, which may look like any line of a diff
     for line in text.split("\n"):
         if n_content and line.startswith(("-", "+")):
             n_content -= 1
@@ -64,7 +64,7 @@ def parse_diff(text: str) -> list[Change]:
 
 
 def _add_hunk(change: Change, found: re.Match[str]) -> int:
-    """Add the lines that a hunk's header tells of; return how many lines of text follow it."""
+    """Add the lines named in a hunk's header; return how many lines of text follow it."""
     old_first, n_old, new_first, n_new = (1 if number is None else int(number) for number in found.groups())
     if n_old == 0:  # inserted after line `old_first`
         change.old_lines |= {old_first, old_first + 1}
@@ -75,7 +75,7 @@ def _add_hunk(change: Change, found: re.Match[str]) -> int:
 
 
 def _set_binary(change: Change, header: str, line: str) -> None:
-    """Take the name from the line "diff --git a/NAME b/NAME", the one that has it where nothing else changed it."""
+    """Take the name from the line "diff --git a/NAME b/NAME", the only one that has it if nothing renamed the file."""
     change.is_binary = True
     if change.new_name:
         return
@@ -101,9 +101,9 @@ def _unquoted(text: str) -> str:
 
 
 def widen_change(lines: Collection[int], analysis: SourceAnalysis) -> tuple[set[int], bool]:
-    """Return the first lines of the statements that the old lines are in, and whether any runs when the file is loaded.
+    """Return the first lines of the statements with the old lines in them, and whether any runs when the file loads.
 
-    A line without code of its own (a comment, a blank) counts for nothing.
+    A line without code (a comment, a blank line) is ignored.
     """
     touched = analysis.translate_lines(lines) & set(analysis.raw_statements)
     inside: set[int] = set()

@@ -1,7 +1,7 @@
-"""What became covered and uncovered from one run to another, line by line, also where the source changed between. Pure.
+"""What became covered or uncovered from one run to another, line by line, even if the source changed between. Pure.
 
-Lines are matched by their text: those that a diff of the two sources keeps are the same line. What was added or removed
-is counted, and is neither covered nor uncovered by a change of the tests.
+Lines are matched by their text: a line that a diff of the two sources keeps is the same line. Added and removed lines
+are counted, but are neither covered nor uncovered by a change of the tests.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from footfall.analyze.results import FileResult, Numbers
 __all__ = ["FileChange", "MeasuredFile", "compare_files", "match_lines"]
 
 _LINE_END: Final = re.compile(rb"\r\n|\r|\n")
-_MAX_PAIRS: Final = 25_000_000  # of lines, above which frequent ones are not matched: time grows with the product
+_MAX_PAIRS: Final = 25_000_000  # of lines; above this, frequent ones are not matched: time grows with the product
 
 Arc = tuple[int, int]
 
@@ -34,9 +34,9 @@ class MeasuredFile:
 class FileChange:
     """One file's change. Lines are those of the later source, first lines of statements, sorted.
 
-    `uncovered` ran before and do not now, `covered` the other way round; branches are those of lines that run in both.
-    `added` are statements that are new, and `added_missing` those of them that do not run. `before` or `now` is None
-    where a run does not have the file; `is_gone` tells that there is no such file any more.
+    `uncovered` lines ran before but not now, `covered` the reverse; branches are those of lines that run in both.
+    `added` are new statements, and `added_missing` those of them that do not run. `before` or `now` is None if a run
+    does not have the file; `is_gone` says that the file no longer exists.
     """
 
     name: str
@@ -54,7 +54,7 @@ class FileChange:
 
     @property
     def n_uncovered(self) -> int:
-        """Lines and branches of code that is still there, which ran before and do not now."""
+        """The number of lines and branches of code that still exists and that ran before but not now."""
         if self.now is None and self.before is not None:
             return 0 if self.is_gone else self.before.n_executed
         return len(self.uncovered) + len(self.uncovered_branches)
@@ -107,7 +107,7 @@ def compare_files(
 
 
 def match_lines(before: bytes, now: bytes) -> dict[int, int]:
-    """Return for each line of a source that another one has, too, its number there; both count from 1."""
+    """Return, for each line of a source that the other source also has, its number there; both count from 1."""
     old, new = (_LINE_END.split(text) for text in (before, now))
     if old == new:
         return {line: line for line in range(1, len(old) + 1)}
@@ -124,14 +124,14 @@ def match_lines(before: bytes, now: bytes) -> dict[int, int]:
 
 
 def _count_equal(old: Sequence[bytes], new: Sequence[bytes]) -> int:
-    """Return how many lines are the same from the first on."""
+    """Return how many lines at the start are equal."""
     return next((k for k, (a, b) in enumerate(zip(old, new, strict=False)) if a != b), min(len(old), len(new)))
 
 
 def _changed_branches(
     before: FileResult, now: FileResult, lines: dict[int, int], changed: set[int]
 ) -> tuple[tuple[Arc, ...], tuple[Arc, ...]]:
-    """Return the branches no longer taken, and those newly taken; not of lines that `changed` themselves."""
+    """Return the branches no longer taken, and those newly taken, except those of lines in `changed`."""
     if not before.has_arcs or not now.has_arcs:
         return (), ()
 

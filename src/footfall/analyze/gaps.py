@@ -1,8 +1,9 @@
-"""Untested code by the time it takes: which functions hold lines that no test ran, and what they cost in a profile.
+"""Untested code by the time it takes: which functions have lines that no test ran, and what they cost in a profile.
 
 The profile may be the run's own, or one of production. A sample counts for the innermost frame that is in one of the
-reported files, so that what a line spends in libraries is the line's, and all shares add up to at most one. Imports and
-garbage collection are nobody's: what they and the code below them take is not the time of the line that they began at.
+reported files, so time that a line spends in libraries is the line's, and all shares add up to at most one. Imports and
+garbage collection belong to no line: their time, and that of code below them, does not count for the line where they
+started.
 Pure: results and a profile in, gaps out. Called by `footfall gaps` and the HTML report.
 """
 
@@ -24,7 +25,7 @@ __all__ = ["Gap", "find_gaps", "times_in_files"]
 class Gap:
     """A function with lines or branches that no test ran. Times in nanoseconds.
 
-    `name` is "" for a file's top level. `untested_ns` is the time at its missing lines, `own_ns` all of its own.
+    `name` is "" for a file's top level. `untested_ns` is the time in its missing lines, `own_ns` all its self time.
     """
 
     path: str
@@ -40,14 +41,14 @@ class Gap:
 
     @property
     def is_untested(self) -> bool:
-        """Whether no line of it ran."""
+        """Whether none of its lines ran."""
         return self.n_missing == self.n_statements
 
 
 def times_in_files(profile: Profile, paths: Iterable[str], clock: Callable[[Cost], int]) -> dict[str, dict[int, int]]:
-    """Return nanoseconds by path and line: each sample's at its innermost frame that is in one of `paths`.
+    """Return nanoseconds by path and line: a sample counts at its innermost frame that is in one of `paths`.
 
-    It is at none where an import or the garbage collector stands further in.
+    It counts nowhere if an import or the garbage collector is further in.
     """
     wanted = frozenset(paths)
     is_wanted = [frame.function.path in wanted for frame in profile.frames]
@@ -68,9 +69,9 @@ def times_in_files(profile: Profile, paths: Iterable[str], clock: Callable[[Cost
 
 
 def find_gaps(files: Sequence[tuple[FileResult, SourceAnalysis]], times: Mapping[str, Mapping[int, int]]) -> list[Gap]:
-    """Return all gaps, those first whose untested code takes the most time, then the most own time.
+    """Return all gaps, sorted by the time of their untested code, then by self time, most first.
 
-    `times` as `times_in_files` gives them, by the paths of `files`; empty without a profile.
+    `times` as `times_in_files` returns them, by the paths of `files`; empty without a profile.
     """
     gaps: list[Gap] = []
     for result, analysis in files:

@@ -1,4 +1,4 @@
-"""The records of a run's processes, merged: what many processes recorded of the same code is resolved once.
+"""The records of a run's processes, merged, so that what many processes recorded of the same code is resolved once.
 
 Called by `resolve.py`. With contexts, each set of events of a code object is kept with the contexts that recorded it.
 """
@@ -23,11 +23,11 @@ __all__ = ["MergedRecords", "merge_records", "unknown_python"]
 _T = TypeVar("_T", RecordedCode, ProbedModule)
 Visits = dict[_T, dict[bytes, set[str]]]
 """By code object or module, without events and context: each set of events (`ContextEvents.places`), and the contexts
-that recorded it. Tests that take the same path through a function have it resolved once."""
+that recorded it. If tests take the same path through a function, it is resolved once for all of them."""
 
 
 class MergedRecords:
-    """The records of all processes. `codes` and `modules` are of processes that never switched contexts."""
+    """The records of all processes. `codes` and `modules` come from processes that never switched contexts."""
 
     def __init__(self) -> None:
         self.codes: dict[RecordedCode, RecordedCode] = {}
@@ -40,14 +40,14 @@ class MergedRecords:
         self.messages: list[tuple[str, str]] = []
         self.has_branches = False
         self.processes: dict[int, list[_Process]] = {}
-        """By number: several have one where it came back, or after `exec`."""
+        """By process id: several processes share one if the system reused it, or after `exec`."""
 
     def cwd_by_pid(self) -> dict[int, str]:
-        """Where each process started: relative file names are of there."""
+        """The directory in which each process started: relative file names refer to it."""
         return {pid: records[-1].cwd for pid, records in self.processes.items()}
 
     def contexts_of(self, log: SampleLog) -> dict[int, str]:
-        """The labels of a sample log's context ids: those of the record that the process had open then."""
+        """Return the labels of a sample log's context ids, from the record that the process had open at the time."""
         found: dict[int, str] = {}
         latest = -1
         for process in self.processes.get(log.pid, ()):
@@ -110,7 +110,7 @@ def _can_read_codes(record: Record) -> bool:
 
 
 def unknown_python(what: str, pid: int, version: int) -> tuple[str, str]:
-    """Return the message for a process of a Python that this footfall does not know; `what` of it is left out."""
+    """Return the message for a process with a Python that this footfall does not know; its `what` is left out."""
     name = version_name(version_of(version))
     text = f"{what} of process {pid} is left out: it ran Python {name}, which this footfall does not know."
     return "python-unknown", text + " Update footfall."
@@ -135,7 +135,7 @@ def _merge_visits(merged: MergedRecords, record: Record) -> None:
 
 
 def _join_visits(found: list[ContextEvents]) -> Iterator[ContextEvents]:
-    """Yield one for each thing and context: a context may come back, and a thread of it may run on after it."""
+    """Yield one for each item and context: a context may come back, and a thread of it may continue after it."""
     by_key: dict[tuple[int, str], list[bytes]] = {}
     for events in found:
         if events.places and events.context != UNCOVERED_CONTEXT:

@@ -1,7 +1,7 @@
 """Coverage and time of the lines that a diff added or changed. Pure; for `footfall report --diff`.
 
-A statement counts when any of its lines is new, with the branches that leave it. Line numbers are those of the source
-that was measured, so the diff's new side must be that source.
+A statement counts if any of its lines is new, along with the branches that leave it. Line numbers are those of the
+measured source, so the diff's new side must be that source.
 """
 
 from __future__ import annotations
@@ -30,9 +30,9 @@ Times = Mapping[int, int]
 class PatchedFile:
     """What a diff changed in one file. `git_name` is its path from the repository's top.
 
-    `result` is of the changed statements alone; `missing_ranges` are the first and last lines of those that did not
-    run, with no other statement between; `untaken` are the branches not taken of those that ran, each its line and a
-    sentence.
+    `result` covers only the changed statements. `missing_ranges` are the first and last lines of runs of statements
+    that did not run, with no other statement between. `untaken` are the branches not taken of those that ran, each as
+    its line and a sentence.
     """
 
     git_name: str
@@ -44,7 +44,7 @@ class PatchedFile:
 
 @dataclass(frozen=True, slots=True)
 class UntestedFunction:
-    """The function with the most own time that has new lines which did not run. `is_hottest`: of all functions."""
+    """The function with the most self time that has new lines which did not run. `is_hottest`: among all functions."""
 
     file_name: str
     name: str
@@ -56,7 +56,7 @@ class UntestedFunction:
 def patch_file(
     result: FileResult, analysis: SourceAnalysis, new_lines: Collection[int] | None, git_name: str
 ) -> PatchedFile:
-    """Narrow a file's result to the statements that new lines are in; None means that all lines are new."""
+    """Narrow a file's result to the statements that contain new lines; None means that all lines are new."""
     lines = _find_patched_lines(analysis, new_lines)
     (patched,) = narrow_result(result, [lines])
     return PatchedFile(
@@ -73,7 +73,7 @@ def patch_file(
 
 
 def _find_patched_lines(analysis: SourceAnalysis, new_lines: Collection[int] | None) -> frozenset[int]:
-    """Return the new lines that are statements' first or excluded, and the first lines of statements with new lines."""
+    """Return the new lines that start a statement or are excluded, and the first lines of statements with new lines."""
     if new_lines is None:
         return frozenset(range(1, analysis.n_lines + 1))
     in_statements = analysis.translate_lines(new_lines) & analysis.statements
@@ -81,7 +81,7 @@ def _find_patched_lines(analysis: SourceAnalysis, new_lines: Collection[int] | N
 
 
 def lines_of_python(source: bytes, lines: Collection[int]) -> set[int]:
-    """Return Python's numbers of lines that git numbers: for Python, not for git, a carriage return alone ends one."""
+    """Convert git's line numbers to Python's: for Python, but not for git, a lone carriage return ends a line."""
     pieces = source.replace(b"\r\n", b"\n").split(b"\n")
     if not any(b"\r" in piece for piece in pieces):
         return set(lines)
@@ -96,7 +96,7 @@ def lines_of_python(source: bytes, lines: Collection[int]) -> set[int]:
 
 
 def time_of_lines(analysis: SourceAnalysis, times: Times, lines: Collection[int]) -> int:
-    """Return the time, in nanoseconds, at the statements whose first lines are `lines`."""
+    """Return the time, in nanoseconds, in the statements whose first lines are `lines`."""
     return sum(time_ns for line, time_ns in times.items() if analysis.first_line_of(line) in lines)
 
 
@@ -105,9 +105,9 @@ def find_untested_function(
     patched: Sequence[PatchedFile],
     times: Mapping[str, Times],
 ) -> UntestedFunction | None:
-    """Return the hottest function with new lines that did not run; None where none of them takes time.
+    """Return the hottest function with new lines that did not run; None if none of them takes time.
 
-    `files` are all of the report, `times` their lines' by path.
+    `files` are all those of the report, `times` the times of their lines by path.
     """
     missing = {file.result.path: file.result.missing for file in patched}
     hottest_ns = 0

@@ -1,4 +1,4 @@
-"""A finished run's raw records to results: called once by the supervisor when the command has ended.
+"""A finished run's raw records to results: called once by the supervisor after the command has ended.
 
 Events of the same code in many processes are merged first (`merged_records.py`), so that each code object is resolved
 once however many workers ran it.
@@ -48,11 +48,11 @@ def resolve(
     progress: Progress | None = None,
     store: MeaningsStore | None = None,
 ) -> RunData:
-    """Work out lines, arcs and profile of the run in `run_directory`.
+    """Compute the lines, arcs and profile of the run in `run_directory`.
 
-    `context` names the static context of everything, which a dynamic one follows after a "|". `store` keeps what a
-    source's probes mean from run to run. `progress(done, total)` is called for each code object and module. A damaged
-    record is left out, with a message.
+    `context` is the static context of everything; a dynamic one follows it after a "|". `store` keeps what a source's
+    probes mean between runs. `progress(done, total)` is called for each code object and module. A damaged record is
+    left out, with a message.
     """
     directory = Path(run_directory)
     merged = merge_records(sorted(directory.glob("*.rec")))
@@ -63,7 +63,7 @@ def resolve(
         if tracer:
             files.setdefault(path, FileData()).tracer = tracer
         else:
-            files.pop(path, None)  # its plugin has failed, and what is known by then is not all
+            files.pop(path, None)  # its plugin has failed, so what was recorded of it is incomplete
     _add_inferred(files, merged.imported, context, messages)
     _leave_out_names_without_file(files, messages)
     cwd_by_pid = merged.cwd_by_pid()
@@ -91,7 +91,7 @@ def resolve(
 class _CoverageResolver:
     """Turns merged records into the lines and arcs of each file, and the outcomes of its conditions.
 
-    What is damaged is left out with a message; the rest is not affected.
+    Damaged parts are left out with a message; the rest is not affected.
     """
 
     def __init__(self, run_directory: str, context: str, store: MeaningsStore | None) -> None:
@@ -103,7 +103,7 @@ class _CoverageResolver:
         self._store = store
 
     def resolve(self, merged: MergedRecords, progress: Progress | None) -> None:
-        """Add all that is in the records. Called once."""
+        """Add everything in the records. Called once."""
         self.messages += merged.messages
         total = len(merged.codes) + len(merged.modules) + len(merged.code_visits) + len(merged.module_visits)
         for done, _ in enumerate(self._each(merged), 1):
@@ -113,7 +113,7 @@ class _CoverageResolver:
             self._add_trace(trace)
 
     def _each(self, merged: MergedRecords) -> Iterator[None]:
-        """Resolve the next code object or module at each step."""
+        """Resolve one code object or module at each step."""
         has_outcomes = merged.has_branches
         for code in merged.codes.values():
             self._try(self._add_code, code, has_outcomes)
@@ -129,13 +129,13 @@ class _CoverageResolver:
             yield
 
     def _try(self, add: Callable[..., None], measured: RecordedCode | ProbedModule, *arguments: object) -> None:
-        """Add what was measured; where it is damaged in any way leave it out, with a message."""
+        """Add what was measured; if it is damaged in any way, leave it out with a message."""
         try:
             add(measured, *arguments)
         except FootfallError as error:
             path = measured.path
             self.messages.append((error.slug, str(error) if path in error.message else f"{path}: {error}"))
-        except Exception as error:  # damage can lead to any
+        except Exception as error:  # damage can cause any error
             name = f"{measured.qualname} of " if isinstance(measured, RecordedCode) else ""
             self.messages.append(("record-corrupt", f"Left out {name}{measured.path}: {error!r}."))
 
@@ -146,12 +146,12 @@ class _CoverageResolver:
             self.outcomes.add(code, [self._context])
 
     def _add_module(self, module: ProbedModule) -> None:
-        from footfall.analyze.probes.arcs import arcs_of_events  # takes its time, and is for modules with probes only
+        from footfall.analyze.probes.arcs import arcs_of_events  # slow to import, needed only for modules with probes
 
         try:
             lines, arcs = arcs_of_events(self._meanings(module), module.events)
         except FootfallError:
-            _add(self.files, module.path, self._context, set(), set())  # it was measured
+            _add(self.files, module.path, self._context, set(), set())  # to show that it was measured
             raise
         _add(self.files, module.path, self._context, lines, arcs)
 
@@ -178,7 +178,7 @@ class _CoverageResolver:
                 self._add_visited(module.path, join_context(self._context, label), lines, arcs)
 
     def _add_trace(self, trace: TracedCode) -> None:
-        """Add what the settrace engine recorded: lines and arcs already."""
+        """Add what the settrace engine recorded, which is already lines and arcs."""
         if trace.context == UNCOVERED_CONTEXT:
             return
         self.files.setdefault(trace.path, FileData())
@@ -188,7 +188,7 @@ class _CoverageResolver:
             self.messages.append(("record-corrupt", f"Left out a trace of {trace.path}: {error!r}."))
 
     def _add_visited(self, path: str, label: str, lines: set[int], arcs: set[tuple[int, int]]) -> None:
-        """Add what a context recorded of a file, and no context that recorded nothing of it."""
+        """Add what a context recorded of a file, unless it recorded nothing of it."""
         if lines or arcs:
             _add(self.files, path, label, lines, arcs)
 
@@ -204,8 +204,8 @@ def _profile_of_whole(
     contexts_of: Callable[[SampleLog], dict[int, str]],
     messages: list[tuple[str, str]],
 ) -> Profile | None:
-    """Merge the logs into one profile, without those that are damaged in a way that reading them does not tell."""
-    with contextlib.suppress(Exception):  # whatever damage leads to
+    """Merge the logs into one profile, without those with damage that reading them does not detect."""
+    with contextlib.suppress(Exception):  # whatever damage causes
         return profile_of_logs(logs, find_path, contexts_of)
     whole: list[SampleLog] = []
     for log in logs:
@@ -224,7 +224,7 @@ def join_context(static: str, dynamic: str) -> str:
 
 
 class _PathFinder:
-    """Gives sampled code the path that coverage has for its file: absolute, links resolved."""
+    """Gives sampled code the path that coverage has for its file: absolute, with links resolved."""
 
     def __init__(self, cwd_by_pid: dict[int, str]) -> None:
         self._cwd_by_pid = cwd_by_pid
@@ -237,7 +237,7 @@ class _PathFinder:
         if not os.path.isabs(path):
             return filename
         if "\0" in path:
-            return filename.replace("\0", "\\x00")  # no file can be called so
+            return filename.replace("\0", "\\x00")  # no file can have such a name
         if path not in self._found:
             self._found[path] = os.path.realpath(path)
         return self._found[path]
@@ -252,7 +252,7 @@ def _with_branches(code: RecordedCode) -> RecordedCode:
 
 
 def _leave_out_names_without_file(files: dict[str, FileData], messages: list[tuple[str, str]]) -> None:
-    """Take out what no report could show: names that a program made up for what it compiled, files that are gone."""
+    """Remove what no report could show: names that a program made up for code it compiled, files that are gone."""
     without = sorted(path for path, data in files.items() if not data.tracer and not has_source(path))
     if without:
         others = f" and {len(without) - 1} more" if len(without) > 1 else ""
@@ -264,16 +264,16 @@ def _leave_out_names_without_file(files: dict[str, FileData], messages: list[tup
 def _add_inferred(
     files: dict[str, FileData], imported: dict[str, int], context: str, messages: list[tuple[str, str]]
 ) -> None:
-    """Add what must have run of modules that were imported before measuring began, and say so.
+    """Add what must have run of modules that were imported before measuring started, and a message that says so.
 
-    `imported` has with each path the optimization level that its module was compiled with.
+    `imported` has for each path the optimization level with which its module was compiled.
     """
     n_lines = 0
     for path, optimize in sorted(imported.items()):
         try:
             inferred = infer_lines(read_source_file(path), optimize)
         except (OSError, *PARSE_ERRORS):
-            continue  # the report says that the source can't be read
+            continue  # the report will say that the source can't be read
         data = files.setdefault(path, FileData())
         seen = set().union(*data.lines.values(), *(arc for arcs in data.arcs.values() for arc in arcs))
         data.inferred = inferred - seen
@@ -296,8 +296,8 @@ def _add(files: dict[str, FileData], path: str, context: str, lines: set[int], a
 def _known_logs(logs: Iterable[SampleLog], messages: list[tuple[str, str]]) -> Iterator[SampleLog]:
     for log in logs:
         if log.version == 0 and not log.units_are_lines:
-            continue  # the process had no room to begin it, and said so
-        if log.units_are_lines or is_known(log.version):  # lines, as in PyPy's logs, need no knowledge
+            continue  # the process had no room to start it, and reported that
+        if log.units_are_lines or is_known(log.version):  # lines, as in PyPy's logs, need no facts about the version
             yield log
         else:
             messages.append(unknown_python("The profile", log.pid, log.version))

@@ -1,4 +1,4 @@
-"""What a resolved run holds: which lines and arcs ran in which context, and the profile.
+"""What a resolved run contains: which lines and arcs ran in which context, and the profile.
 
 `analyze.resolve` makes it from a run directory; the supervisor writes it to the data file.
 """
@@ -20,10 +20,10 @@ __all__ = ["Arc", "FileData", "RunData"]
 
 @dataclass(slots=True)
 class RunData:
-    """All that one run gave. Keys of `files` are absolute paths.
+    """All results of one run. Keys of `files` are absolute paths.
 
     `messages` are (slug, text) of what went wrong in measured processes or while resolving;
-    `profile` is None when no process was sampled. `conditions` is empty where no branches were seen as events
+    `profile` is None if no process was sampled. `conditions` is empty if branches were not seen as events
     (before CPython 3.14, on PyPy).
     """
 
@@ -34,4 +34,4 @@ class RunData:
     n_processes: int = 0
     conditions: Conditions = field(default_factory=dict)
     test_times: dict[str, PhaseTime] = field(default_factory=dict)
-    """By context, what the clocks said of each phase of each test."""
+    """By context, the measured times of each phase of each test."""

@@ -1,7 +1,8 @@
-"""What ran against what could: one file's result, as every report shows it. Called by the reports; analysis phase.
+"""Compares what ran with what could run: one file's result, as every report shows it. Called by the reports; analysis
+phase.
 
-`compare` takes lines and arcs as they were recorded (any line of a statement; an arc (n, n) says only that line n
-ran) and answers in first lines of statements, like coverage.py's `Analysis`.
+`compare` takes lines and arcs as recorded (any line of a statement; an arc (n, n) says only that line n ran) and
+returns first lines of statements, like coverage.py's `Analysis`.
 """
 
 from collections.abc import Collection, Iterable, Mapping
@@ -27,9 +28,9 @@ Arc = tuple[int, int]
 
 @dataclass(frozen=True, slots=True)
 class FileResult:
-    """One file's, or one region's, coverage. Arc lists are sorted; an arc's end < 0 leaves its code object.
+    """The coverage of one file or region. Arc lists are sorted; an arc with an end < 0 leaves its code object.
 
-    Without branch measurement `has_arcs` is false and all about branches is empty.
+    Without branch measurement `has_arcs` is false and everything about branches is empty.
     """
 
     path: str
@@ -43,16 +44,16 @@ class FileResult:
     executed_branches: tuple[Arc, ...]
     missing_branches: tuple[Arc, ...]
     branch_stats: Mapping[int, tuple[int, int]]
-    """For each branch line: (possible, taken) ways out."""
+    """For each branch line: the number of (possible, taken) exits."""
     numbers: Numbers
     possible_arcs: frozenset[Arc]
     executed_arcs: frozenset[Arc]
-    """Translated; may hold arcs that the analysis thought impossible."""
+    """Translated; may contain arcs that the analysis considered impossible."""
     exit_counts: Mapping[int, int]
     no_branch: frozenset[int]
 
     def missing_text(self, branches: bool = True) -> str:
-        """Return the report's Missing column, as "3-5, 8->exit, 10"; `branches=False` leaves arcs out."""
+        """Return the report's Missing column, such as "3-5, 8->exit, 10"; `branches=False` leaves arcs out."""
         return format_lines(self.statements, self.missing, self.missing_branches if branches else ())
 
 
@@ -62,7 +63,7 @@ def compare(
     executed_arcs: Iterable[Arc] | None,
     name: str | None = None,
 ) -> FileResult:
-    """Compare what was recorded with what is possible; `executed_arcs` None means lines only. `name` is the path
+    """Compare what was recorded with what is possible; if `executed_arcs` is None, only lines. `name` is the path
     that reports show."""
     has_arcs = executed_arcs is not None
     return tally(
@@ -92,7 +93,7 @@ def tally(
     exit_counts: Mapping[int, int],
     no_branch: frozenset[int],
 ) -> FileResult:
-    """Count one file's or one region's result; every line here is a first line."""
+    """Count the result of one file or region; every line here is a first line."""
     missing = statements - executed
     branch_lines = {line for line, count in exit_counts.items() if count > 1}
     missing_branches = tuple(
@@ -134,7 +135,7 @@ def tally(
 
 
 def _translate_recorded(analysis: SourceAnalysis, arcs: Iterable[Arc]) -> set[Arc]:
-    """Translate recorded arcs; an arc from a line to itself stands for that line's only way out, if it has one."""
+    """Translate recorded arcs; an arc from a line to itself means that line's only exit, if it has just one."""
     translated = analysis.translate_arcs(arcs)
     alone = {start: (start, end) for start, end in translated if start == end}
     if alone:
@@ -144,14 +145,14 @@ def _translate_recorded(analysis: SourceAnalysis, arcs: Iterable[Arc]) -> set[Ar
             if start in alone:
                 ends[start] = None if start in ends else end
         translated.update([(start, end) for start, end in ends.items() if end is not None])
-    # Once more: now that lines are first lines, arcs that leave a `with` of several lines are recognized too.
+    # Again: now that lines are first lines, arcs that leave a `with` of several lines are recognized too.
     return analysis.translate_arcs(translated)
 
 
 def format_lines(statements: Iterable[int], lines: Collection[int], arcs: Iterable[Arc] = ()) -> str:
-    """Write line numbers as ranges that run over gaps without statements; `lines` are some of `statements`.
+    """Write line numbers as ranges that span gaps without statements; `lines` are some of `statements`.
 
-    `arcs` are added as "8->10" or "8->exit" where neither end is in `lines`.
+    `arcs` are added as "8->10" or "8->exit" if neither end is in `lines`.
     """
     items = [
         (first, f"{first}" if first == last else f"{first}-{last}") for first, last in find_ranges(statements, lines)
@@ -163,7 +164,7 @@ def format_lines(statements: Iterable[int], lines: Collection[int], arcs: Iterab
 
 
 def find_ranges(statements: Iterable[int], lines: Collection[int]) -> list[tuple[int, int]]:
-    """Return `lines`, some of `statements`, as (first, last) of each range; a range runs over lines of no statement."""
+    """Return `lines`, some of `statements`, as (first, last) ranges; a range spans lines without statements."""
     ranges: list[tuple[int, int]] = []
     is_open = False
     for line in sorted(statements):

@@ -1,8 +1,8 @@
-"""Contexts to tests: which lines each test ran, which of them it alone ran, and where its time went.
+"""Contexts to tests: which lines each test ran, which of them only it ran, and where its time went.
 
-A test's phases are contexts of their own ("test_a.py::test_b|setup", "...|run", "...|teardown"); here they are one
+A test's phases are separate contexts ("test_a.py::test_b|setup", "...|run", "...|teardown"); here they are one
 test.
-What a test takes is what its clocks said, where they were read; samples say where inside of it the time went.
+A test's time is the measured time if there is one; samples say where inside the test the time went.
 Pure. Called by `footfall tests` and the HTML report.
 """
 
@@ -29,7 +29,7 @@ def name_of_test(label: str) -> str:
 
 
 LinesByTest = Mapping[str, Mapping[str, Iterable[int]]]
-"""By path, by context label, the first lines of statements that ran in it."""
+"""By path and context label, the first lines of the statements that ran in it."""
 
 
 @dataclass(slots=True)
@@ -41,16 +41,16 @@ class TestRecord:
     name: str
     n_lines: int = 0
     only: dict[str, list[int]] = field(default_factory=dict)
-    """By path, the lines that no other test ran (and that did not run outside of tests)."""
+    """By path, the lines that no other test ran (and that did not run outside tests)."""
     cost: Cost = field(default_factory=Cost)
     lines: dict[LinePlace, Cost] = field(default_factory=dict)
     """Its time by innermost line, as in all tables by line."""
     phases: dict[str, PhaseTime] = field(default_factory=dict)
-    """What the clocks said of its phases ("setup", "run", "teardown"); empty where they were not read."""
+    """The measured times of its phases ("setup", "run", "teardown"); empty if not measured."""
 
     @property
     def cpu_ns(self) -> int:
-        """Its CPU time: of the thread that ran it where it was measured, else of all that samples saw."""
+        """Its CPU time: if measured, that of the thread that ran it, else that of all its samples."""
         return sum(phase.cpu_ns for phase in self.phases.values()) if self.phases else self.cost.cpu_ns
 
     @property
@@ -65,9 +65,9 @@ class TestRecord:
 def find_tests(
     ran: LinesByTest, profile: Profile | None, sources: Sources, measured: Mapping[str, PhaseTime]
 ) -> list[TestRecord]:
-    """Return every test that contexts, samples or `measured` times (by context) name, the most CPU time first.
+    """Return every test that contexts, samples or `measured` times (by context) name, most CPU time first.
 
-    A line that also ran outside of every test (at import) belongs to no test alone.
+    A line that also ran outside all tests (at import) belongs to no single test.
     """
     tests: dict[str, TestRecord] = {}
     for path, by_label in ran.items():

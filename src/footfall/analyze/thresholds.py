@@ -1,7 +1,7 @@
 """Thresholds of files, directories and patterns, and a ratchet that never lets coverage fall. Pure.
 
-A threshold is of the rounded percentage, as that of the total is; the ratchet's are rounded down, so that a report that
-did not change never fails.
+A threshold applies to the rounded percentage, as for the total. The ratchet's percentages are rounded down, so that an
+unchanged report never fails.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ _DIGITS: Final = 2
 
 
 class Threshold(NamedTuple):
-    """At least `minimum` per cent: of each file that `pattern` finds, or of a whole directory, with a final slash."""
+    """At least `minimum` per cent: of each file that `pattern` matches, or of a directory if it ends in a slash."""
 
     pattern: str
     minimum: float
 
 
 class Ratchet(NamedTuple):
-    """The percentages that coverage had reached: the total's and each file's, by its name in reports."""
+    """The percentages that coverage had reached: the total's and each file's, by the file's name in reports."""
 
     total: float
     files: Mapping[str, float]
@@ -56,10 +56,10 @@ def missed_thresholds(
     *,
     needs_match: bool,
 ) -> list[str]:
-    """Return a sentence for each threshold that is missed. `numbers` has by absolute path the name that is shown.
+    """Return a sentence for each threshold that is missed. `numbers` has, by absolute path, the name that is shown.
 
-    With each threshold come the patterns that it stands for, made absolute. One that finds no file is missed too if
-    `needs_match`.
+    Each threshold comes with the patterns that it means, made absolute. With `needs_match`, one that matches no file is
+    missed too.
     """
     missed: list[str] = []
     for threshold, patterns in thresholds:
@@ -90,7 +90,7 @@ def _if_low(name: str, percent: float, minimum: float, precision: int) -> list[s
 
 
 def fallen_below(ratchet: Ratchet, total: Numbers, files: Mapping[str, Numbers]) -> list[str]:
-    """Return a sentence for the total and each file that has less than it had; files that are gone have none."""
+    """Return a sentence for the total and each file that has less than before, except files that are gone."""
     found = [("the total", ratchet.total, total)]
     found += [(name, ratchet.files[name], files[name]) for name in sorted(ratchet.files.keys() & files.keys())]
     return [
@@ -101,7 +101,7 @@ def fallen_below(ratchet: Ratchet, total: Numbers, files: Mapping[str, Numbers])
 
 
 def raised(ratchet: Ratchet | None, total: Numbers, files: Mapping[str, Numbers]) -> Ratchet:
-    """Return the ratchet at what coverage has reached now, nowhere lower than before, without files that are gone."""
+    """Return the ratchet at the current coverage, never lower than before, without files that are gone."""
     had = ratchet or Ratchet(0.0, {})
     reached = {name: max(_rounded_down(numbers), had.files.get(name, 0.0)) for name, numbers in sorted(files.items())}
     return Ratchet(max(_rounded_down(total), had.total), reached)

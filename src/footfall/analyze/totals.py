@@ -44,7 +44,7 @@ class Numbers:
 
     @property
     def ratio_covered(self) -> tuple[int, int]:
-        """(done, all) of statements and branches together, each counting one."""
+        """(covered, all) statements and branches together, each counting one."""
         return self.n_executed + self.n_executed_branches, self.n_statements + self.n_branches
 
     @property
@@ -59,7 +59,7 @@ class Numbers:
 
     @property
     def pc_covered(self) -> float:
-        """Percentage of statements and branches together; 100.0 when there are none."""
+        """Percentage of statements and branches together; 100.0 if there are none."""
         return _percentage(self.ratio_covered)
 
     def pc_covered_str(self, precision: int = 0) -> str:
@@ -111,13 +111,13 @@ def format_percent(percentage: float, precision: int) -> str:
     elif 100.0 - least < percentage < 100:
         percentage = 100.0 - least
     else:
-        # As a step of its own: formatting alone rounds 2.5 or 0.15 another way.
+        # As a separate step: formatting alone rounds 2.5 or 0.15 differently.
         percentage = round(percentage, precision)
     return f"{percentage:.{precision}f}"
 
 
 def should_fail_under(total: float, fail_under: float, precision: int) -> bool:
-    """Is a `total` percentage, rounded to at least as many decimals as `fail_under` has, below it?
+    """Return whether `total`, a percentage rounded to at least as many decimals as `fail_under` has, is below it.
 
     Only exactly 100 satisfies 100. Raises UsageError (`bad-fail-under`) unless 0 <= fail_under <= 100.
     """
@@ -141,7 +141,7 @@ def fail_under_message(total: float, fail_under: float, precision: int) -> str:
 def _fail_under_precision(fail_under: float, precision: int) -> int:
     if fail_under == int(fail_under):
         return precision
-    from decimal import Decimal  # for the few who need it
+    from decimal import Decimal  # rarely needed
 
     exponent = Decimal(str(fail_under)).as_tuple().exponent
     return max(precision, -int(exponent))

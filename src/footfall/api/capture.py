@@ -1,6 +1,6 @@
 """What a block executes, for property testing and fuzzing: `footfall.capture()`.
 
-It is seen by observe.capture; here it becomes lines and branches by file, when they are asked for.
+observe.capture sees it; this module turns it into lines and branches by file, when they are asked for.
 """
 
 from __future__ import annotations
@@ -30,13 +30,13 @@ _LOCK: Final = Lock()
 _Key = tuple[str, tuple[str, ...] | None, bool]
 _Arc = tuple[int, int]
 _Found = tuple[str, Collection[int], Collection[tuple[Any, ...]]]
-"""A path, lines, and branches: from line to line, and what distinguishes branches of equal lines."""
+"""A path, lines, and branches: from line to line, and what tells branches with equal lines apart."""
 
 
 class Captured(CaptureBlock):
-    """What a block executed; in a series of what is new, that which no block before it did.
+    """What a block executed; in a series that looks for what is new, only what no earlier block executed.
 
-    True when there is anything. May be read while the block is open.
+    True if there is anything. May be read while the block is open.
     """
 
     __slots__ = ("_is_traced", "_kept")
@@ -46,7 +46,7 @@ class Captured(CaptureBlock):
 
     @property
     def lines(self) -> dict[str, set[int]]:
-        """The first lines of statements by absolute path."""
+        """The first lines of the executed statements, by absolute path."""
         found: dict[str, set[int]] = {}
         for path, lines, _ in self._found():
             if lines:
@@ -55,10 +55,10 @@ class Captured(CaptureBlock):
 
     @property
     def branches(self) -> dict[str, set[_Arc]]:
-        """Directions of branches by absolute path: (line, line that follows), -first line for leaving the code.
+        """Directions of branches by absolute path: (line, next line); leaving the code has minus its first line.
 
-        A line with several branches (`a and b`) may have equal pairs for several directions, and so in several
-        blocks; (n, n) stays on the line.
+        A line with several branches (`a and b`) may have equal pairs for several directions, so a pair may appear in
+        several blocks; (n, n) stays on the line.
         """
         found: dict[str, set[_Arc]] = {}
         for path, _, branches in self._found():
@@ -70,8 +70,8 @@ class Captured(CaptureBlock):
     def ids(self) -> set[int]:
         """A number from 0 to 2**63 - 1 for each line and direction of a branch, the same in every process.
 
-        It is made of the file's path, from the directory that the program was in when the series began, and of the
-        place in it: `number % size` is one in a bitmap. Those of branches are equal for one version of Python.
+        It is computed from the file's path, relative to the program's directory when the series began, and the place
+        in the file. `number % size` is an index into a bitmap. The ids of branches are the same for one Python version.
         """
         return {
             self._known.id_of(path, *place)
@@ -94,22 +94,22 @@ class Captured(CaptureBlock):
 
 
 class _Known:
-    """What a series needs to tell what places are."""
+    """What a series needs to tell what its places mean."""
 
     def __init__(self) -> None:
         self.meanings = SourceMeanings()
         self.is_exact = False
-        """Each place that a series notes counts."""
+        """Whether every place that the series notes counts."""
         self._directory = os.path.join(os.getcwd(), "")
         self._ids: dict[tuple[str, tuple[object, ...]], int] = {}
         self._find: Callable[[int, int, Any], Iterable[_Found]]
 
     def use_findings(self, findings: Findings) -> None:
-        """Tell of what reports have, whatever places are: first lines of statements, and pairs of them."""
+        """Report what reports have, whatever the places are: first lines of statements, and pairs of them."""
         self._find = findings.found
 
     def use_events(self, series: Series) -> None:
-        """Tell of events of `sys.monitoring`."""
+        """Report events of `sys.monitoring`."""
         self.is_exact = True
         places = series.blocks.places
         statement = self.meanings.statement
@@ -129,8 +129,8 @@ class _Known:
         self._find = find
 
     def found(self, start: int, end: int, kept: list[Any] | None) -> Iterable[_Found]:
-        """Return what a block found: places from `start` to before `end`, which is negative while it is open; or
-        those that were kept."""
+        """Return what a block found: the kept places, or those from `start` to before `end`, which is negative while
+        the block is open."""
         return self._find(start, end, kept)
 
     def id_of(self, path: str, *place: object) -> int:
@@ -145,7 +145,7 @@ class _Known:
 
 
 class Capture(CaptureGate):
-    """A context manager for the blocks of one series, to be used again and again, nested, and by several threads."""
+    """A context manager for the blocks of one series. It can be reused, nested, and used by several threads."""
 
     __slots__ = ("_engine", "_key")
 
@@ -157,7 +157,7 @@ class Capture(CaptureGate):
         self._engine = engine
 
     def _enter(self) -> Captured:
-        """Begin a block where the series is closed, or more is to be done than to note where it begins."""
+        """Begin a block if the series is closed, or if more must be done than to note where the block begins."""
         engine = self._engine
         with _LOCK:
             if not engine.is_working:
@@ -183,7 +183,7 @@ class Capture(CaptureGate):
                 self._engine.stop_tracing(block._thread)
 
     def close(self) -> None:
-        """End the series: it sees no more, forgets what it saw, and gives its `sys.monitoring` tool back."""
+        """End the series: it stops observing, forgets what it saw, and gives its `sys.monitoring` tool back."""
         with _LOCK:
             if Capture._all.get(self._key, (None,))[0] is self._engine:
                 del Capture._all[self._key]
@@ -191,14 +191,14 @@ class Capture(CaptureGate):
 
 
 def capture(source: list[str] | None = None, *, series: str = "", full: bool = False) -> Capture:
-    """Return a context manager that tells what its block executes that no block of the series did before.
+    """Return a context manager that tells what its block executes that no earlier block of the series executed.
 
-    With `full`, all that it executes. `source` are directories and packages, as for `start`; calls with the same
-    `series`, `source` and `full` share one series, which lasts until `close`. The first call of a series starts it:
-    that takes milliseconds, on CPython 3.11 to 3.13 and PyPy longer, as functions in `source` are compiled anew. An
-    empty block takes less than a microsecond. Raises FootfallError: `capture-no-tool` when other tools have all of
-    `sys.monitoring`, or what a wrong configuration says; opening a block raises `capture-traced` where the trace
-    function is needed and another tool has it.
+    With `full`, it tells everything that the block executes. `source` lists directories and packages, as for `start`.
+    Calls with the same `series`, `source` and `full` share one series, which lasts until `close`. The first call of a
+    series starts it. That takes milliseconds, and longer on CPython 3.11 to 3.13 and PyPy, where functions in `source`
+    are recompiled. An empty block takes less than a microsecond. Raises FootfallError: `capture-no-tool` if other tools
+    have all of `sys.monitoring`, or the error of a wrong configuration. Opening a block raises `capture-traced` if the
+    trace function is needed and another tool has it.
     """
     key = (series, None if source is None else tuple(source), full)
     found = Capture._all.get(key)
@@ -252,10 +252,10 @@ def _start_series(source: list[str] | None, is_full: bool) -> tuple[Series | Tra
 
 
 def _start_on_probes(scope: Scope, known: _Known, is_full: bool) -> TracedSeries | None:
-    """Return a series on probes; None where other tools would see the probes, or another way is better."""
+    """Return a series that uses probes; None if other tools would see the probes, or another way is better."""
     if sys.gettrace() is not None or _has_watching_tools():
         return None
-    from footfall.observe.capture.probing import ProbeSeries, UnusableError  # the compiler of probes, not for others
+    from footfall.observe.capture.probing import ProbeSeries, UnusableError  # the probe compiler, needed only here
 
     try:
         return ProbeSeries(scope, known.meanings, is_full, may_trace=not HAS_MONITORING)
@@ -264,6 +264,6 @@ def _start_on_probes(scope: Scope, known: _Known, is_full: bool) -> TracedSeries
 
 
 def _has_watching_tools() -> bool:
-    """Whether other tools of `sys.monitoring` may see code that has probes."""
+    """Return whether other tools of `sys.monitoring` may see code that has probes."""
     names = set(map(sys.monitoring.get_tool, range(6))) if HAS_MONITORING else set()
     return bool(names - {None, OldCode.tool_name})

@@ -1,7 +1,7 @@
-"""What a step of the program means by its source, for `footfall.capture()`: statements, and directions of branches.
+"""What a step of the program means in its source, for `footfall.capture()`: statements, and directions of branches.
 
-Both are as reports have them: by the first lines of statements, without docstrings; branches are lines that can go on
-to several others.
+Both are as in reports: statements by their first lines, without docstrings, and branches as lines that can continue at
+several others.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ _NOTHING: ProbeMeaning = (frozenset(), frozenset())
 
 
 class SourceMeanings:
-    """Answers for one series. Sources are looked at when they are first asked for."""
+    """Answers for one series. A source is analyzed when it is first asked for."""
 
     def __init__(self) -> None:
         self._of_files: dict[str, SourceAnalysis | None] = {}
         self._of_probes: dict[tuple[str, int, bytes], tuple[ProbeMeaning, ...]] = {}
 
     def statement(self, path: str, line: int) -> int | None:
-        """Return the first line of the statement that a line of a file is in, None where it counts as none."""
+        """Return the first line of the statement that contains a line of a file; None if it does not count as one."""
         return _statement(self._analysis(path), line)
 
     def of_arc(self, path: str, start: int, end: int) -> ProbeMeaning:
@@ -40,12 +40,12 @@ class SourceMeanings:
         analysis = self._analysis(path)
         arcs = {(start, end)} if start != NO_LINE else set()
         if arcs and analysis is not None:
-            # Out of a `with` from a condition's second line: exits of `with` are known by the first lines.
+            # Leaving a `with` from the second line of a condition: the exits of `with` are known by first lines.
             arcs.add((analysis.first_line_of(start), analysis.first_line_of(end)))
         return _meaning(analysis, {end} if end > 0 else set(), arcs)
 
     def of_probe(self, path: str, mode: int, digest: bytes, text: bytes | None, number: int) -> ProbeMeaning:
-        """Return those of one probe of a text; None stands for what is in the file."""
+        """Return the lines and branches of one probe of a text; a text of None is the file's contents."""
         key = path, mode, digest
         if key not in self._of_probes:
             self._of_probes[key] = _meanings_of_text(path, mode, digest, text)
@@ -66,13 +66,13 @@ class SourceMeanings:
             try:
                 self._of_files[path] = _analyze(path, read_source_file(path))
             except (OSError, FootfallError):
-                self._of_files[path] = None  # nothing is known of it but the lines that ran
+                self._of_files[path] = None  # only the lines that ran are known
         return self._of_files[path]
 
 
 @lru_cache(maxsize=256)
 def _analyze(path: str, source: bytes) -> SourceAnalysis:
-    # Under the file's name the compiler would put probes in.
+    # With the file's own name, the compiler would put probes in.
     return analyze_source(decode_source(source), f"<{path}>", ExclusionRules((), (), ()))
 
 
@@ -125,7 +125,7 @@ _JUMPS: Final = ("JUMP_FORWARD", "JUMP_BACKWARD", "JUMP_BACKWARD_NO_INTERRUPT")
 
 
 def lines_of_branch(code: CodeType, offset: int, destination: int) -> tuple[int, int] | None:
-    """Return the branch's line and the line that the program is in next; None where it has no line."""
+    """Return the branch's line and the next line that the program reaches; None if there is no line."""
     instructions = _instructions(code)
     if offset not in instructions or instructions[offset][1] is None:
         return None

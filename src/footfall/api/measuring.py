@@ -1,7 +1,7 @@
 """Measuring a part of a program from inside: `footfall.start()` and `stop()`, `measure()`, and contexts.
 
-For programs that can't be started by `footfall run`. Coverage only; what was imported before counts as imported, and
-is marked as inferred by a message (`lines-inferred`). `footfall.capture()` is in api/capture.py.
+For programs that can't be started with `footfall run`. Coverage only. What was imported before counts as imported, and
+a message marks it as inferred (`lines-inferred`). `footfall.capture()` is in api/capture.py.
 """
 
 from __future__ import annotations
@@ -45,13 +45,13 @@ __all__ = [
     "switch_context",
 ]
 
-contexts.expect()  # who imports this may have them
+contexts.expect()  # whoever imports this module may use contexts
 
 _LOCK: Final = threading.RLock()  # one thread starts or stops at a time
 
 
 class Measurement:
-    """What `measure` measures. `data_file`: where the result is, None while it is being measured."""
+    """A measurement by `measure`. `data_file` says where the result is; it is None while measuring goes on."""
 
     def __init__(self) -> None:
         self.data_file: Path | None = None
@@ -65,10 +65,10 @@ def measure(
     branch: bool | None = None,
     context: str | None = None,
 ) -> Iterator[Measurement]:
-    """Measure this process while the block runs, then write the data file, also when the block raises.
+    """Measure this process while the block runs, then write the data file, even if the block raises.
 
     Settings that are not given come from the configuration; `context` names the run in the data. All threads are
-    measured, on PyPy the present one and those started in the block. Raises FootfallError as `start` and `stop`.
+    measured; on PyPy, only the current one and those started in the block. Raises FootfallError as `start` and `stop`.
     """
     config = _configured(source, branch)
     if context is not None:
@@ -83,10 +83,10 @@ def measure(
 
 
 def switch_context(label: str) -> None:
-    """Give all that runs in this process from now on the context `label`: a test, a request. "" is none.
+    """Give everything that runs in this process from now on the context `label`: a test, a request. "" means none.
 
-    Does nothing in a process that is not measured. Contexts are of the whole process; docs/architecture.md tells what
-    threads and tasks that were started before belong to.
+    Does nothing in a process that is not measured. A context applies to the whole process; docs/engines.md says which
+    context threads and tasks that were started earlier have.
     """
     if not isinstance(label, str):
         raise TypeError(f"a context label is a str, not {type(label).__name__}")
@@ -95,7 +95,7 @@ def switch_context(label: str) -> None:
 
 @contextmanager
 def context(label: str) -> Iterator[None]:
-    """Give what the block runs the context `label`; the one that was there before goes on after it."""
+    """Give what the block runs the context `label`; afterwards the previous context applies again."""
     before = contexts.label()
     switch_context(label)
     try:
@@ -107,8 +107,8 @@ def context(label: str) -> Iterator[None]:
 def start(source: list[str] | None = None, *, branch: bool | None = None) -> None:
     """Measure this process from now on; settings that are not given come from the configuration.
 
-    Any thread may start and any stop; of several that start at once, one does. `source` are directories and packages.
-    Raises FootfallError: `already-measured`, `python-unsupported`, or what a wrong configuration says.
+    Any thread may start and any may stop; if several start at once, one succeeds. `source` lists directories and
+    packages. Raises FootfallError: `already-measured`, `python-unsupported`, or the error of a wrong configuration.
     """
     start_configured(_configured(source, branch))
 
@@ -119,7 +119,7 @@ def _configured(source: list[str] | None, branch: bool | None) -> Config:
 
 
 def start_configured(config: Config) -> RunDirectory:
-    """Measure this process from now on as a configuration says, and return where that is recorded; for footfall's own
+    """Measure this process from now on as a configuration says, and return where the record is; for footfall's own
     use. Raises as `start`."""
     _check_build()
     directory = make_run_directory(replace(settings_from_config(config), profile=False))
@@ -130,11 +130,11 @@ def start_configured(config: Config) -> RunDirectory:
 def start_new_calls(
     config: Config, on_plugin_failure: Callable[[str, BaseException], None] | None = None
 ) -> RunDirectory:
-    """Measure what begins in this process from now on, for `footfall.compat`, and return where it is recorded.
+    """Measure what begins in this process from now on, for `footfall.compat`, and return where the record is.
 
-    Frames that run and modules that were imported are not looked at, and nothing of a context is kept. The directory
-    is a temporary one that the caller removes. `on_plugin_failure` is told of plugins of coverage.py that fail, by
-    their names. Raises as `start`.
+    Ignores frames that are already running and modules already imported, and keeps no context. The directory is a
+    temporary one that the caller removes. If a plugin of coverage.py fails, `on_plugin_failure` is called with its
+    name. Raises as `start`.
     """
     _check_build()
     directory = make_temporary_run_directory(replace(settings_from_config(config), profile=False, context=""))
@@ -143,7 +143,7 @@ def start_new_calls(
 
 
 def stop_recording() -> Path | None:
-    """Measure no more, and return the run directory with what was recorded; None where nothing was measured."""
+    """Stop measuring, and return the run directory with the records; None if nothing was measured."""
     from footfall.observe.late import stop_late
 
     with _LOCK:
@@ -183,8 +183,8 @@ def _start_in(
 def stop(data_file: str | os.PathLike[str] | None = None) -> Path:
     """Stop measuring, write the data file (default: the configured one) and return its path.
 
-    Raises FootfallError: `not-measured` without a `start`, or why the data file can't be written; the run directory
-    is then kept, and the error names it.
+    Raises FootfallError: `not-measured` without a `start`, or an error that says why the data file can't be written;
+    the run directory is then kept, and the error names it.
     """
     config = read_config()
     return stop_configured(config, os.path.abspath(config.data_file if data_file is None else data_file))

@@ -1,1 +1,1 @@
-"""The command line: its commands by what they do."""
+"""The command line: its commands, grouped by what they do."""

@@ -1,7 +1,7 @@
-"""Long options that are written short, as coverage.py's parser lets one write them: `coverage run --parallel`.
+"""Abbreviated long options, which coverage.py's parser accepts: `coverage run --parallel`.
 
-A beginning that is that of one option of coverage.py's command stands for it, whatever other options footfall's command
-has, so that a recipe means here what it means there. footfall's own options are written whole.
+A prefix of exactly one option of coverage.py's command stands for that option, whatever other options footfall's
+command has, so that a command line means the same here as there. footfall's own options must be written in full.
 """
 
 from __future__ import annotations
@@ -39,9 +39,9 @@ COVERAGE_OPTIONS: Final = {
 
 
 def with_whole_options(command: click.Command, words: Sequence[str]) -> list[str]:
-    """Return the words behind a command's name with each abbreviated option written whole.
+    """Return the words after a command's name with each abbreviated option written in full.
 
-    UsageError of click for a beginning of several. Values of options, and what a command runs, are left as they are.
+    Raises click's UsageError for a prefix of several. Option values, and the command to run, are left as they are.
     """
     options = COVERAGE_OPTIONS.get(command.name or "", frozenset())
     takes_value = {
@@ -74,7 +74,7 @@ def _is_option(word: str) -> bool:
 
 
 def _takes_next_word(word: str, takes_value: dict[str, bool]) -> bool:
-    """Whether the value of the last of some short options, such as `-mo`, is the next word."""
+    """Return whether the last of some combined short options, such as `-mo`, takes the next word as its value."""
     for place, letter in enumerate(word[1:], 2):
         if takes_value.get(f"-{letter}", False):
             return place == len(word)

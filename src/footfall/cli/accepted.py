@@ -1,4 +1,4 @@
-"""coverage.py's options that have nothing to do here: accepted, with a note, so that its command lines work."""
+"""coverage.py's options that have no effect here: they are accepted, with a note, so that its command lines work."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ _NOTES: Final = {
     "--show-contexts": ("", "the tests that ran a line are shown wherever the data has them."),
 }
 _NOT_NEEDED: Final = ("--timid", "--concurrency")
-"""Without them the results are the same: who has `footfall-coverage` for coverage.py is not told."""
+"""The results are the same without them, so `footfall-coverage`, used in place of coverage.py, prints no note."""
 _SHORT: Final = {"--pylib": ["-L"]}
 _KEY: Final = "footfall.notes_on_options"
 
 
 def accepted_options(*names: str) -> Callable[[_Command], _Command]:
-    """Add options that only leave a note, which `load_config` prints."""
+    """Add options that only record a note, which `load_config` prints."""
 
     def decorate(function: _Command) -> _Command:
         for name in names:
@@ -47,7 +47,7 @@ def accepted_options(*names: str) -> Callable[[_Command], _Command]:
 
 
 def note_option(context: click.Context, option: click.Parameter, value: _Value) -> _Value:
-    """Leave the note on an option that was given; returns its value, as click's callbacks do."""
+    """Record the note for an option that was given, and return its value, as click's callbacks do."""
     name = option.opts[-1]
     if value and not (name in _NOT_NEEDED and current_face().is_as_coverage):
         context.meta.setdefault(_KEY, []).append(("option-ignored", f"{name} has no effect: {_NOTES[name][1]}"))

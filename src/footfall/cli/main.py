@@ -1,6 +1,6 @@
 """The `footfall` command: finds the subcommand, prints errors, picks the exit status.
 
-Each subcommand's module is imported when it is called for, so that `footfall report` never pays for `run`.
+A subcommand's module is imported only when the subcommand is called, so that `footfall report` never pays for `run`.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ class _LazyGroup(click.Group):
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         if args and not args[0].startswith("-") and self.get_command(ctx, args[0]) is None:
-            import difflib  # for misspelt commands alone
+            import difflib  # only for misspelt commands
 
             alike = difflib.get_close_matches(args[0], _COMMANDS)
             hint = f" Did you mean {' or '.join(map(repr, alike))}?" if alike else ""
@@ -99,7 +99,7 @@ def _footfall() -> None:
 def main(arguments: Sequence[str] | None = None, *, is_as_coverage: bool = False) -> None:
     """Run the command line and exit: 0, 1 for findings, 2 for usage and --fail-under, 3 for the environment.
 
-    `is_as_coverage` where it stands in for the command `coverage`: coverage.py's defaults hold.
+    With `is_as_coverage` it replaces the command `coverage`, and coverage.py's defaults apply.
     """
     face = Face(is_as_coverage)
     try:
@@ -116,18 +116,18 @@ def main(arguments: Sequence[str] | None = None, *, is_as_coverage: bool = False
         sys.exit(face.error_status(EXIT_USAGE))
     except (click.Abort, KeyboardInterrupt):
         sys.exit(_INTERRUPTED)
-    except BrokenPipeError:  # the reader of a pipe left, and needs no message
+    except BrokenPipeError:  # the reader of a pipe has gone, which needs no message
         silence(sys.stdout)
         sys.exit(1)
     sys.exit(result if isinstance(result, int) else 0)
 
 
 def _run(arguments: Sequence[str] | None, face: Face) -> object:
-    """Run the subcommand. Help is printed by click itself, into what `flush_streams` empties."""
+    """Run the subcommand. click prints help itself, to the streams that `flush_streams` flushes."""
     words = list(sys.argv[1:] if arguments is None else arguments)
-    if words[:1] == ["help"]:  # coverage.py's word for it
+    if words[:1] == ["help"]:  # coverage.py has `help` as a command
         words = [*(word for word in words[1:2] if word != "help" and not word.startswith("-")), "--help"]
-    if not words and face.is_as_coverage:  # no error there
+    if not words and face.is_as_coverage:  # not an error in coverage.py
         words = ["--help"]
     try:
         return _footfall.main(args=words, prog_name=face.name, standalone_mode=False, obj=face)

@@ -27,7 +27,7 @@ _Command = TypeVar("_Command", bound=Callable[..., object])
 
 
 def config_option(function: _Command) -> _Command:
-    """Add --config, with coverage.py's name for it."""
+    """Add --config, also under coverage.py's name for it."""
     return click.option(
         "--config",
         "--rcfile",
@@ -43,7 +43,7 @@ def data_file_option(function: _Command) -> _Command:
 
 
 class FiniteRange(click.FloatRange):
-    """A number in a range, which "nan" is not and, without an upper end, "inf" neither."""
+    """A number in a range. It rejects "nan", and "inf" even if the range has no upper end."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
         number = float(super().convert(value, param, ctx))
@@ -53,7 +53,7 @@ class FiniteRange(click.FloatRange):
 
 
 class _ProcessNumber(click.IntRange):
-    """The number of a process, with an error in these words."""
+    """A process id, with its own error message."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
         try:
@@ -68,14 +68,14 @@ def process_argument(function: _Command) -> _Command:
 
 
 def split_list(value: str | None) -> list[str] | None:
-    """Split a comma-separated option; None when it was not given."""
+    """Split a comma-separated option; None if it was not given."""
     return None if not value else value.split(",")
 
 
 def load_config(config_file: str | None, quiet: bool = False, **given: object) -> Config:
-    """Read the configuration and put the options that were given (not None) in place of its values.
+    """Read the configuration and override its values with the options that were given (not None).
 
-    `quiet` hides notes on options that have nothing to do; what the numbers lack is said all the same.
+    `quiet` hides notes about options that have no effect, but not warnings about what the numbers lack.
     """
     config = read_config(config_file, branch=not current_face().is_as_coverage)
     for name, value in given.items():

@@ -1,4 +1,4 @@
-"""The analyses of many source files at once: from the cache, or made here and kept there for the next report.
+"""The analyses of many source files at once: from the cache, or made here and cached for the next report.
 
 `gather` calls it once for each report, so that all formats share one analysis and one way to make it.
 """
@@ -50,7 +50,7 @@ def _unpack(packed: bytes, path: str) -> SourceAnalysis | None:
 def _make(
     sources: Mapping[str, bytes], rules: ExclusionRules, results: dict[str, SourceAnalysis | FootfallError]
 ) -> dict[str, bytes]:
-    """Analyse `sources` into `results`; return those without an error packed."""
+    """Analyse `sources` into `results`; return the analyses without errors, packed."""
     n_workers = count_workers([len(source) for source in sources.values()])
     packed = analyze_in_parallel(sources, rules, n_workers) if n_workers > 1 else {}
     for path, source in sources.items():

@@ -1,8 +1,9 @@
-"""Analyses of source files kept from report to report, by content.
+"""Analyses of source files, cached by content between reports.
 
-One SQLite file in `.footfall/cache` of the current directory, where runs keep their caches too, or in the user's cache
-directory. A key is made of the source's bytes and of all else that an analysis depends on, so that an entry never is
-out of date; what can't be read is analysed again, and what can't be written is not kept. Nothing here ever raises.
+The cache is one SQLite file in `.footfall/cache` of the current directory, where runs keep their caches too, or in the
+user's cache directory. A key is made from the source's bytes and everything else that an analysis depends on, so an
+entry is never out of date. What can't be read is analysed again, and what can't be written is not kept. Nothing here
+ever raises.
 """
 
 from __future__ import annotations
@@ -26,19 +27,19 @@ __all__ = ["AnalysisCache", "key_maker", "keys_by_path", "open_cache"]
 _FILE = "analyses.sqlite"
 _MAX_BYTES = 64 << 20  # about 1.5 million lines
 _TIMES_USED = 4
-"""Where one report uses more, the file may hold so many times that: there are several kinds of entries, and editing
-leaves entries behind."""
+"""If a report uses more, the file may contain this many times as much: there are several kinds of entries, and editing
+leaves old entries behind."""
 _KEPT_SHARE = 0.75
-"""Of what the file may hold, what is left where something has to go: enough goes for several runs."""
-_LOCK_SECONDS = 0.5  # another report that writes at the same time; waiting longer costs more than analysing
+"""The share of the allowed size that is kept when entries must go, so that enough is free for several runs."""
+_LOCK_SECONDS = 0.5  # to wait for another report that is writing; waiting longer costs more than analysing
 _SECONDS_PER_DAY = 86_400
 _SCHEMA = "create table if not exists analysis (key blob unique, day integer, data blob)"
 
 
 def key_maker(*parts: object) -> hashlib._Hash:
-    """Return a hash of all but the source that an analysis depends on; a copy updated with the source is its key.
+    """Return a hash of what an analysis depends on except the source; a copy updated with the source is its key.
 
-    `parts` tell the kind of analysis, the version of its bytes and its settings, by their `repr`.
+    `parts` say, by their `repr`, the kind of analysis, the version of its bytes and its settings.
     """
     depends = (
         parts,
@@ -53,7 +54,7 @@ def key_maker(*parts: object) -> hashlib._Hash:
 
 
 def keys_by_path(base: hashlib._Hash, sources: Mapping[str, bytes]) -> dict[str, bytes]:
-    """Return the key of each source, from what `key_maker` made."""
+    """Return the key of each source, from the hash of `key_maker`."""
     keys: dict[str, bytes] = {}
     for path, source in sources.items():
         key = base.copy()
@@ -63,7 +64,7 @@ def keys_by_path(base: hashlib._Hash, sources: Mapping[str, bytes]) -> dict[str,
 
 
 def _code_state() -> list[tuple[str, int, int]]:
-    """Return what changes when the analysis' own code is edited: a development version keeps its number."""
+    """Return something that changes when the code of the analysis is edited: a development version keeps its number."""
     state: list[tuple[str, int, int]] = []
     with contextlib.suppress(OSError):
         for root in footfall.analyze.__path__:
@@ -76,10 +77,10 @@ def _code_state() -> list[tuple[str, int, int]]:
 
 
 class AnalysisCache:
-    """Keys to packed analyses. Reading marks entries as used, by day; the longest unused go first.
+    """Maps keys to packed analyses. Reading marks entries as used, by day; those unused for longest are dropped first.
 
-    What was read or written by this object never goes, and the file remembers how much the largest report used: a
-    project of any size has all of its own, also after a report of a part.
+    Entries that this object read or wrote are never dropped, and the file remembers how much the largest report used.
+    So a project of any size keeps all its entries, even after a report on a part of it.
     """
 
     def __init__(self, path: str, max_bytes: int = _MAX_BYTES) -> None:
@@ -99,7 +100,7 @@ class AnalysisCache:
         connection = sqlite3.connect(self._path, timeout=_LOCK_SECONDS, isolation_level=None)
         try:
             connection.execute("pragma auto_vacuum = full")
-            # a torn write costs an entry or the file, both of which can be made again
+            # a torn write costs an entry or the file, and both can be made again
             connection.execute("pragma synchronous = off")
             connection.execute("pragma journal_mode = memory").fetchall()
             connection.execute(_SCHEMA)
@@ -109,14 +110,14 @@ class AnalysisCache:
         return connection
 
     def _start_again(self) -> None:
-        """Put an empty cache in the place of a damaged one."""
+        """Replace a damaged cache with an empty one."""
         self.close()
         with contextlib.suppress(OSError, *DATABASE_ERRORS):
             os.unlink(self._path)
             self._connection = self._connect()
 
     def get(self, keys: Iterable[bytes]) -> dict[bytes, bytes]:
-        """Return the entries that there are."""
+        """Return the entries that exist."""
         if self._connection is None:
             return {}
         today = _today()
@@ -139,7 +140,7 @@ class AnalysisCache:
         return found
 
     def put(self, entries: Mapping[bytes, bytes]) -> None:
-        """Keep entries; when the file is too large, drop the older ones."""
+        """Store entries; if the file is too large, drop older ones."""
         if self._connection is None or not entries:
             return
         today = _today()
@@ -160,7 +161,7 @@ class AnalysisCache:
             self._used_bytes += len(data)
 
     def _drop_unused(self) -> None:
-        """Drop the entries that were used longest ago, and not by this object, where the file is too large."""
+        """If the file is too large, drop the least recently used entries, except those that this object used."""
         assert self._connection is not None
         size = self._size_bytes()
         if size <= self._max_bytes:
@@ -179,7 +180,7 @@ class AnalysisCache:
         self._write("delete from analysis where key = ?", dropped)
 
     def _largest_use_bytes(self) -> int:
-        """Return how much one report used of the file at most, and keep that in the file."""
+        """Return the most that one report has used of the file, and store that in the file."""
         assert self._connection is not None
         used_kb = (self._used_bytes >> 10) + 1
         (largest_kb,) = self._connection.execute("pragma user_version").fetchone()
@@ -217,7 +218,7 @@ def _today() -> int:
 
 
 def open_cache(data_file: str | Path) -> AnalysisCache | None:
-    """Open the cache for reports of a data file; None where no place for it can be written."""
+    """Open the cache for reports of a data file; None if no place for it is writable."""
     for folder, home in _places(data_file):
         with contextlib.suppress(OSError):
             os.makedirs(folder, exist_ok=True)
@@ -227,7 +228,7 @@ def open_cache(data_file: str | Path) -> AnalysisCache | None:
                 _ignore_in_git(home)
             path = os.path.join(folder, _FILE)
             if os.path.islink(path) or (os.path.exists(path) and not os.path.isfile(path)):
-                continue  # SQLite would write through the link, whatever it leads to
+                continue  # a link: SQLite would write to whatever it points to
             return AnalysisCache(path)
     return None
 
@@ -235,7 +236,7 @@ def open_cache(data_file: str | Path) -> AnalysisCache | None:
 def _places(data_file: str | Path) -> Iterable[tuple[str, str]]:
     """Yield (directory, the `.footfall` it is in or ""), best first."""
     home = os.path.abspath(".footfall")
-    # a report on data from elsewhere leaves nothing in a directory that has nothing to do with footfall
+    # a report on data from elsewhere leaves nothing in a directory unrelated to footfall
     if os.path.isdir(home) or os.path.dirname(home) == os.path.dirname(os.path.abspath(data_file)):
         yield os.path.join(home, "cache"), home
     caches = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
@@ -244,13 +245,13 @@ def _places(data_file: str | Path) -> Iterable[tuple[str, str]]:
 
 
 def _is_ours(folder: str) -> bool:
-    """Return whether we can write there and others can't: they could make our reports wrong."""
+    """Return whether we can write there but others can't, who could make our reports wrong."""
     status = os.stat(folder)
     is_private = status.st_uid == os.geteuid() and not status.st_mode & stat.S_IWOTH
     return is_private and os.access(folder, os.W_OK | os.X_OK)
 
 
 def _ignore_in_git(home: str) -> None:
-    """As for run directories: what is kept there is nobody's source."""
+    """Make git ignore the folder, as for run directories: it contains no one's source."""
     with contextlib.suppress(FileExistsError), open(os.path.join(home, ".gitignore"), "x", encoding="utf-8") as file:
         file.write("*\n")

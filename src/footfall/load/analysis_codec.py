@@ -1,7 +1,7 @@
 """A file's analysis as bytes and back: what the analysis cache stores and what worker processes send.
 
-Whole numbers in the machine's own order for all that is numbers, JSON for names and notes: nothing in it is ever
-run, and a checksum tells damage. The cache's key covers the machine and the version of this format.
+Numbers are written as integers in the machine's byte order, names and notes as JSON. Nothing in it is ever executed,
+and a checksum detects damage. The cache's key covers the machine and the version of this format.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from footfall.analyze.source.definitions import CLASS, FUNCTION, Definition
 __all__ = ["FORMAT", "CodecError", "analysis_from_bytes", "bytes_from_analysis"]
 
 FORMAT = 1
-"""To be raised with every change of what is written here."""
+"""Increase this with every change to what is written here."""
 
 Arc = tuple[int, int]
 
@@ -28,7 +28,7 @@ _N_SECTIONS = 9
 _HEAD = 4 + _N_SECTIONS
 """Checksum, number of lines, bytes of names, bytes of notes, then each section's length in numbers."""
 _LEFT_OUT = -(1 << 31)
-"""Stands for the None of `with_exits`; no line has this number."""
+"""Represents a None in `with_exits`; no line has this number."""
 _KINDS = (FUNCTION, CLASS)
 
 
@@ -37,7 +37,7 @@ class CodecError(ValueError):
 
 
 def bytes_from_analysis(analysis: SourceAnalysis) -> bytes:
-    """Pack all of an analysis but its path."""
+    """Pack an analysis, except its path."""
     definitions = analysis.definitions
     sections = (
         sorted(analysis.statements),
@@ -51,7 +51,7 @@ def bytes_from_analysis(analysis: SourceAnalysis) -> bytes:
         _flat((_KINDS.index(each.kind), each.start, each.first, each.last, each.parent) for each in definitions),
     )
     names = "\n".join(each.name for each in definitions).encode()
-    # ASCII alone, as a lone surrogate of the source could not be encoded
+    # only ASCII, as a lone surrogate from the source could not be encoded
     notes = json.dumps([[*arc, note] for arc, note in analysis.notes.items()], separators=(",", ":")).encode("ascii")
     head = array(_CODE, [analysis.n_lines, len(names), len(notes), *map(len, sections)])
     body = head.tobytes() + b"".join(array(_CODE, section).tobytes() for section in sections) + names + notes
@@ -101,7 +101,7 @@ def analysis_from_bytes(data: bytes, path: str) -> SourceAnalysis:
 
 
 class _Notes(Mapping[Arc, list[tuple[str, str]]]):
-    """The notes, read when the first is asked for: only LCOV and HTML reports do."""
+    """The notes, decoded when the first is asked for: only LCOV and HTML reports need them."""
 
     def __init__(self, text: bytes) -> None:
         self._text = text

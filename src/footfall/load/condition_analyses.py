@@ -1,6 +1,7 @@
-"""The conditions of many source files at once: from the cache, or found here and kept there for the next report.
+"""The conditions of many source files at once: from the cache, or found here and cached for the next report.
 
-Apart from the analyses of lines, which all reports want and settings change; called by the reports of conditions.
+They are separate from the analyses of lines, which all reports need and which depend on settings. Called by the reports
+of conditions.
 """
 
 from __future__ import annotations

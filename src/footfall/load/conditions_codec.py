@@ -1,7 +1,7 @@
 """A source's conditions as bytes and back: what the analysis cache stores of them.
 
-JSON, numbers for the most part, with a checksum that tells damage: nothing in it is ever run. The cache's key covers
-the version of this format.
+JSON, mostly numbers, with a checksum that detects damage. Nothing in it is ever executed. The cache's key covers the
+version of this format.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from footfall.record.data.condition_tables import SourcePosition
 __all__ = ["FORMAT", "bytes_from_conditions", "conditions_from_bytes"]
 
 FORMAT = 1
-"""To be raised with every change of what is written here."""
+"""Increase this with every change to what is written here."""
 
 _CHECKSUM_BYTES = 4
 _NONE_TESTS: tuple[type[ast.cmpop] | None, ...] = (None, ast.Is, ast.IsNot)
 
 
 def bytes_from_conditions(conditions: Conditions) -> bytes:
-    """Pack the conditions of a source. Operands are numbered: groups and owners have them in common."""
+    """Pack the conditions of a source. Operands are numbered, because groups and owners share them."""
     numbers: dict[Operand, int] = {}
     for group in conditions.groups:
         for operand in group.operands:
@@ -36,7 +36,7 @@ def bytes_from_conditions(conditions: Conditions) -> bytes:
         for group in conditions.groups
     ]
     owners = [[numbers[operand], *sorted(where)] for operand, where in conditions.owners.items()]
-    # ASCII alone, as a lone surrogate could not be encoded
+    # only ASCII, as a lone surrogate could not be encoded
     body = json.dumps([operands, groups, owners], separators=(",", ":")).encode("ascii")
     return zlib.crc32(body).to_bytes(_CHECKSUM_BYTES, "little") + body
 

@@ -1,7 +1,7 @@
-"""What every coverage report starts from: the data file's files, chosen, analysed and compared with their source.
+"""What every coverage report starts from: the data file's files, selected, analysed and compared with their source.
 
-All reports and the summary call it; they only write what it found. Analyses come from the cache or are made here, by
-several processes when there are many.
+All reports and the summary call it, and only write what it finds. Analyses come from the cache or are made here, by
+several processes if there are many.
 """
 
 from __future__ import annotations
@@ -49,9 +49,9 @@ _SHOW_TIMES = (
 
 @dataclass(frozen=True, slots=True)
 class ReportedFile:
-    """One file of a report. `stored_paths` are its names in the data file, several where [paths] joined them.
+    """One file of a report. `stored_paths` are its names in the data file, several if [paths] joined them.
 
-    `inferred` are the executed statements of which no line was seen: the file was imported before measuring began.
+    `inferred` are the executed statements of which no line was seen: the file was imported before measuring started.
     """
 
     result: FileResult
@@ -72,20 +72,20 @@ class ReportedFile:
 
 
 class UnreadableFile(NamedTuple):
-    """A measured file without a source that can be read: in no total. `name` is its path as reports show it."""
+    """A measured file whose source can't be read; it is in no total. `name` is its path as reports show it."""
 
     name: str
     slug: str
     reason: str
     cause: BaseException | None = None
-    """What a plugin raised."""
+    """The error that a plugin raised."""
 
 
 @dataclass(slots=True)
 class Coverage:
-    """The files of a report in the order of their paths, and what could not be in it as (slug, text).
+    """The files of a report, sorted by path, and what could not be included, as (slug, text).
 
-    `unreadable` are those of which the text is missing or no Python; `ignored` are they where such errors are.
+    `unreadable` are files whose text is missing or not Python; if such errors are ignored, they are in `ignored`.
     """
 
     has_arcs: bool = False
@@ -96,7 +96,7 @@ class Coverage:
     is_chosen: bool = False
     """Whether only some files were asked for by name."""
     changed: list[str] = field(default_factory=list)
-    """Names of files whose text here is another than the one that was measured: their numbers are of other lines."""
+    """Names of files whose text here differs from the measured one: their numbers belong to other lines."""
     files: list[ReportedFile] = field(default_factory=list)
     unreadable: list[UnreadableFile] = field(default_factory=list)
     ignored: list[UnreadableFile] = field(default_factory=list)
@@ -109,7 +109,7 @@ class Coverage:
 
 
 def profile_alone(data_file: str | Path) -> str:
-    """Return the message for a data file without coverage: how it came about."""
+    """Return the message for a data file without coverage, which says how that came about."""
     how = "`footfall attach` or --no-cover recorded it, or no Python file of the project ran"
     return f"{data_file} has a profile and no coverage: {how}."
 
@@ -127,14 +127,14 @@ def gather(
 ) -> Coverage:
     """Read the data file and compare each file that the configuration includes with its source.
 
-    `contexts` are regular expressions: only what ran in a context that one of them finds counts. `paths`, when there
-    are some, are the files to report, measured or not, instead of all measured ones. A file that can't be read or is
-    no Python is named in the warnings. Without `ignore_errors` (or the setting) it is `unreadable` as well, and an
-    error where it was asked for by name or no other can be read.
-    `read_source(path, stored_paths)` gives a source's text in place of reading the file, or raises FootfallError.
-    Without `with_qualifications` the messages of the data file's runs, printed just before, are no warnings, and no
-    file is checked for changes since.
-    Without `needs_coverage` a data file that has a profile alone gives no files.
+    `contexts` are regular expressions: only what ran in a context that matches one of them counts. `paths`, if any,
+    are the files to report, measured or not, instead of all measured ones. The warnings name each file that can't be
+    read or is not Python. Without `ignore_errors` (or the setting) it is also `unreadable`, and it is an error if it
+    was requested by name or no other file can be read.
+    `read_source(path, stored_paths)` returns a source's text instead of reading the file, or raises FootfallError.
+    Without `with_qualifications` the messages of the data file's runs, which were just printed, are not repeated as
+    warnings, and files are not checked for changes since.
+    Without `needs_coverage` a data file that has only a profile gives no files.
     Raises FootfallError: what reading the data raises, `no-report-data`, `no-coverage`, `no-source`, `not-python`.
     """
     with _paused_collector():
@@ -170,7 +170,7 @@ def gather(
 
 
 def _empty_coverage(stored: StoredCoverage, *, is_chosen: bool) -> Coverage:
-    """Return what is known of the whole before any file is."""
+    """Return a Coverage with what is known before any file is looked at."""
     return Coverage(
         has_arcs=stored.has_arcs,
         has_profile=stored.has_profile,
@@ -181,7 +181,7 @@ def _empty_coverage(stored: StoredCoverage, *, is_chosen: bool) -> Coverage:
 
 
 class _Sources:
-    """The sources' texts. `changed` are paths of those read that are not as they were measured."""
+    """The sources' texts. `changed` are the paths of sources read that are not as they were measured."""
 
     def __init__(
         self,
@@ -206,9 +206,9 @@ class _Sources:
 
 
 def _reported_file(path: str, analysis: SourceAnalysis, stored: StoredCoverage, names: tuple[str, ...]) -> ReportedFile:
-    """Compare what is stored of a file, under one or several names, with what is in its source.
+    """Compare what is stored for a file, under one or several names, with its source.
 
-    Raises FootfallError where a plugin fails.
+    Raises FootfallError if a plugin fails.
     """
     found = stored.files.get(path) or StoredFile()
     result = _compare(analysis, found, found.arcs if stored.has_arcs else None, path)
@@ -218,19 +218,19 @@ def _reported_file(path: str, analysis: SourceAnalysis, stored: StoredCoverage, 
 
 
 def _compare(analysis: SourceAnalysis, found: StoredFile, arcs: set[tuple[int, int]] | None, path: str) -> FileResult:
-    """Return the file's result. Raises FootfallError where a plugin fails."""
+    """Return the file's result. Raises FootfallError if a plugin fails."""
     if not isinstance(analysis, TracedAnalysis):
         return compare(analysis, found.lines, arcs, shown_path(path))
     try:
         return compare(analysis, found.lines, arcs, analysis.name)
-    except Exception as error:  # whatever a plugin's translations may raise, or give
+    except Exception as error:  # a plugin's translations may raise or return anything
         raise plugin_error(found.tracer, path, error) from error
 
 
 def _note_failures(
     coverage: Coverage, failed: list[tuple[str, FootfallError]], *, is_ignored: bool, were_named: bool
 ) -> None:
-    """Put the files that can't be reported into the result. Raises the first error where they can't be left out."""
+    """Put the files that can't be reported into the result. Raises the first error if they can't be left out."""
     failures = [UnreadableFile(shown_path(path), error.slug, error.message, error.__cause__) for path, error in failed]
     if is_ignored:
         coverage.ignored = failures
@@ -242,7 +242,7 @@ def _note_failures(
 
 
 def _is_changed(text: bytes, source_ids: Sequence[str]) -> bool:
-    """Whether a source is not the one that was measured, as far as its ids in the data tell."""
+    """Return whether a source differs from the measured one, as far as its ids in the data tell."""
     known = {each for each in source_ids if each != MIXED}
     return bool(known) and known != {blob_id(text)}
 
@@ -254,14 +254,14 @@ def _stored_path(config: Config, path: str) -> str:
 
 
 def unreadable_notes(coverage: Coverage) -> list[str]:
-    """Return what stands below a table of the files that can't be read."""
+    """Return the notes to print below a table about files that can't be read."""
     if not coverage.unreadable:
         return []
     return ["\n".join(["Not in the total:", *(f"{each.name}: {each.reason}" for each in coverage.unreadable)])]
 
 
 def _note_unknown_branches(coverage: Coverage, stored: StoredCoverage) -> None:
-    """Say when branches count as missing that data without branches may have taken."""
+    """Warn if branches count as missing that runs without branches may have taken."""
     unknown = [
         each for each in coverage.files if each.result.path in stored.lines_only and each.result.missing_branches
     ]
@@ -276,7 +276,7 @@ def _note_unknown_branches(coverage: Coverage, stored: StoredCoverage) -> None:
 
 @contextlib.contextmanager
 def _paused_collector() -> Iterator[None]:
-    """Stop the garbage collector, which would walk all that is gathered again and again and find nothing to free."""
+    """Pause the garbage collector, which would walk all gathered data again and again and find nothing to free."""
     is_paused = gc.isenabled()
     gc.disable()
     try:
@@ -294,7 +294,7 @@ def _analyze_all(
     failed: list[tuple[str, FootfallError]],
     read: Callable[[str], bytes],
 ) -> Iterator[tuple[str, SourceAnalysis]]:
-    """Yield the files that can be analysed, in their order; add the others, each with its error, to `failed`."""
+    """Yield the files that can be analysed, in order; add the others, each with its error, to `failed`."""
     rules = ExclusionRules.from_settings(
         exclude_lines=config.exclude_lines,
         exclude_also=config.exclude_also,
@@ -326,7 +326,7 @@ def _analyze_all(
 
 
 def _apply_paths(config: Config, stored: StoredCoverage) -> tuple[StoredCoverage, dict[str, tuple[str, ...]]]:
-    """Map stored paths to those here; also return for each of these the names it had."""
+    """Map stored paths to local ones; also return the stored names of each."""
     aliases = PathAliases(config.paths.values(), relative=config.relative_files) if config.paths else None
     mapped = StoredCoverage(
         has_arcs=stored.has_arcs, has_profile=stored.has_profile, has_conditions=stored.has_conditions
@@ -360,7 +360,7 @@ def choose_paths(config: Config, paths: Iterable[str]) -> list[str]:
 
 
 def shown_path(path: str) -> str:
-    """Return a path as reports show it: relative when it is below the current directory."""
+    """Return a path as reports show it: relative if it is below the current directory."""
     shown = path.removeprefix(os.path.abspath(os.curdir).rstrip("/") + "/")
     if shown.isascii():
         return shown

@@ -1,6 +1,6 @@
-"""The text of each source as it was when a data file was recorded: the file here, or what git kept of it.
+"""The text of each source as it was when a data file was recorded: the local file, or git's copy of it.
 
-`footfall diff` reads two data files by it, of which the sources of at least one have often changed since.
+`footfall diff` uses it to read two data files, as the sources of at least one have often changed since.
 """
 
 from __future__ import annotations
@@ -16,19 +16,20 @@ __all__ = ["MeasuredSources"]
 
 
 class MeasuredSources:
-    """The sources that one data file is of. `texts` has those that were read, by path."""
+    """The sources of one data file. `texts` has those that have been read, by path."""
 
     def __init__(self, data_file: str, find_blob: Callable[[str], bytes | None]) -> None:
-        """`find_blob` returns what git keeps under an id. Raises as `read_source_ids`."""
+        """`find_blob` returns git's blob with an id. Raises as `read_source_ids`."""
         self._data_file = data_file
         self._find_blob = find_blob
         self._ids = read_source_ids(data_file)
         self.texts: dict[str, bytes] = {}
 
     def read(self, path: str, stored_paths: tuple[str, ...]) -> bytes:
-        """Return the text of a source that the data names so; raise FootfallError (`source-unknown`, `no-source`).
+        """Return the measured text of a source by its names in the data. Raises FootfallError (`source-unknown`,
+        `no-source`).
 
-        Data without ids (coverage.py's) is of the text here where that was not written after the data.
+        Data without ids (coverage.py's) is taken to be of the local text if that was not written after the data.
         """
         if self._ids:
             ids = {self._ids.get(each, MIXED) for each in stored_paths}

@@ -1,6 +1,6 @@
-"""Many files analysed by several processes, where that pays: a pool of forks that send packed analyses back.
+"""Analysing many files in several processes, if that pays: a pool of forks that send packed analyses back.
 
-A fork starts in a millisecond with all that is imported, where a new interpreter would need 60. Called by `gather`.
+A fork starts in a millisecond with everything imported; a new interpreter would need 60. Called by `gather`.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _LENGTH_BYTES = 8
 
 
 def count_workers(sizes: Sequence[int]) -> int:
-    """Return how many processes should share files of these sizes in bytes; 1 means that this one does it alone."""
+    """Return how many processes should share files of these sizes in bytes; 1 means only this one."""
     wanted = min(sum(sizes) // _BYTES_PER_WORKER, len(sizes), _MAX_WORKERS)
     if wanted < 2 or not hasattr(os, "fork") or _has_threads():
         return 1
@@ -31,7 +31,7 @@ def count_workers(sizes: Sequence[int]) -> int:
 
 
 def _has_threads() -> bool:
-    """A fork of a process with threads may find their locks held for ever."""
+    """Return whether there are other threads: in a fork, locks that they hold are never released."""
     try:
         return len(os.listdir("/proc/self/task")) > 1
     except OSError:
@@ -39,9 +39,9 @@ def _has_threads() -> bool:
 
 
 def analyze_in_parallel(sources: Mapping[str, bytes], rules: ExclusionRules, n_workers: int) -> dict[str, bytes]:
-    """Return packed analyses by path, of all files that could be analysed; those with errors are left out.
+    """Return packed analyses by path of all files that could be analysed; those with errors are left out.
 
-    So are those of a worker that died: the caller analyses what is missing itself and meets the error.
+    So are those of a worker that died: the caller analyses the missing ones itself and sees the error.
     """
     by_size = sorted(sources, key=lambda path: -len(sources[path]))
     for stream in filter(None, (sys.stdout, sys.stderr)):
@@ -76,12 +76,12 @@ def _start_worker(sources: Mapping[str, bytes], paths: Sequence[str], rules: Exc
         for path in paths:
             packed = _analyze(sources[path], path, rules)
             answer += len(packed).to_bytes(_LENGTH_BYTES, "little") + packed
-        # only now: the parent reads one pipe after the other, and a full one would hold us up
+        # only now: the parent reads one pipe after the other, and a full one would block us
         with open(writing, "wb") as file:
             file.write(answer)
         status = 0
     finally:
-        # not sys.exit: whatever the parent would do at its end is not ours to do
+        # not sys.exit: the fork must not run the parent's exit handlers
         os._exit(status)
 
 

@@ -1,5 +1,5 @@
-"""What each probe of a source means, kept from run to run in the cache of analyses: working it out takes longer than
-all else that follows a run of the probes engine."""
+"""What each probe of a source means, kept between runs in the analysis cache: computing it takes longer than everything
+else that follows a run of the probes engine."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ _FORMAT = 1
 
 
 class KeptMeanings:
-    """Meanings by source and mode, for the directory of a data file. A context manager, which writes at its end.
+    """Meanings by source and mode, for the directory of a data file. A context manager, which writes on exit.
 
-    What can't be read is worked out again; nothing here raises.
+    What can't be read is computed again; nothing here raises.
     """
 
     def __init__(self, data_file: str) -> None:
@@ -30,8 +30,8 @@ class KeptMeanings:
         self._made: dict[bytes, bytes] = {}
 
     def get(self, source: bytes, mode: int) -> tuple[ProbeMeaning, ...] | None:
-        """Return the meanings that were kept, None when there are none."""
-        if not self._is_open:  # a run of another engine has no use for it
+        """Return the cached meanings, or None if there are none."""
+        if not self._is_open:  # opened late, as runs of other engines do not need it
             self._cache, self._is_open = open_cache(self._data_file), True
             self._base = key_maker("probe meanings", _FORMAT, code_state())
         key = self._key(source, mode)
@@ -39,7 +39,7 @@ class KeptMeanings:
         return None if packed is None else _unpack(packed)
 
     def put(self, source: bytes, mode: int, meanings: tuple[ProbeMeaning, ...]) -> None:
-        """Keep meanings that `get` did not have."""
+        """Store meanings that `get` did not have."""
         self._made[self._key(source, mode)] = _pack(meanings)
 
     def _key(self, source: bytes, mode: int) -> bytes:
@@ -58,7 +58,7 @@ class KeptMeanings:
 
 
 def _pack(meanings: tuple[ProbeMeaning, ...]) -> bytes:
-    """For each probe: how many lines and arcs, the lines, and the ends of the arcs."""
+    """Pack for each probe: the numbers of lines and of arcs, the lines, and the ends of the arcs."""
     numbers = array("q")
     for lines, arcs in meanings:
         numbers.extend((len(lines), len(arcs), *lines))

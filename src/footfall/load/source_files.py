@@ -1,4 +1,4 @@
-"""The bytes of measured source files, also of those inside zip files. Called by the reports."""
+"""The bytes of measured source files, including those inside zip files. Called by the reports."""
 
 from __future__ import annotations
 
@@ -29,6 +29,6 @@ def read_source(path: str) -> str:
 
 
 def looks_like_python(path: str) -> bool:
-    """Return whether a file's name is one of Python source; a template may be measured under its own name."""
+    """Return whether a file has the name of a Python source; a template may be measured under its own name."""
     extension = os.path.splitext(path)[1]
     return not extension or (extension.startswith(".py") and extension != ".pyx")

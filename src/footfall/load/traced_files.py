@@ -1,4 +1,4 @@
-"""Files that plugins of coverage.py measure, as the plugins see them. Called by `gather`, and at the end of a run."""
+"""Files that plugins of coverage.py measure, as the plugins see them. Used by `gather` and at the end of a run."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ _T = TypeVar("_T")
 
 
 def analyze_traced(plugins: Sequence[Any], tracer: str, path: str) -> TracedAnalysis | None:
-    """Return what the plugin `tracer` says of a file; None where it wants the file treated as Python.
+    """Return the analysis of a file by the plugin `tracer`; None if the plugin wants it treated as Python.
 
-    Raises FootfallError: `no-source` where it finds none, `plugin-file` where it is not loaded or fails.
+    Raises FootfallError: `no-source` if the plugin finds no source, `plugin-file` if it is not loaded or fails.
     """
     plugin = next((each for each in plugins if each._coverage_plugin_name == tracer), None)
     if plugin is None:
@@ -53,7 +53,7 @@ def _failure(tracer: str, path: str, error: BaseException) -> FootfallError:
 
 
 def plugin_error(tracer: str, path: str, error: BaseException) -> FootfallError:
-    """Return what to say of a plugin that fails with a file that it measured."""
+    """Return the error for a plugin that fails on a file that it measured."""
     return FootfallError(
         "plugin-file",
         f"The plugin {tracer}, which measured {path}, can't report it: {describe_error(error)}.",
@@ -62,7 +62,7 @@ def plugin_error(tracer: str, path: str, error: BaseException) -> FootfallError:
 
 
 def _let_names_be_relative() -> None:
-    """Tell coverage.py's own classes where reports are made, as a report of coverage.py does."""
+    """Tell coverage.py's own classes the directory of the report, as coverage.py's reports do."""
     files = sys.modules.get("coverage.files")
     if files is not None:
         files.set_relative_directory()
@@ -113,7 +113,7 @@ def _never_failing(describe: Callable[[int, int], _T], otherwise: Callable[[int,
     def described(start: int, end: int) -> _T:
         try:
             return describe(start, end)
-        except (Exception, SystemExit):  # words are not worth the report
+        except (Exception, SystemExit):  # descriptions are not worth losing the report
             return otherwise(start, end)
 
     return described

@@ -1,6 +1,6 @@
-"""Source files that could have run and did not: so that a report counts them, as coverage.py does.
+"""Source files that could have run but did not, so that a report counts them, as coverage.py does.
 
-Asked once when a run is resolved, with what the run was told to measure.
+Called once when a run is resolved, with what the run was told to measure.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ from footfall.patterns import glob_matches
 
 __all__ = ["find_package_directory", "find_source_directories", "find_source_files", "find_unexecuted_files"]
 
-# Editors' side files have characters that no module has.
+# Editors' backup files have characters that no module name has.
 _is_module_name = re.compile(r"[^.#~!$@%^&*()+=,]+\.pyw?").fullmatch
 
 
 def find_source_files(directory: str, *, namespace_packages: bool = False) -> Iterator[str]:
-    """Yield the files in `directory` that could be imported, in no set order.
+    """Yield the files in `directory` that could be imported, in no particular order.
 
-    Folders below it count when they hold an `__init__.py`, all of them with `namespace_packages`.
+    Subfolders count if they contain an `__init__.py`; with `namespace_packages` all of them count.
     """
     for index, (folder, subfolders, names) in enumerate(os.walk(directory)):
         if index and not namespace_packages and "__init__.py" not in names:
@@ -33,9 +33,9 @@ def find_source_files(directory: str, *, namespace_packages: bool = False) -> It
 
 
 def find_package_directory(package: str, measured: Iterable[str]) -> str | None:
-    """Return the directory of a package of which files were measured; None for a plain module or one never run.
+    """Return the directory of a package whose files were measured; None for a plain module or one that never ran.
 
-    A package that was imported ran a file below its own directory, so its place need not be guessed.
+    An imported package ran a file in its own directory, so its place need not be guessed.
     """
     ending = "/" + package.replace(".", "/")
     for path in measured:
@@ -50,7 +50,7 @@ def find_package_directory(package: str, measured: Iterable[str]) -> str | None:
 def find_source_directories(
     measured: Iterable[str], source_dirs: Iterable[str], source_pkgs: Iterable[str]
 ) -> list[str]:
-    """Return the directories to measure: those asked for, and those of packages of which something was measured."""
+    """Return the directories to measure: the given ones, and those of packages of which something was measured."""
     found = [find_package_directory(package, measured) for package in source_pkgs]
     return [*source_dirs, *(directory for directory in found if directory is not None)]
 

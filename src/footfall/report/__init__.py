@@ -1,1 +1,1 @@
-"""Results to bytes: coverage, profiles and the site, each format a file."""
+"""Results to bytes: coverage, profiles and the site, one file for each format."""

@@ -1,4 +1,4 @@
-"""The stacks of a running process as text, with the source and its columns marked, or as JSON."""
+"""The stacks of a running process as text, with source lines and marked columns, or as JSON."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _MAX_SHOWN_DEPTH = 40
 
 
 class SourceLines:
-    """Source lines as a process sees its files: another mount namespace has others under the same names."""
+    """Source lines as a process sees its files: another mount namespace may have other files under the same names."""
 
     def __init__(self, pid: int, cwd: str) -> None:
         self._root = f"/proc/{pid}/root"
@@ -28,7 +28,7 @@ class SourceLines:
         self._files: dict[str, list[str]] = {}
 
     def line(self, path: str, number: int) -> str:
-        """Return a line without its end, from 1; "" when there is none to be had."""
+        """Return a line, counted from 1, without its line end; "" if it is not available."""
         if path not in self._files:
             self._files[path] = self._read(os.path.join(self._cwd, path))
         lines = self._files[path]
@@ -38,22 +38,22 @@ class SourceLines:
         if not os.path.isabs(path):
             return []
         try:
-            # not a pipe or device, which a process could name to make us wait
+            # O_NONBLOCK: a process could name a pipe or device to make us wait
             descriptor = os.open(self._root + path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
             with open(descriptor, "rb") as file:
                 about = os.fstat(descriptor)
                 if not stat.S_ISREG(about.st_mode) or about.st_size > _MAX_SOURCE_BYTES:
                     return []
                 return file.read(_MAX_SOURCE_BYTES).decode("utf-8", "replace").split("\n")
-        except (OSError, ValueError):  # ValueError: no name of a file, which damaged memory may hold
+        except (OSError, ValueError):  # ValueError: not a file name, as damaged memory may contain
             return []
 
 
 def _position(frame: DumpedFrame) -> Position:
-    """Where a frame is: (line, end line, column, end column); at worst its first line."""
+    """Return where a frame is: (line, end line, column, end column); at worst its first line."""
     table = positions(frame.line_table, frame.first_line)
     if 0 <= frame.unit < len(table):
-        if table[frame.unit][0]:  # a module's first instruction has the line 0, before its text
+        if table[frame.unit][0]:  # a module's first instruction has line 0, before its text
             return table[frame.unit]
         for line, _, _, _ in reversed(table[: frame.unit]):
             if line:
@@ -62,7 +62,7 @@ def _position(frame: DumpedFrame) -> Position:
 
 
 def render_dump_text(processes: Iterable[DumpedProcess], *, with_tasks: bool = False) -> list[Line]:
-    """Return the lines to show, tasks as trees: below each, indented, those that it waits for."""
+    """Return the lines to show, with tasks as trees: the tasks that one waits for are indented below it."""
     lines: list[Line] = []
     for process in processes:
         source = SourceLines(process.pid, process.cwd)
@@ -101,7 +101,7 @@ def _thread_lines(thread: DumpedThread, source: Callable[[str, int], str]) -> li
 
 
 def _task_lines(interpreter: DumpedInterpreter, *, has_asyncio: bool, source: Callable[[str, int], str]) -> list[Line]:
-    """The tasks of an interpreter as trees."""
+    """Return the tasks of an interpreter as trees."""
     if not has_asyncio:
         return [[], [("No tasks: asyncio is not imported", "dim")]]
     if not interpreter.has_all_tasks:
@@ -112,7 +112,7 @@ def _task_lines(interpreter: DumpedInterpreter, *, has_asyncio: bool, source: Ca
 
 
 class _TaskTree:
-    """Tasks below those that wait for them."""
+    """Tasks, placed below the tasks that wait for them."""
 
     def __init__(self, interpreter: DumpedInterpreter, source: Callable[[str, int], str]) -> None:
         self._source = source
@@ -127,7 +127,7 @@ class _TaskTree:
                 self._awaited.setdefault(awaiter, []).append(task)
 
     def lines(self) -> list[Line]:
-        """Roots first; what is left then waits in a circle."""
+        """Return the lines of all tasks: roots first; the tasks left then wait for each other in a cycle."""
         found: list[Line] = []
         for root in (*self._roots, *self._tasks):
             if root.id not in self._shown:
@@ -136,7 +136,7 @@ class _TaskTree:
         return found
 
     def _below(self, root: DumpedTask) -> list[Line]:
-        """A task and all that it waits for, with how deep in the tree each is."""
+        """Return a task and all that it waits for, with the depth of each in the tree."""
         found: list[Line] = []
         pending = [(root, 0)]
         while pending:
@@ -165,7 +165,7 @@ class _TaskTree:
 
 def _frame_lines(frame: DumpedFrame, source: Callable[[str, int], str]) -> list[Line]:
     line, end_line, column, end_column = _position(frame)
-    place = f"{printable(frame.path)}:{line}" if line else ""  # the garbage collector's has none
+    place = f"{printable(frame.path)}:{line}" if line else ""  # the garbage collector's frame has no line
     text = source(frame.path, line or 0)
     if column is not None and text:
         place += f":{_characters(text, column) + 1}"
@@ -194,12 +194,12 @@ def _marks(text: str, line: int | None, end_line: int | None, column: int | None
 
 
 def _characters(text: str, column: int) -> int:
-    """The number of characters in so many UTF-8 bytes."""
+    """Return the number of characters in the first `column` UTF-8 bytes."""
     return len(text.encode("utf-8", "replace")[:column].decode("utf-8", "ignore"))
 
 
 def render_dump_json(processes: Iterable[DumpedProcess], *, with_tasks: bool = False) -> str:
-    """Return the stacks as JSON. Columns are UTF-8 bytes from 0, null where they are not known."""
+    """Return the stacks as JSON. Columns count UTF-8 bytes from 0; unknown ones are null."""
     document = {
         "format": 1,
         "processes": [

@@ -19,12 +19,12 @@ from footfall.report.times import load_profile, named_as_coverage, need_profile,
 __all__ = ["Ranking", "gaps_report", "rank_gaps", "render_gaps"]
 
 _NS_PER_SECOND = 1_000_000_000
-_MIN_SHARE = 0.0005  # what would be shown as 0.0 %
+_MIN_SHARE = 0.0005  # a smaller share would be shown as 0.0 %
 
 
 @dataclass(frozen=True, slots=True)
 class Ranking:
-    """All gaps, and the time that their shares are of (0 without a profile). `is_other`: of another run's profile."""
+    """All gaps, and the time that shares refer to (0 without a profile). `is_other`: it is another run's profile."""
 
     gaps: list[Gap]
     total_ns: int
@@ -33,7 +33,7 @@ class Ranking:
 
     @property
     def untested_ns(self) -> int:
-        """The time at lines that no test ran."""
+        """The time spent in lines that no test ran."""
         return sum(gap.untested_ns for gap in self.gaps)
 
 
@@ -54,7 +54,7 @@ def rank_gaps(config: Config, coverage: Coverage, gaps_file: str | Path | None) 
 
 
 def render_gaps(ranking: Ranking, count: int = 0) -> str:
-    """Return one sentence for each gap, as "no test runs Invoice.retry (11.2 % of the time, 14 lines)"."""
+    """Return a sentence for each gap, such as "no test runs Invoice.retry (11.2 % of the time, 14 lines)"."""
     if not ranking.gaps:
         return "No gaps: every line and branch ran.\n"
     shown = ranking.gaps[:count] if count else ranking.gaps

@@ -1,7 +1,7 @@
-"""JSON as every reader takes it.
+"""JSON that every reader accepts.
 
-Names of files and functions may hold bytes that are no text, which Python keeps as lone surrogates; `json.dumps` writes
-these as escapes that strict readers refuse.
+Names of files and functions may contain bytes that are not text, which Python keeps as lone surrogates. `json.dumps`
+writes these as escapes that strict readers reject.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ _NOT_ASCII = re.compile("[^\x00-\x7f]")
 
 
 def render_json(value: object, *, indent: int | None = None, separators: tuple[str, str] | None = None) -> str:
-    """Return a value as JSON in ASCII, with U+FFFD for each byte that is no text."""
+    """Return a value as JSON in ASCII, with U+FFFD for each byte that is not text."""
     text = json.dumps(value, indent=indent, separators=separators)
     if "\\ud" not in text:
         return text
@@ -25,5 +25,5 @@ def render_json(value: object, *, indent: int | None = None, separators: tuple[s
 
 
 def readable_text(text: str) -> str:
-    """Return a text with U+FFFD for each byte that is no text, as every encoder takes it."""
+    """Return a text with U+FFFD for each byte that is not text, so that every encoder accepts it."""
     return _SURROGATE.sub("\ufffd", text)

@@ -15,11 +15,11 @@ __all__ = ["CostSample", "CostTable", "overhead_report", "overhead_svg", "render
 
 _NS_PER_SECOND: Final = 1_000_000_000
 _BAR_WIDTH: Final = 40
-_ROW, _LEFT, _WIDTH, _BAR = 28, 110, 640, 16  # of the plot, in pixels
+_ROW, _LEFT, _WIDTH, _BAR = 28, 110, 640, 16  # sizes in the plot, in pixels
 
 
 class CostSample(NamedTuple):
-    """One run, in nanoseconds: the command's CPU and wall time, and that of what follows it."""
+    """One run, in nanoseconds: the CPU and wall time of the command, and of computing its results."""
 
     cpu_ns: int
     wall_ns: int
@@ -29,7 +29,7 @@ class CostSample(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class CostTable:
-    """Samples by mode, the bare command's first; those of one round have the same index."""
+    """Samples by mode, the bare command's first; samples of one round have the same index."""
 
     command: str
     modes: dict[str, list[CostSample]]
@@ -65,7 +65,7 @@ def _seconds(table: CostTable, mode: str, clock: str) -> _Spread:
 
 
 def _ratio(table: CostTable, mode: str, clock: str) -> _Spread:
-    """How many times the bare command's: of the two runs of each round, which drift alike."""
+    """Return the time relative to the bare command's, from the two runs of each round, which drift alike."""
     read = _READ[clock]
     bare = next(iter(table.modes.values()))
     pairs = zip(table.modes[mode], bare, strict=True)
@@ -115,7 +115,7 @@ def _notes(table: CostTable) -> list[str]:
 
 
 def overhead_report(table: CostTable) -> Json:
-    """Return the same for machines: seconds, and each run's own."""
+    """Return the same for machines: seconds, and the values of each run."""
     modes: Json = {}
     for mode, samples in table.modes.items():
         modes[mode] = {
@@ -138,7 +138,7 @@ def overhead_report(table: CostTable) -> Json:
 
 
 def overhead_svg(table: CostTable) -> str:
-    """Return a plot: for each mode a bar for its CPU time over the bare command's, and a line between the quartiles."""
+    """Return a plot: for each mode a bar for its CPU time relative to the bare command's, and a line for quartiles."""
     ratios = {mode: _ratio(table, mode, "cpu") for mode in table.modes}
     scale = (_WIDTH - _LEFT - 70) / max(ratio.high for ratio in ratios.values())
     height = 40 + _ROW * len(ratios)

@@ -1,6 +1,6 @@
 """The summary that `footfall run` ends with: coverage total, hottest lines and functions, where the data is.
 
-Pure: returns lines of styled pieces; `session/terminal.py` prints them, in colour where there is a terminal.
+Pure: returns lines of styled pieces; `session/terminal.py` prints them, in colour on a terminal.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _FAIR_PERCENT = 70
 
 @dataclass(frozen=True, slots=True)
 class HotSpot:
-    """A line or function with its own time, without what it called."""
+    """A line or function with its self time, which excludes what it called."""
 
     name: str
     place: str
@@ -45,18 +45,18 @@ class Times:
     n_dropped: int
     n_processes: int
     interval_ns: int
-    """The mean time between two looks at a process; 0 when not known."""
+    """The mean time between two samples of a process; 0 if not known."""
     hot_lines: Sequence[HotSpot]
     hot_functions: Sequence[HotSpot]
     other_lines: Sequence[HotSpot] = ()
-    """Of libraries and the interpreter; the others are the project's."""
+    """Lines of libraries and the interpreter; `hot_lines` has those of the project."""
     other_functions: Sequence[HotSpot] = ()
     clock: Clock = Clock.CPU
 
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """All that is shown. `coverage` is None when no file of the project ran or coverage was off."""
+    """Everything that is shown. `coverage` is None if no file of the project ran or coverage was off."""
 
     coverage: Numbers | None
     has_arcs: bool
@@ -150,7 +150,7 @@ def _next_lines(summary: Summary) -> list[Line]:
 
 
 def plain_text(lines: Iterable[Line]) -> str:
-    """Return the lines without styles, and without what would control a terminal."""
+    """Return the lines without styles, and without characters that control a terminal."""
     return "".join(printable("".join(text for text, _style in line)).rstrip() + "\n" for line in lines)
 
 

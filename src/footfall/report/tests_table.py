@@ -17,8 +17,8 @@ _NS_PER_SECOND = 1_000_000_000
 
 
 def render_tests(tests: Sequence[TestRecord], *, has_times: bool, has_lines: bool) -> str:
-    """Return a table: time where there is a profile, lines and lines that only this test runs where these are
-    recorded, its slowest line."""
+    """Return a table: each test's time if there is a profile, its lines and those that only it runs if these are
+    recorded, and its slowest line."""
     heads = ["Lines", "Only it"] if has_lines else []
     if has_times:
         heads = ["CPU", "Wall", *heads]
@@ -45,7 +45,7 @@ def _slowest(test: TestRecord) -> str:
 
 def tests_report(tests: Sequence[TestRecord], coverage: Coverage, *, has_lines: bool) -> Json:
     """Return the tests for machines; times in seconds, lines that only one test runs as ranges by file. Numbers of
-    lines are null where they are not recorded."""
+    lines are null if lines are not recorded."""
     names = {file.result.path: (file.name, file.result.statements) for file in coverage.files}
     return {
         "format": 1,
@@ -78,7 +78,7 @@ def tests_report(tests: Sequence[TestRecord], coverage: Coverage, *, has_lines: 
 
 
 def _seconds(duration_ns: int, *, is_measured: bool) -> str:
-    """Return a time with the digits that mean something: three of what was measured."""
+    """Return a time with its significant digits: three if it was measured."""
     seconds = duration_ns / _NS_PER_SECOND
     if seconds >= 1:
         return f"{seconds:.2f} s"

@@ -1,6 +1,6 @@
-"""The profile as the reports show it: own time by file, line and function, hottest first.
+"""The profile as the reports show it: self time by file, line and function, hottest first.
 
-The clock is the CPU time of the threads; where no sample has any (PyPy, or a process that waited), wall time.
+The clock is the CPU time of the threads, or wall time if no sample has any (PyPy, or a process that waited).
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ __all__ = [
 _NS_PER_SECOND = 1_000_000_000
 _NS_PER_US: Final = 1000
 _OTHER_PART: Final = 3
-"""Of so many rows of the project's code in the summary, one more is of other code."""
+"""For every so many rows of the project's code, the summary has one more row of other code."""
 
 
 class _Spot(NamedTuple):
@@ -88,9 +88,9 @@ def load_profile(
 ) -> Profile | None:
     """Read the profile of a data file as it is shown; None without one.
 
-    The paths of other machines are mapped as for coverage, and the import machinery is one frame.
+    The paths of other machines are mapped as for coverage, and the import machinery becomes one frame.
 
-    `contexts` are regular expressions: with some, only time in contexts that one of them finds is in the profile.
+    `contexts` are regular expressions: if given, the profile has only the time in contexts that match one of them.
     With `has_timelines` the order in time is read too. A file that is no data file is read as another tool's profile.
     """
     if not is_data_file(str(data_file)):
@@ -113,7 +113,7 @@ def load_profile(
 
 
 def _load_foreign(config: Config, path: str, contexts: Iterable[str]) -> Profile:
-    """Read another tool's profile, paths mapped and contexts chosen as of a data file."""
+    """Read another tool's profile, mapping paths and selecting contexts as for a data file."""
     profile = read_profile_file(path)
     if config.paths:
         map_path = PathAliases(config.paths.values(), relative=config.relative_files).map
@@ -133,7 +133,7 @@ def _load_foreign(config: Config, path: str, contexts: Iterable[str]) -> Profile
 
 
 def named_as_coverage(profile: Profile, paths: Iterable[str]) -> Profile:
-    """Return the profile with files named as in coverage, which has `paths`: relative to here with `relative_files`."""
+    """Return the profile with files named as in coverage, which has `paths`: relative ones with `relative_files`."""
     names = {os.path.abspath(path): path for path in paths if not os.path.isabs(path)}
     if not names:
         return profile
@@ -147,7 +147,7 @@ def named_as_coverage(profile: Profile, paths: Iterable[str]) -> Profile:
 def need_profile(
     config: Config, data_file: str | Path, contexts: Iterable[str] = (), *, has_timelines: bool = False
 ) -> Profile:
-    """As `load_profile`, but raise FootfallError (`no-profile`) where there is none."""
+    """Like `load_profile`, but raise FootfallError (`no-profile`) if there is none."""
     profile = load_profile(config, data_file, contexts, has_timelines=has_timelines)
     if profile is None:
         raise FootfallError(
@@ -159,7 +159,7 @@ def need_profile(
 
 
 def need_clock(profile: Profile, chosen: Clock | None) -> None:
-    """Raise FootfallError (`clock-unknown`) where the profile does not know the clock that is asked for."""
+    """Raise FootfallError (`clock-unknown`) if the profile does not have the chosen clock."""
     known = known_clocks(profile)
     if chosen is None or chosen in known:
         return
@@ -175,9 +175,9 @@ def need_clock(profile: Profile, chosen: Clock | None) -> None:
 
 
 def with_builtin_calls(profile: Profile, *, only_adapted: bool = False) -> Profile:
-    """Tell built-in functions from their callers, by name as far as the sources are here. As `mark_builtin_calls`.
+    """Separate built-in functions from their callers, by name if the sources are here. See `mark_builtin_calls`.
 
-    Other tools' profiles stay as they are: they have no columns, and of what text their lines are nothing says.
+    Other tools' profiles stay as they are: they have no columns, and do not say which text their lines refer to.
     """
     if profile.origin is not None:
         return profile
@@ -192,12 +192,12 @@ def with_builtin_calls(profile: Profile, *, only_adapted: bool = False) -> Profi
 
 
 def clock_of(profile: Profile) -> Callable[[Cost], int]:
-    """Return what reads the time, in nanoseconds, that shares are taken of."""
+    """Return a function that reads the time of a cost, in nanoseconds, by the clock used for shares."""
     return reader(default_clock(profile))
 
 
 def clock_of_stacks(profile: Profile, chosen: Clock | None) -> Clock:
-    """Return what collapsed stacks count: what is chosen, else samples, or the first clock where none are known."""
+    """Return what collapsed stacks count: the chosen clock, else samples, or the first clock if there are none."""
     if chosen is None and Clock.SAMPLES not in known_clocks(profile):
         return default_clock(profile)
     return chosen or Clock.SAMPLES
@@ -214,12 +214,12 @@ def function_times(
     clock: Callable[[Cost], int],
     pages: Mapping[str, str],
 ) -> FunctionTimes:
-    """Return own times to compare with another profile's; `pages` by path are the site's."""
+    """Return self times to compare with another profile's; `pages` (by path) are the site's."""
     n_samples = sum(times.own.samples for times in times_by_function.values())
     spent_ns = sum(clock(times.own) for times in times_by_function.values())
     # a profile without samples was measured, to the microsecond
     sample_us = spent_ns / _NS_PER_US / n_samples if n_samples else float(spent_ns > 0)
-    if spent_ns:  # what equal samples of the same error would stand for: those that came late stand for more
+    if spent_ns:  # the time that equal samples with the same error would represent: late samples represent more
         sample_us = max(sample_us, sum_of_squares(profile, clock) / spent_ns / _NS_PER_US)
     found = FunctionTimes(sample_us=sample_us)
     for function, times in times_by_function.items():
@@ -233,14 +233,14 @@ def function_times(
 
 
 def _error_us(own_us: int, n_samples: int, sample_us: float) -> float:
-    """Return the standard error of a sampled time: of samples as they are in all, or of its own if they are fewer."""
+    """Return the standard error of a sampled time, by the size of samples overall, or of its own if they are fewer."""
     return math.sqrt(max(own_us * sample_us, own_us**2 / n_samples if n_samples else 0.0))
 
 
 def time_share_by_file(profile: Profile, paths: Iterable[str], chosen: Clock | None = None) -> dict[str, float]:
-    """Return the own time of each of `paths` in per cent of all; by the usual clock where none is chosen.
+    """Return the self time of each of `paths` in per cent of all time; by the usual clock if none is chosen.
 
-    A path may be relative to the current directory, as those of coverage are with `relative_files`.
+    A path may be relative to the current directory, as paths of coverage are with `relative_files`.
     """
     clock = clock_of(profile) if chosen is None else reader(chosen)
     total = sampled_ns(profile, clock) or 1
@@ -252,7 +252,7 @@ def time_share_by_file(profile: Profile, paths: Iterable[str], chosen: Clock | N
 
 
 def profile_summary(profile: Profile, count: int) -> SummaryTimes:
-    """Return the `count` hottest lines and functions of the project, fewer of other code, and what founds them."""
+    """Return the `count` hottest lines and functions of the project, fewer of other code, and their sample counts."""
     clock = default_clock(profile)
     read = reader(clock)
     total = sampled_ns(profile, read)
@@ -272,7 +272,7 @@ def profile_summary(profile: Profile, count: int) -> SummaryTimes:
         return _hottest(chosen, read, total, count if is_project else -(-count // _OTHER_PART))
 
     if has_cpu_time_alone(profile):
-        lines = []  # each would be a function's first
+        lines = []  # each would be the first line of its function
     return SummaryTimes(
         sampled_ns=total,
         n_samples=profile.n_samples,
@@ -288,14 +288,14 @@ def profile_summary(profile: Profile, count: int) -> SummaryTimes:
 
 
 _BUILT_IN = ("<frozen ", "<builtin>/")
-"""What names of code that is part of the interpreter begin with; the second on PyPy."""
+"""Prefixes of file names of code that is part of the interpreter; the second is PyPy's."""
 _LIBRARY = re.compile(r".*/(?:site|dist)-packages/|.*/lib/(?:python|pypy)\d+\.\d+t?/")
 
 
 def is_library(path: str) -> bool:
-    """Return whether a path is of an installed package, the interpreter, or stands for no source (`<gc>`, `<import>`).
+    """Return whether a path belongs to an installed package or the interpreter, or has no source (`<gc>`, `<import>`).
 
-    A text that a program compiled (`<string>`) counts for the program.
+    A text that a program compiled (`<string>`) counts as the program's.
     """
     return path.startswith(_BUILT_IN) or not has_source(path) or _LIBRARY.match(path) is not None
 
@@ -305,16 +305,16 @@ _FOOTFALL = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
 
 
 def is_footfall(path: str) -> bool:
-    """Return whether a path is of footfall's own code: installed or running, unless it is the project here."""
+    """Return whether a path is footfall's own code, installed or running, unless footfall is the project here."""
     if _INSTALLED_FOOTFALL.match(path) is not None:
         return True
     return path.startswith(_FOOTFALL) and shown_path(path) == path
 
 
 def _names_file(path: str) -> bool:
-    """Return whether a name is that of a file: of one that is here, or of Python in a directory that is elsewhere.
+    """Return whether a name is that of a file: an existing one, or a Python file in a directory that is not here.
 
-    Where its directory is here and it is not, a program made the name up, and any number of texts may have it.
+    If its directory exists but the file does not, a program made the name up, and many texts may share it.
     """
     if os.path.isfile(path):
         return True
@@ -322,17 +322,17 @@ def _names_file(path: str) -> bool:
 
 
 SOURCES: Final = Sources(_names_file, is_footfall)
-"""What tables ask about paths."""
+"""What tables need to know about paths."""
 
 
 def short_path(path: str) -> str:
-    """Return a path for a narrow column: from the project, or from the library's directory, on."""
+    """Return a path for a narrow column: relative to the project or to the library's directory."""
     shown = shown_path(path)
     return shown if shown != path else _LIBRARY.sub("", path)
 
 
 def shown_place(path: str, line: int) -> str:
-    """Return a line for a narrow column, the file alone without one; "" for what is no file (`<gc>`, `<import>`)."""
+    """Return a line for a narrow column, or the file without a line; "" if there is no file (`<gc>`, `<import>`)."""
     if line:
         return f"{short_path(path)}:{line}"
     return short_path(path) if has_source(path) else ""
@@ -348,10 +348,10 @@ def _hottest(spots: Iterable[_Spot], clock: Callable[[Cost], int], total: int, c
 
 
 def times_report(profile: Profile) -> Json:
-    """Return the times for the JSON report, in seconds: totals, and own and whole times by file, line and function.
+    """Return the times for the JSON report, in seconds: totals, and self and cumulative times by file, line, function.
 
-    Of a name that is no file, lines are each function's own: it may be the name of several texts. What has no source is
-    not among the files.
+    Under a name that is not a file, lines are listed per function, as several texts may share the name. Code without
+    source is not among the files.
     """
     files: dict[str, dict[str, dict[str, Json]]] = {}
 

@@ -1,7 +1,7 @@
-"""Record processes from outside: the loop that keeps up with them, and works finished logs into the profile.
+"""Record processes from outside: the loop that follows them and merges finished logs into the profile.
 
-Logs go to a run directory. Each is worked in when it is finished, and removed once the data file has been written with
-it, about once a minute: a recording of hours holds little at any time, and loses nothing when it is killed.
+Logs go to a run directory. Each is merged when it is finished, and removed once it is in the data file, which is
+written about once a minute. So a recording of hours keeps little at any time, and loses nothing when it is killed.
 """
 
 from __future__ import annotations
@@ -31,19 +31,19 @@ __all__ = ["AttachLimits", "record"]
 _POLL_SECONDS = 0.05
 _CHILDREN_SECONDS = 0.01
 _MAX_CHILDREN_SHARE = 0.05
-"""Of the time, what looking for children may take."""
+"""The share of the time that looking for children may take."""
 _FIRST_RETRY_SECONDS = 0.02
 _MAX_RETRY_SECONDS = 1.0
 _MISSED_NS = 100_000_000
 _MISSED_SHARE = 0.1
-"""CPU time of children that is worth a word when it was not sampled: so much, and that share of theirs."""
+"""CPU time of children that was not sampled is mentioned if it exceeds both _MISSED_NS and this share of theirs."""
 _SHOW_SECONDS = 0.5
 _WRITE_SECONDS = 60.0
 _ENDING = frozenset({signal.SIGINT, signal.SIGTERM, signal.SIGHUP})
 
 
 class AttachLimits(NamedTuple):
-    """What to record, and until when. `until` is of time.monotonic()."""
+    """What to record, and until when. `until` is a time of time.monotonic()."""
 
     until: float | None
     max_samples: int | None
@@ -58,7 +58,7 @@ class AttachLimits(NamedTuple):
 def record(pid: int, limits: AttachLimits, config: Config, data_file: str, *, is_quiet: bool) -> int:
     """Record until a limit, a signal or the end of the last process; write the data file. Returns the exit status.
 
-    Raises FootfallError when the process can't be read, or results not be written.
+    Raises FootfallError if the process can't be read or the results can't be written.
     """
     directory = make_run_directory(settings_from_config(config, cover=False))
     recording = _Recording(pid, limits, directory, data_file)
@@ -81,7 +81,7 @@ def record(pid: int, limits: AttachLimits, config: Config, data_file: str, *, is
 
 @contextlib.contextmanager
 def _ending_signals() -> Iterator[list[int]]:
-    """Collect the signals that end a recording instead of dying of them."""
+    """Collect the signals that end a recording, instead of being killed by them."""
     received: list[int] = []
 
     def note(number: int, _frame: FrameType | None) -> None:
@@ -96,14 +96,14 @@ def _ending_signals() -> Iterator[list[int]]:
 
 
 class _Refusal(NamedTuple):
-    """A process that could not be sampled (yet). `until` is of time.monotonic()."""
+    """A process that could not be sampled (yet). `until` is a time of time.monotonic()."""
 
     until: float
     seconds: float
 
 
 def _start_ticks(pid: int) -> int:
-    """When a process that is there started; -1 without it."""
+    """Return when a process started; -1 if it does not exist."""
     stat = read_stat(f"/proc/{pid}/stat")
     return -1 if stat is None or stat.state in "ZX" else stat.start_ticks
 
@@ -147,7 +147,7 @@ class _Recording:
             self._add_children()
 
     def run(self, signals: list[int], *, is_quiet: bool) -> None:
-        """Keep up until there is a reason to end."""
+        """Follow the processes until there is a reason to stop."""
         if not is_quiet and not self._samplers:
             print_message(
                 f"footfall: Process {self._pid} runs no Python yet, nor does what it started: waiting for that;"
@@ -172,7 +172,7 @@ class _Recording:
                 time.sleep(_POLL_SECONDS if not self._limits.children else max(self._next_children - now, 0.001))
 
     def stop(self) -> None:
-        """Stop all samplers; their logs are worked in by `finish`."""
+        """Stop all samplers; `finish` merges their logs."""
         for sampler in self._samplers.values():
             sampler.stop()
 
@@ -204,11 +204,11 @@ class _Recording:
         return 0
 
     def abandon(self) -> None:
-        """Let go of all processes; logs that were not worked in stay, but for those of `inject`."""
+        """Release all processes. Logs that were not merged stay, except those of `inject`."""
         self.stop()
 
     def clean_up(self) -> None:
-        """Remove what was made for `inject` outside of the run directory."""
+        """Remove what was made for `inject` outside the run directory."""
         for sampler in self._injected:
             with contextlib.suppress(OSError):
                 sampler.close()
@@ -222,7 +222,7 @@ class _Recording:
         return ", ".join(texts[:3]) + more
 
     def _children_messages(self) -> list[str]:
-        """Say how much was seen of what stems from the process."""
+        """Return messages that say how much was seen of the process's descendants."""
         if not self._seen:
             return ["it was not seen to start a process"]
         costs = self._builder.profile.costs
@@ -259,14 +259,14 @@ class _Recording:
             self._cwds[pid] = os.readlink(f"/proc/{pid}/cwd")
 
     def _add_children(self) -> None:
-        """Start sampling descendants that are new; those that are not Python (yet) are tried again later."""
+        """Start sampling new descendants; those that are not Python (yet) are tried again later."""
         now = time.monotonic()
         cpu_before = time.thread_time()
         found = descendants(self._pid, self._samplers)
         taken = time.thread_time() - cpu_before
         self._next_children = now + max(_CHILDREN_SECONDS, taken / _MAX_CHILDREN_SHARE)
         if self._pid not in self._samplers and self._is_root_there():
-            found.append(self._pid)  # it may yet execute a Python
+            found.append(self._pid)  # it may still exec a Python
         for pid in found:
             refusal = self._refused.get(pid)
             if pid in self._samplers or pid == os.getpid() or (refusal is not None and now < refusal.until):
@@ -287,7 +287,7 @@ class _Recording:
         return self._root_ticks >= 0 and _start_ticks(self._pid) == self._root_ticks
 
     def _keep_up(self) -> bool:
-        """Look after each process. False when the last has ended."""
+        """Update each process. Returns False when the last has ended."""
         for pid, sampler in list(self._samplers.items()):
             goes_on = sampler.poll()
             self._fold(sampler)
@@ -308,7 +308,7 @@ class _Recording:
         return found
 
     def _fold(self, sampler: OutsideSampler | InjectedSampler) -> None:
-        """Work finished logs into the profile."""
+        """Merge finished logs into the profile."""
         while sampler.finished:
             path = sampler.finished.pop(0)
             log = read_sample_log(path)
@@ -338,7 +338,7 @@ class _Recording:
 
 @contextlib.contextmanager
 def _status_line(*, is_quiet: bool) -> Iterator[Callable[[str], None] | None]:
-    """Yield a function that shows one line of text, over and over; None where nobody looks."""
+    """Yield a function that redraws one line of text; None if nobody would see it."""
     if is_quiet or sys.stderr is None or not sys.stderr.isatty() or os.environ.get("TERM", "") == "dumb":
         yield None
         return

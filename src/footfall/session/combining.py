@@ -1,4 +1,4 @@
-"""Joining data files into one, with the messages: for `footfall combine`, and for reports that find some to join."""
+"""Joining data files into one, with messages: for `footfall combine`, and for reports that find files to join."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ __all__ = ["combine_before_report", "combine_named", "combined_files", "shown_pa
 def combine_named(
     inputs: Sequence[str], config: Config, *, base: str | None, keep: bool, is_quiet: bool, as_coverage: bool = False
 ) -> Combined:
-    """Combine files into the configured data file, remove those that were used unless `keep`, and report the result.
+    """Combine files into the configured data file, remove the used ones unless `keep`, and report the result.
 
-    `base` is the data file itself where data is added to it; `as_coverage` reports in coverage.py's words.
+    `base` is the data file itself if data is added to it; with `as_coverage` the messages are coverage.py's.
     Raises as `combine_files`.
     """
     target = os.path.abspath(config.data_file)
@@ -49,10 +49,10 @@ def combine_named(
 
 
 def combine_before_report(config: Config, *, keep: bool, is_quiet: bool, as_coverage: bool) -> None:
-    """Join what runs in parallel mode left into the data file, as coverage.py 7.14 and later do before each report.
+    """Join the files of parallel-mode runs into the data file, as coverage.py 7.14 and later do before each report.
 
-    These are files with the names that such runs make: another `.coverage.old` is somebody's own. With `as_coverage`
-    every file named after the data file is joined, and removed.
+    Only files with the names that such runs make are joined: a `.coverage.old`, for example, is the user's own. With
+    `as_coverage` every file named after the data file is joined and removed.
     """
     target = os.path.abspath(config.data_file)
     found = [path for path in find_parallel_files(target) if as_coverage or base_of_parallel_name(path) == target]
@@ -63,7 +63,7 @@ def combine_before_report(config: Config, *, keep: bool, is_quiet: bool, as_cove
 
 def _warn(result: Combined, config: Config) -> None:
     for _, error in result.failed:
-        # not a warning that can be turned off: the result is without that file
+        # not a warning that can be turned off: the result lacks that file
         print_message(f"footfall: {error.message} It is left out, and left where it is. [{error.slug}]")
     warn(result.warnings, config.disable_warnings)
 
@@ -73,7 +73,7 @@ def shown_path(path: str) -> str:
 
 
 def combined_files(n_used: int, n_skipped: int, n_failed: int) -> str:
-    """Return coverage.py's message of combined files."""
+    """Return coverage.py's message about combined files."""
     text = f"Combined {plural(n_used, 'file')}"
     if n_skipped:
         text += f", skipped {n_skipped}"

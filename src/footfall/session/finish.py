@@ -1,9 +1,9 @@
 """From a finished command's run directory to the data file and the summary: the end of `run`, and all of `resolve`.
 
-Each step once, in this order: `analyze/resolve.py` reads the records, `write_run.py` writes the data file, `summary.py`
-shows what it got.
+The steps, in order: `analyze/resolve.py` reads the records, `write_run.py` writes the data file, `summary.py` shows
+what the data file received.
 
-Nothing is lost when this fails: the run directory stays, and the error says how to try again.
+If this fails, nothing is lost: the run directory stays, and the error says how to try again.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ __all__ = ["KEEP_VARIABLE", "finish_run", "run_ended", "snapshot_run", "what_is_
 _BEFORE_APPENDING = "appended-to.coverage"
 
 KEEP_VARIABLE = "FOOTFALL_KEEP"
-"""When set and not empty, run directories are kept, for `footfall resolve` and for looking at."""
+"""If set and not empty, run directories are kept, for `footfall resolve` and for inspection."""
 
 _DAMAGE_SLUGS = ("record-corrupt", "record-damaged", "record-refused", "record-unreadable")
 
@@ -51,7 +51,7 @@ def finish_run(
     has_summary: bool = True,
     status: int = 0,
 ) -> None:
-    """Resolve a run, write its data file, or add to it with `append`, show the summary, remove the directory.
+    """Resolve a run, write its data file (with `append`, add to it), show the summary, and remove the directory.
 
     `status` is how the command ended, as in `Ended`.
     Raises FootfallError with a next step that names the directory, which is then kept.
@@ -62,7 +62,7 @@ def finish_run(
         with _no_collections():
             run = _resolve(directory, settings, data_file, is_quiet=is_quiet)
             warnings = write_run(run, directory, settings, config, data_file, append=append)
-    except Exception as error:  # whatever it is, the raw data is whole: say where it is
+    except Exception as error:  # whatever happened, the raw data is complete: say where it is
         raise _kept(directory, config, data_file, append, error) from error
     if status and not run.files:
         warnings = [(slug, _ended(status) if slug == "no-data-collected" else what) for slug, what in warnings]
@@ -78,7 +78,7 @@ def finish_run(
 
 
 def _why_kept(warnings: list[tuple[str, str]]) -> str:
-    """Say why records are not to go with the run directory; "" where all that they hold is in the data."""
+    """Return why to keep the run directory with its records; "" if everything in them is in the data."""
     if any(slug in _DAMAGE_SLUGS for slug, _ in warnings):
         return " for its damaged records; remove it when you have seen to them"
     if any(slug == "python-unknown" and "is left out" in what for slug, what in warnings):
@@ -92,7 +92,7 @@ def _resolve(directory: RunDirectory, settings: Settings, data_file: str, *, is_
 
 
 def _ended(status: int) -> str:
-    """Say that nothing of the project ran in a command that failed, mostly before it could."""
+    """Return the message that nothing of the project ran in a command that failed, usually before it could."""
     how = f"status {status}" if status > 0 else signal.Signals(-status).name
     return (
         f"No Python file of the project ran before the command ended with {how}."
@@ -103,7 +103,7 @@ def _ended(status: int) -> str:
 def write_data_so_far(
     directory: RunDirectory, settings: Settings, config: Config, data_file: str, *, append: bool
 ) -> None:
-    """Write the data file of a run that goes on; `finish_run` writes it again. What is wrong is for that to tell."""
+    """Write the data file of a run in progress; `finish_run` writes it again, and reports what is wrong."""
     before = directory.path / _BEFORE_APPENDING
     if append and not before.exists():
         if os.path.exists(data_file):
@@ -117,13 +117,13 @@ def write_data_so_far(
 def snapshot_run(
     directory: RunDirectory, settings: Settings, config: Config, data_file: str, *, is_quiet: bool
 ) -> None:
-    """Write what a run that goes on has recorded into a data file of its own, and show the summary.
+    """Write what a run in progress has recorded to a separate data file, and show the summary.
 
-    Raises FootfallError (`run-ended`) when the run ends meanwhile, and what writing raises.
+    Raises FootfallError (`run-ended`) if the run ends meanwhile, or what writing raises.
     """
     with _no_collections():
         run = _resolve(directory, settings, data_file, is_quiet=is_quiet)
-    if not directory.is_there():  # its supervisor took the records away, some of them unread
+    if not directory.is_there():  # its supervisor removed the records before all were read
         raise run_ended(directory)
     warnings = write_run(run, directory, settings, config, data_file)
     warn(warnings, config.disable_warnings)
@@ -137,7 +137,7 @@ def run_ended(directory: RunDirectory) -> FootfallError:
 
 
 def _take_back(directory: RunDirectory, data_file: str) -> None:
-    """Undo what `write_data_so_far` added, which the whole run has as well."""
+    """Undo what `write_data_so_far` added, as the complete run contains it too."""
     before = directory.path / _BEFORE_APPENDING
     if not before.exists():
         return
@@ -149,8 +149,8 @@ def _take_back(directory: RunDirectory, data_file: str) -> None:
 
 @contextlib.contextmanager
 def _no_collections() -> Iterator[None]:
-    """Nothing that is made of a run refers to itself, and looking for what does takes a seventh of the time."""
-    is_wanted = sys.implementation.name == "cpython" and gc.isenabled()  # PyPy would let go of nothing
+    """Turn cycle collection off: a run's objects form no cycles, and looking for some takes a seventh of the time."""
+    is_wanted = sys.implementation.name == "cpython" and gc.isenabled()  # PyPy would free nothing at all
     if is_wanted:
         gc.disable()
     try:
@@ -171,7 +171,7 @@ def _kept(directory: RunDirectory, config: Config, data_file: str, append: bool,
 
 
 def what_is_kept(directory: RunDirectory, config: Config, data_file: str, *, append: bool) -> str:
-    """Say where a run's records are, and how results are made of them."""
+    """Say where a run's records are, and how to make results from them."""
     again = f"footfall resolve {'--append ' if append else ''}{shlex.quote(str(directory.path))}"
     if data_file != config.data_file:
         again += f" --data-file={shlex.quote(data_file)}"

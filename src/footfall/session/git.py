@@ -1,4 +1,4 @@
-"""What git knows of the project: the diff since a revision, and files as they were in it."""
+"""What git knows about the project: the diff since a revision, and files as they were in it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from footfall.errors import FootfallError, UsageError
 
 __all__ = ["blob", "diff_since", "file_at", "merge_base", "top_directory", "untracked_files"]
 
-# each setting of git's that would change what is read is overruled
+# overrides each git setting that would change the output that is parsed
 _DIFF = (
     *("diff", "-U0", "--inter-hunk-context=0", "--no-color", "--no-ext-diff", "--no-textconv", "--no-relative"),
     *("--submodule=short", "--src-prefix=a/", "--dst-prefix=b/", "-M"),
@@ -47,12 +47,12 @@ def _text(output: bytes) -> str:
 
 
 def top_directory() -> str:
-    """Return the absolute path of the repository's top. Raises FootfallError (`git-failed`)."""
+    """Return the absolute path of the repository's top directory. Raises FootfallError (`git-failed`)."""
     return _text(_git("rev-parse", "--show-toplevel")).rstrip("\n")
 
 
 def merge_base(revision: str) -> str:
-    """Return the id of the commit at which HEAD and the revision parted; the revision's own where HEAD comes from it.
+    """Return the id of the commit where HEAD and the revision diverged; the revision's own if HEAD descends from it.
 
     Raises FootfallError (`git-failed`, `no-merge-base`), UsageError (`bad-revision`).
     """
@@ -93,7 +93,7 @@ def _check_revision(revision: str) -> None:
 
 
 def untracked_files(top: str) -> list[str]:
-    """Return the files that git neither tracks nor ignores, named from the repository's top."""
+    """Return the files that git neither tracks nor ignores, relative to the repository's top."""
     done = _call("-C", top, "ls-files", "--others", "--exclude-standard", "-z")
     if done.returncode:
         raise _failed("ls-files", done.stderr)
@@ -101,7 +101,7 @@ def untracked_files(top: str) -> list[str]:
 
 
 def file_at(revision: str, name: str) -> bytes | None:
-    """Return a file's content in a revision, None where it has none; `name` is from the repository's top."""
+    """Return a file's content in a revision, or None if it has none; `name` is relative to the repository's top."""
     try:
         return _git("show", f"{revision}:{name}")
     except FootfallError:
@@ -109,7 +109,7 @@ def file_at(revision: str, name: str) -> bytes | None:
 
 
 def blob(number: str) -> bytes | None:
-    """Return the content that git keeps under a blob's id, 40 hex digits; None where it has none, or is not there."""
+    """Return the content of the blob with an id of 40 hex digits; None if git does not have it or is not installed."""
     try:
         return _git("cat-file", "blob", number)
     except FootfallError:

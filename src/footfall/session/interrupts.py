@@ -1,4 +1,4 @@
-"""Signals that come while results are made, when no command is there any more to pass them on to."""
+"""Signals that arrive while results are made, when there is no longer a command to pass them on to."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _ENDING: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class InterruptedBySignal(BaseException):
-    """One of the signals that end a process came. `number` is its number."""
+    """A signal that ends a process arrived. `number` is its number."""
 
     def __init__(self, number: int) -> None:
         super().__init__(number)
@@ -23,7 +23,7 @@ class InterruptedBySignal(BaseException):
 
 @contextlib.contextmanager
 def raising_signals() -> Iterator[None]:
-    """Raise InterruptedBySignal where a signal would end the process; the next one does end it. For the main thread."""
+    """Raise InterruptedBySignal if a signal would end the process; the next one does end it. For the main thread."""
     before: dict[signal.Signals, Any] = {}
 
     def interrupt(number: int, _frame: FrameType | None) -> None:
@@ -34,7 +34,7 @@ def raising_signals() -> Iterator[None]:
         for number in list(before):
             signal.signal(number, before.pop(number))
 
-    with contextlib.suppress(ValueError):  # raised in other threads, where signals do not arrive
+    with contextlib.suppress(ValueError):  # raised in other threads, which receive no signals
         for number in _ENDING:
             handler = signal.getsignal(number)
             if handler in (signal.SIG_DFL, signal.default_int_handler):

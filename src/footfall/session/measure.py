@@ -1,4 +1,4 @@
-"""Measure a command from its start to its data file: what `footfall run` does once it knows what is wanted."""
+"""Measure a command from its start to its data file: what `footfall run` does once it has read its options."""
 
 from __future__ import annotations
 
@@ -39,16 +39,16 @@ _ENDING_SECONDS = 0.5
 _HELPER_SECONDS = 5.0
 _POLL_SECONDS = 0.005
 STARTS_COVERAGE: Final = ("COVERAGE_PROCESS_START", "COVERAGE_PROCESS_CONFIG")
-"""By these coverage.py, where it is installed, measures each process that starts: beside us it would only slow them."""
+"""With these set, an installed coverage.py measures each process that starts, which would only slow them down."""
 
 
 class Measurement(NamedTuple):
     """How a command ended, and where its results are."""
 
     status: int
-    """The exit status to end with: the command's, as in `Ended`, or ours where it succeeded without results."""
+    """The exit status to end with: the command's, as in `Ended`, or ours if the command succeeded without results."""
     data_file: str | None
-    """None when there are no results, which was reported."""
+    """None if there are no results, which has been reported."""
 
 
 def measure(
@@ -68,13 +68,13 @@ def measure(
 ) -> Measurement:
     """Run a program with its arguments, write its data file (default: the configured one) and show the summary.
 
-    `wants_summary` is asked once the exit status is known, and `came_to_nothing`, which may tell that the command did
-    not begin what it was called for: nothing is written then, and an earlier data file stays. `environment` is added to
-    ours, and the program starts with `ignored_signal` ignored. After `max_seconds` or `max_samples` (of all processes)
-    it is ended; where it dies of that, the status is 0.
-    With `append` results are added to those that the data file has; without, a data file of an earlier run is removed
-    first, so that whatever comes to pass it is not taken for this run's.
-    Raises FootfallError when it can't be started, or results could not be written.
+    `wants_summary` and `came_to_nothing` are called once the exit status is known. `came_to_nothing` may say that the
+    command did not begin its actual work: nothing is written then, and an earlier data file stays. `environment` is
+    added to ours, and the program starts with `ignored_signal` ignored. After `max_seconds` or `max_samples` (of all
+    processes) it is ended; if it dies of that, the status is 0.
+    With `append` results are added to those in the data file. Without it, a data file of an earlier run is removed
+    first, so that it can't be taken for this run's whatever happens.
+    Raises FootfallError if the program can't be started or results could not be written.
     """
     _check_destination(data_file, config, append=append)
     directory = make_run_directory(settings_from_config(config, cover=cover))
@@ -108,7 +108,7 @@ def measure(
 
 
 def _check_destination(data_file: str | None, config: Config, *, append: bool) -> None:
-    """Raise FootfallError where the results could not be written: better now than after a long run."""
+    """Raise FootfallError if the results could not be written: better now than after a long run."""
     if data_file is not None:
         check_writable(data_file)
     chosen = data_file or config.data_file
@@ -119,7 +119,7 @@ def _check_destination(data_file: str | None, config: Config, *, append: bool) -
 
 
 def _environment(directory: RunDirectory, added: Mapping[str, str] | None) -> dict[str, str]:
-    """Return the environment in which Python processes are measured into `directory`, by footfall alone."""
+    """Return the environment in which only footfall measures Python processes, into `directory`."""
     environment = {**os.environ, **(added or {}), RUN_VARIABLE: str(directory.path)}
     for name in STARTS_COVERAGE:
         environment.pop(name, None)
@@ -134,7 +134,7 @@ def _remove_earlier(data_file: str, directory: RunDirectory, *, is_kept: bool) -
             remove_data_file(data_file)
     except FootfallError:
         if directory.is_temporary:
-            return  # its directory can't be written: where the results go is reported at the end
+            return  # its directory can't be written; the end of the run reports where the results go
         remove_run_directory(directory)
         raise
 
@@ -149,7 +149,7 @@ def _finish(
     is_quiet: bool,
     has_summary: bool,
 ) -> Measurement:
-    """Make the results of a command that has ended."""
+    """Make the results of a finished command."""
     status = ended.status
     if not directory.has_records():
         print_message(f"footfall: {why_nothing(program, ended, directory.path)}")
@@ -167,7 +167,7 @@ def _finish(
             f"footfall: Can't write here ({directory.why_temporary}): the data is in {chosen}."
             f" Look at it with `footfall report --data-file={chosen}`. [data-elsewhere]"
         )
-    from footfall.session.finish import finish_run  # imported when it is needed: the command need not wait for it
+    from footfall.session.finish import finish_run  # imported late, so that the command need not wait for it
 
     try:
         _, settings = open_run_directory(directory.path)
@@ -188,7 +188,7 @@ def _finish(
 
 
 def _name_survivors(directory: RunDirectory) -> None:
-    """Report which processes are still recording: daemons. Those that ran nothing of the project are of no interest."""
+    """Report which processes are still recording: daemons. Those that ran nothing of the project are left out."""
     for pid in _wait_for_endings(directory):
         if _may_run_project(pid, directory):
             print_message(
@@ -198,25 +198,25 @@ def _name_survivors(directory: RunDirectory) -> None:
 
 
 def _may_run_project(pid: int, directory: RunDirectory) -> bool:
-    """Return whether a process has run a measured file, or may have: without coverage there is no telling."""
+    """Return whether a process has run a measured file, or may have: without coverage it is not known."""
     from footfall.record.run.record_file import read_record  # as in `_finish`
 
     try:
         if not open_run_directory(directory.path)[1].cover:
             return True
-        # those that it has mapped: on PyPy a forked child goes on in its parent's
+        # the records that it has mapped: on PyPy a forked child continues in its parent's
         mapped = Path(f"/proc/{pid}/maps").read_bytes()
         paths = [path for path in directory.path.glob("*.rec") if os.fsencode(path) in mapped]
         records = [read_record(str(path)) for path in paths]
     except (FootfallError, OSError):
-        return True  # what it lacks is reported when it is resolved
+        return True  # resolving reports what is wrong with the record
     return any(record.codes or record.modules or record.traces for record in records)
 
 
 def _wait_for_endings(directory: RunDirectory) -> list[int]:
-    """Wait for processes that end along with the command; return those that go on.
+    """Wait for processes that end along with the command; return those that continue.
 
-    The helpers of multiprocessing end by themselves once nobody holds their pipe any more, so they get more time.
+    The helpers of multiprocessing end by themselves once nobody has their pipe open, so they get more time.
     """
     pids = recording_pids(directory.path)
     begin = time.monotonic()

@@ -1,7 +1,7 @@
-"""What commands print: reports on stdout, messages on stderr, whatever these are: closed, full, of a narrow encoding.
+"""What commands print: reports on stdout and messages on stderr, even if these are closed, full or narrowly encoded.
 
-A report that could not be printed is an error. A message that could not be is lost, and changes nothing: neither the
-exit status, which `run` takes from its command, nor what is written to files.
+A report that can't be printed is an error. A message that can't be printed is lost. That changes neither the exit
+status, which `run` takes from its command, nor what is written to files.
 """
 
 from __future__ import annotations
@@ -30,22 +30,22 @@ __all__ = [
 
 
 def prepare_streams() -> None:
-    """Let stdout and stderr take any text, and no file of ours the number of one that is closed. To be called first.
+    """Make stdout and stderr accept any text, and keep our files off a closed stream's descriptor. Call this first.
 
-    What an encoding has not is shown as an escape, as Python itself does it on stderr.
+    A character that the encoding lacks is shown as an escape, as Python itself does on stderr.
     """
     for number in range(3):
         try:
             os.fstat(number)
         except OSError:
-            os.open(os.devnull, os.O_RDWR)  # gets this number, and is not inherited: for a command it stays closed
+            os.open(os.devnull, os.O_RDWR)  # gets this number; not inherited, so for a command it stays closed
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
 
 
 def show(text: str, *, end: str = "\n") -> None:
-    """Print lines on stdout; what is in them can't control a terminal. Raises as `writing_report`."""
+    """Print lines on stdout, escaped so that they can't control a terminal. Raises as `writing_report`."""
     with writing_report() as stream:
         stream.write(printable_lines(text) + end)
 
@@ -58,12 +58,12 @@ def show_parts(parts: Iterable[bytes]) -> None:
 
 
 def print_message(text: str) -> None:
-    """Print a message on stderr, on one line whatever names are in it."""
+    """Print a message on stderr, on one line whatever names it contains."""
     with writing_messages() as stream:
         stream.write(printable(text) + "\n")
 
 
-# coverage.py's slugs of what has another name here
+# coverage.py's slugs that have another name here
 _SLUGS_OF_COVERAGE: Final = {"couldnt-parse": "not-python"}
 
 
@@ -78,7 +78,7 @@ def warn(warnings: Iterable[tuple[str, str]], disabled: Iterable[str] = ()) -> N
 
 @contextlib.contextmanager
 def writing_report() -> Iterator[TextIO]:
-    """Yield stdout and flush it. Raises FootfallError (`stdout-unwritable`); BrokenPipeError where the reader left."""
+    """Yield stdout and flush it. Raises FootfallError (`stdout-unwritable`), or BrokenPipeError if the reader left."""
     stream: TextIO | None = sys.stdout
     if stream is None:  # closed when Python started
         raise _unwritable("it is closed")
@@ -107,7 +107,7 @@ def writing_messages() -> Iterator[TextIO]:
 
 
 def flush_streams() -> None:
-    """Write out what the streams still hold, such as a page of help. Raises as `writing_report` unless it is closed."""
+    """Flush what the streams still buffer, such as a help page. Raises as `writing_report` unless stdout is closed."""
     with writing_messages():
         pass
     if sys.stdout is not None:
@@ -124,7 +124,7 @@ def _unwritable(reason: str) -> FootfallError:
 
 
 def silence(stream: TextIO | None) -> None:
-    """Let what the interpreter flushes at its end go nowhere, where it would fail again and change the exit status."""
+    """Discard what the interpreter flushes at exit, which would fail again and change the exit status."""
     if stream is None:
         return
     with contextlib.suppress(OSError, ValueError):

@@ -1,7 +1,7 @@
-"""What measuring a command costs: it is run bare and in each way of measuring, by turns, and the clocks are read.
+"""What measuring a command costs: it is run bare and in each mode of measuring, by turns, and timed.
 
 Nothing is left behind: run directories, caches and data files are in a temporary directory, and the command's own
-output is dropped. What follows a command, working out its results, is done in a forked process and timed apart.
+output is dropped. Its results are computed afterwards in a forked process, and timed separately.
 """
 
 from __future__ import annotations
@@ -41,14 +41,14 @@ Progress = Callable[[int, int], None]
 
 
 class Spent(NamedTuple):
-    """Nanoseconds: CPU time of a process and of all its children that it waited for, user and system, and wall time."""
+    """Nanoseconds: CPU time (user and system) of a process and of the children that it waited for, and wall time."""
 
     cpu_ns: int = 0
     wall_ns: int = 0
 
 
 class Sample(NamedTuple):
-    """One run of a command. `results` is what followed it; coverage.py does that in the command itself."""
+    """One run of a command. `results` is the cost of its results; coverage.py makes them in the command itself."""
 
     command: Spent
     results: Spent
@@ -56,11 +56,11 @@ class Sample(NamedTuple):
 
 @dataclass(slots=True)
 class Overhead:
-    """Samples by mode, BARE first; those of one round have the same index. `notes` say what was left out and why."""
+    """Samples by mode, BARE first; samples of one round have the same index. `notes` say what was left out and why."""
 
     samples: dict[str, list[Sample]] = field(default_factory=dict)
     cpu: int | None = None
-    """The core that everything ran on; None where it was free."""
+    """The core that everything ran on; None if it was not pinned."""
     coverage_version: str = ""
     notes: list[str] = field(default_factory=list)
 
@@ -91,9 +91,9 @@ def measure_overhead(
 ) -> Overhead:
     """Run the program once in each mode to fill caches, then `rounds` times, each round in another order.
 
-    With `is_pinned` all runs on one core where the system lets us choose. `may_fail` takes any exit status, if only it
-    is the same in all modes. Raises FootfallError: `command-failed`, `overhead-differs`, `cant-start`, what measuring
-    raises.
+    With `is_pinned` everything runs on one core if the system lets us choose. `may_fail` accepts any exit status that
+    is the same in all modes. Raises FootfallError: `command-failed`, `overhead-differs`, `cant-start`, or what
+    measuring raises.
     """
     found = Overhead()
     coverage = _coverage_command(program, found)
@@ -130,7 +130,7 @@ class _Runner:
         """Run the program in one mode."""
         if name == BARE:
             return Sample(self._timed(name, self._program), Spent())
-        folder = self._directory / name  # its caches and its data file
+        folder = self._directory / name  # for its caches and its data file
         folder.mkdir(exist_ok=True)
         if self._coverage is not None and name == _COVERAGE_PY:
             data_file = f"--data-file={folder / 'data'}"
@@ -170,7 +170,7 @@ class _Runner:
         return spent
 
     def _results(self, run_directory: Path, config: Config, folder: Path) -> Spent:
-        """Work out the results as `footfall run` does, in a process that has loaded as little by then."""
+        """Compute the results as `footfall run` does, in a process that has loaded no more than that has by then."""
         start_ns = time.perf_counter_ns()
         pid = os.fork()
         if pid == 0:
@@ -190,7 +190,7 @@ def _finish_and_exit(run_directory: Path, config: Config, data_file: str) -> Non
         nowhere = os.open(os.devnull, os.O_RDWR)
         for stream in (1, 2):
             os.dup2(nowhere, stream)
-        from footfall.session.finish import finish_run  # as in `footfall run`, when the command has ended
+        from footfall.session.finish import finish_run  # imported after the command has ended, as in `footfall run`
 
         directory, settings = open_run_directory(run_directory)
         finish_run(directory, settings, config, data_file, is_quiet=False)
@@ -200,7 +200,7 @@ def _finish_and_exit(run_directory: Path, config: Config, data_file: str) -> Non
 
 
 def _run_timed(command: Sequence[str], environment: dict[str, str], output: BinaryIO) -> tuple[int, Spent]:
-    """Run a command to its end; return its exit status, or minus its signal, and what it took."""
+    """Run a command to its end; return its exit status, or minus its signal, and its times."""
     start_ns = time.perf_counter_ns()
     try:
         process = subprocess.Popen(
@@ -228,7 +228,7 @@ def _cpu_ns(seconds: float) -> int:
 
 
 def _tail(output: BinaryIO) -> str:
-    """Return the last lines that a command wrote, to stand behind a message."""
+    """Return the last lines that a command wrote, to follow a message."""
     output.seek(0)
     lines = output.read().decode("utf-8", "replace").splitlines()[-_SHOWN_LINES:]
     return "".join(f"\n  {line}" for line in ["Its last lines:", *lines]) if lines else ""
@@ -236,7 +236,7 @@ def _tail(output: BinaryIO) -> str:
 
 @contextlib.contextmanager
 def _pinned(is_wanted: bool) -> Iterator[int | None]:
-    """Keep this process, and those that it starts, on one core: the last one, where the system lets us choose."""
+    """Keep this process, and those that it starts, on one core: the last one, if the system lets us choose."""
     if not is_wanted or not hasattr(os, "sched_setaffinity"):
         yield None
         return
@@ -254,7 +254,7 @@ def _pinned(is_wanted: bool) -> Iterator[int | None]:
 
 
 def _coverage_command(program: list[str], found: Overhead) -> list[str] | None:
-    """Return the interpreter and the arguments by which coverage.py runs it; None, with a note, if it can't."""
+    """Return the interpreter and arguments with which coverage.py runs the program; None, with a note, if it can't."""
     interpreter = find_interpreter(program)
     if interpreter is None:
         found.notes.append("Without coverage.py, which runs Python programs only.")

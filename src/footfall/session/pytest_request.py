@@ -1,4 +1,4 @@
-"""What a pytest command line asked to be measured and reported: made by the plugin, carried out by `pytest-session`."""
+"""What a pytest command line asks to measure and report: made by the plugin, carried out by `pytest-session`."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ ReportWanted = tuple[str, str | None]
 
 @dataclass(slots=True)
 class PytestRequest:
-    """None is what was not said: the configuration decides."""
+    """The values of the options. None means not given: the configuration decides."""
 
     is_like_pytest_cov: bool = False
-    """Asked by pytest-cov's options: headings, columns and defaults are pytest-cov's."""
+    """pytest-cov's options were used: headings, columns and defaults are pytest-cov's."""
     source: list[str] | None = None
     config_file: str | None = None
     data_file: str | None = None
@@ -27,15 +27,15 @@ class PytestRequest:
     profile: bool | None = None
     rate_hz: int | None = None
     is_added: bool = False
-    """The data is added to the data file's."""
+    """The data is added to what is in the data file."""
     reports: list[ReportWanted] = field(default_factory=list)
     precision: int | None = None
     fail_under: float | None = None
     is_silent_on_failure: bool = False
-    """No report when tests failed."""
+    """No report if tests failed."""
 
     def to_json(self) -> str:
-        """Write it for `from_json`."""
+        """Return the request as text for `from_json`."""
         return json.dumps(asdict(self))
 
     @classmethod
@@ -46,14 +46,14 @@ class PytestRequest:
         return request
 
     def to_config(self) -> Config:
-        """Read the configuration and put in the options. Raises UsageError as `read_config`.
+        """Read the configuration and apply the options. Raises UsageError as `read_config`.
 
-        By pytest-cov's options branches are measured only when asked for, so that percentages stay what they were.
+        With pytest-cov's options branches are measured only on request, so that percentages stay as they were.
         """
         config = read_config(self.config_file, branch=not self.is_like_pytest_cov)
         if self.source is not None:
             config.source = [source for source in self.source if source]
-            if not config.source:  # `--cov=`: whatever the configuration says, all is measured
+            if not config.source:  # `--cov=`: measure everything, whatever the configuration says
                 config.source_pkgs, config.source_dirs = [], []
         if self.data_file is not None:
             config.data_file = self.data_file

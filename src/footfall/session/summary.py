@@ -1,4 +1,4 @@
-"""The summary that ends a measured command. Called by `finish`, and by `attach` for what it sampled."""
+"""The summary shown after a measured command. Called by `finish`, and by `attach` for what it sampled."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _N_HOTTEST = 10
 
 
 def show_summary(run: RunData, config: Config, data_file: str, *, has_failed: bool = False) -> None:
-    """Show the summary of what a data file got; nothing where the command failed before any of the project's code."""
+    """Show the summary of a data file; nothing if the command failed before it ran any of the project's code."""
     total = None
     if run.files:
         coverage = gather(config, data_file, ignore_errors=True, with_qualifications=False)

@@ -1,7 +1,7 @@
-"""What `footfall run` is asked to run: finds it before anything is started, and says what is wrong if it can't be.
+"""What `footfall run` is to run: finds it before anything is started, and says what is wrong if it can't be run.
 
-A Python script, `-m module` and a file here that only Python can run go to the interpreter that footfall runs under;
-anything else runs as it is.
+A Python script, `-m module` and a local file that only Python can run are run by footfall's own interpreter; anything
+else runs as it is.
 """
 
 from __future__ import annotations
@@ -61,13 +61,13 @@ def command_line(arguments: Sequence[str], *, is_module: bool) -> list[str]:
 
 
 def _is_for_python(name: str) -> bool:
-    """Whether a file or directory is one that Python runs, and that does not run by itself."""
+    """Return whether Python runs a file or directory that does not run by itself."""
     if os.path.isdir(name):
         return os.path.isfile(os.path.join(name, "__main__.py"))
     if name.endswith(_SCRIPT_SUFFIXES):
         return True
     if not os.path.isfile(name):
-        return False  # reading a pipe could wait for ever
+        return False  # reading a pipe could block forever
     try:
         with open(name, "rb") as file:
             head = file.read(4)
@@ -77,13 +77,13 @@ def _is_for_python(name: str) -> bool:
         return False
     if head == importlib.util.MAGIC_NUMBER:
         return True
-    import zipfile  # of use here only
+    import zipfile  # needed only here
 
     return zipfile.is_zipfile(name) or _why_no_script(name) is None
 
 
 def _why_no_script(name: str) -> str | None:
-    """Say why a file is no Python source, as the compiler does; None when it is."""
+    """Return why a file is not Python source, as the compiler says it; None if it is."""
     try:
         with open(name, "rb") as file:
             source = file.read()
@@ -92,13 +92,13 @@ def _why_no_script(name: str) -> str | None:
             compile(source, name, "exec", dont_inherit=True)
     except SyntaxError as error:
         return f"{error.msg} on line {error.lineno}"
-    except (OSError, ValueError, MemoryError, RecursionError) as error:  # bytes that are no text
+    except (OSError, ValueError, MemoryError, RecursionError) as error:  # bytes that are not text
         return str(error)
     return None
 
 
 def _check_module(name: str) -> None:
-    """Refuse a module that `python -m` would not find; only its first part is looked up, so nothing is imported."""
+    """Reject a module that `python -m` would not find. Looks up only its first part, so it imports nothing."""
     top = name.partition(".")[0]
     sys.path.insert(0, os.getcwd())
     try:
@@ -117,7 +117,7 @@ def _check_module(name: str) -> None:
 
 
 def _checked_file(name: str) -> str:
-    """Return how to call a file that runs by itself, which `_is_for_python` did not take."""
+    """Return how to call a file that runs by itself, which `_is_for_python` did not accept."""
     if os.path.isdir(name):
         raise UsageError(
             "not-executable",
@@ -138,7 +138,7 @@ def _checked_file(name: str) -> str:
 
 
 def _interpreter_named_in(name: str) -> str:
-    """Return what a script's first line, or else its name, says that it is for: a command, or ""."""
+    """Return the command that a script is for by its first line, or else by its name; "" if there is none."""
     try:
         with open(name, "rb") as file:
             line = os.fsdecode(file.readline(_MAX_LINE))
@@ -169,7 +169,7 @@ def _no_such_command(name: str) -> UsageError:
 
 
 class Interpreter:
-    """The Python that a command runs under, as far as it can be told. `version` is None when it would not say."""
+    """The Python that a command runs under, as far as known. `version` is None if the interpreter did not tell it."""
 
     def __init__(
         self,
@@ -188,12 +188,12 @@ class Interpreter:
 
     @property
     def is_supported(self) -> bool:
-        """Whether footfall can be installed there; unknown counts as yes."""
+        """Whether footfall can be installed there; an unknown version counts as yes."""
         return self.version is None or is_in_range(self.version)
 
 
 def find_interpreter(arguments: Sequence[str]) -> str | None:
-    """Return the Python interpreter that a command names, by itself or on its first line; None when it is none."""
+    """Return the Python interpreter that a command is or names on its first line; None if there is none."""
     path = shutil.which(arguments[0])
     if path is None:
         return None
@@ -208,7 +208,7 @@ def find_interpreter(arguments: Sequence[str]) -> str | None:
         return None
     words = lines[0][2:].split()
     if lines[1].startswith("'''exec' "):
-        # how pip writes a path that is too long or has blanks for a first line
+        # how pip writes a path that is too long for a first line, or has blanks
         words = [lines[1].removeprefix("'''exec' ").partition(' "$0"')[0].strip('" ')]
     elif words and os.path.basename(words[0]) == "env":
         words = [word for word in words[1:] if not word.startswith("-") and "=" not in word]

@@ -1,4 +1,4 @@
-"""Styled text, and progress on stderr. rich is imported only where stderr is a terminal that wants colours."""
+"""Styled text, and progress on stderr. rich is imported only if stderr is a terminal that shows colours."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from footfall.session.output import writing_messages, writing_report
 __all__ = ["print_lines", "progress_bar"]
 
 _STYLES: Final = {"bold": "bold", "dim": "dim", "good": "bold green", "fair": "bold yellow", "bad": "bold red"}
-_QUIET_SECONDS: Final = 0.7  # a bar that is gone at once only flickers
+_QUIET_SECONDS: Final = 0.7  # a bar that disappears at once only flickers
 
 
 def _is_terminal(stream: TextIO) -> bool:
@@ -24,7 +24,7 @@ def _is_terminal(stream: TextIO) -> bool:
 
 
 def print_lines(lines: Iterable[Line], *, is_report: bool = False) -> None:
-    """Print styled lines, a report on stdout, else on stderr.
+    """Print styled lines: a report on stdout, anything else on stderr.
 
     In colour on a terminal unless NO_COLOR is set, plain elsewhere. Raises as `writing_report` for a report.
     """
@@ -49,7 +49,7 @@ def _print_lines(lines: list[Line], stream: TextIO) -> None:
 
 @contextlib.contextmanager
 def progress_bar(title: str, *, is_quiet: bool) -> Iterator[Callable[[int, int], None] | None]:
-    """Yield a function of (done, total) that draws a bar when the work takes long; None where none is wanted."""
+    """Yield a function of (done, total) that draws a bar if the work takes long; None if no bar is wanted."""
     if is_quiet or sys.stderr is None or not _is_terminal(sys.stderr):
         yield None
         return

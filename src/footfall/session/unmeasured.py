@@ -1,4 +1,4 @@
-"""Why a command's process left no record: asked of its interpreter once it has ended, with the next step."""
+"""Why a command's process left no record: asks its interpreter once the command has ended, and names the next step."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from footfall.session.target import Interpreter, find_interpreter, inspect_inter
 __all__ = ["why_nothing", "why_only_others"]
 
 _RECORD_BYTES = 1 << 20
-"""A process takes half of it from the start."""
+"""The free space that a record needs. A process takes half of it from the start."""
 
 
 def why_nothing(program: list[str], ended: Ended, directory: Path) -> FootfallError:
-    """Say why no process of a command left a record in the run directory, as far as can be told."""
+    """Return why no process of a command left a record in the run directory, as far as can be determined."""
     what = f"Nothing was recorded of {_shown(program)}:"
     number = _ending_signal(ended)
     if number is not None:
@@ -41,7 +41,7 @@ def why_nothing(program: list[str], ended: Ended, directory: Path) -> FootfallEr
 
 
 def why_only_others(program: list[str], ended: Ended, directory: Path) -> FootfallError | None:
-    """Say why a command that is itself Python left no record while its children did; None where it is no Python."""
+    """Return why a command that is itself Python left no record while its children did; None if it is not Python."""
     path = find_interpreter(program)
     if path is None or _ending_signal(ended) is not None:
         return None
@@ -50,7 +50,7 @@ def why_only_others(program: list[str], ended: Ended, directory: Path) -> Footfa
 
 
 def _shown(program: list[str]) -> str:
-    """Name a command as it was asked for: a script and a module without the Python that we put before them."""
+    """Name a command as the user gave it: a script or a module without the Python that we put before it."""
     if program[0] != sys.executable or len(program) < 2:
         return program[0]
     if program[1] == "-m":

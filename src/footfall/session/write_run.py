@@ -1,4 +1,4 @@
-"""What a resolved run leaves in a data file: coverage, conditions, times. Called once by what ends a run."""
+"""Writes a resolved run to a data file: coverage, conditions, times. Called once at the end of a run."""
 
 from __future__ import annotations
 
@@ -34,9 +34,9 @@ _NO_DATA = (
 def write_run(
     run: RunData, directory: RunDirectory, settings: Settings, config: Config, data_file: str, *, append: bool = False
 ) -> list[tuple[str, str]]:
-    """Write the data file of a run, or add to the one that is there with `append`.
+    """Write the data file of a run, or with `append` add to the existing one.
 
-    Returns the run's messages and what writing found, as (slug, text). Raises FootfallError and what writing raises.
+    Returns the run's messages and those from writing, as (slug, text). Raises FootfallError and what writing raises.
     """
     warnings = list(run.messages)
     if append and os.path.exists(data_file):
@@ -95,7 +95,7 @@ def _write(
 
 
 def _source_ids(paths: Iterable[str]) -> dict[str, str]:
-    """Return which text each source has, as the run that has just ended saw it; those that can't be read have none."""
+    """Return the id of each source's text as the run that just ended saw it; unreadable sources have none."""
     ids: dict[str, str] = {}
     for path in paths:
         with contextlib.suppress(OSError):
@@ -111,7 +111,7 @@ def _append(
     data_file: str,
     warnings: list[tuple[str, str]],
 ) -> None:
-    from footfall.record.data.combine import combine_files  # for --append alone
+    from footfall.record.data.combine import combine_files  # only for --append
 
     part = f"{data_file}.{os.getpid()}.run{SIDE_FILE_ENDING}"
     try:

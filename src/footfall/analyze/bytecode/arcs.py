@@ -1,13 +1,13 @@
 """Raw events of the monitoring engine to the lines and arcs that coverage.py's C tracer would have recorded.
 
 Each event fires once for each instruction, so a run leaves a set of instructions, not a trace. An arc of the C
-tracer joins two LINE events in one frame, one after the other. It is found again by walking from each
+tracer joins two consecutive LINE events in one frame. It is reconstructed by walking from each
 instruction whose LINE event fired, along what is known to have run (branches that fired, jumps,
 exceptions that were raised), to the next instruction whose LINE event fired or out of the code.
-Copies of a `finally` body or of a `with` exit have their own instructions, so they stay apart.
+Copies of a `finally` body or of a `with` exit have their own instructions, so they stay separate.
 
 Called by resolve, after the run. The C extension `_decode` (native/decode/arcs.c) takes the same steps in a twentieth
-of the time; what is here runs where there is none, on PyPy, and is what a test holds it to.
+of the time. The code here runs where there is no extension, on PyPy, and is what a test compares the extension with.
 """
 
 from __future__ import annotations
@@ -41,11 +41,11 @@ def arcs_of_code(code: RecordedCode, has_exits: bool = False, is_partial: bool =
     """Return the executed lines, and the executed arcs as coverage.py's C tracer writes them.
 
     An arc is (from line, to line); (-first_line, n) enters the code object and (n, -first_line) leaves it.
-    Every executed line is in at least one arc. No arcs are found where the interpreter records
+    Every executed line is in at least one arc. No arcs are found if the interpreter records
     no branches (before CPython 3.14). `has_exits` says that JUMP and PY_RETURN events set EVENT_LEFT at their
-    instruction and RAISE sets EVENT_RAISE; without them jumps and returns that can be reached are taken
+    instruction and RAISE sets EVENT_RAISE; without them, reachable jumps and returns are assumed
     to have run, and exceptions only come from `raise`. `is_partial` says that these are the events of one context:
-    frames may have been on their way when it began; EVENT_RESUMED is set where. O(len(code.code)).
+    frames may already have been running when it began; EVENT_RESUMED is set where. O(len(code.code)).
     """
     ops = OPCODES_BY_VERSION.get(version_of(code.version))
     if ops is None:
@@ -58,7 +58,7 @@ def arcs_of_code(code: RecordedCode, has_exits: bool = False, is_partial: bool =
 
 
 def walk_arcs(code: RecordedCode, ops: Opcodes, has_exits: bool, is_partial: bool) -> tuple[set[int], set[Arc]]:
-    """Return what `arcs_of_code` does of a version that records branches, without the C extension."""
+    """Return the same as `arcs_of_code`, for a version that records branches, without the C extension."""
     try:
         return _walk_all(code, ops, has_exits, is_partial)
     except IndexError as error:
@@ -84,7 +84,7 @@ def _walk_all(code: RecordedCode, ops: Opcodes, has_exits: bool, is_partial: boo
         if is_partial and flags & EVENT_RESUMED and graph.lines[unit] >= 0:
             walker.walk(unit, graph.lines[unit])
     if is_partial and has_resumed:
-        # Frames that went on reached the first line too, or one began: only what else has not been reached says so.
+        # Resumed frames may have reached the first line too. Only events not reached otherwise show that a frame began.
         start = _Walker(graph, events, code.first_line, ops, has_exits, star_ways)
         start.walk(graph.first_unit, -code.first_line)
         if {line for _, line in start.arcs} - {line for _, line in walker.arcs}:
@@ -95,11 +95,11 @@ def _walk_all(code: RecordedCode, ops: Opcodes, has_exits: bool, is_partial: boo
 
 
 def _with_first_line(events: bytes, graph: Graph, ops: Opcodes) -> bytes:
-    """Return the events with the LINE event that CPython leaves out where code begins on the line of its RESUME.
+    """Return the events with the LINE event that CPython omits where code begins on the line of its RESUME.
 
-    It takes care to send that event behind RESUME and INSTRUMENTED_RESUME (Python/instrumentation.c,
-    _Py_call_instrumentation_line), but not behind the RESUME_CHECK that RESUME has become by the second call: lambdas,
-    one-line functions and those with only a docstring. What ran and was not on its way has begun.
+    CPython sends that event after RESUME and INSTRUMENTED_RESUME (Python/instrumentation.c,
+    _Py_call_instrumentation_line), but not after the RESUME_CHECK that RESUME has become by the second call: in
+    lambdas, one-line functions and those with only a docstring. Code that ran without being resumed has begun.
     """
     unit = graph.next_unit[graph.first_unit]
     if (
@@ -118,21 +118,21 @@ def _tables_of(code: RecordedCode) -> tuple[bytes, bytes, bytes, int, tuple[tupl
     return code.code, code.line_table, code.exception_table, code.first_line, code.branches
 
 
-# Graphs are kept: with contexts, one code object comes back once for each test that ran it.
+# Graphs are cached: with contexts, one code object comes back once for each test that ran it.
 _graph_of = lru_cache(maxsize=4096)(build_graph)
 if decode is not None:
     _native_graph_of = lru_cache(maxsize=4096)(decode.CodeGraph)
 
 
 _StarWays = dict[int, dict[int, int]]
-"""By the unit of each end of an `except*`: EVENT_LEFT and EVENT_RIGHT by the line that came before it."""
+"""For the unit of each end of an `except*`: EVENT_LEFT and EVENT_RIGHT, by the line that came before it."""
 
 
 def _star_ways(events: bytes, graph: Graph, ops: Opcodes) -> _StarWays:
-    """Read what `RecordedCode.events` has behind the events of the code itself.
+    """Read what `RecordedCode.events` has after the events of the code itself.
 
-    The clauses of an `except*` meet in instructions without a line, and one of them branches: the only branch without
-    a line that there is.
+    The clauses of an `except*` join in instructions without a line, one of which branches. It is the only kind of
+    branch without a line.
     """
     n_units = len(graph.lines)
     if len(events) == n_units:
@@ -162,7 +162,7 @@ class _Step(NamedTuple):
     unit: int
     last_line: int
     origin: int
-    """The unit that raised the exception in hand, if the walk saw it."""
+    """The unit that raised the current exception, if the walk saw it."""
 
 
 class _Walker:
@@ -209,7 +209,7 @@ class _Walker:
                     todo.append(next_step)
 
     def _skip_plain(self, unit: int) -> int:
-        """The last instruction that is reached from `unit` with nothing on the way to look at."""
+        """Return the last instruction reached from `unit` before there is anything to look at."""
         graph, events, steering = self._graph, self._events, self._steering
         while graph.opcodes[unit] not in steering and not events[unit] & ~EVENT_LINE:
             target = graph.next_unit[unit]
@@ -219,10 +219,10 @@ class _Walker:
         return unit
 
     def _go(self, step: _Step, target: int, previous: int) -> _Step | None:
-        """The next step of the walk, or None (and an arc) where a LINE event ended it.
+        """Return the next step of the walk, or None (and record an arc) if a LINE event ended it.
 
-        CPython sends no LINE event when the instruction that the frame was at has the same line. It was at
-        `previous`; where that is unknown, an event that never fired was not sent.
+        CPython sends no LINE event if the instruction that the frame was at has the same line. The frame was at
+        `previous`; if that is unknown, an event that never fired was not sent.
         """
         graph = self._graph
         is_sent = graph.line_starts[target]
@@ -238,7 +238,7 @@ class _Walker:
         return None
 
     def _targets(self, unit: int, last_line: int) -> list[int]:
-        """The units that ran after `unit` without an exception. Records the arc when the code ended there."""
+        """Return the units that ran after `unit` without an exception. Records the arc if the code ended there."""
         graph, ops, flags = self._graph, self._ops, self._events[unit]
         opcode = graph.opcodes[unit]
         went_on = flags & self._exit_flag == self._exit_flag
@@ -250,7 +250,7 @@ class _Walker:
             ways = self._ways(unit, last_line)
             if (self._events[branch.left_event] | self._events[branch.late_left]) & EVENT_LEFT & ways:
                 targets.append(branch.left)
-            # RIGHT of an `async for` also fires for exceptions that are not its end.
+            # RIGHT of an `async for` also fires for exceptions that do not end the loop.
             is_known = opcode == ops.end_send and self._exit_flag
             went_right = (self._events[branch.right_event] | self._events[branch.late_right]) & EVENT_RIGHT
             if went_right & ways and not is_known:
@@ -266,7 +266,7 @@ class _Walker:
             if not self._exit_flag and graph.handlers[unit] < 0:
                 self._leave(unit, last_line)
         elif opcode == ops.jump_backward_no_interrupt:
-            # It has no event. Where handlers leave by it: EVENT_RIGHT if it was watched, EVENT_LEFT if it was taken.
+            # It has no event. Where handlers leave through it: EVENT_RIGHT if it was watched, EVENT_LEFT if taken.
             if flags & (EVENT_LEFT | EVENT_RIGHT) != EVENT_RIGHT:
                 targets.append(graph.jump_to[unit])
         elif opcode != ops.end_async_for:  # what follows it is the right side of the branch at END_SEND
@@ -277,21 +277,21 @@ class _Walker:
         return targets
 
     def _ways(self, unit: int, last_line: int) -> int:
-        """The ways that a branch can have gone when `last_line` came before it."""
+        """Return the ways that a branch can have gone if `last_line` came before it."""
         ways = self._star_ways.get(unit)
         if ways is None:
             return EVENT_LEFT | EVENT_RIGHT
         return ways.get(last_line, 0) | ways.get(_UNKNOWN, 0)
 
     def _repeat_line(self, unit: int, last_line: int) -> None:
-        """sys.settrace reports the line again where a loop jumps back within one line."""
+        """Repeat the line, as sys.settrace does where a loop jumps back within one line."""
         graph = self._graph
         line = graph.lines[unit]
         if graph.opcodes[unit] == self._ops.jump_backward and graph.lines[graph.jump_to[unit]] == line >= 0:
             self.arcs.add((last_line, line))
 
     def _raised(self, unit: int) -> bool:
-        """Did an exception go from this unit to its handler? Instructions that only raise always did."""
+        """Return whether an exception went from this unit to its handler. For instructions that only raise, always."""
         graph, ops = self._graph, self._ops
         if graph.opcodes[unit] in (ops.raise_varargs, ops.reraise, ops.end_async_for, ops.cleanup_throw):
             return True
@@ -302,16 +302,16 @@ class _Walker:
     def unwind(self, unit: int, last_line: int) -> None:
         """Record that an exception from `unit` left the code, when the last LINE event was for `last_line`.
 
-        CPython sends none for an instruction behind a loop's END_FOR when the code before the END_FOR has its line too:
-        `raise`, where each way through the loop ends in `break`. The C tracer takes an exception out of an instruction
-        before a RESUME for a yield.
+        CPython sends no LINE event for an instruction after a loop's END_FOR if the code before the END_FOR has the
+        same line: a `raise`, when every path through the loop ends in `break`. The C tracer takes an exception from an
+        instruction before a RESUME for a yield.
         """
         is_yield = self._graph.opcodes[unit + 1 : unit + 2] == bytes([self._ops.resume])
         if self._graph.lines[unit] < 0 or not is_yield:
             self._leave(unit, last_line)
 
     def _leave(self, unit: int, last_line: int) -> None:
-        """From 3.14 the tracer looks at the line of the frame once more when it returns, and takes none as -1."""
+        """Record the arc out of the code. From 3.14 the tracer rereads the frame's line on return, with -1 for none."""
         line = self._graph.lines[unit]
         if line != last_line:
             self.arcs.add((last_line, line))

@@ -1,6 +1,6 @@
-"""The branches of a code object, worked out from its bytecode: the same that `co_branches()` lists (CPython 3.14+).
+"""The branches of a code object, computed from its bytecode: the same that `co_branches()` lists (CPython 3.14+).
 
-The measured process does not list them itself: it would cost there, and nothing is lost by doing it later.
+The measured process does not list them itself: that would cost time there, and nothing is lost by doing it later.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ def find_branches(code: bytes, ops: Opcodes) -> tuple[tuple[int, int, int], ...]
 
 
 def list_branches(code: bytes, ops: Opcodes) -> tuple[tuple[int, int, int], ...]:
-    """Return what `find_branches` does, without the C extension."""
+    """Return the same as `find_branches`, without the C extension."""
     conditional = {
         ops.pop_jump_if_false,
         ops.pop_jump_if_none,
@@ -37,14 +37,14 @@ def list_branches(code: bytes, ops: Opcodes) -> tuple[tuple[int, int, int], ...]
             left, right = (after, after + argument + 2) if opcode == ops.for_iter else (after + 1, after + argument)
             found.append((2 * unit, 2 * left, 2 * right))
         elif opcode == ops.end_async_for:
-            # 3.14 and 3.15 count back from behind the instruction and its cache, where there is one
+            # 3.14 and 3.15 count back from after the instruction and its cache, if it has one
             source = _async_source(code, unit, argument, ops)
             found.append((2 * source, 2 * (source + 2), 2 * (unit + 1)))
     return tuple(sorted(found))
 
 
 def _async_source(code: bytes, unit: int, argument: int, ops: Opcodes) -> int:
-    """The END_SEND (or the CLEANUP_THROW before it) that an `async for` branches at."""
+    """Return the END_SEND (or the CLEANUP_THROW before it) at which an `async for` branches."""
     for behind in (0, 1):
         source = unit + behind - argument
         if 0 <= source < unit and code[2 * source] in (ops.end_send, ops.cleanup_throw):

@@ -1,4 +1,4 @@
-"""The C extension that works out records of CPython 3.14 and later, or None where there is none."""
+"""The C extension that decodes records of CPython 3.14 and later, or None if there is none."""
 
 from footfall.tier import HAS_CORE
 

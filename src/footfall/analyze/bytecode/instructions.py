@@ -1,6 +1,6 @@
 """One code object's bytecode as a graph of instructions, for any CPython version with branch events.
 
-Built by bytecode_arcs from what was recorded; nothing here needs the interpreter that ran the code.
+Built by arcs.py from what was recorded; nothing here needs the interpreter that ran the code.
 All positions are code units (2 bytes), not byte offsets.
 """
 
@@ -29,35 +29,35 @@ _CACHES = re.compile(re.escape(bytes([CACHE])) + b"+")
 
 
 class Branch(NamedTuple):
-    """Where an instruction with BRANCH events goes, and the units at which its events are recorded."""
+    """Where an instruction with BRANCH events leads, and the units at which its events are recorded."""
 
     left: int
     right: int
     left_event: int
     right_event: int
     late_left: int
-    """Where LEFT is recorded while INSTRUCTION events are on: the NOT_TAKEN behind a conditional jump."""
+    """Where LEFT is recorded while INSTRUCTION events are on: the NOT_TAKEN after a conditional jump."""
     late_right: int
-    """The same for RIGHT: the POP_ITER behind the END_FOR that ends a loop."""
+    """The same for RIGHT: the POP_ITER after the END_FOR that ends a loop."""
 
 
 class Graph(NamedTuple):
-    """The instructions of a code object. Sequences are indexed by unit; cache units hold CACHE."""
+    """The instructions of a code object. Sequences are indexed by unit; cache units contain CACHE."""
 
     opcodes: bytes
     next_unit: list[int]
     """The unit after this instruction and its caches."""
     jump_to: dict[int, int]
-    """Where each unconditional jump, and SEND, goes."""
+    """Where each unconditional jump, and each SEND, leads."""
     branches: dict[int, Branch]
     handlers: list[int]
-    """The unit that handles an exception which leaves this unit; -1 when it leaves the frame."""
+    """The unit that handles an exception from this unit; -1 if the exception leaves the frame."""
     loop_ends: dict[int, int]
-    """The END_ASYNC_FOR that each handler which is one starts with (after EXTENDED_ARG)."""
+    """For each handler that starts with an END_ASYNC_FOR (after EXTENDED_ARG), that instruction."""
     restoring: frozenset[int]
-    """Each RERAISE that puts the frame back to where its exception was raised first."""
+    """Each RERAISE that sets the frame back to where its exception was first raised."""
     lines: list[int]
-    """-1 where an instruction has no line."""
+    """-1 if an instruction has no line."""
     line_starts: list[bool]
     """Where the interpreter can send a LINE event."""
     first_unit: int
@@ -72,7 +72,7 @@ def build_graph(
     branches: tuple[tuple[int, int, int], ...],
     ops: Opcodes,
 ) -> Graph:
-    """Read the tables of a code object. Raises ValueError when they do not fit together."""
+    """Read the tables of a code object. Raises ValueError if they do not fit together."""
     n_units = len(code) // 2
     opcodes = code[0 : 2 * n_units : 2]
     steering = steering_instructions(code[: 2 * n_units], ops)
@@ -87,11 +87,11 @@ def build_graph(
         handlers[start:end] = [handler] * (end - start)
     for unit, _argument in steering:
         if opcodes[unit] == ops.resume and unit > 0 and opcodes[unit - 1] == ops.yield_value:
-            # What is thrown into a generator is raised by the yield, with the frame at the RESUME.
+            # An exception thrown into a generator is raised by the yield, with the frame at the RESUME.
             handlers[unit] = handlers[unit - 1]
     branch_map = dict(_branch(opcodes, source // 2, left // 2, right // 2, ops) for source, left, right in branches)
     for unit in [unit for unit in branch_map if opcodes[unit] == ops.end_send and opcodes[unit + 1] != ops.not_taken]:
-        del branch_map[unit]  # of an `async for` in a comprehension: LEFT is not reported, and goes on like any await
+        del branch_map[unit]  # an `async for` in a comprehension: LEFT is not reported, and continues like any await
     first_unit = opcodes.index(ops.resume) if ops.resume in opcodes else 0
     starts = _line_starts(opcodes, next_unit, lines, first_unit, ops)
     targets = {_after_end_marker(opcodes, unit, ops) for unit in jump_to.values()}
@@ -114,10 +114,10 @@ def build_graph(
 
 
 def _branch(opcodes: bytes, source: int, left: int, right: int, ops: Opcodes) -> tuple[int, Branch]:
-    """One entry of co_branches by the unit that branches.
+    """Return one entry of co_branches, by the unit that branches.
 
-    An `async for` branches at END_SEND, reports LEFT at the NOT_TAKEN behind it and RIGHT where
-    END_ASYNC_FOR thinks that END_SEND is, which is sometimes the CLEANUP_THROW before it (3.14, 3.15).
+    An `async for` branches at END_SEND, reports LEFT at the NOT_TAKEN after it and RIGHT where
+    END_ASYNC_FOR assumes END_SEND, which is sometimes the CLEANUP_THROW before it (3.14, 3.15).
     """
     if opcodes[source] not in (ops.end_send, ops.cleanup_throw):
         late = (source, right - 1) if opcodes[source] == ops.for_iter else (left - 1, source)
@@ -127,7 +127,7 @@ def _branch(opcodes: bytes, source: int, left: int, right: int, ops: Opcodes) ->
 
 
 def _ends_of_instructions(opcodes: bytes) -> list[int]:
-    """Caches read as opcode 0 in co_code, so that they need no table of sizes."""
+    """Return where each instruction ends. Caches read as opcode 0 in co_code, so no table of sizes is needed."""
     ends = list(range(1, len(opcodes) + 1))
     for caches in _CACHES.finditer(opcodes):
         start, end = caches.span()
@@ -137,12 +137,12 @@ def _ends_of_instructions(opcodes: bytes) -> list[int]:
 
 
 def steering_instructions(code: bytes, ops: Opcodes) -> list[tuple[int, int]]:
-    """(unit, argument) of each instruction of `ops`, in order, with what EXTENDED_ARG adds to the argument."""
+    """Return (unit, argument) of each instruction of `ops`, in order, with EXTENDED_ARG included in the argument."""
     return find_steering(code, ops) if decode is None else decode.steering_instructions(code, ops)
 
 
 def find_steering(code: bytes, ops: Opcodes) -> list[tuple[int, int]]:
-    """Return what `steering_instructions` does, without the C extension."""
+    """Return the same as `steering_instructions`, without the C extension."""
     opcodes = code[: len(code) & ~1 : 2]
     found = []
     for match in _steering_pattern(ops).finditer(opcodes):
@@ -194,14 +194,14 @@ def _conditional_targets(
 
 
 def _after_end_marker(opcodes: bytes, unit: int, ops: Opcodes) -> int:
-    """FOR_ITER and SEND jump over the END_FOR or END_SEND that they point at."""
+    """Return where FOR_ITER or SEND really leads: over the END_FOR or END_SEND that it points at."""
     if 0 <= unit < len(opcodes) and opcodes[unit] in (ops.end_for, ops.end_send):
         return unit + 1
     return unit
 
 
 def _line_starts(opcodes: bytes, next_unit: list[int], lines: list[int], first_unit: int, ops: Opcodes) -> list[bool]:
-    """As CPython's instrumentation marks them: where the line is another than the instruction's before."""
+    """Return the line starts as CPython's instrumentation marks them: where the line differs from the one before."""
     never = {ops.end_async_for, ops.end_for, ops.end_send, ops.resume, ops.pop_iter}
     starts = [False] * len(opcodes)
     current = -1
@@ -215,9 +215,9 @@ def _line_starts(opcodes: bytes, next_unit: list[int], lines: list[int], first_u
 
 
 def lines_of_units(line_table: bytes, first_line: int, n_units: int) -> list[int]:
-    """The line of each code unit, -1 where there is none (the format is CPython's Objects/locations.md).
+    """Return the line of each code unit, -1 if it has none (the format is CPython's Objects/locations.md).
 
-    Raises ValueError when the table is longer than the code.
+    Raises ValueError if the table is longer than the code.
     """
     lines = [-1] * n_units
     unit = 0
@@ -255,7 +255,7 @@ def _read_signed(data: bytes, at: int) -> tuple[int, int]:
 
 
 def read_exception_table(table: bytes) -> list[tuple[int, int, int]]:
-    """(start, end, handler) of each entry. Raises ValueError when the table is cut short."""
+    """Return (start, end, handler) of each entry. Raises ValueError if the table is cut short."""
     values: list[int] = []
     value = 0
     for byte in table:

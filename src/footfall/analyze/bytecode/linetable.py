@@ -1,6 +1,6 @@
 """Decode `co_linetable`, the location table of a code object (CPython 3.11 and later, one format).
 
-Samples and event bytes are kept as code units (2 bytes of bytecode); this turns them into source positions
+Samples and event bytes are stored as code units (2 bytes of bytecode). This module turns them into source positions
 after the program has ended, without its code objects.
 """
 
@@ -16,7 +16,7 @@ Position = tuple[int | None, int | None, int | None, int | None]
 _NO_POSITION: Position = (None, None, None, None)
 
 # Kinds of a location entry (CPython: Objects/locations.md). 0-9 are the short forms.
-_ONE_LINE_0 = 10  # 11 and 12 are one and two lines further
+_ONE_LINE_0 = 10  # 11 and 12 mean one and two lines further
 _NO_COLUMNS, _LONG, _NO_LOCATION = 13, 14, 15
 _MAX_SHIFT = 30  # lines are C ints
 
@@ -24,14 +24,14 @@ _MAX_SHIFT = 30  # lines are C ints
 def positions(linetable: bytes, first_line: int) -> list[Position]:
     """Return one position for each code unit, caches included, as `code.co_positions()` does.
 
-    A table that ends within an entry gives the positions before it: callers treat units past the
+    If the table ends within an entry, only the positions before it are returned; callers treat units past the
     end as unknown. Never raises on damaged input.
     """
     return read_positions(linetable, first_line) if decode is None else decode.positions(linetable, first_line)
 
 
 def read_positions(linetable: bytes, first_line: int) -> list[Position]:
-    """Return what `positions` does, without the C extension."""
+    """Return the same as `positions`, without the C extension."""
     found: list[Position] = []
     line = first_line
     at = 0
@@ -50,7 +50,7 @@ def read_positions(linetable: bytes, first_line: int) -> list[Position]:
                 column, at = _varint(linetable, at)
                 end_column, at = _varint(linetable, at)
                 line += delta
-                # Columns are stored plus one; 0 means that there is none.
+                # Columns are stored plus one; 0 means no column.
                 position = (
                     line,
                     line + end_delta,
@@ -79,7 +79,7 @@ def read_positions(linetable: bytes, first_line: int) -> list[Position]:
 def _varint(table: bytes, at: int) -> tuple[int, int]:
     """Read 6 bits a byte, low bits first; bit 6 says that more follow. Returns (value, next place).
 
-    A number that no compiler writes is damage as well: IndexError, as for a table that ends too early.
+    A number that no compiler writes is damage too: it raises IndexError, like a table that ends too early.
     """
     byte = table[at]
     at += 1

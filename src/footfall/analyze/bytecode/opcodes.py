@@ -1,7 +1,7 @@
-"""Numbers of the instructions that steer control, per CPython version.
+"""Opcode numbers of the instructions that affect control flow, per CPython version.
 
-They are data (python_tables.py), so that any interpreter can resolve what another one recorded. There are no rows of
-versions where branches are not recorded as events.
+They are data (python_tables.py), so that any interpreter can resolve what another one recorded. Versions that do not
+record branches as events have no rows.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class Opcodes(NamedTuple):
     jump_backward: int
     jump_backward_no_interrupt: int
     jump_forward: int
-    not_taken: int  # behind branches; steers nothing
+    not_taken: int  # after branches; does not affect control flow
     pop_iter: int
     pop_jump_if_false: int
     pop_jump_if_none: int
@@ -46,7 +46,7 @@ OPCODES_BY_VERSION = {version: Opcodes(**numbers) for version, numbers in STEERI
 
 
 class ConstantTest(NamedTuple):
-    """The instructions of a test of a constant whose value is kept: a load, COPY and TO_BOOL."""
+    """The instructions that test a constant and keep its value: a load, COPY and TO_BOOL."""
 
     load_common_constant: int
     load_const: int

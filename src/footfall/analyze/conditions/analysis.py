@@ -1,9 +1,9 @@
 """Condition coverage: which outcomes of which operands were never seen. Called by the reports; analysis phase.
 
-The syntax tree says which operands there are (operands), the recorded jumps what they saw (branch_outcomes), and the
-code that this interpreter compiles from the same source which of them it tests at all: what it folds or drops is no
-condition. Copies of one condition (`finally` bodies) count as one. `find_conditions` depends on the source and the
-interpreter alone, so that reports can keep what it found.
+The syntax tree says which operands there are (operands.py), and the recorded jumps what outcomes they had
+(branch_outcomes.py). The code that this interpreter compiles from the same source says which operands are tested at
+all: what the compiler folds or drops is not a condition. Copies of one condition (`finally` bodies) count as one.
+`find_conditions` depends only on the source and the interpreter, so reports can cache its result.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ class Conditions:
     """The conditions of a source, whatever ran.
 
     `owners` are the operands that count, in the order in which the compiled code tests them, each with the code
-    objects that do, as (qualified name, first line).
+    objects that test it, as (qualified name, first line).
     """
 
     groups: Sequence[Group]
@@ -58,7 +58,7 @@ class Conditions:
 
 @dataclass(frozen=True, slots=True)
 class MissingOutcome:
-    """An outcome that an operand never had. Columns are characters from 0, the end is behind the operand."""
+    """An outcome that an operand never had. Columns count characters from 0; the end is after the operand."""
 
     line: int
     column: int
@@ -67,12 +67,12 @@ class MissingOutcome:
     text: str
     never: bool
     has_run: bool
-    """Whether its line ran: where it did not, the missing line says more."""
+    """Whether its line ran: if not, the missing line says more."""
 
 
 @dataclass(frozen=True, slots=True)
 class ConditionResult:
-    """One file's operands: each has two outcomes. `n_total - n_seen` outcomes are in `missing`, by place."""
+    """One file's operands: each has two outcomes. `missing` has the `n_total - n_seen` outcomes not seen, by place."""
 
     n_total: int
     n_seen: int
@@ -80,7 +80,7 @@ class ConditionResult:
 
 
 def can_analyze() -> bool:
-    """Return whether this interpreter's code is understood: from CPython 3.14."""
+    """Return whether this interpreter's bytecode is understood: from CPython 3.14."""
     return sys.implementation.name == "cpython" and OWN in OPCODES_BY_VERSION
 
 
@@ -92,10 +92,10 @@ def compare_conditions(
     codes: Iterable[BranchedCode],
     within: Collection[int] | None = None,
 ) -> ConditionResult:
-    """Compare the conditions of the source `text` with what was seen. `executed` are first lines of what ran, `within`
-    those of the statements that count, None for all.
+    """Compare the conditions of the source `text` with what was seen. `executed` are the first lines of what ran,
+    `within` those of the statements that count, None for all.
 
-    Operands on excluded lines, and on those marked as partial branches, do not count.
+    Operands on excluded lines, and on lines marked as partial branches, do not count.
     """
     executed = frozenset(executed)
     n_total = n_seen = 0
@@ -114,9 +114,9 @@ def compare_conditions(
 
 
 def find_conditions(text: str) -> Conditions:
-    """Return the operands of a source's conditions, but for those that line and branch coverage tell of.
+    """Return the operands of a source's conditions, except those that line and branch coverage already show.
 
-    Costs a parse and a compilation, about 25 ms for a file of 1,000 lines. Call only where `can_analyze`.
+    Costs a parse and a compilation, about 25 ms for a file of 1,000 lines. Call only if `can_analyze()`.
     """
     groups, known_by_lines = find_operands(parse_source(text))
     matcher = _Matcher(groups)
@@ -131,10 +131,10 @@ def find_conditions(text: str) -> Conditions:
 
 
 def outcomes_by_operand(conditions: Conditions, codes: Iterable[BranchedCode]) -> dict[SourcePosition, Outcome]:
-    """Return what was seen of each operand in the source: of those in code that never ran, nothing.
+    """Return what was seen of each operand in the source; nothing was seen of operands in code that never ran.
 
-    Left out are operands that line and branch coverage tell of, that the compiler drops, and those whose code ran
-    without them, as where pytest rewrote an assertion.
+    Leaves out operands that line and branch coverage already show, operands that the compiler drops, and those whose
+    code ran without them, such as when pytest rewrote an assertion.
     """
     matcher = _Matcher(conditions.groups)
     seen: dict[Operand, int] = {}
@@ -168,7 +168,7 @@ class _Matcher:
         self._by_value = {value: group for group in groups for value in group.values}
 
     def match(self, places: tuple[Place, ...], outcomes: bytes) -> Iterator[tuple[Operand, int]]:
-        """Yield operands with the flags of their jumps; groups that have other numbers of jumps are left out."""
+        """Yield operands with the flags of their jumps; groups with a different number of jumps are left out."""
         jumps: dict[int, tuple[Group, list[int]]] = {}
         for place, flags in zip(places, outcomes, strict=False):
             group = self._by_key.get(place.tester) or self._by_value.get(place.tester) or self._by_key.get(place.jump)

@@ -1,6 +1,6 @@
-"""Which outcomes each conditional jump of a code object had, with its places in the source.
+"""Which outcomes each conditional jump of a code object had, and its place in the source.
 
-`resolve` calls it after the run, without the program's source; `conditions` finds there which operand of which
+`resolve` calls it after the run, without the program's source; analysis.py uses it to find which operand of which
 condition each jump tested.
 """
 
@@ -36,13 +36,13 @@ __all__ = ["OutcomeCollector", "find_outcomes", "find_places"]
 
 
 class OutcomeCollector:
-    """Gathers the outcomes of a run's code objects by file. The same code in many contexts is kept once."""
+    """Collects the outcomes of a run's code objects by file. The same code in many contexts is kept once."""
 
     def __init__(self) -> None:
         self._found: dict[str, dict[tuple[str, int, tuple[Place, ...]], BranchedCode]] = {}
 
     def add(self, code: RecordedCode, contexts: Iterable[str]) -> None:
-        """Add what one code object saw in each of some contexts."""
+        """Add the outcomes of one code object, for each of the contexts."""
         places, outcomes = find_outcomes(code)
         if places:
             key = (code.qualname, code.first_line, places)
@@ -51,21 +51,21 @@ class OutcomeCollector:
                 found.add(context, outcomes)
 
     def conditions(self) -> Conditions:
-        """Return all that was added."""
+        """Return everything that was added."""
         return {path: list(codes.values()) for path, codes in self._found.items()}
 
 
 def find_outcomes(code: RecordedCode) -> tuple[tuple[Place, ...], bytes]:
-    """Return the conditional jumps in order, and one byte of IS_... flags for each: what it saw.
+    """Return the conditional jumps in order, and for each one byte of IS_... flags: the outcomes it had.
 
-    Both are empty where the interpreter records no branches (before CPython 3.14). O(len(code.code)).
+    Both are empty if the interpreter records no branches (before CPython 3.14). O(len(code.code)).
     """
     version = version_of(code.version)
     if version not in OPCODES_BY_VERSION:
         return (), b""
     places, jumps = _find_jumps(code.code, code.line_table, code.first_line, version)
     events = code.events
-    # While INSTRUCTION events are on, LEFT is recorded at the NOT_TAKEN, behind the jump and its one cache.
+    # While INSTRUCTION events are on, LEFT is recorded at the NOT_TAKEN, after the jump and its one cache.
     return places, bytes(
         [
             (left if (events[unit] | events[unit + 2]) & EVENT_LEFT else 0)
@@ -77,7 +77,7 @@ def find_outcomes(code: RecordedCode) -> tuple[tuple[Place, ...], bytes]:
 
 
 def find_places(code: bytes, line_table: bytes, first_line: int, version: tuple[int, int]) -> tuple[Place, ...]:
-    """Return the conditional jumps of a code object in their order, those of `with` exits and constants left out."""
+    """Return the conditional jumps of a code object in order, without those of `with` exits and constants."""
     return _find_jumps(code, line_table, first_line, version)[0]
 
 
@@ -85,7 +85,7 @@ def find_places(code: bytes, line_table: bytes, first_line: int, version: tuple[
 def _find_jumps(
     code: bytes, line_table: bytes, first_line: int, version: tuple[int, int]
 ) -> tuple[tuple[Place, ...], tuple[tuple[int, int, int], ...]]:
-    """Places, and for each (unit, flag when it fell through, flag when it jumped)."""
+    """Return the places, and for each (unit, flag if it fell through, flag if it jumped)."""
     ops = OPCODES_BY_VERSION[version]
     meaning = {
         ops.pop_jump_if_false: (IS_TRUE, IS_FALSE),
@@ -113,7 +113,7 @@ def _find_jumps(
 
 
 def _targets(opcodes: bytes, steering: list[tuple[int, int]], ops: Opcodes) -> set[int]:
-    """Where forward jumps lead."""
+    """Return where forward jumps lead."""
     forward = {
         ops.jump_forward,
         ops.pop_jump_if_false,
@@ -121,7 +121,7 @@ def _targets(opcodes: bytes, steering: list[tuple[int, int]], ops: Opcodes) -> s
         ops.pop_jump_if_none,
         ops.pop_jump_if_not_none,
     }
-    # one cache unit follows each conditional jump, none an unconditional one
+    # one cache unit follows each conditional jump; unconditional ones have none
     return {
         unit + argument + (1 if opcodes[unit] == ops.jump_forward else 2)
         for unit, argument in steering
@@ -137,7 +137,7 @@ def _unit_before(opcodes: bytes, unit: int, ops: Opcodes) -> int:
 
 
 def _tests_constant(opcodes: bytes, tester: int, targets: set[int], ops: Opcodes, test: ConstantTest) -> bool:
-    """Whether a jump tests only what is loaded right before: the compiler leaves some such tests."""
+    """Return whether a jump tests only a constant loaded right before it: the compiler leaves some such tests."""
     if opcodes[tester] == test.to_bool:
         copy = _unit_before(opcodes, tester, ops)
         if opcodes[copy] == test.copy and copy not in targets:

@@ -1,10 +1,10 @@
 """The operands of conditions in a syntax tree, in the groups and in the order in which the compiler tests them.
 
-CPython compiles an expression in one of two ways. Where only its truth matters (a test), each operand of `and`, `or`
-and `not`, each arm of a ternary and each link of a chained comparison is tested by its own jump. Where its value is
-wanted, the last operand of `and` / `or` is the value: it is tested only when something around it tests the whole.
+CPython compiles an expression in one of two ways. If only its truth matters (a test), each operand of `and`, `or` and
+`not`, each arm of a ternary and each link of a chained comparison is tested by its own jump. If its value is needed,
+the last operand of `and` / `or` is the value: it is tested only if something around it tests the whole expression.
 
-Called by conditions. Pure: syntax tree in, values out.
+Called by analysis.py. Pure: syntax tree in, values out.
 """
 
 from __future__ import annotations
@@ -23,24 +23,24 @@ __all__ = ["Group", "Operand", "find_operands", "position_of"]
 
 @dataclass(frozen=True, slots=True)
 class Operand:
-    """An expression whose truth is tested. `is_flipped`: the jump tests `not` of it."""
+    """An expression whose truth is tested. `is_flipped`: the jump tests its `not`."""
 
     position: SourcePosition
     is_flipped: bool = False
     none_test: type[ast.cmpop] | None = None
-    """ast.Is or ast.IsNot where it compares with None: the jump may test for None itself."""
+    """ast.Is or ast.IsNot if it compares with None: the jump itself may then test for None."""
 
 
 @dataclass(slots=True)
 class Group:
-    """Operands whose jumps have the same positions and are distinguished by their order only."""
+    """Operands whose jumps have the same positions, so that only their order tells them apart."""
 
     keys: list[SourcePosition]
     operands: list[Operand] = field(default_factory=list)
     values: list[SourcePosition] = field(default_factory=list)
-    """What may have made the value that is compared with None, where that is all there is."""
+    """What may have produced the value that is compared with None, if that comparison is the whole group."""
     has_constants: bool = False
-    """Constants are tested among the operands: how many jumps the compiler leaves for them is not known for sure."""
+    """Constants are tested among the operands, so it is not certain how many jumps the compiler leaves for them."""
 
 
 def position_of(node: ast.expr) -> SourcePosition:
@@ -49,10 +49,10 @@ def position_of(node: ast.expr) -> SourcePosition:
 
 
 def find_operands(tree: ast.Module) -> tuple[list[Group], set[Operand]]:
-    """Return the groups, and those operands whose values follow from line and branch coverage.
+    """Return the groups, and the operands whose outcomes follow from line and branch coverage.
 
-    These are the only operands of an `if` or `while` whose body starts on a later line. Annotations and type aliases
-    are skipped, as they are rarely evaluated.
+    The latter are the sole operands of an `if` or `while` whose body starts on a later line. Annotations and type
+    aliases are skipped, as they are rarely evaluated.
     """
     finder = _Finder()
     _run(finder.visit(tree))
@@ -60,11 +60,11 @@ def find_operands(tree: ast.Module) -> tuple[list[Group], set[Operand]]:
 
 
 _Walk = Generator["_Walk", None, None]
-"""A walk that yields those that have to end before it continues."""
+"""A walk that yields other walks, which must end before it continues."""
 
 
 def _run(walk: _Walk) -> None:
-    """Run a walk to its end. Its stack is a list: a long chain would overflow Python's own."""
+    """Run a walk to its end. The stack is a list, as a long chain would overflow Python's own."""
     under_way = [walk]
     while under_way:
         inner = next(under_way[-1], None)
@@ -75,14 +75,14 @@ def _run(walk: _Walk) -> None:
 
 
 class _Finder:
-    """`visit` takes statements, and expressions whose value is wanted; `test` those whose truth is."""
+    """`visit` takes statements, and expressions whose value is needed; `test` takes expressions whose truth is."""
 
     def __init__(self) -> None:
         self.groups: list[Group] = []
         self.known_by_lines: set[Operand] = set()
 
     def visit(self, *nodes: ast.AST) -> _Walk:
-        """Walk nodes in their order; what has no method of its own here is walked through."""
+        """Walk nodes in order; the children of a node without a method here are walked too."""
         todo = [*reversed(nodes)]
         while todo:
             node = todo.pop()
@@ -113,7 +113,7 @@ class _Finder:
         yield self.visit(*node.body)
 
     def except_handler(self, node: ast.ExceptHandler) -> _Walk:
-        # the test whether the exception fits has the type's position: a condition in its place can't be told from it
+        # the test whether the exception matches has the type's position, so a condition there can't be told from it
         if node.type is not None and not isinstance(node.type, ast.BoolOp | ast.Compare):
             yield self.visit(node.type)
         yield self.visit(*node.body)
@@ -128,7 +128,7 @@ class _Finder:
         yield self.visit(*node.decorator_list, *node.bases, *node.keywords, *node.body)
 
     def annotation(self, node: ast.AST) -> _Walk:
-        """Walk nothing: a type alias, or a parameter without its default."""
+        """Skip the node: a type alias, or a parameter without its default."""
         yield from ()
 
     # Values
@@ -152,13 +152,13 @@ class _Finder:
         n_groups = len(self.groups)
         for each in node.ifs:
             yield self.test(each)
-        # one instruction may store the loop's variable and load it for the first test, with the place of the storing
+        # one instruction may store the loop variable and load it for the first test, with the position of the store
         for group in self.groups[n_groups : n_groups + 1]:
             if group.values:
                 group.values += [position_of(each) for each in ast.walk(node.target) if isinstance(each, ast.Name)]
 
     def _collect(self, node: ast.expr, group: Group, *, is_tested: bool) -> _Walk:
-        """Add the operands of nested `and` / `or`: jumps between them take each other's positions."""
+        """Add the operands of nested `and` / `or`: jumps between them may get each other's positions."""
         if isinstance(node, ast.BoolOp):
             group.keys.append(position_of(node))
             is_or = isinstance(node.op, ast.Or)
@@ -170,7 +170,7 @@ class _Finder:
                 if truth is None:
                     yield self._collect(value, group, is_tested=is_tested or number < last)
                 elif truth == is_or and isinstance(value, ast.Constant):
-                    break  # what follows is dropped; after other constants, such as (), it is not
+                    break  # the rest is dropped; after other constants, such as (), it is not
             return
         if isinstance(node, ast.IfExp):
             if _truth_of_constant(node.test) is not None:
@@ -193,7 +193,7 @@ class _Finder:
     # Tests
 
     def test(self, node: ast.expr, found: list[Operand] | None = None) -> _Walk:
-        """Add the operands of an expression of which only the truth is asked, also to `found`."""
+        """Add the operands of an expression of which only the truth matters, also to `found`."""
         while isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not):
             node = node.operand
         if isinstance(node, ast.BoolOp):
@@ -255,7 +255,7 @@ _CONSTANT_PARTS = (ast.Constant, ast.UnaryOp, ast.BinOp, ast.Tuple, ast.operator
 
 
 def _truth_of_constant(node: ast.expr) -> bool | None:
-    """The truth of what the compiler makes a constant; None for all else."""
+    """Return the truth of an expression that the compiler folds to a constant; None for any other."""
     if isinstance(node, ast.Constant):
         return bool(node.value)
     if isinstance(node, ast.Name) and node.id == "__debug__":
@@ -266,5 +266,5 @@ def _truth_of_constant(node: ast.expr) -> bool | None:
         code = compile_tree(ast.Expression(node))
     except PARSE_ERRORS:
         return None  # more than the compiler can fold
-    # as long as the code of one load: nothing is left to compute, so that this costs nothing and can't fail
+    # code as short as one load has nothing left to compute, so eval costs nothing and can't fail
     return bool(eval(code)) if len(code.co_code) == len(compile("0", "", "eval").co_code) else None

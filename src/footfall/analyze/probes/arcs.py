@@ -1,6 +1,6 @@
 """Probe events and source to executed lines and arcs. Called by `resolve`.
 
-The source is walked again by the code that numbered the probes when it was measured.
+The source is walked again by the same code that numbered the probes when the source was measured.
 """
 
 import ast
@@ -54,26 +54,26 @@ __all__ = [
 
 Arc = tuple[int, int]
 ProbeMeaning = tuple[frozenset[int], frozenset[Arc]]
-"""What an event of one probe says: lines that were reached, arcs that were taken."""
+"""What an event of one probe means: lines that were reached, arcs that were taken."""
 
 
 class MeaningsStore(Protocol):
-    """Keeps meanings by source and mode from run to run."""
+    """Keeps meanings by source and mode between runs."""
 
     def get(self, source: bytes, mode: int) -> tuple[ProbeMeaning, ...] | None:
-        """Return the meanings that were kept, None when there are none."""
+        """Return the stored meanings, or None if there are none."""
 
     def put(self, source: bytes, mode: int, meanings: tuple[ProbeMeaning, ...]) -> None:
-        """Keep meanings."""
+        """Store meanings."""
 
 
 def meanings_of_module(
     module: ProbedModule, store: MeaningsStore | None = None, run_directory: str = ""
 ) -> tuple[ProbeMeaning, ...]:
-    """Return each probe's meaning, in order of numbers; from the store, or put there.
+    """Return each probe's meaning, in order of numbers, from the store if it is there; else it is put there.
 
-    The text that ran is in the run directory where a loader had made another of the file's.
-    Raises FootfallError when the source is not there any more or is another one than was measured.
+    If a loader had changed the file's text, the text that ran is in the run directory.
+    Raises FootfallError if the source no longer exists or is not the one that was measured.
     """
     source = read_kept_text(run_directory, module.digest) if run_directory else None
     if source is None:
@@ -105,9 +105,9 @@ def arcs_of_events(meanings: tuple[ProbeMeaning, ...], events: bytes) -> tuple[s
 
 @lru_cache(maxsize=64)
 def meanings_of_source(source: bytes, mode: int) -> tuple[ProbeMeaning, ...]:
-    """Return each probe's meaning, in order of numbers, as measured in that mode (probes/mode.py).
+    """Return each probe's meaning, in order of numbers, for a source measured in that mode (probes/mode.py).
 
-    Raises FootfallError when it is not Python.
+    Raises FootfallError if the source is not Python.
     """
     lines: dict[int, list[int]] = {}
     arcs: dict[int, list[Arc]] = {}
@@ -124,9 +124,9 @@ def meanings_of_source(source: bytes, mode: int) -> tuple[ProbeMeaning, ...]:
 
 
 def find_resumptions(source: bytes, mode: int) -> dict[int, int]:
-    """Return, by number, the line of each probe that stands behind a `yield`: it says that control came back there.
+    """Return, by number, the line of each probe after a `yield`, which says that control came back there.
 
-    The line is among the probe's meanings, since with contexts an arc begins there; it was not reached then.
+    The line is among the probe's meanings because with contexts an arc begins there; it was not reached at that point.
     Raises as `meanings_of_source`.
     """
     found: dict[int, int] = {}
@@ -145,8 +145,8 @@ def find_resumptions(source: bytes, mode: int) -> dict[int, int]:
 
 
 def _walk(source: bytes, mode: int, receive: Callable[[ModuleFlow, int, list[tuple[int, ast.AST]]], None]) -> int:
-    """Call `receive` with each probe's number and what is reported of it, more than once for some; return how many
-    probes there are."""
+    """Call `receive` with each probe's number and what it reports, more than once for some; return the number of
+    probes."""
     first_lines = find_first_lines(decode_source(source))
     flow: ModuleFlow
 
@@ -172,7 +172,7 @@ def _walk(source: bytes, mode: int, receive: Callable[[ModuleFlow, int, list[tup
 
 
 def lines_of_meaning(flow: ModuleFlow, kind: int, node: ast.AST) -> tuple[int, Arc | None]:
-    """Return the line that was reached where a meaning of this kind is reported, and the arc, if there is one."""
+    """Return the line that was reached if a meaning of this kind is reported, and the arc, if there is one."""
     if kind == LINE:
         return flow.line_of(node), None
     kind, reason, level = split_reason(kind)
@@ -203,10 +203,10 @@ def lines_of_meaning(flow: ModuleFlow, kind: int, node: ast.AST) -> tuple[int, A
 
 
 def _exit(flow: ModuleFlow, node: ast.AST, line: int, reason: int, level: int) -> int:
-    """Return where control goes from `line` at the end of a block around the node, for a reason that is not NORMAL.
+    """Return where control goes from `line` at the end of a block around the node, for a reason other than NORMAL.
 
-    Level 0 is the innermost block that has other ways on from its end, 1 the one around it. For AFTER_OUTER_PHANTOM
-    only blocks with a phantom line of their own count.
+    Level 0 is the innermost block with other ways to continue from its end, 1 the one around it. For
+    AFTER_OUTER_PHANTOM only blocks with their own phantom line count.
     """
     ways = flow.exits[node]
     while level:

@@ -1,8 +1,8 @@
-"""Where control goes next, line to line, for each statement of a module: what turns a probe's note into an arc.
+"""Where control goes next, line to line, for each statement of a module: this turns a probe's note into an arc.
 
 These are the lines that a tracer would report one after the other, so leaving a `with` goes to its own line
 first, and leaving a `try` by `return`, `break`, `continue` or an exception goes to its `finally` first.
-Ends < 0 leave the code object that begins on that line. Lines are first lines of statements.
+An end < 0 means leaving the code object that begins on that line. Lines are first lines of statements.
 """
 
 import ast
@@ -19,10 +19,10 @@ _Loop = (ast.For, ast.AsyncFor, ast.While)
 
 
 class Ways:
-    """Where each way out of a block leads; `around` are those of the block around it.
+    """Where each way out of a block leads; `around` are the ways of the block around it.
 
-    `phantom` is the line that is reported before where an exception leads, or 0. `has_own_phantom`: by the compiler's
-    code for the block itself, not for one around it.
+    `phantom` is the line that is reported before an exception's destination, or 0. `has_own_phantom`: the compiler's
+    code for the block itself reports it, not that for a block around it.
     """
 
     __slots__ = ("around", "breaks", "continues", "has_own_phantom", "phantom", "raises", "returns")
@@ -46,11 +46,11 @@ class Ways:
         self.returns = returns
 
     def through(self, line: int) -> "Ways":
-        """All ways lead through this line first."""
+        """Return ways that all lead through this line first."""
         return Ways(line, line, line, line)
 
     def within(self, around: "Ways | None", phantom: int, has_own_phantom: bool) -> "Ways":
-        """The same ways, as those of a block inside another."""
+        """Return the same ways, as those of a block inside another."""
         return Ways(self.breaks, self.continues, self.raises, self.returns, around, phantom, has_own_phantom)
 
 
@@ -59,8 +59,8 @@ class ModuleFlow:
 
     `exits` are the ways out of the `finally` or last `except*` around the node, for nodes that end it.
 
-    `mode` is that in which it was measured (probes/mode.py). `phantom_nodes` are those of `find_phantom_lines`.
-    `phantoms` are the lines reported behind `try` and `async with` statements, and where control goes from there.
+    `mode` is the one in which it was measured (probes/mode.py). `phantom_nodes` are those of `find_phantom_lines`.
+    `phantoms` are the lines reported after `try` and `async with` statements, and where control goes from there.
     """
 
     def __init__(
@@ -73,7 +73,7 @@ class ModuleFlow:
         self._phantom_nodes = phantom_nodes
         self.phantoms: dict[ast.AST, tuple[int, int]] = {}
         self._first_line = first_line
-        # CPython 3.11 leaves a function that ends with the last `except*` by that clause's line, or else by one of
+        # CPython 3.11 leaves a function that ends with the last `except*` from that clause's line, or else from one of
         # `phantom_nodes`.
         self._star_returns_by_clause = bool(mode & PHANTOM_LINES) and not mode & PHANTOMS_BEHIND_EXCEPT_STAR
         self._no_code = no_code_in(mode)
@@ -84,11 +84,11 @@ class ModuleFlow:
         self.ways: dict[ast.AST, Ways] = {}
         self.exits: dict[ast.AST, Ways] = {}
         self._is_in_function = False
-        self._exits = Ways(-1, -1, -1, -1)  # of the innermost `finally` or last `except*`, at its end
+        self._exits = Ways(-1, -1, -1, -1)  # those at the end of the innermost `finally` or last `except*`
         self._block(tree.body, -1, Ways(-1, -1, -1, -1))
 
     def line(self, line: int) -> int:
-        """Return the first line of the statement that `line` is in."""
+        """Return the first line of the statement that contains `line`."""
         return self._first_line.get(line, line)
 
     def line_of(self, node: ast.AST) -> int:
@@ -109,9 +109,9 @@ class ModuleFlow:
         return after
 
     def _is_nothing(self, node: ast.stmt) -> bool:
-        """Whether the compiler makes nothing of the statement: control passes it by."""
+        """Return whether the compiler emits nothing for the statement, so that control passes over it."""
         if node in self._phantom_nodes:
-            return False  # or a line at least
+            return False  # it has at least a line
         if isinstance(node, ast.AnnAssign):
             return node.value is None and node.simple == 1 and self._is_in_function
         return isinstance(node, self._no_code)
@@ -125,7 +125,7 @@ class ModuleFlow:
                 following = self.line_of(node)
 
     def _final_block(self, node: ast.Try | ast.TryStar, after: int, ways: Ways) -> None:
-        """Walk a `finally` clause, which has other ways on from its end than `after`."""
+        """Walk a `finally` clause, which can continue elsewhere than at `after`."""
         outer = self._exits
         phantom = self._phantom_nodes.get(node)
         phantom_line = outer.phantom  # an exception that leaves the clause leaves the one around it next
@@ -137,8 +137,8 @@ class ModuleFlow:
         self._exits = outer
 
     def _pass_phantom_line(self, node: ast.If | ast.AsyncWith, line: int) -> None:
-        """Lead normal ends within the statement to the line that is reported before what follows, `line`: for
-        `async with` its own."""
+        """Lead normal ends within the statement to `line`, the line that is reported before what follows: for
+        `async with` its own line."""
         phantom: ast.AST = self._phantom_nodes[node]
         phantom_line = self.line(phantom.lineno)  # type: ignore[attr-defined]
         self.phantoms[node] = phantom_line, line
@@ -233,7 +233,7 @@ class ModuleFlow:
             self._block(clause.body, after, outside)
 
     def _star_handlers(self, node: ast.TryStar, after: int, outside: Ways) -> None:
-        """What is left of an exception group is offered to the next clause, also after an exception in one."""
+        """Walk the `except*` clauses. The rest of an exception group goes to the next one, even if a clause raised."""
         handlers = node.handlers
         for clause, following in zip(handlers, handlers[1:], strict=False):
             line = self.line(following.lineno)
@@ -248,7 +248,7 @@ class ModuleFlow:
             after = line
         elif after < 0 and self._star_returns_by_clause:
             after = self.line(last.lineno)
-        # Leaving the clause leaves the `finally` that it ends as well: they are one level.
+        # Leaving the clause also leaves the `finally` that it ends: they are one level.
         outer = self._exits
         self._exits = self.exits[last] = outside.within(outer.around, outer.phantom, outer.has_own_phantom)
         self._block(last.body, after, outside)

@@ -1,4 +1,4 @@
-"""The probes of a source with what each of them means, for people. Called by `footfall debug probes`."""
+"""The probes of a source and what each of them means, for people. Called by `footfall debug probes`."""
 
 from __future__ import annotations
 
@@ -49,13 +49,13 @@ class ListedProbe(NamedTuple):
     line: int
     """The line that was reached."""
     arc: Arc | None
-    """The arc that was taken, where it means one."""
+    """The arc that was taken, if the probe means one."""
     kind: str
-    """Why the probe stands there, in a word or some."""
+    """Why the probe is there, in a few words."""
 
 
 def list_probes(source: bytes, mode: int) -> list[ListedProbe]:
-    """Return what each probe of the source means, by number, for a mode of probes/mode.py.
+    """Return what each probe of the source means, sorted by number, for a mode of probes/mode.py.
 
     Raises FootfallError (`not-python`).
     """
@@ -75,7 +75,7 @@ def list_probes(source: bytes, mode: int) -> list[ListedProbe]:
 
 
 def with_probes(source: bytes, mode: int) -> str:
-    """Return the source as it is compiled, with its probes: comparisons of a constant with the probe's number.
+    """Return the source as compiled with its probes, which are comparisons of a constant with the probe's number.
 
     Raises FootfallError (`not-python`).
     """

@@ -1,1 +1,1 @@
-"""From samples to trees of calls and tables of times."""
+"""From samples to call trees and tables of times."""

@@ -1,11 +1,11 @@
-"""Time in built-in functions: a frame of its own below the line that called one, where that is certain.
+"""Time in built-in functions: a separate frame below the line that called one, if that is certain.
 
-The sampler sees Python frames. One that stands at a call without a Python frame below it is in C code, or about to
-call. Where the interpreter itself had adapted the call to a C function (`Profile.native_calls`) it is in C code, and
-the source may tell the name. Else it can be told from the source alone where the name is a built-in's that the file
-does not give to anything else, or an attribute of a module that is part of the interpreter (`time.sleep`).
+The sampler sees Python frames. A frame that is at a call without a Python frame below it is in C code, or about to
+make the call. If the interpreter had specialized the call to a C function (`Profile.native_calls`), it is in C code,
+and the source may tell the name. Otherwise only the source can tell: if the name is a built-in's that the file does not
+rebind, or an attribute of a module that is part of the interpreter (`time.sleep`).
 
-Pure but for `read_source`. Used by flame graphs and exports.
+Pure except for `read_source`. Used by flame graphs and exports.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _Place = tuple[int, int, int, int]
 
 
 class _Call(NamedTuple):
-    """What a call names, and whether that is a built-in function for sure. "": it names nothing."""
+    """The name that a call uses ("" for none), and whether that is certainly a built-in function."""
 
     name: str
     is_sure: bool
@@ -40,18 +40,18 @@ class _Call(NamedTuple):
 def mark_builtin_calls(
     profile: Profile, read_source: Callable[[str], bytes | None], *, only_adapted: bool = False
 ) -> Profile:
-    """Return the profile with a frame `<built-in> NAME` below each that was in a built-in function.
+    """Return the profile with a frame `<built-in> NAME` below each frame that was in a built-in function.
 
-    Its path and line are those of the call, so that times by line and file stay what they are. `read_source` gives a
-    file's text, None where there is none that can be read. With `only_adapted` those alone that the interpreter knew,
-    which is much quicker: no file is parsed.
+    Its path and line are those of the call, so that times by line and file do not change. `read_source` returns a
+    file's text, or None if it can't be read. With `only_adapted` only calls that the interpreter had specialized count,
+    which is much faster: no file is parsed.
     """
     if only_adapted and not profile.native_calls:
         return profile
     callers = {
         node.parent
         for node in profile.nodes[1:]
-        if profile.frames[node.frame].function.path != COLLECTOR_PATH  # called by what runs, Python or C
+        if profile.frames[node.frame].function.path != COLLECTOR_PATH  # called by whatever runs, Python or C
     }
     with_calls = {profile.nodes[node].frame for node in callers} - profile.native_calls
     find_call = (_CallsInText if only_adapted else _CallsInSources)(read_source).find
@@ -74,7 +74,7 @@ def mark_builtin_calls(
 
 
 def _add_frame(profile: Profile, number: int, find_call: Callable[[str, _Place], _Call | None]) -> int:
-    """Add the frame of the built-in that frame `number` calls; return its number, -1 where it calls none."""
+    """Add the frame of the built-in that frame `number` calls; return its number, -1 if it calls none."""
     frame = profile.frames[number]
     path = frame.function.path
     call = None
@@ -88,7 +88,7 @@ def _add_frame(profile: Profile, number: int, find_call: Callable[[str, _Place],
 
 
 class _CallsInSources:
-    """The calls of whole files, parsed when first asked."""
+    """The calls in whole files, which are parsed when first asked for."""
 
     def __init__(self, read_source: Callable[[str], bytes | None]) -> None:
         self._read_source = read_source
@@ -103,7 +103,7 @@ class _CallsInSources:
 
 
 class _CallsInText:
-    """Single calls, by their text; nothing else of a file is looked at, so none is sure to be a built-in's."""
+    """Single calls, by their text. Nothing else in the file is looked at, so no call is certain to be a built-in's."""
 
     def __init__(self, read_source: Callable[[str], bytes | None]) -> None:
         self._read_source = read_source
@@ -127,12 +127,12 @@ class _CallsInText:
 
 
 def _written_name(callee: ast.expr) -> str:
-    """Return the name by which a call calls, the last part of a dotted one; "" where it has none."""
+    """Return the name that a call uses, the last part of a dotted one; "" if it has none."""
     return callee.id if isinstance(callee, ast.Name) else callee.attr if isinstance(callee, ast.Attribute) else ""
 
 
 def find_builtin_calls(source: bytes) -> dict[_Place, str]:
-    """Return where built-in functions are called for sure, by what names. Columns are UTF-8 bytes."""
+    """Return where built-in functions are certainly called, and by which names. Columns count UTF-8 bytes."""
     return {place: call.name for place, call in _find_calls(source).items() if call.is_sure}
 
 
@@ -158,7 +158,7 @@ def _find_calls(source: bytes) -> dict[_Place, _Call]:
 
 
 def _given_names(nodes: list[ast.AST]) -> tuple[set[str], dict[str, str]]:
-    """Return the names that the file gives to anything, and the modules of the interpreter that it imports, by name."""
+    """Return the names that the file binds, and the interpreter's modules that it imports, by name."""
     given: set[str] = set()
     modules: dict[str, str] = {}
     for node in nodes:

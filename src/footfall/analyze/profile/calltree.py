@@ -1,4 +1,4 @@
-"""Samples to a tree of calls, and the tree to time per line, function and thread.
+"""Samples to a call tree, and the tree to time per line, function and thread.
 
 `profile_of_logs` merges the logs of all processes of a run into one tree; the other functions read it. The
 tree keeps exact source positions; reports take what they show: lines, functions, or collapsed stacks.
@@ -40,12 +40,12 @@ __all__ = [
 
 
 IMPORT_PATH: Final = "<import>"
-"""The path of the frames that stand for the import machinery (analyze/profile/import_frames.py); they have no lines."""
+"""The path of frames that represent the import machinery (analyze/profile/import_frames.py); they have no lines."""
 
 UNKNOWN_PATH: Final = "<unknown>"
-"""The path of frames of which another tool's profile tells the name alone (load/profiles)."""
+"""The path of frames for which another tool's profile has only the name (load/profiles)."""
 
-_MAX_PLACE: Final = (1 << 31) - 1  # what record/data/profile_tables.py takes for a line or a column
+_MAX_PLACE: Final = (1 << 31) - 1  # what record/data/profile_tables.py accepts as a line or a column
 
 _WITHOUT_SOURCE: Final = frozenset(
     {COLLECTOR_PATH, IMPORT_PATH, LEFT_OUT_PATH, NOT_READ_PATH, TASKS_PATH, UNKNOWN_PATH}
@@ -53,12 +53,12 @@ _WITHOUT_SOURCE: Final = frozenset(
 
 
 def has_source(path: str) -> bool:
-    """Return whether a frame's path is that of code, not a name for the collector, imports, a task or unread frames."""
+    """Return whether a frame's path is one of code, not a name for the collector, imports, a task or unread frames."""
     return path not in _WITHOUT_SOURCE
 
 
 class Function(NamedTuple):
-    """A function, or a module's or class's body, by where it is defined."""
+    """A function, or the body of a module or class, by where it is defined."""
 
     path: str
     qualname: str
@@ -66,7 +66,7 @@ class Function(NamedTuple):
 
 
 class Frame(NamedTuple):
-    """A function at one place of its source. Columns are UTF-8 byte offsets, None where not known."""
+    """A function at one place in its source. Columns are UTF-8 byte offsets, None if not known."""
 
     function: Function
     line: int
@@ -92,10 +92,10 @@ class ProfiledThread(NamedTuple):
 
 @dataclass(slots=True)
 class Squares:
-    """Sums of squares, by clock, of what single looks at a thread counted for (square nanoseconds).
+    """Sums of squares, by clock, of the time that single samples of a thread represent (square nanoseconds).
 
-    Looks that came late count for more than others; this says how much fewer equal ones are worth the same. Looks that
-    saw no Python code are left out.
+    Samples that came late represent more than others; this says how many fewer equal samples are worth the same.
+    Samples that saw no Python code are left out.
     """
 
     wall: float = 0.0
@@ -105,7 +105,7 @@ class Squares:
 
 @dataclass(slots=True)
 class Cost:
-    """Nanoseconds and looks. `gil_ns` is the part of `wall_ns` in which the thread held the GIL."""
+    """Nanoseconds and samples. `gil_ns` is the part of `wall_ns` in which the thread held the GIL."""
 
     wall_ns: int = 0
     cpu_ns: int = 0
@@ -121,7 +121,7 @@ class Cost:
 
 @dataclass(slots=True)
 class Times:
-    """What a line or function cost itself, and with all that it called (recursion counted once)."""
+    """The self and cumulative cost of a line or function (recursion counted once)."""
 
     own: Cost = field(default_factory=Cost)
     total: Cost = field(default_factory=Cost)
@@ -129,16 +129,16 @@ class Times:
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Where a profile comes from that another tool wrote, and what is known of it."""
+    """Where another tool's profile comes from, and what is known about it."""
 
     format: str
-    """For readers: "collapsed stacks"."""
+    """A name to show, such as "collapsed stacks"."""
     clocks: frozenset[str]
     """The names of the clocks (analyze/profile/clocks.py) that it has."""
     is_measured: bool = False
-    """Whether times are those of clocks at each call, and not of samples."""
+    """Whether times were measured by clocks at each call, not sampled."""
     notes: tuple[tuple[str, str], ...] = ()
-    """Slug and text of what qualifies its numbers."""
+    """Messages that qualify its numbers, as slug and text."""
 
 
 _K = TypeVar("_K", bound=Hashable)
@@ -149,9 +149,9 @@ CostKey = tuple[int, int, str]
 
 @dataclass(slots=True)
 class Profile:
-    """All processes' samples as one tree. Node 0 is the root and stands for no Python code running.
+    """All processes' samples as one tree. Node 0 is the root and means that no Python code was running.
 
-    A node's parent always has a lower index. `costs` are the leaves' own.
+    A node's parent always has a lower index. `costs` are the self costs of nodes.
     """
 
     frames: list[Frame] = field(default_factory=list)
@@ -165,14 +165,14 @@ class Profile:
     interval_ns: int = 0
     timelines: Timelines = field(default_factory=Timelines)
     squares: list[Squares] = field(default_factory=list)
-    """Of each thread; empty where they are not known."""
+    """For each thread; empty if not known."""
     native_calls: set[int] = field(default_factory=set)
-    """Frames that stand at a call of a C function, for sure: their nodes' own costs were in it."""
+    """Frames that are certainly at a call of a C function: the self costs of their nodes were spent in it."""
     origin: Origin | None = None
-    """None where footfall recorded it."""
+    """None if footfall recorded it."""
 
     def total(self) -> Cost:
-        """All samples together."""
+        """The cost of all samples together."""
         found = Cost()
         for cost in self.costs.values():
             found.add(cost)
@@ -182,7 +182,7 @@ class Profile:
 class ProfileBuilder:
     """Merges logs into `profile`, numbering equal frames and equal nodes once.
 
-    `find_path(log, co_filename)` gives the path to use; without it paths stay as they are.
+    `find_path(log, co_filename)` returns the path to use; without it paths stay as they are.
     """
 
     def __init__(self, find_path: Callable[[SampleLog, str], str] | None = None) -> None:
@@ -197,7 +197,7 @@ class ProfileBuilder:
     def add(self, log: SampleLog, contexts: Mapping[int, str], *, is_continued: bool = False) -> None:
         """Add a log, with the labels of its context ids.
 
-        With `is_continued` it goes on where a log of the same process ended, with the same threads.
+        With `is_continued` it continues where a log of the same process ended, with the same threads.
         """
         profile = self.profile
         profile.n_processes += not is_continued
@@ -238,11 +238,11 @@ class ProfileBuilder:
             timelines.add(thread_id, log.start_ns + sample.time_ns, span)
         self._sampled_ns += sampled_ns
         self._n_ticks += log.n_ticks
-        # The mean: the sampler looks more rarely than was asked for where looking costs too much.
+        # The mean, as the sampler samples less often than requested if sampling costs too much.
         profile.interval_ns = max(log.interval_ns, self._sampled_ns // self._n_ticks if self._n_ticks else 0)
 
     def _add_nodes(self, log: SampleLog) -> dict[int, int]:
-        """Number the log's nodes in the profile."""
+        """Return the number in the profile of each of the log's nodes."""
         places: dict[tuple[int, int], int] = {}
         decoders = {code_id: _CodePlaces(log, code, self._find_path) for code_id, code in log.codes.items()}
         found = {0: 0}
@@ -272,7 +272,7 @@ class ProfileBuilder:
 
 
 class _CodePlaces:
-    """The frames of one code object, by code unit; the location table is decoded when first asked."""
+    """The frames of one code object, by code unit; the location table is decoded when first needed."""
 
     def __init__(self, log: SampleLog, code: SampledCode, find_path: Callable[[SampleLog, str], str] | None) -> None:
         path = find_path(log, code.path) if find_path is not None else code.path
@@ -289,9 +289,9 @@ class _CodePlaces:
         if unit >= len(self._positions):
             return self._at_first_line()
         line, end_line, column, end_column = self._positions[unit]
-        if line:  # a module's first instruction has the line 0, before its text
+        if line:  # a module's first instruction has line 0, before its text
             return self._frame(line, end_line or line, column, end_column)
-        # Instructions that the compiler added have no line: they belong to what is before them.
+        # Instructions that the compiler added have no line: they belong to what comes before them.
         for line, _, _, _ in reversed(self._positions[:unit]):
             if line:
                 return self._frame(line, line, None, None)
@@ -315,7 +315,7 @@ def profile_of_logs(
 ) -> Profile | None:
     """Merge the logs into one profile; None without logs.
 
-    `find_path(log, co_filename)` gives the path to use, `contexts(log)` the labels of its context ids;
+    `find_path(log, co_filename)` returns the path to use, `contexts(log)` the labels of its context ids;
     without them, paths stay as they are and all contexts are "".
     """
     builder = ProfileBuilder(find_path)
@@ -325,30 +325,30 @@ def profile_of_logs(
 
 
 def times_of_lines(profile: Profile, sums: TreeSums | None = None) -> dict[tuple[str, int], Times]:
-    """Return the times by (path, line), in no set order. `sums` are the profile's, where somebody has them.
+    """Return the times by (path, line), in no particular order. `sums` are the profile's, if the caller has them.
 
-    For the lines of files. A name that is no file may be that of many texts: line_places.py tells these apart.
+    For the lines of files. Many texts may share a name that is not a file: line_places.py tells them apart.
     """
     places = ((frame.function.path, frame.line) for frame in profile.frames)
     return times_by(profile, sums, [place if has_source(place[0]) else None for place in places])
 
 
 def times_of_functions(profile: Profile, sums: TreeSums | None = None) -> dict[Function, Times]:
-    """Return the times by function, in no set order. `sums` are the profile's, where somebody has them.
+    """Return the times by function, in no particular order. `sums` are the profile's, if the caller has them.
 
-    Each import, the collector and each task are functions here.
+    Each import, the collector and each task count as functions here.
     """
     return times_by(profile, sums, [frame.function for frame in profile.frames])
 
 
 def times_of_files(profile: Profile) -> dict[str, Times]:
-    """Return the times by path, in no set order."""
+    """Return the times by path, in no particular order."""
     paths = (frame.function.path for frame in profile.frames)
     return times_by(profile, None, [path if has_source(path) else None for path in paths])
 
 
 def times_of_threads(profile: Profile) -> list[Cost]:
-    """Return each thread's cost, in the order of `profile.threads`; time without Python code counts too."""
+    """Return each thread's cost, in the order of `profile.threads`, including time without Python code."""
     found = [Cost() for _ in profile.threads]
     for (_, thread, _), cost in profile.costs.items():
         found[thread].add(cost)
@@ -356,7 +356,7 @@ def times_of_threads(profile: Profile) -> list[Cost]:
 
 
 def tree_sums(profile: Profile) -> TreeSums:
-    """Return the profile's tree with its costs, for the functions that sum it: made once where several are called."""
+    """Return the profile's tree with its costs, for the functions that sum it: make it once if several are called."""
     own = [0] * len(profile.nodes)
     for (node, _, _), cost in profile.costs.items():
         own[node] += pack_cost(cost.wall_ns, cost.cpu_ns, cost.gil_ns, cost.samples)
@@ -364,7 +364,7 @@ def tree_sums(profile: Profile) -> TreeSums:
 
 
 def times_by(profile: Profile, sums: TreeSums | None, keys: Sequence[_K | None]) -> dict[_K, Times]:
-    """Sum the tree by a key of each frame, in no set order. Frames without a key have no row."""
+    """Sum the tree by a key of each frame, in no particular order. Frames without a key have no row."""
     numbers: dict[_K | None, int] = {}
     of_frame = [numbers.setdefault(key, len(numbers)) for key in keys]
     of_node = [0, *(of_frame[node.frame] for node in profile.nodes[1:])]

@@ -1,4 +1,4 @@
-"""The clocks of one recording: every sample carries all of them, and views choose one afterwards."""
+"""The clocks of one recording: every sample has all of them, and views choose one afterwards."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ class Clock(StrEnum):
     """What a share is a share of."""
 
     CPU = "cpu"
-    """Time in which the thread ran, by the system's scheduler."""
+    """Time in which the thread ran, according to the system's scheduler."""
     WALL = "wall"
-    """Time on the clock on the wall, running or not."""
+    """Wall-clock time, whether the thread ran or not."""
     GIL = "gil"
     """Wall time in which the thread held the GIL."""
     SAMPLES = "samples"
-    """The number of looks at the thread."""
+    """The number of samples of the thread."""
 
 
 CLOCK_WORDS: Final = {
@@ -30,11 +30,11 @@ CLOCK_WORDS: Final = {
     Clock.GIL: "wall time with the GIL held",
     Clock.SAMPLES: "samples",
 }
-"""What shares are of, for readers."""
+"""What shares refer to, in words to show."""
 
 
 def reader(clock: Clock) -> Callable[[Cost], int]:
-    """Return what reads a cost by this clock: nanoseconds, or a number of samples."""
+    """Return a function that reads a cost by this clock: nanoseconds, or a number of samples."""
     if clock is Clock.CPU:
         return lambda cost: cost.cpu_ns
     if clock is Clock.WALL:
@@ -45,7 +45,7 @@ def reader(clock: Clock) -> Callable[[Cost], int]:
 
 
 def sum_of_squares(profile: Profile, clock: Callable[[Cost], int]) -> int:
-    """Return the sum of the squares of what single looks counted for, by this clock; 0 where it is not known."""
+    """Return the sum of squares of the time that single samples represent, by this clock; 0 if it is not known."""
     return clock(
         Cost(
             wall_ns=round(sum(squares.wall for squares in profile.squares)),
@@ -56,10 +56,10 @@ def sum_of_squares(profile: Profile, clock: Callable[[Cost], int]) -> int:
 
 
 def default_clock(profile: Profile) -> Clock:
-    """Return CPU, or wall time where no sample has CPU time: of a process that waited or was stopped.
+    """Return CPU time, or wall time if no sample has CPU time: the process waited or was stopped.
 
-    Of a profile that another tool wrote, the first that it has. Whoever shows its times says which it is: they look
-    alike.
+    For another tool's profile, return the first clock that it has. Callers that show its times must name the clock, as
+    the times look alike.
     """
     if profile.origin is not None:
         return next(clock for clock in Clock if clock in profile.origin.clocks)
@@ -67,16 +67,16 @@ def default_clock(profile: Profile) -> Clock:
 
 
 def known_clocks(profile: Profile) -> frozenset[Clock]:
-    """Return the clocks of which the profile knows the time."""
+    """Return the clocks whose times the profile has."""
     if profile.origin is not None:
         return frozenset(clock for clock in Clock if clock in profile.origin.clocks)
     return frozenset((Clock.CPU, Clock.SAMPLES)) if has_cpu_time_alone(profile) else frozenset(Clock)
 
 
 def has_cpu_time_alone(profile: Profile) -> bool:
-    """Return whether all that is known is CPU time, of functions and not of lines: PyPy's sampler knows nothing else.
+    """Return whether the profile has only CPU time, of functions and not of lines: PyPy's sampler records nothing else.
 
-    Its wall times are its CPU times, which no two clocks would be to the nanosecond, and its frames have no columns.
+    Its wall times equal its CPU times, as two clocks never would to the nanosecond, and its frames have no columns.
     """
     costs = profile.costs.values()
     return (

@@ -1,13 +1,13 @@
-"""Time in imports: the frames of the import machinery become one, named by the module that it loads.
+"""Time in imports: the frames of the import machinery become one, named after the module that it loads.
 
-Between an `import` statement and the module's body stand five to ten frames of `importlib`, which say nothing. They are
-shown as one frame `<import NAME>` where the body of a module is below them, else as `<import>`: modules are searched,
-read and unmarshalled there. What other code does in between (an import hook) stays below it.
+Between an `import` statement and the module's body there are five to ten frames of `importlib`, which say nothing.
+They are shown as one frame: `<import NAME>` if the body of a module is below them, otherwise `<import>`, for finding,
+reading and unmarshalling modules. Other code that runs in between (an import hook) stays below it.
 
-Lines of `.pth` files, which `site` executes under the name `<string>`, are no place either: their time is that of
+Lines of `.pth` files, which `site` executes under the name `<string>`, get no frame either: their time counts for
 `site`. footfall itself is started by such a line.
 
-Pure but for `is_file`. Used by everything that shows a profile; the data file has the frames as they were.
+Pure except for `is_file`. Used by everything that shows a profile; the data file has the original frames.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _MACHINERY = re.compile(
     r"<frozen importlib\._bootstrap(?:_external)?>|<builtin>/frozen importlib\._bootstrap(?:_external)?"
     r"|.*/importlib/_bootstrap(?:_external)?\.py"
 )
-"""The names of importlib's files on CPython, on PyPy (one of two is as CPython's), and where they are not frozen."""
+"""The names of importlib's files on CPython, on PyPy (one of its two is CPython's), and when they are not frozen."""
 _SITE = re.compile(r"<frozen site>|.*/lib/(?:python|pypy)\d+\.\d+t?/site\.py")
 _FROZEN = re.compile(r"<frozen ([\w.]+)>")
 _EXECUTED_TEXT = ("<string>", "<module>")
@@ -33,9 +33,9 @@ _LIBRARY = re.compile(r".*/(?:site|dist)-packages/|.*/lib/(?:python|pypy)\d+\.\d
 
 
 def fold_imports(profile: Profile, is_file: Callable[[str], bool]) -> Profile:
-    """Return the profile with one frame for each run of frames of the import machinery, none for lines of `.pth` files.
+    """Return the profile with one frame for each run of import machinery frames, and none for lines of `.pth` files.
 
-    `is_file` tells whether a path is a file, for the names of packages.
+    `is_file` says whether a path is a file, which is needed for the names of packages.
     """
     machinery = {
         number for number, frame in enumerate(profile.frames) if _MACHINERY.fullmatch(frame.function.path) is not None
@@ -65,7 +65,7 @@ def fold_imports(profile: Profile, is_file: Callable[[str], bool]) -> Profile:
 
 
 class _Folded:
-    """The new tree. `imports`: the caller of each node that stands for the machinery."""
+    """The new tree. `imports`: the caller of each node that represents the machinery."""
 
     def __init__(self, profile: Profile, is_file: Callable[[str], bool]) -> None:
         self.frames = list(profile.frames)
@@ -86,7 +86,7 @@ class _Folded:
         return number
 
     def add_import(self, caller: int, name: str) -> int:
-        """Return the number of the node for the machinery that `caller` called, to load `name` ("": not known)."""
+        """Return the number of the node for the machinery that `caller` called to load `name` ("": not known)."""
         shown = f"<import {name}>" if name else "<import>"
         frame = self._frame_ids.get(shown)
         if frame is None:
@@ -97,7 +97,7 @@ class _Folded:
         return number
 
     def module_name(self, path: str) -> str:
-        """Return the name of the module in a file, as well as it can be told: by the packages that it lies in."""
+        """Return the name of the module in a file, as far as the packages that contain it tell."""
         name = self._names.get(path)
         if name is None:
             name = self._names[path] = self._find_module_name(path)

@@ -1,9 +1,9 @@
-"""Which row of a table by line a frame counts for, and under whose name.
+"""Which row of a table by line a frame counts for, and under which function's name.
 
-A line of a file is one row, however many functions stand on it (a lambda, a generator expression): it has the name of
-the one that took the most time there. A name that is no file, such as `<string>`, may be that of any number of texts:
-there each function's line is a row of its own. What has no source (the collector, an import)
-or no known line has no row, nor has footfall's own code. Pure but for what `Sources` asks. Used by all tables by line.
+A line of a file is one row, however many functions are on it (a lambda, a generator expression): the row has the name
+of the one that took the most time there. Any number of texts may share a name that is not a file, such as `<string>`:
+there each function's line is a separate row. Code without source (the collector, an import) or without a known line has
+no row, and neither does footfall's own code. Pure except for what `Sources` checks. Used by all tables by line.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ __all__ = ["LinePlace", "LineRow", "Sources", "line_places", "rows_of_lines"]
 
 @dataclass(frozen=True, slots=True)
 class Sources:
-    """What is asked about paths: whether they are names of files, and whether these are footfall's own."""
+    """Checks on paths: whether they are names of files, and whether the files are footfall's own."""
 
     is_file: Callable[[str], bool]
     is_footfall: Callable[[str], bool]
 
 
 class LinePlace(NamedTuple):
-    """A line of a file; with a `function`, of that one's text under a name that is no file."""
+    """A line of a file; with a `function`, a line of that function's text under a name that is not a file."""
 
     path: str
     line: int
@@ -35,12 +35,12 @@ class LinePlace(NamedTuple):
 
     @property
     def name(self) -> str:
-        """What tells it from other places of the same path and line; "" for a line of a file."""
+        """What distinguishes it from other places with the same path and line; "" for a line of a file."""
         return self.function.qualname if self.function is not None else ""
 
 
 class LineRow(NamedTuple):
-    """A line with its times and the function to name."""
+    """A line with its times and the function to show."""
 
     place: LinePlace
     function: Function
@@ -48,7 +48,7 @@ class LineRow(NamedTuple):
 
 
 def line_places(profile: Profile, sources: Sources) -> list[LinePlace | None]:
-    """Return each frame's place, None for what has no row in tables by line."""
+    """Return each frame's place, or None if it has no row in tables by line."""
     is_file: dict[str, bool] = {}
     is_left_out: dict[str, bool] = {}
     found: list[LinePlace | None] = []
@@ -66,7 +66,7 @@ def line_places(profile: Profile, sources: Sources) -> list[LinePlace | None]:
 def rows_of_lines(
     profile: Profile, sources: Sources, clock: Callable[[Cost], int], sums: TreeSums | None = None
 ) -> Iterator[LineRow]:
-    """Yield the rows of a table by line, in no set order. `sums` are the profile's, where somebody has them."""
+    """Yield the rows of a table by line, in no particular order. `sums` are the profile's, if the caller has them."""
     places = line_places(profile, sources)
     names = _functions_to_name(profile, places, clock, sums)
     for place, times in times_by(profile, sums, places).items():
@@ -76,7 +76,7 @@ def rows_of_lines(
 def _functions_to_name(
     profile: Profile, places: list[LinePlace | None], clock: Callable[[Cost], int], sums: TreeSums | None
 ) -> dict[LinePlace, Function]:
-    """Return for each place the function that took the most time of its own there, or the most with what it called."""
+    """Return for each place the function with the most self time there, or with the most cumulative time."""
     functions: dict[LinePlace, set[Function]] = {}
     for frame, place in zip(profile.frames, places, strict=True):
         if place is not None:

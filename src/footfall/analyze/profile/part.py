@@ -1,4 +1,4 @@
-"""A part of a profile: stacks that have, or lack, a function, from a function on, with recursion joined. Pure."""
+"""A part of a profile: stacks with or without a function, from a function on, with recursion merged. Pure."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["select"]
 
 
 def select(profile: Profile, selection: Selection) -> Profile:
-    """Return the part of the profile; its costs may be empty. Shares of it are of its own total."""
+    """Return the selected part of the profile; its costs may be empty. Shares in it refer to its own total."""
     if selection.is_whole:
         return profile
     is_kept = _kept_nodes(profile, selection)
@@ -39,7 +39,7 @@ def select(profile: Profile, selection: Selection) -> Profile:
 
 
 def _matcher(profile: Profile, pattern: re.Pattern[str] | None) -> list[bool] | None:
-    """Return of each frame whether it matches; None without a pattern."""
+    """Return whether each frame matches; None without a pattern."""
     if pattern is None:
         return None
     return [pattern.search(_text(frame)) is not None for frame in profile.frames]
@@ -51,7 +51,7 @@ def _text(frame: Frame) -> str:
 
 
 def _kept_nodes(profile: Profile, selection: Selection) -> list[bool]:
-    """Return of each node whether a stack that ends in it is chosen."""
+    """Return for each node whether a stack that ends in it is selected."""
     nodes = profile.nodes
 
     def has_match(pattern: re.Pattern[str] | None) -> Callable[[int], bool] | None:
@@ -72,7 +72,7 @@ def _kept_nodes(profile: Profile, selection: Selection) -> list[bool]:
 
 
 class _SelectedTree:
-    """The tree that chosen stacks make, from their root on, with recursion joined where that is asked for."""
+    """The tree of the selected stacks, from their root on, with recursion merged on request."""
 
     def __init__(self, profile: Profile, selection: Selection) -> None:
         self.nodes = [TreeNode(-1, -1)]
@@ -83,7 +83,7 @@ class _SelectedTree:
         self._number_of: dict[int, int] = {0: 0}
 
     def add(self, number: int) -> int:
-        """Return the number here of a node, whose parent was added before; 0 above the root."""
+        """Add a node, whose parent was added before, and return its number here; 0 if it is above the root."""
         parent, frame = self._profile.nodes[number]
         below = self._number_of[parent]
         if below == 0 and self._is_root is not None and not self._is_root[frame]:
@@ -100,7 +100,7 @@ class _SelectedTree:
         return found
 
     def _above_same_function(self, below: int, frame: int) -> int:
-        """Return the caller of the function where it is on the stack already, else what is given."""
+        """Return the caller of the function if that is already on the stack, else `below`."""
         frames = self._profile.frames
         function = frames[frame].function
         at = below
@@ -113,7 +113,7 @@ class _SelectedTree:
 
 
 def _scaled_squares(profile: Profile, part: Profile) -> list[Squares]:
-    """Return the sums of squares of each thread's part: as its looks are a part of all."""
+    """Return the sums of squares for each thread's part, scaled by its share of the samples."""
     n_threads = len(profile.squares)
     all_samples, samples = [0] * n_threads, [0] * n_threads
     for counted, costs in ((all_samples, profile.costs), (samples, part.costs)):

@@ -1,7 +1,7 @@
-"""What a program was about: tests, fixtures, collection, imports. For `footfall report --by phase`. Pure.
+"""What a program was doing: tests, fixtures, collection, imports. For `footfall report --by phase`. Pure.
 
-Told by the functions of pytest and unittest through which a stack goes, so no contexts are needed. The outermost
-decides: a test that imports, or that runs pytest, is a test.
+The functions of pytest and unittest in a stack tell the phase, so no contexts are needed. The outermost decides: a test
+that imports, or that runs pytest, is a test.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ _PHASES: Final = {
 
 
 def costs_of_phases(profile: Profile) -> dict[tuple[str, int], Cost]:
-    """Return what ran Python code, by phase and process id."""
+    """Return the cost of running Python code, by phase and process id."""
     phases = _phases_of_nodes(profile)
     found: dict[tuple[str, int], Cost] = {}
     for (node, thread, _), cost in profile.costs.items():
@@ -50,7 +50,7 @@ def costs_of_phases(profile: Profile) -> dict[tuple[str, int], Cost]:
 
 
 def _phases_of_nodes(profile: Profile) -> list[str]:
-    """Return for each node of the tree the phase that its stack is in, "" for none. Callers stand before the called."""
+    """Return for each node of the tree the phase that its stack is in, "" for none. Callers come before callees."""
     of_frames = [_phase_of_function(frame.function) for frame in profile.frames]
     phases = [""]
     for node in profile.nodes[1:]:

@@ -1,4 +1,4 @@
-"""A profile to the rows of the data file, and back. `record/data/profile_tables.py` writes and reads the rows."""
+"""A profile to rows of the data file, and back. `record/data/profile_tables.py` writes and reads the rows."""
 
 from __future__ import annotations
 
@@ -45,12 +45,12 @@ def rows_from_profile(profile: Profile) -> StoredProfile:
 
 
 def _storable(text: str) -> str:
-    """Return a text that SQLite takes: undecodable bytes of a file's name become question marks."""
+    """Return a text that SQLite accepts: undecodable bytes in a file name become question marks."""
     return text.encode("utf-8", "replace").decode("utf-8")
 
 
 def profile_from_rows(stored: StoredProfile) -> Profile:
-    """Return the profile whose rows these are."""
+    """Return the profile that these rows represent."""
     functions: dict[tuple[str, str, int], Function] = {}
     frames = []
     for path, qualname, first_line, line, end_line, column, end_column in stored.frames:

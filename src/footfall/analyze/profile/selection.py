@@ -1,6 +1,6 @@
-"""Which part of a profile somebody asks for. `part.py` finds it, which commands without a profile need not load.
+"""Which part of a profile is requested. `part.py` finds it, which commands without a profile need not load.
 
-Patterns are searched in `NAME (FILE)`, or in the name of what has no file.
+Patterns are searched in `NAME (FILE)`, or in the name alone if there is no file.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ __all__ = ["Selection"]
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """What is chosen; None and False choose everything.
+    """The selection; None and False select everything.
 
-    `focus`: stacks in which some frame matches. `ignore`: not those in which one matches. `root`: stacks begin at their
-    outermost frame that matches, and those without one are left out. `merge`: a function that is called again below
-    itself, directly or by others, stands there once; what it took stays that of its innermost line.
+    `focus`: only stacks in which some frame matches. `ignore`: not those in which one matches. `root`: stacks begin at
+    their outermost frame that matches, and those without one are left out. `merge`: a function that is called again
+    below itself, directly or through others, appears once; its cost stays with its innermost line.
     """
 
     focus: re.Pattern[str] | None = None

@@ -1,7 +1,7 @@
-"""Whole stacks of a profile's tree, one at a time: for formats that write each stack out.
+"""Whole stacks of a profile's tree, one at a time: for formats that write out each stack.
 
-A stack may be 100,000 frames deep, and each frame of it is a node of the tree: to keep the stacks of all nodes would
-take memory with the square of that. So a stack is made when it is asked for, of nodes that have a cost. Pure.
+A stack may be 100,000 frames deep, and each of its frames is a node of the tree: keeping the stacks of all nodes would
+take memory proportional to the square of that. So a stack is made only when needed, for nodes that have a cost. Pure.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ __all__ = ["collapse_stacks", "frames_above"]
 
 
 def frames_above(profile: Profile, node: int) -> list[int]:
-    """Return a node's stack as indexes into `profile.frames`, its own first and the outermost last. O(depth)."""
+    """Return a node's stack as indexes into `profile.frames`, its own frame first, the outermost last. O(depth)."""
     nodes = profile.nodes
     found = []
     while node:
@@ -26,11 +26,11 @@ def frames_above(profile: Profile, node: int) -> list[int]:
 
 
 def collapse_stacks(profile: Profile, with_lines: bool = False) -> Iterator[tuple[tuple[str, ...], Cost]]:
-    """Yield stacks with their costs, in the order of their names: the outermost frame first.
+    """Yield stacks, outermost frame first, with their costs, sorted by name.
 
-    A frame is `qualname (path)` or `qualname (path:line)`; `qualname (path:first line)` where the path has several
-    functions of that name; the name alone for what has no source. No stack comes twice. Time in which no Python code
-    ran has the empty stack. Memory goes with the number of nodes.
+    A frame is `qualname (path)` or `qualname (path:line)`; `qualname (path:first line)` if the path has several
+    functions of that name; or only the name if there is no source. No stack comes twice. Time in which no Python code
+    ran has the empty stack. Memory use depends on the number of nodes.
     """
     tree = _NamedTree(profile, _frame_names(profile, with_lines))
     path: list[str] = []
@@ -45,7 +45,7 @@ def collapse_stacks(profile: Profile, with_lines: bool = False) -> Iterator[tupl
 
 
 class _NamedTree:
-    """The tree with those nodes joined that look alike. Node 0 is the root. In arrays: there may be a million."""
+    """The tree with nodes merged that look alike. Node 0 is the root. In arrays, as there may be a million nodes."""
 
     def __init__(self, profile: Profile, frame_names: list[str]) -> None:
         name_ids: dict[str, int] = {}
@@ -73,11 +73,11 @@ class _NamedTree:
             self.costs.setdefault(number_of[node], Cost()).add(cost)
 
     def name(self, node: int) -> str:
-        """Return a node's text; of the root it is nothing's."""
+        """Return a node's text; the root has none."""
         return self._texts[self._names[node]]
 
     def children(self, node: int) -> Iterator[int]:
-        """Yield the nodes below, in no set order."""
+        """Yield the child nodes, in no particular order."""
         child = self._first_children[node]
         while child:
             yield child

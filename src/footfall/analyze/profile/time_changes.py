@@ -1,13 +1,13 @@
-"""Functions whose own time differs between two profiles by more than chance. Pure.
+"""Functions whose self time differs between two profiles by more than chance. Pure.
 
-For the site's overview and `footfall diff`. Three things make the time of a function another when nothing changed:
+For the site's overview and `footfall diff`. Three things change the time of a function when nothing has changed:
 
-- Sampling. A sample stands for a piece of time that may have gone to another function as well: the time of n samples
-  has a standard error of the square root of n of them, and of more where single samples stand for much more than
+- Sampling. A sample represents a piece of time that could just as well have gone to another function: the time of n
+  samples has a standard error of the square root of n samples, and more if single samples represent much more than
   others, as on a machine under load (`FunctionTime.error_us`).
 - The machine, which is slower or faster in one run than in the other, for some functions more than for others
-  (`Spread`): seen in the functions that both profiles have, and in the runs of one side where there are several.
-- Their number: of a thousand functions some differ by three standard errors (`n_errors`).
+  (`Spread`). This shows in the functions that both profiles have, and in the runs of one side if there are several.
+- The number of functions: of a thousand functions some differ by three standard errors (`n_errors`).
 """
 
 from __future__ import annotations
@@ -28,23 +28,23 @@ __all__ = [
     "sum_us",
 ]
 
-_MIN_SAMPLES: Final = 6  # of fewer, standard errors say little
+_MIN_SAMPLES: Final = 6  # with fewer, standard errors say little
 _MIN_ERRORS: Final = 3.0
 _CHANCE: Final = 0.01
-"""How likely at most a comparison of what did not change names any function at all."""
+"""The highest probability that a comparison names any function at all when nothing changed."""
 _MIN_SEEN: Final = 8
-"""Of fewer functions the middle one says nothing about the rest."""
+"""With fewer functions, the median says nothing about the rest."""
 _MAX_ERROR: Final = 0.2
 """The relative standard error up to which a function's time says something about the machine."""
 _MIDDLE_ERRORS: Final = 0.6745
-"""Within so many standard deviations of the mean is the half of a normal distribution."""
+"""Half of a normal distribution is within this many standard deviations of the mean."""
 _SPREAD_ERROR: Final = 1.17
-"""Over the square root of n: the relative standard error of a spread that the middle one of n deviations tells."""
+"""Divided by the square root of n: the relative standard error of a spread derived from the median of n deviations."""
 
 
 @dataclass(slots=True)
 class FunctionTime:
-    """Own time of a function that begins at `line`, with its standard error. `page` is the site's, "" without one."""
+    """Self time of a function that begins at `line`, with its standard error. `page` is the site's, "" without one."""
 
     line: int
     own_us: int
@@ -54,11 +54,11 @@ class FunctionTime:
 
 @dataclass(slots=True)
 class FunctionTimes:
-    """Times by (name, file as it is shown): of each function with that name.
+    """Times by (name, file as shown), for each function with that name.
 
-    `sample_us` is what a sample stands for; 0: no profile. `least_us` is what a function that is not here may have
-    taken at most. `run_spread` is the relative standard deviation between runs of which these are the mean, beyond
-    that of sampling.
+    `sample_us` is the time that a sample represents; 0: no profile. `least_us` is the most that a function missing here
+    may have taken. If these are the mean of several runs, `run_spread` is the relative standard deviation between them
+    beyond that of sampling.
     """
 
     functions: dict[tuple[str, str], list[FunctionTime]] = field(default_factory=dict)
@@ -68,10 +68,11 @@ class FunctionTimes:
 
 
 class Spread(NamedTuple):
-    """How the times of functions that did not change differ between two profiles, beyond the chance of sampling.
+    """How the times of unchanged functions differ between two profiles, beyond the chance of sampling.
 
-    `factor` is how many times as long the middle function takes now. `relative` is the standard deviation of a
-    function's ratio around it. `n_functions` says of how many that is known; of none: 1 and what runs say.
+    `factor` is how many times as long the median function takes now. `relative` is the standard deviation of a
+    function's ratio around it. `n_functions` says how many functions these come from; if none, they are 1 and what the
+    runs say.
     """
 
     factor: float
@@ -80,9 +81,9 @@ class Spread(NamedTuple):
 
 
 class TimeChange(NamedTuple):
-    """A function's own time before and now, in microseconds, 0 where it was not seen; `error_us` is of the difference.
+    """A function's self time before and now, in microseconds, 0 if not seen; `error_us` is that of the difference.
 
-    `line` and `page` are those of now, or of before where it is gone.
+    `line` and `page` are the current ones, or the earlier ones if the function is gone.
     """
 
     name: str
@@ -95,14 +96,14 @@ class TimeChange(NamedTuple):
 
     @property
     def change_us(self) -> int:
-        """How much slower it is; negative where it is faster."""
+        """How much slower it is; negative if it is faster."""
         return self.now_us - self.before_us
 
 
 class TimeChanges(NamedTuple):
-    """The functions that changed, the greatest change first, and what was taken for chance.
+    """The functions that changed, greatest change first, and what counted as chance.
 
-    `n_errors` is how many standard errors a change has at least.
+    `n_errors` is the minimum number of standard errors of a change.
     """
 
     changes: list[TimeChange]
@@ -111,7 +112,7 @@ class TimeChanges(NamedTuple):
 
 
 def averaged(runs: Sequence[FunctionTimes]) -> FunctionTimes:
-    """Return the mean of several runs of one program, with standard errors that their spread is in."""
+    """Return the mean of several runs of one program, with standard errors that include their spread."""
     if len(runs) == 1:
         return runs[0]
     rows_by_key: dict[tuple[str, str, int], list[FunctionTime]] = {}
@@ -132,7 +133,7 @@ def averaged(runs: Sequence[FunctionTimes]) -> FunctionTimes:
 
 
 def _run_spread(rows_by_key: Mapping[tuple[str, str, int], list[FunctionTime]], n_runs: int) -> float:
-    """Return the relative standard deviation between runs that sampling does not explain, of the middle function."""
+    """Return the median function's relative standard deviation between runs that sampling does not explain."""
     excess: list[float] = []
     for rows in rows_by_key.values():
         mean = sum_us(rows) / n_runs
@@ -143,7 +144,7 @@ def _run_spread(rows_by_key: Mapping[tuple[str, str, int], list[FunctionTime]], 
 
 
 def _variance(values: Sequence[int], n_runs: int) -> float:
-    """Return the variance of single runs, of which those that have no value here have 0."""
+    """Return the variance of single runs, counting runs without a value here as 0."""
     mean = sum(values) / n_runs
     squares = sum((value - mean) ** 2 for value in values) + (n_runs - len(values)) * mean**2
     return squares / (n_runs - 1)
@@ -152,7 +153,7 @@ def _variance(values: Sequence[int], n_runs: int) -> float:
 def changed_times(before: FunctionTimes, now: FunctionTimes) -> TimeChanges:
     """Return the functions that changed by more than chance.
 
-    They do so both as they are and with what all functions have in common taken away.
+    They did so both in themselves and after removing the change that all functions have in common.
     """
     if not before.sample_us or not now.sample_us:
         return TimeChanges([], Spread(1.0, 0.0, 0), _MIN_ERRORS)
@@ -184,18 +185,19 @@ class _Pair(NamedTuple):
     now: FunctionTime
 
     def change_us(self, factor: float) -> float:
-        """Return how far the time of now is from those that `factor`, or none, lets expect; 0 between them."""
+        """Return how far the current time is from those expected with `factor` and without it; 0 between them."""
         expected = sorted((self.before.own_us, self.before.own_us * factor))
         return max(expected[0] - self.now.own_us, self.now.own_us - expected[1], 0.0)
 
     def error_us(self, relative: float) -> float:
-        """Return the standard error of the difference, with the machine's `relative` spread in it."""
+        """Return the standard error of the difference, including the machine's `relative` spread."""
         own = (self.before.own_us + self.now.own_us) / 2
         return math.hypot(self.before.error_us, self.now.error_us, relative * own)
 
 
 def _spread(pairs: Sequence[_Pair], run_spread: float) -> Spread:
-    """Return what functions of both say about the machine: by medians, which those that changed leave as they are."""
+    """Return what the functions in both profiles say about the machine, by medians, which changed functions affect
+    little."""
     ratios: list[float] = []
     sampling: list[float] = []
     for pair in pairs:
@@ -207,12 +209,12 @@ def _spread(pairs: Sequence[_Pair], run_spread: float) -> Spread:
         return Spread(1.0, run_spread, 0)
     middle = _median(ratios)
     excess = _excess([abs(ratio - middle) for ratio in ratios], sampling)
-    excess *= 1 + _SPREAD_ERROR / math.sqrt(len(ratios))  # it may be more by chance
+    excess *= 1 + _SPREAD_ERROR / math.sqrt(len(ratios))  # the true value may be higher by chance
     return Spread(math.exp(middle), max(excess, run_spread), len(ratios))
 
 
 def _excess(deviations: Sequence[float], sampling: Sequence[float]) -> float:
-    """Return the standard deviation that, with the variances of sampling, makes the middle deviation a usual one."""
+    """Return the standard deviation that, added to the variances of sampling, makes the median deviation normal."""
 
     def middle_errors(excess: float) -> float:
         return _median(
@@ -225,7 +227,7 @@ def _excess(deviations: Sequence[float], sampling: Sequence[float]) -> float:
 
 
 def _crossing(is_below: Callable[[float], bool], low: float, high: float) -> float:
-    """Return where `is_below`, true at `low`, ceases to be, to a thousandth."""
+    """Return where `is_below`, which is true at `low`, becomes false, to a thousandth."""
     while high - low > 0.001:
         middle = (low + high) / 2
         low, high = (middle, high) if is_below(middle) else (low, middle)
@@ -238,18 +240,18 @@ def _median(values: Sequence[float]) -> float:
 
 
 def _n_errors(n_functions: int) -> float:
-    """Return how many standard errors none of so many unchanged functions exceeds, but for `_CHANCE` (Bonferroni)."""
+    """Return how many standard errors no unchanged function of so many exceeds, except with `_CHANCE` (Bonferroni)."""
     return _crossing(lambda errors: n_functions * math.erfc(errors / math.sqrt(2)) > _CHANCE, _MIN_ERRORS, 10.0)
 
 
 _Match = tuple[str, FunctionTime | None, FunctionTime]
-"""A name to show, its time before, its time now; without one where it was not there, a time of 0 where it is not."""
+"""A name to show, its time before (None if it did not exist), and its time now (0 if it no longer exists)."""
 
 
 def _matched(name: str, before: list[FunctionTime], now: list[FunctionTime]) -> list[_Match]:
     """Match the functions of one name in one file, which may have moved.
 
-    Several are distinguished by the lines they begin at, if these did not change; else they count together.
+    Several are told apart by their first lines, if these did not change; else they count together.
     """
     lines = sorted(row.line for row in before)
     if len(before) > 1 and lines == sorted(row.line for row in now) and len(set(lines)) == len(lines):
@@ -261,7 +263,7 @@ def _matched(name: str, before: list[FunctionTime], now: list[FunctionTime]) -> 
 
 
 def _together(rows: list[FunctionTime]) -> FunctionTime | None:
-    """Return the sum of all, at the place of the one that took the most."""
+    """Return the sum of all, at the place of the function that took the most."""
     if not rows:
         return None
     first = max(rows, key=lambda row: (row.own_us, -row.line))
@@ -269,5 +271,5 @@ def _together(rows: list[FunctionTime]) -> FunctionTime | None:
 
 
 def sum_us(rows: list[FunctionTime]) -> int:
-    """Return the own time of several."""
+    """Return the total self time of several functions."""
     return sum(row.own_us for row in rows)

@@ -1,4 +1,4 @@
-"""One profile seen by test, phase, function, file, line, thread or process: rows with their own and their whole time.
+"""One profile by test, phase, function, file, line, thread or process: rows with their self and cumulative time.
 
 Pure. `report/profile/timetable.py` shows the rows.
 """
@@ -30,43 +30,43 @@ from footfall.record.run.phase_times import PhaseTime
 __all__ = ["VIEWS", "TimeRow", "View", "standard_error", "view_profile"]
 
 Reader = Callable[[Cost], int]
-"""Nanoseconds of a clock, as of `clocks.reader`, or the number of samples."""
+"""Reads nanoseconds of a clock, as `clocks.reader` does, or the number of samples."""
 VIEWS: Final = ("test", "phase", "function", "file", "line", "thread", "process")
 
 
 @dataclass(frozen=True, slots=True)
 class TimeRow:
-    """One test, function, file, line, thread or process. `path` and `line` are where it is, as far as it is there."""
+    """One test, function, file, line, thread or process. `path` and `line` are where it is, if it has a place."""
 
     name: str
     times: Times
     path: str = ""
     line: int = 0
     slowest: tuple[tuple[LinePlace, Cost], ...] = ()
-    """A test's slowest lines with their own time, slowest first."""
+    """A test's slowest lines with their self time, slowest first."""
     sampled: Cost | None = None
-    """What samples saw of a test whose time was measured, which is then in `times`; None where all is of samples."""
+    """The sampled cost of a test whose time was measured, which is then in `times`; None if all is sampled."""
     phases: Mapping[str, PhaseTime] = field(default_factory=dict)
-    """What the clocks said of a test's phases."""
+    """The measured times of a test's phases."""
 
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """All rows, in no set order, and what their shares are taken of."""
+    """All rows, in no particular order, and the total that their shares refer to."""
 
     rows: list[TimeRow]
     has_calls: bool
-    """Whether own and whole time differ: a test's, thread's or process's do not."""
+    """Whether self and cumulative time differ: for a test, thread or process they do not."""
     total: int
     n_samples: int
-    """How many equal samples the shares are founded on: those of threads whose clock stood still say nothing, and where
-    some came late and count for more than others, all are worth fewer."""
+    """How many equal samples the shares are based on: samples of threads whose clock stood still do not count, and if
+    some came late and represent more than others, all together are worth fewer."""
     left_out: dict[str, Cost] = field(default_factory=dict)
-    """Own time that is in no row, by what it is: it is in the total."""
+    """Self time that is in the total but in no row, by what it is."""
 
 
 def standard_error(share: float, n_samples: int) -> float:
-    """Return the standard error of a share (0 to 1) that `n_samples` random samples gave: the binomial's."""
+    """Return the standard error of a share (0 to 1) from `n_samples` random samples, by the binomial distribution."""
     return math.sqrt(max(share * (1 - share), 0.0) / n_samples) if n_samples > 0 else 0.0
 
 
@@ -80,9 +80,9 @@ def view_profile(
 ) -> View:
     """Return the rows of the view `by`, one of VIEWS, that have any time or sample.
 
-    `test_times` are the measured times of tests by context. By test these are the rows', on clocks that were read.
+    `test_times` are the measured times of tests by context. By test, these are the rows' times for measured clocks.
 
-    Shares are of the time in which Python code ran; by thread and process, of all time. What has no source is in no
+    Shares refer to the time in which Python code ran; by thread and process, to all time. Code without source is in no
     file and on no line, and footfall's own code has no rows: `left_out` says what that took.
     """
     wanted = _Wanted(profile, clock, sources, test_times or {}, n_slowest)
@@ -94,7 +94,7 @@ def view_profile(
     total = sum(map(clock, costs))
     if any(row.sampled is not None for row in rows):
         total = sum(clock(row.times.total) for row in rows)
-    if clock(Cost(samples=1)):  # the samples themselves are what is counted
+    if clock(Cost(samples=1)):  # the samples themselves are counted
         return View(rows, has_calls, total, total, left_out)
     n_samples = round(sum(cost.samples * min(1.0, clock(cost) / (cost.wall_ns or 1)) for cost in costs))
     squares = sum_of_squares(profile, clock)
@@ -113,7 +113,7 @@ class _Wanted:
 
 
 def _left_out(wanted: _Wanted, by: str) -> dict[str, Cost]:
-    """Return the own time of frames without a row, by what they are."""
+    """Return the self time of frames without a row, by what they are."""
 
     def kind(frame: Frame) -> str | None:
         path = frame.function.path
@@ -165,7 +165,7 @@ def _by_process(wanted: _Wanted) -> list[TimeRow]:
 
 
 def _by_phase(wanted: _Wanted) -> list[TimeRow]:
-    """Return a row for each phase, of each process where several have phases of tests (pytest-xdist's workers)."""
+    """Return a row for each phase, per process if several have phases of tests (pytest-xdist's workers)."""
     costs = costs_of_phases(wanted.profile)
     testing = {pid for phase, pid in costs if phase == TESTS}
     if len(testing) <= 1:

@@ -1,13 +1,13 @@
-"""Source text to statements, excluded lines, possible arcs and branch numbers: what a report must know of a file.
+"""Source text to statements, excluded lines, possible arcs and branch numbers: what a report must know about a file.
 
-The answers equal coverage.py 7.17's `PythonParser` on the same interpreter. Both depend on it a little:
+The results equal those of coverage.py 7.17's `PythonParser` on the same interpreter. Both depend on it a little:
 
-- What is a statement is read from the line tables of the compiled code. On 3.14+ a bare annotation (`x: int`) in a
-  module or class body is none, since its code is put off; 3.11 keeps the code of a generator expression in a suite
-  that it drops (`if 0:`). Of 1,660 files, 63 had other statements on 3.14 and 3.15 than before, and one on 3.11.
+- Statements are read from the line tables of the compiled code. On 3.14+ a bare annotation (`x: int`) in a module or
+  class body is not one, since its code is deferred; 3.11 keeps the code of a generator expression in a suite that it
+  drops (`if 0:`). Of 1,660 files, 63 had other statements on 3.14 and 3.15 than before, and one on 3.11.
 - Arcs come from the syntax tree and vary only with those statements. Branches differed in none of the 1,660 files.
 
-So a report is comparable with coverage.py's when the same interpreter makes both.
+So a report is comparable with coverage.py's if the same interpreter makes both.
 
 Pure functions: text in, values out. Called by the reports and by `resolve`; analysis phase.
 """
@@ -37,18 +37,18 @@ Arc = tuple[int, int]
 
 
 _MAX_WHOLE_BYTES: Final = 2_000_000
-"""Of source: a larger one is analysed in pieces, since its tree would take more than 400 MB."""
+"""A larger source is analysed in pieces, since its tree would take more than 400 MB."""
 _FUTURES: Final = 0x1FE0000
 """The flags of code that `from __future__ import ...` sets."""
 
 
 class SourceError(FootfallError):
-    """A file that was measured does not hold Python source that this interpreter can read."""
+    """A measured file does not contain Python source that this interpreter can read."""
 
 
 @dataclass(frozen=True, slots=True)
 class SourceAnalysis:
-    """What can be known of a file without running it. Lines count from 1; an arc's end < 0 leaves that code object."""
+    """What is known about a file without running it. Lines count from 1; an arc with end < 0 leaves its code object."""
 
     path: str
     n_lines: int
@@ -58,17 +58,17 @@ class SourceAnalysis:
     raw_statements: frozenset[int]
     """Every line that has bytecode."""
     first_line: Mapping[int, int]
-    """From each line of a statement of several lines to its first; other lines are absent."""
+    """Maps each line of a multi-line statement to its first line; other lines are absent."""
     arcs: frozenset[Arc]
     exit_counts: Mapping[int, int]
-    """For each line with a way out: how many. Excluded lines count neither as starts nor as ends."""
+    """For each line with exits: how many. Excluded lines count neither as starts nor as ends."""
     no_branch: frozenset[int]
     with_exits: WithExits
     definitions: tuple[Definition, ...]
     notes: Mapping[Arc, list[tuple[str, str]]]
 
     def first_line_of(self, line: int) -> int:
-        """Return the first line of the statement that `line` is in; keeps the sign, for the ends of arcs."""
+        """Return the first line of the statement that contains `line`; keeps the sign, for the ends of arcs."""
         return self.first_line.get(line, line) if line >= 0 else -self.first_line.get(-line, -line)
 
     def translate_lines(self, lines: Iterable[int]) -> set[int]:
@@ -77,7 +77,7 @@ class SourceAnalysis:
         return {first_line.get(line, line) for line in lines}
 
     def translate_arcs(self, arcs: Iterable[Arc]) -> set[Arc]:
-        """Map recorded arcs to first lines, and read those that leave a `with` as going on to what follows."""
+        """Map recorded arcs to first lines, and make those that leave a `with` lead to what follows."""
         passed = apply_with_exits(self.with_exits, arcs) if self.with_exits else set(arcs)
         first_line = self.first_line
         if not first_line:
@@ -92,7 +92,7 @@ class SourceAnalysis:
         return _describe_action(self.notes.get((start, end), [("", "")])[0][1], end)
 
     def missing_arc_description(self, start: int, end: int) -> str:
-        """Say in a sentence that the arc from a branch line was not taken, and why where that is known."""
+        """Say in a sentence that the arc from a branch line was not taken, and why if that is known."""
         sentences = []
         for cause, action in self.notes.get((start, end), [("", "")]):
             reason = f" because {cause.format(line=start)}" if cause else ""
@@ -108,11 +108,11 @@ _LEADING_FORM_FEEDS = re.compile(rb"^[ \t\f]*\f", re.MULTILINE)
 
 
 def decode_source(data: bytes) -> str:
-    r"""Decode source by its BOM or PEP 263 comment (UTF-8 without one), line ends made "\n", the last one added.
+    r"""Decode source by its BOM or PEP 263 comment (UTF-8 without one); line ends become "\n", and the last is added.
 
-    Form feeds become blanks, as in coverage.py, but for those before a line's first word: Python counts its indentation
-    from there (coverage.py cannot read such a file). Bytes that are wrong in the encoding become U+FFFD.
-    Raises SourceError when the encoding is not known.
+    Form feeds become blanks, as in coverage.py, except before a line's first word: Python counts the indentation
+    from there (coverage.py cannot read such a file). Bytes that are invalid in the encoding become U+FFFD.
+    Raises SourceError if the encoding is not known.
     """
     if b"\r" in data:
         data = data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
@@ -127,7 +127,7 @@ def decode_source(data: bytes) -> str:
 
 
 def analyze_source(text: str, path: str, rules: ExclusionRules) -> SourceAnalysis:
-    """Analyse one file's source; `path` is for messages. Raises SourceError when it is not Python source.
+    """Analyse one file's source; `path` is for messages. Raises SourceError if it is not Python source.
 
     Costs one parse and one compilation, about 10 ms for a file of 1,000 lines.
     """
@@ -185,7 +185,7 @@ class _Structure:
         self.flow = Flow(first_lines, self._lines)
 
     def add(self, tree: ast.Module, raw_statements: set[int]) -> None:
-        """Add a run of the file's statements, and the lines that have code in it."""
+        """Add a sequence of the file's statements, and the lines in it that have code."""
         self.raw_statements |= raw_statements
         self._lines.update([self._first_lines.get(line, line) for line in raw_statements])
         n_before = len(self.definitions)
@@ -206,7 +206,7 @@ class _Structure:
 
 
 def _structure_from_pieces(text: str, path: str, first_lines: dict[int, int], excluded: set[int]) -> _Structure | None:
-    """Collect the structure of a large source; None where it is small, or more is to be known of the whole."""
+    """Collect the structure of a large source; None if it is small, or if the whole must be known at once."""
     source = text.encode("utf-8", "surrogatepass")
     if len(source) <= _MAX_WHOLE_BYTES or not can_be_cut(source):
         return None
@@ -220,10 +220,10 @@ def _structure_from_pieces(text: str, path: str, first_lines: dict[int, int], ex
             if not is_last:
                 next_line = tree.body.pop().lineno
                 if all(line != next_line for _, _, line in code.co_lines()):
-                    return None  # it is never reached: the compiler drops all that follows
-                lines.discard(next_line)  # the next piece tells whether it has code
+                    return None  # it is never reached: the compiler drops everything that follows
+                lines.discard(next_line)  # the next piece shows whether it has code
             structure.add(tree, lines)
-    except PARSE_ERRORS:  # the whole reports it
+    except PARSE_ERRORS:  # analysing the whole source reports it
         return None
     return structure
 
@@ -241,7 +241,7 @@ def _compile(text: str, path: str) -> tuple[ast.Module, CodeType]:
 def find_code_lines(code: CodeType) -> set[int]:
     """Return all lines in the line tables of `code` and the code inside it.
 
-    Annotations put off until they are asked for (3.14, `__annotate__`) do not count: as a rule nobody asks.
+    Annotations that are deferred until requested (3.14, `__annotate__`) do not count: usually nothing requests them.
     """
     found: set[int | None] = set()
     todo = [code]
@@ -278,5 +278,5 @@ def _count_exits(arcs: Iterable[Arc], excluded: set[int]) -> dict[int, int]:
 
 
 def _keep_branch_notes(notes: Notes, exit_counts: Mapping[int, int]) -> Notes:
-    """Drop the notes that no report shows, those of lines with one way out."""
+    """Drop the notes that no report shows: those of lines with one exit."""
     return {arc: note for arc, note in notes.items() if exit_counts.get(arc[0], 0) > 1}

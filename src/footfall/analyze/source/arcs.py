@@ -1,12 +1,12 @@
-"""Possible arcs: which line can follow which, for every code object of a file. Called by `source`; analysis phase.
+"""Possible arcs: which line can follow which, for every code object of a file. Called by analysis.py; analysis phase.
 
-The arcs are coverage.py's (its AST analysis, not the bytecode), since branch numbers must compare with its:
+The arcs are coverage.py's (from its AST analysis, not the bytecode), since branch numbers must be comparable:
 
 - an arc is (from, to), both first lines of statements; to = -line means leaving the code object that begins there;
 - a `raise` goes to the first handler of the nearest `try`, and nowhere from inside a handler or a try/finally;
-- `break`, `continue` and `return` pass `finally` clauses by; a finally's own exits follow the try's normal ones;
-- a test that is a constant has one way out, and statements that the compiler dropped do not exist;
-- a `with` is left through its own line, which `Flow.with_exits` then takes out again.
+- `break`, `continue` and `return` skip `finally` clauses; a finally's own exits follow the try's normal ones;
+- a constant test has one exit, and statements that the compiler dropped do not exist;
+- a `with` is left through its own line, which `Flow.with_exits` then removes again.
 """
 
 import ast
@@ -17,7 +17,7 @@ from footfall.analyze.source.blocks import Block, Exit, FunctionBlock, LoopBlock
 __all__ = ["Flow", "Notes", "is_irrefutable"]
 
 Notes = dict[tuple[int, int], list[tuple[str, str]]]
-"""For an arc: pairs of why it was not taken and what it does, each perhaps empty. `{line}` stands for its start."""
+"""For an arc: pairs of why it was not taken and what it does, each possibly empty. `{line}` stands for its start."""
 
 _Definition = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
 _DEFINITIONS = frozenset((ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef))
@@ -27,7 +27,7 @@ class Flow:
     """Collects the arcs of one file, one code object at a time.
 
     `first_lines` maps lines inside multi-line statements; `lines` are the first lines that have bytecode, at least
-    those of what is added next.
+    those of the statements to be added next.
     """
 
     __slots__ = (
@@ -60,7 +60,7 @@ class Flow:
     # Code objects
 
     def add_to_module(self, tree: ast.Module) -> None:
-        """Add the arcs of a run of a file's top-level statements, which follows what was added before."""
+        """Add the arcs of a sequence of top-level statements, which follows what was added before."""
         self._is_empty = self._is_empty and not tree.body
         self._module_exits = self._follow(tree.body, self._module_exits)
 
@@ -85,7 +85,7 @@ class Flow:
         for line, cause in self._follow(node.body, []):
             self._link(line, -start, cause, f"exit class {node.name!r}")
 
-    # Statements: each handler takes a node and the line it starts on, and returns the ways out of it
+    # Statements: each handler takes a node and the line it starts on, and returns its exits
 
     def _follow(self, body: Sequence[ast.stmt], exits: list[Exit]) -> list[Exit]:
         """Link `exits` to the first statement of `body`, and so on through it; return the exits of the last one."""
@@ -136,7 +136,7 @@ class Flow:
             if constant is True:
                 return exits
             skipped: list[Exit] = [(line, "the condition on line {line} was always true")]
-            # An `elif` is an `if` alone in the `else`. Going round here keeps long chains off the stack.
+            # An `elif` is a lone `if` in the `else`. Looping here keeps long chains off the stack.
             if len(node.orelse) != 1 or type(following := node.orelse[0]) is not ast.If:
                 return exits + self._follow(node.orelse, skipped)
             following_line = self._start_of(following)
@@ -183,7 +183,7 @@ class Flow:
             block.handler_line = self._first_lines.get(handler_line, handler_line)
         self._blocks.append(block)
         exits = self._follow(node.body, [(line, "")])
-        # The handlers and the else are still inside the block when there is a finally.
+        # The handlers and the else are still inside the block if there is a finally.
         block.handler_line = None
         if not node.finalbody:
             self._blocks.pop()
@@ -266,7 +266,7 @@ _HANDLERS: dict[type[ast.stmt], Callable[..., list[Exit]]] = {
 
 
 def is_irrefutable(case: ast.match_case) -> bool:
-    """Does this `case` match whatever reaches it: no guard, and a wildcard or bare name as (last) pattern?"""
+    """Return whether this `case` matches anything that reaches it: no guard, and a wildcard or bare name (last)."""
     pattern = case.pattern
     while isinstance(pattern, ast.MatchOr):
         pattern = pattern.patterns[-1]

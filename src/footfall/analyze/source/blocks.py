@@ -3,11 +3,11 @@
 __all__ = ["Block", "Exit", "FunctionBlock", "LoopBlock", "TryBlock"]
 
 Exit = tuple[int, str]
-"""A way out of a statement: the line it leaves from, and why it would not have been taken (or nothing)."""
+"""An exit of a statement: the line it leaves from, and why it would not have been taken (or "")."""
 
 
 class LoopBlock:
-    """A loop: `continue` goes to `start`, and the `break`s inside gather in `breaks`."""
+    """A loop: `continue` goes to `start`, and the `break`s inside are collected in `breaks`."""
 
     __slots__ = ("breaks", "start")
 
@@ -27,7 +27,7 @@ class FunctionBlock:
 
 
 class TryBlock:
-    """A `try`: a `raise` inside goes to the first handler, or to no line that is known when that is None."""
+    """A `try`: a `raise` inside goes to the first handler, or to no known line if that is None."""
 
     __slots__ = ("handler_line",)
 

@@ -1,7 +1,7 @@
-"""The functions, classes, docstrings and `case` clauses of a file, reachable or not. Called by `source`; analysis.
+"""The functions, classes, docstrings and `case` clauses of a file, reachable or not. Called by analysis.py; analysis.
 
-One walk over statements (never expressions) serves all who need them: code objects for arcs, docstrings, what an
-exclusion on a signature covers, and the regions of functions and classes.
+One walk over statements (never expressions) serves everything that needs them: code objects for arcs, docstrings, what
+an exclusion on a signature covers, and the regions of functions and classes.
 """
 
 import ast
@@ -37,7 +37,7 @@ class Definition:
 
 @dataclass(frozen=True, slots=True)
 class CodeRegion:
-    """A function's or class's lines; they include blank lines and comments, and may be none.
+    """The lines of a function or class, including blank lines and comments; there may be none.
 
     `name` has the names around it, joined by dots. `start` is the line of its `def` or `class`, often not in `lines`.
     """
@@ -49,9 +49,9 @@ class CodeRegion:
 
 
 class Outline:
-    """What the walk finds, outer before inner. `nodes` and `definitions` go in step.
+    """What the walk finds, outer before inner. `nodes` and `definitions` correspond by index.
 
-    `scopes` are those of `nodes` and `case` clauses in the order in which they were met.
+    `scopes` are `nodes` and `case` clauses in the order in which the walk met them.
     """
 
     __slots__ = ("definitions", "docstring_lines", "nodes", "scopes")

@@ -1,8 +1,8 @@
-"""Lines that do not count: exclusion and partial-branch patterns, and what a match on a header takes with it.
+"""Lines that do not count: exclusion and partial-branch patterns, and what a match on a header also covers.
 
 The rules are coverage.py's. Patterns are searched in the whole text (so they may span lines), each line that a match
 touches is marked, and a mark on the header of a suite, a decorator or a signature covers all that belongs to it.
-`source` calls this; analysis phase.
+analysis.py calls this; analysis phase.
 """
 
 import re
@@ -15,7 +15,7 @@ from footfall.errors import UsageError
 
 __all__ = ["ExclusionRules"]
 
-# A text with none of these cannot match the default pattern, so most files are never searched.
+# A text without any of these cannot match the default pattern, so most files are never searched.
 _CONSTANTS = ("True:", "1:", "False:", "0:")
 _NEEDED_TEXTS: Mapping[str, tuple[str, ...]] = {
     DEFAULT_EXCLUDE[0]: ("cover", "COVER"),
@@ -57,9 +57,9 @@ class ExclusionRules:
         return cls(exclude + _check_patterns(exclude_also), partial + _check_patterns(partial_also), always)
 
     def find_excluded(self, text: str, first_lines: dict[int, int]) -> set[int]:
-        """Return the first lines of what the exclusion patterns mark, suites below marked headers included.
+        """Return the first lines of what the exclusion patterns mark, including suites below marked headers.
 
-        Blank lines that a pattern's match runs over are in the answer too, as they are in coverage.py's.
+        The result includes blank lines that a pattern's match spans, as in coverage.py.
         """
         if not any(self.exclude):
             return set()
@@ -129,7 +129,7 @@ def _can_match(pattern: str, text: str) -> bool:
 
 
 def _find_last_code_line(lines: list[str], first_lines: dict[int, int], first: int) -> int:
-    """Return the line of a statement's last token; only backslashes and a comment may stand below it."""
+    """Return the line of a statement's last token; only backslashes and a comment may follow below it."""
     line = find_logical_end(lines, first_lines, first)
     while line > first and ((content := lines[line - 1].strip()) in ("", "\\") or content[0] == "#"):
         line -= 1

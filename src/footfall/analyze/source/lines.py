@@ -1,8 +1,8 @@
-"""Logical lines: which physical lines belong to one statement. Called by `source`; analysis phase.
+"""Logical lines: which physical lines belong to one statement. Called by analysis.py; analysis phase.
 
 coverage.py tokenizes every file for this. Only three things make a statement longer than a line (brackets, strings,
-a backslash before the newline), so one regular expression hops from one of them to the next, about four times as fast
-as tokenize on CPython 3.11. From Python 3.12 on (PEP 701) f-strings nest and need a small scanner of their own.
+a backslash before the newline), so one regular expression jumps from one of them to the next, about four times as fast
+as tokenize on CPython 3.11. From Python 3.12 on (PEP 701) f-strings nest and need a small separate scanner.
 """
 
 import re
@@ -27,7 +27,7 @@ _TOKEN = r"""
 _find_tokens = re.compile(_TOKEN, re.VERBOSE).finditer
 _find_field_tokens = re.compile(_TOKEN + "| :", re.VERBOSE).finditer
 
-# What follows the opening quote of an f-string whose fields hold neither quotes nor braces: nothing can nest in it.
+# What follows the opening quote of an f-string whose fields contain neither quotes nor braces: nothing can nest in it.
 _is_simple_fstring = re.compile(
     r"""(?: "(?!"") (?: [^"\\\n{}] | \{ [^"'\\\n{}\#]* \} )* "
           | '(?!'') (?: [^'\\\n{}] | \{ [^"'\\\n{}\#]* \} )* ' )""",
@@ -106,7 +106,7 @@ def _measure_indent(line: str) -> int:
 
 
 def _find_multi_line_spans(text: str) -> list[tuple[int, int]]:
-    """Return the (start, end) offsets of outermost brackets, strings and line joins that hold a newline, in order."""
+    """Return the (start, end) offsets of outermost brackets, strings and line joins with a newline inside, in order."""
     spans: list[tuple[int, int]] = []
     depth = opened = position = 0
     while True:
@@ -138,7 +138,7 @@ def _find_multi_line_spans(text: str) -> list[tuple[int, int]]:
 
 
 def _is_fstring_with_fields(text: str, quote: int, token: str) -> bool:
-    """Is the string `token`, whose opening quote is at offset `quote`, an f-string that other strings may nest in?"""
+    """Return whether the string `token`, whose opening quote is at `quote`, is an f-string that strings may nest in."""
     if text[quote - 1] not in "fFtTrR" or not quote:
         return False
     start = quote

@@ -1,9 +1,9 @@
 """Source text to syntax trees and code, however deep its expressions nest. Called by the rest of analysis.
 
-CPython's and PyPy's compilers recurse once for each level of an expression, a long sum or a chain of calls has as many
-levels as terms, and they give up where the stack or `sys.getrecursionlimit` ends. A program that raised the limit, or
-compiled in fewer frames than a report has by then, ran what would be refused here. So what is too deep is compiled
-again in a thread with a large stack.
+The compilers of CPython and PyPy recurse once for each level of an expression; a long sum or a chain of calls has as
+many levels as terms. They give up at the end of the stack or at `sys.getrecursionlimit`. A program that raised the
+limit, or compiled with fewer frames on the stack than a report has, ran code that would be refused here. So code that
+is too deep is compiled again in a thread with a large stack.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ else:
 __all__ = ["PARSE_ERRORS", "compile_module", "compile_source", "compile_tree", "parse_source"]
 
 PARSE_ERRORS: Final = (SyntaxError, ValueError, RecursionError, MemoryError, OverflowError)
-"""What is raised for a source that is no Python, or more than the interpreter can compile."""
+"""What is raised for a source that is not Python, or more than the interpreter can compile."""
 
 _Result = TypeVar("_Result")
 
-# Of these only what is used is ever there.
+# Only the part that is used takes memory.
 _STACK_BYTES: Final = 256 << 20
 _RECURSION_LIMIT: Final = 50_000
 
@@ -43,7 +43,7 @@ def parse_source(source: str | bytes, path: str = "<source>") -> ast.Module:
 
 
 def compile_source(source: str | bytes, path: str = "<source>", optimize: int = -1) -> CodeType:
-    """Return a source's code, `optimize` being as for `compile`. Raises as `parse_source`."""
+    """Return a source's code; `optimize` is as for `compile`. Raises as `parse_source`."""
     code: CodeType = _with_room(lambda: compile(source, path, "exec", dont_inherit=True, optimize=optimize))
     return code
 
@@ -61,7 +61,7 @@ def compile_tree(tree: ast.Expression) -> CodeType:
 
 
 def _with_room(make: Callable[[], _Result]) -> _Result:
-    """Call `make`, again with more room where it runs out of it. The program's own warnings were shown when it ran."""
+    """Call `make`, and again with more stack if it runs out. The program's own warnings were shown when it ran."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
@@ -72,8 +72,8 @@ def _with_room(make: Callable[[], _Result]) -> _Result:
 
 
 def _in_large_stack(make: Callable[[], _Result], first: Exception) -> _Result:
-    """Call `make` in a thread of its own. Raises what it raises, or `first` where no such thread can be had."""
-    if call_with_room is not None:  # it raises limits that nothing in Python does
+    """Call `make` in a separate thread. Raises what it raises, or `first` if no such thread can be started."""
+    if call_with_room is not None:  # it raises limits that Python code can't raise
         return call_with_room(make)
     made: list[_Result] = []
     failed: list[BaseException] = []
@@ -81,7 +81,7 @@ def _in_large_stack(make: Callable[[], _Result], first: Exception) -> _Result:
     def call() -> None:
         try:
             made.append(make())
-        except BaseException as error:  # whatever it is belongs to the caller
+        except BaseException as error:  # any error is passed to the caller
             failed.append(error)
 
     limit = sys.getrecursionlimit()
@@ -91,7 +91,7 @@ def _in_large_stack(make: Callable[[], _Result], first: Exception) -> _Result:
         thread = threading.Thread(target=call)
         thread.start()
         thread.join()
-    except RuntimeError:  # as where memory is limited
+    except RuntimeError:  # for example if memory is limited
         raise first from None
     finally:
         sys.setrecursionlimit(limit)

@@ -1,4 +1,4 @@
-"""Functions and classes of a file as regions of lines, and a file's result narrowed to each. For JSON and LCOV reports.
+"""Functions and classes of a file as regions of lines, and the file's result for each. For JSON and LCOV reports.
 
 As in coverage.py: no line is in two functions or in two classes. A function's region is its body without the bodies of
 functions inside; a class's region is the bodies of its methods, without those of classes inside.
@@ -17,7 +17,7 @@ Arc = tuple[int, int]
 
 
 def find_regions(analysis: SourceAnalysis) -> list[CodeRegion]:
-    """Return a file's functions and classes in the order of their first lines; of a plugin's file what it names."""
+    """Return a file's functions and classes by first line; for a plugin's file, the regions that the plugin names."""
     if isinstance(analysis, TracedAnalysis):
         return list(analysis.regions)
     definitions = analysis.definitions
@@ -45,7 +45,7 @@ def find_regions(analysis: SourceAnalysis) -> list[CodeRegion]:
 
 def _take_inner_classes_out(analysis: SourceAnalysis, lines_of: list[set[int]]) -> None:
     definitions = analysis.definitions
-    # Inner classes come after outer ones; backwards, so that each is complete before it is taken out.
+    # Inner classes come after outer ones; go backwards, so that each is complete before it is removed.
     for index in range(len(definitions) - 1, -1, -1):
         if definitions[index].kind == CLASS:
             parent = definitions[index].parent
@@ -56,14 +56,14 @@ def _take_inner_classes_out(analysis: SourceAnalysis, lines_of: list[set[int]]) 
 
 
 def find_outside_lines(analysis: SourceAnalysis, regions: Iterable[CodeRegion]) -> frozenset[int]:
-    """Return the file's lines that are in none of `regions`, blank ones included."""
+    """Return the file's lines that are in none of `regions`, including blank ones."""
     return frozenset(range(1, analysis.n_lines + 1)).difference(*(region.lines for region in regions))
 
 
 def narrow_result(result: FileResult, line_sets: Sequence[frozenset[int]]) -> list[FileResult]:
-    """Return the result of each set of lines by itself, in one pass over the file's arcs.
+    """Return a separate result for each set of lines, in one pass over the file's arcs.
 
-    An arc belongs to the set that its start is in, a line that is in several sets to the last of them.
+    An arc belongs to the set that contains its start; a line that is in several sets belongs to the last of them.
     """
     set_of: dict[int, frozenset[int]] = {}
     for lines in line_sets:

@@ -1,4 +1,4 @@
-"""The bytes of a measured source, a file or a member of an archive. What is read may be anything by now.
+"""The bytes of a measured source, a file or a member of an archive. By now there may be anything in its place.
 
 Called after the run, by `resolve` and the reports.
 """
@@ -12,12 +12,12 @@ from typing import Final
 
 __all__ = ["has_source", "read_source_file"]
 
-_MAX_BYTES: Final = 64 << 20  # to compile as much takes some 10 GB of memory
+_MAX_BYTES: Final = 64 << 20  # compiling this much takes about 10 GB of memory
 _TOO_LARGE: Final = "it has more than 64 MB"
 
 
 def read_source_file(path: str) -> bytes:
-    """Return a source's content. Raises OSError for what is not there, no regular file, or larger than 64 MB."""
+    """Return a source's content. Raises OSError if it does not exist, is not a regular file, or exceeds 64 MB."""
     try:
         return _read_file(path)
     except NotADirectoryError:
@@ -25,17 +25,17 @@ def read_source_file(path: str) -> bytes:
         if content is None:
             raise
         return content
-    except ValueError as error:  # a null byte in the name, or what the system's encoding has not
+    except ValueError as error:  # a null byte in the name, or a character that the system's encoding lacks
         raise OSError(errno.EINVAL, str(error)) from error
 
 
 def has_source(path: str) -> bool:
-    """Return whether there is a regular file of that name, or an archive that may have it. Costs a few `stat`."""
+    """Return whether there is a regular file of that name, or an archive that may have it. Costs a few `stat` calls."""
     return os.path.isfile(path) or _find_archive(path) is not None
 
 
 def _read_file(path: str) -> bytes:
-    found = os.stat(path)  # before it is opened: a device may act on that, a pipe wait
+    found = os.stat(path)  # before opening: a device may react to that, a pipe may block
     if not stat.S_ISREG(found.st_mode):
         raise OSError(errno.EINVAL, "it is no regular file")
     if found.st_size > _MAX_BYTES:
@@ -45,7 +45,7 @@ def _read_file(path: str) -> bytes:
 
 
 def _find_archive(path: str) -> str | None:
-    """Return the first of the directories in a path that is a file; None where all are what they should be."""
+    """Return the first of the directories in a path that is really a file; None if there is none."""
     archive = os.path.dirname(path)
     while len(archive) > 1 and not os.path.exists(archive):
         archive = os.path.dirname(archive)
@@ -53,11 +53,11 @@ def _find_archive(path: str) -> str | None:
 
 
 def _read_member(path: str) -> bytes | None:
-    """Return what a zip file, whatever its name, has at a path that goes on inside it; None where it has nothing."""
+    """Return what a zip file, whatever its name, has at a path that continues inside it; None if it has nothing."""
     archive = _find_archive(path)
     if archive is None:
         return None
-    import zipfile  # of use here only
+    import zipfile  # needed only here
 
     try:
         with zipfile.ZipFile(archive) as members:
@@ -66,4 +66,4 @@ def _read_member(path: str) -> bytes | None:
                 raise OSError(errno.EFBIG, _TOO_LARGE)
             return members.read(member)
     except (KeyError, ValueError, RuntimeError, NotImplementedError, EOFError, zipfile.BadZipFile):
-        return None  # damaged, encrypted, packed in an unknown way
+        return None  # damaged, encrypted, or compressed in an unknown way

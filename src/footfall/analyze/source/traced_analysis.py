@@ -1,6 +1,6 @@
-"""What is known of a file that a plugin of coverage.py measures: a template, or source of another language.
+"""What is known about a file that a plugin of coverage.py measures: a template, or source in another language.
 
-Made by `load/traced_files.py` of what the plugin answers; all reports take it as they take that of a Python file.
+`load/traced_files.py` makes it from the plugin's answers; all reports use it like the analysis of a Python file.
 """
 
 from collections.abc import Callable, Iterable
@@ -16,14 +16,14 @@ Arc = tuple[int, int]
 
 @dataclass(frozen=True, slots=True)
 class TracedAnalysis(SourceAnalysis):
-    """As the plugin sees the file: its own translations of recorded lines and arcs, and its own words for arcs."""
+    """The file as the plugin sees it: its own translations of recorded lines and arcs, and its descriptions of arcs."""
 
     name: str
     """The path as reports show it."""
     read_text: Callable[[], str]
     """Returns the source's text. Raises FootfallError; lines are known without it."""
     kinds: tuple[tuple[str, str], ...]
-    """Of regions, in singular and plural."""
+    """Names for kinds of regions, in singular and plural."""
     regions: tuple[CodeRegion, ...]
     translated_lines: Callable[[Iterable[int]], set[int]]
     translated_arcs: Callable[[Iterable[Arc]], set[Arc]]

@@ -1,7 +1,7 @@
 """Leaving a `with`: control passes the `with` line again on its way out, and a report should not show that.
 
-In `with a: (2) body; (4) next` the interpreter goes 1, 2, 1, 4. The arc 2 -> 1 is to read as 2 -> 4 and 1 -> 4 is to
-go. That holds for possible arcs and for recorded ones. Called by `source`; analysis phase.
+In `with a: (2) body; (4) next` the interpreter goes 1, 2, 1, 4. The arc 2 -> 1 must become 2 -> 4, and 1 -> 4 must be
+removed. This applies to possible arcs and to recorded ones. Called by analysis.py; analysis phase.
 """
 
 from collections.abc import Iterable, Mapping
@@ -12,7 +12,7 @@ __all__ = ["WithExits", "apply_with_exits", "find_with_exits"]
 
 Arc = tuple[int, int]
 WithExits = Mapping[Arc, Arc | None]
-"""What an arc has to be replaced by; None means that it is left out."""
+"""What to replace an arc with; None means that it is left out."""
 
 
 def find_with_exits(flow: Flow) -> dict[Arc, Arc | None]:
@@ -23,14 +23,14 @@ def find_with_exits(flow: Flow) -> dict[Arc, Arc | None]:
     for start, end in flow.arcs - flow.with_entries:
         # A body without bytecode (only `global x`, say) seems to go from the line to itself.
         if start in flow.with_starts and start != end:
-            # There is only one; the least of several would at least not vary from run to run.
+            # There is only one; if there were several, the least would at least not vary between runs.
             following[start] = min(end, following.get(start, end))
     replacements: dict[Arc, Arc | None] = {}
     for end, start in flow.with_ends:
         if start in following:
             replacements[end, start] = (end, _find_landing(flow, following, start))
     for start, after in following.items():
-        # A body on the line of its `with` never jumps back to it, so there the arc onward is the real one.
+        # A body on the line of its `with` never jumps back to it, so there the outgoing arc is the real one.
         if (start, start) not in flow.with_ends:
             replacements[start, after] = None
     return replacements

@@ -1,1 +1,1 @@
-"""The commands that look after data files."""
+"""The commands that manage data files."""

@@ -1,4 +1,4 @@
-"""`footfall combine`: many data files to one."""
+"""`footfall combine`: merge many data files into one."""
 
 from __future__ import annotations
 
@@ -41,13 +41,13 @@ def command(
     A PATH is a data file, a directory with data files (.coverage.*), or a pattern; the default is the directory of the
     data file. Paths of other machines are mapped by [paths] in the configuration.
 
-    A file that can't be used is named and stays where it is; the exit status is then 1.
+    A file that can't be used is reported and stays where it is; the exit status is then 1.
     """
     config = load_config(config_file, data_file=data_file)
-    find_target(config.data_file)  # before looking for what is named like a directory
+    find_target(config.data_file)  # first, as it fails for a directory; then look for files with names like it
     target = os.path.abspath(config.data_file)
     inputs = find_inputs(config.data_file, paths)
-    # named among the files, what is there is wanted, as with --append; it is never combined with itself
+    # naming the target among the files keeps its contents, as with --append; it is never combined with itself
     others = [path for path in inputs if not _is_same(path, target)]
     base = target if os.path.exists(target) and (append or len(others) < len(inputs)) else None
     if not others:

@@ -1,4 +1,4 @@
-"""`footfall debug`: what to look at when something is not as expected. The topics have coverage.py's names."""
+"""`footfall debug`: what to look at when something is not as expected. The topics are named as in coverage.py."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def command(
     `probes` where the probes of source files are and what each reports.
 
     `data` describes the FILEs, or the data file and those still to be combined into it. `probes` shows below each line
-    the probes that report it: number, arc, and why it is there, for the Python that footfall runs on.
+    the probes that report it: number, arc, and why each is there, for the Python that footfall runs on.
     """
     if topic not in (*_TOPICS, *_INSIDE_COVERAGE) or (files and topic not in ("data", "probes")):
         raise UsageError("bad-topic", f"There is nothing to show of {topic!r}.", "Ask for sys, config, data or probes.")
@@ -137,7 +137,7 @@ def _config_rows(config: Config) -> _Rows:
 
 
 def _show_files(paths: list[str]) -> int:
-    """Show each file; the exit status is 1 where one can't be read."""
+    """Show each file. Returns exit status 1 if one can't be read."""
     status = 0
     for path in paths:
         try:
@@ -151,7 +151,7 @@ def _show_files(paths: list[str]) -> int:
 
 
 def _show_probes(paths: Iterable[str], with_branches: bool, instrumented: bool) -> int:
-    """Show the probes of each source; the exit status is 1 where one can't be read."""
+    """Show the probes of each source. Returns exit status 1 if one can't be read."""
     mode = mode_here(with_branches)
     status = 0
     for path in paths:
@@ -174,7 +174,7 @@ def _read_source(path: str) -> bytes:
 
 
 def _probe_lines(source: bytes, mode: int) -> Iterable[str]:
-    """Each line of the source, and below it the probes that report it."""
+    """Return each line of the source, followed by the probes that report it."""
     by_line: dict[int, list[ListedProbe]] = {}
     for probe in list_probes(source, mode):
         by_line.setdefault(probe.line, []).append(probe)

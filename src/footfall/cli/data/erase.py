@@ -1,4 +1,4 @@
-"""`footfall erase`: remove the data files, the run directories that were kept, and the caches."""
+"""`footfall erase`: remove data files, kept run directories, and caches."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`footfall attach`: profile a process that runs already, until Ctrl-C, a limit, or its end."""
+"""`footfall attach`: profile a running process until Ctrl-C, a limit, or the end of the process."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from footfall.tier import HAS_CORE, WHY_PURE
 __all__ = ["MAX_CPU_PPM", "check_can_attach", "command"]
 
 MAX_CPU_PPM = 5000
-"""Of a process's CPU time, in millionths, what sampling it may take where no rate was asked for."""
+"""The share of a process's CPU time, in millionths, that sampling may take if no rate was given."""
 _HELP = f"""Profile the running process PID until Ctrl-C, a limit or its end, then write a data file and a summary.
 
 The process may be any CPython {KNOWN_VERSIONS}, also of another version than footfall's own; footfall need not be
@@ -36,7 +36,7 @@ Examples:
 
 
 def check_can_attach() -> None:
-    """Raise FootfallError (`attach-needs-cpython`, `core-missing`) where footfall itself has no C core."""
+    """Raise FootfallError (`attach-needs-cpython`, `core-missing`) if footfall itself has no C core."""
     if sys.implementation.name != "cpython":
         raise FootfallError(
             "attach-needs-cpython",

@@ -1,4 +1,4 @@
-"""`footfall dump`: the stacks of a running process now."""
+"""`footfall dump`: show the current stacks of a running process."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`footfall overhead`: what each way of measuring costs on a command."""
+"""`footfall overhead`: what each way of measuring a command costs."""
 
 from __future__ import annotations
 
@@ -57,10 +57,10 @@ def command(
 ) -> int:
     """Measure what it costs to measure COMMAND: bare, lines, branches, profile, all of these, and coverage.py.
 
-    The command is run in each of these modes by turns, with empty standard input, and its output is dropped. CPU time
-    is that of the command and of the processes that it waited for; what footfall does when the command has ended is
-    counted separately (Results). coverage.py runs with --branch, if the command's Python has it. Nothing is written but
-    what is asked for: no data file, no cache.
+    The command runs in each of these modes in turn, with empty standard input, and its output is dropped. CPU time is
+    that of the command and of the processes that it waited for; what footfall does after the command has ended is
+    counted separately (Results). coverage.py runs with --branch, if the command's Python has it. Nothing is written
+    except what you ask for: no data file, no cache.
     """
     config = load_config(config_file, quiet)
     program = command_line(arguments, is_module=is_module)
@@ -81,7 +81,7 @@ def command(
 
 
 def _check_folder(plot: str) -> None:
-    """Raise before the long run, not after it, where the plot has no folder to be written to."""
+    """Raise before the long run, not after it, if the plot's folder does not exist."""
     folder = os.path.dirname(plot) or "."
     if not os.path.isdir(folder):
         raise click.BadParameter(f"there is no folder {folder!r}.", param_hint="'--plot'")

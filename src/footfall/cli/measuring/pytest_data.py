@@ -17,7 +17,7 @@ __all__ = ["command"]
 @click.argument("request_text", metavar="REQUEST")
 @click.argument("run_directory", metavar="RUNDIR")
 def command(request_text: str, run_directory: str) -> int:
-    """Write what RUNDIR has by now where REQUEST says."""
+    """Write what RUNDIR contains so far to where REQUEST says."""
     directory, settings = open_run_directory(run_directory)
     os.chdir(settings.cwd)
     request = PytestRequest.from_json(request_text)

@@ -1,7 +1,7 @@
 """`footfall pytest-session`: what `pytest --footfall` turns itself into, not meant to be typed.
 
-The plugin starts over by it, so that pytest is measured from its first line on, as by `footfall run`. It ends with
-pytest's status, or with 1 where the tests passed and the coverage is too low, as with pytest-cov.
+The plugin restarts pytest through this command, so that pytest is measured from its first line on, as by
+`footfall run`. It exits with pytest's status, or as with pytest-cov with 1 if the tests passed but coverage is too low.
 """
 
 from __future__ import annotations

@@ -24,9 +24,8 @@ __all__ = ["command"]
 def command(run_directory: str, data_file: str | None, append: bool, quiet: bool, config_file: str | None) -> int:
     """Make the data file from RUNDIR, a run directory that was kept.
 
-    A run directory is kept when its results could not be worked out or written, when the supervisor was killed, and
-    when FOOTFALL_KEEP is set. The configuration and relative names are those of the directory in which the run was
-    started.
+    A run directory is kept if its results could not be computed or written, if the supervisor was killed, and if
+    FOOTFALL_KEEP is set. The configuration and relative names are those of the directory in which the run was started.
     """
     directory, settings = open_run_directory(run_directory)
     if not directory.has_records():

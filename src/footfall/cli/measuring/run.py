@@ -1,4 +1,4 @@
-"""`footfall run`: measure a command, then work out and show what it did."""
+"""`footfall run`: measure a command, then compute and show what it did."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ Examples:
 
 
 def _gather_settings(function: Callable[..., int]) -> Callable[..., int]:
-    """Put the options that stand for settings into `given`, by the names that they have in Config; None is unset."""
+    """Collect the options that override settings in `given`, by their names in Config; None means unset."""
 
     @functools.wraps(function)
     def command(
@@ -75,7 +75,7 @@ def _gather_settings(function: Callable[..., int]) -> Callable[..., int]:
 
 
 def _refuse_code(_context: click.Context, _option: click.Parameter, is_given: bool) -> None:
-    """Raise UsageError (`no-command`) for Python's option -c, which users of -m try."""
+    """Raise UsageError (`no-command`) for Python's option -c, which users of -m may try."""
     if is_given:
         raise UsageError("no-command", "-c is an option of Python.", "Name it as well: footfall run python -c CODE.")
 
@@ -135,7 +135,7 @@ def _refuse_code(_context: click.Context, _option: click.Parameter, is_given: bo
 @click.option(
     "--save-signal",
     type=click.Choice(["USR1", "USR2"]),
-    hidden=True,  # coverage.py's: what ran is in the record at any time, so there is nothing to do but not to die of it
+    hidden=True,  # coverage.py's option: the record is always up to date, so the signal only must not kill the process
 )
 @click.option("--concurrency", metavar="LIBS", hidden=True, callback=note_option)
 @accepted_options("--timid", "--pylib", "--debug")
@@ -181,13 +181,13 @@ def command(
         ignored_signal=None if save_signal is None else signal.Signals[f"SIG{save_signal}"],
         max_seconds=duration,
         max_samples=max_samples,
-        environment={"COVERAGE_RUN": "true"},  # by which programs know coverage.py's `run`
+        environment={"COVERAGE_RUN": "true"},  # programs check this to detect coverage.py's `run`
     )
     return end_like(done.status)
 
 
 def _check(config: Config, no_cover: bool, append: bool, concurrency: str | None, max_samples: int | None) -> None:
-    """Raise UsageError: `nothing-to-measure`, `no-samples`, `append-parallel`, what the two checks below raise."""
+    """Raise UsageError: `nothing-to-measure`, `no-samples`, `append-parallel`, or what the checks it calls raise."""
     if no_cover and not config.profile:
         raise UsageError(
             "nothing-to-measure",
@@ -210,16 +210,16 @@ def _check(config: Config, no_cover: bool, append: bool, concurrency: str | None
 
 
 def _warn(config: Config) -> None:
-    """Warn of settings without effect."""
+    """Warn about settings that have no effect."""
     if config.run_include and (config.source or config.source_pkgs or config.source_dirs):
         warn([("include-ignored", "--include is ignored because --source is set")], config.disable_warnings)
 
 
 def _choose_data_file(config: Config, data_file: str | None, append: bool) -> str | None:
-    """Return where results go: `data_file`, or in parallel mode a name to combine, which may be the configuration's.
+    """Return where results go: `data_file`, or in parallel mode a name to combine, which may go into `config` instead.
 
-    Where coverage.py leaves such files of child processes alone, recipes go on with `combine`; with `append` they have
-    what was in the data file.
+    Where coverage.py writes separate files for child processes, scripts go on to call `combine`, so this writes such a
+    file too. With `append`, the previous contents of the data file become that file.
     """
     if not (config.parallel or "multiprocessing" in config.concurrency or _children_leave_files()):
         return data_file
@@ -235,12 +235,12 @@ def _choose_data_file(config: Config, data_file: str | None, append: bool) -> st
 
 
 def _children_leave_files() -> bool:
-    """Return whether coverage.py, started in each process with the settings of this variable, leaves files apart."""
+    """Return whether coverage.py, started in each process by COVERAGE_PROCESS_START, would write separate files."""
     name = os.environ.get("COVERAGE_PROCESS_START")
     try:
         return bool(name) and read_config(name).parallel
     except UsageError:
-        return False  # a file for coverage.py, which has not been asked to read it here
+        return False  # the file is for coverage.py, and nobody asked footfall to read it
 
 
 def _program(config: Config, arguments: tuple[str, ...], is_module: bool) -> list[str]:

@@ -1,4 +1,4 @@
-"""`footfall shim`: a directory in which `coverage` means footfall, as a command and as a module."""
+"""`footfall shim`: make a directory in which `coverage`, as a command and as a module, runs footfall."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Examples:
   footfall shim .shim > .shim.env                            for `source .shim.env`
 """
 
-# found on PATH at each call, so that it is that of the environment in which it is called
+# footfall-coverage is looked up on PATH at each call, so that it is the one of the current environment
 _COMMAND: Final = '#!/bin/sh\nexec footfall-coverage "$@"\n'
 
 _PACKAGE: Final = '''\
@@ -56,7 +56,7 @@ if __name__ == "__main__":
     as_coverage()
 '''
 
-# the scripts that coverage.py installs, which may come first on PATH in an environment that has it, call `main`
+# in an environment with coverage.py, the scripts that it installs may come first on PATH; they call `main`
 _CMDLINE: Final = '''\
 """What the command `coverage` of coverage.py calls is footfall-coverage. Written by `footfall shim`."""
 

@@ -1,4 +1,4 @@
-"""`footfall snapshot`: the results so far of a run that goes on."""
+"""`footfall snapshot`: the results so far of a run in progress."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ def _take(directory: RunDirectory, settings: Settings, config: Config, data_file
 
 
 def _find_run() -> Path:
-    """Return the one run that goes on here. Raises UsageError (`no-run`, `several-runs`)."""
+    """Return the only run in progress here. Raises UsageError (`no-run`, `several-runs`)."""
     runs = [path for path in find_unresolved_runs(Path.cwd()) if is_running(path)]
     if not runs:
         raise UsageError(

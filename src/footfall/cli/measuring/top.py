@@ -1,4 +1,4 @@
-"""`footfall top`: what a running process, or a command, does now, on a screen that follows it."""
+"""`footfall top`: a live screen of what a running process or a command is doing."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ Examples:
 def command(
     rate: int | None, children: bool, is_module: bool, config_file: str | None, arguments: tuple[str, ...]
 ) -> int:
-    """Show live where the process PID, or COMMAND, which is started, spends its time: by function or by line.
+    """Show live where the process PID, or a COMMAND to start, spends its time: by function or by line.
 
     Keys: s own or total time, l lines or functions, c clock, t thread, p pause, / search, r reset, q quit.
     A command's output is shown when the screen is left; leaving it ends the command.

@@ -1,4 +1,4 @@
-"""`footfall annotate`: copies of the sources with a margin that shows what ran."""
+"""`footfall annotate`: copies of the sources with marks in the margin for what ran."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def command(request: ReportRequest, directory: str | None) -> int:
 
 
 def _check_is_ours(path: str) -> None:
-    """Refuse to write through a link, and over what no earlier report made: nobody has named these files."""
+    """Refuse to write through a link or over a file that no earlier report made: the user did not name these files."""
     if not os.path.lexists(path):
         return
     if not os.path.islink(path) and os.path.isfile(path):

@@ -88,13 +88,13 @@ def command(
 ) -> int:
     """Show what changed from BEFORE to AFTER, two data files: coverage line by line, and the time of functions.
 
-    Profiles that other tools wrote, those that `footfall flame` reads, are compared by time alone.
+    Profiles from other tools, of the formats that `footfall flame` reads, are compared by time only.
 
     AFTER defaults to the usual data file. Lines are compared even if the source changed between the runs: git provides
     the text that BEFORE measured, if it was committed. A function is slower or faster when its own time differs by more
     than three standard errors of sampling, and by --noise per cent.
 
-    Exits with 1 when code that is in both is no longer covered, or a function is slower.
+    Exits with 1 if code that is in both is no longer covered, or if a function is slower.
     """
     config = load_config(config_file, data_file=after, precision=precision)
     if after is None:
@@ -111,11 +111,11 @@ def command(
 
 
 _Runs = tuple[list[str], list[str]]
-"""The data files before and after. Coverage is compared of the first of each, times of all."""
+"""The data files before and after. Coverage is compared for the first of each, times for all of them."""
 
 
 def _compare(config: Config, runs: _Runs, clock: str | None, noise: float) -> Difference:
-    """Read the data files. Raises FootfallError: what that raises, `nothing-to-compare`."""
+    """Read the data files. Raises FootfallError: `nothing-to-compare`, or what reading raises."""
     before, after = (names[0] for names in runs)
     if not is_data_file(before) or not is_data_file(after):
         return Difference(before, after, times=_compare_times(config, runs, clock, noise))
@@ -154,7 +154,7 @@ def _compare(config: Config, runs: _Runs, clock: str | None, noise: float) -> Di
 
 
 def _measured_files(coverage: Coverage, sources: MeasuredSources, left_out: Container[str]) -> dict[str, MeasuredFile]:
-    """Return what can be compared, by name; what can't be in one of the data files counts in no total."""
+    """Return the files that can be compared, by name. One that can't, in either data file, counts in no total."""
     return {
         file.name: MeasuredFile(file.result, sources.texts[file.result.path])
         for file in coverage.files
@@ -167,7 +167,7 @@ def _total(files: Mapping[str, MeasuredFile]) -> Numbers:
 
 
 def _gather(config: Config, data_file: str) -> tuple[Coverage, MeasuredSources]:
-    """Read one, each source as it was then; what can't be had so is in `ignored`."""
+    """Read a data file with each source as it was when measured; files without that source are in `ignored`."""
     sources = MeasuredSources(data_file, blob)
     coverage = gather(config, data_file, ignore_errors=True, needs_coverage=False, read_source=sources.read)
     named = {each.slug for each in coverage.ignored}
@@ -176,7 +176,7 @@ def _gather(config: Config, data_file: str) -> tuple[Coverage, MeasuredSources]:
 
 
 def _compare_times(config: Config, runs: _Runs, clock: str | None, noise: float) -> TimeDifference:
-    from footfall.analyze.profile.calltree import times_of_functions  # the half of all imports
+    from footfall.analyze.profile.calltree import times_of_functions  # half of all import time
     from footfall.analyze.profile.clocks import Clock, reader
     from footfall.analyze.profile.time_changes import averaged, changed_times
     from footfall.report.times import function_times, need_clock, need_profile, sampled_ns
@@ -201,7 +201,7 @@ def _compare_times(config: Config, runs: _Runs, clock: str | None, noise: float)
 
 
 def _need_errors(data_file: str, origin: Origin) -> None:
-    """Raise FootfallError (`samples-unknown`) for times of which nothing says how much of them may be chance."""
+    """Raise FootfallError (`samples-unknown`) for times without the sample counts that tell chance from change."""
     from footfall.analyze.profile.clocks import Clock
 
     if Clock.SAMPLES not in origin.clocks and not origin.is_measured:
@@ -211,7 +211,7 @@ def _need_errors(data_file: str, origin: Origin) -> None:
 
 
 def _usual_clock(profiles: list[Profile]) -> Clock:
-    """Return the clock to compare by where none is chosen. Raises FootfallError (`clock-unknown`)."""
+    """Return the clock to compare by if none is chosen. Raises FootfallError (`clock-unknown`)."""
     from footfall.analyze.profile.clocks import Clock, default_clock, known_clocks
 
     shared = frozenset.intersection(*map(known_clocks, profiles))

@@ -26,7 +26,7 @@ from footfall.session.output import warn
 
 __all__ = ["command"]
 
-# format -> the ending of its usual file name
+# format -> its usual file extension
 _FORMATS: Final = {
     "collapsed": ".txt",
     "perf": ".perf-stacks",
@@ -114,7 +114,7 @@ def _format_of(output: str | None) -> str:
 
 
 def _render(profile: Profile, format_: str, chosen: Clock | None, lines: bool) -> Iterable[str] | Iterable[bytes]:
-    """Return the file's content in parts; only the module of its format is imported."""
+    """Return the file's content in parts. Imports only the module of the format."""
     clock = chosen or default_clock(profile)
     if format_ == "speedscope":
         from footfall.report.profile.speedscope import render_speedscope

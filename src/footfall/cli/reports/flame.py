@@ -63,10 +63,10 @@ def command(
 
     A file is a data file, or a profile that another tool wrote: collapsed stacks, perf script, Austin (text, MOJO),
     py-spy, speedscope, pprof, pstats, Chrome trace events, Firefox Profiler, pyinstrument, profiling.sampling (binary),
-    gzipped or not; - is stdin.
+    gzipped or not; - means stdin.
 
     With two files, colours show what changed from the first to the second. If the output's name does not end in .html,
-    collapsed stacks are written, for other viewers: one line for each stack, with its number of samples.
+    it gets collapsed stacks for other viewers: one line for each stack, with its number of samples.
     """
     if len(data_files) > 2:
         raise UsageError("too-many-files", "A flame graph shows one data file, or compares two.", "Name fewer files.")

@@ -1,4 +1,4 @@
-"""`footfall gaps`: untested code, ranked by the time that it takes."""
+"""`footfall gaps`: untested code, ranked by the time it takes."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def command(
 
     With --profile, time is what another run spent (production, recorded by `footfall attach` or `footfall run`): code
     that is hot there and untested here comes first. Without it, partly tested functions are ranked by their own time.
-    Time in libraries counts for the line that called them.
+    Time in libraries counts for the calling line.
     """
     config = request.load_config()
     coverage = request.gather(config)

@@ -55,18 +55,18 @@ def command(
     before: str | None,
     gaps_file: str | None,
 ) -> int:
-    """Write an HTML report: an overview, the source of each file, the flame graph and the tests. If the data has a
-    profile alone, the report shows times.
+    """Write an HTML report: an overview, the source of each file, the flame graph and the tests. If the data has only a
+    profile, the report shows times.
 
     The pages open from disk and load nothing from the network. A report that is already in the directory is replaced,
-    and the new one shows what changed since.
+    and the new one shows what has changed since.
     """
     config = request.load_config(
         html_directory=directory,
         html_title=title,
         precision=precision,
     )
-    # No cycles are made here, and looking for some among a million small objects costs a third of the time.
+    # This code makes no cycles, and searching a million small objects for them would take a third of the time.
     gc.disable()
     coverage = request.gather(config, needs_coverage=current_face().is_as_coverage)
     if coverage.is_profile_alone:

@@ -52,12 +52,12 @@ def command(
 
 
 def json_text(config: Config, coverage: Coverage) -> str:
-    """Return the report as the configuration wants it, with all that the data file has."""
+    """Return the report as the configuration asks for it, with everything in the data file."""
     return "".join(json_parts(config, coverage))
 
 
 def json_parts(config: Config, coverage: Coverage) -> Iterator[str]:
-    """Return the report as `json_text`, made while it is written. What can't be read raises before the first part."""
+    """Return the report of `json_text` in parts, made while it is written. Reading errors precede the first part."""
     ours = _own_values(config, coverage)
     return _make_parts(config, coverage, ours)
 
@@ -72,7 +72,7 @@ def _make_parts(config: Config, coverage: Coverage, ours: Json) -> Iterator[str]
 
 
 def _own_values(config: Config, coverage: Coverage) -> Json:
-    """Return what stands under "footfall": times, conditions, and what qualifies the numbers."""
+    """Return the values under "footfall": times, conditions, and what qualifies the numbers."""
     ours: Json = {}
     if coverage.has_profile:
         from footfall.report.times import load_profile, times_report

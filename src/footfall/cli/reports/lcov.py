@@ -25,5 +25,5 @@ def command(request: ReportRequest, output: str | None) -> int:
 
 
 def lcov_text(config: Config, coverage: Coverage) -> str:
-    """Return the report as the configuration wants it."""
+    """Return the report as the configuration asks for it."""
     return render_lcov(coverage, skip_empty=config.skip_empty, with_checksums=config.lcov_line_checksums)

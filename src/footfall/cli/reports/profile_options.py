@@ -1,4 +1,4 @@
-"""Options of all commands that show a profile: which part of it."""
+"""Options that all commands showing a profile share: which part of it to show."""
 
 from __future__ import annotations
 
@@ -53,8 +53,8 @@ def _pattern(text: str | None) -> re.Pattern[str] | None:
 
 
 def choose_part(profile: Profile, selection: Selection) -> Profile:
-    """Return the part of a profile that is asked for. Raises FootfallError (`nothing-selected`)."""
-    from footfall.analyze.profile.part import select  # the half of all imports, for those who show a profile
+    """Return the selected part of a profile. Raises FootfallError (`nothing-selected`)."""
+    from footfall.analyze.profile.part import select  # half of all import time, needed only to show a profile
 
     found = select(profile, selection)
     if not selection.is_whole and not any(node for node, _, _ in found.costs):

@@ -1,4 +1,4 @@
-"""`footfall report`: the coverage table, with time where there is a profile."""
+"""`footfall report`: the coverage table, with times if there is a profile."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from footfall.session.output import show
 __all__ = ["command"]
 
 _N_ROWS = 30
-# as in analyze/profile/time_views.py, whose import is the half of all imports
+# the same as in analyze/profile/time_views.py, which takes half of all import time
 _VIEWS = ("test", "phase", "function", "file", "line", "thread", "process")
 
 _EXAMPLES = """\b
@@ -133,7 +133,7 @@ def command(
     profile, without the functions that it called in other files.
 
     With --by, shows the profile instead: own time (Self) and time including calls (Total), in seconds and per cent,
-    with the standard error of sampling; of each test also its slowest lines. --data-file may then be a profile that
+    with the standard error of sampling, and the slowest lines of each test. --data-file may then be a profile that
     another tool wrote, as for `footfall flame`.
 
     With --diff, shows what a git diff added or changed: statements, branches and conditions, which of them are
@@ -163,7 +163,7 @@ def command(
 
 
 def _table_options(config: Config, tree: bool, sort: str | None) -> TableOptions:
-    """Return how the table is shown. Raises UsageError (`tree-sorted`) for options that do not go together."""
+    """Return how to show the table. Raises UsageError (`tree-sorted`) for options that do not go together."""
     if tree and (sort or "name") != "name":
         raise UsageError("tree-sorted", "--tree is sorted by name.", "Leave out --sort, or --tree.")
     return TableOptions(
@@ -186,9 +186,9 @@ def _show_coverage(
     selection: Selection,
     update_ratchet: bool,
 ) -> int:
-    """Show the table, or times where the data file has a profile alone. Returns the exit status.
+    """Show the table, or times if the data file has only a profile. Returns the exit status.
 
-    To a script that expects coverage.py, data without coverage are an error.
+    For a script that expects coverage.py, data without coverage is an error.
     """
     is_plain = options.format == "text" and not with_conditions and not request.chooses_files
     coverage = request.gather(config, needs_coverage=not is_plain or current_face().is_as_coverage)
@@ -212,7 +212,7 @@ def _show_coverage(
     notes = unreadable_notes(coverage)
     show(render_table([file.result for file in coverage.files], options, shares, outcomes, notes), end="")
     if update_ratchet:
-        from footfall.cli.reports.thresholds import keep_ratchet  # of use here only
+        from footfall.cli.reports.thresholds import keep_ratchet  # used only here
 
         keep_ratchet(config, coverage)
     return exit_status(config, coverage)
@@ -228,7 +228,7 @@ def _show_diff(
     fail_under_patch: float | None,
 ) -> int:
     """Show what changed since a revision. Returns the exit status."""
-    from footfall.cli.reports.views.patch import show_patch  # of use here only
+    from footfall.cli.reports.views.patch import show_patch  # used only here
 
     return show_patch(
         request,
@@ -242,8 +242,8 @@ def _show_diff(
 
 
 def _time_shares(config: Config, coverage: Coverage, clock: str | None) -> tuple[dict[str, float] | None, bool]:
-    """Return each file's share of the time, None without samples; and whether it is wall time for want of CPU time."""
-    from footfall.analyze.profile.clocks import Clock, default_clock  # these are half of all imports, for some only
+    """Return each file's share of the time (None without samples), and whether it is wall time for lack of CPU time."""
+    from footfall.analyze.profile.clocks import Clock, default_clock  # half of all import time, not always needed
     from footfall.report.times import load_profile, need_clock, time_share_by_file
 
     profile = load_profile(config, config.data_file, config.report_contexts)
@@ -304,8 +304,8 @@ def _show_profile(
     sort: str | None = None,
     count: int | None = None,
 ) -> None:
-    """Show times as --by chooses."""
-    from footfall.analyze.profile.clocks import Clock  # these are half of all imports
+    """Show times by what --by says."""
+    from footfall.analyze.profile.clocks import Clock  # these are half of all import time
     from footfall.cli.reports.views.by import show_times
     from footfall.report.profile.timetable import TimeTableOptions
 

@@ -1,4 +1,4 @@
-"""Writing a report where its user wants it: to a file, or to stdout for "-"."""
+"""Writing a report to where the user wants it: a file, or stdout for "-"."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ __all__ = ["write_output", "write_parts"]
 
 
 def write_output(output: str, text: str, what: str, *, is_quiet: bool = False, option: str = "-o") -> None:
-    """Write a report to a file, whose directory is made, or for "-" to stdout.
+    """Write a report to a file, making its directory, or to stdout for "-".
 
-    Raises FootfallError (`output-unwritable`), which names the `option` that says where; no half-written file is left.
+    Raises FootfallError (`output-unwritable`), which names the `option` for the place. Leaves no half-written file.
     """
     if output == "-":
-        # the bytes are the report's alone, but on a terminal to be read, and the prompt that follows has its own line
+        # write only the report's bytes; on a terminal, end the line too, so that the prompt starts on its own line
         if sys.stdout is not None and sys.stdout.isatty():
             show(text, end="" if text.endswith("\n") else "\n")
         else:
@@ -29,12 +29,12 @@ def write_output(output: str, text: str, what: str, *, is_quiet: bool = False, o
 
 
 def _encode(text: str) -> bytes:
-    """As all reports of fixed formats, whatever the encoding of stdout."""
+    """Encode as all reports of fixed formats are, whatever the encoding of stdout."""
     return text.encode("utf-8", "surrogateescape")
 
 
 def write_parts(output: str, parts: Iterable[str] | Iterable[bytes], what: str, *, is_quiet: bool = False) -> None:
-    """As `write_output`, for what is made while it is written, as it may be too large to be kept. Text is UTF-8."""
+    """Like `write_output`, for a report that is made while it is written because it may be large. Text is UTF-8."""
     encoded = (_encode(part) if isinstance(part, str) else part for part in parts)
     if output == "-":
         show_parts(encoded)
@@ -52,7 +52,7 @@ def _write_file(output: str, parts: Iterable[bytes], what: str, is_quiet: bool, 
             except BaseException:
                 if os.path.isfile(output):
                     with contextlib.suppress(OSError):
-                        os.unlink(os.path.realpath(output))  # a link stays: the user made it
+                        os.unlink(os.path.realpath(output))  # keep a link itself: the user made it
                 raise
     except OSError as error:
         raise FootfallError(

@@ -1,4 +1,4 @@
-"""What all report commands share: their options, what they begin with, and the exit status for a low total."""
+"""What all report commands share: their options, their first steps, and the exit status for a low total."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from footfall.session.combining import combine_before_report
 from footfall.session.output import show, warn
 
 if TYPE_CHECKING:
-    from footfall.analyze.profile.calltree import Profile  # the half of all imports, for some reports only
+    from footfall.analyze.profile.calltree import Profile  # half of all import time, needed only by some reports
 
 __all__ = [
     "ReportRequest",
@@ -44,7 +44,7 @@ _Rest = ParamSpec("_Rest")
 
 @dataclass(frozen=True, slots=True)
 class ReportRequest:
-    """What the options that all reports share ask for. Texts are as given; None was not."""
+    """The values of the options that all reports share. Texts are as given; None means not given."""
 
     files: tuple[str, ...]
     data_file: str | None
@@ -56,15 +56,15 @@ class ReportRequest:
     contexts: str | None
     keep_combined: bool
     quiet: bool
-    """Where the report has --quiet."""
+    """Set only by reports that have --quiet."""
 
     @property
     def chooses_files(self) -> bool:
-        """Whether the command line names files, or patterns of them."""
+        """Whether the command line names files or file patterns."""
         return bool(self.files) or self.include is not None or self.omit is not None
 
     def load_config(self, **given: Any) -> Config:
-        """Read the configuration and put these options, and those that only this report has, in place of its values."""
+        """Read the configuration and override its values with these options and those that only this report has."""
         return load_config(
             self.config_file,
             data_file=self.data_file,
@@ -83,9 +83,9 @@ class ReportRequest:
         needs_coverage: bool = True,
         leaves_changed_out: bool = False,
     ) -> Coverage:
-        """Do what every report begins with, and print the warnings. Arguments as of `gather`.
+        """Do the first steps of every report, and print the warnings. The arguments are those of `gather`.
 
-        A report that `leaves_changed_out` has no numbers of files that are not as they were measured; others say it.
+        A report that `leaves_changed_out` gives no numbers for files that changed since; others warn about them.
         """
         combine_before_report(
             config, keep=self.keep_combined, is_quiet=self.quiet, as_coverage=current_face().is_as_coverage
@@ -105,7 +105,7 @@ class ReportRequest:
 
 
 def _note_on_changed(names: Sequence[str]) -> list[tuple[str, str]]:
-    """Return the warning for files that were changed since they were measured, if there are some."""
+    """Return the warning for files that changed since they were measured, if there are any."""
     if not names:
         return []
     others = f" and {plural(len(names) - 1, 'more file')}" if len(names) > 1 else ""
@@ -115,7 +115,7 @@ def _note_on_changed(names: Sequence[str]) -> list[tuple[str, str]]:
 
 
 def report_options(function: Callable[Concatenate[ReportRequest, _Rest], int]) -> Callable[..., int]:
-    """Add what every coverage report takes; the function gets it as one ReportRequest, and its own options by name."""
+    """Add the options of every coverage report. The function gets them as a ReportRequest, its own options by name."""
 
     @functools.wraps(function)
     def command(*args: _Rest.args, **given: _Rest.kwargs) -> int:
@@ -144,7 +144,7 @@ def report_options(function: Callable[Concatenate[ReportRequest, _Rest], int]) -
 
 
 def output_options(default: str) -> Callable[[_Command], _Command]:
-    """Add -o and -q, of reports that are written to a file."""
+    """Add -o and -q, for reports that are written to a file."""
 
     def decorate(function: _Command) -> _Command:
         function = quiet_option(function)
@@ -155,7 +155,7 @@ def output_options(default: str) -> Callable[[_Command], _Command]:
 
 
 def quiet_option(function: _Command) -> _Command:
-    """Add -q, which goes into the ReportRequest. Warnings are printed all the same."""
+    """Add -q, which goes into the ReportRequest. Warnings are still printed."""
     return click.option("-q", "--quiet", is_flag=True, help="Don't report what was written or combined.")(function)
 
 
@@ -169,7 +169,7 @@ def contexts_option(function: _Command) -> _Command:
 
 
 def warn_of_profile(config: Config, data_file: str, profile: Profile) -> None:
-    """Say again what qualifies the profile of a file, for reports of times alone. Raises as `open_data_file`."""
+    """Repeat what qualifies the profile of a file, for reports of times only. Raises as `open_data_file`."""
     if profile.origin is not None:
         warn(profile.origin.notes, config.disable_warnings)
         return
@@ -182,7 +182,7 @@ def warn_times_alone(config: Config) -> None:
 
 
 def times_exit_status(config: Config) -> int:
-    """Return 0, or 2 with a message on stdout where a threshold is set: data without coverage does not reach it."""
+    """Return 0, or 2 with a message on stdout if a threshold is set: data without coverage does not reach it."""
     if not config.fail_under and not config.fail_under_files and not config.ratchet:
         return 0
     threshold = f", fail-under is {config.fail_under:g}" if config.fail_under else ""
@@ -191,9 +191,9 @@ def times_exit_status(config: Config) -> int:
 
 
 def exit_status(config: Config, coverage: Coverage) -> int:
-    """Return 0, or 2 with a message on stdout, as coverage.py has it, when the total percentage is too low.
+    """Return 0, or 2 with a message on stdout, as in coverage.py, if the total percentage is too low.
 
-    What it would be with files that can't be read is not known: it reaches no threshold.
+    With files that can't be read, the total is not known, so it reaches no threshold.
     """
     return _exit_status(config, coverage, coverage.total.pc_covered)
 
@@ -207,7 +207,7 @@ def _exit_status(config: Config, coverage: Coverage, total: float) -> int:
     if should_fail_under(total, config.fail_under, config.precision):
         failures.append(fail_under_message(total, config.fail_under, config.precision))
     if config.fail_under_files or config.ratchet:
-        from footfall.cli.reports.thresholds import missed  # for those who have some
+        from footfall.cli.reports.thresholds import missed  # needed only with thresholds
 
         failures += missed(config, coverage)
     for failure in failures:
@@ -216,6 +216,6 @@ def _exit_status(config: Config, coverage: Coverage, total: float) -> int:
 
 
 def whole_exit_status(config: Config, coverage: Coverage) -> int:
-    """As `exit_status`; as in coverage.py, a report without anything to cover fails any threshold."""
+    """Like `exit_status`; as in coverage.py, a report without anything to cover fails any threshold."""
     numbers = coverage.total
     return _exit_status(config, coverage, numbers.pc_covered if numbers.n_statements else 0)

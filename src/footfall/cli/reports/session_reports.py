@@ -1,6 +1,6 @@
-"""The reports that a pytest session ends with: any combination of them, from one reading of the data file.
+"""The reports at the end of a pytest session: any combination of them, reading the data file once.
 
-Headings and sentences are pytest-cov's where its options asked, so that what people read and scripts look for stays.
+If pytest-cov's options were used, headings and sentences are pytest-cov's, so that people and scripts find that text.
 """
 
 from __future__ import annotations
@@ -45,19 +45,19 @@ _MARKDOWN_FILE = "coverage.md"  # coverage.py has no default for it; this is pyt
 
 
 def wants_summary(request: PytestRequest, status: int) -> bool:
-    """Return whether the summary of `footfall run` is to be shown after a pytest that ended with `status`."""
+    """Return whether to show the summary of `footfall run` after pytest has exited with `status`."""
     if status == PYTEST_USAGE_ERROR or _is_too_bad(request, status):
         return False
     return ("summary", None) in request.reports
 
 
 def came_to_nothing(status: int, directory: RunDirectory) -> bool:
-    """Tell whether pytest refused its command line, so that no test began."""
+    """Return whether pytest rejected its command line, so that no test started."""
     return status == PYTEST_USAGE_ERROR and not directory.has_times_of_tests()
 
 
 def wants_reports(request: PytestRequest, status: int) -> bool:
-    """Return whether reports are to be made: as with pytest-cov, not when pytest came to nothing; but after a crash."""
+    """Return whether to make reports: as with pytest-cov, not if no test started, but after a crash."""
     return status not in (_INTERRUPTED, _INTERNAL_ERROR, PYTEST_USAGE_ERROR) and not _is_too_bad(request, status)
 
 
@@ -67,14 +67,14 @@ def _is_too_bad(request: PytestRequest, status: int) -> bool:
 
 @dataclass(slots=True)
 class SessionReports:
-    """What to print, and whether the total is below what was required."""
+    """What to print, and whether the total is below the required percentage."""
 
     lines: list[Line] = field(default_factory=list)
     is_below: bool = False
 
 
 def make_session_reports(request: PytestRequest, config: Config, data_file: str) -> SessionReports:
-    """Write the files that were asked for and return the rest. The configuration's paths say where, unless asked.
+    """Write the requested report files and return the rest. Paths come from the request, or else the configuration.
 
     Raises FootfallError: `output-unwritable`, `bad-fail-under`, `bad-precision`, `bad-sort`.
     """
@@ -104,7 +104,7 @@ def make_session_reports(request: PytestRequest, config: Config, data_file: str)
 
 
 def _texts(request: PytestRequest, config: Config, coverage: Coverage) -> list[str]:
-    """Make each report once, in pytest-cov's order, and return what is to be printed of it."""
+    """Make each report once, in pytest-cov's order, and return the texts to print."""
     wanted = dict(request.reports)
     found = []
     if "term" in wanted or "term-missing" in wanted:
@@ -239,7 +239,7 @@ def _headings() -> list[Line]:
 
 
 def _rule(char: str, title: str) -> str:
-    """Put a title in the middle of a line, as pytest's own headings are."""
+    """Put a title in the middle of a line, as in pytest's own headings."""
     width = shutil.get_terminal_size().columns
     if width < 40:
         width = 80

@@ -1,4 +1,4 @@
-"""`footfall tests`: tests by time with what only they cover, or the tests that a change touches."""
+"""`footfall tests`: tests by time with what only they cover, or the tests that a change affects."""
 
 from __future__ import annotations
 
@@ -106,14 +106,14 @@ def _no_contexts(config: Config) -> FootfallError:
 
 
 def _records_lines(ran: LinesByTest) -> bool:
-    """Whether lines are recorded by test; samples are, without being asked for."""
+    """Return whether lines are recorded by test; samples always are."""
     return any(name_of_test(label) for by_label in ran.values() for label in by_label)
 
 
 def _touched(config: Config, revision: str) -> list[str]:
     """Return the names of the tests to run, fastest first, then changed test files.
 
-    Lines are those of the recorded source, the revision's: what the files are now is not looked at.
+    Line numbers are those of the recorded source, taken to be the revision's. The files as they are now do not matter.
     """
     aliases = PathAliases(config.paths.values(), relative=config.relative_files)
     stored = read_lines_by_context(config.data_file)
@@ -137,7 +137,7 @@ def _touched(config: Config, revision: str) -> list[str]:
 
 
 def _touched_by(change: Change, ran: Mapping[str, set[int]], revision: str) -> set[str]:
-    """Return the tests that ran a statement which the change touches; all of the file's where it can't be told."""
+    """Return the tests that ran a statement which the change touches; all tests of the file if that can't be told."""
     if change.is_binary:
         return touched_tests(ran, None)
     if not change.old_lines and change.new_name:

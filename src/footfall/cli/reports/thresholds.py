@@ -1,4 +1,4 @@
-"""Thresholds of files and directories, and the ratchet: what of them a report misses, and the ratchet's file."""
+"""Thresholds of files and directories, and the ratchet: which ones a report misses, and the ratchet's file."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _HOW = "`footfall report --ratchet FILE --update-ratchet` writes it anew."
 
 
 def missed(config: Config, coverage: Coverage) -> list[str]:
-    """Return a sentence for each threshold that the report misses, of files, of directories and of the ratchet.
+    """Return a sentence for each threshold of a file, a directory or the ratchet that the report misses.
 
     Raises FootfallError: `bad-fail-under`, `bad-glob`, `bad-ratchet`.
     """
@@ -53,7 +53,7 @@ def _patterns(threshold: Threshold) -> list[str]:
 
 
 def keep_ratchet(config: Config, coverage: Coverage) -> None:
-    """Write what coverage has reached, nowhere lower than before. Raises FootfallError (`bad-ratchet`)."""
+    """Write the coverage reached, never lower than before. Raises FootfallError (`bad-ratchet`)."""
     ratchet = _read(config.ratchet) if os.path.exists(config.ratchet) else None
     reached = raised(ratchet, coverage.total, {file.name: file.result.numbers for file in coverage.files})
     text = render_json({"format": _FORMAT, "total": reached.total, "files": dict(reached.files)}, indent=4)

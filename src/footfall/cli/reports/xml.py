@@ -35,7 +35,7 @@ def command(
 
 
 def xml_text(config: Config, coverage: Coverage) -> str:
-    """Return the report as the configuration wants it, made now."""
+    """Return the report as the configuration asks for it, with the current time."""
     options = XmlOptions(
         timestamp_ms=time.time_ns() // 1_000_000,
         sources=config.source,

@@ -1,1 +1,1 @@
-"""Profiles that other tools wrote, one file for each format; `read.py` finds out which it is."""
+"""Profiles that other tools wrote, one module for each format; `read.py` detects the format."""

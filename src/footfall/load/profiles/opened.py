@@ -1,6 +1,6 @@
 """The bytes of a profile that another tool wrote: from a file or stdin, gzipped or not, read once from start to end.
 
-Formats of lines and of records are streamed; those that need all at once are bounded. Called by the readers here.
+Formats of lines or records are streamed; those that must be read whole have a size limit. Called by the readers here.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ __all__ = ["OpenedProfile", "open_profile"]
 
 _HEAD_BYTES: Final = 1 << 16
 _MAX_LINE_BYTES: Final = 1 << 24
-"""A stack of some 200,000 frames; a longer line is left out."""
+"""A stack of about 200,000 frames; a longer line is left out."""
 _MAX_WHOLE_BYTES: Final = 1 << 29
-"""Of formats that can't be read piece by piece: JSON of this size takes some GB of memory."""
+"""The limit for formats that can't be read in parts: JSON of this size takes some GB of memory."""
 _PIECE_BYTES: Final = 1 << 20
 _GZIP_MAGIC: Final = b"\x1f\x8b"
-_GZIP: Final = 31  # zlib's number for gzip's frame around the greatest window
+_GZIP: Final = 31  # zlib's wbits for a gzip header and the largest window
 
 
 class _Readable(Protocol):
@@ -33,7 +33,7 @@ class _Readable(Protocol):
 
 
 class _Gunzipped:
-    """What a gzipped stream holds. Unlike GzipFile's, its `read` gives all there is before it raises EOFError."""
+    """The contents of a gzipped stream. Unlike GzipFile's, its `read` returns everything before it raises EOFError."""
 
     def __init__(self, packed: _Readable) -> None:
         self._packed = packed
@@ -41,7 +41,7 @@ class _Gunzipped:
         self._pending = b""
 
     def read(self, size: int, /) -> bytes:
-        """Return some bytes, none at the end. Raises EOFError where there should be more, zlib.error."""
+        """Return some bytes, or none at the end. Raises EOFError if there should be more, or zlib.error."""
         while True:
             packed = self._pending or self._packed.read(_HEAD_BYTES)
             if self._unpacker.eof:
@@ -57,7 +57,7 @@ class _Gunzipped:
 
 
 class OpenedProfile(io.RawIOBase):
-    """The content, unpacked. `head` is its beginning; reading starts there too."""
+    """The unpacked content. `head` is its beginning; reading starts there too."""
 
     def __init__(self, name: str, stream: _Readable) -> None:
         self.name = name
@@ -100,7 +100,7 @@ class OpenedProfile(io.RawIOBase):
         return len(part)
 
     def lines(self) -> Iterator[bytes]:
-        """Yield lines without their end. Those that are too long for any stack are left out and counted."""
+        """Yield lines without their line ends. Lines too long for any stack are left out and counted."""
         readline = self._buffered.readline
         while line := readline(_MAX_LINE_BYTES):
             if len(line) == _MAX_LINE_BYTES and not line.endswith(b"\n"):
@@ -111,14 +111,14 @@ class OpenedProfile(io.RawIOBase):
             yield line.rstrip(b"\r\n")
 
     def stream(self) -> BinaryIO:
-        """The content as a file to read from, buffered."""
+        """Return the content as a buffered file."""
         return self._buffered
 
     def read_whole(self) -> bytes:
-        """Return all of it. Raises FootfallError (`profile-too-large`)."""
+        """Return the whole content. Raises FootfallError (`profile-too-large`)."""
         parts = []
         size = 0
-        # in pieces: to ask for the most at once has it allocated
+        # in pieces, as asking for the maximum at once would allocate it
         while size <= _MAX_WHOLE_BYTES and (part := self._buffered.read(_PIECE_BYTES)):
             parts.append(part)
             size += len(part)

@@ -1,4 +1,4 @@
-"""Find out by its content what kind of profile a file is, and read it."""
+"""Detect the format of a profile from its content, and read it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from footfall.errors import FootfallError
 from footfall.load.profiles.opened import OpenedProfile, open_profile
 
 if TYPE_CHECKING:
-    from footfall.analyze.profile.calltree import Profile  # the half of all imports, for some commands only
+    from footfall.analyze.profile.calltree import Profile  # half of all import time, needed only by some commands
 
 __all__ = ["is_data_file", "read_profile_file"]
 
@@ -25,9 +25,9 @@ _BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
 
 
 def is_data_file(path: str) -> bool:
-    """Tell whether a path is to be read as a data file: it is one, or nothing that can be read.
+    """Return whether to read a path as a data file: it is one, or it can't be read at all.
 
-    Of what is no regular file only stdin and the shell's `<(COMMAND)` are profiles; a named pipe would hold us up.
+    Except for regular files, only stdin and the shell's `<(COMMAND)` are profiles; a named pipe would block us.
     """
     if path == "-" or path.startswith(_STREAMS):
         return False
@@ -37,7 +37,7 @@ def is_data_file(path: str) -> bool:
         with open(path, "rb") as file:
             head = file.read(64)
     except OSError:
-        return True  # its reader has the words for that
+        return True  # the data file's reader has the error message for that
     return not head or head.startswith(_DATA_FILES)
 
 
@@ -63,7 +63,7 @@ def read_profile_file(path: str) -> Profile:
 
 
 def _find_reader(opened: OpenedProfile) -> Callable[[OpenedProfile], Profile] | None:
-    """Return what reads it; only the module of its format is imported."""
+    """Return the function that reads it. Imports only the module of its format."""
     head = opened.head
     from footfall.load.profiles.binary import mojo, pprof, pstats, tachyon
 

@@ -1,6 +1,6 @@
-"""What all readers of other tools' profiles fill: stacks one by one, to a profile.
+"""What all readers of other tools' profiles fill: it turns stacks, added one by one, into a profile.
 
-Memory goes with the number of different stacks, not with the length of the file. Called by the readers of this folder.
+Memory use depends on the number of different stacks, not on the length of the file. Used by the readers of this folder.
 """
 
 from __future__ import annotations
@@ -27,19 +27,19 @@ from footfall.record.data.timelines import Span
 __all__ = ["MAX_NUMBER", "StackTree", "Weight", "is_number"]
 
 MAX_NUMBER: Final = 1 << 58
-"""What no time in nanoseconds and no number of samples reaches; sums of some still fit where they are stored."""
+"""No time in nanoseconds and no number of samples reaches this; sums of a few still fit where they are stored."""
 _MAX_PLACE: Final = (1 << 31) - 1
 _MAX_THREAD: Final = (1 << 64) - 1
 
 
 def is_number(value: object, end: int = MAX_NUMBER) -> bool:
-    """Tell whether a value from a file is a whole number from 0 on, below `end`."""
+    """Return whether a value from a file is a whole number from 0 to below `end`."""
     return type(value) is int and 0 <= value < end
 
 
 @dataclass(frozen=True, slots=True)
 class Weight:
-    """What one stack counts for. Nanoseconds and looks at the thread."""
+    """What one stack counts for, in nanoseconds and samples of the thread."""
 
     samples: int = 0
     wall_ns: int = 0
@@ -48,7 +48,7 @@ class Weight:
 
 
 class StackTree:
-    """Builds a profile. Numbers of frames, nodes and threads are those of the profile; node 0 is the root."""
+    """Builds a profile. The numbers of frames, nodes and threads are the profile's; node 0 is the root."""
 
     def __init__(self) -> None:
         self.profile = Profile()
@@ -69,9 +69,9 @@ class StackTree:
         column: int | None = None,
         end_column: int | None = None,
     ) -> int:
-        """Return the number of a frame. Without a path its name alone is known; lines are 0 where they are not known.
+        """Return the number of a frame. Without a path only its name is known; unknown lines are 0.
 
-        Places that no source has count as not known.
+        Places that no source can have count as unknown.
         """
         function = Function(path or UNKNOWN_PATH, name or "(no name)", _place(first_line))
         function = self._functions.setdefault(function, function)
@@ -84,7 +84,7 @@ class StackTree:
         return number
 
     def node(self, parent: int, frame: int) -> int:
-        """Return the number of a frame's node below its caller's."""
+        """Return the number of a frame's node under its caller's node."""
         node = TreeNode(parent, frame)
         number = self._node_ids.get(node)
         if number is None:
@@ -93,14 +93,14 @@ class StackTree:
         return number
 
     def stack(self, frames: Iterable[int]) -> int:
-        """Return the number of the node that a stack ends in, the outermost frame first."""
+        """Return the number of the last node of a stack, given with the outermost frame first."""
         node = 0
         for frame in frames:
             node = self.node(node, frame)
         return node
 
     def thread(self, pid: int = 0, native_id: int = 0, name: str = "") -> int:
-        """Return the number of a thread; 0 where its process or the thread has no number."""
+        """Return the number of a thread. An id of 0 means that the process or the thread has none."""
         pid, native_id = (each if 0 <= each <= _MAX_THREAD else 0 for each in (pid, native_id))
         thread = ProfiledThread(pid, native_id, name)
         number = self._thread_ids.get(thread)
@@ -110,9 +110,9 @@ class StackTree:
         return number
 
     def add(self, node: int, thread: int, weight: Weight, *, context: str = "", end_ns: int | None = None) -> bool:
-        """Count what a thread spent in a stack; with `end_ns`, that it was there until then.
+        """Count what a thread spent in a stack; with `end_ns`, also that it was there until then.
 
-        Returns False, and counts nothing, for numbers that can't be.
+        Returns False and counts nothing if the numbers are impossible.
         """
         numbers = (weight.samples, weight.wall_ns, weight.cpu_ns, weight.gil_ns)
         if min(numbers) < 0 or max(numbers) >= MAX_NUMBER:
@@ -134,11 +134,11 @@ class StackTree:
         return True
 
     def note_damage(self, what: str) -> None:
-        """Say what of the file could not be read: numbers are without it."""
+        """Note what could not be read of the file, so that the numbers lack it."""
         self.notes.append(("profile-damaged", what))
 
     def note_unread(self, count: int, unit: str) -> None:
-        """Say how many pieces of the file could not be read, if there are some. `unit` is a singular."""
+        """Note how many pieces of the file could not be read, if any. `unit` is a singular."""
         if count:
             units = unit if count == 1 else f"{unit}s"
             self.note_damage(f"{count} {units} could not be read and {'is' if count == 1 else 'are'} left out.")

@@ -1,4 +1,4 @@
-"""The `[paths]` setting: other machines' names of source directories mapped to those here, as coverage.py maps them.
+"""The `[paths]` setting: maps other machines' source directories to local ones, as coverage.py does.
 
 Reports apply it to a data file's paths before anything else, so that data from elsewhere finds its source.
 """
@@ -19,7 +19,7 @@ class PathAliases:
     """Maps paths by the first pattern that matches their beginning and whose result exists."""
 
     def __init__(self, paths: Iterable[list[str]], *, relative: bool) -> None:
-        """`paths` are lists of [directory here, pattern...]; `relative` keeps paths relative to the project.
+        """`paths` are lists of [local directory, pattern...]; `relative` keeps paths relative to the project.
 
         Raises UsageError (`bad-path-alias`) for a pattern that ends with a wildcard, and for a directory with one.
         """
@@ -53,7 +53,7 @@ class PathAliases:
         self._aliases.append((regex, result.rstrip("\\/") + _separator_of(result)))
 
     def map(self, path: str) -> str:
-        """Return the path here for a recorded path, the path itself when no alias fits."""
+        """Return the local path for a recorded path, or the path itself if no alias matches."""
         for regex, result in self._aliases:
             found = regex.match(path)
             if found is None:
@@ -71,7 +71,7 @@ class PathAliases:
         return self._map_by_first_part(path.removeprefix(here))
 
     def _map_by_first_part(self, path: str) -> str:
-        """A relative path of a project that was elsewhere: "any/where/src/a.py" is "src/a.py" once "src/" is known."""
+        """Map a relative path of a project that was elsewhere: if "src/" is known, "any/src/a.py" is "src/a.py"."""
         first, separator, _rest = path.partition("/")
         if separator and first and not _is_absolute(path):
             regex = re.compile(rf"^(.*[\\/])?{re.escape(first)}[\\/]")
@@ -86,12 +86,12 @@ def _separator_of(path: str) -> str:
 
 
 def _is_absolute(path: str) -> bool:
-    """On this system or on Windows."""
+    """Return whether a path is absolute, on this system or on Windows."""
     return path.startswith(("/", "\\")) or re.match(r"[A-Za-z]:[\\/]", path) is not None
 
 
 def _prefix_regex(pattern: str) -> str:
-    """Translate a glob that ends with a slash to a regex for the beginning of a path; either slash matches either."""
+    """Translate a glob that ends with a slash to a regex for the start of a path. Either slash matches either."""
     pattern = pattern.replace("\\", "/")
     parts = []
     lead = re.match(r"\*+/", pattern)

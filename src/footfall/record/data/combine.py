@@ -1,7 +1,7 @@
 """Many data files, of coverage.py or of footfall, combined into one. Called by `combine` and `run --append`.
 
-What is combined is found, told from what can't be, merged table by table (the merge*.py files), and removed only when
-the result is safely on the disk.
+It finds the files, separates those that can't be combined, merges them table by table (the merge*.py files), and
+removes them only when the result is safely on the disk.
 """
 
 from __future__ import annotations
@@ -54,15 +54,15 @@ _CHUNK_BYTES: Final = 1 << 20
 
 @dataclass(slots=True)
 class Combined:
-    """What became of each file: paths as they were given to `combine_files`."""
+    """What happened to each file: paths as given to `combine_files`."""
 
     used: list[str] = field(default_factory=list)
     duplicates: list[str] = field(default_factory=list)
-    """Byte for byte the same as one in `used`."""
+    """Files that are byte for byte the same as one in `used`."""
     failed: list[tuple[str, FootfallError]] = field(default_factory=list)
     warnings: list[tuple[str, str]] = field(default_factory=list)
     n_known_runs: int = 0
-    """Profiles that were in already, by another file."""
+    """Number of profiles that another file had already contributed."""
 
 
 def find_inputs(data_file: str, paths: Sequence[str]) -> list[str]:
@@ -95,10 +95,10 @@ def combine_files(
     is_relative: bool = False,
     progress: Callable[[int, int], None] | None = None,
 ) -> Combined:
-    """Combine `inputs` into the data file `target`, which appears, whole, when all is done; return what became of each.
+    """Combine `inputs` into the data file `target`, which appears complete at the end; return what happened to each.
 
-    `base` is a data file that must be readable, `target` itself when data is added to it. `paths` is the setting
-    [paths], `is_relative` the setting relative_files. When no input can be used, nothing is written.
+    `base` is a data file that must be readable: `target` itself if data is added to it. `paths` is the setting
+    [paths], `is_relative` the setting relative_files. If no input can be used, nothing is written.
     Raises FootfallError (`data-unwritable`, what reading `base` raises) or UsageError (`bad-path-alias`).
     """
     result = Combined()
@@ -139,7 +139,7 @@ class _NothingUsed(Exception):
 
 
 class _Merge:
-    """All tables of one result."""
+    """Merges all tables of one result."""
 
     def __init__(self, target: sqlite3.Connection, map_path: Callable[[str], str], has_inferred: set[str]) -> None:
         self._coverage = CoverageMerge(target, map_path, has_inferred=has_inferred)
@@ -152,9 +152,9 @@ class _Merge:
         self._n_known_runs = 0
 
     def add(self, path: str) -> None:
-        """Merge one file. Raises FootfallError as `open_data_file`; nothing of the file is merged then."""
+        """Merge one file. Raises FootfallError as `open_data_file`; then nothing of the file is merged."""
         with open_data_file(path) as connection:
-            # all is read and checked before the first is taken
+            # read and check everything before merging anything
             conditions = self._conditions.read(connection, path)
             profile = self._profiles.read(connection, path)
             test_times = self._test_times.read(connection)
@@ -184,16 +184,16 @@ class _Merge:
 
 
 def _path_mapper(inputs: Iterable[str], paths: Iterable[list[str]], is_relative: bool) -> Callable[[str], str]:
-    """Return what maps a recorded path to the one here, the same whatever the order of the files."""
+    """Return a function that maps a recorded path to the local one, independent of the order of the files."""
     aliases = PathAliases(paths, relative=is_relative)
 
     @functools.cache
     def map_path(path: str) -> str:
-        # as coverage.py: data of Windows meets data of other systems
+        # as in coverage.py, so that data from Windows matches data from other systems
         return aliases.map(path).replace("\\", "/")
 
     if is_relative:
-        # each relative path says how absolute ones of other machines begin, so all are told before the first is asked
+        # each relative path tells how other machines' absolute ones begin, so add them all before mapping the first
         for path in sorted(_relative_paths(inputs)):
             map_path(path)
         map_path.cache_clear()
@@ -213,7 +213,7 @@ def _relative_paths(inputs: Iterable[str]) -> set[str]:
 
 
 def _find_inferred(inputs: Iterable[str], map_path: Callable[[str], str]) -> set[str]:
-    """Return the paths of which some input has inferred lines: only of those is it kept which lines were seen."""
+    """Return the paths for which some input has inferred lines: only for those must the lines seen be remembered."""
     found: set[str] = set()
     for path in inputs:
         try:
@@ -225,7 +225,7 @@ def _find_inferred(inputs: Iterable[str], map_path: Callable[[str], str]) -> set
 
 
 def _digest(path: str) -> bytes:
-    """Return a digest of a file's content. Raises FootfallError (`data-unreadable`)."""
+    """Return a digest of a file's contents. Raises FootfallError (`data-unreadable`)."""
     digest = hashlib.sha256(usedforsecurity=False)
     try:
         if not os.path.isfile(path):  # a pipe or a device would block or never end
@@ -241,7 +241,7 @@ def _digest(path: str) -> bytes:
 
 
 def remove_inputs(paths: Iterable[str], target: str) -> list[tuple[str, OSError]]:
-    """Remove files that were combined, never the result, by whatever name; return those that can't be."""
+    """Remove files that were combined, but never the result, under any name; return those that can't be removed."""
     failed = []
     for path in paths:
         try:

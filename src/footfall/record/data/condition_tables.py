@@ -1,7 +1,7 @@
-"""What conditional jumps saw, in the data file: `footfall_conditions*` tables beside coverage.py's, writer and reader.
+"""Outcomes of conditional jumps in the data file: writer and reader of the `footfall_conditions*` tables.
 
-Only runs of CPython 3.14 and later that measured branches have them. What they say of the source's conditions is
-worked out by the reports, in `analyze/conditions/analysis.py`.
+Only runs on CPython 3.14 and later that measured branches have them. The reports compute what they mean for the
+source's conditions, in `analyze/conditions/analysis.py`.
 """
 
 from __future__ import annotations
@@ -43,11 +43,11 @@ create table footfall_conditions (code_id integer, context text, outcomes blob);
 """
 
 IS_TRUE, IS_FALSE, IS_NOT_NONE, IS_NONE = 1, 2, 4, 8
-"""Flags of an outcome. A jump that compares with None says so: the source may ask `is None` or `is not None`."""
+"""Flags of an outcome. Jumps that compare with None have their own: the source may say `is None` or `is not None`."""
 
 
 class SourcePosition(NamedTuple):
-    """A stretch of source: lines from 1, columns in UTF-8 bytes from 0. All 0 where not known."""
+    """A range of source: lines from 1, columns in UTF-8 bytes from 0. All 0 if not known."""
 
     line: int
     column: int
@@ -56,9 +56,9 @@ class SourcePosition(NamedTuple):
 
 
 class Place(NamedTuple):
-    """One conditional jump: the positions of the instruction that made its value, and its own.
+    """One conditional jump: the position of the instruction that made its value, and its own position.
 
-    The compiler gives a jump that it redirected the position of the jump it led to, so the first says more.
+    The compiler gives a jump that it redirected the position of the jump it led to, so the former says more.
     """
 
     tester: SourcePosition
@@ -67,7 +67,7 @@ class Place(NamedTuple):
 
 @dataclass(slots=True)
 class BranchedCode:
-    """The conditional jumps of a code object that ran, in order, and by context what each saw, a byte for each."""
+    """The conditional jumps of a code object that ran, in order, and by context the outcomes of each, as one byte."""
 
     qualname: str
     first_line: int
@@ -75,14 +75,14 @@ class BranchedCode:
     outcomes: dict[str, bytes] = field(default_factory=dict)
 
     def add(self, context: str, outcomes: bytes) -> None:
-        """Add what was seen in a context."""
+        """Add the outcomes in a context."""
         known = self.outcomes.get(context, b"")
         both = int.from_bytes(known, "little") | int.from_bytes(outcomes, "little")
         self.outcomes[context] = both.to_bytes(max(len(known), len(outcomes)), "little")
 
 
 Conditions = dict[str, list[BranchedCode]]
-"""By path, the code objects of that file that ran and have conditional jumps."""
+"""By path, the code objects of the file that ran and have conditional jumps."""
 
 
 def write_conditions(connection: sqlite3.Connection, conditions: Mapping[str, Iterable[BranchedCode]]) -> None:
@@ -117,7 +117,7 @@ def _pack(places: Iterable[Place]) -> bytes:
 
 
 def unpack_places(packed: bytes) -> tuple[Place, ...]:
-    """Return the places of a code object's row. Raises ValueError, TypeError or zlib.error for what is none."""
+    """Return the places of a code object's row. Raises ValueError, TypeError or zlib.error for invalid ones."""
     unpacker = zlib.decompressobj()
     text = unpacker.decompress(packed, _MAX_PLACES_BYTES)
     if not unpacker.eof:
@@ -130,9 +130,9 @@ def unpack_places(packed: bytes) -> tuple[Place, ...]:
 
 
 def read_conditions(path: str | Path, contexts: Iterable[str] = ()) -> Conditions | None:
-    """Read what a data file says of conditions; None when nothing, as files of coverage.py or of older Pythons.
+    """Read what a data file says about conditions; None if nothing, as in files of coverage.py or older Pythons.
 
-    `contexts` are regular expressions; with some, outcomes in contexts that none of them finds are left out.
+    `contexts` are regular expressions; if given, outcomes in contexts that match none of them are left out.
     Raises FootfallError: as `open_data_file`, and `data-schema` for a format this version does not know.
     """
     searches: list[Callable[[str], object]] = [re.compile(pattern).search for pattern in contexts]
@@ -147,7 +147,7 @@ def read_conditions(path: str | Path, contexts: Iterable[str] = ()) -> Condition
 
 
 def check_conditions_format(connection: sqlite3.Connection, path: str | Path) -> None:
-    """Raise FootfallError (`data-schema`) when a data file's conditions have a format that this version can't read."""
+    """Raise FootfallError (`data-schema`) if a data file's conditions have a format that this version can't read."""
     row = connection.execute("select format from footfall_conditions_format").fetchone()
     if row is None or row[0] != _FORMAT:
         raise FootfallError(

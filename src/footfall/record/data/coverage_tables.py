@@ -1,7 +1,7 @@
-"""The data file: coverage.py's SQLite schema 7, written so that coverage.py reads it, and read whoever wrote it.
+"""The data file: coverage.py's SQLite schema 7, written so that coverage.py can read it, and read whoever wrote it.
 
-The supervisor writes it once when a run is resolved; the reports read it. `footfall_*` tables of the profile live in
-the same file and belong to record/data/profile_tables.py.
+The supervisor writes it once when a run is resolved; the reports read it. The profile's `footfall_*` tables are in the
+same file and belong to record/data/profile_tables.py.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ __all__ = [
     "write_inferred",
 ]
 
-# Names and types are coverage.py's, which looks for nothing else.
+# Names and types are coverage.py's; it looks for nothing else.
 _SCHEMA = """
 create table coverage_schema (version integer);
 create table meta (key text, value text, unique (key));
@@ -61,10 +61,10 @@ LINES_ONLY_TABLE = "footfall_lines_only"
 """One column, path; record/data/merge_coverage.py writes it."""
 
 INFERRED_TABLE = "footfall_inferred"
-"""Path and numbits: lines of a file that no run saw, and that ran when it was imported before measuring began."""
+"""Path and numbits: lines that no run saw, but that ran when the file was imported before measuring started."""
 
 MAX_NUMBITS_BYTES = 2 << 20
-"""16 million lines: no source, but a small file could ask for much memory."""
+"""16 million lines: no source has so many, but a small damaged file could make us allocate much memory."""
 
 Arc = tuple[int, int]
 """(from line, to line); a negative number is the first line of a code object: entered (from) or left (to)."""
@@ -72,26 +72,26 @@ Arc = tuple[int, int]
 
 @dataclass(slots=True)
 class FileData:
-    """What ran in one file, by context ("" = none). `arcs` is empty unless branches were measured."""
+    """What ran in one file, by context ("" for none). `arcs` is empty unless branches were measured."""
 
     lines: dict[str, set[int]] = field(default_factory=dict)
     arcs: dict[str, set[Arc]] = field(default_factory=dict)
     inferred: set[int] = field(default_factory=set)
-    """Those of all the lines that were seen in no context, and must have run."""
+    """Lines among them that were seen in no context but must have run."""
     tracer: str = ""
     """The coverage.py plugin whose file tracer measured the file, "" for Python."""
 
 
 @dataclass(slots=True)
 class StoredFile:
-    """What ran in one file, over the contexts asked for. `arcs` is empty when branches were not measured."""
+    """What ran in one file, in the selected contexts. `arcs` is empty if branches were not measured."""
 
     lines: set[int] = field(default_factory=set)
     arcs: set[Arc] = field(default_factory=set)
     tracer: str = ""
     """The coverage.py plugin that measured the file, "" for Python."""
     inferred: set[int] = field(default_factory=set)
-    """Lines that no run saw, in any context, and that must have run."""
+    """Lines that no run saw, in any context, but that must have run."""
 
 
 @dataclass(slots=True)
@@ -100,11 +100,11 @@ class StoredCoverage:
 
     has_arcs: bool = False
     has_profile: bool = False
-    """Whether record/data/profile_tables.py has something to read there."""
+    """Whether the file has tables for record/data/profile_tables.py."""
     has_conditions: bool = False
     """The same for record/data/condition_tables.py."""
     lines_only: set[str] = field(default_factory=set)
-    """Files of which some lines come from data without branches, in data that has arcs (combined data alone)."""
+    """Files with lines from data without branches, in data that has arcs (only in combined data)."""
     files: dict[str, StoredFile] = field(default_factory=dict)
 
 
@@ -123,10 +123,10 @@ def numbers_from_numbits(numbits: bytes) -> set[int]:
 
 @contextlib.contextmanager
 def create_data_file(path: str | Path, *, is_durable: bool = False) -> Iterator[sqlite3.Connection]:
-    """Make a data file with coverage.py's tables, empty, and yield its connection; it appears, whole, on leaving.
+    """Make a data file with coverage.py's tables, empty, and yield its connection; the file appears, complete, on exit.
 
-    With `is_durable` it is on the disk by then, not only in the system's memory. On an error inside nothing is
-    replaced. Raises FootfallError (`data-unwritable`).
+    With `is_durable` it is on the disk by then, not only in the system's memory. After an error in the block nothing
+    is replaced. Raises FootfallError (`data-unwritable`).
     """
     target = find_target(path)
     beside = f"{target}.{os.getpid()}{SIDE_FILE_ENDING}"
@@ -136,7 +136,7 @@ def create_data_file(path: str | Path, *, is_durable: bool = False) -> Iterator[
             os.unlink(beside)
         with contextlib.closing(sqlite3.connect(beside, isolation_level=None)) as connection:
             connection.execute("pragma synchronous = off")
-            # its row is fetched because an open cursor would forbid the commit (PyPy)
+            # fetch its row, because an open cursor would prevent the commit (PyPy)
             connection.execute("pragma journal_mode = memory").fetchall()
             connection.execute("begin")
             for statement in _SCHEMA.split(";"):
@@ -175,9 +175,9 @@ def _flush_to_disk(path: str) -> None:
 def write_coverage(
     path: str | Path, files: Mapping[str, FileData], *, has_arcs: bool, touched: Iterable[str] = ()
 ) -> Iterator[sqlite3.Connection]:
-    """Write a data file and yield its connection, to add tables; it appears under its name, whole, on leaving.
+    """Write a data file and yield its connection, to add tables; the file appears under its name, complete, on exit.
 
-    `touched` are files that were measured and have no lines that ran. On an error inside nothing is replaced.
+    `touched` are files that were measured but have no lines that ran. After an error in the block nothing is replaced.
     Raises FootfallError (`data-unwritable`).
     """
     with create_data_file(path) as connection:
@@ -195,7 +195,7 @@ def _write_all(
     labels = sorted({label for data in files.values() for label in (*data.lines, *data.arcs)})
     context_ids = {label: number for number, label in enumerate(labels, 1)}
     connection.executemany("insert into context values (?, ?)", [(context_ids[name], name) for name in labels])
-    # in the order of their index, so that it only grows at its end
+    # in the order of the index, so that the index only grows at its end
     ordered = [(file_ids[path], files[path]) for path in paths if path in files]
     if has_arcs:
         connection.executemany("insert into arc values (?, ?, ?, ?)", _arc_rows(ordered, context_ids))
@@ -220,7 +220,7 @@ def _arc_rows(files: Iterable[tuple[int, FileData]], context_ids: Mapping[str, i
 
 
 def write_inferred(connection: sqlite3.Connection, inferred: Mapping[str, Iterable[int]]) -> None:
-    """Add inferred lines by path to a data file that is being written; nothing when there are none."""
+    """Add inferred lines by path to a data file that is being written; nothing if there are none."""
     rows = [(path, numbits_from_numbers(lines)) for path, lines in sorted(inferred.items()) if lines]
     if rows:
         connection.execute(f"create table {INFERRED_TABLE} (path text primary key, numbits blob)")
@@ -228,7 +228,7 @@ def write_inferred(connection: sqlite3.Connection, inferred: Mapping[str, Iterab
 
 
 def read_inferred(connection: sqlite3.Connection) -> dict[str, set[int]]:
-    """Return a data file's inferred lines by path. Raises sqlite3.DatabaseError for what does not fit."""
+    """Return a data file's inferred lines by path. Raises sqlite3.DatabaseError for invalid contents."""
     found: dict[str, set[int]] = {}
     if has_table(connection, INFERRED_TABLE):
         for path, numbits in connection.execute(f"select path, numbits from {INFERRED_TABLE}"):
@@ -239,19 +239,19 @@ def read_inferred(connection: sqlite3.Connection) -> dict[str, set[int]]:
 
 
 def arcs_with_lines(arcs: set[Arc], lines: set[int]) -> set[Arc]:
-    """Add (line, line) for each line that no arc names: with arcs, coverage.py takes the lines from their ends."""
+    """Add (line, line) for each line in no arc: if there are arcs, coverage.py takes the lines from their ends."""
     return arcs | {(line, line) for line in lines - set(chain.from_iterable(arcs))}
 
 
 def read_coverage(path: str | Path, contexts: Iterable[str] = ()) -> StoredCoverage:
-    """Read all lines and arcs; with `contexts`, only those in contexts that one of these regular expressions finds.
+    """Read all lines and arcs; with `contexts`, only those in contexts that match one of these regular expressions.
 
-    With arcs, the lines are their positive ends, as in coverage.py. Raises as `open_data_file`.
+    If there are arcs, the lines are their positive ends, as in coverage.py. Raises as `open_data_file`.
     """
     with open_data_file(path) as connection:
         try:
             return _read_all(connection, list(contexts))
-        # rows of files that are not there, values that are no numbers
+        # rows of missing files, values that are not numbers
         except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise sqlite3.DatabaseError(f"its tables do not fit together ({error!r})") from error
 
@@ -274,7 +274,7 @@ def _read_all(connection: sqlite3.Connection, contexts: list[str]) -> StoredCove
         by_id[file_id].tracer = tracer or ""
     where = _context_condition(connection, contexts)
     if stored.has_arcs:
-        # two texts for each file are a third of the cost of a tuple for each row
+        # two texts for each file cost a third of a tuple for each row
         query = f"select file_id, group_concat(fromno), group_concat(tono) from arc {where} group by file_id"
         for file_id, starts, ends in connection.execute(query):
             arcs = by_id[file_id].arcs = set(zip(map(int, starts.split(",")), map(int, ends.split(",")), strict=True))
@@ -289,7 +289,7 @@ def _read_all(connection: sqlite3.Connection, contexts: list[str]) -> StoredCove
 
 
 def context_filter(patterns: Sequence[str]) -> Callable[[str], bool]:
-    """Return what tells whether one of the regular expressions finds a context. Raises UsageError (`bad-pattern`)."""
+    """Return a function that says whether a context matches one of the patterns. Raises UsageError (`bad-pattern`)."""
     try:
         searches = [re.compile(pattern).search for pattern in patterns]
     except re.error as error:
@@ -302,7 +302,7 @@ def context_filter(patterns: Sequence[str]) -> Callable[[str], bool]:
 
 
 def _context_condition(connection: sqlite3.Connection, patterns: list[str]) -> str:
-    """Return the `where` clause for the contexts that a pattern finds; ids are integers of our own query."""
+    """Return the `where` clause for the contexts that match a pattern; the ids are integers from our own query."""
     if not patterns:
         return ""
     is_wanted = context_filter(patterns)
@@ -311,9 +311,9 @@ def _context_condition(connection: sqlite3.Connection, patterns: list[str]) -> s
 
 
 def read_lines_by_context(path: str | Path, contexts: Iterable[str] = ()) -> dict[str, dict[str, set[int]]]:
-    """Return for each stored path and context label the lines that ran: those that the rows of `read_coverage` give.
+    """Return for each stored path and context label the lines that ran, from the same rows as `read_coverage`.
 
-    `contexts` as for `read_contexts_by_line`. For many contexts this is much less than a set for each line.
+    `contexts` as for `read_contexts_by_line`. With many contexts this is much smaller than a set for each line.
     """
     found: dict[str, dict[str, set[int]]] = {}
     tables = "join file on file.id = file_id join context on context.id = context_id"
@@ -338,8 +338,8 @@ def open_contexts_by_line(
 ) -> Iterator[Callable[[str], dict[int, set[str]]]]:
     """Yield a function from a stored path to the labels of the contexts in which each line of that file ran.
 
-    `contexts` are regular expressions; with some, contexts that none of them finds are left out. File by file, since
-    all files' together are as many as contexts times lines.
+    `contexts` are regular expressions; if given, contexts that match none of them are left out. It works file by file,
+    since for all files together there are as many labels as contexts times lines.
     """
     with open_data_file(path) as connection:
         where = _context_condition(connection, list(contexts)) or "where true"
@@ -364,7 +364,7 @@ def open_contexts_by_line(
 
 
 def read_contexts_by_line(path: str | Path, contexts: Iterable[str] = ()) -> dict[str, dict[int, set[str]]]:
-    """Return what `open_contexts_by_line` has, for each stored path."""
+    """Return the result of `open_contexts_by_line` for each stored path."""
     with open_data_file(path) as connection:
         paths = [str(name) for (name,) in connection.execute("select path from file")]
     with open_contexts_by_line(path, contexts) as contexts_of:

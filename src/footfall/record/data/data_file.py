@@ -1,6 +1,6 @@
-"""The data file as a file: opened for reading with all that can be wrong distinguished, and spared when it is not ours.
+"""The data file as a file: opening it with a separate error for each problem, and not touching it if it is not ours.
 
-What is in it belongs to coveragedb (coverage.py's tables) and profiledb (ours).
+coverage_tables.py (coverage.py's tables) and profile_tables.py (ours) handle its contents.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from footfall.errors import FootfallError
 from footfall.record.data.parallel_files import find_parallel_files
 
 _PLAIN = frozenset(b"/-._~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz")
-"""Bytes that stand for themselves in a URI (RFC 3986); urllib.parse takes longer to import than a file to open."""
+"""Bytes that need no escape in a URI (RFC 3986); importing urllib.parse takes longer than opening a file."""
 
 __all__ = [
     "DATABASE_ERRORS",
@@ -32,10 +32,10 @@ __all__ = [
 ]
 
 SCHEMA_VERSION = 7
-"""coverage.py's, since 5.0."""
+"""coverage.py's schema since 5.0."""
 
 DATABASE_ERRORS = (sqlite3.DatabaseError, UnicodeDecodeError)
-"""What a damaged database raises: the second where SQLite's own message quotes bytes of it that are no text."""
+"""What a damaged database raises: the second if SQLite's own message quotes bytes of it that are not text."""
 
 _COVERAGE_TABLES = frozenset({"coverage_schema", "meta", "file", "context", "line_bits", "arc", "tracer"})
 _SQLITE_MAGIC = b"SQLite format 3\0"
@@ -43,7 +43,7 @@ _OLD_COVERAGE_MAGIC = b"!coverage.py"
 
 
 def check_writable(data_file: str) -> None:
-    """Say before a long run, not after it, that its results can't be written where they were asked for.
+    """Check before a long run, not after it, that its results can be written to the requested place.
 
     Raises FootfallError (`data-unwritable`).
     """
@@ -62,7 +62,7 @@ def check_writable(data_file: str) -> None:
 
 
 def find_target(path: str | Path) -> str:
-    """Return what writing a data file replaces: where links lead, and nothing but a regular file.
+    """Return what writing a data file replaces: links are followed, and only a regular file is accepted.
 
     Raises FootfallError (`data-unwritable`).
     """
@@ -81,9 +81,9 @@ def _no_file(path: str | Path, slug: str) -> FootfallError:
 
 
 def check_replaceable(path: str | Path) -> None:
-    """Raise FootfallError when something else than coverage data is there under that name.
+    """Raise FootfallError if something other than coverage data has that name.
 
-    `data-unwritable`: it is no regular file; `data-foreign`: a file that holds something else.
+    `data-unwritable`: it is not a regular file; `data-foreign`: a file that contains something else.
     """
     find_target(path)
     try:
@@ -97,7 +97,7 @@ def check_replaceable(path: str | Path) -> None:
         return
     if head == _SQLITE_MAGIC:
         with (
-            # a damaged database under the data file's name: nothing in it can be saved
+            # a damaged database under the data file's name: there is nothing in it to save
             contextlib.suppress(*DATABASE_ERRORS),
             contextlib.closing(_connect_read_only(path)) as connection,
         ):
@@ -108,12 +108,12 @@ def check_replaceable(path: str | Path) -> None:
 
 
 def remove_data_file(path: str | Path) -> None:
-    """Remove a data file that `check_replaceable` has let pass, if there is one.
+    """Remove a data file that `check_replaceable` has accepted, if there is one.
 
     Raises FootfallError (`data-unwritable`).
     """
     if not os.path.isfile(path):
-        return  # there is none, or something that no data file is ever
+        return  # there is none, or something that is never a data file
     try:
         with contextlib.suppress(FileNotFoundError):
             os.unlink(path)
@@ -122,7 +122,7 @@ def remove_data_file(path: str | Path) -> None:
 
 
 def move_data_file(path: str | Path, to: str | Path) -> None:
-    """Move a data file that `check_replaceable` has let pass, if there is one; what is at `to` is replaced.
+    """Move a data file that `check_replaceable` has accepted, if there is one, replacing what is at `to`.
 
     Raises FootfallError (`data-unwritable`).
     """
@@ -145,7 +145,7 @@ def _immovable(path: str | Path, error: OSError) -> FootfallError:
 
 _REPLACEABLE = "Give another name with --data-file, or move that file away."
 _READABLE = "Name a data file, as `footfall run COMMAND` writes it."
-"""Where files are read, which a command may have been given in several ways."""
+"""The next step when reading a file, which a command may have been given in several ways."""
 
 
 def _foreign(path: str | Path, what: str, help: str) -> FootfallError:
@@ -172,11 +172,11 @@ def _unreadable(path: str | Path, error: OSError) -> FootfallError:
 
 
 def _connect_read_only(path: str | Path) -> sqlite3.Connection:
-    # immutable: no lock, and no journal beside the file is ever acted on
+    # immutable: no lock, and SQLite never acts on a journal beside the file
     place = "".join(chr(byte) if byte in _PLAIN else f"%{byte:02X}" for byte in os.fsencode(os.path.abspath(path)))
     uri = f"file:{place}?mode=ro&immutable=1"
     connection = sqlite3.connect(uri, uri=True)
-    # a file from elsewhere has no say in what runs here
+    # a file from elsewhere must not decide what runs here
     connection.execute("pragma trusted_schema = off").fetchall()
     return connection
 
@@ -194,14 +194,14 @@ def _count_tables(connection: sqlite3.Connection) -> int:
 
 @contextlib.contextmanager
 def open_data_file(path: str | Path) -> Iterator[sqlite3.Connection]:
-    """Open an existing data file for reading. Whoever wrote it, what is in it can't make reading run code or not end.
+    """Open an existing data file for reading. Whoever wrote it, it can't make the reader run code or loop forever.
 
     Raises FootfallError: `no-data` (not there), `data-foreign`, `data-corrupt`, `data-schema`, `data-unreadable`;
     database errors while the file is read in the block become `data-corrupt` too.
     """
     try:
         if os.path.exists(path) and not os.path.isfile(path):
-            raise _no_file(path, "data-unreadable")  # a pipe would hold us up
+            raise _no_file(path, "data-unreadable")  # a pipe would block us
         with open(path, "rb") as file:
             head = file.read(16)
     except FileNotFoundError as error:
@@ -241,8 +241,8 @@ def _check_schema(connection: sqlite3.Connection, path: str | Path) -> None:
 
 
 def _check_plain_tables(connection: sqlite3.Connection) -> None:
-    """Refuse what only looks like a table we read: a view's or a generated column's rows are computed, without end."""
-    # the type says nothing of virtual tables; SQLite stores their statement with these words
+    """Reject what only looks like a table we read: rows of a view or generated column are computed, maybe endlessly."""
+    # the type does not show virtual tables; SQLite stores their statement with these words
     query = "select name from sqlite_master where type = 'view' or sql like 'create virtual %'"
     names = {name for (name,) in connection.execute(query)}
     query = "select m.name from sqlite_master m join pragma_table_xinfo(m.name) where m.type = 'table' and hidden <> 0"

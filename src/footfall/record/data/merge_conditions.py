@@ -1,7 +1,7 @@
-"""What conditional jumps saw in many data files, united in one that is being written. Called by record/data/combine.py.
+"""Merges the outcomes of conditional jumps in many data files into a new one. Called by record/data/combine.py.
 
-A code object is the same where its file, name, first line and all its jumps are the same: another version of Python, or
-of the source, has others. Outcomes are sets, so order and repetition change nothing.
+A code object is the same if its file, name, first line and all its jumps are the same: another version of Python or of
+the source has others. Outcomes are sets, so order and repetition change nothing.
 """
 
 from __future__ import annotations
@@ -38,9 +38,9 @@ class ConditionsMerge:
         self._sizes: dict[int, int] = {}
 
     def read(self, connection: sqlite3.Connection, path: str) -> list[tuple[_CodeKey, list[tuple[str, bytes]]]] | None:
-        """Return an open data file's codes, each with what it saw by context, for `add`; None when it has none.
+        """Return an open data file's codes, each with its outcomes by context, for `add`; None if it has none.
 
-        Raises sqlite3.DatabaseError for what does not fit, FootfallError (`data-schema`) for another format.
+        Raises sqlite3.DatabaseError for invalid contents, FootfallError (`data-schema`) for another format.
         """
         if not has_table(connection, "footfall_conditions_format"):
             return None
@@ -64,7 +64,7 @@ class ConditionsMerge:
         return list(codes.values())
 
     def add(self, codes: list[tuple[_CodeKey, list[tuple[str, bytes]]]] | None) -> None:
-        """Unite what `read` returned with the rest."""
+        """Merge what `read` returned with the rest."""
         if codes is None:
             return
         if not self._is_any:
@@ -89,7 +89,7 @@ class ConditionsMerge:
         return code_id
 
     def finish(self) -> None:
-        """Write what is held. Readers unite the rows of one code object and context, so more may follow."""
+        """Write what is in memory. Readers merge the rows of one code object and context, so more may follow."""
         rows = (
             (code_id, context, bits.to_bytes(self._sizes[code_id], "little"))
             for (code_id, context), bits in self._outcomes.items()

@@ -1,9 +1,9 @@
-"""coverage.py's tables of many data files merged into one that is being written, in bounded memory.
+"""Merges coverage.py's tables of many data files into a new one, in bounded memory.
 
 Called by combine.py, file by file. Lines, arcs, files and contexts are sets, so the result does not depend on
-the order, and a file merged twice changes nothing. Where some data has arcs and some has only lines, a line of the
+the order, and a file merged twice changes nothing. If some data has arcs and some has only lines, a line of the
 latter becomes the arc (n, n): coverage.py's reports and ours take lines from the ends of arcs, and both know that such
-an arc is no branch.
+an arc is not a branch.
 """
 
 from __future__ import annotations
@@ -30,19 +30,19 @@ __all__ = ["CoverageMerge", "inferred_paths"]
 _MAX_LINE: Final = 2**31 - 1  # as CPython's own
 _MAX_HELD_BYTES: Final = 256 << 20
 _MAX_STAGED_BYTES: Final = 64 << 20
-# What Python's objects take, about, on a 64-bit system.
+# The approximate size of Python's objects on a 64-bit system.
 _ARC_BYTES: Final = 110
 _SET_BYTES: Final = 500
 
-# One text for each file and context is a third of the cost of a tuple for each row. A pair of numbers is one, from the
-# index that has them in order, so that equal sets are equal texts; what is no line number gives "x" or has a point.
+# One text for each file and context costs a third of a tuple for each row. A pair of numbers becomes one, in the order
+# of the index, so that equal sets are equal texts; what is not a line number gives "x" or has a point.
 _SELECT_ARCS: Final = f"""
 select file_id, context_id, group_concat(
     case when fromno between -{_MAX_LINE} and {_MAX_LINE} and tono between -{_MAX_LINE} and {_MAX_LINE}
     then fromno * 4294967296 + tono else 'x' end)
 from arc group by file_id, context_id"""
 
-# Three times as quick as a row at a time.
+# Three times as fast as one row at a time.
 _INSERT_ARCS: Final = """
 insert or ignore into arc select ?, ?, (value + 2147483648) >> 32, ((value + 2147483648) & 4294967295) - 2147483648
 from json_each(?)"""
@@ -53,7 +53,7 @@ _Key = tuple[int, int]
 
 @dataclass(slots=True)
 class _Source:
-    """One data file as it is read: its numbers of files and contexts, with what they stand for in the result."""
+    """One data file as it is read: its numbers of files and contexts, and the corresponding numbers in the result."""
 
     connection: sqlite3.Connection
     paths: dict[int, str]
@@ -65,7 +65,7 @@ class _Source:
     source_ids: dict[str, str] = field(default_factory=dict)
 
     def lines(self) -> Iterator[tuple[int, int, bytes]]:
-        """Yield (file, context, numbits). Raises sqlite3.DatabaseError for what does not fit."""
+        """Yield (file, context, numbits). Raises sqlite3.DatabaseError for invalid contents."""
         query = "select file_id, context_id, numbits from line_bits"
         for file_id, context_id, numbits in self.connection.execute(query):
             if file_id not in self.paths or context_id not in self.contexts:
@@ -75,7 +75,7 @@ class _Source:
             yield file_id, context_id, numbits
 
     def arcs(self) -> Iterator[tuple[int, int, str]]:
-        """Yield (file, context, packed arcs). Raises sqlite3.DatabaseError for what does not fit."""
+        """Yield (file, context, packed arcs). Raises sqlite3.DatabaseError for invalid contents."""
         for file_id, context_id, text in self.connection.execute(_SELECT_ARCS):
             if file_id not in self.paths or context_id not in self.contexts:
                 raise sqlite3.DatabaseError("an arc is of a file or context that is not there")
@@ -94,7 +94,7 @@ class CoverageMerge:
         max_held_bytes: int = _MAX_HELD_BYTES,
         has_inferred: Collection[str] = (),
     ) -> None:
-        """`has_inferred` are the paths of which some data file to come has inferred lines (`inferred_paths`)."""
+        """`has_inferred` are the paths for which some data file to be added has inferred lines (`inferred_paths`)."""
         self._target = target
         self._map_path = map_path
         self._inferred: dict[str, set[int]] = {path: set() for path in has_inferred}
@@ -112,13 +112,13 @@ class CoverageMerge:
         self._seen: set[tuple[_Key, bytes]] = set()
         self._lines: dict[_Key, int] = {}
         self.tracer_conflicts: set[str] = set()
-        """Paths that two data files say different plugins measured."""
+        """Paths for which two data files name different plugins."""
 
     def add(self, connection: sqlite3.Connection, size_bytes: int) -> None:
-        """Merge an open data file of that size, all of it or nothing. Raises sqlite3.DatabaseError when damaged."""
+        """Merge an open data file of that size, entirely or not at all. Raises sqlite3.DatabaseError if damaged."""
         source = _open_source(connection, self._map_path)
         if size_bytes > _MAX_STAGED_BYTES:
-            for _ in chain(source.lines(), source.arcs()):  # read it twice rather than hold it
+            for _ in chain(source.lines(), source.arcs()):  # read it twice rather than keep it in memory
                 pass
             self._take(source, source.lines(), source.arcs())
         else:
@@ -138,7 +138,7 @@ class CoverageMerge:
             self._take_tracer(source.paths[number], tracer)
         self._has_source_ids |= bool(source.source_ids)
         for path in source.paths.values():
-            blob = source.source_ids.get(path, MIXED)  # what is not known may be any
+            blob = source.source_ids.get(path, MIXED)  # an unknown text may be any
             if self._source_ids.setdefault(path, blob) != blob:
                 self._source_ids[path] = MIXED
         for number, inferred in source.inferred.items():
@@ -156,7 +156,7 @@ class CoverageMerge:
             self._flush_when_full()
 
     def _take_tracer(self, path: str, tracer: str) -> None:
-        """Keep the plugin's name; of two, the first in the alphabet, whatever the order of the files."""
+        """Keep the plugin's name; of two, the alphabetically first, whatever the order of the files."""
         known = self._tracers.get(path)
         if known is not None and known != tracer:
             self.tracer_conflicts.add(path)
@@ -164,14 +164,14 @@ class CoverageMerge:
         self._tracers[path] = tracer
 
     def _take_arcs(self, key: _Key, text: str) -> None:
-        """Unite packed arcs with those that are known; a text is only taken apart when another is there to unite."""
+        """Merge packed arcs with the known ones; a text is only unpacked if there is another one to merge with."""
         known = self._arcs.setdefault(key, text)
         if known is text:
             self._held_bytes += len(text) + _SET_BYTES
         elif known == text:
             return
         else:
-            # most files of one project have most of what others have: the same text is not taken apart again
+            # most files of one project contain much of what others do: don't unpack the same text again
             mark = (key, hashlib.blake2b(text.encode(), digest_size=16).digest())
             if mark in self._seen:
                 return
@@ -189,9 +189,9 @@ class CoverageMerge:
             self._flush()
 
     def _flush(self) -> None:
-        """Write what is held; what was written before is united with it.
+        """Write what is in memory, merged with what was written before.
 
-        Raises OSError, so that the file being read, in whose block this may be, does not pass for damaged.
+        Raises OSError, so that the file being read, in whose block this may run, is not taken for damaged.
         """
         try:
             self._write_held()
@@ -214,13 +214,13 @@ class CoverageMerge:
         self._held_bytes = 0
 
     def finish(self) -> None:
-        """Write what is still to be written. Call it once, after the last `add`."""
+        """Write the remaining rows. Call it once, after the last `add`."""
         self._flush()
         has_lines, has_arcs = (
             self._target.execute(f"select exists (select 1 from {condition})").fetchone()[0]
             for condition in ("line_bits where length(numbits) > 0", "arc")
         )
-        # a run with branches in which nothing ran does not make lines of other runs half known
+        # a run with branches in which nothing ran does not make the lines of other runs partly known
         self._has_arcs = bool(has_arcs or (self._has_arcs and not has_lines))
         if self._has_arcs:
             self._turn_lines_into_arcs()
@@ -252,7 +252,7 @@ class CoverageMerge:
 
 
 def _open_source(connection: sqlite3.Connection, map_path: Callable[[str], str]) -> _Source:
-    """Read all but the arcs. Raises sqlite3.DatabaseError for what does not fit."""
+    """Read everything except the arcs. Raises sqlite3.DatabaseError for invalid contents."""
     row = connection.execute("select value from meta where key = 'has_arcs'").fetchone()
     source = _Source(
         connection,
@@ -279,7 +279,7 @@ def _open_source(connection: sqlite3.Connection, map_path: Callable[[str], str])
 
 
 def inferred_paths(connection: sqlite3.Connection, map_path: Callable[[str], str]) -> set[str]:
-    """Return the files of which an open data file has inferred lines. Raises sqlite3.DatabaseError."""
+    """Return the files for which an open data file has inferred lines. Raises sqlite3.DatabaseError."""
     return set(map(map_path, read_inferred(connection)))
 
 

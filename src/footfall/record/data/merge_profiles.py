@@ -1,9 +1,8 @@
-"""The profiles of many data files as one in a file that is being written. Called by record/data/combine.py.
+"""Merges the profiles of many data files into one in a new file. Called by record/data/combine.py.
 
-A combined profile is a set of runs, each with the threads that are its own; stacks are shared. A run has an
-identity, so that one that is met again, in a copy of its file or in a file that it was
-combined into before, is not counted twice. That makes adding up profiles as indifferent to order and repetition as
-uniting coverage.
+A combined profile is a set of runs, each with its own threads; stacks are shared. A run has an identity, so that a run
+found again, in a copy of its file or in a file that it was combined into before, is not counted twice. So adding
+profiles is as independent of order and repetition as merging coverage.
 """
 
 from __future__ import annotations
@@ -36,7 +35,7 @@ _MAX_CACHED: Final = 1_000_000
 
 @dataclass(slots=True)
 class ProfileRuns:
-    """A data file's profile, and the runs that it is of."""
+    """A data file's profile, and the runs that it comes from."""
 
     profile: StoredProfile
     runs: list[StoredRun]
@@ -59,9 +58,9 @@ class ProfilesMerge:
         self._nodes = _NumberedRows(target, "footfall_node", ("parent_id", "frame_id"), 1, max_cached)
 
     def read(self, connection: sqlite3.Connection, path: str) -> ProfileRuns | None:
-        """Return an open data file's profile for `add`; None when it has none.
+        """Return an open data file's profile for `add`; None if it has none.
 
-        Raises sqlite3.DatabaseError for what does not fit, FootfallError (`data-schema`) for another format.
+        Raises sqlite3.DatabaseError for invalid contents, FootfallError (`data-schema`) for another format.
         """
         profile = read_profile_tables(connection, path)
         if profile is None:
@@ -80,7 +79,7 @@ class ProfilesMerge:
         return ProfileRuns(profile, runs)
 
     def add(self, found: ProfileRuns | None) -> int:
-        """Add the runs that are not in yet. Returns how many were."""
+        """Add the runs that are not included yet. Returns how many already were."""
         if found is None:
             return 0
         if not self._is_any:
@@ -131,7 +130,7 @@ class ProfilesMerge:
         )
 
     def _add_timelines(self, found: Timelines, threads: dict[int, int], number: Callable[[int], int]) -> None:
-        """Add the threads' spans, on the coarsest grid of all: what that leaves out is never looked at."""
+        """Add the threads' spans, on the coarsest grid of all, so that finer detail is never processed."""
         self._timelines.coarsen(found.step_ns)
         for thread in sorted(found.threads.keys() & threads.keys()):
             timeline = found.threads[thread]
@@ -152,7 +151,7 @@ class ProfilesMerge:
             n_samples=_sum(run.n_samples for run in runs),
             n_dropped=_sum(run.n_dropped for run in runs),
             n_late=_sum(run.n_late for run in runs),
-            # of several rates the slowest is what the whole can be trusted for
+            # with several rates, the whole is only as precise as the slowest
             interval_ns=max((run.interval_ns for run in runs), default=0),
         )
         write_totals(self._target, totals)
@@ -166,7 +165,7 @@ def _sum(numbers: Iterable[int]) -> int:
 
 
 def _digest(profile: StoredProfile) -> str:
-    """Return what a run without an identity is known by: all that was recorded of it."""
+    """Return what identifies a run without an identity: a digest of everything recorded of it."""
     totals = (profile.n_processes, profile.n_samples, profile.n_dropped, profile.n_late, profile.interval_ns)
     digest = hashlib.sha256(repr(totals).encode())
     rows: Iterable[Iterable[object]]
@@ -176,7 +175,7 @@ def _digest(profile: StoredProfile) -> str:
 
 
 def _check_runs(runs: list[StoredRun], n_threads: int) -> None:
-    """Raise sqlite3.DatabaseError when the runs do not share the threads out among them."""
+    """Raise sqlite3.DatabaseError unless the threads are divided among the runs."""
     expected = 0
     for run in runs:
         is_sound = isinstance(run.identity, str) and all(isinstance(n, int) and n >= 0 for n in run[1:])
@@ -188,7 +187,7 @@ def _check_runs(runs: list[StoredRun], n_threads: int) -> None:
 
 
 class _NumberedRows:
-    """A table of different rows, each with a number: kept in memory while they are few, then looked up in the file."""
+    """A table of distinct rows, each with a number: kept in memory while there are few, then looked up in the file."""
 
     def __init__(
         self, target: sqlite3.Connection, table: str, columns: tuple[str, ...], first: int, max_cached: int
@@ -204,7 +203,7 @@ class _NumberedRows:
         self._select = f"select id from {table} where {' and '.join(f'{name} is ?' for name in columns)}"
 
     def number(self, row: tuple[object, ...]) -> int:
-        """Return the row's number, a new one when it was never seen."""
+        """Return the row's number, a new one if the row is new."""
         known = self._cached.get(row)
         if known is not None:
             return known
@@ -227,6 +226,6 @@ class _NumberedRows:
         return number
 
     def close(self) -> None:
-        """Take away what the file need not keep."""
+        """Remove what the file need not keep."""
         if self._is_indexed:
             self._target.execute(f"drop index {self._index}")

@@ -1,6 +1,6 @@
-"""Names of data files that are to be combined: coverage.py's `.coverage.HOST.pidN.XRANDOMx`, made and found.
+"""Names of data files to be combined, coverage.py's `.coverage.HOST.pidN.XRANDOMx`: making and finding them.
 
-Called by `run --parallel-mode`, `combine`, `erase`, `debug`, and by whoever finds no data file.
+Called by `run --parallel-mode`, `combine`, `erase`, `debug`, and by code that finds no data file.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import Final
 __all__ = ["SIDE_FILE_ENDING", "base_of_parallel_name", "find_parallel_files", "make_parallel_name"]
 
 SIDE_FILE_ENDING: Final = ".footfall-new"
-"""What a data file's name ends with while it is written."""
+"""The suffix of a data file's name while the file is being written."""
 
 _NO_DATA_ENDINGS: Final = (SIDE_FILE_ENDING, ".footfall-try", "-journal", "-wal", "-shm")
 _N_RANDOM: Final = 6
@@ -32,7 +32,7 @@ def make_parallel_name(data_file: str) -> str:
 
 
 def base_of_parallel_name(path: str) -> str:
-    """Return the data file's name that a name of `make_parallel_name` was made from; "" when it is none.
+    """Return the data file's name from which `make_parallel_name` made a name; "" if it did not make it.
 
     coverage.py adds a hash of the content to its names.
     """
@@ -41,9 +41,9 @@ def base_of_parallel_name(path: str) -> str:
 
 
 def find_parallel_files(data_file: str | Path, directory: str | Path | None = None) -> list[str]:
-    """Return the files named like `data_file` with a dot and more behind, in its directory or another, sorted.
+    """Return the files named like `data_file` plus a dot and more, in its directory or another, sorted.
 
-    Absolute paths; what SQLite or a run leaves beside data files is no part of them.
+    Paths are absolute; files that SQLite or a run leaves beside data files are not included.
     """
     folder, name = os.path.split(os.path.abspath(data_file))
     pattern = os.path.join(os.path.abspath(directory) if directory is not None else folder, name)
@@ -52,7 +52,7 @@ def find_parallel_files(data_file: str | Path, directory: str | Path | None = No
 
 
 def _is_file(path: str) -> bool:
-    """A pipe or a device would block or never end."""
+    """Return whether a path is a regular file: a pipe or a device would block or never end."""
     try:
         return stat.S_ISREG(os.stat(path).st_mode)
     except OSError:

@@ -1,8 +1,8 @@
 """The profile in the data file: `footfall_*` tables beside coverage.py's, writer and reader.
 
 Stacks are interned as a tree, each node a frame and its caller; costs are summed by node, thread and context, so the
-size goes with the number of different stacks, not with how long the program ran. The order in time is beside them,
-bounded (record/data/timelines.py). `analyze/profile/rows.py` makes these rows from a profile and a profile from them.
+size depends on the number of different stacks, not on how long the program ran. The order in time is stored beside
+them, with a size limit (record/data/timelines.py). `analyze/profile/rows.py` converts a profile to these rows and back.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ __all__ = [
 ]
 
 _FORMAT: Final = 2
-_MAX_STORED_SPANS: Final = 1 << 20  # in one data file: what its reader takes memory for
+_MAX_STORED_SPANS: Final = 1 << 20  # in one data file: bounds the memory that its reader needs
 _MAX_STEP_NS: Final = 1 << 62
 
 _SCHEMA: Final = """
@@ -62,7 +62,7 @@ create table footfall_native_call (frame_id integer primary key);
 
 
 class StoredRun(NamedTuple):
-    """One run of a profile, which may be combined from several. Its threads are the `n_threads` from `first_thread`."""
+    """One run of a profile, which may combine several. Its threads are the `n_threads` from `first_thread` on."""
 
     identity: str
     first_thread: int
@@ -86,7 +86,7 @@ class StoredThread(NamedTuple):
 
 
 class StoredFrame(NamedTuple):
-    """A function at one place of its source. Columns are UTF-8 byte offsets, None where not known."""
+    """A function at one place in its source. Columns are UTF-8 byte offsets, None if not known."""
 
     path: str
     qualname: str
@@ -118,7 +118,7 @@ class StoredCost(NamedTuple):
 
 @dataclass(slots=True)
 class StoredProfile:
-    """A profile as rows. Numbers in them index these lists, from 0."""
+    """A profile as rows. Numbers in the rows index these lists, from 0."""
 
     n_processes: int = 0
     n_samples: int = 0
@@ -131,7 +131,7 @@ class StoredProfile:
     costs: list[StoredCost] = field(default_factory=list)
     timelines: Timelines = field(default_factory=Timelines)
     native_calls: set[int] = field(default_factory=set)
-    """Frames that stand at a call of a C function."""
+    """Frames that are at a call of a C function."""
 
 
 def create_profile_tables(connection: sqlite3.Connection) -> None:
@@ -144,7 +144,7 @@ def create_profile_tables(connection: sqlite3.Connection) -> None:
 def write_profile(connection: sqlite3.Connection, profile: StoredProfile, identity: str = "") -> None:
     """Add the profile to a data file that is being written. Raises sqlite3 errors.
 
-    `identity` is what combining knows the run by, so that it is never counted twice; without, what was recorded is.
+    `identity` is how combining recognizes the run, so that it is never counted twice; without it, by what was recorded.
     """
     create_profile_tables(connection)
     if identity:
@@ -162,7 +162,7 @@ def write_profile(connection: sqlite3.Connection, profile: StoredProfile, identi
 
 
 def run_of_profile(profile: StoredProfile, identity: str) -> StoredRun:
-    """Return the one run that a profile is of."""
+    """Return the single run that a profile comes from."""
     totals = (profile.n_processes, profile.n_samples, profile.n_dropped, profile.n_late, profile.interval_ns)
     return StoredRun(identity, 0, len(profile.threads), *totals)
 
@@ -179,7 +179,7 @@ def write_totals(connection: sqlite3.Connection, profile: StoredProfile) -> None
 
 
 def write_timelines(connection: sqlite3.Connection, timelines: Timelines) -> None:
-    """Add the timelines, as many spans as may be stored."""
+    """Add the timelines, up to the number of spans that may be stored."""
     timelines.bound()
     _insert(connection, "footfall_timeline_context", enumerate(timelines.labels))
     rows = [
@@ -202,7 +202,7 @@ def _insert(connection: sqlite3.Connection, table: str, rows: Iterable[tuple[obj
 
 
 def read_profile(path: str | Path, *, has_timelines: bool = False) -> StoredProfile | None:
-    """Read the profile of a data file; None when it has none, as files of coverage.py.
+    """Read the profile of a data file; None if it has none, like files of coverage.py.
 
     With `has_timelines` the order in time too, counted from the start of each run.
     Raises FootfallError: as `open_data_file`, and `data-schema` for a format this version does not know.
@@ -218,9 +218,9 @@ def read_profile(path: str | Path, *, has_timelines: bool = False) -> StoredProf
 
 
 def read_timelines(connection: sqlite3.Connection, profile: StoredProfile) -> Timelines:
-    """Read the timelines of a profile's threads, empty when there are none.
+    """Read the timelines of a profile's threads, empty if there are none.
 
-    Raises sqlite3.DatabaseError for what does not fit.
+    Raises sqlite3.DatabaseError for invalid contents.
     """
     found = Timelines()
     if not has_table(connection, "footfall_timeline"):
@@ -248,7 +248,7 @@ def read_timelines(connection: sqlite3.Connection, profile: StoredProfile) -> Ti
 
 
 def read_profile_tables(connection: sqlite3.Connection, path: str | Path) -> StoredProfile | None:
-    """Read the profile of an open data file; as `read_profile`, but what does not fit raises sqlite3.DatabaseError."""
+    """Read the profile of an open data file; like `read_profile`, but invalid contents raise sqlite3.DatabaseError."""
     if not has_table(connection, "footfall_profile"):
         return None
     row = connection.execute("select * from footfall_profile").fetchone()
@@ -268,11 +268,11 @@ def read_profile_tables(connection: sqlite3.Connection, path: str | Path) -> Sto
         profile.nodes = _rows(connection, StoredNode, "select parent_id, frame_id from footfall_node order by id")
         columns = "node_id, thread_id, context, samples, wall_ns, cpu_ns, gil_ns"
         profile.costs = _rows(connection, StoredCost, f"select {columns} from footfall_cost")
-        if has_table(connection, "footfall_native_call"):  # not in files of earlier versions
+        if has_table(connection, "footfall_native_call"):  # files of earlier versions do not have it
             rows = connection.execute("select frame_id from footfall_native_call")
             profile.native_calls = {frame for (frame,) in rows}
         _check(profile)
-    except TypeError as error:  # a column too few or too many, a text where a number belongs
+    except TypeError as error:  # a missing or extra column, a text where a number belongs
         raise sqlite3.DatabaseError(f"the profile's tables do not fit together ({error})") from error
     return profile
 
@@ -281,15 +281,15 @@ _Row = TypeVar("_Row", bound=NamedTuple)
 
 
 def _rows(connection: sqlite3.Connection, kind: type[_Row], query: str) -> list[_Row]:
-    # the query says how many columns there are; checking each of 100,000 rows for it takes as long as reading them
+    # the query fixes the number of columns; checking it for each of 100,000 rows takes as long as reading them
     make: Callable[[tuple[Any, ...]], _Row] = functools.partial(tuple.__new__, kind)
     return list(map(make, connection.execute(query)))
 
 
 def _check(profile: StoredProfile) -> None:
-    """Raise sqlite3.DatabaseError or TypeError for what no profile has, so that no reader need check.
+    """Raise sqlite3.DatabaseError or TypeError for contents that no profile has, so that readers need not check.
 
-    Numbers point into their lists, names are texts, times and counts are 0 or more. By columns: there are many rows.
+    Numbers index their lists, names are texts, times and counts are 0 or more. By columns, as there are many rows.
     """
     n_nodes, n_frames, n_threads = len(profile.nodes), len(profile.frames), len(profile.threads)
     totals = (profile.n_processes, profile.n_samples, profile.n_dropped, profile.n_late, profile.interval_ns)
@@ -324,15 +324,15 @@ def _columns(rows: Sequence[tuple[Any, ...]], width: int) -> list[tuple[Any, ...
     return list(zip(*rows, strict=True)) if rows else [()] * width
 
 
-# 9 years of nanoseconds, of which the data of some runs can be added up in SQLite's 64 bits
+# 9 years of nanoseconds; data of several such runs can be added up in SQLite's 64 bits
 _END_OF_NUMBERS: Final = 1 << 58
 
 
 def _are_numbers(column: Sequence[Any], end: int = _END_OF_NUMBERS) -> bool:
-    """Whether all are whole numbers from 0 on, and below `end`."""
+    """Return whether all are whole numbers from 0 to below `end`."""
     return not column or ({*map(type, column)} == {int} and min(column) >= 0 and max(column) < end)
 
 
 def _are_places(column: Sequence[Any]) -> bool:
-    """Whether all are what a line or a column may be: -1 is none."""
+    """Return whether all are valid as a line or column: -1 means none."""
     return not column or ({*map(type, column)} == {int} and min(column) >= -1 and max(column) < 1 << 31)

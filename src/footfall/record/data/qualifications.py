@@ -1,6 +1,6 @@
-"""Messages that qualify a data file's numbers, in its table `footfall_message`: reports say them with the numbers.
+"""Messages that qualify a data file's numbers, in its table `footfall_message`: reports repeat them with the numbers.
 
-A run says all its messages once. What is missing from its data, or inexact in it, has to be known whenever it is used.
+A run prints all its messages once. What is missing or inexact in its data must be known whenever the data is used.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ Message = tuple[str, str]
 
 _TABLE: Final = "footfall_message"
 _MOST: Final = 1000
-"""Messages of one data file, however many were combined."""
+"""The limit of messages in one data file, however many files were combined."""
 
 _DAMAGE: Final = frozenset(
     {"record-corrupt", "record-damaged", "record-refused", "record-unreadable", "python-unknown"}
@@ -48,11 +48,11 @@ _PROFILE: Final = _DAMAGE | {
     "sampler-fallback",
 }
 _IF_NOT_MEASURED: Final = frozenset({"code-from-elsewhere", "nested-too-deeply"})
-"""These qualify coverage where they say so; else another engine measures the file, as exactly."""
+"""These qualify coverage only if they say so; otherwise another engine measures the file just as exactly."""
 
 
 def add_qualifications(connection: sqlite3.Connection, messages: Iterable[Message]) -> None:
-    """Add those of the messages that qualify numbers, once each, to a data file that is being written."""
+    """Add the messages that qualify numbers, once each, to a data file that is being written."""
     found = [message for message in dict.fromkeys(messages) if _is_of_coverage(*message) or message[0] in _PROFILE]
     if not found:
         return
@@ -61,7 +61,7 @@ def add_qualifications(connection: sqlite3.Connection, messages: Iterable[Messag
 
 
 def read_qualifications(data_file: str | Path, *, coverage: bool = False, profile: bool = False) -> list[Message]:
-    """Return what qualifies the coverage in a data file, or the profile. Raises as `open_data_file`."""
+    """Return the messages that qualify a data file's coverage, or its profile. Raises as `open_data_file`."""
     with open_data_file(data_file) as connection:
         found = qualifications_in(connection)
     return [
@@ -72,7 +72,7 @@ def read_qualifications(data_file: str | Path, *, coverage: bool = False, profil
 
 
 def qualifications_in(connection: sqlite3.Connection) -> list[Message]:
-    """Return all of an open data file. Raises sqlite3.DatabaseError for what does not fit."""
+    """Return all messages of an open data file. Raises sqlite3.DatabaseError for invalid contents."""
     if not has_table(connection, _TABLE):
         return []
     rows = connection.execute(f"select slug, text from {_TABLE} order by rowid limit {_MOST}").fetchall()

@@ -1,6 +1,6 @@
 """The measured times of tests in the data file: a table of ours beside coverage.py's, writer, reader and merger.
 
-A row for each run and context. Runs have the identity that the profile's have, so that one which is met again, in a
+There is a row for each run and context. Runs have the same identity as in the profile, so that a run found again, in a
 copy of its file or in a file that it was combined into, is not counted twice.
 """
 
@@ -26,7 +26,7 @@ _Row = tuple[str, str, int, int, int]
 
 
 def write_test_times(connection: sqlite3.Connection, times: Mapping[str, PhaseTime], identity: str) -> None:
-    """Add one run's times by context to a data file that is being written; nothing when there are none."""
+    """Add one run's times by context to a data file that is being written; nothing if there are none."""
     _write(connection, [(identity, context, *time) for context, time in times.items()])
 
 
@@ -38,9 +38,9 @@ def _write(connection: sqlite3.Connection, rows: Iterable[_Row]) -> None:
 
 
 def read_test_times(path: str | Path, contexts: Iterable[str] = ()) -> dict[str, PhaseTime]:
-    """Return the times by context, of all runs together; none where none were measured.
+    """Return the times by context, of all runs together; none if none were measured.
 
-    `contexts` are regular expressions: with some, only contexts that one of them finds. Raises as `open_data_file`.
+    `contexts` are regular expressions: if given, only contexts that match one of them. Raises as `open_data_file`.
     """
     patterns = list(contexts)
     is_wanted = context_filter(patterns) if patterns else None
@@ -54,7 +54,7 @@ def read_test_times(path: str | Path, contexts: Iterable[str] = ()) -> dict[str,
 
 
 def _read(connection: sqlite3.Connection) -> list[_Row]:
-    """Return all rows. Raises sqlite3.DatabaseError for what does not fit."""
+    """Return all rows. Raises sqlite3.DatabaseError for invalid contents."""
     if not has_table(connection, _TABLE):
         return []
     rows = connection.execute(f"select run, context, n, wall_ns, cpu_ns from {_TABLE}").fetchall()
@@ -79,5 +79,5 @@ class TestTimesMerge:
         return _read(connection)
 
     def add(self, rows: Iterable[_Row]) -> None:
-        """Add them, but for those of runs that are in."""
+        """Add the rows, except those of runs that are already included."""
         _write(self._target, rows)

@@ -1,9 +1,9 @@
-"""What each thread did, one after the other: the order in time that a profile's sums leave out.
+"""What each thread did in sequence: the order in time that a profile's sums leave out.
 
-A thread's time is cut into spans, one for each change of stack or context. There is no end to them in a long run, so
-they are bounded: when there are too many, time gets a grid of twice the step, and each cell of it shows the stack that
-was there when the cell began. That is sampling at a lower rate: shares of time stay right, and CPU time, GIL time and
-sample counts are added up, never lost. Grids are powers of two, so the order in which spans come in does not matter.
+A thread's time is cut into spans, one for each change of stack or context. A long run would have endlessly many, so
+their number is limited: if there are too many, the step of the time grid is doubled, and each cell shows the stack at
+the cell's start. That is sampling at a lower rate: shares of time stay right, and CPU time, GIL time and sample counts
+are added up, never lost. Steps are powers of two, so the order in which spans arrive does not matter.
 `analyze/profile/calltree.py` fills it, `profile_tables.py` stores it, `merge_profiles.py` joins those of many runs.
 """
 
@@ -19,17 +19,17 @@ from typing import Final, NamedTuple
 __all__ = ["MAX_SPANS", "Span", "ThreadTimeline", "Timelines", "pack_column", "unpack_column"]
 
 MAX_SPANS: Final = 1 << 16
-"""What a data file keeps, all threads together: a minute of one busy thread at 1 kHz whole, an hour at 64 ms."""
+"""The limit for all threads of a data file: a whole minute of one busy thread at 1 kHz, or an hour at 64 ms."""
 _FIRST_STEP_NS: Final = 1 << 20
 _LAST_STEP_NS: Final = 1 << 62
 _MAX_NS: Final = 1 << 62
 
 
 class Span(NamedTuple):
-    """Time without a change: stack and context by number, what was spent, and how many samples say so."""
+    """A time without change: stack and context by number, the time spent, and the number of samples."""
 
     node: int
-    """The innermost frame's; 0 when no Python code ran, or nothing is known (then without samples)."""
+    """The node of the innermost frame; 0 if no Python code ran, or if nothing is known (then without samples)."""
     context: int
     samples: int
     wall_ns: int
@@ -54,7 +54,7 @@ class ThreadTimeline:
 
     @classmethod
     def of_columns(cls, start_ns: int, *columns: array[int]) -> ThreadTimeline:
-        """Return the timeline of six columns of one length, in the order of Span. Raises ValueError for no time's."""
+        """Return the timeline of six columns of equal length, in the order of Span. Raises ValueError if invalid."""
         found = cls(start_ns)
         found.nodes, found.contexts, found.samples, found.wall_ns, found.cpu_ns, found.gil_ns = columns
         found.end_ns = start_ns + sum(found.wall_ns)
@@ -83,7 +83,7 @@ class ThreadTimeline:
         return f"ThreadTimeline({self.start_ns}, {list(self)})"
 
     def append(self, node: int, context: int, samples: int, wall_ns: int, cpu_ns: int, gil_ns: int) -> bool:
-        """Add what came next. Returns whether it is a span of its own: what goes on as before makes the last longer."""
+        """Add what came next. Returns whether it is a new span: if nothing changed, the last one gets longer."""
         nodes = self.nodes
         if nodes and (not wall_ns or (nodes[-1] == node and self.contexts[-1] == context)):
             self.samples[-1] += samples
@@ -103,7 +103,7 @@ class ThreadTimeline:
         return True
 
     def renumbered(self, nodes: Mapping[int, int], contexts: Mapping[int, int]) -> ThreadTimeline:
-        """Return the spans with other numbers for nodes and contexts; those that become alike are joined."""
+        """Return the spans with other numbers for nodes and contexts; neighbours that become equal are joined."""
         found = ThreadTimeline(self.start_ns)
         found.end_ns = self.end_ns
         found.nodes = array("I", map(nodes.__getitem__, self.nodes))
@@ -117,10 +117,10 @@ class ThreadTimeline:
         return joined
 
     def rounded(self, step_ns: int, from_ns: int = 0) -> ThreadTimeline:
-        """Return the spans on a grid: each shows as many cells as begin in it, and takes what others spent there.
+        """Return the spans on a grid: each covers the cells that begin in it, and gets what others spent there.
 
-        They are on a grid of `from_ns` already (0: on none). Grids are doubled one by one, since spans that become
-        neighbours are joined: so it makes no difference when and in how many calls it is done.
+        They are already on a grid of `from_ns` (0: none). The step is doubled repeatedly, since spans that become
+        neighbours are joined; so it makes no difference when and in how many calls this is done.
         """
         found = self
         step = 2 * from_ns or _FIRST_STEP_NS
@@ -142,14 +142,14 @@ class ThreadTimeline:
 class Timelines:
     """The timelines of a profile's threads, by number.
 
-    Moments are since the epoch in what is recorded and stored, since each run's start after `count_from_start`.
+    Recorded and stored times count from the epoch; after `count_from_start`, from each run's start.
     """
 
     threads: dict[int, ThreadTimeline] = field(default_factory=dict)
     labels: list[str] = field(default_factory=list)
-    """Contexts that spans name by number."""
+    """Contexts that spans refer to by number."""
     step_ns: int = 0
-    """The grid's; 0 when every change that was sampled is here."""
+    """The grid's step; 0 if every sampled change is included."""
     max_spans: int = MAX_SPANS
     _n_spans: int = field(default=0, compare=False)
     _numbers: dict[str, int] = field(default_factory=dict, compare=False)
@@ -162,11 +162,11 @@ class Timelines:
         return number
 
     def add(self, thread: int, end_ns: int, span: Span) -> None:
-        """Add what a thread did until `end_ns`. Spans of a thread come in order; what overlaps is cut off."""
+        """Add what a thread did until `end_ns`. Spans of a thread come in order; overlaps are cut off."""
         _, _, _, wall_ns, _, _ = span
         timeline = self.threads.get(thread)
         if not 0 <= end_ns < _MAX_NS or wall_ns >= _MAX_NS:
-            return  # a damaged log's
+            return  # from a damaged log
         if timeline is None:
             timeline = self.threads[thread] = ThreadTimeline(max(end_ns - wall_ns, 0))
         missing = end_ns - wall_ns - timeline.end_ns
@@ -179,7 +179,7 @@ class Timelines:
             self.bound()
 
     def take(self, thread: int, timeline: ThreadTimeline, step_ns: int = 0) -> None:
-        """Add a thread with all of its spans, on a grid of `step_ns` (0: on none): this one or a finer one."""
+        """Add a thread with all of its spans, on a grid of `step_ns` (0: none) that is this one or a finer one."""
         found = timeline.rounded(self.step_ns, step_ns) if self.step_ns > step_ns else timeline
         self.threads[thread] = found
         self._n_spans += len(found)
@@ -187,20 +187,20 @@ class Timelines:
             self.bound()
 
     def coarsen(self, step_ns: int) -> None:
-        """Go over to a grid of at least this step."""
+        """Change to a grid of at least this step."""
         if step_ns > self.step_ns:
             before, self.step_ns = self.step_ns, step_ns
             self.threads = {thread: timeline.rounded(step_ns, before) for thread, timeline in self.threads.items()}
             self._n_spans = sum(map(len, self.threads.values()))
 
     def bound(self) -> None:
-        """Coarsen until there are no more spans than may be; each thread keeps one at least."""
+        """Coarsen until there are no more spans than allowed; each thread keeps at least one."""
         self._n_spans = sum(map(len, self.threads.values()))
         while self._n_spans > max(self.max_spans, len(self.threads)) and self.step_ns < _LAST_STEP_NS:
             self.coarsen(2 * self.step_ns or _FIRST_STEP_NS)
 
     def count_from_start(self, first_threads: Iterable[int]) -> None:
-        """Count moments from the start of the run that a thread is of; `first_threads` are each run's first."""
+        """Count times from the start of each thread's run; `first_threads` are the first threads of the runs."""
         bounds = sorted({0, *first_threads})
         origins: dict[int, int] = {}
         run_of = {}
@@ -224,7 +224,7 @@ class Timelines:
         return found
 
     def keep_nodes(self, number_of: Mapping[int, int]) -> Timelines:
-        """Return the timelines with other nodes; of those that `number_of` lacks the time stays, with nothing known."""
+        """Return the timelines with other nodes; for those that `number_of` lacks, the time stays as unknown."""
         found = Timelines({}, self.labels, self.step_ns, self.max_spans)
         for thread, timeline in self.threads.items():
             copy = found.threads[thread] = ThreadTimeline(timeline.start_ns)
@@ -234,7 +234,7 @@ class Timelines:
         return found
 
     def leave_contexts(self, kept: Iterable[int]) -> None:
-        """Forget what was done in other contexts than these; the time stays, with nothing known of it."""
+        """Forget what was done in contexts other than these; the time stays as unknown."""
         wanted = set(kept)
         for thread, timeline in self.threads.items():
             copy = self.threads[thread] = ThreadTimeline(timeline.start_ns)
@@ -243,7 +243,7 @@ class Timelines:
 
 
 def pack_column(column: array[int]) -> bytes:
-    """Return a column's numbers little endian, compressed."""
+    """Return a column's numbers as compressed little-endian bytes."""
     if sys.byteorder == "big":
         column = array(column.typecode, column)
         column.byteswap()
@@ -251,7 +251,7 @@ def pack_column(column: array[int]) -> bytes:
 
 
 def unpack_column(packed: object, typecode: str, count: int) -> array[int]:
-    """Return a column of `count` numbers. Raises ValueError for anything else, without taking more memory than that."""
+    """Return a column of `count` numbers. Raises ValueError for anything else, without using more memory than that."""
     column = array(typecode)
     if not isinstance(packed, bytes):
         raise ValueError("a column is no bytes")

@@ -43,14 +43,14 @@ __all__ = [
 _HOME = ".footfall"
 _MAX_IDS = 1000
 _TRACING_PLUGINS = ("Cython.Coverage.Plugin",)
-"""Code that Cython compiled to be traced tells a trace function of its lines, with frames that it makes for that; what
-it tells sys.monitoring (from 3.13 on, by how it was compiled) has no frames, and plugins are asked about frames."""
+"""Code that Cython compiled for tracing reports its lines to a trace function, with frames made for that. What it
+reports to sys.monitoring (from 3.13 on, depending on how it was compiled) has no frames, which plugins need."""
 _MAX_CPU_PPM = 10_000
 
 
 @dataclass(frozen=True, slots=True)
 class RunSettings:
-    """What measured processes are told. Directories and patterns are absolute; the rate is samples per second."""
+    """The settings for measured processes. Directories and patterns are absolute; the rate is samples per second."""
 
     cwd: str
     branch: bool = True
@@ -58,17 +58,18 @@ class RunSettings:
     profile: bool = True
     rate_hz: int = DEFAULT_RATE_HZ
     max_cpu_ppm: int = 0
-    """Of a process's CPU time, in millionths, what its sampler may use: it samples more rarely then. 0: no limit."""
+    """The share of a process's CPU time, in millionths, that its sampler may use; beyond that it samples less often.
+    0: no limit."""
     precise: bool = False
-    with_tasks: bool = False
     """Each thread walks its own stack, in a signal handler."""
+    with_tasks: bool = False
     engine: str = ""
-    """Empty: the default of the interpreter."""
+    """Empty: the interpreter's default."""
     context: str = ""
     function_contexts: bool = False
     """Whether functions named test* begin contexts (coverage.py's `dynamic_context = test_function`)."""
     plugin_contexts: bool = False
-    """Whether some of `plugins` name contexts."""
+    """Whether any of `plugins` names contexts."""
     source_dir: list[str] = field(default_factory=list)
     source_pkg: list[str] = field(default_factory=list)
     include: list[str] = field(default_factory=list)
@@ -76,12 +77,12 @@ class RunSettings:
     plugins: str = ""
     """What measured processes need to load coverage.py's plugins (config/plugins.py); empty: none measures there."""
     trace_plugins: bool = False
-    """Whether one of them measures code that only a trace function hears of."""
+    """Whether one of them measures code that only a trace function can see."""
 
 
 @dataclass(frozen=True, slots=True)
 class RunDirectory:
-    """One run's directory. `is_temporary`: the working directory could not be written, so it is elsewhere."""
+    """One run's directory. `is_temporary`: the working directory was not writable, so it is elsewhere."""
 
     path: Path
     is_temporary: bool = False
@@ -89,21 +90,21 @@ class RunDirectory:
 
     @property
     def earlier_data(self) -> Path:
-        """Where an earlier run's data file is kept until it is known whether this one has any."""
+        """Where an earlier run's data file is kept until it is known whether this run has any data."""
         return self.path / "earlier.coverage"
 
     def has_times_of_tests(self) -> bool:
-        """Tell whether a session of pytest has begun a test."""
+        """Return whether a pytest session has started a test."""
         return any(entry.name.endswith(TEST_TIMES_ENDING) for entry in self.path.iterdir())
 
     def identity(self) -> str:
-        """Return what no other run has, on any machine; the same however often this one is resolved."""
+        """Return an id that no other run has, on any machine; it is the same however often this run is resolved."""
         started_ns = (self.path / "settings").stat().st_mtime_ns
         text = f"{os.uname().nodename}\n{self.path.name}\n{started_ns}"
         return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()
 
     def is_there(self) -> bool:
-        """Return whether the directory still exists: the supervisor of a run that went on removes it at the end."""
+        """Return whether the directory still exists: the supervisor of a run in progress removes it at the end."""
         return (self.path / "settings").exists()
 
     def has_records(self, pid: int | None = None) -> bool:
@@ -116,17 +117,17 @@ class RunDirectory:
 
 
 def _was_begun(record: Path) -> bool:
-    """Whether a process got further than to make its file: on a full disk it stays empty, or holds zeros alone."""
+    """Return whether a process got further than creating its file: on a full disk it stays empty or is only zeros."""
     try:
         with open_recorded_file(str(record)) as file:
             first = file.read(4)
     except (FootfallError, OSError):
-        return True  # why it can't be read is reported by who reads it
+        return True  # its reader reports why it can't be read
     return bool(first) and (any(first) or record.suffix == ".vmprof")
 
 
 def settings_from_config(config: Config, *, cover: bool = True) -> RunSettings:
-    """Say what to measure, as coverage.py would from the same settings; relative names are from the current directory.
+    """Return what to measure, as coverage.py would with the same settings; names are relative to the current directory.
 
     Raises UsageError (`config-value`, `source-not-directory`, `source-is-root`, `bad-glob`).
     """
@@ -144,7 +145,7 @@ def settings_from_config(config: Config, *, cover: bool = True) -> RunSettings:
         max_cpu_ppm=_MAX_CPU_PPM if config.rate_hz is None else 0,
         precise=config.precise,
         with_tasks=config.with_tasks,
-        # this environment's, for processes that are started with another one too
+        # from this environment, so that it also applies to processes started with another one
         engine=os.environ.get(ENGINE_VARIABLE) or config.engine,
         context=config.context,
         function_contexts=names_test_functions(config),
@@ -161,7 +162,7 @@ def settings_from_config(config: Config, *, cover: bool = True) -> RunSettings:
 def _describe_plugins(config: Config) -> str:
     if not config.file_tracers and not config.context_plugins:
         return ""
-    from footfall.config.plugins import describe_plugins  # for those who have some
+    from footfall.config.plugins import describe_plugins  # needed only with plugins
 
     return describe_plugins(config)
 
@@ -184,9 +185,9 @@ def _checked_directory(source: str) -> str:
 
 
 def make_run_directory(settings: RunSettings) -> RunDirectory:
-    """Make a new run directory with its settings file, a temporary one where the working directory is not writable.
+    """Make a new run directory with its settings file, a temporary one if the working directory is not writable.
 
-    Raises FootfallError (`run-unwritable`) when neither can be made.
+    Raises FootfallError (`run-unwritable`) if neither can be made.
     """
     home = Path(settings.cwd) / _HOME
     try:
@@ -202,14 +203,14 @@ def make_run_directory(settings: RunSettings) -> RunDirectory:
 
 
 def make_temporary_run_directory(settings: RunSettings, reason: str = "", *, cache: Path | None = None) -> RunDirectory:
-    """Make a run directory elsewhere than in the working directory, which can't be written for that `reason`.
+    """Make a run directory outside the working directory, which is not writable for that `reason`.
 
-    Without one nobody tried: what is recorded is not to outlive the process. `cache` is where to keep what further runs
-    can use, else the directory has one of its own. Raises as `make_run_directory`.
+    Without a reason nobody tried: the record is not meant to outlive the process. `cache` is where to keep what later
+    runs can use; without it the directory has its own. Raises as `make_run_directory`.
     """
     try:
         path = Path(tempfile.mkdtemp(prefix="footfall-"))
-        # no cache shared with other users: it holds code. Made now: the directory may be opened to them later
+        # no cache shared with other users, as it contains code. Made now: the directory may be opened to them later
         if cache is None:
             cache = path / "cache"
         cache.mkdir(mode=0o755, exist_ok=True)
@@ -231,7 +232,7 @@ def _ignore_in_git(home: Path) -> None:
 
 
 def _make_free(runs: Path) -> Path:
-    """Make a directory with a name that sorts by time; two runs of one second and process get numbers."""
+    """Make a directory with a name that sorts by time; runs of the same second and process get numbers."""
     stem = time.strftime("%Y%m%d-%H%M%S") + f"-{os.getpid()}"
     for number in range(_MAX_IDS):
         path = runs / (stem if number == 0 else f"{stem}-{number}")
@@ -266,7 +267,7 @@ def _write_settings(path: Path, settings: RunSettings, cache: Path) -> None:
 
 
 def open_run_directory(path: str | Path) -> tuple[RunDirectory, Settings]:
-    """Open a run directory that was kept. Raises UsageError (`not-a-run`) when it is none."""
+    """Open a kept run directory. Raises UsageError (`not-a-run`) if it is not one."""
     directory = Path(path).absolute()
     try:
         return RunDirectory(directory), read_settings(str(directory))
@@ -290,7 +291,7 @@ def find_unresolved_runs(cwd: Path) -> list[Path]:
 
 
 def is_running(path: Path) -> bool:
-    """Return whether the supervisor that made a run directory, named in its name, is still there."""
+    """Return whether the supervisor that made a run directory, whose process id is in its name, still exists."""
     parts = path.name.split("-")
     try:
         os.kill(int(parts[2]), 0)
@@ -302,7 +303,7 @@ def is_running(path: Path) -> bool:
 
 
 def remove_run_directory(directory: RunDirectory, keep: Path | None = None) -> None:
-    """Remove a run directory, all but the file `keep` in it. Never raises: it is only untidy to fail."""
+    """Remove a run directory except the file `keep` in it. Never raises: a failure only leaves clutter."""
     if keep is not None and keep.parent == directory.path:
         for entry in directory.path.iterdir():
             if entry != keep:
@@ -310,15 +311,15 @@ def remove_run_directory(directory: RunDirectory, keep: Path | None = None) -> N
         return
     _remove(directory.path)
     runs = directory.path.parent
-    if runs.name == "runs" and runs.parent.name == _HOME and not runs.is_symlink():  # ours; it goes when it is empty
+    if runs.name == "runs" and runs.parent.name == _HOME and not runs.is_symlink():  # ours; removed when empty
         with contextlib.suppress(OSError):
             runs.rmdir()
 
 
 def remove_caches(cwd: Path) -> None:
-    """Remove what runs and reports keep in `cwd` to be quicker next time; of `.footfall`, all that is ours.
+    """Remove what runs and reports keep in `cwd` to be faster next time: everything in `.footfall` that is ours.
 
-    It is known by the marker that we put there; what others put beside it stays. Never raises.
+    It is recognized by the marker that we put there; what others put beside it stays. Never raises.
     """
     home = cwd / _HOME
     marker = home / ".gitignore"

@@ -1,6 +1,6 @@
-"""The events of one context in one code object or module: the places that have some, and the flags of each.
+"""The events of one context in one code object or module: the places that have events, and the flags of each.
 
-Entries of record files hold them so (docs/formats.md); a whole field of events has a byte for each place.
+Entries of record files store them like this (docs/formats.md); a full field of events has a byte for each place.
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ __all__ = ["ContextEvents", "gather_events", "join_places", "spread_events", "ta
 
 
 class ContextEvents(NamedTuple):
-    """What one code object or module saw while a context lasted that is over."""
+    """The events of one code object or module during a context that has ended."""
 
     number: int
-    """In `Record.codes` or `Record.modules`."""
+    """Its number in `Record.codes` or `Record.modules`."""
     context: str
     places: bytes
     """n code units or probes as u32, then n bytes of flags: `spread_events` reads it."""
@@ -27,7 +27,7 @@ _HEAD = struct.Struct("<IIII")
 def take_events(payload: memoryview) -> tuple[int, int, bytes]:
     """Return (number, context id, places) of an entry. A run with contexts has one for each test and function.
 
-    Raises ValueError where it is too short.
+    Raises ValueError if it is too short.
     """
     if len(payload) < _HEAD.size:
         raise ValueError("an entry is shorter than its fields")
@@ -39,7 +39,7 @@ def take_events(payload: memoryview) -> tuple[int, int, bytes]:
 
 
 def spread_events(places: bytes, n: int) -> bytes:
-    """Return `n` bytes with the flags of `ContextEvents.places`. Raises ValueError for a place that is not there."""
+    """Return `n` bytes with the flags of `ContextEvents.places`. Raises ValueError for a place that does not exist."""
     count = len(places) // 5
     events = bytearray(n)
     for place, flags in zip(struct.unpack(f"<{count}I", places[: 4 * count]), places[4 * count :], strict=True):
@@ -50,7 +50,7 @@ def spread_events(places: bytes, n: int) -> bytes:
 
 
 def join_places(found: list[bytes]) -> bytes:
-    """Return one `ContextEvents.places` with the events of several."""
+    """Return one `ContextEvents.places` that combines the events of several."""
     flags: dict[int, int] = {}
     for places in found:
         count = len(places) // 5
@@ -61,7 +61,7 @@ def join_places(found: list[bytes]) -> bytes:
 
 
 def gather_events(events: bytes) -> bytes:
-    """Return `ContextEvents.places` of one byte for each place."""
+    """Return `ContextEvents.places` from one byte for each place."""
     flags = events.replace(b"\0", b"")
     if not flags:
         return b""

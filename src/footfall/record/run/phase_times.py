@@ -1,4 +1,4 @@
-"""The times of tests that a pytest process read off its clocks: a text file in the run directory, a line for a phase.
+"""The times of tests that a pytest process measured: a text file in the run directory, with a line for each phase.
 
 The pytest plugin writes it (`pytest_plugin/phase_times.py`), `resolve` reads it.
 """
@@ -22,19 +22,19 @@ _END_OF_NUMBERS: Final = 1 << 58
 
 
 class PhaseTime(NamedTuple):
-    """How often a phase of a test was run, and what that took: wall time, and CPU time of the thread that ran it."""
+    """How often a phase of a test ran, and its time: wall time, and CPU time of the thread that ran it."""
 
     n_times: int
     wall_ns: int
     cpu_ns: int
 
     def plus(self, other: PhaseTime) -> PhaseTime:
-        """Return both together."""
+        """Return the sum of both."""
         return PhaseTime(*(min(one + another, _END_OF_NUMBERS - 1) for one, another in zip(self, other, strict=True)))
 
 
 def read_phase_times(run_directory: str, messages: list[tuple[str, str]]) -> dict[str, PhaseTime]:
-    """Return by label what all processes of the run wrote, added up. What is damaged is left out, and reported."""
+    """Return, by label, the sum of what all processes of the run wrote. Damaged parts are left out and reported."""
     found: dict[str, PhaseTime] = {}
     for path in sorted(glob.glob(os.path.join(glob.escape(run_directory), f"*{TEST_TIMES_ENDING}"))):
         try:
@@ -45,14 +45,14 @@ def read_phase_times(run_directory: str, messages: list[tuple[str, str]]) -> dic
         except OSError as error:
             messages.append(("record-unreadable", f"Left out {path}: {error.strerror or error}."))
             continue
-        n_damaged = _add_lines(found, lines[:-1])  # behind the last newline is what a process was killed in
+        n_damaged = _add_lines(found, lines[:-1])  # after the last newline is what a killed process left incomplete
         if n_damaged:
             messages.append(("record-corrupt", f"Left out {n_damaged} lines of {path}: they are no times of tests."))
     return found
 
 
 def _add_lines(found: dict[str, PhaseTime], lines: Iterable[bytes]) -> int:
-    """Add the times of some lines, and return how many lines are none."""
+    """Add the times of some lines, and return how many lines are invalid."""
     n_damaged = 0
     for line in lines:
         wall, _, rest = line.partition(b"\t")

@@ -1,4 +1,4 @@
-"""All sample logs that a run directory holds, of CPython's sampler and of PyPy's, in their common form."""
+"""All sample logs in a run directory, from the CPython and PyPy samplers, in their common form."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["read_sample_logs"]
 
 
 def read_sample_logs(directory: str, messages: list[tuple[str, str]] | None = None) -> list[SampleLog]:
-    """Read every sample log of a run directory, in the order of their names.
+    """Read every sample log of a run directory, sorted by name.
 
     A file that cannot be read, or only in part, is reported in `messages` as (slug, sentence); the rest is kept.
     """

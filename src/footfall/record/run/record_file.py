@@ -1,4 +1,4 @@
-"""Reader of a process's record file (`.rec`): what its engine saw, still as raw offsets and probe numbers.
+"""Reader of a process's record file (`.rec`): what its engine saw, as raw offsets and probe numbers.
 
 The writer is native/record/recorder.c (and observe/pure/recorder.py on PyPy); docs/formats.md describes the entries.
 """
@@ -50,13 +50,13 @@ class RecordHeader(NamedTuple):
     engine: int
     has_branches: bool
     stopped_errno: int
-    """Not zero when recording stopped before the process ended (28 = the disk was full)."""
+    """Not zero if recording stopped before the process ended (28 = the disk was full)."""
     pid: int
     start_ns: int
     cwd: str
     executable: str
     optimize: int
-    """Of a late start: sys.flags.optimize, 2 at most."""
+    """For a late start: sys.flags.optimize, at most 2."""
 
 
 class RecordedCode(NamedTuple):
@@ -71,25 +71,25 @@ class RecordedCode(NamedTuple):
     code: bytes
     exception_table: bytes
     branches: tuple[tuple[int, int, int], ...]
-    """(source, left, right) byte offsets where the interpreter gave them, else empty."""
+    """(source, left, right) byte offsets if the interpreter provided them, else empty."""
     context: str
     events: bytes
     """One byte of EVENT_ flags for each code unit (2 bytes of bytecode); with contexts, those of the last, `context`.
-    Behind them the same number again for each end of an `except*`, in order: which way it went (EVENT_LEFT or
-    EVENT_RIGHT) after the line that begins at the unit, or, where that is not known, at the unit of the end itself."""
+    After them the same number again for each end of an `except*`, in order: which way it went (EVENT_LEFT or
+    EVENT_RIGHT) after the line that begins at the unit or, if that is not known, at the unit of the end itself."""
     n_places: int = 0
     """How many bytes `events` has or had."""
 
 
 class ProbedModule(NamedTuple):
-    """One module that ran under the probes engine: `events[k]` is not zero when probe k fired."""
+    """One module that ran under the probes engine: `events[k]` is not zero if probe k fired."""
 
     path: str
     version: int
     mode: int
-    """What else than the source decides on the probes: probes/mode.py."""
+    """What determines the probes besides the source: probes/mode.py."""
     digest: bytes
-    """16 bytes that name the source text which was instrumented."""
+    """16 bytes that identify the instrumented source text."""
     context: str
     events: bytes
 
@@ -104,7 +104,7 @@ class TracedCode(NamedTuple):
 
 
 class Record(NamedTuple):
-    """All of one record file."""
+    """The contents of one record file."""
 
     header: RecordHeader
     codes: list[RecordedCode]
@@ -112,15 +112,15 @@ class Record(NamedTuple):
     messages: list[tuple[str, str]]
     traces: list[TracedCode]
     imported: list[str]
-    """Files of modules that were imported before measuring began."""
+    """Files of modules that were imported before measuring started."""
     tracers: dict[str, str]
-    """Files that a plugin's file tracer measured, each with the plugin's name; "" is one that failed."""
+    """Files that a plugin's file tracer measured, each with the plugin's name; "" for a plugin that failed."""
     code_events: list[ContextEvents]
     module_events: list[ContextEvents]
     has_switched: bool
-    """Whether contexts were switched: then events may begin in the middle of a frame."""
+    """Whether contexts were switched: if so, events may begin in the middle of a frame."""
     contexts: dict[int, str]
-    """Labels by the ids that samples have."""
+    """Context labels by the ids in samples."""
 
 
 _SHORTER = "an entry is shorter than its fields"
@@ -155,10 +155,10 @@ class _Cursor:
 
 
 def read_record(path: str, damage: list[str] | None = None) -> Record:
-    """Read a record file, also one whose process was killed while it wrote.
+    """Read a record file, even if its process was killed while writing.
 
-    Damaged entries are left out and reported in `damage`, as sentences; without that they are an error.
-    Raises FootfallError (`record-corrupt`) when it is no record file.
+    Damaged entries are left out and reported in `damage`, as sentences; without `damage` they are an error.
+    Raises FootfallError (`record-corrupt`) if it is not a record file.
     """
     n_damaged = 0
     first_damage: Exception | None = None
@@ -183,7 +183,7 @@ def read_record(path: str, damage: list[str] | None = None) -> Record:
 
 
 class _RecordReader:
-    """Takes the entries of one record file in order."""
+    """Processes the entries of one record file in order."""
 
     def __init__(self) -> None:
         self.header: RecordHeader | None = None
@@ -196,7 +196,7 @@ class _RecordReader:
         self._modules: list[ProbedModule] = []
         self._traces: list[TracedCode] = []
         self._live_traces: list[int] = []
-        """Those in `_traces` that belong to the last context."""
+        """The numbers of entries in `_traces` that belong to the last context."""
         self._code_events: list[ContextEvents] = []
         self._module_events: list[ContextEvents] = []
         self._imported: list[str] = []
@@ -221,7 +221,7 @@ class _RecordReader:
             self._add_named(kind, _Cursor(payload))
 
     def _add_measured(self, kind: int, cursor: _Cursor, header: RecordHeader) -> None:
-        """Add an entry of what is measured."""
+        """Add an entry of measured code."""
         if kind == RECORD_CODE:
             code_id, code = _read_code(cursor, header, self._files)
             self._code_index[code_id] = len(self._codes)
@@ -257,14 +257,14 @@ class _RecordReader:
             self.header = _read_header(cursor)
 
     def leave_out_unknown_modules(self) -> bool:
-        """Remove events of modules that are not there; False where there are none."""
+        """Remove events of modules that are missing; return False if there are none."""
         known = [events for events in self._module_events if events.number < len(self._modules)]
         has_unknown = len(known) < len(self._module_events)
         self._module_events = known
         return has_unknown
 
     def record(self, header: RecordHeader) -> Record:
-        """Return what was read. Events without a context of their own belong to the last one."""
+        """Return what was read. Events without their own context belong to the last one."""
         codes, modules, traces = self._codes, self._modules, self._traces
         if self._last_context is not None:
             codes = [code._replace(context=self._last_context) for code in codes]
@@ -287,12 +287,12 @@ class _RecordReader:
 
 
 def _text(field: bytes) -> str:
-    """What a data file can hold, and reports can show."""
+    """Decode a field to text that a data file can store and reports can show."""
     return field.decode("utf-8", "replace").replace("\0", "\\x00")
 
 
 def _path(field: bytes) -> str:
-    """A file's path. Engines record only what a data file can name (observe/scope.py)."""
+    """Decode a file's path. Engines record only paths that a data file can contain (observe/scope.py)."""
     if b"\0" in field:
         raise ValueError("a NUL in a file name")
     return field.decode("utf-8")
@@ -352,10 +352,10 @@ def _read_probes(cursor: _Cursor, header: RecordHeader, files: dict[int, str]) -
 
 
 def _read_trace(cursor: _Cursor, files: dict[int, str], contexts: dict[int, str]) -> tuple[TracedCode, bool]:
-    """Return the entry, and whether its context is its own for good."""
+    """Return the entry, and whether its context is final."""
     file_id, context_id, n_slots, mode = cursor.numbers("<IIII")
     pairs = set(struct.iter_unpack("<ii", cursor.take(8 * n_slots)))
     lines = {line for pair in pairs for line in pair if line > 0}
-    arcs = {(start, end) for start, end in pairs if start and end}  # 0 is no line, and an empty slot has two
+    arcs = {(start, end) for start, end in pairs if start and end}  # 0 is not a line, and an empty slot has two
     is_final = bool(mode & TRACE_IS_FINAL)
     return TracedCode(files[file_id], contexts[context_id] if is_final else "", lines, arcs), is_final

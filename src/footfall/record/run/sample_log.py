@@ -1,7 +1,7 @@
-"""Sample logs in one common form: `.smp` files of CPython's inside sampler (docs/formats.md) and, by
+"""Sample logs in one common form: `.smp` files of CPython's inside sampler (docs/formats.md) and, through
 record/run/vmprof.py, `.vmprof` files of PyPy. The writer is native/sampler/log.c.
 
-Read once when a run is resolved, and again whenever a stored run is looked at as a tree of calls.
+Read once when a run is resolved, and again whenever a stored run is viewed as a call tree.
 """
 
 from __future__ import annotations
@@ -55,10 +55,10 @@ _WAITING_LAYOUT = struct.Struct("<IIQQII")
 _SAMPLE_KINDS = (SAMPLE_SAMPLE, SAMPLE_WAITING)
 _NODE_LAYOUT = struct.Struct("<4I")
 MAX_START_NS = 1 << 61  # the year 2043
-MAX_NUMBER = 1 << 55  # a year of nanoseconds; sums of some stay within what a data file can hold
+MAX_NUMBER = 1 << 55  # a year of nanoseconds; sums of a few still fit into a data file
 _MAX_LINE = (1 << 31) - 1
 _MAX_HELD = 20_000  # 6 MB; each process has a log
-MAX_INTERVAL_NS = 1 << 36  # over a minute; it is multiplied by how often a sample repeats
+MAX_INTERVAL_NS = 1 << 36  # over a minute; it is multiplied by a sample's repeat count
 
 
 class SampledCode(NamedTuple):
@@ -71,12 +71,12 @@ class SampledCode(NamedTuple):
 
 
 class Node(NamedTuple):
-    """A frame in its place: the node of its caller (0 = none), its code's id, and where it was in it."""
+    """A frame in the tree: the node of its caller (0 = none), its code's id, and its position in the code."""
 
     parent: int
     code: int
     unit: int
-    """Code unit of the instruction, UNIT_UNKNOWN, or the line where the log has `units_are_lines`."""
+    """Code unit of the instruction, UNIT_UNKNOWN, or the line if the log has `units_are_lines`."""
 
 
 class SampledThread(NamedTuple):
@@ -87,25 +87,25 @@ class SampledThread(NamedTuple):
 
 
 class Sample(NamedTuple):
-    """What one thread did at one moment, and the time that it stands for; or tasks of it that waited, summed."""
+    """What one thread did at one moment, and the time that this represents; or the sum of its waiting tasks."""
 
     thread: int
     node: int
-    """The leaf; 0 when the thread ran no Python code."""
+    """The leaf; 0 if the thread ran no Python code."""
     time_ns: int
     """Since the log's start."""
     wall_ns: int
-    """Since the thread's sample before; one interval for its first."""
+    """Since the thread's previous sample; one interval for its first."""
     cpu_ns: int
     """CPU time that the thread used in `wall_ns`."""
     context: int
     holds_gil: bool
     repeat: int
-    """How many looks at the thread this stands for: an idle thread's are kept as one."""
+    """How many samples this represents: those of an idle thread are stored as one."""
 
 
 class SampleLog:
-    """All of one process's log. Ids index the dicts; a node's parent always has the lower id."""
+    """The whole log of one process. Ids index the dicts; a node's parent always has the lower id."""
 
     def __init__(self, path: str) -> None:
         self.path = path
@@ -117,26 +117,26 @@ class SampleLog:
         self.interval_ns = 0
         self.units_are_lines = False
         self.cpu_ns = 0
-        """CPU time that the sampler itself took."""
+        """CPU time that the sampler itself used."""
         self.n_ticks = 0
         self.n_dropped = 0
-        """Looks at a thread that gave no whole stack."""
+        """Number of samples of a thread that did not give a complete stack."""
         self.n_late = 0
         self.stopped_errno = 0
-        """Not zero when the log ended before the process (28 = the disk was full, 27 = it got too long)."""
+        """Not zero if the log ended before the process (28 = the disk was full, 27 = the log got too long)."""
         self.codes: dict[int, SampledCode] = {}
         self.nodes: dict[int, Node] = {}
         self.threads: dict[int, SampledThread] = {}
         self.samples: Collection[Sample] = []
-        """In the order in which they were taken. Those of a long log are read again each time: an hour of one busy
-        thread has 3.6 million. Iterating then raises as reading the log does."""
+        """In the order in which they were taken. Samples of a long log are read again on each iteration: an hour of one
+        busy thread has 3.6 million. Iterating then raises as reading the log does."""
         self.native_calls: set[tuple[int, int]] = set()
-        """(code id, unit) of the instructions that call C functions: a leaf there was in one."""
+        """(code id, unit) of instructions that call C functions: a leaf there was in such a function."""
         self.damage: list[str] = []
 
 
 class _ThreadClock:
-    """Time and CPU of a thread's sample before."""
+    """Time and CPU time at a thread's previous sample."""
 
     __slots__ = ("cpu_ns", "time_ns")
 
@@ -146,9 +146,9 @@ class _ThreadClock:
 
 
 def read_sample_log(path: str) -> SampleLog:
-    """Read a `.smp` file, also one whose process was killed. A log without a header is empty.
+    """Read a `.smp` file, even if its process was killed. A log without a header is empty.
 
-    Raises FootfallError (`record-corrupt`) when it is no sample log, OSError when it cannot be opened.
+    Raises FootfallError (`record-corrupt`) if it is not a sample log, OSError if it cannot be opened.
     """
     log = SampleLog(path)
     found = _FoundSamples()
@@ -171,7 +171,7 @@ def read_sample_log(path: str) -> SampleLog:
 
 
 class _FoundSamples:
-    """The samples of a log that is being read: all of a short one, of a longer one how many there are of each place."""
+    """The samples of a log that is being read: all of them for a short log, only counts per place for a longer one."""
 
     def __init__(self) -> None:
         self.held: list[Sample] | None = []
@@ -190,9 +190,9 @@ class _FoundSamples:
 
 
 class _SamplesInFile(Collection[Sample]):
-    """The samples of a log that refer to what is there, read when they are asked for.
+    """The samples of a log whose references are valid, read when iterated over.
 
-    The process may still write: there are as many as when the log was read.
+    The process may still be writing: there are as many samples as when the log was read.
     """
 
     def __init__(self, log: SampleLog, n_found: int, n_dangling: int) -> None:
@@ -225,7 +225,7 @@ class _SamplesInFile(Collection[Sample]):
 
 
 def _add_entry(log: SampleLog, kind: int, payload: memoryview) -> None:
-    """Add an entry that is no sample."""
+    """Add an entry that is not a sample."""
     if kind == SAMPLE_NODE:
         node_id, parent, code, unit = _NODE_LAYOUT.unpack_from(payload)
         log.nodes[node_id] = Node(parent, code, unit)
@@ -258,7 +258,7 @@ class SampleLogFollower:
         self._clocks: dict[int, _ThreadClock] = {}
         self._at = 0
         self._last: dict[int, tuple[int, int]] = {}
-        """Place and count of the last sample of each thread; it goes on counting while the thread is idle."""
+        """Place and count of each thread's last sample; the count keeps increasing while the thread is idle."""
 
     def read(self) -> None:
         """Read what is new. Raises OSError, FootfallError (`record-corrupt`)."""
@@ -276,7 +276,7 @@ class SampleLogFollower:
                         continue
                     sample = _read_sample(log, self._clocks, kind, payload)
                 except (struct.error, ValueError):
-                    continue  # a damaged entry: the others are whole
+                    continue  # a damaged entry; the others are intact
                 self._samples.append(sample)
                 if kind == SAMPLE_SAMPLE:
                     self._last[sample.thread] = (place, sample.repeat)
@@ -299,7 +299,7 @@ class SampleLogFollower:
 
 
 def count_samples(path: str) -> int:
-    """Return how many samples a process has taken up to now: 0 of a log that begins, or is none.
+    """Return how many samples a process has taken so far: 0 if the log is just beginning or is not one.
 
     Raises OSError, FootfallError (`record-refused`).
     """
@@ -331,7 +331,7 @@ def _corrupt(path: str, why: str) -> FootfallError:
 
 
 def _read_sample(log: SampleLog, clocks: dict[int, _ThreadClock], kind: int, payload: memoryview) -> Sample:
-    """Return the sample of an entry of `_SAMPLE_KINDS`. Raises ValueError, struct.error for a damaged one."""
+    """Return the sample of an entry of `_SAMPLE_KINDS`. Raises ValueError or struct.error for a damaged one."""
     if kind == SAMPLE_WAITING:
         thread, node, time_ns, wall_ns, n_samples, _ = _WAITING_LAYOUT.unpack_from(payload)
         if max(time_ns, wall_ns) > MAX_NUMBER:
@@ -362,12 +362,12 @@ def _sized_fields(payload: memoryview, at: int, count: int) -> Iterator[bytes]:
 
 
 def _text(field: bytes) -> str:
-    """Whatever it is becomes text that can be stored: a name was read while the program went on, and may be none."""
+    """Decode to text that can be stored: a name was read while the program was running, and may be garbage."""
     return field.decode("utf-8", "replace").replace("\0", "\\x00")
 
 
 def _drop_dangling(log: SampleLog, found: _FoundSamples) -> None:
-    """Remove what refers to what is not there: damage may hide an entry, or change a number, unseen."""
+    """Remove entries with invalid references: damage may hide an entry or change a number without being detected."""
     kept: dict[int, Node] = {}
     for node_id in sorted(log.nodes):
         node = log.nodes[node_id]

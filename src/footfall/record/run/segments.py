@@ -1,7 +1,7 @@
 """Read the entries of a segment log, the container of record files and sample logs (docs/formats.md).
 
-The writer is native/record/maplog.c. A log whose writer was killed, or is still writing, ends at its last whole
-entry; a log with a damaged entry is read up to it. What the entries mean is known by the typed readers.
+The writer is native/record/maplog.c. A log whose writer was killed, or is still writing, ends at its last complete
+entry; a log with a damaged entry is read up to that entry. The typed readers know what the entries mean.
 """
 
 from __future__ import annotations
@@ -19,20 +19,20 @@ from footfall.record.run.untrusted_file import read_recorded_file
 __all__ = ["follow_entries", "read_entries", "sentence_of_stop"]
 
 _ENTRY = struct.Struct("<II")
-_CHUNK_BYTES = 1 << 18  # no entry of a sample log is longer but for a line table of that size
+_CHUNK_BYTES = 1 << 18  # no entry of a sample log is longer, except one with a line table of that size
 _RELEASED_BYTES = 16 << 20
 _MAX_ERRNO = 4096
 _OUT_OF_REACH = (errno.ENOENT, errno.EACCES, errno.EPERM, errno.EROFS)
-"""Of a process that may no longer write where it did: a full disk is not the reason."""
-_MAX_KIND = 255  # a greater kind is damage, not a newer format: formats are versioned in the header
+"""Errors of a process that may no longer write where it did: the reason is not a full disk."""
+_MAX_KIND = 255  # a higher kind is damage, not a newer format: the header has the format's version
 
 
 def read_entries(path: str, damage: list[str] | None = None) -> Iterator[tuple[int, memoryview]]:
-    """Yield (kind, payload) in the order of the log; nothing when its writer died before its header.
+    """Yield (kind, payload) in the order of the log; nothing if its writer died before writing the header.
 
-    Payloads are views of the file and stay valid while they are referenced. What stopped the reading before
-    the end is appended to `damage` as a sentence. Raises FootfallError (`record-corrupt`) when the file is
-    no segment log, (`record-refused`) when no measured process made it, and OSError when it cannot be opened.
+    Payloads are views of the file and stay valid while they are referenced. If something stops the reading before
+    the end, a sentence about it is appended to `damage`. Raises FootfallError (`record-corrupt`) if the file is
+    not a segment log, (`record-refused`) if no measured process made it, and OSError if it cannot be opened.
     """
     data = read_recorded_file(path)
     view = memoryview(data)
@@ -61,9 +61,9 @@ def read_entries(path: str, damage: list[str] | None = None) -> Iterator[tuple[i
 
 
 def follow_entries(descriptor: int, at: int) -> Iterator[tuple[int, int | None, memoryview]]:
-    """Yield (place, kind, payload) of the entries from `at` on that are whole; last (place to go on from, None, b"").
+    """Yield (place, kind, payload) of the complete entries from `at` on; last (place to continue from, None, b"").
 
-    For a log that is being written; a damaged one ends there.
+    For a log that is being written; a log with damage ends there.
     """
     nothing = memoryview(b"")
     wanted = _CHUNK_BYTES
@@ -83,7 +83,7 @@ def follow_entries(descriptor: int, at: int) -> Iterator[tuple[int, int | None, 
             here = start + (size + 7) // 8 * 8
         if len(chunk) < wanted or here == 0:
             if len(chunk) == wanted and wanted < 1 << 26:
-                wanted *= 4  # an entry that is longer than the chunk
+                wanted *= 4  # the entry is longer than the chunk
                 continue
             yield at + here, None, nothing
             return
@@ -92,14 +92,14 @@ def follow_entries(descriptor: int, at: int) -> Iterator[tuple[int, int | None, 
 
 
 def sentence_of_stop(what: str, stopped_errno: int) -> str:
-    """Say why recording stopped, by the number in a header, which damage may have changed, and what to do."""
+    """Say why recording stopped, from the errno in a header (which damage may have changed), and what to do."""
     reason = os.strerror(stopped_errno) if stopped_errno < _MAX_ERRNO else f"error {stopped_errno}"
     next_step = "" if stopped_errno in _OUT_OF_REACH else "; free space there and run again"
     return f"{what}: {reason}. What it recorded before is kept{next_step}."
 
 
 def _release(data: bytes | mmap.mmap, end: int) -> None:
-    """Let go of the memory of what was read of a mapped file; what is looked at again is read again."""
+    """Release the memory of what was read of a mapped file; parts that are accessed again are read again."""
     if isinstance(data, mmap.mmap) and hasattr(mmap, "MADV_DONTNEED"):
         data.madvise(mmap.MADV_DONTNEED, end - _RELEASED_BYTES, _RELEASED_BYTES)
 

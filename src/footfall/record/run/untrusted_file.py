@@ -1,7 +1,7 @@
-"""Open what measured processes left in a run directory.
+"""Open the files that measured processes left in a run directory.
 
-The directory may be open to other users, who may put anything there (observe/children.py): a FIFO that would hold the
-reader up for ever, a device, a link to a file that only the reader may read. Called by the readers of this package.
+The directory may be open to other users, who may put anything there (observe/children.py): a FIFO that would block the
+reader forever, a device, a link to a file that only the reader may read. Called by the readers of this package.
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ _MAX_READ_BYTES = 5 << 30  # the longest sample log and its last entry (native/s
 
 
 def open_recorded_file(path: str) -> BinaryIO:
-    """Open a regular file that a process of this run can have made; never waits.
+    """Open a regular file that a process of this run can have made; never blocks.
 
     Raises FootfallError (`record-refused`) for any other kind of file, one with a second name, and one of a user who
-    has no business there; OSError when it cannot be opened.
+    has no business there; OSError if it cannot be opened.
     """
     try:
         descriptor = os.open(path, _FLAGS)
@@ -50,12 +50,12 @@ def open_recorded_file(path: str) -> BinaryIO:
 
 
 def read_recorded_file(path: str) -> bytes | mmap.mmap:
-    """Return the file's content as it is now, mapped where nobody else can cut it off meanwhile; raises as above."""
+    """Return the file's current contents, mapped if nobody else can truncate it meanwhile; raises as above."""
     with open_recorded_file(path) as file:
         found = os.fstat(file.fileno())
         if found.st_size == 0:
             return b""
-        # to read what is mapped of a file that has become shorter is a SIGBUS
+        # reading a mapped part of a file that has become shorter causes a SIGBUS
         is_ours = found.st_uid in (0, os.geteuid()) and not found.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
         if is_ours:
             return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
@@ -68,9 +68,9 @@ def _why_foreign(path: str, found: os.stat_result) -> str:
     if not stat.S_ISREG(found.st_mode):
         return _KINDS.get(stat.S_IFMT(found.st_mode), "no regular file")
     if found.st_nlink > 1:
-        return "a hard link"  # to a file of which the name here says nothing
+        return "a hard link"  # to a file about which the name here says nothing
     directory = os.stat(os.path.dirname(path) or ".")
-    is_shared = directory.st_mode & (stat.S_IWGRP | stat.S_IWOTH)  # then a process may have become anybody
+    is_shared = directory.st_mode & (stat.S_IWGRP | stat.S_IWOTH)  # if so, a process may have become any user
     if not is_shared and found.st_uid not in (directory.st_uid, os.geteuid(), 0):
         return f"a file of user {found.st_uid}"
     return ""

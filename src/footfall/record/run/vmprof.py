@@ -1,8 +1,8 @@
-"""Read the `.vmprof` files that PyPy's builtin profiler writes, into the common form of sample logs.
+"""Read the `.vmprof` files that PyPy's built-in profiler writes into the common form of sample logs.
 
-The format is PyPy's (rpython/rlib/rvmprof/src/shared). A file holds one or more recordings one after the other,
-see observe/sampler/pypy.py; function names of any of them hold for all. A forked process's file refers to its parent's
-for the names of functions that were there before the fork.
+The format is PyPy's (rpython/rlib/rvmprof/src/shared). A file contains one or more recordings in sequence, see
+observe/sampler/pypy.py; function names from any of them apply to all. A forked process's file refers to its parent's
+for the names of functions that existed before the fork.
 """
 
 from __future__ import annotations
@@ -33,13 +33,13 @@ _MODE_MEMORY = 1
 _CODE, _JITTED = 1, 3  # kinds of a stack entry that name a function
 _MAX_DEPTH = 1 << 16
 _MAX_TEXT = 1 << 20
-_MAX_FORKS = 100  # a chain of files that refer to each other in a circle ends here
-# A gap this long between two samples is no work but a stopped process.
+_MAX_FORKS = 100  # ends a chain of files that refer to each other in a cycle
+# A gap this long between two samples means a stopped process, not work.
 _MAX_GAP_NS = 1_000_000_000
 
 
 class _Reader:
-    """Takes fields in order. Raises struct.error past the end: a killed process's last record is cut off."""
+    """Reads fields in order. Raises struct.error past the end: a killed process's last record is cut off."""
 
     def __init__(self, content: bytes) -> None:
         self._content = content
@@ -79,7 +79,7 @@ class _Stack:
 
 
 class _Recording:
-    """What has been read of the file."""
+    """What has been read of the file so far."""
 
     def __init__(self) -> None:
         self.names: dict[int, str] = {}
@@ -92,10 +92,10 @@ class _Recording:
 
 
 def read_vmprof(path: str) -> SampleLog:
-    """Read a `.vmprof` file, also one whose process was killed. An empty file gives an empty log.
+    """Read a `.vmprof` file, even if its process was killed. An empty file gives an empty log.
 
-    There is no wall clock in it: `wall_ns` is the CPU time. Raises FootfallError (`record-corrupt`,
-    `record-refused`) when it is no such file, OSError when it cannot be opened.
+    It has no wall clock: `wall_ns` is the CPU time. Raises FootfallError (`record-corrupt`,
+    `record-refused`) if it is not such a file, OSError if it cannot be opened.
     """
     log = SampleLog(path)
     log.units_are_lines = True
@@ -125,7 +125,7 @@ def _read_recording(path: str, content: bytes, damage: list[str]) -> _Recording:
 
 
 def _names_of_parent(path: str, meta: dict[str, str], depth: int) -> dict[int, str]:
-    """The names that held in the parent when it forked; none when its file is gone."""
+    """Return the names that were valid in the parent when it forked; none if the parent's file is gone."""
     name, size = meta.get("footfall_parent", ""), meta.get("footfall_parent_bytes", "0")
     if not name or "/" in name or not size.isdigit() or depth == 0:
         return {}
@@ -186,7 +186,7 @@ def _read_stack(reader: _Reader, recording: _Recording) -> _Stack:
         kind, function = entry
         if kind not in (_CODE, _JITTED):
             continue
-        # Machine code of a function runs on behalf of the interpreter's frame of it: one call, two entries.
+        # A function's machine code runs on behalf of the function's interpreter frame: one call, two entries.
         if not (kind == _CODE and before == (_JITTED, function)):
             functions.append(function)
         before = entry
@@ -195,7 +195,7 @@ def _read_stack(reader: _Reader, recording: _Recording) -> _Stack:
 
 
 def _fill(log: SampleLog, recording: _Recording) -> None:
-    """Give functions and stacks their ids; root first in `functions`."""
+    """Assign ids to functions and stacks; `functions` are root first."""
     log.interval_ns = recording.period_ns
     log.start_ns = recording.start_ns
     if not (0 <= log.interval_ns <= MAX_INTERVAL_NS and 0 <= log.start_ns <= MAX_START_NS):
@@ -235,7 +235,7 @@ def _fill(log: SampleLog, recording: _Recording) -> None:
 
 
 def _code_from_name(name: str) -> SampledCode:
-    """`py:function:first line:path`; a function whose name was not written in time has the path "?"."""
+    """Parse `py:function:first line:path`; a function whose name was not written in time has the path "?"."""
     match = re.fullmatch(r"py:(.*?):(\d{1,9}):(.*)", name, re.DOTALL)
     if match is None:
         return SampledCode("?", name or "?", 0, b"")

@@ -1,1 +1,1 @@
-"""Coverage in each of its formats, one file for each."""
+"""Coverage reports, one file for each format."""

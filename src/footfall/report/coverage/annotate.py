@@ -21,9 +21,9 @@ _IS_LONE_ELSE = re.compile(r"\s*else\s*:\s*(#|$)")
 
 
 def annotate(source: str, result: FileResult) -> str:
-    r"""Return the source (line ends are "\n") behind a margin: `> ` run, `! ` missing, `- ` excluded, blank no code.
+    r"""Return the source (line ends are "\n") with a margin: `> ` run, `! ` missing, `- ` excluded, blank for no code.
 
-    Lines inside a statement are as its first; a lone `else:` is as the statement that follows it.
+    Lines inside a statement are marked like its first; a lone `else:` is marked like the statement that follows it.
     """
     statements = sorted(result.statements)
     has_run = True
@@ -45,12 +45,12 @@ def annotate(source: str, result: FileResult) -> str:
 
 
 def is_annotated(text: bytes) -> bool:
-    """Return whether a text can be what `annotate` made, of whatever source: each line has one of its margins."""
+    """Return whether `annotate` may have made a text, from any source: each line has one of its margins."""
     return all(line[:2] in _MARGINS for line in text.split(b"\n")[:-1]) and (not text or text.endswith(b"\n"))
 
 
 def flat_name(name: str) -> str:
-    """Return the file name of a copy in a directory for all: it tells files of different directories apart."""
+    """Return the name of a copy when all go into one directory. It differs for files of different directories."""
     directory, base = ntpath.split(name)
     stem, extension = os.path.splitext(base)
     prefix = ""

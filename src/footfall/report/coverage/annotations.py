@@ -1,4 +1,4 @@
-"""What a patch has untested, for services that show it at its lines: GitHub annotations, GitLab code quality. Pure."""
+"""Untested code of a patch, for services that show it at its lines: GitHub annotations, GitLab code quality. Pure."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ __all__ = ["gitlab_report", "render_github"]
 
 
 class _Finding(NamedTuple):
-    """`kind` is the name of the check, `path` from the repository's top."""
+    """`kind` is the name of the check, `path` is relative to the repository's top."""
 
     path: str
     first: int
@@ -25,7 +25,7 @@ class _Finding(NamedTuple):
 
 
 def render_github(patch: Patch, percent: str) -> str:
-    """Return a workflow command for each finding and each file without numbers, and one for the whole."""
+    """Return a workflow command for each finding and each file without numbers, and one for the whole patch."""
     lines = [
         f"::warning file={_property(each.path)},line={each.first},endLine={each.last}"
         f",title={_property(_TITLES[each.kind])}::{_message(each.text)}"
@@ -40,7 +40,7 @@ def render_github(patch: Patch, percent: str) -> str:
 
 
 def gitlab_report(patch: Patch) -> list[Json]:
-    """Return the findings as GitLab reads them from `artifacts:reports:codequality`."""
+    """Return the findings in the form that GitLab reads from `artifacts:reports:codequality`."""
     return [
         {
             "description": each.text,
@@ -76,11 +76,11 @@ def _fingerprint(finding: _Finding) -> str:
 
 
 def _message(text: str) -> str:
-    """Escape as GitHub's toolkit does; a line end would begin another command."""
+    """Escape as GitHub's toolkit does; a line end would start another command."""
     return readable_text(printable(text)).replace("%", "%25")
 
 
 def _property(text: str) -> str:
-    """As `_message`, but names keep each character: GitHub looks for the file."""
+    """Escape like `_message`, but keep every character of a name: GitHub looks for the file."""
     escapes = {"%": "%25", "\r": "%0D", "\n": "%0A", ":": "%3A", ",": "%2C"}
     return "".join(escapes.get(char, char) for char in readable_text(text))

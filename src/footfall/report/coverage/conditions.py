@@ -1,7 +1,7 @@
 """Condition coverage in the reports: `report --conditions` and the JSON report. From data of CPython 3.14 and later.
 
-Analysed apart from lines and branches, whose numbers it leaves as they are; what depends on the source alone is kept
-beside their analyses.
+Conditions are analysed separately from lines and branches, whose numbers they do not change. What depends only on the
+source is cached beside their analyses.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ def load_conditions(
     contexts: Iterable[str] = (),
     within: Mapping[str, Collection[int]] | None = None,
 ) -> dict[str, ConditionResult] | None:
-    """Return each reported file's conditions by its path; None where the data has none or this interpreter is older.
+    """Return each reported file's conditions by its path; None if the data has none or this interpreter is older.
 
-    `contexts` as for `gather`. `within`, where there is one, has the files that count, with first lines of statements.
+    `contexts` as for `gather`. `within`, if given, has the files that count, with first lines of statements.
     """
     if not can_analyze():
         return None
@@ -48,7 +48,7 @@ def load_conditions(
     found = {}
     for file in files:
         path, result = file.result.path, file.result
-        if path not in sources:  # no Python: it has none
+        if path not in sources:  # not Python, so it has no conditions
             found[path] = ConditionResult(0, 0, ())
             continue
         codes = [code for name in file.stored_paths for code in stored.get(name, ())]
@@ -64,7 +64,7 @@ def need_conditions(
     contexts: Iterable[str] = (),
     within: Mapping[str, Collection[int]] | None = None,
 ) -> dict[str, ConditionResult]:
-    """As `load_conditions`, but raise FootfallError (`no-conditions`) where there are none."""
+    """Like `load_conditions`, but raise FootfallError (`no-conditions`) if there are none."""
     found = load_conditions(coverage, data_file, contexts, within)
     if found is not None:
         return found
@@ -89,7 +89,7 @@ def outcomes_by_path(coverage: Coverage, results: Mapping[str, ConditionResult])
 
 
 def condition_lines(name: str, result: ConditionResult) -> list[str]:
-    """Return a line for each outcome that was never seen in code that ran, as "main.py:12:8 b > 0 never false"."""
+    """Return a line for each outcome never seen in code that ran, such as "main.py:12:8 b > 0 never false"."""
     return [
         f"{name}:{each.line}:{each.column} {each.text} never {str(each.never).lower()}"
         for each in result.missing
@@ -98,7 +98,7 @@ def condition_lines(name: str, result: ConditionResult) -> list[str]:
 
 
 def conditions_report(coverage: Coverage, results: Mapping[str, ConditionResult]) -> Json:
-    """Return the conditions for the JSON report. Columns are characters from 0; the end is behind the operand."""
+    """Return the conditions for the JSON report. Columns count characters from 0; the end is after the operand."""
     return {
         "total": sum(result.n_total for result in results.values()),
         "seen": sum(result.n_seen for result in results.values()),

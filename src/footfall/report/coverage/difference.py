@@ -24,9 +24,9 @@ _LEAST_SHIFT: Final = 0.05  # relative
 
 @dataclass(frozen=True, slots=True)
 class TimeDifference:
-    """The functions whose own time changed by more than noise, the greatest change first. Totals in microseconds.
+    """The functions whose self time changed by more than noise, greatest change first. Totals in microseconds.
 
-    `n_errors` is how many standard errors, which `spread` is in, were taken for noise.
+    `n_errors` is how many standard errors, which include `spread`, counted as noise.
     """
 
     clock: Clock
@@ -38,12 +38,12 @@ class TimeDifference:
 
     @property
     def slower(self) -> list[TimeChange]:
-        """Those that take more time."""
+        """The functions that take more time."""
         return [each for each in self.changes if each.change_us > 0]
 
     @property
     def faster(self) -> list[TimeChange]:
-        """Those that take less."""
+        """The functions that take less time."""
         return [each for each in self.changes if each.change_us < 0]
 
 
@@ -51,7 +51,7 @@ class TimeDifference:
 class Difference:
     """What changed between two data files. `files` are those that changed; totals are None without coverage.
 
-    `left_out` are files that could not be compared, each with the reason. `times` is None where one has no profile.
+    `left_out` are files that could not be compared, each with the reason. `times` is None if one has no profile.
     """
 
     before_name: str
@@ -64,12 +64,12 @@ class Difference:
 
     @property
     def n_uncovered(self) -> int:
-        """Lines and branches of code that is still there, which ran before and do not now."""
+        """The number of lines and branches of code that still exists and that ran before but not now."""
         return sum(file.n_uncovered for file in self.files)
 
 
 def render_difference(difference: Difference, count: int, precision: int, format_: str) -> str:
-    """Return the difference as text or markdown; `count` is how many functions each list shows, 0 all."""
+    """Return the difference as text or markdown; `count` is how many functions each list shows, 0 for all."""
     before, now = difference.before, difference.now
     parts: list[str] = []
     if before is not None and now is not None:
@@ -101,7 +101,7 @@ def render_difference(difference: Difference, count: int, precision: int, format
 
 
 def _spread_text(spread: Spread) -> str:
-    """Return what the functions have in common, as a sentence to follow; "" where it is less than 5 per cent."""
+    """Return the shift that the functions have in common, as a following sentence; "" if it is below 5 per cent."""
     if abs(math.log(spread.factor)) < _LEAST_SHIFT:
         return ""
     return (
@@ -111,7 +111,7 @@ def _spread_text(spread: Spread) -> str:
 
 
 def _coverage_lists(files: Sequence[FileChange]) -> Iterable[tuple[str, list[str]]]:
-    """Yield each heading with its lines, those that have some."""
+    """Yield each heading that has lines, with its lines."""
     both = [file for file in files if file.before is not None and file.now is not None]
     worse = [(file, _places(file, file.uncovered, file.uncovered_branches)) for file in both]
     better = [(file, _places(file, file.covered, file.covered_branches)) for file in both]

@@ -1,6 +1,6 @@
 """The JSON report: coverage.py's format 3, with footfall's times beside it under the key "footfall".
 
-Made as text, file by file: with contexts it may be larger than memory. `cli/reports/json.py` writes it.
+It is made as text, file by file, because with contexts it may be larger than memory. `cli/reports/json.py` writes it.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ __all__ = ["Json", "LineContexts", "coverage_report"]
 
 Json = dict[str, object]
 LineContexts = Callable[[str], Mapping[int, Iterable[str]]]
-"""From a stored path to each line's labels of the contexts it ran in."""
+"""From a stored path to each line's context labels."""
 
 _FORMAT = 3
 _KINDS = ((FUNCTION, "functions"), (CLASS, "classes"))
@@ -28,9 +28,9 @@ _KINDS = ((FUNCTION, "functions"), (CLASS, "classes"))
 def coverage_report(
     coverage: Coverage, precision: int, contexts: LineContexts | None = None, ours: Json | None = None, indent: int = 0
 ) -> Iterator[str]:
-    """Yield the whole report's text; `contexts` adds to each file and region the contexts of its lines.
+    """Yield the whole report's text; `contexts` adds the contexts of its lines to each file and region.
 
-    `ours` are footfall's own values. Without `indent` it is one line.
+    `ours` contains footfall's own values. Without `indent` the report is one line.
     """
     meta: Json = {
         "format": _FORMAT,
@@ -53,7 +53,7 @@ def coverage_report(
 
 
 class _Layout:
-    """The json module's: of one line, or with `indent` blanks more for each level."""
+    """The json module's layout: one line, or `indent` more blanks for each level."""
 
     def __init__(self, indent: int) -> None:
         self._indent = indent or None
@@ -62,12 +62,12 @@ class _Layout:
         self.comma = ",\n" if indent else ", "
 
     def member(self, name: str, value: Json, level: int) -> str:
-        """Return a member of an object at some level, without what separates it from others."""
+        """Return a member of an object at some level, without its separator."""
         text = render_json({name: value}, indent=self._indent)
         if self._indent is None:
             return text[1:-1]
         more = self.margin * (level - 1)
-        return more + text[2:-2].replace("\n", f"\n{more}")  # no string has an end of a line in it
+        return more + text[2:-2].replace("\n", f"\n{more}")  # strings contain no line ends
 
 
 def _file_report(file: ReportedFile, precision: int, contexts: LineContexts | None) -> Json:
@@ -79,7 +79,7 @@ def _file_report(file: ReportedFile, precision: int, contexts: LineContexts | No
         of_kind = [region for region in regions if region.kind == kind]
         outside = find_outside_lines(file.analysis, of_kind)
         *narrowed, rest = narrow_result(file.result, [*(region.lines for region in of_kind), outside])
-        # of regions of one name, the first with statements has it plain; the others are distinguished by their line
+        # among regions with one name, the first with statements has the plain name; the others add their line
         with_statements = {
             region.name for region, result in zip(of_kind, narrowed, strict=True) if result.numbers.n_statements
         }
@@ -105,7 +105,7 @@ def _region_report(result: FileResult, precision: int, start: int, by_line: Mapp
 def _result_report(
     result: FileResult, precision: int, by_line: Mapping[int, list[str]] | None, more: Json | None = None
 ) -> Json:
-    """Keys are in coverage.py's order, with `more` in the middle."""
+    """Return the report of one file or region, keys in coverage.py's order, with `more` in the middle."""
     report: Json = {
         "executed_lines": sorted(result.executed),
         "summary": _summary(result.numbers, precision, result.has_arcs),

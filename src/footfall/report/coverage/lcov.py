@@ -20,7 +20,7 @@ __all__ = ["render_lcov"]
 def render_lcov(coverage: Coverage, *, skip_empty: bool = False, with_checksums: bool = False) -> str:
     """Return the records of all files, in the order of their names.
 
-    `with_checksums` adds one of each line: then sources are read, which raises as `read_source`.
+    `with_checksums` adds a checksum of each line: then sources are read, which raises as `read_source`.
     """
     records: list[str] = []
     for file in sorted(coverage.files, key=lambda file: (file.name, file.result.path)):
@@ -46,7 +46,7 @@ def _lines(result: FileResult, source_lines: list[str] | None) -> Iterator[str]:
 
 
 def _checksum(line: str) -> str:
-    """Return a line's fingerprint, which the format sets to be MD5 in base64 without padding."""
+    """Return a line's checksum: by the format's definition, MD5 in base64 without padding."""
     digest = hashlib.md5(line.encode("utf-8", "surrogatepass"), usedforsecurity=False).digest()
     return base64.b64encode(digest).decode("ascii").rstrip("=")
 
@@ -84,10 +84,10 @@ def _branches(file: ReportedFile) -> Iterator[str]:
     for start, end in result.executed_branches:
         ends_of[start].append((end, "1"))
     for start, end in result.missing_branches:
-        # of a line none of whose ways out was taken, nothing can be said: it may always have raised
+        # if none of a line's branches was taken, nothing can be said: the line may always have raised
         ends_of[start].append((end, "0" if result.branch_stats[start][1] else "-"))
     for line in sorted(result.statements):
-        # ways out of the function last: they read as the branch not taken
+        # branches that leave the function come last: they read as the branch not taken
         for end, taken in sorted(ends_of.get(line, ()), key=lambda way: (way[0] < 0, way)):
             yield f"BRDA:{line},0,{question_marked(file.analysis.arc_description(line, end))},{taken}"
     n_possible = sum(possible for possible, _ in result.branch_stats.values())

@@ -11,11 +11,11 @@ __all__ = ["escape_markdown", "lay_out_markdown"]
 _ESCAPES = str.maketrans({char: f"\\{char}" for char in string.punctuation if char not in ".,/-"})
 _WIDTH = 9
 _MISSING_WIDTH = 10
-_TIME_WIDTH = 12  # as wide as **100.0%** with a blank on each side
+_TIME_WIDTH = 12  # the width of **100.0%** with a blank on each side
 
 
 def lay_out_markdown(table: Table) -> list[str]:
-    """Return the table's lines; what is Markdown in a name stands escaped."""
+    """Return the table's lines, with Markdown in names escaped."""
     cover = table.columns.index("Cover")
     widths = dict.fromkeys(table.columns, _WIDTH)
     widths["Name"] = max(len("**TOTAL**"), *(len(escape_markdown(row[0])) for row in table.rows), 0) + 1
@@ -54,5 +54,5 @@ def _total_line(table: Table, widths: dict[str, int]) -> str:
 
 
 def escape_markdown(text: str) -> str:
-    """Return a text as Markdown that shows it."""
+    """Return Markdown that shows a text literally."""
     return text.translate(_ESCAPES)

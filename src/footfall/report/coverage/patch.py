@@ -19,14 +19,14 @@ from footfall.report.coverage.text import TableOptions, list_below, plural, rend
 __all__ = ["LeftOut", "Patch", "PatchTimes", "patch_report", "render_patch", "summarize_patch"]
 
 _NS_PER_SECOND = 1_000_000_000
-_MIN_SHARE = 0.0005  # what would be shown as 0.0 %
+_MIN_SHARE = 0.0005  # a smaller share would be shown as 0.0 %
 
 
 @dataclass(frozen=True, slots=True)
 class LeftOut:
-    """A changed file without numbers, and why. `name` as reports show it, `git_name` from the repository's top.
+    """A changed file without numbers, and why. `name` is as reports show it, `git_name` from the repository's top.
 
-    `is_unknown`: it was measured, so what it would add to the total is not known; else it is not in the data.
+    `is_unknown`: the file was measured, so what it would add to the total is not known; else it is not in the data.
     """
 
     name: str
@@ -37,7 +37,7 @@ class LeftOut:
 
 @dataclass(frozen=True, slots=True)
 class PatchTimes:
-    """The time of the changed lines, in nanoseconds by a result's path, and what shares are of."""
+    """The time of the changed lines, in nanoseconds by a result's path, and the total that shares refer to."""
 
     total_ns: int
     by_path: Mapping[str, int]
@@ -47,9 +47,9 @@ class PatchTimes:
 
 @dataclass(frozen=True, slots=True)
 class Patch:
-    """What changed since a revision. `base` is the commit that the diff begins at.
+    """What changed since a revision. `base` is the commit that the diff starts from.
 
-    `conditions` are of changed statements by a result's path, None where none are known.
+    `conditions` has those of changed statements by a result's path; None if none are known.
     """
 
     revision: str
@@ -102,7 +102,7 @@ def render_patch(patch: Patch, options: TableOptions) -> str:
 
 
 def summarize_patch(patch: Patch, *, is_markdown: bool = False) -> str:
-    """Return a sentence, as "14 new lines since main, 3 untested, one of them in the hottest function (...)."."""
+    """Return a sentence, such as "14 new lines since main, 3 untested, one of them in the hottest function (...)."."""
 
     def named(name: str) -> str:
         return escape_markdown(printable(name)) if is_markdown else printable(name)

@@ -16,7 +16,7 @@ PERCENT_COLUMNS = ("Cover", "Cond", "Time")
 class Table:
     """The cells, as text without per cent signs: each row and the total have one for each column.
 
-    `notes` are lines to stand below the table, with an empty one before each.
+    `notes` are lines to print below the table, each after an empty line.
     """
 
     columns: list[str]
@@ -27,7 +27,7 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class Outcomes:
-    """What of its conditions' outcomes a file has seen; `lines` name those that were never seen."""
+    """How many outcomes of its conditions a file has seen; `lines` name those that were never seen."""
 
     n_seen: int = 0
     n_total: int = 0
@@ -46,7 +46,7 @@ class TableRow:
     numbers: Numbers
     missing: str = ""
     time_share: float | None = None
-    """Per cent of all samples' time; None where there is no profile."""
+    """Per cent of all samples' time; None without a profile."""
     outcomes: Outcomes | None = None
 
 

@@ -1,7 +1,7 @@
-"""The coverage table of `footfall report`: coverage.py's text report, and a column of time where there is a profile.
+"""The coverage table of `footfall report`: coverage.py's text report, plus a column of time if there is a profile.
 
 Pure: results in, text out. Without a profile it is coverage.py's table, character for character, in each of its
-formats: text, markdown and total. markdown.py lays out the same cells another way.
+formats: text, markdown and total. markdown.py lays out the same cells as Markdown.
 """
 
 from __future__ import annotations
@@ -40,9 +40,9 @@ class TableOptions:
     skip_empty: bool = False
     sort: str = "name"
     is_tree: bool = False
-    """Whether rows of directories, with their totals, stand above those of their files; sorted by name."""
+    """Whether rows of directories, with totals, are shown above those of their files, sorted by name."""
     is_wall_time: bool = False
-    """Whether shares of time are of wall time for want of CPU time, which a note says."""
+    """Whether shares of time are of wall time because there is no CPU time; a note says so."""
 
 
 def render_table(
@@ -53,9 +53,9 @@ def render_table(
     notes: Sequence[str] = (),
     missing: Mapping[str, str] | None = None,
 ) -> str:
-    """Return the table, with `notes` below it. `time_shares` are per cent of the profile's time by a result's path, or
-    None without a profile; `outcomes` by a result's path add a column of conditions; `missing` by a result's path has
-    the texts of the column Missing for results that are parts of files.
+    """Return the table, with `notes` below it. The mappings are by a result's path. `time_shares` are per cent of the
+    profile's time, or None without a profile. `outcomes` add a column of conditions. `missing` has the texts of the
+    column Missing for results that are parts of files.
 
     Raises UsageError (`bad-format`, `bad-sort`, `bad-precision`).
     """
@@ -76,7 +76,7 @@ def render_table(
 
 
 def list_below(title: str, items: Iterable[str], format_: str) -> str:
-    """Return a note of several lines; in Markdown they are a list, with what is Markdown in them escaped."""
+    """Return a note of several lines; in Markdown they are a list, with Markdown in the items escaped."""
     if format_ == "markdown":
         return "\n".join([title, "", *(f"- {escape_markdown(item)}" for item in items)])
     return "\n".join([title, *items])
@@ -126,7 +126,7 @@ def _rows(
     outcomes: Mapping[str, Outcomes] | None,
     missing_texts: Mapping[str, str] | None,
 ) -> tuple[list[TableRow], list[str]]:
-    """Return the rows of files, and notes on how many were skipped."""
+    """Return the rows of files, and notes that say how many were skipped."""
     rows: list[TableRow] = []
     n_covered = n_empty = 0
     for result in results:
@@ -150,7 +150,7 @@ def _rows(
 
 
 def _cells(row: TableRow, options: TableOptions, has_branches: bool) -> list[str]:
-    """Return the texts of a row's columns, in the order of the table's."""
+    """Return the texts of a row's columns, in the table's order."""
     numbers = row.numbers
     found = [row.name, str(numbers.n_statements), str(numbers.n_missing)]
     if has_branches:
@@ -241,5 +241,5 @@ def _sorted_rows(rows: list[TableRow], sort: str, has_branches: bool) -> list[Ta
 
 
 def plural(count: int, noun: str, nouns: str = "") -> str:
-    """Return the number with its noun; `nouns` where that takes more than an s."""
+    """Return the number with its noun; `nouns` is the plural if it is not formed with an s."""
     return f"{count} {noun if count == 1 else nouns or noun + 's'}"

@@ -14,7 +14,7 @@ __all__ = ["tree_rows"]
 def tree_rows(rows: Sequence[TableRow], whole: Sequence[TableRow], *, is_indented: bool) -> list[TableRow]:
     """Return the rows to show with those of their directories above them; `whole` are the rows of all files.
 
-    A directory that holds one other and nothing else has no row of its own.
+    A directory that contains only one other directory has no row of its own.
     """
     below: dict[str, list[TableRow]] = {}
     for row in whole:
@@ -39,7 +39,7 @@ def tree_rows(rows: Sequence[TableRow], whole: Sequence[TableRow], *, is_indente
 
 
 def _directories_of(name: str) -> list[str]:
-    """Return the directories that a file is in, the outermost first, each with a final slash."""
+    """Return the directories that a file is in, outermost first, each with a final slash."""
     return [name[: k + 1] for k, char in enumerate(name) if char == "/" and k]
 
 

@@ -1,6 +1,6 @@
 """The Cobertura XML report, as coverage.py 7.17 writes it: a package for each directory, a class for each file.
 
-Pure but for the places of files. What is written is plain enough to need no XML library.
+Pure except that it checks where files are. The output is simple enough to need no XML library.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ _DTD = "https://raw.githubusercontent.com/cobertura/web/master/htdocs/xml/covera
 
 @dataclass(frozen=True, slots=True)
 class XmlOptions:
-    """`sources` are directories that file names are to be relative to; those that are not there are left out.
+    """`sources` are directories that file names are made relative to; those that do not exist are left out.
 
-    `package_depth` is how many levels of directories become packages of their own. `timestamp_ms` is since 1970.
+    `package_depth` is how many levels of directories become separate packages. `timestamp_ms` counts from 1970.
     """
 
     timestamp_ms: int
@@ -53,7 +53,7 @@ class _Counts:
 class _Package:
     counts: _Counts = field(default_factory=_Counts)
     classes: dict[str, list[str]] = field(default_factory=dict)
-    """The lines of each class element by its file's name."""
+    """The lines of each class element, by its file's name."""
 
 
 def render_xml(coverage: Coverage, options: XmlOptions) -> str:
@@ -89,7 +89,7 @@ def render_xml(coverage: Coverage, options: XmlOptions) -> str:
 
 
 class _Sources:
-    """The directories that names of files are relative to: those of the settings, then what other files are in."""
+    """The directories that file names are relative to: those of the settings, then those of other files."""
 
     def __init__(self, options: XmlOptions) -> None:
         self._is_relative = options.relative_files
@@ -99,8 +99,8 @@ class _Sources:
                 self._paths[source.rstrip("\\/") if self._is_relative else canonical_path(source)] = None
 
     def name_of(self, result: FileResult) -> str:
-        """Return a file's name below the nearest of the directories."""
-        # coverage.py takes any of those that fit, in an order that changes from run to run
+        """Return a file's name relative to the nearest of the directories."""
+        # coverage.py takes any that fits, in an order that changes from run to run
         for source in sorted(self._paths, key=len, reverse=True):
             if not self._is_relative:
                 source = canonical_path(source)
@@ -110,7 +110,7 @@ class _Sources:
         return result.name
 
     def paths(self) -> list[str]:
-        """Return all of them, in the report's order."""
+        """Return all the directories, in the report's order."""
         return sorted(self._paths, key=human_key)
 
 
@@ -149,7 +149,7 @@ def _rates(counts: _Counts, has_arcs: bool) -> dict[str, str]:
 
 
 def _rate(executed: int, count: int) -> str:
-    """Return a fraction; 0 and 1 are true ones, never rounded."""
+    """Return a fraction as text; 0 and 1 are exact, never the result of rounding."""
     if executed == count:
         return "1"
     return f"{min(max(executed / count, 0.0001), 0.9999):.4g}" if executed else "0"

@@ -1,1 +1,1 @@
-"""Profiles in each of their formats, one file for each."""
+"""Profile exports, one file for each format."""

@@ -1,8 +1,8 @@
 """Chrome's trace events, for Perfetto (ui.perfetto.dev), chrome://tracing and speedscope: begin and end of each call.
 
-https://docs.google.com/document/d/1CvAClvFfyA5R-PhYUmn5OOQtYMH4h6I0nSsKchNAySU. By wall time calls stand where they
-were, as far as samples tell; by other clocks, and of a profile that has sums only, they stand side by side. Times are
-microseconds with fractions; a sample counts as one. Pure: a profile in, text out.
+https://docs.google.com/document/d/1CvAClvFfyA5R-PhYUmn5OOQtYMH4h6I0nSsKchNAySU. By wall time, calls are placed when
+they happened, as far as samples tell. By other clocks, or if the profile has only sums, they are placed side by side.
+Times are microseconds with fractions; a sample counts as one. Pure: a profile in, text out.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ _NS_PER_US = 1000
 
 
 def render_chrome_trace(profile: Profile, clock: Clock = Clock.WALL) -> Iterator[str]:
-    """Yield the file's text in parts; memory goes with the number of nodes."""
-    # load/profiles/json/chrome_trace.py reads by which clock times are
+    """Yield the file's text in parts; memory use is proportional to the number of nodes."""
+    # load/profiles/json/chrome_trace.py reads from this which clock the times have
     head = {"otherData": {"exporter": f"footfall {VERSION}", "clock": clock.value}, "displayTimeUnit": "ms"}
     yield f'{_json(head)[:-1]},"traceEvents":['
     separator = ""
@@ -92,7 +92,7 @@ def _spans(profile: Profile, number: int, clock: Clock) -> Iterator[tuple[list[i
 
 
 def _depth_first(profile: Profile, wanted: Iterable[int]) -> Iterator[int]:
-    """Yield nodes so that those with the same callers follow one another."""
+    """Yield nodes so that those with the same callers are adjacent."""
     children: dict[int, list[int]] = {}
     seen = {0}
     for node in wanted:

@@ -20,12 +20,12 @@ _NO_PYTHON = "(no Python code)"
 
 
 def render_collapsed(profile: Profile, *, with_lines: bool = False, clock: Clock = Clock.SAMPLES) -> Iterator[str]:
-    """Yield lines, the stacks in order, with their samples or microseconds; semicolons in names become colons."""
+    """Yield a line for each stack, sorted, with its samples or microseconds; semicolons in names become colons."""
     yield from _lines(profile, [], with_lines, clock)
 
 
 def render_perf_collapsed(profile: Profile, *, with_lines: bool = False, clock: Clock = Clock.SAMPLES) -> Iterator[str]:
-    """Yield the same for each thread, below a frame `NAME-PID/TID`, as stackcollapse-perf.pl --tid has it."""
+    """Yield the same for each thread, under a frame `NAME-PID/TID`, as stackcollapse-perf.pl --tid does."""
     by_thread: dict[int, dict[CostKey, Cost]] = {}
     for key, cost in profile.costs.items():
         by_thread.setdefault(key[1], {})[key] = cost

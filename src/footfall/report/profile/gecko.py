@@ -1,9 +1,9 @@
 """The Gecko profile format, version 24, that the Firefox Profiler (profiler.firefox.com) opens.
 
 https://github.com/firefox-devtools/profiler/blob/main/docs-developer/gecko-profile-format.md. A span of time without a
-change becomes as many samples as it stands for, spread over it. A profile that has sums only gets its samples stack by
-stack, in the order of first appearance: call tree, flame graph and shares are right then, the order in time is not.
-Pure: a profile in, text out.
+change becomes as many samples as it represents, spread over it. If the profile has only sums, samples are written stack
+by stack, in the order of first appearance: call tree, flame graph and shares are then right, but the order in time is
+not. Pure: a profile in, text out.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _NS_PER_MS = 1_000_000
 
 
 class _Row(NamedTuple):
-    """Samples of one stack that follow one another."""
+    """Consecutive samples of one stack."""
 
     node: int
     n_samples: int
@@ -132,7 +132,7 @@ def _in_sum(profile: Profile, number: int, interval_ms: float) -> Iterator[_Row]
 
 
 class _Tables:
-    """One thread's tables: only what its samples use."""
+    """One thread's tables, with only what its samples use."""
 
     def __init__(self, profile: Profile) -> None:
         self._profile = profile
@@ -143,7 +143,7 @@ class _Tables:
         self._stack_numbers: dict[int, int] = {}
 
     def stack(self, node: int) -> int:
-        """Return the number of a node's stack, made with those of its callers when it is new."""
+        """Return the number of a node's stack. If it is new, add it and the stacks of its callers."""
         missing = []
         while node and node not in self._stack_numbers:
             missing.append(node)
@@ -160,7 +160,7 @@ class _Tables:
             frame = self._profile.frames[number]
             location = frame.function.qualname
             if has_source(frame.function.path):
-                # the viewer takes what has one location for one function, so this is where it begins
+                # the viewer takes frames with one location for one function, so this is where the function begins
                 location += f" ({frame.function.path}:{frame.function.first_line})"
             column = None if frame.column is None else frame.column + 1
             row = [self.strings.setdefault(location, len(self.strings)), False, 0, None, frame.line, column, _PYTHON, 0]

@@ -1,8 +1,8 @@
 """MOJO, Austin's binary format, version 3, for its tools: austin-tui, its extension for VS Code, austin2speedscope.
 
 https://github.com/P403n1x87/austin/wiki/The-MOJO-file-format. A sample is a thread's stack and the microseconds since
-its sample before, wall or CPU time as the metadata say. A span of time without a change becomes as many samples as it
-stands for. Pure: a profile in, bytes out.
+the thread's previous sample, in wall or CPU time as the metadata say. A span of time without a change becomes as many
+samples as it represents. Pure: a profile in, bytes out.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ __all__ = ["render_mojo"]
 _VERSION = 3
 _METADATA, _STACK, _FRAME, _FRAME_REF = 1, 2, 3, 5
 _METRIC_TIME, _STRING = 9, 11
-_FIRST_STRING = 2  # 0 is the empty one, 1 stands for unknown
+_FIRST_STRING = 2  # 0 is the empty string, 1 means unknown
 _NS_PER_US = 1000
 _AUSTIN = "4.0.0"
-"""The version of Austin that wrote such files, which its tools ask for."""
+"""A version of Austin that writes such files; Austin's tools require one."""
 
 
 def render_mojo(profile: Profile, clock: Clock = Clock.WALL) -> Iterator[bytes]:
@@ -33,7 +33,7 @@ def render_mojo(profile: Profile, clock: Clock = Clock.WALL) -> Iterator[bytes]:
     tables: dict[int, _Tables] = {}
     for node, thread, samples, spent_ns in _samples(profile, clock):
         pid, native_id, _ = profile.threads[thread]
-        # numbers of strings and frames are of a process
+        # each process has its own numbers of strings and frames
         table = tables.setdefault(pid, _Tables(profile))
         head = bytes((_STACK,)) + _number(pid) + _number(0) + _text(f"{native_id:x}")
         stack = b"".join(map(table.reference, reversed(frames_above(profile, node))))
@@ -45,7 +45,7 @@ def render_mojo(profile: Profile, clock: Clock = Clock.WALL) -> Iterator[bytes]:
 
 
 def _samples(profile: Profile, clock: Clock) -> Iterator[tuple[int, int, int, int]]:
-    """Yield node, thread, number of samples and nanoseconds; in the order of time where it is known."""
+    """Yield node, thread, number of samples and nanoseconds; in time order if that is known."""
     read = reader(clock)
     if profile.timelines.threads:
         for number, timeline in profile.timelines.threads.items():
@@ -60,7 +60,7 @@ def _samples(profile: Profile, clock: Clock) -> Iterator[tuple[int, int, int, in
 
 
 class _Tables:
-    """The strings and frames of one process that were written so far."""
+    """The strings and frames of one process that have been written so far."""
 
     def __init__(self, profile: Profile) -> None:
         self._profile = profile
@@ -69,13 +69,13 @@ class _Tables:
         self._new = bytearray()
 
     def take_new(self) -> bytes:
-        """Return the events that define what has been referred to since the last call."""
+        """Return the events that define what was first referred to since the last call."""
         found = bytes(self._new)
         self._new.clear()
         return found
 
     def reference(self, number: int) -> bytes:
-        """Return the event for a frame in a stack, which is defined first where it is new."""
+        """Return the event for a frame in a stack; a new frame is defined first."""
         key = self._frames.get(number)
         if key is None:
             key = self._frames[number] = len(self._frames)
@@ -98,7 +98,7 @@ class _Tables:
 
 
 def _number(value: int) -> bytes:
-    """Return a number from 0 on: 6 bits in the first byte, 7 in each that follows."""
+    """Return a non-negative number as bytes: 6 bits in the first byte, 7 in each following one."""
     out = bytearray([value & 0x3F])
     value >>= 6
     while value:

@@ -1,7 +1,7 @@
 """pprof's format: a gzipped protocol buffer, `perftools.profiles.Profile`, for `go tool pprof`, speedscope, Pyroscope.
 
-https://github.com/google/pprof/blob/main/proto/profile.proto. The message is written by hand: it needs three shapes of
-field, and the protobuf package, installed beside a measured program, would pin that program's version of it.
+https://github.com/google/pprof/blob/main/proto/profile.proto. The message is written by hand: it needs only three kinds
+of field, and the protobuf package, installed beside a measured program, would pin that program's version of it.
 Pure: a profile in, bytes out.
 """
 
@@ -16,7 +16,7 @@ from footfall.analyze.profile.stacks import frames_above
 __all__ = ["render_pprof"]
 
 _SAMPLE_TYPES = (("samples", "count"), ("cpu", "nanoseconds"), ("wall", "nanoseconds"), ("gil", "nanoseconds"))
-_GZIP = 31  # zlib's number for gzip's frame around the greatest window
+_GZIP = 31  # zlib's wbits for a gzip header and the largest window
 
 
 def render_pprof(profile: Profile) -> Iterator[bytes]:
@@ -29,7 +29,7 @@ def render_pprof(profile: Profile) -> Iterator[bytes]:
 
 
 def _messages(profile: Profile) -> Iterator[bytes]:
-    """Yield the fields of the message; those of one number need not stand together."""
+    """Yield the fields of the message; fields with the same number need not be adjacent."""
     strings = _Strings()
     for kind, unit in _SAMPLE_TYPES:
         yield _message(1, _number(1, strings.number(kind)) + _number(2, strings.number(unit)))
@@ -64,7 +64,7 @@ def _messages(profile: Profile) -> Iterator[bytes]:
 
 
 class _Strings:
-    """The table of strings; the empty one is number 0."""
+    """The string table; the empty string is number 0."""
 
     def __init__(self) -> None:
         self._numbers = {"": 0}

@@ -20,9 +20,9 @@ _Callers = dict[_Key, tuple[int, int, float, float]]
 
 
 def render_pstats(profile: Profile, clock: Clock = Clock.CPU) -> bytes:
-    """Return the file's bytes: by (path, first line, name) samples, own and whole seconds, and the same by caller.
+    """Return the file's bytes: by (path, first line, name) samples, self and cumulative seconds, the same by caller.
 
-    `clock` is one of a time.
+    `clock` must be a clock of time, not samples.
     """
     read = reader(clock)
     sums = tree_sums(profile)
@@ -32,18 +32,18 @@ def render_pstats(profile: Profile, clock: Clock = Clock.CPU) -> bytes:
         key = _key(function)
         own, total = read(times.own) / _NS_PER_SECOND, read(times.total) / _NS_PER_SECOND
         stats[key] = (times.total.samples, times.total.samples, own, total, callers.get(key, {}))
-    return marshal.dumps(stats, 4)  # older readers know no later version
+    return marshal.dumps(stats, 4)  # older readers can't read a later version
 
 
 def _key(function: Function) -> _Key:
-    """Return what the format knows a function by; what has no source is as cProfile has built-in functions."""
+    """Return the format's key for a function; one without source gets a key like cProfile's for built-in functions."""
     if not has_source(function.path):
         return "~", 0, function.qualname
     return function.path, function.first_line, function.qualname
 
 
 def _callers(profile: Profile, sums: TreeSums, clock: Clock) -> dict[_Key, _Callers]:
-    """Return for each function what it took below each of its callers; recursion counts at the outermost call."""
+    """Return each function's cost under each of its callers; recursion counts at the outermost call."""
     read = reader(clock)
     keys = [_key(each.function) for each in profile.frames]
     own = [[0, 0] for _ in profile.nodes]

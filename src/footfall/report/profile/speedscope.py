@@ -1,4 +1,4 @@
-"""speedscope's own JSON format: one sampled profile for each thread, stacks in the order of time with their weights.
+"""speedscope's own JSON format: one sampled profile for each thread, stacks in time order with their weights.
 
 https://github.com/jlfwong/speedscope/blob/main/src/lib/file-format-spec.ts. Pure: a profile in, text out.
 """
@@ -21,9 +21,9 @@ _SCHEMA = "https://www.speedscope.app/file-format-schema.json"
 def render_speedscope(profile: Profile, clock: Clock = Clock.CPU) -> Iterator[str]:
     """Yield the file's text in parts: stacks are written out. Weights are nanoseconds, or samples.
 
-    Stacks are in the order of time where the profile knows it: what speedscope calls "time order" is one then. By wall
-    time, moments without Python code are empty stacks, so that threads stand where they were; by the other clocks, and
-    of a profile that has sums only, they are left out.
+    Stacks are in time order if the profile has it; only then is speedscope's "time order" really one. By wall time,
+    moments without Python code are empty stacks, so that threads stay aligned in time. By the other clocks, or if the
+    profile has only sums, they are left out.
     """
     by_thread = _in_order(profile, clock) if profile.timelines.threads else _in_sum(profile, clock)
     head = {
@@ -65,7 +65,7 @@ def _json(value: object) -> str:
 
 
 _Rows = dict[int, tuple[int, list[tuple[int, int]]]]
-"""By thread where it begins, and (node, weight)."""
+"""By thread: where it begins, and (node, weight)."""
 
 
 def _in_order(profile: Profile, clock: Clock) -> _Rows:

@@ -1,6 +1,6 @@
 """`footfall report --by`: a profile's times by test, phase, function and so on, as text and as JSON.
 
-Each share stands with its standard error: how far another run's sampling of the same program would put it off.
+Each share is shown with its standard error: how far it would be off if another run sampled the same program.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ __all__ = ["SORTS", "TimeTableOptions", "render_times", "times_by_report"]
 SORTS: Final = ("self", "total", "samples", "name")
 _NS_PER_SECOND: Final = 1_000_000_000
 _OTHER_PART: Final = 3
-_LEAST_SHARE: Final = 0.0005  # what would be shown as 0.0 %
+_LEAST_SHARE: Final = 0.0005  # a smaller share would be shown as 0.0 %
 _OTHER_CODE: Final = "In libraries and the interpreter:"
 _LEFT_OUT: Final = {
     "gc": "garbage collection",
@@ -38,12 +38,12 @@ _LEFT_OUT: Final = {
     "not read": "stacks that could not be read",
     "frames left out": "frames left out of deep stacks",
 }
-"""What has no row, by the name that `View.left_out` has for it."""
+"""Words for what has no row, by its name in `View.left_out`."""
 
 
 @dataclass(frozen=True, slots=True)
 class TimeTableOptions:
-    """`by` is one of timeviews' VIEWS; without a `clock` it is the usual one; `count` 0 is all rows."""
+    """`by` is one of VIEWS in time_views.py; without a `clock` the usual one is used; a `count` of 0 means all rows."""
 
     by: str
     clock: Clock | None = None
@@ -59,12 +59,12 @@ class _Shown:
     clock: Clock
 
     def text(self, cost: Cost, *, is_measured: bool = False) -> str:
-        """The cost by the clock."""
+        """Return the cost by the clock."""
         value = self.read(cost)
         return str(value) if self.clock is Clock.SAMPLES else f"{value / _NS_PER_SECOND:.{4 if is_measured else 3}f} s"
 
     def number(self, cost: Cost) -> float:
-        """The same for machines: seconds, or samples."""
+        """Return the same for machines: seconds, or samples."""
         value = self.read(cost)
         return value if self.clock is Clock.SAMPLES else value / _NS_PER_SECOND
 
@@ -91,9 +91,9 @@ def _choose(profile: Profile, options: TimeTableOptions, test_times: Mapping[str
 
 
 def _parts(shown: _Shown, options: TimeTableOptions) -> list[tuple[str, list[TimeRow]]]:
-    """Return the rows to show in parts with their headings ("": none): the project's code, then other code.
+    """Return the rows to show in parts with their headings ("" for none): the project's code, then other code.
 
-    Of a limited number of rows a third is for other code, or what the project leaves of them.
+    If the number of rows is limited, other code gets a third of them, or those that the project leaves free.
     """
     if not shown.view.has_calls:
         return [("", shown.ranked[: options.count or None])]
@@ -108,7 +108,7 @@ def _parts(shown: _Shown, options: TimeTableOptions) -> list[tuple[str, list[Tim
 def render_times(
     profile: Profile, options: TimeTableOptions, test_times: Mapping[str, PhaseTime] | None = None
 ) -> list[Line]:
-    """Return the table as styled lines. Times are of the chosen clock. Raises UsageError (`bad-sort`).
+    """Return the table as styled lines, with times by the chosen clock. Raises UsageError (`bad-sort`).
 
     `test_times` are the measured times of tests by context, for the table by test.
     """
@@ -206,7 +206,7 @@ def _notes(profile: Profile, shown: _Shown, options: TimeTableOptions, n_shown: 
 def times_by_report(
     profile: Profile, options: TimeTableOptions, test_times: Mapping[str, PhaseTime] | None = None
 ) -> Json:
-    """Return the same for machines: seconds (or samples, if these are the clock), shares and errors from 0 to 1."""
+    """Return the same for machines: seconds (or samples, if that is the clock), shares and errors from 0 to 1."""
     shown = _choose(profile, options, test_times or {})
     return {
         "format": 1,

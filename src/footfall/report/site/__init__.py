@@ -1,4 +1,4 @@
-"""`footfall html`: a folder of pages from one run's data, with nothing loaded from elsewhere.
+"""`footfall html`: a folder of pages from one run's data, which load nothing from elsewhere.
 
-Each page is one JSON payload and the viewer (`web/` in the repository, built into `report/assets`), which draws it.
+Each page is one JSON payload plus the viewer that draws it (`web/` in the repository, built into `report/assets`).
 """

@@ -70,9 +70,9 @@ _NS_PER_US: Final = 1000
 
 @dataclass(slots=True)
 class SiteData:
-    """What a site is made from. `lines_by_context`: by reported path and context label, statements that ran.
+    """What a site is made from. `lines_by_context`: by reported path and context label, the statements that ran.
 
-    `gaps_profile` is the profile by which gaps are ranked (production's), `before` the one to compare with and
+    `gaps_profile` is the profile that ranks gaps (production's), `before` the one to compare with, and
     `coverage_before` its data file's coverage.
     """
 
@@ -86,13 +86,13 @@ class SiteData:
     conditions: Mapping[str, ConditionResult] = field(default_factory=dict)
     lines_by_context: Mapping[str, Mapping[str, set[int]]] = field(default_factory=dict)
     test_times: Mapping[str, PhaseTime] = field(default_factory=dict)
-    """What the clocks said of each phase of each test, by context label."""
+    """The measured times of each phase of each test, by context label."""
 
 
 def write_site(directory: str | Path, data: SiteData, note_page: Callable[[], object] = lambda: None) -> Path:
     """Write all pages and return the first one's path; `note_page` is called as each source page is done.
 
-    Only files that a site has are written or removed. Raises FootfallError (`output-unwritable`).
+    Writes or removes only files that belong to a site. Raises FootfallError (`output-unwritable`).
     """
     root = Path(directory)
     _check_is_ours(root)
@@ -110,7 +110,7 @@ def write_site(directory: str | Path, data: SiteData, note_page: Callable[[], ob
 
 
 def _check_is_ours(root: Path) -> None:
-    """Refuse to write over what is no report's: pages of something else, or links that lead out of the directory."""
+    """Refuse to overwrite what is not a report's: pages of something else, or links that lead out of the directory."""
     sources = root / _SOURCES
     found = [root / name for name in (*_PAGES, *_ASSETS, _NUMBERS_FILE)] + sorted(sources.glob("*.html"))
     if _is_report(root):
@@ -127,7 +127,7 @@ def _check_is_ours(root: Path) -> None:
 
 
 def _is_report(root: Path) -> bool:
-    """Whether an earlier report of ours is there, or one of coverage.py, whose place this one takes."""
+    """Return whether there is an earlier report of ours, or one of coverage.py's, which ours replaces."""
     try:
         text = (root / ".gitignore").read_text(encoding="utf-8", errors="replace")
     except OSError:
@@ -169,7 +169,7 @@ class _Site:
         self.numbers = numbers_of_report(coverage, data.profile, self.function_times, self.pages)
 
     def write(self) -> None:
-        # first: what is left of a report that was cut off is a report's
+        # first, so that the rest of an interrupted report is recognized as a report's
         with contextlib.suppress(FileExistsError), open(self.root / ".gitignore", "x", encoding="utf-8") as marker:
             marker.write("# " + _MARK)
         wanted = set()
@@ -221,7 +221,7 @@ class _Site:
         return page
 
     def _test_times(self) -> dict[str, dict[tuple[int, str], int]]:
-        """By path, the microseconds of each line and test."""
+        """Return, by path, the microseconds of each line and test."""
         found: dict[str, dict[tuple[int, str], int]] = {}
         for test in self.tests:
             for place, cost in test.lines.items():
@@ -276,16 +276,16 @@ class _Site:
         return numbers_from_json(self.before or {})
 
     def _since(self) -> str:
-        """What the changes are since, to follow that word."""
+        """Return what follows "since" for the changes."""
         if self.data.before is not None or self.data.coverage_before is not None:
             return "the other data file"
         created = (self.before or {}).get("created")
         return f"the report of {created[:20]}" if isinstance(created, str) and created else "the last report"
 
     def _hot_functions(self, *, is_project: bool) -> list[list[Any]]:
-        """[function, file ("": it has none), line, page or "", own microseconds, total microseconds], hottest first.
+        """Return [function, file ("": none), line, page or "", self microseconds, total microseconds], hottest first.
 
-        They are the project's or the others; footfall's own are none of both.
+        The functions are the project's, or all others except footfall's own.
         """
         chosen = [
             item
@@ -321,7 +321,7 @@ class _Site:
         return tests_payload(tests, shown=shown_path, pages=self.pages, statements=statements)
 
     def _write_numbers(self) -> None:
-        """Leave percentages and times for the next site in this folder to compare with."""
+        """Store percentages and times for the next site in this folder to compare with."""
         numbers = {
             "format": 1,
             "version": VERSION,
@@ -332,7 +332,7 @@ class _Site:
         (self.root / _NUMBERS_FILE).write_text(render_json(numbers), encoding="utf-8")
 
     def _remove_stale(self, wanted: set[str]) -> None:
-        """Remove pages that the earlier site had and this one has not; names that we would not give are let be."""
+        """Remove pages that the earlier site had but this one has not; leave names alone that we would not use."""
         pages = self.before.get("pages") if self.before is not None else None
         for page in pages if isinstance(pages, list) else ():
             if isinstance(page, str) and page not in wanted and re.fullmatch(rf"{_SOURCES}/[\w.-]+\.html", page):
@@ -345,14 +345,14 @@ class _Site:
 
 
 class _FunctionCoverage:
-    """How much of a function's statements ran: by file, made when first asked."""
+    """How much of a function's statements ran: computed for each file when first asked for."""
 
     def __init__(self, files: list[ReportedFile]) -> None:
         self._files = {file.result.path: file for file in files}
         self._known: dict[str, dict[str, list[tuple[int, float | None]]]] = {}
 
     def of(self, function: Function) -> float | None:
-        """Return the part that ran, 0 to 1; None for a function of another file, or without statements."""
+        """Return the share that ran, 0 to 1; None for a function of another file, or without statements."""
         if function.path not in self._files:
             return None
         if function.path not in self._known:
@@ -363,7 +363,7 @@ class _FunctionCoverage:
 
     @staticmethod
     def _read(file: ReportedFile) -> dict[str, list[tuple[int, float | None]]]:
-        """Return by name the line of each `def`, in order, and the part that ran."""
+        """Return by name the line of each `def`, in order, and the share that ran."""
         regions = [region for region in find_regions(file.analysis) if region.kind == FUNCTION]
         outside = find_outside_lines(file.analysis, regions)
         parts = [*((region.name, region.start, region.lines) for region in regions), ("<module>", 1, outside)]
@@ -390,7 +390,7 @@ def _heat_by_path(times_by_line: Mapping[tuple[str, int], Times]) -> dict[str, d
 
 
 def _page_name(name: str) -> str:
-    """Return a file name that no other file's page has, whatever the file is called."""
+    """Return a page name that is unique to a file, whatever the file is called."""
     digest = hashlib.sha256(name.encode("utf-8", "surrogateescape")).hexdigest()[:8]
     readable = re.sub(r"[^A-Za-z0-9]+", "_", os.path.splitext(name)[0])[-60:].strip("_")
     return f"{readable or 'file'}_{digest}.html"

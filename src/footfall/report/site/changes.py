@@ -1,7 +1,7 @@
-"""What changed since an earlier report: coverage by file, and functions whose own time differs by more than chance.
+"""What changed since an earlier report: coverage by file, and functions whose self time differs by more than chance.
 
-The numbers to compare with are those that the site before left in its folder, or another data file's. The folder's are
-taken as they may be: anything that does not fit is passed over.
+The numbers to compare with are those that the earlier site left in its folder, or another data file's. The folder's are
+not trusted: anything invalid is ignored.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ __all__ = [
     "numbers_to_json",
 ]
 
-_N_FUNCTIONS: Final = 300  # kept in the folder: the greatest by own time
+_N_FUNCTIONS: Final = 300  # kept in the folder: those with the most self time
 _N_SHOWN: Final = 10
 _MIN_POINTS: Final = 0.005
 _MAX_US: Final = 2**53
@@ -31,7 +31,7 @@ _MAX_US: Final = 2**53
 
 @dataclass(slots=True)
 class ReportNumbers:
-    """Percentages, by file as it is shown and in all, and own times of functions by the usual clock."""
+    """Percentages, by file as shown and in total, and self times of functions by the usual clock."""
 
     total: float | None = None
     files: dict[str, float] = field(default_factory=dict)
@@ -44,7 +44,7 @@ def numbers_of_report(
     times_by_function: Mapping[Function, Times],
     pages: Mapping[str, str],
 ) -> ReportNumbers:
-    """Return the numbers of a data file; `times_by_function` are of its profile, `pages` by path are the site's."""
+    """Return the numbers of a data file; `times_by_function` is of its profile, `pages` (by path) of the site."""
     found = ReportNumbers()
     if coverage is not None:
         found.total = coverage.total.pc_covered
@@ -55,7 +55,7 @@ def numbers_of_report(
 
 
 def numbers_to_json(numbers: ReportNumbers) -> dict[str, Any]:
-    """Return what a site leaves in its folder."""
+    """Return what a site stores in its folder."""
     ranked = sorted(numbers.times.functions.items(), key=lambda item: (-sum_us(item[1]), item[0]))
     return {
         "total": numbers.total,
@@ -68,7 +68,7 @@ def numbers_to_json(numbers: ReportNumbers) -> dict[str, Any]:
 
 
 def numbers_from_json(content: Mapping[str, Any]) -> ReportNumbers:
-    """Return the numbers that an earlier site left, as far as they are numbers."""
+    """Return the numbers that an earlier site left, ignoring what is not a number."""
     found = ReportNumbers()
     found.total = _number(content.get("total"))
     files = content.get("files")
@@ -83,7 +83,7 @@ def numbers_from_json(content: Mapping[str, Any]) -> ReportNumbers:
                 time = FunctionTime(int(line), int(own_us), error_us)
                 found.times.functions.setdefault((row[0], row[1]), []).append(time)
     if not found.times.functions:
-        found.times.sample_us = 0.0  # else all functions of now would be new
+        found.times.sample_us = 0.0  # else all current functions would be new
     if len(found.times.functions) >= _N_FUNCTIONS:
         found.times.least_us = min(map(sum_us, found.times.functions.values()))
     return found
@@ -103,7 +103,7 @@ def _lists(value: object) -> Iterable[list[Any]]:
 def changes_payload(
     before: ReportNumbers, now: ReportNumbers, pages: Mapping[str, str], since: str
 ) -> dict[str, Any] | None:
-    """Return what the overview says about it; None when nothing changed. `pages` by file as it is shown."""
+    """Return what the overview says about the changes; None if nothing changed. `pages` by file as shown."""
     files = _changed_files(before, now, pages)
     functions = [
         [each.name, each.file if has_source(each.file) else "", *each[2:6]]
@@ -115,7 +115,7 @@ def changes_payload(
 
 
 def _changed_files(before: ReportNumbers, now: ReportNumbers, pages: Mapping[str, str]) -> list[list[Any]]:
-    """[file, page, per cent before, now], None where it was or is not there, the greatest change first."""
+    """Return [file, page, per cent before, now], None where the file was or is missing, greatest change first."""
     changed: list[tuple[float, str]] = []
     for name in sorted(before.files.keys() | now.files.keys()) if before.files else ():
         was, part = before.files.get(name), now.files.get(name)

@@ -18,7 +18,7 @@ __all__ = ["render_flame_file"]
 def render_flame_file(
     profile: Profile, *, title: str, before: Profile | None = None, clock: Clock | None = None
 ) -> str:
-    """Return the page; `before` is a profile to compare with, `clock` what is shown first."""
+    """Return the page; `before` is a profile to compare with, `clock` the one shown first."""
     payload = flame_payload(
         profile, shown=short_path, pages={}, coverage_of=lambda _: None, is_library=is_library, before=before
     )

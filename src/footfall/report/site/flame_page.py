@@ -1,6 +1,6 @@
-"""The payload of the flame graph: the tree of calls in columns, its costs by thread and test, and a second profile.
+"""The payload of the flame graph: the call tree in columns, its costs by thread and test, and a second profile.
 
-Nodes are frames at lines; the viewer joins the lines of a function, and takes them apart for the one that is chosen.
+Nodes are frames at lines. The viewer merges the lines of a function, and separates them for the selected function.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ _NS_PER_US = 1000
 
 
 class _Tables:
-    """Numbers files, functions, frames and nodes of one or two profiles once.
+    """Gives the files, functions, frames and nodes of one or two profiles their numbers.
 
-    Of two profiles, which may be of other versions of the source, functions are matched by file and name, as they are
-    shown. Where one file has several of a name, the lines they begin at tell them apart, if these are the same in both.
+    Two profiles may come from different versions of the source, so functions are matched by file and name, as shown. If
+    a file has several with one name, their first lines tell them apart, provided these are the same in both profiles.
     """
 
     def __init__(self, shown: Callable[[str], str], profiles: Sequence[Profile]) -> None:
@@ -40,7 +40,7 @@ class _Tables:
         self.nodes: dict[tuple[int, int], int] = {(-1, -1): 0}
 
     def _find_joined(self, profiles: Sequence[Profile]) -> frozenset[tuple[str, str]]:
-        """Return the (file, name) whose functions count as one: one in each profile, or not the same several."""
+        """Return the (file, name) pairs whose functions count as one: one in each profile, or several that differ."""
         lines_of: list[dict[tuple[str, str], set[int]]] = []
         for profile in profiles:
             lines_of.append({})
@@ -69,7 +69,7 @@ class _Tables:
         return number
 
     def add(self, profile: Profile) -> list[int]:
-        """Return the number here of each of the profile's nodes."""
+        """Add a profile, and return the number here of each of its nodes."""
         functions: dict[Function, int] = {}
         frames = []
         for frame in profile.frames:
@@ -95,9 +95,9 @@ def flame_payload(
 ) -> dict[str, Any]:
     """Return the flame graph's data; costs in microseconds.
 
-    `shown` gives a path as reports show it, `pages` the source page of a path, `coverage_of` the part of a function
-    (0 to 1) that tests ran, `is_library` whether a path is none of the project's. `before` is a profile to compare
-    with: functions are then matched by name (see `_Tables`).
+    `shown` returns a path as reports show it, `pages` has the source page of a path, `coverage_of` returns the share of
+    a function (0 to 1) that tests ran, and `is_library` whether a path is outside the project. `before` is a profile to
+    compare with: functions are then matched by name (see `_Tables`).
     """
     profiles = [profile] if before is None else [before, profile]
     tables = _Tables(shown, profiles)
@@ -137,7 +137,7 @@ def flame_payload(
 
 
 def _sample_us(profile: Profile) -> dict[Clock, float]:
-    """Return by clock what equal samples of the same error would stand for: more than the mean where some came late."""
+    """Return by clock the time that equal samples with the same error would have: above the mean if some came late."""
     found: dict[Clock, float] = {}
     for clock in (Clock.CPU, Clock.WALL, Clock.GIL):
         read = reader(clock)
@@ -147,7 +147,7 @@ def _sample_us(profile: Profile) -> dict[Clock, float]:
 
 
 def _costs(profile: Profile, node_of: Sequence[int], tests: dict[str, int], threads: list[str]) -> list[list[int]]:
-    """Return columns: node, thread, test, samples, CPU, wall, GIL."""
+    """Return the columns node, thread, test, samples, CPU, wall, GIL."""
     test_of: dict[str, int] = {}
     places: dict[tuple[int, int, int], int] = {}
     samples: list[int] = []
@@ -178,7 +178,7 @@ def _timeline(profile: Profile, node_of: Sequence[int], tests: dict[str, int]) -
     """Return the order in time: the grid's step (0: none), and by thread [thread, start, columns of its spans].
 
     The columns are node, microseconds, per cent of them with CPU, per cent with the GIL; tests are pairs of a test and
-    the number of spans in a row that are of it.
+    the number of consecutive spans that belong to it.
     """
     timelines = profile.timelines
     test_of = [tests.setdefault(name_of_test(label), len(tests)) for label in timelines.labels]
@@ -186,7 +186,7 @@ def _timeline(profile: Profile, node_of: Sequence[int], tests: dict[str, int]) -
     for thread, timeline in sorted(timelines.threads.items()):
         nodes = list(map(node_of.__getitem__, timeline.nodes))
         of_test = list(map(test_of.__getitem__, timeline.contexts))
-        # spans of one line that differ by column only are one here
+        # spans of one line that differ only by column count as one here
         changes = map(operator.or_, map(operator.ne, nodes[1:], nodes), map(operator.ne, of_test[1:], of_test))
         starts = [0, *compress(range(1, len(nodes)), changes)]
         ends = [*starts[1:], len(nodes)]

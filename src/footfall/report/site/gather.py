@@ -1,4 +1,4 @@
-"""From data files to what a site is made of. Called by the command."""
+"""From data files to what a site is made from. Called by the command."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ __all__ = ["gather_site", "lines_by_context"]
 def gather_site(
     config: Config, coverage: Coverage, *, before_file: str | Path | None = None, gaps_file: str | Path | None = None
 ) -> SiteData:
-    """Read what is in the data file beside coverage, and the profiles of two others.
+    """Read what the data file contains besides coverage, and the profiles of two others.
 
     Raises FootfallError: as reading a data file does, and `no-profile` for a named file without one.
     """
@@ -47,7 +47,7 @@ def gather_site(
 
 
 def _coverage_before(config: Config, data_file: str | Path) -> Coverage | None:
-    """Return the coverage of the data file to compare with; None when it has none, as a recording of a process."""
+    """Return the coverage of the data file to compare with; None if it has none, like a recording by `attach`."""
     try:
         return gather(config, data_file, ignore_errors=True)
     except FootfallError as error:
@@ -57,7 +57,7 @@ def _coverage_before(config: Config, data_file: str | Path) -> Coverage | None:
 
 
 def lines_by_context(config: Config, coverage: Coverage) -> dict[str, dict[str, set[int]]]:
-    """Return by reported path and context label the statements that ran, as first lines."""
+    """Return the statements that ran, as first lines, by reported path and context label."""
     stored = read_lines_by_context(config.data_file, config.report_contexts)
     found: dict[str, dict[str, set[int]]] = {}
     for file in coverage.files:

@@ -15,11 +15,11 @@ FILE_COLUMNS = (
     "name", "page", "statements", "missing", "excluded", "branches", "partial", "missingBranches",
     "conditions", "missingConditions", "ownUs", "change",
 )  # fmt: skip
-"""The order of values in a row of `files`; `change` is in percentage points, or null."""
+"""The order of values in a row of `files`; `change` is percentage points, or null."""
 
 
 def numbers_row(numbers: Numbers) -> dict[str, int]:
-    """Return the counts that the viewer takes percentages of."""
+    """Return the counts from which the viewer computes percentages."""
     return {
         "statements": numbers.n_statements,
         "missing": numbers.n_missing,
@@ -66,7 +66,7 @@ def file_rows(
 
 
 def gap_rows(gaps: Iterable[Gap], pages: Mapping[str, str], total_ns: int) -> list[dict[str, Any]]:
-    """Return the gaps as the viewer lists them; shares are of `total_ns`, from 0 to 1."""
+    """Return the gaps as the viewer lists them, with shares of `total_ns` from 0 to 1."""
     return [
         {
             "file": gap.file_name,

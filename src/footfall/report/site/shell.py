@@ -31,9 +31,9 @@ _PAGE: Final = """<!DOCTYPE html>
 
 
 def script_json(value: Any) -> str:
-    r"""Return JSON that is safe between script tags, whatever texts it holds: `<` is written `\u003c`, and so on.
+    r"""Return JSON that is safe between script tags, whatever texts it contains: `<` is written `\u003c`, and so on.
 
-    Bytes in names that are no text become U+FFFD.
+    Bytes in names that are not text become U+FFFD.
     """
     text = render_json(value, separators=(",", ":"))
     return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
@@ -42,14 +42,14 @@ def script_json(value: Any) -> str:
 def render_page(page: str, title: str, payload: Any, root: str = "", notes: Sequence[str] = ()) -> str:
     """Return a page of a site. `page` picks the view, `root` leads from the page to the site's folder ("" or "../").
 
-    `notes` are texts of several lines, to stand below all else.
+    `notes` are texts of several lines, shown below everything else.
     """
     style = f'<link rel="stylesheet" href="{root}app.css">'
     return _fill(page, title, payload, root, style, f'<script src="{root}app.js"></script>', notes)
 
 
 def render_single_page(page: str, title: str, payload: Any, *, style: str, script: str) -> str:
-    """Return a page with everything inside; `style` and `script` are our own and hold no end tag of theirs."""
+    """Return a page with everything inline; `style` and `script` are our own and do not contain their end tags."""
     if "</script" in script.lower() or "</style" in style.lower():
         raise ValueError("an asset would end its own tag")
     return _fill(page, title, payload, "", f"<style>{style}</style>", f"<script>{script}</script>")

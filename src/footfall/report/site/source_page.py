@@ -1,4 +1,4 @@
-"""The payload of a source page: the text, and for each line what ran, what did not, its time and its tests."""
+"""The payload of a source page: the text, and for each line what ran and what did not, its time and its tests."""
 
 from __future__ import annotations
 
@@ -59,16 +59,16 @@ def source_payload(
 
 
 def heat_row(times: Times) -> list[int]:
-    """Return [own CPU, own wall, own GIL, total CPU, total wall, total GIL, own samples] in microseconds."""
+    """Return [self CPU, self wall, self GIL, total CPU, total wall, total GIL, self samples], times in microseconds."""
     own, total = times.own, times.total
     spent = (own.cpu_ns, own.wall_ns, own.gil_ns, total.cpu_ns, total.wall_ns, total.gil_ns)
     return [*(value // _NS_PER_US for value in spent), own.samples]
 
 
 def line_states(file: ReportedFile) -> str:
-    """Return one letter for each line: r ran, m missing, p ran with a branch missing, x excluded, . nothing.
+    """Return one letter for each line: r ran, m missing, p ran with a branch missing, x excluded, . no statement.
 
-    Further lines of a statement have its letter in upper case.
+    The later lines of a statement have its letter in upper case.
     """
     result, analysis = file.result, file.analysis
     partial = {start for start, _ in result.missing_branches}
@@ -84,7 +84,7 @@ def line_states(file: ReportedFile) -> str:
 
 
 def _branches(file: ReportedFile) -> dict[int, list[list[Any]]]:
-    """By line, its ways: [line it leads to (< 0: out of the code), taken, what it would have done]."""
+    """Return the branches of each line: [line it leads to (< 0: out of the code), taken, what it would have done]."""
     found: dict[int, list[list[Any]]] = {}
     result, analysis = file.result, file.analysis
     missing_starts = {start for start, _ in result.missing_branches}
@@ -98,7 +98,7 @@ def _branches(file: ReportedFile) -> dict[int, list[list[Any]]]:
 
 
 def _conditions(result: ConditionResult | None) -> dict[int, list[list[Any]]]:
-    """By line, outcomes never seen there: [first column, last column, text, the outcome]."""
+    """Return the outcomes never seen at each line: [first column, last column, text, the outcome]."""
     found: dict[int, list[list[Any]]] = {}
     for each in result.missing if result is not None else ():
         if each.has_run:
@@ -108,7 +108,7 @@ def _conditions(result: ConditionResult | None) -> dict[int, list[list[Any]]]:
 
 
 def tests_by_line(lines_by_test: Mapping[str, Iterable[int]]) -> tuple[list[str], list[list[int]], dict[int, int]]:
-    """Return the tests' names, the different sets of tests, and by line the number of its set."""
+    """Return the names of the tests, the distinct sets of tests, and by line the number of its set."""
     names = sorted(name for name in lines_by_test if name)
     by_line: dict[int, list[int]] = {}
     for number, name in enumerate(names):

@@ -22,7 +22,7 @@ def tests_payload(
     pages: Mapping[str, str],
     statements: Mapping[str, frozenset[int]],
 ) -> dict[str, Any]:
-    """Return the table of tests; times in microseconds. `statements` by path write line numbers as ranges."""
+    """Return the table of tests; times in microseconds. `statements` (by path) serve to write lines as ranges."""
     files: dict[str, int] = {}
 
     def number(path: str) -> int:

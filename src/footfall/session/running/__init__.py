@@ -1,1 +1,1 @@
-"""A command while it runs: started, its signals passed on, ended at a limit; and which processes record."""
+"""A command while it runs: starting it, passing signals on, ending it at a limit; and which processes record."""

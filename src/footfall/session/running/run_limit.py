@@ -1,7 +1,7 @@
-"""How long `footfall run` lets a command run: a time, or a number of samples. Then it is ended, as by `timeout`.
+"""How long `footfall run` lets a command run: a time, or a number of samples. Then it ends it, as `timeout` does.
 
-SIGTERM goes to the command and to every process that records; what is there some seconds later is killed. Nothing of
-what was recorded is lost by that. `supervise.run_command` asks from time to time.
+It sends SIGTERM to the command and to every process that records, and kills what is left some seconds later. That
+loses nothing that was recorded. `supervise.run_command` calls it from time to time.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _ENDINGS: Final = frozenset({-signal.SIGTERM, -signal.SIGKILL})
 
 
 class RunLimit:
-    """`seconds` and `n_samples` are None where there is no such limit. Time begins when this is made."""
+    """`seconds` and `n_samples` are None if there is no such limit. Time starts when this is created."""
 
     def __init__(self, directory: Path, seconds: float | None, n_samples: int | None) -> None:
         self.reached = ""
@@ -37,11 +37,11 @@ class RunLimit:
         self._ended_at: float | None = None
 
     def check_or_none(self) -> Callable[[int], None] | None:
-        """Return `check`; None where nothing limits the command, so that nobody need ask."""
+        """Return `check`, or None if nothing limits the command and no check is needed."""
         return None if self._seconds is None and self._n_samples is None else self.check
 
     def check(self, pid: int) -> None:
-        """End the command, whose process is `pid`, when it is time. Called often; each signal is sent once."""
+        """End the command, whose process is `pid`, when the limit is reached. Called often; sends each signal once."""
         now = time.monotonic()
         if self._ended_at is None:
             self.reached = self._find_reason(now)
@@ -53,7 +53,7 @@ class RunLimit:
             self._send(pid, signal.SIGKILL)
 
     def was_by_us(self, status: int) -> bool:
-        """Tell whether a command that ended so (see `Ended`) was ended here."""
+        """Return whether a command that ended with `status` (see `Ended`) was ended here."""
         return bool(self.reached) and status in _ENDINGS
 
     def _find_reason(self, now: float) -> str:
@@ -67,7 +67,7 @@ class RunLimit:
         """Return how many samples all processes have taken."""
         found = 0
         for path in self._directory.glob("*.smp"):
-            with contextlib.suppress(OSError, FootfallError):  # one that ends, or is none: it is named at the end
+            with contextlib.suppress(OSError, FootfallError):  # of an ending process, or not a log: reported at the end
                 found += count_samples(str(path))
         return found
 

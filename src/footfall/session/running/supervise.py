@@ -1,9 +1,9 @@
-"""Process control of `footfall run`: starts the command unchanged, passes signals on, and ends as it ended.
+"""Process control of `footfall run`: starts the command unchanged, passes signals on, and ends the way it ended.
 
-The command is in our own process group and terminal. Ctrl-C therefore reaches it from the terminal, and must not be
-sent a second time; a signal that another process sends to us reaches only us, and is passed on. Where the
-interpreter tells who sent a signal (CPython, `sigwaitinfo`) that decides; on PyPy, which does not, the terminal's
-keys are recognized by us being the terminal's foreground group.
+The command is in our own process group and terminal. Ctrl-C therefore reaches it from the terminal and must not be sent
+a second time; a signal that another process sends to us reaches only us, so we pass it on. If the interpreter tells who
+sent a signal (CPython, `sigwaitinfo`), that decides. PyPy does not; there a signal is taken to come from the terminal's
+keys if we are the terminal's foreground group.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class Ended(NamedTuple):
     """Its exit status, or minus the number of the signal that killed it."""
     pid: int
     signals: frozenset[int]
-    """Those that came to us meanwhile, and that the command got too."""
+    """Signals that we received meanwhile and the command received too."""
 
 
 def run_command(
@@ -47,11 +47,11 @@ def run_command(
 ) -> Ended:
     """Run a command to its end. It starts with the signal `ignored` ignored, which it may change.
 
-    With `check` that is called some times a second with the number of the command's process, while there is one.
-    Raises FootfallError (`cant-start`) when the system can't start it.
+    `check` is called a few times a second with the command's process id while the process exists.
+    Raises FootfallError (`cant-start`) if the system can't start it.
     """
     watched = _PASSED_ON | {signal.SIGCHLD} | ({signal.SIGALRM} if check is not None else set())
-    # SIGCHLD must have a handler, or a caller's SIG_IGN would take the exit status away
+    # SIGCHLD must have a handler, or with a caller's SIG_IGN the exit status would be lost
     old_handler = signal.signal(signal.SIGCHLD, lambda _number, _frame: None)
     # blocked before the start, so that none is lost between the start and the first wait
     old_mask = signal.pthread_sigmask(signal.SIG_BLOCK, watched)
@@ -76,7 +76,7 @@ def _start(
     arguments: Sequence[str], environment: Mapping[str, str], mask: set[int], ignored: signal.Signals | None
 ) -> subprocess.Popen[bytes]:
     def prepare() -> None:
-        # the mask, and that a signal is ignored, are inherited through exec
+        # exec preserves the mask and ignored signals
         signal.pthread_sigmask(signal.SIG_SETMASK, mask)
         if ignored is not None:
             signal.signal(ignored, signal.SIG_IGN)
@@ -85,8 +85,8 @@ def _start(
         return subprocess.Popen(
             arguments,
             env=environment,
-            close_fds=False,  # the command gets what we were given, as it would without us
-            preexec_fn=prepare,  # we have one thread, so a function before exec is safe
+            close_fds=False,  # the command gets the descriptors that we were given, as it would without us
+            preexec_fn=prepare,  # safe, as we have one thread
         )
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else str(error)
@@ -100,9 +100,9 @@ def _start(
 def _wait_and_pass_on(
     watched: frozenset[signal.Signals], process: subprocess.Popen[bytes], check: Callable[[int], None] | None
 ) -> int:
-    """Wait for one signal, and return it; pass it on unless it is SIGCHLD or the command has it already.
+    """Wait for one signal and return it; pass it on unless it is SIGCHLD or the command already has it.
 
-    SIGALRM is the timer's: `check` is called.
+    SIGALRM comes from the timer: `check` is called.
     """
     if hasattr(signal, "sigwaitinfo"):
         info = signal.sigwaitinfo(watched)
@@ -133,21 +133,21 @@ def _is_in_foreground() -> bool:
 
 
 def _discard_pending(numbers: frozenset[signal.Signals]) -> None:
-    """Take signals that came as the command ended: they were meant to end it."""
+    """Discard signals that came as the command ended: they were meant to end it."""
     while pending := signal.sigpending() & numbers:
         signal.sigwait(pending)
 
 
 def end_like(status: int) -> int:
-    """Return the exit status for `status` of `Ended`; where that is a signal, die of the same one."""
+    """Return the exit status for `status` of `Ended`; if that is a signal, die of the same one."""
     if status >= 0:
         return status
     flush_streams()
-    # the command's own core file is the one that is of use
+    # only the command's own core file is useful
     with contextlib.suppress(OSError, ValueError):
         resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
-    with contextlib.suppress(OSError, ValueError):  # SIGKILL has no handler to take off
+    with contextlib.suppress(OSError, ValueError):  # SIGKILL has no handler to remove
         signal.signal(-status, signal.SIG_DFL)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {-status})
     os.kill(os.getpid(), -status)
-    return 128 - status  # not reached, but for signals that do not end a process
+    return 128 - status  # reached only for signals that do not end a process

@@ -1,1 +1,1 @@
-"""What `footfall report` shows in place of its table: the profile (--by) and what changed (--diff)."""
+"""What `footfall report` shows instead of its table: the profile (--by) and what changed (--diff)."""

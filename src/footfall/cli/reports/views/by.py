@@ -23,7 +23,7 @@ _INDENT = 4
 def show_times(config: Config, options: TimeTableOptions, format_: str, selection: Selection) -> None:
     """Print the times.
 
-    Raises FootfallError: `no-profile`, `clock-unknown`, `bad-sort`, `bad-format`, what reading the data raises.
+    Raises FootfallError: `no-profile`, `clock-unknown`, `bad-sort`, `bad-format`, or what reading the data raises.
     """
     if format_ not in _FORMATS:
         raise UsageError(

@@ -1,4 +1,4 @@
-"""`footfall report --diff`: the coverage of what changed since a revision, from git, the data and the sources here."""
+"""`footfall report --diff`: coverage of what changed since a revision, from git, the data and the current sources."""
 
 from __future__ import annotations
 
@@ -42,9 +42,9 @@ def show_patch(
     needs_conditions: bool,
     fail_under: float | None,
 ) -> int:
-    """Print the patch's coverage; return 0, or 2 where it is below `fail_under` per cent.
+    """Print the patch's coverage; return 0, or 2 if it is below `fail_under` per cent.
 
-    Raises FootfallError: `bad-format`, what git and reading the data raise.
+    Raises FootfallError: `bad-format`, or what git and reading the data raise.
     """
     if options.format not in _FORMATS:
         raise UsageError(
@@ -80,7 +80,7 @@ def show_patch(
 
 
 def _recorded_ns(config: Config) -> int:
-    """Return when the data was written, in ns since the epoch: the first part of it where a report joins several."""
+    """Return when the data was written, in ns since the epoch: the earliest file if a report joins several."""
     target = os.path.abspath(config.data_file)
     parts = [path for path in find_parallel_files(target) if base_of_parallel_name(path) == target]
     times = []
@@ -93,7 +93,7 @@ def _recorded_ns(config: Config) -> int:
 
 
 def _changed_files(changes: Sequence[Change], top: str) -> Iterator[tuple[str, Change]]:
-    """Yield the files that are here with something new in them. A link has no lines, nor has a submodule."""
+    """Yield the existing files that contain something new. A link or a submodule has no lines."""
     for change in changes:
         if not change.new_name or not (change.new_lines or change.is_binary or change.is_untracked):
             continue
@@ -120,7 +120,7 @@ class _Changed:
         self._ignored = {each.name for each in coverage.ignored}
 
     def add(self, path: str, change: Change, *, is_chosen: bool) -> None:
-        """Sort one file in. `is_chosen`: the report would have it, were it in the data."""
+        """Add one file. `is_chosen`: the report would include it if it were in the data."""
         name = shown_path(path)
         files = self._measured.get(path)
         if files is None:
@@ -149,14 +149,14 @@ class _Changed:
         return all(self._source_ids.get(stored) == here for stored in file.stored_paths)
 
     def _leave_out(self, name: str, change: Change, reason: str, warning: tuple[str, str]) -> None:
-        """Leave a measured file out; the warning is its slug and what to do."""
+        """Leave a measured file out; `warning` is a slug and what to do."""
         slug, help = warning
         self.left_out.append(LeftOut(name, change.new_name, reason, is_unknown=True))
         self.warnings.append((slug, f"{name} has no numbers: {reason}. {help}"))
 
 
 def _is_to_measure(config: Config, path: str) -> bool:
-    """Whether a run would measure a file, were it imported: one with something in it that the configuration wants."""
+    """Return whether a run would measure the file if it were imported: not empty, and wanted by the configuration."""
     if not path.endswith((".py", ".pyw")) or not os.path.getsize(path):
         return False
     if any(glob_matches(pattern, path) for pattern in make_patterns_absolute(config.run_omit)):
@@ -186,11 +186,11 @@ def _show(patch: Patch, options: TableOptions) -> None:
 def _times(
     config: Config, coverage: Coverage, patched: Sequence[tuple[ReportedFile, PatchedFile]], chosen: str | None
 ) -> PatchTimes | None:
-    """Return the time of what changed; None without a profile, or where it knows no lines (PyPy)."""
+    """Return the time of what changed; None without a profile, or if the profile has no lines (PyPy)."""
     if not coverage.has_profile:
         return None
     from footfall.analyze.gaps import times_in_files
-    from footfall.analyze.profile.clocks import (  # the half of all imports
+    from footfall.analyze.profile.clocks import (  # half of all import time
         Clock,
         default_clock,
         has_cpu_time_alone,
@@ -217,7 +217,7 @@ def _times(
 
 
 def _exit_status(patch: Patch, fail_under: float | None, options: TableOptions) -> int:
-    """What a file would add that has no numbers is not known: then no threshold is reached."""
+    """Return 0 or 2. If a file has no numbers, what it would add is not known, so no threshold is reached."""
     if fail_under is None:
         return 0
     total = patch.total.pc_covered

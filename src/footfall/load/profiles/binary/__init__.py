@@ -1,1 +1,1 @@
-"""Profiles of other tools that are records of bytes."""
+"""Profiles of other tools in binary formats."""

@@ -1,7 +1,7 @@
-"""The subset of Python's marshal format that profiles are written in: dicts, tuples, numbers and texts.
+"""The subset of Python's marshal format that profiles use: dicts, tuples, numbers and texts.
 
-`marshal.loads` makes code objects and is not made for bytes that others wrote. This one makes plain values of a bounded
-number and depth. It knows versions 0 to 4, and what 5 adds only to other types.
+`marshal.loads` creates code objects and is not safe for bytes from others. This reader creates plain values of bounded
+number and depth. It reads versions 0 to 4; version 5 adds something only to other types.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Final
 __all__ = ["MarshalError", "Value", "load_marshal"]
 
 Value = None | bool | int | float | str | bytes | tuple["Value", ...] | dict["Value", "Value"]
-"""Keys of dicts are what can be one: numbers, texts and tuples of them."""
+"""Dict keys are hashable values: numbers, texts and tuples of them."""
 
 _MAX_DEPTH: Final = 20
 _MAX_VALUES: Final = 20_000_000
@@ -25,11 +25,11 @@ _TEXTS_OF_SHORT_SIZE: Final = {ord("z"): "latin-1", ord("Z"): "latin-1"}
 
 
 class MarshalError(ValueError):
-    """The bytes are damaged, cut off, or hold what no profile has."""
+    """The bytes are damaged, cut off, or contain something that no profile has."""
 
 
 class _End:
-    """What ends a dict."""
+    """The marker that ends a dict."""
 
 
 _END: Final = _End()
@@ -78,7 +78,7 @@ class _Loader:
             return self._referred(self._size())
         place = len(self._refs)
         if code & _REF_FLAG:
-            self._refs.append(_END)  # what it holds comes after it
+            self._refs.append(_END)  # its number comes before those of its contents
         found = self._value(kind, depth)
         if code & _REF_FLAG:
             self._refs[place] = found
@@ -88,7 +88,7 @@ class _Loader:
         found = self._refs[number] if 0 <= number < len(self._refs) else _END
         if isinstance(found, _End):
             raise MarshalError("a reference leads nowhere")
-        # values that hold others many times over would take for ever to hash
+        # values that contain others many times over would take forever to hash
         held = found if isinstance(found, tuple) else ()
         if isinstance(found, dict) or any(isinstance(each, (tuple, dict)) for each in held):
             raise MarshalError("a reference leads to what holds others")

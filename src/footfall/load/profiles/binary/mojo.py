@@ -1,7 +1,7 @@
 """MOJO, Austin's binary format: a stream of events, each a byte and its fields.
 
-https://github.com/P403n1x87/austin/wiki/The-MOJO-file-format. Versions 1 to 4: 2 added where a frame ends and its
-columns, 3 the interpreter of a thread, 4 stacks that repeat. A sample's stack is complete when the next one begins.
+https://github.com/P403n1x87/austin/wiki/The-MOJO-file-format. Versions 1 to 4: version 2 added where a frame ends and
+its columns, 3 the interpreter of a thread, 4 repeated stacks. A sample's stack is complete when the next one begins.
 """
 
 from __future__ import annotations
@@ -24,18 +24,18 @@ _MAX_TEXT_BYTES: Final = 1 << 16
 _MAX_VARINT_BYTES: Final = 10
 _MAX_FRAMES: Final = 1 << 20
 _UNKNOWN: Final = 1
-"""The number of the string that stands for a name that could not be read; 0 is the empty one."""
+"""The number of the string for a name that could not be read; 0 is the empty string."""
 
 _METADATA, _STACK, _FRAME, _FRAME_INVALID, _FRAME_REF, _FRAME_KERNEL, _GC, _IDLE = range(1, 9)
 _METRIC_TIME, _METRIC_MEMORY, _STRING, _STRING_REF, _STACK_REPEAT = range(9, 14)
 
 
 class _Damaged(Exception):
-    """The bytes are none of the format, or end within an event."""
+    """The bytes are not in the format, or end within an event."""
 
 
 def read_mojo(opened: OpenedProfile) -> Profile:
-    """Read the samples; of a damaged file those before the damage.
+    """Read the samples; if the file is damaged, those before the damage.
 
     Raises FootfallError: `profile-empty`, `profile-without-time`, `profile-version`.
     """
@@ -68,7 +68,7 @@ def _events(stream: BinaryIO) -> Iterator[int]:
 
 
 def _read_number(stream: BinaryIO) -> int:
-    """Read a number: 6 bits and the sign in the first byte, 7 bits in each that follows."""
+    """Read a number: 6 bits and the sign in the first byte, 7 bits in each following one."""
     first = _read_byte(stream)
     number, shift = first & 0x3F, 6
     byte = first
@@ -98,7 +98,7 @@ def _read_text(stream: BinaryIO) -> str:
 
 
 class _MojoSamples:
-    """What events have said so far, and the sample that they are of."""
+    """What the events have said so far, and the current sample."""
 
     def __init__(self, version: int) -> None:
         self.samples = AustinSamples()
@@ -108,15 +108,15 @@ class _MojoSamples:
         self._pid = 0
         self._thread = -1
         self._node = 0
-        """Of the sample's innermost frame up to now."""
+        """The node of the sample's innermost frame so far."""
         self._depth = 0
         self._last_nodes: dict[int, tuple[int, int]] = {}
-        """Of each thread the node of its last sample, and how deep it is."""
+        """For each thread, the node of its last sample and how deep it is."""
         self._time_us: int | None = None
         self._is_idle = False
 
     def take(self, event: int, stream: BinaryIO) -> None:
-        """Take an event of that number, whose fields follow.
+        """Process the event with a number, reading its fields from the stream.
 
         Raises _Damaged, FootfallError (`profile-without-time`).
         """
@@ -154,7 +154,7 @@ class _MojoSamples:
         self.end_sample()
         self._pid = _read_number(stream)
         if self._version >= 3:
-            _read_number(stream)  # of the interpreter
+            _read_number(stream)  # the interpreter's number
         text = _read_text(stream)
         try:
             native_id = int(text, 16)
@@ -163,7 +163,7 @@ class _MojoSamples:
         self._thread = self.samples.tree.thread(self._pid, native_id)
 
     def end_sample(self) -> None:
-        """Count the sample that is complete, if there is one."""
+        """Count the completed sample, if there is one."""
         if self._thread >= 0 and self._time_us is not None:
             self.samples.add(self._node, self._thread, self._time_us, is_idle=self._is_idle)
             self._last_nodes[self._thread] = (self._node, self._depth)

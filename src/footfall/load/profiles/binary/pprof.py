@@ -1,7 +1,7 @@
 """pprof's format: a protocol buffer, `perftools.profiles.Profile`, mostly gzipped.
 
 https://github.com/google/pprof/blob/main/proto/profile.proto. Values are chosen by their names and units: samples, CPU
-time, wall time, and the GIL's of footfall's own files; of others the default one, or the last.
+time, wall time, and GIL time in footfall's own files. If there are only others, the default one or the last is used.
 """
 
 from __future__ import annotations
@@ -32,21 +32,21 @@ _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
 _FIXED_BYTES: Final = {_FIXED64: 8, _FIXED32: 4}
 _SAMPLE_TYPE, _SAMPLE, _LOCATION, _FUNCTION, _STRING, _PERIOD, _DEFAULT_TYPE = 1, 2, 4, 5, 6, 12, 14
 _MAX_INLINED: Final = 64
-"""At one place; more than compilers make, and what a short sample may stand for is bounded by it."""
-_LAST_FIELD: Final = 15  # of the message
+"""The limit at one place: more than compilers produce. It bounds how many frames a short sample may expand to."""
+_LAST_FIELD: Final = 15  # the highest field number of the message
 _CONTEXT: Final = "context"
 _THREAD_LABELS: Final = frozenset({"thread", "thread_id", "pid", _CONTEXT})
 
 
 class _Location(NamedTuple):
-    """(function, line, column) of each frame that was inlined there, innermost first."""
+    """(function, line, column) of each frame inlined there, innermost first."""
 
     lines: list[tuple[int, int, int]]
     address: int
 
 
 def looks_like_pprof(head: bytes) -> bool:
-    """Tell whether a file that begins so is this message: fields that it has, one after the other."""
+    """Return whether a file with this beginning is such a message: a sequence of fields that it can have."""
     at = n_fields = 0
     try:
         while at < len(head) and n_fields < 20:
@@ -58,7 +58,7 @@ def looks_like_pprof(head: bytes) -> bool:
             if wire == _BYTES:
                 size, at = _varint(head, at)
                 if field == _SAMPLE_TYPE and not _is_value_type(head[at : at + size]):
-                    return False  # a text that begins with empty lines has this number
+                    return False  # a text that begins with empty lines would have this number
                 at += size
             elif wire == _VARINT:
                 _, at = _varint(head, at)
@@ -75,7 +75,7 @@ def _is_value_type(content: bytes) -> bool:
 
 
 def _varint(content: bytes, at: int) -> tuple[int, int]:
-    """Return the number at a place, of 64 bits, and where it ends. Raises Damaged."""
+    """Return the 64-bit number at a place, and where it ends. Raises Damaged."""
     number, end = read_varint(content, at)
     return number & ((1 << 64) - 1), end
 
@@ -121,7 +121,7 @@ def _scalars(content: int | bytes) -> dict[int, int]:
 
 
 def read_pprof(content: bytes) -> Profile:
-    """Read the samples; of a damaged message what comes before the damage.
+    """Read the samples; if the message is damaged, what comes before the damage.
 
     Raises FootfallError: `profile-damaged`, `profile-empty`, `profile-without-time`.
     """
@@ -136,7 +136,7 @@ def read_pprof(content: bytes) -> Profile:
 
 
 class _Message:
-    """The parts of the message, references not yet looked up."""
+    """The parts of the message, with references not yet resolved."""
 
     def __init__(self) -> None:
         self.types: list[tuple[int, int]] = []
@@ -148,7 +148,7 @@ class _Message:
         self.default_type = 0
 
     def take(self, field: int, value: int | bytes) -> None:
-        """Take one field. Raises Damaged."""
+        """Process one field. Raises Damaged."""
         if field == _STRING and isinstance(value, bytes):
             self.strings.append(value.decode("utf-8", "replace"))
         elif field == _SAMPLE and isinstance(value, bytes):
@@ -254,10 +254,10 @@ class _Reader:
 def _choose_values(message: _Message) -> dict[Clock, tuple[int, int]]:
     """Return which value of a sample each clock is, and the factor to nanoseconds or samples.
 
-    Raises FootfallError (`profile-damaged` where the names of the values are missing, `profile-without-time`).
+    Raises FootfallError (`profile-damaged` if the names of the values are missing, `profile-without-time`).
     """
     found: dict[Clock, tuple[int, int]] = {}
-    n_strings = len(message.strings) or 1  # the first is empty
+    n_strings = len(message.strings) or 1  # string 0 is the empty one
     if not all(0 <= number < n_strings for names in message.types for number in names):
         raise _of_unknown_values()
     types = [(message.string(kind), message.string(unit)) for kind, unit in message.types]

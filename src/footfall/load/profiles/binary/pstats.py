@@ -1,9 +1,9 @@
-"""What cProfile writes for `pstats`: of each function its times, and what of them is below each of its callers.
+"""What cProfile writes for `pstats`: the times of each function, and how much of them is under each of its callers.
 
-There are no stacks in it. They are put together from pairs of caller and function: what a function took is shared among
-the stacks of its callers as it was among the callers. Own times by function and by caller are those of the file; which
-of a caller's own callers they belong to is inferred, which a note says. Times are of the wall, unless the profiler was
-given another clock. The file is read by a reader of our own: `marshal` is not made for files of others.
+It has no stacks. They are put together from pairs of caller and function: a function's time is divided among the stacks
+of its callers as it was among the callers. Self times by function and by caller are those of the file. Which of a
+caller's own callers they belong to is inferred, and a note says so. Times are wall times, unless the profiler was given
+another clock. We have our own reader for the file, because `marshal` is not safe for files from others.
 """
 
 from __future__ import annotations
@@ -29,11 +29,11 @@ _TUPLE: Final = frozenset(b"()\xa8\xa9")
 _END: Final = ord("0")
 _BUILT_IN: Final = "~"
 _SAMPLED: Final = ("__sampled__",)
-"""A key that `profiling.sampling` adds to tell its files."""
+"""A key that `profiling.sampling` adds to mark its files."""
 _MAX_NODES: Final = 300_000
 _LEAST_NS: Final = 1000
 _LEAST_SHARE: Final = 1e-6
-"""What is not followed further down, or that part of all: it stays with the function that it is of."""
+"""Less than _LEAST_NS, or than this share of all time, is not followed further down: it stays with its function."""
 
 _NAMED_SHARE: Final = 0.05
 _MOST_NAMED: Final = 3
@@ -48,13 +48,13 @@ class _Function:
     own: float
     total: float
     callers: dict[_Key, tuple[float, float]] = field(default_factory=dict)
-    """Own and whole time below each."""
+    """Self and cumulative time under each caller."""
     has_counts_alone: bool = False
-    """Whether the times by caller are shares by their numbers."""
+    """Whether the times by caller are derived from their counts."""
 
 
 class _Step(NamedTuple):
-    """A function in one stack, and what share of its times is there."""
+    """A function in one stack, and the share of its times that belongs there."""
 
     key: _Key
     parent: int
@@ -63,9 +63,9 @@ class _Step(NamedTuple):
 
 
 class _Shares(NamedTuple):
-    """What of a function's own and whole time is below each caller that the file has, and below none, from 0 to 1.
+    """The shares, 0 to 1, of a function's self and cumulative time under each caller in the file, and under none.
 
-    A function's calls of itself have no share: what it took in them is shared as the rest.
+    A function's calls of itself have no share: the time in them is divided like the rest.
     """
 
     by_caller: dict[_Key, tuple[float, float]]
@@ -73,7 +73,7 @@ class _Shares(NamedTuple):
 
 
 def looks_like_pstats(head: bytes) -> bool:
-    """Tell whether a file that begins so is a dict with tuples as keys."""
+    """Return whether a file with this beginning is a dict with tuples as keys."""
     return len(head) > 1 and head[0] in _DICT and (head[1] in _TUPLE or head[1] == _END)
 
 
@@ -109,7 +109,7 @@ def _damaged(why: str) -> FootfallError:
 
 
 def _key(value: Value) -> _Key | None:
-    """Return what the file knows a function by; None for anything else."""
+    """Return a value as the file's key for a function; None if it is anything else."""
     if not isinstance(value, tuple) or len(value) != 3:
         return None
     path, line, name = value
@@ -117,7 +117,7 @@ def _key(value: Value) -> _Key | None:
 
 
 def _seconds(value: Value) -> float | None:
-    """Return a time; None for what is none. Clocks that went back give small times below 0."""
+    """Return a value as a time, or None if it is not one. Clocks that went back give small negative times."""
     if type(value) not in (int, float):
         return None
     assert isinstance(value, (int, float))
@@ -146,7 +146,7 @@ def _function(row: Value) -> _Function | None:
 
 
 def _share(count: Value, total: int) -> float | None:
-    """Return the part that a caller has by its number of calls (of samples, in files of `profiling.sampling`)."""
+    """Return a caller's share by its number of calls (or samples, in files of `profiling.sampling`)."""
     return count / total if type(count) is int and 0 <= count <= total and total else None
 
 
@@ -169,7 +169,7 @@ def _shares(key: _Key, function: _Function, functions: Mapping[_Key, _Function])
 
 
 def _add_stacks(tree: StackTree, functions: Mapping[_Key, _Function]) -> None:
-    """Add what each function took itself, shared among the stacks that its callers can have."""
+    """Add each function's self time, divided among the stacks that its callers can have."""
     thread = tree.thread()
     shares = {key: _shares(key, function, functions) for key, function in functions.items()}
     callees: dict[_Key, list[_Key]] = {}
@@ -198,7 +198,7 @@ def _add_stacks(tree: StackTree, functions: Mapping[_Key, _Function]) -> None:
             is_inferred |= step.total_share < 1 or functions[callee].has_counts_alone
             todo.append(_Step(callee, node, own_share, total_share))
     for key, amount in left.items():
-        if amount > 0:  # of circles, of stacks too short to follow, of rounding
+        if amount > 0:  # left by cycles, by shares too small to follow, by rounding
             known_node = first_nodes.get(key)
             node = tree.node(0, frames[key]) if known_node is None else known_node
             tree.add(node, thread, Weight(wall_ns=amount))
@@ -218,15 +218,15 @@ def _is_on_stack(tree: StackTree, node: int, frame: int) -> bool:
 
 
 def _differing(profile: Profile, functions: Mapping[_Key, _Function]) -> str:
-    """Name the functions whose whole time in the stacks is not that of the file; "" where there are none.
+    """Name the functions whose cumulative time in the stacks differs from the file's; "" if there are none.
 
-    cProfile tells callers wrongly where threads run at the same time (CPython 3.12 and later).
+    cProfile reports wrong callers when threads run at the same time (CPython 3.12 and later).
     """
     found = {_key_of(function): times.total.wall_ns for function, times in times_of_functions(profile).items()}
     all_ns = sum(cost.wall_ns for cost in profile.costs.values())
     named = []
     for key, function in sorted(functions.items(), key=lambda item: -item[1].total):
-        total_ns = min(round(function.total * _SECOND_NS), all_ns)  # of recursion, the file may count more than all
+        total_ns = min(round(function.total * _SECOND_NS), all_ns)  # with recursion, the file may count more than all
         if abs(total_ns - found.get(key, 0)) > _NAMED_SHARE * all_ns:
             named.append(f"{key[2]} ({function.total:.3f} s)")
     if not named:

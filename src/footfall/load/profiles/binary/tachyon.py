@@ -1,8 +1,8 @@
 """The binary format of CPython 3.15's `profiling.sampling` (`--binary`), with or without zstd.
 
-https://github.com/python/cpython/blob/main/InternalDocs/profiling_binary_format.md. Of each sample the format has the
-moment and, as far as the profiler looked, whether the thread held the GIL and was on a CPU; its time is that since the
-thread's sample before.
+https://github.com/python/cpython/blob/main/InternalDocs/profiling_binary_format.md. For each sample the format has its
+moment and, if the profiler looked, whether the thread held the GIL and was on a CPU. Its time is the time since the
+thread's previous sample.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from footfall.load.profiles.stack_tree import StackTree, Weight
 __all__ = ["MAGICS", "read_tachyon"]
 
 MAGICS: Final = {b"HCAT": "<", b"TACH": ">"}
-"""The beginning of a file, and the byte order that it tells."""
+"""The beginning of a file, and the byte order that it implies."""
 _FORMAT: Final = "profiling.sampling's binary"
 _VERSION: Final = 1
 _HEADER: Final = "IIBBBBQQQIQQII"
@@ -33,7 +33,7 @@ _NO_FILE: Final = "~"
 
 
 def read_tachyon(content: bytes) -> Profile:
-    """Read the samples; of damaged ones those before the damage.
+    """Read the samples; if they are damaged, those before the damage.
 
     Raises FootfallError: `profile-damaged`, `profile-empty`, `profile-packed`, `profile-version`.
     """
@@ -50,7 +50,7 @@ def read_tachyon(content: bytes) -> Profile:
         raise FootfallError("profile-version", text, help)
     n_strings, n_frames, size, _ = struct.unpack_from(order + _FOOTER, content, len(content) - footer_size)
     if size != len(content) or not header_size <= strings_at <= frames_at <= size - footer_size:
-        raise _cut()  # the tables are at its end, so that without it nothing has a name
+        raise _cut()  # the tables are at the file's end, so without it nothing has a name
     tree = StackTree()
     try:
         frames = _read_frames(tree, content, strings_at, n_strings, frames_at, n_frames)
@@ -113,7 +113,7 @@ def _read_frames(
         more_lines, at = _signed(content, at)
         column, at = _signed(content, at)
         more_columns, at = _signed(content, at)
-        at += 1  # the instruction
+        at += 1  # skip the instruction
         if max(file, name) >= n_strings:
             raise Damaged("a frame has no name")
         path = "" if strings[file] == _NO_FILE else strings[file]
@@ -132,20 +132,20 @@ def _read_frames(
 
 
 class _Samples:
-    """The samples of all threads, each of which begins from its thread's one before."""
+    """The samples of all threads. Each sample is relative to its thread's previous one."""
 
     def __init__(self, tree: StackTree, frames: list[int], order: str) -> None:
         self.states = 0
-        """What some sample says of its thread."""
+        """The thread states that any sample has reported."""
         self._tree = tree
         self._frames = frames
         self._head = struct.Struct(order + "QIB")
         self._stacks: dict[tuple[int, int], list[int]] = {}
-        """Of each thread the nodes of its stack, outermost first."""
+        """For each thread, the nodes of its stack, outermost first."""
         self._ends_us: dict[tuple[int, int], int] = {}
 
     def read(self, content: bytes) -> None:
-        """Add all. Raises Damaged."""
+        """Add all samples. Raises Damaged."""
         at = 0
         while at < len(content):
             if at + self._head.size > len(content):
@@ -168,7 +168,7 @@ class _Samples:
             self._add(content, moment, key, self._node(key))
 
     def _change_stack(self, content: bytes, at: int, key: tuple[int, int], encoding: int) -> int:
-        """Bring a thread's stack up to date. Takes time with what changes, not with how deep it is."""
+        """Update a thread's stack. The cost depends on what changes, not on the depth of the stack."""
         nodes = self._stacks.setdefault(key, [])
         n_kept = 0
         if encoding != _FULL:
@@ -197,7 +197,7 @@ class _Samples:
         if at >= len(content):
             raise Damaged("it ends early")
         state = content[at]
-        # the first delta of a thread is since the profile began, which says nothing of the thread
+        # a thread's first delta counts from the start of the profile, which says nothing about the thread
         is_first = key not in self._ends_us
         self._ends_us[key] = self._ends_us.get(key, 0) + delta_us
         spent_ns = 0 if is_first else delta_us * _NS_PER_US

@@ -1,4 +1,4 @@
-"""Numbers of variable length (LEB128), as protocol buffers and CPython's `profiling.sampling` write them."""
+"""Variable-length numbers (LEB128), as protocol buffers and CPython's `profiling.sampling` write them."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ _MAX_BYTES: Final = 10
 
 
 class Damaged(ValueError):
-    """The bytes are none of the format, or end early."""
+    """The bytes are not in the format, or end early."""
 
 
 def read_varint(content: bytes, at: int) -> tuple[int, int]:
-    """Return the number at a place, of up to 70 bits, and where it ends. Raises Damaged."""
+    """Return the number at a place, up to 70 bits, and where it ends. Raises Damaged."""
     number = shift = 0
     for end in range(at, min(at + _MAX_BYTES, len(content))):
         byte = content[end]

@@ -1,1 +1,1 @@
-"""Profiles of other tools that are JSON."""
+"""Profiles of other tools in JSON formats."""

@@ -1,8 +1,8 @@
-"""Chrome's trace events: calls by begin and end (B and E) or as a whole (X), and samples with their stacks.
+"""Chrome's trace events: calls as begin and end (B and E) or complete (X), and samples with their stacks.
 
 https://docs.google.com/document/d/1CvAClvFfyA5R-PhYUmn5OOQtYMH4h6I0nSsKchNAySU. Times are wall times, unless footfall
-wrote the file and says otherwise (report/profile/chrome_trace.py). A list of events may end early: its end is missing
-where the program that wrote it was killed.
+wrote the file and says otherwise (report/profile/chrome_trace.py). A list of events may end early if the program that
+wrote it was killed.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ __all__ = ["complete_events", "is_chrome_trace", "read_chrome_trace"]
 _FORMAT: Final = "Chrome trace events"
 _US_NS: Final = 1e3
 _ROUNDING_NS: Final = 1000
-"""By so much a call may seem to end after its caller: times are fractions of microseconds."""
+"""A call may seem to end this much later than its caller, as times are fractions of microseconds."""
 _VIZTRACER: Final = "fee"
-"""The category of calls whose line is where the function begins."""
+"""The category of calls whose line is the first line of the function."""
 
 
 class _Call(NamedTuple):
@@ -34,14 +34,14 @@ class _Call(NamedTuple):
 
 
 def is_chrome_trace(content: Json) -> bool:
-    """Tell whether parsed JSON is of this format."""
+    """Return whether parsed JSON is in this format."""
     if isinstance(content, dict):
         return isinstance(content.get("traceEvents"), list)
     return isinstance(content, list) and any(isinstance(each, dict) and "ph" in each for each in content[:50])
 
 
 def complete_events(content: bytes) -> Json:
-    """Return what can be read of a trace whose text ends early; None for no trace."""
+    """Return what can be read of a trace whose text ends early; None if it is not a trace."""
     text = content.decode("utf-8", "replace")
     at = text.find('"traceEvents"')
     begin = text.find("[", max(at, 0))
@@ -62,7 +62,7 @@ def complete_events(content: bytes) -> Json:
 
 
 def read_chrome_trace(content: Json, *, is_cut: bool = False) -> Profile:
-    """Read calls and samples of all threads; `is_cut`: the text ended early. Raises FootfallError (`profile-empty`)."""
+    """Read calls and samples of all threads. `is_cut`: the text ended early. Raises FootfallError (`profile-empty`)."""
     whole = content if isinstance(content, dict) else {}
     events = content if isinstance(content, list) else content["traceEvents"]
     reader = _Reader(_clock(whole))
@@ -105,7 +105,7 @@ class _Reader:
             if phase == "M":
                 self._take_name(key, event)
             if phase not in ("B", "E", "X"):
-                continue  # what is no call: counters, marks, flows
+                continue  # not a call: counters, marks, flows
             at = nanoseconds(event.get("ts"), _US_NS)
             if at is None:
                 self.n_unread += 1
@@ -115,7 +115,7 @@ class _Reader:
             stack = begun.setdefault(key, [])
             if phase == "B":
                 stack.append((at, self._frame(event), len(of_thread)))
-                of_thread.append(_Call(at, at, 0))  # its place: callers stand before those that they call
+                of_thread.append(_Call(at, at, 0))  # reserves its place, as callers come before their callees
             elif phase == "E":
                 if stack:
                     start, frame, index = stack.pop()
@@ -129,7 +129,7 @@ class _Reader:
                     continue
                 of_thread.append(_Call(at, at + spent, self._frame(event)))
         for key, stack in begun.items():
-            for start, frame, index in stack:  # never ended: until the last that is known of the thread
+            for start, frame, index in stack:  # never ended: they last until the thread's last known event
                 calls[key][index] = _Call(start, last[key], frame)
         self._add_calls(calls)
 
@@ -151,7 +151,7 @@ class _Reader:
         return Weight(gil_ns=amount) if self.clock is Clock.GIL else Weight(wall_ns=amount)
 
     def _spent(self, calls: list[_Call]) -> Iterator[tuple[int, int, int]]:
-        """Yield (node, start, end) of what was spent in calls themselves, in the order of time."""
+        """Yield (node, start, end) of the self time of calls, in time order."""
         open_calls: list[tuple[int, int]] = []  # (end, node)
         at = 0
         for call in sorted(calls, key=lambda each: (each.start_ns, -each.end_ns)):
@@ -175,7 +175,7 @@ class _Reader:
                 at = end
 
     def read_samples(self, whole: dict[str, Json], events: list[Json]) -> None:
-        """Add samples that name their stack by its number."""
+        """Add samples that refer to their stack by its number."""
         frames = whole.get("stackFrames")
         frames = frames if isinstance(frames, dict) else {}
         nodes: dict[str, int] = {}

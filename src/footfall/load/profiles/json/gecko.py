@@ -1,8 +1,8 @@
-"""The profiles of the Firefox Profiler, as it is given them (Gecko's) and as it stores them ("processed").
+"""Profiles of the Firefox Profiler, as it receives them (Gecko's) and as it stores them ("processed").
 
 https://github.com/firefox-devtools/profiler/blob/main/docs-developer/gecko-profile-format.md. Gecko's tables are rows
-with a schema, the processed ones columns; here both are columns. Samples are counted, and their CPU time where they
-have it.
+with a schema, the processed ones columns; here both become columns. Samples are counted, along with their CPU time if
+they have it.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _MS_NS: Final = 1e6
 
 
 def is_gecko(content: Json) -> bool:
-    """Tell whether parsed JSON is of this format."""
+    """Return whether parsed JSON is in this format."""
     return isinstance(content, dict) and isinstance(content.get("meta"), dict) and "threads" in content
 
 
@@ -46,7 +46,7 @@ def read_gecko(content: Json) -> Profile:
 
 
 class _Table:
-    """A table as columns, whichever way it is written."""
+    """A table as columns, whichever way it was written."""
 
     def __init__(self, entry: Json) -> None:
         entry = entry if isinstance(entry, dict) else {}
@@ -56,7 +56,7 @@ class _Table:
         self._rows = list_of(rows)
 
     def column(self, name: str) -> list[Json]:
-        """Return the column, empty where there is none."""
+        """Return the column; an empty one if there is none."""
         if self._schema is None:
             return list_of(self._entry.get(name))
         at = self._schema.get(name)
@@ -148,5 +148,5 @@ class _Reader:
 
 
 def _whole(value: Json) -> Json:
-    """Processed profiles have numbers of processes as texts."""
+    """Return a process id as a number: processed profiles have them as texts."""
     return int(value) if isinstance(value, str) and value.isdecimal() and len(value) < 20 else value

@@ -1,6 +1,6 @@
-"""pyinstrument's saved sessions (`.pyisession`), and what its JSON renderer writes.
+"""pyinstrument's saved sessions (`.pyisession`), and the output of its JSON renderer.
 
-A session has every sample with its stack and time; the renderer's tree has sums, from which own times are computed.
+A session has every sample with its stack and time; the renderer's tree has sums, from which self times are computed.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ _TREE: Final = "pyinstrument's JSON"
 _SECOND_NS: Final = 1e9
 _THREAD: Final = "<thread>"
 _LINE: Final = "l"
-"""Which attribute of a frame is its line."""
+"""The attribute of a frame that gives its line."""
 
 
 def is_pyinstrument(content: Json) -> bool:
-    """Tell whether parsed JSON is of this format."""
+    """Return whether parsed JSON is in this format."""
     return isinstance(content, dict) and ("frame_records" in content or "root_frame" in content)
 
 
@@ -82,7 +82,7 @@ def _line(text: str) -> int:
 
 
 def _read_tree(tree: StackTree, root: Json) -> None:
-    """Add a tree of frames with their whole times."""
+    """Add a tree of frames with their cumulative times."""
     thread = tree.thread()
     n_unread = 0
     todo: list[tuple[Json, int]] = [(root, 0)]

@@ -1,7 +1,7 @@
-"""speedscope's own format, with `sampled` and `evented` profiles, each of a thread.
+"""speedscope's own format, with `sampled` and `evented` profiles, each of one thread.
 
 https://github.com/jlfwong/speedscope/blob/main/src/lib/file-format-spec.ts. Times are wall times, unless footfall wrote
-the file, which says by which clock (report/profile/speedscope.py); how many samples there were is not in it.
+the file, which then names the clock (report/profile/speedscope.py). It does not contain the number of samples.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _THREADS: Final = (
 
 
 def is_speedscope(content: Json) -> bool:
-    """Tell whether parsed JSON is of this format."""
+    """Return whether parsed JSON is in this format."""
     return isinstance(content, dict) and isinstance(content.get("shared"), dict) and "profiles" in content
 
 
@@ -85,14 +85,14 @@ class _Reader:
         )
 
     def read(self, profile: Json, unit_ns: float) -> None:
-        """Add a profile whose numbers are of so many nanoseconds, or samples."""
+        """Add a profile whose numbers are multiples of `unit_ns` nanoseconds, or samples."""
         thread = self._thread(text_of(profile.get("name")))
         start_ns = nanoseconds(profile.get("startValue"), unit_ns) or 0
         rows = self._sampled(profile, unit_ns) if profile.get("type") == "sampled" else self._evented(profile, unit_ns)
         at = max(start_ns, 0)
         for node, amount in rows:
             at += amount
-            # an empty stack is a thread that runs nothing: it stands in time, and by wall time alone
+            # an empty stack is a thread that runs nothing; only wall time says when that was
             end_ns = at if self.clock is Clock.WALL else None
             if not self.tree.add(node, thread, self._weight(amount), end_ns=end_ns):
                 self.n_unread += 1

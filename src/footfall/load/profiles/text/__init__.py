@@ -1,1 +1,1 @@
-"""Profiles of other tools that are lines of text."""
+"""Profiles of other tools in text formats."""

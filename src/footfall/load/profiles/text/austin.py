@@ -1,7 +1,7 @@
 """Austin's text: metadata as `# NAME: VALUE`, then for each sample `P<pid>;T<thread>;FILE:NAME:LINE;... METRIC`.
 
-https://github.com/P403n1x87/austin. The metric is microseconds since the sample before, wall or CPU by the metadata's
-`mode`; of `full`, microseconds, whether the thread was idle, and bytes. Its binary form is in `mojo.py`.
+https://github.com/P403n1x87/austin. The metric is microseconds since the previous sample, wall or CPU by the metadata's
+`mode`; in mode `full` it is microseconds, whether the thread was idle, and bytes. `mojo.py` reads the binary form.
 """
 
 from __future__ import annotations
@@ -32,9 +32,9 @@ _INTERVAL: Final = "interval"
 
 
 class AustinSamples:
-    """The samples of Austin, in either form: the clocks of their mode, and where in time each was.
+    """Austin's samples, in either form: the clocks of their mode, and when each was taken.
 
-    Samples have durations and no moments; those of a thread follow one another, the first from where others are then.
+    Samples have durations but no times. A thread's samples follow one another, the first from where others are then.
     """
 
     def __init__(self) -> None:
@@ -44,7 +44,7 @@ class AustinSamples:
         self._now_ns = 0
 
     def set_metadata(self, name: str, value: str) -> None:
-        """Take a line of metadata. Raises FootfallError (`profile-without-time`)."""
+        """Process a line of metadata. Raises FootfallError (`profile-without-time`)."""
         if name == "mode":
             self._mode = value
             if value == "memory":
@@ -57,7 +57,7 @@ class AustinSamples:
             self.tree.profile.interval_ns = int(value) * _NS_PER_US
 
     def add(self, node: int, thread: int, time_us: int, *, is_idle: bool = False) -> bool:
-        """Count a sample; False when its number can't be."""
+        """Count a sample; return False if its number is impossible."""
         spent_ns = time_us * _NS_PER_US
         weight = Weight(
             samples=1,
@@ -72,13 +72,13 @@ class AustinSamples:
         return True
 
     def clocks(self) -> set[Clock]:
-        """What the mode's samples tell."""
+        """Return the clocks that the mode's samples have."""
         times = {"cpu": {Clock.CPU}, "full": {Clock.CPU, Clock.WALL}}
         return times.get(self._mode, {Clock.WALL}) | {Clock.SAMPLES}
 
 
 def looks_like_austin(head: bytes) -> bool:
-    """Tell whether a file that begins so is of this format."""
+    """Return whether a file with this beginning is in this format."""
     if head.startswith(_HEADER):
         return True
     lines = (line for line in head.split(b"\n") if line.strip() and not line.startswith(b"#"))
@@ -86,7 +86,7 @@ def looks_like_austin(head: bytes) -> bool:
 
 
 def read_austin(opened: OpenedProfile) -> Profile:
-    """Read the samples. Memory goes with the number of different stacks.
+    """Read the samples. Memory use depends on the number of different stacks.
 
     Raises FootfallError: `profile-empty`, `profile-without-time`.
     """
@@ -132,5 +132,5 @@ def _add_stack(tree: StackTree, text: str) -> tuple[int, int] | None:
 
 
 def _thread_number(text: str) -> int:
-    """Austin 3 and 4 write decimal numbers as text, MOJO hexadecimal ones."""
+    """Return a thread's number: Austin 3 and 4 write decimal numbers as text, MOJO hexadecimal ones."""
     return int(text) if text.isdecimal() else int(text, 16)

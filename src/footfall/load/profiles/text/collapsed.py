@@ -1,8 +1,8 @@
 """Collapsed stacks: `outermost;...;innermost COUNT` on each line, of footfall, perf, py-spy, `profiling.sampling`, ...
 
-The format says nothing of what is counted; counts are taken for samples, as flame graph programs take them. What some
-tools write as first frames names the thread: `tid:1` (`profiling.sampling`), `process 1:"..."` and `thread (1): NAME`
-(py-spy), `COMMAND-PID/TID` (stackcollapse-perf.pl --tid).
+The format does not say what is counted; counts are taken as samples, as flame graph programs do. Some tools' first
+frames name the thread: `tid:1` (`profiling.sampling`), `process 1:"..."` and `thread (1): NAME` (py-spy),
+`COMMAND-PID/TID` (stackcollapse-perf.pl --tid).
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ _PYSPY_PROCESS: Final = re.compile(r'process (\d+):"?(.*?)"?', re.DOTALL)
 _PYSPY_THREAD: Final = re.compile(r"thread \((?:(0x[0-9a-fA-F]+)|(\d+))\)(?:: (.*))?", re.DOTALL)
 _PERF_THREAD: Final = re.compile(r"(.+)-(\d+|\?)/(\d+)", re.DOTALL)
 _NO_PYTHON: Final = "(no Python code)"
-"""What footfall writes for time in which no Python code ran."""
+"""What footfall writes for time when no Python code ran."""
 
 
 class StackCache:
-    """What was found for the texts of stacks, for as many as fit into some memory: the same come again and again."""
+    """The results for the texts of stacks, as many as fit into a limited memory, since the same ones keep recurring."""
 
     _MAX_BYTES: Final = 1 << 25
 
@@ -39,12 +39,12 @@ class StackCache:
         self._size = 0
 
     def get(self, text: bytes) -> tuple[int, int] | None:
-        """Return node and thread, if they are here."""
+        """Return node and thread, if they are cached."""
         return self._found.get(text)
 
     def put(self, text: bytes, node: int, thread: int) -> None:
-        """Keep them; all others are forgotten when there is no room."""
-        self._size += len(text) + 200  # the entry itself
+        """Store them; if there is no room, forget all others."""
+        self._size += len(text) + 200  # 200 for the entry itself
         if self._size > self._MAX_BYTES:
             self._found.clear()
             self._size = len(text)
@@ -52,7 +52,7 @@ class StackCache:
 
 
 def looks_collapsed(head: bytes) -> bool:
-    """Tell whether a file that begins so has lines of this format, most of its first ones."""
+    """Return whether most of the first lines of a file with this beginning are in this format."""
     lines = [line for line in head.split(b"\n")[:_LINES_TO_LOOK_AT] if line.strip() and not line.startswith(b"#")]
     if len(head.split(b"\n")) <= _LINES_TO_LOOK_AT and len(lines) > 1 and not head.endswith(b"\n"):
         lines.pop()  # may be cut off
@@ -61,7 +61,7 @@ def looks_collapsed(head: bytes) -> bool:
 
 
 def _split(line: bytes) -> tuple[bytes, int] | None:
-    """Return a line's stack and count; None for what is no such line."""
+    """Return a line's stack and count; None if it is not such a line."""
     parts = line.rsplit(None, 1)
     if len(parts) != 2 or not parts[1].isdigit() or len(parts[1]) > _MAX_DIGITS:
         return None
@@ -69,7 +69,7 @@ def _split(line: bytes) -> tuple[bytes, int] | None:
 
 
 def read_collapsed(opened: OpenedProfile) -> Profile:
-    """Read the stacks. Memory goes with the number of different ones. Raises FootfallError (`profile-empty`)."""
+    """Read the stacks. Memory use depends on the number of different ones. Raises FootfallError (`profile-empty`)."""
     tree = StackTree()
     cache = StackCache()
     n_unread = 0
@@ -101,7 +101,7 @@ def _add_stack(tree: StackTree, text: str) -> tuple[int, int]:
         frames = frames[1:]
     else:
         while frames and (match := _PYSPY_PROCESS.fullmatch(frames[0])):
-            pid = _number(match[1])  # the last is the process itself, those before it are its parents
+            pid = _number(match[1])  # the last is the process itself; those before it are its parents
             frames = frames[1:]
         if frames and (match := _PYSPY_THREAD.fullmatch(frames[0])):
             native_id = int(match[1], 16) if match[1] else _number(match[2])

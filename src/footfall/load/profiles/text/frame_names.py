@@ -1,4 +1,4 @@
-"""What the text of one frame in collapsed stacks and perf scripts says: a name, and maybe a file and a line."""
+"""Parses the text of one frame in collapsed stacks and perf scripts: a name, and maybe a file and a line."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from typing import Final, NamedTuple
 __all__ = ["PYTHON_PREFIX", "NamedFrame", "parse_frame", "parse_place_first", "split_place"]
 
 _PATH: Final = re.compile(r"(?:.*\.pyw?|<.+>|/.+|~)", re.DOTALL)
-"""What a frame that begins with a file is taken for; `a::b:12` is none."""
+"""What counts as a file at the beginning of a frame; `a::b:12` does not begin with one."""
 PYTHON_PREFIX: Final = "py::"
-"""What CPython's perf trampolines begin names with: `py::NAME:FILE`."""
+"""The prefix of names from CPython's perf trampolines: `py::NAME:FILE`."""
 _MAX_DIGITS: Final = 10
 
 
@@ -23,7 +23,7 @@ class NamedFrame(NamedTuple):
 
 
 def parse_frame(text: str) -> NamedFrame:
-    """Return what a frame says, in the ways that tools write it.
+    """Parse a frame in any of the forms that tools write.
 
     `NAME (FILE:LINE)` and `NAME (FILE)` (footfall, py-spy), `FILE:NAME:LINE` (Austin, `profiling.sampling`),
     `py::NAME:FILE` (perf with CPython's trampolines); anything else is a name.
@@ -40,7 +40,7 @@ def parse_frame(text: str) -> NamedFrame:
 
 
 def parse_place_first(text: str) -> NamedFrame | None:
-    """Return what `FILE:NAME:LINE` says, whatever the file is called; None for anything else."""
+    """Parse `FILE:NAME:LINE`, whatever the file is called; None for anything else."""
     parts = text.rsplit(":", 2)
     if len(parts) != 3 or not parts[0] or not _is_line(parts[2].removeprefix("-")):
         return None
@@ -52,7 +52,7 @@ def _is_line(text: str) -> bool:
 
 
 def split_place(text: str) -> tuple[str, str]:
-    """Split `NAME (PLACE)` at the ` (` that the last `)` closes; the place is "" where there is none."""
+    """Split `NAME (PLACE)` at the ` (` that the last `)` closes; the place is "" if there is none."""
     depth = 0
     for at in range(len(text) - 1, -1, -1) if text.endswith(")") else ():
         if text[at] == ")":

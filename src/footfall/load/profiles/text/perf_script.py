@@ -1,8 +1,8 @@
-"""What `perf script` prints: for each sample a line of its thread, time and event, then a line for each frame.
+"""The output of `perf script`: for each sample a line with its thread, time and event, then a line for each frame.
 
-With CPython's trampolines (`python -X perf`, PYTHONPERFSUPPORT=1) Python's functions are among the frames. Events that
+With CPython's trampolines (`python -X perf`, PYTHONPERFSUPPORT=1) Python functions are among the frames. Events that
 count nanoseconds of CPU time (cpu-clock, task-clock) give times, others only samples. A frame's file is the program or
-library that it is in, a Python function's its source.
+library that contains it; for a Python function it is the source.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _WITHOUT_EVENT: Final = re.compile(
     rb"\s*(?P<comm>\S.*?)\s+(?:(?P<pid>-?\d{1,18})/)?(?P<tid>-?\d{1,18})\s*"
     rb"(?:\[\d+\]\s*)?(?:(?P<seconds>\d{1,12})\.(?P<fraction>\d{1,9}):)?\s*(?P<period>(?!))?(?P<event>)(?P<rest>)"
 )
-"""Of `perf script -F` without the event."""
+"""A sample's line from `perf script -F` without the event."""
 _FRAME: Final = re.compile(rb"\s*([0-9a-f]{1,16})\s+(\S.*)")
 _OFFSET: Final = re.compile(r"\+0x[0-9a-f]+$")
 _CPU_EVENTS: Final = frozenset({"cpu-clock", "task-clock"})
@@ -41,7 +41,7 @@ _MAX_FRAMES: Final = 1 << 20
 
 
 def looks_like_perf_script(head: bytes) -> bool:
-    """Tell whether a file that begins so has a sample of this format and a frame after it."""
+    """Return whether a file with this beginning has a sample in this format, followed by a frame."""
     lines = head.split(b"\n")
     for line, following in zip(lines, lines[1:], strict=False):
         match = _match_sample(line) if not line.startswith((b"#", b"\t")) else None
@@ -53,7 +53,7 @@ def looks_like_perf_script(head: bytes) -> bool:
 
 
 def _match_sample(line: bytes) -> re.Match[bytes] | None:
-    # the pattern takes time with the square of a line's length
+    # the pattern takes time proportional to the square of a line's length
     return (_SAMPLE.fullmatch(line) or _WITHOUT_EVENT.fullmatch(line)) if len(line) <= _MAX_SAMPLE_BYTES else None
 
 
@@ -68,7 +68,7 @@ class _Sample:
 
 
 def read_perf_script(opened: OpenedProfile) -> Profile:
-    """Read the samples of the first event. Memory goes with the number of different stacks.
+    """Read the samples of the first event. Memory use depends on the number of different stacks.
 
     Raises FootfallError (`profile-empty`).
     """
@@ -96,7 +96,7 @@ class _Reader:
         self._frames: dict[bytes, int] = {}
 
     def take(self, line: bytes) -> None:
-        """Take a line: a sample's first, a frame's, an empty one that ends a sample, a comment."""
+        """Process a line: the first of a sample, a frame, an empty line that ends a sample, or a comment."""
         if not line.strip():
             self.end_sample()
         elif line[:1] == b"#":
@@ -132,7 +132,7 @@ class _Reader:
             self._sample.frames.append(rest)  # recorded without stacks
 
     def end_sample(self) -> None:
-        """Count the sample that is complete, if there is one."""
+        """Count the completed sample, if there is one."""
         sample, self._sample = self._sample, None
         if sample is None or not sample.frames:
             return
@@ -150,7 +150,7 @@ class _Reader:
         self.n_unread += not self.tree.add(node, sample.thread, weight)
 
     def _number(self, line: bytes) -> int:
-        """Return the frame of a line; without its address, which differs within a function."""
+        """Return the frame of a line, ignoring its address, which differs within a function."""
         match = _FRAME.fullmatch(line)
         text = match[2].rstrip() if match is not None else line.strip()
         found = self._frames.get(text)
