@@ -1,12 +1,12 @@
 /* inside/asyncio.c finds where asyncio publishes its tasks, in the libraries that this process has loaded. It runs on
- * the sampling thread, without the GIL. sampler/tasks.c reads and joins the tasks. */
+ * the sampling thread, without the GIL. sampler/tasks/tasks.c reads and joins the tasks. */
 #include "core/state.h" /* first: Python.h must come before the system headers */
 
 #include "inside/asyncio.h"
 
 #include "inside/inside_data.h"
 
-#include "sampler/tasks.h"
+#include "sampler/tasks/tasks.h"
 
 #include <elf.h>
 #include <fcntl.h>

@@ -16,8 +16,8 @@
 #include "sampler/creation.h"
 #include "sampler/loop.h"
 #include "sampler/precise.h"
-#include "sampler/task_tables.h"
-#include "sampler/tasks.h"
+#include "sampler/tasks/task_tables.h"
+#include "sampler/tasks/tasks.h"
 #include "sampler/tick.h"
 
 #include <dlfcn.h>

@@ -13,8 +13,8 @@
 #include "sampler/creation.h"
 #include "sampler/lanes.h"
 #include "sampler/loop.h"
-#include "sampler/task_tables.h"
-#include "sampler/tasks.h"
+#include "sampler/tasks/task_tables.h"
+#include "sampler/tasks/tasks.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -6,7 +6,7 @@
 #include "record/clocks.h"
 #include "sampler/follow.h"
 #include "sampler/sampler_source.h"
-#include "sampler/tasks.h"
+#include "sampler/tasks/tasks.h"
 #include "sampler/tick.h"
 
 #include <errno.h>

@@ -2,7 +2,7 @@
 #include "sampler/paths.h"
 
 #include "sampler/sampler_source.h"
-#include "sampler/task_labels.h"
+#include "sampler/tasks/task_labels.h"
 
 #include <stdlib.h>
 

@@ -136,8 +136,8 @@ typedef struct sampler {
     cpu_following follow;
     precise_walks precise;
     sample_contexts contexts;
-    struct sampler_tasks *tasks; /* owned; sampler/tasks.c: asyncio's tasks are sampled. NULL: they are not */
-    struct task_labels *labels; /* owned, together with tasks; sampler/task_labels.c */
+    struct sampler_tasks *tasks; /* owned; sampler/tasks/tasks.c: asyncio's tasks are sampled. NULL: they are not */
+    struct task_labels *labels; /* owned, together with tasks; sampler/tasks/task_labels.c */
     int is_leased; /* it ends at the moment in log.lease, which another process keeps extending */
     uint64_t n_walks;
     uint64_t busy_ns; /* spent in ticks */

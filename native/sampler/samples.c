@@ -6,7 +6,7 @@
 #include "sampler/paths.h"
 #include "sampler/precise.h"
 #include "sampler/sampler_source.h"
-#include "sampler/tasks.h"
+#include "sampler/tasks/tasks.h"
 
 #define MAX_REPEAT 65535u
 

@@ -4,7 +4,7 @@
 #include "sampler/lanes.h"
 #include "sampler/sampler_source.h"
 #include "sampler/samples.h"
-#include "sampler/tasks.h"
+#include "sampler/tasks/tasks.h"
 
 /* The usual case, a single running thread: its stack and the list of threads are read in one call. 1 if the tick is
  * done, 0 if it must be done the long way. */

@@ -8,7 +8,7 @@
 
 #if HAS_MONITORING
 
-#include "engines/monitoring/branch_places.h"
+#include "engines/monitoring/places/branch_places.h"
 #include "engines/monitoring/codes.h"
 #include "engines/monitoring/contexts.h"
 #include "engines/monitoring/debuggers.h"

@@ -7,10 +7,10 @@
 
 #if HAS_MONITORING
 
-#include "engines/monitoring/cold_jumps.h"
+#include "engines/monitoring/places/cold_jumps.h"
 #include "engines/other_context_events.h"
 #include "engines/frames.h"
-#include "engines/monitoring/except_star_ends.h"
+#include "engines/monitoring/places/except_star_ends.h"
 #include "record/format.h"
 
 /* What a measured code object has in its co_extra slot. */

@@ -6,7 +6,7 @@
 #include "core/state.h"
 #include "engines/other_context_events.h"
 #include "engines/probes/callbacks.h"
-#include "engines/probes/captures.h"
+#include "engines/probes/captures/captures.h"
 #include "engines/probes/removed.h"
 
 struct probes {

@@ -9,7 +9,7 @@
 #include "compat/versions.h"
 #include "core/unseen.h"
 #include "engines/function_contexts.h"
-#include "engines/probes/copies.h"
+#include "engines/probes/captures/copies.h"
 #include "engines/probes/probes.h"
 
 #include <string.h>

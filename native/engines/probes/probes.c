@@ -4,7 +4,7 @@
 #include "engines/probes/probes.h"
 
 #include "engines/engine.h"
-#include "engines/probes/captures.h"
+#include "engines/probes/captures/captures.h"
 #include "engines/probes/events.h"
 #include "engines/probes/marks.h"
 #include "engines/probes/removed.h"

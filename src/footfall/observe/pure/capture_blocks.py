@@ -1,4 +1,4 @@
-"""What begins and ends blocks of `footfall.capture()` without the C core; with it: native/engines/probes/blocks.c."""
+"""Blocks of `footfall.capture()` without the C core; with it they are in native/engines/probes/captures/blocks.c."""
 
 import _thread
 import sys

@@ -1,7 +1,7 @@
 """Places in bytecode that the engine `monitoring` watches beyond first events, as its C part does (docs/engines.md).
 
-The ends of `except*` statements: native/engines/monitoring/except_star_ends.c; jumps without an event by which handlers
-continue: cold_jumps.c there. Numbers are of code units (2 bytes).
+In native/engines/monitoring/places: except_star_ends.c, the ends of `except*` statements; cold_jumps.c, jumps without
+an event by which handlers continue. Numbers are of code units (2 bytes).
 """
 
 from footfall.own_builtins import keep_builtins

@@ -1,4 +1,4 @@
-"""What blocks of `footfall.capture()` see by probes on PyPy; on CPython: native/engines/probes/captures.c.
+"""What blocks of `footfall.capture()` see by probes on PyPy; on CPython: native/engines/probes/captures/captures.c.
 
 The JIT makes a probe nearly free if every series has seen it, or if it runs while no block is open.
 """

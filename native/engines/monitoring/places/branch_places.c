@@ -1,6 +1,6 @@
 /* branch_places.c finds the place of a BRANCH event in bytecode. It does not record: engines/monitoring/events.c
  * does. */
-#include "engines/monitoring/branch_places.h"
+#include "engines/monitoring/places/branch_places.h"
 
 #include "compat/versions.h"
 

@@ -1,16 +1,16 @@
-/* sampler/tasks.c owns the joined stacks of tasks in a recording, and the counting of waiting tasks.
+/* sampler/tasks/tasks.c owns the joined stacks of tasks in a recording, and the counting of waiting tasks.
  *
  * A task's frame is followed by the frames of the task that waits for it. If there are several, one is chosen that is
  * waited for itself (a group waits for all its tasks, including those that one of them waits for), then the one at the
  * lowest address, so that it is the same each time. The frames of the event loop, which would be in between, are left
  * out. There are too many waiting tasks to log each of them: those with the same stack are summed, and logged once in a
  * while. */
-#include "sampler/tasks.h"
+#include "sampler/tasks/tasks.h"
 
 #include "record/clocks.h"
 #include "sampler/paths.h"
 #include "sampler/sampler_source.h"
-#include "sampler/task_labels.h"
+#include "sampler/tasks/task_labels.h"
 
 #include <stdlib.h>
 #include <string.h>

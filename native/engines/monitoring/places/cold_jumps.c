@@ -1,5 +1,5 @@
 /* cold_jumps.c finds jumps that have no event in bytecode. It does not watch them: engines/monitoring/events.c does. */
-#include "engines/monitoring/cold_jumps.h"
+#include "engines/monitoring/places/cold_jumps.h"
 
 #include "compat/versions.h"
 

@@ -1,5 +1,5 @@
-/* sampler/task_labels.c owns the names of tasks in a recording, each with a number. */
-#include "sampler/task_labels.h"
+/* sampler/tasks/task_labels.c owns the names of tasks in a recording, each with a number. */
+#include "sampler/tasks/task_labels.h"
 
 #include <stdio.h>
 #include <stdlib.h>

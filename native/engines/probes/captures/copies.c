@@ -1,6 +1,6 @@
-/* engines/probes/copies.c makes probes record in code that marshal has copied: there, bytes are in place of the Events
+/* copies.c makes probes record in code that marshal has copied: there, bytes are in place of the Events
  * object. Threads: all under the GIL. */
-#include "engines/probes/copies.h"
+#include "engines/probes/captures/copies.h"
 
 #include "engines/probes/events.h"
 #include "engines/probes/marks.h"

@@ -1,6 +1,6 @@
-/* engines/probes/captures.c keeps which probes each series of `footfall.capture()` has seen. It knows only the numbers
+/* captures.c keeps which probes each series of `footfall.capture()` has seen. It knows only the numbers
  * of probes; probes.c calls it and has the functions that Python calls. Threads: all under the GIL. */
-#include "engines/probes/captures.h"
+#include "engines/probes/captures/captures.h"
 
 int
 captured_module_add(captured_module *module, int series, uint32_t n_probes)

@@ -1,7 +1,7 @@
 /* task_tables.c parses the form in which Python code passes the addresses of asyncio's tables. Binding C. */
 #include "core/state.h" /* first: Python.h must come before the system headers */
 
-#include "sampler/task_tables.h"
+#include "sampler/tasks/task_tables.h"
 
 #define FORMAT "KKKKK;tasks must be a tuple of five addresses"
 

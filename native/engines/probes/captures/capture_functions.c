@@ -1,9 +1,9 @@
-/* engines/probes/capture_functions.c has the functions that Python calls to capture by probes: to begin and end series,
+/* capture_functions.c has the functions that Python calls to capture by probes: to begin and end series,
  * and to choose modules. What a probe does for them is in captures.c, blocks are in blocks.c. Threads: all under the
  * GIL. */
-#include "engines/probes/capture_functions.h"
+#include "engines/probes/captures/capture_functions.h"
 
-#include "engines/probes/captures.h"
+#include "engines/probes/captures/captures.h"
 #include "engines/probes/events.h"
 #include "engines/probes/marks.h"
 #include "engines/probes/removed.h"

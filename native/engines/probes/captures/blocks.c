@@ -1,10 +1,10 @@
-/* engines/probes/blocks.c begins and ends blocks of `footfall.capture()`: a block may cost one microsecond, so it is in
+/* blocks.c begins and ends blocks of `footfall.capture()`: a block may cost one microsecond, so it is in
  * C. A series (CaptureSeries) has a list of places that its engine appends to; a block (CaptureBlock) is where in that
  * list it began and ended; a gate (CaptureGate) is the context manager, which calls its Python subclass only if there
  * is more to be done. Threads: all under the GIL. */
-#include "engines/probes/blocks.h"
+#include "engines/probes/captures/blocks.h"
 
-#include "engines/probes/captures.h"
+#include "engines/probes/captures/captures.h"
 #include "engines/probes/probes.h"
 
 #include <structmember.h>

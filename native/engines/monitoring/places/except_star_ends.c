@@ -1,7 +1,7 @@
-/* engines/monitoring/except_star_ends.c finds the ends of `except*` statements in bytecode, and keeps the last line of
+/* except_star_ends.c finds the ends of `except*` statements in bytecode, and keeps the last line of
  * each frame that handles an exception group. It does not record: engines/monitoring/events.c does. Every function
  * needs the GIL. */
-#include "engines/monitoring/except_star_ends.h"
+#include "engines/monitoring/places/except_star_ends.h"
 
 #include "compat/versions.h"
 
