@@ -1,6 +1,7 @@
 """The engines that this interpreter has, and programs run under each: without the supervisor, to be fast.
 
-`each_engine` parametrizes a test by `engine`; `measured` then runs programs with it and without measuring.
+`each_engine` parametrizes a test by `engine`, `with_default` by this interpreter's own alone; `measured` then runs
+programs with it and without measuring.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from footfall.record.run.record_file import Record, read_record
 from footfall.tier import PURE_VARIABLE
 from marked import check_marks, write_program
 
-__all__ = ["ENGINES", "IS_CPYTHON", "Engine", "Measured", "each_engine", "measured"]
+__all__ = ["ENGINES", "IS_CPYTHON", "Engine", "Measured", "each_engine", "measured", "with_default"]
 
 IS_CPYTHON = sys.implementation.name == "cpython"
 
@@ -61,6 +62,9 @@ def _pure_engines() -> list[Engine]:
 each_engine = pytest.mark.parametrize(
     "engine", ENGINES + _pure_engines(), ids=lambda engine: f"{engine.name}{'_pure' if engine.is_pure else ''}"
 )
+
+_default = next((engine for engine in ENGINES if engine.name == "probes"), ENGINES[-1])
+with_default = pytest.mark.parametrize("engine", [_default], ids=lambda engine: engine.name)
 
 
 class Measured:

@@ -59,7 +59,7 @@ def switch(label: str) -> None:
 def _switch(label: str) -> None:
     if have_functions and label not in ("", UNCOVERED_CONTEXT):
         _say_of_functions()
-    core = sys.modules.get("footfall._core") if HAS_CORE else None
+    core = _loaded_core()
     if core is not None:
         if core.context_switch(label) and not _has_followed:
             _follow_into_threads(core)
@@ -72,6 +72,11 @@ def _switch(label: str) -> None:
             _follow_into_threads_in_python()
 
 
+def _loaded_core() -> "Any":
+    """Return the C core where it measures here and is loaded, else None."""
+    return sys.modules.get("footfall._core") if HAS_CORE else None
+
+
 def _say_of_functions() -> None:
     global _has_met_functions
     if not _has_met_functions:
@@ -82,7 +87,7 @@ def _say_of_functions() -> None:
 
 def label() -> str:
     """Return the current context of this process, "" when there is none."""
-    core = sys.modules.get("footfall._core") if HAS_CORE else None
+    core = _loaded_core()
     if core is not None:
         found: str = core.context_label()
         return found
@@ -95,7 +100,7 @@ def label() -> str:
 
 def switch_samples(label: str) -> None:
     """Put samples from now on into the context `label`; coverage stays in the present one. Costs next to nothing."""
-    core = sys.modules.get("footfall._core") if HAS_CORE else None
+    core = _loaded_core()
     if core is not None:
         core.context_switch_samples(label)
 
@@ -107,7 +112,7 @@ def bind(label: str) -> None:
     (`asyncio.Runner` copies them once), which may be an earlier test: call this first in the coroutine that is the
     test. Does nothing if the process has not switched contexts.
     """
-    core = sys.modules.get("footfall._core") if HAS_CORE else None
+    core = _loaded_core()
     if core is not None:
         core.context_bind(label)
     elif "footfall.observe.pure.recorder" in sys.modules:

@@ -7,11 +7,8 @@ import os
 
 import pytest
 
-from engines import ENGINES, IS_CPYTHON, Measured, measured  # noqa: F401, a fixture
+from engines import IS_CPYTHON, Measured, measured, with_default  # noqa: F401, a fixture
 from footfall.analyze.resolve import resolve
-
-_default = next((engine for engine in ENGINES if engine.name == "probes"), ENGINES[-1])
-with_default = pytest.mark.parametrize("engine", [_default], ids=lambda engine: engine.name)
 
 _MODULE = """\
 word = "plain"

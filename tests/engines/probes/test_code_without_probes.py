@@ -9,11 +9,8 @@ import zipfile
 
 import pytest
 
-from engines import ENGINES, Measured, each_engine, measured  # noqa: F401, a fixture
+from engines import Measured, each_engine, measured, with_default  # noqa: F401, a fixture
 from footfall.analyze.resolve import resolve
-
-_default = next((engine for engine in ENGINES if engine.name == "probes"), ENGINES[-1])
-with_default = pytest.mark.parametrize("engine", [_default], ids=lambda engine: engine.name)
 
 _MODULE = """\
 word = "plain"
