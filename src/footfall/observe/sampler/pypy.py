@@ -26,6 +26,7 @@ import time
 import __pypy__  # type: ignore[import-not-found]
 import _vmprof  # type: ignore[import-not-found]
 
+from footfall.observe.interruptions import Undisturbed
 from footfall.observe.pure import recorder as pure_recorder
 from footfall.observe.pure.children import dress
 from footfall.observe.thread_starts import replace_starters
@@ -96,11 +97,8 @@ class _Profile:
     def start_pushing_names(self) -> None:
         """Flush names now and then. Not in a forked child: PyPy crashes when its hook starts a thread."""
         # the thread inherits the mask: it must not receive a signal that the program waits for
-        before = _signal.pthread_sigmask(_signal.SIG_BLOCK, range(1, _signal.NSIG))
-        try:
+        with Undisturbed(range(1, _signal.NSIG)):
             _thread.start_new_thread(self._push_names_repeatedly, (_FIRST_PAUSE_S,))
-        finally:
-            _signal.pthread_sigmask(_signal.SIG_SETMASK, before)
 
     def pause(self) -> None:
         """Take no samples, and run no timer. The lock is held until `resume`."""
