@@ -17,6 +17,7 @@ import subprocess
 import sysconfig
 import tempfile
 
+from arguments import absolute_path
 from footfall.analyze.profile.calltree import Cost, Frame, Function, Profile, ProfiledThread, TreeNode
 from footfall.analyze.profile.rows import rows_from_profile
 from footfall.record.data.coverage_tables import FileData, write_coverage
@@ -34,7 +35,7 @@ def main() -> None:
     """Make the data, run the command, print a table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--runs", type=int, default=5, help="of each kind (default 5)")
-    parser.add_argument("--keep", type=pathlib.Path, metavar="DIRECTORY", help="work there, and leave what was made")
+    parser.add_argument("--keep", type=absolute_path, metavar="DIRECTORY", help="work there, and leave what was made")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="footfall-site-") as temporary:
         directory = options.keep or pathlib.Path(temporary)

@@ -28,6 +28,7 @@ import sys
 import tempfile
 from dataclasses import dataclass, field
 
+from arguments import interpreter_path
 from differences import differences, ranges
 from projects import clean_environment
 
@@ -172,7 +173,9 @@ Files = dict[str, dict[str, object]]
 def main() -> int:
     """Compare; print a line for each batch, the differences and the totals; return the exit status."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--python", default=sys.executable, help="the interpreter (default: this one)")
+    parser.add_argument(
+        "--python", type=interpreter_path, default=sys.executable, help="the interpreter (default: this one)"
+    )
     parser.add_argument("--tests", help="the directory `test` of the library, where the interpreter has none")
     parser.add_argument(
         "--test", action="append", help="NAME of test.test_NAME; repeatable; default: a list of quick ones"

@@ -31,6 +31,7 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from arguments import interpreter_path
 from projects import (
     COVERAGE,
     clean_environment,
@@ -225,7 +226,9 @@ def main() -> int:
 
 def _options() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--python", action="append", help="an interpreter (repeatable; default: this one)")
+    parser.add_argument(
+        "--python", action="append", type=interpreter_path, help="an interpreter (repeatable; default: this one)"
+    )
     parser.add_argument("--suite", action="append", choices=list(_SUITES), help="a suite (repeatable; default: all)")
     parser.add_argument("--work", help="directory for downloads and environments, kept for the next time")
     return parser

@@ -36,6 +36,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from arguments import interpreter_path
+
 END = """
 import json as _json, resource as _resource
 _used = _resource.getrusage(_resource.RUSAGE_SELF)
@@ -326,7 +328,7 @@ def error_of_shares(found: Found) -> float | None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--python", default=sys.executable)
+    parser.add_argument("--python", type=interpreter_path, default=sys.executable)
     parser.add_argument("--rate", type=int, default=1000)
     parser.add_argument("--runs", type=int, default=5, help="rounds of each program (default 5)")
     parser.add_argument("--minutes", type=float, default=14.0, help="after which no round begins (default 14)")

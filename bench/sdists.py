@@ -39,6 +39,7 @@ import sys
 import tempfile
 from dataclasses import asdict, dataclass, replace
 
+from arguments import interpreter_path
 from differences import Difference, differences, divide, print_differences
 from modes import FAILURE, counts_of
 from projects import clean_environment, run_quietly
@@ -118,7 +119,9 @@ def main() -> int:
 def _options() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("project", nargs="+", help="NAME, NAME==VERSION, a directory, or a URL for git")
-    parser.add_argument("--python", action="append", help="an interpreter (repeatable; default: this one)")
+    parser.add_argument(
+        "--python", action="append", type=interpreter_path, help="an interpreter (repeatable; default: this one)"
+    )
     parser.add_argument("--revision", default="", help="of a git repository, instead of the newest")
     parser.add_argument("--needs", default="", help="further requirements of the tests, separated by blanks")
     parser.add_argument("--pytest", default="", help="options for pytest; one as --pytest=-OPTION")

@@ -22,6 +22,7 @@ import statistics
 import sys
 import tempfile
 
+from arguments import interpreter_path
 from differences import differences, divide, print_differences
 from modes import MODES, Outcome, coverage_json, run_suite
 from projects import PROJECTS, Environment, prepare
@@ -52,7 +53,9 @@ def main() -> int:
 
 def _options() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--python", action="append", help="an interpreter (repeatable; default: this one)")
+    parser.add_argument(
+        "--python", action="append", type=interpreter_path, help="an interpreter (repeatable; default: this one)"
+    )
     parser.add_argument("--project", action="append", choices=list(PROJECTS), help="repeatable; default: all")
     parser.add_argument("--only", choices=["check", "cost"])
     parser.add_argument("--mode", action="append", choices=list(MODES), help="for cost; repeatable; default: all")

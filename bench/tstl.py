@@ -23,6 +23,8 @@ import subprocess
 import sys
 import tempfile
 
+from arguments import interpreter_path
+
 AVL = '''\
 """A balanced tree of keys, each of whose subtrees is a tree, which works out its height anew from all below it."""
 
@@ -290,7 +292,7 @@ def operations(python: str, directory: str, seconds: float, mode: str) -> float:
 def main() -> None:
     """Measure each interpreter in turn and print a table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("pythons", nargs="*", metavar="PYTHON", default=[sys.executable])
+    parser.add_argument("pythons", nargs="*", metavar="PYTHON", type=interpreter_path, default=[sys.executable])
     parser.add_argument("--seconds", type=float, default=15, help="of CPU, for each mode in each round (default 15)")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--coverage", action="store_true", help="coverage.py too")

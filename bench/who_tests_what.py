@@ -18,6 +18,7 @@ import sys
 import tempfile
 from collections.abc import Mapping
 
+from arguments import interpreter_path
 from footfall.config.configuration import Config
 from footfall.config.reading import read_config
 from footfall.load.gather import gather
@@ -34,7 +35,9 @@ _NO_GARBAGE = "without_garbage_collection"
 def main() -> int:
     """Run what was asked for, print a line for each suite and what differs; return the exit status."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--python", action="append", help="an interpreter (repeatable; default: this one)")
+    parser.add_argument(
+        "--python", action="append", type=interpreter_path, help="an interpreter (repeatable; default: this one)"
+    )
     parser.add_argument("--project", action="append", choices=list(PROJECTS), help="repeatable; default: click")
     parser.add_argument("--work", help="directory for downloads and environments, kept for the next time")
     options = parser.parse_args()
