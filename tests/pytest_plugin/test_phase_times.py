@@ -20,7 +20,7 @@ WALL, CPU = time.perf_counter_ns, time.thread_time_ns
 
 
 class Outer:
-    """What lies around each phase, to be longer than it."""
+    """What lies around each phase, to be longer than it; for a test function, around the call of the function."""
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_setup(self, item):
@@ -28,7 +28,11 @@ class Outer:
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_call(self, item):
-        return (yield from self.timed(item, "run"))
+        return (yield from self.timed(item, "run" if type(item) is not pytest.Function else ""))
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_pyfunc_call(self, pyfuncitem):
+        return (yield from self.timed(pyfuncitem, "run" if type(pyfuncitem) is pytest.Function else ""))
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_teardown(self, item):
@@ -39,7 +43,8 @@ class Outer:
         try:
             return (yield)
         finally:
-            write("outer", f"{item.nodeid}|{phase}", start)
+            if phase:
+                write("outer", f"{item.nodeid}|{phase}", start)
 
 
 def write(which, label, start):
@@ -50,6 +55,16 @@ def write(which, label, start):
 
 def pytest_configure(config):
     config.pluginmanager.register(Outer())
+
+
+class OwnItem(pytest.Function):
+    def runtest(self):
+        super().runtest()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_pycollect_makeitem(collector, name, obj):
+    return OwnItem.from_parent(collector, name=name) if name == "test_of_own_kind" else None
 
 
 @pytest.fixture(autouse=True)
@@ -76,8 +91,11 @@ def pytest_pyfunc_call(pyfuncitem):
     write("inner", f"{pyfuncitem.nodeid}|run", start)
 '''
 TESTS = """
-import os, time
+import os, time, unittest
 import pytest
+class TestOfUnittest(unittest.TestCase):
+    def test_it(self): pass
+def test_of_own_kind(): pass
 def test_plain(): pass
 @pytest.mark.parametrize("text", ["a\\tb\\n", "c|d", "\\\\n"])
 def test_odd(text): assert False
