@@ -13,6 +13,7 @@ from footfall.cli.reports import report as report_command
 from footfall.errors import UsageError
 from footfall.record.data.coverage_tables import write_coverage
 from footfall.record.data.profile_tables import write_profile
+from footfall.record.run.phase_times import PhaseTime
 from footfall.report.profile.timetable import TimeTableOptions, render_times, times_by_report
 from footfall.report.summary import plain_text
 from footfall.report.times import SOURCES, profile_summary
@@ -170,6 +171,16 @@ def test_text_shows_the_slowest_lines_of_a_test(profile):
     assert others[-2] == "2 more; -n 0 shows all." and "CPU time, 0.100 s in all; 600 samples" in others[-1]
 
 
+def test_lines_of_a_measured_test_have_shares_and_no_times(profile):
+    """A sample of 5 ms in a test of 0.3 ms says where it was, not how long."""
+    times = {"t.py::test_a|run": PhaseTime(1, MS, 300_000)}
+    text = plain_text(render_times(profile, TimeTableOptions("test", count=3), times))
+    measured = [line.split() for line in text.splitlines()]
+    at = next(number for number, words in enumerate(measured) if words[-1:] == ["t.py::test_a"])
+    assert measured[at][:2] == ["0.0003", "s"]
+    assert measured[at + 1 : at + 3] == [["90.9%", "/p/b.py:11"], ["9.1%", "/p/b.py:12"]]
+
+
 def test_command(profile, tmp_path, footfall):
     """Text and JSON from a data file; what can't be is said."""
     with write_coverage(tmp_path / ".coverage", {}, has_arcs=False) as connection:
@@ -178,7 +189,7 @@ def test_command(profile, tmp_path, footfall):
     assert done.returncode == 0 and done.stdout.splitlines()[1].endswith("main  /p/a.py:1")
     found = json.loads(footfall("report", "--by", "test", "--format", "json", "--contexts", "test_b").stdout)
     assert [row["name"] for row in found["rows"]] == ["t.py::test_b"]
-    assert found["rows"][0]["slowest_lines"] == [{"file": "/p/b.py", "line": 12, "time": 0.035}]
+    assert found["rows"][0]["slowest_lines"] == [{"file": "/p/b.py", "line": 12, "time": 0.035, "share": 1.0}]
     for wrong, slug in (
         (["--by", "file", "--format", "markdown"], "bad-format"),
         (["--by", "file", "--sort", "cover"], "bad-sort"),

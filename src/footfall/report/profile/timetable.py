@@ -140,10 +140,13 @@ def render_times(
 
 
 def _slowest_lines(row: TimeRow, shown: _Shown, indent: int) -> list[Line]:
+    """Return a line for each, with its time unless that of the test was measured: samples of that say only where."""
     lines: list[Line] = []
+    has_times = row.sampled is None or shown.clock is Clock.SAMPLES
     for at, cost in row.slowest:
-        share = shown.read(cost) / (shown.read(row.sampled or row.times.total) or 1)
-        text = f"{100 * share:5.1f}%  {shown.text(cost):>7}  {shown_place(at.path, at.line)}  {at.name}".rstrip()
+        time = f"  {shown.text(cost):>7}" if has_times else ""
+        share = _share_within(cost, row, shown)
+        text = f"{100 * share:5.1f}%{time}  {shown_place(at.path, at.line)}  {at.name}".rstrip()
         lines.append([(" " * (indent + 2) + printable(text), "dim")])
     return lines
 
@@ -162,6 +165,11 @@ def _cells(row: TimeRow, shown: _Shown) -> list[str]:
 
 def _share(cost: Cost, shown: _Shown) -> float:
     return min(shown.read(cost) / shown.view.total, 1.0) if shown.view.total else 0.0
+
+
+def _share_within(cost: Cost, row: TimeRow, shown: _Shown) -> float:
+    """Return the share of a line in what was sampled in a row."""
+    return shown.read(cost) / (shown.read(row.sampled or row.times.total) or 1)
 
 
 def _name_and_place(row: TimeRow, by: str) -> tuple[str, str]:
@@ -243,7 +251,12 @@ def _row_report(row: TimeRow, shown: _Shown, by: str) -> Json:
             for name, phase in sorted(row.phases.items())
         }
         found["slowest_lines"] = [
-            {"file": shown_path(at.path), "line": at.line, "time": shown.number(cost)}
+            {
+                "file": shown_path(at.path),
+                "line": at.line,
+                "time": shown.number(cost),
+                "share": _share_within(cost, row, shown),
+            }
             | ({"name": at.name} if at.name else {})
             for at, cost in row.slowest
         ]
