@@ -131,3 +131,64 @@ def test_without_coverage_py_the_message_names_what_to_install(
     (project / ".coveragerc").write_text(SETTINGS[".coveragerc"])
     environment = {**os.environ, "PYTHONPATH": str(project)}
     assert "pip install coverage" in footfall("run", "--no-profile", "main.py", env=environment).stderr
+
+
+ACTING = {
+    "saver.py": """\
+import functools
+import coverage
+
+
+def coverage_init(reg, options):
+    inner = coverage.Coverage.save
+
+    @functools.wraps(inner)
+    def save(cov):
+        cov.get_data().add_lines({"page.txt": [1]})
+        inner(cov)
+
+    coverage.Coverage.save = save
+""",
+    "starter.py": """\
+import subprocess
+
+
+class Popen(subprocess.Popen):
+    pass
+
+
+def coverage_init(reg, options):
+    subprocess.Popen = Popen
+""",
+    "quiet.py": """\
+import coverage, subprocess
+
+
+class Quiet(coverage.CoveragePlugin):
+    def configure(self, config):
+        subprocess.run(["true"], check=True)
+
+
+def coverage_init(reg, options):
+    reg.add_configurer(Quiet())
+""",
+}
+
+
+def test_a_plugin_that_acts_through_coverage_pys_objects_is_named(
+    footfall: Callable[..., subprocess.CompletedProcess[str]], project: pathlib.Path
+) -> None:
+    """By the run and by reports of its data; plugins that replace nothing are not, nor one that could not be loaded."""
+    for name, text in ACTING.items():
+        (project / name).write_text(text)
+    (project / ".coveragerc").write_text("[run]\nplugins = saver, starter, quiet, missing\n")
+    for command in (("run", "--no-profile", "main.py"), ("report",)):
+        done = footfall(*command)
+        assert done.returncode == 0
+        assert done.stderr.count("[plugin-inactive]") == 2
+        assert "plugin saver adds" in done.stderr
+        assert "coverage.Coverage.save, and" in done.stderr
+        assert "plugin starter adds" in done.stderr
+        assert "subprocess.Popen, and" in done.stderr
+    (project / ".coveragerc").write_text("[run]\nplugins = quiet\n")
+    assert "[plugin-inactive]" not in footfall("run", "--no-profile", "main.py").stderr

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from footfall.compat.errors import PluginError
 from footfall.config.configuration import Config
-from footfall.config.plugins import Registry
+from footfall.config.plugins import NotAPluginError, Registry, keep_plugins, make_plugins
 
 __all__ = ["describe", "load_plugins"]
 
@@ -18,23 +17,15 @@ def load_plugins(config: Config, functions: Sequence[Callable[[Registry], None]]
 
     Those that measure files or name contexts are put into `config`; those that set options are returned.
     """
-    made = []
-    for function in functions:
-        registry = Registry(None)
-        function(registry)
-        made.append(registry)
-    if not functions:
-        for name in config.plugins:
-            init = getattr(importlib.import_module(name), "coverage_init", None)
-            if init is None:
-                raise PluginError(f"Plugin module {name!r} didn't define a coverage_init function")
-            registry = Registry(name)
-            init(registry, config.plugin_options.get(name, {}))
-            made.append(registry)
-    config.made_plugins = [plugin for registry in made for plugin in registry.all]
-    config.file_tracers = [plugin for registry in made for plugin in registry.file_tracers]
-    config.context_plugins = [plugin for registry in made for plugin in registry.context_plugins]
-    return [plugin for registry in made for plugin in registry.configurers]
+    configurers: list[Any] = []
+    for maker in functions or config.plugins:
+        try:
+            registry = make_plugins(config, maker)
+        except NotAPluginError as error:
+            raise PluginError(str(error)) from None
+        keep_plugins(config, registry)
+        configurers += registry.configurers
+    return configurers
 
 
 def describe(plugins: Sequence[Any]) -> list[str]:

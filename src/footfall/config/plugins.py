@@ -11,7 +11,7 @@ import copy
 import importlib
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import fields
 from typing import Any, Final
 
@@ -19,12 +19,28 @@ from footfall.config.configuration import Config
 from footfall.config.named_options import NamedOptions
 from footfall.errors import describe_error
 
-__all__ = ["Registry", "apply_plugins", "describe_plugins", "load_described"]
+__all__ = [
+    "NotAPluginError",
+    "apply_plugins",
+    "describe_plugins",
+    "keep_plugins",
+    "load_described",
+    "make_plugins",
+    "traces_frames",
+]
 
 _OBJECTS: Final = ("context_plugins", "file_tracers", "made_plugins")
 _NO_MODULE: Final = str(None)
 """coverage.py's module name for a plugin that a program's function has made."""
 _NOT_DESCRIBED: Final = (*_OBJECTS, "warnings")
+_TRACING: Final = (("Cython.Coverage", "Plugin"),)
+"""Module and name of the classes of plugins whose files report their lines to a trace function only. Code that Cython
+compiled for tracing makes frames for that; what it reports to sys.monitoring (from 3.13 on, depending on how it was
+compiled) has no frames, which plugins need."""
+
+
+class NotAPluginError(Exception):
+    """A module that is named as a plugin has no `coverage_init`."""
 
 
 class _Settings:
@@ -69,6 +85,30 @@ class Registry:
         return plugin
 
 
+def make_plugins(config: Config, maker: str | Callable[[Registry], None]) -> Registry:
+    """Let a module, with its options, or a program's function make plugins.
+
+    Raises NotAPluginError for a module without `coverage_init`, and whatever the maker raises.
+    """
+    if not isinstance(maker, str):
+        registry = Registry(None)
+        maker(registry)
+        return registry
+    init = getattr(importlib.import_module(maker), "coverage_init", None)
+    if init is None:
+        raise NotAPluginError(f"Plugin module {maker!r} didn't define a coverage_init function")
+    registry = Registry(maker)
+    init(registry, dict(config.plugin_options.get(maker, {})))
+    return registry
+
+
+def keep_plugins(config: Config, registry: Registry) -> None:
+    """Add the plugins that were made to those of a configuration. Its lists may be those of another one, too."""
+    config.made_plugins = [*config.made_plugins, *registry.all]
+    config.file_tracers = [*config.file_tracers, *registry.file_tracers]
+    config.context_plugins = [*config.context_plugins, *registry.context_plugins]
+
+
 def apply_plugins(config: Config, directory: str = "") -> None:
     """Let the configuration's plugins set options in their order; add a warning for each that fails.
 
@@ -78,11 +118,9 @@ def apply_plugins(config: Config, directory: str = "") -> None:
     """
     with _importable(directory):
         for name in config.plugins:
-            registry = Registry(name)
             before = copy.deepcopy({each: getattr(config, each) for each in Config.__slots__ if each not in _OBJECTS})
             try:
-                init = importlib.import_module(name).coverage_init
-                init(registry, dict(config.plugin_options.get(name, {})))
+                registry = make_plugins(config, name)
                 for plugin in registry.configurers:
                     plugin.configure(_Settings(NamedOptions(config)))
             except (Exception, SystemExit) as error:
@@ -91,9 +129,12 @@ def apply_plugins(config: Config, directory: str = "") -> None:
                 config.warnings.append(("plugins-ignored", _failure(name, error)))
                 config.unapplied_plugins.append(name)
                 continue
-            config.made_plugins += registry.all
-            config.file_tracers += registry.file_tracers
-            config.context_plugins += registry.context_plugins
+            keep_plugins(config, registry)
+
+
+def traces_frames(plugin: Any) -> bool:
+    """Return whether a plugin's files report to a trace function only, whoever registered it, under whatever name."""
+    return any((each.__module__, each.__qualname__) in _TRACING for each in type(plugin).__mro__)
 
 
 def describe_plugins(config: Config) -> str:

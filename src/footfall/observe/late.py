@@ -51,7 +51,7 @@ def start_late(settings: "Settings", *, only_new: bool = False, plugins: "MadePl
     unmeasured, and modules that were imported have only the lines that are seen. `plugins` are coverage.py plugins that
     this process has made.
     """
-    engine, warning = choose_late_engine(settings)
+    engine, warning = choose_late_engine(settings, plugins)
     if HAS_CORE:
         _start_in_core(settings, engine, warning, only_new, plugins)
     else:

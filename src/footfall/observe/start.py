@@ -80,8 +80,11 @@ def start(directory: str) -> None:
         report("sampler-failed", "the profile did not start: " + repr(error) + ".")
 
 
-def choose_engine(settings: Settings) -> "tuple[int, tuple[str, str] | None]":
-    """Return the engine, and the arguments of a `report` to make once it can be recorded."""
+def choose_engine(settings: Settings, made: "MadePlugins | None" = None) -> "tuple[int, tuple[str, str] | None]":
+    """Return the engine, and the arguments of a `report` to make once it can be recorded.
+
+    `made` are plugins that this process has made, besides those that the settings describe.
+    """
     default = find_engine(settings.branch)
     reason = fallback_reason()
     if reason is not None:
@@ -110,7 +113,7 @@ def choose_engine(settings: Settings) -> "tuple[int, tuple[str, str] | None]":
         warning = ("plugins-settrace", what)
         engine = ENGINE_SETTRACE
     has_tool = HAS_MONITORING and HAS_CORE
-    if settings.plugins and engine != ENGINE_SETTRACE and (settings.trace_plugins or not has_tool):
+    if (settings.plugins or made) and engine != ENGINE_SETTRACE and (settings.trace_plugins or not has_tool):
         who = "Cython's modules need" if settings.trace_plugins else "the files of coverage.py's plugins need here"
         warning = ("plugins-settrace", who + " the engine settrace, which makes the program slower.")
         engine = ENGINE_SETTRACE
@@ -121,9 +124,9 @@ def choose_engine(settings: Settings) -> "tuple[int, tuple[str, str] | None]":
     return engine, warning
 
 
-def choose_late_engine(settings: Settings) -> "tuple[int, tuple[str, str] | None]":
+def choose_late_engine(settings: Settings, made: "MadePlugins | None") -> "tuple[int, tuple[str, str] | None]":
     """Return the same for a running program, whose functions have no probes."""
-    engine, warning = choose_engine(settings)
+    engine, warning = choose_engine(settings, made)
     if find_engine(settings.branch) == ENGINE_PROBES and warning is not None and warning[0] == "plugins-settrace":
         warning = None  # the plugins make nothing slower than it already is
     return (ENGINE_SETTRACE if engine == ENGINE_PROBES else engine), warning

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from footfall.analyze.profile.rows import rows_from_profile
 from footfall.analyze.resolved_run import FileData, RunData
 from footfall.analyze.source.source_file import read_source_file
+from footfall.config.acting_plugins import note_acting_plugins
 from footfall.config.configuration import Config
 from footfall.load.gather import shown_path
 from footfall.load.traced_files import find_unexecuted_traced
@@ -73,6 +74,7 @@ def _write(
             )
             traced = {path: FileData(tracer=name) for path, name in unexecuted.items() if path not in run.files}
             touched.difference_update(traced)
+        warnings += note_acting_plugins(name for name in config.plugins if name not in config.unapplied_plugins)
         warnings += [("module-not-imported", f"Module {name} was never imported.") for name in never_imported]
         if not run.files:
             warnings.append(("no-data-collected", _NO_DATA))

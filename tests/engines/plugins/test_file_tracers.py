@@ -104,6 +104,45 @@ for lines in {1}, {3}:
     assert read_traced(tmp_path / ".coverage")["a.tpl", "my_plugin.Lines", "of render"] == found
 
 
+CYTHONS = "import coverage\n\n\nclass Plugin(coverage.CoveragePlugin):\n    pass\n"
+BY_MODULE = """\
+from Cython.Coverage import Plugin
+
+
+class Ours(Plugin):
+    pass
+
+
+def coverage_init(registry, options):
+    registry.add_file_tracer(Ours())
+"""
+BY_FUNCTION = """\
+import sys, Cython.Coverage
+import footfall.compat
+
+cov = footfall.compat.Coverage(plugins=[lambda registry: registry.add_file_tracer(Cython.Coverage.Plugin())])
+with cov.collect():
+    print(sys.gettrace() is not None)
+"""
+
+
+@pytest.mark.skipif(not HAS_MONITORING, reason="settrace measures the files of all plugins here")
+def test_a_plugin_of_cythons_class_is_traced_however_it_is_registered(
+    footfall: Footfall, tmp_path: pathlib.Path
+) -> None:
+    """By a module of the project, also as a class that inherits from it, and by a function."""
+    (tmp_path / "Cython").mkdir()
+    (tmp_path / "Cython" / "Coverage.py").write_text(CYTHONS)
+    (tmp_path / "ours.py").write_text(BY_MODULE)
+    (tmp_path / ".coveragerc").write_text("[run]\nplugins = ours\n")
+    (tmp_path / "main.py").write_text("pass\n")
+    assert "Cython's modules need the engine settrace" in footfall("run", "-q", "--no-profile", "main.py").stderr
+    (tmp_path / ".coveragerc").unlink()
+    (tmp_path / "main.py").write_text(BY_FUNCTION)
+    done = subprocess.run([sys.executable, "main.py"], cwd=tmp_path, capture_output=True, text=True, timeout=60)
+    assert done.stdout == "True\n", done.stderr
+
+
 RAISING = {
     "for a file": ("def file_tracer(self, filename):", "raise SystemExit(3)"),
     "for a frame": ("def dynamic_source_filename(self, filename, frame):", "1 / 0"),

@@ -121,6 +121,17 @@ setup(ext_modules=cythonize([calc, fast]))
     ".coveragerc": "[run]\nplugins = Cython.Coverage\n",
 }
 
+SELF = """\
+import footfall.compat
+from Cython.Coverage import Plugin
+
+cov = footfall.compat.Coverage(data_file="by-function", plugins=[lambda registry: registry.add_file_tracer(Plugin())])
+with cov.collect():
+    import calc
+    calc.choose(0)
+cov.save()
+"""
+
 
 def compare(footfall: Footfall, directory: pathlib.Path, said: str) -> str:
     """Run and report by both; return the report, which is the same, as are the data of the plugin's files."""
@@ -159,7 +170,12 @@ def test_modules_of_cython(footfall: Footfall, tmp_path: pathlib.Path) -> None:
     build = [sys.executable, "setup.py", "-q", "build_ext", "--inplace"]
     subprocess.run(build, cwd=tmp_path, check=True, capture_output=True, timeout=120)
     assert "calc.pyx" in compare(footfall, tmp_path, "[plugins-settrace]")
+    ours = read_traced(tmp_path / ".coverage")
+    (tmp_path / ".coveragerc").unlink()
+    (tmp_path / "self.py").write_text(SELF)
+    subprocess.run([sys.executable, "self.py"], cwd=tmp_path, check=True, timeout=60)
+    lines = {key[0]: value for key, value in ours.items()}
+    assert {key[0]: value for key, value in read_traced(tmp_path / "by-function").items()} == lines
     if hasattr(sys, "monitoring"):  # which Cython has its lines reported to
-        (tmp_path / ".coveragerc").unlink()
         assert footfall("run", "-q", "--no-profile", "other.py").returncode == 0
         assert "fast.py" not in footfall("report").stdout

@@ -42,9 +42,6 @@ __all__ = [
 
 _HOME = ".footfall"
 _MAX_IDS = 1000
-_TRACING_PLUGINS = ("Cython.Coverage.Plugin",)
-"""Code that Cython compiled for tracing reports its lines to a trace function, with frames made for that. What it
-reports to sys.monitoring (from 3.13 on, depending on how it was compiled) has no frames, which plugins need."""
 _MAX_CPU_PPM = 10_000
 
 
@@ -155,7 +152,7 @@ def settings_from_config(config: Config, *, cover: bool = True) -> RunSettings:
         include=make_patterns_absolute(config.run_include),
         omit=make_patterns_absolute(config.run_omit),
         plugins=_describe_plugins(config),
-        trace_plugins=any(plugin._coverage_plugin_name in _TRACING_PLUGINS for plugin in config.file_tracers),
+        trace_plugins=_must_trace(config),
     )
 
 
@@ -165,6 +162,14 @@ def _describe_plugins(config: Config) -> str:
     from footfall.config.plugins import describe_plugins  # needed only with plugins
 
     return describe_plugins(config)
+
+
+def _must_trace(config: Config) -> bool:
+    if not config.file_tracers:
+        return False
+    from footfall.config.plugins import traces_frames  # as above
+
+    return any(traces_frames(plugin) for plugin in config.file_tracers)
 
 
 def _checked_directory(source: str) -> str:
