@@ -92,16 +92,20 @@ def test_the_table_its_bars_and_the_plot() -> None:
     """Ratios are those of each round's two runs; the bars go with them."""
     second = 1_000_000_000
     bare = [CostSample(cpu * second, cpu * second, 0, 0) for cpu in (1, 2, 3)]
-    twice = [CostSample(2 * sample.cpu_ns, sample.wall_ns, second // 2, second) for sample in bare]
+    twice = [
+        CostSample(cpu * second, sample.wall_ns, second // 2, second)
+        for sample, cpu in zip(bare, (2, 4, 9), strict=True)
+    ]
     table = CostTable("run <it>", {"bare": bare, "lines": twice}, 3, notes=["A note."])
     text = plain_text(render_overhead(table))
     assert text.splitlines()[:3] == [
         "Mode       CPU    quartiles  x bare     Wall    quartiles  x bare  Results",
         "bare   2.000 s  1.500-2.500   1.000  2.000 s  1.500-2.500   1.000",
-        "lines  4.000 s  3.000-5.000   2.000  2.000 s  1.500-2.500   1.000  0.500 s",
+        "lines  4.000 s  3.000-6.500   2.000  2.000 s  1.500-2.500   1.000  0.500 s",
     ]
-    assert "bare   " + 20 * "#" + 20 * " " + "  1.00x CPU" in text
+    assert f"bare   {20 * '#'}{20 * ' '}  1.00x CPU\n" in text
+    assert f"lines  {40 * '#'}  2.00x CPU  2.00-2.50\n" in text
     assert "3 interleaved rounds on core 3" in text and "A note." in text
-    assert overhead_report(table)["modes"]["lines"]["cpu"]["x_bare"] == {"median": 2, "low": 2, "high": 2}
+    assert overhead_report(table)["modes"]["lines"]["cpu"]["x_bare"] == {"median": 2, "low": 2, "high": 2.5}
     svg = overhead_svg(table)
     assert "run &lt;it&gt;" in svg and ">2.00x</text>" in svg

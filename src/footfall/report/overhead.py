@@ -93,11 +93,13 @@ def render_overhead(table: CostTable) -> list[Line]:
     lines: list[Line] = [[(join("Mode", heads), "bold")]]
     lines += [[(join(mode, row), "")] for mode, row in zip(table.modes, rows, strict=True)]
     lines.append([])
-    ratios = {mode: _ratio(table, mode, "cpu").median for mode in table.modes}
-    most = max(ratios.values())
-    for mode, times in ratios.items():
-        bar = "#" * max(1, round(_BAR_WIDTH * times / most))
-        lines.append([(f"{mode:<{name_width}}  ", ""), (f"{bar:<{_BAR_WIDTH}}", "dim"), (f"  {times:.2f}x CPU", "")])
+    ratios = {mode: _ratio(table, mode, "cpu") for mode in table.modes}
+    most = max(ratio.median for ratio in ratios.values())
+    for mode, ratio in ratios.items():
+        bar = "#" * max(1, round(_BAR_WIDTH * ratio.median / most))
+        text = f"  {ratio.median:.2f}x CPU"
+        text += f"  {ratio.low:.2f}-{ratio.high:.2f}" if ratio.low != ratio.high else ""
+        lines.append([(f"{mode:<{name_width}}  ", ""), (f"{bar:<{_BAR_WIDTH}}", "dim"), (text, "")])
     return [*lines, [], *([(note, "dim")] for note in _notes(table))]
 
 
@@ -107,7 +109,7 @@ def _notes(table: CostTable) -> list[str]:
     first = (
         f"Medians of {n_rounds} interleaved round{'s' if n_rounds != 1 else ''} {where}, after one that filled caches;"
     )
-    first += " x bare is the median over rounds."
+    first += " x bare is the median over rounds, its quartiles beside the bars."
     last = "Results: CPU of what follows the command, in no other column."
     if table.coverage_version:
         last += f" coverage.py {table.coverage_version} with --branch saves its data within the command."
