@@ -24,9 +24,10 @@ from footfall.errors import FootfallError, UsageError
 from footfall.record.data.coverage_tables import FileData, write_coverage
 from footfall.record.data.profile_tables import write_profile
 from footfall.report.coverage.text import TableOptions, render_table
+from footfall.report.hottest import profile_summary
 from footfall.report.profile.collapsed import render_collapsed
 from footfall.report.summary import HotSpot, Summary, Times, plain_text, render_summary
-from footfall.report.times import profile_summary, time_share_by_file
+from footfall.report.times import time_share_by_file
 
 pytestmark = pytest.mark.any_python
 

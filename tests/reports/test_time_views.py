@@ -14,9 +14,10 @@ from footfall.errors import UsageError
 from footfall.record.data.coverage_tables import write_coverage
 from footfall.record.data.profile_tables import write_profile
 from footfall.record.run.phase_times import PhaseTime
+from footfall.report.hottest import profile_summary
+from footfall.report.places import SOURCES
 from footfall.report.profile.timetable import TimeTableOptions, render_times, times_by_report
 from footfall.report.summary import plain_text
-from footfall.report.times import SOURCES, profile_summary
 
 pytestmark = pytest.mark.any_python
 

@@ -19,7 +19,6 @@ from footfall.analyze.conditions.branch_outcomes import OutcomeCollector
 from footfall.analyze.merged_records import MergedRecords, merge_records, unknown_python
 from footfall.analyze.profile.calltree import Profile, profile_of_logs
 from footfall.analyze.resolved_run import FileData, RunData
-from footfall.analyze.source.imported import infer_lines
 from footfall.analyze.source.parse import PARSE_ERRORS
 from footfall.analyze.source.source_file import has_source, read_source_file
 from footfall.errors import FootfallError
@@ -268,6 +267,10 @@ def _add_inferred(
 
     `imported` has for each path the optimization level with which its module was compiled.
     """
+    if not imported:
+        return
+    from footfall.analyze.source.imported import infer_lines  # slow to import, needed only after a late start
+
     n_lines = 0
     for path, optimize in sorted(imported.items()):
         try:

@@ -21,9 +21,8 @@ from footfall.compat.options import EXCLUSIONS, Options, given, listed, measures
 from footfall.compat.plugins import describe, load_plugins
 from footfall.compat.preimported import find_preimported
 from footfall.compat.settings_view import SettingsView
-from footfall.config.configuration import Config, check_concurrency
+from footfall.config.configuration import Config, check_concurrency, shown_path
 from footfall.errors import FootfallError
-from footfall.load.gather import shown_path
 from footfall.load.traced_files import find_unexecuted_traced
 from footfall.load.unexecuted_files import find_source_directories, find_unexecuted_files
 from footfall.record.data.coverage_tables import FileData, arcs_with_lines

@@ -24,9 +24,9 @@ from footfall.cli.reports.report_files import write_output
 from footfall.cli.reports.xml import xml_text
 from footfall.compat.data import CoverageData
 from footfall.compat.errors import CoverageException, NoDataError, NoSource, NotPython, PluginError
-from footfall.config.configuration import Config, canonical_path
+from footfall.config.configuration import Config, canonical_path, shown_path
 from footfall.load.gather import Coverage as Gathered
-from footfall.load.gather import UnreadableFile, gather, shown_path
+from footfall.load.gather import UnreadableFile, gather
 from footfall.load.source_files import read_source_bytes
 from footfall.load.traced_files import analyze_traced
 from footfall.report.coverage.text import TableOptions, render_table

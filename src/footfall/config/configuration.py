@@ -32,6 +32,7 @@ __all__ = [
     "is_without_effect",
     "make_patterns_absolute",
     "names_test_functions",
+    "shown_path",
     "system_path",
 ]
 
@@ -297,6 +298,14 @@ def canonical_path(path: str) -> str:
 def system_path(path: str) -> str:
     """Return a path from a data file, which is UTF-8, as Python names it here: it differs in the old C locale."""
     return path if path.isascii() else os.fsdecode(path.encode("utf-8", "surrogateescape"))
+
+
+def shown_path(path: str) -> str:
+    """Return a path as reports show it: relative if it is below the current directory."""
+    shown = path.removeprefix(os.path.abspath(os.curdir).rstrip("/") + "/")
+    if shown.isascii():
+        return shown
+    return shown.encode("utf-8", "surrogateescape").decode("utf-8", "surrogateescape")  # see canonical_path
 
 
 _BAD_GLOB: Final = re.compile(r"\*\*\*|[^/]\*\*|\*\*[^/]|\*\*/\*\*|^\*\*$|\[[^\]]*$|^[^\[]*\]")

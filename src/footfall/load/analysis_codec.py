@@ -6,7 +6,6 @@ and a checksum detects damage. The cache's key covers the machine and the versio
 
 from __future__ import annotations
 
-import json
 import sys
 import zlib
 from array import array
@@ -51,6 +50,8 @@ def bytes_from_analysis(analysis: SourceAnalysis) -> bytes:
         _flat((_KINDS.index(each.kind), each.start, each.first, each.last, each.parent) for each in definitions),
     )
     names = "\n".join(each.name for each in definitions).encode()
+    import json  # only when an analysis is made
+
     # only ASCII, as a lone surrogate from the source could not be encoded
     notes = json.dumps([[*arc, note] for arc, note in analysis.notes.items()], separators=(",", ":")).encode("ascii")
     head = array(_CODE, [analysis.n_lines, len(names), len(notes), *map(len, sections)])
@@ -109,6 +110,8 @@ class _Notes(Mapping[Arc, list[tuple[str, str]]]):
 
     def _read(self) -> dict[Arc, list[tuple[str, str]]]:
         if self._found is None:
+            import json  # as in `bytes_from_analysis`
+
             rows = json.loads(self._text)
             self._found = {(start, end): [(cause, action) for cause, action in note] for start, end, note in rows}
         return self._found

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import gc
-import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,7 +17,7 @@ from footfall.analyze.results import FileResult, Numbers, compare
 from footfall.analyze.source.analysis import SourceAnalysis, SourceError
 from footfall.analyze.source.exclude import ExclusionRules
 from footfall.analyze.source.traced_analysis import TracedAnalysis
-from footfall.config.configuration import Config, canonical_path, make_patterns_absolute
+from footfall.config.configuration import Config, canonical_path, make_patterns_absolute, shown_path
 from footfall.errors import FootfallError
 from footfall.load.analyses import analyze_sources
 from footfall.load.source_files import looks_like_python, read_source, read_source_bytes
@@ -36,7 +35,6 @@ __all__ = [
     "choose_paths",
     "gather",
     "profile_alone",
-    "shown_path",
     "unreadable_notes",
 ]
 
@@ -357,11 +355,3 @@ def choose_paths(config: Config, paths: Iterable[str]) -> list[str]:
         if (not include or any(glob_matches(pattern, path) for pattern in include))
         and not any(glob_matches(pattern, path) for pattern in omit)
     ]
-
-
-def shown_path(path: str) -> str:
-    """Return a path as reports show it: relative if it is below the current directory."""
-    shown = path.removeprefix(os.path.abspath(os.curdir).rstrip("/") + "/")
-    if shown.isascii():
-        return shown
-    return shown.encode("utf-8", "surrogateescape").decode("utf-8", "surrogateescape")  # see canonical_path

@@ -8,13 +8,13 @@ from pathlib import Path
 
 from footfall.analyze.gaps import Gap, find_gaps, times_in_files
 from footfall.analyze.profile.calltree import Profile
-from footfall.analyze.profile.clocks import Clock, default_clock, reader
+from footfall.analyze.profile.clocks import Clock, default_clock, reader, sampled_ns
 from footfall.config.configuration import Config
 from footfall.load.gather import Coverage
 from footfall.printable import printable
 from footfall.report.coverage.json import Json
-from footfall.report.coverage.text import plural
-from footfall.report.times import load_profile, named_as_coverage, need_profile, sampled_ns
+from footfall.report.times import load_profile, named_as_coverage, need_profile
+from footfall.report.words import plural
 
 __all__ = ["Ranking", "gaps_report", "rank_gaps", "render_gaps"]
 

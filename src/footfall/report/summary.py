@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from footfall.analyze.profile.clocks import CLOCK_WORDS, Clock
 from footfall.analyze.results import Numbers
 from footfall.printable import printable
-from footfall.report.coverage.text import plural
+from footfall.report.words import plural
 
 __all__ = ["HotSpot", "Line", "Piece", "Summary", "Times", "plain_text", "render_summary"]
 

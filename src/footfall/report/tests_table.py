@@ -9,7 +9,7 @@ from footfall.analyze.test_costs import TestRecord
 from footfall.load.gather import Coverage
 from footfall.printable import printable
 from footfall.report.coverage.json import Json
-from footfall.report.times import shown_place
+from footfall.report.places import shown_place
 
 __all__ = ["render_tests", "tests_report"]
 

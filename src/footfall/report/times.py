@@ -7,11 +7,10 @@ from __future__ import annotations
 
 import math
 import os
-import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final
 
 from footfall.analyze.profile.builtin_calls import mark_builtin_calls
 from footfall.analyze.profile.calltree import (
@@ -29,42 +28,33 @@ from footfall.analyze.profile.clocks import (
     CLOCK_WORDS,
     Clock,
     default_clock,
-    has_cpu_time_alone,
     known_clocks,
     reader,
+    sampled_ns,
     sum_of_squares,
 )
 from footfall.analyze.profile.import_frames import fold_imports
-from footfall.analyze.profile.line_places import Sources, line_places, rows_of_lines
+from footfall.analyze.profile.line_places import Sources, line_places
 from footfall.analyze.profile.rows import profile_from_rows
 from footfall.analyze.profile.time_changes import FunctionTime, FunctionTimes
 from footfall.analyze.source.source_file import read_source_file
-from footfall.config.configuration import Config, system_path
+from footfall.config.configuration import Config, shown_path, system_path
 from footfall.errors import FootfallError
-from footfall.load.gather import shown_path
 from footfall.load.profiles.read import is_data_file, read_profile_file
 from footfall.record.data.aliases import PathAliases
 from footfall.record.data.coverage_tables import context_filter
 from footfall.record.data.profile_tables import read_profile
 from footfall.report.coverage.json import Json
-from footfall.report.summary import HotSpot
-from footfall.report.summary import Times as SummaryTimes
+from footfall.report.places import is_footfall, names_file, short_path
 
 __all__ = [
-    "SOURCES",
     "clock_of",
     "clock_of_stacks",
     "function_times",
-    "is_footfall",
-    "is_library",
     "load_profile",
     "named_as_coverage",
     "need_clock",
     "need_profile",
-    "profile_summary",
-    "sampled_ns",
-    "short_path",
-    "shown_place",
     "time_share_by_file",
     "times_report",
     "with_builtin_calls",
@@ -72,15 +62,6 @@ __all__ = [
 
 _NS_PER_SECOND = 1_000_000_000
 _NS_PER_US: Final = 1000
-_OTHER_PART: Final = 3
-"""For every so many rows of the project's code, the summary has one more row of other code."""
-
-
-class _Spot(NamedTuple):
-    name: str
-    path: str
-    line: int
-    times: Times
 
 
 def load_profile(
@@ -203,11 +184,6 @@ def clock_of_stacks(profile: Profile, chosen: Clock | None) -> Clock:
     return chosen or Clock.SAMPLES
 
 
-def sampled_ns(profile: Profile, clock: Callable[[Cost], int]) -> int:
-    """Return the time of all samples that had Python code running."""
-    return sum(clock(cost) for (node, _, _), cost in profile.costs.items() if node)
-
-
 def function_times(
     profile: Profile,
     times_by_function: Mapping[Function, Times],
@@ -251,102 +227,6 @@ def time_share_by_file(profile: Profile, paths: Iterable[str], chosen: Clock | N
     return {path: shares.get(os.path.abspath(path), 0.0) for path in paths}
 
 
-def profile_summary(profile: Profile, count: int) -> SummaryTimes:
-    """Return the `count` hottest lines and functions of the project, fewer of other code, and their sample counts."""
-    clock = default_clock(profile)
-    read = reader(clock)
-    total = sampled_ns(profile, read)
-    sums = tree_sums(profile)
-    lines = [
-        _Spot(function.qualname, place.path, place.line, times)
-        for place, function, times in rows_of_lines(profile, SOURCES, read, sums)
-    ]
-    functions = [
-        _Spot(function.qualname, function.path, function.first_line, times)
-        for function, times in times_of_functions(profile, sums).items()
-        if not is_footfall(function.path)
-    ]
-
-    def hottest(spots: Iterable[_Spot], *, is_project: bool) -> list[HotSpot]:
-        chosen = [spot for spot in spots if is_library(spot.path) is not is_project]
-        return _hottest(chosen, read, total, count if is_project else -(-count // _OTHER_PART))
-
-    if has_cpu_time_alone(profile):
-        lines = []  # each would be the first line of its function
-    return SummaryTimes(
-        sampled_ns=total,
-        n_samples=profile.n_samples,
-        n_dropped=profile.n_dropped,
-        n_processes=profile.n_processes,
-        interval_ns=profile.interval_ns,
-        hot_lines=hottest(lines, is_project=True),
-        hot_functions=hottest(functions, is_project=True),
-        other_lines=hottest(lines, is_project=False),
-        other_functions=hottest(functions, is_project=False),
-        clock=clock,
-    )
-
-
-_BUILT_IN = ("<frozen ", "<builtin>/")
-"""Prefixes of file names of code that is part of the interpreter; the second is PyPy's."""
-_LIBRARY = re.compile(r".*/(?:site|dist)-packages/|.*/lib/(?:python|pypy)\d+\.\d+t?/")
-
-
-def is_library(path: str) -> bool:
-    """Return whether a path belongs to an installed package or the interpreter, or has no source (`<gc>`, `<import>`).
-
-    A text that a program compiled (`<string>`) counts as the program's.
-    """
-    return path.startswith(_BUILT_IN) or not has_source(path) or _LIBRARY.match(path) is not None
-
-
-_INSTALLED_FOOTFALL = re.compile(r".*/(?:site|dist)-packages/footfall/")
-_FOOTFALL = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
-
-
-def is_footfall(path: str) -> bool:
-    """Return whether a path is footfall's own code, installed or running, unless footfall is the project here."""
-    if _INSTALLED_FOOTFALL.match(path) is not None:
-        return True
-    return path.startswith(_FOOTFALL) and shown_path(path) == path
-
-
-def _names_file(path: str) -> bool:
-    """Return whether a name is that of a file: an existing one, or a Python file in a directory that is not here.
-
-    If its directory exists but the file does not, a program made the name up, and many texts may share it.
-    """
-    if os.path.isfile(path):
-        return True
-    return path.endswith((".py", ".pyw")) and not os.path.isdir(os.path.dirname(path) or ".")
-
-
-SOURCES: Final = Sources(_names_file, is_footfall)
-"""What tables need to know about paths."""
-
-
-def short_path(path: str) -> str:
-    """Return a path for a narrow column: relative to the project or to the library's directory."""
-    shown = shown_path(path)
-    return shown if shown != path else _LIBRARY.sub("", path)
-
-
-def shown_place(path: str, line: int) -> str:
-    """Return a line for a narrow column, or the file without a line; "" if there is no file (`<gc>`, `<import>`)."""
-    if line:
-        return f"{short_path(path)}:{line}"
-    return short_path(path) if has_source(path) else ""
-
-
-def _hottest(spots: Iterable[_Spot], clock: Callable[[Cost], int], total: int, count: int) -> list[HotSpot]:
-    ranked = sorted(spots, key=lambda spot: (-clock(spot.times.own), spot.path, spot.line, spot.name))
-    return [
-        HotSpot(name, shown_place(path, line), clock(times.own), 100 * clock(times.own) / (total or 1))
-        for name, path, line, times in ranked[:count]
-        if clock(times.own) > 0
-    ]
-
-
 def times_report(profile: Profile) -> Json:
     """Return the times for the JSON report, in seconds: totals, and self and cumulative times by file, line, function.
 
@@ -361,7 +241,7 @@ def times_report(profile: Profile) -> Json:
     without_source: dict[str, Json] = {}
     lines_of: dict[Function, dict[str, Json]] = {}
     sums = tree_sums(profile)
-    places = line_places(profile, Sources(_names_file, lambda _: False))
+    places = line_places(profile, Sources(names_file, lambda _: False))
     for place, times in sorted(times_by(profile, sums, places).items()):
         own_lines = lines_of.setdefault(place.function, {}) if place.function else file(place.path)["lines"]
         own_lines[str(place.line)] = _times(times)

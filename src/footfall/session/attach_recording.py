@@ -23,7 +23,7 @@ from footfall.config.configuration import Config
 from footfall.errors import EXIT_ENVIRONMENT, FootfallError
 from footfall.record.run.directory import RunDirectory, make_run_directory, remove_run_directory, settings_from_config
 from footfall.record.run.sample_log import SampleLog, read_sample_log
-from footfall.report.coverage.text import plural
+from footfall.report.words import plural
 from footfall.session.output import print_message
 
 __all__ = ["AttachLimits", "record"]

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from footfall.config.configuration import Config
 from footfall.record.data.combine import Combined, combine_files, remove_inputs
 from footfall.record.data.parallel_files import base_of_parallel_name, find_parallel_files
-from footfall.report.coverage.text import plural
+from footfall.report.words import plural
 from footfall.session.output import print_message, warn
 from footfall.session.terminal import progress_bar
 

@@ -12,7 +12,6 @@ import contextlib
 import gc
 import os
 import shlex
-import shutil
 import signal
 import sys
 from collections.abc import Iterator
@@ -25,7 +24,6 @@ from footfall.errors import FootfallError
 from footfall.load.probe_meanings_cache import KeptMeanings
 from footfall.record.run.directory import RunDirectory, remove_run_directory
 from footfall.session.output import print_message, warn
-from footfall.session.summary import show_summary
 from footfall.session.terminal import progress_bar
 from footfall.session.write_run import write_run
 from footfall.settings import Settings
@@ -74,6 +72,8 @@ def finish_run(
     if is_kept:
         print_message(f"footfall: the run directory is kept{why}: {directory.path}")
     if has_summary and not is_quiet:
+        from footfall.session.summary import show_summary  # what a quiet run does not need
+
         show_summary(run, config, data_file, has_failed=status != 0)
 
 
@@ -107,7 +107,9 @@ def write_data_so_far(
     before = directory.path / _BEFORE_APPENDING
     if append and not before.exists():
         if os.path.exists(data_file):
-            shutil.copyfile(data_file, before)
+            from shutil import copyfile  # only for --append
+
+            copyfile(data_file, before)
         else:
             before.touch()
     run = _resolve(directory, settings, data_file, is_quiet=True)
@@ -128,6 +130,8 @@ def snapshot_run(
     warnings = write_run(run, directory, settings, config, data_file)
     warn(warnings, config.disable_warnings)
     if not is_quiet:
+        from footfall.session.summary import show_summary  # as in `finish_run`
+
         show_summary(run, config, data_file)
 
 
@@ -142,7 +146,9 @@ def _take_back(directory: RunDirectory, data_file: str) -> None:
     if not before.exists():
         return
     if before.stat().st_size:
-        shutil.copyfile(before, data_file)
+        from shutil import copyfile
+
+        copyfile(before, data_file)
     else:
         os.unlink(data_file)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import signal
 import time
@@ -11,7 +12,8 @@ from typing import Final, NamedTuple
 
 from footfall.config.configuration import Config
 from footfall.errors import EXIT_ENVIRONMENT, FootfallError
-from footfall.model import RUN_VARIABLE
+from footfall.model import ENGINE_PROBES, RUN_VARIABLE
+from footfall.pythons import find_engine
 from footfall.record.data.data_file import (
     check_replaceable,
     check_writable,
@@ -80,9 +82,12 @@ def measure(
     directory = make_run_directory(settings_from_config(config, cover=cover))
     if not append:
         _remove_earlier(data_file or config.data_file, directory, is_kept=came_to_nothing is not None)
+    load_the_end = functools.partial(_load_the_end, config, is_quiet=is_quiet)
     try:
         limit = RunLimit(directory.path, max_seconds, max_samples)
-        ended = run_command(program, _environment(directory, environment), ignored_signal, limit.check_or_none())
+        ended = run_command(
+            program, _environment(directory, environment), ignored_signal, limit.check_or_none(), load_the_end
+        )
     except FootfallError:
         remove_run_directory(directory)
         raise
@@ -105,6 +110,16 @@ def measure(
             kept = what_is_kept(directory, config, data_file or config.data_file, append=append)
             print_message(f"footfall: Interrupted before the results were written. {kept} [finish-interrupted]")
         return Measurement(-interrupted.number, None)
+
+
+def _load_the_end(config: Config, *, is_quiet: bool) -> None:
+    """Import what works out the results: while the command runs we have nothing to do, and afterwards people wait."""
+    import footfall.session.finish
+
+    if not is_quiet:
+        import footfall.session.summary
+    if find_engine(config.branch) == ENGINE_PROBES:
+        import footfall.analyze.probes.arcs  # noqa: F401 - as the two above
 
 
 def _check_destination(data_file: str | None, config: Config, *, append: bool) -> None:
@@ -167,7 +182,7 @@ def _finish(
             f"footfall: Can't write here ({directory.why_temporary}): the data is in {chosen}."
             f" Look at it with `footfall report --data-file={chosen}`. [data-elsewhere]"
         )
-    from footfall.session.finish import finish_run  # imported late, so that the command need not wait for it
+    from footfall.session.finish import finish_run  # see `_load_the_end`
 
     try:
         _, settings = open_run_directory(directory.path)

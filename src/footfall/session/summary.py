@@ -9,8 +9,8 @@ from footfall.analyze.resolved_run import RunData
 from footfall.config.configuration import Config
 from footfall.load.gather import gather
 from footfall.record.data.parallel_files import base_of_parallel_name
+from footfall.report.hottest import profile_summary
 from footfall.report.summary import Summary, Times, render_summary
-from footfall.report.times import profile_summary
 from footfall.session.output import warn
 from footfall.session.terminal import print_lines
 

@@ -10,9 +10,7 @@ from footfall.analyze.profile.rows import rows_from_profile
 from footfall.analyze.resolved_run import FileData, RunData
 from footfall.analyze.source.source_file import read_source_file
 from footfall.config.acting_plugins import note_acting_plugins
-from footfall.config.configuration import Config
-from footfall.load.gather import shown_path
-from footfall.load.traced_files import find_unexecuted_traced
+from footfall.config.configuration import Config, shown_path
 from footfall.load.unexecuted_files import find_source_directories, find_unexecuted_files
 from footfall.record.data.condition_tables import write_conditions
 from footfall.record.data.coverage_tables import write_coverage
@@ -66,6 +64,8 @@ def _write(
             namespace_packages=config.include_namespace_packages,
         )
         if config.file_tracers:
+            from footfall.load.traced_files import find_unexecuted_traced  # only with plugins
+
             unexecuted = find_unexecuted_traced(
                 config.file_tracers,
                 find_source_directories(run.files, settings.source_dir, settings.source_pkg),

@@ -27,11 +27,13 @@ from footfall.live.model import LiveModel, Measure, _Log
 from footfall.record.data.coverage_tables import FileData, write_coverage
 from footfall.record.data.profile_tables import write_profile
 from footfall.record.run.sample_log import Node, Sample, SampledCode, SampledThread, SampleLog
+from footfall.report.hottest import profile_summary
+from footfall.report.places import SOURCES
 from footfall.report.profile.timetable import TimeTableOptions, render_times, times_by_report
 from footfall.report.site.changes import changes_payload, numbers_from_json, numbers_of_report, numbers_to_json
 from footfall.report.site.flame_page import flame_payload
 from footfall.report.summary import Summary, plain_text, render_summary
-from footfall.report.times import SOURCES, profile_summary, times_report
+from footfall.report.times import times_report
 from site_data import payloads
 
 MS = 1_000_000

@@ -8,7 +8,16 @@ from typing import Final
 
 from footfall.analyze.profile.calltree import Cost, Profile
 
-__all__ = ["CLOCK_WORDS", "Clock", "default_clock", "has_cpu_time_alone", "known_clocks", "reader", "sum_of_squares"]
+__all__ = [
+    "CLOCK_WORDS",
+    "Clock",
+    "default_clock",
+    "has_cpu_time_alone",
+    "known_clocks",
+    "reader",
+    "sampled_ns",
+    "sum_of_squares",
+]
 
 
 class Clock(StrEnum):
@@ -42,6 +51,11 @@ def reader(clock: Clock) -> Callable[[Cost], int]:
     if clock is Clock.GIL:
         return lambda cost: cost.gil_ns
     return lambda cost: cost.samples
+
+
+def sampled_ns(profile: Profile, clock: Callable[[Cost], int]) -> int:
+    """Return the time of all samples that had Python code running."""
+    return sum(clock(cost) for (node, _, _), cost in profile.costs.items() if node)
 
 
 def sum_of_squares(profile: Profile, clock: Callable[[Cost], int]) -> int:

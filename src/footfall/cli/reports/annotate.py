@@ -12,7 +12,7 @@ from footfall.cli.reports.reporting import ReportRequest, exit_status, quiet_opt
 from footfall.errors import FootfallError
 from footfall.load.gather import Coverage
 from footfall.report.coverage.annotate import annotate, flat_name, is_annotated
-from footfall.report.coverage.text import plural
+from footfall.report.words import plural
 from footfall.session.output import print_message
 
 __all__ = ["command", "write_annotated"]

@@ -177,9 +177,9 @@ def _gather(config: Config, data_file: str) -> tuple[Coverage, MeasuredSources]:
 
 def _compare_times(config: Config, runs: _Runs, clock: str | None, noise: float) -> TimeDifference:
     from footfall.analyze.profile.calltree import times_of_functions  # half of all import time
-    from footfall.analyze.profile.clocks import Clock, reader
+    from footfall.analyze.profile.clocks import Clock, reader, sampled_ns
     from footfall.analyze.profile.time_changes import averaged, changed_times
-    from footfall.report.times import function_times, need_clock, need_profile, sampled_ns
+    from footfall.report.times import function_times, need_clock, need_profile
 
     sides = [[need_profile(config, data_file) for data_file in names] for names in runs]
     profiles = [profile for side in sides for profile in side]

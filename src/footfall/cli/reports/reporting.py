@@ -18,7 +18,7 @@ from footfall.errors import EXIT_USAGE
 from footfall.load.gather import Coverage, gather, profile_alone
 from footfall.printable import printable
 from footfall.record.data.qualifications import read_qualifications
-from footfall.report.coverage.text import plural
+from footfall.report.words import plural
 from footfall.session.combining import combine_before_report
 from footfall.session.output import show, warn
 

@@ -21,9 +21,10 @@ from footfall.record.data.aliases import PathAliases
 from footfall.record.data.coverage_tables import read_lines_by_context
 from footfall.record.data.test_times import read_test_times
 from footfall.report.jsontext import render_json
+from footfall.report.places import SOURCES
 from footfall.report.site.gather import lines_by_context
 from footfall.report.tests_table import render_tests, tests_report
-from footfall.report.times import SOURCES, load_profile
+from footfall.report.times import load_profile
 from footfall.session.git import diff_since, file_at, top_directory
 from footfall.session.output import warn
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 import contextlib
 import os
 import shlex
-import shutil
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
@@ -128,6 +127,8 @@ def move_data_file(path: str | Path, to: str | Path) -> None:
     """
     if not os.path.isfile(path):
         return
+    import shutil  # loads four compressors, and few runs move a file
+
     try:
         with contextlib.suppress(FileNotFoundError):
             shutil.move(path, to)

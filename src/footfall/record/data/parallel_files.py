@@ -7,10 +7,8 @@ from __future__ import annotations
 
 import glob
 import os
-import random
 import re
 import stat
-import string
 from pathlib import Path
 from typing import Final
 
@@ -21,13 +19,15 @@ SIDE_FILE_ENDING: Final = ".footfall-new"
 
 _NO_DATA_ENDINGS: Final = (SIDE_FILE_ENDING, ".footfall-try", "-journal", "-wal", "-shm")
 _N_RANDOM: Final = 6
-_LETTERS: Final = string.ascii_letters + string.digits
 
 
 def make_parallel_name(data_file: str) -> str:
     """Return a name that no other process on any machine makes, as coverage.py's `filename_suffix` does."""
+    import random  # only for runs in parallel mode
+    import string
+
     host = os.uname().nodename.replace(".", "_").replace("/", "_")
-    rolls = "".join(random.Random(os.urandom(8)).choices(_LETTERS, k=_N_RANDOM))
+    rolls = "".join(random.Random(os.urandom(8)).choices(string.ascii_letters + string.digits, k=_N_RANDOM))
     return f"{data_file}.{host}.pid{os.getpid()}.X{rolls}x"
 
 

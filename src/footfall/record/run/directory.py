@@ -8,8 +8,6 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
-import shutil
-import tempfile
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -213,6 +211,8 @@ def make_temporary_run_directory(settings: RunSettings, reason: str = "", *, cac
     Without a reason nobody tried: the record is not meant to outlive the process. `cache` is where to keep what later
     runs can use; without it the directory has its own. Raises as `make_run_directory`.
     """
+    import tempfile  # as in `_remove`
+
     try:
         path = Path(tempfile.mkdtemp(prefix="footfall-"))
         # no cache shared with other users, as it contains code. Made now: the directory may be opened to them later
@@ -332,15 +332,28 @@ def remove_caches(cwd: Path) -> None:
         if home.is_symlink() or marker.read_text(encoding="utf-8") != "*\n":
             return
         if not (home / "cache").is_symlink():
-            shutil.rmtree(home / "cache", ignore_errors=True)
+            _remove(home / "cache")
         if [entry.name for entry in home.iterdir()] == [marker.name]:
             marker.unlink()
             home.rmdir()
 
 
 def _remove(path: Path) -> None:
-    if path.is_dir() and not path.is_symlink():
-        shutil.rmtree(path, ignore_errors=True)
-        return
     with contextlib.suppress(OSError):
-        path.unlink()
+        if path.is_symlink() or not path.is_dir():
+            path.unlink()
+        elif not _remove_flat(path):
+            import shutil  # loads four compressors, and nearly all run directories hold only files
+
+            shutil.rmtree(path, ignore_errors=True)
+
+
+def _remove_flat(folder: Path) -> bool:
+    """Remove a folder that holds only files. Returns False, with the folder still there, if it holds others."""
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.is_dir(follow_symlinks=False):
+                return False
+            os.unlink(entry)
+    folder.rmdir()
+    return True

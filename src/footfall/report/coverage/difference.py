@@ -14,7 +14,8 @@ from footfall.analyze.results import format_lines
 from footfall.analyze.totals import Numbers
 from footfall.printable import printable
 from footfall.report.coverage.json import Json
-from footfall.report.coverage.text import list_below, plural
+from footfall.report.coverage.text import list_below
+from footfall.report.words import plural
 
 __all__ = ["Difference", "TimeDifference", "difference_report", "render_difference"]
 

@@ -14,7 +14,8 @@ from footfall.report.coverage.conditions import condition_lines
 from footfall.report.coverage.json import Json
 from footfall.report.coverage.markdown import escape_markdown
 from footfall.report.coverage.table import Outcomes
-from footfall.report.coverage.text import TableOptions, list_below, plural, render_table
+from footfall.report.coverage.text import TableOptions, list_below, render_table
+from footfall.report.words import plural
 
 __all__ = ["LeftOut", "Patch", "PatchTimes", "patch_report", "render_patch", "summarize_patch"]
 

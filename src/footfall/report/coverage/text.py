@@ -15,6 +15,7 @@ from footfall.printable import printable, printable_lines, question_marked
 from footfall.report.coverage.markdown import escape_markdown, lay_out_markdown
 from footfall.report.coverage.table import PERCENT_COLUMNS, Outcomes, Table, TableRow, human_key
 from footfall.report.coverage.tree import tree_rows
+from footfall.report.words import plural
 
 __all__ = [
     "FORMATS",
@@ -22,7 +23,6 @@ __all__ = [
     "Table",
     "TableOptions",
     "list_below",
-    "plural",
     "render_table",
 ]
 
@@ -238,8 +238,3 @@ def _sorted_rows(rows: list[TableRow], sort: str, has_branches: bool) -> list[Ta
         )
     value_of = keys[column]
     return sorted(rows, key=lambda row: (value_of(row), row.name), reverse=is_descending)
-
-
-def plural(count: int, noun: str, nouns: str = "") -> str:
-    """Return the number with its noun; `nouns` is the plural if it is not formed with an s."""
-    return f"{count} {noun if count == 1 else nouns or noun + 's'}"

@@ -12,14 +12,14 @@ from typing import Final
 from footfall.analyze.profile.calltree import Cost, Profile
 from footfall.analyze.profile.clocks import CLOCK_WORDS, Clock, default_clock, has_cpu_time_alone, reader
 from footfall.analyze.profile.time_views import TimeRow, View, standard_error, view_profile
+from footfall.config.configuration import shown_path
 from footfall.errors import UsageError
-from footfall.load.gather import shown_path
 from footfall.printable import printable
 from footfall.record.run.phase_times import PhaseTime
 from footfall.report.coverage.json import Json
 from footfall.report.coverage.table import human_key
+from footfall.report.places import SOURCES, is_library, short_path, shown_place
 from footfall.report.summary import Line
-from footfall.report.times import SOURCES, is_library, short_path, shown_place
 
 __all__ = ["SORTS", "TimeTableOptions", "render_times", "times_by_report"]
 

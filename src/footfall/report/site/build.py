@@ -26,13 +26,15 @@ from footfall.analyze.profile.calltree import (
     times_of_lines,
     tree_sums,
 )
-from footfall.analyze.profile.clocks import Clock, has_cpu_time_alone, reader
+from footfall.analyze.profile.clocks import Clock, has_cpu_time_alone, reader, sampled_ns
 from footfall.analyze.source.regions import FUNCTION, find_outside_lines, find_regions
 from footfall.analyze.test_costs import TestRecord, find_tests, name_of_test
+from footfall.config.configuration import shown_path
 from footfall.errors import FootfallError
-from footfall.load.gather import Coverage, ReportedFile, shown_path, unreadable_notes
+from footfall.load.gather import Coverage, ReportedFile, unreadable_notes
 from footfall.record.run.phase_times import PhaseTime
 from footfall.report.jsontext import render_json
+from footfall.report.places import SOURCES, is_footfall, is_library, short_path
 from footfall.report.site.changes import (
     ReportNumbers,
     changes_payload,
@@ -45,15 +47,7 @@ from footfall.report.site.overview import FILE_COLUMNS, file_rows, gap_rows, num
 from footfall.report.site.shell import render_page
 from footfall.report.site.source_page import source_payload
 from footfall.report.site.tests_page import tests_payload
-from footfall.report.times import (
-    SOURCES,
-    clock_of,
-    is_footfall,
-    is_library,
-    sampled_ns,
-    short_path,
-    with_builtin_calls,
-)
+from footfall.report.times import clock_of, with_builtin_calls
 
 __all__ = ["SiteData", "write_site"]
 

@@ -8,9 +8,9 @@ from importlib import resources
 from footfall._version import VERSION
 from footfall.analyze.profile.calltree import Profile
 from footfall.analyze.profile.clocks import Clock, has_cpu_time_alone
+from footfall.report.places import is_library, short_path
 from footfall.report.site.flame_page import flame_payload
 from footfall.report.site.shell import render_single_page
-from footfall.report.times import is_library, short_path
 
 __all__ = ["render_flame_file"]
 

@@ -44,10 +44,12 @@ def run_command(
     environment: Mapping[str, str],
     ignored: signal.Signals | None = None,
     check: Callable[[int], None] | None = None,
+    meanwhile: Callable[[], None] = lambda: None,
 ) -> Ended:
     """Run a command to its end. It starts with the signal `ignored` ignored, which it may change.
 
-    `check` is called a few times a second with the command's process id while the process exists.
+    `check` is called a few times a second with the command's process id while the process exists. `meanwhile` is called
+    once, when the command has started: signals wait until it returns, so it must be short.
     Raises FootfallError (`cant-start`) if the system can't start it.
     """
     watched = _PASSED_ON | {signal.SIGCHLD} | ({signal.SIGALRM} if check is not None else set())
@@ -57,6 +59,7 @@ def run_command(
     old_mask = signal.pthread_sigmask(signal.SIG_BLOCK, watched)
     try:
         process = _start(arguments, environment, old_mask, ignored)
+        meanwhile()
         signals = set()
         if check is not None:
             signal.setitimer(signal.ITIMER_REAL, _CHECK_SECONDS, _CHECK_SECONDS)  # no child inherits it

@@ -10,9 +10,9 @@ from footfall.analyze.patch import PatchedFile, find_untested_function, lines_of
 from footfall.analyze.totals import fail_under_message, should_fail_under
 from footfall.cli.reports.report_files import write_output
 from footfall.cli.reports.reporting import ReportRequest
-from footfall.config.configuration import Config, canonical_path, make_patterns_absolute
+from footfall.config.configuration import Config, canonical_path, make_patterns_absolute, shown_path
 from footfall.errors import EXIT_USAGE, UsageError
-from footfall.load.gather import Coverage, ReportedFile, choose_paths, shown_path
+from footfall.load.gather import Coverage, ReportedFile, choose_paths
 from footfall.load.source_files import read_source_bytes
 from footfall.patterns import glob_matches
 from footfall.record.data.parallel_files import base_of_parallel_name, find_parallel_files
@@ -20,8 +20,9 @@ from footfall.record.data.source_ids import blob_id, read_source_ids
 from footfall.report.coverage.annotations import gitlab_report, render_github
 from footfall.report.coverage.conditions import load_conditions, need_conditions
 from footfall.report.coverage.patch import LeftOut, Patch, PatchTimes, patch_report, render_patch
-from footfall.report.coverage.text import TableOptions, plural
+from footfall.report.coverage.text import TableOptions
 from footfall.report.jsontext import render_json
+from footfall.report.words import plural
 from footfall.session.git import diff_since, merge_base, top_directory, untracked_files
 from footfall.session.output import print_message, show, warn
 
@@ -195,8 +196,9 @@ def _times(
         default_clock,
         has_cpu_time_alone,
         reader,
+        sampled_ns,
     )
-    from footfall.report.times import load_profile, named_as_coverage, need_clock, sampled_ns
+    from footfall.report.times import load_profile, named_as_coverage, need_clock
 
     profile = load_profile(config, config.data_file, config.report_contexts)
     if profile is None:
