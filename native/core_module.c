@@ -17,6 +17,7 @@
 #include "engines/probes/captures/capture_functions.h"
 #include "engines/probes/hooks.h"
 #include "engines/probes/probes.h"
+#include "engines/probes/recoding.h"
 #include "engines/settrace/settrace.h"
 #include "engines/thread_contexts.h"
 #include "record/recorder.h"
@@ -81,6 +82,7 @@ static PyModuleDef_Slot module_slots[] = {
     {Py_mod_exec, monitoring_exec},
     {Py_mod_exec, probes_exec},
     {Py_mod_exec, capture_functions_exec},
+    {Py_mod_exec, recoding_exec},
     {Py_mod_exec, probes_hooks_exec},
     {Py_mod_exec, blocks_exec},
     {Py_mod_exec, settrace_exec},

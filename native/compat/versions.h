@@ -51,6 +51,10 @@
 /* PyCode_AddWatcher notifies when a code object is freed: Include/cpython/code.h. */
 #define HAS_CODE_WATCHERS SINCE_3_12
 
+/* A function whose __code__ was set never gets a func_version again, without which calls of it are not specialized; before
+ * 3.13 it gets a new one when it is next called: _PyFunction_GetVersionForCurrentState in Objects/funcobject.c. */
+#define LOSES_FUNCTION_VERSIONS (SINCE_3_13 && !SINCE_3_14)
+
 /* The functions for co_extra are named PyUnstable_*: Include/cpython/code.h (PEP 689). */
 #define HAS_UNSTABLE_NAMES SINCE_3_12
 

@@ -1,7 +1,7 @@
 """The C core: what runs inside the measured process. CPython only; a test compares this file with the module."""
 
 from collections.abc import Callable
-from types import CodeType, FrameType
+from types import CodeType, FrameType, FunctionType
 from typing import Any, Never, TypeVar
 
 from footfall.observe.file_tracers.files import FileTracers
@@ -47,9 +47,6 @@ def captures_begin(news: list[Any], is_full: bool, /) -> int:
 def captures_end(series: int, /) -> None:
     """End a series and free its number."""
 
-def captures_exchange(code: CodeType, inner: CodeType, with_probes: CodeType, /) -> None:
-    """Make code that is running, which therefore stays, create functions of `with_probes` instead of `inner`."""
-
 def captures_forget(series: int, /) -> None:
     """Make all probes in the news of a series new for it again."""
 
@@ -65,11 +62,17 @@ def captures_want(series: int, events: Any, /) -> bool:
 def probes_arm(code: CodeType, where: str | Callable[[str], str | None], /) -> bool:
     """Make the probes in a module's code record. True if it has any and they record now."""
 
+def probes_exchange(code: CodeType, inner: CodeType, with_probes: CodeType, /) -> None:
+    """Make code that is running, which therefore stays, create functions of `with_probes` instead of `inner`."""
+
 def probes_hook_main(code_for: Callable[[CodeType, dict[str, object]], object], /) -> None:
     """Run the result of `code_for(code, globals)` in place of the main script's code, if there is one."""
 
 def probes_rearm() -> int:
     """Put all removed probes back. Return how many there were."""
+
+def probes_recode(function: FunctionType, code: CodeType, /) -> None:
+    """Set a function's `__code__` to code that does the same, so that calls of it stay as quick as they were."""
 
 def probes_wrap(
     plain_compile: Callable[..., Any],

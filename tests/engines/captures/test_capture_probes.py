@@ -196,6 +196,37 @@ def test_code_of_another_text_is_traced_and_reported(tmp_path):
     assert done.stderr.count("[code-from-elsewhere]") == (not HAS_MONITORING)  # events need no text
 
 
+@pytest.mark.skipif(sys.implementation.name != "cpython", reason="PyPy compiles what it runs often")
+def test_functions_that_exist_are_called_as_quickly_as_before(tmp_path):
+    """The interpreter specializes calls of them, but not of a function whose defaults were set: it has to look at these."""
+    done = _run(
+        tmp_path,
+        """
+        import dis
+        def simple(a):
+            return a
+        def changed(a, b=1):
+            return a + b
+        changed.__defaults__ = (2,)
+        def call():
+            for i in range(50):
+                simple(i)
+        def call_changed():
+            for i in range(50):
+                changed(i)
+            return changed(1)
+        call(), call_changed()
+        with footfall.capture(source=["."]) as new:
+            call(), call_changed()
+        call()
+        changed.__defaults__ = (3,)
+        print(len(new.lines), call_changed())
+        print([each.opname for each in dis.get_instructions(call, adaptive=True) if "CALL" in each.opname][-1])
+        """,
+    )
+    assert done.stdout == "1 4\nCALL_PY_EXACT_ARGS\n"
+
+
 def test_a_second_series_takes_the_probes_of_the_first(tmp_path):
     """Also in functions that running code makes again: their code is no other than the file's."""
     program = """

@@ -203,34 +203,10 @@ captures_events(PyObject *module, PyObject *code)
     Py_RETURN_NONE;
 }
 
-PyDoc_STRVAR(captures_exchange_doc,
-             "captures_exchange($module, code, inner, with_probes, /)\n--\n\n"
-             "Let code that is running, and so stays, make functions of `with_probes` where it made them of `inner`.");
-
-static PyObject *
-captures_exchange(PyObject *Py_UNUSED(module), PyObject *args)
-{
-    PyCodeObject *code; // borrowed
-    PyObject *inner; // borrowed
-    PyObject *with_probes; // borrowed
-    if (!PyArg_ParseTuple(args, "O!O!O!:captures_exchange", &PyCode_Type, &code, &PyCode_Type, &inner, &PyCode_Type,
-                          &with_probes)) {
-        return NULL;
-    }
-    for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(code->co_consts); i++) {
-        if (PyTuple_GET_ITEM(code->co_consts, i) == inner) {
-            /* The replaced constant is kept forever: the running frame may be using it. */
-            PyTuple_SET_ITEM(code->co_consts, i, Py_NewRef(with_probes));
-        }
-    }
-    Py_RETURN_NONE;
-}
-
 static PyMethodDef capture_methods[] = {
     {"captures_arm", captures_arm, METH_O, captures_arm_doc},
     {"captures_begin", captures_begin, METH_VARARGS, captures_begin_doc},
     {"captures_end", captures_end, METH_O, captures_end_doc},
-    {"captures_exchange", captures_exchange, METH_VARARGS, captures_exchange_doc},
     {"captures_forget", captures_forget, METH_O, captures_forget_doc},
     {"captures_events", captures_events, METH_O, captures_events_doc},
     {"captures_modules", captures_modules, METH_O, captures_modules_doc},

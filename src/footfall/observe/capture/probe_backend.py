@@ -17,6 +17,7 @@ __all__ = [
     "forget",
     "modules",
     "probes_of",
+    "recode",
     "want",
     "with_captures",
 ]
@@ -26,6 +27,7 @@ end = _core.captures_end
 forget = _core.captures_forget
 modules = _core.captures_modules
 probes_of = _core.captures_events
+recode = _core.probes_recode
 want = _core.captures_want
 
 
@@ -37,7 +39,7 @@ def arm(code: "CodeType") -> "CodeType":
 
 def exchange(code: "CodeType", inner: "CodeType", with_probes: "CodeType") -> bool:
     """Make running code create functions with other code from now on. Return False if that is not possible."""
-    _core.captures_exchange(code, inner, with_probes)
+    _core.probes_exchange(code, inner, with_probes)
     return True
 
 

@@ -78,6 +78,7 @@ class ProbeSeries(TracedSeries):
             probes.instrumenter,
             backend.arm,
             self._is_seen_otherwise,
+            backend.recode,
             backend.exchange,
             backend.with_captures,
             all_or_none=not may_trace,

@@ -72,12 +72,14 @@ def add_probes(
     instrumenter: "Instrumenter",
     arm: "Callable[[CodeType], CodeType]",
     has_probes: "Callable[[CodeType], bool]",
+    recode: "Callable[[Any, CodeType], None]",
     exchange: "Callable[[CodeType, CodeType, CodeType], bool]",
     with_captures: "Callable[[CodeType], CodeType | None]",
     *,
     all_or_none: bool,
 ) -> Recoded:
-    """Exchange the code of all functions in the scope. `arm`, `exchange` and `with_captures` are the backend's.
+    """Exchange the code of all functions in the scope. `arm`, `recode`, `exchange` and `with_captures` are
+    the backend's.
 
     With `all_or_none`, nothing is exchanged if there is code that does not run and can't have probes.
     """
@@ -121,18 +123,20 @@ def add_probes(
                 inner_exchanges.append((code, inner, other))
     if all_or_none and done.left_out:
         return done
-    _give_code(exchanges, done)
+    _give_code(exchanges, recode, done)
     for code, inner, other in inner_exchanges:
         if not exchange(code, inner, other):
             done.has_old_makers = True
     return done
 
 
-def _give_code(exchanges: "list[tuple[Any, CodeType, str]]", done: Recoded) -> None:
+def _give_code(
+    exchanges: "list[tuple[Any, CodeType, str]]", recode: "Callable[[Any, CodeType], None]", done: Recoded
+) -> None:
     """Give each function its new code; if that fails, record its path."""
     for function, other, path in exchanges:
         try:
-            function.__code__ = other
+            recode(function, other)
         except Exception:  # an audit hook may forbid it
             done.left_out.add(path)
 

@@ -21,7 +21,19 @@ if TYPE_CHECKING:
     News = list[tuple[Any, Any]]
     OnModule = Callable[[Any, str, str], None]
 
-__all__ = ["arm", "begin", "end", "exchange", "forget", "modules", "probes_of", "set_open", "want", "with_captures"]
+__all__ = [
+    "arm",
+    "begin",
+    "end",
+    "exchange",
+    "forget",
+    "modules",
+    "probes_of",
+    "recode",
+    "set_open",
+    "want",
+    "with_captures",
+]
 
 
 class CaptureEvents:
@@ -164,6 +176,11 @@ def probes_of(code: "CodeType") -> "Any":
 def exchange(code: "CodeType", inner: "CodeType", with_probes: "CodeType") -> bool:
     """Return False: constants of code can't be exchanged here."""
     return False
+
+
+def recode(function: "Any", code: "CodeType") -> None:
+    """Set a function's `__code__`."""
+    function.__code__ = code
 
 
 def hook_marshal_once() -> None:
