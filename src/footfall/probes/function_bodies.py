@@ -30,7 +30,7 @@ keep_builtins(globals())
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from _ast import AST, expr, stmt
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Set
     from types import CodeType
     from typing import Any
 
@@ -56,7 +56,6 @@ class FunctionBodies:
         "_futures",
         "_has_globals",
         "_imported",
-        "_is_begun",
         "_lines",
         "has_late_imports",
     )
@@ -66,21 +65,25 @@ class FunctionBodies:
     ) -> None:
         self._compile = compile_tree
         self._lines = lines
-        self._has_globals = any(b"global" in line for line in lines)
+        self._has_globals = b"global" in b"\n".join(lines)
         self._codes: dict[tuple[int, str], CodeType] = {}
         self._futures: list[stmt] = []
         self._imported = dict.fromkeys(imported)
-        self._is_begun = False
         self.has_late_imports = False
-        """Functions before an import were compiled without knowing about it."""
+        """Functions that use a name were compiled without knowing that the module imports it further down."""
 
     def compile_apart(self, body: "list[stmt]") -> None:
-        """Compile the functions among the statements of a module, and leave only their headers there."""
+        """Compile the functions among the statements of a module, and leave only their headers there.
+
+        Once there are late imports, the statements are only searched for further imports.
+        """
         found = dict.fromkeys(_find_imported(body))
-        if self._is_begun and not found.keys() <= self._imported.keys():
-            self.has_late_imports = True
-        self._is_begun = True
+        late = found.keys() - self._imported.keys()
         self._imported.update(found)
+        if late and _use_any(self._codes.values(), late):
+            self.has_late_imports = True
+        if self.has_late_imports:
+            return  # all is compiled again, when all imports are known
         self._futures += [node for node in body if type(node) is ImportFrom and node.module == "__future__"]
         imports = [Import([alias(name, **_NOWHERE) for name in self._imported], **_NOWHERE)] if self._imported else []
         functions: list[Any] = [
@@ -148,6 +151,20 @@ def _find_imported(body: "list[stmt]") -> "Iterator[str]":
         elif kind not in (FunctionDef, AsyncFunctionDef, ClassDef):
             for field in _BLOCKS:
                 todo += getattr(node, field, ())
+
+
+def _use_any(codes: "Iterable[CodeType]", names: "Set[str]") -> bool:
+    """Return whether the code, or code in it, may use a variable with one of the names, global or not."""
+    if any(name.startswith("__") for name in names):
+        return True  # in a class, the code's name for it is another
+    todo = [*codes]
+    while todo:
+        code = todo.pop()
+        for used in (code.co_names, code.co_varnames, code.co_freevars, code.co_cellvars):
+            if not names.isdisjoint(used):
+                return True
+        todo += [constant for constant in code.co_consts if type(constant) is type(code)]
+    return False
 
 
 def _take_header(node: "Any") -> "tuple[list[expr], arguments, expr | None]":

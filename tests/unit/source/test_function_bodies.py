@@ -26,6 +26,9 @@ PLAIN = "x = 1\n"
 TEXTS = {
     "an import behind a use": "def f(): return os.getcwd()\ndef g(): return re.x()\nimport os, re as r\n",
     "an import in a block": "try:\n    import os.path\nexcept E:\n    from a import b as re\ndef f(): os.f(re.g())\n",
+    "an import behind a local use": "def f(os): return os.getcwd()\nimport os\n",
+    "an import behind a use in a class": "def f():\n    class C:\n        def g(self): return __a.b()\nimport __a\n",
+    "imports that nothing before them uses": "def f(): return os.getcwd()\nimport re, sys\ndef g(): return re.x()\n",
     "global names": "a = b = 1\ndef f():\n    global a\n    def g():\n        global b\ndef h(a): return b\na = b\n",
     "what a definition evaluates": (
         "@d(1)\n@e\ndef f(a, /, b: A = 1, *c: B, d: C = lambda: 3, e, **g: D) -> E:\n    return lambda: a\n"
@@ -81,6 +84,22 @@ def _assert_same_code(text: str, monkeypatch: pytest.MonkeyPatch, n_bytes: int) 
 def test_pieces_give_the_code_of_the_whole(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Cut wherever that may be done, each code object is what it is without."""
     _assert_same_code(PLAIN + text if "__future__" not in text else text, monkeypatch, 1)
+
+
+def test_imports_in_later_pieces_seldom_cost_a_second_compilation(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Functions are compiled again only if one before the import uses its name."""
+    parse = instrument.parse_in_pieces
+    used = "def f(): return os.getcwd()\ndef g(): return 1\nimport os\nx = 2\n"
+    for text, times in ((used, 2), (used.replace("return os", "return so"), 1)):
+        passes: list[bytes] = []
+
+        def parse_counted(source: bytes, *others: Any, passes: list[bytes] = passes) -> Any:
+            passes.append(source)
+            return parse(source, *others)
+
+        monkeypatch.setattr(instrument, "parse_in_pieces", parse_counted)
+        _compile(text, monkeypatch, 1)
+        assert len(passes) == times, text
 
 
 def test_pieces_of_many_programs_give_the_code_of_the_whole(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -99,7 +99,7 @@ def walk_pieces(
     `insert_probes`.
     """
     blocks: Blocks | None = None
-    has_lambdas = any(b"lambda" in line for line in lines)
+    has_lambdas = b"lambda" in b"\n".join(lines)
     for tree, phantoms, is_last in pieces:
         lambdas = find_lambdas(tree) if has_lambdas else {}
         next_piece = None if is_last else tree.body[-1]
