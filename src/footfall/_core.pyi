@@ -71,6 +71,12 @@ def probes_hook_main(code_for: Callable[[CodeType, dict[str, object]], object], 
 def probes_rearm() -> int:
     """Put all removed probes back. Return how many there were."""
 
+def probes_record(decide: Callable[[str], str | None] | None, /) -> None:
+    """Make all existing probes, those of captures too, record in the record that has just been opened.
+
+    `decide(co_filename)` gives the path of a measured file. With None, they record no more.
+    """
+
 def probes_recode(function: FunctionType, code: CodeType, /) -> None:
     """Set a function's `__code__` to code that does the same, so that calls of it stay as quick as they were."""
 

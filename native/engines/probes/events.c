@@ -343,7 +343,7 @@ events_make_type(PyObject *module)
 }
 
 /* A new Events object, or NULL: with an exception, or without one if recording is off. `where` as in probes_arm, or
- * None: nothing is recorded, it is for captures. */
+ * None: it is for captures, and recorded only while there is a `decide_late`. */
 static PyObject *
 events_new(module_state *state, PyObject *header, PyObject *path, PyObject *where)
 {
@@ -357,7 +357,7 @@ events_new(module_state *state, PyObject *header, PyObject *path, PyObject *wher
     self->header = Py_NewRef(header);
     self->path = Py_NewRef(path);
     if (where == Py_None) {
-        self->is_out = 1;
+        events_decide_anew(self, state->probes->decide_late);
         return (PyObject *)self;
     }
     if (!PyUnicode_Check(where)) {
@@ -370,6 +370,15 @@ events_new(module_state *state, PyObject *header, PyObject *path, PyObject *wher
         return NULL;
     }
     return (PyObject *)self;
+}
+
+void
+events_decide_anew(events_object *events, PyObject *decide)
+{
+    events->is_out = decide == NULL;
+    events->events = NULL; /* those of an earlier record are gone with its file */
+    other_context_events_free(&events->other_events);
+    Py_XSETREF(events->decide, Py_XNewRef(decide));
 }
 
 /* Tell captures about a module. */
@@ -433,7 +442,7 @@ events_from_portable(module_state *state, PyObject *constant, PyObject *filename
     PyObject *events = NULL; // owned
     if (header != NULL && path != NULL && PyUnicode_Compare(path, filename) == 0) {
         removed_list_open(&probes->removed);
-        events = events_of(state, header, path, probes->decide);
+        events = events_of(state, header, path, probes->decide_late != NULL ? probes->decide_late : probes->decide);
     }
     Py_XDECREF(header);
     Py_XDECREF(path);

@@ -18,6 +18,7 @@ struct probes {
     removed_list removed;
     PyObject *token; /* owned: bytes that identify what numbered the probes; NULL until set, as is `decide` */
     PyObject *decide; /* owned: the scope's, str -> str | None */
+    PyObject *decide_late; /* owned: the same of a measurement that began in the running program; NULL without one */
     PyObject *settled; /* owned: set of co_filename whose code without probes needs no more decision */
     PyObject *callbacks[N_PROBES_CALLBACKS]; /* owned; NULL until set */
     captures captures;
@@ -49,9 +50,13 @@ typedef struct events_object {
 PyTypeObject *events_make_type(PyObject *module);
 
 /* Return that of the module with this header mark and co_filename; created if there is none. `where` is as in
- * probes_arm, or None: nothing is recorded, it is for captures. Owned; NULL with an exception, or without one if
+ * probes_arm, or None: it is for captures, and recorded only while there is a `decide_late`. Owned; NULL with an exception, or without one if
  * recording is off. */
 PyObject *events_of(module_state *state, PyObject *header, PyObject *path, PyObject *where);
+
+/* Record what is reached from now on, in a record that has just been opened, if `decide` gives a path for the file;
+ * nothing if it is NULL. */
+void events_decide_anew(events_object *events, PyObject *decide);
 
 /* Return that which a bytes constant, made by marshal, represents in code of the file. Owned; NULL if there is none,
  * with or without an exception. */

@@ -106,6 +106,29 @@ probes_rearm(PyObject *module, PyObject *Py_UNUSED(ignored))
     return PyLong_FromSize_t(probes == NULL ? 0 : removed_list_put_back(&probes->removed));
 }
 
+PyDoc_STRVAR(probes_record_doc,
+             "probes_record($module, decide, /)\n--\n\n"
+             "Let all probes that there are, those of captures too, record in the record that has just been opened.\n\n"
+             "`decide(co_filename)` gives the path of a measured file. With None, they record no more.");
+
+static PyObject *
+probes_record(PyObject *module, PyObject *decide)
+{
+    struct probes *probes = get_state(module)->probes;
+    if (probes == NULL) {
+        Py_RETURN_NONE;
+    }
+    Py_XSETREF(probes->decide_late, decide == Py_None ? NULL : Py_NewRef(decide));
+    PyObject *events; // borrowed
+    Py_ssize_t at = 0;
+    while (PyDict_Next(probes->armed, &at, NULL, &events)) {
+        events_decide_anew((events_object *)events, probes->decide_late);
+    }
+    probes->has_other_contexts = 0;
+    removed_list_put_back(&probes->removed);
+    Py_RETURN_NONE;
+}
+
 static int
 probes_flush(module_state *state)
 {
@@ -137,6 +160,7 @@ probes_traverse(module_state *state, visitproc visit, void *arg)
         Py_VISIT(state->probes->events_type);
         Py_VISIT(state->probes->armed);
         Py_VISIT(state->probes->decide);
+        Py_VISIT(state->probes->decide_late);
         Py_VISIT(state->probes->settled);
         for (int i = 0; i < N_PROBES_CALLBACKS; i++) {
             Py_VISIT(state->probes->callbacks[i]);
@@ -161,6 +185,7 @@ probes_clear(module_state *state)
     Py_CLEAR(probes->armed);
     Py_CLEAR(probes->token);
     Py_CLEAR(probes->decide);
+    Py_CLEAR(probes->decide_late);
     Py_CLEAR(probes->settled);
     Py_CLEAR(probes->events_type);
     for (int i = 0; i < N_PROBES_CALLBACKS; i++) {
@@ -172,6 +197,7 @@ probes_clear(module_state *state)
 
 static PyMethodDef probes_methods[] = {
     {"probes_arm", probes_arm, METH_VARARGS, probes_arm_doc},
+    {"probes_record", probes_record, METH_O, probes_record_doc},
     {"probes_rearm", probes_rearm, METH_NOARGS, probes_rearm_doc},
     {NULL, NULL, 0, NULL},
 };

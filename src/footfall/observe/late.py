@@ -101,6 +101,7 @@ def _measure_in_core(
         _start_monitoring(settings, scope, traced_frames, only_new)
     elif engine == ENGINE_SETTRACE:
         _report_tracer()
+        _core.probes_record(scope.decide)  # the trace function passes over code with probes
         settrace.start(settings, scope, only_new=only_new, traced_frames=traced_frames)
     if settings.plugin_contexts or settings.function_contexts:
         begin_contexts(settings, scope, engine)
@@ -226,6 +227,7 @@ def _stop_in_core() -> str | None:
 
     function_contexts.stop()
     _core.settrace_stop()
+    _core.probes_record(None)
     if HAS_MONITORING:
         _free_tools()
         _core.monitoring_stop()

@@ -356,6 +356,36 @@ def test_measuring_can_start_again(program, engine) -> None:
     assert [sorted(program.library(name).lines & {4, 5}) for name in done.stdout.split()] == [[5], [4], [5]]
 
 
+@each_engine
+def test_functions_that_captures_have_seen_are_measured(program, engine) -> None:
+    """Each measurement sees code into which captures put probes before, and modules that are imported under captures."""
+    (program.work / "later.py").write_text("def choose(flag):\n    if flag:\n        return 1\n    return 2\n")
+    done = program.run(
+        """
+        import footfall, library
+        capture = footfall.capture(source=["library", "later"])
+        with capture:
+            library.choose(1)
+        for name, flag in (("one", 0), ("two", 1), ("three", 0)):
+            footfall.start()
+            import later
+            library.choose(flag)
+            later.choose(flag)
+            footfall.stop(name)
+            with capture:
+                library.Thing().work()
+        """,
+        FOOTFALL_ENGINE=program.use(engine),
+    )
+    assert done.returncode == 0, done.stderr
+    later = str(program.work / "later.py")
+    for name, flag in (("one", 0), ("two", 1), ("three", 0)):
+        found = read_coverage(program.work / name).files[later]
+        assert program.library(name).lines == {1, 2, 3, 6, 7, 8, 10, 4 if flag else 5}
+        assert found.lines & {2, 3, 4} == {2, 3 if flag else 4}
+        assert (((2, 3 if flag else 4) in found.arcs) == engine.branch) and (2, 4 if flag else 3) not in found.arcs
+
+
 def test_a_module_imported_later_is_seen_not_inferred(program) -> None:
     """What is imported during the measurement is measured as ever, and nothing is said to be inferred."""
     done = program.run("import footfall\nfootfall.start()\nimport library\nfootfall.stop()\n")
