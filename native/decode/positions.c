@@ -46,10 +46,31 @@ next_signed(cursor *self)
     return value & 1 ? -(value >> 1) : value >> 1;
 }
 
+/* Return a new tuple of four numbers, None where they are less than 0 and not lines. NULL without memory. */
 static PyObject *
-number_or_none(int64_t value)
+new_position(int64_t line, int64_t end_line, int64_t column, int64_t end_column)
 {
-    return value < 0 ? Py_NewRef(Py_None) : PyLong_FromLongLong(value);
+    PyObject *position = PyTuple_New(4); /* owned */
+    PyObject *items[4] = {
+        /* owned, until the tuple takes them */
+        PyLong_FromLongLong(line),
+        PyLong_FromLongLong(end_line),
+        column < 0 ? Py_NewRef(Py_None) : PyLong_FromLongLong(column),
+        end_column < 0 ? Py_NewRef(Py_None) : PyLong_FromLongLong(end_column),
+    };
+    int is_whole = position != NULL && items[0] != NULL && items[1] != NULL && items[2] != NULL && items[3] != NULL;
+    for (int at = 0; at < 4; at++) {
+        if (is_whole) {
+            PyTuple_SET_ITEM(position, at, items[at]);
+        }
+        else {
+            Py_XDECREF(items[at]);
+        }
+    }
+    if (!is_whole) {
+        Py_CLEAR(position);
+    }
+    return position;
 }
 
 /* Read one entry after its head; `line` is advanced to its line. NULL without an exception if it ends too early. */
@@ -85,8 +106,7 @@ next_position(cursor *self, int kind, int64_t *line)
     if (self->is_past) {
         return NULL;
     }
-    return Py_BuildValue("(LLNN)", (long long)*line, (long long)end_line, number_or_none(column),
-                         number_or_none(end_column));
+    return new_position(*line, end_line, column, end_column);
 }
 
 PyObject *

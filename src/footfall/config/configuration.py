@@ -23,6 +23,7 @@ __all__ = [
     "WITHOUT_EFFECT",
     "Config",
     "canonical_path",
+    "canonical_paths",
     "check_concurrency",
     "check_engine",
     "check_patches",
@@ -293,6 +294,21 @@ def check_engine(engine: str) -> None:
 def canonical_path(path: str) -> str:
     """Return the absolute path with links resolved, as coverage.py names files."""
     return os.path.abspath(os.path.realpath(system_path(path)))
+
+
+def canonical_paths(paths: Iterable[str]) -> list[str]:
+    """Return the `canonical_path` of each path; a folder that many have is looked up once."""
+    folders: dict[str, str] = {}
+
+    def find(path: str) -> str:
+        folder, name = os.path.split(path)
+        if name in ("", os.curdir, os.pardir) or os.path.islink(path):
+            return canonical_path(path)
+        if folder not in folders:
+            folders[folder] = find(folder)
+        return os.path.join(folders[folder], name)
+
+    return [find(system_path(path)) for path in paths]
 
 
 def system_path(path: str) -> str:

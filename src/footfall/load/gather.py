@@ -17,9 +17,10 @@ from footfall.analyze.results import FileResult, Numbers, compare
 from footfall.analyze.source.analysis import SourceAnalysis, SourceError
 from footfall.analyze.source.exclude import ExclusionRules
 from footfall.analyze.source.traced_analysis import TracedAnalysis
-from footfall.config.configuration import Config, canonical_path, make_patterns_absolute, shown_path
+from footfall.config.configuration import Config, canonical_path, canonical_paths, make_patterns_absolute, shown_path
 from footfall.errors import FootfallError
 from footfall.load.analyses import analyze_sources
+from footfall.load.known_numbers import KnownNumbers
 from footfall.load.source_files import looks_like_python, read_source, read_source_bytes
 from footfall.load.traced_files import analyze_traced, plugin_error
 from footfall.patterns import glob_matches
@@ -99,11 +100,13 @@ class Coverage:
     unreadable: list[UnreadableFile] = field(default_factory=list)
     ignored: list[UnreadableFile] = field(default_factory=list)
     warnings: list[tuple[str, str]] = field(default_factory=list)
+    counted: Numbers = Numbers()
+    """The sum of files that are not in `files`, as only their numbers were asked for and are known."""
 
     @property
     def total(self) -> Numbers:
         """All files added up."""
-        return sum((file.result.numbers for file in self.files), Numbers())
+        return sum((file.result.numbers for file in self.files), self.counted)
 
 
 def profile_alone(data_file: str | Path) -> str:
@@ -122,6 +125,8 @@ def gather(
     needs_coverage: bool = True,
     read_source: Callable[[str, tuple[str, ...]], bytes] | None = None,
     with_qualifications: bool = True,
+    stored: StoredCoverage | None = None,
+    known: KnownNumbers | None = None,
 ) -> Coverage:
     """Read the data file and compare each file that the configuration includes with its source.
 
@@ -133,10 +138,12 @@ def gather(
     Without `with_qualifications` the messages of the data file's runs, which were just printed, are not repeated as
     warnings, and files are not checked for changes since.
     Without `needs_coverage` a data file that has only a profile gives no files.
+    `stored` is what the data file contains, if the caller has it. With `known`, files whose numbers it has are only
+    counted, for a caller that shows nothing but the total.
     Raises FootfallError: what reading the data raises, `no-report-data`, `no-coverage`, `no-source`, `not-python`.
     """
     with _paused_collector():
-        stored, names = _apply_paths(config, read_coverage(data_file, contexts))
+        stored, names = _apply_paths(config, read_coverage(data_file, contexts) if stored is None else stored)
         coverage = _empty_coverage(stored, is_chosen=bool(paths))
         if with_qualifications:
             coverage.warnings += read_qualifications(data_file, coverage=True, profile=stored.has_profile)
@@ -155,13 +162,23 @@ def gather(
         failed: list[tuple[str, FootfallError]] = []
         source_ids = read_source_ids(data_file) if with_qualifications and read_source is None else {}
         sources = _Sources(names, source_ids, read_source)
-        for path, analysis in _analyze_all(config, data_file, chosen, stored, failed, sources.read):
+        rules = _exclusion_rules(config)
+        if known is not None:
+            counted = known.find(
+                [(path, stored.files.get(path) or StoredFile()) for path in chosen], rules, has_arcs=stored.has_arcs
+            )
+            coverage.counted = sum(counted.values(), Numbers())
+            chosen = [path for path in chosen if path not in counted]
+        for path, analysis in _analyze_all(config, rules, data_file, chosen, stored, failed, sources.read):
             if path in sources.changed:
                 coverage.changed.append(shown_path(path))
             try:
                 coverage.files.append(_reported_file(path, analysis, stored, names.get(path, (path,))))
             except FootfallError as error:
                 failed.append((path, error))
+        if known is not None:
+            for file in coverage.files:
+                known.note(file.result.path, file.result.numbers)
         _note_unknown_branches(coverage, stored)
         _note_failures(coverage, failed, is_ignored=config.ignore_errors or ignore_errors, were_named=bool(wanted))
     return coverage
@@ -284,8 +301,19 @@ def _paused_collector() -> Iterator[None]:
             gc.enable()
 
 
+def _exclusion_rules(config: Config) -> ExclusionRules:
+    return ExclusionRules.from_settings(
+        exclude_lines=config.exclude_lines,
+        exclude_also=config.exclude_also,
+        partial_branches=config.partial_branches,
+        partial_also=config.partial_also,
+        partial_branches_always=config.partial_branches_always,
+    )
+
+
 def _analyze_all(
     config: Config,
+    rules: ExclusionRules,
     data_file: str | Path,
     chosen: Sequence[str],
     stored: StoredCoverage,
@@ -293,13 +321,6 @@ def _analyze_all(
     read: Callable[[str], bytes],
 ) -> Iterator[tuple[str, SourceAnalysis]]:
     """Yield the files that can be analysed, in order; add the others, each with its error, to `failed`."""
-    rules = ExclusionRules.from_settings(
-        exclude_lines=config.exclude_lines,
-        exclude_also=config.exclude_also,
-        partial_branches=config.partial_branches,
-        partial_also=config.partial_also,
-        partial_branches_always=config.partial_branches_always,
-    )
     sources: dict[str, bytes] = {}
     errors: dict[str, FootfallError] = {}
     traced: dict[str, TracedAnalysis] = {}
@@ -330,10 +351,10 @@ def _apply_paths(config: Config, stored: StoredCoverage) -> tuple[StoredCoverage
         has_arcs=stored.has_arcs, has_profile=stored.has_profile, has_conditions=stored.has_conditions
     )
     names: dict[str, tuple[str, ...]] = {}
-    for path, found in stored.files.items():
-        here = path if aliases is None else aliases.map(path)
-        if not config.relative_files:
-            here = canonical_path(here)
+    local = [path if aliases is None else aliases.map(path) for path in stored.files]
+    if not config.relative_files:
+        local = canonical_paths(local)
+    for here, (path, found) in zip(local, stored.files.items(), strict=True):
         if path in stored.lines_only:
             mapped.lines_only.add(here)
         into = mapped.files.setdefault(here, StoredFile(tracer=found.tracer))

@@ -9,7 +9,7 @@ import os
 import re
 from collections.abc import Collection, Iterable, Iterator
 
-from footfall.config.configuration import canonical_path
+from footfall.config.configuration import canonical_paths
 from footfall.patterns import glob_matches
 
 __all__ = ["find_package_directory", "find_source_directories", "find_source_files", "find_unexecuted_files"]
@@ -77,8 +77,7 @@ def find_unexecuted_files(
             never_imported.append(package)
     files: set[str] = set()
     for directory in directories:
-        for path in find_source_files(directory, namespace_packages=namespace_packages):
-            path = canonical_path(path)
+        for path in canonical_paths(find_source_files(directory, namespace_packages=namespace_packages)):
             if not any(glob_matches(pattern, path) for pattern in omit):
                 files.add(path)
     return files.difference(measured), never_imported

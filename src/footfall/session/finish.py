@@ -59,9 +59,10 @@ def finish_run(
             _take_back(directory, data_file)
         with _no_collections():
             run = _resolve(directory, settings, data_file, is_quiet=is_quiet)
-            warnings = write_run(run, directory, settings, config, data_file, append=append)
+            written = write_run(run, directory, settings, config, data_file, append=append)
     except Exception as error:  # whatever happened, the raw data is complete: say where it is
         raise _kept(directory, config, data_file, append, error) from error
+    warnings = written.warnings
     if status and not run.files:
         warnings = [(slug, _ended(status) if slug == "no-data-collected" else what) for slug, what in warnings]
     why = _why_kept(warnings)
@@ -74,7 +75,7 @@ def finish_run(
     if has_summary and not is_quiet:
         from footfall.session.summary import show_summary  # what a quiet run does not need
 
-        show_summary(run, config, data_file, has_failed=status != 0)
+        show_summary(run, config, data_file, written, has_failed=status != 0)
 
 
 def _why_kept(warnings: list[tuple[str, str]]) -> str:
@@ -127,12 +128,12 @@ def snapshot_run(
         run = _resolve(directory, settings, data_file, is_quiet=is_quiet)
     if not directory.is_there():  # its supervisor removed the records before all were read
         raise run_ended(directory)
-    warnings = write_run(run, directory, settings, config, data_file)
-    warn(warnings, config.disable_warnings)
+    written = write_run(run, directory, settings, config, data_file)
+    warn(written.warnings, config.disable_warnings)
     if not is_quiet:
         from footfall.session.summary import show_summary  # as in `finish_run`
 
-        show_summary(run, config, data_file)
+        show_summary(run, config, data_file, written)
 
 
 def run_ended(directory: RunDirectory) -> FootfallError:

@@ -7,24 +7,29 @@ import os
 from footfall.analyze.profile.import_frames import fold_imports
 from footfall.analyze.resolved_run import RunData
 from footfall.config.configuration import Config
-from footfall.load.gather import gather
+from footfall.load.gather import Coverage, gather
+from footfall.load.known_numbers import KnownNumbers
+from footfall.record.data.coverage_tables import stored_from_files
 from footfall.record.data.parallel_files import base_of_parallel_name
 from footfall.report.hottest import profile_summary
 from footfall.report.summary import Summary, Times, render_summary
 from footfall.session.output import warn
 from footfall.session.terminal import print_lines
+from footfall.session.write_run import WrittenRun
 
 __all__ = ["show_summary"]
 
 _N_HOTTEST = 10
 
 
-def show_summary(run: RunData, config: Config, data_file: str, *, has_failed: bool = False) -> None:
+def show_summary(
+    run: RunData, config: Config, data_file: str, written: WrittenRun | None = None, *, has_failed: bool = False
+) -> None:
     """Show the summary of a data file; nothing if the command failed before it ran any of the project's code."""
     total = None
     if run.files:
-        coverage = gather(config, data_file, ignore_errors=True, with_qualifications=False)
-        total = coverage.total if coverage.files else None
+        coverage = _gather(run, config, data_file, written)
+        total = coverage.total if coverage.total.n_files else None
         warn(coverage.warnings, config.disable_warnings)
     times = _times(run)
     if has_failed and total is None and (times is None or not (times.hot_lines or times.hot_functions)):
@@ -42,6 +47,16 @@ def show_summary(run: RunData, config: Config, data_file: str, *, has_failed: bo
             )
         )
     )
+
+
+def _gather(run: RunData, config: Config, data_file: str, written: WrittenRun | None) -> Coverage:
+    """Gather what the data file has; from the run itself, if that is the same."""
+    if written is None or written.files is None:
+        return gather(config, data_file, ignore_errors=True, with_qualifications=False)
+    stored = stored_from_files(written.files, has_arcs=run.has_arcs, touched=written.touched)
+    stored.has_profile = run.profile is not None
+    with KnownNumbers(data_file, written.source_ids) as known:
+        return gather(config, data_file, ignore_errors=True, with_qualifications=False, stored=stored, known=known)
 
 
 def _times(run: RunData) -> Times | None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
+from typing import NamedTuple
 
 from footfall.analyze.profile.rows import rows_from_profile
 from footfall.analyze.resolved_run import FileData, RunData
@@ -22,7 +23,7 @@ from footfall.record.data.test_times import write_test_times
 from footfall.record.run.directory import RunDirectory
 from footfall.settings import Settings
 
-__all__ = ["write_run"]
+__all__ = ["WrittenRun", "write_run"]
 
 _NO_DATA = (
     "No Python file of the project ran. Installed packages are left out, and a program of `-c` or standard input has"
@@ -30,19 +31,29 @@ _NO_DATA = (
 )
 
 
+class WrittenRun(NamedTuple):
+    """What writing a run leaves to show."""
+
+    warnings: list[tuple[str, str]]
+    """The run's messages and those from writing, as (slug, text)."""
+    files: Mapping[str, FileData] | None = None
+    """What the data file contains; None if that is more than this run."""
+    touched: Collection[str] = ()
+    """Measured files of which nothing ran."""
+    source_ids: Mapping[str, str] = {}
+    """The ids of the measured texts, by path."""
+
+
 def write_run(
     run: RunData, directory: RunDirectory, settings: Settings, config: Config, data_file: str, *, append: bool = False
-) -> list[tuple[str, str]]:
+) -> WrittenRun:
     """Write the data file of a run, or with `append` add to the existing one.
 
-    Returns the run's messages and those from writing, as (slug, text). Raises FootfallError and what writing raises.
+    Raises FootfallError and what writing raises.
     """
-    warnings = list(run.messages)
     if append and os.path.exists(data_file):
-        _append(run, directory, settings, config, data_file, warnings)
-    else:
-        _write(run, directory, settings, config, data_file, warnings)
-    return warnings
+        return WrittenRun(_append(run, directory, settings, config, data_file))
+    return _write(run, directory, settings, config, data_file)
 
 
 def _write(
@@ -51,8 +62,8 @@ def _write(
     settings: Settings,
     config: Config,
     data_file: str,
-    warnings: list[tuple[str, str]],
-) -> None:
+) -> WrittenRun:
+    warnings = list(run.messages)
     touched: set[str] = set()
     traced: dict[str, FileData] = {}
     if settings.cover:
@@ -94,6 +105,7 @@ def _write(
         if run.profile is not None:
             write_profile(connection, rows_from_profile(run.profile), directory.identity())
         write_test_times(connection, run.test_times, directory.identity())
+    return WrittenRun(warnings, files, touched, source_ids)
 
 
 def _source_ids(paths: Iterable[str]) -> dict[str, str]:
@@ -111,19 +123,19 @@ def _append(
     settings: Settings,
     config: Config,
     data_file: str,
-    warnings: list[tuple[str, str]],
-) -> None:
+) -> list[tuple[str, str]]:
+    """Add a run to a data file; return the messages."""
     from footfall.record.data.combine import combine_files  # only for --append
 
     part = f"{data_file}.{os.getpid()}.run{SIDE_FILE_ENDING}"
     try:
-        _write(run, directory, settings, config, part, warnings)
+        warnings = _write(run, directory, settings, config, part).warnings
         result = combine_files(
             [part], data_file, base=data_file, paths=config.paths.values(), is_relative=config.relative_files
         )
         for _, error in result.failed:
             raise error
-        warnings += result.warnings
+        return warnings + result.warnings
     finally:
         with contextlib.suppress(OSError):
             os.unlink(part)

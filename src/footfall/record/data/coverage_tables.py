@@ -12,7 +12,7 @@ import re
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import chain
+from itertools import chain, islice
 from pathlib import Path
 
 from footfall._version import VERSION
@@ -38,6 +38,7 @@ __all__ = [
     "read_coverage",
     "read_inferred",
     "read_lines_by_context",
+    "stored_from_files",
     "write_coverage",
     "write_inferred",
 ]
@@ -62,6 +63,8 @@ LINES_ONLY_TABLE = "footfall_lines_only"
 
 INFERRED_TABLE = "footfall_inferred"
 """Path and numbits: lines that no run saw, but that ran when the file was imported before measuring started."""
+
+_ROWS_AT_ONCE = 50
 
 MAX_NUMBITS_BYTES = 2 << 20
 """16 million lines: no source has so many, but a small damaged file could make us allocate much memory."""
@@ -198,7 +201,7 @@ def _write_all(
     # in the order of the index, so that the index only grows at its end
     ordered = [(file_ids[path], files[path]) for path in paths if path in files]
     if has_arcs:
-        connection.executemany("insert into arc values (?, ?, ?, ?)", _arc_rows(ordered, context_ids))
+        _insert_arcs(connection, _arc_rows(ordered, context_ids))
     else:
         rows = (
             (file_id, context_ids[label], numbits_from_numbers(lines))
@@ -209,6 +212,14 @@ def _write_all(
     tracers = [(file_ids[path], data.tracer) for path, data in files.items() if data.tracer]
     connection.executemany("insert into tracer values (?, ?)", tracers)
     write_inferred(connection, {path: data.inferred for path, data in files.items()})
+
+
+def _insert_arcs(connection: sqlite3.Connection, rows: Iterable[tuple[int, ...]]) -> None:
+    """Insert rows into `arc`, many by each statement, which takes half the time of a statement for each."""
+    rows = iter(rows)
+    while batch := list(islice(rows, _ROWS_AT_ONCE)):
+        places = ", ".join(["(?, ?, ?, ?)"] * len(batch))
+        connection.execute(f"insert into arc values {places}", list(chain.from_iterable(batch)))
 
 
 def _arc_rows(files: Iterable[tuple[int, FileData]], context_ids: Mapping[str, int]) -> Iterator[tuple[int, ...]]:
@@ -240,7 +251,23 @@ def read_inferred(connection: sqlite3.Connection) -> dict[str, set[int]]:
 
 def arcs_with_lines(arcs: set[Arc], lines: set[int]) -> set[Arc]:
     """Add (line, line) for each line in no arc: if there are arcs, coverage.py takes the lines from their ends."""
-    return arcs | {(line, line) for line in lines - set(chain.from_iterable(arcs))}
+    alone = lines - set(chain.from_iterable(arcs))
+    return arcs | {(line, line) for line in alone} if alone else arcs
+
+
+def stored_from_files(files: Mapping[str, FileData], *, has_arcs: bool, touched: Iterable[str] = ()) -> StoredCoverage:
+    """Return what `read_coverage` returns for a file that `write_coverage` wrote with these arguments and no others."""
+    stored = StoredCoverage(has_arcs=has_arcs)
+    for path in sorted({*files, *touched}):
+        data = files.get(path) or FileData()
+        found = stored.files[path] = StoredFile(tracer=data.tracer, inferred=set(data.inferred))
+        if not has_arcs:
+            found.lines.update(*data.lines.values())
+            continue
+        for label in {*data.lines, *data.arcs}:
+            found.arcs |= arcs_with_lines(data.arcs.get(label, set()), data.lines.get(label, set()))
+        found.lines = {line for line in set(chain.from_iterable(found.arcs)) if line > 0}
+    return stored
 
 
 def read_coverage(path: str | Path, contexts: Iterable[str] = ()) -> StoredCoverage:

@@ -123,6 +123,7 @@ class Record(NamedTuple):
     """Context labels by the ids in samples."""
 
 
+_SIZE = struct.Struct("<I")
 _SHORTER = "an entry is shorter than its fields"
 
 
@@ -150,8 +151,14 @@ class _Cursor:
         return found
 
     def sized(self) -> bytes:
-        (size,) = self.numbers("<I")
-        return self.take(size)
+        start = self._at + _SIZE.size
+        if start > len(self._payload):
+            raise ValueError(_SHORTER)
+        end = start + _SIZE.unpack_from(self._payload, self._at)[0]
+        if end > len(self._payload):
+            raise ValueError(_SHORTER)
+        self._at = end
+        return bytes(self._payload[start:end])
 
 
 def read_record(path: str, damage: list[str] | None = None) -> Record:
@@ -325,8 +332,8 @@ def _read_header(cursor: _Cursor) -> RecordHeader:
 def _read_code(cursor: _Cursor, header: RecordHeader, files: dict[int, str]) -> tuple[int, RecordedCode]:
     code_id, file_id, first_line, co_flags, _, n_places = cursor.numbers("<6I")
     qualname = _text(cursor.sized())
-    line_table, code, exception_table, branches = (cursor.sized() for _ in range(4))
-    triples = tuple(struct.iter_unpack("<III", branches))
+    line_table, code, exception_table, branches = cursor.sized(), cursor.sized(), cursor.sized(), cursor.sized()
+    triples = tuple(struct.iter_unpack("<III", branches)) if branches else ()
     if n_places < len(code) // 2:
         raise ValueError("a code object has fewer events than instructions")
     return code_id, RecordedCode(
