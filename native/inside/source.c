@@ -146,6 +146,36 @@ read_name(const sampler *s, const thread_lane *lane, char name[MAX_THREAD_NAME])
 }
 
 static int
+read_call(const sampler *s, const thread_lane *lane, char *text, size_t size)
+{
+    (void)s;
+#ifdef __GLIBC__
+    char path[64];
+    snprintf(path, sizeof path, "/proc/self/task/%lu/syscall", (unsigned long)lane->native_id);
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0) {
+        return -1;
+    }
+    ssize_t got = read(fd, text, size - 1);
+    close(fd);
+    text[got > 0 ? got : 0] = '\0';
+    return got > 0 ? 0 : -1;
+#else
+    (void)lane, (void)text, (void)size;
+    return -1; /* musl's threads wait for a condition variable at words of their own */
+#endif
+}
+
+static int
+is_on_cpu(const sampler *s, const thread_lane *lane)
+{
+    (void)s;
+    struct timespec now;
+    return clock_gettime(lane->clock, &now) == 0
+           && (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec > lane->cpu_ns;
+}
+
+static int
 has_waited(const sampler *s, thread_lane *lane, uint64_t now_ns, uint64_t *cpu_ns)
 {
     (void)now_ns;
@@ -194,6 +224,8 @@ const sampler_source inside_source = {
     .visit_interpreters = visit_interpreters,
     .open_lane = open_lane,
     .read_name = read_name,
+    .read_call = read_call,
+    .is_on_cpu = is_on_cpu,
     .has_waited = has_waited,
     .before_walk = inside_before_walk,
     .after_walk = inside_apply_deaths,

@@ -93,7 +93,10 @@ enum sample_counter {
 #define SAMPLE_REPEAT_AT 30
 #define WAITING_BYTES 32
 
+/* Flags of a sample. */
 #define SAMPLE_HOLDS_GIL 1
+#define SAMPLE_WAITS_FOR_GIL 2
+#define SAMPLE_TELLS_WAITING 4 /* whether it waits for the GIL is known */
 #define UNIT_UNKNOWN 0xFFFFFFFFu
 
 /* Paths of frames that have no file. */

@@ -5,6 +5,7 @@
  * The stacks of the other states go below it if each is on the C stack as a whole: then they called it. */
 #include "remote/interpreters.h"
 
+#include "sampler/gil.h"
 #include "sampler/lanes.h"
 #include "sampler/paths.h"
 #include "sampler/samples.h"
@@ -20,7 +21,7 @@ store_selected(sampler *s)
 {
     remote_target *target = remote_target_of(s);
     interpreter_view *view = &target->views[target->selected];
-    view->gil_holder = s->threads.gil_holder;
+    view->gil = s->threads.gil;
     view->collector = s->walker.collector;
     view->lanes = s->threads.lanes;
     view->n_lanes = s->threads.n_lanes;
@@ -33,7 +34,7 @@ load_selected(sampler *s)
     const interpreter_view *view = &target->views[target->selected];
     s->interpreter.address = view->interp;
     s->interpreter.gil_address = view->gil_address;
-    s->threads.gil_holder = view->gil_holder;
+    s->threads.gil = view->gil;
     s->walker.collector = view->collector;
     s->threads.lanes = view->lanes;
     s->threads.n_lanes = view->n_lanes;
@@ -417,12 +418,28 @@ holds_any_gil(const sampler *s, const shared_lane *states, uint32_t n)
     const remote_target *target = remote_target_of(s);
     for (uint32_t i = 0; i < n; i++) {
         uint32_t view = states[i].view;
-        uint64_t holder = view == target->selected ? s->threads.gil_holder : target->views[view].gil_holder;
+        uint64_t holder = view == target->selected ? s->threads.gil.holder : target->views[view].gil.holder;
         if (holder == lane_of(s, &states[i])->thread) {
             return 1;
         }
     }
     return 0;
+}
+
+/* What a thread does with the GILs of its states: it waits if it waits for one, and does not if that is known of all. */
+static uint16_t
+flags_of_states(sampler *s, const shared_lane *states, uint32_t n, int has_waited)
+{
+    uint16_t any = 0, all = SAMPLE_TELLS_WAITING;
+    for (uint32_t i = 0; i < n; i++) {
+        remote_select(s, states[i].view);
+        uint16_t flags = sampler_gil_flags(s, lane_of(s, &states[i]), has_waited);
+        any |= flags;
+        all &= flags;
+    }
+    uint16_t known = any & (SAMPLE_HOLDS_GIL | SAMPLE_WAITS_FOR_GIL) ? SAMPLE_TELLS_WAITING : all;
+    uint16_t waits = any & SAMPLE_HOLDS_GIL ? 0 : any & SAMPLE_WAITS_FOR_GIL;
+    return (any & SAMPLE_HOLDS_GIL) | waits | known;
 }
 
 int
@@ -441,6 +458,7 @@ sample_states(sampler *s, shared_lane *states, uint32_t n, uint64_t now_ns)
     uint64_t cpu_ns;
     int holds_gil = holds_any_gil(s, states, n);
     int has_waited = remote_has_waited(lane_of(s, &first), now_ns, holds_gil, &cpu_ns);
+    uint16_t flags = flags_of_states(s, states, n, has_waited);
     walk_status status = WALK_OK;
     lane_of(s, &first)->cpu_ns = cpu_ns;
     if (!has_waited) {
@@ -448,7 +466,7 @@ sample_states(sampler *s, shared_lane *states, uint32_t n, uint64_t now_ns)
     }
     remote_select(s, first.view);
     thread_lane *lane = lane_of(s, &first);
-    sampler_finish_sample(s, lane, status, now_ns, holds_gil, has_waited);
+    sampler_finish_sample(s, lane, status, now_ns, flags, has_waited);
     for (uint32_t i = 0; i < n; i++) {
         thread_lane *other = lane_of(s, &states[i]);
         if (other != lane) {
@@ -462,7 +480,7 @@ sample_states(sampler *s, shared_lane *states, uint32_t n, uint64_t now_ns)
 static void
 select_busy(sampler *s)
 {
-    for (uint32_t i = 0; s->threads.gil_holder == 0 && i < remote_target_of(s)->n_views; i++) {
+    for (uint32_t i = 0; s->threads.gil.holder == 0 && i < remote_target_of(s)->n_views; i++) {
         remote_select(s, i);
     }
 }

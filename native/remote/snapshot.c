@@ -87,7 +87,7 @@ build_thread(sampler *s, thread_lane *lane, uint64_t interpreter)
         return NULL;
     }
     return Py_BuildValue("KKiiNKK", (unsigned long long)lane->thread_id, (unsigned long long)lane->native_id,
-                         (int)lane->task, lane->thread == s->threads.gil_holder, stack, (unsigned long long)interpreter,
+                         (int)lane->task, lane->thread == s->threads.gil.holder, stack, (unsigned long long)interpreter,
                          (unsigned long long)(s->walker.n_frames != 0 ? s->walker.entered : 0));
 }
 

@@ -143,9 +143,24 @@ read_name(const sampler *s, const thread_lane *lane, char name[MAX_THREAD_NAME])
 }
 
 static int
+read_call(const sampler *s, const thread_lane *lane, char *text, size_t size)
+{
+    return lane->task != 0 && remote_read_call(remote_target_of(s), lane->task, text, size) ? 0 : -1;
+}
+
+/* The clock that can be read of another process's thread advances too rarely to tell. */
+static int
+is_on_cpu(const sampler *s, const thread_lane *lane)
+{
+    (void)s;
+    (void)lane;
+    return 0;
+}
+
+static int
 has_waited(const sampler *s, thread_lane *lane, uint64_t now_ns, uint64_t *cpu_ns)
 {
-    return remote_has_waited(lane, now_ns, lane->thread == s->threads.gil_holder, cpu_ns);
+    return remote_has_waited(lane, now_ns, lane->thread == s->threads.gil.holder, cpu_ns);
 }
 
 /* There are no notifications of freed code objects. */
@@ -202,6 +217,8 @@ const sampler_source remote_source = {
     .visit_interpreters = visit_interpreters,
     .open_lane = open_lane,
     .read_name = read_name,
+    .read_call = read_call,
+    .is_on_cpu = is_on_cpu,
     .has_waited = has_waited,
     .before_walk = before_walk,
     .after_walk = after_walk,

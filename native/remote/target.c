@@ -21,6 +21,28 @@
  * runs. */
 #define TICK_NS 12000000u
 
+/* Return whether a process has loaded musl, a C library. */
+static int
+has_musl(int proc)
+{
+    int file = openat(proc, "maps", O_RDONLY | O_CLOEXEC);
+    FILE *maps = file < 0 ? NULL : fdopen(file, "r");
+    char *line = NULL;
+    size_t room = 0;
+    int is_found = 0;
+    while (maps != NULL && !is_found && getline(&line, &room, maps) >= 0) {
+        is_found = strstr(line, "/ld-musl-") != NULL;
+    }
+    free(line);
+    if (maps != NULL) {
+        fclose(maps);
+    }
+    else if (file >= 0) {
+        close(file);
+    }
+    return is_found;
+}
+
 int
 remote_target_open(remote_target *target, pid_t pid)
 {
@@ -36,6 +58,7 @@ remote_target_open(remote_target *target, pid_t pid)
     target->pid_file = (int)syscall(SYS_pidfd_open, pid, 0u);
     target->clock = CPU_CLOCK_OF(pid);
     target->has_own_pids = remote_find_task(target, 0) != 0;
+    target->has_musl = has_musl(target->proc);
     return 0;
 }
 
@@ -149,6 +172,14 @@ remote_read_thread_name(const remote_target *target, pid_t task, char name[MAX_T
     if (got > 0 && name[got - 1] == '\n') {
         name[got - 1] = '\0';
     }
+}
+
+int
+remote_read_call(const remote_target *target, pid_t task, char *text, size_t size)
+{
+    char path[64];
+    snprintf(path, sizeof path, "task/%d/syscall", (int)task);
+    return !target->has_musl && read_small(target->proc, path, text, size) > 0;
 }
 
 int

@@ -22,7 +22,7 @@ typedef struct interpreter_view {
     uint64_t interp;
     uint64_t id;
     uint64_t gil_address;
-    uint64_t gil_holder;
+    gil_words gil;
     collector_watch collector;
     thread_lane *lanes; /* owned */
     uint32_t n_lanes;
@@ -45,6 +45,7 @@ typedef struct remote_target {
     int proc; /* /proc/PID, which stays this process's even if the pid is reused; -1 = closed */
     int pid_file; /* a pidfd, readable once the process has ended; -1 = the kernel has none */
     int has_own_pids; /* it is in another pid namespace: the interpreter's thread ids are not ours */
+    int has_musl; /* its threads wait for a condition variable at words of their own, not at the variable's */
     clockid_t clock; /* CPU clock of the process */
     interpreter_view *views; /* owned: the process's interpreters, as of the last reading of their list */
     uint32_t n_views;
@@ -77,6 +78,8 @@ pid_t remote_find_task(const remote_target *target, uint64_t native_id);
 int remote_open_clock(const remote_target *target, pid_t task);
 /* Read the name of a thread, ending with a NUL; "" if the thread has ended. */
 void remote_read_thread_name(const remote_target *target, pid_t task, char name[MAX_THREAD_NAME]);
+/* Read the line of a thread's system call. Return whether it tells on what the thread waits. */
+int remote_read_call(const remote_target *target, pid_t task, char *text, size_t size);
 /* Return the CPU time of the lane's thread, and whether it has slept for so long that its clock would otherwise have
  * advanced. */
 uint64_t remote_lane_cpu_ns(thread_lane *lane, uint64_t now_ns, int *has_slept);

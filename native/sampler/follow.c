@@ -62,7 +62,7 @@ sampler_follow(sampler *s, uint64_t late_ns)
     }
     for (uint32_t i = 0; i < s->threads.n_lanes; i++) {
         const thread_lane *lane = &s->threads.lanes[i];
-        if (lane->thread == s->threads.gil_holder && lane->native_id != 0 && lane->thread_id != 0) {
+        if (lane->thread == s->threads.gil.holder && lane->native_id != 0 && lane->thread_id != 0) {
             s->follow.address = lane->thread_id + (uint64_t)s->follow.rseq_offset;
             return;
         }

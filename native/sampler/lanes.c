@@ -1,5 +1,5 @@
 /* sampler/lanes.c owns the list of sampled threads (lanes): it follows the interpreter's own list, which changes while
- * it is read, and keeps the CPU clock of each thread, and who holds the GIL. Called only by the sampling thread. */
+ * it is read, and keeps the CPU clock of each thread, and the GIL's words. Called only by the sampling thread. */
 #include "sampler/lanes.h"
 
 #include "sampler/sampler_source.h"
@@ -14,12 +14,6 @@ native_id_of(const sampler *s, uint64_t thread, const thread_fields *fields)
     return thread == s->interpreter.start_thread ? s->interpreter.start_native_id : fields->native_id;
 }
 
-static void
-load_gil_holder(sampler *s, const unsigned char gil[16])
-{
-    s->threads.gil_holder = load_u32(gil + 8) == 1 ? load_u64(gil) : 0;
-}
-
 /* Read the list's head, the GIL and all known threads in one call. 1 if the list is unchanged, 0 if it must be followed
  * again, -1 if unreadable. */
 static int
@@ -27,7 +21,7 @@ is_list_unchanged(sampler *s)
 {
     memory_span spans[MAX_SPANS];
     uint64_t head = 0;
-    unsigned char gil[16];
+    unsigned char gil[GIL_BYTES];
     uint32_t bytes = s->interpreter.offsets.thread_bytes;
     int n = 0;
     spans[n++] = (memory_span){s->interpreter.address + s->interpreter.offsets.interp_threads, &head, sizeof head};
@@ -42,9 +36,9 @@ is_list_unchanged(sampler *s)
     }
     if (memory_read_spans(&s->memory, spans, n) < 0) {
         s->follow.address = 0;
-        return memory_read_spans(&s->memory, spans, 2) < 0 ? -1 : (load_gil_holder(s, gil), 0);
+        return memory_read_spans(&s->memory, spans, 2) < 0 ? -1 : (s->threads.gil = gil_words_load(gil), 0);
     }
-    load_gil_holder(s, gil);
+    s->threads.gil = gil_words_load(gil);
     for (uint32_t i = 0; i < n_batch; i++) {
         thread_fields fields;
         thread_fields_load(&s->interpreter.offsets, s->threads.states + (size_t)i * bytes, &fields);
@@ -52,6 +46,7 @@ is_list_unchanged(sampler *s)
             || native_id_of(s, head, &fields) != s->threads.lanes[i].native_id) {
             return 0;
         }
+        s->threads.lanes[i].gil.is_requested = fields.is_gil_requested;
         head = fields.next;
     }
     return n_batch == s->threads.n_lanes && head == 0;
@@ -70,10 +65,11 @@ sampler_expect_one_thread(sampler *s)
 int
 sampler_is_one_thread(sampler *s)
 {
-    const thread_lane *lane = &s->threads.lanes[0];
+    thread_lane *lane = &s->threads.lanes[0];
     const thread_fields *fields = &s->walker.fields;
     s->walker.n_extra = 0;
-    s->threads.gil_holder = collector_gil_holder(&s->walker.collector);
+    s->threads.gil = gil_words_load(s->walker.collector.gil);
+    lane->gil.is_requested = fields->is_gil_requested;
     return s->threads.list_head == lane->thread && fields->next == 0 && fields->interp == s->interpreter.address
            && native_id_of(s, lane->thread, fields) == lane->native_id;
 }
@@ -175,7 +171,8 @@ follow_list(sampler *s)
             lanes = more;
             room *= 2;
         }
-        take_lane(s, &lanes[n++], at, &fields);
+        take_lane(s, &lanes[n], at, &fields);
+        lanes[n++].gil.is_requested = fields.is_gil_requested;
         at = fields.next;
     }
     sampler_free_lanes(s);

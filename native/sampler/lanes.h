@@ -4,7 +4,7 @@
 
 #include "sampler/sampler.h"
 
-/* Bring s->threads.lanes and s->threads.gil_holder up to date. */
+/* Bring s->threads.lanes and s->threads.gil up to date. */
 walk_status sampler_find_threads(sampler *s);
 
 /* If there is only one thread: make the walk of its stack read what sampler_find_threads would, in the same call;

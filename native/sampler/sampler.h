@@ -22,6 +22,14 @@ typedef struct path_step {
     uint32_t node;
 } path_step;
 
+/* What a thread does with the GIL: sampler/gil.c. */
+typedef struct lane_gil {
+    uint16_t flags; /* of its last sample */
+    int is_taking; /* it was seen waiting for the GIL, and did not get it until `switches` */
+    int is_requested; /* 3.15: it waits, according to its state */
+    uint64_t switches; /* the GIL's, at the last sample */
+} lane_gil;
+
 /* One sampled thread. */
 typedef struct thread_lane {
     uint64_t thread; /* address of its PyThreadState */
@@ -44,6 +52,7 @@ typedef struct thread_lane {
     sample_place place; /* of the thread's last sample in the log */
     sample_fields last;
     stack_lane guess;
+    lane_gil gil;
     uint64_t tasks_ns; /* when its waiting tasks were counted last, 0 = never */
     uint32_t n_unanswered; /* how often in a row it did not walk its own stack */
     path_step *path; /* owned: the last stack, root first */
@@ -64,7 +73,7 @@ typedef struct sampled_interpreter {
     walk_offsets offsets;
     uint64_t runtime; /* address of _PyRuntime */
     uint64_t address; /* of the PyInterpreterState; in this process that of the main interpreter */
-    uint64_t gil_address; /* of the GIL's last holder, followed by whether it is held */
+    uint64_t gil_address; /* of the GIL's words: walk/gil.h */
     uint64_t code_type; /* of PyCode_Type */
     uint64_t start_thread; /* the PyThreadState that started us, and its native id: after a fork */
     uint64_t start_native_id; /* CPython 3.11 leaves the parent's id in the state */
@@ -74,7 +83,7 @@ typedef struct sampled_interpreter {
 typedef struct sampled_threads {
     thread_lane *lanes; /* owned: in the order of the interpreter's list */
     uint32_t n_lanes;
-    uint64_t gil_holder; /* a PyThreadState, 0 = nobody */
+    gil_words gil;
     uint64_t list_head; /* of the interpreter's thread states, as read by the walk of the only thread */
     uint64_t n_follows; /* how often the list of threads was followed again */
     uint64_t skip_native_id; /* the fallback's own thread, not sampled; 0 = none */

@@ -38,6 +38,12 @@ typedef struct sampler_source {
      * place. */
     int (*has_waited)(const sampler *s, thread_lane *lane, uint64_t now_ns, uint64_t *cpu_ns);
 
+    /* Read what the kernel says of the thread's system call (/proc/PID/task/TID/syscall). 0; -1 if it does not tell, or if
+     * the process's threads do not wait for the GIL in the way that sampler/gil.c expects. */
+    int (*read_call)(const sampler *s, const thread_lane *lane, char *text, size_t size);
+    /* Return whether the thread's CPU clock has advanced since has_waited has read it, so that it runs. */
+    int (*is_on_cpu)(const sampler *s, const thread_lane *lane);
+
     /* Called before a stack is walked, and after that, before its frames are looked up in the log's tables. */
     void (*before_walk)(sampler *s);
     void (*after_walk)(sampler *s);

@@ -2,6 +2,7 @@
  * logs it. */
 #include "sampler/samples.h"
 
+#include "sampler/gil.h"
 #include "sampler/lanes.h"
 #include "sampler/paths.h"
 #include "sampler/precise.h"
@@ -62,7 +63,7 @@ log_not_read(sampler *s, thread_lane *lane)
 }
 
 static void
-log_sample(sampler *s, thread_lane *lane, uint64_t time_ns, int holds_gil, int has_waited)
+log_sample(sampler *s, thread_lane *lane, uint64_t time_ns, uint16_t flags, int has_waited)
 {
     sample_fields sample = {
         .thread_index = lane->index,
@@ -70,7 +71,7 @@ log_sample(sampler *s, thread_lane *lane, uint64_t time_ns, int holds_gil, int h
         .time_ns = time_ns - s->log.start_ns,
         .cpu_ns = lane->cpu_ns,
         .context = sample_contexts_find(&s->contexts, lane->native_id),
-        .flags = holds_gil ? SAMPLE_HOLDS_GIL : 0,
+        .flags = flags,
         .repeat = 1,
     };
     s->log.n[COUNT_SAMPLES]++;
@@ -86,7 +87,8 @@ log_sample(sampler *s, thread_lane *lane, uint64_t time_ns, int holds_gil, int h
 }
 
 void
-sampler_finish_sample(sampler *s, thread_lane *lane, walk_status status, uint64_t now_ns, int holds_gil, int has_waited)
+sampler_finish_sample(sampler *s, thread_lane *lane, walk_status status, uint64_t now_ns, uint16_t flags,
+                      int has_waited)
 {
     if (status == WALK_OK && !s->source->is_there(s)) {
         return; /* what was read may be from another process that now has the pid */
@@ -103,7 +105,7 @@ sampler_finish_sample(sampler *s, thread_lane *lane, walk_status status, uint64_
     if (status != WALK_OK) {
         return;
     }
-    log_sample(s, lane, now_ns, holds_gil, has_waited);
+    log_sample(s, lane, now_ns, flags, has_waited);
 }
 
 static void
@@ -112,8 +114,10 @@ sample_lane(sampler *s, thread_lane *lane, uint64_t now_ns)
     uint64_t cpu_ns;
     int has_waited = s->source->has_waited(s, lane, now_ns, &cpu_ns);
     lane->cpu_ns = cpu_ns;
+    /* before its walk: a signal that makes it walk its own stack wakes it up */
+    uint16_t flags = sampler_gil_flags(s, lane, has_waited);
     walk_status status = has_waited ? WALK_OK : sampler_walk_and_intern(s, lane);
-    sampler_finish_sample(s, lane, status, now_ns, lane->thread == s->threads.gil_holder, has_waited);
+    sampler_finish_sample(s, lane, status, now_ns, flags, has_waited);
 }
 
 void

@@ -1,6 +1,7 @@
 /* sampler/tick.c owns one tick: a sample of each thread, in as few calls as possible. */
 #include "sampler/tick.h"
 
+#include "sampler/gil.h"
 #include "sampler/lanes.h"
 #include "sampler/sampler_source.h"
 #include "sampler/samples.h"
@@ -28,7 +29,8 @@ sample_only_thread(sampler *s, uint64_t now_ns)
     }
     lane->cpu_ns = cpu_ns;
     /* If it failed, the sample is dropped and not retried: that would favour stacks that are easy to read. */
-    sampler_finish_sample(s, lane, status, now_ns, lane->thread == s->threads.gil_holder, 0);
+    uint16_t flags = status == WALK_OK ? sampler_gil_flags(s, lane, 0) : 0;
+    sampler_finish_sample(s, lane, status, now_ns, flags, 0);
     if (status != WALK_OK) {
         s->follow.address = 0;
         sampler_find_threads(s);

@@ -28,12 +28,6 @@ collector_spans(collector_watch *watch, const walk_offsets *offsets, memory_span
     return 1;
 }
 
-uint64_t
-collector_gil_holder(const collector_watch *watch)
-{
-    return load_u32(watch->gil + 8) == 1 ? load_u64(watch->gil) : 0;
-}
-
 /* The index of a frame in the walked stack; n_frames if it is not there. */
 static uint32_t
 find_address(uint64_t address, const raw_frame *frames, uint32_t n_frames)
@@ -70,7 +64,7 @@ guess_place(collector_watch *watch, uint64_t thread, const raw_frame *frames, ui
         watch->is_lost = at == n_frames;
         return at;
     }
-    if (collector_gil_holder(watch) != thread) {
+    if (gil_words_load(watch->gil).holder != thread) {
         return n_frames;
     }
     watch->number = number;

@@ -4,6 +4,7 @@
 #define FOOTFALL_WALK_COLLECTOR_H
 
 #include "walk/fields.h"
+#include "walk/gil.h"
 #include "walk/memory.h"
 #include "walk/raw_frame.h"
 
@@ -18,8 +19,8 @@
 /* One interpreter's collector. The caller sets the first two fields, the others are internal. */
 typedef struct collector_watch {
     uint64_t interp; /* 0: the collector is not watched */
-    uint64_t gil_address; /* the GIL's last holder, then whether it is held */
-    unsigned char gil[16]; /* both, as read with the last stack */
+    uint64_t gil_address; /* of the GIL's words */
+    unsigned char gil[GIL_BYTES]; /* as read with the last stack */
     unsigned char state[COLLECTOR_STATE_BYTES]; /* read with the last stack: counts of collections and whether one
                                                    runs, or (3.15) the frame that it runs in */
     /* Before 3.15: the last collection that was seen. */
@@ -33,9 +34,6 @@ typedef struct collector_watch {
 
 /* The spans to read before a stack, in the same call. Returns their number. */
 int collector_spans(collector_watch *watch, const walk_offsets *offsets, memory_span *spans);
-
-/* The thread that held the GIL when the last stack was read; 0 = none. */
-uint64_t collector_gil_holder(const collector_watch *watch);
 
 /* The index in the walked stack of `thread`, leaf first, at which the collector runs; n_frames if it does not. */
 uint32_t collector_place(collector_watch *watch, const walk_offsets *offsets, uint64_t thread, const raw_frame *frames,

@@ -53,6 +53,7 @@ typedef struct walk_offsets {
     uint32_t thread_frame;
     uint32_t thread_base_frame; /* ROOT_BY_BASE_FRAME only */
     uint32_t thread_native_id;
+    uint32_t thread_gil_requested; /* an int: whether it waits for the GIL (3.15); 0 = there is no such field */
     uint32_t thread_chunk; /* datastack_chunk, followed by datastack_top and datastack_limit */
     uint32_t thread_bytes; /* size of the part of the thread state that is read */
     uint32_t cframe_frame;

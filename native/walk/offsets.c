@@ -77,6 +77,7 @@ offsets_from_words(const uint64_t *words, const debug_words *at, uint32_t versio
     out->thread_base_frame = word(words, at->thread_state.base_frame);
     out->thread_native_id = word(words, at->thread_state.native_thread_id);
     out->thread_chunk = word(words, at->thread_state.datastack_chunk);
+    out->thread_gil_requested = word(words, at->thread_state.gil_requested);
     out->frame_previous = word(words, at->interpreter_frame.previous);
     out->frame_code = word(words, at->interpreter_frame.executable);
     out->frame_instr = word(words, at->interpreter_frame.instr_ptr);
@@ -115,9 +116,8 @@ end_of_thread_fields(const walk_offsets *offsets)
 {
     const uint32_t ends[] = {
         offsets->thread_chunk + 24, /* the chunk, its top, its limit */
-        offsets->thread_native_id + 8,
-        offsets->thread_frame + 8,
-        offsets->thread_base_frame + 8,
+        offsets->thread_native_id + 8,  offsets->thread_frame + 8,
+        offsets->thread_base_frame + 8, offsets->thread_gil_requested + 4,
     };
     uint32_t end = 0;
     for (size_t i = 0; i < sizeof ends / sizeof ends[0]; i++) {

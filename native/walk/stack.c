@@ -96,6 +96,8 @@ thread_fields_load(const walk_offsets *offsets, const unsigned char *bytes, thre
     fields->chunk = load_u64(bytes + offsets->thread_chunk);
     fields->top = load_u64(bytes + offsets->thread_chunk + 8);
     fields->limit = load_u64(bytes + offsets->thread_chunk + 16);
+    fields->is_gil_requested =
+        offsets->thread_gil_requested != 0 && load_u32(bytes + offsets->thread_gil_requested) != 0;
 }
 
 /* Return how much of the chunk to copy next time. While a thread frees a chunk (for as long as a munmap takes), its top

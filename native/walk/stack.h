@@ -39,6 +39,7 @@ typedef struct thread_fields {
     uint64_t chunk;
     uint64_t top;
     uint64_t limit;
+    int is_gil_requested; /* 3.15: it waits for the GIL */
 } thread_fields;
 
 /* How many frames outside the data stack (shims on the C stack, generators) are read ahead in one call. */

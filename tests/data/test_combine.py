@@ -66,7 +66,7 @@ def _profile(number: int) -> StoredProfile:
         ],
         nodes=[StoredNode(-1, -1), StoredNode(0, 0), StoredNode(1, 1)],
         costs=[
-            StoredCost(2, 0, "", 10, 10_000_000 + number, 9_000_000, 8_000_000),
+            StoredCost(2, 0, "", 10, 10_000_000 + number, 9_000_000, 8_000_000, 2_000_000, number),
             StoredCost(1, 1, "unit", number, 5, 4, 3),
         ],
         timelines=_timelines(number),

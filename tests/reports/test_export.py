@@ -98,8 +98,10 @@ def test_protobuf_reads_pprof(tmp_path) -> None:
     assert texts[0] == ""
     assert [(texts[each.type], texts[each.unit]) for each in profile.sample_type] == [
         ("samples", "count"), ("cpu", "nanoseconds"), ("wall", "nanoseconds"), ("gil", "nanoseconds"),
+        ("gil-wait", "nanoseconds"),
     ]  # fmt: skip
-    assert [sum(sample.value[i] for sample in profile.sample) for i in range(4)] == [100, 10**8, 2 * 10**8, 5 * 10**7]
+    values = [sum(sample.value[i] for sample in profile.sample) for i in range(5)]
+    assert values == [100, 10**8, 2 * 10**8, 5 * 10**7, 25 * 10**6]
     functions = {each.id: texts[each.name] for each in profile.function}
     locations = {each.id: (functions[each.line[0].function_id], each.line[0].line) for each in profile.location}
     stacks = {tuple(locations[each] for each in sample.location_id): sample for sample in profile.sample}

@@ -213,7 +213,7 @@ def test_text_of_a_frame(text, expected) -> None:
 
 
 def _costs(profile: Profile, clock: str, *, with_lines: bool = True) -> dict[tuple[str, ...], int]:
-    name = "samples" if clock == "samples" else f"{clock}_ns"
+    name = "samples" if clock == "samples" else f"{clock.replace('-', '_')}_ns"
     found = {stack: getattr(cost, name) for stack, cost in collapse_stacks(profile, with_lines) if stack}
     return {stack: value for stack, value in found.items() if value}
 
@@ -222,10 +222,11 @@ def _costs(profile: Profile, clock: str, *, with_lines: bool = True) -> dict[tup
     ("ending", "render", "clocks"),
     [
         (".txt", lambda profile: render_collapsed(profile, with_lines=True), ["samples"]),
-        (".pb.gz", render_pprof, ["samples", "cpu", "wall", "gil"]),
+        (".pb.gz", render_pprof, ["samples", "cpu", "wall", "gil", "gil-wait"]),
         (".json", lambda profile: render_speedscope(profile, Clock.CPU), ["cpu"]),
         (".json", lambda profile: render_speedscope(profile, Clock.WALL), ["wall"]),
         (".json", lambda profile: render_speedscope(profile, Clock.GIL), ["gil"]),
+        (".json", lambda profile: render_speedscope(profile, Clock.GIL_WAIT), ["gil-wait"]),
         (".json", lambda profile: render_speedscope(profile, Clock.SAMPLES), ["samples"]),
         (".json", lambda profile: [render_gecko(profile)], ["samples", "cpu"]),
         (".json", lambda profile: render_chrome_trace(profile, Clock.WALL), ["wall"]),
@@ -240,6 +241,7 @@ def _costs(profile: Profile, clock: str, *, with_lines: bool = True) -> dict[tup
         "speedscope-cpu",
         "speedscope-wall",
         "speedscope-gil",
+        "speedscope-gil-wait",
         "speedscope-samples",
         "gecko",
         "chrome-wall",

@@ -18,6 +18,7 @@ from footfall.report.hottest import profile_summary
 from footfall.report.places import SOURCES
 from footfall.report.profile.timetable import TimeTableOptions, render_times, times_by_report
 from footfall.report.summary import plain_text
+from footfall.report.times import times_report
 
 pytestmark = pytest.mark.any_python
 
@@ -204,6 +205,39 @@ def test_command(profile, tmp_path, footfall):
         assert done.returncode == 2 and f"[{slug}]" in done.stderr
 
 
+def test_who_holds_the_gil_and_who_waits_for_it(profile, tmp_path, footfall):
+    """By thread, time with the GIL is shown beside time of waiting for it and its share of what is known; so in JSON."""
+    for (node, thread, _), each in profile.costs.items():
+        if thread == 1:
+            each.gil_ns, each.gil_wait_ns, each.gil_untold_ns = (
+                0,
+                each.wall_ns // 2 * (node != 0),
+                100 * MS * (node == 0),
+            )
+    text = plain_text(render_times(profile, TimeTableOptions("thread", Clock.GIL)))
+    lines = [line.split() for line in text.splitlines()]
+    assert lines[0] == ["Time", "Time%", "+-", "Waits", "Waits%", "+-", "Unknown%", "Samples", "Thread"]
+    assert lines[1][:9] == ["0.100", "s", "100.0", "0.0", "0.000", "s", "0.0", "0.0", "0.0"]
+    assert lines[2][4:9] == ["0.200", "s", "40.0", "2.2", "20.0"]
+    waiting = plain_text(render_times(profile, TimeTableOptions("function", Clock.GIL_WAIT)))
+    assert "Not counted: 0.100 s of 0.600 s" in waiting
+    assert "Waits" not in plain_text(render_times(profile, TimeTableOptions("thread", Clock.WALL)))
+    found = times_by_report(profile, TimeTableOptions("thread", Clock.GIL))["rows"][1]["gil"]
+    assert found == {"held_seconds": 0.0, "waited_seconds": 0.2, "untold_seconds": 0.1, "wall_seconds": 0.5}
+    threads = times_report(profile)["times"]["threads"]
+    assert [(each["process"], each["gil_seconds"], each["gil_wait_seconds"]) for each in threads] == [
+        (7, 0.1, 0),
+        (8, 0, 0.2),
+    ]
+    assert rows(profile, "function", clock=Clock.GIL_WAIT)[0] == ("main", 200, 200)
+    for each in profile.costs.values():
+        each.gil_wait_ns, each.gil_untold_ns = 0, each.wall_ns
+    assert "No sample could tell" in plain_text(render_times(profile, TimeTableOptions("thread", Clock.GIL)))
+    with write_coverage(tmp_path / ".coverage", {}, has_arcs=False) as connection:
+        write_profile(connection, rows_from_profile(profile))
+    assert "no sample could tell" in footfall("report", "--by", "thread", "--clock", "gil-wait").stderr
+
+
 def test_what_pypys_sampler_does_not_know(profile, tmp_path, footfall):
     """Wall times, the GIL and lines: no number is shown as such."""
     for each in profile.costs.values():
@@ -214,7 +248,7 @@ def test_what_pypys_sampler_does_not_know(profile, tmp_path, footfall):
     ]
     with write_coverage(tmp_path / ".coverage", {}, has_arcs=False) as connection:
         write_profile(connection, rows_from_profile(profile))
-    for clock in ("wall", "gil"):
+    for clock in ("wall", "gil", "gil-wait"):
         for command in (["report", "--by", "file"], ["export", "-o", "x.pstats"], ["flame"]):
             assert "[clock-unknown]" in footfall(*command, "--clock", clock).stderr
     assert footfall("report", "--by", "file", "--clock", "samples").returncode == 0

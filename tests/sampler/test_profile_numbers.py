@@ -36,7 +36,7 @@ COLUMNS = [
     *(("footfall_profile", name) for name in ("processes", "samples", "dropped", "late", "interval_ns")),
     *(("footfall_thread", name) for name in ("pid", "native_id", "wall_squares", "cpu_squares", "gil_squares")),
     *(("footfall_frame", name) for name in ("first_line", "line", "end_line", "start_column", "end_column")),
-    *(("footfall_cost", name) for name in ("samples", "wall_ns", "cpu_ns", "gil_ns")),
+    *(("footfall_cost", name) for name in ("samples", "wall_ns", "cpu_ns", "gil_ns", "gil_wait_ns", "gil_untold_ns")),
 ]
 
 

@@ -119,7 +119,7 @@ def test_the_flame_graph_has_every_cost(project, tmp_path) -> None:
     """Costs add up to the profile's, by thread and test; a function that tests ran in part says how much."""
     _run("html", "--data-file", str(project), "-d", "site", "-q")
     page = payloads(tmp_path / "site")["flame.html"]
-    assert [sum(column) for column in page["costs"][3:]] == [100, 100_000, 200_000, 50_000]
+    assert [sum(column) for column in page["costs"][3:]] == [100, 100_000, 200_000, 50_000, 25_000]
     assert page["tests"] == ["", TOTAL, SEND]
     assert [thread.split()[0] for thread in page["threads"]] == ["main", "worker"]
     functions = {function[1]: function for function in page["functions"]}

@@ -112,7 +112,9 @@ def _make_timelines() -> Timelines:
 
 
 def _cost(ms: int) -> Cost:
-    return Cost(wall_ns=2 * ms * 1_000_000, cpu_ns=ms * 1_000_000, gil_ns=ms * 500_000, samples=ms)
+    return Cost(
+        wall_ns=2 * ms * 1_000_000, cpu_ns=ms * 1_000_000, gil_ns=ms * 500_000, samples=ms, gil_wait_ns=ms * 250_000
+    )
 
 
 def payloads(site: pathlib.Path) -> Mapping[str, object]:

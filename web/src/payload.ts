@@ -108,17 +108,17 @@ export interface FlamePayload {
   nodes: [number[], number[]];
   threads: string[];
   tests: string[];
-  /** columns: node, thread, test, samples, CPU, wall, GIL */
+  /** columns: node, thread, test, samples, CPU, wall, GIL, waiting for the GIL */
   costs: number[][];
   before: number[][];
   /** what a sample is worth by clock, in µs, of this profile and of the one to compare with; 0 where it is not known */
-  sampleUs: { cpu: number; wall: number; gil: number }[];
+  sampleUs: { cpu: number; wall: number; gil: number; "gil-wait"?: number }[];
   /** The order in time, from the start of each run; stepUs: the grid that spans are on, 0 where all samples are there. */
   timeline: { stepUs: number; threads: ThreadTimeline[] };
   /** what is shown first, where somebody chose it */
-  clock?: "cpu" | "wall" | "gil" | "samples" | null;
+  clock?: "cpu" | "wall" | "gil" | "gil-wait" | "samples" | null;
   /** those that the profile knows, in the order of choice */
-  clocks: ("cpu" | "wall" | "gil" | "samples")[];
+  clocks: ("cpu" | "wall" | "gil" | "gil-wait" | "samples")[];
   intervalUs: number;
   samples: number;
   dropped: number;

@@ -27,6 +27,7 @@ const version_layout layout_3_15 = {
             .thread_id = 30,
             .native_thread_id = 31,
             .datastack_chunk = 32,
+            .gil_requested = 35,
         },
         .interpreter_frame = {
             .previous = 40,

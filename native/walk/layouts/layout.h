@@ -18,7 +18,9 @@ typedef struct debug_words {
         uint8_t id, next, threads_head, gc, ceval_gil, gil_runtime_state_locked, gil_runtime_state_holder;
         uint8_t code_object_generation;
     } interpreter_state;
-    struct { uint8_t next, interp, current_frame, base_frame, thread_id, native_thread_id, datastack_chunk; } thread_state;
+    struct {
+        uint8_t next, interp, current_frame, base_frame, thread_id, native_thread_id, datastack_chunk, gil_requested;
+    } thread_state;
     struct { uint8_t previous, executable, instr_ptr, localsplus, owner, stackpointer; } interpreter_frame;
     struct { uint8_t filename, qualname, linetable, firstlineno, co_code_adaptive; } code_object;
     struct { uint8_t ob_type; } pyobject;

@@ -22,6 +22,7 @@ from footfall.analyze.profile.calltree import (
     times_by,
     times_of_files,
     times_of_functions,
+    times_of_threads,
     tree_sums,
 )
 from footfall.analyze.profile.clocks import (
@@ -148,6 +149,12 @@ def need_clock(profile: Profile, chosen: Clock | None) -> None:
         words = " and ".join(CLOCK_WORDS[clock] for clock in Clock if clock in known)
         text = f"The profile has no {CLOCK_WORDS[chosen]}: this file ({profile.origin.format}) has {words} alone."
         raise FootfallError("clock-unknown", text, "Leave --clock out.")
+    if chosen is Clock.GIL_WAIT and Clock.GIL in known:
+        raise FootfallError(
+            "clock-unknown",
+            f"The profile has no {CLOCK_WORDS[chosen]}: no sample could tell which threads wait.",
+            "Leave --clock out; docs/sampler.md says where it is known.",
+        )
     raise FootfallError(
         "clock-unknown",
         f"The profile has no {CLOCK_WORDS[chosen]}: PyPy's sampler records CPU time alone.",
@@ -263,6 +270,10 @@ def times_report(profile: Profile) -> Json:
             "samples": profile.n_samples,
             "dropped_samples": profile.n_dropped,
             "total": _cost(profile.total()),
+            "threads": [
+                {"process": thread.pid, "native_id": thread.native_id, "name": thread.name, **_cost(cost)}
+                for thread, cost in zip(profile.threads, times_of_threads(profile), strict=True)
+            ],
             "files": files,
             "without_source": without_source,
         }
@@ -278,5 +289,7 @@ def _cost(cost: Cost) -> Json:
         "wall_seconds": cost.wall_ns / _NS_PER_SECOND,
         "cpu_seconds": cost.cpu_ns / _NS_PER_SECOND,
         "gil_seconds": cost.gil_ns / _NS_PER_SECOND,
+        "gil_wait_seconds": cost.gil_wait_ns / _NS_PER_SECOND,
+        "gil_untold_seconds": cost.gil_untold_ns / _NS_PER_SECOND,
         "samples": cost.samples,
     }

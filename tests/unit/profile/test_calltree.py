@@ -90,6 +90,21 @@ def test_processes_and_threads_merge() -> None:
     assert profile.n_processes == 2
 
 
+def test_waiting_for_the_gil_is_a_part_of_wall_time() -> None:
+    """Time of waiting, and time of which that is not known, are summed by line and thread; both stay 0 for a holder."""
+    log = make_log([(0, "main", 1), (1, "f", 11)], [(2, 1), (2, 2), (2, 4), (1, 8)])
+    states = [(True, False), (False, True), (False, None), (False, False)]
+    log.samples = [
+        sample._replace(holds_gil=holds, waits_for_gil=waits)
+        for sample, (holds, waits) in zip(log.samples, states, strict=True)
+    ]
+    profile = profile_of(log)
+    own = {line: times.own for (_, line), times in times_of_lines(profile).items()}
+    for cost in (own[11], profile.total()):
+        assert (cost.gil_ns, cost.gil_wait_ns, cost.gil_untold_ns) == (MS, 2 * MS, 4 * MS)
+    assert (own[1].gil_wait_ns, own[1].gil_untold_ns) == (0, 0)
+
+
 def test_no_logs_no_profile() -> None:
     """A run without a sampled process has no profile."""
     assert profile_of_logs([]) is None

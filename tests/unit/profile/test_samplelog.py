@@ -44,7 +44,7 @@ WHOLE = (
     + entry(4, struct.pack("<4I", 1, 0, 1, 0))
     + entry(0xFFFFFFFF, bytes(24))
     + sample(0, 1, 3, 10, flags=1)
-    + sample(0, 1, 9, 12, repeat=6)
+    + sample(0, 1, 9, 12, repeat=6, flags=6)
     + bytes(64)
 )
 
@@ -67,7 +67,7 @@ def test_whole_log(tmp_path: Path) -> None:
     assert log.threads == {0: SampledThread(77, "python")}
     assert log.samples == [
         Sample(0, 1, 3 * MS, MS, 0, 4, True, 1),
-        Sample(0, 1, 9 * MS, 6 * MS, 2 * MS, 4, False, 6),
+        Sample(0, 1, 9 * MS, 6 * MS, 2 * MS, 4, False, 6, True),
     ]
     assert log.damage == []
 

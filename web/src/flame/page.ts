@@ -19,6 +19,7 @@ import {
   type Joined,
   joinLines,
   matchedTime,
+  isInOrder,
   timeByLine,
   type Tree,
 } from "./tree";
@@ -30,6 +31,7 @@ const CLOCK_NAMES: Record<Clock, string> = {
   cpu: "CPU time",
   wall: "wall time",
   gil: "time with the GIL",
+  "gil-wait": "time waiting for the GIL",
   samples: "samples",
 };
 
@@ -408,7 +410,7 @@ class FlamePage {
   private look(): Look {
     const { payload, tree, matches, sums } = this;
     const name = (node: number) => payload.functions[tree.func[node]];
-    const isWaiting = tree.order === "time" && this.choice.clock !== "wall" && this.choice.clock !== "samples";
+    const isWaiting = tree.order === "time" && isInOrder(this.choice.clock);
     const found = (node: number): string => {
       const text = tree.texts.get(node);
       if (text !== undefined) return moduleColor(text, false);
@@ -598,7 +600,7 @@ class FlamePage {
     const when =
       timeTree &&
       `from ${tickText(timeTree.begins + tree.start[node], tree.width[node] / 10 || 1)} for ${seconds(tree.width[node])}`;
-    const spent = when && this.choice.clock !== "wall" && this.choice.clock !== "samples";
+    const spent = when && isInOrder(this.choice.clock);
     if (tree.texts.has(node)) {
       return [
         this.nameOf(node),

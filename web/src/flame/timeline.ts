@@ -182,7 +182,7 @@ function tests(lane: ThreadTimeline): Int32Array {
   return found;
 }
 
-/** What a span took by a clock; samples are not counted here, so wall time stands for them. */
+/** What a span took by a clock; wall time stands for those that are not known here (isInOrder). */
 function spent(lane: ThreadTimeline, span: number, clock: Clock): number {
   const us = lane[3][span];
   return clock === "cpu" ? (us * lane[4][span]) / 100 : clock === "gil" ? (us * lane[5][span]) / 100 : us;

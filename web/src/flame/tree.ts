@@ -3,9 +3,11 @@
 
 import type { FlamePayload } from "../payload";
 
-export const CLOCKS = ["cpu", "wall", "gil", "samples"] as const;
+export const CLOCKS = ["cpu", "wall", "gil", "gil-wait", "samples"] as const;
 export type Clock = (typeof CLOCKS)[number];
-export const COLUMN: Record<Clock, number> = { samples: 3, cpu: 4, wall: 5, gil: 6 };
+export const COLUMN: Record<Clock, number> = { samples: 3, cpu: 4, wall: 5, gil: 6, "gil-wait": 7 };
+/** The clocks of which the order in time knows what each span took; the others show wall time there. */
+export const isInOrder = (clock: Clock): boolean => clock === "cpu" || clock === "gil";
 
 export interface Choice {
   clock: Clock;

@@ -105,18 +105,26 @@ class Squares:
 
 @dataclass(slots=True)
 class Cost:
-    """Nanoseconds and samples. `gil_ns` is the part of `wall_ns` in which the thread held the GIL."""
+    """Nanoseconds and samples.
+
+    Parts of `wall_ns`: in `gil_ns` the thread held the GIL, in `gil_wait_ns` it waited for it, and of `gil_untold_ns`
+    it is not known whether it did.
+    """
 
     wall_ns: int = 0
     cpu_ns: int = 0
     gil_ns: int = 0
     samples: int = 0
+    gil_wait_ns: int = 0
+    gil_untold_ns: int = 0
 
     def add(self, other: Cost) -> None:
         self.wall_ns += other.wall_ns
         self.cpu_ns += other.cpu_ns
         self.gil_ns += other.gil_ns
         self.samples += other.samples
+        self.gil_wait_ns += other.gil_wait_ns
+        self.gil_untold_ns += other.gil_untold_ns
 
 
 @dataclass(slots=True)
@@ -227,6 +235,10 @@ class ProfileBuilder:
             cost.cpu_ns += sample.cpu_ns
             cost.gil_ns += gil_ns
             cost.samples += sample.repeat
+            if sample.waits_for_gil:
+                cost.gil_wait_ns += sample.wall_ns
+            elif sample.waits_for_gil is None and not sample.holds_gil:
+                cost.gil_untold_ns += sample.wall_ns
             if node:
                 squares, n_samples = profile.squares[thread_id], sample.repeat or 1
                 squares.wall += sample.wall_ns**2 / n_samples
@@ -359,7 +371,9 @@ def tree_sums(profile: Profile) -> TreeSums:
     """Return the profile's tree with its costs, for the functions that sum it: make it once if several are called."""
     own = [0] * len(profile.nodes)
     for (node, _, _), cost in profile.costs.items():
-        own[node] += pack_cost(cost.wall_ns, cost.cpu_ns, cost.gil_ns, cost.samples)
+        own[node] += pack_cost(
+            cost.wall_ns, cost.cpu_ns, cost.gil_ns, cost.samples, cost.gil_wait_ns, cost.gil_untold_ns
+        )
     return TreeSums([node.parent for node in profile.nodes], own)
 
 

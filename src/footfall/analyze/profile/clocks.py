@@ -29,6 +29,8 @@ class Clock(StrEnum):
     """Wall-clock time, whether the thread ran or not."""
     GIL = "gil"
     """Wall time in which the thread held the GIL."""
+    GIL_WAIT = "gil-wait"
+    """Wall time in which the thread waited for the GIL."""
     SAMPLES = "samples"
     """The number of samples of the thread."""
 
@@ -37,6 +39,7 @@ CLOCK_WORDS: Final = {
     Clock.CPU: "CPU time",
     Clock.WALL: "wall time",
     Clock.GIL: "wall time with the GIL held",
+    Clock.GIL_WAIT: "wall time waiting for the GIL",
     Clock.SAMPLES: "samples",
 }
 """What shares refer to, in words to show."""
@@ -50,6 +53,8 @@ def reader(clock: Clock) -> Callable[[Cost], int]:
         return lambda cost: cost.wall_ns
     if clock is Clock.GIL:
         return lambda cost: cost.gil_ns
+    if clock is Clock.GIL_WAIT:
+        return lambda cost: cost.gil_wait_ns
     return lambda cost: cost.samples
 
 
@@ -84,7 +89,10 @@ def known_clocks(profile: Profile) -> frozenset[Clock]:
     """Return the clocks whose times the profile has."""
     if profile.origin is not None:
         return frozenset(clock for clock in Clock if clock in profile.origin.clocks)
-    return frozenset((Clock.CPU, Clock.SAMPLES)) if has_cpu_time_alone(profile) else frozenset(Clock)
+    if has_cpu_time_alone(profile):
+        return frozenset((Clock.CPU, Clock.SAMPLES))
+    tells_waiting = any(cost.gil_untold_ns < cost.wall_ns for cost in profile.costs.values())
+    return frozenset(Clock) if tells_waiting else frozenset(Clock) - {Clock.GIL_WAIT}
 
 
 def has_cpu_time_alone(profile: Profile) -> bool:

@@ -36,7 +36,7 @@ def rows_from_profile(profile: Profile) -> StoredProfile:
         ],
         nodes=[StoredNode(*node) for node in profile.nodes],
         costs=[
-            StoredCost(*key, cost.samples, cost.wall_ns, cost.cpu_ns, cost.gil_ns)
+            StoredCost(*key, cost.samples, cost.wall_ns, cost.cpu_ns, cost.gil_ns, cost.gil_wait_ns, cost.gil_untold_ns)
             for key, cost in profile.costs.items()
         ],
         timelines=profile.timelines,
@@ -64,8 +64,8 @@ def profile_from_rows(stored: StoredProfile) -> Profile:
         nodes=[TreeNode(parent, frame) for parent, frame in stored.nodes],
         threads=[ProfiledThread(*thread[:3]) for thread in stored.threads],
         costs={
-            (node, thread, context): Cost(wall_ns, cpu_ns, gil_ns, samples)
-            for node, thread, context, samples, wall_ns, cpu_ns, gil_ns in stored.costs
+            (node, thread, context): Cost(wall_ns, cpu_ns, gil_ns, samples, gil_wait_ns, gil_untold_ns)
+            for node, thread, context, samples, wall_ns, cpu_ns, gil_ns, gil_wait_ns, gil_untold_ns in stored.costs
         },
         n_processes=stored.n_processes,
         n_samples=stored.n_samples,

@@ -10,20 +10,26 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-__all__ = ["TreeSums", "pack_cost", "unpack_cost"]
+__all__ = ["N_PARTS", "TreeSums", "pack_cost", "unpack_cost"]
+
+N_PARTS: Final = 6
+"""Of a cost: the fields of calltree.py: Cost, in their order."""
 
 _BITS: Final = 96  # for each number: room for the sum of 2**32 numbers that fill SQLite's 63 bits
 _MASK: Final = (1 << _BITS) - 1
 
 
-def pack_cost(wall_ns: int, cpu_ns: int, gil_ns: int, samples: int) -> int:
-    """Return one number for four that are 0 or more; adding such numbers adds each of the four."""
-    return ((((wall_ns << _BITS) | cpu_ns) << _BITS | gil_ns) << _BITS) | samples
+def pack_cost(*parts: int) -> int:
+    """Return one number for N_PARTS numbers that are 0 or more; adding such numbers adds each of their parts."""
+    packed = 0
+    for part in reversed(parts):
+        packed = packed << _BITS | part
+    return packed
 
 
-def unpack_cost(packed: int) -> tuple[int, int, int, int]:
-    """Return the four numbers."""
-    return packed >> 3 * _BITS, packed >> 2 * _BITS & _MASK, packed >> _BITS & _MASK, packed & _MASK
+def unpack_cost(packed: int) -> list[int]:
+    """Return the N_PARTS numbers."""
+    return [packed >> at * _BITS & _MASK for at in range(N_PARTS)]
 
 
 class TreeSums:

@@ -43,7 +43,8 @@ Examples:
 @click.option(
     "--clock",
     type=click.Choice([clock.value for clock in Clock]),
-    help="Which time the page shows first, or stacks count: CPU, wall or GIL time (in us), or samples."
+    help="Which time the page shows first, or stacks count: CPU or wall time, time with the GIL or waiting for it"
+    " (in us), or samples."
     " [default: cpu for a page, samples for stacks]",
 )
 @click.option("--lines", is_flag=True, help="Show the lines of a function separately in collapsed stacks.")

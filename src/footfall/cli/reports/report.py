@@ -75,8 +75,9 @@ Examples:
 @click.option("-n", "--count", type=click.IntRange(min=0), help="With --by: number of rows; 0 for all. [default: 30]")
 @click.option(
     "--clock",
-    type=click.Choice(["cpu", "wall", "gil", "samples"]),
-    help="Which time to show: CPU, wall or GIL time, or samples. [default: cpu, or wall if no CPU time was recorded]",
+    type=click.Choice(["cpu", "wall", "gil", "gil-wait", "samples"]),
+    help="Which time to show: CPU or wall time, time with the GIL or waiting for it, or samples."
+    " [default: cpu, or wall if no CPU time was recorded]",
 )
 @click.option(
     "--diff",

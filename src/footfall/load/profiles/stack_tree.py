@@ -45,6 +45,21 @@ class Weight:
     wall_ns: int = 0
     cpu_ns: int = 0
     gil_ns: int = 0
+    gil_wait_ns: int = 0
+
+    @classmethod
+    def of_clock(cls, clock: Clock, amount: int) -> Weight:
+        """Return the weight of an amount by one clock."""
+        return cls(**{_FIELDS[clock]: amount})
+
+
+_FIELDS: Final = {
+    Clock.SAMPLES: "samples",
+    Clock.WALL: "wall_ns",
+    Clock.CPU: "cpu_ns",
+    Clock.GIL: "gil_ns",
+    Clock.GIL_WAIT: "gil_wait_ns",
+}
 
 
 class StackTree:
@@ -114,7 +129,7 @@ class StackTree:
 
         Returns False and counts nothing if the numbers are impossible.
         """
-        numbers = (weight.samples, weight.wall_ns, weight.cpu_ns, weight.gil_ns)
+        numbers = (weight.samples, weight.wall_ns, weight.cpu_ns, weight.gil_ns, weight.gil_wait_ns)
         if min(numbers) < 0 or max(numbers) >= MAX_NUMBER:
             return False
         profile = self.profile
@@ -126,6 +141,7 @@ class StackTree:
         cost.cpu_ns += weight.cpu_ns
         cost.gil_ns += weight.gil_ns
         cost.samples += weight.samples
+        cost.gil_wait_ns += weight.gil_wait_ns
         profile.n_samples += weight.samples
         if end_ns is not None and 0 <= end_ns < MAX_NUMBER and weight.wall_ns:
             label = profile.timelines.context(context)

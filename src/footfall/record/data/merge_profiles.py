@@ -123,7 +123,7 @@ class ProfilesMerge:
             return nodes[chain[0]] if chain else nodes[node]
 
         rows = [(number(cost.node), threads[cost.thread], *cost[2:]) for cost in costs]
-        self._target.executemany("insert into footfall_cost values (?, ?, ?, ?, ?, ?, ?)", rows)
+        self._target.executemany("insert into footfall_cost values (?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
         self._add_timelines(profile.timelines, threads, number)
         self._target.executemany(
             "insert or ignore into footfall_native_call values (?)", ((frame,) for frame in sorted(native_calls))

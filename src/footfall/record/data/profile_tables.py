@@ -38,7 +38,7 @@ __all__ = [
     "write_totals",
 ]
 
-_FORMAT: Final = 2
+_FORMAT: Final = 3
 _MAX_STORED_SPANS: Final = 1 << 20  # in one data file: bounds the memory that its reader needs
 _MAX_STEP_NS: Final = 1 << 62
 
@@ -51,7 +51,7 @@ create table footfall_frame (id integer primary key, path text, qualname text, f
     end_line integer, start_column integer, end_column integer);
 create table footfall_node (id integer primary key, parent_id integer, frame_id integer);
 create table footfall_cost (node_id integer, thread_id integer, context text, samples integer, wall_ns integer,
-    cpu_ns integer, gil_ns integer);
+    cpu_ns integer, gil_ns integer, gil_wait_ns integer, gil_untold_ns integer);
 create table footfall_run (identity text primary key, first_thread integer, n_threads integer, processes integer,
     samples integer, dropped integer, late integer, interval_ns integer);
 create table footfall_timeline (thread_id integer primary key, start_ns integer, step_ns integer, n_spans integer,
@@ -114,6 +114,8 @@ class StoredCost(NamedTuple):
     wall_ns: int
     cpu_ns: int
     gil_ns: int
+    gil_wait_ns: int = 0
+    gil_untold_ns: int = 0
 
 
 @dataclass(slots=True)
@@ -266,7 +268,7 @@ def read_profile_tables(connection: sqlite3.Connection, path: str | Path) -> Sto
         columns = "path, qualname, first_line, line, end_line, start_column, end_column"
         profile.frames = _rows(connection, StoredFrame, f"select {columns} from footfall_frame order by id")
         profile.nodes = _rows(connection, StoredNode, "select parent_id, frame_id from footfall_node order by id")
-        columns = "node_id, thread_id, context, samples, wall_ns, cpu_ns, gil_ns"
+        columns = "node_id, thread_id, context, samples, wall_ns, cpu_ns, gil_ns, gil_wait_ns, gil_untold_ns"
         profile.costs = _rows(connection, StoredCost, f"select {columns} from footfall_cost")
         if has_table(connection, "footfall_native_call"):  # files of earlier versions do not have it
             rows = connection.execute("select frame_id from footfall_native_call")
@@ -294,7 +296,7 @@ def _check(profile: StoredProfile) -> None:
     n_nodes, n_frames, n_threads = len(profile.nodes), len(profile.frames), len(profile.threads)
     totals = (profile.n_processes, profile.n_samples, profile.n_dropped, profile.n_late, profile.interval_ns)
     parents, frames = _columns(profile.nodes[1:], 2)
-    nodes, threads, contexts, *costs = _columns(profile.costs, 7)
+    nodes, threads, contexts, *costs = _columns(profile.costs, 9)
     paths, names, *places = _columns(profile.frames, 7)
     lines, columns = places[:2], places[2:]
     pids, native_ids, thread_names, *squares = _columns(profile.threads, 6)

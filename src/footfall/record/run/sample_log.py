@@ -29,8 +29,10 @@ from footfall.formats import (
     SAMPLE_LOG_FORMAT,
     SAMPLE_NODE,
     SAMPLE_SAMPLE,
+    SAMPLE_TELLS_WAITING,
     SAMPLE_THREAD,
     SAMPLE_WAITING,
+    SAMPLE_WAITS_FOR_GIL,
 )
 from footfall.record.run.segments import follow_entries, read_entries
 from footfall.record.run.untrusted_file import open_recorded_file
@@ -102,6 +104,8 @@ class Sample(NamedTuple):
     holds_gil: bool
     repeat: int
     """How many samples this represents: those of an idle thread are stored as one."""
+    waits_for_gil: bool | None = None
+    """None if it is not known."""
 
 
 class SampleLog:
@@ -293,8 +297,8 @@ class SampleLogFollower:
                 clock = self._clocks[thread]
                 wall = max(time_ns - clock.time_ns, 0)
                 clock.time_ns = time_ns
-                holds_gil = bool(flags & SAMPLE_HOLDS_GIL)
-                self._samples.append(Sample(thread, node, time_ns, wall, 0, context, holds_gil, repeat - counted))
+                gil = _read_gil(flags)
+                self._samples.append(Sample(thread, node, time_ns, wall, 0, context, gil[0], repeat - counted, gil[1]))
                 self._last[thread] = (place, repeat)
 
 
@@ -336,7 +340,7 @@ def _read_sample(log: SampleLog, clocks: dict[int, _ThreadClock], kind: int, pay
         thread, node, time_ns, wall_ns, n_samples, _ = _WAITING_LAYOUT.unpack_from(payload)
         if max(time_ns, wall_ns) > MAX_NUMBER:
             raise ValueError("a task has waited for a time that can't be")
-        return Sample(thread, node, time_ns, wall_ns, 0, 0, holds_gil=False, repeat=n_samples)
+        return Sample(thread, node, time_ns, wall_ns, 0, 0, holds_gil=False, repeat=n_samples, waits_for_gil=False)
     thread, node, time_ns, cpu_ns, context, flags, repeat = _SAMPLE_LAYOUT.unpack_from(payload)
     if max(time_ns, cpu_ns) > MAX_NUMBER:
         raise ValueError("a sample is of a time that can't be")
@@ -347,7 +351,14 @@ def _read_sample(log: SampleLog, clocks: dict[int, _ThreadClock], kind: int, pay
     else:
         wall, cpu = time_ns - before.time_ns, cpu_ns - before.cpu_ns
         before.time_ns, before.cpu_ns = time_ns, cpu_ns
-    return Sample(thread, node, time_ns, max(wall, 0), max(cpu, 0), context, bool(flags & SAMPLE_HOLDS_GIL), repeat)
+    holds_gil, waits_for_gil = _read_gil(flags)
+    return Sample(thread, node, time_ns, max(wall, 0), max(cpu, 0), context, holds_gil, repeat, waits_for_gil)
+
+
+def _read_gil(flags: int) -> tuple[bool, bool | None]:
+    """Return whether the thread held the GIL, and whether it waited for it."""
+    waits = bool(flags & SAMPLE_WAITS_FOR_GIL) if flags & SAMPLE_TELLS_WAITING else None
+    return bool(flags & SAMPLE_HOLDS_GIL), waits
 
 
 def _sized_fields(payload: memoryview, at: int, count: int) -> Iterator[bytes]:

@@ -11,11 +11,12 @@ import zlib
 from collections.abc import Iterable, Iterator
 
 from footfall.analyze.profile.calltree import Profile, has_source
+from footfall.analyze.profile.clocks import Clock, known_clocks, reader
 from footfall.analyze.profile.stacks import frames_above
 
 __all__ = ["render_pprof"]
 
-_SAMPLE_TYPES = (("samples", "count"), ("cpu", "nanoseconds"), ("wall", "nanoseconds"), ("gil", "nanoseconds"))
+_CLOCKS = (Clock.SAMPLES, Clock.CPU, Clock.WALL, Clock.GIL)
 _GZIP = 31  # zlib's wbits for a gzip header and the largest window
 
 
@@ -31,13 +32,16 @@ def render_pprof(profile: Profile) -> Iterator[bytes]:
 def _messages(profile: Profile) -> Iterator[bytes]:
     """Yield the fields of the message; fields with the same number need not be adjacent."""
     strings = _Strings()
-    for kind, unit in _SAMPLE_TYPES:
-        yield _message(1, _number(1, strings.number(kind)) + _number(2, strings.number(unit)))
+    clocks = (*_CLOCKS, Clock.GIL_WAIT) if Clock.GIL_WAIT in known_clocks(profile) else _CLOCKS
+    for clock in clocks:
+        unit = "count" if clock is Clock.SAMPLES else "nanoseconds"
+        yield _message(1, _number(1, strings.number(clock.value)) + _number(2, strings.number(unit)))
+    readers = [reader(clock) for clock in clocks]
     locations = [_varint(number) for number in range(1, len(profile.frames) + 1)]
     for (node_id, thread_id, context), cost in profile.costs.items():
         thread = profile.threads[thread_id]
         sample = _message(1, b"".join([locations[frame] for frame in frames_above(profile, node_id)]))
-        sample += _packed(2, (cost.samples, cost.cpu_ns, cost.wall_ns, cost.gil_ns))
+        sample += _packed(2, [read(cost) for read in readers])
         sample += _label(strings, "thread", text=thread.name or "thread")
         sample += _label(strings, "thread_id", number=thread.native_id)
         sample += _label(strings, "pid", number=thread.pid)

@@ -23,9 +23,10 @@ def render_speedscope(profile: Profile, clock: Clock = Clock.CPU) -> Iterator[st
 
     Stacks are in time order if the profile has it; only then is speedscope's "time order" really one. By wall time,
     moments without Python code are empty stacks, so that threads stay aligned in time. By the other clocks, or if the
-    profile has only sums, they are left out.
+    profile has only sums (as of waiting for the GIL), they are left out.
     """
-    by_thread = _in_order(profile, clock) if profile.timelines.threads else _in_sum(profile, clock)
+    has_order = bool(profile.timelines.threads) and clock is not Clock.GIL_WAIT
+    by_thread = _in_order(profile, clock) if has_order else _in_sum(profile, clock)
     head = {
         "$schema": _SCHEMA,
         "exporter": f"footfall@{VERSION}",

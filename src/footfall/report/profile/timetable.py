@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from footfall.analyze.profile.calltree import Cost, Profile
-from footfall.analyze.profile.clocks import CLOCK_WORDS, Clock, default_clock, has_cpu_time_alone, reader
+from footfall.analyze.profile.clocks import CLOCK_WORDS, Clock, default_clock, has_cpu_time_alone, known_clocks, reader
 from footfall.analyze.profile.time_views import TimeRow, View, standard_error, view_profile
 from footfall.config.configuration import shown_path
 from footfall.errors import UsageError
@@ -24,9 +24,11 @@ from footfall.report.summary import Line
 __all__ = ["SORTS", "TimeTableOptions", "render_times", "times_by_report"]
 
 SORTS: Final = ("self", "total", "samples", "name")
+_OF_THREADS: Final = ("thread", "process")
 _NS_PER_SECOND: Final = 1_000_000_000
 _OTHER_PART: Final = 3
 _LEAST_SHARE: Final = 0.0005  # a smaller share would be shown as 0.0 %
+_WAITS: Final = ("Waits", "Waits%", "+-", "Unknown%")
 _OTHER_CODE: Final = "In libraries and the interpreter:"
 _LEFT_OUT: Final = {
     "gc": "garbage collection",
@@ -57,6 +59,8 @@ class _Shown:
     ranked: list[TimeRow]
     read: Callable[[Cost], int]
     clock: Clock
+    shows_waiting: bool
+    """Whether threads that hold the GIL are shown with how long they waited for it."""
 
     def text(self, cost: Cost, *, is_measured: bool = False) -> str:
         """Return the cost by the clock."""
@@ -87,7 +91,8 @@ def _choose(profile: Profile, options: TimeTableOptions, test_times: Mapping[str
         raise UsageError("bad-sort", f"Can't sort times by {options.sort!r}.", f"Sort by one of: {', '.join(SORTS)}.")
     if options.sort.startswith("+" if column != "name" else "-"):
         rows.reverse()
-    return _Shown(view, rows, read, clock)
+    shows_waiting = clock is Clock.GIL and options.by in _OF_THREADS and Clock.GIL_WAIT in known_clocks(profile)
+    return _Shown(view, rows, read, clock, shows_waiting)
 
 
 def _parts(shown: _Shown, options: TimeTableOptions) -> list[tuple[str, list[TimeRow]]]:
@@ -115,6 +120,7 @@ def render_times(
     shown = _choose(profile, options, test_times or {})
     view = shown.view
     heads = ["Self", "Self%", "+-", "Total", "Total%", "+-"] if view.has_calls else ["Time", "Time%", "+-"]
+    heads += _WAITS if shown.shows_waiting else ()
     parts = _parts(shown, options)
     all_rows = [row for _, rows in parts for row in rows]
     cells = [_cells(row, shown) for row in all_rows]
@@ -160,7 +166,14 @@ def _cells(row: TimeRow, shown: _Shown) -> list[str]:
         text = shown.text(cost, is_measured=is_measured)
         has_error = not is_measured and shown.view.n_samples > 0
         found += [text, f"{100 * share:.1f}", f"{100 * error:.1f}" if has_error else ""]
-    return found
+    return found + _waiting_cells(row.times.total) if shown.shows_waiting else found
+
+
+def _waiting_cells(cost: Cost) -> list[str]:
+    """Return the time of waiting for the GIL, its share of wall time, the error, and the share not known."""
+    waits, unknown = (min(each / (cost.wall_ns or 1), 1.0) for each in (cost.gil_wait_ns, cost.gil_untold_ns))
+    error = standard_error(waits, cost.samples)
+    return [f"{cost.gil_wait_ns / _NS_PER_SECOND:.3f} s", *(f"{100 * each:.1f}" for each in (waits, error, unknown))]
 
 
 def _share(cost: Cost, shown: _Shown) -> float:
@@ -199,6 +212,15 @@ def _notes(profile: Profile, shown: _Shown, options: TimeTableOptions, n_shown: 
         notes.append("Times without +- were measured, at start and end of each phase of the test, in its thread.")
     if options.clock is None and shown.clock is Clock.WALL and profile.origin is None:
         notes.append("No thread was seen to use CPU time, so these are wall times.")
+    if shown.shows_waiting:
+        notes.append(
+            "Waits: wall time of waiting for the GIL, and its share of the row's own wall time."
+            " Unknown: the share of which it is not known."
+        )
+    elif shown.clock is Clock.GIL_WAIT:
+        notes += _untold(profile.total())
+    elif shown.clock is Clock.GIL and options.by in _OF_THREADS:
+        notes.append("No sample could tell which threads waited for the GIL.")
     if options.by == "line" and has_cpu_time_alone(profile):
         notes.append("PyPy's sampler tells functions, not lines: each line is a function's first.")
     parts = [
@@ -209,6 +231,14 @@ def _notes(profile: Profile, shown: _Shown, options: TimeTableOptions, n_shown: 
     if parts:
         notes.append(f"In no row: {', '.join(parts)}.")
     return [[(note, "dim")] for note in (*notes, text)]
+
+
+def _untold(cost: Cost) -> list[str]:
+    """Return a note on the time of which it is not known whether threads waited for the GIL, if there is any."""
+    untold, wall = (each / _NS_PER_SECOND for each in (cost.gil_untold_ns, cost.wall_ns))
+    if cost.gil_untold_ns <= _LEAST_SHARE * cost.wall_ns:
+        return []
+    return [f"Not counted: {untold:.3f} s of {wall:.3f} s, of which it is not known whether the thread waited."]
 
 
 def times_by_report(
@@ -240,6 +270,14 @@ def _row_report(row: TimeRow, shown: _Shown, by: str) -> Json:
             "share": share,
             "error": standard_error(share, shown.view.n_samples) if row.sampled is None else 0.0,
             "samples": cost.samples,
+        }
+    if by in _OF_THREADS:
+        total = row.times.total
+        found["gil"] = {
+            "held_seconds": total.gil_ns / _NS_PER_SECOND,
+            "waited_seconds": total.gil_wait_ns / _NS_PER_SECOND,
+            "untold_seconds": total.gil_untold_ns / _NS_PER_SECOND,
+            "wall_seconds": total.wall_ns / _NS_PER_SECOND,
         }
     if by == "test":
         found["phases"] = {

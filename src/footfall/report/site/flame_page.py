@@ -147,13 +147,14 @@ def _sample_us(profile: Profile) -> dict[Clock, float]:
 
 
 def _costs(profile: Profile, node_of: Sequence[int], tests: dict[str, int], threads: list[str]) -> list[list[int]]:
-    """Return the columns node, thread, test, samples, CPU, wall, GIL."""
+    """Return the columns node, thread, test, samples, CPU, wall, GIL, waiting for the GIL."""
     test_of: dict[str, int] = {}
     places: dict[tuple[int, int, int], int] = {}
     samples: list[int] = []
     cpu: list[int] = []
     wall: list[int] = []
     gil: list[int] = []
+    gil_wait: list[int] = []
     for (node, thread, label), cost in profile.costs.items():
         test = test_of.get(label)
         if test is None:
@@ -164,13 +165,15 @@ def _costs(profile: Profile, node_of: Sequence[int], tests: dict[str, int], thre
             cpu.append(cost.cpu_ns)
             wall.append(cost.wall_ns)
             gil.append(cost.gil_ns)
+            gil_wait.append(cost.gil_wait_ns)
         else:
             samples[at] += cost.samples
             cpu[at] += cost.cpu_ns
             wall[at] += cost.wall_ns
             gil[at] += cost.gil_ns
+            gil_wait[at] += cost.gil_wait_ns
     threads += [f"{each.name or 'thread'} {each.native_id} (process {each.pid})" for each in profile.threads]
-    in_us = [[value // _NS_PER_US for value in column] for column in (cpu, wall, gil)]
+    in_us = [[value // _NS_PER_US for value in column] for column in (cpu, wall, gil, gil_wait)]
     return [*_columns(list(places), 3), samples, *in_us]
 
 

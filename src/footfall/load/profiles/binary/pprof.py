@@ -1,7 +1,8 @@
 """pprof's format: a protocol buffer, `perftools.profiles.Profile`, mostly gzipped.
 
 https://github.com/google/pprof/blob/main/proto/profile.proto. Values are chosen by their names and units: samples, CPU
-time, wall time, and GIL time in footfall's own files. If there are only others, the default one or the last is used.
+time, wall time, and time with the GIL or waiting for it in footfall's own files. If there are only others, the default
+one or the last is used.
 """
 
 from __future__ import annotations
@@ -33,6 +34,7 @@ _FIXED_BYTES: Final = {_FIXED64: 8, _FIXED32: 4}
 _SAMPLE_TYPE, _SAMPLE, _LOCATION, _FUNCTION, _STRING, _PERIOD, _DEFAULT_TYPE = 1, 2, 4, 5, 6, 12, 14
 _MAX_INLINED: Final = 64
 """The limit at one place: more than compilers produce. It bounds how many frames a short sample may expand to."""
+_CLOCKS_OF_WEIGHT: Final = (Clock.SAMPLES, Clock.WALL, Clock.CPU, Clock.GIL, Clock.GIL_WAIT)  # in order of its fields
 _LAST_FIELD: Final = 15  # the highest field number of the message
 _CONTEXT: Final = "context"
 _THREAD_LABELS: Final = frozenset({"thread", "thread_id", "pid", _CONTEXT})
@@ -221,7 +223,7 @@ class _Reader:
         if any(location not in self._message.locations for location in locations):
             return False
         amounts = {clock: values[at] * unit if at < len(values) else 0 for clock, (at, unit) in self._columns.items()}
-        weight = Weight(*(amounts.get(clock, 0) for clock in (Clock.SAMPLES, Clock.WALL, Clock.CPU, Clock.GIL)))
+        weight = Weight(*(amounts.get(clock, 0) for clock in _CLOCKS_OF_WEIGHT))
         frames = [frame for location in reversed(locations) for frame in self._frames_of(location)]
         name, _ = labels.get("thread", ("", 0))
         _, native_id = labels.get("thread_id") or labels.get("thread id") or ("", 0)

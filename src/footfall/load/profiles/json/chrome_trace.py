@@ -144,11 +144,7 @@ class _Reader:
                 self.n_unread += not self.tree.add(node, thread, self._weight(end - start), end_ns=end_ns)
 
     def _weight(self, amount: int) -> Weight:
-        if self.clock is Clock.SAMPLES:
-            return Weight(samples=amount // int(_US_NS))
-        if self.clock is Clock.CPU:
-            return Weight(cpu_ns=amount)
-        return Weight(gil_ns=amount) if self.clock is Clock.GIL else Weight(wall_ns=amount)
+        return Weight.of_clock(self.clock, amount // int(_US_NS) if self.clock is Clock.SAMPLES else amount)
 
     def _spent(self, calls: list[_Call]) -> Iterator[tuple[int, int, int]]:
         """Yield (node, start, end) of the self time of calls, in time order."""

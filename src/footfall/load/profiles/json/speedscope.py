@@ -94,15 +94,8 @@ class _Reader:
             at += amount
             # an empty stack is a thread that runs nothing; only wall time says when that was
             end_ns = at if self.clock is Clock.WALL else None
-            if not self.tree.add(node, thread, self._weight(amount), end_ns=end_ns):
+            if not self.tree.add(node, thread, Weight.of_clock(self.clock, amount), end_ns=end_ns):
                 self.n_unread += 1
-
-    def _weight(self, amount: int) -> Weight:
-        if self.clock is Clock.SAMPLES:
-            return Weight(samples=amount)
-        if self.clock is Clock.CPU:
-            return Weight(cpu_ns=amount)
-        return Weight(gil_ns=amount) if self.clock is Clock.GIL else Weight(wall_ns=amount)
 
     def _sampled(self, profile: Json, unit_ns: float) -> Iterator[tuple[int, int]]:
         samples, weights = list_of(profile.get("samples")), list_of(profile.get("weights"))

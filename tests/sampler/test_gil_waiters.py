@@ -1,0 +1,160 @@
+"""Who holds the GIL and who waits for it, in samples from inside and from outside: known shares."""
+
+from __future__ import annotations
+
+import math
+import os
+import subprocess
+import sys
+import textwrap
+import time
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from attached import target
+from footfall.record.run.sample_log import SampleLog, read_sample_log
+
+pytestmark = pytest.mark.skipif(sys.implementation.name != "cpython", reason="PyPy's sampler does not tell")
+
+# `usleep` is called without releasing the GIL, so each of the two holds it and waits for it in turn, on any machine.
+HOLDERS = """
+import ctypes, threading, time
+usleep = ctypes.PyDLL(None).usleep
+def nap(seconds):
+    time.sleep(seconds)
+def hold_a(end):
+    while time.monotonic() < end:
+        usleep(25_000)
+def hold_b(end):
+    while time.monotonic() < end:
+        usleep(25_000)
+def hold_both(seconds):
+    end = time.monotonic() + seconds
+    threads = [threading.Thread(target=each, args=(end,)) for each in (hold_a, hold_b)]
+    threads.insert(0, threading.Thread(target=nap, args=(seconds + 0.1,)))
+    for thread in threads:
+        thread.start()
+        time.sleep(0.01)
+    for thread in threads:
+        thread.join()
+"""
+
+
+INSIDE = """
+import os, sys, threading, time
+from footfall import _core
+def until(seconds):
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        yield
+_core.sampler_start(sys.argv[1], 4_000_000)
+"""
+
+
+def sample_inside(program: str, path: Path) -> SampleLog:
+    """Return the log of a program that samples itself 250 times a second."""
+    environment = {key: value for key, value in os.environ.items() if key != "FOOTFALL_RUN"}
+    command = [sys.executable, "-c", INSIDE + textwrap.dedent(program), str(path)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=50, env=environment)
+    assert (done.returncode, done.stderr) == (0, "")
+    return read_sample_log(str(path))
+
+
+def sample_outside(pid: int, path: Path, seconds: float, *, pause: bool) -> SampleLog:
+    """Return the log of a process that is sampled 250 times a second from outside."""
+    from footfall import _core
+    from footfall.attach.interpreter import find_interpreter
+
+    found = find_interpreter(pid)
+    place = (pid, found.runtime, found.code_type, found.version)
+    sampler = _core.RemoteSampler(*place, str(path), 4_000_000, rseq_offset=found.rseq_offset, pause=pause)
+    sampler.start()
+    time.sleep(seconds)
+    sampler.stop()
+    return read_sample_log(str(path))
+
+
+def gil_states(log: SampleLog) -> dict[str, Counter[str]]:
+    """How many samples of each function's stacks held the GIL, waited for it, did neither, or could not tell."""
+    found: dict[str, Counter[str]] = {}
+    names: dict[int, tuple[str, ...]] = {0: ()}
+    for number, node in log.nodes.items():
+        names[number] = (*names[node.parent], log.codes[node.code].qualname)
+    for sample in log.samples:
+        state = "neither" if sample.waits_for_gil is False else "untold"
+        state = "holds" if sample.holds_gil else "waits" if sample.waits_for_gil else state
+        for name in {*names[sample.node]}:
+            found.setdefault(name, Counter())[state] += sample.repeat
+    return found
+
+
+def check_shares(states: dict[str, Counter[str]]) -> None:
+    """Each of two holders holds the GIL half of the time and waits for the other half; one that sleeps does neither."""
+    for name in ("hold_a", "hold_b"):
+        counts = states[name]
+        total = counts.total()
+        assert total > 50
+        error = 3 * math.sqrt(0.25 / total)
+        for state in ("holds", "waits"):
+            assert abs(counts[state] / total - 0.5) < error, (name, counts)
+    assert states["nap"]["waits"] == states["nap"]["holds"] == 0, states["nap"]
+    assert states["nap"]["neither"] > 0.9 * states["nap"].total()
+
+
+def test_two_threads_share_the_gil(tmp_path: Path) -> None:
+    """Alone, also in C without the GIL, a thread never waits; two that hold it in turn wait for each other."""
+    alone = """
+    def spin_alone(seconds):
+        for _ in until(seconds):
+            pass
+    def hash_alone(seconds):
+        import hashlib
+        data = b"x" * (1 << 22)
+        for _ in until(seconds):
+            hashlib.sha256(data).digest()
+    spin_alone(0.3)
+    hash_alone(0.3)
+    """
+    program = textwrap.dedent(alone) + HOLDERS + "hold_both(1.2)"
+    states = gil_states(sample_inside(program, tmp_path / "a.smp"))
+    for name in ("spin_alone", "hash_alone"):
+        assert states[name]["waits"] == states[name]["untold"] == 0, (name, states[name])
+    assert states["spin_alone"]["holds"] > 0.9 * states["spin_alone"].total()
+    assert states["hash_alone"]["neither"] > 0.5 * states["hash_alone"].total()
+    check_shares(states)
+
+
+def test_two_threads_that_compute(tmp_path: Path) -> None:
+    """Each holds the GIL half of the time that one holds it. Where the other is not seen waiting, the kernel did not let it
+    run, which is said: it hardly ever counts as one that does not want the GIL.
+    """
+    program = """
+    def spin_a():
+        for _ in until(1):
+            pass
+    def spin_b():
+        for _ in until(1):
+            pass
+    threads = [threading.Thread(target=each) for each in (spin_a, spin_b)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    """
+    states = gil_states(sample_inside(program, tmp_path / "a.smp"))
+    a, b = states["spin_a"], states["spin_b"]
+    held = a["holds"] + b["holds"]
+    assert held > 30
+    assert abs(a["holds"] / held - 0.5) < 3 * math.sqrt(0.25 / held) + 5 / held, (a, b)
+    for counts in (a, b):
+        assert counts["waits"] > 0.05 * counts.total(), counts
+        assert counts["neither"] < 0.1 * counts.total(), counts
+
+
+def test_waiters_seen_from_outside(tmp_path: Path) -> None:
+    """The same shares of a process that footfall did not start, also when it is paused for each sample."""
+    with target(HOLDERS + "print('ready', flush=True)\nhold_both(9)") as process:
+        for pause in (False, True):
+            check_shares(gil_states(sample_outside(process.pid, tmp_path / f"{pause}.smp", 1.2, pause=pause)))
