@@ -43,6 +43,8 @@ _COMMANDS: Final = {
     "annotate": ("reports", "Write copies of source files, marked with what ran."),
     "flame": ("reports", "Write a flame graph of one run, or of the change between two."),
     "export": ("reports", "Write the profile in the formats of other viewers."),
+    "serve": ("service", "Answer an editor's questions, by JSON-RPC on stdin and stdout."),
+    "query": ("service", "Answer one question, such as which tests run a line, as JSON."),
     "combine": ("data", "Combine the data files of several runs or machines into one."),
     "erase": ("data", "Remove the data file, kept run directories and caches."),
     "debug": ("data", "Show what footfall sees: system, settings, data or probes."),

@@ -7,6 +7,7 @@ several processes if there are many.
 from __future__ import annotations
 
 import contextlib
+import functools
 import gc
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -35,6 +36,7 @@ __all__ = [
     "UnreadableFile",
     "choose_paths",
     "gather",
+    "path_mapper",
     "profile_alone",
     "unreadable_notes",
 ]
@@ -143,7 +145,12 @@ def gather(
     Raises FootfallError: what reading the data raises, `no-report-data`, `no-coverage`, `no-source`, `not-python`.
     """
     with _paused_collector():
-        stored, names = _apply_paths(config, read_coverage(data_file, contexts) if stored is None else stored)
+        wanted = [_stored_path(config, path) for path in paths]
+        if stored is None:
+            path_here = path_mapper(config)
+            is_wanted = (lambda path: path_here(path) in wanted) if wanted else None
+            stored = read_coverage(data_file, contexts, is_wanted)
+        stored, names = _apply_paths(config, stored)
         coverage = _empty_coverage(stored, is_chosen=bool(paths))
         if with_qualifications:
             coverage.warnings += read_qualifications(data_file, coverage=True, profile=stored.has_profile)
@@ -151,7 +158,6 @@ def gather(
             if needs_coverage:
                 raise FootfallError("no-coverage", profile_alone(data_file), _SHOW_TIMES)
             return coverage
-        wanted = [_stored_path(config, path) for path in paths]
         chosen = choose_paths(config, wanted or stored.files)
         if not chosen:
             raise FootfallError(
@@ -342,6 +348,18 @@ def _analyze_all(
             yield path, result
         elif not isinstance(result, SourceError) or looks_like_python(path):
             failed.append((path, result))
+
+
+def path_mapper(config: Config) -> Callable[[str], str]:
+    """Return a function from stored paths to local ones, which remembers its results."""
+    aliases = PathAliases(config.paths.values(), relative=config.relative_files) if config.paths else None
+
+    @functools.cache
+    def path_here(path: str) -> str:
+        here = path if aliases is None else aliases.map(path)
+        return here if config.relative_files else canonical_path(here)
+
+    return path_here
 
 
 def _apply_paths(config: Config, stored: StoredCoverage) -> tuple[StoredCoverage, dict[str, tuple[str, ...]]]:

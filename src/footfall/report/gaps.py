@@ -95,8 +95,8 @@ def _details(gap: Gap, ranking: Ranking, what: str) -> str:
     return ", ".join(parts)
 
 
-def gaps_report(ranking: Ranking) -> Json:
-    """Return the gaps for machines; times in seconds."""
+def gaps_report(ranking: Ranking, count: int = 0) -> Json:
+    """Return the gaps for machines, or the first `count` of them; times in seconds."""
     return {
         "format": 1,
         "clock": ranking.clock,
@@ -114,6 +114,6 @@ def gaps_report(ranking: Ranking) -> Json:
                 "untested_seconds": gap.untested_ns / _NS_PER_SECOND,
                 "own_seconds": gap.own_ns / _NS_PER_SECOND,
             }
-            for gap in ranking.gaps
+            for gap in (ranking.gaps[:count] if count else ranking.gaps)
         ],
     }

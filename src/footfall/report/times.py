@@ -51,12 +51,15 @@ from footfall.report.places import is_footfall, names_file, short_path
 __all__ = [
     "clock_of",
     "clock_of_stacks",
+    "cost_entry",
     "function_times",
     "load_profile",
     "named_as_coverage",
     "need_clock",
+    "need_common_clock",
     "need_profile",
     "time_share_by_file",
+    "times_entry",
     "times_report",
     "with_builtin_calls",
 ]
@@ -162,6 +165,13 @@ def need_clock(profile: Profile, chosen: Clock | None) -> None:
     )
 
 
+def need_common_clock(profiles: Iterable[Profile]) -> None:
+    """Raise FootfallError (`clock-unknown`) if profiles to compare have no clock in common."""
+    if not frozenset.intersection(*map(known_clocks, profiles)):
+        text = "The two profiles have no clock in common: they can't be compared."
+        raise FootfallError("clock-unknown", text, "Record both with one tool.")
+
+
 def with_builtin_calls(profile: Profile, *, only_adapted: bool = False) -> Profile:
     """Separate built-in functions from their callers, by name if the sources are here. See `mark_builtin_calls`.
 
@@ -251,16 +261,16 @@ def times_report(profile: Profile) -> Json:
     places = line_places(profile, Sources(names_file, lambda _: False))
     for place, times in sorted(times_by(profile, sums, places).items()):
         own_lines = lines_of.setdefault(place.function, {}) if place.function else file(place.path)["lines"]
-        own_lines[str(place.line)] = _times(times)
+        own_lines[str(place.line)] = times_entry(times)
     for function, times in sorted(times_of_functions(profile, sums).items()):
         if not has_source(function.path):
-            without_source[function.qualname] = _times(times)
+            without_source[function.qualname] = times_entry(times)
             continue
         functions = file(function.path)["functions"]
         name = function.qualname
         if name in functions:
             name += f"@{function.first_line}"
-        functions[name] = {"start_line": function.first_line, **_times(times)}
+        functions[name] = {"start_line": function.first_line, **times_entry(times)}
         if function in lines_of:
             functions[name]["lines"] = lines_of[function]
     return {
@@ -269,9 +279,9 @@ def times_report(profile: Profile) -> Json:
             "processes": profile.n_processes,
             "samples": profile.n_samples,
             "dropped_samples": profile.n_dropped,
-            "total": _cost(profile.total()),
+            "total": cost_entry(profile.total()),
             "threads": [
-                {"process": thread.pid, "native_id": thread.native_id, "name": thread.name, **_cost(cost)}
+                {"process": thread.pid, "native_id": thread.native_id, "name": thread.name, **cost_entry(cost)}
                 for thread, cost in zip(profile.threads, times_of_threads(profile), strict=True)
             ],
             "files": files,
@@ -280,11 +290,13 @@ def times_report(profile: Profile) -> Json:
     }
 
 
-def _times(times: Times) -> Json:
-    return {"own": _cost(times.own), "total": _cost(times.total)}
+def times_entry(times: Times) -> Json:
+    """Return own and cumulative time by each clock, in seconds, with the numbers of samples."""
+    return {"own": cost_entry(times.own), "total": cost_entry(times.total)}
 
 
-def _cost(cost: Cost) -> Json:
+def cost_entry(cost: Cost) -> Json:
+    """Return a cost by each clock, in seconds, with its number of samples."""
     return {
         "wall_seconds": cost.wall_ns / _NS_PER_SECOND,
         "cpu_seconds": cost.cpu_ns / _NS_PER_SECOND,

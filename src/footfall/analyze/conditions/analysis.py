@@ -141,7 +141,7 @@ def outcomes_by_operand(conditions: Conditions, codes: Iterable[BranchedCode]) -
     has_run: set[tuple[str, int]] = set()
     for ran in codes:
         has_run.add((ran.qualname, ran.first_line))
-        outcomes = ran.outcomes.values()
+        outcomes = dict.fromkeys(ran.outcomes.values())  # those of many tests are alike
         for every in outcomes or [bytes(len(ran.places))]:
             for operand, flags in matcher.match(ran.places, every):
                 seen[operand] = seen.get(operand, 0) | flags

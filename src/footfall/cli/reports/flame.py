@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import click
 
-from footfall.analyze.profile.clocks import Clock, known_clocks
+from footfall.analyze.profile.clocks import Clock
 from footfall.analyze.profile.selection import Selection
 from footfall.cli.options import config_option, data_file_option, load_config
 from footfall.cli.reports.profile_options import choose_part, selection_options
 from footfall.cli.reports.report_files import write_output, write_parts
 from footfall.cli.reports.reporting import warn_of_profile
-from footfall.errors import FootfallError, UsageError
-from footfall.report.times import clock_of_stacks, need_clock, need_profile, with_builtin_calls
+from footfall.errors import UsageError
+from footfall.report.times import clock_of_stacks, need_clock, need_common_clock, need_profile, with_builtin_calls
 
 __all__ = ["command"]
 
@@ -84,9 +84,7 @@ def command(
         need_clock(found, Clock(clock) if clock else None)
         warn_of_profile(config, each, found)
         profiles.append(choose_part(with_builtin_calls(found), selection))
-    if not frozenset.intersection(*map(known_clocks, profiles)):
-        text = "The two profiles have no clock in common: they can't be compared."
-        raise FootfallError("clock-unknown", text, "Record both with one tool.")
+    need_common_clock(profiles)
     profile = profiles[-1]
     if output.lower().endswith(_PAGE_ENDINGS):
         from footfall.report.site.flame_file import render_flame_file

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import sqlite3
 import zlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -129,10 +129,13 @@ def unpack_places(packed: bytes) -> tuple[Place, ...]:
     return tuple(Place(*pair) for pair in zip(corners[::2], corners[1::2], strict=True))
 
 
-def read_conditions(path: str | Path, contexts: Iterable[str] = ()) -> Conditions | None:
+def read_conditions(
+    path: str | Path, contexts: Iterable[str] = (), stored_paths: Collection[str] | None = None
+) -> Conditions | None:
     """Read what a data file says about conditions; None if nothing, as in files of coverage.py or older Pythons.
 
-    `contexts` are regular expressions; if given, outcomes in contexts that match none of them are left out.
+    `contexts` are regular expressions; if given, outcomes in contexts that match none of them are left out. With
+    `stored_paths`, only what belongs to these files is read.
     Raises FootfallError: as `open_data_file`, and `data-schema` for a format this version does not know.
     """
     searches: list[Callable[[str], object]] = [re.compile(pattern).search for pattern in contexts]
@@ -141,7 +144,7 @@ def read_conditions(path: str | Path, contexts: Iterable[str] = ()) -> Condition
             return None
         check_conditions_format(connection, path)
         try:
-            return _read_codes(connection, searches)
+            return _read_codes(connection, searches, stored_paths)
         except (KeyError, TypeError, ValueError, zlib.error) as error:
             raise sqlite3.DatabaseError(f"its tables of conditions do not fit together ({error!r})") from error
 
@@ -157,14 +160,21 @@ def check_conditions_format(connection: sqlite3.Connection, path: str | Path) ->
         )
 
 
-def _read_codes(connection: sqlite3.Connection, searches: list[Callable[[str], object]]) -> Conditions:
+def _read_codes(
+    connection: sqlite3.Connection, searches: list[Callable[[str], object]], stored_paths: Collection[str] | None
+) -> Conditions:
     found: Conditions = {}
     by_id: dict[int, BranchedCode] = {}
     query = "select id, path, qualname, first_line, places from footfall_conditions_code"
     for code_id, path, qualname, first_line, places in connection.execute(query):
+        if stored_paths is not None and path not in stored_paths:
+            continue
         by_id[code_id] = BranchedCode(qualname, first_line, unpack_places(places))
         found.setdefault(path, []).append(by_id[code_id])
-    for code_id, context, outcomes in connection.execute("select code_id, context, outcomes from footfall_conditions"):
+    query = "select code_id, context, outcomes from footfall_conditions"
+    if stored_paths is not None:
+        query += f" where code_id in ({', '.join(str(int(each)) for each in by_id)})"
+    for code_id, context, outcomes in connection.execute(query):
         if not searches or any(search(context) for search in searches):
             by_id[code_id].add(context, outcomes)
     return found

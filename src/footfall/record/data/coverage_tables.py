@@ -38,6 +38,7 @@ __all__ = [
     "read_coverage",
     "read_inferred",
     "read_lines_by_context",
+    "read_paths",
     "stored_from_files",
     "write_coverage",
     "write_inferred",
@@ -270,20 +271,25 @@ def stored_from_files(files: Mapping[str, FileData], *, has_arcs: bool, touched:
     return stored
 
 
-def read_coverage(path: str | Path, contexts: Iterable[str] = ()) -> StoredCoverage:
+def read_coverage(
+    path: str | Path, contexts: Iterable[str] = (), is_wanted: Callable[[str], bool] | None = None
+) -> StoredCoverage:
     """Read all lines and arcs; with `contexts`, only those in contexts that match one of these regular expressions.
 
+    `is_wanted` takes a stored path; files for which it returns False are listed, but nothing of them is read.
     If there are arcs, the lines are their positive ends, as in coverage.py. Raises as `open_data_file`.
     """
     with open_data_file(path) as connection:
         try:
-            return _read_all(connection, list(contexts))
+            return _read_all(connection, list(contexts), is_wanted)
         # rows of missing files, values that are not numbers
         except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise sqlite3.DatabaseError(f"its tables do not fit together ({error!r})") from error
 
 
-def _read_all(connection: sqlite3.Connection, contexts: list[str]) -> StoredCoverage:
+def _read_all(
+    connection: sqlite3.Connection, contexts: list[str], is_wanted: Callable[[str], bool] | None
+) -> StoredCoverage:
     row = connection.execute("select value from meta where key = 'has_arcs'").fetchone()
     stored = StoredCoverage(
         has_arcs=row is not None and row[0] not in ("0", ""),
@@ -293,16 +299,23 @@ def _read_all(connection: sqlite3.Connection, contexts: list[str]) -> StoredCove
     if has_table(connection, LINES_ONLY_TABLE):
         stored.lines_only = {str(path) for (path,) in connection.execute(f"select path from {LINES_ONLY_TABLE}")}
     by_id: dict[int, StoredFile] = {}
+    wanted: list[int] = []
     for file_id, name in connection.execute("select id, path from file"):
         if "\0" in name:
             raise sqlite3.DatabaseError(f"{name!r:.80} is no name of a file")
         by_id[file_id] = stored.files[name] = StoredFile()
+        if is_wanted is not None and is_wanted(name):
+            wanted.append(int(file_id))
     for file_id, tracer in connection.execute("select file_id, tracer from tracer"):
         by_id[file_id].tracer = tracer or ""
     where = _context_condition(connection, contexts)
+    rows = f"arc {where}"
+    if is_wanted is not None:
+        where = f"{where or 'where true'} and file_id in ({', '.join(map(str, wanted))})"
+        rows = f"(select distinct file_id, fromno, tono from arc {where})"  # those of many tests are alike
     if stored.has_arcs:
         # two texts for each file cost a third of a tuple for each row
-        query = f"select file_id, group_concat(fromno), group_concat(tono) from arc {where} group by file_id"
+        query = f"select file_id, group_concat(fromno), group_concat(tono) from {rows} group by file_id"
         for file_id, starts, ends in connection.execute(query):
             arcs = by_id[file_id].arcs = set(zip(map(int, starts.split(",")), map(int, ends.split(",")), strict=True))
             by_id[file_id].lines = {line for line in set(chain.from_iterable(arcs)) if line > 0}
@@ -310,7 +323,7 @@ def _read_all(connection: sqlite3.Connection, contexts: list[str]) -> StoredCove
         for file_id, numbits in connection.execute(f"select file_id, numbits from line_bits {where}"):
             by_id[file_id].lines |= numbers_from_numbits(numbits)
     for path, lines in read_inferred(connection).items():
-        if path in stored.files:
+        if path in stored.files and (is_wanted is None or is_wanted(path)):
             stored.files[path].inferred = lines
     return stored
 
@@ -337,15 +350,22 @@ def _context_condition(connection: sqlite3.Connection, patterns: list[str]) -> s
     return f"where context_id in ({', '.join(str(int(each)) for each in ids)})"
 
 
-def read_lines_by_context(path: str | Path, contexts: Iterable[str] = ()) -> dict[str, dict[str, set[int]]]:
+def read_lines_by_context(
+    path: str | Path, contexts: Iterable[str] = (), stored_paths: Iterable[str] | None = None
+) -> dict[str, dict[str, set[int]]]:
     """Return for each stored path and context label the lines that ran, from the same rows as `read_coverage`.
 
     `contexts` as for `read_contexts_by_line`. With many contexts this is much smaller than a set for each line.
+    With `stored_paths`, only of these files.
     """
     found: dict[str, dict[str, set[int]]] = {}
     tables = "join file on file.id = file_id join context on context.id = context_id"
     with open_data_file(path) as connection:
         where = _context_condition(connection, list(contexts))
+        if stored_paths is not None:
+            ids = dict(connection.execute("select path, id from file"))
+            wanted = [str(int(ids[each])) for each in stored_paths if each in ids]
+            where = f"{where or 'where true'} and file_id in ({', '.join(wanted)})"
         query = (
             "select path, context, group_concat(fromno), group_concat(tono) "
             f"from arc {tables} {where} group by file_id, context_id"
@@ -390,9 +410,13 @@ def open_contexts_by_line(
         yield contexts_of
 
 
+def read_paths(path: str | Path) -> list[str]:
+    """Return the stored paths of all files. Raises as `open_data_file`."""
+    with open_data_file(path) as connection:
+        return [str(name) for (name,) in connection.execute("select path from file")]
+
+
 def read_contexts_by_line(path: str | Path, contexts: Iterable[str] = ()) -> dict[str, dict[int, set[str]]]:
     """Return the result of `open_contexts_by_line` for each stored path."""
-    with open_data_file(path) as connection:
-        paths = [str(name) for (name,) in connection.execute("select path from file")]
     with open_contexts_by_line(path, contexts) as contexts_of:
-        return {name: found for name in paths if (found := contexts_of(name))}
+        return {name: found for name in read_paths(path) if (found := contexts_of(name))}

@@ -20,7 +20,14 @@ from footfall.record.data.condition_tables import read_conditions
 from footfall.report.coverage.json import Json
 from footfall.report.coverage.table import Outcomes
 
-__all__ = ["condition_lines", "conditions_report", "load_conditions", "need_conditions", "outcomes_by_path"]
+__all__ = [
+    "condition_lines",
+    "conditions_of_file",
+    "conditions_report",
+    "load_conditions",
+    "need_conditions",
+    "outcomes_by_path",
+]
 
 
 def load_conditions(
@@ -35,7 +42,8 @@ def load_conditions(
     """
     if not can_analyze():
         return None
-    stored = read_conditions(data_file, contexts)
+    names = {name for file in coverage.files for name in file.stored_paths} if coverage.is_chosen else None
+    stored = read_conditions(data_file, contexts, names)
     if stored is None:
         return None
     files = [file for file in coverage.files if within is None or file.result.path in within]
@@ -102,11 +110,12 @@ def conditions_report(coverage: Coverage, results: Mapping[str, ConditionResult]
     return {
         "total": sum(result.n_total for result in results.values()),
         "seen": sum(result.n_seen for result in results.values()),
-        "files": {file.name: _file_report(results[file.result.path]) for file in coverage.files},
+        "files": {file.name: conditions_of_file(results[file.result.path]) for file in coverage.files},
     }
 
 
-def _file_report(result: ConditionResult) -> Json:
+def conditions_of_file(result: ConditionResult) -> Json:
+    """Return a file's part of `conditions_report`."""
     missing = [
         {
             "line": each.line,

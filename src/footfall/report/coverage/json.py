@@ -15,7 +15,7 @@ from footfall.analyze.source.traced_analysis import TracedAnalysis
 from footfall.load.gather import Coverage, ReportedFile
 from footfall.report.jsontext import render_json
 
-__all__ = ["Json", "LineContexts", "coverage_report"]
+__all__ = ["Json", "LineContexts", "coverage_report", "file_report", "summary_report"]
 
 Json = dict[str, object]
 LineContexts = Callable[[str], Mapping[int, Iterable[str]]]
@@ -43,10 +43,10 @@ def coverage_report(
     yield "{" + layout.line_end + layout.member("meta", meta, 1) + layout.comma + layout.margin + '"files": {'
     separator = layout.line_end
     for name, file in {file.name: file for file in coverage.files}.items():
-        yield separator + layout.member(name, _file_report(file, precision, contexts), 2)
+        yield separator + layout.member(name, file_report(file, precision, contexts), 2)
         separator = layout.comma
     yield (layout.line_end + layout.margin if coverage.files else "") + "}" + layout.comma
-    yield layout.member("totals", _summary(coverage.total, precision, coverage.has_arcs), 1)
+    yield layout.member("totals", summary_report(coverage.total, precision, coverage.has_arcs), 1)
     if ours:
         yield layout.comma + layout.member("footfall", ours, 1)
     yield layout.line_end + "}"
@@ -70,7 +70,8 @@ class _Layout:
         return more + text[2:-2].replace("\n", f"\n{more}")  # strings contain no line ends
 
 
-def _file_report(file: ReportedFile, precision: int, contexts: LineContexts | None) -> Json:
+def file_report(file: ReportedFile, precision: int, contexts: LineContexts | None = None) -> Json:
+    """Return a file's part of the report, as coverage.py has it."""
     by_line = None if contexts is None else _contexts_of(file, contexts)
     report = _result_report(file.result, precision, by_line)
     regions = find_regions(file.analysis)
@@ -108,7 +109,7 @@ def _result_report(
     """Return the report of one file or region, keys in coverage.py's order, with `more` in the middle."""
     report: Json = {
         "executed_lines": sorted(result.executed),
-        "summary": _summary(result.numbers, precision, result.has_arcs),
+        "summary": summary_report(result.numbers, precision, result.has_arcs),
         "missing_lines": sorted(result.missing),
         "excluded_lines": sorted(result.excluded),
         **(more or {}),
@@ -129,7 +130,8 @@ def _contexts_of(file: ReportedFile, contexts: LineContexts) -> dict[int, list[s
     return {line: sorted(labels) for line, labels in sorted(found.items())}
 
 
-def _summary(numbers: Numbers, precision: int, has_arcs: bool) -> Json:
+def summary_report(numbers: Numbers, precision: int, has_arcs: bool) -> Json:
+    """Return the counts and percentages of a file, of a region or of all files, as coverage.py has them."""
     summary: Json = {
         "covered_lines": numbers.n_executed,
         "num_statements": numbers.n_statements,

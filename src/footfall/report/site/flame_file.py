@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from importlib import resources
+from typing import Any
 
 from footfall._version import VERSION
 from footfall.analyze.profile.calltree import Profile
@@ -12,15 +14,34 @@ from footfall.report.places import is_library, short_path
 from footfall.report.site.flame_page import flame_payload
 from footfall.report.site.shell import render_single_page
 
-__all__ = ["render_flame_file"]
+__all__ = ["flame_file_payload", "render_flame_file"]
 
 
 def render_flame_file(
     profile: Profile, *, title: str, before: Profile | None = None, clock: Clock | None = None
 ) -> str:
     """Return the page; `before` is a profile to compare with, `clock` the one shown first."""
+    assets = resources.files("footfall.report").joinpath("assets")
+    return render_single_page(
+        "flame",
+        f"Flame graph – {title}",
+        flame_file_payload(profile, title=title, before=before, clock=clock),
+        style=assets.joinpath("app.css").read_text(encoding="utf-8"),
+        script=assets.joinpath("app.js").read_text(encoding="utf-8"),
+    )
+
+
+def flame_file_payload(
+    profile: Profile,
+    *,
+    title: str,
+    before: Profile | None = None,
+    clock: Clock | None = None,
+    pages: Mapping[str, str] | None = None,
+) -> dict[str, Any]:
+    """Return what the viewer draws the page from. `pages` are what a file's name leads to, by its path."""
     payload = flame_payload(
-        profile, shown=short_path, pages={}, coverage_of=lambda _: None, is_library=is_library, before=before
+        profile, shown=short_path, pages=pages or {}, coverage_of=lambda _: None, is_library=is_library, before=before
     )
     payload["clock"] = clock
     payload["site"] = {
@@ -35,11 +56,4 @@ def render_flame_file(
         "version": VERSION,
         "created": time.strftime("%Y-%m-%d %H:%M"),
     }
-    assets = resources.files("footfall.report").joinpath("assets")
-    return render_single_page(
-        "flame",
-        f"Flame graph – {title}",
-        payload,
-        style=assets.joinpath("app.css").read_text(encoding="utf-8"),
-        script=assets.joinpath("app.js").read_text(encoding="utf-8"),
-    )
+    return payload

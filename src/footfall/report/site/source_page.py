@@ -12,7 +12,7 @@ from footfall.analyze.source.regions import find_regions
 from footfall.load.gather import ReportedFile
 from footfall.report.site.overview import numbers_row
 
-__all__ = ["heat_row", "line_states", "source_payload", "tests_by_line"]
+__all__ = ["branches_of_lines", "heat_row", "line_states", "source_payload", "tests_by_line"]
 
 _NS_PER_US = 1000
 
@@ -43,7 +43,7 @@ def source_payload(
         "text": text,
         "states": line_states(file),
         "inferred": sorted(file.inferred),
-        "branches": _branches(file),
+        "branches": branches_of_lines(file),
         "conditions": _conditions(conditions),
         "heat": {line: heat_row(times) for line, times in heat.items()},
         "sampledUs": list(sampled_us),
@@ -83,7 +83,7 @@ def line_states(file: ReportedFile) -> str:
     return "".join(states)
 
 
-def _branches(file: ReportedFile) -> dict[int, list[list[Any]]]:
+def branches_of_lines(file: ReportedFile) -> dict[int, list[list[Any]]]:
     """Return the branches of each line: [line it leads to (< 0: out of the code), taken, what it would have done]."""
     found: dict[int, list[list[Any]]] = {}
     result, analysis = file.result, file.analysis

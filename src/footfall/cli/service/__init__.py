@@ -1,0 +1,1 @@
+"""The commands for other programs: editors, scripts and agents."""

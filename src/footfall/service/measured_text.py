@@ -1,0 +1,89 @@
+"""The text that was measured against the text that is there now: whether it changed, and which lines only moved."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from footfall.analyze.source.analysis import decode_source
+from footfall.config.configuration import Config, canonical_path
+from footfall.errors import FootfallError
+from footfall.load.gather import path_mapper
+from footfall.load.source_files import read_source_bytes
+from footfall.record.data.coverage_tables import read_paths
+from footfall.record.data.source_ids import MIXED, blob_id, read_source_ids
+from footfall.report.coverage.json import Json
+from footfall.session.git import blob
+
+__all__ = ["Block", "line_as_measured", "state_of_source", "state_of_text", "stored_names"]
+
+
+class Block(NamedTuple):
+    """Consecutive lines that did not change: the first one's number then and now, and how many there are."""
+
+    measured: int
+    now: int
+    n_lines: int
+
+
+def stored_names(config: Config, path: str) -> list[str]:
+    """Return the names that the data file has for a file; none if it was not measured. Raises as `read_paths`."""
+    path_here = path_mapper(config)
+    return [name for name in read_paths(config.data_file) if canonical_path(path_here(name)) == path]
+
+
+def state_of_text(path: str, measured: bytes | None, is_changed: bool | None) -> Json:
+    """Return what answers say of a source: `is_stale`, null if not known, and if so the lines that did not change.
+
+    `measured` is the text, None if it is not known; `unchanged` is then null.
+    """
+    if not is_changed:
+        return {"is_stale": is_changed}
+    return {"is_stale": True, "unchanged": None if measured is None else [*map(list, _blocks(measured, _now(path)))]}
+
+
+def state_of_source(config: Config, path: str, names: Sequence[str]) -> Json:
+    """Return the same for a source by its names in the data, whose text is looked up. Raises as `read_source_ids`."""
+    ids = read_source_ids(config.data_file)
+    found = {ids.get(name, MIXED) for name in names}
+    if len(found) != 1 or MIXED in found:
+        return state_of_text(path, None, None)
+    (measured_id,) = found
+    if blob_id(_now(path)) == measured_id:
+        return state_of_text(path, None, False)
+    return state_of_text(path, blob(measured_id), True)
+
+
+def line_as_measured(path: str, measured: bytes, line: int) -> int:
+    """Return the number that a line had in the measured text. Raises FootfallError (`source-newer`) if it is new."""
+    now = _now(path)
+    if now == measured:
+        return line
+    for block in _blocks(measured, now):
+        if block.now <= line < block.now + block.n_lines:
+            return line - block.now + block.measured
+    text = f"Line {line} of {path} is not as measured: no test has run it yet, as far as is known."
+    raise FootfallError("source-newer", text, "Run the tests again.")
+
+
+def _now(path: str) -> bytes:
+    """Return the text as it is; a file that is gone has none."""
+    try:
+        return read_source_bytes(path)
+    except FootfallError:
+        return b""
+
+
+def _blocks(measured: bytes, now: bytes) -> list[Block]:
+    """Return the lines that did not change, in order. A line that occurs very often may be missing among them."""
+    before, after = _lines(measured), _lines(now)
+    found = difflib.SequenceMatcher(None, before, after).get_matching_blocks()
+    return [Block(first + 1, now_first + 1, count) for first, now_first, count in found if count]
+
+
+def _lines(text: bytes) -> list[str]:
+    try:
+        return decode_source(text).split("\n")
+    except FootfallError:  # it is being edited
+        return text.decode("utf-8", "replace").split("\n")

@@ -1,0 +1,1 @@
+"""The service's methods, by subject. table.py names them all."""

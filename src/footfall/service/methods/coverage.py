@@ -1,0 +1,199 @@
+"""Methods about what ran: the files, one file's lines, code that no test runs, files that changed since."""
+
+from __future__ import annotations
+
+from footfall.analyze.source.analysis import SourceAnalysis
+from footfall.analyze.test_costs import name_of_test
+from footfall.config.configuration import Config, canonical_path, shown_path
+from footfall.errors import FootfallError
+from footfall.load.gather import Coverage, ReportedFile, gather, path_mapper
+from footfall.load.measured_sources import MeasuredSources
+from footfall.load.source_files import read_source_bytes
+from footfall.record.data.coverage_tables import read_lines_by_context, read_paths
+from footfall.record.data.source_ids import MIXED, blob_id, read_source_ids
+from footfall.report.coverage.conditions import conditions_of_file, load_conditions
+from footfall.report.coverage.json import Json, file_report, summary_report
+from footfall.report.gaps import gaps_report, rank_gaps
+from footfall.report.site.source_page import branches_of_lines, tests_by_line
+from footfall.service.measured_text import state_of_text
+from footfall.service.parameters import Parameters
+from footfall.service.workspace import Workspace
+from footfall.session.git import blob
+
+__all__ = ["MeasuredFile", "changed_files", "coverage_of_file", "coverage_of_files", "gaps", "measured_file"]
+
+
+class MeasuredFile:
+    """One file of the data, with the text that was measured."""
+
+    def __init__(self, coverage: Coverage, sources: MeasuredSources) -> None:
+        (self.file,) = coverage.files
+        self.coverage = coverage
+        self.path = canonical_path(self.file.result.path)
+        self.text = sources.texts.get(self.file.result.path)
+        """None for a file that a plugin measured, whose text is taken as it is."""
+
+
+def measured_file(workspace: Workspace, config: Config, given: str) -> MeasuredFile:
+    """Return the file that a client names, analysed as it was measured.
+
+    Raises as `gather` and `MeasuredSources.read`, and UsageError (`outside-project`, `file-not-measured`).
+    """
+    path = workspace.source_path(config, given)
+    sources = MeasuredSources(config.data_file, blob)
+    known = frozenset(read_paths(config.data_file))
+
+    def read(path: str, stored_paths: tuple[str, ...]) -> bytes:
+        if known.isdisjoint(stored_paths):
+            raise FootfallError(
+                "file-not-measured",
+                f"{config.data_file} has no coverage of {shown_path(path)}.",
+                "No code of it ran, and it is not in what `source` names; or it is left out by the settings.",
+            )
+        return sources.read(path, stored_paths)
+
+    return MeasuredFile(
+        gather(config, config.data_file, contexts=config.report_contexts, paths=[path], read_source=read), sources
+    )
+
+
+def coverage_of_file(workspace: Workspace, parameters: Parameters) -> Json:
+    """`coverage/file`: what ran in a file, what did not, and where branches did not go."""
+    config = workspace.config()
+    path = workspace.source_path(config, parameters.path("path"))
+    with_tests = parameters.flag("tests")
+    return workspace.kept(
+        (path, with_tests), config, path, lambda: _coverage_of_file(workspace, config, path, with_tests)
+    )
+
+
+def _coverage_of_file(workspace: Workspace, config: Config, path: str, with_tests: bool) -> Json:
+    found = measured_file(workspace, config, path)
+    file = found.file
+    is_changed = None if found.text is None else found.text != _text_now(found.path)
+    answer: Json = {
+        "path": found.path,
+        "name": file.name,
+        **state_of_text(found.path, found.text, is_changed),
+        "coverage": file_report(file, config.precision),
+        "branches": {
+            line: [{"to": to, "taken": bool(taken), "text": text} for to, taken, text in ways]
+            for line, ways in sorted(branches_of_lines(file).items())
+        },
+        "statements": _long_statements(file.analysis),
+        "inferred_lines": sorted(file.inferred),
+        "conditions": None if is_changed else _conditions(config, found),
+        "warnings": _warnings(found.coverage),
+    }
+    if with_tests:
+        answer["tests"] = _tests(config, file)
+    return answer
+
+
+def _text_now(path: str) -> bytes | None:
+    try:
+        return read_source_bytes(path)
+    except FootfallError:
+        return None
+
+
+def _long_statements(analysis: SourceAnalysis) -> list[list[int]]:
+    """Return [first line, last line] of each statement that has several."""
+    last: dict[int, int] = {}
+    for line, first in analysis.first_line.items():
+        last[first] = max(last.get(first, first), line)
+    return [[first, line] for first, line in sorted(last.items()) if line > first]
+
+
+def _conditions(config: Config, found: MeasuredFile) -> Json | None:
+    if not found.coverage.has_conditions:
+        return None
+    results = load_conditions(found.coverage, config.data_file, config.report_contexts)
+    return None if results is None else conditions_of_file(results[found.file.result.path])
+
+
+def _tests(config: Config, file: ReportedFile) -> Json:
+    """Return the tests that ran lines of a file: names, distinct sets of them, and the number of each line's set."""
+    by_test: dict[str, set[int]] = {}
+    stored = read_lines_by_context(config.data_file, config.report_contexts, file.stored_paths)
+    for by_label in stored.values():
+        for label, lines in by_label.items():
+            ran = file.analysis.translate_lines(lines) & file.result.executed
+            by_test.setdefault(name_of_test(label), set()).update(ran)
+    names, sets, set_of_line = tests_by_line(by_test)
+    return {"names": names, "sets": sets, "set_of_line": set_of_line}
+
+
+def _warnings(coverage: Coverage) -> list[Json]:
+    return [{"slug": slug, "text": text} for slug, text in dict.fromkeys(coverage.warnings)]
+
+
+def coverage_of_files(workspace: Workspace, parameters: Parameters) -> Json:
+    """`coverage/files`: the numbers of each file, and of all."""
+    config = workspace.config()
+    coverage = gather(config, config.data_file, contexts=config.report_contexts)
+    changed = frozenset(coverage.changed)
+    shares: dict[str, float] = {}
+    if coverage.has_profile:
+        times = workspace.times(config, None)
+        shares = {
+            path: sum(times.shares(row.times)["own_share"] for row in rows.values())
+            for path, rows in times.by_path.items()
+        }
+    return {
+        "has_branches": coverage.has_arcs,
+        "has_profile": coverage.has_profile,
+        "files": [
+            {
+                "path": canonical_path(file.result.path),
+                "name": file.name,
+                "is_stale": file.name in changed,
+                "summary": summary_report(file.result.numbers, config.precision, coverage.has_arcs),
+                "own_share": shares.get(canonical_path(file.result.path), 0.0),
+            }
+            for file in coverage.files
+        ],
+        "totals": summary_report(coverage.total, config.precision, coverage.has_arcs),
+        "unreadable": [
+            {"name": each.name, "slug": each.slug, "text": each.reason}
+            for each in (*coverage.unreadable, *coverage.ignored)
+        ],
+        "warnings": _warnings(coverage),
+    }
+
+
+def gaps(workspace: Workspace, parameters: Parameters) -> Json:
+    """`coverage/gaps`: functions with code that no test runs, those that take the most time first."""
+    config = workspace.config()
+    count = parameters.number("count", 20)
+    given = parameters.optional_path("profile")
+    profile_file = None if given is None else workspace.profile_path(given)
+    coverage = gather(config, config.data_file, contexts=config.report_contexts)
+    ranking = rank_gaps(config, coverage, profile_file)
+    return {**gaps_report(ranking, count), "n_gaps": len(ranking.gaps), "stale_files": coverage.changed}
+
+
+def changed_files(workspace: Workspace, parameters: Parameters) -> Json:
+    """`coverage/stale`: the measured files whose text changed since, or that are gone."""
+    config = workspace.config()
+    given = parameters.optional_paths("paths")
+    wanted = None if given is None else {workspace.source_path(config, path) for path in given}
+    ids = read_source_ids(config.data_file)
+    path_here = path_mapper(config)
+    found: dict[str, set[str]] = {"changed": set(), "gone": set(), "unknown": set()}
+    for name in read_paths(config.data_file):
+        path = canonical_path(path_here(name))
+        if wanted is None or path in wanted:
+            state = _state(path, ids.get(name, MIXED))
+            if state:
+                found[state].add(path)
+    return {key: sorted(paths) for key, paths in found.items()}
+
+
+def _state(path: str, measured_id: str) -> str:
+    text = _text_now(path)
+    if text is None:
+        return "gone"
+    if measured_id == MIXED:
+        return "unknown"
+    return "" if blob_id(text) == measured_id else "changed"

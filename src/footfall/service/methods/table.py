@@ -1,0 +1,29 @@
+"""All methods that read, by name. `initialize` and the others about the connection are server.py's."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+from footfall.report.coverage.json import Json
+from footfall.service.methods.coverage import changed_files, coverage_of_file, coverage_of_files, gaps
+from footfall.service.methods.profile import flame, hottest, times_of_file
+from footfall.service.methods.tests import tests_of_line
+from footfall.service.parameters import Parameters
+from footfall.service.workspace import Workspace
+
+__all__ = ["METHODS", "Method"]
+
+Method = Callable[[Workspace, Parameters], Json]
+
+METHODS: Final[dict[str, Method]] = {
+    "coverage/files": coverage_of_files,
+    "coverage/file": coverage_of_file,
+    "coverage/gaps": gaps,
+    "coverage/stale": changed_files,
+    "profile/lines": times_of_file,
+    "profile/hot": hottest,
+    "profile/flame": flame,
+    "tests/of_line": tests_of_line,
+}
+"""docs/protocol.md describes each."""

@@ -1,0 +1,126 @@
+"""The project that the service speaks of: its directory, settings and data file, and which paths a client may name.
+
+Settings and data are read for each request, so that an answer is always that of the files as they are. The times of a
+profile, and the last answers about files, are kept until a file changes that they were made from.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Callable, Hashable, Sequence
+from typing import Final
+
+from footfall.config.configuration import Config, canonical_path
+from footfall.config.reading import read_config
+from footfall.errors import FootfallError, UsageError
+from footfall.load.gather import path_mapper
+from footfall.record.data.coverage_tables import read_paths
+from footfall.report.coverage.json import Json
+from footfall.report.times import need_profile
+from footfall.service.line_times import LineTimes, line_times
+
+__all__ = ["FileState", "Workspace", "file_state"]
+
+_N_TIMES: Final = 2
+_N_ANSWERS: Final = 16
+"""An editor asks again for the files that it shows."""
+
+FileState = tuple[int, int, int, int]
+
+
+def file_state(path: str) -> FileState | None:
+    """Return what changes when a file is written or replaced; None if there is none."""
+    try:
+        found = os.stat(path)
+    except (OSError, ValueError):
+        return None
+    return found.st_mtime_ns, found.st_size, found.st_ino, found.st_dev
+
+
+class Workspace:
+    """A project's directory, which is the current one."""
+
+    def __init__(
+        self, *, data_file: str | None = None, config_file: str | None = None, allowed: Sequence[str] = ()
+    ) -> None:
+        """`allowed` are directories outside the project whose profiles may be opened."""
+        self.root = canonical_path(os.curdir)
+        self._data_file = data_file
+        self._config_file = config_file
+        self._allowed = [self.root, *map(canonical_path, allowed)]
+        self._times: dict[str, tuple[FileState | None, LineTimes]] = {}
+        self._answers: dict[Hashable, tuple[tuple[FileState | None, ...], Json]] = {}
+
+    def config(self) -> Config:
+        """Read the settings in effect. Raises UsageError."""
+        config = read_config(self._config_file)
+        if self._data_file is not None:
+            config.data_file = self._data_file
+        return config
+
+    def data_path(self, config: Config) -> str:
+        """Return the absolute path of the data file."""
+        return os.path.join(self.root, config.data_file)
+
+    def source_path(self, config: Config, given: str) -> str:
+        """Return the absolute path of a file of the project or of the data. Raises UsageError (`outside-project`)."""
+        path = canonical_path(os.path.join(self.root, given))
+        if self._is_within(path, [self.root]) or path in self._paths_in_data(config):
+            return path
+        raise UsageError(
+            "outside-project",
+            f"{given} is neither in the project, {self.root}, nor in its data.",
+            "Start footfall in the project's directory.",
+        )
+
+    def profile_path(self, given: str) -> str:
+        """Return the absolute path of a profile that may be opened. Raises UsageError (`outside-project`)."""
+        path = canonical_path(os.path.join(self.root, given))
+        if self._is_within(path, self._allowed):
+            return path
+        raise UsageError(
+            "outside-project",
+            f"The profile {given} is not in the project, {self.root}.",
+            "Move it there, or start the service with --allow and its directory.",
+        )
+
+    def times(self, config: Config, profile_file: str | None) -> LineTimes:
+        """Return the times of a profile, by default the data file's. Raises as `need_profile`."""
+        path = os.path.abspath(profile_file or config.data_file)
+        state = file_state(path)
+        kept = self._times.pop(path, None)
+        if kept is None or kept[0] != state:
+            kept = state, line_times(need_profile(config, path))
+        self._times[path] = kept
+        while len(self._times) > _N_TIMES:
+            del self._times[next(iter(self._times))]
+        return kept[1]
+
+    def kept(self, key: Hashable, config: Config, path: str, make: Callable[[], Json]) -> Json:
+        """Return what `make` returned for the key last time, if neither the data, the source at `path` nor settings
+        changed since."""
+        read = (self.data_path(config), path, *config.config_files_attempted, "pyproject.toml", ".coveragerc.toml")
+        state = tuple(map(file_state, read))
+        kept = self._answers.pop(key, None)
+        if kept is None or kept[0] != state:
+            kept = state, make()
+        # what a plugin or git says, and members of archives, can change unseen
+        if state[1] is not None and not config.made_plugins and kept[1].get("is_stale") is False:
+            self._answers[key] = kept
+            while len(self._answers) > _N_ANSWERS:
+                del self._answers[next(iter(self._answers))]
+        return kept[1]
+
+    def _paths_in_data(self, config: Config) -> set[str]:
+        """Return the absolute paths of the files that the data file has coverage or times of."""
+        found: set[str] = set()
+        with contextlib.suppress(FootfallError):  # it can't be read, or has one of the two alone
+            found.update(map(canonical_path, map(path_mapper(config), read_paths(config.data_file))))
+        with contextlib.suppress(FootfallError):
+            found.update(map(canonical_path, self.times(config, None).by_path))
+        return found
+
+    @staticmethod
+    def _is_within(path: str, directories: Sequence[str]) -> bool:
+        return any(path == each or path.startswith(each.rstrip("/") + "/") for each in directories)

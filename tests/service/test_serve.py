@@ -1,0 +1,351 @@
+"""`footfall serve --stdio`, as an editor speaks with it, and `footfall query`, which gives the same answers."""
+
+import contextlib
+import json
+import os
+import pathlib
+import re
+import shutil
+import sqlite3
+import subprocess
+from collections.abc import Iterator
+
+import pytest
+
+from conftest import REPOSITORY
+from footfall.analyze.conditions.analysis import can_analyze
+from footfall.cli.main import main
+from footfall.service.framing import frame
+from footfall.service.methods.table import METHODS
+from service_client import Client, make_project
+
+pytestmark = pytest.mark.any_python
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
+    """A small project with data. Don't change it."""
+    return make_project(tmp_path_factory.mktemp("project"))
+
+
+@pytest.fixture(scope="module")
+def client(project) -> Iterator[Client]:
+    """A client that is initialized, shared by all tests."""
+    client = Client(project)
+    client.result("initialize", protocol_version=1)
+    yield client
+    assert client.end() == ""
+    assert client.process.returncode == 0
+
+
+def test_initialize_comes_first(project) -> None:
+    """It settles the version and says what there is; it comes once, and after `shutdown` comes `exit`."""
+    started = Client(project)
+    assert started.ask("coverage/files")["error"]["code"] == -32002
+    assert started.ask("initialize", protocol_version="1")["error"]["code"] == -32602
+    assert started.ask("initialize")["error"]["code"] == -32602
+    answer = started.result("initialize", protocol_version=7, client={"name": "a later one"})
+    assert answer["protocol_version"] == 1
+    assert (answer["root"], answer["data_file"]) == (str(project), str(project / ".coverage"))
+    assert answer["has_data"]
+    assert started.ask("initialize", protocol_version=1)["error"]["code"] == -32600
+    assert started.ask("shutdown")["result"] is None
+    assert started.ask("coverage/files")["error"]["code"] == -32600
+    started.send(frame(b'{"jsonrpc": "2.0", "method": "exit"}'))
+    assert (started.end(), started.process.returncode) == ("", 0)
+
+
+def test_coverage_of_a_file(client, project) -> None:
+    """coverage.py's JSON of the file, and what it does not say: where branches lead, statements, conditions, tests."""
+    found = client.result("coverage/file", path="shop.py", tests=True)
+    assert (found["path"], found["name"], found["is_stale"]) == (str(project / "shop.py"), "shop.py", False)
+    assert found["coverage"]["executed_lines"] == [1, 2, 6, 8, 11, 17, 18]
+    assert found["coverage"]["missing_lines"] == [7, 12, 13, 14]
+    assert found["coverage"]["functions"]["refund"]["summary"]["covered_lines"] == 0
+    never = "line 6 didn't jump to line 7 because the condition on line 6 was never true"
+    assert found["branches"] == {"6": [{"to": 8, "taken": True, "text": ""}, {"to": 7, "taken": False, "text": never}]}
+    assert found["statements"] == [[2, 5]]
+    tests = found["tests"]
+    names = {
+        line: [tests["names"][number] for number in tests["sets"][at]] for line, at in tests["set_of_line"].items()
+    }
+    assert names["18"] == ["test_shop.py::test_busy"]
+    assert names["2"] == ["test_shop.py::test_member", "test_shop.py::test_price"]
+    assert "tests" not in client.result("coverage/file", path=str(project / "shop.py"))
+    if can_analyze():
+        assert [each["text"] for each in found["conditions"]["missing"] if each["line"] == 6] == ["total > 10"]
+
+
+def test_numbers_are_those_of_the_json_report(client, project, footfall) -> None:
+    """Of each file, and of all; of times and gaps too."""
+    report = json.loads(footfall("json", "-q", "-o", "-", cwd=project).stdout)
+    files = client.result("coverage/files")
+    assert files["totals"] == report["totals"]
+    assert {each["name"]: each["summary"] for each in files["files"]} == {
+        name: each["summary"] for name, each in report["files"].items()
+    }
+    for each in files["files"]:
+        assert client.result("coverage/file", path=each["path"])["coverage"] == report["files"][each["name"]]
+    times = report["footfall"]["times"]["files"]["shop.py"]["lines"]
+    found = client.result("profile/lines", path="shop.py")
+    assert found["clock"] in ("cpu", "wall")
+    assert {line: {"own": each["own"], "total": each["total"]} for line, each in found["lines"].items()} == times
+    assert 0 < found["lines"]["18"]["own_share"] <= found["lines"]["18"]["total_share"] < 1
+    gaps = client.result("coverage/gaps", count=1)
+    assert (gaps["n_gaps"], len(gaps["gaps"]), gaps["gaps"][0]["function"]) == (2, 1, "refund")
+    by_name = {each["function"]: each["total"] for each in client.result("profile/hot", count=0)["functions"]}
+    assert by_name["busy"] == report["footfall"]["times"]["files"]["shop.py"]["functions"]["busy"]["total"]
+
+
+def test_who_tests_a_line(client) -> None:
+    """Any line of a statement; one that no test ran, and one that ran on import alone."""
+    found = client.result("tests/of_line", path="shop.py", line=4)
+    assert (found["state"], found["measured_line"]) == ("run", 2)
+    assert found["tests"] == ["test_shop.py::test_member", "test_shop.py::test_price"]
+    assert not found["is_run_outside_tests"]
+    missing = client.result("tests/of_line", path="shop.py", line=7)
+    assert (missing["state"], missing["tests"]) == ("missing", [])
+    imported = client.result("tests/of_line", path="shop.py", line=1)
+    assert (imported["state"], imported["tests"], imported["is_run_outside_tests"]) == ("run", [], True)
+    assert client.result("tests/of_line", path="shop.py", line=9)["state"] == "none"
+
+
+def test_flame_graph(client, project, footfall) -> None:
+    """The viewer's data with the files' paths, or its page; of the data file or of another tool's profile."""
+    found = client.result("profile/flame")
+    assert [str(project / "shop.py")] == [page for name, page, _ in found["payload"]["files"] if name == "shop.py"]
+    assert footfall("export", "--format", "collapsed", "-o", "stacks.txt", cwd=project).returncode == 0
+    other = client.result("profile/flame", profile="stacks.txt", before=".coverage", page=True, clock="samples")
+    assert other["title"] == ".coverage and stacks.txt"
+    assert other["page"].startswith("<!DOCTYPE html>")
+    lines = client.result("profile/lines", path="shop.py", profile="stacks.txt")
+    assert lines["is_stale"] is None
+
+
+@pytest.mark.parametrize(
+    ("method", "params", "code", "slug"),
+    [
+        ("coverage/nothing", {}, -32601, None),
+        ("coverage/file", {}, -32602, None),
+        ("coverage/file", {"path": 3}, -32602, None),
+        ("coverage/file", {"path": ""}, -32602, None),
+        ("coverage/file", {"path": "a\0b"}, -32602, None),
+        ("coverage/file", {"path": "\ud800"}, -32602, None),
+        ("coverage/file", {"path": "x" * 5000}, -32602, None),
+        ("coverage/file", {"path": "shop.py", "tests": 1}, -32602, None),
+        ("coverage/file", {"path": "x/" * 2000}, -32000, "file-not-measured"),
+        ("coverage/file", {"path": "unmeasured.py"}, -32000, "file-not-measured"),
+        ("coverage/file", {"path": "/etc/passwd"}, -32000, "outside-project"),
+        ("coverage/file", {"path": "../../etc/passwd"}, -32000, "outside-project"),
+        ("coverage/stale", {"paths": "shop.py"}, -32602, None),
+        ("coverage/stale", {"paths": ["shop.py", None]}, -32602, None),
+        ("coverage/gaps", {"count": -1}, -32602, None),
+        ("coverage/gaps", {"count": True}, -32602, None),
+        ("coverage/gaps", {"count": 10**30}, -32602, None),
+        ("tests/of_line", {"path": "shop.py"}, -32602, None),
+        ("tests/of_line", {"path": "shop.py", "line": 1.5}, -32602, None),
+        ("profile/lines", {"path": "shop.py", "profile": "/proc/self/mem"}, -32000, "outside-project"),
+        ("profile/flame", {"profile": "missing.data"}, -32000, "no-data"),
+        ("profile/flame", {"profile": "shop.py"}, -32000, "profile-unknown"),
+        ("profile/flame", {"clock": "sun"}, -32602, None),
+    ],
+    ids=str,
+)
+def test_wrong_requests_are_errors_of_their_own(client, method, params, code, slug) -> None:
+    """With a code, for our errors a slug, and no traceback; the service goes on."""
+    answer = client.ask(method, **params)
+    assert answer["error"]["code"] == code, answer
+    assert answer["error"].get("data", {}).get("slug") == slug
+    assert "Traceback" not in json.dumps(answer)
+
+
+@pytest.mark.parametrize(
+    ("content", "code"),
+    [
+        (frame(b"{"), -32700),
+        (frame(b"\xff\xfe"), -32700),
+        (frame(b"[" * 100_000), -32700),
+        (frame(b'{"id": NaN}'), -32700),
+        (frame(b'{"id": ' + b"9" * 10_000 + b"}"), -32700),
+        (frame(b"[]"), -32600),
+        (frame(b"3"), -32600),
+        (frame(b'{"jsonrpc": "2.0", "id": true, "method": "coverage/files"}'), -32600),
+        (frame(b'{"jsonrpc": "2.0", "id": {}, "method": "coverage/files"}'), -32600),
+        (frame(b'{"jsonrpc": "1.0", "id": 1, "method": "coverage/files"}'), -32600),
+        (frame(b'{"jsonrpc": "2.0", "id": 1, "method": 7}'), -32600),
+        (frame(b'{"jsonrpc": "2.0", "id": 1, "method": "coverage/files", "params": [1]}'), -32602),
+        (b"Content-Length: 123456789012\r\n\r\n", -32700),
+        (b"Content-Length: x\r\n\r\n", -32700),
+        (b"GET / HTTP/1.1\n\n", -32700),
+    ],
+    ids=lambda value: repr(value)[:60],
+)
+def test_messages_that_are_none_are_answered(client, content, code) -> None:
+    """And what comes next is understood. A notification gets no answer, whatever it is."""
+    client.send(content)
+    assert client.receive()["error"]["code"] == code
+    client.send(frame(b'{"jsonrpc": "2.0", "method": "coverage/file"}'))
+    assert client.result("coverage/stale") == {"changed": [], "gone": [], "unknown": []}
+
+
+@pytest.fixture
+def own(project, tmp_path):
+    """A copy of the project to change, with data of the copy's files."""
+    for path in (*project.glob("*.py"), project / ".coverage"):
+        shutil.copy(path, tmp_path)
+    with contextlib.closing(sqlite3.connect(tmp_path / ".coverage")) as connection, connection:
+        for table in ("file", "footfall_source"):
+            connection.execute(f"update {table} set path = replace(path, ?, ?)", (str(project), str(tmp_path)))
+    client = Client(tmp_path)
+    client.result("initialize", protocol_version=1)
+    yield tmp_path, client
+    assert client.end() == ""
+
+
+def test_a_source_that_changed_since(own) -> None:
+    """Its numbers are given for the measured text if git has it, with the lines that did not change; else refused."""
+    root, client = own
+    text = (root / "shop.py").read_text()
+    assert not client.result("coverage/file", path="shop.py")["is_stale"]
+    (root / "shop.py").write_text("# new\n\n" + text.replace("raise ValueError(total)", "return 0"))
+    assert client.result("coverage/stale", paths=["shop.py"])["changed"] == [str(root / "shop.py")]
+    assert client.ask("coverage/file", path="shop.py")["error"]["data"]["slug"] == "source-unknown"
+    assert client.result("profile/lines", path="shop.py")["unchanged"] is None
+
+    for arguments in (["init", "-q"], ["hash-object", "-w", "--stdin"]):
+        subprocess.run(["git", *arguments], cwd=root, input=text.encode(), check=True, capture_output=True)
+    found = client.result("coverage/file", path="shop.py")
+    assert found["is_stale"]
+    assert found["coverage"]["missing_lines"] == [7, 12, 13, 14]
+    assert found["unchanged"] == [[1, 3, 12], [14, 16, 6]]
+    assert client.result("profile/lines", path="shop.py")["unchanged"] == found["unchanged"]
+    moved = client.result("tests/of_line", path="shop.py", line=6)
+    assert (moved["measured_line"], len(moved["tests"])) == (2, 2)
+    assert client.ask("tests/of_line", path="shop.py", line=15)["error"]["data"]["slug"] == "source-newer"
+
+    (root / "shop.py").unlink()
+    assert client.result("coverage/stale")["gone"] == [str(root / "shop.py")]
+    files = client.result("coverage/files")  # one that can't be read is left out, and named
+    assert [each["name"] for each in files["unreadable"]] == ["shop.py"]
+    assert [each["name"] for each in files["files"]] == ["test_shop.py"]
+
+
+def test_settings_are_those_of_the_moment(own) -> None:
+    """Written while the service runs, and wrong: an error until they are mended."""
+    root, client = own
+    assert client.result("coverage/file", path="shop.py")["coverage"]["excluded_lines"] == []
+    (root / ".coveragerc").write_text("[report]\nexclude_also = def refund\n")
+    assert client.result("coverage/file", path="shop.py")["coverage"]["excluded_lines"] == [11, 12, 13, 14]
+    (root / ".coveragerc").write_text("[report]\nexclude_also = (\n")
+    assert client.ask("coverage/file", path="shop.py")["error"]["data"]["slug"] == "config-value"
+    (root / ".coveragerc").unlink()
+    assert client.result("coverage/file", path="shop.py")["coverage"]["excluded_lines"] == []
+
+
+def test_a_new_data_file_is_told(own) -> None:
+    """Written, removed, and written again; damaged data is an error of the request."""
+    root, client = own
+    data = root / ".coverage"
+    kept = data.read_bytes()
+    os.utime(data, (1, 1))
+    assert client.receive() == {
+        "jsonrpc": "2.0",
+        "method": "data/changed",
+        "params": {"data_file": str(data), "exists": True},
+    }
+    data.unlink()
+    assert client.receive()["params"]["exists"] is False
+    assert client.ask("coverage/files")["error"]["data"]["slug"] == "no-data"
+    (root / "damaged").write_bytes(kept[:5000])
+    os.replace(root / "damaged", data)
+    assert client.receive()["params"]["exists"] is True
+    assert client.ask("coverage/file", path="shop.py")["error"]["data"]["slug"] == "data-corrupt"
+    assert client.ask("profile/hot")["error"]["data"]["slug"] == "data-corrupt"
+
+
+def test_other_directories_are_allowed_by_name(project, tmp_path) -> None:
+    """A profile elsewhere is opened with --allow alone, and not through a link that leads elsewhere."""
+    shutil.copy(project / ".coverage", tmp_path / "other.data")
+    os.symlink(tmp_path / "other.data", project / "link.data")
+    for options, is_opened in (((), False), (("--allow", str(tmp_path)), True)):
+        client = Client(project, *options)
+        client.result("initialize", protocol_version=1)
+        for path in (str(tmp_path / "other.data"), "link.data"):
+            assert ("result" in client.ask("profile/lines", path="shop.py", profile=path)) is is_opened
+        client.end()
+
+
+def test_each_method_is_documented_with_an_example(client) -> None:
+    """docs/protocol.md has every method that the service names, and its examples' members are those of real results."""
+    text = (REPOSITORY / "docs" / "protocol.md").read_text(encoding="utf-8")
+    section = re.compile(r"^### `([\w/]+)`\n(.*?)(?=^##|\Z)", re.MULTILINE | re.DOTALL)
+    examples = {
+        name: [json.loads(block) for block in re.findall(r"```json\n(.*?)```", body, re.DOTALL)]
+        for name, body in section.findall(text)
+    }
+    assert set(METHODS) < set(examples)
+    for method in METHODS:
+        params, result = examples[method]
+        found = client.result(method, **params)
+        assert set(result) <= set(found), method
+        assert set(found) - set(result) <= {"warnings"}, method
+
+
+@pytest.mark.parametrize(
+    ("question", "method", "params"),
+    [
+        (["who tests shop.py:2"], "tests/of_line", {"path": "shop.py", "line": 2}),
+        (["who", "tests", "shop.py:18"], "tests/of_line", {"path": "shop.py", "line": 18}),
+        (["file shop.py", "--tests"], "coverage/file", {"path": "shop.py", "tests": True}),
+        (["lines", "shop.py", "--profile=.coverage"], "profile/lines", {"path": "shop.py", "profile": ".coverage"}),
+        (["files"], "coverage/files", {}),
+        (["gaps", "-n", "1"], "coverage/gaps", {"count": 1}),
+        (["hot", "-n", "3"], "profile/hot", {"count": 3}),
+        (["stale"], "coverage/stale", {}),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_query_answers_as_the_service_does(client, project, monkeypatch, capfd, question, method, params) -> None:
+    """The same JSON, and nothing else, on stdout."""
+    monkeypatch.chdir(project)
+    assert _query(*question) == 0
+    printed = capfd.readouterr()
+    assert printed.err == ""
+    assert json.loads(printed.out) == client.result(method, **params)
+
+
+def _query(*words: str) -> object:
+    with pytest.raises(SystemExit) as ended:
+        main(["query", *words])
+    return ended.value.code
+
+
+@pytest.mark.parametrize(
+    ("question", "status", "slug"),
+    [
+        (["who"], 2, "query-unknown"),
+        (["who tests shop.py"], 2, "query-unknown"),
+        (["who tests shop.py:0"], 2, "query-unknown"),
+        (["file"], 2, "query-unknown"),
+        (["hot or not"], 2, "query-unknown"),
+        (["file shop.py", "-n", "3"], 2, "query-unknown"),
+        (["gaps", "--tests"], 2, "query-unknown"),
+        (["file /etc/passwd"], 2, "outside-project"),
+        (["file unmeasured.py"], 3, "file-not-measured"),
+        (["files", "--data-file=gone"], 3, "no-data"),
+    ],
+    ids=str,
+)
+def test_questions_that_have_no_answer(project, monkeypatch, capfd, question, status, slug) -> None:
+    """One line that says what to ask instead, and nothing on stdout."""
+    monkeypatch.chdir(project)
+    assert _query(*question) == status
+    printed = capfd.readouterr()
+    assert printed.out == ""
+    assert printed.err.endswith(f"[{slug}]\n")
+    assert printed.err.count("\n") == 1
+
+
+def test_serve_needs_its_transport(footfall) -> None:
+    """There is one, and it is named, so that there can be others."""
+    assert "[no-transport]" in footfall("serve").stderr
