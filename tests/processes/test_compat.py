@@ -620,20 +620,62 @@ def test_measuring_starts_as_often_as_a_program_likes(tmp_path):
                 lib.choose(9 if n % 2 else 0)
             if n > 294:
                 show(cov.get_data())
-        real, late.Scope = late.Scope, None
+        real = late.settrace, late.start_monitoring
+        late.settrace = late.start_monitoring = None
         try:
             coverage.Coverage().start()
-        except TypeError as error:
-            print(error)
-        late.Scope = real
+        except (TypeError, AttributeError) as error:
+            print("NoneType" in str(error))
+        late.settrace, late.start_monitoring = real
         with coverage.Coverage(data_file=None, include=["*/lib.py"]).collect():
             print(sorted(coverage.Coverage.current().get_data().measured_files()))
     """
     big = "lib.py [(-3, 4), (4, 5), (5, -3)] [4, 5] {4: [''], 5: ['']}\n[''] True True\n"
     small = "lib.py [(-3, 4), (4, 6), (6, 8), (8, -3)] [4, 6, 8] {4: [''], 6: [''], 8: ['']}\n[''] True True\n"
     nothing = "[] True False\n"
+    assert _run(tmp_path / "ours", program, "footfall.compat") == (big + small + nothing + small + big + "True\n[]\n")
+
+
+def test_periods_share_a_directory_and_keep_apart(tmp_path):
+    """Each has its own data, also beside another instance, after other settings, and while a forked child runs on."""
+    program = """
+        import tempfile, lib
+        tempfile.tempdir = os.path.abspath("temporary")
+        os.mkdir(tempfile.tempdir)
+        used = []
+        def measure(x, cov, between=lambda: None):
+            with cov.collect():
+                lib.choose(x)
+                used.append(sorted(os.listdir("temporary")))
+                between()
+            lines = cov.get_data().lines(lib.__file__)
+            cov.erase()
+            print(lines and sorted(lines), len(os.listdir("temporary")))
+        def fork():
+            again, go_on = os.pipe()
+            if os.fork():
+                os.close(again)
+                return
+            os.close(go_on)
+            os.read(again, 1)
+            os._exit(0)
+        cov = coverage.Coverage(data_file=None, source=["."], config_file=False)
+        measure(9, cov)
+        measure(0, cov)
+        measure(9, cov, lambda: measure(0, coverage.Coverage(data_file=None, source=["."], config_file=False)))
+        cov.set_option("run:omit", ["*/lib.py"])
+        measure(0, cov)
+        cov.set_option("run:omit", [])
+        measure(9, cov, fork)
+        measure(0, cov)
+        print([used[0] == each for each in used])
+        import atexit
+        atexit._run_exitfuncs()
+        print(os.listdir("temporary"))
+    """
     assert _run(tmp_path / "ours", program, "footfall.compat") == (
-        big + small + nothing + small + big + "'NoneType' object is not callable\n[]\n"
+        "[4, 5] 1\n[4, 6, 8] 1\n[4, 6, 8] 3\n[4, 5] 1\nNone 1\n[4, 5] 0\n[4, 6, 8] 1\n"
+        "[True, True, True, False, False, False, False]\n[]\n"
     )
 
 

@@ -54,7 +54,7 @@ def resolve(
     left out, with a message.
     """
     directory = Path(run_directory)
-    merged = merge_records(sorted(directory.glob("*.rec")))
+    merged = merge_records(directory / name for name in sorted(os.listdir(directory)) if name.endswith(".rec"))
     coverage = _CoverageResolver(str(directory), context, store)
     coverage.resolve(merged, progress)
     files, messages = coverage.files, coverage.messages

@@ -10,7 +10,7 @@ import os
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -19,22 +19,29 @@ from footfall.config.configuration import Config
 from footfall.config.reading import read_config, read_config_for
 from footfall.errors import FootfallError
 from footfall.observe import contexts
+from footfall.observe.file_tracers.files import MadePlugins
+from footfall.observe.scope import Scope
 from footfall.pythons import refused_build
 from footfall.record.run.directory import (
     RunDirectory,
+    RunSettings,
+    is_unused,
     make_run_directory,
     make_temporary_run_directory,
     open_run_directory,
     remove_run_directory,
     settings_from_config,
 )
+from footfall.settings import Settings
 
 __all__ = [
     "Capture",
     "Captured",
     "Measurement",
+    "Place",
     "capture",
     "context",
+    "find_place",
     "measure",
     "start",
     "start_configured",
@@ -123,23 +130,55 @@ def start_configured(config: Config) -> RunDirectory:
     use. Raises as `start`."""
     _check_build()
     directory = make_run_directory(replace(settings_from_config(config), profile=False))
-    _start_in(directory, config)
+    _, settings = open_run_directory(directory.path)
+    _start_in(directory, settings, MadePlugins(config.file_tracers, config.context_plugins))
     return directory
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a measurement of this process that is not to outlive it is recorded, and others with the same settings.
+
+    Making the directory, and deciding which files are measured, takes longer than a short measurement.
+    """
+
+    directory: RunDirectory
+    wanted: RunSettings
+    settings: Settings
+    scope: Scope
+    pid: int
+
+    def is_free_for(self, wanted: RunSettings) -> bool:
+        """Return whether a measurement with these settings would be the only one that is recorded here."""
+        return self.pid == os.getpid() and self.wanted == wanted and is_unused(self.directory)
+
+
+def find_place(config: Config, earlier: Place | None = None) -> Place:
+    """Return where `start_new_calls` can record with a configuration: `earlier` if that is free for it, or a new place.
+
+    The caller removes the directory. Raises as `start`.
+    """
+    _check_build()
+    wanted = replace(settings_from_config(config), profile=False, context="")
+    if earlier is not None and earlier.is_free_for(wanted):
+        return earlier
+    directory = make_temporary_run_directory(wanted)
+    _, settings = open_run_directory(directory.path)
+    return Place(directory, wanted, settings, Scope(settings), os.getpid())
 
 
 def start_new_calls(
-    config: Config, on_plugin_failure: Callable[[str, BaseException], None] | None = None
-) -> RunDirectory:
-    """Measure what begins in this process from now on, for `footfall.compat`, and return where the record is.
+    place: Place, config: Config, on_plugin_failure: Callable[[str, BaseException], None] | None = None
+) -> None:
+    """Measure what begins in this process from now on, for `footfall.compat`.
 
-    Ignores frames that are already running and modules already imported, and keeps no context. The directory is a
-    temporary one that the caller removes. If a plugin of coverage.py fails, `on_plugin_failure` is called with its
-    name. Raises as `start`.
+    Ignores frames that are already running and modules already imported, and keeps no context. As in coverage.py, which
+    files are measured is decided once for all measurements in a place. If a plugin of coverage.py fails,
+    `on_plugin_failure` is called with its name. Raises as `start`, and the directory is removed then.
     """
-    _check_build()
-    directory = make_temporary_run_directory(replace(settings_from_config(config), profile=False, context=""))
-    _start_in(directory, config, only_new=True, on_plugin_failure=on_plugin_failure)
-    return directory
+    plugins = MadePlugins(config.file_tracers, config.context_plugins, on_plugin_failure)
+    scope = None if plugins else place.scope  # what belongs to a plugin may have changed
+    _start_in(place.directory, place.settings, plugins, only_new=True, scope=scope)
 
 
 def stop_recording() -> Path | None:
@@ -160,24 +199,25 @@ def _check_build() -> None:
 
 def _start_in(
     directory: RunDirectory,
-    config: Config,
+    settings: Settings,
+    plugins: MadePlugins,
     *,
     only_new: bool = False,
-    on_plugin_failure: Callable[[str, BaseException], None] | None = None,
+    scope: Scope | None = None,
 ) -> None:
-    from footfall.observe.file_tracers.files import MadePlugins
     from footfall.observe.late import start_late
 
     try:
-        _, settings = open_run_directory(directory.path)
         with _LOCK:
-            plugins = MadePlugins(config.file_tracers, config.context_plugins, on_plugin_failure)
-            start_late(settings, only_new=only_new, plugins=plugins)
+            start_late(settings, only_new=only_new, plugins=plugins, scope=scope)
     except RuntimeError as error:
         remove_run_directory(directory)
         raise FootfallError(
             "already-measured", f"This process is measured already: {error}.", "Stop that first."
         ) from error
+    except BaseException:
+        remove_run_directory(directory)
+        raise
 
 
 def stop(data_file: str | os.PathLike[str] | None = None) -> Path:

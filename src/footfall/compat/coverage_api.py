@@ -286,6 +286,7 @@ class Coverage:
         if self._auto_data:
             self.save()
         self._measuring.discard()
+        self._measuring.remove_free_places()
 
     # data
 

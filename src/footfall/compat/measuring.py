@@ -12,13 +12,13 @@ from typing import ClassVar
 
 from footfall.analyze.resolve import join_context, resolve
 from footfall.analyze.resolved_run import RunData
-from footfall.api.measuring import start_new_calls, stop_recording
+from footfall.api.measuring import Place, find_place, start_new_calls, stop_recording
 from footfall.compat.options import measures_children
 from footfall.config.configuration import Config
 from footfall.model import RUN_VARIABLE
 from footfall.observe import contexts
 from footfall.record.data.coverage_tables import Arc, FileData
-from footfall.record.run.directory import RunDirectory, remove_run_directory
+from footfall.record.run.directory import empty_run_directory, remove_run_directory
 
 __all__ = ["Measured", "Measuring", "joined_label"]
 
@@ -35,8 +35,10 @@ class Measured:
 
 @dataclass(slots=True)
 class _Stretch:
-    directory: RunDirectory
+    place: Place
     static_context: str
+    n_forks: int
+    """How often the process had forked before."""
     reported_lines: dict[tuple[str, str], set[int]] = field(default_factory=dict)
     """By path and context, what was returned already."""
     reported_arcs: dict[tuple[str, str], set[Arc]] = field(default_factory=dict)
@@ -48,6 +50,11 @@ class Measuring:
 
     _active: ClassVar[list[Measuring]] = []
     """Those that were started: the last one measures, the others wait until it stops."""
+
+    _free_places: ClassVar[list[tuple[Measuring, Place]]] = []
+    """At most one, in which nothing is recorded at present: for the next period of its instance."""
+    _n_forks: ClassVar[int] = -1
+    """How often this process has forked since an instance was first started; -1 before that."""
 
     def __init__(self, on_plugin_failure: Callable[[str, BaseException], None]) -> None:
         self._config = Config()
@@ -107,10 +114,32 @@ class Measuring:
 
     def _resume(self) -> None:
         contexts.expect()
-        self._running = _Stretch(start_new_calls(self._config, self._on_plugin_failure), self._config.context)
+        self._count_forks()
+        place = self._find_place()
+        start_new_calls(place, self._config, self._on_plugin_failure)
+        self._running = _Stretch(place, self._config.context, self._n_forks)
         if self._measures_children:
-            os.environ[RUN_VARIABLE] = str(self._running.directory.path)
+            os.environ[RUN_VARIABLE] = str(self._running.place.directory.path)
         contexts.switch(self._label)
+
+    @classmethod
+    def _count_forks(cls) -> None:
+        """Begin to count: a child may go on recording, or begin to, where its parent has finished."""
+        if cls._n_forks < 0:
+            cls._n_forks = 0
+            os.register_at_fork(after_in_parent=cls._add_fork)
+
+    @classmethod
+    def _add_fork(cls) -> None:
+        cls._n_forks += 1
+
+    def _find_place(self) -> Place:
+        """Return where to record: where an earlier period was, if there is such a place and it fits."""
+        owner, earlier = self._free_places.pop() if self._free_places else (self, None)
+        place = find_place(self._config, earlier if owner is self else None)
+        if earlier is not None and place is not earlier:
+            _remove_place(earlier)
+        return place
 
     def _pause(self) -> None:
         if self._running is not None:
@@ -142,6 +171,12 @@ class Measuring:
         self._kept = Measured()
         self._label = ""
 
+    @classmethod
+    def remove_free_places(cls) -> None:
+        """Remove the directories that are kept for the next period."""
+        while cls._free_places:
+            _remove_place(cls._free_places.pop()[1])
+
     def discard_collected(self) -> None:
         """Forget what was measured until now and not collected; measuring continues."""
         self.collect()
@@ -153,15 +188,25 @@ class Measuring:
             return collected
         for stretch in (*self._stopped, *([self._running] if self._running is not None else ())):
             collected.is_empty = False
-            _add_new(collected, stretch, resolve(stretch.directory.path, stretch.static_context))
+            _add_new(collected, stretch, resolve(stretch.place.directory.path, stretch.static_context))
             if stretch is not self._running:
                 self._remove(stretch)
         self._stopped.clear()
         return collected
 
     def _remove(self, stretch: _Stretch) -> None:
-        if not self.is_of_parent:
-            remove_run_directory(stretch.directory)
+        if self.is_of_parent:
+            return
+        has_forked = stretch.n_forks != self._n_forks
+        if not self._free_places and not has_forked and empty_run_directory(stretch.place.directory):
+            self._free_places.append((self, stretch.place))
+        else:
+            _remove_place(stretch.place)
+
+
+def _remove_place(place: Place) -> None:
+    if place.pid == os.getpid():  # else it is this process's parent's
+        remove_run_directory(place.directory)
 
 
 def _add_new(collected: Measured, stretch: _Stretch, run: RunData) -> None:

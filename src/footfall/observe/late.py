@@ -44,22 +44,27 @@ __all__ = ["start_late", "stop_late"]
 _is_following_forks = False
 
 
-def start_late(settings: "Settings", *, only_new: bool = False, plugins: "MadePlugins | None" = None) -> None:
+def start_late(
+    settings: "Settings",
+    *,
+    only_new: bool = False,
+    plugins: "MadePlugins | None" = None,
+    scope: Scope | None = None,
+) -> None:
     """Measure all threads from now on; on PyPy this thread and new ones. Raises RuntimeError if already measuring.
 
     With `only_new` it ignores, as coverage.py does, everything that began before: frames that are running stay
     unmeasured, and modules that were imported have only the lines that are seen. `plugins` are coverage.py plugins that
-    this process has made.
+    this process has made. A `scope` is that of an earlier measurement with the same settings, without plugins.
     """
     engine, warning = choose_late_engine(settings, plugins)
-    if HAS_CORE:
-        _start_in_core(settings, engine, warning, only_new, plugins)
-    else:
-        _start_in_python(settings, engine, warning, only_new, plugins)
+    start = _start_in_core if HAS_CORE else _start_in_python
+    start(settings, scope or Scope(settings), engine, warning, only_new, plugins)
 
 
 def _start_in_core(
     settings: "Settings",
+    scope: Scope,
     engine: int,
     warning: "tuple[str, str] | None",
     only_new: bool,
@@ -76,7 +81,7 @@ def _start_in_core(
     )
     _follow_forks()
     try:
-        _measure_in_core(settings, engine, warning, only_new, plugins)
+        _measure_in_core(settings, scope, engine, warning, only_new, plugins)
     except BaseException:
         _stop_in_core()  # a start that failed leaves nothing measuring, and nothing that would block the next one
         raise
@@ -84,6 +89,7 @@ def _start_in_core(
 
 def _measure_in_core(
     settings: "Settings",
+    scope: Scope,
     engine: int,
     warning: "tuple[str, str] | None",
     only_new: bool,
@@ -93,7 +99,6 @@ def _measure_in_core(
 
     if warning is not None:
         report(*warning)
-    scope = Scope(settings)
     traced_frames = watch_files(settings, scope, plugins) if plugins else None
     if not only_new:
         _record_imported(scope, _core.record_imported)
@@ -152,6 +157,7 @@ def _watch_running(tool_id: int, scope: Scope) -> None:
 
 def _start_in_python(
     settings: "Settings",
+    scope: Scope,
     engine: int,
     warning: "tuple[str, str] | None",
     only_new: bool,
@@ -162,7 +168,6 @@ def _start_in_python(
 
     if PureRecorder.current is not None:
         raise RuntimeError("the record file is open already")
-    scope = Scope(settings)
     is_monitoring = engine == ENGINE_MONITORING
     if is_monitoring:
         PureRecorder(settings, engine, is_late=True)

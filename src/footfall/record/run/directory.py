@@ -28,8 +28,10 @@ from footfall.settings import Settings, escape, read_settings
 __all__ = [
     "RunDirectory",
     "RunSettings",
+    "empty_run_directory",
     "find_unresolved_runs",
     "is_running",
+    "is_unused",
     "make_run_directory",
     "make_temporary_run_directory",
     "open_run_directory",
@@ -40,6 +42,8 @@ __all__ = [
 
 _HOME = ".footfall"
 _MAX_IDS = 1000
+_UNUSED = ["cache", "settings"]
+"""What is in a temporary run directory from its beginning."""
 _MAX_CPU_PPM = 10_000
 
 
@@ -303,6 +307,30 @@ def is_running(path: Path) -> bool:
     except PermissionError:
         return True
     except (ProcessLookupError, ValueError, IndexError):
+        return False
+    return True
+
+
+def is_unused(directory: RunDirectory) -> bool:
+    """Return whether a temporary run directory has its settings, and nothing that a process recorded."""
+    try:
+        return sorted(os.listdir(directory.path)) == _UNUSED
+    except OSError:
+        return False
+
+
+def empty_run_directory(directory: RunDirectory) -> bool:
+    """Remove the records, so that the run directory can be used again, if it is a temporary one of a single process.
+
+    Returns whether it is. Other processes, which might still be running, would go on with the records that they have.
+    """
+    try:
+        records = [name for name in os.listdir(directory.path) if name not in _UNUSED]
+        if not directory.is_temporary or len(records) > 1 or any(not name.endswith(".rec") for name in records):
+            return False
+        for name in records:
+            os.unlink(directory.path / name)
+    except OSError:
         return False
     return True
 

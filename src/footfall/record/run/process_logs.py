@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+import os
 
 from footfall.errors import FootfallError
 from footfall.record.run.sample_log import SampleLog, read_sample_log
@@ -19,11 +19,12 @@ def read_sample_logs(directory: str, messages: list[tuple[str, str]] | None = No
     """
     logs: list[SampleLog] = []
     reported = messages if messages is not None else []
-    for file in sorted(Path(directory).iterdir()):
-        if file.suffix not in (".smp", ".vmprof"):
+    for name in sorted(os.listdir(directory)):
+        if not name.endswith((".smp", ".vmprof")):
             continue
+        file = os.path.join(directory, name)
         try:
-            log = (read_sample_log if file.suffix == ".smp" else read_vmprof)(str(file))
+            log = (read_sample_log if name.endswith(".smp") else read_vmprof)(file)
         except FootfallError as error:
             reported.append((error.slug, str(error)))
             continue
