@@ -1,0 +1,215 @@
+-- Coverage and times of Python files, from `footfall serve --stdio`: signs for lines that ran, ran in part or never
+-- ran, the time of hot lines behind them, and which tests run a line.
+--
+--     require("footfall").setup({ command = { ".venv/bin/footfall", "serve", "--stdio" } })
+--
+-- The marks are extmarks, so they move with the text while it is edited.
+
+local M = {}
+
+--- By buffer, the highlight group of each sign by its extmark's number.
+M.signs = {}
+
+local config = { command = { "footfall", "serve", "--stdio" }, least_share = 0.005 }
+local namespace = vim.api.nvim_create_namespace("footfall")
+local job, received, last_id = nil, "", 0
+local waiting = {}
+
+local signs = {
+  run = { "▎", "FootfallRun" },
+  partial = { "▎", "FootfallPartial" },
+  missing = { "▎", "FootfallMissing" },
+}
+local colors = {
+  FootfallRun = "DiffAdd",
+  FootfallPartial = "WarningMsg",
+  FootfallMissing = "ErrorMsg",
+  FootfallStale = "Comment",
+  FootfallHeat = "Comment",
+  FootfallBranch = "WarningMsg",
+}
+
+local function send(message)
+  message.jsonrpc = "2.0"
+  local text = vim.fn.json_encode(message)
+  vim.fn.chansend(job, ("Content-Length: %d\r\n\r\n%s"):format(#text, text))
+end
+
+--- Ask the service; `on_result` gets the result, `on_error` (optional) the error.
+function M.request(method, params, on_result, on_error)
+  if not job then
+    return vim.notify("footfall: the service is not running", vim.log.levels.WARN)
+  end
+  last_id = last_id + 1
+  waiting[last_id] = { on_result = on_result, on_error = on_error }
+  send({ id = last_id, method = method, params = next(params) and params or vim.empty_dict() })
+end
+
+local function receive(message)
+  if message.method == "data/changed" then
+    return M.refresh_all()
+  end
+  local call = waiting[message.id]
+  waiting[message.id or 0] = nil
+  if message.error then
+    local on_error = call and call.on_error or function(err)
+      vim.notify("footfall: " .. err.message, vim.log.levels.WARN)
+    end
+    on_error(message.error)
+  elseif call then
+    call.on_result(message.result)
+  end
+end
+
+local function on_stdout(_, pieces)
+  received = received .. table.concat(pieces, "\n")
+  while true do
+    local _, stop, length = received:find("^Content%-Length: (%d+)\r\n\r\n")
+    if not stop or #received < stop + length then
+      return
+    end
+    local text = received:sub(stop + 1, stop + length)
+    received = received:sub(stop + length + 1)
+    receive(vim.fn.json_decode(text))
+  end
+end
+
+--- Return a function from a measured line to its line in the file now; nil for lines that changed.
+local function mover(answer)
+  if answer.is_stale ~= true then
+    return function(line)
+      return line
+    end
+  end
+  local blocks = answer.unchanged ~= vim.NIL and answer.unchanged or {}
+  return function(line)
+    for _, block in ipairs(blocks) do
+      if line >= block[1] and line < block[1] + block[3] then
+        return line - block[1] + block[2]
+      end
+    end
+  end
+end
+
+local function mark(buffer, line, options)
+  if line and line <= vim.api.nvim_buf_line_count(buffer) then
+    local id = vim.api.nvim_buf_set_extmark(buffer, namespace, line - 1, 0, options)
+    M.signs[buffer][id] = options.sign_hl_group
+  end
+end
+
+local function show_coverage(buffer, answer)
+  local now, states = mover(answer), {}
+  for _, line in ipairs(answer.coverage.executed_lines) do
+    states[line] = "run"
+  end
+  for _, line in ipairs(answer.coverage.missing_lines) do
+    states[line] = "missing"
+  end
+  for line, ways in pairs(answer.branches) do
+    for _, way in ipairs(ways) do
+      if not way.taken then
+        local to = way.to > 0 and ("line " .. (now(way.to) or way.to)) or "the exit"
+        states[tonumber(line)] = "partial"
+        mark(buffer, now(tonumber(line)), { virt_text = { { "never to " .. to, "FootfallBranch" } } })
+      end
+    end
+  end
+  for line, state in pairs(states) do
+    local text, group = unpack(signs[state])
+    mark(buffer, now(line), { sign_text = text, sign_hl_group = answer.is_stale == true and "FootfallStale" or group })
+  end
+end
+
+local function show_times(buffer, answer)
+  local now = mover(answer)
+  for line, times in pairs(answer.lines) do
+    if times.total_share >= config.least_share then
+      local text = ("%.1f %% own, %.1f %% in all"):format(100 * times.own_share, 100 * times.total_share)
+      mark(buffer, now(tonumber(line)), { virt_text = { { text, "FootfallHeat" } } })
+    end
+  end
+end
+
+--- Show anew what is known of a buffer. A file without data has no marks.
+function M.refresh(buffer)
+  local path = vim.api.nvim_buf_get_name(buffer)
+  local function keep_quiet() end
+  local function clear()
+    if vim.api.nvim_buf_is_valid(buffer) then
+      vim.api.nvim_buf_clear_namespace(buffer, namespace, 0, -1)
+      M.signs[buffer] = {}
+      return M.signs[buffer]
+    end
+  end
+  M.request("coverage/file", { path = path }, function(answer)
+    local ours = clear()
+    if ours then
+      show_coverage(buffer, answer)
+      M.request("profile/lines", { path = path }, function(times)
+        if vim.api.nvim_buf_is_valid(buffer) and M.signs[buffer] == ours then -- not refreshed again since
+          show_times(buffer, times)
+        end
+      end, keep_quiet)
+    end
+  end, clear)
+end
+
+function M.refresh_all()
+  for _, buffer in ipairs(vim.api.nvim_list_bufs()) do
+    if vim.api.nvim_buf_is_loaded(buffer) and vim.bo[buffer].filetype == "python" then
+      M.refresh(buffer)
+    end
+  end
+end
+
+--- Put the tests that run the cursor's line into the quickfix list.
+function M.who_tests()
+  local line = vim.api.nvim_win_get_cursor(0)[1]
+  M.request("tests/of_line", { path = vim.api.nvim_buf_get_name(0), line = line }, function(answer)
+    local items = vim.tbl_map(function(test)
+      return { filename = test:match("^[^:]+"), text = test }
+    end, answer.tests)
+    vim.fn.setqflist({}, " ", { title = ("Tests of %s:%d"):format(answer.name, line), items = items })
+    vim.notify(#items == 0 and "footfall: no test runs this line" or ("footfall: %d tests, see :copen"):format(#items))
+  end)
+end
+
+--- Put the code that no test runs into the quickfix list, what takes the most time first.
+function M.gaps()
+  M.request("coverage/gaps", { count = 0 }, function(answer)
+    local items = vim.tbl_map(function(gap)
+      return { filename = gap.file, lnum = gap.start_line, text = gap["function"] .. ": " .. gap.missing }
+    end, answer.gaps)
+    vim.fn.setqflist({}, " ", { title = "Untested code", items = items })
+    vim.notify(("footfall: %d places, see :copen"):format(#items))
+  end)
+end
+
+function M.setup(options)
+  config = vim.tbl_extend("force", config, options or {})
+  for name, link in pairs(colors) do
+    vim.api.nvim_set_hl(0, name, { link = link, default = true })
+  end
+  local function on_exit()
+    job, received, waiting = nil, "", {}
+  end
+  local started = vim.fn.jobstart(config.command, { on_stdout = on_stdout, on_exit = on_exit })
+  if started <= 0 then
+    return vim.notify("footfall: can't start " .. table.concat(config.command, " "), vim.log.levels.ERROR)
+  end
+  job = started
+  M.request("initialize", { protocol_version = 1 }, M.refresh_all)
+  local group = vim.api.nvim_create_augroup("footfall", {})
+  vim.api.nvim_create_autocmd({ "BufReadPost", "BufWritePost" }, {
+    group = group,
+    pattern = "*.py",
+    callback = function(event)
+      M.refresh(event.buf)
+    end,
+  })
+  vim.api.nvim_create_user_command("FootfallWhoTests", M.who_tests, {})
+  vim.api.nvim_create_user_command("FootfallGaps", M.gaps, {})
+end
+
+return M

@@ -1,0 +1,104 @@
+"""editors/nvim in a Neovim without a screen, where one is installed."""
+
+import json
+import os
+import pathlib
+import shutil
+import subprocess
+import sysconfig
+
+import pytest
+
+from conftest import REPOSITORY
+from service_client import make_project
+
+pytestmark = [pytest.mark.any_python, pytest.mark.skipif(shutil.which("nvim") is None, reason="there is no Neovim")]
+
+_COMMAND = os.path.join(sysconfig.get_path("scripts"), "footfall")
+
+# each step waits until what it is about is there
+_SCRIPT = r"""
+local found = {}
+local function wait(what, is_there)
+  assert(vim.wait(60000, is_there, 20), what)
+end
+local namespace = vim.api.nvim_create_namespace("footfall")
+local plugin = require("footfall")
+local function marks()
+  return vim.api.nvim_buf_get_extmarks(0, namespace, 0, -1, { details = true })
+end
+local function signs()
+  local lines = {}
+  for _, mark in ipairs(marks()) do
+    local line = tostring(mark[2] + 1)
+    lines[line] = lines[line] or plugin.signs[vim.api.nvim_get_current_buf()][mark[1]]
+  end
+  return lines
+end
+local function texts(line)
+  local all = {}
+  for _, mark in ipairs(marks()) do
+    if mark[2] + 1 == line and mark[4].virt_text then table.insert(all, mark[4].virt_text[1][1]) end
+  end
+  table.sort(all)
+  return all
+end
+
+plugin.setup({ command = { FOOTFALL, "serve", "--stdio" }, least_share = 0 })
+vim.cmd("edit shop.py")
+wait("marks", function() return #texts(18) > 0 end)
+found.signs = signs()
+found.branch, found.heat = texts(6), texts(18)
+vim.cmd("redraw!")
+found.screen = vim.tbl_map(function(row) return vim.fn.screenstring(row, 1) end, { 1, 3, 7 })
+
+vim.api.nvim_win_set_cursor(0, { 2, 0 })
+vim.cmd("FootfallWhoTests")
+wait("tests", function() return #vim.fn.getqflist() > 0 end)
+found.tests = vim.tbl_map(function(item) return item.text end, vim.fn.getqflist())
+vim.cmd("FootfallGaps")
+wait("gaps", function() return vim.fn.getqflist({ title = 0 }).title == "Untested code" end)
+found.gaps = vim.tbl_map(function(item) return item.lnum end, vim.fn.getqflist())
+
+vim.api.nvim_buf_set_lines(0, 0, 0, false, { "# a line", "# another" })
+found.moved = signs()
+vim.fn.system({ "git", "init", "-q" })
+vim.fn.system({ "git", "hash-object", "-w", "shop.py" })
+vim.cmd("write")
+wait("stale marks", function() return signs()["3"] == "FootfallStale" end)
+found.stale = signs()
+
+vim.fn.writefile({ vim.fn.json_encode(found) }, "found.json")
+vim.cmd("qall!")
+"""
+
+
+def test_marks_follow_coverage_times_and_edits(tmp_path: pathlib.Path) -> None:
+    """Signs and times at their lines, tests and gaps in the list; they move with the text, and are grey once stale."""
+    make_project(tmp_path)
+    script = f"FOOTFALL = {json.dumps(_COMMAND)}\nlocal function main()\n{_SCRIPT}\nend\n"
+    script += 'local done, what = pcall(main)\nif not done then io.stderr:write(what) vim.cmd("cquit!") end\n'
+    (tmp_path / "script.lua").write_text(script)
+    command = ["nvim", "--headless", "-u", "NONE", "-i", "NONE", "-n", "--cmd", f"set rtp+={REPOSITORY}/editors/nvim"]
+    done = subprocess.run(
+        [*command, "-c", "filetype on", "-c", "luafile script.lua"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=200,
+    )
+    assert done.returncode == 0, done.stderr
+    found = json.loads((tmp_path / "found.json").read_text())
+    assert found["signs"] == {
+        **dict.fromkeys(("1", "2", "8", "11", "17", "18"), "FootfallRun"),
+        **dict.fromkeys(("7", "12", "13", "14"), "FootfallMissing"),
+        "6": "FootfallPartial",
+    }
+    assert found["screen"] == ["▎", " ", "▎"]
+    assert found["branch"] == ["never to line 7"]
+    assert found["heat"][0].endswith("% in all")
+    assert found["tests"] == ["test_shop.py::test_member", "test_shop.py::test_price"]
+    assert sorted(found["gaps"]) == [1, 11]
+    assert found["moved"] == {str(int(line) + 2): group for line, group in found["signs"].items()}
+    assert found["stale"] == dict.fromkeys(found["moved"], "FootfallStale")
