@@ -60,10 +60,20 @@ map_more(maplog *log, size_t bytes)
     return mapping;
 }
 
+/* How much the file grows: by its size, within bounds, so that short processes take little room and long ones few
+ * mappings. A multiple of the page, as mappings begin at pages. */
+static size_t
+growth_bytes(const maplog *log, size_t at_least)
+{
+    size_t step = log->file_bytes < SEGMENT_BYTES ? (size_t)log->file_bytes : SEGMENT_BYTES;
+    step = step < FIRST_SEGMENT_BYTES ? FIRST_SEGMENT_BYTES : step;
+    return round_up(round_up(at_least, step), (size_t)sysconf(_SC_PAGESIZE));
+}
+
 static int
 next_segment(maplog *log, size_t at_least)
 {
-    size_t bytes = round_up(at_least, SEGMENT_BYTES);
+    size_t bytes = growth_bytes(log, at_least);
     void *mapping = map_more(log, bytes);
     if (mapping == NULL) {
         return -1;

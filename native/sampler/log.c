@@ -72,6 +72,7 @@ sample_log_open(sample_log *log, const char *path, pid_t pid, uint32_t version, 
         return fail_open(log, log->log.error);
     }
     log->first_segment = log->log.segment;
+    log->first_segment_bytes = log->log.segment_bytes;
     log->start_ns = clock_ns(CLOCK_MONOTONIC);
     memcpy(payload, MAGIC, 8);
     unsigned char *to = maplog_put_u32(payload + 8, SAMPLE_LOG_FORMAT);
@@ -103,7 +104,7 @@ sample_log_close(sample_log *log)
         munmap(log->log.segment, log->log.segment_bytes);
     }
     if (log->first_segment != NULL) {
-        munmap(log->first_segment, SEGMENT_BYTES);
+        munmap(log->first_segment, log->first_segment_bytes);
     }
     maplog_close(&log->log);
     free(log->codes);

@@ -40,6 +40,7 @@ typedef struct sample_log {
     unsigned char *counters; /* borrowed from the mapping of the header */
     unsigned char *lease; /* borrowed from the same; written by the process that started the sampler from outside */
     unsigned char *first_segment; /* never unmapped: it contains the counters */
+    size_t first_segment_bytes;
     uint64_t start_ns; /* CLOCK_MONOTONIC */
     uint64_t n[N_COUNTERS];
     code_entry *codes; /* owned: open addressing, room is a power of two */

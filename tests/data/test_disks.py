@@ -65,7 +65,7 @@ def _run(footfall, disk: pathlib.Path, *arguments: str):
     return footfall("run", "-q", sys.executable, "-W", "ignore", "main.py", *arguments, cwd=disk)
 
 
-@pytest.mark.parametrize("size", ["100k", "200k", "300k", "700k"])
+@pytest.mark.parametrize("size", ["20k", "30k", "45k", "60k"])
 def test_a_disk_that_is_too_small(footfall, tmp_path, size: str) -> None:
     """No room for the records of all processes: that is said, with the place, and the program's results are right."""
     with _disk(tmp_path / "disk", size) as disk:

@@ -1,6 +1,8 @@
 """Commands that fail before any of the project's code, and runs that are interrupted when the command has ended."""
 
+import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -60,3 +62,28 @@ def test_a_signal_while_results_are_made_names_what_is_kept(footfall, tmp_path, 
     assert line.endswith("[finish-interrupted]")
     assert footfall(*line.partition("try again with: footfall ")[2].split()[:-1]).returncode == 0
     assert (tmp_path / "other").exists()
+
+
+_KILLED = """
+import os, signal
+{functions}
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_a_killed_process_leaves_all_and_little_more_than_it_recorded(footfall, tmp_path, monkeypatch) -> None:
+    """Its files grow as they are filled, at first in small steps; what was written at any size of file is read."""
+    monkeypatch.setenv("FOOTFALL_KEEP", "1")
+    for n_functions, most_bytes in ((1, 64 << 10), (500, None)):
+        functions = "\n".join(f"def f{n}(a):\n    if a:\n        return {n}\nf{n}({n} % 2)" for n in range(n_functions))
+        (tmp_path / "main.py").write_text(_KILLED.format(functions=functions))
+        done = footfall("run", "--data-file=killed", sys.executable, "main.py")
+        assert done.returncode == -signal.SIGKILL, done.stderr
+        assert "damaged" not in done.stderr
+        (run,) = (tmp_path / ".footfall" / "runs").iterdir()
+        (record,) = run.glob("*.rec")
+        assert most_bytes is None or record.stat().st_size <= most_bytes
+        shutil.rmtree(run)
+        report = json.loads(footfall("json", "--data-file=killed", "-o", "-").stdout)
+        (file,) = report["files"].values()
+        assert file["summary"]["missing_lines"] == n_functions // 2 + (n_functions == 1)

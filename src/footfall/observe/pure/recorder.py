@@ -18,6 +18,7 @@ from footfall.formats import (
     ENTRY_HEAD_BYTES,
     ENTRY_PADDING,
     EVENTS_HEAD_BYTES,
+    FIRST_SEGMENT_BYTES,
     IMPLEMENTATION_CPYTHON,
     IMPLEMENTATION_PYPY,
     MAGIC,
@@ -123,7 +124,7 @@ class PureRecorder:
         )
         header = bytes(head) + _sized(cwd) + _sized(executable)
         try:
-            self._map_more(_segment_bytes(ENTRY_HEAD_BYTES + len(header)))
+            self._map_more(self._growth_bytes(ENTRY_HEAD_BYTES + len(header)))
         except OSError:
             self.is_off = True
             posix.unlink(self._path)  # it is useless without a header
@@ -308,7 +309,7 @@ class PureRecorder:
                 return None
             try:
                 if self._segment is None or self._used + needed > len(self._segment):
-                    self._map_more(_segment_bytes(needed))
+                    self._map_more(self._growth_bytes(needed))
             except OSError as error:
                 self._stop(error, self._first_segment)
                 return None
@@ -320,6 +321,11 @@ class PureRecorder:
             pack_into("<I", segment, at + 4, len(payload))
             pack_into("<I", segment, at, kind)
             return segment, start
+
+    def _growth_bytes(self, needed: int) -> int:
+        """Return how much the file grows, as in native/record/maplog.c."""
+        step = max(FIRST_SEGMENT_BYTES, mmap.PAGESIZE, min(self._file_bytes, SEGMENT_BYTES))
+        return (needed + step - 1) // step * step
 
     def _map_more(self, size: int) -> None:
         fd = posix.open(self._path, os.O_RDWR | os.O_NOFOLLOW)
@@ -349,10 +355,6 @@ class PureRecorder:
         self.is_off = True
         if first_segment is not None:
             pack_into("<I", first_segment, ENTRY_HEAD_BYTES + RECORD_STOPPED_AT, error.errno or 0)
-
-
-def _segment_bytes(needed: int) -> int:
-    return (needed + SEGMENT_BYTES - 1) // SEGMENT_BYTES * SEGMENT_BYTES
 
 
 def record_message(slug: str, text: str) -> bool:
