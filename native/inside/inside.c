@@ -15,6 +15,7 @@
 #include "sampler/calls.h"
 #include "sampler/creation.h"
 #include "sampler/loop.h"
+#include "sampler/native_frames/record.h"
 #include "sampler/precise.h"
 #include "sampler/tasks/task_tables.h"
 #include "sampler/tasks/tasks.h"
@@ -187,13 +188,14 @@ typedef struct start_options {
     uint64_t lease_ns;
     task_tables tables;
     int wants_tasks; /* this process's own tasks */
+    int native;
 } start_options;
 
 static int
 parse_start(PyObject *args, PyObject *kwargs, start_options *options)
 {
     static const char *const names[] = {"path",    "interval_ns", "seed",  "follow", "max_cpu_ppm",
-                                        "precise", "lease_ns",    "tasks", NULL};
+                                        "precise", "lease_ns",    "tasks", "native", NULL};
     long long interval;
     unsigned long long seed = 0;
     unsigned long long lease_ns = 0;
@@ -203,9 +205,9 @@ parse_start(PyObject *args, PyObject *kwargs, start_options *options)
     options->sampler.source = &inside_source;
     options->sampler.read_pid = getpid();
     options->sampler.follows_cpu = 1;
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O&L|KpIpKO", (char **)(uintptr_t)names, PyUnicode_FSConverter,
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O&L|KpIpKOp", (char **)(uintptr_t)names, PyUnicode_FSConverter,
                                      &options->path, &interval, &seed, &options->sampler.follows_cpu, &max_cpu_ppm,
-                                     &options->precise, &lease_ns, &tasks)) {
+                                     &options->precise, &lease_ns, &tasks, &options->native)) {
         return -1;
     }
     options->wants_tasks = tasks == Py_True;
@@ -227,14 +229,15 @@ parse_start(PyObject *args, PyObject *kwargs, start_options *options)
 }
 
 PyDoc_STRVAR(sampler_start_doc,
-"sampler_start(path, interval_ns, seed=0, follow=True, max_cpu_ppm=0, precise=False, lease_ns=0, tasks=None)\n--\n\n"
+"sampler_start(path, interval_ns, seed=0, follow=True, max_cpu_ppm=0, precise=False, lease_ns=0, tasks=None,\n"
+"              native=False)\n--\n\n"
 "Sample all threads of the main interpreter into a new file from a native thread. With `follow`, and an\n"
 "interval of 0.4 ms or more, that thread keeps to the CPU of the thread which holds the GIL: stacks stand\n"
 "still while they are read, at two context switches a sample. With `max_cpu_ppm`, intervals get longer, up to\n"
 "10 ms, where the thread would use more than that many millionths of the process's CPU time. With `precise`,\n"
 "each thread walks its own stack in the handler of a real-time signal. With `lease_ns` sampling ends after it, unless\n"
 "another process has put the moment off that is in the log's header. `tasks`: as of RemoteSampler; True: this\n"
-"process's own, once it has imported asyncio.\n\n"
+"process's own, once it has imported asyncio. `native`: with `precise`, C stacks are recorded too.\n\n"
 "Raises PermissionError where the process may not read its own memory by process_vm_readv,\n"
 "RuntimeError where the interpreter's layout is not known or a sampler runs already, OSError.");
 
@@ -264,6 +267,9 @@ start_sampler(PyObject *module, PyObject *args, PyObject *kwargs)
     }
     if (options.precise && stack_walker_fix(&s->walker) != WALK_OK) {
         error = ENOMEM;
+    }
+    if (options.precise && options.native && error == 0 && native_frames_open(s) < 0) {
+        error = errno;
     }
     if (options.precise && error == 0 && precise_open(s) < 0) {
         error = errno;

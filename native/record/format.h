@@ -69,6 +69,8 @@ enum sample_kind {
     SAMPLE_SAMPLE = 5,
     SAMPLE_WAITING = 6,
     SAMPLE_CALLS = 7,
+    SAMPLE_MAPPINGS = 8,
+    SAMPLE_C_STACK = 9,
 };
 
 /* Counters, in the header. */
@@ -94,10 +96,14 @@ enum sample_counter {
 #define SAMPLE_REPEAT_AT 30
 #define WAITING_BYTES 32
 
+#define C_STACK_HEAD_BYTES 24
+#define N_REGISTERS 17
+
 /* Flags of a sample. */
 #define SAMPLE_HOLDS_GIL 1
 #define SAMPLE_WAITS_FOR_GIL 2
 #define SAMPLE_TELLS_WAITING 4 /* whether it waits for the GIL is known */
+#define SAMPLE_HAS_C_STACK 8 /* the last one of its thread in the log */
 #define UNIT_UNKNOWN 0xFFFFFFFFu
 
 /* Paths of frames that have no file. */

@@ -3,6 +3,7 @@
 
 #include "record/clocks.h"
 #include "sampler/lanes.h"
+#include "sampler/native_frames/record.h"
 
 #include <stdlib.h>
 #include <unistd.h>
@@ -35,6 +36,7 @@ void
 sampler_delete(sampler *s)
 {
     stack_walker_close(&s->walker);
+    native_frames_close(s);
     sampler_free_lanes(s);
     code_names_free(&s->names);
     pthread_cond_destroy(&s->thread.wake);

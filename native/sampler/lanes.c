@@ -113,6 +113,7 @@ take_lane(sampler *s, thread_lane *to, uint64_t thread, const thread_fields *fie
             *to = s->threads.lanes[i];
             s->threads.lanes[i].thread = 0;
             s->threads.lanes[i].path = NULL;
+            s->threads.lanes[i].c_stack = NULL;
             s->threads.lanes[i].clock_file = -1;
             return;
         }
@@ -125,6 +126,7 @@ lanes_free(thread_lane *lanes, uint32_t n)
 {
     for (uint32_t i = 0; i < n; i++) {
         free(lanes[i].path);
+        free(lanes[i].c_stack);
         if (lanes[i].clock_file >= 0) {
             close(lanes[i].clock_file);
         }

@@ -385,6 +385,46 @@ sample_log_add_calls(sample_log *log, uint32_t code_id, const uint32_t *units, u
     maplog_commit(&log->log, payload, SAMPLE_CALLS);
 }
 
+void
+sample_log_add_mappings(sample_log *log, const char *text, uint32_t n_text)
+{
+    unsigned char *payload = reserve(log, 8 + 4 + (size_t)n_text);
+    if (payload != NULL) {
+        maplog_put_bytes(maplog_put_u64(payload, clock_ns(CLOCK_REALTIME)), text, n_text);
+        maplog_commit(&log->log, payload, SAMPLE_MAPPINGS);
+    }
+}
+
+int
+sample_log_add_c_stack(sample_log *log, uint32_t thread_index, const uint64_t registers[N_REGISTERS],
+                       const c_stack_entry *entries, uint32_t n_entries, const unsigned char *bytes, uint32_t n_bytes,
+                       uint32_t n_same)
+{
+    size_t size = C_STACK_HEAD_BYTES + 8 * (size_t)N_REGISTERS + 16 * (size_t)n_entries + n_bytes - n_same;
+    unsigned char *payload = reserve(log, size);
+    if (payload == NULL) {
+        return 0;
+    }
+    unsigned char *to = maplog_put_u32(payload, thread_index);
+    to = maplog_put_u32(to, n_entries);
+    to = maplog_put_u32(to, n_bytes);
+    to = maplog_put_u32(to, n_same);
+    to = maplog_put_u64(to, 0);
+    for (int i = 0; i < N_REGISTERS; i++) {
+        to = maplog_put_u64(to, registers[i]);
+    }
+    for (uint32_t i = 0; i < n_entries; i++) {
+        to = maplog_put_u64(to, entries[i].address);
+        to = maplog_put_u32(to, entries[i].node);
+        to = maplog_put_u32(to, 0);
+    }
+    if (n_bytes != n_same) {
+        memcpy(to, bytes, n_bytes - n_same);
+    }
+    maplog_commit(&log->log, payload, SAMPLE_C_STACK);
+    return 1;
+}
+
 int
 sample_log_is_mapped(const sample_log *log, sample_place place)
 {

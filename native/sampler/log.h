@@ -66,6 +66,12 @@ typedef struct sample_fields {
     uint16_t repeat;
 } sample_fields;
 
+/* An evaluation loop on a thread's C stack, and the node of the Python frame whose call entered it; NO_NODE: none. */
+typedef struct c_stack_entry {
+    uint64_t address;
+    uint32_t node;
+} c_stack_entry;
+
 /* The place of a sample. A later segment may be mapped where its own was: log_bytes distinguishes them. */
 typedef struct sample_place {
     unsigned char *payload; /* borrowed from the mapping of its segment, which may have been unmapped; NULL = nowhere */
@@ -107,6 +113,13 @@ void sample_log_add_waiting(sample_log *log, uint32_t thread_index, uint32_t nod
                             uint32_t n);
 /* Log that the instructions at these units of a code object call C functions. */
 void sample_log_add_calls(sample_log *log, uint32_t code_id, const uint32_t *units, uint32_t n);
+/* Log the files whose code is mapped, as native_frames/mappings.h has them. */
+void sample_log_add_mappings(sample_log *log, const char *text, uint32_t n_text);
+/* Log a C stack of a thread. Of its bytes the last `n_same` are those of the thread's last one, and are not written.
+ * Returns whether it was logged. */
+int sample_log_add_c_stack(sample_log *log, uint32_t thread_index, const uint64_t registers[N_REGISTERS],
+                           const c_stack_entry *entries, uint32_t n_entries, const unsigned char *bytes,
+                           uint32_t n_bytes, uint32_t n_same);
 /* Return whether a sample is still mapped, so that it can be updated. */
 int sample_log_is_mapped(const sample_log *log, sample_place place);
 void sample_log_put_repeat(sample_place place, uint64_t time_ns, uint16_t repeat);

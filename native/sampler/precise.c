@@ -12,12 +12,15 @@
 #include <linux/futex.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 /* A runnable thread answers when it gets a CPU; one that blocks the signal never does. */
-#define ANSWER_NS 20000000l
+#define ANSWER_NS 5000000l
 #define MAX_UNANSWERED 3u
+#define LOOK_AGAIN 32u /* every so many walks after that: whether it still blocks the signal */
 
 enum { IDLE, ASKED, WALKING, ANSWERED };
 
@@ -27,6 +30,7 @@ typedef struct stack_request {
     uint64_t thread; /* its PyThreadState */
     stack_walker *walker;
     stack_lane *guess;
+    c_stack *stack; /* NULL: not wanted */
     walk_status status;
 } stack_request;
 
@@ -38,7 +42,6 @@ on_signal(int number, siginfo_t *info, void *context)
 {
     (void)number;
     (void)info;
-    (void)context;
     int error = errno;
     uint32_t asked = ASKED;
     /* Acquires what the sampling thread wrote before the request. */
@@ -46,6 +49,9 @@ on_signal(int number, siginfo_t *info, void *context)
                                                 memory_order_relaxed)) {
         if (request.native_id == (pid_t)syscall(SYS_gettid)) {
             request.status = stack_walk(request.walker, request.thread, request.guess);
+            if (request.stack != NULL && request.status == WALK_OK) {
+                c_stack_take(request.stack, request.walker, context);
+            }
         }
         else {
             request.status = WALK_UNKNOWN;
@@ -110,6 +116,22 @@ report_taken(const sampler *s)
     }
 }
 
+/* Return whether a thread blocks a signal; 1 if that can't be read. */
+static int
+blocks_signal(pid_t native_id, int number)
+{
+    char path[64], text[4096];
+    snprintf(path, sizeof path, "/proc/self/task/%d/status", (int)native_id);
+    int file = open(path, O_RDONLY | O_CLOEXEC);
+    ssize_t got = file < 0 ? -1 : read(file, text, sizeof text - 1);
+    if (file >= 0) {
+        close(file);
+    }
+    text[got > 0 ? got : 0] = '\0';
+    const char *blocked = strstr(text, "\nSigBlk:");
+    return blocked == NULL || (strtoull(blocked + 8, NULL, 16) >> (number - 1) & 1) != 0;
+}
+
 /* Wait for the answer; withdraw the request if none comes. */
 static walk_status
 take_answer(void)
@@ -136,7 +158,10 @@ walk_status
 precise_walk(sampler *s, thread_lane *lane)
 {
     if (lane->n_unanswered >= MAX_UNANSWERED) {
-        return WALK_UNKNOWN;
+        if (++lane->n_unanswered % LOOK_AGAIN != 0 || blocks_signal((pid_t)lane->native_id, s->precise.signal)) {
+            return WALK_UNKNOWN;
+        }
+        lane->n_unanswered = 0;
     }
     if (!is_ours(s->precise.signal)) {
         precise_close(s);
@@ -147,6 +172,7 @@ precise_walk(sampler *s, thread_lane *lane)
     request.thread = lane->thread;
     request.walker = &s->walker;
     request.guess = &lane->guess;
+    request.stack = s->native.is_on ? &s->native.stack : NULL;
     /* Pairs with the handler's acquire. */
     atomic_store_explicit(&request.state, ASKED, memory_order_release);
     if (syscall(SYS_tgkill, s->pid, (pid_t)lane->native_id, s->precise.signal) < 0) {
@@ -154,6 +180,11 @@ precise_walk(sampler *s, thread_lane *lane)
         return WALK_UNREADABLE; /* it has ended */
     }
     walk_status status = take_answer();
-    lane->n_unanswered = status == WALK_UNKNOWN ? lane->n_unanswered + 1 : 0;
+    if (status != WALK_UNKNOWN) {
+        lane->n_unanswered = 0;
+    }
+    else if (lane->n_unanswered != 0 || blocks_signal((pid_t)lane->native_id, s->precise.signal)) {
+        lane->n_unanswered++;
+    }
     return status;
 }

@@ -6,6 +6,8 @@
 #include "engines/sample_contexts.h"
 #include "sampler/last_thread.h"
 #include "sampler/log.h"
+#include "sampler/native_frames/capture.h"
+#include "sampler/native_frames/mappings.h"
 #include "walk/memory.h"
 #include "walk/stack.h"
 
@@ -55,6 +57,10 @@ typedef struct thread_lane {
     lane_gil gil;
     uint64_t tasks_ns; /* when its waiting tasks were counted last, 0 = never */
     uint32_t n_unanswered; /* how often in a row it did not walk its own stack */
+    int has_c_stack; /* its last one in the log is that of its last walk */
+    uint32_t n_c_stack;
+    uint64_t c_stack_end;
+    unsigned char *c_stack; /* owned: the last one in the log, NULL before */
     path_step *path; /* owned: the last stack, root first */
     uint32_t depth;
     uint32_t room;
@@ -130,6 +136,13 @@ typedef struct precise_walks {
     int signal; /* the signal that requests a walk */
 } precise_walks;
 
+/* C stacks are recorded with the walks: sampler/native_frames/record.c. */
+typedef struct native_frames {
+    int is_on;
+    c_stack stack;
+    code_mappings mappings;
+} native_frames;
+
 typedef struct sampler {
     pid_t pid; /* the process of the sampler: detects a fork without a notification */
     const struct sampler_source *source;
@@ -144,6 +157,7 @@ typedef struct sampler {
     sampling_thread thread;
     cpu_following follow;
     precise_walks precise;
+    native_frames native;
     sample_contexts contexts;
     struct sampler_tasks *tasks; /* owned; sampler/tasks/tasks.c: asyncio's tasks are sampled. NULL: they are not */
     struct task_labels *labels; /* owned, together with tasks; sampler/tasks/task_labels.c */

@@ -4,6 +4,7 @@
 
 #include "sampler/gil.h"
 #include "sampler/lanes.h"
+#include "sampler/native_frames/record.h"
 #include "sampler/paths.h"
 #include "sampler/precise.h"
 #include "sampler/sampler_source.h"
@@ -17,8 +18,12 @@ sampler_walk(sampler *s, thread_lane *lane)
     s->source->before_walk(s);
     s->n_walks++;
     walk_status status = WALK_UNKNOWN;
+    s->native.stack.is_taken = 0;
     if (s->precise.is_on) {
         status = precise_walk(s, lane);
+        if (status == WALK_UNKNOWN && s->native.is_on && s->precise.is_on && lane->n_unanswered == 0) {
+            return WALK_UNKNOWN; /* it had no CPU: its next sample stands for this one too */
+        }
     }
     else if (s->tasks != NULL) {
         status = sampler_walk_task(s, lane);
@@ -33,7 +38,14 @@ walk_status
 sampler_walk_and_intern(sampler *s, thread_lane *lane)
 {
     walk_status status = sampler_walk(s, lane);
-    return status == WALK_OK ? sampler_intern_walk(s, lane) : status;
+    if (status == WALK_OK) {
+        status = sampler_intern_walk(s, lane);
+    }
+    lane->has_c_stack = 0;
+    if (status == WALK_OK) {
+        native_frames_log(s, lane);
+    }
+    return status;
 }
 
 /* Log the time up to the last look without a stack, as time with no stack: giving it to the next stack that is read
@@ -71,7 +83,7 @@ log_sample(sampler *s, thread_lane *lane, uint64_t time_ns, uint16_t flags, int 
         .time_ns = time_ns - s->log.start_ns,
         .cpu_ns = lane->cpu_ns,
         .context = sample_contexts_find(&s->contexts, lane->native_id),
-        .flags = flags,
+        .flags = (uint16_t)(flags | (lane->has_c_stack ? SAMPLE_HAS_C_STACK : 0)),
         .repeat = 1,
     };
     s->log.n[COUNT_SAMPLES]++;
@@ -117,6 +129,10 @@ sample_lane(sampler *s, thread_lane *lane, uint64_t now_ns)
     /* before its walk: a signal that makes it walk its own stack wakes it up */
     uint16_t flags = sampler_gil_flags(s, lane, has_waited);
     walk_status status = has_waited ? WALK_OK : sampler_walk_and_intern(s, lane);
+    if (status == WALK_UNKNOWN) {
+        lane->is_settled = 0;
+        return;
+    }
     sampler_finish_sample(s, lane, status, now_ns, flags, has_waited);
 }
 

@@ -75,12 +75,20 @@ stack_walker_fix(stack_walker *walker)
     return WALK_OK;
 }
 
+walk_status
+stack_walker_keep_shims(stack_walker *walker)
+{
+    walker->shims = malloc(MAX_SHIMS * sizeof *walker->shims);
+    return walker->shims != NULL ? WALK_OK : WALK_NO_MEMORY;
+}
+
 void
 stack_walker_close(stack_walker *walker)
 {
     free(walker->frames);
     free(walker->chunk);
     free(walker->older);
+    free(walker->shims);
     memset(walker, 0, sizeof *walker);
 }
 
@@ -369,6 +377,9 @@ insert_mark(stack_walker *walker, uint32_t at, uint64_t mark)
     memmove(walker->frames + at + 1, walker->frames + at, (walker->n_frames - 1 - at) * sizeof *walker->frames);
     walker->frames[at] = (raw_frame){0, mark, 0};
     walker->n_marked += at < walker->n_marked;
+    for (uint32_t i = 0; i < walker->n_shims; i++) {
+        walker->shims[i].n_frames += at <= walker->shims[i].n_frames; /* C code that called the collector is older */
+    }
 }
 
 static int
@@ -431,6 +442,9 @@ follow_frames(walk_run *walk)
         else if (address != walk->base_frame) {
             walker->entered = walker->entered != 0 ? walker->entered : address;
             walker->entered_first = address;
+            if (walker->shims != NULL && walker->n_shims < MAX_SHIMS) {
+                walker->shims[walker->n_shims++] = (stack_shim){address, walker->n_walked};
+            }
         }
         if (is_root(walk, address, previous, owner)) {
             return WALK_OK;
@@ -450,7 +464,7 @@ stack_walk(stack_walker *walker, uint64_t thread, stack_lane *lane)
     memset(&walk, 0, offsetof(walk_run, outside));
     walk.walker = walker;
     walk.lane = lane;
-    walker->n_frames = walker->n_walked = walker->n_marked = 0;
+    walker->n_frames = walker->n_walked = walker->n_marked = walker->n_shims = 0;
     walker->entered = walker->entered_first = 0;
     walk_status status = take_snapshot(&walk, thread, lane);
     lane->n_outside = 0;

@@ -56,6 +56,15 @@ typedef struct stack_lane {
     uint64_t outside[MAX_OUTSIDE]; /* leaf first */
 } stack_lane;
 
+/* An evaluation loop on the thread's C stack: the frame that marks where C code entered it. */
+typedef struct stack_shim {
+    uint64_t address; /* on the C stack */
+    uint32_t n_frames; /* younger than it, of those in the walk */
+} stack_shim;
+
+/* Of more evaluation loops, the youngest are kept. */
+#define MAX_SHIMS 1024u
+
 typedef struct stack_walker {
     const memory_source *source; /* borrowed */
     const walk_offsets *offsets; /* borrowed */
@@ -71,6 +80,8 @@ typedef struct stack_walker {
     uint32_t n_marked; /* frames of the last walk up to that one, inclusive; 0 = it was not found */
     uint64_t entered; /* where on the C stack the last walk's youngest evaluation loop is; 0 = no Python code runs */
     uint64_t entered_first; /* and its oldest, if that is known (3.11: the youngest) */
+    stack_shim *shims; /* owned: the last walk's, youngest first; NULL: not wanted */
+    uint32_t n_shims;
     thread_fields fields; /* the thread's, from the last successful walk */
     unsigned char *chunk; /* owned, MAX_CHUNK_BYTES: the thread's current chunk */
     unsigned char *older; /* owned, MAX_CHUNK_BYTES: the older chunk that the walk is in */
@@ -81,6 +92,8 @@ walk_status stack_walker_open(stack_walker *walker, const memory_source *source,
                               uint64_t interp, uint64_t gil_address);
 /* Allocate all the room that a walk may need, now. WALK_OK or WALK_NO_MEMORY. */
 walk_status stack_walker_fix(stack_walker *walker);
+/* Keep the evaluation loops of each walk from now on. WALK_OK or WALK_NO_MEMORY. */
+walk_status stack_walker_keep_shims(stack_walker *walker);
 void stack_walker_close(stack_walker *walker);
 
 /* Load the fields that we need from thread_bytes bytes of a thread state. */

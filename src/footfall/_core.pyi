@@ -185,6 +185,7 @@ def sampler_start(
     precise: bool = False,
     lease_ns: int = 0,
     tasks: tuple[int, int, int, int, int] | bool | None = None,
+    native: bool = False,
 ) -> None:
     """Sample all threads into a new file from a native thread. Raises OSError, PermissionError."""
 

@@ -30,6 +30,7 @@ __all__ = [
     "HAS_PHANTOM_LINES",
     "HAS_TYPE_STATEMENTS",
     "KNOWN_VERSIONS",
+    "MARKS_ENTRIES_FROM_C",
     "NEWEST",
     "OLDEST",
     "OWN",
@@ -144,6 +145,9 @@ _JIT_CRASHES = (3, 15)
 """
 
 PUBLISHES_TASKS = _IS_CPYTHON and OWN >= FIRST_WITH_TASKS
+
+MARKS_ENTRIES_FROM_C = _IS_CPYTHON and OWN >= (3, 12)
+"""Whether each entry from C code into the interpreter has a frame on the C stack, which tells where it was."""
 
 
 def version_of(hexversion: int) -> tuple[int, int]:

@@ -19,6 +19,7 @@ _FLAGS = (
     "cover",
     "profile",
     "precise",
+    "native",
     "with_tasks",
     "function_contexts",
     "plugin_contexts",
@@ -42,6 +43,7 @@ class Settings:
         self.rate_hz = 1000
         self.max_cpu_ppm = 0
         self.precise = False
+        self.native = False
         self.with_tasks = False
         self.context = ""
         self.function_contexts = False

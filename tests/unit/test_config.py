@@ -211,6 +211,7 @@ def test_unknown_options_are_warned_of(files: dict[str, str], expected: str) -> 
         ("pyproject.toml", b"[tool.coverage.run]\nbranch=1\n", "config-value", "is not a boolean: 1"),
         ("pyproject.toml", b"[tool.footfall]\nrate=0\n", "bad-rate", "sampling rate is 0"),
         ("pyproject.toml", b"[tool.footfall]\nasync=true\nprecise=true\n", "async-precise", "sees no tasks"),
+        ("pyproject.toml", b"[tool.footfall]\nasync=true\nnative=true\n", "async-precise", "with --native"),
         ("pyproject.toml", b"[tool.footfall]\nengine='ctrace'\n", "bad-engine", "no engine 'ctrace'"),
     ],
 )

@@ -17,6 +17,7 @@ from footfall.analyze.bytecode.branches import find_branches
 from footfall.analyze.bytecode.opcodes import OPCODES_BY_VERSION
 from footfall.analyze.conditions.branch_outcomes import OutcomeCollector
 from footfall.analyze.merged_records import MergedRecords, merge_records, unknown_python
+from footfall.analyze.native.unwinding import Unwinder
 from footfall.analyze.profile.calltree import Profile, profile_of_logs
 from footfall.analyze.resolved_run import FileData, RunData
 from footfall.analyze.source.parse import PARSE_ERRORS
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
 __all__ = ["join_context", "resolve"]
 
 _END_OF_LINES = 8 * MAX_NUMBITS_BYTES
+_FEW_INCOMPLETE = 0.01  # shares of a profile are hardly more exact
 
 Progress = Callable[[int, int], None]
 
@@ -205,7 +207,10 @@ def _profile_of_whole(
 ) -> Profile | None:
     """Merge the logs into one profile, without those with damage that reading them does not detect."""
     with contextlib.suppress(Exception):  # whatever damage causes
-        return profile_of_logs(logs, find_path, contexts_of)
+        unwinder = Unwinder()
+        profile = profile_of_logs(logs, find_path, contexts_of, unwinder)
+        messages += _native_messages(unwinder)
+        return profile
     whole: list[SampleLog] = []
     for log in logs:
         try:
@@ -215,6 +220,19 @@ def _profile_of_whole(
         else:
             whole.append(log)
     return profile_of_logs(whole, find_path, contexts_of)
+
+
+def _native_messages(unwinder: Unwinder) -> Iterator[tuple[str, str]]:
+    """Yield what C functions in the profile lack, as (slug, sentence)."""
+    if unwinder.files.changed:
+        names = ", ".join(sorted(unwinder.files.changed))
+        yield (
+            "native-changed",
+            f"C functions in these files have no names, as they changed or went during the run: {names}.",
+        )
+    if unwinder.n_incomplete > _FEW_INCOMPLETE * unwinder.n_stacks:
+        what = f"Of {unwinder.n_stacks} C stacks, {unwinder.n_incomplete} could be read only in part:"
+        yield "native-incomplete", f"{what} the functions further out count for the Python lines that called them."
 
 
 def join_context(static: str, dynamic: str) -> str:

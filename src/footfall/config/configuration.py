@@ -3,8 +3,8 @@
 coverage.py's precedence: defaults, the first configuration file found, environment variables, the command line. A
 project with settings for coverage.py gets coverage.py's totals, so branches are measured only with `branch = true`;
 without such settings they are always measured. `[tool.footfall]` of a TOML file adds `rate` (samples per second),
-`engine`, `fail_under_files` (PATTERN=MIN), `ratchet` (a file) and, as true or false, `branch`, `profile`, `precise` and
-`async`.
+`engine`, `fail_under_files` (PATTERN=MIN), `ratchet` (a file) and, as true or false, `branch`, `profile`, `native`,
+`precise` and `async`.
 """
 
 from __future__ import annotations
@@ -87,6 +87,7 @@ KNOWN: Final[dict[tuple[str, str], tuple[str, str]]] = {
     ("tool.footfall", "branch"): ("branch", "flag"),
     ("tool.footfall", "rate"): ("rate_hz", "int"),
     ("tool.footfall", "profile"): ("profile", "flag"),
+    ("tool.footfall", "native"): ("native", "flag"),
     ("tool.footfall", "precise"): ("precise", "flag"),
     ("tool.footfall", "async"): ("with_tasks", "flag"),
     ("tool.footfall", "engine"): ("engine", "text"),
@@ -134,6 +135,7 @@ class Config:
     rate_hz: int | None = None
     """Samples per second; None: DEFAULT_RATE_HZ, or fewer if that many cost too much."""
     precise: bool = False
+    native: bool = False
     with_tasks: bool = False
     """Each thread walks its own stack, in a signal handler."""
     engine: str = ""
@@ -279,6 +281,12 @@ def check_sampling(config: Config) -> None:
             "async-precise",
             "--async can't be combined with --precise, by which each thread reads its own stack and sees no tasks.",
             "Leave out --async or --precise.",
+        )
+    if config.native and config.with_tasks:
+        raise UsageError(
+            "async-precise",
+            "--async can't be combined with --native, by which each thread reads its own stacks and sees no tasks.",
+            "Leave out --async or --native.",
         )
 
 

@@ -18,6 +18,7 @@ from footfall.pythons import (
     HAS_FUNCTION_CONTEXTS,
     HAS_MONITORING,
     HAS_PROBES,
+    MARKS_ENTRIES_FROM_C,
     PUBLISHES_TASKS,
     fallback_reason,
     find_engine,
@@ -262,6 +263,7 @@ def _start_sampler(settings: Settings) -> None:
     if settings.with_tasks and not PUBLISHES_TASKS:
         what = "the profile is without asyncio's tasks: only CPython 3.14+ tells of them."
         _report_at_end("async-unsupported", what, settings)
+    native = settings.native and _can_see_native(settings)
     if IS_PURE_CPYTHON:
         what = "there is no profile without the C core: " + WHY_PURE + "."
         _report_at_end("core-missing", what, settings)
@@ -278,11 +280,26 @@ def _start_sampler(settings: Settings) -> None:
             what = "CPython's JIT is on: the profile's functions are right, its lines only about so."
             _report_at_end("jit-lines", what, settings)
         with_tasks = settings.with_tasks and PUBLISHES_TASKS
-        inside.start(settings.directory, settings.rate_hz, settings.max_cpu_ppm, settings.precise, with_tasks)
+        precise = settings.precise or native
+        inside.start(settings.directory, settings.rate_hz, settings.max_cpu_ppm, precise, with_tasks, native)
     else:
         from footfall.observe.sampler import pypy
 
         pypy.start(settings.directory, settings.rate_hz)
+
+
+def _can_see_native(settings: Settings) -> bool:
+    """Return whether C functions can be seen in this process; report why not."""
+    if not HAS_CORE:
+        why = "only CPython with footfall's C core tells of them"
+    elif not MARKS_ENTRIES_FROM_C:
+        why = "CPython 3.11 does not say where C code called Python; 3.12 and later do"
+    elif os.uname().machine != "x86_64":
+        why = "footfall can't yet read the C stacks of " + os.uname().machine
+    else:
+        return True
+    _report_at_end("native-unavailable", "the profile is without C functions: " + why + ".", settings)
+    return False
 
 
 def _report_at_end(slug: str, what: str, settings: Settings) -> None:

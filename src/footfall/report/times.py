@@ -36,6 +36,7 @@ from footfall.analyze.profile.clocks import (
 )
 from footfall.analyze.profile.import_frames import fold_imports
 from footfall.analyze.profile.line_places import Sources, line_places
+from footfall.analyze.profile.native_frames import fold_native_frames
 from footfall.analyze.profile.rows import profile_from_rows
 from footfall.analyze.profile.time_changes import FunctionTime, FunctionTimes
 from footfall.analyze.source.source_file import read_source_file
@@ -69,14 +70,20 @@ _NS_PER_US: Final = 1000
 
 
 def load_profile(
-    config: Config, data_file: str | Path, contexts: Iterable[str] = (), *, has_timelines: bool = False
+    config: Config,
+    data_file: str | Path,
+    contexts: Iterable[str] = (),
+    *,
+    has_timelines: bool = False,
+    has_native: bool = False,
 ) -> Profile | None:
     """Read the profile of a data file as it is shown; None without one.
 
     The paths of other machines are mapped as for coverage, and the import machinery becomes one frame.
 
     `contexts` are regular expressions: if given, the profile has only the time in contexts that match one of them.
-    With `has_timelines` the order in time is read too. A file that is no data file is read as another tool's profile.
+    With `has_timelines` the order in time is read too, with `has_native` C functions have their own frames. A file that
+    is no data file is read as another tool's profile.
     """
     if not is_data_file(str(data_file)):
         return _load_foreign(config, str(data_file), contexts)
@@ -94,7 +101,8 @@ def load_profile(
         stored.costs = [row for row in stored.costs if is_wanted(row.context)]
         labels = enumerate(stored.timelines.labels)
         stored.timelines.leave_contexts(number for number, label in labels if is_wanted(label))
-    return fold_imports(profile_from_rows(stored), os.path.isfile)
+    profile = profile_from_rows(stored)
+    return fold_imports(profile if has_native else fold_native_frames(profile), os.path.isfile)
 
 
 def _load_foreign(config: Config, path: str, contexts: Iterable[str]) -> Profile:
@@ -130,10 +138,15 @@ def named_as_coverage(profile: Profile, paths: Iterable[str]) -> Profile:
 
 
 def need_profile(
-    config: Config, data_file: str | Path, contexts: Iterable[str] = (), *, has_timelines: bool = False
+    config: Config,
+    data_file: str | Path,
+    contexts: Iterable[str] = (),
+    *,
+    has_timelines: bool = False,
+    has_native: bool = False,
 ) -> Profile:
     """Like `load_profile`, but raise FootfallError (`no-profile`) if there is none."""
-    profile = load_profile(config, data_file, contexts, has_timelines=has_timelines)
+    profile = load_profile(config, data_file, contexts, has_timelines=has_timelines, has_native=has_native)
     if profile is None:
         raise FootfallError(
             "no-profile",

@@ -11,13 +11,16 @@ from dataclasses import dataclass, field
 from typing import Final, NamedTuple, TypeVar
 
 from footfall.analyze.bytecode.linetable import positions
+from footfall.analyze.native.join import native_functions_by_caller
+from footfall.analyze.native.unwinding import Unwinder
 from footfall.analyze.profile.tree_sums import TreeSums, pack_cost, unpack_cost
 from footfall.formats import COLLECTOR_PATH, LEFT_OUT_PATH, NOT_READ_PATH, TASKS_PATH
 from footfall.record.data.timelines import Span, Timelines
-from footfall.record.run.sample_log import SampledCode, SampleLog
+from footfall.record.run.sample_log import CStack, SampledCode, SampleLog
 
 __all__ = [
     "IMPORT_PATH",
+    "NATIVE",
     "UNKNOWN_PATH",
     "Cost",
     "Frame",
@@ -41,6 +44,9 @@ __all__ = [
 
 IMPORT_PATH: Final = "<import>"
 """The path of frames that represent the import machinery (analyze/profile/import_frames.py); they have no lines."""
+
+NATIVE: Final = "<native> "
+"""The beginning of the names of C functions (analyze/profile/native_frames.py)."""
 
 UNKNOWN_PATH: Final = "<unknown>"
 """The path of frames for which another tool's profile has only the name (load/profiles)."""
@@ -190,11 +196,15 @@ class Profile:
 class ProfileBuilder:
     """Merges logs into `profile`, numbering equal frames and equal nodes once.
 
-    `find_path(log, co_filename)` returns the path to use; without it paths stay as they are.
+    `find_path(log, co_filename)` returns the path to use; without it paths stay as they are. `unwinder` finds the C
+    functions, if the log has C stacks.
     """
 
-    def __init__(self, find_path: Callable[[SampleLog, str], str] | None = None) -> None:
+    def __init__(
+        self, find_path: Callable[[SampleLog, str], str] | None = None, unwinder: Unwinder | None = None
+    ) -> None:
         self.profile = Profile()
+        self._unwinder = unwinder or Unwinder()
         self._sampled_ns = 0
         self._n_ticks = 0
         self._find_path = find_path
@@ -223,9 +233,14 @@ class ProfileBuilder:
         node_ids = self._add_nodes(log)
         timelines = profile.timelines
         sampled_ns = 0
+        native = _NativeNodes(self, log, node_ids, self._unwinder)
         for sample in log.samples:
             sampled_ns = sample.time_ns
-            node, thread_id, label = node_ids[sample.node], thread_ids[sample.thread], contexts.get(sample.context, "")
+            if sample.c_stack is not None:
+                node = native.find(sample.node, sample.c_stack, thread_ids[sample.thread])
+            else:
+                node = node_ids[sample.node]
+            thread_id, label = thread_ids[sample.thread], contexts.get(sample.context, "")
             key = (node, thread_id, label)
             cost = profile.costs.get(key)
             if cost is None:
@@ -266,13 +281,24 @@ class ProfileBuilder:
                 frame_id = places[place] = self._number(self._frame_ids, self.profile.frames, frame)
                 if place in log.native_calls:
                     self.profile.native_calls.add(frame_id)
-            tree_node = TreeNode(found[node.parent], frame_id)
-            number = self._node_ids.get(tree_node)
-            if number is None:
-                number = self._node_ids[tree_node] = len(self.profile.nodes)
-                self.profile.nodes.append(tree_node)
-            found[node_id] = number
+            found[node_id] = self.add_node(found[node.parent], frame_id)
         return found
+
+    def add_node(self, parent: int, frame: int) -> int:
+        """Return the number of the node with this caller and frame."""
+        tree_node = TreeNode(parent, frame)
+        number = self._node_ids.get(tree_node)
+        if number is None:
+            number = self._node_ids[tree_node] = len(self.profile.nodes)
+            self.profile.nodes.append(tree_node)
+        return number
+
+    def add_native_frame(self, caller: int, name: str, library: str) -> int:
+        """Return the number of the frame of a C function that the Python frame `caller` called."""
+        frame = self.profile.frames[caller]
+        shown = f"{NATIVE}{name} ({library})" if name else f"{NATIVE}({library})"
+        native = Frame(Function(frame.function.path, shown, frame.line), frame.line, frame.end_line, None, None)
+        return self._number(self._frame_ids, self.profile.frames, native)
 
     @staticmethod
     def _number(ids: dict[Frame, int], items: list[Frame], item: Frame) -> int:
@@ -280,6 +306,44 @@ class ProfileBuilder:
         if number is None:
             number = ids[item] = len(items)
             items.append(item)
+        return number
+
+
+class _NativeNodes:
+    """The nodes of one log's samples that have C stacks."""
+
+    def __init__(self, builder: ProfileBuilder, log: SampleLog, node_ids: dict[int, int], unwinder: Unwinder) -> None:
+        self._builder = builder
+        self._log = log
+        self._node_ids = node_ids
+        self._unwinder = unwinder
+        self._known: dict[tuple[int, tuple[tuple[int, tuple[tuple[str, str], ...]], ...]], int] = {}
+
+    def find(self, leaf: int, stack: CStack, thread: int) -> int:
+        """Return the node for Python frames down to the log's node `leaf`, and the C functions on the stack."""
+        called = tuple(native_functions_by_caller(leaf, stack, self._unwinder.unwind(stack, thread)))
+        if not called:
+            return self._node_ids[leaf]
+        number = self._known.get((leaf, called))
+        if number is None:
+            number = self._known[leaf, called] = self._add(leaf, called)
+        return number
+
+    def _add(self, leaf: int, called: Iterable[tuple[int, tuple[tuple[str, str], ...]]]) -> int:
+        functions: dict[int, list[tuple[str, str]]] = {}
+        for caller, names in called:
+            functions.setdefault(caller, []).extend(names)
+        path = []
+        while leaf:
+            path.append(leaf)
+            leaf = self._log.nodes[leaf].parent
+        builder = self._builder
+        number = 0
+        for node in reversed(path):
+            frame = builder.profile.nodes[self._node_ids[node]].frame
+            number = builder.add_node(number, frame)
+            for name, library in functions.get(node, ()):
+                number = builder.add_node(number, builder.add_native_frame(frame, name, library))
         return number
 
 
@@ -324,13 +388,14 @@ def profile_of_logs(
     logs: Iterable[SampleLog],
     find_path: Callable[[SampleLog, str], str] | None = None,
     contexts: Callable[[SampleLog], Mapping[int, str]] | None = None,
+    unwinder: Unwinder | None = None,
 ) -> Profile | None:
     """Merge the logs into one profile; None without logs.
 
     `find_path(log, co_filename)` returns the path to use, `contexts(log)` the labels of its context ids;
-    without them, paths stay as they are and all contexts are "".
+    without them, paths stay as they are and all contexts are "". `unwinder` finds C functions, and counts.
     """
-    builder = ProfileBuilder(find_path)
+    builder = ProfileBuilder(find_path, unwinder)
     for log in logs:
         builder.add(log, contexts(log) if contexts is not None else {})
     return builder.profile if builder.profile.n_processes else None

@@ -52,6 +52,7 @@ def _gather_settings(function: Callable[..., int]) -> Callable[..., int]:
         no_profile: bool,
         rate: int | None,
         precise: bool,
+        native: bool,
         with_tasks: bool,
         context: str | None,
         parallel_mode: bool | None,
@@ -65,6 +66,7 @@ def _gather_settings(function: Callable[..., int]) -> Callable[..., int]:
             "profile": False if no_profile else None,
             "rate_hz": rate,
             "precise": precise or None,
+            "native": native or None,
             "with_tasks": with_tasks or None,
             "context": context,
             "parallel": parallel_mode,
@@ -107,6 +109,12 @@ def _refuse_code(_context: click.Context, _option: click.Parameter, is_given: bo
     "--precise",
     is_flag=True,
     help="Interrupt threads by a signal for each sample, which makes samples exact to the instruction.",
+)
+@click.option(
+    "--native",
+    is_flag=True,
+    help="Also see the C functions of the program's extension modules, in flame graphs and exports; implies --precise"
+    " (CPython 3.12+ on x86-64).",
 )
 @click.option(
     "--async",

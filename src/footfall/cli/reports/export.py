@@ -88,7 +88,7 @@ def command(
     if file is not None and data_file is not None:
         raise UsageError("too-many-files", "The data file is named twice.", "Leave --data-file out.")
     config = load_config(config_file, data_file=file or data_file, report_contexts=split_list(contexts))
-    profile = need_profile(config, config.data_file, config.report_contexts, has_timelines=True)
+    profile = need_profile(config, config.data_file, config.report_contexts, has_timelines=True, has_native=True)
     if config.report_contexts and not any(node for node, _, _ in profile.costs):
         text = "No sample of the profile is of a context that --contexts finds."
         raise FootfallError("nothing-selected", text, "`footfall report --by test -n 0` shows those of tests.")

@@ -80,7 +80,7 @@ def command(
     profiles = []
     for each in data_files or (config.data_file,):
         is_last = each == (data_files or (config.data_file,))[-1]
-        found = need_profile(config, each, has_timelines=is_last)
+        found = need_profile(config, each, has_timelines=is_last, has_native=True)
         need_clock(found, Clock(clock) if clock else None)
         warn_of_profile(config, each, found)
         profiles.append(choose_part(with_builtin_calls(found), selection))

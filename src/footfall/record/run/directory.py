@@ -60,6 +60,7 @@ class RunSettings:
     """The share of a process's CPU time, in millionths, that its sampler may use; beyond that it samples less often.
     0: no limit."""
     precise: bool = False
+    native: bool = False
     """Each thread walks its own stack, in a signal handler."""
     with_tasks: bool = False
     engine: str = ""
@@ -143,6 +144,7 @@ def settings_from_config(config: Config, *, cover: bool = True) -> RunSettings:
         rate_hz=DEFAULT_RATE_HZ if config.rate_hz is None else config.rate_hz,
         max_cpu_ppm=_MAX_CPU_PPM if config.rate_hz is None else 0,
         precise=config.precise,
+        native=config.native,
         with_tasks=config.with_tasks,
         # from this environment, so that it also applies to processes started with another one
         engine=os.environ.get(ENGINE_VARIABLE) or config.engine,
@@ -260,6 +262,7 @@ def _write_settings(path: Path, settings: RunSettings, cache: Path) -> None:
         ("rate_hz", str(settings.rate_hz)),
         ("max_cpu_ppm", str(settings.max_cpu_ppm)),
         ("precise", str(int(settings.precise))),
+        ("native", str(int(settings.native))),
         ("with_tasks", str(int(settings.with_tasks))),
         ("function_contexts", str(int(settings.function_contexts))),
         ("plugin_contexts", str(int(settings.plugin_contexts))),

@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from footfall.errors import FootfallError
 from footfall.formats import (
+    C_STACK_HEAD_BYTES,
     COUNT_CPU,
     COUNT_FULL,
     COUNT_LATE,
@@ -22,11 +23,15 @@ from footfall.formats import (
     COUNT_UNREADABLE,
     ENTRY_HEAD_BYTES,
     N_COUNTERS,
+    N_REGISTERS,
+    SAMPLE_C_STACK,
     SAMPLE_CALLS,
     SAMPLE_CODE,
+    SAMPLE_HAS_C_STACK,
     SAMPLE_HEADER,
     SAMPLE_HOLDS_GIL,
     SAMPLE_LOG_FORMAT,
+    SAMPLE_MAPPINGS,
     SAMPLE_NODE,
     SAMPLE_SAMPLE,
     SAMPLE_TELLS_WAITING,
@@ -41,6 +46,9 @@ __all__ = [
     "MAX_INTERVAL_NS",
     "MAX_NUMBER",
     "MAX_START_NS",
+    "CStack",
+    "CStackEntry",
+    "Mappings",
     "Node",
     "Sample",
     "SampleLog",
@@ -54,7 +62,13 @@ __all__ = [
 _HEADER_LAYOUT = struct.Struct(f"<8sII4Q{N_COUNTERS}Q")
 _SAMPLE_LAYOUT = struct.Struct("<IIQQIHH")
 _WAITING_LAYOUT = struct.Struct("<IIQQII")
+_C_STACK_HEAD = struct.Struct("<4I8x")
+_C_STACK_ENTRY = struct.Struct("<QI4x")
+_REGISTERS = struct.Struct(f"<{N_REGISTERS}Q")
 _SAMPLE_KINDS = (SAMPLE_SAMPLE, SAMPLE_WAITING)
+_C_STACK_KINDS = (SAMPLE_MAPPINGS, SAMPLE_C_STACK)
+_MAX_C_STACK_BYTES = 1 << 16
+_MAX_MAPPINGS = 100_000  # lines
 _NODE_LAYOUT = struct.Struct("<4I")
 MAX_START_NS = 1 << 61  # the year 2043
 MAX_NUMBER = 1 << 55  # a year of nanoseconds; sums of a few still fit into a data file
@@ -88,6 +102,33 @@ class SampledThread(NamedTuple):
     name: str
 
 
+class CStackEntry(NamedTuple):
+    """An evaluation loop on a C stack: its place, and the node of the Python frame whose call entered it (0 = none)."""
+
+    address: int
+    node: int
+
+
+class Mappings(NamedTuple):
+    """The files whose code was mapped into the process from one moment on."""
+
+    time_ns: int
+    """Since the epoch."""
+    lines: tuple[str, ...]
+    """What the file is (`i` the interpreter's, `s` the system's, `p` the program's own), a space, and its line of
+    /proc/self/maps."""
+
+
+class CStack(NamedTuple):
+    """A thread's registers, in DWARF's order, and its C stack from the stack pointer on, when a sample was taken."""
+
+    mappings: Mappings
+    registers: tuple[int, ...]
+    entries: tuple[CStackEntry, ...]
+    """Youngest first: their addresses ascend."""
+    content: bytes
+
+
 class Sample(NamedTuple):
     """What one thread did at one moment, and the time that this represents; or the sum of its waiting tasks."""
 
@@ -106,6 +147,8 @@ class Sample(NamedTuple):
     """How many samples this represents: those of an idle thread are stored as one."""
     waits_for_gil: bool | None = None
     """None if it is not known."""
+    c_stack: CStack | None = None
+    """With `--native`, if code of the program's own files was on it."""
 
 
 class SampleLog:
@@ -149,6 +192,52 @@ class _ThreadClock:
         self.cpu_ns = cpu_ns
 
 
+class _SampleReader:
+    """Reads the entries of samples, in order: each also depends on earlier ones of its thread."""
+
+    def __init__(self, log: SampleLog) -> None:
+        self.has_c_stacks = False
+        self._log = log
+        self.clocks: dict[int, _ThreadClock] = {}
+        self._mappings = Mappings(0, ())
+        self._c_stacks: dict[int, CStack] = {}
+
+    def read(self, kind: int, payload: memoryview) -> Sample:
+        """Return the sample of an entry of `_SAMPLE_KINDS`. Raises ValueError or struct.error for a damaged one."""
+        sample, has_c_stack = _read_sample(self._log, self.clocks, kind, payload)
+        if not has_c_stack:
+            return sample
+        return sample._replace(c_stack=self._c_stacks.get(sample.thread))
+
+    def note(self, kind: int, payload: memoryview) -> None:
+        """Read an entry of `_C_STACK_KINDS`. Raises ValueError or struct.error for a damaged one."""
+        if kind == SAMPLE_MAPPINGS:
+            (time_ns,) = struct.unpack_from("<Q", payload)
+            (text,) = _sized_fields(payload, 8, 1)
+            lines = os.fsdecode(text).split("\n")
+            if len(lines) > _MAX_MAPPINGS:
+                raise ValueError("too many files are mapped")
+            self._mappings = Mappings(time_ns, tuple(lines))
+            return
+        self.has_c_stacks = True
+        (thread,) = struct.unpack_from("<I", payload)
+        before = self._c_stacks.pop(thread, None)  # without a whole stack, the next can't be read either
+        self._c_stacks[thread] = _read_c_stack(payload, self._mappings, before.content if before is not None else b"")
+
+
+def _read_c_stack(payload: memoryview, mappings: Mappings, before: bytes) -> CStack:
+    _, n_entries, n_bytes, n_same = _C_STACK_HEAD.unpack_from(payload)
+    at = C_STACK_HEAD_BYTES
+    registers = _REGISTERS.unpack_from(payload, at)
+    at += _REGISTERS.size
+    end = at + n_entries * _C_STACK_ENTRY.size
+    if n_bytes > _MAX_C_STACK_BYTES or n_same > min(n_bytes, len(before)) or end + n_bytes - n_same > len(payload):
+        raise ValueError("a C stack is not whole")
+    entries = tuple(map(CStackEntry._make, _C_STACK_ENTRY.iter_unpack(payload[at:end])))
+    content = bytes(payload[end : end + n_bytes - n_same]) + before[len(before) - n_same :]
+    return CStack(mappings, registers, entries, content)
+
+
 def read_sample_log(path: str) -> SampleLog:
     """Read a `.smp` file, even if its process was killed. A log without a header is empty.
 
@@ -156,13 +245,16 @@ def read_sample_log(path: str) -> SampleLog:
     """
     log = SampleLog(path)
     found = _FoundSamples()
-    clocks: dict[int, _ThreadClock] = {}
+    reader = _SampleReader(log)
     n_damaged = 0
     first_damage: Exception | None = None
     for kind, payload in read_entries(path, log.damage):
         try:
             if kind in _SAMPLE_KINDS:
-                found.add(_read_sample(log, clocks, kind, payload))
+                found.add(reader.read(kind, payload))
+            elif kind in _C_STACK_KINDS:
+                reader.note(kind, payload)
+                found.held = None if reader.has_c_stacks else found.held
             else:
                 _add_entry(log, kind, payload)
         except (struct.error, ValueError) as error:
@@ -212,15 +304,17 @@ class _SamplesInFile(Collection[Sample]):
 
     def __iter__(self) -> Iterator[Sample]:
         log = self._log
-        clocks: dict[int, _ThreadClock] = {}
+        reader = _SampleReader(log)
         n_found = 0
         for kind, payload in read_entries(log.path):
-            if kind not in _SAMPLE_KINDS:
-                continue
             if n_found == self._n_found:
                 return
             try:
-                sample = _read_sample(log, clocks, kind, payload)
+                if kind in _C_STACK_KINDS:
+                    reader.note(kind, payload)
+                if kind not in _SAMPLE_KINDS:
+                    continue
+                sample = reader.read(kind, payload)
             except (struct.error, ValueError):
                 continue
             n_found += 1
@@ -259,7 +353,7 @@ class SampleLogFollower:
         self.log = SampleLog(path)
         self._samples: list[Sample] = []
         self.log.samples = self._samples
-        self._clocks: dict[int, _ThreadClock] = {}
+        self._reader = _SampleReader(self.log)
         self._at = 0
         self._last: dict[int, tuple[int, int]] = {}
         """Place and count of each thread's last sample; the count keeps increasing while the thread is idle."""
@@ -278,7 +372,7 @@ class SampleLogFollower:
                     if kind not in _SAMPLE_KINDS:
                         _add_entry(log, kind, payload)
                         continue
-                    sample = _read_sample(log, self._clocks, kind, payload)
+                    sample = self._reader.read(kind, payload)
                 except (struct.error, ValueError):
                     continue  # a damaged entry; the others are intact
                 self._samples.append(sample)
@@ -294,7 +388,7 @@ class SampleLogFollower:
             payload = os.pread(descriptor, _SAMPLE_LAYOUT.size, place + ENTRY_HEAD_BYTES)
             _, node, time_ns, cpu_ns, context, flags, repeat = _SAMPLE_LAYOUT.unpack(payload)
             if repeat > counted:
-                clock = self._clocks[thread]
+                clock = self._reader.clocks[thread]
                 wall = max(time_ns - clock.time_ns, 0)
                 clock.time_ns = time_ns
                 gil = _read_gil(flags)
@@ -334,13 +428,19 @@ def _corrupt(path: str, why: str) -> FootfallError:
     return FootfallError("record-corrupt", f"Can't read the sample log {path}: {why}.", "Remove it and run again.")
 
 
-def _read_sample(log: SampleLog, clocks: dict[int, _ThreadClock], kind: int, payload: memoryview) -> Sample:
-    """Return the sample of an entry of `_SAMPLE_KINDS`. Raises ValueError or struct.error for a damaged one."""
+def _read_sample(
+    log: SampleLog, clocks: dict[int, _ThreadClock], kind: int, payload: memoryview
+) -> tuple[Sample, bool]:
+    """Return the sample of an entry of `_SAMPLE_KINDS`, and whether its thread's last C stack is its own.
+
+    Raises ValueError or struct.error for a damaged one.
+    """
     if kind == SAMPLE_WAITING:
         thread, node, time_ns, wall_ns, n_samples, _ = _WAITING_LAYOUT.unpack_from(payload)
         if max(time_ns, wall_ns) > MAX_NUMBER:
             raise ValueError("a task has waited for a time that can't be")
-        return Sample(thread, node, time_ns, wall_ns, 0, 0, holds_gil=False, repeat=n_samples, waits_for_gil=False)
+        sample = Sample(thread, node, time_ns, wall_ns, 0, 0, holds_gil=False, repeat=n_samples, waits_for_gil=False)
+        return sample, False
     thread, node, time_ns, cpu_ns, context, flags, repeat = _SAMPLE_LAYOUT.unpack_from(payload)
     if max(time_ns, cpu_ns) > MAX_NUMBER:
         raise ValueError("a sample is of a time that can't be")
@@ -352,7 +452,8 @@ def _read_sample(log: SampleLog, clocks: dict[int, _ThreadClock], kind: int, pay
         wall, cpu = time_ns - before.time_ns, cpu_ns - before.cpu_ns
         before.time_ns, before.cpu_ns = time_ns, cpu_ns
     holds_gil, waits_for_gil = _read_gil(flags)
-    return Sample(thread, node, time_ns, max(wall, 0), max(cpu, 0), context, holds_gil, repeat, waits_for_gil)
+    sample = Sample(thread, node, time_ns, max(wall, 0), max(cpu, 0), context, holds_gil, repeat, waits_for_gil)
+    return sample, bool(flags & SAMPLE_HAS_C_STACK)
 
 
 def _read_gil(flags: int) -> tuple[bool, bool | None]:

@@ -1,0 +1,1 @@
+"""C stacks of samples: to functions of the program's own extensions, after the run."""

@@ -1,0 +1,237 @@
+"""--native: C functions of the program's own extensions, between the Python frames that call them and that they call."""
+
+import collections
+import io
+import math
+import os
+import platform
+import random
+import shutil
+import subprocess
+import sys
+import textwrap
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from footfall.analyze.native.code_files import CodeFile
+from footfall.analyze.profile.calltree import NATIVE, Profile, profile_of_logs, times_of_lines
+from footfall.analyze.profile.native_frames import fold_native_frames
+from footfall.errors import FootfallError
+from footfall.record.run.sample_log import SampleLog, read_sample_log
+from native_extension import INNER, OUTER, build_extension
+
+IS_POSSIBLE = sys.implementation.name == "cpython" and sys.version_info >= (3, 12) and platform.machine() == "x86_64"
+possible = pytest.mark.skipif(not IS_POSSIBLE, reason="--native is refused here")
+
+Footfall = Callable[..., subprocess.CompletedProcess[str]]
+Stacks = collections.Counter[tuple[str, ...]]
+
+PRELUDE = """
+import os, signal, sys, threading, time
+from footfall import _core
+sys.setrecursionlimit(20000)
+sys.path.insert(0, sys.argv[2])
+path = sys.argv[1]
+"""
+
+PROGRAMS = {
+    "threads": """
+    def work():
+        end = time.monotonic() + 0.7
+        while time.monotonic() < end:
+            spinning.spin_without_gil(30000, 30000)
+            spinning.call(lambda: spinning.spin(3000, 3000))
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    for each in threads: each.start()
+    for each in threads: each.join()
+    """,
+    "forks": """
+    _core.sampler_stop()
+    from footfall.observe.sampler import inside
+    inside.start(os.path.dirname(path), 5000, 0, True, False, True)
+    for _ in range(20):
+        spinning.spin(1000000, 1000000)
+        pid = os.fork()
+        if not pid:
+            spinning.spin(1000000, 1000000)
+            os._exit(0)
+        assert os.waitpid(pid, 0)[1] == 0
+    """,
+    "signals that are blocked": """
+    signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
+    for _ in range(100): spinning.spin(30000, 30000)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, signal.valid_signals())
+    for _ in range(2000): spinning.spin(30000, 30000)
+    """,
+    "another stack": """
+    for _ in range(100): spinning.spin_elsewhere()
+    """,
+    "a deep stack": """
+    threading.stack_size(64 << 20)
+    def down(n):
+        if n: spinning.call(lambda: down(n - 1))
+        else: spinning.spin(1000000, 1000000)
+    def work():
+        for _ in range(10): down(400)
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+    """,
+}
+
+
+@pytest.fixture(scope="module")
+def extension(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of the compiled module `spinning`."""
+    return build_extension(tmp_path_factory.mktemp("extension")).parent
+
+
+def sample_program(program: str, extension: Path, path: Path) -> SampleLog:
+    """The log of a program that must end well and silently, sampled 5,000 times a second."""
+    start = "import spinning\n_core.sampler_start(path, 200000, precise=True, native=True)\n"
+    command = [sys.executable, "-c", PRELUDE + start + textwrap.dedent(program), str(path), str(extension)]
+    environment = {key: value for key, value in os.environ.items() if key != "FOOTFALL_RUN"}
+    done = subprocess.run(command, capture_output=True, text=True, timeout=50, env=environment)
+    assert (done.returncode, done.stderr) == (0, "")
+    return read_sample_log(str(path))
+
+
+def stacks_of(profile: Profile) -> Stacks:
+    """The number of samples by stack of names, outermost first; C functions without their library."""
+    names: list[tuple[str, ...]] = [()]
+    for parent, frame in profile.nodes[1:]:
+        names.append((*names[parent], profile.frames[frame].function.qualname.removesuffix(" (spinning.so)")))
+    found: Stacks = collections.Counter()
+    for (node, _, _), cost in profile.costs.items():
+        found[names[node]] += cost.samples
+    return found
+
+
+@possible
+def test_shares_of_functions_are_right(footfall: Footfall, extension: Path, tmp_path: Path) -> None:
+    """Two nested functions have the shares that they spin, in a stack of Python and C in the order of the calls."""
+    (tmp_path / "program.py").write_text(
+        textwrap.dedent(f"""
+        import sys, time
+        sys.path.insert(0, {str(extension)!r})
+        import spinning
+        def called():
+            spinning.spin({OUTER}, {INNER})
+        def main():
+            while time.thread_time() < 1.5:
+                spinning.call(called)
+        main()
+        """)
+    )
+    done = footfall("run", "-q", "--native", "--rate", "1000", "program.py")
+    assert (done.returncode, done.stderr) == (0, "")
+    exported = footfall("export", "--format", "collapsed", "-o", "-").stdout.replace(" (spinning.so)", "")
+    counts: Stacks = collections.Counter()
+    for line in exported.splitlines():
+        stack, _, count = line.rpartition(" ")
+        counts[tuple(frame.partition(" (")[0] for frame in stack.split(";"))] += int(count)
+    spin = ("<module>", "main", "<native> call", "<native> call_function", "called", "<native> spin")
+    outer = (*spin, "<native> spin_outer")
+    inner = (*outer, "<native> spin_inner")
+    n_all = counts[outer] + counts[inner]
+    assert n_all > 200
+    share = OUTER / (OUTER + INNER)
+    assert abs(counts[outer] / n_all - share) <= 3 * math.sqrt(share * (1 - share) / n_all)
+    in_native = {stack: count for stack, count in counts.items() if "<native> spin_outer" in stack}
+    assert set(in_native) == {outer, inner}
+    table = footfall("report", "--by", "function").stdout
+    assert "called" in table
+    assert NATIVE.strip() not in table
+
+
+@possible
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_any_program_runs_on(name: str, extension: Path, tmp_path: Path) -> None:
+    """Whatever a program does with threads, signals and stacks, it ends as without us, and C functions are seen.
+
+    With and without their frames, lines have the same times.
+    """
+    log = sample_program(PROGRAMS[name], extension, tmp_path / "a.smp")
+    logs = [log, *(read_sample_log(str(path)) for path in tmp_path.glob("[0-9]*.smp"))]
+    profile = profile_of_logs(logs)
+    assert profile is not None
+    stacks = stacks_of(profile)
+    inner = sum(
+        count for stack, count in stacks.items() if stack[-2:] == ("<native> spin_outer", "<native> spin_inner")
+    )
+    assert inner >= 3
+    folded = fold_native_frames(profile)
+    assert len(folded.nodes) < len(profile.nodes)
+    assert folded.total() == profile.total()
+    assert times_of_lines(folded) == times_of_lines(profile)
+    if name == "a deep stack":
+        complete = [stack for stack in stacks if stack[-1:] == ("<native> spin_inner",)]
+        assert all(stack.count("down") == 401 for stack in complete)
+        assert all(stack.count("<native> call") > 20 for stack in complete)
+        # of all the calls from C, the youngest are known: each is in its place
+        assert all(stack[-6:-3] == ("<native> call_function", "down.<locals>.<lambda>", "down") for stack in complete)
+
+
+@possible
+def test_a_changed_file_has_no_names(footfall: Footfall, extension: Path, tmp_path: Path) -> None:
+    """Functions of a file that was written again after it was loaded are not named by its new content."""
+    shutil.copy(extension / "spinning.so", tmp_path)
+    (tmp_path / "program.py").write_text(
+        textwrap.dedent("""
+        import os, sys, time
+        sys.path.insert(0, os.getcwd())
+        import spinning
+        while time.thread_time() < 0.3:
+            spinning.spin(30000, 30000)
+        content = open("spinning.so", "rb").read()
+        os.unlink("spinning.so")
+        open("spinning.so", "wb").write(content)
+        """)
+    )
+    done = footfall("run", "-q", "--native", "program.py")
+    assert done.returncode == 0
+    assert done.stderr.count("[native-changed]") == 1
+    exported = footfall("export", "--format", "collapsed", "-o", "-").stdout
+    assert "<native> (spinning.so)" in exported
+    assert "spin_inner" not in exported
+
+
+@possible
+def test_damage_raises_nothing_else(extension: Path, tmp_path: Path) -> None:
+    """A damaged log, or a damaged library, is an error of ours or a profile, whatever is damaged."""
+    path = tmp_path / "a.smp"
+    sample_program("for _ in range(40): spinning.spin(30000, 30000)", extension, path)
+    whole = path.read_bytes()
+    rng = random.Random(7)
+    end = whole.rstrip(b"\0").__len__()
+    for number in range(150):
+        damaged = bytearray(whole)
+        for _ in range(rng.randrange(1, 20)):
+            damaged[rng.randrange(end)] = rng.randrange(256)
+        other = tmp_path / f"{number}.smp"
+        other.write_bytes(damaged)
+        try:
+            profile_of_logs([read_sample_log(str(other))])
+        except FootfallError:
+            pass
+        other.unlink()
+    library = (extension / "spinning.so").read_bytes()
+    for _ in range(150):
+        damaged = bytearray(library)
+        for _ in range(rng.randrange(1, 200)):
+            damaged[rng.randrange(len(damaged))] = rng.randrange(256)
+        file = CodeFile("spinning.so")
+        file.load(io.BytesIO(damaged))
+        for address in range(0, len(library), 97):
+            file.function(address, file.row(address))
+
+
+@pytest.mark.skipif(IS_POSSIBLE, reason="not refused here")
+def test_refusal_says_why(footfall: Footfall, tmp_path: Path) -> None:
+    """Where C functions can't be seen, the profile is without them, and a message says why."""
+    (tmp_path / "program.py").write_text("print(1)")
+    done = footfall("run", "-q", "--native", "program.py")
+    assert (done.returncode, done.stdout) == (0, "1\n")
+    assert done.stderr.count("[native-unavailable]") == 1
