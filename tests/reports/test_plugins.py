@@ -149,6 +149,13 @@ def coverage_init(reg, options):
 
     coverage.Coverage.save = save
 """,
+    "parser.py": """\
+import coverage.python
+
+
+def coverage_init(reg, options):
+    coverage.python.PythonFileReporter.excluded_lines = lambda self: {1}
+""",
     "starter.py": """\
 import subprocess
 
@@ -181,14 +188,13 @@ def test_a_plugin_that_acts_through_coverage_pys_objects_is_named(
     """By the run and by reports of its data; plugins that replace nothing are not, nor one that could not be loaded."""
     for name, text in ACTING.items():
         (project / name).write_text(text)
-    (project / ".coveragerc").write_text("[run]\nplugins = saver, starter, quiet, missing\n")
+    (project / ".coveragerc").write_text("[run]\nplugins = saver, parser, starter, quiet, missing\n")
     for command in (("run", "--no-profile", "main.py"), ("report",)):
         done = footfall(*command)
         assert done.returncode == 0
-        assert done.stderr.count("[plugin-inactive]") == 2
-        assert "plugin saver adds" in done.stderr
-        assert "coverage.Coverage.save, and" in done.stderr
-        assert "plugin starter adds" in done.stderr
-        assert "subprocess.Popen, and" in done.stderr
+        assert done.stderr.count("[plugin-inactive]") == 3
+        assert "plugin saver replaces coverage.Coverage.save to" in done.stderr
+        assert "PythonFileReporter.excluded_lines to" in done.stderr
+        assert "plugin starter replaces subprocess.Popen to" in done.stderr
     (project / ".coveragerc").write_text("[run]\nplugins = quiet\n")
     assert "[plugin-inactive]" not in footfall("run", "--no-profile", "main.py").stderr
