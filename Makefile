@@ -52,6 +52,9 @@ sanitize: ## Run the tests of the C code in an environment of its own, compiled 
 web: ## Check style and types of web/ and build the report's assets from it (needs Node)
 	cd web && npm ci --silent && npm run --silent lint && npm run --silent build
 
+extension: ## Check, build and test the extension for VS Code, and package it as editors/vscode/dist/footfall.vsix (needs Node)
+	cd editors/vscode && npm ci --silent && FOOTFALL_PYTHON=$(abspath $(shell command -v $(PYTHON))) npm test --silent && npm run --silent package
+
 web-readers: ## Give a run's files to readers of npm, the Firefox Profiler's command line among them (needs Node)
 	FOOTFALL=$(BIN)footfall bash tools/web_readers.sh
 

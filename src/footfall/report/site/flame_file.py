@@ -18,14 +18,22 @@ __all__ = ["flame_file_payload", "render_flame_file"]
 
 
 def render_flame_file(
-    profile: Profile, *, title: str, before: Profile | None = None, clock: Clock | None = None
+    profile: Profile,
+    *,
+    title: str,
+    before: Profile | None = None,
+    clock: Clock | None = None,
+    pages: Mapping[str, str] | None = None,
 ) -> str:
-    """Return the page; `before` is a profile to compare with, `clock` the one shown first."""
+    """Return the page; `before` is a profile to compare with, `clock` the one shown first.
+
+    `pages` are what a file's name leads to, by its path; without them, the page has no links.
+    """
     assets = resources.files("footfall.report").joinpath("assets")
     return render_single_page(
         "flame",
         f"Flame graph – {title}",
-        flame_file_payload(profile, title=title, before=before, clock=clock),
+        flame_file_payload(profile, title=title, before=before, clock=clock, pages=pages),
         style=assets.joinpath("app.css").read_text(encoding="utf-8"),
         script=assets.joinpath("app.js").read_text(encoding="utf-8"),
     )

@@ -111,9 +111,12 @@ def flame(workspace: Workspace, parameters: Parameters) -> Json:
     for each in profiles:
         need_clock(each, chosen)
     need_common_clock(profiles)
+    files = _files(profiles)
     if parameters.flag("page"):
-        return {"title": title, "page": render_flame_file(profile, title=title, before=before, clock=chosen)}
-    payload = flame_file_payload(profile, title=title, before=before, clock=chosen, pages=_files(profiles))
+        pages = files if parameters.flag("links") else {}
+        page = render_flame_file(profile, title=title, before=before, clock=chosen, pages=pages)
+        return {"title": title, "page": page}
+    payload = flame_file_payload(profile, title=title, before=before, clock=chosen, pages=files)
     return {"title": title, "payload": payload}
 
 

@@ -1,0 +1,88 @@
+// Marks and times at the lines of the editors that are seen. The editor moves them with the text.
+import * as vscode from "vscode";
+
+import { heatOf, marksOf, type Heat, type LineState, type Mark } from "../marks";
+import type { Project } from "./project";
+
+const COLORS: Record<LineState | "stale", string> = {
+  run: "testing.iconPassed",
+  partial: "editorWarning.foreground",
+  missing: "testing.iconFailed",
+  excluded: "disabledForeground",
+  stale: "disabledForeground",
+};
+
+export class Decorations implements vscode.Disposable {
+  private readonly types = Object.fromEntries(
+    Object.entries(COLORS).map(([name, color]) => [
+      name,
+      vscode.window.createTextEditorDecorationType({
+        borderWidth: "0 0 0 3px",
+        borderStyle: "solid",
+        borderColor: new vscode.ThemeColor(color),
+        isWholeLine: true,
+        overviewRulerColor: name === "missing" ? new vscode.ThemeColor(color) : undefined,
+        overviewRulerLane: vscode.OverviewRulerLane.Left,
+      }),
+    ]),
+  ) as Record<LineState | "stale", vscode.TextEditorDecorationType>;
+  private readonly heat = vscode.window.createTextEditorDecorationType({
+    after: { margin: "0 0 0 3em", color: new vscode.ThemeColor("editorCodeLens.foreground") },
+  });
+  private isShown = true;
+
+  constructor(private readonly projectOf: (uri: vscode.Uri) => Project | undefined) {}
+
+  async refresh(editor: vscode.TextEditor): Promise<void> {
+    const { document } = editor;
+    const project = this.projectOf(document.uri);
+    if (document.languageId !== "python" || document.uri.scheme !== "file" || project === undefined) return;
+    const path = document.uri.fsPath;
+    // the answers are about the file, not about a text that was not saved
+    if (document.isDirty) return;
+    const coverage = this.isShown ? await project.askIfThere("coverage/file", { path }) : undefined;
+    const times = this.isShown ? await project.askIfThere("profile/lines", { path }) : undefined;
+    if (document.isDirty) return;
+    const leastShare = vscode.workspace.getConfiguration("footfall", document.uri).get("leastShare", 0.005);
+    this.showMarks(editor, coverage === undefined ? [] : marksOf(coverage));
+    this.showHeat(editor, times === undefined ? [] : heatOf(times, leastShare));
+  }
+
+  async refreshAll(): Promise<void> {
+    await Promise.all(vscode.window.visibleTextEditors.map((editor) => this.refresh(editor)));
+  }
+
+  async toggle(): Promise<void> {
+    this.isShown = !this.isShown;
+    await this.refreshAll();
+  }
+
+  dispose(): void {
+    for (const type of [...Object.values(this.types), this.heat]) type.dispose();
+  }
+
+  private showMarks(editor: vscode.TextEditor, marks: Mark[]): void {
+    for (const [name, type] of Object.entries(this.types)) {
+      const own = marks.filter((mark) => (mark.isStale ? "stale" : mark.state) === name);
+      const options = own.map((mark) => ({ range: lineRange(mark.line), hoverMessage: mark.hover }));
+      editor.setDecorations(type, options);
+    }
+  }
+
+  private showHeat(editor: vscode.TextEditor, heat: Heat[]): void {
+    const hottest = Math.max(...heat.map((each) => each.totalShare), 1e-9);
+    editor.setDecorations(
+      this.heat,
+      heat.map((each) => ({
+        range: lineRange(each.line),
+        renderOptions: {
+          after: { contentText: `${"▇".repeat(Math.ceil((8 * each.totalShare) / hottest))} ${each.text}` },
+        },
+      })),
+    );
+  }
+}
+
+function lineRange(line: number): vscode.Range {
+  return new vscode.Range(line - 1, 0, line - 1, Number.MAX_SAFE_INTEGER);
+}

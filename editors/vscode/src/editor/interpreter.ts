@@ -1,0 +1,15 @@
+// The Python in whose environment footfall is installed: the setting, the Python extension's choice, or python3.
+import * as vscode from "vscode";
+
+interface PythonApi {
+  environments: { getActiveEnvironmentPath(resource?: vscode.Uri): { path: string } };
+}
+
+export async function interpreterOf(folder: vscode.WorkspaceFolder): Promise<string> {
+  const chosen = vscode.workspace.getConfiguration("footfall", folder.uri).get<string>("python", "");
+  if (chosen) return chosen;
+  const extension = vscode.extensions.getExtension<PythonApi>("ms-python.python");
+  if (extension === undefined) return "python3";
+  const api = extension.isActive ? extension.exports : await extension.activate();
+  return api.environments.getActiveEnvironmentPath(folder.uri).path || "python3";
+}

@@ -1,0 +1,89 @@
+// One folder of the workspace with its service, which is started when something is first asked.
+import { dirname } from "node:path";
+import * as vscode from "vscode";
+
+import type { FlamePage, Methods } from "../service/answers";
+import { Client, ServiceError } from "../service/client";
+import { interpreterOf } from "./interpreter";
+
+export class Project implements vscode.Disposable {
+  private readonly changed = new vscode.EventEmitter<void>();
+  /** There is a new data file. */
+  readonly onDataChanged = this.changed.event;
+  private client: Promise<Client> | undefined;
+
+  constructor(
+    readonly folder: vscode.WorkspaceFolder,
+    private readonly log: vscode.LogOutputChannel,
+  ) {}
+
+  async ask<M extends keyof Methods>(method: M, params: Methods[M][0]): Promise<Methods[M][1]> {
+    this.client ??= this.start();
+    try {
+      await this.client;
+    } catch (error) {
+      this.client = undefined; // the next question tries again
+      throw error;
+    }
+    return (await this.client).request(method, params);
+  }
+
+  /** Ask for what may well not be there: undefined then, and the reason in the log. */
+  async askIfThere<M extends keyof Methods>(method: M, params: Methods[M][0]): Promise<Methods[M][1] | undefined> {
+    try {
+      return await this.ask(method, params);
+    } catch (error) {
+      this.log.info(`${method}: ${describe(error)}`);
+      return undefined;
+    }
+  }
+
+  /** Ask about a profile that may be anywhere: the user chose it. */
+  async flameOf(profile: string): Promise<FlamePage> {
+    const python = await interpreterOf(this.folder);
+    const command = [...serviceOf(python), "--allow", dirname(profile)];
+    const client = new Client(command, this.folder.uri.fsPath);
+    try {
+      await client.initialize();
+      return await client.request("profile/flame", { page: true, links: true, profile });
+    } finally {
+      client.dispose();
+    }
+  }
+
+  dispose(): void {
+    this.changed.dispose();
+    void this.client?.then(
+      (client) => client.dispose(),
+      () => {},
+    );
+  }
+
+  private async start(): Promise<Client> {
+    const python = await interpreterOf(this.folder);
+    const client = new Client(serviceOf(python), this.folder.uri.fsPath);
+    client.onDataChanged = () => this.changed.fire();
+    client.onEnded = (reason) => {
+      this.log.warn(`The service of ${this.folder.name} has ended: ${reason}`);
+      this.client = undefined; // the next question starts another
+    };
+    const { server, data_file } = await client.initialize();
+    this.log.info(`${server.name} ${server.version} of ${python}, data ${data_file}`);
+    return client;
+  }
+}
+
+function serviceOf(python: string): string[] {
+  return [python, "-m", "footfall", "serve", "--stdio"];
+}
+
+export function describe(error: unknown): string {
+  if (error instanceof ServiceError) return error.help ? `${error.message} ${error.help}` : error.message;
+  return error instanceof Error ? error.message : String(error);
+}
+
+export async function openAt(path: string, line: number): Promise<void> {
+  const place = new vscode.Range(Math.max(line, 1) - 1, 0, Math.max(line, 1) - 1, 0);
+  const options = { selection: place, viewColumn: vscode.ViewColumn.One };
+  await vscode.window.showTextDocument(vscode.Uri.file(path), options);
+}

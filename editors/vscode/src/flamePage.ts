@@ -1,0 +1,31 @@
+// The viewer's page, fit for a panel: what it may load, and what tells the extension of a click.
+
+const BRIDGE = `
+const host = acquireVsCodeApi();
+const open = (link) => host.postMessage({ open: link });
+document.addEventListener("click", (event) => {
+  const link = event.target.closest?.("a[href]")?.getAttribute("href") ?? "";
+  if (link.startsWith("/")) { event.preventDefault(); open(link); }
+}, true);
+// The viewer shows a source beside the graph. In the editor, the editor does.
+new MutationObserver((changes) => {
+  for (const { addedNodes } of changes) {
+    for (const node of addedNodes) if (node.nodeName === "IFRAME") { open(node.getAttribute("src")); node.remove(); }
+  }
+}).observe(document.documentElement, { childList: true, subtree: true });
+`;
+
+/** Return the page of `profile/flame` with a policy: only its own scripts run, and nothing is loaded. */
+export function panelPage(page: string, nonce: string): string {
+  const policy = `default-src 'none'; style-src 'unsafe-inline'; img-src data:; script-src 'nonce-${nonce}'`;
+  // the payload has no "<", so that the first <script> is the viewer's
+  return page
+    .replace("<head>", () => `<head>\n<meta http-equiv="Content-Security-Policy" content="${policy}">`)
+    .replace("<script>", () => `<script nonce="${nonce}">${BRIDGE}</script>\n<script nonce="${nonce}">`);
+}
+
+/** Return where a link of the viewer leads: "/path/file.py?beside#L12". */
+export function placeOfLink(link: string): { path: string; line: number } {
+  const [, path, line] = /^(.*?)(?:\?beside)?(?:#L(\d+))?$/s.exec(link) as RegExpExecArray;
+  return { path, line: Number(line ?? 1) };
+}

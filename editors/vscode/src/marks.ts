@@ -1,0 +1,77 @@
+// From the service's answers to marks at lines of the text as it is now. Knows nothing of an editor; lines count from 1.
+import type { FileCoverage, LineTimes, SourceState } from "./service/answers";
+
+export type LineState = "run" | "partial" | "missing" | "excluded";
+
+export interface Mark {
+  line: number;
+  state: LineState;
+  isStale: boolean;
+  /** What is said when the mouse is over the line. */
+  hover: string[];
+}
+
+export interface Heat {
+  line: number;
+  ownShare: number;
+  totalShare: number;
+  text: string;
+}
+
+/** Return a function from measured lines to lines now; undefined for those that changed. */
+export function mover(state: SourceState): (line: number) => number | undefined {
+  if (state.is_stale !== true) return (line) => line;
+  const blocks = state.unchanged ?? [];
+  return (line) => {
+    const block = blocks.find(([first, , count]) => line >= first && line < first + count);
+    return block && line - block[0] + block[1];
+  };
+}
+
+/** Return the marks of a file, with the later lines of statements, in no particular order. */
+export function marksOf(file: FileCoverage): Mark[] {
+  const now = mover(file);
+  const { coverage } = file;
+  const states = new Map<number, LineState>();
+  for (const line of coverage.executed_lines) states.set(line, "run");
+  for (const line of coverage.missing_lines) states.set(line, "missing");
+  for (const line of coverage.excluded_lines) states.set(line, "excluded");
+  const hovers = new Map<number, string[]>();
+  const say = (line: number, text: string) => hovers.set(line, [...(hovers.get(line) ?? []), text]);
+  for (const [line, ways] of Object.entries(file.branches)) {
+    for (const way of ways) {
+      if (way.taken) continue;
+      states.set(Number(line), "partial");
+      say(Number(line), way.text || (way.to > 0 ? `never went to line ${way.to}` : "never left here"));
+    }
+  }
+  for (const each of file.conditions?.missing ?? []) {
+    if (states.get(each.line) !== "missing") say(each.line, `${each.text} was never ${each.never}`);
+  }
+  const last = new Map(file.statements);
+  const marks: Mark[] = [];
+  for (const [first, state] of states) {
+    for (let line = first; line <= (last.get(first) ?? first); line++) {
+      const at = now(line);
+      if (at === undefined || (line > first && states.has(line))) continue;
+      marks.push({ line: at, state, isStale: file.is_stale === true, hover: hovers.get(first) ?? [] });
+    }
+  }
+  return marks;
+}
+
+/** Return the time of the lines that have at least this part of all time. */
+export function heatOf(times: LineTimes, leastShare: number): Heat[] {
+  const now = mover(times);
+  const found: Heat[] = [];
+  for (const [measured, { own_share: ownShare, total_share: totalShare }] of Object.entries(times.lines)) {
+    const line = now(Number(measured));
+    if (line === undefined || totalShare < leastShare) continue;
+    found.push({ line, ownShare, totalShare, text: `${percent(ownShare)} own, ${percent(totalShare)} in all` });
+  }
+  return found;
+}
+
+export function percent(share: number): string {
+  return `${(100 * share).toFixed(1)} %`;
+}
