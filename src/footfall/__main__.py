@@ -20,7 +20,11 @@ def main(is_as_coverage: bool = False, arguments: list[str] | None = None) -> No
         if handler is default_int_handler:
             signal(SIGINT, handler)
         _end_coverage_of_this_process()
-        run(arguments, is_as_coverage=is_as_coverage)
+        try:
+            run(arguments, is_as_coverage=is_as_coverage)
+        finally:
+            if arguments is None:  # else a program may go on after us
+                _skip_last_collections()
     except ModuleNotFoundError as error:
         name = (error.name or "").partition(".")[0]
         if name not in _DEPENDENCIES:
@@ -49,6 +53,14 @@ def _end_coverage_of_this_process() -> None:
         with contextlib.suppress(Exception):  # it may be another project's
             measuring.stop()
             measuring._auto_save = measuring._auto_data = False
+
+
+def _skip_last_collections() -> None:
+    """Exempt all objects from the collections at the interpreter's end, which would look at each and free nothing."""
+    import gc
+
+    if hasattr(gc, "freeze"):  # not on PyPy
+        gc.freeze()
 
 
 def as_coverage() -> None:

@@ -106,6 +106,17 @@ class ProfilesMerge:
         costs = [cost for cost in profile.costs if cost.thread in threads]
         nodes = {0: 0}  # number there -> here
         native_calls: set[int] = set()
+        frames: dict[int, int] = {}  # number there -> here; many nodes have the same frame
+
+        def number_frame(frame_number: int) -> int:
+            found = frames.get(frame_number)
+            if found is None:
+                frame = profile.frames[frame_number]
+                frame = frame._replace(path=self._map_path(frame.path))
+                found = frames[frame_number] = self._frames.number(tuple(frame))
+                if frame_number in profile.native_calls:
+                    native_calls.add(found)
+            return found
 
         def number(node: int) -> int:
             chain = []
@@ -114,12 +125,7 @@ class ProfilesMerge:
                 node = profile.nodes[node].parent
             for node in reversed(chain):
                 parent, frame_number = profile.nodes[node]
-                frame = profile.frames[frame_number]
-                frame = frame._replace(path=self._map_path(frame.path))
-                number_here = self._frames.number(tuple(frame))
-                nodes[node] = self._nodes.number((nodes[parent], number_here))
-                if frame_number in profile.native_calls:
-                    native_calls.add(number_here)
+                nodes[node] = self._nodes.number((nodes[parent], number_frame(frame_number)))
             return nodes[chain[0]] if chain else nodes[node]
 
         rows = [(number(cost.node), threads[cost.thread], *cost[2:]) for cost in costs]
