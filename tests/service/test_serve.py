@@ -239,7 +239,10 @@ def test_settings_are_those_of_the_moment(own) -> None:
     (root / ".coveragerc").write_text("[report]\nexclude_also = (\n")
     assert client.ask("coverage/file", path="shop.py")["error"]["data"]["slug"] == "config-value"
     (root / ".coveragerc").unlink()
-    assert client.result("coverage/file", path="shop.py")["coverage"]["excluded_lines"] == []
+    whole = client.result("profile/hot", count=0)["total"]["samples"]
+    (root / ".coveragerc").write_text("[report]\ncontexts = test_busy\n")
+    assert 0 < client.result("profile/hot", count=0)["total"]["samples"] < whole
+    assert client.result("coverage/file", path="shop.py")["coverage"]["executed_lines"] == [18]
 
 
 def test_a_new_data_file_is_told(own) -> None:

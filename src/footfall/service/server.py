@@ -64,7 +64,7 @@ class Server:
             found = error
         except FootfallError as error:
             found = rpc_error_from(error)
-        except Exception as error:  # a fault of ours must not end the connection
+        except (Exception, SystemExit) as error:  # a fault of ours, or a plugin of coverage.py, must not end it
             found = RpcError(INTERNAL_ERROR, f"footfall failed: {describe_error(error)}")
         else:
             return None if request.is_notification else result_message(request.request_id, result)

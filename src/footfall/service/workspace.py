@@ -49,8 +49,8 @@ class Workspace:
         self._data_file = data_file
         self._config_file = config_file
         self._allowed = [self.root, *map(canonical_path, allowed)]
-        self._times: dict[str, tuple[FileState | None, LineTimes]] = {}
-        self._answers: dict[Hashable, tuple[tuple[FileState | None, ...], Json]] = {}
+        self._times: dict[str, tuple[Hashable, LineTimes]] = {}
+        self._answers: dict[Hashable, tuple[Hashable, Json]] = {}
 
     def config(self) -> Config:
         """Read the settings in effect. Raises UsageError."""
@@ -88,10 +88,11 @@ class Workspace:
     def times(self, config: Config, profile_file: str | None) -> LineTimes:
         """Return the times of a profile, by default the data file's. Raises as `need_profile`."""
         path = os.path.abspath(profile_file or config.data_file)
-        state = file_state(path)
+        # the settings decide which file a path means, and which contexts count
+        state = file_state(path), repr(config.paths), config.relative_files, tuple(config.report_contexts)
         kept = self._times.pop(path, None)
         if kept is None or kept[0] != state:
-            kept = state, line_times(need_profile(config, path))
+            kept = state, line_times(need_profile(config, path, config.report_contexts))
         self._times[path] = kept
         while len(self._times) > _N_TIMES:
             del self._times[next(iter(self._times))]

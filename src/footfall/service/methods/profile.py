@@ -100,12 +100,14 @@ def flame(workspace: Workspace, parameters: Parameters) -> Json:
     chosen = Clock(clock) if clock else None
     given, before_given = parameters.optional_path("profile"), parameters.optional_path("before")
     path = config.data_file if given is None else workspace.profile_path(given)
-    profile = with_builtin_calls(need_profile(config, path, has_timelines=True, has_native=True), only_adapted=True)
+    contexts = config.report_contexts
+    profile = need_profile(config, path, contexts, has_timelines=True, has_native=True)
+    profile = with_builtin_calls(profile, only_adapted=True)
     before = None
     title = shown_path(path)
     if before_given is not None:
         before_path = workspace.profile_path(before_given)
-        before = with_builtin_calls(need_profile(config, before_path, has_native=True), only_adapted=True)
+        before = with_builtin_calls(need_profile(config, before_path, contexts, has_native=True), only_adapted=True)
         title = f"{shown_path(before_path)} and {title}"
     profiles = [profile] if before is None else [before, profile]
     for each in profiles:
