@@ -12,6 +12,7 @@ await build({
 });
 await build({
   ...common,
-  entryPoints: ["test/frames.test.ts", "test/marks.test.ts", "test/client.test.ts"],
+  entryPoints: ["test/frames.test.ts", "test/marks.test.ts", "test/client.test.ts", "test/extension.test.ts"],
+  alias: { vscode: "./test/fakeVscode.ts" },
   outdir: "dist-test",
 });

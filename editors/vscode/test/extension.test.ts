@@ -1,0 +1,100 @@
+// The whole extension with the real service, in an editor that only notes what it is asked for.
+import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import { mkdtempSync, realpathSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { test } from "node:test";
+
+import type { CancellationToken, ExtensionContext, FileCoverage, TestRun, TestRunProfile } from "vscode";
+
+import { activate } from "../src/extension";
+import * as fake from "./fakeVscode";
+
+const python = process.env.FOOTFALL_PYTHON;
+
+interface Tree {
+  getChildren(): Promise<unknown[]>;
+  getTreeItem(row: unknown): { label: string; description: string };
+}
+
+async function until(isThere: () => boolean): Promise<void> {
+  for (const start = Date.now(); !isThere(); await new Promise((resolve) => setTimeout(resolve, 20))) {
+    assert.ok(Date.now() - start < 60_000, "it does not come");
+  }
+}
+
+test("marks, gaps, tests of a line, flame graph and a coverage run", { skip: python === undefined }, async (t) => {
+  const root = realpathSync(mkdtempSync(join(tmpdir(), "footfall-")));
+  t.after(() => rmSync(root, { recursive: true }));
+  const main = join(root, "main.py");
+  writeFileSync(
+    main,
+    "def double(x):\n    if x > 5:\n        return 0\n    return sum(2 for _ in range(x * 500_000))\n",
+  );
+  writeFileSync(join(root, "test_main.py"), "import main\n\n\ndef test_double():\n    assert main.double(4)\n");
+  const tests = ["-m", "pytest", "-q", "-p", "no:cacheprovider", "--footfall", "--footfall-context=test"];
+  execFileSync(python as string, tests, { cwd: root, env: { ...process.env, PYTHONPATH: "." } });
+
+  const shown = new Map<unknown, { range: fake.Range; hoverMessage?: string[] }[]>();
+  const editor = {
+    document: { uri: new fake.Uri(main), languageId: "python", isDirty: false },
+    selection: { active: new fake.Position(3, 0) },
+    setDecorations: (type: unknown, options: { range: fake.Range }[]) => shown.set(type, options),
+  };
+  fake.seen.folder = { uri: new fake.Uri(root), name: "project", index: 0 };
+  fake.seen.settings = { python, testCommand: tests };
+  process.env.PYTHONPATH = ".";
+  fake.window.visibleTextEditors = [editor];
+  fake.window.activeTextEditor = editor;
+  const context = { subscriptions: [] as { dispose(): void }[] };
+  activate(context as unknown as ExtensionContext);
+  t.after(() => context.subscriptions.forEach((each) => each.dispose()));
+
+  await until(() => shown.size === 6); // five states and the times
+  const lines = [...shown].map(([type, all]) => [
+    (type as { borderColor?: fake.ThemeColor }).borderColor?.id ?? "time",
+    all.map(({ range }) => range.start.line + 1),
+  ]);
+  assert.deepEqual(lines.slice(0, 3), [
+    ["testing.iconPassed", [1, 4]],
+    ["editorWarning.foreground", [2]],
+    ["testing.iconFailed", [3]],
+  ]);
+  assert.deepEqual(lines[5], ["time", [4]]);
+
+  const tree = fake.seen.tree as Tree;
+  const [row] = await tree.getChildren();
+  assert.equal(tree.getTreeItem(row).label, "double");
+  assert.match(tree.getTreeItem(row).description, /^main.py:1/);
+
+  await fake.seen.commands.get("footfall.whoTests")?.();
+  assert.deepEqual(fake.seen.picked, ["test_main.py::test_double"]);
+
+  await fake.seen.commands.get("footfall.flame")?.();
+  const { webview } = fake.seen.panel as { webview: { html: string; messages: fake.EventEmitter } };
+  assert.match(webview.html, /Content-Security-Policy/);
+  webview.messages.fire({ open: `${main}#L4` } as never);
+  await until(() => fake.seen.opened.length > 0);
+  assert.deepEqual(fake.seen.opened, [{ path: main, line: 4 }]);
+
+  const profile = fake.seen.runProfile as { run: (...args: unknown[]) => Promise<void> } & TestRunProfile;
+  const token = { isCancellationRequested: false, onCancellationRequested: () => {} } as unknown as CancellationToken;
+  await profile.run({}, token);
+  assert.deepEqual(fake.seen.outcomes, ["passed"]);
+  const covered = fake.seen.coverage.find((file) => file.uri.fsPath === main) as unknown as FileCoverage;
+  assert.deepEqual({ ...covered.statementCoverage }, { covered: 3, total: 4 });
+  const details = await profile.loadDetailedCoverage?.({} as TestRun, covered, token);
+  const told = (details as unknown as (fake.StatementCoverage & { name?: string })[]).map((each) => [
+    each.name ?? each.location.line + 1,
+    each.executed,
+  ]);
+  assert.deepEqual(told.sort(), [
+    [1, true],
+    [2, true],
+    [3, false],
+    [4, true],
+    ["double", true],
+  ]);
+  assert.deepEqual(fake.seen.errors, []);
+});

@@ -1,0 +1,186 @@
+// As much of the editor's API as the extension calls, to see what it asks of it. Types are checked against the real one.
+type Listener = (value: never) => unknown;
+
+const noop = () => {};
+const disposable = { dispose: noop };
+
+export class Position {
+  constructor(
+    readonly line: number,
+    readonly character: number,
+  ) {}
+}
+
+export class Range {
+  readonly start: Position;
+  constructor(line: number, character: number) {
+    this.start = new Position(line, character);
+  }
+}
+
+export class EventEmitter {
+  private readonly listeners: Listener[] = [];
+  readonly event = (listener: Listener) => {
+    this.listeners.push(listener);
+    return disposable;
+  };
+  fire(value: never): void {
+    for (const listener of this.listeners) listener(value);
+  }
+  dispose = noop;
+}
+
+export class ThemeColor {
+  constructor(readonly id: string) {}
+}
+
+export class TreeItem {
+  constructor(readonly label: string) {}
+}
+
+export class TestCoverageCount {
+  constructor(
+    readonly covered: number,
+    readonly total: number,
+  ) {}
+}
+
+export class FileCoverage {
+  constructor(
+    readonly uri: Uri,
+    readonly statementCoverage: TestCoverageCount,
+    readonly branchCoverage?: TestCoverageCount,
+  ) {}
+}
+
+export class StatementCoverage {
+  constructor(
+    readonly executed: boolean,
+    readonly location: Position,
+    readonly branches: BranchCoverage[],
+  ) {}
+}
+
+export class BranchCoverage {
+  constructor(
+    readonly executed: boolean,
+    readonly location: undefined,
+    readonly label: string,
+  ) {}
+}
+
+export class DeclarationCoverage {
+  constructor(
+    readonly name: string,
+    readonly executed: boolean,
+    readonly location: Position,
+  ) {}
+}
+
+export class TestMessage {
+  constructor(readonly message: string) {}
+}
+
+export class Uri {
+  constructor(readonly fsPath: string) {}
+  readonly scheme = "file";
+  static file(path: string): Uri {
+    return new Uri(path);
+  }
+  toString(): string {
+    return `file://${this.fsPath}`;
+  }
+}
+
+export const OverviewRulerLane = { Left: 1 };
+export const ViewColumn = { One: 1, Beside: -2 };
+export const TestRunProfileKind = { Coverage: 3 };
+
+/** What the extension was given or has made, for the test to look at. */
+export const seen = {
+  folder: { uri: new Uri("/"), name: "project", index: 0 },
+  settings: {} as Record<string, unknown>,
+  commands: new Map<string, () => Promise<unknown>>(),
+  errors: [] as string[],
+  picked: [] as string[],
+  opened: [] as { path: string; line: number }[],
+  tree: undefined as unknown,
+  panel: undefined as unknown,
+  runProfile: undefined as unknown,
+  coverage: [] as FileCoverage[],
+  outcomes: [] as string[],
+};
+
+export const workspace = {
+  get workspaceFolders() {
+    return [seen.folder];
+  },
+  getWorkspaceFolder: () => seen.folder,
+  getConfiguration: () => ({ get: (name: string, otherwise: unknown) => seen.settings[name] ?? otherwise }),
+  onDidSaveTextDocument: () => disposable,
+  onDidChangeWorkspaceFolders: () => disposable,
+};
+
+export const extensions = { getExtension: () => undefined };
+
+export const window = {
+  visibleTextEditors: [] as unknown[],
+  activeTextEditor: undefined as unknown,
+  createOutputChannel: () => ({ info: noop, warn: noop, dispose: noop }),
+  createTextEditorDecorationType: (options: object) => ({ ...options, dispose: noop }),
+  onDidChangeVisibleTextEditors: () => disposable,
+  registerTreeDataProvider: (_id: string, provider: unknown) => {
+    seen.tree = provider;
+    return disposable;
+  },
+  createWebviewPanel: () => {
+    const messages = new EventEmitter();
+    seen.panel = { webview: { html: "", onDidReceiveMessage: messages.event, messages } };
+    return seen.panel;
+  },
+  showTextDocument: (uri: Uri, options: { selection: Range }) => {
+    seen.opened.push({ path: uri.fsPath, line: options.selection.start.line + 1 });
+    return Promise.resolve();
+  },
+  showErrorMessage: (text: string) => seen.errors.push(text),
+  showInformationMessage: noop,
+  showQuickPick: (items: string[]) => seen.picked.push(...items),
+};
+
+export const commands = {
+  registerCommand: (name: string, run: () => Promise<unknown>) => {
+    seen.commands.set(name, run);
+    return disposable;
+  },
+};
+
+export const tests = {
+  createTestController: () => {
+    const items = new Map<string, unknown>();
+    return {
+      dispose: noop,
+      items: {
+        replace: (all: { id: string }[]) => all.forEach((item) => items.set(item.id, item)),
+        [Symbol.iterator]: () => items[Symbol.iterator](),
+      },
+      createTestItem: (id: string, label: string, uri: Uri) => ({ id, label, uri }),
+      createRunProfile: (label: string, _kind: number, run: unknown) => {
+        const profile = { label, run };
+        seen.runProfile = profile;
+        return profile;
+      },
+      createTestRun: () => ({
+        started: noop,
+        appendOutput: noop,
+        passed: () => seen.outcomes.push("passed"),
+        failed: (_item: unknown, message: TestMessage) => seen.outcomes.push(message.message),
+        skipped: noop,
+        addCoverage: (file: FileCoverage) => seen.coverage.push(file),
+        end: noop,
+      }),
+      set resolveHandler(handler: () => void) {
+        handler();
+      },
+    };
+  },
+};
