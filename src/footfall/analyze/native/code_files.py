@@ -103,7 +103,7 @@ class CodeFile:
         number = bisect_right(self._starts, address) - 1
         if number >= 0:
             start, size, name = self._symbols[number]
-            if address < start + size and (row is None or row.function <= address):
+            if address < start + size:
                 return name
         return f"{row.function:#x}" if row is not None else ""
 
@@ -195,7 +195,7 @@ class CodeFiles:
 
 def _is_unchanged(path: str, mapped_ns: int) -> bool:
     try:
-        return os.stat(path).st_mtime_ns <= mapped_ns
+        return os.stat(path).st_ctime_ns <= mapped_ns  # unlike st_mtime, the time when it was put there
     except (OSError, ValueError):
         return False
 
