@@ -1,5 +1,5 @@
 /* recoding.c gives functions that exist already the code with probes, for the engine and for captures;
- * observe/capture/recoding.py finds them. Threads: all under the GIL. */
+ * observe/engines/recoding.py finds them. Threads: all under the GIL. */
 #include "engines/probes/recoding.h"
 
 #include "compat/versions.h"

@@ -1,14 +1,15 @@
 """Starting and stopping in a running process: what `footfall.start` and `footfall.stop` do inside it.
 
-`monitoring` and `settrace` can measure functions that exist already, `probes` can't. What ran before is not seen: the
-record names the modules that were imported, and the analysis infers from their source what must have run.
+`monitoring` and `settrace` can measure functions that exist already; on PyPy these get probes beside `settrace`. What
+ran before is not seen: the record names the modules that were imported, and the analysis infers from their source what
+must have run.
 """
 
 import os
 import sys
 
 from footfall.files import current_directory
-from footfall.model import ENGINE_MONITORING, ENGINE_SETTRACE, RUN_VARIABLE
+from footfall.model import ENGINE_MONITORING, ENGINE_PROBES, ENGINE_SETTRACE, RUN_VARIABLE
 from footfall.observe import function_contexts
 from footfall.observe.engines import settrace
 from footfall.observe.messages import report
@@ -177,7 +178,14 @@ def _start_in_python(
     if is_monitoring:
         _start_monitoring(settings, scope, traced_frames, only_new)
     else:
-        settrace.start(settings, scope, is_late=True, only_new=only_new, traced_frames=traced_frames)
+        settrace.start(
+            settings,
+            scope,
+            is_late=True,
+            only_new=only_new,
+            traced_frames=traced_frames,
+            with_probes=engine == ENGINE_PROBES,
+        )
     recorder = PureRecorder.current
     assert recorder is not None
     if warning is not None:
@@ -187,7 +195,7 @@ def _start_in_python(
     n_others = len(sys._current_frames()) - 1
     if n_others and not is_monitoring and not TRACES_ALL_THREADS:
         # reported when measuring ends, with the other messages of the record
-        what = f"Not measured: {n_others} threads that ran already."
+        what = f"Not measured, or only in part: {n_others} threads that ran already."
         message = ("threads-unmeasured", what + " Traced are the present thread and later ones here.")
         recorder.add_message(*message)
 

@@ -126,11 +126,11 @@ def choose_engine(settings: Settings, made: "MadePlugins | None" = None) -> "tup
 
 
 def choose_late_engine(settings: Settings, made: "MadePlugins | None") -> "tuple[int, tuple[str, str] | None]":
-    """Return the same for a running program, whose functions have no probes."""
+    """Return the same for a running program, whose functions have no probes; on PyPy they can get some."""
     engine, warning = choose_engine(settings, made)
     if find_engine(settings.branch) == ENGINE_PROBES and warning is not None and warning[0] == "plugins-settrace":
         warning = None  # the plugins make nothing slower than it already is
-    return (ENGINE_SETTRACE if engine == ENGINE_PROBES else engine), warning
+    return (ENGINE_SETTRACE if engine == ENGINE_PROBES and HAS_CORE else engine), warning
 
 
 def _free_tool_id() -> int | None:

@@ -1,17 +1,17 @@
 """A series of blocks seen by probes (CPython 3.11 to 3.13, PyPy).
 
 Modules that are imported while there is a series are compiled with probes; functions that exist by then get them too
-(recoding.py). Code that stays without probes is traced, in blocks of its own thread.
+(engines/recoding.py). Code that stays without probes is traced, in blocks of its own thread.
 """
 
 import sys
 
 from footfall.observe.capture.blocks import CaptureSeries
 from footfall.observe.capture.monitoring import OldCode
-from footfall.observe.capture.recoding import Recoded, add_probes, is_alive
 from footfall.observe.capture.series import TracedSeries
 from footfall.observe.engines import import_hooks
 from footfall.observe.engines.probes import Probes
+from footfall.observe.engines.recoding import Recoded, add_probes, is_alive
 from footfall.observe.engines.traced_files import TracedFiles
 from footfall.own_builtins import keep_builtins
 from footfall.probes.forms import read_header

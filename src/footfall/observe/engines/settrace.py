@@ -38,17 +38,19 @@ def start(
     is_late: bool = False,
     only_new: bool = False,
     traced_frames: "TracedFrames | PureFrames | None" = None,
+    with_probes: bool = False,
 ) -> None:
     """Trace every thread from now on. On CPython the record file must be open.
 
     Without the core, it traces this thread and new ones, and if the start `is_late` also what already runs in this
-    thread. `only_new` leaves out what already runs. `traced_frames` are those of the files that plugins measure.
+    thread, and `with_probes` (PyPy) gives probes to functions that exist. `only_new` leaves out what already runs.
+    `traced_frames` are those of the files that plugins measure.
     """
     if not HAS_CORE:
         from footfall.observe.pure import settrace as pure_settrace
 
         frames: Any = traced_frames
-        pure_settrace.start(settings, scope, is_late, only_new, frames)
+        pure_settrace.start(settings, scope, is_late, only_new, frames, with_probes)
         return
     decide: Decide = scope.decide
     if scope.file_tracers is not None and traced_frames is not None:

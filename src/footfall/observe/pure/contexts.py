@@ -65,6 +65,12 @@ class EventsByContext:
         self._probes_id, self._events = self._begin(None)
         return self
 
+    def begin_again(self, recorder: PureRecorder, begin: "Begin") -> None:
+        """Record in another record file from now on; the next event calls `begin`."""
+        self._recorder, self._begin = recorder, begin
+        self._parents = self._probes_id = self._events = None
+        self._seen.clear()
+
     @hidden_applevel  # type: ignore[untyped-decorator]
     def __setitem__(self, number: int, value: int) -> None:
         if self._events is None:

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from footfall.observe.pure.traced_frames import TracedFrames
+    from footfall.observe.pypy.late_probes import LateProbes
     from footfall.observe.scope import Scope
     from footfall.settings import Settings
 
@@ -63,20 +64,28 @@ def start(
     is_late: bool = False,
     only_new: bool = False,
     traced_frames: "TracedFrames | None" = None,
+    with_probes: bool = False,
 ) -> None:
     """Trace this thread and those that are started from now on.
 
     If the start `is_late`, also trace the frames that are running, unless `only_new`. `traced_frames` are those of the
-    files that plugins measure.
+    files that plugins measure. `with_probes`, which PyPy has, functions that exist get probes and are not traced.
     """
 
     def decide(filename: str, namespace: "dict[str, Any]") -> str | None:
         return scope.decide(filename, namespace=namespace)
 
     recorder = PureRecorder(settings, ENGINE_SETTRACE, is_late)
-    files = _Files(recorder, decide, settings.branch, PhantomLines().offsets)
+    offsets: Offsets = PhantomLines().offsets
+    has_labels = settings.function_contexts or settings.plugin_contexts
+    probes = None
+    if with_probes and not (only_new or has_labels or traced_frames is not None):
+        probes = load_own("pypy.late_probes").LateProbes.started(scope, recorder)
+        offsets = _offsets_without_probes(offsets, probes.records)
+    files = _Files(recorder, decide, settings.branch, offsets)
+    files.probes = probes
     files.traced_frames = traced_frames
-    if settings.function_contexts or settings.plugin_contexts:
+    if has_labels:
         from footfall.observe.function_contexts import labels_of
 
         label_of = labels_of(settings.function_contexts, scope.file_tracers if settings.plugin_contexts else None)
@@ -100,14 +109,19 @@ def start_with_probes(decide: "Callable[[str], str | None]", with_arcs: bool) ->
     if recorder is None:
         return
     has_probes = load_own("pypy.hooks").has_probes
-    phantoms = PhantomLines()
-
-    def offsets(code: "CodeType") -> "frozenset[int] | None":
-        return None if has_probes(code) else phantoms.offsets(code)
-
+    offsets = _offsets_without_probes(PhantomLines().offsets, has_probes)
     files = _Files(recorder, lambda filename, _: decide(filename), with_arcs, offsets)
     os.register_at_fork(after_in_child=files.after_fork)
     _begin(recorder, files)
+
+
+def _offsets_without_probes(offsets: "Offsets", has_probes: "Callable[[CodeType], bool]") -> "Offsets":
+    """Return `offsets` for code that has no probes."""
+
+    def of_code(code: "CodeType") -> "frozenset[int] | None":
+        return None if has_probes(code) else offsets(code)
+
+    return of_code
 
 
 def ask_again(filename: str) -> None:
@@ -155,6 +169,8 @@ def stop() -> None:
     files, _Files.current = _Files.current, None
     if files is not None:
         files.is_stopped = True
+        if files.probes is not None:
+            files.probes.stop()
         if TRACES_ALL_THREADS:
             sys._settraceallthreads(None)  # type: ignore[attr-defined]
         sys.settrace(None)
@@ -164,6 +180,8 @@ def _begin_child(recorder: PureRecorder, files: "_Files") -> None:
     """Give a forked child a record of its own."""
     if not files.is_stopped:
         recorder.after_fork()
+        if files.probes is not None:
+            files.probes.begin_child()
         pure_contexts.after_fork()
         files.after_fork()
 
@@ -194,6 +212,8 @@ class _Files:
         self._of_others: set[tuple[str, int, int, int]] = set()
         self.adders: dict[str, Add | TracedFile | None] = {}
         self.traced_frames: TracedFrames | None = None
+        self.probes: LateProbes | None = None
+        """Which measure the code that they are in."""
         self.is_stopped = False
         self.trace = _trace_function(self, offsets)
 

@@ -39,10 +39,11 @@ __all__ = [
 class CaptureEvents:
     """What the probes of a module store into: it passes events on to what records them, if anything does."""
 
-    __slots__ = ("_recorded", "n_probes", "seen", "wanted")
+    __slots__ = ("n_probes", "recorded", "seen", "wanted")
 
     def __init__(self, recorded: "Any", n_probes: int) -> None:
-        self._recorded = recorded
+        self.recorded = recorded
+        """What records events whether or not a block is open; None if nothing does."""
         self.n_probes = n_probes
         self.wanted = 0
         """A bit for each series that wants to know about this module."""
@@ -51,8 +52,8 @@ class CaptureEvents:
 
     @__pypy__.hidden_applevel  # type: ignore[untyped-decorator]
     def __setitem__(self, number: int, value: int) -> None:
-        if self._recorded is not None:
-            self._recorded[number] = value
+        if self.recorded is not None:
+            self.recorded[number] = value
         fresh = self.wanted & _CAPTURES.open & ~self.seen[number]
         if fresh:
             self.seen[number] |= fresh

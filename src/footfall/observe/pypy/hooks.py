@@ -33,13 +33,16 @@ if TYPE_CHECKING:
     from footfall.settings import Settings
 
 __all__ = [
+    "Areas",
     "Comparable",
     "arm_function",
     "call_with_room",
+    "dummy_events",
     "has_probes",
     "hook_compile",
     "hook_main",
     "look_alike",
+    "note_armed",
     "unseen",
 ]
 
@@ -90,7 +93,7 @@ class Comparable:
 def arm_function(settings: "Settings") -> "Arm":
     """Return the function that makes the probes in code record."""
     recorder = PureRecorder(settings)
-    areas = _Areas(recorder)
+    areas = Areas(recorder)
     recorder.on_switch(areas.flush)
     os.register_at_fork(after_in_child=areas.after_fork)
     # Code that is pickled by value needs an object that can be stored into as well.
@@ -114,11 +117,21 @@ def arm_function(settings: "Settings") -> "Arm":
                     else:
                         events = begin(None)[1]
                     known[key] = (events, Comparable(events, constant))
-                    _ARMED[id(events)] = events, constant, code.co_filename
+                    note_armed(events, constant, code.co_filename)
                 return _with_captures(with_events(code, *known[key]))
         return code
 
     return arm
+
+
+def note_armed(events: "Any", header: str, filename: str) -> None:
+    """Let captures find the events of a module that is recorded."""
+    _ARMED[id(events)] = events, header, filename
+
+
+def dummy_events(n_probes: int) -> "Any":
+    """Return events that nobody reads."""
+    return _array_over(bytearray(n_probes))
 
 
 def has_probes(code: "CodeType") -> bool:
@@ -131,7 +144,7 @@ def _are_contexts_expected() -> bool:
     return contexts is not None and contexts.are_expected
 
 
-class _Areas:
+class Areas:
     """The events of all modules, needed when a context ends.
 
     A forked child's events in modules that were loaded before the fork still go into the parent's file and its
@@ -173,12 +186,21 @@ class _Areas:
         self._asking.append(asking)
         return asking
 
+    def adopt(self, events: EventsByContext, begin: "Begin") -> None:
+        """Record in this record file what those of an earlier one get from now on."""
+        events.begin_again(self._recorder, begin)
+        self._asking.append(events)
+
     def after_fork(self) -> None:
-        self._areas.clear()
         self._recorder.after_fork()
+        self.begin_child()
+        pure_contexts.after_fork()
+
+    def begin_child(self) -> None:
+        """Use the record of a forked child, which has begun."""
+        self._areas.clear()
         for asking in self._asking:
             asking.after_fork()
-        pure_contexts.after_fork()
 
     def flush(self, context_id: int) -> None:
         """Record the events of a context, and clear only those: another thread may set one in the meantime."""
