@@ -63,7 +63,20 @@ make_path_room(thread_lane *lane, uint32_t depth)
     return 0;
 }
 
-/* Number the walked frames, root first; steps that equal the last walk's keep their numbers without a look-up. */
+/* Return how many frames, from the root on, are those of the last walk. */
+static uint32_t
+count_same(const thread_lane *lane, const raw_frame *frames, uint32_t n)
+{
+    const path_step *path = lane->path;
+    uint32_t n_known = lane->depth < n ? lane->depth : n;
+    uint32_t i = 0;
+    while (i < n_known && path[i].code == frames[n - 1 - i].code && path[i].instr == frames[n - 1 - i].instr) {
+        i++;
+    }
+    return i;
+}
+
+/* Number the walked frames, root first; those that equal the last walk's keep their numbers without a look-up. */
 static walk_status
 intern_path(sampler *s, thread_lane *lane)
 {
@@ -76,15 +89,11 @@ intern_path(sampler *s, thread_lane *lane)
         lane->depth = 0;
         lane->generation = s->log.generation;
     }
-    uint32_t parent = NO_NODE;
-    for (uint32_t i = 0; i < n; i++) {
+    uint32_t n_same = count_same(lane, walker->frames, n);
+    uint32_t parent = n_same != 0 ? lane->path[n_same - 1].node : NO_NODE;
+    lane->depth = n_same;
+    for (uint32_t i = n_same; i < n; i++) {
         const raw_frame *frame = &walker->frames[n - 1 - i];
-        path_step *step = &lane->path[i];
-        if (i < lane->depth && step->code == frame->code && step->instr == frame->instr) {
-            parent = step->node;
-            continue;
-        }
-        lane->depth = i;
         const code_entry *entry;
         walk_status status = find_code(s, frame->code, &entry);
         if (status != WALK_OK) {
@@ -97,7 +106,7 @@ intern_path(sampler *s, thread_lane *lane)
                 return WALK_NO_MEMORY;
             }
         }
-        *step = (path_step){frame->code, frame->instr, parent};
+        lane->path[i] = (path_step){frame->code, frame->instr, parent};
         lane->depth = i + 1;
     }
     lane->depth = n;

@@ -1,7 +1,8 @@
 /* stack.c owns the walk of one thread's frames. The thread keeps running while it is read, so the order matters: one
  * call copies first the used part of its data-stack chunk and then its thread state. So current_frame is newer than the
  * frames, and the frame that it points to was whole when it was copied, unless it is the youngest. Frames elsewhere
- * (generators, shims on the C stack, older chunks) are read during the walk. */
+ * (generators, shims on the C stack, older chunks) are read ahead by the same call if the last walk found them, else during
+ * the walk. */
 #include "walk/stack.h"
 
 #include "record/format.h"
@@ -35,10 +36,13 @@ typedef struct walk_run {
     uint32_t n_chunks;
     uint64_t frame;
     uint64_t base_frame;
+    uint32_t n_ahead; /* older chunks that were copied with the current one */
+    uint32_t next_ahead;
     uint32_t n_outside; /* copied with the chunk */
     uint32_t next_outside; /* they are found in the order of the last walk */
     stack_lane *lane; /* borrowed: collects the outside frames that this walk finds */
-    uint64_t outside[MAX_OUTSIDE]; /* not zeroed from here on */
+    copied_region ahead[MAX_CHUNKS_AHEAD]; /* the newest first; not zeroed from here on */
+    uint64_t outside[MAX_OUTSIDE];
     unsigned char outside_bytes[MAX_OUTSIDE][MAX_FRAME_OFFSET];
 } walk_run;
 
@@ -55,7 +59,8 @@ stack_walker_open(stack_walker *walker, const memory_source *source, const walk_
     walker->frames = malloc(walker->room * sizeof *walker->frames);
     walker->chunk = malloc(MAX_CHUNK_BYTES);
     walker->older = malloc(MAX_CHUNK_BYTES);
-    if (walker->frames == NULL || walker->chunk == NULL || walker->older == NULL) {
+    walker->ahead = malloc(MAX_AHEAD_BYTES);
+    if (walker->frames == NULL || walker->chunk == NULL || walker->older == NULL || walker->ahead == NULL) {
         stack_walker_close(walker);
         return WALK_NO_MEMORY;
     }
@@ -89,6 +94,7 @@ stack_walker_close(stack_walker *walker)
     free(walker->chunk);
     free(walker->older);
     free(walker->shims);
+    free(walker->ahead);
     memset(walker, 0, sizeof *walker);
 }
 
@@ -131,13 +137,13 @@ typedef struct thread_look {
     thread_fields fields;
 } thread_look;
 
-/* Copy outside frames, chunk, current frame and thread state, in that order and in one call, from where the last read
+/* Copy outside frames, older chunks, chunk, current frame and thread state, in that order and in one call, from where the last read
  * says that they are. 0, or -1 if not all of it was readable. */
 static int
 read_guess(walk_run *walk, uint64_t thread, const stack_lane *guess, thread_look *look)
 {
     const walk_offsets *offsets = walk->walker->offsets;
-    memory_span spans[MAX_OUTSIDE + MAX_EXTRA_SPANS + MAX_COLLECTOR_SPANS + 3];
+    memory_span spans[MAX_OUTSIDE + MAX_CHUNKS_AHEAD + MAX_EXTRA_SPANS + MAX_COLLECTOR_SPANS + 3];
     int n = collector_spans(&walk->walker->collector, offsets, spans);
     for (int i = 0; i < walk->walker->n_extra; i++) {
         spans[n++] = walk->walker->extra[i];
@@ -147,6 +153,13 @@ read_guess(walk_run *walk, uint64_t thread, const stack_lane *guess, thread_look
         spans[n++] = (memory_span){guess->outside[i], walk->outside_bytes[i], offsets->frame_bytes};
     }
     walk->n_outside = guess->n_outside;
+    unsigned char *to = walk->walker->ahead;
+    for (uint32_t i = 0; i < guess->n_older; i++) {
+        walk->ahead[i] = (copied_region){guess->older[i].address, guess->older[i].used_bytes, to};
+        spans[n++] = (memory_span){guess->older[i].address, to, guess->older[i].used_bytes};
+        to += guess->older[i].used_bytes;
+    }
+    walk->n_ahead = guess->n_older;
     if (guess->used_bytes != 0) {
         spans[n++] = (memory_span){guess->chunk, walk->walker->chunk, guess->used_bytes};
     }
@@ -190,7 +203,7 @@ take_snapshot(walk_run *walk, uint64_t thread, stack_lane *lane)
             if (read_guess(walk, thread, &copied, &look) < 0) {
                 return WALK_UNREADABLE;
             }
-            lane->n_outside = 0;
+            lane->n_outside = lane->n_older = 0;
         }
         const thread_fields *fields = &look.fields;
         int is_cframe_right = !offsets->has_cframe || (copied.cframe != 0 && copied.cframe == fields->frame);
@@ -215,14 +228,48 @@ take_snapshot(walk_run *walk, uint64_t thread, stack_lane *lane)
     return WALK_TORN;
 }
 
-static const unsigned char *
+static inline const unsigned char *
 find_in_region(const copied_region *region, uint64_t address, uint32_t size)
 {
-    if (address < region->address || address - region->address > region->size
-        || region->size - (address - region->address) < size) {
-        return NULL;
+    uint64_t at = address - region->address; /* a huge number if the address is before the region */
+    return region->size >= size && at <= region->size - size ? region->bytes + at : NULL;
+}
+
+/* Remember an older chunk, to be read ahead next time. */
+static void
+note_chunk(stack_lane *lane, uint64_t address, uint32_t used)
+{
+    uint32_t total = used;
+    for (uint32_t i = 0; i < lane->n_older; i++) {
+        total += lane->older[i].used_bytes;
     }
-    return region->bytes + (address - region->address);
+    if (lane->n_older < MAX_CHUNKS_AHEAD && total <= MAX_AHEAD_BYTES) {
+        lane->older[lane->n_older++] = (used_chunk){address, used};
+    }
+}
+
+/* Enter the next chunk if it was read ahead, contains `address`, and is used as far as it was when it was noted. */
+static int
+enter_chunk_ahead(walk_run *walk, uint64_t address)
+{
+    uint32_t at = walk->next_ahead;
+    while (at < walk->n_ahead && walk->ahead[at].address != walk->next_chunk) {
+        at++;
+    }
+    if (at == walk->n_ahead) {
+        return 0; /* the thread has entered another chunk since the last walk */
+    }
+    walk->next_ahead = at + 1;
+    const copied_region *chunk = &walk->ahead[at];
+    if (address < chunk->address || address - chunk->address >= chunk->size
+        || CHUNK_HEADER_BYTES + load_u64(chunk->bytes + 16) * 8 != chunk->size) {
+        return 0;
+    }
+    walk->n_chunks++;
+    walk->older = *chunk;
+    walk->next_chunk = load_u64(chunk->bytes);
+    note_chunk(walk->lane, chunk->address, chunk->size);
+    return 1;
 }
 
 /* Read the older chunk that contains `address`, if the next one does. 1, 0 if it does not, -1 if unreadable. */
@@ -232,6 +279,9 @@ enter_older_chunk(walk_run *walk, uint64_t address)
     stack_walker *walker = walk->walker;
     if (walk->next_chunk == 0) {
         return 0;
+    }
+    if (!walk->has_next_header && enter_chunk_ahead(walk, address)) {
+        return 1;
     }
     if (!walk->has_next_header) {
         if (memory_read(walker->source, walk->next_chunk, walk->next_header, CHUNK_HEADER_BYTES) < 0) {
@@ -248,6 +298,7 @@ enter_older_chunk(walk_run *walk, uint64_t address)
         return -1;
     }
     walk->older = (copied_region){walk->next_chunk, (uint32_t)used, walker->older};
+    note_chunk(walk->lane, walk->next_chunk, (uint32_t)used);
     walk->next_chunk = load_u64(walker->older);
     walk->has_next_header = 0;
     return 1;
@@ -270,18 +321,22 @@ find_outside(walk_run *walk, uint64_t address, unsigned char *buffer)
     return memory_read(walk->walker->source, address, buffer, walk->walker->offsets->frame_bytes) < 0 ? NULL : buffer;
 }
 
-/* Return the bytes of the frame at `address`: from a copy, or read into `buffer`. NULL if unreadable. */
+/* Return the bytes of a frame: from a copy, or read into `buffer`. NULL if unreadable. `*here` becomes the chunk that it is
+ * in, if it is in one. */
 static const unsigned char *
-find_frame(walk_run *walk, uint64_t address, unsigned char *buffer)
+find_frame(walk_run *walk, uint64_t address, unsigned char *buffer, copied_region *here)
 {
     uint32_t size = walk->walker->offsets->frame_bytes;
-    const unsigned char *found = find_in_region(&walk->current, address, size);
+    const copied_region *chunk = &walk->current;
+    const unsigned char *found = find_in_region(chunk, address, size);
     if (found == NULL) {
-        found = find_in_region(&walk->older, address, size);
+        chunk = &walk->older;
+        found = find_in_region(chunk, address, size);
     }
     if (found == NULL && enter_older_chunk(walk, address) > 0) {
-        found = find_in_region(&walk->older, address, size);
+        found = find_in_region(chunk, address, size);
     }
+    *here = found != NULL ? *chunk : *here;
     return found != NULL ? found : find_outside(walk, address, buffer);
 }
 
@@ -321,10 +376,14 @@ stack_mark_name(uint64_t code)
 
 /* Add a frame of the walk. Once the maximum is reached, the youngest frames stay, and the new frame replaces the
  * youngest of the others, which form a ring. */
-static walk_status
+static inline walk_status
 add_walked(stack_walker *walker, uint64_t address, uint64_t code, uint64_t instr)
 {
     uint32_t n = walker->n_walked++;
+    if (n < MAX_WALKED_FRAMES && walker->n_frames < walker->room) {
+        walker->frames[walker->n_frames++] = (raw_frame){address, code, instr};
+        return WALK_OK;
+    }
     if (n < MAX_WALKED_FRAMES) {
         return stack_walker_add(walker, address, code, instr);
     }
@@ -396,12 +455,14 @@ is_root(const walk_run *walk, uint64_t address, uint64_t previous, int owner)
     return 0;
 }
 
-/* Follow the frames from walk->frame to the root. */
+/* Follow the frames from walk->frame to the root. 1,000 frames are followed in every look at a deep recursion, so this
+ * loop calls nothing for a frame in the chunk that it is in. */
 static walk_status
 follow_frames(walk_run *walk)
 {
     stack_walker *walker = walk->walker;
-    const walk_offsets *offsets = walker->offsets;
+    const walk_offsets offsets = *walker->offsets;
+    copied_region here = walk->current;
     unsigned char buffer[MAX_FRAME_OFFSET];
     uint64_t address = walk->frame;
     uint64_t passed = 0; /* a frame seen before, updated at powers of two: meeting it again means a cycle */
@@ -415,19 +476,19 @@ follow_frames(walk_run *walk)
         if ((steps & (steps - 1)) == 0) {
             passed = address;
         }
-        const unsigned char *frame = find_frame(walk, address, buffer);
-        if (frame == NULL) {
+        const unsigned char *frame = find_in_region(&here, address, offsets.frame_bytes);
+        if (frame == NULL && (frame = find_frame(walk, address, buffer, &here)) == NULL) {
             return WALK_UNREADABLE;
         }
-        int owner = (signed char)frame[offsets->frame_owner];
-        uint64_t previous = load_u64(frame + offsets->frame_previous);
+        int owner = (signed char)frame[offsets.frame_owner];
+        uint64_t previous = load_u64(frame + offsets.frame_previous);
         if (owner == OWNER_THREAD || owner == OWNER_GENERATOR) {
-            uint64_t code = load_u64(frame + offsets->frame_code) & ~offsets->code_tag_mask;
+            uint64_t code = load_u64(frame + offsets.frame_code) & ~offsets.code_tag_mask;
             walk_status status = WALK_OK;
             /* 3.14 and later clear the code of a frame that ends. If the youngest frame was copied between its end and
              * its next use, it had not begun or had ended, and its caller is the youngest. */
             if (code != 0 || walker->n_frames != 0) {
-                status = add_walked(walker, address, code, load_u64(frame + offsets->frame_instr));
+                status = add_walked(walker, address, code, load_u64(frame + offsets.frame_instr));
             }
             if (status != WALK_OK) {
                 return status;
@@ -446,11 +507,13 @@ follow_frames(walk_run *walk)
                 walker->shims[walker->n_shims++] = (stack_shim){address, walker->n_walked};
             }
         }
-        if (is_root(walk, address, previous, owner)) {
-            return WALK_OK;
-        }
-        if (previous == 0) {
-            return WALK_TORN;
+        if (previous == 0 || offsets.root == ROOT_BY_BASE_FRAME) {
+            if (is_root(walk, address, previous, owner)) {
+                return WALK_OK;
+            }
+            if (previous == 0) {
+                return WALK_TORN;
+            }
         }
         address = previous;
     }
@@ -461,13 +524,13 @@ walk_status
 stack_walk(stack_walker *walker, uint64_t thread, stack_lane *lane)
 {
     walk_run walk;
-    memset(&walk, 0, offsetof(walk_run, outside));
+    memset(&walk, 0, offsetof(walk_run, ahead));
     walk.walker = walker;
     walk.lane = lane;
     walker->n_frames = walker->n_walked = walker->n_marked = walker->n_shims = 0;
     walker->entered = walker->entered_first = 0;
     walk_status status = take_snapshot(&walk, thread, lane);
-    lane->n_outside = 0;
+    lane->n_outside = lane->n_older = 0;
     if (status == WALK_OK) {
         status = follow_frames(&walk);
     }

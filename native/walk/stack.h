@@ -45,7 +45,17 @@ typedef struct thread_fields {
 /* How many frames outside the data stack (shims on the C stack, generators) are read ahead in one call. */
 #define MAX_OUTSIDE 32u
 
+/* How many older chunks of the data stack are read ahead in one call, and how much of them: a thousand frames take some
+ * 100 KB. */
+#define MAX_CHUNKS_AHEAD 16u
+#define MAX_AHEAD_BYTES (192u << 10)
+
 #define MAX_EXTRA_SPANS 4
+
+typedef struct used_chunk {
+    uint64_t address;
+    uint32_t used_bytes; /* its header included */
+} used_chunk;
 
 /* What the last walk of a thread found, used as a guess that saves system calls in the next. */
 typedef struct stack_lane {
@@ -53,7 +63,9 @@ typedef struct stack_lane {
     uint64_t cframe;
     uint32_t used_bytes; /* of the chunk, its header included; 0 = no guess */
     uint32_t n_outside;
+    uint32_t n_older;
     uint64_t outside[MAX_OUTSIDE]; /* leaf first */
+    used_chunk older[MAX_CHUNKS_AHEAD]; /* the newest first */
 } stack_lane;
 
 /* An evaluation loop on the thread's C stack: the frame that marks where C code entered it. */
@@ -84,7 +96,8 @@ typedef struct stack_walker {
     uint32_t n_shims;
     thread_fields fields; /* the thread's, from the last successful walk */
     unsigned char *chunk; /* owned, MAX_CHUNK_BYTES: the thread's current chunk */
-    unsigned char *older; /* owned, MAX_CHUNK_BYTES: the older chunk that the walk is in */
+    unsigned char *older; /* owned, MAX_CHUNK_BYTES: the older chunk that the walk is in, if it was not read ahead */
+    unsigned char *ahead; /* owned, MAX_AHEAD_BYTES: the older chunks that were read ahead */
 } stack_walker;
 
 /* `interp` and `gil_address` identify the interpreter whose garbage collector is marked in stacks; 0: no marks. */

@@ -78,6 +78,36 @@ def test_recursive_stacks_are_whole(tmp_path: Path) -> None:
     assert len(rootless) <= max(1, 0.005 * len(taken))
 
 
+def test_deep_stacks_that_change_are_not_mixed(tmp_path: Path) -> None:
+    """Older parts of a deep stack are read where the last sample saw them: they are those of this sample all the same.
+
+    Two recursions take turns at the same addresses, above a lower part that runs different lines, at depths that differ.
+    """
+    program = """
+    def left(n):
+        return left(n - 1) if n else sum(range(3000))
+    def right(n):
+        return right(n - 1) if n else sum(range(3000))
+    def below(n, recursion, depth):
+        if n:
+            return below(n - 1, recursion, depth)
+        recursion(depth)
+    depth = 0
+    for _ in until(0.8):
+        depth = (depth + 37) % 300
+        below(300, left, 300 + depth)
+        below(300, right, 600 - depth)
+    """
+    log = sample_program(program, tmp_path / "a.smp")
+    names = stacks(log)
+    taken = [
+        names[sample.node] for sample in log.samples for _ in range(sample.repeat) if len(names[sample.node]) > 500
+    ]
+    assert len(taken) > 50
+    wrong = [stack for stack in taken if {"left", "right"} <= {*stack} or stack[:302] != ("<module>", *["below"] * 301)]
+    assert len(wrong) + log.n_dropped <= 0.04 * len(taken), wrong[:1]
+
+
 PROGRAMS = {
     **sampled_programs.PROGRAMS,
     "code that comes and goes": """
