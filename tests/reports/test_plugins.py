@@ -133,6 +133,18 @@ def test_without_coverage_py_the_message_names_what_to_install(
     assert "pip install coverage" in footfall("run", "--no-profile", "main.py", env=environment).stderr
 
 
+@pytest.mark.parametrize("imported", ["import coverage.plugin", "from coverage import CoveragePlugin"])
+def test_where_the_shim_is_in_place_of_coverage_py_the_message_says_so(
+    footfall: Callable[..., subprocess.CompletedProcess[str]], project: pathlib.Path, imported: str
+) -> None:
+    assert footfall("shim", "shim").returncode == 0
+    (project / "needing.py").write_text(f"{imported}\n")
+    (project / ".coveragerc").write_text("[run]\nplugins = needing\n")
+    environment = {**os.environ, "PYTHONPATH": str(project / "shim" / "lib")}
+    told = footfall("report", env=environment).stderr
+    assert "`footfall shim` comes first: unset PYTHONPATH. [plugins-ignored]" in told
+
+
 ACTING = {
     "saver.py": """\
 import functools

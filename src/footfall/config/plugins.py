@@ -161,12 +161,20 @@ def _failure(name: str, error: BaseException) -> str:
         f"coverage.py's plugin {name} is not applied, and what it sets, such as fail_under, is not in force: "
         f"{describe_error(error)}."
     )
-    if isinstance(error, ModuleNotFoundError) and error.name:
-        package = error.name.partition(".")[0]
+    package = (error.name or "").partition(".")[0] if isinstance(error, ImportError) else ""
+    if package == "coverage" and _is_shim_in_place():
+        return f"{text} It needs coverage.py's own package, and that of `footfall shim` comes first: unset PYTHONPATH."
+    if package and isinstance(error, ModuleNotFoundError):
         if package == "coverage":
             return f"{text} It needs coverage.py beside footfall: pip install coverage"
         return f"{text} Install what has the module {package} where footfall is."
     return text
+
+
+def _is_shim_in_place() -> bool:
+    """Return whether `import coverage` gives footfall's classes."""
+    owner = getattr(sys.modules.get("coverage"), "Coverage", None)
+    return getattr(owner, "__module__", "").startswith("footfall.")
 
 
 @contextlib.contextmanager
