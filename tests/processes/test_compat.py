@@ -653,10 +653,13 @@ def test_periods_share_a_directory_and_keep_apart(tmp_path):
             print(lines and sorted(lines), len(os.listdir("temporary")))
         def fork():
             again, go_on = os.pipe()
+            begun, begin = os.pipe()
             if os.fork():
                 os.close(again)
+                os.read(begun, 1)
                 return
             os.close(go_on)
+            os.write(begin, b"x")
             os.read(again, 1)
             os._exit(0)
         cov = coverage.Coverage(data_file=None, source=["."], config_file=False)
