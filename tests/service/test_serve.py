@@ -241,7 +241,7 @@ def test_settings_are_those_of_the_moment(own) -> None:
     (root / ".coveragerc").unlink()
     whole = client.result("profile/hot", count=0)["total"]["samples"]
     (root / ".coveragerc").write_text("[report]\ncontexts = test_busy\n")
-    assert 0 < client.result("profile/hot", count=0)["total"]["samples"] < whole
+    assert client.result("profile/hot", count=0)["total"]["samples"] < whole
     assert client.result("coverage/file", path="shop.py")["coverage"]["executed_lines"] == [18]
 
 
