@@ -13,7 +13,7 @@ QUICK = tests/data/test_combine.py tests/data/test_coveragedb.py tests/data/test
 	tests/unit/structure/test_imports.py tests/unit/test_analyze_results.py tests/unit/test_changes.py tests/unit/test_config.py
 
 .DEFAULT_GOAL := help
-.PHONY: help setup install test quick lint format exact sanitize web web-readers docs bench self-coverage self-coverage-only
+.PHONY: help setup install test quick lint format exact sanitize web extension web-readers docs bench self-coverage self-coverage-only
 
 help: ## Show what there is to make
 	@grep -Eh '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{ printf "  make %-14s %s\n", $$1, $$2 }'
