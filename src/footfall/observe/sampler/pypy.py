@@ -38,6 +38,8 @@ __all__ = ["start"]
 
 _MAX_LOGS_PER_PID = 100000
 _FIRST_PAUSE_S = 0.5
+_LONGEST_INTERVAL_S = 0.999999
+"""vmprof refuses a second: a rate of 1."""
 _BUFFER_BYTES = 8192
 _NAME_CHARACTERS = 110  # longer ones are cut
 _FREE_BYTES = 32 << 20
@@ -56,7 +58,7 @@ class _Profile:
 
     def __init__(self, directory: str, interval_s: float) -> None:
         self._directory = directory
-        self._interval_s = interval_s
+        self._interval_s = min(interval_s, _LONGEST_INTERVAL_S)
         self._lock = _thread.allocate_lock()
         self._name = ""
         self._bytes_at_fork = 0
