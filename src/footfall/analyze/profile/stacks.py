@@ -34,54 +34,57 @@ def collapse_stacks(profile: Profile, with_lines: bool = False) -> Iterator[tupl
     """
     tree = _NamedTree(profile, _frame_names(profile, with_lines))
     path: list[str] = []
-    todo = [(0, 0)]  # node, depth
+    todo = [([0], 0)]  # nodes of one stack, depth
     while todo:
-        node, depth = todo.pop()
-        if node:
-            path[depth - 1 :] = [tree.name(node)]
-        if node in tree.costs:
-            yield tuple(path[:depth]), tree.costs[node]
-        todo += [(child, depth + 1) for child in sorted(tree.children(node), key=tree.name, reverse=True)]
+        alike, depth = todo.pop()
+        if depth:
+            path[depth - 1 :] = [tree.name(alike[0])]
+        cost = tree.cost(alike)
+        if cost is not None:
+            yield tuple(path[:depth]), cost
+        children = tree.children(alike)
+        todo += [(children[name], depth + 1) for name in sorted(children, reverse=True)]
 
 
 class _NamedTree:
-    """The tree with nodes merged that look alike. Node 0 is the root. In arrays, as there may be a million nodes."""
+    """The tree by the names of its frames. Node 0 is the root. In arrays, as there may be a million nodes."""
 
     def __init__(self, profile: Profile, frame_names: list[str]) -> None:
-        name_ids: dict[str, int] = {}
-        id_of_frame = [name_ids.setdefault(name, len(name_ids)) for name in frame_names]
-        self.costs: dict[int, Cost] = {}
-        self._texts = list(name_ids)
-        self._names = array("I", [0])
-        self._first_children = array("I", [0])
-        self._next_siblings = array("I", [0])
-        numbers: dict[int, int] = {}
-        number_of = array("I", [0])
-        n_names = len(name_ids)
-        for parent, frame in profile.nodes[1:]:
-            above, name = number_of[parent], id_of_frame[frame]
-            key = above * n_names + name
-            number = numbers.get(key)
-            if number is None:
-                number = numbers[key] = len(self._names)
-                self._names.append(name)
-                self._first_children.append(0)
-                self._next_siblings.append(self._first_children[above])
-                self._first_children[above] = number
-            number_of.append(number)
+        self._frame_names = frame_names
+        self._nodes = profile.nodes
+        self._first_children = array("I", bytes(4 * len(profile.nodes)))
+        self._next_siblings = array("I", bytes(4 * len(profile.nodes)))
+        for number, (parent, _) in enumerate(profile.nodes):
+            if number:
+                self._next_siblings[number] = self._first_children[parent]
+                self._first_children[parent] = number
+        self._costs: dict[int, list[Cost]] = {}
         for (node, _, _), cost in profile.costs.items():
-            self.costs.setdefault(number_of[node], Cost()).add(cost)
+            self._costs.setdefault(node, []).append(cost)
 
     def name(self, node: int) -> str:
         """Return a node's text; the root has none."""
-        return self._texts[self._names[node]]
+        return self._frame_names[self._nodes[node].frame]
 
-    def children(self, node: int) -> Iterator[int]:
-        """Yield the child nodes, in no particular order."""
-        child = self._first_children[node]
-        while child:
-            yield child
-            child = self._next_siblings[child]
+    def cost(self, alike: list[int]) -> Cost | None:
+        """Return the cost of nodes that look alike, with their callers; None if they have none."""
+        costs = [cost for node in alike for cost in self._costs.get(node, ())]
+        if not costs:
+            return None
+        total = Cost()
+        for cost in costs:
+            total.add(cost)
+        return total
+
+    def children(self, alike: list[int]) -> dict[str, list[int]]:
+        """Return the child nodes of all of them by name."""
+        found: dict[str, list[int]] = {}
+        for node in alike:
+            child = self._first_children[node]
+            while child:
+                found.setdefault(self.name(child), []).append(child)
+                child = self._next_siblings[child]
+        return found
 
 
 def _frame_names(profile: Profile, with_lines: bool) -> list[str]:

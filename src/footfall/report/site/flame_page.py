@@ -17,6 +17,7 @@ from footfall.analyze.test_costs import name_of_test
 __all__ = ["flame_payload"]
 
 _NS_PER_US = 1000
+_FRAME_BITS = 32
 
 
 class _Tables:
@@ -37,7 +38,9 @@ class _Tables:
         self.first_lines: list[int] = []
         self.members: list[Function] = []
         self.frames: dict[tuple[int, int], int] = {}
-        self.nodes: dict[tuple[int, int], int] = {(-1, -1): 0}
+        self.node_columns: tuple[list[int], list[int]] = ([-1], [-1])
+        """The parents and the frames of the nodes."""
+        self._nodes: dict[int, int] = {}  # there may be a million: pairs as keys would take twice the memory
 
     def _find_joined(self, profiles: Sequence[Profile]) -> frozenset[tuple[str, str]]:
         """Return the (file, name) pairs whose functions count as one: one in each profile, or several that differ."""
@@ -78,10 +81,21 @@ class _Tables:
                 number = functions[frame.function] = self._function(frame.function)
             frames.append(self.frames.setdefault((number, frame.line), len(self.frames)))
         found = [0] * len(profile.nodes)
-        for number, node in enumerate(profile.nodes):
-            if number:
-                found[number] = self.nodes.setdefault((found[node.parent], frames[node.frame]), len(self.nodes))
+        parents, frames_of_nodes = self.node_columns
+        for at, node in enumerate(profile.nodes):
+            if not at:
+                continue
+            parent, called = found[node.parent], frames[node.frame]
+            number = self._nodes.setdefault(parent << _FRAME_BITS | called, len(parents))
+            if number == len(parents):
+                parents.append(parent)
+                frames_of_nodes.append(called)
+            found[at] = number
         return found
+
+    def end(self) -> None:
+        """Free what only further profiles would need."""
+        self._nodes.clear()
 
 
 def flame_payload(
@@ -104,11 +118,13 @@ def flame_payload(
     tests: dict[str, int] = {"": 0}
     threads: list[str] = []
     node_of = tables.add(profile)
+    old_node_of = tables.add(before) if before is not None else []
+    tables.end()
     costs = _costs(profile, node_of, tests, threads)
     timeline = _timeline(profile, node_of, tests)
     old: list[list[int]] = []
     if before is not None:
-        old = _costs(before, tables.add(before), tests, [])
+        old = _costs(before, old_node_of, tests, [])
     return {
         "files": [
             [name, pages.get(path, ""), int(not is_library(path))]
@@ -121,7 +137,7 @@ def flame_payload(
             )
         ],
         "frames": _columns(list(tables.frames), 2),
-        "nodes": _columns(list(tables.nodes), 2),
+        "nodes": list(tables.node_columns),
         "threads": threads,
         "tests": list(tests),
         "costs": costs,
