@@ -8,6 +8,7 @@ import re
 import shutil
 import sqlite3
 import subprocess
+import sys
 from collections.abc import Iterator
 
 import pytest
@@ -352,3 +353,39 @@ def test_questions_that_have_no_answer(project, monkeypatch, capfd, question, st
 def test_serve_needs_its_transport(footfall) -> None:
     """There is one, and it is named, so that there can be others."""
     assert "[no-transport]" in footfall("serve").stderr
+
+
+def test_serve_without_standard_output(project) -> None:
+    """There is nowhere to answer: a message says so, as for every report."""
+    done = subprocess.run(
+        ["sh", "-c", '"$1" -m footfall serve --stdio >&-', "sh", sys.executable],
+        cwd=project,
+        stdin=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 3
+    assert done.stderr.count("\n") == 1
+    assert "[stdout-unwritable]" in done.stderr
+
+
+def test_answers_say_what_a_profile_lacks(client, project, monkeypatch, capfd) -> None:
+    """A profile that can be read in part alone qualifies times; commands that rank by it say the same."""
+    (project / "part.folded").write_text("main (shop.py) 3\nnot a stack\n", encoding="utf-8")
+    what = {"slug": "profile-damaged", "text": "1 line could not be read and is left out."}
+    for method, params in (
+        ("coverage/gaps", {}),
+        ("profile/hot", {}),
+        ("profile/lines", {"path": "shop.py"}),
+        ("profile/flame", {}),
+    ):
+        assert client.result(method, profile="part.folded", **params)["warnings"] == [what], method
+        assert client.result(method, **params)["warnings"] == [], method
+    monkeypatch.chdir(project)
+    for command in (["gaps"], ["html", "-q", "-d", "site"], ["query", "hot"]):
+        with pytest.raises(SystemExit, match="0"):
+            main([*command, "--profile", "part.folded"])
+        printed = capfd.readouterr()
+        assert "profile-damaged" in (printed.out if command[0] == "query" else printed.err)

@@ -12,8 +12,9 @@ from footfall.analyze.profile.clocks import Clock, default_clock, reader, sample
 from footfall.config.configuration import Config
 from footfall.load.gather import Coverage
 from footfall.printable import printable
+from footfall.record.data.qualifications import Message
 from footfall.report.coverage.json import Json
-from footfall.report.times import load_profile, named_as_coverage, need_profile
+from footfall.report.times import load_profile, named_as_coverage, need_profile, profile_warnings
 from footfall.report.words import plural
 
 __all__ = ["Ranking", "gaps_report", "rank_gaps", "render_gaps"]
@@ -24,12 +25,16 @@ _MIN_SHARE = 0.0005  # a smaller share would be shown as 0.0 %
 
 @dataclass(frozen=True, slots=True)
 class Ranking:
-    """All gaps, and the time that shares refer to (0 without a profile). `is_other`: it is another run's profile."""
+    """All gaps, and the time that shares refer to (0 without a profile).
+
+    `is_other`: it is another run's profile, which `warnings` qualify.
+    """
 
     gaps: list[Gap]
     total_ns: int
     is_other: bool
     clock: Clock = Clock.CPU
+    warnings: tuple[Message, ...] = ()
 
     @property
     def untested_ns(self) -> int:
@@ -40,8 +45,10 @@ class Ranking:
 def rank_gaps(config: Config, coverage: Coverage, gaps_file: str | Path | None) -> Ranking:
     """Find the gaps and rank them by the named profile, or the data file's own. Raises as `need_profile`."""
     profile: Profile | None = None
+    warnings: list[Message] = []
     if gaps_file is not None:
         profile = need_profile(config, gaps_file)
+        warnings = profile_warnings(gaps_file, profile)
     elif coverage.has_profile:
         profile = load_profile(config, config.data_file, config.report_contexts)
     pairs = [(file.result, file.analysis) for file in coverage.files]
@@ -50,7 +57,8 @@ def rank_gaps(config: Config, coverage: Coverage, gaps_file: str | Path | None) 
     clock = default_clock(profile)
     paths = [result.path for result, _ in pairs]
     times = times_in_files(named_as_coverage(profile, paths), paths, reader(clock))
-    return Ranking(find_gaps(pairs, times), sampled_ns(profile, reader(clock)), gaps_file is not None, clock)
+    total_ns = sampled_ns(profile, reader(clock))
+    return Ranking(find_gaps(pairs, times), total_ns, gaps_file is not None, clock, tuple(warnings))
 
 
 def render_gaps(ranking: Ranking, count: int = 0) -> str:

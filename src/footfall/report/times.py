@@ -46,6 +46,7 @@ from footfall.load.profiles.read import is_data_file, read_profile_file
 from footfall.record.data.aliases import PathAliases
 from footfall.record.data.coverage_tables import context_filter
 from footfall.record.data.profile_tables import read_profile
+from footfall.record.data.qualifications import Message, read_qualifications
 from footfall.report.coverage.json import Json
 from footfall.report.places import is_footfall, names_file, short_path
 
@@ -59,6 +60,7 @@ __all__ = [
     "need_clock",
     "need_common_clock",
     "need_profile",
+    "profile_warnings",
     "time_share_by_file",
     "times_entry",
     "times_report",
@@ -154,6 +156,13 @@ def need_profile(
             "Record one with `footfall run COMMAND`, without --no-profile.",
         )
     return profile
+
+
+def profile_warnings(data_file: str | Path, profile: Profile) -> list[Message]:
+    """Return what qualifies the profile of a file, of footfall or of another tool. Raises as `open_data_file`."""
+    if profile.origin is not None:
+        return list(profile.origin.notes)
+    return read_qualifications(data_file, profile=True)
 
 
 def need_clock(profile: Profile, chosen: Clock | None) -> None:

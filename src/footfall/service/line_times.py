@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from footfall.analyze.profile.calltree import Cost, Function, Profile, Times, has_source, times_of_functions, tree_sums
 from footfall.analyze.profile.clocks import Clock, default_clock, reader, sampled_ns
 from footfall.analyze.profile.line_places import LineRow, rows_of_lines
+from footfall.record.data.qualifications import Message
 from footfall.report.places import SOURCES, is_footfall
 
 __all__ = ["LineTimes", "line_times"]
@@ -24,6 +25,8 @@ class LineTimes:
     n_dropped: int
     by_path: dict[str, dict[int, LineRow]]
     functions: dict[Function, Times]
+    warnings: list[Message]
+    """What qualifies the profile."""
 
     def shares(self, times: Times) -> dict[str, float]:
         """Return the own and cumulative time as shares of all time, 0 to 1."""
@@ -32,7 +35,7 @@ class LineTimes:
         return {"own_share": read(times.own) / whole, "total_share": read(times.total) / whole}
 
 
-def line_times(profile: Profile) -> LineTimes:
+def line_times(profile: Profile, warnings: list[Message]) -> LineTimes:
     """Sum a profile by line and by function. Under a name that is no file there are functions alone."""
     clock = default_clock(profile)
     read = reader(clock)
@@ -53,4 +56,5 @@ def line_times(profile: Profile) -> LineTimes:
             for function, times in times_of_functions(profile, sums).items()
             if has_source(function.path) and not is_footfall(function.path)
         },
+        warnings=warnings,
     )

@@ -17,7 +17,7 @@ from footfall.errors import FootfallError, UsageError
 from footfall.load.gather import path_mapper
 from footfall.record.data.coverage_tables import read_paths
 from footfall.report.coverage.json import Json
-from footfall.report.times import need_profile
+from footfall.report.times import need_profile, profile_warnings
 from footfall.service.line_times import LineTimes, line_times
 
 __all__ = ["FileState", "Workspace", "file_state"]
@@ -92,7 +92,8 @@ class Workspace:
         state = file_state(path), repr(config.paths), config.relative_files, tuple(config.report_contexts)
         kept = self._times.pop(path, None)
         if kept is None or kept[0] != state:
-            kept = state, line_times(need_profile(config, path, config.report_contexts))
+            profile = need_profile(config, path, config.report_contexts)
+            kept = state, line_times(profile, profile_warnings(path, profile))
         self._times[path] = kept
         while len(self._times) > _N_TIMES:
             del self._times[next(iter(self._times))]

@@ -9,7 +9,7 @@ from footfall.cli.reports.reporting import ReportRequest, contexts_option, repor
 from footfall.errors import EXIT_FINDINGS
 from footfall.report.gaps import gaps_report, rank_gaps, render_gaps
 from footfall.report.jsontext import render_json
-from footfall.session.output import show
+from footfall.session.output import show, warn
 
 __all__ = ["command"]
 
@@ -52,6 +52,7 @@ def command(
     config = request.load_config()
     coverage = request.gather(config)
     ranking = rank_gaps(config, coverage, gaps_file)
+    warn(ranking.warnings, config.disable_warnings)
     if format_ == "json":
         write_output("-", render_json(gaps_report(ranking), indent=4) + "\n", "gaps")
     else:

@@ -20,7 +20,7 @@ from footfall.cli.reports.reporting import (
 )
 from footfall.config.configuration import Config
 from footfall.load.gather import Coverage
-from footfall.session.output import print_message
+from footfall.session.output import print_message, warn
 from footfall.session.terminal import progress_bar
 
 __all__ = ["command", "write_html"]
@@ -92,6 +92,7 @@ def write_html(
     from footfall.report.site.gather import gather_site
 
     data = gather_site(config, coverage, before_file=before_file, gaps_file=gaps_file)
+    warn(data.warnings, config.disable_warnings)
     with progress_bar("Writing pages", is_quiet=is_quiet) as show:
         done = 0
 

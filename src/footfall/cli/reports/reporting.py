@@ -17,7 +17,7 @@ from footfall.config.configuration import Config
 from footfall.errors import EXIT_USAGE
 from footfall.load.gather import Coverage, gather, profile_alone
 from footfall.printable import printable
-from footfall.record.data.qualifications import read_qualifications
+from footfall.report.times import profile_warnings
 from footfall.report.words import plural
 from footfall.session.combining import combine_before_report
 from footfall.session.output import show, warn
@@ -170,10 +170,7 @@ def contexts_option(function: _Command) -> _Command:
 
 def warn_of_profile(config: Config, data_file: str, profile: Profile) -> None:
     """Repeat what qualifies the profile of a file, for reports of times only. Raises as `open_data_file`."""
-    if profile.origin is not None:
-        warn(profile.origin.notes, config.disable_warnings)
-        return
-    warn(read_qualifications(data_file, profile=True), config.disable_warnings)
+    warn(profile_warnings(data_file, profile), config.disable_warnings)
 
 
 def warn_times_alone(config: Config) -> None:

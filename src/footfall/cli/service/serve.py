@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 
 import click
 
@@ -12,6 +11,7 @@ from footfall.errors import UsageError
 from footfall.service.server import Server
 from footfall.service.stdio import serve_streams
 from footfall.service.workspace import Workspace
+from footfall.session.output import writing_report
 
 __all__ = ["command"]
 
@@ -43,9 +43,9 @@ def command(stdio: bool, allowed: tuple[str, ...], data_file: str | None, config
     """
     if not stdio:
         raise UsageError("no-transport", "`footfall serve` speaks on stdin and stdout.", "Say so: --stdio.")
-    output_fd = os.dup(1)
+    with writing_report():
+        output_fd = os.dup(1)
     os.dup2(2, 1)  # what a plugin of coverage.py prints must not end up among the answers
-    sys.stdout.flush()
     workspace = Workspace(data_file=data_file, config_file=config_file, allowed=allowed)
     serve_streams(Server(workspace), 0, output_fd)
     return 0

@@ -32,6 +32,7 @@ from footfall.analyze.test_costs import TestRecord, find_tests, name_of_test
 from footfall.config.configuration import shown_path
 from footfall.errors import FootfallError
 from footfall.load.gather import Coverage, ReportedFile, unreadable_notes
+from footfall.record.data.qualifications import Message
 from footfall.record.run.phase_times import PhaseTime
 from footfall.report.jsontext import render_json
 from footfall.report.places import SOURCES, is_footfall, is_library, short_path
@@ -81,6 +82,8 @@ class SiteData:
     lines_by_context: Mapping[str, Mapping[str, set[int]]] = field(default_factory=dict)
     test_times: Mapping[str, PhaseTime] = field(default_factory=dict)
     """The measured times of each phase of each test, by context label."""
+    warnings: Sequence[Message] = ()
+    """What qualifies `before` and `gaps_profile`."""
 
 
 def write_site(directory: str | Path, data: SiteData, note_page: Callable[[], object] = lambda: None) -> Path:

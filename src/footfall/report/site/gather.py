@@ -8,10 +8,11 @@ from footfall.config.configuration import Config
 from footfall.errors import FootfallError
 from footfall.load.gather import Coverage, gather
 from footfall.record.data.coverage_tables import read_lines_by_context
+from footfall.record.data.qualifications import Message
 from footfall.record.data.test_times import read_test_times
 from footfall.report.coverage.conditions import load_conditions
 from footfall.report.site.build import SiteData
-from footfall.report.times import load_profile, named_as_coverage, need_profile
+from footfall.report.times import load_profile, named_as_coverage, need_profile, profile_warnings
 
 __all__ = ["gather_site", "lines_by_context"]
 
@@ -25,12 +26,18 @@ def gather_site(
     """
     contexts = config.report_contexts
     before = coverage_before = None
+    warnings: list[Message] = []
     if before_file is not None:
         before, coverage_before = load_profile(config, before_file), _coverage_before(config, before_file)
         if coverage_before is None:
             before = need_profile(config, before_file)
+        if before is not None:
+            warnings += profile_warnings(before_file, before)
     profile = load_profile(config, config.data_file, contexts, has_timelines=True) if coverage.has_profile else None
-    gaps_profile = need_profile(config, gaps_file) if gaps_file is not None else None
+    gaps_profile = None
+    if gaps_file is not None:
+        gaps_profile = need_profile(config, gaps_file)
+        warnings += profile_warnings(gaps_file, gaps_profile)
     paths = [file.result.path for file in coverage.files]
     return SiteData(
         coverage=coverage,
@@ -43,6 +50,7 @@ def gather_site(
         conditions=(load_conditions(coverage, config.data_file, contexts) or {}) if coverage.has_conditions else {},
         lines_by_context=lines_by_context(config, coverage),
         test_times=read_test_times(config.data_file, contexts),
+        warnings=warnings,
     )
 
 

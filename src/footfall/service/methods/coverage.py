@@ -17,6 +17,7 @@ from footfall.report.gaps import gaps_report, rank_gaps
 from footfall.report.site.source_page import branches_of_lines, tests_by_line
 from footfall.service.measured_text import state_of_text
 from footfall.service.parameters import Parameters
+from footfall.service.qualifying import warnings_entry
 from footfall.service.workspace import Workspace
 from footfall.session.git import blob
 
@@ -83,7 +84,7 @@ def _coverage_of_file(workspace: Workspace, config: Config, path: str, with_test
         "statements": _long_statements(file.analysis),
         "inferred_lines": sorted(file.inferred),
         "conditions": None if is_changed else _conditions(config, found),
-        "warnings": _warnings(found.coverage),
+        "warnings": warnings_entry(found.coverage.warnings),
     }
     if with_tests:
         answer["tests"] = _tests(config, file)
@@ -124,10 +125,6 @@ def _tests(config: Config, file: ReportedFile) -> Json:
     return {"names": names, "sets": sets, "set_of_line": set_of_line}
 
 
-def _warnings(coverage: Coverage) -> list[Json]:
-    return [{"slug": slug, "text": text} for slug, text in dict.fromkeys(coverage.warnings)]
-
-
 def coverage_of_files(workspace: Workspace, parameters: Parameters) -> Json:
     """`coverage/files`: the numbers of each file, and of all."""
     config = workspace.config()
@@ -158,7 +155,7 @@ def coverage_of_files(workspace: Workspace, parameters: Parameters) -> Json:
             {"name": each.name, "slug": each.slug, "text": each.reason}
             for each in (*coverage.unreadable, *coverage.ignored)
         ],
-        "warnings": _warnings(coverage),
+        "warnings": warnings_entry(coverage.warnings),
     }
 
 
@@ -170,7 +167,13 @@ def gaps(workspace: Workspace, parameters: Parameters) -> Json:
     profile_file = None if given is None else workspace.profile_path(given)
     coverage = gather(config, config.data_file, contexts=config.report_contexts)
     ranking = rank_gaps(config, coverage, profile_file)
-    return {**gaps_report(ranking, count), "n_gaps": len(ranking.gaps), "stale_files": coverage.changed}
+    warnings = warnings_entry([*coverage.warnings, *ranking.warnings])
+    return {
+        **gaps_report(ranking, count),
+        "n_gaps": len(ranking.gaps),
+        "stale_files": coverage.changed,
+        "warnings": warnings,
+    }
 
 
 def changed_files(workspace: Workspace, parameters: Parameters) -> Json:

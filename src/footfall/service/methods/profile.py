@@ -19,12 +19,14 @@ from footfall.report.times import (
     need_clock,
     need_common_clock,
     need_profile,
+    profile_warnings,
     times_entry,
     with_builtin_calls,
 )
 from footfall.service.line_times import LineTimes
 from footfall.service.measured_text import state_of_source, stored_names
 from footfall.service.parameters import Parameters
+from footfall.service.qualifying import warnings_entry
 from footfall.service.workspace import Workspace
 
 __all__ = ["flame", "hottest", "times_of_file"]
@@ -90,6 +92,7 @@ def _whole(times: LineTimes) -> Json:
         "samples": times.n_samples,
         "dropped_samples": times.n_dropped,
         "total": cost_entry(times.total),
+        "warnings": warnings_entry(times.warnings),
     }
 
 
@@ -102,12 +105,15 @@ def flame(workspace: Workspace, parameters: Parameters) -> Json:
     path = config.data_file if given is None else workspace.profile_path(given)
     contexts = config.report_contexts
     profile = need_profile(config, path, contexts, has_timelines=True, has_native=True)
+    warnings = profile_warnings(path, profile)
     profile = with_builtin_calls(profile, only_adapted=True)
     before = None
     title = shown_path(path)
     if before_given is not None:
         before_path = workspace.profile_path(before_given)
-        before = with_builtin_calls(need_profile(config, before_path, contexts, has_native=True), only_adapted=True)
+        before = need_profile(config, before_path, contexts, has_native=True)
+        warnings = [*profile_warnings(before_path, before), *warnings]
+        before = with_builtin_calls(before, only_adapted=True)
         title = f"{shown_path(before_path)} and {title}"
     profiles = [profile] if before is None else [before, profile]
     for each in profiles:
@@ -117,9 +123,9 @@ def flame(workspace: Workspace, parameters: Parameters) -> Json:
     if parameters.flag("page"):
         pages = files if parameters.flag("links") else {}
         page = render_flame_file(profile, title=title, before=before, clock=chosen, pages=pages)
-        return {"title": title, "page": page}
+        return {"title": title, "page": page, "warnings": warnings_entry(warnings)}
     payload = flame_file_payload(profile, title=title, before=before, clock=chosen, pages=files)
-    return {"title": title, "payload": payload}
+    return {"title": title, "payload": payload, "warnings": warnings_entry(warnings)}
 
 
 def _files(profiles: Iterable[Profile]) -> dict[str, str]:
