@@ -637,9 +637,9 @@ def test_measuring_starts_as_often_as_a_program_likes(tmp_path):
 
 
 def test_periods_share_a_directory_and_keep_apart(tmp_path):
-    """Each has its own data, also beside another instance, after other settings, and while a forked child runs on."""
+    """Each has its own data, also beside another instance, after other settings, and while children run on or start late."""
     program = """
-        import tempfile, lib
+        import subprocess, tempfile, lib
         tempfile.tempdir = os.path.abspath("temporary")
         os.mkdir(tempfile.tempdir)
         used = []
@@ -672,13 +672,22 @@ def test_periods_share_a_directory_and_keep_apart(tmp_path):
         measure(9, cov, fork)
         measure(0, cov)
         print([used[0] == each for each in used])
+        with open("children.rc", "w") as file:
+            print("[run]", "patch = subprocess", sep=chr(10), file=file)
+        script = "read go; exec $0 -c 'import lib; lib.in_thread(0)'"
+        late = []
+        def start():
+            late.append(subprocess.Popen(["sh", "-c", script, sys.executable], stdin=subprocess.PIPE))
+        cov = coverage.Coverage(data_file=None, source=["."], config_file="children.rc")
+        measure(9, cov, start)
+        measure(9, cov, lambda: late[0].communicate(b"go"))
         import atexit
         atexit._run_exitfuncs()
         print(os.listdir("temporary"))
     """
     assert _run(tmp_path / "ours", program, "footfall.compat") == (
         "[4, 5] 1\n[4, 6, 8] 1\n[4, 6, 8] 3\n[4, 5] 1\nNone 1\n[4, 5] 0\n[4, 6, 8] 1\n"
-        "[True, True, True, False, False, False, False]\n[]\n"
+        "[True, True, True, False, False, False, False]\n[4, 5] 0\n[4, 5] 0\n[]\n"
     )
 
 

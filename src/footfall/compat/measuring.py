@@ -39,6 +39,8 @@ class _Stretch:
     static_context: str
     n_forks: int
     """How often the process had forked before."""
+    is_shared: bool
+    """Whether processes that are started meanwhile record there too; one that starts slowly may begin to later."""
     reported_lines: dict[tuple[str, str], set[int]] = field(default_factory=dict)
     """By path and context, what was returned already."""
     reported_arcs: dict[tuple[str, str], set[Arc]] = field(default_factory=dict)
@@ -117,7 +119,7 @@ class Measuring:
         self._count_forks()
         place = self._find_place()
         start_new_calls(place, self._config, self._on_plugin_failure)
-        self._running = _Stretch(place, self._config.context, self._n_forks)
+        self._running = _Stretch(place, self._config.context, self._n_forks, self._measures_children)
         if self._measures_children:
             os.environ[RUN_VARIABLE] = str(self._running.place.directory.path)
         contexts.switch(self._label)
@@ -197,8 +199,8 @@ class Measuring:
     def _remove(self, stretch: _Stretch) -> None:
         if self.is_of_parent:
             return
-        has_forked = stretch.n_forks != self._n_forks
-        if not self._free_places and not has_forked and empty_run_directory(stretch.place.directory):
+        is_alone = stretch.n_forks == self._n_forks and not stretch.is_shared
+        if not self._free_places and is_alone and empty_run_directory(stretch.place.directory):
             self._free_places.append((self, stretch.place))
         else:
             _remove_place(stretch.place)
