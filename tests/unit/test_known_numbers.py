@@ -39,14 +39,14 @@ def test_what_was_written_is_known_without_reading_it(tmp_path, monkeypatch, has
 
 
 def test_a_file_that_ran_as_before_is_only_counted(tmp_path, monkeypatch):
-    """The total is the same with and without known numbers; another way through the file, text or setting is not."""
+    """The total is the same with and without known numbers; other ways through the file, texts, settings are not."""
     monkeypatch.chdir(tmp_path)
     source = tmp_path / "m.py"
     source.write_text(SOURCE, encoding="utf-8")
 
-    def count(arcs=RAN, text=SOURCE, **settings):
-        """Return the total, and whether the file was looked at."""
-        source.write_text(text, encoding="utf-8")
+    def count(arcs=RAN, text=SOURCE, saved="", **settings):
+        """Return the total, and whether the file was looked at, `saved` with another text since it ran."""
+        source.write_text(saved or text, encoding="utf-8")
         stored = _stored({str(source): FileData(lines={"": {1}}, arcs={"": set(arcs)})})
         config = Config(branch=True, **settings)
         with KnownNumbers(".coverage", {str(source): blob_id(text.encode())}) as known:
@@ -54,6 +54,7 @@ def test_a_file_that_ran_as_before_is_only_counted(tmp_path, monkeypatch):
         assert found.total == gather(config, ".coverage", stored=stored).total
         return found.total, bool(found.files)
 
+    assert count(saved=SOURCE + "f(2)\n")[1]
     first, was_read = count()
     assert was_read and (first.n_missing, first.n_missing_branches) == (1, 1)
     assert count() == (first, False)

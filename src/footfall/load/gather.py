@@ -169,13 +169,14 @@ def gather(
         source_ids = read_source_ids(data_file) if with_qualifications and read_source is None else {}
         sources = _Sources(names, source_ids, read_source)
         rules = _exclusion_rules(config)
+        read = sources.read if known is None else lambda path: known.check(path, sources.read(path))
         if known is not None:
             counted = known.find(
                 [(path, stored.files.get(path) or StoredFile()) for path in chosen], rules, has_arcs=stored.has_arcs
             )
             coverage.counted = sum(counted.values(), Numbers())
             chosen = [path for path in chosen if path not in counted]
-        for path, analysis in _analyze_all(config, rules, data_file, chosen, stored, failed, sources.read):
+        for path, analysis in _analyze_all(config, rules, data_file, chosen, stored, failed, read):
             if path in sources.changed:
                 coverage.changed.append(shown_path(path))
             try:

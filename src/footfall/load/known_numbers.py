@@ -14,6 +14,7 @@ from footfall.analyze.results import Numbers
 from footfall.analyze.source.exclude import ExclusionRules
 from footfall.load.analysis_cache import AnalysisCache, key_maker, open_cache
 from footfall.record.data.coverage_tables import StoredFile
+from footfall.record.data.source_ids import blob_id
 
 __all__ = ["KnownNumbers"]
 
@@ -52,6 +53,12 @@ class KnownNumbers:
                 self._keys[path] = key.digest()
         kept = self._cache.get(self._keys.values())
         return {path: numbers for path, key in self._keys.items() if (numbers := _unpack(kept.get(key))) is not None}
+
+    def check(self, path: str, text: bytes) -> bytes:
+        """Return the text that is about to be counted. If it was changed since, its numbers will not be kept."""
+        if path in self._keys and blob_id(text) != self._source_ids[path]:
+            del self._keys[path]
+        return text
 
     def note(self, path: str, numbers: Numbers) -> None:
         """Keep the numbers of a file that was not known."""
