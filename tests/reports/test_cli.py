@@ -117,6 +117,15 @@ def test_a_foreign_file_that_is_to_be_read(footfall, tmp_path) -> None:
             assert done.stderr.endswith(f" {help} [{slug}]\n"), done.stderr
 
 
+def test_the_summary_counts_the_contexts_that_reports_count(footfall, script, tmp_path) -> None:
+    """`[report] contexts` holds for it as well: the code of another context is in the data, and did not run."""
+    (tmp_path / ".coveragerc").write_text("[report]\ncontexts = nightly\n", encoding="utf-8")
+    for context, percent in (("daily", "0"), ("nightly", "100")):
+        done = footfall("run", "--no-profile", "--branch", f"--context={context}", "script.py")
+        assert footfall("report", "--format=total").stdout.strip() == percent
+        assert f"Coverage {percent}%" in done.stderr
+
+
 def test_run_report_json_flame_erase(footfall, script, tmp_path) -> None:
     """The main path: each command works on what `run` left, and `erase` leaves nothing."""
     done = footfall("run", "script.py")

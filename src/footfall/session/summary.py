@@ -51,9 +51,10 @@ def show_summary(
 
 
 def _gather(run: RunData, config: Config, data_file: str, written: WrittenRun | None) -> Coverage:
-    """Gather what the data file has; from the run itself, if that is the same."""
-    if written is None or written.files is None:
-        return gather(config, data_file, ignore_errors=True, with_qualifications=False)
+    """Gather what reports count of the data file; from the run itself, if that is the same."""
+    contexts = config.report_contexts
+    if contexts or written is None or written.files is None:
+        return gather(config, data_file, ignore_errors=True, contexts=contexts, with_qualifications=False)
     stored = stored_from_files(written.files, has_arcs=run.has_arcs, touched=written.touched)
     stored.has_profile = run.profile is not None
     with KnownNumbers(data_file, written.source_ids) as known:
