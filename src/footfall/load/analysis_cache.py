@@ -15,6 +15,7 @@ import sqlite3
 import stat
 import sys
 import time
+import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
@@ -33,6 +34,7 @@ _KEPT_SHARE = 0.75
 """The share of the allowed size that is kept when entries must go, so that enough is free for several runs."""
 _LOCK_SECONDS = 0.5  # to wait for another report that is writing; waiting longer costs more than analysing
 _SECONDS_PER_DAY = 86_400
+_CHECKSUM_BYTES = 4
 _SCHEMA = "create table if not exists analysis (key blob unique, day integer, data blob)"
 
 
@@ -126,9 +128,10 @@ class AnalysisCache:
         try:
             for key in keys:
                 row = self._connection.execute("select day, data from analysis where key = ?", (key,)).fetchone()
-                if row is not None and isinstance(row[1], bytes):
-                    found[key] = row[1]
-                    self._note_used(key, row[1])
+                data = None if row is None else _unsealed(key, row[1])
+                if data is not None:
+                    found[key] = data
+                    self._note_used(key, data)
                     if row[0] != today:
                         unmarked.append((today, key))
             if unmarked:
@@ -145,7 +148,7 @@ class AnalysisCache:
             return
         today = _today()
         try:
-            rows = [(key, today, data) for key, data in entries.items()]
+            rows = [(key, today, _sealed(key, data)) for key, data in entries.items()]
             self._write("insert or replace into analysis values (?, ?, ?)", rows)
             for key, data in entries.items():
                 self._note_used(key, data)
@@ -211,6 +214,19 @@ class AnalysisCache:
         if self._connection is not None:
             self._connection.close()
             self._connection = None
+
+
+def _sealed(key: bytes, data: bytes) -> bytes:
+    """Return an entry as it is stored: after its checksum, because SQLite does not notice damage within a value."""
+    return zlib.crc32(data, zlib.crc32(key)).to_bytes(_CHECKSUM_BYTES, "little") + data
+
+
+def _unsealed(key: bytes, stored: object) -> bytes | None:
+    """Return the entry that was stored; None if it is damaged."""
+    if not isinstance(stored, bytes):
+        return None
+    data = stored[_CHECKSUM_BYTES:]
+    return data if _sealed(key, data) == stored else None
 
 
 def _today() -> int:
