@@ -60,8 +60,10 @@ def _methods_of(owner: type, package: str) -> Iterator[str]:
 
 def _package_of(value: object) -> str:
     """Return the package that defines a function or class, "" for anything else; decorators don't hide a function's."""
+    name: object
     if isinstance(value, FunctionType):
-        name = value.__globals__.get("__name__")
+        namespace: dict[str, object] | None = value.__globals__  # None: a builtin function of PyPy's
+        name = namespace.get("__name__") if namespace else None
     elif isinstance(value, type):
         name = getattr(value, "__module__", None)
     else:

@@ -44,7 +44,7 @@ class SourceLines:
                 about = os.fstat(descriptor)
                 if not stat.S_ISREG(about.st_mode) or about.st_size > _MAX_SOURCE_BYTES:
                     return []
-                return file.read(_MAX_SOURCE_BYTES).decode("utf-8", "replace").split("\n")
+                return file.read(about.st_size).decode("utf-8", "replace").split("\n")
         except (OSError, ValueError):  # ValueError: not a file name, as damaged memory may contain
             return []
 

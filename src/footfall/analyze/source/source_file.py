@@ -41,7 +41,10 @@ def _read_file(path: str) -> bytes:
     if found.st_size > _MAX_BYTES:
         raise OSError(errno.EFBIG, _TOO_LARGE)
     with open(path, "rb") as file:
-        return file.read(_MAX_BYTES)
+        content = file.read(found.st_size + 1)  # not the most at once: PyPy takes the memory before it reads
+        if len(content) > found.st_size:
+            content += file.read(_MAX_BYTES - len(content))
+    return content
 
 
 def _find_archive(path: str) -> str | None:
