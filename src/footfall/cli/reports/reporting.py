@@ -17,7 +17,6 @@ from footfall.config.configuration import Config
 from footfall.errors import EXIT_USAGE
 from footfall.load.gather import Coverage, gather, profile_alone
 from footfall.printable import printable
-from footfall.report.times import profile_warnings
 from footfall.report.words import plural
 from footfall.session.combining import combine_before_report
 from footfall.session.output import show, warn
@@ -170,6 +169,8 @@ def contexts_option(function: _Command) -> _Command:
 
 def warn_of_profile(config: Config, data_file: str, profile: Profile) -> None:
     """Repeat what qualifies the profile of a file, for reports of times only. Raises as `open_data_file`."""
+    from footfall.report.times import profile_warnings  # loaded by then, as there is a profile
+
     warn(profile_warnings(data_file, profile), config.disable_warnings)
 
 
