@@ -10,10 +10,11 @@ import argparse
 import os
 import pathlib
 import statistics
-import subprocess
 import sys
 import sysconfig
 import tempfile
+
+from hot_part import hot_seconds
 
 PROGRAMS = {
     "loop": """
@@ -74,7 +75,7 @@ def main() -> None:
             seconds: dict[str, list[float]] = {mode: [] for mode in modes}
             for number in range(options.runs + 1):
                 for mode, (command, core) in modes.items():
-                    taken = _seconds([*command, str(script)], core, directory)
+                    taken = hot_seconds([*command, str(script)], core, directory)
                     if number:
                         seconds[mode].append(taken)
             medians = {mode: statistics.median(values) for mode, values in seconds.items()}
@@ -96,17 +97,6 @@ def _modes(rate: int) -> dict[str, tuple[list[str], str]]:
         modes["coverage ctrace"] = (coverage, "ctrace")
     modes["coverage default"] = (coverage, "")
     return modes
-
-
-def _seconds(command: list[str], core: str, directory: str) -> float:
-    env = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "COVERAGE", "FOOTFALL"))}
-    if core:
-        env["COVERAGE_CORE"] = core
-    done = subprocess.run(command, cwd=directory, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
-    try:
-        return float(done.stderr.splitlines()[-1])
-    except (IndexError, ValueError):
-        raise SystemExit(f"{' '.join(command)}\nended with {done.returncode}:\n{done.stderr}") from None
 
 
 if __name__ == "__main__":

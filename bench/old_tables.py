@@ -23,6 +23,8 @@ import sys
 import sysconfig
 import tempfile
 
+from hot_part import hot_seconds
+
 _FIB = """
 def fib(n):
     return n if n < 2 else fib(n - 1) + fib(n - 2)
@@ -177,24 +179,14 @@ def _seconds(program: str, tool: str, directory: pathlib.Path, n_rounds: int) ->
     """Run a program under a tool; return the CPU seconds of its hot part."""
     script = directory / "program.py"
     script.write_text(PROGRAMS[program] + _TIMED.format(before=_BEFORE.get(tool, "")), encoding="utf-8")
-    environment = {
-        name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "COVERAGE", "FOOTFALL"))
-    }
     prefix = [sys.executable]
     if tool.startswith("footfall"):
         footfall = os.path.join(sysconfig.get_path("scripts"), "footfall")
         prefix = [footfall, "run", "--quiet", *(["--no-cover"] if "alone" in tool else []), sys.executable]
     elif tool.startswith("coverage"):
         prefix += ["-m", "coverage", "run", "--branch"]
-        environment |= {"COVERAGE_CORE": "ctrace"} if "ctrace" in tool else {}
-    command = [*prefix, str(script), str(n_rounds)]
-    done = subprocess.run(
-        command, cwd=directory, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
-    )
-    try:
-        return float(done.stderr.splitlines()[-1])
-    except (IndexError, ValueError):
-        raise SystemExit(f"{' '.join(command)}\nended with {done.returncode}:\n{done.stderr}") from None
+    core = "ctrace" if "ctrace" in tool else ""
+    return hot_seconds([*prefix, str(script), str(n_rounds)], core, directory)
 
 
 if __name__ == "__main__":

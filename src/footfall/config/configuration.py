@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -22,6 +22,7 @@ __all__ = [
     "SECTIONS",
     "WITHOUT_EFFECT",
     "Config",
+    "canonical_finder",
     "canonical_path",
     "canonical_paths",
     "check_concurrency",
@@ -304,8 +305,8 @@ def canonical_path(path: str) -> str:
     return os.path.abspath(os.path.realpath(system_path(path)))
 
 
-def canonical_paths(paths: Iterable[str]) -> list[str]:
-    """Return the `canonical_path` of each path; a folder that many have is looked up once."""
+def canonical_finder() -> Callable[[str], str]:
+    """Return a function that gives the `canonical_path` of paths; a folder that many have is looked up once."""
     folders: dict[str, str] = {}
 
     def find(path: str) -> str:
@@ -316,7 +317,12 @@ def canonical_paths(paths: Iterable[str]) -> list[str]:
             folders[folder] = find(folder)
         return os.path.join(folders[folder], name)
 
-    return [find(system_path(path)) for path in paths]
+    return lambda path: find(system_path(path))
+
+
+def canonical_paths(paths: Iterable[str]) -> list[str]:
+    """Return the `canonical_path` of each path."""
+    return [*map(canonical_finder(), paths)]
 
 
 def system_path(path: str) -> str:

@@ -18,7 +18,7 @@ from footfall.analyze.results import FileResult, Numbers, compare
 from footfall.analyze.source.analysis import SourceAnalysis, SourceError
 from footfall.analyze.source.exclude import ExclusionRules
 from footfall.analyze.source.traced_analysis import TracedAnalysis
-from footfall.config.configuration import Config, canonical_path, canonical_paths, make_patterns_absolute, shown_path
+from footfall.config.configuration import Config, canonical_finder, canonical_path, make_patterns_absolute, shown_path
 from footfall.errors import FootfallError
 from footfall.load.analyses import analyze_sources
 from footfall.load.known_numbers import KnownNumbers
@@ -146,11 +146,11 @@ def gather(
     """
     with _paused_collector():
         wanted = [_stored_path(config, path) for path in paths]
+        path_here = path_mapper(config)
         if stored is None:
-            path_here = path_mapper(config)
             is_wanted = (lambda path: path_here(path) in wanted) if wanted else None
             stored = read_coverage(data_file, contexts, is_wanted)
-        stored, names = _apply_paths(config, stored)
+        stored, names = _apply_paths(path_here, stored)
         coverage = _empty_coverage(stored, is_chosen=bool(paths))
         if with_qualifications:
             coverage.warnings += read_qualifications(data_file, coverage=True, profile=stored.has_profile)
@@ -354,26 +354,26 @@ def _analyze_all(
 def path_mapper(config: Config) -> Callable[[str], str]:
     """Return a function from stored paths to local ones, which remembers its results."""
     aliases = PathAliases(config.paths.values(), relative=config.relative_files) if config.paths else None
+    find = canonical_finder()
 
     @functools.cache
     def path_here(path: str) -> str:
         here = path if aliases is None else aliases.map(path)
-        return here if config.relative_files else canonical_path(here)
+        return here if config.relative_files else find(here)
 
     return path_here
 
 
-def _apply_paths(config: Config, stored: StoredCoverage) -> tuple[StoredCoverage, dict[str, tuple[str, ...]]]:
+def _apply_paths(
+    path_here: Callable[[str], str], stored: StoredCoverage
+) -> tuple[StoredCoverage, dict[str, tuple[str, ...]]]:
     """Map stored paths to local ones; also return the stored names of each."""
-    aliases = PathAliases(config.paths.values(), relative=config.relative_files) if config.paths else None
     mapped = StoredCoverage(
         has_arcs=stored.has_arcs, has_profile=stored.has_profile, has_conditions=stored.has_conditions
     )
     names: dict[str, tuple[str, ...]] = {}
-    local = [path if aliases is None else aliases.map(path) for path in stored.files]
-    if not config.relative_files:
-        local = canonical_paths(local)
-    for here, (path, found) in zip(local, stored.files.items(), strict=True):
+    for path, found in stored.files.items():
+        here = path_here(path)
         if path in stored.lines_only:
             mapped.lines_only.add(here)
         into = mapped.files.setdefault(here, StoredFile(tracer=found.tracer))

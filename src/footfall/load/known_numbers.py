@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Iterable, Mapping
+from dataclasses import astuple, fields
 from pathlib import Path
 
 from footfall.analyze.results import Numbers
@@ -19,7 +20,6 @@ from footfall.record.data.source_ids import blob_id
 __all__ = ["KnownNumbers"]
 
 _FORMAT = 1
-_N_NUMBERS = 7
 
 
 class KnownNumbers:
@@ -75,21 +75,10 @@ class KnownNumbers:
 
 
 def _pack(numbers: Numbers) -> bytes:
-    return array(
-        "q",
-        (
-            numbers.n_files,
-            numbers.n_statements,
-            numbers.n_excluded,
-            numbers.n_missing,
-            numbers.n_branches,
-            numbers.n_partial_branches,
-            numbers.n_missing_branches,
-        ),
-    ).tobytes()
+    return array("q", astuple(numbers)).tobytes()
 
 
 def _unpack(packed: bytes | None) -> Numbers | None:
-    if packed is None or len(packed) != _N_NUMBERS * array("q").itemsize:
+    if packed is None or len(packed) != len(fields(Numbers)) * array("q").itemsize:
         return None
     return Numbers(*array("q", packed))

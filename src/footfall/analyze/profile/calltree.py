@@ -286,12 +286,7 @@ class ProfileBuilder:
 
     def add_node(self, parent: int, frame: int) -> int:
         """Return the number of the node with this caller and frame."""
-        tree_node = TreeNode(parent, frame)
-        number = self._node_ids.get(tree_node)
-        if number is None:
-            number = self._node_ids[tree_node] = len(self.profile.nodes)
-            self.profile.nodes.append(tree_node)
-        return number
+        return self._number(self._node_ids, self.profile.nodes, TreeNode(parent, frame))
 
     def add_native_frame(self, caller: int, name: str, library: str) -> int:
         """Return the number of the frame of a C function that the Python frame `caller` called."""
@@ -301,7 +296,7 @@ class ProfileBuilder:
         return self._number(self._frame_ids, self.profile.frames, native)
 
     @staticmethod
-    def _number(ids: dict[Frame, int], items: list[Frame], item: Frame) -> int:
+    def _number(ids: dict[_K, int], items: list[_K], item: _K) -> int:
         number = ids.get(item)
         if number is None:
             number = ids[item] = len(items)

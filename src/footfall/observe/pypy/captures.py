@@ -6,6 +6,7 @@ The JIT makes a probe nearly free if every series has seen it, or if it runs whi
 import __pypy__  # type: ignore[import-not-found]
 
 from footfall.observe.pypy import hooks
+from footfall.observe.pypy.hooks import exchange, recode
 from footfall.observe.pypy.marshal_hooks import hook_marshal
 from footfall.own_builtins import keep_builtins
 from footfall.probes.forms import HEADER, read_header
@@ -172,16 +173,6 @@ def probes_of(code: "CodeType") -> "Any":
         if type(constant) is CaptureEvents:
             return constant
     return None
-
-
-def exchange(code: "CodeType", inner: "CodeType", with_probes: "CodeType") -> bool:
-    """Return False: constants of code can't be exchanged here."""
-    return False
-
-
-def recode(function: "Any", code: "CodeType") -> None:
-    """Set a function's `__code__`."""
-    function.__code__ = code
 
 
 def hook_marshal_once() -> None:

@@ -38,11 +38,13 @@ __all__ = [
     "arm_function",
     "call_with_room",
     "dummy_events",
+    "exchange",
     "has_probes",
     "hook_compile",
     "hook_main",
     "look_alike",
     "note_armed",
+    "recode",
     "unseen",
 ]
 
@@ -132,6 +134,16 @@ def note_armed(events: "Any", header: str, filename: str) -> None:
 def dummy_events(n_probes: int) -> "Any":
     """Return events that nobody reads."""
     return _array_over(bytearray(n_probes))
+
+
+def exchange(code: "CodeType", inner: "CodeType", with_probes: "CodeType") -> bool:
+    """Return False: constants of code can't be exchanged here."""
+    return False
+
+
+def recode(function: "Any", code: "CodeType") -> None:
+    """Set a function's `__code__`."""
+    function.__code__ = code
 
 
 def has_probes(code: "CodeType") -> bool:

@@ -71,8 +71,8 @@ class LateProbes:
                     self._compiler.get(),
                     self._arm,
                     self.records,
-                    _set_code,
-                    _exchange_nothing,
+                    hooks.recode,
+                    hooks.exchange,
                     _find_no_other,
                     all_or_none=False,
                 )
@@ -131,15 +131,6 @@ def _events_in(constant: object) -> object:
     """Return the object that events are stored into, if a constant of code leads to one."""
     events: Any = constant.events if type(constant) is hooks.Comparable else constant
     return getattr(events, "recorded", events) if type(events).__name__ == "CaptureEvents" else events
-
-
-def _set_code(function: "Any", code: "CodeType") -> None:
-    function.__code__ = code
-
-
-def _exchange_nothing(code: "CodeType", inner: "CodeType", with_probes: "CodeType") -> bool:
-    """Return False: constants of code can't be exchanged here."""
-    return False
 
 
 def _find_no_other(code: "CodeType") -> None:
