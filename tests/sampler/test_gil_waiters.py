@@ -18,12 +18,19 @@ from footfall.record.run.sample_log import SampleLog, read_sample_log
 
 pytestmark = pytest.mark.skipif(sys.implementation.name != "cpython", reason="PyPy's sampler does not tell")
 
+# It sleeps before the first sample and after the last one: a thread that begins or ends a sleep does hold the GIL.
+SLEEPER = """
+import threading, time
+def nap():
+    time.sleep(3600)
+threading.Thread(target=nap, daemon=True).start()
+time.sleep(0.3)
+"""
+
 # `usleep` is called without releasing the GIL, so each of the two holds it and waits for it in turn, on any machine.
 HOLDERS = """
 import ctypes, threading, time
 usleep = ctypes.PyDLL(None).usleep
-def nap(seconds):
-    time.sleep(seconds)
 def hold_a(end):
     while time.monotonic() < end:
         usleep(25_000)
@@ -33,7 +40,6 @@ def hold_b(end):
 def hold_both(seconds):
     end = time.monotonic() + seconds
     threads = [threading.Thread(target=each, args=(end,)) for each in (hold_a, hold_b)]
-    threads.insert(0, threading.Thread(target=nap, args=(seconds + 0.1,)))
     for thread in threads:
         thread.start()
         time.sleep(0.01)
@@ -53,10 +59,10 @@ _core.sampler_start(sys.argv[1], 4_000_000)
 """
 
 
-def sample_inside(program: str, path: Path) -> SampleLog:
-    """Return the log of a program that samples itself 250 times a second."""
+def sample_inside(program: str, path: Path, *, before: str = "") -> SampleLog:
+    """Return the log of a program that samples itself 250 times a second. `before` runs before that."""
     environment = {key: value for key, value in os.environ.items() if key != "FOOTFALL_RUN"}
-    command = [sys.executable, "-c", INSIDE + textwrap.dedent(program), str(path)]
+    command = [sys.executable, "-c", before + INSIDE + textwrap.dedent(program), str(path)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=50, env=environment)
     assert (done.returncode, done.stderr) == (0, "")
     return read_sample_log(str(path))
@@ -124,7 +130,7 @@ def test_two_threads_share_the_gil(tmp_path: Path) -> None:
     hash_alone(0.3)
     """
     program = textwrap.dedent(alone) + HOLDERS + "hold_both(1.2)"
-    states = gil_states(sample_inside(program, tmp_path / "a.smp"))
+    states = gil_states(sample_inside(program, tmp_path / "a.smp", before=SLEEPER))
     for name in ("spin_alone", "hash_alone"):
         assert states[name]["waits"] == states[name]["untold"] == 0, (name, states[name])
     assert states["spin_alone"]["holds"] > 0.9 * states["spin_alone"].total()
@@ -161,6 +167,6 @@ def test_two_threads_that_compute(tmp_path: Path) -> None:
 
 def test_waiters_seen_from_outside(tmp_path: Path) -> None:
     """The same shares of a process that footfall did not start, also when it is paused for each sample."""
-    with target(HOLDERS + "print('ready', flush=True)\nhold_both(9)") as process:
+    with target(SLEEPER + HOLDERS + "print('ready', flush=True)\nhold_both(9)") as process:
         for pause in (False, True):
             check_shares(gil_states(sample_outside(process.pid, tmp_path / f"{pause}.smp", 1.2, pause=pause)))
