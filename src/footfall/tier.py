@@ -1,7 +1,7 @@
 """Which tier measures here: the C core, or Python alone without it. A leaf that the start hook imports.
 
-Python alone records the same files and gives the same coverage, at a higher cost and without a profile. `footfall debug
-sys` shows the tier and why.
+Python alone records the same files and gives the same coverage, at a higher cost; a Python thread takes its profile.
+`footfall debug sys` shows the tier and why.
 """
 
 import os

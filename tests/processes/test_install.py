@@ -109,7 +109,7 @@ def test_a_build_without_a_compiler_is_one_in_python(tmp_path):
 
 @pytest.mark.skipif(sys.implementation.name != "cpython", reason="PyPy has no C core")
 def test_without_the_core_coverage_is_the_same_and_the_rest_says_why(tmp_path):
-    """`FOOTFALL_PURE=1` measures in Python; the profile and `dump` are refused with the reason, and `debug sys` has it."""
+    """`FOOTFALL_PURE=1` measures in Python, the profile too; `dump` is refused, and `debug sys` says why."""
     program = "def f(a):\n    if a:\n        return 1\n    return 2\nprint(f(1))\n"
     (tmp_path / "program.py").write_text(program, encoding="utf-8")
     found = {}
@@ -117,12 +117,13 @@ def test_without_the_core_coverage_is_the_same_and_the_rest_says_why(tmp_path):
         environment = {**os.environ, "FOOTFALL_PURE": pure}
         run = _footfall(tmp_path, environment, "run", "--branch", "program.py")
         assert (run.returncode, run.stdout) == (0, "1\n"), run.stderr
-        assert run.stderr.count("[core-missing]") == (pure == "1")
+        assert run.stderr.count("[sampler-fallback]") == (pure == "1")
         found[pure] = _footfall(tmp_path, environment, "lcov", "-o", "-").stdout
     assert found[""] == found["1"]
     assert "DA:4,0" in found["1"]
     shown = _footfall(tmp_path, environment, "debug", "sys").stdout
     assert "measured by: Python alone: FOOTFALL_PURE is set" in shown
+    assert "sampler: a Python thread" in shown
     refused = _footfall(tmp_path, environment, "dump", "1")
     assert refused.returncode == 3 and "[core-missing]" in refused.stderr
 

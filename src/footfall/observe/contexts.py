@@ -103,6 +103,10 @@ def switch_samples(label: str) -> None:
     core = _loaded_core()
     if core is not None:
         core.context_switch_samples(label)
+        return
+    recorder = sys.modules.get("footfall.observe.pure.recorder")
+    if recorder is not None and recorder.PureRecorder.current is not None:
+        recorder.PureRecorder.current.label_samples(label)
 
 
 def bind(label: str) -> None:

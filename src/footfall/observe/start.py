@@ -260,13 +260,12 @@ def _start_sampler(settings: Settings) -> None:
         what = "this footfall does not know " + unknown + ": there is no profile. Update footfall."
         _report_at_end("python-unknown", what, settings)
         return
-    if settings.with_tasks and not PUBLISHES_TASKS:
-        what = "the profile is without asyncio's tasks: only CPython 3.14+ tells of them."
+    if settings.with_tasks and not (PUBLISHES_TASKS and HAS_CORE):
+        what = "the profile is without asyncio's tasks: only CPython 3.14+ with footfall's C core tells of them."
         _report_at_end("async-unsupported", what, settings)
     native = settings.native and _can_see_native(settings)
     if IS_PURE_CPYTHON:
-        what = "there is no profile without the C core: " + WHY_PURE + "."
-        _report_at_end("core-missing", what, settings)
+        _start_python_sampler(settings)
         return
     if HAS_CORE:
         from footfall import _core
@@ -286,6 +285,21 @@ def _start_sampler(settings: Settings) -> None:
         from footfall.observe.sampler import pypy
 
         pypy.start(settings.directory, settings.rate_hz)
+
+
+def _start_python_sampler(settings: Settings) -> None:
+    """Start the sampler of CPython without the C core."""
+    from footfall.observe.sampler import python_thread
+
+    if not python_thread.is_main_interpreter():
+        what = "code run in further interpreters of a process is not in the profile."
+        _report_at_end("interpreter-unsampled", what, settings)
+        return
+    what = "there is no C core (" + WHY_PURE + "): a Python thread samples instead, which sees less."
+    if settings.precise:
+        what += " It can't do so with --precise."
+    _report_at_end("sampler-fallback", what, settings)
+    python_thread.start(settings.directory, settings.rate_hz, settings.max_cpu_ppm)
 
 
 def _can_see_native(settings: Settings) -> bool:

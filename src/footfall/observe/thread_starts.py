@@ -19,7 +19,10 @@ if TYPE_CHECKING:
     WrapFunction = Callable[[Callable[..., Any]], Callable[..., Any] | None]
     """From the function that a thread is to run to a wrapper of it; None leaves it as it is."""
 
-__all__ = ["wrap_thread_functions", "replace_starters"]
+__all__ = ["replace_starters", "start_plain_thread", "wrap_thread_functions"]
+
+start_plain_thread = _thread.start_new_thread
+"""The interpreter's own: this module is loaded before anything is put in its place."""
 
 _STARTERS = ("start_new_thread", "start_new", "start_joinable_thread")
 

@@ -174,6 +174,12 @@ def need_clock(profile: Profile, chosen: Clock | None) -> None:
         words = " and ".join(CLOCK_WORDS[clock] for clock in Clock if clock in known)
         text = f"The profile has no {CLOCK_WORDS[chosen]}: this file ({profile.origin.format}) has {words} alone."
         raise FootfallError("clock-unknown", text, "Leave --clock out.")
+    if Clock.WALL in known and Clock.GIL not in known:
+        raise FootfallError(
+            "clock-unknown",
+            f"The profile has no {CLOCK_WORDS[chosen]}: no sample could tell which thread held it.",
+            "Leave --clock out; docs/sampler.md says where it is known.",
+        )
     if chosen is Clock.GIL_WAIT and Clock.GIL in known:
         raise FootfallError(
             "clock-unknown",

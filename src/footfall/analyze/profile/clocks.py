@@ -91,8 +91,11 @@ def known_clocks(profile: Profile) -> frozenset[Clock]:
         return frozenset(clock for clock in Clock if clock in profile.origin.clocks)
     if has_cpu_time_alone(profile):
         return frozenset((Clock.CPU, Clock.SAMPLES))
-    tells_waiting = any(cost.gil_untold_ns < cost.wall_ns for cost in profile.costs.values())
-    return frozenset(Clock) if tells_waiting else frozenset(Clock) - {Clock.GIL_WAIT}
+    if any(cost.gil_untold_ns < cost.wall_ns for cost in profile.costs.values()):
+        return frozenset(Clock)
+    if any(cost.gil_ns for cost in profile.costs.values()):
+        return frozenset(Clock) - {Clock.GIL_WAIT}
+    return frozenset(Clock) - {Clock.GIL, Clock.GIL_WAIT}  # a Python thread has sampled, which held the GIL to look
 
 
 def has_cpu_time_alone(profile: Profile) -> bool:

@@ -118,7 +118,7 @@ def _system_rows(config: Config) -> _Rows:
 
 
 def _sampler(rate: str) -> str:
-    return "none without the C core" if IS_PURE_CPYTHON else rate
+    return f"a Python thread, {rate} at most" if IS_PURE_CPYTHON else rate
 
 
 def _start_hook() -> str:

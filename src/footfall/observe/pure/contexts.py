@@ -25,6 +25,7 @@ __all__ = [
     "after_fork",
     "bind",
     "context_of_other_work",
+    "context_of_thread",
     "has_other_work",
     "switch",
     "switch_unbound",
@@ -110,6 +111,14 @@ def context_of_other_work(recorder: PureRecorder) -> int | None:
     if not label or recorder.is_off or _owner(label) == _owner(recorder.label):
         return None
     return recorder.context_id_of(label)
+
+
+def context_of_thread(recorder: PureRecorder, identity: int) -> int | None:
+    """Return the context that a thread was started in; None if it is the process's. Takes no lock."""
+    label = _labels_of_threads.get(identity)
+    if not label or _owner(label) == _owner(recorder.label):
+        return None
+    return recorder.known_context_id(label)
 
 
 def _owner(label: str) -> str:

@@ -6,7 +6,6 @@ a place or a number is reserved before anything is done with it.
 """
 
 import _thread
-import mmap
 import os
 import posix
 import sys
@@ -16,9 +15,7 @@ from _struct import pack_into
 from footfall.files import current_directory
 from footfall.formats import (
     ENTRY_HEAD_BYTES,
-    ENTRY_PADDING,
     EVENTS_HEAD_BYTES,
-    FIRST_SEGMENT_BYTES,
     IMPLEMENTATION_CPYTHON,
     IMPLEMENTATION_PYPY,
     MAGIC,
@@ -39,12 +36,12 @@ from footfall.formats import (
     RECORD_SWITCH,
     RECORD_TRACE,
     RECORD_TRACER,
-    SEGMENT_BYTES,
     TRACE_HAS_ARCS,
     TRACE_HEAD_BYTES,
     TRACE_IS_FINAL,
 )
 from footfall.model import ENGINE_PROBES
+from footfall.observe.pure.segments import SegmentLog, sized
 from footfall.own_builtins import keep_builtins
 from footfall.probes.forms import read_header
 from footfall.settings import record_flags
@@ -53,6 +50,7 @@ keep_builtins(globals())
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    import mmap
     from collections.abc import Callable
     from types import CodeType
 
@@ -82,25 +80,24 @@ class PureRecorder:
         self._next_context_id = 1
         self.context_id = 0
         self.label = ""
+        self.sample_context_id = 0
+        """The context of samples: may change alone (`label_samples`)."""
+        self._sample_label = ""
         self._open()
         PureRecorder.current = self
 
     def _open(self) -> None:
         """Create this process's file. Raises OSError if it can't be created, or has no room for its header."""
         directory = self._settings.directory
-        self._segment: mmap.mmap | None = None
-        self._first_segment: mmap.mmap | None = None
-        self._used = 0
-        self._file_bytes = 0
+        self._log: SegmentLog | None = None
         self._file_ids: dict[str, int] = {}
         self._context_ids: dict[str, int] = {"": 0}
         self._n_probes_entries = 0
         self._n_codes = 0
         self.is_off = False
         for n in range(MAX_RECORDS_PER_PID):
-            self._path = f"{directory}/{os.getpid()}-{n}.rec"
             try:
-                posix.close(posix.open(self._path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o666))
+                log = SegmentLog(f"{directory}/{os.getpid()}-{n}.rec")
                 break
             except FileExistsError:
                 continue
@@ -122,28 +119,29 @@ class PureRecorder:
             time.time_ns(),
             time.monotonic_ns(),
         )
-        header = bytes(head) + _sized(cwd) + _sized(executable)
         try:
-            self._map_more(self._growth_bytes(ENTRY_HEAD_BYTES + len(header)))
+            log.append(RECORD_HEADER, bytes(head) + sized(cwd) + sized(executable))
         except OSError:
             self.is_off = True
-            posix.unlink(self._path)  # it is useless without a header
+            posix.unlink(log.path)  # it is useless without a header
             raise
-        self._append(RECORD_HEADER, header)
+        self._log = log
 
     def after_fork(self) -> None:
         """Begin a file for the child; modules that the parent loaded still record into the parent's, which is also
         read.
         """
         self._lock = _thread.RLock()  # another thread of the parent may have held it
-        first_of_parent = self._first_segment
+        first_of_parent = None if self._log is None else self._log.first_segment
         try:
             self._open()
         except OSError as error:
             self._stop(error, first_of_parent)
             return
         if self._next_context_id > 1:
+            sample_label = self._sample_label
             self._begin_context(self.label)
+            self.label_samples(sample_label)
 
     def on_switch(self, flush: "Callable[[int], None]", begin: "Callable[[], None] | None" = None) -> None:
         """Call `flush(context id)` whenever a context ends: it records what was executed in it, and clears that.
@@ -166,9 +164,19 @@ class PureRecorder:
 
     def _begin_context(self, label: str) -> None:
         context_id = self.context_id_of(label)
-        self.context_id = context_id
-        self.label = label
+        self.context_id = self.sample_context_id = context_id
+        self.label = self._sample_label = label
         self._append(RECORD_SWITCH, context_id.to_bytes(8, "little"))
+
+    def label_samples(self, label: str) -> None:
+        """Put samples from now on, and nothing else, into the context."""
+        with self._lock:
+            self.sample_context_id = self.context_id_of(label)
+            self._sample_label = label
+
+    def known_context_id(self, label: str) -> int | None:
+        """Return the number of a context if it has one. Takes no lock."""
+        return self._context_ids.get(label)
 
     def context_id_of(self, label: str) -> int:
         """Return the number of a context, which may be new."""
@@ -177,7 +185,7 @@ class PureRecorder:
             context_id = self._context_ids[label] = self._next_context_id
             self._next_context_id += 1
             encoded = label.encode("utf-8", "backslashreplace")
-            self._append(RECORD_CONTEXT, context_id.to_bytes(4, "little") + _sized(encoded))
+            self._append(RECORD_CONTEXT, context_id.to_bytes(4, "little") + sized(encoded))
         return context_id
 
     def add_probe_events(self, probes_id: int, context_id: int, numbers: list[int]) -> bool:
@@ -245,7 +253,7 @@ class PureRecorder:
         pack_into("<6I", head, 0, code_id, file_id, code.co_firstlineno, code.co_flags, self.context_id, n_places)
         qualname = code.co_qualname.encode("utf-8", "backslashreplace")
         fields = (qualname, code.co_linetable, bytecode, code.co_exceptiontable, b"")
-        payload = bytes(head) + b"".join(map(_sized, fields))
+        payload = bytes(head) + b"".join(map(sized, fields))
         place = self._append(RECORD_CODE, payload + bytes(n_places))
         if place is None:
             return None
@@ -277,7 +285,7 @@ class PureRecorder:
         """Record which plugin's file tracer measures a file; "" means none any more."""
         file_id = self._file_id(path, path)
         if file_id is not None:
-            self._append(RECORD_TRACER, file_id.to_bytes(8, "little") + _sized(tracer.encode("utf-8", "replace")))
+            self._append(RECORD_TRACER, file_id.to_bytes(8, "little") + sized(tracer.encode("utf-8", "replace")))
 
     def close(self) -> str:
         """Stop recording. Return the run directory."""
@@ -287,7 +295,7 @@ class PureRecorder:
 
     def add_message(self, slug: str, text: str) -> bool:
         """Record a message with its slug. Return False if there is no room for it."""
-        entry = self._append(RECORD_MESSAGE, _sized(slug.encode()) + _sized(text.encode("utf-8", "replace")))
+        entry = self._append(RECORD_MESSAGE, sized(slug.encode()) + sized(text.encode("utf-8", "replace")))
         return entry is not None
 
     def _file_id(self, path: str, absolute_path: str) -> int | None:
@@ -297,58 +305,21 @@ class PureRecorder:
                 file_id = self._file_ids[path] = len(self._file_ids) + 1
                 head = bytearray(8)
                 pack_into("<2I", head, 0, file_id, 1)
-                entry = bytes(head) + _sized(os.fsencode(path)) + _sized(os.fsencode(absolute_path))
+                entry = bytes(head) + sized(os.fsencode(path)) + sized(os.fsencode(absolute_path))
                 self._append(RECORD_FILE, entry)
             return None if self.is_off else file_id
 
     def _append(self, kind: int, payload: "bytes | bytearray") -> "tuple[mmap.mmap, int] | None":
-        """Write an entry, its kind last; return the segment and the offset of the payload in it."""
-        needed = ENTRY_HEAD_BYTES + (len(payload) + 7) // 8 * 8
+        """Write an entry; return the segment and the offset of the payload in it. None if recording is off."""
         with self._lock:
-            if self.is_off:
+            log = self._log
+            if self.is_off or log is None:
                 return None
             try:
-                if self._segment is None or self._used + needed > len(self._segment):
-                    self._map_more(self._growth_bytes(needed))
+                return log.append(kind, payload)
             except OSError as error:
-                self._stop(error, self._first_segment)
+                self._stop(error, log.first_segment)
                 return None
-            segment, at = self._segment, self._used
-            self._used = at + needed
-            assert segment is not None
-            start = at + ENTRY_HEAD_BYTES
-            segment[start : start + len(payload)] = bytes(payload)
-            pack_into("<I", segment, at + 4, len(payload))
-            pack_into("<I", segment, at, kind)
-            return segment, start
-
-    def _growth_bytes(self, needed: int) -> int:
-        """Return how much the file grows, as in native/record/maplog.c."""
-        step = max(FIRST_SEGMENT_BYTES, mmap.PAGESIZE, min(self._file_bytes, SEGMENT_BYTES))
-        return (needed + step - 1) // step * step
-
-    def _map_more(self, size: int) -> None:
-        fd = posix.open(self._path, os.O_RDWR | os.O_NOFOLLOW)
-        taken = [fd]
-        try:
-            while taken[-1] <= 2:  # numbers of standard streams that are closed: the program may write there
-                taken.append(posix.dup(taken[-1]))
-            # Reserve the space first: a store into a sparse mapping on a full disk would cause a SIGBUS.
-            errno: int | None = posix.posix_fallocate(fd, self._file_bytes, size)  # type: ignore[func-returns-value]
-            if errno:  # PyPy returns the error number and does not raise
-                raise OSError(errno, os.strerror(errno))
-            segment = mmap.mmap(fd, size, offset=self._file_bytes)
-        finally:
-            for each in taken:
-                posix.close(each)
-        if self._segment is not None and self._used + ENTRY_HEAD_BYTES <= len(self._segment):
-            pack_into("<I", self._segment, self._used + 4, len(self._segment) - self._used - ENTRY_HEAD_BYTES)
-            pack_into("<I", self._segment, self._used, ENTRY_PADDING)
-        if self._file_bytes == 0:
-            self._first_segment = segment
-        self._segment = segment
-        self._file_bytes += size
-        self._used = 0
 
     def _stop(self, error: OSError, first_segment: "mmap.mmap | None") -> None:
         """Write the reason into a header, to be reported at the end: the parent's header if this process has none."""
@@ -360,7 +331,3 @@ class PureRecorder:
 def record_message(slug: str, text: str) -> bool:
     """Record a message of this process. Return False if it has no record file, or no room in it."""
     return PureRecorder.current is not None and PureRecorder.current.add_message(slug, text)
-
-
-def _sized(data: bytes) -> bytes:
-    return len(data).to_bytes(4, "little") + data

@@ -1,0 +1,81 @@
+"""A log of entries in mapped segments, without the C core: the container of record files and sample logs
+(docs/formats.md). With the core it is native/record/maplog.c.
+
+The mapping is the file, so what was stored survives any death of the process. A signal handler may interrupt an append:
+a place is reserved before anything is done with it. Callers that several threads may enter have a lock of their own.
+"""
+
+import mmap
+import os
+import posix
+from _struct import pack_into
+
+from footfall.formats import ENTRY_HEAD_BYTES, ENTRY_PADDING, FIRST_SEGMENT_BYTES, SEGMENT_BYTES
+from footfall.own_builtins import keep_builtins
+
+keep_builtins(globals())
+
+__all__ = ["SegmentLog", "sized"]
+
+
+class SegmentLog:
+    """A new file that grows by segments. Raises FileExistsError if there is one of that name, OSError otherwise."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        self.file_bytes = 0
+        self.first_segment: mmap.mmap | None = None
+        self._segment: mmap.mmap | None = None
+        self._used = 0
+        posix.close(posix.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o666))
+
+    def append(self, kind: int, payload: "bytes | bytearray") -> "tuple[mmap.mmap, int]":
+        """Write an entry, its kind last; return the segment and the offset of the payload in it. Raises OSError."""
+        needed = ENTRY_HEAD_BYTES + (len(payload) + 7) // 8 * 8
+        self.reserve(needed)
+        segment, at = self._segment, self._used
+        self._used = at + needed
+        assert segment is not None
+        start = at + ENTRY_HEAD_BYTES
+        segment[start : start + len(payload)] = bytes(payload)
+        pack_into("<I", segment, at + 4, len(payload))
+        pack_into("<I", segment, at, kind)
+        return segment, start
+
+    def reserve(self, n_bytes: int) -> None:
+        """Have room for that much without a call of the system. Raises OSError."""
+        if self._segment is None or self._used + n_bytes > len(self._segment):
+            self._map_more(self._growth_bytes(n_bytes))
+
+    def _growth_bytes(self, needed: int) -> int:
+        """Return how much the file grows, as in native/record/maplog.c."""
+        step = max(FIRST_SEGMENT_BYTES, mmap.PAGESIZE, min(self.file_bytes, SEGMENT_BYTES))
+        return (needed + step - 1) // step * step
+
+    def _map_more(self, size: int) -> None:
+        fd = posix.open(self.path, os.O_RDWR | os.O_NOFOLLOW)
+        taken = [fd]
+        try:
+            while taken[-1] <= 2:  # numbers of standard streams that are closed: the program may write there
+                taken.append(posix.dup(taken[-1]))
+            # Reserve the space first: a store into a sparse mapping on a full disk would cause a SIGBUS.
+            errno: int | None = posix.posix_fallocate(fd, self.file_bytes, size)  # type: ignore[func-returns-value]
+            if errno:  # PyPy returns the error number and does not raise
+                raise OSError(errno, os.strerror(errno))
+            segment = mmap.mmap(fd, size, offset=self.file_bytes)
+        finally:
+            for each in taken:
+                posix.close(each)
+        if self._segment is not None and self._used + ENTRY_HEAD_BYTES <= len(self._segment):
+            pack_into("<I", self._segment, self._used + 4, len(self._segment) - self._used - ENTRY_HEAD_BYTES)
+            pack_into("<I", self._segment, self._used, ENTRY_PADDING)
+        if self.file_bytes == 0:
+            self.first_segment = segment
+        self._segment = segment
+        self.file_bytes += size
+        self._used = 0
+
+
+def sized(data: bytes) -> bytes:
+    """Return a field of an entry: its length, then the bytes."""
+    return len(data).to_bytes(4, "little") + data

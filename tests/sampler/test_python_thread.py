@@ -1,0 +1,83 @@
+"""The profile without the C core: a Python thread's samples are read like those of the native sampler."""
+
+import os
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from footfall.analyze.profile.clocks import Clock, known_clocks
+from footfall.analyze.resolve import resolve
+from footfall.model import RUN_VARIABLE
+from footfall.record.run.directory import RunSettings, make_run_directory
+from footfall.tier import PURE_VARIABLE
+
+pytestmark = pytest.mark.skipif(sys.implementation.name != "cpython", reason="PyPy has a sampler of its own")
+
+PROGRAM = """\
+import gc, os, threading, time, warnings
+from footfall import switch_context as switch
+warnings.simplefilter("error")
+
+class Left:
+    def __init__(self): self.me = self
+    def __del__(self): where.add(threading.get_ident())
+where = set()
+
+def burn(seconds):
+    end = time.thread_time() + seconds
+    while time.thread_time() < end:
+        Left()
+
+def of_long(): burn(0.6)
+def of_short(): burn(0.2)
+def of_child(): burn(0.3)
+def of_thread(): burn(0.3)
+def of_sleeper(): time.sleep(0.3)
+
+switch("first")
+of_long()
+switch("second")
+of_short()
+thread = threading.Thread(target=of_thread)
+thread.start()
+thread.join()
+of_sleeper()
+if (child := os.fork()) == 0:
+    of_child()
+    os._exit(0)
+os.waitpid(child, 0)
+print(len(where), where <= {threading.get_ident(), thread.ident}, threading.active_count(), gc.isenabled())
+"""
+
+
+def test_times_threads_forks_and_contexts(tmp_path: Path) -> None:
+    """Shares are right; the program does not notice: no warning at a fork, no finalizer runs in our thread."""
+    (tmp_path / "main.py").write_text(PROGRAM, encoding="utf-8")
+    settings = RunSettings(cwd=str(tmp_path), source_dir=[str(tmp_path)])
+    directory = make_run_directory(settings).path
+    environment = {**os.environ, PURE_VARIABLE: "1", RUN_VARIABLE: str(directory)}
+    command = [sys.executable, "main.py"]
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "2 True 1 True\n", "")
+    data = resolve(directory)
+    assert [slug for slug, _ in data.messages] == ["sampler-fallback"] * len(data.messages)
+    profile = data.profile
+    assert profile is not None and profile.n_processes == 2
+    cpu_ns: Counter[str] = Counter()
+    contexts: dict[str, set[str]] = {}
+    for (node, _, context), cost in profile.costs.items():
+        at, named = node, ""
+        while at:
+            name = profile.frames[profile.nodes[at].frame].function.qualname
+            assert "/footfall/observe/" not in profile.frames[profile.nodes[at].frame].function.path
+            named, at = name if name.startswith("of_") else named, profile.nodes[at].parent
+        cpu_ns[named] += cost.cpu_ns
+        contexts.setdefault(named, set()).add(context)
+    assert 0.6 < cpu_ns["of_long"] / (cpu_ns["of_long"] + cpu_ns["of_short"]) < 0.9
+    assert min(cpu_ns["of_thread"], cpu_ns["of_child"]) > 0
+    assert cpu_ns["of_sleeper"] < cpu_ns["of_short"]
+    assert (contexts["of_long"], contexts["of_short"], contexts["of_child"]) == ({"first"}, {"second"}, {"second"})
+    assert known_clocks(profile) == {Clock.CPU, Clock.WALL, Clock.SAMPLES}
