@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import marshal
 import os
 import pathlib
 import re
@@ -111,6 +112,71 @@ def test_who_tests_a_line(client) -> None:
     assert client.result("tests/of_line", path="shop.py", line=9)["state"] == "none"
 
 
+def test_tests_of_lines_and_files(client, project) -> None:
+    """Those of some lines, of a file, of each file, and what one of them ran; no more than asked for."""
+    names = [f"test_shop.py::test_{name}" for name in ("busy", "member", "price")]
+    lines = client.result("tests/of_line", path="shop.py", line=7, last_line=8)
+    assert (lines["state"], lines["measured_line"], lines["tests"]) == ("run", 7, names[1:])
+    assert client.result("tests/of_line", path="shop.py", line=12, last_line=14)["state"] == "missing"
+    bounded = client.result("tests/of_line", path="shop.py", line=1, last_line=999_999, count=1)
+    assert (bounded["tests"], bounded["n_tests"], bounded["is_run_outside_tests"]) == (names[:1], 3, True)
+    assert client.result("tests/of_file", path="shop.py", first=1)["tests"] == names[1:]
+    found = client.result("tests/by_file", first=1, count=1)
+    assert (found["names"], found["n_tests"]) == (names[1:2], 3)
+    assert {each["name"]: each["tests"] for each in found["files"]} == {"shop.py": [0], "test_shop.py": [0]}
+    ran = client.result("tests/ran", test=names[2])["files"]
+    assert {each["name"]: each["lines"] for each in ran} == {"shop.py": [2, 3, 4, 6, 8], "test_shop.py": [5]}
+    alone = client.result("coverage/file", path="shop.py", test=names[2])["coverage"]
+    assert (alone["executed_lines"], alone["executed_branches"]) == ([2, 6, 8], [[6, 8]])
+    assert client.result("coverage/file", path="shop.py", test=names[0])["coverage"]["executed_lines"] == [18]
+    listed = client.result("tests/list", match="test_b")
+    assert [each["name"] for each in listed["tests"]] == names[:1]
+    assert 0 < listed["tests"][0]["cpu_seconds"] <= listed["tests"][0]["wall_seconds"]
+    assert listed["other_names"] == []
+
+
+def test_parts_of_a_profile(client, project) -> None:
+    """By test, thread and file: the parts add up to the whole, and their shares refer to them."""
+    test = "test_shop.py::test_busy"
+    whole = client.result("profile/hot", count=1)["total"]["samples"]
+    inside = client.result("profile/hot", count=1, test=test)
+    payload = client.result("profile/flame")["payload"]
+    of_test = dict.fromkeys(payload["tests"], 0)
+    for number, samples in zip(payload["costs"][2], payload["costs"][3], strict=True):
+        of_test[payload["tests"][number]] += samples
+    for name in ("", test):
+        assert client.result("profile/hot", count=1, test=name)["total"]["samples"] == of_test[name]
+    assert (inside["lines"][0]["name"], inside["lines"][0]["line"]) == ("shop.py", 18)
+    assert inside["lines"][0]["total_share"] > 0.9
+    threads = client.result("profile/by", by="thread")["rows"]
+    samples = [client.result("profile/hot", count=1, thread=each["thread"])["total"]["samples"] for each in threads]
+    assert (samples, sum(samples)) == ([each["self"]["samples"] for each in threads], whole)
+    of_file = client.result("profile/by", by="line", path="shop.py", test=test)
+    assert of_file["rows"][0]["path"] == str(project / "shop.py")
+    assert of_file["samples"] == inside["lines"][0]["total"]["samples"]
+    lines = client.result("profile/lines", path="shop.py", test=test)["lines"]
+    assert lines["18"]["own"] == inside["lines"][0]["own"]
+    flame = client.result("profile/flame", test=test)["payload"]
+    assert flame["tests"] == ["", test]
+    assert sum(flame["costs"][3]) == inside["total"]["samples"]
+    assert {each["name"] for each in client.result("profile/by", by="test")["rows"]} > {test}
+
+
+def test_difference_of_two_profiles(client, project) -> None:
+    """Functions that take longer or less long, the greatest change first; those that take as long are not named."""
+    shop = str(project / "shop.py")
+    for name, seconds in (("was.prof", (0.4, 0.3, 0.2)), ("is.prof", (0.9, 0.3, 0.1))):
+        rows = zip(("busy", "price", "refund"), (17, 1, 11), seconds, strict=True)
+        stats = {(shop, line, function): (1, 1, took, took, {}) for function, line, took in rows}
+        (project / name).write_bytes(marshal.dumps(stats))
+    found = client.result("profile/difference", before="was.prof", profile="is.prof")
+    changes = [[(each["function"], each["path"]) for each in found[kind]] for kind in ("slower", "faster")]
+    assert (found["clock"], changes) == ("wall", [[("busy", shop)], [("refund", shop)]])
+    back = client.result("profile/difference", before="is.prof", profile="was.prof", count=1)
+    assert ([each["function"] for each in back["faster"]], back["n_slower"]) == (["busy"], 1)
+    assert client.result("profile/difference", before="was.prof", profile="was.prof")["n_slower"] == 0
+
+
 def test_flame_graph(client, project, footfall) -> None:
     """The viewer's data with the files' paths, or its page; of the data file or of another tool's profile."""
     found = client.result("profile/flame")
@@ -145,6 +211,18 @@ def test_flame_graph(client, project, footfall) -> None:
         ("coverage/gaps", {"count": 10**30}, -32602, None),
         ("tests/of_line", {"path": "shop.py"}, -32602, None),
         ("tests/of_line", {"path": "shop.py", "line": 1.5}, -32602, None),
+        ("tests/of_line", {"path": "shop.py", "line": 4, "last_line": 3}, -32602, None),
+        ("tests/ran", {}, -32602, None),
+        ("tests/ran", {"test": "test_shop.py::test_none"}, -32000, "test-unknown"),
+        ("tests/list", {"match": 7}, -32602, None),
+        ("tests/of_file", {"path": "unmeasured.py"}, -32000, "file-not-measured"),
+        ("coverage/file", {"path": "shop.py", "test": "price"}, -32000, "test-unknown"),
+        ("profile/by", {"by": "colour"}, -32602, None),
+        ("profile/by", {"thread": 1000}, -32000, "nothing-selected"),
+        ("profile/hot", {"test": "test_shop.py::test_none"}, -32000, "nothing-selected"),
+        ("profile/flame", {"path": "unmeasured.py"}, -32000, "nothing-selected"),
+        ("profile/difference", {}, -32602, None),
+        ("profile/difference", {"before": ".coverage", "clock": "samples"}, -32602, None),
         ("profile/lines", {"path": "shop.py", "profile": "/proc/self/mem"}, -32000, "outside-project"),
         ("profile/flame", {"profile": "missing.data"}, -32000, "no-data"),
         ("profile/flame", {"profile": "shop.py"}, -32000, "profile-unknown"),
@@ -306,6 +384,12 @@ def test_each_method_is_documented_with_an_example(client) -> None:
         (["gaps", "-n", "1"], "coverage/gaps", {"count": 1}),
         (["hot", "-n", "3"], "profile/hot", {"count": 3}),
         (["stale"], "coverage/stale", {}),
+        (["tests", "-n", "1"], "tests/list", {"count": 1}),
+        (["who tests shop.py"], "tests/of_file", {"path": "shop.py"}),
+        (["who  tests shop.py:2-6"], "tests/of_line", {"path": "shop.py", "line": 2, "last_line": 6}),
+        (["test", "test_shop.py::test_price"], "tests/ran", {"test": "test_shop.py::test_price"}),
+        (["by thread"], "profile/by", {"by": "thread"}),
+        (["slower since .coverage"], "profile/difference", {"before": ".coverage"}),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
@@ -328,8 +412,18 @@ def _query(*words: str) -> object:
     ("question", "status", "slug"),
     [
         (["who"], 2, "query-unknown"),
-        (["who tests shop.py"], 2, "query-unknown"),
+        ([""], 2, "query-unknown"),
+        (["who tests"], 2, "query-unknown"),
+        (["who tests shop.py:"], 2, "query-unknown"),
         (["who tests shop.py:0"], 2, "query-unknown"),
+        (["who tests shop.py:-1"], 2, "query-unknown"),
+        (["who tests shop.py:1.5"], 2, "query-unknown"),
+        (["who tests shop.py:6-2"], 2, "query-unknown"),
+        (["who tests shop.py:99999999999"], 2, "query-unknown"),
+        (["who tests gone.py"], 3, "file-not-measured"),
+        (["test nothing"], 3, "test-unknown"),
+        (["by colour"], 2, "query-unknown"),
+        (["slower"], 2, "query-unknown"),
         (["file"], 2, "query-unknown"),
         (["hot or not"], 2, "query-unknown"),
         (["file shop.py", "-n", "3"], 2, "query-unknown"),

@@ -8,6 +8,7 @@ Pure. Called by `footfall tests` and the HTML report.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
@@ -15,7 +16,7 @@ from footfall.analyze.profile.calltree import Cost, Profile
 from footfall.analyze.profile.line_places import LinePlace, Sources, line_places
 from footfall.record.run.phase_times import PhaseTime
 
-__all__ = ["LinesByTest", "TestRecord", "find_tests", "name_of_test"]
+__all__ = ["LinesByTest", "TestRecord", "contexts_of_test", "find_tests", "is_of_pytest", "name_of_test"]
 
 _PHASES = ("|setup", "|run", "|teardown")
 
@@ -26,6 +27,16 @@ def name_of_test(label: str) -> str:
         if label.endswith(phase):
             return label[: -len(phase)]
     return label
+
+
+def contexts_of_test(name: str) -> str:
+    """Return the regular expression that finds a test's contexts, those of its phases and none of another test's."""
+    return rf"\A{re.escape(name)}(?:{'|'.join(map(re.escape, _PHASES))})?\Z"
+
+
+def is_of_pytest(label: str) -> bool:
+    """Return whether pytest's plugin set a context: its test's name is then one that pytest takes as an argument."""
+    return label.endswith(_PHASES)
 
 
 LinesByTest = Mapping[str, Mapping[str, Iterable[int]]]

@@ -16,7 +16,7 @@ from footfall.record.data.source_ids import MIXED, blob_id, read_source_ids
 from footfall.report.coverage.json import Json
 from footfall.session.git import blob
 
-__all__ = ["Block", "line_as_measured", "state_of_source", "state_of_text", "stored_names"]
+__all__ = ["Block", "lines_as_measured", "state_of_source", "state_of_text", "stored_names"]
 
 
 class Block(NamedTuple):
@@ -55,15 +55,22 @@ def state_of_source(config: Config, path: str, names: Sequence[str]) -> Json:
     return state_of_text(path, blob(measured_id), True)
 
 
-def line_as_measured(path: str, measured: bytes, line: int) -> int:
-    """Return the number that a line had in the measured text. Raises FootfallError (`source-newer`) if it is new."""
+def lines_as_measured(path: str, measured: bytes, first: int, last: int) -> list[int]:
+    """Return the numbers that the lines from `first` to `last` had in the measured text; new ones are left out.
+
+    Raises FootfallError (`source-newer`) if all are new.
+    """
     now = _now(path)
     if now == measured:
-        return line
-    for block in _blocks(measured, now):
-        if block.now <= line < block.now + block.n_lines:
-            return line - block.now + block.measured
-    text = f"Line {line} of {path} is not as measured: no test has run it yet, as far as is known."
+        return list(range(first, min(last, max(first, len(_lines(now)))) + 1))
+    found = [
+        number - block.now + block.measured
+        for block in _blocks(measured, now)
+        for number in range(max(first, block.now), min(last + 1, block.now + block.n_lines))
+    ]
+    if found:
+        return found
+    text = f"Line {first} of {path} is not as measured: no test has run it yet, as far as is known."
     raise FootfallError("source-newer", text, "Run the tests again.")
 
 

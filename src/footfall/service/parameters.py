@@ -12,6 +12,8 @@ __all__ = ["Parameters"]
 _MAX_PATH: Final = 4096
 _MAX_NUMBER: Final = (1 << 31) - 1
 _MAX_PATHS: Final = 10_000
+_MAX_TEXT: Final = 65_536
+"""The name of a test can have a long parameter."""
 
 
 class Parameters:
@@ -37,6 +39,24 @@ class Parameters:
         if not isinstance(value, list) or len(value) > _MAX_PATHS:
             raise RpcError(INVALID_PARAMS, f"`{name}` is a list of at most {_MAX_PATHS} paths.")
         return [self._checked_path(name, each) for each in value]
+
+    def optional_text(self, name: str) -> str | None:
+        """Return a text, or None without one. Raises RpcError."""
+        value = self._values.get(name)
+        if value is not None and (not isinstance(value, str) or len(value) > _MAX_TEXT):
+            raise RpcError(INVALID_PARAMS, f"`{name}` is a text of at most {_MAX_TEXT} characters.")
+        return value
+
+    def text(self, name: str) -> str:
+        """Return a text. Raises RpcError."""
+        value = self.optional_text(name)
+        if value is None:
+            raise RpcError(INVALID_PARAMS, f"`{name}` is missing.")
+        return value
+
+    def optional_number(self, name: str, least: int = 0) -> int | None:
+        """Return a whole number of at least `least`, or None without one. Raises RpcError."""
+        return None if self._values.get(name) is None else self.number(name, least=least)
 
     def number(self, name: str, default: int | None = None, least: int = 0) -> int:
         """Return a whole number of at least `least`; without a default it must be there. Raises RpcError."""

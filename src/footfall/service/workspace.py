@@ -19,6 +19,7 @@ from footfall.record.data.coverage_tables import read_paths
 from footfall.report.coverage.json import Json
 from footfall.report.times import need_profile, profile_warnings
 from footfall.service.line_times import LineTimes, line_times
+from footfall.service.profile_part import WHOLE, ProfilePart
 
 __all__ = ["FileState", "Workspace", "file_state"]
 
@@ -49,7 +50,7 @@ class Workspace:
         self._data_file = data_file
         self._config_file = config_file
         self._allowed = [self.root, *map(canonical_path, allowed)]
-        self._times: dict[str, tuple[Hashable, LineTimes]] = {}
+        self._times: dict[tuple[str, ProfilePart], tuple[Hashable, LineTimes]] = {}
         self._answers: dict[Hashable, tuple[Hashable, Json]] = {}
 
     def config(self) -> Config:
@@ -74,6 +75,10 @@ class Workspace:
             "Start footfall in the project's directory.",
         )
 
+    def optional_source_path(self, config: Config, given: str | None) -> str | None:
+        """Return the same, or None without a path. Raises UsageError (`outside-project`)."""
+        return None if given is None else self.source_path(config, given)
+
     def profile_path(self, given: str) -> str:
         """Return the absolute path of a profile that may be opened. Raises UsageError (`outside-project`)."""
         path = canonical_path(os.path.join(self.root, given))
@@ -85,16 +90,16 @@ class Workspace:
             "Move it there, or start the service with --allow and its directory.",
         )
 
-    def times(self, config: Config, profile_file: str | None) -> LineTimes:
-        """Return the times of a profile, by default the data file's. Raises as `need_profile`."""
+    def times(self, config: Config, profile_file: str | None, part: ProfilePart = WHOLE) -> LineTimes:
+        """Return the times of a profile, by default the data file's. Raises as `need_profile` and `ProfilePart.of`."""
         path = os.path.abspath(profile_file or config.data_file)
         # the settings decide which file a path means, and which contexts count
         state = file_state(path), repr(config.paths), config.relative_files, tuple(config.report_contexts)
-        kept = self._times.pop(path, None)
+        kept = self._times.pop((path, part), None)
         if kept is None or kept[0] != state:
             profile = need_profile(config, path, config.report_contexts)
-            kept = state, line_times(profile, profile_warnings(path, profile))
-        self._times[path] = kept
+            kept = state, line_times(part.of(profile), profile_warnings(path, profile))
+        self._times[path, part] = kept
         while len(self._times) > _N_TIMES:
             del self._times[next(iter(self._times))]
         return kept[1]

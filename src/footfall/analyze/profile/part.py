@@ -1,15 +1,16 @@
-"""A part of a profile: stacks with or without a function, from a function on, with recursion merged. Pure."""
+"""A part of a profile: stacks with or without a function, from a function on, with recursion merged; or the time of
+some threads and contexts. Pure."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from footfall.analyze.profile.calltree import Cost, CostKey, Frame, Profile, Squares, TreeNode, has_source
 from footfall.analyze.profile.selection import Selection
 
-__all__ = ["select"]
+__all__ = ["select", "select_costs"]
 
 
 def select(profile: Profile, selection: Selection) -> Profile:
@@ -18,6 +19,33 @@ def select(profile: Profile, selection: Selection) -> Profile:
         return profile
     is_kept = _kept_nodes(profile, selection)
     costs = {key: cost for key, cost in profile.costs.items() if is_kept[key[0]]}
+    found, number_of = _with_costs(profile, costs, selection)
+    found.timelines = profile.timelines.keep_nodes({node: at for node, at in number_of.items() if is_kept[node]})
+    return found
+
+
+def select_costs(profile: Profile, is_wanted: Callable[[int, str], bool]) -> Profile:
+    """Return the time of the threads and contexts for which `is_wanted(thread, context)`, with their nodes alone.
+
+    The numbers of threads and frames stay as they are.
+    """
+    costs = {key: cost for key, cost in profile.costs.items() if is_wanted(key[1], key[2])}
+    found, number_of = _with_costs(profile, costs, Selection())
+    timelines = profile.timelines.keep_nodes(number_of)
+    labels = list(enumerate(timelines.labels))
+    for thread in list(timelines.threads):
+        timelines.leave_contexts([at for at, label in labels if is_wanted(thread, label)], thread)
+    # a context that has no time here has no name either
+    named = {label for _, _, label in costs}
+    timelines.labels = [label if label in named else "" for label in timelines.labels]
+    found.timelines = timelines
+    return found
+
+
+def _with_costs(
+    profile: Profile, costs: Mapping[CostKey, Cost], selection: Selection
+) -> tuple[Profile, dict[int, int]]:
+    """Return the tree of some costs, without the order in time, and by node of the profile its number in it."""
     is_needed = [False] * len(profile.nodes)
     for node, _, _ in costs:
         is_needed[node] = True
@@ -32,10 +60,8 @@ def select(profile: Profile, selection: Selection) -> Profile:
         key: CostKey = (number_of[node], thread, context)
         found.costs.setdefault(key, Cost()).add(cost)
         found.n_samples += cost.samples
-    kept = {node: number for node, number in number_of.items() if is_kept[node]}
-    found.timelines = profile.timelines.keep_nodes(kept)
     found.squares = _scaled_squares(profile, found)
-    return found
+    return found, number_of
 
 
 def _matcher(profile: Profile, pattern: re.Pattern[str] | None) -> list[bool] | None:

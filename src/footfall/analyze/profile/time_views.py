@@ -48,6 +48,8 @@ class TimeRow:
     """The sampled cost of a test whose time was measured, which is then in `times`; None if all is sampled."""
     phases: Mapping[str, PhaseTime] = field(default_factory=dict)
     """The measured times of a test's phases."""
+    thread: int | None = None
+    """A thread's number in the profile."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,8 +154,10 @@ def _by_line(wanted: _Wanted) -> list[TimeRow]:
 def _by_thread(wanted: _Wanted) -> list[TimeRow]:
     profile = wanted.profile
     return [
-        TimeRow(f"{thread.name or 'thread'} ({thread.native_id} of process {thread.pid})", Times(cost, cost))
-        for thread, cost in zip(profile.threads, times_of_threads(profile), strict=True)
+        TimeRow(
+            f"{thread.name or 'thread'} ({thread.native_id} of process {thread.pid})", Times(cost, cost), thread=number
+        )
+        for number, (thread, cost) in enumerate(zip(profile.threads, times_of_threads(profile), strict=True))
     ]
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Container, Mapping
-from typing import TYPE_CHECKING
 
 import click
 
@@ -22,10 +21,6 @@ from footfall.report.jsontext import render_json
 from footfall.session.combining import combine_before_report
 from footfall.session.git import blob
 from footfall.session.output import show, warn
-
-if TYPE_CHECKING:
-    from footfall.analyze.profile.calltree import Origin, Profile
-    from footfall.analyze.profile.clocks import Clock
 
 __all__ = ["command"]
 
@@ -176,48 +171,13 @@ def _gather(config: Config, data_file: str) -> tuple[Coverage, MeasuredSources]:
 
 
 def _compare_times(config: Config, runs: _Runs, clock: str | None, noise: float) -> TimeDifference:
-    from footfall.analyze.profile.calltree import times_of_functions  # half of all import time
-    from footfall.analyze.profile.clocks import Clock, reader, sampled_ns
-    from footfall.analyze.profile.time_changes import averaged, changed_times
-    from footfall.report.times import function_times, need_clock, need_profile
+    from footfall.analyze.profile.clocks import Clock  # half of all import time
+    from footfall.report.profile.time_difference import compare_times, need_errors
+    from footfall.report.times import need_profile
 
-    sides = [[need_profile(config, data_file) for data_file in names] for names in runs]
-    profiles = [profile for side in sides for profile in side]
-    for data_file, profile in zip([*runs[0], *runs[1]], profiles, strict=True):
+    before, now = ([need_profile(config, data_file) for data_file in names] for names in runs)
+    for data_file, profile in zip([*runs[0], *runs[1]], [*before, *now], strict=True):
         if profile.origin is not None:
             warn(profile.origin.notes, config.disable_warnings)
-            _need_errors(data_file, profile.origin)
-    chosen = Clock(clock) if clock is not None else _usual_clock(profiles)
-    for profile in profiles:
-        need_clock(profile, chosen)
-    read = reader(chosen)
-    was, now = (
-        averaged([function_times(profile, times_of_functions(profile), read, {}) for profile in side]) for side in sides
-    )
-    found = changed_times(was, now)
-    changes = [each for each in found.changes if abs(each.change_us) >= noise * max(each.before_us, 1)]
-    was_us, now_us = (sum(sampled_ns(profile, read) for profile in side) // (1000 * len(side)) for side in sides)
-    return TimeDifference(chosen, was_us, now_us, changes, found.spread, found.n_errors)
-
-
-def _need_errors(data_file: str, origin: Origin) -> None:
-    """Raise FootfallError (`samples-unknown`) for times without the sample counts that tell chance from change."""
-    from footfall.analyze.profile.clocks import Clock
-
-    if Clock.SAMPLES not in origin.clocks and not origin.is_measured:
-        text = f"{data_file} ({origin.format}) does not say how many samples its times are of."
-        help = "What is chance can't be told without; `footfall flame BEFORE AFTER -o diff.html` shows both."
-        raise FootfallError("samples-unknown", text, help)
-
-
-def _usual_clock(profiles: list[Profile]) -> Clock:
-    """Return the clock to compare by if none is chosen. Raises FootfallError (`clock-unknown`)."""
-    from footfall.analyze.profile.clocks import Clock, default_clock, known_clocks
-
-    shared = frozenset.intersection(*map(known_clocks, profiles))
-    if Clock.WALL in map(default_clock, profiles) and Clock.WALL in shared:
-        return Clock.WALL
-    for each in (Clock.CPU, Clock.WALL):
-        if each in shared:
-            return each
-    raise FootfallError("clock-unknown", "The two profiles have no time in common.", "Record both with one tool.")
+            need_errors(data_file, profile.origin)
+    return compare_times(before, now, None if clock is None else Clock(clock), noise)

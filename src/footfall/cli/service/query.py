@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from typing import Any
 
@@ -20,13 +21,17 @@ __all__ = ["command"]
 
 _EXAMPLES = """\b
 Questions:
-  who tests FILE:LINE    the tests that ran a line
-  file FILE              what ran in a file, and what did not
-  lines FILE             the time of each line of a file
-  files                  the numbers of each file
-  gaps                   code that no test runs, by the time it takes
-  hot                    the lines and functions that take the most time
-  stale                  the files that changed since they were measured
+  who tests FILE[:LINE[-LINE]]  the tests that ran a file, a line, or one of some lines
+  test NAME                     the files and lines that a test ran
+  tests                         all tests, with their time
+  file FILE                     what ran in a file, and what did not
+  lines FILE                    the time of each line of a file
+  files                         the numbers of each file
+  gaps                          code that no test runs, by the time it takes
+  hot                           the lines and functions that take the most time
+  by test                       the time by test, phase, function, file, line, thread or process
+  slower since FILE             the functions whose time changed since another run
+  stale                         the files that changed since they were measured
 
 \b
 Examples:
@@ -34,19 +39,46 @@ Examples:
   footfall query gaps -n 5
   footfall query hot --profile production.data
   footfall query file src/app.py | jq .coverage.missing_lines
+  footfall query who tests src/app.py:12-30 -n 0 | jq -r .tests[] > touched.txt && pytest @touched.txt
 """
 
-_WHO_TESTS = re.compile(r"who\s+tests\s+(?P<path>.+):(?P<line>[0-9]{1,9})", re.DOTALL)
-_OF_FILE = {"file": "coverage/file", "lines": "profile/lines"}
-_ALONE = {"files": "coverage/files", "gaps": "coverage/gaps", "hot": "profile/hot", "stale": "coverage/stale"}
-_WITH_PROFILE = ("profile/lines", "profile/hot", "coverage/gaps")
-_WITH_COUNT = ("coverage/gaps", "profile/hot")
+_WHO_TESTS = re.compile(r"who\s+tests\s+(?P<path>.+)", re.DOTALL)
+_LINES = re.compile(r"(?P<path>.+):(?P<first>[0-9]{1,9})(?:-(?P<last>[0-9]{1,9}))?", re.DOTALL)
+_NO_LINE = re.compile(r".+:(?P<line>[-+.0-9]*)", re.DOTALL)
+_OF_ONE = {
+    "file": ("coverage/file", "path", "FILE"),
+    "lines": ("profile/lines", "path", "FILE"),
+    "test": ("tests/ran", "test", "NAME"),
+    "by": ("profile/by", "by", "test"),
+    "slower since": ("profile/difference", "before", "FILE"),
+    "who tests": ("tests/of_file", "path", "FILE:LINE"),
+}
+"""By first words, the method, the parameter that the rest is, and an example of it."""
+_ALONE = {
+    "files": "coverage/files",
+    "gaps": "coverage/gaps",
+    "hot": "profile/hot",
+    "stale": "coverage/stale",
+    "tests": "tests/list",
+}
+_WITH_PROFILE = ("profile/lines", "profile/hot", "profile/by", "profile/difference", "coverage/gaps")
+_WITH_COUNT = (
+    "coverage/gaps",
+    "profile/hot",
+    "profile/by",
+    "profile/difference",
+    *(name for name in METHODS if name.startswith("tests/")),
+)
 
 
 @click.command("query", epilog=_EXAMPLES)
 @click.argument("question", nargs=-1, required=True)
-@click.option("-n", "--count", type=click.IntRange(min=0), help="Rows of `gaps` and `hot`; 0 for all. [default: 20]")
-@click.option("--profile", metavar="FILE", help="Another profile for `lines`, `hot` and `gaps`, such as production's.")
+@click.option(
+    "-n", "--count", type=click.IntRange(min=0), help="Rows, tests or files; 0 for all. [default: 20; 1000 for tests]"
+)
+@click.option(
+    "--profile", metavar="FILE", help="Another profile for questions about time and `gaps`, such as production's."
+)
 @click.option("--tests", is_flag=True, help="For `file`: which tests ran each line.")
 @data_file_option
 @config_option
@@ -74,7 +106,7 @@ def command(
     if tests:
         _check_applies(method == "coverage/file", "--tests", words)
         values["tests"] = True
-    allowed = () if profile is None else (profile,)  # the user named it, so it may be anywhere
+    allowed = [each for each in (profile, values.get("before")) if each]  # the user named them: they may be anywhere
     workspace = Workspace(data_file=data_file, config_file=config_file, allowed=allowed)
     try:
         answer = METHODS[method](workspace, Parameters(values))
@@ -90,16 +122,35 @@ def _understand(words: str) -> tuple[str, dict[str, Any]]:
     if words in _ALONE:
         return _ALONE[words], {}
     if found := _WHO_TESTS.fullmatch(words):
-        return "tests/of_line", {"path": found["path"], "line": int(found["line"])}
-    first, _, rest = words.partition(" ")
-    if first in _OF_FILE and rest.strip():
-        return _OF_FILE[first], {"path": rest.strip()}
-    if first in ("who", *_OF_FILE):
-        how = '"who tests FILE:LINE"' if first == "who" else f'"{first} FILE"'
-        raise UsageError("query-unknown", f"The question {words!r} is not complete.", f"Ask {how}.")
+        return _who_tests(found["path"])
+    for start, (method, parameter, example) in _OF_ONE.items():
+        beginning = start.split()
+        pieces = words.split(None, len(beginning))
+        if len(pieces) > len(beginning) and pieces[:-1] == beginning:
+            return method, {parameter: pieces[-1]}
+        if words.split() in (beginning, beginning[:1]):
+            raise UsageError("query-unknown", f"The question {words!r} is not complete.", f'Ask "{start} {example}".')
     raise UsageError(
-        "query-unknown", f"There is no question {words!r}.", "`footfall query --help` shows all questions."
+        "query-unknown", f"There is no question {words!r:.200}.", "`footfall query --help` shows all questions."
     )
+
+
+def _who_tests(place: str) -> tuple[str, dict[str, Any]]:
+    """Return the same for FILE, FILE:LINE or FILE:LINE-LINE. Raises UsageError (`query-unknown`)."""
+    if os.path.exists(place):  # its name may end like a line
+        return "tests/of_file", {"path": place}
+    found = _LINES.fullmatch(place)
+    first, last = (int(found["first"]), int(found["last"] or found["first"])) if found else (0, 0)
+    if found and 1 <= first <= last:
+        lines = {"line": first} if found["last"] is None else {"line": first, "last_line": last}
+        return "tests/of_line", {"path": found["path"], **lines}
+    if wrong := _NO_LINE.fullmatch(place):
+        line = wrong["line"]
+        text = f"There is no line {line} in a file: lines count from 1." if line else f"{place!r} ends without a line."
+        raise UsageError(
+            "query-unknown", text, 'Ask "who tests FILE:LINE", "who tests FILE:FIRST-LAST", or of the FILE.'
+        )
+    return "tests/of_file", {"path": place}
 
 
 def _check_applies(applies: bool, option: str, words: str) -> None:

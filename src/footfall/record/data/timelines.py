@@ -233,11 +233,12 @@ class Timelines:
                 copy.append(*((0, span.context, 0, span.wall_ns, 0, 0) if node is None else (node, *span[1:])))
         return found
 
-    def leave_contexts(self, kept: Iterable[int]) -> None:
-        """Forget what was done in contexts other than these; the time stays as unknown."""
+    def leave_contexts(self, kept: Iterable[int], thread: int | None = None) -> None:
+        """Forget what was done in contexts other than these, by all threads or one; the time stays as unknown."""
         wanted = set(kept)
-        for thread, timeline in self.threads.items():
-            copy = self.threads[thread] = ThreadTimeline(timeline.start_ns)
+        for number in self.threads if thread is None else (thread,):
+            timeline = self.threads[number]
+            copy = self.threads[number] = ThreadTimeline(timeline.start_ns)
             for span in timeline:
                 copy.append(*(span if span.context in wanted else (0, span.context, 0, span.wall_ns, 0, 0)))
 

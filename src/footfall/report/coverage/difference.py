@@ -17,7 +17,14 @@ from footfall.report.coverage.json import Json
 from footfall.report.coverage.text import list_below
 from footfall.report.words import plural
 
-__all__ = ["Difference", "TimeDifference", "difference_report", "render_difference"]
+__all__ = [
+    "Difference",
+    "TimeDifference",
+    "change_report",
+    "difference_report",
+    "render_difference",
+    "time_difference_report",
+]
 
 _US_PER_SECOND: Final = 1_000_000
 _LEAST_SHIFT: Final = 0.05  # relative
@@ -171,18 +178,21 @@ def difference_report(difference: Difference, precision: int) -> Json:
             "files": {file.name: _file_report(file, precision) for file in difference.files},
             "not_compared": dict(difference.left_out),
         },
-        "times": None
-        if times is None
-        else {
-            "clock": times.clock,
-            "before_seconds": times.before_us / _US_PER_SECOND,
-            "now_seconds": times.now_us / _US_PER_SECOND,
-            "common_factor": times.spread.factor,
-            "spread": times.spread.relative,
-            "standard_errors": times.n_errors,
-            "slower": [_change_report(each) for each in times.slower],
-            "faster": [_change_report(each) for each in times.faster],
-        },
+        "times": None if times is None else time_difference_report(times),
+    }
+
+
+def time_difference_report(times: TimeDifference) -> Json:
+    """Return the change of times for machines, in seconds."""
+    return {
+        "clock": times.clock,
+        "before_seconds": times.before_us / _US_PER_SECOND,
+        "now_seconds": times.now_us / _US_PER_SECOND,
+        "common_factor": times.spread.factor,
+        "spread": times.spread.relative,
+        "standard_errors": times.n_errors,
+        "slower": [change_report(each) for each in times.slower],
+        "faster": [change_report(each) for each in times.faster],
     }
 
 
@@ -211,7 +221,8 @@ def _numbers(numbers: Numbers, precision: int) -> Json:
     }
 
 
-def _change_report(change: TimeChange) -> Json:
+def change_report(change: TimeChange) -> Json:
+    """Return one function's change for machines, in seconds."""
     return {
         "function": change.name,
         "file": change.file,

@@ -21,7 +21,7 @@ from footfall.report.coverage.table import human_key
 from footfall.report.places import SOURCES, is_library, short_path, shown_place
 from footfall.report.summary import Line
 
-__all__ = ["SORTS", "TimeTableOptions", "render_times", "times_by_report"]
+__all__ = ["SORTS", "TimeTableOptions", "render_times", "times_by_report", "times_by_rows"]
 
 SORTS: Final = ("self", "total", "samples", "name")
 _OF_THREADS: Final = ("thread", "process")
@@ -245,9 +245,16 @@ def times_by_report(
     profile: Profile, options: TimeTableOptions, test_times: Mapping[str, PhaseTime] | None = None
 ) -> Json:
     """Return the same for machines: seconds (or samples, if that is the clock), shares and errors from 0 to 1."""
+    whole, rows = times_by_rows(profile, options, test_times)
+    return {"format": 1, **whole, "rows": rows[: options.count or None]}
+
+
+def times_by_rows(
+    profile: Profile, options: TimeTableOptions, test_times: Mapping[str, PhaseTime] | None = None
+) -> tuple[Json, list[Json]]:
+    """Return the same as what is said of the whole, and all of the rows."""
     shown = _choose(profile, options, test_times or {})
-    return {
-        "format": 1,
+    whole: Json = {
         "by": options.by,
         "clock": shown.clock,
         "interval_seconds": profile.interval_ns / _NS_PER_SECOND,
@@ -255,14 +262,16 @@ def times_by_report(
         "dropped_samples": profile.n_dropped,
         "total": shown.view.total if shown.clock is Clock.SAMPLES else shown.view.total / _NS_PER_SECOND,
         "without_row": {name: shown.number(cost) for name, cost in shown.view.left_out.items()},
-        "rows": [_row_report(row, shown, options.by) for row in shown.ranked[: options.count or None]],
     }
+    return whole, [_row_report(row, shown, options.by) for row in shown.ranked]
 
 
 def _row_report(row: TimeRow, shown: _Shown, by: str) -> Json:
     found: Json = {"name": shown_path(row.path) if by == "file" else row.name}
     if row.path and by != "file":
         found |= {"file": shown_path(row.path), "line": row.line}
+    if row.thread is not None:
+        found["thread"] = row.thread
     for key, cost in (("self", row.times.own), ("total", row.times.total)):
         share = _share(cost, shown)
         found[key] = {

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from footfall.analyze.source.analysis import SourceAnalysis
 from footfall.analyze.test_costs import name_of_test
 from footfall.config.configuration import Config, canonical_path, shown_path
@@ -16,12 +18,21 @@ from footfall.report.coverage.json import Json, file_report, summary_report
 from footfall.report.gaps import gaps_report, rank_gaps
 from footfall.report.site.source_page import branches_of_lines, tests_by_line
 from footfall.service.measured_text import state_of_text
+from footfall.service.named_tests import need_contexts_of
 from footfall.service.parameters import Parameters
 from footfall.service.qualifying import warnings_entry
 from footfall.service.workspace import Workspace
 from footfall.session.git import blob
 
-__all__ = ["MeasuredFile", "changed_files", "coverage_of_file", "coverage_of_files", "gaps", "measured_file"]
+__all__ = [
+    "MeasuredFile",
+    "changed_files",
+    "coverage_of_file",
+    "coverage_of_files",
+    "gaps",
+    "measured_file",
+    "not_measured",
+]
 
 
 class MeasuredFile:
@@ -35,8 +46,8 @@ class MeasuredFile:
         """None for a file that a plugin measured, whose text is taken as it is."""
 
 
-def measured_file(workspace: Workspace, config: Config, given: str) -> MeasuredFile:
-    """Return the file that a client names, analysed as it was measured.
+def measured_file(workspace: Workspace, config: Config, given: str, contexts: Sequence[str]) -> MeasuredFile:
+    """Return the file that a client names, analysed as it was measured; of what ran, what `contexts` select.
 
     Raises as `gather` and `MeasuredSources.read`, and UsageError (`outside-project`, `file-not-measured`).
     """
@@ -46,15 +57,18 @@ def measured_file(workspace: Workspace, config: Config, given: str) -> MeasuredF
 
     def read(path: str, stored_paths: tuple[str, ...]) -> bytes:
         if known.isdisjoint(stored_paths):
-            raise FootfallError(
-                "file-not-measured",
-                f"{config.data_file} has no coverage of {shown_path(path)}.",
-                "No code of it ran, and it is not in what `source` names; or it is left out by the settings.",
-            )
+            raise not_measured(config, path)
         return sources.read(path, stored_paths)
 
-    return MeasuredFile(
-        gather(config, config.data_file, contexts=config.report_contexts, paths=[path], read_source=read), sources
+    return MeasuredFile(gather(config, config.data_file, contexts=contexts, paths=[path], read_source=read), sources)
+
+
+def not_measured(config: Config, path: str) -> FootfallError:
+    """Return the error for a file that the data has no coverage of."""
+    return FootfallError(
+        "file-not-measured",
+        f"{config.data_file} has no coverage of {shown_path(path)}.",
+        "No code of it ran, and it is not in what `source` names; or it is left out by the settings.",
     )
 
 
@@ -62,14 +76,15 @@ def coverage_of_file(workspace: Workspace, parameters: Parameters) -> Json:
     """`coverage/file`: what ran in a file, what did not, and where branches did not go."""
     config = workspace.config()
     path = workspace.source_path(config, parameters.path("path"))
-    with_tests = parameters.flag("tests")
+    with_tests, test = parameters.flag("tests"), parameters.optional_text("test")
     return workspace.kept(
-        (path, with_tests), config, path, lambda: _coverage_of_file(workspace, config, path, with_tests)
+        (path, with_tests, test), config, path, lambda: _coverage_of_file(workspace, config, path, with_tests, test)
     )
 
 
-def _coverage_of_file(workspace: Workspace, config: Config, path: str, with_tests: bool) -> Json:
-    found = measured_file(workspace, config, path)
+def _coverage_of_file(workspace: Workspace, config: Config, path: str, with_tests: bool, test: str | None) -> Json:
+    contexts = config.report_contexts if test is None else need_contexts_of(config, test)
+    found = measured_file(workspace, config, path, contexts)
     file = found.file
     is_changed = None if found.text is None else found.text != _text_now(found.path)
     answer: Json = {
@@ -83,11 +98,11 @@ def _coverage_of_file(workspace: Workspace, config: Config, path: str, with_test
         },
         "statements": _long_statements(file.analysis),
         "inferred_lines": sorted(file.inferred),
-        "conditions": None if is_changed else _conditions(config, found),
+        "conditions": None if is_changed else _conditions(config, found, contexts),
         "warnings": warnings_entry(found.coverage.warnings),
     }
     if with_tests:
-        answer["tests"] = _tests(config, file)
+        answer["tests"] = _tests(config, file, contexts)
     return answer
 
 
@@ -106,17 +121,17 @@ def _long_statements(analysis: SourceAnalysis) -> list[list[int]]:
     return [[first, line] for first, line in sorted(last.items()) if line > first]
 
 
-def _conditions(config: Config, found: MeasuredFile) -> Json | None:
+def _conditions(config: Config, found: MeasuredFile, contexts: Sequence[str]) -> Json | None:
     if not found.coverage.has_conditions:
         return None
-    results = load_conditions(found.coverage, config.data_file, config.report_contexts)
+    results = load_conditions(found.coverage, config.data_file, contexts)
     return None if results is None else conditions_of_file(results[found.file.result.path])
 
 
-def _tests(config: Config, file: ReportedFile) -> Json:
+def _tests(config: Config, file: ReportedFile, contexts: Sequence[str]) -> Json:
     """Return the tests that ran lines of a file: names, distinct sets of them, and the number of each line's set."""
     by_test: dict[str, set[int]] = {}
-    stored = read_lines_by_context(config.data_file, config.report_contexts, file.stored_paths)
+    stored = read_lines_by_context(config.data_file, contexts, file.stored_paths)
     for by_label in stored.values():
         for label, lines in by_label.items():
             ran = file.analysis.translate_lines(lines) & file.result.executed

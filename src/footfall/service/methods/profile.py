@@ -9,7 +9,7 @@ import os
 from collections.abc import Iterable
 
 from footfall.analyze.profile.calltree import Profile, Times, has_source
-from footfall.analyze.profile.clocks import Clock, reader
+from footfall.analyze.profile.clocks import reader
 from footfall.config.configuration import canonical_path, shown_path
 from footfall.report.coverage.json import Json
 from footfall.report.places import is_library
@@ -25,7 +25,9 @@ from footfall.report.times import (
 )
 from footfall.service.line_times import LineTimes
 from footfall.service.measured_text import state_of_source, stored_names
+from footfall.service.methods.profile_rows import requested_clock
 from footfall.service.parameters import Parameters
+from footfall.service.profile_part import requested_part
 from footfall.service.qualifying import warnings_entry
 from footfall.service.workspace import Workspace
 
@@ -37,7 +39,8 @@ def times_of_file(workspace: Workspace, parameters: Parameters) -> Json:
     config = workspace.config()
     path = workspace.source_path(config, parameters.path("path"))
     given = parameters.optional_path("profile")
-    times = workspace.times(config, None if given is None else workspace.profile_path(given))
+    profile_file = None if given is None else workspace.profile_path(given)
+    times = workspace.times(config, profile_file, requested_part(parameters))
     names = [] if given is not None else stored_names(config, path)
     rows = times.by_path.get(path) or next(
         (rows for known, rows in times.by_path.items() if canonical_path(known) == path), {}
@@ -56,7 +59,8 @@ def hottest(workspace: Workspace, parameters: Parameters) -> Json:
     config = workspace.config()
     count = parameters.number("count", 20)
     given = parameters.optional_path("profile")
-    times = workspace.times(config, None if given is None else workspace.profile_path(given))
+    part = requested_part(parameters, workspace.optional_source_path(config, parameters.optional_path("path")))
+    times = workspace.times(config, None if given is None else workspace.profile_path(given), part)
     read = reader(times.clock)
 
     def entry(name: str, path: str, line: int, spent: Times) -> Json:
@@ -99,21 +103,21 @@ def _whole(times: LineTimes) -> Json:
 def flame(workspace: Workspace, parameters: Parameters) -> Json:
     """`profile/flame`: the call tree as the viewer draws it, or with `page` the viewer's page."""
     config = workspace.config()
-    clock = parameters.choice("clock", [each.value for each in Clock])
-    chosen = Clock(clock) if clock else None
+    chosen = requested_clock(parameters)
     given, before_given = parameters.optional_path("profile"), parameters.optional_path("before")
     path = config.data_file if given is None else workspace.profile_path(given)
+    part = requested_part(parameters, workspace.optional_source_path(config, parameters.optional_path("path")))
     contexts = config.report_contexts
     profile = need_profile(config, path, contexts, has_timelines=True, has_native=True)
     warnings = profile_warnings(path, profile)
-    profile = with_builtin_calls(profile, only_adapted=True)
+    profile = with_builtin_calls(part.of(profile), only_adapted=True)
     before = None
     title = shown_path(path)
     if before_given is not None:
         before_path = workspace.profile_path(before_given)
         before = need_profile(config, before_path, contexts, has_native=True)
         warnings = [*profile_warnings(before_path, before), *warnings]
-        before = with_builtin_calls(before, only_adapted=True)
+        before = with_builtin_calls(part.of(before), only_adapted=True)
         title = f"{shown_path(before_path)} and {title}"
     profiles = [profile] if before is None else [before, profile]
     for each in profiles:

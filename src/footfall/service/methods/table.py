@@ -8,7 +8,8 @@ from typing import Final
 from footfall.report.coverage.json import Json
 from footfall.service.methods.coverage import changed_files, coverage_of_file, coverage_of_files, gaps
 from footfall.service.methods.profile import flame, hottest, times_of_file
-from footfall.service.methods.tests import tests_of_line
+from footfall.service.methods.profile_rows import difference, rows
+from footfall.service.methods.tests import list_tests, tests_by_file, tests_of_file, tests_of_line, what_test_ran
 from footfall.service.parameters import Parameters
 from footfall.service.workspace import Workspace
 
@@ -24,6 +25,12 @@ METHODS: Final[dict[str, Method]] = {
     "profile/lines": times_of_file,
     "profile/hot": hottest,
     "profile/flame": flame,
+    "profile/by": rows,
+    "profile/difference": difference,
+    "tests/list": list_tests,
     "tests/of_line": tests_of_line,
+    "tests/of_file": tests_of_file,
+    "tests/by_file": tests_by_file,
+    "tests/ran": what_test_ran,
 }
 """docs/protocol.md describes each."""
