@@ -8,6 +8,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#define MAX_LIST_TRIES 16
+
 static uint64_t
 native_id_of(const sampler *s, uint64_t thread, const thread_fields *fields)
 {
@@ -74,18 +76,37 @@ sampler_is_one_thread(sampler *s)
            && native_id_of(s, lane->thread, fields) == lane->native_id;
 }
 
+/* Fill in a lane that is not open yet. */
 static void
-open_lane(sampler *s, thread_lane *lane, uint64_t thread, const thread_fields *fields)
+lane_prepare(const sampler *s, thread_lane *lane, uint64_t thread, const thread_fields *fields)
 {
-    uint64_t native_id = native_id_of(s, thread, fields);
     memset(lane, 0, sizeof *lane);
     lane->thread = thread;
     lane->thread_id = fields->thread_id;
-    lane->native_id = native_id;
+    lane->native_id = native_id_of(s, thread, fields);
     lane->clock_file = -1;
-    if (native_id != 0) {
-        s->source->open_lane(s, lane);
+    lane->gil.is_requested = fields->is_gil_requested;
+    lane->guess.cframe = s->interpreter.offsets.has_cframe ? fields->frame : 0;
+}
+
+/* Is lanes[i] of a thread that has not started? CPython 3.11 gives the state that it makes for a new thread the ids of
+ * the thread that makes it (pystate.c:init_threadstate), which is further down the list. */
+static int
+is_of_its_maker(const sampler *s, const thread_lane *lanes, uint32_t n, uint32_t i)
+{
+    if (lanes[i].guess.cframe == 0 || lanes[i].native_id == 0) {
+        return 0;
     }
+    uint32_t maker = i + 1;
+    while (maker < n && lanes[maker].native_id != lanes[i].native_id) {
+        maker++;
+    }
+    if (maker == n || s->memory.pid == MEMORY_DIRECT) { /* where reading what is gone would crash */
+        return maker < n;
+    }
+    uint64_t frame = 0;
+    uint64_t at = lanes[i].guess.cframe + s->interpreter.offsets.cframe_frame;
+    return memory_read(&s->memory, at, &frame, sizeof frame) < 0 || frame == 0;
 }
 
 void
@@ -103,22 +124,26 @@ lane_follow_name(sampler *s, thread_lane *lane)
     }
 }
 
-/* Take over the lane of a thread from the old list, or open one. */
+/* Take over the lane of a thread from the old list, or open it. */
 static void
-take_lane(sampler *s, thread_lane *to, uint64_t thread, const thread_fields *fields)
+take_lane(sampler *s, thread_lane *to)
 {
-    uint64_t native_id = native_id_of(s, thread, fields);
     for (uint32_t i = 0; i < s->threads.n_lanes; i++) {
-        if (s->threads.lanes[i].thread == thread && s->threads.lanes[i].native_id == native_id) {
-            *to = s->threads.lanes[i];
-            s->threads.lanes[i].thread = 0;
-            s->threads.lanes[i].path = NULL;
-            s->threads.lanes[i].c_stack = NULL;
-            s->threads.lanes[i].clock_file = -1;
+        thread_lane *from = &s->threads.lanes[i];
+        if (from->thread == to->thread && from->native_id == to->native_id) {
+            int is_requested = to->gil.is_requested;
+            *to = *from;
+            to->gil.is_requested = is_requested;
+            from->thread = 0;
+            from->path = NULL;
+            from->c_stack = NULL;
+            from->clock_file = -1;
             return;
         }
     }
-    open_lane(s, to, thread, fields);
+    if (to->native_id != 0) {
+        s->source->open_lane(s, to);
+    }
 }
 
 void
@@ -142,44 +167,67 @@ sampler_free_lanes(sampler *s)
     s->threads.n_lanes = 0;
 }
 
-/* Follow the interpreter's list from its head. If a thread ends meanwhile, the list ends there; it is whole again at
- * the next tick. */
-static walk_status
-follow_list(sampler *s)
+/* What is known of a list of threads that is being followed. */
+typedef struct thread_list {
+    thread_lane *lanes; /* owned; not open yet */
+    uint32_t n;
+    uint32_t room;
+    int is_whole; /* its end was reached */
+} thread_list;
+
+/* Follow the interpreter's list from its head. If a thread ends meanwhile, the list ends there. */
+static void
+read_list(sampler *s, thread_list *list)
 {
     unsigned char state[MAX_THREAD_OFFSET + 32];
-    uint32_t room = 8;
-    uint32_t n = 0;
     uint64_t at = 0;
-    thread_lane *lanes = malloc(room * sizeof *lanes);
-    if (lanes == NULL) {
-        return WALK_NO_MEMORY;
-    }
+    list->n = 0;
+    list->is_whole = 0;
     memory_read(&s->memory, s->interpreter.address + s->interpreter.offsets.interp_threads, &at, sizeof at);
-    while (at != 0 && n < MAX_THREADS) {
+    while (at != 0 && list->n < MAX_THREADS) {
         thread_fields fields;
         if (memory_read(&s->memory, at, state, s->interpreter.offsets.thread_bytes) < 0) {
-            break;
+            return;
         }
         thread_fields_load(&s->interpreter.offsets, state, &fields);
         if (fields.interp != s->interpreter.address) {
-            break;
+            return;
         }
-        if (n == room) {
-            thread_lane *more = realloc(lanes, (size_t)room * 2 * sizeof *lanes);
+        if (list->n == list->room) {
+            thread_lane *more = realloc(list->lanes, (size_t)list->room * 2 * sizeof *more);
             if (more == NULL) {
-                break;
+                return;
             }
-            lanes = more;
-            room *= 2;
+            list->lanes = more;
+            list->room *= 2;
         }
-        take_lane(s, &lanes[n], at, &fields);
-        lanes[n++].gil.is_requested = fields.is_gil_requested;
+        lane_prepare(s, &list->lanes[list->n++], at, &fields);
         at = fields.next;
     }
+    list->is_whole = 1;
+}
+
+/* Follow the list until its end is seen: a thread that is missed would lose its lane. After some tries it ends where
+ * it was last seen to, and is whole again at the next tick. */
+static walk_status
+follow_list(sampler *s)
+{
+    thread_list list = {malloc(8 * sizeof *list.lanes), 0, 8, 0};
+    if (list.lanes == NULL) {
+        return WALK_NO_MEMORY;
+    }
+    for (int tries = 0; tries < MAX_LIST_TRIES && !list.is_whole; tries++) {
+        read_list(s, &list);
+    }
+    for (uint32_t i = 0; i < list.n; i++) {
+        if (is_of_its_maker(s, list.lanes, list.n, i)) {
+            list.lanes[i].native_id = 0;
+        }
+        take_lane(s, &list.lanes[i]);
+    }
     sampler_free_lanes(s);
-    s->threads.lanes = lanes;
-    s->threads.n_lanes = n;
+    s->threads.lanes = list.lanes;
+    s->threads.n_lanes = list.n;
     s->threads.n_follows++;
     return WALK_OK;
 }

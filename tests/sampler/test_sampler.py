@@ -276,6 +276,20 @@ def test_a_thread_that_is_named_later(tmp_path: Path) -> None:
     assert len(log.threads) == 2
 
 
+def test_threads_that_have_not_started_are_not_listed_as_their_maker(tmp_path: Path) -> None:
+    """CPython 3.11 gives the state that it makes for a new thread the ids of the thread that makes it."""
+    program = """
+    for _ in range(3000):
+        thread = threading.Thread(target=int)
+        thread.start()
+        thread.join()
+    """
+    log = sample_program(program, tmp_path / "a.smp", 100)
+    ids = [thread.native_id for thread in log.threads.values()]
+    assert len(ids) > 3
+    assert len(ids) == len(set(ids))
+
+
 def test_frames_that_no_traceback_shows_are_left_out(tmp_path: Path) -> None:
     """A class that is called often has its __init__ below the caller, and nothing in between."""
     program = """
