@@ -8,7 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#define MAX_LIST_TRIES 16
+#define MAX_STATES_READ 512 /* to follow the list once */
 
 static uint64_t
 native_id_of(const sampler *s, uint64_t thread, const thread_fields *fields)
@@ -94,7 +94,7 @@ lane_prepare(const sampler *s, thread_lane *lane, uint64_t thread, const thread_
 static int
 is_of_its_maker(const sampler *s, const thread_lane *lanes, uint32_t n, uint32_t i)
 {
-    if (lanes[i].guess.cframe == 0 || lanes[i].native_id == 0) {
+    if (!s->interpreter.offsets.has_cframe || lanes[i].native_id == 0) {
         return 0;
     }
     uint32_t maker = i + 1;
@@ -105,8 +105,9 @@ is_of_its_maker(const sampler *s, const thread_lane *lanes, uint32_t n, uint32_t
         return maker < n;
     }
     uint64_t frame = 0;
-    uint64_t at = lanes[i].guess.cframe + s->interpreter.offsets.cframe_frame;
-    return memory_read(&s->memory, at, &frame, sizeof frame) < 0 || frame == 0;
+    uint64_t at = lanes[i].guess.cframe;
+    return at == 0 || memory_read(&s->memory, at + s->interpreter.offsets.cframe_frame, &frame, sizeof frame) < 0
+           || frame == 0;
 }
 
 void
@@ -203,21 +204,48 @@ read_list(sampler *s, thread_list *list)
         }
         lane_prepare(s, &list->lanes[list->n++], at, &fields);
         at = fields.next;
+        if (at == 0 && s->interpreter.offsets.has_cframe && fields.native_id == 0) {
+            return; /* a new state, whose next one is not filled in yet */
+        }
     }
     list->is_whole = 1;
 }
 
-/* Follow the list until its end is seen: a thread that is missed would lose its lane. After some tries it ends where
- * it was last seen to, and is whole again at the next tick. */
+static int
+are_lists_equal(const thread_list *x, const thread_list *y)
+{
+    for (uint32_t i = 0; i < x->n && i < y->n; i++) {
+        if (x->lanes[i].thread != y->lanes[i].thread || x->lanes[i].native_id != y->lanes[i].native_id) {
+            return 0;
+        }
+    }
+    return x->n == y->n && x->is_whole && y->is_whole;
+}
+
+/* Follow the list until it is found the same twice: a thread that is missed would lose its lane. What is read first may
+ * have been freed meanwhile, and be the state of a new thread, which has no next one yet. A list that keeps changing is
+ * taken as it was seen last. */
 static walk_status
 follow_list(sampler *s)
 {
     thread_list list = {malloc(8 * sizeof *list.lanes), 0, 8, 0};
-    if (list.lanes == NULL) {
-        return WALK_NO_MEMORY;
-    }
-    for (int tries = 0; tries < MAX_LIST_TRIES && !list.is_whole; tries++) {
+    thread_list before = {malloc(8 * sizeof *before.lanes), 0, 8, 0};
+    walk_status status = list.lanes == NULL || before.lanes == NULL ? WALK_NO_MEMORY : WALK_OK;
+    uint32_t n_read = 0;
+    while (status == WALK_OK && !are_lists_equal(&list, &before) && n_read < MAX_STATES_READ) {
+        thread_list unused = before;
+        before = list;
+        list = unused;
         read_list(s, &list);
+        n_read += list.n + 1;
+    }
+    free(before.lanes);
+    if (status == WALK_OK && !list.is_whole) {
+        status = WALK_UNREADABLE;
+    }
+    if (status != WALK_OK) {
+        free(list.lanes);
+        return status;
     }
     for (uint32_t i = 0; i < list.n; i++) {
         if (is_of_its_maker(s, list.lanes, list.n, i)) {
