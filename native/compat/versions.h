@@ -21,6 +21,10 @@
 /* BRANCH_LEFT and BRANCH_RIGHT, which can be disabled separately: Doc/whatsnew/3.14.rst, sys.monitoring. */
 #define HAS_BRANCH_EVENTS SINCE_3_14
 
+/* What CPython knows of LINE events of code is an array of bytes, and its type internal: pycore_instruments.h in
+ * Include/internal. Before, it is in Include/cpython/code.h. */
+#define HAS_PACKED_LINE_PLACES SINCE_3_14
+
 /* EXCEPTION_HANDLED, PY_UNWIND and PY_THROW can be enabled for one code object: Include/cpython/monitoring.h, where
  * they are below _PY_MONITORING_LOCAL_EVENTS from 3.15 on. */
 #define HAS_LOCAL_EXCEPTION_EVENTS SINCE_3_15

@@ -155,3 +155,67 @@ def test_code_objects_without_pythons_bytecode_are_left_out(measured) -> None:
     has_testcapi = importlib.util.find_spec("_testcapi") is not None
     _, [record] = measured(_STAND_INS.format(has_testcapi=has_testcapi))
     assert {code.qualname for code in record.codes} & {"real", "fake", "empty"} == {"real"}
+
+
+_ONE_LINERS = """
+    import dis, sys
+
+    def choose(n):
+        return n if n < 2 else choose(n - 1) + choose(n - 2)
+    def odd(n):
+        return [6 // x for x in range(n, -1, -1) if x % 2 or n < 2]
+    def down(n):
+        while n: n -= 1
+    def far(n):
+        return SUM if n > 2 else 0
+    def steps(n):
+        for i in range(n): yield i if i % 2 else -i
+    def pairs(n):
+        for i in range(n):
+            for j in range(i):
+                n += j
+    def apart(n):
+        return (n if n > 2
+                else -n)
+    functions = choose, odd, down, far, steps, pairs, apart
+
+    def run():
+        for n in (6, 1):
+            for function in functions:
+                try:
+                    list(function(n)) if function is steps else function(n)
+                except ZeroDivisionError:  # the handler of the comprehension
+                    pass
+
+    def trace(frame, event, arg):
+        print(frame.f_code.co_name, event, frame.f_lineno - frame.f_code.co_firstlineno)
+        return trace if frame.f_code.co_name in traced else None
+    traced = {function.__name__ for function in functions}
+
+    run()
+    for _ in range(2):
+        left = [
+            (function.__name__, each.offset)
+            for function in functions
+            for each in dis.get_instructions(function, adaptive=True)
+            if each.opname == "INSTRUMENTED_LINE"
+        ]
+        print("left", left, file=sys.stderr)
+        if "footfall" in sys.modules:
+            from footfall.observe import contexts
+            contexts.switch("another")
+        run()
+    sys.settrace(trace)
+    run()
+    sys.settrace(None)
+""".replace("SUM", " + ".join(["n"] * 120))
+
+
+def test_jumps_within_a_line_leave_nothing_behind(measured) -> None:
+    """CPython sends no LINE event at their targets, so the places would never be switched off; others see no difference."""
+    done, records = measured(_ONE_LINERS)
+    assert done.stderr == "left []\nleft []\n"
+    assert done.stdout.count("line") > 50
+    command = [sys.executable, "-c", textwrap.dedent(_ONE_LINERS)]
+    assert done.stdout == subprocess.run(command, text=True, capture_output=True, check=True).stdout
+    assert len(_lines(records, "apart")) == 2

@@ -9,6 +9,7 @@
 #if HAS_MONITORING
 
 #include "engines/monitoring/places/branch_places.h"
+#include "engines/monitoring/places/silent_lines.h"
 #include "engines/monitoring/codes.h"
 #include "engines/monitoring/contexts.h"
 #include "engines/monitoring/debuggers.h"
@@ -62,6 +63,7 @@ on_py_start(PyObject *module, PyObject *const *args, Py_ssize_t n_args)
         if (monitoring_set_local_events(mon, code, mon->local_events) < 0) {
             return fail(state);
         }
+        silent_lines_remove((PyCodeObject *)code);
     }
     return Py_NewRef(mon->disable);
 }
