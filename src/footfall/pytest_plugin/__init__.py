@@ -102,14 +102,28 @@ def pytest_collection_finish(session: pytest.Session) -> None:
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_runtestloop(session: pytest.Session) -> Generator[None, object, object]:
-    """When the tests are over, make sure that plugins which read the data file find one."""
-    result = yield
-    if SESSION_VARIABLE in os.environ and _open_sessions[:1] == [session.config]:
-        from footfall.pytest_plugin import data_so_far
-
-        if data_so_far.is_supervised_session():
-            data_so_far.write_where_read(session.config)
+    """When the tests are over, or a failed one ended them, make sure that plugins which read the data file find one."""
+    try:
+        result = yield
+    except (session.Failed, session.Interrupted):  # `-x`, `--stepwise`
+        _write_where_read(session.config)
+        raise
+    _write_where_read(session.config)
     return result
+
+
+def _write_where_read(config: pytest.Config) -> None:
+    embedded = config.pluginmanager.getplugin("footfall_embedded")
+    if _open_sessions[:1] != [config] or (embedded is None and SESSION_VARIABLE not in os.environ):
+        return
+    from footfall.pytest_plugin import data_so_far
+
+    if not data_so_far.is_read_by_last_hooks(config):
+        return
+    if embedded is not None:
+        embedded.write_data()
+    elif data_so_far.is_supervised_session():
+        data_so_far.write()
 
 
 def pytest_report_header(config: pytest.Config) -> str | None:

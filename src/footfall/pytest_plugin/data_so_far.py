@@ -1,6 +1,7 @@
 """The data file before pytest ends, for plugins whose last hooks read it: pytest-cov has written it by then.
 
-Written only if there is such a plugin, because it takes another process; the supervisor writes it again at the end.
+Written only if there is such a plugin, because it takes another process; the supervisor writes it again at the end. An
+embedded session stops measuring there instead.
 
 PYTEST_DONT_REWRITE
 """
@@ -18,7 +19,7 @@ import pytest
 
 from footfall.model import RUN_VARIABLE, SESSION_VARIABLE
 
-__all__ = ["is_supervised_session", "write_where_read"]
+__all__ = ["is_read_by_last_hooks", "is_supervised_session", "write"]
 
 _LAST_HOOKS: Final = ("pytest_sessionfinish", "pytest_terminal_summary", "pytest_unconfigure")
 _READS_DATA: Final = re.compile(
@@ -32,10 +33,13 @@ def is_supervised_session() -> bool:
     return bool(os.environ.get(RUN_VARIABLE)) and supervisor == str(os.getppid())
 
 
-def write_where_read(config: pytest.Config) -> None:
-    """Write the data file if a plugin's last hook is in a source file that mentions coverage.py's data."""
-    if not any(_reads_data(path) for path in set(_files_of_last_hooks(config))):
-        return
+def is_read_by_last_hooks(config: pytest.Config) -> bool:
+    """Return whether a plugin's last hook is in a source file that mentions coverage.py's data."""
+    return any(_reads_data(path) for path in set(_files_of_last_hooks(config)))
+
+
+def write() -> None:
+    """Write the data file of a supervised session."""
     _, _, request = os.environ[SESSION_VARIABLE].partition(" ")
     command = [sys.executable, "-P", "-m", "footfall", "pytest-data", request, os.environ[RUN_VARIABLE]]
     # if it fails, the supervisor reports the same reason at the end

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -33,6 +34,7 @@ class EmbeddedSession:
         self._request = replace(request, reports=reports)
         self._directory = os.getcwd()
         self._reports: SessionReports | None = None
+        self._written: Path | None = None
         try:
             self._config = request.to_config()
             self._data_file = os.path.join(self._directory, self._config.data_file)
@@ -50,24 +52,30 @@ class EmbeddedSession:
             self.end()
             raise pytest.UsageError(f"footfall: {error}") from error
 
+    def write_data(self) -> None:
+        """Stop measuring and write the data file, if that was not done before. Raises pytest.UsageError."""
+        from footfall.api.measuring import stop_configured
+
+        if not self._is_measuring:
+            return
+        self._is_measuring = False
+        try:
+            self._written = stop_configured(self._config, self._data_file, append=self._request.is_added)
+        except FootfallError as error:
+            raise pytest.UsageError(f"footfall: {error}") from error
+
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
         """Write the data before pytest's own summary; a total that is too low fails the session."""
-        from footfall.api.measuring import stop_configured
         from footfall.cli.reports.session_reports import came_to_nothing, make_session_reports, wants_reports
 
-        if came_to_nothing(int(exitstatus), self._run):
+        if self._is_measuring and came_to_nothing(int(exitstatus), self._run):
             return  # as if this hook were not called
-        self._is_measuring = False
+        self.write_data()
+        if self._written is None or not wants_reports(self._request, int(exitstatus)):
+            return
         try:
-            data_file = stop_configured(
-                self._config,
-                self._data_file,
-                append=self._request.is_added,
-            )
-            if not wants_reports(self._request, int(exitstatus)):
-                return
-            self._reports = make_session_reports(self._request, self._config, str(data_file))
+            self._reports = make_session_reports(self._request, self._config, str(self._written))
         except FootfallError as error:
             raise pytest.UsageError(f"footfall: {error}") from error
         if self._reports.is_below and exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED):
