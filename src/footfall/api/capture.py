@@ -167,9 +167,8 @@ class Capture(CaptureGate):
             try:
                 is_traced = engine.prepare(sys._getframe(1), get_ident())
             except RuntimeError as error:
-                raise FootfallError(
-                    "capture-traced", f"Can't capture: {error}.", "End it there, or use CPython 3.14 or later."
-                ) from error
+                tracer, next_step = error.args
+                raise FootfallError("capture-traced", f"Can't capture: {tracer}.", next_step) from error
         block: Captured = self._begin()
         block._is_traced = is_traced
         return block

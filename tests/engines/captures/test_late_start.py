@@ -540,6 +540,38 @@ def test_a_call_out_of_order_is_refused(program, calls, slug) -> None:
     assert len(list(program.work.glob(".footfall/runs/*"))) == (slug == "already-measured")  # the first's, not stopped
 
 
+@pytest.mark.skipif(hasattr(sys, "monitoring"), reason="captures need no trace function there")
+def test_a_block_that_the_engine_leaves_no_trace_function_says_so(tmp_path) -> None:
+    """Neither a debugger nor another tool is blamed for what `footfall.start()` uses; other trace functions are."""
+    (tmp_path / "program.py").write_text(
+        textwrap.dedent("""
+            import sys
+            import footfall
+            from footfall.errors import FootfallError
+            def trace(frame, event, arg):
+                return None
+            def refusal():
+                try:
+                    with footfall.capture():
+                        pass
+                except FootfallError as error:
+                    return str(error)
+            sys.settrace(trace)
+            print(refusal())
+            sys.settrace(None)
+            footfall.start()
+            print(refusal())
+            footfall.stop()
+            print(refusal())
+        """)
+    )
+    command = [sys.executable, "program.py"]
+    printed = subprocess.run(command, cwd=tmp_path, check=True, text=True, capture_output=True).stdout.splitlines()
+    assert "a debugger or another tool" in printed[0]
+    assert "footfall's own engine" in printed[1] and "`footfall.stop()`" in printed[1]
+    assert printed[2] == "None"
+
+
 @pytest.mark.parametrize("call", ["start", "stop"])
 def test_what_run_measures_is_left_alone(program, tmp_path, call) -> None:
     """In a process of `footfall run` the API refuses, and the measurement goes on."""

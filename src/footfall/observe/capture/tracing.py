@@ -30,8 +30,18 @@ _UNKNOWN = object()
 NO_LINE = 0
 """The start of an arc in a frame whose previous line is not known."""
 _OURS = "footfall_capture_frame"
+_FUNCTIONS = type(len), type(lambda: None)
+"""Whose `__name__` runs no code of the program."""
 _RUNNING = "running"
 """An event of our own: the frame was running untraced."""
+_TRACED_BY_OTHERS = (
+    "a debugger or another tool traces this thread",
+    "End it there, or use CPython 3.14 or later.",
+)
+_TRACED_BY_FOOTFALL = (
+    "footfall's own engine traces this thread, as after `footfall.start()` on this Python",
+    "End that by `footfall.stop()`, measure with `footfall run` instead, or use CPython 3.14 or later.",
+)
 
 
 class Tracing:
@@ -54,11 +64,12 @@ class Tracing:
     def open(self, frame: "FrameType | None", thread: int) -> None:
         """Begin a block in this thread; `frame` is the innermost frame of the program.
 
-        Raises RuntimeError if another tool traces the thread.
+        Raises RuntimeError(what traces the thread, what to do) if that is not a block.
         """
         n_open = Tracing._n_open.get(thread, 0)
-        if not n_open and sys.gettrace() not in (None, _trace):
-            raise RuntimeError("a debugger or another tool traces this thread")
+        tracer = sys.gettrace()
+        if not n_open and tracer not in (None, _trace):
+            raise RuntimeError(*(_TRACED_BY_FOOTFALL if _is_engine(tracer) else _TRACED_BY_OTHERS))
         self._threads.append(thread)
         Tracing._n_open[thread] = n_open + 1
         if self not in Tracing._watching:
@@ -124,6 +135,11 @@ def _trace(frame: "FrameType", event: str, arg: object) -> "Any":
     if not code.co_consts:  # an extension's stand-in: all code that the compiler makes has a constant
         return _pass_over
     return _trace_frame(frame, frame.f_lineno if _is_resumed(frame) else -code.co_firstlineno)
+
+
+def _is_engine(tracer: object) -> bool:
+    """Return whether a trace function is that of the engine `settrace`."""
+    return type(tracer) in _FUNCTIONS and tracer.__name__ == "footfall_trace"  # type: ignore[attr-defined]
 
 
 def _pass_over(frame: "FrameType", event: str, arg: object) -> None:
