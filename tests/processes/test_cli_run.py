@@ -276,20 +276,20 @@ def bare(tmp_path: pathlib.Path) -> str:
     return str(tmp_path / "other" / "bin" / "python")
 
 
-def test_a_python_without_footfall_is_named_with_the_remedy(footfall, tmp_path, bare: str) -> None:
+def test_a_python_that_can_find_no_footfall_is_named_with_the_remedy(footfall, tmp_path, bare: str) -> None:
     """An interpreter of another environment, by itself or on a script's first line, is told from no Python at all."""
-    tool = _write(tmp_path / "tool", f"#!{bare}\nprint('ran')\n")
+    tool = _write(tmp_path / "tool", f"#!{bare} -I\nprint('ran')\n")
     tool.chmod(tool.stat().st_mode | stat.S_IXUSR)
-    for arguments in ([bare, "-c", "print('ran')"], ["./tool"]):
+    for arguments in ([bare, "-E", "-c", "print('ran')"], ["./tool"]):
         done = footfall("run", *arguments)
         assert (done.returncode, done.stdout) == (3, "ran\n")
-        assert f"Install it: uv pip install --python {bare} footfall. [no-footfall-there]" in done.stderr
+        assert f"install it: uv pip install --python {bare} footfall. [no-footfall-there]" in done.stderr
 
 
 def test_a_python_without_the_start_hook_reports_what_is_missing(footfall, bare: str) -> None:
     """A package on PYTHONPATH has no start hook; the message says that, not that there is no footfall."""
     packages = os.path.dirname(os.path.dirname(sys.modules["footfall"].__file__))
-    done = footfall("run", bare, "-c", "", env={**os.environ, "PYTHONPATH": packages})
+    done = footfall("run", bare, "-E", "-c", "", env={**os.environ, "PYTHONPATH": packages})
     assert done.returncode == 3
     assert "footfall.pth is in none of its site directories" in done.stderr
     assert "[no-start-hook]" in done.stderr
@@ -299,7 +299,7 @@ def test_a_command_that_is_not_measured_itself_is_named(footfall, tmp_path, bare
     """Where only processes that the command started were measured, that is said; the data has these."""
     script = _write(tmp_path / "p.py", "x = 1\n")
     start = f"import subprocess; subprocess.run([{sys.executable!r}, 'p.py'], check=True)"
-    done = footfall("run", "-q", bare, "-c", start)
+    done = footfall("run", "-q", bare, "-I", "-c", start)
     assert done.returncode == 0
     assert f"{bare} was not measured itself" in done.stderr
     assert "[main-unmeasured]" in done.stderr
@@ -309,7 +309,7 @@ def test_a_command_that_is_not_measured_itself_is_named(footfall, tmp_path, bare
 @pytest.mark.any_python
 def test_an_old_python_is_named(footfall, tmp_path) -> None:
     """A Python that footfall does not measure is said to be that."""
-    old = _write(tmp_path / "python3.9", "#!/bin/sh\necho 3 9 cpython False True False\n")
+    old = _write(tmp_path / "python3.9", "#!/bin/sh\necho 3 9 cpython False True False .so\n")
     old.chmod(old.stat().st_mode | stat.S_IXUSR)
     done = footfall("run", "./python3.9")
     assert "is Python 3.9" in done.stderr

@@ -4,6 +4,7 @@ Each row is programs whose marks say what must have run (marked.py), under all v
 """
 
 import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -91,3 +92,37 @@ def test_a_version_without_footfall_runs_as_ever(footfall, tmp_path) -> None:
     files = read_coverage(work / ".coverage").files
     assert set(files) == {str(work / "main.py"), str(work / "library.py")}
     assert files[str(work / "library.py")].lines == {1, 2, 4}
+
+
+OWN_PATH = """
+    import os, sys
+    import customized
+    print(*sys.path, customized.done, sys.modules["sitecustomize"].__file__, flush=True)
+    os.environ["PYTHONPATH"] = "other"
+"""
+
+
+@pytest.mark.any_python
+@pytest.mark.parametrize("python", [sys.executable, _CPYTHON, PYPY], ids=["our version", "another CPython", "PyPy"])
+def test_a_python_without_footfall_is_measured_by_this_one(footfall, tmp_path, python: str | None) -> None:
+    """`footfall run PYTHON` measures an environment without footfall, and what it starts; its path is as ever."""
+    if python is None or (python == PYPY and sys.implementation.name == "pypy"):
+        pytest.skip("no such interpreter but ours is here")
+    other = environment_of(python, tmp_path / "other", with_footfall=False)
+    work, site = tmp_path / "work", tmp_path / "site"
+    work.mkdir()
+    site.mkdir()
+    _write(work, other)
+    write_program(work / "main.py", OWN_PATH + MAIN.format(python=other))
+    write_program(site / "sitecustomize.py", "import customized\ncustomized.done = 1\n")
+    write_program(site / "customized.py", "")
+    environment = {**os.environ, "PYTHONPATH": str(site), "PYTHONDONTWRITEBYTECODE": "1"}
+    bare = subprocess.run([other, "main.py"], cwd=work, env=environment, capture_output=True, text=True, check=True)
+    done = footfall("run", other, "main.py", cwd=work, env=environment)
+    assert (done.returncode, done.stdout) == (0, bare.stdout), done.stderr
+    found = read_coverage(work / ".coverage")
+    check_marks(work, found)
+    assert {Path(path).parent for path in found.files} == {work, site}
+    tier = "its C core" if python == sys.executable and sys.implementation.name == "cpython" else "Python alone"
+    assert f"measures in it for this run, by {tier}" in done.stderr and "[other-environment]" in done.stderr
+    assert not [*(tmp_path / "other").rglob("*footfall*")]

@@ -52,9 +52,14 @@ def _engines() -> list[Engine]:
 ENGINES = _engines()
 
 
+_HAS_ALL_PURE = "FOOTFALL_TEST_PURE" in os.environ  # read before tests remove such variables
+
+
 def _pure_engines() -> list[Engine]:
-    """Return the engine that replaces the C core's, on two versions, which have different ones."""
-    if not IS_CPYTHON or sys.version_info[:2] not in ((3, 13), (3, 14)):
+    """Return the engine that replaces the C core's: on all versions if FOOTFALL_TEST_PURE is set, else on two, which
+    have different ones.
+    """
+    if not IS_CPYTHON or not (_HAS_ALL_PURE or sys.version_info[:2] in ((3, 13), (3, 14))):
         return []
     return [(ENGINES[-1] if sys.version_info >= (3, 14) else ENGINES[0])._replace(is_pure=True)]
 

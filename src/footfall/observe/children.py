@@ -6,6 +6,9 @@ gets the variable if that program may run Python. If the program removes names, 
 environment, though not in `os.environ`. The program's own mappings stay unchanged. An empty value is respected: it
 means that a program must not be measured.
 
+A program that `footfall run` gave a PYTHONPATH with our start hook, since its Python has no footfall, passes that on in
+the same way.
+
 A root process that becomes another user first opens the run directory to that user.
 """
 
@@ -30,6 +33,7 @@ if TYPE_CHECKING:
 __all__ = ["propagate_run"]
 
 _PYTHON_NAMES = ("python", "pypy")
+_PATH_VARIABLE = "PYTHONPATH"
 _SHELLS = ("sh", "bash", "dash", "ash", "busybox", "ksh", "mksh", "zsh", "fish", "csh", "tcsh")
 # positions in _posixsubprocess.fork_exec's arguments
 _FORK_EXEC_ENVIRONMENT = 5
@@ -39,38 +43,44 @@ _USER_CHANGES = ("setuid", "seteuid", "setreuid", "setresuid")
 
 def propagate_run(directory: str) -> None:
     """Tell programs that this one starts from now on about the run in `directory`."""
-    name = os.fsencode(RUN_VARIABLE)
-    value = os.fsencode(directory)
-
-    def has_name(names: "Iterable[Any]") -> bool:
-        return any(os.fsencode(key) == name for key in names)
+    passed_on = _PassedOn(directory)
 
     def change_fork_exec(args: "Arguments", named: "Named") -> "tuple[Arguments, Named] | None":
         if len(args) > _FORK_EXEC_USER and args[_FORK_EXEC_USER] not in (None, -1):
             share(args, named)
         listed = args[_FORK_EXEC_ENVIRONMENT]
-        if listed is None or has_name(entry.partition(b"=")[0] for entry in listed):
+        added = None if listed is None else passed_on.missing(dict(_split(entry) for entry in listed))
+        if not added or not _may_run_python(args[1], args[0], args[4]):
             return None
-        if not _may_run_python(args[1], args[0], args[4]):
-            return None
+        kept = [entry for entry in listed if _split(entry)[0] not in added]
         at = _FORK_EXEC_ENVIRONMENT
-        return (*args[:at], [*listed, name + b"=" + value], *args[at + 1 :]), named
+        return (*args[:at], [*kept, *(key + b"=" + value for key, value in added.items())], *args[at + 1 :]), named
 
     def change_environment(args: "Arguments", named: "Named") -> "tuple[Arguments, Named] | None":
         path, argv, env = (*args, *(named[key] for key in ("path", "argv", "env")[len(args) :]))[:3]
-        if env is None or has_name(env.keys()) or not _may_run_python([path], argv, None):
+        if env is None:
+            return None
+        changed = dict(zip(env.keys(), env.values(), strict=True))
+        added = passed_on.missing({os.fsencode(key): os.fsencode(value) for key, value in changed.items()})
+        if not added or not _may_run_python([path], argv, None):
             return None
         # all keys need one type: the interpreter takes str or bytes
-        is_bytes = any(type(key) is bytes for key in env.keys())
-        changed = dict(zip(env.keys(), env.values(), strict=True))
-        changed[name if is_bytes else RUN_VARIABLE] = value if is_bytes else directory
+        is_bytes = any(type(key) is bytes for key in changed)
+        for key, value in added.items():
+            changed.update({key: value} if is_bytes else {os.fsdecode(key): os.fsdecode(value)})
         if len(args) >= 3:
             return (*args[:2], changed, *args[3:]), named
         return args, {**named, "env": changed}
 
     def put_back(args: "Arguments") -> None:
-        if not args or os.fsencode(args[0]) == name:
-            posix.putenv(name, value)
+        for key, value in passed_on.missing({}).items():
+            if not args or os.fsencode(args[0]) == key:
+                posix.putenv(key, value)
+
+    def change_putenv(args: "Arguments", named: "Named") -> "tuple[Arguments, Named] | None":
+        key, value = args
+        added = passed_on.missing({passed_on.run_name: b"-", os.fsencode(key): os.fsencode(value)})
+        return ((key, added[os.fsencode(key)]), named) if os.fsencode(key) in added else None
 
     def share(args: "Arguments", named: "Named") -> None:
         # a user that root switches to must be able to record there; the sticky bit protects the files of others
@@ -84,8 +94,40 @@ def propagate_run(directory: str) -> None:
         _replace(posix, function, change_environment, None)
     for function in ("unsetenv", "_clearenv"):
         _replace(posix, function, None, put_back)
+    if passed_on.hook:
+        _replace(posix, "putenv", change_putenv, None)
     for function in _USER_CHANGES:
         _replace(posix, function, share, None)
+
+
+class _PassedOn:
+    """The variables that each Python program is to have."""
+
+    def __init__(self, directory: str) -> None:
+        self.run_name = os.fsencode(RUN_VARIABLE)
+        self._run = os.fsencode(directory)
+        own = os.path.join(os.path.dirname(__file__), "on_path")
+        self.hook = os.fsencode(own) if own in os.environ.get(_PATH_VARIABLE, "").split(os.pathsep) else b""
+        """The folder of the start hook that this process was given on its path; b"" if it was not."""
+
+    def missing(self, environment: "dict[bytes, bytes]") -> "dict[bytes, bytes]":
+        """Return the variables to set in an environment. An empty name of a run is respected."""
+        run = environment.get(self.run_name)
+        if run == b"":
+            return {}
+        added = {self.run_name: self._run} if run is None else {}
+        if self.hook:
+            name, separator = os.fsencode(_PATH_VARIABLE), os.fsencode(os.pathsep)
+            path = environment.get(name, b"")
+            if self.hook not in path.split(separator):
+                added[name] = separator.join((self.hook, path) if path else (self.hook,))
+        return added
+
+
+def _split(entry: bytes) -> "tuple[bytes, bytes]":
+    """Return the name and value of an entry of an environment."""
+    name, _, value = os.fsencode(entry).partition(b"=")
+    return name, value
 
 
 def _open_to_all(directory: str, prefix: str) -> None:

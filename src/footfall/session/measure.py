@@ -29,6 +29,7 @@ from footfall.record.run.directory import (
     settings_from_config,
 )
 from footfall.session.interrupts import InterruptedBySignal, raising_signals
+from footfall.session.other_environment import PATH_VARIABLE, hook_path, is_in_another, which_tier
 from footfall.session.output import print_message, warn
 from footfall.session.running.recording_processes import is_recording, recording_pids
 from footfall.session.running.run_limit import RunLimit
@@ -80,13 +81,18 @@ def measure(
     """
     _check_destination(data_file, config, append=append)
     directory = make_run_directory(settings_from_config(config, cover=cover))
+    is_foreign = is_in_another(program)
     if not append:
         _remove_earlier(data_file or config.data_file, directory, is_kept=came_to_nothing is not None)
     load_the_end = functools.partial(_load_the_end, config, is_quiet=is_quiet)
     try:
         limit = RunLimit(directory.path, max_seconds, max_samples)
         ended = run_command(
-            program, _environment(directory, environment), ignored_signal, limit.check_or_none(), load_the_end
+            program,
+            _environment(directory, environment, with_hook=is_foreign),
+            ignored_signal,
+            limit.check_or_none(),
+            load_the_end,
         )
     except FootfallError:
         remove_run_directory(directory)
@@ -100,6 +106,9 @@ def measure(
         remove_run_directory(directory)
         return Measurement(ended.status, None)
     has_summary = wants_summary(ended.status)
+    if is_foreign and not is_quiet and directory.has_records(ended.pid):
+        tier = which_tier(program)
+        warn([("other-environment", tier)] if tier is not None else [], config.disable_warnings)
     try:
         with raising_signals():
             return _finish(directory, config, program, ended, data_file, append, is_quiet, has_summary)
@@ -133,9 +142,14 @@ def _check_destination(data_file: str | None, config: Config, *, append: bool) -
             pass
 
 
-def _environment(directory: RunDirectory, added: Mapping[str, str] | None) -> dict[str, str]:
-    """Return the environment in which only footfall measures Python processes, into `directory`."""
+def _environment(directory: RunDirectory, added: Mapping[str, str] | None, *, with_hook: bool) -> dict[str, str]:
+    """Return the environment in which only footfall measures Python processes, into `directory`.
+
+    `with_hook`: also those that have no footfall.
+    """
     environment = {**os.environ, **(added or {}), RUN_VARIABLE: str(directory.path)}
+    if with_hook:
+        environment[PATH_VARIABLE] = hook_path(environment.get(PATH_VARIABLE))
     for name in STARTS_COVERAGE:
         environment.pop(name, None)
     return environment

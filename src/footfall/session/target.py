@@ -20,11 +20,11 @@ from footfall.pythons import is_in_range
 __all__ = ["Interpreter", "command_line", "find_interpreter", "inspect_interpreter"]
 
 _PROBE = """
-import importlib.util, os, site, sys
+import importlib.machinery, importlib.util, os, site, sys
 folders = [*site.getsitepackages(), *([site.getusersitepackages()] if site.ENABLE_USER_SITE else [])]
 has = [importlib.util.find_spec(name) is not None for name in ("footfall", "pip")]
 hook = any(os.path.exists(os.path.join(folder, "footfall.pth")) for folder in folders)
-print(*sys.version_info[:2], sys.implementation.name, *has, hook)
+print(*sys.version_info[:2], sys.implementation.name, *has, hook, *importlib.machinery.EXTENSION_SUFFIXES[:1])
 """
 _PROBE_SECONDS = 20
 _MAX_LINE = 1000
@@ -179,12 +179,14 @@ class Interpreter:
         has_footfall: bool,
         has_pip: bool = True,
         has_start_hook: bool = True,
+        extension_suffix: str = "",
     ) -> None:
         self.path = path
         self.version = version
         self.has_footfall = has_footfall
         self.has_pip = has_pip
         self.has_start_hook = has_start_hook
+        self.extension_suffix = extension_suffix
 
     @property
     def is_supported(self) -> bool:
@@ -233,7 +235,7 @@ def inspect_interpreter(path: str, environment: dict[str, str]) -> Interpreter:
             timeout=_PROBE_SECONDS,
             check=True,
         )
-        major, minor, _name, *found = done.stdout.split()[-6:]
+        major, minor, _name, *found, suffix = done.stdout.split()[-7:]
         has_footfall, has_pip, has_start_hook = (word == "True" for word in found)
         return Interpreter(
             path,
@@ -241,6 +243,7 @@ def inspect_interpreter(path: str, environment: dict[str, str]) -> Interpreter:
             has_footfall=has_footfall,
             has_pip=has_pip,
             has_start_hook=has_start_hook,
+            extension_suffix=suffix,
         )
     except (OSError, ValueError, subprocess.SubprocessError):
         return Interpreter(path, None, has_footfall=False)

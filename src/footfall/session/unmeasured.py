@@ -75,7 +75,9 @@ def _why_not(path: str, what: str, directory: Path) -> FootfallError:
         )
     if not found.has_footfall:
         return FootfallError(
-            "no-footfall-there", f"{what} {path} has no footfall.", f"Install it: {_install_command(found)}."
+            "no-footfall-there",
+            f"{what} {path} has no footfall, and was kept from finding this one (by -I, -E, -S or env -i).",
+            f"Leave these out, or install it: {_install_command(found)}.",
         )
     if not found.has_start_hook:
         return FootfallError(

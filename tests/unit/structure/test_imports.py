@@ -118,8 +118,8 @@ def test_measured_files_import_only_what_is_there(path):
             assert name in allowed, f"{path}:{line} imports {name} into the measured program"
 
 
-# where they are kept, and a script that runs where there may be no footfall
-KEEPS_NONE = ("own_builtins", "injected")
+# where they are kept, and scripts that run where there may be no footfall
+KEEPS_NONE = ("own_builtins", "injected", "sitecustomize")
 DEFINING = [path for path in FILES if _is_in(_module(path), MEASURED) and "\ndef " in path.read_text(encoding="utf-8")]
 
 
