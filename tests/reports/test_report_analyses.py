@@ -192,6 +192,19 @@ def test_the_cache_is_bounded(tmp_path: pathlib.Path) -> None:
     cache.close()
 
 
+def test_reading_the_cache_writes_nothing(tmp_path: pathlib.Path) -> None:
+    """A report that finds all of its analyses leaves the file as it is: a write waits for the disk."""
+    path = tmp_path / "cache"
+    cache = AnalysisCache(str(path))
+    cache.put({b"key": b"x"})
+    cache.close()
+    os.utime(path, (1, 1))
+    cache = AnalysisCache(str(path))
+    assert cache.get([b"key"]) == {b"key": b"x"}
+    cache.close()
+    assert path.stat().st_mtime == 1
+
+
 def test_the_cache_holds_all_that_one_report_uses(tmp_path: pathlib.Path) -> None:
     """A project of more than fits keeps its analyses from report to report, and only what others left goes."""
     path = tmp_path / "cache"

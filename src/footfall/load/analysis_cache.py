@@ -35,6 +35,8 @@ _KEPT_SHARE = 0.75
 _LOCK_SECONDS = 0.5  # to wait for another report that is writing; waiting longer costs more than analysing
 _SECONDS_PER_DAY = 86_400
 _CHECKSUM_BYTES = 4
+_FULL = 1
+"""SQLite's number for `auto_vacuum = full`: the file gets smaller when entries are dropped."""
 _SCHEMA = "create table if not exists analysis (key blob unique, day integer, data blob)"
 
 
@@ -101,10 +103,12 @@ class AnalysisCache:
     def _connect(self) -> sqlite3.Connection:
         connection = sqlite3.connect(self._path, timeout=_LOCK_SECONDS, isolation_level=None)
         try:
-            connection.execute("pragma auto_vacuum = full")
             # a torn write costs an entry or the file, and both can be made again
             connection.execute("pragma synchronous = off")
             connection.execute("pragma journal_mode = memory").fetchall()
+            # setting it writes the file, even if it is set
+            if connection.execute("pragma auto_vacuum").fetchone()[0] != _FULL:
+                connection.execute(f"pragma auto_vacuum = {_FULL}")
             connection.execute(_SCHEMA)
         except BaseException:
             connection.close()
