@@ -13,7 +13,7 @@ QUICK = tests/data/test_combine.py tests/data/test_coveragedb.py tests/data/test
 	tests/unit/structure/test_imports.py tests/unit/test_analyze_results.py tests/unit/test_changes.py tests/unit/test_config.py
 
 .DEFAULT_GOAL := help
-.PHONY: help setup install test quick lint format exact sanitize web extension web-readers docs bench self-coverage self-coverage-only
+.PHONY: help setup install test quick lint format exact wasm sanitize web extension web-readers docs bench self-coverage self-coverage-only
 
 help: ## Show what there is to make
 	@grep -Eh '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{ printf "  make %-14s %s\n", $$1, $$2 }'
@@ -45,6 +45,10 @@ format: ## Format the Python and C files, and those of web/ where `make web` was
 exact: ## Compare random programs under footfall with coverage.py's C tracer; prints tried and differing
 	$(PYTHON) tests/support/exact.py --constructs
 	$(PYTHON) tests/support/exact.py --programs $(PROGRAMS)
+
+wasm: install ## Compare coverage under Pyodide (CPython 3.14 on WebAssembly; needs node and npm) with PYTHON's, a 3.14
+	npm install --silent --no-audit --no-fund --prefix build/wasm pyodide@314
+	$(PYTHON) -W ignore tests/support/wasm/compare.py build/wasm/node_modules
 
 sanitize: ## Run the tests of the C code in an environment of its own, compiled with ASan and UBSan
 	PYTHON=$(PYTHON) bash tools/sanitize.sh

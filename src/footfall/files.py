@@ -27,6 +27,7 @@ __all__ = [
     "list_directory",
     "make_directory",
     "now_ns",
+    "own_user",
     "read_file",
     "real_path",
     "write_file",
@@ -67,6 +68,11 @@ _KEPT = _Functions()
 def now_ns() -> int:
     """Return the current time as file timestamps record it."""
     return _KEPT.now_ns()
+
+
+def own_user() -> int:
+    """Return the user that owns what this process creates. Some systems know one user of a process only (WASM)."""
+    return getattr(posix, "geteuid", posix.getuid)()
 
 
 def current_directory() -> str:

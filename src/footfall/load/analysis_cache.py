@@ -21,6 +21,7 @@ from pathlib import Path
 
 import footfall.analyze
 from footfall._version import VERSION
+from footfall.files import own_user
 from footfall.record.data.data_file import DATABASE_ERRORS
 
 __all__ = ["AnalysisCache", "key_maker", "keys_by_path", "open_cache"]
@@ -267,7 +268,7 @@ def _places(data_file: str | Path) -> Iterable[tuple[str, str]]:
 def _is_ours(folder: str) -> bool:
     """Return whether we can write there but others can't, who could make our reports wrong."""
     status = os.stat(folder)
-    is_private = status.st_uid == os.geteuid() and not status.st_mode & stat.S_IWOTH
+    is_private = status.st_uid == own_user() and not status.st_mode & stat.S_IWOTH
     return is_private and os.access(folder, os.W_OK | os.X_OK)
 
 

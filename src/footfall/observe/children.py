@@ -15,6 +15,7 @@ A root process that becomes another user first opens the run directory to that u
 import os
 import posix
 
+from footfall.files import own_user
 from footfall.model import RUN_VARIABLE
 from footfall.own_builtins import keep_builtins
 from footfall.tier import HAS_CORE
@@ -84,7 +85,7 @@ def propagate_run(directory: str) -> None:
 
     def share(args: "Arguments", named: "Named") -> None:
         # a user that root switches to must be able to record there; the sticky bit protects the files of others
-        if posix.geteuid() == 0:
+        if own_user() == 0:
             _open_to_all(directory, str(posix.getpid()) + "-")
 
     import _posixsubprocess  # built in, or a small library that most programs load at some point

@@ -291,6 +291,8 @@ class PureRecorder:
         """Stop recording. Return the run directory."""
         self.is_off = True
         PureRecorder.current = None
+        if self._log is not None:
+            self._log.flush()
         return self._settings.directory
 
     def add_message(self, slug: str, text: str) -> bool:

@@ -8,6 +8,7 @@ a place is reserved before anything is done with it. Callers that several thread
 import mmap
 import os
 import posix
+import sys
 from _struct import pack_into
 
 from footfall.formats import ENTRY_HEAD_BYTES, ENTRY_PADDING, FIRST_SEGMENT_BYTES, SEGMENT_BYTES
@@ -16,6 +17,10 @@ from footfall.own_builtins import keep_builtins
 keep_builtins(globals())
 
 __all__ = ["SegmentLog", "sized"]
+
+_MAPS_COPIES = sys.platform == "emscripten"
+"""There, a mapping is a copy, which goes into the file when it is flushed, by the descriptor it was made from."""
+_ZEROS = bytes(FIRST_SEGMENT_BYTES)
 
 
 class SegmentLog:
@@ -26,6 +31,7 @@ class SegmentLog:
         self.file_bytes = 0
         self.first_segment: mmap.mmap | None = None
         self._segment: mmap.mmap | None = None
+        self._copies: list[mmap.mmap] = []
         self._used = 0
         posix.close(posix.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o666))
 
@@ -47,6 +53,11 @@ class SegmentLog:
         if self._segment is None or self._used + n_bytes > len(self._segment):
             self._map_more(self._growth_bytes(n_bytes))
 
+    def flush(self) -> None:
+        """Let readers of the file see what was stored until now, also where a mapping is a copy."""
+        for segment in self._copies:
+            segment.flush()
+
     def _growth_bytes(self, needed: int) -> int:
         """Return how much the file grows, as in native/record/maplog.c."""
         step = max(FIRST_SEGMENT_BYTES, mmap.PAGESIZE, min(self.file_bytes, SEGMENT_BYTES))
@@ -59,21 +70,33 @@ class SegmentLog:
             while taken[-1] <= 2:  # numbers of standard streams that are closed: the program may write there
                 taken.append(posix.dup(taken[-1]))
             # Reserve the space first: a store into a sparse mapping on a full disk would cause a SIGBUS.
-            errno: int | None = posix.posix_fallocate(fd, self.file_bytes, size)  # type: ignore[func-returns-value]
-            if errno:  # PyPy returns the error number and does not raise
-                raise OSError(errno, os.strerror(errno))
+            _fill(fd, self.file_bytes, size)
             segment = mmap.mmap(fd, size, offset=self.file_bytes)
         finally:
-            for each in taken:
+            for each in () if _MAPS_COPIES else taken:
                 posix.close(each)
         if self._segment is not None and self._used + ENTRY_HEAD_BYTES <= len(self._segment):
             pack_into("<I", self._segment, self._used + 4, len(self._segment) - self._used - ENTRY_HEAD_BYTES)
             pack_into("<I", self._segment, self._used, ENTRY_PADDING)
         if self.file_bytes == 0:
             self.first_segment = segment
+        if _MAPS_COPIES:
+            self._copies.append(segment)
         self._segment = segment
         self.file_bytes += size
         self._used = 0
+
+
+def _fill(descriptor: int, start: int, size: int) -> None:
+    """Extend a file by zeros. Raises OSError."""
+    reserve = getattr(posix, "posix_fallocate", None)
+    if reserve is not None:
+        errno = reserve(descriptor, start, size)
+        if errno:  # PyPy returns the error number and does not raise
+            raise OSError(errno, os.strerror(errno))
+        return
+    for at in range(start, start + size, len(_ZEROS)):
+        posix.pwrite(descriptor, _ZEROS[: start + size - at], at)
 
 
 def sized(data: bytes) -> bytes:

@@ -13,6 +13,7 @@ import stat
 from typing import BinaryIO
 
 from footfall.errors import FootfallError
+from footfall.files import own_user
 
 __all__ = ["open_recorded_file", "read_recorded_file"]
 
@@ -56,7 +57,7 @@ def read_recorded_file(path: str) -> bytes | mmap.mmap:
         if found.st_size == 0:
             return b""
         # reading a mapped part of a file that has become shorter causes a SIGBUS
-        is_ours = found.st_uid in (0, os.geteuid()) and not found.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
+        is_ours = found.st_uid in (0, own_user()) and not found.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
         if is_ours:
             return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
         if found.st_size > _MAX_READ_BYTES:
@@ -71,7 +72,7 @@ def _why_foreign(path: str, found: os.stat_result) -> str:
         return "a hard link"  # to a file about which the name here says nothing
     directory = os.stat(os.path.dirname(path) or ".")
     is_shared = directory.st_mode & (stat.S_IWGRP | stat.S_IWOTH)  # if so, a process may have become any user
-    if not is_shared and found.st_uid not in (directory.st_uid, os.geteuid(), 0):
+    if not is_shared and found.st_uid not in (directory.st_uid, own_user(), 0):
         return f"a file of user {found.st_uid}"
     return ""
 
