@@ -42,11 +42,14 @@ while True: outer(5)
 @pytest.fixture(scope="module")
 def log_path(tmp_path_factory: pytest.TempPathFactory) -> str:
     """A log of the program, 300 samples or more long."""
+    return _record(tmp_path_factory.mktemp("top"), PROGRAM)
+
+
+def _record(directory: Path, program: str) -> str:
     from footfall import _core
     from footfall.attach.interpreter import find_interpreter
 
-    directory = tmp_path_factory.mktemp("top")
-    (directory / "program.py").write_text(PROGRAM, encoding="utf-8")
+    (directory / "program.py").write_text(program, encoding="utf-8")
     process = subprocess.Popen([sys.executable, str(directory / "program.py")], stdout=subprocess.PIPE, text=True)
     try:
         assert process.stdout is not None and process.stdout.readline() == "ready\n"
@@ -129,6 +132,27 @@ def test_recursion_counts_once(log_path: str) -> None:
     assert sum(row.own for row in rows) == whole
 
 
+def test_threads_that_wait_for_the_gil_are_shown(tmp_path: Path) -> None:
+    """Of two that are always busy each holds the GIL and waits for it, for as long as reports of the same log say."""
+    from footfall.analyze.profile.calltree import ProfileBuilder
+    from footfall.record.run.sample_log import read_sample_log
+
+    spin = "import threading\ndef spin():\n    while True: pass\n"
+    path = _record(tmp_path, spin + "threading.Thread(target=spin).start()\nprint('ready', flush=True)\nspin()\n")
+    model = LiveModel()
+    model.read([path])
+    builder = ProfileBuilder()
+    builder.add(read_sample_log(path), {})
+    costs = builder.profile.costs.values()
+    assert model.total(Measure.GIL_WAIT) == sum(cost.gil_wait_ns for cost in costs) > 0
+    assert model.untold_wait() == sum(cost.gil_untold_ns for cost in costs) / sum(cost.wall_ns for cost in costs)
+    assert all(model.total(Measure.GIL_WAIT, thread) > 0 for thread in model.threads())
+    assert model.rows(Measure.GIL_WAIT, by_line=False, by_total=False)[0].spot.name == "spin"
+    app = TopApp(model, "process 1", lambda: True)
+    app.measure = Measure.GIL_WAIT
+    assert "time waiting for the GIL, by own" in app.status()
+
+
 def test_the_screen_answers_its_keys(log_path: str) -> None:
     """Sort, lines, clock, threads, search, pause, quit, as a user presses them."""
     model = LiveModel()
@@ -156,7 +180,7 @@ def test_the_screen_answers_its_keys(log_path: str) -> None:
             assert re.search(r"program\.py:3$", column(5)[0])
             await pilot.press("l", "c")
             assert app.measure is Measure.WALL and column(4)[0] in ("sleeper", "inner")
-            await pilot.press("c", "c", "t", "t")
+            await pilot.press("c", "c", "c", "t", "t")
             assert app.thread_label == model.threads()[1]
             await pilot.press("t")
             assert app.thread_label is None

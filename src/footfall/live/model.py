@@ -10,7 +10,7 @@ from typing import NamedTuple
 from footfall.analyze.bytecode.linetable import positions
 from footfall.analyze.profile.calltree import has_source
 from footfall.errors import FootfallError
-from footfall.record.run.sample_log import SampleLog, SampleLogFollower
+from footfall.record.run.sample_log import Sample, SampleLog, SampleLogFollower
 
 __all__ = ["LiveModel", "Measure", "Row", "Spot"]
 
@@ -21,6 +21,7 @@ class Measure(Enum):
     CPU = 0
     WALL = 1
     GIL = 2
+    GIL_WAIT = 3
 
 
 class Spot(NamedTuple):
@@ -44,7 +45,9 @@ class Row(NamedTuple):
 
 
 _Costs = list[int]
-"""Self CPU, wall, GIL, then the same cumulative: nanoseconds."""
+"""Nanoseconds by measure, and last those of which it is not known whether the thread waited for the GIL; in the costs
+of a spot its own, then the same cumulative."""
+_N_KINDS = len(Measure) + 1
 
 
 class _Log:
@@ -139,22 +142,27 @@ class LiveModel:
             if thread is None:
                 continue
             label = f"{data.pid}/{thread.native_id} {thread.name}".rstrip()
-            cost = (sample.cpu_ns, sample.wall_ns, sample.wall_ns if sample.holds_gil else 0)
-            _add_to(self._sums.setdefault(label, [0] * 3), cost, 0)
+            cost = _cost_of(sample)
+            _add_to(self._sums.setdefault(label, [0] * _N_KINDS), cost, 0)
             self.samples += sample.repeat
             found = log.spots(sample.node) if sample.node else None
             if found is None:
                 continue
             everything, *own = found
             for spot in everything:
-                costs = self._costs.setdefault((label, spot), [0] * 6)
-                _add_to(costs, cost, 3)
+                costs = self._costs.setdefault((label, spot), [0] * (2 * _N_KINDS))
+                _add_to(costs, cost, _N_KINDS)
                 if spot in own:
                     _add_to(costs, cost, 0)
 
     def total(self, measure: Measure, thread: str | None = None) -> int:
         """Return the nanoseconds of one thread or all of them."""
         return sum(costs[measure.value] for label, costs in self._sums.items() if thread in (None, label))
+
+    def untold_wait(self, thread: str | None = None) -> float:
+        """Return the part of the wall time, 0 to 1, of which it is not known whether a thread waited for the GIL."""
+        untold = sum(costs[-1] for label, costs in self._sums.items() if thread in (None, label))
+        return untold / (self.total(Measure.WALL, thread) or 1)
 
     def rows(
         self, measure: Measure, *, by_line: bool, by_total: bool, thread: str | None = None, search: str = ""
@@ -163,7 +171,7 @@ class LiveModel:
         found: dict[Spot, _Costs] = {}
         for (label, spot), costs in self._costs.items():
             if bool(spot.line) == by_line and thread in (None, label):
-                _add_to(found.setdefault(spot, [0, 0]), (costs[measure.value], costs[measure.value + 3]), 0)
+                _add_to(found.setdefault(spot, [0, 0]), (costs[measure.value], costs[measure.value + _N_KINDS]), 0)
         needle = search.casefold()
         rows = [
             Row(spot, own, total)
@@ -180,6 +188,14 @@ class LiveModel:
             return sorted(entry.path for entry in os.scandir(directory) if entry.name.endswith(".smp"))
         except OSError:
             return []
+
+
+def _cost_of(sample: Sample) -> tuple[int, ...]:
+    wall_ns = sample.wall_ns
+    held = wall_ns if sample.holds_gil else 0
+    waited = wall_ns if sample.waits_for_gil else 0
+    untold = wall_ns if sample.waits_for_gil is None and not sample.holds_gil else 0
+    return sample.cpu_ns, wall_ns, held, waited, untold
 
 
 def _add_to(costs: _Costs, more: Iterable[int], at: int) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import ClassVar
+from typing import ClassVar, Final
 
 from rich.text import Text
 from textual.app import App, ComposeResult
@@ -17,6 +17,12 @@ from footfall.printable import printable
 __all__ = ["TopApp"]
 
 _MAX_ROWS = 200
+_MEASURES: Final = {
+    Measure.CPU: "CPU time",
+    Measure.WALL: "wall time",
+    Measure.GIL: "time with the GIL",
+    Measure.GIL_WAIT: "time waiting for the GIL",
+}
 
 
 class TopApp(App[None]):
@@ -28,7 +34,7 @@ class TopApp(App[None]):
         ("q", "quit", "Quit"),
         ("s", "sort", "Own/total"),
         ("l", "lines", "Lines/functions"),
-        ("c", "clock", "CPU/wall/GIL"),
+        ("c", "clock", "CPU/wall/GIL/waiting for it"),
         ("t", "thread", "Thread"),
         ("p", "pause", "Pause"),
         ("slash", "search", "Search"),
@@ -104,7 +110,7 @@ class TopApp(App[None]):
             printable(self.title_text),
             f"{self.model.samples} samples, {self.model.dropped} dropped",
             f"{time.monotonic() - self._started:.0f} s",
-            f"{self.measure.name} time, by {'total' if self.by_total else 'own'}",
+            f"{_MEASURES[self.measure]}, by {'total' if self.by_total else 'own'}{self._untold()}",
             f"thread {printable(self.thread_label)}" if self.thread_label else "all threads",
         ]
         if self.search:
@@ -114,6 +120,10 @@ class TopApp(App[None]):
         if self.has_ended:
             parts.append("ENDED")
         return "  |  ".join(parts)
+
+    def _untold(self) -> str:
+        untold = self.model.untold_wait(self.thread_label) if self.measure is Measure.GIL_WAIT else 0.0
+        return f", unknown for {100 * untold:.0f} % of the time" if untold else ""
 
     def action_sort(self) -> None:
         """Sort by cumulative time instead of self time, and back."""
