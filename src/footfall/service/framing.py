@@ -1,4 +1,5 @@
-"""Messages in a stream of bytes, framed as language servers frame them: a header with `Content-Length`, then the text.
+"""Messages in a stream of bytes, framed as language servers frame them: a header with `Content-Length`, then the text;
+or as MCP has them, one on each line.
 
 The client may send anything. A frame that is wrong or too large becomes a BadFrame, and reading goes on
 where the next frame begins. Pure: bytes in, messages out.
@@ -10,7 +11,7 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
-__all__ = ["MAX_MESSAGE_BYTES", "BadFrame", "FrameReader", "frame"]
+__all__ = ["MAX_MESSAGE_BYTES", "BadFrame", "FrameReader", "LineReader", "frame", "line"]
 
 MAX_MESSAGE_BYTES: Final = 1 << 20
 """A request has some paths and numbers, so this is ample."""
@@ -80,3 +81,31 @@ class FrameReader:
         self._pending = self._pending[1:]
         self._is_lost = True
         return BadFrame(what)
+
+
+def line(message: bytes) -> bytes:
+    """Return a message, which has no line ends, as a line."""
+    return message + b"\n"
+
+
+class LineReader:
+    """Takes the stream piece by piece, like a FrameReader, for messages that are a line each; empty ones are none."""
+
+    def __init__(self) -> None:
+        self._pending = b""
+        self._is_too_long = False
+
+    def feed(self, piece: bytes) -> Iterator[bytes | BadFrame]:
+        """Yield the messages that are complete with this piece, in order, and an error for each that is too long."""
+        *ended, rest = piece.split(b"\n")
+        for text in ended:
+            message = (self._pending + text).strip()
+            was_too_long = self._is_too_long
+            self._pending, self._is_too_long = b"", False
+            if was_too_long or len(message) > MAX_MESSAGE_BYTES:
+                yield BadFrame(f"it has more than {MAX_MESSAGE_BYTES} bytes")
+            elif message:
+                yield message
+        self._pending += rest
+        if len(self._pending) > MAX_MESSAGE_BYTES:
+            self._pending, self._is_too_long = b"", True

@@ -6,7 +6,8 @@ import os
 import select
 from typing import Final
 
-from footfall.service.framing import FrameReader, frame
+from footfall.service.framing import FrameReader, LineReader, frame, line
+from footfall.service.mcp import McpServer
 from footfall.service.server import Server
 
 __all__ = ["serve_streams"]
@@ -16,23 +17,29 @@ _LOOK_SECONDS: Final = 0.5
 """How often to look for a new data file; this costs one `stat`."""
 
 
-def serve_streams(server: Server, input_fd: int, output_fd: int) -> None:
+def serve_streams(server: Server | McpServer, input_fd: int, output_fd: int) -> None:
     """Answer until the client says `exit` or closes the input. Raises BrokenPipeError if it no longer reads."""
-    frames = FrameReader()
+    has_lines = isinstance(server, McpServer)
+    reader = LineReader() if has_lines else FrameReader()
+
+    def send(message: bytes | None) -> None:
+        if message is not None:
+            _write(output_fd, line(message) if has_lines else frame(message))
+
     while not server.is_finished:
         is_ready, _, _ = select.select([input_fd], [], [], _LOOK_SECONDS)
         if is_ready:
             piece = os.read(input_fd, _PIECE_BYTES)
             if not piece:
                 return
-            for message in frames.feed(piece):
-                _send(output_fd, server.answer(message))
+            for message in reader.feed(piece):
+                send(server.answer(message))
                 if server.is_finished:
                     return
-        _send(output_fd, server.note_changes())
+        send(server.note_changes())
 
 
-def _send(output_fd: int, message: bytes | None) -> None:
-    rest = memoryview(frame(message)) if message is not None else memoryview(b"")
+def _write(output_fd: int, text: bytes) -> None:
+    rest = memoryview(text)
     while rest:
         rest = rest[os.write(output_fd, rest) :]

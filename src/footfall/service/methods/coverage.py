@@ -77,9 +77,14 @@ def coverage_of_file(workspace: Workspace, parameters: Parameters) -> Json:
     config = workspace.config()
     path = workspace.source_path(config, parameters.path("path"))
     with_tests, test = parameters.flag("tests"), parameters.optional_text("test")
-    return workspace.kept(
+    found = workspace.kept(
         (path, with_tests, test), config, path, lambda: _coverage_of_file(workspace, config, path, with_tests, test)
     )
+    if not parameters.flag("only_lines"):
+        return found
+    whole = found["coverage"]
+    assert isinstance(whole, dict)
+    return {**found, "coverage": {name: each for name, each in whole.items() if name not in ("functions", "classes")}}
 
 
 def _coverage_of_file(workspace: Workspace, config: Config, path: str, with_tests: bool, test: str | None) -> Json:

@@ -1,0 +1,97 @@
+"""`footfall serve --mcp`, as an agent's client speaks with it: a message on each line."""
+
+import json
+import pathlib
+import subprocess
+import sys
+
+import pytest
+
+from footfall.service.framing import MAX_MESSAGE_BYTES, BadFrame, LineReader
+from footfall.service.mcp import MCP_VERSIONS
+from service_client import make_project
+
+pytestmark = pytest.mark.any_python
+
+
+def _converse(root: pathlib.Path, *lines: object) -> list[dict]:
+    """Return the answers to the lines; those that are no text are written as JSON."""
+    text = "".join(f"{line if isinstance(line, str) else json.dumps(line)}\n" for line in lines)
+    done = subprocess.run(
+        [sys.executable, "-m", "footfall", "serve", "--mcp"],
+        cwd=root,
+        input=text.encode(),
+        capture_output=True,
+        timeout=60,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, b"")
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+def _request(number: int, method: str, **params: object) -> dict:
+    return {"jsonrpc": "2.0", "id": number, "method": method, "params": params}
+
+
+def test_tools_answer_as_the_service_does(tmp_path) -> None:
+    """A client introduces itself, asks what tools there are and calls them; wrong calls are results or errors."""
+    root = make_project(tmp_path)
+    calls = [
+        ("tests_of_line", {"path": "shop.py", "line": 4}, '"test_shop.py::test_member", "test_shop.py::test_price"'),
+        ("coverage_file", {"path": "shop.py"}, '"missing_lines": [7, 12, 13, 14]'),
+        ("profile_hot", {"count": 1}, '"functions": [{'),
+        ("tests_ran", {"test": "test_shop.py::test_price"}, '"lines": [2, 3, 4, 6, 8]'),
+    ]
+    wrong = [
+        ("coverage_file", {"path": "/etc/passwd"}, "[outside-project]"),
+        ("coverage_file", {}, "`path` is a path"),
+        ("coverage_file", {"path": "shop.py", "colour": 1}, "There is no argument 'colour'."),
+        ("tests_of_line", {"path": "shop.py", "line": "4"}, "`line` is a whole number"),
+    ]
+    answers = _converse(
+        root,
+        _request(
+            0, "initialize", protocolVersion="2025-06-18", capabilities={}, clientInfo={"name": "a", "version": "1"}
+        ),
+        {"jsonrpc": "2.0", "method": "notifications/initialized"},
+        _request(1, "tools/list"),
+        _request(2, "ping"),
+        *(_request(10 + at, "tools/call", name=name, arguments=given) for at, (name, given, _) in enumerate(calls)),
+        *(_request(20 + at, "tools/call", name=name, arguments=given) for at, (name, given, _) in enumerate(wrong)),
+        "",
+        _request(30, "tools/call", name="nothing"),
+        _request(31, "tools/call", name="coverage_files", arguments=[1]),
+        _request(32, "resources/list"),
+        "{",
+        "[]",
+        "[" * 100_000,
+        _request(33, "initialize", protocolVersion="1999-01-01"),
+    )
+    by_id = {each["id"]: each for each in answers if each["id"] is not None}
+    assert by_id[0]["result"]["protocolVersion"] == "2025-06-18"
+    assert by_id[0]["result"]["capabilities"] == {"tools": {}}
+    assert by_id[33]["result"]["protocolVersion"] == MCP_VERSIONS[0]
+    tools = {tool["name"]: tool["inputSchema"] for tool in by_id[1]["result"]["tools"]}
+    assert tools["tests_of_line"]["required"] == ["path", "line"]
+    assert by_id[2]["result"] == {}
+    for first, is_error, each in ((10, False, calls), (20, True, wrong)):
+        for at, (name, given, expected) in enumerate(each, first):
+            result = by_id[at]["result"]
+            (content,) = result["content"]
+            assert (result["isError"], content["type"]) == (is_error, "text"), name
+            assert expected in content["text"], (name, given, content)
+            assert set(given) - {"colour"} <= set(tools[name]["properties"])
+            assert is_error or json.loads(content["text"])
+    assert '"functions"' not in by_id[11]["result"]["content"][0]["text"]
+    codes = [by_id[number]["error"]["code"] for number in (30, 31, 32)]
+    assert codes == [-32602, -32602, -32601]
+    assert [each["error"]["code"] for each in answers if each["id"] is None] == [-32700, -32600, -32700]
+
+
+def test_lines_come_back_however_they_are_cut() -> None:
+    """Empty lines are none; one that is too long is an error, and the next is read."""
+    stream = b'\n {"a": 1}\r\n\n' + b"x" * (MAX_MESSAGE_BYTES + 1) + b"\nlast\n"
+    for size in (1 << 16, 1 << 20, len(stream)):
+        reader = LineReader()
+        found = [each for at in range(0, len(stream), size) for each in reader.feed(stream[at : at + size])]
+        assert [None if isinstance(each, BadFrame) else each for each in found] == [b'{"a": 1}', None, b"last"]
