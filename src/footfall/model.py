@@ -21,6 +21,8 @@ __all__ = [
     "RECORD_OPTIMIZE_SHIFT",
     "RUN_VARIABLE",
     "SESSION_VARIABLE",
+    "PLUGIN_DATA",
+    "PLUGIN_FILES",
     "UNCOVERED_CONTEXT",
 ]
 
@@ -29,6 +31,12 @@ RUN_VARIABLE = "FOOTFALL_RUN"
 
 SESSION_VARIABLE = "FOOTFALL_PYTEST"
 """The environment variable that tells pytest that it is measured because its own options asked for it."""
+
+PLUGIN_DATA = "plugins.coverage"
+"""In a run directory: the beginning of the names of the files with what plugins of coverage.py add to its data."""
+
+PLUGIN_FILES = "plugin-files.coverage"
+"""In a run directory, in place of the data file's name: where plugins write data files of their own."""
 
 UNCOVERED_CONTEXT = "footfall: uncovered"
 """The label of a context whose events are left out: tests marked `no_cover`."""

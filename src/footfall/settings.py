@@ -23,6 +23,8 @@ _FLAGS = (
     "with_tasks",
     "function_contexts",
     "plugin_contexts",
+    "plugin_files",
+    "plugin_saves",
     "trace_plugins",
 )
 _LISTS = ("source_dir", "source_pkg", "include", "omit")
@@ -55,6 +57,8 @@ class Settings:
         self.omit: list[str] = []
         self.engine = ""
         self.plugins = ""
+        self.plugin_files = False
+        self.plugin_saves = False
         self.trace_plugins = False
 
 

@@ -145,68 +145,30 @@ def test_where_the_shim_is_in_place_of_coverage_py_the_message_says_so(
     assert "`footfall shim` comes first: unset PYTHONPATH. [plugins-ignored]" in told
 
 
-ACTING = {
-    "saver.py": """\
-import functools
+WRONG = """\
 import coverage
 
 
-def coverage_init(reg, options):
-    inner = coverage.Coverage.save
-
-    @functools.wraps(inner)
-    def save(cov):
-        cov.get_data().add_lines({"page.txt": [1]})
-        inner(cov)
-
-    coverage.Coverage.save = save
-""",
-    "parser.py": """\
-import coverage.python
-
-
-def coverage_init(reg, options):
-    coverage.python.PythonFileReporter.excluded_lines = lambda self: {1}
-""",
-    "starter.py": """\
-import subprocess
-
-
-class Popen(subprocess.Popen):
-    pass
-
-
-def coverage_init(reg, options):
-    subprocess.Popen = Popen
-""",
-    "quiet.py": """\
-import coverage, subprocess
-
-
-class Quiet(coverage.CoveragePlugin):
+class Wrong(coverage.CoveragePlugin):
     def configure(self, config):
-        subprocess.run(["true"], check=True)
+        config.set_option("report:fail_under", 100)
+        config.set_option({option!r}, {value!r})
 
 
 def coverage_init(reg, options):
-    reg.add_configurer(Quiet())
-""",
-}
+    reg.add_configurer(Wrong())
+"""
 
 
-def test_a_plugin_that_acts_through_coverage_pys_objects_is_named(
-    footfall: Callable[..., subprocess.CompletedProcess[str]], project: pathlib.Path
+@pytest.mark.parametrize(("option", "value"), [("report:precision", "2"), ("run:data_file", 3), ("run:omit", 3)])
+def test_a_plugin_that_sets_a_wrong_value_is_ignored_with_what_it_set_before(
+    footfall: Callable[..., subprocess.CompletedProcess[str]], project: pathlib.Path, option: str, value: object
 ) -> None:
-    """By the run and by reports of its data; plugins that replace nothing are not, nor one that could not be loaded."""
-    for name, text in ACTING.items():
-        (project / name).write_text(text)
-    (project / ".coveragerc").write_text("[run]\nplugins = saver, parser, starter, quiet, missing\n")
-    for command in (("run", "--no-profile", "main.py"), ("report",)):
+    """In coverage.py such a value ends the report, or the run, with a traceback."""
+    (project / "wrong.py").write_text(WRONG.format(option=option, value=value))
+    (project / ".coveragerc").write_text("[run]\nplugins = wrong\nomit = wrong.py\n")
+    for command in ("run", "-q", "--no-profile", "main.py"), ("report",):
         done = footfall(*command)
-        assert done.returncode == 0
-        assert done.stderr.count("[plugin-inactive]") == 3
-        assert "plugin saver replaces coverage.Coverage.save to" in done.stderr
-        assert "PythonFileReporter.excluded_lines to" in done.stderr
-        assert "plugin starter replaces subprocess.Popen to" in done.stderr
-    (project / ".coveragerc").write_text("[run]\nplugins = quiet\n")
-    assert "[plugin-inactive]" not in footfall("run", "--no-profile", "main.py").stderr
+        assert done.returncode == 0, "fail_under is not in force"
+        assert f"TypeError: {option} is " in done.stderr
+        assert done.stderr.count("[plugins-ignored]") == 1

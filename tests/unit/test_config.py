@@ -1,6 +1,7 @@
 """The configuration: the same settings from the same files as coverage.py reads."""
 
 import contextlib
+import copy
 import os
 import pathlib
 from collections.abc import Iterator
@@ -9,6 +10,7 @@ import pytest
 
 from footfall.config.configfile import substitute_variables
 from footfall.config.configuration import Config, make_patterns_absolute
+from footfall.config.named_options import NamedOptions
 from footfall.config.reading import read_config
 from footfall.errors import UsageError
 
@@ -263,3 +265,47 @@ def test_patterns_are_prepared_as_in_coverage(pattern: str) -> None:
 def test_every_setting_has_a_default() -> None:
     """A Config without any file is complete."""
     assert os.path.basename(Config().data_file) == ".coverage"
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [
+        ("report:exclude_lines", "x"),
+        ("report:exclude_lines", ["x", 1]),
+        ("report:fail_under", "90"),
+        ("report:precision", 2.5),
+        ("report:sort", 3),
+        ("run:concurrency", 3),
+        ("run:context", b"x"),
+        ("run:data_file", None),
+        ("run:omit", {"a": 1}),
+        ("run:patch", "subprocess"),
+        ("paths", ["a"]),
+        ("paths", {"a": "b"}),
+        ("paths", {"a": [1]}),
+    ],
+)
+def test_a_value_of_the_wrong_type_is_refused(option: str, value: object) -> None:
+    options = NamedOptions(Config())
+    before = copy.deepcopy(options.get(option))
+    with pytest.raises(TypeError, match=f"^{option} is "):
+        options.set(option, value)
+    assert options.get(option) == before
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "then"),
+    [
+        ("report:exclude_lines", ("x", "y"), ["x", "y"]),
+        ("report:fail_under", 90, 90),
+        ("report:contexts", None, None),
+        ("run:branch", "no", True),
+        ("run:data_file", pathlib.Path("here"), "here"),
+        ("run:timid", "set", "set"),
+        ("paths", {"a": ("b",)}, {"a": ["b"]}),
+    ],
+)
+def test_a_value_that_coverage_py_can_use_is_taken(option: str, value: object, then: object) -> None:
+    options = NamedOptions(Config())
+    options.set(option, value)
+    assert options.get(option) == then

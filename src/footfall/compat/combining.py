@@ -7,11 +7,11 @@ import tempfile
 from collections.abc import Callable, Iterable
 
 from footfall.compat.data import CoverageData, mixed_kinds
-from footfall.compat.data_tables import read_contents
 from footfall.compat.errors import NoDataError
 from footfall.compat.options import measures_children
 from footfall.config.configuration import Config
 from footfall.errors import FootfallError
+from footfall.load.contents import read_contents
 from footfall.record.data.combine import combine_files, find_inputs, remove_inputs
 from footfall.session.combining import combined_files
 

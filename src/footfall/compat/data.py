@@ -12,15 +12,9 @@ import threading
 import uuid
 from collections.abc import Callable, Collection, Mapping, Sequence
 
-from footfall.compat.data_tables import (
-    Contents,
-    dump,
-    lines_of_arcs,
-    load_dump,
-    read_contents,
-    write_contents,
-)
+from footfall.compat.data_tables import dump, lines_of_arcs, load_dump
 from footfall.compat.errors import ConfigError, CoverageException, DataError, coverage_errors
+from footfall.load.contents import Contents, read_contents, write_contents
 from footfall.record.data.coverage_tables import FileData
 from footfall.record.data.data_file import check_replaceable, remove_data_file
 from footfall.record.data.parallel_files import find_parallel_files, make_parallel_name

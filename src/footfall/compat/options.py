@@ -53,10 +53,10 @@ class Options(NamedOptions):
             raise ConfigError(str(error)) from error
 
     def set(self, name: str, value: Any) -> None:
-        """Set "section:option" to another value. Raises ConfigError if coverage.py has no such option."""
+        """Set "section:option" to another value. Raises ConfigError if coverage.py has no such option or value."""
         try:
             super().set(name, value)
-        except LookupError as error:
+        except (LookupError, TypeError) as error:
             raise ConfigError(str(error)) from error
 
 

@@ -32,6 +32,7 @@ __all__ = [
     "check_sampling",
     "field_of_option",
     "is_without_effect",
+    "kind_of_option",
     "make_patterns_absolute",
     "names_test_functions",
     "shown_path",
@@ -159,6 +160,8 @@ class Config:
     plugins: list[str] = field(default_factory=list)
     plugin_options: dict[str, dict[str, object]] = field(default_factory=dict)
     unapplied_plugins: list[str] = field(default_factory=list)
+    acting_plugins: dict[str, list[str]] = field(default_factory=dict)
+    """What plugins have replaced in coverage.py and the standard library, by plugin (config/acting_plugins.py)."""
     made_plugins: list[Any] = field(default_factory=list)
     """All plugins that the modules made, of any kind: each may report the files for which the data names it."""
     context_plugins: list[Any] = field(default_factory=list)
@@ -216,6 +219,13 @@ def field_of_option(option_name: str) -> str | None:
     section, _, option = option_name.partition(":")
     known = KNOWN.get((section, option))
     return None if known is None else known[0]
+
+
+def kind_of_option(option_name: str) -> str:
+    """Return the kind, as in configfile, of the value of coverage.py's "section:option"; "" if there is none."""
+    section, _, option = option_name.partition(":")
+    known = KNOWN.get((section, option))
+    return WITHOUT_EFFECT.get((section, option), "") if known is None else known[1]
 
 
 def is_without_effect(option_name: str) -> bool:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping
+import os
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
-from footfall.config.configuration import Config, field_of_option, is_without_effect
+from footfall.config.configuration import Config, field_of_option, is_without_effect, kind_of_option
 from footfall.config.exclusions import DEFAULT_EXCLUDE, DEFAULT_PARTIAL, DEFAULT_PARTIAL_ALWAYS
 
 __all__ = ["NamedOptions"]
@@ -64,19 +65,62 @@ class NamedOptions:
         raise LookupError(f"No such option: {name!r}")
 
     def set(self, name: str, value: Any) -> None:
-        """Set "section:option" to another value. Raises LookupError if coverage.py has no such option."""
+        """Set "section:option" to another value.
+
+        Raises LookupError if coverage.py has no such option, TypeError for a value that the option can't have.
+        """
         if name == "paths":
-            assert isinstance(value, Mapping)
-            self.config.paths = {key: list(patterns) for key, patterns in value.items()}
+            self.config.paths = _checked_paths(value)
             return
         field = field_of_option(name)
         plugin, _, option = name.partition(":")
         if field is not None and not name.startswith("tool."):
-            unset = value is None and name in _NONE_UNTIL_SET
-            setattr(self.config, field, copy.copy(_NONE_UNTIL_SET[name]) if unset else value)
+            if value is None and name in _NONE_UNTIL_SET:
+                value = copy.copy(_NONE_UNTIL_SET[name])
+            setattr(self.config, field, _checked(name, value))
         elif is_without_effect(name):
-            self.config.without_effect[name] = value
+            is_any = value is None or kind_of_option(name) == "flag"
+            self.config.without_effect[name] = value if is_any else _checked(name, value)
         elif plugin in self.config.plugins:
             self.config.plugin_options.setdefault(plugin, {})[option] = value
         else:
             raise LookupError(f"No such option: {name!r}")
+
+
+def _checked(name: str, value: Any) -> Any:
+    """Return a value as its option has it; as in coverage.py, anything is true or false. Raises TypeError."""
+    kind = kind_of_option(name)
+    if kind == "flag":
+        return bool(value)
+    if kind in ("list", "patterns"):
+        return _checked_list(name, value)
+    if kind in ("int", "float"):
+        if not isinstance(value, (int, float) if kind == "float" else int):
+            raise _wrong_type(name, "a number" if kind == "float" else "a whole number", value)
+        return value
+    if isinstance(value, os.PathLike):
+        value = os.fspath(value)
+    if not isinstance(value, str):
+        raise _wrong_type(name, "text", value)
+    return value
+
+
+def _checked_list(name: str, value: Any) -> list[str]:
+    """Return the list itself, or one of any other collection of texts. Raises TypeError."""
+    if isinstance(value, (str, bytes, Mapping)) or not isinstance(value, Iterable):
+        raise _wrong_type(name, "a list of texts", value)
+    items = value if isinstance(value, list) else list(value)
+    for item in items:
+        if not isinstance(item, str):
+            raise _wrong_type(name, "a list of texts", item)
+    return items
+
+
+def _checked_paths(value: Any) -> dict[str, list[str]]:
+    if not isinstance(value, Mapping):
+        raise _wrong_type("paths", "lists of texts by name", value)
+    return {str(key): list(_checked_list("paths", patterns)) for key, patterns in value.items()}
+
+
+def _wrong_type(name: str, wanted: str, value: object) -> TypeError:
+    return TypeError(f"{name} is {wanted}, not {type(value).__name__} {value!r:.60}")

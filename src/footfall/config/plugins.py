@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import fields
 from typing import Any, Final
 
+from footfall.config.acting_plugins import acts_in_processes, find_acting
 from footfall.config.configuration import Config
 from footfall.config.named_options import NamedOptions
 from footfall.errors import describe_error
@@ -29,9 +30,7 @@ __all__ = [
     "traces_frames",
 ]
 
-_OBJECTS: Final = ("context_plugins", "file_tracers", "made_plugins")
-_NO_MODULE: Final = str(None)
-"""coverage.py's module name for a plugin that a program's function has made."""
+_OBJECTS: Final = ("acting_plugins", "context_plugins", "file_tracers", "made_plugins")
 _NOT_DESCRIBED: Final = (*_OBJECTS, "warnings")
 _TRACING: Final = (("Cython.Coverage", "Plugin"),)
 """Module and name of the classes of plugins whose files report their lines to a trace function only. Code that Cython
@@ -130,6 +129,7 @@ def apply_plugins(config: Config, directory: str = "") -> None:
                 config.unapplied_plugins.append(name)
                 continue
             keep_plugins(config, registry)
+    config.acting_plugins = find_acting([name for name in config.plugins if name not in config.unapplied_plugins])
 
 
 def traces_frames(plugin: Any) -> bool:
@@ -140,20 +140,25 @@ def traces_frames(plugin: Any) -> bool:
 def describe_plugins(config: Config) -> str:
     """Return the text from which `load_described` loads plugins in measured processes; "" if there are none to load."""
     plugins = [*config.file_tracers, *config.context_plugins]
-    modules = dict.fromkeys(plugin._coverage_plugin_name.rpartition(".")[0] for plugin in plugins)
-    modules.pop(_NO_MODULE, None)
+    needed = {plugin._coverage_plugin_name.rpartition(".")[0] for plugin in plugins}
+    needed.update(name for name, replaced in config.acting_plugins.items() if acts_in_processes(replaced))
+    modules = [name for name in dict.fromkeys(config.plugins) if name in needed]
     if not modules:
         return ""
     described = {each.name: getattr(config, each.name) for each in fields(config) if each.name not in _NOT_DESCRIBED}
-    described["plugins"] = list(modules)
+    described["plugins"] = modules
     return json.dumps(described, default=str)
 
 
-def load_described(described: str, directory: str) -> tuple[list[Any], list[Any], list[tuple[str, str]]]:
-    """Load plugins in a measured process: file tracers, those that name contexts, and (slug, text) of failures."""
+def load_described(described: str, directory: str, data_file: str) -> Config:
+    """Load plugins in a measured process into the configuration that is described; failures are in its `warnings`.
+
+    `data_file` is the name of the data files that plugins write in this process.
+    """
     config = Config(**json.loads(described))
+    config.data_file = data_file
     apply_plugins(config, directory)
-    return config.file_tracers, config.context_plugins, config.warnings
+    return config
 
 
 def _failure(name: str, error: BaseException) -> str:

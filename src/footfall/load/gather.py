@@ -22,6 +22,7 @@ from footfall.config.configuration import Config, canonical_finder, canonical_pa
 from footfall.errors import FootfallError
 from footfall.load.analyses import analyze_sources
 from footfall.load.known_numbers import KnownNumbers
+from footfall.load.plugin_analyses import PluginAnalyses, replace_analysis
 from footfall.load.source_files import looks_like_python, read_source, read_source_bytes
 from footfall.load.traced_files import analyze_traced, plugin_error
 from footfall.patterns import glob_matches
@@ -169,23 +170,27 @@ def gather(
         source_ids = read_source_ids(data_file) if with_qualifications and read_source is None else {}
         sources = _Sources(names, source_ids, read_source)
         rules = _exclusion_rules(config)
-        read = sources.read if known is None else lambda path: known.check(path, sources.read(path))
-        if known is not None:
-            counted = known.find(
+        counting = None if replace_analysis(config) else known  # what it has was counted by our own analysis
+        if counting is not None:
+            counted = counting.find(
                 [(path, stored.files.get(path) or StoredFile()) for path in chosen], rules, has_arcs=stored.has_arcs
             )
             coverage.counted = sum(counted.values(), Numbers())
             chosen = [path for path in chosen if path not in counted]
-        for path, analysis in _analyze_all(config, rules, data_file, chosen, stored, failed, read):
+        read = sources.read if counting is None else lambda path: counting.check(path, sources.read(path))
+        by_coverage = PluginAnalyses(config) if replace_analysis(config) else None
+        for path, analysis in _analyze_all(config, rules, data_file, chosen, stored, failed, read, by_coverage):
             if path in sources.changed:
                 coverage.changed.append(shown_path(path))
             try:
                 coverage.files.append(_reported_file(path, analysis, stored, names.get(path, (path,))))
             except FootfallError as error:
                 failed.append((path, error))
-        if known is not None:
+        if by_coverage is not None:
+            coverage.warnings += by_coverage.warnings
+        if counting is not None:
             for file in coverage.files:
-                known.note(file.result.path, file.result.numbers)
+                counting.note(file.result.path, file.result.numbers)
         _note_unknown_branches(coverage, stored)
         _note_failures(coverage, failed, is_ignored=config.ignore_errors or ignore_errors, were_named=bool(wanted))
     return coverage
@@ -326,6 +331,7 @@ def _analyze_all(
     stored: StoredCoverage,
     failed: list[tuple[str, FootfallError]],
     read: Callable[[str], bytes],
+    by_coverage: PluginAnalyses | None,
 ) -> Iterator[tuple[str, SourceAnalysis]]:
     """Yield the files that can be analysed, in order; add the others, each with its error, to `failed`."""
     sources: dict[str, bytes] = {}
@@ -339,7 +345,12 @@ def _analyze_all(
                 if analysis is not None:
                     traced[path] = analysis
                     continue
-            sources[path] = read(path)
+            text = read(path)
+            analysis = by_coverage.analyze(path) if by_coverage is not None else None
+            if analysis is not None:
+                traced[path] = analysis
+            else:
+                sources[path] = text
         except FootfallError as error:
             errors[path] = error
     results = analyze_sources(sources, rules, data_file)

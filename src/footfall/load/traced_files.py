@@ -13,7 +13,7 @@ from footfall.config.configuration import canonical_path
 from footfall.errors import FootfallError, describe_error
 from footfall.patterns import glob_matches
 
-__all__ = ["analyze_traced", "find_unexecuted_traced", "plugin_error"]
+__all__ = ["analysis_of_reporter", "analyze_traced", "find_unexecuted_traced", "plugin_error"]
 
 _T = TypeVar("_T")
 
@@ -37,7 +37,7 @@ def analyze_traced(plugins: Sequence[Any], tracer: str, path: str) -> TracedAnal
             return None
         if reporter is None:
             raise TypeError("it has no file reporter for it")  # noqa: TRY301 - as what it raises itself
-        return _analysis_of(reporter, tracer, path)
+        return analysis_of_reporter(reporter, tracer, path)
     except (Exception, SystemExit) as error:
         raise _failure(tracer, path, error) from error
 
@@ -68,7 +68,8 @@ def _let_names_be_relative() -> None:
         files.set_relative_directory()
 
 
-def _analysis_of(reporter: Any, tracer: str, path: str) -> TracedAnalysis:
+def analysis_of_reporter(reporter: Any, tracer: str, path: str) -> TracedAnalysis:
+    """Return the analysis that a coverage.py `FileReporter` gives. Raises whatever it raises."""
     lines = frozenset(reporter.lines())
 
     def describe_missing(start: int, end: int) -> str:

@@ -114,7 +114,7 @@ def choose_engine(settings: Settings, made: "MadePlugins | None" = None) -> "tup
         warning = ("plugins-settrace", what)
         engine = ENGINE_SETTRACE
     has_tool = HAS_MONITORING and HAS_CORE
-    if (settings.plugins or made) and engine != ENGINE_SETTRACE and (settings.trace_plugins or not has_tool):
+    if (settings.plugin_files or made) and engine != ENGINE_SETTRACE and (settings.trace_plugins or not has_tool):
         who = "Cython's modules need" if settings.trace_plugins else "the files of coverage.py's plugins need here"
         warning = ("plugins-settrace", who + " the engine settrace, which makes the program slower.")
         engine = ENGINE_SETTRACE
@@ -145,7 +145,11 @@ def _start_coverage(settings: Settings) -> None:
     scope = Scope(settings)
     if HAS_CORE or engine == ENGINE_MONITORING:
         _open_record(settings, engine)  # the other engines open it themselves
-    traced_frames = watch_files(settings, scope) if settings.plugins else None
+    traced_frames = None
+    if settings.plugin_files or settings.plugin_contexts:
+        traced_frames = watch_files(settings, scope)
+    elif settings.plugins:
+        load_with_program(settings, scope)
     if engine == ENGINE_MONITORING:
         atexit.register(_check_tool, start_monitoring(scope, settings.branch))
     elif engine == ENGINE_SETTRACE:
@@ -192,6 +196,13 @@ def watch_files(settings: Settings, scope: Scope, made: "MadePlugins | None" = N
     frames = _core.traced_frames(files, UNDECIDED, settings.branch)
     files.on_failure.append(frames.switch_off)
     return frames
+
+
+def load_with_program(settings: Settings, scope: Scope) -> None:
+    """Load coverage.py's plugins, of which none measures files, when the program begins."""
+    from footfall.observe.file_tracers.files import FileTracers
+
+    scope.file_tracers = FileTracers(settings, scope)
 
 
 def start_plugin_tool(frames: "TracedFrames") -> None:

@@ -111,6 +111,10 @@ def measure(
         warn([("other-environment", tier)] if tier is not None else [], config.disable_warnings)
     try:
         with raising_signals():
+            if config.plugins and came_to_nothing is None:
+                from footfall.session.plugin_data import leave_plugin_files  # only with plugins
+
+                leave_plugin_files(directory.path, data_file or config.data_file)
             return _finish(directory, config, program, ended, data_file, append, is_quiet, has_summary)
     except InterruptedBySignal as interrupted:
         if directory.is_there() and directory.has_records():

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from footfall.analyze.profile.rows import rows_from_profile
 from footfall.analyze.resolved_run import FileData, RunData
 from footfall.analyze.source.source_file import read_source_file
-from footfall.config.acting_plugins import note_acting_plugins
+from footfall.config.acting_plugins import note_without_effect
 from footfall.config.configuration import Config, shown_path
 from footfall.load.unexecuted_files import find_source_directories, find_unexecuted_files
 from footfall.record.data.condition_tables import write_conditions
@@ -65,10 +65,16 @@ def _write(
 ) -> WrittenRun:
     warnings = list(run.messages)
     touched: set[str] = set()
+    run_files: dict[str, FileData] = run.files
     traced: dict[str, FileData] = {}
+    if settings.cover and settings.plugins:
+        from footfall.session.plugin_data import take_plugin_data  # only with plugins
+
+        run_files, failures = take_plugin_data(directory.path, run_files, has_arcs=run.has_arcs)
+        warnings += failures
     if settings.cover:
         touched, never_imported = find_unexecuted_files(
-            run.files,
+            run_files,
             settings.source_dir,
             settings.source_pkg,
             settings.omit,
@@ -79,24 +85,33 @@ def _write(
 
             unexecuted = find_unexecuted_traced(
                 config.file_tracers,
-                find_source_directories(run.files, settings.source_dir, settings.source_pkg),
+                find_source_directories(run_files, settings.source_dir, settings.source_pkg),
                 settings.omit,
                 warnings,
             )
-            traced = {path: FileData(tracer=name) for path, name in unexecuted.items() if path not in run.files}
+            traced = {path: FileData(tracer=name) for path, name in unexecuted.items() if path not in run_files}
             touched.difference_update(traced)
-        warnings += note_acting_plugins(name for name in config.plugins if name not in config.unapplied_plugins)
+        warnings += note_without_effect(config.acting_plugins)
         warnings += [("module-not-imported", f"Module {name} was never imported.") for name in never_imported]
-        if not run.files:
+        if not run_files:
             warnings.append(("no-data-collected", _NO_DATA))
-    files: dict[str, FileData] = {**run.files, **traced}
+    files: dict[str, FileData] = {**run_files, **traced}
     conditions = run.conditions
-    source_ids = _source_ids([*run.files, *touched])
+    source_ids = _source_ids([*run_files, *touched])
     if config.relative_files:
         source_ids = {shown_path(path): blob for path, blob in source_ids.items()}
         conditions = {shown_path(path): codes for path, codes in conditions.items()}
         files = {shown_path(path): data for path, data in files.items()}
         touched = {shown_path(path) for path in touched}
+    if settings.cover and config.acting_plugins:
+        from footfall.session.plugin_data import pass_through_plugins  # as above
+
+        executed = [path for path, data in files.items() if not data.tracer]
+        in_sources = {*touched, *executed} if settings.source_dir or settings.source_pkg else touched
+        files, touched, failures = pass_through_plugins(
+            config, directory.path, files, in_sources, has_arcs=run.has_arcs
+        )
+        warnings += failures
     with write_coverage(data_file, files, has_arcs=run.has_arcs, touched=touched) as connection:
         write_source_ids(connection, source_ids)
         add_qualifications(connection, warnings)

@@ -1,4 +1,6 @@
-"""The plugins of coverage.py that projects use: Django's templates and Cython's modules, against coverage.py itself.
+"""The plugins of coverage.py that projects use, against coverage.py itself.
+
+Django's templates and Cython's modules by file tracers, comments with conditions by a parser, shell scripts by `Popen`.
 
 `pip install .[plugins]` has them, without which all is skipped; CI has the extra in one environment, so there is no
 `any_python` here.
@@ -121,6 +123,38 @@ setup(ext_modules=cythonize([calc, fast]))
     ".coveragerc": "[run]\nplugins = Cython.Coverage\n",
 }
 
+PRAGMAS = {
+    "main.py": """\
+import os
+def first():  # pragma: no cover (<=py38)
+    return 1
+def second():  # pragma: no cover (>py38 and CPython)
+    return 2
+def third(x):  # pragma: no cover
+    return x
+for x in ():  # pragma: no cover (Windows)
+    first()
+""",
+    ".coveragerc": "[run]\nbranch = true\nplugins = coverage_pyver_pragma\n",
+}
+
+SHELL = {
+    "main.py": """\
+import subprocess
+subprocess.run(["bash", "script.sh", "x"], check=True)
+""",
+    "script.sh": """\
+#!/bin/bash
+if [ "$1" = y ]; then
+  echo never
+fi
+for i in 1 2; do
+  test "$i"
+done
+""",
+    ".coveragerc": "[run]\nparallel = true\nplugins = coverage_sh\n",
+}
+
 SELF = """\
 import footfall.compat
 from Cython.Coverage import Plugin
@@ -179,3 +213,35 @@ def test_modules_of_cython(footfall: Footfall, tmp_path: pathlib.Path) -> None:
     if hasattr(sys, "monitoring"):  # which Cython has its lines reported to
         assert footfall("run", "-q", "--no-profile", "other.py").returncode == 0
         assert "fast.py" not in footfall("report").stdout
+
+
+def test_comments_with_conditions(footfall: Footfall, tmp_path: pathlib.Path) -> None:
+    """The plugin replaces a method of coverage.py's parser, and is needed in reports alone."""
+    pytest.importorskip("coverage_pyver_pragma")
+    write(tmp_path, PRAGMAS)
+    environment = {**os.environ, "COVERAGE_CORE": "ctrace"}
+    coverage = [sys.executable, "-m", "coverage"]
+    subprocess.run([*coverage, "run", "main.py"], cwd=tmp_path, env=environment, check=True)
+    theirs = subprocess.check_output([*coverage, "report", "-m"], cwd=tmp_path, text=True)
+    done = footfall("run", "-q", "--no-profile", "main.py")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert footfall("report", "-m").stdout == theirs
+    assert "main.py       5 " in theirs
+
+
+def test_shell_scripts(footfall: Footfall, tmp_path: pathlib.Path) -> None:
+    """The plugin replaces `subprocess.Popen`, and writes a data file of its own for each script."""
+    pytest.importorskip("coverage_sh")
+    write(tmp_path, SHELL)
+    environment = {**os.environ, "COVERAGE_CORE": "ctrace"}
+    coverage = [sys.executable, "-m", "coverage"]
+    for command in ("run", "main.py"), ("combine",):
+        subprocess.run([*coverage, *command], cwd=tmp_path, env=environment, check=True, capture_output=True)
+    theirs = subprocess.check_output([*coverage, "report", "-m"], cwd=tmp_path, text=True)
+    ours = read_traced(tmp_path / ".coverage")
+    (tmp_path / ".coverage").unlink()
+    assert footfall("run", "-q", "--no-profile", "main.py").returncode == 0
+    assert footfall("combine").returncode == 0
+    assert footfall("report", "-m").stdout == theirs
+    assert ours
+    assert ours == read_traced(tmp_path / ".coverage")

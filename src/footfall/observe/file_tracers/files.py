@@ -5,6 +5,8 @@ A plugin is asked when code of a file first runs, as coverage.py does. One that 
 
 from sys import _getframe  # as it is now: the program may replace it
 
+from footfall.model import PLUGIN_DATA, PLUGIN_FILES
+from footfall.observe.file_tracers.saving import save_at_end
 from footfall.observe.interruptions import pass_on
 from footfall.observe.messages import report
 from footfall.own_builtins import keep_builtins
@@ -84,6 +86,8 @@ class FileTracers:
     def __init__(self, settings: "Settings", scope: "Scope", made: MadePlugins | None = None) -> None:
         self._described = settings.plugins
         self._directory = settings.cwd
+        self._run_directory = settings.directory
+        self._must_save = settings.plugin_saves
         self._scope = scope
         self._starting: FrameType | None = _frame_of_site()
         self._plugins: list[Plugin] | None = None if made is None else [Plugin(each) for each in made.file_tracers]
@@ -91,7 +95,7 @@ class FileTracers:
         self._tell = None if made is None else made.on_failure
         self._known: dict[str, TracedFile | None] = {}
         self.is_loading = False
-        """Whether modules of plugins are being imported."""
+        """Whether modules of plugins are being imported, or plugins end their work: what runs is not the program."""
         self.on_failure: list[Any] = []
         """Functions that are called with a plugin that has failed."""
 
@@ -179,9 +183,12 @@ class FileTracers:
         self.is_loading = True
         try:
             load: Any = __import__("footfall.config.plugins", fromlist=["load_described"]).load_described
-            plugins, context_plugins, messages = load(self._described, self._directory)
-            self._plugins = [Plugin(plugin) for plugin in plugins]
-            self._context_plugins = [Plugin(plugin) for plugin in context_plugins]
+            config = load(self._described, self._directory, self._run_directory + "/" + PLUGIN_FILES)
+            messages = config.warnings
+            self._plugins = [Plugin(plugin) for plugin in config.file_tracers]
+            self._context_plugins = [Plugin(plugin) for plugin in config.context_plugins]
+            if self._must_save:
+                self._begin_saving(config)
         except (Exception, SystemExit) as error:
             pass_on(error)
             messages = [("plugin-failed", "coverage.py's plugins can't be loaded in a process: " + _description(error))]
@@ -189,6 +196,26 @@ class FileTracers:
             self.is_loading = False
         for slug, text in messages:
             report(slug, text)
+
+    def _begin_saving(self, config: "Any") -> None:
+        """Let plugins act through coverage.py's objects until the process ends."""
+        try:
+            start: Any = __import__("footfall.config.plugin_coverage", fromlist=["start_saving"]).start_saving
+            save = start(config, self._run_directory + "/" + PLUGIN_DATA)
+        except (Exception, SystemExit) as error:
+            _report_unsaved(error)
+        else:
+            save_at_end(self._saving(save), _report_unsaved)
+
+    def _saving(self, save: "Callable[[], None]") -> "Callable[[], None]":
+        def save_unmeasured() -> None:
+            self.is_loading = True
+            try:
+                save()
+            finally:
+                self.is_loading = False
+
+        return save_unmeasured
 
     def _ask(self, filename: str, namespace: "Namespace | None") -> TracedFile | None:
         canonical = self._scope.canonical_name(filename, namespace)
@@ -216,6 +243,12 @@ class FileTracers:
                 "source_filename of " + canonical + ": expected str, bytes or os.PathLike object, not " + kind
             )
         return TracedFile(canonical, plugin, tracer, self._scope.decide_traced(source, namespace or {}), False)
+
+
+def _report_unsaved(error: BaseException) -> None:
+    pass_on(error)
+    what = "coverage.py's plugins add nothing to the data of a process, as saving it failed: " + _description(error)
+    report("plugin-failed", what)
 
 
 def _frame_of_site() -> "FrameType | None":

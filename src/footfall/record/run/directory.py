@@ -12,6 +12,7 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from footfall.config.acting_plugins import acts_in_processes
 from footfall.config.configuration import (
     DEFAULT_RATE_HZ,
     Config,
@@ -75,7 +76,11 @@ class RunSettings:
     include: list[str] = field(default_factory=list)
     omit: list[str] = field(default_factory=list)
     plugins: str = ""
-    """What measured processes need to load coverage.py's plugins (config/plugins.py); empty: none measures there."""
+    """What measured processes need to load coverage.py's plugins (config/plugins.py); empty: none acts there."""
+    plugin_files: bool = False
+    """Whether any of them measures files."""
+    plugin_saves: bool = False
+    """Whether any acts through coverage.py's objects."""
     trace_plugins: bool = False
     """Whether one of them measures code that only a trace function can see."""
 
@@ -156,12 +161,14 @@ def settings_from_config(config: Config, *, cover: bool = True) -> RunSettings:
         include=make_patterns_absolute(config.run_include),
         omit=make_patterns_absolute(config.run_omit),
         plugins=_describe_plugins(config),
+        plugin_files=bool(config.file_tracers),
+        plugin_saves=any(map(acts_in_processes, config.acting_plugins.values())),
         trace_plugins=_must_trace(config),
     )
 
 
 def _describe_plugins(config: Config) -> str:
-    if not config.file_tracers and not config.context_plugins:
+    if not config.plugins:
         return ""
     from footfall.config.plugins import describe_plugins  # needed only with plugins
 
@@ -270,6 +277,8 @@ def _write_settings(path: Path, settings: RunSettings, cache: Path) -> None:
         ("context", settings.context),
         ("cache_dir", str(cache)),
         ("plugins", settings.plugins),
+        ("plugin_files", str(int(settings.plugin_files))),
+        ("plugin_saves", str(int(settings.plugin_saves))),
         ("trace_plugins", str(int(settings.trace_plugins))),
     ]
     for name in ("source_dir", "source_pkg", "include", "omit"):
