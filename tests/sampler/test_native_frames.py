@@ -175,6 +175,25 @@ def test_any_program_runs_on(name: str, extension: Path, tmp_path: Path) -> None
 
 
 @possible
+def test_names_of_cpp_functions_are_written_out(tmp_path: Path) -> None:
+    """With their parameters; what only looks like such a name, and one of C, stays as it is."""
+    from elftools.elf.elffile import ELFFile
+
+    names = ("_ZN6prices5roundEdi", "_ZN6prices", "plain")
+    text = "\n".join(
+        f'int f{at}(void) __asm__("{name}"); int f{at}(void) {{ return {at}; }}' for at, name in enumerate(names)
+    )
+    (tmp_path / "prices.c").write_text(text)
+    subprocess.run(["cc", "-shared", "-fPIC", "-o", "prices.so", "prices.c"], cwd=tmp_path, check=True)
+    code = CodeFile("prices.so")
+    with open(tmp_path / "prices.so", "rb") as file:
+        code.load(file)
+        symbols = ELFFile(file).get_section_by_name(".symtab")
+        addresses = [symbols.get_symbol_by_name(name)[0]["st_value"] for name in names]
+    assert [code.function(each, None) for each in addresses] == ["prices::round(double, int)", *names[1:]]
+
+
+@possible
 def test_a_changed_file_has_no_names(footfall: Footfall, extension: Path, tmp_path: Path) -> None:
     """Functions of a file that was written again after it was loaded are not named by its new content."""
     shutil.copy(extension / "spinning.so", tmp_path)

@@ -13,6 +13,7 @@ import struct
 from bisect import bisect_right
 from typing import IO, Any, Final, NamedTuple
 
+from footfall.analyze.native.cpp_names import readable_name
 from footfall.analyze.native.frame_tables import FrameTableError, FrameTables, Row
 from footfall.record.run.sample_log import Mappings
 
@@ -104,7 +105,7 @@ class CodeFile:
         if number >= 0:
             start, size, name = self._symbols[number]
             if address < start + size:
-                return name
+                return readable_name(name)
         return f"{row.function:#x}" if row is not None else ""
 
 
