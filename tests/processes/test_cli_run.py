@@ -307,12 +307,17 @@ def test_a_command_that_is_not_measured_itself_is_named(footfall, tmp_path, bare
 
 
 @pytest.mark.any_python
-def test_an_old_python_is_named(footfall, tmp_path) -> None:
+@pytest.mark.parametrize(
+    ("version", "has_gil", "name"),
+    [("3 9", True, "3.9,"), ("3 14", False, "3.14, free-threaded,")],
+    ids=["old", "no GIL"],
+)
+def test_a_python_that_is_not_measured_is_named(footfall, tmp_path, version: str, has_gil: bool, name: str) -> None:
     """A Python that footfall does not measure is said to be that."""
-    old = _write(tmp_path / "python3.9", "#!/bin/sh\necho 3 9 cpython False True False .so\n")
-    old.chmod(old.stat().st_mode | stat.S_IXUSR)
+    other = _write(tmp_path / "python3.9", f"#!/bin/sh\necho {version} cpython False True False {has_gil} .so\n")
+    other.chmod(other.stat().st_mode | stat.S_IXUSR)
     done = footfall("run", "./python3.9")
-    assert "is Python 3.9" in done.stderr
+    assert f"is Python {name} and footfall measures" in done.stderr
     assert "[python-unsupported]" in done.stderr
 
 

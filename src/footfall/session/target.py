@@ -24,7 +24,8 @@ import importlib.machinery, importlib.util, os, site, sys
 folders = [*site.getsitepackages(), *([site.getusersitepackages()] if site.ENABLE_USER_SITE else [])]
 has = [importlib.util.find_spec(name) is not None for name in ("footfall", "pip")]
 hook = any(os.path.exists(os.path.join(folder, "footfall.pth")) for folder in folders)
-print(*sys.version_info[:2], sys.implementation.name, *has, hook, *importlib.machinery.EXTENSION_SUFFIXES[:1])
+has_gil = "t" not in getattr(sys, "abiflags", "")
+print(*sys.version_info[:2], sys.implementation.name, *has, hook, has_gil, *importlib.machinery.EXTENSION_SUFFIXES[:1])
 """
 _PROBE_SECONDS = 20
 _MAX_LINE = 1000
@@ -179,6 +180,7 @@ class Interpreter:
         has_footfall: bool,
         has_pip: bool = True,
         has_start_hook: bool = True,
+        has_gil: bool = True,
         extension_suffix: str = "",
     ) -> None:
         self.path = path
@@ -186,12 +188,13 @@ class Interpreter:
         self.has_footfall = has_footfall
         self.has_pip = has_pip
         self.has_start_hook = has_start_hook
+        self.has_gil = has_gil
         self.extension_suffix = extension_suffix
 
     @property
     def is_supported(self) -> bool:
-        """Whether footfall can be installed there; an unknown version counts as yes."""
-        return self.version is None or is_in_range(self.version)
+        """Whether footfall measures it; an unknown version counts as yes."""
+        return self.version is None or (is_in_range(self.version) and self.has_gil)
 
 
 def find_interpreter(arguments: Sequence[str]) -> str | None:
@@ -235,14 +238,15 @@ def inspect_interpreter(path: str, environment: dict[str, str]) -> Interpreter:
             timeout=_PROBE_SECONDS,
             check=True,
         )
-        major, minor, _name, *found, suffix = done.stdout.split()[-7:]
-        has_footfall, has_pip, has_start_hook = (word == "True" for word in found)
+        major, minor, _name, *found, suffix = done.stdout.split()[-8:]
+        has_footfall, has_pip, has_start_hook, has_gil = (word == "True" for word in found)
         return Interpreter(
             path,
             (int(major), int(minor)),
             has_footfall=has_footfall,
             has_pip=has_pip,
             has_start_hook=has_start_hook,
+            has_gil=has_gil,
             extension_suffix=suffix,
         )
     except (OSError, ValueError, subprocess.SubprocessError):

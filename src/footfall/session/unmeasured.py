@@ -67,10 +67,10 @@ def _ending_signal(ended: Ended) -> int | None:
 def _why_not(path: str, what: str, directory: Path) -> FootfallError:
     found = inspect_interpreter(path, {key: value for key, value in os.environ.items() if key != RUN_VARIABLE})
     if not found.is_supported and found.version is not None:
-        version = ".".join(map(str, found.version))
+        version = ".".join(map(str, found.version)) + ("" if found.has_gil else ", free-threaded")
         return FootfallError(
             "python-unsupported",
-            f"{what} {path} is Python {version}, and footfall measures {KNOWN_VERSIONS}.",
+            f"{what} {path} is Python {version}, and footfall measures {KNOWN_VERSIONS}, with the GIL.",
             "Run it with one of these.",
         )
     if not found.has_footfall:
