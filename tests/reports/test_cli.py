@@ -49,6 +49,8 @@ def test_version_and_help(footfall, capsys) -> None:
     [
         (["run"], "no-command"),
         (["run", "-m"], "no-command"),
+        (["overhead"], "no-command"),
+        (["overhead", "./plain.txt"], "not-executable"),
         (["run", "nowhere.py"], "no-such-script"),
         (["run", "-m", "no_such_module.part"], "no-such-module"),
         (["run", "no-such-command-here"], "no-such-command"),
@@ -76,6 +78,8 @@ def test_a_wrong_command_line_is_status_2(footfall, script, tmp_path, arguments:
     (line,) = done.stderr.splitlines()
     assert line.startswith("footfall: ")
     assert line.endswith(f" [{slug}]")
+    _, _, shown = line.partition(": footfall ")
+    assert not shown or shown.split()[0] == arguments[0], "the command to try is the one that was given"
     assert not (tmp_path / ".footfall").exists()
 
 

@@ -32,17 +32,18 @@ _MAX_LINE = 1000
 _SCRIPT_SUFFIXES = (".py", ".pyw")
 
 
-def command_line(arguments: Sequence[str], *, is_module: bool) -> list[str]:
-    """Return the program and its arguments to start.
+def command_line(arguments: Sequence[str], *, is_module: bool, called: str = "run") -> list[str]:
+    """Return the program and its arguments to start. `called` is footfall's command, to name in messages.
 
     Raises UsageError: `no-command`, `no-such-module`, `no-such-script`, `no-such-command`, `not-executable`.
     """
     if not arguments:
         what = "module" if is_module else "command"
-        raise UsageError("no-command", f"No {what} to run.", "For example: footfall run pytest -q.")
+        example = "-m pytest" if is_module else "pytest -q"
+        raise UsageError("no-command", f"No {what} to run.", f"For example: footfall {called} {example}.")
     first, *rest = arguments
     if is_module:
-        _check_module(first)
+        _check_module(first, called)
         return [sys.executable, "-m", first, *rest]
     is_here = os.path.exists(first)
     is_named_python = first.endswith(_SCRIPT_SUFFIXES)
@@ -55,10 +56,10 @@ def command_line(arguments: Sequence[str], *, is_module: bool) -> list[str]:
             "Check the name and the directory; -m runs a module by its dotted name.",
         )
     if not is_here:
-        raise _no_such_command(first)
+        raise _no_such_command(first, called)
     if _is_for_python(first):
         return [sys.executable, first, *rest]
-    return [_checked_file(first), *rest]
+    return [_checked_file(first, called), *rest]
 
 
 def _is_for_python(name: str) -> bool:
@@ -98,7 +99,7 @@ def _why_no_script(name: str) -> str | None:
     return None
 
 
-def _check_module(name: str) -> None:
+def _check_module(name: str, called: str) -> None:
     """Reject a module that `python -m` would not find. Looks up only its first part, so it imports nothing."""
     top = name.partition(".")[0]
     sys.path.insert(0, os.getcwd())
@@ -113,11 +114,11 @@ def _check_module(name: str) -> None:
             "no-such-module",
             f"No module named {name!r} for {sys.executable}.",
             f"Install it there ({sys.executable} -m pip install ...), or run it by the Python that has it,"
-            f" where footfall is installed too: footfall run PYTHON -m {name}.",
+            f" where footfall is installed too: footfall {called} PYTHON -m {name}.",
         )
 
 
-def _checked_file(name: str) -> str:
+def _checked_file(name: str, called: str) -> str:
     """Return how to call a file that runs by itself, which `_is_for_python` did not accept."""
     if os.path.isdir(name):
         raise UsageError(
@@ -131,9 +132,9 @@ def _checked_file(name: str) -> str:
         raise UsageError("not-executable", f"{name!r} is not a file.", "Name a program or a script.")
     shell = _interpreter_named_in(name)
     if shell:
-        help = f"Make it executable (chmod +x {name}), or run it by its interpreter: footfall run {shell} {name}."
+        help = f"Make it executable (chmod +x {name}), or run it by its interpreter: footfall {called} {shell} {name}."
     else:
-        help = f"Name a program, or the interpreter as well: footfall run INTERPRETER {name}."
+        help = f"Name a program, or the interpreter as well: footfall {called} INTERPRETER {name}."
     what = f"{name!r} can't be executed, and is no Python script ({_why_no_script(name)})."
     raise UsageError("not-executable", what, help)
 
@@ -150,20 +151,20 @@ def _interpreter_named_in(name: str) -> str:
     return "sh" if name.endswith(".sh") else ""
 
 
-def _no_such_command(name: str) -> UsageError:
+def _no_such_command(name: str, called: str) -> UsageError:
     if "/" in name:
         return UsageError("no-such-command", f"No file {name!r}.", "Check the name and the directory.")
     if name == "-":
-        help = "Name the Python that is to read it: footfall run python -"
+        help = f"Name the Python that is to read it: footfall {called} python -"
         return UsageError("no-such-command", "- stands for a program on Python's standard input.", help)
     try:
         is_module = importlib.util.find_spec(name.partition(".")[0]) is not None
     except (ImportError, ValueError):
         is_module = False
     if os.path.isfile(f"{name}.py"):
-        hint = f"There is a script here: footfall run {name}.py."
+        hint = f"There is a script here: footfall {called} {name}.py."
     elif is_module:
-        hint = f"There is a module of that name: footfall run -m {name}."
+        hint = f"There is a module of that name: footfall {called} -m {name}."
     else:
         hint = "Check its name and PATH."
     return UsageError("no-such-command", f"No command {name!r} on PATH.", hint)

@@ -63,7 +63,7 @@ def command(
     except what you ask for: no data file, no cache.
     """
     config = load_config(config_file, quiet)
-    program = command_line(arguments, is_module=is_module)
+    program = command_line(arguments, is_module=is_module, called="overhead")
     if plot is not None:
         _check_folder(plot)
     with progress_bar("Running the command", is_quiet=quiet) as progress:

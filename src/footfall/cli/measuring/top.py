@@ -67,7 +67,7 @@ def command(
     config = load_config(config_file, rate_hz=rate)
     check_rate(config.rate_hz)
     is_pid = len(arguments) == 1 and arguments[0].isdigit() and not is_module
-    program = [] if is_pid else command_line(arguments, is_module=is_module)
+    program = [] if is_pid else command_line(arguments, is_module=is_module, called="top")
     directory = make_run_directory(settings_from_config(config, cover=False))
     try:
         with tempfile.TemporaryFile() as output:
