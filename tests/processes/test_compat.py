@@ -636,6 +636,41 @@ def test_measuring_starts_as_often_as_a_program_likes(tmp_path):
     assert _run(tmp_path / "ours", program, "footfall.compat") == (big + small + nothing + small + big + "True\n[]\n")
 
 
+def test_reading_again_and_again_costs_what_is_new(tmp_path):
+    """And returns in all what one reading at the end does: with a context for each, with none, with threads."""
+    program = """
+        import lib, threading
+        def measure(n_reads, with_contexts):
+            counts = []
+            cov = coverage.Coverage(data_file=None, branch=True, include=["*/lib.py"], config_file=False)
+            cov.start()
+            steps = lib.steps()
+            for n in range(80):
+                if with_contexts:
+                    cov.switch_context(f"test {n // 2}" if n % 7 else "")
+                (lib.choose, lib.in_thread)[n % 3 > 1](n % 4 * 3)
+                lib.Cart().add(n % 3)
+                if n == 50:
+                    list(steps)
+                if n % (80 // n_reads) == 0:
+                    calls = []
+                    sys.setprofile(lambda frame, event, _: calls.append(event))
+                    data = cov.get_data()
+                    sys.setprofile(None)
+                    counts.append(calls.count("call"))
+            cov.stop()
+            data = cov.get_data()
+            path = os.path.abspath("lib.py")
+            by_line = {line: sorted(labels) for line, labels in data.contexts_by_lineno(path).items()}
+            return counts, (by_line, sorted(data.arcs(path)), sorted(data.measured_contexts()), data.measured_files())
+        for with_contexts in (True, False):
+            counts, often = measure(80, with_contexts)
+            _, once = measure(1, with_contexts)
+            print(often == once, max(counts[60:]) < 1.5 * max(counts[1:20]))
+    """
+    assert _run(tmp_path / "ours", program, "footfall.compat") == "True True\nTrue True\n"
+
+
 def test_periods_share_a_directory_and_keep_apart(tmp_path):
     """Each has its own data, also beside another instance, after other settings, and while children run on or start late."""
     program = """

@@ -5,7 +5,7 @@ Called by `resolve.py`. With contexts, each set of events of a code object is ke
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
@@ -18,9 +18,11 @@ from footfall.record.run.record_file import ProbedModule, Record, RecordedCode, 
 from footfall.record.run.sample_log import SampleLog
 from footfall.record.run.segments import sentence_of_stop
 
-__all__ = ["MergedRecords", "merge_records", "unknown_python"]
+__all__ = ["MergedRecords", "ReadRecord", "merge_records", "unknown_python"]
 
 _T = TypeVar("_T", RecordedCode, ProbedModule)
+ReadRecord = Callable[[str, list[str]], Record]
+"""Reads a record file: `read_record`, or `RecordChanges.read` to be told only what is new."""
 Visits = dict[_T, dict[bytes, set[str]]]
 """By code object or module, without events and context: each set of events (`ContextEvents.places`), and the contexts
 that recorded it. If tests take the same path through a function, it is resolved once for all of them."""
@@ -64,13 +66,13 @@ class _Process(NamedTuple):
     contexts: dict[int, str]
 
 
-def merge_records(paths: Iterable[Path]) -> MergedRecords:
+def merge_records(paths: Iterable[Path], read: ReadRecord = read_record) -> MergedRecords:
     """Read and merge record files. What can't be read is left out, with a message."""
     merged = MergedRecords()
     for path in paths:
         damage: list[str] = []
         try:
-            record = read_record(str(path), damage)
+            record = read(str(path), damage)
         except FootfallError as error:
             merged.messages.append((error.slug, str(error)))
             continue

@@ -16,7 +16,7 @@ from footfall.analyze.bytecode.arcs import arcs_of_code
 from footfall.analyze.bytecode.branches import find_branches
 from footfall.analyze.bytecode.opcodes import OPCODES_BY_VERSION
 from footfall.analyze.conditions.branch_outcomes import OutcomeCollector
-from footfall.analyze.merged_records import MergedRecords, merge_records, unknown_python
+from footfall.analyze.merged_records import MergedRecords, ReadRecord, merge_records, unknown_python
 from footfall.analyze.native.unwinding import Unwinder
 from footfall.analyze.profile.calltree import Profile, profile_of_logs
 from footfall.analyze.resolved_run import FileData, RunData
@@ -29,7 +29,7 @@ from footfall.record.data.coverage_tables import MAX_NUMBITS_BYTES
 from footfall.record.run.event_places import spread_events
 from footfall.record.run.phase_times import read_phase_times
 from footfall.record.run.process_logs import read_sample_logs
-from footfall.record.run.record_file import ProbedModule, RecordedCode, TracedCode
+from footfall.record.run.record_file import ProbedModule, RecordedCode, TracedCode, read_record
 from footfall.record.run.sample_log import SampleLog
 
 if TYPE_CHECKING:
@@ -48,15 +48,17 @@ def resolve(
     context: str = "",
     progress: Progress | None = None,
     store: MeaningsStore | None = None,
+    read: ReadRecord = read_record,
 ) -> RunData:
     """Compute the lines, arcs and profile of the run in `run_directory`.
 
     `context` is the static context of everything; a dynamic one follows it after a "|". `store` keeps what a source's
     probes mean between runs. `progress(done, total)` is called for each code object and module. A damaged record is
-    left out, with a message.
+    left out, with a message. `read` is for a run that is resolved again and again while it goes on.
     """
     directory = Path(run_directory)
-    merged = merge_records(directory / name for name in sorted(os.listdir(directory)) if name.endswith(".rec"))
+    records = (directory / name for name in sorted(os.listdir(directory)) if name.endswith(".rec"))
+    merged = merge_records(records, read)
     coverage = _CoverageResolver(str(directory), context, store)
     coverage.resolve(merged, progress)
     files, messages = coverage.files, coverage.messages

@@ -368,8 +368,9 @@ class Coverage:
         data.set_context(before)
         data.add_file_tracers({name_of(path): found.tracer for path, found in measured.files.items() if found.tracer})
         settings = settings_from_config(self._settings)
+        paths = measured.earlier.union(measured.files)
         unexecuted, never_imported = find_unexecuted_files(
-            set(measured.files),
+            paths,
             settings.source_dir,
             settings.source_pkg,
             settings.omit,
@@ -378,7 +379,7 @@ class Coverage:
         failures: list[tuple[str, str]] = []
         traced = find_unexecuted_traced(
             self._settings.file_tracers,
-            find_source_directories(measured.files, settings.source_dir, settings.source_pkg),
+            find_source_directories(paths, settings.source_dir, settings.source_pkg),
             settings.omit,
             failures,
         )
@@ -397,7 +398,7 @@ class Coverage:
         # files that ran without a line, such as empty ones, are measured too
         data.touch_files([name_of(path) for path in (*measured.files, *unexecuted)])
         for path, name in traced.items():
-            if path not in measured.files:
+            if path not in paths:
                 data.touch_file(name_of(path), name)
 
     def combine(self, data_paths: Iterable[str] | None = None, strict: bool = False, keep: bool = False) -> None:

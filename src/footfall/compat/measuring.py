@@ -19,6 +19,8 @@ from footfall.model import RUN_VARIABLE
 from footfall.observe import contexts
 from footfall.record.data.coverage_tables import Arc, FileData
 from footfall.record.run.directory import empty_run_directory, remove_run_directory
+from footfall.record.run.record_changes import RecordChanges
+from footfall.record.run.record_file import read_record
 
 __all__ = ["Measured", "Measuring", "joined_label"]
 
@@ -28,6 +30,8 @@ class Measured:
     """What was measured since the last `collect`. Keys of `files` are absolute paths; `messages` are (slug, text)."""
 
     files: dict[str, FileData] = field(default_factory=dict)
+    earlier: set[str] = field(default_factory=set)
+    """The files of which something was returned before, of a period that goes on."""
     messages: list[tuple[str, str]] = field(default_factory=list)
     is_empty: bool = True
     """Whether nothing was measured meanwhile, not even a file without lines."""
@@ -41,6 +45,8 @@ class _Stretch:
     """How often the process had forked before."""
     is_shared: bool
     """Whether processes that are started meanwhile record there too; one that starts slowly may begin to later."""
+    changes: RecordChanges = field(default_factory=RecordChanges)
+    reported_files: set[str] = field(default_factory=set)
     reported_lines: dict[tuple[str, str], set[int]] = field(default_factory=dict)
     """By path and context, what was returned already."""
     reported_arcs: dict[tuple[str, str], set[Arc]] = field(default_factory=dict)
@@ -190,11 +196,16 @@ class Measuring:
             return collected
         for stretch in (*self._stopped, *([self._running] if self._running is not None else ())):
             collected.is_empty = False
-            _add_new(collected, stretch, resolve(stretch.place.directory.path, stretch.static_context))
+            _add_new(collected, stretch, self._resolve(stretch))
             if stretch is not self._running:
                 self._remove(stretch)
         self._stopped.clear()
         return collected
+
+    def _resolve(self, stretch: _Stretch) -> RunData:
+        """Return what is new in a period that was resolved before or goes on, everything in another."""
+        read = stretch.changes.read if stretch is self._running or stretch.reported_files else read_record
+        return resolve(stretch.place.directory.path, stretch.static_context, read=read)
 
     def _remove(self, stretch: _Stretch) -> None:
         if self.is_of_parent:
@@ -212,6 +223,8 @@ def _remove_place(place: Place) -> None:
 
 
 def _add_new(collected: Measured, stretch: _Stretch, run: RunData) -> None:
+    collected.earlier |= stretch.reported_files
+    stretch.reported_files |= run.files.keys()
     for path, found in run.files.items():
         into = collected.files.setdefault(path, FileData(tracer=found.tracer))
         for label, lines in found.lines.items():

@@ -32,12 +32,16 @@ from footfall.record.run.event_places import ContextEvents, take_events
 from footfall.record.run.segments import read_entries
 
 __all__ = [
+    "Cursor",
     "ProbedModule",
     "Record",
-    "RecordedCode",
     "RecordHeader",
+    "RecordReader",
+    "RecordedCode",
     "TracedCode",
+    "read_header",
     "read_record",
+    "read_trace",
 ]
 
 
@@ -127,7 +131,7 @@ _SIZE = struct.Struct("<I")
 _SHORTER = "an entry is shorter than its fields"
 
 
-class _Cursor:
+class Cursor:
     """Takes fields from a payload in order; raises ValueError past its end."""
 
     def __init__(self, payload: memoryview) -> None:
@@ -169,7 +173,7 @@ def read_record(path: str, damage: list[str] | None = None) -> Record:
     """
     n_damaged = 0
     first_damage: Exception | None = None
-    reader = _RecordReader()
+    reader = RecordReader()
     for kind, payload in read_entries(path, damage):
         try:
             reader.add(kind, payload)
@@ -189,7 +193,7 @@ def read_record(path: str, damage: list[str] | None = None) -> Record:
     return reader.record(reader.header)
 
 
-class _RecordReader:
+class RecordReader:
     """Processes the entries of one record file in order."""
 
     def __init__(self) -> None:
@@ -215,7 +219,7 @@ class _RecordReader:
         if self.header is None:
             if kind != RECORD_HEADER:
                 raise ValueError("it does not start with a header")
-            self.header = _read_header(_Cursor(payload))
+            self.header = read_header(Cursor(payload))
         elif kind == RECORD_EVENTS:  # first: with contexts, nearly all entries are events
             number, context_id, places = take_events(payload)
             self._code_events.append(ContextEvents(self._code_index[number], self._contexts[context_id], places))
@@ -223,11 +227,11 @@ class _RecordReader:
             number, context_id, places = take_events(payload)
             self._module_events.append(ContextEvents(number, self._contexts[context_id], places))
         elif kind in (RECORD_CODE, RECORD_PROBES, RECORD_TRACE):
-            self._add_measured(kind, _Cursor(payload), self.header)
+            self._add_measured(kind, Cursor(payload), self.header)
         else:
-            self._add_named(kind, _Cursor(payload))
+            self._add_named(kind, Cursor(payload))
 
-    def _add_measured(self, kind: int, cursor: _Cursor, header: RecordHeader) -> None:
+    def _add_measured(self, kind: int, cursor: Cursor, header: RecordHeader) -> None:
         """Add an entry of measured code."""
         if kind == RECORD_CODE:
             code_id, code = _read_code(cursor, header, self._files)
@@ -236,12 +240,12 @@ class _RecordReader:
         elif kind == RECORD_PROBES:
             self._modules.append(_read_probes(cursor, header, self._files))
         else:
-            trace, is_final = _read_trace(cursor, self._files, self._contexts)
+            trace, is_final = read_trace(cursor, self._files, self._contexts)
             if not is_final:
                 self._live_traces.append(len(self._traces))
             self._traces.append(trace)
 
-    def _add_named(self, kind: int, cursor: _Cursor) -> None:
+    def _add_named(self, kind: int, cursor: Cursor) -> None:
         """Add an entry of names and messages, or a new header."""
         if kind == RECORD_FILE:
             file_id, _flags = cursor.numbers("<II")
@@ -261,7 +265,7 @@ class _RecordReader:
             traced = self._files[cursor.numbers("<II")[0]]
             self._tracers[traced] = _text(cursor.sized())
         elif kind == RECORD_HEADER:
-            self.header = _read_header(cursor)
+            self.header = read_header(cursor)
 
     def leave_out_unknown_modules(self) -> bool:
         """Remove events of modules that are missing; return False if there are none."""
@@ -313,7 +317,8 @@ def _corrupt(path: str, why: object) -> FootfallError:
     )
 
 
-def _read_header(cursor: _Cursor) -> RecordHeader:
+def read_header(cursor: Cursor) -> RecordHeader:
+    """Take the fields of a HEADER entry. Raises ValueError."""
     if cursor.take(8) != MAGIC:
         raise ValueError("it is not a record file of footfall")
     format_version, version, implementation, engine, flags, stopped = cursor.numbers("<6I")
@@ -329,7 +334,7 @@ def _read_header(cursor: _Cursor) -> RecordHeader:
     )
 
 
-def _read_code(cursor: _Cursor, header: RecordHeader, files: dict[int, str]) -> tuple[int, RecordedCode]:
+def _read_code(cursor: Cursor, header: RecordHeader, files: dict[int, str]) -> tuple[int, RecordedCode]:
     code_id, file_id, first_line, co_flags, _, n_places = cursor.numbers("<6I")
     qualname = _text(cursor.sized())
     line_table, code, exception_table, branches = cursor.sized(), cursor.sized(), cursor.sized(), cursor.sized()
@@ -352,14 +357,14 @@ def _read_code(cursor: _Cursor, header: RecordHeader, files: dict[int, str]) -> 
     )
 
 
-def _read_probes(cursor: _Cursor, header: RecordHeader, files: dict[int, str]) -> ProbedModule:
+def _read_probes(cursor: Cursor, header: RecordHeader, files: dict[int, str]) -> ProbedModule:
     file_id, _, n_probes, mode = cursor.numbers("<IIII")
     digest = cursor.take(16)
     return ProbedModule(files[file_id], header.version, mode, digest, "", cursor.take(n_probes))
 
 
-def _read_trace(cursor: _Cursor, files: dict[int, str], contexts: dict[int, str]) -> tuple[TracedCode, bool]:
-    """Return the entry, and whether its context is final."""
+def read_trace(cursor: Cursor, files: dict[int, str], contexts: dict[int, str]) -> tuple[TracedCode, bool]:
+    """Take the fields of a TRACE entry; return it, and whether its context is final. Raises ValueError, KeyError."""
     file_id, context_id, n_slots, mode = cursor.numbers("<IIII")
     pairs = set(struct.iter_unpack("<ii", cursor.take(8 * n_slots)))
     lines = {line for pair in pairs for line in pair if line > 0}

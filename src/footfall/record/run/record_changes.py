@@ -1,0 +1,151 @@
+"""Reads the records of a run while its processes write them: each time only what has changed since the last time.
+
+For a measurement that is read again and again while it goes on. With a context for each test, most of a record are
+events of contexts that have ended, which never change. Called by `footfall.compat`, by way of `resolve`.
+"""
+
+from __future__ import annotations
+
+import os
+import struct
+from dataclasses import dataclass
+from typing import TypeVar
+
+from footfall.errors import FootfallError
+from footfall.formats import ENTRY_HEAD_BYTES, RECORD_TRACE
+from footfall.record.run.event_places import ContextEvents
+from footfall.record.run.record_file import (
+    Cursor,
+    ProbedModule,
+    Record,
+    RecordedCode,
+    RecordReader,
+    TracedCode,
+    read_header,
+    read_trace,
+)
+from footfall.record.run.segments import follow_entries
+from footfall.record.run.untrusted_file import open_recorded_file
+
+__all__ = ["RecordChanges"]
+
+_T = TypeVar("_T", RecordedCode, ProbedModule)
+
+
+class RecordChanges:
+    """How far the records of one run were read, by one reader, whom `read` tells what is new."""
+
+    def __init__(self) -> None:
+        self._records: dict[str, _GrowingRecord] = {}
+
+    def read(self, path: str, damage: list[str]) -> Record:
+        """Return what a record file has that it had not the last time, and all of its messages and names.
+
+        Code objects and modules in which nothing is new are left out. Raises as `read_record`.
+        """
+        if path not in self._records:
+            self._records[path] = _GrowingRecord(path)
+        return self._records[path].read(damage)
+
+
+@dataclass(slots=True)
+class _Field:
+    """The events or pairs in an entry: they are updated in place, and cleared when a context ends."""
+
+    place: int
+    n_bytes: int
+    contents: bytes | None = None
+    """What was returned last."""
+    context: str | None = None
+
+    def has_changed(self, descriptor: int, context: str | None) -> bool:
+        """Read the field, and return whether it is new. Without any event it does not matter in which context."""
+        contents = os.pread(descriptor, self.n_bytes, self.place)
+        if contents.count(0) == len(contents):
+            context = None
+        if (contents, context) == (self.contents, self.context):
+            return False
+        self.contents, self.context = contents, context
+        return True
+
+
+class _GrowingRecord(RecordReader):
+    def __init__(self, path: str) -> None:
+        super().__init__()
+        self._path = path
+        self._end = 0
+        self._code_fields: list[_Field] = []
+        self._module_fields: list[_Field] = []
+        self._trace_fields: list[_Field] = []
+        """Of the whole entries: their heads say which file and how many pairs."""
+
+    def read(self, damage: list[str]) -> Record:
+        with open_recorded_file(self._path) as file:
+            descriptor = file.fileno()
+            self._code_events, self._module_events, self._traces = [], [], []
+            self._read_entries(descriptor, damage)
+            if self.header is None:
+                raise FootfallError("record-corrupt", f"The record file {self._path} is empty.", "Run again.")
+            if self.leave_out_unknown_modules():
+                damage.append(f"{self._path} has events of modules that are not there, which are left out.")
+            codes, code_events = self._changed(descriptor, self._codes, self._code_fields, self._code_events)
+            modules, module_events = self._changed(descriptor, self._modules, self._module_fields, self._module_events)
+            return self.record(self.header)._replace(
+                codes=codes,
+                code_events=code_events,
+                modules=modules,
+                module_events=module_events,
+                traces=[*self._traces, *self._changed_traces(descriptor)],
+            )
+
+    def _read_entries(self, descriptor: int, damage: list[str]) -> None:
+        if self.header is not None:  # what it says of a failure is updated in place
+            _, _, payload = next(follow_entries(descriptor, 0))
+            self.header = read_header(Cursor(payload))
+        for place, kind, payload in follow_entries(descriptor, self._end):
+            if kind is None:
+                self._end = place
+                return
+            try:
+                self._add_entry(kind, place + ENTRY_HEAD_BYTES, payload)
+            except (ValueError, KeyError, struct.error) as error:
+                damage.append(f"{self._path} has a damaged entry at byte {place}, which is left out: {error!r}.")
+
+    def _add_entry(self, kind: int, start: int, payload: memoryview) -> None:
+        if kind == RECORD_TRACE and self.header is not None:
+            trace, is_final = read_trace(Cursor(payload), self._files, self._contexts)
+            if is_final:
+                self._traces.append(trace)
+            else:
+                self._trace_fields.append(_Field(start, len(payload)))
+            return
+        self.add(kind, payload)
+        end = start + len(payload)
+        if len(self._codes) > len(self._code_fields):
+            n_places = self._codes[-1].n_places
+            self._code_fields.append(_Field(end - n_places, n_places))
+        elif len(self._modules) > len(self._module_fields):
+            n_probes = len(self._modules[-1].events)
+            self._module_fields.append(_Field(end - n_probes, n_probes))
+
+    def _changed(
+        self, descriptor: int, measured: list[_T], fields: list[_Field], ended: list[ContextEvents]
+    ) -> tuple[list[_T], list[ContextEvents]]:
+        """Return what has new events, now or in contexts that have ended, and the latter with their numbers there."""
+        context = self._last_context
+        with_ended = {events.number for events in ended}
+        changed: list[_T] = []
+        numbers: dict[int, int] = {}
+        for number, field in enumerate(fields):
+            if field.has_changed(descriptor, context) or number in with_ended:
+                numbers[number] = len(changed)
+                changed.append(measured[number]._replace(events=field.contents or b"", context=context or ""))
+        return changed, [events._replace(number=numbers[events.number]) for events in ended]
+
+    def _changed_traces(self, descriptor: int) -> list[TracedCode]:
+        found: list[TracedCode] = []
+        for field in self._trace_fields:
+            if field.has_changed(descriptor, self._last_context) and field.contents:
+                trace, _ = read_trace(Cursor(memoryview(field.contents)), self._files, self._contexts)
+                found.append(trace._replace(context=self._last_context or ""))
+        return found
