@@ -44,6 +44,13 @@ local function texts(line)
   return all
 end
 
+-- `init.lua` is read in every directory: where footfall is not, only a command says so
+plugin.setup({ command = { "./not-here/footfall", "serve", "--stdio" } })
+vim.cmd("edit test_shop.py")
+found.quiet = vim.fn.execute("messages")
+vim.cmd("FootfallGaps")
+found.told = vim.fn.execute("messages")
+
 plugin.setup({ command = { FOOTFALL, "serve", "--stdio" }, least_share = 0 })
 vim.cmd("edit shop.py")
 wait("marks", function() return #texts(18) > 0 end)
@@ -95,6 +102,8 @@ def test_marks_follow_coverage_times_and_edits(tmp_path: pathlib.Path) -> None:
         **dict.fromkeys(("7", "12", "13", "14"), "FootfallMissing"),
         "6": "FootfallPartial",
     }
+    assert "footfall" not in found["quiet"]
+    assert found["told"].endswith("footfall: ./not-here/footfall is not there, or can't be executed")
     assert found["screen"] == ["▎", " ", "▎"]
     assert found["branch"] == ["never to line 7"]
     assert found["heat"][0].endswith("% in all")

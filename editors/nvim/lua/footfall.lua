@@ -14,6 +14,7 @@ local config = { command = { "footfall", "serve", "--stdio" }, least_share = 0.0
 local namespace = vim.api.nvim_create_namespace("footfall")
 local job, received, last_id = nil, "", 0
 local waiting = {}
+local why_not = "the service has ended"
 
 local signs = {
   run = { "▎", "FootfallRun" },
@@ -38,7 +39,7 @@ end
 --- Ask the service; `on_result` gets the result, `on_error` (optional) the error.
 function M.request(method, params, on_result, on_error)
   if not job then
-    return vim.notify("footfall: the service is not running", vim.log.levels.WARN)
+    return vim.notify("footfall: " .. why_not, vim.log.levels.WARN)
   end
   last_id = last_id + 1
   waiting[last_id] = { on_result = on_result, on_error = on_error }
@@ -133,6 +134,9 @@ end
 
 --- Show anew what is known of a buffer. A file without data has no marks.
 function M.refresh(buffer)
+  if not job then
+    return -- in a directory without footfall, reading a file is no reason for a message
+  end
   local path = vim.api.nvim_buf_get_name(buffer)
   local function keep_quiet() end
   local function clear()
@@ -194,9 +198,16 @@ function M.setup(options)
   local function on_exit()
     job, received, waiting = nil, "", {}
   end
+  vim.api.nvim_create_user_command("FootfallWhoTests", M.who_tests, {})
+  vim.api.nvim_create_user_command("FootfallGaps", M.gaps, {})
+  if vim.fn.executable(config.command[1]) == 0 then
+    why_not = config.command[1] .. " is not there, or can't be executed"
+    return
+  end
   local started = vim.fn.jobstart(config.command, { on_stdout = on_stdout, on_exit = on_exit })
   if started <= 0 then
-    return vim.notify("footfall: can't start " .. table.concat(config.command, " "), vim.log.levels.ERROR)
+    why_not = "can't start " .. table.concat(config.command, " ")
+    return
   end
   job = started
   M.request("initialize", { protocol_version = 1 }, M.refresh_all)
@@ -208,8 +219,6 @@ function M.setup(options)
       M.refresh(event.buf)
     end,
   })
-  vim.api.nvim_create_user_command("FootfallWhoTests", M.who_tests, {})
-  vim.api.nvim_create_user_command("FootfallGaps", M.gaps, {})
 end
 
 return M
