@@ -13,7 +13,7 @@ QUICK = tests/data/test_combine.py tests/data/test_coveragedb.py tests/data/test
 	tests/unit/structure/test_imports.py tests/unit/test_analyze_results.py tests/unit/test_changes.py tests/unit/test_config.py
 
 .DEFAULT_GOAL := help
-.PHONY: help setup install test quick lint format exact wasm sanitize web extension web-readers docs bench self-coverage self-coverage-only
+.PHONY: help setup install test quick lint format exact wasm sanitize web extension editor web-readers docs bench self-coverage self-coverage-only
 
 help: ## Show what there is to make
 	@grep -Eh '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{ printf "  make %-14s %s\n", $$1, $$2 }'
@@ -58,6 +58,9 @@ web: ## Check style and types of web/ and build the report's assets from it (nee
 
 extension: ## Check, build and test the extension for VS Code, and package it as editors/vscode/dist/footfall.vsix (needs Node)
 	cd editors/vscode && npm ci --silent && FOOTFALL_PYTHON=$(abspath $(shell command -v $(PYTHON))) npm test --silent && npm run --silent package
+
+editor: extension ## Drive the extension in a real editor, code-server in a headless Chromium; installs it once into EDITOR_HOME (needs Node, Chromium)
+	PYTHON=$(abspath $(shell command -v $(PYTHON))) bash editors/vscode/driven/run.sh
 
 web-readers: ## Give a run's files to readers of npm, the Firefox Profiler's command line among them (needs Node)
 	FOOTFALL=$(BIN)footfall bash tools/web_readers.sh

@@ -12,7 +12,9 @@ await build({
 });
 await build({
   ...common,
-  entryPoints: ["test/frames.test.ts", "test/marks.test.ts", "test/client.test.ts", "test/extension.test.ts"],
+  entryPoints: ["frames", "marks", "outcomes", "processes", "client", "extension"].map(
+    (name) => `test/${name}.test.ts`,
+  ),
   alias: { vscode: "./test/fakeVscode.ts" },
   outdir: "dist-test",
 });

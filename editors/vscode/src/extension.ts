@@ -1,11 +1,17 @@
 // What the editor starts: one project for each folder of the workspace, and the commands and views that ask it.
 import * as vscode from "vscode";
 
+import { compareRuns } from "./editor/compare";
 import { Decorations } from "./editor/decorations";
 import { openFlame } from "./editor/flamePanel";
 import { GapsView } from "./editor/gaps";
+import { LineHover } from "./editor/lineHover";
+import { attachToProcess, profileCommand, profileFile } from "./editor/profiling";
 import { describe, Project } from "./editor/project";
-import { makeController } from "./editor/testRun";
+import { Tests } from "./editor/testRun";
+
+/** Run it; what it throws at once is a rejection too. */
+const attempt = async (run: () => Promise<unknown>) => run();
 
 export function activate(context: vscode.ExtensionContext): void {
   const log = vscode.window.createOutputChannel("footfall", { log: true });
@@ -16,6 +22,7 @@ export function activate(context: vscode.ExtensionContext): void {
   };
   const decorations = new Decorations(projectOf);
   const gaps = new GapsView(() => projects.values());
+  const tests = new Tests();
 
   const add = (folder: vscode.WorkspaceFolder) => {
     const project = new Project(folder, log);
@@ -30,6 +37,7 @@ export function activate(context: vscode.ExtensionContext): void {
     projects.delete(folder.uri.toString());
   };
   vscode.workspace.workspaceFolders?.forEach(add);
+  tests.show(projects.values());
 
   /** The project of the editor that is used, or the first. */
   const current = () => {
@@ -38,16 +46,24 @@ export function activate(context: vscode.ExtensionContext): void {
     if (project === undefined) throw new Error("Open a folder first.");
     return project;
   };
-  const command = (name: string, run: () => Promise<unknown>) =>
-    vscode.commands.registerCommand(name, () =>
-      run().catch((error: unknown) => vscode.window.showErrorMessage(`footfall: ${describe(error)}`)),
+  const currentPath = () => {
+    const document = vscode.window.activeTextEditor?.document;
+    if (document?.languageId !== "python") throw new Error("Put the cursor on a line of a Python file first.");
+    return document.uri.fsPath;
+  };
+  const command = <A extends unknown[]>(name: string, run: (...args: A) => Promise<unknown>) =>
+    vscode.commands.registerCommand(name, (...args: A) =>
+      attempt(() => run(...args)).catch((error: unknown) =>
+        vscode.window.showErrorMessage(`footfall: ${describe(error)}`),
+      ),
     );
 
   context.subscriptions.push(
     log,
     decorations,
     vscode.window.registerTreeDataProvider("footfall.gaps", gaps),
-    makeController(() => projects.values()),
+    tests,
+    vscode.languages.registerHoverProvider({ language: "python", scheme: "file" }, new LineHover(projectOf)),
     vscode.window.onDidChangeVisibleTextEditors(() => decorations.refreshAll()),
     vscode.workspace.onDidSaveTextDocument((document) => {
       const shown = vscode.window.visibleTextEditors.filter((editor) => editor.document === document);
@@ -56,13 +72,27 @@ export function activate(context: vscode.ExtensionContext): void {
     vscode.workspace.onDidChangeWorkspaceFolders((change) => {
       change.removed.forEach(remove);
       change.added.forEach(add);
+      tests.show(projects.values());
       gaps.refresh();
     }),
     command("footfall.toggleMarks", () => decorations.toggle()),
     command("footfall.flame", () => openFlame(current())),
     command("footfall.openProfile", async () => {
       const [file] = (await vscode.window.showOpenDialog({ title: "Open a profile", canSelectMany: false })) ?? [];
-      if (file !== undefined) await openFlame(current(), file.fsPath);
+      if (file !== undefined) await openFlame(current(), { profile: file.fsPath });
+    }),
+    command("footfall.flameOfFile", () => openFlame(current(), { path: currentPath() })),
+    command("footfall.compare", () => compareRuns(current())),
+    command("footfall.attach", () => attachToProcess(current())),
+    command("footfall.profileCommand", () => profileCommand(current())),
+    command("footfall.profileFile", () => profileFile(current(), currentPath())),
+    command("footfall.runTestsOfLine", async (uri?: string, line?: number) => {
+      const path = uri === undefined ? currentPath() : vscode.Uri.parse(uri).fsPath;
+      const project = (uri === undefined ? undefined : projectOf(vscode.Uri.parse(uri))) ?? current();
+      const at = line ?? (vscode.window.activeTextEditor?.selection.active.line ?? 0) + 1;
+      const found = await project.ask("tests/of_line", { path, line: at, count: 0 });
+      if (found.tests.length === 0) throw new Error(`No test runs ${found.name}:${at}.`);
+      await tests.runNamed(project, found.tests);
     }),
     command("footfall.whoTests", async () => {
       const editor = vscode.window.activeTextEditor;

@@ -7,12 +7,22 @@ document.addEventListener("click", (event) => {
   const link = event.target.closest?.("a[href]")?.getAttribute("href") ?? "";
   if (link.startsWith("/")) { event.preventDefault(); open(link); }
 }, true);
+// The editor's theme is the viewer's; the editor writes which it is on the body, now or later.
+const follow = () => {
+  const kind = document.body?.dataset.vscodeThemeKind;
+  const theme = kind && (kind.includes("light") ? "light" : "dark");
+  if (!theme || document.documentElement.dataset.theme === theme) return;
+  document.documentElement.dataset.theme = theme;
+  dispatchEvent(new Event("themechange"));
+};
 // The viewer shows a source beside the graph. In the editor, the editor does.
 new MutationObserver((changes) => {
+  follow();
   for (const { addedNodes } of changes) {
     for (const node of addedNodes) if (node.nodeName === "IFRAME") { open(node.getAttribute("src")); node.remove(); }
   }
-}).observe(document.documentElement, { childList: true, subtree: true });
+}).observe(document.documentElement, { childList: true, subtree: true, attributeFilter: ["data-vscode-theme-kind"] });
+document.addEventListener("DOMContentLoaded", follow);
 `;
 
 /** Return the page of `profile/flame` with a policy: only its own scripts run, and nothing is loaded. */

@@ -78,12 +78,24 @@ test("marks, gaps, tests of a line, flame graph and a coverage run", { skip: pyt
   await until(() => fake.seen.opened.length > 0);
   assert.deepEqual(fake.seen.opened, [{ path: main, line: 4 }]);
 
+  const hover = await fake.seen.hovers?.provideHover(editor.document, new fake.Position(3, 0));
+  assert.match(hover?.contents.value ?? "", /^Run by 1 test .*Run only these tests.*test_main.py::test_double/s);
+
   const profile = fake.seen.runProfile as { run: (...args: unknown[]) => Promise<void> } & TestRunProfile;
   const token = { isCancellationRequested: false, onCancellationRequested: () => {} } as unknown as CancellationToken;
   await profile.run({}, token);
-  assert.deepEqual(fake.seen.outcomes, ["passed"]);
+  const outcomes = [
+    ["test_main.py::test_double", "passed"],
+    ["All tests of project", "passed"],
+  ];
+  assert.deepEqual(fake.seen.outcomes, outcomes);
   const covered = fake.seen.coverage.find((file) => file.uri.fsPath === main) as unknown as FileCoverage;
   assert.deepEqual({ ...covered.statementCoverage }, { covered: 3, total: 4 });
+  const { includesTests } = covered as unknown as { includesTests: { label: string }[] };
+  assert.deepEqual(
+    includesTests.map((each) => each.label),
+    ["test_main.py::test_double"],
+  );
   const details = await profile.loadDetailedCoverage?.({} as TestRun, covered, token);
   const told = (details as unknown as (fake.StatementCoverage & { name?: string })[]).map((each) => [
     each.name ?? each.location.line + 1,
@@ -96,5 +108,9 @@ test("marks, gaps, tests of a line, flame graph and a coverage run", { skip: pyt
     [4, true],
     ["double", true],
   ]);
+
+  fake.seen.outcomes.length = 0;
+  await fake.seen.commands.get("footfall.runTestsOfLine")?.();
+  assert.deepEqual(fake.seen.outcomes, outcomes.slice(0, 1));
   assert.deepEqual(fake.seen.errors, []);
 });

@@ -92,6 +92,61 @@ export class Uri {
   }
 }
 
+export class TestRunRequest {
+  constructor(readonly include?: readonly TestItem[]) {}
+}
+
+export class CancellationTokenSource {
+  readonly token = { isCancellationRequested: false, onCancellationRequested: noop };
+  dispose = noop;
+}
+
+export class RelativePattern {}
+
+export class MarkdownString {
+  value = "";
+  isTrusted?: object;
+  appendMarkdown(text: string): this {
+    this.value += text;
+    return this;
+  }
+  appendText = (text: string) => this.appendMarkdown(text);
+}
+
+export class Hover {
+  constructor(readonly contents: MarkdownString) {}
+}
+
+interface HoverProvider {
+  provideHover(document: unknown, position: Position): Promise<Hover | undefined>;
+}
+
+class Items {
+  private readonly all = new Map<string, TestItem>();
+  get = (id: string) => this.all.get(id);
+  delete = (id: string) => this.all.delete(id);
+  add = (item: TestItem) => this.all.set(item.id, item);
+  replace(items: TestItem[]): void {
+    this.all.clear();
+    items.forEach(this.add);
+  }
+  [Symbol.iterator] = () => this.all[Symbol.iterator]();
+}
+
+class TestItem {
+  parent?: TestItem;
+  readonly children = new Items();
+  constructor(
+    readonly id: string,
+    readonly label: string,
+    readonly uri: Uri,
+  ) {
+    const add = this.children.add;
+    this.children.add = (item) => add(Object.assign(item, { parent: this }));
+  }
+}
+
+export const ProgressLocation = { Notification: 15 };
 export const OverviewRulerLane = { Left: 1 };
 export const ViewColumn = { One: 1, Beside: -2 };
 export const TestRunProfileKind = { Coverage: 3 };
@@ -106,9 +161,10 @@ export const seen = {
   opened: [] as { path: string; line: number }[],
   tree: undefined as unknown,
   panel: undefined as unknown,
+  hovers: undefined as HoverProvider | undefined,
   runProfile: undefined as unknown,
   coverage: [] as FileCoverage[],
-  outcomes: [] as string[],
+  outcomes: [] as [string, string][],
 };
 
 export const workspace = {
@@ -154,33 +210,32 @@ export const commands = {
   },
 };
 
-export const tests = {
-  createTestController: () => {
-    const items = new Map<string, unknown>();
-    return {
-      dispose: noop,
-      items: {
-        replace: (all: { id: string }[]) => all.forEach((item) => items.set(item.id, item)),
-        [Symbol.iterator]: () => items[Symbol.iterator](),
-      },
-      createTestItem: (id: string, label: string, uri: Uri) => ({ id, label, uri }),
-      createRunProfile: (label: string, _kind: number, run: unknown) => {
-        const profile = { label, run };
-        seen.runProfile = profile;
-        return profile;
-      },
-      createTestRun: () => ({
-        started: noop,
-        appendOutput: noop,
-        passed: () => seen.outcomes.push("passed"),
-        failed: (_item: unknown, message: TestMessage) => seen.outcomes.push(message.message),
-        skipped: noop,
-        addCoverage: (file: FileCoverage) => seen.coverage.push(file),
-        end: noop,
-      }),
-      set resolveHandler(handler: () => void) {
-        handler();
-      },
-    };
+export const languages = {
+  registerHoverProvider: (_selector: unknown, provider: HoverProvider) => {
+    seen.hovers = provider;
+    return disposable;
   },
+};
+
+export const tests = {
+  createTestController: () => ({
+    dispose: noop,
+    items: new Items(),
+    createTestItem: (id: string, label: string, uri: Uri) => new TestItem(id, label, uri),
+    createRunProfile: (label: string, _kind: number, run: unknown) => {
+      const profile = { label, run };
+      seen.runProfile = profile;
+      return profile;
+    },
+    createTestRun: () => ({
+      started: noop,
+      appendOutput: noop,
+      passed: (item: TestItem) => seen.outcomes.push([item.label, "passed"]),
+      failed: (item: TestItem, message: TestMessage) => seen.outcomes.push([item.label, message.message]),
+      errored: (item: TestItem, message: TestMessage) => seen.outcomes.push([item.label, message.message]),
+      skipped: noop,
+      addCoverage: (file: FileCoverage) => seen.coverage.push(file),
+      end: noop,
+    }),
+  }),
 };

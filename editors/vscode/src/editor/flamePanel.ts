@@ -3,15 +3,17 @@ import { randomBytes } from "node:crypto";
 import * as vscode from "vscode";
 
 import { panelPage, placeOfLink } from "../flamePage";
-import { openAt, type Project } from "./project";
+import { openAt, type FlameOf, type Project } from "./project";
 
-export async function openFlame(project: Project, profile?: string): Promise<void> {
-  const { title, page } =
-    profile === undefined
-      ? await project.ask("profile/flame", { page: true, links: true })
-      : await project.flameOf(profile);
-  const options = { enableScripts: true, localResourceRoots: [] };
-  const panel = vscode.window.createWebviewPanel("footfall.flame", title, vscode.ViewColumn.Beside, options);
+export async function openFlame(project: Project, of: FlameOf = {}): Promise<void> {
+  const { title, page } = await project.flame(of);
+  const options = { enableScripts: true, localResourceRoots: [], retainContextWhenHidden: true };
+  const panel = vscode.window.createWebviewPanel(
+    "footfall.flame",
+    `footfall: ${title}`,
+    vscode.ViewColumn.Beside,
+    options,
+  );
   panel.webview.onDidReceiveMessage(({ open }: { open: string }) => {
     const { path, line } = placeOfLink(open);
     void openAt(path, line);

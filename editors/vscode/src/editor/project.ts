@@ -6,6 +6,13 @@ import type { FlamePage, Methods } from "../service/answers";
 import { Client, ServiceError } from "../service/client";
 import { interpreterOf } from "./interpreter";
 
+/** What a flame graph shows: the data file, or the profiles and the part that are named. */
+export interface FlameOf {
+  profile?: string;
+  before?: string;
+  path?: string;
+}
+
 export class Project implements vscode.Disposable {
   private readonly changed = new vscode.EventEmitter<void>();
   /** There is a new data file. */
@@ -38,14 +45,17 @@ export class Project implements vscode.Disposable {
     }
   }
 
-  /** Ask about a profile that may be anywhere: the user chose it. */
-  async flameOf(profile: string): Promise<FlamePage> {
+  /** Return the page of a flame graph; of profiles that may be anywhere: the user chose them. */
+  async flame(of: FlameOf): Promise<FlamePage> {
+    const question = { page: true, links: true, ...of } as const;
+    const chosen = [of.profile, of.before].filter((path) => path !== undefined);
+    if (chosen.length === 0) return this.ask("profile/flame", question);
     const python = await interpreterOf(this.folder);
-    const command = [...serviceOf(python), "--allow", dirname(profile)];
-    const client = new Client(command, this.folder.uri.fsPath);
+    const allowed = chosen.flatMap((path) => ["--allow", dirname(path)]);
+    const client = new Client([...serviceOf(python), ...allowed], this.folder.uri.fsPath);
     try {
       await client.initialize();
-      return await client.request("profile/flame", { page: true, links: true, profile });
+      return await client.request("profile/flame", question);
     } finally {
       client.dispose();
     }

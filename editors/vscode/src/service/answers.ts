@@ -89,7 +89,13 @@ export interface TestsOfLine {
   name: string;
   line: number;
   tests: string[];
+  n_tests: number;
   state: "run" | "missing" | "excluded" | "none";
+}
+
+export interface TestsByFile {
+  names: string[];
+  files: { path: string; tests: number[] }[];
 }
 
 export interface FlamePage {
@@ -99,10 +105,11 @@ export interface FlamePage {
 
 export interface Methods {
   initialize: [{ protocol_version: number }, Initialized];
-  "coverage/file": [{ path: string; tests?: boolean }, FileCoverage];
+  "coverage/file": [{ path: string; tests?: boolean; test?: string }, FileCoverage];
   "coverage/files": [Record<string, never>, FilesCoverage];
   "coverage/gaps": [{ count: number }, Gaps];
   "profile/lines": [{ path: string; profile?: string }, LineTimes];
-  "profile/flame": [{ page: true; links: true; profile?: string; before?: string }, FlamePage];
-  "tests/of_line": [{ path: string; line: number }, TestsOfLine];
+  "profile/flame": [{ page: true; links: true; profile?: string; before?: string; path?: string }, FlamePage];
+  "tests/of_line": [{ path: string; line: number; count?: number }, TestsOfLine];
+  "tests/by_file": [{ count: number }, TestsByFile];
 }

@@ -1,0 +1,135 @@
+// What a user does with the extension, step by step in a real editor, and what has to be seen then.
+const assert = require("node:assert/strict");
+const { spawn } = require("node:child_process");
+const { readFileSync } = require("node:fs");
+const { join } = require("node:path");
+
+const { Editor } = require("./editor.cjs");
+
+const axe = readFileSync(require.resolve("axe-core/axe.min.js"), "utf8");
+
+async function main([home, work]) {
+  const editor = await Editor.start(home, work, join(work, "sample"));
+  const step = async (what, run) => {
+    const started = Date.now();
+    try {
+      await run();
+    } catch (error) {
+      await editor.shot("failed");
+      throw new Error(`${what}: ${error.message}`);
+    }
+    console.log(`ok ${what} (${Date.now() - started} ms)`);
+  };
+  const { page } = editor;
+  let panel;
+  try {
+    await step("a project opens, in which nothing was measured yet", async () => {
+      await editor.open("shop.py");
+      assert.deepEqual(await editor.marks(), {});
+    });
+    await step("its tests run with coverage", async () => {
+      await editor.command("Test: Run All Tests with Coverage");
+      await editor.until("the percentage of a file", () => page.locator("text=/^\\d+(\\.\\d+)?%$/").count());
+      await editor.shot("coverage");
+    });
+    await step("lines are marked with what ran, and with their times", async () => {
+      const marks = await editor.until("marks", async () => {
+        const found = await editor.marks();
+        return Object.keys(found).length > 0 && found;
+      });
+      const [run, partial, missing] = Object.values(marks);
+      assert.deepEqual(run.slice(0, 6), [3, 6, 7, 8, 9, 12]);
+      assert.deepEqual([partial, missing], [[10], [11, 28, 29, 30]]);
+      const times = await editor.until("times", async () => {
+        const found = await editor.times();
+        return found.length > 0 && found;
+      });
+      assert.match(times[0], /\d\.\d % own, \d+\.\d % in all/);
+      await editor.shot("marks");
+    });
+    await step("a line tells where its branch did not go, and the tests that ran it", async () => {
+      const hover = await editor.hoverAt("if total > 1000", "Run by 2 tests");
+      assert.match(await hover.innerText(), /was never true/);
+      await editor.shot("hover");
+      await page.keyboard.press("Escape");
+    });
+    await step("the flame graph opens", async () => {
+      const started = Date.now();
+      await editor.command("footfall: Open the Flame Graph");
+      panel = await editor.panel();
+      console.log(`   the panel is there after ${Date.now() - started} ms`);
+    });
+    await step("F searches in it", async () => {
+      await panel.locator("canvas[role=application]").focus();
+      await page.keyboard.press("f");
+      await page.keyboard.type("squares");
+      await panel
+        .locator(".found")
+        .filter({ hasText: /functions?, .* of all/ })
+        .waitFor();
+      await editor.shot("flame");
+    });
+    await step("nothing in it is against the rules of accessibility", async () => {
+      const found = await panel.evaluate(async (source) => {
+        new Function(source)();
+        return (await globalThis.axe.run()).violations.map(({ id, nodes }) => [id, nodes[0].html]);
+      }, axe);
+      assert.deepEqual(found, []);
+    });
+    await step("a click on a frame opens its source at the line", async () => {
+      await editor.open("test_shop.py");
+      await panel.locator("canvas[role=application]").focus();
+      await page.keyboard.press("Enter");
+      await editor.until("the source", () => page.locator('.tab.active[data-resource-name="shop.py"]').count());
+      await editor.shot("clicked");
+    });
+    await step("a link at a line runs only its tests", async () => {
+      await editor.open("shop.py");
+      const hover = await editor.hoverAt("if total > 1000", "Run by 2 tests");
+      await hover.getByText("Run only these tests").click();
+      await editor.until("the coverage of two tests", async () =>
+        (await editor.marks())["rgb(173, 7, 7)"]?.includes(16),
+      );
+      await editor.shot("only");
+    });
+    await step("a running process is attached to", async () => {
+      const worker = spawn(join(work, "sample", ".venv", "bin", "python"), ["worker.py"], {
+        cwd: join(work, "sample"),
+      });
+      try {
+        await editor.command("footfall: Profile a Running Process...");
+        await page.locator(".quick-input-list .monaco-list-row").filter({ hasText: "worker.py" }).first().waitFor();
+        await editor.shot("picker");
+        await editor.pick("worker.py");
+        await page.locator(".tab", { hasText: `attach-${worker.pid}.coverage` }).waitFor();
+      } finally {
+        worker.kill();
+      }
+      panel = await editor.panel();
+      await panel.locator("td", { hasText: "squares" }).first().waitFor();
+      await editor.shot("attached");
+    });
+    await step("two runs are compared", async () => {
+      await editor.command("footfall: Compare Two Runs...");
+      await page.getByText("the earlier one").waitFor();
+      await editor.pick(".coverage");
+      await page.getByText("the later one").waitFor();
+      await editor.pick("attach-");
+      await page.locator(".tab.active", { hasText: " and " }).waitFor();
+      panel = await editor.panel();
+      await editor.shot("compared");
+    });
+    await step("untested code is listed", async () => {
+      await editor.command("Testing: Focus on Untested Code by Time View");
+      await page.getByText("refund", { exact: true }).first().waitFor();
+      await editor.shot("gaps");
+    });
+  } finally {
+    await editor.stop();
+  }
+}
+
+main(process.argv.slice(2)).catch((error) => {
+  console.error(`not ok ${error.message}`);
+  process.exitCode = 1;
+});

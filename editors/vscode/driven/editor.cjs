@@ -1,0 +1,151 @@
+// code-server in a headless Chromium, and what a user does in it. Each action waits for what it leads to.
+const { spawn } = require("node:child_process");
+const { mkdirSync } = require("node:fs");
+const { createServer } = require("node:net");
+const { join } = require("node:path");
+const { chromium } = require("playwright-core");
+
+const PATIENCE_MS = 30_000;
+
+async function freePort() {
+  const server = createServer().listen(0, "127.0.0.1");
+  await new Promise((resolve) => server.once("listening", resolve));
+  const { port } = server.address();
+  await new Promise((resolve) => server.close(resolve));
+  return port;
+}
+
+class Editor {
+  constructor(page, browser, server, shots) {
+    Object.assign(this, { page, browser, server, shots });
+  }
+
+  /** Start on a folder, with the extensions and user data that are in `work`. */
+  static async start(home, work, folder) {
+    const port = await freePort();
+    const entry = join(home, "node_modules", "code-server", "out", "node", "entry.js");
+    const directories = ["--user-data-dir", join(work, "data"), "--extensions-dir", join(work, "extensions")];
+    const quiet = ["--disable-telemetry", "--disable-update-check", "--disable-workspace-trust"];
+    const address = ["--auth", "none", "--bind-addr", `127.0.0.1:${port}`];
+    const config = ["--config", join(work, "code-server.yaml")];
+    const server = spawn(process.execPath, [entry, ...config, ...directories, ...quiet, ...address, folder]);
+    let said = "";
+    await new Promise((resolve, reject) => {
+      server.once("close", (status) => reject(new Error(`code-server ended with status ${status}: ${said}`)));
+      const hear = (text) => {
+        said += text;
+        if (said.includes("HTTP server listening")) resolve();
+      };
+      server.stdout.on("data", hear);
+      server.stderr.on("data", hear);
+    });
+    const executablePath = process.env.CHROMIUM ?? "/usr/bin/chromium";
+    const browser = await chromium.launch({ executablePath, args: ["--no-sandbox"] });
+    const page = await browser.newPage({ viewport: { width: 1280, height: 800 } });
+    page.setDefaultTimeout(PATIENCE_MS);
+    await page.goto(`http://127.0.0.1:${port}/?folder=${folder}`);
+    await page.locator(".monaco-workbench").waitFor();
+    const shots = join(home, "shots");
+    mkdirSync(shots, { recursive: true });
+    return new Editor(page, browser, server, shots);
+  }
+
+  async stop() {
+    await this.browser.close();
+    this.server.removeAllListeners("close");
+    this.server.kill();
+  }
+
+  async shot(name) {
+    await this.page.screenshot({ path: join(this.shots, `${name}.png`) });
+  }
+
+  async open(file) {
+    await this.page.keyboard.press("Control+P");
+    await this.page.locator(".quick-input-widget input").first().waitFor();
+    await this.page.keyboard.type(file);
+    await this.page.locator(".quick-input-list .monaco-list-row").filter({ hasText: file }).first().click();
+    await this.page.locator(`.tab.active[data-resource-name="${file}"]`).first().waitFor();
+  }
+
+  /** Run a command of the palette; which ones it has is decided when it opens, so that one of an extension may come later. */
+  async command(title) {
+    const row = this.page
+      .locator(".quick-input-list .monaco-list-row")
+      .filter({ has: this.page.getByText(title, { exact: true }) })
+      .first();
+    await this.until(title, async () => {
+      await this.page.keyboard.press("F1");
+      const input = this.page.locator(".quick-input-widget input").first();
+      await input.waitFor();
+      await input.fill(`>${title}`);
+      const isThere = await row.waitFor({ timeout: 2000 }).then(
+        () => true,
+        () => false,
+      );
+      if (!isThere) await this.page.keyboard.press("Escape");
+      return isThere;
+    });
+    await row.click();
+  }
+
+  /** Choose the row of the quick pick that has this text. */
+  async pick(text) {
+    await this.page.locator(".quick-input-list .monaco-list-row").filter({ hasText: text }).first().click();
+  }
+
+  /** Move the mouse to the end of a line and return what is said of it, once that has this text. */
+  async hoverAt(line, text) {
+    const hover = this.page.locator(".monaco-hover:visible").filter({ hasText: text });
+    await this.page.locator(".view-line").filter({ hasText: line }).locator("span span").last().hover();
+    await hover.waitFor();
+    return hover;
+  }
+
+  /** The document in a panel: a frame in a frame. */
+  async panel() {
+    const found = () => this.page.frames().filter((frame) => frame.url().includes("fake.html") && !frame.isDetached());
+    return this.until("the panel", async () => {
+      for (const frame of found().reverse()) if (await frame.locator("canvas").count()) return frame;
+      return undefined;
+    });
+  }
+
+  /** The lines with a mark, by its colour. */
+  async marks() {
+    return this.page.evaluate(() => {
+      const lines = {};
+      const numbers = [...document.querySelectorAll(".margin-view-overlays > div")].map((row) => [
+        row.getBoundingClientRect().top,
+        Number(row.querySelector(".line-numbers")?.textContent),
+      ]);
+      for (const mark of document.querySelectorAll(".view-overlays .cdr")) {
+        const { borderLeftWidth, borderLeftColor } = getComputedStyle(mark);
+        if (borderLeftWidth !== "3px") continue;
+        const { top } = mark.getBoundingClientRect();
+        const line = numbers.find(([at]) => Math.abs(at - top) < 2)?.[1];
+        (lines[borderLeftColor] ??= []).push(line);
+      }
+      return lines;
+    });
+  }
+
+  /** The times that are written after lines. */
+  async times() {
+    return this.page.evaluate(() =>
+      [...document.querySelectorAll(".view-line span span")]
+        .map((each) => getComputedStyle(each, "::after").content)
+        .filter((text) => text.includes(" own")),
+    );
+  }
+
+  async until(what, look) {
+    for (const start = Date.now(); Date.now() - start < PATIENCE_MS; await this.page.waitForTimeout(50)) {
+      const found = await look();
+      if (found) return found;
+    }
+    throw new Error(`${what} did not come`);
+  }
+}
+
+module.exports = { Editor };

@@ -1,0 +1,13 @@
+import shop
+
+
+def test_price():
+    assert shop.price(2, False) == 6
+
+
+def test_member():
+    assert shop.price(5, True) == 14
+
+
+def test_busy():
+    assert shop.busy(0.6) > 0

@@ -1,0 +1,29 @@
+// Two profiles in one flame graph, coloured by what became slower and faster.
+import { relative } from "node:path";
+import * as vscode from "vscode";
+
+import { openFlame } from "./flamePanel";
+import type { Project } from "./project";
+
+const MOST_FILES = 200;
+
+export async function compareRuns(project: Project): Promise<void> {
+  const before = await chooseProfile(project, "Compare two runs: the earlier one");
+  if (before === undefined) return;
+  const profile = await chooseProfile(project, "Compare two runs: the later one");
+  if (profile !== undefined) await openFlame(project, { before, profile });
+}
+
+/** Let the user choose among the data files of the project, or any other file. */
+async function chooseProfile(project: Project, title: string): Promise<string | undefined> {
+  const { folder } = project;
+  const pattern = new vscode.RelativePattern(folder, "**/{.coverage,.coverage.*,*.coverage}");
+  const uris = await vscode.workspace.findFiles(pattern, undefined, MOST_FILES);
+  const rows = uris.map((uri) => ({ label: relative(folder.uri.fsPath, uri.fsPath), path: uri.fsPath }));
+  rows.sort((a, b) => a.label.localeCompare(b.label));
+  const other = { label: "Another file...", path: "" };
+  const chosen = await vscode.window.showQuickPick([...rows, other], { title });
+  if (chosen !== other) return chosen?.path;
+  const [file] = (await vscode.window.showOpenDialog({ title, canSelectMany: false })) ?? [];
+  return file?.fsPath;
+}
