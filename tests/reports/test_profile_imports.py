@@ -11,6 +11,7 @@ import random
 import re
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 
@@ -30,6 +31,7 @@ from footfall.report.profile.mojo import render_mojo
 from footfall.report.profile.pprof import render_pprof
 from footfall.report.profile.pstats import render_pstats
 from footfall.report.profile.speedscope import render_speedscope
+from footfall.report.site.flame_page import flame_payload
 from site_data import make_profile
 
 pytestmark = pytest.mark.any_python
@@ -581,3 +583,13 @@ def test_part_of_a_profile_in_order_of_time(tmp_path, capsys) -> None:
     assert _run("report", "--by", "line", "--root", "(") == 2
     err = capsys.readouterr().err
     assert "[by-missing]" in err and "[bad-pattern]" in err
+
+
+@pytest.mark.parametrize("name", ["perf-trampolines.txt", "austin.mojo", "py-spy.speedscope.json", "go.pprof"])
+def test_nodes_of_a_flame_graph_are_each_there_once(name: str) -> None:
+    """Also where they are taken as they are, without looking for equal ones, to save memory."""
+    profile = _read(name)
+    options = {"shown": str, "pages": {}, "coverage_of": lambda _: None, "is_library": lambda _: False}
+    quick, looked_up = (flame_payload(each, **options) for each in (profile, replace(profile, origin=None)))
+    assert len(set(zip(*quick["nodes"], strict=True))) == len(quick["nodes"][0]) > 5
+    assert all(quick[part] == looked_up[part] for part in ("functions", "frames", "nodes", "costs"))
