@@ -44,6 +44,8 @@ Examples:
 
 _WHO_TESTS = re.compile(r"who\s+tests\s+(?P<path>.+)", re.DOTALL)
 _LINES = re.compile(r"(?P<path>.+):(?P<first>[0-9]{1,9})(?:-(?P<last>[0-9]{1,9}))?", re.DOTALL)
+_COLUMN = re.compile(r"(.:[0-9]+):[0-9]+\Z", re.DOTALL)
+"""What editors and linters put behind a line."""
 _NO_LINE = re.compile(r".+:(?P<line>[-+.0-9]*)", re.DOTALL)
 _OF_ONE = {
     "file": ("coverage/file", "path", "FILE"),
@@ -139,7 +141,7 @@ def _who_tests(place: str) -> tuple[str, dict[str, Any]]:
     """Return the same for FILE, FILE:LINE or FILE:LINE-LINE. Raises UsageError (`query-unknown`)."""
     if os.path.exists(place):  # its name may end like a line
         return "tests/of_file", {"path": place}
-    found = _LINES.fullmatch(place)
+    found = _LINES.fullmatch(_COLUMN.sub(r"\1", place))
     first, last = (int(found["first"]), int(found["last"] or found["first"])) if found else (0, 0)
     if found and 1 <= first <= last:
         lines = {"line": first} if found["last"] is None else {"line": first, "last_line": last}

@@ -25,6 +25,7 @@ from footfall.report.times import (
 )
 from footfall.service.line_times import LineTimes
 from footfall.service.measured_text import state_of_source, stored_names
+from footfall.service.methods.coverage import not_measured
 from footfall.service.methods.profile_rows import requested_clock
 from footfall.service.parameters import Parameters
 from footfall.service.profile_part import requested_part
@@ -45,6 +46,8 @@ def times_of_file(workspace: Workspace, parameters: Parameters) -> Json:
     rows = times.by_path.get(path) or next(
         (rows for known, rows in times.by_path.items() if canonical_path(known) == path), {}
     )
+    if not rows and not names and not os.path.isfile(path):
+        raise not_measured(config, path)
     return {
         "path": path,
         "name": shown_path(path),
