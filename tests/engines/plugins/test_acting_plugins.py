@@ -198,7 +198,8 @@ def test_what_plugins_add_and_exclude_is_as_with_coverage_py(footfall: Footfall,
     """Saved by a process and its forked child, renamed while it is written, excluded by a parser, written beside."""
     write(tmp_path, {**PLUGINS, **PROGRAM})
     coverage = [sys.executable, "-m", "coverage"]
-    environment = {**os.environ, "COVERAGE_CORE": "ctrace", "PYTHONPATH": "."}
+    core = "pytrace" if sys.implementation.name == "pypy" else "ctrace"
+    environment = {**os.environ, "COVERAGE_CORE": core, "PYTHONPATH": "."}
 
     def run(*arguments: str) -> str:
         return subprocess.check_output([*coverage, *arguments], cwd=tmp_path, env=environment, text=True, timeout=60)
