@@ -125,7 +125,9 @@ def test_tests_of_lines_and_files(client, project) -> None:
     assert (found["names"], found["n_tests"]) == (names[1:2], 3)
     assert {each["name"]: each["tests"] for each in found["files"]} == {"shop.py": [0], "test_shop.py": [0]}
     ran = client.result("tests/ran", test=names[2])["files"]
-    assert {each["name"]: each["lines"] for each in ran} == {"shop.py": [2, 3, 4, 6, 8], "test_shop.py": [5]}
+    lines_of = {each["name"]: set(each["lines"]) for each in ran}
+    assert {2, 6, 8} <= lines_of["shop.py"] <= {2, 3, 4, 6, 8}  # by engine, with a statement's further lines or without
+    assert lines_of["test_shop.py"] == {5}
     alone = client.result("coverage/file", path="shop.py", test=names[2])["coverage"]
     assert (alone["executed_lines"], alone["executed_branches"]) == ([2, 6, 8], [[6, 8]])
     assert client.result("coverage/file", path="shop.py", test=names[0])["coverage"]["executed_lines"] == [18]
