@@ -76,11 +76,16 @@ async function main([home, work]) {
       }, axe);
       assert.deepEqual(found, []);
     });
-    await step("a click on a frame opens its source at the line", async () => {
-      await editor.open("test_shop.py");
-      await panel.locator("canvas[role=application]").focus();
-      await page.keyboard.press("Enter");
-      await editor.until("the source", () => page.locator('.tab.active[data-resource-name="shop.py"]').count());
+    await step("a click on a frame of a test's own code opens its source at the line", async () => {
+      const chooser = (name) =>
+        panel.locator("label", { has: panel.getByText(name, { exact: true }) }).locator("select");
+      await panel.getByRole("searchbox").fill("");
+      await chooser("Test").selectOption({ label: "test_shop.py::test_busy" });
+      await chooser("Frames").selectOption({ index: 1 });
+      await editor.shot("test");
+      await panel.locator("canvas[role=application]").click({ position: { x: 60, y: 50 } });
+      await page.getByText(/^Ln (19|24), Col 1$/).waitFor();
+      await page.locator('.tab.active[data-resource-name="shop.py"]').waitFor();
       await editor.shot("clicked");
     });
     await step("a link at a line runs only its tests", async () => {

@@ -77,12 +77,14 @@ class Editor {
     await this.until(title, async () => {
       await this.page.keyboard.press("F1");
       const input = this.page.locator(".quick-input-widget input").first();
-      await input.waitFor();
-      await input.fill(`>${title}`);
-      const isThere = await row.waitFor({ timeout: 2000 }).then(
-        () => true,
-        () => false,
-      );
+      // what takes the focus meanwhile, such as the end of a test run, closes it
+      const isThere = await input
+        .fill(`>${title}`, { timeout: 2000 })
+        .then(() => row.waitFor({ timeout: 2000 }))
+        .then(
+          () => true,
+          () => false,
+        );
       if (!isThere) await this.page.keyboard.press("Escape");
       return isThere;
     });

@@ -25,6 +25,7 @@ function processIn(directory: string, user: number | undefined): Omit<PythonProc
     if (!/^(python|pypy)/.test(basename(readlinkSync(join(directory, "exe"))))) return undefined;
     const words = readFileSync(join(directory, "cmdline"), "utf8").split("\0").filter(Boolean);
     if (words.includes("footfall") && words.includes("serve")) return undefined;
+    words[0] = basename(words[0]); // a long path would hide what is run
     return { command: words.join(" "), directory: readlinkSync(join(directory, "cwd")) };
   } catch {
     return undefined; // it has ended, or is another's

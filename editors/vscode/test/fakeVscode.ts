@@ -179,7 +179,10 @@ export const workspace = {
 
 export const extensions = { getExtension: () => undefined };
 
+export class TabInputWebview {}
+
 export const window = {
+  tabGroups: { all: [] },
   visibleTextEditors: [] as unknown[],
   activeTextEditor: undefined as unknown,
   createOutputChannel: () => ({ info: noop, warn: noop, dispose: noop }),

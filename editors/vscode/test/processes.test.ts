@@ -15,7 +15,7 @@ test("the processes to choose from are those of Python, but for the service", (t
     symlinkSync("/home/me", join(proc, pid, "cwd"));
     writeFileSync(join(proc, pid, "cmdline"), words.map((word) => `${word}\0`).join(""));
   };
-  add("7", "/usr/bin/python3.13", "python", "worker.py");
+  add("7", "/usr/bin/python3.13", "/venv/bin/python", "worker.py");
   add("8", "/usr/bin/bash", "bash", "python");
   add("9", "/usr/bin/python3.13", "python", "-m", "footfall", "serve", "--stdio");
   add("10", "/opt/bin/pypy3.11", "pypy3", "-c", "pass");

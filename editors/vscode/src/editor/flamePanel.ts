@@ -5,15 +5,19 @@ import * as vscode from "vscode";
 import { panelPage, placeOfLink } from "../flamePage";
 import { openAt, type FlameOf, type Project } from "./project";
 
+const VIEW_TYPE = "footfall.flame";
+
+/** Where the next graph is shown: with one that is open, else beside the editor. */
+function column(): vscode.ViewColumn {
+  const ofGraph = (tab: vscode.Tab) =>
+    tab.input instanceof vscode.TabInputWebview && tab.input.viewType.endsWith(VIEW_TYPE);
+  return vscode.window.tabGroups.all.find(({ tabs }) => tabs.some(ofGraph))?.viewColumn ?? vscode.ViewColumn.Beside;
+}
+
 export async function openFlame(project: Project, of: FlameOf = {}): Promise<void> {
   const { title, page } = await project.flame(of);
   const options = { enableScripts: true, localResourceRoots: [], retainContextWhenHidden: true };
-  const panel = vscode.window.createWebviewPanel(
-    "footfall.flame",
-    `footfall: ${title}`,
-    vscode.ViewColumn.Beside,
-    options,
-  );
+  const panel = vscode.window.createWebviewPanel(VIEW_TYPE, `footfall: ${title}`, column(), options);
   panel.webview.onDidReceiveMessage(({ open }: { open: string }) => {
     const { path, line } = placeOfLink(open);
     void openAt(path, line);

@@ -10,7 +10,11 @@ import type { Project } from "./project";
 
 /** Let the user choose a process, profile it for some time, and open its flame graph. */
 export async function attachToProcess(project: Project): Promise<void> {
-  const rows = pythonProcesses().map(({ pid, command, directory }) => ({
+  const root = project.folder.uri.fsPath;
+  const isHere = (directory: string) => directory === root || directory.startsWith(`${root}/`);
+  const found = pythonProcesses();
+  found.sort((a, b) => Number(isHere(b.directory)) - Number(isHere(a.directory)));
+  const rows = found.map(({ pid, command, directory }) => ({
     label: command,
     description: `${pid}`,
     detail: directory,
@@ -21,7 +25,7 @@ export async function attachToProcess(project: Project): Promise<void> {
   const chosen = await vscode.window.showQuickPick(rows, options);
   if (chosen === undefined) return;
   const seconds = vscode.workspace.getConfiguration("footfall", project.folder.uri).get("attachSeconds", 10);
-  const file = join(project.folder.uri.fsPath, `attach-${chosen.pid}.coverage`);
+  const file = join(root, `attach-${chosen.pid}.coverage`);
   await vscode.window.withProgress(
     {
       location: vscode.ProgressLocation.Notification,
