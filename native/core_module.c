@@ -19,6 +19,7 @@
 #include "engines/probes/probes.h"
 #include "engines/probes/recoding.h"
 #include "engines/settrace/settrace.h"
+#include "engines/settrace/tool.h"
 #include "engines/thread_contexts.h"
 #include "record/recorder.h"
 #include "remote/remote.h"
@@ -86,6 +87,7 @@ static PyModuleDef_Slot module_slots[] = {
     {Py_mod_exec, probes_hooks_exec},
     {Py_mod_exec, blocks_exec},
     {Py_mod_exec, settrace_exec},
+    {Py_mod_exec, settrace_tool_exec},
     {Py_mod_exec, traced_frames_exec},
     {Py_mod_exec, traced_frames_monitoring_exec},
     {Py_mod_exec, children_exec},

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from types import CodeType, FrameType, FunctionType
 from typing import Any, Never, TypeVar
+from weakref import ReferenceType
 
 from footfall.observe.file_tracers.files import FileTracers
 
@@ -103,12 +104,28 @@ def probes_wrap_loads(
 def settrace_ask_again(filename: str, /) -> None:
     """Forget the decision about a file, for code of it that has not run yet."""
 
+def settrace_pass_over(code: CodeType, /) -> None:
+    """Never measure those code objects of a module with probes that need none: a generator expression, for example."""
+
 def settrace_start(
-    decide: Callable[[str], Any], with_arcs: bool, only_new: bool, traced_frames: TracedFrames | None, /
+    decide: Callable[[str], Any],
+    with_arcs: bool,
+    only_new: bool,
+    traced_frames: TracedFrames | None,
+    has_tool: bool = False,
+    /,
 ) -> None:
     """Trace all threads; measure files for which `decide(co_filename)` gives a path.
 
-    If it gives a TracedFile, `traced_frames` record it.
+    If it gives a TracedFile, `traced_frames` record it. If it `has_tool`, no thread is traced: events come from the
+    callbacks of `settrace_tool`.
+    """
+
+def settrace_tool(tool_id: int, events: int, watched: list[ReferenceType[CodeType]], /) -> dict[str, Any]:
+    """Return the callbacks of a tool of sys.monitoring by the names of their events.
+
+    They enable the local `events` in code that the engine measures, and append weak references to it to `watched`. The
+    further function `watch(code)` does so for code that runs already.
     """
 
 class TracedFrames:

@@ -37,6 +37,7 @@ typedef struct traced_code {
     traced_file *plugin_file; /* borrowed from the engine's `traced_frames`, which records its frames; else NULL */
     uint32_t start; /* the start of the engine that it belongs to */
     uint32_t generation; /* the recorder's when registered */
+    int is_watched; /* the tool has its events */
     int is_dirty; /* in the list of code objects with a pair in this context */
     int is_orphan; /* its code object was freed: the list owns it */
     struct traced_code *next_dirty;
@@ -54,6 +55,7 @@ struct settrace {
     uint32_t start; /* module_state.n_starts */
     int with_arcs;
     int only_new; /* frames that began before the engine are ignored */
+    int has_tool; /* settrace/tool.c gives it the events of some code: no thread has its trace function */
     int is_off; /* after an internal failure */
     int n_callers; /* calls that wait for Python code; another thread may stop the engine meanwhile */
     int is_stopped; /* the last of them frees this */
@@ -72,10 +74,20 @@ is_measured(const traced_code *traced)
     return traced != NULL && ((uintptr_t)traced & 1) == 0;
 }
 
+/* Marks the slot of a code object without probes whose module has some, for all engines. */
+static void *
+needs_no_probes(void)
+{
+    return (void *)(uintptr_t)1; /* no engine starts as number 0 */
+}
+
 /* What this engine has put into a slot; NULL if nothing, whatever an earlier engine has put there. */
 static traced_code *
 known_code(const struct settrace *engine, void *extra)
 {
+    if (extra == needs_no_probes()) {
+        return not_measured(engine);
+    }
     traced_code *traced = extra;
     int is_ours = is_measured(traced) ? traced->start == engine->start : traced == not_measured(engine);
     return is_ours ? traced : NULL;
@@ -408,7 +420,7 @@ static int
 on_call(module_state *state, PyFrameObject *frame, PyCodeObject *code, traced_code *traced)
 {
     struct settrace *engine = state->settrace;
-    if (set_f_trace(state, frame) < 0) {
+    if (!engine->has_tool && set_f_trace(state, frame) < 0) {
         return -1;
     }
     int is_resumed = is_going_on(frame, traced);
@@ -515,6 +527,96 @@ tell_plugin(module_state *state, PyFrameObject *frame, traced_code *traced, int 
     return leave(state, engine);
 }
 
+enum settrace_answer
+settrace_tell(module_state *state, PyObject *code, int what)
+{
+    struct settrace *engine = state->settrace;
+    if (engine == NULL || engine->is_off) {
+        return SETTRACE_IS_OFF;
+    }
+    PyFrameObject *frame = PyEval_GetFrame(); // borrowed
+    PyCodeObject *own = frame == NULL ? NULL : PyFrame_GetCode(frame); // owned
+    Py_XDECREF(own); /* the frame keeps it alive */
+    if (own == NULL || (PyObject *)own != code) {
+        return SETTRACE_PASSES_OVER; /* an extension's code, which has no frame */
+    }
+    traced_code *traced = traced_code_of(state, own, what);
+    int status = traced == NULL ? -1 : 0;
+    if (is_measured(traced)) {
+        status = what == PyTrace_CALL   ? on_call(state, frame, own, traced)
+                 : what == PyTrace_LINE ? on_line(state, frame, own, traced)
+                                        : on_return(state, frame, own, traced);
+    }
+    if (state->settrace != engine) {
+        return SETTRACE_IS_OFF; /* stopped by another thread */
+    }
+    if (status < 0) {
+        fail(state);
+        return SETTRACE_IS_OFF;
+    }
+    return !is_measured(traced) ? SETTRACE_PASSES_OVER : traced->is_watched ? SETTRACE_WATCHES : SETTRACE_SHOULD_WATCH;
+}
+
+enum settrace_answer
+settrace_look_up(module_state *state, PyObject *code)
+{
+    struct settrace *engine = state->settrace;
+    traced_code *traced = engine == NULL ? NULL : traced_code_of(state, (PyCodeObject *)code, PyTrace_CALL);
+    if (traced == NULL) {
+        return SETTRACE_IS_OFF;
+    }
+    return !is_measured(traced) ? SETTRACE_PASSES_OVER : traced->is_watched ? SETTRACE_WATCHES : SETTRACE_SHOULD_WATCH;
+}
+
+void
+settrace_note_watched(module_state *state, PyObject *code)
+{
+    void *extra = NULL;
+    struct settrace *engine = state->settrace;
+    if (engine != NULL && PyUnstable_Code_GetExtra(code, engine->extra_index, &extra) == 0) {
+        traced_code *traced = known_code(engine, extra);
+        if (is_measured(traced)) {
+            traced->is_watched = 1;
+        }
+    }
+}
+
+/* Pass over code without probes from now on, also within other code. 0, or -1 with an exception. */
+static int
+pass_over(module_state *state, PyObject *code, Py_ssize_t slot)
+{
+    if (Py_EnterRecursiveCall("")) {
+        return -1;
+    }
+    int status = probes_is_armed(state, code) ? 0 : code_extra_set(code, slot, needs_no_probes());
+    PyObject *constants = ((PyCodeObject *)code)->co_consts; // borrowed
+    for (Py_ssize_t i = 0; status == 0 && i < PyTuple_GET_SIZE(constants); i++) {
+        PyObject *constant = PyTuple_GET_ITEM(constants, i); // borrowed
+        status = PyCode_Check(constant) ? pass_over(state, constant, slot) : 0;
+    }
+    Py_LeaveRecursiveCall();
+    return status;
+}
+
+PyDoc_STRVAR(settrace_pass_over_doc,
+             "settrace_pass_over($module, code, /)\n--\n\n"
+             "Never measure those code objects of a module with probes that need none: a generator expression, for example.");
+
+static PyObject *
+settrace_pass_over(PyObject *module, PyObject *code)
+{
+    module_state *state = get_state(module);
+    if (!PyCode_Check(code)) {
+        PyErr_SetString(PyExc_TypeError, "settrace_pass_over() needs a code object");
+        return NULL;
+    }
+    Py_ssize_t slot = code_extra_slot(&state->traced_code_slot, free_traced_code);
+    if (slot >= 0 && pass_over(state, code, slot) < 0) {
+        return NULL;
+    }
+    Py_RETURN_NONE;
+}
+
 /* The trace function. Always 0: the program must not see our failures. */
 static int
 trace(PyObject *function, PyFrameObject *frame, int what, PyObject *Py_UNUSED(arg))
@@ -589,7 +691,8 @@ run_thread(PyObject *self, PyObject *args, PyObject *kwargs)
     /* There may be a trace function: a debugger's, whose own wrapper for starting threads is around ours, or, if
      * "threads" are greenlets, that of the thread that continues here. */
     int is_traced = PyThreadState_Get()->c_tracefunc != NULL;
-    if (!is_traced && state != NULL && state->settrace != NULL && !state->settrace->is_off) {
+    if (!is_traced && state != NULL && state->settrace != NULL && !state->settrace->is_off
+        && !state->settrace->has_tool) {
         PyEval_SetTrace(trace, state->settrace->function);
     }
     return PyObject_Call(PyTuple_GET_ITEM(self, 1), args, kwargs);
@@ -631,9 +734,10 @@ trace_all_threads(Py_tracefunc function, PyObject *argument)
 }
 
 PyDoc_STRVAR(settrace_start_doc,
-             "settrace_start($module, decide, with_arcs, only_new, traced_frames, /)\n--\n\n"
+             "settrace_start($module, decide, with_arcs, only_new, traced_frames, has_tool=False, /)\n--\n\n"
              "Trace all threads; measure files for which `decide(co_filename)` gives a path.\n\n"
-             "Where it gives a TracedFile, `traced_frames`, else None, record it. The record file must be open.");
+             "Where it gives a TracedFile, `traced_frames`, else None, record it. The record file must be open.\n"
+             "If it `has_tool`, no thread is traced: events come from the callbacks of `settrace_tool`.");
 
 static PyObject *
 settrace_start(PyObject *module, PyObject *args)
@@ -643,7 +747,8 @@ settrace_start(PyObject *module, PyObject *args)
     int with_arcs;
     int only_new;
     PyObject *frames; // borrowed
-    if (!PyArg_ParseTuple(args, "OppO:settrace_start", &decide, &with_arcs, &only_new, &frames)) {
+    int has_tool = 0;
+    if (!PyArg_ParseTuple(args, "OppO|p:settrace_start", &decide, &with_arcs, &only_new, &frames, &has_tool)) {
         return NULL;
     }
     if (frames != Py_None && !Py_IS_TYPE(frames, state->traced_frames_type)) {
@@ -661,6 +766,7 @@ settrace_start(PyObject *module, PyObject *args)
     state->settrace = engine;
     engine->with_arcs = with_arcs;
     engine->only_new = only_new;
+    engine->has_tool = has_tool;
     engine->decide = Py_NewRef(decide);
     engine->traced_frames = frames == Py_None ? NULL : (traced_frames *)Py_NewRef(frames);
     engine->decisions = PyDict_New();
@@ -675,7 +781,7 @@ settrace_start(PyObject *module, PyObject *args)
         PyErr_SetString(PyExc_RuntimeError, "no co_extra slot is free");
         return NULL;
     }
-    if (trace_all_threads(trace, engine->function) < 0) {
+    if (!has_tool && trace_all_threads(trace, engine->function) < 0) {
         return NULL;
     }
     Py_RETURN_NONE;
@@ -734,8 +840,9 @@ settrace_stop(PyObject *module, PyObject *Py_UNUSED(ignored))
 {
     module_state *state = get_state(module);
     if (state->settrace != NULL) {
+        int has_tool = state->settrace->has_tool;
         settrace_clear(state); /* remaining calls of the trace function find no engine, and unset it */
-        if (trace_all_threads(NULL, NULL) < 0) {
+        if (!has_tool && trace_all_threads(NULL, NULL) < 0) {
             return NULL;
         }
     }
@@ -743,6 +850,7 @@ settrace_stop(PyObject *module, PyObject *Py_UNUSED(ignored))
 }
 
 static PyMethodDef settrace_methods[] = {
+    {"settrace_pass_over", settrace_pass_over, METH_O, settrace_pass_over_doc},
     {"settrace_ask_again", settrace_ask_again, METH_O, settrace_ask_again_doc},
     {"settrace_wrap_thread", settrace_wrap_thread, METH_O, settrace_wrap_thread_doc},
     {"settrace_start", settrace_start, METH_VARARGS, settrace_start_doc},

@@ -1,8 +1,8 @@
 """Starting and stopping in a running process: what `footfall.start` and `footfall.stop` do inside it.
 
-`monitoring` and `settrace` can measure functions that exist already; on PyPy these get probes beside `settrace`. What
-ran before is not seen: the record names the modules that were imported, and the analysis infers from their source what
-must have run.
+`monitoring` and `settrace` can measure functions that exist already; on CPython 3.12, 3.13 and PyPy these get probes.
+What ran before is not seen: the record names the modules that were imported, and the analysis infers from their source
+what must have run.
 """
 
 import os
@@ -17,6 +17,7 @@ from footfall.observe.scope import Scope
 from footfall.observe.start import (
     begin_contexts,
     choose_late_engine,
+    free_tool_id,
     start_monitoring,
     start_plugin_tool,
     watch_files,
@@ -58,7 +59,7 @@ def start_late(
     unmeasured, and modules that were imported have only the lines that are seen. `plugins` are coverage.py plugins that
     this process has made. A `scope` is that of an earlier measurement with the same settings, without plugins.
     """
-    engine, warning = choose_late_engine(settings, plugins)
+    engine, warning = choose_late_engine(settings, plugins, only_new=only_new)
     start = _start_in_core if HAS_CORE else _start_in_python
     start(settings, scope or Scope(settings), engine, warning, only_new, plugins)
 
@@ -105,6 +106,8 @@ def _measure_in_core(
         _record_imported(scope, _core.record_imported)
     if engine == ENGINE_MONITORING:
         _start_monitoring(settings, scope, traced_frames, only_new)
+    elif engine == ENGINE_PROBES:
+        _start_probes(settings, scope)
     elif engine == ENGINE_SETTRACE:
         _report_tracer()
         _core.probes_record(scope.decide)  # the trace function passes over code with probes
@@ -120,6 +123,14 @@ def _start_monitoring(settings: "Settings", scope: Scope, traced_frames: "Traced
     if traced_frames is not None:
         start_plugin_tool(traced_frames)
     sys.monitoring.restart_events()  # places that an earlier measurement has seen
+
+
+def _start_probes(settings: "Settings", scope: Scope) -> None:
+    from footfall.observe.engines.late_probes import LateProbes
+
+    tool_id = free_tool_id()
+    assert tool_id is not None  # or there would be another engine
+    LateProbes.started(settings, scope, tool_id)
 
 
 def _follow_forks() -> None:
@@ -239,6 +250,9 @@ def _stop_in_core() -> str | None:
     from footfall import _core
 
     function_contexts.stop()
+    late_probes = sys.modules.get("footfall.observe.engines.late_probes")
+    if late_probes is not None and late_probes.LateProbes.current is not None:
+        late_probes.LateProbes.current.stop()
     _core.settrace_stop()
     _core.probes_record(None)
     if HAS_MONITORING:
@@ -251,7 +265,7 @@ def _stop_in_core() -> str | None:
 def _free_tools() -> None:
     monitoring = sys.monitoring
     for tool_id in range(6):
-        if monitoring.get_tool(tool_id) in ("footfall", "footfall-plugins"):
+        if monitoring.get_tool(tool_id) in ("footfall", "footfall-plugins", "footfall-late"):
             monitoring.set_events(tool_id, 0)
             for shift in range(20):
                 try:

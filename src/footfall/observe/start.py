@@ -42,6 +42,7 @@ __all__ = [
     "begin_contexts",
     "choose_engine",
     "choose_late_engine",
+    "free_tool_id",
     "start",
     "start_monitoring",
     "start_plugin_tool",
@@ -118,22 +119,41 @@ def choose_engine(settings: Settings, made: "MadePlugins | None" = None) -> "tup
         who = "Cython's modules need" if settings.trace_plugins else "the files of coverage.py's plugins need here"
         warning = ("plugins-settrace", who + " the engine settrace, which makes the program slower.")
         engine = ENGINE_SETTRACE
-    if engine == ENGINE_MONITORING and _free_tool_id() is None:
+    if engine == ENGINE_MONITORING and free_tool_id() is None:
         what = "all six sys.monitoring tools are taken: coverage uses the slower engine settrace."
         warning = ("no-tool-id", what)
         engine = ENGINE_SETTRACE
     return engine, warning
 
 
-def choose_late_engine(settings: Settings, made: "MadePlugins | None") -> "tuple[int, tuple[str, str] | None]":
-    """Return the same for a running program, whose functions have no probes; on PyPy they can get some."""
+def choose_late_engine(
+    settings: Settings, made: "MadePlugins | None", *, only_new: bool = False
+) -> "tuple[int, tuple[str, str] | None]":
+    """Return the same for a running program, whose functions have no probes but may get some.
+
+    With the core, those of a measurement that is `only_new` get none: it is footfall.compat's, whose data have all
+    pairs of lines, as coverage.py's.
+    """
     engine, warning = choose_engine(settings, made)
     if find_engine(settings.branch) == ENGINE_PROBES and warning is not None and warning[0] == "plugins-settrace":
         warning = None  # the plugins make nothing slower than it already is
-    return (ENGINE_SETTRACE if engine == ENGINE_PROBES and HAS_CORE else engine), warning
+    if engine == ENGINE_PROBES and HAS_CORE and (only_new or not _can_add_probes(settings, made)):
+        engine = ENGINE_SETTRACE
+    return engine, warning
 
 
-def _free_tool_id() -> int | None:
+def _can_add_probes(settings: Settings, made: "MadePlugins | None") -> bool:
+    """Return whether functions of a running program can get probes on CPython, beside a tool for all other code.
+
+    A debugger would see them. Greenlets that wait are in no thread's frames.
+    """
+    if not HAS_MONITORING or settings.plugins or made or settings.function_contexts:
+        return False
+    return sys.gettrace() is None and "greenlet" not in sys.modules and free_tool_id() is not None
+
+
+def free_tool_id() -> int | None:
+    """Return an id of `sys.monitoring` that no tool uses, None if there is none."""
     for tool_id in _TOOL_IDS:
         if sys.monitoring.get_tool(tool_id) is None:
             return tool_id
@@ -209,7 +229,7 @@ def start_plugin_tool(frames: "TracedFrames") -> None:
     """Take a sys.monitoring tool id for the files of plugins."""
     from footfall.observe.file_tracers.monitoring import TOOL_NAME, start_tool
 
-    tool_id = _free_tool_id()
+    tool_id = free_tool_id()
     if tool_id is None:
         what = "all six sys.monitoring tools are taken: the files of coverage.py's plugins are not measured."
         report("no-tool-id", what, "Set FOOTFALL_ENGINE=settrace.")
@@ -241,7 +261,7 @@ def start_monitoring(scope: Scope, with_branches: bool) -> int:
 
     The record file must be open.
     """
-    tool_id = _free_tool_id()
+    tool_id = free_tool_id()
     assert tool_id is not None  # checked a moment ago
     sys.monitoring.use_tool_id(tool_id, _TOOL_NAME)
     if HAS_CORE:

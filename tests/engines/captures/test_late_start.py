@@ -521,6 +521,49 @@ def test_functions_that_captures_have_seen_are_measured(program, engine) -> None
         assert (((2, 3 if flag else 4) in found.arcs) == engine.branch) and (2, 4 if flag else 3) not in found.arcs
 
 
+_OLD_AND_NEW = """
+import os, sys, footfall, library
+def waits():
+    yield 1
+    yield 2
+begun = waits()
+next(begun)
+for _ in range(2):
+    footfall.start()
+    import later
+    tools = [each for each in range(6) if sys.monitoring.get_tool(each)]
+    print([sys.monitoring.get_tool(each) for each in tools], sys.gettrace())
+    list(begun), library.choose(0), later.total(3)
+    codes = waits.__code__, library.choose.__code__, later.total.__code__, sys._getframe().f_code, begun.gi_code
+    inner = [each for code in codes[:3] for each in code.co_consts if hasattr(each, "co_code")]
+    print([bool(sys.monitoring.get_local_events(tools[0], each)) for each in (*codes, *inner)])
+    if not (child := os.fork()):
+        library.choose(1)
+        os._exit(0)
+    os.waitpid(child, 0)
+    footfall.stop()
+    print([sys.monitoring.get_tool(each) for each in range(6)].count(None), sys.gettrace())
+    begun = waits()
+    next(begun)
+"""
+
+
+@pytest.mark.skipif(
+    not IS_CPYTHON or not (3, 12) <= sys.version_info < (3, 14), reason="where probes stand beside sys.monitoring"
+)
+def test_only_code_that_cannot_have_probes_has_events(program) -> None:
+    """Functions, also those imported later, run with probes; running code alone is watched, and no thread is traced."""
+    (program.work / "later.py").write_text("def total(n):\n    return sum(x * 2 for x in range(n))\n")
+    done = program.run(_OLD_AND_NEW)
+    assert done.returncode == 0, done.stderr
+    first = ["['footfall-late'] None", "[False, False, False, True, True, False]", "6 None"]
+    second = ["['footfall-late'] None", "[False, False, False, True, False, False]", "6 None"]
+    assert done.stdout.splitlines() == first + second
+    assert {4, 5} <= program.library().lines  # 4 by the child
+    lines = read_coverage(program.work / ".coverage").files[str(program.work / "program.py")].lines
+    assert {5, 16, 18, 20} <= lines and 22 not in lines
+
+
 def test_a_module_imported_later_is_seen_not_inferred(program) -> None:
     """What is imported during the measurement is measured as ever, and nothing is said to be inferred."""
     done = program.run("import footfall\nfootfall.start()\nimport library\nfootfall.stop()\n")
