@@ -278,3 +278,13 @@ def test_a_plugin_that_fails_or_acts_where_we_do_not_is_named(footfall: Footfall
     assert "plugin parsing failed" in done.stderr
     (tmp_path / ".coveragerc").write_text("[run]\nplugins = quiet\n")
     assert footfall("run", "-q", "--no-profile", "main.py").stderr == ""
+
+
+def test_plugins_are_not_loaded_within_the_librarys_imports(footfall: Footfall, tmp_path: pathlib.Path) -> None:
+    """With `-m`, runpy imports `importlib` first: loading plugins right then would find it incomplete."""
+    write(tmp_path, {**PLUGINS, "main.py": "import json, pages\npages.render('page.txt', [1, 2])\n"})
+    write(tmp_path, {name: PROGRAM[name] for name in ("pages.py", "page.txt")})
+    (tmp_path / ".coveragerc").write_text("[run]\nplugins = saver\nomit = saver.py\n")
+    done = footfall("run", "-q", "--no-profile", "-m", "main")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "page.txt       3      1    67%" in footfall("report").stdout

@@ -3,6 +3,7 @@
 A plugin is asked when code of a file first runs, as coverage.py does. One that fails is named and not asked again.
 """
 
+import sys
 from sys import _getframe  # as it is now: the program may replace it
 
 from footfall.model import PLUGIN_DATA, PLUGIN_FILES
@@ -176,7 +177,7 @@ class FileTracers:
                     return False
                 frame = frame.f_back
             self._starting = None
-        return True
+        return not _is_library_loading()
 
     def _load(self) -> None:
         self._plugins = []  # emptied already here: code that runs meanwhile is not theirs
@@ -243,6 +244,16 @@ class FileTracers:
                 "source_filename of " + canonical + ": expected str, bytes or os.PathLike object, not " + kind
             )
         return TracedFile(canonical, plugin, tracer, self._scope.decide_traced(source, namespace or {}), False)
+
+
+def _is_library_loading() -> bool:
+    """Return whether a module of the standard library is being imported: loading plugins would find it incomplete."""
+    for name, module in sys.modules.copy().items():
+        if name.partition(".")[0] in sys.stdlib_module_names:
+            spec = getattr(module, "__spec__", None)
+            if name != "__main__" and getattr(spec, "_initializing", False):
+                return True
+    return False
 
 
 def _report_unsaved(error: BaseException) -> None:
