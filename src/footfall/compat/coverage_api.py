@@ -350,7 +350,8 @@ class Coverage:
         name_of = shown_path if self._settings.relative_files else str
         labels: dict[str, dict[str, FileData]] = {}
         for path, found in measured.files.items():
-            for label in {*found.lines, *found.arcs} or {self._settings.context}:
+            without = set() if path in measured.earlier else {self._settings.context}
+            for label in {*found.lines, *found.arcs} or without:
                 labels.setdefault(label, {})[name_of(path)] = found
         data.add_arcs({}) if self._settings.branch else data.add_lines({})
         before = data.set_context(None)
