@@ -6,6 +6,8 @@
  * function needs the GIL. */
 #include "engines/monitoring/places/silent_lines.h"
 
+#include "compat/versions.h"
+
 #if HAS_MONITORING
 
 #define Py_BUILD_CORE

@@ -5,7 +5,6 @@ Without that library names stay as they are. It is loaded when the first such na
 
 from __future__ import annotations
 
-import ctypes
 import functools
 from collections.abc import Callable
 from typing import Final
@@ -29,6 +28,8 @@ def readable_name(name: str) -> str:
 @functools.cache
 def _demangler() -> Callable[[str], str] | None:
     """Return a function whose result is "" for other names; None if no library is here."""
+    import ctypes  # slow to load, and most profiles have no such name
+
     for library in _LIBRARIES:
         try:
             demangle = ctypes.CDLL(library).__cxa_demangle
@@ -39,17 +40,20 @@ def _demangler() -> Callable[[str], str] | None:
         demangle.restype = ctypes.c_void_p
         free.argtypes = [ctypes.c_void_p]
         free.restype = None
-        return functools.partial(_demangled, demangle, free)
+        return functools.partial(_demangled, demangle, ctypes.string_at, free)
     return None
 
 
 def _demangled(
-    demangle: Callable[[bytes, None, None, None], int | None], free: Callable[[int], None], name: str
+    demangle: Callable[[bytes, None, None, None], int | None],
+    string_at: Callable[[int], bytes],
+    free: Callable[[int], None],
+    name: str,
 ) -> str:
     text = demangle(name.encode("utf-8", "replace"), None, None, None)
     if not text:
         return ""
     try:
-        return ctypes.string_at(text).decode("utf-8", "replace")
+        return string_at(text).decode("utf-8", "replace")
     finally:
         free(text)
