@@ -224,6 +224,24 @@ PROGRAMS = {
         attempt(data.set_query_contexts, ["("])
         attempt(cov.switch_context, "late")
     """,
+    "data of a plugin's files looked at again and again in one context": """
+        class Pages(coverage.CoveragePlugin, coverage.FileTracer):
+            def file_tracer(self, filename):
+                return self if filename.endswith("lib.py") else None
+            def source_filename(self):
+                return os.path.abspath("lib.page")
+            def line_number_range(self, frame):
+                return 1, 2
+        cov = coverage.Coverage(data_file=None, include="*/lib.page", plugins=[lambda registry: registry.add_file_tracer(Pages())])
+        cov.start()
+        cov.switch_context("one")
+        import lib
+        for _ in range(3):
+            lib.choose(1)
+            show(cov.get_data())
+        cov.stop()
+        print(sorted(cov.get_data().measured_contexts()))
+    """,
     "start and stop around each operation, with the data erased between": """
         cov = coverage.coverage(branch=True, source=["lib"])
         cov._warn_no_data = False
