@@ -501,6 +501,32 @@ PROGRAMS = {
         cov.html_report(directory="site")
         print(os.path.exists("site/index.html"), cov.xml_report())
     """,
+    "after-capture": """
+        # Where code has probes by then, these see no pairs but branches, so it has to be seen in another way.
+        import lib
+        is_ours = sys.argv[1] != "coverage"
+        if is_ours:
+            import footfall
+            with footfall.capture():
+                lib.choose(0)
+        for is_imported_then in (False, True):
+            if is_imported_then:
+                del sys.modules["lib"]
+                with footfall.capture() if is_ours else open(os.devnull):
+                    import lib
+            for branch in (True, False):
+                cov = coverage.Coverage(data_file=None, branch=branch, include=["*/lib.py"])
+                with cov.collect():
+                    lib.choose(9)
+                    lib.in_thread(2)
+                    list(lib.steps())
+                    lib.Cart()  # `while` loops with probes have an arc more on 3.11
+                show(cov.get_data())
+        if is_ours:
+            with footfall.capture() as seen:
+                lib.Cart().debug()
+            assert seen.lines[lib.__file__] == {21, 24}, seen.lines
+    """,
 }
 
 

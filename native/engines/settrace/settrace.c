@@ -40,6 +40,7 @@ typedef struct traced_code {
     int is_watched; /* the tool has its events */
     int is_dirty; /* in the list of code objects with a pair in this context */
     int is_orphan; /* its code object was freed: the list owns it */
+    int needs_none; /* the slot had needs_no_probes() */
     struct traced_code *next_dirty;
 } traced_code;
 
@@ -81,16 +82,24 @@ needs_no_probes(void)
     return (void *)(uintptr_t)1; /* no engine starts as number 0 */
 }
 
-/* What this engine has put into a slot; NULL if nothing, whatever an earlier engine has put there. */
+/* Whether a slot has this mark, or what replaced it. */
+static int
+is_marked(void *extra)
+{
+    return extra == needs_no_probes() || (is_measured(extra) && ((traced_code *)extra)->needs_none);
+}
+
+/* What this engine has put into a slot; NULL if nothing, whatever an earlier engine has put there. An engine that is
+ * `only_new` measures modules with probes too: probes don't see all pairs of lines. */
 static traced_code *
 known_code(const struct settrace *engine, void *extra)
 {
-    if (extra == needs_no_probes()) {
-        return not_measured(engine);
-    }
     traced_code *traced = extra;
     int is_ours = is_measured(traced) ? traced->start == engine->start : traced == not_measured(engine);
-    return is_ours ? traced : NULL;
+    if (is_ours) {
+        return traced;
+    }
+    return !engine->only_new && is_marked(extra) ? not_measured(engine) : NULL;
 }
 
 static void
@@ -245,15 +254,20 @@ register_code(module_state *state, PyCodeObject *code)
     if (traced != NULL) {
         return traced; /* another thread was faster while this one decided */
     }
+    int needs_none = is_marked(extra);
     traced = not_measured(state->settrace);
+    if (path == Py_None && needs_none) {
+        return traced; /* the mark stays */
+    }
     /* When both engines run, probes measure code that has some. */
-    if (path != Py_None && !probes_is_armed(state, (PyObject *)code)) {
+    if (path != Py_None && (state->settrace->only_new || !probes_is_armed(state, (PyObject *)code))) {
         traced = PyMem_RawCalloc(1, sizeof *traced);
         if (traced == NULL) {
             PyErr_NoMemory();
             return NULL;
         }
         traced->start = state->settrace->start;
+        traced->needs_none = needs_none;
         traced->filename = Py_NewRef(code->co_filename);
         traced->bytecode = PyCode_GetCode(code);
         int is_plugins = state->settrace->traced_frames != NULL && !PyUnicode_Check(path);

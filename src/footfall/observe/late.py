@@ -110,7 +110,8 @@ def _measure_in_core(
         _start_probes(settings, scope)
     elif engine == ENGINE_SETTRACE:
         _report_tracer()
-        _core.probes_record(scope.decide)  # the trace function passes over code with probes
+        if not only_new:
+            _core.probes_record(scope.decide)  # else the trace function follows code with probes too
         settrace.start(settings, scope, only_new=only_new, traced_frames=traced_frames)
     if settings.plugin_contexts or settings.function_contexts:
         begin_contexts(settings, scope, engine)
