@@ -20,6 +20,7 @@ from footfall.load.contents import Contents, read_contents
 from footfall.model import PLUGIN_DATA, PLUGIN_FILES
 from footfall.record.data.coverage_tables import arcs_with_lines
 from footfall.record.data.parallel_files import base_of_parallel_name
+from footfall.record.run.untrusted_file import open_recorded_file
 
 __all__ = ["leave_plugin_files", "pass_through_plugins", "take_plugin_data"]
 
@@ -37,9 +38,11 @@ def take_plugin_data(
     messages: list[tuple[str, str]] = []
     for path in sorted([*directory.glob(f"{PLUGIN_DATA}.*"), *directory.glob(f"{PLUGIN_FILES}.*")]):
         try:
+            open_recorded_file(str(path)).close()
             found = read_contents(path)
-        except FootfallError as error:
-            messages.append(("plugin-failed", f"What a plugin of coverage.py saved is left out: {error.message}"))
+        except (FootfallError, OSError) as error:
+            why = error.message if isinstance(error, FootfallError) else f"{describe_error(error)}."
+            messages.append(("plugin-failed", f"What a plugin of coverage.py saved is left out: {why}"))
             continue
         for name, data in _data_of(found, has_arcs=has_arcs):
             merged[name] = _joined(merged.get(name) or FileData(), data)
@@ -49,12 +52,18 @@ def take_plugin_data(
 def leave_plugin_files(directory: Path, data_file: str) -> None:
     """Copy the data files that plugins have written on their own beside the data file, where coverage.py has them.
 
-    Scripts go on to `combine` them. Never raises: the run's results have their contents.
+    Scripts go on to `combine` them. A link that someone put there is not followed: the copy is readable for others.
+    Never raises: the run's results have their contents.
     """
     base = base_of_parallel_name(data_file) or data_file
     for path in directory.glob(f"{PLUGIN_FILES}.*"):
-        with contextlib.suppress(OSError):
-            shutil.copyfile(path, base + path.name.removeprefix(PLUGIN_FILES))
+        target = base + path.name.removeprefix(PLUGIN_FILES)
+        with (
+            contextlib.suppress(FootfallError, OSError),
+            open_recorded_file(str(path)) as found,
+            open(target, "wb") as copy,
+        ):
+            shutil.copyfileobj(found, copy)
 
 
 def pass_through_plugins(

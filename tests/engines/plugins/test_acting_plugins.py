@@ -288,3 +288,19 @@ def test_plugins_are_not_loaded_within_the_librarys_imports(footfall: Footfall, 
     done = footfall("run", "-q", "--no-profile", "-m", "main")
     assert (done.returncode, done.stderr) == (0, "")
     assert "page.txt       3      1    67%" in footfall("report").stdout
+
+
+@pytest.mark.any_python
+def test_links_among_what_plugins_saved_are_not_followed(footfall: Footfall, tmp_path: pathlib.Path) -> None:
+    """The data files in the run directory are copied for all to read: not so what someone linked there."""
+    program = """\
+import os
+for name in "plugin-files.coverage.1", "plugins.coverage.1":
+    os.symlink(os.path.abspath("secret"), os.path.join(os.environ["FOOTFALL_RUN"], name))
+"""
+    write(tmp_path, {**PLUGINS, "main.py": program, ".coveragerc": "[run]\nplugins = saver\n"})
+    write(tmp_path, {"secret": "of one user\n"})
+    done = footfall("run", "-q", "--no-profile", "main.py")
+    assert done.returncode == 0
+    assert done.stderr.count("a symbolic link, which no measured process made") == 2
+    assert not (tmp_path / ".coverage.1").exists()
