@@ -62,7 +62,12 @@ are_on_one_line(PyCodeObject *code, line_places *Py_UNUSED(places), Py_ssize_t o
 
 #endif
 
-typedef enum jump_kind { NO_JUMP, FORWARD, PAST_END, BACKWARD } jump_kind;
+typedef enum jump_kind { NO_JUMP, FORWARD, TO_END, BACKWARD } jump_kind;
+
+/* At the end of a loop stand END_FOR, POP_TOP or POP_ITER, or END_SEND. Which of them are passed over depends on the
+ * version and on what is iterated (a generator's end runs END_FOR on CPython 3.12), so each may be the target, and what
+ * follows them. To take more places for targets is safe: only places that no other line leads to are removed. */
+#define N_AT_END 3
 
 static const unsigned char jump_kinds[256] = {
     [POP_JUMP_IF_FALSE] = FORWARD,
@@ -70,8 +75,8 @@ static const unsigned char jump_kinds[256] = {
     [POP_JUMP_IF_NONE] = FORWARD,
     [POP_JUMP_IF_NOT_NONE] = FORWARD,
     [JUMP_FORWARD] = FORWARD,
-    [FOR_ITER] = PAST_END, /* of the loop: an END_FOR or END_SEND */
-    [SEND] = PAST_END,
+    [FOR_ITER] = TO_END, /* of the loop: see N_AT_END */
+    [SEND] = TO_END,
     [JUMP_BACKWARD] = BACKWARD,
     [JUMP_BACKWARD_NO_INTERRUPT] = BACKWARD,
 };
@@ -88,8 +93,7 @@ jump_target(const unsigned char *bytes, Py_ssize_t n_units, Py_ssize_t unit)
     while (next < n_units && bytes[2 * next] == CACHE) {
         next++;
     }
-    jump_kind kind = jump_kinds[bytes[2 * unit]];
-    return kind == BACKWARD ? next - argument : next + argument + (kind == PAST_END);
+    return jump_kinds[bytes[2 * unit]] == BACKWARD ? next - argument : next + argument;
 }
 
 /* Return the first unit from `unit` on that jumps, `n_units` if there is none. Four at a time: this is the part of the
@@ -117,15 +121,12 @@ note_jumps(PyCodeObject *code, line_places *places, const unsigned char *bytes, 
     int has_own = 0;
     for (Py_ssize_t unit = next_jump(bytes, n_units, 0); unit < n_units; unit = next_jump(bytes, n_units, unit + 1)) {
         Py_ssize_t target = jump_target(bytes, n_units, unit);
-        if (target < 0 || target >= n_units) {
-            continue;
+        Py_ssize_t end = target + (jump_kinds[bytes[2 * unit]] == TO_END ? N_AT_END : 1);
+        for (; target >= 0 && target < n_units && target < end; target++) {
+            int is_own = are_on_one_line(code, places, unit, target);
+            known[target] |= is_own ? FROM_OWN_LINE : FROM_ELSEWHERE;
+            has_own |= is_own;
         }
-        if (*watched_opcode(places, target) == 0 && target + 1 < n_units) {
-            target++; /* POP_ITER is not watched; what follows it is, if the loop's last line is another */
-        }
-        int is_own = are_on_one_line(code, places, unit, target);
-        known[target] |= is_own ? FROM_OWN_LINE : FROM_ELSEWHERE;
-        has_own |= is_own;
     }
     return has_own;
 }
