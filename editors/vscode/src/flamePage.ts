@@ -27,15 +27,17 @@ document.addEventListener("DOMContentLoaded", follow);
 
 /** Return the page of `profile/flame` with a policy: only its own scripts run, and nothing is loaded. */
 export function panelPage(page: string, nonce: string): string {
-  const policy = `default-src 'none'; style-src 'unsafe-inline'; img-src data:; script-src 'nonce-${nonce}'`;
+  const policy = `default-src 'none'; style-src 'unsafe-inline'; img-src data:; script-src 'nonce-${nonce}'; base-uri 'none'; form-action 'none'`;
   // the payload has no "<", so that the first <script> is the viewer's
   return page
     .replace("<head>", () => `<head>\n<meta http-equiv="Content-Security-Policy" content="${policy}">`)
     .replace("<script>", () => `<script nonce="${nonce}">${BRIDGE}</script>\n<script nonce="${nonce}">`);
 }
 
-/** Return where a link of the viewer leads: "/path/file.py?beside#L12". */
-export function placeOfLink(link: string): { path: string; line: number } {
-  const [, path, line] = /^(.*?)(?:\?beside)?(?:#L(\d+))?$/s.exec(link) as RegExpExecArray;
-  return { path, line: Number(line ?? 1) };
+/** Return where a click in the panel leads, of a link such as "/path/file.py?beside#L12"; undefined for anything else. */
+export function placeOfMessage(message: unknown): { path: string; line: number } | undefined {
+  const { open } = (message ?? {}) as { open?: unknown };
+  if (typeof open !== "string") return undefined;
+  const [, path, line] = /^(\/(?!\/).*?)(?:\?beside)?(?:#L(\d{1,9}))?$/s.exec(open) ?? [];
+  return path === undefined ? undefined : { path, line: Number(line ?? 1) };
 }

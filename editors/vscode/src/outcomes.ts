@@ -1,6 +1,6 @@
 // What became of each test, from the summary that pytest prints with `-rA` or the like.
 
-export type Outcome = "passed" | "failed" | "skipped";
+export type Outcome = "passed" | "failed";
 
 const WORDS: Record<string, Outcome> = {
   PASSED: "passed",
@@ -10,8 +10,8 @@ const WORDS: Record<string, Outcome> = {
   ERROR: "failed",
 };
 
-/** Ask pytest for one line for each of these tests; a skipped test has none with its name. */
-export const SUMMARY_OPTIONS = ["-rpfExX", "--color=no"];
+/** Ask pytest for one line for each test; that of skipped tests says where they are, not their names. */
+export const SUMMARY_OPTIONS = ["-rpfExXs", "--color=no"];
 
 export interface TestOutcome {
   name: string;
@@ -27,4 +27,9 @@ export function outcomesOf(output: string): TestOutcome[] {
     if (word in WORDS) found.push({ name, outcome: WORDS[word], message: message ?? "" });
   }
   return found;
+}
+
+/** Return whether tests were skipped: then a test without an outcome is one of them. */
+export function hasSkipped(output: string): boolean {
+  return /^SKIPPED \[\d+\] /m.test(output);
 }

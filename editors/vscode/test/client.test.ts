@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 
-import { panelPage, placeOfLink } from "../src/flamePage";
+import { panelPage, placeOfMessage } from "../src/flamePage";
 import { marksOf } from "../src/marks";
 import { Client, ServiceError } from "../src/service/client";
 
@@ -37,7 +37,11 @@ test("a client asks the real service", { skip: python === undefined && "FOOTFALL
   assert.ok(shown.includes("Content-Security-Policy"));
   assert.equal(shown.split("<script nonce=").length, 3);
   assert.ok(shown.includes(JSON.stringify(join(root, "main.py"))));
-  assert.deepEqual(placeOfLink(`${join(root, "main.py")}#L2`), { path: join(root, "main.py"), line: 2 });
+  const place = { path: join(root, "main.py"), line: 2 };
+  assert.deepEqual(placeOfMessage({ open: `${place.path}?beside#L2` }), place);
+  for (const other of [undefined, {}, { open: 1 }, { open: "main.py#L2" }, { open: "//host/main.py" }]) {
+    assert.equal(placeOfMessage(other), undefined);
+  }
 
   const both = [
     client.request("coverage/file", { path: "/etc/passwd" }),

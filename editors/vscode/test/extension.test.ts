@@ -32,7 +32,10 @@ test("marks, gaps, tests of a line, flame graph and a coverage run", { skip: pyt
     main,
     "def double(x):\n    if x > 5:\n        return 0\n    return sum(2 for _ in range(x * 500_000))\n",
   );
-  writeFileSync(join(root, "test_main.py"), "import main\n\n\ndef test_double():\n    assert main.double(4)\n");
+  writeFileSync(
+    join(root, "test_main.py"),
+    "import main, pytest\n\n\ndef test_double():\n    assert main.double(4)\n\n\ndef test_skipped():\n    pytest.skip()\n",
+  );
   const tests = ["-m", "pytest", "-q", "-p", "no:cacheprovider", "--footfall", "--footfall-context=test"];
   execFileSync(python as string, tests, { cwd: root, env: { ...process.env, PYTHONPATH: "." } });
 
@@ -76,6 +79,9 @@ test("marks, gaps, tests of a line, flame graph and a coverage run", { skip: pyt
   assert.match(webview.html, /Content-Security-Policy/);
   webview.messages.fire({ open: `${main}#L4` } as never);
   await until(() => fake.seen.opened.length > 0);
+  webview.messages.fire({ open: "/no/such/file.py#L4" } as never);
+  await until(() => fake.seen.errors.length > 0);
+  assert.deepEqual(fake.seen.errors.splice(0), ["footfall: There is no /no/such/file.py"]);
   assert.deepEqual(fake.seen.opened, [{ path: main, line: 4 }]);
 
   const hover = await fake.seen.hovers?.provideHover(editor.document, new fake.Position(3, 0));
@@ -112,5 +118,17 @@ test("marks, gaps, tests of a line, flame graph and a coverage run", { skip: pyt
   fake.seen.outcomes.length = 0;
   await fake.seen.commands.get("footfall.runTestsOfLine")?.();
   assert.deepEqual(fake.seen.outcomes, outcomes.slice(0, 1));
+
+  const { controller } = fake.seen;
+  const all = controller?.items.get(`file://${root}`) as fake.TestItem;
+  await controller?.resolveHandler?.(all);
+  const named = [...all.children].map(([, item]) => item);
+  assert.deepEqual(
+    named.map((item) => item.label),
+    ["test_main.py::test_double", "test_main.py::test_skipped"],
+  );
+  fake.seen.outcomes.length = 0;
+  await profile.run({ include: named.slice(1) }, token);
+  assert.deepEqual(fake.seen.outcomes, [["test_main.py::test_skipped", "skipped"]]);
   assert.deepEqual(fake.seen.errors, []);
 });

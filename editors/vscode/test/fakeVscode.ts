@@ -1,4 +1,6 @@
 // As much of the editor's API as the extension calls, to see what it asks of it. Types are checked against the real one.
+import { existsSync } from "node:fs";
+
 type Listener = (value: never) => unknown;
 
 const noop = () => {};
@@ -133,7 +135,7 @@ class Items {
   [Symbol.iterator] = () => this.all[Symbol.iterator]();
 }
 
-class TestItem {
+export class TestItem {
   parent?: TestItem;
   readonly children = new Items();
   constructor(
@@ -151,6 +153,13 @@ export const OverviewRulerLane = { Left: 1 };
 export const ViewColumn = { One: 1, Beside: -2 };
 export const TestRunProfileKind = { Coverage: 3 };
 
+interface Controller {
+  items: Items;
+  /** Set by the extension. */
+  resolveHandler?: (item: TestItem) => Promise<void>;
+  [method: string]: unknown;
+}
+
 /** What the extension was given or has made, for the test to look at. */
 export const seen = {
   folder: { uri: new Uri("/"), name: "project", index: 0 },
@@ -163,6 +172,7 @@ export const seen = {
   panel: undefined as unknown,
   hovers: undefined as HoverProvider | undefined,
   runProfile: undefined as unknown,
+  controller: undefined as Controller | undefined,
   coverage: [] as FileCoverage[],
   outcomes: [] as [string, string][],
 };
@@ -198,6 +208,7 @@ export const window = {
     return seen.panel;
   },
   showTextDocument: (uri: Uri, options: { selection: Range }) => {
+    if (!existsSync(uri.fsPath)) return Promise.reject(new Error(`There is no ${uri.fsPath}`));
     seen.opened.push({ path: uri.fsPath, line: options.selection.start.line + 1 });
     return Promise.resolve();
   },
@@ -221,24 +232,25 @@ export const languages = {
 };
 
 export const tests = {
-  createTestController: () => ({
-    dispose: noop,
-    items: new Items(),
-    createTestItem: (id: string, label: string, uri: Uri) => new TestItem(id, label, uri),
-    createRunProfile: (label: string, _kind: number, run: unknown) => {
-      const profile = { label, run };
-      seen.runProfile = profile;
-      return profile;
-    },
-    createTestRun: () => ({
-      started: noop,
-      appendOutput: noop,
-      passed: (item: TestItem) => seen.outcomes.push([item.label, "passed"]),
-      failed: (item: TestItem, message: TestMessage) => seen.outcomes.push([item.label, message.message]),
-      errored: (item: TestItem, message: TestMessage) => seen.outcomes.push([item.label, message.message]),
-      skipped: noop,
-      addCoverage: (file: FileCoverage) => seen.coverage.push(file),
-      end: noop,
+  createTestController: () =>
+    (seen.controller = {
+      dispose: noop,
+      items: new Items(),
+      createTestItem: (id: string, label: string, uri: Uri) => new TestItem(id, label, uri),
+      createRunProfile: (label: string, _kind: number, run: unknown) => {
+        const profile = { label, run };
+        seen.runProfile = profile;
+        return profile;
+      },
+      createTestRun: () => ({
+        started: noop,
+        appendOutput: noop,
+        passed: (item: TestItem) => seen.outcomes.push([item.label, "passed"]),
+        failed: (item: TestItem, message: TestMessage) => seen.outcomes.push([item.label, message.message]),
+        errored: (item: TestItem, message: TestMessage) => seen.outcomes.push([item.label, message.message]),
+        skipped: (item: TestItem) => seen.outcomes.push([item.label, "skipped"]),
+        addCoverage: (file: FileCoverage) => seen.coverage.push(file),
+        end: noop,
+      }),
     }),
-  }),
 };

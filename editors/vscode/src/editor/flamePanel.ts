@@ -2,8 +2,8 @@
 import { randomBytes } from "node:crypto";
 import * as vscode from "vscode";
 
-import { panelPage, placeOfLink } from "../flamePage";
-import { openAt, type FlameOf, type Project } from "./project";
+import { panelPage, placeOfMessage } from "../flamePage";
+import { describe, openAt, type FlameOf, type Project } from "./project";
 
 const VIEW_TYPE = "footfall.flame";
 
@@ -18,9 +18,15 @@ export async function openFlame(project: Project, of: FlameOf = {}): Promise<voi
   const { title, page } = await project.flame(of);
   const options = { enableScripts: true, localResourceRoots: [], retainContextWhenHidden: true };
   const panel = vscode.window.createWebviewPanel(VIEW_TYPE, `footfall: ${title}`, column(), options);
-  panel.webview.onDidReceiveMessage(({ open }: { open: string }) => {
-    const { path, line } = placeOfLink(open);
-    void openAt(path, line);
+  panel.webview.onDidReceiveMessage(async (message: unknown) => {
+    const place = placeOfMessage(message);
+    if (place === undefined) return;
+    try {
+      await openAt(place.path, place.line);
+    } catch (error) {
+      // a profile of another machine has files that are not here
+      void vscode.window.showErrorMessage(`footfall: ${describe(error)}`);
+    }
   });
   panel.webview.html = panelPage(page, randomBytes(16).toString("base64url"));
 }

@@ -3,7 +3,7 @@ import { spawn } from "node:child_process";
 import * as vscode from "vscode";
 
 import { marksOf } from "../marks";
-import { outcomesOf, SUMMARY_OPTIONS } from "../outcomes";
+import { hasSkipped, outcomesOf, SUMMARY_OPTIONS } from "../outcomes";
 import type { FileCoverage, FilesCoverage } from "../service/answers";
 import { interpreterOf } from "./interpreter";
 import type { Project } from "./project";
@@ -115,7 +115,8 @@ export class Tests implements vscode.Disposable {
     }
     for (const item of items) {
       if (told.has(item)) continue;
-      if (token.isCancellationRequested) run.skipped(item);
+      const isSkipped = item !== all && status === 0 && hasSkipped(output);
+      if (token.isCancellationRequested || isSkipped) run.skipped(item);
       else if (status === 0) run.passed(item, spent);
       else run.errored(item, new vscode.TestMessage(`The tests ended with status ${status}.`), spent);
     }
