@@ -31,6 +31,18 @@ def test_a_run_without_samples_reports_why(footfall, tmp_path) -> None:
     assert "flame" not in done.stderr
 
 
+def test_sources_of_which_nothing_ran_have_a_total(footfall, tmp_path) -> None:
+    """The summary counts what reports count, in added runs too; a command that failed shows no tables."""
+    (tmp_path / "src").mkdir()
+    (tmp_path / "src" / "app.py").write_text("a = 1\nb = 2\n")
+    run = ("run", "--rate=1", "--source=src", "--data-file=data")
+    code = (sys.executable, "-c", "import sys; sys.exit(len(sys.argv) > 1)")
+    assert "Coverage" not in footfall(*run, *code, "failed").stderr
+    for append in ((), ("--append",)):
+        assert "Coverage 0%  (2 of 2 statements missing" in footfall(*run, *append, *code).stderr
+    assert footfall("report", "--data-file=data", "--format=total").stdout == "0\n"
+
+
 _INTERRUPTS = """
 import os, signal
 import footfall.session.finish as finish

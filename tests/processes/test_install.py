@@ -111,6 +111,7 @@ def test_a_build_without_a_compiler_is_one_in_python(tmp_path):
 def test_without_the_core_coverage_is_the_same_and_the_rest_says_why(tmp_path):
     """`FOOTFALL_PURE=1` measures in Python, the profile too; `dump` is refused, and `debug sys` says why."""
     program = "def f(a):\n    if a:\n        return 1\n    return 2\nprint(f(1))\n"
+    program += "import concurrent.futures, time\ntime.sleep(0.1)\n"  # it loads the module that makes interpreters
     (tmp_path / "program.py").write_text(program, encoding="utf-8")
     found = {}
     for pure in ("", "1"):
@@ -118,6 +119,7 @@ def test_without_the_core_coverage_is_the_same_and_the_rest_says_why(tmp_path):
         run = _footfall(tmp_path, environment, "run", "--branch", "program.py")
         assert (run.returncode, run.stdout) == (0, "1\n"), run.stderr
         assert run.stderr.count("[sampler-fallback]") == (pure == "1")
+        assert "[interpreter-unsampled]" not in run.stderr
         found[pure] = _footfall(tmp_path, environment, "lcov", "-o", "-").stdout
     assert found[""] == found["1"]
     assert "DA:4,0" in found["1"]

@@ -28,7 +28,8 @@ def show_summary(
 ) -> None:
     """Show the summary of a data file; nothing if the command failed before it ran any of the project's code."""
     total = None
-    if run.files:
+    has_unexecuted = written is not None and (written.files or written.touched)
+    if run.files or (has_unexecuted and not has_failed):
         coverage = _gather(run, config, data_file, written)
         total = coverage.total if coverage.total.n_files else None
         warn(coverage.warnings, config.disable_warnings)

@@ -52,7 +52,7 @@ def write_run(
     Raises FootfallError and what writing raises.
     """
     if append and os.path.exists(data_file):
-        return WrittenRun(_append(run, directory, settings, config, data_file))
+        return _append(run, directory, settings, config, data_file)
     return _write(run, directory, settings, config, data_file)
 
 
@@ -138,19 +138,19 @@ def _append(
     settings: Settings,
     config: Config,
     data_file: str,
-) -> list[tuple[str, str]]:
-    """Add a run to a data file; return the messages."""
+) -> WrittenRun:
+    """Add a run to a data file."""
     from footfall.record.data.combine import combine_files  # only for --append
 
     part = f"{data_file}.{os.getpid()}.run{SIDE_FILE_ENDING}"
     try:
-        warnings = _write(run, directory, settings, config, part).warnings
+        written = _write(run, directory, settings, config, part)
         result = combine_files(
             [part], data_file, base=data_file, paths=config.paths.values(), is_relative=config.relative_files
         )
         for _, error in result.failed:
             raise error
-        return warnings + result.warnings
+        return WrittenRun(written.warnings + result.warnings, touched=written.touched)
     finally:
         with contextlib.suppress(OSError):
             os.unlink(part)

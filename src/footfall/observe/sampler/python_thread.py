@@ -78,6 +78,14 @@ def start(directory: str, rate_hz: int, max_cpu_ppm: int) -> None:
         _follow_fork(sampler, name)
 
 
+def _has_further_interpreters() -> bool:
+    """Return whether the process has made interpreters; up to Python 3.12, whether it is able to."""
+    if _INTERPRETERS[1] in sys.modules:  # its list owns what it names: dropping it may end an interpreter
+        return True
+    module = sys.modules.get(_INTERPRETERS[0])  # concurrent.futures and asyncio load it in every program
+    return module is not None and len(module.list_all()) > 1
+
+
 def is_main_interpreter() -> bool:
     """Return whether this is the process's first interpreter."""
     answer = getattr(_thread, "_is_main_interpreter", None)
@@ -249,11 +257,9 @@ class _Sampler:
 
     def _tick(self, due: int) -> int:
         """Take a sample of each thread. Return when the next is due; _NEVER to end."""
-        for name in _INTERPRETERS:
-            if name in sys.modules:  # frames of other interpreters must not be touched from here
-                what = "the profile ends where the program began to use further interpreters."
-                report("interpreter-unsampled", what)
-                return _NEVER
+        if _has_further_interpreters():  # their frames must not be touched from here
+            report("interpreter-unsampled", "the profile ends where the program began to use further interpreters.")
+            return _NEVER
         counters = self._log.counters
         counters[COUNT_TICKS] += 1
         self._add_samples(_look())
