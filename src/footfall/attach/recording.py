@@ -116,7 +116,12 @@ class OutsideSampler:
         if stats["end"] == _GONE:
             self.ended = f"process {self.pid} has ended"
         elif stats["end"] == _FORBIDDEN:
-            self.ended = f"process {self.pid} may no longer be read"
+            # which is also true of one that is just ending
+            may_end_until = time.monotonic() + _START_SECONDS
+            while self._is_same_process() and time.monotonic() < may_end_until:
+                time.sleep(_RETRY_SECONDS)
+            why = "may no longer be read" if self._is_same_process() else "has ended"
+            self.ended = f"process {self.pid} {why}"
         elif stats["full"]:
             self.ended = f"the log can't be written: {os.strerror(stats['full'])}"
         elif stats["samples"] > _MAX_LOG_SAMPLES:

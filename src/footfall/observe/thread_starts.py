@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
 __all__ = ["replace_starters", "start_plain_thread", "wrap_thread_functions"]
 
-start_plain_thread = _thread.start_new_thread
-"""The interpreter's own: this module is loaded before anything is put in its place."""
+start_plain_thread: "Callable[..., Any] | None" = getattr(_thread, "start_new_thread", None)
+"""The interpreter's own, unless the program replaced it before measuring began; None if the program removed it."""
 
 _STARTERS = ("start_new_thread", "start_new", "start_joinable_thread")
 

@@ -176,6 +176,8 @@ class _Sampler:
         self._wake.acquire()
         self._done = _allocate_lock()
         self._done.acquire()
+        if start_plain_thread is None:
+            raise RuntimeError("_thread.start_new_thread was removed")
         # the thread inherits the mask: it must not receive a signal that the program waits for
         with Undisturbed(valid_signals()):
             start_plain_thread(self._sample_repeatedly, (self._wake, self._done))
