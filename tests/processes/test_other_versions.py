@@ -4,12 +4,14 @@ Each row is programs whose marks say what must have run (marked.py), under all v
 """
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+import footfall.observe.on_path
 from footfall.record.data.coverage_tables import read_coverage
 from interpreters import OTHERS, PYPY, environment_of
 from marked import check_marks, write_program
@@ -126,3 +128,21 @@ def test_a_python_without_footfall_is_measured_by_this_one(footfall, tmp_path, p
     tier = "its C core" if python == sys.executable and sys.implementation.name == "cpython" else "Python alone"
     assert f"measures in it for this run, by {tier}" in done.stderr and "[other-environment]" in done.stderr
     assert not [*(tmp_path / "other").rglob("*footfall*")]
+
+
+@pytest.mark.any_python
+def test_a_start_that_fails_leaves_the_program_as_it_is(tmp_path) -> None:
+    """The start hook's package is incomplete. With and without a stderr, the program's own customization follows."""
+    hook = tmp_path / "footfall" / "observe" / "on_path"
+    hook.mkdir(parents=True)
+    (tmp_path / "footfall" / "__init__.py").touch()
+    shutil.copy(Path(footfall.observe.on_path.__file__).with_name("sitecustomize.py"), hook)
+    own = tmp_path / "own"
+    own.mkdir()
+    (own / "sitecustomize.py").write_text("print('own')\n")
+    environment = {**os.environ, "FOOTFALL_RUN": "/nowhere", "PYTHONPATH": f"{hook}{os.pathsep}{own}"}
+    for closing, said in ("", "[start-failed]"), ("exec 2>&-; ", ""):
+        command = ["sh", "-c", closing + 'exec "$0" -S -c "import sitecustomize"', sys.executable]
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60)
+        assert (done.returncode, done.stdout) == (0, "own\n"), done.stderr
+        assert done.stderr.strip()[-len("[start-failed]") :] == said

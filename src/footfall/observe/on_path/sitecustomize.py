@@ -31,6 +31,7 @@ if _is_new_enough and os.environ.get("FOOTFALL_RUN") and "footfall.observe.start
     try:
         _start()
     except Exception as error:  # any failure of ours must leave the program as it is
-        sys.stderr.write("footfall: not measured: " + repr(error) + ". [start-failed]\n")
+        if sys.stderr is not None:  # it may be closed
+            sys.stderr.write("footfall: not measured: " + repr(error) + ". [start-failed]\n")
 _self = sys.modules.pop(__name__)  # kept: Python 2 clears the globals of a module that nothing refers to
 __import__(__name__)  # if there is none, `site` expects the ImportError of that
