@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from footfall.record.data.coverage_tables import read_coverage
+
 LIBRARY = """\
 def choose(x):
     if x > 3:
@@ -224,3 +226,23 @@ def test_pytest_runs_within_measure(tmp_path):
         """,
     )
     assert (2, 4) in _arcs(tmp_path / ".coverage", "")
+
+
+def test_a_generator_that_began_before_is_measured(tmp_path) -> None:
+    """What it runs after `footfall.start()` is in the data, though its function does not begin again."""
+    program = """
+import footfall
+def values():
+    yield 1
+    for i in range(2):
+        yield i
+    ended = 1
+begun = values()
+next(begun)
+footfall.start()
+list(begun)
+footfall.stop(".coverage")
+"""
+    (tmp_path / "program.py").write_text(program)
+    subprocess.run([sys.executable, "program.py"], cwd=tmp_path, check=True)
+    assert read_coverage(tmp_path / ".coverage").files[str(tmp_path / "program.py")].lines >= {5, 6, 7}

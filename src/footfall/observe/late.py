@@ -32,7 +32,6 @@ keep_builtins(globals())
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from types import FrameType
     from typing import Any
 
     from footfall._core import TracedFrames
@@ -156,16 +155,14 @@ def _report_tracer() -> None:
 
 
 def _watch_running(tool_id: int, scope: Scope) -> None:
-    """Measure the code objects of running frames: these do not start again, so they are given to the engine here."""
+    """Measure the code of running frames and of generators that have begun: these do not start again."""
+    from footfall.observe.engines.recoding import find_running
+
     monitoring = sys.monitoring
     on_start: Any = monitoring.register_callback(tool_id, monitoring.events.PY_START, None)
     monitoring.register_callback(tool_id, monitoring.events.PY_START, on_start)
-    for running in sys._current_frames().values():
-        frame: FrameType | None = running
-        while frame is not None:
-            scope.decide(frame.f_code.co_filename, namespace=frame.f_globals)  # in whichever thread it runs
-            on_start(frame.f_code, 0)
-            frame = frame.f_back
+    for code, _, _ in find_running(scope):
+        on_start(code, 0)
 
 
 def _start_in_python(

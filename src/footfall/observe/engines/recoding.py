@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from footfall.observe.engines.instrument import Instrumenter
     from footfall.observe.scope import Scope
 
-__all__ = ["Recoded", "add_probes", "is_alive"]
+__all__ = ["Recoded", "add_probes", "find_running", "is_alive"]
 
 _FUNCTION: "Any" = type(lambda: None)
 _CODE = type((lambda: None).__code__)
@@ -107,7 +107,7 @@ def add_probes(
         if other is not None:
             exchanges.append((function, other, path))
     inner_exchanges = []  # for functions that running code makes from now on
-    for code, path, generator in _find_running(scope):
+    for code, path, generator in find_running(scope):
         if has_probes(code):
             continue
         if generator is None:
@@ -174,7 +174,7 @@ def _reachable_objects() -> "list[Any]":
     return found
 
 
-def _find_running(scope: "Scope") -> "Iterator[tuple[CodeType, str, Any]]":
+def find_running(scope: "Scope") -> "Iterator[tuple[CodeType, str, Any]]":
     """Yield the code in scope of frames, and of generators that have begun, with its path and the generator."""
     for running in list(sys._current_frames().values()):
         frame: FrameType | None = running
