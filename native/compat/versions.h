@@ -25,6 +25,10 @@
  * Include/internal. Before, it is in Include/cpython/code.h. */
 #define HAS_PACKED_LINE_PLACES SINCE_3_14
 
+/* Where a call of Python code returns, the instruction before, for LINE events, is the call's last CACHE, which has no
+ * line: so an event is sent though the line is the same (Python/bytecodes.c, CALL_PY_EXACT_ARGS). */
+#define SENDS_LINES_BEHIND_CALLS (SINCE_3_12 && !SINCE_3_13)
+
 /* EXCEPTION_HANDLED, PY_UNWIND and PY_THROW can be enabled for one code object: Include/cpython/monitoring.h, where
  * they are below _PY_MONITORING_LOCAL_EVENTS from 3.15 on. */
 #define HAS_LOCAL_EXCEPTION_EVENTS SINCE_3_15

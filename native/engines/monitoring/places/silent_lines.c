@@ -168,11 +168,9 @@ static int
 follows_own_line(PyCodeObject *code, line_places *places, const unsigned char *bytes, Py_ssize_t unit)
 {
     Py_ssize_t before = unit - 1;
-#if PY_VERSION_HEX < 0x030D0000
-    if (before >= 0 && bytes[2 * before] == CACHE) {
-        return 0; /* where a call of Python code returns, CPython 3.12 takes the line of this CACHE, which has none */
+    if (SENDS_LINES_BEHIND_CALLS && before >= 0 && bytes[2 * before] == CACHE) {
+        return 0;
     }
-#endif
     while (before > 0 && bytes[2 * before] == CACHE) {
         before--;
     }

@@ -7,7 +7,6 @@ import sys
 from sys import _getframe  # as it is now: the program may replace it
 
 from footfall.model import PLUGIN_DATA, PLUGIN_FILES
-from footfall.observe.file_tracers.saving import save_at_end
 from footfall.observe.interruptions import pass_on
 from footfall.observe.messages import report
 from footfall.own_builtins import keep_builtins
@@ -203,6 +202,8 @@ class FileTracers:
         try:
             start: Any = __import__("footfall.config.plugin_coverage", fromlist=["start_saving"]).start_saving
             save = start(config, self._run_directory + "/" + PLUGIN_DATA)
+            # only where a plugin's own modules are imported too: this one may go through the program's finders
+            from footfall.observe.file_tracers.saving import save_at_end
         except (Exception, SystemExit) as error:
             _report_unsaved(error)
         else:
