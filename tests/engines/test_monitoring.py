@@ -177,12 +177,6 @@ _ONE_LINERS = """
     def apart(n):
         return (n if n > 2
                 else -n)
-    async def wait(n): return n
-    def called(n):
-        return str(run_to_end(wait(n) if n > 2 else wait(-n)))
-    def run_to_end(coroutine):
-        try: coroutine.send(None)
-        except StopIteration as end: return end.value
     functions = choose, odd, down, far, steps, pairs, apart
 
     def run():
