@@ -102,7 +102,7 @@ def _written_by_coverage(
     for label in sorted(labels):
         data.set_context(label)
         if has_arcs:
-            data.add_arcs({name: _arcs_of(each, label) for name, each in files.items() if _arcs_of(each, label)})
+            data.add_arcs({name: arcs for name, each in files.items() if (arcs := _arcs_of(each, label))})
         else:
             data.add_lines({name: each.lines[label] for name, each in files.items() if label in each.lines})
     data.set_context(config.context)
