@@ -21,6 +21,7 @@
 #include "engines/settrace/settrace.h"
 #include "engines/settrace/tool.h"
 #include "engines/thread_contexts.h"
+#include "record/phase_times.h"
 #include "record/recorder.h"
 #include "remote/remote.h"
 #include "inside/inside.h"
@@ -80,6 +81,7 @@ static PyMethodDef module_methods[] = {
 
 static PyModuleDef_Slot module_slots[] = {
     {Py_mod_exec, recorder_exec},
+    {Py_mod_exec, phase_times_exec},
     {Py_mod_exec, monitoring_exec},
     {Py_mod_exec, probes_exec},
     {Py_mod_exec, capture_functions_exec},

@@ -234,6 +234,19 @@ _Frames = list[tuple[int, int, bytes, bytes, int, bytes]]
 _Look = tuple[int, int, int, int, _Frames | None, int, int]
 _Task = tuple[int, bytes, int, int, list[int], _Frames | None, int]
 
+class PhaseTimes:
+    """The wall time and the thread's CPU time of phases of tests, as lines of their file (docs/formats.md)."""
+
+    def __new__(cls) -> PhaseTimes: ...
+    def begin(self) -> bytes:
+        """Read the clocks, for `end`."""
+
+    def end(self, start: bytes, name: str, phase: str, /) -> None:
+        """Add a line with the time since `begin` returned `start`, in this thread."""
+
+    def take(self) -> bytes:
+        """Return the lines and forget them."""
+
 class CaptureSeries:
     """What the blocks of a series share. `number` is that of captures_begin, -1 without probes."""
 

@@ -6,11 +6,14 @@ import os
 import pathlib
 import subprocess
 import sys
+import time
 
 import pytest
 
+from footfall.observe.pure.phase_times import PhaseTimes as PurePhaseTimes
 from footfall.record.data.test_times import read_test_times
 from footfall.record.run.phase_times import PhaseTime, read_phase_times
+from footfall.tier import HAS_CORE
 
 CONFTEST = '''
 import json, os, time
@@ -146,11 +149,11 @@ def _check(project: pathlib.Path, times: dict[str, PhaseTime], n_times: int = 1)
     inner, outer = _noted(project, "inner"), _noted(project, "outer")
     assert times.keys() == outer.keys()
     assert len(inner) >= 3 * 6 < len(outer)
-    for label, time in times.items():
+    for label, taken in times.items():
         least = inner.get(label, (0, 0))
-        assert least[0] <= time.wall_ns <= outer[label][0], label
-        assert least[1] <= time.cpu_ns <= outer[label][1], label
-        assert time.n_times == n_times
+        assert least[0] <= taken.wall_ns <= outer[label][0], label
+        assert least[1] <= taken.cpu_ns <= outer[label][1], label
+        assert taken.n_times == n_times
 
 
 def test_each_phase_is_measured_and_shown(project: pathlib.Path, footfall) -> None:
@@ -219,3 +222,41 @@ def test_damaged_lines_are_left_out_and_reported(tmp_path: pathlib.Path) -> None
     [(slug, text)] = messages
     assert slug == "record-corrupt"
     assert "3 lines" in text and "2-0.tests" in text
+
+
+def _phase_times_types() -> list[type]:
+    if not HAS_CORE:
+        return [PurePhaseTimes]
+    return [PurePhaseTimes, importlib.import_module("footfall._core").PhaseTimes]
+
+
+@pytest.mark.parametrize("kind", _phase_times_types(), ids=lambda kind: kind.__module__)
+def test_names_of_any_kind_are_read_back(kind, tmp_path: pathlib.Path) -> None:
+    """With and without the core; lines that were taken are forgotten, and times are no less than what is inside."""
+    names = ["plain", "a\tb\nc\\n|d", "\u00e9\U0001f600", "long" * 50_000, ""]
+    times = kind()
+    assert times.take() == b""
+    start = times.begin()
+    inside = time.perf_counter_ns(), time.thread_time_ns()
+    while time.thread_time_ns() == inside[1]:
+        pass
+    inside = time.perf_counter_ns() - inside[0], time.thread_time_ns() - inside[1]
+    for name in [*names, "\udcff"]:
+        times.end(start, name, "run")
+    (tmp_path / "1-0.tests").write_bytes(times.take())
+    assert times.take() == b""
+    messages: list[tuple[str, str]] = []
+    found = read_phase_times(str(tmp_path), messages)
+    assert messages == []
+    assert found.keys() == {f"{name}|run" for name in [*names, "\\udcff"]}
+    assert all(each.wall_ns >= inside[0] > 0 and each.cpu_ns >= inside[1] > 0 for each in found.values())
+
+
+@pytest.mark.skipif(not HAS_CORE, reason="of the type in C")
+@pytest.mark.parametrize("arguments", [(), (b"", "a", "run"), (b"1" * 16, 1, "run"), (b"1" * 16, "a", b"run")])
+def test_a_wrong_argument_adds_no_line(arguments) -> None:
+    """It is a TypeError."""
+    times = importlib.import_module("footfall._core").PhaseTimes()
+    with pytest.raises(TypeError):
+        times.end(*arguments)
+    assert times.take() == b""

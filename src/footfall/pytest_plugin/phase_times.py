@@ -11,14 +11,18 @@ PYTEST_DONT_REWRITE
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Callable, Generator
 
 import pytest
 
 from footfall.model import TEST_TIMES_ENDING
 from footfall.observe.messages import report
-from footfall.settings import escape
+from footfall.tier import HAS_CORE
+
+if HAS_CORE:
+    from footfall._core import PhaseTimes
+else:
+    from footfall.observe.pure.phase_times import PhaseTimes  # type: ignore[assignment]
 
 __all__ = ["PLUGIN_NAME", "register"]
 
@@ -39,21 +43,19 @@ class _PhaseTimes:
         self._run_directory = run_directory
         self._pid = 0
         self._fd = -1
-        self._taken: list[tuple[str, str, int, int]] = []  # of this test: name, phase, nanoseconds of CPU and wall
         self._is_call_timed = False
         """Whether the whole phase `run` of the current test is timed, instead of the call of its function."""
-        # Kept here, where tools that replace the clocks in modules (freezegun) do not find them.
-        self._read_wall: Callable[[], int] = time.perf_counter_ns
-        self._read_cpu: Callable[[], int] = time.thread_time_ns
+        times = PhaseTimes()
+        self._begin, self._end, self._take = times.begin, times.end, times.take
         self._write: Callable[[int, bytes], int] = os.write
 
     # Old-style wrappers: no exception passes through their frames, so no traceback shows them.
 
     @pytest.hookimpl(hookwrapper=True, trylast=True)
     def pytest_runtest_setup(self, item: pytest.Item) -> Generator[None, None, None]:
-        wall, cpu = self._read_wall(), self._read_cpu()
+        start = self._begin()
         yield
-        self._add(item, "setup", self._read_cpu() - cpu, self._read_wall() - wall)
+        self._end(start, item.nodeid, "setup")
 
     @pytest.hookimpl(hookwrapper=True, trylast=True)
     def pytest_runtest_call(self, item: pytest.Item) -> Generator[None, None, None]:
@@ -61,36 +63,32 @@ class _PhaseTimes:
         if not self._is_call_timed:
             yield
             return
-        wall, cpu = self._read_wall(), self._read_cpu()
+        start = self._begin()
         yield
-        self._add(item, "run", self._read_cpu() - cpu, self._read_wall() - wall)
+        self._end(start, item.nodeid, "run")
 
     @pytest.hookimpl(hookwrapper=True, trylast=True)
     def pytest_pyfunc_call(self, pyfuncitem: pytest.Function) -> Generator[None, None, None]:
         if self._is_call_timed:
             yield
             return
-        wall, cpu = self._read_wall(), self._read_cpu()
+        start = self._begin()
         yield
-        self._add(pyfuncitem, "run", self._read_cpu() - cpu, self._read_wall() - wall)
+        self._end(start, pyfuncitem.nodeid, "run")
 
     @pytest.hookimpl(hookwrapper=True, trylast=True)
     def pytest_runtest_teardown(self, item: pytest.Item) -> Generator[None, None, None]:
-        wall, cpu = self._read_wall(), self._read_cpu()
+        start = self._begin()
         yield
-        self._add(item, "teardown", self._read_cpu() - cpu, self._read_wall() - wall)
+        self._end(start, item.nodeid, "teardown")
         self._write_lines()
 
     def pytest_sessionfinish(self) -> None:
         """Write what is left when a session ended in the middle of a test."""
         self._write_lines()
 
-    def _add(self, item: pytest.Item, phase: str, cpu: int, wall: int) -> None:
-        self._taken.append((item.nodeid, phase, cpu, wall))
-
     def _write_lines(self) -> None:
-        lines = _lines(self._taken)
-        self._taken.clear()
+        lines = self._take()
         if not lines:
             return  # no test began: then there is no file either
         try:
@@ -112,13 +110,3 @@ class _PhaseTimes:
             except FileExistsError:
                 continue
             return
-
-
-def _lines(taken: list[tuple[str, str, int, int]]) -> bytes:
-    """Return phases as lines of the file. They are mostly of one test, so each name is escaped once."""
-    text = name = escaped = ""
-    for nodeid, phase, cpu, wall in taken:
-        if nodeid != name:
-            name, escaped = nodeid, escape(nodeid)
-        text += f"{wall}\t{cpu}\t{escaped}|{phase}\n"
-    return text.encode("utf-8", "backslashreplace")
