@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import os
-
-from footfall.analyze.profile.import_frames import fold_imports
-from footfall.analyze.profile.native_frames import fold_native_frames
+from footfall.analyze.profile.leaves import leaves_of
 from footfall.analyze.resolved_run import RunData
 from footfall.config.configuration import Config
 from footfall.load.gather import Coverage, gather
@@ -65,4 +62,4 @@ def _gather(run: RunData, config: Config, data_file: str, written: WrittenRun | 
 def _times(run: RunData) -> Times | None:
     if run.profile is None:
         return None
-    return profile_summary(fold_imports(fold_native_frames(run.profile), os.path.isfile), _N_HOTTEST)
+    return profile_summary(leaves_of(run.profile), _N_HOTTEST)

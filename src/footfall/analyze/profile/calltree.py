@@ -209,7 +209,7 @@ class ProfileBuilder:
         self._n_ticks = 0
         self._find_path = find_path
         self._frame_ids: dict[Frame, int] = {}
-        self._node_ids: dict[TreeNode, int] = {}
+        self._node_ids: dict[tuple[int, int], int] = {}
         self._thread_ids: dict[ProfiledThread, int] = {}
 
     def add(self, log: SampleLog, contexts: Mapping[int, str], *, is_continued: bool = False) -> None:
@@ -273,20 +273,29 @@ class ProfileBuilder:
         places: dict[tuple[int, int], int] = {}
         decoders = {code_id: _CodePlaces(log, code, self._find_path) for code_id, code in log.codes.items()}
         found = {0: 0}
-        for node_id, node in log.nodes.items():
-            place = (node.code, node.unit)
+        nodes, node_ids = self.profile.nodes, self._node_ids
+        for node_id, (parent, code, unit) in log.nodes.items():
+            place = (code, unit)
             frame_id = places.get(place)
             if frame_id is None:
-                frame = decoders[node.code].frame(node.unit)
+                frame = decoders[code].frame(unit)
                 frame_id = places[place] = self._number(self._frame_ids, self.profile.frames, frame)
                 if place in log.native_calls:
                     self.profile.native_calls.add(frame_id)
-            found[node_id] = self.add_node(found[node.parent], frame_id)
+            key = (found[parent], frame_id)  # as `add_node`, which for each node would take three times as long
+            number = node_ids.get(key)
+            if number is None:
+                number = node_ids[key] = len(nodes)
+                nodes.append(TreeNode._make(key))
+            found[node_id] = number
         return found
 
     def add_node(self, parent: int, frame: int) -> int:
         """Return the number of the node with this caller and frame."""
-        return self._number(self._node_ids, self.profile.nodes, TreeNode(parent, frame))
+        number = self._node_ids.setdefault((parent, frame), len(self.profile.nodes))
+        if number == len(self.profile.nodes):
+            self.profile.nodes.append(TreeNode(parent, frame))
+        return number
 
     def add_native_frame(self, caller: int, name: str, library: str) -> int:
         """Return the number of the frame of a C function that the Python frame `caller` called."""

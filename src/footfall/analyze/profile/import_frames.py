@@ -13,13 +13,13 @@ Pure except for `is_file`. Used by everything that shows a profile; the data fil
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import PurePath
 
 from footfall.analyze.profile.calltree import IMPORT_PATH, Cost, CostKey, Frame, Function, Profile, TreeNode
 
-__all__ = ["fold_imports"]
+__all__ = ["UNNAMED_IMPORT", "executed_texts", "fold_imports", "machinery_frames", "site_frames"]
 
 _MACHINERY = re.compile(
     r"<frozen importlib\._bootstrap(?:_external)?>|<builtin>/frozen importlib\._bootstrap(?:_external)?"
@@ -37,10 +37,8 @@ def fold_imports(profile: Profile, is_file: Callable[[str], bool]) -> Profile:
 
     `is_file` says whether a path is a file, which is needed for the names of packages.
     """
-    machinery = {
-        number for number, frame in enumerate(profile.frames) if _MACHINERY.fullmatch(frame.function.path) is not None
-    }
-    site = {number for number, frame in enumerate(profile.frames) if _SITE.fullmatch(frame.function.path) is not None}
+    machinery, site = machinery_frames(profile.frames), site_frames(profile.frames)
+    texts = executed_texts(profile.frames)
     if not machinery and not site:
         return profile
     folded = _Folded(profile, is_file)
@@ -51,7 +49,7 @@ def fold_imports(profile: Profile, is_file: Callable[[str], bool]) -> Profile:
             numbers.append(parent if parent in folded.imports else folded.add_import(parent, ""))
             continue
         frame = profile.frames[node.frame]
-        if frame.function[:2] == _EXECUTED_TEXT and folded.nodes[parent].frame in site:
+        if node.frame in texts and folded.nodes[parent].frame in site:
             numbers.append(parent)
             continue
         if parent in folded.imports and frame.function.qualname == "<module>":
@@ -62,6 +60,42 @@ def fold_imports(profile: Profile, is_file: Callable[[str], bool]) -> Profile:
         costs.setdefault((numbers[number], thread, context), Cost()).add(cost)
     timelines = profile.timelines.replace_nodes(dict(enumerate(numbers)))
     return replace(profile, frames=folded.frames, nodes=folded.nodes, costs=costs, timelines=timelines)
+
+
+def machinery_frames(frames: Sequence[Frame]) -> set[int]:
+    """Return the numbers of the frames of importlib."""
+    return _frames_of(frames, _MACHINERY)
+
+
+def site_frames(frames: Sequence[Frame]) -> set[int]:
+    """Return the numbers of the frames of `site`."""
+    return _frames_of(frames, _SITE)
+
+
+def executed_texts(frames: Sequence[Frame]) -> set[int]:
+    """Return the numbers of the frames of texts like the lines of `.pth` files, which are those that `site` calls."""
+    return {number for number, frame in enumerate(frames) if frame.function[:2] == _EXECUTED_TEXT}
+
+
+def _frames_of(frames: Sequence[Frame], paths: re.Pattern[str]) -> set[int]:
+    matches: dict[str, bool] = {}  # many frames are of the same file
+    found = set()
+    for number, frame in enumerate(frames):
+        path = frame.function.path
+        is_match = matches.get(path)
+        if is_match is None:
+            is_match = matches[path] = paths.fullmatch(path) is not None
+        if is_match:
+            found.add(number)
+    return found
+
+
+def _import_frame(shown: str) -> Frame:
+    return Frame(Function(IMPORT_PATH, shown, 0), 0, 0, None, None)
+
+
+UNNAMED_IMPORT = _import_frame("<import>")
+"""The frame of machinery that loads no module which is known."""
 
 
 class _Folded:
@@ -87,11 +121,11 @@ class _Folded:
 
     def add_import(self, caller: int, name: str) -> int:
         """Return the number of the node for the machinery that `caller` called to load `name` ("": not known)."""
-        shown = f"<import {name}>" if name else "<import>"
+        shown = f"<import {name}>" if name else UNNAMED_IMPORT.function.qualname
         frame = self._frame_ids.get(shown)
         if frame is None:
             frame = self._frame_ids[shown] = len(self.frames)
-            self.frames.append(Frame(Function(IMPORT_PATH, shown, 0), 0, 0, None, None))
+            self.frames.append(_import_frame(shown))
         number = self.add(caller, frame)
         self.imports[number] = caller
         return number

@@ -34,7 +34,7 @@ def rows_from_profile(profile: Profile) -> StoredProfile:
             )
             for frame in profile.frames
         ],
-        nodes=[StoredNode(*node) for node in profile.nodes],
+        nodes=[*map(StoredNode._make, profile.nodes)],
         costs=[
             StoredCost(*key, cost.samples, cost.wall_ns, cost.cpu_ns, cost.gil_ns, cost.gil_wait_ns, cost.gil_untold_ns)
             for key, cost in profile.costs.items()
@@ -61,7 +61,7 @@ def profile_from_rows(stored: StoredProfile) -> Profile:
         frames.append(Frame(function, line, end_line, column, end_column))
     return Profile(
         frames=frames,
-        nodes=[TreeNode(parent, frame) for parent, frame in stored.nodes],
+        nodes=[*map(TreeNode._make, stored.nodes)],
         threads=[ProfiledThread(*thread[:3]) for thread in stored.threads],
         costs={
             (node, thread, context): Cost(wall_ns, cpu_ns, gil_ns, samples, gil_wait_ns, gil_untold_ns)

@@ -325,8 +325,8 @@ class _SamplesInFile(Collection[Sample]):
 def _add_entry(log: SampleLog, kind: int, payload: memoryview) -> None:
     """Add an entry that is not a sample."""
     if kind == SAMPLE_NODE:
-        node_id, parent, code, unit = _NODE_LAYOUT.unpack_from(payload)
-        log.nodes[node_id] = Node(parent, code, unit)
+        node_id, *node = _NODE_LAYOUT.unpack_from(payload)
+        log.nodes[node_id] = Node._make(node)
     elif kind == SAMPLE_CODE:
         code_id, first_line = struct.unpack_from("<II", payload)
         if first_line > _MAX_LINE:

@@ -39,15 +39,16 @@ def read_entries(path: str, damage: list[str] | None = None) -> Iterator[tuple[i
     _check_header(path, view)
     at = 0
     next_release = _RELEASED_BYTES
-    while at + _ENTRY.size <= len(view):
+    n_bytes, head_bytes, unpack = len(view), _ENTRY.size, _ENTRY.unpack_from  # there may be millions of entries
+    while at + head_bytes <= n_bytes:
         if at >= next_release:
             _release(data, next_release)
             next_release = at // _RELEASED_BYTES * _RELEASED_BYTES + _RELEASED_BYTES
-        kind, size = _ENTRY.unpack_from(view, at)
+        kind, size = unpack(view, at)
         if kind == ENTRY_END:
             return
-        start = at + _ENTRY.size
-        if start + size > len(view):
+        start = at + head_bytes
+        if start + size > n_bytes:
             _note(damage, f"{path} is cut off within its entry at byte {at}.")
             return
         if kind != ENTRY_PADDING:
@@ -56,7 +57,7 @@ def read_entries(path: str, damage: list[str] | None = None) -> Iterator[tuple[i
                 return
             yield kind, view[start : start + size]
         at = start + (size + 7) // 8 * 8
-    if at < len(view):
+    if at < n_bytes:
         _note(damage, f"{path} is cut off at byte {at}.")
 
 
