@@ -103,9 +103,11 @@ inside_look_for_tasks(sampler *s, uint64_t now_ns)
         return;
     }
     looked->next_ns = now_ns + LOOK_EVERY_NS;
-    search found = {.n_known = looked->n_loaded};
-    dl_iterate_phdr(find_in_library, &found);
-    looked->n_loaded = found.n_loaded;
+    search found = {.n_known = looked->n_loaded, .address = !tasks_are_published(&s->interpreter.offsets)};
+    if (found.address == 0) {
+        dl_iterate_phdr(find_in_library, &found);
+        looked->n_loaded = found.n_loaded;
+    }
     if (found.address == 0) {
         return;
     }

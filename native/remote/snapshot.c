@@ -100,7 +100,7 @@ typedef struct running_task {
 
 /* Mark the frame of the thread's task for the following walk. */
 static void
-mark_task(sampler *s, const task_reader *reader, const thread_lane *lane, running_task *running)
+mark_task(sampler *s, task_reader *reader, const thread_lane *lane, running_task *running)
 {
     task_fields task;
     *running = (running_task){0};
@@ -161,11 +161,12 @@ build_task(sampler *s, task_reader *reader, const task_fields *task, uint64_t th
                          awaiters, frames, running != NULL ? running->n_frames : 0u);
 }
 
-/* Add the tasks of one list. 1; 0 if the list could not be read whole; -1 with an exception. */
+/* Add the tasks that were just read, with what status. 1; 0 if the list could not be read whole; -1 with an
+ * exception. */
 static int
-add_listed(sampler *s, task_reader *reader, uint64_t head, uint64_t thread_id, running_task *running, PyObject *to)
+add_listed(sampler *s, task_reader *reader, walk_status read, uint64_t thread_id, running_task *running, PyObject *to)
 {
-    if (tasks_read_list(reader, head) != WALK_OK) {
+    if (read != WALK_OK) {
         return 0;
     }
     for (uint32_t i = 0; i < reader->n_tasks; i++) {
@@ -186,7 +187,7 @@ static int
 add_tasks_of(sampler *s, task_reader *reader, const thread_lane *lane, running_task *running, PyObject *to)
 {
     task_fields task;
-    int status = add_listed(s, reader, lane->thread + reader->thread_tasks, lane->thread_id, running, to);
+    int status = add_listed(s, reader, tasks_read_of_thread(reader, lane->thread), lane->thread_id, running, to);
     if (status > 0 && running->task != 0 && !running->is_listed && task_read(reader, running->task, &task) == WALK_OK
         && task.is_task) {
         status = append_new(to, build_task(s, reader, &task, lane->thread_id, running)) < 0 ? -1 : 1;
@@ -206,7 +207,7 @@ build_tasks(sampler *s, task_reader *reader, running_task *running)
         }
     }
     if (status > 0) {
-        status = add_listed(s, reader, s->interpreter.address + reader->interp_tasks, 0, NULL, tasks);
+        status = add_listed(s, reader, tasks_read_left(reader, s->interpreter.address), 0, NULL, tasks);
     }
     if (status > 0) {
         return tasks;

@@ -80,9 +80,11 @@ typedef struct walk_offsets {
     uint32_t text_compact_data; /* sizeof(PyCompactUnicodeObject) */
 } walk_offsets;
 
-/* What is needed in addition for a waiting coroutine and for the sets that its task may be in (3.14 and later). */
+/* What is needed in addition for a waiting coroutine and for the sets that its task may be in (3.12 and later). */
 typedef struct coroutine_offsets {
     uint32_t frame_stackpointer;
+    int is_stack_counted; /* that field is an int, the number of entries from the first local on (3.12, 3.13) */
+    int waits_at_resume; /* of a frame that has yielded, the next instruction tells whether it waits (3.12) */
     int awaited_depth; /* how deep in a waiting frame's stack the awaited object is; 1 = on top */
     int state_waits[2]; /* gi_frame_state of a frame that waits for another, which may have two values */
     int state_runs;

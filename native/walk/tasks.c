@@ -26,19 +26,25 @@ enum debug_word {
 
 #define MAX_ASYNCIO_OFFSET (1u << 24) /* in the interpreter's and the thread's state */
 #define NODE_BYTES 16u
-#define MAX_SET_SLOTS 65536u
-#define SET_SLOT_BYTES 16u /* key, hash */
-#define SLOTS_PER_READ 64u
-#define NO_HASH UINT64_MAX /* of a slot that was cleared */
 #define FLAG_IS_LONG (1u << 24) /* tp_flags */
 #define FLAG_IS_TEXT (1u << 28)
 #define LONG_DIGIT_BITS 30
 #define LONG_SIZE(tag) ((tag) >> 3)
 #define LONG_SIGN(tag) ((tag) & 3u) /* 0 = positive */
-#define OBJECT_HEAD_BYTES 24u /* up to the first field behind the type */
 #define FIRST_ROOM 64u
+#define MAX_LOOPS 1024u
+#define MAX_FRAME_ENTRIES (1u << 20)
+/* In the argument of the instruction after a yield: it was that of an await or a yield from, if this is 2 or 3. */
+#define RESUMES_AS(argument) ((argument) & 3)
+#define RESUMES_AWAIT 2
 /* How many futures, one waiting for the other, may be between a task and one that waits for it. */
 #define MAX_FUTURES_DEPTH 8u
+
+int
+tasks_are_published(const walk_offsets *offsets)
+{
+    return find_object_layout(offsets->version) == NULL;
+}
 
 walk_status
 task_reader_open(task_reader *reader, const memory_source *source, const walk_offsets *offsets, uint64_t runtime,
@@ -49,7 +55,12 @@ task_reader_open(task_reader *reader, const memory_source *source, const walk_of
     reader->source = source;
     reader->offsets = offsets;
     reader->tables = *tables;
-    walk_status status = walk_find_coroutine_offsets(source, runtime, offsets, &reader->at);
+    walk_status status = older_tasks_open(&reader->older, source, offsets, runtime);
+    if (status != WALK_UNKNOWN) {
+        reader->at = status == WALK_OK ? reader->older.objects.layout->coroutines : reader->at;
+        return status;
+    }
+    status = walk_find_coroutine_offsets(source, runtime, offsets, &reader->at);
     if (status != WALK_OK) {
         return status;
     }
@@ -91,10 +102,20 @@ task_reader_close(task_reader *reader)
     memset(reader, 0, sizeof *reader);
 }
 
+static int
+is_older(const task_reader *reader)
+{
+    return reader->older.objects.layout != NULL;
+}
+
 walk_status
-task_running(const task_reader *reader, uint64_t thread, uint64_t *task)
+task_running(task_reader *reader, uint64_t thread, uint64_t *task)
 {
     *task = 0;
+    if (is_older(reader)) {
+        *task = older_tasks_find(&reader->older) == WALK_OK ? older_running_task(&reader->older, thread) : 0;
+        return WALK_OK;
+    }
     if (memory_read(reader->source, thread + reader->thread_running_task, task, sizeof *task) < 0) {
         return WALK_UNREADABLE;
     }
@@ -108,6 +129,10 @@ task_read(const task_reader *reader, uint64_t address, task_fields *task)
     if ((address & 7) != 0) {
         return WALK_TORN;
     }
+    if (is_older(reader)) {
+        return older_task_read(&reader->older, address, task);
+    }
+    memset(task, 0, sizeof *task);
     if (memory_read(reader->source, address, object, reader->task_bytes) < 0) {
         return WALK_UNREADABLE;
     }
@@ -138,8 +163,9 @@ make_tasks_room(task_reader *reader)
     return 0;
 }
 
-walk_status
-tasks_read_list(task_reader *reader, uint64_t head)
+/* Read the list at `head`. */
+static walk_status
+read_list(task_reader *reader, uint64_t head)
 {
     uint64_t at = 0;
     uint64_t previous = head;
@@ -170,6 +196,111 @@ tasks_read_list(task_reader *reader, uint64_t head)
     return WALK_OK;
 }
 
+/* Adds the tasks of certain loops to reader->tasks. */
+typedef struct loop_tasks {
+    task_reader *reader;
+    const uint64_t *loops;
+    uint32_t n_loops;
+    int is_wanted; /* those of these loops, else those of others */
+    walk_status status;
+} loop_tasks;
+
+static void
+add_task_of_loop(void *argument, uint64_t address)
+{
+    loop_tasks *self = argument;
+    task_reader *reader = self->reader;
+    task_fields task;
+    int is_of_loops = 0;
+    if (self->status != WALK_OK || older_task_read(&reader->older, address, &task) != WALK_OK) {
+        return;
+    }
+    for (uint32_t i = 0; i < self->n_loops; i++) {
+        is_of_loops |= self->loops[i] == task.loop;
+    }
+    if (is_of_loops != self->is_wanted) {
+        return;
+    }
+    if (reader->n_tasks == MAX_TASKS) {
+        self->status = WALK_TORN;
+    }
+    else if (make_tasks_room(reader) < 0) {
+        self->status = WALK_NO_MEMORY;
+    }
+    else {
+        reader->tasks[reader->n_tasks++] = task;
+    }
+}
+
+static int
+compare_tasks(const void *a, const void *b)
+{
+    uint64_t x = ((const task_fields *)a)->address, y = ((const task_fields *)b)->address;
+    return (x > y) - (x < y);
+}
+
+/* Read the tasks of these loops, or of all others, by address. */
+static walk_status
+read_of_loops(task_reader *reader, const uint64_t *loops, uint32_t n_loops, int is_wanted)
+{
+    loop_tasks found = {reader, loops, n_loops, is_wanted, WALK_OK};
+    walk_status status = older_tasks_visit(&reader->older, add_task_of_loop, &found);
+    uint32_t n = 0;
+    if (reader->n_tasks != 0) {
+        qsort(reader->tasks, reader->n_tasks, sizeof reader->tasks[0], compare_tasks);
+    }
+    for (uint32_t i = 0; i < reader->n_tasks; i++) {
+        if (n == 0 || reader->tasks[n - 1].address != reader->tasks[i].address) {
+            reader->tasks[n++] = reader->tasks[i];
+        }
+    }
+    reader->n_tasks = n;
+    return found.status != WALK_OK ? found.status : status;
+}
+
+walk_status
+tasks_read_of_thread(task_reader *reader, uint64_t thread)
+{
+    reader->n_tasks = 0;
+    if (!is_older(reader)) {
+        return read_list(reader, thread + reader->thread_tasks);
+    }
+    walk_status status = older_tasks_find(&reader->older);
+    uint64_t loop = status == WALK_OK ? older_running_loop(&reader->older, thread) : 0;
+    if (status == WALK_UNKNOWN) {
+        return status;
+    }
+    return loop != 0 ? read_of_loops(reader, &loop, 1, 1) : WALK_OK;
+}
+
+walk_status
+tasks_read_left(task_reader *reader, uint64_t interpreter)
+{
+    const walk_offsets *offsets = reader->offsets;
+    uint64_t loops[MAX_LOOPS];
+    uint32_t n_loops = 0;
+    reader->n_tasks = 0;
+    if (!is_older(reader)) {
+        return read_list(reader, interpreter + reader->interp_tasks);
+    }
+    walk_status status = older_tasks_find(&reader->older);
+    if (interpreter != reader->older.interpreter || status != WALK_OK) {
+        return status == WALK_UNKNOWN ? status : WALK_OK;
+    }
+    uint64_t thread = object_word(reader->source, interpreter, offsets->interp_threads);
+    for (uint32_t i = 0; thread != 0; i++) {
+        uint64_t loop = older_running_loop(&reader->older, thread);
+        if (i == MAX_THREADS || (loop != 0 && n_loops == MAX_LOOPS)) {
+            return WALK_TORN;
+        }
+        if (loop != 0) {
+            loops[n_loops++] = loop;
+        }
+        thread = object_word(reader->source, thread, offsets->thread_next);
+    }
+    return read_of_loops(reader, loops, n_loops, 0);
+}
+
 /* A generator of any kind, up to the end of the fixed part of its frame. */
 typedef struct generator_copy {
     unsigned char bytes[MAX_OBJECT_OFFSET + MAX_FRAME_OFFSET];
@@ -183,10 +314,12 @@ is_generator_type(const task_reader *reader, uint64_t type)
                || type == reader->tables.async_generator_type);
 }
 
-/* Read the generator at `address`, or the one that the object there wraps. WALK_TORN if it is none. */
+/* Read the generator at *place, or the one that the object there wraps, whose address *place is then. WALK_TORN if it is
+ * none. */
 static walk_status
-read_generator(const task_reader *reader, uint64_t address, generator_copy *copy)
+read_generator(const task_reader *reader, uint64_t *place, generator_copy *copy)
 {
+    uint64_t address = *place;
     unsigned char head[OBJECT_HEAD_BYTES];
     if ((address & 7) != 0) {
         return WALK_TORN;
@@ -203,6 +336,7 @@ read_generator(const task_reader *reader, uint64_t address, generator_copy *copy
     if (!is_generator_type(reader, load_u64(head + reader->offsets->object_type))) {
         return WALK_TORN;
     }
+    *place = address;
     uint32_t size = reader->at.gen_frame + reader->offsets->frame_bytes;
     return memory_read(reader->source, address, copy->bytes, size) < 0 ? WALK_UNREADABLE : WALK_OK;
 }
@@ -235,6 +369,21 @@ add_frame(task_reader *reader, uint64_t code, uint64_t instr)
     return 0;
 }
 
+/* Return whether a suspended frame waits for another one, which is then on its stack. */
+static int
+does_wait(const task_reader *reader, const unsigned char *frame, int frame_state)
+{
+    const coroutine_offsets *at = &reader->at;
+    unsigned char resume[2]; /* an instruction, its argument */
+    if (frame_state != at->state_waits[0] && frame_state != at->state_waits[1]) {
+        return 0;
+    }
+    uint64_t yielded = load_u64(frame + reader->offsets->frame_instr);
+    return !at->waits_at_resume
+           || (memory_read(reader->source, yielded + sizeof resume, resume, sizeof resume) == 0
+               && RESUMES_AS(resume[1]) >= RESUMES_AWAIT);
+}
+
 walk_status
 task_read_frames(task_reader *reader, const task_fields *task, enum task_state *state)
 {
@@ -245,7 +394,7 @@ task_read_frames(task_reader *reader, const task_fields *task, enum task_state *
     *state = TASK_WAITS;
     reader->n_frames = 0;
     while (reader->n_frames < MAX_STACK_FRAMES) {
-        walk_status status = read_generator(reader, address, &copy);
+        walk_status status = read_generator(reader, &address, &copy);
         if (status != WALK_OK) {
             /* The innermost waits for a future, or another awaitable; a task's whole coroutine may be in another
              * language. */
@@ -253,6 +402,7 @@ task_read_frames(task_reader *reader, const task_fields *task, enum task_state *
         }
         int frame_state = (signed char)copy.bytes[at->gen_state];
         const unsigned char *frame = copy.bytes + at->gen_frame;
+        uint64_t address_of_frame = address + at->gen_frame;
         if (frame_state == at->state_runs) {
             *state = TASK_RUNS;
             return reader->n_frames != 0 ? WALK_TORN : WALK_OK;
@@ -268,11 +418,18 @@ task_read_frames(task_reader *reader, const task_fields *task, enum task_state *
         if (add_frame(reader, code, load_u64(frame + offsets->frame_instr)) < 0) {
             return WALK_NO_MEMORY;
         }
-        if (frame_state != at->state_waits[0] && frame_state != at->state_waits[1]) {
+        if (!does_wait(reader, frame, frame_state)) {
             return WALK_OK; /* it has not begun, or yields to an unknown caller */
         }
         uint64_t top = load_u64(frame + at->frame_stackpointer) & ~offsets->code_tag_mask;
         uint64_t awaited = 0;
+        if (at->is_stack_counted) {
+            uint32_t n = load_u32(frame + at->frame_stackpointer);
+            if (n < (uint32_t)at->awaited_depth || n > MAX_FRAME_ENTRIES) {
+                return WALK_TORN;
+            }
+            top = address_of_frame + offsets->frame_bytes + 8u * n;
+        }
         if (memory_read(reader->source, top - 8u * (uint32_t)at->awaited_depth, &awaited, sizeof awaited) < 0) {
             return WALK_UNREADABLE;
         }
@@ -294,8 +451,9 @@ typedef struct awaiter_search {
 static void find_awaiters(awaiter_search *search, const task_fields *task);
 
 static void
-add_awaiter(awaiter_search *search, uint64_t address)
+add_awaiter(void *argument, uint64_t address)
 {
+    awaiter_search *search = argument;
     task_fields awaiter;
     if (search->n_found == search->room || task_read(search->reader, address, &awaiter) != WALK_OK) {
         return;
@@ -311,47 +469,25 @@ add_awaiter(awaiter_search *search, uint64_t address)
 }
 
 static void
-add_awaiters_in_set(awaiter_search *search, uint64_t address)
+find_awaiters(awaiter_search *search, const task_fields *task)
 {
     const task_reader *reader = search->reader;
-    unsigned char set[MAX_OBJECT_OFFSET + 8];
-    unsigned char slots[SLOTS_PER_READ * SET_SLOT_BYTES];
-    if ((address & 7) != 0 || memory_read(reader->source, address, set, sizeof set) < 0) {
-        return;
+    if (is_older(reader)) {
+        older_awaiters_visit(&reader->older, task, add_awaiter, search);
     }
-    uint64_t n_left = load_u64(set + reader->at.set_used);
-    uint64_t mask = load_u64(set + reader->at.set_mask);
-    uint64_t table = load_u64(set + reader->at.set_table);
-    if (mask >= MAX_SET_SLOTS || (mask & (mask + 1)) != 0 || n_left > mask + 1) {
-        return;
+    else if (task->awaited_by != 0 && task->is_awaited_by_set) {
+        (void)set_visit(reader->source, &reader->at, task->awaited_by, add_awaiter, search);
     }
-    for (uint64_t first = 0; first <= mask && n_left != 0; first += SLOTS_PER_READ) {
-        uint64_t n = mask + 1 - first < SLOTS_PER_READ ? mask + 1 - first : SLOTS_PER_READ;
-        if (memory_read(reader->source, table + first * SET_SLOT_BYTES, slots, n * SET_SLOT_BYTES) < 0) {
-            return;
-        }
-        for (uint64_t i = 0; i < n && n_left != 0; i++) {
-            uint64_t key = load_u64(slots + i * SET_SLOT_BYTES);
-            if (key != 0 && load_u64(slots + i * SET_SLOT_BYTES + 8) != NO_HASH) {
-                n_left--;
-                add_awaiter(search, key);
-            }
-        }
+    else if (task->awaited_by != 0) {
+        add_awaiter(search, task->awaited_by);
     }
 }
 
-static void
-find_awaiters(awaiter_search *search, const task_fields *task)
+int
+task_is_awaited(const task_reader *reader, const task_fields *task)
 {
-    if (task->awaited_by == 0) {
-        return;
-    }
-    if (task->is_awaited_by_set) {
-        add_awaiters_in_set(search, task->awaited_by);
-    }
-    else {
-        add_awaiter(search, task->awaited_by);
-    }
+    uint64_t awaiter;
+    return is_older(reader) ? task_awaiters(reader, task, &awaiter, 1) != 0 : task->awaited_by != 0;
 }
 
 uint32_t

@@ -1,21 +1,21 @@
-/* asyncio's tasks, from the interpreter's own lists (CPython 3.14 and later): which waits for which, the frames of a
+/* asyncio's tasks, from the interpreter's own lists (CPython 3.14 and later) or those of older_tasks.h: which waits for which, the frames of a
  * waiting coroutine, names. Plain C: no Python.h. One `task_reader` belongs to one thread. Tasks come and go while they
  * are read: anything inconsistent is WALK_TORN. */
 #ifndef FOOTFALL_WALK_TASKS_H
 #define FOOTFALL_WALK_TASKS_H
 
 #include "walk/code.h"
+#include "walk/older_tasks.h"
 #include "walk/stack.h"
 
-/* As many as CPython's own reader accepts; a longer list is damaged. */
-#define MAX_TASKS 65536u
 #define MAX_TASK_BYTES 1024u
 #define MAX_AWAITERS 4096u
 /* From a task to the outermost one that waits for it. */
 #define MAX_AWAITER_DEPTH 1024u
 #define MAX_TASK_NAME_BYTES 1024u
 
-/* The addresses of the tables in the process: the section .AsyncioDebug of _asyncio, and types; 0 = not known. */
+/* The addresses of the tables in the process: the section .AsyncioDebug of _asyncio (where tasks are not published, any
+ * but 0), and types; 0 = not known. */
 typedef struct task_tables {
     uint64_t debug;
     uint64_t coroutine_type;
@@ -24,21 +24,11 @@ typedef struct task_tables {
     uint64_t asend_type;
 } task_tables;
 
-typedef struct task_fields {
-    uint64_t address;
-    uint64_t name;
-    uint64_t coroutine;
-    uint64_t awaited_by; /* a task or future, or a set of them; 0 = none */
-    uint64_t next; /* node in the list */
-    uint64_t previous;
-    int is_task; /* else a future, which has only awaited_by */
-    int is_awaited_by_set;
-} task_fields;
-
 typedef struct task_reader {
     const memory_source *source; /* borrowed */
     const walk_offsets *offsets; /* borrowed */
     task_tables tables;
+    older_tasks older; /* its `objects.layout` is NULL if the interpreter publishes its tasks */
     coroutine_offsets at;
     uint32_t task_bytes;
     uint32_t task_name;
@@ -64,23 +54,31 @@ enum task_state {
     TASK_ENDED,
 };
 
+/* Whether the version has the section, without which there are no tasks. */
+int tasks_are_published(const walk_offsets *offsets);
+
 /* WALK_OK; WALK_UNREADABLE; WALK_UNKNOWN if there are no such tables. */
 walk_status task_reader_open(task_reader *reader, const memory_source *source, const walk_offsets *offsets,
                              uint64_t runtime, const task_tables *tables);
 void task_reader_close(task_reader *reader);
 
 /* The task that a thread runs, 0 = none. */
-walk_status task_running(const task_reader *reader, uint64_t thread, uint64_t *task);
+walk_status task_running(task_reader *reader, uint64_t thread, uint64_t *task);
 walk_status task_read(const task_reader *reader, uint64_t address, task_fields *task);
 /* The address of the frame of a task's coroutine, 0 if that is not one of the interpreter's own kinds. */
 uint64_t task_frame(const task_reader *reader, const task_fields *task);
 
-/* Read the list at `head` into reader->tasks. On WALK_TORN or WALK_UNREADABLE it contains the tasks before that
+/* Read the tasks of a thread into reader->tasks. On WALK_TORN or WALK_UNREADABLE it contains the tasks before that
  * point. */
-walk_status tasks_read_list(task_reader *reader, uint64_t head);
+walk_status tasks_read_of_thread(task_reader *reader, uint64_t thread);
+/* Likewise those of an interpreter whose thread has ended. */
+walk_status tasks_read_left(task_reader *reader, uint64_t interpreter);
 
 /* Read the frames of a waiting task into reader->frames, and its state. A task that has not begun has one frame. */
 walk_status task_read_frames(task_reader *reader, const task_fields *task, enum task_state *state);
+
+/* Whether a task waits for this one. */
+int task_is_awaited(const task_reader *reader, const task_fields *task);
 
 /* Find the tasks that wait for a task, also through futures, unordered. Returns their number, at most `room`; what is
  * torn is left out. */

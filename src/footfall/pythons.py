@@ -34,7 +34,7 @@ __all__ = [
     "NEWEST",
     "OLDEST",
     "OWN",
-    "PUBLISHES_TASKS",
+    "TELLS_TASKS",
     "RETURNS_ON_UNTOLD_LINES",
     "TRACES_ALL_THREADS",
     "YIELDS_STAND_AT_RESUME",
@@ -48,6 +48,7 @@ __all__ = [
     "is_known",
     "publishes_offsets",
     "publishes_tasks",
+    "tells_tasks",
     "refused_build",
     "release_name",
     "traced_opcodes",
@@ -128,7 +129,10 @@ HAS_TYPE_STATEMENTS = OWN >= (3, 12)
 
 # What a process has depending on its version, a pair such as (3, 14).
 
-FIRST_WITH_TASKS = (3, 14)
+FIRST_WITH_TASKS = (3, 12)
+"""From here on asyncio's tasks can be read: native/walk/older_tasks.c and, where they are published, tasks.c."""
+
+_FIRST_WITH_PUBLISHED_TASKS = (3, 14)
 """From here on _asyncio publishes the location of its tasks: the section .AsyncioDebug, Modules/_asynciomodule.c."""
 
 _FIRST_WITH_OFFSETS = (3, 13)
@@ -144,7 +148,7 @@ _JIT_CRASHES = (3, 15)
 3.15.2).
 """
 
-PUBLISHES_TASKS = _IS_CPYTHON and OWN >= FIRST_WITH_TASKS
+TELLS_TASKS = _IS_CPYTHON and OWN >= FIRST_WITH_TASKS
 
 MARKS_ENTRIES_FROM_C = _IS_CPYTHON and OWN >= (3, 12)
 """Whether each entry from C code into the interpreter has a frame on the C stack, which tells where it was."""
@@ -185,9 +189,14 @@ def publishes_offsets(version: tuple[int, int]) -> bool:
     return version >= _FIRST_WITH_OFFSETS
 
 
-def publishes_tasks(version: tuple[int, int]) -> bool:
-    """Return whether a CPython publishes where asyncio's tasks are."""
+def tells_tasks(version: tuple[int, int]) -> bool:
+    """Return whether asyncio's tasks can be read in a CPython of this version."""
     return version >= FIRST_WITH_TASKS
+
+
+def publishes_tasks(version: tuple[int, int]) -> bool:
+    """Return whether a CPython publishes where asyncio's tasks are; of older ones it is known."""
+    return version >= _FIRST_WITH_PUBLISHED_TASKS
 
 
 def can_be_injected(version: tuple[int, int]) -> bool:

@@ -1,4 +1,4 @@
-"""`--async` of `footfall dump` and `footfall attach`: asyncio's tasks in real processes of CPython 3.14 and later."""
+"""`--async` of `footfall dump` and `footfall attach`: asyncio's tasks in real processes of CPython 3.12 and later."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ pytestmark = pytest.mark.skipif(sys.implementation.name != "cpython", reason="re
 pytest.importorskip("elftools")
 
 PYTHONS = [
-    *([sys.executable] if sys.version_info >= (3, 14) else []),
-    *(path for path in OTHERS if path[-4:] >= "3.14"),
+    *([sys.executable] if sys.version_info >= (3, 12) else []),
+    *(path for path in OTHERS if path[-4:] >= "3.12"),
 ]
-OLDER = [*([] if sys.version_info >= (3, 14) else [sys.executable]), *(path for path in OTHERS if path[-4:] < "3.14")]
+OLDER = [*([] if sys.version_info >= (3, 12) else [sys.executable]), *(path for path in OTHERS if path[-4:] < "3.12")]
 with_tasks = pytest.mark.parametrize(
-    "python", any_python(PYTHONS) or [pytest.param("", marks=pytest.mark.skip("no CPython 3.14"))]
+    "python", any_python(PYTHONS) or [pytest.param("", marks=pytest.mark.skip("no CPython 3.12"))]
 )
 
 TREE = """
@@ -77,6 +77,11 @@ def tasks_of(footfall: Footfall, pid: int, *options: str) -> dict[str, dict[str,
     return {task["name"]: task for task in interpreter["tasks"]}
 
 
+def is_ordered(python: str) -> bool:
+    """Whether a Python lists its tasks in order of creation."""
+    return (sys.version_info >= (3, 14)) if python == sys.executable else python[-4:] >= "3.14"
+
+
 def functions(task: dict[str, object]) -> list[str]:
     """Names of a task's frames, innermost first."""
     frames = task["frames"]
@@ -113,7 +118,10 @@ def test_dump_shows_who_waits_for_whom(footfall: Footfall, python: str) -> None:
 
 @with_tasks
 def test_dump_shows_a_tree(footfall: Footfall, python: str, tmp_path: Path) -> None:
-    """Below each task, indented, what it waits for; a task that two wait for has its frames once."""
+    """Below each task, indented, what it waits for; a task that two wait for has its frames once.
+
+    Before 3.14 tasks are in no order, so they are shown by name.
+    """
     (tmp_path / "tree.py").write_text(TREE, encoding="utf-8")
     process = subprocess.Popen([python, "tree.py"], cwd=tmp_path, stdout=subprocess.PIPE, text=True, env=ENVIRONMENT)
     try:
@@ -126,17 +134,55 @@ def test_dump_shows_a_tree(footfall: Footfall, python: str, tmp_path: Path) -> N
     tree = done.stdout[done.stdout.index('Task "Task-1"') :].splitlines()
     assert tree[0] == f'Task "Task-1"  waiting  in thread {process.pid}'
     heads = [line for line in tree if line.lstrip().startswith("Task ")]
-    assert heads[1:] == [
-        '  Task "reader ä"  waiting',
-        '  Task "first"  waiting',
-        '    Task "shared"  waiting',
-        '  Task "second"  waiting',
-        '    Task "shared"  is above',
-        '  Task "busy"  running',
-    ]
+    reader, busy = ['  Task "reader ä"  waiting'], ['  Task "busy"  running']
+    first = ['  Task "first"  waiting', '    Task "shared"  waiting']
+    second = ['  Task "second"  waiting', '    Task "shared"  is above']
+    by_creation, by_name = [*reader, *first, *second, *busy], [*busy, *first, *reader, *second]
+    assert heads[1:] == (by_creation if is_ordered(python) else by_name)
     at = tree.index('  Task "first"  waiting')
     assert tree[at + 1].startswith("    tend  ") and tree[at + 1].endswith("tree.py:15:5")
     assert tree[at + 2].strip() == "await other"
+
+
+@with_tasks
+def test_waits_through_futures(footfall: Footfall, python: str) -> None:
+    """gather, shield, wait and wait_for are between a task and the one that waits for it; a callback is not a wait.
+
+    Of tasks that have ended there is nothing, though the program still has them.
+    """
+    code = """
+    import asyncio
+    async def nap(): await asyncio.sleep(1000)
+    async def end(): pass
+    async def say():
+        await asyncio.sleep(0.1)
+        print("ready", flush=True)
+        await asyncio.sleep(1000)
+    def start(name): return asyncio.create_task(nap(), name=name)
+    async def gathers(): await asyncio.gather(start("gathered"), asyncio.gather(start("deeper")))
+    async def shields(): await asyncio.shield(start("shielded"))
+    async def waits(): await asyncio.wait([start("one"), start("other")])
+    async def times(): await asyncio.wait_for(start("timed"), 1000)
+    async def main():
+        kept = [asyncio.create_task(end()), start("free")]
+        future = asyncio.get_running_loop().create_future()
+        kept[1].add_done_callback(lambda _: future.cancel())
+        kept.append(asyncio.create_task(await_it(future), name="calls"))
+        async with asyncio.TaskGroup() as group:
+            for each in (gathers, shields, waits, times, say):
+                group.create_task(each(), name=each.__name__)
+    async def await_it(future): await future
+    asyncio.run(main())
+    """
+    with program(code, python) as process:
+        tasks = tasks_of(footfall, process.pid)
+    names = {task["id"]: name for name, task in tasks.items()}
+    waiting = {name: [names[one] for one in task["awaited_by"]] for name, task in tasks.items()}
+    assert waiting == {
+        **{"Task-1": [], "free": [], "calls": [], "gathered": ["gathers"], "deeper": ["gathers"]},
+        **{"shielded": ["shields"], "one": ["waits"], "other": ["waits"], "timed": ["times"]},
+        **dict.fromkeys(("gathers", "shields", "waits", "times", "say"), ["Task-1"]),
+    }
 
 
 @with_tasks
@@ -229,12 +275,12 @@ def test_a_program_without_tasks(footfall: Footfall, python: str) -> None:
 
 @pytest.mark.parametrize("python", any_python(OLDER) or [pytest.param("", marks=pytest.mark.skip("no older CPython"))])
 def test_older_versions_are_refused(footfall: Footfall, python: str) -> None:
-    """Before 3.14 nothing tells where tasks are; the message says so, and what helps."""
+    """Before 3.12 it is not known where tasks are; the message says so, and what helps."""
     with program("import time\nprint('ready', flush=True)\ntime.sleep(1000)", python) as process:
         for command in ("dump", "attach"):
             done = footfall(command, "--async", process.pid)
             assert done.returncode == 3
-            assert "[async-unsupported]" in done.stderr and "only 3.14 and later" in done.stderr
+            assert "[async-unsupported]" in done.stderr and "only of 3.12 and later" in done.stderr
 
 
 @with_tasks
@@ -317,7 +363,7 @@ def test_attach_sees_asyncio_that_comes_later(tmp_path: Path, python: str) -> No
     assert stacks_of(tmp_path / "a.data")["<task>", "main", "spin"].samples > 10
 
 
-@pytest.mark.skipif(not PYTHONS or not OLDER, reason="needs CPython 3.14 and an older one")
+@pytest.mark.skipif(not PYTHONS or not OLDER, reason="needs CPython 3.12 and an older one")
 def test_older_children_are_sampled_without_their_tasks(tmp_path: Path) -> None:
     """With --children those of other versions are in the recording too, and a message says what is missing."""
     code = f"""
@@ -339,7 +385,7 @@ def test_older_children_are_sampled_without_their_tasks(tmp_path: Path) -> None:
 def test_names_of_tasks_stay_few(tmp_path: Path) -> None:
     """A server's numbered tasks are one frame; endless names of its own do not grow the profile without bound."""
     if not PYTHONS:
-        pytest.skip("no CPython 3.14")
+        pytest.skip("no CPython 3.12")
     code = textwrap.dedent(
         """
         import asyncio
@@ -393,7 +439,7 @@ def run_server(tmp_path: Path, *options: str) -> subprocess.CompletedProcess[str
     return subprocess.run(command, cwd=tmp_path, env=ENVIRONMENT, capture_output=True, text=True)
 
 
-@pytest.mark.skipif(sys.version_info < (3, 14), reason="only 3.14 and later tell of tasks")
+@pytest.mark.skipif(sys.version_info < (3, 12), reason="tasks are read from 3.12 on")
 def test_run_joins_stacks_of_its_own_tasks(tmp_path: Path) -> None:
     """`footfall run --async`, asyncio imported late: a task's stack goes on with who waits for it; waiting ones count."""
     done = run_server(tmp_path)
@@ -405,10 +451,10 @@ def test_run_joins_stacks_of_its_own_tasks(tmp_path: Path) -> None:
     assert waiting.cpu_ns == 0
 
 
-@pytest.mark.skipif(sys.version_info >= (3, 14), reason="3.14 and later tell of tasks")
+@pytest.mark.skipif(sys.version_info >= (3, 12), reason="tasks are read from 3.12 on")
 @pytest.mark.parametrize("options", [(), ("--no-cover",)], ids=["with coverage", "profile alone"])
 def test_run_reports_that_it_knows_no_tasks(tmp_path: Path, options: tuple[str, ...]) -> None:
-    """Before 3.14 the profile is one of threads, which is reported once at the end."""
+    """Before 3.12 the profile is one of threads, which is reported once at the end."""
     done = run_server(tmp_path, *options)
     assert done.returncode == 0
     assert done.stderr.count("[async-unsupported]") == 1

@@ -122,8 +122,8 @@ caller_of(struct sampler_tasks *tasks, const task_fields *task)
     int is_chosen_awaited = 0;
     for (uint32_t i = 0; i < n; i++) {
         task_fields awaiter;
-        int is_awaited =
-            n > 1 && task_read(&tasks->reader, tasks->awaiters[i], &awaiter) == WALK_OK && awaiter.awaited_by != 0;
+        int is_awaited = n > 1 && task_read(&tasks->reader, tasks->awaiters[i], &awaiter) == WALK_OK
+                         && task_is_awaited(&tasks->reader, &awaiter);
         if (chosen == 0 || is_awaited > is_chosen_awaited
             || (is_awaited == is_chosen_awaited && tasks->awaiters[i] < chosen)) {
             chosen = tasks->awaiters[i];
@@ -176,7 +176,7 @@ add_callers(sampler *s, task_fields *task)
 walk_status
 sampler_walk_task(sampler *s, thread_lane *lane)
 {
-    const task_reader *reader = &s->tasks->reader;
+    task_reader *reader = &s->tasks->reader;
     task_fields task;
     uint64_t address = 0;
     s->walker.mark = 0;
@@ -290,7 +290,7 @@ read_tasks_of(task_reader *reader, const thread_lane *lane)
 {
     walk_status status = WALK_OK;
     for (int tries = 0; tries < MAX_LIST_TRIES; tries++) {
-        status = tasks_read_list(reader, lane->thread + reader->thread_tasks);
+        status = tasks_read_of_thread(reader, lane->thread);
         if (status == WALK_OK) {
             break;
         }

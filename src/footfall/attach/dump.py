@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import time
 from collections.abc import Mapping
 from typing import NamedTuple
@@ -14,6 +15,7 @@ from footfall.attach.interpreter import RemoteInterpreter, find_interpreter, may
 from footfall.attach.permission import not_permitted
 from footfall.attach.procfs import no_such_process, read_stat, task_states
 from footfall.errors import FootfallError
+from footfall.pythons import publishes_tasks, version_of
 
 __all__ = ["DumpedFrame", "DumpedInterpreter", "DumpedProcess", "DumpedTask", "DumpedThread", "dump_process"]
 
@@ -87,7 +89,7 @@ class DumpedTask(NamedTuple):
 
 
 class DumpedInterpreter(NamedTuple):
-    """One interpreter's threads, newest first, and its tasks in order of creation."""
+    """One interpreter's threads, newest first, and its tasks: in order of creation, before 3.14 by name."""
 
     id: int
     threads: list[DumpedThread]
@@ -113,7 +115,7 @@ def dump_process(pid: int, *, pause: bool = False, with_tasks: bool = False) -> 
 
     A process that is just starting is given a second.
 
-    Raises FootfallError as `find_interpreter` does, and `async-unsupported` for tasks of versions before 3.14.
+    Raises FootfallError as `find_interpreter` does, and `async-unsupported` for tasks of versions before 3.12.
     """
     give_up = time.monotonic() + _START_SECONDS
     while True:
@@ -161,6 +163,7 @@ class _ProcessReader:
     def __init__(self, pid: int, found: RemoteInterpreter, tables: TaskTables, pause: bool) -> None:
         self._pid = pid
         self._has_tasks = bool(tables.debug)
+        self._are_tasks_ordered = publishes_tasks(version_of(found.version))
         self._sampler = _core.RemoteSampler(
             pid, found.runtime, found.code_type, found.version, pause=pause, tasks=tables
         )
@@ -282,6 +285,8 @@ class _ProcessReader:
                     [_frame(*frame) for frame in frames or ()],
                 )
             )
+        if not self._are_tasks_ordered:
+            seen.sort(key=lambda task: (_numbers_by_value(task.name), task.id))
         known = self._tasks.get(interpreter)
         if known is None or _count_torn(seen) <= _count_torn(known):
             self._tasks[interpreter] = seen
@@ -294,6 +299,11 @@ def _without_half_character(name: str) -> str:
 
 def _count_torn(tasks: list[DumpedTask]) -> int:
     return sum(not task.is_whole for task in tasks)
+
+
+def _numbers_by_value(name: str) -> list[tuple[int, str]]:
+    """Return a key by which `Task-2` is before `Task-10`."""
+    return [(int(part), "") if part.isdecimal() else (-1, part) for part in re.split(r"(\d+)", name)]
 
 
 def _text(name: bytes) -> str:

@@ -19,7 +19,7 @@ from footfall.pythons import (
     HAS_MONITORING,
     HAS_PROBES,
     MARKS_ENTRIES_FROM_C,
-    PUBLISHES_TASKS,
+    TELLS_TASKS,
     fallback_reason,
     find_engine,
     has_jit_on,
@@ -291,8 +291,8 @@ def _start_sampler(settings: Settings) -> None:
         what = "this footfall does not know " + unknown + ": there is no profile. Update footfall."
         _report_at_end("python-unknown", what, settings)
         return
-    if settings.with_tasks and not (PUBLISHES_TASKS and HAS_CORE):
-        what = "the profile is without asyncio's tasks: only CPython 3.14+ with footfall's C core tells of them."
+    if settings.with_tasks and not (TELLS_TASKS and HAS_CORE):
+        what = "the profile is without asyncio's tasks: only CPython 3.12+ with footfall's C core tells of them."
         _report_at_end("async-unsupported", what, settings)
     native = settings.native and _can_see_native(settings)
     if IS_PURE_CPYTHON:
@@ -309,7 +309,7 @@ def _start_sampler(settings: Settings) -> None:
         if has_jit_on():
             what = "CPython's JIT is on: the profile's functions are right, its lines only about so."
             _report_at_end("jit-lines", what, settings)
-        with_tasks = settings.with_tasks and PUBLISHES_TASKS
+        with_tasks = settings.with_tasks and TELLS_TASKS
         precise = settings.precise or native
         inside.start(settings.directory, settings.rate_hz, settings.max_cpu_ppm, precise, with_tasks, native)
     else:
