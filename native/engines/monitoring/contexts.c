@@ -90,7 +90,7 @@ arm_frames(module_state *state, PyThreadState *thread, int is_marking)
         int at = PyUnstable_InterpreterFrame_GetLasti(frame);
         if (extra != NULL && is_marking && status == 0 && at / 2 >= extra->code->_co_firsttraceable) {
             monitoring_set_flag(state, extra, at, EVENT_RESUMED);
-            status = monitoring_watch_cold_jumps(state, extra); /* the frame may be in a handler */
+            status = monitoring_watch_cold_jumps(state, extra, at / 2);
         }
         Py_DECREF(code);
         if (status < 0) {
@@ -171,13 +171,10 @@ monitoring_set_flag_in_context(module_state *state, code_events *extra, Py_ssize
     return 1;
 }
 
-int
-monitoring_watch_cold_jumps(module_state *state, code_events *extra)
+/* Look for the jumps of a code object, once. 0, or -1 with an exception. */
+static int
+find_cold_jumps(code_events *extra)
 {
-    PyObject *code = (PyObject *)extra->code; // borrowed
-    if (state->monitoring->watch_events == NULL) {
-        return 0;
-    }
     if (!extra->has_handled) {
         PyObject *bytecode = PyCode_GetCode(extra->code); // owned
         if (bytecode == NULL) {
@@ -187,7 +184,20 @@ monitoring_watch_cold_jumps(module_state *state, code_events *extra)
         extra->has_handled = 1;
         Py_DECREF(bytecode);
     }
-    if (extra->jumps == NULL) {
+    return 0;
+}
+
+int
+monitoring_watch_cold_jumps(module_state *state, code_events *extra, int unit)
+{
+    PyObject *code = (PyObject *)extra->code; // borrowed
+    if (state->monitoring->watch_events == NULL) {
+        return 0;
+    }
+    if (find_cold_jumps(extra) < 0) {
+        return -1;
+    }
+    if (extra->jumps == NULL || unit < 0 || (uint32_t)unit < extra->jumps->first_handler) {
         return 0;
     }
     for (uint32_t i = 0; i < extra->jumps->n; i++) {

@@ -14,6 +14,8 @@
 #include "engines/monitoring/contexts.h"
 #include "engines/monitoring/debuggers.h"
 
+#include <limits.h>
+
 static PyObject *
 fail(module_state *state)
 {
@@ -221,7 +223,7 @@ on_exception_handled(PyObject *module, PyObject *const *args, Py_ssize_t n_args)
     if (extra != NULL) {
         int is_stop = n_args >= 3 && PyErr_GivenExceptionMatches(args[2], PyExc_StopAsyncIteration);
         set_flag_at_frame(state, extra, is_stop ? EVENT_ASYNC_STOP : EVENT_RAISE);
-        if (state->monitoring != NULL && monitoring_watch_cold_jumps(state, extra) < 0) {
+        if (state->monitoring != NULL && monitoring_watch_cold_jumps(state, extra, INT_MAX) < 0) {
             monitoring_fail(state);
         }
     }
@@ -234,18 +236,35 @@ on_unwind(PyObject *module, PyObject *const *args, Py_ssize_t n_args)
     return on_exception(module, args, n_args, EVENT_UNWIND);
 }
 
+/* Watch how the running frame leaves the handler that it continues in, if it does: its exception was handled in an
+ * earlier context or before measuring began. */
+static void
+watch_resumed_handler(PyObject *module, PyObject *const *args, Py_ssize_t n_args)
+{
+    module_state *state = get_state(module);
+    code_events *extra = excepting_code(state, args, n_args);
+    if (extra != NULL
+        && monitoring_watch_cold_jumps(state, extra, PyUnstable_InterpreterFrame_GetLasti(frame_running()) / 2) < 0) {
+        monitoring_fail(state);
+    }
+}
+
 /* A generator or coroutine continues. */
 static PyObject *
 on_resume(PyObject *module, PyObject *const *args, Py_ssize_t n_args)
 {
-    return on_place(module, args, n_args, EVENT_RESUMED);
+    PyObject *answer = on_place(module, args, n_args, EVENT_RESUMED);
+    watch_resumed_handler(module, args, n_args);
+    return answer;
 }
 
 /* An exception is thrown into one. */
 static PyObject *
 on_throw(PyObject *module, PyObject *const *args, Py_ssize_t n_args)
 {
-    return on_exception(module, args, n_args, EVENT_RESUMED);
+    PyObject *answer = on_exception(module, args, n_args, EVENT_RESUMED);
+    watch_resumed_handler(module, args, n_args);
+    return answer;
 }
 
 static PyMethodDef py_start_callback = {"footfall_py_start", (PyCFunction)(void (*)(void))on_py_start, METH_FASTCALL,

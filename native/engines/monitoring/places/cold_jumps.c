@@ -82,6 +82,7 @@ cold_jumps_find(PyObject *bytecode)
     uint32_t n = collect(bytes, first, n_units, NULL);
     cold_jumps *found = n == 0 ? NULL : PyMem_RawMalloc(sizeof *found + n * sizeof found->units[0]);
     if (found != NULL) {
+        found->first_handler = (uint32_t)first;
         found->n = collect(bytes, first, n_units, found->units);
     }
     return found;

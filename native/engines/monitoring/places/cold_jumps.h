@@ -9,6 +9,7 @@
 #include "core/state.h"
 
 typedef struct cold_jumps {
+    uint32_t first_handler; /* the unit where handlers begin; nothing before it is in one */
     uint32_t n;
     uint32_t units[];
 } cold_jumps;
