@@ -166,11 +166,16 @@ def test_parts_of_a_profile(client, project) -> None:
 
 
 def test_difference_of_two_profiles(client, project) -> None:
-    """Functions that take longer or less long, the greatest change first; those that take as long are not named."""
+    """Functions that take longer or less long, the greatest change first; those that take as long are not named.
+
+    Where few are compared nothing tells the machine's part, so none is named as slower or faster.
+    """
     shop = str(project / "shop.py")
     for name, seconds in (("was.prof", (0.4, 0.3, 0.2)), ("is.prof", (0.9, 0.3, 0.1))):
         rows = zip(("busy", "price", "refund"), (17, 1, 11), seconds, strict=True)
         stats = {(shop, line, function): (1, 1, took, took, {}) for function, line, took in rows}
+        (project / f"few-{name}").write_bytes(marshal.dumps(stats))
+        stats |= {("other.py", line, f"other{line}"): (1, 1, 0.3, 0.3, {}) for line in range(1, 9)}
         (project / name).write_bytes(marshal.dumps(stats))
     found = client.result("profile/difference", before="was.prof", profile="is.prof")
     changes = [[(each["function"], each["path"]) for each in found[kind]] for kind in ("slower", "faster")]
@@ -178,6 +183,10 @@ def test_difference_of_two_profiles(client, project) -> None:
     back = client.result("profile/difference", before="is.prof", profile="was.prof", count=1)
     assert ([each["function"] for each in back["faster"]], back["n_slower"]) == (["busy"], 1)
     assert client.result("profile/difference", before="was.prof", profile="was.prof")["n_slower"] == 0
+    few = client.result("profile/difference", before="few-was.prof", profile="few-is.prof")
+    assert (few["is_decided"], few["n_slower"], few["n_faster"]) == (False, 0, 0)
+    assert [each["function"] for each in few["undecided"]] == ["busy", "refund"]
+    assert few["warnings"][-1]["slug"] == "noise-unknown"
 
 
 def test_flame_graph(client, project, footfall) -> None:

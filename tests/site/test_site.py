@@ -144,8 +144,10 @@ def test_the_next_site_shows_what_changed(project, tmp_path, capsys) -> None:
     assert sorted(path.name[:5] for path in (tmp_path / "site" / "source").iterdir()) == ["mine.", "shop_"]
 
 
-def test_the_overview_shows_what_changed(project, tmp_path) -> None:
+def test_the_overview_shows_what_changed(tmp_path, monkeypatch) -> None:
     """Coverage by file and time beyond chance, against the site before and against a named data file."""
+    monkeypatch.chdir(tmp_path)
+    project = write_project(tmp_path, make_profile(tmp_path, n_others=8))  # which tell what the machine changes
     _run("html", "--data-file", str(project), "-d", "site", "-q")
     assert json.loads(_payload(tmp_path / "site" / "index.html"))["changes"] is None
     _run("html", "--data-file", str(project), "-d", "site", "-q")
@@ -155,7 +157,7 @@ def test_the_overview_shows_what_changed(project, tmp_path) -> None:
     with write_coverage(
         later, {str(tmp_path / "shop" / "invoice.py"): FileData(arcs={"": retry})}, has_arcs=True
     ) as connection:
-        write_profile(connection, rows_from_profile(make_profile(tmp_path, retry_ms=100)))
+        write_profile(connection, rows_from_profile(make_profile(tmp_path, retry_ms=100, n_others=8)))
     _run("html", "--data-file", str(later), "-d", "site", "-q")
     changes = json.loads(_payload(tmp_path / "site" / "index.html"))["changes"]
     assert changes["since"].startswith("the report of 20")

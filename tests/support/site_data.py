@@ -58,8 +58,11 @@ def write_project(root: pathlib.Path, profile: Profile | None = None) -> pathlib
     return data
 
 
-def make_profile(root: pathlib.Path, retry_ms: int = 0) -> Profile:
-    """Return a profile of the project: `total` is hot, `retry` takes `retry_ms`, `send` calls a library."""
+def make_profile(root: pathlib.Path, retry_ms: int = 0, n_others: int = 0) -> Profile:
+    """Return a profile of the project: `total` is hot, `retry` takes `retry_ms`, `send` calls a library.
+
+    `n_others` more functions of that library take 100 ms each.
+    """
     invoice = str(root / "shop" / "invoice.py")
     total = Function(invoice, "Invoice.total", 5)
     send = Function(invoice, "send", 18)
@@ -82,6 +85,10 @@ def make_profile(root: pathlib.Path, retry_ms: int = 0) -> Profile:
     }
     if retry_ms:
         costs[5, 0, ""] = _cost(retry_ms)
+    for number in range(n_others):
+        frames.append(Frame(Function(library.path, f"other{number}", 300 + number), 300 + number, 300 + number, 0, 1))
+        nodes.append(TreeNode(0, len(frames) - 1))
+        costs[len(nodes) - 1, 0, ""] = _cost(100)
     n_samples = sum(cost.samples for cost in costs.values())
     return Profile(frames, nodes, threads, costs, 1, n_samples, 2, 0, 1_000_000, _make_timelines())
 

@@ -87,7 +87,8 @@ def command(
 
     AFTER defaults to the usual data file. Lines are compared even if the source changed between the runs: git provides
     the text that BEFORE measured, if it was committed. A function is slower or faster when its own time differs by more
-    than three standard errors of sampling, and by --noise per cent.
+    than the noise of sampling and of the machine, and by --noise per cent. At most one in a hundred comparisons of a
+    program with itself names a function. With too few functions to tell the machine's part, none is said to be slower.
 
     Exits with 1 if code that is in both is no longer covered, or if a function is slower.
     """

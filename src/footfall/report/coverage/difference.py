@@ -9,7 +9,8 @@ from typing import Final
 
 from footfall.analyze.coverage_changes import FileChange
 from footfall.analyze.profile.clocks import CLOCK_WORDS, Clock
-from footfall.analyze.profile.time_changes import Spread, TimeChange
+from footfall.analyze.profile.machine_noise import MIN_FUNCTIONS, MachineNoise
+from footfall.analyze.profile.time_changes import TimeChange
 from footfall.analyze.results import format_lines
 from footfall.analyze.totals import Numbers
 from footfall.printable import printable
@@ -24,6 +25,7 @@ __all__ = [
     "difference_report",
     "render_difference",
     "time_difference_report",
+    "undecided_text",
 ]
 
 _US_PER_SECOND: Final = 1_000_000
@@ -34,25 +36,36 @@ _LEAST_SHIFT: Final = 0.05  # relative
 class TimeDifference:
     """The functions whose self time changed by more than noise, greatest change first. Totals in microseconds.
 
-    `n_errors` is how many standard errors, which include `spread`, counted as noise.
+    `n_errors` is how many standard errors, which include `noise`, count as chance. If nothing tells the noise, no
+    function is said to be slower or faster: `undecided` are those that changed by more than sampling explains.
     """
 
     clock: Clock
     before_us: int
     now_us: int
     changes: Sequence[TimeChange]
-    spread: Spread
+    noise: MachineNoise
     n_errors: float
+
+    @property
+    def is_decided(self) -> bool:
+        """Whether changes of the code can be told from those of the machine."""
+        return self.noise.information > 0
 
     @property
     def slower(self) -> list[TimeChange]:
         """The functions that take more time."""
-        return [each for each in self.changes if each.change_us > 0]
+        return [each for each in self.changes if self.is_decided and each.change_us > 0]
 
     @property
     def faster(self) -> list[TimeChange]:
         """The functions that take less time."""
-        return [each for each in self.changes if each.change_us < 0]
+        return [each for each in self.changes if self.is_decided and each.change_us < 0]
+
+    @property
+    def undecided(self) -> list[TimeChange]:
+        """The functions that take more or less time, by the code or by the machine."""
+        return [] if self.is_decided else list(self.changes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,14 +105,20 @@ def render_difference(difference: Difference, count: int, precision: int, format
     times = difference.times
     if times is not None:
         seconds = f"{_seconds(times.before_us)} -> {_seconds(times.now_us)}"
-        parts.append(f"{_capitalized(CLOCK_WORDS[times.clock])} in Python code {seconds}.{_spread_text(times.spread)}")
-        for title, changes in (("Slower", times.slower), ("Faster", times.faster)):
+        parts.append(f"{_capitalized(CLOCK_WORDS[times.clock])} in Python code {seconds}.{_common_text(times.noise)}")
+        if not times.is_decided:
+            parts.append(undecided_text(times))
+        for title, changes in (
+            ("Slower, by more than noise:", times.slower),
+            ("Faster, by more than noise:", times.faster),
+            ("Changed by more than sampling explains, by the code or by the machine:", times.undecided),
+        ):
             if changes:
                 shown = changes[: count or None]
                 items = [_time_text(each) for each in shown]
                 if len(shown) < len(changes):
                     items.append(f"{len(changes) - len(shown)} more; -n 0 shows all.")
-                parts.append(list_below(f"{title}, by more than noise:", items, format_))
+                parts.append(list_below(title, items, format_))
     if difference.left_out:
         items = [f"{name}: {reason}" for name, reason in difference.left_out]
         parts.append(list_below("Not compared:", map(printable, items), format_))
@@ -108,12 +127,22 @@ def render_difference(difference: Difference, count: int, precision: int, format
     return "\n\n".join(parts) + "\n"
 
 
-def _spread_text(spread: Spread) -> str:
+def undecided_text(times: TimeDifference) -> str:
+    """Return why no function is said to be slower or faster, and what to do."""
+    n_functions = times.noise.n_functions
+    return (
+        f"What the machine changes from run to run is not known: {plural(n_functions, 'function')} with enough samples"
+        f" in both {'is' if n_functions == 1 else 'are'} too few to tell, {MIN_FUNCTIONS} are needed. So no function is"
+        " said to be slower. Record three runs or more of each side, in turn (--before, --after), or longer ones."
+    )
+
+
+def _common_text(noise: MachineNoise) -> str:
     """Return the shift that the functions have in common, as a following sentence; "" if it is below 5 per cent."""
-    if abs(math.log(spread.factor)) < _LEAST_SHIFT:
+    if abs(math.log(noise.factor)) < _LEAST_SHIFT:
         return ""
     return (
-        f" The middle one of {spread.n_functions} functions changed by {100 * (spread.factor - 1):+.0f} %: by the"
+        f" The middle one of {noise.n_functions} functions changed by {100 * (noise.factor - 1):+.0f} %: by the"
         " machine, or by what they have in common. Listed is what that does not explain."
     )
 
@@ -188,11 +217,13 @@ def time_difference_report(times: TimeDifference) -> Json:
         "clock": times.clock,
         "before_seconds": times.before_us / _US_PER_SECOND,
         "now_seconds": times.now_us / _US_PER_SECOND,
-        "common_factor": times.spread.factor,
-        "spread": times.spread.relative,
+        "is_decided": times.is_decided,
+        "common_factor": times.noise.factor,
+        "spread": math.sqrt(times.noise.variance),
         "standard_errors": times.n_errors,
         "slower": [change_report(each) for each in times.slower],
         "faster": [change_report(each) for each in times.faster],
+        "undecided": [change_report(each) for each in times.undecided],
     }
 
 

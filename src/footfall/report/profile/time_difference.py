@@ -35,7 +35,7 @@ def compare_times(
     was_us, now_us = (
         sum(sampled_ns(profile, read) for profile in side) // (1000 * len(side)) for side in (before, now)
     )
-    return TimeDifference(clock, was_us, now_us, changes, found.spread, found.n_errors)
+    return TimeDifference(clock, was_us, now_us, changes, found.noise, found.n_errors)
 
 
 def need_errors(name: str, origin: Origin) -> None:

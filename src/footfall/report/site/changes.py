@@ -105,9 +105,10 @@ def changes_payload(
 ) -> dict[str, Any] | None:
     """Return what the overview says about the changes; None if nothing changed. `pages` by file as shown."""
     files = _changed_files(before, now, pages)
+    found = changed_times(before.times, now.times)
     functions = [
         [each.name, each.file if has_source(each.file) else "", *each[2:6]]
-        for each in changed_times(before.times, now.times).changes[:_N_SHOWN]
+        for each in (found.changes[:_N_SHOWN] if found.is_decided else ())
     ]
     if not files and not functions:
         return None

@@ -11,7 +11,7 @@ from footfall.analyze.profile.clocks import Clock
 from footfall.analyze.profile.time_views import VIEWS
 from footfall.config.configuration import Config
 from footfall.record.data.test_times import read_test_times
-from footfall.report.coverage.difference import change_report, time_difference_report
+from footfall.report.coverage.difference import change_report, time_difference_report, undecided_text
 from footfall.report.coverage.json import Json
 from footfall.report.places import short_path
 from footfall.report.profile.time_difference import compare_times, need_errors
@@ -70,11 +70,13 @@ def difference(workspace: Workspace, parameters: Parameters) -> Json:
     here = {short_path(frame.function.path): frame.function.path for each in (before, now) for frame in each.frames}
     listed = {
         name: [{**change_report(each), "path": _absolute(here.get(each.file, ""))} for each in of_kind[: count or None]]
-        for name, of_kind in (("slower", changes.slower), ("faster", changes.faster))
+        for name, of_kind in (("slower", changes.slower), ("faster", changes.faster), ("undecided", changes.undecided))
     }
     warnings = [*_warnings(paths[0], before), *_warnings(paths[1], now)]
+    if not changes.is_decided:
+        warnings += warnings_entry([("noise-unknown", undecided_text(changes))])
     unique = [each for at, each in enumerate(warnings) if each not in warnings[:at]]
-    n_changes = {"n_slower": len(changes.slower), "n_faster": len(changes.faster)}
+    n_changes = {f"n_{name}": len(getattr(changes, name)) for name in listed}
     return {**time_difference_report(changes), **listed, **n_changes, "warnings": unique}
 
 
