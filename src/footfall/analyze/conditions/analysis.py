@@ -141,10 +141,8 @@ def outcomes_by_operand(conditions: Conditions, codes: Iterable[BranchedCode]) -
     has_run: set[tuple[str, int]] = set()
     for ran in codes:
         has_run.add((ran.qualname, ran.first_line))
-        outcomes = dict.fromkeys(ran.outcomes.values())  # those of many tests are alike
-        for every in outcomes or [bytes(len(ran.places))]:
-            for operand, flags in matcher.match(ran.places, every):
-                seen[operand] = seen.get(operand, 0) | flags
+        for operand, flags in matcher.match(ran.places, ran.in_all_contexts()):
+            seen[operand] = seen.get(operand, 0) | flags
     found: dict[SourcePosition, Outcome] = {}
     for operand, where in conditions.owners.items():
         if operand in seen or not where <= has_run:

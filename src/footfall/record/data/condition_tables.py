@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import sqlite3
 import zlib
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -76,9 +76,19 @@ class BranchedCode:
 
     def add(self, context: str, outcomes: bytes) -> None:
         """Add the outcomes in a context."""
-        known = self.outcomes.get(context, b"")
-        both = int.from_bytes(known, "little") | int.from_bytes(outcomes, "little")
-        self.outcomes[context] = both.to_bytes(max(len(known), len(outcomes)), "little")
+        known = self.outcomes.get(context)
+        self.outcomes[context] = outcomes if known is None else _united((known, outcomes))
+
+    def in_all_contexts(self) -> bytes:
+        """Return the outcomes of each jump in any context."""
+        return _united((bytes(len(self.places)), *self.outcomes.values()))
+
+
+def _united(outcomes: Sequence[bytes]) -> bytes:
+    union = 0
+    for each in outcomes:
+        union |= int.from_bytes(each, "little")
+    return union.to_bytes(max(map(len, outcomes)), "little")
 
 
 Conditions = dict[str, list[BranchedCode]]
@@ -175,6 +185,8 @@ def _read_codes(
     if stored_paths is not None:
         query += f" where code_id in ({', '.join(str(int(each)) for each in by_id)})"
     for code_id, context, outcomes in connection.execute(query):
+        if not isinstance(outcomes, bytes):
+            raise TypeError("the outcomes of jumps are no bytes")
         if not searches or any(search(context) for search in searches):
             by_id[code_id].add(context, outcomes)
     return found

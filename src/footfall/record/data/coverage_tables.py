@@ -66,6 +66,8 @@ INFERRED_TABLE = "footfall_inferred"
 """Path and numbits: lines that no run saw, but that ran when the file was imported before measuring started."""
 
 _ROWS_AT_ONCE = 50
+_FEW_CONTEXTS = 3
+"""Of so few, arcs are mostly different, and it costs less to read all."""
 
 MAX_NUMBITS_BYTES = 2 << 20
 """16 million lines: no source has so many, but a small damaged file could make us allocate much memory."""
@@ -309,14 +311,10 @@ def _read_all(
     for file_id, tracer in connection.execute("select file_id, tracer from tracer"):
         by_id[file_id].tracer = tracer or ""
     where = _context_condition(connection, contexts)
-    rows = f"arc {where}"
     if is_wanted is not None:
         where = f"{where or 'where true'} and file_id in ({', '.join(map(str, wanted))})"
-        rows = f"(select distinct file_id, fromno, tono from arc {where})"  # those of many tests are alike
     if stored.has_arcs:
-        # two texts for each file cost a third of a tuple for each row
-        query = f"select file_id, group_concat(fromno), group_concat(tono) from {rows} group by file_id"
-        for file_id, starts, ends in connection.execute(query):
+        for file_id, starts, ends in _arc_texts(connection, where, [*by_id] if is_wanted is None else wanted):
             arcs = by_id[file_id].arcs = set(zip(map(int, starts.split(",")), map(int, ends.split(",")), strict=True))
             by_id[file_id].lines = {line for line in set(chain.from_iterable(arcs)) if line > 0}
     else:
@@ -326,6 +324,25 @@ def _read_all(
         if path in stored.files and (is_wanted is None or is_wanted(path)):
             stored.files[path].inferred = lines
     return stored
+
+
+def _arc_texts(connection: sqlite3.Connection, where: str, file_ids: Sequence[int]) -> Iterator[tuple[int, str, str]]:
+    """Yield of each file that has arcs its number, their starts and their ends: two texts cost a third of a tuple each.
+
+    Arcs of many contexts are alike, so that they are first made distinct, file by file: in half the time of all at once.
+    """
+    (n_contexts,) = connection.execute("select count(*) from context").fetchone()
+    if n_contexts <= _FEW_CONTEXTS:
+        yield from connection.execute(
+            f"select file_id, group_concat(fromno), group_concat(tono) from arc {where} group by file_id"
+        )
+        return
+    where = f"{where or 'where true'} and file_id = ?"
+    query = f"select group_concat(fromno), group_concat(tono) from (select distinct fromno, tono from arc {where})"
+    for file_id in file_ids:
+        ((starts, ends),) = connection.execute(query, (file_id,))
+        if starts is not None:
+            yield file_id, starts, ends
 
 
 def context_filter(patterns: Sequence[str]) -> Callable[[str], bool]:
