@@ -40,6 +40,7 @@ def test_tools_answer_as_the_service_does(tmp_path) -> None:
         ("tests_of_line", {"path": "shop.py", "line": 4}, '"test_shop.py::test_member", "test_shop.py::test_price"'),
         ("coverage_file", {"path": "shop.py"}, '"missing_lines": [7, 12, 13, 14]'),
         ("profile_hot", {"count": 1}, '"functions": [{'),
+        ("coverage_difference", {"before": ".coverage"}, '"files": {}, "not_compared": {}'),
         ("tests_ran", {"test": "test_shop.py::test_price"}, '"name": "shop.py", "lines": [2, '),
     ]
     wrong = [

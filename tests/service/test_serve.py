@@ -189,6 +189,20 @@ def test_difference_of_two_profiles(client, project) -> None:
     assert few["warnings"][-1]["slug"] == "noise-unknown"
 
 
+def test_difference_of_coverage(client, project, footfall) -> None:
+    """What runs now and did not in another run, and the reverse, with the totals of both, as `footfall diff` says it."""
+    (project / "main.py").write_text("import shop\n\nshop.price(1, False)\nshop.refund(1)\n")
+    assert footfall("run", "-q", "--data-file=main.coverage", "main.py", cwd=project).returncode == 0
+    found = client.result("coverage/difference", before="main.coverage")
+    shop = found["files"]["shop.py"]
+    assert (shop["covered_lines"], shop["uncovered_lines"]) == ([18], [12, 14])
+    assert [found[when]["covered_lines"] for when in ("before", "now")] == [11, 14]
+    told = json.loads(footfall("diff", "main.coverage", "--format=json", "--fail-on=none", cwd=project).stdout)
+    assert {**told["coverage"], "warnings": []} == {**found, "warnings": []}
+    (project / "was.prof").write_bytes(marshal.dumps({}))
+    assert client.ask("coverage/difference", before="was.prof")["error"]["data"]["slug"] == "data-foreign"
+
+
 def test_flame_graph(client, project, footfall) -> None:
     """The viewer's data with the files' paths, or its page; of the data file or of another tool's profile."""
     found = client.result("profile/flame")
@@ -402,6 +416,7 @@ def test_each_method_is_documented_with_an_example(client) -> None:
         (["who  tests shop.py:2-6"], "tests/of_line", {"path": "shop.py", "line": 2, "last_line": 6}),
         (["test", "test_shop.py::test_price"], "tests/ran", {"test": "test_shop.py::test_price"}),
         (["by thread"], "profile/by", {"by": "thread"}),
+        (["covered since .coverage"], "coverage/difference", {"before": ".coverage"}),
         (["slower since .coverage"], "profile/difference", {"before": ".coverage"}),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",

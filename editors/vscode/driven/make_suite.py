@@ -52,9 +52,7 @@ def main(directory: str) -> None:
     package = root / "app"
     package.mkdir(parents=True, exist_ok=True)
     (package / "__init__.py").write_text("")
-    rules = "".join(
-        RULE.format(divisor=3 + number, rest=number % 3, limit=40 * number) for number in range(N_RULES)
-    )
+    rules = "".join(RULE.format(divisor=3 + number, rest=number % 3, limit=40 * number) for number in range(N_RULES))
     (package / "core.py").write_text(CORE.format(rules=rules))
     for at in range(N_MODULES):
         functions = "".join(

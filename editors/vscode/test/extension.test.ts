@@ -1,7 +1,7 @@
 // The whole extension with the real service, in an editor that only notes what it is asked for.
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { mkdtempSync, realpathSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, realpathSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
@@ -92,6 +92,7 @@ test("marks, gaps, tests of a line, flame graph and a coverage run", { skip: pyt
   await profile.run({}, token);
   const outcomes = [
     ["test_main.py::test_double", "passed"],
+    ["test_main.py::test_skipped", "skipped"],
     ["All tests of project", "passed"],
   ];
   assert.deepEqual(fake.seen.outcomes, outcomes);
@@ -115,20 +116,44 @@ test("marks, gaps, tests of a line, flame graph and a coverage run", { skip: pyt
     ["double", true],
   ]);
 
-  fake.seen.outcomes.length = 0;
+  // some tests alone: their coverage is shown, and the whole suite's data stays
+  const data = statSync(join(root, ".coverage")).mtimeMs;
+  fake.seen.outcomes.length = fake.seen.coverage.length = 0;
   await fake.seen.commands.get("footfall.runTestsOfLine")?.();
   assert.deepEqual(fake.seen.outcomes, outcomes.slice(0, 1));
+  assert.equal(statSync(join(root, ".coverage")).mtimeMs, data);
+  assert.ok(fake.seen.coverage.some((file) => file.uri.fsPath === main));
 
   const { controller } = fake.seen;
   const all = controller?.items.get(`file://${root}`) as fake.TestItem;
+  const spaced = join(root, "a dir");
+  mkdirSync(spaced);
+  const wrong = "import pytest\n\n\n@pytest.mark.parametrize('x', ['b: c'])\ndef test_wrong(x):\n    assert not x\n";
+  writeFileSync(join(spaced, "test_more.py"), wrong);
   await controller?.resolveHandler?.(all);
   const named = [...all.children].map(([, item]) => item);
   assert.deepEqual(
-    named.map((item) => item.label),
-    ["test_main.py::test_double", "test_main.py::test_skipped"],
+    named.map((item) => [item.label, (item.range?.start.line ?? -1) + 1]),
+    [
+      ["test_main.py::test_double", 4],
+      ["test_main.py::test_skipped", 8],
+      ["a dir/test_more.py::test_wrong[b: c]", 4],
+    ],
   );
-  fake.seen.outcomes.length = 0;
+  fake.seen.outcomes.length = fake.seen.coverage.length = 0;
   await profile.run({ include: named.slice(1) }, token);
-  assert.deepEqual(fake.seen.outcomes, [["test_main.py::test_skipped", "skipped"]]);
+  assert.deepEqual(fake.seen.outcomes, [
+    ["test_main.py::test_skipped", "skipped"],
+    ["a dir/test_more.py::test_wrong[b: c]", "failed at line 6"],
+  ]);
+  const imported = fake.seen.coverage.find((file) => file.uri.fsPath === main);
+  assert.deepEqual({ ...imported?.statementCoverage }, { covered: 1, total: 4 });
+
+  // pytest ends before it has run anything: what was measured before is not shown as this run's
+  fake.seen.settings.testCommand = [...tests, "--no-such-option"];
+  fake.seen.coverage.length = 0;
+  await profile.run({}, token);
+  assert.deepEqual(fake.seen.coverage, []);
+  assert.match(fake.seen.output.at(-1) ?? "", /has written no data/);
   assert.deepEqual(fake.seen.errors, []);
 });

@@ -79,7 +79,15 @@ export class DeclarationCoverage {
   ) {}
 }
 
+export class Location {
+  constructor(
+    readonly uri: Uri,
+    readonly range: Position,
+  ) {}
+}
+
 export class TestMessage {
+  location?: Location;
   constructor(readonly message: string) {}
 }
 
@@ -96,11 +104,6 @@ export class Uri {
 
 export class TestRunRequest {
   constructor(readonly include?: readonly TestItem[]) {}
-}
-
-export class CancellationTokenSource {
-  readonly token = { isCancellationRequested: false, onCancellationRequested: noop };
-  dispose = noop;
 }
 
 export class RelativePattern {}
@@ -137,6 +140,7 @@ class Items {
 
 export class TestItem {
   parent?: TestItem;
+  range?: Range;
   readonly children = new Items();
   constructor(
     readonly id: string,
@@ -175,6 +179,8 @@ export const seen = {
   controller: undefined as Controller | undefined,
   coverage: [] as FileCoverage[],
   outcomes: [] as [string, string][],
+  /** Of test runs. */
+  output: [] as string[],
 };
 
 export const workspace = {
@@ -243,10 +249,13 @@ export const tests = {
         return profile;
       },
       createTestRun: () => ({
+        token: { isCancellationRequested: false, onCancellationRequested: noop },
         started: noop,
-        appendOutput: noop,
+        appendOutput: (text: string) => seen.output.push(text),
         passed: (item: TestItem) => seen.outcomes.push([item.label, "passed"]),
-        failed: (item: TestItem, message: TestMessage) => seen.outcomes.push([item.label, message.message]),
+        failed: (item: TestItem, message: TestMessage) => {
+          seen.outcomes.push([item.label, `failed at line ${(message.location?.range.line ?? -1) + 1}`]);
+        },
         errored: (item: TestItem, message: TestMessage) => seen.outcomes.push([item.label, message.message]),
         skipped: (item: TestItem) => seen.outcomes.push([item.label, "skipped"]),
         addCoverage: (file: FileCoverage) => seen.coverage.push(file),

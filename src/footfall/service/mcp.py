@@ -76,6 +76,7 @@ _TOOLS: Final = {
             "coverage/gaps", "Functions with code that no test runs, by the time it takes.", (), ("count", "profile")
         ),
         _Tool("coverage/stale", "The files that changed since they were measured: run their tests again."),
+        _Tool("coverage/difference", "What became covered, and what no longer is, since an earlier run.", ("before",)),
         _Tool(
             "tests/of_line",
             "The tests that ran a line, or any of some lines.",

@@ -13,11 +13,15 @@ export interface FlameOf {
   path?: string;
 }
 
+export type Ask = <M extends keyof Methods>(method: M, params: Methods[M][0]) => Promise<Methods[M][1]>;
+
 export class Project implements vscode.Disposable {
   private readonly changed = new vscode.EventEmitter<void>();
   /** There is a new data file. */
   readonly onDataChanged = this.changed.event;
   private client: Promise<Client> | undefined;
+  private ofRun: Client | undefined;
+  private dataFile = "";
 
   constructor(
     readonly folder: vscode.WorkspaceFolder,
@@ -61,8 +65,27 @@ export class Project implements vscode.Disposable {
     }
   }
 
+  /** Where the project's data is, as far as the service has said. */
+  async dataPath(): Promise<string> {
+    await this.askIfThere("coverage/stale", { paths: [] });
+    return this.dataFile;
+  }
+
+  /** Return what asks about a data file that is not the project's: that of the last run of some tests. */
+  async askOfRun(dataFile: string): Promise<Ask> {
+    this.ofRun?.dispose();
+    const client = new Client(
+      [...serviceOf(await interpreterOf(this.folder)), "--data-file", dataFile],
+      this.folder.uri.fsPath,
+    );
+    this.ofRun = client;
+    await client.initialize();
+    return (method, params) => client.request(method, params);
+  }
+
   dispose(): void {
     this.changed.dispose();
+    this.ofRun?.dispose();
     void this.client?.then(
       (client) => client.dispose(),
       () => {},
@@ -78,6 +101,7 @@ export class Project implements vscode.Disposable {
       this.client = undefined; // the next question starts another
     };
     const { server, data_file } = await client.initialize();
+    this.dataFile = data_file;
     this.log.info(`${server.name} ${server.version} of ${python}, data ${data_file}`);
     return client;
   }

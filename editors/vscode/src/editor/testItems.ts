@@ -1,8 +1,11 @@
 // The tests of the projects as the editor's view of tests has them: one item for each folder, and under it the tests that pytest finds.
 import { execFile } from "node:child_process";
+import { existsSync } from "node:fs";
 import { join } from "node:path";
 import * as vscode from "vscode";
 
+import { outcomeOptions, type FoundTest } from "../outcomes";
+import { GrowingFile } from "./growingFile";
 import { interpreterOf } from "./interpreter";
 import type { Project } from "./project";
 
@@ -46,12 +49,13 @@ export class TestItems {
   }
 
   /** Return the item of a test, a new one if it was not known. */
-  named(all: vscode.TestItem, name: string): vscode.TestItem {
+  named(all: vscode.TestItem, name: string, uri?: vscode.Uri): vscode.TestItem {
     const id = `${all.id}#${name}`;
     const known = all.children.get(id);
     if (known !== undefined) return known;
     const [file] = name.split("::", 1);
-    const item = this.controller.createTestItem(id, name, vscode.Uri.file(join(all.uri?.fsPath ?? "", file)));
+    const place = uri ?? vscode.Uri.file(join(all.uri?.fsPath ?? "", file));
+    const item = this.controller.createTestItem(id, name, place);
     this.names.set(item, name);
     all.children.add(item);
     return item;
@@ -60,9 +64,17 @@ export class TestItems {
   private async collect(all: vscode.TestItem): Promise<void> {
     const project = this.projects.get(all.id);
     if (project === undefined) return;
-    const names = await collectedTests(project.folder);
-    const ids = new Set(names.map((name) => this.named(all, name).id));
+    const found = await collectedTests(project.folder);
+    if (found === undefined) return;
+    const ids = new Set(found.map((test) => this.placed(all, test).id));
     for (const [id] of [...all.children]) if (!ids.has(id)) all.children.delete(id);
+  }
+
+  /** Return the item of a test that was found, at its place, where the editor has a button that runs it. */
+  private placed(all: vscode.TestItem, { test, path, line }: FoundTest): vscode.TestItem {
+    const item = this.named(all, test, vscode.Uri.file(path));
+    item.range = line === null ? undefined : new vscode.Range(line - 1, 0, line - 1, 0);
+    return item;
   }
 }
 
@@ -70,17 +82,18 @@ export function testCommandOf(folder: vscode.WorkspaceFolder): string[] {
   return vscode.workspace.getConfiguration("footfall", folder.uri).get<string[]>("testCommand", []);
 }
 
-/** Return the names of the tests that pytest finds; none if the tests are run by something else. */
-async function collectedTests(folder: vscode.WorkspaceFolder): Promise<string[]> {
-  if (!testCommandOf(folder).includes("pytest")) return [];
+/** Return the tests that pytest finds; undefined if the tests are run by something else, or pytest found out nothing. */
+async function collectedTests(folder: vscode.WorkspaceFolder): Promise<FoundTest[] | undefined> {
+  if (!testCommandOf(folder).includes("pytest")) return undefined;
   const python = await interpreterOf(folder);
-  const command = ["-m", "pytest", "--collect-only", "-q", "--color=no"];
+  const file = new GrowingFile();
+  const command = ["-m", "pytest", "--collect-only", "-q", ...outcomeOptions(file.path)];
   const options = { cwd: folder.uri.fsPath, maxBuffer: LONGEST_OUTPUT };
-  const output = await new Promise<string>((resolve) => {
-    execFile(python, command, options, (_error, stdout) => resolve(stdout)); // files that can't be imported are errors of theirs alone
-  });
-  return output
-    .split(/\r?\n/)
-    .filter((line) => /^[^\s:]+\.py::\S/.test(line))
-    .map((line) => line.trimEnd());
+  try {
+    // files that can't be imported are errors of theirs alone
+    await new Promise<void>((resolve) => execFile(python, command, options, () => resolve()));
+    return existsSync(file.path) ? (file.read() as FoundTest[]) : undefined;
+  } finally {
+    file.remove();
+  }
 }

@@ -1,33 +1,21 @@
 // "Run with footfall": the tests of a folder, or some of them, with their coverage for the editor's own coverage views.
 import { spawn } from "node:child_process";
+import { mkdirSync, rmSync, statSync } from "node:fs";
+import { dirname, join } from "node:path";
 import * as vscode from "vscode";
 
-import { marksOf } from "../marks";
-import { hasSkipped, outcomesOf, SUMMARY_OPTIONS } from "../outcomes";
-import type { FileCoverage, FilesCoverage } from "../service/answers";
+import { outcomeOptions, type TestOutcome } from "../outcomes";
+import { CoveredFile, detailsOf } from "./coveredFile";
+import { GrowingFile } from "./growingFile";
 import { interpreterOf } from "./interpreter";
-import type { Project } from "./project";
+import { describe, type Ask, type Project } from "./project";
 import { testCommandOf, TestItems } from "./testItems";
 
 /** The number of tests up to which a run of them names each to pytest; more would not fit in a command. */
 const MOST_NAMED = 1000;
-
-class CoveredFile extends vscode.FileCoverage {
-  /** The editor's since 1.94. */
-  includesTests?: vscode.TestItem[];
-
-  constructor(
-    readonly project: Project,
-    { path, summary }: FilesCoverage["files"][number],
-  ) {
-    const branches = new vscode.TestCoverageCount(summary.covered_branches ?? 0, summary.num_branches ?? 0);
-    super(
-      vscode.Uri.file(path),
-      new vscode.TestCoverageCount(summary.covered_lines, summary.num_statements),
-      summary.num_branches ? branches : undefined,
-    );
-  }
-}
+const LOOK_AGAIN_MS = 300;
+/** The data of a run of some tests, in the project's folder: that of the whole suite stays as it is. */
+const DATA_OF_SOME = join(".footfall", "some-tests.coverage");
 
 /** The editor's own profile, with what it got in 1.94. */
 interface PerTestProfile extends vscode.TestRunProfile {
@@ -45,10 +33,10 @@ export class Tests implements vscode.Disposable {
 
   constructor() {
     const kind = vscode.TestRunProfileKind.Coverage;
-    const run = (request: vscode.TestRunRequest, token: vscode.CancellationToken) => this.run(request, token);
+    const run = (request: vscode.TestRunRequest) => this.run(request);
     this.profile = this.controller.createRunProfile("Run with footfall", kind, run, true);
-    this.profile.loadDetailedCoverage = (_run, file) => this.details(file);
-    this.profile.loadDetailedCoverageForTest = (_run, file, item) => this.details(file, this.items.nameOf(item));
+    this.profile.loadDetailedCoverage = (_run, file) => detailsOf(file);
+    this.profile.loadDetailedCoverageForTest = (_run, file, item) => detailsOf(file, this.items.nameOf(item));
   }
 
   show(projects: Iterable<Project>): void {
@@ -59,22 +47,16 @@ export class Tests implements vscode.Disposable {
   async runNamed(project: Project, names: readonly string[]): Promise<void> {
     const all = this.items.ofProject(project);
     if (all === undefined) return;
-    const request = new vscode.TestRunRequest(
-      names.map((name) => this.items.named(all, name)),
-      undefined,
-      this.profile,
-    );
-    const source = new vscode.CancellationTokenSource();
-    await this.run(request, source.token);
-    source.dispose();
+    const items = names.map((name) => this.items.named(all, name));
+    await this.run(new vscode.TestRunRequest(items, undefined, this.profile));
   }
 
   dispose(): void {
     this.controller.dispose();
   }
 
-  private async run(request: vscode.TestRunRequest, token: vscode.CancellationToken): Promise<void> {
-    const run = this.controller.createTestRun(request);
+  private async run(request: vscode.TestRunRequest): Promise<void> {
+    const run = this.controller.createTestRun(request); // its token is cancelled however the run was started
     const excluded = new Set(request.exclude);
     const chosen = (request.include ?? [...this.controller.items].map(([, each]) => each)).filter(
       (item) => !excluded.has(item),
@@ -85,7 +67,9 @@ export class Tests implements vscode.Disposable {
       if (project !== undefined) byProject.set(project, [...(byProject.get(project) ?? []), item]);
     }
     try {
-      for (const [project, items] of byProject) await this.runIn(project, items, run, token);
+      for (const [project, items] of byProject) {
+        if (!run.token.isCancellationRequested) await this.runIn(project, items, excluded, run);
+      }
     } finally {
       run.end();
     }
@@ -94,96 +78,109 @@ export class Tests implements vscode.Disposable {
   private async runIn(
     project: Project,
     items: vscode.TestItem[],
+    excluded: ReadonlySet<vscode.TestItem>,
     run: vscode.TestRun,
-    token: vscode.CancellationToken,
   ): Promise<void> {
     const all = this.items.ofProject(project);
     if (all === undefined) return;
-    const names = items.includes(all) ? [] : items.map((item) => this.items.nameOf(item) ?? "");
     const command = testCommandOf(project.folder);
-    const asked = command.includes("pytest") ? [...SUMMARY_OPTIONS, ...(names.length > MOST_NAMED ? [] : names)] : [];
+    const isPytest = command.includes("pytest");
+    const names =
+      items.includes(all) || items.length > MOST_NAMED ? [] : items.map((item) => this.items.nameOf(item) ?? "");
+    const left = [...excluded].flatMap((item) => this.items.nameOf(item) ?? []).map((name) => `--deselect=${name}`);
+    const isWhole = !isPytest || (names.length === 0 && left.length === 0);
+    const dataFile = isWhole ? await project.dataPath() : join(project.folder.uri.fsPath, DATA_OF_SOME);
+    const before = stateOf(dataFile);
+    if (!isWhole) {
+      mkdirSync(dirname(dataFile), { recursive: true });
+      rmSync(dataFile, { force: true });
+    }
+    const outcomes = new GrowingFile();
+    const asked = isPytest ? [...outcomeOptions(outcomes.path), ...left, ...names] : [];
+    const environment: Record<string, string> = {};
+    if (!isWhole && command.includes("--footfall")) asked.push(`--footfall-data-file=${dataFile}`);
+    else if (!isWhole) environment.COVERAGE_FILE = dataFile;
+    const told = new Set<vscode.TestItem>();
+    const tell = () => {
+      for (const each of outcomes.read() as TestOutcome[]) {
+        const item = this.items.named(all, each.test);
+        told.add(item);
+        show(run, item, each);
+      }
+    };
     for (const item of items) run.started(item);
     const started = Date.now();
-    const { status, output } = await runCommand(project.folder, [...command, ...asked], run, token);
+    const timer = setInterval(tell, LOOK_AGAIN_MS);
+    const status = await runCommand(project.folder, [...command, ...asked], environment, run);
+    clearInterval(timer);
+    tell();
+    outcomes.remove();
     const spent = Date.now() - started;
-    const told = new Set<vscode.TestItem>();
-    for (const { name, outcome, message } of outcomesOf(output)) {
-      const item = this.items.named(all, name);
-      told.add(item);
-      if (outcome === "passed") run.passed(item);
-      else run.failed(item, new vscode.TestMessage(message || "It failed: see the output of the run."));
-    }
-    for (const item of items) {
-      if (told.has(item)) continue;
-      const isSkipped = item !== all && status === 0 && hasSkipped(output);
-      if (token.isCancellationRequested || isSkipped) run.skipped(item);
+    for (const item of items.filter((each) => !told.has(each))) {
+      if (run.token.isCancellationRequested) run.skipped(item);
       else if (status === 0) run.passed(item, spent);
       else run.errored(item, new vscode.TestMessage(`The tests ended with status ${status}.`), spent);
     }
-    await this.addCoverage(project, all, run);
+    if (stateOf(dataFile) === undefined || (isWhole && stateOf(dataFile) === before)) {
+      run.appendOutput("footfall: no coverage is shown, since the run has written no data.\r\n");
+      return;
+    }
+    const ask: Ask = isWhole ? (method, params) => project.ask(method, params) : await project.askOfRun(dataFile);
+    try {
+      await this.addCoverage(ask, all, run);
+    } catch (error) {
+      run.appendOutput(`footfall: ${describe(error)}\r\n`);
+    }
   }
 
-  private async addCoverage(project: Project, all: vscode.TestItem, run: vscode.TestRun): Promise<void> {
-    const found = await project.askIfThere("coverage/files", {});
-    if (found === undefined) return;
-    const tested = await project.askIfThere("tests/by_file", { count: 0 });
+  private async addCoverage(ask: Ask, all: vscode.TestItem, run: vscode.TestRun): Promise<void> {
+    const found = await ask("coverage/files", {});
+    const tested = await ask("tests/by_file", { count: 0 }).catch(() => undefined); // there may be no contexts
     const items = tested?.names.map((name) => this.items.named(all, name)) ?? [];
     const testsOf = new Map(tested?.files.map((file) => [file.path, file.tests]));
     for (const file of found.files) {
-      const covered = new CoveredFile(project, file);
+      const covered = new CoveredFile(ask, file);
       covered.includesTests = testsOf.get(file.path)?.map((each) => items[each]);
       run.addCoverage(covered);
     }
   }
+}
 
-  private async details(file: vscode.FileCoverage, test?: string): Promise<vscode.FileCoverageDetail[]> {
-    if (!(file instanceof CoveredFile)) return [];
-    return detailsOf(await file.project.ask("coverage/file", { path: file.uri.fsPath, test }));
+function show(run: vscode.TestRun, item: vscode.TestItem, found: TestOutcome): void {
+  const spent = 1000 * found.seconds;
+  if (found.outcome === "passed") run.passed(item, spent);
+  else if (found.outcome === "skipped") run.skipped(item);
+  else {
+    const message = new vscode.TestMessage(found.message || "It failed: see the output of the run.");
+    if (found.failed_path !== undefined && found.failed_line !== undefined) {
+      const place = new vscode.Position(Math.max(found.failed_line, 1) - 1, 0);
+      message.location = new vscode.Location(vscode.Uri.file(found.failed_path), place);
+    }
+    run.failed(item, message, spent);
   }
+}
+
+/** Return what changes when a file is written or replaced; undefined if there is none. */
+function stateOf(path: string): string | undefined {
+  const found = statSync(path, { bigint: true, throwIfNoEntry: false });
+  return found && `${found.mtimeNs} ${found.size} ${found.ino}`;
 }
 
 /** Run the interpreter with these arguments, its output in the run's. A cancelled run is interrupted as by Ctrl-C. */
 async function runCommand(
   folder: vscode.WorkspaceFolder,
   command: string[],
+  environment: Record<string, string>,
   run: vscode.TestRun,
-  token: vscode.CancellationToken,
-): Promise<{ status: number | null; output: string }> {
+): Promise<number | null> {
   const python = await interpreterOf(folder);
-  let output = "";
-  const status = await new Promise<number | null>((resolve) => {
-    const child = spawn(python, command, { cwd: folder.uri.fsPath });
-    const show = (text: string) => {
-      output += text;
-      run.appendOutput(text.replaceAll("\n", "\r\n"));
-    };
+  return new Promise<number | null>((resolve) => {
+    const child = spawn(python, command, { cwd: folder.uri.fsPath, env: { ...process.env, ...environment } });
+    const show = (text: string) => run.appendOutput(text.replaceAll(/\r?\n/g, "\r\n"));
     for (const stream of [child.stdout, child.stderr]) stream.setEncoding("utf8").on("data", show);
     child.on("error", (error) => run.appendOutput(`${error.message}\r\n`));
     child.on("close", resolve);
-    token.onCancellationRequested(() => child.kill("SIGINT"));
+    if (run.token.isCancellationRequested) child.kill("SIGINT");
+    run.token.onCancellationRequested(() => child.kill("SIGINT"));
   });
-  return { status, output };
-}
-
-/** A file's statements with their branches, and its functions, as the editor counts them. */
-function detailsOf(file: FileCoverage): vscode.FileCoverageDetail[] {
-  if (file.is_stale === true) return []; // it was changed while the tests ran
-  const place = (line: number) => new vscode.Position(line - 1, 0);
-  const firstLines = new Set([...file.coverage.executed_lines, ...file.coverage.missing_lines]);
-  const statements = marksOf(file)
-    .filter((mark) => firstLines.has(mark.line))
-    .map((mark) => {
-      const ways = file.branches[mark.line] ?? [];
-      const branches = ways.map(
-        (way) => new vscode.BranchCoverage(way.taken, undefined, way.to > 0 ? `line ${way.to}` : "exit"),
-      );
-      return new vscode.StatementCoverage(mark.state !== "missing", place(mark.line), branches);
-    });
-  const functions = Object.entries(file.coverage.functions ?? {})
-    .filter(([name]) => name !== "")
-    .map(
-      ([name, region]) =>
-        new vscode.DeclarationCoverage(name, region.executed_lines.length > 0, place(region.start_line)),
-    );
-  return [...statements, ...functions];
 }

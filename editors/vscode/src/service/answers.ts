@@ -107,6 +107,7 @@ export interface Methods {
   initialize: [{ protocol_version: number }, Initialized];
   "coverage/file": [{ path: string; tests?: boolean; test?: string }, FileCoverage];
   "coverage/files": [Record<string, never>, FilesCoverage];
+  "coverage/stale": [{ paths: string[] }, unknown];
   "coverage/gaps": [{ count: number }, Gaps];
   "profile/lines": [{ path: string; profile?: string }, LineTimes];
   "profile/flame": [{ page: true; links: true; profile?: string; before?: string; path?: string }, FlamePage];

@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Mapping
-
 import click
 
-from footfall.analyze.coverage_changes import MeasuredFile, compare_files
-from footfall.analyze.source.source_file import has_source
-from footfall.analyze.totals import Numbers
 from footfall.cli.options import FiniteRange, config_option, load_config
 from footfall.cli.reports.report_files import write_output
 from footfall.config.configuration import Config
 from footfall.errors import EXIT_FINDINGS, FootfallError
-from footfall.load.gather import Coverage, gather
-from footfall.load.measured_sources import MeasuredSources
 from footfall.load.profiles.read import is_data_file
+from footfall.report.coverage.compared_runs import MeasuredRun, compare_runs, read_run
 from footfall.report.coverage.difference import Difference, TimeDifference, difference_report, render_difference
 from footfall.report.jsontext import render_json
 from footfall.session.combining import combine_before_report
@@ -115,60 +109,25 @@ def _compare(config: Config, runs: _Runs, clock: str | None, noise: float) -> Di
     before, after = (names[0] for names in runs)
     if not is_data_file(before) or not is_data_file(after):
         return Difference(before, after, times=_compare_times(config, runs, clock, noise))
-    was, sources_before = _gather(config, before)
-    now, sources_now = _gather(config, after)
+    was, now = (_read(config, name) for name in (before, after))
     times = None
-    if was.has_profile and now.has_profile:
+    if was.coverage.has_profile and now.coverage.has_profile:
         times = _compare_times(config, runs, clock, noise)
-    has_coverage = not was.is_profile_alone and not now.is_profile_alone
+    has_coverage = not was.coverage.is_profile_alone and not now.coverage.is_profile_alone
     if not has_coverage and times is None:
         text = f"{before} and {after} have nothing in common: one has coverage alone, the other a profile."
         raise FootfallError("nothing-to-compare", text, "Record both with `footfall run COMMAND`.")
     if not has_coverage:
         return Difference(before, after, times=times)
-    left_out = {each.name: each.reason for coverage in (was, now) for each in coverage.ignored}
-    files_before = _measured_files(was, sources_before, left_out)
-    files_now = _measured_files(now, sources_now, left_out)
-    changes = [
-        compare_files(
-            name,
-            files_before.get(name),
-            files_now.get(name),
-            is_gone=name not in files_now and not has_source(files_before[name].result.path),
-        )
-        for name in sorted(files_before.keys() | files_now.keys())
-    ]
-    return Difference(
-        before,
-        after,
-        _total(files_before),
-        _total(files_now),
-        [change for change in changes if change.is_changed],
-        sorted(left_out.items()),
-        times,
-    )
+    found = compare_runs(was, now)
+    return Difference(before, after, found.before, found.now, found.files, found.left_out, times)
 
 
-def _measured_files(coverage: Coverage, sources: MeasuredSources, left_out: Container[str]) -> dict[str, MeasuredFile]:
-    """Return the files that can be compared, by name. One that can't, in either data file, counts in no total."""
-    return {
-        file.name: MeasuredFile(file.result, sources.texts[file.result.path])
-        for file in coverage.files
-        if file.name not in left_out
-    }
-
-
-def _total(files: Mapping[str, MeasuredFile]) -> Numbers:
-    return sum((file.result.numbers for file in files.values()), Numbers())
-
-
-def _gather(config: Config, data_file: str) -> tuple[Coverage, MeasuredSources]:
-    """Read a data file with each source as it was when measured; files without that source are in `ignored`."""
-    sources = MeasuredSources(data_file, blob)
-    coverage = gather(config, data_file, ignore_errors=True, needs_coverage=False, read_source=sources.read)
-    named = {each.slug for each in coverage.ignored}
-    warn([each for each in coverage.warnings if each[0] not in named], config.disable_warnings)
-    return coverage, sources
+def _read(config: Config, data_file: str) -> MeasuredRun:
+    run = read_run(config, data_file, blob)
+    named = {each.slug for each in run.coverage.ignored}
+    warn([each for each in run.coverage.warnings if each[0] not in named], config.disable_warnings)
+    return run
 
 
 def _compare_times(config: Config, runs: _Runs, clock: str | None, noise: float) -> TimeDifference:

@@ -31,6 +31,7 @@ Questions:
   hot                           the lines and functions that take the most time
   by test                       the time by test, phase, function, file, line, thread or process
   slower since FILE             the functions whose time changed since another run
+  covered since FILE            what became covered, and what no longer is, since another run
   stale                         the files that changed since they were measured
 
 \b
@@ -53,6 +54,7 @@ _OF_ONE = {
     "test": ("tests/ran", "test", "NAME"),
     "by": ("profile/by", "by", "test"),
     "slower since": ("profile/difference", "before", "FILE"),
+    "covered since": ("coverage/difference", "before", "FILE"),
     "who tests": ("tests/of_file", "path", "FILE:LINE"),
 }
 """By first words, the method, the parameter that the rest is, and an example of it."""

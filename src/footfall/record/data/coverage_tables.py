@@ -327,9 +327,9 @@ def _read_all(
 
 
 def _arc_texts(connection: sqlite3.Connection, where: str, file_ids: Sequence[int]) -> Iterator[tuple[int, str, str]]:
-    """Yield of each file that has arcs its number, their starts and their ends: two texts cost a third of a tuple each.
+    """Yield of each file that has arcs its number, their starts and ends: texts cost a third of a tuple for each.
 
-    Arcs of many contexts are alike, so that they are first made distinct, file by file: in half the time of all at once.
+    Arcs of many contexts are alike, so that they are first made distinct, file by file: it takes half the time.
     """
     (n_contexts,) = connection.execute("select count(*) from context").fetchone()
     if n_contexts <= _FEW_CONTEXTS:

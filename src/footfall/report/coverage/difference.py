@@ -22,6 +22,7 @@ __all__ = [
     "Difference",
     "TimeDifference",
     "change_report",
+    "coverage_difference_report",
     "difference_report",
     "render_difference",
     "time_difference_report",
@@ -201,13 +202,22 @@ def difference_report(difference: Difference, precision: int) -> Json:
         "now": difference.now_name,
         "coverage": None
         if difference.before is None or difference.now is None
-        else {
-            "before": _numbers(difference.before, precision),
-            "now": _numbers(difference.now, precision),
-            "files": {file.name: _file_report(file, precision) for file in difference.files},
-            "not_compared": dict(difference.left_out),
-        },
+        else coverage_difference_report(
+            difference.before, difference.now, difference.files, difference.left_out, precision
+        ),
         "times": None if times is None else time_difference_report(times),
+    }
+
+
+def coverage_difference_report(
+    before: Numbers, now: Numbers, files: Iterable[FileChange], left_out: Iterable[tuple[str, str]], precision: int
+) -> Json:
+    """Return the change of coverage for machines."""
+    return {
+        "before": _numbers(before, precision),
+        "now": _numbers(now, precision),
+        "files": {file.name: _file_report(file, precision) for file in files},
+        "not_compared": dict(left_out),
     }
 
 

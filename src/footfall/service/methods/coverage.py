@@ -13,7 +13,9 @@ from footfall.load.measured_sources import MeasuredSources
 from footfall.load.source_files import read_source_bytes
 from footfall.record.data.coverage_tables import read_lines_by_context, read_paths
 from footfall.record.data.source_ids import MIXED, blob_id, read_source_ids
+from footfall.report.coverage.compared_runs import compare_runs, read_run
 from footfall.report.coverage.conditions import conditions_of_file, load_conditions
+from footfall.report.coverage.difference import coverage_difference_report
 from footfall.report.coverage.json import Json, file_report, summary_report
 from footfall.report.gaps import gaps_report, rank_gaps
 from footfall.report.site.source_page import branches_of_lines, tests_by_line
@@ -29,6 +31,7 @@ __all__ = [
     "changed_files",
     "coverage_of_file",
     "coverage_of_files",
+    "difference",
     "gaps",
     "measured_file",
     "not_measured",
@@ -194,6 +197,21 @@ def gaps(workspace: Workspace, parameters: Parameters) -> Json:
         "stale_files": coverage.changed,
         "warnings": warnings,
     }
+
+
+def difference(workspace: Workspace, parameters: Parameters) -> Json:
+    """`coverage/difference`: what became covered and uncovered since another run, each as its sources were."""
+    config = workspace.config()
+    paths = (workspace.profile_path(parameters.path("before")), workspace.data_path(config))
+    was, now = (read_run(config, path, blob) for path in paths)
+    for path, run in zip(paths, (was, now), strict=True):
+        if run.coverage.is_profile_alone:
+            what = f"{shown_path(path)} has a profile and no coverage."
+            raise FootfallError("nothing-to-compare", what, "Record both with `footfall run COMMAND`.")
+    found = compare_runs(was, now)
+    report = coverage_difference_report(found.before, found.now, found.files, found.left_out, config.precision)
+    warnings = warnings_entry([*was.coverage.warnings, *now.coverage.warnings])
+    return {**report, "warnings": [each for at, each in enumerate(warnings) if each not in warnings[:at]]}
 
 
 def changed_files(workspace: Workspace, parameters: Parameters) -> Json:

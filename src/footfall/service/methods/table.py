@@ -7,6 +7,7 @@ from typing import Final
 
 from footfall.report.coverage.json import Json
 from footfall.service.methods.coverage import changed_files, coverage_of_file, coverage_of_files, gaps
+from footfall.service.methods.coverage import difference as coverage_difference
 from footfall.service.methods.profile import flame, hottest, times_of_file
 from footfall.service.methods.profile_rows import difference, rows
 from footfall.service.methods.tests import list_tests, tests_by_file, tests_of_file, tests_of_line, what_test_ran
@@ -22,6 +23,7 @@ METHODS: Final[dict[str, Method]] = {
     "coverage/file": coverage_of_file,
     "coverage/gaps": gaps,
     "coverage/stale": changed_files,
+    "coverage/difference": coverage_difference,
     "profile/lines": times_of_file,
     "profile/hot": hottest,
     "profile/flame": flame,

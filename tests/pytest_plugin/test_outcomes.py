@@ -1,0 +1,98 @@
+"""`--footfall-outcomes`: the tests that pytest finds, and what becomes of each, as lines of JSON."""
+
+import json
+import os
+import pathlib
+import subprocess
+import sys
+
+import pytest
+
+pytestmark = pytest.mark.any_python
+
+_TESTS = """\
+import os
+
+import pytest
+
+
+@pytest.fixture
+def broken_end():
+    yield
+    raise OSError("at the end")
+
+
+@pytest.mark.parametrize("name", ["a: b [c] - d", "e\\nf"])
+def test_names(name):
+    pass
+
+
+def test_fails():
+    assert 1 == 2
+
+
+def test_ends_badly(broken_end):
+    pass
+
+
+def test_skipped():
+    pytest.skip("not today")
+
+
+@pytest.mark.xfail
+def test_expected():
+    assert False
+
+
+class TestGroup:
+    def test_last(self):
+        if os.environ.get("DIES"):
+            os._exit(3)
+"""
+
+
+def _outcomes(root: pathlib.Path, *options: str, **variables: str) -> list[dict]:
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "footfall.pytest_plugin.outcomes"]
+    found = root / "found.jsonl"
+    found.unlink(missing_ok=True)
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("FOOTFALL_")}
+    subprocess.run(
+        [*command, f"--footfall-outcomes={found}", *options],
+        cwd=root,
+        env={**environment, **variables},
+        capture_output=True,
+        timeout=60,
+        check=False,
+    )
+    return [json.loads(line) for line in found.read_text().splitlines()]
+
+
+def test_each_test_has_its_outcome(tmp_path) -> None:
+    """Whatever is in its name and wherever it failed, measured and under pytest-xdist too; not where pytest died."""
+    name = "a dir/test_it.py"
+    (tmp_path / "a dir").mkdir()
+    (tmp_path / "pytest.ini").write_text("[pytest]\n")
+    (tmp_path / name).write_text(_TESTS)
+    expected = {
+        "test_names[a: b [c] - d]": ("passed", ""),
+        "test_names[e\\nf]": ("passed", ""),
+        "test_fails": ("failed", "assert 1 == 2"),
+        "test_ends_badly": ("failed", "at the end"),
+        "test_skipped": ("skipped", "not today"),
+        "test_expected": ("passed", ""),
+        "TestGroup::test_last": ("passed", ""),
+    }
+    for options in ([], ["-n2"], ["--footfall", "--footfall-context=test"]):
+        found = {each["test"]: each for each in _outcomes(tmp_path, *options)}
+        assert set(found) == {f"{name}::{test}" for test in expected}
+        for test, (outcome, part) in expected.items():
+            each = found[f"{name}::{test}"]
+            assert (each["outcome"], part in each["message"]) == (outcome, True), each
+        failed = found[f"{name}::test_fails"]
+        assert (failed["failed_path"], failed["failed_line"]) == (str(tmp_path / name), 18)
+    died = [each["test"] for each in _outcomes(tmp_path, DIES="1")]
+    assert died == [f"{name}::{test}" for test in expected][:-1]
+    places = [(each["test"], each["path"], each["line"]) for each in _outcomes(tmp_path, "--collect-only")]
+    lines = (12, 12, 17, 21, 25, 29, 35)
+    names = [f"{name}::{test}" for test in expected]
+    assert places == [(test, str(tmp_path / name), line) for test, line in zip(names, lines, strict=True)]
