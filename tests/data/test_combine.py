@@ -1,5 +1,6 @@
 """Combining data files: sets united, profiles added up, as coverage.py's own combine where it accepts."""
 
+import contextlib
 import os
 import pathlib
 import shutil
@@ -225,6 +226,18 @@ def test_profiles_add_up_run_by_run(tmp_path: pathlib.Path) -> None:
     assert result.n_known_runs == 2
     everything = read_profile(tmp_path / "all")
     assert everything is not None and everything.n_processes == 3
+    with contextlib.closing(sqlite3.connect(both)) as connection:
+        n_rows = connection.execute("select count(*) from footfall_cost_sum").fetchone()[0]
+    assert n_rows < len(profile.costs)
+    for path in (both, parts[0]):  # with sums that combining wrote, and without
+        by_thread, summed = read_profile(path), read_profile(path, by_thread=False)
+        assert by_thread is not None and summed is not None
+        expected: dict[tuple[int, str], list[int]] = {}
+        for cost in by_thread.costs:
+            numbers = expected.setdefault((cost.node, cost.context), [0] * 6)
+            numbers[:] = map(sum, zip(numbers, cost[3:], strict=True))
+        assert {(cost.node, cost.context): [*cost[3:]] for cost in summed.costs} == expected
+        assert {cost.thread for cost in summed.costs} == {0}
 
 
 def test_lines_without_branches_join_those_with(tmp_path: pathlib.Path) -> None:

@@ -50,7 +50,7 @@ def rank_gaps(config: Config, coverage: Coverage, gaps_file: str | Path | None) 
         profile = need_profile(config, gaps_file)
         warnings = profile_warnings(gaps_file, profile)
     elif coverage.has_profile:
-        profile = load_profile(config, config.data_file, config.report_contexts)
+        profile = load_profile(config, config.data_file, config.report_contexts, by_thread=False)
     pairs = [(file.result, file.analysis) for file in coverage.files]
     if profile is None:
         return Ranking(find_gaps(pairs, {}), 0, False)

@@ -78,18 +78,20 @@ def load_profile(
     *,
     has_timelines: bool = False,
     has_native: bool = False,
+    by_thread: bool = True,
 ) -> Profile | None:
     """Read the profile of a data file as it is shown; None without one.
 
     The paths of other machines are mapped as for coverage, and the import machinery becomes one frame.
 
     `contexts` are regular expressions: if given, the profile has only the time in contexts that match one of them.
-    With `has_timelines` the order in time is read too, with `has_native` C functions have their own frames. A file that
-    is no data file is read as another tool's profile.
+    With `has_timelines` the order in time is read too, with `has_native` C functions have their own frames. Without
+    `by_thread` the costs of all threads are those of thread 0, which is quicker where many runs were combined. A file
+    that is no data file is read as another tool's profile.
     """
     if not is_data_file(str(data_file)):
         return _load_foreign(config, str(data_file), contexts)
-    stored = read_profile(data_file, has_timelines=has_timelines)
+    stored = read_profile(data_file, has_timelines=has_timelines, by_thread=by_thread)
     if stored is None:
         return None
     map_path: Callable[[str], str] = str

@@ -247,7 +247,7 @@ def _time_shares(config: Config, coverage: Coverage, clock: str | None) -> tuple
     from footfall.analyze.profile.clocks import Clock, default_clock  # half of all import time, not always needed
     from footfall.report.times import load_profile, need_clock, time_share_by_file
 
-    profile = load_profile(config, config.data_file, config.report_contexts)
+    profile = load_profile(config, config.data_file, config.report_contexts, by_thread=False)
     if profile is None:
         return None, False
     chosen = Clock(clock) if clock else None

@@ -129,7 +129,7 @@ def _table(request: PytestRequest, config: Config, coverage: Coverage) -> str:
         from footfall.analyze.profile.clocks import Clock, default_clock
         from footfall.report.times import load_profile, time_share_by_file
 
-        profile = load_profile(config, config.data_file, config.report_contexts)
+        profile = load_profile(config, config.data_file, config.report_contexts, by_thread=False)
         if profile is not None:
             shares = time_share_by_file(profile, [file.result.path for file in coverage.files])
             options = replace(options, is_wall_time=default_clock(profile) is Clock.WALL)

@@ -34,6 +34,7 @@ _KNOWN_TABLES: Final = frozenset(
         "footfall_conditions_code",
         "footfall_conditions_format",
         "footfall_cost",
+        "footfall_cost_sum",
         "footfall_frame",
         "footfall_inferred",
         "footfall_lines_only",

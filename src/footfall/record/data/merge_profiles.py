@@ -22,6 +22,7 @@ from footfall.record.data.profile_tables import (
     read_timelines,
     run_of_profile,
     write_runs,
+    write_sums,
     write_timelines,
     write_totals,
 )
@@ -161,6 +162,8 @@ class ProfilesMerge:
             interval_ns=max((run.interval_ns for run in runs), default=0),
         )
         write_totals(self._target, totals)
+        if len(self._runs) > 1:
+            write_sums(self._target)
         write_timelines(self._target, self._timelines)
         self._frames.close()
         self._nodes.close()

@@ -21,6 +21,7 @@ from footfall.record.data.data_file import has_table, open_data_file
 from footfall.record.data.timelines import ThreadTimeline, Timelines, pack_column, unpack_column
 
 __all__ = [
+    "SUM_TABLE",
     "StoredCost",
     "StoredFrame",
     "StoredNode",
@@ -34,6 +35,7 @@ __all__ = [
     "run_of_profile",
     "write_profile",
     "write_runs",
+    "write_sums",
     "write_timelines",
     "write_totals",
 ]
@@ -59,6 +61,13 @@ create table footfall_timeline (thread_id integer primary key, start_ns integer,
 create table footfall_timeline_context (id integer primary key, context text);
 create table footfall_native_call (frame_id integer primary key);
 """
+
+SUM_TABLE: Final = "footfall_cost_sum"
+"""The costs of all threads together. Only in combined data: there may be thousands of threads with the same stacks."""
+_SUMS: Final = (
+    "select node_id, context, sum(samples) samples, sum(wall_ns) wall_ns, sum(cpu_ns) cpu_ns, sum(gil_ns) gil_ns,"
+    " sum(gil_wait_ns) gil_wait_ns, sum(gil_untold_ns) gil_untold_ns from footfall_cost group by node_id, context"
+)
 
 
 class StoredRun(NamedTuple):
@@ -180,6 +189,11 @@ def write_totals(connection: sqlite3.Connection, profile: StoredProfile) -> None
     _insert(connection, "footfall_profile", [(_FORMAT, *totals)])
 
 
+def write_sums(connection: sqlite3.Connection) -> None:
+    """Add the sums of all threads' costs, when these are complete, for readers that do not ask for threads."""
+    connection.execute(f"create table {SUM_TABLE} as {_SUMS}")
+
+
 def write_timelines(connection: sqlite3.Connection, timelines: Timelines) -> None:
     """Add the timelines, up to the number of spans that may be stored."""
     timelines.bound()
@@ -203,14 +217,15 @@ def _insert(connection: sqlite3.Connection, table: str, rows: Iterable[tuple[obj
         connection.executemany(f"insert into {table} values ({', '.join('?' * len(rows[0]))})", rows)
 
 
-def read_profile(path: str | Path, *, has_timelines: bool = False) -> StoredProfile | None:
+def read_profile(path: str | Path, *, has_timelines: bool = False, by_thread: bool = True) -> StoredProfile | None:
     """Read the profile of a data file; None if it has none, like files of coverage.py.
 
-    With `has_timelines` the order in time too, counted from the start of each run.
+    With `has_timelines` the order in time too, counted from the start of each run. Without `by_thread` the costs of
+    all threads are those of thread 0, so that what is read does not grow with the number of runs.
     Raises FootfallError: as `open_data_file`, and `data-schema` for a format this version does not know.
     """
     with open_data_file(path) as connection:
-        profile = read_profile_tables(connection, path)
+        profile = read_profile_tables(connection, path, by_thread=by_thread)
         if profile is not None and has_timelines:
             profile.timelines = read_timelines(connection, profile)
             runs = has_table(connection, "footfall_run")
@@ -249,7 +264,9 @@ def read_timelines(connection: sqlite3.Connection, profile: StoredProfile) -> Ti
     return found
 
 
-def read_profile_tables(connection: sqlite3.Connection, path: str | Path) -> StoredProfile | None:
+def read_profile_tables(
+    connection: sqlite3.Connection, path: str | Path, *, by_thread: bool = True
+) -> StoredProfile | None:
     """Read the profile of an open data file; like `read_profile`, but invalid contents raise sqlite3.DatabaseError."""
     if not has_table(connection, "footfall_profile"):
         return None
@@ -268,8 +285,11 @@ def read_profile_tables(connection: sqlite3.Connection, path: str | Path) -> Sto
         columns = "path, qualname, first_line, line, end_line, start_column, end_column"
         profile.frames = _rows(connection, StoredFrame, f"select {columns} from footfall_frame order by id")
         profile.nodes = _rows(connection, StoredNode, "select parent_id, frame_id from footfall_node order by id")
-        columns = "node_id, thread_id, context, samples, wall_ns, cpu_ns, gil_ns, gil_wait_ns, gil_untold_ns"
-        profile.costs = _rows(connection, StoredCost, f"select {columns} from footfall_cost")
+        costs, thread = "footfall_cost", "thread_id"
+        if not by_thread:
+            costs, thread = SUM_TABLE if has_table(connection, SUM_TABLE) else f"({_SUMS})", "0"
+        columns = f"node_id, {thread}, context, samples, wall_ns, cpu_ns, gil_ns, gil_wait_ns, gil_untold_ns"
+        profile.costs = _rows(connection, StoredCost, f"select {columns} from {costs}")
         if has_table(connection, "footfall_native_call"):  # files of earlier versions do not have it
             rows = connection.execute("select frame_id from footfall_native_call")
             profile.native_calls = {frame for (frame,) in rows}

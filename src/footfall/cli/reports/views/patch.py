@@ -200,7 +200,7 @@ def _times(
     )
     from footfall.report.times import load_profile, named_as_coverage, need_clock
 
-    profile = load_profile(config, config.data_file, config.report_contexts)
+    profile = load_profile(config, config.data_file, config.report_contexts, by_thread=False)
     if profile is None:
         return None
     clock = Clock(chosen) if chosen else default_clock(profile)
