@@ -9,6 +9,7 @@
 #include "core/unseen.h"
 #include "engines/contexts.h"
 #include "engines/engine.h"
+#include "engines/file_tracers/evaluation.h"
 #include "engines/file_tracers/frames.h"
 #include "engines/file_tracers/monitoring.h"
 #include "engines/function_contexts.h"
@@ -92,6 +93,7 @@ static PyModuleDef_Slot module_slots[] = {
     {Py_mod_exec, settrace_tool_exec},
     {Py_mod_exec, traced_frames_exec},
     {Py_mod_exec, traced_frames_monitoring_exec},
+    {Py_mod_exec, traced_frames_evaluation_exec},
     {Py_mod_exec, children_exec},
     {Py_mod_exec, sampler_exec},
     {Py_mod_exec, contexts_exec},

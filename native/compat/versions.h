@@ -43,6 +43,10 @@
 /* PyEval_SetTraceAllThreads: Include/cpython/ceval.h. */
 #define HAS_TRACE_ALL_THREADS SINCE_3_12
 
+/* The thread's trace function can be set for single frames: whether the interpreter calls it is in the _PyCFrame of each
+ * run of its loop, use_tracing in Include/cpython/pystate.h. Later versions instrument code for it. */
+#define TRACES_SINGLE_FRAMES (!HAS_MONITORING)
+
 /* When a frame returns, the tracer may find that it is on a line that had no event: sys_trace_return in
  * Python/legacy_tracing.c reads the frame's line again. */
 #define RETURNS_ON_UNTOLD_LINES SINCE_3_14

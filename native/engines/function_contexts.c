@@ -16,12 +16,9 @@
 #include "core/room.h"
 #include "core/unseen.h"
 #include "engines/contexts.h"
+#include "engines/file_tracers/evaluation.h"
+#include "engines/stack_depth.h"
 #include "record/recorder.h"
-
-#include <pthread.h>
-#include <sys/resource.h>
-#include <sys/syscall.h>
-#include <unistd.h>
 
 #define Py_BUILD_CORE
 #if FRAMES_HAVE_STACK_REFS
@@ -36,10 +33,6 @@
 
 /* The Python call that returns a label is a few levels deep, except for the program's own `__getattr__`. */
 #define ROOM 200
-
-/* With a smaller stack, frames are left to the interpreter from the start. */
-#define MIN_STACK_BYTES ((size_t)512 << 10)
-#define DEFAULT_STACK_BYTES ((size_t)8 << 20)
 
 struct function_contexts {
     PyObject *label_of; /* owned: (code, globals, self) or (code, globals) -> str | None, of functions named test* */
@@ -57,7 +50,6 @@ static _Thread_local struct {
     int is_in_context; /* a frame below is in a context that it began */
     const PyFrameObject *holder; /* borrowed: that frame, if an engine reports frames */
     int is_asking; /* for a label: what runs now is not run by the program */
-    uintptr_t deepest; /* the stack address beyond which frames are left to the interpreter; 0 is unknown */
 } running;
 
 static inline PyObject *
@@ -293,41 +285,6 @@ evaluate_test(PyThreadState *thread, struct _PyInterpreterFrame *frame, int thro
     return result;
 }
 
-/* The address half-way to the end of the running thread's stack; `here` if that is near. */
-static uintptr_t
-middle_of_stack(uintptr_t here)
-{
-    size_t size = 0;
-    struct rlimit limit;
-    pthread_attr_t attributes;
-    if (syscall(SYS_gettid) == getpid()) { /* pthread would have to read /proc for the main thread */
-        size = DEFAULT_STACK_BYTES;
-        if (getrlimit(RLIMIT_STACK, &limit) == 0 && limit.rlim_cur < size) {
-            size = (size_t)limit.rlim_cur;
-        }
-    }
-    else if (pthread_getattr_np(pthread_self(), &attributes) == 0) {
-        void *lowest = NULL;
-        if (pthread_attr_getstack(&attributes, &lowest, &size) == 0 && (uintptr_t)lowest < here) {
-            size = here - (uintptr_t)lowest;
-        }
-        pthread_attr_destroy(&attributes);
-    }
-    return size < MIN_STACK_BYTES ? here : here - size / 2;
-}
-
-/* Each frame that is seen uses C stack, which the interpreter's own function calls do not: a program that recurses
- * deeper than usual must not overflow it. */
-static inline int
-is_too_deep(void)
-{
-    char here;
-    if (running.deepest == 0) {
-        running.deepest = middle_of_stack((uintptr_t)&here);
-    }
-    return (uintptr_t)&here < running.deepest;
-}
-
 static PyObject *
 evaluate(PyThreadState *thread, struct _PyInterpreterFrame *frame, int throwing)
 {
@@ -339,7 +296,7 @@ evaluate(PyThreadState *thread, struct _PyInterpreterFrame *frame, int throwing)
     if (running.is_in_context || running.is_asking) {
         return evaluate_next(next, thread, frame, throwing);
     }
-    if (is_too_deep()) {
+    if (stack_is_half_used()) { /* a program that recurses deeper than usual must not overflow it */
         look_away(thread);
         PyObject *result = next(thread, frame, throwing); // owned
         look_again(thread->interp);
@@ -379,6 +336,7 @@ function_contexts_start(PyObject *module, PyObject *args)
     }
     _PyFrameEvalFunction now = _PyInterpreterState_GetEvalFrameFunc(interpreter);
     contexts->label_of = Py_NewRef(label_of);
+    is_waiting = is_waiting && !traced_frames_are_evaluated();
     contexts->before = is_waiting ? _PyEval_EvalFrameDefault : now;
     state->function_contexts = contexts;
     measured = state;

@@ -146,6 +146,12 @@ def traced_frames_monitor(
     local ones in each code object of which one is.
     """
 
+def traced_frames_evaluate(frames: TracedFrames, /) -> None:
+    """Trace only the frames that run code of the plugins' files, until the process ends.
+
+    Raises RuntimeError in a further interpreter, if this was done before, and from CPython 3.12 on.
+    """
+
 def traced_frames(files: FileTracers, undecided: object, with_arcs: bool, /) -> TracedFrames:
     """Return the frames of the files that `files` finds; it knows none yet.
 

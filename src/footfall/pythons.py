@@ -37,6 +37,7 @@ __all__ = [
     "TELLS_TASKS",
     "RETURNS_ON_UNTOLD_LINES",
     "TRACES_ALL_THREADS",
+    "TRACES_SINGLE_FRAMES",
     "YIELDS_STAND_AT_RESUME",
     "can_be_injected",
     "fallback_reason",
@@ -111,6 +112,9 @@ RETURNS_ON_UNTOLD_LINES = _IS_CPYTHON and OWN >= (3, 14)
 
 TRACES_ALL_THREADS = _IS_CPYTHON and OWN >= (3, 12)
 """sys._settraceallthreads is there: Lib/threading.py, settrace_all_threads."""
+
+TRACES_SINGLE_FRAMES = _IS_CPYTHON and HAS_CORE and not HAS_MONITORING
+"""The trace function can be set for single frames: native/compat/versions.h, same name."""
 
 YIELDS_STAND_AT_RESUME = _IS_CPYTHON and OWN == (3, 13)
 """A frame that yields is at the RESUME that follows: native/compat/versions.h, same name."""

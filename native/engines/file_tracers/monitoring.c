@@ -4,66 +4,17 @@
  * what lines a frame runs. */
 #include "engines/file_tracers/monitoring.h"
 
-#include "compat/versions.h"
-#include "core/room.h"
 #include "engines/code_extra.h"
 #include "engines/file_tracers/frames.h"
+#include "engines/file_tracers/lookup.h"
+#include "engines/file_tracers/places.h"
 
 #include <frameobject.h>
-#include <opcode.h>
-
-/* From the place of a frame that yields to the RESUME after it. */
-#define YIELD_TO_RESUME_BYTES (YIELDS_STAND_AT_RESUME ? 0 : 2)
-
-/* The calls in Python that find out about a file are some ten levels deep, plugins aside. */
-#define ROOM 200
-
-enum answer { IS_KNOWN, IS_NONE, IS_UNDECIDED, HAS_FAILED };
 
 static PyObject *
 disable(const traced_frames *frames)
 {
     return Py_NewRef(frames->disable);
-}
-
-/* Find out how a plugin measures code of a file, for the frame that begins. */
-static enum answer
-look_up(traced_frames *frames, PyObject *filename, traced_file **file)
-{
-    PyObject *namespace = PyEval_GetGlobals(); // borrowed
-    PyObject *name = PyUnicode_FromString("look_up"); // owned
-    if (name == NULL) {
-        return HAS_FAILED;
-    }
-    room_change(ROOM);
-    PyObject *traced =
-        PyObject_CallMethodObjArgs(frames->files, name, filename, namespace == NULL ? Py_None : namespace,
-                                   NULL); // owned
-    room_change(-ROOM);
-    Py_DECREF(name);
-    if (traced == NULL || traced == frames->undecided) {
-        Py_XDECREF(traced);
-        return traced == NULL ? HAS_FAILED : IS_UNDECIDED;
-    }
-    *file = traced == Py_None ? NULL : traced_frames_file(frames, traced);
-    int is_failed = traced != Py_None && *file == NULL;
-    Py_DECREF(traced);
-    PyObject *address = is_failed ? NULL : PyLong_FromVoidPtr(*file); // owned
-    int status = address == NULL ? -1 : PyDict_SetItem(frames->known, filename, address);
-    Py_XDECREF(address);
-    return status < 0 ? HAS_FAILED : *file == NULL ? IS_NONE : IS_KNOWN;
-}
-
-static enum answer
-file_of(traced_frames *frames, PyObject *code, traced_file **file)
-{
-    PyObject *filename = ((PyCodeObject *)code)->co_filename; // borrowed
-    PyObject *known = PyDict_GetItemWithError(frames->known, filename); // borrowed
-    if (known == NULL) {
-        return PyErr_Occurred() ? HAS_FAILED : look_up(frames, filename, file);
-    }
-    *file = PyLong_AsVoidPtr(known);
-    return *file == NULL ? IS_NONE : IS_KNOWN;
 }
 
 /* The frame that an event belongs to. Borrowed; NULL if the code is not Python's, which has no frame. */
@@ -119,14 +70,14 @@ on_start(PyObject *self, PyObject *const *args, Py_ssize_t Py_UNUSED(n_args))
 {
     traced_frames *frames = (traced_frames *)self;
     traced_file *file = NULL;
-    switch (file_of(frames, args[0], &file)) {
-    case HAS_FAILED:
+    switch (traced_files_find(frames, (PyCodeObject *)args[0], PyEval_GetGlobals(), &file)) {
+    case TRACED_HAS_FAILED:
         return NULL;
-    case IS_UNDECIDED:
+    case TRACED_IS_UNDECIDED:
         Py_RETURN_NONE;
-    case IS_NONE:
+    case TRACED_IS_NONE:
         return disable(frames);
-    case IS_KNOWN:
+    case TRACED_IS_KNOWN:
         break;
     }
     PyFrameObject *frame = frame_of(args[0]); // borrowed
@@ -145,42 +96,22 @@ on_resume(PyObject *self, PyObject *const *args, Py_ssize_t Py_UNUSED(n_args))
 {
     traced_frames *frames = (traced_frames *)self;
     traced_file *file = NULL;
-    enum answer answer = file_of(frames, args[0], &file);
+    enum traced_answer answer = traced_files_find(frames, (PyCodeObject *)args[0], PyEval_GetGlobals(), &file);
     PyFrameObject *frame = frame_of(args[0]); // borrowed
-    if (answer == HAS_FAILED
-        || (answer == IS_KNOWN && frame != NULL
+    if (answer == TRACED_HAS_FAILED
+        || (answer == TRACED_IS_KNOWN && frame != NULL
             && traced_frames_begin(frames, file, frame, PyFrame_GetLineNumber(frame)) < 0)) {
         return NULL;
     }
     Py_RETURN_NONE;
 }
 
-/* The bytecode of a frame, without instrumentation. Owned; NULL, without an exception, if there is no memory. */
-static PyObject *
-bytecode_of(PyFrameObject *frame)
-{
-    PyCodeObject *code = PyFrame_GetCode(frame); // owned
-    PyObject *bytecode = PyCode_GetCode(code); // owned
-    Py_DECREF(code);
-    if (bytecode == NULL) {
-        PyErr_Clear();
-    }
-    return bytecode;
-}
-
-/* Return whether the byte at a place of the bytecode is `value`; 0 outside of it. */
-static int
-is_byte(PyObject *bytecode, Py_ssize_t at, unsigned char value)
-{
-    return at >= 0 && at < PyBytes_GET_SIZE(bytecode) && (unsigned char)PyBytes_AS_STRING(bytecode)[at] == value;
-}
-
 /* Return whether a frame at a RESUME begins there: the instruction's argument says so. */
 static int
 begins(PyFrameObject *frame)
 {
-    PyObject *bytecode = bytecode_of(frame); // owned
-    int is_beginning = bytecode != NULL && is_byte(bytecode, (Py_ssize_t)PyFrame_GetLasti(frame) + 1, 0);
+    PyObject *bytecode = frame_bytecode(frame); // owned
+    int is_beginning = bytecode != NULL && bytecode_has(bytecode, (Py_ssize_t)PyFrame_GetLasti(frame) + 1, 0);
     Py_XDECREF(bytecode);
     return is_beginning;
 }
@@ -190,9 +121,9 @@ on_throw(PyObject *self, PyObject *const *args, Py_ssize_t Py_UNUSED(n_args))
 {
     traced_frames *frames = (traced_frames *)self;
     traced_file *file = NULL;
-    enum answer answer = file_of(frames, args[0], &file);
-    PyFrameObject *frame = answer == IS_KNOWN ? frame_of(args[0]) : NULL; // borrowed
-    if (answer == HAS_FAILED) {
+    enum traced_answer answer = traced_files_find(frames, (PyCodeObject *)args[0], PyEval_GetGlobals(), &file);
+    PyFrameObject *frame = answer == TRACED_IS_KNOWN ? frame_of(args[0]) : NULL; // borrowed
+    if (answer == TRACED_HAS_FAILED) {
         return NULL;
     }
     if (frame != NULL) {
@@ -258,21 +189,6 @@ on_yield(PyObject *self, PyObject *const *Py_UNUSED(args), Py_ssize_t Py_UNUSED(
     return tell_end((traced_frames *)self, 0);
 }
 
-/* Return whether a reader of sys.settrace's events would take a frame that ends for one that yields, as the C tracer
- * does. */
-static int
-stands_at_yield(PyFrameObject *frame)
-{
-    PyObject *bytecode = bytecode_of(frame); // owned
-    if (bytecode == NULL) {
-        return 0;
-    }
-    Py_ssize_t at = PyFrame_GetLasti(frame);
-    int is_yield = at != PyBytes_GET_SIZE(bytecode) - 2 && is_byte(bytecode, at + YIELD_TO_RESUME_BYTES, RESUME);
-    Py_DECREF(bytecode);
-    return is_yield;
-}
-
 static PyObject *
 on_unwind(PyObject *self, PyObject *const *args, Py_ssize_t Py_UNUSED(n_args))
 {
@@ -285,7 +201,7 @@ on_unwind(PyObject *self, PyObject *const *args, Py_ssize_t Py_UNUSED(n_args))
         Py_RETURN_NONE;
     }
     PyFrameObject *frame = PyEval_GetFrame(); // borrowed
-    return tell_end(frames, frame == NULL || !stands_at_yield(frame));
+    return tell_end(frames, frame == NULL || !frame_stands_at_yield(frame));
 }
 
 #define CALLBACK(event, function) {event, (PyCFunction)(void (*)(void))function, METH_FASTCALL, NULL}

@@ -8,6 +8,7 @@
 
 #include "compat/versions.h"
 #include "core/unseen.h"
+#include "engines/file_tracers/evaluation.h"
 #include "engines/function_contexts.h"
 #include "engines/probes/captures/copies.h"
 #include "engines/probes/probes.h"
@@ -119,7 +120,9 @@ evaluate_until_main(PyThreadState *tstate, struct _PyInterpreterFrame *frame, in
         return _PyEval_EvalFrameDefault(tstate, frame, throwing);
     }
     PyInterpreterState *interpreter = PyThreadState_GetInterpreter(tstate);
-    _PyInterpreterState_SetEvalFrameFunc(interpreter, function_contexts_evaluator(interpreter));
+    if (!traced_frames_main_has_come()) {
+        _PyInterpreterState_SetEvalFrameFunc(interpreter, function_contexts_evaluator(interpreter));
+    }
     PyObject *code = main_code(plain, frame->f_globals); // owned
     if (code == NULL && !PyErr_Occurred()) {
         return _PyEval_EvalFrameDefault(tstate, frame, throwing);

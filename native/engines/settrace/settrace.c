@@ -13,6 +13,7 @@
 #include "engines/context_labels.h"
 #include "engines/decision.h"
 #include "engines/engine.h"
+#include "engines/file_tracers/evaluation.h"
 #include "engines/file_tracers/frames.h"
 #include "engines/function_contexts.h"
 #include "engines/other_context_events.h"
@@ -709,6 +710,7 @@ run_thread(PyObject *self, PyObject *args, PyObject *kwargs)
         && !state->settrace->has_tool) {
         PyEval_SetTrace(trace, state->settrace->function);
     }
+    traced_frames_thread_begins();
     return PyObject_Call(PyTuple_GET_ITEM(self, 1), args, kwargs);
 }
 
@@ -795,8 +797,11 @@ settrace_start(PyObject *module, PyObject *args)
         PyErr_SetString(PyExc_RuntimeError, "no co_extra slot is free");
         return NULL;
     }
-    if (!has_tool && trace_all_threads(trace, engine->function) < 0) {
-        return NULL;
+    if (!has_tool) {
+        if (trace_all_threads(trace, engine->function) < 0) {
+            return NULL;
+        }
+        traced_frames_note_tracer(trace, engine->function);
     }
     Py_RETURN_NONE;
 }
@@ -841,6 +846,9 @@ settrace_clear(module_state *state)
     }
     state->settrace = NULL;
     engine->is_stopped = 1;
+    if (!engine->has_tool) {
+        traced_frames_note_tracer(NULL, NULL);
+    }
     if (engine->n_callers == 0) {
         free_settrace(engine);
     }

@@ -20,6 +20,7 @@ from footfall.pythons import (
     HAS_PROBES,
     MARKS_ENTRIES_FROM_C,
     TELLS_TASKS,
+    TRACES_SINGLE_FRAMES,
     fallback_reason,
     find_engine,
     has_jit_on,
@@ -114,8 +115,8 @@ def choose_engine(settings: Settings, made: "MadePlugins | None" = None) -> "tup
         )
         warning = ("plugins-settrace", what)
         engine = ENGINE_SETTRACE
-    has_tool = HAS_MONITORING and HAS_CORE
-    if (settings.plugin_files or made) and engine != ENGINE_SETTRACE and (settings.trace_plugins or not has_tool):
+    needs_trace = settings.trace_plugins or not _can_trace_alone()
+    if (settings.plugin_files or made) and engine != ENGINE_SETTRACE and needs_trace:
         who = "Cython's modules need" if settings.trace_plugins else "the files of coverage.py's plugins need here"
         warning = ("plugins-settrace", who + " the engine settrace, which makes the program slower.")
         engine = ENGINE_SETTRACE
@@ -124,6 +125,15 @@ def choose_engine(settings: Settings, made: "MadePlugins | None" = None) -> "tup
         warning = ("no-tool-id", what)
         engine = ENGINE_SETTRACE
     return engine, warning
+
+
+def _can_trace_alone() -> bool:
+    """Return whether frames of plugins' files can be seen without tracing the whole program."""
+    if not TRACES_SINGLE_FRAMES:
+        return HAS_MONITORING and HAS_CORE
+    from footfall import _core
+
+    return _core.is_main_interpreter()
 
 
 def choose_late_engine(
@@ -226,7 +236,14 @@ def load_with_program(settings: Settings, scope: Scope) -> None:
 
 
 def start_plugin_tool(frames: "TracedFrames") -> None:
-    """Take a sys.monitoring tool id for the files of plugins."""
+    """See the frames of plugins' files, with a tool id of sys.monitoring where there is one."""
+    if TRACES_SINGLE_FRAMES:
+        from footfall import _core
+        from footfall.observe.engines import settrace
+
+        _core.traced_frames_evaluate(frames)
+        settrace.follow_threads()
+        return
     from footfall.observe.file_tracers.monitoring import TOOL_NAME, start_tool
 
     tool_id = free_tool_id()

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from footfall.pythons import HAS_MONITORING
+from footfall.tier import HAS_CORE
 from template_project import FILES, read_traced, write_project
 
 pytest.importorskip("coverage")
@@ -18,8 +19,8 @@ pytest.importorskip("coverage")
 Footfall = Callable[..., subprocess.CompletedProcess[str]]
 
 IS_CPYTHON = sys.implementation.name == "cpython"
-ENGINES = ("", "settrace") if HAS_MONITORING else ("",)
-SAID = "" if HAS_MONITORING else "[plugins-settrace]"
+ENGINES = ("", "settrace") if HAS_CORE else ("",)
+SAID = "" if HAS_MONITORING or HAS_CORE else "[plugins-settrace]"
 
 # what the C tracer has of two of the files, for where there is none (PyPy)
 TEMPLATES = {

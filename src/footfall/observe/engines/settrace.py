@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     Decide = Callable[[str], Any]
     """The path of a measured file, the TracedFile of a plugin's file, or None."""
 
-__all__ = ["ask_again", "start", "start_with_probes"]
+__all__ = ["ask_again", "follow_threads", "start", "start_with_probes"]
 
 _has_followed = False
 
@@ -77,10 +77,17 @@ def start_with_probes(decide: "Callable[[str], str | None]", branch: bool) -> No
 
 
 def _start_in_core(decide: "Decide", branch: bool, only_new: bool = False, traced_frames: "Any" = None) -> None:
-    global _has_followed
     from footfall import _core
 
     _core.settrace_start(decide, branch, only_new, traced_frames)
+    follow_threads()
+
+
+def follow_threads() -> None:
+    """Trace threads from their start, as long as something is traced."""
+    global _has_followed
+    from footfall import _core
+
     if not _has_followed:
         _has_followed = True
         wrap_thread_functions(_core.children_wrap, _core.settrace_wrap_thread)

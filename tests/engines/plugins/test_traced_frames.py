@@ -1,0 +1,159 @@
+"""Frames of plugins' files among the program's: found wherever and however they begin, and none else."""
+
+import os
+import pathlib
+import subprocess
+import sys
+from collections.abc import Callable
+
+import pytest
+
+from template_project import read_traced
+
+pytest.importorskip("coverage")
+
+Footfall = Callable[..., subprocess.CompletedProcess[str]]
+
+PLUGIN = """\
+import os, coverage
+
+
+class Lines(coverage.CoveragePlugin, coverage.FileTracer):
+    def file_tracer(self, filename):
+        return self if os.path.basename(filename) == "engine.py" else None
+
+    def has_dynamic_source_filename(self):
+        return True
+
+    def dynamic_source_filename(self, filename, frame):
+        if frame.f_code.co_name in ("__init__", "aside", "<module>", "<lambda>", "Page"):
+            return None
+        return os.path.abspath(frame.f_locals["self"].filename)
+
+    def line_number_range(self, frame):
+        line = frame.f_locals["self"].line * 100 + frame.f_lineno
+        return line, line
+
+    def file_reporter(self, filename):
+        return coverage.FileReporter(filename)
+
+
+def coverage_init(registry, options):
+    registry.add_file_tracer(Lines())
+"""
+ENGINE = """\
+import asyncio
+
+class Page:
+    def __init__(self, filename):
+        self.filename = filename; self.line = 1
+
+    def aside(self, function):
+        return function()
+
+    def walk(self, n):
+        self.line = n
+        self.aside(lambda: n)
+        if n:
+            self.walk(n - 1)
+        self.line = n + 10
+        return n
+
+    def __getitem__(self, i):
+        self.line = i + 1
+        return i
+
+    def call(self, function):
+        self.line = 1
+        function()
+        self.line = 2
+        return self.aside(function)
+
+    def steps(self, n):
+        for i in range(n):
+            self.line = i + 1
+            yield i
+        self.line = 99
+
+    async def wait(self):
+        self.line = 7
+        await asyncio.sleep(0)
+        self.line = 8
+"""
+MAIN = """\
+import ast, asyncio, sys, threading
+from engine import Page
+
+sys.setrecursionlimit(200000)
+began, goes_on = threading.Event(), threading.Event()
+
+def deep(n, work):
+    if n:
+        deep(n - 1, work)
+    else:
+        work()
+
+def trace(frame, event, arg):
+    return trace
+
+def debug():
+    before = sys.gettrace()
+    sys.settrace(trace)
+    sys.settrace(before)
+
+def waiting():
+    began.set()
+    goes_on.wait()
+    Page("waited.tpl").walk(1)
+
+def starting():
+    Page("deep.tpl").walk(3)
+    goes_on.set()
+    for target in thread.join, lambda: Page("started.tpl").walk(2):
+        other = threading.Thread(target=target)
+        other.start()
+        other.join()
+
+def test_something():
+    Page("test.tpl").call(lambda: Page("inner.tpl").walk(1))
+
+thread = threading.Thread(target=waiting)
+thread.start()
+began.wait()
+deep(60000, starting)
+Page("up.tpl").walk(5)
+for i in range(300):
+    Page("item.tpl")[i % 7]
+Page("debugged.tpl").call(debug)
+thrown = Page("thrown.tpl").steps(4)
+next(thrown), next(thrown)
+try:
+    thrown.throw(ValueError)
+except ValueError:
+    pass
+closed = Page("closed.tpl").steps(4)
+next(closed)
+closed.close()
+asyncio.run(Page("waits.tpl").wait())
+test_something()
+with open("other.py") as file:
+    exec(compile(ast.parse(file.read().replace("1", "2")), file.name, "exec"), {"Page": Page})
+Page("end.tpl").call(test_something)
+"""
+OTHER = "x = 1\nPage('other.tpl').walk(x)\nfor i in range(x):\n    Page('other.tpl').steps(i)\n"
+
+
+@pytest.mark.skipif(sys.implementation.name != "cpython", reason="coverage.py has plugins with its C tracer only")
+def test_frames_are_found_among_others(footfall: Footfall, tmp_path: pathlib.Path) -> None:
+    """Deep in the stack, in threads that start or wait meanwhile, under a debugger, in tests, beside traced files."""
+    rc = "[run]\nplugins = lines\nbranch = true\ndynamic_context = test_function\n"
+    written = {"lines.py": PLUGIN, "engine.py": ENGINE, "main.py": MAIN, "other.py": OTHER, ".coveragerc": rc}
+    for name, text in written.items():
+        (tmp_path / name).write_text(text)
+    assert footfall("run", "-q", "--no-profile", "main.py").returncode == 0
+    environment = {**os.environ, "COVERAGE_CORE": "ctrace", "COVERAGE_FILE": "theirs"}
+    command = [sys.executable, "-m", "coverage", "run", "--concurrency=thread", "main.py"]
+    subprocess.run(command, cwd=tmp_path, env=environment, check=True, timeout=60)
+    theirs = read_traced(tmp_path / "theirs")
+    assert len({path for path, *_ in theirs}) == 13
+    assert read_traced(tmp_path / ".coverage") == theirs
