@@ -112,8 +112,8 @@ goes_on(PyFrameObject *frame)
 {
     int at = PyFrame_GetLasti(frame);
     PyObject *bytecode = frame_bytecode(frame); // owned
-    int is_going_on = bytecode != NULL && at >= 0 && at + 1 < PyBytes_GET_SIZE(bytecode)
-                      && !bytecode_has(bytecode, at + 1, 0);
+    int is_going_on =
+        bytecode != NULL && at >= 0 && at + 1 < PyBytes_GET_SIZE(bytecode) && !bytecode_has(bytecode, at + 1, 0);
     Py_XDECREF(bytecode);
     return is_going_on;
 }
