@@ -65,7 +65,7 @@ class Scope:
         """
         if filename in self._decisions:
             return self._decisions[filename]
-        if not filename or filename.startswith(_UNREAL) or self._are_plugins_loading():
+        if not filename or filename.startswith(_UNREAL) or self._are_plugins_loading(filename, module_name):
             return None
         if module_name is None and namespace is None:
             namespace = find_running_namespace(filename)
@@ -91,7 +91,7 @@ class Scope:
         """
         if filename in self._decisions:
             return self._decisions[filename], True
-        if self._are_plugins_loading():
+        if self._are_plugins_loading(filename, ""):
             return None, True
         if filename not in self._before_run and self._is_taken(filename, None):
             return None, True
@@ -115,9 +115,16 @@ class Scope:
         """Return the canonical absolute path of the file of code with these globals; "" if there can't be one."""
         return self._canonical(filename if namespace is None else source_name(filename, namespace))
 
-    def _are_plugins_loading(self) -> bool:
-        """Return whether the current import is a plugin's, and not the program's."""
-        return self.file_tracers is not None and self.file_tracers.is_loading
+    def _are_plugins_loading(self, filename: str, module_name: str | None) -> bool:
+        """Return whether the current import is a plugin's, and not the program's.
+
+        The name is None if the file runs already; else an engine asks before it changes the code.
+        """
+        if self.file_tracers is None or not self.file_tracers.is_loading:
+            return False
+        if module_name is not None:
+            self.file_tracers.passed_over.add(filename)
+        return True
 
     def _is_taken(self, filename: str, namespace: "Namespace | None") -> bool:
         return self.file_tracers is not None and self.file_tracers.find(filename, namespace) is not None

@@ -15,6 +15,7 @@ from collections.abc import Callable
 import pytest
 
 from footfall.pythons import HAS_MONITORING
+from footfall.tier import HAS_CORE
 from template_project import read_traced
 
 pytest.importorskip("coverage")
@@ -194,7 +195,7 @@ def test_templates_of_django(footfall: Footfall, tmp_path: pathlib.Path) -> None
     """Inheritance, loops, includes, a template that raises, one that was not rendered: lines, arcs and report."""
     pytest.importorskip("django_coverage_plugin")
     write(tmp_path, DJANGO)
-    assert "other.html" in compare(footfall, tmp_path, "" if HAS_MONITORING else "[plugins-settrace]")
+    assert "other.html" in compare(footfall, tmp_path, "" if HAS_MONITORING or HAS_CORE else "[plugins-settrace]")
 
 
 def test_modules_of_cython(footfall: Footfall, tmp_path: pathlib.Path) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 import pytest
 
+from footfall.pythons import HAS_PROBES
 from template_project import read_traced
 
 pytest.importorskip("coverage")
@@ -157,3 +158,25 @@ def test_frames_are_found_among_others(footfall: Footfall, tmp_path: pathlib.Pat
     theirs = read_traced(tmp_path / "theirs")
     assert len({path for path, *_ in theirs}) == 13
     assert read_traced(tmp_path / ".coverage") == theirs
+
+
+IMPORTING = PLUGIN.replace("import os, coverage", "import os, coverage, shared, engine")
+
+
+@pytest.mark.skipif(not HAS_PROBES or sys.implementation.name != "cpython", reason="nothing is changed at import there")
+def test_modules_that_a_plugin_imports_are_named(footfall: Footfall, tmp_path: pathlib.Path) -> None:
+    """They have no probes, so they are not measured; its own files and the plugin's own module are not meant."""
+    rc = "[run]\nplugins = lines\nbranch = true\n"
+    main = "import shared, engine\nshared.double(2)\nengine.Page('a.tpl').walk(1)\n"
+    shared = "def double(x):\n    return 2 * x\n"
+    written = {"lines.py": IMPORTING, "engine.py": ENGINE, "main.py": main, "shared.py": shared, ".coveragerc": rc}
+    for name, text in written.items():
+        (tmp_path / name).write_text(text)
+    done = footfall("run", "-q", "--no-profile", "main.py")
+    assert done.stderr.count("[plugin-imports]") == 1
+    assert f"{tmp_path / 'shared.py'} was imported by a plugin" in done.stderr
+    assert {path for path, *_ in read_traced(tmp_path / ".coverage")} == {"a.tpl"}
+    assert "shared.py" not in footfall("report").stdout
+    again = footfall("run", "-q", "--no-profile", "main.py", env={**os.environ, "FOOTFALL_ENGINE": "settrace"})
+    assert again.stderr == ""
+    assert "shared.py" in footfall("report").stdout

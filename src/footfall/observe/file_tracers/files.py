@@ -96,6 +96,8 @@ class FileTracers:
         self._known: dict[str, TracedFile | None] = {}
         self.is_loading = False
         """Whether modules of plugins are being imported, or plugins end their work: what runs is not the program."""
+        self.passed_over: set[str] = set()
+        """Files whose code was loaded meanwhile as it is, where an engine would have changed it to measure it."""
         self.on_failure: list[Any] = []
         """Functions that are called with a plugin that has failed."""
 
@@ -181,6 +183,7 @@ class FileTracers:
     def _load(self) -> None:
         self._plugins = []  # emptied already here: code that runs meanwhile is not theirs
         self.is_loading = True
+        config: Any = None
         try:
             load: Any = __import__("footfall.config.plugins", fromlist=["load_described"]).load_described
             config = load(self._described, self._directory, self._run_directory + "/" + PLUGIN_FILES)
@@ -196,6 +199,20 @@ class FileTracers:
             self.is_loading = False
         for slug, text in messages:
             report(slug, text)
+        if self.passed_over:
+            self._report_passed_over(config.plugins if config is not None else [])
+
+    def _report_passed_over(self, plugins: "Sequence[str]") -> None:
+        """Report the modules of the project that plugins have imported, except the plugins' own."""
+        for name, module in sys.modules.copy().items():
+            filename = getattr(module, "__file__", None)
+            if not isinstance(filename, str) or filename not in self.passed_over or name in plugins:
+                continue
+            path = self._scope.decide(filename, name)  # None also if it is a plugin's
+            if path is not None:
+                what = path + " was imported by a plugin of coverage.py, so it has no probes: it is not measured."
+                report("plugin-imports", what, "Set FOOTFALL_ENGINE=settrace, or import it in the plugin's functions.")
+        self.passed_over.clear()
 
     def _begin_saving(self, config: "Any") -> None:
         """Let plugins act through coverage.py's objects until the process ends."""

@@ -28,6 +28,7 @@ _COVERAGE: Final = _DAMAGE | {
     "engine-failed",
     "lines-inferred",
     "not-instrumented",
+    "plugin-imports",
     "plugin-inactive",
     "probes-changed",
     "pytest-unknown",
