@@ -1,6 +1,7 @@
 """--native: C functions of the program's own extensions, between the Python frames that call them and that they call."""
 
 import collections
+import functools
 import io
 import math
 import os
@@ -16,6 +17,7 @@ from pathlib import Path
 import pytest
 
 from footfall.analyze.native.code_files import CodeFile
+from footfall.analyze.native.inlined import InlinedFunctions
 from footfall.analyze.profile.calltree import NATIVE, Profile, profile_of_logs, times_of_lines
 from footfall.analyze.profile.native_frames import fold_native_frames
 from footfall.errors import FootfallError
@@ -155,6 +157,22 @@ def test_shares_of_functions_are_right(footfall: Footfall, extension: Path, tmp_
 
 
 @possible
+def test_inlined_functions_are_frames(extension: Path, tmp_path: Path) -> None:
+    """Each below the function that contains it, with the time that it takes, from the debug information."""
+    log = sample_program(
+        f"while time.thread_time() < 1: spinning.spin_inlined({OUTER}, {INNER})", extension, tmp_path / "a.smp"
+    )
+    profile = profile_of_logs([log])
+    assert profile is not None
+    stacks = {stack[1:]: count for stack, count in stacks_of(profile).items() if "<native> spin_around" in stack}
+    outer = ("<native> spin_inlined", "<native> spin_around", "<native> inlined")
+    inner = (*outer, "<native> inlined_deeper")
+    assert stacks[outer] > 0
+    assert stacks[inner] > stacks[outer]  # three times as many steps
+    assert sum(stacks.values()) - stacks[outer] - stacks[inner] <= 0.01 * sum(stacks.values())
+
+
+@possible
 @pytest.mark.parametrize("name", PROGRAMS)
 def test_any_program_runs_on(name: str, extension: Path, tmp_path: Path) -> None:
     """Whatever a program does with threads, signals and stacks, it ends as without us, and C functions are seen.
@@ -252,8 +270,10 @@ def test_damage_raises_nothing_else(extension: Path, tmp_path: Path) -> None:
             damaged[rng.randrange(len(damaged))] = rng.randrange(256)
         file = CodeFile("spinning.so")
         file.load(io.BytesIO(damaged))
+        inlined = InlinedFunctions(functools.partial(io.BytesIO, bytes(damaged)))
         for address in range(0, len(library), 97):
             file.function(address, file.row(address))
+            inlined.find(address)
 
 
 @pytest.mark.skipif(IS_POSSIBLE, reason="not refused here")

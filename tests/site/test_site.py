@@ -3,9 +3,11 @@
 import html.parser
 import json
 import pathlib
+from dataclasses import replace
 
 import pytest
 
+from footfall.analyze.profile.calltree import NATIVE, Frame, Function, TreeNode
 from footfall.analyze.profile.rows import rows_from_profile
 from footfall.cli.main import main
 from footfall.record.data.coverage_tables import FileData, write_coverage
@@ -76,7 +78,11 @@ def test_the_overview_adds_up(project, tmp_path) -> None:
     rows = {row[0]: dict(zip(overview["columns"], row, strict=True)) for row in overview["files"]}
     assert rows["shop/invoice.py"]["ownUs"] == 80_000
     assert rows["shop/invoice.py"]["change"] is None
-    assert overview["sampledUs"] == [100_000, 200_000, 50_000]
+    assert overview["sampledUs"] == [100_000, 200_000, 50_000, 25_000]
+    assert overview["threads"] == [
+        ["main 77 (process 77)", 40_000, 20_000, 160_000],
+        ["worker 78 (process 77)", 10_000, 5_000, 40_000],
+    ]
     gaps = {gap["name"]: gap for gap in overview["gaps"]}
     assert gaps["Invoice.retry"]["missing"] == gaps["Invoice.retry"]["statements"] == 3
     assert overview["tests"] == 2
@@ -92,14 +98,44 @@ def test_a_source_page_shows_what_ran(project, tmp_path) -> None:
     assert {line for line, state in states.items() if state == "m"} == {13, 14, 15}
     assert {line for line, state in states.items() if state == "p"} == {8}
     assert [way[:2] for way in page["branches"]["8"]] == [[9, 1], [7, 0]]
-    assert page["heat"]["9"] == [50_000, 100_000, 25_000, 50_000, 100_000, 25_000, 50]
+    assert page["heat"]["9"] == [50_000, 100_000, 25_000, 12_500, 50_000, 100_000, 25_000, 12_500, 50]
     assert page["heat"]["19"][0] == 0
-    assert page["heat"]["19"][3] == 100_000
+    assert page["heat"]["19"][4] == 100_000
     tests = page["tests"]
     assert tests == [SEND, TOTAL]
     assert [tests[each] for each in page["testSets"][page["testsOf"]["9"]]] == [SEND, TOTAL]
     assert [tests[each] for each in page["testSets"][page["testsOf"]["19"]]] == [SEND]
     assert page["testUs"]["9"] == [[tests.index(SEND), 50_000]]
+
+
+def test_nothing_waits_for_the_gil_where_that_is_not_known(tmp_path, monkeypatch) -> None:
+    """Then there is no such clock on source pages, and no table of threads."""
+    monkeypatch.chdir(tmp_path)
+    profile = make_profile(tmp_path)
+    costs = {key: replace(each, gil_wait_ns=0, gil_untold_ns=each.wall_ns) for key, each in profile.costs.items()}
+    _run("html", "--data-file", str(write_project(tmp_path, replace(profile, costs=costs))), "-d", "site", "-q")
+    pages = payloads(tmp_path / "site")
+    assert pages["index.html"]["threads"] == []
+    (page,) = (each for each in pages.values() if each.get("name") == "shop/invoice.py")
+    assert len(page["sampledUs"]) == 3
+    assert page["heat"]["9"] == [50_000, 100_000, 25_000, 50_000, 100_000, 25_000, 50]
+
+
+def test_c_functions_are_in_the_flame_graph_alone(tmp_path, monkeypatch) -> None:
+    """Below the line that calls them; elsewhere their time is that line's."""
+    monkeypatch.chdir(tmp_path)
+    profile = make_profile(tmp_path)
+    called = Frame(Function(profile.frames[2].function.path, f"{NATIVE}add (fast.so)", 9), 9, 9, None, None)
+    profile.frames.append(called)
+    profile.nodes.append(TreeNode(3, len(profile.frames) - 1))
+    profile.costs[len(profile.nodes) - 1, 0, f"{SEND}|run"] = profile.costs.pop((3, 0, f"{SEND}|run"))
+    _run("html", "--data-file", str(write_project(tmp_path, profile)), "-d", "site", "-q")
+    pages = payloads(tmp_path / "site")
+    assert "<native> add (fast.so)" in [function[1] for function in pages["flame.html"]["functions"]]
+    hot = {row[0]: row[4] for row in pages["index.html"]["hot"]}
+    assert hot == {"Invoice.total": 80_000}
+    (page,) = (each for each in pages.values() if each.get("name") == "shop/invoice.py")
+    assert page["heat"]["9"][0] == 50_000
 
 
 def test_the_tests_page_knows_what_only_one_test_runs(project, tmp_path) -> None:

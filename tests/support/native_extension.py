@@ -37,6 +37,35 @@ spin_outer(double value, long steps, long inner)
     return value + 1;
 }
 
+static inline __attribute__((always_inline)) double
+inlined_deeper(double value, long steps)
+{
+    SPIN(value, steps);
+    return value;
+}
+
+static inline __attribute__((always_inline)) double
+inlined(double value, long steps, long deeper)
+{
+    SPIN(value, steps);
+    return inlined_deeper(value, deeper);
+}
+
+__attribute__((noinline)) double
+spin_around(double value, long outer, long inner)
+{
+    value = inlined(value, outer, inner);
+    sink = value;
+    return value;
+}
+
+static PyObject *
+spin_inlined(PyObject *module, PyObject *args)
+{
+    long outer, inner;
+    return PyArg_ParseTuple(args, "ll", &outer, &inner) ? PyFloat_FromDouble(spin_around(1.5, outer, inner)) : NULL;
+}
+
 static PyObject *
 spin(PyObject *module, PyObject *args)
 {
@@ -101,6 +130,7 @@ spin_elsewhere(PyObject *module, PyObject *ignored)
 
 static PyMethodDef methods[] = {
     {"spin", spin, METH_VARARGS, ""},
+    {"spin_inlined", spin_inlined, METH_VARARGS, ""},
     {"spin_without_gil", spin_without_gil, METH_VARARGS, ""},
     {"call", call, METH_O, ""},
     {"spin_elsewhere", spin_elsewhere, METH_NOARGS, ""},
@@ -120,6 +150,6 @@ def build_extension(directory: Path) -> Path:
     """Compile the module `spinning` for this Python into a directory; return its file."""
     source, library = directory / "spinning.c", directory / "spinning.so"
     source.write_text(_SOURCE)
-    flags = ["-O2", "-fomit-frame-pointer", "-fPIC", "-shared", "-I" + sysconfig.get_path("include")]
+    flags = ["-g", "-O2", "-fomit-frame-pointer", "-fPIC", "-shared", "-I" + sysconfig.get_path("include")]
     subprocess.run(["cc", *flags, source, "-o", library], check=True, timeout=60)
     return library

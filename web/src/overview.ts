@@ -62,7 +62,13 @@ export function showOverview(): void {
   state.addEventListener("change", apply);
   if (!files.length) {
     // a profile without coverage: nothing to map, to rank or to list
-    main.append(h("h1", {}, payload.site.title), totals(payload), ...changeSection(payload), hotSection(payload) ?? "");
+    main.append(
+      h("h1", {}, payload.site.title),
+      totals(payload),
+      ...changeSection(payload),
+      hotSection(payload) ?? "",
+      gilSection(payload) ?? "",
+    );
     return;
   }
   main.append(
@@ -71,6 +77,7 @@ export function showOverview(): void {
     ...changeSection(payload),
     treemapSection(payload, files),
     h("div", { class: "columns" }, gapSection(payload), hotSection(payload)),
+    gilSection(payload) ?? "",
     h(
       "section",
       {},
@@ -309,6 +316,35 @@ function hotSection(payload: OverviewPayload): HTMLElement | null {
     hotOther.length > 0 && h("h3", {}, "In libraries and the interpreter"),
     hotOther.length > 0 && list(hotOther),
     h("p", {}, h("a", { href: "flame.html" }, "Flame graph")),
+  );
+}
+
+/** Who held the GIL and who waited for it, by thread. */
+function gilSection(payload: OverviewPayload): HTMLElement | null {
+  if (!payload.threads.length) return null;
+  const time = (title: string, hint: string, at: 1 | 2 | 3) => ({
+    title,
+    hint,
+    value: (row: OverviewPayload["threads"][number]) => row[at],
+    cell: (row: OverviewPayload["threads"][number]) => seconds(row[at]),
+  });
+  const table = sortedTable<OverviewPayload["threads"][number]>(
+    "Threads",
+    [
+      { title: "Thread", value: (row) => row[0], isText: true, cell: (row) => row[0] },
+      time("GIL", "time in which the thread held the GIL", 1),
+      time("GIL wait", "time in which it waited for the GIL", 2),
+      time("Wall", "all its time", 3),
+    ],
+    payload.threads,
+    2,
+  );
+  return h(
+    "section",
+    { class: "gil" },
+    h("h2", {}, "Waiting for the GIL"),
+    table.element,
+    h("p", {}, h("a", { href: "flame.html" }, "Flame graph"), " by these clocks, and by thread"),
   );
 }
 

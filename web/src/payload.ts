@@ -57,9 +57,10 @@ export interface OverviewPayload {
   gaps: Gap[];
   gapCount: number;
   gapsAreOfAnotherProfile: boolean;
-  /** CPU, wall, GIL of the whole profile. */
-  sampledUs: [number, number, number];
-  /** function, file, line, page, own, total */
+  /** CPU, wall, GIL of the whole profile, and if something waited for it, waiting for the GIL. */
+  sampledUs: number[];
+  /** Who held the GIL and who waited for it: thread, with the GIL, waiting for it, wall; empty if nothing waited. */
+  threads: [string, number, number, number][];
   /** function, file ("": it has none), line, page, own, total: the project's, then others */
   hot: [string, string, number, string, number, number][];
   hotOther: [string, string, number, string, number, number][];
@@ -81,9 +82,10 @@ export interface SourcePayload {
   branches: Record<string, [number, number, string][]>;
   /** By line: first column, last column (-1: the line's end), text, the outcome that never was. */
   conditions: Record<string, [number, number, string, number][]>;
-  /** By line: own CPU, wall, GIL, total CPU, wall, GIL, own samples. */
+  /** By line: own times by clock, total times by clock, own samples. */
   heat: Record<string, number[]>;
-  sampledUs: [number, number, number];
+  /** By clock: CPU, wall, GIL, and if something waited for it, waiting for the GIL. */
+  sampledUs: number[];
   tests: string[];
   testSets: number[][];
   testsOf: Record<string, number>;

@@ -8,7 +8,7 @@ import { readPayload, type SourcePayload } from "./payload";
 
 const STATE_NAMES: Record<string, string> = { r: "ran", m: "missing", p: "partly", x: "excluded" };
 const STATE_MARKS: Record<string, string> = { r: "", m: "!", p: "~", x: "–" };
-const CLOCKS = ["CPU", "wall", "GIL"];
+const CLOCKS = ["CPU time", "wall time", "GIL time", "time waiting for the GIL"];
 const BLOCK_LINES = 50;
 
 export function showSource(): void {
@@ -61,8 +61,8 @@ class SourcePage {
     const select = h(
       "select",
       { "aria-label": "Clock" },
-      (site.hasCpuTimeAlone ? CLOCKS.slice(0, 1) : CLOCKS).map((name, i) =>
-        h("option", { value: String(i), selected: i === this.clock }, `${name} time`),
+      CLOCKS.slice(0, site.hasCpuTimeAlone ? 1 : this.payload.sampledUs.length).map((name, i) =>
+        h("option", { value: String(i), selected: i === this.clock }, name),
       ),
     );
     select.addEventListener("change", () => {
@@ -285,15 +285,16 @@ class SourcePage {
   private showHeat(): void {
     const { heat, sampledUs } = this.payload;
     const all = sampledUs[this.clock] || 1;
+    const n = sampledUs.length;
     let most = 1;
-    for (const row of Object.values(heat)) most = Math.max(most, row[this.clock + 3]);
+    for (const row of Object.values(heat)) most = Math.max(most, row[this.clock + n]);
     for (const [line, cell] of this.heatCells) {
-      const [own, total] = [heat[line][this.clock], heat[line][this.clock + 3]];
+      const [own, total] = [heat[line][this.clock], heat[line][this.clock + n]];
       if (!total) {
         cell.replaceChildren();
         continue;
       }
-      const title = `own ${seconds(own)} (${percent(own / all)}), with calls ${seconds(total)} (${percent(total / all)}), ${heat[line][6]} samples`;
+      const title = `own ${seconds(own)} (${percent(own / all)}), with calls ${seconds(total)} (${percent(total / all)}), ${heat[line][2 * n]} samples`;
       cell.title = title;
       cell.replaceChildren(
         h("i", { class: "total", style: `width:${(100 * total) / most}%` }),

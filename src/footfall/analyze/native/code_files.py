@@ -1,4 +1,4 @@
-"""The files whose native code ran: their functions' names, and their call frame information.
+"""The files whose native code ran: their functions' names, inlined ones too, and their call frame information.
 
 A file is read when first needed, after the run. One that has changed or gone since has neither. Everything that is
 read is untrusted.
@@ -6,6 +6,7 @@ read is untrusted.
 
 from __future__ import annotations
 
+import functools
 import io
 import os
 import re
@@ -15,6 +16,7 @@ from typing import IO, Any, Final, NamedTuple
 
 from footfall.analyze.native.cpp_names import readable_name
 from footfall.analyze.native.frame_tables import FrameTableError, FrameTables, Row
+from footfall.analyze.native.inlined import InlinedFunctions
 from footfall.record.run.sample_log import Mappings
 
 __all__ = ["CodeFile", "CodeFiles", "MappedCode", "mapped_code"]
@@ -64,6 +66,8 @@ class CodeFile:
         self._tables: FrameTables | None = None
         self._starts: list[int] = []
         self._symbols: list[tuple[int, int, str]] = []
+        self._inlined: InlinedFunctions | None = None
+        self._path = path
 
     def load(self, file: IO[bytes]) -> None:
         """Read the file. Without what can't be read if it is damaged."""
@@ -80,6 +84,9 @@ class CodeFile:
             self._tables = _tables_of(elf)
             self._symbols = _find_symbols(elf)
             self._starts = [start for start, _, _ in self._symbols]
+            if os.path.isabs(self._path):
+                debug_file = self._path if elf.get_section_by_name(".debug_info") else _debug_file(elf)
+                self._inlined = InlinedFunctions(functools.partial(_open, debug_file))
             self.is_readable = True
         except Exception:  # a damaged file makes the library fail in many ways
             return
@@ -107,6 +114,17 @@ class CodeFile:
             if address < start + size:
                 return readable_name(name)
         return f"{row.function:#x}" if row is not None else ""
+
+    def inlined_at(self, address: int) -> tuple[str, ...]:
+        """Return the functions that are inlined at an address in the file's function there, innermost first."""
+        return self._inlined.find(address) if self._inlined is not None else ()
+
+
+def _open(path: str) -> IO[bytes] | None:
+    try:
+        return open(path, "rb")
+    except OSError:
+        return None
 
 
 def _section(elf: Any, name: str) -> tuple[bytes, int]:
@@ -149,18 +167,23 @@ def _read_symbols(elf: Any, name: str) -> list[tuple[int, int, str]]:
     return found
 
 
+def _debug_file(elf: Any) -> str:
+    """Return the path of the file that would have its debug information; "" if that is not known."""
+    note = elf.get_section_by_name(".note.gnu.build-id")
+    if note is None:
+        return ""
+    identity = note.data()[16:].hex()
+    return f"{_DEBUG_FILES}/{identity[:2]}/{identity[2:]}.debug"
+
+
 def _symbols_of_debug_file(elf: Any) -> list[tuple[int, int, str]]:
     from elftools.elf.elffile import ELFFile
 
-    note = elf.get_section_by_name(".note.gnu.build-id")
-    if note is None:
+    file = _open(_debug_file(elf))
+    if file is None:
         return []
-    identity = note.data()[16:].hex()
-    try:
-        with open(f"{_DEBUG_FILES}/{identity[:2]}/{identity[2:]}.debug", "rb") as file:
-            return _read_symbols(ELFFile(file), ".symtab")
-    except OSError:
-        return []
+    with file:
+        return _read_symbols(ELFFile(file), ".symtab")
 
 
 class CodeFiles:

@@ -12,6 +12,7 @@ from footfall.record.run.sample_log import CStack, Mappings
 __all__ = ["NativeFrame", "Unwinder"]
 
 STACK_POINTER: Final = 7
+INTERPRETER: Final = "i"
 _MAX_FRAMES: Final = 10_000
 _KEPT_BY_CALLS: Final = frozenset((3, 6, 12, 13, 14, 15))
 """rbx, rbp and r12 to r15: a function returns with them as they were. Of the others, nothing is known in its caller."""
@@ -19,7 +20,7 @@ _MASK: Final = 0xFFFFFFFFFFFFFFFF
 
 
 class NativeFrame(NamedTuple):
-    """One C function's frame."""
+    """One C function's frame, or a part of it that is an inlined function's."""
 
     stack_pointer: int
     kind: str
@@ -36,6 +37,8 @@ class _Place(NamedTuple):
     name: str
     library: str
     row: Row | None
+    inlined: tuple[str, ...] = ()
+    """Functions that are inlined there, innermost first."""
 
 
 class Unwinder:
@@ -92,7 +95,8 @@ class _MappedPlaces:
         if in_file is None:
             return _Place(mapped.kind, "", file.name, None)
         row = file.row(in_file)
-        return _Place(mapped.kind, file.function(in_file, row), file.name, row)
+        inlined = file.inlined_at(in_file) if mapped.kind != INTERPRETER else ()
+        return _Place(mapped.kind, file.function(in_file, row), file.name, row, inlined)
 
 
 class _Walk:
@@ -128,7 +132,8 @@ class _Walk:
                 if last is not None and self._goes_on_as(last, here):
                     return last.is_complete
                 self._states[here] = (self._registers, len(self.frames))
-            self.frames.append(NativeFrame(here, place.kind, place.name, place.library))
+            for name in (*place.inlined, place.name):
+                self.frames.append(NativeFrame(here, place.kind, name, place.library))
             if here >= end:
                 return True
             if place.row is None:

@@ -9,7 +9,7 @@ import os
 import re
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib import resources
 from pathlib import Path
 from typing import Any, Final
@@ -26,7 +26,8 @@ from footfall.analyze.profile.calltree import (
     times_of_lines,
     tree_sums,
 )
-from footfall.analyze.profile.clocks import Clock, has_cpu_time_alone, reader, sampled_ns
+from footfall.analyze.profile.clocks import Clock, has_cpu_time_alone, known_clocks, reader, sampled_ns
+from footfall.analyze.profile.native_frames import fold_native_frames
 from footfall.analyze.source.regions import FUNCTION, find_outside_lines, find_regions
 from footfall.analyze.test_costs import TestRecord, find_tests, name_of_test
 from footfall.config.configuration import shown_path
@@ -44,9 +45,9 @@ from footfall.report.site.changes import (
     numbers_to_json,
 )
 from footfall.report.site.flame_page import flame_payload
-from footfall.report.site.overview import FILE_COLUMNS, file_rows, gap_rows, numbers_row
+from footfall.report.site.overview import FILE_COLUMNS, file_rows, gap_rows, gil_rows, numbers_row
 from footfall.report.site.shell import render_page
-from footfall.report.site.source_page import source_payload
+from footfall.report.site.source_page import HEAT_CLOCKS, source_payload
 from footfall.report.site.tests_page import tests_payload
 from footfall.report.times import clock_of, with_builtin_calls
 
@@ -141,12 +142,19 @@ def _read_numbers(root: Path) -> Mapping[str, Any] | None:
     return found if isinstance(found, dict) and "format" in found else None
 
 
+def _without_native_frames(data: SiteData) -> SiteData:
+    before, profile = (each and fold_native_frames(each) for each in (data.before, data.profile))
+    return replace(data, before=before, profile=profile)
+
+
 class _Site:
     def __init__(
         self, root: Path, data: SiteData, before: Mapping[str, Any] | None, note_page: Callable[[], object]
     ) -> None:
         self.root = root
-        self.data = data
+        self.flame_profiles = data.before, data.profile
+        """With frames of C functions, which the flame graph alone shows."""
+        data = self.data = _without_native_frames(data)
         self.before = before
         self.note_page = note_page
         self.files = data.coverage.files
@@ -175,7 +183,7 @@ class _Site:
             self.note_page()
         self._write_overview()
         if self.data.profile is not None:
-            self._write("flame.html", "flame", "Flame graph", self._flame(self.data.profile))
+            self._write("flame.html", "flame", "Flame graph", self._flame(*self.flame_profiles))
         if self.tests:
             self._write("tests.html", "tests", "Tests", self._tests(self.tests))
         for name in _ASSETS:
@@ -259,6 +267,7 @@ class _Site:
             "sampledUs": self.sampled_us,
             "hot": self._hot_functions(is_project=True),
             "hotOther": self._hot_functions(is_project=False),
+            "threads": [] if self.data.profile is None else gil_rows(self.data.profile),
             "samples": 0 if self.data.profile is None else self.data.profile.n_samples,
             "dropped": 0 if self.data.profile is None else self.data.profile.n_dropped,
             "tests": len(self.tests),
@@ -303,14 +312,16 @@ class _Site:
             if self.clock(times.own)
         ]
 
-    def _flame(self, profile: Profile) -> dict[str, Any]:
+    def _flame(self, before: Profile | None, profile: Profile | None) -> dict[str, Any]:
         return flame_payload(
-            with_builtin_calls(profile, only_adapted=True),  # parsing all sources would take longer than the whole site
+            with_builtin_calls(
+                profile or Profile(), only_adapted=True
+            ),  # parsing all sources would take longer than the whole site
             shown=short_path,
             pages=self.pages,
             coverage_of=_FunctionCoverage(self.files).of,
             is_library=(lambda path: path not in self.pages) if self.pages else is_library,
-            before=None if self.data.before is None else with_builtin_calls(self.data.before, only_adapted=True),
+            before=before and with_builtin_calls(before, only_adapted=True),
         )
 
     def _tests(self, tests: list[TestRecord]) -> dict[str, Any]:
@@ -373,10 +384,11 @@ class _FunctionCoverage:
 
 
 def _sampled_us(profile: Profile | None) -> list[int]:
-    """Return the time of all samples with Python code: CPU, wall, with the GIL."""
+    """Return the time of all samples with Python code by each of HEAT_CLOCKS; without the last if nothing waited."""
     costs = [] if profile is None else [cost for (node, _, _), cost in profile.costs.items() if node]
-    clocks = (Clock.CPU, Clock.WALL, Clock.GIL)
-    return [sum(map(reader(clock), costs)) // _NS_PER_US for clock in clocks]
+    spent = [sum(map(reader(clock), costs)) // _NS_PER_US for clock in HEAT_CLOCKS]
+    waits = profile is not None and Clock.GIL_WAIT in known_clocks(profile) and spent[-1] > 0
+    return spent if waits else spent[:-1]
 
 
 def _heat_by_path(times_by_line: Mapping[tuple[str, int], Times]) -> dict[str, dict[int, Times]]:

@@ -10,11 +10,11 @@ from collections.abc import Callable, Mapping, Sequence
 from itertools import accumulate, compress, groupby, islice
 from typing import Any
 
-from footfall.analyze.profile.calltree import Function, Profile
+from footfall.analyze.profile.calltree import Function, Profile, ProfiledThread
 from footfall.analyze.profile.clocks import Clock, known_clocks, reader, sum_of_squares
 from footfall.analyze.test_costs import name_of_test
 
-__all__ = ["flame_payload"]
+__all__ = ["flame_payload", "thread_title"]
 
 _NS_PER_US = 1000
 _FRAME_BITS = 32
@@ -108,6 +108,11 @@ class _Tables:
         self._nodes.clear()
 
 
+def thread_title(thread: ProfiledThread) -> str:
+    """Return how pages name a thread."""
+    return f"{thread.name or 'thread'} {thread.native_id} (process {thread.pid})"
+
+
 def flame_payload(
     profile: Profile,
     *,
@@ -198,7 +203,7 @@ def _costs(profile: Profile, node_of: Sequence[int], tests: dict[str, int], thre
             wall[at] += cost.wall_ns
             gil[at] += cost.gil_ns
             gil_wait[at] += cost.gil_wait_ns
-    threads += [f"{each.name or 'thread'} {each.native_id} (process {each.pid})" for each in profile.threads]
+    threads += map(thread_title, profile.threads)
     in_us = [[value // _NS_PER_US for value in column] for column in (cpu, wall, gil, gil_wait)]
     return [*_columns(list(places), 3), samples, *in_us]
 

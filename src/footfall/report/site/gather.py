@@ -28,12 +28,17 @@ def gather_site(
     before = coverage_before = None
     warnings: list[Message] = []
     if before_file is not None:
-        before, coverage_before = load_profile(config, before_file), _coverage_before(config, before_file)
+        before, coverage_before = (
+            load_profile(config, before_file, has_native=True),
+            _coverage_before(config, before_file),
+        )
         if coverage_before is None:
-            before = need_profile(config, before_file)
+            before = need_profile(config, before_file, has_native=True)
         if before is not None:
             warnings += profile_warnings(before_file, before)
-    profile = load_profile(config, config.data_file, contexts, has_timelines=True) if coverage.has_profile else None
+    profile = None
+    if coverage.has_profile:
+        profile = load_profile(config, config.data_file, contexts, has_timelines=True, has_native=True)
     gaps_profile = None
     if gaps_file is not None:
         gaps_profile = need_profile(config, gaps_file)

@@ -6,10 +6,16 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from footfall.analyze.gaps import Gap
+from footfall.analyze.profile.calltree import Profile
+from footfall.analyze.profile.clocks import Clock, known_clocks
 from footfall.analyze.results import Numbers
 from footfall.load.gather import ReportedFile
+from footfall.report.site.flame_page import thread_title
 
-__all__ = ["FILE_COLUMNS", "file_rows", "gap_rows", "numbers_row"]
+__all__ = ["FILE_COLUMNS", "file_rows", "gap_rows", "gil_rows", "numbers_row"]
+
+_N_THREADS = 20
+_NS_PER_US = 1000
 
 FILE_COLUMNS = (
     "name", "page", "statements", "missing", "excluded", "branches", "partial", "missingBranches",
@@ -82,3 +88,22 @@ def gap_rows(gaps: Iterable[Gap], pages: Mapping[str, str], total_ns: int) -> li
         }
         for gap in gaps
     ]
+
+
+def gil_rows(profile: Profile) -> list[list[Any]]:
+    """Return [name, time with the GIL, time waiting for it, wall time] of threads, in microseconds.
+
+    Those that waited or made others wait most come first; there are none if no thread waited, or that is not known.
+    """
+    spent = [[0, 0, 0] for _ in profile.threads]
+    for (_, thread, _), cost in profile.costs.items():
+        for at, value in enumerate((cost.gil_ns, cost.gil_wait_ns, cost.wall_ns)):
+            spent[thread][at] += value
+    if Clock.GIL_WAIT not in known_clocks(profile) or not any(waited for _, waited, _ in spent):
+        return []
+    rows = [
+        [thread_title(thread), *(value // _NS_PER_US for value in row)]
+        for thread, row in zip(profile.threads, spent, strict=True)
+    ]
+    rows.sort(key=lambda row: (-(row[1] + row[2]), row[0]))
+    return rows[:_N_THREADS]

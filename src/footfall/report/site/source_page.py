@@ -7,14 +7,18 @@ from typing import Any
 
 from footfall.analyze.conditions.analysis import ConditionResult
 from footfall.analyze.profile.calltree import Times
+from footfall.analyze.profile.clocks import Clock, reader
 from footfall.analyze.source.definitions import CLASS
 from footfall.analyze.source.regions import find_regions
 from footfall.load.gather import ReportedFile
 from footfall.report.site.overview import numbers_row
 
-__all__ = ["branches_of_lines", "heat_row", "line_states", "source_payload", "tests_by_line"]
+__all__ = ["HEAT_CLOCKS", "branches_of_lines", "heat_row", "line_states", "source_payload", "tests_by_line"]
 
 _NS_PER_US = 1000
+
+HEAT_CLOCKS = (Clock.CPU, Clock.WALL, Clock.GIL, Clock.GIL_WAIT)
+"""In this order; a profile may lack the last."""
 
 
 def source_payload(
@@ -29,7 +33,7 @@ def source_payload(
 ) -> dict[str, Any]:
     """Return what the viewer shows of one file. Lines count from 1; times in microseconds.
 
-    `sampled_us` is the whole profile's time by clock (CPU, wall, GIL); `test_us` time by line and test.
+    `sampled_us` is the whole profile's time by those of HEAT_CLOCKS that it has; `test_us` time by line and test.
     """
     tests, sets, set_of_line = tests_by_line(lines_by_test)
     number_of = {name: number for number, name in enumerate(tests)}
@@ -45,7 +49,7 @@ def source_payload(
         "inferred": sorted(file.inferred),
         "branches": branches_of_lines(file),
         "conditions": _conditions(conditions),
-        "heat": {line: heat_row(times) for line, times in heat.items()},
+        "heat": {line: heat_row(times, len(sampled_us)) for line, times in heat.items()},
         "sampledUs": list(sampled_us),
         "tests": tests,
         "testSets": sets,
@@ -58,11 +62,11 @@ def source_payload(
     }
 
 
-def heat_row(times: Times) -> list[int]:
-    """Return [self CPU, self wall, self GIL, total CPU, total wall, total GIL, self samples], times in microseconds."""
-    own, total = times.own, times.total
-    spent = (own.cpu_ns, own.wall_ns, own.gil_ns, total.cpu_ns, total.wall_ns, total.gil_ns)
-    return [*(value // _NS_PER_US for value in spent), own.samples]
+def heat_row(times: Times, n_clocks: int) -> list[int]:
+    """Return the first clocks' own times in microseconds, then those of the total, then the own samples."""
+    clocks = HEAT_CLOCKS[:n_clocks]
+    spent = [reader(clock)(cost) // _NS_PER_US for cost in (times.own, times.total) for clock in clocks]
+    return [*spent, times.own.samples]
 
 
 def line_states(file: ReportedFile) -> str:
