@@ -101,9 +101,6 @@ def gil_rows(profile: Profile) -> list[list[Any]]:
             spent[thread][at] += value
     if Clock.GIL_WAIT not in known_clocks(profile) or not any(waited for _, waited, _ in spent):
         return []
-    rows = [
-        [thread_title(thread), *(value // _NS_PER_US for value in row)]
-        for thread, row in zip(profile.threads, spent, strict=True)
-    ]
-    rows.sort(key=lambda row: (-(row[1] + row[2]), row[0]))
-    return rows[:_N_THREADS]
+    titles = map(thread_title, profile.threads)
+    ranked = sorted(zip(spent, titles, strict=True), key=lambda each: (-(each[0][0] + each[0][1]), each[1]))
+    return [[title, *(value // _NS_PER_US for value in row)] for row, title in ranked[:_N_THREADS]]
