@@ -79,7 +79,7 @@ def command(
         write_output(output, text, "names of tests")
         return 0
     coverage = request.gather(config, all_contexts=True, needs_coverage=False)
-    profile = load_profile(config, config.data_file) if coverage.has_profile else None
+    profile = load_profile(config, config.data_file, by_thread=False) if coverage.has_profile else None
     ran = lines_by_context(config, coverage)
     tests = _need_tests(config, ran, profile)
     has_lines = _records_lines(ran)
@@ -121,7 +121,9 @@ def _touched(config: Config, revision: str) -> list[str]:
     ran = {canonical_path(aliases.map(path) if config.paths else path): lines for path, lines in stored.items()}
     if not _records_lines(ran):
         raise _no_contexts(config)
-    tests = find_tests(ran, load_profile(config, config.data_file), SOURCES, read_test_times(config.data_file))
+    tests = find_tests(
+        ran, load_profile(config, config.data_file, by_thread=False), SOURCES, read_test_times(config.data_file)
+    )
     top = top_directory()
     found: set[str] = set()
     test_files: list[str] = []
